@@ -1,0 +1,11 @@
+//! The command `okite`: what its subcommands do.
+//!
+//! | module | subcommand |
+//! |---|---|
+//! | [`up`] | `okite up`: all of Okite on this machine |
+//! | [`keys`] | `okite keys …`: API keys, here and in AWS |
+//! | [`function`] | `okite function …`: one function, as `okite up` starts it |
+
+pub mod function;
+pub mod keys;
+pub mod up;

@@ -1,0 +1,173 @@
+//! The command `okite`.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command talks to the person who calls it"
+)]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use okite::function::Function;
+use okite::keys::{self, KeyTable};
+use okite::up::{self, Up};
+
+/// Send mail through Amazon SES, with its rules kept for you.
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+struct Okite {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run all of Okite on this machine, with Amazon SES simulated
+    Up(UpArguments),
+    /// Manage API keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Run one function over the Lambda Runtime API; `okite up` calls itself so
+    #[command(hide = true)]
+    Function {
+        /// The function
+        function: Function,
+    },
+}
+
+#[derive(Args)]
+struct UpArguments {
+    /// Port on 127.0.0.1; 0 picks a free one
+    #[arg(long, default_value_t = up::DEFAULT_PORT)]
+    port: u16,
+    /// Where tables, mails and logs are kept
+    #[arg(long, value_name = "DIR", default_value = up::DEFAULT_DATA_DIR)]
+    data_dir: PathBuf,
+    /// Start with an SES account that is still in the sandbox
+    #[arg(long)]
+    sandbox: bool,
+    /// Verify another address or domain in SES, beside example.com and example.org; may be repeated
+    #[arg(long, value_name = "IDENTITY")]
+    verify: Vec<String>,
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Make an API key and print it; it is shown this once
+    Create(CreateKeyArguments),
+}
+
+#[derive(Args)]
+struct CreateKeyArguments {
+    /// What to call the key
+    #[arg(long)]
+    name: String,
+    /// Make it in the `okite up` that runs with this data directory
+    #[arg(long, value_name = "DIR", default_value = up::DEFAULT_DATA_DIR, conflicts_with_all = ["stack", "table"])]
+    data_dir: PathBuf,
+    /// Make it in AWS, in the stack of this name; credentials come from the standard chain
+    #[arg(long, value_name = "NAME", conflicts_with = "table")]
+    stack: Option<String>,
+    /// Make it in AWS, in this table; credentials come from the standard chain
+    #[arg(long, value_name = "NAME")]
+    table: Option<String>,
+    /// The region of the stack or table, if not the configured one
+    #[arg(long)]
+    region: Option<String>,
+}
+
+impl CreateKeyArguments {
+    fn table(self) -> (String, KeyTable) {
+        let Self {
+            name,
+            data_dir,
+            stack,
+            table,
+            region,
+        } = self;
+        let table = match (stack, table) {
+            (Some(stack), _) => KeyTable::Stack { name: stack, region },
+            (None, Some(name)) => KeyTable::Table { name, region },
+            (None, None) => KeyTable::Local { data_dir },
+        };
+        (name, table)
+    }
+}
+
+fn main() -> ExitCode {
+    let result = match Okite::parse().command {
+        Command::Function { function } => function.run(),
+        Command::Up(arguments) => run_up(arguments),
+        Command::Keys(KeysCommand::Create(arguments)) => create_key(arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("okite: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Done = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+fn run_up(arguments: UpArguments) -> Done {
+    log_to_stderr();
+    let UpArguments {
+        port,
+        data_dir,
+        sandbox,
+        verify,
+    } = arguments;
+    tokio::runtime::Runtime::new()?.block_on(async {
+        // The signals are listened for from the start: whoever stops us while we start must not leave anything behind.
+        let stop = up::stop_signal()?;
+        tokio::pin!(stop);
+        let settings = up::Settings {
+            port,
+            data_dir,
+            sandbox,
+            verify,
+            program: up::this_program()?,
+        };
+        let up = tokio::select! {
+            up = Up::start(settings) => up?,
+            () = &mut stop => return Ok(()),
+        };
+        println!("{}", up.welcome());
+        stop.await;
+        eprintln!("okite: stopping");
+        up.stop().await;
+        Ok(())
+    })
+}
+
+fn create_key(arguments: CreateKeyArguments) -> Done {
+    let (name, table) = arguments.table();
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(async {
+            let created = keys::create(&name, &table).await?;
+            eprintln!(
+                "The key \"{name}\" (id {}) was made in {}. It is shown this once:",
+                created.key.id(),
+                created.place
+            );
+            println!("{}", created.key.reveal());
+            Ok(())
+        })
+}
+
+/// Warnings of the simulated AWS go to standard error; what the functions print goes to the data directory.
+fn log_to_stderr() {
+    use tracing_subscriber::filter::LevelFilter;
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(LevelFilter::WARN)
+        .with_target(false)
+        .compact()
+        .init();
+}

@@ -1,0 +1,167 @@
+//! Feedback: SES's events come through SNS, and what they say of a recipient goes into its suppression registers.
+//!
+//! SNS and Lambda hand an event over at least once and in any order. Every write is idempotent and commutes with every
+//! other, so an event that comes twice, late, or after a crash half-way ends in the same tables; the function simply
+//! fails when a write may not have happened, and is called again with the same event.
+
+mod sns;
+
+use futures_util::future;
+use jiff::Timestamp;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde::Serialize;
+use serde_json::Value;
+use shared::aws::{self, Evidence, StoreError, Suppressions};
+use shared::config::Config;
+use shared::feedback::{self, Event, Fact, Feedback, Unreadable};
+use shared::telemetry;
+use uuid::Uuid;
+
+/// What the function keeps between invocations.
+#[derive(Debug)]
+pub struct State {
+    topic_arn: String,
+    suppressions: Suppressions,
+}
+
+impl State {
+    /// Makes the clients for what the environment names.
+    pub async fn new(config: Config) -> Self {
+        let sdk = aws::function_config(&config.region).await;
+        Self {
+            topic_arn: config.feedback_topic_arn,
+            suppressions: Suppressions::new(aws::dynamodb(&sdk), config.suppressions_table),
+        }
+    }
+}
+
+/// Why an event was not handled whole. Lambda calls again with it, and keeps it if that does not help.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedbackError {
+    /// Not an event of SNS.
+    #[error("the event is not from SNS: it has no Records with an Sns message each")]
+    NotFromSns,
+    /// From a topic that is not ours.
+    #[error("a message came from another topic than this stack's")]
+    ForeignTopic,
+    /// A message that must be kept for a person to look at.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    /// A write may not have happened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<FeedbackError> for Diagnostic {
+    fn from(error: FeedbackError) -> Self {
+        Self {
+            error_type: "FeedbackError".to_owned(),
+            error_message: error.to_string(),
+        }
+    }
+}
+
+/// What was done with an event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Handled {
+    /// Messages of SES.
+    pub events: usize,
+    /// Messages by which SES tried the topic.
+    pub set_up: usize,
+    /// Recipients whose registers were set.
+    pub suppressed: usize,
+}
+
+/// Runs the function until Lambda ends it.
+///
+/// # Errors
+/// When the environment is not complete, or the Runtime API is gone.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the outermost function reads the clock and makes the ids"
+)]
+pub async fn run() -> Result<(), lambda_runtime::Error> {
+    telemetry::init();
+    let state = State::new(Config::from_env().inspect_err(|error| tracing::error!("{error}"))?).await;
+    let state = &state;
+    // On the heap, once: the futures of the SDK and the runtime nest deeper than the compiler likes to look.
+    Box::pin(lambda_runtime::run(service_fn(
+        move |event: LambdaEvent<Value>| async move {
+            let handled = handle(state, event.payload, Timestamp::now(), Uuid::now_v7).await;
+            handled.inspect_err(|error| tracing::error!("an event was not handled: {error}"))
+        },
+    )))
+    .await
+}
+
+/// Handles one event of SNS; `new_id` makes the ids of addresses that were not known before (`UUIDv7`).
+///
+/// # Errors
+/// [`FeedbackError`] for the first message that was not handled; the others were handled all the same.
+pub async fn handle(
+    state: &State,
+    event: Value,
+    now: Timestamp,
+    new_id: impl Fn() -> Uuid,
+) -> Result<Handled, FeedbackError> {
+    let mut handled = Handled::default();
+    let mut failed = None;
+    for message in sns::messages(event)? {
+        if let Err(error) = handle_message(state, &message, now, &new_id, &mut handled).await {
+            failed.get_or_insert(error);
+        }
+    }
+    failed.map_or(Ok(handled), Err)
+}
+
+async fn handle_message(
+    state: &State,
+    message: &sns::Message,
+    now: Timestamp,
+    new_id: &impl Fn() -> Uuid,
+    handled: &mut Handled,
+) -> Result<(), FeedbackError> {
+    if message.topic_arn.as_ref().is_some_and(|arn| *arn != state.topic_arn) {
+        return Err(FeedbackError::ForeignTopic);
+    }
+    match feedback::read(&message.text, now)? {
+        Feedback::SetUp => {
+            handled.set_up += 1;
+            tracing::info!("SES tried the topic");
+        }
+        Feedback::Event(event) => {
+            handled.suppressed += apply(state, &event, new_id).await?;
+            handled.events += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Writes what an event says, all recipients at once, and returns how many it suppresses.
+async fn apply(state: &State, event: &Event, new_id: &impl Fn() -> Uuid) -> Result<usize, StoreError> {
+    let write = |fact: &Fact| {
+        let reason = fact.class.register()?;
+        let (suppressions, fact, id) = (&state.suppressions, fact.clone(), new_id());
+        Some(async move {
+            let evidence = Evidence {
+                subtype: &fact.subtype,
+                diagnostic: fact.diagnostic.as_deref(),
+                source: &fact.feedback_id,
+            };
+            suppressions.record(&fact.address, reason, fact.at, evidence, id).await
+        })
+    };
+    let writes: Vec<_> = event.facts.iter().filter_map(write).collect();
+    let suppressed = writes.len();
+    // All of them are tried, whatever one of them says; the event comes again if one failed.
+    future::join_all(writes).await.into_iter().collect::<Result<(), _>>()?;
+    tracing::info!(
+        kind = event.kind,
+        ses.id = event.ses_message_id,
+        recipients = event.facts.len(),
+        suppressed,
+        unreadable_recipients = event.unreadable_recipients,
+        "an event was handled"
+    );
+    Ok(suppressed)
+}

@@ -1,0 +1,65 @@
+//! The event by which SNS calls a function, as far as it is needed: everything else in it may be missing.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html>
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::FeedbackError;
+
+/// A message that somebody published.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Message {
+    #[serde(rename = "Message")]
+    pub(crate) text: String,
+    #[serde(rename = "TopicArn")]
+    pub(crate) topic_arn: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    #[serde(rename = "Records")]
+    records: Vec<Record>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    #[serde(rename = "Sns")]
+    sns: Message,
+}
+
+/// Takes the messages out of an event; there is one in practice, and nobody promises that.
+pub(crate) fn messages(event: Value) -> Result<Vec<Message>, FeedbackError> {
+    let Event { records } = serde_json::from_value(event).map_err(|_| FeedbackError::NotFromSns)?;
+    Ok(records.into_iter().map(|record| record.sns).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn reads_a_record_that_has_nothing_but_its_message() {
+        let messages =
+            messages(json!({"Records": [{"Sns": {"Message": "a"}}, {"Sns": {"Message": "b", "TopicArn": "t"}}]}));
+        let texts: Vec<_> = messages
+            .unwrap()
+            .into_iter()
+            .map(|message| (message.text, message.topic_arn))
+            .collect();
+        assert_eq!(texts, [("a".to_owned(), None), ("b".to_owned(), Some("t".to_owned()))]);
+    }
+
+    #[test]
+    fn refuses_what_is_not_from_sns() {
+        for event in [
+            json!({}),
+            json!(null),
+            json!({"Records": [{}]}),
+            json!({"Records": [{"Sns": {"Message": 1}}]}),
+        ] {
+            assert!(matches!(messages(event), Err(FeedbackError::NotFromSns)));
+        }
+    }
+}

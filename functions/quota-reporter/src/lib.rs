@@ -1,0 +1,104 @@
+//! The quota reporter: reads the SES account, says where it stands, and sets the gate that sends obey.
+//!
+//! It runs on a schedule and never takes sending down: when SES or the store does not answer, the run fails, and the
+//! gate of the run before stays in force.
+
+use jiff::Timestamp;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+use shared::account::{Brake, Report};
+use shared::aws::{self, AccountError, Ses, StoreError, Usage};
+use shared::config::Config;
+use shared::permit::{self, Policy, Sample};
+use shared::telemetry;
+
+/// What the function keeps between invocations.
+#[derive(Debug)]
+pub struct State {
+    region: String,
+    policy: Policy,
+    usage: Usage,
+    ses: Ses,
+}
+
+impl State {
+    /// Makes the clients for what the environment names.
+    pub async fn new(config: Config) -> Self {
+        let sdk = aws::function_config(&config.region).await;
+        Self {
+            usage: Usage::new(aws::dynamodb(&sdk), config.usage_table, config.region.clone()),
+            ses: Ses::new(aws::sesv2(&sdk), config.configuration_set),
+            policy: config.policy,
+            region: config.region,
+        }
+    }
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReporterError {
+    /// SES did not say how the account is.
+    #[error("the account could not be read, the last gate stays in force: {0}")]
+    Account(#[from] AccountError),
+    /// The gate or the report could not be read or written.
+    #[error("the gate could not be set: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl From<ReporterError> for Diagnostic {
+    fn from(error: ReporterError) -> Self {
+        Self {
+            error_type: "ReporterError".to_owned(),
+            error_message: error.to_string(),
+        }
+    }
+}
+
+/// Runs the function until Lambda ends it.
+///
+/// # Errors
+/// When the environment is not complete, or the Runtime API is gone.
+#[expect(clippy::disallowed_methods, reason = "the outermost function reads the clock")]
+pub async fn run() -> Result<(), lambda_runtime::Error> {
+    telemetry::init();
+    let state = State::new(Config::from_env().inspect_err(|error| tracing::error!("{error}"))?).await;
+    let state = &state;
+    // On the heap, once: the futures of the SDK and the runtime nest deeper than the compiler likes to look.
+    Box::pin(lambda_runtime::run(service_fn(
+        move |_: LambdaEvent<Value>| async move {
+            let report = handle(state, Timestamp::now()).await;
+            report.inspect_err(|error| tracing::error!("there is no report: {error}"))
+        },
+    )))
+    .await
+}
+
+/// Makes one report and sets the gate by it.
+///
+/// # Errors
+/// [`ReporterError`]; the gate is then as it was, or as this report wants it.
+pub async fn handle(state: &State, now: Timestamp) -> Result<Report, ReporterError> {
+    // What was granted is read before the account: what is granted in between is then counted by the gate itself.
+    let gate = state.usage.gate_state().await?;
+    let account = state.ses.account().await?;
+    let granted = permit::granted(gate.granted, &gate.samples, now);
+    let settings = permit::settings(&account, &state.policy, granted);
+    let report = Report::new(account, state.region.clone(), now);
+    let brake = gate
+        .brake_override
+        .as_deref()
+        .and_then(Brake::from_override)
+        .unwrap_or_else(|| Brake::from(report.verdict));
+
+    let (set, sampled, kept) = tokio::join!(
+        state.usage.set_gate(settings, brake, now),
+        state.usage.put_sample(Sample {
+            at: now,
+            total: gate.granted
+        }),
+        state.usage.put_report(&report),
+    );
+    set.and(sampled).and(kept)?;
+    tracing::info!(verdict = ?report.verdict, brake = brake.level(), "the account was read and the gate is set");
+    Ok(report)
+}

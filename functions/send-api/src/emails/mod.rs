@@ -1,0 +1,6 @@
+//! The noun `emails`.
+
+mod body;
+mod create;
+
+pub(crate) use create::create;

@@ -1,0 +1,231 @@
+//! Every error a caller can get: a status, a name from the contract, and a message that says what to do.
+//!
+//! Messages are written here and in the domain's checks; none carries an internal text, and none repeats a value that
+//! the caller wrote.
+
+use shared::address::EmailAddress;
+use shared::aws::StoreError;
+use shared::message::InvalidEmail;
+use shared::ses_error::Refusal;
+use uuid::Uuid;
+
+use crate::request::BODY_MAX;
+
+/// How long to wait before asking again, in whole seconds: for a store or a service that is down.
+const RETRY_SOON: u32 = 5;
+/// The same for a quota, a pause or a brake: they do not change in a moment.
+const RETRY_LATER: u32 = 300;
+
+/// An answer that is not a success.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    pub(crate) status: u16,
+    pub(crate) name: &'static str,
+    pub(crate) message: String,
+    /// Whole seconds.
+    pub(crate) retry_after: Option<u32>,
+    /// The methods that a path has.
+    pub(crate) allow: Option<&'static str>,
+    /// The message that may have been sent all the same.
+    pub(crate) id: Option<Uuid>,
+}
+
+impl ApiError {
+    fn new(status: u16, name: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            name,
+            message: message.into(),
+            retry_after: None,
+            allow: None,
+            id: None,
+        }
+    }
+
+    fn retry_after(self, seconds: u32) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..self
+        }
+    }
+
+    pub(crate) fn too_large() -> Self {
+        let message = format!(
+            "The request body is larger than {BODY_MAX} bytes. Base64 adds a third to files, so they can have about \
+             4.4 MB in all: send a link to larger ones."
+        );
+        Self::new(413, "validation_error", message)
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(
+            404,
+            "not_found",
+            "There is no such endpoint. Emails are sent with POST /emails.",
+        )
+    }
+
+    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+        let message = format!("This endpoint takes {allow} only.");
+        Self {
+            allow: Some(allow),
+            ..Self::new(405, "method_not_allowed", message)
+        }
+    }
+
+    pub(crate) fn missing_api_key() -> Self {
+        Self::new(
+            401,
+            "missing_api_key",
+            "Send your API key in the header `Authorization: Bearer ok_…`.",
+        )
+    }
+
+    pub(crate) fn invalid_api_key() -> Self {
+        Self::new(
+            403,
+            "invalid_api_key",
+            "The API key is not valid here. `okite keys create --name …` makes a new one.",
+        )
+    }
+
+    pub(crate) fn sender_not_allowed() -> Self {
+        let message = "This API key may not send from the domain of `from`. Use a key that may, or another address.";
+        Self::new(403, "validation_error", message)
+    }
+
+    pub(crate) fn invalid_idempotency_key() -> Self {
+        Self::new(
+            400,
+            "invalid_idempotency_key",
+            "The header `Idempotency-Key` must have 1 to 256 characters.",
+        )
+    }
+
+    pub(crate) fn not_json(problem: impl std::fmt::Display) -> Self {
+        Self::new(
+            400,
+            "validation_error",
+            format!("The request body is not valid JSON: {problem}."),
+        )
+    }
+
+    /// Something that this version knows and does not do. It is refused so that it is never silently left out.
+    pub(crate) fn not_supported(what: &str, remedy: &str) -> Self {
+        Self::new(
+            422,
+            "validation_error",
+            format!("`{what}` is not supported yet; nothing was sent. {remedy}"),
+        )
+    }
+
+    pub(crate) fn store_down() -> Self {
+        let message = "The suppression list and the records cannot be reached just now, so nothing was sent. Try again \
+                       shortly.";
+        Self::new(503, "service_unavailable", message).retry_after(RETRY_SOON)
+    }
+
+    /// SES may have taken the mail: its answer never came.
+    pub(crate) fn ambiguous(id: Uuid) -> Self {
+        let message = "Amazon SES did not answer, so it is not known whether this email was sent. Sending it again may \
+                       send it twice. The field `id` names its record.";
+        Self {
+            id: Some(id),
+            ..Self::new(500, "application_error", message)
+        }
+    }
+
+    /// SES did not take the mail.
+    pub(crate) fn refused(refusal: &Refusal, sender: &EmailAddress, region: &str) -> Self {
+        let forbidden = |message: String| Self::new(403, "validation_error", message);
+        let invalid = |message: &str| Self::new(422, "validation_error", message);
+        let internal = |message: &str| Self::new(500, "application_error", message);
+        let domain = sender.domain();
+        match refusal {
+            Refusal::RateExceeded => {
+                let message =
+                    "The sending rate of the Amazon SES account is exceeded; nothing was sent. Send more slowly.";
+                Self::new(429, "rate_limit_exceeded", message).retry_after(1)
+            }
+            Refusal::AccountLimit => {
+                let message = "A limit of the Amazon SES account is reached; nothing was sent. Try again later.";
+                Self::new(429, "rate_limit_exceeded", message).retry_after(RETRY_LATER)
+            }
+            Refusal::QuotaExceeded => {
+                let message = "The 24-hour sending quota of the Amazon SES account is used up; nothing was sent. It frees \
+                               up as the sends of the last 24 hours age; ask AWS for a higher quota if this recurs.";
+                Self::new(429, "daily_quota_exceeded", message).retry_after(RETRY_LATER)
+            }
+            Refusal::SendingPaused => {
+                let message = "Sending is paused for the Amazon SES account or its configuration set; nothing was sent. \
+                               An operator must find out why and resume it.";
+                Self::new(503, "service_unavailable", message).retry_after(RETRY_LATER)
+            }
+            Refusal::AccountSuspended => forbidden(format!(
+                "AWS has suspended the Amazon SES account in {region}; nothing was sent. An operator must answer the \
+                 case that AWS opened."
+            )),
+            Refusal::MailFromNotVerified => forbidden(format!(
+                "The custom MAIL FROM domain of {domain} is not verified in {region}; nothing was sent. Repair its DNS \
+                 records, or remove the MAIL FROM domain from the identity."
+            )),
+            Refusal::SenderNotVerified => forbidden(format!(
+                "The sender domain {domain} is not verified in {region}; nothing was sent. Verify it in Amazon SES, or \
+                 send from an identity that is."
+            )),
+            Refusal::RecipientNotVerified => forbidden(format!(
+                "The Amazon SES account is in the sandbox in {region}: every recipient must be verified first; nothing \
+                 was sent. Verify the recipient, send to the mailbox simulator, or ask AWS for production access."
+            )),
+            Refusal::Blacklisted => {
+                invalid("Amazon SES refuses one of the recipients as blocked; nothing was sent. Leave it out.")
+            }
+            Refusal::ContentRejected => {
+                invalid("Amazon SES refused the content of the email; nothing was sent. Change the content.")
+            }
+            Refusal::BadRequest => {
+                invalid("Amazon SES refused the email as not well-formed; nothing was sent. Check every field.")
+            }
+            Refusal::StackIncomplete => internal(
+                "A part of the deployment is missing in Amazon SES (its configuration set, perhaps); nothing was sent. \
+                 An operator must deploy again.",
+            ),
+            Refusal::NotAllowed => internal(
+                "The deployment may not send through Amazon SES; nothing was sent. An operator must check its role.",
+            ),
+            Refusal::NotSubscribed => internal(
+                "Amazon SES is not enabled for this AWS account and region; nothing was sent. An operator must enable it.",
+            ),
+            Refusal::Unreachable | Refusal::Unavailable => {
+                let message =
+                    "Amazon SES cannot be reached or has a fault of its own; nothing was sent. Try again shortly.";
+                Self::new(503, "service_unavailable", message).retry_after(RETRY_SOON)
+            }
+            Refusal::Unknown => {
+                internal("Amazon SES refused the email for a reason that is not known here; nothing was sent.")
+            }
+        }
+    }
+}
+
+impl From<InvalidEmail> for ApiError {
+    fn from(invalid: InvalidEmail) -> Self {
+        let name = match invalid {
+            InvalidEmail::Missing(_) => "missing_required_field",
+            InvalidEmail::Field(_) => "validation_error",
+            InvalidEmail::Attachment(_) => "invalid_attachment",
+        };
+        Self::new(422, name, invalid.to_string())
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(
+            operation = error.operation,
+            code = error.code,
+            "the store cannot be reached"
+        );
+        Self::store_down()
+    }
+}

@@ -1,0 +1,93 @@
+//! An HTTP request as the gateway hands it over.
+
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, Method};
+
+use crate::error::ApiError;
+
+/// The largest body that is taken, in bytes. Lambda's limit of 6 MB is on the whole event, the body escaped in it.
+pub(crate) const BODY_MAX: usize = 5_900_000;
+
+/// A request whose body is not too large.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    /// Reads the gateway's event.
+    pub(crate) fn read(event: ApiGatewayV2httpRequest) -> Result<Self, ApiError> {
+        let body = event.body.unwrap_or_default();
+        let body = if event.is_base64_encoded {
+            STANDARD
+                .decode(body)
+                .map_err(|_| ApiError::not_json("the gateway's encoding of the body is broken"))?
+        } else {
+            body.into_bytes()
+        };
+        if body.len() > BODY_MAX {
+            return Err(ApiError::too_large());
+        }
+        Ok(Self {
+            method: event.request_context.http.method,
+            path: event.raw_path.unwrap_or_default(),
+            headers: event.headers,
+            body,
+        })
+    }
+
+    /// Returns a header, if the caller sent it. Bytes that are not UTF-8 are replaced: they match nothing of ours.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        Some(String::from_utf8_lossy(self.headers.get(name)?.as_bytes()).into_owned())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    pub(crate) fn event(body: &str, is_base64_encoded: bool) -> ApiGatewayV2httpRequest {
+        serde_json::from_value(json!({
+            "version": "2.0",
+            "rawPath": "/emails",
+            "headers": {"authorization": "Bearer k", "x-odd": "ü"},
+            "requestContext": {"http": {"method": "POST", "path": "/emails"}, "timeEpoch": 0},
+            "body": body,
+            "isBase64Encoded": is_base64_encoded,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn reads_text_and_base64_bodies() {
+        assert_eq!(Request::read(event("{}", false)).unwrap().body, b"{}");
+        assert_eq!(Request::read(event("e30=", true)).unwrap().body, b"{}");
+        assert_eq!(Request::read(event("%", true)).unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn refuses_a_body_over_the_limit() {
+        assert!(Request::read(event(&"a".repeat(BODY_MAX), false)).is_ok());
+        assert_eq!(
+            Request::read(event(&"a".repeat(BODY_MAX + 1), false))
+                .unwrap_err()
+                .status,
+            413
+        );
+    }
+
+    #[test]
+    fn a_header_that_is_not_ascii_is_still_a_header() {
+        assert_eq!(
+            Request::read(event("{}", false)).unwrap().header("X-Odd").as_deref(),
+            Some("ü")
+        );
+    }
+}

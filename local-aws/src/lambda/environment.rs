@@ -1,0 +1,85 @@
+//! One execution environment: a process, from its start to its end.
+
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::process::Stdio;
+
+use tokio::process::Command;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{FunctionSettings, Program};
+
+/// Runs the process of one environment until it ends, or until `end` is cancelled, and says how it ended.
+///
+/// The process is given nothing of our own environment, as on AWS, and a pipe as its standard input that closes when
+/// this process is gone, however it goes: see [`end_with_parent`].
+pub(super) async fn run(
+    program: &Program,
+    function: &FunctionSettings,
+    runtime_api: &str,
+    id: Uuid,
+    end: CancellationToken,
+) -> String {
+    let log = || -> std::io::Result<Stdio> {
+        let Some(file) = &function.log_file else {
+            return Ok(Stdio::inherit());
+        };
+        Ok(OpenOptions::new().create(true).append(true).open(file)?.into())
+    };
+    let spawned = log().and_then(|out| Ok((out, log()?))).and_then(|(out, err)| {
+        Command::new(&program.path)
+            .args(&program.arguments)
+            .arg(&function.name)
+            .env_clear()
+            .envs(&function.environment)
+            .env(
+                "AWS_LAMBDA_RUNTIME_API",
+                format!("{runtime_api}/{}/{id}", function.name),
+            )
+            .env("AWS_LAMBDA_FUNCTION_NAME", &function.name)
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string())
+            // Ctrl-C in a terminal goes to a whole process group; it is for us to end our functions in order.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(out)
+            .stderr(err)
+            .kill_on_drop(true)
+            .spawn()
+    });
+    let mut process = match spawned {
+        Ok(process) => process,
+        Err(error) => return format!("it could not be started: {error}"),
+    };
+    // Waiting for a process closes its standard input unless we hold it.
+    let _parent = process.stdin.take();
+    tokio::select! {
+        status = process.wait() => match status {
+            Ok(status) => status.to_string(),
+            Err(error) => error.to_string(),
+        },
+        () = end.cancelled() => {
+            // The process may have ended by itself in this very moment; either way it is gone.
+            let _ = process.kill().await;
+            "it was stopped".to_owned()
+        }
+    }
+}
+
+/// Ends this process when its parent is gone. For the process of an environment: call it first.
+///
+/// The parent holds the other end of our standard input and never writes to it; when the parent dies, even by
+/// `kill -9`, the pipe closes and the read below returns.
+pub fn end_with_parent() {
+    std::thread::spawn(|| {
+        let mut nothing = [0_u8; 64];
+        let mut parent = std::io::stdin().lock();
+        loop {
+            match parent.read(&mut nothing) {
+                Ok(0) | Err(_) => std::process::exit(0),
+                Ok(_) => {}
+            }
+        }
+    });
+}

@@ -1,0 +1,313 @@
+//! Lambda: functions as processes of their own, driven over the Runtime API.
+//!
+//! Every execution environment is a process that handles one invocation at a time, as on AWS. An invocation goes to an
+//! environment that is waiting for one; when none is, another environment is started, up to [`ENVIRONMENTS_MAX`], and
+//! the invocation goes to whichever is free first. An environment that exits or runs out of time fails its invocation
+//! and is not used again.
+
+mod environment;
+mod runtime_api;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+
+pub use environment::end_with_parent;
+
+/// The most environments of one function at a time: what a new AWS account may run of all its functions together.
+pub const ENVIRONMENTS_MAX: usize = 10;
+/// The largest event that Lambda takes in a synchronous call, in bytes.
+pub const EVENT_MAX: usize = 6 * 1024 * 1024;
+
+/// How a function's process is started: the program, its arguments, and the function's name after them.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The executable.
+    pub path: PathBuf,
+    /// What comes before the function's name.
+    pub arguments: Vec<String>,
+}
+
+/// One function and what it is given.
+#[derive(Clone, Debug)]
+pub struct FunctionSettings {
+    /// Its name, which is that of its binary.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Its whole environment but for what the Runtime API adds.
+    pub environment: BTreeMap<String, String>,
+    /// How long one invocation may take.
+    pub timeout: Duration,
+    /// Its memory, which it is told and not held to.
+    pub memory_mb: u32,
+    /// Where its standard output and error go; `None` lets them go where ours go.
+    pub log_file: Option<PathBuf>,
+}
+
+/// Why an invocation has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvokeError {
+    /// There is no such function.
+    #[error("there is no function {0}")]
+    UnknownFunction(String),
+    /// The event is larger than Lambda takes.
+    #[error("the event is larger than {EVENT_MAX} bytes")]
+    TooLarge,
+    /// The function answered with an error.
+    #[error("the function failed: {kind}: {message}")]
+    Function {
+        /// The error's type.
+        kind: String,
+        /// The error's text.
+        message: String,
+    },
+    /// The process ended before it answered, or could not be started.
+    #[error("the function's process ended: {0}")]
+    Exited(String),
+    /// The function took longer than it may.
+    #[error("the function ran out of time")]
+    TimedOut,
+}
+
+/// An event on its way through a function.
+#[derive(Debug)]
+struct Invocation {
+    id: Uuid,
+    event: Bytes,
+    reply: oneshot::Sender<Result<Bytes, InvokeError>>,
+}
+
+/// What is going on in one function.
+#[derive(Debug, Default)]
+struct State {
+    /// Events that no environment has taken yet.
+    pending: VecDeque<Invocation>,
+    /// Environments that wait for an event.
+    waiting: VecDeque<oneshot::Sender<Invocation>>,
+    /// Events that an environment works on, by invocation, with the environment.
+    running: HashMap<Uuid, (Uuid, oneshot::Sender<Result<Bytes, InvokeError>>)>,
+    /// The processes there are, with what ends each.
+    environments: HashMap<Uuid, CancellationToken>,
+}
+
+#[derive(Debug)]
+struct Function {
+    settings: FunctionSettings,
+    state: Mutex<State>,
+}
+
+impl Function {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock was held leaves lists that are still lists.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends an invocation, if it has not ended yet.
+    fn finish(&self, invocation: Uuid, result: Result<Bytes, InvokeError>) -> bool {
+        let running = self.state().running.remove(&invocation);
+        // Who asked may have gone away; the function has done its work all the same.
+        running.is_some_and(|(_, reply)| reply.send(result).is_ok())
+    }
+}
+
+/// The functions of a stack.
+#[derive(Debug)]
+pub struct Lambda {
+    program: Program,
+    /// Where the Runtime API is: a URL, so that each environment can have a path of its own below it.
+    runtime_api: String,
+    functions: HashMap<String, Arc<Function>>,
+    clock: Clock,
+    stop: CancellationToken,
+    processes: TaskTracker,
+}
+
+impl Lambda {
+    /// Knows `functions` and starts none of them yet. `runtime_api` is the URL that [`Self::router`] is served on.
+    #[must_use]
+    pub fn new(
+        program: Program,
+        functions: Vec<FunctionSettings>,
+        runtime_api: String,
+        clock: Clock,
+        stop: CancellationToken,
+    ) -> Arc<Self> {
+        let function = |settings: FunctionSettings| {
+            (
+                settings.name.clone(),
+                Arc::new(Function {
+                    settings,
+                    state: Mutex::default(),
+                }),
+            )
+        };
+        Arc::new(Self {
+            program,
+            runtime_api,
+            functions: functions.into_iter().map(function).collect(),
+            clock,
+            stop,
+            processes: TaskTracker::new(),
+        })
+    }
+
+    /// The Runtime API, one path below it for each environment.
+    pub fn router(self: &Arc<Self>) -> axum::Router {
+        runtime_api::router(Arc::clone(self))
+    }
+
+    /// Starts one environment of every function, so that the first call does not wait for a process.
+    pub fn warm_up(self: &Arc<Self>) {
+        for function in self.functions.values() {
+            self.start_environment(function);
+        }
+    }
+
+    /// Calls a function and waits for its answer, as a synchronous caller does.
+    ///
+    /// # Errors
+    /// [`InvokeError`] says why there is none.
+    pub async fn invoke(self: &Arc<Self>, name: &str, event: Bytes) -> Result<Bytes, InvokeError> {
+        if event.len() > EVENT_MAX {
+            return Err(InvokeError::TooLarge);
+        }
+        let function = self
+            .functions
+            .get(name)
+            .ok_or_else(|| InvokeError::UnknownFunction(name.to_owned()))?;
+        let id = new_id();
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(function, Invocation { id, event, reply });
+        match tokio::time::timeout(function.settings.timeout, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(InvokeError::Exited("it was stopped".to_owned())),
+            Err(_) => {
+                let mut state = function.state();
+                state.pending.retain(|invocation| invocation.id != id);
+                // Lambda ends an environment that ran out of time.
+                if let Some((environment, _)) = state.running.remove(&id)
+                    && let Some(end) = state.environments.get(&environment)
+                {
+                    end.cancel();
+                }
+                Err(InvokeError::TimedOut)
+            }
+        }
+    }
+
+    /// Ends every process and waits until they are gone.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.processes.close();
+        self.processes.wait().await;
+    }
+
+    fn enqueue(self: &Arc<Self>, function: &Arc<Function>, invocation: Invocation) {
+        let mut state = function.state();
+        let mut invocation = invocation;
+        while let Some(waiting) = state.waiting.pop_front() {
+            match waiting.send(invocation) {
+                Ok(()) => return,
+                // That environment is gone.
+                Err(returned) => invocation = returned,
+            }
+        }
+        state.pending.push_back(invocation);
+        let busy = state.running.len();
+        let starting = state.environments.len().saturating_sub(busy);
+        let wanted = state.pending.len() > starting && state.environments.len() < ENVIRONMENTS_MAX;
+        drop(state);
+        if wanted {
+            self.start_environment(function);
+        }
+    }
+
+    fn start_environment(self: &Arc<Self>, function: &Arc<Function>) {
+        let id = new_id();
+        let end = self.stop.child_token();
+        function.state().environments.insert(id, end.clone());
+        let lambda = Arc::clone(self);
+        let function = Arc::clone(function);
+        self.processes.spawn(async move {
+            let ended = environment::run(&lambda.program, &function.settings, &lambda.runtime_api, id, end).await;
+            lambda.environment_ended(&function, id, &ended);
+        });
+    }
+
+    /// Fails what an environment was working on, and starts another one if events wait for it.
+    fn environment_ended(self: &Arc<Self>, function: &Arc<Function>, id: Uuid, ended: &str) {
+        let mut state = function.state();
+        state.environments.remove(&id);
+        let orphaned: Vec<Uuid> = state
+            .running
+            .iter()
+            .filter(|(_, (environment, _))| *environment == id)
+            .map(|(id, _)| *id)
+            .collect();
+        let worked = !orphaned.is_empty();
+        for invocation in orphaned {
+            if let Some((_, reply)) = state.running.remove(&invocation) {
+                let _ = reply.send(Err(InvokeError::Exited(ended.to_owned())));
+            }
+        }
+        if self.stop.is_cancelled() {
+            return;
+        }
+        tracing::warn!(function = function.settings.name, "an environment ended: {ended}");
+        // A process that dies before it takes an event would die again and again: what waits for it fails.
+        if !worked && state.environments.is_empty() {
+            for invocation in state.pending.drain(..) {
+                let _ = invocation.reply.send(Err(InvokeError::Exited(ended.to_owned())));
+            }
+        }
+        let wanted = !state.pending.is_empty() && state.environments.is_empty();
+        drop(state);
+        if wanted {
+            self.start_environment(function);
+        }
+    }
+
+    /// Waits for the next event of a function, on behalf of one of its environments.
+    async fn next(&self, function: &Function, environment: Uuid) -> Option<(Uuid, Bytes)> {
+        let waiting = {
+            let mut state = function.state();
+            if !state.environments.contains_key(&environment) {
+                return None;
+            }
+            if let Some(invocation) = state.pending.pop_front() {
+                return Some(take(&mut state, environment, invocation));
+            }
+            let (wake, waiting) = oneshot::channel();
+            state.waiting.push_back(wake);
+            waiting
+        };
+        let invocation = tokio::select! {
+            invocation = waiting => invocation.ok()?,
+            () = self.stop.cancelled() => return None,
+        };
+        Some(take(&mut function.state(), environment, invocation))
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the ids of invocations and environments are made here and nowhere else"
+)]
+fn new_id() -> Uuid {
+    Uuid::new_v4()
+}
+
+fn take(state: &mut State, environment: Uuid, invocation: Invocation) -> (Uuid, Bytes) {
+    state.running.insert(invocation.id, (environment, invocation.reply));
+    (invocation.id, invocation.event)
+}

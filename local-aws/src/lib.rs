@@ -1,0 +1,386 @@
+//! AWS in one process, for running Okite on one machine.
+//!
+//! [`LocalAws`] reads the template that is deployed and stands up what it declares: DynamoDB on a file, the SES
+//! simulator, SNS, the schedule, Lambda with every function as a process of its own, and the HTTP API in front. It knows
+//! AWS and not Okite: the functions are the ones that ship, and reach it by their SDK's endpoint variables. Everything
+//! listens on 127.0.0.1 only.
+//!
+//! | module | plays the part of |
+//! |---|---|
+//! | [`template`] | CloudFormation: which resources there are |
+//! | [`dynamodb`] | DynamoDB |
+//! | [`ses`] | Amazon SES: its rules, its mailbox simulator, its events |
+//! | [`sns`] | SNS, and Lambda's queue for asynchronous events |
+//! | [`lambda`] | Lambda: environments and the Runtime API |
+//! | [`gateway`] | API Gateway's HTTP API |
+//! | [`schedule`] | EventBridge Scheduler |
+//! | [`data_dir`] | the files of a run |
+
+pub mod clock;
+mod cloudwatch;
+pub mod data_dir;
+pub mod dynamodb;
+pub mod gateway;
+pub mod lambda;
+mod local_api;
+pub mod schedule;
+pub mod server;
+pub mod ses;
+pub mod sns;
+pub mod template;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{Request, StatusCode};
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use clock::Clock;
+use data_dir::DataDir;
+use dynamodb::{Dynamodb, DynamodbError};
+use gateway::Gateway;
+use lambda::{FunctionSettings, Lambda, Program};
+use local_api::LocalApi;
+use ses::{Published, Ses};
+use sns::Sns;
+use template::{Function, Stack, Surroundings, TemplateError};
+
+/// The template that is deployed, which is also what this crate runs.
+pub const TEMPLATE: &str = include_str!("../../template.yaml");
+/// The region that everything is in.
+pub const REGION: &str = "us-east-1";
+/// The account that everything belongs to.
+pub const ACCOUNT_ID: &str = "000000000000";
+/// The name of the stack.
+pub const STACK_NAME: &str = "okite";
+
+/// SES closes a connection that was idle for so long. An assumption: AWS documents no figure.
+const SES_IDLE: Duration = Duration::from_mins(1);
+
+/// How to run.
+#[derive(Debug)]
+pub struct Settings {
+    /// The port of the HTTP API; 0 picks a free one.
+    pub port: u16,
+    /// Where the data is kept; in memory without one.
+    pub data_dir: Option<DataDir>,
+    /// Whether the SES account is in the sandbox.
+    pub sandbox: bool,
+    /// Identities that are verified in SES: addresses and domains.
+    pub verified: Vec<String>,
+    /// How a function's process is started.
+    pub program: Program,
+    /// When Lambda tries a failed asynchronous event again; see [`sns::RETRIES`].
+    pub retries: Vec<Duration>,
+    /// Values of template parameters that differ from their defaults.
+    pub parameters: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// An account with production access and two verified domains, in memory, on a free port.
+    #[must_use]
+    pub fn new(program: Program) -> Self {
+        Self {
+            port: 0,
+            data_dir: None,
+            sandbox: false,
+            verified: vec!["example.com".to_owned(), "example.org".to_owned()],
+            program,
+            retries: sns::RETRIES.to_vec(),
+            parameters: BTreeMap::new(),
+        }
+    }
+}
+
+/// Why it does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Something else listens there.
+    #[error("port {0} is taken: stop what listens there, or choose another with --port (0 picks a free one)")]
+    PortTaken(u16),
+    /// A port cannot be listened on, or a file cannot be used.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The template cannot be run here.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The template lacks a part without which nothing runs.
+    #[error("the template has no {0}")]
+    Incomplete(&'static str),
+    /// DynamoDB does not start.
+    #[error(transparent)]
+    Dynamodb(#[from] DynamodbError),
+    /// The send API does not answer.
+    #[error("the send API did not answer GET /health (it said {0}); its log says why")]
+    Unhealthy(StatusCode),
+}
+
+/// AWS, running.
+#[derive(Debug)]
+pub struct LocalAws {
+    /// Where the HTTP API is.
+    pub url: String,
+    /// Where DynamoDB is.
+    pub dynamodb_url: String,
+    /// Where SES is.
+    pub ses_url: String,
+    /// Where CloudWatch would be.
+    pub cloudwatch_url: String,
+    /// What each function is given, by its name.
+    pub environments: BTreeMap<String, BTreeMap<String, String>>,
+    data_dir: Option<DataDir>,
+    gateway: Arc<Gateway>,
+    lambda: Arc<Lambda>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl LocalAws {
+    /// Starts everything; the functions' processes are started and may still be in their init.
+    ///
+    /// # Errors
+    /// [`StartError`] says what to do. Nothing is left running then.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        let Settings {
+            port,
+            data_dir,
+            sandbox,
+            verified,
+            program,
+            retries,
+            parameters,
+        } = settings;
+        let surroundings = Surroundings {
+            region: REGION.to_owned(),
+            account_id: ACCOUNT_ID.to_owned(),
+            stack_name: STACK_NAME.to_owned(),
+            parameters,
+        };
+        let stack = Stack::read(TEMPLATE, &surroundings)?;
+        let http_api = stack.http_api.ok_or(StartError::Incomplete("HTTP API"))?;
+
+        let (front, url) = listen(port).await?;
+        let (dynamodb_listener, dynamodb_url) = listen(0).await?;
+        let (ses_listener, ses_url) = listen(0).await?;
+        let (cloudwatch_listener, cloudwatch_url) = listen(0).await?;
+        let (runtime_listener, runtime_url) = listen(0).await?;
+
+        let clock = Clock;
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let serve = |listener, router, idle| tasks.spawn(server::serve(listener, router, idle, stop.clone()));
+
+        let dynamodb = Dynamodb::open(data_dir.as_ref().map(DataDir::database).as_deref(), &stack.tables)?;
+        let (events, published) = mpsc::unbounded_channel();
+        let ses = Ses::new(
+            ses_settings(&stack.configuration_sets, sandbox, verified, data_dir.as_ref()),
+            clock.clone(),
+            events,
+        )
+        .map_err(|source| StartError::Io {
+            what: "the SES simulator cannot start".to_owned(),
+            source,
+        })?;
+
+        let endpoints = [
+            ("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb_url),
+            ("AWS_ENDPOINT_URL_SESV2", &ses_url),
+            ("AWS_ENDPOINT_URL_CLOUDWATCH", &cloudwatch_url),
+        ];
+        let functions: Vec<FunctionSettings> = stack
+            .functions
+            .into_iter()
+            .map(|function| function_settings(function, &endpoints, data_dir.as_ref()))
+            .collect();
+        let environments = functions
+            .iter()
+            .map(|function| (function.name.clone(), function.environment.clone()))
+            .collect();
+            let lambda = Lambda::new(program, functions, runtime_url, clock.clone(), stop.child_token());
+        let feedback_topic = stack
+            .configuration_sets
+            .iter()
+            .flat_map(|set| &set.event_destinations)
+            .map(|destination| destination.topic_arn.clone())
+            .next();
+        let sns = Arc::new(Sns::new(stack.topics, Arc::clone(&lambda), clock.clone(), &retries));
+        let gateway = Gateway::new(Arc::clone(&lambda), http_api.function, ACCOUNT_ID.to_owned(), clock);
+        let local_api = LocalApi {
+            ses: Arc::clone(&ses),
+            sns: Arc::clone(&sns),
+            lambda: Arc::clone(&lambda),
+            feedback_topic,
+            schedule: stack.schedules.first().cloned(),
+        };
+
+        serve(ses_listener, ses.router(), Some(SES_IDLE));
+        serve(cloudwatch_listener, cloudwatch::router(), None);
+        serve(runtime_listener, lambda.router(), None);
+        serve(front, local_api.router().merge(gateway.router()), None);
+        let served = dynamodb.serve(dynamodb_listener, stop.clone());
+        tasks.spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!("DynamoDB ended: {error}");
+            }
+        });
+        tasks.spawn(deliver(published, sns, stop.clone()));
+        lambda.warm_up();
+        for schedule in stack.schedules {
+            tasks.spawn(schedule::run(schedule, Arc::clone(&lambda), stop.clone()));
+        }
+        Ok(Self {
+            url,
+            dynamodb_url,
+            ses_url,
+            cloudwatch_url,
+            environments,
+            data_dir,
+            gateway,
+            lambda,
+            stop,
+            tasks,
+        })
+    }
+
+    /// Waits until the send API answers `GET /health` through its function.
+    ///
+    /// # Errors
+    /// [`StartError::Unhealthy`] if it answers anything but 200.
+    pub async fn healthy(&self) -> Result<(), StartError> {
+        let (head, ()) = Request::get("/health").body(()).unwrap_or_default().into_parts();
+        let answer = self.gateway.call(&head, &Bytes::new()).await;
+        if answer.status() == StatusCode::OK {
+            Ok(())
+        } else {
+            Err(StartError::Unhealthy(answer.status()))
+        }
+    }
+
+    /// The directory that the data is kept in.
+    #[must_use]
+    pub fn data_dir(&self) -> Option<&DataDir> {
+        self.data_dir.as_ref()
+    }
+
+    /// Ends every function's process and every server, and gives the data directory back.
+    pub async fn stop(self) {
+        if let Some(Err(error)) = self.data_dir.as_ref().map(DataDir::withdraw) {
+            tracing::warn!(%error, "local.json could not be removed");
+        }
+        self.lambda.stop().await;
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+async fn listen(port: u16) -> Result<(TcpListener, String), StartError> {
+    let error = |source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => StartError::PortTaken(port),
+        _ => StartError::Io {
+            what: format!("port {port} of 127.0.0.1 cannot be listened on"),
+            source,
+        },
+    };
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        .await
+        .map_err(error)?;
+    let url = format!("http://{}", listener.local_addr().map_err(error)?);
+    Ok((listener, url))
+}
+
+fn ses_settings(
+    sets: &[template::ConfigurationSet],
+    sandbox: bool,
+    verified: Vec<String>,
+    data_dir: Option<&DataDir>,
+) -> ses::Settings {
+    let configuration_sets = sets
+        .iter()
+        .map(|set| {
+            let destination = set.event_destinations.first();
+            ses::ConfigurationSet {
+                name: set.name.clone(),
+                event_types: destination
+                    .map(|destination| destination.event_types.clone())
+                    .unwrap_or_default(),
+                topic_arn: destination.map(|destination| destination.topic_arn.clone()),
+            }
+        })
+        .collect();
+    ses::Settings {
+        region: REGION.to_owned(),
+        account_id: ACCOUNT_ID.to_owned(),
+        configuration_sets,
+        production_access: !sandbox,
+        verified,
+        outbox_file: data_dir.map(DataDir::outbox),
+    }
+}
+
+/// What a function is given: the template's environment, what Lambda adds, and where AWS is.
+fn function_settings(
+    function: Function,
+    endpoints: &[(&str, &String)],
+    data_dir: Option<&DataDir>,
+) -> FunctionSettings {
+    let mut environment = function.environment;
+    let lambdas = [
+        ("AWS_REGION", REGION),
+        ("AWS_DEFAULT_REGION", REGION),
+        // The name of the function as its key says who called, in every request to a service.
+        ("AWS_ACCESS_KEY_ID", function.name.as_str()),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    environment.extend(lambdas.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    environment.extend(endpoints.iter().map(|(name, url)| ((*name).to_owned(), (*url).clone())));
+    FunctionSettings {
+        log_file: data_dir.map(|directory| directory.logs().join(format!("{}.log", function.name))),
+        name: function.name,
+        arn: function.arn,
+        environment,
+        timeout: function.timeout,
+        memory_mb: function.memory_mb,
+    }
+}
+
+/// Publishes what SES says, each when SES would.
+async fn deliver(mut published: mpsc::UnboundedReceiver<Published>, sns: Arc<Sns>, stop: CancellationToken) {
+    let mut deliveries = tokio::task::JoinSet::new();
+    loop {
+        let event = tokio::select! {
+            event = published.recv() => event,
+            // What was delivered is not kept.
+            Some(_) = deliveries.join_next() => continue,
+            () = stop.cancelled() => return,
+        };
+        let Some(Published {
+            topic_arn,
+            event,
+            after,
+        }) = event
+        else {
+            return;
+        };
+        let sns = Arc::clone(&sns);
+        deliveries.spawn(async move {
+            tokio::time::sleep(after).await;
+            if let Err(error) = sns.publish(&topic_arn, &event.to_string()).await {
+                tracing::error!("an event of SES was lost: {error}");
+            }
+        });
+    }
+}

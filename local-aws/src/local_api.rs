@@ -1,0 +1,174 @@
+//! `/_local/`: what a person or a test may see and change of the simulated account. It exists on one machine only.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::lambda::Lambda;
+use crate::ses::{AccountPatch, Fault, Ses};
+use crate::sns::Sns;
+use crate::template::Schedule;
+
+/// The largest body that is taken, in bytes.
+const BODY_MAX: usize = 10 * 1024 * 1024;
+/// The most copies of one event.
+const COPIES_MAX: usize = 1_000;
+
+/// What `/_local/` acts on.
+#[derive(Debug)]
+pub(crate) struct LocalApi {
+    pub(crate) ses: Arc<Ses>,
+    pub(crate) sns: Arc<Sns>,
+    pub(crate) lambda: Arc<Lambda>,
+    /// The topic of the first configuration set that has one: where SES's events go.
+    pub(crate) feedback_topic: Option<String>,
+    /// The reporter's schedule.
+    pub(crate) schedule: Option<Schedule>,
+}
+
+/// A request that makes no sense, or something that did not work.
+struct Refused(StatusCode, String);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.0, axum::Json(json!({ "message": self.1 }))).into_response()
+    }
+}
+
+impl Refused {
+    fn bad_request(message: impl std::fmt::Display) -> Self {
+        Self(StatusCode::BAD_REQUEST, message.to_string())
+    }
+}
+
+type Done = Result<StatusCode, Refused>;
+
+impl LocalApi {
+    pub(crate) fn router(self) -> Router {
+        Router::new()
+            .route("/_local/outbox", get(outbox).delete(clear_outbox))
+            .route("/_local/account", get(account).put(update_account))
+            .route("/_local/faults", post(add_fault).delete(clear_faults))
+            .route("/_local/sns", post(publish))
+            .route("/_local/schedule", post(run_schedule))
+            .route("/_local/{*rest}", any(unknown))
+            .method_not_allowed_fallback(wrong_method)
+            .layer(DefaultBodyLimit::max(BODY_MAX))
+            .with_state(Arc::new(self))
+    }
+}
+
+/// Reads a JSON body, whatever its content type says.
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
+    serde_json::from_slice(body).map_err(Refused::bad_request)
+}
+
+async fn unknown() -> Refused {
+    Refused(
+        StatusCode::NOT_FOUND,
+        "/_local/ has outbox, account, faults, sns and schedule".to_owned(),
+    )
+}
+
+async fn wrong_method() -> Refused {
+    Refused(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this part of /_local/ has no such method".to_owned(),
+    )
+}
+
+async fn outbox(State(api): State<Arc<LocalApi>>) -> Response {
+    axum::Json(api.ses.outbox()).into_response()
+}
+
+async fn clear_outbox(State(api): State<Arc<LocalApi>>) -> Done {
+    api.ses
+        .clear_outbox()
+        .map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn account(State(api): State<Arc<LocalApi>>) -> Response {
+    axum::Json(api.ses.account()).into_response()
+}
+
+async fn update_account(State(api): State<Arc<LocalApi>>, body: Bytes) -> Done {
+    let patch: AccountPatch = read(&body)?;
+    api.ses.update_account(&patch);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn add_fault(State(api): State<Arc<LocalApi>>, body: Bytes) -> Done {
+    let fault: Fault = read(&body)?;
+    api.ses.add_fault(fault).map_err(Refused::bad_request)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn clear_faults(State(api): State<Arc<LocalApi>>) -> StatusCode {
+    api.ses.clear_faults();
+    StatusCode::NO_CONTENT
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Copies {
+    #[serde(default = "one")]
+    copies: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// Publishes the body as a message of SES on the feedback topic, as often as asked, one copy beside the other.
+async fn publish(
+    State(api): State<Arc<LocalApi>>,
+    copies: Result<Query<Copies>, axum::extract::rejection::QueryRejection>,
+    body: Bytes,
+) -> Result<axum::Json<Value>, Refused> {
+    let Query(Copies { copies }) = copies.map_err(Refused::bad_request)?;
+    if !(1..=COPIES_MAX).contains(&copies) {
+        return Err(Refused::bad_request(format_args!("`copies` must be 1 to {COPIES_MAX}")));
+    }
+    let message = String::from_utf8(body.into()).map_err(Refused::bad_request)?;
+    let topic = api
+        .feedback_topic
+        .clone()
+        .ok_or_else(|| Refused::bad_request("the template sends the events of SES to no topic"))?;
+    let mut published = tokio::task::JoinSet::new();
+    for _ in 0..copies {
+        let (sns, topic, message) = (Arc::clone(&api.sns), topic.clone(), message.clone());
+        published.spawn(async move { sns.publish(&topic, &message).await.is_ok() });
+    }
+    let delivered = published
+        .join_all()
+        .await
+        .into_iter()
+        .filter(|delivered| *delivered)
+        .count();
+    Ok(axum::Json(
+        json!({ "delivered": delivered, "failed": copies - delivered }),
+    ))
+}
+
+async fn run_schedule(State(api): State<Arc<LocalApi>>) -> Result<Response, Refused> {
+    let schedule = api
+        .schedule
+        .as_ref()
+        .ok_or_else(|| Refused::bad_request("the template has no schedule"))?;
+    let input = Bytes::from(schedule.input.to_string());
+    let report = api
+        .lambda
+        .invoke(&schedule.function, input)
+        .await
+        .map_err(|error| Refused(StatusCode::BAD_GATEWAY, error.to_string()))?;
+    Ok(([("content-type", "application/json")], report).into_response())
+}

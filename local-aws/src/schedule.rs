@@ -1,0 +1,23 @@
+//! EventBridge Scheduler: functions that run at a rate, the first time at once.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use crate::lambda::Lambda;
+use crate::template::Schedule;
+
+/// Runs a schedule until `stop` is cancelled. A rate without a start date fires at once, on AWS too.
+pub(crate) async fn run(schedule: Schedule, lambda: Arc<Lambda>, stop: CancellationToken) {
+    let input = Bytes::from(schedule.input.to_string());
+    loop {
+        if let Err(error) = lambda.invoke(&schedule.function, input.clone()).await {
+            tracing::error!(function = schedule.function, "a scheduled run failed: {error}");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(schedule.every) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}

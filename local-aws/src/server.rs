@@ -1,0 +1,246 @@
+//! The HTTP/1.1 server under every service of this crate.
+//!
+//! hyper is driven directly rather than through `axum::serve`, because two things that AWS does to
+//! its clients must be shown here: it closes connections that stay idle, and now and then one is cut
+//! before an answer was written. Each connection is a task of its own; when `stop` fires, requests
+//! in flight get [`GRACE`] to end, and [`serve`] returns once no task is left.
+
+use std::convert::Infallible;
+use std::io;
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::Response;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+/// How long a request in flight may go on after the server was told to stop.
+pub const GRACE: Duration = Duration::from_secs(1);
+
+/// How long accepting rests after an error, such as running out of file descriptors.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// Marks a response that must never be written: the server cuts the connection instead.
+///
+/// A handler puts it into the response's extensions. The caller sees a connection that closed
+/// before a single byte of an answer came.
+#[derive(Clone, Copy, Debug)]
+pub struct CutConnection;
+
+/// Serves `router` on `listener` until `stop` is cancelled, and returns when every connection has
+/// ended.
+///
+/// A connection on which no complete request head arrives for as long as `idle` is closed; `None`
+/// keeps it open for as long as the peer does.
+pub async fn serve(listener: TcpListener, router: Router, idle: Option<Duration>, stop: CancellationToken) {
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, _peer)) => {
+                connections.spawn(connection(stream, router.clone(), idle, stop.clone()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_REST).await;
+            }
+        }
+    }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}
+
+/// Serves one connection to its end, or to [`GRACE`] after `stop`.
+async fn connection(stream: TcpStream, router: Router, idle: Option<Duration>, stop: CancellationToken) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
+    }
+    let service = service_fn(move |request| answer(router.clone(), request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(idle)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            match tokio::time::timeout(GRACE, connection).await {
+                Ok(ended) => ended,
+                Err(_) => Ok(()),
+            }
+        }
+    };
+    // A peer that goes away, an idle connection and a cut one all end here: none is a fault of ours.
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// Answers one request. The error makes hyper drop the connection without writing.
+async fn answer(router: Router, request: Request<Incoming>) -> io::Result<Response> {
+    let response = router
+        .oneshot(request)
+        .await
+        .unwrap_or_else(|never: Infallible| match never {});
+    if response.extensions().get::<CutConnection>().is_some() {
+        return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "cut on purpose"));
+    }
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use axum::response::IntoResponse;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::Notify;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    const HEAD: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+    struct Running {
+        address: SocketAddr,
+        stop: CancellationToken,
+        task: JoinHandle<()>,
+    }
+
+    async fn run(router: Router, idle: Option<Duration>) -> Running {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(serve(listener, router, idle, stop.clone()));
+        Running { address, stop, task }
+    }
+
+    fn hello() -> Router {
+        Router::new().route("/", get(|| async { "hello" }))
+    }
+
+    /// Reads until the peer closes; a reset counts as closed.
+    async fn read_to_close(stream: &mut TcpStream) -> Vec<u8> {
+        let mut read = Vec::new();
+        let closed = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut read));
+        let _ = closed.await.expect("the server never closed");
+        read
+    }
+
+    #[tokio::test]
+    async fn answers_several_requests_on_one_connection() {
+        let server = run(hello(), None).await;
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        for _ in 0..2 {
+            stream.write_all(HEAD).await.unwrap();
+            let mut buffer = [0; 1024];
+            let read = stream.read(&mut buffer).await.unwrap();
+            assert!(buffer[..read].ends_with(b"hello"));
+        }
+    }
+
+    #[tokio::test]
+    async fn closes_a_keep_alive_connection_that_stays_idle() {
+        let server = run(hello(), Some(Duration::from_millis(100))).await;
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(HEAD).await.unwrap();
+        let started = Instant::now();
+        let read = read_to_close(&mut stream).await;
+        assert!(read.ends_with(b"hello"), "{}", String::from_utf8_lossy(&read));
+        assert!(started.elapsed() >= Duration::from_millis(90));
+    }
+
+    #[tokio::test]
+    async fn closes_a_connection_that_never_sends_a_request() {
+        let server = run(hello(), Some(Duration::from_millis(100))).await;
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        assert_eq!(read_to_close(&mut stream).await, b"");
+    }
+
+    #[tokio::test]
+    async fn cuts_the_connection_without_a_byte_when_a_handler_asks_for_it() {
+        let router = Router::new().route(
+            "/",
+            get(|| async {
+                let mut response = "never seen".into_response();
+                response.extensions_mut().insert(CutConnection);
+                response
+            }),
+        );
+        let server = run(router, None).await;
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(HEAD).await.unwrap();
+        assert_eq!(read_to_close(&mut stream).await, b"");
+    }
+
+    #[tokio::test]
+    async fn stops_at_once_when_connections_are_idle() {
+        let server = run(hello(), None).await;
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(HEAD).await.unwrap();
+        let mut buffer = [0; 1024];
+        let _ = stream.read(&mut buffer).await.unwrap();
+
+        let started = Instant::now();
+        server.stop.cancel();
+        server.task.await.unwrap();
+        assert!(started.elapsed() < GRACE);
+        assert_eq!(read_to_close(&mut stream).await, b"");
+    }
+
+    #[tokio::test]
+    async fn lets_a_request_in_flight_finish_when_stopping() {
+        let (started, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let handler = {
+            let (started, finish) = (Arc::clone(&started), Arc::clone(&finish));
+            move || async move {
+                started.notify_one();
+                finish.notified().await;
+                "hello"
+            }
+        };
+        let server = run(Router::new().route("/", get(handler)), None).await;
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(HEAD).await.unwrap();
+        started.notified().await;
+        server.stop.cancel();
+        finish.notify_one();
+        server.task.await.unwrap();
+        assert!(read_to_close(&mut stream).await.ends_with(b"hello"));
+    }
+
+    #[tokio::test]
+    async fn leaves_no_task_behind_when_a_request_never_ends() {
+        let started = Arc::new(Notify::new());
+        let handler = {
+            let started = Arc::clone(&started);
+            move || async move {
+                started.notify_one();
+                std::future::pending::<&str>().await
+            }
+        };
+        let server = run(Router::new().route("/", get(handler)), None).await;
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(HEAD).await.unwrap();
+        started.notified().await;
+        server.stop.cancel();
+        server.task.await.unwrap();
+        assert_eq!(read_to_close(&mut stream).await, b"");
+    }
+}

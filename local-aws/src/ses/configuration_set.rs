@@ -1,0 +1,94 @@
+//! Configuration sets: a switch for sending, and which events go to which topic.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use super::error::SesError;
+use super::happening::{What, event_type};
+
+/// A configuration set with its one event destination, as a template declares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigurationSet {
+    /// Its name.
+    pub name: String,
+    /// The types of events it publishes, spelled `DELIVERY_DELAY` or `deliveryDelay`.
+    pub event_types: Vec<String>,
+    /// The topic they go to; without one, nothing is published.
+    pub topic_arn: Option<String>,
+}
+
+/// A configuration set as it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Set {
+    pub(super) name: String,
+    pub(super) event_types: Vec<&'static str>,
+    pub(super) topic_arn: Option<String>,
+    pub(super) sending_enabled: bool,
+}
+
+impl Set {
+    /// Refuses when the set's sending is switched off.
+    pub(super) fn check_sending(&self) -> Result<(), SesError> {
+        if self.sending_enabled {
+            Ok(())
+        } else {
+            Err(SesError::SendingPaused(format!(
+                "Email sending is paused for configuration set <{}>.",
+                self.name
+            )))
+        }
+    }
+
+    /// Finds the topic that is told of a happening, if one is.
+    pub(super) fn topic_of(&self, what: What) -> Option<&str> {
+        self.topic_arn
+            .as_deref()
+            .filter(|_| self.event_types.contains(&what.event_type()))
+    }
+}
+
+/// All configuration sets, by name.
+#[derive(Clone, Debug)]
+pub(super) struct ConfigurationSets {
+    sets: BTreeMap<String, Set>,
+}
+
+impl ConfigurationSets {
+    pub(super) fn new(declared: Vec<ConfigurationSet>) -> io::Result<Self> {
+        let mut sets = BTreeMap::new();
+        for set in declared {
+            let event_types = set
+                .event_types
+                .iter()
+                .map(|spelled| {
+                    event_type(spelled).ok_or_else(|| {
+                        let message = format!("SES has no event type {spelled}");
+                        io::Error::new(io::ErrorKind::InvalidInput, message)
+                    })
+                })
+                .collect::<io::Result<_>>()?;
+            sets.insert(
+                set.name.clone(),
+                Set {
+                    name: set.name,
+                    event_types,
+                    topic_arn: set.topic_arn,
+                    sending_enabled: true,
+                },
+            );
+        }
+        Ok(Self { sets })
+    }
+
+    pub(super) fn get(&self, name: &str) -> Result<&Set, SesError> {
+        self.sets.get(name).ok_or_else(|| missing(name))
+    }
+
+    pub(super) fn get_mut(&mut self, name: &str) -> Result<&mut Set, SesError> {
+        self.sets.get_mut(name).ok_or_else(|| missing(name))
+    }
+}
+
+fn missing(name: &str) -> SesError {
+    SesError::NotFound(format!("Configuration set <{name}> does not exist."))
+}

@@ -1,0 +1,228 @@
+//! Amazon SES in miniature: the API of `SESv2`, its rules, and the events it publishes.
+//!
+//! [`Ses`] holds the whole state behind one lock, so that a mail is checked and counted in one step:
+//! what is refused leaves no trace, what is accepted is in the outbox, in the counts and on its way
+//! as events. Every operation is told the time; only `wire` reads the clock.
+//!
+//! - `wire`: the REST-JSON routes, the faults that befall them, and the answers' shapes
+//! - `send_email`, `attachment`, `mailbox`: a request, checked on its own
+//! - `account`, `identities`, `suppression_list`, `configuration_set`: what it is checked against
+//! - `accept`: `SendEmail` carried out
+//! - `mailbox_simulator`, `happening`, `event`: what becomes of a mail, and how SES tells
+//! - `outbox`: what was accepted, kept over restarts; everything else starts afresh
+//!
+//! Left out: signatures (a request must only carry one), raw and templated mail, the limit of one
+//! request a second on the other operations, and everything about how a mail is built and sent.
+
+mod accept;
+mod account;
+mod attachment;
+mod configuration_set;
+mod error;
+mod event;
+pub mod fault;
+mod happening;
+mod identities;
+mod mailbox;
+mod mailbox_simulator;
+mod outbox;
+mod page;
+mod send_email;
+mod suppression_list;
+mod wire;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::clock::Clock;
+
+pub use self::account::{AccountPatch, AccountSettings, EnforcementStatus};
+pub use self::configuration_set::ConfigurationSet;
+pub use self::error::SesError;
+pub use self::fault::Fault;
+pub use self::mailbox_simulator::SIMULATOR_DOMAIN;
+pub use self::outbox::{OutboxAttachment, OutboxMail};
+pub use self::send_email::Tag;
+
+use self::account::Account;
+use self::configuration_set::ConfigurationSets;
+use self::fault::{Effect, Faults};
+use self::identities::Identities;
+use self::outbox::Outbox;
+use self::suppression_list::SuppressionList;
+
+/// How the simulator starts.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The region it plays.
+    pub region: String,
+    /// The account it plays.
+    pub account_id: String,
+    /// The configuration sets that exist.
+    pub configuration_sets: Vec<ConfigurationSet>,
+    /// Whether the account has left the sandbox.
+    pub production_access: bool,
+    /// Addresses and domains that may send, and in the sandbox receive.
+    pub verified: Vec<String>,
+    /// Where accepted mails are kept over restarts, if anywhere.
+    pub outbox_file: Option<PathBuf>,
+}
+
+/// An event that SES publishes to a topic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Published {
+    /// The topic of the configuration set's event destination.
+    pub topic_arn: String,
+    /// The event: what SNS carries, written out, as its message.
+    pub event: Value,
+    /// How long after the mail was accepted SES would publish it.
+    pub after: Duration,
+}
+
+/// A fault that SES cannot have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FaultError {
+    /// SES has no such operation here.
+    #[error("SES has no operation {0} here")]
+    UnknownOperation(String),
+    /// SES sends no batches that could come back in part.
+    #[error("`unprocessed` is for the batch operations of DynamoDB, not for {0}")]
+    Unprocessed(String),
+}
+
+/// The simulator.
+#[derive(Debug)]
+pub struct Ses {
+    region: String,
+    account_id: String,
+    clock: Clock,
+    events: UnboundedSender<Published>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    account: Account,
+    configuration_sets: ConfigurationSets,
+    identities: Identities,
+    suppression_list: SuppressionList,
+    outbox: Outbox,
+    faults: Faults,
+    notification_topic: Option<String>,
+}
+
+impl Ses {
+    /// Makes the simulator; its events go to `events`.
+    ///
+    /// # Errors
+    ///
+    /// The outbox file cannot be used, or a configuration set names an event type that SES does not
+    /// have.
+    pub fn new(settings: Settings, clock: Clock, events: UnboundedSender<Published>) -> io::Result<Arc<Self>> {
+        let (outbox, sent) = Outbox::open(settings.outbox_file)?;
+        let mut identities = Identities::default();
+        for identity in &settings.verified {
+            identities.verify(identity);
+        }
+        let limits = AccountSettings::new(settings.production_access);
+        Ok(Arc::new(Self {
+            region: settings.region,
+            account_id: settings.account_id,
+            clock,
+            events,
+            state: Mutex::new(State {
+                account: Account::new(limits, sent),
+                configuration_sets: ConfigurationSets::new(settings.configuration_sets)?,
+                identities,
+                suppression_list: SuppressionList::default(),
+                outbox,
+                faults: Faults::default(),
+                notification_topic: None,
+            }),
+        }))
+    }
+
+    /// Gives the routes of the `SESv2` API.
+    pub fn router(self: &Arc<Self>) -> axum::Router {
+        wire::router(self)
+    }
+
+    /// Lists the accepted mails, oldest first.
+    #[must_use]
+    pub fn outbox(&self) -> Vec<OutboxMail> {
+        self.state().outbox.mails().to_vec()
+    }
+
+    /// Forgets the accepted mails. They still count against the 24 h quota.
+    ///
+    /// # Errors
+    ///
+    /// The outbox file cannot be written; the outbox is then as it was.
+    pub fn clear_outbox(&self) -> io::Result<()> {
+        let State { outbox, account, .. } = &mut *self.state();
+        outbox.clear(account.sent.counted())
+    }
+
+    /// Tells the account's limits and switches.
+    #[must_use]
+    pub fn account(&self) -> AccountSettings {
+        self.state().account.settings.clone()
+    }
+
+    /// Changes the account's limits and switches, at once.
+    pub fn update_account(&self, patch: &AccountPatch) {
+        self.state().account.settings.apply(patch);
+    }
+
+    /// Verifies an identity, as clicking the link or publishing the DNS record would.
+    pub fn verify(&self, identity: &str) {
+        self.state().identities.verify(identity);
+    }
+
+    /// Publishes deliveries, bounces and complaints of every mail to a topic as well, in the older
+    /// form that SES uses when identities, not configuration sets, have a topic.
+    pub fn notify(&self, topic_arn: Option<String>) {
+        self.state().notification_topic = topic_arn;
+    }
+
+    /// Tells whether SES serves an operation, so that a fault for it belongs here.
+    #[must_use]
+    pub fn serves(operation: &str) -> bool {
+        wire::OPERATIONS.contains(&operation)
+    }
+
+    /// Puts a fault into force.
+    ///
+    /// # Errors
+    ///
+    /// The fault is for an operation that SES does not serve, or of a kind that it cannot have.
+    pub fn add_fault(&self, fault: Fault) -> Result<(), FaultError> {
+        if !Self::serves(&fault.operation) {
+            return Err(FaultError::UnknownOperation(fault.operation));
+        }
+        if fault.effect == Effect::Unprocessed {
+            return Err(FaultError::Unprocessed(fault.operation));
+        }
+        let now = self.clock.now();
+        self.state().faults.add(fault, now);
+        Ok(())
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&self) {
+        self.state().faults.clear();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change is complete when it panics, or was not begun.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,369 @@
+//! The mails that were accepted, for whoever wants to look at them.
+//!
+//! With a file, each mail is a JSON line that is written before the mail counts as accepted, and the
+//! file is read again at the next start: the outbox and the count of the last 24 hours outlive the
+//! process. A process that is killed while it writes leaves a torn last line; that mail was never
+//! answered, so the line is cut off. Emptying the outbox leaves one small line for each mail that
+//! still counts, because a quota does not come back by looking away.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::account::{Cost, RollingCount};
+use super::mailbox::Mailbox;
+use super::mailbox_simulator::is_simulated;
+use super::send_email::{Mail, Tag};
+
+/// An accepted mail, in the shape of `GET /_local/outbox`. Addresses are as they were sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxMail {
+    /// The id that `SendEmail` answered.
+    pub ses_message_id: String,
+    /// The sender.
+    pub from: String,
+    /// The recipients.
+    pub to: Vec<String>,
+    /// The recipients of copies.
+    pub cc: Vec<String>,
+    /// The recipients of blind copies.
+    pub bcc: Vec<String>,
+    /// Where replies go.
+    pub reply_to: Vec<String>,
+    /// The subject.
+    pub subject: String,
+    /// The plain text, if there is one.
+    pub text: Option<String>,
+    /// The HTML, if there is one.
+    pub html: Option<String>,
+    /// The caller's own headers; the values of one that comes twice are joined by a comma.
+    pub headers: BTreeMap<String, String>,
+    /// The attachments.
+    pub attachments: Vec<OutboxAttachment>,
+    /// The tags.
+    pub tags: Vec<Tag>,
+    /// When the mail was accepted.
+    pub at: Timestamp,
+}
+
+/// An attachment of an accepted mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxAttachment {
+    /// Its file name.
+    pub filename: String,
+    /// Its media type, if it was given.
+    pub content_type: Option<String>,
+    /// The id by which HTML refers to it, if it was given.
+    pub content_id: Option<String>,
+    /// The content in base64.
+    pub content: String,
+}
+
+impl OutboxMail {
+    pub(super) fn new(mail: &Mail, ses_message_id: String, at: Timestamp) -> Self {
+        let given = |mailboxes: &[Mailbox]| mailboxes.iter().map(|m| m.given.clone()).collect();
+        let mut headers = BTreeMap::<String, String>::new();
+        for (name, value) in &mail.headers {
+            headers
+                .entry(name.clone())
+                .and_modify(|values| {
+                    values.push_str(", ");
+                    values.push_str(value);
+                })
+                .or_insert_with(|| value.clone());
+        }
+        let attachments = mail
+            .attachments
+            .iter()
+            .map(|attachment| OutboxAttachment {
+                filename: attachment.file_name.clone().unwrap_or_default(),
+                content_type: attachment.content_type.clone(),
+                content_id: attachment.content_id.clone(),
+                content: attachment.raw_content.clone().unwrap_or_default(),
+            })
+            .collect();
+        Self {
+            ses_message_id,
+            from: mail.from.given.clone(),
+            to: given(&mail.to),
+            cc: given(&mail.cc),
+            bcc: given(&mail.bcc),
+            reply_to: given(&mail.reply_to),
+            subject: mail.subject.clone(),
+            text: mail.text.clone(),
+            html: mail.html.clone(),
+            headers,
+            attachments,
+            tags: mail.tags.clone(),
+            at,
+        }
+    }
+
+    fn counted_recipients(&self) -> u32 {
+        let addresses = self.to.iter().chain(&self.cc).chain(&self.bcc);
+        let mailboxes = addresses.filter_map(|given| Mailbox::parse(given).ok());
+        cost(mailboxes.collect::<Vec<_>>().iter()).counted
+    }
+}
+
+/// Tells what a mail to these recipients costs.
+pub(super) fn cost<'a>(recipients: impl Iterator<Item = &'a Mailbox>) -> Cost {
+    let mut cost = Cost {
+        recipients: 0,
+        counted: 0,
+    };
+    for mailbox in recipients {
+        cost.recipients += 1;
+        cost.counted += u32::from(!is_simulated(mailbox));
+    }
+    cost
+}
+
+/// Makes an id of the shape that SES gives to messages and to feedback.
+pub(super) fn ses_id(id: Uuid, at: Timestamp) -> String {
+    format!("0100{:012x}-{}-000000", at.as_millisecond().max(0), id)
+}
+
+/// A line of the file.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    /// What is left of a mail when the outbox was emptied.
+    Counted {
+        counted_recipients: u32,
+        at: Timestamp,
+    },
+    Mail(Box<OutboxMail>),
+}
+
+/// The accepted mails, oldest first, and their file.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    mails: Vec<OutboxMail>,
+    file: Option<OutboxFile>,
+}
+
+#[derive(Debug)]
+struct OutboxFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl Outbox {
+    /// Opens the outbox, and tells what its mails count for.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read or written, or holds a line that is none of ours.
+    pub(super) fn open(path: Option<PathBuf>) -> io::Result<(Self, RollingCount)> {
+        let mut mails = Vec::new();
+        let mut sent = RollingCount::default();
+        let Some(path) = path else {
+            return Ok((Self { mails, file: None }, sent));
+        };
+        let mut file = open_for_append(&path)?;
+        let mut content = Vec::new();
+        file.read_to_end(&mut content)?;
+        let whole = content.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+        if whole < content.len() {
+            tracing::warn!("the last mail of the outbox file was torn and is dropped");
+            file.set_len(whole as u64)?;
+        }
+        for (index, line) in content[..whole].split_inclusive(|b| *b == b'\n').enumerate() {
+            let line = serde_json::from_slice(line).map_err(|error| {
+                let number = index + 1;
+                let message = format!("{}, line {number}: {error}", path.display());
+                io::Error::new(io::ErrorKind::InvalidData, message)
+            })?;
+            match line {
+                Line::Counted { counted_recipients, at } => sent.add(counted_recipients, at),
+                Line::Mail(mail) => {
+                    sent.add(mail.counted_recipients(), mail.at);
+                    mails.push(*mail);
+                }
+            }
+        }
+        let file = Some(OutboxFile { path, file });
+        Ok((Self { mails, file }, sent))
+    }
+
+    pub(super) fn mails(&self) -> &[OutboxMail] {
+        &self.mails
+    }
+
+    /// Adds a mail, to the file first. When that fails, nothing was added.
+    pub(super) fn append(&mut self, mail: OutboxMail) -> io::Result<()> {
+        if let Some(OutboxFile { file, .. }) = &mut self.file {
+            let before = file.metadata()?.len();
+            let mut line = serde_json::to_vec(&mail)?;
+            line.push(b'\n');
+            if let Err(error) = file.write_all(&line) {
+                file.set_len(before)?;
+                return Err(error);
+            }
+        }
+        self.mails.push(mail);
+        Ok(())
+    }
+
+    /// Empties the outbox; `counted` is what the file keeps for the quota.
+    pub(super) fn clear(&mut self, counted: impl Iterator<Item = (Timestamp, u32)>) -> io::Result<()> {
+        if let Some(OutboxFile { path, file }) = &mut self.file {
+            let mut lines = Vec::new();
+            for (at, counted_recipients) in counted {
+                let line = Line::Counted { counted_recipients, at };
+                serde_json::to_writer(&mut lines, &line)?;
+                lines.push(b'\n');
+            }
+            // Renamed into place, so that a kill leaves the old file or the new one.
+            let new = path.with_extension("new");
+            std::fs::write(&new, &lines)?;
+            std::fs::rename(&new, &*path)?;
+            *file = open_for_append(path)?;
+        }
+        self.mails.clear();
+        Ok(())
+    }
+}
+
+fn open_for_append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).append(true).create(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+
+    fn mail(subject: &str, to: &[&str]) -> OutboxMail {
+        OutboxMail {
+            ses_message_id: ses_id(Uuid::from_u128(7), at(0)),
+            from: "Ada <ada@example.com>".to_owned(),
+            to: to.iter().map(|&given| given.to_owned()).collect(),
+            cc: Vec::new(),
+            bcc: Vec::new(),
+            reply_to: Vec::new(),
+            subject: subject.to_owned(),
+            text: Some("Hello".to_owned()),
+            html: None,
+            headers: BTreeMap::new(),
+            attachments: Vec::new(),
+            tags: Vec::new(),
+            at: at(0),
+        }
+    }
+
+    struct Scratch {
+        _folder: tempfile::TempDir,
+        path: PathBuf,
+    }
+
+    fn scratch() -> Scratch {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("outbox.jsonl");
+        Scratch { _folder: folder, path }
+    }
+
+    fn open(path: &Path) -> (Outbox, RollingCount) {
+        Outbox::open(Some(path.to_owned())).unwrap()
+    }
+
+    #[test]
+    fn survives_a_restart_with_its_count() {
+        let scratch = scratch();
+        let (mut outbox, _) = open(&scratch.path);
+        let to = ["bob@example.net", "success@simulator.amazonses.com"];
+        outbox.append(mail("one", &to)).unwrap();
+        outbox.append(mail("two", &["eve@example.net"])).unwrap();
+        drop(outbox);
+
+        let (outbox, mut sent) = open(&scratch.path);
+        assert_eq!(outbox.mails()[0], mail("one", &to));
+        assert_eq!(outbox.mails().len(), 2);
+        assert_eq!(sent.total(at(0)), 2);
+    }
+
+    #[test]
+    fn drops_a_torn_last_line_and_writes_on_after_it() {
+        let scratch = scratch();
+        let (mut outbox, _) = open(&scratch.path);
+        outbox.append(mail("one", &["bob@example.net"])).unwrap();
+        let mut file = open_for_append(&scratch.path).unwrap();
+        file.write_all(b"{\"ses_message_id\":\"0100").unwrap();
+        drop((outbox, file));
+
+        let (mut outbox, mut sent) = open(&scratch.path);
+        assert_eq!(outbox.mails().len(), 1);
+        assert_eq!(sent.total(at(0)), 1);
+        outbox.append(mail("two", &["bob@example.net"])).unwrap();
+        let (outbox, _) = open(&scratch.path);
+        let subjects: Vec<_> = outbox.mails().iter().map(|m| &m.subject).collect();
+        assert_eq!(subjects, ["one", "two"]);
+    }
+
+    #[test]
+    fn refuses_a_file_that_is_not_its_own() {
+        let scratch = scratch();
+        std::fs::write(&scratch.path, "hello\n").unwrap();
+        let refusal = Outbox::open(Some(scratch.path.clone())).unwrap_err();
+        assert!(refusal.to_string().contains("line 1"), "{refusal}");
+    }
+
+    #[test]
+    fn emptying_keeps_the_count_over_a_restart() {
+        let scratch = scratch();
+        let (mut outbox, mut sent) = open(&scratch.path);
+        outbox.append(mail("one", &["bob@example.net"])).unwrap();
+        sent.add(1, at(0));
+        outbox.clear(sent.counted()).unwrap();
+        assert!(outbox.mails().is_empty());
+        outbox.append(mail("two", &["bob@example.net"])).unwrap();
+        drop(outbox);
+
+        let (outbox, mut sent) = open(&scratch.path);
+        assert_eq!(outbox.mails().len(), 1);
+        assert_eq!(sent.total(at(5)), 2);
+    }
+
+    #[test]
+    fn shows_the_time_in_rfc_3339_and_the_shape_of_the_local_api() {
+        let value = serde_json::to_value(mail("one", &["bob@example.net"])).unwrap();
+        assert_eq!(value["at"], "2027-01-15T08:00:00Z");
+        let members: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
+        let mut expected = [
+            "ses_message_id",
+            "from",
+            "to",
+            "cc",
+            "bcc",
+            "reply_to",
+            "subject",
+            "text",
+            "html",
+            "headers",
+            "attachments",
+            "tags",
+            "at",
+        ];
+        let mut members: Vec<_> = members.iter().map(String::as_str).collect();
+        members.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(members, expected);
+    }
+
+    #[test]
+    fn makes_ids_of_the_shape_that_ses_gives() {
+        assert_eq!(
+            ses_id(Uuid::from_u128(0xff), at(0)),
+            "010001a3185c5000-00000000-0000-0000-0000-0000000000ff-000000"
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! The operations of identities.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::Uri;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::input::{self, QueryString};
+use crate::ses::Ses;
+use crate::ses::error::SesError;
+use crate::ses::identities::Identity;
+use crate::ses::page::{Asked, page};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Create {
+    email_identity: String,
+}
+
+pub(super) async fn create(State(ses): State<Arc<Ses>>, body: Bytes) -> Result<Json<Value>, SesError> {
+    let create: Create = input::json(&body)?;
+    let mut state = ses.state();
+    let identity = state.identities.create(&create.email_identity)?;
+    Ok(Json(json!({
+        "IdentityType": identity_type(identity),
+        "VerifiedForSendingStatus": identity.verified,
+        "DkimAttributes": dkim(identity),
+    })))
+}
+
+pub(super) async fn get(State(ses): State<Arc<Ses>>, Path(name): Path<String>) -> Result<Json<Value>, SesError> {
+    let state = ses.state();
+    let identity = state
+        .identities
+        .get(&name)
+        .ok_or_else(|| SesError::NotFound(format!("Email identity {name} does not exist.")))?;
+    Ok(Json(json!({
+        "IdentityType": identity_type(identity),
+        "FeedbackForwardingStatus": true,
+        "VerifiedForSendingStatus": identity.verified,
+        "VerificationStatus": status(identity),
+        "VerificationInfo": {},
+        "DkimAttributes": dkim(identity),
+        "MailFromAttributes": {"BehaviorOnMxFailure": "USE_DEFAULT_VALUE"},
+        "Policies": {},
+        "Tags": [],
+    })))
+}
+
+pub(super) async fn list_by_query(State(ses): State<Arc<Ses>>, uri: Uri) -> Result<Json<Value>, SesError> {
+    list(&ses, &QueryString::parse(&uri)?.page()?)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct List {
+    next_token: Option<String>,
+    page_size: Option<usize>,
+    filter: Option<Value>,
+}
+
+pub(super) async fn list_by_body(State(ses): State<Arc<Ses>>, body: Bytes) -> Result<Json<Value>, SesError> {
+    let List {
+        next_token,
+        page_size,
+        filter,
+    } = input::json(&body)?;
+    if filter.is_some() {
+        return Err(SesError::BadRequest(
+            "The simulator does not filter identities.".to_owned(),
+        ));
+    }
+    let asked = Asked {
+        token: next_token,
+        size: page_size,
+    };
+    list(&ses, &asked)
+}
+
+fn list(ses: &Ses, asked: &Asked) -> Result<Json<Value>, SesError> {
+    let state = ses.state();
+    let entries = state.identities.iter().map(|identity| {
+        let info = json!({
+            "IdentityType": identity_type(identity),
+            "IdentityName": identity.name,
+            "SendingEnabled": identity.verified,
+            "VerificationStatus": status(identity),
+        });
+        (identity.name.to_ascii_lowercase(), info)
+    });
+    let page = page(entries, asked)?;
+    Ok(Json(json!({
+        "EmailIdentities": page.entries,
+        "NextToken": page.next_token,
+    })))
+}
+
+fn identity_type(identity: &Identity) -> &'static str {
+    if identity.is_address() {
+        "EMAIL_ADDRESS"
+    } else {
+        "DOMAIN"
+    }
+}
+
+fn status(identity: &Identity) -> &'static str {
+    if identity.verified { "SUCCESS" } else { "PENDING" }
+}
+
+/// A domain is verified through DKIM; an address alone has none.
+fn dkim(identity: &Identity) -> Value {
+    if identity.is_address() {
+        return json!({
+            "SigningEnabled": false,
+            "Status": "NOT_STARTED",
+            "SigningAttributesOrigin": "AWS_SES",
+        });
+    }
+    json!({
+        "SigningEnabled": true,
+        "Status": status(identity),
+        "Tokens": ["local1", "local2", "local3"],
+        "SigningAttributesOrigin": "AWS_SES",
+        "CurrentSigningKeyLength": "RSA_2048_BIT",
+        "NextSigningKeyLength": "RSA_2048_BIT",
+    })
+}

@@ -1,0 +1,19 @@
+//! `SendEmail`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::{input, new_id};
+use crate::ses::Ses;
+use crate::ses::error::SesError;
+use crate::ses::send_email::check;
+
+pub(super) async fn send_email(State(ses): State<Arc<Ses>>, body: Bytes) -> Result<Json<Value>, SesError> {
+    let mail = check(input::json(&body)?)?;
+    let message_id = ses.send(mail, new_id(), ses.clock.now())?;
+    Ok(Json(json!({ "MessageId": message_id })))
+}

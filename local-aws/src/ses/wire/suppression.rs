@@ -1,0 +1,96 @@
+//! The operations of the account's suppression list.
+//!
+//! In the sandbox SES refuses all of them. With which error is an assumption: the model has no better
+//! one than `BadRequestException`.
+
+use std::sync::{Arc, MutexGuard};
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::Uri;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::input::{self, QueryString};
+use crate::ses::error::SesError;
+use crate::ses::mailbox::Mailbox;
+use crate::ses::page::page;
+use crate::ses::suppression_list::{Query, Reason, Suppressed};
+use crate::ses::{Ses, State as Held};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Put {
+    email_address: String,
+    reason: String,
+}
+
+pub(super) async fn put(State(ses): State<Arc<Ses>>, body: Bytes) -> Result<Json<Value>, SesError> {
+    let put: Put = input::json(&body)?;
+    let now = ses.clock.now();
+    let mut state = out_of_sandbox(&ses)?;
+    let address = Mailbox::parse(&put.email_address)?.bare();
+    let reason = Reason::parse(&put.reason)?;
+    state.suppression_list.put(&address, reason, now);
+    Ok(Json(json!({})))
+}
+
+pub(super) async fn list(State(ses): State<Arc<Ses>>, uri: Uri) -> Result<Json<Value>, SesError> {
+    let asked = QueryString::parse(&uri)?;
+    let query = Query {
+        reasons: asked.all("Reason").map(Reason::parse).collect::<Result<_, _>>()?,
+        from: asked.parsed("StartDate")?,
+        to: asked.parsed("EndDate")?,
+    };
+    let state = out_of_sandbox(&ses)?;
+    let matching = state.suppression_list.matching(&query);
+    let entries = matching.map(|s| (s.address.to_ascii_lowercase(), summary(s)));
+    let page = page(entries, &asked.page()?)?;
+    Ok(Json(json!({
+        "SuppressedDestinationSummaries": page.entries,
+        "NextToken": page.next_token,
+    })))
+}
+
+pub(super) async fn get(State(ses): State<Arc<Ses>>, Path(address): Path<String>) -> Result<Json<Value>, SesError> {
+    let state = out_of_sandbox(&ses)?;
+    let found = state.suppression_list.get(&address);
+    let suppressed = found.ok_or_else(|| missing(&address))?;
+    Ok(Json(json!({ "SuppressedDestination": summary(suppressed) })))
+}
+
+pub(super) async fn delete(State(ses): State<Arc<Ses>>, Path(address): Path<String>) -> Result<Json<Value>, SesError> {
+    let mut state = out_of_sandbox(&ses)?;
+    let removed = state.suppression_list.remove(&address);
+    removed.ok_or_else(|| missing(&address))?;
+    Ok(Json(json!({})))
+}
+
+fn out_of_sandbox(ses: &Ses) -> Result<MutexGuard<'_, Held>, SesError> {
+    let state = ses.state();
+    if state.account.settings.production_access {
+        Ok(state)
+    } else {
+        Err(SesError::BadRequest(
+            "The account-level suppression list cannot be managed while the account is in the \
+             sandbox."
+                .to_owned(),
+        ))
+    }
+}
+
+fn missing(address: &str) -> SesError {
+    SesError::NotFound(format!(
+        "Email address {address} does not exist on your suppression list."
+    ))
+}
+
+fn summary(suppressed: &Suppressed) -> Value {
+    json!({
+        "EmailAddress": suppressed.address,
+        "Reason": suppressed.reason.as_str(),
+        // Seconds since 1970 with a fraction, the protocol's form of a time in JSON.
+        "LastUpdateTime": suppressed.updated_at.as_duration().as_secs_f64(),
+    })
+}

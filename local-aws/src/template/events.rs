@@ -1,0 +1,254 @@
+//! The way of an SES event: configuration set, event destination, topic, subscription, function.
+
+use super::Surroundings;
+use super::error::{Fault, TemplateError};
+use super::function::Function;
+use super::names;
+use super::resource::Resource;
+use super::schedule::called;
+
+/// An SNS topic of the template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topic {
+    /// Name of the resource in the template: `FeedbackTopic`.
+    pub logical_id: String,
+    /// ARN of the topic.
+    pub arn: String,
+    /// Names of the functions that are subscribed to it, as in [`Function::name`].
+    pub subscribers: Vec<String>,
+}
+
+/// An SES configuration set of the template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigurationSet {
+    /// Name of the resource in the template: `ConfigurationSet`.
+    pub logical_id: String,
+    /// Name that mail is sent with.
+    pub name: String,
+    /// Where its events go; those that are not enabled are left out.
+    pub event_destinations: Vec<EventDestination>,
+}
+
+/// Where a configuration set publishes events of certain types.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventDestination {
+    /// ARN of the topic that is published to.
+    pub topic_arn: String,
+    /// The [types of events], in the capitals of the SES v2 API: `BOUNCE`, `DELIVERY_DELAY`.
+    ///
+    /// [types of events]: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_EventDestination.html
+    pub event_types: Vec<String>,
+}
+
+/// The types of events, in the two spellings that `CloudFormation` takes.
+const EVENT_TYPES: [(&str, &str); 10] = [
+    ("send", "SEND"),
+    ("reject", "REJECT"),
+    ("bounce", "BOUNCE"),
+    ("complaint", "COMPLAINT"),
+    ("delivery", "DELIVERY"),
+    ("open", "OPEN"),
+    ("click", "CLICK"),
+    ("renderingFailure", "RENDERING_FAILURE"),
+    ("deliveryDelay", "DELIVERY_DELAY"),
+    ("subscription", "SUBSCRIPTION"),
+];
+
+/// Reads a topic, as yet without its subscribers.
+pub(super) fn topic(resource: &Resource<'_>, surroundings: &Surroundings) -> Result<Topic, TemplateError> {
+    resource
+        .properties
+        .only(&[], &["DisplayName", "KmsMasterKeyId", "Tags"])?;
+    Ok(Topic {
+        logical_id: resource.logical_id.to_owned(),
+        arn: names::reference(surroundings, names::TOPIC, resource.logical_id),
+        subscribers: Vec::new(),
+    })
+}
+
+/// Adds a subscription to its topic.
+pub(super) fn subscribe(
+    resource: &Resource<'_>,
+    topics: &mut [Topic],
+    functions: &[Function],
+) -> Result<(), TemplateError> {
+    let properties = &resource.properties;
+    properties.only(&["Endpoint", "Protocol", "TopicArn"], &[])?;
+    let protocol = properties.required("Protocol")?;
+    if protocol.clone().text()? != "lambda" {
+        return Err(protocol.unfit("must be lambda"));
+    }
+    let function = called(&properties.required("Endpoint")?, functions)?;
+    let arn = properties.required("TopicArn")?;
+    let line = arn.line;
+    let arn = arn.text()?;
+    match topics.iter_mut().find(|topic| topic.arn == arn) {
+        Some(topic) => topic.subscribers.push(function),
+        None => {
+            return Err(Fault::Unknown {
+                what: "topic",
+                name: arn,
+            }
+            .on(line));
+        }
+    }
+    Ok(())
+}
+
+/// Reads a configuration set, as yet without its event destinations.
+pub(super) fn configuration_set(
+    resource: &Resource<'_>,
+    surroundings: &Surroundings,
+) -> Result<ConfigurationSet, TemplateError> {
+    resource.properties.only(&[], &["ReputationOptions", "Tags"])?;
+    Ok(ConfigurationSet {
+        logical_id: resource.logical_id.to_owned(),
+        name: names::physical(surroundings, resource.logical_id),
+        event_destinations: Vec::new(),
+    })
+}
+
+/// Adds an event destination to its configuration set.
+pub(super) fn publish(
+    resource: &Resource<'_>,
+    configuration_sets: &mut [ConfigurationSet],
+    topics: &[Topic],
+) -> Result<(), TemplateError> {
+    let properties = &resource.properties;
+    properties.only(&["ConfigurationSetName", "EventDestination"], &[])?;
+    let name = properties.required("ConfigurationSetName")?;
+    let line = name.line;
+    let name = name.text()?;
+    let set = configuration_sets
+        .iter_mut()
+        .find(|set| set.name == name)
+        .ok_or(Fault::Unknown {
+            what: "configuration set",
+            name,
+        })
+        .map_err(|fault| fault.on(line))?;
+
+    let destination = properties.required("EventDestination")?.map()?;
+    destination.only(&["Enabled", "MatchingEventTypes", "SnsDestination"], &["Name"])?;
+    let event_types = destination
+        .required("MatchingEventTypes")?
+        .list()?
+        .into_iter()
+        .map(|value| {
+            let name = value.clone().text()?;
+            EVENT_TYPES
+                .iter()
+                .find(|(lower, upper)| name == *lower || name == *upper)
+                .map(|(_, upper)| (*upper).to_owned())
+                .ok_or_else(|| value.unfit(format!("is `{name}`, which is no type of event")))
+        })
+        .collect::<Result<_, _>>()?;
+    let sns = destination.required("SnsDestination")?.map()?;
+    let topic = sns.required("TopicARN")?;
+    let line = topic.line;
+    let topic_arn = topic.text()?;
+    if !topics.iter().any(|topic| topic.arn == topic_arn) {
+        return Err(Fault::Unknown {
+            what: "topic",
+            name: topic_arn,
+        }
+        .on(line));
+    }
+    if destination.required("Enabled")?.boolean()? {
+        set.event_destinations.push(EventDestination { topic_arn, event_types });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{error_of, stack};
+    use super::*;
+
+    const EVENTS: &str = "\
+Resources:
+  Sending:
+    Type: AWS::SES::ConfigurationSet
+  Destination:
+    Type: AWS::SES::ConfigurationSetEventDestination
+    Properties:
+      ConfigurationSetName: !Ref Sending
+      EventDestination:
+        Enabled: true
+        MatchingEventTypes: [bounce, DELIVERY_DELAY]
+        SnsDestination: { TopicARN: !Ref Events }
+  Events:
+    Type: AWS::SNS::Topic
+  Subscription:
+    Type: AWS::SNS::Subscription
+    Properties:
+      TopicArn: !GetAtt Events.TopicArn
+      Protocol: lambda
+      Endpoint: !GetAtt Listener.Arn
+  Listener:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: listener } }
+";
+
+    #[test]
+    fn leads_from_the_configuration_set_to_the_function() {
+        let stack = stack(EVENTS);
+        let arn = "arn:aws:sns:us-east-1:000000000000:okite-Events".to_owned();
+        assert_eq!(
+            stack.configuration_sets,
+            [ConfigurationSet {
+                logical_id: "Sending".to_owned(),
+                name: "okite-Sending".to_owned(),
+                event_destinations: vec![EventDestination {
+                    topic_arn: arn.clone(),
+                    event_types: vec!["BOUNCE".to_owned(), "DELIVERY_DELAY".to_owned()],
+                }],
+            }]
+        );
+        assert_eq!(
+            stack.topics,
+            [Topic {
+                logical_id: "Events".to_owned(),
+                arn,
+                subscribers: vec!["listener".to_owned()],
+            }]
+        );
+    }
+
+    #[test]
+    fn leaves_out_a_destination_that_is_not_enabled() {
+        let stack = stack(&EVENTS.replace("Enabled: true", "Enabled: false"));
+        assert!(stack.configuration_sets[0].event_destinations.is_empty());
+    }
+
+    #[test]
+    fn names_the_line_of_what_does_not_fit() {
+        for (good, bad, error) in [
+            (
+                "[bounce, ",
+                "[bounced, ",
+                "10: Destination.EventDestination.MatchingEventTypes[0] is `bounced`, which is no type of event",
+            ),
+            (
+                "TopicARN: !Ref Events",
+                "TopicARN: other",
+                "11: there is no topic `other`",
+            ),
+            ("!Ref Sending", "Sending", "7: there is no configuration set `Sending`"),
+            (
+                "Protocol: lambda",
+                "Protocol: https",
+                "18: Subscription.Protocol must be lambda",
+            ),
+            (
+                "!GetAtt Listener.Arn",
+                "Listener",
+                "19: there is no function `Listener`",
+            ),
+            ("!GetAtt Events.TopicArn", "other", "17: there is no topic `other`"),
+        ] {
+            assert!(EVENTS.contains(good));
+            assert_eq!(error_of(&EVENTS.replace(good, bad)), format!("template.yaml:{error}"));
+        }
+    }
+}

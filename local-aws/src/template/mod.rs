@@ -1,0 +1,168 @@
+//! The deployment template, read for a run on one machine.
+//!
+//! What runs here is what is deployed: tables, environment variables, routes, subscriptions and schedules come from
+//! `template.yaml` and from nowhere else. [`Stack::read`] goes over the text in three steps: `yaml` makes a tree whose
+//! nodes know their lines, `scope` evaluates references and conditions when their value is asked for, and one module
+//! per kind of resource (`table`, `function`, `events`, `schedule`) turns properties into plain data.
+//!
+//! What a module reads it must understand whole: a function, property or value that is not known is an error that names
+//! the line, never skipped in silence. What a run on one machine does not need (roles, log groups, policies, outputs)
+//! is not looked at.
+
+mod error;
+mod events;
+mod function;
+mod names;
+mod parameters;
+mod resource;
+mod schedule;
+mod scope;
+mod table;
+mod value;
+mod yaml;
+
+use std::collections::BTreeMap;
+
+pub use self::error::{Fault, TemplateError};
+pub use self::events::{ConfigurationSet, EventDestination, Topic};
+pub use self::function::{Function, HttpApi};
+pub use self::schedule::Schedule;
+pub use self::table::Table;
+
+use self::scope::Scope;
+use self::value::Map;
+use self::yaml::Node;
+
+/// Where a stack is: what the template's pseudo parameters and parameters mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surroundings {
+    /// AWS region, such as `us-east-1`.
+    pub region: String,
+    /// AWS account, twelve digits.
+    pub account_id: String,
+    /// Name of the stack; every physical name begins with it.
+    pub stack_name: String,
+    /// Values of template parameters that differ from their defaults.
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// What a template declares, as far as a run on one machine needs it; each kind in the order of the template.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stack {
+    /// DynamoDB tables.
+    pub tables: Vec<Table>,
+    /// Lambda functions.
+    pub functions: Vec<Function>,
+    /// Schedules that run a function.
+    pub schedules: Vec<Schedule>,
+    /// SNS topics with their subscribers.
+    pub topics: Vec<Topic>,
+    /// SES configuration sets with their event destinations.
+    pub configuration_sets: Vec<ConfigurationSet>,
+    /// The HTTP API, if there is one.
+    pub http_api: Option<HttpApi>,
+}
+
+impl Stack {
+    /// Reads the text of a template.
+    ///
+    /// # Errors
+    /// Fails when the text is not a template, when a parameter is unknown or outside its limits, and when something
+    /// that is needed here is missing, of the wrong type or not understood. The error names the line.
+    pub fn read(template: &str, surroundings: &Surroundings) -> Result<Self, TemplateError> {
+        let root = yaml::parse(template)?;
+
+        let bare = Scope::of(surroundings);
+        let parameters = parameters::read(&section(&bare, &root, "Parameters")?, &surroundings.parameters)?;
+        let conditions = section(&bare, &root, "Conditions")?
+            .entries()
+            .iter()
+            .map(|entry| (entry.key.as_str(), &entry.value))
+            .collect();
+        let conditional = Scope {
+            parameters,
+            conditions,
+            ..Scope::of(surroundings)
+        };
+        let resources = resource::types(&conditional, &section(&conditional, &root, "Resources")?)?;
+        let scope = Scope {
+            resources,
+            ..conditional.clone()
+        };
+        Self::declared(&scope, &root)
+    }
+
+    fn declared<'t>(scope: &'t Scope<'t>, root: &'t Node) -> Result<Self, TemplateError> {
+        let surroundings = scope.surroundings;
+        let resources = section(scope, root, "Resources")?;
+        let all = |kind| resource::of_type(scope, &resources, kind);
+        let globals = section(scope, root, "Globals")?.map("Function")?;
+
+        let apis = all(names::HTTP_API)?;
+        for api in &apis {
+            api.properties.only(&[], &["Description", "Tags"])?;
+        }
+        let mut http_api = None;
+        let mut functions = Vec::new();
+        for resource in &all(names::FUNCTION)? {
+            let function = function::read(resource, &globals, surroundings)?;
+            if let Some(api) = function::http_api(resource, &function, &apis, surroundings)?
+                && let Some(first) = http_api.replace(api)
+            {
+                let what = format!("a second default route beside that of `{}`", first.function);
+                return Err(Fault::NotUnderstood(what).on(resource.properties.line));
+            }
+            functions.push(function);
+        }
+
+        let mut topics = all(names::TOPIC)?
+            .iter()
+            .map(|topic| events::topic(topic, surroundings))
+            .collect::<Result<Vec<_>, _>>()?;
+        for subscription in &all(names::SUBSCRIPTION)? {
+            events::subscribe(subscription, &mut topics, &functions)?;
+        }
+        let mut configuration_sets = all(names::CONFIGURATION_SET)?
+            .iter()
+            .map(|set| events::configuration_set(set, surroundings))
+            .collect::<Result<Vec<_>, _>>()?;
+        for destination in &all(names::EVENT_DESTINATION)? {
+            events::publish(destination, &mut configuration_sets, &topics)?;
+        }
+
+        Ok(Self {
+            tables: all(names::TABLE)?
+                .iter()
+                .map(|table| table::read(table, surroundings))
+                .collect::<Result<_, _>>()?,
+            schedules: all(names::SCHEDULE)?
+                .iter()
+                .map(|schedule| schedule::read(schedule, &functions))
+                .collect::<Result<_, _>>()?,
+            functions,
+            topics,
+            configuration_sets,
+            http_api,
+        })
+    }
+}
+
+/// A section of the template, such as `Resources`; an empty map where it is left out.
+fn section<'t>(scope: &'t Scope<'t>, root: &'t Node, name: &str) -> Result<Map<'t>, TemplateError> {
+    let sections = match scope.evaluate(root, "the template")? {
+        Some(sections) => sections.map()?.called(""),
+        None => Map::empty(scope, root.line, ""),
+    };
+    match sections.optional(name)? {
+        // Paths in messages begin at the name of a parameter or a resource.
+        Some(section) if matches!(name, "Parameters" | "Resources") => Ok(section.map()?.called("")),
+        Some(section) => section.map(),
+        None => Ok(Map::empty(scope, 1, name)),
+    }
+}
+
+#[cfg(test)]
+mod testing;
+
+#[cfg(test)]
+mod tests;

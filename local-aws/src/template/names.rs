@@ -1,0 +1,173 @@
+//! The names, ARNs and URLs that resources get on one machine.
+//!
+//! `CloudFormation` makes up physical names; here a resource is called `<stack>-<logical id>`, so that the same template
+//! always gives the same names and data outlives a restart.
+
+use super::Surroundings;
+
+/// Table of the template.
+pub(super) const TABLE: &str = "AWS::DynamoDB::Table";
+/// Function of the template.
+pub(super) const FUNCTION: &str = "AWS::Serverless::Function";
+/// HTTP API of the template.
+pub(super) const HTTP_API: &str = "AWS::Serverless::HttpApi";
+/// Topic of the template.
+pub(super) const TOPIC: &str = "AWS::SNS::Topic";
+/// Subscription to a topic.
+pub(super) const SUBSCRIPTION: &str = "AWS::SNS::Subscription";
+/// Schedule of the template.
+pub(super) const SCHEDULE: &str = "AWS::Scheduler::Schedule";
+/// Configuration set of SES.
+pub(super) const CONFIGURATION_SET: &str = "AWS::SES::ConfigurationSet";
+/// What a configuration set publishes, and where to.
+pub(super) const EVENT_DESTINATION: &str = "AWS::SES::ConfigurationSetEventDestination";
+
+const QUEUE: &str = "AWS::SQS::Queue";
+const ROLE: &str = "AWS::IAM::Role";
+const LOG_GROUP: &str = "AWS::Logs::LogGroup";
+
+/// The physical name of a resource.
+pub(super) fn physical(surroundings: &Surroundings, logical_id: &str) -> String {
+    format!("{}-{logical_id}", surroundings.stack_name)
+}
+
+/// What `!Ref` of a resource gives: mostly its name, for some types the ARN or the URL.
+pub(super) fn reference(surroundings: &Surroundings, kind: &str, logical_id: &str) -> String {
+    let name = physical(surroundings, logical_id);
+    match kind {
+        TOPIC => arn(surroundings, "sns", &name),
+        QUEUE => queue_url(surroundings, &name),
+        _ => name,
+    }
+}
+
+/// What `!GetAtt` of a resource gives, for the attributes that are known here.
+///
+/// The shapes are those of the [resource reference], so that an attribute that would fail there fails here.
+///
+/// [resource reference]: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/
+pub(super) fn attribute(surroundings: &Surroundings, kind: &str, logical_id: &str, attribute: &str) -> Option<String> {
+    let name = physical(surroundings, logical_id);
+    Some(match (kind, attribute) {
+        (TABLE, "Arn") => arn(surroundings, "dynamodb", &format!("table/{name}")),
+        (FUNCTION, "Arn") => function_arn(surroundings, logical_id),
+        (TOPIC, "TopicArn") => arn(surroundings, "sns", &name),
+        (QUEUE, "Arn") => arn(surroundings, "sqs", &name),
+        (QUEUE, "QueueUrl") => queue_url(surroundings, &name),
+        (LOG_GROUP, "Arn") => arn(surroundings, "logs", &format!("log-group:{name}:*")),
+        (ROLE, "Arn") => {
+            let Surroundings { region, account_id, .. } = surroundings;
+            format!("arn:{}:iam::{account_id}:role/{name}", partition(region))
+        }
+        (TOPIC, "TopicName") | (QUEUE, "QueueName") => name,
+        _ => return None,
+    })
+}
+
+/// The ARN of a function, by its logical id.
+pub(super) fn function_arn(surroundings: &Surroundings, logical_id: &str) -> String {
+    arn(
+        surroundings,
+        "lambda",
+        &format!("function:{}", physical(surroundings, logical_id)),
+    )
+}
+
+/// The value of a pseudo parameter such as `AWS::Region`.
+pub(super) fn pseudo_parameter(surroundings: &Surroundings, name: &str) -> Option<String> {
+    Some(match name {
+        "AWS::AccountId" => surroundings.account_id.clone(),
+        "AWS::Partition" => partition(&surroundings.region).to_owned(),
+        "AWS::Region" => surroundings.region.clone(),
+        "AWS::StackName" => surroundings.stack_name.clone(),
+        "AWS::URLSuffix" => url_suffix(&surroundings.region).to_owned(),
+        _ => return None,
+    })
+}
+
+fn arn(Surroundings { region, account_id, .. }: &Surroundings, service: &str, resource: &str) -> String {
+    format!("arn:{}:{service}:{region}:{account_id}:{resource}", partition(region))
+}
+
+fn queue_url(Surroundings { region, account_id, .. }: &Surroundings, name: &str) -> String {
+    format!("https://sqs.{region}.{}/{account_id}/{name}", url_suffix(region))
+}
+
+fn partition(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "aws-cn"
+    } else if region.starts_with("us-gov-") {
+        "aws-us-gov"
+    } else {
+        "aws"
+    }
+}
+
+fn url_suffix(region: &str) -> &'static str {
+    if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn surroundings(region: &str) -> Surroundings {
+        Surroundings {
+            region: region.to_owned(),
+            account_id: "000000000000".to_owned(),
+            stack_name: "okite".to_owned(),
+            parameters: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn gives_every_type_an_arn_of_its_own_shape() {
+        let here = surroundings("us-east-1");
+        let get = |kind, name| attribute(&here, kind, "It", name).unwrap();
+        assert_eq!(
+            get(TABLE, "Arn"),
+            "arn:aws:dynamodb:us-east-1:000000000000:table/okite-It"
+        );
+        assert_eq!(
+            get(FUNCTION, "Arn"),
+            "arn:aws:lambda:us-east-1:000000000000:function:okite-It"
+        );
+        assert_eq!(get(TOPIC, "TopicArn"), "arn:aws:sns:us-east-1:000000000000:okite-It");
+        assert_eq!(get(QUEUE, "Arn"), "arn:aws:sqs:us-east-1:000000000000:okite-It");
+        assert_eq!(get(ROLE, "Arn"), "arn:aws:iam::000000000000:role/okite-It");
+        assert_eq!(
+            get(LOG_GROUP, "Arn"),
+            "arn:aws:logs:us-east-1:000000000000:log-group:okite-It:*"
+        );
+        assert_eq!(attribute(&here, TOPIC, "It", "Arn"), None);
+    }
+
+    #[test]
+    fn refers_to_a_topic_by_arn_to_a_queue_by_url_and_to_others_by_name() {
+        let here = surroundings("us-east-1");
+        assert_eq!(
+            reference(&here, TOPIC, "It"),
+            "arn:aws:sns:us-east-1:000000000000:okite-It"
+        );
+        assert_eq!(
+            reference(&here, QUEUE, "It"),
+            "https://sqs.us-east-1.amazonaws.com/000000000000/okite-It"
+        );
+        assert_eq!(reference(&here, TABLE, "It"), "okite-It");
+    }
+
+    #[test]
+    fn knows_the_partitions() {
+        let get = |region, name| pseudo_parameter(&surroundings(region), name).unwrap();
+        assert_eq!(get("eu-west-1", "AWS::Partition"), "aws");
+        assert_eq!(get("cn-north-1", "AWS::Partition"), "aws-cn");
+        assert_eq!(get("cn-north-1", "AWS::URLSuffix"), "amazonaws.com.cn");
+        assert_eq!(get("us-gov-west-1", "AWS::Partition"), "aws-us-gov");
+    }
+}

@@ -1,0 +1,171 @@
+//! Schedules that run a function again and again.
+
+use std::time::Duration;
+
+use serde_json::Value as Json;
+
+use super::error::{Fault, TemplateError};
+use super::function::Function;
+use super::resource::Resource;
+use super::value::Value;
+
+/// An `EventBridge` schedule of the template. It fires at once and then after every interval.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schedule {
+    /// Name of the resource in the template: `QuotaReporterSchedule`.
+    pub logical_id: String,
+    /// Name of the function that it runs, as in [`Function::name`].
+    pub function: String,
+    /// Time from one run to the next.
+    pub every: Duration,
+    /// The event that the function is run with.
+    pub input: Json,
+}
+
+pub(super) fn read(resource: &Resource<'_>, functions: &[Function]) -> Result<Schedule, TemplateError> {
+    let properties = &resource.properties;
+    // A start date is not among them: a schedule with one would not fire at once.
+    properties.only(
+        &["FlexibleTimeWindow", "ScheduleExpression", "Target"],
+        &["Description", "ScheduleExpressionTimezone"],
+    )?;
+    let window = properties.required("FlexibleTimeWindow")?.map()?;
+    let mode = window.required("Mode")?;
+    if mode.clone().plain_text()? != "OFF" {
+        return Err(mode.unfit("must be 'OFF'"));
+    }
+    let target = properties.required("Target")?.map()?;
+    target.only(&["Arn", "Input"], &["RetryPolicy", "RoleArn"])?;
+    let input = target.required("Input")?;
+    let event =
+        serde_json::from_str(&input.clone().text()?).map_err(|error| input.unfit(format!("is not JSON: {error}")))?;
+    Ok(Schedule {
+        logical_id: resource.logical_id.to_owned(),
+        function: called(&target.required("Arn")?, functions)?,
+        every: rate(&properties.required("ScheduleExpression")?)?,
+        input: event,
+    })
+}
+
+/// The name of the function that an ARN means.
+pub(super) fn called(arn: &Value<'_>, functions: &[Function]) -> Result<String, TemplateError> {
+    let wanted = arn.clone().text()?;
+    match functions.iter().find(|function| function.arn == wanted) {
+        Some(function) => Ok(function.name.clone()),
+        None => Err(Fault::Unknown {
+            what: "function",
+            name: wanted,
+        }
+        .on(arn.line)),
+    }
+}
+
+/// Reads `rate(5 minutes)`.
+fn rate(expression: &Value<'_>) -> Result<Duration, TemplateError> {
+    let text = expression.clone().text()?;
+    let seconds = || {
+        let (count, unit) = text.strip_prefix("rate(")?.strip_suffix(')')?.split_once(' ')?;
+        let unit_seconds = match unit {
+            "minute" | "minutes" => 60,
+            "hour" | "hours" => 60 * 60,
+            "day" | "days" => 24 * 60 * 60,
+            _ => return None,
+        };
+        count
+            .parse::<u64>()
+            .ok()?
+            .checked_mul(unit_seconds)
+            .filter(|seconds| *seconds > 0)
+    };
+    seconds()
+        .map(Duration::from_secs)
+        .ok_or_else(|| Fault::NotUnderstood(format!("the schedule `{text}`")).on(expression.line))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{error_of, stack};
+    use super::*;
+
+    const SCHEDULE: &str = "\
+Resources:
+  Reporter:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: reporter } }
+  Often:
+    Type: AWS::Scheduler::Schedule
+    Properties:
+      ScheduleExpression: rate(5 minutes)
+      FlexibleTimeWindow: { Mode: 'OFF' }
+      Target:
+        Arn: !GetAtt Reporter.Arn
+        Input: '{\"source\":\"here\"}'
+";
+
+    #[test]
+    fn knows_what_runs_how_often_and_with_what() {
+        assert_eq!(
+            stack(SCHEDULE).schedules,
+            [Schedule {
+                logical_id: "Often".to_owned(),
+                function: "reporter".to_owned(),
+                every: Duration::from_mins(5),
+                input: json!({"source": "here"}),
+            }]
+        );
+    }
+
+    #[test]
+    fn reads_every_unit_of_a_rate() {
+        for (expression, seconds) in [
+            ("rate(1 minute)", 60),
+            ("rate(2 hours)", 7_200),
+            ("rate(1 day)", 86_400),
+        ] {
+            let stack = stack(&SCHEDULE.replace("rate(5 minutes)", expression));
+            assert_eq!(stack.schedules[0].every, Duration::from_secs(seconds));
+        }
+    }
+
+    #[test]
+    fn names_the_line_of_what_does_not_fit() {
+        for (good, bad, error) in [
+            (
+                "rate(5 minutes)",
+                "cron(0 * * * ? *)",
+                "8: the schedule `cron(0 * * * ? *)` is not understood here",
+            ),
+            (
+                "rate(5 minutes)",
+                "rate(0 minutes)",
+                "8: the schedule `rate(0 minutes)` is not understood here",
+            ),
+            (
+                "rate(5 minutes)",
+                "rate(18446744073709551615 days)",
+                "8: the schedule `rate(18446744073709551615 days)` is not understood here",
+            ),
+            ("'OFF'", "FLEXIBLE", "9: Often.FlexibleTimeWindow.Mode must be 'OFF'"),
+            (
+                "!GetAtt Reporter.Arn",
+                "arn:other",
+                "11: there is no function `arn:other`",
+            ),
+            (
+                "'{\"source\":\"here\"}'",
+                "'{'",
+                "12: Often.Target.Input is not JSON: EOF while parsing an object at line 1 column 1",
+            ),
+            (
+                "      ScheduleExpression",
+                "      StartDate: soon\n      ScheduleExpression",
+                "8: `Often.StartDate` is not understood here",
+            ),
+        ] {
+            assert!(SCHEDULE.contains(good));
+            assert_eq!(error_of(&SCHEDULE.replace(good, bad)), format!("template.yaml:{error}"));
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Evaluated values, read by type; what does not fit is an error with its line and path.
+
+use std::str::FromStr;
+
+use serde_json::Number;
+
+use super::error::{Fault, TemplateError};
+use super::scope::Scope;
+use super::yaml::{Entry, Node};
+
+/// A value of the template, its function (if it was one) evaluated.
+#[derive(Debug, Clone)]
+pub(super) struct Value<'t> {
+    scope: &'t Scope<'t>,
+    pub(super) line: usize,
+    /// Where it stands, from the logical id on: `UsageTable.KeySchema`.
+    pub(super) path: String,
+    kind: Kind<'t>,
+}
+
+/// What a value is.
+#[derive(Debug, Clone)]
+pub(super) enum Kind<'t> {
+    Null,
+    Text(String),
+    Number(&'t Number),
+    Boolean(bool),
+    List(&'t [Node]),
+    Map(&'t [Entry]),
+}
+
+impl<'t> Value<'t> {
+    pub(super) fn new(scope: &'t Scope<'t>, line: usize, path: &str, kind: Kind<'t>) -> Self {
+        Self {
+            scope,
+            line,
+            path: path.to_owned(),
+            kind,
+        }
+    }
+
+    /// Reads text.
+    pub(super) fn text(self) -> Result<String, TemplateError> {
+        match self.kind {
+            Kind::Text(text) => Ok(text),
+            _ => Err(self.wrong_type("text")),
+        }
+    }
+
+    /// Reads text, a number or a boolean as text, as `CloudFormation` passes them on.
+    pub(super) fn plain_text(self) -> Result<String, TemplateError> {
+        match self.kind {
+            Kind::Text(text) => Ok(text),
+            Kind::Number(number) => Ok(number.to_string()),
+            Kind::Boolean(boolean) => Ok(boolean.to_string()),
+            _ => Err(self.wrong_type("text, a number or a boolean")),
+        }
+    }
+
+    /// Reads a number; parameters come as text.
+    pub(super) fn number<N: FromStr>(self, expected: &'static str) -> Result<N, TemplateError> {
+        let parsed = match &self.kind {
+            Kind::Text(text) => text.parse().ok(),
+            Kind::Number(number) => number.to_string().parse().ok(),
+            _ => None,
+        };
+        parsed.ok_or_else(|| self.wrong_type(expected))
+    }
+
+    /// Reads a boolean; parameters come as text.
+    pub(super) fn boolean(self) -> Result<bool, TemplateError> {
+        match &self.kind {
+            Kind::Boolean(boolean) => Ok(*boolean),
+            Kind::Text(text) if text == "true" => Ok(true),
+            Kind::Text(text) if text == "false" => Ok(false),
+            _ => Err(self.wrong_type("true or false")),
+        }
+    }
+
+    /// Reads a list; items without a value (`AWS::NoValue`) are left out.
+    pub(super) fn list(self) -> Result<Vec<Value<'t>>, TemplateError> {
+        let Kind::List(items) = self.kind else {
+            return Err(self.wrong_type("a list"));
+        };
+        items
+            .iter()
+            .enumerate()
+            .filter_map(|(index, item)| {
+                self.scope
+                    .evaluate(item, &format!("{}[{index}]", self.path))
+                    .transpose()
+            })
+            .collect()
+    }
+
+    /// Reads a map.
+    pub(super) fn map(self) -> Result<Map<'t>, TemplateError> {
+        match self.kind {
+            Kind::Map(entries) => Ok(Map {
+                scope: self.scope,
+                line: self.line,
+                path: self.path,
+                entries,
+            }),
+            _ => Err(self.wrong_type("a map")),
+        }
+    }
+
+    /// The error that this value is of the right type and still does not fit.
+    pub(super) fn unfit(&self, why: impl Into<String>) -> TemplateError {
+        Fault::Unfit {
+            path: self.path.clone(),
+            why: why.into(),
+        }
+        .on(self.line)
+    }
+
+    fn wrong_type(&self, expected: &'static str) -> TemplateError {
+        let found = match &self.kind {
+            Kind::Null => "empty",
+            Kind::Text(_) => "text",
+            Kind::Number(_) => "a number",
+            Kind::Boolean(_) => "a boolean",
+            Kind::List(_) => "a list",
+            Kind::Map(_) => "a map",
+        };
+        Fault::WrongType {
+            path: self.path.clone(),
+            expected,
+            found,
+        }
+        .on(self.line)
+    }
+}
+
+/// A map of the template; its values are evaluated as they are asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Map<'t> {
+    scope: &'t Scope<'t>,
+    pub(super) line: usize,
+    pub(super) path: String,
+    entries: &'t [Entry],
+}
+
+impl<'t> Map<'t> {
+    /// Makes a map without entries, for a part that is left out.
+    pub(super) fn empty(scope: &'t Scope<'t>, line: usize, path: &str) -> Self {
+        Self {
+            scope,
+            line,
+            path: path.to_owned(),
+            entries: &[],
+        }
+    }
+
+    /// Gives the map another path.
+    pub(super) fn called(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
+        self
+    }
+
+    /// The value of a key that must be there.
+    pub(super) fn required(&self, key: &str) -> Result<Value<'t>, TemplateError> {
+        self.optional(key)?.ok_or_else(|| {
+            Fault::Missing {
+                owner: self.path.clone(),
+                property: key.to_owned(),
+            }
+            .on(self.line)
+        })
+    }
+
+    /// The value of a key that may be left out.
+    pub(super) fn optional(&self, key: &str) -> Result<Option<Value<'t>>, TemplateError> {
+        match self.entries.iter().find(|entry| entry.key == key) {
+            Some(entry) => self.scope.evaluate(&entry.value, &self.path_of(entry)),
+            None => Ok(None),
+        }
+    }
+
+    /// The map of a key that may be left out; an empty one if it is.
+    pub(super) fn map(&self, key: &str) -> Result<Map<'t>, TemplateError> {
+        match self.optional(key)? {
+            Some(value) => value.map(),
+            None => Ok(Map::empty(self.scope, self.line, &format!("{}.{key}", self.path))),
+        }
+    }
+
+    /// Every key that has a value, with it.
+    pub(super) fn all(&self) -> Result<Vec<(&'t str, Value<'t>)>, TemplateError> {
+        self.entries
+            .iter()
+            .filter_map(|entry| {
+                let value = self.scope.evaluate(&entry.value, &self.path_of(entry)).transpose()?;
+                Some(value.map(|value| (entry.key.as_str(), value)))
+            })
+            .collect()
+    }
+
+    /// The keys and their nodes, not evaluated.
+    pub(super) fn entries(&self) -> &'t [Entry] {
+        self.entries
+    }
+
+    /// Fails at the first key that is neither used nor known to make no difference on one machine.
+    ///
+    /// A property that is not understood is an error, lest a run here differ in silence from what is deployed.
+    pub(super) fn only(&self, used: &[&str], ignored: &[&str]) -> Result<(), TemplateError> {
+        let stranger = self.entries.iter().find(|entry| {
+            let key = entry.key.as_str();
+            !used.contains(&key) && !ignored.contains(&key)
+        });
+        match stranger {
+            Some(entry) => Err(Fault::NotUnderstood(format!("`{}`", self.path_of(entry))).on(entry.line)),
+            None => Ok(()),
+        }
+    }
+
+    fn path_of(&self, entry: &Entry) -> String {
+        if self.path.is_empty() {
+            entry.key.clone()
+        } else {
+            format!("{}.{}", self.path, entry.key)
+        }
+    }
+}

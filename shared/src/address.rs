@@ -1,0 +1,460 @@
+//! An email address, parsed once: a value of [`EmailAddress`] is one that SES takes.
+//!
+//! Three spellings of an address matter and each has its accessor. The one the caller wrote is for showing. The one on
+//! the wire keeps the local part as written (its case may matter to the receiver) and has the domain in ASCII, for SES
+//! wants punycode. The normalised one is the identity of the mailbox: it keys the suppression list, so two spellings
+//! that reach one mailbox must never differ in it. It never drops a `+tag` or dots: those are other mailboxes to most
+//! receivers, and a wrong guess would suppress somebody else.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+
+/// The longest local part that SMTP carries, in octets (RFC 5321, 4.5.3.1.1).
+const LOCAL_PART_MAX: usize = 64;
+/// The longest address that SMTP carries, in octets (RFC 5321, 4.5.3.1.3, less the angle brackets).
+const ADDRESS_MAX: usize = 254;
+/// The domain of Amazon's mailbox simulator.
+const SIMULATOR_DOMAIN: &str = "simulator.amazonses.com";
+
+/// A valid email address (an addr-spec, without a display name).
+///
+/// Two addresses are equal when they are the same mailbox, whatever their spelling.
+#[derive(Clone, Debug)]
+pub struct EmailAddress {
+    given: String,
+    wire: String,
+    normalised: String,
+    /// Where the `@` of `normalised` stands.
+    at: usize,
+}
+
+/// Why a text is not an email address that SES takes. The text itself is not repeated: it may end in a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// Nothing but white space.
+    #[error("the address is empty")]
+    Empty,
+    /// A control character, CR and LF included.
+    #[error("the address contains a control character")]
+    ControlCharacter,
+    /// No `@`, or nothing on one side of it.
+    #[error("the address must have the form local-part@domain")]
+    NotAnAddress,
+    /// SES does not speak SMTPUTF8.
+    #[error("the part before the @ must be ASCII: Amazon SES does not support internationalised local parts")]
+    LocalPartNotAscii,
+    /// Characters that need quoting, or a wrongly quoted string.
+    #[error("the part before the @ is not valid")]
+    LocalPartInvalid,
+    /// More than 64 octets.
+    #[error("the part before the @ is longer than 64 characters")]
+    LocalPartTooLong,
+    /// Not a host name, no dot in it, or an address literal.
+    #[error("the domain is not a valid domain name")]
+    DomainInvalid,
+    /// More than 254 octets.
+    #[error("the address is longer than 254 characters")]
+    TooLong,
+    /// Angle brackets that do not pair, or text after them.
+    #[error("the address must have the form Name <local-part@domain>")]
+    BracketsInvalid,
+}
+
+impl EmailAddress {
+    /// Parses an address without a display name; white space around it is dropped.
+    ///
+    /// # Errors
+    /// [`AddressError`] names what is wrong, without the address.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let given = text.trim();
+        if given.is_empty() {
+            return Err(AddressError::Empty);
+        }
+        if given.chars().any(char::is_control) {
+            return Err(AddressError::ControlCharacter);
+        }
+        let (local, domain) = given.rsplit_once('@').ok_or(AddressError::NotAnAddress)?;
+        if local.is_empty() || domain.is_empty() {
+            return Err(AddressError::NotAnAddress);
+        }
+        let mailbox = normalise_local_part(local)?;
+        let domain = ascii_domain(domain)?;
+        let address = Self {
+            given: given.to_owned(),
+            wire: format!("{local}@{domain}"),
+            at: mailbox.len(),
+            normalised: format!("{mailbox}@{domain}"),
+        };
+        if address.wire.len() > ADDRESS_MAX {
+            return Err(AddressError::TooLong);
+        }
+        Ok(address)
+    }
+
+    /// Returns the address as its author wrote it.
+    #[must_use]
+    pub fn as_given(&self) -> &str {
+        &self.given
+    }
+
+    /// Returns the address as SES is told it: the domain in ASCII and lower case.
+    #[must_use]
+    pub fn as_wire(&self) -> &str {
+        &self.wire
+    }
+
+    /// Returns the identity of the mailbox: what the suppression list is keyed by.
+    #[must_use]
+    pub fn normalised(&self) -> &str {
+        &self.normalised
+    }
+
+    /// Returns the domain, in ASCII and lower case.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        &self.normalised[self.at + 1..]
+    }
+
+    /// Tells whether the address belongs to Amazon's mailbox simulator, whose answers are rehearsals.
+    /// <https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html>
+    #[must_use]
+    pub fn is_simulator(&self) -> bool {
+        self.domain() == SIMULATOR_DOMAIN
+    }
+}
+
+impl PartialEq for EmailAddress {
+    fn eq(&self, other: &Self) -> bool {
+        self.normalised == other.normalised
+    }
+}
+
+impl Eq for EmailAddress {}
+
+/// Lower-cases a local part, and unquotes it where the quotes change nothing.
+fn normalise_local_part(local: &str) -> Result<Cow<'_, str>, AddressError> {
+    if !local.is_ascii() {
+        return Err(AddressError::LocalPartNotAscii);
+    }
+    if local.len() > LOCAL_PART_MAX {
+        return Err(AddressError::LocalPartTooLong);
+    }
+    let Some(quoted) = local.strip_prefix('"') else {
+        if !is_dot_atom(local) {
+            return Err(AddressError::LocalPartInvalid);
+        }
+        return Ok(Cow::Owned(local.to_ascii_lowercase()));
+    };
+    let content = unquote(quoted).ok_or(AddressError::LocalPartInvalid)?;
+    if content.is_empty() {
+        return Err(AddressError::LocalPartInvalid);
+    }
+    let content = content.to_ascii_lowercase();
+    if is_dot_atom(&content) {
+        return Ok(Cow::Owned(content));
+    }
+    Ok(Cow::Owned(quote(&content)))
+}
+
+/// Writes a quoted string (RFC 5322).
+fn quote(content: &str) -> String {
+    let escaped = content.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{escaped}\"")
+}
+
+/// Tells whether `local` needs no quotes (RFC 5322 dot-atom).
+fn is_dot_atom(local: &str) -> bool {
+    local.split('.').all(|atom| {
+        !atom.is_empty()
+            && atom
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
+    })
+}
+
+/// Takes the content out of a quoted string whose opening quote is gone; `None` if it is not closed at its very end.
+fn unquote(rest: &str) -> Option<String> {
+    let mut content = String::with_capacity(rest.len());
+    let mut chars = rest.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => return chars.as_str().is_empty().then_some(content),
+            '\\' => content.push(chars.next()?),
+            _ => content.push(c),
+        }
+    }
+    None
+}
+
+/// Maps a domain to lower-case ASCII as UTS-46 has it, and refuses what is not a host name below a top-level domain.
+fn ascii_domain(domain: &str) -> Result<Cow<'_, str>, AddressError> {
+    let ascii = Uts46::new()
+        .to_ascii(
+            domain.as_bytes(),
+            AsciiDenyList::STD3,
+            Hyphens::CheckFirstLast,
+            DnsLength::Verify,
+        )
+        .map_err(|_| AddressError::DomainInvalid)?;
+    if ascii.contains('.') {
+        Ok(ascii)
+    } else {
+        Err(AddressError::DomainInvalid)
+    }
+}
+
+/// An address with the name shown beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mailbox {
+    name: Option<String>,
+    address: EmailAddress,
+}
+
+impl Mailbox {
+    /// Parses `local@domain`, `Name <local@domain>` or `"Name" <local@domain>`.
+    ///
+    /// The name may be raw (`Ünï <u@example.com>`, `Acme, Inc. <a@example.com>`): everything before the last `<` is the
+    /// name.
+    ///
+    /// # Errors
+    /// [`AddressError`] names what is wrong, without the address.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let text = text.trim();
+        if text.chars().any(char::is_control) {
+            return Err(AddressError::ControlCharacter);
+        }
+        let Some(inner) = text.strip_suffix('>') else {
+            let address = EmailAddress::parse(text)?;
+            return Ok(Self { name: None, address });
+        };
+        let (name, address) = inner.rsplit_once('<').ok_or(AddressError::BracketsInvalid)?;
+        let address = EmailAddress::parse(address)?;
+        let name = name.trim();
+        let name = name
+            .strip_prefix('"')
+            .and_then(unquote)
+            .unwrap_or_else(|| name.to_owned());
+        let name = Some(name).filter(|name| !name.is_empty());
+        Ok(Self { name, address })
+    }
+
+    /// Returns the display name, decoded.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Returns the address.
+    #[must_use]
+    pub fn address(&self) -> &EmailAddress {
+        &self.address
+    }
+
+    /// Returns the mailbox as SES wants it: the name quoted, or as RFC 2047 encoded words when it is not ASCII.
+    #[must_use]
+    pub fn to_wire(&self) -> String {
+        match &self.name {
+            None => self.address.as_wire().to_owned(),
+            Some(name) => format!("{} <{}>", encode_display_name(name), self.address.as_wire()),
+        }
+    }
+}
+
+/// Shows the mailbox as its author would write it.
+impl fmt::Display for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            None => f.write_str(self.address.as_given()),
+            Some(name) => write!(f, "{name} <{}>", self.address.as_given()),
+        }
+    }
+}
+
+/// Encodes a display name for a header field: quoted where it is ASCII (RFC 5322), else as encoded words (RFC 2047).
+fn encode_display_name(name: &str) -> String {
+    use email_encoding::headers::{rfc2047, writer::EmailWriter};
+    if name.is_ascii() {
+        let plain = name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b" !#$%&'*+-/^_`{|}~".contains(&b));
+        return if plain { name.to_owned() } else { quote(name) };
+    }
+    let mut encoded = String::with_capacity(name.len() * 2);
+    let written = rfc2047::encode(name, &mut EmailWriter::new(&mut encoded, 0, 0, true));
+    debug_assert!(written.is_ok(), "writing into a String cannot fail");
+    // The encoder folds long lines for a header; the SES API takes one line and folds by itself.
+    encoded.replace("\r\n ", " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn normalised(text: &str) -> String {
+        EmailAddress::parse(text).unwrap().normalised().to_owned()
+    }
+
+    #[test]
+    fn normalises_case_in_both_parts() {
+        assert_eq!(
+            normalised(" Bounce@SIMULATOR.amazonses.com "),
+            "bounce@simulator.amazonses.com"
+        );
+    }
+
+    #[test]
+    fn keeps_tags_and_dots_for_they_are_other_mailboxes() {
+        assert_eq!(normalised("First.Last+News@gmail.com"), "first.last+news@gmail.com");
+    }
+
+    #[test]
+    fn maps_an_international_domain_to_punycode_whatever_its_spelling() {
+        for spelling in [
+            "a@BÜCHER.example",
+            "a@bu\u{308}cher.example",
+            "a@xn--bcher-kva.EXAMPLE",
+            "a@bücher。example",
+        ] {
+            assert_eq!(normalised(spelling), "a@xn--bcher-kva.example", "{spelling}");
+        }
+    }
+
+    #[test]
+    fn sends_the_local_part_as_written_and_the_domain_in_ascii() {
+        let address = EmailAddress::parse("Anna@Bücher.example").unwrap();
+        assert_eq!(address.as_given(), "Anna@Bücher.example");
+        assert_eq!(address.as_wire(), "Anna@xn--bcher-kva.example");
+    }
+
+    #[test]
+    fn quotes_that_change_nothing_do_not_make_another_mailbox() {
+        assert_eq!(normalised("\"John.Doe\"@example.com"), "john.doe@example.com");
+        assert_eq!(normalised("\"j\\ohn\"@example.com"), "john@example.com");
+        assert_eq!(normalised("\"a..b\"@example.com"), "\"a..b\"@example.com");
+        assert_eq!(normalised("\"a\\\"b\"@example.com"), "\"a\\\"b\"@example.com");
+    }
+
+    #[test]
+    fn refuses_what_ses_refuses() {
+        use AddressError::*;
+        let long = format!("{}@example.com", "a".repeat(65));
+        let longer = format!("a@{}.example", "a.".repeat(125));
+        for (text, error) in [
+            ("", Empty),
+            ("  ", Empty),
+            ("nobody", NotAnAddress),
+            ("@example.com", NotAnAddress),
+            ("a@", NotAnAddress),
+            ("a\r\nBcc: x@example.com@example.com", ControlCharacter),
+            ("ü@example.com", LocalPartNotAscii),
+            ("a b@example.com", LocalPartInvalid),
+            ("a..b@example.com", LocalPartInvalid),
+            (".a@example.com", LocalPartInvalid),
+            ("a,b@example.com", LocalPartInvalid),
+            ("\"a@example.com", LocalPartInvalid),
+            ("\"a\"b@example.com", LocalPartInvalid),
+            ("\"\"@example.com", LocalPartInvalid),
+            (&long, LocalPartTooLong),
+            ("a@localhost", DomainInvalid),
+            ("a@[127.0.0.1]", DomainInvalid),
+            ("a@-x.example", DomainInvalid),
+            ("a@ex ample.com", DomainInvalid),
+            ("a@example..com", DomainInvalid),
+            ("a@example.com.", DomainInvalid),
+            (&longer, DomainInvalid),
+        ] {
+            assert_eq!(EmailAddress::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn knows_the_mailbox_simulator_in_any_spelling() {
+        assert!(
+            EmailAddress::parse("bounce+x@Simulator.AmazonSES.com")
+                .unwrap()
+                .is_simulator()
+        );
+        assert!(
+            !EmailAddress::parse("bounce@simulator.amazonses.com.example.org")
+                .unwrap()
+                .is_simulator()
+        );
+    }
+
+    #[test]
+    fn reads_display_names_raw_quoted_and_missing() {
+        for (text, name, address) in [
+            ("a@example.com", None, "a@example.com"),
+            ("<a@example.com>", None, "a@example.com"),
+            ("Ünï <u@example.com>", Some("Ünï"), "u@example.com"),
+            ("Acme, Inc. <a@example.com>", Some("Acme, Inc."), "a@example.com"),
+            (
+                "\"Acme, \\\"Inc.\\\"\" <a@example.com>",
+                Some("Acme, \"Inc.\""),
+                "a@example.com",
+            ),
+            ("a < b <a@example.com>", Some("a < b"), "a@example.com"),
+        ] {
+            let mailbox = Mailbox::parse(text).unwrap();
+            assert_eq!(
+                (mailbox.name(), mailbox.address().as_given()),
+                (name, address),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_broken_brackets_and_line_breaks_in_names() {
+        assert_eq!(Mailbox::parse("a@example.com>"), Err(AddressError::BracketsInvalid));
+        assert!(Mailbox::parse("A <a@example.com> trailing").is_err());
+        assert_eq!(
+            Mailbox::parse("A\r\nBcc: b@example.com <a@example.com>"),
+            Err(AddressError::ControlCharacter)
+        );
+    }
+
+    #[test]
+    fn writes_names_for_the_wire() {
+        for (text, wire) in [
+            ("Acme <a@example.com>", "Acme <a@example.com>"),
+            ("Acme, Inc. <a@example.com>", "\"Acme, Inc.\" <a@example.com>"),
+            ("Ünï <u@example.com>", "=?utf-8?b?w5xuw68=?= <u@example.com>"),
+        ] {
+            assert_eq!(Mailbox::parse(text).unwrap().to_wire(), wire);
+        }
+        let long = Mailbox::parse(&format!("{} <a@example.com>", "漢字".repeat(40)))
+            .unwrap()
+            .to_wire();
+        assert!(!long.contains('\n') && long.is_ascii(), "{long}");
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics_and_normalising_twice_changes_nothing(text in "\\PC{0,40}|[a-zA-Z.+\"\\\\]{1,12}@[a-zA-Zü.-]{1,20}") {
+            if let Ok(address) = EmailAddress::parse(&text) {
+                let again = EmailAddress::parse(address.normalised()).unwrap();
+                prop_assert_eq!(again.normalised(), address.normalised());
+                let wire = EmailAddress::parse(address.as_wire()).unwrap();
+                prop_assert_eq!(wire.normalised(), address.normalised());
+                prop_assert!(address.as_wire().is_ascii());
+            }
+            if let Ok(mailbox) = Mailbox::parse(&text) {
+                let wire = mailbox.to_wire();
+                prop_assert!(wire.is_ascii() && !wire.contains(['\r', '\n']));
+            }
+        }
+
+        #[test]
+        fn any_case_is_the_same_mailbox(local in "[a-z0-9+._-]{1,20}", domain in "[a-z]{1,10}\\.[a-z]{2,5}") {
+            let lower = format!("{local}@{domain}");
+            if let Ok(address) = EmailAddress::parse(&lower) {
+                prop_assert_eq!(address, EmailAddress::parse(&lower.to_uppercase()).unwrap());
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Attribute values in the forms that the tables use.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+
+/// A DynamoDB item.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// A string.
+pub(super) fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+/// A whole number.
+pub(super) fn n(number: i64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// A list of strings.
+pub(super) fn list<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> AttributeValue {
+    AttributeValue::L(texts.into_iter().map(s).collect())
+}
+
+/// A time, as milliseconds since the epoch: comparable in expressions.
+pub(super) fn time(at: Timestamp) -> AttributeValue {
+    n(at.as_millisecond())
+}
+
+/// A time for DynamoDB's TTL, in seconds.
+pub(super) fn ttl(at: Timestamp) -> AttributeValue {
+    n(at.as_second())
+}
+
+/// Reads a string.
+pub(super) fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+/// Reads a whole number.
+pub(super) fn number_of(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+/// Reads a time.
+pub(super) fn time_of(item: &Item, name: &str) -> Option<Timestamp> {
+    Timestamp::from_millisecond(number_of(item, name)?).ok()
+}

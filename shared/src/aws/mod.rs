@@ -1,0 +1,101 @@
+//! The adapters to AWS: one concrete struct for each table or service.
+//!
+//! An adapter takes and returns the domain's types. Its errors say what the caller must do; they carry the operation
+//! and AWS's error code for a log, and no text of AWS's, for that contains addresses.
+
+mod api_keys;
+mod item;
+mod messages;
+mod ses;
+mod store_error;
+mod suppressions;
+mod usage;
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
+
+pub use api_keys::ApiKeys;
+pub use messages::{Messages, NewMessage};
+pub use ses::{AccountError, Outgoing, SendError, Ses};
+pub use store_error::StoreError;
+pub use suppressions::{Evidence, Suppressions};
+pub use usage::{GateState, Usage};
+
+use crate::permit::SEND_TIMEOUT;
+
+/// A connection that was idle for longer is not used again: SES may have closed it while the function was frozen, and a
+/// request written to it looks exactly like one whose answer was lost.
+const IDLE_CONNECTION: Duration = Duration::from_secs(15);
+/// How long a connection may take to open.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one attempt at a DynamoDB operation may take, and all of them.
+const STORE_TIMEOUTS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(6));
+
+/// Makes the one HTTP client that all of a function's AWS clients share. It carries the only TLS stack there is.
+#[must_use]
+pub fn http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
+        .build_https()
+}
+
+/// The behaviour of the SDK that Okite is tested with.
+#[must_use]
+pub fn behavior_version() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
+
+/// Reads what a Lambda function is given by its environment: endpoint overrides and the credentials of its role.
+pub async fn function_config(region: &str) -> SdkConfig {
+    aws_config::defaults(behavior_version())
+        .region(Region::new(region.to_owned()))
+        .credentials_provider(SharedCredentialsProvider::new(
+            aws_config::environment::EnvironmentVariableCredentialsProvider::new(),
+        ))
+        .http_client(http_client())
+        .load()
+        .await
+}
+
+/// Makes a DynamoDB client. The SDK's retries stay on: every write of ours is conditional or idempotent.
+#[must_use]
+pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    let (attempt, operation) = STORE_TIMEOUTS;
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(operation)
+        .build();
+    let config = aws_sdk_dynamodb::config::Builder::from(config)
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(3)
+                .with_initial_backoff(Duration::from_millis(50)),
+        )
+        .timeout_config(timeouts)
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    aws_sdk_dynamodb::Client::from_conf(config.build())
+}
+
+/// Makes an SES client. The SDK's retries are off: `SendEmail` has no idempotency token, and a second attempt after a
+/// lost answer is a second mail.
+#[must_use]
+pub fn sesv2(config: &SdkConfig) -> aws_sdk_sesv2::Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_timeout(SEND_TIMEOUT)
+        .build();
+    let config = aws_sdk_sesv2::config::Builder::from(config)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    aws_sdk_sesv2::Client::from_conf(config.build())
+}

@@ -1,0 +1,212 @@
+//! The suppression list: one item an address, keyed by the normalised address.
+//!
+//! | attribute | holds |
+//! |---|---|
+//! | `address` | the normalised address (key) |
+//! | `id` | a random id for the API, made with the first write (`UUIDv7`: it sorts by that time) |
+//! | `shard` | spreads the `newest` index over partitions; it is a function of the address |
+//! | `bounce_at`, `complaint_at`, `blocked_at`, `manual_at` | registers, in milliseconds since the epoch |
+//! | `bounce`, `complaint`, `blocked`, `manual` | the evidence of that register: address as given, subtype, diagnostic, source |
+//! | `manual_expires_at`, `lifted_at` | times in milliseconds |
+//! | `soft` | the soft bounces, a string set of `time#feedback id` |
+//!
+//! A register only ever moves forward, by the condition of its update. Where two events have the same time, the greater
+//! source wins, so that the item ends the same in whichever order they come.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::StoreError;
+use super::item::{Item, s, text_of, time, time_of};
+use crate::address::EmailAddress;
+use crate::suppression::{Reason, Registers};
+
+/// The most keys that one BatchGetItem takes.
+const BATCH_MAX: usize = 100;
+/// How often a batch is asked for again while DynamoDB leaves keys out.
+const ROUNDS_MAX: u32 = 5;
+/// How many partitions the `newest` index is spread over.
+const SHARDS: u8 = 8;
+/// What a lookup reads.
+const REGISTERS: [&str; 7] = [
+    "address",
+    "bounce_at",
+    "complaint_at",
+    "blocked_at",
+    "manual_at",
+    "manual_expires_at",
+    "lifted_at",
+];
+
+/// Why a register was set.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// SES's words for what happened.
+    pub subtype: &'a str,
+    /// What the receiving server said.
+    pub diagnostic: Option<&'a str>,
+    /// Where it is known from: SES's feedback id, or who put it there.
+    pub source: &'a str,
+}
+
+/// The table of suppressed addresses.
+#[derive(Clone, Debug)]
+pub struct Suppressions {
+    client: Client,
+    table: String,
+}
+
+impl Suppressions {
+    /// Works on `table`.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Reads the registers of addresses, consistently; an address that is not in the answer has none.
+    ///
+    /// # Errors
+    /// [`StoreError`] unless *every* address was looked up: a list that was read in part is not a list.
+    pub async fn lookup<'a>(
+        &self,
+        addresses: impl IntoIterator<Item = &'a EmailAddress>,
+    ) -> Result<BTreeMap<String, Registers>, StoreError> {
+        // A key that is asked for twice is a ValidationException.
+        let keys: HashSet<&str> = addresses.into_iter().map(EmailAddress::normalised).collect();
+        let keys: Vec<Item> = keys
+            .into_iter()
+            .map(|address| Item::from([("address".to_owned(), s(address))]))
+            .collect();
+        let mut found = BTreeMap::new();
+        for batch in keys.chunks(BATCH_MAX) {
+            self.lookup_batch(batch.to_vec(), &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    async fn lookup_batch(
+        &self,
+        mut keys: Vec<Item>,
+        found: &mut BTreeMap<String, Registers>,
+    ) -> Result<(), StoreError> {
+        const OPERATION: &str = "BatchGetItem";
+        for round in 0..ROUNDS_MAX {
+            if round > 0 {
+                tokio::time::sleep(Duration::from_millis(20) * 2_u32.pow(round)).await;
+            }
+            let names = REGISTERS.map(|name| (format!("#{name}"), name.to_owned()));
+            let request = KeysAndAttributes::builder()
+                .set_keys(Some(std::mem::take(&mut keys)))
+                .consistent_read(true)
+                .projection_expression(
+                    names
+                        .iter()
+                        .map(|(name, _)| name.as_str())
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                )
+                .set_expression_attribute_names(Some(HashMap::from(names)))
+                .build()
+                .map_err(|error| StoreError::new(OPERATION, &error.to_string()))?;
+            let answer = self
+                .client
+                .batch_get_item()
+                .request_items(&self.table, request)
+                .send()
+                .await
+                .map_err(StoreError::of(OPERATION))?;
+            for item in answer.responses.into_iter().flat_map(HashMap::into_values).flatten() {
+                if let Some(address) = text_of(&item, "address") {
+                    found.insert(address.to_owned(), registers(&item));
+                }
+            }
+            let unprocessed = answer.unprocessed_keys.unwrap_or_default();
+            keys = unprocessed.into_values().flat_map(|keys| keys.keys).collect();
+            if keys.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(StoreError::new(OPERATION, "UnprocessedKeys"))
+    }
+
+    /// Sets a register of an address to `at`, unless it is later already. May be repeated and reordered at will.
+    ///
+    /// `new_id` becomes the item's id if this is the first that is known of the address.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written.
+    pub async fn record(
+        &self,
+        address: &EmailAddress,
+        register: Reason,
+        at: Timestamp,
+        evidence: Evidence<'_>,
+        new_id: Uuid,
+    ) -> Result<(), StoreError> {
+        let name = register.as_str();
+        let mut details = Item::from([
+            ("address".to_owned(), s(address.as_given())),
+            ("subtype".to_owned(), s(evidence.subtype)),
+            ("source".to_owned(), s(evidence.source)),
+        ]);
+        if let Some(diagnostic) = evidence.diagnostic {
+            details.insert("diagnostic".to_owned(), s(diagnostic));
+        }
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("address", s(address.normalised()))
+            .update_expression("SET #at = :at, #evidence = :evidence, #id = if_not_exists(#id, :id), #shard = :shard")
+            .condition_expression(
+                "attribute_not_exists(#at) OR #at < :at OR (#at = :at AND #evidence.#source < :source)",
+            )
+            .expression_attribute_names("#at", format!("{name}_at"))
+            .expression_attribute_names("#evidence", name)
+            .expression_attribute_names("#source", "source")
+            .expression_attribute_names("#id", "id")
+            .expression_attribute_names("#shard", "shard")
+            .expression_attribute_values(":at", time(at))
+            .expression_attribute_values(":evidence", AttributeValue::M(details))
+            .expression_attribute_values(":source", s(evidence.source))
+            .expression_attribute_values(":id", s(new_id.to_string()))
+            .expression_attribute_values(":shard", s(shard(address)))
+            .send()
+            .await;
+        match updated {
+            Ok(_) => Ok(()),
+            // Something as late or later is there already.
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(StoreError::of("UpdateItem")(error)),
+        }
+    }
+}
+
+/// The partition of the `newest` index that an address is in.
+fn shard(address: &EmailAddress) -> String {
+    let hash = Sha256::digest(address.normalised().as_bytes());
+    format!("newest#{}", hash[0] % SHARDS)
+}
+
+fn registers(item: &Item) -> Registers {
+    Registers {
+        bounce_at: time_of(item, "bounce_at"),
+        complaint_at: time_of(item, "complaint_at"),
+        blocked_at: time_of(item, "blocked_at"),
+        manual_at: time_of(item, "manual_at"),
+        manual_expires_at: time_of(item, "manual_expires_at"),
+        lifted_at: time_of(item, "lifted_at"),
+    }
+}

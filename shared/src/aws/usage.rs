@@ -1,0 +1,198 @@
+//! The table of usage: the gate, the reports and the marks.
+//!
+//! | `pk` | `sk` | holds |
+//! |---|---|---|
+//! | `gate#<region>` | `gate` | `tat`, `iv`, `left_all`, `left_bulk`, `granted`, `brake`, `snap_at`: what a send obeys |
+//! | `gate#<region>` | `brake_override` | `brake_override`: an operator's `none`, `bulk`, `all` or `auto`; no report erases it |
+//! | `gate#<region>` | `sample#<hour>` | `at`, `granted`: the running total at the beginning of an hour |
+//! | `report#<region>` | `latest` | `at`, `report`: the last report, as JSON |
+//! | `mark#<day>` | `<kind>#<stream>#<hash>` | `domain`, `class`, `tag`, `key_id`, `stream`, `at`: one bounce or complaint that counts |
+//!
+//! `tat` and `iv` are microseconds, `snap_at` and `at` milliseconds. All rows but the gate and the override have
+//! `expires_at`.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use jiff::Timestamp;
+
+use super::StoreError;
+use super::item::{n, number_of, s, text_of, time, time_of, ttl};
+use crate::account::{Brake, Report};
+use crate::permit::{Sample, Settings};
+
+/// How long a sample is kept: a day, and time for a reporter that was late.
+const SAMPLE_KEPT: Duration = Duration::from_hours(50);
+/// How long a report is kept.
+const REPORT_KEPT: Duration = Duration::from_hours(30 * 24);
+
+/// What the gate's partition says before a report.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GateState {
+    /// The running total of granted recipients.
+    pub granted: i64,
+    /// An operator's word on the brake, if there is one.
+    pub brake_override: Option<String>,
+    /// The samples of the running total.
+    pub samples: Vec<Sample>,
+}
+
+/// The table of usage.
+#[derive(Clone, Debug)]
+pub struct Usage {
+    client: Client,
+    table: String,
+    region: String,
+}
+
+impl Usage {
+    /// Works on `table`, for the account's part in `region`.
+    #[must_use]
+    pub fn new(client: Client, table: String, region: String) -> Self {
+        Self { client, table, region }
+    }
+
+    fn gate_key(&self) -> String {
+        format!("gate#{}", self.region)
+    }
+
+    /// Reads the running total, the operator's override and the samples, consistently and in one query.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they could not be read.
+    pub async fn gate_state(&self) -> Result<GateState, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("#pk = :pk")
+            .expression_attribute_names("#pk", "pk")
+            .expression_attribute_values(":pk", s(self.gate_key()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut state = GateState::default();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(StoreError::of("Query"))?;
+            match text_of(&item, "sk") {
+                Some("gate") => state.granted = number_of(&item, "granted").unwrap_or(0),
+                Some("brake_override") => {
+                    state.brake_override = text_of(&item, "brake_override").map(str::to_owned);
+                }
+                _ => {
+                    if let (Some(at), Some(total)) = (time_of(&item, "at"), number_of(&item, "granted")) {
+                        state.samples.push(Sample { at, total });
+                    }
+                }
+            }
+        }
+        Ok(state)
+    }
+
+    /// Sets the gate by an account that was read at `at`; a gate set by a later reading stays.
+    ///
+    /// The expression takes what was granted *since* the reading off what is left, so that sends that go on meanwhile
+    /// are neither lost nor counted twice.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written.
+    pub async fn set_gate(&self, settings: Settings, brake: Brake, at: Timestamp) -> Result<(), StoreError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", s(self.gate_key()))
+            .key("sk", s("gate"))
+            .update_expression(
+                "SET #left_all = :all - if_not_exists(#granted, :zero), \
+                 #left_bulk = :bulk - if_not_exists(#granted, :zero), \
+                 #granted = if_not_exists(#granted, :zero), #tat = if_not_exists(#tat, :zero), \
+                 #iv = :iv, #brake = :brake, #snap_at = :at",
+            )
+            .condition_expression("attribute_not_exists(#snap_at) OR #snap_at < :at")
+            .expression_attribute_names("#left_all", "left_all")
+            .expression_attribute_names("#left_bulk", "left_bulk")
+            .expression_attribute_names("#granted", "granted")
+            .expression_attribute_names("#tat", "tat")
+            .expression_attribute_names("#iv", "iv")
+            .expression_attribute_names("#brake", "brake")
+            .expression_attribute_names("#snap_at", "snap_at")
+            .expression_attribute_values(":all", n(settings.ceiling_all))
+            .expression_attribute_values(":bulk", n(settings.ceiling_bulk))
+            .expression_attribute_values(":zero", n(0))
+            .expression_attribute_values(":iv", n(settings.interval))
+            .expression_attribute_values(":brake", n(brake.level()))
+            .expression_attribute_values(":at", time(at))
+            .send()
+            .await;
+        match updated {
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(())
+            }
+            updated => updated.map(drop).map_err(StoreError::of("UpdateItem")),
+        }
+    }
+
+    /// Keeps the first sample of each hour.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written.
+    pub async fn put_sample(&self, sample: Sample) -> Result<(), StoreError> {
+        let hour = sample.at.strftime("%Y-%m-%dT%H").to_string();
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", s(self.gate_key()))
+            .key("sk", s(format!("sample#{hour}")))
+            .update_expression(
+                "SET #at = if_not_exists(#at, :at), #granted = if_not_exists(#granted, :granted), #expires_at = :expires_at",
+            )
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_names("#granted", "granted")
+            .expression_attribute_names("#expires_at", "expires_at")
+            .expression_attribute_values(":at", time(sample.at))
+            .expression_attribute_values(":granted", n(sample.total))
+            .expression_attribute_values(":expires_at", ttl(sample.at + SAMPLE_KEPT))
+            .send()
+            .await
+            .map(drop)
+            .map_err(StoreError::of("UpdateItem"))
+    }
+
+    /// Keeps a report as the latest, unless a later one is there.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written.
+    pub async fn put_report(&self, report: &Report) -> Result<(), StoreError> {
+        let json = serde_json::to_string(report).map_err(|_| StoreError::new("UpdateItem", "NotJson"))?;
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", s(format!("report#{}", self.region)))
+            .key("sk", s("latest"))
+            .update_expression("SET #at = :at, #report = :report, #expires_at = :expires_at")
+            .condition_expression("attribute_not_exists(#at) OR #at < :at")
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_names("#report", "report")
+            .expression_attribute_names("#expires_at", "expires_at")
+            .expression_attribute_values(":at", time(report.at))
+            .expression_attribute_values(":report", s(json))
+            .expression_attribute_values(":expires_at", ttl(report.at + REPORT_KEPT))
+            .send()
+            .await;
+        match updated {
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(())
+            }
+            updated => updated.map(drop).map_err(StoreError::of("UpdateItem")),
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What a bounce or a complaint means for one recipient.
+//!
+//! SES's own type is the last thing looked at, because it is about the mail and often too kind or too harsh for the
+//! address: a domain that does not exist is filed as Transient, and a block of the *sender* as Permanent. The order of
+//! precedence is: subtypes that speak of a list; subtypes that blame the message; the receiver's status codes that say
+//! "no such mailbox"; signs of a block; the type.
+//!
+//! Types: <https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#bounce-types>; status codes: RFC 3463.
+
+use super::event::Recipient;
+use crate::suppression::Reason;
+
+/// What happened to a recipient, by what follows from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// The address does not take mail.
+    HardBounce,
+    /// SES's global suppression list held it; SES counts that as a bounce.
+    GloballySuppressed,
+    /// A suppression list of the account held it: an echo of an earlier bounce or complaint.
+    ListEcho,
+    /// SES's email validation thought it bad.
+    ValidationSuppressed,
+    /// The person unsubscribed from a topic.
+    Unsubscribed,
+    /// The receiver refused the sender, not the address.
+    Blocked,
+    /// It may work another time.
+    Soft,
+    /// The message was at fault: its size or its content.
+    MessageFault,
+    /// Nobody knows; automatic replies arrive like this.
+    Undetermined,
+    /// The person complained.
+    Complaint,
+    /// An earlier complaint, repeated by the account's list.
+    ComplaintEcho,
+    /// The person says that it was no spam.
+    NotSpam,
+    /// A report about authentication: nobody complained.
+    AuthFailure,
+}
+
+impl Class {
+    /// Returns the register of the address that this sets, if it suppresses at once.
+    #[must_use]
+    pub fn register(self) -> Option<Reason> {
+        match self {
+            Self::HardBounce | Self::GloballySuppressed | Self::ListEcho | Self::ValidationSuppressed => {
+                Some(Reason::Bounce)
+            }
+            Self::Complaint | Self::ComplaintEcho => Some(Reason::Complaint),
+            Self::Blocked => Some(Reason::Blocked),
+            Self::Unsubscribed
+            | Self::Soft
+            | Self::MessageFault
+            | Self::Undetermined
+            | Self::NotSpam
+            | Self::AuthFailure => None,
+        }
+    }
+}
+
+/// Words in a receiver's answer that speak of the sender.
+const BLOCK_WORDS: [&str; 6] = ["block", "policy", "spf", "dkim", "dmarc", "reputation"];
+
+/// Classifies one recipient of a bounce.
+pub(super) fn bounce(bounce_type: &str, sub_type: &str, recipient: &Recipient) -> Class {
+    match sub_type {
+        "Suppressed" => return Class::GloballySuppressed,
+        "OnAccountSuppressionList" | "OnTenantSuppressionList" => return Class::ListEcho,
+        "UnsubscribedRecipient" => return Class::Unsubscribed,
+        "EmailValidationSuppressed" => return Class::ValidationSuppressed,
+        "MessageTooLarge" | "ContentRejected" | "AttachmentRejected" => return Class::MessageFault,
+        _ if bounce_type == "Undetermined" => return Class::Undetermined,
+        _ => {}
+    }
+    let diagnostic = recipient.diagnostic_code.as_deref().unwrap_or_default();
+    let statuses = || statuses(recipient.status.as_deref().unwrap_or_default()).chain(statuses(diagnostic));
+    if statuses().any(|status| matches!(status, [5, 1, _] | [5, 2, 1] | [5, 4, 4])) {
+        return Class::HardBounce;
+    }
+    let diagnostic = diagnostic.to_ascii_lowercase();
+    if statuses().any(|status| matches!(status, [5, 7, _])) || BLOCK_WORDS.iter().any(|word| diagnostic.contains(word))
+    {
+        return Class::Blocked;
+    }
+    match bounce_type {
+        "Permanent" if is_delayed(recipient) => Class::Soft,
+        "Permanent" => Class::HardBounce,
+        "Transient" => Class::Soft,
+        _ => Class::Undetermined,
+    }
+}
+
+/// Classifies a complaint, which is about all of its recipients.
+pub(super) fn complaint(feedback_type: &str, sub_type: &str) -> Class {
+    match (sub_type, feedback_type) {
+        ("OnAccountSuppressionList", _) => Class::ComplaintEcho,
+        (_, "not-spam") => Class::NotSpam,
+        (_, "auth-failure") => Class::AuthFailure,
+        _ => Class::Complaint,
+    }
+}
+
+/// Tells whether the receiver has not given up on this recipient, though the bounce as a whole is permanent.
+fn is_delayed(recipient: &Recipient) -> bool {
+    recipient
+        .action
+        .as_deref()
+        .is_some_and(|action| action.eq_ignore_ascii_case("delayed"))
+        || recipient
+            .status
+            .as_deref()
+            .is_some_and(|status| status.trim_start().starts_with('4'))
+}
+
+/// Finds the enhanced status codes (RFC 3463: class.subject.detail) in a text.
+fn statuses(text: &str) -> impl Iterator<Item = [u16; 3]> {
+    text.split(|c: char| !c.is_ascii_digit() && c != '.')
+        .filter_map(|word| {
+            let mut numbers = word.trim_end_matches('.').split('.').map(str::parse);
+            let mut next = || numbers.next()?.ok();
+            let status = [next()?, next()?, next()?];
+            (matches!(status[0], 2 | 4 | 5) && numbers.next().is_none()).then_some(status)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(bounce_type: &str, sub_type: &str, status: &str, diagnostic: &str) -> Class {
+        let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let recipient = Recipient {
+            status: text(status),
+            diagnostic_code: text(diagnostic),
+            ..Recipient::default()
+        };
+        bounce(bounce_type, sub_type, &recipient)
+    }
+
+    #[test]
+    fn follows_the_table_of_types_and_subtypes() {
+        use Class::*;
+        for (bounce_type, sub_type, expected) in [
+            ("Permanent", "General", HardBounce),
+            ("Permanent", "NoEmail", HardBounce),
+            ("Permanent", "Suppressed", GloballySuppressed),
+            ("Permanent", "OnAccountSuppressionList", ListEcho),
+            ("Permanent", "OnTenantSuppressionList", ListEcho),
+            ("Permanent", "UnsubscribedRecipient", Unsubscribed),
+            ("Permanent", "EmailValidationSuppressed", ValidationSuppressed),
+            ("Permanent", "SomethingNew", HardBounce),
+            ("Transient", "General", Soft),
+            ("Transient", "MailboxFull", Soft),
+            ("Transient", "CustomTimeoutExceeded", Soft),
+            ("Transient", "MessageTooLarge", MessageFault),
+            ("Transient", "ContentRejected", MessageFault),
+            ("Transient", "AttachmentRejected", MessageFault),
+            ("Transient", "SomethingNew", Soft),
+            ("Undetermined", "Undetermined", Undetermined),
+            ("SomethingNew", "SomethingNew", Undetermined),
+            ("", "", Undetermined),
+        ] {
+            assert_eq!(
+                class(bounce_type, sub_type, "", ""),
+                expected,
+                "{bounce_type}/{sub_type}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_dead_address_is_hard_whatever_ses_calls_it() {
+        for status in ["5.1.1", "5.1.2", "5.1.10", "5.2.1", "5.4.4"] {
+            assert_eq!(class("Transient", "General", status, ""), Class::HardBounce, "{status}");
+            let diagnostic = format!("smtp; 550 {status} <a@example.org>: no such user here");
+            assert_eq!(
+                class("Transient", "General", "", &diagnostic),
+                Class::HardBounce,
+                "{diagnostic}"
+            );
+        }
+        assert_eq!(class("Transient", "General", "5.2.2", ""), Class::Soft);
+    }
+
+    #[test]
+    fn a_dead_address_is_hard_even_where_the_answer_speaks_of_policy() {
+        assert_eq!(
+            class("Permanent", "General", "5.1.1", "550 5.1.1 rejected by policy"),
+            Class::HardBounce
+        );
+    }
+
+    #[test]
+    fn a_block_blames_the_sender() {
+        for (status, diagnostic) in [
+            ("5.7.1", ""),
+            ("5.7.26", ""),
+            ("", "smtp; 550 5.7.1 Access denied"),
+            ("5.0.0", "smtp; 554 Message BLOCKED, see our site"),
+            ("", "550 SPF check failed"),
+            ("", "550 rejected because of poor Reputation"),
+        ] {
+            assert_eq!(
+                class("Permanent", "General", status, diagnostic),
+                Class::Blocked,
+                "{status} {diagnostic}"
+            );
+        }
+    }
+
+    #[test]
+    fn blame_on_the_message_or_a_list_comes_before_any_status() {
+        assert_eq!(class("Transient", "MessageTooLarge", "5.1.1", ""), Class::MessageFault);
+        assert_eq!(
+            class("Permanent", "UnsubscribedRecipient", "5.1.1", ""),
+            Class::Unsubscribed
+        );
+        assert_eq!(class("Undetermined", "Undetermined", "5.1.1", ""), Class::Undetermined);
+        assert_eq!(
+            class("Permanent", "OnAccountSuppressionList", "5.7.1", ""),
+            Class::ListEcho
+        );
+    }
+
+    #[test]
+    fn a_delayed_recipient_of_a_permanent_bounce_is_soft() {
+        let delayed = Recipient {
+            action: Some("Delayed".into()),
+            ..Recipient::default()
+        };
+        assert_eq!(bounce("Permanent", "General", &delayed), Class::Soft);
+        assert_eq!(class("Permanent", "General", "4.4.7", ""), Class::Soft);
+    }
+
+    #[test]
+    fn finds_status_codes_and_not_other_numbers() {
+        let found: Vec<_> = statuses("smtp; 550-5.1.1. from 10.5.1.1 and 5.1 at 2.0.0 (5.7.26)").collect();
+        assert_eq!(found, [[5, 1, 1], [2, 0, 0], [5, 7, 26]]);
+    }
+}

@@ -1,0 +1,370 @@
+//! SES's event JSON into facts about recipients.
+//!
+//! SES tells what became of a mail in two formats: the *classic* notifications of an identity (`notificationType`) and
+//! the *event publishing* of a configuration set (`eventType`). They differ in that word and in what is optional, so
+//! one tolerant reader serves both. [`read`] decides everything in one pure step: which recipients are concerned, what
+//! happened to each ([`Class`]) and when. It acts on the recipients that the bounce or complaint *lists* and never on
+//! `mail.destination`: one bad address among fifty must not suppress the other forty-nine.
+//!
+//! Formats: <https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html> and
+//! <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html>.
+
+mod address;
+mod classify;
+mod event;
+mod timestamp;
+
+use jiff::Timestamp;
+
+use crate::address::EmailAddress;
+
+pub use classify::Class;
+use event::{Bounce, Complaint, Json};
+
+/// The longest diagnostic text that is kept, in characters.
+const DIAGNOSTIC_MAX: usize = 1_000;
+/// The text of the message by which SES tries a topic for event publishing.
+const SET_UP_TEXT: &str = "Successfully validated SNS topic";
+/// The type of the message by which SES tries a topic for notifications.
+const SET_UP_TYPE: &str = "AmazonSnsSubscriptionSucceeded";
+
+/// What a message from SES says.
+#[derive(Clone, Debug)]
+pub enum Feedback {
+    /// SES tried whether the topic works; there is nothing to do.
+    SetUp,
+    /// Something became of a mail.
+    Event(Event),
+}
+
+/// One event of one mail.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The event's type, as SES names it.
+    pub kind: String,
+    /// SES's id of the mail, if the event has one.
+    pub ses_message_id: Option<String>,
+    /// The account that sent the mail, if the event says.
+    pub sending_account: Option<String>,
+    /// What happened to each recipient concerned; empty for types that concern none.
+    pub facts: Vec<Fact>,
+    /// How many listed recipients have an address that Okite would never send to, and so need no suppressing.
+    pub unreadable_recipients: usize,
+}
+
+/// What happened to one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// The recipient.
+    pub address: EmailAddress,
+    /// What happened.
+    pub class: Class,
+    /// When SES says it happened.
+    pub at: Timestamp,
+    /// SES's id of this feedback; of the mail if it has none.
+    pub feedback_id: String,
+    /// SES's own words for what happened: type and subtype.
+    pub subtype: String,
+    /// What the receiving server said. It may contain addresses: it is for the table, not for a log.
+    pub diagnostic: Option<String>,
+}
+
+/// A message that is not from SES, or that SES changed beyond recognition. It must be kept for a person to look at.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// Not JSON.
+    #[error("the message is not JSON")]
+    NotJson(#[source] serde_json::Error),
+    /// JSON of another shape.
+    #[error("the message is not an Amazon SES event")]
+    NotAnEvent,
+    /// The event's type and its object do not agree.
+    #[error("the {0} event has no {0} object")]
+    Incomplete(&'static str),
+}
+
+/// Reads one message. `received` stands in for a time that SES did not give or that cannot be read, and bounds one that
+/// lies in the future: a register in the future could never be lifted.
+///
+/// # Errors
+/// [`Unreadable`] when the message must be kept for a person.
+pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> {
+    let message = message.trim();
+    if message.starts_with(SET_UP_TEXT) {
+        return Ok(Feedback::SetUp);
+    }
+    // serde_json's message names a position and a type, and no value of the text.
+    let json: Json = serde_json::from_str(message).map_err(Unreadable::NotJson)?;
+    let kind = json
+        .event_type
+        .or(json.notification_type)
+        .ok_or(Unreadable::NotAnEvent)?;
+    if kind == SET_UP_TYPE {
+        return Ok(Feedback::SetUp);
+    }
+    let mail = json.mail.unwrap_or_default();
+    let sent = mail.timestamp.as_ref().and_then(timestamp::read);
+    let ses_message_id = mail.message_id;
+    let mut event = Event {
+        kind,
+        ses_message_id,
+        sending_account: mail.sending_account_id,
+        facts: Vec::new(),
+        unreadable_recipients: 0,
+    };
+    let at = |time: &Option<serde_json::Value>| {
+        time.as_ref()
+            .and_then(timestamp::read)
+            .or(sent)
+            .unwrap_or(received)
+            .min(received)
+    };
+    match event.kind.as_str() {
+        "Bounce" => {
+            let bounce = json.bounce.ok_or(Unreadable::Incomplete("bounce"))?;
+            let at = at(&bounce.timestamp);
+            event.add_bounce(bounce, at);
+        }
+        "Complaint" => {
+            let complaint = json.complaint.ok_or(Unreadable::Incomplete("complaint"))?;
+            let at = at(&complaint.timestamp);
+            event.add_complaint(complaint, at);
+        }
+        _ => {}
+    }
+    Ok(Feedback::Event(event))
+}
+
+impl Event {
+    fn add_bounce(&mut self, bounce: Bounce, at: Timestamp) {
+        let bounce_type = bounce.bounce_type.unwrap_or_default();
+        let bounce_sub_type = bounce.bounce_sub_type.unwrap_or_default();
+        let feedback_id = bounce
+            .feedback_id
+            .or_else(|| self.ses_message_id.clone())
+            .unwrap_or_default();
+        for recipient in bounce.bounced_recipients.unwrap_or_default() {
+            let Some(address) = recipient.email_address.as_deref().and_then(address::read) else {
+                self.unreadable_recipients += 1;
+                continue;
+            };
+            let class = classify::bounce(&bounce_type, &bounce_sub_type, &recipient);
+            self.facts.push(Fact {
+                address,
+                class,
+                at,
+                feedback_id: feedback_id.clone(),
+                subtype: format!("{bounce_type}/{bounce_sub_type}"),
+                diagnostic: recipient
+                    .diagnostic_code
+                    .map(|text| text.chars().take(DIAGNOSTIC_MAX).collect()),
+            });
+        }
+    }
+
+    fn add_complaint(&mut self, complaint: Complaint, at: Timestamp) {
+        let feedback_type = complaint.complaint_feedback_type.unwrap_or_default();
+        let sub_type = complaint.complaint_sub_type.unwrap_or_default();
+        let class = classify::complaint(&feedback_type, &sub_type);
+        let feedback_id = complaint
+            .feedback_id
+            .or_else(|| self.ses_message_id.clone())
+            .unwrap_or_default();
+        for recipient in complaint.complained_recipients.unwrap_or_default() {
+            let Some(address) = recipient.email_address.as_deref().and_then(address::read) else {
+                self.unreadable_recipients += 1;
+                continue;
+            };
+            self.facts.push(Fact {
+                address,
+                class,
+                at,
+                feedback_id: feedback_id.clone(),
+                subtype: if sub_type.is_empty() {
+                    feedback_type.clone()
+                } else {
+                    sub_type.clone()
+                },
+                diagnostic: None,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn received() -> Timestamp {
+        "2026-01-02T00:00:00Z".parse().unwrap()
+    }
+
+    fn event(message: &Value) -> Event {
+        match read(&message.to_string(), received()).unwrap() {
+            Feedback::Event(event) => event,
+            Feedback::SetUp => panic!("a set-up message"),
+        }
+    }
+
+    fn bounce(recipients: &Value) -> Value {
+        json!({
+            "eventType": "Bounce",
+            "mail": {"messageId": "m-1", "timestamp": "2026-01-01T00:00:00.000Z", "destination": ["bystander@example.org"],
+                     "sendingAccountId": "123456789012"},
+            "bounce": {"bounceType": "Permanent", "bounceSubType": "General", "feedbackId": "f-1",
+                       "timestamp": "2026-01-01T00:00:01.000Z", "bouncedRecipients": recipients},
+        })
+    }
+
+    #[test]
+    fn acts_on_listed_recipients_only() {
+        let event = event(&bounce(&json!([
+            {"emailAddress": "Gone@Example.org", "status": "5.1.1", "action": "failed", "diagnosticCode": "smtp; 550 5.1.1"},
+        ])));
+        assert_eq!(event.facts.len(), 1);
+        let fact = &event.facts[0];
+        assert_eq!(fact.address.normalised(), "gone@example.org");
+        assert_eq!(
+            (fact.class, fact.feedback_id.as_str(), fact.subtype.as_str()),
+            (Class::HardBounce, "f-1", "Permanent/General")
+        );
+        assert_eq!(fact.at.to_string(), "2026-01-01T00:00:01Z");
+        assert_eq!(event.sending_account.as_deref(), Some("123456789012"));
+    }
+
+    #[test]
+    fn reads_the_classic_format_the_same() {
+        let mut classic = bounce(&json!([{"emailAddress": "gone@example.org"}]));
+        let kind = classic["eventType"].take();
+        classic["notificationType"] = kind;
+        assert_eq!(
+            event(&classic).facts,
+            event(&bounce(&json!([{"emailAddress": "gone@example.org"}]))).facts
+        );
+    }
+
+    #[test]
+    fn decides_each_recipient_of_one_bounce_by_itself() {
+        let event = event(&bounce(&json!([
+            {"emailAddress": "gone@example.org", "status": "5.1.1", "action": "failed"},
+            {"emailAddress": "slow@example.org", "status": "4.4.7", "action": "delayed"},
+            {"emailAddress": "wall@example.org", "status": "5.7.1", "action": "failed"},
+            {"emailAddress": "not an address"},
+            {},
+        ])));
+        let classes: Vec<_> = event.facts.iter().map(|fact| fact.class).collect();
+        assert_eq!(classes, [Class::HardBounce, Class::Soft, Class::Blocked]);
+        assert_eq!(event.unreadable_recipients, 2);
+    }
+
+    #[test]
+    fn reads_complaints_of_every_kind() {
+        let complaint = |kind: Value, sub: Value| {
+            let event = event(&json!({"notificationType": "Complaint", "mail": {"messageId": "m-1"},
+                "complaint": {"complainedRecipients": [{"emailAddress": "\"Anna B\" <anna@example.org>"}],
+                              "complaintFeedbackType": kind, "complaintSubType": sub}}));
+            (event.facts[0].address.normalised().to_owned(), event.facts[0].class)
+        };
+        let anna = |class| ("anna@example.org".to_owned(), class);
+        assert_eq!(complaint(json!("abuse"), Value::Null), anna(Class::Complaint));
+        assert_eq!(complaint(Value::Null, Value::Null), anna(Class::Complaint));
+        assert_eq!(complaint(json!("not-spam"), Value::Null), anna(Class::NotSpam));
+        assert_eq!(complaint(json!("auth-failure"), Value::Null), anna(Class::AuthFailure));
+        assert_eq!(
+            complaint(Value::Null, json!("OnAccountSuppressionList")),
+            anna(Class::ComplaintEcho)
+        );
+    }
+
+    #[test]
+    fn a_complaint_that_names_nobody_is_no_fault() {
+        let event =
+            event(&json!({"eventType": "Complaint", "complaint": {"complaintSubType": "OnAccountSuppressionList"}}));
+        assert!(event.facts.is_empty());
+    }
+
+    #[test]
+    fn never_loses_an_event_over_a_timestamp() {
+        let at = |event_time: Value, mail_time: Value| {
+            let mut message = bounce(&json!([{"emailAddress": "a@example.org"}]));
+            message["bounce"]["timestamp"] = event_time;
+            message["mail"]["timestamp"] = mail_time;
+            event(&message).facts[0].at.to_string()
+        };
+        assert_eq!(
+            at(json!("nonsense"), json!("2026-01-01T00:00:00Z")),
+            "2026-01-01T00:00:00Z"
+        );
+        assert_eq!(at(Value::Null, Value::Null), received().to_string());
+        assert_eq!(at(json!(17), json!([])), received().to_string());
+        assert_eq!(at(json!("2999-01-01T00:00:00Z"), Value::Null), received().to_string());
+    }
+
+    #[test]
+    fn acknowledges_set_up_messages_in_both_forms() {
+        for message in [
+            "Successfully validated SNS topic for Amazon SES event publishing.\n",
+            r#"{"notificationType":"AmazonSnsSubscriptionSucceeded","message":"You have successfully subscribed"}"#,
+        ] {
+            assert!(matches!(read(message, received()), Ok(Feedback::SetUp)), "{message}");
+        }
+    }
+
+    #[test]
+    fn lets_other_and_unknown_types_pass() {
+        for kind in [
+            "Send",
+            "Delivery",
+            "Open",
+            "Click",
+            "Reject",
+            "Rendering Failure",
+            "DeliveryDelay",
+            "Subscription",
+            "New",
+        ] {
+            let event = event(&json!({"eventType": kind, "mail": {"messageId": "m-1"}, "extra": {"a": 1}}));
+            assert!(event.facts.is_empty() && event.kind == kind);
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_from_ses_without_repeating_it() {
+        for message in [
+            "",
+            "hello anna@example.org",
+            "{}",
+            "[]",
+            "null",
+            r#"{"eventType":"Bounce"}"#,
+            r#"{"eventType":5}"#,
+        ] {
+            let error = read(message, received()).unwrap_err();
+            assert!(!error.to_string().contains("anna"), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics_on_any_text(message in "\\PC{0,80}") {
+            let _ = read(&message, received());
+        }
+
+        #[test]
+        fn never_panics_on_any_event(
+            kind in "Bounce|Complaint|Delivery", bounce_type in "\\PC{0,12}|Permanent|Transient|Undetermined",
+            sub in "\\PC{0,12}|General|Suppressed", address in "\\PC{0,24}|=\\?utf-8\\?[qb]\\?\\PC{0,12}\\?=",
+            status in "[0-9.]{0,8}", diagnostic in "\\PC{0,40}", time in "\\PC{0,30}",
+        ) {
+            let recipients = json!([{"emailAddress": address, "status": status, "diagnosticCode": diagnostic}]);
+            let message = json!({"eventType": kind, "mail": {"timestamp": time},
+                "bounce": {"bounceType": bounce_type, "bounceSubType": sub, "bouncedRecipients": recipients, "timestamp": time},
+                "complaint": {"complainedRecipients": recipients, "complaintFeedbackType": sub}});
+            let event = event(&message);
+            prop_assert!(event.facts.iter().all(|fact| fact.at <= received()));
+        }
+    }
+}

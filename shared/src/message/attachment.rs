@@ -1,0 +1,191 @@
+//! Files that go with an email.
+
+use super::InvalidEmail;
+
+/// The longest file name that SES takes.
+const NAME_MAX: usize = 255;
+/// The longest content type and content id that SES takes.
+const PARAMETER_MAX: usize = 78;
+
+/// File name extensions that SES refuses.
+/// <https://docs.aws.amazon.com/ses/latest/dg/mime-types.html>
+const REFUSED_EXTENSIONS: [&str; 90] = [
+    "ade", "adp", "app", "asp", "bas", "bat", "cer", "chm", "cmd", "com", "cpl", "crt", "csh", "der", "exe", "fxp",
+    "gadget", "hlp", "hta", "inf", "ins", "isp", "its", "js", "jse", "ksh", "lib", "lnk", "mad", "maf", "mag", "mam",
+    "maq", "mar", "mas", "mat", "mau", "mav", "maw", "mda", "mdb", "mde", "mdt", "mdw", "mdz", "msc", "msh", "msh1",
+    "msh1xml", "msh2", "msh2xml", "mshxml", "msi", "msp", "mst", "ops", "pcd", "pif", "plg", "prf", "prg", "ps1",
+    "ps1xml", "ps2", "ps2xml", "psc1", "psc2", "reg", "scf", "scr", "sct", "shb", "shs", "sys", "tmp", "url", "vb",
+    "vbe", "vbs", "vps", "vsmacros", "vss", "vst", "vsw", "vxd", "ws", "wsc", "wsf", "wsh", "xnk",
+];
+
+/// How a mail program shows an attachment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// As a file beside the text.
+    Attachment,
+    /// In the HTML, where it names the content id.
+    Inline,
+}
+
+/// A file that goes with an email.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Attachment {
+    filename: String,
+    content: Vec<u8>,
+    content_type: Option<String>,
+    content_id: Option<String>,
+}
+
+impl Attachment {
+    /// Checks a file against SES's limits. Without a content type, SES derives one from the file name.
+    ///
+    /// # Errors
+    /// [`InvalidEmail::Attachment`] for a missing or unusable name or no content, [`InvalidEmail::Field`] for the rest.
+    pub fn new(
+        filename: &str,
+        content: Vec<u8>,
+        content_type: Option<String>,
+        content_id: Option<String>,
+    ) -> Result<Self, InvalidEmail> {
+        let refuse = |problem: &str| Err(InvalidEmail::Attachment(format!("`attachments`: {problem}.")));
+        let extension = filename
+            .rsplit_once('.')
+            .map_or("", |(_, extension)| extension)
+            .to_ascii_lowercase();
+        if filename.is_empty() || filename.len() > NAME_MAX || filename.chars().any(char::is_control) {
+            return refuse("a `filename` must be 1 to 255 bytes without control characters");
+        }
+        if extension.is_empty() {
+            return refuse("a `filename` needs an extension, such as `.pdf`: Amazon SES refuses files without one");
+        }
+        if REFUSED_EXTENSIONS.contains(&extension.as_str()) {
+            return refuse(&format!(
+                "Amazon SES refuses files with the extension `.{extension}`; send a link instead"
+            ));
+        }
+        if content.is_empty() {
+            return refuse("an attachment has no content");
+        }
+        for (name, value) in [("content_type", &content_type), ("content_id", &content_id)] {
+            if value.as_ref().is_some_and(|value| !is_parameter(value)) {
+                return Err(InvalidEmail::field(
+                    "attachments",
+                    format_args!("`{name}` must be 1 to {PARAMETER_MAX} printable ASCII characters"),
+                ));
+            }
+        }
+        if content_type.as_ref().is_some_and(|value| !value.contains('/')) {
+            return Err(InvalidEmail::field(
+                "attachments",
+                "`content_type` must look like `application/pdf`",
+            ));
+        }
+        Ok(Self {
+            filename: filename.to_owned(),
+            content,
+            content_type,
+            content_id,
+        })
+    }
+
+    /// Returns the name the receiver sees.
+    #[must_use]
+    pub fn filename(&self) -> &str {
+        &self.filename
+    }
+
+    /// Returns the file's bytes.
+    #[must_use]
+    pub fn content(&self) -> &[u8] {
+        &self.content
+    }
+
+    /// Returns the MIME type, if the caller named one.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&str> {
+        self.content_type.as_deref()
+    }
+
+    /// Returns the id that the HTML body refers to as `cid:…`.
+    #[must_use]
+    pub fn content_id(&self) -> Option<&str> {
+        self.content_id.as_deref()
+    }
+
+    /// Tells how it is shown: a file that has a content id is part of the HTML.
+    #[must_use]
+    pub fn disposition(&self) -> Disposition {
+        if self.content_id.is_some() {
+            Disposition::Inline
+        } else {
+            Disposition::Attachment
+        }
+    }
+}
+
+/// Shows the size only: file names and contents are the sender's business.
+impl std::fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attachment")
+            .field("bytes", &self.content.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn is_parameter(value: &str) -> bool {
+    (1..=PARAMETER_MAX).contains(&value.len()) && value.bytes().all(|b| matches!(b, b' '..=b'~'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str) -> Result<Attachment, InvalidEmail> {
+        Attachment::new(name, b"x".to_vec(), None, None)
+    }
+
+    #[test]
+    fn takes_files_with_an_extension_that_ses_sends() {
+        for name in ["invoice.pdf", "a.b.tar.gz", "фото.JPG", "notes.TXT"] {
+            assert!(file(name).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn refuses_names_that_ses_refuses() {
+        let long = format!("{}.txt", "a".repeat(252));
+        for name in ["", "README", "a.", "virus.EXE", "a.js", "a\r\nb.txt", &long] {
+            assert!(matches!(file(name), Err(InvalidEmail::Attachment(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn refuses_an_attachment_without_content() {
+        assert!(matches!(
+            Attachment::new("a.txt", Vec::new(), None, None),
+            Err(InvalidEmail::Attachment(_))
+        ));
+    }
+
+    #[test]
+    fn a_content_id_makes_it_inline() {
+        let inline = Attachment::new("a.png", b"x".to_vec(), Some("image/png".into()), Some("logo".into())).unwrap();
+        assert_eq!(inline.disposition(), Disposition::Inline);
+        assert_eq!(file("a.png").unwrap().disposition(), Disposition::Attachment);
+    }
+
+    #[test]
+    fn refuses_content_types_and_ids_that_could_break_a_header() {
+        for bad in ["", "image/png\r\nX: y", &"a".repeat(79), "imagé/png"] {
+            assert!(
+                Attachment::new("a.png", b"x".to_vec(), Some(bad.into()), None).is_err(),
+                "{bad}"
+            );
+            assert!(
+                Attachment::new("a.png", b"x".to_vec(), None, Some(bad.into())).is_err(),
+                "{bad}"
+            );
+        }
+        assert!(Attachment::new("a.png", b"x".to_vec(), Some("png".into()), None).is_err());
+    }
+}

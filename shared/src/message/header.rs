@@ -1,0 +1,144 @@
+//! Further header fields that a caller adds.
+
+use super::InvalidEmail;
+
+/// The longest name that SES takes.
+const NAME_MAX: usize = 126;
+/// The longest value that SES takes.
+const VALUE_MAX: usize = 995;
+/// The longest name and value together.
+const FIELD_MAX: usize = 996;
+
+/// Fields that SES, the email itself or Okite writes: a second one would contradict it.
+const RESERVED: [&str; 13] = [
+    "from",
+    "to",
+    "cc",
+    "bcc",
+    "subject",
+    "date",
+    "message-id",
+    "return-path",
+    "sender",
+    "reply-to",
+    "mime-version",
+    "dkim-signature",
+    "received",
+];
+/// Beginnings of names that belong to SES or to the structure of the message.
+const RESERVED_PREFIXES: [&str; 3] = ["resent-", "content-", "x-ses-"];
+
+/// A header field that may be added to an email.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    name: String,
+    value: String,
+}
+
+impl Header {
+    /// Checks a name and a value against SES's limits and against the fields that are not the caller's to write.
+    ///
+    /// # Errors
+    /// [`InvalidEmail::Field`]; it repeats the name only if that is a header name.
+    pub fn new(name: &str, value: &str) -> Result<Self, InvalidEmail> {
+        let refuse = |problem: String| Err(InvalidEmail::field("headers", problem));
+        if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(|b| matches!(b, b'!'..=b'9' | b';'..=b'~')) {
+            return refuse(format!(
+                "a name must be 1 to {NAME_MAX} printable ASCII characters without `:` or spaces"
+            ));
+        }
+        let lower = name.to_ascii_lowercase();
+        if RESERVED.contains(&lower.as_str()) || RESERVED_PREFIXES.iter().any(|prefix| lower.starts_with(prefix)) {
+            return refuse(format!(
+                "`{name}` is set by the email's own fields or by Amazon SES; remove it"
+            ));
+        }
+        if value.chars().any(char::is_control) {
+            return refuse(format!(
+                "remove the line breaks and control characters from the value of `{name}`"
+            ));
+        }
+        if !value.is_ascii() {
+            return refuse(format!(
+                "the value of `{name}` must be ASCII: encode it as RFC 2047 has it"
+            ));
+        }
+        if value.len() > VALUE_MAX || name.len() + value.len() > FIELD_MAX {
+            return refuse(format!(
+                "`{name}` is longer than Amazon SES takes ({FIELD_MAX} characters with its value)"
+            ));
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+
+    /// Returns the name as the caller wrote it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the value.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_the_headers_that_senders_add() {
+        for (name, value) in [
+            ("List-Unsubscribe", "<https://example.com/u?id=1>"),
+            ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+            ("X-Entity-Ref-ID", ""),
+            ("X-Metadata", "{\"a\": 1}"),
+        ] {
+            assert!(Header::new(name, value).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn refuses_headers_that_are_not_the_callers_in_any_case() {
+        for name in [
+            "from",
+            "TO",
+            "Message-ID",
+            "Resent-To",
+            "Content-Type",
+            "X-SES-MESSAGE-TAGS",
+            "dkim-signature",
+        ] {
+            assert!(Header::new(name, "v").unwrap_err().to_string().contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn refuses_injection_through_name_or_value() {
+        for (name, value) in [
+            ("X-A", "a\r\nBcc: x"),
+            ("X-A", "a\nb"),
+            ("X-A", "a\0b"),
+            ("X-A\r\nBcc", "x"),
+            ("X A", "x"),
+            ("X:A", "x"),
+            ("", "x"),
+        ] {
+            assert!(Header::new(name, value).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn holds_the_lengths_that_ses_takes() {
+        assert!(Header::new("X", &"a".repeat(995)).is_ok());
+        assert!(Header::new("X", &"a".repeat(996)).is_err());
+        assert!(Header::new("XY", &"a".repeat(995)).is_err());
+        assert!(Header::new(&"X".repeat(127), "a").is_err());
+        assert!(Header::new("X", "ü").is_err());
+    }
+}

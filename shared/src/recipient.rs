@@ -1,0 +1,177 @@
+//! Who of a message's recipients gets it, and why the others do not.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::address::{EmailAddress, Mailbox};
+use crate::message::Email;
+use crate::suppression::{Registers, Suppression};
+
+/// What happens with one recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The mail goes to it.
+    Accepted,
+    /// It is on the suppression list.
+    Suppressed(Suppression),
+    /// Nothing is wrong with it, but nobody is left on the To line, so the mail goes to nobody.
+    NotSent,
+}
+
+impl Outcome {
+    /// Returns the name used in the API and in items.
+    #[must_use]
+    pub fn status(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Suppressed(_) => "suppressed",
+            Self::NotSent => "not_sent",
+        }
+    }
+}
+
+/// A recipient and what happens with it.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The recipient, in the spelling given first.
+    pub address: EmailAddress,
+    /// What happens with it.
+    pub outcome: Outcome,
+}
+
+/// Whom a mail goes to.
+#[derive(Clone, Debug, Default)]
+pub struct Destination<'a> {
+    /// The To line.
+    pub to: Vec<&'a Mailbox>,
+    /// The Cc line.
+    pub cc: Vec<&'a Mailbox>,
+    /// Those nobody else sees.
+    pub bcc: Vec<&'a Mailbox>,
+}
+
+/// What is to be done with an email, given what is known about its recipients.
+#[derive(Clone, Debug)]
+pub struct Judgement<'a> {
+    /// One verdict a recipient, in the order To, Cc, Bcc.
+    pub verdicts: Vec<Verdict>,
+    /// Whom it goes to; `None` when it goes to nobody.
+    pub destination: Option<Destination<'a>>,
+}
+
+/// Judges every recipient of `email` by its registers (keyed by normalised address; no entry means none are known).
+///
+/// A mail whose To line has nobody left is not sent to the rest: people in Cc would get a mail that seems addressed to
+/// somebody who never got it.
+#[must_use]
+pub fn judge<'a>(email: &'a Email, registers: &BTreeMap<String, Registers>, now: Timestamp) -> Judgement<'a> {
+    let suppression = |mailbox: &Mailbox| {
+        let address = mailbox.address();
+        registers
+            .get(address.normalised())
+            .and_then(|registers| registers.suppression(address, now))
+    };
+    let deliverable = |list: &'a [Mailbox]| list.iter().filter(|mailbox| suppression(mailbox).is_none()).collect();
+    let destination = Destination {
+        to: deliverable(&email.to),
+        cc: deliverable(&email.cc),
+        bcc: deliverable(&email.bcc),
+    };
+    let destination = Some(destination).filter(|destination| !destination.to.is_empty());
+    let verdicts = [&email.to, &email.cc, &email.bcc]
+        .into_iter()
+        .flatten()
+        .map(|mailbox| Verdict {
+            address: mailbox.address().clone(),
+            outcome: match suppression(mailbox) {
+                Some(suppression) => Outcome::Suppressed(suppression),
+                None if destination.is_some() => Outcome::Accepted,
+                None => Outcome::NotSent,
+            },
+        })
+        .collect();
+    Judgement { verdicts, destination }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::EmailParts;
+    use crate::message::tests::{mailboxes, parts};
+    use crate::suppression::Reason;
+
+    const BOUNCED: Registers = Registers {
+        bounce_at: Some(Timestamp::UNIX_EPOCH),
+        complaint_at: None,
+        blocked_at: None,
+        manual_at: None,
+        manual_expires_at: None,
+        lifted_at: None,
+    };
+
+    fn outcomes(judgement: &Judgement<'_>) -> Vec<(String, &'static str)> {
+        let name = |outcome| match outcome {
+            Outcome::Accepted => "accepted",
+            Outcome::Suppressed(Suppression {
+                reason: Reason::Bounce, ..
+            }) => "bounce",
+            Outcome::Suppressed(_) => "other",
+            Outcome::NotSent => "not_sent",
+        };
+        judgement
+            .verdicts
+            .iter()
+            .map(|v| (v.address.as_given().to_owned(), name(v.outcome)))
+            .collect()
+    }
+
+    fn email(to: &[&str], cc: &[&str], bcc: &[&str]) -> Email {
+        Email::new(EmailParts {
+            to: mailboxes(to),
+            cc: mailboxes(cc),
+            bcc: mailboxes(bcc),
+            ..parts()
+        })
+        .unwrap()
+    }
+
+    fn suppressed(addresses: &[&str]) -> BTreeMap<String, Registers> {
+        addresses
+            .iter()
+            .map(|address| ((*address).to_owned(), BOUNCED))
+            .collect()
+    }
+
+    #[test]
+    fn leaves_out_a_suppressed_recipient_in_any_spelling_and_line() {
+        let email = email(
+            &["A@Example.org", "b@example.org"],
+            &["C@example.ORG"],
+            &["D <d@EXAMPLE.org>"],
+        );
+        let list = suppressed(&["a@example.org", "c@example.org", "d@example.org"]);
+        let judgement = judge(&email, &list, Timestamp::UNIX_EPOCH);
+        let destination = judgement.destination.as_ref().unwrap();
+        assert_eq!(destination.to, [&email.to[1]]);
+        assert!(destination.cc.is_empty() && destination.bcc.is_empty());
+        let expected = [
+            ("A@Example.org", "bounce"),
+            ("b@example.org", "accepted"),
+            ("C@example.ORG", "bounce"),
+            ("d@EXAMPLE.org", "bounce"),
+        ];
+        assert_eq!(
+            outcomes(&judgement),
+            expected.map(|(address, outcome)| (address.to_owned(), outcome))
+        );
+    }
+
+    #[test]
+    fn sends_to_nobody_when_nobody_is_left_in_to() {
+        let email = email(&["a@example.org"], &["good@example.org"], &[]);
+        let judgement = judge(&email, &suppressed(&["a@example.org"]), Timestamp::UNIX_EPOCH);
+        assert!(judgement.destination.is_none());
+        assert_eq!(outcomes(&judgement)[1], ("good@example.org".to_owned(), "not_sent"));
+    }
+}

@@ -1,0 +1,265 @@
+//! The registers of an address, and whether they suppress it.
+//!
+//! What is known about an address is a handful of registers, each "the latest time that this happened". Taking the
+//! latest is idempotent and commutative, so that events may come twice and in any order and the item ends the same. What
+//! the registers *mean* is decided here, when somebody is about to send: expiry and lifting compare times and delete
+//! nothing.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::address::EmailAddress;
+
+/// How long an address is left alone after its provider blocked us: the block is the sender's fault and passes.
+const BLOCKED_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// How long an address of Amazon's mailbox simulator stays suppressed, so that a rehearsal can be repeated.
+const SIMULATOR_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+/// Why an address is suppressed; each reason has a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// The address does not take mail: a hard bounce.
+    Bounce,
+    /// The person complained.
+    Complaint,
+    /// The receiver refused the sender, not the address; for a day.
+    Blocked,
+    /// An operator or the application put it on the list.
+    Manual,
+}
+
+impl Reason {
+    /// Returns the name used in the API, in items and for the register's attributes.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bounce => "bounce",
+            Self::Complaint => "complaint",
+            Self::Blocked => "blocked",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// That an address must not be sent to, why, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suppression {
+    /// The gravest reason in force.
+    pub reason: Reason,
+    /// When it happened.
+    pub since: Timestamp,
+}
+
+/// The latest time of each thing that happened to an address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Registers {
+    /// The latest hard bounce.
+    pub bounce_at: Option<Timestamp>,
+    /// The latest complaint.
+    pub complaint_at: Option<Timestamp>,
+    /// The latest block.
+    pub blocked_at: Option<Timestamp>,
+    /// The latest time that it was put on the list by hand.
+    pub manual_at: Option<Timestamp>,
+    /// When the entry made by hand ends, if it does.
+    pub manual_expires_at: Option<Timestamp>,
+    /// The latest time that the address was taken off the list: everything up to then no longer counts.
+    pub lifted_at: Option<Timestamp>,
+}
+
+impl Registers {
+    /// Decides whether `address`, whose registers these are, is suppressed at `now`.
+    #[must_use]
+    pub fn suppression(&self, address: &EmailAddress, now: Timestamp) -> Option<Suppression> {
+        let since = |at: Option<Timestamp>, lasts: Option<SignedDuration>| {
+            at.filter(|at| self.lifted_at.is_none_or(|lifted| *at > lifted))
+                .filter(|at| lasts.is_none_or(|lasts| now.duration_since(*at) < lasts))
+        };
+        let lasts = address.is_simulator().then_some(SIMULATOR_FOR);
+        let manual_at = self
+            .manual_at
+            .filter(|_| self.manual_expires_at.is_none_or(|end| now < end));
+        // The gravest first: it is the one that an operator must know of before lifting anything.
+        [
+            (Reason::Complaint, since(self.complaint_at, lasts)),
+            (Reason::Bounce, since(self.bounce_at, lasts)),
+            (Reason::Manual, since(manual_at, lasts)),
+            (
+                Reason::Blocked,
+                since(self.blocked_at, Some(lasts.unwrap_or(BLOCKED_FOR))),
+            ),
+        ]
+        .into_iter()
+        .find_map(|(reason, since)| since.map(|since| Suppression { reason, since }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+
+    fn reason(registers: Registers, address: &str, now: i64) -> Option<Reason> {
+        registers
+            .suppression(&EmailAddress::parse(address).unwrap(), at(now))
+            .map(|found| found.reason)
+    }
+
+    const ANNA: &str = "anna@example.org";
+    const DAY: i64 = 24 * 60 * 60;
+
+    #[test]
+    fn an_address_without_registers_may_be_sent_to() {
+        assert_eq!(reason(Registers::default(), ANNA, 0), None);
+    }
+
+    #[test]
+    fn a_bounce_or_complaint_suppresses_for_good() {
+        let bounced = Registers {
+            bounce_at: Some(at(0)),
+            ..Registers::default()
+        };
+        assert_eq!(reason(bounced, ANNA, 3650 * DAY), Some(Reason::Bounce));
+        let complained = Registers {
+            complaint_at: Some(at(0)),
+            ..bounced
+        };
+        assert_eq!(reason(complained, ANNA, 3650 * DAY), Some(Reason::Complaint));
+    }
+
+    #[test]
+    fn says_since_when() {
+        let bounced = Registers {
+            bounce_at: Some(at(7)),
+            ..Registers::default()
+        };
+        let found = bounced.suppression(&EmailAddress::parse(ANNA).unwrap(), at(9)).unwrap();
+        assert_eq!(
+            found,
+            Suppression {
+                reason: Reason::Bounce,
+                since: at(7)
+            }
+        );
+    }
+
+    #[test]
+    fn a_block_lasts_a_day() {
+        let blocked = Registers {
+            blocked_at: Some(at(0)),
+            ..Registers::default()
+        };
+        assert_eq!(reason(blocked, ANNA, DAY - 1), Some(Reason::Blocked));
+        assert_eq!(reason(blocked, ANNA, DAY), None);
+    }
+
+    #[test]
+    fn a_manual_entry_ends_when_it_says() {
+        let manual = Registers {
+            manual_at: Some(at(0)),
+            manual_expires_at: Some(at(100)),
+            ..Registers::default()
+        };
+        assert_eq!(reason(manual, ANNA, 99), Some(Reason::Manual));
+        assert_eq!(reason(manual, ANNA, 100), None);
+        assert_eq!(
+            reason(
+                Registers {
+                    manual_expires_at: None,
+                    ..manual
+                },
+                ANNA,
+                1000
+            ),
+            Some(Reason::Manual)
+        );
+    }
+
+    #[test]
+    fn lifting_ends_what_was_before_it_and_nothing_that_comes_later() {
+        let lifted = Registers {
+            bounce_at: Some(at(0)),
+            lifted_at: Some(at(10)),
+            ..Registers::default()
+        };
+        assert_eq!(reason(lifted, ANNA, 20), None);
+        assert_eq!(
+            reason(
+                Registers {
+                    bounce_at: Some(at(10)),
+                    ..lifted
+                },
+                ANNA,
+                20
+            ),
+            None
+        );
+        assert_eq!(
+            reason(
+                Registers {
+                    bounce_at: Some(at(11)),
+                    ..lifted
+                },
+                ANNA,
+                20
+            ),
+            Some(Reason::Bounce)
+        );
+        assert_eq!(
+            reason(
+                Registers {
+                    complaint_at: Some(at(11)),
+                    ..lifted
+                },
+                ANNA,
+                20
+            ),
+            Some(Reason::Complaint)
+        );
+    }
+
+    #[test]
+    fn a_rehearsal_with_the_simulator_lapses_after_an_hour() {
+        let all = Registers {
+            bounce_at: Some(at(0)),
+            complaint_at: Some(at(0)),
+            blocked_at: Some(at(0)),
+            manual_at: Some(at(0)),
+            ..Registers::default()
+        };
+        assert_eq!(
+            reason(all, "bounce+x@simulator.amazonses.com", 3599),
+            Some(Reason::Complaint)
+        );
+        assert_eq!(reason(all, "bounce+x@simulator.amazonses.com", 3600), None);
+        assert_eq!(reason(all, ANNA, 3600), Some(Reason::Complaint));
+    }
+
+    #[test]
+    fn a_register_from_a_clock_ahead_of_ours_counts_at_once() {
+        let ahead = Registers {
+            blocked_at: Some(at(5)),
+            ..Registers::default()
+        };
+        assert_eq!(reason(ahead, ANNA, 0), Some(Reason::Blocked));
+    }
+
+    proptest! {
+        #[test]
+        fn lifting_now_always_frees_the_address(
+            times in proptest::array::uniform4(proptest::option::of(-1_000_000i64..=0)),
+            later in 0i64..1_000_000,
+        ) {
+            let [bounce, complaint, blocked, manual] = times.map(|time| time.map(at));
+            let registers = Registers {
+                bounce_at: bounce, complaint_at: complaint, blocked_at: blocked, manual_at: manual,
+                manual_expires_at: None, lifted_at: Some(at(0)),
+            };
+            prop_assert_eq!(reason(registers, ANNA, later), None);
+        }
+    }
+}
