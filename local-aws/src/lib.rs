@@ -46,7 +46,7 @@ use clock::Clock;
 use data_dir::DataDir;
 use dynamodb::{Dynamodb, DynamodbError};
 use gateway::Gateway;
-use lambda::{FunctionSettings, Lambda, Program};
+use lambda::{FunctionSettings, InvokeError, Lambda, Program};
 use local_api::LocalApi;
 use ses::{Published, Ses};
 use sns::Sns;
@@ -81,6 +81,9 @@ pub struct Settings {
     pub retries: Vec<Duration>,
     /// Values of template parameters that differ from their defaults.
     pub parameters: BTreeMap<String, String>,
+    /// Variables that every function is given in the place of what it would be given otherwise: the endpoint of a
+    /// service that is down, say.
+    pub environment: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -95,6 +98,7 @@ impl Settings {
             program,
             retries: sns::RETRIES.to_vec(),
             parameters: BTreeMap::new(),
+            environment: BTreeMap::new(),
         }
     }
 }
@@ -161,6 +165,7 @@ impl LocalAws {
             program,
             retries,
             parameters,
+            environment,
         } = settings;
         let surroundings = Surroundings {
             region: REGION.to_owned(),
@@ -202,13 +207,13 @@ impl LocalAws {
         let functions: Vec<FunctionSettings> = stack
             .functions
             .into_iter()
-            .map(|function| function_settings(function, &endpoints, data_dir.as_ref()))
+            .map(|function| function_settings(function, &endpoints, &environment, data_dir.as_ref()))
             .collect();
         let environments = functions
             .iter()
             .map(|function| (function.name.clone(), function.environment.clone()))
             .collect();
-            let lambda = Lambda::new(program, functions, runtime_url, clock.clone(), stop.child_token());
+        let lambda = Lambda::new(program, functions, runtime_url, clock.clone(), stop.child_token());
         let feedback_topic = stack
             .configuration_sets
             .iter()
@@ -266,6 +271,14 @@ impl LocalAws {
         } else {
             Err(StartError::Unhealthy(answer.status()))
         }
+    }
+
+    /// Calls a function by its name with an event, as a synchronous caller does, and returns its answer.
+    ///
+    /// # Errors
+    /// [`InvokeError`] says why there is none.
+    pub async fn invoke(&self, function: &str, event: Bytes) -> Result<Bytes, InvokeError> {
+        self.lambda.invoke(function, event).await
     }
 
     /// The directory that the data is kept in.
@@ -330,10 +343,11 @@ fn ses_settings(
     }
 }
 
-/// What a function is given: the template's environment, what Lambda adds, and where AWS is.
+/// What a function is given: the template's environment, what Lambda adds, where AWS is, and what a run wants otherwise.
 fn function_settings(
     function: Function,
     endpoints: &[(&str, &String)],
+    overrides: &BTreeMap<String, String>,
     data_dir: Option<&DataDir>,
 ) -> FunctionSettings {
     let mut environment = function.environment;
@@ -347,6 +361,7 @@ fn function_settings(
     ];
     environment.extend(lambdas.map(|(name, value)| (name.to_owned(), value.to_owned())));
     environment.extend(endpoints.iter().map(|(name, url)| ((*name).to_owned(), (*url).clone())));
+    environment.extend(overrides.clone());
     FunctionSettings {
         log_file: data_dir.map(|directory| directory.logs().join(format!("{}.log", function.name))),
         name: function.name,

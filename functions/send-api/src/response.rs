@@ -4,7 +4,8 @@ use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
-use serde_json::{Value, json};
+use serde::Serialize;
+use uuid::Uuid;
 
 use crate::error::ApiError;
 
@@ -13,26 +14,44 @@ use crate::error::ApiError;
 pub(crate) struct Response {
     status: u16,
     headers: HeaderMap,
-    body: Value,
+    body: String,
+}
+
+/// The body of every error.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorBody<'a> {
+    status_code: u16,
+    name: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Uuid>,
 }
 
 impl Response {
     /// Answers 200 with `body`.
-    pub(crate) fn ok(body: Value) -> Self {
+    pub(crate) fn ok(body: &impl Serialize) -> Self {
         Self {
             status: 200,
             headers: HeaderMap::new(),
-            body,
+            body: json(body),
         }
     }
 }
 
+/// Our bodies are structs of texts and numbers, which always have a JSON form.
+fn json(body: &impl Serialize) -> String {
+    serde_json::to_string(body).unwrap_or_default()
+}
+
 impl From<ApiError> for Response {
     fn from(error: ApiError) -> Self {
-        let mut body = json!({ "statusCode": error.status, "name": error.name, "message": error.message });
-        if let Some(id) = error.id {
-            body["id"] = json!(id);
-        }
+        let body = json(&ErrorBody {
+            status_code: error.status,
+            name: error.name,
+            message: &error.message,
+            id: error.id,
+        });
         let mut headers = HeaderMap::new();
         if let Some(retry_after) = error.retry_after {
             headers.insert(RETRY_AFTER, retry_after.into());
@@ -56,7 +75,7 @@ impl From<Response> for ApiGatewayV2httpResponse {
         answer
             .headers
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        answer.body = Some(Body::Text(response.body.to_string()));
+        answer.body = Some(Body::Text(response.body));
         answer
     }
 }

@@ -7,13 +7,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::Serialize;
 use shared::address::Mailbox;
 use shared::api_key::ApiKeyRecord;
 use shared::aws::{NewMessage, Outgoing, SendError};
 use shared::message::Email;
 use shared::recipient::{Destination, Outcome, Verdict, judge};
 use shared::suppression::Registers;
+use uuid::Uuid;
 
 use super::body;
 use crate::error::ApiError;
@@ -25,6 +26,24 @@ use crate::{Ids, State};
 const FIRST_ATTEMPT: u32 = 1;
 /// The longest idempotency key.
 const IDEMPOTENCY_KEY_MAX: usize = 256;
+
+/// The body of a success.
+#[derive(Serialize)]
+struct Created<'a> {
+    id: Uuid,
+    recipients: Vec<RecipientBody<'a>>,
+}
+
+/// What happens with one recipient.
+#[derive(Serialize)]
+struct RecipientBody<'a> {
+    email: &'a str,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+}
 
 pub(crate) async fn create(state: &State, request: &Request, now: Timestamp, ids: Ids) -> Result<Response, ApiError> {
     let key = state.authentication.authenticate(request, now).await?;
@@ -53,9 +72,10 @@ pub(crate) async fn create(state: &State, request: &Request, now: Timestamp, ids
     } else {
         tracing::info!(message.id = %ids.message, "every recipient is suppressed; nothing was sent");
     }
-    Ok(Response::ok(
-        json!({ "id": ids.message, "recipients": recipients(&judgement.verdicts) }),
-    ))
+    Ok(Response::ok(&Created {
+        id: ids.message,
+        recipients: judgement.verdicts.iter().map(RecipientBody::from).collect(),
+    }))
 }
 
 /// Reads what is known of every recipient.
@@ -126,16 +146,17 @@ fn refuse_unsupported_headers(request: &Request) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn recipients(verdicts: &[Verdict]) -> Vec<Value> {
-    verdicts
-        .iter()
-        .map(|verdict| {
-            let mut entry = json!({ "email": verdict.address.as_given(), "status": verdict.outcome.status() });
-            if let Outcome::Suppressed(suppression) = verdict.outcome {
-                entry["reason"] = json!(suppression.reason.as_str());
-                entry["since"] = json!(suppression.since.to_string());
-            }
-            entry
-        })
-        .collect()
+impl<'a> From<&'a Verdict> for RecipientBody<'a> {
+    fn from(verdict: &'a Verdict) -> Self {
+        let suppression = match verdict.outcome {
+            Outcome::Suppressed(suppression) => Some(suppression),
+            Outcome::Accepted | Outcome::NotSent => None,
+        };
+        Self {
+            email: verdict.address.as_given(),
+            status: verdict.outcome.status(),
+            reason: suppression.map(|suppression| suppression.reason.as_str()),
+            since: suppression.map(|suppression| suppression.since),
+        }
+    }
 }

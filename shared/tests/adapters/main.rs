@@ -1,0 +1,10 @@
+//! The adapters, against what they talk to: every DynamoDB expression is run by a database with the tables of the
+//! template, and every SES request is read as it is on the wire.
+
+mod api_keys;
+mod messages;
+mod ses_simulator;
+mod ses_wire;
+mod support;
+mod suppressions;
+mod usage;

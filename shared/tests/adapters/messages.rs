@@ -1,0 +1,339 @@
+//! The table of messages.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::SignedDuration;
+use shared::address::EmailAddress;
+use shared::aws::NewMessage;
+use shared::message::{Attachment, Email, EmailParts, Header, Tag};
+use shared::recipient::{Outcome, Verdict};
+use shared::stream::Stream;
+use shared::suppression::{Reason, Suppression};
+use uuid::Uuid;
+
+use super::support::{Item, Store, at, closed_port, email, mailboxes, n, number, parts, s, text};
+
+const TABLE: &str = "MessagesTable";
+const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
+const NONCE: Uuid = Uuid::from_u128(7);
+const SES_ID: &str = "0100018f-1a2b-000000";
+
+fn new<'a>(email: &'a Email, verdicts: &'a [Verdict]) -> NewMessage<'a> {
+    NewMessage {
+        id: ID,
+        nonce: NONCE,
+        email,
+        verdicts,
+        will_be_sent: true,
+        stream: Stream::Bulk,
+        key_id: "a1b2",
+        created_at: at(0),
+        expires_at: at(0) + SignedDuration::from_hours(30 * 24),
+    }
+}
+
+fn verdict(address: &str, outcome: Outcome) -> Verdict {
+    Verdict {
+        address: EmailAddress::parse(address).unwrap(),
+        outcome,
+    }
+}
+
+async fn row(store: &Store) -> Option<Item> {
+    store.item(TABLE, &[("id", &ID.to_string())]).await
+}
+
+/// A database with the row of a message that is being sent.
+async fn sending() -> Store {
+    let store = Store::start().await;
+    let email = email(parts());
+    store.messages().put(&new(&email, &[])).await.unwrap();
+    store
+}
+
+#[tokio::test]
+async fn the_row_has_the_attributes_that_are_documented() {
+    let store = Store::start().await;
+    let email = email(EmailParts {
+        to: mailboxes(&["Anna <Anna@Bücher.example>", "bob@example.org"]),
+        cc: mailboxes(&["carol@example.org"]),
+        bcc: mailboxes(&["dave@example.org"]),
+        reply_to: mailboxes(&["Ünï <help@example.com>"]),
+        subject: "Grüße".to_owned(),
+        tags: vec![Tag::new("campaign", "spring").unwrap(), Tag::new("a", "b").unwrap()],
+        ..parts()
+    });
+    let bounced = Suppression {
+        reason: Reason::Bounce,
+        since: at(-5_000),
+    };
+    let verdicts = [
+        verdict("Anna@Bücher.example", Outcome::Accepted),
+        verdict("bob@example.org", Outcome::Suppressed(bounced)),
+    ];
+    store.messages().put(&new(&email, &verdicts)).await.unwrap();
+
+    let list = |texts: &[&str]| AttributeValue::L(texts.iter().map(|text| s(text)).collect());
+    let map = |entries: &[(&str, AttributeValue)]| {
+        AttributeValue::M(
+            entries
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+        )
+    };
+    let created = at(0).as_millisecond();
+    let expected = [
+        ("id", s(&ID.to_string())),
+        ("state", s("sending")),
+        ("attempt", n(1)),
+        ("attempt_at", n(created)),
+        ("nonce", s(&NONCE.to_string())),
+        ("from", s("Acme <acme@example.com>")),
+        ("to", list(&["Anna <Anna@Bücher.example>", "bob@example.org"])),
+        ("cc", list(&["carol@example.org"])),
+        ("bcc", list(&["dave@example.org"])),
+        ("reply_to", list(&["Ünï <help@example.com>"])),
+        ("subject", s("Grüße")),
+        ("tags", map(&[("campaign", s("spring")), ("a", s("b"))])),
+        (
+            "recipients",
+            AttributeValue::L(vec![
+                map(&[("email", s("Anna@Bücher.example")), ("status", s("accepted"))]),
+                map(&[
+                    ("email", s("bob@example.org")),
+                    ("status", s("suppressed")),
+                    ("reason", s("bounce")),
+                    ("since", n(at(-5_000).as_millisecond())),
+                ]),
+            ]),
+        ),
+        ("stream", s("bulk")),
+        ("key_id", s("a1b2")),
+        ("created_at", n(created)),
+        ("expires_at", n(at(0).as_second() + 30 * 24 * 3_600)),
+    ];
+    let expected: Item = expected
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    assert_eq!(row(&store).await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn bodies_headers_and_files_are_not_stored() {
+    let store = Store::start().await;
+    let email = email(EmailParts {
+        text: Some("needle-text".to_owned()),
+        html: Some("<p>needle-html</p>".to_owned()),
+        headers: vec![Header::new("X-Needle", "needle-header").unwrap()],
+        attachments: vec![Attachment::new("needle-file.txt", b"needle-content".to_vec(), None, None).unwrap()],
+        ..parts()
+    });
+    store.messages().put(&new(&email, &[])).await.unwrap();
+    let row = row(&store).await.unwrap();
+    assert!(!format!("{row:?}").to_ascii_lowercase().contains("needle"), "{row:?}");
+    assert!(!row.values().any(AttributeValue::is_b));
+}
+
+#[tokio::test]
+async fn an_email_with_empty_strings_and_lists_is_stored() {
+    let store = Store::start().await;
+    let email = email(EmailParts {
+        subject: String::new(),
+        ..parts()
+    });
+    store.messages().put(&new(&email, &[])).await.unwrap();
+    assert_eq!(text(&row(&store).await.unwrap(), "subject"), "");
+}
+
+#[tokio::test]
+async fn putting_the_same_write_again_is_a_success() {
+    let store = sending().await;
+    let email = email(parts());
+    store.messages().put(&new(&email, &[])).await.unwrap();
+    assert_eq!(store.count(TABLE).await, 1);
+}
+
+#[tokio::test]
+async fn an_id_that_somebody_else_took_is_an_error_and_their_row_stays() {
+    let store = sending().await;
+    let before = row(&store).await;
+    let email = email(EmailParts {
+        subject: "Another".to_owned(),
+        ..parts()
+    });
+    let other = NewMessage {
+        nonce: Uuid::from_u128(8),
+        ..new(&email, &[])
+    };
+    let error = store.messages().put(&other).await.unwrap_err();
+    assert_eq!(
+        (error.operation, error.code.as_str()),
+        ("PutItem", "ConditionalCheckFailedException")
+    );
+    assert!(!error.to_string().contains("example"), "{error}");
+    assert_eq!(row(&store).await, before);
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_known_again() {
+    let store = Store::start().await;
+    let email = email(parts());
+    store
+        .losing_an_answer()
+        .await
+        .messages()
+        .put(&new(&email, &[]))
+        .await
+        .unwrap();
+    assert_eq!(text(&row(&store).await.unwrap(), "state"), "sending");
+    store
+        .losing_an_answer()
+        .await
+        .messages()
+        .accepted(ID, SES_ID, at(1))
+        .await
+        .unwrap();
+    assert_eq!(text(&row(&store).await.unwrap(), "ses_id"), SES_ID);
+}
+
+#[tokio::test]
+async fn a_refusal_whose_answer_was_lost_is_written_once() {
+    let store = sending().await;
+    store.losing_an_answer().await.messages().refused(ID, 1).await.unwrap();
+    assert_eq!(text(&row(&store).await.unwrap(), "state"), "refused");
+}
+
+#[tokio::test]
+async fn a_message_for_nobody_is_suppressed_and_has_no_attempt() {
+    let store = Store::start().await;
+    let email = email(parts());
+    let verdicts = [
+        verdict(
+            "anna@example.org",
+            Outcome::Suppressed(Suppression {
+                reason: Reason::Complaint,
+                since: at(-1),
+            }),
+        ),
+        verdict("carol@example.org", Outcome::NotSent),
+    ];
+    store
+        .messages()
+        .put(&NewMessage {
+            will_be_sent: false,
+            ..new(&email, &verdicts)
+        })
+        .await
+        .unwrap();
+    let row = row(&store).await.unwrap();
+    assert_eq!(text(&row, "state"), "suppressed");
+    assert!(!row.contains_key("attempt") && !row.contains_key("attempt_at") && !row.contains_key("ses_id"));
+    let statuses: Vec<&str> = row["recipients"]
+        .as_l()
+        .unwrap()
+        .iter()
+        .map(|entry| text(entry.as_m().unwrap(), "status"))
+        .collect();
+    assert_eq!(statuses, ["suppressed", "not_sent"]);
+}
+
+#[tokio::test]
+async fn an_accepted_message_has_sess_id_and_can_be_found_by_it() {
+    let store = sending().await;
+    store.messages().accepted(ID, SES_ID, at(9_999)).await.unwrap();
+    assert_eq!(text(&row(&store).await.unwrap(), "ses_id"), SES_ID);
+    let pointer = store.item(TABLE, &[("id", &format!("ses#{SES_ID}"))]).await.unwrap();
+    assert_eq!(text(&pointer, "message_id"), ID.to_string());
+    assert_eq!(number(&pointer, "expires_at"), at(9_999).as_second());
+    assert_eq!(pointer.len(), 3);
+}
+
+#[tokio::test]
+async fn sess_id_is_written_once() {
+    let store = sending().await;
+    for ses_id in [SES_ID, SES_ID, "another"] {
+        store.messages().accepted(ID, ses_id, at(1)).await.unwrap();
+        assert_eq!(text(&row(&store).await.unwrap(), "ses_id"), SES_ID);
+    }
+}
+
+#[tokio::test]
+async fn accepting_a_message_that_has_no_row_makes_no_ghost() {
+    let store = Store::start().await;
+    let error = store.messages().accepted(ID, SES_ID, at(1)).await.unwrap_err();
+    assert_eq!(error.operation, "UpdateItem");
+    assert_eq!(row(&store).await, None);
+}
+
+#[tokio::test]
+async fn a_refusal_changes_the_state_and_nothing_else() {
+    let store = sending().await;
+    let mut expected = row(&store).await.unwrap();
+    store.messages().refused(ID, 1).await.unwrap();
+    expected.insert("state".to_owned(), s("refused"));
+    assert_eq!(row(&store).await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_refusal_of_another_attempt_changes_nothing() {
+    let store = sending().await;
+    let before = row(&store).await;
+    for attempt in [0, 2] {
+        store.messages().refused(ID, attempt).await.unwrap();
+        assert_eq!(row(&store).await, before);
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_ses_took_is_never_refused() {
+    let store = sending().await;
+    store.messages().accepted(ID, SES_ID, at(1)).await.unwrap();
+    let before = row(&store).await;
+    store.messages().refused(ID, 1).await.unwrap();
+    assert_eq!(row(&store).await, before);
+}
+
+#[tokio::test]
+async fn a_late_acceptance_beats_a_refusal() {
+    let store = sending().await;
+    store.messages().refused(ID, 1).await.unwrap();
+    store.messages().accepted(ID, SES_ID, at(1)).await.unwrap();
+    assert_eq!(text(&row(&store).await.unwrap(), "ses_id"), SES_ID);
+}
+
+#[tokio::test]
+async fn refusing_a_message_without_a_row_or_an_attempt_changes_nothing() {
+    let store = Store::start().await;
+    store.messages().refused(ID, 1).await.unwrap();
+    assert_eq!(store.count(TABLE).await, 0);
+    let email = email(parts());
+    store
+        .messages()
+        .put(&NewMessage {
+            will_be_sent: false,
+            ..new(&email, &[])
+        })
+        .await
+        .unwrap();
+    store.messages().refused(ID, 1).await.unwrap();
+    assert_eq!(text(&row(&store).await.unwrap(), "state"), "suppressed");
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_is_an_error_of_every_operation() {
+    let messages = Store::at(&closed_port().await).messages();
+    let email = email(parts());
+    let message = new(&email, &[]);
+    let (put, accepted, refused) = tokio::join!(
+        messages.put(&message),
+        messages.accepted(ID, SES_ID, at(1)),
+        messages.refused(ID, 1)
+    );
+    for (failed, operation) in [(put, "PutItem"), (accepted, "UpdateItem"), (refused, "UpdateItem")] {
+        let error = failed.unwrap_err();
+        assert_eq!((error.operation, error.code.as_str()), (operation, "ConnectionFailed"));
+    }
+}
