@@ -87,13 +87,16 @@ struct Invocation {
     reply: oneshot::Sender<Result<Bytes, InvokeError>>,
 }
 
+/// What an environment gets: the invocation's id and its event.
+type Event = (Uuid, Bytes);
+
 /// What is going on in one function.
 #[derive(Debug, Default)]
 struct State {
     /// Events that no environment has taken yet.
     pending: VecDeque<Invocation>,
-    /// Environments that wait for an event.
-    waiting: VecDeque<oneshot::Sender<Invocation>>,
+    /// Environments that wait for an event, longest first.
+    waiting: VecDeque<(Uuid, oneshot::Sender<Event>)>,
     /// Events that an environment works on, by invocation, with the environment.
     running: HashMap<Uuid, (Uuid, oneshot::Sender<Result<Bytes, InvokeError>>)>,
     /// The processes there are, with what ends each.
@@ -214,17 +217,21 @@ impl Lambda {
 
     fn enqueue(self: &Arc<Self>, function: &Arc<Function>, invocation: Invocation) {
         let mut state = function.state();
-        let mut invocation = invocation;
-        while let Some(waiting) = state.waiting.pop_front() {
-            match waiting.send(invocation) {
+        let Invocation { id, event, mut reply } = invocation;
+        while let Some((environment, waiting)) = state.waiting.pop_front() {
+            // It is registered before it is handed over, so that it fails with its environment from the first moment.
+            state.running.insert(id, (environment, reply));
+            match waiting.send((id, event.clone())) {
                 Ok(()) => return,
                 // That environment is gone.
-                Err(returned) => invocation = returned,
+                Err(_) => match state.running.remove(&id) {
+                    Some((_, returned)) => reply = returned,
+                    None => return,
+                },
             }
         }
-        state.pending.push_back(invocation);
-        let busy = state.running.len();
-        let starting = state.environments.len().saturating_sub(busy);
+        state.pending.push_back(Invocation { id, event, reply });
+        let starting = state.environments.len().saturating_sub(state.running.len());
         let wanted = state.pending.len() > starting && state.environments.len() < ENVIRONMENTS_MAX;
         drop(state);
         if wanted {
@@ -248,6 +255,7 @@ impl Lambda {
     fn environment_ended(self: &Arc<Self>, function: &Arc<Function>, id: Uuid, ended: &str) {
         let mut state = function.state();
         state.environments.remove(&id);
+        state.waiting.retain(|(environment, _)| *environment != id);
         let orphaned: Vec<Uuid> = state
             .running
             .iter()
@@ -277,25 +285,25 @@ impl Lambda {
         }
     }
 
-    /// Waits for the next event of a function, on behalf of one of its environments.
-    async fn next(&self, function: &Function, environment: Uuid) -> Option<(Uuid, Bytes)> {
+    /// Waits for the next event of a function, on behalf of one of its environments; `None` if that is to end.
+    async fn next(&self, function: &Function, environment: Uuid) -> Option<Event> {
         let waiting = {
             let mut state = function.state();
             if !state.environments.contains_key(&environment) {
                 return None;
             }
-            if let Some(invocation) = state.pending.pop_front() {
-                return Some(take(&mut state, environment, invocation));
+            if let Some(Invocation { id, event, reply }) = state.pending.pop_front() {
+                state.running.insert(id, (environment, reply));
+                return Some((id, event));
             }
             let (wake, waiting) = oneshot::channel();
-            state.waiting.push_back(wake);
+            state.waiting.push_back((environment, wake));
             waiting
         };
-        let invocation = tokio::select! {
-            invocation = waiting => invocation.ok()?,
-            () = self.stop.cancelled() => return None,
-        };
-        Some(take(&mut function.state(), environment, invocation))
+        tokio::select! {
+            event = waiting => event.ok(),
+            () = self.stop.cancelled() => None,
+        }
     }
 }
 
@@ -305,9 +313,4 @@ impl Lambda {
 )]
 fn new_id() -> Uuid {
     Uuid::new_v4()
-}
-
-fn take(state: &mut State, environment: Uuid, invocation: Invocation) -> (Uuid, Bytes) {
-    state.running.insert(invocation.id, (environment, invocation.reply));
-    (invocation.id, invocation.event)
 }
