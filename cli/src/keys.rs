@@ -1,13 +1,14 @@
 //! `okite keys …`: API keys, in an `okite up` on this machine or in AWS.
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use aws_config::{Region, SdkConfig};
-use aws_sdk_cloudformation::error::{DisplayErrorContext, SdkError};
+use aws_sdk_cloudformation::error::SdkError;
 use jiff::Timestamp;
 use serde_json::Value;
 use shared::api_key::{ApiKey, ApiKeyRecord, Permission};
-use shared::aws::{self, ApiKeys, StoreError};
+use shared::aws::{self, ApiKeys};
 use shared::stream::Stream;
 
 use crate::up::local_config;
@@ -91,7 +92,7 @@ pub struct CreatedKey {
 /// # Errors
 /// [`KeysError`] says what to do.
 #[expect(clippy::disallowed_methods, reason = "the outermost function reads the clock")]
-pub async fn create(name: &str, table: &KeyTable) -> Result<CreatedKey, KeysError> {
+pub async fn create(name: &str, table_of: &KeyTable) -> Result<CreatedKey, KeysError> {
     let name = name.trim();
     if !(1..=NAME_MAX).contains(&name.chars().count()) {
         return Err(KeysError::Name);
@@ -109,11 +110,15 @@ pub async fn create(name: &str, table: &KeyTable) -> Result<CreatedKey, KeysErro
         from_domains: Vec::new(),
         created_at: Timestamp::now(),
     };
-    let Located { config, table, place } = locate(table).await?;
+    let Located { config, table, place } = locate(table_of).await?;
     let written = ApiKeys::new(aws::dynamodb(&config), table.clone()).put(&record).await;
-    written.map_err(|error| KeysError::Store {
-        table,
-        reason: reason(&error),
+    written.map_err(|error| match table_of {
+        // Its local.json was left behind by a run that was killed.
+        KeyTable::Local { data_dir } if error.never_connected() => KeysError::NotRunning(data_dir.clone()),
+        _ => KeysError::Store {
+            table,
+            reason: reason(&error),
+        },
     })?;
     Ok(CreatedKey { key, place })
 }
@@ -177,7 +182,7 @@ async fn table_of_stack(config: &SdkConfig, stack: &str) -> Result<String, KeysE
             stack: stack.to_owned(),
             reason: match &error {
                 SdkError::ServiceError(service) => service.err().to_string(),
-                other => DisplayErrorContext(other).to_string(),
+                other => reason(other),
             },
         })?;
     let outputs = answer
@@ -190,10 +195,10 @@ async fn table_of_stack(config: &SdkConfig, stack: &str) -> Result<String, KeysE
         .ok_or_else(|| KeysError::NoOutput(stack.to_owned()))
 }
 
-/// What went wrong with a table, in AWS's words where there are some: an operator's own keys and table are no secrets.
-fn reason(error: &StoreError) -> String {
-    match &error.source {
-        Some(source) => format!("{error}: {}", DisplayErrorContext(source.as_ref())),
+/// What went wrong, in AWS's words where there are some: an operator's own keys and tables are no secrets.
+fn reason(error: &dyn Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", reason(source)),
         None => error.to_string(),
     }
 }

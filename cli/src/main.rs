@@ -49,7 +49,7 @@ struct UpArguments {
     #[arg(long)]
     sandbox: bool,
     /// Verify another address or domain in SES, beside example.com and example.org; may be repeated
-    #[arg(long, value_name = "IDENTITY")]
+    #[arg(long, value_name = "IDENTITY", value_parser = up::parse_identity)]
     verify: Vec<String>,
 }
 
@@ -60,6 +60,7 @@ enum KeysCommand {
 }
 
 #[derive(Args)]
+#[command(group = clap::ArgGroup::new("aws").args(["stack", "table"]))]
 struct CreateKeyArguments {
     /// What to call the key
     #[arg(long)]
@@ -68,13 +69,13 @@ struct CreateKeyArguments {
     #[arg(long, value_name = "DIR", default_value = up::DEFAULT_DATA_DIR, conflicts_with_all = ["stack", "table"])]
     data_dir: PathBuf,
     /// Make it in AWS, in the stack of this name; credentials come from the standard chain
-    #[arg(long, value_name = "NAME", conflicts_with = "table")]
+    #[arg(long, value_name = "NAME")]
     stack: Option<String>,
     /// Make it in AWS, in this table; credentials come from the standard chain
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
     /// The region of the stack or table, if not the configured one
-    #[arg(long)]
+    #[arg(long, conflicts_with = "data_dir", requires = "aws")]
     region: Option<String>,
 }
 
@@ -138,9 +139,13 @@ fn run_up(arguments: UpArguments) -> Done {
         };
         println!("{}", up.welcome());
         stop.await;
-        eprintln!("okite: stopping");
-        up.stop().await;
-        Ok(())
+        eprintln!("okite: stopping; once more ends it at once");
+        let at_once = up::stop_signal()?;
+        tokio::select! {
+            () = up.stop() => Ok(()),
+            // The functions end with us: they notice that we are gone.
+            () = at_once => std::process::exit(130),
+        }
     })
 }
 
@@ -163,11 +168,16 @@ fn create_key(arguments: CreateKeyArguments) -> Done {
 
 /// Warnings of the simulated AWS go to standard error; what the functions print goes to the data directory.
 fn log_to_stderr() {
-    use tracing_subscriber::filter::LevelFilter;
-    tracing_subscriber::fmt()
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_max_level(LevelFilter::WARN)
         .with_target(false)
-        .compact()
-        .init();
+        .compact();
+    // DynamoDB's refusals are for its callers to judge: a condition that failed is an answer like any other.
+    let filter = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("dynoxide", LevelFilter::OFF);
+    tracing_subscriber::registry().with(filter).with(lines).init();
 }

@@ -12,6 +12,7 @@ use local_aws::data_dir::{DataDir, DataDirError};
 use local_aws::lambda::Program;
 use local_aws::{LocalAws, StartError};
 use serde_json::{Value, json};
+use shared::address::{AddressError, EmailAddress};
 use shared::api_key::{ApiKey, ApiKeyRecord, Permission};
 use shared::aws::{self, ApiKeys, StoreError};
 use shared::stream::Stream;
@@ -210,6 +211,17 @@ pub(crate) fn local_config(endpoint: &str) -> SdkConfig {
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(aws::http_client())
         .build()
+}
+
+/// Checks an identity of SES: an address, or a domain.
+///
+/// # Errors
+/// [`AddressError`] if it is neither.
+pub fn parse_identity(text: &str) -> Result<String, AddressError> {
+    if text.contains('@') {
+        return EmailAddress::parse(text).map(|address| address.as_wire().to_owned());
+    }
+    EmailAddress::parse(&format!("postmaster@{text}")).map(|address| address.domain().to_owned())
 }
 
 /// Runs a function by this very executable: `okite function <name>`.

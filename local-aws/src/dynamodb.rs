@@ -154,7 +154,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("db");
         for _ in 0..2 {
-            Dynamodb::open(Some(&file), &[table("t", Some("i")), table("u", None)]).unwrap();
+            Dynamodb::open(Some(&file), &[table("first", Some("index")), table("second", None)]).unwrap();
         }
     }
 
@@ -162,8 +162,8 @@ mod tests {
     fn refuses_a_file_whose_tables_have_another_shape() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("db");
-        Dynamodb::open(Some(&file), &[table("t", None)]).unwrap();
-        let error = Dynamodb::open(Some(&file), &[table("t", Some("i"))]).unwrap_err();
-        assert!(matches!(error, DynamodbError::OtherSchema(name) if name == "t"));
+        Dynamodb::open(Some(&file), &[table("first", None)]).unwrap();
+        let error = Dynamodb::open(Some(&file), &[table("first", Some("index"))]).unwrap_err();
+        assert!(matches!(error, DynamodbError::OtherSchema(name) if name == "first"));
     }
 }

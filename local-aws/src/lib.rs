@@ -39,6 +39,7 @@ use axum::http::{Request, StatusCode};
 use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -63,6 +64,9 @@ pub const STACK_NAME: &str = "okite";
 
 /// SES closes a connection that was idle for so long. An assumption: AWS documents no figure.
 const SES_IDLE: Duration = Duration::from_mins(1);
+
+/// How long the last events may take to be handed over when everything ends.
+const LAST_EVENTS: Duration = Duration::from_secs(3);
 
 /// How to run.
 #[derive(Debug)]
@@ -147,6 +151,13 @@ pub struct LocalAws {
     data_dir: Option<DataDir>,
     gateway: Arc<Gateway>,
     lambda: Arc<Lambda>,
+    /// Ends the HTTP API.
+    stop_front: CancellationToken,
+    front: JoinHandle<()>,
+    /// Ends the hand-over of events.
+    stop_events: CancellationToken,
+    events: JoinHandle<()>,
+    /// Ends the rest.
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -214,12 +225,7 @@ impl LocalAws {
             .map(|function| (function.name.clone(), function.environment.clone()))
             .collect();
         let lambda = Lambda::new(program, functions, runtime_url, clock.clone(), stop.child_token());
-        let feedback_topic = stack
-            .configuration_sets
-            .iter()
-            .flat_map(|set| &set.event_destinations)
-            .map(|destination| destination.topic_arn.clone())
-            .next();
+        let feedback_topic = feedback_topic(&stack.configuration_sets);
         let sns = Arc::new(Sns::new(stack.topics, Arc::clone(&lambda), clock.clone(), &retries));
         let gateway = Gateway::new(Arc::clone(&lambda), http_api.function, ACCOUNT_ID.to_owned(), clock);
         let local_api = LocalApi {
@@ -233,14 +239,16 @@ impl LocalAws {
         serve(ses_listener, ses.router(), Some(SES_IDLE));
         serve(cloudwatch_listener, cloudwatch::router(), None);
         serve(runtime_listener, lambda.router(), None);
-        serve(front, local_api.router().merge(gateway.router()), None);
+        let (stop_front, stop_events) = (CancellationToken::new(), CancellationToken::new());
+        let router = local_api.router().merge(gateway.router());
+        let front = tokio::spawn(server::serve(front, router, None, stop_front.clone()));
         let served = dynamodb.serve(dynamodb_listener, stop.clone());
         tasks.spawn(async move {
             if let Err(error) = served.await {
                 tracing::error!("DynamoDB ended: {error}");
             }
         });
-        tasks.spawn(deliver(published, sns, stop.clone()));
+        let events = tokio::spawn(deliver(published, sns, stop_events.clone()));
         lambda.warm_up();
         for schedule in stack.schedules {
             tasks.spawn(schedule::run(schedule, Arc::clone(&lambda), stop.clone()));
@@ -254,6 +262,10 @@ impl LocalAws {
             data_dir,
             gateway,
             lambda,
+            stop_front,
+            front,
+            stop_events,
+            events,
             stop,
             tasks,
         })
@@ -287,16 +299,27 @@ impl LocalAws {
         self.data_dir.as_ref()
     }
 
-    /// Ends every function's process and every server, and gives the data directory back.
+    /// Ends everything, in the order that loses nothing: no new requests, what SES has published is handed over, and
+    /// only then the functions and the services behind them.
     pub async fn stop(self) {
         if let Some(Err(error)) = self.data_dir.as_ref().map(DataDir::withdraw) {
             tracing::warn!(%error, "local.json could not be removed");
         }
+        self.stop_front.cancel();
+        let _ = self.front.await;
+        self.stop_events.cancel();
+        let _ = self.events.await;
         self.lambda.stop().await;
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
     }
+}
+
+/// Where SES's events go: the topic of the first configuration set that has one.
+fn feedback_topic(sets: &[template::ConfigurationSet]) -> Option<String> {
+    let mut destinations = sets.iter().flat_map(|set| &set.event_destinations);
+    destinations.next().map(|destination| destination.topic_arn.clone())
 }
 
 async fn listen(port: u16) -> Result<(TcpListener, String), StartError> {
@@ -372,24 +395,14 @@ fn function_settings(
     }
 }
 
-/// Publishes what SES says, each when SES would.
+/// Publishes what SES says, each when SES would; told to stop, it hands over what there is and ends.
 async fn deliver(mut published: mpsc::UnboundedReceiver<Published>, sns: Arc<Sns>, stop: CancellationToken) {
-    let mut deliveries = tokio::task::JoinSet::new();
-    loop {
-        let event = tokio::select! {
-            event = published.recv() => event,
-            // What was delivered is not kept.
-            Some(_) = deliveries.join_next() => continue,
-            () = stop.cancelled() => return,
-        };
-        let Some(Published {
-            topic_arn,
-            event,
-            after,
-        }) = event
-        else {
-            return;
-        };
+    let deliveries = TaskTracker::new();
+    let deliver = |Published {
+                       topic_arn,
+                       event,
+                       after,
+                   }| {
         let sns = Arc::clone(&sns);
         deliveries.spawn(async move {
             tokio::time::sleep(after).await;
@@ -397,5 +410,24 @@ async fn deliver(mut published: mpsc::UnboundedReceiver<Published>, sns: Arc<Sns
                 tracing::error!("an event of SES was lost: {error}");
             }
         });
+    };
+    loop {
+        tokio::select! {
+            event = published.recv() => match event {
+                Some(event) => deliver(event),
+                None => break,
+            },
+            () = stop.cancelled() => break,
+        }
+    }
+    while let Ok(event) = published.try_recv() {
+        deliver(event);
+    }
+    deliveries.close();
+    if tokio::time::timeout(LAST_EVENTS, deliveries.wait()).await.is_err() {
+        tracing::warn!(
+            events = deliveries.len(),
+            "events of SES were not handed over in time and are lost"
+        );
     }
 }

@@ -59,6 +59,8 @@ impl LocalApi {
             .route("/_local/faults", post(add_fault).delete(clear_faults))
             .route("/_local/sns", post(publish))
             .route("/_local/schedule", post(run_schedule))
+            .route("/_local", any(unknown))
+            .route("/_local/", any(unknown))
             .route("/_local/{*rest}", any(unknown))
             .method_not_allowed_fallback(wrong_method)
             .layer(DefaultBodyLimit::max(BODY_MAX))

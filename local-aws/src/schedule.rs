@@ -12,7 +12,11 @@ use crate::template::Schedule;
 pub(crate) async fn run(schedule: Schedule, lambda: Arc<Lambda>, stop: CancellationToken) {
     let input = Bytes::from(schedule.input.to_string());
     loop {
-        if let Err(error) = lambda.invoke(&schedule.function, input.clone()).await {
+        let result = tokio::select! {
+            result = lambda.invoke(&schedule.function, input.clone()) => result,
+            () = stop.cancelled() => return,
+        };
+        if let Err(error) = result {
             tracing::error!(function = schedule.function, "a scheduled run failed: {error}");
         }
         tokio::select! {

@@ -15,6 +15,10 @@ use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 const LOCAL_PART_MAX: usize = 64;
 /// The longest address that SMTP carries, in octets (RFC 5321, 4.5.3.1.3, less the angle brackets).
 const ADDRESS_MAX: usize = 254;
+/// The longest spelling that is kept, in octets: an international domain is longer as written than on the wire.
+const GIVEN_MAX: usize = 512;
+/// The longest display name that is taken, in octets.
+const NAME_MAX: usize = 320;
 /// The domain of Amazon's mailbox simulator.
 const SIMULATOR_DOMAIN: &str = "simulator.amazonses.com";
 
@@ -54,9 +58,15 @@ pub enum AddressError {
     /// Not a host name, no dot in it, or an address literal.
     #[error("the domain is not a valid domain name")]
     DomainInvalid,
-    /// More than 254 octets.
+    /// More than 254 octets, or a spelling of it that is far longer.
     #[error("the address is longer than 254 characters")]
     TooLong,
+    /// A display name of more than 320 octets.
+    #[error("the display name is longer than 320 bytes")]
+    NameTooLong,
+    /// Several addresses in one text.
+    #[error("there must be one address in each text: give several as an array, or put quotes around the name")]
+    SeveralAddresses,
     /// Angle brackets that do not pair, or text after them.
     #[error("the address must have the form Name <local-part@domain>")]
     BracketsInvalid,
@@ -74,6 +84,9 @@ impl EmailAddress {
         }
         if given.chars().any(char::is_control) {
             return Err(AddressError::ControlCharacter);
+        }
+        if given.len() > GIVEN_MAX {
+            return Err(AddressError::TooLong);
         }
         let (local, domain) = given.rsplit_once('@').ok_or(AddressError::NotAnAddress)?;
         if local.is_empty() || domain.is_empty() {
@@ -198,7 +211,9 @@ fn ascii_domain(domain: &str) -> Result<Cow<'_, str>, AddressError> {
             DnsLength::Verify,
         )
         .map_err(|_| AddressError::DomainInvalid)?;
-    if ascii.contains('.') {
+    // No top-level domain is a number: what ends in one is an IP address.
+    let top_level = ascii.rsplit_once('.').map_or("", |(_, top_level)| top_level);
+    if top_level.bytes().any(|b| b.is_ascii_alphabetic()) {
         Ok(ascii)
     } else {
         Err(AddressError::DomainInvalid)
@@ -232,10 +247,17 @@ impl Mailbox {
         let (name, address) = inner.rsplit_once('<').ok_or(AddressError::BracketsInvalid)?;
         let address = EmailAddress::parse(address)?;
         let name = name.trim();
-        let name = name
-            .strip_prefix('"')
-            .and_then(unquote)
-            .unwrap_or_else(|| name.to_owned());
+        let name = match name.strip_prefix('"').and_then(unquote) {
+            Some(quoted) => quoted,
+            // `A <a@example.com>, B <b@example.com>` would reach B alone, under a strange name.
+            None if name.contains('@') && name.contains(['<', ',', ';']) => {
+                return Err(AddressError::SeveralAddresses);
+            }
+            None => name.to_owned(),
+        };
+        if name.len() > NAME_MAX {
+            return Err(AddressError::NameTooLong);
+        }
         let name = Some(name).filter(|name| !name.is_empty());
         Ok(Self { name, address })
     }
@@ -343,6 +365,7 @@ mod tests {
         use AddressError::*;
         let long = format!("{}@example.com", "a".repeat(65));
         let longer = format!("a@{}.example", "a.".repeat(125));
+        let padded = format!("a@exam{}ple.com", "\u{ad}".repeat(300));
         for (text, error) in [
             ("", Empty),
             ("  ", Empty),
@@ -361,6 +384,8 @@ mod tests {
             (&long, LocalPartTooLong),
             ("a@localhost", DomainInvalid),
             ("a@[127.0.0.1]", DomainInvalid),
+            ("a@127.0.0.1", DomainInvalid),
+            (&padded, TooLong),
             ("a@-x.example", DomainInvalid),
             ("a@ex ample.com", DomainInvalid),
             ("a@example..com", DomainInvalid),
@@ -416,6 +441,30 @@ mod tests {
             Mailbox::parse("A\r\nBcc: b@example.com <a@example.com>"),
             Err(AddressError::ControlCharacter)
         );
+    }
+
+    #[test]
+    fn never_takes_a_list_for_one_address_with_a_strange_name() {
+        for text in [
+            "Bob <bob@example.com>, Carol <carol@example.net>",
+            "bob@example.com, Carol <carol@example.net>",
+            "bob@example.com; carol@example.net <carol@example.net>",
+            "x <many@example.org> <z@example.net>",
+        ] {
+            assert_eq!(Mailbox::parse(text), Err(AddressError::SeveralAddresses), "{text}");
+        }
+        for text in [
+            "bob@example.com <bob@example.com>",
+            "\"Bob <bob@example.com>, Carol\" <carol@example.net>",
+        ] {
+            assert!(Mailbox::parse(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_a_name_of_absurd_length() {
+        let text = format!("{} <a@example.com>", "n".repeat(321));
+        assert_eq!(Mailbox::parse(&text), Err(AddressError::NameTooLong));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use tracing::level_filters::LevelFilter;
+
 use crate::permit::Policy;
 
 /// Why a function cannot start.
@@ -42,6 +44,8 @@ pub struct Config {
     pub policy: Policy,
     /// How long a message's row is kept.
     pub message_retention: Duration,
+    /// The least severe level that is logged.
+    pub log_level: LevelFilter,
 }
 
 impl Config {
@@ -65,7 +69,7 @@ impl Config {
         };
         let seconds = |name| {
             let expected = "a number of seconds, 0 to 60";
-            number(name, &text(name)?, expected, |value| (0.0..=60.0).contains(value)).map(Duration::from_secs_f64)
+            parse(name, &text(name)?, expected, |value| (0.0..=60.0).contains(value)).map(Duration::from_secs_f64)
         };
         Ok(Self {
             region: text("AWS_REGION")?,
@@ -76,7 +80,7 @@ impl Config {
             configuration_set: text("CONFIGURATION_SET")?,
             feedback_topic_arn: text("FEEDBACK_TOPIC_ARN")?,
             policy: Policy {
-                account_share: number(
+                account_share: parse(
                     "ACCOUNT_SHARE",
                     &text("ACCOUNT_SHARE")?,
                     "a number above 0 and at most 1",
@@ -84,25 +88,31 @@ impl Config {
                 )?,
                 burst: seconds("PERMIT_BURST_SECONDS")?,
                 wait: seconds("PERMIT_WAIT_SECONDS")?,
-                bulk_reserve: number(
+                bulk_reserve: parse(
                     "BULK_RESERVE",
                     &text("BULK_RESERVE")?,
                     "a number from 0 to 1",
                     |reserve: &f64| (0.0..=1.0).contains(reserve),
                 )?,
             },
-            message_retention: number(
+            message_retention: parse(
                 "MESSAGE_RETENTION_DAYS",
                 &text("MESSAGE_RETENTION_DAYS")?,
                 "a number of days, 1 to 3650",
                 |days: &u64| (1..=3650).contains(days),
             )
             .map(|days| Duration::from_hours(days * 24))?,
+            log_level: parse(
+                "LOG_LEVEL",
+                &text("LOG_LEVEL")?,
+                "error, warn, info, debug or trace",
+                |_: &LevelFilter| true,
+            )?,
         })
     }
 }
 
-fn number<T: FromStr>(
+fn parse<T: FromStr>(
     name: &'static str,
     text: &str,
     expected: &'static str,
@@ -118,7 +128,7 @@ fn number<T: FromStr>(
 mod tests {
     use super::*;
 
-    const VARIABLES: [(&str, &str); 12] = [
+    const VARIABLES: [(&str, &str); 13] = [
         ("AWS_REGION", "eu-west-1"),
         ("SUPPRESSIONS_TABLE", "s"),
         ("MESSAGES_TABLE", "m"),
@@ -131,6 +141,7 @@ mod tests {
         ("PERMIT_WAIT_SECONDS", "2"),
         ("BULK_RESERVE", "0.2"),
         ("MESSAGE_RETENTION_DAYS", "30"),
+        ("LOG_LEVEL", "info"),
     ];
 
     /// The environment with one variable replaced.
@@ -178,6 +189,7 @@ mod tests {
             ("PERMIT_WAIT_SECONDS", "inf"),
             ("BULK_RESERVE", "1.1"),
             ("MESSAGE_RETENTION_DAYS", "0"),
+            ("LOG_LEVEL", "loud"),
         ] {
             let error = read(name, Some(value)).unwrap_err();
             assert!(

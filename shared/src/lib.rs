@@ -15,7 +15,7 @@
 //! | [`permit`] | the arithmetic of rate and quota |
 //! | [`ses_error`] | what each SES error means for the caller |
 //! | [`api_key`] | API keys, their secrets and what they allow |
-//! | [`config`], [`telemetry`] | what a function reads from its environment, and how it logs |
+//! | [`function`], [`config`], [`telemetry`] | how a function starts, what it reads from its environment, how it logs |
 
 pub mod account;
 pub mod address;
@@ -23,6 +23,7 @@ pub mod api_key;
 pub mod aws;
 pub mod config;
 pub mod feedback;
+pub mod function;
 pub mod message;
 pub mod permit;
 pub mod recipient;

@@ -42,18 +42,19 @@ pub enum Refusal {
     NotSubscribed,
     /// SES could not be reached at all: the request never left.
     Unreachable,
-    /// SES had a fault of its own, or an error we do not know that says it passes.
+    /// SES turned the request away for now.
     Unavailable,
     /// An error we do not know that says it does not pass.
     Unknown,
 }
 
-/// Reads SES's error: its type, its text, and the HTTP status it came with.
+/// Reads SES's error: its type, its text, and the HTTP status it came with. `None` means that the error does not rule
+/// out that SES took the mail: a fault inside SES (500, 502) or a time-out (408, 504) may come after the acceptance.
 ///
 /// `sender` is who the mail was from: an identity that failed the check is the sender if it is this address or its
 /// domain, and a recipient otherwise.
 #[must_use]
-pub fn classify(code: &str, text: &str, status: u16, sender: &EmailAddress) -> Refusal {
+pub fn classify(code: &str, text: &str, status: u16, sender: &EmailAddress) -> Option<Refusal> {
     let text = text.to_ascii_lowercase();
     let throttled = matches!(
         code,
@@ -64,9 +65,9 @@ pub fn classify(code: &str, text: &str, status: u16, sender: &EmailAddress) -> R
             | "LimitExceededException"
     );
     if throttled && text.contains("quota exceeded") {
-        return Refusal::QuotaExceeded;
+        return Some(Refusal::QuotaExceeded);
     }
-    match code {
+    let refusal = match code {
         "LimitExceededException" if !text.contains("sending rate") => Refusal::AccountLimit,
         _ if throttled => Refusal::RateExceeded,
         "SendingPausedException" | "AccountSendingPausedException" | "ConfigurationSetSendingPausedException" => {
@@ -90,9 +91,11 @@ pub fn classify(code: &str, text: &str, status: u16, sender: &EmailAddress) -> R
         | "NotAuthorized"
         | "SignatureDoesNotMatch"
         | "UnrecognizedClientException" => Refusal::NotAllowed,
-        _ if status == 429 || status >= 500 => Refusal::Unavailable,
+        _ if status == 429 || status == 503 => Refusal::Unavailable,
+        _ if status == 408 || status >= 500 => return None,
         _ => Refusal::Unknown,
-    }
+    };
+    Some(refusal)
 }
 
 /// Tells the cases of `MessageRejected` apart; `text` is in lower case.
@@ -135,7 +138,19 @@ mod tests {
     }
 
     fn refusal(code: &str, text: &str, status: u16) -> Refusal {
-        classify(code, text, status, &sender())
+        classify(code, text, status, &sender()).unwrap()
+    }
+
+    #[test]
+    fn a_fault_inside_ses_leaves_it_open_whether_it_took_the_mail() {
+        for (code, status) in [
+            ("InternalFailure", 500),
+            ("BadGateway", 502),
+            ("GatewayTimeout", 504),
+            ("RequestTimeoutException", 408),
+        ] {
+            assert_eq!(classify(code, "", status, &sender()), None, "{code}");
+        }
     }
 
     #[test]
@@ -223,7 +238,7 @@ mod tests {
                 403,
                 Refusal::NotSubscribed,
             ),
-            ("InternalFailure", "", 500, Refusal::Unavailable),
+            ("Unheard", "", 429, Refusal::Unavailable),
             ("ServiceUnavailable", "", 503, Refusal::Unavailable),
             ("SomethingNew", "", 400, Refusal::Unknown),
         ] {
@@ -234,8 +249,9 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(code in "[A-Za-z]{0,20}", text in "\\PC{0,60}", status in 100u16..600) {
-            let _ = refusal(&code, &text, status);
-            let _ = refusal("MessageRejected", &format!("Email address is not verified. region {text}"), status);
+            let _ = classify(&code, &text, status, &sender());
+            let text = format!("Email address is not verified. region {text}");
+            let _ = classify("MessageRejected", &text, status, &sender());
         }
     }
 }

@@ -1,22 +1,20 @@
-//! How a function logs: one JSON object a line, at the level that `LOG_LEVEL` names.
+//! How a function logs: one JSON object a line.
 
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
-/// Sets the process's log up. The level is `LOG_LEVEL` (`error`, `warn`, `info`, `debug`, `trace` or `off`), else `info`.
+/// Sets the process's log up.
 ///
-/// Only Okite's own records are written at `debug` and below: the SDK's would hold addresses and bodies.
-pub fn init() {
-    use tracing_subscriber::layer::SubscriberExt;
-    use tracing_subscriber::util::SubscriberInitExt;
-
-    let level = std::env::var("LOG_LEVEL")
-        .ok()
-        .and_then(|level| level.parse().ok())
-        .unwrap_or(LevelFilter::INFO);
+/// Only Okite's own records are written below `warn`: the SDK's would hold addresses and bodies. The Lambda runtime's are
+/// not written at all: it repeats every error of a handler with all that is in it; a handler logs its failure itself.
+pub fn init(level: LevelFilter) {
     let own = ["feedback", "okite", "quota_reporter", "send_api", "shared"];
-    let filter = tracing_subscriber::filter::Targets::new()
+    let filter = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
-        .with_targets(own.map(|target| (target, level)));
+        .with_targets(own.map(|target| (target, level)))
+        .with_target("lambda_runtime", LevelFilter::OFF);
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)

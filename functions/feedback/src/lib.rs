@@ -11,31 +11,45 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde_json::Value;
-use shared::aws::{self, Evidence, StoreError, Suppressions};
+use shared::aws::{self, Evidence, StoreError, Suppressions, TrustError, warm_up};
 use shared::config::Config;
 use shared::feedback::{self, Event, Fact, Feedback, Unreadable};
-use shared::telemetry;
+use shared::function;
 use uuid::Uuid;
 
 /// What the function keeps between invocations.
 #[derive(Debug)]
 pub struct State {
     topic_arn: String,
+    /// The account that the topic belongs to, and so the one that sends.
+    account_id: String,
     suppressions: Suppressions,
 }
 
 impl State {
-    /// Makes the clients for what the environment names.
-    pub async fn new(config: Config) -> Self {
-        let sdk = aws::function_config(&config.region).await;
-        Self {
+    /// Makes the clients for what the environment names, and opens their connections.
+    ///
+    /// # Errors
+    /// [`TrustError`] if they cannot speak TLS.
+    pub async fn new(config: Config) -> Result<Self, TrustError> {
+        let sdk = aws::function_config(&config.region).await?;
+        let dynamodb = aws::dynamodb(&sdk);
+        warm_up::dynamodb(&dynamodb).await;
+        Ok(Self {
+            // arn:aws:sns:<region>:<account>:<name>
+            account_id: config
+                .feedback_topic_arn
+                .split(':')
+                .nth(4)
+                .unwrap_or_default()
+                .to_owned(),
             topic_arn: config.feedback_topic_arn,
-            suppressions: Suppressions::new(aws::dynamodb(&sdk), config.suppressions_table),
-        }
+            suppressions: Suppressions::new(dynamodb, config.suppressions_table),
+        })
     }
 }
 
-/// Why an event was not handled whole. Lambda calls again with it, and keeps it if that does not help.
+/// Why an event was not handled whole. Lambda calls again with it.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedbackError {
     /// Not an event of SNS.
@@ -44,9 +58,15 @@ pub enum FeedbackError {
     /// From a topic that is not ours.
     #[error("a message came from another topic than this stack's")]
     ForeignTopic,
-    /// A message that must be kept for a person to look at.
+    /// About a mail of another account.
+    #[error("an event is about a mail of another account")]
+    ForeignAccount,
+    /// A message for a person to look at.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
+    /// Some recipients ought to be suppressed and cannot be; the others are.
+    #[error("{0} recipients of an event ought to be suppressed and have addresses that cannot be read")]
+    UnreadableRecipients(usize),
     /// A write may not have happened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -81,14 +101,19 @@ pub struct Handled {
     reason = "the outermost function reads the clock and makes the ids"
 )]
 pub async fn run() -> Result<(), lambda_runtime::Error> {
-    telemetry::init();
-    let state = State::new(Config::from_env().inspect_err(|error| tracing::error!("{error}"))?).await;
+    let state = State::new(function::init()?)
+        .await
+        .inspect_err(function::log_init_error)?;
     let state = &state;
     // On the heap, once: the futures of the SDK and the runtime nest deeper than the compiler likes to look.
     Box::pin(lambda_runtime::run(service_fn(
         move |event: LambdaEvent<Value>| async move {
             let handled = handle(state, event.payload, Timestamp::now(), Uuid::now_v7).await;
-            handled.inspect_err(|error| tracing::error!("an event was not handled: {error}"))
+            handled.map_err(|error| {
+                tracing::error!("an event was not handled: {error}");
+                // The runtime shows an error with all that is in it, an answer of DynamoDB included; this is its text alone.
+                Diagnostic::from(error)
+            })
         },
     )))
     .await
@@ -130,7 +155,17 @@ async fn handle_message(
             tracing::info!("SES tried the topic");
         }
         Feedback::Event(event) => {
+            if event
+                .sending_account
+                .as_ref()
+                .is_some_and(|account| *account != state.account_id)
+            {
+                return Err(FeedbackError::ForeignAccount);
+            }
             handled.suppressed += apply(state, &event, new_id).await?;
+            if event.unreadable_recipients > 0 {
+                return Err(FeedbackError::UnreadableRecipients(event.unreadable_recipients));
+            }
             handled.events += 1;
         }
     }
@@ -160,7 +195,6 @@ async fn apply(state: &State, event: &Event, new_id: &impl Fn() -> Uuid) -> Resu
         ses.id = event.ses_message_id,
         recipients = event.facts.len(),
         suppressed,
-        unreadable_recipients = event.unreadable_recipients,
         "an event was handled"
     );
     Ok(suppressed)

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use shared::account::{Brake, Report};
-use shared::aws::{self, AccountError, Ses, StoreError, Usage};
+use shared::aws::{self, AccountError, Ses, StoreError, TrustError, Usage, warm_up};
 use shared::config::Config;
+use shared::function;
 use shared::permit::{self, Policy, Sample};
-use shared::telemetry;
 
 /// What the function keeps between invocations.
 #[derive(Debug)]
@@ -22,15 +22,20 @@ pub struct State {
 }
 
 impl State {
-    /// Makes the clients for what the environment names.
-    pub async fn new(config: Config) -> Self {
-        let sdk = aws::function_config(&config.region).await;
-        Self {
-            usage: Usage::new(aws::dynamodb(&sdk), config.usage_table, config.region.clone()),
-            ses: Ses::new(aws::sesv2(&sdk), config.configuration_set),
+    /// Makes the clients for what the environment names, and opens their connections.
+    ///
+    /// # Errors
+    /// [`TrustError`] if they cannot speak TLS.
+    pub async fn new(config: Config) -> Result<Self, TrustError> {
+        let sdk = aws::function_config(&config.region).await?;
+        let (dynamodb, ses) = (aws::dynamodb(&sdk), aws::sesv2(&sdk));
+        tokio::join!(warm_up::dynamodb(&dynamodb), warm_up::ses(&ses));
+        Ok(Self {
+            usage: Usage::new(dynamodb, config.usage_table, config.region.clone()),
+            ses: Ses::new(ses, config.configuration_set),
             policy: config.policy,
             region: config.region,
-        }
+        })
     }
 }
 
@@ -60,14 +65,19 @@ impl From<ReporterError> for Diagnostic {
 /// When the environment is not complete, or the Runtime API is gone.
 #[expect(clippy::disallowed_methods, reason = "the outermost function reads the clock")]
 pub async fn run() -> Result<(), lambda_runtime::Error> {
-    telemetry::init();
-    let state = State::new(Config::from_env().inspect_err(|error| tracing::error!("{error}"))?).await;
+    let state = State::new(function::init()?)
+        .await
+        .inspect_err(function::log_init_error)?;
     let state = &state;
     // On the heap, once: the futures of the SDK and the runtime nest deeper than the compiler likes to look.
     Box::pin(lambda_runtime::run(service_fn(
         move |_: LambdaEvent<Value>| async move {
             let report = handle(state, Timestamp::now()).await;
-            report.inspect_err(|error| tracing::error!("there is no report: {error}"))
+            report.map_err(|error| {
+                tracing::error!("there is no report: {error}");
+                // The runtime shows an error with all that is in it, an answer of DynamoDB included; this is its text alone.
+                Diagnostic::from(error)
+            })
         },
     )))
     .await

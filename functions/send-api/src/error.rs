@@ -127,7 +127,7 @@ impl ApiError {
 
     /// SES may have taken the mail: its answer never came.
     pub(crate) fn ambiguous(id: Uuid) -> Self {
-        let message = "Amazon SES did not answer, so it is not known whether this email was sent. Sending it again may \
+        let message = "Amazon SES did not answer, or not clearly, so it is not known whether this email was sent. Sending it again may \
                        send it twice. The field `id` names its record.";
         Self {
             id: Some(id),
@@ -197,8 +197,7 @@ impl ApiError {
                 "Amazon SES is not enabled for this AWS account and region; nothing was sent. An operator must enable it.",
             ),
             Refusal::Unreachable | Refusal::Unavailable => {
-                let message =
-                    "Amazon SES cannot be reached or has a fault of its own; nothing was sent. Try again shortly.";
+                let message = "Amazon SES cannot be reached or turns requests away just now; nothing was sent. Try again shortly.";
                 Self::new(503, "service_unavailable", message).retry_after(RETRY_SOON)
             }
             Refusal::Unknown => {

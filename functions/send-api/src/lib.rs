@@ -18,12 +18,15 @@ mod request;
 mod response;
 mod route;
 
+use std::time::Duration;
+
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
-use shared::aws::{self, ApiKeys, Messages, Ses, Suppressions};
+use shared::aws::{self, ApiKeys, Messages, Ses, Suppressions, TrustError, warm_up};
 use shared::config::Config;
-use shared::telemetry;
+use shared::function;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use authentication::Authentication;
@@ -52,17 +55,21 @@ pub struct Ids {
 }
 
 impl State {
-    /// Makes the clients for what the environment names.
-    pub async fn new(config: Config) -> Self {
-        let sdk = aws::function_config(&config.region).await;
-        let dynamodb = aws::dynamodb(&sdk);
-        Self {
+    /// Makes the clients for what the environment names, and opens their connections.
+    ///
+    /// # Errors
+    /// [`TrustError`] if they cannot speak TLS.
+    pub async fn new(config: Config) -> Result<Self, TrustError> {
+        let sdk = aws::function_config(&config.region).await?;
+        let (dynamodb, ses) = (aws::dynamodb(&sdk), aws::sesv2(&sdk));
+        tokio::join!(warm_up::dynamodb(&dynamodb), warm_up::ses(&ses));
+        Ok(Self {
             authentication: Authentication::new(ApiKeys::new(dynamodb.clone(), config.api_keys_table.clone())),
             suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table.clone()),
             messages: Messages::new(dynamodb, config.messages_table.clone()),
-            ses: Ses::new(aws::sesv2(&sdk), config.configuration_set.clone()),
+            ses: Ses::new(ses, config.configuration_set.clone()),
             config,
-        }
+        })
     }
 }
 
@@ -75,8 +82,9 @@ impl State {
     reason = "the outermost function reads the clock and makes the ids"
 )]
 pub async fn run() -> Result<(), lambda_runtime::Error> {
-    telemetry::init();
-    let state = State::new(Config::from_env().inspect_err(|error| tracing::error!("{error}"))?).await;
+    let state = State::new(function::init()?)
+        .await
+        .inspect_err(function::log_init_error)?;
     let state = &state;
     // On the heap, once: the futures of the SDK and the runtime nest deeper than the compiler likes to look.
     Box::pin(lambda_runtime::run(service_fn(
@@ -85,20 +93,29 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
                 message: Uuid::now_v7(),
                 nonce: Uuid::new_v4(),
             };
-            Ok::<_, lambda_runtime::Error>(handle(state, event.payload, Timestamp::now(), ids).await)
+            let now = Timestamp::now();
+            let deadline = Instant::now() + time_left(event.context.deadline, now);
+            Ok::<_, lambda_runtime::Error>(handle(state, event.payload, now, deadline, ids).await)
         },
     )))
     .await
 }
 
-/// Answers one request. Whatever the caller wrote, the answer is a response and never an error of the function.
+/// How long Lambda lets the invocation go on; `deadline` is in milliseconds since the epoch.
+fn time_left(deadline: u64, now: Timestamp) -> Duration {
+    let now = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    Duration::from_millis(deadline.saturating_sub(now))
+}
+
+/// Answers one request, before Lambda ends the invocation at `deadline`. Whatever the caller wrote, the answer is a response and never an error of the function.
 pub async fn handle(
     state: &State,
     event: ApiGatewayV2httpRequest,
     now: Timestamp,
+    deadline: Instant,
     ids: Ids,
 ) -> ApiGatewayV2httpResponse {
-    let response = match answer(state, event, now, ids).await {
+    let response = match answer(state, event, now, deadline, ids).await {
         Ok(response) => response,
         Err(error) => {
             tracing::info!(status = error.status, name = error.name, "a request was refused");
@@ -108,10 +125,16 @@ pub async fn handle(
     response.into()
 }
 
-async fn answer(state: &State, event: ApiGatewayV2httpRequest, now: Timestamp, ids: Ids) -> Result<Response, ApiError> {
+async fn answer(
+    state: &State,
+    event: ApiGatewayV2httpRequest,
+    now: Timestamp,
+    deadline: Instant,
+    ids: Ids,
+) -> Result<Response, ApiError> {
     let request = Request::read(event)?;
     match Route::of(&request.method, &request.path)? {
         Route::Health => Ok(health::show()),
-        Route::CreateEmail => emails::create(state, &request, now, ids).await,
+        Route::CreateEmail => emails::create(state, &request, now, deadline, ids).await,
     }
 }

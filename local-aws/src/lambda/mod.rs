@@ -99,8 +99,17 @@ struct State {
     waiting: VecDeque<(Uuid, oneshot::Sender<Event>)>,
     /// Events that an environment works on, by invocation, with the environment.
     running: HashMap<Uuid, (Uuid, oneshot::Sender<Result<Bytes, InvokeError>>)>,
-    /// The processes there are, with what ends each.
-    environments: HashMap<Uuid, CancellationToken>,
+    /// The environments that events may go to.
+    environments: HashMap<Uuid, Environment>,
+}
+
+/// A process, as far as events are concerned.
+#[derive(Debug)]
+struct Environment {
+    /// Ends it.
+    end: CancellationToken,
+    /// Whether its init has ended: it has asked for an event.
+    ready: bool,
 }
 
 #[derive(Debug)]
@@ -116,10 +125,28 @@ impl Function {
     }
 
     /// Ends an invocation, if it has not ended yet.
-    fn finish(&self, invocation: Uuid, result: Result<Bytes, InvokeError>) -> bool {
-        let running = self.state().running.remove(&invocation);
-        // Who asked may have gone away; the function has done its work all the same.
-        running.is_some_and(|(_, reply)| reply.send(result).is_ok())
+    fn finish(&self, invocation: Uuid, result: Result<Bytes, InvokeError>) {
+        if let Some((_, reply)) = self.state().running.remove(&invocation) {
+            // Who asked may have gone away; the function has done its work all the same.
+            let _ = reply.send(result);
+        }
+    }
+
+    /// Gives an invocation up that ran out of time, and with it the environment that works on it, as Lambda does. One
+    /// that no environment took has waited for an init that does not end: those environments are given up.
+    fn time_out(&self, invocation: Uuid) {
+        let mut state = self.state();
+        let pending = state.pending.len();
+        state.pending.retain(|waiting| waiting.id != invocation);
+        let never_taken = state.pending.len() < pending;
+        let busy_with_it = state.running.remove(&invocation).map(|(environment, _)| environment);
+        state.environments.retain(|id, environment| {
+            let give_up = busy_with_it == Some(*id) || (never_taken && !environment.ready);
+            if give_up {
+                environment.end.cancel();
+            }
+            !give_up
+        });
     }
 }
 
@@ -176,7 +203,8 @@ impl Lambda {
         }
     }
 
-    /// Calls a function and waits for its answer, as a synchronous caller does.
+    /// Calls a function and waits for its answer, as a synchronous caller does. The call goes on when nobody waits for
+    /// it any more.
     ///
     /// # Errors
     /// [`InvokeError`] says why there is none.
@@ -188,24 +216,20 @@ impl Lambda {
             .functions
             .get(name)
             .ok_or_else(|| InvokeError::UnknownFunction(name.to_owned()))?;
+        let (lambda, function) = (Arc::clone(self), Arc::clone(function));
+        let call = tokio::spawn(async move { lambda.call(&function, event).await });
+        call.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    async fn call(self: &Arc<Self>, function: &Arc<Function>, event: Bytes) -> Result<Bytes, InvokeError> {
         let id = new_id();
         let (reply, answer) = oneshot::channel();
         self.enqueue(function, Invocation { id, event, reply });
-        match tokio::time::timeout(function.settings.timeout, answer).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(InvokeError::Exited("it was stopped".to_owned())),
-            Err(_) => {
-                let mut state = function.state();
-                state.pending.retain(|invocation| invocation.id != id);
-                // Lambda ends an environment that ran out of time.
-                if let Some((environment, _)) = state.running.remove(&id)
-                    && let Some(end) = state.environments.get(&environment)
-                {
-                    end.cancel();
-                }
-                Err(InvokeError::TimedOut)
-            }
-        }
+        let Ok(answer) = tokio::time::timeout(function.settings.timeout, answer).await else {
+            function.time_out(id);
+            return Err(InvokeError::TimedOut);
+        };
+        answer.unwrap_or_else(|_| Err(stopped()))
     }
 
     /// Ends every process and waits until they are gone.
@@ -218,6 +242,10 @@ impl Lambda {
     fn enqueue(self: &Arc<Self>, function: &Arc<Function>, invocation: Invocation) {
         let mut state = function.state();
         let Invocation { id, event, mut reply } = invocation;
+        if self.stop.is_cancelled() {
+            let _ = reply.send(Err(stopped()));
+            return;
+        }
         while let Some((environment, waiting)) = state.waiting.pop_front() {
             // It is registered before it is handed over, so that it fails with its environment from the first moment.
             state.running.insert(id, (environment, reply));
@@ -242,7 +270,11 @@ impl Lambda {
     fn start_environment(self: &Arc<Self>, function: &Arc<Function>) {
         let id = new_id();
         let end = self.stop.child_token();
-        function.state().environments.insert(id, end.clone());
+        let environment = Environment {
+            end: end.clone(),
+            ready: false,
+        };
+        function.state().environments.insert(id, environment);
         let lambda = Arc::clone(self);
         let function = Arc::clone(function);
         self.processes.spawn(async move {
@@ -254,29 +286,22 @@ impl Lambda {
     /// Fails what an environment was working on, and starts another one if events wait for it.
     fn environment_ended(self: &Arc<Self>, function: &Arc<Function>, id: Uuid, ended: &str) {
         let mut state = function.state();
-        state.environments.remove(&id);
+        // One that was given up is not there any more.
+        let environment = state.environments.remove(&id);
         state.waiting.retain(|(environment, _)| *environment != id);
-        let orphaned: Vec<Uuid> = state
-            .running
-            .iter()
-            .filter(|(_, (environment, _))| *environment == id)
-            .map(|(id, _)| *id)
-            .collect();
-        let worked = !orphaned.is_empty();
-        for invocation in orphaned {
-            if let Some((_, reply)) = state.running.remove(&invocation) {
-                let _ = reply.send(Err(InvokeError::Exited(ended.to_owned())));
+        fail_running(&mut state, id, ended);
+        let stopping = self.stop.is_cancelled();
+        if let Some(environment) = &environment
+            && !stopping
+        {
+            tracing::warn!(function = function.settings.name, "an environment ended: {ended}");
+            // A process that dies in its init would die again and again: what waits for it fails.
+            if !environment.ready && state.environments.is_empty() {
+                fail_pending(&mut state, ended);
             }
         }
-        if self.stop.is_cancelled() {
-            return;
-        }
-        tracing::warn!(function = function.settings.name, "an environment ended: {ended}");
-        // A process that dies before it takes an event would die again and again: what waits for it fails.
-        if !worked && state.environments.is_empty() {
-            for invocation in state.pending.drain(..) {
-                let _ = invocation.reply.send(Err(InvokeError::Exited(ended.to_owned())));
-            }
+        if stopping {
+            fail_pending(&mut state, ended);
         }
         let wanted = !state.pending.is_empty() && state.environments.is_empty();
         drop(state);
@@ -289,9 +314,9 @@ impl Lambda {
     async fn next(&self, function: &Function, environment: Uuid) -> Option<Event> {
         let waiting = {
             let mut state = function.state();
-            if !state.environments.contains_key(&environment) {
-                return None;
-            }
+            state.environments.get_mut(&environment)?.ready = true;
+            // It handles one event at a time: what it has not answered by now it never will.
+            fail_running(&mut state, environment, "it asked for the next event without an answer");
             if let Some(Invocation { id, event, reply }) = state.pending.pop_front() {
                 state.running.insert(id, (environment, reply));
                 return Some((id, event));
@@ -313,4 +338,24 @@ impl Lambda {
 )]
 fn new_id() -> Uuid {
     Uuid::new_v4()
+}
+
+fn stopped() -> InvokeError {
+    InvokeError::Exited("it was stopped".to_owned())
+}
+
+fn fail_running(state: &mut State, environment: Uuid, why: &str) {
+    let (of_it, others) = std::mem::take(&mut state.running)
+        .into_iter()
+        .partition(|(_, (running_in, _))| *running_in == environment);
+    state.running = others;
+    for (_, reply) in HashMap::into_values(of_it) {
+        let _ = reply.send(Err(InvokeError::Exited(why.to_owned())));
+    }
+}
+
+fn fail_pending(state: &mut State, why: &str) {
+    for invocation in state.pending.drain(..) {
+        let _ = invocation.reply.send(Err(InvokeError::Exited(why.to_owned())));
+    }
 }

@@ -125,8 +125,16 @@ async fn carry_out(State(call): State<Call>, request: Request, next: Next) -> Re
             cut()
         }
         Some(Effect::Delay(delay)) => {
-            tokio::time::sleep(delay).await;
-            numbered(next.run(request).await)
+            // Like SES, it carries a call out whose caller has lost patience.
+            let (head, body) = request.into_parts();
+            let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
+                return cut();
+            };
+            let late = tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                next.run(Request::from_parts(head, body.into())).await
+            });
+            late.await.map_or_else(|_| cut(), numbered)
         }
         // `Ses::add_fault` lets no `Unprocessed` in.
         Some(Effect::Unprocessed) | None => numbered(next.run(request).await),

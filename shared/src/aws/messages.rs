@@ -2,7 +2,7 @@
 //!
 //! | attribute | holds |
 //! |---|---|
-//! | `id` | our id (`UUIDv7`), or `ses#<SES's id>` for a pointer, or `claim#…` for an idempotency claim (key) |
+//! | `id` | our id (`UUIDv7`), or `ses#<SES's id>` for a pointer, `to#<our id>#<hash>` for a recipient, `claim#…` for an idempotency claim (key) |
 //! | `state` | `sending`, `refused` or `suppressed`: what the sender knew last |
 //! | `attempt`, `attempt_at`, `nonce` | which attempt it is, when it began, and a random value that marks our own write |
 //! | `ses_id` | SES's id, once there is one: the mail was sent, whatever `state` says |
@@ -10,8 +10,8 @@
 //! | `from`, `to`, `cc`, `bcc`, `reply_to`, `subject`, `tags` | the mail as the caller gave it, without its bodies |
 //! | `recipients` | the verdict on each address |
 //! | `stream`, `key_id`, `created_at` | what it was sent as, by which key, when (milliseconds) |
-//! | `recipient_hash` | key of the `by-recipient` index; sparse |
 //! | `message_id` | on a pointer: our id |
+//! | `recipient_hash` | on a row of its own for each recipient: key of the `by-recipient` index |
 //! | `expires_at` | when DynamoDB may delete it (seconds) |
 //!
 //! What became of a mail is computed from these when it is read, so that an event that comes before the sender's own
@@ -22,13 +22,13 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::StoreError;
 use super::item::{Item, list, n, s, text_of, time, ttl};
+use super::store_error::unless_overtaken;
 use crate::address::Mailbox;
 use crate::message::Email;
 use crate::recipient::{Outcome, Verdict};
@@ -151,14 +151,7 @@ impl Messages {
             .expression_attribute_values(":attempt", n(attempt.into()))
             .send()
             .await;
-        match updated {
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(())
-            }
-            updated => updated.map(drop).map_err(StoreError::of("UpdateItem")),
-        }
+        unless_overtaken(updated)
     }
 }
 

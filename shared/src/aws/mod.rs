@@ -4,12 +4,14 @@
 //! and AWS's error code for a log, and no text of AWS's, for that contains addresses.
 
 mod api_keys;
+mod http_client;
 mod item;
 mod messages;
 mod ses;
 mod store_error;
 mod suppressions;
 mod usage;
+pub mod warm_up;
 
 use std::time::Duration;
 
@@ -17,11 +19,10 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 
 pub use api_keys::ApiKeys;
+pub use http_client::{TrustError, function_http_client, http_client};
 pub use messages::{Messages, NewMessage};
 pub use ses::{AccountError, Outgoing, SendError, Ses};
 pub use store_error::StoreError;
@@ -30,22 +31,10 @@ pub use usage::{GateState, Usage};
 
 use crate::permit::SEND_TIMEOUT;
 
-/// A connection that was idle for longer is not used again: SES may have closed it while the function was frozen, and a
-/// request written to it looks exactly like one whose answer was lost.
-const IDLE_CONNECTION: Duration = Duration::from_secs(15);
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one attempt at a DynamoDB operation may take, and all of them.
 const STORE_TIMEOUTS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(6));
-
-/// Makes the one HTTP client that all of a function's AWS clients share. It carries the only TLS stack there is.
-#[must_use]
-pub fn http_client() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new()
-        .pool_idle_timeout(IDLE_CONNECTION)
-        .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
-        .build_https()
-}
 
 /// The behaviour of the SDK that Okite is tested with.
 #[must_use]
@@ -54,15 +43,16 @@ pub fn behavior_version() -> BehaviorVersion {
 }
 
 /// Reads what a Lambda function is given by its environment: endpoint overrides and the credentials of its role.
-pub async fn function_config(region: &str) -> SdkConfig {
-    aws_config::defaults(behavior_version())
+///
+/// # Errors
+/// [`TrustError`] if it cannot speak TLS.
+pub async fn function_config(region: &str) -> Result<SdkConfig, TrustError> {
+    let credentials = aws_config::environment::EnvironmentVariableCredentialsProvider::new();
+    let config = aws_config::defaults(behavior_version())
         .region(Region::new(region.to_owned()))
-        .credentials_provider(SharedCredentialsProvider::new(
-            aws_config::environment::EnvironmentVariableCredentialsProvider::new(),
-        ))
-        .http_client(http_client())
-        .load()
-        .await
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(function_http_client()?);
+    Ok(config.load().await)
 }
 
 /// Makes a DynamoDB client. The SDK's retries stay on: every write of ours is conditional or idempotent.

@@ -9,7 +9,6 @@ use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::operation::send_email::builders::SendEmailFluentBuilder;
 use aws_sdk_sesv2::types;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::ServiceError;
 use aws_smithy_types::Blob;
 use aws_smithy_types::error::operation::BuildError;
 use uuid::Uuid;
@@ -198,17 +197,17 @@ fn send_error(error: &SdkError<SendEmailError, HttpResponse>, sender: &EmailAddr
     match error {
         // The SDK calls an acceptance that it cannot parse an error of the service.
         SdkError::ServiceError(answer) if answer.raw().status().is_success() => SendError::Ambiguous { code },
-        SdkError::ServiceError(refused) => refused_by_ses(refused, sender, code),
+        SdkError::ServiceError(answer) => {
+            let text = answer.err().message().unwrap_or_default();
+            answered(code, text, answer.raw().status().as_u16(), sender)
+        }
         SdkError::ConstructionFailure(_) => SendError::Refused {
             refusal: Refusal::NotAllowed,
             code,
         },
-        // An answer that could not be read: a status of success means that the mail is on its way.
+        // An answer that could not be read: one that does not speak of an error means that the mail is on its way.
         SdkError::ResponseError(answer) => match answer.raw().status().as_u16() {
-            status if status >= 400 => SendError::Refused {
-                refusal: classify(&code, "", status, sender),
-                code,
-            },
+            status if status >= 400 => answered(code, "", status, sender),
             _ => SendError::Ambiguous { code },
         },
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
@@ -229,14 +228,12 @@ fn send_error(error: &SdkError<SendEmailError, HttpResponse>, sender: &EmailAddr
     }
 }
 
-fn refused_by_ses(
-    refused: &ServiceError<SendEmailError, HttpResponse>,
-    sender: &EmailAddress,
-    code: String,
-) -> SendError {
-    let text = refused.err().message().unwrap_or_default();
-    let refusal = classify(&code, text, refused.raw().status().as_u16(), sender);
-    SendError::Refused { refusal, code }
+/// Reads an answer that speaks of an error.
+fn answered(code: String, text: &str, status: u16, sender: &EmailAddress) -> SendError {
+    match classify(&code, text, status, sender) {
+        Some(refusal) => SendError::Refused { refusal, code },
+        None => SendError::Ambiguous { code },
+    }
 }
 
 /// Tells whether a request failed before there was a connection to write it to.

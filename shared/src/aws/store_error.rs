@@ -3,6 +3,11 @@
 use std::error::Error;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+/// What stands for a failure to reach DynamoDB.
+const CONNECTION_FAILED: &str = "ConnectionFailed";
 
 /// A DynamoDB operation that did not work, after the SDK's retries. Whoever needed it must not go on as if it had.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +32,12 @@ impl StoreError {
         }
     }
 
+    /// Tells whether DynamoDB was not there at all.
+    #[must_use]
+    pub fn never_connected(&self) -> bool {
+        self.code == CONNECTION_FAILED
+    }
+
     /// Makes a mapping for the errors of `operation`.
     pub(super) fn of<E, R>(operation: &'static str) -> impl FnOnce(SdkError<E, R>) -> Self
     where
@@ -41,12 +52,22 @@ impl StoreError {
     }
 }
 
+/// Takes an update whose condition failed for done: what is there is as late as what was to be written, or later.
+pub(super) fn unless_overtaken<T>(
+    updated: Result<T, SdkError<UpdateItemError, HttpResponse>>,
+) -> Result<(), StoreError> {
+    match updated {
+        Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
+        updated => updated.map(drop).map_err(StoreError::of("UpdateItem")),
+    }
+}
+
 /// Returns AWS's error code, or the kind of failure where there was no answer to carry one.
 pub(super) fn error_code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
     let code = match error {
         SdkError::ServiceError(service) => service.err().code().unwrap_or("UnknownError"),
         SdkError::TimeoutError(_) => "Timeout",
-        SdkError::DispatchFailure(_) => "ConnectionFailed",
+        SdkError::DispatchFailure(_) => CONNECTION_FAILED,
         SdkError::ResponseError(_) => "UnreadableAnswer",
         _ => "NotSent",
     };

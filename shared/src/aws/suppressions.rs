@@ -17,8 +17,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -26,6 +24,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::item::{Item, s, text_of, time, time_of};
+use super::store_error::unless_overtaken;
 use crate::address::EmailAddress;
 use crate::suppression::{Reason, Registers};
 
@@ -181,16 +180,7 @@ impl Suppressions {
             .expression_attribute_values(":shard", s(shard(address)))
             .send()
             .await;
-        match updated {
-            Ok(_) => Ok(()),
-            // Something as late or later is there already.
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(StoreError::of("UpdateItem")(error)),
-        }
+        unless_overtaken(updated)
     }
 }
 

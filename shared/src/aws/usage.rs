@@ -14,12 +14,11 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use jiff::Timestamp;
 
 use super::StoreError;
 use super::item::{n, number_of, s, text_of, time, time_of, ttl};
+use super::store_error::unless_overtaken;
 use crate::account::{Brake, Report};
 use crate::permit::{Sample, Settings};
 
@@ -128,14 +127,7 @@ impl Usage {
             .expression_attribute_values(":at", time(at))
             .send()
             .await;
-        match updated {
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(())
-            }
-            updated => updated.map(drop).map_err(StoreError::of("UpdateItem")),
-        }
+        unless_overtaken(updated)
     }
 
     /// Keeps the first sample of each hour.
@@ -186,13 +178,6 @@ impl Usage {
             .expression_attribute_values(":expires_at", ttl(report.at + REPORT_KEPT))
             .send()
             .await;
-        match updated {
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(())
-            }
-            updated => updated.map(drop).map_err(StoreError::of("UpdateItem")),
-        }
+        unless_overtaken(updated)
     }
 }

@@ -4,15 +4,30 @@ use mail_parser::MessageParser;
 
 use crate::address::{EmailAddress, Mailbox};
 
-/// Reads the address out of `a@b`, `Name <a@b>`, `"Name" <a@b>` or an RFC 2047 encoded word that holds one of them.
+/// Reads the address out of `a@b`, `Name <a@b>`, `"Name" <a@b>` or an RFC 2047 encoded word that holds one of them, with
+/// what receiving servers leave around it: the `rfc822;` of a delivery report, a comment, the root's dot.
 pub(super) fn read(text: &str) -> Option<EmailAddress> {
-    let plain = |text: &str| Mailbox::parse(text).ok().map(|mailbox| mailbox.address().clone());
     if text.contains("=?")
         && let Some(decoded) = decode(text)
+        && let Some(address) = plain(&decoded)
     {
-        return plain(&decoded).or_else(|| plain(text));
+        return Some(address);
     }
     plain(text)
+}
+
+fn plain(text: &str) -> Option<EmailAddress> {
+    let text = text.trim();
+    let text = match text.split_once(';') {
+        Some((kind, address)) if kind.trim().eq_ignore_ascii_case("rfc822") => address.trim(),
+        _ => text,
+    };
+    let text = match text.rsplit_once(" (") {
+        Some((address, comment)) if comment.ends_with(')') => address.trim_end(),
+        _ => text,
+    };
+    let parse = |text: &str| Mailbox::parse(text).ok().map(|mailbox| mailbox.address().clone());
+    parse(text).or_else(|| parse(text.strip_suffix('.')?))
 }
 
 /// Decodes encoded words, as a mail program would decode a subject.
@@ -34,6 +49,10 @@ mod tests {
             " anna@example.org ",
             "\"Anna B\" <anna@example.org>",
             "Anna, B <anna@example.org>",
+            "anna@example.org.",
+            "rfc822;anna@example.org",
+            "RFC822; anna@example.org",
+            "anna@example.org (Anna B)",
             "=?UTF-8?Q?Ann=C3=A4?= <anna@example.org>",
             "=?UTF-8?B?QW5uw6Q=?= <anna@example.org>",
             "=?UTF-8?Q?anna=40example.org?=",

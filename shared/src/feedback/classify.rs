@@ -3,7 +3,7 @@
 //! SES's own type is the last thing looked at, because it is about the mail and often too kind or too harsh for the
 //! address: a domain that does not exist is filed as Transient, and a block of the *sender* as Permanent. The order of
 //! precedence is: subtypes that speak of a list; subtypes that blame the message; the receiver's status codes that say
-//! "no such mailbox"; signs of a block; the type.
+//! "no such mailbox"; signs of a block (but for a full mailbox); the type.
 //!
 //! Types: <https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#bounce-types>; status codes: RFC 3463.
 
@@ -61,7 +61,7 @@ impl Class {
     }
 }
 
-/// Words in a receiver's answer that speak of the sender.
+/// Beginnings of words in a receiver's answer that speak of the sender.
 const BLOCK_WORDS: [&str; 6] = ["block", "policy", "spf", "dkim", "dmarc", "reputation"];
 
 /// Classifies one recipient of a bounce.
@@ -80,8 +80,9 @@ pub(super) fn bounce(bounce_type: &str, sub_type: &str, recipient: &Recipient) -
     if statuses().any(|status| matches!(status, [5, 1, _] | [5, 2, 1] | [5, 4, 4])) {
         return Class::HardBounce;
     }
-    let diagnostic = diagnostic.to_ascii_lowercase();
-    if statuses().any(|status| matches!(status, [5, 7, _])) || BLOCK_WORDS.iter().any(|word| diagnostic.contains(word))
+    // A mailbox that is full is about the address, whatever policy its server quotes.
+    if sub_type != "MailboxFull"
+        && (statuses().any(|status| matches!(status, [5, 7, _])) || speaks_of_a_block(diagnostic))
     {
         return Class::Blocked;
     }
@@ -113,6 +114,21 @@ fn is_delayed(recipient: &Recipient) -> bool {
             .status
             .as_deref()
             .is_some_and(|status| status.trim_start().starts_with('4'))
+}
+
+/// Tells whether an answer has a word for blocking in it. Addresses, host names and links are no words: somebody at
+/// `policy.example.org` is not blocked by that.
+fn speaks_of_a_block(diagnostic: &str) -> bool {
+    let is_name =
+        |text: &str| text.contains(['@', '/']) || text.trim_end_matches(['.', ',', ';', ':', ')', '>']).contains('.');
+    diagnostic
+        .split_ascii_whitespace()
+        .filter(|text| !is_name(text))
+        .flat_map(|text| text.split(|c: char| !c.is_ascii_alphabetic()))
+        .any(|word| {
+            let word = word.to_ascii_lowercase();
+            BLOCK_WORDS.iter().any(|beginning| word.starts_with(beginning))
+        })
 }
 
 /// Finds the enhanced status codes (RFC 3463: class.subject.detail) in a text.
@@ -209,6 +225,35 @@ mod tests {
                 "{status} {diagnostic}"
             );
         }
+    }
+
+    #[test]
+    fn an_address_or_host_that_contains_such_a_word_is_no_block() {
+        for diagnostic in [
+            "smtp; 550 No such user u@blockchain.example.org",
+            "smtp; 550 unknown user at policy.example.org.",
+            "smtp; 550 unknown, see https://example.org/policy",
+            "smtp; 550 unblocked by roadblocks",
+        ] {
+            assert_eq!(
+                class("Permanent", "NoEmail", "5.0.0", diagnostic),
+                Class::HardBounce,
+                "{diagnostic}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_full_mailbox_is_soft_whatever_policy_it_quotes() {
+        assert_eq!(
+            class(
+                "Transient",
+                "MailboxFull",
+                "4.2.2",
+                "452 4.2.2 over quota, storage policy"
+            ),
+            Class::Soft
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use crate::address::EmailAddress;
 
 pub use classify::Class;
-use event::{Bounce, Complaint, Json};
+use event::{Bounce, Complaint, Json, Recipient};
 
 /// The longest diagnostic text that is kept, in characters.
 const DIAGNOSTIC_MAX: usize = 1_000;
@@ -48,7 +48,7 @@ pub struct Event {
     pub sending_account: Option<String>,
     /// What happened to each recipient concerned; empty for types that concern none.
     pub facts: Vec<Fact>,
-    /// How many listed recipients have an address that Okite would never send to, and so need no suppressing.
+    /// How many recipients ought to be suppressed and have an address that cannot be read.
     pub unreadable_recipients: usize,
 }
 
@@ -69,12 +69,18 @@ pub struct Fact {
     pub diagnostic: Option<String>,
 }
 
-/// A message that is not from SES, or that SES changed beyond recognition. It must be kept for a person to look at.
+/// A message that is not from SES, or that SES changed beyond recognition. It is for a person to look at.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
-    /// Not JSON.
-    #[error("the message is not JSON")]
-    NotJson(#[source] serde_json::Error),
+    /// Not JSON, or JSON in which a part that is needed has another type. serde's own text would repeat values, which
+    /// may be addresses, and is not kept.
+    #[error("the message is not the JSON of an Amazon SES event: line {line}, column {column}")]
+    NotJson {
+        /// Where reading ended.
+        line: usize,
+        /// Where reading ended.
+        column: usize,
+    },
     /// JSON of another shape.
     #[error("the message is not an Amazon SES event")]
     NotAnEvent,
@@ -87,14 +93,16 @@ pub enum Unreadable {
 /// lies in the future: a register in the future could never be lifted.
 ///
 /// # Errors
-/// [`Unreadable`] when the message must be kept for a person.
+/// [`Unreadable`] when the message is one for a person to look at.
 pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> {
     let message = message.trim();
     if message.starts_with(SET_UP_TEXT) {
         return Ok(Feedback::SetUp);
     }
-    // serde_json's message names a position and a type, and no value of the text.
-    let json: Json = serde_json::from_str(message).map_err(Unreadable::NotJson)?;
+    let json: Json = serde_json::from_str(message).map_err(|error| Unreadable::NotJson {
+        line: error.line(),
+        column: error.column(),
+    })?;
     let kind = json
         .event_type
         .or(json.notification_type)
@@ -139,26 +147,11 @@ impl Event {
     fn add_bounce(&mut self, bounce: Bounce, at: Timestamp) {
         let bounce_type = bounce.bounce_type.unwrap_or_default();
         let bounce_sub_type = bounce.bounce_sub_type.unwrap_or_default();
-        let feedback_id = bounce
-            .feedback_id
-            .or_else(|| self.ses_message_id.clone())
-            .unwrap_or_default();
+        let feedback_id = self.feedback_id(bounce.feedback_id);
         for recipient in bounce.bounced_recipients.unwrap_or_default() {
-            let Some(address) = recipient.email_address.as_deref().and_then(address::read) else {
-                self.unreadable_recipients += 1;
-                continue;
-            };
             let class = classify::bounce(&bounce_type, &bounce_sub_type, &recipient);
-            self.facts.push(Fact {
-                address,
-                class,
-                at,
-                feedback_id: feedback_id.clone(),
-                subtype: format!("{bounce_type}/{bounce_sub_type}"),
-                diagnostic: recipient
-                    .diagnostic_code
-                    .map(|text| text.chars().take(DIAGNOSTIC_MAX).collect()),
-            });
+            let subtype = format!("{bounce_type}/{bounce_sub_type}");
+            self.add(recipient, class, at, &feedback_id, subtype);
         }
     }
 
@@ -166,28 +159,32 @@ impl Event {
         let feedback_type = complaint.complaint_feedback_type.unwrap_or_default();
         let sub_type = complaint.complaint_sub_type.unwrap_or_default();
         let class = classify::complaint(&feedback_type, &sub_type);
-        let feedback_id = complaint
-            .feedback_id
-            .or_else(|| self.ses_message_id.clone())
-            .unwrap_or_default();
+        let feedback_id = self.feedback_id(complaint.feedback_id);
+        let words = if sub_type.is_empty() { feedback_type } else { sub_type };
         for recipient in complaint.complained_recipients.unwrap_or_default() {
-            let Some(address) = recipient.email_address.as_deref().and_then(address::read) else {
-                self.unreadable_recipients += 1;
-                continue;
-            };
-            self.facts.push(Fact {
-                address,
-                class,
-                at,
-                feedback_id: feedback_id.clone(),
-                subtype: if sub_type.is_empty() {
-                    feedback_type.clone()
-                } else {
-                    sub_type.clone()
-                },
-                diagnostic: None,
-            });
+            self.add(recipient, class, at, &feedback_id, words.clone());
         }
+    }
+
+    fn feedback_id(&self, id: Option<String>) -> String {
+        id.or_else(|| self.ses_message_id.clone()).unwrap_or_default()
+    }
+
+    fn add(&mut self, recipient: Recipient, class: Class, at: Timestamp, feedback_id: &str, subtype: String) {
+        let Some(address) = recipient.email_address.as_deref().and_then(address::read) else {
+            self.unreadable_recipients += usize::from(class.register().is_some());
+            return;
+        };
+        self.facts.push(Fact {
+            address,
+            class,
+            at,
+            feedback_id: feedback_id.to_owned(),
+            subtype,
+            diagnostic: recipient
+                .diagnostic_code
+                .map(|text| text.chars().take(DIAGNOSTIC_MAX).collect()),
+        });
     }
 }
 

@@ -53,6 +53,9 @@ impl Header {
                 "`{name}` is set by the email's own fields or by Amazon SES; remove it"
             ));
         }
+        if value.is_empty() {
+            return refuse(format!("`{name}` has no value; leave it out"));
+        }
         if value.chars().any(char::is_control) {
             return refuse(format!(
                 "remove the line breaks and control characters from the value of `{name}`"
@@ -96,7 +99,7 @@ mod tests {
         for (name, value) in [
             ("List-Unsubscribe", "<https://example.com/u?id=1>"),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-            ("X-Entity-Ref-ID", ""),
+            ("X-Entity-Ref-ID", "1"),
             ("X-Metadata", "{\"a\": 1}"),
         ] {
             assert!(Header::new(name, value).is_ok(), "{name}");
@@ -126,6 +129,7 @@ mod tests {
             ("X-A", "a\0b"),
             ("X-A\r\nBcc", "x"),
             ("X A", "x"),
+            ("X-A", ""),
             ("X:A", "x"),
             ("", "x"),
         ] {

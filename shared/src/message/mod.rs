@@ -1,6 +1,6 @@
-//! A valid outgoing email: what [`Email::new`] lets through, SES's `SendEmail` (`Content.Simple`) can take.
+//! A valid outgoing email: [`Email::new`] lets through what SES's `SendEmail` (`Content.Simple`) can take.
 //!
-//! Every limit of SES that can be known beforehand is checked here, so that a caller learns the cause and the remedy in
+//! Every limit that SES documents is checked here, so that a caller learns the cause and the remedy in
 //! plain words instead of an SES error about a field it never wrote. Limits:
 //! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>.
 
@@ -18,6 +18,8 @@ use crate::address::Mailbox;
 
 /// The most recipients one message may have, over To, Cc and Bcc.
 pub const RECIPIENTS_MAX: usize = 50;
+/// The most addresses that answers may go to. SES documents no limit; this one keeps a message's row small.
+const REPLY_TO_MAX: usize = 50;
 /// The most extra headers `Content.Simple` takes.
 pub const HEADERS_MAX: usize = 15;
 /// The most tags a message may carry, ours included.
@@ -99,6 +101,12 @@ impl Email {
                 "The email has {recipients} recipients; Amazon SES takes at most {RECIPIENTS_MAX} over `to`, `cc` and \
                  `bcc`. Send several emails."
             )));
+        }
+        if parts.reply_to.len() > REPLY_TO_MAX {
+            return Err(InvalidEmail::field(
+                "reply_to",
+                format_args!("name at most {REPLY_TO_MAX} addresses"),
+            ));
         }
         if parts.subject.chars().any(char::is_control) {
             return Err(InvalidEmail::field(

@@ -13,7 +13,7 @@ use shared::message::{Attachment, Email, EmailParts, Header, InvalidEmail, Tag};
 use crate::error::ApiError;
 
 /// What to do instead of `okite_on_suppressed`.
-pub(crate) const ON_SUPPRESSED_REMEDY: &str =
+pub(super) const ON_SUPPRESSED_REMEDY: &str =
     "Suppressed recipients are left out, and `recipients` in the answer says which.";
 
 /// Fields that this version refuses, and what to do instead.
@@ -27,14 +27,18 @@ const NOT_SUPPORTED: [(&str, &str); 4] = [
     ("okite_on_suppressed", ON_SUPPRESSED_REMEDY),
 ];
 
-type Object = Map<String, Value>;
+pub(super) type Object = Map<String, Value>;
 
-/// Reads one email.
-pub(crate) fn read(body: &[u8]) -> Result<Email, ApiError> {
-    let body: Value = serde_json::from_slice(body).map_err(ApiError::not_json)?;
-    let Value::Object(mut object) = body else {
-        return Err(InvalidEmail::Field("The request body must be a JSON object.".to_owned()).into());
-    };
+/// Reads the body as a JSON object.
+pub(super) fn parse(body: &[u8]) -> Result<Object, ApiError> {
+    match serde_json::from_slice(body).map_err(ApiError::not_json)? {
+        Value::Object(object) => Ok(object),
+        _ => Err(InvalidEmail::Field("The request body must be a JSON object.".to_owned()).into()),
+    }
+}
+
+/// Reads one email out of the fields of an object.
+pub(super) fn email(mut object: Object) -> Result<Email, ApiError> {
     object.retain(|_, value| !value.is_null());
     for (field, remedy) in NOT_SUPPORTED {
         if object.contains_key(field) {
@@ -42,12 +46,12 @@ pub(crate) fn read(body: &[u8]) -> Result<Email, ApiError> {
         }
     }
     let attachments = attachments(&mut object)?;
-    Ok(email(&mut object, attachments)?)
+    Ok(Email::new(parts(&mut object, attachments)?)?)
 }
 
-fn email(object: &mut Object, attachments: Vec<Attachment>) -> Result<Email, InvalidEmail> {
+fn parts(object: &mut Object, attachments: Vec<Attachment>) -> Result<EmailParts, InvalidEmail> {
     let from = required(object, "from")?;
-    Email::new(EmailParts {
+    Ok(EmailParts {
         from: mailbox("from", &text("from", from)?)?,
         to: mailboxes("to", Some(required(object, "to")?))?,
         cc: mailboxes("cc", object.remove("cc"))?,
@@ -190,6 +194,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn read(body: &[u8]) -> Result<Email, ApiError> {
+        email(parse(body)?)
+    }
 
     fn minimal() -> Value {
         json!({ "from": "Acme <acme@example.com>", "to": "anna@example.org", "subject": "Hi", "text": "Hello" })

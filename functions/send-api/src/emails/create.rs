@@ -5,15 +5,17 @@
 //! SES is called last and once, and the row is settled with what it said.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use shared::address::Mailbox;
-use shared::api_key::ApiKeyRecord;
-use shared::aws::{NewMessage, Outgoing, SendError};
+use shared::aws::{NewMessage, Outgoing, SendError, StoreError};
 use shared::message::Email;
+use shared::permit::SEND_TIMEOUT;
 use shared::recipient::{Destination, Outcome, Verdict, judge};
 use shared::suppression::Registers;
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use super::body;
@@ -24,6 +26,10 @@ use crate::{Ids, State};
 
 /// The number of a message's first attempt.
 const FIRST_ATTEMPT: u32 = 1;
+/// What settling the record of a message may take at least, after SES has answered.
+const SETTLING: Duration = Duration::from_secs(3);
+/// What answering takes at most.
+const ANSWERING: Duration = Duration::from_millis(500);
 /// The longest idempotency key.
 const IDEMPOTENCY_KEY_MAX: usize = 256;
 
@@ -45,16 +51,34 @@ struct RecipientBody<'a> {
     since: Option<Timestamp>,
 }
 
-pub(crate) async fn create(state: &State, request: &Request, now: Timestamp, ids: Ids) -> Result<Response, ApiError> {
-    let key = state.authentication.authenticate(request, now).await?;
+pub(crate) async fn create(
+    state: &State,
+    request: &Request,
+    now: Timestamp,
+    deadline: Instant,
+    ids: Ids,
+) -> Result<Response, ApiError> {
+    // A mail that SES took must be answered for: what comes before may use only the time that sending and settling leave.
+    let latest_start = deadline - SEND_TIMEOUT - SETTLING;
+    let in_time = |_| {
+        tracing::error!(message.id = %ids.message, "the store was too slow to send in time");
+        ApiError::store_down()
+    };
+
+    let authenticated = state.authentication.authenticate(request, now);
+    let key = timeout_at(latest_start, authenticated).await.map_err(in_time)??;
+    check_idempotency_key(request)?;
+    let object = body::parse(&request.body)?;
     refuse_unsupported_headers(request)?;
-    let email = body::read(&request.body)?;
+    let email = body::email(object)?;
     if !key.may_send_from(email.from.address()) {
         return Err(ApiError::sender_not_allowed());
     }
 
-    let registers = registers(state, &email).await?;
-    let judgement = judge(&email, &registers, now);
+    let known = timeout_at(latest_start, registers(state, &email))
+        .await
+        .map_err(in_time)??;
+    let judgement = judge(&email, &known, now);
     let message = NewMessage {
         id: ids.message,
         nonce: ids.nonce,
@@ -66,9 +90,11 @@ pub(crate) async fn create(state: &State, request: &Request, now: Timestamp, ids
         created_at: now,
         expires_at: now + state.config.message_retention,
     };
-    state.messages.put(&message).await?;
+    timeout_at(latest_start, state.messages.put(&message))
+        .await
+        .map_err(in_time)??;
     if let Some(destination) = &judgement.destination {
-        send(state, &message, destination, &key).await?;
+        send(state, &message, destination, deadline).await?;
     } else {
         tracing::info!(message.id = %ids.message, "every recipient is suppressed; nothing was sent");
     }
@@ -89,13 +115,13 @@ async fn send(
     state: &State,
     message: &NewMessage<'_>,
     destination: &Destination<'_>,
-    key: &ApiKeyRecord,
+    deadline: Instant,
 ) -> Result<(), ApiError> {
     let id = message.id;
     let outgoing = Outgoing {
         id,
         attempt: FIRST_ATTEMPT,
-        stream: key.stream,
+        stream: message.stream,
         email: message.email,
         destination,
     };
@@ -103,47 +129,52 @@ async fn send(
         Ok(ses_id) => {
             tracing::info!(message.id = %id, ses.id = ses_id, "SES took the message");
             // The mail is on its way: that the record could not be written must not tell the caller otherwise.
-            if let Err(error) = state.messages.accepted(id, &ses_id, message.expires_at).await {
-                tracing::error!(message.id = %id, operation = error.operation, code = error.code, "the record of a sent message was not settled");
-            }
+            settle(id, deadline, state.messages.accepted(id, &ses_id, message.expires_at)).await;
             Ok(())
         }
         Err(SendError::Refused { refusal, code }) => {
             tracing::warn!(message.id = %id, code, ?refusal, "SES refused the message");
-            if let Err(error) = state.messages.refused(id, FIRST_ATTEMPT).await {
-                tracing::error!(message.id = %id, operation = error.operation, code = error.code, "the record of a refused message was not settled");
-            }
-            Err(ApiError::refused(
-                &refusal,
-                message.email.from.address(),
-                &state.config.region,
-            ))
+            settle(id, deadline, state.messages.refused(id, FIRST_ATTEMPT)).await;
+            let sender = message.email.from.address();
+            Err(ApiError::refused(&refusal, sender, &state.config.region))
         }
         Err(SendError::Ambiguous { code }) => {
-            tracing::error!(message.id = %id, code, "SES did not answer: the message may have been sent");
+            tracing::error!(message.id = %id, code, "it is not known whether SES took the message");
             Err(ApiError::ambiguous(id))
         }
     }
 }
 
+/// Writes what became of a message, as long as there is time to answer afterwards.
+async fn settle(id: Uuid, deadline: Instant, update: impl Future<Output = Result<(), StoreError>>) {
+    let code = match timeout_at(deadline - ANSWERING, update).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.code,
+        Err(_) => "OutOfTime".to_owned(),
+    };
+    tracing::error!(message.id = %id, code, "the record of a message was not settled");
+}
+
+/// Checks the form of an idempotency key.
+fn check_idempotency_key(request: &Request) -> Result<(), ApiError> {
+    match request.header("idempotency-key") {
+        Some(key) if !(1..=IDEMPOTENCY_KEY_MAX).contains(&key.chars().count()) => {
+            Err(ApiError::invalid_idempotency_key())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses what a later version will do: to leave it out would send what the caller did not ask for.
 fn refuse_unsupported_headers(request: &Request) -> Result<(), ApiError> {
-    if let Some(key) = request.header("idempotency-key") {
-        if !(1..=IDEMPOTENCY_KEY_MAX).contains(&key.chars().count()) {
-            return Err(ApiError::invalid_idempotency_key());
-        }
-        return Err(ApiError::not_supported(
-            "Idempotency-Key",
-            "Remove the header; repeated requests send again.",
-        ));
+    let unsupported = [
+        ("Idempotency-Key", "Remove the header; repeated requests send again."),
+        ("okite-on-suppressed", body::ON_SUPPRESSED_REMEDY),
+    ];
+    match unsupported.into_iter().find(|(name, _)| request.header(name).is_some()) {
+        Some((name, remedy)) => Err(ApiError::not_supported(name, remedy)),
+        None => Ok(()),
     }
-    if request.header("okite-on-suppressed").is_some() {
-        return Err(ApiError::not_supported(
-            "okite-on-suppressed",
-            body::ON_SUPPRESSED_REMEDY,
-        ));
-    }
-    Ok(())
 }
 
 impl<'a> From<&'a Verdict> for RecipientBody<'a> {
