@@ -1,0 +1,729 @@
+//! The command `okite` as a person meets it: `okite up` with its files, its signals and its end, and `okite keys`.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a test needs and does not get is a failure of the test"
+)]
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// How long anything may take at the very most.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// The key that every `okite up` accepts, and events/ carries.
+const KEY: &str = "ok_local_this_key_works_with_okite_up_only";
+
+/// The executable, with nothing of the tests' own environment that could change what it does.
+fn okite() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_okite"));
+    for (name, _) in std::env::vars() {
+        if name.starts_with("AWS_") || name.starts_with("OKITE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Waits until `look` finds something.
+async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let found = tokio::time::timeout(DEADLINE, async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    found
+        .await
+        .unwrap_or_else(|_| panic!("it never came to be that {what}"))
+}
+
+/// A running `okite up`, which is killed at the end of the test if it still runs.
+struct Up {
+    process: Child,
+    data_dir: PathBuf,
+    output: PathBuf,
+    http: reqwest::Client,
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // Both fail when it is gone already, which is as well.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Up {
+    /// Starts it on a free port, and does not wait.
+    fn spawn(data_dir: &Path, arguments: &[&str]) -> Self {
+        let mut command = okite();
+        command
+            .args(["up", "--port=0", "--data-dir"])
+            .arg(data_dir)
+            .args(arguments);
+        Self::run(command, data_dir)
+    }
+
+    /// Runs a command that is `okite up`; what it prints goes to files beside the data directory.
+    fn run(mut command: Command, data_dir: &Path) -> Self {
+        let output = data_dir.with_extension("output");
+        command.stdout(File::create(&output).unwrap());
+        command.stderr(File::create(data_dir.with_extension("errors")).unwrap());
+        Self {
+            process: command.spawn().unwrap(),
+            data_dir: data_dir.to_owned(),
+            output,
+            http: reqwest::Client::builder().timeout(DEADLINE).build().unwrap(),
+        }
+    }
+
+    /// Starts it and waits until it says that it is ready.
+    async fn start(data_dir: &Path, arguments: &[&str]) -> Self {
+        let mut up = Self::spawn(data_dir, arguments);
+        up.ready().await;
+        up
+    }
+
+    async fn ready(&mut self) {
+        eventually("okite up is ready", async || {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                panic!("okite up ended ({status}): {}", self.errors());
+            }
+            self.printed().contains("Ctrl-C stops it.").then_some(())
+        })
+        .await;
+    }
+
+    fn printed(&self) -> String {
+        fs::read_to_string(&self.output).unwrap()
+    }
+
+    fn errors(&self) -> String {
+        fs::read_to_string(self.data_dir.with_extension("errors")).unwrap()
+    }
+
+    fn local_json(&self) -> Option<Value> {
+        let json = fs::read(self.data_dir.join("local.json")).ok()?;
+        Some(serde_json::from_slice(&json).unwrap())
+    }
+
+    fn url(&self) -> String {
+        self.local_json().unwrap()["url"].as_str().unwrap().to_owned()
+    }
+
+    async fn post_with(&self, key: &str, email: &Value) -> (u16, Value) {
+        let request = self.http.post(format!("{}/emails", self.url())).bearer_auth(key);
+        let answer = request.json(email).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    async fn send(&self, to: &str) -> Value {
+        let (status, body) = self.post_with(KEY, &email(to)).await;
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    async fn outbox(&self) -> Value {
+        let answer = self.http.get(format!("{}/_local/outbox", self.url())).send().await;
+        answer.unwrap().json().await.unwrap()
+    }
+
+    /// Sends a signal to it, and to nothing else.
+    fn signal(&self, signal: &str) {
+        let pid = self.process.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-s", signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Waits until it has ended.
+    async fn ended(&mut self) -> ExitStatus {
+        eventually("okite up has ended", async || self.process.try_wait().unwrap()).await
+    }
+
+    /// Waits until no function of it runs any more.
+    async fn nothing_is_left(&self) {
+        eventually("no function is left", async || {
+            functions(&self.data_dir).is_empty().then_some(())
+        })
+        .await;
+    }
+}
+
+fn email(to: &str) -> Value {
+    json!({ "from": "Acme <hello@example.com>", "to": to, "subject": "Hello", "text": "It works." })
+}
+
+/// The processes that write to the logs of a data directory: the functions, whoever their parent is by now.
+fn functions(data_dir: &Path) -> Vec<u32> {
+    let logs = data_dir.canonicalize().unwrap().join("logs");
+    let pids = fs::read_dir("/proc").unwrap();
+    let pids = pids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter(|pid: &u32| {
+        let output = fs::read_link(format!("/proc/{pid}/fd/1"));
+        output.is_ok_and(|output| output.starts_with(&logs))
+    })
+    .collect()
+}
+
+/// Runs a command to its end.
+async fn finished(command: &mut Command) -> Output {
+    let mut process = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let ended = tokio::time::timeout(DEADLINE, async {
+        while process.try_wait().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    if ended.await.is_err() {
+        process.kill().unwrap();
+    }
+    process.wait_with_output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// A folder of the test's own, and a data directory in it that is not there yet.
+fn folder() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data");
+    (folder, data_dir)
+}
+
+#[tokio::test]
+async fn says_how_to_send_a_first_email_in_a_line_that_works_as_pasted() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let printed = up.printed();
+    let url = up.url();
+    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+    assert!(printed.contains(&url) && printed.contains(KEY), "{printed}");
+    let curl = printed.lines().find(|line| line.starts_with("curl ")).unwrap();
+
+    let parts: Vec<&str> = curl.split('\'').collect();
+    let [target, authorization, _, content_type, _, body, ..] = parts[..] else {
+        panic!("{curl}");
+    };
+    let (name, value) = authorization.split_once(": ").unwrap();
+    let request = up
+        .http
+        .post(target.split_whitespace().nth(1).unwrap())
+        .header(name, value);
+    let (name, value) = content_type.split_once(": ").unwrap();
+    let answer = request.header(name, value).body(body.to_owned()).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(up.outbox().await.as_array().unwrap().len(), 1);
+
+    if Command::new("curl").arg("--version").output().is_ok() {
+        let output = finished(Command::new("sh").args(["-c", curl])).await;
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(answer["id"].is_string(), "{answer}");
+        assert_eq!(up.outbox().await.as_array().unwrap().len(), 2);
+    }
+    assert_eq!(up.errors(), "");
+}
+
+#[tokio::test]
+async fn local_json_says_how_to_reach_it_all() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let local = up.local_json().unwrap();
+    let mut keys: Vec<&str> = local.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    assert_eq!(
+        keys,
+        [
+            "api_key",
+            "cloudwatch_url",
+            "dynamodb_url",
+            "functions",
+            "pid",
+            "ses_url",
+            "url"
+        ]
+    );
+    assert_eq!(
+        (&local["api_key"], &local["pid"]),
+        (&json!(KEY), &json!(up.process.id()))
+    );
+    for url in ["url", "dynamodb_url", "ses_url", "cloudwatch_url"] {
+        assert!(
+            local[url].as_str().unwrap().starts_with("http://127.0.0.1:"),
+            "{}",
+            local[url]
+        );
+    }
+    let functions = local["functions"].as_object().unwrap();
+    let mut names: Vec<&str> = functions.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["feedback", "quota-reporter", "send-api"]);
+    for function in functions.values() {
+        assert_eq!(function.as_object().unwrap().len(), 1);
+        for variable in [
+            "SUPPRESSIONS_TABLE",
+            "MESSAGES_TABLE",
+            "USAGE_TABLE",
+            "API_KEYS_TABLE",
+            "CONFIGURATION_SET",
+            "FEEDBACK_TOPIC_ARN",
+            "ACCOUNT_SHARE",
+            "AWS_REGION",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+        ] {
+            assert!(
+                function["env"][variable]
+                    .as_str()
+                    .is_some_and(|value| !value.is_empty()),
+                "{variable}"
+            );
+        }
+        assert_eq!(function["env"]["AWS_ENDPOINT_URL_DYNAMODB"], local["dynamodb_url"]);
+        assert_eq!(function["env"]["AWS_ENDPOINT_URL_SESV2"], local["ses_url"]);
+    }
+    for (path, mode) in [(data_dir.join("local.json"), 0o600), (data_dir, 0o700)] {
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            mode,
+            "{}",
+            path.display()
+        );
+    }
+}
+
+#[tokio::test]
+async fn events_carry_the_key_that_it_accepts() {
+    let events = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events/send-api");
+    for event in fs::read_dir(events).unwrap() {
+        let event: Value = serde_json::from_slice(&fs::read(event.unwrap().path()).unwrap()).unwrap();
+        assert_eq!(event["headers"]["authorization"], format!("Bearer {KEY}"));
+    }
+}
+
+#[tokio::test]
+async fn local_json_is_there_when_it_is_ready_and_not_before() {
+    let (_folder, data_dir) = folder();
+    let mut before = Up::start(&data_dir, &[]).await;
+    before.signal("KILL");
+    before.ended().await;
+    assert!(before.local_json().is_some(), "a kill leaves it behind");
+
+    let up = Up::spawn(&data_dir, &[]);
+    let local = eventually("local.json is that of the new run", async || {
+        up.local_json().filter(|local| local["pid"] == up.process.id())
+    })
+    .await;
+    let health = format!("{}/health", local["url"].as_str().unwrap());
+    assert_eq!(up.http.get(health).send().await.unwrap().status(), 200);
+}
+
+/// The addresses that a process listens on, as the system tells them: in hexadecimal.
+fn listens_on(pid: u32) -> Vec<String> {
+    let sockets: Vec<String> = fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .filter_map(|fd| fs::read_link(fd.ok()?.path()).ok())
+        .filter_map(|link| {
+            Some(
+                link.to_str()?
+                    .strip_prefix("socket:[")?
+                    .trim_end_matches(']')
+                    .to_owned(),
+            )
+        })
+        .collect();
+    let mut addresses = Vec::new();
+    for table in ["tcp", "tcp6"] {
+        let table = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
+        for line in table.lines().skip(1) {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            // 0A is LISTEN; the tenth column is the socket's inode.
+            if columns[3] == "0A" && sockets.iter().any(|socket| socket == columns[9]) {
+                addresses.push(columns[1].split(':').next().unwrap().to_owned());
+            }
+        }
+    }
+    addresses
+}
+
+#[tokio::test]
+async fn listens_on_this_machine_only() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let addresses = listens_on(up.process.id());
+    assert!(addresses.len() >= 5, "{addresses:?}");
+    assert!(addresses.iter().all(|address| address == "0100007F"), "{addresses:?}");
+}
+
+#[tokio::test]
+async fn the_list_and_the_outbox_outlive_a_kill_and_a_stop() {
+    let (_folder, data_dir) = folder();
+    let mut up = Up::start(&data_dir, &[]).await;
+    up.send("success@simulator.amazonses.com").await;
+    let bounce = json!({
+        "eventType": "Bounce",
+        "bounce": {
+            "bounceType": "Permanent",
+            "bounceSubType": "General",
+            "bouncedRecipients": [{ "emailAddress": "gone@example.net" }],
+        },
+    });
+    let sns = format!("{}/_local/sns", up.url());
+    let handled = up.http.post(sns).body(bounce.to_string()).send().await.unwrap();
+    assert_eq!(
+        handled.json::<Value>().await.unwrap(),
+        json!({ "delivered": 1, "failed": 0 })
+    );
+
+    let verdict = up.send("gone@example.net").await["recipients"].clone();
+    assert_eq!(verdict[0]["status"], "suppressed");
+    let outbox = up.outbox().await;
+    assert_eq!(outbox.as_array().unwrap().len(), 1);
+    for signal in ["KILL", "INT"] {
+        up.signal(signal);
+        up.ended().await;
+        up = Up::start(&data_dir, &[]).await;
+        assert_eq!(
+            up.send("Gone@Example.net").await["recipients"][0]["since"],
+            verdict[0]["since"],
+            "{signal}"
+        );
+        assert_eq!(up.outbox().await, outbox, "{signal}");
+    }
+}
+
+#[tokio::test]
+async fn a_kill_leaves_no_function_behind() {
+    let (_folder, data_dir) = folder();
+    let mut up = Up::start(&data_dir, &[]).await;
+    eventually("all functions run", async || {
+        (functions(&data_dir).len() == 3).then_some(())
+    })
+    .await;
+    up.signal("KILL");
+    up.ended().await;
+    up.nothing_is_left().await;
+}
+
+#[tokio::test]
+async fn ctrl_c_and_a_request_to_terminate_stop_it_cleanly() {
+    for signal in ["INT", "TERM"] {
+        let (_folder, data_dir) = folder();
+        let mut up = Up::start(&data_dir, &[]).await;
+        up.signal(signal);
+        let status = up.ended().await;
+        assert_eq!(status.code(), Some(0), "{signal}: {}", up.errors());
+        assert!(up.local_json().is_none(), "{signal}");
+        // Unlike after a kill, they are gone already.
+        assert_eq!(functions(&data_dir), [] as [u32; 0], "{signal}");
+    }
+}
+
+/// Starts it, and has it at work on a request that does not end.
+async fn at_work(data_dir: &Path) -> (Up, tokio::task::JoinHandle<reqwest::Result<reqwest::Response>>) {
+    let up = Up::start(data_dir, &[]).await;
+    let fault = json!({ "operation": "SendEmail", "delay_ms": 60_000 });
+    let faults = format!("{}/_local/faults", up.url());
+    assert_eq!(
+        up.http
+            .post(faults)
+            .body(fault.to_string())
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        204
+    );
+    let url = up.url();
+    let request = up.http.post(format!("{url}/emails")).bearer_auth(KEY);
+    let request = tokio::spawn(request.json(&email("success@simulator.amazonses.com")).send());
+    eventually("the request is at work, and others need another process", async || {
+        let health = up.http.get(format!("{url}/health")).send().await.unwrap();
+        assert_eq!(health.status(), 200);
+        (functions(&up.data_dir).len() > 3).then_some(())
+    })
+    .await;
+    (up, request)
+}
+
+#[tokio::test]
+async fn ctrl_c_stops_it_while_requests_are_under_way() {
+    let (_folder, data_dir) = folder();
+    let (mut up, request) = at_work(&data_dir).await;
+    up.signal("INT");
+    assert_eq!(up.ended().await.code(), Some(0));
+    assert_eq!(functions(&data_dir), [] as [u32; 0]);
+    request.abort();
+}
+
+#[tokio::test]
+async fn ctrl_c_once_more_ends_it_at_once() {
+    let (_folder, data_dir) = folder();
+    let (mut up, request) = at_work(&data_dir).await;
+    let status = eventually("okite up has ended", async || {
+        up.signal("INT");
+        up.process.try_wait().unwrap()
+    })
+    .await;
+    assert_eq!(status.code(), Some(130));
+    up.nothing_is_left().await;
+    request.abort();
+}
+
+#[tokio::test]
+async fn ctrl_c_while_it_starts_leaves_nothing_behind() {
+    let (_folder, data_dir) = folder();
+    let mut up = Up::spawn(&data_dir, &[]);
+    eventually("it has begun", async || data_dir.join("logs").exists().then_some(())).await;
+    up.signal("INT");
+    let status = up.ended().await;
+    assert_eq!(status.code(), Some(0), "{}", up.errors());
+    up.nothing_is_left().await;
+    assert!(up.local_json().is_none());
+    Up::start(&data_dir, &[]).await;
+}
+
+#[tokio::test]
+async fn a_data_directory_in_use_is_refused_with_its_holder_and_left_alone() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let second = finished(okite().args(["up", "--port", "0", "--data-dir"]).arg(&data_dir)).await;
+    assert_eq!(second.status.code(), Some(1));
+    let errors = text(&second.stderr);
+    assert!(errors.contains(&format!("process {}", up.process.id())), "{errors}");
+    assert!(errors.contains("--data-dir") && second.stdout.is_empty(), "{errors}");
+    up.send("success@simulator.amazonses.com").await;
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let (_folder, data_dir) = folder();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = finished(okite().args(["up", "--port", &port, "--data-dir"]).arg(&data_dir)).await;
+    assert_eq!(output.status.code(), Some(1));
+    let errors = text(&output.stderr);
+    assert!(errors.contains(&port) && errors.contains("--port"), "{errors}");
+    assert!(!data_dir.join("local.json").exists());
+    assert_eq!(functions(&data_dir), [] as [u32; 0]);
+}
+
+#[tokio::test]
+async fn listens_on_the_port_that_is_asked_for() {
+    let (_folder, data_dir) = folder();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port().to_string();
+    drop(free);
+    let mut command = okite();
+    command.args(["up", "--port", &port, "--data-dir"]).arg(&data_dir);
+    let mut up = Up::run(command, &data_dir);
+    up.ready().await;
+    assert_eq!(up.url(), format!("http://127.0.0.1:{port}"));
+}
+
+#[tokio::test]
+async fn a_data_directory_that_cannot_be_used_is_named() {
+    let (folder, _) = folder();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let output = finished(okite().args(["up", "--port", "0", "--data-dir"]).arg(&file)).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains(file.to_str().unwrap()),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[tokio::test]
+async fn the_sandbox_takes_verified_recipients_only() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &["--sandbox", "--verify", "anna@example.net"]).await;
+    let (status, body) = up.post_with(KEY, &email("bob@example.net")).await;
+    assert_eq!((status, &body["name"]), (403, &json!("validation_error")));
+    assert!(body["message"].as_str().unwrap().contains("sandbox"), "{body}");
+    up.send("anna@example.net").await;
+}
+
+#[tokio::test]
+async fn senders_are_verified_by_flags_beside_the_usual_ones() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &["--verify", "shop.example", "--verify", "me@home.example"]).await;
+    for (from, status) in [
+        ("a@shop.example", 200),
+        ("a@mail.shop.example", 200),
+        ("me@home.example", 200),
+        ("a@example.com", 200),
+        ("a@example.org", 200),
+        ("you@home.example", 403),
+        ("a@example.net", 403),
+    ] {
+        let mut email = email("success@simulator.amazonses.com");
+        email["from"] = json!(from);
+        assert_eq!(up.post_with(KEY, &email).await.0, status, "{from}");
+    }
+}
+
+/// Makes a key in a data directory.
+async fn create_key(name: &str, data_dir: &Path) -> Output {
+    finished(
+        okite()
+            .args(["keys", "create", "--name", name, "--data-dir"])
+            .arg(data_dir),
+    )
+    .await
+}
+
+#[tokio::test]
+async fn a_key_that_was_made_sends_at_once_and_after_a_restart() {
+    let (_folder, data_dir) = folder();
+    let mut up = Up::start(&data_dir, &[]).await;
+    let output = create_key("shop backend", &data_dir).await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    // The key alone, so that a script can take it.
+    let key = text(&output.stdout).trim_end();
+    assert!(key.starts_with("ok_") && !key.contains(char::is_whitespace), "{key}");
+    assert!(text(&output.stderr).contains("shop backend"));
+    let mail = email("success@simulator.amazonses.com");
+    assert_eq!(up.post_with(key, &mail).await.0, 200);
+    assert_eq!(up.post_with(&format!("{key}0"), &mail).await.0, 403);
+    up.signal("INT");
+    up.ended().await;
+    let up = Up::start(&data_dir, &[]).await;
+    assert_eq!(up.post_with(key, &mail).await.0, 200);
+}
+
+#[tokio::test]
+async fn two_keys_of_one_name_are_two_keys() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let first = create_key("shop", &data_dir).await;
+    let second = create_key("shop", &data_dir).await;
+    assert_ne!(first.stdout, second.stdout);
+    for key in [first, second] {
+        let mail = email("success@simulator.amazonses.com");
+        assert_eq!(up.post_with(text(&key.stdout).trim_end(), &mail).await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_key_without_a_running_okite_up_says_what_to_do() {
+    let (_folder, data_dir) = folder();
+    let output = create_key("shop", &data_dir).await;
+    assert_eq!(output.status.code(), Some(1));
+    let errors = text(&output.stderr);
+    for words in ["okite up", "--data-dir", "--stack", data_dir.to_str().unwrap()] {
+        assert!(errors.contains(words), "{errors}");
+    }
+    assert!(output.stdout.is_empty());
+}
+
+#[tokio::test]
+async fn a_key_after_a_kill_says_what_to_do_too() {
+    let (_folder, data_dir) = folder();
+    let mut up = Up::start(&data_dir, &[]).await;
+    up.signal("KILL");
+    up.ended().await;
+    let output = create_key("shop", &data_dir).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    assert!(text(&output.stderr).contains("okite up"), "{}", text(&output.stderr));
+}
+
+#[tokio::test]
+async fn a_key_needs_a_name() {
+    let (_folder, data_dir) = folder();
+    let _up = Up::start(&data_dir, &[]).await;
+    for name in ["", "  ", &"n".repeat(101)] {
+        let output = create_key(name, &data_dir).await;
+        assert_eq!(output.status.code(), Some(1), "{name:?}");
+        assert!(
+            text(&output.stderr).contains("name") && output.stdout.is_empty(),
+            "{name:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_data_directory_is_in_the_current_folder_unless_another_is_named() {
+    let (folder, _) = folder();
+    let data_dir = folder.path().join(".okite");
+    let mut command = okite();
+    command.args(["up", "--port", "0"]).current_dir(folder.path());
+    let mut up = Up::run(command, &data_dir);
+    up.ready().await;
+    let mut create = okite();
+    let output = finished(
+        create
+            .args(["keys", "create", "--name", "x"])
+            .current_dir(folder.path()),
+    )
+    .await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+#[tokio::test]
+async fn tells_its_version_and_what_it_can() {
+    let version = finished(okite().arg("--version")).await;
+    assert!(version.status.success());
+    assert_eq!(text(&version.stdout), format!("okite {}\n", env!("CARGO_PKG_VERSION")));
+    for (arguments, words) in [
+        (vec!["--help"], vec!["up", "keys"]),
+        (
+            vec!["up", "--help"],
+            vec!["--port", "3000", "--data-dir", ".okite", "--sandbox", "--verify"],
+        ),
+        (
+            vec!["keys", "create", "--help"],
+            vec!["--name", "--data-dir", "--stack", "--table", "--region"],
+        ),
+    ] {
+        let help = finished(okite().args(&arguments)).await;
+        assert!(help.status.success(), "{arguments:?}");
+        for word in words {
+            assert!(text(&help.stdout).contains(word), "{arguments:?}: {word}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn wrong_flags_are_refused_before_anything_is_done() {
+    let (folder, _) = folder();
+    for arguments in [
+        vec![],
+        vec!["down"],
+        vec!["up", "--port", "70000"],
+        vec!["up", "--port", "http"],
+        vec!["up", "--colour"],
+        vec!["up", "extra"],
+        vec!["keys"],
+        vec!["keys", "create"],
+        vec!["keys", "create", "--name", "x", "--stack", "a", "--table", "b"],
+        vec!["keys", "create", "--name", "x", "--stack", "a", "--data-dir", "b"],
+        vec!["keys", "create", "--name", "x", "--region", "eu-west-1"],
+        vec!["up", "--verify", "not an identity"],
+        vec!["function", "nobody"],
+    ] {
+        let output = finished(okite().args(&arguments).current_dir(folder.path())).await;
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(!output.stderr.is_empty() && output.stdout.is_empty(), "{arguments:?}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}

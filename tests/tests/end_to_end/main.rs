@@ -1,0 +1,18 @@
+//! Okite as its users meet it: requests go in over HTTP, mails and events come out of the simulated Amazon SES, and
+//! between them are the functions themselves, each in processes of its own.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a test needs and does not get is a failure of the test"
+)]
+
+mod content;
+mod events;
+mod feedback;
+mod local_api;
+mod processes;
+mod refusals;
+mod reporter;
+mod requests;
+mod support;
+mod the_loop;

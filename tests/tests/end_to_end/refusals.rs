@@ -1,0 +1,294 @@
+//! What becomes of a mail that Amazon SES does not take, or may have taken, and of one while a service is down.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, CLOSED, Okite, email, email_with};
+
+const GOOD: &str = "success@simulator.amazonses.com";
+
+/// Has SES answer one call with an error, sends a mail, and sends another when that is over.
+///
+/// The fault ends with the first call: were there a second attempt, it would be taken and be in the outbox.
+async fn told_of(okite: &Okite, error: &str, text: &str) -> Answer {
+    okite
+        .fault(json!({ "operation": "SendEmail", "error": error, "message": text, "times": 1 }))
+        .await;
+    let answer = okite.post(&email(GOOD)).await;
+    assert_eq!(okite.outbox().await, [] as [Value; 0], "{error} was tried again");
+    assert_eq!(answer.body.get("id"), None, "{error} is certain");
+    okite.send(&email(GOOD)).await;
+    assert_eq!(okite.local(Method::DELETE, "outbox", &Value::Null).await.status, 204);
+    answer
+}
+
+#[tokio::test]
+async fn an_unverified_sender_is_told_which_domain_and_region() {
+    let okite = Okite::start().await;
+    let answer = okite.post(&email_with("from", "Eve <eve@unverified.example>")).await;
+    let message = answer.refused(403, "validation_error");
+    assert!(
+        message.contains("unverified.example") && message.contains("us-east-1"),
+        "{message}"
+    );
+    assert!(!message.contains("eve@"), "{message}");
+    assert_eq!(okite.outbox().await, [] as [Value; 0]);
+}
+
+#[tokio::test]
+async fn in_the_sandbox_every_recipient_must_be_verified() {
+    let okite = Okite::start_with(|settings| {
+        settings.sandbox = true;
+        settings.verified.push("anna@example.net".to_owned());
+    })
+    .await;
+    let answer = okite.post(&email("bob@example.net")).await;
+    let message = answer.refused(403, "validation_error");
+    assert!(
+        message.contains("sandbox") && message.contains("us-east-1"),
+        "{message}"
+    );
+    assert!(!message.contains("bob"), "{message}");
+    assert_eq!(okite.outbox().await, [] as [Value; 0]);
+    okite.account(json!({ "max_send_rate": 100 })).await;
+    okite.send(&email(json!(["Anna@example.net", GOOD]))).await;
+    okite.account(json!({ "production_access": true })).await;
+    okite.send(&email("bob@example.net")).await;
+}
+
+#[tokio::test]
+async fn above_the_rate_a_mail_is_refused_and_may_come_again_soon() {
+    let okite = Okite::start().await;
+    okite.account(json!({ "max_send_rate": 1 })).await;
+    let people: Vec<String> = (0..50)
+        .map(|n| format!("success+{n}@simulator.amazonses.com"))
+        .collect();
+    okite.send(&email(people)).await;
+    let answer = okite.post(&email(GOOD)).await;
+    answer.refused(429, "rate_limit_exceeded");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(okite.outbox().await.len(), 1);
+}
+
+#[tokio::test]
+async fn above_the_daily_quota_a_mail_is_refused_whole() {
+    let okite = Okite::start().await;
+    okite.account(json!({ "max_24_hour_send": 2 })).await;
+    let answer = okite
+        .post(&email(json!(["a@example.net", "b@example.net", "c@example.net"])))
+        .await;
+    answer.refused(429, "daily_quota_exceeded");
+    assert_eq!(answer.header("retry-after"), Some("300"));
+    assert_eq!(okite.outbox().await, [] as [Value; 0]);
+    okite.send(&email(json!(["a@example.net", "b@example.net"]))).await;
+    okite
+        .post(&email("c@example.net"))
+        .await
+        .refused(429, "daily_quota_exceeded");
+    assert_eq!(okite.outbox().await.len(), 1);
+}
+
+#[tokio::test]
+async fn while_sending_is_paused_a_mail_is_refused_for_a_while() {
+    let okite = Okite::start().await;
+    okite.account(json!({ "sending_enabled": false })).await;
+    let answer = okite.post(&email(GOOD)).await;
+    answer.refused(503, "service_unavailable");
+    assert_eq!(answer.header("retry-after"), Some("300"));
+    assert_eq!(okite.outbox().await, [] as [Value; 0]);
+    okite.account(json!({ "sending_enabled": true })).await;
+    okite.send(&email(GOOD)).await;
+}
+
+#[tokio::test]
+async fn a_suspended_account_is_named_with_its_remedy() {
+    let okite = Okite::start().await;
+    okite.account(json!({ "enforcement_status": "SHUTDOWN" })).await;
+    let answer = okite.post(&email(GOOD)).await;
+    let message = answer.refused(403, "validation_error");
+    assert!(
+        message.contains("suspended") && message.contains("operator"),
+        "{message}"
+    );
+    assert_eq!(okite.outbox().await, [] as [Value; 0]);
+}
+
+/// Has SES answer with each error, and wants the same refusal for all of them.
+async fn told_as(status: u16, name: &str, retry_after: Option<&str>, errors: &[(&str, &str)]) {
+    let okite = Okite::start().await;
+    okite.account(json!({ "max_send_rate": 1000 })).await;
+    for (error, text) in errors {
+        let answer = told_of(&okite, error, text).await;
+        let message = answer.refused(status, name);
+        assert!(message.contains("nothing was sent"), "{message}");
+        assert!(!message.contains('@'), "{message}");
+        assert_eq!(answer.header("retry-after"), retry_after, "{error}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_limit_of_ses_is_told_with_when_to_come_again() {
+    let rate = [
+        ("TooManyRequestsException", "Maximum sending rate exceeded."),
+        ("Throttling", "Maximum sending rate exceeded."),
+        ("ThrottlingException", "Rate exceeded"),
+    ];
+    told_as(429, "rate_limit_exceeded", Some("1"), &rate).await;
+    let quota = [
+        ("TooManyRequestsException", "Daily message quota exceeded."),
+        ("Throttling", "Daily message quota exceeded."),
+    ];
+    told_as(429, "daily_quota_exceeded", Some("300"), &quota).await;
+    let other = [("LimitExceededException", "Too many of something.")];
+    told_as(429, "rate_limit_exceeded", Some("300"), &other).await;
+}
+
+#[tokio::test]
+async fn what_an_operator_must_repair_at_ses_is_told_as_forbidden() {
+    let text = "Email address is not verified. The following identities failed the check in region US-EAST-1: ";
+    let errors = [
+        ("AccountSuspendedException", "Suspended."),
+        ("MailFromDomainNotVerifiedException", "MAIL FROM."),
+        ("MessageRejected", &format!("{text}hello@example.com")),
+        ("MessageRejected", &format!("{text}{GOOD}")),
+    ];
+    told_as(403, "validation_error", None, &errors).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_mail_is_told_as_invalid() {
+    let errors = [
+        ("MessageRejected", "Address blacklisted."),
+        ("MessageRejected", "Message contains a virus."),
+        ("BadRequestException", "Bad."),
+    ];
+    told_as(422, "validation_error", None, &errors).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_deployment_is_told_as_an_error_of_ours() {
+    let errors = [
+        ("NotFoundException", "No such configuration set."),
+        ("AccessDeniedException", "No."),
+        ("UnrecognizedClientException", "Who?"),
+        ("OptInRequired", "Needs a subscription for the service."),
+        ("NobodyKnowsThisException", "Odd."),
+    ];
+    told_as(500, "application_error", None, &errors).await;
+}
+
+#[tokio::test]
+async fn an_ses_that_turns_mails_away_is_told_with_when_to_come_again() {
+    told_as(
+        503,
+        "service_unavailable",
+        Some("300"),
+        &[("SendingPausedException", "Paused.")],
+    )
+    .await;
+    let errors = [("ServiceUnavailableException", "Later."), ("SlowDown", "Later.")];
+    told_as(503, "service_unavailable", Some("5"), &errors).await;
+}
+
+#[tokio::test]
+async fn the_row_of_a_refused_mail_says_so() {
+    let okite = Okite::start().await;
+    okite
+        .fault(json!({ "operation": "SendEmail", "error": "BadRequestException", "message": "Bad." }))
+        .await;
+    okite.post(&email(GOOD)).await.refused(422, "validation_error");
+    let rows = okite.messages().await;
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0]["state"].as_s().unwrap(), "refused");
+}
+
+/// Has one call of SES go wrong, and wants to be told that nobody knows, with the id of the message's row.
+async fn told_that_it_is_unknown(okite: &Okite, fault: Value) -> Value {
+    okite.fault(fault).await;
+    let answer = okite.post(&email(GOOD)).await;
+    answer.refused(500, "application_error");
+    assert_eq!(answer.header("retry-after"), None);
+    let id = answer.body["id"].clone();
+    assert_eq!(okite.message(&id).await["state"].as_s().unwrap(), "sending");
+    id
+}
+
+#[tokio::test]
+async fn a_connection_cut_before_ses_took_the_mail_is_told_and_not_tried_again() {
+    let okite = Okite::start().await;
+    told_that_it_is_unknown(&okite, json!({ "operation": "SendEmail", "drop": "before" })).await;
+    assert_eq!(okite.outbox().await, [] as [Value; 0]);
+}
+
+#[tokio::test]
+async fn a_connection_cut_after_ses_took_the_mail_is_told_and_the_mail_went_out_once() {
+    let okite = Okite::start().await;
+    let id = told_that_it_is_unknown(&okite, json!({ "operation": "SendEmail", "drop": "after" })).await;
+    let outbox = okite.outbox().await;
+    assert_eq!(outbox.len(), 1);
+    let tags = outbox[0]["tags"].as_array().unwrap();
+    assert!(tags.contains(&json!({ "name": "okite_id", "value": id })));
+}
+
+#[tokio::test]
+async fn a_fault_inside_ses_may_come_after_it_took_the_mail_and_is_not_tried_again() {
+    let okite = Okite::start().await;
+    for error in [
+        "InternalServiceErrorException",
+        "InternalFailure",
+        "GatewayTimeout",
+        "RequestTimeoutException",
+    ] {
+        told_that_it_is_unknown(&okite, json!({ "operation": "SendEmail", "error": error })).await;
+    }
+    assert_eq!(okite.outbox().await, [] as [Value; 0]);
+}
+
+#[tokio::test]
+async fn a_slow_answer_is_waited_for() {
+    let okite = Okite::start().await;
+    okite.fault(json!({ "operation": "SendEmail", "delay_ms": 500 })).await;
+    okite.send(&email(GOOD)).await;
+    assert_eq!(okite.outbox().await.len(), 1);
+}
+
+/// Starts with one variable of the functions replaced, and wants a 503 that says when to come again and no mail.
+async fn refuses_without(variable: &str, value: &str) {
+    let okite = Okite::start_with(|settings| {
+        settings.environment.insert(variable.to_owned(), value.to_owned());
+    })
+    .await;
+    let answer = okite.post(&email(GOOD)).await;
+    answer.refused(503, "service_unavailable");
+    assert_eq!(answer.header("retry-after"), Some("5"));
+    assert_eq!(okite.outbox().await, [] as [Value; 0]);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_while_dynamodb_is_down() {
+    refuses_without("AWS_ENDPOINT_URL_DYNAMODB", CLOSED).await;
+}
+
+#[tokio::test]
+async fn nothing_is_sent_when_the_suppression_list_cannot_be_read() {
+    refuses_without("SUPPRESSIONS_TABLE", "no-such-table").await;
+}
+
+#[tokio::test]
+async fn nothing_is_sent_when_the_row_of_the_message_cannot_be_written() {
+    refuses_without("MESSAGES_TABLE", "no-such-table").await;
+}
+
+#[tokio::test]
+async fn it_is_certain_that_nothing_was_sent_when_ses_cannot_be_reached() {
+    let okite = Okite::start_with(|settings| {
+        let variable = "AWS_ENDPOINT_URL_SESV2".to_owned();
+        settings.environment.insert(variable, CLOSED.to_owned());
+    })
+    .await;
+    let answer = okite.post(&email(GOOD)).await;
+    answer.refused(503, "service_unavailable");
+    assert_eq!(answer.header("retry-after"), Some("5"));
+    assert_eq!(answer.body.get("id"), None);
+    assert_eq!(okite.messages().await[0]["state"].as_s().unwrap(), "refused");
+}

@@ -1,0 +1,182 @@
+//! The quota reporter: what it answers, and the gate that it sets.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Item, Okite, email, eventually};
+
+async fn gate(okite: &Okite) -> Option<Item> {
+    okite
+        .item("USAGE_TABLE", &[("pk", "gate#us-east-1"), ("sk", "gate")])
+        .await
+}
+
+async fn latest(okite: &Okite) -> Option<Item> {
+    okite
+        .item("USAGE_TABLE", &[("pk", "report#us-east-1"), ("sk", "latest")])
+        .await
+}
+
+/// Starts, and waits for the report that comes by itself, so that it does not fall into what a test does.
+async fn start() -> Okite {
+    let okite = Okite::start().await;
+    eventually("the first report is kept", async || latest(&okite).await.is_some()).await;
+    okite
+}
+
+fn number(item: &Item, name: &str) -> i64 {
+    item[name].as_n().unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_report_is_made_at_the_start_by_itself() {
+    let okite = start().await;
+    let report: Value = serde_json::from_str(latest(&okite).await.unwrap()["report"].as_s().unwrap()).unwrap();
+    assert_eq!(report["verdict"], "healthy");
+    eventually("the gate is set", async || gate(&okite).await.is_some()).await;
+}
+
+#[tokio::test]
+async fn the_report_has_the_agreed_shape() {
+    let okite = start().await;
+    let mut report = okite.report().await;
+    let at = report["at"].take();
+    assert!(at.as_str().unwrap().parse::<Timestamp>().is_ok(), "{at}");
+    assert_eq!(
+        report,
+        json!({
+            "at": null,
+            "region": "us-east-1",
+            "account": {
+                "max_24_hour_send": 50_000.0,
+                "sent_last_24_hours": 0.0,
+                "remaining": 50_000.0,
+                "max_send_rate": 14.0,
+                "production_access": true,
+                "sending_enabled": true,
+                "enforcement_status": "HEALTHY",
+            },
+            "verdict": "healthy",
+        })
+    );
+}
+
+#[tokio::test]
+async fn what_was_sent_is_taken_off_and_the_mailbox_simulator_is_not() {
+    let okite = start().await;
+    okite
+        .send(&email(json!([
+            "a@example.net",
+            "b@example.net",
+            "success@simulator.amazonses.com"
+        ])))
+        .await;
+    let account = okite.report().await["account"].clone();
+    assert_eq!(account["sent_last_24_hours"].as_f64(), Some(2.0));
+    assert_eq!(account["remaining"].as_f64(), Some(49_998.0));
+}
+
+#[tokio::test]
+async fn changes_of_the_account_show_in_the_next_report() {
+    let okite = start().await;
+    okite
+        .account(json!({ "max_24_hour_send": 1000, "max_send_rate": 2.5, "production_access": false }))
+        .await;
+    let report = okite.report().await;
+    assert_eq!(report["account"]["remaining"].as_f64(), Some(1000.0));
+    assert_eq!(report["account"]["max_send_rate"].as_f64(), Some(2.5));
+    assert_eq!(report["account"]["production_access"], false);
+    let kept = latest(&okite).await.unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(kept["report"].as_s().unwrap()).unwrap(),
+        report
+    );
+
+    okite.account(json!({ "max_24_hour_send": -1 })).await;
+    let account = okite.report().await["account"].clone();
+    assert_eq!(
+        (account["max_24_hour_send"].as_f64(), &account["remaining"]),
+        (Some(-1.0), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn the_verdict_follows_what_aws_thinks_of_the_account() {
+    let okite = start().await;
+    for (change, verdict, brake) in [
+        (json!({ "enforcement_status": "PROBATION" }), "warn", 0),
+        (json!({ "enforcement_status": "SHUTDOWN" }), "brake_all", 2),
+        (json!({ "enforcement_status": "HEALTHY" }), "healthy", 0),
+        (json!({ "sending_enabled": false }), "warn", 0),
+    ] {
+        okite.account(change.clone()).await;
+        let report = okite.report().await;
+        assert_eq!(report["verdict"], verdict, "{change}");
+        assert_eq!(number(&gate(&okite).await.unwrap(), "brake"), brake, "{change}");
+    }
+}
+
+#[tokio::test]
+async fn the_gate_is_set_by_the_report() {
+    let okite = start().await;
+    let report = okite.report().await;
+    let gate = gate(&okite).await.unwrap();
+    let names: BTreeSet<&str> = gate.keys().map(String::as_str).collect();
+    let wanted = [
+        "pk",
+        "sk",
+        "tat",
+        "iv",
+        "left_all",
+        "left_bulk",
+        "granted",
+        "brake",
+        "snap_at",
+    ];
+    assert_eq!(names, BTreeSet::from(wanted));
+    // 14 a second, less 5 %.
+    assert_eq!(number(&gate, "iv"), 75_188);
+    assert_eq!((number(&gate, "granted"), number(&gate, "brake")), (0, 0));
+    let (all, bulk) = (number(&gate, "left_all"), number(&gate, "left_bulk"));
+    assert!((45_000..50_000).contains(&all), "{all}");
+    assert_eq!(all - bulk, 10_000);
+    let at: Timestamp = report["at"].as_str().unwrap().parse().unwrap();
+    assert_eq!(number(&gate, "snap_at"), at.as_millisecond());
+}
+
+#[tokio::test]
+async fn no_report_erases_an_operators_brake() {
+    let okite = start().await;
+    let key = |name: &str| AttributeValue::S(name.to_owned());
+    let put = okite.dynamodb.put_item().table_name(okite.variable("USAGE_TABLE"));
+    let put = put.item("pk", key("gate#us-east-1")).item("sk", key("brake_override"));
+    put.item("brake_override", key("all")).send().await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(okite.report().await["verdict"], "healthy");
+        assert_eq!(number(&gate(&okite).await.unwrap(), "brake"), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_read_the_account_fails_and_leaves_the_gate() {
+    let okite = start().await;
+    okite.report().await;
+    let before = gate(&okite).await;
+    okite
+        .fault(json!({ "operation": "GetAccount", "error": "TooManyRequestsException", "message": "Rate exceeded" }))
+        .await;
+    let answer = okite.local(Method::POST, "schedule", &Value::Null).await;
+    assert_eq!(answer.status, 502, "{answer:?}");
+    assert!(
+        answer.body["message"]
+            .as_str()
+            .unwrap()
+            .contains("TooManyRequestsException")
+    );
+    assert_eq!(gate(&okite).await, before);
+    okite.report().await;
+}
