@@ -179,11 +179,19 @@ fn attachment(mut object: Object) -> Result<Attachment, ApiError> {
         Some(_) => return Err(refuse("the `content` must be a base64 string").into()),
         None => return Err(refuse("each needs `content`, as a base64 string").into()),
     };
-    let content_type = optional_text(&mut object, "content_type")?;
+    let mut parameter = |name: &str| {
+        let value = object.remove(name);
+        value
+            .map(|value| text(&format!("attachments.{name}"), value))
+            .transpose()
+    };
+    let content_type = parameter("content_type")?;
     // Older clients call the content id `inline_content_id`.
-    let content_id = match optional_text(&mut object, "content_id")? {
-        None => optional_text(&mut object, "inline_content_id")?,
-        some => some,
+    let content_id = parameter("content_id")?;
+    let content_id = if content_id.is_none() {
+        parameter("inline_content_id")?
+    } else {
+        content_id
     };
     Ok(Attachment::new(&filename, content, content_type, content_id)?)
 }
