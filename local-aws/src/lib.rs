@@ -14,8 +14,10 @@
 //! | [`lambda`] | Lambda: environments and the Runtime API |
 //! | [`gateway`] | API Gateway's HTTP API |
 //! | [`schedule`] | EventBridge Scheduler |
+//! | [`calls`] | CloudTrail: which function called what |
 //! | [`data_dir`] | the files of a run |
 
+pub mod calls;
 pub mod clock;
 mod cloudwatch;
 pub mod data_dir;
@@ -43,6 +45,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use calls::Calls;
 use clock::Clock;
 use data_dir::DataDir;
 use dynamodb::{Dynamodb, DynamodbError};
@@ -67,6 +70,17 @@ const SES_IDLE: Duration = Duration::from_mins(1);
 
 /// How long the last events may take to be handed over when everything ends.
 const LAST_EVENTS: Duration = Duration::from_secs(3);
+
+/// Where the stack is, with values of template parameters that differ from their defaults.
+#[must_use]
+pub fn surroundings(parameters: BTreeMap<String, String>) -> Surroundings {
+    Surroundings {
+        region: REGION.to_owned(),
+        account_id: ACCOUNT_ID.to_owned(),
+        stack_name: STACK_NAME.to_owned(),
+        parameters,
+    }
+}
 
 /// How to run.
 #[derive(Debug)]
@@ -130,6 +144,9 @@ pub enum StartError {
     /// DynamoDB does not start.
     #[error(transparent)]
     Dynamodb(#[from] DynamodbError),
+    /// The outbox of SES cannot be read.
+    #[error("the SES simulator cannot start: {0}")]
+    Ses(#[source] io::Error),
     /// The send API does not answer.
     #[error("the send API did not answer GET /health (it said {0}); its log says why")]
     Unhealthy(StatusCode),
@@ -148,6 +165,8 @@ pub struct LocalAws {
     pub cloudwatch_url: String,
     /// What each function is given, by its name.
     pub environments: BTreeMap<String, BTreeMap<String, String>>,
+    /// What was called so far, and by whom.
+    pub calls: Calls,
     data_dir: Option<DataDir>,
     gateway: Arc<Gateway>,
     lambda: Arc<Lambda>,
@@ -178,13 +197,7 @@ impl LocalAws {
             parameters,
             environment,
         } = settings;
-        let surroundings = Surroundings {
-            region: REGION.to_owned(),
-            account_id: ACCOUNT_ID.to_owned(),
-            stack_name: STACK_NAME.to_owned(),
-            parameters,
-        };
-        let stack = Stack::read(TEMPLATE, &surroundings)?;
+        let stack = Stack::read(TEMPLATE, &surroundings(parameters))?;
         let http_api = stack.http_api.ok_or(StartError::Incomplete("HTTP API"))?;
 
         let (front, url) = listen(port).await?;
@@ -200,15 +213,8 @@ impl LocalAws {
 
         let dynamodb = Dynamodb::open(data_dir.as_ref().map(DataDir::database).as_deref(), &stack.tables)?;
         let (events, published) = mpsc::unbounded_channel();
-        let ses = Ses::new(
-            ses_settings(&stack.configuration_sets, sandbox, verified, data_dir.as_ref()),
-            clock.clone(),
-            events,
-        )
-        .map_err(|source| StartError::Io {
-            what: "the SES simulator cannot start".to_owned(),
-            source,
-        })?;
+        let settings = ses_settings(&stack.configuration_sets, sandbox, verified, data_dir.as_ref());
+        let ses = Ses::new(settings, clock.clone(), events).map_err(StartError::Ses)?;
 
         let endpoints = [
             ("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb_url),
@@ -220,10 +226,7 @@ impl LocalAws {
             .into_iter()
             .map(|function| function_settings(function, &endpoints, &environment, data_dir.as_ref()))
             .collect();
-        let environments = functions
-            .iter()
-            .map(|function| (function.name.clone(), function.environment.clone()))
-            .collect();
+        let environments = environments(&functions);
         let lambda = Lambda::new(program, functions, runtime_url, clock.clone(), stop.child_token());
         let feedback_topic = feedback_topic(&stack.configuration_sets);
         let sns = Arc::new(Sns::new(stack.topics, Arc::clone(&lambda), clock.clone(), &retries));
@@ -236,13 +239,17 @@ impl LocalAws {
             schedule: stack.schedules.first().cloned(),
         };
 
-        serve(ses_listener, ses.router(), Some(SES_IDLE));
+        let calls = Calls::default();
+        let arn = |service: &str| format!("arn:aws:{service}:{REGION}:{ACCOUNT_ID}:");
+        let ses_router = ses::seen::remember(ses.router(), calls.clone(), arn("ses"));
+        serve(ses_listener, ses_router, Some(SES_IDLE));
         serve(cloudwatch_listener, cloudwatch::router(), None);
         serve(runtime_listener, lambda.router(), None);
         let (stop_front, stop_events) = (CancellationToken::new(), CancellationToken::new());
         let router = local_api.router().merge(gateway.router());
         let front = tokio::spawn(server::serve(front, router, None, stop_front.clone()));
-        let served = dynamodb.serve(dynamodb_listener, stop.clone());
+        let table_arn = format!("{}table/", arn("dynamodb"));
+        let served = dynamodb.serve(dynamodb_listener, table_arn, calls.clone(), stop.clone());
         tasks.spawn(async move {
             if let Err(error) = served.await {
                 tracing::error!("DynamoDB ended: {error}");
@@ -259,6 +266,7 @@ impl LocalAws {
             ses_url,
             cloudwatch_url,
             environments,
+            calls,
             data_dir,
             gateway,
             lambda,
@@ -314,6 +322,12 @@ impl LocalAws {
         self.tasks.close();
         self.tasks.wait().await;
     }
+}
+
+/// What each function is given, by its name.
+fn environments(functions: &[FunctionSettings]) -> BTreeMap<String, BTreeMap<String, String>> {
+    let environment = |function: &FunctionSettings| (function.name.clone(), function.environment.clone());
+    functions.iter().map(environment).collect()
 }
 
 /// Where SES's events go: the topic of the first configuration set that has one.

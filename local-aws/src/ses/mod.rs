@@ -27,6 +27,7 @@ mod mailbox;
 mod mailbox_simulator;
 mod outbox;
 mod page;
+pub(crate) mod seen;
 mod send_email;
 mod suppression_list;
 mod wire;

@@ -14,6 +14,7 @@ mod events;
 mod function;
 mod names;
 mod parameters;
+mod policy;
 mod resource;
 mod schedule;
 mod scope;
@@ -26,6 +27,7 @@ use std::collections::BTreeMap;
 pub use self::error::{Fault, TemplateError};
 pub use self::events::{ConfigurationSet, EventDestination, Topic};
 pub use self::function::{Function, HttpApi};
+pub use self::policy::Permission;
 pub use self::schedule::Schedule;
 pub use self::table::Table;
 
@@ -70,26 +72,18 @@ impl Stack {
     /// Fails when the text is not a template, when a parameter is unknown or outside its limits, and when something
     /// that is needed here is missing, of the wrong type or not understood. The error names the line.
     pub fn read(template: &str, surroundings: &Surroundings) -> Result<Self, TemplateError> {
-        let root = yaml::parse(template)?;
+        evaluate(template, surroundings, Self::declared)
+    }
 
-        let bare = Scope::of(surroundings);
-        let parameters = parameters::read(&section(&bare, &root, "Parameters")?, &surroundings.parameters)?;
-        let conditions = section(&bare, &root, "Conditions")?
-            .entries()
-            .iter()
-            .map(|entry| (entry.key.as_str(), &entry.value))
-            .collect();
-        let conditional = Scope {
-            parameters,
-            conditions,
-            ..Scope::of(surroundings)
-        };
-        let resources = resource::types(&conditional, &section(&conditional, &root, "Resources")?)?;
-        let scope = Scope {
-            resources,
-            ..conditional.clone()
-        };
-        Self::declared(&scope, &root)
+    /// Reads what the role of each function allows, by the function's name. A run on one machine needs none of it.
+    ///
+    /// # Errors
+    /// As for [`Self::read`], and when a policy is not written out as a list of what is allowed.
+    pub fn permissions(
+        template: &str,
+        surroundings: &Surroundings,
+    ) -> Result<BTreeMap<String, Vec<Permission>>, TemplateError> {
+        evaluate(template, surroundings, policy::read_all)
     }
 
     fn declared<'t>(scope: &'t Scope<'t>, root: &'t Node) -> Result<Self, TemplateError> {
@@ -145,6 +139,34 @@ impl Stack {
             http_api,
         })
     }
+}
+
+/// Parses a template and reads something out of it, with the names that its parts may use in scope.
+fn evaluate<T>(
+    template: &str,
+    surroundings: &Surroundings,
+    read: impl for<'t> FnOnce(&'t Scope<'t>, &'t Node) -> Result<T, TemplateError>,
+) -> Result<T, TemplateError> {
+    let root = yaml::parse(template)?;
+
+    let bare = Scope::of(surroundings);
+    let parameters = parameters::read(&section(&bare, &root, "Parameters")?, &surroundings.parameters)?;
+    let conditions = section(&bare, &root, "Conditions")?
+        .entries()
+        .iter()
+        .map(|entry| (entry.key.as_str(), &entry.value))
+        .collect();
+    let conditional = Scope {
+        parameters,
+        conditions,
+        ..Scope::of(surroundings)
+    };
+    let resources = resource::types(&conditional, &section(&conditional, &root, "Resources")?)?;
+    let scope = Scope {
+        resources,
+        ..conditional.clone()
+    };
+    read(&scope, &root)
 }
 
 /// A section of the template, such as `Resources`; an empty map where it is left out.

@@ -23,7 +23,8 @@ pub(super) const CONFIGURATION_SET: &str = "AWS::SES::ConfigurationSet";
 pub(super) const EVENT_DESTINATION: &str = "AWS::SES::ConfigurationSetEventDestination";
 
 const QUEUE: &str = "AWS::SQS::Queue";
-const ROLE: &str = "AWS::IAM::Role";
+/// Role of a function.
+pub(super) const ROLE: &str = "AWS::IAM::Role";
 const LOG_GROUP: &str = "AWS::Logs::LogGroup";
 
 /// The physical name of a resource.
@@ -55,10 +56,7 @@ pub(super) fn attribute(surroundings: &Surroundings, kind: &str, logical_id: &st
         (QUEUE, "Arn") => arn(surroundings, "sqs", &name),
         (QUEUE, "QueueUrl") => queue_url(surroundings, &name),
         (LOG_GROUP, "Arn") => arn(surroundings, "logs", &format!("log-group:{name}:*")),
-        (ROLE, "Arn") => {
-            let Surroundings { region, account_id, .. } = surroundings;
-            format!("arn:{}:iam::{account_id}:role/{name}", partition(region))
-        }
+        (ROLE, "Arn") => role_arn(surroundings, logical_id),
         (TOPIC, "TopicName") | (QUEUE, "QueueName") => name,
         _ => return None,
     })
@@ -71,6 +69,13 @@ pub(super) fn function_arn(surroundings: &Surroundings, logical_id: &str) -> Str
         "lambda",
         &format!("function:{}", physical(surroundings, logical_id)),
     )
+}
+
+/// The ARN of a role, by its logical id. IAM is not regional.
+pub(super) fn role_arn(surroundings: &Surroundings, logical_id: &str) -> String {
+    let Surroundings { region, account_id, .. } = surroundings;
+    let name = physical(surroundings, logical_id);
+    format!("arn:{}:iam::{account_id}:role/{name}", partition(region))
 }
 
 /// The value of a pseudo parameter such as `AWS::Region`.

@@ -10,6 +10,7 @@ mod content;
 mod events;
 mod feedback;
 mod local_api;
+mod permissions;
 mod processes;
 mod refusals;
 mod reporter;

@@ -1,5 +1,9 @@
-//! DynamoDB: dynoxide on a file, with the tables of the template.
+//! DynamoDB: dynoxide on a file, with the tables of the template, behind a front that remembers who calls what.
 
+mod front;
+
+use std::io;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +14,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::calls::Calls;
+use crate::server;
 use crate::template::Table;
 
 /// How often expired items are looked for. DynamoDB itself takes up to a few days.
@@ -63,15 +69,27 @@ impl Dynamodb {
         Ok(Self { database })
     }
 
-    /// Serves the wire protocol on `listener` until `stop` is cancelled, sweeping expired items now and then.
+    /// Serves the wire protocol on `listener` until `stop` is cancelled, sweeping expired items now and then. `calls`
+    /// remembers who called what; a table's ARN begins with `table_arn`.
     ///
     /// # Errors
-    /// A sentence for a person, if the server cannot go on.
-    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Result<(), String> {
+    /// If the database itself cannot be listened for, or its server cannot go on.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        table_arn: String,
+        calls: Calls,
+        stop: CancellationToken,
+    ) -> io::Result<()> {
+        let database = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let router = front::router(format!("http://{}", database.local_addr()?), table_arn, calls);
         let sweeper = tokio::spawn(sweep(self.database.clone(), stop.clone()));
-        let served = dynoxide::server::serve_with_shutdown(listener, self.database, stop.cancelled_owned()).await;
+        let (served, ()) = tokio::join!(
+            dynoxide::server::serve_with_shutdown(database, self.database, stop.clone().cancelled_owned()),
+            server::serve(listener, router, None, stop),
+        );
         sweeper.abort();
-        served
+        served.map_err(io::Error::other)
     }
 }
 

@@ -1,0 +1,52 @@
+//! What the functions do, held against what their roles allow: nothing is missing, and nothing is allowed in vain.
+
+use std::collections::BTreeMap;
+
+use local_aws::template::{Permission, Stack};
+use local_aws::{TEMPLATE, surroundings};
+use serde_json::json;
+use shared::suppression::Reason;
+
+use crate::support::{Okite, email};
+
+/// Makes the functions do everything that they can do.
+async fn exercise(okite: &Okite) {
+    okite.send(&email("anna@example.net")).await;
+    okite.send(&email("bounce@simulator.amazonses.com")).await;
+    okite
+        .until_suppressed("bounce@simulator.amazonses.com", Reason::Bounce)
+        .await;
+    okite.send(&email("bounce@simulator.amazonses.com")).await;
+    okite
+        .fault(json!({"operation": "SendEmail", "error": "MessageRejected", "message": "No"}))
+        .await;
+    okite
+        .post(&email("anna@example.net"))
+        .await
+        .refused(422, "validation_error");
+    okite.report().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_allows_what_its_function_does_and_nothing_more() {
+    let okite = Okite::start().await;
+    exercise(&okite).await;
+    let seen = okite.local.calls.seen();
+
+    let allowed = Stack::permissions(TEMPLATE, &surroundings(BTreeMap::new())).unwrap();
+    assert_eq!(allowed.len(), 3);
+    for (function, permissions) in &allowed {
+        let calls: Vec<_> = seen.iter().filter(|call| call.function == *function).collect();
+        assert!(!calls.is_empty(), "{function} called nothing");
+        for call in &calls {
+            let allows = |permission: &Permission| permission.allows(&call.action, &call.resource);
+            assert!(permissions.iter().any(allows), "the role lacks what was done: {call:?}");
+        }
+        for permission in permissions {
+            // Lambda writes the log, not the function.
+            let in_use = permission.action.starts_with("logs:")
+                || calls.iter().any(|call| permission.allows(&call.action, &call.resource));
+            assert!(in_use, "{function} never does what its role allows: {permission:?}");
+        }
+    }
+}
