@@ -70,6 +70,8 @@ pub enum UpError {
 pub struct Up {
     local_aws: LocalAws,
     data_dir: PathBuf,
+    sandbox: bool,
+    verified: Vec<String>,
     took: Duration,
 }
 
@@ -92,11 +94,14 @@ impl Up {
         local.sandbox = sandbox;
         local.verified.extend(verify);
         local.data_dir = Some(DataDir::take(&data_dir)?);
+        let verified = local.verified.clone();
         let local_aws = LocalAws::start(local).await?;
         match ready(&local_aws).await {
             Ok(()) => Ok(Self {
                 local_aws,
                 data_dir,
+                sandbox,
+                verified,
                 took: began.elapsed(),
             }),
             Err(error) => {
@@ -123,10 +128,17 @@ impl Up {
             "subject": "Hello",
             "text": "It works.",
         });
+        let verified = self.verified.join(", ");
+        let sandbox = if self.sandbox {
+            "The account is in the sandbox: 1 recipient a second, 200 a day, verified ones only.\n\n"
+        } else {
+            ""
+        };
         format!(
-            "Okite {version} is ready after {seconds:.2} s; Amazon SES is simulated and no mail leaves this machine.\n\n  \
+            "Okite {version} is ready after {seconds:.2} s; Amazon SES is simulated and no mail leaves this machine.\n\n{sandbox}  \
              URL       {url}\n  \
              API key   {LOCAL_API_KEY}\n  \
+             Verified  {verified} (--verify adds more)\n  \
              Outbox    {url}/_local/outbox\n  \
              Data      {data_dir} (logs in {data_dir}/logs)\n\n\
              Send a first email:\n\n\
@@ -235,7 +247,7 @@ pub fn this_program() -> std::io::Result<Program> {
     })
 }
 
-/// Returns a future that ends with Ctrl-C or a request to terminate.
+/// Returns a future that ends with Ctrl-C, a request to terminate, or the end of the terminal.
 ///
 /// # Errors
 /// If the signals cannot be listened for.
@@ -243,10 +255,13 @@ pub fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    // The terminal was closed.
+    let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         }
     })
 }

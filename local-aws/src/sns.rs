@@ -80,7 +80,7 @@ impl Sns {
             };
             let Some(wait) = waits.next() else {
                 let tries = self.retries.len() + 1;
-                tracing::error!(function, tries, "an event was given up");
+                tracing::error!(function, tries, "an event was given up: {error}");
                 return Err(PublishError::Failed {
                     function: function.to_owned(),
                     tries,

@@ -50,8 +50,11 @@ pub enum AddressError {
     #[error("the part before the @ must be ASCII: Amazon SES does not support internationalised local parts")]
     LocalPartNotAscii,
     /// Characters that need quoting, or a wrongly quoted string.
-    #[error("the part before the @ is not valid")]
+    #[error("the part before the @ has characters that it may not have")]
     LocalPartInvalid,
+    /// White space inside.
+    #[error("the address contains a space")]
+    Space,
     /// More than 64 octets.
     #[error("the part before the @ is longer than 64 characters")]
     LocalPartTooLong,
@@ -67,6 +70,9 @@ pub enum AddressError {
     /// Several addresses in one text.
     #[error("there must be one address in each text: give several as an array, or put quotes around the name")]
     SeveralAddresses,
+    /// A link instead of an address.
+    #[error("write the address without `mailto:`")]
+    MailtoLink,
     /// Angle brackets that do not pair, or text after them.
     #[error("the address must have the form Name <local-part@domain>")]
     BracketsInvalid,
@@ -92,7 +98,7 @@ impl EmailAddress {
         if local.is_empty() || domain.is_empty() {
             return Err(AddressError::NotAnAddress);
         }
-        let mailbox = normalise_local_part(local)?;
+        let mailbox = normalise_local_part(local).map_err(|error| blame(given, error))?;
         let domain = ascii_domain(domain)?;
         let address = Self {
             given: given.to_owned(),
@@ -145,6 +151,21 @@ impl PartialEq for EmailAddress {
 }
 
 impl Eq for EmailAddress {}
+
+/// Finds the likelier mistake behind a local part that cannot be one.
+fn blame(given: &str, error: AddressError) -> AddressError {
+    match error {
+        AddressError::LocalPartInvalid if given.starts_with('"') => error,
+        AddressError::LocalPartInvalid if given.matches('@').count() > 1 && given.contains([',', ';', ' ']) => {
+            AddressError::SeveralAddresses
+        }
+        AddressError::LocalPartInvalid if given.matches('@').count() > 1 => AddressError::NotAnAddress,
+        AddressError::LocalPartInvalid if given.contains(['<', '>']) => AddressError::BracketsInvalid,
+        AddressError::LocalPartInvalid if given.to_ascii_lowercase().starts_with("mailto:") => AddressError::MailtoLink,
+        AddressError::LocalPartInvalid if given.contains(char::is_whitespace) => AddressError::Space,
+        error => error,
+    }
+}
 
 /// Lower-cases a local part, and unquotes it where the quotes change nothing.
 fn normalise_local_part(local: &str) -> Result<Cow<'_, str>, AddressError> {
@@ -374,7 +395,11 @@ mod tests {
             ("a@", NotAnAddress),
             ("a\r\nBcc: x@example.com@example.com", ControlCharacter),
             ("ü@example.com", LocalPartNotAscii),
-            ("a b@example.com", LocalPartInvalid),
+            ("a b@example.com", Space),
+            ("mailto:a@example.com", MailtoLink),
+            ("<a@example.com", BracketsInvalid),
+            ("a@b@example.com", NotAnAddress),
+            ("a@example.com, b@example.com", SeveralAddresses),
             ("a..b@example.com", LocalPartInvalid),
             (".a@example.com", LocalPartInvalid),
             ("a,b@example.com", LocalPartInvalid),

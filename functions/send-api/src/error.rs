@@ -143,8 +143,7 @@ impl ApiError {
         let domain = sender.domain();
         match refusal {
             Refusal::RateExceeded => {
-                let message =
-                    "The sending rate of the Amazon SES account is exceeded; nothing was sent. Send more slowly.";
+                let message = "The sending rate of the Amazon SES account, in which each recipient counts, is exceeded; nothing was sent. Send more slowly.";
                 Self::new(429, "rate_limit_exceeded", message).retry_after(1)
             }
             Refusal::AccountLimit => {
@@ -211,8 +210,8 @@ impl From<InvalidEmail> for ApiError {
     fn from(invalid: InvalidEmail) -> Self {
         let name = match invalid {
             InvalidEmail::Missing(_) => "missing_required_field",
-            InvalidEmail::Field(_) => "validation_error",
-            InvalidEmail::Attachment(_) => "invalid_attachment",
+            InvalidEmail::Whole(_) | InvalidEmail::Field { .. } => "validation_error",
+            InvalidEmail::Attachment { .. } => "invalid_attachment",
         };
         Self::new(422, name, invalid.to_string())
     }

@@ -118,7 +118,11 @@ pub async fn handle(
     let response = match answer(state, event, now, deadline, ids).await {
         Ok(response) => response,
         Err(error) => {
-            tracing::info!(status = error.status, name = error.name, "a request was refused");
+            tracing::info!(
+                status = error.status,
+                name = error.name,
+                "a request was answered with an error"
+            );
             error.into()
         }
     };

@@ -17,8 +17,8 @@ impl Route {
     /// Finds the operation. Slashes at either end make no difference: clients join a base URL in more ways than one.
     pub(crate) fn of(method: &Method, path: &str) -> Result<Self, ApiError> {
         match (path.trim_matches('/'), method) {
-            ("health", &Method::GET) => Ok(Self::Health),
-            ("health", _) => Err(ApiError::method_not_allowed("GET")),
+            ("health", &Method::GET | &Method::HEAD) => Ok(Self::Health),
+            ("health", _) => Err(ApiError::method_not_allowed("GET, HEAD")),
             ("emails", &Method::POST) => Ok(Self::CreateEmail),
             ("emails", _) => Err(ApiError::method_not_allowed("POST")),
             _ => Err(ApiError::not_found()),

@@ -47,7 +47,7 @@ impl Attachment {
         content_type: Option<String>,
         content_id: Option<String>,
     ) -> Result<Self, InvalidEmail> {
-        let refuse = |problem: &str| Err(InvalidEmail::Attachment(format!("`attachments`: {problem}.")));
+        let refuse = |problem: &str| Err(InvalidEmail::attachment(problem));
         let extension = filename
             .rsplit_once('.')
             .map_or("", |(_, extension)| extension)
@@ -155,7 +155,7 @@ mod tests {
     fn refuses_names_that_ses_refuses() {
         let long = format!("{}.txt", "a".repeat(252));
         for name in ["", "README", "a.", "virus.EXE", "a.js", "a\r\nb.txt", &long] {
-            assert!(matches!(file(name), Err(InvalidEmail::Attachment(_))), "{name}");
+            assert!(matches!(file(name), Err(InvalidEmail::Attachment { .. })), "{name}");
         }
     }
 
@@ -163,7 +163,7 @@ mod tests {
     fn refuses_an_attachment_without_content() {
         assert!(matches!(
             Attachment::new("a.txt", Vec::new(), None, None),
-            Err(InvalidEmail::Attachment(_))
+            Err(InvalidEmail::Attachment { .. })
         ));
     }
 

@@ -36,19 +36,55 @@ pub enum InvalidEmail {
     /// A required field is not there.
     #[error("{0}")]
     Missing(String),
+    /// The email as a whole cannot be sent.
+    #[error("{0}")]
+    Whole(String),
     /// A field has a value that cannot be sent.
-    #[error("{0}")]
-    Field(String),
+    #[error("`{field}`: {problem}.")]
+    Field {
+        /// The field, with its place in a list: `to[2]`.
+        field: String,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
     /// An attachment has no name or content, or one that cannot be sent.
-    #[error("{0}")]
-    Attachment(String),
+    #[error("`{field}`: {problem}.")]
+    Attachment {
+        /// The attachment, with its place in the list.
+        field: String,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
 }
 
 impl InvalidEmail {
     /// A field, by its name, and what is wrong with it.
     #[must_use]
     pub fn field(name: &str, problem: impl std::fmt::Display) -> Self {
-        Self::Field(format!("`{name}`: {problem}."))
+        Self::Field {
+            field: name.to_owned(),
+            problem: problem.to_string(),
+        }
+    }
+
+    /// An attachment, and what is wrong with it.
+    #[must_use]
+    pub fn attachment(problem: impl std::fmt::Display) -> Self {
+        Self::Attachment {
+            field: "attachments".to_owned(),
+            problem: problem.to_string(),
+        }
+    }
+
+    /// Says more exactly which field it is about.
+    #[must_use]
+    pub fn at(self, place: &str) -> Self {
+        let field = place.to_owned();
+        match self {
+            Self::Field { problem, .. } => Self::Field { field, problem },
+            Self::Attachment { problem, .. } => Self::Attachment { field, problem },
+            whole => whole,
+        }
     }
 }
 
@@ -97,7 +133,7 @@ impl Email {
         }
         let recipients = parts.to.len() + parts.cc.len() + parts.bcc.len();
         if recipients > RECIPIENTS_MAX {
-            return Err(InvalidEmail::Field(format!(
+            return Err(InvalidEmail::Whole(format!(
                 "The email has {recipients} recipients; Amazon SES takes at most {RECIPIENTS_MAX} over `to`, `cc` and \
                  `bcc`. Send several emails."
             )));

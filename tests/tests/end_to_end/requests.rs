@@ -372,7 +372,7 @@ async fn tells_an_unknown_path_from_a_wrong_method() {
     }
     let answer = Answer::of(okite.request(Method::POST, "/health")).await;
     answer.refused(405, "method_not_allowed");
-    assert_eq!(answer.header("allow"), Some("GET"));
+    assert_eq!(answer.header("allow"), Some("GET, HEAD"));
 }
 
 #[tokio::test]

@@ -31,9 +31,12 @@ pub(super) type Object = Map<String, Value>;
 
 /// Reads the body as a JSON object.
 pub(super) fn parse(body: &[u8]) -> Result<Object, ApiError> {
+    if body.is_empty() {
+        return Err(ApiError::not_json("it is empty"));
+    }
     match serde_json::from_slice(body).map_err(ApiError::not_json)? {
         Value::Object(object) => Ok(object),
-        _ => Err(InvalidEmail::Field("The request body must be a JSON object.".to_owned()).into()),
+        _ => Err(InvalidEmail::Whole("The request body must be a JSON object.".to_owned()).into()),
     }
 }
 
@@ -118,22 +121,30 @@ fn mailboxes(field: &str, value: Option<Value>) -> Result<Vec<Mailbox>, InvalidE
 fn headers(value: Option<Value>) -> Result<Vec<Header>, InvalidEmail> {
     match value {
         None => Ok(Vec::new()),
-        Some(Value::Object(headers)) => headers
-            .into_iter()
-            .map(|(name, value)| Header::new(&name, &text("headers", value)?))
-            .collect(),
+        Some(Value::Object(headers)) => headers.into_iter().map(header).collect(),
         Some(other) => Err(wrong_type("headers", "an object", &other)),
     }
 }
 
-/// Takes the objects out of a field that is an array of objects; a field of an object that is `null` counts as absent.
-fn objects(field: &str, value: Option<Value>) -> Result<Vec<Object>, InvalidEmail> {
-    let entry = |(index, value): (usize, Value)| match value {
-        Value::Object(mut object) => {
-            object.retain(|_, value| !value.is_null());
-            Ok(object)
+fn header((name, value): (String, Value)) -> Result<Header, InvalidEmail> {
+    match value {
+        Value::String(value) => Header::new(&name, &value),
+        other => Err(wrong_type("headers", "an object of strings, and no value", &other)),
+    }
+}
+
+/// Takes the objects out of a field that is an array of objects, each with its place; a field of an object that is `null`
+/// counts as absent.
+fn objects(field: &str, value: Option<Value>) -> Result<Vec<(String, Object)>, InvalidEmail> {
+    let entry = |(index, value): (usize, Value)| {
+        let place = format!("{field}[{index}]");
+        match value {
+            Value::Object(mut object) => {
+                object.retain(|_, value| !value.is_null());
+                Ok((place, object))
+            }
+            other => Err(wrong_type(&place, "an object", &other)),
         }
-        other => Err(wrong_type(&format!("{field}[{index}]"), "an object", &other)),
     };
     match value {
         None => Ok(Vec::new()),
@@ -143,14 +154,12 @@ fn objects(field: &str, value: Option<Value>) -> Result<Vec<Object>, InvalidEmai
 }
 
 fn tags(value: Option<Value>) -> Result<Vec<Tag>, InvalidEmail> {
-    let tag = |mut tag: Object| {
+    let tag = |(place, mut tag): (String, Object)| {
         let mut part = |name: &str| {
-            let value = tag
-                .remove(name)
-                .ok_or_else(|| InvalidEmail::field("tags", "each needs `name` and `value`"))?;
-            text("tags", value)
+            let missing = || InvalidEmail::field(&place, "each needs `name` and `value`");
+            text(&format!("{place}.{name}"), tag.remove(name).ok_or_else(missing)?)
         };
-        Tag::new(&part("name")?, &part("value")?)
+        Tag::new(&part("name")?, &part("value")?).map_err(|error| error.at(&place))
     };
     objects("tags", value)?.into_iter().map(tag).collect()
 }
@@ -158,42 +167,39 @@ fn tags(value: Option<Value>) -> Result<Vec<Tag>, InvalidEmail> {
 fn attachments(object: &mut Object) -> Result<Vec<Attachment>, ApiError> {
     objects("attachments", object.remove("attachments"))?
         .into_iter()
-        .map(attachment)
+        .map(|(place, object)| attachment(&place, object))
         .collect()
 }
 
-fn attachment(mut object: Object) -> Result<Attachment, ApiError> {
+fn attachment(place: &str, mut object: Object) -> Result<Attachment, ApiError> {
     if object.contains_key("path") {
         let remedy = "Fetch the file yourself and send it as base64 in `content`.";
-        return Err(ApiError::not_supported("attachments.path", remedy));
+        return Err(ApiError::not_supported(&format!("{place}.path"), remedy));
     }
-    let refuse = |problem: &str| InvalidEmail::Attachment(format!("`attachments`: {problem}."));
+    let refuse = |problem: &str| InvalidEmail::attachment(problem).at(place);
     let filename = object
         .remove("filename")
-        .ok_or_else(|| refuse("each needs a `filename`"))?;
-    let filename = text("attachments.filename", filename)?;
+        .ok_or_else(|| refuse("it needs a `filename`"))?;
+    let filename = text(&format!("{place}.filename"), filename)?;
     let content = match object.remove("content") {
         Some(Value::String(content)) => STANDARD
             .decode(content.trim_ascii())
-            .map_err(|_| refuse("the `content` is not valid base64"))?,
+            .map_err(|_| refuse("the `content` is not valid base64: with padding, and without `data:…;base64,`"))?,
         Some(_) => return Err(refuse("the `content` must be a base64 string").into()),
-        None => return Err(refuse("each needs `content`, as a base64 string").into()),
+        None => return Err(refuse("it needs `content`, as a base64 string").into()),
     };
     let mut parameter = |name: &str| {
         let value = object.remove(name);
-        value
-            .map(|value| text(&format!("attachments.{name}"), value))
-            .transpose()
+        value.map(|value| text(&format!("{place}.{name}"), value)).transpose()
     };
     let content_type = parameter("content_type")?;
     // Older clients call the content id `inline_content_id`.
-    let content_id = parameter("content_id")?;
-    let content_id = if content_id.is_none() {
-        parameter("inline_content_id")?
-    } else {
-        content_id
+    let content_id = match parameter("content_id")? {
+        None => parameter("inline_content_id")?,
+        some => some,
     };
-    Ok(Attachment::new(&filename, content, content_type, content_id)?)
+    let attachment = Attachment::new(&filename, content, content_type, content_id);
+    Ok(attachment.map_err(|error| error.at(place))?)
 }
 
 #[cfg(test)]
