@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use local_aws::ses::{ConfigurationSet, OutboxMail, Published, Settings};
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use super::support::{REGION, config, email, everybody, mailboxes, parts};
+use super::support::{REGION, Store, config, email, everybody, mailboxes, parts};
 
 const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0002);
 const SET: &str = "okite-ConfigurationSet";
@@ -37,6 +38,11 @@ fn fresh<T: Default>() -> T {
 
 impl World {
     async fn start(production_access: bool) -> Self {
+        Self::closing_after(None, production_access).await
+    }
+
+    /// SES, closing a connection that was idle for so long.
+    async fn closing_after(idle: Option<Duration>, production_access: bool) -> Self {
         let settings = Settings {
             region: REGION.to_owned(),
             account_id: "000000000000".to_owned(),
@@ -57,7 +63,7 @@ impl World {
         tokio::spawn(local_aws::server::serve(
             listener,
             simulator.router(),
-            None,
+            idle,
             stop.clone(),
         ));
         Self {
@@ -312,4 +318,41 @@ async fn reads_the_account_and_what_was_sent() {
         (account.quota(), account.production_access, account.sending_enabled),
         (None, false, false)
     );
+}
+
+#[test]
+fn a_connection_that_ses_closed_while_the_function_was_frozen_is_not_written_to() {
+    const INVOCATIONS: usize = 5;
+    let idle = Duration::from_millis(40);
+    // AWS goes on while the function is frozen, so it has threads of its own.
+    let aws = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (world, store) = aws.block_on(async { (World::closing_after(Some(idle), true).await, Store::start().await) });
+    let function = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    function.block_on(async {
+        let (ses, suppressions) = (world.ses(), store.suppressions());
+        let email = email(parts());
+        let destination = everybody(&email);
+        for _ in 0..INVOCATIONS {
+            let outgoing = Outgoing {
+                id: ID,
+                attempt: 1,
+                stream: Stream::Transactional,
+                email: &email,
+                destination: &destination,
+            };
+            // Every invocation looks its recipients up first; that is when the closed connection is noticed.
+            suppressions.lookup([email.to[0].address()]).await.unwrap();
+            ses.send(outgoing).await.unwrap();
+            // Nothing of the function runs for longer than SES keeps a connection, and for less than the pool does.
+            std::thread::sleep(4 * idle);
+        }
+    });
+    assert_eq!(world.simulator.outbox().len(), INVOCATIONS);
+    aws.block_on(async { drop((world, store)) });
 }
