@@ -241,7 +241,7 @@ pub fn parse_identity(text: &str) -> Result<String, AddressError> {
 /// # Errors
 /// If the executable cannot be found.
 pub fn this_program() -> std::io::Result<Program> {
-    Ok(Program {
+    Ok(Program::ByName {
         path: std::env::current_exe()?,
         arguments: vec!["function".to_owned()],
     })

@@ -35,6 +35,9 @@ use request::Request;
 use response::Response;
 use route::Route;
 
+/// The function's timeout in the template, for callers that name no deadline.
+const USUAL_TIMEOUT: Duration = Duration::from_secs(29);
+
 /// What the function keeps between invocations.
 #[derive(Debug)]
 pub struct State {
@@ -101,10 +104,14 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     .await
 }
 
-/// How long Lambda lets the invocation go on; `deadline` is in milliseconds since the epoch.
+/// How long Lambda lets the invocation go on; `deadline` is in milliseconds since the epoch. One that has passed before the
+/// invocation began is none: `cargo lambda watch` names such a time.
 fn time_left(deadline: u64, now: Timestamp) -> Duration {
     let now = u64::try_from(now.as_millisecond()).unwrap_or(0);
-    Duration::from_millis(deadline.saturating_sub(now))
+    match deadline.saturating_sub(now) {
+        0 => USUAL_TIMEOUT,
+        left => Duration::from_millis(left),
+    }
 }
 
 /// Answers one request, before Lambda ends the invocation at `deadline`. Whatever the caller wrote, the answer is a response and never an error of the function.
@@ -140,5 +147,19 @@ async fn answer(
     match Route::of(&request.method, &request.path)? {
         Route::Health => Ok(health::show()),
         Route::CreateEmail => emails::create(state, &request, now, deadline, ids).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_that_has_passed_already_is_none() {
+        let now = Timestamp::from_millisecond(1_800_000_000_000).unwrap();
+        assert_eq!(time_left(1_800_000_005_000, now), Duration::from_secs(5));
+        for deadline in [0, 600_000, 1_800_000_000_000] {
+            assert_eq!(time_left(deadline, now), USUAL_TIMEOUT, "{deadline}");
+        }
     }
 }

@@ -28,9 +28,9 @@ pub(super) async fn run(
         Ok(OpenOptions::new().create(true).append(true).open(file)?.into())
     };
     let spawned = log().and_then(|out| Ok((out, log()?))).and_then(|(out, err)| {
-        Command::new(&program.path)
-            .args(&program.arguments)
-            .arg(&function.name)
+        let (path, arguments) = program.command(&function.name);
+        Command::new(path)
+            .args(arguments)
             .env_clear()
             .envs(&function.environment)
             .env(

@@ -28,13 +28,31 @@ pub const ENVIRONMENTS_MAX: usize = 10;
 /// The largest event that Lambda takes in a synchronous call, in bytes.
 pub const EVENT_MAX: usize = 6 * 1024 * 1024;
 
-/// How a function's process is started: the program, its arguments, and the function's name after them.
+/// How a function's process is started.
 #[derive(Clone, Debug)]
-pub struct Program {
-    /// The executable.
-    pub path: PathBuf,
-    /// What comes before the function's name.
-    pub arguments: Vec<String>,
+pub enum Program {
+    /// One executable runs every function; the function's name is its last argument.
+    ByName {
+        /// The executable.
+        path: PathBuf,
+        /// What comes before the function's name.
+        arguments: Vec<String>,
+    },
+    /// Each function is an executable of its own, `<folder>/<function>/bootstrap`, as cargo-lambda builds them.
+    Bootstraps(PathBuf),
+}
+
+impl Program {
+    /// The executable of a function, and its arguments.
+    fn command(&self, function: &str) -> (PathBuf, Vec<String>) {
+        match self {
+            Self::ByName { path, arguments } => {
+                let name = std::iter::once(function.to_owned());
+                (path.clone(), arguments.iter().cloned().chain(name).collect())
+            }
+            Self::Bootstraps(folder) => (folder.join(function).join("bootstrap"), Vec::new()),
+        }
+    }
 }
 
 /// One function and what it is given.

@@ -28,6 +28,18 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// An attribute by its name.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
+/// The functions: those that cargo-lambda built in the folder that `OKITE_TEST_BOOTSTRAPS` names, or else those that were
+/// built with the tests.
+fn program() -> Program {
+    match std::env::var_os("OKITE_TEST_BOOTSTRAPS") {
+        Some(folder) => Program::Bootstraps(folder.into()),
+        None => Program::ByName {
+            path: env!("CARGO_BIN_EXE_run-function").into(),
+            arguments: Vec::new(),
+        },
+    }
+}
+
 /// A running Okite. Everything of it ends with the test.
 pub(crate) struct Okite {
     pub(crate) local: LocalAws,
@@ -48,10 +60,7 @@ impl Okite {
 
     /// Starts without waiting for the send API, which may not come up.
     pub(crate) async fn start_unchecked(change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = Settings::new(Program {
-            path: env!("CARGO_BIN_EXE_run-function").into(),
-            arguments: Vec::new(),
-        });
+        let mut settings = Settings::new(program());
         settings.retries = vec![Duration::from_millis(10); 2];
         // The functions write to the terminal of whoever runs the tests: LOG_LEVEL=info shows it.
         let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| "off".to_owned());
