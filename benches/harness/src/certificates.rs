@@ -1,0 +1,96 @@
+//! A certificate authority that lives as long as this process, and the certificate of the services.
+//!
+//! The handshake is to cost a function what one with AWS costs. So the chain has the shape of Amazon's: a root that
+//! functions trust, an intermediate, and the service's own, all with RSA keys of 2048 bits; and the service takes
+//! AES-128 with SHA-256. Trusted with the root are others that nothing is signed with, as many as Amazon has, so that
+//! reading the file costs what reading Amazon's roots costs.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use rand_core::OsRng;
+use rcgen::PKCS_RSA_SHA256;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rsa::RsaPrivateKey;
+use rsa::pkcs8::EncodePrivateKey;
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::{self, cipher_suite::TLS13_AES_128_GCM_SHA256};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::NoServerSessionStorage;
+
+/// How many roots Amazon Trust Services has.
+const ROOTS: usize = 5;
+const KEY_BITS: usize = 2048;
+
+/// What the two sides of a connection need.
+#[derive(Debug)]
+pub(crate) struct Certificates {
+    /// The trusted roots, in PEM form.
+    pub(crate) roots: String,
+    /// The TLS of every service.
+    pub(crate) server: Arc<ServerConfig>,
+}
+
+impl Certificates {
+    /// Makes a new authority and a certificate for 127.0.0.1.
+    pub(crate) fn generate() -> Result<Self> {
+        let (root_key, leaf_key) = (rsa_key()?, rsa_key()?);
+        let root = CertifiedIssuer::self_signed(authority("Bench Root CA 1")?, key_pair(&root_key)?)?;
+        let mut roots = root.pem();
+        for number in 2..=ROOTS {
+            let other = authority(&format!("Bench Root CA {number}"))?;
+            roots.push_str(&CertifiedIssuer::self_signed(other, key_pair(&root_key)?)?.pem());
+        }
+        let intermediate = CertifiedIssuer::signed_by(authority("Bench M01")?, key_pair(&rsa_key()?)?, &root)?;
+        let names = ["127.0.0.1".to_owned()];
+        let leaf = CertificateParams::new(names)?.signed_by(&key_pair(&leaf_key)?, &intermediate)?;
+
+        let key = PrivateKeyDer::from(leaf_key);
+        let provider = CryptoProvider {
+            cipher_suites: vec![TLS13_AES_128_GCM_SHA256],
+            ..ring::default_provider()
+        };
+        let mut server = ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![leaf.der().clone(), intermediate.der().clone()], key)?;
+        // Every connection is a full handshake: each service of AWS has a name of its own, while ours share one, and
+        // a function would resume with one service what it began with the other.
+        server.session_storage = Arc::new(NoServerSessionStorage {});
+        server.send_tls13_tickets = 0;
+        Ok(Self {
+            roots,
+            server: Arc::new(server),
+        })
+    }
+}
+
+/// Makes a new key.
+fn rsa_key() -> Result<PrivatePkcs8KeyDer<'static>> {
+    let key = RsaPrivateKey::new(&mut OsRng, KEY_BITS)?;
+    Ok(PrivatePkcs8KeyDer::from(key.to_pkcs8_der()?.as_bytes().to_vec()))
+}
+
+fn key_pair(key: &PrivatePkcs8KeyDer<'_>) -> Result<KeyPair> {
+    Ok(KeyPair::from_pkcs8_der_and_sign_algo(key, &PKCS_RSA_SHA256)?)
+}
+
+fn authority(name: &str) -> Result<CertificateParams> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    Ok(params)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn makes_as_many_roots_as_amazon_has() {
+        let certificates = Certificates::generate().unwrap();
+        assert_eq!(certificates.roots.matches("BEGIN CERTIFICATE").count(), ROOTS);
+    }
+}

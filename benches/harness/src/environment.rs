@@ -1,0 +1,97 @@
+//! The variables that a function is given: what the template sets, and what Lambda adds.
+
+use std::path::Path;
+
+use crate::world::World;
+
+pub(crate) const REGION: &str = "us-east-1";
+pub(crate) const USAGE_TABLE: &str = "okite-UsageTable-1A2B3C4D5E6F7";
+pub(crate) const API_KEYS_TABLE: &str = "okite-ApiKeysTable-1A2B3C4D5E6F7";
+
+/// What the template sets, with values as a deployment gives them.
+const OF_THE_TEMPLATE: [(&str, &str); 12] = [
+    ("SUPPRESSIONS_TABLE", "okite-SuppressionsTable-1A2B3C4D5E6F7"),
+    ("MESSAGES_TABLE", "okite-MessagesTable-1A2B3C4D5E6F7"),
+    ("USAGE_TABLE", USAGE_TABLE),
+    ("API_KEYS_TABLE", API_KEYS_TABLE),
+    ("CONFIGURATION_SET", "ConfigurationSet-1A2B3C4D5E6F"),
+    // The topic of the committed events.
+    (
+        "FEEDBACK_TOPIC_ARN",
+        "arn:aws:sns:us-east-1:000000000000:okite-FeedbackTopic",
+    ),
+    ("ACCOUNT_SHARE", "1"),
+    ("PERMIT_BURST_SECONDS", "1"),
+    ("PERMIT_WAIT_SECONDS", "2"),
+    ("BULK_RESERVE", "0.2"),
+    ("MESSAGE_RETENTION_DAYS", "30"),
+    ("LOG_LEVEL", "info"),
+];
+
+/// How long the token of a role's credentials is: it is part of every request that is signed.
+const TOKEN_LENGTH: usize = 900;
+
+/// Returns the whole environment of the function `name`, which finds the Runtime API at `runtime_api`.
+pub(crate) fn of(name: &str, runtime_api: &str, world: &World) -> Vec<(String, String)> {
+    let path = |path: &Path| path.display().to_string();
+    let mut variables: Vec<(String, String)> = OF_THE_TEMPLATE
+        .iter()
+        .chain(&[
+            ("AWS_REGION", REGION),
+            ("AWS_DEFAULT_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", "ASIAEXAMPLEEXAMPLEEX"),
+            ("AWS_SECRET_ACCESS_KEY", "benchbenchbenchbenchbenchbenchbenchbench"),
+            ("AWS_LAMBDA_FUNCTION_NAME", name),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", "bench"),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "bench"),
+            ("AWS_LAMBDA_RUNTIME_API", runtime_api),
+            ("LANG", "en_US.UTF-8"),
+            ("TZ", ":UTC"),
+        ])
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let of_this_machine = [
+        ("AWS_SESSION_TOKEN", "t".repeat(TOKEN_LENGTH)),
+        ("AWS_ENDPOINT_URL_DYNAMODB", format!("https://{}", world.dynamodb())),
+        ("AWS_ENDPOINT_URL_SESV2", format!("https://{}", world.ses())),
+        // A function trusts the authority of this process by the first, and what reads the system's roots by the second.
+        ("AWS_CA_BUNDLE", path(world.roots())),
+        ("SSL_CERT_FILE", path(world.system_roots())),
+    ];
+    variables.extend(of_this_machine.map(|(name, value)| (name.to_owned(), value)));
+    variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names under every `Variables:` of the template.
+    fn variables_of(template: &str) -> Vec<&str> {
+        let indent = |line: &str| line.len() - line.trim_start().len();
+        let mut names = Vec::new();
+        let mut lines = template.lines().peekable();
+        while let Some(line) = lines.next() {
+            if line.trim() != "Variables:" {
+                continue;
+            }
+            while let Some(entry) = lines.next_if(|entry| indent(entry) > indent(line)) {
+                names.extend(entry.split_once(':').map(|(name, _)| name.trim()));
+            }
+        }
+        names
+    }
+
+    #[test]
+    fn gives_every_variable_that_the_template_sets() {
+        let template = include_str!("../../../template.yaml");
+        let mut set = variables_of(template);
+        let mut given = OF_THE_TEMPLATE.map(|(name, _)| name).to_vec();
+        set.sort_unstable();
+        given.sort_unstable();
+        assert_eq!(given, set);
+    }
+}

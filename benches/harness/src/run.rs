@@ -1,0 +1,124 @@
+//! One process of a function, from its start to its end.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::cgroup::Group;
+use crate::environment;
+use crate::process::Process;
+use crate::runtime_api::{Ended, Pace, Session, Timeline, Watched};
+use crate::server::{Server, Traffic};
+use crate::subject::Subject;
+use crate::world::World;
+
+/// How often a process is looked at that may have ended by itself.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a process may take to end when it is asked to: callgrind writes its file then.
+const END_MAX: Duration = Duration::from_mins(1);
+/// How much of a log is shown when a run fails.
+const LOG_SHOWN: usize = 2_000;
+
+/// How a function is run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan<'a> {
+    pub(crate) pace: Pace,
+    /// Whether it gets the CPU of 128 MB from its first event on.
+    pub(crate) quota: bool,
+    /// What runs the function, if the machine does not.
+    pub(crate) under: Option<&'a Tool>,
+    /// How long all of it may take.
+    pub(crate) deadline: Duration,
+}
+
+/// A program that runs another.
+#[derive(Clone, Debug)]
+pub(crate) struct Tool {
+    pub(crate) program: PathBuf,
+    /// Its arguments before the function's program.
+    pub(crate) arguments: Vec<String>,
+    /// A library that the function loads before all others.
+    pub(crate) preload: PathBuf,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub(crate) struct Finished {
+    pub(crate) timeline: Timeline,
+    /// The most memory that it had at once, in bytes.
+    pub(crate) peak_memory: u64,
+    /// What it used of DynamoDB and SES.
+    pub(crate) traffic: [Traffic; 2],
+}
+
+/// Runs a function until it has answered every event.
+pub(crate) fn run(subject: &Subject, plan: &Plan<'_>, world: &World) -> Result<Finished> {
+    let label = &subject.label;
+    let log = world.file("log");
+    attempt(subject, plan, world, &log).with_context(|| {
+        let said = fs::read_to_string(&log).unwrap_or_default();
+        let from = said.ceil_char_boundary(said.len().saturating_sub(LOG_SHOWN));
+        format!("{label} was not measured; its log ends so:\n{}", &said[from..])
+    })
+}
+
+fn attempt(subject: &Subject, plan: &Plan<'_>, world: &World, log: &Path) -> Result<Finished> {
+    let (session, end) = Session::new(subject.clone(), plan.pace);
+    let runtime_api = Server::start(Arc::<Session>::clone(&session), None)?;
+    let mut environment = environment::of(subject.job.name, &runtime_api.address().to_string(), world);
+    let group = plan.quota.then(Group::create).transpose()?;
+
+    let own = subject.program.display().to_string();
+    let (program, arguments) = match plan.under {
+        Some(Tool {
+            program,
+            arguments,
+            preload,
+        }) => {
+            environment.push(("LD_PRELOAD".to_owned(), preload.display().to_string()));
+            (program.as_path(), [arguments.as_slice(), &[own]].concat())
+        }
+        None => (subject.program.as_path(), Vec::new()),
+    };
+    let [dynamodb, ses] = world.traffic();
+    let mut process = session.begin(|| {
+        let started = Instant::now();
+        let process = Process::start(program, &arguments, environment, log)?;
+        if let Some(group) = &group {
+            group.take(process.pid())?;
+        }
+        let cpu = process.cpu_clock()?;
+        let limit = group.as_ref().map(Group::limit);
+        Ok((process, Watched { started, cpu, limit }))
+    })?;
+
+    let deadline = Instant::now() + plan.deadline;
+    loop {
+        match end.recv_timeout(LOOK) {
+            Ok(Ended::Complete) => break,
+            Ok(Ended::Failed(why)) => bail!(why),
+            Err(RecvTimeoutError::Disconnected) => bail!("the Runtime API is gone"),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if let Some(status) = process.ended()? {
+            bail!("it ended by itself: {status}");
+        }
+        if Instant::now() > deadline {
+            bail!("it took longer than {:?}", plan.deadline);
+        }
+    }
+    let peak_memory = process.peak_memory()?;
+    let [dynamodb_now, ses_now] = world.traffic();
+    if plan.under.is_some() {
+        process.terminate(END_MAX)?;
+    }
+    Ok(Finished {
+        timeline: session.timeline(),
+        peak_memory,
+        traffic: [dynamodb_now - dynamodb, ses_now - ses],
+    })
+}

@@ -1,0 +1,118 @@
+//! What is around a function while it is measured: DynamoDB, SES, and the files that say whom to trust.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::certificates::Certificates;
+use crate::dynamodb::Dynamodb;
+use crate::server::{Server, Traffic};
+use crate::ses::Ses;
+
+/// Where a machine keeps the roots that it trusts.
+const SYSTEM_ROOTS: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
+
+/// How long the services take to answer.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(crate) struct Latency {
+    /// Milliseconds that DynamoDB takes to answer.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub(crate) store_ms: u64,
+    /// Milliseconds that SES takes to answer.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub(crate) ses_ms: u64,
+}
+
+/// The services, running, and a directory for what a measurement leaves behind.
+#[derive(Debug)]
+pub(crate) struct World {
+    dynamodb: Server,
+    ses: Server,
+    directory: TempDir,
+    roots: PathBuf,
+    system_roots: PathBuf,
+}
+
+impl World {
+    /// Starts the services. DynamoDB knows the API key that `send` comes with, an event of the HTTP API.
+    pub(crate) fn start(latency: Latency, send: &Value) -> Result<Self> {
+        let (id, secret) = key_of(send).context("the event for send-api has no API key")?;
+        let certificates = Certificates::generate().context("no certificates could be made")?;
+        let dynamodb = Dynamodb::new(id, secret, Duration::from_millis(latency.store_ms));
+        let ses = Ses {
+            latency: Duration::from_millis(latency.ses_ms),
+        };
+
+        let directory = tempfile::tempdir()?;
+        let roots = directory.path().join("roots.pem");
+        fs::write(&roots, &certificates.roots)?;
+        // Who reads the system's roots reads all of them.
+        let system: String = SYSTEM_ROOTS
+            .iter()
+            .find_map(|path| fs::read_to_string(path).ok())
+            .unwrap_or_default();
+        let system_roots = directory.path().join("system-roots.pem");
+        fs::write(&system_roots, system + &certificates.roots)?;
+        Ok(Self {
+            dynamodb: Server::start(Arc::new(dynamodb), Some(Arc::clone(&certificates.server)))?,
+            ses: Server::start(Arc::new(ses), Some(certificates.server))?,
+            directory,
+            roots,
+            system_roots,
+        })
+    }
+
+    pub(crate) fn dynamodb(&self) -> SocketAddr {
+        self.dynamodb.address()
+    }
+
+    pub(crate) fn ses(&self) -> SocketAddr {
+        self.ses.address()
+    }
+
+    /// How much DynamoDB and SES were used so far.
+    pub(crate) fn traffic(&self) -> [Traffic; 2] {
+        [self.dynamodb.traffic(), self.ses.traffic()]
+    }
+
+    /// The file of the roots that the services' certificate goes back to.
+    pub(crate) fn roots(&self) -> &Path {
+        &self.roots
+    }
+
+    /// The file of these roots and those that this machine trusts.
+    pub(crate) fn system_roots(&self) -> &Path {
+        &self.system_roots
+    }
+
+    /// A file that lives as long as this.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+}
+
+/// The id and the secret of the API key in an event of the HTTP API.
+fn key_of(event: &Value) -> Option<(&str, &str)> {
+    event["headers"]["authorization"]
+        .as_str()?
+        .strip_prefix("Bearer ok_")?
+        .split_once('_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_key_of_an_event() {
+        let event = serde_json::json!({ "headers": { "authorization": "Bearer ok_local_a_b" } });
+        assert_eq!(key_of(&event), Some(("local", "a_b")));
+        assert_eq!(key_of(&Value::Null), None);
+    }
+}
