@@ -1,7 +1,7 @@
 //! The HTTP client that all AWS clients of a process share, and the certificate authorities it trusts.
 //!
 //! A function talks to AWS alone, whose endpoints are certified by Amazon Trust Services, so it trusts those five roots
-//! (`amazon_roots.pem`) and parses no others: loading a system's whole store costs more than the rest of a cold start.
+//! (`amazon_roots.pem`) and parses no others: a system's whole store would be read and parsed in every cold start.
 //! A test compares them with Mozilla's store (crate `webpki-root-certs`) and fails when they differ after an update of
 //! that crate; the earliest of them expires at the end of 2037. <https://www.amazontrust.com/repository/>
 //!
