@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde_json::Value;
-use shared::aws::{self, Evidence, StoreError, Suppressions, TrustError, warm_up};
+use shared::aws::{Evidence, FunctionConfig, StoreError, Suppressions, TrustError};
 use shared::config::Config;
 use shared::feedback::{self, Event, Fact, Feedback, Unreadable};
 use shared::function;
@@ -32,9 +32,9 @@ impl State {
     /// # Errors
     /// [`TrustError`] if they cannot speak TLS.
     pub async fn new(config: Config) -> Result<Self, TrustError> {
-        let sdk = aws::function_config(&config.region).await?;
-        let dynamodb = aws::dynamodb(&sdk);
-        warm_up::dynamodb(&dynamodb).await;
+        let aws = FunctionConfig::from_env(&config.region)?;
+        let dynamodb = aws.dynamodb();
+        aws.open_dynamodb().await;
         Ok(Self {
             // arn:aws:sns:<region>:<account>:<name>
             account_id: config

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use shared::account::{Brake, Report};
-use shared::aws::{self, AccountError, Ses, StoreError, TrustError, Usage, warm_up};
+use shared::aws::{AccountError, FunctionConfig, Ses, StoreError, TrustError, Usage};
 use shared::config::Config;
 use shared::function;
 use shared::permit::{self, Policy, Sample};
@@ -27,9 +27,9 @@ impl State {
     /// # Errors
     /// [`TrustError`] if they cannot speak TLS.
     pub async fn new(config: Config) -> Result<Self, TrustError> {
-        let sdk = aws::function_config(&config.region).await?;
-        let (dynamodb, ses) = (aws::dynamodb(&sdk), aws::sesv2(&sdk));
-        tokio::join!(warm_up::dynamodb(&dynamodb), warm_up::ses(&ses));
+        let aws = FunctionConfig::from_env(&config.region)?;
+        let (dynamodb, ses) = (aws.dynamodb(), aws.sesv2());
+        tokio::join!(aws.open_dynamodb(), aws.open_sesv2());
         Ok(Self {
             usage: Usage::new(dynamodb, config.usage_table, config.region.clone()),
             ses: Ses::new(ses, config.configuration_set),
@@ -100,14 +100,14 @@ pub async fn handle(state: &State, now: Timestamp) -> Result<Report, ReporterErr
         .and_then(Brake::from_override)
         .unwrap_or_else(|| Brake::from(report.verdict));
 
-    let (set, sampled, kept) = tokio::join!(
-        state.usage.set_gate(settings, brake, now),
-        state.usage.put_sample(Sample {
-            at: now,
-            total: gate.granted
-        }),
-        state.usage.put_report(&report),
-    );
+    // One after the other, over the one connection that is open; each is tried, whatever became of the one before.
+    let set = state.usage.set_gate(settings, brake, now).await;
+    let sample = Sample {
+        at: now,
+        total: gate.granted,
+    };
+    let sampled = state.usage.put_sample(sample).await;
+    let kept = state.usage.put_report(&report).await;
     set.and(sampled).and(kept)?;
     tracing::info!(verdict = ?report.verdict, brake = brake.level(), "the account was read and the gate is set");
     Ok(report)

@@ -23,7 +23,7 @@ use std::time::Duration;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
-use shared::aws::{self, ApiKeys, Messages, Ses, Suppressions, TrustError, warm_up};
+use shared::aws::{ApiKeys, FunctionConfig, Messages, Ses, Suppressions, TrustError};
 use shared::config::Config;
 use shared::function;
 use tokio::time::Instant;
@@ -63,9 +63,10 @@ impl State {
     /// # Errors
     /// [`TrustError`] if they cannot speak TLS.
     pub async fn new(config: Config) -> Result<Self, TrustError> {
-        let sdk = aws::function_config(&config.region).await?;
-        let (dynamodb, ses) = (aws::dynamodb(&sdk), aws::sesv2(&sdk));
-        tokio::join!(warm_up::dynamodb(&dynamodb), warm_up::ses(&ses));
+        let aws = FunctionConfig::from_env(&config.region)?;
+        let (dynamodb, ses) = (aws.dynamodb(), aws.sesv2());
+        // Two of DynamoDB's, for two requests at a time.
+        tokio::join!(aws.open_dynamodb(), aws.open_dynamodb(), aws.open_sesv2());
         Ok(Self {
             authentication: Authentication::new(ApiKeys::new(dynamodb.clone(), config.api_keys_table.clone())),
             suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table.clone()),

@@ -10,11 +10,13 @@
 use std::time::Duration;
 
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use aws_smithy_http_client::{Builder, HttpClientError};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_http_client::{Builder, Connector, HttpClientError};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
 
 /// The roots of Amazon Trust Services.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
+/// How long a connection may take to open.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A connection that was idle for longer is not used again: SES may have closed it while the function was frozen, and a
 /// request written to it looks exactly like one whose answer was lost.
 const IDLE_CONNECTION: Duration = Duration::from_secs(15);
@@ -33,22 +35,30 @@ pub enum TrustError {
     Unusable(#[from] HttpClientError),
 }
 
-/// Makes the HTTP client of a function, which trusts Amazon's roots alone.
+/// Makes the HTTP connector of a function, which trusts Amazon's roots alone.
+///
+/// One of them, with one pool, serves every client. The SDK's own HTTP client would make one for each client and its
+/// timeouts, and others only to see that it can, each of which parses the roots anew.
 ///
 /// # Errors
 /// [`TrustError`] if `AWS_CA_BUNDLE` is set and its file cannot be used.
-pub fn function_http_client() -> Result<SharedHttpClient, TrustError> {
+pub(super) fn function_connector() -> Result<SharedHttpConnector, TrustError> {
     let roots = match std::env::var_os("AWS_CA_BUNDLE") {
         Some(file) => std::fs::read(file)?,
         None => AMAZON_ROOTS.to_vec(),
     };
     let trust = TrustStore::empty().with_pem_certificate(roots);
     let context = TlsContext::builder().with_trust_store(trust).build()?;
-    Ok(Builder::new()
+    let settings = HttpConnectorSettings::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .build();
+    let connector = Connector::builder()
+        .connector_settings(settings)
         .pool_idle_timeout(IDLE_CONNECTION)
         .tls_provider(TLS)
         .tls_context(context)
-        .build_https())
+        .build();
+    Ok(SharedHttpConnector::new(connector))
 }
 
 /// Makes the HTTP client of a person's own computer, which trusts what the computer trusts.

@@ -1,16 +1,15 @@
-//! The table of messages: one item a mail, and pointers to it from SES's id.
+//! The table of messages: one item a mail, which the index `by-ses-id` finds by SES's id.
 //!
 //! | attribute | holds |
 //! |---|---|
-//! | `id` | our id (`UUIDv7`), or `ses#<SES's id>` for a pointer, `to#<our id>#<hash>` for a recipient, `claim#…` for an idempotency claim (key) |
+//! | `id` | our id (`UUIDv7`), or `to#<our id>#<hash>` for a recipient, `claim#…` for an idempotency claim (key) |
 //! | `state` | `sending`, `refused` or `suppressed`: what the sender knew last |
 //! | `attempt`, `attempt_at`, `nonce` | which attempt it is, when it began, and a random value that marks our own write |
-//! | `ses_id` | SES's id, once there is one: the mail was sent, whatever `state` says |
+//! | `ses_id` | SES's id, once there is one: the mail was sent, whatever `state` says; key of the `by-ses-id` index |
 //! | `ev#…` | one attribute an event from SES |
 //! | `from`, `to`, `cc`, `bcc`, `reply_to`, `subject`, `tags` | the mail as the caller gave it, without its bodies |
 //! | `recipients` | the verdict on each address |
 //! | `stream`, `key_id`, `created_at` | what it was sent as, by which key, when (milliseconds) |
-//! | `message_id` | on a pointer: our id |
 //! | `recipient_hash` | on a row of its own for each recipient: key of the `by-recipient` index |
 //! | `expires_at` | when DynamoDB may delete it (seconds) |
 //!
@@ -102,13 +101,12 @@ impl Messages {
         }
     }
 
-    /// Writes that SES took the message: its id into the row, and the pointer that finds the row by that id.
+    /// Writes that SES took the message, and SES's id of it.
     ///
     /// # Errors
-    /// [`StoreError`] if either may not have been written. The mail is sent all the same.
-    pub async fn accepted(&self, id: Uuid, ses_id: &str, expires_at: Timestamp) -> Result<(), StoreError> {
-        let row = self
-            .client
+    /// [`StoreError`] if it may not have been written. The mail is sent all the same.
+    pub async fn accepted(&self, id: Uuid, ses_id: &str) -> Result<(), StoreError> {
+        self.client
             .update_item()
             .table_name(&self.table)
             .key("id", s(id.to_string()))
@@ -117,19 +115,10 @@ impl Messages {
             .expression_attribute_names("#id", "id")
             .expression_attribute_names("#ses_id", "ses_id")
             .expression_attribute_values(":ses_id", s(ses_id))
-            .send();
-        let pointer = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .item("id", s(format!("ses#{ses_id}")))
-            .item("message_id", s(id.to_string()))
-            .item("expires_at", ttl(expires_at))
-            .send();
-        let (row, pointer) = tokio::join!(row, pointer);
-        row.map_err(StoreError::of("UpdateItem"))?;
-        pointer.map_err(StoreError::of("PutItem"))?;
-        Ok(())
+            .send()
+            .await
+            .map(drop)
+            .map_err(StoreError::of("UpdateItem"))
     }
 
     /// Writes that SES certainly did not take `attempt` of the message; an event that says otherwise wins.

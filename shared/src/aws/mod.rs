@@ -4,6 +4,7 @@
 //! and AWS's error code for a log, and no text of AWS's, for that contains addresses.
 
 mod api_keys;
+mod function_config;
 mod http_client;
 mod item;
 mod messages;
@@ -11,18 +12,18 @@ mod ses;
 mod store_error;
 mod suppressions;
 mod usage;
-pub mod warm_up;
+mod warm_up;
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 
 pub use api_keys::ApiKeys;
-pub use http_client::{TrustError, function_http_client, http_client};
+pub use function_config::FunctionConfig;
+pub use http_client::{TrustError, http_client};
 pub use messages::{Messages, NewMessage};
 pub use ses::{AccountError, Outgoing, SendError, Ses};
 pub use store_error::StoreError;
@@ -30,9 +31,8 @@ pub use suppressions::{Evidence, Suppressions};
 pub use usage::{GateState, Usage};
 
 use crate::permit::SEND_TIMEOUT;
+use http_client::CONNECT_TIMEOUT;
 
-/// How long a connection may take to open.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one attempt at a DynamoDB operation may take, and all of them.
 const STORE_TIMEOUTS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(6));
 
@@ -40,19 +40,6 @@ const STORE_TIMEOUTS: (Duration, Duration) = (Duration::from_secs(2), Duration::
 #[must_use]
 pub fn behavior_version() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
-}
-
-/// Reads what a Lambda function is given by its environment: endpoint overrides and the credentials of its role.
-///
-/// # Errors
-/// [`TrustError`] if it cannot speak TLS.
-pub async fn function_config(region: &str) -> Result<SdkConfig, TrustError> {
-    let credentials = aws_config::environment::EnvironmentVariableCredentialsProvider::new();
-    let config = aws_config::defaults(behavior_version())
-        .region(Region::new(region.to_owned()))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(function_http_client()?);
-    Ok(config.load().await)
 }
 
 /// Makes a DynamoDB client. The SDK's retries stay on: every write of ours is conditional or idempotent.
@@ -79,10 +66,7 @@ pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
 /// lost answer is a second mail.
 #[must_use]
 pub fn sesv2(config: &SdkConfig) -> aws_sdk_sesv2::Client {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_timeout(SEND_TIMEOUT)
-        .build();
+    let timeouts = TimeoutConfig::builder().operation_timeout(SEND_TIMEOUT).build();
     let config = aws_sdk_sesv2::config::Builder::from(config)
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)

@@ -1,63 +1,51 @@
 //! Opening connections before they are needed.
 //!
 //! During init a function has a whole core to itself, after it a fourteenth of one at 128 MB: a TLS handshake belongs into
-//! init. The pool of connections belongs to a client with its timeouts, so the handshake goes through the very clients
-//! that are used later, by an operation that is turned into an unsigned `GET /` before it leaves: it needs no permission,
-//! changes nothing and counts as no call of the API. Whatever comes back, the connection is open.
+//! init. It is a bare `GET /` over the connector that the clients send through: it is not signed, needs no permission,
+//! changes nothing and counts as no call of the API. Whatever comes back, the connection is open and in the pool.
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextMut;
-use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_dynamodb::error::BoxError;
-use aws_smithy_types::body::SdkBody;
+use aws_config::SdkConfig;
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::endpoint::Endpoint;
 
-use super::item::s;
+use super::function_config::endpoint_override;
 
 /// Init goes on without a connection after so long: the first request then opens it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Opens a connection to DynamoDB.
-pub async fn dynamodb(client: &aws_sdk_dynamodb::Client) {
-    let opening = client
-        .get_item()
-        .table_name("none")
-        .key("none", s("none"))
-        .customize()
-        .interceptor(BareGet);
-    let _ = tokio::time::timeout(PATIENCE, opening.send()).await;
+/// Finds out the endpoint of a service just as its client does. The SDK has these types once for each service, and
+/// nothing in common between them.
+macro_rules! endpoint {
+    ($service:ident, $sdk:ident, $variable:literal) => {{
+        use $service::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+        let parameters = Params::builder()
+            .set_region($sdk.region().map(ToString::to_string))
+            .set_use_fips($sdk.use_fips())
+            .set_use_dual_stack($sdk.use_dual_stack())
+            .set_endpoint(endpoint_override($variable))
+            .build()
+            .ok()?;
+        DefaultResolver::new().resolve_endpoint(&parameters).await.ok()
+    }};
 }
 
-/// Opens a connection to SES.
-pub async fn ses(client: &aws_sdk_sesv2::Client) {
-    let opening = client.get_account().customize().interceptor(BareGet);
-    let _ = tokio::time::timeout(PATIENCE, opening.send()).await;
+/// The endpoint of DynamoDB, if there is one in the region.
+pub(super) async fn dynamodb(sdk: &SdkConfig) -> Option<Endpoint> {
+    endpoint!(aws_sdk_dynamodb, sdk, "DYNAMODB")
 }
 
-/// Turns a request that is signed and about to leave into an unsigned `GET /`.
-#[derive(Debug)]
-struct BareGet;
+/// The endpoint of SES, if there is one in the region.
+pub(super) async fn sesv2(sdk: &SdkConfig) -> Option<Endpoint> {
+    endpoint!(aws_sdk_sesv2, sdk, "SESV2")
+}
 
-impl Intercept for BareGet {
-    fn name(&self) -> &'static str {
-        "BareGet"
-    }
-
-    fn modify_before_transmit(
-        &self,
-        context: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let request = context.request_mut();
-        let origin = request.uri().split('/').take(3).collect::<Vec<_>>().join("/");
-        request.set_uri(format!("{origin}/"))?;
-        request.set_method("GET")?;
-        let names: Vec<String> = request.headers().iter().map(|(name, _)| name.to_owned()).collect();
-        for name in names {
-            request.headers_mut().remove(name);
-        }
-        *request.body_mut() = SdkBody::empty();
-        Ok(())
+/// Opens a connection, if there is an endpoint.
+pub(super) async fn open(connector: &SharedHttpConnector, endpoint: Option<Endpoint>) {
+    let Some(endpoint) = endpoint else { return };
+    if let Ok(request) = HttpRequest::get(endpoint.url()) {
+        let _ = tokio::time::timeout(PATIENCE, connector.call(request)).await;
     }
 }

@@ -12,7 +12,7 @@ use shared::stream::Stream;
 use shared::suppression::{Reason, Suppression};
 use uuid::Uuid;
 
-use super::support::{Item, Store, at, closed_port, email, mailboxes, n, number, parts, s, text};
+use super::support::{Item, Store, at, closed_port, email, mailboxes, n, parts, s, text};
 
 const TABLE: &str = "MessagesTable";
 const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
@@ -193,7 +193,7 @@ async fn a_write_whose_answer_was_lost_is_known_again() {
         .losing_an_answer()
         .await
         .messages()
-        .accepted(ID, SES_ID, at(1))
+        .accepted(ID, SES_ID)
         .await
         .unwrap();
     assert_eq!(text(&row(&store).await.unwrap(), "ses_id"), SES_ID);
@@ -243,19 +243,32 @@ async fn a_message_for_nobody_is_suppressed_and_has_no_attempt() {
 #[tokio::test]
 async fn an_accepted_message_has_sess_id_and_can_be_found_by_it() {
     let store = sending().await;
-    store.messages().accepted(ID, SES_ID, at(9_999)).await.unwrap();
+    assert_eq!(found_by(&store, SES_ID).await, [""; 0]);
+    store.messages().accepted(ID, SES_ID).await.unwrap();
     assert_eq!(text(&row(&store).await.unwrap(), "ses_id"), SES_ID);
-    let pointer = store.item(TABLE, &[("id", &format!("ses#{SES_ID}"))]).await.unwrap();
-    assert_eq!(text(&pointer, "message_id"), ID.to_string());
-    assert_eq!(number(&pointer, "expires_at"), at(9_999).as_second());
-    assert_eq!(pointer.len(), 3);
+    assert_eq!(found_by(&store, SES_ID).await, [ID.to_string()]);
+}
+
+/// The ids of the messages that the index finds by SES's id.
+async fn found_by(store: &Store, ses_id: &str) -> Vec<String> {
+    let answer = store
+        .client()
+        .query()
+        .table_name(store.table(TABLE))
+        .index_name("by-ses-id")
+        .key_condition_expression("ses_id = :ses_id")
+        .expression_attribute_values(":ses_id", s(ses_id))
+        .send()
+        .await
+        .unwrap();
+    answer.items().iter().map(|item| text(item, "id").to_owned()).collect()
 }
 
 #[tokio::test]
 async fn sess_id_is_written_once() {
     let store = sending().await;
     for ses_id in [SES_ID, SES_ID, "another"] {
-        store.messages().accepted(ID, ses_id, at(1)).await.unwrap();
+        store.messages().accepted(ID, ses_id).await.unwrap();
         assert_eq!(text(&row(&store).await.unwrap(), "ses_id"), SES_ID);
     }
 }
@@ -263,7 +276,7 @@ async fn sess_id_is_written_once() {
 #[tokio::test]
 async fn accepting_a_message_that_has_no_row_makes_no_ghost() {
     let store = Store::start().await;
-    let error = store.messages().accepted(ID, SES_ID, at(1)).await.unwrap_err();
+    let error = store.messages().accepted(ID, SES_ID).await.unwrap_err();
     assert_eq!(error.operation, "UpdateItem");
     assert_eq!(row(&store).await, None);
 }
@@ -290,7 +303,7 @@ async fn a_refusal_of_another_attempt_changes_nothing() {
 #[tokio::test]
 async fn a_message_that_ses_took_is_never_refused() {
     let store = sending().await;
-    store.messages().accepted(ID, SES_ID, at(1)).await.unwrap();
+    store.messages().accepted(ID, SES_ID).await.unwrap();
     let before = row(&store).await;
     store.messages().refused(ID, 1).await.unwrap();
     assert_eq!(row(&store).await, before);
@@ -300,7 +313,7 @@ async fn a_message_that_ses_took_is_never_refused() {
 async fn a_late_acceptance_beats_a_refusal() {
     let store = sending().await;
     store.messages().refused(ID, 1).await.unwrap();
-    store.messages().accepted(ID, SES_ID, at(1)).await.unwrap();
+    store.messages().accepted(ID, SES_ID).await.unwrap();
     assert_eq!(text(&row(&store).await.unwrap(), "ses_id"), SES_ID);
 }
 
@@ -329,7 +342,7 @@ async fn a_store_that_is_down_is_an_error_of_every_operation() {
     let message = new(&email, &[]);
     let (put, accepted, refused) = tokio::join!(
         messages.put(&message),
-        messages.accepted(ID, SES_ID, at(1)),
+        messages.accepted(ID, SES_ID),
         messages.refused(ID, 1)
     );
     for (failed, operation) in [(put, "PutItem"), (accepted, "UpdateItem"), (refused, "UpdateItem")] {

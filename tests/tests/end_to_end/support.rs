@@ -217,7 +217,7 @@ impl Okite {
         within(request.send()).await.unwrap().item
     }
 
-    /// The rows of all messages, without the pointers to them.
+    /// The rows of all messages, without what else is in their table.
     pub(crate) async fn messages(&self) -> Vec<Item> {
         let scan = self.dynamodb.scan().table_name(self.variable("MESSAGES_TABLE"));
         let mut rows = within(scan.consistent_read(true).send()).await.unwrap().items.unwrap();

@@ -129,7 +129,7 @@ async fn send(
         Ok(ses_id) => {
             tracing::info!(message.id = %id, ses.id = ses_id, "SES took the message");
             // The mail is on its way: that the record could not be written must not tell the caller otherwise.
-            settle(id, deadline, state.messages.accepted(id, &ses_id, message.expires_at)).await;
+            settle(id, deadline, state.messages.accepted(id, &ses_id)).await;
             Ok(())
         }
         Err(SendError::Refused { refusal, code }) => {
