@@ -30,8 +30,9 @@ pub use store_error::StoreError;
 pub use suppressions::{Evidence, Suppressions};
 pub use usage::{GateState, Usage};
 
-use crate::permit::SEND_TIMEOUT;
 use http_client::CONNECT_TIMEOUT;
+
+use crate::permit::SEND_TIMEOUT;
 
 /// How long one attempt at a DynamoDB operation may take, and all of them.
 const STORE_TIMEOUTS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(6));
@@ -66,7 +67,10 @@ pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
 /// lost answer is a second mail.
 #[must_use]
 pub fn sesv2(config: &SdkConfig) -> aws_sdk_sesv2::Client {
-    let timeouts = TimeoutConfig::builder().operation_timeout(SEND_TIMEOUT).build();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_timeout(SEND_TIMEOUT)
+        .build();
     let config = aws_sdk_sesv2::config::Builder::from(config)
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
