@@ -105,8 +105,8 @@ impl Config {
             log_level: parse(
                 "LOG_LEVEL",
                 &text("LOG_LEVEL")?,
-                "error, warn, info, debug or trace",
-                |_: &LevelFilter| true,
+                "off, error, warn or info",
+                |level: &LevelFilter| *level <= LevelFilter::INFO,
             )?,
         })
     }
@@ -190,6 +190,7 @@ mod tests {
             ("BULK_RESERVE", "1.1"),
             ("MESSAGE_RETENTION_DAYS", "0"),
             ("LOG_LEVEL", "loud"),
+            ("LOG_LEVEL", "debug"),
         ] {
             let error = read(name, Some(value)).unwrap_err();
             assert!(

@@ -175,9 +175,9 @@ mod deployed {
 
     #[test]
     fn takes_overrides_inside_the_limits_only() {
-        let stack = stack_with(DEPLOYED, &[("AccountShare", "0.5"), ("LogLevel", "debug")]).unwrap();
+        let stack = stack_with(DEPLOYED, &[("AccountShare", "0.5"), ("LogLevel", "warn")]).unwrap();
         assert_eq!(stack.functions[0].environment["ACCOUNT_SHARE"], "0.5");
-        assert_eq!(stack.functions[2].environment["LOG_LEVEL"], "debug");
+        assert_eq!(stack.functions[2].environment["LOG_LEVEL"], "warn");
         for (name, value) in [
             ("AccountShare", "0"),
             ("AccountShare", "1.1"),

@@ -157,7 +157,7 @@ async fn logs_name_ids_and_no_address_subject_body_or_key() {
     let folder = tempfile::tempdir().unwrap();
     let okite = Okite::start_with(|settings| {
         settings.data_dir = Some(DataDir::take(folder.path()).unwrap());
-        settings.environment.insert("LOG_LEVEL".to_owned(), "trace".to_owned());
+        settings.environment.insert("LOG_LEVEL".to_owned(), "info".to_owned());
     })
     .await;
     let mut mail = email(json!(["bounce+private@simulator.amazonses.com", "private@example.net"]));
