@@ -15,6 +15,7 @@
 //! | [`gateway`] | API Gateway's HTTP API |
 //! | [`schedule`] | EventBridge Scheduler |
 //! | [`calls`] | CloudTrail: which function called what |
+//! | [`fault`] | bad days: what a test may ask for |
 //! | [`data_dir`] | the files of a run |
 
 pub mod calls;
@@ -22,6 +23,7 @@ pub mod clock;
 mod cloudwatch;
 pub mod data_dir;
 pub mod dynamodb;
+pub mod fault;
 pub mod gateway;
 pub mod lambda;
 mod local_api;
@@ -49,6 +51,7 @@ use calls::Calls;
 use clock::Clock;
 use data_dir::DataDir;
 use dynamodb::{Dynamodb, DynamodbError};
+use fault::Faults;
 use gateway::Gateway;
 use lambda::{FunctionSettings, InvokeError, Lambda, Program};
 use local_api::LocalApi;
@@ -102,6 +105,8 @@ pub struct Settings {
     /// Variables that every function is given in the place of what it would be given otherwise: the endpoint of a
     /// service that is down, say.
     pub environment: BTreeMap<String, String>,
+    /// How long an invocation of any function may take, in the place of what the template says.
+    pub timeout: Option<Duration>,
 }
 
 impl Settings {
@@ -117,6 +122,7 @@ impl Settings {
             retries: sns::RETRIES.to_vec(),
             parameters: BTreeMap::new(),
             environment: BTreeMap::new(),
+            timeout: None,
         }
     }
 }
@@ -196,6 +202,7 @@ impl LocalAws {
             retries,
             parameters,
             environment,
+            timeout,
         } = settings;
         let stack = Stack::read(TEMPLATE, &surroundings(parameters))?;
         let http_api = stack.http_api.ok_or(StartError::Incomplete("HTTP API"))?;
@@ -206,15 +213,10 @@ impl LocalAws {
         let (cloudwatch_listener, cloudwatch_url) = listen(0).await?;
         let (runtime_listener, runtime_url) = listen(0).await?;
 
-        let clock = Clock;
+        let clock = Clock::default();
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let serve = |listener, router, idle| tasks.spawn(server::serve(listener, router, idle, stop.clone()));
-
-        let dynamodb = Dynamodb::open(data_dir.as_ref().map(DataDir::database).as_deref(), &stack.tables)?;
-        let (events, published) = mpsc::unbounded_channel();
-        let settings = ses_settings(&stack.configuration_sets, sandbox, verified, data_dir.as_ref());
-        let ses = Ses::new(settings, clock.clone(), events).map_err(StartError::Ses)?;
 
         let endpoints = [
             ("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb_url),
@@ -224,20 +226,28 @@ impl LocalAws {
         let functions: Vec<FunctionSettings> = stack
             .functions
             .into_iter()
-            .map(|function| function_settings(function, &endpoints, &environment, data_dir.as_ref()))
+            .map(|function| function_settings(function, &endpoints, &environment, timeout, data_dir.as_ref()))
             .collect();
         let environments = environments(&functions);
         let lambda = Lambda::new(program, functions, runtime_url, clock.clone(), stop.child_token());
+
+        let faults = Faults::new(clock.clone(), lambda.processes());
+        let dynamodb = Dynamodb::open(data_dir.as_ref().map(DataDir::database).as_deref(), &stack.tables)?;
+        let (events, published) = mpsc::unbounded_channel();
+        let settings = ses_settings(&stack.configuration_sets, sandbox, verified, data_dir.as_ref());
+        let ses = Ses::new(settings, clock.clone(), faults.clone(), events).map_err(StartError::Ses)?;
         let feedback_topic = feedback_topic(&stack.configuration_sets);
         let sns = Arc::new(Sns::new(stack.topics, Arc::clone(&lambda), clock.clone(), &retries));
-        let gateway = Gateway::new(Arc::clone(&lambda), http_api.function, ACCOUNT_ID.to_owned(), clock);
         let local_api = LocalApi {
             ses: Arc::clone(&ses),
             sns: Arc::clone(&sns),
             lambda: Arc::clone(&lambda),
+            faults: faults.clone(),
+            tables: stack.tables.into_iter().map(|table| table.logical_id).collect(),
             feedback_topic,
             schedule: stack.schedules.first().cloned(),
         };
+        let gateway = Gateway::new(Arc::clone(&lambda), http_api.function, ACCOUNT_ID.to_owned(), clock);
 
         let calls = Calls::default();
         let arn = |service: &str| format!("arn:aws:{service}:{REGION}:{ACCOUNT_ID}:");
@@ -248,8 +258,12 @@ impl LocalAws {
         let (stop_front, stop_events) = (CancellationToken::new(), CancellationToken::new());
         let router = local_api.router().merge(gateway.router());
         let front = tokio::spawn(server::serve(front, router, None, stop_front.clone()));
-        let table_arn = format!("{}table/", arn("dynamodb"));
-        let served = dynamodb.serve(dynamodb_listener, table_arn, calls.clone(), stop.clone());
+        let settings = dynamodb::FrontSettings {
+            table_arn: format!("{}table/", arn("dynamodb")),
+            calls: calls.clone(),
+            faults,
+        };
+        let served = dynamodb.serve(dynamodb_listener, settings, stop.clone());
         tasks.spawn(async move {
             if let Err(error) = served.await {
                 tracing::error!("DynamoDB ended: {error}");
@@ -385,6 +399,7 @@ fn function_settings(
     function: Function,
     endpoints: &[(&str, &String)],
     overrides: &BTreeMap<String, String>,
+    timeout: Option<Duration>,
     data_dir: Option<&DataDir>,
 ) -> FunctionSettings {
     let mut environment = function.environment;
@@ -404,7 +419,7 @@ fn function_settings(
         name: function.name,
         arn: function.arn,
         environment,
-        timeout: function.timeout,
+        timeout: timeout.unwrap_or(function.timeout),
         memory_mb: function.memory_mb,
     }
 }

@@ -12,8 +12,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::fault::{Fault, Faults};
 use crate::lambda::Lambda;
-use crate::ses::{AccountPatch, Fault, Ses};
+use crate::ses::{AccountPatch, Ses};
 use crate::sns::Sns;
 use crate::template::Schedule;
 
@@ -28,6 +29,9 @@ pub(crate) struct LocalApi {
     pub(crate) ses: Arc<Ses>,
     pub(crate) sns: Arc<Sns>,
     pub(crate) lambda: Arc<Lambda>,
+    pub(crate) faults: Faults,
+    /// The logical ids of the tables, which faults may name.
+    pub(crate) tables: Vec<String>,
     /// The topic of the first configuration set that has one: where SES's events go.
     pub(crate) feedback_topic: Option<String>,
     /// The reporter's schedule.
@@ -56,7 +60,7 @@ impl LocalApi {
         Router::new()
             .route("/_local/outbox", get(outbox).delete(clear_outbox))
             .route("/_local/account", get(account).put(update_account))
-            .route("/_local/faults", post(add_fault).delete(clear_faults))
+            .route("/_local/faults", get(faults).post(add_fault).delete(clear_faults))
             .route("/_local/sns", post(publish))
             .route("/_local/schedule", post(run_schedule))
             .route("/_local", any(unknown))
@@ -110,12 +114,24 @@ async fn update_account(State(api): State<Arc<LocalApi>>, body: Bytes) -> Done {
 
 async fn add_fault(State(api): State<Arc<LocalApi>>, body: Bytes) -> Done {
     let fault: Fault = read(&body)?;
-    api.ses.add_fault(fault).map_err(Refused::bad_request)?;
+    if let Some(table) = &fault.table
+        && !api.tables.contains(table)
+    {
+        let tables = api.tables.join(", ");
+        return Err(Refused::bad_request(format_args!(
+            "the template has no table {table:?}; it has {tables}"
+        )));
+    }
+    api.faults.add(fault);
     Ok(StatusCode::NO_CONTENT)
 }
 
+async fn faults(State(api): State<Arc<LocalApi>>) -> Response {
+    axum::Json(api.faults.list()).into_response()
+}
+
 async fn clear_faults(State(api): State<Arc<LocalApi>>) -> StatusCode {
-    api.ses.clear_faults();
+    api.faults.clear();
     StatusCode::NO_CONTENT
 }
 

@@ -1,7 +1,11 @@
-//! DynamoDB: dynoxide on a file, with the tables of the template, behind a front that remembers who calls what.
+//! DynamoDB: dynoxide on a file, with the tables of the template, behind a front that remembers who calls what and where
+//! faults befall the calls.
 
+mod answer;
+mod batch;
 mod front;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -14,9 +18,25 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::calls::Calls;
 use crate::server;
 use crate::template::Table;
+
+pub(crate) use batch::is_batch;
+pub use front::FrontSettings;
+
+/// The operations that a fault may be for: those that read and write items.
+pub(crate) const OPERATIONS: [&str; 10] = [
+    "GetItem",
+    "PutItem",
+    "UpdateItem",
+    "DeleteItem",
+    "Query",
+    "Scan",
+    "BatchGetItem",
+    "BatchWriteItem",
+    "TransactGetItems",
+    "TransactWriteItems",
+];
 
 /// How often expired items are looked for. DynamoDB itself takes up to a few days.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
@@ -45,6 +65,8 @@ pub enum DynamodbError {
 #[derive(Clone)]
 pub struct Dynamodb {
     database: Database,
+    /// The logical ids of the tables, by their names.
+    logical_ids: BTreeMap<String, String>,
 }
 
 impl std::fmt::Debug for Dynamodb {
@@ -66,23 +88,26 @@ impl Dynamodb {
         for table in tables {
             create(&database, table)?;
         }
-        Ok(Self { database })
+        let logical_id = |table: &Table| (table.name.clone(), table.logical_id.clone());
+        Ok(Self {
+            database,
+            logical_ids: tables.iter().map(logical_id).collect(),
+        })
     }
 
-    /// Serves the wire protocol on `listener` until `stop` is cancelled, sweeping expired items now and then. `calls`
-    /// remembers who called what; a table's ARN begins with `table_arn`.
+    /// Serves the wire protocol on `listener` until `stop` is cancelled, sweeping expired items now and then.
     ///
     /// # Errors
     /// If the database itself cannot be listened for, or its server cannot go on.
     pub async fn serve(
         self,
         listener: TcpListener,
-        table_arn: String,
-        calls: Calls,
+        settings: FrontSettings,
         stop: CancellationToken,
     ) -> io::Result<()> {
         let database = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let router = front::router(format!("http://{}", database.local_addr()?), table_arn, calls);
+        let url = format!("http://{}", database.local_addr()?);
+        let router = front::router(url, self.logical_ids, settings);
         let sweeper = tokio::spawn(sweep(self.database.clone(), stop.clone()));
         let (served, ()) = tokio::join!(
             dynoxide::server::serve_with_shutdown(database, self.database, stop.clone().cancelled_owned()),

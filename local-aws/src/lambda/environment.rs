@@ -37,6 +37,8 @@ pub(super) async fn run(
                 "AWS_LAMBDA_RUNTIME_API",
                 format!("{runtime_api}/{}/{id}", function.name),
             )
+            // Sent along with every call, it says which environment calls: see `processes`.
+            .env("AWS_SESSION_TOKEN", id.to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", &function.name)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string())
@@ -62,7 +64,7 @@ pub(super) async fn run(
         () = end.cancelled() => {
             // The process may have ended by itself in this very moment; either way it is gone.
             let _ = process.kill().await;
-            "it was stopped".to_owned()
+            "it was killed".to_owned()
         }
     }
 }

@@ -6,6 +6,7 @@
 //! and is not used again.
 
 mod environment;
+mod processes;
 mod runtime_api;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -22,6 +23,8 @@ use uuid::Uuid;
 use crate::clock::Clock;
 
 pub use environment::end_with_parent;
+pub use processes::Processes;
+pub(crate) use processes::environment_of;
 
 /// The most environments of one function at a time: what a new AWS account may run of all its functions together.
 pub const ENVIRONMENTS_MAX: usize = 10;
@@ -176,8 +179,9 @@ pub struct Lambda {
     runtime_api: String,
     functions: HashMap<String, Arc<Function>>,
     clock: Clock,
+    processes: Processes,
     stop: CancellationToken,
-    processes: TaskTracker,
+    tasks: TaskTracker,
 }
 
 impl Lambda {
@@ -204,14 +208,21 @@ impl Lambda {
             runtime_api,
             functions: functions.into_iter().map(function).collect(),
             clock,
+            processes: Processes::default(),
             stop,
-            processes: TaskTracker::new(),
+            tasks: TaskTracker::new(),
         })
     }
 
     /// The Runtime API, one path below it for each environment.
     pub fn router(self: &Arc<Self>) -> axum::Router {
         runtime_api::router(Arc::clone(self))
+    }
+
+    /// The processes of all functions.
+    #[must_use]
+    pub fn processes(&self) -> Processes {
+        self.processes.clone()
     }
 
     /// Starts one environment of every function, so that the first call does not wait for a process.
@@ -253,8 +264,8 @@ impl Lambda {
     /// Ends every process and waits until they are gone.
     pub async fn stop(&self) {
         self.stop.cancel();
-        self.processes.close();
-        self.processes.wait().await;
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
     fn enqueue(self: &Arc<Self>, function: &Arc<Function>, invocation: Invocation) {
@@ -295,9 +306,11 @@ impl Lambda {
         function.state().environments.insert(id, environment);
         let lambda = Arc::clone(self);
         let function = Arc::clone(function);
-        self.processes.spawn(async move {
+        self.processes.started(id, end.clone());
+        self.tasks.spawn(async move {
             let ended = environment::run(&lambda.program, &function.settings, &lambda.runtime_api, id, end).await;
             lambda.environment_ended(&function, id, &ended);
+            lambda.processes.ended(id);
         });
     }
 

@@ -47,7 +47,11 @@ async fn next(
     Path((name, environment)): Path<(String, Uuid)>,
 ) -> Result<Response, StatusCode> {
     let function = function(&lambda, &name)?;
-    let (id, event) = lambda.next(function, environment).await.ok_or(StatusCode::GONE)?;
+    let Some((id, event)) = lambda.next(function, environment).await else {
+        // Its process is being ended, and is not told anything that it could fail at.
+        lambda.processes.gone(environment).await;
+        return Err(StatusCode::GONE);
+    };
     let timeout = i64::try_from(function.settings.timeout.as_millis()).unwrap_or(i64::MAX);
     let deadline = lambda.clock.now().as_millisecond().saturating_add(timeout);
     let header = |text: String| HeaderValue::from_str(&text).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR);

@@ -4,7 +4,7 @@
 //! what is refused leaves no trace, what is accepted is in the outbox, in the counts and on its way
 //! as events. Every operation is told the time; only `wire` reads the clock.
 //!
-//! - `wire`: the REST-JSON routes, the faults that befall them, and the answers' shapes
+//! - `wire`: the REST-JSON routes, where faults befall them, and the answers' shapes
 //! - `send_email`, `attachment`, `mailbox`: a request, checked on its own
 //! - `account`, `identities`, `suppression_list`, `configuration_set`: what it is checked against
 //! - `accept`: `SendEmail` carried out
@@ -20,7 +20,6 @@ mod attachment;
 mod configuration_set;
 mod error;
 mod event;
-pub mod fault;
 mod happening;
 mod identities;
 mod mailbox;
@@ -41,18 +40,18 @@ use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::clock::Clock;
+use crate::fault::Faults;
 
 pub use self::account::{AccountPatch, AccountSettings, EnforcementStatus};
 pub use self::configuration_set::ConfigurationSet;
 pub use self::error::SesError;
-pub use self::fault::Fault;
 pub use self::mailbox_simulator::SIMULATOR_DOMAIN;
 pub use self::outbox::{OutboxAttachment, OutboxMail};
 pub use self::send_email::Tag;
+pub(crate) use self::wire::OPERATIONS;
 
 use self::account::Account;
 use self::configuration_set::ConfigurationSets;
-use self::fault::{Effect, Faults};
 use self::identities::Identities;
 use self::outbox::Outbox;
 use self::suppression_list::SuppressionList;
@@ -85,23 +84,13 @@ pub struct Published {
     pub after: Duration,
 }
 
-/// A fault that SES cannot have.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FaultError {
-    /// SES has no such operation here.
-    #[error("SES has no operation {0} here")]
-    UnknownOperation(String),
-    /// SES sends no batches that could come back in part.
-    #[error("`unprocessed` is for the batch operations of DynamoDB, not for {0}")]
-    Unprocessed(String),
-}
-
 /// The simulator.
 #[derive(Debug)]
 pub struct Ses {
     region: String,
     account_id: String,
     clock: Clock,
+    faults: Faults,
     events: UnboundedSender<Published>,
     state: Mutex<State>,
 }
@@ -113,18 +102,22 @@ struct State {
     identities: Identities,
     suppression_list: SuppressionList,
     outbox: Outbox,
-    faults: Faults,
     notification_topic: Option<String>,
 }
 
 impl Ses {
-    /// Makes the simulator; its events go to `events`.
+    /// Makes the simulator; `faults` befall its calls, its events go to `events`.
     ///
     /// # Errors
     ///
     /// The outbox file cannot be used, or a configuration set names an event type that SES does not
     /// have.
-    pub fn new(settings: Settings, clock: Clock, events: UnboundedSender<Published>) -> io::Result<Arc<Self>> {
+    pub fn new(
+        settings: Settings,
+        clock: Clock,
+        faults: Faults,
+        events: UnboundedSender<Published>,
+    ) -> io::Result<Arc<Self>> {
         let (outbox, sent) = Outbox::open(settings.outbox_file)?;
         let mut identities = Identities::default();
         for identity in &settings.verified {
@@ -135,6 +128,7 @@ impl Ses {
             region: settings.region,
             account_id: settings.account_id,
             clock,
+            faults,
             events,
             state: Mutex::new(State {
                 account: Account::new(limits, sent),
@@ -142,7 +136,6 @@ impl Ses {
                 identities,
                 suppression_list: SuppressionList::default(),
                 outbox,
-                faults: Faults::default(),
                 notification_topic: None,
             }),
         }))
@@ -189,34 +182,6 @@ impl Ses {
     /// form that SES uses when identities, not configuration sets, have a topic.
     pub fn notify(&self, topic_arn: Option<String>) {
         self.state().notification_topic = topic_arn;
-    }
-
-    /// Tells whether SES serves an operation, so that a fault for it belongs here.
-    #[must_use]
-    pub fn serves(operation: &str) -> bool {
-        wire::OPERATIONS.contains(&operation)
-    }
-
-    /// Puts a fault into force.
-    ///
-    /// # Errors
-    ///
-    /// The fault is for an operation that SES does not serve, or of a kind that it cannot have.
-    pub fn add_fault(&self, fault: Fault) -> Result<(), FaultError> {
-        if !Self::serves(&fault.operation) {
-            return Err(FaultError::UnknownOperation(fault.operation));
-        }
-        if fault.effect == Effect::Unprocessed {
-            return Err(FaultError::Unprocessed(fault.operation));
-        }
-        let now = self.clock.now();
-        self.state().faults.add(fault, now);
-        Ok(())
-    }
-
-    /// Ends all faults.
-    pub fn clear_faults(&self) {
-        self.state().faults.clear();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -29,7 +29,7 @@ pub(super) fn settings() -> Settings {
     }
 }
 
-/// Makes the clock, whatever it consists of.
+/// Makes the clock and the faults, whatever they consist of.
 pub(super) fn fresh<T: Default>() -> T {
     T::default()
 }
@@ -41,7 +41,7 @@ struct World {
 
 fn world(settings: Settings) -> World {
     let (sender, events) = unbounded_channel();
-    let ses = Ses::new(settings, fresh(), sender).unwrap();
+    let ses = Ses::new(settings, fresh(), fresh(), sender).unwrap();
     World { ses, events }
 }
 
@@ -281,25 +281,10 @@ fn emptying_the_outbox_gives_no_quota_back() {
 }
 
 #[test]
-fn takes_faults_for_its_own_operations_only() {
-    let world = world(settings());
-    let add = |fault: Value| world.ses.add_fault(serde_json::from_value(fault).unwrap());
-    add(json!({"operation": "GetAccount", "delay_ms": 1})).unwrap();
-    assert_eq!(
-        add(json!({"operation": "PutItem", "delay_ms": 1})),
-        Err(FaultError::UnknownOperation("PutItem".to_owned()))
-    );
-    assert_eq!(
-        add(json!({"operation": "SendEmail", "unprocessed": true})),
-        Err(FaultError::Unprocessed("SendEmail".to_owned()))
-    );
-}
-
-#[test]
 fn refuses_an_event_type_that_ses_does_not_have() {
     let mut settings = settings();
     settings.configuration_sets[0].event_types = vec!["BOUNCED".to_owned()];
     let (events, _receiver) = unbounded_channel();
-    let refusal = Ses::new(settings, fresh(), events).unwrap_err();
+    let refusal = Ses::new(settings, fresh(), fresh(), events).unwrap_err();
     assert!(refusal.to_string().contains("BOUNCED"));
 }

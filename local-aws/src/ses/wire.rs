@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use super::Ses;
 use super::error::SesError;
-use super::fault::{Effect, Moment};
-use crate::server::CutConnection;
+use crate::fault;
+use crate::lambda::environment_of;
 
 mod account;
 mod configuration_sets;
@@ -29,7 +29,7 @@ mod suppression;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// The operations that are served, by the names that faults give them.
-pub(super) const OPERATIONS: [&str; 13] = [
+pub(crate) const OPERATIONS: [&str; 13] = [
     "SendEmail",
     "GetAccount",
     "PutAccountSendingAttributes",
@@ -115,40 +115,28 @@ async fn carry_out(State(call): State<Call>, request: Request, next: Next) -> Re
     if !is_signed(&request) {
         return numbered(SesError::MissingAuthenticationToken.into_response());
     }
-    let now = call.ses.clock.now();
-    let fault = call.ses.state().faults.take(call.operation, now);
-    match fault {
-        Some(Effect::Error { code, message }) => numbered(SesError::Injected { code, message }.into_response()),
-        Some(Effect::Drop(Moment::Before)) => cut(),
-        Some(Effect::Drop(Moment::After)) => {
-            next.run(request).await;
-            cut()
-        }
-        Some(Effect::Delay(delay)) => {
-            // Like SES, it carries a call out whose caller has lost patience.
-            let (head, body) = request.into_parts();
-            let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
-                return cut();
-            };
-            let late = tokio::spawn(async move {
-                tokio::time::sleep(delay).await;
-                next.run(Request::from_parts(head, body.into())).await
-            });
-            late.await.map_or_else(|_| cut(), numbered)
-        }
-        // `Ses::add_fault` lets no `Unprocessed` in.
-        Some(Effect::Unprocessed) | None => numbered(next.run(request).await),
-    }
+    let Call { ses, operation } = call;
+    let environment = environment_of(request.headers());
+    let asked = fault::Call {
+        operation,
+        tables: Vec::new(),
+        environment,
+    };
+    let Some(effect) = ses.faults.take(&asked) else {
+        return numbered(next.run(request).await);
+    };
+    // A call that is carried out later must not need its connection any more.
+    let (head, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
+        return fault::cut();
+    };
+    let carry_out = next.run(Request::from_parts(head, body.into()));
+    let refuse = |code, message| SesError::Injected { code, message }.into_response();
+    numbered(ses.faults.befall(effect, environment, carry_out, refuse).await)
 }
 
 fn is_signed(request: &Request) -> bool {
     request.headers().contains_key(header::AUTHORIZATION)
-}
-
-fn cut() -> Response {
-    let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    response.extensions_mut().insert(CutConnection);
-    response
 }
 
 /// Refuses what has no route. A client that only warms its connection up asks for `/`, unsigned.

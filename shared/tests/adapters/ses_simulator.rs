@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use local_aws::fault::Faults;
 use local_aws::ses::{ConfigurationSet, OutboxMail, Published, Settings};
 use serde_json::{Value, json};
 use shared::account::EnforcementStatus;
@@ -27,6 +28,7 @@ const SET: &str = "okite-ConfigurationSet";
 struct World {
     endpoint: String,
     simulator: Arc<local_aws::ses::Ses>,
+    faults: Faults,
     _events: UnboundedReceiver<Published>,
     _stop: DropGuard,
 }
@@ -56,7 +58,8 @@ impl World {
             outbox_file: None,
         };
         let (sender, events) = unbounded_channel();
-        let simulator = local_aws::ses::Ses::new(settings, fresh(), sender).unwrap();
+        let faults = Faults::default();
+        let simulator = local_aws::ses::Ses::new(settings, fresh(), faults.clone(), sender).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
@@ -69,6 +72,7 @@ impl World {
         Self {
             endpoint,
             simulator,
+            faults,
             _events: events,
             _stop: stop.drop_guard(),
         }
@@ -106,9 +110,7 @@ impl World {
     }
 
     fn fault(&self, fault: Value) {
-        self.simulator
-            .add_fault(serde_json::from_value(fault).unwrap())
-            .unwrap();
+        self.faults.add(serde_json::from_value(fault).unwrap());
     }
 }
 

@@ -13,8 +13,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use local_aws::TEMPLATE;
-use local_aws::calls::Calls;
-use local_aws::dynamodb::Dynamodb;
+use local_aws::dynamodb::{Dynamodb, FrontSettings};
 use local_aws::template::{Stack, Surroundings};
 use shared::address::Mailbox;
 use shared::aws::{ApiKeys, Messages, Suppressions, Usage};
@@ -123,7 +122,7 @@ impl Store {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        tokio::spawn(database.serve(listener, String::new(), Calls::default(), stop.clone()));
+        tokio::spawn(database.serve(listener, FrontSettings::default(), stop.clone()));
         Self {
             _stop: Some(stop.drop_guard()),
             ..Self::at(&endpoint)

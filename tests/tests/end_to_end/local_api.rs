@@ -153,6 +153,10 @@ async fn a_fault_that_makes_no_sense_is_refused() {
         json!({ "operation": "SendEmail", "delay_ms": 1, "times": 0 }),
         json!({ "operation": "SendEmail", "delay_ms": 1, "times": 1, "for_ms": 1 }),
         json!({ "operation": "SendEmail", "unprocessed": true }),
+        json!({ "operation": "PutItem", "unprocessed": true }),
+        json!({ "operation": "PutItem", "drop": "before", "table": "NoTable" }),
+        json!({ "operation": "SendEmail", "drop": "before", "table": "MessagesTable" }),
+        json!({ "operation": "CreateTable", "drop": "before" }),
         json!({ "operation": "SendEmail", "delay_ms": 1, "colour": "blue" }),
         json!("SendEmail"),
         Value::Null,
@@ -179,7 +183,7 @@ async fn unknown_parts_and_wrong_methods_are_told() {
     for (method, part) in [
         (Method::POST, "outbox"),
         (Method::POST, "account"),
-        (Method::GET, "faults"),
+        (Method::PUT, "faults"),
         (Method::GET, "sns"),
         (Method::GET, "schedule"),
     ] {

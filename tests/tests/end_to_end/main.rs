@@ -8,6 +8,7 @@
 
 mod content;
 mod events;
+mod faults;
 mod feedback;
 mod local_api;
 mod permissions;

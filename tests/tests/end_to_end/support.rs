@@ -149,7 +149,7 @@ impl Okite {
         assert_eq!(self.local(Method::PUT, "account", &patch).await.status, 204);
     }
 
-    /// Puts a fault of SES into force.
+    /// Puts a fault of SES or DynamoDB into force.
     pub(crate) async fn fault(&self, fault: Value) {
         let answer = self.local(Method::POST, "faults", &fault).await;
         assert_eq!(answer.status, 204, "{answer:?}");
