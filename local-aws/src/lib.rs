@@ -15,7 +15,7 @@
 //! | [`gateway`] | API Gateway's HTTP API |
 //! | [`schedule`] | EventBridge Scheduler |
 //! | [`calls`] | CloudTrail: which function called what |
-//! | [`fault`] | bad days: what a test may ask for |
+//! | [`fault`], [`clock`] | bad days, and the time: what a test may ask for |
 //! | [`data_dir`] | the files of a run |
 
 pub mod calls;
@@ -242,6 +242,7 @@ impl LocalAws {
             ses: Arc::clone(&ses),
             sns: Arc::clone(&sns),
             lambda: Arc::clone(&lambda),
+            clock: clock.clone(),
             faults: faults.clone(),
             tables: stack.tables.into_iter().map(|table| table.logical_id).collect(),
             feedback_topic,

@@ -1,6 +1,7 @@
 //! `/_local/`: what a person or a test may see and change of the simulated account. It exists on one machine only.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::clock::Clock;
 use crate::fault::{Fault, Faults};
 use crate::lambda::Lambda;
 use crate::ses::{AccountPatch, Ses};
@@ -29,6 +31,7 @@ pub(crate) struct LocalApi {
     pub(crate) ses: Arc<Ses>,
     pub(crate) sns: Arc<Sns>,
     pub(crate) lambda: Arc<Lambda>,
+    pub(crate) clock: Clock,
     pub(crate) faults: Faults,
     /// The logical ids of the tables, which faults may name.
     pub(crate) tables: Vec<String>,
@@ -61,6 +64,7 @@ impl LocalApi {
             .route("/_local/outbox", get(outbox).delete(clear_outbox))
             .route("/_local/account", get(account).put(update_account))
             .route("/_local/faults", get(faults).post(add_fault).delete(clear_faults))
+            .route("/_local/clock", post(advance_clock))
             .route("/_local/sns", post(publish))
             .route("/_local/schedule", post(run_schedule))
             .route("/_local", any(unknown))
@@ -80,7 +84,7 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
 async fn unknown() -> Refused {
     Refused(
         StatusCode::NOT_FOUND,
-        "/_local/ has outbox, account, faults, sns and schedule".to_owned(),
+        "/_local/ has outbox, account, faults, clock, sns and schedule".to_owned(),
     )
 }
 
@@ -133,6 +137,22 @@ async fn faults(State(api): State<Arc<LocalApi>>) -> Response {
 async fn clear_faults(State(api): State<Arc<LocalApi>>) -> StatusCode {
     api.faults.clear();
     StatusCode::NO_CONTENT
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_ms: u64,
+}
+
+/// Sets the clock forward for the services and the functions.
+async fn advance_clock(State(api): State<Arc<LocalApi>>, body: Bytes) -> Done {
+    let Advance { advance_ms } = read(&body)?;
+    api.clock
+        .advance(Duration::from_millis(advance_ms))
+        .map_err(Refused::bad_request)?;
+    api.lambda.renew();
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(Deserialize)]

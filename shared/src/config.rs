@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
+use crate::clock::Clock;
 use crate::permit::Policy;
 
 /// Why a function cannot start.
@@ -46,6 +47,8 @@ pub struct Config {
     pub message_retention: Duration,
     /// The least severe level that is logged.
     pub log_level: LevelFilter,
+    /// What it tells the time by.
+    pub clock: Clock,
 }
 
 impl Config {
@@ -108,6 +111,7 @@ impl Config {
                 "off, error, warn or info",
                 |level: &LevelFilter| *level <= LevelFilter::INFO,
             )?,
+            clock: Clock::read(&variable)?,
         })
     }
 }

@@ -15,12 +15,13 @@
 //! | [`permit`] | the arithmetic of rate and quota |
 //! | [`ses_error`] | what each SES error means for the caller |
 //! | [`api_key`] | API keys, their secrets and what they allow |
-//! | [`function`], [`config`], [`telemetry`] | how a function starts, what it reads from its environment, how it logs |
+//! | [`function`], [`config`], [`telemetry`], [`clock`] | how a function starts, what it reads from its environment, how it logs and tells the time |
 
 pub mod account;
 pub mod address;
 pub mod api_key;
 pub mod aws;
+pub mod clock;
 pub mod config;
 pub mod feedback;
 pub mod function;

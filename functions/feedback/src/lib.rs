@@ -101,14 +101,14 @@ pub struct Handled {
     reason = "the outermost function reads the clock and makes the ids"
 )]
 pub async fn run() -> Result<(), lambda_runtime::Error> {
-    let state = State::new(function::init()?)
-        .await
-        .inspect_err(function::log_init_error)?;
+    let config = function::init()?;
+    let clock = config.clock;
+    let state = State::new(config).await.inspect_err(function::log_init_error)?;
     let state = &state;
     // On the heap, once: the futures of the SDK and the runtime nest deeper than the compiler likes to look.
     Box::pin(lambda_runtime::run(service_fn(
         move |event: LambdaEvent<Value>| async move {
-            let handled = handle(state, event.payload, Timestamp::now(), Uuid::now_v7).await;
+            let handled = handle(state, event.payload, clock.now(), || clock.new_id()).await;
             handled.map_err(|error| {
                 tracing::error!("an event was not handled: {error}");
                 // The runtime shows an error with all that is in it, an answer of DynamoDB included; this is its text alone.

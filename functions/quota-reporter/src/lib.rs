@@ -65,14 +65,14 @@ impl From<ReporterError> for Diagnostic {
 /// When the environment is not complete, or the Runtime API is gone.
 #[expect(clippy::disallowed_methods, reason = "the outermost function reads the clock")]
 pub async fn run() -> Result<(), lambda_runtime::Error> {
-    let state = State::new(function::init()?)
-        .await
-        .inspect_err(function::log_init_error)?;
+    let config = function::init()?;
+    let clock = config.clock;
+    let state = State::new(config).await.inspect_err(function::log_init_error)?;
     let state = &state;
     // On the heap, once: the futures of the SDK and the runtime nest deeper than the compiler likes to look.
     Box::pin(lambda_runtime::run(service_fn(
         move |_: LambdaEvent<Value>| async move {
-            let report = handle(state, Timestamp::now()).await;
+            let report = handle(state, clock.now()).await;
             report.map_err(|error| {
                 tracing::error!("there is no report: {error}");
                 // The runtime shows an error with all that is in it, an answer of DynamoDB included; this is its text alone.

@@ -86,18 +86,18 @@ impl State {
     reason = "the outermost function reads the clock and makes the ids"
 )]
 pub async fn run() -> Result<(), lambda_runtime::Error> {
-    let state = State::new(function::init()?)
-        .await
-        .inspect_err(function::log_init_error)?;
+    let config = function::init()?;
+    let clock = config.clock;
+    let state = State::new(config).await.inspect_err(function::log_init_error)?;
     let state = &state;
     // On the heap, once: the futures of the SDK and the runtime nest deeper than the compiler likes to look.
     Box::pin(lambda_runtime::run(service_fn(
         move |event: LambdaEvent<ApiGatewayV2httpRequest>| async move {
             let ids = Ids {
-                message: Uuid::now_v7(),
+                message: clock.new_id(),
                 nonce: Uuid::new_v4(),
             };
-            let now = Timestamp::now();
+            let now = clock.now();
             let deadline = Instant::now() + time_left(event.context.deadline, now);
             Ok::<_, lambda_runtime::Error>(handle(state, event.payload, now, deadline, ids).await)
         },

@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::Read;
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
@@ -10,7 +11,12 @@ use uuid::Uuid;
 
 use super::{FunctionSettings, Program};
 
-/// Runs the process of one environment until it ends, or until `end` is cancelled, and says how it ended.
+/// Tells a function how many milliseconds it is ahead of the machine's clock. It is not set while the clock is right, and
+/// AWS knows nothing of it.
+const CLOCK_AHEAD: &str = "LOCAL_AWS_CLOCK_AHEAD_MS";
+
+/// Runs the process of one environment until it ends, or until `end` is cancelled, and says how it ended. It is told that
+/// it is `ahead` of the machine's clock.
 ///
 /// The process is given nothing of our own environment, as on AWS, and a pipe as its standard input that closes when
 /// this process is gone, however it goes: see [`end_with_parent`].
@@ -19,6 +25,7 @@ pub(super) async fn run(
     function: &FunctionSettings,
     runtime_api: &str,
     id: Uuid,
+    ahead: Duration,
     end: CancellationToken,
 ) -> String {
     let log = || -> std::io::Result<Stdio> {
@@ -29,10 +36,12 @@ pub(super) async fn run(
     };
     let spawned = log().and_then(|out| Ok((out, log()?))).and_then(|(out, err)| {
         let (path, arguments) = program.command(&function.name);
+        let clock = (!ahead.is_zero()).then(|| (CLOCK_AHEAD, ahead.as_millis().to_string()));
         Command::new(path)
             .args(arguments)
             .env_clear()
             .envs(&function.environment)
+            .envs(clock)
             .env(
                 "AWS_LAMBDA_RUNTIME_API",
                 format!("{runtime_api}/{}/{id}", function.name),

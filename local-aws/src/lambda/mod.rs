@@ -3,7 +3,8 @@
 //! Every execution environment is a process that handles one invocation at a time, as on AWS. An invocation goes to an
 //! environment that is waiting for one; when none is, another environment is started, up to [`ENVIRONMENTS_MAX`], and
 //! the invocation goes to whichever is free first. An environment that exits or runs out of time fails its invocation
-//! and is not used again.
+//! and is not used again. An environment is told the time once, when it starts; when the clock is advanced, others take
+//! the places of all.
 
 mod environment;
 mod processes;
@@ -131,6 +132,8 @@ struct Environment {
     end: CancellationToken,
     /// Whether its init has ended: it has asked for an event.
     ready: bool,
+    /// How far ahead of the machine's clock it believes to be.
+    ahead: Duration,
 }
 
 #[derive(Debug)]
@@ -151,6 +154,24 @@ impl Function {
             // Who asked may have gone away; the function has done its work all the same.
             let _ = reply.send(result);
         }
+    }
+
+    /// Gives up every environment that is not at work, and tells how many to start in their place.
+    fn retire_idle(&self) -> usize {
+        let mut state = self.state();
+        state.waiting.clear();
+        let State {
+            environments, running, ..
+        } = &mut *state;
+        environments.retain(|id, environment| {
+            let at_work = running.values().any(|(running_in, _)| running_in == id);
+            if !at_work {
+                environment.end.cancel();
+            }
+            at_work
+        });
+        let room = ENVIRONMENTS_MAX.saturating_sub(state.environments.len());
+        state.pending.len().max(1).min(room)
     }
 
     /// Gives an invocation up that ran out of time, and with it the environment that works on it, as Lambda does. One
@@ -232,6 +253,17 @@ impl Lambda {
         }
     }
 
+    /// Has the functions go by the clock as it is now: environments that are not at work are replaced at once, the others
+    /// when they ask for the next event.
+    pub(crate) fn renew(self: &Arc<Self>) {
+        for function in self.functions.values() {
+            let wanted = function.retire_idle();
+            for _ in 0..wanted {
+                self.start_environment(function);
+            }
+        }
+    }
+
     /// Calls a function and waits for its answer, as a synchronous caller does. The call goes on when nobody waits for
     /// it any more.
     ///
@@ -299,16 +331,19 @@ impl Lambda {
     fn start_environment(self: &Arc<Self>, function: &Arc<Function>) {
         let id = new_id();
         let end = self.stop.child_token();
+        let ahead = self.clock.ahead();
         let environment = Environment {
             end: end.clone(),
             ready: false,
+            ahead,
         };
         function.state().environments.insert(id, environment);
         let lambda = Arc::clone(self);
         let function = Arc::clone(function);
         self.processes.started(id, end.clone());
         self.tasks.spawn(async move {
-            let ended = environment::run(&lambda.program, &function.settings, &lambda.runtime_api, id, end).await;
+            let ended =
+                environment::run(&lambda.program, &function.settings, &lambda.runtime_api, id, ahead, end).await;
             lambda.environment_ended(&function, id, &ended);
             lambda.processes.ended(id);
         });
@@ -345,9 +380,15 @@ impl Lambda {
     async fn next(&self, function: &Function, environment: Uuid) -> Option<Event> {
         let waiting = {
             let mut state = function.state();
-            state.environments.get_mut(&environment)?.ready = true;
+            let asking = state.environments.get_mut(&environment)?;
+            asking.ready = true;
+            let outdated = asking.ahead != self.clock.ahead();
             // It handles one event at a time: what it has not answered by now it never will.
             fail_running(&mut state, environment, "it asked for the next event without an answer");
+            if outdated {
+                state.environments.remove(&environment)?.end.cancel();
+                return None;
+            }
             if let Some(Invocation { id, event, reply }) = state.pending.pop_front() {
                 state.running.insert(id, (environment, reply));
                 return Some((id, event));

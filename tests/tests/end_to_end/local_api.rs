@@ -184,6 +184,7 @@ async fn unknown_parts_and_wrong_methods_are_told() {
         (Method::POST, "outbox"),
         (Method::POST, "account"),
         (Method::PUT, "faults"),
+        (Method::GET, "clock"),
         (Method::GET, "sns"),
         (Method::GET, "schedule"),
     ] {
