@@ -9,6 +9,8 @@
 //! | [`address`] | an email address: parsed once, normalised, valid if it exists |
 //! | [`message`] | an outgoing email that SES can take |
 //! | [`recipient`] | who of a message's recipients gets it, and why not |
+//! | [`record`] | what is on record of a message, and what became of it |
+//! | [`idempotency`] | keys by which a repeated request is known |
 //! | [`suppression`] | the registers of an address, and whether they suppress it |
 //! | [`feedback`] | SES's event JSON into facts about recipients |
 //! | [`account`] | the SES account, its verdict and the report |
@@ -25,9 +27,11 @@ pub mod clock;
 pub mod config;
 pub mod feedback;
 pub mod function;
+pub mod idempotency;
 pub mod message;
 pub mod permit;
 pub mod recipient;
+pub mod record;
 pub mod ses_error;
 pub mod stream;
 pub mod suppression;
