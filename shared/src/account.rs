@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::stream::Stream;
+
 /// What AWS thinks of the account.
 /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +82,25 @@ impl Brake {
             Self::None => 0,
             Self::Bulk => 1,
             Self::All => 2,
+        }
+    }
+
+    /// Reads the number; one that nobody wrote holds everything back.
+    #[must_use]
+    pub fn from_level(level: i64) -> Self {
+        match level {
+            0 => Self::None,
+            1 => Self::Bulk,
+            _ => Self::All,
+        }
+    }
+
+    /// Returns the least brake that holds the mail of `stream` back.
+    #[must_use]
+    pub fn against(stream: Stream) -> Self {
+        match stream {
+            Stream::Bulk => Self::Bulk,
+            Stream::Transactional => Self::All,
         }
     }
 
@@ -220,6 +241,14 @@ mod tests {
         assert_eq!(judged(EnforcementStatus::Healthy, false), Verdict::Warn);
         assert_eq!(judged(EnforcementStatus::Probation, true), Verdict::Warn);
         assert_eq!(judged(EnforcementStatus::Shutdown, true), Verdict::BrakeAll);
+    }
+
+    #[test]
+    fn a_brake_is_known_by_its_number() {
+        for brake in [Brake::None, Brake::Bulk, Brake::All] {
+            assert_eq!(Brake::from_level(brake.level()), brake);
+        }
+        assert_eq!(Brake::from_level(3), Brake::All);
     }
 
     #[test]

@@ -51,6 +51,14 @@ pub struct Destination<'a> {
     pub bcc: Vec<&'a Mailbox>,
 }
 
+impl Destination<'_> {
+    /// Counts the recipients: what the mail costs of rate and quota.
+    #[must_use]
+    pub fn recipients(&self) -> usize {
+        self.to.len() + self.cc.len() + self.bcc.len()
+    }
+}
+
 /// What is to be done with an email, given what is known about its recipients.
 #[derive(Clone, Debug)]
 pub struct Judgement<'a> {

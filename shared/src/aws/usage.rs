@@ -27,6 +27,11 @@ const SAMPLE_KEPT: Duration = Duration::from_hours(50);
 /// How long a report is kept.
 const REPORT_KEPT: Duration = Duration::from_hours(30 * 24);
 
+/// The partition key of the gate.
+pub(super) fn gate_key(region: &str) -> String {
+    format!("gate#{region}")
+}
+
 /// What the gate's partition says before a report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GateState {
@@ -53,10 +58,6 @@ impl Usage {
         Self { client, table, region }
     }
 
-    fn gate_key(&self) -> String {
-        format!("gate#{}", self.region)
-    }
-
     /// Reads the running total, the operator's override and the samples, consistently and in one query.
     ///
     /// # Errors
@@ -69,7 +70,7 @@ impl Usage {
             .consistent_read(true)
             .key_condition_expression("#pk = :pk")
             .expression_attribute_names("#pk", "pk")
-            .expression_attribute_values(":pk", s(self.gate_key()))
+            .expression_attribute_values(":pk", s(gate_key(&self.region)))
             .into_paginator()
             .items()
             .send();
@@ -103,7 +104,7 @@ impl Usage {
             .client
             .update_item()
             .table_name(&self.table)
-            .key("pk", s(self.gate_key()))
+            .key("pk", s(gate_key(&self.region)))
             .key("sk", s("gate"))
             .update_expression(
                 "SET #left_all = :all - if_not_exists(#granted, :zero), \
@@ -139,7 +140,7 @@ impl Usage {
         self.client
             .update_item()
             .table_name(&self.table)
-            .key("pk", s(self.gate_key()))
+            .key("pk", s(gate_key(&self.region)))
             .key("sk", s(format!("sample#{hour}")))
             .update_expression(
                 "SET #at = if_not_exists(#at, :at), #granted = if_not_exists(#granted, :granted), #expires_at = :expires_at",

@@ -1,14 +1,13 @@
-//! The arithmetic of rate and quota: what the reporter writes into the gate that sends obey.
-//!
-//! SES limits recipients, not messages: at most `MaxSendRate` of them a second and `Max24HourSend` of them in any 24
-//! hours. The gate turns the rate into an interval between recipients and the quota into how many may still be
-//! granted. Figures that SES does not publish are named constants here.
+//! The reporter's half: the account and what was granted become the settings of the gate. Figures that SES does not
+//! publish are named constants here.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::{Policy, micros};
 use crate::account::Account;
+use crate::message::RECIPIENTS_MAX;
 
 /// The share of the account's rate that is used: SES may take a little less than the rate it names.
 const RATE_USED: f64 = 0.95;
@@ -20,19 +19,6 @@ const COUNTING_LAG: Duration = Duration::from_mins(1);
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest interval between two recipients, for accounts whose rate is next to nothing.
 const INTERVAL_MAX: i64 = 3_600_000_000;
-
-/// How this stack may use the account, from the template's parameters.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Policy {
-    /// The share of the account's rate and quota that is this stack's, above 0 and at most 1.
-    pub account_share: f64,
-    /// How far ahead of the rate a burst may run.
-    pub burst: Duration,
-    /// How long a send may wait for its slot.
-    pub wait: Duration,
-    /// The share of the quota that bulk mail leaves to transactional mail, 0 to 1.
-    pub bulk_reserve: f64,
-}
 
 /// What Okite itself granted, by the gate's running total and its hourly samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,7 +65,7 @@ pub fn settings(account: &Account, policy: &Policy, granted: Granted) -> Setting
 /// Returns the microseconds between two recipients at `rate` recipients a second, rounded so as to be slower.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, reason = "clamped to a range that i64 holds")]
-fn interval(rate: f64) -> i64 {
+pub(super) fn interval(rate: f64) -> i64 {
     let interval = (1e6 / (rate * RATE_USED)).ceil();
     if interval.is_finite() && interval > 0.0 {
         (interval as i64).clamp(1, INTERVAL_MAX)
@@ -89,9 +75,12 @@ fn interval(rate: f64) -> i64 {
 }
 
 /// Returns how many recipients may be granted and not yet be in SES's own count: they are taken off what is left.
+///
+/// They are those with a slot between the counting lag and a send's timeout ago and the patience of a send ahead, the
+/// burst on top. A mail is admitted by its first slot, so all the recipients of the last one may come on top too.
 fn in_flight(interval: i64, policy: &Policy) -> i64 {
-    let time = (policy.burst + policy.wait + SEND_TIMEOUT + COUNTING_LAG).as_micros();
-    i64::try_from(time).unwrap_or(i64::MAX).div_euclid(interval) + 1
+    let largest = i64::try_from(RECIPIENTS_MAX).unwrap_or(i64::MAX);
+    micros(policy.burst + policy.wait + SEND_TIMEOUT + COUNTING_LAG).div_euclid(interval) + largest
 }
 
 /// Rounds recipients down to whole ones.
@@ -173,9 +162,9 @@ mod tests {
 
     #[test]
     fn takes_off_what_may_be_in_flight() {
-        // 73 s of slots (1 burst + 2 wait + 10 timeout + 60 lag) at 14/s · 0.95
+        // 73 s of slots (1 burst + 2 wait + 10 timeout + 60 lag) at 14/s · 0.95, and the 50 recipients of the last mail
         let settings = settings(&account(50_000.0, 1_000.0, 14.0), &POLICY, Granted::default());
-        assert_eq!(settings.ceiling_all, 50_000 - 1_000 - 971);
+        assert_eq!(settings.ceiling_all, 50_000 - 1_000 - 1_020);
         assert_eq!(settings.ceiling_bulk, settings.ceiling_all - 10_000);
     }
 
@@ -190,7 +179,7 @@ mod tests {
             last_24_hours: 20_000,
         };
         let settings = settings(&account(50_000.0, 20_000.0, 14.0), &half, granted);
-        assert_eq!(settings.ceiling_all - granted.total, 25_000 - 20_000 - 486);
+        assert_eq!(settings.ceiling_all - granted.total, 25_000 - 20_000 - 535);
         assert_eq!(settings.interval, 150_376);
     }
 
