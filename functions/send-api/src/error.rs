@@ -3,9 +3,13 @@
 //! Messages are written here and in the domain's checks; none carries an internal text, and none repeats a value that
 //! the caller wrote.
 
+use std::time::Duration;
+
+use shared::account::Brake;
 use shared::address::EmailAddress;
-use shared::aws::StoreError;
+use shared::aws::{PermitError, StoreError};
 use shared::message::InvalidEmail;
+use shared::permit::Refusal as Held;
 use shared::ses_error::Refusal;
 use uuid::Uuid;
 
@@ -125,6 +129,46 @@ impl ApiError {
         Self::new(503, "service_unavailable", message).retry_after(RETRY_SOON)
     }
 
+    /// The gate holds the mail back: SES was not asked.
+    pub(crate) fn held_back(held: Held) -> Self {
+        match held {
+            Held::Rate { retry_after, interval } => {
+                let seconds = whole_seconds(retry_after);
+                let message = format!(
+                    "Mail comes faster than the {rate} recipients a second that this deployment may send to through its \
+                     Amazon SES account; nothing was sent. Try again in {seconds} s, and send more slowly: each \
+                     recipient counts.",
+                    rate = recipients_a_second(interval)
+                );
+                Self::new(429, "rate_limit_exceeded", message).retry_after(seconds)
+            }
+            Held::Quota { reserved: true } => {
+                let message = "What is left of the 24-hour sending quota is kept for transactional mail; nothing was \
+                               sent. It frees up as the sends of the last 24 hours age. An operator can lower \
+                               `BulkReserve`, or ask AWS for a higher quota.";
+                Self::new(429, "daily_quota_exceeded", message).retry_after(RETRY_LATER)
+            }
+            Held::Quota { reserved: false } => {
+                let message = "This deployment's share of the 24-hour sending quota of the Amazon SES account is used up, \
+                               but for what may still be on its way; nothing was sent. It frees up as the sends of the \
+                               last 24 hours age; ask AWS for a higher quota if this recurs.";
+                Self::new(429, "daily_quota_exceeded", message).retry_after(RETRY_LATER)
+            }
+            Held::Brake(Brake::All) => {
+                let message = "All sending is stopped, because AWS has shut the Amazon SES account's sending down or an \
+                               operator has set the brake to `all`; nothing was sent. An operator must answer the case \
+                               that AWS opened, or set `brake_override` to `auto`.";
+                Self::new(503, "service_unavailable", message).retry_after(RETRY_LATER)
+            }
+            Held::Brake(Brake::None | Brake::Bulk) => {
+                let message = "Bulk mail is stopped, to keep the Amazon SES account from being paused for its bounces or \
+                               complaints, or by an operator; nothing was sent. Transactional mail passes. An operator \
+                               must see the last report, or set `brake_override` to `auto`.";
+                Self::new(503, "service_unavailable", message).retry_after(RETRY_LATER)
+            }
+        }
+    }
+
     /// SES may have taken the mail: its answer never came.
     pub(crate) fn ambiguous(id: Uuid) -> Self {
         let message = "Amazon SES did not answer, or not clearly, so it is not known whether this email was sent. Sending it again may \
@@ -206,6 +250,27 @@ impl ApiError {
     }
 }
 
+/// Rounds up to whole seconds, of which a caller waits one at least.
+fn whole_seconds(duration: Duration) -> u32 {
+    let seconds = u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
+    seconds.saturating_add(u32::from(duration.subsec_nanos() > 0)).max(1)
+}
+
+/// Writes the rate that an interval in microseconds makes, with two digits behind the point.
+fn recipients_a_second(interval: i64) -> String {
+    let hundredths = (100_000_000 + interval / 2) / interval.max(1);
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+impl From<PermitError> for ApiError {
+    fn from(error: PermitError) -> Self {
+        match error {
+            PermitError::Refused(held) => Self::held_back(held),
+            PermitError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<InvalidEmail> for ApiError {
     fn from(invalid: InvalidEmail) -> Self {
         let name = match invalid {
@@ -225,5 +290,72 @@ impl From<StoreError> for ApiError {
             "the store cannot be reached"
         );
         Self::store_down()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate(retry_after: Duration, interval: i64) -> ApiError {
+        ApiError::held_back(Held::Rate { retry_after, interval })
+    }
+
+    #[test]
+    fn says_when_to_come_again_in_whole_seconds_rounded_up() {
+        for (microseconds, seconds) in [(0, 1), (1, 1), (1_000_000, 1), (1_000_001, 2), (47_600_000, 48)] {
+            let error = rate(Duration::from_micros(microseconds), 75_188);
+            assert_eq!(
+                (error.status, error.name, error.retry_after),
+                (429, "rate_limit_exceeded", Some(seconds))
+            );
+            assert!(error.message.contains(&format!("in {seconds} s")), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn names_the_rate() {
+        for (interval, rate_named) in [(75_188, "13.30 "), (1_052_632, "0.95 "), (1, "1000000.00 ")] {
+            let error = rate(Duration::ZERO, interval);
+            assert!(error.message.contains(rate_named), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_quota_and_a_brake_name_cause_and_remedy_and_are_asked_for_again_later() {
+        for (held, status, name, words) in [
+            (
+                Held::Quota { reserved: false },
+                429,
+                "daily_quota_exceeded",
+                ["used up", "ask AWS"],
+            ),
+            (
+                Held::Quota { reserved: true },
+                429,
+                "daily_quota_exceeded",
+                ["kept for transactional", "BulkReserve"],
+            ),
+            (
+                Held::Brake(Brake::All),
+                503,
+                "service_unavailable",
+                ["shut", "brake_override"],
+            ),
+            (
+                Held::Brake(Brake::Bulk),
+                503,
+                "service_unavailable",
+                ["Transactional mail passes", "brake_override"],
+            ),
+        ] {
+            let error = ApiError::held_back(held);
+            assert_eq!((error.status, error.name, error.retry_after), (status, name, Some(300)));
+            assert!(
+                words.iter().all(|word| error.message.contains(word)),
+                "{}",
+                error.message
+            );
+        }
     }
 }

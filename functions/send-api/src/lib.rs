@@ -6,6 +6,7 @@
 //! | `route` | which path and method is which operation |
 //! | `authentication` | API keys |
 //! | `error` | every error a caller can get |
+//! | `time` | how much of it an invocation has |
 //! | `health`, `emails` | the operations, by noun and verb |
 //!
 //! The order of the checks is part of the contract: size, route, key, idempotency key, JSON, fields.
@@ -17,13 +18,14 @@ mod health;
 mod request;
 mod response;
 mod route;
+mod time;
 
 use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
-use shared::aws::{ApiKeys, FunctionConfig, Messages, Ses, Suppressions, TrustError};
+use shared::aws::{ApiKeys, FunctionConfig, Messages, Permits, Ses, Suppressions, TrustError};
 use shared::config::Config;
 use shared::function;
 use tokio::time::Instant;
@@ -34,6 +36,7 @@ use error::ApiError;
 use request::Request;
 use response::Response;
 use route::Route;
+use time::Time;
 
 /// The function's timeout in the template, for callers that name no deadline.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(29);
@@ -45,6 +48,7 @@ pub struct State {
     authentication: Authentication,
     suppressions: Suppressions,
     messages: Messages,
+    permits: Permits,
     ses: Ses,
 }
 
@@ -70,7 +74,8 @@ impl State {
         Ok(Self {
             authentication: Authentication::new(ApiKeys::new(dynamodb.clone(), config.api_keys_table.clone())),
             suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table.clone()),
-            messages: Messages::new(dynamodb, config.messages_table.clone()),
+            messages: Messages::new(dynamodb.clone(), config.messages_table.clone()),
+            permits: Permits::new(dynamodb, config.usage_table.clone(), &config.region, config.policy),
             ses: Ses::new(ses, config.configuration_set.clone()),
             config,
         })
@@ -123,7 +128,8 @@ pub async fn handle(
     deadline: Instant,
     ids: Ids,
 ) -> ApiGatewayV2httpResponse {
-    let response = match answer(state, event, now, deadline, ids).await {
+    let time = Time::new(now, deadline);
+    let response = match answer(state, event, &time, ids).await {
         Ok(response) => response,
         Err(error) => {
             tracing::info!(
@@ -134,20 +140,16 @@ pub async fn handle(
             error.into()
         }
     };
-    response.into()
+    let allowance = state.permits.allowance(time.at(Instant::now()));
+    response.telling(allowance).into()
 }
 
-async fn answer(
-    state: &State,
-    event: ApiGatewayV2httpRequest,
-    now: Timestamp,
-    deadline: Instant,
-    ids: Ids,
-) -> Result<Response, ApiError> {
+async fn answer(state: &State, event: ApiGatewayV2httpRequest, time: &Time, ids: Ids) -> Result<Response, ApiError> {
     let request = Request::read(event)?;
     match Route::of(&request.method, &request.path)? {
         Route::Health => Ok(health::show()),
-        Route::CreateEmail => emails::create(state, &request, now, deadline, ids).await,
+        // On the heap, for the same reason as the runtime's future in `run`.
+        Route::CreateEmail => Box::pin(emails::create(state, &request, time, ids)).await,
     }
 }
 

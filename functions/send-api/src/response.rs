@@ -5,6 +5,7 @@ use aws_lambda_events::encodings::Body;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
+use shared::permit::Allowance;
 use uuid::Uuid;
 
 use crate::error::ApiError;
@@ -36,6 +37,16 @@ impl Response {
             headers: HeaderMap::new(),
             body: json(body),
         }
+    }
+
+    /// Adds what is known of the rate; while nothing is, nothing is made up.
+    pub(crate) fn telling(mut self, allowance: Option<Allowance>) -> Self {
+        if let Some(allowance) = allowance {
+            self.headers.insert("ratelimit-limit", allowance.limit.into());
+            self.headers.insert("ratelimit-remaining", allowance.remaining.into());
+            self.headers.insert("ratelimit-reset", allowance.reset.into());
+        }
+        self
     }
 }
 

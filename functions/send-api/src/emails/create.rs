@@ -2,7 +2,8 @@
 //!
 //! The order is what makes it safe. The suppression list is read first, and consistently: if it cannot be read, nothing
 //! is sent. The message's row is written before SES is called: whatever happens then, there is a record of the attempt.
-//! SES is called last and once, and the row is settled with what it said.
+//! Beside it the gate is asked for as many recipients as are left; a mail that it holds back is `refused`, as one that SES
+//! refuses. SES is called last and once, when the mail's slot has come, and the row is settled with what it said.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,22 +13,21 @@ use serde::Serialize;
 use shared::address::Mailbox;
 use shared::aws::{NewMessage, Outgoing, SendError, StoreError};
 use shared::message::Email;
-use shared::permit::SEND_TIMEOUT;
+use shared::permit::Ask;
 use shared::recipient::{Destination, Outcome, Verdict, judge};
 use shared::suppression::Registers;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
 use super::body;
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
+use crate::time::Time;
 use crate::{Ids, State};
 
 /// The number of a message's first attempt.
 const FIRST_ATTEMPT: u32 = 1;
-/// What settling the record of a message may take at least, after SES has answered.
-const SETTLING: Duration = Duration::from_secs(3);
 /// What answering takes at most.
 const ANSWERING: Duration = Duration::from_millis(500);
 /// The longest idempotency key.
@@ -51,22 +51,10 @@ struct RecipientBody<'a> {
     since: Option<Timestamp>,
 }
 
-pub(crate) async fn create(
-    state: &State,
-    request: &Request,
-    now: Timestamp,
-    deadline: Instant,
-    ids: Ids,
-) -> Result<Response, ApiError> {
-    // A mail that SES took must be answered for: what comes before may use only the time that sending and settling leave.
-    let latest_start = deadline - SEND_TIMEOUT - SETTLING;
-    let in_time = |_| {
-        tracing::error!(message.id = %ids.message, "the store was too slow to send in time");
-        ApiError::store_down()
-    };
-
+pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: Ids) -> Result<Response, ApiError> {
+    let now = time.arrived;
     let authenticated = state.authentication.authenticate(request, now);
-    let key = timeout_at(latest_start, authenticated).await.map_err(in_time)??;
+    let key = time.before_sending(ids.message, authenticated).await??;
     check_idempotency_key(request)?;
     let object = body::parse(&request.body)?;
     refuse_unsupported_headers(request)?;
@@ -75,9 +63,7 @@ pub(crate) async fn create(
         return Err(ApiError::sender_not_allowed());
     }
 
-    let known = timeout_at(latest_start, registers(state, &email))
-        .await
-        .map_err(in_time)??;
+    let known = time.before_sending(ids.message, registers(state, &email)).await??;
     let judgement = judge(&email, &known, now);
     let message = NewMessage {
         id: ids.message,
@@ -90,12 +76,12 @@ pub(crate) async fn create(
         created_at: now,
         expires_at: now + state.config.message_retention,
     };
-    timeout_at(latest_start, state.messages.put(&message))
-        .await
-        .map_err(in_time)??;
     if let Some(destination) = &judgement.destination {
-        send(state, &message, destination, deadline).await?;
+        let slot = admit(state, &message, destination, time).await?;
+        sleep_until(slot).await;
+        send(state, &message, destination, time.deadline).await?;
     } else {
+        time.before_sending(ids.message, state.messages.put(&message)).await??;
         tracing::info!(message.id = %ids.message, "every recipient is suppressed; nothing was sent");
     }
     Ok(Response::ok(&Created {
@@ -108,6 +94,38 @@ pub(crate) async fn create(
 async fn registers(state: &State, email: &Email) -> Result<BTreeMap<String, Registers>, ApiError> {
     let recipients = [&email.to, &email.cc, &email.bcc].into_iter().flatten();
     Ok(state.suppressions.lookup(recipients.map(Mailbox::address)).await?)
+}
+
+/// Writes the row of a message and takes its permit meanwhile. Returns when it may be sent; if it may not, its row says so.
+async fn admit(
+    state: &State,
+    message: &NewMessage<'_>,
+    destination: &Destination<'_>,
+    time: &Time,
+) -> Result<Instant, ApiError> {
+    let asked = Instant::now();
+    let ask = Ask {
+        recipients: i64::try_from(destination.recipients()).unwrap_or(i64::MAX),
+        stream: message.stream,
+        now: time.at(asked),
+        patience: time.until_sending(asked).min(state.config.policy.wait),
+    };
+    // What this container knows to be too early costs the gate nothing, and leaves no row.
+    if let Some(refusal) = state.permits.known_refusal(ask.now) {
+        return Err(ApiError::held_back(refusal));
+    }
+    let both = async { tokio::join!(state.messages.put(message), state.permits.take(ask)) };
+    let (put, permit) = time.before_sending(message.id, both).await?;
+    put?;
+    if permit.is_err() {
+        settle(
+            message.id,
+            time.deadline,
+            state.messages.refused(message.id, FIRST_ATTEMPT),
+        )
+        .await;
+    }
+    Ok(asked + permit?.wait)
 }
 
 /// Sends a message whose row is written, and settles the row.

@@ -1,0 +1,57 @@
+//! The time that an invocation has.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use shared::permit::SEND_TIMEOUT;
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
+
+use crate::error::ApiError;
+
+/// What settling the record of a message may take at least, after SES has answered.
+const SETTLING: Duration = Duration::from_secs(3);
+
+/// When an invocation began, and when it has to be where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Time {
+    /// When it began, by the world's clock.
+    pub(crate) arrived: Timestamp,
+    /// The same moment, by which what has passed since is measured.
+    began: Instant,
+    /// When a mail must be on its way at the latest: one that SES took must be answered for, so what comes before may use
+    /// only the time that sending and settling leave.
+    latest_start: Instant,
+    /// When Lambda ends it.
+    pub(crate) deadline: Instant,
+}
+
+impl Time {
+    /// Begins now, which is `now` by the world's clock.
+    pub(crate) fn new(now: Timestamp, deadline: Instant) -> Self {
+        Self {
+            arrived: now,
+            began: Instant::now(),
+            latest_start: deadline - SEND_TIMEOUT - SETTLING,
+            deadline,
+        }
+    }
+
+    /// What the world's clock says at `moment`.
+    pub(crate) fn at(&self, moment: Instant) -> Timestamp {
+        self.arrived + moment.saturating_duration_since(self.began)
+    }
+
+    /// How much of it there is at `moment` before a mail must be on its way.
+    pub(crate) fn until_sending(&self, moment: Instant) -> Duration {
+        self.latest_start.saturating_duration_since(moment)
+    }
+
+    /// Does what must be done before a mail is sent, if there is time.
+    pub(crate) async fn before_sending<T>(&self, id: Uuid, work: impl Future<Output = T>) -> Result<T, ApiError> {
+        timeout_at(self.latest_start, work).await.map_err(|_| {
+            tracing::error!(message.id = %id, "the store was too slow to send in time");
+            ApiError::store_down()
+        })
+    }
+}
