@@ -185,6 +185,8 @@ pub struct LocalAws {
     /// Ends the rest.
     stop: CancellationToken,
     tasks: TaskTracker,
+    /// The first runs of the schedules.
+    first_runs: TaskTracker,
 }
 
 impl LocalAws {
@@ -272,9 +274,12 @@ impl LocalAws {
         });
         let events = tokio::spawn(deliver(published, sns, stop_events.clone()));
         lambda.warm_up();
+        let first_runs = TaskTracker::new();
         for schedule in stack.schedules {
-            tasks.spawn(schedule::run(schedule, Arc::clone(&lambda), stop.clone()));
+            let first = first_runs.token();
+            tasks.spawn(schedule::run(schedule, Arc::clone(&lambda), first, stop.clone()));
         }
+        first_runs.close();
         Ok(Self {
             url,
             dynamodb_url,
@@ -291,21 +296,23 @@ impl LocalAws {
             events,
             stop,
             tasks,
+            first_runs,
         })
     }
 
-    /// Waits until the send API answers `GET /health` through its function.
+    /// Waits until the send API answers `GET /health` through its function, and every schedule has fired once, however
+    /// that went: what is true some seconds after a deployment is true at once here.
     ///
     /// # Errors
     /// [`StartError::Unhealthy`] if it answers anything but 200.
     pub async fn healthy(&self) -> Result<(), StartError> {
         let (head, ()) = Request::get("/health").body(()).unwrap_or_default().into_parts();
         let answer = self.gateway.call(&head, &Bytes::new()).await;
-        if answer.status() == StatusCode::OK {
-            Ok(())
-        } else {
-            Err(StartError::Unhealthy(answer.status()))
+        if answer.status() != StatusCode::OK {
+            return Err(StartError::Unhealthy(answer.status()));
         }
+        self.first_runs.wait().await;
+        Ok(())
     }
 
     /// Calls a function by its name with an event, as a synchronous caller does, and returns its answer.

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::lambda::Lambda;
 use crate::template::Schedule;
 
-/// Runs a schedule until `stop` is cancelled. A rate without a start date fires at once, on AWS too.
-pub(crate) async fn run(schedule: Schedule, lambda: Arc<Lambda>, stop: CancellationToken) {
+/// Runs a schedule until `stop` is cancelled. A rate without a start date fires at once, on AWS too; `first` is dropped
+/// when that run has ended, whichever way.
+pub(crate) async fn run(schedule: Schedule, lambda: Arc<Lambda>, first: TaskTrackerToken, stop: CancellationToken) {
+    let mut first = Some(first);
     let input = Bytes::from(schedule.input.to_string());
     loop {
         let result = tokio::select! {
@@ -19,6 +22,7 @@ pub(crate) async fn run(schedule: Schedule, lambda: Arc<Lambda>, stop: Cancellat
         if let Err(error) = result {
             tracing::error!(function = schedule.function, "a scheduled run failed: {error}");
         }
+        drop(first.take());
         tokio::select! {
             () = tokio::time::sleep(schedule.every) => {}
             () = stop.cancelled() => return,
