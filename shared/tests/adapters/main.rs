@@ -3,6 +3,7 @@
 
 mod api_keys;
 mod messages;
+mod permits;
 mod ses_simulator;
 mod ses_wire;
 mod support;

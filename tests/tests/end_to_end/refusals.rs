@@ -51,6 +51,7 @@ async fn in_the_sandbox_every_recipient_must_be_verified() {
     assert!(!message.contains("bob"), "{message}");
     assert_eq!(okite.outbox().await, [] as [Value; 0]);
     okite.account(json!({ "max_send_rate": 100 })).await;
+    okite.report().await;
     okite.send(&email(json!(["Anna@example.net", GOOD]))).await;
     okite.account(json!({ "production_access": true })).await;
     okite.send(&email("bob@example.net")).await;
