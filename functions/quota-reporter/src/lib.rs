@@ -91,7 +91,7 @@ pub async fn handle(state: &State, now: Timestamp) -> Result<Report, ReporterErr
     // What was granted is read before the account: what is granted in between is then counted by the gate itself.
     let gate = state.usage.gate_state().await?;
     let account = state.ses.account().await?;
-    let granted = permit::granted(gate.granted, &gate.samples, now);
+    let granted = permit::granted(gate.granted, &gate.samples, &state.policy, now);
     let settings = permit::settings(&account, &state.policy, granted);
     let report = Report::new(account, state.region.clone(), now);
     let brake = gate

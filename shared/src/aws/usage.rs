@@ -5,6 +5,7 @@
 //! | `gate#<region>` | `gate` | `tat`, `iv`, `left_all`, `left_bulk`, `granted`, `brake`, `snap_at`: what a send obeys |
 //! | `gate#<region>` | `brake_override` | `brake_override`: an operator's `none`, `bulk`, `all` or `auto`; no report erases it |
 //! | `gate#<region>` | `sample#<hour>` | `at`, `granted`: the running total at the beginning of an hour |
+//! | `gate#<region>` | `sample#latest` | the same at the last report |
 //! | `report#<region>` | `latest` | `at`, `report`: the last report, as JSON |
 //! | `mark#<day>` | `<kind>#<stream>#<hash>` | `domain`, `class`, `tag`, `key_id`, `stream`, `at`: one bounce or complaint that counts |
 //!
@@ -89,6 +90,8 @@ impl Usage {
                 }
             }
         }
+        // That of the hour and the latest may be the same.
+        state.samples.dedup();
         Ok(state)
     }
 
@@ -131,11 +134,36 @@ impl Usage {
         unless_overtaken(updated)
     }
 
-    /// Keeps the first sample of each hour.
+    /// Keeps the first sample of each hour, and the latest.
     ///
     /// # Errors
-    /// [`StoreError`] if it may not have been written.
+    /// [`StoreError`] if either may not have been written.
     pub async fn put_sample(&self, sample: Sample) -> Result<(), StoreError> {
+        let (hourly, latest) = tokio::join!(self.put_hourly_sample(sample), self.put_latest_sample(sample));
+        hourly.and(latest)
+    }
+
+    async fn put_latest_sample(&self, sample: Sample) -> Result<(), StoreError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", s(gate_key(&self.region)))
+            .key("sk", s("sample#latest"))
+            .update_expression("SET #at = :at, #granted = :granted, #expires_at = :expires_at")
+            .condition_expression("attribute_not_exists(#at) OR #at < :at")
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_names("#granted", "granted")
+            .expression_attribute_names("#expires_at", "expires_at")
+            .expression_attribute_values(":at", time(sample.at))
+            .expression_attribute_values(":granted", n(sample.total))
+            .expression_attribute_values(":expires_at", ttl(sample.at + SAMPLE_KEPT))
+            .send()
+            .await;
+        unless_overtaken(updated)
+    }
+
+    async fn put_hourly_sample(&self, sample: Sample) -> Result<(), StoreError> {
         let hour = sample.at.strftime("%Y-%m-%dT%H").to_string();
         self.client
             .update_item()

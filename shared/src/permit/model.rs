@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::settings::interval;
-use super::{Ask, Attempt, Branch, Gate, Granted, Known, Permit, Policy, Refusal, Sample, Settings, granted, settings};
+use super::{Ask, Attempt, Branch, Gate, Known, Permit, Policy, Refusal, Sample, Settings, granted, settings};
 use crate::account::{Account, Brake, EnforcementStatus};
 use crate::stream::Stream;
 
@@ -458,7 +458,7 @@ struct Day {
 fn overrun(day: Day, keep_in_flight: bool) -> (i64, i64) {
     let policy = policy(SECOND, 2 * SECOND);
     let mut table = Table::default();
-    let mut samples: Vec<Sample> = Vec::new();
+    let (mut hourly, mut latest): (Vec<Sample>, Option<Sample>) = (Vec::new(), None);
     // When the recipients reach SES, and how many: Okite's, and those of others.
     let (mut ours, mut theirs): (Vec<(i64, i64)>, Vec<(i64, i64)>) = (Vec::new(), Vec::new());
     let sum = |sent: &[(i64, i64)], from: i64, until: i64| -> i64 {
@@ -482,20 +482,21 @@ fn overrun(day: Day, keep_in_flight: bool) -> (i64, i64) {
                 sending_enabled: true,
                 enforcement_status: EnforcementStatus::Healthy,
             };
-            let granted: Granted = granted(table.granted, &samples, at(now));
+            let samples: Vec<Sample> = hourly.iter().copied().chain(latest).collect();
+            let granted = granted(table.granted, &samples, &policy, at(now));
             let mut wanted = settings(&account, &policy, granted);
             if !keep_in_flight {
-                let in_flight = 73 * SECOND / wanted.interval + 50;
+                let in_flight = granted.lately.min(73 * SECOND / wanted.interval + 50);
                 wanted.ceiling_all += in_flight;
                 wanted.ceiling_bulk += in_flight;
             }
             table.set(wanted, at(now));
-            if now % HOUR == 0 {
-                samples.push(Sample {
-                    at: at(now),
-                    total: table.granted,
-                });
-            }
+            let sample = Sample {
+                at: at(now),
+                total: table.granted,
+            };
+            hourly.extend(Some(sample).filter(|_| now % HOUR == 0));
+            latest = Some(sample);
             report_at += 300 * SECOND;
         } else if theirs_at < ours_at {
             theirs.push((theirs_at, day.others));

@@ -27,6 +27,8 @@ pub struct Granted {
     pub total: i64,
     /// How much of it was granted in the last 24 hours.
     pub last_24_hours: i64,
+    /// How much of it may not be in SES's own count yet.
+    pub lately: i64,
 }
 
 /// The settings of the gate.
@@ -53,7 +55,7 @@ pub fn settings(account: &Account, policy: &Policy, granted: Granted) -> Setting
     };
     let left_of_account = whole(quota - account.sent_last_24_hours);
     let left_of_share = whole(quota * policy.account_share) - granted.last_24_hours;
-    let left = left_of_account.min(left_of_share) - in_flight(interval, policy) + granted.total;
+    let left = left_of_account.min(left_of_share) - in_flight(interval, policy).min(granted.lately) + granted.total;
     let reserve = whole(quota * policy.account_share * policy.bulk_reserve);
     Settings {
         interval,
@@ -74,13 +76,18 @@ pub(super) fn interval(rate: f64) -> i64 {
     }
 }
 
-/// Returns how many recipients may be granted and not yet be in SES's own count: they are taken off what is left.
+/// Returns how long it may be before a recipient that was granted is in SES's own count, the burst included.
+fn uncounted(policy: &Policy) -> Duration {
+    policy.burst + policy.wait + SEND_TIMEOUT + COUNTING_LAG
+}
+
+/// Returns how many recipients the rate lets through before SES's own count shows the first of them: no more than these
+/// are in flight, however much was granted lately.
 ///
-/// They are those with a slot between the counting lag and a send's timeout ago and the patience of a send ahead, the
-/// burst on top. A mail is admitted by its first slot, so all the recipients of the last one may come on top too.
+/// A mail is admitted by its first slot, so all the recipients of the last one may come on top.
 fn in_flight(interval: i64, policy: &Policy) -> i64 {
     let largest = i64::try_from(RECIPIENTS_MAX).unwrap_or(i64::MAX);
-    micros(policy.burst + policy.wait + SEND_TIMEOUT + COUNTING_LAG).div_euclid(interval) + largest
+    micros(uncounted(policy)).div_euclid(interval) + largest
 }
 
 /// Rounds recipients down to whole ones.
@@ -92,7 +99,7 @@ fn whole(recipients: f64) -> i64 {
     (recipients.floor() as i64).clamp(-UNLIMITED, UNLIMITED)
 }
 
-/// A sample of the running total, taken at the beginning of an hour.
+/// A sample of the running total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// When it was taken.
@@ -101,20 +108,21 @@ pub struct Sample {
     pub total: i64,
 }
 
-/// Works out what was granted in the last 24 hours from `total` and its samples, in any order.
+/// Works out what was granted in the last 24 hours, and lately, from `total` and its samples, in any order.
 ///
-/// The youngest sample that is at least 24 hours old is the base, so that up to an hour too much is counted and never
+/// The youngest sample that is old enough is the base, so that too much may be counted (up to an hour of a day) and never
 /// too little. While no sample is that old, everything counts.
 #[must_use]
-pub fn granted(total: i64, samples: &[Sample], now: Timestamp) -> Granted {
-    let day = SignedDuration::from_hours(24);
-    let base = samples
-        .iter()
-        .filter(|sample| now.duration_since(sample.at) >= day)
-        .max_by_key(|sample| sample.at);
+pub fn granted(total: i64, samples: &[Sample], policy: &Policy, now: Timestamp) -> Granted {
+    let since = |age: SignedDuration| {
+        let old_enough = samples.iter().filter(|sample| now.duration_since(sample.at) >= age);
+        let base = old_enough.max_by_key(|sample| sample.at);
+        total - base.map_or(0, |sample| sample.total)
+    };
     Granted {
         total,
-        last_24_hours: total - base.map_or(0, |sample| sample.total),
+        last_24_hours: since(SignedDuration::from_hours(24)),
+        lately: since(SignedDuration::from_micros(micros(uncounted(policy)))),
     }
 }
 
@@ -163,9 +171,15 @@ mod tests {
     #[test]
     fn takes_off_what_may_be_in_flight() {
         // 73 s of slots (1 burst + 2 wait + 10 timeout + 60 lag) at 14/s · 0.95, and the 50 recipients of the last mail
-        let settings = settings(&account(50_000.0, 1_000.0, 14.0), &POLICY, Granted::default());
-        assert_eq!(settings.ceiling_all, 50_000 - 1_000 - 1_020);
-        assert_eq!(settings.ceiling_bulk, settings.ceiling_all - 10_000);
+        for (lately, in_flight) in [(0, 0), (1_019, 1_019), (1_020, 1_020), (5_000, 1_020)] {
+            let granted = Granted {
+                lately,
+                ..Granted::default()
+            };
+            let settings = settings(&account(50_000.0, 1_000.0, 14.0), &POLICY, granted);
+            assert_eq!(settings.ceiling_all, 50_000 - 1_000 - in_flight);
+            assert_eq!(settings.ceiling_bulk, settings.ceiling_all - 10_000);
+        }
     }
 
     #[test]
@@ -177,6 +191,7 @@ mod tests {
         let granted = Granted {
             total: 70_000,
             last_24_hours: 20_000,
+            lately: 20_000,
         };
         let settings = settings(&account(50_000.0, 20_000.0, 14.0), &half, granted);
         assert_eq!(settings.ceiling_all - granted.total, 25_000 - 20_000 - 535);
@@ -191,6 +206,7 @@ mod tests {
             Granted {
                 total: 5,
                 last_24_hours: 5,
+                lately: 5,
             },
         );
         assert_eq!((settings.ceiling_all, settings.ceiling_bulk), (UNLIMITED, UNLIMITED));
@@ -203,9 +219,19 @@ mod tests {
             Sample { at: at(2), total: 40 },
             Sample { at: at(1), total: 25 },
         ];
-        assert_eq!(granted(100, &samples, at(25)).last_24_hours, 75);
-        assert_eq!(granted(100, &samples, at(23)).last_24_hours, 100);
-        assert_eq!(granted(100, &[], at(23)).last_24_hours, 100);
+        assert_eq!(granted(100, &samples, &POLICY, at(25)).last_24_hours, 75);
+        assert_eq!(granted(100, &samples, &POLICY, at(23)).last_24_hours, 100);
+        assert_eq!(granted(100, &[], &POLICY, at(23)).last_24_hours, 100);
+    }
+
+    #[test]
+    fn counts_as_lately_what_came_after_the_youngest_sample_that_ses_has_counted_all_of() {
+        let seconds = |seconds| at(0) + SignedDuration::from_secs(seconds);
+        let samples = [(0, 10), (300, 40), (600, 45)].map(|(at, total)| Sample { at: seconds(at), total });
+        for (now, lately) in [(600, 60), (672, 60), (673, 55), (10_000, 55)] {
+            assert_eq!(granted(100, &samples, &POLICY, seconds(now)).lately, lately, "{now}");
+        }
+        assert_eq!(granted(100, &[], &POLICY, seconds(600)).lately, 100);
     }
 
     proptest! {
@@ -215,7 +241,7 @@ mod tests {
             total in 0i64..1_000_000_000, last in 0i64..10_000_000,
         ) {
             let policy = Policy { account_share: share, ..POLICY };
-            let settings = settings(&account(quota, sent, rate), &policy, Granted { total, last_24_hours: last.min(total) });
+            let settings = settings(&account(quota, sent, rate), &policy, Granted { total, last_24_hours: last.min(total), lately: 0 });
             #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
             let left = (settings.ceiling_all - total) as f64;
             prop_assert!(left <= quota - sent && left <= quota * share);

@@ -172,7 +172,7 @@ async fn no_report_erases_an_operators_override() {
 }
 
 #[tokio::test]
-async fn the_first_sample_of_each_hour_is_kept() {
+async fn the_first_sample_of_each_hour_and_the_latest_are_kept() {
     let store = Store::start().await;
     let hour = Timestamp::from_second(at(0).as_second().div_euclid(3_600) * 3_600).unwrap();
     let sample = |minutes, total| Sample {
@@ -184,7 +184,17 @@ async fn the_first_sample_of_each_hour_is_kept() {
     }
     let mut samples = store.usage().gate_state().await.unwrap().samples;
     samples.sort_by_key(|sample| sample.at);
-    assert_eq!(samples, [sample(1, 10), sample(60, 30)]);
+    assert_eq!(samples, [sample(1, 10), sample(60, 30), sample(61, 31)]);
+    store.usage().put_sample(sample(2, 11)).await.unwrap();
+    assert!(
+        store
+            .usage()
+            .gate_state()
+            .await
+            .unwrap()
+            .samples
+            .contains(&sample(61, 31))
+    );
 }
 
 #[tokio::test]
