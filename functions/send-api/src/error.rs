@@ -143,15 +143,15 @@ impl ApiError {
                 Self::new(429, "rate_limit_exceeded", message).retry_after(seconds)
             }
             Held::Quota { reserved: true } => {
-                let message = "What is left of the 24-hour sending quota is kept for transactional mail; nothing was \
-                               sent. It frees up as the sends of the last 24 hours age. An operator can lower \
-                               `BulkReserve`, or ask AWS for a higher quota.";
+                let message = "What is left of the 24-hour sending quota for bulk mail is less than this email's recipients; \
+                               the rest is kept for transactional mail. Nothing was sent. The quota frees up as the \
+                               sends of the last 24 hours age; an operator can lower `BulkReserve`, or ask AWS for more.";
                 Self::new(429, "daily_quota_exceeded", message).retry_after(RETRY_LATER)
             }
             Held::Quota { reserved: false } => {
-                let message = "This deployment's share of the 24-hour sending quota of the Amazon SES account is used up, \
-                               but for what may still be on its way; nothing was sent. It frees up as the sends of the \
-                               last 24 hours age; ask AWS for a higher quota if this recurs.";
+                let message = "What is left to this deployment of the Amazon SES account's 24-hour sending quota is less \
+                               than this email's recipients; nothing was sent. The quota frees up as the sends of the \
+                               last 24 hours age; ask AWS for more if this recurs.";
                 Self::new(429, "daily_quota_exceeded", message).retry_after(RETRY_LATER)
             }
             Held::Brake(Brake::All) => {
@@ -328,7 +328,7 @@ mod tests {
                 Held::Quota { reserved: false },
                 429,
                 "daily_quota_exceeded",
-                ["used up", "ask AWS"],
+                ["less than this email's recipients", "ask AWS"],
             ),
             (
                 Held::Quota { reserved: true },

@@ -5,9 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use shared::account::{Account, Brake, EnforcementStatus};
 use shared::aws::{PermitError, Permits};
-use shared::permit::{self, Ask, Granted, Permit, Policy, Refusal, Settings, UNLIMITED};
+use shared::permit::{self, Ask, Attempt, Gate, Granted, Permit, Policy, Refusal, Settings, UNLIMITED};
 use shared::stream::Stream;
 use tokio::task::JoinSet;
 
@@ -487,4 +489,61 @@ async fn a_stack_with_a_share_begins_with_its_share_of_the_first_rate() {
     };
     permits_by(&store, quarter).take(ask(1, 0)).await.unwrap();
     assert_eq!(numbers(&store, ["iv"]).await, [4_210_527]);
+}
+
+/// Every combination of values at which a condition turns, seen by the database and by the arithmetic.
+#[tokio::test]
+async fn the_expressions_agree_with_the_arithmetic_at_every_edge() {
+    let store = Store::start().await;
+    let container = permits(&store);
+    let interval = 100_000;
+    let now = at(2 * HOUR);
+    let (floor, latest) = (now.as_microsecond() - 900_000, now.as_microsecond() + 2 * SECOND);
+    let fresh = now.as_millisecond() - HOUR;
+    for tat in [floor - 1, floor, latest, latest + 1] {
+        for (left_all, left_bulk) in [(3, 3), (3, 2), (2, 2)] {
+            for (snap_at, brake) in [(fresh, 0), (fresh, 1), (fresh, 2), (fresh - 1, 0), (fresh - 1, 2)] {
+                for stream in [Stream::Transactional, Stream::Bulk] {
+                    let item = [
+                        ("pk", s(PK)),
+                        ("sk", s("gate")),
+                        ("tat", n(tat)),
+                        ("iv", n(interval)),
+                        ("left_all", n(left_all)),
+                        ("left_bulk", n(left_bulk)),
+                        ("granted", n(10)),
+                        ("brake", n(brake)),
+                        ("snap_at", n(snap_at)),
+                    ];
+                    store.put(TABLE, item).await;
+                    let gate = Gate {
+                        tat,
+                        interval,
+                        left_all,
+                        left_bulk,
+                        brake: Brake::from_level(brake),
+                        snap_at: Timestamp::from_millisecond(snap_at).unwrap(),
+                    };
+                    let ask = Ask {
+                        stream,
+                        now,
+                        ..ask(3, 0)
+                    };
+                    let taken = container.take(ask).await;
+                    let [left, granted, after] = numbers(&store, ["left_all", "granted", "tat"]).await;
+                    match Attempt::after(ask, &POLICY, &gate) {
+                        Ok(_) => {
+                            assert_eq!(taken.unwrap().known.tat, after, "{gate:?} {stream:?}");
+                            let taken = (tat.max(floor) + 3 * interval, left_all - 3, 13);
+                            assert_eq!((after, left, granted), taken, "{gate:?} {stream:?}");
+                        }
+                        Err(refusal) => {
+                            assert_eq!(refused(taken), refusal, "{gate:?} {stream:?}");
+                            assert_eq!((after, left, granted), (tat, left_all, 10), "{gate:?} {stream:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
 }

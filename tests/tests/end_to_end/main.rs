@@ -13,6 +13,7 @@ mod faults;
 mod feedback;
 mod local_api;
 mod permissions;
+mod permit;
 mod processes;
 mod refusals;
 mod reporter;

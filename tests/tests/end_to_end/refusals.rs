@@ -58,21 +58,7 @@ async fn in_the_sandbox_every_recipient_must_be_verified() {
 }
 
 #[tokio::test]
-async fn above_the_rate_a_mail_is_refused_and_may_come_again_soon() {
-    let okite = Okite::start().await;
-    okite.account(json!({ "max_send_rate": 1 })).await;
-    let people: Vec<String> = (0..50)
-        .map(|n| format!("success+{n}@simulator.amazonses.com"))
-        .collect();
-    okite.send(&email(people)).await;
-    let answer = okite.post(&email(GOOD)).await;
-    answer.refused(429, "rate_limit_exceeded");
-    assert_eq!(answer.header("retry-after"), Some("1"));
-    assert_eq!(okite.outbox().await.len(), 1);
-}
-
-#[tokio::test]
-async fn above_the_daily_quota_a_mail_is_refused_whole() {
+async fn above_the_daily_quota_ses_refuses_a_mail_whole() {
     let okite = Okite::start().await;
     okite.account(json!({ "max_24_hour_send": 2 })).await;
     let answer = okite
@@ -278,6 +264,11 @@ async fn nothing_is_sent_when_the_suppression_list_cannot_be_read() {
 #[tokio::test]
 async fn nothing_is_sent_when_the_row_of_the_message_cannot_be_written() {
     refuses_without("MESSAGES_TABLE", "no-such-table").await;
+}
+
+#[tokio::test]
+async fn nothing_is_sent_when_the_gate_cannot_be_asked() {
+    refuses_without("USAGE_TABLE", "no-such-table").await;
 }
 
 #[tokio::test]

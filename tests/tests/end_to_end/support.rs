@@ -85,13 +85,22 @@ impl Okite {
 
     /// Makes an API key for mail from `from_domains`, or from anywhere.
     pub(crate) async fn put_key(&self, key: &str, from_domains: &[&str]) {
+        self.put_record(key, from_domains, Stream::Transactional).await;
+    }
+
+    /// Makes an API key for mail of `stream` from anywhere.
+    pub(crate) async fn put_key_of(&self, key: &str, stream: Stream) {
+        self.put_record(key, &[], stream).await;
+    }
+
+    async fn put_record(&self, key: &str, from_domains: &[&str], stream: Stream) {
         let key = ApiKey::parse(key).unwrap();
         let record = ApiKeyRecord {
             id: key.id().to_owned(),
             secret_sha256: key.secret_hash(),
             name: "test".to_owned(),
             permission: Permission::Full,
-            stream: Stream::Transactional,
+            stream,
             from_domains: from_domains.iter().map(|&domain| domain.to_owned()).collect(),
             created_at: Timestamp::UNIX_EPOCH,
         };
@@ -113,6 +122,11 @@ impl Okite {
     pub(crate) async fn post_text(&self, body: impl Into<reqwest::Body>) -> Answer {
         let request = self.request(Method::POST, "/emails").bearer_auth(KEY);
         Answer::of(request.header("content-type", "application/json").body(body)).await
+    }
+
+    /// Posts an email with another key.
+    pub(crate) async fn post_with(&self, key: &str, email: &Value) -> Answer {
+        Answer::of(self.request(Method::POST, "/emails").bearer_auth(key).json(email)).await
     }
 
     pub(crate) async fn post(&self, email: &Value) -> Answer {
