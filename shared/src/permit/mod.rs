@@ -15,6 +15,8 @@ mod allowance;
 mod gate;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod quota_model;
 mod settings;
 
 use std::time::Duration;
