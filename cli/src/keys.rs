@@ -87,12 +87,12 @@ pub struct CreatedKey {
     pub place: String,
 }
 
-/// Makes a key with full permission for transactional mail from any domain.
+/// Makes a key with full permission for mail of `stream` from any domain.
 ///
 /// # Errors
 /// [`KeysError`] says what to do.
 #[expect(clippy::disallowed_methods, reason = "the outermost function reads the clock")]
-pub async fn create(name: &str, table_of: &KeyTable) -> Result<CreatedKey, KeysError> {
+pub async fn create(name: &str, stream: Stream, table_of: &KeyTable) -> Result<CreatedKey, KeysError> {
     let name = name.trim();
     if !(1..=NAME_MAX).contains(&name.chars().count()) {
         return Err(KeysError::Name);
@@ -106,7 +106,7 @@ pub async fn create(name: &str, table_of: &KeyTable) -> Result<CreatedKey, KeysE
         secret_sha256: key.secret_hash(),
         name: name.to_owned(),
         permission: Permission::Full,
-        stream: Stream::Transactional,
+        stream,
         from_domains: Vec::new(),
         created_at: Timestamp::now(),
     };

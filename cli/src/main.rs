@@ -9,10 +9,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use okite::function::Function;
 use okite::keys::{self, KeyTable};
 use okite::up::{self, Up};
+use shared::stream::Stream;
 
 /// Send mail through Amazon SES, with its rules kept for you.
 #[derive(Parser)]
@@ -65,6 +66,9 @@ struct CreateKeyArguments {
     /// What to call the key
     #[arg(long)]
     name: String,
+    /// What is sent with it: bulk mail gives way to transactional mail
+    #[arg(long, value_enum, default_value_t = StreamArgument::Transactional)]
+    stream: StreamArgument,
     /// Make it in the `okite up` that runs with this data directory
     #[arg(long, value_name = "DIR", default_value = up::DEFAULT_DATA_DIR, conflicts_with_all = ["stack", "table"])]
     data_dir: PathBuf,
@@ -79,10 +83,29 @@ struct CreateKeyArguments {
     region: Option<String>,
 }
 
+/// A stream, as it is named on the command line.
+#[derive(Clone, Copy, ValueEnum)]
+enum StreamArgument {
+    /// Mail that one person waits for
+    Transactional,
+    /// Mail that goes to many
+    Bulk,
+}
+
+impl From<StreamArgument> for Stream {
+    fn from(argument: StreamArgument) -> Self {
+        match argument {
+            StreamArgument::Transactional => Self::Transactional,
+            StreamArgument::Bulk => Self::Bulk,
+        }
+    }
+}
+
 impl CreateKeyArguments {
-    fn table(self) -> (String, KeyTable) {
+    fn table(self) -> (String, Stream, KeyTable) {
         let Self {
             name,
+            stream,
             data_dir,
             stack,
             table,
@@ -93,7 +116,7 @@ impl CreateKeyArguments {
             (None, Some(name)) => KeyTable::Table { name, region },
             (None, None) => KeyTable::Local { data_dir },
         };
-        (name, table)
+        (name, stream.into(), table)
     }
 }
 
@@ -150,12 +173,12 @@ fn run_up(arguments: UpArguments) -> Done {
 }
 
 fn create_key(arguments: CreateKeyArguments) -> Done {
-    let (name, table) = arguments.table();
+    let (name, stream, table) = arguments.table();
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
         .block_on(async {
-            let created = keys::create(&name, &table).await?;
+            let created = keys::create(&name, stream, &table).await?;
             eprintln!(
                 "The key \"{name}\" (id {}) was made in {}. It is shown this once:",
                 created.key.id(),

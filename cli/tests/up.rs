@@ -624,6 +624,32 @@ async fn two_keys_of_one_name_are_two_keys() {
 }
 
 #[tokio::test]
+async fn a_key_for_bulk_mail_leaves_the_reserve_to_transactional_mail() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let mut create = okite();
+    create.args(["keys", "create", "--name", "news", "--stream", "bulk", "--data-dir"]);
+    let output = finished(create.arg(&data_dir)).await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let account = format!("{}/_local/account", up.url());
+    let put = up.http.put(account).body(json!({ "max_24_hour_send": 5 }).to_string());
+    assert_eq!(put.send().await.unwrap().status(), 204);
+    let report = up.http.post(format!("{}/_local/schedule", up.url())).send().await;
+    assert_eq!(report.unwrap().status(), 200);
+    let mut mail = email("");
+    mail["to"] = json!([
+        "a@example.net",
+        "b@example.net",
+        "c@example.net",
+        "d@example.net",
+        "e@example.net"
+    ]);
+    let (status, body) = up.post_with(text(&output.stdout).trim_end(), &mail).await;
+    assert_eq!((status, &body["name"]), (429, &json!("daily_quota_exceeded")));
+    assert_eq!(up.post_with(KEY, &mail).await.0, 200);
+}
+
+#[tokio::test]
 async fn a_key_without_a_running_okite_up_says_what_to_do() {
     let (_folder, data_dir) = folder();
     let output = create_key("shop", &data_dir).await;
@@ -692,7 +718,15 @@ async fn tells_its_version_and_what_it_can() {
         ),
         (
             vec!["keys", "create", "--help"],
-            vec!["--name", "--data-dir", "--stack", "--table", "--region"],
+            vec![
+                "--name",
+                "--stream",
+                "bulk",
+                "--data-dir",
+                "--stack",
+                "--table",
+                "--region",
+            ],
         ),
     ] {
         let help = finished(okite().args(&arguments)).await;
@@ -718,6 +752,7 @@ async fn wrong_flags_are_refused_before_anything_is_done() {
         vec!["keys", "create", "--name", "x", "--stack", "a", "--table", "b"],
         vec!["keys", "create", "--name", "x", "--stack", "a", "--data-dir", "b"],
         vec!["keys", "create", "--name", "x", "--region", "eu-west-1"],
+        vec!["keys", "create", "--name", "x", "--stream", "other"],
         vec!["up", "--verify", "not an identity"],
         vec!["function", "nobody"],
     ] {
