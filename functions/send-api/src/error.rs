@@ -9,7 +9,7 @@ use shared::account::Brake;
 use shared::address::EmailAddress;
 use shared::aws::{PermitError, StoreError};
 use shared::message::InvalidEmail;
-use shared::permit::Refusal as Held;
+use shared::permit;
 use shared::ses_error::Refusal;
 use uuid::Uuid;
 
@@ -130,9 +130,9 @@ impl ApiError {
     }
 
     /// The gate holds the mail back: SES was not asked.
-    pub(crate) fn held_back(held: Held) -> Self {
-        match held {
-            Held::Rate { retry_after, interval } => {
+    pub(crate) fn held_back(refusal: permit::Refusal) -> Self {
+        match refusal {
+            permit::Refusal::Rate { retry_after, interval } => {
                 let seconds = whole_seconds(retry_after);
                 let message = format!(
                     "Mail comes faster than the {rate} recipients a second that this deployment may send to through its \
@@ -142,25 +142,25 @@ impl ApiError {
                 );
                 Self::new(429, "rate_limit_exceeded", message).retry_after(seconds)
             }
-            Held::Quota { reserved: true } => {
+            permit::Refusal::Quota { reserved: true } => {
                 let message = "What is left of the 24-hour sending quota for bulk mail is less than this email's recipients; \
                                the rest is kept for transactional mail. Nothing was sent. The quota frees up as the \
                                sends of the last 24 hours age; an operator can lower `BulkReserve`, or ask AWS for more.";
                 Self::new(429, "daily_quota_exceeded", message).retry_after(RETRY_LATER)
             }
-            Held::Quota { reserved: false } => {
+            permit::Refusal::Quota { reserved: false } => {
                 let message = "What is left to this deployment of the Amazon SES account's 24-hour sending quota is less \
                                than this email's recipients; nothing was sent. The quota frees up as the sends of the \
                                last 24 hours age; ask AWS for more if this recurs.";
                 Self::new(429, "daily_quota_exceeded", message).retry_after(RETRY_LATER)
             }
-            Held::Brake(Brake::All) => {
+            permit::Refusal::Brake(Brake::All) => {
                 let message = "All sending is stopped, because AWS has shut the Amazon SES account's sending down or an \
                                operator has set the brake to `all`; nothing was sent. An operator must answer the case \
                                that AWS opened, or set `brake_override` to `auto`.";
                 Self::new(503, "service_unavailable", message).retry_after(RETRY_LATER)
             }
-            Held::Brake(Brake::None | Brake::Bulk) => {
+            permit::Refusal::Brake(Brake::None | Brake::Bulk) => {
                 let message = "Bulk mail is stopped, to keep the Amazon SES account from being paused for its bounces or \
                                complaints, or by an operator; nothing was sent. Transactional mail passes. An operator \
                                must see the last report, or set `brake_override` to `auto`.";
@@ -265,7 +265,7 @@ fn recipients_a_second(interval: i64) -> String {
 impl From<PermitError> for ApiError {
     fn from(error: PermitError) -> Self {
         match error {
-            PermitError::Refused(held) => Self::held_back(held),
+            PermitError::Refused(refusal) => Self::held_back(refusal),
             PermitError::Store(error) => error.into(),
         }
     }
@@ -298,7 +298,7 @@ mod tests {
     use super::*;
 
     fn rate(retry_after: Duration, interval: i64) -> ApiError {
-        ApiError::held_back(Held::Rate { retry_after, interval })
+        ApiError::held_back(permit::Refusal::Rate { retry_after, interval })
     }
 
     #[test]
@@ -325,25 +325,25 @@ mod tests {
     fn a_quota_and_a_brake_name_cause_and_remedy_and_are_asked_for_again_later() {
         for (held, status, name, words) in [
             (
-                Held::Quota { reserved: false },
+                permit::Refusal::Quota { reserved: false },
                 429,
                 "daily_quota_exceeded",
                 ["less than this email's recipients", "ask AWS"],
             ),
             (
-                Held::Quota { reserved: true },
+                permit::Refusal::Quota { reserved: true },
                 429,
                 "daily_quota_exceeded",
                 ["kept for transactional", "BulkReserve"],
             ),
             (
-                Held::Brake(Brake::All),
+                permit::Refusal::Brake(Brake::All),
                 503,
                 "service_unavailable",
                 ["shut", "brake_override"],
             ),
             (
-                Held::Brake(Brake::Bulk),
+                permit::Refusal::Brake(Brake::Bulk),
                 503,
                 "service_unavailable",
                 ["Transactional mail passes", "brake_override"],
