@@ -121,7 +121,7 @@ impl Messages {
             .map_err(StoreError::of("UpdateItem"))
     }
 
-    /// Writes that SES certainly did not take `attempt` of the message; an event that says otherwise wins.
+    /// Writes that `attempt` of the message was certainly not sent, by the gate or by SES; an event that says otherwise wins.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written; the row then says `sending` until its lease is over.

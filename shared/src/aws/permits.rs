@@ -6,7 +6,7 @@
 //! it. Either costs slots that nobody uses and grants none that the gate did not count. To know one's own lost write
 //! again, as the other tables' nonces do, the item would have to remember every permit of the last seconds.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
@@ -99,11 +99,11 @@ impl Permits {
 
     fn known(&self) -> Option<Known> {
         // A value that is copied in and out is whole even if its holder panicked.
-        *self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn remember(&self, known: Option<Known>) {
-        *self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = known;
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
     async fn write(&self, attempt: &Attempt) -> Result<Written, StoreError> {
