@@ -259,10 +259,10 @@ mod tests {
     #[test]
     fn a_later_attempt_has_a_lease_of_its_own() {
         let mut record = record(Written::Sending, None, &[]);
-        record.attempt_at = Some(NOW + Duration::from_secs(60));
+        record.attempt_at = Some(NOW + Duration::from_mins(1));
         assert_eq!(
             record.state(NOW + LEASE),
-            State::Sending(NOW + Duration::from_secs(60) + LEASE)
+            State::Sending(NOW + Duration::from_mins(1) + LEASE)
         );
     }
 
