@@ -54,7 +54,12 @@ pub fn settings(account: &Account, policy: &Policy, granted: Granted) -> Setting
         };
     };
     let left_of_account = whole(quota - account.sent_last_24_hours);
-    let left_of_share = whole(quota * policy.account_share) - granted.last_24_hours;
+    let left_of_share = if policy.account_share < 1.0 {
+        whole(quota * policy.account_share) - granted.last_24_hours
+    } else {
+        // The account's own count says all there is to say, while what was granted may have been refused by SES since.
+        left_of_account
+    };
     let left = left_of_account.min(left_of_share) - in_flight(interval, policy).min(granted.lately) + granted.total;
     let reserve = whole(quota * policy.account_share * policy.bulk_reserve);
     Settings {
@@ -196,6 +201,17 @@ mod tests {
         let settings = settings(&account(50_000.0, 20_000.0, 14.0), &half, granted);
         assert_eq!(settings.ceiling_all - granted.total, 25_000 - 20_000 - 535);
         assert_eq!(settings.interval, 150_376);
+    }
+
+    #[test]
+    fn who_has_the_account_alone_is_not_bound_by_grants_that_ses_refused() {
+        let granted = Granted {
+            total: 90_000,
+            last_24_hours: 60_000,
+            lately: 0,
+        };
+        let settings = settings(&account(50_000.0, 1_000.0, 14.0), &POLICY, granted);
+        assert_eq!(settings.ceiling_all - granted.total, 49_000);
     }
 
     #[test]
