@@ -10,6 +10,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::hex::hex;
+
 /// How long a key is remembered.
 pub const REMEMBERED: Duration = Duration::from_hours(24);
 /// How long a request may be at work: longer than the function may run (29 s), so that whoever comes after it is over
@@ -94,13 +96,6 @@ fn write_canonical(value: &Value, text: &mut String) {
             let _ = write!(text, "{plain}");
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub mod clock;
 pub mod config;
 pub mod feedback;
 pub mod function;
+mod hex;
 pub mod idempotency;
 pub mod message;
 pub mod permit;

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde_json::Value;
-use shared::aws::{Evidence, FunctionConfig, StoreError, Suppressions, TrustError};
+use shared::aws::{Evidence, FunctionConfig, Messages, StoreError, Suppressions, TrustError};
 use shared::config::Config;
 use shared::feedback::{self, Event, Fact, Feedback, Unreadable};
 use shared::function;
@@ -24,6 +24,7 @@ pub struct State {
     /// The account that the topic belongs to, and so the one that sends.
     account_id: String,
     suppressions: Suppressions,
+    messages: Messages,
 }
 
 impl State {
@@ -44,7 +45,8 @@ impl State {
                 .unwrap_or_default()
                 .to_owned(),
             topic_arn: config.feedback_topic_arn,
-            suppressions: Suppressions::new(dynamodb, config.suppressions_table),
+            suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table),
+            messages: Messages::new(dynamodb, config.messages_table),
         })
     }
 }
@@ -172,7 +174,7 @@ async fn handle_message(
     Ok(())
 }
 
-/// Writes what an event says, all recipients at once, and returns how many it suppresses.
+/// Writes what an event says, of its message and all recipients at once, and returns how many it suppresses.
 async fn apply(state: &State, event: &Event, new_id: &impl Fn() -> Uuid) -> Result<usize, StoreError> {
     let write = |fact: &Fact| {
         let reason = fact.class.register()?;
@@ -188,8 +190,15 @@ async fn apply(state: &State, event: &Event, new_id: &impl Fn() -> Uuid) -> Resu
     };
     let writes: Vec<_> = event.facts.iter().filter_map(write).collect();
     let suppressed = writes.len();
+    let record = async {
+        match &event.message {
+            Some(message) => state.messages.add_event(message).await,
+            None => Ok(()),
+        }
+    };
     // All of them are tried, whatever one of them says; the event comes again if one failed.
-    future::join_all(writes).await.into_iter().collect::<Result<(), _>>()?;
+    let (recorded, written) = tokio::join!(record, future::join_all(writes));
+    written.into_iter().chain([recorded]).collect::<Result<(), _>>()?;
     tracing::info!(
         kind = event.kind,
         ses.id = event.ses_message_id,

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use shared::account::Brake;
 use shared::address::EmailAddress;
 use shared::aws::{PermitError, StoreError};
@@ -19,6 +20,9 @@ use crate::request::BODY_MAX;
 const RETRY_SOON: u32 = 5;
 /// The same for a quota, a pause or a brake: they do not change in a moment.
 const RETRY_LATER: u32 = 300;
+
+/// The same for a mail that SES did not answer for: its event takes seconds, as a rule.
+const RETRY_UNSETTLED: u32 = 60;
 
 /// An answer that is not a success.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,6 +55,12 @@ impl ApiError {
             retry_after: Some(seconds),
             ..self
         }
+    }
+
+    /// Tells whether it is certain that nothing was sent, and an idempotency key may be used again: it remembers no refusal.
+    /// A conflict is with another request, which has the key.
+    pub(crate) fn frees_key(&self) -> bool {
+        self.id.is_none() && self.status != 409
     }
 
     pub(crate) fn too_large() -> Self {
@@ -104,6 +114,41 @@ impl ApiError {
             "invalid_idempotency_key",
             "The header `Idempotency-Key` must have 1 to 256 characters.",
         )
+    }
+
+    pub(crate) fn invalid_idempotent_request() -> Self {
+        let message = "This `Idempotency-Key` came with another body within the last 24 hours; nothing was sent now. Use a new \
+                       key for another email.";
+        Self::new(409, "invalid_idempotent_request", message)
+    }
+
+    /// Another request with the same key is at work until then, at the latest.
+    pub(crate) fn concurrent(until: Timestamp, now: Timestamp) -> Self {
+        let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+        Self::concurrent_for(whole_seconds(left))
+    }
+
+    fn concurrent_for(seconds: u32) -> Self {
+        let message = "Another request with this `Idempotency-Key` is at work, or ended before it could say how. Repeat this \
+                       request after the time in `retry-after` for its answer.";
+        Self::new(409, "concurrent_idempotent_requests", message).retry_after(seconds)
+    }
+
+    /// Another request with the same key was quicker just now.
+    pub(crate) fn overtaken() -> Self {
+        Self::concurrent_for(RETRY_SOON)
+    }
+
+    /// Nothing has told yet whether SES took the mail that this key was used for.
+    pub(crate) fn unsettled(id: Uuid) -> Self {
+        let message = "It is not known whether the email of this `Idempotency-Key` was sent: Amazon SES did not answer. An event \
+                       of SES settles it, within seconds as a rule; until then this key sends nothing, for 24 hours at most. \
+                       Repeat the request for its answer, or look for the tag `okite_id` with the value of the field `id` \
+                       in the events of SES. A new key sends the email anew, perhaps a second time.";
+        Self {
+            id: Some(id),
+            ..Self::new(409, "concurrent_idempotent_requests", message).retry_after(RETRY_UNSETTLED)
+        }
     }
 
     pub(crate) fn not_json(problem: impl std::fmt::Display) -> Self {

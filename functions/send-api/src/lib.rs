@@ -25,7 +25,7 @@ use std::time::Duration;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
-use shared::aws::{ApiKeys, FunctionConfig, Messages, Permits, Ses, Suppressions, TrustError};
+use shared::aws::{ApiKeys, Claims, FunctionConfig, Messages, Permits, Ses, Suppressions, TrustError};
 use shared::config::Config;
 use shared::function;
 use tokio::time::Instant;
@@ -41,12 +41,16 @@ use time::Time;
 /// The function's timeout in the template, for callers that name no deadline.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(29);
 
+/// How long init waits for the gate: what it does not learn, the first permit does.
+const INIT_PATIENCE: Duration = Duration::from_secs(1);
+
 /// What the function keeps between invocations.
 #[derive(Debug)]
 pub struct State {
     config: Config,
     authentication: Authentication,
     suppressions: Suppressions,
+    claims: Claims,
     messages: Messages,
     permits: Permits,
     ses: Ses,
@@ -69,13 +73,22 @@ impl State {
     pub async fn new(config: Config) -> Result<Self, TrustError> {
         let aws = FunctionConfig::from_env(&config.region)?;
         let (dynamodb, ses) = (aws.dynamodb(), aws.sesv2());
-        // Two of DynamoDB's, for two requests at a time.
-        tokio::join!(aws.open_dynamodb(), aws.open_dynamodb(), aws.open_sesv2());
+        let permits = Permits::new(
+            dynamodb.clone(),
+            config.usage_table.clone(),
+            &config.region,
+            config.policy,
+        );
+        // Two connections to DynamoDB, for two requests at a time. One is opened by a request that is of use: it also brings
+        // the code of the SDK into memory while there is a whole core to do it.
+        let gate = tokio::time::timeout(INIT_PATIENCE, permits.look());
+        let (..) = tokio::join!(gate, aws.open_dynamodb(), aws.open_sesv2());
         Ok(Self {
             authentication: Authentication::new(ApiKeys::new(dynamodb.clone(), config.api_keys_table.clone())),
             suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table.clone()),
-            messages: Messages::new(dynamodb.clone(), config.messages_table.clone()),
-            permits: Permits::new(dynamodb, config.usage_table.clone(), &config.region, config.policy),
+            claims: Claims::new(dynamodb.clone(), config.messages_table.clone()),
+            messages: Messages::new(dynamodb, config.messages_table.clone()),
+            permits,
             ses: Ses::new(ses, config.configuration_set.clone()),
             config,
         })

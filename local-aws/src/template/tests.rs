@@ -157,7 +157,7 @@ mod deployed {
             set.event_destinations,
             [EventDestination {
                 topic_arn: topic.arn.clone(),
-                event_types: vec!["BOUNCE".to_owned(), "COMPLAINT".to_owned()],
+                event_types: ["SEND", "BOUNCE", "COMPLAINT"].map(str::to_owned).into(),
             }]
         );
     }

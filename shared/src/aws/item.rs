@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 /// A DynamoDB item.
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -46,4 +47,16 @@ pub(super) fn number_of(item: &Item, name: &str) -> Option<i64> {
 /// Reads a time.
 pub(super) fn time_of(item: &Item, name: &str) -> Option<Timestamp> {
     Timestamp::from_millisecond(number_of(item, name)?).ok()
+}
+
+/// Reads an id.
+pub(super) fn uuid_of(item: &Item, name: &str) -> Option<Uuid> {
+    text_of(item, name)?.parse().ok()
+}
+
+/// Reads a list of strings; what is no string is left out.
+pub(super) fn texts_of(item: &Item, name: &str) -> Vec<String> {
+    let list = item.get(name).and_then(|value| value.as_l().ok());
+    let texts = list.into_iter().flatten().filter_map(|value| value.as_s().ok());
+    texts.cloned().collect()
 }

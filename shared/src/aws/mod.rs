@@ -4,6 +4,7 @@
 //! and AWS's error code for a log, and no text of AWS's, for that contains addresses.
 
 mod api_keys;
+mod claims;
 mod function_config;
 mod http_client;
 mod item;
@@ -23,9 +24,10 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 
 pub use api_keys::ApiKeys;
+pub use claims::{Claimed, Claims};
 pub use function_config::FunctionConfig;
 pub use http_client::{TrustError, http_client};
-pub use messages::{Messages, NewMessage};
+pub use messages::{Messages, NewMessage, Put};
 pub use permits::{PermitError, Permits};
 pub use ses::{AccountError, Outgoing, SendError, Ses};
 pub use store_error::StoreError;

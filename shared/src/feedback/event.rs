@@ -12,6 +12,8 @@ pub(super) struct Json {
     pub(super) mail: Option<Mail>,
     pub(super) bounce: Option<Bounce>,
     pub(super) complaint: Option<Complaint>,
+    pub(super) delivery: Option<Value>,
+    pub(super) delivery_delay: Option<Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -20,6 +22,8 @@ pub(super) struct Mail {
     pub(super) message_id: Option<String>,
     pub(super) timestamp: Option<Value>,
     pub(super) sending_account_id: Option<String>,
+    /// Names and lists of values; event publishing alone has them.
+    pub(super) tags: Option<Value>,
 }
 
 #[expect(clippy::struct_field_names, reason = "the names are SES's")]

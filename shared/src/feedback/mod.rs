@@ -12,14 +12,19 @@
 mod address;
 mod classify;
 mod event;
+mod message_event;
 mod timestamp;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::address::EmailAddress;
 
 pub use classify::Class;
+pub use message_event::MessageEvent;
+
 use event::{Bounce, Complaint, Json, Recipient};
+use message_event::About;
 
 /// The longest diagnostic text that is kept, in characters.
 const DIAGNOSTIC_MAX: usize = 1_000;
@@ -34,7 +39,7 @@ pub enum Feedback {
     /// SES tried whether the topic works; there is nothing to do.
     SetUp,
     /// Something became of a mail.
-    Event(Event),
+    Event(Box<Event>),
 }
 
 /// One event of one mail.
@@ -50,6 +55,8 @@ pub struct Event {
     pub facts: Vec<Fact>,
     /// How many recipients ought to be suppressed and have an address that cannot be read.
     pub unreadable_recipients: usize,
+    /// What it says of the message, if that is one of ours and the type is one that says what became of it.
+    pub message: Option<MessageEvent>,
 }
 
 /// What happened to one recipient.
@@ -99,48 +106,97 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
     if message.starts_with(SET_UP_TEXT) {
         return Ok(Feedback::SetUp);
     }
-    let json: Json = serde_json::from_str(message).map_err(|error| Unreadable::NotJson {
+    let mut json: Json = serde_json::from_str(message).map_err(|error| Unreadable::NotJson {
         line: error.line(),
         column: error.column(),
     })?;
     let kind = json
         .event_type
-        .or(json.notification_type)
+        .take()
+        .or(json.notification_type.take())
         .ok_or(Unreadable::NotAnEvent)?;
     if kind == SET_UP_TYPE {
         return Ok(Feedback::SetUp);
     }
-    let mail = json.mail.unwrap_or_default();
+    let mail = json.mail.take().unwrap_or_default();
     let sent = mail.timestamp.as_ref().and_then(timestamp::read);
-    let ses_message_id = mail.message_id;
-    let mut event = Event {
-        kind,
-        ses_message_id,
-        sending_account: mail.sending_account_id,
-        facts: Vec::new(),
-        unreadable_recipients: 0,
-    };
-    let at = |time: &Option<serde_json::Value>| {
-        time.as_ref()
-            .and_then(timestamp::read)
+    let at = |time: Option<&Value>| {
+        time.and_then(timestamp::read)
             .or(sent)
             .unwrap_or(received)
             .min(received)
     };
+    let message = about(&kind, &json, at).and_then(|about| message_event::of(&mail, &about));
+    let mut event = Event {
+        kind,
+        ses_message_id: mail.message_id,
+        sending_account: mail.sending_account_id,
+        facts: Vec::new(),
+        unreadable_recipients: 0,
+        message,
+    };
     match event.kind.as_str() {
         "Bounce" => {
             let bounce = json.bounce.ok_or(Unreadable::Incomplete("bounce"))?;
-            let at = at(&bounce.timestamp);
+            let at = at(bounce.timestamp.as_ref());
             event.add_bounce(bounce, at);
         }
         "Complaint" => {
             let complaint = json.complaint.ok_or(Unreadable::Incomplete("complaint"))?;
-            let at = at(&complaint.timestamp);
+            let at = at(complaint.timestamp.as_ref());
             event.add_complaint(complaint, at);
         }
         _ => {}
     }
-    Ok(Feedback::Event(event))
+    Ok(Feedback::Event(Box::new(event)))
+}
+
+/// What an event says of its message: only types that say whether it was sent and what became of it.
+fn about<'a>(kind: &'a str, json: &'a Json, at: impl Fn(Option<&'a Value>) -> Timestamp) -> Option<About<'a>> {
+    let listed = |recipients: &'a Option<Vec<Recipient>>| {
+        let recipients = recipients.iter().flatten();
+        recipients
+            .filter_map(|recipient| recipient.email_address.as_deref())
+            .collect()
+    };
+    let (feedback_id, time, recipients) = match kind {
+        "Bounce" => {
+            let bounce = json.bounce.as_ref()?;
+            let recipients = listed(&bounce.bounced_recipients);
+            (bounce.feedback_id.as_deref(), bounce.timestamp.as_ref(), recipients)
+        }
+        "Complaint" => {
+            let complaint = json.complaint.as_ref()?;
+            let recipients = listed(&complaint.complained_recipients);
+            (
+                complaint.feedback_id.as_deref(),
+                complaint.timestamp.as_ref(),
+                recipients,
+            )
+        }
+        "Delivery" => {
+            let delivery = json.delivery.as_ref();
+            let recipients = message_event::addresses(delivery, "recipients");
+            (
+                None,
+                delivery.and_then(|delivery| delivery.get("timestamp")),
+                recipients,
+            )
+        }
+        "DeliveryDelay" => {
+            let delay = json.delivery_delay.as_ref();
+            let recipients = message_event::addresses(delay, "delayedRecipients");
+            (None, delay.and_then(|delay| delay.get("timestamp")), recipients)
+        }
+        "Send" | "Reject" | "Rendering Failure" => (None, None, Vec::new()),
+        _ => return None,
+    };
+    Some(About {
+        kind,
+        feedback_id,
+        at: at(time),
+        recipients,
+    })
 }
 
 impl Event {
@@ -191,7 +247,7 @@ impl Event {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -201,7 +257,7 @@ mod tests {
 
     fn event(message: &Value) -> Event {
         match read(&message.to_string(), received()).unwrap() {
-            Feedback::Event(event) => event,
+            Feedback::Event(event) => *event,
             Feedback::SetUp => panic!("a set-up message"),
         }
     }

@@ -2,6 +2,7 @@
 //! template, and every SES request is read as it is on the wire.
 
 mod api_keys;
+mod claims;
 mod messages;
 mod permits;
 mod ses_simulator;

@@ -5,9 +5,11 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::SignedDuration;
 use shared::address::EmailAddress;
-use shared::aws::NewMessage;
+use shared::aws::{NewMessage, Put};
+use shared::feedback::MessageEvent;
 use shared::message::{Attachment, Email, EmailParts, Header, Tag};
 use shared::recipient::{Outcome, Verdict};
+use shared::record::{LastEvent, State, Written};
 use shared::stream::Stream;
 use shared::suppression::{Reason, Suppression};
 use uuid::Uuid;
@@ -22,6 +24,8 @@ const SES_ID: &str = "0100018f-1a2b-000000";
 fn new<'a>(email: &'a Email, verdicts: &'a [Verdict]) -> NewMessage<'a> {
     NewMessage {
         id: ID,
+        attempt: 1,
+        attempt_at: at(0),
         nonce: NONCE,
         email,
         verdicts,
@@ -31,6 +35,16 @@ fn new<'a>(email: &'a Email, verdicts: &'a [Verdict]) -> NewMessage<'a> {
         created_at: at(0),
         expires_at: at(0) + SignedDuration::from_hours(30 * 24),
     }
+}
+
+/// An email of which nothing matters.
+fn any_email() -> Email {
+    email(parts())
+}
+
+/// The attempt that `sending` makes.
+fn attempt(email: &Email) -> NewMessage<'_> {
+    new(email, &[])
 }
 
 fn verdict(address: &str, outcome: Outcome) -> Verdict {
@@ -157,7 +171,7 @@ async fn putting_the_same_write_again_is_a_success() {
 }
 
 #[tokio::test]
-async fn an_id_that_somebody_else_took_is_an_error_and_their_row_stays() {
+async fn an_id_that_somebody_else_took_is_theirs_and_their_row_stays() {
     let store = sending().await;
     let before = row(&store).await;
     let email = email(EmailParts {
@@ -168,12 +182,7 @@ async fn an_id_that_somebody_else_took_is_an_error_and_their_row_stays() {
         nonce: Uuid::from_u128(8),
         ..new(&email, &[])
     };
-    let error = store.messages().put(&other).await.unwrap_err();
-    assert_eq!(
-        (error.operation, error.code.as_str()),
-        ("PutItem", "ConditionalCheckFailedException")
-    );
-    assert!(!error.to_string().contains("example"), "{error}");
+    assert_eq!(store.messages().put(&other).await.unwrap(), Put::Overtaken);
     assert_eq!(row(&store).await, before);
 }
 
@@ -202,7 +211,13 @@ async fn a_write_whose_answer_was_lost_is_known_again() {
 #[tokio::test]
 async fn a_refusal_whose_answer_was_lost_is_written_once() {
     let store = sending().await;
-    store.losing_an_answer().await.messages().refused(ID, 1).await.unwrap();
+    store
+        .losing_an_answer()
+        .await
+        .messages()
+        .refused(&attempt(&any_email()))
+        .await
+        .unwrap();
     assert_eq!(text(&row(&store).await.unwrap(), "state"), "refused");
 }
 
@@ -285,7 +300,7 @@ async fn accepting_a_message_that_has_no_row_makes_no_ghost() {
 async fn a_refusal_changes_the_state_and_nothing_else() {
     let store = sending().await;
     let mut expected = row(&store).await.unwrap();
-    store.messages().refused(ID, 1).await.unwrap();
+    store.messages().refused(&attempt(&any_email())).await.unwrap();
     expected.insert("state".to_owned(), s("refused"));
     assert_eq!(row(&store).await.unwrap(), expected);
 }
@@ -294,8 +309,18 @@ async fn a_refusal_changes_the_state_and_nothing_else() {
 async fn a_refusal_of_another_attempt_changes_nothing() {
     let store = sending().await;
     let before = row(&store).await;
-    for attempt in [0, 2] {
-        store.messages().refused(ID, attempt).await.unwrap();
+    let email = any_email();
+    for other in [
+        NewMessage {
+            attempt: 2,
+            ..attempt(&email)
+        },
+        NewMessage {
+            nonce: Uuid::from_u128(8),
+            ..attempt(&email)
+        },
+    ] {
+        store.messages().refused(&other).await.unwrap();
         assert_eq!(row(&store).await, before);
     }
 }
@@ -305,14 +330,14 @@ async fn a_message_that_ses_took_is_never_refused() {
     let store = sending().await;
     store.messages().accepted(ID, SES_ID).await.unwrap();
     let before = row(&store).await;
-    store.messages().refused(ID, 1).await.unwrap();
+    store.messages().refused(&attempt(&any_email())).await.unwrap();
     assert_eq!(row(&store).await, before);
 }
 
 #[tokio::test]
 async fn a_late_acceptance_beats_a_refusal() {
     let store = sending().await;
-    store.messages().refused(ID, 1).await.unwrap();
+    store.messages().refused(&attempt(&any_email())).await.unwrap();
     store.messages().accepted(ID, SES_ID).await.unwrap();
     assert_eq!(text(&row(&store).await.unwrap(), "ses_id"), SES_ID);
 }
@@ -320,7 +345,7 @@ async fn a_late_acceptance_beats_a_refusal() {
 #[tokio::test]
 async fn refusing_a_message_without_a_row_or_an_attempt_changes_nothing() {
     let store = Store::start().await;
-    store.messages().refused(ID, 1).await.unwrap();
+    store.messages().refused(&attempt(&any_email())).await.unwrap();
     assert_eq!(store.count(TABLE).await, 0);
     let email = email(parts());
     store
@@ -331,7 +356,7 @@ async fn refusing_a_message_without_a_row_or_an_attempt_changes_nothing() {
         })
         .await
         .unwrap();
-    store.messages().refused(ID, 1).await.unwrap();
+    store.messages().refused(&attempt(&any_email())).await.unwrap();
     assert_eq!(text(&row(&store).await.unwrap(), "state"), "suppressed");
 }
 
@@ -341,12 +366,152 @@ async fn a_store_that_is_down_is_an_error_of_every_operation() {
     let email = email(parts());
     let message = new(&email, &[]);
     let (put, accepted, refused) = tokio::join!(
-        messages.put(&message),
+        async { messages.put(&message).await.map(drop) },
         messages.accepted(ID, SES_ID),
-        messages.refused(ID, 1)
+        messages.refused(&message)
     );
     for (failed, operation) in [(put, "PutItem"), (accepted, "UpdateItem"), (refused, "UpdateItem")] {
         let error = failed.unwrap_err();
         assert_eq!((error.operation, error.code.as_str()), (operation, "ConnectionFailed"));
     }
+}
+
+#[tokio::test]
+async fn a_message_is_read_as_it_was_written() {
+    let store = Store::start().await;
+    assert_eq!(store.messages().get(ID).await.unwrap(), None);
+    let email = any_email();
+    let bounced = Suppression {
+        reason: Reason::Bounce,
+        since: at(-5_000),
+    };
+    let verdicts = [
+        verdict("anna@example.org", Outcome::Accepted),
+        verdict("Bob@example.org", Outcome::Suppressed(bounced)),
+    ];
+    store.messages().put(&new(&email, &verdicts)).await.unwrap();
+    let record = store.messages().get(ID).await.unwrap().unwrap();
+    assert_eq!((record.id, record.written, record.attempt), (ID, Written::Sending, 1));
+    assert_eq!((record.attempt_at, record.nonce), (Some(at(0)), Some(NONCE)));
+    assert_eq!((record.ses_id.as_deref(), record.created_at), (None, at(0)));
+    let told: Vec<_> = record
+        .recipients
+        .iter()
+        .map(|told| {
+            (
+                told.email.as_str(),
+                told.status.as_str(),
+                told.reason.as_deref(),
+                told.since,
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("anna@example.org", "accepted", None, None),
+            ("Bob@example.org", "suppressed", Some("bounce"), Some(at(-5_000)))
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_row_that_is_no_message_is_an_error() {
+    let store = Store::start().await;
+    store.put(TABLE, [("id", s(&ID.to_string()))]).await;
+    let error = store.messages().get(ID).await.unwrap_err();
+    assert_eq!(error.code, "NotAMessage");
+}
+
+#[tokio::test]
+async fn a_refused_message_is_attempted_once_more_and_no_other_is() {
+    let store = sending().await;
+    let email = any_email();
+    let second = NewMessage {
+        attempt: 2,
+        attempt_at: at(60_000),
+        nonce: Uuid::from_u128(9),
+        ..attempt(&email)
+    };
+    assert_eq!(store.messages().put(&second).await.unwrap(), Put::Overtaken);
+    store.messages().refused(&attempt(&email)).await.unwrap();
+    let third = NewMessage { attempt: 3, ..second };
+    assert_eq!(store.messages().put(&third).await.unwrap(), Put::Overtaken);
+    assert_eq!(store.messages().put(&second).await.unwrap(), Put::Written);
+    // The write of the attempt before comes late, and a copy of this one.
+    store.messages().refused(&attempt(&email)).await.unwrap();
+    assert_eq!(store.messages().put(&second).await.unwrap(), Put::Written);
+    let rival = NewMessage {
+        nonce: Uuid::from_u128(10),
+        ..second
+    };
+    assert_eq!(store.messages().put(&rival).await.unwrap(), Put::Overtaken);
+    let record = store.messages().get(ID).await.unwrap().unwrap();
+    assert_eq!(
+        (record.written, record.attempt, record.attempt_at),
+        (Written::Sending, 2, Some(at(60_000)))
+    );
+}
+
+#[tokio::test]
+async fn a_refused_message_that_an_event_proves_sent_is_not_attempted_again() {
+    let store = sending().await;
+    let email = any_email();
+    store.messages().refused(&attempt(&email)).await.unwrap();
+    store.messages().add_event(&event("Send", "", &[])).await.unwrap();
+    let second = NewMessage {
+        attempt: 2,
+        nonce: Uuid::from_u128(9),
+        ..attempt(&email)
+    };
+    assert_eq!(store.messages().put(&second).await.unwrap(), Put::Overtaken);
+}
+
+fn event(kind: &str, id: &str, recipients: &[&str]) -> MessageEvent {
+    MessageEvent {
+        message_id: ID,
+        ses_id: SES_ID.to_owned(),
+        kind: kind.to_owned(),
+        id: id.to_owned(),
+        at: at(1_000),
+        recipients: recipients.iter().map(|&recipient| recipient.to_owned()).collect(),
+    }
+}
+
+#[tokio::test]
+async fn events_settle_a_message_in_any_order_and_number() {
+    let events = [
+        event("Send", "", &[]),
+        event("Delivery", "d1", &["anna@example.org"]),
+        event("Rendering Failure", "", &[]),
+        event("Bounce", "f-1", &["bob@example.org"]),
+    ];
+    let mut ends = Vec::new();
+    for turn in 0..events.len() {
+        let store = sending().await;
+        for at in 0..2 * events.len() {
+            store
+                .messages()
+                .add_event(&events[(at + turn) % events.len()])
+                .await
+                .unwrap();
+            let record = store.messages().get(ID).await.unwrap().unwrap();
+            assert_eq!(record.state(self::at(0)), State::Sent);
+            if at == 2 {
+                store.messages().accepted(ID, "another").await.unwrap();
+            }
+        }
+        let record = store.messages().get(ID).await.unwrap().unwrap();
+        assert_eq!(record.last_event(self::at(0)), LastEvent::Bounced);
+        assert_eq!(record.events.len(), 4);
+        ends.push(row(&store).await);
+    }
+    assert!(ends.iter().all(|end| *end == ends[0]));
+}
+
+#[tokio::test]
+async fn an_event_about_an_unknown_message_makes_no_ghost() {
+    let store = Store::start().await;
+    store.messages().add_event(&event("Send", "", &[])).await.unwrap();
+    assert_eq!(store.count(TABLE).await, 0);
 }

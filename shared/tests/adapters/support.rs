@@ -16,7 +16,7 @@ use local_aws::TEMPLATE;
 use local_aws::dynamodb::{Dynamodb, FrontSettings};
 use local_aws::template::{Stack, Surroundings};
 use shared::address::Mailbox;
-use shared::aws::{ApiKeys, Messages, Suppressions, Usage};
+use shared::aws::{ApiKeys, Claims, Messages, Suppressions, Usage};
 use shared::message::{Email, EmailParts};
 use shared::recipient::Destination;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -165,6 +165,10 @@ impl Store {
 
     pub(crate) fn suppressions(&self) -> Suppressions {
         Suppressions::new(self.client.clone(), self.table("SuppressionsTable"))
+    }
+
+    pub(crate) fn claims(&self) -> Claims {
+        Claims::new(self.client.clone(), self.table("MessagesTable"))
     }
 
     pub(crate) fn messages(&self) -> Messages {

@@ -13,7 +13,7 @@ const GOOD: &str = "success@simulator.amazonses.com";
 const BOUNCE: &str = "bounce@simulator.amazonses.com";
 
 impl Okite {
-    async fn advance(&self, by: Duration) {
+    pub(crate) async fn advance(&self, by: Duration) {
         let answer = self.ask_to_advance(u64::try_from(by.as_millis()).unwrap().into()).await;
         assert_eq!((answer.status, &answer.body), (204, &Value::Null));
     }

@@ -20,10 +20,10 @@ async fn exercise(okite: &Okite) {
     okite
         .fault(json!({"operation": "SendEmail", "error": "MessageRejected", "message": "No"}))
         .await;
-    okite
-        .post(&email("anna@example.net"))
-        .await
-        .refused(422, "validation_error");
+    let mail = email("anna@example.net");
+    okite.post_keyed("k", &mail).await.refused(422, "validation_error");
+    okite.post_keyed("k", &mail).await;
+    okite.post_keyed("k", &mail).await;
     okite.report().await;
 }
 

@@ -406,13 +406,9 @@ async fn post_with_header(okite: &Okite, name: &str, value: &str, body: String) 
 }
 
 #[tokio::test]
-async fn refuses_an_idempotency_key_rather_than_ignore_it() {
+async fn refuses_an_idempotency_key_that_is_empty_or_too_long() {
     let okite = Okite::start().await;
     let mail = email("success@simulator.amazonses.com").to_string();
-    for key in ["k", "order/7", &"k".repeat(256)] {
-        let answer = post_with_header(&okite, "idempotency-key", key, mail.clone()).await;
-        assert!(answer.refused(422, "validation_error").contains("Idempotency-Key"));
-    }
     for key in ["", &"k".repeat(257)] {
         let answer = post_with_header(&okite, "Idempotency-Key", key, mail.clone()).await;
         answer.refused(400, "invalid_idempotency_key");
@@ -474,8 +470,6 @@ async fn checks_size_then_route_then_key_then_idempotency_key_then_json_then_fie
 #[tokio::test]
 async fn finds_that_a_body_is_not_json_before_it_refuses_a_header_that_it_does_not_know_yet() {
     let okite = Okite::start().await;
-    for (name, value) in [("idempotency-key", "k"), ("okite-on-suppressed", "reject")] {
-        let answer = post_with_header(&okite, name, value, "{".to_owned()).await;
-        answer.refused(400, "validation_error");
-    }
+    let answer = post_with_header(&okite, "okite-on-suppressed", "reject", "{".to_owned()).await;
+    answer.refused(400, "validation_error");
 }

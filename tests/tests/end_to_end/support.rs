@@ -129,6 +129,12 @@ impl Okite {
         Answer::of(self.request(Method::POST, "/emails").bearer_auth(key).json(email)).await
     }
 
+    /// Posts an email with an idempotency key.
+    pub(crate) async fn post_keyed(&self, key: &str, email: &Value) -> Answer {
+        let request = self.request(Method::POST, "/emails").bearer_auth(KEY);
+        Answer::of(request.header("idempotency-key", key).json(email)).await
+    }
+
     pub(crate) async fn post(&self, email: &Value) -> Answer {
         self.post_text(email.to_string()).await
     }

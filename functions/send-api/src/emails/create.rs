@@ -1,9 +1,10 @@
 //! `POST /emails`: one email, sent once.
 //!
 //! The order is what makes it safe. The suppression list is read first, and consistently: if it cannot be read, nothing
-//! is sent. The message's row is written before SES is called: whatever happens then, there is a record of the attempt.
-//! Beside it the gate is asked for as many recipients as are left; a mail that it holds back is `refused`, as one that SES
-//! refuses. SES is called last and once, when the mail's slot has come, and the row is settled with what it said.
+//! is sent. At the same time the idempotency key is claimed, if there is one. The message's row is written before SES is
+//! called: whatever happens then, there is a record of the attempt. Beside it the gate is asked for as many recipients as
+//! are left; a mail that it holds back is `refused`, as one that SES refuses. SES is called last, when the mail's slot has
+//! come, and the row is settled with what it said. Where it is certain that nothing was sent, the key is freed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,28 +12,27 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 use shared::address::Mailbox;
-use shared::aws::{NewMessage, Outgoing, SendError, StoreError};
+use shared::api_key::ApiKeyRecord;
+use shared::aws::{NewMessage, Outgoing, Put, SendError, StoreError};
+use shared::idempotency::Claim;
 use shared::message::Email;
 use shared::permit::Ask;
 use shared::recipient::{Destination, Outcome, Verdict, judge};
+use shared::record::Record;
 use shared::suppression::Registers;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
 use super::body;
+use super::idempotency::{self, Begin};
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
 use crate::time::Time;
 use crate::{Ids, State};
 
-/// The number of a message's first attempt.
-const FIRST_ATTEMPT: u32 = 1;
 /// What answering takes at most.
 const ANSWERING: Duration = Duration::from_millis(500);
-/// The longest idempotency key.
-const IDEMPOTENCY_KEY_MAX: usize = 256;
-
 /// The body of a success.
 #[derive(Serialize)]
 struct Created<'a> {
@@ -44,9 +44,9 @@ struct Created<'a> {
 #[derive(Serialize)]
 struct RecipientBody<'a> {
     email: &'a str,
-    status: &'static str,
+    status: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
+    reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<Timestamp>,
 }
@@ -54,26 +54,53 @@ struct RecipientBody<'a> {
 pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: Ids) -> Result<Response, ApiError> {
     let now = time.arrived;
     let authenticated = state.authentication.authenticate(request, now);
-    let key = time.before_sending(ids.message, authenticated).await??;
-    check_idempotency_key(request)?;
+    let api_key = time.before_sending(ids.message, authenticated).await??;
+    let key = idempotency::key(request)?;
     let object = body::parse(&request.body)?;
-    refuse_unsupported_headers(request)?;
+    refuse_unsupported_header(request)?;
+    let claim = key.map(|key| idempotency::claim(&api_key, &key, &object, ids, now));
     let email = body::email(object)?;
-    if !key.may_send_from(email.from.address()) {
+    if !api_key.may_send_from(email.from.address()) {
         return Err(ApiError::sender_not_allowed());
     }
 
-    let known = time.before_sending(ids.message, registers(state, &email)).await??;
-    let judgement = judge(&email, &known, now);
+    let created = create_once(state, &api_key, &email, claim.as_ref(), time, ids).await;
+    if let (Err(error), Some(claim)) = (&created, &claim)
+        && error.frees_key()
+    {
+        settle(ids.message, time.deadline, state.claims.free(&claim.id, claim.nonce)).await;
+    }
+    created
+}
+
+/// Sends an email, unless its key says that this was done.
+async fn create_once(
+    state: &State,
+    api_key: &ApiKeyRecord,
+    email: &Email,
+    claim: Option<&Claim>,
+    time: &Time,
+    ids: Ids,
+) -> Result<Response, ApiError> {
+    let now = time.arrived;
+    let both = async { tokio::join!(registers(state, email), idempotency::begin(state, claim, ids, now)) };
+    let (known, begun) = time.before_sending(ids.message, both).await?;
+    let attempt = match begun? {
+        Begin::Attempt(attempt) => attempt,
+        Begin::Answered(record) => return Ok(Response::ok(&Created::from(&record))),
+    };
+    let judgement = judge(email, &known?, now);
     let message = NewMessage {
-        id: ids.message,
+        id: attempt.message_id,
+        attempt: attempt.number,
+        attempt_at: now,
         nonce: ids.nonce,
-        email: &email,
+        email,
         verdicts: &judgement.verdicts,
         will_be_sent: judgement.destination.is_some(),
-        stream: key.stream,
-        key_id: &key.id,
-        created_at: now,
+        stream: api_key.stream,
+        key_id: &api_key.id,
+        created_at: attempt.created_at,
         expires_at: now + state.config.message_retention,
     };
     if let Some(destination) = &judgement.destination {
@@ -81,11 +108,14 @@ pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: I
         sleep_until(slot).await;
         send(state, &message, destination, time.deadline).await?;
     } else {
-        time.before_sending(ids.message, state.messages.put(&message)).await??;
-        tracing::info!(message.id = %ids.message, "every recipient is suppressed; nothing was sent");
+        let put = time.before_sending(message.id, state.messages.put(&message)).await??;
+        if put == Put::Overtaken {
+            return Err(ApiError::overtaken());
+        }
+        tracing::info!(message.id = %message.id, "every recipient is suppressed; nothing was sent");
     }
     Ok(Response::ok(&Created {
-        id: ids.message,
+        id: message.id,
         recipients: judgement.verdicts.iter().map(RecipientBody::from).collect(),
     }))
 }
@@ -116,14 +146,11 @@ async fn admit(
     }
     let both = async { tokio::join!(state.messages.put(message), state.permits.take(ask)) };
     let (put, permit) = time.before_sending(message.id, both).await?;
-    put?;
+    if put? == Put::Overtaken {
+        return Err(ApiError::overtaken());
+    }
     if permit.is_err() {
-        settle(
-            message.id,
-            time.deadline,
-            state.messages.refused(message.id, FIRST_ATTEMPT),
-        )
-        .await;
+        settle(message.id, time.deadline, state.messages.refused(message)).await;
     }
     Ok(asked + permit?.wait)
 }
@@ -138,7 +165,7 @@ async fn send(
     let id = message.id;
     let outgoing = Outgoing {
         id,
-        attempt: FIRST_ATTEMPT,
+        attempt: message.attempt,
         stream: message.stream,
         email: message.email,
         destination,
@@ -152,7 +179,7 @@ async fn send(
         }
         Err(SendError::Refused { refusal, code }) => {
             tracing::warn!(message.id = %id, code, ?refusal, "SES refused the message");
-            settle(id, deadline, state.messages.refused(id, FIRST_ATTEMPT)).await;
+            settle(id, deadline, state.messages.refused(message)).await;
             let sender = message.email.from.address();
             Err(ApiError::refused(&refusal, sender, &state.config.region))
         }
@@ -173,24 +200,11 @@ async fn settle(id: Uuid, deadline: Instant, update: impl Future<Output = Result
     tracing::error!(message.id = %id, code, "the record of a message was not settled");
 }
 
-/// Checks the form of an idempotency key.
-fn check_idempotency_key(request: &Request) -> Result<(), ApiError> {
-    match request.header("idempotency-key") {
-        Some(key) if !(1..=IDEMPOTENCY_KEY_MAX).contains(&key.chars().count()) => {
-            Err(ApiError::invalid_idempotency_key())
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Refuses what a later version will do: to leave it out would send what the caller did not ask for.
-fn refuse_unsupported_headers(request: &Request) -> Result<(), ApiError> {
-    let unsupported = [
-        ("Idempotency-Key", "Remove the header; repeated requests send again."),
-        ("okite-on-suppressed", body::ON_SUPPRESSED_REMEDY),
-    ];
-    match unsupported.into_iter().find(|(name, _)| request.header(name).is_some()) {
-        Some((name, remedy)) => Err(ApiError::not_supported(name, remedy)),
+fn refuse_unsupported_header(request: &Request) -> Result<(), ApiError> {
+    const NAME: &str = "okite-on-suppressed";
+    match request.header(NAME) {
+        Some(_) => Err(ApiError::not_supported(NAME, body::ON_SUPPRESSED_REMEDY)),
         None => Ok(()),
     }
 }
@@ -206,6 +220,21 @@ impl<'a> From<&'a Verdict> for RecipientBody<'a> {
             status: verdict.outcome.status(),
             reason: suppression.map(|suppression| suppression.reason.as_str()),
             since: suppression.map(|suppression| suppression.since),
+        }
+    }
+}
+
+impl<'a> From<&'a Record> for Created<'a> {
+    fn from(record: &'a Record) -> Self {
+        let recipients = record.recipients.iter().map(|verdict| RecipientBody {
+            email: &verdict.email,
+            status: &verdict.status,
+            reason: verdict.reason.as_deref(),
+            since: verdict.since,
+        });
+        Self {
+            id: record.id,
+            recipients: recipients.collect(),
         }
     }
 }

@@ -2,5 +2,6 @@
 
 mod body;
 mod create;
+mod idempotency;
 
 pub(crate) use create::create;
