@@ -1,7 +1,7 @@
 //! Every error a caller can get: a status, a name from the contract, and a message that says what to do.
 //!
-//! Messages are written here and in the domain's checks; none carries an internal text, and none repeats a value that
-//! the caller wrote.
+//! Messages are written here, in the table of SES's errors and in the domain's checks; none carries an internal text, and
+//! none repeats a value that the caller wrote but the sender's domain.
 
 use std::time::Duration;
 
@@ -11,17 +11,13 @@ use shared::address::EmailAddress;
 use shared::aws::{PermitError, StoreError};
 use shared::message::InvalidEmail;
 use shared::permit;
-use shared::ses_error::Refusal;
+use shared::ses_error::{self, RETRY_LATER, RETRY_SOON, Refusal, Row};
 use uuid::Uuid;
 
 use crate::request::BODY_MAX;
 
-/// How long to wait before asking again, in whole seconds: for a store or a service that is down.
-const RETRY_SOON: u32 = 5;
-/// The same for a quota, a pause or a brake: they do not change in a moment.
-const RETRY_LATER: u32 = 300;
-
-/// The same for a mail that SES did not answer for: its event takes seconds, as a rule.
+/// How many seconds to wait before asking again what became of a mail that SES did not answer for: its event takes seconds, as
+/// a rule.
 const RETRY_UNSETTLED: u32 = 60;
 
 /// An answer that is not a success.
@@ -216,81 +212,21 @@ impl ApiError {
 
     /// SES may have taken the mail: its answer never came.
     pub(crate) fn ambiguous(id: Uuid) -> Self {
-        let message = "Amazon SES did not answer, or not clearly, so it is not known whether this email was sent. Sending it again may \
-                       send it twice. The field `id` names its record.";
         Self {
             id: Some(id),
-            ..Self::new(500, "application_error", message)
+            ..Self::from_row(ses_error::ambiguous(), "", "")
         }
     }
 
     /// SES did not take the mail.
-    pub(crate) fn refused(refusal: &Refusal, sender: &EmailAddress, region: &str) -> Self {
-        let forbidden = |message: String| Self::new(403, "validation_error", message);
-        let invalid = |message: &str| Self::new(422, "validation_error", message);
-        let internal = |message: &str| Self::new(500, "application_error", message);
-        let domain = sender.domain();
-        match refusal {
-            Refusal::RateExceeded => {
-                let message = "The sending rate of the Amazon SES account, in which each recipient counts, is exceeded; nothing was sent. Send more slowly.";
-                Self::new(429, "rate_limit_exceeded", message).retry_after(1)
-            }
-            Refusal::AccountLimit => {
-                let message = "A limit of the Amazon SES account is reached; nothing was sent. Try again later.";
-                Self::new(429, "rate_limit_exceeded", message).retry_after(RETRY_LATER)
-            }
-            Refusal::QuotaExceeded => {
-                let message = "The 24-hour sending quota of the Amazon SES account is used up; nothing was sent. It frees \
-                               up as the sends of the last 24 hours age; ask AWS for a higher quota if this recurs.";
-                Self::new(429, "daily_quota_exceeded", message).retry_after(RETRY_LATER)
-            }
-            Refusal::SendingPaused => {
-                let message = "Sending is paused for the Amazon SES account or its configuration set; nothing was sent. \
-                               An operator must find out why and resume it.";
-                Self::new(503, "service_unavailable", message).retry_after(RETRY_LATER)
-            }
-            Refusal::AccountSuspended => forbidden(format!(
-                "AWS has suspended the Amazon SES account in {region}; nothing was sent. An operator must answer the \
-                 case that AWS opened."
-            )),
-            Refusal::MailFromNotVerified => forbidden(format!(
-                "The custom MAIL FROM domain of {domain} is not verified in {region}; nothing was sent. Repair its DNS \
-                 records, or remove the MAIL FROM domain from the identity."
-            )),
-            Refusal::SenderNotVerified => forbidden(format!(
-                "The sender domain {domain} is not verified in {region}; nothing was sent. Verify it in Amazon SES, or \
-                 send from an identity that is."
-            )),
-            Refusal::RecipientNotVerified => forbidden(format!(
-                "The Amazon SES account is in the sandbox in {region}: every recipient must be verified first; nothing \
-                 was sent. Verify the recipient, send to the mailbox simulator, or ask AWS for production access."
-            )),
-            Refusal::Blacklisted => {
-                invalid("Amazon SES refuses one of the recipients as blocked; nothing was sent. Leave it out.")
-            }
-            Refusal::ContentRejected => {
-                invalid("Amazon SES refused the content of the email; nothing was sent. Change the content.")
-            }
-            Refusal::BadRequest => {
-                invalid("Amazon SES refused the email as not well-formed; nothing was sent. Check every field.")
-            }
-            Refusal::StackIncomplete => internal(
-                "A part of the deployment is missing in Amazon SES (its configuration set, perhaps); nothing was sent. \
-                 An operator must deploy again.",
-            ),
-            Refusal::NotAllowed => internal(
-                "The deployment may not send through Amazon SES; nothing was sent. An operator must check its role.",
-            ),
-            Refusal::NotSubscribed => internal(
-                "Amazon SES is not enabled for this AWS account and region; nothing was sent. An operator must enable it.",
-            ),
-            Refusal::Unreachable | Refusal::Unavailable => {
-                let message = "Amazon SES cannot be reached or turns requests away just now; nothing was sent. Try again shortly.";
-                Self::new(503, "service_unavailable", message).retry_after(RETRY_SOON)
-            }
-            Refusal::Unknown => {
-                internal("Amazon SES refused the email for a reason that is not known here; nothing was sent.")
-            }
+    pub(crate) fn refused(refusal: Refusal, sender: &EmailAddress, region: &str) -> Self {
+        Self::from_row(refusal.row(), sender.domain(), region)
+    }
+
+    fn from_row(row: &Row, domain: &str, region: &str) -> Self {
+        Self {
+            retry_after: row.retry.seconds(),
+            ..Self::new(row.status, row.name, row.message(domain, region))
         }
     }
 }

@@ -202,7 +202,7 @@ fn send_error(error: &SdkError<SendEmailError, HttpResponse>, sender: &EmailAddr
             answered(code, text, answer.raw().status().as_u16(), sender)
         }
         SdkError::ConstructionFailure(_) => SendError::Refused {
-            refusal: Refusal::NotAllowed,
+            refusal: Refusal::BadCredentials,
             code,
         },
         // An answer that could not be read: one that does not speak of an error means that the mail is on its way.
@@ -218,7 +218,7 @@ fn send_error(error: &SdkError<SendEmailError, HttpResponse>, sender: &EmailAddr
             // The SDK found no credentials and so never wrote anything.
             Some(error) if error.is_user() || error.source().is_some_and(<dyn Error>::is::<CredentialsError>) => {
                 SendError::Refused {
-                    refusal: Refusal::NotAllowed,
+                    refusal: Refusal::BadCredentials,
                     code,
                 }
             }

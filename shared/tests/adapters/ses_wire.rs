@@ -390,7 +390,7 @@ async fn without_credentials_nothing_goes_out() {
         let provider = SharedCredentialsProvider::new(NoCredentials(failure));
         let config = bare.to_builder().credentials_provider(provider).build();
         let ses = Ses::new(shared::aws::sesv2(&config), "okite".to_owned());
-        assert_eq!(refusal(send_small(&ses).await), Refusal::NotAllowed);
+        assert_eq!(refusal(send_small(&ses).await), Refusal::BadCredentials);
     }
     // A client that was not even given a place to look: no function is made like that.
     let ses = Ses::new(shared::aws::sesv2(&bare), "okite".to_owned());
@@ -470,13 +470,18 @@ const ERRORS: [(u16, &str, &str, Refusal); 21] = [
         "User is not authorized",
         Refusal::NotAllowed,
     ),
-    (403, "ExpiredTokenException", "expired", Refusal::NotAllowed),
-    (403, "InvalidSignatureException", "does not match", Refusal::NotAllowed),
+    (403, "ExpiredTokenException", "expired", Refusal::BadCredentials),
+    (
+        403,
+        "InvalidSignatureException",
+        "does not match",
+        Refusal::BadCredentials,
+    ),
     (
         403,
         "UnrecognizedClientException",
         "The security token is invalid.",
-        Refusal::NotAllowed,
+        Refusal::BadCredentials,
     ),
     (
         403,
@@ -502,11 +507,7 @@ async fn every_error_of_ses_is_told_apart() {
             let Err(SendError::Refused { refusal, code: logged }) = sent else {
                 panic!("{code}: {sent:?}")
             };
-            assert_eq!(
-                (refusal, logged.as_str(), requests),
-                (expected.clone(), code, 1),
-                "{code}"
-            );
+            assert_eq!((refusal, logged.as_str(), requests), (expected, code, 1), "{code}");
         }
     }
 }

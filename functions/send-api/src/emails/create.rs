@@ -181,7 +181,7 @@ async fn send(
             tracing::warn!(message.id = %id, code, ?refusal, "SES refused the message");
             settle(id, deadline, state.messages.refused(message)).await;
             let sender = message.email.from.address();
-            Err(ApiError::refused(&refusal, sender, &state.config.region))
+            Err(ApiError::refused(refusal, sender, &state.config.region))
         }
         Err(SendError::Ambiguous { code }) => {
             tracing::error!(message.id = %id, code, "it is not known whether SES took the message");

@@ -1,0 +1,432 @@
+//! What each error of SES's `SendEmail` means for the caller.
+//!
+//! SES says the same thing in different words: a rate that was exceeded comes as `TooManyRequestsException` or as
+//! `Throttling`, and an unverified *sender* and an unverified *recipient* (in the sandbox) share one type and differ in
+//! the text. [`TABLE`] has one row for each thing that can be meant: what it is known by, and the status, name, cause and
+//! remedy of our answer. [`classify`] finds the row of an error and the HTTP API answers with it, so there is no second
+//! place. SES's text itself goes no further: it contains addresses.
+//!
+//! Errors of the operation: <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors>
+//! and <https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html>.
+
+mod sign;
+mod table;
+
+use crate::address::EmailAddress;
+
+pub use sign::Sign;
+pub use table::{RETRY_LATER, RETRY_SOON, Row, TABLE};
+
+/// A certain refusal: SES did not take the mail. The order is that of [`TABLE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The sender is not verified in this region.
+    SenderNotVerified,
+    /// The account is in the sandbox and a recipient is not verified.
+    RecipientNotVerified,
+    /// SES's legacy block list holds a recipient, or nothing accepts mail for the sender.
+    Blacklisted,
+    /// The account's rolling 24-hour quota is used up.
+    QuotaExceeded,
+    /// The account's sending rate is exceeded.
+    RateExceeded,
+    /// Another limit of the account is reached.
+    AccountLimit,
+    /// Sending is paused for the account or the configuration set.
+    SendingPaused,
+    /// AWS suspended the account.
+    AccountSuspended,
+    /// The sender's custom MAIL FROM domain is not verified.
+    MailFromNotVerified,
+    /// SES refused the content.
+    ContentRejected,
+    /// SES rejected the message for another reason.
+    Rejected,
+    /// SES refused the request: something that Okite should have checked before.
+    BadRequest,
+    /// The configuration set (or another part of the stack) is missing.
+    StackIncomplete,
+    /// SES is not enabled for this account in this region.
+    NotSubscribed,
+    /// The function may not send.
+    NotAllowed,
+    /// The function has no credentials, or none that are valid.
+    BadCredentials,
+    /// SES could not be reached at all: the request never left.
+    Unreachable,
+    /// SES turned the request away for now.
+    Unavailable,
+    /// An error we do not know that says it does not pass.
+    Unknown,
+}
+
+/// Who may try again, and when. Times are whole seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Okite itself, while the caller has patience; then the caller, after this time.
+    AtOnceThenAfter(u32),
+    /// The caller, after this time.
+    After(u32),
+    /// Nobody, until what is wrong has been put right.
+    Never,
+    /// Whoever would rather send the mail twice than not at all.
+    AtTheRiskOfTwo,
+}
+
+impl Refusal {
+    /// Returns what comes of it.
+    #[must_use]
+    pub fn row(self) -> &'static Row {
+        &TABLE[self as usize]
+    }
+}
+
+impl Retry {
+    /// Returns how long the caller has to wait, if waiting helps.
+    #[must_use]
+    pub fn seconds(self) -> Option<u32> {
+        match self {
+            Self::AtOnceThenAfter(seconds) | Self::After(seconds) => Some(seconds),
+            Self::Never | Self::AtTheRiskOfTwo => None,
+        }
+    }
+}
+
+/// Returns what comes of a mail that SES may have taken: the last row.
+#[must_use]
+pub fn ambiguous() -> &'static Row {
+    &TABLE[TABLE.len() - 1]
+}
+
+/// An answer that speaks of an error.
+struct Told<'a> {
+    code: &'a str,
+    /// In lower case and with single spaces.
+    text: String,
+    status: u16,
+    sender: &'a EmailAddress,
+}
+
+/// Reads SES's error: its type, its text, and the HTTP status it came with. `None` means that the error does not rule
+/// out that SES took the mail: a fault inside SES (500, 502) or a time-out (408, 504) may come after the acceptance.
+///
+/// `sender` is who the mail was from: an identity that failed the check is the sender if it is this address or its
+/// domain, and a recipient otherwise.
+#[must_use]
+pub fn classify(code: &str, text: &str, status: u16, sender: &EmailAddress) -> Option<Refusal> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let told = Told {
+        code,
+        text: words.join(" ").to_ascii_lowercase(),
+        status,
+        sender,
+    };
+    let row = TABLE
+        .iter()
+        .find(|row| row.signs.iter().any(|sign| sign.is_in(&told)))?;
+    row.refusal
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sender() -> EmailAddress {
+        EmailAddress::parse("Shop@example.com").unwrap()
+    }
+
+    fn refusal(code: &str, text: &str, status: u16) -> Refusal {
+        classify(code, text, status, &sender()).unwrap()
+    }
+
+    #[test]
+    fn a_fault_inside_ses_leaves_it_open_whether_it_took_the_mail() {
+        for (code, status) in [
+            ("InternalFailure", 500),
+            ("BadGateway", 502),
+            ("GatewayTimeout", 504),
+            ("RequestTimeoutException", 408),
+        ] {
+            assert_eq!(classify(code, "", status, &sender()), None, "{code}");
+        }
+    }
+
+    #[test]
+    fn tells_rate_quota_and_other_limits_apart_by_their_text() {
+        for code in ["TooManyRequestsException", "Throttling", "ThrottlingException"] {
+            assert_eq!(
+                refusal(code, "Maximum sending rate exceeded.", 429),
+                Refusal::RateExceeded
+            );
+            assert_eq!(
+                refusal(code, "Daily message quota exceeded.", 429),
+                Refusal::QuotaExceeded
+            );
+        }
+        assert_eq!(refusal("TooManyRequestsException", "", 429), Refusal::RateExceeded);
+        assert_eq!(
+            refusal("LimitExceededException", "Too many things", 400),
+            Refusal::AccountLimit
+        );
+    }
+
+    /// What SES says when these identities are not verified.
+    fn not_verified(who: &str) -> String {
+        format!("Email address is not verified. The following identities failed the check in region EU-WEST-1: {who}")
+    }
+
+    #[test]
+    fn tells_an_unverified_sender_from_an_unverified_recipient() {
+        for who in [
+            "shop@example.com",
+            "Shop@example.com",
+            "Shop <shop@example.com>",
+            "\"The Shop, Inc.\" <shop@example.com>",
+            "example.com",
+            "shop@example.com.",
+            "b@example.org, Shop@example.com",
+            "b@example.org, shop@example.com...",
+            "b@region.example, Shop@example.com",
+        ] {
+            assert_eq!(
+                refusal("MessageRejected", &not_verified(who), 400),
+                Refusal::SenderNotVerified,
+                "{who}"
+            );
+        }
+        for who in [
+            "b@example.org",
+            "Bob <b@example.org>",
+            "workshop@example.com",
+            "shop@example.com.example",
+            "b@in region.example",
+            "b@example.org, c@example.org",
+            "b@example.org, c@example.org...",
+        ] {
+            assert_eq!(
+                refusal("MessageRejected", &not_verified(who), 400),
+                Refusal::RecipientNotVerified,
+                "{who}"
+            );
+        }
+        assert_eq!(
+            refusal("MessageRejected", "Email address is not verified.", 400),
+            Refusal::SenderNotVerified
+        );
+    }
+
+    #[test]
+    fn an_address_is_not_taken_for_the_words_of_ses() {
+        for who in [
+            "blacklisted@example.org",
+            "paused@virus.example",
+            "\"needs a subscription for the service\" <b@example.org>",
+        ] {
+            assert_eq!(
+                refusal("MessageRejected", &not_verified(who), 400),
+                Refusal::RecipientNotVerified,
+                "{who}"
+            );
+        }
+    }
+
+    /// Type, text and status of answers, and what each means. Texts: from AWS's documents where they give any.
+    const ANSWERS: &[(&str, &str, u16, Refusal)] = &[
+        ("SendingPausedException", "", 400, Refusal::SendingPaused),
+        ("AccountSendingPausedException", "", 400, Refusal::SendingPaused),
+        (
+            "ConfigurationSetSendingPausedException",
+            "",
+            400,
+            Refusal::SendingPaused,
+        ),
+        (
+            "MessageRejected",
+            "Sending paused for this account. For more information, please check the inbox of the email address \
+             associated with your AWS account.",
+            400,
+            Refusal::SendingPaused,
+        ),
+        ("AccountSuspendedException", "", 400, Refusal::AccountSuspended),
+        (
+            "MessageRejected",
+            "Sending suspended for this account.",
+            400,
+            Refusal::AccountSuspended,
+        ),
+        (
+            "MailFromDomainNotVerifiedException",
+            "The MAIL FROM domain is not verified.",
+            400,
+            Refusal::MailFromNotVerified,
+        ),
+        ("MessageRejected", "Address blacklisted.", 400, Refusal::Blacklisted),
+        (
+            "MessageRejected",
+            "Message contains a virus",
+            400,
+            Refusal::ContentRejected,
+        ),
+        ("MessageRejected", "Transaction failed.", 400, Refusal::Rejected),
+        ("MessageRejected", "", 400, Refusal::Rejected),
+        ("BadRequestException", "", 400, Refusal::BadRequest),
+        ("ValidationException", "", 400, Refusal::BadRequest),
+        ("NotFoundException", "", 404, Refusal::StackIncomplete),
+        ("AccessDeniedException", "", 403, Refusal::NotAllowed),
+        ("ExpiredTokenException", "", 403, Refusal::BadCredentials),
+        ("InvalidSignatureException", "", 403, Refusal::BadCredentials),
+        ("UnrecognizedClientException", "", 403, Refusal::BadCredentials),
+        ("OptInRequired", "", 403, Refusal::NotSubscribed),
+        (
+            "AccessDeniedException",
+            "The AWS Access Key Id needs a subscription for the service",
+            403,
+            Refusal::NotSubscribed,
+        ),
+        ("Unheard", "", 429, Refusal::Unavailable),
+        ("ServiceUnavailable", "", 503, Refusal::Unavailable),
+        ("SomethingNew", "", 400, Refusal::Unknown),
+        ("", "", 301, Refusal::Unknown),
+        ("", "", 499, Refusal::Unknown),
+    ];
+
+    #[test]
+    fn knows_every_other_error_by_type_text_or_status() {
+        for &(code, text, status, expected) in ANSWERS {
+            assert_eq!(refusal(code, text, status), expected, "{code}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_status_of_a_known_type_does_not_matter() {
+        for &(code, text, status, expected) in ANSWERS {
+            if status == 400 && code != "SomethingNew" {
+                assert_eq!(refusal(code, text, 500), expected, "{code}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_error_at_all_leaves_it_open() {
+        for status in [100, 200, 204, 600, 999] {
+            assert_eq!(classify("", "", status, &sender()), None, "{status}");
+        }
+    }
+
+    /// Answers that bear a sign: type, text and status.
+    fn bearing(sign: &Sign) -> Vec<(&str, String, u16)> {
+        // An address at the end, in case the sign speaks of identities.
+        let saying = |phrase: &str| format!("{phrase} in region x: b@example.org");
+        match sign {
+            Sign::Type(types) => types.iter().map(|code| (*code, String::new(), 400)).collect(),
+            Sign::Saying(types, phrases) => types
+                .iter()
+                .flat_map(|code| phrases.iter().map(move |phrase| (*code, saying(phrase), 400)))
+                .collect(),
+            Sign::Phrase(phrase) => vec![("Odd", saying(phrase), 400)],
+            Sign::UnverifiedSender => vec![("MessageRejected", not_verified("example.com"), 400)],
+            Sign::Status(statuses) => statuses
+                .iter()
+                .flat_map(|range| [*range.start(), *range.end()])
+                .map(|status| ("Odd", String::new(), status))
+                .collect(),
+            Sign::NoAnswer(_) => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn no_sign_is_hidden_behind_another_row() {
+        for row in &TABLE {
+            for (code, text, status) in row.signs.iter().flat_map(bearing) {
+                let classified = classify(code, &text, status, &sender());
+                assert_eq!(classified, row.refusal, "{code} {status}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn phrases_are_written_as_the_text_is_looked_at() {
+        for sign in TABLE.iter().flat_map(|row| row.signs) {
+            let phrases = match sign {
+                Sign::Saying(_, phrases) => phrases.to_vec(),
+                Sign::Phrase(phrase) => vec![*phrase],
+                _ => continue,
+            };
+            for phrase in phrases {
+                let words: Vec<_> = phrase.split_whitespace().collect();
+                assert_eq!(phrase, words.join(" ").to_ascii_lowercase());
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_answers_by_the_contract() {
+        for row in &TABLE {
+            let names: &[&str] = match row.status {
+                403 | 422 => &["validation_error"],
+                429 => &["rate_limit_exceeded", "daily_quota_exceeded"],
+                500 => &["application_error"],
+                503 => &["service_unavailable"],
+                status => panic!("{status} is not in the contract"),
+            };
+            assert!(names.contains(&row.name), "{row:?}");
+            // 429 and 503 say when to come again, and only they.
+            assert_eq!(
+                row.retry.seconds().is_some(),
+                matches!(row.status, 429 | 503),
+                "{row:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_message_says_cause_and_remedy_in_whole_sentences() {
+        for row in &TABLE {
+            let message = row.message("example.com", "eu-west-1");
+            assert!(!message.contains(['{', '}', '@']), "{message}");
+            assert!(!row.cause.ends_with('.') && row.remedy.ends_with('.'), "{row:?}");
+            assert_eq!(message.contains("nothing was sent"), row.refusal.is_some(), "{message}");
+        }
+        let message = Refusal::SenderNotVerified.row().message("example.com", "eu-west-1");
+        assert!(
+            message.contains("example.com is not verified in eu-west-1"),
+            "{message}"
+        );
+        assert!(message.contains("or send from"), "{message}");
+        let message = Refusal::RecipientNotVerified.row().message("example.com", "eu-west-1");
+        assert!(
+            message.contains("sandbox in eu-west-1") && message.contains("recipient"),
+            "{message}"
+        );
+        assert!(!message.contains("example.com"), "{message}");
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(code in "[A-Za-z]{0,20}", text in "\\PC{0,60}", status in 0u16..=u16::MAX) {
+            let _ = classify(&code, &text, status, &sender());
+            let _ = classify("MessageRejected", &not_verified(&text), status, &sender());
+        }
+
+        #[test]
+        fn case_and_spacing_of_the_text_do_not_matter(
+            answer in 0..ANSWERS.len(), space in "[ \t\r\n]{1,3}", upper in any::<[bool; 32]>(),
+        ) {
+            let (code, text, status, expected) = ANSWERS[answer];
+            let spelled: String = text
+                .char_indices()
+                .map(|(at, c)| if upper[at % upper.len()] { c.to_ascii_uppercase() } else { c })
+                .collect();
+            let spelled = format!("{space}{}{space}", spelled.replace(' ', &space));
+            prop_assert_eq!(classify(code, &spelled, status, &sender()), Some(expected));
+        }
+
+        #[test]
+        fn a_type_that_nobody_knows_is_as_certain_as_its_status(code in "X[a-z]{0,9}", status in 0u16..=u16::MAX) {
+            let certain = matches!(status, 300..=407 | 409..=499 | 503);
+            prop_assert_eq!(classify(&code, "", status, &sender()).is_some(), certain);
+        }
+    }
+}
