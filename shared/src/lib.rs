@@ -16,6 +16,7 @@
 //! | [`account`] | the SES account, its verdict and the report |
 //! | [`permit`] | the arithmetic of rate and quota |
 //! | [`ses_error`] | what each SES error means for the caller |
+//! | [`backoff`] | how long to wait before SES is called again |
 //! | [`api_key`] | API keys, their secrets and what they allow |
 //! | [`function`], [`config`], [`telemetry`], [`clock`] | how a function starts, what it reads from its environment, how it logs and tells the time |
 
@@ -23,6 +24,7 @@ pub mod account;
 pub mod address;
 pub mod api_key;
 pub mod aws;
+pub mod backoff;
 pub mod clock;
 pub mod config;
 pub mod feedback;

@@ -61,7 +61,7 @@ pub struct State {
 pub struct Ids {
     /// The id of the message that may be made (`UUIDv7`).
     pub message: Uuid,
-    /// By which a write of this invocation is known again.
+    /// By which a write of this invocation is known again, and from which its delays are drawn.
     pub nonce: Uuid,
 }
 

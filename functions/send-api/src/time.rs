@@ -42,9 +42,9 @@ impl Time {
         self.arrived + moment.saturating_duration_since(self.began)
     }
 
-    /// How much of it there is at `moment` before a mail must be on its way.
-    pub(crate) fn until_sending(&self, moment: Instant) -> Duration {
-        self.latest_start.saturating_duration_since(moment)
+    /// Until when a mail may wait, for its slot and for SES, if its caller has so much patience from now on.
+    pub(crate) fn patience(&self, wait: Duration) -> Instant {
+        (Instant::now() + wait).min(self.latest_start)
     }
 
     /// Does what must be done before a mail is sent, if there is time.

@@ -28,7 +28,7 @@ async fn an_unverified_sender_is_told_which_domain_and_region() {
     let answer = okite.post(&email_with("from", "Eve <eve@unverified.example>")).await;
     let message = answer.refused(403, "validation_error");
     assert!(
-        message.contains("unverified.example") && message.contains("us-east-1"),
+        message.contains("unverified.example is not verified in us-east-1") && message.contains("or send from"),
         "{message}"
     );
     assert!(!message.contains("eve@"), "{message}");
@@ -45,10 +45,13 @@ async fn in_the_sandbox_every_recipient_must_be_verified() {
     let answer = okite.post(&email("bob@example.net")).await;
     let message = answer.refused(403, "validation_error");
     assert!(
-        message.contains("sandbox") && message.contains("us-east-1"),
+        message.contains("sandbox in us-east-1") && message.contains("every recipient must be verified first"),
         "{message}"
     );
-    assert!(!message.contains("bob"), "{message}");
+    assert!(
+        !message.contains("bob") && !message.contains("example.com"),
+        "{message}"
+    );
     assert_eq!(okite.outbox().await, [] as [Value; 0]);
     okite.account(json!({ "max_send_rate": 100 })).await;
     okite.report().await;
@@ -100,12 +103,25 @@ async fn a_suspended_account_is_named_with_its_remedy() {
     assert_eq!(okite.outbox().await, [] as [Value; 0]);
 }
 
+/// Starts with the seconds that a send may wait.
+async fn waiting(seconds: &str) -> Okite {
+    let okite = Okite::start_with(|settings| {
+        let (variable, seconds) = ("PERMIT_WAIT_SECONDS".to_owned(), seconds.to_owned());
+        settings.environment.insert(variable, seconds);
+    })
+    .await;
+    okite.account(json!({ "max_send_rate": 1000 })).await;
+    okite
+}
+
 /// Has SES answer with each error, and wants the same refusal for all of them.
 async fn told_as(status: u16, name: &str, retry_after: Option<&str>, errors: &[(&str, &str)]) {
-    let okite = Okite::start().await;
-    okite.account(json!({ "max_send_rate": 1000 })).await;
+    told_by(&waiting("5").await, status, name, retry_after, errors).await;
+}
+
+async fn told_by(okite: &Okite, status: u16, name: &str, retry_after: Option<&str>, errors: &[(&str, &str)]) {
     for (error, text) in errors {
-        let answer = told_of(&okite, error, text).await;
+        let answer = told_of(okite, error, text).await;
         let message = answer.refused(status, name);
         assert!(message.contains("nothing was sent"), "{message}");
         assert!(!message.contains('@'), "{message}");
@@ -120,7 +136,8 @@ async fn a_limit_of_ses_is_told_with_when_to_come_again() {
         ("Throttling", "Maximum sending rate exceeded."),
         ("ThrottlingException", "Rate exceeded"),
     ];
-    told_as(429, "rate_limit_exceeded", Some("1"), &rate).await;
+    // A send that may wait is tried again.
+    told_by(&waiting("0").await, 429, "rate_limit_exceeded", Some("1"), &rate).await;
     let quota = [
         ("TooManyRequestsException", "Daily message quota exceeded."),
         ("Throttling", "Daily message quota exceeded."),
@@ -128,6 +145,51 @@ async fn a_limit_of_ses_is_told_with_when_to_come_again() {
     told_as(429, "daily_quota_exceeded", Some("300"), &quota).await;
     let other = [("LimitExceededException", "Too many of something.")];
     told_as(429, "rate_limit_exceeded", Some("300"), &other).await;
+}
+
+/// SES's words for a rate that is exceeded, to so many calls.
+fn throttled(times: u32) -> Value {
+    let (error, text) = ("TooManyRequestsException", "Maximum sending rate exceeded.");
+    json!({ "operation": "SendEmail", "error": error, "message": text, "times": times })
+}
+
+#[tokio::test]
+async fn a_mail_that_is_throttled_for_a_moment_goes_out_once() {
+    let okite = waiting("10").await;
+    okite.fault(throttled(2)).await;
+    let body = okite.send(&email(GOOD)).await;
+    let outbox = okite.outbox().await;
+    assert_eq!(outbox.len(), 1);
+    let tags = outbox[0]["tags"].as_array().unwrap();
+    assert!(
+        tags.contains(&json!({ "name": "okite_attempt", "value": "1" })),
+        "{tags:?}"
+    );
+    let row = okite.message(&body["id"]).await;
+    assert_eq!(outbox[0]["ses_message_id"], *row["ses_id"].as_s().unwrap());
+    assert_eq!(row["attempt"].as_n().unwrap(), "1");
+}
+
+#[tokio::test]
+async fn a_mail_that_is_throttled_for_good_is_refused_when_patience_ends() {
+    let okite = waiting("3").await;
+    okite.fault(throttled(1000)).await;
+    let answer = okite.post(&email(GOOD)).await;
+    answer.refused(429, "rate_limit_exceeded");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(okite.outbox().await, [] as [Value; 0]);
+    assert_eq!(okite.messages().await[0]["state"].as_s().unwrap(), "refused");
+    let faults = okite.local(Method::GET, "faults", &Value::Null).await.body;
+    let calls = 1000 - faults[0]["times"].as_u64().unwrap();
+    assert!((2..50).contains(&calls), "{calls} calls");
+}
+
+#[tokio::test]
+async fn a_throttled_mail_whose_next_call_is_cut_is_not_tried_a_third_time() {
+    let okite = waiting("10").await;
+    okite.fault(throttled(1)).await;
+    told_that_it_is_unknown(&okite, json!({ "operation": "SendEmail", "drop": "after" })).await;
+    assert_eq!(okite.outbox().await.len(), 1);
 }
 
 #[tokio::test]
@@ -147,6 +209,7 @@ async fn what_is_wrong_with_the_mail_is_told_as_invalid() {
     let errors = [
         ("MessageRejected", "Address blacklisted."),
         ("MessageRejected", "Message contains a virus."),
+        ("MessageRejected", "Odd."),
         ("BadRequestException", "Bad."),
     ];
     told_as(422, "validation_error", None, &errors).await;

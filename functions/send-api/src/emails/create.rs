@@ -4,7 +4,8 @@
 //! is sent. At the same time the idempotency key is claimed, if there is one. The message's row is written before SES is
 //! called: whatever happens then, there is a record of the attempt. Beside it the gate is asked for as many recipients as
 //! are left; a mail that it holds back is `refused`, as one that SES refuses. SES is called last, when the mail's slot has
-//! come, and the row is settled with what it said. Where it is certain that nothing was sent, the key is freed.
+//! come, and once but for being throttled (see [`super::send`]), and the row is settled with what it said. Where it is
+//! certain that nothing was sent, the key is freed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,8 +24,8 @@ use shared::suppression::Registers;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
-use super::body;
 use super::idempotency::{self, Begin};
+use super::{body, send};
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
@@ -104,9 +105,10 @@ async fn create_once(
         expires_at: now + state.config.message_retention,
     };
     if let Some(destination) = &judgement.destination {
-        let slot = admit(state, &message, destination, time).await?;
+        let patience = time.patience(state.config.policy.wait);
+        let slot = admit(state, &message, destination, time, patience).await?;
         sleep_until(slot).await;
-        send(state, &message, destination, time.deadline).await?;
+        send(state, &message, destination, time, patience).await?;
     } else {
         let put = time.before_sending(message.id, state.messages.put(&message)).await??;
         if put == Put::Overtaken {
@@ -132,13 +134,14 @@ async fn admit(
     message: &NewMessage<'_>,
     destination: &Destination<'_>,
     time: &Time,
+    patience: Instant,
 ) -> Result<Instant, ApiError> {
     let asked = Instant::now();
     let ask = Ask {
         recipients: i64::try_from(destination.recipients()).unwrap_or(i64::MAX),
         stream: message.stream,
         now: time.at(asked),
-        patience: time.until_sending(asked).min(state.config.policy.wait),
+        patience: patience.saturating_duration_since(asked),
     };
     // What this container knows to be too early costs the gate nothing, and leaves no row.
     if let Some(refusal) = state.permits.known_refusal(ask.now) {
@@ -160,7 +163,8 @@ async fn send(
     state: &State,
     message: &NewMessage<'_>,
     destination: &Destination<'_>,
-    deadline: Instant,
+    time: &Time,
+    patience: Instant,
 ) -> Result<(), ApiError> {
     let id = message.id;
     let outgoing = Outgoing {
@@ -170,16 +174,16 @@ async fn send(
         email: message.email,
         destination,
     };
-    match state.ses.send(outgoing).await {
+    match send::send(&state.ses, outgoing, patience, message.nonce).await {
         Ok(ses_id) => {
             tracing::info!(message.id = %id, ses.id = ses_id, "SES took the message");
             // The mail is on its way: that the record could not be written must not tell the caller otherwise.
-            settle(id, deadline, state.messages.accepted(id, &ses_id)).await;
+            settle(id, time.deadline, state.messages.accepted(id, &ses_id)).await;
             Ok(())
         }
         Err(SendError::Refused { refusal, code }) => {
             tracing::warn!(message.id = %id, code, ?refusal, "SES refused the message");
-            settle(id, deadline, state.messages.refused(message)).await;
+            settle(id, time.deadline, state.messages.refused(message)).await;
             let sender = message.email.from.address();
             Err(ApiError::refused(refusal, sender, &state.config.region))
         }

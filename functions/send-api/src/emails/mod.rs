@@ -3,5 +3,6 @@
 mod body;
 mod create;
 mod idempotency;
+mod send;
 
 pub(crate) use create::create;
