@@ -1,7 +1,10 @@
 //! Every error a caller can get: a status, a name from the contract, and a message that says what to do.
 //!
 //! Messages are written here, in the table of SES's errors and in the domain's checks; none carries an internal text, and
-//! none repeats a value that the caller wrote but the sender's domain.
+//! none repeats a value that the caller wrote but the sender's domain. docs/ERRORS.md lists them all.
+
+#[cfg(test)]
+mod document;
 
 use std::time::Duration;
 

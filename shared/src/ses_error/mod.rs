@@ -4,7 +4,7 @@
 //! `Throttling`, and an unverified *sender* and an unverified *recipient* (in the sandbox) share one type and differ in
 //! the text. [`TABLE`] has one row for each thing that can be meant: what it is known by, and the status, name, cause and
 //! remedy of our answer. [`classify`] finds the row of an error and the HTTP API answers with it, so there is no second
-//! place. SES's text itself goes no further: it contains addresses.
+//! place; docs/ERRORS.md shows the same table. SES's text itself goes no further: it contains addresses.
 //!
 //! Errors of the operation: <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors>
 //! and <https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html>.
