@@ -34,9 +34,15 @@ impl State {
     /// [`TrustError`] if they cannot speak TLS.
     pub async fn new(config: Config) -> Result<Self, TrustError> {
         let aws = FunctionConfig::from_env(&config.region)?;
-        let dynamodb = aws.dynamodb();
+        let state = Self::with_client(config, aws.dynamodb());
         aws.open_dynamodb().await;
-        Ok(Self {
+        Ok(state)
+    }
+
+    /// Works with this client: see [`shared::aws::dynamodb`].
+    #[must_use]
+    pub fn with_client(config: Config, dynamodb: aws_sdk_dynamodb::Client) -> Self {
+        Self {
             // arn:aws:sns:<region>:<account>:<name>
             account_id: config
                 .feedback_topic_arn
@@ -47,7 +53,7 @@ impl State {
             topic_arn: config.feedback_topic_arn,
             suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table),
             messages: Messages::new(dynamodb, config.messages_table),
-        })
+        }
     }
 }
 

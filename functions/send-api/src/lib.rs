@@ -72,26 +72,26 @@ impl State {
     /// [`TrustError`] if they cannot speak TLS.
     pub async fn new(config: Config) -> Result<Self, TrustError> {
         let aws = FunctionConfig::from_env(&config.region)?;
-        let (dynamodb, ses) = (aws.dynamodb(), aws.sesv2());
-        let permits = Permits::new(
-            dynamodb.clone(),
-            config.usage_table.clone(),
-            &config.region,
-            config.policy,
-        );
+        let state = Self::with_clients(config, aws.dynamodb(), aws.sesv2());
         // Two connections to DynamoDB, for two requests at a time. One is opened by a request that is of use: it also brings
         // the code of the SDK into memory while there is a whole core to do it.
-        let gate = tokio::time::timeout(INIT_PATIENCE, permits.look());
+        let gate = tokio::time::timeout(INIT_PATIENCE, state.permits.look());
         let (..) = tokio::join!(gate, aws.open_dynamodb(), aws.open_sesv2());
-        Ok(Self {
+        Ok(state)
+    }
+
+    /// Works with these clients: see [`shared::aws::dynamodb`] and [`shared::aws::sesv2`].
+    #[must_use]
+    pub fn with_clients(config: Config, dynamodb: aws_sdk_dynamodb::Client, ses: aws_sdk_sesv2::Client) -> Self {
+        Self {
             authentication: Authentication::new(ApiKeys::new(dynamodb.clone(), config.api_keys_table.clone())),
             suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table.clone()),
             claims: Claims::new(dynamodb.clone(), config.messages_table.clone()),
-            messages: Messages::new(dynamodb, config.messages_table.clone()),
-            permits,
+            messages: Messages::new(dynamodb.clone(), config.messages_table.clone()),
+            permits: Permits::new(dynamodb, config.usage_table.clone(), &config.region, config.policy),
             ses: Ses::new(ses, config.configuration_set.clone()),
             config,
-        })
+        }
     }
 }
 

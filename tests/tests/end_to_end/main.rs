@@ -11,6 +11,7 @@ mod content;
 mod events;
 mod faults;
 mod feedback;
+mod histories;
 mod idempotency;
 mod local_api;
 mod permissions;
