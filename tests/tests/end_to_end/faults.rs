@@ -350,3 +350,53 @@ async fn the_faults_in_force_are_shown_with_what_is_left_of_them() {
     let left = shown[1]["for_ms"].as_u64().unwrap();
     assert!((FOR_GOOD - 60_000..=FOR_GOOD).contains(&left), "{left}");
 }
+
+#[tokio::test]
+async fn a_function_killed_at_any_call_with_a_key_sends_at_most_once() {
+    let okite = Okite::start().await;
+    okite.account(json!({ "max_send_rate": 1000 })).await;
+    okite.report().await;
+    let calls = [
+        ("BatchGetItem", "SuppressionsTable", 0),
+        ("PutItem", "MessagesTable", 0),
+        ("PutItem", "MessagesTable", 1),
+        ("UpdateItem", "UsageTable", 0),
+        ("UpdateItem", "MessagesTable", 0),
+    ];
+    let at_store =
+        calls.map(|(operation, table, skip)| json!({ "operation": operation, "table": table, "skip": skip }));
+    let at_ses = json!({ "operation": "SendEmail" });
+    for (n, mut fault) in at_store.into_iter().chain([at_ses]).enumerate() {
+        for moment in ["before", "after"] {
+            fault["kill"] = json!(moment);
+            let key = format!("{n}-{moment}");
+            let mut mail = email(GOOD);
+            mail["subject"] = json!(key);
+            // No event may be under way, whose write would take the fault.
+            eventually("all events have come", async || {
+                let rows = okite.messages().await;
+                let told = rows.iter().filter(|row| row.contains_key("ev#Send#")).count();
+                told == okite.outbox().await.len()
+            })
+            .await;
+            okite.fault(fault.clone()).await;
+            assert_died(&okite.post_keyed(&key, &mail).await);
+            okite.assert_no_fault_is_left().await;
+            let sent = async || {
+                let outbox = okite.outbox().await;
+                outbox.iter().filter(|sent| sent["subject"] == key.as_str()).count()
+            };
+            let sent_by_the_dead = sent().await;
+            if sent_by_the_dead == 1 {
+                let settled = async || okite.post_keyed(&key, &mail).await.status == 200;
+                eventually("SES's event settles it", settled).await;
+            } else {
+                okite.advance(Duration::from_secs(36)).await;
+                let status = okite.post_keyed(&key, &mail).await.status;
+                assert_eq!(sent().await, usize::from(status == 200), "{fault}");
+                assert!(matches!(status, 200 | 409), "{fault}: {status}");
+            }
+            assert!(sent().await <= 1, "{fault}");
+        }
+    }
+}
