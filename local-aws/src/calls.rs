@@ -1,7 +1,7 @@
-//! Which function called what: every action on every resource that the services saw.
+//! Which function called what, and how often: every action on every resource that the services saw.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::{HeaderMap, header};
 
@@ -19,25 +19,38 @@ pub struct Call {
 /// The calls that were seen; clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
-    seen: Arc<Mutex<BTreeSet<Call>>>,
+    seen: Arc<Mutex<BTreeMap<Call, u32>>>,
 }
 
 impl Calls {
     /// Remembers a signed request. Requests without a signature are not calls of the API.
     pub(crate) fn record(&self, headers: &HeaderMap, action: &str, resources: impl IntoIterator<Item = String>) {
         let Some(function) = caller(headers) else { return };
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.extend(resources.into_iter().map(|resource| Call {
-            function: function.to_owned(),
-            action: action.to_owned(),
-            resource,
-        }));
+        let mut seen = self.lock();
+        for resource in resources {
+            let call = Call {
+                function: function.to_owned(),
+                action: action.to_owned(),
+                resource,
+            };
+            *seen.entry(call).or_default() += 1;
+        }
     }
 
     /// What was seen so far.
     #[must_use]
     pub fn seen(&self) -> BTreeSet<Call> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().keys().cloned().collect()
+    }
+
+    /// How often a call was seen so far.
+    #[must_use]
+    pub fn count(&self, call: &Call) -> u32 {
+        self.lock().get(call).copied().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Call, u32>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -54,10 +67,34 @@ mod tests {
 
     use super::*;
 
+    /// The headers of a request that the send API signed.
+    fn signed() -> HeaderMap {
+        let signature = "AWS4-HMAC-SHA256 Credential=send-api/20261122/us-east-1/dynamodb/aws4_request, Signature=0";
+        HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(signature))])
+    }
+
+    #[test]
+    fn counts_a_call_for_each_resource() {
+        let calls = Calls::default();
+        for tables in [["t", "u"], ["t", "v"]] {
+            calls.record(&signed(), "dynamodb:BatchGetItem", tables.map(str::to_owned));
+        }
+        let count = |action: &str, resource: &str| {
+            calls.count(&Call {
+                function: "send-api".to_owned(),
+                action: action.to_owned(),
+                resource: resource.to_owned(),
+            })
+        };
+        assert_eq!(count("dynamodb:BatchGetItem", "t"), 2);
+        assert_eq!(count("dynamodb:BatchGetItem", "u"), 1);
+        assert_eq!(count("dynamodb:GetItem", "t"), 0);
+        assert_eq!(calls.seen().len(), 3);
+    }
+
     #[test]
     fn knows_the_caller_by_its_signature() {
-        let signature = "AWS4-HMAC-SHA256 Credential=send-api/20261122/us-east-1/dynamodb/aws4_request, Signature=0";
-        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(signature))]);
+        let headers = signed();
         let calls = Calls::default();
         calls.record(&headers, "dynamodb:GetItem", ["t".to_owned()]);
         calls.record(&HeaderMap::new(), "dynamodb:PutItem", ["t".to_owned()]);
