@@ -13,6 +13,7 @@ mod faults;
 mod feedback;
 mod histories;
 mod idempotency;
+mod ledger;
 mod local_api;
 mod permissions;
 mod permit;

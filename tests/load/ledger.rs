@@ -1,0 +1,223 @@
+//! What was granted, held against what may be granted and against what SES took.
+//!
+//! When SES takes a mail depends on the machine as well, which may deliver late what was granted in time; the gate's own
+//! count does not. Every recipient has a slot of its own: `granted` of them take `granted` intervals of the gate's time,
+//! which cannot begin further back than the burst nor go further ahead than a mail waits. So what it granted is held
+//! against the time that it has, by its own figures, and what SES took against what it granted.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A second in microseconds, the unit of all times here.
+const SECOND: i64 = 1_000_000;
+/// How much of the account's rate the gate may give.
+const RATE_USED_PERCENT: i64 = 95;
+
+/// What is to be kept.
+pub(crate) struct Policy {
+    /// Recipients a second that SES allows.
+    pub(crate) rate: u32,
+    /// How much of the rate may go out at once after a pause.
+    pub(crate) burst: Duration,
+    /// How long a mail waits for its slot at most.
+    pub(crate) wait: Duration,
+}
+
+/// The gate at a moment.
+#[derive(Clone, Copy)]
+pub(crate) struct Gate {
+    /// Up to when slots are taken.
+    pub(crate) tat: i64,
+    /// The time that one recipient takes.
+    pub(crate) interval: i64,
+    /// The recipients that were ever granted.
+    pub(crate) granted: i64,
+}
+
+/// A mail, and what its sender was told of it.
+#[derive(Clone)]
+pub(crate) struct Told {
+    pub(crate) number: u32,
+    pub(crate) recipients: u32,
+    pub(crate) outcome: Outcome,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// SES took it.
+    Accepted,
+    /// The gate refused it.
+    HeldBack,
+    /// The gate let it through, and SES refused it for the rate.
+    Throttled,
+    /// Another answer, or none: it may have a permit, and it may have been sent.
+    Unclear(String),
+}
+
+/// A mail that SES took.
+pub(crate) struct Sent {
+    pub(crate) number: u32,
+    pub(crate) recipients: u32,
+    pub(crate) at: i64,
+}
+
+/// All that is known of a run.
+pub(crate) struct Ledger {
+    pub(crate) policy: Policy,
+    /// The most recipients of a mail.
+    pub(crate) largest: u32,
+    pub(crate) began: i64,
+    pub(crate) ended: i64,
+    pub(crate) before: Gate,
+    pub(crate) after: Gate,
+    /// How often SES was asked to send.
+    pub(crate) sends: u32,
+    pub(crate) told: Vec<Told>,
+    pub(crate) outbox: Vec<Sent>,
+}
+
+impl Ledger {
+    /// The recipients that the gate granted.
+    pub(crate) fn granted(&self) -> i64 {
+        self.after.granted - self.before.granted
+    }
+
+    /// The recipients that SES took.
+    pub(crate) fn accepted(&self) -> u32 {
+        self.outbox.iter().map(|mail| mail.recipients).sum()
+    }
+
+    /// The recipients that the gate had slots for, from the beginning to `until`.
+    pub(crate) fn slots(&self, until: i64) -> i64 {
+        (until - self.first_slot()).max(0) / self.after.interval
+    }
+
+    /// Where the slots of this run begin at the earliest: the recipient whose slot is now passes beside the burst, so
+    /// that is an interval shorter.
+    fn first_slot(&self) -> i64 {
+        let burst = micros(self.policy.burst) - self.after.interval;
+        self.before.tat.max(self.began - burst.max(0))
+    }
+
+    /// The most recipients that SES took in any second, and the most that may be: the rate, the burst, and the largest
+    /// mail less one.
+    pub(crate) fn busiest_second(&self) -> (u32, u32) {
+        let burst = u128::from(self.policy.rate) * self.policy.burst.as_micros() / 1_000_000;
+        let burst = u32::try_from(burst).unwrap_or(u32::MAX);
+        let most = self.policy.rate.saturating_add(burst).saturating_add(self.largest - 1);
+        (busiest_second(&self.outbox), most)
+    }
+
+    /// The recipients that are too many: granted without a slot, taken by SES without a grant, or too many in a second.
+    pub(crate) fn over_grants(&self) -> i64 {
+        let without_slot = self.granted() - self.slots(self.after.tat);
+        let without_grant = i64::from(self.accepted()) - self.granted();
+        let (busiest, most) = self.busiest_second();
+        without_slot.max(0) + without_grant.max(0) + i64::from(busiest.saturating_sub(most))
+    }
+
+    /// What does not add up.
+    pub(crate) fn contradictions(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut check = |holds: bool, what: String| {
+            if !holds {
+                found.push(what);
+            }
+        };
+        let told: BTreeMap<u32, &Told> = self.told.iter().map(|told| (told.number, told)).collect();
+        let mut copies = BTreeMap::<u32, u32>::new();
+        for mail in &self.outbox {
+            *copies.entry(mail.number).or_default() += 1;
+            match told.get(&mail.number) {
+                Some(told) => {
+                    check(
+                        matches!(told.outcome, Outcome::Accepted | Outcome::Unclear(_)),
+                        format!("mail {} was refused, and SES took it", mail.number),
+                    );
+                    check(
+                        told.recipients == mail.recipients,
+                        format!("mail {} has {} recipients in SES", mail.number, mail.recipients),
+                    );
+                }
+                None => check(false, format!("nobody sent mail {}", mail.number)),
+            }
+        }
+        for (number, copies) in &copies {
+            check(*copies == 1, format!("SES took mail {number} {copies} times"));
+        }
+        for told in self.told.iter().filter(|told| told.outcome == Outcome::Accepted) {
+            check(
+                copies.contains_key(&told.number),
+                format!("mail {} was accepted, and SES has it not", told.number),
+            );
+        }
+        check(!self.outbox.is_empty(), "SES took no mail at all".to_owned());
+
+        // The gate leads the mails by those whose end is unclear, and by no others.
+        let unclear = |told: &&Told| matches!(told.outcome, Outcome::Unclear(_)) && !copies.contains_key(&told.number);
+        let unclear: Vec<&Told> = self.told.iter().filter(unclear).collect();
+        let throttled = self.told.iter().filter(|told| told.outcome == Outcome::Throttled);
+        let (refusals, refused) = throttled.fold((0, 0), |(mails, recipients), told| {
+            (mails + 1, recipients + i64::from(told.recipients))
+        });
+        let used = i64::from(self.accepted()) + refused;
+        let most_used = used + unclear.iter().map(|told| i64::from(told.recipients)).sum::<i64>();
+        check(
+            (used..=most_used).contains(&self.granted()),
+            format!(
+                "the gate granted {} recipients, SES took {} and refused {refused}",
+                self.granted(),
+                self.accepted()
+            ),
+        );
+        let asked = count(&self.outbox) + refusals;
+        check(
+            (asked..=asked + count(&unclear)).contains(&self.sends),
+            format!(
+                "SES was asked to send {} times, took {} mails and refused {refusals}",
+                self.sends,
+                self.outbox.len()
+            ),
+        );
+        // The last mail has its first slot within the wait of whoever asked last.
+        let latest = self.ended + micros(self.policy.wait) + i64::from(self.largest) * self.after.interval;
+        check(
+            self.after.tat <= self.before.tat.max(latest),
+            "the gate took slots further ahead than a mail waits".to_owned(),
+        );
+        check(
+            self.before.interval == self.after.interval,
+            "the gate's rate changed meanwhile".to_owned(),
+        );
+        let fastest = i64::from(self.policy.rate) * RATE_USED_PERCENT * self.after.interval;
+        check(
+            fastest >= 100 * SECOND,
+            format!("the gate is set to more than {RATE_USED_PERCENT} % of the account's rate"),
+        );
+        found
+    }
+}
+
+fn busiest_second(outbox: &[Sent]) -> u32 {
+    let mut mails: Vec<(i64, u32)> = outbox.iter().map(|mail| (mail.at, mail.recipients)).collect();
+    mails.sort_unstable();
+    let (mut first, mut recipients, mut most) = (0, 0, 0);
+    for &(at, more) in &mails {
+        recipients += more;
+        while mails[first].0 + SECOND <= at {
+            recipients -= mails[first].1;
+            first += 1;
+        }
+        most = most.max(recipients);
+    }
+    most
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// How many there are: fewer than anybody could send.
+pub(crate) fn count<T>(things: &[T]) -> u32 {
+    u32::try_from(things.len()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,162 @@
+//! What is printed of a run.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use crate::Arguments;
+use crate::clients::Answer;
+use crate::ledger::{Ledger, Outcome, count};
+
+/// Below this percentage of what the gate had slots for, something else set the pace.
+const REACHED: i64 = 90;
+
+pub(crate) struct Report {
+    pub(crate) arguments: Arguments,
+    pub(crate) ledger: Ledger,
+    pub(crate) answers: Vec<Answer>,
+    /// Writes to the gate, those that it refused among them.
+    pub(crate) gate_writes: u32,
+}
+
+impl Report {
+    /// Tells whether nothing was granted too much and everything adds up.
+    pub(crate) fn is_right(&self) -> bool {
+        self.ledger.over_grants() == 0 && self.ledger.contradictions().is_empty()
+    }
+
+    /// The answers of one kind.
+    fn answers(&self, is: impl Fn(&Outcome) -> bool) -> Vec<&Answer> {
+        self.answers.iter().filter(|answer| is(&answer.told.outcome)).collect()
+    }
+
+    /// What happened in each second: recipients that SES took, and mails that were refused.
+    fn seconds(&self) -> BTreeMap<u128, (u32, u32)> {
+        let whole: u128 = self.arguments.time().as_secs().into();
+        let mut seconds: BTreeMap<u128, (u32, u32)> = (0..whole).map(|second| (second, (0, 0))).collect();
+        for mail in &self.ledger.outbox {
+            let at = u128::try_from(mail.at - self.ledger.began).unwrap_or_default();
+            seconds.entry(at / 1_000_000).or_default().0 += mail.recipients;
+        }
+        for answer in self.answers(|outcome| matches!(outcome, Outcome::HeldBack | Outcome::Throttled)) {
+            seconds.entry(answer.at.as_micros() / 1_000_000).or_default().1 += 1;
+        }
+        seconds
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            arguments,
+            ledger,
+            gate_writes,
+            ..
+        } = self;
+        let rate = ledger.policy.rate;
+        let limit = 1e6 / f64::from(u32::try_from(ledger.after.interval).unwrap_or(u32::MAX));
+        writeln!(
+            f,
+            "\n{rate} recipients a second: {} clients for {} s, {} recipients a mail, {}",
+            arguments.clients,
+            arguments.seconds,
+            arguments.recipients,
+            if arguments.impatient {
+                "again at once after a refusal"
+            } else {
+                "again after `retry-after`"
+            }
+        )?;
+
+        writeln!(f, "\n  second  recipients  of {limit:5.1}  mails refused")?;
+        for (second, (recipients, refused)) in self.seconds() {
+            let share = f64::from(recipients) / limit * 100.0;
+            writeln!(f, "  {second:6}  {recipients:10}  {share:6.0} %  {refused:13}")?;
+        }
+
+        let accepted = ledger.accepted();
+        let last = ledger.outbox.iter().map(|mail| mail.at).max().unwrap_or(ledger.began);
+        let took = Duration::from_micros(u64::try_from(last - ledger.began).unwrap_or_default());
+        // A mail is let through by its first slot, so the last one may run over.
+        let slots = ledger.slots(last) + i64::from(ledger.largest);
+        writeln!(
+            f,
+            "\n  granted           {} recipients, of {slots} that there were slots for in {:.1} s ({limit:.1}/s after the burst)",
+            ledger.granted(),
+            took.as_secs_f64()
+        )?;
+        if ledger.granted() * 100 < slots * REACHED {
+            writeln!(
+                f,
+                "                    THE LIMIT WAS NOT REACHED: this machine, or the clients' pauses, set the pace"
+            )?;
+        }
+        let mails = count(&ledger.outbox);
+        writeln!(f, "  taken by SES      {accepted} recipients in {mails} mails")?;
+        let (busiest, most) = ledger.busiest_second();
+        writeln!(f, "  busiest second    {busiest} recipients, of {most} at most")?;
+        writeln!(f, "  over-grants       {}", ledger.over_grants())?;
+
+        let held_back = count(&self.answers(|outcome| *outcome == Outcome::HeldBack));
+        let throttled = count(&self.answers(|outcome| *outcome == Outcome::Throttled));
+        let unclear = self.answers(|outcome| matches!(outcome, Outcome::Unclear(_)));
+        writeln!(
+            f,
+            "  refused           {held_back} by the gate, {throttled} by SES; other answers: {}",
+            unclear.len()
+        )?;
+        if throttled > 0 {
+            writeln!(
+                f,
+                "                    SES refuses what arrives late after its slot, and so too near to others"
+            )?;
+        }
+        for answer in unclear.iter().take(3) {
+            if let Outcome::Unclear(what) = &answer.told.outcome {
+                writeln!(f, "                    {what}")?;
+            }
+        }
+        let accepted = Latency::of(self.answers(|outcome| *outcome == Outcome::Accepted));
+        let refused = Latency::of(self.answers(|outcome| *outcome == Outcome::HeldBack));
+        writeln!(f, "  latency           accepted {accepted}, refused {refused}")?;
+        let permits = ledger.sends;
+        let trips = f64::from(*gate_writes) / f64::from(permits.max(1));
+        writeln!(
+            f,
+            "  trips per permit  {trips:.2}: {gate_writes} writes to the gate, its refusals included, for {permits} permits"
+        )?;
+        for contradiction in ledger.contradictions() {
+            writeln!(f, "  WRONG             {contradiction}")?;
+        }
+        Ok(())
+    }
+}
+
+/// How long answers took.
+struct Latency {
+    /// In ascending order.
+    took: Vec<Duration>,
+}
+
+impl Latency {
+    fn of(answers: Vec<&Answer>) -> Self {
+        let mut took: Vec<Duration> = answers.into_iter().map(|answer| answer.took).collect();
+        took.sort_unstable();
+        Self { took }
+    }
+
+    /// The duration that so many of a hundred do not exceed (nearest rank).
+    fn percentile(&self, percent: usize) -> Option<u128> {
+        let rank = (self.took.len() * percent).div_ceil(100);
+        Some(self.took.get(rank.checked_sub(1)?)?.as_millis())
+    }
+}
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.percentile(50), self.percentile(99)) {
+            (Some(p50), Some(p99)) => write!(f, "p50 {p50} ms, p99 {p99} ms"),
+            _ => write!(f, "none"),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! A running Okite: all of `okite up`, in a folder and on ports of its own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::{Credentials, Region};
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use local_aws::calls::Call;
+use local_aws::lambda::Program;
+use local_aws::{ACCOUNT_ID, REGION};
+use okite::up::{LOCAL_API_KEY, Settings, Up};
+use reqwest::{Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::Done;
+use crate::ledger::{Gate, Policy, Sent};
+
+/// How long any request may take: a little more than Lambda lets a function work.
+const DEADLINE: Duration = Duration::from_secs(35);
+
+/// The world's clock, by which Okite and SES go too.
+#[expect(clippy::disallowed_methods, reason = "what is measured happens now")]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// What the send API called so far.
+#[derive(Clone, Copy)]
+pub(crate) struct CallCounts {
+    /// Writes to the gate, those that it refused among them.
+    pub(crate) gate_writes: u32,
+    /// Calls of `SendEmail`.
+    pub(crate) sends: u32,
+}
+
+impl CallCounts {
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            gate_writes: self.gate_writes - before.gate_writes,
+            sends: self.sends - before.sends,
+        }
+    }
+}
+
+pub(crate) struct Stack {
+    up: Up,
+    http: reqwest::Client,
+    dynamodb: aws_sdk_dynamodb::Client,
+    /// Everything is kept in it; it is removed at the end.
+    _folder: TempDir,
+}
+
+impl Stack {
+    /// Starts one whose account has this rate and no quota, and whose gate knows of it.
+    pub(crate) async fn start(rate: u32) -> Done<Self> {
+        let folder = tempfile::tempdir()?;
+        let settings = Settings {
+            port: 0,
+            data_dir: folder.path().join("okite"),
+            sandbox: false,
+            verify: Vec::new(),
+            program: Program::ByName {
+                path: env!("CARGO_BIN_EXE_run-function").into(),
+                arguments: Vec::new(),
+            },
+        };
+        let up = Up::start(settings).await?;
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(shared::aws::behavior_version())
+            .region(Region::new(REGION))
+            .endpoint_url(&up.local_aws().dynamodb_url)
+            .credentials_provider(Credentials::new("load", "local", None, None, "load"))
+            .http_client(shared::aws::http_client())
+            .build();
+        let stack = Self {
+            up,
+            // No proxy, whatever the environment says: all of it is on this machine.
+            http: reqwest::Client::builder().no_proxy().timeout(DEADLINE).build()?,
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(config),
+            _folder: folder,
+        };
+        match stack.set_rate(rate).await {
+            Ok(()) => Ok(stack),
+            Err(error) => {
+                stack.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn set_rate(&self, rate: u32) -> Done<()> {
+        let account = json!({ "max_send_rate": rate, "max_24_hour_send": -1 });
+        let set = self.request(Method::PUT, "/_local/account").body(account.to_string());
+        set.send().await?.error_for_status()?;
+        let report = self.request(Method::POST, "/_local/schedule").send().await?;
+        report.error_for_status()?;
+        Ok(())
+    }
+
+    /// Has so many requests at a time start as many processes as there may be.
+    pub(crate) async fn warm_up(&self, clients: u32) -> Done<()> {
+        let requests: Vec<_> = (0..clients)
+            .map(|_| tokio::spawn(self.request(Method::GET, "/health").send()))
+            .collect();
+        for request in requests {
+            request.await??.error_for_status()?;
+        }
+        Ok(())
+    }
+
+    /// Posts an email with the key that every `okite up` accepts.
+    pub(crate) async fn post(&self, email: &Value) -> reqwest::Result<Response> {
+        let request = self.request(Method::POST, "/emails").bearer_auth(LOCAL_API_KEY);
+        request.json(email).send().await
+    }
+
+    /// The mails that SES accepted.
+    pub(crate) async fn outbox(&self) -> Done<Vec<Sent>> {
+        let outbox: Vec<Value> = self.request(Method::GET, "/_local/outbox").send().await?.json().await?;
+        outbox
+            .iter()
+            .map(|mail| sent(mail).ok_or_else(|| format!("the outbox has {mail}").into()))
+            .collect()
+    }
+
+    /// The gate as it is.
+    pub(crate) async fn gate(&self) -> Done<Gate> {
+        let read = self
+            .dynamodb
+            .get_item()
+            .table_name(self.variable("USAGE_TABLE")?)
+            .key("pk", AttributeValue::S(format!("gate#{REGION}")))
+            .key("sk", AttributeValue::S("gate".to_owned()))
+            .consistent_read(true);
+        let item = read.send().await?.item.unwrap_or_default();
+        let number = |name: &str| item.get(name)?.as_n().ok()?.parse().ok();
+        let gate = || {
+            Some(Gate {
+                tat: number("tat")?,
+                interval: number("iv")?,
+                granted: number("granted")?,
+            })
+        };
+        gate().ok_or_else(|| "the gate cannot be read".into())
+    }
+
+    /// What is to be kept at this rate.
+    pub(crate) fn policy(&self, rate: u32) -> Done<Policy> {
+        let seconds = |name: &str| -> Done<Duration> { Ok(Duration::from_secs_f64(self.variable(name)?.parse()?)) };
+        Ok(Policy {
+            rate,
+            burst: seconds("PERMIT_BURST_SECONDS")?,
+            wait: seconds("PERMIT_WAIT_SECONDS")?,
+        })
+    }
+
+    /// What the send API called so far. It writes to nothing of the table of usage but the gate.
+    pub(crate) fn calls(&self) -> Done<CallCounts> {
+        let count = |action: &str, resource: String| {
+            self.up.local_aws().calls.count(&Call {
+                function: "send-api".to_owned(),
+                action: action.to_owned(),
+                resource,
+            })
+        };
+        let of = |service: &str| format!("arn:aws:{service}:{REGION}:{ACCOUNT_ID}");
+        let (usage, set) = (self.variable("USAGE_TABLE")?, self.variable("CONFIGURATION_SET")?);
+        Ok(CallCounts {
+            gate_writes: count("dynamodb:UpdateItem", format!("{}:table/{usage}", of("dynamodb"))),
+            sends: count("ses:SendEmail", format!("{}:configuration-set/{set}", of("ses"))),
+        })
+    }
+
+    /// Ends all of it.
+    pub(crate) async fn stop(self) {
+        self.up.stop().await;
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.up.local_aws().url))
+    }
+
+    /// What the template gives the send API.
+    fn variable(&self, name: &str) -> Done<&str> {
+        let environment: Option<&BTreeMap<String, String>> = self.up.local_aws().environments.get("send-api");
+        let variable = environment.and_then(|environment| environment.get(name));
+        variable
+            .map(String::as_str)
+            .ok_or_else(|| format!("the send API has no {name}").into())
+    }
+}
+
+fn sent(mail: &Value) -> Option<Sent> {
+    let at: Timestamp = mail["at"].as_str()?.parse().ok()?;
+    Some(Sent {
+        number: mail["subject"].as_str()?.parse().ok()?,
+        recipients: u32::try_from(mail["to"].as_array()?.len()).ok()?,
+        at: at.as_microsecond(),
+    })
+}
