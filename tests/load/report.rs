@@ -57,7 +57,7 @@ impl fmt::Display for Report {
         let limit = 1e6 / f64::from(u32::try_from(ledger.after.interval).unwrap_or(u32::MAX));
         writeln!(
             f,
-            "\n{rate} recipients a second: {} clients for {} s, {} recipients a mail, {}",
+            "\n{rate} recipients a second: {} clients for {} s, recipients of a mail: {}, {}",
             arguments.clients,
             arguments.seconds,
             arguments.recipients,
@@ -74,6 +74,7 @@ impl fmt::Display for Report {
             writeln!(f, "  {second:6}  {recipients:10}  {share:6.0} %  {refused:13}")?;
         }
 
+        let held_back = count(&self.answers(|outcome| *outcome == Outcome::HeldBack));
         let accepted = ledger.accepted();
         let last = ledger.outbox.iter().map(|mail| mail.at).max().unwrap_or(ledger.began);
         let took = Duration::from_micros(u64::try_from(last - ledger.began).unwrap_or_default());
@@ -86,10 +87,12 @@ impl fmt::Display for Report {
             took.as_secs_f64()
         )?;
         if ledger.granted() * 100 < slots * REACHED {
-            writeln!(
-                f,
-                "                    THE LIMIT WAS NOT REACHED: this machine, or the clients' pauses, set the pace"
-            )?;
+            let cause = if held_back == 0 {
+                "no mail was refused, so it was this machine that could not send faster"
+            } else {
+                "this machine and the pauses between refusals set the pace"
+            };
+            writeln!(f, "                    THE LIMIT WAS NOT REACHED: {cause}")?;
         }
         let mails = count(&ledger.outbox);
         writeln!(f, "  taken by SES      {accepted} recipients in {mails} mails")?;
@@ -97,18 +100,21 @@ impl fmt::Display for Report {
         writeln!(f, "  busiest second    {busiest} recipients, of {most} at most")?;
         writeln!(f, "  over-grants       {}", ledger.over_grants())?;
 
-        let held_back = count(&self.answers(|outcome| *outcome == Outcome::HeldBack));
-        let throttled = count(&self.answers(|outcome| *outcome == Outcome::Throttled));
+        let throttled = self.answers(|outcome| *outcome == Outcome::Throttled);
         let unclear = self.answers(|outcome| matches!(outcome, Outcome::Unclear(_)));
         writeln!(
             f,
-            "  refused           {held_back} by the gate, {throttled} by SES; other answers: {}",
+            "  refused           {held_back} by the gate, {} by SES; other answers: {}",
+            throttled.len(),
             unclear.len()
         )?;
-        if throttled > 0 {
+        let first = throttled.iter().map(|answer| answer.at).min();
+        // Slots keep SES's bucket: with every recipient on its own, what SES refuses is the machine's delay.
+        if let Some(first) = first.filter(|_| self.is_right()) {
             writeln!(
                 f,
-                "                    SES refuses what arrives late after its slot, and so too near to others"
+                "                    SES refuses what arrives late after its slot and so too near to others; the first after {:.1} s",
+                first.as_secs_f64()
             )?;
         }
         for answer in unclear.iter().take(3) {
