@@ -1,5 +1,7 @@
 //! The one place in this crate that reads the clock; everything else is told the time.
 
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,14 +16,38 @@ const AHEAD_MAX: Duration = Duration::from_hours(24 * 3653);
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     ahead_ms: Arc<AtomicU64>,
+    /// Where it is kept how far it is ahead: data that was written tomorrow must not be read today.
+    file: Option<Arc<Path>>,
 }
 
-/// The clock cannot be advanced so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the clock goes ten years ahead at most, all in all; it is right again after a restart")]
-pub struct TooFar;
+/// The clock is not set forward.
+#[derive(Debug, thiserror::Error)]
+pub enum ClockError {
+    /// It would be too far ahead.
+    #[error("the clock goes ten years ahead at most, all in all; a new data directory begins with the right time")]
+    TooFar,
+    /// It could not be kept. It is set forward all the same, until the end.
+    #[error("the clock is set forward, but that cannot be kept in the data directory: {0}")]
+    NotKept(#[from] io::Error),
+}
 
 impl Clock {
+    /// Goes on from where it was by a file, which need not be there.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds something else.
+    pub fn kept_in(file: PathBuf) -> io::Result<Self> {
+        let ahead = match std::fs::read_to_string(&file) {
+            Ok(text) => text.trim().parse().map_err(io::Error::other)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error),
+        };
+        Ok(Self {
+            ahead_ms: Arc::new(AtomicU64::new(ahead)),
+            file: Some(file.into()),
+        })
+    }
+
     /// Tells the time, to the millisecond that AWS's own answers carry.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
@@ -42,14 +68,18 @@ impl Clock {
     /// Sets it forward.
     ///
     /// # Errors
-    /// [`TooFar`] if it would be ten years ahead; it is then as it was.
-    pub fn advance(&self, by: Duration) -> Result<(), TooFar> {
+    /// [`ClockError`] if it would be ten years ahead, or that could not be kept.
+    pub fn advance(&self, by: Duration) -> Result<(), ClockError> {
         let sum = |ahead| {
             let sum = Duration::from_millis(ahead).checked_add(by)?;
             (sum <= AHEAD_MAX).then(|| u64::try_from(sum.as_millis()).ok())?
         };
         let advanced = self.ahead_ms.fetch_update(Ordering::SeqCst, Ordering::SeqCst, sum);
-        advanced.map(drop).map_err(|_| TooFar)
+        advanced.map_err(|_| ClockError::TooFar)?;
+        if let Some(file) = &self.file {
+            std::fs::write(file, self.ahead_ms.load(Ordering::SeqCst).to_string())?;
+        }
+        Ok(())
     }
 }
 
@@ -69,11 +99,24 @@ mod tests {
     }
 
     #[test]
+    fn goes_on_from_where_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clock");
+        let clock = Clock::kept_in(file.clone()).unwrap();
+        assert_eq!(clock.ahead(), Duration::ZERO);
+        clock.advance(Duration::from_hours(1)).unwrap();
+        clock.advance(Duration::from_hours(2)).unwrap();
+        assert_eq!(Clock::kept_in(file.clone()).unwrap().ahead(), Duration::from_hours(3));
+        std::fs::write(&file, "soon").unwrap();
+        Clock::kept_in(file).unwrap_err();
+    }
+
+    #[test]
     fn does_not_leave_the_calendar() {
         let clock = Clock::default();
         clock.advance(Duration::from_hours(24 * 3000)).unwrap();
         for far in [Duration::from_hours(24 * 1000), Duration::MAX] {
-            assert_eq!(clock.advance(far), Err(TooFar));
+            assert!(matches!(clock.advance(far), Err(ClockError::TooFar)));
         }
         assert_eq!(clock.ahead(), Duration::from_hours(24 * 3000));
     }

@@ -109,6 +109,12 @@ impl DataDir {
         self.path.join("outbox.jsonl")
     }
 
+    /// How far the clock is ahead, in milliseconds.
+    #[must_use]
+    pub fn clock(&self) -> PathBuf {
+        self.path.join("clock_ahead_ms")
+    }
+
     /// What the functions print.
     #[must_use]
     pub fn logs(&self) -> PathBuf {

@@ -150,6 +150,9 @@ pub enum StartError {
     /// DynamoDB does not start.
     #[error(transparent)]
     Dynamodb(#[from] DynamodbError),
+    /// How far the clock is ahead cannot be read.
+    #[error("the file clock_ahead_ms of the data directory cannot be read; delete the directory to begin anew: {0}")]
+    Clock(#[source] io::Error),
     /// The outbox of SES cannot be read.
     #[error("the SES simulator cannot start: {0}")]
     Ses(#[source] io::Error),
@@ -215,7 +218,7 @@ impl LocalAws {
         let (cloudwatch_listener, cloudwatch_url) = listen(0).await?;
         let (runtime_listener, runtime_url) = listen(0).await?;
 
-        let clock = Clock::default();
+        let clock = clock(data_dir.as_ref())?;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let serve = |listener, router, idle| tasks.spawn(server::serve(listener, router, idle, stop.clone()));
@@ -371,6 +374,14 @@ async fn listen(port: u16) -> Result<(TcpListener, String), StartError> {
         .map_err(error)?;
     let url = format!("http://{}", listener.local_addr().map_err(error)?);
     Ok((listener, url))
+}
+
+/// The clock, which goes on from where it was when the data was written.
+fn clock(data_dir: Option<&DataDir>) -> Result<Clock, StartError> {
+    match data_dir {
+        Some(data_dir) => Clock::kept_in(data_dir.clock()).map_err(StartError::Clock),
+        None => Ok(Clock::default()),
+    }
 }
 
 fn ses_settings(

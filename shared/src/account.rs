@@ -104,14 +104,15 @@ impl Brake {
         }
     }
 
-    /// Reads an operator's override; `auto`, and anything unknown, leave the brake to the verdict.
+    /// Reads an operator's override; `auto` leaves the brake to the verdict. Whoever writes a word that is none of these
+    /// means to stop mail, and is stopped until the word is right.
     #[must_use]
     pub fn from_override(text: &str) -> Option<Self> {
-        match text {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "auto" => None,
             "none" => Some(Self::None),
             "bulk" => Some(Self::Bulk),
-            "all" => Some(Self::All),
-            _ => None,
+            _ => Some(Self::All),
         }
     }
 }
@@ -256,6 +257,8 @@ mod tests {
         assert_eq!(Brake::from_override("none"), Some(Brake::None));
         assert_eq!(Brake::from_override("all"), Some(Brake::All));
         assert_eq!(Brake::from_override("auto"), None);
+        assert_eq!(Brake::from_override(" Bulk"), Some(Brake::Bulk));
+        assert_eq!(Brake::from_override("stop"), Some(Brake::All));
         assert_eq!(Brake::from(Verdict::BrakeAll).level(), 2);
     }
 }

@@ -168,8 +168,8 @@ impl ApiError {
     }
 
     pub(crate) fn store_down() -> Self {
-        let message = "The suppression list and the records cannot be reached just now, so nothing was sent. Try again \
-                       shortly.";
+        let message = "The suppression list and the records cannot be reached just now, or not in time, so this request sent \
+                       nothing. Try again shortly, with the same `Idempotency-Key` if it has one.";
         Self::new(503, "service_unavailable", message).retry_after(RETRY_SOON)
     }
 
@@ -205,9 +205,8 @@ impl ApiError {
                 Self::new(503, "service_unavailable", message).retry_after(RETRY_LATER)
             }
             permit::Refusal::Brake(Brake::None | Brake::Bulk) => {
-                let message = "Bulk mail is stopped, to keep the Amazon SES account from being paused for its bounces or \
-                               complaints, or by an operator; nothing was sent. Transactional mail passes. An operator \
-                               must see the last report, or set `brake_override` to `auto`.";
+                let message = "Bulk mail is stopped by an operator, to keep the Amazon SES account from being paused; nothing was \
+                               sent. Transactional mail passes. An operator lets go by setting `brake_override` to `auto`.";
                 Self::new(503, "service_unavailable", message).retry_after(RETRY_LATER)
             }
         }

@@ -50,7 +50,7 @@ impl Time {
     /// Does what must be done before a mail is sent, if there is time.
     pub(crate) async fn before_sending<T>(&self, id: Uuid, work: impl Future<Output = T>) -> Result<T, ApiError> {
         timeout_at(self.latest_start, work).await.map_err(|_| {
-            tracing::error!(message.id = %id, "the store was too slow to send in time");
+            tracing::error!(message.id = %id, "there is no time left to send in: the store was slow, or the function's timeout is short");
             ApiError::store_down()
         })
     }

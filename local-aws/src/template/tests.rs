@@ -157,7 +157,7 @@ mod deployed {
             set.event_destinations,
             [EventDestination {
                 topic_arn: topic.arn.clone(),
-                event_types: ["SEND", "BOUNCE", "COMPLAINT"].map(str::to_owned).into(),
+                event_types: ["SEND", "REJECT", "BOUNCE", "COMPLAINT"].map(str::to_owned).into(),
             }]
         );
     }

@@ -76,8 +76,8 @@ impl Claims {
         }
     }
 
-    /// Takes the key `held` from a request that is at work no longer, for the one of `claim`; the message stays that of
-    /// the first request. One of any number of callers wins.
+    /// Takes the key `held` from a request that is at work no longer, for the one of `claim`, whose body it has from then on;
+    /// the message stays that of the first request. One of any number of callers wins.
     ///
     /// # Errors
     /// [`StoreError`] if it is not known who has it.
@@ -88,13 +88,22 @@ impl Claims {
             .update_item()
             .table_name(&self.table)
             .key("id", s(&held.id))
-            .update_expression("SET #nonce = :nonce, #lease_until = :lease_until")
+            .update_expression(
+                "SET #nonce = :nonce, #lease_until = :lease_until, #body_hash = :body_hash, #expires = :expires, \
+                 #expires_at = :expires_at",
+            )
             .condition_expression("#nonce = :seen")
             .expression_attribute_names("#nonce", "nonce")
             .expression_attribute_names("#lease_until", "lease_until")
             .expression_attribute_values(":nonce", s(claim.nonce.to_string()))
             .expression_attribute_values(":seen", s(held.nonce.to_string()))
+            .expression_attribute_names("#body_hash", "body_hash")
+            .expression_attribute_names("#expires", "expires")
+            .expression_attribute_names("#expires_at", "expires_at")
             .expression_attribute_values(":lease_until", time(claim.lease_until))
+            .expression_attribute_values(":body_hash", s(&claim.body_hash))
+            .expression_attribute_values(":expires", time(claim.expires))
+            .expression_attribute_values(":expires_at", ttl(claim.expires))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;

@@ -1,8 +1,8 @@
-//! The table of messages: one item a mail, which the index `by-ses-id` finds by SES's id.
+//! The table of messages: one item a mail, which the index `by-ses-id` can find by SES's id.
 //!
 //! | attribute | holds |
 //! |---|---|
-//! | `id` | our id (`UUIDv7`), or `to#<our id>#<hash>` for a recipient, `claim#…` for an idempotency key: see [`super::Claims`] (key) |
+//! | `id` | our id (`UUIDv7`), or `claim#…` for an idempotency key: see [`super::Claims`] (key) |
 //! | `state` | `sending`, `refused` or `suppressed`: what the sender knew last |
 //! | `attempt`, `attempt_at`, `nonce` | which attempt it is, when it began, and a random value that marks our own write |
 //! | `ses_id` | SES's id, once there is one: the mail was sent, whatever `state` says; key of the `by-ses-id` index |
@@ -10,7 +10,7 @@
 //! | `from`, `to`, `cc`, `bcc`, `reply_to`, `subject`, `tags` | the mail as the caller gave it, without its bodies |
 //! | `recipients` | the verdict on each address |
 //! | `stream`, `key_id`, `created_at` | what it was sent as, by which key, when (milliseconds) |
-//! | `recipient_hash` | on a row of its own for each recipient: key of the `by-recipient` index |
+//! | `recipient_hash` | not written yet: key of the `by-recipient` index, on a row of its own for each recipient |
 //! | `expires_at` | when DynamoDB may delete it (seconds) |
 //!
 //! What became of a mail is computed from these when it is read ([`Record::state`]), so that an event that comes before the

@@ -216,12 +216,10 @@ fn send_error(error: &SdkError<SendEmailError, HttpResponse>, sender: &EmailAddr
                 code,
             },
             // The SDK found no credentials and so never wrote anything.
-            Some(error) if error.is_user() || error.source().is_some_and(<dyn Error>::is::<CredentialsError>) => {
-                SendError::Refused {
-                    refusal: Refusal::BadCredentials,
-                    code,
-                }
-            }
+            Some(error) if error.source().is_some_and(<dyn Error>::is::<CredentialsError>) => SendError::Refused {
+                refusal: Refusal::BadCredentials,
+                code,
+            },
             _ => SendError::Ambiguous { code },
         },
         _ => SendError::Ambiguous { code },

@@ -124,7 +124,8 @@ impl Suppressions {
                 .map_err(StoreError::of(OPERATION))?;
             for item in answer.responses.into_iter().flat_map(HashMap::into_values).flatten() {
                 if let Some(address) = text_of(&item, "address") {
-                    found.insert(address.to_owned(), registers(&item));
+                    let registers = registers(&item).ok_or_else(|| StoreError::new(OPERATION, "NotARegister"))?;
+                    found.insert(address.to_owned(), registers);
                 }
             }
             let unprocessed = answer.unprocessed_keys.unwrap_or_default();
@@ -190,13 +191,19 @@ fn shard(address: &EmailAddress) -> String {
     format!("newest#{}", hash[0] % SHARDS)
 }
 
-fn registers(item: &Item) -> Registers {
-    Registers {
-        bounce_at: time_of(item, "bounce_at"),
-        complaint_at: time_of(item, "complaint_at"),
-        blocked_at: time_of(item, "blocked_at"),
-        manual_at: time_of(item, "manual_at"),
-        manual_expires_at: time_of(item, "manual_expires_at"),
-        lifted_at: time_of(item, "lifted_at"),
-    }
+/// Reads the registers of an item. One that is there and cannot be read is no register that is not there: whoever wrote it
+/// meant to suppress the address.
+fn registers(item: &Item) -> Option<Registers> {
+    let register = |name| match item.get(name) {
+        None => Some(None),
+        Some(_) => time_of(item, name).map(Some),
+    };
+    Some(Registers {
+        bounce_at: register("bounce_at")?,
+        complaint_at: register("complaint_at")?,
+        blocked_at: register("blocked_at")?,
+        manual_at: register("manual_at")?,
+        manual_expires_at: register("manual_expires_at")?,
+        lifted_at: register("lifted_at")?,
+    })
 }

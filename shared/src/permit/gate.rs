@@ -161,7 +161,7 @@ impl Attempt {
     /// gate.
     #[must_use]
     pub fn first(ask: Ask, policy: &Policy, known: Option<Known>) -> Self {
-        let interval = known.map_or_else(|| interval(FIRST_RATE * policy.account_share), |known| known.interval);
+        let interval = known.map_or_else(|| interval(FIRST_RATE), |known| known.interval);
         let now = ask.now.as_microsecond();
         let floor = now - policy.slack(interval);
         Self {

@@ -203,15 +203,6 @@ fn before_the_first_report_one_recipient_a_second_passes() {
         .filter(|tenth| table.take(ask(1, tenth * 100_000, &policy), &policy, None).0.is_ok())
         .count();
     assert_eq!((passed, table.granted), (10, 10));
-    let mut shared = Table::default();
-    let half = Policy {
-        account_share: 0.5,
-        ..policy
-    };
-    let passed = (0..100)
-        .filter(|tenth| shared.take(ask(1, tenth * 100_000, &half), &half, None).0.is_ok())
-        .count();
-    assert_eq!(passed, 5);
 }
 
 #[test]

@@ -54,12 +54,9 @@ pub fn settings(account: &Account, policy: &Policy, granted: Granted) -> Setting
         };
     };
     let left_of_account = whole(quota - account.sent_last_24_hours);
-    let left_of_share = if policy.account_share < 1.0 {
-        whole(quota * policy.account_share) - granted.last_24_hours
-    } else {
-        // The account's own count says all there is to say, while what was granted may have been refused by SES since.
-        left_of_account
-    };
+    // No more of what was granted was sent than SES has counted of all senders; the rest was refused, or is taken off below.
+    let own = granted.last_24_hours.min(whole(account.sent_last_24_hours));
+    let left_of_share = whole(quota * policy.account_share) - own;
     let left = left_of_account.min(left_of_share) - in_flight(interval, policy).min(granted.lately) + granted.total;
     let reserve = whole(quota * policy.account_share * policy.bulk_reserve);
     Settings {
@@ -204,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_the_account_alone_is_not_bound_by_grants_that_ses_refused() {
+    fn what_ses_refused_after_it_was_granted_uses_up_nothing() {
         let granted = Granted {
             total: 90_000,
             last_24_hours: 60_000,

@@ -287,7 +287,9 @@ pub static TABLE: [Row; 20] = [
         name: "application_error",
         retry: Retry::AtTheRiskOfTwo,
         cause: "Amazon SES did not answer, or not clearly, so it is not known whether this email was sent",
-        remedy: "Sending it again may send it twice. The field `id` names its record.",
+        remedy: "Repeat the request with the same `Idempotency-Key`, if it has one: an event of SES settles it, within seconds \
+                 as a rule, and nothing is sent twice. With a new key or none it may be sent a second time. The field `id` \
+                 is the tag `okite_id` of its events.",
     },
 ];
 

@@ -481,18 +481,6 @@ async fn another_region_has_a_gate_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_stack_with_a_share_begins_with_its_share_of_the_first_rate() {
-    let store = Store::start().await;
-    let quarter = Policy {
-        account_share: 0.25,
-        ..POLICY
-    };
-    permits_by(&store, quarter).take(ask(1, 0)).await.unwrap();
-    assert_eq!(numbers(&store, ["iv"]).await, [4_210_527]);
-}
-
-/// Every combination of values at which a condition turns, seen by the database and by the arithmetic.
-#[tokio::test]
 async fn the_expressions_agree_with_the_arithmetic_at_every_edge() {
     let store = Store::start().await;
     let container = permits(&store);

@@ -299,3 +299,47 @@ async fn a_refusal_that_could_not_free_its_key_is_attempted_again() {
         .unwrap();
     assert_eq!(attempt["value"], "2");
 }
+
+#[tokio::test]
+async fn of_two_requests_that_find_a_refusal_one_makes_the_next_attempt() {
+    let okite = fast().await;
+    let rejected = json!({"operation": "SendEmail", "error": "MessageRejected", "message": "No"});
+    let stuck = json!({"operation": "DeleteItem", "times": 9, "error": "InternalServerError", "message": "x"});
+    okite.fault(rejected).await;
+    okite.fault(stuck).await;
+    let first = okite.post_keyed("k", &mail("Hello")).await;
+    first.refused(422, "validation_error");
+    okite.local(reqwest::Method::DELETE, "faults", &Value::Null).await;
+    // The next one takes the key over, and is slow to write its row: the put of its claim passes.
+    let slow = json!({"operation": "PutItem", "table": "MessagesTable", "skip": 1, "delay_ms": 1500});
+    okite.fault(slow).await;
+    let hello = mail("Hello");
+    let second = okite.post_keyed("k", &hello);
+    let third = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        okite.post_keyed("k", &hello).await
+    };
+    let (second, third) = tokio::join!(second, third);
+    assert_eq!(second.status, 200, "{second:?}");
+    third.refused(409, "concurrent_idempotent_requests");
+    assert_eq!(okite.post_keyed("k", &hello).await.body, second.body);
+    assert_eq!(okite.outbox().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_refused_mail_may_be_corrected_under_its_key_though_that_could_not_be_freed() {
+    let okite = fast().await;
+    let rejected = json!({"operation": "SendEmail", "error": "MessageRejected", "message": "No"});
+    let stuck = json!({"operation": "DeleteItem", "times": 9, "error": "InternalServerError", "message": "x"});
+    okite.fault(rejected).await;
+    okite.fault(stuck).await;
+    let refused = okite.post_keyed("k", &mail("Hello")).await;
+    refused.refused(422, "validation_error");
+    okite.local(reqwest::Method::DELETE, "faults", &Value::Null).await;
+    let corrected = okite.post_keyed("k", &mail("Corrected")).await;
+    assert_eq!(corrected.status, 200, "{corrected:?}");
+    assert_eq!(okite.post_keyed("k", &mail("Corrected")).await.body, corrected.body);
+    let former = okite.post_keyed("k", &mail("Hello")).await;
+    former.refused(409, "invalid_idempotent_request");
+    assert_eq!(okite.outbox().await.len(), 1);
+}

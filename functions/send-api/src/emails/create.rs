@@ -13,9 +13,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 use shared::address::Mailbox;
-use shared::api_key::ApiKeyRecord;
 use shared::aws::{NewMessage, Outgoing, Put, SendError, StoreError};
-use shared::idempotency::Claim;
+use shared::idempotency::{Claim, REMEMBERED};
 use shared::message::Email;
 use shared::permit::Ask;
 use shared::recipient::{Destination, Outcome, Verdict, judge};
@@ -65,61 +64,105 @@ pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: I
         return Err(ApiError::sender_not_allowed());
     }
 
-    let created = create_once(state, &api_key, &email, claim.as_ref(), time, ids).await;
-    if let (Err(error), Some(claim)) = (&created, &claim)
+    let begun = begin(state, &email, claim.as_ref(), time, ids).await;
+    if let Err(error) = &begun
         && error.frees_key()
     {
-        settle(ids.message, time.deadline, state.claims.free(&claim.id, claim.nonce)).await;
+        settle(ids.message, time.deadline, free(state, claim.as_ref())).await;
     }
-    created
-}
-
-/// Sends an email, unless its key says that this was done.
-async fn create_once(
-    state: &State,
-    api_key: &ApiKeyRecord,
-    email: &Email,
-    claim: Option<&Claim>,
-    time: &Time,
-    ids: Ids,
-) -> Result<Response, ApiError> {
-    let now = time.arrived;
-    let both = async { tokio::join!(registers(state, email), idempotency::begin(state, claim, ids, now)) };
-    let (known, begun) = time.before_sending(ids.message, both).await?;
-    let attempt = match begun? {
-        Begin::Attempt(attempt) => attempt,
-        Begin::Answered(record) => return Ok(Response::ok(&Created::from(&record))),
+    let (known, attempt) = match begun? {
+        (known, Begin::Attempt(attempt)) => (known, attempt),
+        (_, Begin::Answered(record)) => return Ok(Response::ok(&Created::from(&record))),
     };
-    let judgement = judge(email, &known?, now);
+    let judgement = judge(&email, &known, now);
     let message = NewMessage {
         id: attempt.message_id,
         attempt: attempt.number,
         attempt_at: now,
         nonce: ids.nonce,
-        email,
+        email: &email,
         verdicts: &judgement.verdicts,
         will_be_sent: judgement.destination.is_some(),
         stream: api_key.stream,
         key_id: &api_key.id,
         created_at: attempt.created_at,
-        expires_at: now + state.config.message_retention,
+        // A row must outlive the key that is answered from it.
+        expires_at: now + state.config.message_retention.max(REMEMBERED + Duration::from_hours(1)),
     };
-    if let Some(destination) = &judgement.destination {
-        let patience = time.patience(state.config.policy.wait);
-        let slot = admit(state, &message, destination, time, patience).await?;
-        sleep_until(slot).await;
-        send(state, &message, destination, time, patience).await?;
-    } else {
-        let put = time.before_sending(message.id, state.messages.put(&message)).await??;
-        if put == Put::Overtaken {
-            return Err(ApiError::overtaken());
-        }
-        tracing::info!(message.id = %message.id, "every recipient is suppressed; nothing was sent");
+    let made = make(state, &message, judgement.destination.as_ref(), time).await;
+    if let Err(error) = &made
+        && error.frees_key()
+    {
+        // Both at once, for there may be little time: either alone lets the caller's next request through.
+        let both = async {
+            let (refused, freed) = tokio::join!(state.messages.refused(&message), free(state, claim.as_ref()));
+            refused.and(freed)
+        };
+        settle(message.id, time.deadline, both).await;
     }
+    made?;
     Ok(Response::ok(&Created {
         id: message.id,
         recipients: judgement.verdicts.iter().map(RecipientBody::from).collect(),
     }))
+}
+
+/// Reads what is known of every recipient, and claims the key meanwhile.
+async fn begin(
+    state: &State,
+    email: &Email,
+    claim: Option<&Claim>,
+    time: &Time,
+    ids: Ids,
+) -> Result<(BTreeMap<String, Registers>, Begin), ApiError> {
+    let both = async {
+        tokio::join!(
+            registers(state, email),
+            idempotency::begin(state, claim, ids, time.arrived)
+        )
+    };
+    let (known, begun) = time.before_sending(ids.message, both).await?;
+    match begun? {
+        // An answer from the record needs no list.
+        Begin::Answered(record) => Ok((BTreeMap::new(), Begin::Answered(record))),
+        Begin::Attempt(attempt) => {
+            let known = known?;
+            // What this container knows to be too early costs the gate nothing, and leaves no row.
+            match state.permits.known_refusal(time.at(Instant::now())) {
+                Some(refusal) => Err(ApiError::held_back(refusal)),
+                None => Ok((known, Begin::Attempt(attempt))),
+            }
+        }
+    }
+}
+
+/// Makes an attempt at a message: writes its row, and sends it if there is anybody to send to.
+async fn make(
+    state: &State,
+    message: &NewMessage<'_>,
+    destination: Option<&Destination<'_>>,
+    time: &Time,
+) -> Result<(), ApiError> {
+    if let Some(destination) = destination {
+        let patience = time.patience(state.config.policy.wait);
+        let slot = admit(state, message, destination, time, patience).await?;
+        sleep_until(slot).await;
+        return send(state, message, destination, time, patience).await;
+    }
+    let put = time.before_sending(message.id, state.messages.put(message)).await??;
+    if put == Put::Overtaken {
+        return Err(ApiError::overtaken());
+    }
+    tracing::info!(message.id = %message.id, "every recipient is suppressed; nothing was sent");
+    Ok(())
+}
+
+/// Frees the key of a request, after it is certain that nothing was sent: a key never remembers a refusal.
+async fn free(state: &State, claim: Option<&Claim>) -> Result<(), StoreError> {
+    match claim {
+        Some(claim) => state.claims.free(&claim.id, claim.nonce).await,
+        None => Ok(()),
+    }
 }
 
 /// Reads what is known of every recipient.
@@ -128,7 +171,7 @@ async fn registers(state: &State, email: &Email) -> Result<BTreeMap<String, Regi
     Ok(state.suppressions.lookup(recipients.map(Mailbox::address)).await?)
 }
 
-/// Writes the row of a message and takes its permit meanwhile. Returns when it may be sent; if it may not, its row says so.
+/// Writes the row of a message and takes its permit meanwhile. Returns when it may be sent.
 async fn admit(
     state: &State,
     message: &NewMessage<'_>,
@@ -143,17 +186,10 @@ async fn admit(
         now: time.at(asked),
         patience: patience.saturating_duration_since(asked),
     };
-    // What this container knows to be too early costs the gate nothing, and leaves no row.
-    if let Some(refusal) = state.permits.known_refusal(ask.now) {
-        return Err(ApiError::held_back(refusal));
-    }
     let both = async { tokio::join!(state.messages.put(message), state.permits.take(ask)) };
     let (put, permit) = time.before_sending(message.id, both).await?;
     if put? == Put::Overtaken {
         return Err(ApiError::overtaken());
-    }
-    if permit.is_err() {
-        settle(message.id, time.deadline, state.messages.refused(message)).await;
     }
     Ok(asked + permit?.wait)
 }
@@ -183,7 +219,6 @@ async fn send(
         }
         Err(SendError::Refused { refusal, code }) => {
             tracing::warn!(message.id = %id, code, ?refusal, "SES refused the message");
-            settle(id, time.deadline, state.messages.refused(message)).await;
             let sender = message.email.from.address();
             Err(ApiError::refused(refusal, sender, &state.config.region))
         }

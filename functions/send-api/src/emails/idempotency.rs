@@ -63,8 +63,7 @@ pub(super) fn key(request: &Request) -> Result<Option<String>, ApiError> {
 
 /// Makes the claim of a request.
 pub(super) fn claim(api_key: &ApiKeyRecord, key: &str, body: &Object, ids: Ids, now: Timestamp) -> Claim {
-    let body = serde_json::Value::Object(body.clone());
-    Claim::new((&api_key.id, ENDPOINT, key), &body, (ids.message, ids.nonce), now)
+    Claim::new((&api_key.id, ENDPOINT, key), body, (ids.message, ids.nonce), now)
 }
 
 /// Finds out what a request may do.
@@ -76,9 +75,6 @@ pub(super) async fn begin(state: &State, claim: Option<&Claim>, ids: Ids, now: T
     for _ in 0..ROUNDS_MAX {
         let held = match claimed {
             Claimed::Won => return Ok(Begin::Attempt(Attempt::first(ids, now))),
-            Claimed::Held(held) if held.body_hash != claim.body_hash => {
-                return Err(ApiError::invalid_idempotent_request());
-            }
             Claimed::Held(held) => held,
             Claimed::Gone => {
                 claimed = state.claims.take(claim, now).await?;
@@ -86,29 +82,50 @@ pub(super) async fn begin(state: &State, claim: Option<&Claim>, ids: Ids, now: T
             }
         };
         let record = state.messages.get(held.message_id).await?;
-        let (number, created_at) = match &record {
-            Some(record) => match record.state(now) {
-                Became::Sent | Became::Suppressed => {
-                    tracing::info!(message.id = %held.message_id, "a repeated request is answered from the record");
-                    return Ok(Begin::Answered(record.clone()));
-                }
-                Became::Sending(until) => return Err(ApiError::concurrent(until, now)),
-                Became::Unknown => return Err(ApiError::unsettled(held.message_id)),
-                Became::Refused => (record.attempt + 1, record.created_at),
-            },
-            // A row that is not there was not attempted; it may come as long as the lease runs.
-            None if now < held.lease_until => return Err(ApiError::concurrent(held.lease_until, now)),
-            None => (1, now),
+        let Some(attempt) = next_attempt(&held, record.as_ref(), now) else {
+            return told(&held, record, claim, now);
         };
         claimed = state.claims.take_over(&held, claim).await?;
         if claimed == Claimed::Won {
+            let number = attempt.number;
             tracing::info!(message.id = %held.message_id, attempt = number, "an unfinished request is taken over");
-            return Ok(Begin::Attempt(Attempt {
-                message_id: held.message_id,
-                number,
-                created_at,
-            }));
+            return Ok(Begin::Attempt(attempt));
         }
     }
     Err(ApiError::overtaken())
+}
+
+/// The attempt that may be made in the place of the request that holds the key, if that is at work no longer and certainly
+/// sent nothing.
+fn next_attempt(held: &Claim, record: Option<&Record>, now: Timestamp) -> Option<Attempt> {
+    let (number, created_at) = match record {
+        // What has no row was not attempted.
+        None => (1, now),
+        Some(record) if record.state(now) == Became::Refused => (record.attempt + 1, record.created_at),
+        Some(_) => return None,
+    };
+    // Its row may come, or the row of its next attempt, as long as its lease runs; unless the refusal is its own.
+    let was_refused = record.is_some_and(|record| record.nonce == Some(held.nonce));
+    (was_refused || now >= held.lease_until).then_some(Attempt {
+        message_id: held.message_id,
+        number,
+        created_at,
+    })
+}
+
+/// What a request is told that may not attempt to send.
+fn told(held: &Claim, record: Option<Record>, claim: &Claim, now: Timestamp) -> Result<Begin, ApiError> {
+    if held.body_hash != claim.body_hash {
+        return Err(ApiError::invalid_idempotent_request());
+    }
+    let state = record.as_ref().map(|record| record.state(now));
+    match (record, state) {
+        (Some(record), Some(Became::Sent | Became::Suppressed)) => {
+            tracing::info!(message.id = %held.message_id, "a repeated request is answered from the record");
+            Ok(Begin::Answered(record))
+        }
+        (_, Some(Became::Sending(until))) => Err(ApiError::concurrent(until, now)),
+        (_, Some(Became::Unknown)) => Err(ApiError::unsettled(held.message_id)),
+        _ => Err(ApiError::concurrent(held.lease_until, now)),
+    }
 }
