@@ -274,18 +274,20 @@ async fn what_a_dead_request_left_is_taken_over_when_its_lease_is_over() {
     }
 }
 
+/// Has SES refuse a mail, and its key not be freed.
+async fn refuse_and_keep(okite: &Okite, key: &str, mail: &Value) {
+    let rejected = json!({"operation": "SendEmail", "error": "MessageRejected", "message": "No"});
+    let stuck = json!({"operation": "DeleteItem", "times": 9, "error": "InternalServerError", "message": "x"});
+    okite.fault(rejected).await;
+    okite.fault(stuck).await;
+    okite.post_keyed(key, mail).await.refused(422, "validation_error");
+    okite.local(reqwest::Method::DELETE, "faults", &Value::Null).await;
+}
+
 #[tokio::test]
 async fn a_refusal_that_could_not_free_its_key_is_attempted_again() {
     let okite = Okite::start().await;
-    okite
-        .fault(json!({"operation": "SendEmail", "error": "MessageRejected", "message": "No"}))
-        .await;
-    okite
-        .fault(json!({"operation": "DeleteItem", "times": 9, "error": "InternalServerError", "message": "x"}))
-        .await;
-    let first = okite.post_keyed("k", &mail("Hello")).await;
-    first.refused(422, "validation_error");
-    okite.local(reqwest::Method::DELETE, "faults", &Value::Null).await;
+    refuse_and_keep(&okite, "k", &mail("Hello")).await;
     let second = okite.post_keyed("k", &mail("Hello")).await;
     assert_eq!(second.status, 200);
     let row = okite.message(&second.body["id"]).await;
@@ -303,13 +305,7 @@ async fn a_refusal_that_could_not_free_its_key_is_attempted_again() {
 #[tokio::test]
 async fn of_two_requests_that_find_a_refusal_one_makes_the_next_attempt() {
     let okite = fast().await;
-    let rejected = json!({"operation": "SendEmail", "error": "MessageRejected", "message": "No"});
-    let stuck = json!({"operation": "DeleteItem", "times": 9, "error": "InternalServerError", "message": "x"});
-    okite.fault(rejected).await;
-    okite.fault(stuck).await;
-    let first = okite.post_keyed("k", &mail("Hello")).await;
-    first.refused(422, "validation_error");
-    okite.local(reqwest::Method::DELETE, "faults", &Value::Null).await;
+    refuse_and_keep(&okite, "k", &mail("Hello")).await;
     // The next one takes the key over, and is slow to write its row: the put of its claim passes.
     let slow = json!({"operation": "PutItem", "table": "MessagesTable", "skip": 1, "delay_ms": 1500});
     okite.fault(slow).await;
@@ -329,13 +325,7 @@ async fn of_two_requests_that_find_a_refusal_one_makes_the_next_attempt() {
 #[tokio::test]
 async fn a_refused_mail_may_be_corrected_under_its_key_though_that_could_not_be_freed() {
     let okite = fast().await;
-    let rejected = json!({"operation": "SendEmail", "error": "MessageRejected", "message": "No"});
-    let stuck = json!({"operation": "DeleteItem", "times": 9, "error": "InternalServerError", "message": "x"});
-    okite.fault(rejected).await;
-    okite.fault(stuck).await;
-    let refused = okite.post_keyed("k", &mail("Hello")).await;
-    refused.refused(422, "validation_error");
-    okite.local(reqwest::Method::DELETE, "faults", &Value::Null).await;
+    refuse_and_keep(&okite, "k", &mail("Hello")).await;
     let corrected = okite.post_keyed("k", &mail("Corrected")).await;
     assert_eq!(corrected.status, 200, "{corrected:?}");
     assert_eq!(okite.post_keyed("k", &mail("Corrected")).await.body, corrected.body);
