@@ -180,7 +180,7 @@ async fn handle_message(
     Ok(())
 }
 
-/// Writes what an event says, of its message and all recipients at once, and returns how many it suppresses.
+/// Writes what an event says, of all recipients at once and then of its message, and returns how many it suppresses.
 async fn apply(state: &State, event: &Event, new_id: &impl Fn() -> Uuid) -> Result<usize, StoreError> {
     let write = |fact: &Fact| {
         let reason = fact.class.register()?;
@@ -196,14 +196,13 @@ async fn apply(state: &State, event: &Event, new_id: &impl Fn() -> Uuid) -> Resu
     };
     let writes: Vec<_> = event.facts.iter().filter_map(write).collect();
     let suppressed = writes.len();
-    let record = async {
-        match &event.message {
-            Some(message) => state.messages.add_event(message).await,
-            None => Ok(()),
-        }
+    // All of them are tried, whatever one of them says; the event comes again if one failed. Nobody waits for the record, so
+    // it takes the connection that is open.
+    let written = future::join_all(writes).await;
+    let recorded = match &event.message {
+        Some(message) => state.messages.add_event(message).await,
+        None => Ok(()),
     };
-    // All of them are tried, whatever one of them says; the event comes again if one failed.
-    let (recorded, written) = tokio::join!(record, future::join_all(writes));
     written.into_iter().chain([recorded]).collect::<Result<(), _>>()?;
     tracing::info!(
         kind = event.kind,

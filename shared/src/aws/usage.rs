@@ -139,7 +139,9 @@ impl Usage {
     /// # Errors
     /// [`StoreError`] if either may not have been written.
     pub async fn put_sample(&self, sample: Sample) -> Result<(), StoreError> {
-        let (hourly, latest) = tokio::join!(self.put_hourly_sample(sample), self.put_latest_sample(sample));
+        // One after the other, over one connection; each is tried, whatever became of the other.
+        let hourly = self.put_hourly_sample(sample).await;
+        let latest = self.put_latest_sample(sample).await;
         hourly.and(latest)
     }
 
