@@ -7,6 +7,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::clock::Clock;
 use crate::permit::Policy;
+use crate::suppression::SoftBounceTiers;
 
 /// Why a function cannot start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +44,8 @@ pub struct Config {
     pub feedback_topic_arn: String,
     /// How this stack may use the account.
     pub policy: Policy,
+    /// When soft bounces suppress an address for bulk mail.
+    pub soft_bounce_tiers: SoftBounceTiers,
     /// How long a message's row is kept.
     pub message_retention: Duration,
     /// The least severe level that is logged.
@@ -98,6 +101,13 @@ impl Config {
                     |reserve: &f64| (0.0..=1.0).contains(reserve),
                 )?,
             },
+            soft_bounce_tiers: parse(
+                "SOFT_BOUNCE_TIERS",
+                &text("SOFT_BOUNCE_TIERS")?,
+                "off, or count/window=duration with commas between them, like 3/14d=3d,5/14d=30d \
+                 (counts 1 to 50, days 1 to 999): set the parameter SoftBounceTiers",
+                |_| true,
+            )?,
             message_retention: parse(
                 "MESSAGE_RETENTION_DAYS",
                 &text("MESSAGE_RETENTION_DAYS")?,
@@ -132,7 +142,7 @@ fn parse<T: FromStr>(
 mod tests {
     use super::*;
 
-    const VARIABLES: [(&str, &str); 13] = [
+    const VARIABLES: [(&str, &str); 14] = [
         ("AWS_REGION", "eu-west-1"),
         ("SUPPRESSIONS_TABLE", "s"),
         ("MESSAGES_TABLE", "m"),
@@ -144,6 +154,7 @@ mod tests {
         ("PERMIT_BURST_SECONDS", "1"),
         ("PERMIT_WAIT_SECONDS", "2"),
         ("BULK_RESERVE", "0.2"),
+        ("SOFT_BOUNCE_TIERS", SoftBounceTiers::EXAMPLE),
         ("MESSAGE_RETENTION_DAYS", "30"),
         ("LOG_LEVEL", "info"),
     ];
@@ -166,6 +177,7 @@ mod tests {
         let config = read("", None).unwrap();
         assert_eq!(config.region, "eu-west-1");
         assert_eq!(config.message_retention, Duration::from_hours(30 * 24));
+        assert_eq!(config.soft_bounce_tiers, SoftBounceTiers::EXAMPLE.parse().unwrap());
         assert!((config.policy.account_share - 0.5).abs() < f64::EPSILON);
     }
 
@@ -192,6 +204,8 @@ mod tests {
             ("PERMIT_BURST_SECONDS", "-1"),
             ("PERMIT_WAIT_SECONDS", "inf"),
             ("BULK_RESERVE", "1.1"),
+            ("SOFT_BOUNCE_TIERS", "3"),
+            ("SOFT_BOUNCE_TIERS", "51/14d=3d"),
             ("MESSAGE_RETENTION_DAYS", "0"),
             ("LOG_LEVEL", "loud"),
             ("LOG_LEVEL", "debug"),

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use crate::address::{EmailAddress, Mailbox};
 use crate::message::Email;
-use crate::suppression::{Registers, Suppression};
+use crate::stream::Stream;
+use crate::suppression::{Registers, SoftBounceTiers, Suppression};
 
 /// What happens with one recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,17 +69,23 @@ pub struct Judgement<'a> {
     pub destination: Option<Destination<'a>>,
 }
 
-/// Judges every recipient of `email` by its registers (keyed by normalised address; no entry means none are known).
+/// Judges every recipient of `email`, a mail of `stream`, by its registers (keyed by normalised address; no entry means none are known).
 ///
 /// A mail whose To line has nobody left is not sent to the rest: people in Cc would get a mail that seems addressed to
 /// somebody who never got it.
 #[must_use]
-pub fn judge<'a>(email: &'a Email, registers: &BTreeMap<String, Registers>, now: Timestamp) -> Judgement<'a> {
+pub fn judge<'a>(
+    email: &'a Email,
+    registers: &BTreeMap<String, Registers>,
+    now: Timestamp,
+    stream: Stream,
+    tiers: &SoftBounceTiers,
+) -> Judgement<'a> {
     let suppression = |mailbox: &Mailbox| {
         let address = mailbox.address();
         registers
             .get(address.normalised())
-            .and_then(|registers| registers.suppression(address, now))
+            .and_then(|registers| registers.suppression(address, now, stream, tiers))
     };
     let deliverable = |list: &'a [Mailbox]| list.iter().filter(|mailbox| suppression(mailbox).is_none()).collect();
     let destination = Destination {
@@ -113,6 +120,7 @@ mod tests {
         bounce_at: Some(Timestamp::UNIX_EPOCH),
         complaint_at: None,
         blocked_at: None,
+        soft: Vec::new(),
         manual_at: None,
         manual_expires_at: None,
         lifted_at: None,
@@ -132,6 +140,16 @@ mod tests {
             .iter()
             .map(|v| (v.address.as_given().to_owned(), name(v.outcome)))
             .collect()
+    }
+
+    fn judge<'a>(email: &'a Email, registers: &BTreeMap<String, Registers>, now: Timestamp) -> Judgement<'a> {
+        super::judge(
+            email,
+            registers,
+            now,
+            Stream::Transactional,
+            &SoftBounceTiers::default(),
+        )
     }
 
     fn email(to: &[&str], cc: &[&str], bcc: &[&str]) -> Email {

@@ -4,17 +4,30 @@
 //! latest is idempotent and commutative, so that events may come twice and in any order and the item ends the same. What
 //! the registers *mean* is decided here, when somebody is about to send: expiry and lifting compare times and delete
 //! nothing.
+//!
+//! Soft bounces are more than one time, and a set of the newest of them commutes as well: [`SoftBounceTiers`] decides what
+//! they mean.
+
+mod tiers;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::address::EmailAddress;
+use crate::stream::Stream;
+
+pub use tiers::{InvalidTiers, SoftBounceTiers};
+
+/// How many soft bounces of an address are kept: the newest. An address that takes no mail for months would fill its item
+/// otherwise, and the usual tiers are judged by no more than 17: at most 4 in each of the three windows that fit into 30 days
+/// without reaching a tier again, and 5 that reached it.
+pub const SOFT_BOUNCES_KEPT: usize = 50;
 
 /// How long an address is left alone after its provider blocked us: the block is the sender's fault and passes.
 const BLOCKED_FOR: SignedDuration = SignedDuration::from_hours(24);
 /// How long an address of Amazon's mailbox simulator stays suppressed, so that a rehearsal can be repeated.
 const SIMULATOR_FOR: SignedDuration = SignedDuration::from_hours(1);
 
-/// Why an address is suppressed; each reason has a register.
+/// Why an address is suppressed; each reason has a register, but for soft bounces, which have a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// The address does not take mail: a hard bounce.
@@ -23,6 +36,8 @@ pub enum Reason {
     Complaint,
     /// The receiver refused the sender, not the address; for a day.
     Blocked,
+    /// Its mail bounced softly again and again; for some days, and for bulk mail only.
+    Soft,
     /// An operator or the application put it on the list.
     Manual,
 }
@@ -35,6 +50,7 @@ impl Reason {
             Self::Bounce => "bounce",
             Self::Complaint => "complaint",
             Self::Blocked => "blocked",
+            Self::Soft => "soft",
             Self::Manual => "manual",
         }
     }
@@ -50,7 +66,7 @@ pub struct Suppression {
 }
 
 /// The latest time of each thing that happened to an address.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Registers {
     /// The latest hard bounce.
     pub bounce_at: Option<Timestamp>,
@@ -58,6 +74,8 @@ pub struct Registers {
     pub complaint_at: Option<Timestamp>,
     /// The latest block.
     pub blocked_at: Option<Timestamp>,
+    /// The newest soft bounces, oldest first; see [`SOFT_BOUNCES_KEPT`].
+    pub soft: Vec<Timestamp>,
     /// The latest time that it was put on the list by hand.
     pub manual_at: Option<Timestamp>,
     /// When the entry made by hand ends, if it does.
@@ -67,9 +85,17 @@ pub struct Registers {
 }
 
 impl Registers {
-    /// Decides whether `address`, whose registers these are, is suppressed at `now`.
+    /// Decides whether `address`, whose registers these are, is suppressed at `now` for mail of `stream`.
+    ///
+    /// Soft bounces suppress by `tiers` and for bulk mail only: a full mailbox must not stop a password reset.
     #[must_use]
-    pub fn suppression(&self, address: &EmailAddress, now: Timestamp) -> Option<Suppression> {
+    pub fn suppression(
+        &self,
+        address: &EmailAddress,
+        now: Timestamp,
+        stream: Stream,
+        tiers: &SoftBounceTiers,
+    ) -> Option<Suppression> {
         let since = |at: Option<Timestamp>, lasts: Option<SignedDuration>| {
             at.filter(|at| self.lifted_at.is_none_or(|lifted| *at > lifted))
                 .filter(|at| lasts.is_none_or(|lasts| now.duration_since(*at) < lasts))
@@ -78,6 +104,11 @@ impl Registers {
         let manual_at = self
             .manual_at
             .filter(|_| self.manual_expires_at.is_none_or(|end| now < end));
+        let soft_since = || {
+            let counts = |at: &Timestamp| since(Some(*at), lasts).is_some();
+            let soft: Vec<_> = self.soft.iter().copied().filter(counts).collect();
+            tiers.since(&soft, now)
+        };
         // The gravest first: it is the one that an operator must know of before lifting anything.
         [
             (Reason::Complaint, since(self.complaint_at, lasts)),
@@ -87,6 +118,7 @@ impl Registers {
                 Reason::Blocked,
                 since(self.blocked_at, Some(lasts.unwrap_or(BLOCKED_FOR))),
             ),
+            (Reason::Soft, soft_since().filter(|_| stream == Stream::Bulk)),
         ]
         .into_iter()
         .find_map(|(reason, since)| since.map(|since| Suppression { reason, since }))
@@ -103,10 +135,27 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + seconds).unwrap()
     }
 
-    fn reason(registers: Registers, address: &str, now: i64) -> Option<Reason> {
+    fn tiers() -> SoftBounceTiers {
+        SoftBounceTiers::EXAMPLE.parse().unwrap()
+    }
+
+    fn reason_for(stream: Stream, registers: &Registers, address: &str, now: i64) -> Option<Reason> {
         registers
-            .suppression(&EmailAddress::parse(address).unwrap(), at(now))
+            .suppression(&EmailAddress::parse(address).unwrap(), at(now), stream, &tiers())
             .map(|found| found.reason)
+    }
+
+    fn reason(registers: &Registers, address: &str, now: i64) -> Option<Reason> {
+        let reason = reason_for(Stream::Transactional, registers, address, now);
+        assert_eq!(reason_for(Stream::Bulk, registers, address, now), reason);
+        reason
+    }
+
+    fn soft(times: &[i64]) -> Registers {
+        Registers {
+            soft: times.iter().map(|time| at(*time)).collect(),
+            ..Registers::default()
+        }
     }
 
     const ANNA: &str = "anna@example.org";
@@ -114,7 +163,7 @@ mod tests {
 
     #[test]
     fn an_address_without_registers_may_be_sent_to() {
-        assert_eq!(reason(Registers::default(), ANNA, 0), None);
+        assert_eq!(reason(&Registers::default(), ANNA, 0), None);
     }
 
     #[test]
@@ -123,12 +172,12 @@ mod tests {
             bounce_at: Some(at(0)),
             ..Registers::default()
         };
-        assert_eq!(reason(bounced, ANNA, 3650 * DAY), Some(Reason::Bounce));
+        assert_eq!(reason(&bounced, ANNA, 3650 * DAY), Some(Reason::Bounce));
         let complained = Registers {
             complaint_at: Some(at(0)),
-            ..bounced
+            ..bounced.clone()
         };
-        assert_eq!(reason(complained, ANNA, 3650 * DAY), Some(Reason::Complaint));
+        assert_eq!(reason(&complained, ANNA, 3650 * DAY), Some(Reason::Complaint));
     }
 
     #[test]
@@ -137,7 +186,8 @@ mod tests {
             bounce_at: Some(at(7)),
             ..Registers::default()
         };
-        let found = bounced.suppression(&EmailAddress::parse(ANNA).unwrap(), at(9)).unwrap();
+        let anna = EmailAddress::parse(ANNA).unwrap();
+        let found = bounced.suppression(&anna, at(9), Stream::Bulk, &tiers()).unwrap();
         assert_eq!(
             found,
             Suppression {
@@ -153,8 +203,8 @@ mod tests {
             blocked_at: Some(at(0)),
             ..Registers::default()
         };
-        assert_eq!(reason(blocked, ANNA, DAY - 1), Some(Reason::Blocked));
-        assert_eq!(reason(blocked, ANNA, DAY), None);
+        assert_eq!(reason(&blocked, ANNA, DAY - 1), Some(Reason::Blocked));
+        assert_eq!(reason(&blocked, ANNA, DAY), None);
     }
 
     #[test]
@@ -164,13 +214,13 @@ mod tests {
             manual_expires_at: Some(at(100)),
             ..Registers::default()
         };
-        assert_eq!(reason(manual, ANNA, 99), Some(Reason::Manual));
-        assert_eq!(reason(manual, ANNA, 100), None);
+        assert_eq!(reason(&manual, ANNA, 99), Some(Reason::Manual));
+        assert_eq!(reason(&manual, ANNA, 100), None);
         assert_eq!(
             reason(
-                Registers {
+                &Registers {
                     manual_expires_at: None,
-                    ..manual
+                    ..manual.clone()
                 },
                 ANNA,
                 1000
@@ -186,12 +236,12 @@ mod tests {
             lifted_at: Some(at(10)),
             ..Registers::default()
         };
-        assert_eq!(reason(lifted, ANNA, 20), None);
+        assert_eq!(reason(&lifted, ANNA, 20), None);
         assert_eq!(
             reason(
-                Registers {
+                &Registers {
                     bounce_at: Some(at(10)),
-                    ..lifted
+                    ..lifted.clone()
                 },
                 ANNA,
                 20
@@ -200,9 +250,9 @@ mod tests {
         );
         assert_eq!(
             reason(
-                Registers {
+                &Registers {
                     bounce_at: Some(at(11)),
-                    ..lifted
+                    ..lifted.clone()
                 },
                 ANNA,
                 20
@@ -211,15 +261,54 @@ mod tests {
         );
         assert_eq!(
             reason(
-                Registers {
+                &Registers {
                     complaint_at: Some(at(11)),
-                    ..lifted
+                    ..lifted.clone()
                 },
                 ANNA,
                 20
             ),
             Some(Reason::Complaint)
         );
+    }
+
+    #[test]
+    fn repeated_soft_bounces_suppress_for_a_time_and_for_bulk_mail_only() {
+        let soft = soft(&[0, DAY, 2 * DAY]);
+        let bulk = |now| reason_for(Stream::Bulk, &soft, ANNA, now);
+        assert_eq!(bulk(2 * DAY), Some(Reason::Soft));
+        assert_eq!(bulk(5 * DAY - 1), Some(Reason::Soft));
+        assert_eq!(bulk(5 * DAY), None);
+        assert_eq!(reason_for(Stream::Transactional, &soft, ANNA, 2 * DAY), None);
+    }
+
+    #[test]
+    fn soft_bounces_up_to_the_time_of_lifting_no_longer_count() {
+        let lifted = |times: &[i64]| Registers {
+            lifted_at: Some(at(2)),
+            ..soft(times)
+        };
+        assert_eq!(reason_for(Stream::Bulk, &lifted(&[0, 1, 2, 3, 4]), ANNA, 5), None);
+        let again = lifted(&[0, 1, 2, 3, 4, 5]);
+        assert_eq!(reason_for(Stream::Bulk, &again, ANNA, 5), Some(Reason::Soft));
+    }
+
+    #[test]
+    fn what_weighs_more_than_soft_bounces_is_told_first() {
+        let registers = Registers {
+            blocked_at: Some(at(0)),
+            ..soft(&[0, 1, 2])
+        };
+        assert_eq!(reason_for(Stream::Bulk, &registers, ANNA, 3), Some(Reason::Blocked));
+        assert_eq!(reason_for(Stream::Bulk, &registers, ANNA, DAY), Some(Reason::Soft));
+    }
+
+    #[test]
+    fn soft_bounces_of_a_rehearsal_lapse_after_an_hour_each() {
+        const SIMULATOR: &str = "ooto@simulator.amazonses.com";
+        let soft = soft(&[0, 10, 20]);
+        assert_eq!(reason_for(Stream::Bulk, &soft, SIMULATOR, 3599), Some(Reason::Soft));
+        assert_eq!(reason_for(Stream::Bulk, &soft, SIMULATOR, 3600), None);
     }
 
     #[test]
@@ -232,11 +321,11 @@ mod tests {
             ..Registers::default()
         };
         assert_eq!(
-            reason(all, "bounce+x@simulator.amazonses.com", 3599),
+            reason(&all, "bounce+x@simulator.amazonses.com", 3599),
             Some(Reason::Complaint)
         );
-        assert_eq!(reason(all, "bounce+x@simulator.amazonses.com", 3600), None);
-        assert_eq!(reason(all, ANNA, 3600), Some(Reason::Complaint));
+        assert_eq!(reason(&all, "bounce+x@simulator.amazonses.com", 3600), None);
+        assert_eq!(reason(&all, ANNA, 3600), Some(Reason::Complaint));
     }
 
     #[test]
@@ -245,7 +334,7 @@ mod tests {
             blocked_at: Some(at(5)),
             ..Registers::default()
         };
-        assert_eq!(reason(ahead, ANNA, 0), Some(Reason::Blocked));
+        assert_eq!(reason(&ahead, ANNA, 0), Some(Reason::Blocked));
     }
 
     proptest! {
@@ -257,9 +346,10 @@ mod tests {
             let [bounce, complaint, blocked, manual] = times.map(|time| time.map(at));
             let registers = Registers {
                 bounce_at: bounce, complaint_at: complaint, blocked_at: blocked, manual_at: manual,
+                soft: vec![at(0); 5],
                 manual_expires_at: None, lifted_at: Some(at(0)),
             };
-            prop_assert_eq!(reason(registers, ANNA, later), None);
+            prop_assert_eq!(reason(&registers, ANNA, later), None);
         }
     }
 }

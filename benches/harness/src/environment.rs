@@ -9,7 +9,7 @@ pub(crate) const USAGE_TABLE: &str = "okite-UsageTable-1A2B3C4D5E6F7";
 pub(crate) const API_KEYS_TABLE: &str = "okite-ApiKeysTable-1A2B3C4D5E6F7";
 
 /// What the template sets, with values as a deployment gives them.
-const OF_THE_TEMPLATE: [(&str, &str); 12] = [
+const OF_THE_TEMPLATE: [(&str, &str); 13] = [
     ("SUPPRESSIONS_TABLE", "okite-SuppressionsTable-1A2B3C4D5E6F7"),
     ("MESSAGES_TABLE", "okite-MessagesTable-1A2B3C4D5E6F7"),
     ("USAGE_TABLE", USAGE_TABLE),
@@ -24,6 +24,7 @@ const OF_THE_TEMPLATE: [(&str, &str); 12] = [
     ("PERMIT_BURST_SECONDS", "1"),
     ("PERMIT_WAIT_SECONDS", "2"),
     ("BULK_RESERVE", "0.2"),
+    ("SOFT_BOUNCE_TIERS", "3/14d=3d,5/14d=30d"),
     ("MESSAGE_RETENTION_DAYS", "30"),
     ("LOG_LEVEL", "info"),
 ];

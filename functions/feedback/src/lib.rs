@@ -96,7 +96,7 @@ pub struct Handled {
     pub events: usize,
     /// Messages by which SES tried the topic.
     pub set_up: usize,
-    /// Recipients whose registers were set.
+    /// Recipients that something happened to which suppresses by itself.
     pub suppressed: usize,
 }
 
@@ -195,7 +195,7 @@ async fn apply(state: &State, event: &Event, new_id: &impl Fn() -> Uuid) -> Resu
         })
     };
     let writes: Vec<_> = event.facts.iter().filter_map(write).collect();
-    let suppressed = writes.len();
+    let suppressed = event.facts.iter().filter(|fact| fact.class.suppresses()).count();
     // All of them are tried, whatever one of them says; the event comes again if one failed. Nobody waits for the record, so
     // it takes the connection that is open.
     let written = future::join_all(writes).await;

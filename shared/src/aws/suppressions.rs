@@ -8,16 +8,18 @@
 //! | `bounce_at`, `complaint_at`, `blocked_at`, `manual_at` | registers, in milliseconds since the epoch |
 //! | `bounce`, `complaint`, `blocked`, `manual` | the evidence of that register: address as given, subtype, diagnostic, source |
 //! | `manual_expires_at`, `lifted_at` | times in milliseconds |
-//! | `soft` | the soft bounces, a string set of `time#feedback id` |
+//! | `soft` | the newest soft bounces, a string set of `time#feedback id` |
 //!
 //! A register only ever moves forward, by the condition of its update. Where two events have the same time, the greater
-//! source wins, so that the item ends the same in whichever order they come.
+//! source wins, so that the item ends the same in whichever order they come. Of the soft bounces, the newest
+//! [`SOFT_BOUNCES_KEPT`] stay: the newest of the newest are the same in whichever order they come, too.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -26,7 +28,7 @@ use super::StoreError;
 use super::item::{Item, s, text_of, time, time_of};
 use super::store_error::unless_overtaken;
 use crate::address::EmailAddress;
-use crate::suppression::{Reason, Registers};
+use crate::suppression::{Reason, Registers, SOFT_BOUNCES_KEPT};
 
 /// The most keys that one BatchGetItem takes.
 const BATCH_MAX: usize = 100;
@@ -35,7 +37,7 @@ const ROUNDS_MAX: u32 = 5;
 /// How many partitions the `newest` index is spread over.
 const SHARDS: u8 = 8;
 /// What a lookup reads.
-const REGISTERS: [&str; 7] = [
+const REGISTERS: [&str; 8] = [
     "address",
     "bounce_at",
     "complaint_at",
@@ -43,6 +45,7 @@ const REGISTERS: [&str; 7] = [
     "manual_at",
     "manual_expires_at",
     "lifted_at",
+    "soft",
 ];
 
 /// Why a register was set.
@@ -137,13 +140,30 @@ impl Suppressions {
         Err(StoreError::new(OPERATION, "UnprocessedKeys"))
     }
 
-    /// Sets a register of an address to `at`, unless it is later already. May be repeated and reordered at will.
+    /// Sets a register of an address to `at`, unless it is later already, or adds a soft bounce to its set. May be repeated
+    /// and reordered at will. Of the evidence of a soft bounce, its source alone is kept.
     ///
     /// `new_id` becomes the item's id if this is the first that is known of the address.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
     pub async fn record(
+        &self,
+        address: &EmailAddress,
+        register: Reason,
+        at: Timestamp,
+        evidence: Evidence<'_>,
+        new_id: Uuid,
+    ) -> Result<(), StoreError> {
+        match register {
+            Reason::Soft => self.add_soft(address, at, evidence.source, new_id).await,
+            Reason::Bounce | Reason::Complaint | Reason::Blocked | Reason::Manual => {
+                self.set_register(address, register, at, evidence, new_id).await
+            }
+        }
+    }
+
+    async fn set_register(
         &self,
         address: &EmailAddress,
         register: Reason,
@@ -183,6 +203,82 @@ impl Suppressions {
             .await;
         unless_overtaken(updated)
     }
+
+    /// Adds a soft bounce, and takes those away that are no longer among the newest. What is taken away can never be among
+    /// them again, so this commutes with other writers; if it fails, the next soft bounce makes up for it.
+    async fn add_soft(
+        &self,
+        address: &EmailAddress,
+        at: Timestamp,
+        feedback_id: &str,
+        new_id: Uuid,
+    ) -> Result<(), StoreError> {
+        const OPERATION: &str = "UpdateItem";
+        let bounce = format!("{}#{feedback_id}", at.as_millisecond());
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("address", s(address.normalised()))
+            .update_expression("SET #id = if_not_exists(#id, :id), #shard = :shard ADD #soft :bounce")
+            .expression_attribute_names("#id", "id")
+            .expression_attribute_names("#shard", "shard")
+            .expression_attribute_names("#soft", "soft")
+            .expression_attribute_values(":id", s(new_id.to_string()))
+            .expression_attribute_values(":shard", s(shard(address)))
+            .expression_attribute_values(":bounce", AttributeValue::Ss(vec![bounce]))
+            .return_values(ReturnValue::UpdatedNew)
+            .send()
+            .await
+            .map_err(StoreError::of(OPERATION))?;
+        let beyond = updated.attributes.as_ref().map(beyond_the_newest).unwrap_or_default();
+        if beyond.is_empty() {
+            return Ok(());
+        }
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("address", s(address.normalised()))
+            .update_expression("DELETE #soft :beyond")
+            .expression_attribute_names("#soft", "soft")
+            .expression_attribute_values(":beyond", AttributeValue::Ss(beyond))
+            .send()
+            .await
+            .map(drop)
+            .map_err(StoreError::of(OPERATION))
+    }
+}
+
+/// The soft bounces of an item as they stand there, with their time and feedback id; what is none is left out.
+fn soft_bounces(item: &Item) -> Vec<(Timestamp, &str, &String)> {
+    let entries = item.get("soft").and_then(|value| value.as_ss().ok());
+    let read = |entry| {
+        let (at, feedback_id) = String::as_str(entry).split_once('#')?;
+        let at = Timestamp::from_millisecond(at.parse().ok()?).ok()?;
+        Some((at, feedback_id, entry))
+    };
+    entries.into_iter().flatten().filter_map(read).collect()
+}
+
+/// The soft bounces of an item that are too many, as they stand there.
+fn beyond_the_newest(item: &Item) -> Vec<String> {
+    let mut bounces = soft_bounces(item);
+    bounces.sort_unstable_by_key(|bounce| Reverse(*bounce));
+    let beyond = bounces.into_iter().skip(SOFT_BOUNCES_KEPT);
+    beyond.map(|(_, _, entry)| entry.clone()).collect()
+}
+
+/// When an address bounced softly, oldest first. A feedback counts once, even if SES gave no time and each of its copies
+/// therefore has another.
+fn soft_times(item: &Item) -> Vec<Timestamp> {
+    let mut first: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    for (at, feedback_id, _) in soft_bounces(item) {
+        let earliest = first.entry(feedback_id).or_insert(at);
+        *earliest = at.min(*earliest);
+    }
+    let mut times: Vec<_> = first.into_values().collect();
+    times.sort_unstable();
+    times
 }
 
 /// The partition of the `newest` index that an address is in.
@@ -202,6 +298,7 @@ fn registers(item: &Item) -> Option<Registers> {
         bounce_at: register("bounce_at")?,
         complaint_at: register("complaint_at")?,
         blocked_at: register("blocked_at")?,
+        soft: soft_times(item),
         manual_at: register("manual_at")?,
         manual_expires_at: register("manual_expires_at")?,
         lifted_at: register("lifted_at")?,

@@ -3,7 +3,8 @@
 //! SES's own type is the last thing looked at, because it is about the mail and often too kind or too harsh for the
 //! address: a domain that does not exist is filed as Transient, and a block of the *sender* as Permanent. The order of
 //! precedence is: subtypes that speak of a list; subtypes that blame the message; the receiver's status codes that say
-//! "no such mailbox"; signs of a block (but for a full mailbox); the type.
+//! "no such mailbox"; signs of a block (but for a full mailbox); the type. A Transient bounce in which no server says
+//! anything is an automatic reply: SES reports an out-of-office note like that.
 //!
 //! Types: <https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#bounce-types>; status codes: RFC 3463.
 
@@ -42,7 +43,33 @@ pub enum Class {
 }
 
 impl Class {
-    /// Returns the register of the address that this sets, if it suppresses at once.
+    /// Returns the name used in items.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::HardBounce => "hard_bounce",
+            Self::GloballySuppressed => "globally_suppressed",
+            Self::ListEcho => "list_echo",
+            Self::ValidationSuppressed => "validation_suppressed",
+            Self::Unsubscribed => "unsubscribed",
+            Self::Blocked => "blocked",
+            Self::Soft => "soft",
+            Self::MessageFault => "message_fault",
+            Self::Undetermined => "undetermined",
+            Self::Complaint => "complaint",
+            Self::ComplaintEcho => "complaint_echo",
+            Self::NotSpam => "not_spam",
+            Self::AuthFailure => "auth_failure",
+        }
+    }
+
+    /// Tells whether one of these suppresses its recipient by itself.
+    #[must_use]
+    pub fn suppresses(self) -> bool {
+        self.register().is_some_and(|register| register != Reason::Soft)
+    }
+
+    /// Returns the register of the address that this sets or, if it is soft, adds to.
     #[must_use]
     pub fn register(self) -> Option<Reason> {
         match self {
@@ -51,12 +78,8 @@ impl Class {
             }
             Self::Complaint | Self::ComplaintEcho => Some(Reason::Complaint),
             Self::Blocked => Some(Reason::Blocked),
-            Self::Unsubscribed
-            | Self::Soft
-            | Self::MessageFault
-            | Self::Undetermined
-            | Self::NotSpam
-            | Self::AuthFailure => None,
+            Self::Soft => Some(Reason::Soft),
+            Self::Unsubscribed | Self::MessageFault | Self::Undetermined | Self::NotSpam | Self::AuthFailure => None,
         }
     }
 }
@@ -89,7 +112,7 @@ pub(super) fn bounce(bounce_type: &str, sub_type: &str, recipient: &Recipient) -
     match bounce_type {
         "Permanent" if is_delayed(recipient) => Class::Soft,
         "Permanent" => Class::HardBounce,
-        "Transient" => Class::Soft,
+        "Transient" if says_something(recipient) => Class::Soft,
         _ => Class::Undetermined,
     }
 }
@@ -114,6 +137,12 @@ fn is_delayed(recipient: &Recipient) -> bool {
             .status
             .as_deref()
             .is_some_and(|status| status.trim_start().starts_with('4'))
+}
+
+/// Tells whether a server said anything about this recipient.
+fn says_something(recipient: &Recipient) -> bool {
+    let said = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
+    said(&recipient.status) || said(&recipient.diagnostic_code)
 }
 
 /// Tells whether an answer has a word for blocking in it. Addresses, host names and links are no words: somebody at
@@ -168,13 +197,9 @@ mod tests {
             ("Permanent", "UnsubscribedRecipient", Unsubscribed),
             ("Permanent", "EmailValidationSuppressed", ValidationSuppressed),
             ("Permanent", "SomethingNew", HardBounce),
-            ("Transient", "General", Soft),
-            ("Transient", "MailboxFull", Soft),
-            ("Transient", "CustomTimeoutExceeded", Soft),
             ("Transient", "MessageTooLarge", MessageFault),
             ("Transient", "ContentRejected", MessageFault),
             ("Transient", "AttachmentRejected", MessageFault),
-            ("Transient", "SomethingNew", Soft),
             ("Undetermined", "Undetermined", Undetermined),
             ("SomethingNew", "SomethingNew", Undetermined),
             ("", "", Undetermined),
@@ -185,6 +210,35 @@ mod tests {
                 "{bounce_type}/{sub_type}"
             );
         }
+    }
+
+    #[test]
+    fn a_transient_bounce_is_soft_where_a_server_says_something_and_else_an_automatic_reply() {
+        for sub_type in ["General", "MailboxFull", "CustomTimeoutExceeded", "SomethingNew"] {
+            for (status, diagnostic) in [("4.4.7", ""), ("", "smtp; 421 try again"), ("4.2.2", "smtp; 452 full")] {
+                assert_eq!(
+                    class("Transient", sub_type, status, diagnostic),
+                    Class::Soft,
+                    "{sub_type}"
+                );
+            }
+            for (status, diagnostic) in [("", ""), (" ", "")] {
+                assert_eq!(
+                    class("Transient", sub_type, status, diagnostic),
+                    Class::Undetermined,
+                    "{sub_type}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_soft_bounce_adds_to_a_register_and_suppresses_nobody_by_itself() {
+        assert_eq!(
+            (Class::Soft.register(), Class::Soft.suppresses()),
+            (Some(Reason::Soft), false)
+        );
+        assert!(Class::Blocked.suppresses() && !Class::Undetermined.suppresses());
     }
 
     #[test]

@@ -228,7 +228,7 @@ impl Event {
 
     fn add(&mut self, recipient: Recipient, class: Class, at: Timestamp, feedback_id: &str, subtype: String) {
         let Some(address) = recipient.email_address.as_deref().and_then(address::read) else {
-            self.unreadable_recipients += usize::from(class.register().is_some());
+            self.unreadable_recipients += usize::from(class.suppresses());
             return;
         };
         self.facts.push(Fact {

@@ -207,6 +207,13 @@ impl Store {
             .unwrap();
     }
 
+    /// Deletes an item.
+    pub(crate) async fn delete(&self, logical_id: &str, key: &[(&str, &str)]) {
+        let key = key.iter().map(|(name, value)| ((*name).to_owned(), s(value))).collect();
+        let delete = self.client.delete_item().table_name(self.table(logical_id));
+        delete.set_key(Some(key)).send().await.unwrap();
+    }
+
     /// Counts the items of a table.
     pub(crate) async fn count(&self, logical_id: &str) -> i32 {
         self.client

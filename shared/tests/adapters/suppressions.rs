@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::json;
 use shared::address::EmailAddress;
 use shared::aws::{Evidence, Suppressions};
-use shared::suppression::{Reason, Registers};
+use shared::stream::Stream;
+use shared::suppression::{Reason, Registers, SOFT_BOUNCES_KEPT, SoftBounceTiers};
 use uuid::Uuid;
 
 use super::support::{Answer, Fake, Item, Request, Store, at, closed_port, number, s, text};
@@ -18,7 +20,13 @@ const EVIDENCE: Evidence<'static> = Evidence {
     diagnostic: None,
     source: "feedback-1",
 };
-const REASONS: [Reason; 4] = [Reason::Bounce, Reason::Complaint, Reason::Blocked, Reason::Manual];
+const REASONS: [Reason; 5] = [
+    Reason::Bounce,
+    Reason::Complaint,
+    Reason::Blocked,
+    Reason::Manual,
+    Reason::Soft,
+];
 
 fn address(text: &str) -> EmailAddress {
     EmailAddress::parse(text).unwrap()
@@ -32,6 +40,31 @@ async fn record(list: &Suppressions, who: &str, reason: Reason, time: i64) {
     list.record(&address(who), reason, at(time), EVIDENCE, Uuid::from_u128(1))
         .await
         .unwrap();
+}
+
+/// The set of soft bounces at these milliseconds with these feedback ids.
+fn soft_set<'a>(bounces: impl IntoIterator<Item = (i64, &'a str)>) -> AttributeValue {
+    let entry = |(time, id)| format!("{}#{id}", at(time).as_millisecond());
+    AttributeValue::Ss(bounces.into_iter().map(entry).collect())
+}
+
+/// Records soft bounces of Anna's.
+async fn record_soft<'a>(list: &Suppressions, bounces: impl IntoIterator<Item = (i64, &'a str)>) {
+    for (time, source) in bounces {
+        let evidence = Evidence { source, ..EVIDENCE };
+        let id = Uuid::from_u128(1);
+        list.record(&address("Anna@example.org"), Reason::Soft, at(time), evidence, id)
+            .await
+            .unwrap();
+    }
+}
+
+/// The item but for the order of its soft bounces, which is no part of a set.
+fn in_order(mut item: Item) -> Item {
+    if let Some(AttributeValue::Ss(soft)) = item.get_mut("soft") {
+        soft.sort_unstable();
+    }
+    item
 }
 
 async fn item(store: &Store, normalised: &str) -> Item {
@@ -109,35 +142,44 @@ async fn each_reason_has_a_register_of_its_own() {
             Reason::Bounce,
             Registers {
                 bounce_at: Some(at(5)),
-                ..none
+                ..none.clone()
             },
         ),
         (
             Reason::Complaint,
             Registers {
                 complaint_at: Some(at(5)),
-                ..none
+                ..none.clone()
             },
         ),
         (
             Reason::Blocked,
             Registers {
                 blocked_at: Some(at(5)),
-                ..none
+                ..none.clone()
             },
         ),
         (
             Reason::Manual,
             Registers {
                 manual_at: Some(at(5)),
-                ..none
+                ..none.clone()
+            },
+        ),
+        (
+            Reason::Soft,
+            Registers {
+                soft: vec![at(5)],
+                ..none.clone()
             },
         ),
     ] {
         let who = format!("{}@example.org", reason.as_str());
         record(&list, &who, reason, 5).await;
         assert_eq!(registers(&list, &who).await, expected);
-        let suppression = expected.suppression(&address(&who), at(6)).unwrap();
+        let tiers = "1/1d=1d".parse().unwrap();
+        let suppression = expected.suppression(&address(&who), at(6), Stream::Bulk, &tiers);
+        let suppression = suppression.unwrap();
         assert_eq!((suppression.reason, suppression.since), (reason, at(5)));
     }
 }
@@ -157,6 +199,7 @@ async fn all_registers_that_an_item_has_are_read() {
                 ("manual_at", time(4)),
                 ("manual_expires_at", time(5)),
                 ("lifted_at", time(6)),
+                ("soft", soft_set([(8, "f-1"), (7, "f-2"), (9, "f-1")])),
             ],
         )
         .await;
@@ -167,6 +210,8 @@ async fn all_registers_that_an_item_has_are_read() {
         manual_at: Some(at(4)),
         manual_expires_at: Some(at(5)),
         lifted_at: Some(at(6)),
+        // A feedback that came with two times counts once.
+        soft: vec![at(7), at(8)],
     };
     assert_eq!(registers(&store.suppressions(), "anna@example.org").await, expected);
 }
@@ -328,13 +373,109 @@ async fn outcome(store: &Store, facts: &[Fact]) -> Item {
     record_all(&store.suppressions(), facts).await;
     let mut item = item(store, "anna@example.org").await;
     item.remove("id").unwrap();
-    let delete = store
-        .client()
-        .delete_item()
-        .table_name(store.table(TABLE))
-        .key("address", s("anna@example.org"));
-    delete.send().await.unwrap();
-    item
+    store.delete(TABLE, &[("address", "anna@example.org")]).await;
+    in_order(item)
+}
+
+#[tokio::test]
+async fn soft_bounces_are_a_set_to_which_each_is_added_once() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    let bounces = [(5, "f-2"), (5, "f-1"), (3, "f-3")];
+    record_soft(&list, bounces.into_iter().chain(bounces)).await;
+    let found = registers(&list, "anna@example.org").await;
+    assert_eq!(found.soft, [at(3), at(5), at(5)]);
+    let item = in_order(item(&store, "anna@example.org").await);
+    assert_eq!(item["soft"], soft_set([(3, "f-3"), (5, "f-1"), (5, "f-2")]));
+    assert_eq!(text(&item, "id"), Uuid::from_u128(1).to_string());
+    assert!(text(&item, "shard").starts_with("newest#"));
+    assert_eq!(item.len(), 4);
+}
+
+#[tokio::test]
+async fn the_newest_soft_bounces_are_kept_in_whichever_order_they_come() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    let most = i64::try_from(SOFT_BOUNCES_KEPT).unwrap();
+    let newest: Vec<_> = (20..20 + most).map(|time| (time, "f")).collect();
+    let ids: Vec<_> = newest
+        .iter()
+        .map(|(time, id)| (*time, format!("{id}-{time}")))
+        .collect();
+    let newest = || ids.iter().map(|(time, id)| (*time, id.as_str()));
+    record_soft(&list, newest().skip(7)).await;
+    record_soft(&list, [(1, "old-1"), (2, "old-2"), (19, "old-3")]).await;
+    record_soft(&list, newest().take(7)).await;
+    record_soft(&list, [(3, "old-4"), (19, "old-3")]).await;
+    let item = in_order(item(&store, "anna@example.org").await);
+    assert_eq!(item["soft"], soft_set(newest()));
+}
+
+#[tokio::test]
+async fn a_soft_bounce_whose_answer_was_lost_is_repeated_and_counts_once() {
+    let store = Store::start().await;
+    record_soft(&store.losing_an_answer().await.suppressions(), [(5, "f-1")]).await;
+    assert_eq!(registers(&store.suppressions(), "anna@example.org").await.soft, [at(5)]);
+}
+
+#[test]
+fn soft_bounces_in_any_order_and_number_of_copies_leave_the_same_item_and_judgement() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let store = runtime.block_on(Store::start());
+    let day = 24 * 3_600_000;
+    // More of them than are kept, now and then, and some at the same time.
+    let bounces = proptest::collection::vec((0_i64..40, 0_u8..6), 1..70);
+    let histories = bounces.prop_flat_map(|bounces| {
+        let copies: Vec<_> = bounces.iter().chain(bounces.iter().step_by(3)).copied().collect();
+        (Just(bounces), Just(copies).prop_shuffle())
+    });
+    let outcome = async |bounces: &[(i64, u8)]| {
+        let list = store.suppressions();
+        let ids: Vec<_> = bounces.iter().map(|(days, id)| format!("f-{days}-{id}")).collect();
+        record_soft(
+            &list,
+            bounces
+                .iter()
+                .zip(&ids)
+                .map(|((days, _), id)| (days * day, id.as_str())),
+        )
+        .await;
+        let registers = registers(&list, "anna@example.org").await;
+        let item = in_order(item(&store, "anna@example.org").await);
+        store.delete(TABLE, &[("address", "anna@example.org")]).await;
+        (item, registers)
+    };
+    let tiers: SoftBounceTiers = SoftBounceTiers::EXAMPLE.parse().unwrap();
+    let mut runner = TestRunner::new(Config {
+        cases: 12,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let checked = runner.run(&histories, |(bounces, shuffled)| {
+        let (expected, found) = runtime.block_on(async { (outcome(&bounces).await, outcome(&shuffled).await) });
+        prop_assert_eq!(&found.0, &expected.0);
+        let mut all: Vec<_> = bounces.clone();
+        all.sort_unstable();
+        all.dedup();
+        let all: Vec<_> = all.into_iter().map(|(days, _)| at(days * day)).collect();
+        for days in 39..75 {
+            let now = at(days * day + 1);
+            let judge = |registers: &Registers| {
+                let anna = address("anna@example.org");
+                registers
+                    .suppression(&anna, now, Stream::Bulk, &tiers)
+                    .map(|found| found.since)
+            };
+            prop_assert_eq!(judge(&found.1), tiers.since(&all, now));
+            prop_assert_eq!(judge(&expected.1), judge(&found.1));
+        }
+        Ok(())
+    });
+    checked.unwrap();
 }
 
 #[test]

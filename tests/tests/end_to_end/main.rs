@@ -21,5 +21,6 @@ mod processes;
 mod refusals;
 mod reporter;
 mod requests;
+mod soft_bounces;
 mod support;
 mod the_loop;

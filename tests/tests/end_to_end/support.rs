@@ -216,6 +216,7 @@ impl Okite {
                 Reason::Bounce => registers.bounce_at.is_some(),
                 Reason::Complaint => registers.complaint_at.is_some(),
                 Reason::Blocked => registers.blocked_at.is_some(),
+                Reason::Soft => !registers.soft.is_empty(),
                 Reason::Manual => registers.manual_at.is_some(),
             }
         })

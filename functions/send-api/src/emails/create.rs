@@ -74,7 +74,7 @@ pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: I
         (known, Begin::Attempt(attempt)) => (known, attempt),
         (_, Begin::Answered(record)) => return Ok(Response::ok(&Created::from(&record))),
     };
-    let judgement = judge(&email, &known, now);
+    let judgement = judge(&email, &known, now, api_key.stream, &state.config.soft_bounce_tiers);
     let message = NewMessage {
         id: attempt.message_id,
         attempt: attempt.number,
