@@ -1,4 +1,5 @@
-//! Feedback: SES's events come through SNS, and what they say of a recipient goes into its suppression registers.
+//! Feedback: SES's events come through SNS, and what they say goes into the suppression registers of their recipients, the
+//! record of their message, and the marks by which the account's rates are counted.
 //!
 //! SNS and Lambda hand an event over at least once and in any order. Every write is idempotent and commutes with every
 //! other, so an event that comes twice, late, or after a crash half-way ends in the same tables; the function simply
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde_json::Value;
-use shared::aws::{Evidence, FunctionConfig, Messages, StoreError, Suppressions, TrustError};
+use shared::aws::{Evidence, FunctionConfig, Marks, Messages, StoreError, Suppressions, TrustError};
 use shared::config::Config;
 use shared::feedback::{self, Event, Fact, Feedback, Unreadable};
 use shared::function;
@@ -25,6 +26,7 @@ pub struct State {
     account_id: String,
     suppressions: Suppressions,
     messages: Messages,
+    marks: Marks,
 }
 
 impl State {
@@ -52,7 +54,8 @@ impl State {
                 .to_owned(),
             topic_arn: config.feedback_topic_arn,
             suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table),
-            messages: Messages::new(dynamodb, config.messages_table),
+            messages: Messages::new(dynamodb.clone(), config.messages_table),
+            marks: Marks::new(dynamodb, config.usage_table),
         }
     }
 }
@@ -180,7 +183,7 @@ async fn handle_message(
     Ok(())
 }
 
-/// Writes what an event says, of all recipients at once and then of its message, and returns how many it suppresses.
+/// Writes what an event says, of all recipients at once, then what counts, then of its message; returns how many it suppresses.
 async fn apply(state: &State, event: &Event, new_id: &impl Fn() -> Uuid) -> Result<usize, StoreError> {
     let write = |fact: &Fact| {
         let reason = fact.class.register()?;
@@ -196,14 +199,19 @@ async fn apply(state: &State, event: &Event, new_id: &impl Fn() -> Uuid) -> Resu
     };
     let writes: Vec<_> = event.facts.iter().filter_map(write).collect();
     let suppressed = event.facts.iter().filter(|fact| fact.class.suppresses()).count();
-    // All of them are tried, whatever one of them says; the event comes again if one failed. Nobody waits for the record, so
-    // it takes the connection that is open.
+    // All of them are tried, whatever one of them says; the event comes again if one failed. Nobody waits for the marks and the
+    // record, so they take the connections that are open.
     let written = future::join_all(writes).await;
+    let marked = future::join_all(event.marks.iter().map(|mark| state.marks.put(mark))).await;
     let recorded = match &event.message {
         Some(message) => state.messages.add_event(message).await,
         None => Ok(()),
     };
-    written.into_iter().chain([recorded]).collect::<Result<(), _>>()?;
+    written
+        .into_iter()
+        .chain(marked)
+        .chain([recorded])
+        .collect::<Result<(), _>>()?;
     tracing::info!(
         kind = event.kind,
         ses.id = event.ses_message_id,

@@ -7,7 +7,7 @@
 //! | `gate#<region>` | `sample#<hour>` | `at`, `granted`: the running total at the beginning of an hour |
 //! | `gate#<region>` | `sample#latest` | the same at the last report |
 //! | `report#<region>` | `latest` | `at`, `report`: the last report, as JSON |
-//! | `mark#<day>` | `<kind>#<stream>#<hash>` | `domain`, `class`, `tag`, `key_id`, `stream`, `at`: one bounce or complaint that counts |
+//! | `mark#<day>` | `<kind>#<stream>#<hash>` | `domain`, `class`, `stream`, `at`, and `message_id` and `tag` (a set of `name=value`) where the event names them: one bounce, complaint or block that counts; see [`super::Marks`] |
 //!
 //! `tat` and `iv` are microseconds, `snap_at` and `at` milliseconds. All rows but the gate and the override have
 //! `expires_at`.

@@ -26,6 +26,13 @@ pub(super) struct Mail {
     pub(super) tags: Option<Value>,
 }
 
+impl Mail {
+    /// The value of a tag that has one.
+    pub(super) fn tag(&self, name: &str) -> Option<&Value> {
+        self.tags.as_ref()?.get(name)?.get(0)
+    }
+}
+
 #[expect(clippy::struct_field_names, reason = "the names are SES's")]
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

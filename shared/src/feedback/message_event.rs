@@ -41,9 +41,14 @@ pub(super) struct About<'a> {
     pub(super) recipients: Vec<&'a str>,
 }
 
+/// Reads our id of a mail, by our tag.
+pub(super) fn id(mail: &Mail) -> Option<Uuid> {
+    mail.tag(ID_TAG)?.as_str()?.parse().ok()
+}
+
 /// Makes the event of a mail that carries our tag.
 pub(super) fn of(mail: &Mail, about: &About<'_>) -> Option<MessageEvent> {
-    let tag = mail.tags.as_ref()?.get(ID_TAG)?.get(0)?.as_str()?;
+    let message_id = id(mail)?;
     let mut recipients: Vec<String> = about
         .recipients
         .iter()
@@ -52,7 +57,7 @@ pub(super) fn of(mail: &Mail, about: &About<'_>) -> Option<MessageEvent> {
     recipients.sort_unstable();
     recipients.dedup();
     Some(MessageEvent {
-        message_id: tag.parse().ok()?,
+        message_id,
         ses_id: mail.message_id.clone()?,
         kind: about.kind.to_owned(),
         id: about.feedback_id.map_or_else(|| id_of(&recipients), str::to_owned),

@@ -12,6 +12,7 @@
 mod address;
 mod classify;
 mod event;
+mod mark;
 mod message_event;
 mod timestamp;
 
@@ -21,6 +22,7 @@ use serde_json::Value;
 use crate::address::EmailAddress;
 
 pub use classify::Class;
+pub use mark::{Mark, MarkKind};
 pub use message_event::MessageEvent;
 
 use event::{Bounce, Complaint, Json, Recipient};
@@ -53,6 +55,8 @@ pub struct Event {
     pub sending_account: Option<String>,
     /// What happened to each recipient concerned; empty for types that concern none.
     pub facts: Vec<Fact>,
+    /// What counts against the account.
+    pub marks: Vec<Mark>,
     /// How many recipients ought to be suppressed and have an address that cannot be read.
     pub unreadable_recipients: usize,
     /// What it says of the message, if that is one of ours and the type is one that says what became of it.
@@ -118,7 +122,7 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
     if kind == SET_UP_TYPE {
         return Ok(Feedback::SetUp);
     }
-    let mail = json.mail.take().unwrap_or_default();
+    let mut mail = json.mail.take().unwrap_or_default();
     let sent = mail.timestamp.as_ref().and_then(timestamp::read);
     let at = |time: Option<&Value>| {
         time.and_then(timestamp::read)
@@ -129,9 +133,10 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
     let message = about(&kind, &json, at).and_then(|about| message_event::of(&mail, &about));
     let mut event = Event {
         kind,
-        ses_message_id: mail.message_id,
-        sending_account: mail.sending_account_id,
+        ses_message_id: mail.message_id.take(),
+        sending_account: mail.sending_account_id.take(),
         facts: Vec::new(),
+        marks: Vec::new(),
         unreadable_recipients: 0,
         message,
     };
@@ -148,6 +153,7 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
         }
         _ => {}
     }
+    event.marks = mark::of(&mail, &event.facts);
     Ok(Feedback::Event(Box::new(event)))
 }
 

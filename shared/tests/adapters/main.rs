@@ -3,6 +3,7 @@
 
 mod api_keys;
 mod claims;
+mod marks;
 mod messages;
 mod permits;
 mod ses_simulator;

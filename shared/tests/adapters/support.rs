@@ -16,7 +16,7 @@ use local_aws::TEMPLATE;
 use local_aws::dynamodb::{Dynamodb, FrontSettings};
 use local_aws::template::{Stack, Surroundings};
 use shared::address::Mailbox;
-use shared::aws::{ApiKeys, Claims, Messages, Suppressions, Usage};
+use shared::aws::{ApiKeys, Claims, Marks, Messages, Suppressions, Usage};
 use shared::message::{Email, EmailParts};
 use shared::recipient::Destination;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -173,6 +173,10 @@ impl Store {
 
     pub(crate) fn messages(&self) -> Messages {
         Messages::new(self.client.clone(), self.table("MessagesTable"))
+    }
+
+    pub(crate) fn marks(&self) -> Marks {
+        Marks::new(self.client.clone(), self.table("UsageTable"))
     }
 
     pub(crate) fn usage(&self) -> Usage {

@@ -4,6 +4,9 @@ use bytes::Bytes;
 use local_aws::lambda::InvokeError;
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::aws::Marks;
+use shared::feedback::MarkKind;
+use shared::stream::Stream;
 use shared::suppression::Registers;
 
 use crate::support::{Answer, Item, Okite, assert_status, assert_suppressed, email, within};
@@ -25,7 +28,7 @@ fn bounce(bounce_type: &str, sub_type: &str, recipients: &Value, second: u8) -> 
     })
 }
 
-fn hard_bounce(address: &str, second: u8) -> Value {
+pub(crate) fn hard_bounce(address: &str, second: u8) -> Value {
     bounce("Permanent", "General", &json!([{ "emailAddress": address }]), second)
 }
 
@@ -299,4 +302,41 @@ async fn what_is_not_from_sns_is_an_error() {
             "{event}: {called:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn what_counts_against_the_account_leaves_one_mark_however_often_it_is_told() {
+    let okite = Okite::start().await;
+    let bulk = |mut event: Value| {
+        event["mail"]["tags"] = json!({ "okite_stream": ["bulk"] });
+        event
+    };
+    let gone = json!([{ "emailAddress": "gone@example.net" }]);
+    for event in [
+        bulk(hard_bounce("gone@example.net", 1)),
+        bulk(hard_bounce("gone@example.org", 2)),
+        hard_bounce("gone@example.net", 3),
+        complaint("cross@example.net", "abuse", 4),
+        // These do not count.
+        hard_bounce("bounce@simulator.amazonses.com", 5),
+        bounce("Permanent", "OnAccountSuppressionList", &gone, 6),
+        complaint("cross@example.net", "not-spam", 7),
+        bounce(
+            "Transient",
+            "General",
+            &json!([{ "emailAddress": "slow@example.net", "status": "4.4.7" }]),
+            8,
+        ),
+    ] {
+        assert_eq!(okite.publish_copies(&event, 3).await, (3, 0));
+    }
+    let marks = Marks::new(okite.dynamodb.clone(), okite.variable("USAGE_TABLE").to_owned());
+    let day = jiff::civil::date(2026, 1, 1);
+    let count = async |kind, stream| Vec::from_iter(within(marks.by_domain(day, kind, stream)).await.unwrap());
+    let one = |domain: &str| (domain.to_owned(), 1);
+    let both = [one("example.net"), one("example.org")];
+    assert_eq!(count(MarkKind::Bounce, Stream::Bulk).await, both);
+    assert_eq!(count(MarkKind::Bounce, Stream::Transactional).await, both[..1]);
+    assert_eq!(count(MarkKind::Complaint, Stream::Transactional).await, both[..1]);
+    assert_eq!(count(MarkKind::Complaint, Stream::Bulk).await, []);
 }

@@ -15,6 +15,7 @@ mod histories;
 mod idempotency;
 mod ledger;
 mod local_api;
+mod orders;
 mod permissions;
 mod permit;
 mod processes;

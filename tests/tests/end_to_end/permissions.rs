@@ -7,6 +7,7 @@ use local_aws::{TEMPLATE, surroundings};
 use serde_json::json;
 use shared::suppression::Reason;
 
+use crate::feedback::hard_bounce;
 use crate::support::{Okite, email};
 
 /// Makes the functions do everything that they can do.
@@ -17,6 +18,8 @@ async fn exercise(okite: &Okite) {
         .until_suppressed("bounce@simulator.amazonses.com", Reason::Bounce)
         .await;
     okite.send(&email("bounce@simulator.amazonses.com")).await;
+    // Mail to the simulator counts for nothing.
+    okite.publish(&hard_bounce("gone@example.net", 1)).await;
     okite
         .fault(json!({"operation": "SendEmail", "error": "MessageRejected", "message": "No"}))
         .await;

@@ -1,0 +1,259 @@
+//! Marks: what SES counts against the account, one for each recipient of a bounce or a complaint.
+//!
+//! A mark is written once however often its event comes, and the marks *are* the count: nothing is incremented. Left out is
+//! what SES leaves out of its rates: echoes of a list of the account, unsubscribed recipients, reports that are no
+//! complaints, and mail to the mailbox simulator. So are recipients at domains that the account has verified, but only by
+//! whoever counts: this function does not know them, and so the mark says the domain.
+//!
+//! A mark holds no address. What tells it from others is a hash of the feedback's id, its kind and the address. The id is a
+//! random value of SES, so the hash cannot be searched for an address by whoever does not know the feedback, and needs no
+//! secret.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::event::Mail;
+use super::{Class, Fact, message_event};
+use crate::hex::hex;
+use crate::stream::Stream;
+
+/// The tag that carries the stream of a mail.
+const STREAM_TAG: &str = "okite_stream";
+/// What the names of tags begin with that SES and Okite add.
+const TAGS_OF_OTHERS: [&str; 2] = ["ses:", "okite_"];
+
+/// What a mark counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MarkKind {
+    /// A hard bounce.
+    Bounce,
+    /// A complaint.
+    Complaint,
+    /// A refusal of the sender: counted apart, because it says nothing of the addresses.
+    Block,
+}
+
+impl MarkKind {
+    /// Returns the name used in items.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bounce => "bounce",
+            Self::Complaint => "complaint",
+            Self::Block => "block",
+        }
+    }
+
+    fn of(class: Class) -> Option<Self> {
+        match class {
+            Class::HardBounce | Class::GloballySuppressed => Some(Self::Bounce),
+            Class::Complaint => Some(Self::Complaint),
+            Class::Blocked => Some(Self::Block),
+            Class::ListEcho
+            | Class::ValidationSuppressed
+            | Class::Unsubscribed
+            | Class::Soft
+            | Class::MessageFault
+            | Class::Undetermined
+            | Class::ComplaintEcho
+            | Class::NotSpam
+            | Class::AuthFailure => None,
+        }
+    }
+}
+
+/// One bounce or complaint of one recipient that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// What it counts for.
+    pub kind: MarkKind,
+    /// The stream of the mail.
+    pub stream: Stream,
+    /// What tells it from other marks; the same for every copy of the event.
+    pub hash: String,
+    /// The recipient's domain, normalised.
+    pub domain: String,
+    /// What happened.
+    pub class: Class,
+    /// The caller's own tags on the mail, as `name=value`.
+    pub tags: BTreeSet<String>,
+    /// Our id of the mail, if it has one.
+    pub message_id: Option<Uuid>,
+    /// When SES says it happened.
+    pub at: Timestamp,
+}
+
+impl Mark {
+    /// Returns the day, in UTC, that it counts for.
+    #[must_use]
+    pub fn day(&self) -> Date {
+        self.at.to_zoned(TimeZone::UTC).date()
+    }
+}
+
+/// Makes the marks of what happened to the recipients of `mail`.
+///
+/// A mail that names no stream counts as transactional, the default of a mail: its bounces never brake the bulk stream.
+/// Classic notifications name none.
+pub(super) fn of(mail: &Mail, facts: &[Fact]) -> Vec<Mark> {
+    let stream = mail.tag(STREAM_TAG).and_then(|tag| Stream::deserialize(tag).ok());
+    let tags = own_tags(mail);
+    let mark = |fact: &Fact| {
+        let kind = MarkKind::of(fact.class)?;
+        // Without any id of SES's the hash would be one of the address alone; no event of SES's is like that.
+        if fact.address.is_simulator() || fact.feedback_id.is_empty() {
+            return None;
+        }
+        Some(Mark {
+            kind,
+            stream: stream.unwrap_or_default(),
+            hash: hash(kind, fact),
+            domain: fact.address.domain().to_owned(),
+            class: fact.class,
+            tags: tags.clone(),
+            message_id: message_event::id(mail),
+            at: fact.at,
+        })
+    };
+    facts.iter().filter_map(mark).collect()
+}
+
+fn hash(kind: MarkKind, fact: &Fact) -> String {
+    let parts = [&fact.feedback_id, kind.as_str(), fact.address.normalised()];
+    hex(&Sha256::digest(parts.join("\n"))[..16])
+}
+
+fn own_tags(mail: &Mail) -> BTreeSet<String> {
+    let tags = mail.tags.as_ref().and_then(Value::as_object).into_iter().flatten();
+    tags.filter(|(name, _)| !TAGS_OF_OTHERS.iter().any(|prefix| name.starts_with(prefix)))
+        .flat_map(|(name, values)| {
+            let values = values.as_array().into_iter().flatten().filter_map(Value::as_str);
+            values.map(move |value| format!("{name}={value}"))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::address::EmailAddress;
+
+    fn fact(address: &str, class: Class) -> Fact {
+        Fact {
+            address: EmailAddress::parse(address).unwrap(),
+            class,
+            at: "2026-01-01T23:59:59Z".parse().unwrap(),
+            feedback_id: "f-1".to_owned(),
+            subtype: String::new(),
+            diagnostic: None,
+        }
+    }
+
+    fn marks(tags: &Value, facts: &[Fact]) -> Vec<Mark> {
+        let mail = Mail {
+            tags: Some(tags.clone()),
+            ..Mail::default()
+        };
+        of(&mail, facts)
+    }
+
+    fn mark(tags: &Value) -> Mark {
+        marks(tags, &[fact("Gone@Example.org", Class::HardBounce)]).remove(0)
+    }
+
+    #[test]
+    fn counts_what_ses_counts() {
+        use Class::*;
+        for (class, kind) in [
+            (HardBounce, Some(MarkKind::Bounce)),
+            (GloballySuppressed, Some(MarkKind::Bounce)),
+            (ListEcho, None),
+            (ValidationSuppressed, None),
+            (Unsubscribed, None),
+            (Blocked, Some(MarkKind::Block)),
+            (Soft, None),
+            (MessageFault, None),
+            (Undetermined, None),
+            (Complaint, Some(MarkKind::Complaint)),
+            (ComplaintEcho, None),
+            (NotSpam, None),
+            (AuthFailure, None),
+        ] {
+            let marks = marks(&json!({}), &[fact("a@example.org", class)]);
+            assert_eq!(marks.first().map(|mark| mark.kind), kind, "{class:?}");
+        }
+    }
+
+    #[test]
+    fn leaves_out_the_mailbox_simulator_and_what_has_no_id() {
+        let simulator = fact("bounce+x@Simulator.amazonses.com", Class::HardBounce);
+        let nameless = Fact {
+            feedback_id: String::new(),
+            ..fact("a@example.org", Class::HardBounce)
+        };
+        assert_eq!(marks(&json!({}), &[simulator, nameless]), []);
+    }
+
+    #[test]
+    fn says_the_domain_and_the_day_and_no_address() {
+        let mark = mark(&json!({}));
+        assert_eq!(
+            (mark.domain.as_str(), mark.day().to_string()),
+            ("example.org", "2026-01-01".to_owned())
+        );
+        assert!(!format!("{mark:?}").to_lowercase().contains("gone"));
+    }
+
+    #[test]
+    fn reads_stream_id_and_the_callers_own_tags() {
+        let id = Uuid::from_u128(7);
+        let bulk = mark(&json!({
+            "okite_stream": ["bulk"], "okite_id": [id.to_string()], "okite_attempt": ["1"], "ses:from-domain": ["example.com"],
+            "campaign": ["spring"], "b": ["2", "1", "2"],
+        }));
+        assert_eq!((bulk.stream, bulk.message_id), (Stream::Bulk, Some(id)));
+        assert_eq!(Vec::from_iter(bulk.tags), ["b=1", "b=2", "campaign=spring"]);
+    }
+
+    #[test]
+    fn a_mail_that_names_no_stream_is_transactional() {
+        for tags in [
+            json!({}),
+            json!(null),
+            json!([]),
+            json!({"okite_stream": []}),
+            json!({"okite_stream": ["new"]}),
+            json!({"okite_stream": "bulk"}),
+        ] {
+            assert_eq!(mark(&tags).stream, Stream::Transactional, "{tags}");
+        }
+    }
+
+    #[test]
+    fn the_hash_is_that_of_feedback_kind_and_mailbox() {
+        let hash = |fact: Fact| marks(&json!({}), &[fact]).remove(0).hash;
+        let gone = || fact("gone@example.org", Class::HardBounce);
+        assert_eq!(hash(gone()), hash(fact("GONE@Example.org", Class::GloballySuppressed)));
+        let another = Fact {
+            feedback_id: "f-2".to_owned(),
+            ..gone()
+        };
+        for other in [
+            another,
+            fact("gone@example.org", Class::Complaint),
+            fact("b@example.org", Class::HardBounce),
+        ] {
+            assert_ne!(hash(gone()), hash(other));
+        }
+        assert_eq!(hash(gone()).len(), 32);
+    }
+}

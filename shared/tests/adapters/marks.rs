@@ -1,0 +1,163 @@
+//! The marks in the table of usage.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+use jiff::civil::date;
+use serde_json::{Value, json};
+use shared::feedback::{self, Feedback, Mark, MarkKind};
+use shared::stream::Stream;
+
+use super::support::{Store, at, closed_port, n, number, s, text};
+
+const TABLE: &str = "UsageTable";
+
+/// The marks of a bounce of `addresses`, at a time of day.
+fn bounce(feedback_id: &str, stream: &str, time: &str, addresses: &[&str]) -> Vec<Mark> {
+    let recipients: Vec<_> = addresses
+        .iter()
+        .map(|address| json!({ "emailAddress": address, "status": "5.1.1" }))
+        .collect();
+    let event = json!({
+        "eventType": "Bounce",
+        "mail": { "messageId": "m-1", "tags": {
+            "okite_id": ["00000000-0000-0000-0000-000000000007"], "okite_stream": [stream], "campaign": ["spring"],
+        } },
+        "bounce": { "bounceType": "Permanent", "bounceSubType": "General", "feedbackId": feedback_id, "timestamp": time,
+                    "bouncedRecipients": recipients },
+    });
+    marks(&event)
+}
+
+fn marks(event: &Value) -> Vec<Mark> {
+    match feedback::read(&event.to_string(), at(0)).unwrap() {
+        Feedback::Event(event) => event.marks,
+        Feedback::SetUp => panic!("a set-up message"),
+    }
+}
+
+async fn put(store: &Store, marks: &[Mark]) {
+    for mark in marks {
+        store.marks().put(mark).await.unwrap();
+    }
+}
+
+async fn count(store: &Store, day: jiff::civil::Date, kind: MarkKind, stream: Stream) -> Vec<(String, u64)> {
+    Vec::from_iter(store.marks().by_domain(day, kind, stream).await.unwrap())
+}
+
+const DAY: jiff::civil::Date = date(2026, 1, 1);
+
+#[tokio::test]
+async fn the_row_has_the_attributes_that_are_documented_and_no_address() {
+    let store = Store::start().await;
+    let marks = bounce("f-1", "bulk", "2026-01-01T12:00:00Z", &["Gone@Example.org"]);
+    put(&store, &marks).await;
+    let sk = format!("bounce#bulk#{}", marks[0].hash);
+    let row = store
+        .item(TABLE, &[("pk", "mark#2026-01-01"), ("sk", &sk)])
+        .await
+        .unwrap();
+    let texts = ["domain", "class", "stream", "message_id"].map(|name| text(&row, name));
+    let id = "00000000-0000-0000-0000-000000000007";
+    assert_eq!(texts, ["example.org", "hard_bounce", "bulk", id]);
+    assert_eq!(row["tag"].as_ss().unwrap(), &["campaign=spring"]);
+    let at = marks[0].at;
+    assert_eq!(number(&row, "at"), at.as_millisecond());
+    assert_eq!(number(&row, "expires_at"), at.as_second() + 90 * 24 * 3_600);
+    assert_eq!(row.len(), 9);
+    assert!(!format!("{row:?}").to_lowercase().contains("gone"));
+}
+
+#[tokio::test]
+async fn a_mail_without_tags_leaves_them_out() {
+    let store = Store::start().await;
+    let event = json!({
+        "notificationType": "Complaint", "mail": { "messageId": "m-1" },
+        "complaint": { "feedbackId": "c-1", "timestamp": "2026-01-01T12:00:00Z",
+                       "complainedRecipients": [{ "emailAddress": "cross@example.org" }] },
+    });
+    let marks = marks(&event);
+    put(&store, &marks).await;
+    let sk = format!("complaint#transactional#{}", marks[0].hash);
+    let row = store
+        .item(TABLE, &[("pk", "mark#2026-01-01"), ("sk", &sk)])
+        .await
+        .unwrap();
+    assert_eq!(text(&row, "class"), "complaint");
+    assert!(!row.contains_key("tag") && !row.contains_key("message_id"));
+}
+
+#[tokio::test]
+async fn marks_are_counted_once_by_day_kind_stream_and_domain() {
+    let store = Store::start().await;
+    let noon = "2026-01-01T12:00:00Z";
+    let first = bounce(
+        "f-1",
+        "bulk",
+        noon,
+        &["a@example.org", "b@example.org", "c@example.net"],
+    );
+    let others = [
+        bounce("f-2", "bulk", noon, &["A@Example.org"]),
+        bounce("f-3", "transactional", noon, &["a@example.org"]),
+        bounce("f-4", "bulk", "2026-01-02T00:00:00Z", &["a@example.org"]),
+    ];
+    for marks in [&first]
+        .into_iter()
+        .chain(&others)
+        .chain([&first])
+        .chain(others.iter().rev())
+    {
+        put(&store, marks).await;
+    }
+    let counts = |counts: &[(&str, u64)]| {
+        let owned = counts.iter().map(|(domain, count)| ((*domain).to_owned(), *count));
+        owned.collect::<Vec<_>>()
+    };
+    let bulk = count(&store, DAY, MarkKind::Bounce, Stream::Bulk).await;
+    assert_eq!(bulk, counts(&[("example.net", 1), ("example.org", 3)]));
+    let transactional = count(&store, DAY, MarkKind::Bounce, Stream::Transactional).await;
+    assert_eq!(transactional, counts(&[("example.org", 1)]));
+    let next = count(&store, date(2026, 1, 2), MarkKind::Bounce, Stream::Bulk).await;
+    assert_eq!(next, counts(&[("example.org", 1)]));
+    assert_eq!(count(&store, DAY, MarkKind::Complaint, Stream::Bulk).await, []);
+    assert_eq!(count(&store, DAY, MarkKind::Block, Stream::Bulk).await, []);
+}
+
+#[tokio::test]
+async fn counts_a_day_that_comes_in_pages() {
+    let store = Store::start().await;
+    // DynamoDB answers at most 1 MB at a time, measured before the projection.
+    let padding = "x".repeat(350_000);
+    for number in 0..8 {
+        let row = [
+            ("pk", s("mark#2026-01-01")),
+            ("sk", s(&format!("bounce#bulk#{number}"))),
+            ("domain", s("example.org")),
+            ("at", n(number)),
+            ("pad", s(&padding)),
+        ];
+        store.put(TABLE, row).await;
+    }
+    let counts = count(&store, DAY, MarkKind::Bounce, Stream::Bulk).await;
+    assert_eq!(counts, [("example.org".to_owned(), 8)]);
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_repeated_and_counts_once() {
+    let store = Store::start().await;
+    let marks = bounce("f-1", "bulk", "2026-01-01T12:00:00Z", &["a@example.org"]);
+    store.losing_an_answer().await.marks().put(&marks[0]).await.unwrap();
+    let counts = count(&store, DAY, MarkKind::Bounce, Stream::Bulk).await;
+    assert_eq!(counts, [("example.org".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_is_an_error_of_every_operation() {
+    let marks = Store::at(&closed_port().await).marks();
+    let mark = &bounce("f-1", "bulk", "2026-01-01T12:00:00Z", &["a@example.org"])[0];
+    let error = marks.put(mark).await.unwrap_err();
+    assert_eq!((error.operation, error.code.as_str()), ("PutItem", "ConnectionFailed"));
+    let error = marks.by_domain(DAY, MarkKind::Bounce, Stream::Bulk).await.unwrap_err();
+    assert_eq!((error.operation, error.code.as_str()), ("Query", "ConnectionFailed"));
+}
