@@ -218,7 +218,7 @@ impl LocalAws {
         let (cloudwatch_listener, cloudwatch_url) = listen(0).await?;
         let (runtime_listener, runtime_url) = listen(0).await?;
 
-        let clock = clock(data_dir.as_ref())?;
+        let clock = open_clock(data_dir.as_ref())?;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let serve = |listener, router, idle| tasks.spawn(server::serve(listener, router, idle, stop.clone()));
@@ -377,7 +377,7 @@ async fn listen(port: u16) -> Result<(TcpListener, String), StartError> {
 }
 
 /// The clock, which goes on from where it was when the data was written.
-fn clock(data_dir: Option<&DataDir>) -> Result<Clock, StartError> {
+fn open_clock(data_dir: Option<&DataDir>) -> Result<Clock, StartError> {
     match data_dir {
         Some(data_dir) => Clock::kept_in(data_dir.clock()).map_err(StartError::Clock),
         None => Ok(Clock::default()),
