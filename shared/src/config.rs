@@ -104,7 +104,7 @@ impl Config {
             soft_bounce_tiers: parse(
                 "SOFT_BOUNCE_TIERS",
                 &text("SOFT_BOUNCE_TIERS")?,
-                "off, or count/window=duration with commas between them, like 3/14d=3d,5/14d=30d \
+                "off, or count/window:duration with commas between them, like 3/14d:3d,5/14d:30d \
                  (counts 1 to 50, days 1 to 999): set the parameter SoftBounceTiers",
                 |_| true,
             )?,
@@ -205,7 +205,7 @@ mod tests {
             ("PERMIT_WAIT_SECONDS", "inf"),
             ("BULK_RESERVE", "1.1"),
             ("SOFT_BOUNCE_TIERS", "3"),
-            ("SOFT_BOUNCE_TIERS", "51/14d=3d"),
+            ("SOFT_BOUNCE_TIERS", "51/14d:3d"),
             ("MESSAGE_RETENTION_DAYS", "0"),
             ("LOG_LEVEL", "loud"),
             ("LOG_LEVEL", "debug"),

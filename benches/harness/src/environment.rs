@@ -24,7 +24,7 @@ const OF_THE_TEMPLATE: [(&str, &str); 13] = [
     ("PERMIT_BURST_SECONDS", "1"),
     ("PERMIT_WAIT_SECONDS", "2"),
     ("BULK_RESERVE", "0.2"),
-    ("SOFT_BOUNCE_TIERS", "3/14d=3d,5/14d=30d"),
+    ("SOFT_BOUNCE_TIERS", "3/14d:3d,5/14d:30d"),
     ("MESSAGE_RETENTION_DAYS", "30"),
     ("LOG_LEVEL", "info"),
 ];

@@ -116,7 +116,7 @@ mod deployed {
             ("MESSAGE_RETENTION_DAYS", "30"),
             ("PERMIT_BURST_SECONDS", "1"),
             ("PERMIT_WAIT_SECONDS", "2"),
-            ("SOFT_BOUNCE_TIERS", "3/14d=3d,5/14d=30d"),
+            ("SOFT_BOUNCE_TIERS", "3/14d:3d,5/14d:30d"),
             ("SUPPRESSIONS_TABLE", "okite-SuppressionsTable"),
             ("USAGE_TABLE", "okite-UsageTable"),
         ];

@@ -15,7 +15,7 @@ const DAYS_MAX: i64 = 999;
 
 /// The tiers of an address's soft bounces, in no order; none of them means that soft bounces suppress nobody.
 ///
-/// Their text is `off`, or tiers with commas between them: `3/14d=3d` suppresses for 3 days after 3 soft bounces within 14
+/// Their text is `off`, or tiers with commas between them: `3/14d:3d` suppresses for 3 days after 3 soft bounces within 14
 /// days.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SoftBounceTiers(Vec<Tier>);
@@ -37,7 +37,7 @@ pub struct InvalidTiers;
 
 impl SoftBounceTiers {
     /// What the text of tiers looks like; the template's default.
-    pub const EXAMPLE: &str = "3/14d=3d,5/14d=30d";
+    pub const EXAMPLE: &str = "3/14d:3d,5/14d:30d";
 
     /// Decides whether soft bounces at `times`, oldest first, suppress at `now`, and since when: since the latest of them by
     /// which a tier that is in force was reached.
@@ -79,7 +79,7 @@ impl FromStr for Tier {
             Some(SignedDuration::from_hours(24 * days))
         };
         let read = || {
-            let (bounces, lasts) = text.split_once('=')?;
+            let (bounces, lasts) = text.split_once(':')?;
             let (count, window) = bounces.split_once('/')?;
             let count = count.parse().ok();
             Some(Self {
@@ -165,8 +165,8 @@ mod tests {
 
     #[test]
     fn one_bounce_may_be_enough() {
-        assert_eq!(since("1/1d=2d", &[0], 19), Some(0));
-        assert_eq!(since("1/1d=2d", &[0], 20), None);
+        assert_eq!(since("1/1d:2d", &[0], 19), Some(0));
+        assert_eq!(since("1/1d:2d", &[0], 20), None);
     }
 
     #[test]
@@ -175,18 +175,18 @@ mod tests {
             "",
             "on",
             ",",
-            "3/14d=3d,",
+            "3/14d:3d,",
             "3/14d",
             "3/14=3",
-            "14d=3d",
-            "0/14d=3d",
-            "51/14d=3d",
-            "3/0d=3d",
-            "3/14d=0d",
-            "3/14d=1000d",
-            "-3/14d=3d",
+            "14d:3d",
+            "0/14d:3d",
+            "51/14d:3d",
+            "3/0d:3d",
+            "3/14d:0d",
+            "3/14d:1000d",
+            "-3/14d:3d",
             "3/14h=3d",
-            "3/14d=3d;5/14d=30d",
+            "3/14d:3d;5/14d:30d",
             "3 / 14d = 3d",
         ] {
             assert_eq!(text.parse::<SoftBounceTiers>(), Err(InvalidTiers), "{text}");

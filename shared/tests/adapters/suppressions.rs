@@ -177,7 +177,7 @@ async fn each_reason_has_a_register_of_its_own() {
         let who = format!("{}@example.org", reason.as_str());
         record(&list, &who, reason, 5).await;
         assert_eq!(registers(&list, &who).await, expected);
-        let tiers = "1/1d=1d".parse().unwrap();
+        let tiers = "1/1d:1d".parse().unwrap();
         let suppression = expected.suppression(&address(&who), at(6), Stream::Bulk, &tiers);
         let suppression = suppression.unwrap();
         assert_eq!((suppression.reason, suppression.since), (reason, at(5)));
