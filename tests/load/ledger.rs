@@ -170,9 +170,9 @@ impl Ledger {
                 self.accepted()
             ),
         );
-        let asked = count(&self.outbox) + refusals;
+        // More often than that it is asked only for mails that it throttles, which Okite repeats by itself.
         check(
-            (asked..=asked + count(&unclear)).contains(&self.sends),
+            self.sends >= count(&self.outbox) + refusals,
             format!(
                 "SES was asked to send {} times, took {} mails and refused {refusals}",
                 self.sends,

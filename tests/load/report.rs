@@ -125,7 +125,9 @@ impl fmt::Display for Report {
         let accepted = Latency::of(self.answers(|outcome| *outcome == Outcome::Accepted));
         let refused = Latency::of(self.answers(|outcome| *outcome == Outcome::HeldBack));
         writeln!(f, "  latency           accepted {accepted}, refused {refused}")?;
-        let permits = ledger.sends;
+        let permits = mails + count(&throttled) + count(&unclear);
+        let repeated = ledger.sends.saturating_sub(permits);
+        writeln!(f, "  repeated          {repeated} calls that SES throttled")?;
         let trips = f64::from(*gate_writes) / f64::from(permits.max(1));
         writeln!(
             f,
