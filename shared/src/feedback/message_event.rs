@@ -58,7 +58,8 @@ pub(super) fn of(mail: &Mail, about: &About<'_>) -> Option<MessageEvent> {
     recipients.dedup();
     Some(MessageEvent {
         message_id,
-        ses_id: mail.message_id.clone()?,
+        // It becomes the key of an index, and DynamoDB has no empty keys.
+        ses_id: mail.message_id.clone().filter(|id| !id.is_empty())?,
         kind: about.kind.to_owned(),
         id: about.feedback_id.map_or_else(|| id_of(&recipients), str::to_owned),
         at: about.at,
@@ -79,4 +80,104 @@ pub(super) fn addresses<'a>(object: Option<&'a Value>, list: &str) -> Vec<&'a st
     let entries = object.and_then(|object| object.get(list)?.as_array());
     let address = |entry: &'a Value| entry.as_str().or_else(|| entry.get("emailAddress")?.as_str());
     entries.into_iter().flatten().filter_map(address).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::{Feedback, read};
+    use super::*;
+
+    const ID: Uuid = Uuid::from_u128(7);
+
+    fn received() -> Timestamp {
+        "2026-01-02T00:00:00Z".parse().unwrap()
+    }
+
+    fn message(json: &Value) -> Option<MessageEvent> {
+        match read(&json.to_string(), received()).unwrap() {
+            Feedback::Event(event) => event.message,
+            Feedback::SetUp => None,
+        }
+    }
+
+    fn event(kind: &str, member: &str, object: Value) -> Value {
+        let mut event = json!({
+            "eventType": kind,
+            "mail": {"messageId": "m-1", "timestamp": "2026-01-01T00:00:00Z", "tags": {"okite_id": [ID.to_string()]}},
+        });
+        event[member] = object;
+        event
+    }
+
+    #[test]
+    fn names_our_message_and_those_it_is_about() {
+        let at = json!("2026-01-01T00:00:05Z");
+        let delivery = json!({"timestamp": at, "recipients": ["Anna <Anna@Example.org>", "not an address"]});
+        let delay = json!({"timestamp": at, "delayedRecipients": [{"emailAddress": "anna@example.org"}]});
+        let bounce =
+            json!({"timestamp": at, "feedbackId": "f-1", "bouncedRecipients": [{"emailAddress": "anna@example.org"}]});
+        for (kind, member, object) in [
+            ("Delivery", "delivery", delivery),
+            ("DeliveryDelay", "deliveryDelay", delay),
+            ("Bounce", "bounce", bounce),
+        ] {
+            let told = message(&event(kind, member, object)).unwrap();
+            assert_eq!(
+                (told.message_id, told.ses_id.as_str(), told.kind.as_str()),
+                (ID, "m-1", kind)
+            );
+            assert_eq!(told.recipients, ["anna@example.org"], "{kind}");
+            assert_eq!(told.at.to_string(), "2026-01-01T00:00:05Z", "{kind}");
+            assert!(
+                !told.id.contains('@') && (kind != "Bounce" || told.id == "f-1"),
+                "{kind}"
+            );
+        }
+    }
+
+    #[test]
+    fn is_about_the_mail_as_a_whole_where_nobody_is_named() {
+        for (kind, member) in [("Send", "send"), ("Reject", "reject"), ("Rendering Failure", "failure")] {
+            let told = message(&event(kind, member, json!({}))).unwrap();
+            assert_eq!((told.id.as_str(), told.recipients.as_slice()), ("", &[][..]), "{kind}");
+        }
+    }
+
+    #[test]
+    fn other_recipients_are_another_event_and_their_order_is_not() {
+        let id = |recipients: Value| {
+            let delivery = json!({ "recipients": recipients });
+            message(&event("Delivery", "delivery", delivery)).unwrap().id
+        };
+        assert_eq!(
+            id(json!(["a@example.org", "b@example.org"])),
+            id(json!(["b@example.org", "A@example.org"]))
+        );
+        assert_ne!(id(json!(["a@example.org"])), id(json!(["b@example.org"])));
+    }
+
+    #[test]
+    fn says_nothing_of_a_message_that_it_does_not_name() {
+        let with = |pointer: &str, value: Value| {
+            let mut event = event("Send", "send", json!({}));
+            *event.pointer_mut(pointer).unwrap() = value;
+            message(&event)
+        };
+        for tags in [
+            Value::Null,
+            json!([]),
+            json!({}),
+            json!({"okite_id": []}),
+            json!({"okite_id": ["no id"]}),
+            json!(7),
+        ] {
+            assert_eq!(with("/mail/tags", tags.clone()), None, "{tags}");
+        }
+        for ses_id in [Value::Null, json!("")] {
+            assert_eq!(with("/mail/messageId", ses_id), None);
+        }
+        assert_eq!(message(&event("Open", "open", json!({}))), None);
+    }
 }
