@@ -3,9 +3,11 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tracing::level_filters::LevelFilter;
 
 use crate::clock::Clock;
+use crate::idempotency::REMEMBERED;
 use crate::permit::Policy;
 use crate::suppression::SoftBounceTiers;
 
@@ -55,6 +57,13 @@ pub struct Config {
 }
 
 impl Config {
+    /// When the record of a message may go that comes `now`.
+    #[must_use]
+    pub fn message_expires_at(&self, now: Timestamp) -> Timestamp {
+        // A row must outlive the key that is answered from it.
+        now + self.message_retention.max(REMEMBERED + Duration::from_hours(1))
+    }
+
     /// Reads the process's environment.
     ///
     /// # Errors

@@ -12,7 +12,7 @@
 //! | unknown | an attempt past its lease | an event of SES → sent |
 //! | sent | SES's id, or any event | |
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -68,11 +68,36 @@ pub struct RecordedVerdict {
 pub struct RecordedEvent {
     /// The event's type, as SES names it: `Send`, `Bounce` …
     pub kind: String,
+    /// When SES says it happened.
+    pub at: Timestamp,
     /// Whom it is about, normalised; nobody where it is about the mail as a whole.
     pub recipients: Vec<String>,
+    /// SES's words for what happened, such as `Permanent/General`.
+    pub subtype: Option<String>,
+    /// What the receiving server said, by recipient.
+    pub diagnostics: BTreeMap<String, String>,
 }
 
-/// The row of a message, without the mail itself.
+/// A mail as its sender gave it, without its bodies and files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordedMail {
+    /// The sender.
+    pub from: String,
+    /// Recipients, with their names.
+    pub to: Vec<String>,
+    /// Recipients of a copy.
+    pub cc: Vec<String>,
+    /// Recipients that the others do not see.
+    pub bcc: Vec<String>,
+    /// Where answers go.
+    pub reply_to: Vec<String>,
+    /// The subject.
+    pub subject: String,
+    /// The caller's own tags, by name.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The row of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Our id of it.
@@ -89,6 +114,8 @@ pub struct Record {
     pub ses_id: Option<String>,
     /// When the message came.
     pub created_at: Timestamp,
+    /// The mail.
+    pub mail: RecordedMail,
     /// What the caller was told of each recipient.
     pub recipients: Vec<RecordedVerdict>,
     /// What SES told since, in no order.
@@ -145,7 +172,8 @@ impl LastEvent {
     }
 
     /// What a type of event means; types that say nothing of delivery (an open, a click) mean nothing here.
-    fn of(kind: &str) -> Option<Self> {
+    #[must_use]
+    pub fn of(kind: &str) -> Option<Self> {
         match kind {
             "Send" => Some(Self::Sent),
             "Delivery" => Some(Self::Delivered),
@@ -223,11 +251,15 @@ mod tests {
             nonce: None,
             ses_id: ses_id.map(str::to_owned),
             created_at: NOW,
+            mail: RecordedMail::default(),
             recipients: Vec::new(),
             events: events
                 .iter()
                 .map(|(kind, recipients)| RecordedEvent {
                     kind: (*kind).to_owned(),
+                    at: NOW,
+                    subtype: None,
+                    diagnostics: BTreeMap::new(),
                     recipients: recipients.iter().map(|recipient| (*recipient).to_owned()).collect(),
                 })
                 .collect(),

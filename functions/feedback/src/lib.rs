@@ -7,6 +7,8 @@
 
 mod sns;
 
+use std::time::Duration;
+
 use futures_util::future;
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
@@ -27,6 +29,8 @@ pub struct State {
     suppressions: Suppressions,
     messages: Messages,
     marks: Marks,
+    /// How long what is known of a message is kept.
+    message_retention: Duration,
 }
 
 impl State {
@@ -53,6 +57,7 @@ impl State {
                 .unwrap_or_default()
                 .to_owned(),
             topic_arn: config.feedback_topic_arn,
+            message_retention: config.message_retention,
             suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table),
             messages: Messages::new(dynamodb.clone(), config.messages_table),
             marks: Marks::new(dynamodb, config.usage_table),
@@ -173,7 +178,7 @@ async fn handle_message(
             {
                 return Err(FeedbackError::ForeignAccount);
             }
-            handled.suppressed += apply(state, &event, new_id).await?;
+            handled.suppressed += apply(state, &event, now, new_id).await?;
             if event.unreadable_recipients > 0 {
                 return Err(FeedbackError::UnreadableRecipients(event.unreadable_recipients));
             }
@@ -184,7 +189,7 @@ async fn handle_message(
 }
 
 /// Writes what an event says, of all recipients at once, then what counts, then of its message; returns how many it suppresses.
-async fn apply(state: &State, event: &Event, new_id: &impl Fn() -> Uuid) -> Result<usize, StoreError> {
+async fn apply(state: &State, event: &Event, now: Timestamp, new_id: &impl Fn() -> Uuid) -> Result<usize, StoreError> {
     let write = |fact: &Fact| {
         let reason = fact.class.register()?;
         let (suppressions, fact, id) = (&state.suppressions, fact.clone(), new_id());
@@ -204,7 +209,7 @@ async fn apply(state: &State, event: &Event, new_id: &impl Fn() -> Uuid) -> Resu
     let written = future::join_all(writes).await;
     let marked = future::join_all(event.marks.iter().map(|mark| state.marks.put(mark))).await;
     let recorded = match &event.message {
-        Some(message) => state.messages.add_event(message).await,
+        Some(message) => state.messages.add_event(message, now + state.message_retention).await,
         None => Ok(()),
     };
     written

@@ -74,7 +74,7 @@ impl ApiError {
         Self::new(
             404,
             "not_found",
-            "There is no such endpoint. Emails are sent with POST /emails.",
+            "There is no such endpoint. Emails are sent with POST /emails and shown by GET /emails/{id}.",
         )
     }
 
@@ -100,6 +100,18 @@ impl ApiError {
             "invalid_api_key",
             "The API key is not valid here. `okite keys create --name …` makes a new one.",
         )
+    }
+
+    pub(crate) fn restricted_api_key() -> Self {
+        let message =
+            "This API key may only send emails. Use a key with full permission to read or to change anything.";
+        Self::new(401, "restricted_api_key", message)
+    }
+
+    pub(crate) fn email_not_found() -> Self {
+        let message = "There is no email with this id: check it. Records are kept for 30 days if the deployment does not say \
+                       otherwise, and an email is found by Amazon SES's id some seconds after it was sent.";
+        Self::new(404, "not_found", message)
     }
 
     pub(crate) fn sender_not_allowed() -> Self {

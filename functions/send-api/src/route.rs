@@ -1,29 +1,41 @@
 //! Which path and method is which operation.
 
 use http::Method;
+use percent_encoding::percent_decode_str;
 
 use crate::error::ApiError;
 
 /// An operation of the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     /// `GET /health`
     Health,
     /// `POST /emails`
     CreateEmail,
+    /// `GET /emails/{id}`, with the id as the caller wrote it.
+    ShowEmail(String),
 }
 
 impl Route {
     /// Finds the operation. Slashes at either end make no difference: clients join a base URL in more ways than one.
     pub(crate) fn of(method: &Method, path: &str) -> Result<Self, ApiError> {
-        match (path.trim_matches('/'), method) {
-            ("health", &Method::GET | &Method::HEAD) => Ok(Self::Health),
-            ("health", _) => Err(ApiError::method_not_allowed("GET, HEAD")),
-            ("emails", &Method::POST) => Ok(Self::CreateEmail),
-            ("emails", _) => Err(ApiError::method_not_allowed("POST")),
+        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+        match (segments.as_slice(), method) {
+            (["health"], &Method::GET | &Method::HEAD) => Ok(Self::Health),
+            (["health"], _) => Err(ApiError::method_not_allowed("GET, HEAD")),
+            (["emails"], &Method::POST) => Ok(Self::CreateEmail),
+            (["emails"], _) => Err(ApiError::method_not_allowed("POST")),
+            (["emails", id], &Method::GET) => Ok(Self::ShowEmail(decoded(id))),
+            (["emails", _], _) => Err(ApiError::method_not_allowed("GET")),
             _ => Err(ApiError::not_found()),
         }
     }
+}
+
+/// Takes the percent-encoding from a part of a path. The gateway may have done so already, which makes no difference to ids and
+/// addresses as they come in practice; bytes that are no UTF-8 are replaced, and match nothing of ours.
+fn decoded(segment: &str) -> String {
+    percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -39,10 +51,19 @@ mod tests {
     }
 
     #[test]
+    fn takes_the_encoding_from_an_id() {
+        for path in ["/emails/%3Ca%40b%3E", "/emails/<a@b>/"] {
+            let route = Route::of(&Method::GET, path).unwrap();
+            assert_eq!(route, Route::ShowEmail("<a@b>".to_owned()), "{path}");
+        }
+    }
+
+    #[test]
     fn tells_a_wrong_method_from_a_wrong_path() {
         assert_eq!(Route::of(&Method::PUT, "/emails").unwrap_err().status, 405);
         assert_eq!(Route::of(&Method::POST, "/health").unwrap_err().status, 405);
-        for path in ["/", "", "/email", "/emails/batch/x", "/Emails"] {
+        assert_eq!(Route::of(&Method::PATCH, "/emails/x").unwrap_err().status, 405);
+        for path in ["/", "", "/email", "/emails/batch/x", "/emails//x", "/Emails"] {
             assert_eq!(Route::of(&Method::GET, path).unwrap_err().status, 404, "{path}");
         }
     }

@@ -11,6 +11,8 @@ use crate::error::ApiError;
 
 /// What settling the record of a message may take at least, after SES has answered.
 const SETTLING: Duration = Duration::from_secs(3);
+/// What answering takes at most.
+const ANSWERING: Duration = Duration::from_millis(500);
 
 /// When an invocation began, and when it has to be where.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +24,8 @@ pub(crate) struct Time {
     /// When a mail must be on its way at the latest: one that SES took must be answered for, so what comes before may use
     /// only the time that sending and settling leave.
     latest_start: Instant,
-    /// When Lambda ends it.
-    pub(crate) deadline: Instant,
+    /// When all work must be over, for Lambda ends it soon.
+    pub(crate) answer_by: Instant,
 }
 
 impl Time {
@@ -33,7 +35,7 @@ impl Time {
             arrived: now,
             began: Instant::now(),
             latest_start: deadline - SEND_TIMEOUT - SETTLING,
-            deadline,
+            answer_by: deadline - ANSWERING,
         }
     }
 
@@ -51,6 +53,16 @@ impl Time {
     pub(crate) async fn before_sending<T>(&self, id: Uuid, work: impl Future<Output = T>) -> Result<T, ApiError> {
         timeout_at(self.latest_start, work).await.map_err(|_| {
             tracing::error!(message.id = %id, "there is no time left to send in: the store was slow, or the function's timeout is short");
+            ApiError::store_down()
+        })
+    }
+
+    /// Does what an answer is made of, where nothing is sent, if there is time.
+    pub(crate) async fn before_answering<T>(&self, work: impl Future<Output = T>) -> Result<T, ApiError> {
+        timeout_at(self.answer_by, work).await.map_err(|_| {
+            tracing::error!(
+                "there is no time left to answer in: the store was slow, or the function's timeout is short"
+            );
             ApiError::store_down()
         })
     }

@@ -72,7 +72,10 @@ async fn handle(State(front): State<Arc<Front>>, request: Request) -> Response {
         calls,
         faults,
     } = &front.settings;
-    let arns = tables.iter().map(|table| format!("{table_arn}{table}"));
+    // A role names the index that is read, not its table.
+    let index = request["IndexName"].as_str().map(|index| format!("/index/{index}"));
+    let index = index.unwrap_or_default();
+    let arns = tables.iter().map(|table| format!("{table_arn}{table}{index}"));
     calls.record(&head.headers, &format!("dynamodb:{operation}"), arns);
 
     let logical_id = |table: &&str| front.logical_ids.get(*table).map(String::as_str);

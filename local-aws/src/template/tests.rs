@@ -145,7 +145,15 @@ mod deployed {
 
     #[test]
     fn brings_bounces_and_complaints_to_the_feedback_function() {
-        let stack = stack(DEPLOYED);
+        const WITHOUT: [&str; 4] = ["SEND", "REJECT", "BOUNCE", "COMPLAINT"];
+        const WITH: [&str; 6] = ["SEND", "REJECT", "BOUNCE", "COMPLAINT", "DELIVERY", "DELIVERY_DELAY"];
+        for (deliveries, event_types) in [("true", &WITH[..]), ("false", &WITHOUT)] {
+            let stack = stack_with(DEPLOYED, &[("DeliveryEvents", deliveries)]);
+            events_of(&stack.unwrap(), event_types);
+        }
+    }
+
+    fn events_of(stack: &Stack, event_types: &[&str]) {
         let [topic] = stack.topics.as_slice() else {
             panic!("one topic")
         };
@@ -158,7 +166,7 @@ mod deployed {
             set.event_destinations,
             [EventDestination {
                 topic_arn: topic.arn.clone(),
-                event_types: ["SEND", "REJECT", "BOUNCE", "COMPLAINT"].map(str::to_owned).into(),
+                event_types: event_types.iter().map(|&kind| kind.to_owned()).collect(),
             }]
         );
     }

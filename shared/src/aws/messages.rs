@@ -6,37 +6,36 @@
 //! | `state` | `sending`, `refused` or `suppressed`: what the sender knew last |
 //! | `attempt`, `attempt_at`, `nonce` | which attempt it is, when it began, and a random value that marks our own write |
 //! | `ses_id` | SES's id, once there is one: the mail was sent, whatever `state` says; key of the `by-ses-id` index |
-//! | `ev#<type>#<SES's id of it>` | one attribute an event from SES: `at` (milliseconds), `recipients` (normalised) |
+//! | `ev#<type>#<SES's id of it>` | one attribute an event from SES: `at` (milliseconds), `recipients` (normalised), `subtype`, `diagnostics` by recipient |
 //! | `from`, `to`, `cc`, `bcc`, `reply_to`, `subject`, `tags` | the mail as the caller gave it, without its bodies |
 //! | `recipients` | the verdict on each address |
 //! | `stream`, `key_id`, `created_at` | what it was sent as, by which key, when (milliseconds) |
 //! | `recipient_hash` | not written yet: key of the `by-recipient` index, on a row of its own for each recipient |
 //! | `expires_at` | when DynamoDB may delete it (seconds) |
 //!
+//! An event without our tag, from a classic notification, is kept in a row of its own, `ses#<SES's id>`: it may come before the
+//! sender has stored that id, and needs no lookup so. Whoever reads a message reads that row too.
+//!
 //! What became of a mail is computed from these when it is read ([`Record::state`]), so that an event that comes before the
 //! sender's own update needs no condition and loses nothing.
 
-use std::collections::HashMap;
+mod row;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::StoreError;
-use super::item::{Item, list, n, number_of, s, text_of, texts_of, time, time_of, ttl, uuid_of};
+use super::item::{Item, n, s, ttl, uuid_of};
 use super::store_error::unless_overtaken;
-use crate::address::Mailbox;
 use crate::feedback::MessageEvent;
 use crate::message::Email;
-use crate::recipient::{Outcome, Verdict};
-use crate::record::{Record, RecordedEvent, RecordedVerdict, Written};
+use crate::recipient::Verdict;
+use crate::record::{Record, Written};
 use crate::stream::Stream;
-
-/// What the attribute of an event begins with.
-const EVENT: &str = "ev#";
 
 /// A message about to be sent, or not.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +100,7 @@ impl Messages {
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(row(message)))
+            .set_item(Some(row::of(message)))
             .expression_attribute_names("#id", "id")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let put = if message.attempt == 1 {
@@ -153,51 +152,95 @@ impl Messages {
             .map_err(StoreError::of("UpdateItem"))
     }
 
-    /// Reads what is on record of a message, consistently.
+    /// Reads the row of a message, consistently.
     ///
     /// # Errors
     /// [`StoreError`] if the table could not be read, or holds something else by this id.
     pub async fn get(&self, id: Uuid) -> Result<Option<Record>, StoreError> {
-        const OPERATION: &str = "GetItem";
+        let Some(row) = self.item(id.to_string()).await? else {
+            return Ok(None);
+        };
+        let record = row::record(&row).ok_or_else(|| StoreError::new("GetItem", "NotAMessage"))?;
+        Ok(Some(record))
+    }
+
+    /// Reads a message with all that SES told of it, consistently: its own row, and that of the events without our tag.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table could not be read, or holds something else by this id.
+    pub async fn read(&self, id: Uuid) -> Result<Option<Record>, StoreError> {
+        let Some(mut record) = self.get(id).await? else {
+            return Ok(None);
+        };
+        if let Some(ses_id) = &record.ses_id
+            && let Some(untagged) = self.item(untagged_key(ses_id)).await?
+        {
+            record.events.extend(row::events(&untagged));
+        }
+        Ok(Some(record))
+    }
+
+    /// Finds our id of a message by SES's id of it. What was sent in the last seconds may not be found yet: the index is
+    /// eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the index could not be read.
+    pub async fn id_of(&self, ses_id: &str) -> Result<Option<Uuid>, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("by-ses-id")
+            .key_condition_expression("#ses_id = :ses_id")
+            .expression_attribute_names("#ses_id", "ses_id")
+            .expression_attribute_values(":ses_id", s(ses_id))
+            .send()
+            .await
+            .map_err(StoreError::of("Query"))?;
+        Ok(answer.items().iter().find_map(|item| uuid_of(item, "id")))
+    }
+
+    async fn item(&self, key: String) -> Result<Option<Item>, StoreError> {
         let answer = self
             .client
             .get_item()
             .table_name(&self.table)
-            .key("id", s(id.to_string()))
+            .key("id", s(key))
             .consistent_read(true)
             .send()
             .await
-            .map_err(StoreError::of(OPERATION))?;
-        let Some(row) = answer.item else { return Ok(None) };
-        let record = record(&row).ok_or_else(|| StoreError::new(OPERATION, "NotAMessage"))?;
-        Ok(Some(record))
+            .map_err(StoreError::of("GetItem"))?;
+        Ok(answer.item)
     }
 
     /// Adds an event of SES to the message it is about, and SES's id with it: an event proves that the mail was sent. May be
-    /// repeated and reordered at will. An event about a message that is not on record is dropped.
+    /// repeated and reordered at will. An event with our tag about a message that is not on record is dropped; one without
+    /// it is kept until `expires_at`, for the message may not know SES's id yet.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
-    pub async fn add_event(&self, event: &MessageEvent) -> Result<(), StoreError> {
-        let told = Item::from([
-            ("at".to_owned(), time(event.at)),
-            ("recipients".to_owned(), list(&event.recipients)),
-        ]);
-        let updated = self
+    pub async fn add_event(&self, event: &MessageEvent, expires_at: Timestamp) -> Result<(), StoreError> {
+        let update = self
             .client
             .update_item()
             .table_name(&self.table)
-            .key("id", s(event.message_id.to_string()))
-            .update_expression("SET #event = :event, #ses_id = if_not_exists(#ses_id, :ses_id)")
-            .condition_expression("attribute_exists(#id)")
-            .expression_attribute_names("#id", "id")
-            .expression_attribute_names("#event", format!("{EVENT}{}#{}", event.kind, event.id))
-            .expression_attribute_names("#ses_id", "ses_id")
-            .expression_attribute_values(":event", AttributeValue::M(told))
-            .expression_attribute_values(":ses_id", s(&event.ses_id))
-            .send()
-            .await;
-        unless_overtaken(updated)
+            .expression_attribute_names("#event", row::event_name(event))
+            .expression_attribute_values(":event", row::event(event));
+        let update = match event.message_id {
+            Some(id) => update
+                .key("id", s(id.to_string()))
+                .update_expression("SET #event = :event, #ses_id = if_not_exists(#ses_id, :ses_id)")
+                .condition_expression("attribute_exists(#id)")
+                .expression_attribute_names("#id", "id")
+                .expression_attribute_names("#ses_id", "ses_id")
+                .expression_attribute_values(":ses_id", s(&event.ses_id)),
+            None => update
+                .key("id", s(untagged_key(&event.ses_id)))
+                .update_expression("SET #event = :event, #expires_at = :expires_at")
+                .expression_attribute_names("#expires_at", "expires_at")
+                .expression_attribute_values(":expires_at", ttl(expires_at)),
+        };
+        unless_overtaken(update.send().await)
     }
 
     /// Writes that this attempt at the message was certainly not sent, by the gate or by SES; an event that says otherwise
@@ -226,99 +269,7 @@ impl Messages {
     }
 }
 
-fn row(message: &NewMessage<'_>) -> Item {
-    let email = message.email;
-    let mut row = HashMap::from([
-        ("id", s(message.id.to_string())),
-        ("nonce", s(message.nonce.to_string())),
-        ("created_at", time(message.created_at)),
-        ("expires_at", ttl(message.expires_at)),
-        ("stream", s(message.stream.as_str())),
-        ("key_id", s(message.key_id)),
-        ("from", s(email.from.to_string())),
-        ("to", mailboxes(&email.to)),
-        ("cc", mailboxes(&email.cc)),
-        ("bcc", mailboxes(&email.bcc)),
-        ("reply_to", mailboxes(&email.reply_to)),
-        ("subject", s(&email.subject)),
-        (
-            "recipients",
-            AttributeValue::L(message.verdicts.iter().map(verdict).collect()),
-        ),
-        (
-            "tags",
-            AttributeValue::M(
-                email
-                    .tags
-                    .iter()
-                    .map(|tag| (tag.name().to_owned(), s(tag.value())))
-                    .collect(),
-            ),
-        ),
-    ]);
-    let written = if message.will_be_sent {
-        row.extend([
-            ("attempt", n(message.attempt.into())),
-            ("attempt_at", time(message.attempt_at)),
-        ]);
-        Written::Sending
-    } else {
-        Written::Suppressed
-    };
-    row.insert("state", s(written.as_str()));
-    row.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-fn mailboxes(mailboxes: &[Mailbox]) -> AttributeValue {
-    list(mailboxes.iter().map(Mailbox::to_string))
-}
-
-fn verdict(verdict: &Verdict) -> AttributeValue {
-    let mut entry = Item::from([
-        ("email".to_owned(), s(verdict.address.as_given())),
-        ("status".to_owned(), s(verdict.outcome.status())),
-    ]);
-    if let Outcome::Suppressed(suppression) = verdict.outcome {
-        entry.insert("reason".to_owned(), s(suppression.reason.as_str()));
-        entry.insert("since".to_owned(), time(suppression.since));
-    }
-    AttributeValue::M(entry)
-}
-
-/// Reads a row.
-fn record(row: &Item) -> Option<Record> {
-    let recipients = row.get("recipients")?.as_l().ok()?.iter();
-    Some(Record {
-        id: uuid_of(row, "id")?,
-        written: Written::parse(text_of(row, "state")?)?,
-        attempt: number_of(row, "attempt").map_or(Some(0), |attempt| u32::try_from(attempt).ok())?,
-        attempt_at: time_of(row, "attempt_at"),
-        nonce: uuid_of(row, "nonce"),
-        ses_id: text_of(row, "ses_id").map(str::to_owned),
-        created_at: time_of(row, "created_at")?,
-        recipients: recipients
-            .map(|entry| recorded_verdict(entry.as_m().ok()?))
-            .collect::<Option<_>>()?,
-        events: row
-            .iter()
-            .filter_map(|(name, value)| recorded_event(name, value))
-            .collect(),
-    })
-}
-
-fn recorded_verdict(entry: &Item) -> Option<RecordedVerdict> {
-    Some(RecordedVerdict {
-        email: text_of(entry, "email")?.to_owned(),
-        status: text_of(entry, "status")?.to_owned(),
-        reason: text_of(entry, "reason").map(str::to_owned),
-        since: time_of(entry, "since"),
-    })
-}
-
-fn recorded_event(name: &str, value: &AttributeValue) -> Option<RecordedEvent> {
-    let (kind, _) = name.strip_prefix(EVENT)?.split_once('#')?;
-    Some(RecordedEvent {
-        kind: kind.to_owned(),
-        recipients: texts_of(value.as_m().ok()?, "recipients"),
-    })
+/// The key of the row that holds the events of a mail without our tag.
+fn untagged_key(ses_id: &str) -> String {
+    format!("ses#{ses_id}")
 }

@@ -14,6 +14,8 @@ pub(super) struct Json {
     pub(super) complaint: Option<Complaint>,
     pub(super) delivery: Option<Value>,
     pub(super) delivery_delay: Option<Value>,
+    pub(super) reject: Option<Value>,
+    pub(super) failure: Option<Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -44,6 +46,14 @@ pub(super) struct Bounce {
     pub(super) feedback_id: Option<String>,
 }
 
+impl Bounce {
+    /// SES's words for it: type and subtype.
+    pub(super) fn words(&self) -> String {
+        let word = |word: &Option<String>| word.clone().unwrap_or_default();
+        format!("{}/{}", word(&self.bounce_type), word(&self.bounce_sub_type))
+    }
+}
+
 #[expect(clippy::struct_field_names, reason = "the names are SES's")]
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,6 +63,16 @@ pub(super) struct Complaint {
     pub(super) feedback_id: Option<String>,
     pub(super) complaint_sub_type: Option<String>,
     pub(super) complaint_feedback_type: Option<String>,
+}
+
+impl Complaint {
+    /// SES's word for it: the subtype, or what the report says of itself; empty if neither is there.
+    pub(super) fn words(&self) -> &str {
+        let mut words = [&self.complaint_sub_type, &self.complaint_feedback_type]
+            .into_iter()
+            .flatten();
+        words.find(|words| !words.is_empty()).map_or("", String::as_str)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,22 +1,24 @@
 //! An event of SES as the record of a message keeps it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::address;
 use super::event::Mail;
+use super::{DIAGNOSTIC_MAX, address};
 use crate::hex::hex;
 
 /// The tag that carries our id of a message.
 const ID_TAG: &str = "okite_id";
 
-/// What became of one message, by an event that names it with our tag.
+/// What became of one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageEvent {
-    /// Our id of the message.
-    pub message_id: Uuid,
+    /// Our id of the message, by our tag; classic notifications carry no tags.
+    pub message_id: Option<Uuid>,
     /// SES's id of the message.
     pub ses_id: String,
     /// The event's type, as SES names it.
@@ -28,6 +30,10 @@ pub struct MessageEvent {
     /// Whom it is about, normalised; nobody where it is about the mail as a whole. Addresses that cannot be read are left
     /// out.
     pub recipients: Vec<String>,
+    /// SES's words for what happened, such as `Permanent/General`, where the type has more than its name.
+    pub subtype: Option<String>,
+    /// What the receiving server said, by recipient. It may contain addresses: it is for the table, not for a log.
+    pub diagnostics: BTreeMap<String, String>,
 }
 
 /// What an event says of its message, whatever its type.
@@ -37,8 +43,9 @@ pub(super) struct About<'a> {
     /// SES's id of the feedback, where the type has one.
     pub(super) feedback_id: Option<&'a str>,
     pub(super) at: Timestamp,
-    /// The addresses as SES writes them.
-    pub(super) recipients: Vec<&'a str>,
+    /// The addresses as SES writes them, each with what its server said.
+    pub(super) recipients: Vec<(&'a str, Option<&'a str>)>,
+    pub(super) subtype: Option<String>,
 }
 
 /// Reads our id of a mail, by our tag.
@@ -46,25 +53,35 @@ pub(super) fn id(mail: &Mail) -> Option<Uuid> {
     mail.tag(ID_TAG)?.as_str()?.parse().ok()
 }
 
-/// Makes the event of a mail that carries our tag.
-pub(super) fn of(mail: &Mail, about: &About<'_>) -> Option<MessageEvent> {
-    let message_id = id(mail)?;
-    let mut recipients: Vec<String> = about
-        .recipients
-        .iter()
-        .filter_map(|text| Some(address::read(text)?.normalised().to_owned()))
-        .collect();
+/// Makes the event of a mail.
+pub(super) fn of(mail: &Mail, about: About<'_>) -> Option<MessageEvent> {
+    let mut recipients = Vec::new();
+    let mut diagnostics = BTreeMap::new();
+    for (text, diagnostic) in &about.recipients {
+        let Some(address) = address::read(text) else { continue };
+        let address = address.normalised().to_owned();
+        if let Some(diagnostic) = diagnostic {
+            diagnostics.insert(address.clone(), short(diagnostic));
+        }
+        recipients.push(address);
+    }
     recipients.sort_unstable();
     recipients.dedup();
     Some(MessageEvent {
-        message_id,
-        // It becomes the key of an index, and DynamoDB has no empty keys.
+        message_id: id(mail),
+        // It becomes a key, and DynamoDB has no empty keys.
         ses_id: mail.message_id.clone().filter(|id| !id.is_empty())?,
         kind: about.kind.to_owned(),
         id: about.feedback_id.map_or_else(|| id_of(&recipients), str::to_owned),
         at: about.at,
         recipients,
+        subtype: about.subtype.map(|text| short(&text)),
+        diagnostics,
     })
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(DIAGNOSTIC_MAX).collect()
 }
 
 /// An id for types to which SES gives none: one such event a recipient is told, and one for the mail as a whole.
@@ -75,11 +92,22 @@ fn id_of(recipients: &[String]) -> String {
     hex(&Sha256::digest(recipients.join("\n"))[..8])
 }
 
-/// The addresses of a list of texts, or of objects with an `emailAddress`.
-pub(super) fn addresses<'a>(object: Option<&'a Value>, list: &str) -> Vec<&'a str> {
+/// The addresses of a list of texts, or of objects with an `emailAddress` and perhaps a `diagnosticCode`.
+pub(super) fn addresses<'a>(object: Option<&'a Value>, list: &str) -> Vec<(&'a str, Option<&'a str>)> {
     let entries = object.and_then(|object| object.get(list)?.as_array());
-    let address = |entry: &'a Value| entry.as_str().or_else(|| entry.get("emailAddress")?.as_str());
+    let address = |entry: &'a Value| match entry.as_str() {
+        Some(address) => Some((address, None)),
+        None => Some((
+            entry.get("emailAddress")?.as_str()?,
+            text_of(Some(entry), "diagnosticCode"),
+        )),
+    };
     entries.into_iter().flatten().filter_map(address).collect()
+}
+
+/// A text of an object.
+pub(super) fn text_of<'a>(object: Option<&'a Value>, name: &str) -> Option<&'a str> {
+    object?.get(name)?.as_str()
 }
 
 #[cfg(test)]
@@ -126,7 +154,7 @@ mod tests {
             let told = message(&event(kind, member, object)).unwrap();
             assert_eq!(
                 (told.message_id, told.ses_id.as_str(), told.kind.as_str()),
-                (ID, "m-1", kind)
+                (Some(ID), "m-1", kind)
             );
             assert_eq!(told.recipients, ["anna@example.org"], "{kind}");
             assert_eq!(told.at.to_string(), "2026-01-01T00:00:05Z", "{kind}");
@@ -159,7 +187,35 @@ mod tests {
     }
 
     #[test]
-    fn says_nothing_of_a_message_that_it_does_not_name() {
+    fn keeps_what_servers_said_of_each_recipient_and_the_words_of_ses() {
+        let bounce = json!({"bounceType": "Permanent", "bounceSubType": "General", "bouncedRecipients": [
+            {"emailAddress": "Anna@example.org", "diagnosticCode": "x".repeat(2_000)}, {"emailAddress": "bob@example.org"}]});
+        let told = message(&event("Bounce", "bounce", bounce)).unwrap();
+        assert_eq!(told.subtype.as_deref(), Some("Permanent/General"));
+        assert_eq!(
+            told.diagnostics,
+            BTreeMap::from([("anna@example.org".to_owned(), "x".repeat(DIAGNOSTIC_MAX))])
+        );
+        let delay = json!({"delayType": "MailboxFull", "delayedRecipients": [
+            {"emailAddress": "anna@example.org", "diagnosticCode": "452 full"}]});
+        let told = message(&event("DeliveryDelay", "deliveryDelay", delay)).unwrap();
+        assert_eq!(told.subtype.as_deref(), Some("MailboxFull"));
+        assert_eq!(told.diagnostics["anna@example.org"], "452 full");
+        let complaint = json!({"complaintFeedbackType": "abuse", "complainedRecipients": []});
+        let told = message(&event("Complaint", "complaint", complaint)).unwrap();
+        assert_eq!(told.subtype.as_deref(), Some("abuse"));
+        let reject = json!({"reason": "Bad content"});
+        assert_eq!(
+            message(&event("Reject", "reject", reject)).unwrap().subtype.as_deref(),
+            Some("Bad content")
+        );
+        let failure = json!({"errorMessage": "no such part", "templateName": "t"});
+        let told = message(&event("Rendering Failure", "failure", failure)).unwrap();
+        assert_eq!(told.subtype.as_deref(), Some("no such part"));
+    }
+
+    #[test]
+    fn has_no_id_of_ours_without_our_tag_and_is_nothing_without_an_id_of_ses() {
         let with = |pointer: &str, value: Value| {
             let mut event = event("Send", "send", json!({}));
             *event.pointer_mut(pointer).unwrap() = value;
@@ -173,7 +229,8 @@ mod tests {
             json!({"okite_id": ["no id"]}),
             json!(7),
         ] {
-            assert_eq!(with("/mail/tags", tags.clone()), None, "{tags}");
+            let told = with("/mail/tags", tags.clone()).unwrap();
+            assert_eq!((told.message_id, told.ses_id.as_str()), (None, "m-1"), "{tags}");
         }
         for ses_id in [Value::Null, json!("")] {
             assert_eq!(with("/mail/messageId", ses_id), None);

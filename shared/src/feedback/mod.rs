@@ -59,7 +59,7 @@ pub struct Event {
     pub marks: Vec<Mark>,
     /// How many recipients ought to be suppressed and have an address that cannot be read.
     pub unreadable_recipients: usize,
-    /// What it says of the message, if that is one of ours and the type is one that says what became of it.
+    /// What it says of the message, if the type is one that says what became of it.
     pub message: Option<MessageEvent>,
 }
 
@@ -130,7 +130,7 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
             .unwrap_or(received)
             .min(received)
     };
-    let message = about(&kind, &json, at).and_then(|about| message_event::of(&mail, &about));
+    let message = about(&kind, &json, at).and_then(|about| message_event::of(&mail, about));
     let mut event = Event {
         kind,
         ses_message_id: mail.message_id.take(),
@@ -159,70 +159,79 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
 
 /// What an event says of its message: only types that say whether it was sent and what became of it.
 fn about<'a>(kind: &'a str, json: &'a Json, at: impl Fn(Option<&'a Value>) -> Timestamp) -> Option<About<'a>> {
-    let listed = |recipients: &'a Option<Vec<Recipient>>| {
-        let recipients = recipients.iter().flatten();
-        recipients
-            .filter_map(|recipient| recipient.email_address.as_deref())
-            .collect()
+    let mut about = About {
+        kind,
+        feedback_id: None,
+        at: at(None),
+        recipients: Vec::new(),
+        subtype: None,
     };
-    let (feedback_id, time, recipients) = match kind {
+    match kind {
         "Bounce" => {
             let bounce = json.bounce.as_ref()?;
-            let recipients = listed(&bounce.bounced_recipients);
-            (bounce.feedback_id.as_deref(), bounce.timestamp.as_ref(), recipients)
+            about.feedback_id = bounce.feedback_id.as_deref();
+            about.at = at(bounce.timestamp.as_ref());
+            about.recipients = listed(bounce.bounced_recipients.as_deref());
+            about.subtype = Some(bounce.words());
         }
         "Complaint" => {
             let complaint = json.complaint.as_ref()?;
-            let recipients = listed(&complaint.complained_recipients);
-            (
-                complaint.feedback_id.as_deref(),
-                complaint.timestamp.as_ref(),
-                recipients,
-            )
+            about.feedback_id = complaint.feedback_id.as_deref();
+            about.at = at(complaint.timestamp.as_ref());
+            about.recipients = listed(complaint.complained_recipients.as_deref());
+            about.subtype = Some(complaint.words().to_owned()).filter(|words| !words.is_empty());
         }
         "Delivery" => {
             let delivery = json.delivery.as_ref();
-            let recipients = message_event::addresses(delivery, "recipients");
-            (
-                None,
-                delivery.and_then(|delivery| delivery.get("timestamp")),
-                recipients,
-            )
+            about.at = at(delivery.and_then(|delivery| delivery.get("timestamp")));
+            about.recipients = message_event::addresses(delivery, "recipients");
         }
         "DeliveryDelay" => {
             let delay = json.delivery_delay.as_ref();
-            let recipients = message_event::addresses(delay, "delayedRecipients");
-            (None, delay.and_then(|delay| delay.get("timestamp")), recipients)
+            about.at = at(delay.and_then(|delay| delay.get("timestamp")));
+            about.recipients = message_event::addresses(delay, "delayedRecipients");
+            about.subtype = message_event::text_of(delay, "delayType").map(str::to_owned);
         }
-        "Send" | "Reject" | "Rendering Failure" => (None, None, Vec::new()),
+        "Reject" => about.subtype = message_event::text_of(json.reject.as_ref(), "reason").map(str::to_owned),
+        "Rendering Failure" => {
+            about.subtype = message_event::text_of(json.failure.as_ref(), "errorMessage").map(str::to_owned);
+        }
+        "Send" => {}
         _ => return None,
-    };
-    Some(About {
-        kind,
-        feedback_id,
-        at: at(time),
-        recipients,
-    })
+    }
+    Some(about)
+}
+
+fn listed(recipients: Option<&[Recipient]>) -> Vec<(&str, Option<&str>)> {
+    let recipients = recipients.unwrap_or_default().iter();
+    recipients
+        .filter_map(|recipient| {
+            Some((
+                recipient.email_address.as_deref()?,
+                recipient.diagnostic_code.as_deref(),
+            ))
+        })
+        .collect()
 }
 
 impl Event {
     fn add_bounce(&mut self, bounce: Bounce, at: Timestamp) {
+        let subtype = bounce.words();
         let bounce_type = bounce.bounce_type.unwrap_or_default();
         let bounce_sub_type = bounce.bounce_sub_type.unwrap_or_default();
         let feedback_id = self.feedback_id(bounce.feedback_id);
         for recipient in bounce.bounced_recipients.unwrap_or_default() {
             let class = classify::bounce(&bounce_type, &bounce_sub_type, &recipient);
-            let subtype = format!("{bounce_type}/{bounce_sub_type}");
-            self.add(recipient, class, at, &feedback_id, subtype);
+            self.add(recipient, class, at, &feedback_id, subtype.clone());
         }
     }
 
     fn add_complaint(&mut self, complaint: Complaint, at: Timestamp) {
+        let words = complaint.words().to_owned();
         let feedback_type = complaint.complaint_feedback_type.unwrap_or_default();
         let sub_type = complaint.complaint_sub_type.unwrap_or_default();
         let class = classify::complaint(&feedback_type, &sub_type);
         let feedback_id = self.feedback_id(complaint.feedback_id);
-        let words = if sub_type.is_empty() { feedback_type } else { sub_type };
         for recipient in complaint.complained_recipients.unwrap_or_default() {
             self.add(recipient, class, at, &feedback_id, words.clone());
         }

@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::SignedDuration;
-use shared::address::EmailAddress;
+use shared::address::{EmailAddress, Mailbox};
 use shared::aws::{NewMessage, Put};
 use shared::feedback::MessageEvent;
+use shared::idempotency::LEASE;
 use shared::message::{Attachment, Email, EmailParts, Header, Tag};
 use shared::recipient::{Outcome, Verdict};
 use shared::record::{LastEvent, State, Written};
@@ -458,7 +461,11 @@ async fn a_refused_message_that_an_event_proves_sent_is_not_attempted_again() {
     let store = sending().await;
     let email = any_email();
     store.messages().refused(&attempt(&email)).await.unwrap();
-    store.messages().add_event(&event("Send", "", &[])).await.unwrap();
+    store
+        .messages()
+        .add_event(&event("Send", "", &[]), at(0))
+        .await
+        .unwrap();
     let second = NewMessage {
         attempt: 2,
         nonce: Uuid::from_u128(9),
@@ -469,12 +476,22 @@ async fn a_refused_message_that_an_event_proves_sent_is_not_attempted_again() {
 
 fn event(kind: &str, id: &str, recipients: &[&str]) -> MessageEvent {
     MessageEvent {
-        message_id: ID,
+        message_id: Some(ID),
         ses_id: SES_ID.to_owned(),
         kind: kind.to_owned(),
         id: id.to_owned(),
         at: at(1_000),
         recipients: recipients.iter().map(|&recipient| recipient.to_owned()).collect(),
+        subtype: Some("General".to_owned()),
+        diagnostics: BTreeMap::from([("bob@example.org".to_owned(), "550 unknown".to_owned())]),
+    }
+}
+
+/// An event of a classic notification, which carries no tags.
+fn untagged(kind: &str, id: &str) -> MessageEvent {
+    MessageEvent {
+        message_id: None,
+        ..event(kind, id, &["bob@example.org"])
     }
 }
 
@@ -492,7 +509,7 @@ async fn events_settle_a_message_in_any_order_and_number() {
         for at in 0..2 * events.len() {
             store
                 .messages()
-                .add_event(&events[(at + turn) % events.len()])
+                .add_event(&events[(at + turn) % events.len()], self::at(0))
                 .await
                 .unwrap();
             let record = store.messages().get(ID).await.unwrap().unwrap();
@@ -512,6 +529,78 @@ async fn events_settle_a_message_in_any_order_and_number() {
 #[tokio::test]
 async fn an_event_about_an_unknown_message_makes_no_ghost() {
     let store = Store::start().await;
-    store.messages().add_event(&event("Send", "", &[])).await.unwrap();
+    store
+        .messages()
+        .add_event(&event("Send", "", &[]), at(0))
+        .await
+        .unwrap();
     assert_eq!(store.count(TABLE).await, 0);
+}
+
+#[tokio::test]
+async fn an_event_without_our_tag_may_come_before_the_id_of_ses_is_known() {
+    let store = sending().await;
+    let messages = store.messages();
+    messages.add_event(&untagged("Bounce", "f-1"), at(0)).await.unwrap();
+    assert_eq!(
+        messages.read(ID).await.unwrap().unwrap().state(at(0)),
+        State::Sending(at(0) + LEASE)
+    );
+    messages.accepted(ID, SES_ID).await.unwrap();
+    for _ in 0..2 {
+        messages.add_event(&untagged("Complaint", "f-2"), at(0)).await.unwrap();
+        let record = messages.read(ID).await.unwrap().unwrap();
+        assert_eq!(
+            (record.last_event(at(0)), record.events.len()),
+            (LastEvent::Complained, 2)
+        );
+    }
+    let record = messages.read(ID).await.unwrap().unwrap();
+    let bounce = record.events.iter().find(|event| event.kind == "Bounce").unwrap();
+    assert_eq!(
+        (
+            bounce.at,
+            bounce.subtype.as_deref(),
+            bounce.diagnostics["bob@example.org"].as_str()
+        ),
+        (at(1_000), Some("General"), "550 unknown")
+    );
+}
+
+#[tokio::test]
+async fn a_message_is_found_by_the_id_of_ses() {
+    let store = sending().await;
+    let messages = store.messages();
+    assert_eq!(messages.id_of(SES_ID).await.unwrap(), None);
+    messages.accepted(ID, SES_ID).await.unwrap();
+    messages.add_event(&untagged("Bounce", "f-1"), at(0)).await.unwrap();
+    assert_eq!(messages.id_of(SES_ID).await.unwrap(), Some(ID));
+    assert_eq!(messages.id_of("another").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_message_is_read_as_it_was_given() {
+    let store = sending().await;
+    let email = any_email();
+    let mail = store.messages().read(ID).await.unwrap().unwrap().mail;
+    let written = |mailboxes: &[Mailbox]| mailboxes.iter().map(Mailbox::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        (mail.from, mail.subject),
+        (email.from.to_string(), email.subject.clone())
+    );
+    assert_eq!(
+        (mail.to, mail.cc, mail.bcc, mail.reply_to),
+        (
+            written(&email.to),
+            written(&email.cc),
+            written(&email.bcc),
+            written(&email.reply_to)
+        )
+    );
+    let tags: Vec<_> = email
+        .tags
+        .iter()
+        .map(|tag| (tag.name().to_owned(), tag.value().to_owned()))
+        .collect();
+    assert_eq!(mail.tags.into_iter().collect::<Vec<_>>(), tags);
 }

@@ -22,6 +22,7 @@ mod processes;
 mod refusals;
 mod reporter;
 mod requests;
+mod shown;
 mod soft_bounces;
 mod support;
 mod the_loop;

@@ -28,6 +28,10 @@ async fn exercise(okite: &Okite) {
     okite.post_keyed("k", &mail).await;
     okite.post_keyed("k", &mail).await;
     okite.report().await;
+    let sent = okite.send(&email("anna@example.net")).await;
+    let ses_id = &okite.outbox().await.pop().unwrap()["ses_message_id"];
+    let shown = okite.get(&format!("/emails/{}", ses_id.as_str().unwrap())).await;
+    assert_eq!(shown.body["id"], sent["id"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -85,25 +85,34 @@ impl Okite {
 
     /// Makes an API key for mail from `from_domains`, or from anywhere.
     pub(crate) async fn put_key(&self, key: &str, from_domains: &[&str]) {
-        self.put_record(key, from_domains, Stream::Transactional).await;
+        self.put_record(key, |record| {
+            record.from_domains = from_domains.iter().map(|&domain| domain.to_owned()).collect();
+        })
+        .await;
     }
 
     /// Makes an API key for mail of `stream` from anywhere.
     pub(crate) async fn put_key_of(&self, key: &str, stream: Stream) {
-        self.put_record(key, &[], stream).await;
+        self.put_record(key, |record| record.stream = stream).await;
     }
 
-    async fn put_record(&self, key: &str, from_domains: &[&str], stream: Stream) {
+    /// Makes an API key that may do so much.
+    pub(crate) async fn put_key_for(&self, key: &str, permission: Permission) {
+        self.put_record(key, |record| record.permission = permission).await;
+    }
+
+    async fn put_record(&self, key: &str, change: impl FnOnce(&mut ApiKeyRecord)) {
         let key = ApiKey::parse(key).unwrap();
-        let record = ApiKeyRecord {
+        let mut record = ApiKeyRecord {
             id: key.id().to_owned(),
             secret_sha256: key.secret_hash(),
             name: "test".to_owned(),
             permission: Permission::Full,
-            stream,
-            from_domains: from_domains.iter().map(|&domain| domain.to_owned()).collect(),
+            stream: Stream::Transactional,
+            from_domains: Vec::new(),
             created_at: Timestamp::UNIX_EPOCH,
         };
+        change(&mut record);
         let keys = ApiKeys::new(self.dynamodb.clone(), self.variable("API_KEYS_TABLE").to_owned());
         within(keys.put(&record)).await.unwrap();
     }
@@ -133,6 +142,11 @@ impl Okite {
     pub(crate) async fn post_keyed(&self, key: &str, email: &Value) -> Answer {
         let request = self.request(Method::POST, "/emails").bearer_auth(KEY);
         Answer::of(request.header("idempotency-key", key).json(email)).await
+    }
+
+    /// Gets a path with the key.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path).bearer_auth(KEY)).await
     }
 
     pub(crate) async fn post(&self, email: &Value) -> Answer {

@@ -8,22 +8,21 @@
 //! certain that nothing was sent, the key is freed.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::Serialize;
 use shared::address::Mailbox;
 use shared::aws::{NewMessage, Outgoing, Put, SendError, StoreError};
-use shared::idempotency::{Claim, REMEMBERED};
+use shared::idempotency::Claim;
 use shared::message::Email;
 use shared::permit::Ask;
-use shared::recipient::{Destination, Outcome, Verdict, judge};
+use shared::recipient::{Destination, judge};
 use shared::record::Record;
 use shared::suppression::Registers;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
 use super::idempotency::{self, Begin};
+use super::recipient::RecipientBody;
 use super::{body, send};
 use crate::error::ApiError;
 use crate::request::Request;
@@ -31,24 +30,11 @@ use crate::response::Response;
 use crate::time::Time;
 use crate::{Ids, State};
 
-/// What answering takes at most.
-const ANSWERING: Duration = Duration::from_millis(500);
 /// The body of a success.
 #[derive(Serialize)]
 struct Created<'a> {
     id: Uuid,
     recipients: Vec<RecipientBody<'a>>,
-}
-
-/// What happens with one recipient.
-#[derive(Serialize)]
-struct RecipientBody<'a> {
-    email: &'a str,
-    status: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<Timestamp>,
 }
 
 pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: Ids) -> Result<Response, ApiError> {
@@ -68,11 +54,11 @@ pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: I
     if let Err(error) = &begun
         && error.frees_key()
     {
-        settle(ids.message, time.deadline, free(state, claim.as_ref())).await;
+        settle(ids.message, time, free(state, claim.as_ref())).await;
     }
     let (known, attempt) = match begun? {
         (known, Begin::Attempt(attempt)) => (known, attempt),
-        (_, Begin::Answered(record)) => return Ok(Response::ok(&Created::from(&record))),
+        (_, Begin::Answered(record)) => return Ok(Response::ok(&Created::from(&*record))),
     };
     let judgement = judge(&email, &known, now, api_key.stream, &state.config.soft_bounce_tiers);
     let message = NewMessage {
@@ -86,8 +72,7 @@ pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: I
         stream: api_key.stream,
         key_id: &api_key.id,
         created_at: attempt.created_at,
-        // A row must outlive the key that is answered from it.
-        expires_at: now + state.config.message_retention.max(REMEMBERED + Duration::from_hours(1)),
+        expires_at: state.config.message_expires_at(now),
     };
     let made = make(state, &message, judgement.destination.as_ref(), time).await;
     if let Err(error) = &made
@@ -98,7 +83,7 @@ pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: I
             let (refused, freed) = tokio::join!(state.messages.refused(&message), free(state, claim.as_ref()));
             refused.and(freed)
         };
-        settle(message.id, time.deadline, both).await;
+        settle(message.id, time, both).await;
     }
     made?;
     Ok(Response::ok(&Created {
@@ -214,7 +199,7 @@ async fn send(
         Ok(ses_id) => {
             tracing::info!(message.id = %id, ses.id = ses_id, "SES took the message");
             // The mail is on its way: that the record could not be written must not tell the caller otherwise.
-            settle(id, time.deadline, state.messages.accepted(id, &ses_id)).await;
+            settle(id, time, state.messages.accepted(id, &ses_id)).await;
             Ok(())
         }
         Err(SendError::Refused { refusal, code }) => {
@@ -230,8 +215,8 @@ async fn send(
 }
 
 /// Writes what became of a message, as long as there is time to answer afterwards.
-async fn settle(id: Uuid, deadline: Instant, update: impl Future<Output = Result<(), StoreError>>) {
-    let code = match timeout_at(deadline - ANSWERING, update).await {
+async fn settle(id: Uuid, time: &Time, update: impl Future<Output = Result<(), StoreError>>) {
+    let code = match timeout_at(time.answer_by, update).await {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.code,
         Err(_) => "OutOfTime".to_owned(),
@@ -248,32 +233,11 @@ fn refuse_unsupported_header(request: &Request) -> Result<(), ApiError> {
     }
 }
 
-impl<'a> From<&'a Verdict> for RecipientBody<'a> {
-    fn from(verdict: &'a Verdict) -> Self {
-        let suppression = match verdict.outcome {
-            Outcome::Suppressed(suppression) => Some(suppression),
-            Outcome::Accepted | Outcome::NotSent => None,
-        };
-        Self {
-            email: verdict.address.as_given(),
-            status: verdict.outcome.status(),
-            reason: suppression.map(|suppression| suppression.reason.as_str()),
-            since: suppression.map(|suppression| suppression.since),
-        }
-    }
-}
-
 impl<'a> From<&'a Record> for Created<'a> {
     fn from(record: &'a Record) -> Self {
-        let recipients = record.recipients.iter().map(|verdict| RecipientBody {
-            email: &verdict.email,
-            status: &verdict.status,
-            reason: verdict.reason.as_deref(),
-            since: verdict.since,
-        });
         Self {
             id: record.id,
-            recipients: recipients.collect(),
+            recipients: record.recipients.iter().map(RecipientBody::from).collect(),
         }
     }
 }

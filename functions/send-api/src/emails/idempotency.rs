@@ -28,7 +28,7 @@ pub(super) enum Begin {
     /// Attempt to send.
     Attempt(Attempt),
     /// Answer what is on record.
-    Answered(Record),
+    Answered(Box<Record>),
 }
 
 /// An attempt that a request may make.
@@ -122,7 +122,7 @@ fn told(held: &Claim, record: Option<Record>, claim: &Claim, now: Timestamp) -> 
     match (record, state) {
         (Some(record), Some(Became::Sent | Became::Suppressed)) => {
             tracing::info!(message.id = %held.message_id, "a repeated request is answered from the record");
-            Ok(Begin::Answered(record))
+            Ok(Begin::Answered(Box::new(record)))
         }
         (_, Some(Became::Sending(until))) => Err(ApiError::concurrent(until, now)),
         (_, Some(Became::Unknown)) => Err(ApiError::unsettled(held.message_id)),

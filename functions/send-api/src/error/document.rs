@@ -19,6 +19,8 @@ fn own() -> Vec<(&'static str, ApiError)> {
         ("method_not_allowed", ApiError::method_not_allowed("METHODS")),
         ("missing_api_key", ApiError::missing_api_key()),
         ("invalid_api_key", ApiError::invalid_api_key()),
+        ("restricted_api_key", ApiError::restricted_api_key()),
+        ("email_not_found", ApiError::email_not_found()),
         ("invalid_idempotency_key", ApiError::invalid_idempotency_key()),
         ("not_json", ApiError::not_json("what is wrong with it")),
         ("not_supported", ApiError::not_supported("FIELD", "What to do instead.")),

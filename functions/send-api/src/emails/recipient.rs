@@ -1,0 +1,43 @@
+//! What happens with one recipient, as answers tell it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use shared::recipient::{Outcome, Verdict};
+use shared::record::RecordedVerdict;
+
+/// An entry of `recipients`.
+#[derive(Serialize)]
+pub(super) struct RecipientBody<'a> {
+    email: &'a str,
+    status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+}
+
+impl<'a> From<&'a Verdict> for RecipientBody<'a> {
+    fn from(verdict: &'a Verdict) -> Self {
+        let suppression = match verdict.outcome {
+            Outcome::Suppressed(suppression) => Some(suppression),
+            Outcome::Accepted | Outcome::NotSent => None,
+        };
+        Self {
+            email: verdict.address.as_given(),
+            status: verdict.outcome.status(),
+            reason: suppression.map(|suppression| suppression.reason.as_str()),
+            since: suppression.map(|suppression| suppression.since),
+        }
+    }
+}
+
+impl<'a> From<&'a RecordedVerdict> for RecipientBody<'a> {
+    fn from(verdict: &'a RecordedVerdict) -> Self {
+        Self {
+            email: &verdict.email,
+            status: &verdict.status,
+            reason: verdict.reason.as_deref(),
+            since: verdict.since,
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! `GET /emails/{id}`: a mail, and what became of it for each recipient.
+//!
+//! The id is ours, or SES's: as SES's events name it, or as it stands in the mail's `Message-ID`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+use shared::address::EmailAddress;
+use shared::api_key::Permission;
+use shared::record::{LastEvent, Record, RecordedEvent};
+use uuid::Uuid;
+
+use super::recipient::RecipientBody;
+use crate::State;
+use crate::error::ApiError;
+use crate::request::Request;
+use crate::response::Response;
+use crate::time::Time;
+
+/// The longest id of SES that is looked for; they have 60 characters.
+const SES_ID_MAX: usize = 128;
+
+/// The body of the answer. Every key is there, whatever its value: SDKs count on it.
+#[derive(Serialize)]
+struct EmailBody<'a> {
+    object: &'static str,
+    id: Uuid,
+    message_id: Option<String>,
+    from: &'a str,
+    to: &'a [String],
+    cc: &'a [String],
+    bcc: &'a [String],
+    reply_to: &'a [String],
+    #[serde(serialize_with = "with_offset")]
+    created_at: Timestamp,
+    subject: &'a str,
+    /// Bodies are not stored.
+    html: Option<&'a str>,
+    text: Option<&'a str>,
+    last_event: &'static str,
+    scheduled_at: Option<Timestamp>,
+    tags: Vec<TagBody<'a>>,
+    recipients: Vec<RecipientBody<'a>>,
+    events: Vec<EventBody<'a>>,
+}
+
+#[derive(Serialize)]
+struct TagBody<'a> {
+    name: &'a str,
+    value: &'a str,
+}
+
+/// What happened to one recipient, or to the mail as a whole.
+#[derive(Serialize)]
+struct EventBody<'a> {
+    r#type: &'static str,
+    at: Timestamp,
+    /// The address as the mail has it; null for what is about the mail as a whole.
+    email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subtype: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diagnostic: Option<&'a str>,
+}
+
+/// What an id in the path may be.
+#[derive(Debug, PartialEq, Eq)]
+enum Id<'a> {
+    Ours(Uuid),
+    Ses(&'a str),
+}
+
+impl<'a> Id<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        if let Ok(id) = text.parse() {
+            return Some(Self::Ours(id));
+        }
+        let text = text.trim_start_matches('<');
+        let ses_id = text.split_once('@').map_or(text, |(id, _)| id);
+        let fits = !ses_id.is_empty() && ses_id.len() <= SES_ID_MAX;
+        let is_one = fits && ses_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        is_one.then_some(Self::Ses(ses_id))
+    }
+}
+
+pub(crate) async fn show(state: &State, request: &Request, time: &Time, id: &str) -> Result<Response, ApiError> {
+    let authenticated = state.authentication.authenticate(request, time.arrived);
+    let api_key = time.before_answering(authenticated).await??;
+    if api_key.permission != Permission::Full {
+        return Err(ApiError::restricted_api_key());
+    }
+    let id = Id::read(id).ok_or_else(ApiError::email_not_found)?;
+    let found = time.before_answering(find(state, id)).await??;
+    let record = found.ok_or_else(ApiError::email_not_found)?;
+    Ok(Response::ok(&body(&record, &state.config.region, time.arrived)))
+}
+
+async fn find(state: &State, id: Id<'_>) -> Result<Option<Record>, ApiError> {
+    let id = match id {
+        Id::Ours(id) => Some(id),
+        Id::Ses(ses_id) => state.messages.id_of(ses_id).await?,
+    };
+    match id {
+        Some(id) => Ok(state.messages.read(id).await?),
+        None => Ok(None),
+    }
+}
+
+fn body<'a>(record: &'a Record, region: &str, now: Timestamp) -> EmailBody<'a> {
+    let mail = &record.mail;
+    EmailBody {
+        object: "email",
+        id: record.id,
+        message_id: record.ses_id.as_ref().map(|ses_id| message_id(ses_id, region)),
+        from: &mail.from,
+        to: &mail.to,
+        cc: &mail.cc,
+        bcc: &mail.bcc,
+        reply_to: &mail.reply_to,
+        created_at: record.created_at,
+        subject: &mail.subject,
+        html: None,
+        text: None,
+        last_event: record.last_event(now).as_str(),
+        scheduled_at: None,
+        tags: mail.tags.iter().map(|(name, value)| TagBody { name, value }).collect(),
+        recipients: record.recipients.iter().map(RecipientBody::from).collect(),
+        events: events(record),
+    }
+}
+
+/// The header `Message-ID` of a mail as SES writes it. That other regions name themselves is an assumption: AWS documents the
+/// form for us-east-1 alone.
+fn message_id(ses_id: &str, region: &str) -> String {
+    match region {
+        "us-east-1" => format!("<{ses_id}@email.amazonses.com>"),
+        region => format!("<{ses_id}@{region}.amazonses.com>"),
+    }
+}
+
+/// One entry for each recipient of each event, in the order of time.
+fn events(record: &Record) -> Vec<EventBody<'_>> {
+    // Events name addresses normalised, the caller knows them as given.
+    let given: BTreeMap<String, &str> = record
+        .recipients
+        .iter()
+        .filter_map(|recipient| {
+            let address = EmailAddress::parse(&recipient.email).ok()?;
+            Some((address.normalised().to_owned(), recipient.email.as_str()))
+        })
+        .collect();
+    let mut told: Vec<(LastEvent, EventBody<'_>)> = Vec::new();
+    for event in &record.events {
+        let Some(kind) = LastEvent::of(&event.kind) else {
+            continue;
+        };
+        if event.recipients.is_empty() {
+            told.push((kind, entry(kind, event, None)));
+        }
+        for recipient in &event.recipients {
+            let mut entry = entry(kind, event, Some(recipient));
+            entry.email = given.get(recipient).copied().or(entry.email);
+            told.push((kind, entry));
+        }
+    }
+    told.sort_by_key(|(kind, entry)| (entry.at, *kind, entry.email));
+    told.into_iter().map(|(_, entry)| entry).collect()
+}
+
+fn entry<'a>(kind: LastEvent, event: &'a RecordedEvent, recipient: Option<&'a String>) -> EventBody<'a> {
+    EventBody {
+        r#type: kind.as_str(),
+        at: event.at,
+        email: recipient.map(String::as_str),
+        subtype: event.subtype.as_deref(),
+        diagnostic: recipient
+            .and_then(|recipient| event.diagnostics.get(recipient))
+            .map(String::as_str),
+    }
+}
+
+/// Writes a time as SDKs of the Resend API know it: `2026-04-03 22:13:42.674981+00`.
+fn with_offset<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&at.strftime("%Y-%m-%d %H:%M:%S%.6f+00"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use shared::record::{RecordedMail, RecordedVerdict, Written};
+
+    use super::*;
+
+    const SES_ID: &str = "0100019b0a1b2c3d-00000000-0000-0000-0000-000000000000-000000";
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+
+    fn event(kind: &str, seconds: i64, recipients: &[&str]) -> RecordedEvent {
+        RecordedEvent {
+            kind: kind.to_owned(),
+            at: at(seconds),
+            recipients: recipients.iter().map(|&recipient| recipient.to_owned()).collect(),
+            subtype: None,
+            diagnostics: BTreeMap::new(),
+        }
+    }
+
+    fn record(events: Vec<RecordedEvent>) -> Record {
+        Record {
+            id: Uuid::from_u128(7),
+            written: Written::Sending,
+            attempt: 1,
+            attempt_at: Some(at(0)),
+            nonce: None,
+            ses_id: Some(SES_ID.to_owned()),
+            created_at: at(0),
+            mail: RecordedMail {
+                from: "Acme <news@example.com>".to_owned(),
+                to: vec!["Anna <Anna@Example.org>".to_owned()],
+                tags: BTreeMap::from([("campaign".to_owned(), "spring".to_owned())]),
+                ..RecordedMail::default()
+            },
+            recipients: vec![RecordedVerdict {
+                email: "Anna@Example.org".to_owned(),
+                status: "accepted".to_owned(),
+                reason: None,
+                since: None,
+            }],
+            events,
+        }
+    }
+
+    fn shown(record: &Record) -> Value {
+        serde_json::to_value(body(record, "us-east-1", at(60))).unwrap()
+    }
+
+    #[test]
+    fn shows_every_key_whatever_is_known() {
+        let shown = shown(&record(vec![]));
+        assert_eq!(
+            shown,
+            json!({
+                "object": "email", "id": "00000000-0000-0000-0000-000000000007",
+                "message_id": format!("<{SES_ID}@email.amazonses.com>"),
+                "from": "Acme <news@example.com>", "to": ["Anna <Anna@Example.org>"], "cc": [], "bcc": [], "reply_to": [],
+                "created_at": "2027-01-15 08:00:00.000000+00", "subject": "", "html": null, "text": null,
+                "last_event": "sent", "scheduled_at": null, "tags": [{"name": "campaign", "value": "spring"}],
+                "recipients": [{"email": "Anna@Example.org", "status": "accepted"}], "events": [],
+            })
+        );
+    }
+
+    #[test]
+    fn shows_events_in_the_order_of_time_and_addresses_as_given() {
+        let mut bounce = event("Bounce", 5, &["anna@example.org", "bob@example.org"]);
+        bounce.subtype = Some("Permanent/General".to_owned());
+        bounce.diagnostics = BTreeMap::from([("anna@example.org".to_owned(), "550 unknown".to_owned())]);
+        let shown = shown(&record(vec![bounce, event("Send", 1, &[]), event("Open", 9, &[])]));
+        assert_eq!(
+            shown["events"],
+            json!([
+                {"type": "sent", "at": "2027-01-15T08:00:01Z", "email": null},
+                {"type": "bounced", "at": "2027-01-15T08:00:05Z", "email": "Anna@Example.org",
+                 "subtype": "Permanent/General", "diagnostic": "550 unknown"},
+                {"type": "bounced", "at": "2027-01-15T08:00:05Z", "email": "bob@example.org", "subtype": "Permanent/General"},
+            ])
+        );
+        assert_eq!(shown["last_event"], "bounced");
+    }
+
+    #[test]
+    fn names_the_region_in_a_message_id() {
+        assert_eq!(message_id("x", "eu-west-1"), "<x@eu-west-1.amazonses.com>");
+    }
+
+    #[test]
+    fn takes_our_ids_and_those_of_ses_and_nothing_else() {
+        let ours = Uuid::from_u128(7);
+        assert_eq!(Id::read(&ours.to_string()), Some(Id::Ours(ours)));
+        for text in [
+            SES_ID,
+            &format!("<{SES_ID}@email.amazonses.com>"),
+            &format!("{SES_ID}@x"),
+        ] {
+            assert_eq!(Id::read(text), Some(Id::Ses(SES_ID)), "{text}");
+        }
+        for text in ["", "<>", "@", "a b", "claim#1", "ü", &"a".repeat(129)] {
+            assert_eq!(Id::read(text), None, "{text}");
+        }
+    }
+}
