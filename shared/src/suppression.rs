@@ -8,6 +8,7 @@
 //! Soft bounces are more than one time, and a set of the newest of them commutes as well: [`SoftBounceTiers`] decides what
 //! they mean.
 
+mod entry;
 mod tiers;
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::address::EmailAddress;
 use crate::stream::Stream;
 
+pub use entry::{Entry, RecordedEvidence};
 pub use tiers::{InvalidTiers, SoftBounceTiers};
 
 /// How many soft bounces of an address are kept: the newest. An address that takes no mail for months would fill its item
@@ -28,7 +30,7 @@ const BLOCKED_FOR: SignedDuration = SignedDuration::from_hours(24);
 const SIMULATOR_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// Why an address is suppressed; each reason has a register, but for soft bounces, which have a set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// The address does not take mail: a hard bounce.
     Bounce,
@@ -43,6 +45,9 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// The reasons that have a register of their own.
+    pub const WITH_REGISTER: [Self; 4] = [Self::Bounce, Self::Complaint, Self::Blocked, Self::Manual];
+
     /// Returns the name used in the API, in items and for the register's attributes.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -33,7 +33,7 @@ pub use messages::{Messages, NewMessage, Put};
 pub use permits::{PermitError, Permits};
 pub use ses::{AccountError, Outgoing, SendError, Ses};
 pub use store_error::StoreError;
-pub use suppressions::{Evidence, Suppressions};
+pub use suppressions::{EntriesPage, Evidence, Suppressions};
 pub use usage::{GateState, Usage};
 
 use http_client::CONNECT_TIMEOUT;

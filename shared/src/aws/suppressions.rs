@@ -14,6 +14,8 @@
 //! source wins, so that the item ends the same in whichever order they come. Of the soft bounces, the newest
 //! [`SOFT_BOUNCES_KEPT`] stay: the newest of the newest are the same in whichever order they come, too.
 
+mod entries;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -29,6 +31,8 @@ use super::item::{Item, s, text_of, time, time_of};
 use super::store_error::unless_overtaken;
 use crate::address::EmailAddress;
 use crate::suppression::{Reason, Registers, SOFT_BOUNCES_KEPT};
+
+pub use entries::EntriesPage;
 
 /// The most keys that one BatchGetItem takes.
 const BATCH_MAX: usize = 100;

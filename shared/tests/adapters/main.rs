@@ -9,5 +9,6 @@ mod permits;
 mod ses_simulator;
 mod ses_wire;
 mod support;
+mod suppression_entries;
 mod suppressions;
 mod usage;

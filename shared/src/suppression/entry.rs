@@ -1,0 +1,39 @@
+//! All that the list holds of one address.
+//!
+//! What decides about a mail is in the [`Registers`]; the evidence beside them is for the person who asks why, and for
+//! taking the list elsewhere.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::{Reason, Registers};
+use crate::address::EmailAddress;
+
+/// An address on the list, with everything that is known of it.
+///
+/// That there is one does not mean that the address is suppressed: see [`Registers::suppression`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The id by which the API names it (`UUIDv7`).
+    pub id: Uuid,
+    /// The address, normalised; each spelling that was met is in its evidence.
+    pub address: EmailAddress,
+    /// What happened to it, and when.
+    pub registers: Registers,
+    /// Why each register is as it is. Soft bounces have none but their ids.
+    pub evidence: BTreeMap<Reason, RecordedEvidence>,
+}
+
+/// Why a register was set, as it was recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordedEvidence {
+    /// The address as it was given then; empty where it was forgotten.
+    pub address: String,
+    /// SES's words for what happened.
+    pub subtype: String,
+    /// What the receiving server said.
+    pub diagnostic: Option<String>,
+    /// Where it is known from: SES's feedback id, or who put it there.
+    pub source: String,
+}
