@@ -1,4 +1,4 @@
-//! Feedback: SES's events come through SNS, and what they say goes into the suppression registers of their recipients, the
+//! Feedback: SES's events come through SNS, and through a queue if they failed at first; what they say goes into the suppression registers of their recipients, the
 //! record of their message, and the marks by which the account's rates are counted.
 //!
 //! SNS and Lambda hand an event over at least once and in any order. Every write is idempotent and commutes with every
@@ -6,6 +6,7 @@
 //! fails when a write may not have happened, and is called again with the same event.
 
 mod sns;
+mod source;
 
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ use shared::config::Config;
 use shared::feedback::{self, Event, Fact, Feedback, Unreadable};
 use shared::function;
 use uuid::Uuid;
+
+use source::{Record, Source};
 
 /// What the function keeps between invocations.
 #[derive(Debug)]
@@ -68,9 +71,9 @@ impl State {
 /// Why an event was not handled whole. Lambda calls again with it.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedbackError {
-    /// Not an event of SNS.
-    #[error("the event is not from SNS: it has no Records with an Sns message each")]
-    NotFromSns,
+    /// From none of those that call the function.
+    #[error("the event is neither from SNS or SQS nor an event of Amazon SES, or a record in it is not")]
+    UnknownSource,
     /// From a topic that is not ours.
     #[error("a message came from another topic than this stack's")]
     ForeignTopic,
@@ -88,6 +91,18 @@ pub enum FeedbackError {
     Store(#[from] StoreError),
 }
 
+impl FeedbackError {
+    /// Names what a person has to look at: the log has it as a field, and an alarm of the template counts those that are
+    /// `foreign`.
+    fn cause(&self) -> &'static str {
+        match self {
+            Self::ForeignTopic | Self::ForeignAccount => "foreign",
+            Self::UnknownSource | Self::Unreadable(_) | Self::UnreadableRecipients(_) => "unreadable",
+            Self::Store(_) => "store",
+        }
+    }
+}
+
 impl From<FeedbackError> for Diagnostic {
     fn from(error: FeedbackError) -> Self {
         Self {
@@ -95,6 +110,33 @@ impl From<FeedbackError> for Diagnostic {
             error_message: error.to_string(),
         }
     }
+}
+
+/// What the function answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To whoever called with messages of SES.
+    Handled(Handled),
+    /// To a queue.
+    Batch(BatchAnswer),
+}
+
+/// Which records of a queue come again; the others are done with.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchAnswer {
+    /// The records that failed.
+    pub batch_item_failures: Vec<BatchItemFailure>,
+}
+
+/// A record that comes again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchItemFailure {
+    /// The record's id; empty if it has none, by which Lambda takes the whole batch for failed.
+    pub item_identifier: String,
 }
 
 /// What was done with an event.
@@ -124,35 +166,88 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     // On the heap, once: the futures of the SDK and the runtime nest deeper than the compiler likes to look.
     Box::pin(lambda_runtime::run(service_fn(
         move |event: LambdaEvent<Value>| async move {
-            let handled = handle(state, event.payload, clock.now(), || clock.new_id()).await;
-            handled.map_err(|error| {
-                tracing::error!("an event was not handled: {error}");
-                // The runtime shows an error with all that is in it, an answer of DynamoDB included; this is its text alone.
-                Diagnostic::from(error)
-            })
+            let answer = handle(state, event.payload, clock.now(), || clock.new_id()).await;
+            // The runtime shows an error with all that is in it, an answer of DynamoDB included; this is its text alone.
+            answer.map_err(Diagnostic::from)
         },
     )))
     .await
 }
 
-/// Handles one event of SNS; `new_id` makes the ids of addresses that were not known before (`UUIDv7`).
+/// Handles what SNS, a queue or a person calls with; `new_id` makes the ids of addresses that were not known before
+/// (`UUIDv7`). Every failure is logged.
 ///
 /// # Errors
-/// [`FeedbackError`] for the first message that was not handled; the others were handled all the same.
+/// [`FeedbackError`] for the first message that was not handled; the others were handled all the same. What fails of a queue
+/// is no error but named in the answer.
 pub async fn handle(
     state: &State,
     event: Value,
     now: Timestamp,
     new_id: impl Fn() -> Uuid,
+) -> Result<Answer, FeedbackError> {
+    match Source::of(event).inspect_err(|error| log_failure(error, None))? {
+        Source::Call(messages) => handle_messages(state, &messages, now, &new_id, None)
+            .await
+            .map(Answer::Handled),
+        Source::Queue(records) => {
+            let handle = |record: Record| {
+                let new_id = &new_id;
+                async move { handle_record(state, record, now, new_id).await.err() }
+            };
+            // One beside the other: when the store is down each takes seconds to fail, and ten in a row would outlast the
+            // function, which would fail those too that could be handled.
+            let failed = future::join_all(records.into_iter().map(handle)).await;
+            Ok(Answer::Batch(BatchAnswer {
+                batch_item_failures: failed.into_iter().flatten().collect(),
+            }))
+        }
+    }
+}
+
+/// Handles a record of a queue, or says which one comes again.
+async fn handle_record(
+    state: &State,
+    record: Record,
+    now: Timestamp,
+    new_id: &impl Fn() -> Uuid,
+) -> Result<Handled, BatchItemFailure> {
+    let id = record.message_id.as_deref();
+    let handled = match record.messages().inspect_err(|error| log_failure(error, id)) {
+        Ok(messages) => handle_messages(state, &messages, now, new_id, id).await,
+        Err(error) => Err(error),
+    };
+    handled.map_err(|_| BatchItemFailure {
+        item_identifier: record.message_id.unwrap_or_default(),
+    })
+}
+
+/// Handles all messages, whatever becomes of one of them. They are those of the record `id`, if they are of a queue's.
+async fn handle_messages(
+    state: &State,
+    messages: &[sns::Message],
+    now: Timestamp,
+    new_id: &impl Fn() -> Uuid,
+    id: Option<&str>,
 ) -> Result<Handled, FeedbackError> {
     let mut handled = Handled::default();
     let mut failed = None;
-    for message in sns::messages(event)? {
-        if let Err(error) = handle_message(state, &message, now, &new_id, &mut handled).await {
+    for message in messages {
+        if let Err(error) = handle_message(state, message, now, new_id, &mut handled).await {
+            log_failure(&error, id);
             failed.get_or_insert(error);
         }
     }
     failed.map_or(Ok(handled), Err)
+}
+
+/// Says once what went wrong, and with which record of a queue, by which a person finds it there.
+fn log_failure(error: &FeedbackError, id: Option<&str>) {
+    tracing::error!(
+        cause = error.cause(),
+        record.id = id,
+        "an event was not handled: {error}"
+    );
 }
 
 async fn handle_message(

@@ -29,7 +29,7 @@ struct Record {
 
 /// Takes the messages out of an event; there is one in practice, and nobody promises that.
 pub(crate) fn messages(event: Value) -> Result<Vec<Message>, FeedbackError> {
-    let Event { records } = serde_json::from_value(event).map_err(|_| FeedbackError::NotFromSns)?;
+    let Event { records } = serde_json::from_value(event).map_err(|_| FeedbackError::UnknownSource)?;
     Ok(records.into_iter().map(|record| record.sns).collect())
 }
 
@@ -59,7 +59,7 @@ mod tests {
             json!({"Records": [{}]}),
             json!({"Records": [{"Sns": {"Message": 1}}]}),
         ] {
-            assert!(matches!(messages(event), Err(FeedbackError::NotFromSns)));
+            assert!(matches!(messages(event), Err(FeedbackError::UnknownSource)));
         }
     }
 }

@@ -101,6 +101,24 @@ exercises! {
         suppresses(&okite, file, "cross@example.net", "complaint").await;
     }
 
+    async fn an_event_of_ses_as_it_is_suppresses_whom_it_names(okite, file = "feedback/bounce-plain.json") {
+        let handled = call(&okite, file).await;
+        assert_eq!(handled, json!({ "events": 1, "set_up": 0, "suppressed": 1 }));
+        assert!(okite.registers("gone@example.net").await.bounce_at.is_some());
+    }
+
+    async fn an_envelope_in_a_queue_suppresses_whom_it_names(okite, file = "feedback/queue-sns-envelope.json") {
+        suppresses_from_a_queue(&okite, file).await;
+    }
+
+    async fn an_event_of_ses_in_a_queue_suppresses_whom_it_names(okite, file = "feedback/queue-ses-event.json") {
+        suppresses_from_a_queue(&okite, file).await;
+    }
+
+    async fn what_lambda_gave_up_suppresses_whom_it_names(okite, file = "feedback/queue-failure-record.json") {
+        suppresses_from_a_queue(&okite, file).await;
+    }
+
     async fn set_up_is_acknowledged(okite, file = "feedback/set-up.json") {
         assert_eq!(call(&okite, file).await, json!({ "events": 0, "set_up": 1, "suppressed": 0 }));
     }
@@ -110,6 +128,16 @@ exercises! {
         assert_eq!((&report["verdict"], &report["region"]), (&json!("healthy"), &json!("us-east-1")));
         assert_eq!(report["account"]["max_24_hour_send"].as_f64(), Some(50_000.0));
     }
+}
+
+/// However the bounce is wrapped, it does what the bounce of event publishing does.
+async fn suppresses_from_a_queue(okite: &Okite, file: &str) {
+    assert_eq!(call(okite, file).await, json!({ "batchItemFailures": [] }));
+    assert_eq!(okite.registers("anna@example.net").await, Registers::default());
+    let from_queue = okite.registers("gone@example.net").await;
+    assert!(from_queue.bounce_at.is_some());
+    call(okite, "feedback/bounce-event.json").await;
+    assert_eq!(okite.registers("gone@example.net").await, from_queue);
 }
 
 /// Whoever the event names is left out of the next mail, and the other recipients of the first mail are not.

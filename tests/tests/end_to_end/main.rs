@@ -19,6 +19,7 @@ mod orders;
 mod permissions;
 mod permit;
 mod processes;
+mod queues;
 mod refusals;
 mod reporter;
 mod requests;

@@ -1,0 +1,177 @@
+//! What calls the function, and the messages of SNS that are in it.
+//!
+//! SNS calls with one message as a rule. What failed at that comes again through the retry queue, in one of two wrappings:
+//! as the record that Lambda makes of an asynchronous event it has given up, or as the envelope of SNS that could not hand
+//! it over. A person may put the JSON of an SES event there as it is, or call the function with it.
+//! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>,
+//! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::FeedbackError;
+use crate::sns::{self, Message};
+
+/// Who calls, and with what.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// SNS, or a person: it is told of the whole call whether it failed.
+    Call(Vec<Message>),
+    /// A queue: it is told which of its records failed.
+    Queue(Vec<Record>),
+}
+
+/// A record of a queue, as far as it is needed: everything else in it may be missing.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Record {
+    /// What the queue calls it.
+    pub(crate) message_id: Option<String>,
+    body: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Batch {
+    #[serde(rename = "Records")]
+    records: Vec<Record>,
+}
+
+impl Source {
+    /// Tells where an event is from.
+    pub(crate) fn of(event: Value) -> Result<Self, FeedbackError> {
+        let from_queue = event
+            .pointer("/Records/0/eventSource")
+            .is_some_and(|source| source == "aws:sqs");
+        if !from_queue {
+            return called_with(event).map(Self::Call);
+        }
+        let Batch { records } = serde_json::from_value(event).map_err(|_| FeedbackError::UnknownSource)?;
+        Ok(Self::Queue(records))
+    }
+}
+
+impl Record {
+    /// Takes the messages out of the record's body.
+    pub(crate) fn messages(&self) -> Result<Vec<Message>, FeedbackError> {
+        let body = self.body.as_deref().ok_or(FeedbackError::UnknownSource)?;
+        let as_it_is = || {
+            Ok(vec![Message {
+                text: body.to_owned(),
+                topic_arn: None,
+            }])
+        };
+        let Ok(mut json) = serde_json::from_str::<Value>(body) else {
+            return as_it_is();
+        };
+        if let Some(given_up) = json.get_mut("requestPayload") {
+            return called_with(given_up.take());
+        }
+        if json.get("Records").is_some() {
+            return called_with(json);
+        }
+        match Message::deserialize(json) {
+            Ok(envelope) => Ok(vec![envelope]),
+            Err(_) => as_it_is(),
+        }
+    }
+}
+
+/// The messages of an event that is from no queue.
+fn called_with(event: Value) -> Result<Vec<Message>, FeedbackError> {
+    if event.get("eventType").is_some() || event.get("notificationType").is_some() {
+        return Ok(vec![Message {
+            text: event.to_string(),
+            topic_arn: None,
+        }]);
+    }
+    sns::messages(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const SES: &str = r#"{"eventType":"Send"}"#;
+
+    fn of_sns(text: &str) -> Value {
+        json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": text, "TopicArn": "t"}}]})
+    }
+
+    fn of_sqs(records: Value) -> Vec<Record> {
+        match Source::of(json!({ "Records": records })) {
+            Ok(Source::Queue(records)) => records,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn unwrapped(body: &str) -> Result<Vec<(String, Option<String>)>, FeedbackError> {
+        let records = of_sqs(json!([{"messageId": "1", "eventSource": "aws:sqs", "body": body}]));
+        let messages = records[0].messages()?;
+        Ok(messages
+            .into_iter()
+            .map(|message| (message.text, message.topic_arn))
+            .collect())
+    }
+
+    #[test]
+    fn one_message_comes_out_of_every_wrapping() {
+        let from_topic = (SES.to_owned(), Some("t".to_owned()));
+        let by_itself = (SES.to_owned(), None);
+        for (body, message) in [
+            (
+                json!({"Type": "Notification", "TopicArn": "t", "Message": SES}).to_string(),
+                &from_topic,
+            ),
+            (
+                json!({"requestContext": {}, "requestPayload": of_sns(SES)}).to_string(),
+                &from_topic,
+            ),
+            (of_sns(SES).to_string(), &from_topic),
+            (json!({"requestPayload": {"eventType": "Send"}}).to_string(), &by_itself),
+            (SES.to_owned(), &by_itself),
+        ] {
+            assert_eq!(unwrapped(&body).unwrap(), [message.clone()], "{body}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_in_no_wrapping_is_the_message_itself() {
+        for body in [
+            "Successfully validated SNS topic",
+            "",
+            "null",
+            "[]",
+            "{}",
+            r#"{"Message":1}"#,
+        ] {
+            assert_eq!(unwrapped(body).unwrap(), [(body.to_owned(), None)]);
+        }
+    }
+
+    #[test]
+    fn a_record_without_a_body_or_with_nothing_in_its_wrapping_is_refused() {
+        for body in [r#"{"requestPayload":null}"#, r#"{"requestPayload":{"Records":[{}]}}"#] {
+            assert!(matches!(unwrapped(body), Err(FeedbackError::UnknownSource)), "{body}");
+        }
+        let records = of_sqs(json!([{"eventSource": "aws:sqs"}]));
+        assert!(matches!(records[0].messages(), Err(FeedbackError::UnknownSource)));
+    }
+
+    #[test]
+    fn an_event_of_ses_may_come_as_it_is() {
+        for event in [json!({"eventType": "Send"}), json!({"notificationType": "Bounce"})] {
+            let Ok(Source::Call(messages)) = Source::of(event.clone()) else {
+                panic!("{event}");
+            };
+            assert_eq!((messages.len(), &messages[0].text), (1, &event.to_string()));
+        }
+    }
+
+    #[test]
+    fn a_batch_in_which_a_record_is_none_is_refused_whole() {
+        let event = json!({"Records": [{"eventSource": "aws:sqs", "body": SES}, {"body": 5}]});
+        assert!(matches!(Source::of(event), Err(FeedbackError::UnknownSource)));
+    }
+}
