@@ -120,6 +120,8 @@ mod tests {
         bounce_at: Some(Timestamp::UNIX_EPOCH),
         complaint_at: None,
         blocked_at: None,
+        bounce_echo_at: None,
+        complaint_echo_at: None,
         soft: Vec::new(),
         manual_at: None,
         manual_expires_at: None,

@@ -9,6 +9,7 @@
 //! they mean.
 
 mod entry;
+mod storm;
 mod tiers;
 
 use jiff::{SignedDuration, Timestamp};
@@ -17,6 +18,7 @@ use crate::address::EmailAddress;
 use crate::stream::Stream;
 
 pub use entry::{Entry, RecordedEvidence};
+pub use storm::{STORM_BLOCKS, STORM_ENOUGH, STORM_WINDOW, is_storm};
 pub use tiers::{InvalidTiers, SoftBounceTiers};
 
 /// How many soft bounces of an address are kept: the newest. An address that takes no mail for months would fill its item
@@ -61,6 +63,39 @@ impl Reason {
     }
 }
 
+/// What an event is written to: the register of a reason, or that of an echo.
+///
+/// An echo is an event by which SES says that a list of the account held an address back. It tells nothing new, and comes for as
+/// long as the list holds the address: also after it was lifted here, and for an address that was merely blocked, for SES puts
+/// that on its list as well. So it has a register of its own, which counts while nothing here says better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Register {
+    /// That of a reason.
+    Of(Reason),
+    /// The list has it for a bounce.
+    BounceEcho,
+    /// The list has it for a complaint.
+    ComplaintEcho,
+}
+
+impl Register {
+    /// Returns the name of its attributes in items.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Of(reason) => reason.as_str(),
+            Self::BounceEcho => "bounce_echo",
+            Self::ComplaintEcho => "complaint_echo",
+        }
+    }
+}
+
+impl From<Reason> for Register {
+    fn from(reason: Reason) -> Self {
+        Self::Of(reason)
+    }
+}
+
 /// That an address must not be sent to, why, and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suppression {
@@ -79,6 +114,10 @@ pub struct Registers {
     pub complaint_at: Option<Timestamp>,
     /// The latest block.
     pub blocked_at: Option<Timestamp>,
+    /// The latest time that a list of the account held it back for a bounce.
+    pub bounce_echo_at: Option<Timestamp>,
+    /// The latest time that a list of the account held it back for a complaint.
+    pub complaint_echo_at: Option<Timestamp>,
     /// The newest soft bounces, oldest first; see [`SOFT_BOUNCES_KEPT`].
     pub soft: Vec<Timestamp>,
     /// The latest time that it was put on the list by hand.
@@ -114,19 +153,47 @@ impl Registers {
             let soft: Vec<_> = self.soft.iter().copied().filter(counts).collect();
             tiers.since(&soft, now)
         };
+        // What was lifted here may be on SES's list still, and what was blocked is: neither is news of the address.
+        let echo = |at| since(at, lasts).filter(|_| self.lifted_at.is_none());
+        let (bounce_echo, block_echo) = match self.blocked_at {
+            None => (echo(self.bounce_echo_at), None),
+            Some(_) => (None, self.bounce_echo_at.filter(|_| self.lifted_at.is_none())),
+        };
+        let blocked_at = self.blocked_at.max(block_echo);
         // The gravest first: it is the one that an operator must know of before lifting anything.
         [
-            (Reason::Complaint, since(self.complaint_at, lasts)),
-            (Reason::Bounce, since(self.bounce_at, lasts)),
-            (Reason::Manual, since(manual_at, lasts)),
             (
-                Reason::Blocked,
-                since(self.blocked_at, Some(lasts.unwrap_or(BLOCKED_FOR))),
+                Reason::Complaint,
+                since(self.complaint_at, lasts).or(echo(self.complaint_echo_at)),
             ),
+            (Reason::Bounce, since(self.bounce_at, lasts).or(bounce_echo)),
+            (Reason::Manual, since(manual_at, lasts)),
+            (Reason::Blocked, since(blocked_at, Some(lasts.unwrap_or(BLOCKED_FOR)))),
             (Reason::Soft, soft_since().filter(|_| stream == Stream::Bulk)),
         ]
         .into_iter()
         .find_map(|(reason, since)| since.map(|since| Suppression { reason, since }))
+    }
+}
+
+impl Registers {
+    /// Tells since when a block, and nothing that weighs more, suppresses `address` at `now`.
+    #[must_use]
+    pub fn blocked_alone(&self, address: &EmailAddress, now: Timestamp) -> Option<Timestamp> {
+        // Soft bounces weigh less, so neither stream nor tiers matter.
+        let found = self.suppression(address, now, Stream::Transactional, &SoftBounceTiers::default())?;
+        (found.reason == Reason::Blocked).then_some(found.since)
+    }
+
+    /// Forgets the block, which was part of a storm: see [`is_storm`].
+    #[must_use]
+    pub fn without_block(self) -> Self {
+        Self {
+            blocked_at: None,
+            // While there was a block, it was what SES's list had the address for.
+            bounce_echo_at: self.bounce_echo_at.filter(|_| self.blocked_at.is_none()),
+            ..self
+        }
     }
 }
 
@@ -210,6 +277,65 @@ mod tests {
         };
         assert_eq!(reason(&blocked, ANNA, DAY - 1), Some(Reason::Blocked));
         assert_eq!(reason(&blocked, ANNA, DAY), None);
+    }
+
+    #[test]
+    fn an_echo_suppresses_an_address_of_which_nothing_else_is_known() {
+        let echoed = Registers {
+            bounce_echo_at: Some(at(0)),
+            ..Registers::default()
+        };
+        assert_eq!(reason(&echoed, ANNA, 3650 * DAY), Some(Reason::Bounce));
+        let complained = Registers {
+            complaint_echo_at: Some(at(0)),
+            ..echoed
+        };
+        assert_eq!(reason(&complained, ANNA, 3650 * DAY), Some(Reason::Complaint));
+    }
+
+    #[test]
+    fn an_echo_never_brings_back_what_was_lifted_whenever_it_comes() {
+        for echo in [0, 10, 20] {
+            let lifted = Registers {
+                bounce_at: Some(at(0)),
+                bounce_echo_at: Some(at(echo)),
+                complaint_echo_at: Some(at(echo)),
+                lifted_at: Some(at(10)),
+                ..Registers::default()
+            };
+            assert_eq!(reason(&lifted, ANNA, 20), None, "{echo}");
+        }
+    }
+
+    #[test]
+    fn an_echo_of_a_block_is_a_block() {
+        let blocked = Registers {
+            blocked_at: Some(at(0)),
+            bounce_echo_at: Some(at(DAY)),
+            ..Registers::default()
+        };
+        assert_eq!(reason(&blocked, ANNA, 2 * DAY - 1), Some(Reason::Blocked));
+        assert_eq!(reason(&blocked, ANNA, 2 * DAY), None);
+    }
+
+    #[test]
+    fn a_block_of_a_storm_does_not_count_and_neither_does_its_echo() {
+        let blocked = Registers {
+            blocked_at: Some(at(0)),
+            bounce_echo_at: Some(at(1)),
+            ..Registers::default()
+        };
+        assert_eq!(reason(&blocked.clone().without_block(), ANNA, 2), None);
+        let bounced = Registers {
+            bounce_at: Some(at(0)),
+            ..blocked
+        };
+        assert_eq!(reason(&bounced.without_block(), ANNA, 2), Some(Reason::Bounce));
+        let echoed = Registers {
+            bounce_echo_at: Some(at(1)),
+            ..Registers::default()
+        };
+        assert_eq!(reason(&echoed.without_block(), ANNA, 2), Some(Reason::Bounce));
     }
 
     #[test]
@@ -322,6 +448,8 @@ mod tests {
             bounce_at: Some(at(0)),
             complaint_at: Some(at(0)),
             blocked_at: Some(at(0)),
+            bounce_echo_at: Some(at(0)),
+            complaint_echo_at: Some(at(0)),
             manual_at: Some(at(0)),
             ..Registers::default()
         };
@@ -351,6 +479,7 @@ mod tests {
             let [bounce, complaint, blocked, manual] = times.map(|time| time.map(at));
             let registers = Registers {
                 bounce_at: bounce, complaint_at: complaint, blocked_at: blocked, manual_at: manual,
+                bounce_echo_at: bounce, complaint_echo_at: complaint,
                 soft: vec![at(0); 5],
                 manual_expires_at: None, lifted_at: Some(at(0)),
             };

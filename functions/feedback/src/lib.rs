@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 use shared::aws::{Evidence, FunctionConfig, Marks, Messages, StoreError, Suppressions, TrustError};
 use shared::config::Config;
-use shared::feedback::{self, Event, Fact, Feedback, Unreadable};
+use shared::feedback::{self, Event, Fact, Feedback, Mark, MarkKind, Unreadable};
 use shared::function;
 use uuid::Uuid;
 
@@ -312,6 +312,7 @@ async fn apply(state: &State, event: &Event, now: Timestamp, new_id: &impl Fn() 
         .chain(marked)
         .chain([recorded])
         .collect::<Result<(), _>>()?;
+    watch_for_storms(state, event).await?;
     tracing::info!(
         kind = event.kind,
         ses.id = event.ses_message_id,
@@ -320,4 +321,21 @@ async fn apply(state: &State, event: &Event, now: Timestamp, new_id: &impl Fn() 
         "an event was handled"
     );
     Ok(suppressed)
+}
+
+/// Raises the alarm when a domain turns away one mail after the other; whether its addresses are suppressed is judged when
+/// somebody is about to send.
+async fn watch_for_storms(state: &State, event: &Event) -> Result<(), StoreError> {
+    let mut blocks: Vec<_> = event.marks.iter().filter(|mark| mark.kind == MarkKind::Block).collect();
+    blocks.dedup_by_key(|mark| &mark.domain);
+    for Mark { domain, at, .. } in blocks {
+        if state.marks.in_storm(domain, *at).await? {
+            tracing::error!(
+                cause = "blocked",
+                domain,
+                "a domain blocks mail after mail: see docs/OPERATIONS.md"
+            );
+        }
+    }
+    Ok(())
 }

@@ -25,7 +25,7 @@ use std::time::Duration;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
-use shared::aws::{ApiKeys, Claims, FunctionConfig, Messages, Permits, Ses, Suppressions, TrustError};
+use shared::aws::{ApiKeys, Claims, FunctionConfig, Marks, Messages, Permits, Ses, Suppressions, TrustError};
 use shared::config::Config;
 use shared::function;
 use tokio::time::Instant;
@@ -52,6 +52,7 @@ pub struct State {
     suppressions: Suppressions,
     claims: Claims,
     messages: Messages,
+    marks: Marks,
     permits: Permits,
     ses: Ses,
 }
@@ -88,6 +89,7 @@ impl State {
             suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table.clone()),
             claims: Claims::new(dynamodb.clone(), config.messages_table.clone()),
             messages: Messages::new(dynamodb.clone(), config.messages_table.clone()),
+            marks: Marks::new(dynamodb.clone(), config.usage_table.clone()),
             permits: Permits::new(dynamodb, config.usage_table.clone(), &config.region, config.policy),
             ses: Ses::new(ses, config.configuration_set.clone()),
             config,

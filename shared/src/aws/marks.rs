@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::StoreError;
-use super::item::{s, text_of, time, ttl};
+use super::item::{s, text_of, time, time_of, ttl};
 use crate::feedback::{Mark, MarkKind};
 use crate::stream::Stream;
+use crate::suppression::{STORM_ENOUGH, STORM_WINDOW, is_storm};
 
 /// How long a mark is kept: a quarter of a year, to look back over.
 const MARK_KEPT: Duration = Duration::from_hours(90 * 24);
@@ -34,13 +37,12 @@ impl Marks {
     /// # Errors
     /// [`StoreError`] if it may not have been written.
     pub async fn put(&self, mark: &Mark) -> Result<(), StoreError> {
-        let sort_key = format!("{}{}", prefix(mark.kind, mark.stream), mark.hash);
         let mut row = self
             .client
             .put_item()
             .table_name(&self.table)
             .item("pk", s(partition(mark.day())))
-            .item("sk", s(sort_key))
+            .item("sk", s(sort_key(mark)))
             .item("domain", s(&mark.domain))
             .item("class", s(mark.class.as_str()))
             .item("stream", s(mark.stream.as_str()))
@@ -67,17 +69,25 @@ impl Marks {
         kind: MarkKind,
         stream: Stream,
     ) -> Result<BTreeMap<String, u64>, StoreError> {
+        let prefix = match kind {
+            MarkKind::Block => format!("{}#", kind.as_str()),
+            MarkKind::Bounce | MarkKind::Complaint => format!("{}#{}#", kind.as_str(), stream.as_str()),
+        };
         let mut pages = self
             .client
             .query()
             .table_name(&self.table)
             .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
+            // Of blocks those of both streams are together.
+            .filter_expression("#stream = :stream")
             .projection_expression("#domain")
             .expression_attribute_names("#pk", "pk")
             .expression_attribute_names("#sk", "sk")
+            .expression_attribute_names("#stream", "stream")
             .expression_attribute_names("#domain", "domain")
             .expression_attribute_values(":pk", s(partition(day)))
-            .expression_attribute_values(":prefix", s(prefix(kind, stream)))
+            .expression_attribute_values(":prefix", s(prefix))
+            .expression_attribute_values(":stream", s(stream.as_str()))
             .into_paginator()
             .items()
             .send();
@@ -89,13 +99,71 @@ impl Marks {
         }
         Ok(counts)
     }
+
+    /// Tells whether a block of `domain` at `at` was part of a storm; see [`crate::suppression::is_storm`].
+    ///
+    /// # Errors
+    /// [`StoreError`] if the marks could not all be read.
+    pub async fn in_storm(&self, domain: &str, at: Timestamp) -> Result<bool, StoreError> {
+        let (from, to) = (at - STORM_WINDOW, at + STORM_WINDOW);
+        let mut days = vec![utc_day(from), utc_day(to)];
+        days.dedup();
+        let mut blocks = Vec::new();
+        for day in days {
+            blocks.extend(self.blocks(day, domain, from, to).await?);
+        }
+        Ok(is_storm(at, &blocks))
+    }
+
+    /// The times of the first [`STORM_ENOUGH`] blocks of a day and domain between two times.
+    async fn blocks(
+        &self,
+        day: Date,
+        domain: &str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Timestamp>, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
+            .projection_expression("#at")
+            .expression_attribute_names("#pk", "pk")
+            .expression_attribute_names("#sk", "sk")
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_values(":pk", s(partition(day)))
+            .expression_attribute_values(":from", s(block_key(domain, from)))
+            // Behind every hash of that time.
+            .expression_attribute_values(":to", s(format!("{}$", block_key(domain, to))))
+            .consistent_read(true)
+            .limit(i32::try_from(STORM_ENOUGH).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(StoreError::of("Query"))?;
+        Ok(answer.items().iter().filter_map(|item| time_of(item, "at")).collect())
+    }
+}
+
+fn utc_day(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
 }
 
 fn partition(day: Date) -> String {
     format!("mark#{day}")
 }
 
-/// What the sort keys begin with that are counted together.
-fn prefix(kind: MarkKind, stream: Stream) -> String {
-    format!("{}#{}#", kind.as_str(), stream.as_str())
+/// Where a mark is within its day. Bounces and complaints are counted by stream, blocks are looked for by domain and time.
+fn sort_key(mark: &Mark) -> String {
+    let (kind, hash) = (mark.kind.as_str(), &mark.hash);
+    match mark.kind {
+        MarkKind::Block => format!("{}#{hash}", block_key(&mark.domain, mark.at)),
+        MarkKind::Bounce | MarkKind::Complaint => format!("{kind}#{}#{hash}", mark.stream.as_str()),
+    }
+}
+
+/// What the sort keys of a domain's blocks at a time begin with. No domain has a `#`, and milliseconds have 13 digits for
+/// the next 250 years.
+fn block_key(domain: &str, at: Timestamp) -> String {
+    format!("{}#{domain}#{:013}", MarkKind::Block.as_str(), at.as_millisecond())
 }

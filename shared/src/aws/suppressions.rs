@@ -6,7 +6,8 @@
 //! | `id` | a random id for the API, made with the first write (`UUIDv7`: it sorts by that time) |
 //! | `shard` | spreads the `newest` index over partitions; it is a function of the address |
 //! | `bounce_at`, `complaint_at`, `blocked_at`, `manual_at` | registers, in milliseconds since the epoch |
-//! | `bounce`, `complaint`, `blocked`, `manual` | the evidence of that register: address as given, subtype, diagnostic, source |
+//! | `bounce_echo_at`, `complaint_echo_at` | registers of what the lists of the account held back |
+//! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | the evidence of that register: address as given, subtype, diagnostic, source |
 //! | `manual_expires_at`, `lifted_at` | times in milliseconds |
 //! | `soft` | the newest soft bounces, a string set of `time#feedback id` |
 //!
@@ -21,7 +22,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue};
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -30,7 +33,7 @@ use super::StoreError;
 use super::item::{Item, s, text_of, time, time_of};
 use super::store_error::unless_overtaken;
 use crate::address::EmailAddress;
-use crate::suppression::{Reason, Registers, SOFT_BOUNCES_KEPT};
+use crate::suppression::{Reason, Register, Registers, SOFT_BOUNCES_KEPT};
 
 pub use entries::EntriesPage;
 
@@ -41,11 +44,13 @@ const ROUNDS_MAX: u32 = 5;
 /// How many partitions the `newest` index is spread over.
 const SHARDS: u8 = 8;
 /// What a lookup reads.
-const REGISTERS: [&str; 8] = [
+const REGISTERS: [&str; 10] = [
     "address",
     "bounce_at",
     "complaint_at",
     "blocked_at",
+    "bounce_echo_at",
+    "complaint_echo_at",
     "manual_at",
     "manual_expires_at",
     "lifted_at",
@@ -154,23 +159,53 @@ impl Suppressions {
     pub async fn record(
         &self,
         address: &EmailAddress,
-        register: Reason,
+        register: impl Into<Register>,
         at: Timestamp,
         evidence: Evidence<'_>,
         new_id: Uuid,
     ) -> Result<(), StoreError> {
-        match register {
-            Reason::Soft => self.add_soft(address, at, evidence.source, new_id).await,
-            Reason::Bounce | Reason::Complaint | Reason::Blocked | Reason::Manual => {
-                self.set_register(address, register, at, evidence, new_id).await
-            }
+        match register.into() {
+            Register::Of(Reason::Soft) => self.add_soft(address, at, evidence.source, new_id).await,
+            register => self.set_register(address, register, at, evidence, new_id).await,
+        }
+    }
+
+    /// Takes an address off the list: what happened to it until `at` counts no longer. May be repeated and reordered at will.
+    /// Answers whether anything is known of the address; if not, nothing is written.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written.
+    pub async fn lift(&self, address: &EmailAddress, at: Timestamp) -> Result<bool, StoreError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("address", s(address.normalised()))
+            .update_expression("SET #lifted_at = :at")
+            .condition_expression(
+                "attribute_exists(#address) AND (attribute_not_exists(#lifted_at) OR #lifted_at < :at)",
+            )
+            .expression_attribute_names("#address", "address")
+            .expression_attribute_names("#lifted_at", "lifted_at")
+            .expression_attribute_values(":at", time(at))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match updated {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(error)) => match error.err() {
+                // Lifted later already, if it is there.
+                UpdateItemError::ConditionalCheckFailedException(failed) => Ok(failed.item().is_some()),
+                _ => Err(StoreError::of("UpdateItem")(SdkError::ServiceError(error))),
+            },
+            Err(error) => Err(StoreError::of("UpdateItem")(error)),
         }
     }
 
     async fn set_register(
         &self,
         address: &EmailAddress,
-        register: Reason,
+        register: Register,
         at: Timestamp,
         evidence: Evidence<'_>,
         new_id: Uuid,
@@ -302,6 +337,8 @@ fn registers(item: &Item) -> Option<Registers> {
         bounce_at: register("bounce_at")?,
         complaint_at: register("complaint_at")?,
         blocked_at: register("blocked_at")?,
+        bounce_echo_at: register("bounce_echo_at")?,
+        complaint_echo_at: register("complaint_echo_at")?,
         soft: soft_times(item),
         manual_at: register("manual_at")?,
         manual_expires_at: register("manual_expires_at")?,

@@ -9,7 +9,7 @@
 //! Types: <https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#bounce-types>; status codes: RFC 3463.
 
 use super::event::Recipient;
-use crate::suppression::Reason;
+use crate::suppression::{Reason, Register};
 
 /// What happened to a recipient, by what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,19 +66,19 @@ impl Class {
     /// Tells whether one of these suppresses its recipient by itself.
     #[must_use]
     pub fn suppresses(self) -> bool {
-        self.register().is_some_and(|register| register != Reason::Soft)
+        self.register().is_some_and(|register| register != Reason::Soft.into())
     }
 
     /// Returns the register of the address that this sets or, if it is soft, adds to.
     #[must_use]
-    pub fn register(self) -> Option<Reason> {
+    pub fn register(self) -> Option<Register> {
         match self {
-            Self::HardBounce | Self::GloballySuppressed | Self::ListEcho | Self::ValidationSuppressed => {
-                Some(Reason::Bounce)
-            }
-            Self::Complaint | Self::ComplaintEcho => Some(Reason::Complaint),
-            Self::Blocked => Some(Reason::Blocked),
-            Self::Soft => Some(Reason::Soft),
+            Self::HardBounce | Self::GloballySuppressed | Self::ValidationSuppressed => Some(Reason::Bounce.into()),
+            Self::ListEcho => Some(Register::BounceEcho),
+            Self::Complaint => Some(Reason::Complaint.into()),
+            Self::ComplaintEcho => Some(Register::ComplaintEcho),
+            Self::Blocked => Some(Reason::Blocked.into()),
+            Self::Soft => Some(Reason::Soft.into()),
             Self::Unsubscribed | Self::MessageFault | Self::Undetermined | Self::NotSpam | Self::AuthFailure => None,
         }
     }
@@ -236,7 +236,7 @@ mod tests {
     fn a_soft_bounce_adds_to_a_register_and_suppresses_nobody_by_itself() {
         assert_eq!(
             (Class::Soft.register(), Class::Soft.suppresses()),
-            (Some(Reason::Soft), false)
+            (Some(Reason::Soft.into()), false)
         );
         assert!(Class::Blocked.suppresses() && !Class::Undetermined.suppresses());
     }

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use jiff::civil::date;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::feedback::{self, Feedback, Mark, MarkKind};
 use shared::stream::Stream;
+use shared::suppression::STORM_WINDOW;
 
 use super::support::{Store, at, closed_port, n, number, s, text};
 
@@ -160,4 +162,67 @@ async fn a_store_that_is_down_is_an_error_of_every_operation() {
     assert_eq!((error.operation, error.code.as_str()), ("PutItem", "ConnectionFailed"));
     let error = marks.by_domain(DAY, MarkKind::Bounce, Stream::Bulk).await.unwrap_err();
     assert_eq!((error.operation, error.code.as_str()), ("Query", "ConnectionFailed"));
+}
+
+/// The marks of a block of `address`, at a time of the night between the first two days.
+fn block(number: usize, address: &str, seconds: i64) -> Vec<Mark> {
+    let midnight: Timestamp = "2026-01-02T00:00:00Z".parse().unwrap();
+    let event = json!({
+        "eventType": "Bounce", "mail": { "messageId": "m-1", "tags": { "okite_stream": ["bulk"] } },
+        "bounce": { "bounceType": "Permanent", "bounceSubType": "General", "feedbackId": format!("f-{number}"),
+                    "timestamp": (midnight + SignedDuration::from_secs(seconds)).to_string(),
+                    "bouncedRecipients": [{ "emailAddress": address, "status": "5.7.1" }] },
+    });
+    marks(&event)
+}
+
+#[tokio::test]
+async fn a_storm_of_blocks_is_known_across_midnight_and_by_its_domain() {
+    let store = Store::start().await;
+    let mut first = None;
+    for number in 0..20 {
+        let seconds = i64::try_from(number).unwrap() * 30 - 300;
+        let marks = block(number, &format!("anna{number}@example.org"), seconds);
+        let at = *first.get_or_insert(marks[0].at);
+        assert!(!store.marks().in_storm("example.org", at).await.unwrap(), "{number}");
+        // A copy is no second block.
+        put(&store, &marks).await;
+        put(&store, &marks).await;
+        put(&store, &block(100 + number, "anna@mail.example.org", seconds * 10)).await;
+    }
+    let (first, latest) = (first.unwrap(), block(0, "x@example.org", 270)[0].at);
+    for at in [first, latest] {
+        assert!(store.marks().in_storm("example.org", at).await.unwrap(), "{at}");
+        assert!(!store.marks().in_storm("mail.example.org", at).await.unwrap());
+        assert!(!store.marks().in_storm("example.net", at).await.unwrap());
+    }
+    assert!(
+        !store
+            .marks()
+            .in_storm("example.org", latest + STORM_WINDOW)
+            .await
+            .unwrap()
+    );
+    // They are counted by stream all the same.
+    let counted = [DAY, date(2026, 1, 2)].map(|day| count(&store, day, MarkKind::Block, Stream::Bulk));
+    let [before, after] = counted;
+    assert_eq!(before.await[0], ("example.org".to_owned(), 10));
+    assert_eq!(after.await[0], ("example.org".to_owned(), 10));
+    assert_eq!(count(&store, DAY, MarkKind::Block, Stream::Transactional).await, []);
+}
+
+#[tokio::test]
+async fn a_storm_of_more_blocks_than_are_read_is_one() {
+    let store = Store::start().await;
+    for number in 0..45 {
+        put(&store, &block(number, &format!("anna{number}@example.org"), 0)).await;
+    }
+    let at = block(0, "x@example.org", 0)[0].at;
+    assert!(
+        store
+            .marks()
+            .in_storm("example.org", at + SignedDuration::from_mins(9))
+            .await
+            .unwrap()
+    );
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use shared::address::EmailAddress;
 use shared::aws::{Evidence, Suppressions};
 use shared::stream::Stream;
-use shared::suppression::{Reason, Registers, SOFT_BOUNCES_KEPT, SoftBounceTiers};
+use shared::suppression::{Reason, Register, Registers, SOFT_BOUNCES_KEPT, SoftBounceTiers};
 use uuid::Uuid;
 
 use super::support::{Answer, Fake, Item, Request, Store, at, closed_port, number, s, text};
@@ -199,6 +199,8 @@ async fn all_registers_that_an_item_has_are_read() {
                 ("manual_at", time(4)),
                 ("manual_expires_at", time(5)),
                 ("lifted_at", time(6)),
+                ("bounce_echo_at", time(10)),
+                ("complaint_echo_at", time(11)),
                 ("soft", soft_set([(8, "f-1"), (7, "f-2"), (9, "f-1")])),
             ],
         )
@@ -210,6 +212,8 @@ async fn all_registers_that_an_item_has_are_read() {
         manual_at: Some(at(4)),
         manual_expires_at: Some(at(5)),
         lifted_at: Some(at(6)),
+        bounce_echo_at: Some(at(10)),
+        complaint_echo_at: Some(at(11)),
         // A feedback that came with two times counts once.
         soft: vec![at(7), at(8)],
     };
@@ -703,4 +707,40 @@ async fn a_register_that_cannot_be_read_is_an_error_and_not_an_address_that_is_f
         .await;
     let error = store.suppressions().lookup([&anna]).await.unwrap_err();
     assert_eq!(error.code, "NotARegister");
+}
+
+#[tokio::test]
+async fn an_echo_is_a_register_of_its_own() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    for (register, milliseconds) in [
+        (Register::BounceEcho, 2),
+        (Register::ComplaintEcho, 3),
+        (Register::BounceEcho, 1),
+    ] {
+        let anna = address("anna@example.org");
+        list.record(&anna, register, at(milliseconds), EVIDENCE, Uuid::nil())
+            .await
+            .unwrap();
+    }
+    let expected = Registers {
+        bounce_echo_at: Some(at(2)),
+        complaint_echo_at: Some(at(3)),
+        ..Registers::default()
+    };
+    assert_eq!(registers(&list, "anna@example.org").await, expected);
+}
+
+#[tokio::test]
+async fn lifting_keeps_the_latest_time_and_makes_no_ghost() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    let anna = address("anna@example.org");
+    assert!(!list.lift(&anna, at(1)).await.unwrap());
+    assert_eq!(store.count(TABLE).await, 0);
+    record(&list, "anna@example.org", Reason::Bounce, 0).await;
+    for milliseconds in [5, 9, 7] {
+        assert!(list.lift(&anna, at(milliseconds)).await.unwrap());
+    }
+    assert_eq!(registers(&list, "Anna@example.org").await.lifted_at, Some(at(9)));
 }

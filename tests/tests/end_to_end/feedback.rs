@@ -4,7 +4,8 @@ use bytes::Bytes;
 use local_aws::lambda::InvokeError;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::aws::Marks;
+use shared::address::EmailAddress;
+use shared::aws::{Marks, Suppressions};
 use shared::feedback::MarkKind;
 use shared::stream::Stream;
 use shared::suppression::Registers;
@@ -339,4 +340,73 @@ async fn what_counts_against_the_account_leaves_one_mark_however_often_it_is_tol
     assert_eq!(count(MarkKind::Bounce, Stream::Transactional).await, both[..1]);
     assert_eq!(count(MarkKind::Complaint, Stream::Transactional).await, both[..1]);
     assert_eq!(count(MarkKind::Complaint, Stream::Bulk).await, []);
+}
+
+pub(crate) fn block(address: &str, second: u8) -> Value {
+    let recipients = json!([{ "emailAddress": address, "status": "5.7.1", "diagnosticCode": "550 5.7.1 blocked" }]);
+    bounce("Permanent", "General", &recipients, second)
+}
+
+/// The event without a time: it happened when it came. A block of a day that is long over suppresses nobody.
+pub(crate) fn just_now(mut event: Value) -> Value {
+    event["mail"]["timestamp"] = Value::Null;
+    event["bounce"]["timestamp"] = Value::Null;
+    event
+}
+
+#[tokio::test]
+async fn a_domain_that_blocks_mail_after_mail_blames_us_and_not_its_addresses() {
+    let okite = Okite::start().await;
+    for number in 0..19 {
+        okite
+            .publish(&just_now(block(&format!("anna{number}@example.net"), number)))
+            .await;
+    }
+    let body = okite.send(&email("Anna0@example.net")).await;
+    assert_suppressed(&body, "Anna0@example.net", "blocked");
+    okite.publish(&just_now(hard_bounce("gone@example.net", 30))).await;
+    okite.publish(&just_now(block("anna19@example.net", 19))).await;
+    for number in [0, 10, 19] {
+        let address = format!("anna{number}@example.net");
+        assert_status(&okite.send(&email(address.as_str())).await, &address, "accepted");
+    }
+    assert_suppressed(
+        &okite.send(&email("gone@example.net")).await,
+        "gone@example.net",
+        "bounce",
+    );
+}
+
+#[tokio::test]
+async fn an_echo_of_a_list_suppresses_until_the_address_is_lifted_and_never_again() {
+    let okite = Okite::start().await;
+    let gone = json!([{ "emailAddress": "gone@example.net" }]);
+    let echo = |second| bounce("Permanent", "OnAccountSuppressionList", &gone, second);
+    okite.publish(&echo(1)).await;
+    assert_suppressed(
+        &okite.send(&email("gone@example.net")).await,
+        "gone@example.net",
+        "bounce",
+    );
+    let list = Suppressions::new(okite.dynamodb.clone(), okite.variable("SUPPRESSIONS_TABLE").to_owned());
+    let lifted_at = "2026-01-01T00:00:05Z".parse().unwrap();
+    assert!(
+        list.lift(&EmailAddress::parse("gone@example.net").unwrap(), lifted_at)
+            .await
+            .unwrap()
+    );
+    for second in [3, 9] {
+        okite.publish(&echo(second)).await;
+        assert_status(
+            &okite.send(&email("gone@example.net")).await,
+            "gone@example.net",
+            "accepted",
+        );
+    }
+    okite.publish(&hard_bounce("gone@example.net", 10)).await;
+    assert_suppressed(
+        &okite.send(&email("gone@example.net")).await,
+        "gone@example.net",
+        "bounce",
+    );
 }

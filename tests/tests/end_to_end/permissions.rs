@@ -7,7 +7,7 @@ use local_aws::{TEMPLATE, surroundings};
 use serde_json::json;
 use shared::suppression::Reason;
 
-use crate::feedback::hard_bounce;
+use crate::feedback::{block, hard_bounce, just_now};
 use crate::support::{Okite, email};
 
 /// Makes the functions do everything that they can do.
@@ -20,6 +20,8 @@ async fn exercise(okite: &Okite) {
     okite.send(&email("bounce@simulator.amazonses.com")).await;
     // Mail to the simulator counts for nothing.
     okite.publish(&hard_bounce("gone@example.net", 1)).await;
+    okite.publish(&just_now(block("blocked@example.net", 2))).await;
+    okite.send(&email("blocked@example.net")).await;
     okite
         .fault(json!({"operation": "SendEmail", "error": "MessageRejected", "message": "No"}))
         .await;

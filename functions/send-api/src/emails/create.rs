@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use shared::address::Mailbox;
 use shared::aws::{NewMessage, Outgoing, Put, SendError, StoreError};
@@ -102,7 +103,7 @@ async fn begin(
 ) -> Result<(BTreeMap<String, Registers>, Begin), ApiError> {
     let both = async {
         tokio::join!(
-            registers(state, email),
+            registers(state, email, time.arrived),
             idempotency::begin(state, claim, ids, time.arrived)
         )
     };
@@ -150,10 +151,25 @@ async fn free(state: &State, claim: Option<&Claim>) -> Result<(), StoreError> {
     }
 }
 
-/// Reads what is known of every recipient.
-async fn registers(state: &State, email: &Email) -> Result<BTreeMap<String, Registers>, ApiError> {
-    let recipients = [&email.to, &email.cc, &email.bcc].into_iter().flatten();
-    Ok(state.suppressions.lookup(recipients.map(Mailbox::address)).await?)
+/// Reads what is known of every recipient. Whom a domain turned away because it blocks us altogether is not to blame.
+async fn registers(state: &State, email: &Email, now: Timestamp) -> Result<BTreeMap<String, Registers>, ApiError> {
+    let recipients = || {
+        [&email.to, &email.cc, &email.bcc]
+            .into_iter()
+            .flatten()
+            .map(Mailbox::address)
+    };
+    let mut known = state.suppressions.lookup(recipients()).await?;
+    for address in recipients() {
+        // Rare: what else is known of somebody who was blocked within the day needs no look at the domain.
+        if let Some(registers) = known.get_mut(address.normalised())
+            && let Some(since) = registers.blocked_alone(address, now)
+            && state.marks.in_storm(address.domain(), since).await?
+        {
+            *registers = std::mem::take(registers).without_block();
+        }
+    }
+    Ok(known)
 }
 
 /// Writes the row of a message and takes its permit meanwhile. Returns when it may be sent.
