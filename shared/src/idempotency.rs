@@ -27,7 +27,7 @@ pub struct Claim {
     pub id: String,
     /// The hash of the body, by which a different request is told.
     pub body_hash: String,
-    /// The message that the first request made.
+    /// The message that the first request made; of a batch, the first one of it: see [`nth_id`].
     pub message_id: Uuid,
     /// By which the request at work knows the claim as its own.
     pub nonce: Uuid,
@@ -42,7 +42,7 @@ impl Claim {
     #[must_use]
     pub fn new(
         (api_key_id, endpoint, key): (&str, &str, &str),
-        body: &Map<String, Value>,
+        body: Body<'_>,
         (message_id, nonce): (Uuid, Uuid),
         now: Timestamp,
     ) -> Self {
@@ -59,30 +59,56 @@ impl Claim {
     }
 }
 
+/// The body of a request.
+#[derive(Clone, Copy, Debug)]
+pub enum Body<'a> {
+    /// An object.
+    One(&'a Map<String, Value>),
+    /// An array.
+    Many(&'a [Value]),
+}
+
+/// The id of a message of a batch whose first one has the id `first`.
+///
+/// They follow each other, so that a claim names all of them by the first. The random part of a `UUIDv7` is counted on; its time
+/// and version stay.
+#[must_use]
+pub fn nth_id(first: Uuid, nth: usize) -> Uuid {
+    const RANDOM: u128 = (1 << 62) - 1;
+    let first = first.as_u128();
+    let nth = u128::try_from(nth).unwrap_or(RANDOM);
+    Uuid::from_u128((first & !RANDOM) | (first.wrapping_add(nth) & RANDOM))
+}
+
 /// Writes JSON so that what means the same is the same: no spaces, the members of objects sorted by name.
-fn canonical(object: &Map<String, Value>) -> String {
+fn canonical(body: Body<'_>) -> String {
     let mut text = String::new();
-    write_object(object, &mut text);
+    match body {
+        Body::One(object) => write_object(object, &mut text),
+        Body::Many(array) => write_array(array, &mut text),
+    }
     text
 }
 
 fn write_value(value: &Value, text: &mut String) {
     match value {
         Value::Object(object) => write_object(object, text),
-        Value::Array(array) => {
-            text.push('[');
-            for (at, element) in array.iter().enumerate() {
-                if at > 0 {
-                    text.push(',');
-                }
-                write_value(element, text);
-            }
-            text.push(']');
-        }
+        Value::Array(array) => write_array(array, text),
         plain => {
             let _ = write!(text, "{plain}");
         }
     }
+}
+
+fn write_array(array: &[Value], text: &mut String) {
+    text.push('[');
+    for (at, element) in array.iter().enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        write_value(element, text);
+    }
+    text.push(']');
 }
 
 fn write_object(object: &Map<String, Value>, text: &mut String) {
@@ -110,7 +136,7 @@ mod tests {
     fn claim(scope: (&str, &str, &str), body: &Value) -> Claim {
         Claim::new(
             scope,
-            body.as_object().unwrap(),
+            Body::One(body.as_object().unwrap()),
             (Uuid::nil(), Uuid::nil()),
             Timestamp::UNIX_EPOCH,
         )
@@ -179,8 +205,37 @@ mod tests {
         #[test]
         fn the_canonical_text_means_the_same(value in json_value()) {
             let object = Map::from_iter([("member".to_owned(), value)]);
-            let read: Map<String, Value> = serde_json::from_str(&canonical(&object)).unwrap();
+            let read: Map<String, Value> = serde_json::from_str(&canonical(Body::One(&object))).unwrap();
             prop_assert_eq!(read, object);
+        }
+    }
+
+    #[test]
+    fn a_batch_is_compared_item_by_item_and_in_order() {
+        let hash = |body: Value| {
+            let items = body.as_array().unwrap();
+            Claim::new(
+                ("k", "e", "i"),
+                Body::Many(items),
+                (Uuid::nil(), Uuid::nil()),
+                Timestamp::UNIX_EPOCH,
+            )
+            .body_hash
+        };
+        let one = hash(json!([{"a": 1, "b": 2}, {"c": 3}]));
+        assert_eq!(one, hash(json!([{"b": 2, "a": 1}, {"c": 3}])));
+        assert_ne!(one, hash(json!([{"c": 3}, {"a": 1, "b": 2}])));
+    }
+
+    proptest! {
+        #[test]
+        fn the_ids_of_a_batch_are_a_hundred_of_one_time(bits in any::<u128>()) {
+            let first = uuid::Builder::from_unix_timestamp_millis(1_800_000_000_000, &bits.to_be_bytes()[..10].try_into().unwrap());
+            let first = first.into_uuid();
+            let ids: Vec<_> = (0..100).map(|nth| nth_id(first, nth)).collect();
+            prop_assert_eq!(ids[0], first);
+            prop_assert!(ids.iter().all(|id| id.get_version_num() == 7 && id.as_u128() >> 64 == first.as_u128() >> 64));
+            prop_assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), 100);
         }
     }
 }

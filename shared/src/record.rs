@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::idempotency::LEASE;
+use crate::recipient::{Outcome, Verdict};
 
 /// What the sender wrote last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,21 @@ pub struct RecordedVerdict {
     pub reason: Option<String>,
     /// Since when it is suppressed.
     pub since: Option<Timestamp>,
+}
+
+impl From<&Verdict> for RecordedVerdict {
+    fn from(verdict: &Verdict) -> Self {
+        let suppression = match verdict.outcome {
+            Outcome::Suppressed(suppression) => Some(suppression),
+            Outcome::Accepted | Outcome::NotSent => None,
+        };
+        Self {
+            email: verdict.address.as_given().to_owned(),
+            status: verdict.outcome.status().to_owned(),
+            reason: suppression.map(|suppression| suppression.reason.as_str().to_owned()),
+            since: suppression.map(|suppression| suppression.since),
+        }
+    }
 }
 
 /// An event of SES about a message.

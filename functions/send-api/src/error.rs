@@ -24,7 +24,7 @@ use crate::request::BODY_MAX;
 const RETRY_UNSETTLED: u32 = 60;
 
 /// An answer that is not a success.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
     pub(crate) status: u16,
     pub(crate) name: &'static str,
@@ -159,6 +159,31 @@ impl ApiError {
         Self {
             id: Some(id),
             ..Self::new(409, "concurrent_idempotent_requests", message).retry_after(RETRY_UNSETTLED)
+        }
+    }
+
+    pub(crate) fn invalid_parameter(name: &str, expected: &str) -> Self {
+        Self::new(
+            422,
+            "invalid_parameter",
+            format!("`{name}` must be {expected}; nothing was done."),
+        )
+    }
+
+    /// The batch takes longer than a request may, whoever else sends.
+    pub(crate) fn batch_too_large(most: i64) -> Self {
+        let message = format!(
+            "At the present rate this batch takes longer than a request may; nothing was sent. Send at most {most} recipients in \
+             one batch, or ask AWS for a higher sending rate."
+        );
+        Self::new(422, "validation_error", message)
+    }
+
+    /// The same error, of the email at this place of a batch.
+    pub(crate) fn of_item(self, index: usize) -> Self {
+        Self {
+            message: format!("Email {index} of the batch (the first is 0): {}", self.message),
+            ..self
         }
     }
 

@@ -165,6 +165,7 @@ async fn answer(state: &State, event: ApiGatewayV2httpRequest, time: &Time, ids:
         Route::Health => Ok(health::show()),
         // On the heap, for the same reason as the runtime's future in `run`.
         Route::CreateEmail => Box::pin(emails::create(state, &request, time, ids)).await,
+        Route::CreateBatch => Box::pin(emails::create_batch(state, &request, time, ids)).await,
         Route::ShowEmail(id) => Box::pin(emails::show(state, &request, time, &id)).await,
     }
 }

@@ -12,6 +12,8 @@ pub(crate) enum Route {
     Health,
     /// `POST /emails`
     CreateEmail,
+    /// `POST /emails/batch`
+    CreateBatch,
     /// `GET /emails/{id}`, with the id as the caller wrote it.
     ShowEmail(String),
 }
@@ -24,7 +26,8 @@ impl Route {
             (["health"], &Method::GET | &Method::HEAD) => Ok(Self::Health),
             (["health"], _) => Err(ApiError::method_not_allowed("GET, HEAD")),
             (["emails"], &Method::POST) => Ok(Self::CreateEmail),
-            (["emails"], _) => Err(ApiError::method_not_allowed("POST")),
+            (["emails", "batch"], &Method::POST) => Ok(Self::CreateBatch),
+            (["emails"] | ["emails", "batch"], _) => Err(ApiError::method_not_allowed("POST")),
             (["emails", id], &Method::GET) => Ok(Self::ShowEmail(decoded(id))),
             (["emails", _], _) => Err(ApiError::method_not_allowed("GET")),
             _ => Err(ApiError::not_found()),
@@ -47,6 +50,7 @@ mod tests {
         for path in ["/emails", "/emails/", "//emails"] {
             assert_eq!(Route::of(&Method::POST, path).unwrap(), Route::CreateEmail, "{path}");
         }
+        assert_eq!(Route::of(&Method::POST, "/emails/batch/").unwrap(), Route::CreateBatch);
         assert_eq!(Route::of(&Method::GET, "/health").unwrap(), Route::Health);
     }
 
@@ -63,6 +67,7 @@ mod tests {
         assert_eq!(Route::of(&Method::PUT, "/emails").unwrap_err().status, 405);
         assert_eq!(Route::of(&Method::POST, "/health").unwrap_err().status, 405);
         assert_eq!(Route::of(&Method::PATCH, "/emails/x").unwrap_err().status, 405);
+        assert_eq!(Route::of(&Method::GET, "/emails/batch").unwrap_err().status, 405);
         for path in ["/", "", "/email", "/emails/batch/x", "/emails//x", "/Emails"] {
             assert_eq!(Route::of(&Method::GET, path).unwrap_err().status, 404, "{path}");
         }

@@ -44,6 +44,16 @@ impl Time {
         self.arrived + moment.saturating_duration_since(self.began)
     }
 
+    /// What the world's clock says now.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.at(Instant::now())
+    }
+
+    /// How long it is until the last mail must be on its way.
+    pub(crate) fn left_to_send(&self) -> Duration {
+        self.latest_start.saturating_duration_since(Instant::now())
+    }
+
     /// Until when a mail may wait, for its slot and for SES, if its caller has so much patience from now on.
     pub(crate) fn patience(&self, wait: Duration) -> Instant {
         (Instant::now() + wait).min(self.latest_start)

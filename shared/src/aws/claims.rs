@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::item::{Item, s, text_of, time, time_of, ttl, uuid_of};
+use super::store_error::unless_overtaken;
 use crate::idempotency::Claim;
 
 /// The claims in the table of messages.
@@ -117,6 +118,28 @@ impl Claims {
             },
             Err(error) => Err(StoreError::of(OPERATION)(error)),
         }
+    }
+
+    /// Ends the lease of a key, if it is still that of the request with `nonce`: what that request left undone may be done by
+    /// the next one at once, which is told of the rest.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may go on; it ends by itself.
+    pub async fn release(&self, claim: &Claim, now: Timestamp) -> Result<(), StoreError> {
+        let released = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", s(&claim.id))
+            .update_expression("SET #lease_until = :now")
+            .condition_expression("#nonce = :nonce")
+            .expression_attribute_names("#lease_until", "lease_until")
+            .expression_attribute_names("#nonce", "nonce")
+            .expression_attribute_values(":now", time(now))
+            .expression_attribute_values(":nonce", s(claim.nonce.to_string()))
+            .send()
+            .await;
+        unless_overtaken(released)
     }
 
     /// Frees a key, if it is still that of the request with `nonce`.

@@ -21,6 +21,8 @@
 
 mod row;
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -28,9 +30,9 @@ use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::StoreError;
 use super::item::{Item, n, s, ttl, uuid_of};
 use super::store_error::unless_overtaken;
+use super::{StoreError, batch};
 use crate::feedback::MessageEvent;
 use crate::message::Email;
 use crate::recipient::Verdict;
@@ -130,6 +132,33 @@ impl Messages {
             },
             Err(error) => Err(StoreError::of(OPERATION)(error)),
         }
+    }
+
+    /// Writes the rows of first attempts, whatever is there: their ids are new, or the caller holds the key that they belong to.
+    ///
+    /// # Errors
+    /// [`StoreError`] if some may not have been written; none of them must be sent then.
+    pub async fn put_new(&self, messages: &[NewMessage<'_>]) -> Result<(), StoreError> {
+        for messages in messages.chunks(batch::WRITE_MAX) {
+            batch::put(&self.client, &self.table, messages.iter().map(row::of).collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads the rows of different messages, consistently; one that is not in the answer has none.
+    ///
+    /// # Errors
+    /// [`StoreError`] unless every row was read.
+    pub async fn get_all(&self, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Record>, StoreError> {
+        let mut records = BTreeMap::new();
+        for ids in ids.chunks(batch::GET_MAX) {
+            let keys = ids.iter().map(|id| Item::from([("id".to_owned(), s(id.to_string()))]));
+            for row in batch::get(&self.client, &self.table, keys.collect(), &[]).await? {
+                let record = row::record(&row).ok_or_else(|| StoreError::new("BatchGetItem", "NotAMessage"))?;
+                records.insert(record.id, record);
+            }
+        }
+        Ok(records)
     }
 
     /// Writes that SES took the message, and SES's id of it.

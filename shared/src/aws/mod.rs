@@ -4,6 +4,7 @@
 //! and AWS's error code for a log, and no text of AWS's, for that contains addresses.
 
 mod api_keys;
+mod batch;
 mod claims;
 mod function_config;
 mod http_client;

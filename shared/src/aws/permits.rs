@@ -7,6 +7,7 @@
 //! again, as the other tables' nonces do, the item would have to remember every permit of the last seconds.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
@@ -111,6 +112,18 @@ impl Permits {
     #[must_use]
     pub fn allowance(&self, now: Timestamp) -> Option<Allowance> {
         Some(self.known()?.allowance(&self.policy, now))
+    }
+
+    /// How many recipients can have their slots within `time`, if nobody else sends and this process has seen the gate.
+    #[must_use]
+    pub fn recipients_within(&self, time: Duration) -> Option<i64> {
+        Some(self.known()?.recipients_within(time))
+    }
+
+    /// How long the slots of so many recipients take, by what this process knows of the rate.
+    #[must_use]
+    pub fn time_of(&self, recipients: i64) -> Duration {
+        self.known().map_or(Duration::ZERO, |known| known.time_of(recipients))
     }
 
     fn known(&self) -> Option<Known> {

@@ -18,29 +18,24 @@
 mod entries;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
+use std::collections::{BTreeMap, HashSet};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::StoreError;
 use super::item::{Item, s, text_of, time, time_of};
 use super::store_error::unless_overtaken;
+use super::{StoreError, batch};
 use crate::address::EmailAddress;
 use crate::suppression::{Reason, Register, Registers, SOFT_BOUNCES_KEPT};
 
 pub use entries::EntriesPage;
 
-/// The most keys that one BatchGetItem takes.
-const BATCH_MAX: usize = 100;
-/// How often a batch is asked for again while DynamoDB leaves keys out.
-const ROUNDS_MAX: u32 = 5;
 /// How many partitions the `newest` index is spread over.
 const SHARDS: u8 = 8;
 /// What a lookup reads.
@@ -97,56 +92,15 @@ impl Suppressions {
             .map(|address| Item::from([("address".to_owned(), s(address))]))
             .collect();
         let mut found = BTreeMap::new();
-        for batch in keys.chunks(BATCH_MAX) {
-            self.lookup_batch(batch.to_vec(), &mut found).await?;
-        }
-        Ok(found)
-    }
-
-    async fn lookup_batch(
-        &self,
-        mut keys: Vec<Item>,
-        found: &mut BTreeMap<String, Registers>,
-    ) -> Result<(), StoreError> {
-        const OPERATION: &str = "BatchGetItem";
-        for round in 0..ROUNDS_MAX {
-            if round > 0 {
-                tokio::time::sleep(Duration::from_millis(20) * 2_u32.pow(round)).await;
-            }
-            let names = REGISTERS.map(|name| (format!("#{name}"), name.to_owned()));
-            let request = KeysAndAttributes::builder()
-                .set_keys(Some(std::mem::take(&mut keys)))
-                .consistent_read(true)
-                .projection_expression(
-                    names
-                        .iter()
-                        .map(|(name, _)| name.as_str())
-                        .collect::<Vec<_>>()
-                        .join(", "),
-                )
-                .set_expression_attribute_names(Some(HashMap::from(names)))
-                .build()
-                .map_err(|error| StoreError::new(OPERATION, &error.to_string()))?;
-            let answer = self
-                .client
-                .batch_get_item()
-                .request_items(&self.table, request)
-                .send()
-                .await
-                .map_err(StoreError::of(OPERATION))?;
-            for item in answer.responses.into_iter().flat_map(HashMap::into_values).flatten() {
+        for keys in keys.chunks(batch::GET_MAX) {
+            for item in batch::get(&self.client, &self.table, keys.to_vec(), &REGISTERS).await? {
                 if let Some(address) = text_of(&item, "address") {
-                    let registers = registers(&item).ok_or_else(|| StoreError::new(OPERATION, "NotARegister"))?;
+                    let registers = registers(&item).ok_or_else(|| StoreError::new("BatchGetItem", "NotARegister"))?;
                     found.insert(address.to_owned(), registers);
                 }
             }
-            let unprocessed = answer.unprocessed_keys.unwrap_or_default();
-            keys = unprocessed.into_values().flat_map(|keys| keys.keys).collect();
-            if keys.is_empty() {
-                return Ok(());
-            }
         }
-        Err(StoreError::new(OPERATION, "UnprocessedKeys"))
+        Ok(found)
     }
 
     /// Sets a register of an address to `at`, unless it is later already, or adds a soft bounce to its set. May be repeated

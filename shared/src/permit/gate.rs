@@ -133,6 +133,8 @@ pub struct Attempt {
 pub struct Permit {
     /// How long to wait for the first of them, from [`Ask::now`].
     pub wait: Duration,
+    /// When the first of them is, in microseconds from [`Ask::now`]: after a pause it has passed.
+    first: i64,
     /// What is known of the gate now.
     pub known: Known,
 }
@@ -154,6 +156,31 @@ pub enum Refusal {
     },
     /// The brake is on.
     Brake(Brake),
+}
+
+impl Permit {
+    /// How long the recipient after so many others of this permit has to wait for its slot, from [`Ask::now`].
+    #[must_use]
+    pub fn wait_after(&self, recipients: i64) -> Duration {
+        microseconds(
+            self.first
+                .saturating_add(recipients.saturating_mul(self.known.interval)),
+        )
+    }
+}
+
+impl Known {
+    /// How long the slots of so many recipients take.
+    #[must_use]
+    pub fn time_of(&self, recipients: i64) -> Duration {
+        microseconds(recipients.saturating_mul(self.interval))
+    }
+
+    /// How many recipients can have their slots within `time`, if nobody else takes any.
+    #[must_use]
+    pub fn recipients_within(&self, time: Duration) -> i64 {
+        micros(time) / self.interval.max(1)
+    }
 }
 
 impl Attempt {
@@ -202,8 +229,10 @@ impl Attempt {
     /// Reads the permit from the time that the gate was left at by this attempt.
     #[must_use]
     pub fn granted(&self, tat: i64) -> Permit {
+        let first = tat - self.cost - self.ask.now.as_microsecond();
         Permit {
-            wait: microseconds(tat - self.cost - self.ask.now.as_microsecond()),
+            wait: microseconds(first),
+            first,
             known: Known {
                 interval: self.interval,
                 tat,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 use shared::aws::Claimed;
-use shared::idempotency::{Claim, LEASE, REMEMBERED};
+use shared::idempotency::{Body, Claim, LEASE, REMEMBERED};
 use uuid::Uuid;
 
 use super::support::{Store, at, closed_port, number, text};
@@ -18,7 +18,12 @@ const TABLE: &str = "MessagesTable";
 fn claim(n: u128, now: Timestamp) -> Claim {
     let body = json!({ "subject": "Hello" });
     let ids = (Uuid::from_u128(n), Uuid::from_u128(1_000_000 + n));
-    Claim::new(("a1b2", "POST /emails", "order-7"), body.as_object().unwrap(), ids, now)
+    Claim::new(
+        ("a1b2", "POST /emails", "order-7"),
+        Body::One(body.as_object().unwrap()),
+        ids,
+        now,
+    )
 }
 
 #[tokio::test]
@@ -134,4 +139,23 @@ async fn a_store_that_is_down_is_an_error_of_every_operation() {
         let error = failed.unwrap_err();
         assert_eq!((error.operation, error.code.as_str()), (operation, "ConnectionFailed"));
     }
+}
+
+#[tokio::test]
+async fn a_released_key_is_held_by_nobody_at_work() {
+    let store = Store::start().await;
+    let claims = store.claims();
+    let first = claim(1, at(0));
+    assert_eq!(claims.take(&first, at(0)).await.unwrap(), Claimed::Won);
+    // Another request's release says nothing.
+    claims.release(&claim(2, at(0)), at(1)).await.unwrap();
+    assert_eq!(
+        claims.take(&claim(2, at(0)), at(2)).await.unwrap(),
+        Claimed::Held(first.clone())
+    );
+    claims.release(&first, at(3)).await.unwrap();
+    let Claimed::Held(held) = claims.take(&claim(2, at(0)), at(4)).await.unwrap() else {
+        panic!("it is still remembered")
+    };
+    assert_eq!((held.lease_until, held.message_id), (at(3), first.message_id));
 }

@@ -7,6 +7,7 @@ use local_aws::{TEMPLATE, surroundings};
 use serde_json::json;
 use shared::suppression::Reason;
 
+use crate::batch;
 use crate::feedback::{block, hard_bounce, just_now};
 use crate::support::{Okite, email};
 
@@ -29,6 +30,9 @@ async fn exercise(okite: &Okite) {
     okite.post_keyed("k", &mail).await.refused(422, "validation_error");
     okite.post_keyed("k", &mail).await;
     okite.post_keyed("k", &mail).await;
+    for _ in 0..2 {
+        batch::post(okite, &batch::emails(2), &[batch::KEYED]).await;
+    }
     okite.report().await;
     let sent = okite.send(&email("anna@example.net")).await;
     let ses_id = &okite.outbox().await.pop().unwrap()["ses_message_id"];

@@ -31,13 +31,25 @@ pub(super) type Object = Map<String, Value>;
 
 /// Reads the body as a JSON object.
 pub(super) fn parse(body: &[u8]) -> Result<Object, ApiError> {
-    if body.is_empty() {
-        return Err(ApiError::not_json("it is empty"));
-    }
-    match serde_json::from_slice(body).map_err(ApiError::not_json)? {
+    match json(body)? {
         Value::Object(object) => Ok(object),
         _ => Err(InvalidEmail::Whole("The request body must be a JSON object.".to_owned()).into()),
     }
+}
+
+/// Reads the body as a JSON array.
+pub(super) fn parse_array(body: &[u8]) -> Result<Vec<Value>, ApiError> {
+    match json(body)? {
+        Value::Array(array) => Ok(array),
+        _ => Err(InvalidEmail::Whole("The request body must be a JSON array of emails.".to_owned()).into()),
+    }
+}
+
+fn json(body: &[u8]) -> Result<Value, ApiError> {
+    if body.is_empty() {
+        return Err(ApiError::not_json("it is empty"));
+    }
+    serde_json::from_slice(body).map_err(ApiError::not_json)
 }
 
 /// Reads one email out of the fields of an object.

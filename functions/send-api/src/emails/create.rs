@@ -12,14 +12,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 use shared::address::Mailbox;
-use shared::aws::{NewMessage, Outgoing, Put, SendError, StoreError};
+use shared::aws::{NewMessage, Put, StoreError};
 use shared::idempotency::Claim;
 use shared::message::Email;
 use shared::permit::Ask;
 use shared::recipient::{Destination, judge};
 use shared::record::Record;
 use shared::suppression::Registers;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use super::idempotency::{self, Begin};
@@ -55,7 +55,7 @@ pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: I
     if let Err(error) = &begun
         && error.frees_key()
     {
-        settle(ids.message, time, free(state, claim.as_ref())).await;
+        send::settle(ids.message, time, free(state, claim.as_ref())).await;
     }
     let (known, attempt) = match begun? {
         (known, Begin::Attempt(attempt)) => (known, attempt),
@@ -84,7 +84,7 @@ pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: I
             let (refused, freed) = tokio::join!(state.messages.refused(&message), free(state, claim.as_ref()));
             refused.and(freed)
         };
-        settle(message.id, time, both).await;
+        send::settle(message.id, time, both).await;
     }
     made?;
     Ok(Response::ok(&Created {
@@ -101,9 +101,10 @@ async fn begin(
     time: &Time,
     ids: Ids,
 ) -> Result<(BTreeMap<String, Registers>, Begin), ApiError> {
+    let emails = [email];
     let both = async {
         tokio::join!(
-            registers(state, email, time.arrived),
+            registers(state, &emails, time.arrived),
             idempotency::begin(state, claim, ids, time.arrived)
         )
     };
@@ -133,7 +134,7 @@ async fn make(
         let patience = time.patience(state.config.policy.wait);
         let slot = admit(state, message, destination, time, patience).await?;
         sleep_until(slot).await;
-        return send(state, message, destination, time, patience).await;
+        return send::deliver(state, message, destination, time, patience).await;
     }
     let put = time.before_sending(message.id, state.messages.put(message)).await??;
     if put == Put::Overtaken {
@@ -151,14 +152,14 @@ async fn free(state: &State, claim: Option<&Claim>) -> Result<(), StoreError> {
     }
 }
 
-/// Reads what is known of every recipient. Whom a domain turned away because it blocks us altogether is not to blame.
-async fn registers(state: &State, email: &Email, now: Timestamp) -> Result<BTreeMap<String, Registers>, ApiError> {
-    let recipients = || {
-        [&email.to, &email.cc, &email.bcc]
-            .into_iter()
-            .flatten()
-            .map(Mailbox::address)
-    };
+/// Reads what is known of every recipient of some emails. Whom a domain turned away because it blocks us altogether is not to blame.
+pub(super) async fn registers(
+    state: &State,
+    emails: &[&Email],
+    now: Timestamp,
+) -> Result<BTreeMap<String, Registers>, ApiError> {
+    let lines = emails.iter().flat_map(|email| [&email.to, &email.cc, &email.bcc]);
+    let recipients = || lines.clone().flatten().map(Mailbox::address);
     let mut known = state.suppressions.lookup(recipients()).await?;
     for address in recipients() {
         // Rare: what else is known of somebody who was blocked within the day needs no look at the domain.
@@ -193,51 +194,6 @@ async fn admit(
         return Err(ApiError::overtaken());
     }
     Ok(asked + permit?.wait)
-}
-
-/// Sends a message whose row is written, and settles the row.
-async fn send(
-    state: &State,
-    message: &NewMessage<'_>,
-    destination: &Destination<'_>,
-    time: &Time,
-    patience: Instant,
-) -> Result<(), ApiError> {
-    let id = message.id;
-    let outgoing = Outgoing {
-        id,
-        attempt: message.attempt,
-        stream: message.stream,
-        email: message.email,
-        destination,
-    };
-    match send::send(&state.ses, outgoing, patience, message.nonce).await {
-        Ok(ses_id) => {
-            tracing::info!(message.id = %id, ses.id = ses_id, "SES took the message");
-            // The mail is on its way: that the record could not be written must not tell the caller otherwise.
-            settle(id, time, state.messages.accepted(id, &ses_id)).await;
-            Ok(())
-        }
-        Err(SendError::Refused { refusal, code }) => {
-            tracing::warn!(message.id = %id, code, ?refusal, "SES refused the message");
-            let sender = message.email.from.address();
-            Err(ApiError::refused(refusal, sender, &state.config.region))
-        }
-        Err(SendError::Ambiguous { code }) => {
-            tracing::error!(message.id = %id, code, "it is not known whether SES took the message");
-            Err(ApiError::ambiguous(id))
-        }
-    }
-}
-
-/// Writes what became of a message, as long as there is time to answer afterwards.
-async fn settle(id: Uuid, time: &Time, update: impl Future<Output = Result<(), StoreError>>) {
-    let code = match timeout_at(time.answer_by, update).await {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => error.code,
-        Err(_) => "OutOfTime".to_owned(),
-    };
-    tracing::error!(message.id = %id, code, "the record of a message was not settled");
 }
 
 /// Refuses what a later version will do: to leave it out would send what the caller did not ask for.

@@ -8,7 +8,7 @@
 use jiff::Timestamp;
 use shared::api_key::ApiKeyRecord;
 use shared::aws::Claimed;
-use shared::idempotency::{Claim, KEY_LENGTH};
+use shared::idempotency::{Body, Claim, KEY_LENGTH};
 use shared::record::{Record, State as Became};
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ use crate::{Ids, State};
 /// What a key is good for, beside the API key: other endpoints have keys of their own.
 const ENDPOINT: &str = "POST /emails";
 /// How often a key may change hands while it is being claimed.
-const ROUNDS_MAX: u32 = 4;
+pub(super) const ROUNDS_MAX: u32 = 4;
 
 /// What a request may do.
 #[derive(Debug)]
@@ -63,7 +63,12 @@ pub(super) fn key(request: &Request) -> Result<Option<String>, ApiError> {
 
 /// Makes the claim of a request.
 pub(super) fn claim(api_key: &ApiKeyRecord, key: &str, body: &Object, ids: Ids, now: Timestamp) -> Claim {
-    Claim::new((&api_key.id, ENDPOINT, key), body, (ids.message, ids.nonce), now)
+    Claim::new(
+        (&api_key.id, ENDPOINT, key),
+        Body::One(body),
+        (ids.message, ids.nonce),
+        now,
+    )
 }
 
 /// Finds out what a request may do.

@@ -1,5 +1,6 @@
 //! The noun `emails`.
 
+mod batch;
 mod body;
 mod create;
 mod idempotency;
@@ -7,5 +8,6 @@ mod recipient;
 mod send;
 mod show;
 
+pub(crate) use batch::create_batch;
 pub(crate) use create::create;
 pub(crate) use show::show;

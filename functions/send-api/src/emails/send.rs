@@ -1,18 +1,58 @@
-//! Calling SES for one mail, and again while it is throttled.
+//! Calling SES for one mail, and again while it is throttled; then its row is settled.
 //!
 //! A mail that SES turns away for its rate is certainly not taken, so calling again cannot send it twice. Nothing else is
 //! tried again here: another refusal would be repeated, and a call without a clear answer may have sent the mail. All the
 //! calls are one attempt of the message, for at most one of them is accepted.
 
-use shared::aws::{Outgoing, SendError, Ses};
+use shared::aws::{NewMessage, Outgoing, SendError, Ses, StoreError};
 use shared::backoff;
+use shared::recipient::Destination;
 use shared::ses_error::Retry;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
+
+use crate::State;
+use crate::error::ApiError;
+use crate::time::Time;
+
+/// Sends a message whose row is written, and settles the row.
+pub(super) async fn deliver(
+    state: &State,
+    message: &NewMessage<'_>,
+    destination: &Destination<'_>,
+    time: &Time,
+    patience: Instant,
+) -> Result<(), ApiError> {
+    let id = message.id;
+    let outgoing = Outgoing {
+        id,
+        attempt: message.attempt,
+        stream: message.stream,
+        email: message.email,
+        destination,
+    };
+    match send(&state.ses, outgoing, patience, message.nonce).await {
+        Ok(ses_id) => {
+            tracing::info!(message.id = %id, ses.id = ses_id, "SES took the message");
+            // The mail is on its way: that the record could not be written must not tell the caller otherwise.
+            settle(id, time, state.messages.accepted(id, &ses_id)).await;
+            Ok(())
+        }
+        Err(SendError::Refused { refusal, code }) => {
+            tracing::warn!(message.id = %id, code, ?refusal, "SES refused the message");
+            let sender = message.email.from.address();
+            Err(ApiError::refused(refusal, sender, &state.config.region))
+        }
+        Err(SendError::Ambiguous { code }) => {
+            tracing::error!(message.id = %id, code, "it is not known whether SES took the message");
+            Err(ApiError::ambiguous(id))
+        }
+    }
+}
 
 /// Sends a mail, and returns SES's id of it. No call begins after `until`, but for the first; `random` spreads the calls of
 /// those who are throttled together.
-pub(super) async fn send(ses: &Ses, outgoing: Outgoing<'_>, until: Instant, random: Uuid) -> Result<String, SendError> {
+async fn send(ses: &Ses, outgoing: Outgoing<'_>, until: Instant, random: Uuid) -> Result<String, SendError> {
     let call = async || {
         let answer = ses.send(outgoing).await;
         if is_throttled(&answer) {
@@ -21,6 +61,16 @@ pub(super) async fn send(ses: &Ses, outgoing: Outgoing<'_>, until: Instant, rand
         answer
     };
     while_throttled(call, until, random).await
+}
+
+/// Writes what became of a message, as long as there is time to answer afterwards.
+pub(super) async fn settle(id: Uuid, time: &Time, update: impl Future<Output = Result<(), StoreError>>) {
+    let code = match timeout_at(time.answer_by, update).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.code,
+        Err(_) => "OutOfTime".to_owned(),
+    };
+    tracing::error!(message.id = %id, code, "the record of a message was not settled");
 }
 
 /// Calls until the answer is another than that there are too many calls, or `until` is too near.

@@ -22,6 +22,10 @@ fn own() -> Vec<(&'static str, ApiError)> {
         ("restricted_api_key", ApiError::restricted_api_key()),
         ("email_not_found", ApiError::email_not_found()),
         ("invalid_idempotency_key", ApiError::invalid_idempotency_key()),
+        (
+            "invalid_parameter",
+            ApiError::invalid_parameter("PARAMETER", "what it must be"),
+        ),
         ("not_json", ApiError::not_json("what is wrong with it")),
         ("not_supported", ApiError::not_supported("FIELD", "What to do instead.")),
         (
@@ -74,11 +78,12 @@ fn own() -> Vec<(&'static str, ApiError)> {
         ("held_back", ApiError::held_back(permit::Refusal::Brake(Brake::All))),
         ("held_back", ApiError::held_back(permit::Refusal::Brake(Brake::Bulk))),
         ("store_down", ApiError::store_down()),
+        ("batch_too_large", ApiError::batch_too_large(140)),
     ]
 }
 
 /// Functions that make no error of their own: those whose errors are in the table of SES's, and questions.
-const NOT_OWN: [&str; 3] = ["refused", "ambiguous", "frees_key"];
+const NOT_OWN: [&str; 4] = ["refused", "ambiguous", "frees_key", "of_item"];
 
 fn own_table() -> String {
     let mut table = String::from("| answer | `retry-after` | message |\n|---|---|---|\n");

@@ -1,0 +1,127 @@
+//! What a caller is told of a batch: one outcome for each email, in the order they came.
+
+use serde::Serialize;
+use shared::idempotency::nth_id;
+use shared::record::RecordedVerdict;
+use uuid::Uuid;
+
+use super::input::Mode;
+use crate::emails::recipient::RecipientBody;
+use crate::error::ApiError;
+use crate::response::Response;
+
+/// What became of one email.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It was sent, or there was nobody to send to; with what the caller is told of each recipient.
+    Done(Vec<RecordedVerdict>),
+    /// It was not sent, or it is not known.
+    Failed(ApiError),
+    /// It is no email that can be sent; it has no row.
+    Invalid(ApiError),
+}
+
+impl Outcome {
+    /// Tells whether the next request with the same key is to attempt it.
+    pub(super) fn may_be_repeated(&self) -> bool {
+        matches!(self, Self::Failed(error) if error.frees_key())
+    }
+
+    /// Tells whether it is certain that nothing of it was sent, and nothing is on record.
+    pub(super) fn sent_nothing(&self) -> bool {
+        match self {
+            Self::Done(_) => false,
+            Self::Failed(error) => error.frees_key(),
+            Self::Invalid(_) => true,
+        }
+    }
+
+    fn error(&self) -> Option<&ApiError> {
+        match self {
+            Self::Done(_) => None,
+            Self::Failed(error) | Self::Invalid(error) => Some(error),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct BatchBody<'a> {
+    data: Vec<ItemBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<ErrorBody<'a>>>,
+}
+
+/// An email of the batch. In a strict batch there is one for each, so that places agree; `error` says that one was not sent.
+#[derive(Serialize)]
+struct ItemBody<'a> {
+    id: Uuid,
+    recipients: Vec<RecipientBody<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorBody<'a>>,
+}
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorBody<'a> {
+    index: usize,
+    status_code: u16,
+    name: &'a str,
+    message: &'a str,
+    /// Seconds.
+    #[serde(rename = "retry_after", skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u32>,
+    /// The email that may have been sent all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<Uuid>,
+}
+
+impl<'a> ErrorBody<'a> {
+    fn of(index: usize, error: &'a ApiError) -> Self {
+        Self {
+            index,
+            status_code: error.status,
+            name: error.name,
+            message: &error.message,
+            retry_after: error.retry_after,
+            id: error.id,
+        }
+    }
+}
+
+/// Makes the answer of a batch whose first email has the id `first`. A batch of which nothing was sent, though something could
+/// have been, is answered with its first error, as one email is.
+pub(super) fn respond(mode: Mode, first: Uuid, outcomes: Vec<Option<Outcome>>) -> Result<Response, ApiError> {
+    // Whatever was not decided was not attempted.
+    let outcomes: Vec<Outcome> = outcomes
+        .into_iter()
+        .map(|outcome| outcome.unwrap_or_else(|| Outcome::Failed(ApiError::store_down())))
+        .collect();
+    let failed = outcomes.iter().find_map(|outcome| match outcome {
+        Outcome::Failed(error) => Some(error),
+        Outcome::Done(_) | Outcome::Invalid(_) => None,
+    });
+    if let Some(error) = failed
+        && outcomes.iter().all(Outcome::sent_nothing)
+    {
+        return Err(error.clone());
+    }
+    let failed = outcomes.iter().enumerate();
+    let errors: Vec<_> = failed
+        .filter_map(|(index, outcome)| Some(ErrorBody::of(index, outcome.error()?)))
+        .collect();
+    let items = outcomes.iter().enumerate();
+    let data = items.filter(|(_, outcome)| mode == Mode::Strict || outcome.error().is_none());
+    Ok(Response::ok(&BatchBody {
+        data: data
+            .map(|(index, outcome)| ItemBody {
+                id: nth_id(first, index),
+                recipients: match outcome {
+                    Outcome::Done(recipients) => recipients.iter().map(RecipientBody::from).collect(),
+                    Outcome::Failed(_) | Outcome::Invalid(_) => Vec::new(),
+                },
+                error: outcome.error().map(|error| ErrorBody::of(index, error)),
+            })
+            .collect(),
+        errors: (mode == Mode::Permissive || !errors.is_empty()).then_some(errors),
+    }))
+}

@@ -1,0 +1,79 @@
+//! The body of a batch: an array of emails, and whether one that is wrong stops the others.
+
+use serde_json::Value;
+use shared::api_key::ApiKeyRecord;
+use shared::message::{Email, InvalidEmail};
+
+use crate::emails::body;
+use crate::error::ApiError;
+use crate::request::Request;
+
+/// The most emails in a batch.
+const EMAILS_MAX: usize = 100;
+/// The header that says what becomes of a batch with an invalid email.
+const HEADER: &str = "x-batch-validation";
+
+/// What becomes of a batch with an invalid email.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Nothing of it is sent.
+    Strict,
+    /// The others are sent.
+    Permissive,
+}
+
+impl Mode {
+    /// Reads the header.
+    pub(super) fn of(request: &Request) -> Result<Self, ApiError> {
+        match request.header(HEADER).as_deref().map(str::trim) {
+            None | Some("strict") => Ok(Self::Strict),
+            Some("permissive") => Ok(Self::Permissive),
+            Some(_) => Err(ApiError::invalid_parameter(HEADER, "`strict` or `permissive`")),
+        }
+    }
+}
+
+/// Reads the array.
+pub(super) fn values(body: &[u8]) -> Result<Vec<Value>, ApiError> {
+    let values = body::parse_array(body)?;
+    if values.is_empty() || values.len() > EMAILS_MAX {
+        let message = format!(
+            "A batch must have 1 to {EMAILS_MAX} emails; this one has {}.",
+            values.len()
+        );
+        return Err(InvalidEmail::Whole(message).into());
+    }
+    Ok(values)
+}
+
+/// Reads every email. In a strict batch the first one that is invalid is the error of the whole.
+pub(super) fn read(
+    values: Vec<Value>,
+    api_key: &ApiKeyRecord,
+    mode: Mode,
+) -> Result<Vec<Result<Email, ApiError>>, ApiError> {
+    let emails = values
+        .into_iter()
+        .enumerate()
+        .map(|(index, value)| email(value, api_key).map_err(|error| error.of_item(index)));
+    match mode {
+        Mode::Permissive => Ok(emails.collect()),
+        Mode::Strict => emails.map(|email| email.map(Ok)).collect(),
+    }
+}
+
+fn email(value: Value, api_key: &ApiKeyRecord) -> Result<Email, ApiError> {
+    let Value::Object(object) = value else {
+        return Err(InvalidEmail::Whole("It must be a JSON object.".to_owned()).into());
+    };
+    if object.get("attachments").is_some_and(|files| !files.is_null()) {
+        let remedy = "Send an email with attachments by itself, with POST /emails.";
+        return Err(ApiError::not_supported("attachments` in a batch, `attachments", remedy));
+    }
+    let email = body::email(object)?;
+    if api_key.may_send_from(email.from.address()) {
+        Ok(email)
+    } else {
+        Err(ApiError::sender_not_allowed())
+    }
+}
