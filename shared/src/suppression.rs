@@ -9,6 +9,7 @@
 //! they mean.
 
 mod entry;
+mod listed;
 mod storm;
 mod tiers;
 
@@ -18,6 +19,7 @@ use crate::address::EmailAddress;
 use crate::stream::Stream;
 
 pub use entry::{Entry, RecordedEvidence};
+pub use listed::{Listed, Step};
 pub use storm::{STORM_BLOCKS, STORM_ENOUGH, STORM_WINDOW, is_storm};
 pub use tiers::{InvalidTiers, SoftBounceTiers};
 

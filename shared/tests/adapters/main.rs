@@ -7,6 +7,7 @@ mod marks;
 mod messages;
 mod permits;
 mod ses_simulator;
+mod ses_suppression_list;
 mod ses_wire;
 mod support;
 mod suppression_entries;

@@ -25,8 +25,8 @@ const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0002);
 const SET: &str = "okite-ConfigurationSet";
 
 /// The simulator, served.
-struct World {
-    endpoint: String,
+pub(crate) struct World {
+    pub(crate) endpoint: String,
     simulator: Arc<local_aws::ses::Ses>,
     faults: Faults,
     _events: UnboundedReceiver<Published>,
@@ -78,7 +78,7 @@ impl World {
         }
     }
 
-    async fn production() -> Self {
+    pub(crate) async fn production() -> Self {
         Self::start(true).await
     }
 
@@ -105,7 +105,14 @@ impl World {
         }
     }
 
-    fn patch(&self, patch: Value) {
+    /// Puts an address on SES's own list.
+    pub(crate) async fn suppress(&self, address: &str, reason: &str) {
+        let client = shared::aws::sesv2(&config(&self.endpoint));
+        let put = client.put_suppressed_destination().email_address(address);
+        put.reason(reason.into()).send().await.unwrap();
+    }
+
+    pub(crate) fn patch(&self, patch: Value) {
         self.simulator.update_account(&serde_json::from_value(patch).unwrap());
     }
 
