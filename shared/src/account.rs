@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::stream::Stream;
+use crate::suppression::ReportedReconciliation;
 
 /// What AWS thinks of the account.
 /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html>
@@ -149,6 +150,9 @@ pub struct Report {
     pub account: ReportedAccount,
     /// What it means.
     pub verdict: Verdict,
+    /// How SES's own suppression list compares with ours; `null` where no report was made before.
+    #[serde(default)]
+    pub suppression_list: Option<ReportedReconciliation>,
 }
 
 /// The account as the report shows it.
@@ -174,6 +178,7 @@ impl Report {
                 remaining: account.remaining(),
             },
             verdict,
+            suppression_list: None,
         }
     }
 }
@@ -204,6 +209,7 @@ mod tests {
                 "production_access": true, "sending_enabled": true, "enforcement_status": "HEALTHY",
             },
             "verdict": "healthy",
+            "suppression_list": null,
         });
         assert_eq!(serde_json::to_value(report).unwrap(), expected);
     }

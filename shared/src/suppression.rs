@@ -10,6 +10,7 @@
 
 mod entry;
 mod listed;
+mod reconciliation;
 mod storm;
 mod tiers;
 
@@ -20,6 +21,7 @@ use crate::stream::Stream;
 
 pub use entry::{Entry, RecordedEvidence};
 pub use listed::{Listed, Step};
+pub use reconciliation::{Drift, Finished, Pass, Reconciliation, ReportedReconciliation};
 pub use storm::{STORM_BLOCKS, STORM_ENOUGH, STORM_WINDOW, is_storm};
 pub use tiers::{InvalidTiers, SoftBounceTiers};
 

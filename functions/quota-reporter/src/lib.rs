@@ -3,14 +3,24 @@
 //! It runs on a schedule and never takes sending down: when SES or the store does not answer, the run fails, and the
 //! gate of the run before stays in force.
 
+mod reconcile;
+
+use std::time::Duration;
+
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use shared::account::{Brake, Report};
-use shared::aws::{AccountError, FunctionConfig, Ses, StoreError, TrustError, Usage};
+use shared::aws::{AccountError, FunctionConfig, Ses, SesSuppressionList, StoreError, Suppressions, TrustError, Usage};
 use shared::config::Config;
 use shared::function;
 use shared::permit::{self, Policy, Sample};
+use shared::suppression::ReportedReconciliation;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// The function's timeout in the template, for callers that name no deadline.
+const USUAL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What the function keeps between invocations.
 #[derive(Debug)]
@@ -19,6 +29,8 @@ pub struct State {
     policy: Policy,
     usage: Usage,
     ses: Ses,
+    ses_list: SesSuppressionList,
+    suppressions: Suppressions,
 }
 
 impl State {
@@ -31,6 +43,8 @@ impl State {
         let (dynamodb, ses) = (aws.dynamodb(), aws.sesv2());
         tokio::join!(aws.open_dynamodb(), aws.open_sesv2());
         Ok(Self {
+            suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table),
+            ses_list: SesSuppressionList::new(ses.clone()),
             usage: Usage::new(dynamodb, config.usage_table, config.region.clone()),
             ses: Ses::new(ses, config.configuration_set),
             policy: config.policy,
@@ -63,7 +77,10 @@ impl From<ReporterError> for Diagnostic {
 ///
 /// # Errors
 /// When the environment is not complete, or the Runtime API is gone.
-#[expect(clippy::disallowed_methods, reason = "the outermost function reads the clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the outermost function reads the clock and makes the ids"
+)]
 pub async fn run() -> Result<(), lambda_runtime::Error> {
     let config = function::init()?;
     let clock = config.clock;
@@ -71,8 +88,10 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     let state = &state;
     // On the heap, once: the futures of the SDK and the runtime nest deeper than the compiler likes to look.
     Box::pin(lambda_runtime::run(service_fn(
-        move |_: LambdaEvent<Value>| async move {
-            let report = handle(state, clock.now()).await;
+        move |event: LambdaEvent<Value>| async move {
+            let now = clock.now();
+            let deadline = Instant::now() + time_left(event.context.deadline, now);
+            let report = handle(state, now, deadline, || clock.new_id()).await;
             report.map_err(|error| {
                 tracing::error!("there is no report: {error}");
                 // The runtime shows an error with all that is in it, an answer of DynamoDB included; this is its text alone.
@@ -83,17 +102,37 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     .await
 }
 
-/// Makes one report and sets the gate by it.
+/// How long Lambda lets the invocation go on; `deadline` is in milliseconds since the epoch. One that has passed before the
+/// invocation began is none: who calls a function by hand may have no clock to set it by.
+fn time_left(deadline: u64, now: Timestamp) -> Duration {
+    let now = u64::try_from(now.as_millisecond()).unwrap_or_default();
+    match deadline.saturating_sub(now) {
+        0 => USUAL_TIMEOUT,
+        left => Duration::from_millis(left),
+    }
+}
+
+/// Makes one report and sets the gate by it; in the time that is left until `deadline`, goes on with the daily pass over
+/// SES's own suppression list.
 ///
 /// # Errors
 /// [`ReporterError`]; the gate is then as it was, or as this report wants it.
-pub async fn handle(state: &State, now: Timestamp) -> Result<Report, ReporterError> {
+pub async fn handle(
+    state: &State,
+    now: Timestamp,
+    deadline: Instant,
+    new_id: impl Fn() -> Uuid,
+) -> Result<Report, ReporterError> {
     // What was granted is read before the account: what is granted in between is then counted by the gate itself.
     let gate = state.usage.gate_state().await?;
     let account = state.ses.account().await?;
     let granted = permit::granted(gate.granted, &gate.samples, &state.policy, now);
     let settings = permit::settings(&account, &state.policy, granted);
-    let report = Report::new(account, state.region.clone(), now);
+    let mut report = Report::new(account, state.region.clone(), now);
+    report.suppression_list = gate
+        .reconciliation
+        .as_ref()
+        .map(|kept| ReportedReconciliation::from(&kept.state));
     let brake = gate
         .brake_override
         .as_deref()
@@ -110,5 +149,13 @@ pub async fn handle(state: &State, now: Timestamp) -> Result<Report, ReporterErr
     let kept = state.usage.put_report(&report).await;
     set.and(sampled).and(kept)?;
     tracing::info!(verdict = ?report.verdict, brake = brake.level(), "the account was read and the gate is set");
+
+    // Last, for it may take long and fail; the report is kept already.
+    let before = report.suppression_list.take();
+    let reconciled = reconcile::run(state, gate.reconciliation, now, deadline, new_id).await;
+    report.suppression_list = Some(ReportedReconciliation::from(&reconciled));
+    if report.suppression_list != before {
+        state.usage.put_report(&report).await?;
+    }
     Ok(report)
 }

@@ -13,6 +13,9 @@ use serde_json::Value;
 
 use crate::calls::Calls;
 
+/// Where the account's suppression list is.
+const LIST: &str = "/v2/email/suppression/addresses";
+
 struct Seen {
     calls: Calls,
     /// What comes before `identity/…` and `configuration-set/…` in an ARN.
@@ -33,6 +36,11 @@ async fn record(State(seen): State<Arc<Seen>>, request: Request, next: Next) -> 
     let (action, resources) = match (&head.method, head.uri.path()) {
         (&Method::POST, "/v2/email/outbound-emails") => ("ses:SendEmail".to_owned(), sent_with(&seen.arn, &body)),
         (&Method::GET, "/v2/email/account") => ("ses:GetAccount".to_owned(), vec!["*".to_owned()]),
+        // The suppression list is of the account as a whole: IAM knows no resource for it.
+        (&Method::GET, LIST) => ("ses:ListSuppressedDestinations".to_owned(), vec!["*".to_owned()]),
+        (&Method::DELETE, path) if path.starts_with(LIST) => {
+            ("ses:DeleteSuppressedDestination".to_owned(), vec!["*".to_owned()])
+        }
         // No function has business with anything else; named like this, no policy allows it.
         (method, path) => (format!("ses:{method} {path}"), vec!["*".to_owned()]),
     };

@@ -16,6 +16,7 @@
 //! [`SOFT_BOUNCES_KEPT`] stay: the newest of the newest are the same in whichever order they come, too.
 
 mod entries;
+mod from_ses;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
@@ -35,6 +36,7 @@ use crate::address::EmailAddress;
 use crate::suppression::{Reason, Register, Registers, SOFT_BOUNCES_KEPT};
 
 pub use entries::EntriesPage;
+pub use from_ses::{TAKEN_AT_ONCE, TakenFromSes};
 
 /// How many partitions the `newest` index is spread over.
 const SHARDS: u8 = 8;

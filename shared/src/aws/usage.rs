@@ -6,22 +6,25 @@
 //! | `gate#<region>` | `brake_override` | `brake_override`: an operator's `none`, `bulk`, `all` or `auto`; no report erases it |
 //! | `gate#<region>` | `sample#<hour>` | `at`, `granted`: the running total at the beginning of an hour |
 //! | `gate#<region>` | `sample#latest` | the same at the last report |
+//! | `gate#<region>` | `reconciliation` | `state`, as JSON: how far the daily pass over SES's own list has come; `revision` counts its writes |
 //! | `report#<region>` | `latest` | `at`, `report`: the last report, as JSON |
 //! | `mark#<day>` | `<kind>#<stream>#<hash>` | `domain`, `class`, `stream`, `at`, and `message_id` and `tag` (a set of `name=value`) where the event names them: one bounce, complaint or block that counts; see [`super::Marks`] |
 //!
-//! `tat` and `iv` are microseconds, `snap_at` and `at` milliseconds. All rows but the gate and the override have
+//! `tat` and `iv` are microseconds, `snap_at` and `at` milliseconds. All rows but the gate, the override and the reconciliation have
 //! `expires_at`.
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
 use jiff::Timestamp;
 
 use super::StoreError;
-use super::item::{n, number_of, s, text_of, time, time_of, ttl};
+use super::item::{Item, n, number_of, s, text_of, time, time_of, ttl};
 use super::store_error::unless_overtaken;
 use crate::account::{Brake, Report};
 use crate::permit::{Sample, Settings};
+use crate::suppression::Reconciliation;
 
 /// How long a sample is kept: a day, and time for a reporter that was late.
 const SAMPLE_KEPT: Duration = Duration::from_hours(50);
@@ -42,6 +45,17 @@ pub struct GateState {
     pub brake_override: Option<String>,
     /// The samples of the running total.
     pub samples: Vec<Sample>,
+    /// How far the pass over SES's own list has come; nothing before the first report.
+    pub reconciliation: Option<KeptReconciliation>,
+}
+
+/// The state of the pass over SES's own list, and which write of it this is: two runs at once must not both go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptReconciliation {
+    /// The state.
+    pub state: Reconciliation,
+    /// How often it was written.
+    pub revision: i64,
 }
 
 /// The table of usage.
@@ -83,6 +97,7 @@ impl Usage {
                 Some("brake_override") => {
                     state.brake_override = text_of(&item, "brake_override").map(str::to_owned);
                 }
+                Some("reconciliation") => state.reconciliation = reconciliation(&item),
                 _ => {
                     if let (Some(at), Some(total)) = (time_of(&item, "at"), number_of(&item, "granted")) {
                         state.samples.push(Sample { at, total });
@@ -187,7 +202,37 @@ impl Usage {
             .map_err(StoreError::of("UpdateItem"))
     }
 
-    /// Keeps a report as the latest, unless a later one is there.
+    /// Keeps the state of the pass over SES's own list, as the write that follows `kept`; tells whether nobody else wrote one
+    /// in the meantime. The SDK repeats a write whose answer was lost, and then this is told of its own: whoever stops on it
+    /// loses no more than time.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written.
+    pub async fn put_reconciliation(&self, kept: &KeptReconciliation) -> Result<bool, StoreError> {
+        const OPERATION: &str = "UpdateItem";
+        let json = serde_json::to_string(&kept.state).map_err(|_| StoreError::new(OPERATION, "NotJson"))?;
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", s(gate_key(&self.region)))
+            .key("sk", s("reconciliation"))
+            .update_expression("SET #state = :state, #revision = :revision")
+            .condition_expression("attribute_not_exists(#revision) OR #revision < :revision")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#revision", "revision")
+            .expression_attribute_values(":state", s(json))
+            .expression_attribute_values(":revision", n(kept.revision))
+            .send()
+            .await;
+        match updated {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
+            Err(error) => Err(StoreError::of(OPERATION)(error)),
+        }
+    }
+
+    /// Keeps a report as the latest, unless a later one is there. That of the same time is replaced: a run adds to its report.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -200,7 +245,7 @@ impl Usage {
             .key("pk", s(format!("report#{}", self.region)))
             .key("sk", s("latest"))
             .update_expression("SET #at = :at, #report = :report, #expires_at = :expires_at")
-            .condition_expression("attribute_not_exists(#at) OR #at < :at")
+            .condition_expression("attribute_not_exists(#at) OR #at <= :at")
             .expression_attribute_names("#at", "at")
             .expression_attribute_names("#report", "report")
             .expression_attribute_names("#expires_at", "expires_at")
@@ -211,4 +256,12 @@ impl Usage {
             .await;
         unless_overtaken(updated)
     }
+}
+
+/// Reads the state of the pass. One that cannot be read is begun anew, by a write that follows it.
+fn reconciliation(item: &Item) -> Option<KeptReconciliation> {
+    let revision = number_of(item, "revision")?;
+    let state = text_of(item, "state").and_then(|json| serde_json::from_str(json).ok());
+    let state = state.unwrap_or_else(|| Reconciliation::before_the_first(Timestamp::UNIX_EPOCH));
+    Some(KeptReconciliation { state, revision })
 }

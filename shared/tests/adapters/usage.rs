@@ -4,8 +4,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use shared::account::{Account, Brake, EnforcementStatus, Report};
-use shared::aws::{GateState, Usage};
+use shared::aws::{GateState, KeptReconciliation, Usage};
 use shared::permit::{Sample, Settings};
+use shared::suppression::Reconciliation;
 
 use super::support::{Item, REGION, Store, at, closed_port, n, number, s, text};
 
@@ -321,4 +322,53 @@ async fn a_store_that_is_down_is_an_error_of_every_operation() {
     for failed in [gate, sample, report] {
         assert_eq!(failed.unwrap_err().code, "ConnectionFailed");
     }
+}
+
+#[tokio::test]
+async fn the_state_of_the_pass_is_read_with_the_gate_and_written_by_one_run_at_a_time() {
+    let store = Store::start().await;
+    let usage = store.usage();
+    let first = KeptReconciliation {
+        state: Reconciliation::before_the_first(at(0)),
+        revision: 1,
+    };
+    assert!(usage.put_reconciliation(&first).await.unwrap());
+    let read = usage.gate_state().await.unwrap();
+    assert_eq!((read.reconciliation.as_ref(), read.samples.len()), (Some(&first), 0));
+    let mut mine = first.clone();
+    mine.revision += 1;
+    mine.state.pass(at(1)).next_token = Some("t".to_owned());
+    let mut theirs = first.clone();
+    theirs.revision += 1;
+    assert!(usage.put_reconciliation(&mine).await.unwrap());
+    assert!(!usage.put_reconciliation(&theirs).await.unwrap());
+    assert_eq!(usage.gate_state().await.unwrap().reconciliation, Some(mine));
+}
+
+#[tokio::test]
+async fn a_state_of_the_pass_that_cannot_be_read_is_begun_anew() {
+    let store = Store::start().await;
+    let usage = store.usage();
+    let item = [
+        ("pk", s(PK)),
+        ("sk", s("reconciliation")),
+        ("state", s("{}")),
+        ("revision", n(7)),
+    ];
+    store.put(TABLE, item).await;
+    let mut kept = usage.gate_state().await.unwrap().reconciliation.unwrap();
+    assert!(kept.state.is_due(at(0)));
+    kept.revision += 1;
+    assert!(usage.put_reconciliation(&kept).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_run_may_add_to_its_own_report() {
+    let store = Store::start().await;
+    let usage = store.usage();
+    usage.put_report(&report(at(5), 1.0)).await.unwrap();
+    usage.put_report(&report(at(5), 2.0)).await.unwrap();
+    usage.put_report(&report(at(4), 3.0)).await.unwrap();
+    let row = store.item(TABLE, &[("pk", "report#us-east-1"), ("sk", "latest")]).await;
+    assert!(text(&row.unwrap(), "report").contains("\"sent_last_24_hours\":2.0"));
 }

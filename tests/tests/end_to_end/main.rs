@@ -21,6 +21,7 @@ mod permissions;
 mod permit;
 mod processes;
 mod queues;
+mod reconciliation;
 mod refusals;
 mod reporter;
 mod requests;

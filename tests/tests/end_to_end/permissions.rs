@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use local_aws::template::{Permission, Stack};
 use local_aws::{TEMPLATE, surroundings};
+use reqwest::Method;
 use serde_json::json;
 use shared::suppression::Reason;
 
 use crate::batch;
 use crate::feedback::{block, hard_bounce, just_now};
+use crate::reconciliation::{set_register, suppress_at_ses};
 use crate::support::{Okite, email};
 
 /// Makes the functions do everything that they can do.
@@ -38,6 +40,14 @@ async fn exercise(okite: &Okite) {
     let ses_id = &okite.outbox().await.pop().unwrap()["ses_message_id"];
     let shown = okite.get(&format!("/emails/{}", ses_id.as_str().unwrap())).await;
     assert_eq!(shown.body["id"], sent["id"]);
+    // One is added to our list, the other taken off SES's.
+    suppress_at_ses(okite, "dead@example.net", "BOUNCE").await;
+    suppress_at_ses(okite, "lifted@example.net", "BOUNCE").await;
+    set_register(okite, "lifted@example.net", "lifted_at", 4_000_000_000_000).await;
+    okite
+        .local(Method::POST, "clock", &json!({ "advance_ms": 700_000 }))
+        .await;
+    okite.report().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,6 +46,8 @@ async fn the_report_has_the_agreed_shape() {
     let mut report = okite.report().await;
     let at = report["at"].take();
     assert!(at.as_str().unwrap().parse::<Timestamp>().is_ok(), "{at}");
+    let next_at = report["suppression_list"]["next_at"].take();
+    assert!(next_at.as_str().unwrap() > at.as_str().unwrap(), "{next_at}");
     assert_eq!(
         report,
         json!({
@@ -61,6 +63,16 @@ async fn the_report_has_the_agreed_shape() {
                 "enforcement_status": "HEALTHY",
             },
             "verdict": "healthy",
+            "suppression_list": {
+                "running": false,
+                "last_finished_at": null,
+                "next_at": null,
+                "listed": 0,
+                "added": 0,
+                "lifted": 0,
+                "unreadable": 0,
+                "trouble": null,
+            },
         })
     );
 }

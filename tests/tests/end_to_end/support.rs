@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::{Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
@@ -115,6 +116,20 @@ impl Okite {
         change(&mut record);
         let keys = ApiKeys::new(self.dynamodb.clone(), self.variable("API_KEYS_TABLE").to_owned());
         within(keys.put(&record)).await.unwrap();
+    }
+
+    /// A client of the simulated SES.
+    pub(crate) fn ses(&self) -> aws_sdk_sesv2::Client {
+        let config = aws_config::SdkConfig::builder()
+            .behavior_version(shared::aws::behavior_version())
+            .region(Region::new(REGION))
+            .endpoint_url(&self.local.ses_url)
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+                "test", "local", None, None, "tests",
+            )))
+            .http_client(shared::aws::http_client())
+            .build();
+        shared::aws::sesv2(&config)
     }
 
     /// What the template gives the functions.
