@@ -122,7 +122,7 @@ impl Suppressions {
     ) -> Result<(), StoreError> {
         match register.into() {
             Register::Of(Reason::Soft) => self.add_soft(address, at, evidence.source, new_id).await,
-            register => self.set_register(address, register, at, evidence, new_id).await,
+            register => self.set_register(address, register, at, None, evidence, new_id).await,
         }
     }
 
@@ -158,11 +158,29 @@ impl Suppressions {
         }
     }
 
+    /// Puts an address on the list by hand, until `expires_at` or for good. Of two entries by hand the later counts, with its
+    /// end; of two at the same time and from the same source, the one that lasts longer.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written.
+    pub async fn record_manual(
+        &self,
+        address: &EmailAddress,
+        at: Timestamp,
+        expires_at: Option<Timestamp>,
+        evidence: Evidence<'_>,
+        new_id: Uuid,
+    ) -> Result<(), StoreError> {
+        self.set_register(address, Reason::Manual.into(), at, expires_at, evidence, new_id)
+            .await
+    }
+
     async fn set_register(
         &self,
         address: &EmailAddress,
         register: Register,
         at: Timestamp,
+        expires_at: Option<Timestamp>,
         evidence: Evidence<'_>,
         new_id: Uuid,
     ) -> Result<(), StoreError> {
@@ -175,15 +193,29 @@ impl Suppressions {
         if let Some(diagnostic) = evidence.diagnostic {
             details.insert("diagnostic".to_owned(), s(diagnostic));
         }
-        let updated = self
+        // The end of an entry by hand moves with it: what is left of an earlier one would end a later one too soon.
+        let (end, lasts_longer) = match (register, expires_at) {
+            (Register::Of(Reason::Manual), Some(_)) => (
+                ", #expires_at = :expires_at",
+                " OR (#at = :at AND #evidence.#source = :source AND #expires_at < :expires_at)",
+            ),
+            (Register::Of(Reason::Manual), None) => (
+                " REMOVE #expires_at",
+                " OR (#at = :at AND #evidence.#source = :source AND attribute_exists(#expires_at))",
+            ),
+            _ => ("", ""),
+        };
+        let mut update = self
             .client
             .update_item()
             .table_name(&self.table)
             .key("address", s(address.normalised()))
-            .update_expression("SET #at = :at, #evidence = :evidence, #id = if_not_exists(#id, :id), #shard = :shard")
-            .condition_expression(
-                "attribute_not_exists(#at) OR #at < :at OR (#at = :at AND #evidence.#source < :source)",
-            )
+            .update_expression(format!(
+                "SET #at = :at, #evidence = :evidence, #id = if_not_exists(#id, :id), #shard = :shard{end}"
+            ))
+            .condition_expression(format!(
+                "attribute_not_exists(#at) OR #at < :at OR (#at = :at AND #evidence.#source < :source){lasts_longer}"
+            ))
             .expression_attribute_names("#at", format!("{name}_at"))
             .expression_attribute_names("#evidence", name)
             .expression_attribute_names("#source", "source")
@@ -193,10 +225,14 @@ impl Suppressions {
             .expression_attribute_values(":evidence", AttributeValue::M(details))
             .expression_attribute_values(":source", s(evidence.source))
             .expression_attribute_values(":id", s(new_id.to_string()))
-            .expression_attribute_values(":shard", s(shard(address)))
-            .send()
-            .await;
-        unless_overtaken(updated)
+            .expression_attribute_values(":shard", s(shard(address)));
+        if register == Reason::Manual.into() {
+            update = update.expression_attribute_names("#expires_at", "manual_expires_at");
+        }
+        if let Some(expires_at) = expires_at {
+            update = update.expression_attribute_values(":expires_at", time(expires_at));
+        }
+        unless_overtaken(update.send().await)
     }
 
     /// Adds a soft bounce, and takes those away that are no longer among the newest. What is taken away can never be among
@@ -261,6 +297,14 @@ fn beyond_the_newest(item: &Item) -> Vec<String> {
     bounces.sort_unstable_by_key(|bounce| Reverse(*bounce));
     let beyond = bounces.into_iter().skip(SOFT_BOUNCES_KEPT);
     beyond.map(|(_, _, entry)| entry.clone()).collect()
+}
+
+/// The soft bounces of an item, with their feedback ids.
+fn soft_bounces_of(item: &Item) -> Vec<(Timestamp, String)> {
+    let bounces = soft_bounces(item).into_iter();
+    bounces
+        .map(|(at, feedback_id, _)| (at, feedback_id.to_owned()))
+        .collect()
 }
 
 /// When an address bounced softly, oldest first. A feedback counts once, even if SES gave no time and each of its copies

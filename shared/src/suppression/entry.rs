@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Reason, Registers};
@@ -21,6 +22,8 @@ pub struct Entry {
     pub address: EmailAddress,
     /// What happened to it, and when.
     pub registers: Registers,
+    /// The soft bounces behind those of the registers, in no order, with SES's feedback ids.
+    pub soft_bounces: Vec<(Timestamp, String)>,
     /// Why each register is as it is. Soft bounces have none but their ids.
     pub evidence: BTreeMap<Reason, RecordedEvidence>,
 }

@@ -49,6 +49,7 @@ async fn with_anna() -> (Store, Suppressions, Entry) {
             blocked_at: Some(at(6)),
             ..Registers::default()
         },
+        soft_bounces: Vec::new(),
         evidence: BTreeMap::from([
             (Reason::Bounce, evidence("Anna@Example.org")),
             (Reason::Blocked, evidence("anna@example.org")),
@@ -129,4 +130,62 @@ async fn pages_hold_every_entry_once_and_count_what_is_none() {
     assert_eq!(seen.len(), 7);
     let wanted: BTreeSet<String> = (0..7).map(|number| format!("user{number}@example.org")).collect();
     assert_eq!(BTreeSet::from_iter(seen), wanted);
+}
+
+/// An entry by hand at a time, until a time or for good, from a source.
+type ByHand = (i64, Option<i64>, &'static str);
+
+#[tokio::test]
+async fn the_end_of_an_entry_by_hand_moves_with_it_in_whichever_order_they_come() {
+    let entries: [ByHand; 5] = [
+        (1, Some(500), "a"),
+        (2, None, "a"),
+        (3, Some(100), "a"),
+        (3, Some(200), "b"),
+        (3, Some(300), "b"),
+    ];
+    let ended_by = |last: ByHand| (Some(at(last.0)), last.1.map(at));
+    for first in 0..5 {
+        for second in 0..5 {
+            let store = Store::start().await;
+            let list = store.suppressions();
+            let anna = address("anna@example.org");
+            for (time, end, source) in [entries[first], entries[second], entries[first]] {
+                let evidence = Evidence {
+                    subtype: "",
+                    diagnostic: None,
+                    source,
+                };
+                list.record_manual(&anna, at(time), end.map(at), evidence, ID)
+                    .await
+                    .unwrap();
+            }
+            let registers = list.get(&anna).await.unwrap().unwrap().registers;
+            let expected = ended_by(entries[first.max(second)]);
+            assert_eq!(
+                (registers.manual_at, registers.manual_expires_at),
+                expected,
+                "{first} {second}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_entry_by_hand_for_good_replaces_one_of_the_same_time_that_ends() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    let anna = address("anna@example.org");
+    let evidence = Evidence {
+        subtype: "",
+        diagnostic: None,
+        source: "a",
+    };
+    for end in [Some(at(9)), None, Some(at(99))] {
+        list.record_manual(&anna, at(1), end, evidence, ID).await.unwrap();
+    }
+    assert_eq!(
+        list.get(&anna).await.unwrap().unwrap().registers.manual_expires_at,
+        None
+    );
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::{Suppressions, registers};
+use super::{Suppressions, registers, soft_bounces_of};
 use crate::address::EmailAddress;
 use crate::aws::StoreError;
 use crate::aws::item::{Item, s, text_of, uuid_of};
@@ -115,6 +115,7 @@ fn entry(item: &Item) -> Option<Entry> {
         id: uuid_of(item, "id")?,
         address: EmailAddress::parse(text_of(item, "address")?).ok()?,
         registers: registers(item)?,
+        soft_bounces: soft_bounces_of(item),
         evidence: Reason::WITH_REGISTER.into_iter().filter_map(recorded).collect(),
     })
 }
