@@ -152,7 +152,11 @@ pub async fn handle(
 
     // Last, for it may take long and fail; the report is kept already.
     let before = report.suppression_list.take();
-    let reconciled = reconcile::run(state, gate.reconciliation, now, deadline, new_id).await;
+    let mut kept = gate.reconciliation;
+    if let (Some(kept), Some(wanted_at)) = (&mut kept, gate.reconciliation_wanted_at) {
+        kept.state.wanted(wanted_at);
+    }
+    let reconciled = reconcile::run(state, kept, now, deadline, new_id).await;
     report.suppression_list = Some(ReportedReconciliation::from(&reconciled));
     if report.suppression_list != before {
         state.usage.put_report(&report).await?;

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use shared::api_key::{ApiKey, ApiKeyRecord};
+use shared::api_key::{ApiKey, ApiKeyRecord, Permission};
 use shared::aws::ApiKeys;
 
 use crate::error::ApiError;
 use crate::request::Request;
+use crate::time::Time;
 
 /// How long a key that was read is believed: a key that is revoked stops working within this time.
 const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
@@ -41,6 +42,16 @@ impl Authentication {
             Ok(record)
         } else {
             Err(ApiError::invalid_api_key())
+        }
+    }
+
+    /// Finds out which key a request came with that reads or changes something, which a key for sending may not.
+    pub(crate) async fn authenticate_full(&self, request: &Request, time: &Time) -> Result<ApiKeyRecord, ApiError> {
+        let authenticated = self.authenticate(request, time.arrived);
+        let record = time.before_answering(authenticated).await??;
+        match record.permission {
+            Permission::Full => Ok(record),
+            Permission::Sending => Err(ApiError::restricted_api_key()),
         }
     }
 

@@ -74,7 +74,8 @@ impl ApiError {
         Self::new(
             404,
             "not_found",
-            "There is no such endpoint. Emails are sent with POST /emails and shown by GET /emails/{id}.",
+            "There is no such endpoint. There are POST /emails, POST /emails/batch, GET /emails/{id}, /suppressions, \
+             GET /quota and GET /health.",
         )
     }
 
@@ -112,6 +113,18 @@ impl ApiError {
         let message = "There is no email with this id: check it. Records are kept for 30 days if the deployment does not say \
                        otherwise, and an email is found by Amazon SES's id some seconds after it was sent.";
         Self::new(404, "not_found", message)
+    }
+
+    pub(crate) fn suppression_not_found() -> Self {
+        let message = "There is no suppressed address by this id or address: it was never suppressed, or no longer is. What \
+                       was suppressed in the last seconds may be found by its address only.";
+        Self::new(404, "not_found", message)
+    }
+
+    pub(crate) fn no_report() -> Self {
+        let message =
+            "The quota reporter has not reported yet: it does so every 5 minutes. If this lasts, look at its log.";
+        Self::new(503, "service_unavailable", message).retry_after(RETRY_LATER)
     }
 
     pub(crate) fn sender_not_allowed() -> Self {

@@ -7,7 +7,7 @@
 //! | `authentication` | API keys |
 //! | `error` | every error a caller can get |
 //! | `time` | how much of it an invocation has |
-//! | `health`, `emails` | the operations, by noun and verb |
+//! | `health`, `emails`, `suppressions`, `quota` | the operations, by noun and verb |
 //!
 //! The order of the checks is part of the contract: size, route, key, idempotency key, JSON, fields.
 
@@ -15,9 +15,11 @@ mod authentication;
 mod emails;
 mod error;
 mod health;
+mod quota;
 mod request;
 mod response;
 mod route;
+mod suppressions;
 mod time;
 
 use std::time::Duration;
@@ -25,7 +27,9 @@ use std::time::Duration;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
-use shared::aws::{ApiKeys, Claims, FunctionConfig, Marks, Messages, Permits, Ses, Suppressions, TrustError};
+use shared::aws::{
+    ApiKeys, Claims, FunctionConfig, Marks, Messages, Permits, Ses, SesSuppressionList, Suppressions, TrustError, Usage,
+};
 use shared::config::Config;
 use shared::function;
 use tokio::time::Instant;
@@ -55,6 +59,8 @@ pub struct State {
     marks: Marks,
     permits: Permits,
     ses: Ses,
+    ses_list: SesSuppressionList,
+    usage: Usage,
 }
 
 /// The random values of one invocation.
@@ -90,7 +96,9 @@ impl State {
             claims: Claims::new(dynamodb.clone(), config.messages_table.clone()),
             messages: Messages::new(dynamodb.clone(), config.messages_table.clone()),
             marks: Marks::new(dynamodb.clone(), config.usage_table.clone()),
+            usage: Usage::new(dynamodb.clone(), config.usage_table.clone(), config.region.clone()),
             permits: Permits::new(dynamodb, config.usage_table.clone(), &config.region, config.policy),
+            ses_list: SesSuppressionList::new(ses.clone()),
             ses: Ses::new(ses, config.configuration_set.clone()),
             config,
         }
@@ -166,6 +174,13 @@ async fn answer(state: &State, event: ApiGatewayV2httpRequest, time: &Time, ids:
         // On the heap, for the same reason as the runtime's future in `run`.
         Route::CreateEmail => Box::pin(emails::create(state, &request, time, ids)).await,
         Route::CreateBatch => Box::pin(emails::create_batch(state, &request, time, ids)).await,
+        Route::ListSuppressions => Box::pin(suppressions::list(state, &request, time)).await,
+        Route::CreateSuppression => Box::pin(suppressions::create(state, &request, time, ids)).await,
+        Route::ShowSuppression(which) => Box::pin(suppressions::show(state, &request, time, &which)).await,
+        Route::LiftSuppression(which) => Box::pin(suppressions::lift(state, &request, time, &which)).await,
+        Route::CreateSuppressions => Box::pin(suppressions::create_all(state, &request, time, ids)).await,
+        Route::LiftSuppressions => Box::pin(suppressions::lift_all(state, &request, time)).await,
+        Route::ShowQuota => Box::pin(quota::show(state, &request, time)).await,
         Route::ShowEmail(id) => Box::pin(emails::show(state, &request, time, &id)).await,
     }
 }

@@ -16,6 +16,7 @@ pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) path: String,
     headers: HeaderMap,
+    query: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -37,8 +38,17 @@ impl Request {
             method: event.request_context.http.method,
             path: event.raw_path.unwrap_or_default(),
             headers: event.headers,
+            query: form_urlencoded::parse(event.raw_query_string.unwrap_or_default().as_bytes())
+                .into_owned()
+                .collect(),
             body,
         })
+    }
+
+    /// Returns a parameter of the query, if the caller sent it; the first of several.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let mut query = self.query.iter();
+        query.find(|(is, _)| is == name).map(|(_, value)| value.as_str())
     }
 
     /// Returns a header, if the caller sent it. Bytes that are not UTF-8 are replaced: they match nothing of ours.
@@ -57,6 +67,7 @@ pub(crate) mod tests {
         serde_json::from_value(json!({
             "version": "2.0",
             "rawPath": "/emails",
+            "rawQueryString": "limit=5&origin=a%20b+c&limit=6&flag",
             "headers": {"authorization": "Bearer k", "x-odd": "ü"},
             "requestContext": {"http": {"method": "POST", "path": "/emails"}, "timeEpoch": 0},
             "body": body,
@@ -81,6 +92,13 @@ pub(crate) mod tests {
                 .status,
             413
         );
+    }
+
+    #[test]
+    fn a_parameter_of_the_query_is_decoded_and_the_first_of_several() {
+        let request = Request::read(event("{}", false)).unwrap();
+        let found = ["limit", "origin", "flag", "after"].map(|name| request.parameter(name));
+        assert_eq!(found, [Some("5"), Some("a b c"), Some(""), None]);
     }
 
     #[test]

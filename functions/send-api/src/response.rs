@@ -4,7 +4,8 @@ use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
-use serde::Serialize;
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 use shared::permit::Allowance;
 use uuid::Uuid;
 
@@ -39,6 +40,14 @@ impl Response {
         }
     }
 
+    /// Answers 201 with `body`, of what was made.
+    pub(crate) fn created(body: &impl Serialize) -> Self {
+        Self {
+            status: 201,
+            ..Self::ok(body)
+        }
+    }
+
     /// Adds what is known of the rate; while nothing is, nothing is made up.
     pub(crate) fn telling(mut self, allowance: Option<Allowance>) -> Self {
         if let Some(allowance) = allowance {
@@ -48,6 +57,11 @@ impl Response {
         }
         self
     }
+}
+
+/// Writes a time as SDKs of the Resend API know it: `2026-04-03 22:13:42.674981+00`.
+pub(crate) fn with_offset<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&at.strftime("%Y-%m-%d %H:%M:%S%.6f+00"))
 }
 
 /// Our bodies are structs of texts and numbers, which always have a JSON form.

@@ -16,6 +16,20 @@ pub(crate) enum Route {
     CreateBatch,
     /// `GET /emails/{id}`, with the id as the caller wrote it.
     ShowEmail(String),
+    /// `GET /suppressions`
+    ListSuppressions,
+    /// `POST /suppressions`
+    CreateSuppression,
+    /// `GET /suppressions/{id or email}`, with what the caller wrote.
+    ShowSuppression(String),
+    /// `DELETE /suppressions/{id or email}`, with what the caller wrote.
+    LiftSuppression(String),
+    /// `POST /suppressions/batch/add`
+    CreateSuppressions,
+    /// `POST /suppressions/batch/remove`
+    LiftSuppressions,
+    /// `GET /quota`
+    ShowQuota,
 }
 
 impl Route {
@@ -27,9 +41,20 @@ impl Route {
             (["health"], _) => Err(ApiError::method_not_allowed("GET, HEAD")),
             (["emails"], &Method::POST) => Ok(Self::CreateEmail),
             (["emails", "batch"], &Method::POST) => Ok(Self::CreateBatch),
-            (["emails"] | ["emails", "batch"], _) => Err(ApiError::method_not_allowed("POST")),
+            (["suppressions"], &Method::GET) => Ok(Self::ListSuppressions),
+            (["suppressions"], &Method::POST) => Ok(Self::CreateSuppression),
+            (["suppressions", which], &Method::GET) => Ok(Self::ShowSuppression(decoded(which))),
+            (["suppressions", which], &Method::DELETE) => Ok(Self::LiftSuppression(decoded(which))),
+            (["suppressions", "batch", "add"], &Method::POST) => Ok(Self::CreateSuppressions),
+            (["suppressions", "batch", "remove"], &Method::POST) => Ok(Self::LiftSuppressions),
+            (["quota"], &Method::GET) => Ok(Self::ShowQuota),
+            (["emails"] | ["emails", "batch"] | ["suppressions", "batch", "add" | "remove"], _) => {
+                Err(ApiError::method_not_allowed("POST"))
+            }
             (["emails", id], &Method::GET) => Ok(Self::ShowEmail(decoded(id))),
-            (["emails", _], _) => Err(ApiError::method_not_allowed("GET")),
+            (["emails", _] | ["quota"], _) => Err(ApiError::method_not_allowed("GET")),
+            (["suppressions"], _) => Err(ApiError::method_not_allowed("GET, POST")),
+            (["suppressions", _], _) => Err(ApiError::method_not_allowed("GET, DELETE")),
             _ => Err(ApiError::not_found()),
         }
     }

@@ -36,7 +36,7 @@ pub use permits::{PermitError, Permits};
 pub use ses::{AccountError, Outgoing, SendError, Ses};
 pub use ses_suppression_list::{ListError, ListedPage, Pace, SesSuppressionList};
 pub use store_error::StoreError;
-pub use suppressions::{EntriesPage, Evidence, Suppressions, TAKEN_AT_ONCE, TakenFromSes};
+pub use suppressions::{EntriesPage, Evidence, NewestFrom, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes};
 pub use usage::{GateState, KeptReconciliation, Usage};
 
 use http_client::CONNECT_TIMEOUT;

@@ -17,6 +17,7 @@
 
 mod entries;
 mod from_ses;
+mod newest;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
@@ -37,6 +38,7 @@ use crate::suppression::{Reason, Register, Registers, SOFT_BOUNCES_KEPT};
 
 pub use entries::EntriesPage;
 pub use from_ses::{TAKEN_AT_ONCE, TakenFromSes};
+pub use newest::{From as NewestFrom, NewestPage};
 
 /// How many partitions the `newest` index is spread over.
 const SHARDS: u8 = 8;

@@ -6,6 +6,7 @@
 //! | `gate#<region>` | `brake_override` | `brake_override`: an operator's `none`, `bulk`, `all` or `auto`; no report erases it |
 //! | `gate#<region>` | `sample#<hour>` | `at`, `granted`: the running total at the beginning of an hour |
 //! | `gate#<region>` | `sample#latest` | the same at the last report |
+//! | `gate#<region>` | `reconciliation_wanted` | `at`: when a pass was last asked for before its time |
 //! | `gate#<region>` | `reconciliation` | `state`, as JSON: how far the daily pass over SES's own list has come; `revision` counts its writes |
 //! | `report#<region>` | `latest` | `at`, `report`: the last report, as JSON |
 //! | `mark#<day>` | `<kind>#<stream>#<hash>` | `domain`, `class`, `stream`, `at`, and `message_id` and `tag` (a set of `name=value`) where the event names them: one bounce, complaint or block that counts; see [`super::Marks`] |
@@ -47,6 +48,8 @@ pub struct GateState {
     pub samples: Vec<Sample>,
     /// How far the pass over SES's own list has come; nothing before the first report.
     pub reconciliation: Option<KeptReconciliation>,
+    /// When somebody last asked for a pass before its time.
+    pub reconciliation_wanted_at: Option<Timestamp>,
 }
 
 /// The state of the pass over SES's own list, and which write of it this is: two runs at once must not both go on.
@@ -98,6 +101,7 @@ impl Usage {
                     state.brake_override = text_of(&item, "brake_override").map(str::to_owned);
                 }
                 Some("reconciliation") => state.reconciliation = reconciliation(&item),
+                Some("reconciliation_wanted") => state.reconciliation_wanted_at = time_of(&item, "at"),
                 _ => {
                     if let (Some(at), Some(total)) = (time_of(&item, "at"), number_of(&item, "granted")) {
                         state.samples.push(Sample { at, total });
@@ -232,6 +236,45 @@ impl Usage {
         }
     }
 
+    /// Asks for a pass over SES's own list before its time: an address was lifted here, and may be on that list still.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written.
+    pub async fn want_reconciliation(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", s(gate_key(&self.region)))
+            .key("sk", s("reconciliation_wanted"))
+            .update_expression("SET #wanted_at = :at")
+            .expression_attribute_names("#wanted_at", "at")
+            .expression_attribute_values(":at", time(at))
+            .send()
+            .await
+            .map(drop)
+            .map_err(StoreError::of("UpdateItem"))
+    }
+
+    /// Reads the latest report, as JSON.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it could not be read.
+    pub async fn latest_report(&self) -> Result<Option<Report>, StoreError> {
+        const OPERATION: &str = "GetItem";
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", s(report_key(&self.region)))
+            .key("sk", s("latest"))
+            .send()
+            .await
+            .map_err(StoreError::of(OPERATION))?;
+        let Some(item) = answer.item else { return Ok(None) };
+        let report = text_of(&item, "report").and_then(|json| serde_json::from_str(json).ok());
+        report.map(Some).ok_or_else(|| StoreError::new(OPERATION, "NotAReport"))
+    }
+
     /// Keeps a report as the latest, unless a later one is there. That of the same time is replaced: a run adds to its report.
     ///
     /// # Errors
@@ -242,7 +285,7 @@ impl Usage {
             .client
             .update_item()
             .table_name(&self.table)
-            .key("pk", s(format!("report#{}", self.region)))
+            .key("pk", s(report_key(&self.region)))
             .key("sk", s("latest"))
             .update_expression("SET #at = :at, #report = :report, #expires_at = :expires_at")
             .condition_expression("attribute_not_exists(#at) OR #at <= :at")
@@ -256,6 +299,10 @@ impl Usage {
             .await;
         unless_overtaken(updated)
     }
+}
+
+fn report_key(region: &str) -> String {
+    format!("report#{region}")
 }
 
 /// Reads the state of the pass. One that cannot be read is begun anew, by a write that follows it.

@@ -86,6 +86,14 @@ impl Reconciliation {
         self.pass.is_some() || now >= self.due_at
     }
 
+    /// Lets the next pass begin at once if one was asked for at `wanted_at`, since the last one began.
+    pub fn wanted(&mut self, wanted_at: Timestamp) {
+        let began = self.due_at - EVERY;
+        if wanted_at > began {
+            self.due_at = self.due_at.min(wanted_at);
+        }
+    }
+
     /// Returns the pass that is under way, or begins one.
     pub fn pass(&mut self, now: Timestamp) -> &mut Pass {
         self.pass.get_or_insert_with(|| Pass {
@@ -190,6 +198,24 @@ mod tests {
         assert!(!state.is_due(at(DAY + 9)) && state.is_due(at(DAY + 10)));
         let reported = ReportedReconciliation::from(&state);
         assert_eq!((reported.last_finished_at, reported.drift.listed), (Some(at(12)), 3));
+    }
+
+    #[test]
+    fn a_pass_that_is_asked_for_begins_at_once_and_once() {
+        let mut state = Reconciliation::before_the_first(at(0));
+        state.pass(at(700));
+        state.page_done(None, at(701));
+        state.wanted(at(699));
+        assert!(
+            !state.is_due(at(800)),
+            "the pass that began after it was asked for has done it"
+        );
+        state.wanted(at(750));
+        assert!(state.is_due(at(800)));
+        state.pass(at(800));
+        state.page_done(None, at(801));
+        state.wanted(at(750));
+        assert!(!state.is_due(at(802)) && state.is_due(at(800 + DAY)));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::support::{Answer, Item, Okite, assert_status, assert_suppressed, emai
 const BYSTANDER: &str = "bystander@example.net";
 
 /// A bounce of `recipients`, at a second of the same minute.
-fn bounce(bounce_type: &str, sub_type: &str, recipients: &Value, second: u8) -> Value {
+pub(crate) fn bounce(bounce_type: &str, sub_type: &str, recipients: &Value, second: u8) -> Value {
     json!({
         "eventType": "Bounce",
         "mail": { "messageId": "m-1", "timestamp": "2026-01-01T00:00:00.000Z", "destination": [BYSTANDER] },

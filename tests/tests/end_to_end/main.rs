@@ -28,4 +28,5 @@ mod requests;
 mod shown;
 mod soft_bounces;
 mod support;
+mod suppressions;
 mod the_loop;

@@ -48,6 +48,11 @@ async fn exercise(okite: &Okite) {
         .local(Method::POST, "clock", &json!({ "advance_ms": 700_000 }))
         .await;
     okite.report().await;
+    let id = okite.suppress("by-hand@example.net").await;
+    okite.get("/suppressions").await;
+    okite.delete(&format!("/suppressions/{id}")).await;
+    okite.delete("/suppressions/gone@example.net").await;
+    okite.get("/quota").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,7 +42,7 @@ pub(crate) async fn suppress_at_ses(okite: &Okite, address: &str, reason: &str) 
 }
 
 /// The addresses on SES's list.
-async fn listed_at_ses(okite: &Okite) -> Vec<String> {
+pub(crate) async fn listed_at_ses(okite: &Okite) -> Vec<String> {
     let page = okite.ses().list_suppressed_destinations().send().await.unwrap();
     let listed = page.suppressed_destination_summaries.unwrap_or_default();
     listed.into_iter().map(|entry| entry.email_address).collect()

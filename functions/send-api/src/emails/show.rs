@@ -5,9 +5,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use shared::address::EmailAddress;
-use shared::api_key::Permission;
 use shared::record::{LastEvent, Record, RecordedEvent};
 use uuid::Uuid;
 
@@ -15,7 +14,7 @@ use super::recipient::RecipientBody;
 use crate::State;
 use crate::error::ApiError;
 use crate::request::Request;
-use crate::response::Response;
+use crate::response::{Response, with_offset};
 use crate::time::Time;
 
 /// The longest id of SES that is looked for; they have 60 characters.
@@ -85,11 +84,7 @@ impl<'a> Id<'a> {
 }
 
 pub(crate) async fn show(state: &State, request: &Request, time: &Time, id: &str) -> Result<Response, ApiError> {
-    let authenticated = state.authentication.authenticate(request, time.arrived);
-    let api_key = time.before_answering(authenticated).await??;
-    if api_key.permission != Permission::Full {
-        return Err(ApiError::restricted_api_key());
-    }
+    state.authentication.authenticate_full(request, time).await?;
     let id = Id::read(id).ok_or_else(ApiError::email_not_found)?;
     let found = time.before_answering(find(state, id)).await??;
     let record = found.ok_or_else(ApiError::email_not_found)?;
@@ -178,11 +173,6 @@ fn entry<'a>(kind: LastEvent, event: &'a RecordedEvent, recipient: Option<&'a St
             .and_then(|recipient| event.diagnostics.get(recipient))
             .map(String::as_str),
     }
-}
-
-/// Writes a time as SDKs of the Resend API know it: `2026-04-03 22:13:42.674981+00`.
-fn with_offset<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&at.strftime("%Y-%m-%d %H:%M:%S%.6f+00"))
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ fn own() -> Vec<(&'static str, ApiError)> {
         ("invalid_api_key", ApiError::invalid_api_key()),
         ("restricted_api_key", ApiError::restricted_api_key()),
         ("email_not_found", ApiError::email_not_found()),
+        ("suppression_not_found", ApiError::suppression_not_found()),
+        ("no_report", ApiError::no_report()),
         ("invalid_idempotency_key", ApiError::invalid_idempotency_key()),
         (
             "invalid_parameter",

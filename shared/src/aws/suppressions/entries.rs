@@ -94,7 +94,7 @@ impl Suppressions {
     }
 }
 
-fn entry_of(item: &Item, operation: &'static str) -> Result<Entry, StoreError> {
+pub(super) fn entry_of(item: &Item, operation: &'static str) -> Result<Entry, StoreError> {
     entry(item).ok_or_else(|| StoreError::new(operation, "NotASuppression"))
 }
 

@@ -1,0 +1,227 @@
+//! `POST /suppressions` and `POST /suppressions/batch/add`: whom the caller wants no mail sent to.
+
+use futures_util::future::try_join_all;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use shared::address::EmailAddress;
+use shared::aws::{Evidence, StoreError};
+use shared::idempotency::nth_id;
+use shared::message::InvalidEmail;
+use shared::suppression::Reason;
+use uuid::Uuid;
+
+use super::BATCH_MAX;
+use super::body::CreatedBody;
+use crate::error::ApiError;
+use crate::request::Request;
+use crate::response::Response;
+use crate::time::Time;
+use crate::{Ids, State};
+
+/// The longest note, in characters.
+const NOTE_MAX: usize = 500;
+/// How many addresses are written at a time.
+const AT_ONCE: usize = 10;
+
+/// What is put on the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Wanted {
+    address: EmailAddress,
+    reason: Reason,
+    note: Option<String>,
+    expires_at: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct CreatedAllBody {
+    data: Vec<CreatedBody>,
+}
+
+pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: Ids) -> Result<Response, ApiError> {
+    let api_key = state.authentication.authenticate_full(request, time).await?;
+    let wanted = wanted(object(&request.body)?, time.arrived)?;
+    let put = put(state, &wanted, &api_key.id, time.arrived, ids.message);
+    let id = time.before_answering(put).await??;
+    Ok(Response::created(&CreatedBody::of(id)))
+}
+
+pub(crate) async fn create_all(state: &State, request: &Request, time: &Time, ids: Ids) -> Result<Response, ApiError> {
+    let api_key = state.authentication.authenticate_full(request, time).await?;
+    let emails = object(&request.body)?.remove("emails");
+    let texts = texts("emails", emails.unwrap_or_default())?;
+    let parsed = texts.iter().enumerate().map(|(index, text)| {
+        let address = EmailAddress::parse(text);
+        address.map_err(|error| InvalidEmail::field(&format!("emails[{index}]"), error))
+    });
+    // All of them are checked before the first one is written.
+    let addresses: Vec<EmailAddress> = parsed.collect::<Result<_, _>>()?;
+    let mut data = Vec::new();
+    for (chunk, addresses) in addresses.chunks(AT_ONCE).enumerate() {
+        let puts = addresses.iter().enumerate().map(|(index, address)| {
+            let wanted = Wanted {
+                address: address.clone(),
+                reason: Reason::Manual,
+                note: None,
+                expires_at: None,
+            };
+            let id = nth_id(ids.message, chunk * AT_ONCE + index);
+            let key_id = &api_key.id;
+            async move { put(state, &wanted, key_id, time.arrived, id).await }
+        });
+        let ids = time.before_answering(try_join_all(puts)).await??;
+        data.extend(ids.into_iter().map(CreatedBody::of));
+    }
+    Ok(Response::created(&CreatedAllBody { data }))
+}
+
+/// Reads the body as an object without what is null.
+pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    match serde_json::from_slice(body).map_err(ApiError::not_json)? {
+        Value::Object(mut object) => {
+            object.retain(|_, value| !value.is_null());
+            Ok(object)
+        }
+        _ => Err(InvalidEmail::Whole("The request body must be a JSON object.".to_owned()).into()),
+    }
+}
+
+/// Reads a list of 1 to 100 texts.
+pub(super) fn texts(field: &str, value: Value) -> Result<Vec<String>, InvalidEmail> {
+    let wrong = || InvalidEmail::field(field, format_args!("must be an array of 1 to {BATCH_MAX} strings"));
+    let Value::Array(values) = value else {
+        return Err(wrong());
+    };
+    let text = |value| match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    };
+    let texts: Option<Vec<String>> = values.into_iter().map(text).collect();
+    texts
+        .filter(|texts| (1..=BATCH_MAX).contains(&texts.len()))
+        .ok_or_else(wrong)
+}
+
+fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<Wanted, ApiError> {
+    let mut text = |field: &str| match object.remove(field) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(InvalidEmail::field(field, "must be a string")),
+    };
+    let missing = || InvalidEmail::Missing("The field `email` is required.".to_owned());
+    let email = text("email")?.ok_or_else(missing)?;
+    let address = EmailAddress::parse(&email).map_err(|error| InvalidEmail::field("email", error))?;
+    let reason = match text("reason")?.as_deref() {
+        None | Some("manual") => Reason::Manual,
+        Some("bounce") => Reason::Bounce,
+        Some("complaint") => Reason::Complaint,
+        Some(_) => return Err(InvalidEmail::field("reason", "must be `manual`, `bounce` or `complaint`").into()),
+    };
+    let note = text("note")?;
+    if note.as_ref().is_some_and(|note| note.chars().count() > NOTE_MAX) {
+        let problem = format_args!("must have at most {NOTE_MAX} characters");
+        return Err(InvalidEmail::field("note", problem).into());
+    }
+    let expires_at: Option<Timestamp> = text("expires_at")?
+        .map(|text| text.parse())
+        .transpose()
+        .map_err(|_| InvalidEmail::field("expires_at", "must be a time like 2027-01-31T12:00:00Z"))?;
+    if expires_at.is_some_and(|end| end <= now) {
+        return Err(InvalidEmail::field("expires_at", "must be in the future").into());
+    }
+    if expires_at.is_some() && reason != Reason::Manual {
+        let problem = "goes with the reason `manual`: a bounce or a complaint is for good";
+        return Err(InvalidEmail::field("expires_at", problem).into());
+    }
+    Ok(Wanted {
+        address,
+        reason,
+        note,
+        expires_at,
+    })
+}
+
+/// Puts an address on the list, and returns the id that it has there.
+async fn put(state: &State, wanted: &Wanted, key_id: &str, now: Timestamp, new_id: Uuid) -> Result<Uuid, StoreError> {
+    let source = format!("key {key_id}");
+    let evidence = Evidence {
+        subtype: "",
+        diagnostic: wanted.note.as_deref(),
+        source: &source,
+    };
+    let (list, address) = (&state.suppressions, &wanted.address);
+    match wanted.reason {
+        Reason::Manual => {
+            list.record_manual(address, now, wanted.expires_at, evidence, new_id)
+                .await?;
+        }
+        reason => list.record(address, reason, now, evidence, new_id).await?,
+    }
+    let entry = list.get(address).await?;
+    Ok(entry.map_or(new_id, |entry| entry.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(body: &Value) -> Result<Wanted, ApiError> {
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        wanted(object(body.to_string().as_bytes())?, now)
+    }
+
+    #[test]
+    fn reads_an_address_with_and_without_the_rest() {
+        let plain = read(&json!({ "email": "Anna@Example.org", "reason": null })).unwrap();
+        assert_eq!(
+            (plain.address.normalised(), plain.reason),
+            ("anna@example.org", Reason::Manual)
+        );
+        let whole = read(
+            &json!({ "email": "a@b.example", "reason": "manual", "note": "asked by phone",
+                                 "expires_at": "2026-02-01T00:00:00+01:00" }),
+        )
+        .unwrap();
+        assert_eq!(whole.note.as_deref(), Some("asked by phone"));
+        assert_eq!(whole.expires_at.unwrap().to_string(), "2026-01-31T23:00:00Z");
+    }
+
+    #[test]
+    fn names_the_field_that_is_wrong() {
+        for (body, field) in [
+            (json!({}), "email"),
+            (json!({ "email": 7 }), "email"),
+            (json!({ "email": "anna" }), "email"),
+            (json!({ "email": "a@b.example", "reason": "blocked" }), "reason"),
+            (json!({ "email": "a@b.example", "note": "x".repeat(501) }), "note"),
+            (
+                json!({ "email": "a@b.example", "expires_at": "tomorrow" }),
+                "expires_at",
+            ),
+            (
+                json!({ "email": "a@b.example", "expires_at": "2025-01-01T00:00:00Z" }),
+                "expires_at",
+            ),
+            (
+                json!({ "email": "a@b.example", "reason": "bounce", "expires_at": "2027-01-01T00:00:00Z" }),
+                "expires_at",
+            ),
+        ] {
+            let error = read(&body).unwrap_err();
+            assert_eq!(error.status, 422);
+            assert!(error.message.contains(&format!("`{field}`")), "{}", error.message);
+        }
+        assert_eq!(read(&json!([])).unwrap_err().status, 422);
+        assert_eq!(object(b"{").unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn takes_one_to_a_hundred_texts() {
+        assert_eq!(texts("ids", json!(["a"])).unwrap(), ["a"]);
+        for wrong in [json!([]), json!("a"), json!([1]), json!(null), json!(vec!["a"; 101])] {
+            assert!(texts("ids", wrong).is_err());
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! `GET /suppressions`: the list, the newest first.
+
+use serde::Serialize;
+use shared::aws::NewestFrom;
+use uuid::Uuid;
+
+use super::body::{SuppressionBody, in_force, origin};
+use crate::State;
+use crate::error::ApiError;
+use crate::request::Request;
+use crate::response::Response;
+use crate::time::Time;
+
+/// How many entries a page has if the caller does not say.
+const LIMIT: usize = 20;
+/// How many it has at most.
+const LIMIT_MAX: usize = 100;
+
+#[derive(Serialize)]
+struct ListBody<'a> {
+    object: &'static str,
+    has_more: bool,
+    data: Vec<SuppressionBody<'a>>,
+}
+
+/// What a page is asked for with.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked<'a> {
+    from: NewestFrom,
+    limit: usize,
+    origin: Option<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(parameter: impl Fn(&str) -> Option<&'a str>) -> Result<Self, ApiError> {
+        let limit = match parameter("limit") {
+            None => LIMIT,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|limit| (1..=LIMIT_MAX).contains(limit))
+                .ok_or_else(|| ApiError::invalid_parameter("limit", "a whole number from 1 to 100"))?,
+        };
+        let origin = parameter("origin");
+        if origin.is_some_and(|origin| !matches!(origin, "bounce" | "complaint" | "manual")) {
+            return Err(ApiError::invalid_parameter(
+                "origin",
+                "`bounce`, `complaint` or `manual`",
+            ));
+        }
+        let id = |name| {
+            let id = |text: &str| text.parse::<Uuid>();
+            parameter(name)
+                .map(id)
+                .transpose()
+                .map_err(|_| ApiError::invalid_parameter(name, "the id of a suppression"))
+        };
+        let from = match (id("after")?, id("before")?) {
+            (None, None) => NewestFrom::Newest,
+            (Some(id), None) => NewestFrom::After(id),
+            (None, Some(id)) => NewestFrom::Before(id),
+            (Some(_), Some(_)) => {
+                return Err(ApiError::invalid_parameter(
+                    "after",
+                    "given without `before`, or `before` without it",
+                ));
+            }
+        };
+        Ok(Self { from, limit, origin })
+    }
+}
+
+pub(crate) async fn list(state: &State, request: &Request, time: &Time) -> Result<Response, ApiError> {
+    state.authentication.authenticate_full(request, time).await?;
+    let asked = Asked::of(|name| request.parameter(name))?;
+    let suppression = |entry: &_| in_force(entry, time.arrived, &state.config.soft_bounce_tiers);
+    let page = state.suppressions.newest(asked.from, asked.limit, |entry| {
+        suppression(entry).is_some_and(|found| asked.origin.is_none_or(|asked| origin(found.reason) == asked))
+    });
+    let page = time.before_answering(page).await??;
+    let shown = |entry| Some(SuppressionBody::of(entry, suppression(entry)?));
+    Ok(Response::ok(&ListBody {
+        object: "list",
+        has_more: page.has_more,
+        data: page.entries.iter().filter_map(shown).collect(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked<'a>(parameters: &[(&str, &'a str)]) -> Result<Asked<'a>, ApiError> {
+        Asked::of(|name| parameters.iter().find(|(is, _)| *is == name).map(|(_, value)| *value))
+    }
+
+    #[test]
+    fn a_page_is_the_newest_twenty_unless_asked_otherwise() {
+        let usual = asked(&[]).unwrap();
+        assert_eq!((usual.from, usual.limit, usual.origin), (NewestFrom::Newest, 20, None));
+        let id = Uuid::from_u128(7);
+        let text = id.to_string();
+        let page = asked(&[("limit", "100"), ("after", &text), ("origin", "manual")]).unwrap();
+        assert_eq!(
+            (page.from, page.limit, page.origin),
+            (NewestFrom::After(id), 100, Some("manual"))
+        );
+        assert_eq!(asked(&[("before", &text)]).unwrap().from, NewestFrom::Before(id));
+    }
+
+    #[test]
+    fn a_parameter_that_makes_no_sense_is_refused_by_name() {
+        let id = Uuid::nil().to_string();
+        for (parameters, name) in [
+            (vec![("limit", "0")], "limit"),
+            (vec![("limit", "101")], "limit"),
+            (vec![("limit", "")], "limit"),
+            (vec![("limit", "1e1")], "limit"),
+            (vec![("origin", "blocked")], "origin"),
+            (vec![("after", "x")], "after"),
+            (vec![("before", "")], "before"),
+            (vec![("before", id.as_str()), ("after", id.as_str())], "after"),
+        ] {
+            let error = asked(&parameters).unwrap_err();
+            assert_eq!((error.status, error.name), (422, "invalid_parameter"));
+            assert!(error.message.contains(&format!("`{name}`")), "{}", error.message);
+        }
+    }
+}
