@@ -25,6 +25,7 @@ pub mod data_dir;
 pub mod dynamodb;
 pub mod fault;
 pub mod gateway;
+mod json_lines;
 pub mod lambda;
 mod local_api;
 pub mod schedule;

@@ -2,14 +2,12 @@
 //!
 //! With a file, each mail is a JSON line that is written before the mail counts as accepted, and the
 //! file is read again at the next start: the outbox and the count of the last 24 hours outlive the
-//! process. A process that is killed while it writes leaves a torn last line; that mail was never
-//! answered, so the line is cut off. Emptying the outbox leaves one small line for each mail that
-//! still counts, because a quota does not come back by looking away.
+//! process. Emptying the outbox leaves one small line for each mail that still counts, because a
+//! quota does not come back by looking away.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,6 +17,7 @@ use super::account::{Cost, RollingCount};
 use super::mailbox::Mailbox;
 use super::mailbox_simulator::is_simulated;
 use super::send_email::{Mail, Tag};
+use crate::json_lines::JsonLines;
 
 /// An accepted mail, in the shape of `GET /_local/outbox`. Addresses are as they were sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,13 +144,7 @@ enum Line {
 #[derive(Debug)]
 pub(super) struct Outbox {
     mails: Vec<OutboxMail>,
-    file: Option<OutboxFile>,
-}
-
-#[derive(Debug)]
-struct OutboxFile {
-    path: PathBuf,
-    file: File,
+    file: Option<JsonLines>,
 }
 
 impl Outbox {
@@ -166,20 +159,8 @@ impl Outbox {
         let Some(path) = path else {
             return Ok((Self { mails, file: None }, sent));
         };
-        let mut file = open_for_append(&path)?;
-        let mut content = Vec::new();
-        file.read_to_end(&mut content)?;
-        let whole = content.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
-        if whole < content.len() {
-            tracing::warn!("the last mail of the outbox file was torn and is dropped");
-            file.set_len(whole as u64)?;
-        }
-        for (index, line) in content[..whole].split_inclusive(|b| *b == b'\n').enumerate() {
-            let line = serde_json::from_slice(line).map_err(|error| {
-                let number = index + 1;
-                let message = format!("{}, line {number}: {error}", path.display());
-                io::Error::new(io::ErrorKind::InvalidData, message)
-            })?;
+        let (file, lines) = JsonLines::open(path)?;
+        for line in lines {
             match line {
                 Line::Counted { counted_recipients, at } => sent.add(counted_recipients, at),
                 Line::Mail(mail) => {
@@ -188,7 +169,7 @@ impl Outbox {
                 }
             }
         }
-        let file = Some(OutboxFile { path, file });
+        let file = Some(file);
         Ok((Self { mails, file }, sent))
     }
 
@@ -198,14 +179,8 @@ impl Outbox {
 
     /// Adds a mail, to the file first. When that fails, nothing was added.
     pub(super) fn append(&mut self, mail: OutboxMail) -> io::Result<()> {
-        if let Some(OutboxFile { file, .. }) = &mut self.file {
-            let before = file.metadata()?.len();
-            let mut line = serde_json::to_vec(&mail)?;
-            line.push(b'\n');
-            if let Err(error) = file.write_all(&line) {
-                file.set_len(before)?;
-                return Err(error);
-            }
+        if let Some(file) = &mut self.file {
+            file.append(&mail)?;
         }
         self.mails.push(mail);
         Ok(())
@@ -213,30 +188,19 @@ impl Outbox {
 
     /// Empties the outbox; `counted` is what the file keeps for the quota.
     pub(super) fn clear(&mut self, counted: impl Iterator<Item = (Timestamp, u32)>) -> io::Result<()> {
-        if let Some(OutboxFile { path, file }) = &mut self.file {
-            let mut lines = Vec::new();
-            for (at, counted_recipients) in counted {
-                let line = Line::Counted { counted_recipients, at };
-                serde_json::to_writer(&mut lines, &line)?;
-                lines.push(b'\n');
-            }
-            // Renamed into place, so that a kill leaves the old file or the new one.
-            let new = path.with_extension("new");
-            std::fs::write(&new, &lines)?;
-            std::fs::rename(&new, &*path)?;
-            *file = open_for_append(path)?;
+        if let Some(file) = &mut self.file {
+            file.rewrite(counted.map(|(at, counted_recipients)| Line::Counted { counted_recipients, at }))?;
         }
         self.mails.clear();
         Ok(())
     }
 }
 
-fn open_for_append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).append(true).create(true).open(path)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::path::Path;
+
     use super::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -296,7 +260,7 @@ mod tests {
         let scratch = scratch();
         let (mut outbox, _) = open(&scratch.path);
         outbox.append(mail("one", &["bob@example.net"])).unwrap();
-        let mut file = open_for_append(&scratch.path).unwrap();
+        let mut file = std::fs::OpenOptions::new().append(true).open(&scratch.path).unwrap();
         file.write_all(b"{\"ses_message_id\":\"0100").unwrap();
         drop((outbox, file));
 
