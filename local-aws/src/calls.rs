@@ -26,15 +26,19 @@ impl Calls {
     /// Remembers a signed request. Requests without a signature are not calls of the API.
     pub(crate) fn record(&self, headers: &HeaderMap, action: &str, resources: impl IntoIterator<Item = String>) {
         let Some(function) = caller(headers) else { return };
-        let mut seen = self.lock();
         for resource in resources {
-            let call = Call {
-                function: function.to_owned(),
-                action: action.to_owned(),
-                resource,
-            };
-            *seen.entry(call).or_default() += 1;
+            self.record_of_role(function, action, &resource);
         }
+    }
+
+    /// Remembers what a service does with the role of a function.
+    pub(crate) fn record_of_role(&self, function: &str, action: &str, resource: &str) {
+        let call = Call {
+            function: function.to_owned(),
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+        };
+        *self.lock().entry(call).or_default() += 1;
     }
 
     /// What was seen so far.

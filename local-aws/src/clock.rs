@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
 
 /// The furthest that the clock goes ahead of the machine's, so that no time that is reckoned from it is out of range.
 const AHEAD_MAX: Duration = Duration::from_hours(24 * 3653);
@@ -18,6 +19,7 @@ pub struct Clock {
     ahead_ms: Arc<AtomicU64>,
     /// Where it is kept how far it is ahead: data that was written tomorrow must not be read today.
     file: Option<Arc<Path>>,
+    advanced: Arc<Notify>,
 }
 
 /// The clock is not set forward.
@@ -45,6 +47,7 @@ impl Clock {
         Ok(Self {
             ahead_ms: Arc::new(AtomicU64::new(ahead)),
             file: Some(file.into()),
+            advanced: Arc::default(),
         })
     }
 
@@ -65,6 +68,21 @@ impl Clock {
         Duration::from_millis(self.ahead_ms.load(Ordering::SeqCst))
     }
 
+    /// Waits until it is `time`: as long as that takes, or until somebody sets the clock forward.
+    pub(crate) async fn reaches(&self, time: Timestamp) {
+        loop {
+            let advanced = self.advanced.notified();
+            tokio::pin!(advanced);
+            // From here on no advance is missed.
+            advanced.as_mut().enable();
+            let left = Duration::try_from(time.duration_since(self.now())).unwrap_or_default();
+            if left.is_zero() {
+                return;
+            }
+            let _ = tokio::time::timeout(left, advanced).await;
+        }
+    }
+
     /// Sets it forward.
     ///
     /// # Errors
@@ -76,6 +94,7 @@ impl Clock {
         };
         let advanced = self.ahead_ms.fetch_update(Ordering::SeqCst, Ordering::SeqCst, sum);
         advanced.map_err(|_| ClockError::TooFar)?;
+        self.advanced.notify_waiters();
         if let Some(file) = &self.file {
             std::fs::write(file, self.ahead_ms.load(Ordering::SeqCst).to_string())?;
         }
@@ -109,6 +128,22 @@ mod tests {
         assert_eq!(Clock::kept_in(file.clone()).unwrap().ahead(), Duration::from_hours(3));
         std::fs::write(&file, "soon").unwrap();
         Clock::kept_in(file).unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_time_goes_on_when_it_is_set_forward() {
+        let clock = Clock::default();
+        let tomorrow = clock.now() + SignedDuration::from_hours(24);
+        let waits = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.reaches(tomorrow).await }
+        });
+        clock.advance(Duration::from_hours(23)).unwrap();
+        tokio::task::yield_now().await;
+        assert!(!waits.is_finished());
+        clock.advance(Duration::from_hours(1)).unwrap();
+        waits.await.unwrap();
+        clock.reaches(tomorrow).await;
     }
 
     #[test]

@@ -109,6 +109,12 @@ impl DataDir {
         self.path.join("outbox.jsonl")
     }
 
+    /// The messages in queues.
+    #[must_use]
+    pub fn queues(&self) -> PathBuf {
+        self.path.join("queues.jsonl")
+    }
+
     /// How far the clock is ahead, in milliseconds.
     #[must_use]
     pub fn clock(&self) -> PathBuf {

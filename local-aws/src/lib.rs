@@ -10,8 +10,9 @@
 //! | [`template`] | CloudFormation: which resources there are |
 //! | [`dynamodb`] | DynamoDB |
 //! | [`ses`] | Amazon SES: its rules, its mailbox simulator, its events |
-//! | [`sns`] | SNS, and Lambda's queue for asynchronous events |
-//! | [`lambda`] | Lambda: environments and the Runtime API |
+//! | [`sns`] | SNS |
+//! | [`sqs`] | SQS, and what takes messages out of its queues |
+//! | [`lambda`] | Lambda: environments, the Runtime API, asynchronous events |
 //! | [`gateway`] | API Gateway's HTTP API |
 //! | [`schedule`] | EventBridge Scheduler |
 //! | [`calls`] | CloudTrail: which function called what |
@@ -32,11 +33,13 @@ pub mod schedule;
 pub mod server;
 pub mod ses;
 pub mod sns;
+pub mod sqs;
 pub mod template;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,10 +57,11 @@ use data_dir::DataDir;
 use dynamodb::{Dynamodb, DynamodbError};
 use fault::Faults;
 use gateway::Gateway;
-use lambda::{FunctionSettings, InvokeError, Lambda, Program};
+use lambda::{Asynchronous, FunctionSettings, InvokeError, Lambda, Outcome, Program};
 use local_api::LocalApi;
 use ses::{Published, Ses};
 use sns::Sns;
+use sqs::{Poller, Sqs};
 use template::{Function, Stack, Surroundings, TemplateError};
 
 /// The template that is deployed, which is also what this crate runs.
@@ -99,7 +103,7 @@ pub struct Settings {
     pub verified: Vec<String>,
     /// How a function's process is started.
     pub program: Program,
-    /// When Lambda tries a failed asynchronous event again; see [`sns::RETRIES`].
+    /// When Lambda tries a failed asynchronous event again; see [`lambda::RETRIES`].
     pub retries: Vec<Duration>,
     /// Values of template parameters that differ from their defaults.
     pub parameters: BTreeMap<String, String>,
@@ -120,7 +124,7 @@ impl Settings {
             sandbox: false,
             verified: vec!["example.com".to_owned(), "example.org".to_owned()],
             program,
-            retries: sns::RETRIES.to_vec(),
+            retries: lambda::RETRIES.to_vec(),
             parameters: BTreeMap::new(),
             environment: BTreeMap::new(),
             timeout: None,
@@ -157,6 +161,9 @@ pub enum StartError {
     /// The outbox of SES cannot be read.
     #[error("the SES simulator cannot start: {0}")]
     Ses(#[source] io::Error),
+    /// The messages in queues cannot be read.
+    #[error("the file of the queues in the data directory cannot be read; delete it to lose what is in them: {0}")]
+    Queues(#[source] io::Error),
     /// The send API does not answer.
     #[error("the send API did not answer GET /health (it said {0}); its log says why")]
     Unhealthy(StatusCode),
@@ -171,8 +178,12 @@ pub struct LocalAws {
     pub dynamodb_url: String,
     /// Where SES is.
     pub ses_url: String,
+    /// Where SQS is.
+    pub sqs_url: String,
     /// Where CloudWatch would be.
     pub cloudwatch_url: String,
+    /// The URLs of the queues, by which the API of SQS calls them, by the logical ids of the template.
+    pub queues: BTreeMap<String, String>,
     /// What each function is given, by its name.
     pub environments: BTreeMap<String, BTreeMap<String, String>>,
     /// What was called so far, and by whom.
@@ -210,74 +221,64 @@ impl LocalAws {
             environment,
             timeout,
         } = settings;
-        let stack = Stack::read(TEMPLATE, &surroundings(parameters))?;
-        let http_api = stack.http_api.ok_or(StartError::Incomplete("HTTP API"))?;
-
-        let (front, url) = listen(port).await?;
-        let (dynamodb_listener, dynamodb_url) = listen(0).await?;
-        let (ses_listener, ses_url) = listen(0).await?;
-        let (cloudwatch_listener, cloudwatch_url) = listen(0).await?;
-        let (runtime_listener, runtime_url) = listen(0).await?;
+        let mut stack = Stack::read(TEMPLATE, &surroundings(parameters))?;
+        let http_api = stack.http_api.take().ok_or(StartError::Incomplete("HTTP API"))?;
+        let at = Listeners::bind(port).await?;
 
         let clock = open_clock(data_dir.as_ref())?;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let serve = |listener, router, idle| tasks.spawn(server::serve(listener, router, idle, stop.clone()));
 
-        let endpoints = [
-            ("AWS_ENDPOINT_URL_DYNAMODB", &dynamodb_url),
-            ("AWS_ENDPOINT_URL_SESV2", &ses_url),
-            ("AWS_ENDPOINT_URL_CLOUDWATCH", &cloudwatch_url),
-        ];
-        let functions: Vec<FunctionSettings> = stack
-            .functions
+        let endpoints = at.endpoints();
+        let functions: Vec<FunctionSettings> = std::mem::take(&mut stack.functions)
             .into_iter()
             .map(|function| function_settings(function, &endpoints, &environment, timeout, data_dir.as_ref()))
             .collect();
         let environments = environments(&functions);
-        let lambda = Lambda::new(program, functions, runtime_url, clock.clone(), stop.child_token());
+        let lambda = Lambda::new(program, functions, at.runtime.url, clock.clone(), stop.child_token());
 
+        let calls = Calls::default();
         let faults = Faults::new(clock.clone(), lambda.processes());
         let dynamodb = Dynamodb::open(data_dir.as_ref().map(DataDir::database).as_deref(), &stack.tables)?;
         let (events, published) = mpsc::unbounded_channel();
         let settings = ses_settings(&stack.configuration_sets, sandbox, verified, data_dir.as_ref());
         let ses = Ses::new(settings, clock.clone(), faults.clone(), events).map_err(StartError::Ses)?;
-        let feedback_topic = feedback_topic(&stack.configuration_sets);
-        let sns = Arc::new(Sns::new(stack.topics, Arc::clone(&lambda), clock.clone(), &retries));
+        let queues = data_dir.as_ref().map(DataDir::queues);
+        let EventPath { sns, sqs, pollers } = EventPath::new(&stack, queues, &lambda, &calls, &clock, retries)?;
         let local_api = LocalApi {
             ses: Arc::clone(&ses),
             sns: Arc::clone(&sns),
+            sqs: Arc::clone(&sqs),
             lambda: Arc::clone(&lambda),
             clock: clock.clone(),
             faults: faults.clone(),
             tables: stack.tables.into_iter().map(|table| table.logical_id).collect(),
-            feedback_topic,
+            feedback_topic: feedback_topic(&stack.configuration_sets),
             schedule: stack.schedules.first().cloned(),
         };
         let gateway = Gateway::new(Arc::clone(&lambda), http_api.function, ACCOUNT_ID.to_owned(), clock);
 
-        let calls = Calls::default();
         let arn = |service: &str| format!("arn:aws:{service}:{REGION}:{ACCOUNT_ID}:");
         let ses_router = ses::seen::remember(ses.router(), calls.clone(), arn("ses"));
-        serve(ses_listener, ses_router, Some(SES_IDLE));
-        serve(cloudwatch_listener, cloudwatch::router(), None);
-        serve(runtime_listener, lambda.router(), None);
+        serve(at.ses.socket, ses_router, Some(SES_IDLE));
+        serve(at.sqs.socket, sqs.router(), None);
+        serve(at.cloudwatch.socket, cloudwatch::router(), None);
+        serve(at.runtime.socket, lambda.router(), None);
         let (stop_front, stop_events) = (CancellationToken::new(), CancellationToken::new());
         let router = local_api.router().merge(gateway.router());
-        let front = tokio::spawn(server::serve(front, router, None, stop_front.clone()));
+        let front = tokio::spawn(server::serve(at.front.socket, router, None, stop_front.clone()));
         let settings = dynamodb::FrontSettings {
             table_arn: format!("{}table/", arn("dynamodb")),
             calls: calls.clone(),
             faults,
         };
-        let served = dynamodb.serve(dynamodb_listener, settings, stop.clone());
-        tasks.spawn(async move {
-            if let Err(error) = served.await {
-                tracing::error!("DynamoDB ended: {error}");
-            }
-        });
+        tasks.spawn(serve_dynamodb(dynamodb, at.dynamodb.socket, settings, stop.clone()));
         let events = tokio::spawn(deliver(published, sns, stop_events.clone()));
         lambda.warm_up();
+        for poller in pollers {
+            tasks.spawn(poller.run(stop_events.clone()));
+        }
         let first_runs = TaskTracker::new();
         for schedule in stack.schedules {
             let first = first_runs.token();
@@ -285,10 +286,16 @@ impl LocalAws {
         }
         first_runs.close();
         Ok(Self {
-            url,
-            dynamodb_url,
-            ses_url,
-            cloudwatch_url,
+            url: at.front.url,
+            dynamodb_url: at.dynamodb.url,
+            ses_url: at.ses.url,
+            sqs_url: at.sqs.url,
+            cloudwatch_url: at.cloudwatch.url,
+            queues: stack
+                .queues
+                .into_iter()
+                .map(|queue| (queue.logical_id, queue.url))
+                .collect(),
             environments,
             calls,
             data_dir,
@@ -362,7 +369,101 @@ fn feedback_topic(sets: &[template::ConfigurationSet]) -> Option<String> {
     destinations.next().map(|destination| destination.topic_arn.clone())
 }
 
-async fn listen(port: u16) -> Result<(TcpListener, String), StartError> {
+/// Serves DynamoDB, which ends before it is told to if it fails.
+async fn serve_dynamodb(
+    dynamodb: Dynamodb,
+    socket: TcpListener,
+    settings: dynamodb::FrontSettings,
+    stop: CancellationToken,
+) {
+    if let Err(error) = dynamodb.serve(socket, settings, stop).await {
+        tracing::error!("DynamoDB ended: {error}");
+    }
+}
+
+/// A service's port, and its URL.
+struct Listener {
+    socket: TcpListener,
+    url: String,
+}
+
+/// The ports of everything.
+struct Listeners {
+    front: Listener,
+    dynamodb: Listener,
+    ses: Listener,
+    sqs: Listener,
+    cloudwatch: Listener,
+    runtime: Listener,
+}
+
+impl Listeners {
+    async fn bind(port: u16) -> Result<Self, StartError> {
+        Ok(Self {
+            front: listen(port).await?,
+            dynamodb: listen(0).await?,
+            ses: listen(0).await?,
+            sqs: listen(0).await?,
+            cloudwatch: listen(0).await?,
+            runtime: listen(0).await?,
+        })
+    }
+
+    /// What tells a function's clients where the services are.
+    fn endpoints(&self) -> [(&'static str, String); 3] {
+        [
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url.clone()),
+            ("AWS_ENDPOINT_URL_SESV2", self.ses.url.clone()),
+            ("AWS_ENDPOINT_URL_CLOUDWATCH", self.cloudwatch.url.clone()),
+        ]
+    }
+}
+
+/// The way of an event: from a topic to its function, and if that fails, into a queue and out of it again.
+struct EventPath {
+    sns: Arc<Sns>,
+    sqs: Arc<Sqs>,
+    pollers: Vec<Poller>,
+}
+
+impl EventPath {
+    fn new(
+        stack: &Stack,
+        queues: Option<PathBuf>,
+        lambda: &Arc<Lambda>,
+        calls: &Calls,
+        clock: &Clock,
+        retries: Vec<Duration>,
+    ) -> Result<Self, StartError> {
+        let sqs = Sqs::open(stack.queues.clone(), queues, clock.clone()).map_err(StartError::Queues)?;
+        let asynchronous = Asynchronous::new(
+            Arc::clone(lambda),
+            Arc::clone(&sqs),
+            calls.clone(),
+            clock.clone(),
+            stack.asynchronous_events.clone(),
+            retries,
+        );
+        let poller = |mapping: &template::Mapping| Poller {
+            mapping: mapping.clone(),
+            sqs: Arc::clone(&sqs),
+            lambda: Arc::clone(lambda),
+            calls: calls.clone(),
+        };
+        Ok(Self {
+            pollers: stack.mappings.iter().map(poller).collect(),
+            sns: Arc::new(Sns::new(
+                stack.topics.clone(),
+                asynchronous,
+                Arc::clone(&sqs),
+                clock.clone(),
+            )),
+            sqs,
+        })
+    }
+}
+
+async fn listen(port: u16) -> Result<Listener, StartError> {
     let error = |source: io::Error| match source.kind() {
         io::ErrorKind::AddrInUse => StartError::PortTaken(port),
         _ => StartError::Io {
@@ -370,11 +471,11 @@ async fn listen(port: u16) -> Result<(TcpListener, String), StartError> {
             source,
         },
     };
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    let socket = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         .await
         .map_err(error)?;
-    let url = format!("http://{}", listener.local_addr().map_err(error)?);
-    Ok((listener, url))
+    let url = format!("http://{}", socket.local_addr().map_err(error)?);
+    Ok(Listener { socket, url })
 }
 
 /// The clock, which goes on from where it was when the data was written.
@@ -417,7 +518,7 @@ fn ses_settings(
 /// What a function is given: the template's environment, what Lambda adds, where AWS is, and what a run wants otherwise.
 fn function_settings(
     function: Function,
-    endpoints: &[(&str, &String)],
+    endpoints: &[(&str, String)],
     overrides: &BTreeMap<String, String>,
     timeout: Option<Duration>,
     data_dir: Option<&DataDir>,
@@ -444,19 +545,20 @@ fn function_settings(
     }
 }
 
-/// Publishes what SES says, each when SES would; told to stop, it hands over what there is and ends.
+/// Publishes what SES says, each when SES would; told to stop, it hands over what there is, or puts it into the queue of
+/// what failed, and ends.
 async fn deliver(mut published: mpsc::UnboundedReceiver<Published>, sns: Arc<Sns>, stop: CancellationToken) {
-    let deliveries = TaskTracker::new();
     let deliver = |Published {
                        topic_arn,
                        event,
                        after,
                    }| {
-        let sns = Arc::clone(&sns);
-        deliveries.spawn(async move {
+        let task = Arc::clone(&sns);
+        sns.publications.spawn(async move {
             tokio::time::sleep(after).await;
-            if let Err(error) = sns.publish(&topic_arn, &event.to_string()).await {
-                tracing::error!("an event of SES was lost: {error}");
+            match task.publish(&topic_arn, &event.to_string()).await {
+                Ok(Outcome::Handled | Outcome::Queued) => {}
+                Err(error) => tracing::error!("an event of SES was lost: {error}"),
             }
         });
     };
@@ -472,11 +574,12 @@ async fn deliver(mut published: mpsc::UnboundedReceiver<Published>, sns: Arc<Sns
     while let Ok(event) = published.try_recv() {
         deliver(event);
     }
-    deliveries.close();
-    if tokio::time::timeout(LAST_EVENTS, deliveries.wait()).await.is_err() {
-        tracing::warn!(
-            events = deliveries.len(),
-            "events of SES were not handed over in time and are lost"
-        );
+    sns.publications.close();
+    if tokio::time::timeout(LAST_EVENTS, sns.publications.wait())
+        .await
+        .is_err()
+    {
+        sns.end();
+        sns.publications.wait().await;
     }
 }

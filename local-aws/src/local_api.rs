@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -15,9 +15,10 @@ use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::fault::{Fault, Faults};
-use crate::lambda::Lambda;
+use crate::lambda::{Lambda, Outcome};
 use crate::ses::{AccountPatch, Ses};
 use crate::sns::Sns;
+use crate::sqs::Sqs;
 use crate::template::Schedule;
 
 /// The largest body that is taken, in bytes.
@@ -30,6 +31,7 @@ const COPIES_MAX: usize = 1_000;
 pub(crate) struct LocalApi {
     pub(crate) ses: Arc<Ses>,
     pub(crate) sns: Arc<Sns>,
+    pub(crate) sqs: Arc<Sqs>,
     pub(crate) lambda: Arc<Lambda>,
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
@@ -66,6 +68,8 @@ impl LocalApi {
             .route("/_local/faults", get(faults).post(add_fault).delete(clear_faults))
             .route("/_local/clock", post(advance_clock))
             .route("/_local/sns", post(publish))
+            .route("/_local/queues", get(queues))
+            .route("/_local/queues/{name}", get(messages))
             .route("/_local/schedule", post(run_schedule))
             .route("/_local", any(unknown))
             .route("/_local/", any(unknown))
@@ -84,7 +88,7 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
 async fn unknown() -> Refused {
     Refused(
         StatusCode::NOT_FOUND,
-        "/_local/ has outbox, account, faults, clock, sns and schedule".to_owned(),
+        "/_local/ has outbox, account, faults, clock, sns, queues and schedule".to_owned(),
     )
 }
 
@@ -166,7 +170,8 @@ fn one() -> usize {
     1
 }
 
-/// Publishes the body as a message of SES on the feedback topic, as often as asked, one copy beside the other.
+/// Publishes the body as a message of SES on the feedback topic, as often as asked, one copy beside the other. What failed
+/// is in the retry queue by then.
 async fn publish(
     State(api): State<Arc<LocalApi>>,
     copies: Result<Query<Copies>, axum::extract::rejection::QueryRejection>,
@@ -181,20 +186,39 @@ async fn publish(
         .feedback_topic
         .clone()
         .ok_or_else(|| Refused::bad_request("the template sends the events of SES to no topic"))?;
-    let mut published = tokio::task::JoinSet::new();
-    for _ in 0..copies {
+    let publish = |_| {
         let (sns, topic, message) = (Arc::clone(&api.sns), topic.clone(), message.clone());
-        published.spawn(async move { sns.publish(&topic, &message).await.is_ok() });
+        // They go on when nobody waits for the answer any more.
+        api.sns
+            .publications
+            .spawn(async move { matches!(sns.publish(&topic, &message).await, Ok(Outcome::Handled)) })
+    };
+    let published: Vec<_> = (0..copies).map(publish).collect();
+    let mut delivered = 0;
+    for copy in published {
+        delivered += usize::from(copy.await.unwrap_or(false));
     }
-    let delivered = published
-        .join_all()
-        .await
-        .into_iter()
-        .filter(|delivered| *delivered)
-        .count();
     Ok(axum::Json(
         json!({ "delivered": delivered, "failed": copies - delivered }),
     ))
+}
+
+async fn queues(State(api): State<Arc<LocalApi>>) -> Result<Response, Refused> {
+    let queues = api
+        .sqs
+        .queues()
+        .map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    Ok(axum::Json(queues).into_response())
+}
+
+async fn messages(State(api): State<Arc<LocalApi>>, Path(name): Path<String>) -> Result<Response, Refused> {
+    let messages = api.sqs.messages_of(&name).ok_or_else(|| {
+        Refused(
+            StatusCode::NOT_FOUND,
+            format!("there is no queue {name:?}; see /_local/queues"),
+        )
+    })?;
+    Ok(axum::Json(messages).into_response())
 }
 
 async fn run_schedule(State(api): State<Arc<LocalApi>>) -> Result<Response, Refused> {

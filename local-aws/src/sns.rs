@@ -1,124 +1,239 @@
-//! SNS: topics, and their hand-over to Lambda with Lambda's own retries.
+//! SNS: topics, and the hand-over of what is published to their subscribers.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::lambda::Lambda;
-use crate::template::Topic;
+use crate::lambda::{Asynchronous, AsynchronousError, InvokeError, Outcome};
+use crate::sqs::Sqs;
+use crate::template::{Subscription, Topic};
 
-/// When Lambda tries an asynchronous event again that failed. On AWS it waits one minute and then two; here a minute is
-/// a second, so that a failure can be watched.
-pub const RETRIES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
-
-/// That an event was given up.
+/// That a message did not reach a subscriber, and is in no queue.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// No topic has this ARN.
     #[error("there is no topic {0}")]
     UnknownTopic(String),
-    /// A subscriber failed at every try.
-    #[error("{function} failed {tries} times: {reason}")]
-    Failed {
-        /// The function that failed.
-        function: String,
-        /// How often.
-        tries: usize,
-        /// What it said last.
-        reason: String,
-    },
+    /// It could not be handed over, and the subscription has no queue for it.
+    #[error("it could not be handed over, and the subscription has no queue for it: {0}")]
+    NotHandedOver(InvokeError),
+    /// It was handed over and given up.
+    #[error(transparent)]
+    GivenUp(AsynchronousError),
+    /// The subscription's queue could not be written.
+    #[error("what could not be handed over could not be kept: {0}")]
+    NotKept(#[from] io::Error),
 }
 
 /// The topics of a stack.
 #[derive(Debug)]
 pub struct Sns {
-    subscribers: HashMap<String, Vec<String>>,
-    lambda: Arc<Lambda>,
+    subscriptions: HashMap<String, Vec<Subscription>>,
+    asynchronous: Asynchronous,
+    sqs: Arc<Sqs>,
     clock: Clock,
-    retries: Vec<Duration>,
+    /// What is being published.
+    pub(crate) publications: TaskTracker,
 }
 
 impl Sns {
-    /// Hands what is published on `topics` to their subscribers, with Lambda's retries after each of `retries`.
+    /// Hands what is published on `topics` to their subscribers.
     #[must_use]
-    pub fn new(topics: Vec<Topic>, lambda: Arc<Lambda>, clock: Clock, retries: &[Duration]) -> Self {
-        let subscribers = topics.into_iter().map(|topic| (topic.arn, topic.subscribers)).collect();
+    pub fn new(topics: Vec<Topic>, asynchronous: Asynchronous, sqs: Arc<Sqs>, clock: Clock) -> Self {
+        let subscriptions = topics
+            .into_iter()
+            .map(|topic| (topic.arn, topic.subscriptions))
+            .collect();
         Self {
-            subscribers,
-            lambda,
+            subscriptions,
+            asynchronous,
+            sqs,
             clock,
-            retries: retries.to_vec(),
+            publications: TaskTracker::new(),
         }
     }
 
-    /// Publishes a message and returns when every subscriber has handled it.
+    /// Publishes a message and returns when every subscriber has handled it, or it is in the queue of one that did not.
     ///
     /// # Errors
-    /// [`PublishError`] when a subscriber has failed for good.
-    pub async fn publish(&self, topic_arn: &str, message: &str) -> Result<(), PublishError> {
-        let subscribers = self
-            .subscribers
+    /// [`PublishError`] when it did not reach a subscriber and is in no queue; the others got it all the same.
+    pub async fn publish(&self, topic_arn: &str, message: &str) -> Result<Outcome, PublishError> {
+        let subscriptions = self
+            .subscriptions
             .get(topic_arn)
             .ok_or_else(|| PublishError::UnknownTopic(topic_arn.to_owned()))?;
-        let event = self.event(topic_arn, message);
-        for function in subscribers {
-            self.hand_over(function, &event).await?;
+        let mut outcome = Ok(Outcome::Handled);
+        for subscription in subscriptions {
+            match self.hand_over(subscription, topic_arn, message).await {
+                Ok(Outcome::Handled) => {}
+                Ok(Outcome::Queued) => outcome = outcome.map(|_| Outcome::Queued),
+                Err(error) => outcome = Err(error),
+            }
         }
-        Ok(())
+        outcome
     }
 
-    async fn hand_over(&self, function: &str, event: &Bytes) -> Result<(), PublishError> {
-        let mut waits = self.retries.iter();
-        loop {
-            let Err(error) = self.lambda.invoke(function, event.clone()).await else {
-                return Ok(());
-            };
-            let Some(wait) = waits.next() else {
-                let tries = self.retries.len() + 1;
-                tracing::error!(function, tries, "an event was given up: {error}");
-                return Err(PublishError::Failed {
-                    function: function.to_owned(),
-                    tries,
-                    reason: error.to_string(),
-                });
-            };
-            tokio::time::sleep(*wait).await;
+    /// Has what is being published end soon: what is not handled by now goes to a queue.
+    pub(crate) fn end(&self) {
+        self.asynchronous.end();
+    }
+
+    async fn hand_over(
+        &self,
+        subscription: &Subscription,
+        topic_arn: &str,
+        message: &str,
+    ) -> Result<Outcome, PublishError> {
+        let subscription_arn = format!("{topic_arn}:{}", new_id());
+        let notification = self.notification(topic_arn, &subscription_arn, message);
+        let event = event(&subscription_arn, &notification);
+        match self.asynchronous.invoke(&subscription.function, &event).await {
+            Ok(outcome) => Ok(outcome),
+            Err(AsynchronousError::NotTaken(error)) => {
+                let Some(queue_arn) = &subscription.redrive else {
+                    return Err(PublishError::NotHandedOver(error));
+                };
+                tracing::warn!("an event could not be handed over and was put into a queue: {error}");
+                self.sqs.send(queue_arn, envelope(notification).to_string())?;
+                Ok(Outcome::Queued)
+            }
+            Err(error) => Err(PublishError::GivenUp(error)),
         }
     }
 
-    /// The event that a function gets: one record, as SNS makes it.
-    /// <https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html>
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the ids of messages are made here and nowhere else"
-    )]
-    fn event(&self, topic_arn: &str, message: &str) -> Bytes {
+    /// What is published, in the spelling that a function gets.
+    fn notification(&self, topic_arn: &str, subscription_arn: &str, message: &str) -> Value {
         let region = topic_arn.split(':').nth(3).unwrap_or_default();
-        let subscription = format!("{topic_arn}:{}", Uuid::new_v4());
-        let event = json!({"Records": [{
-            "EventSource": "aws:sns",
-            "EventVersion": "1.0",
-            "EventSubscriptionArn": subscription,
-            "Sns": {
-                "Type": "Notification",
-                "MessageId": Uuid::new_v4(),
-                "TopicArn": topic_arn,
-                "Subject": "Amazon SES Email Event Notification",
-                // SES ends its messages with a newline.
-                "Message": format!("{message}\n"),
-                "Timestamp": self.clock.now().to_string(),
-                "SignatureVersion": "1",
-                "Signature": "",
-                "SigningCertUrl": format!("https://sns.{region}.amazonaws.com/SimpleNotificationService.pem"),
-                "UnsubscribeUrl": format!("https://sns.{region}.amazonaws.com/?Action=Unsubscribe&SubscriptionArn={subscription}"),
-                "MessageAttributes": {},
-            },
-        }]});
-        Bytes::from(event.to_string())
+        json!({
+            "Type": "Notification",
+            "MessageId": new_id(),
+            "TopicArn": topic_arn,
+            "Subject": "Amazon SES Email Event Notification",
+            // SES ends its messages with a newline.
+            "Message": format!("{message}\n"),
+            "Timestamp": self.clock.now().to_string(),
+            "SignatureVersion": "1",
+            "Signature": "",
+            "SigningCertUrl": format!("https://sns.{region}.amazonaws.com/SimpleNotificationService.pem"),
+            "UnsubscribeUrl": format!("https://sns.{region}.amazonaws.com/?Action=Unsubscribe&SubscriptionArn={subscription_arn}"),
+            "MessageAttributes": {},
+        })
+    }
+}
+
+/// The event that a function gets: one record, as SNS makes it.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html>
+fn event(subscription_arn: &str, notification: &Value) -> Bytes {
+    let event = json!({"Records": [{
+        "EventSource": "aws:sns",
+        "EventVersion": "1.0",
+        "EventSubscriptionArn": subscription_arn,
+        "Sns": notification,
+    }]});
+    Bytes::from(event.to_string())
+}
+
+/// The message that a queue gets: the same, with two fields spelled otherwise.
+/// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>
+fn envelope(mut envelope: Value) -> Value {
+    for (field, in_a_queue) in [
+        ("SigningCertUrl", "SigningCertURL"),
+        ("UnsubscribeUrl", "UnsubscribeURL"),
+    ] {
+        envelope[in_a_queue] = envelope[field].take();
+    }
+    if let Value::Object(fields) = &mut envelope {
+        fields.retain(|_, value| !value.is_null());
+    }
+    envelope
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the ids of messages and subscriptions are made here and nowhere else"
+)]
+fn new_id() -> Uuid {
+    Uuid::new_v4()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::calls::Calls;
+    use crate::lambda::{Lambda, Program};
+    use crate::template::Queue;
+
+    const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:q";
+    const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:t";
+
+    /// A topic whose subscriber does not exist.
+    fn without_a_function(redrive: Option<&str>) -> (Sns, Arc<Sqs>) {
+        let clock = Clock::default();
+        let program = Program::Bootstraps("/nowhere".into());
+        let lambda = Lambda::new(
+            program,
+            Vec::new(),
+            String::new(),
+            clock.clone(),
+            CancellationToken::new(),
+        );
+        let queue = Queue {
+            logical_id: "Q".to_owned(),
+            name: "q".to_owned(),
+            arn: QUEUE.to_owned(),
+            url: "q".to_owned(),
+            visibility_timeout: std::time::Duration::from_mins(1),
+            retention: std::time::Duration::from_hours(1),
+            redrive: None,
+        };
+        let sqs = Sqs::open(vec![queue], None, clock.clone()).unwrap();
+        let topic = Topic {
+            logical_id: "T".to_owned(),
+            arn: TOPIC.to_owned(),
+            subscriptions: vec![Subscription {
+                function: "nobody".to_owned(),
+                redrive: redrive.map(str::to_owned),
+            }],
+        };
+        let asynchronous = Asynchronous::new(
+            lambda,
+            Arc::clone(&sqs),
+            Calls::default(),
+            clock.clone(),
+            Vec::new(),
+            Vec::new(),
+        );
+        (Sns::new(vec![topic], asynchronous, Arc::clone(&sqs), clock), sqs)
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_handed_over_goes_to_the_subscriptions_queue_in_its_envelope() {
+        let (sns, sqs) = without_a_function(Some(QUEUE));
+        assert_eq!(sns.publish(TOPIC, "hello").await.unwrap(), Outcome::Queued);
+        let messages = sqs.messages_of("q").unwrap();
+        let envelope: Value = serde_json::from_str(&messages[0].body).unwrap();
+        assert_eq!(
+            (&envelope["TopicArn"], &envelope["Message"]),
+            (&json!(TOPIC), &json!("hello\n"))
+        );
+        assert!(envelope["SigningCertURL"].is_string() && envelope.get("SigningCertUrl").is_none());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_handed_over_is_lost_without_a_queue() {
+        let (sns, _) = without_a_function(None);
+        let error = sns.publish(TOPIC, "hello").await.unwrap_err();
+        assert!(matches!(
+            error,
+            PublishError::NotHandedOver(InvokeError::UnknownFunction(_))
+        ));
     }
 }

@@ -6,6 +6,7 @@
 //! and is not used again. An environment is told the time once, when it starts; when the clock is advanced, others take
 //! the places of all.
 
+mod asynchronous;
 mod environment;
 mod processes;
 mod runtime_api;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 
+pub use asynchronous::{Asynchronous, AsynchronousError, Outcome, RETRIES};
 pub use environment::end_with_parent;
 pub use processes::Processes;
 pub(crate) use processes::environment_of;
@@ -244,6 +246,11 @@ impl Lambda {
     #[must_use]
     pub fn processes(&self) -> Processes {
         self.processes.clone()
+    }
+
+    /// The ARN of a function, by its name.
+    fn arn(&self, name: &str) -> Option<&str> {
+        Some(&self.functions.get(name)?.settings.arn)
     }
 
     /// Starts one environment of every function, so that the first call does not wait for a process.

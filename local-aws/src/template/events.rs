@@ -4,6 +4,7 @@ use super::Surroundings;
 use super::error::{Fault, TemplateError};
 use super::function::Function;
 use super::names;
+use super::queue::known;
 use super::resource::Resource;
 use super::schedule::called;
 
@@ -14,8 +15,17 @@ pub struct Topic {
     pub logical_id: String,
     /// ARN of the topic.
     pub arn: String,
-    /// Names of the functions that are subscribed to it, as in [`Function::name`].
-    pub subscribers: Vec<String>,
+    /// Who is subscribed to it.
+    pub subscriptions: Vec<Subscription>,
+}
+
+/// A function that is subscribed to a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// Name of the function, as in [`Function::name`].
+    pub function: String,
+    /// ARN of the queue that takes what cannot be handed over.
+    pub redrive: Option<String>,
 }
 
 /// An SES configuration set of the template.
@@ -54,7 +64,7 @@ const EVENT_TYPES: [(&str, &str); 10] = [
     ("subscription", "SUBSCRIPTION"),
 ];
 
-/// Reads a topic, as yet without its subscribers.
+/// Reads a topic, as yet without its subscriptions.
 pub(super) fn topic(resource: &Resource<'_>, surroundings: &Surroundings) -> Result<Topic, TemplateError> {
     resource
         .properties
@@ -62,7 +72,7 @@ pub(super) fn topic(resource: &Resource<'_>, surroundings: &Surroundings) -> Res
     Ok(Topic {
         logical_id: resource.logical_id.to_owned(),
         arn: names::reference(surroundings, names::TOPIC, resource.logical_id),
-        subscribers: Vec::new(),
+        subscriptions: Vec::new(),
     })
 }
 
@@ -71,19 +81,31 @@ pub(super) fn subscribe(
     resource: &Resource<'_>,
     topics: &mut [Topic],
     functions: &[Function],
+    queue_arns: &[String],
 ) -> Result<(), TemplateError> {
     let properties = &resource.properties;
-    properties.only(&["Endpoint", "Protocol", "TopicArn"], &[])?;
+    properties.only(&["Endpoint", "Protocol", "RedrivePolicy", "TopicArn"], &[])?;
     let protocol = properties.required("Protocol")?;
     if protocol.clone().text()? != "lambda" {
         return Err(protocol.unfit("must be lambda"));
     }
-    let function = called(&properties.required("Endpoint")?, functions)?;
+    let redrive = match properties.optional("RedrivePolicy")? {
+        Some(policy) => {
+            let policy = policy.map()?;
+            policy.only(&["deadLetterTargetArn"], &[])?;
+            Some(known(&policy.required("deadLetterTargetArn")?, queue_arns)?)
+        }
+        None => None,
+    };
+    let subscription = Subscription {
+        function: called(&properties.required("Endpoint")?, functions)?,
+        redrive,
+    };
     let arn = properties.required("TopicArn")?;
     let line = arn.line;
     let arn = arn.text()?;
     match topics.iter_mut().find(|topic| topic.arn == arn) {
-        Some(topic) => topic.subscribers.push(function),
+        Some(topic) => topic.subscriptions.push(subscription),
         None => {
             return Err(Fault::Unknown {
                 what: "topic",
@@ -185,6 +207,9 @@ Resources:
       TopicArn: !GetAtt Events.TopicArn
       Protocol: lambda
       Endpoint: !GetAtt Listener.Arn
+      RedrivePolicy: { deadLetterTargetArn: !GetAtt Lost.Arn }
+  Lost:
+    Type: AWS::SQS::Queue
   Listener:
     Type: AWS::Serverless::Function
     Metadata: { BuildProperties: { Binary: listener } }
@@ -210,7 +235,10 @@ Resources:
             [Topic {
                 logical_id: "Events".to_owned(),
                 arn,
-                subscribers: vec!["listener".to_owned()],
+                subscriptions: vec![Subscription {
+                    function: "listener".to_owned(),
+                    redrive: Some("arn:aws:sqs:us-east-1:000000000000:okite-Lost".to_owned()),
+                }],
             }]
         );
     }
@@ -245,6 +273,7 @@ Resources:
                 "Listener",
                 "19: there is no function `Listener`",
             ),
+            ("!GetAtt Lost.Arn", "other", "20: there is no queue `other`"),
             ("!GetAtt Events.TopicArn", "other", "17: there is no topic `other`"),
         ] {
             assert!(EVENTS.contains(good));

@@ -3,7 +3,7 @@
 //! What runs here is what is deployed: tables, environment variables, routes, subscriptions and schedules come from
 //! `template.yaml` and from nowhere else. [`Stack::read`] goes over the text in three steps: `yaml` makes a tree whose
 //! nodes know their lines, `scope` evaluates references and conditions when their value is asked for, and one module
-//! per kind of resource (`table`, `function`, `events`, `schedule`) turns properties into plain data.
+//! per kind of resource (`table`, `function`, `events`, `queue`, `schedule`) turns properties into plain data.
 //!
 //! What a module reads it must understand whole: a function, property or value that is not known is an error that names
 //! the line, never skipped in silence. What a run on one machine does not need (roles, log groups, policies, outputs)
@@ -15,6 +15,7 @@ mod function;
 mod names;
 mod parameters;
 mod policy;
+mod queue;
 mod resource;
 mod schedule;
 mod scope;
@@ -25,9 +26,10 @@ mod yaml;
 use std::collections::BTreeMap;
 
 pub use self::error::{Fault, TemplateError};
-pub use self::events::{ConfigurationSet, EventDestination, Topic};
+pub use self::events::{ConfigurationSet, EventDestination, Subscription, Topic};
 pub use self::function::{Function, HttpApi};
 pub use self::policy::Permission;
+pub use self::queue::{AsynchronousEvents, Mapping, Queue, Redrive};
 pub use self::schedule::Schedule;
 pub use self::table::Table;
 
@@ -59,6 +61,12 @@ pub struct Stack {
     pub schedules: Vec<Schedule>,
     /// SNS topics with their subscribers.
     pub topics: Vec<Topic>,
+    /// SQS queues.
+    pub queues: Vec<Queue>,
+    /// What takes messages out of queues.
+    pub mappings: Vec<Mapping>,
+    /// What becomes of events that functions fail at.
+    pub asynchronous_events: Vec<AsynchronousEvents>,
     /// SES configuration sets with their event destinations.
     pub configuration_sets: Vec<ConfigurationSet>,
     /// The HTTP API, if there is one.
@@ -109,12 +117,17 @@ impl Stack {
             functions.push(function);
         }
 
+        let queues = all(names::QUEUE)?;
+        let queue_arns: Vec<String> = queues
+            .iter()
+            .map(|queue| names::queue_arn(surroundings, queue.logical_id))
+            .collect();
         let mut topics = all(names::TOPIC)?
             .iter()
             .map(|topic| events::topic(topic, surroundings))
             .collect::<Result<Vec<_>, _>>()?;
         for subscription in &all(names::SUBSCRIPTION)? {
-            events::subscribe(subscription, &mut topics, &functions)?;
+            events::subscribe(subscription, &mut topics, &functions, &queue_arns)?;
         }
         let mut configuration_sets = all(names::CONFIGURATION_SET)?
             .iter()
@@ -132,6 +145,18 @@ impl Stack {
             schedules: all(names::SCHEDULE)?
                 .iter()
                 .map(|schedule| schedule::read(schedule, &functions))
+                .collect::<Result<_, _>>()?,
+            queues: queues
+                .iter()
+                .map(|queue| queue::read(queue, &queue_arns, surroundings))
+                .collect::<Result<_, _>>()?,
+            mappings: all(names::EVENT_SOURCE_MAPPING)?
+                .iter()
+                .map(|mapping| queue::mapping(mapping, &queue_arns, &functions))
+                .collect::<Result<_, _>>()?,
+            asynchronous_events: all(names::EVENT_INVOKE_CONFIG)?
+                .iter()
+                .map(|config| queue::asynchronous_events(config, &queue_arns, &functions))
                 .collect::<Result<_, _>>()?,
             functions,
             topics,

@@ -22,7 +22,12 @@ pub(super) const CONFIGURATION_SET: &str = "AWS::SES::ConfigurationSet";
 /// What a configuration set publishes, and where to.
 pub(super) const EVENT_DESTINATION: &str = "AWS::SES::ConfigurationSetEventDestination";
 
-const QUEUE: &str = "AWS::SQS::Queue";
+/// Queue of the template.
+pub(super) const QUEUE: &str = "AWS::SQS::Queue";
+/// What takes messages out of a queue and calls a function with them.
+pub(super) const EVENT_SOURCE_MAPPING: &str = "AWS::Lambda::EventSourceMapping";
+/// How a function's asynchronous events are gone about.
+pub(super) const EVENT_INVOKE_CONFIG: &str = "AWS::Lambda::EventInvokeConfig";
 /// Role of a function.
 pub(super) const ROLE: &str = "AWS::IAM::Role";
 const LOG_GROUP: &str = "AWS::Logs::LogGroup";
@@ -53,7 +58,7 @@ pub(super) fn attribute(surroundings: &Surroundings, kind: &str, logical_id: &st
         (TABLE, "Arn") => arn(surroundings, "dynamodb", &format!("table/{name}")),
         (FUNCTION, "Arn") => function_arn(surroundings, logical_id),
         (TOPIC, "TopicArn") => arn(surroundings, "sns", &name),
-        (QUEUE, "Arn") => arn(surroundings, "sqs", &name),
+        (QUEUE, "Arn") => queue_arn(surroundings, logical_id),
         (QUEUE, "QueueUrl") => queue_url(surroundings, &name),
         (LOG_GROUP, "Arn") => arn(surroundings, "logs", &format!("log-group:{name}:*")),
         (ROLE, "Arn") => role_arn(surroundings, logical_id),
@@ -69,6 +74,11 @@ pub(super) fn function_arn(surroundings: &Surroundings, logical_id: &str) -> Str
         "lambda",
         &format!("function:{}", physical(surroundings, logical_id)),
     )
+}
+
+/// The ARN of a queue, by its logical id.
+pub(super) fn queue_arn(surroundings: &Surroundings, logical_id: &str) -> String {
+    arn(surroundings, "sqs", &physical(surroundings, logical_id))
 }
 
 /// The ARN of a role, by its logical id. IAM is not regional.

@@ -157,7 +157,10 @@ mod deployed {
         let [topic] = stack.topics.as_slice() else {
             panic!("one topic")
         };
-        assert_eq!(topic.subscribers, ["feedback"]);
+        let [subscription] = topic.subscriptions.as_slice() else {
+            panic!("one subscription")
+        };
+        assert_eq!(subscription.function, "feedback");
         let [set] = stack.configuration_sets.as_slice() else {
             panic!("one configuration set")
         };
@@ -169,6 +172,49 @@ mod deployed {
                 event_types: event_types.iter().map(|&kind| kind.to_owned()).collect(),
             }]
         );
+    }
+
+    #[test]
+    fn loses_no_event_that_fails() {
+        let stack = stack(DEPLOYED);
+        let [retries, dead] = stack.queues.as_slice() else {
+            panic!("a retry queue and a dead-letter queue")
+        };
+        let [topic] = stack.topics.as_slice() else {
+            panic!("one topic")
+        };
+        assert_eq!(topic.subscriptions[0].redrive.as_ref(), Some(&retries.arn));
+        assert_eq!(
+            stack.asynchronous_events,
+            [AsynchronousEvents {
+                function: "feedback".to_owned(),
+                retries: 2,
+                on_failure: Some(retries.arn.clone()),
+            }]
+        );
+        assert_eq!(
+            stack.mappings,
+            [Mapping {
+                queue_arn: retries.arn.clone(),
+                function: "feedback".to_owned(),
+                batch_size: 10,
+                reports_item_failures: true,
+            }]
+        );
+        let redrive = retries.redrive.as_ref().unwrap();
+        assert_eq!((&redrive.queue_arn, &dead.redrive), (&dead.arn, &None));
+        // The rules of AWS: a batch is at work for a while, and the age of a message moves along.
+        let feedback = stack
+            .functions
+            .iter()
+            .find(|function| function.name == "feedback")
+            .unwrap();
+        assert!(retries.visibility_timeout >= 6 * feedback.timeout);
+        assert!(retries.retention < dead.retention);
+        assert_eq!(dead.retention, Duration::from_hours(14 * 24));
+        // An outage of an hour brings nothing to the dead-letter queue.
+        let last_try = retries.visibility_timeout * (redrive.max_receive_count - 1);
+        assert!(last_try > Duration::from_hours(1), "{last_try:?}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use local_aws::calls::Call;
 use local_aws::template::{Permission, Stack};
 use local_aws::{TEMPLATE, surroundings};
 use reqwest::Method;
@@ -11,7 +12,7 @@ use shared::suppression::Reason;
 use crate::batch;
 use crate::feedback::{block, hard_bounce, just_now};
 use crate::reconciliation::{set_register, suppress_at_ses};
-use crate::support::{Okite, email};
+use crate::support::{Okite, email, eventually};
 
 /// Makes the functions do everything that they can do.
 async fn exercise(okite: &Okite) {
@@ -25,6 +26,12 @@ async fn exercise(okite: &Okite) {
     okite.publish(&hard_bounce("gone@example.net", 1)).await;
     okite.publish(&just_now(block("blocked@example.net", 2))).await;
     okite.send(&email("blocked@example.net")).await;
+    // At three tries it fails, and goes to the queue; out of it, it is handled.
+    okite
+        .fault(json!({"operation": "UpdateItem", "table": "SuppressionsTable", "times": 3, "error": "ValidationException"}))
+        .await;
+    assert_eq!(okite.publish(&hard_bounce("later@example.net", 1)).await, (0, 1));
+    okite.until_suppressed("later@example.net", Reason::Bounce).await;
     okite
         .fault(json!({"operation": "SendEmail", "error": "MessageRejected", "message": "No"}))
         .await;
@@ -59,6 +66,11 @@ async fn exercise(okite: &Okite) {
 async fn a_role_allows_what_its_function_does_and_nothing_more() {
     let okite = Okite::start().await;
     exercise(&okite).await;
+    let deleted = |call: &Call| call.action == "sqs:DeleteMessage";
+    eventually("what was handled is taken out of the queue", async || {
+        okite.local.calls.seen().iter().any(deleted)
+    })
+    .await;
     let seen = okite.local.calls.seen();
 
     let allowed = Stack::permissions(TEMPLATE, &surroundings(BTreeMap::new())).unwrap();

@@ -40,6 +40,20 @@ async fn kill(pid: u32) {
     .await;
 }
 
+/// Takes a data directory that was given back.
+pub(crate) async fn take_again(path: &Path) -> DataDir {
+    // A process that another test starts in this moment has a copy of the lock until it runs its own program.
+    within(async {
+        loop {
+            match DataDir::take(path) {
+                Ok(data_dir) => return data_dir,
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_process_that_was_killed_is_replaced() {
     let okite = Okite::start().await;
@@ -103,16 +117,7 @@ async fn what_ses_has_published_is_handed_over_before_all_stops() {
     let okite = Okite::start_with(|settings| settings.data_dir = Some(data_dir)).await;
     okite.send(&email("bounce@simulator.amazonses.com")).await;
     within(okite.local.stop()).await;
-    // A process that another test starts in this moment has a copy of the lock until it runs its own program.
-    let data_dir = within(async {
-        loop {
-            match DataDir::take(folder.path()) {
-                Ok(data_dir) => return data_dir,
-                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-            }
-        }
-    });
-    let data_dir = data_dir.await;
+    let data_dir = take_again(folder.path()).await;
     let okite = Okite::start_with(|settings| settings.data_dir = Some(data_dir)).await;
     let body = okite.send(&email("bounce@simulator.amazonses.com")).await;
     assert_suppressed(&body, "bounce@simulator.amazonses.com", "bounce");

@@ -1,0 +1,356 @@
+//! Queues, and what brings their messages to a function: failed asynchronous events in, an event source mapping out.
+
+use std::time::Duration;
+
+use super::Surroundings;
+use super::error::{Fault, TemplateError};
+use super::function::Function;
+use super::names;
+use super::resource::Resource;
+use super::schedule::called;
+use super::value::Value;
+
+/// What SQS gives a queue that does not say otherwise.
+const DEFAULT_VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_RETENTION: Duration = Duration::from_hours(4 * 24);
+/// What Lambda takes out of a queue at a time when nothing is said.
+const DEFAULT_BATCH_SIZE: usize = 10;
+/// How often Lambda tries a failed asynchronous event again when nothing is said.
+const DEFAULT_RETRIES: usize = 2;
+
+/// An SQS queue of the template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// Name of the resource in the template: `FeedbackRetryQueue`.
+    pub logical_id: String,
+    /// The queue's name: `okite-FeedbackRetryQueue`.
+    pub name: String,
+    /// ARN of the queue.
+    pub arn: String,
+    /// URL of the queue, by which its API calls it.
+    pub url: String,
+    /// How long a message that was received cannot be received again.
+    pub visibility_timeout: Duration,
+    /// How long a message is kept, from when it was sent.
+    pub retention: Duration,
+    /// Where messages go that are received too often.
+    pub redrive: Option<Redrive>,
+}
+
+/// Where messages go that are received too often.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redrive {
+    /// ARN of the dead-letter queue.
+    pub queue_arn: String,
+    /// How often a message is received before it goes there.
+    pub max_receive_count: u32,
+}
+
+/// An event source mapping of the template: Lambda takes messages out of a queue and calls a function with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapping {
+    /// ARN of the queue.
+    pub queue_arn: String,
+    /// Name of the function, as in [`Function::name`].
+    pub function: String,
+    /// The most messages of one call.
+    pub batch_size: usize,
+    /// Whether the function's answer says which messages failed.
+    pub reports_item_failures: bool,
+}
+
+/// How Lambda goes about a function's asynchronous events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsynchronousEvents {
+    /// Name of the function, as in [`Function::name`].
+    pub function: String,
+    /// How often one that failed is tried again.
+    pub retries: usize,
+    /// ARN of the queue that it goes to in the end.
+    pub on_failure: Option<String>,
+}
+
+/// Reads a queue; `arns` are those of all queues.
+pub(super) fn read(
+    resource: &Resource<'_>,
+    arns: &[String],
+    surroundings: &Surroundings,
+) -> Result<Queue, TemplateError> {
+    let properties = &resource.properties;
+    properties.only(
+        &["MessageRetentionPeriod", "RedrivePolicy", "VisibilityTimeout"],
+        &["SqsManagedSseEnabled", "Tags"],
+    )?;
+    let seconds = |property, default| match properties.optional(property)? {
+        Some(value) => Ok(Duration::from_secs(value.number("a whole number of seconds")?)),
+        None => Ok(default),
+    };
+    let redrive = match properties.optional("RedrivePolicy")? {
+        Some(policy) => {
+            let policy = policy.map()?;
+            policy.only(&["deadLetterTargetArn", "maxReceiveCount"], &[])?;
+            let count = policy.required("maxReceiveCount")?;
+            let max_receive_count = count.clone().number("a whole number")?;
+            if max_receive_count == 0 {
+                return Err(count.unfit("must be 1 or more"));
+            }
+            Some(Redrive {
+                queue_arn: known(&policy.required("deadLetterTargetArn")?, arns)?,
+                max_receive_count,
+            })
+        }
+        None => None,
+    };
+    Ok(Queue {
+        logical_id: resource.logical_id.to_owned(),
+        name: names::physical(surroundings, resource.logical_id),
+        arn: names::queue_arn(surroundings, resource.logical_id),
+        url: names::reference(surroundings, names::QUEUE, resource.logical_id),
+        visibility_timeout: seconds("VisibilityTimeout", DEFAULT_VISIBILITY_TIMEOUT)?,
+        retention: seconds("MessageRetentionPeriod", DEFAULT_RETENTION)?,
+        redrive,
+    })
+}
+
+/// Reads an event source mapping.
+pub(super) fn mapping(
+    resource: &Resource<'_>,
+    arns: &[String],
+    functions: &[Function],
+) -> Result<Mapping, TemplateError> {
+    let properties = &resource.properties;
+    properties.only(
+        &["BatchSize", "EventSourceArn", "FunctionName", "FunctionResponseTypes"],
+        &["Tags"],
+    )?;
+    let mut reports_item_failures = false;
+    if let Some(types) = properties.optional("FunctionResponseTypes")? {
+        for kind in types.list()? {
+            if kind.clone().text()? != "ReportBatchItemFailures" {
+                return Err(kind.unfit("must be ReportBatchItemFailures"));
+            }
+            reports_item_failures = true;
+        }
+    }
+    let batch_size = match properties.optional("BatchSize")? {
+        Some(size) => {
+            let messages = size.clone().number("a whole number")?;
+            if !(1..=10).contains(&messages) {
+                // More would need a batching window.
+                return Err(size.unfit("must be 1 to 10"));
+            }
+            messages
+        }
+        None => DEFAULT_BATCH_SIZE,
+    };
+    Ok(Mapping {
+        queue_arn: known(&properties.required("EventSourceArn")?, arns)?,
+        function: called(&properties.required("FunctionName")?, functions)?,
+        batch_size,
+        reports_item_failures,
+    })
+}
+
+/// Reads how a function's asynchronous events are gone about. How old they may grow makes no difference here: nothing
+/// makes them wait but their retries.
+pub(super) fn asynchronous_events(
+    resource: &Resource<'_>,
+    arns: &[String],
+    functions: &[Function],
+) -> Result<AsynchronousEvents, TemplateError> {
+    let properties = &resource.properties;
+    properties.only(
+        &["DestinationConfig", "FunctionName", "MaximumRetryAttempts", "Qualifier"],
+        &["MaximumEventAgeInSeconds"],
+    )?;
+    let qualifier = properties.required("Qualifier")?;
+    if qualifier.clone().text()? != "$LATEST" {
+        return Err(qualifier.unfit("must be $LATEST"));
+    }
+    let retries = match properties.optional("MaximumRetryAttempts")? {
+        Some(attempts) => attempts.number("a whole number")?,
+        None => DEFAULT_RETRIES,
+    };
+    let destinations = properties.map("DestinationConfig")?;
+    destinations.only(&["OnFailure"], &[])?;
+    let on_failure = destinations.map("OnFailure")?;
+    on_failure.only(&["Destination"], &[])?;
+    let on_failure = on_failure.optional("Destination")?;
+    Ok(AsynchronousEvents {
+        function: named(&properties.required("FunctionName")?, functions)?,
+        retries,
+        on_failure: on_failure.map(|arn| known(&arn, arns)).transpose()?,
+    })
+}
+
+/// An ARN that is one of the template's queues.
+pub(super) fn known(arn: &Value<'_>, arns: &[String]) -> Result<String, TemplateError> {
+    let wanted = arn.clone().text()?;
+    if arns.contains(&wanted) {
+        return Ok(wanted);
+    }
+    Err(Fault::Unknown {
+        what: "queue",
+        name: wanted,
+    }
+    .on(arn.line))
+}
+
+/// The function of a name that `!Ref` gives.
+fn named(name: &Value<'_>, functions: &[Function]) -> Result<String, TemplateError> {
+    let wanted = name.clone().text()?;
+    let last = |function: &&Function| function.arn.rsplit(':').next() == Some(wanted.as_str());
+    match functions.iter().find(last) {
+        Some(function) => Ok(function.name.clone()),
+        None => Err(Fault::Unknown {
+            what: "function",
+            name: wanted,
+        }
+        .on(name.line)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{error_of, stack};
+    use super::*;
+
+    const QUEUES: &str = "\
+Resources:
+  Retries:
+    Type: AWS::SQS::Queue
+    Properties:
+      SqsManagedSseEnabled: true
+      VisibilityTimeout: 360
+      MessageRetentionPeriod: 86400
+      RedrivePolicy:
+        deadLetterTargetArn: !GetAtt Dead.Arn
+        maxReceiveCount: 3
+  Dead:
+    Type: AWS::SQS::Queue
+    DeletionPolicy: Retain
+  Mapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties:
+      EventSourceArn: !GetAtt Retries.Arn
+      FunctionName: !GetAtt Listener.Arn
+      BatchSize: 5
+      FunctionResponseTypes: [ReportBatchItemFailures]
+  Events:
+    Type: AWS::Lambda::EventInvokeConfig
+    Properties:
+      FunctionName: !Ref Listener
+      Qualifier: $LATEST
+      MaximumRetryAttempts: 1
+      MaximumEventAgeInSeconds: 3600
+      DestinationConfig:
+        OnFailure: { Destination: !GetAtt Retries.Arn }
+  Listener:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: listener } }
+";
+
+    #[test]
+    fn leads_from_a_failed_event_to_the_queue_and_back() {
+        let stack = stack(QUEUES);
+        let arn = |name: &str| format!("arn:aws:sqs:us-east-1:000000000000:okite-{name}");
+        let queue = |name: &str, visibility_timeout, retention, redrive| Queue {
+            logical_id: name.to_owned(),
+            name: format!("okite-{name}"),
+            arn: arn(name),
+            url: format!("https://sqs.us-east-1.amazonaws.com/000000000000/okite-{name}"),
+            visibility_timeout,
+            retention,
+            redrive,
+        };
+        let redrive = Redrive {
+            queue_arn: arn("Dead"),
+            max_receive_count: 3,
+        };
+        assert_eq!(
+            stack.queues,
+            [
+                queue(
+                    "Retries",
+                    Duration::from_mins(6),
+                    Duration::from_hours(24),
+                    Some(redrive)
+                ),
+                queue("Dead", Duration::from_secs(30), Duration::from_hours(96), None),
+            ]
+        );
+        assert_eq!(
+            stack.mappings,
+            [Mapping {
+                queue_arn: arn("Retries"),
+                function: "listener".to_owned(),
+                batch_size: 5,
+                reports_item_failures: true,
+            }]
+        );
+        assert_eq!(
+            stack.asynchronous_events,
+            [AsynchronousEvents {
+                function: "listener".to_owned(),
+                retries: 1,
+                on_failure: Some(arn("Retries")),
+            }]
+        );
+    }
+
+    #[test]
+    fn takes_the_defaults_of_lambda() {
+        let shorter = QUEUES
+            .replace("      BatchSize: 5\n", "")
+            .replace("      FunctionResponseTypes: [ReportBatchItemFailures]\n", "")
+            .replace("      MaximumRetryAttempts: 1\n", "");
+        let stack = stack(&shorter);
+        let mapping = &stack.mappings[0];
+        assert_eq!((mapping.batch_size, mapping.reports_item_failures), (10, false));
+        assert_eq!(stack.asynchronous_events[0].retries, 2);
+    }
+
+    #[test]
+    fn names_the_line_of_what_does_not_fit() {
+        for (good, bad, error) in [
+            (
+                "VisibilityTimeout: 360",
+                "VisibilityTimeout: long",
+                "6: Retries.VisibilityTimeout must be a whole number of seconds, but is text",
+            ),
+            (
+                "SqsManagedSseEnabled: true",
+                "DelaySeconds: 5",
+                "5: `Retries.DelaySeconds` is not understood here",
+            ),
+            ("!GetAtt Dead.Arn", "other", "9: there is no queue `other`"),
+            (
+                "maxReceiveCount: 3",
+                "maxReceiveCount: 0",
+                "10: Retries.RedrivePolicy.maxReceiveCount must be 1 or more",
+            ),
+            (
+                "EventSourceArn: !GetAtt Retries.Arn",
+                "EventSourceArn: other",
+                "17: there is no queue `other`",
+            ),
+            ("!GetAtt Listener.Arn", "other", "18: there is no function `other`"),
+            ("BatchSize: 5", "BatchSize: 11", "19: Mapping.BatchSize must be 1 to 10"),
+            (
+                "[ReportBatchItemFailures]",
+                "[Other]",
+                "20: Mapping.FunctionResponseTypes[0] must be ReportBatchItemFailures",
+            ),
+            ("!Ref Listener", "other", "24: there is no function `other`"),
+            ("$LATEST", "live", "25: Events.Qualifier must be $LATEST"),
+            (
+                "OnFailure: {",
+                "OnSuccess: {",
+                "29: `Events.DestinationConfig.OnSuccess` is not understood here",
+            ),
+        ] {
+            assert!(QUEUES.contains(good));
+            assert_eq!(error_of(&QUEUES.replace(good, bad)), format!("template.yaml:{error}"));
+        }
+    }
+}
