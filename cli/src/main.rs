@@ -10,8 +10,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use okite::feedback::{self, Redriven};
 use okite::function::Function;
-use okite::keys::{self, KeyTable};
+use okite::keys;
+use okite::place::Place;
 use okite::up::{self, Up};
 use shared::stream::Stream;
 
@@ -30,6 +32,9 @@ enum Command {
     /// Manage API keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// See to events of SES that could not be handled
+    #[command(subcommand)]
+    Feedback(FeedbackCommand),
     /// Run one function over the Lambda Runtime API; `okite up` calls itself so
     #[command(hide = true)]
     Function {
@@ -83,6 +88,29 @@ struct CreateKeyArguments {
     region: Option<String>,
 }
 
+#[derive(Subcommand)]
+enum FeedbackCommand {
+    /// Put the events of the dead-letter queue back into the retry queue, to be handled once more
+    Redrive(RedriveArguments),
+}
+
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("aws").args(["stack", "queue"]))]
+struct RedriveArguments {
+    /// Do it in the `okite up` that runs with this data directory
+    #[arg(long, value_name = "DIR", default_value = up::DEFAULT_DATA_DIR, conflicts_with_all = ["stack", "queue"])]
+    data_dir: PathBuf,
+    /// Do it in AWS, in the stack of this name; credentials come from the standard chain
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
+    /// Do it in AWS, with this dead-letter queue; credentials come from the standard chain
+    #[arg(long, value_name = "URL")]
+    queue: Option<String>,
+    /// The region of the stack or queue, if not the configured one
+    #[arg(long, conflicts_with = "data_dir", requires = "aws")]
+    region: Option<String>,
+}
+
 /// A stream, as it is named on the command line.
 #[derive(Clone, Copy, ValueEnum)]
 enum StreamArgument {
@@ -101,22 +129,12 @@ impl From<StreamArgument> for Stream {
     }
 }
 
-impl CreateKeyArguments {
-    fn table(self) -> (String, Stream, KeyTable) {
-        let Self {
-            name,
-            stream,
-            data_dir,
-            stack,
-            table,
-            region,
-        } = self;
-        let table = match (stack, table) {
-            (Some(stack), _) => KeyTable::Stack { name: stack, region },
-            (None, Some(name)) => KeyTable::Table { name, region },
-            (None, None) => KeyTable::Local { data_dir },
-        };
-        (name, stream.into(), table)
+/// Where a command works: in AWS if a stack or a part is named, else on this machine.
+fn place(data_dir: PathBuf, stack: Option<String>, part: Option<String>, region: Option<String>) -> Place {
+    match (stack, part) {
+        (Some(name), _) => Place::Stack { name, region },
+        (None, Some(name)) => Place::Part { name, region },
+        (None, None) => Place::Local { data_dir },
     }
 }
 
@@ -125,6 +143,7 @@ fn main() -> ExitCode {
         Command::Function { function } => function.run(),
         Command::Up(arguments) => run_up(arguments),
         Command::Keys(KeysCommand::Create(arguments)) => create_key(arguments),
+        Command::Feedback(FeedbackCommand::Redrive(arguments)) => redrive(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -173,18 +192,49 @@ fn run_up(arguments: UpArguments) -> Done {
 }
 
 fn create_key(arguments: CreateKeyArguments) -> Done {
-    let (name, stream, table) = arguments.table();
+    let CreateKeyArguments {
+        name,
+        stream,
+        data_dir,
+        stack,
+        table,
+        region,
+    } = arguments;
+    let place = place(data_dir, stack, table, region);
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
         .block_on(async {
-            let created = keys::create(&name, stream, &table).await?;
+            let created = keys::create(&name, stream.into(), &place).await?;
             eprintln!(
                 "The key \"{name}\" (id {}) was made in {}. It is shown this once:",
                 created.key.id(),
                 created.place
             );
             println!("{}", created.key.reveal());
+            Ok(())
+        })
+}
+
+fn redrive(arguments: RedriveArguments) -> Done {
+    let RedriveArguments {
+        data_dir,
+        stack,
+        queue,
+        region,
+    } = arguments;
+    let place = place(data_dir, stack, queue, region);
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(async {
+            let progress = |moved| eprintln!("Put back so far: {moved}. Ctrl-C stops watching, not SQS.");
+            let Redriven { place, moved, left } = feedback::redrive(&place, progress).await?;
+            if (moved, left) == (0, 0) {
+                println!("The dead-letter queue of {place} is empty: there is nothing to put back.");
+            } else {
+                println!("Put back into the retry queue of {place}: {moved}. Left in the dead-letter queue: {left}.");
+            }
             Ok(())
         })
 }

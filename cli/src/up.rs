@@ -207,7 +207,9 @@ fn local_json(local_aws: &LocalAws) -> Value {
         "api_key": LOCAL_API_KEY,
         "dynamodb_url": local_aws.dynamodb_url,
         "ses_url": local_aws.ses_url,
+        "sqs_url": local_aws.sqs_url,
         "cloudwatch_url": local_aws.cloudwatch_url,
+        "queues": local_aws.queues,
         "pid": std::process::id(),
         "functions": functions,
     })
