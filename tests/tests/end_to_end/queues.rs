@@ -126,6 +126,19 @@ async fn an_outage_of_the_store_of_ten_minutes_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_at_which_the_function_dies_again_and_again_is_not_lost() {
+    let okite = Okite::start().await;
+    // At the three tries of Lambda, and once more as a record of the queue.
+    okite
+        .fault(json!({ "operation": "UpdateItem", "kill": "before", "times": 4 }))
+        .await;
+    assert_eq!(okite.publish(&hard_bounce("gone@example.net", 1)).await, (0, 1));
+    okite.until_nothing_is_to_be_retried().await;
+    assert!(okite.registers("gone@example.net").await.bounce_at.is_some());
+    assert_eq!(okite.local(Method::GET, "faults", &Value::Null).await.body, json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_poison_event_holds_nothing_up_and_ends_in_the_dead_letter_queue() {
     let okite = Okite::start().await;
     okite.no_write_for(Duration::from_mins(1)).await;
