@@ -17,8 +17,6 @@ use crate::calls::Calls;
 use crate::lambda::Lambda;
 use crate::template::Mapping;
 
-/// How many batches are at work at a time: what Lambda begins with.
-const BATCHES_MAX: usize = 5;
 /// How long polling rests after the queue's file failed.
 const REST: Duration = Duration::from_secs(1);
 
@@ -35,7 +33,7 @@ impl Poller {
     /// Takes messages out until `stop` is cancelled, and returns when the last batch has ended.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let batches = TaskTracker::new();
-        let room = Arc::new(Semaphore::new(BATCHES_MAX));
+        let room = Arc::new(Semaphore::new(self.mapping.concurrency));
         self.does("sqs:GetQueueAttributes");
         let poll = async {
             while let Ok(permit) = Arc::clone(&room).acquire_owned().await {

@@ -15,6 +15,8 @@ const DEFAULT_VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_RETENTION: Duration = Duration::from_hours(4 * 24);
 /// What Lambda takes out of a queue at a time when nothing is said.
 const DEFAULT_BATCH_SIZE: usize = 10;
+/// How many batches are at work at a time when nothing is said: what Lambda begins with.
+const DEFAULT_CONCURRENCY: usize = 5;
 /// How often Lambda tries a failed asynchronous event again when nothing is said.
 const DEFAULT_RETRIES: usize = 2;
 
@@ -57,6 +59,8 @@ pub struct Mapping {
     pub batch_size: usize,
     /// Whether the function's answer says which messages failed.
     pub reports_item_failures: bool,
+    /// The most calls at a time.
+    pub concurrency: usize,
 }
 
 /// How Lambda goes about a function's asynchronous events.
@@ -120,7 +124,13 @@ pub(super) fn mapping(
 ) -> Result<Mapping, TemplateError> {
     let properties = &resource.properties;
     properties.only(
-        &["BatchSize", "EventSourceArn", "FunctionName", "FunctionResponseTypes"],
+        &[
+            "BatchSize",
+            "EventSourceArn",
+            "FunctionName",
+            "FunctionResponseTypes",
+            "ScalingConfig",
+        ],
         &["Tags"],
     )?;
     let mut reports_item_failures = false;
@@ -143,11 +153,24 @@ pub(super) fn mapping(
         }
         None => DEFAULT_BATCH_SIZE,
     };
+    let scaling = properties.map("ScalingConfig")?;
+    scaling.only(&["MaximumConcurrency"], &[])?;
+    let concurrency = match scaling.optional("MaximumConcurrency")? {
+        Some(most) => {
+            let calls = most.clone().number("a whole number")?;
+            if !(2..=1_000).contains(&calls) {
+                return Err(most.unfit("must be 2 to 1000"));
+            }
+            calls
+        }
+        None => DEFAULT_CONCURRENCY,
+    };
     Ok(Mapping {
         queue_arn: known(&properties.required("EventSourceArn")?, arns)?,
         function: called(&properties.required("FunctionName")?, functions)?,
         batch_size,
         reports_item_failures,
+        concurrency,
     })
 }
 
@@ -236,6 +259,7 @@ Resources:
       FunctionName: !GetAtt Listener.Arn
       BatchSize: 5
       FunctionResponseTypes: [ReportBatchItemFailures]
+      ScalingConfig: { MaximumConcurrency: 3 }
   Events:
     Type: AWS::Lambda::EventInvokeConfig
     Properties:
@@ -286,6 +310,7 @@ Resources:
                 function: "listener".to_owned(),
                 batch_size: 5,
                 reports_item_failures: true,
+                concurrency: 3,
             }]
         );
         assert_eq!(
@@ -303,10 +328,14 @@ Resources:
         let shorter = QUEUES
             .replace("      BatchSize: 5\n", "")
             .replace("      FunctionResponseTypes: [ReportBatchItemFailures]\n", "")
+            .replace("      ScalingConfig: { MaximumConcurrency: 3 }\n", "")
             .replace("      MaximumRetryAttempts: 1\n", "");
         let stack = stack(&shorter);
         let mapping = &stack.mappings[0];
-        assert_eq!((mapping.batch_size, mapping.reports_item_failures), (10, false));
+        assert_eq!(
+            (mapping.batch_size, mapping.reports_item_failures, mapping.concurrency),
+            (10, false, 5)
+        );
         assert_eq!(stack.asynchronous_events[0].retries, 2);
     }
 
@@ -341,12 +370,17 @@ Resources:
                 "[Other]",
                 "20: Mapping.FunctionResponseTypes[0] must be ReportBatchItemFailures",
             ),
-            ("!Ref Listener", "other", "24: there is no function `other`"),
-            ("$LATEST", "live", "25: Events.Qualifier must be $LATEST"),
+            (
+                "MaximumConcurrency: 3",
+                "MaximumConcurrency: 1",
+                "21: Mapping.ScalingConfig.MaximumConcurrency must be 2 to 1000",
+            ),
+            ("!Ref Listener", "other", "25: there is no function `other`"),
+            ("$LATEST", "live", "26: Events.Qualifier must be $LATEST"),
             (
                 "OnFailure: {",
                 "OnSuccess: {",
-                "29: `Events.DestinationConfig.OnSuccess` is not understood here",
+                "30: `Events.DestinationConfig.OnSuccess` is not understood here",
             ),
         ] {
             assert!(QUEUES.contains(good));

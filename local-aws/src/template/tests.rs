@@ -199,6 +199,7 @@ mod deployed {
                 function: "feedback".to_owned(),
                 batch_size: 10,
                 reports_item_failures: true,
+                concurrency: 5,
             }]
         );
         let redrive = retries.redrive.as_ref().unwrap();
