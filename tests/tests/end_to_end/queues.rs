@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use shared::suppression::{Reason, Registers};
 
-use crate::feedback::hard_bounce;
+use crate::feedback::{block, hard_bounce, just_now};
 use crate::processes::take_again;
 use crate::support::{Okite, email, eventually, within};
 
@@ -195,11 +195,18 @@ async fn an_event_that_is_put_back_after_an_outage_of_hours_is_handled() {
     .await;
 }
 
-/// The field and the value that the template's filter finds foreign events by: `{ $.field = "value" }`.
-fn filter_of_foreign_events() -> (&'static str, &'static str) {
-    let (_, pattern) = TEMPLATE.split_once("FilterPattern: '{ $.").unwrap();
+/// The field and the value by which a filter of the template finds lines of the log: `{ $.field = "value" }`.
+fn filter(logical_id: &str) -> (&'static str, &'static str) {
+    let (_, resource) = TEMPLATE.split_once(&format!("\n  {logical_id}:\n")).unwrap();
+    let (_, pattern) = resource.split_once("FilterPattern: '{ $.").unwrap();
     let (pattern, _) = pattern.split_once("\" }'").unwrap();
     pattern.split_once(" = \"").unwrap()
+}
+
+/// The lines of the feedback function's log.
+fn log_lines(folder: &std::path::Path) -> Vec<Value> {
+    let log = std::fs::read_to_string(folder.join("logs/feedback.log")).unwrap();
+    log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -219,12 +226,33 @@ async fn a_foreign_event_is_refused_and_told_in_the_words_that_the_alarm_listens
     assert_eq!(okite.queue(DEAD_LETTERS).await, (2, 0));
     assert_eq!(okite.registers("gone@example.net").await, Registers::default());
 
-    let log = std::fs::read_to_string(folder.path().join("logs/feedback.log")).unwrap();
-    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let (field, value) = filter_of_foreign_events();
+    let lines = log_lines(folder.path());
+    let (field, value) = filter("FeedbackForeignEvents");
     let found = lines.iter().filter(|line| line[field] == value).count();
     assert!(found >= 3 && found < lines.len(), "{found} of {}", lines.len());
-    assert!(!log.contains("gone"), "{log}");
+    assert!(lines.iter().all(|line| !line.to_string().contains("gone")), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_of_blocks_is_told_in_the_words_that_the_alarm_listens_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let okite = Okite::start_with(|settings| {
+        settings.data_dir = Some(DataDir::take(folder.path()).unwrap());
+        settings.environment.insert("LOG_LEVEL".to_owned(), "error".to_owned());
+    })
+    .await;
+    let (field, value) = filter("FeedbackStormsOfBlocks");
+    for number in 0..20 {
+        let told = log_lines(folder.path()).iter().any(|line| line[field] == value);
+        assert!(!told, "{number} blocks are no storm");
+        let blocked = just_now(block(&format!("anna{number}@example.net"), number));
+        assert_eq!(okite.publish(&blocked).await, (1, 0));
+    }
+    let lines = log_lines(folder.path());
+    assert_eq!(
+        (lines.len(), &lines[0][field], &lines[0]["domain"]),
+        (1, &json!(value), &json!("example.net"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
