@@ -5,15 +5,8 @@ use shared::api_key::{ApiKey, ApiKeyRecord, Permission};
 use shared::aws::{self, ApiKeys};
 use shared::stream::Stream;
 
-use crate::place::{Located, Part, Place, PlaceError, reason};
+use crate::place::{API_KEYS, Place, PlaceError, reason};
 
-/// The table of keys.
-const TABLE: Part = Part {
-    kind: "table",
-    output: "ApiKeysTable",
-    local_endpoint: "/dynamodb_url",
-    local_name: "/functions/send-api/env/API_KEYS_TABLE",
-};
 /// The longest name of a key, in characters.
 const NAME_MAX: usize = 100;
 
@@ -23,7 +16,7 @@ pub enum KeysError {
     /// The name is empty or too long.
     #[error("a key's name must have 1 to {NAME_MAX} characters")]
     Name,
-    /// There is nothing to work on.
+    /// The table was not found.
     #[error(transparent)]
     Place(#[from] PlaceError),
     /// The table cannot be written.
@@ -71,18 +64,17 @@ pub async fn create(name: &str, stream: Stream, place: &Place) -> Result<Created
         from_domains: Vec::new(),
         created_at: Timestamp::now(),
     };
-    let Located {
-        config,
-        name: table,
-        place: found,
-    } = place.locate(&TABLE).await?;
-    let written = ApiKeys::new(aws::dynamodb(&config), table.clone()).put(&record).await;
-    written.map_err(|error| match place.not_running() {
-        Some(not_running) if error.never_connected() => not_running.into(),
+    let located = place.locate(API_KEYS).await?;
+    let keys = ApiKeys::new(aws::dynamodb(&located.config), located.table.clone());
+    keys.put(&record).await.map_err(|error| match place.unreachable() {
+        Some(unreachable) if error.never_connected() => KeysError::Place(unreachable),
         _ => KeysError::Store {
-            table,
+            table: located.table,
             reason: reason(&error),
         },
     })?;
-    Ok(CreatedKey { key, place: found })
+    Ok(CreatedKey {
+        key,
+        place: located.place,
+    })
 }

@@ -6,14 +6,14 @@
     reason = "a command talks to the person who calls it"
 )]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use okite::feedback::{self, Redriven};
 use okite::function::Function;
 use okite::keys;
-use okite::place::Place;
+use okite::place::PlaceArguments;
+use okite::suppressions::{self, Exported, Imported, ImportedFromSes};
 use okite::up::{self, Up};
 use shared::stream::Stream;
 
@@ -32,9 +32,9 @@ enum Command {
     /// Manage API keys
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// See to events of SES that could not be handled
+    /// Take the suppression list out to a file, and in again
     #[command(subcommand)]
-    Feedback(FeedbackCommand),
+    Suppressions(SuppressionsCommand),
     /// Run one function over the Lambda Runtime API; `okite up` calls itself so
     #[command(hide = true)]
     Function {
@@ -66,7 +66,6 @@ enum KeysCommand {
 }
 
 #[derive(Args)]
-#[command(group = clap::ArgGroup::new("aws").args(["stack", "table"]))]
 struct CreateKeyArguments {
     /// What to call the key
     #[arg(long)]
@@ -74,41 +73,38 @@ struct CreateKeyArguments {
     /// What is sent with it: bulk mail gives way to transactional mail
     #[arg(long, value_enum, default_value_t = StreamArgument::Transactional)]
     stream: StreamArgument,
-    /// Make it in the `okite up` that runs with this data directory
-    #[arg(long, value_name = "DIR", default_value = up::DEFAULT_DATA_DIR, conflicts_with_all = ["stack", "table"])]
-    data_dir: PathBuf,
-    /// Make it in AWS, in the stack of this name; credentials come from the standard chain
-    #[arg(long, value_name = "NAME")]
-    stack: Option<String>,
-    /// Make it in AWS, in this table; credentials come from the standard chain
-    #[arg(long, value_name = "NAME")]
-    table: Option<String>,
-    /// The region of the stack or table, if not the configured one
-    #[arg(long, conflicts_with = "data_dir", requires = "aws")]
-    region: Option<String>,
+    #[command(flatten)]
+    place: PlaceArguments,
 }
 
 #[derive(Subcommand)]
-enum FeedbackCommand {
-    /// Put the events of the dead-letter queue back into the retry queue, to be handled once more
-    Redrive(RedriveArguments),
+enum SuppressionsCommand {
+    /// Write the whole list as CSV: one line for each thing that is known of an address
+    Export {
+        /// A file, which must not be there yet; standard output where none is named
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        place: PlaceArguments,
+    },
+    /// Take addresses in from CSV, or from SES's own list; may be run twice
+    Import(ImportArguments),
 }
 
 #[derive(Args)]
-#[command(group = clap::ArgGroup::new("aws").args(["stack", "queue"]))]
-struct RedriveArguments {
-    /// Do it in the `okite up` that runs with this data directory
-    #[arg(long, value_name = "DIR", default_value = up::DEFAULT_DATA_DIR, conflicts_with_all = ["stack", "queue"])]
-    data_dir: PathBuf,
-    /// Do it in AWS, in the stack of this name; credentials come from the standard chain
-    #[arg(long, value_name = "NAME")]
-    stack: Option<String>,
-    /// Do it in AWS, with this dead-letter queue; credentials come from the standard chain
-    #[arg(long, value_name = "URL")]
-    queue: Option<String>,
-    /// The region of the stack or queue, if not the configured one
-    #[arg(long, conflicts_with = "data_dir", requires = "aws")]
-    region: Option<String>,
+struct ImportArguments {
+    /// A CSV file whose first line names its columns, or - for standard input: `address` (or `email`), and perhaps `reason`,
+    /// `since`, `expires_at`, `subtype`, `diagnostic`, `source`
+    #[arg(required_unless_present = "from_ses")]
+    file: Option<PathBuf>,
+    /// Take in the suppression list that SES keeps for the account
+    #[arg(long, conflicts_with = "file")]
+    from_ses: bool,
+    /// Read the file and say what is wrong with it, and change nothing
+    #[arg(long, conflicts_with = "from_ses")]
+    dry_run: bool,
+    #[command(flatten)]
+    place: PlaceArguments,
 }
 
 /// A stream, as it is named on the command line.
@@ -129,21 +125,13 @@ impl From<StreamArgument> for Stream {
     }
 }
 
-/// Where a command works: in AWS if a stack or a part is named, else on this machine.
-fn place(data_dir: PathBuf, stack: Option<String>, part: Option<String>, region: Option<String>) -> Place {
-    match (stack, part) {
-        (Some(name), _) => Place::Stack { name, region },
-        (None, Some(name)) => Place::Part { name, region },
-        (None, None) => Place::Local { data_dir },
-    }
-}
-
 fn main() -> ExitCode {
     let result = match Okite::parse().command {
         Command::Function { function } => function.run(),
         Command::Up(arguments) => run_up(arguments),
         Command::Keys(KeysCommand::Create(arguments)) => create_key(arguments),
-        Command::Feedback(FeedbackCommand::Redrive(arguments)) => redrive(arguments),
+        Command::Suppressions(SuppressionsCommand::Export { output, place }) => export(output.as_deref(), place),
+        Command::Suppressions(SuppressionsCommand::Import(arguments)) => import(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -191,52 +179,74 @@ fn run_up(arguments: UpArguments) -> Done {
     })
 }
 
-fn create_key(arguments: CreateKeyArguments) -> Done {
-    let CreateKeyArguments {
-        name,
-        stream,
-        data_dir,
-        stack,
-        table,
-        region,
-    } = arguments;
-    let place = place(data_dir, stack, table, region);
+/// Runs a command that talks to AWS from this thread alone.
+fn on_this_thread(command: impl Future<Output = Done>) -> Done {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
-        .block_on(async {
-            let created = keys::create(&name, stream.into(), &place).await?;
-            eprintln!(
-                "The key \"{name}\" (id {}) was made in {}. It is shown this once:",
-                created.key.id(),
-                created.place
-            );
-            println!("{}", created.key.reveal());
-            Ok(())
-        })
+        .block_on(command)
 }
 
-fn redrive(arguments: RedriveArguments) -> Done {
-    let RedriveArguments {
-        data_dir,
-        stack,
-        queue,
-        region,
-    } = arguments;
-    let place = place(data_dir, stack, queue, region);
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(async {
-            let progress = |moved| eprintln!("Put back so far: {moved}. Ctrl-C stops watching, not SQS.");
-            let Redriven { place, moved, left } = feedback::redrive(&place, progress).await?;
-            if (moved, left) == (0, 0) {
-                println!("The dead-letter queue of {place} is empty: there is nothing to put back.");
-            } else {
-                println!("Put back into the retry queue of {place}: {moved}. Left in the dead-letter queue: {left}.");
+fn create_key(arguments: CreateKeyArguments) -> Done {
+    let CreateKeyArguments { name, stream, place } = arguments;
+    on_this_thread(async {
+        let created = keys::create(&name, stream.into(), &place.into()).await?;
+        eprintln!(
+            "The key \"{name}\" (id {}) was made in {}. It is shown this once:",
+            created.key.id(),
+            created.place
+        );
+        println!("{}", created.key.reveal());
+        Ok(())
+    })
+}
+
+fn export(output: Option<&Path>, place: PlaceArguments) -> Done {
+    on_this_thread(async {
+        let progress = |exported: Exported| eprintln!("{} addresses", exported.addresses);
+        let exported = suppressions::export(&place.into(), output, progress).await?;
+        eprintln!(
+            "{} addresses in {} lines were exported.",
+            exported.addresses, exported.lines
+        );
+        match exported.unreadable {
+            0 => Ok(()),
+            unreadable => {
+                Err(format!("{unreadable} items of the table are no entries of Okite's and were left out").into())
             }
-            Ok(())
-        })
+        }
+    })
+}
+
+fn import(arguments: ImportArguments) -> Done {
+    let ImportArguments {
+        file, dry_run, place, ..
+    } = arguments;
+    on_this_thread(async {
+        let place = place.into();
+        let Some(file) = file else {
+            let progress = |imported: ImportedFromSes| eprintln!("{} addresses", imported.drift.listed);
+            let imported = suppressions::from_ses(&place, progress).await?;
+            eprintln!(
+                "{} addresses are on SES's list: {} were added to ours, {} could not be read, {} were lifted here and are \
+                 taken off SES's list by the daily pass.",
+                imported.drift.listed, imported.drift.added, imported.drift.unreadable, imported.to_lift
+            );
+            return Ok(());
+        };
+        let bad_line = |number, error| eprintln!("line {number} is skipped: {error}");
+        let progress = |imported: Imported| eprintln!("{} lines", imported.lines + imported.skipped);
+        let imported = suppressions::import(&place, &file, dry_run, bad_line, progress).await?;
+        let done = if dry_run { "can be imported" } else { "were imported" };
+        eprintln!("{} lines {done}.", imported.lines);
+        match imported.skipped {
+            0 => Ok(()),
+            skipped => Err(format!(
+                "{skipped} lines were skipped; correct them and run it again: the others count once"
+            )
+            .into()),
+        }
+    })
 }
 
 /// Warnings of the simulated AWS go to standard error; what the functions print goes to the data directory.

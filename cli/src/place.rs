@@ -8,33 +8,92 @@ use aws_sdk_cloudformation::error::SdkError;
 use serde_json::Value;
 use shared::aws;
 
-use crate::up::local_config;
+use crate::up::{DEFAULT_DATA_DIR, local_config};
 
-/// Where the part is that a command works on.
+/// A place, as it is named on the command line.
+#[derive(Clone, Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("aws").args(["stack", "table"]))]
+pub struct PlaceArguments {
+    /// The `okite up` that runs with this data directory
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, conflicts_with_all = ["stack", "table"])]
+    data_dir: PathBuf,
+    /// The stack of this name in AWS; credentials come from the standard chain
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
+    /// This table in AWS; credentials come from the standard chain
+    #[arg(long, value_name = "NAME")]
+    table: Option<String>,
+    /// The region of the stack or table, if not the configured one
+    #[arg(long, conflicts_with = "data_dir", requires = "aws")]
+    region: Option<String>,
+}
+
+impl From<PlaceArguments> for Place {
+    fn from(arguments: PlaceArguments) -> Self {
+        let PlaceArguments {
+            data_dir,
+            stack,
+            table,
+            region,
+        } = arguments;
+        match (stack, table) {
+            (Some(name), _) => Self::Stack { name, region },
+            (None, Some(name)) => Self::Table { name, region },
+            (None, None) => Self::Local { data_dir },
+        }
+    }
+}
+
+/// Where a command works.
 #[derive(Clone, Debug)]
 pub enum Place {
-    /// In the `okite up` with this data directory.
+    /// The `okite up` with this data directory.
     Local {
         /// The data directory.
         data_dir: PathBuf,
     },
-    /// In a stack in AWS.
+    /// A stack in AWS.
     Stack {
         /// The stack's name.
         name: String,
         /// Its region, if not the configured one.
         region: Option<String>,
     },
-    /// In AWS, by its own name there.
-    Part {
-        /// The part's name: that of a table, the URL of a queue.
+    /// A table in AWS.
+    Table {
+        /// The table's name.
         name: String,
         /// Its region, if not the configured one.
         region: Option<String>,
     },
 }
 
-/// Why there is nothing to work on.
+/// A table of the template, by the names under which it is made known.
+#[derive(Clone, Copy, Debug)]
+pub struct TableName {
+    /// The output of the stack.
+    pub output: &'static str,
+    /// The variable of the functions.
+    pub variable: &'static str,
+}
+
+/// The table of API keys.
+pub const API_KEYS: TableName = TableName {
+    output: "ApiKeysTable",
+    variable: "API_KEYS_TABLE",
+};
+/// The table of suppressions.
+pub const SUPPRESSIONS: TableName = TableName {
+    output: "SuppressionsTable",
+    variable: "SUPPRESSIONS_TABLE",
+};
+/// The table of messages.
+pub const MESSAGES: TableName = TableName {
+    output: "MessagesTable",
+    variable: "MESSAGES_TABLE",
+};
+
+/// Why a place was not found.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
     /// No `okite up` runs there.
@@ -61,67 +120,71 @@ pub enum PlaceError {
     },
 }
 
-/// A part of Okite, by the names that lead to it.
-#[derive(Debug)]
-pub(crate) struct Part {
-    /// What it is, for a person.
-    pub(crate) kind: &'static str,
-    /// The output of the stack that names it.
-    pub(crate) output: &'static str,
-    /// Where `local.json` has the URL of its service.
-    pub(crate) local_endpoint: &'static str,
-    /// Where `local.json` has its name.
-    pub(crate) local_name: &'static str,
-}
-
-/// A part that was found, and how to reach it.
-#[derive(Debug)]
-pub(crate) struct Located {
-    pub(crate) config: SdkConfig,
-    pub(crate) name: String,
-    /// Where it is, for a person.
-    pub(crate) place: String,
+/// A table, and how to reach it and what is beside it.
+#[derive(Clone, Debug)]
+pub struct Located {
+    /// What a DynamoDB client is configured with.
+    pub config: SdkConfig,
+    /// What an SES client of the same account and region is configured with.
+    pub ses_config: SdkConfig,
+    /// The table's name.
+    pub table: String,
+    /// The place, for a person.
+    pub place: String,
 }
 
 impl Place {
-    /// Finds a part.
-    pub(crate) async fn locate(&self, part: &Part) -> Result<Located, PlaceError> {
+    /// Finds a table.
+    ///
+    /// # Errors
+    /// [`PlaceError`] says what to do.
+    pub async fn locate(&self, wanted: TableName) -> Result<Located, PlaceError> {
         match self {
             Self::Local { data_dir } => {
                 let local = std::fs::read(local_aws::data_dir::local_json(data_dir)).ok();
                 let local: Option<Value> = local.and_then(|json| serde_json::from_slice(&json).ok());
-                let text = |pointer| local.as_ref()?.pointer(pointer)?.as_str().map(str::to_owned);
-                text(part.local_endpoint)
-                    .zip(text(part.local_name))
-                    .map(|(endpoint, name)| Located {
-                        config: local_config(&endpoint),
-                        name,
+                let text = |pointer: &str| local.as_ref()?.pointer(pointer)?.as_str().map(str::to_owned);
+                let variable = format!("/functions/send-api/env/{}", wanted.variable);
+                text("/dynamodb_url")
+                    .zip(text("/ses_url"))
+                    .zip(text(&variable))
+                    .map(|((dynamodb, ses), table)| Located {
+                        config: local_config(&dynamodb),
+                        ses_config: local_config(&ses),
+                        table,
                         place: format!("the `okite up` of {}", data_dir.display()),
                     })
                     .ok_or_else(|| PlaceError::NotRunning(data_dir.clone()))
             }
-            Self::Stack { name: stack, region } => {
+            Self::Stack { name, region } => {
                 let config = operator_config(region.as_deref()).await;
-                let name = output_of_stack(&config, stack, part.output).await?;
+                let table = table_of_stack(&config, name, wanted.output).await?;
                 Ok(Located {
+                    ses_config: config.clone(),
                     config,
-                    name,
-                    place: format!("the stack {stack}"),
+                    table,
+                    place: format!("the stack {name}"),
                 })
             }
-            Self::Part { name, region } => Ok(Located {
-                config: operator_config(region.as_deref()).await,
-                name: name.clone(),
-                place: format!("the {} {name}", part.kind),
-            }),
+            Self::Table { name, region } => {
+                let config = operator_config(region.as_deref()).await;
+                Ok(Located {
+                    ses_config: config.clone(),
+                    config,
+                    table: name.clone(),
+                    place: format!("the table {name}"),
+                })
+            }
         }
     }
 
-    /// What it means when nothing answered: the `local.json` was left behind by a run that was killed.
-    pub(crate) fn not_running(&self) -> Option<PlaceError> {
+    /// Says what it means that a table's DynamoDB was not there, if the place knows.
+    #[must_use]
+    pub fn unreachable(&self) -> Option<PlaceError> {
         match self {
+            // Its local.json was left behind by a run that was killed.
             Self::Local { data_dir } => Some(PlaceError::NotRunning(data_dir.clone())),
-            _ => None,
+            Self::Stack { .. } | Self::Table { .. } => None,
         }
     }
 }
@@ -135,7 +198,7 @@ async fn operator_config(region: Option<&str>) -> SdkConfig {
     loader.load().await
 }
 
-async fn output_of_stack(config: &SdkConfig, stack: &str, wanted: &'static str) -> Result<String, PlaceError> {
+async fn table_of_stack(config: &SdkConfig, stack: &str, output: &'static str) -> Result<String, PlaceError> {
     let client = aws_sdk_cloudformation::Client::new(config);
     let answer = client
         .describe_stacks()
@@ -154,15 +217,15 @@ async fn output_of_stack(config: &SdkConfig, stack: &str, wanted: &'static str) 
         .iter()
         .flat_map(aws_sdk_cloudformation::types::Stack::outputs);
     outputs
-        .filter(|output| output.output_key() == Some(wanted))
-        .find_map(|output| output.output_value().map(str::to_owned))
+        .filter(|known| known.output_key() == Some(output))
+        .find_map(|known| known.output_value().map(str::to_owned))
         .ok_or_else(|| PlaceError::NoOutput {
             stack: stack.to_owned(),
-            output: wanted,
+            output,
         })
 }
 
-/// What went wrong, in AWS's words where there are some: an operator's own keys, tables and queues are no secrets.
+/// What went wrong, in AWS's words where there are some: an operator's own keys and tables are no secrets.
 pub(crate) fn reason(error: &dyn Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {}", reason(source)),

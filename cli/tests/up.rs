@@ -5,6 +5,8 @@
     reason = "what a test needs and does not get is a failure of the test"
 )]
 
+mod suppressions;
+
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;

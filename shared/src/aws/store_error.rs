@@ -38,6 +38,21 @@ impl StoreError {
         self.code == CONNECTION_FAILED
     }
 
+    /// Tells whether DynamoDB asks for patience: later, the same may work.
+    #[must_use]
+    pub fn is_throttled(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "ProvisionedThroughputExceededException"
+                | "RequestLimitExceeded"
+                | "ThrottlingException"
+                | "InternalServerError"
+                | "ServiceUnavailable"
+                | "Timeout"
+                | "UnprocessedKeys"
+        )
+    }
+
     /// Makes a mapping for the errors of `operation`.
     pub(super) fn of<E, R>(operation: &'static str) -> impl FnOnce(SdkError<E, R>) -> Self
     where

@@ -177,6 +177,30 @@ impl Suppressions {
             .await
     }
 
+    /// Sets when an address was taken off the list, unless it is later already; an address that is not on it gets an entry,
+    /// for what is older may come later.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written.
+    pub async fn record_lift(&self, address: &EmailAddress, at: Timestamp, new_id: Uuid) -> Result<(), StoreError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("address", s(address.normalised()))
+            .update_expression("SET #lifted_at = :at, #id = if_not_exists(#id, :id), #shard = :shard")
+            .condition_expression("attribute_not_exists(#lifted_at) OR #lifted_at < :at")
+            .expression_attribute_names("#lifted_at", "lifted_at")
+            .expression_attribute_names("#id", "id")
+            .expression_attribute_names("#shard", "shard")
+            .expression_attribute_values(":at", time(at))
+            .expression_attribute_values(":id", s(new_id.to_string()))
+            .expression_attribute_values(":shard", s(shard(address)))
+            .send()
+            .await;
+        unless_overtaken(updated)
+    }
+
     async fn set_register(
         &self,
         address: &EmailAddress,

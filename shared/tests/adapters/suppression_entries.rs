@@ -189,3 +189,21 @@ async fn an_entry_by_hand_for_good_replaces_one_of_the_same_time_that_ends() {
         None
     );
 }
+
+#[tokio::test]
+async fn a_lift_never_moves_back_and_makes_an_entry_where_there_is_none() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    let anna = address("Anna@example.org");
+    for time in [5, 9, 7] {
+        list.record_lift(&anna, at(time), ID).await.unwrap();
+    }
+    let entry = list.find(ID).await.unwrap().unwrap();
+    assert_eq!(entry.registers.lifted_at, Some(at(9)));
+    record(&list, "anna@example.org", Reason::Bounce, 8, Uuid::from_u128(8)).await;
+    let entry = list.get(&anna).await.unwrap().unwrap();
+    assert_eq!(
+        (entry.id, entry.registers.bounce_at, entry.registers.lifted_at),
+        (ID, Some(at(8)), Some(at(9)))
+    );
+}

@@ -1,0 +1,304 @@
+//! A line of a list: one register of an address, as CSV.
+//!
+//! | column | holds |
+//! |---|---|
+//! | `address` | the address; the one column that must be there |
+//! | `reason` | `bounce`, `complaint`, `blocked`, `manual` or `soft`: which register; `lifted` for when the address was taken off the list; `manual` where nothing is said |
+//! | `since` | when it happened, RFC 3339; the time of the import where nothing is said |
+//! | `expires_at` | when an entry by hand ends; nothing if it does not |
+//! | `subtype`, `diagnostic` | SES's and the receiving server's words |
+//! | `source` | where it is known from: SES's feedback id, or who put it there; of a soft bounce, what tells it from others |
+//!
+//! Lists of other services have other names for the same things, so columns and reasons are known by several, in any case
+//! and with any punctuation. Columns that are not known are left alone.
+
+use csv::{ByteRecord, StringRecord};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use shared::address::{AddressError, EmailAddress};
+use shared::suppression::{Entry, Reason};
+
+/// The columns of an export.
+pub(super) const COLUMNS: [&str; 7] = [
+    "address",
+    "reason",
+    "since",
+    "expires_at",
+    "subtype",
+    "diagnostic",
+    "source",
+];
+/// The source of what says none.
+const SOURCE: &str = "import";
+
+/// The names of each column, as far as letters and digits go.
+const NAMES: [&[&str]; 7] = [
+    &["address", "email", "emailaddress", "mail", "recipient"],
+    &["reason", "suppressionreason", "type"],
+    &[
+        "since",
+        "at",
+        "createdat",
+        "created",
+        "date",
+        "lastupdatetime",
+        "lastupdatedtime",
+        "timestamp",
+    ],
+    &["expiresat", "expires"],
+    &["subtype"],
+    &["diagnostic", "diagnosticcode"],
+    &["source", "origin"],
+];
+
+/// What a line sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Register {
+    /// That of a reason.
+    Of(Reason),
+    /// When the address was taken off the list.
+    Lifted,
+}
+
+impl Register {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Of(reason) => reason.as_str(),
+            Self::Lifted => "lifted",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let reason = match letters(text).as_str() {
+            "" | "manual" | "manualsuppression" | "unsubscribe" | "unsubscribed" => Reason::Manual,
+            "bounce" | "bounced" | "hardbounce" | "permanent" => Reason::Bounce,
+            "complaint" | "complained" | "spam" | "spamcomplaint" => Reason::Complaint,
+            "blocked" => Reason::Blocked,
+            "soft" => Reason::Soft,
+            "lifted" => return Some(Self::Lifted),
+            _ => return None,
+        };
+        Some(Self::Of(reason))
+    }
+}
+
+/// One register of an address.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) address: EmailAddress,
+    pub(super) register: Register,
+    pub(super) since: Timestamp,
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) subtype: String,
+    pub(super) diagnostic: Option<String>,
+    pub(super) source: String,
+}
+
+/// Why a line is skipped. The address is not repeated: what is printed may be kept.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadLine {
+    /// Not UTF-8.
+    #[error("it is not UTF-8")]
+    NotUtf8,
+    /// The address cannot be one.
+    #[error("{0}")]
+    Address(#[from] AddressError),
+    /// An unknown reason.
+    #[error("the reason is none of bounce, complaint, blocked, manual, soft, lifted")]
+    Reason,
+    /// A time that is none.
+    #[error("the {0} is no time like 2026-01-31T12:00:00Z")]
+    Time(&'static str),
+    /// Two soft bounces could not be told apart.
+    #[error("a soft bounce needs a source, which tells it from others, and a time")]
+    SoftWithoutSource,
+    /// An end that only an entry by hand has.
+    #[error("only the reason manual can have expires_at")]
+    Expires,
+}
+
+/// Where the columns of a file are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Columns([Option<usize>; 7]);
+
+impl Columns {
+    /// Reads the header; nothing if no column holds addresses.
+    pub(super) fn read(header: &ByteRecord) -> Option<Self> {
+        let names: Vec<String> = header
+            .iter()
+            .map(|name| letters(&String::from_utf8_lossy(name)))
+            .collect();
+        let column = |known: &&[&str]| names.iter().position(|name| known.contains(&name.as_str()));
+        let columns = NAMES.each_ref().map(column);
+        columns[0].map(|_| Self(columns))
+    }
+
+    /// Reads a line; `now` is the time of the import, which no register may be later than: one in the future could not be
+    /// lifted.
+    pub(super) fn line(&self, record: &ByteRecord, now: Timestamp) -> Result<Line, BadLine> {
+        let record = StringRecord::from_byte_record(record.clone()).map_err(|_| BadLine::NotUtf8)?;
+        let field = |column: usize| self.0[column].and_then(|at| record.get(at)).unwrap_or_default().trim();
+        let text = |column| Some(field(column)).filter(|text| !text.is_empty()).map(str::to_owned);
+        let time_of = |column: usize| match field(column) {
+            "" => Ok(None),
+            text => time(text).map(Some).ok_or(BadLine::Time(COLUMNS[column])),
+        };
+        let register = Register::parse(field(1)).ok_or(BadLine::Reason)?;
+        let (since, expires_at, source) = (time_of(2)?, time_of(3)?, text(6));
+        if register == Register::Of(Reason::Soft) && (source.is_none() || since.is_none()) {
+            return Err(BadLine::SoftWithoutSource);
+        }
+        if register != Register::Of(Reason::Manual) && expires_at.is_some() {
+            return Err(BadLine::Expires);
+        }
+        Ok(Line {
+            address: EmailAddress::parse(field(0))?,
+            register,
+            since: since.map_or(now, |since| since.min(now)),
+            expires_at,
+            subtype: text(4).unwrap_or_default(),
+            diagnostic: text(5),
+            source: source.unwrap_or_else(|| SOURCE.to_owned()),
+        })
+    }
+}
+
+/// A time with its offset, or one in UTC without, or a day.
+fn time(text: &str) -> Option<Timestamp> {
+    let in_utc = || Some(text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
+    text.parse().ok().or_else(in_utc)
+}
+
+fn letters(text: &str) -> String {
+    let kept = text.chars().filter(char::is_ascii_alphanumeric);
+    kept.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Writes all registers of an entry, by [`COLUMNS`].
+pub(super) fn lines_of(entry: &Entry) -> Vec<[String; 7]> {
+    let registers = &entry.registers;
+    let line = |register: Register, since: Timestamp| {
+        let evidence = match register {
+            Register::Of(reason) => entry.evidence.get(&reason).cloned().unwrap_or_default(),
+            Register::Lifted => shared::suppression::RecordedEvidence::default(),
+        };
+        let given = Some(evidence.address).filter(|given| !given.is_empty());
+        let expires_at = registers
+            .manual_expires_at
+            .filter(|_| register == Register::Of(Reason::Manual));
+        [
+            given.unwrap_or_else(|| entry.address.normalised().to_owned()),
+            register.as_str().to_owned(),
+            since.to_string(),
+            expires_at.map(|at| at.to_string()).unwrap_or_default(),
+            evidence.subtype,
+            evidence.diagnostic.unwrap_or_default(),
+            evidence.source,
+        ]
+    };
+    let mut lines: Vec<_> = [
+        (Register::Of(Reason::Bounce), registers.bounce_at),
+        (Register::Of(Reason::Complaint), registers.complaint_at),
+        (Register::Of(Reason::Blocked), registers.blocked_at),
+        (Register::Of(Reason::Manual), registers.manual_at),
+        (Register::Lifted, registers.lifted_at),
+    ]
+    .into_iter()
+    .filter_map(|(register, at)| Some(line(register, at?)))
+    .collect();
+    for (at, feedback_id) in &entry.soft_bounces {
+        let mut soft = line(Register::Of(Reason::Soft), *at);
+        soft[6].clone_from(feedback_id);
+        lines.push(soft);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: [&str; 7] = COLUMNS;
+
+    fn now() -> Timestamp {
+        "2026-06-01T00:00:00Z".parse().unwrap()
+    }
+
+    fn read<const N: usize>(header: [&str; N], line: [&str; N]) -> Result<Line, BadLine> {
+        let columns = Columns::read(&ByteRecord::from(header.to_vec())).unwrap();
+        columns.line(&ByteRecord::from(line.to_vec()), now())
+    }
+
+    #[test]
+    fn a_list_of_addresses_alone_is_one_of_entries_by_hand() {
+        let line = read(["Email"], [" Anna@Example.org "]).unwrap();
+        assert_eq!(line.address.normalised(), "anna@example.org");
+        assert_eq!(
+            (line.register, line.since, line.source.as_str()),
+            (Register::Of(Reason::Manual), now(), "import")
+        );
+    }
+
+    #[test]
+    fn knows_the_names_that_other_services_have() {
+        for (column, reason, expected) in [
+            ("Suppression Reason", "HardBounce", Reason::Bounce),
+            ("reason", "BOUNCE", Reason::Bounce),
+            ("REASON", "SpamComplaint", Reason::Complaint),
+            ("type", "hard-bounce", Reason::Bounce),
+            ("Reason", "ManualSuppression", Reason::Manual),
+        ] {
+            let line = read(
+                ["email_address", column, "Created_At"],
+                ["a@example.org", reason, "2026-01-02"],
+            )
+            .unwrap();
+            assert_eq!(line.register, Register::Of(expected), "{reason}");
+            assert_eq!(line.since.to_string(), "2026-01-02T00:00:00Z");
+        }
+    }
+
+    #[test]
+    fn reads_times_with_an_offset_and_without_and_none_in_the_future() {
+        for (since, expected) in [
+            ("2026-01-02T03:04:05+02:00", "2026-01-02T01:04:05Z"),
+            ("2026-01-02 03:04:05", "2026-01-02T03:04:05Z"),
+            ("2099-01-01", "2026-06-01T00:00:00Z"),
+        ] {
+            let line = read(["address", "since"], ["a@example.org", since]).unwrap();
+            assert_eq!(line.since.to_string(), expected, "{since}");
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong_without_the_address() {
+        let line = |values: [&str; 7]| read(HEADER, values).unwrap_err();
+        let anna = "anna@example.org";
+        for (values, expected) in [
+            (
+                ["nobody", "", "", "", "", "", ""],
+                BadLine::Address(AddressError::NotAnAddress),
+            ),
+            ([anna, "annoyed", "", "", "", "", ""], BadLine::Reason),
+            ([anna, "bounce", "soon", "", "", "", ""], BadLine::Time("since")),
+            ([anna, "manual", "", "never", "", "", ""], BadLine::Time("expires_at")),
+            ([anna, "bounce", "", "2026-01-01", "", "", ""], BadLine::Expires),
+            ([anna, "soft", "2026-01-01", "", "", "", ""], BadLine::SoftWithoutSource),
+            ([anna, "soft", "", "", "", "", "f-1"], BadLine::SoftWithoutSource),
+        ] {
+            let error = line(values);
+            assert_eq!(error, expected);
+            assert!(!error.to_string().contains("anna"), "{error}");
+        }
+        let columns = Columns::read(&ByteRecord::from(vec!["address"])).unwrap();
+        let record = ByteRecord::from(vec![&b"\xff@example.org"[..]]);
+        assert_eq!(columns.line(&record, now()).unwrap_err(), BadLine::NotUtf8);
+    }
+
+    #[test]
+    fn a_file_without_a_column_of_addresses_is_none() {
+        assert!(Columns::read(&ByteRecord::from(vec!["name", "reason"])).is_none());
+        assert!(Columns::read(&ByteRecord::from(vec!["anna@example.org"])).is_none());
+    }
+}
