@@ -10,6 +10,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+use sha2::{Digest, Sha256};
+
+use crate::hex::hex;
 
 /// The longest local part that SMTP carries, in octets (RFC 5321, 4.5.3.1.1).
 const LOCAL_PART_MAX: usize = 64;
@@ -21,6 +24,11 @@ const GIVEN_MAX: usize = 512;
 const NAME_MAX: usize = 320;
 /// The domain of Amazon's mailbox simulator.
 const SIMULATOR_DOMAIN: &str = "simulator.amazonses.com";
+
+/// A domain that never exists (RFC 2606): that of addresses which stand for forgotten ones.
+const FORGOTTEN_DOMAIN: &str = "forgotten.invalid";
+/// What stands for a forgotten address where nothing needs to tell it from other forgotten ones.
+pub const FORGOTTEN: &str = "forgotten@forgotten.invalid";
 
 /// A valid email address (an addr-spec, without a display name).
 ///
@@ -134,6 +142,20 @@ impl EmailAddress {
     #[must_use]
     pub fn domain(&self) -> &str {
         &self.normalised[self.at + 1..]
+    }
+
+    /// Returns what stands for the address on the suppression list once it is forgotten there: an address that cannot be, of a
+    /// SHA-256 of this one. Whoever guesses the address can tell that it is the one; nobody can read it there.
+    #[must_use]
+    pub fn pseudonym(&self) -> Self {
+        let local = hex(&Sha256::digest(self.normalised.as_bytes()));
+        let text = format!("{local}@{FORGOTTEN_DOMAIN}");
+        Self {
+            at: local.len(),
+            given: text.clone(),
+            wire: text.clone(),
+            normalised: text,
+        }
     }
 
     /// Tells whether the address belongs to Amazon's mailbox simulator, whose answers are rehearsals.

@@ -51,9 +51,6 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The reasons that have a register of their own.
-    pub const WITH_REGISTER: [Self; 4] = [Self::Bounce, Self::Complaint, Self::Blocked, Self::Manual];
-
     /// Returns the name used in the API, in items and for the register's attributes.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -72,7 +69,7 @@ impl Reason {
 /// An echo is an event by which SES says that a list of the account held an address back. It tells nothing new, and comes for as
 /// long as the list holds the address: also after it was lifted here, and for an address that was merely blocked, for SES puts
 /// that on its list as well. So it has a register of its own, which counts while nothing here says better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Register {
     /// That of a reason.
     Of(Reason),
@@ -83,6 +80,16 @@ pub enum Register {
 }
 
 impl Register {
+    /// The registers that hold one time; soft bounces are a set.
+    pub const WITH_ONE_TIME: [Self; 6] = [
+        Self::Of(Reason::Bounce),
+        Self::Of(Reason::Complaint),
+        Self::Of(Reason::Blocked),
+        Self::Of(Reason::Manual),
+        Self::BounceEcho,
+        Self::ComplaintEcho,
+    ];
+
     /// Returns the name of its attributes in items.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -133,6 +140,43 @@ pub struct Registers {
 }
 
 impl Registers {
+    /// When this last happened; of soft bounces, the newest.
+    #[must_use]
+    pub fn at(&self, register: impl Into<Register>) -> Option<Timestamp> {
+        match register.into() {
+            Register::Of(Reason::Bounce) => self.bounce_at,
+            Register::Of(Reason::Complaint) => self.complaint_at,
+            Register::Of(Reason::Blocked) => self.blocked_at,
+            Register::Of(Reason::Soft) => self.soft.last().copied(),
+            Register::Of(Reason::Manual) => self.manual_at,
+            Register::BounceEcho => self.bounce_echo_at,
+            Register::ComplaintEcho => self.complaint_echo_at,
+        }
+    }
+
+    /// Joins what two items hold of one address: the latest of each.
+    #[must_use]
+    pub fn joined(mut self, other: Self) -> Self {
+        self.bounce_at = self.bounce_at.max(other.bounce_at);
+        self.complaint_at = self.complaint_at.max(other.complaint_at);
+        self.blocked_at = self.blocked_at.max(other.blocked_at);
+        self.bounce_echo_at = self.bounce_echo_at.max(other.bounce_echo_at);
+        self.complaint_echo_at = self.complaint_echo_at.max(other.complaint_echo_at);
+        self.lifted_at = self.lifted_at.max(other.lifted_at);
+        // The end belongs to the entry; of two at the same time, the one that lasts longer counts.
+        let end = |registers: &Self| registers.manual_expires_at.unwrap_or(Timestamp::MAX);
+        if (other.manual_at, end(&other)) > (self.manual_at, end(&self)) {
+            self.manual_at = other.manual_at;
+            self.manual_expires_at = other.manual_expires_at;
+        }
+        // One that both hold is the same: a copy that was not finished.
+        let held = std::mem::take(&mut self.soft);
+        self.soft.extend(other.soft.into_iter().filter(|at| !held.contains(at)));
+        self.soft.extend(held);
+        self.soft.sort_unstable();
+        self
+    }
+
     /// Decides whether `address`, whose registers these are, is suppressed at `now` for mail of `stream`.
     ///
     /// Soft bounces suppress by `tiers` and for bulk mail only: a full mailbox must not stop a password reset.
@@ -472,6 +516,36 @@ mod tests {
             ..Registers::default()
         };
         assert_eq!(reason(&ahead, ANNA, 0), Some(Reason::Blocked));
+    }
+
+    #[test]
+    fn two_items_of_one_address_join_to_the_latest_of_each() {
+        let one = Registers {
+            bounce_at: Some(at(1)),
+            manual_at: Some(at(1)),
+            manual_expires_at: None,
+            lifted_at: Some(at(2)),
+            bounce_echo_at: Some(at(4)),
+            ..soft(&[1, 5])
+        };
+        let other = Registers {
+            bounce_at: Some(at(3)),
+            manual_at: Some(at(2)),
+            manual_expires_at: Some(at(9)),
+            complaint_echo_at: Some(at(5)),
+            ..soft(&[3, 5])
+        };
+        let joined = Registers {
+            bounce_at: Some(at(3)),
+            manual_at: Some(at(2)),
+            manual_expires_at: Some(at(9)),
+            lifted_at: Some(at(2)),
+            bounce_echo_at: Some(at(4)),
+            complaint_echo_at: Some(at(5)),
+            ..soft(&[1, 3, 5])
+        };
+        assert_eq!(one.clone().joined(other.clone()), joined);
+        assert_eq!(other.joined(one), joined);
     }
 
     proptest! {

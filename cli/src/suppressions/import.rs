@@ -8,10 +8,10 @@ use csv::{ByteRecord, ReaderBuilder};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use shared::aws::{self, Evidence, Pace, SesSuppressionList, StoreError, Suppressions, TAKEN_AT_ONCE};
-use shared::suppression::{Drift, Reason};
+use shared::suppression::{Drift, Reason, Register};
 use uuid::Uuid;
 
-use super::line::{Columns, Line, Register};
+use super::line::{Columns, Line, Sets};
 use super::patience::patiently;
 use super::{BadLine, List, ListMoveError};
 use crate::place::Place;
@@ -115,17 +115,17 @@ async fn write_line(suppressions: &Suppressions, line: &Line) -> Result<(), Stor
         diagnostic: line.diagnostic.as_deref(),
         source: &line.source,
     };
-    match line.register {
-        Register::Lifted => suppressions.record_lift(&line.address, line.since, id).await,
-        Register::Of(Reason::Manual) => {
+    match line.sets {
+        Sets::Lifted => suppressions.record_lift(&line.address, line.since, id).await,
+        Sets::Register(Register::Of(Reason::Manual)) => {
             let until = line.expires_at;
             suppressions
                 .record_manual(&line.address, line.since, until, evidence, id)
                 .await
         }
-        Register::Of(reason) => {
+        Sets::Register(register) => {
             suppressions
-                .record(&line.address, reason, line.since, evidence, id)
+                .record(&line.address, register, line.since, evidence, id)
                 .await
         }
     }

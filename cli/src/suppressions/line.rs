@@ -3,7 +3,7 @@
 //! | column | holds |
 //! |---|---|
 //! | `address` | the address; the one column that must be there |
-//! | `reason` | `bounce`, `complaint`, `blocked`, `manual` or `soft`: which register; `lifted` for when the address was taken off the list; `manual` where nothing is said |
+//! | `reason` | `bounce`, `complaint`, `blocked`, `manual`, `soft`, `bounce_echo` or `complaint_echo`: which register; `lifted` for when the address was taken off the list; `manual` where nothing is said |
 //! | `since` | when it happened, RFC 3339; the time of the import where nothing is said |
 //! | `expires_at` | when an entry by hand ends; nothing if it does not |
 //! | `subtype`, `diagnostic` | SES's and the receiving server's words |
@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use shared::address::{AddressError, EmailAddress};
-use shared::suppression::{Entry, Reason};
+use shared::suppression::{Entry, Reason, RecordedEvidence, Register};
 
 /// The columns of an export.
 pub(super) const COLUMNS: [&str; 7] = [
@@ -54,17 +54,20 @@ const NAMES: [&[&str]; 7] = [
 
 /// What a line sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Register {
-    /// That of a reason.
-    Of(Reason),
+pub(super) enum Sets {
+    /// A register, or one soft bounce of the set.
+    Register(Register),
     /// When the address was taken off the list.
     Lifted,
 }
 
-impl Register {
+impl Sets {
+    const SOFT: Self = Self::Register(Register::Of(Reason::Soft));
+    const MANUAL: Self = Self::Register(Register::Of(Reason::Manual));
+
     fn as_str(self) -> &'static str {
         match self {
-            Self::Of(reason) => reason.as_str(),
+            Self::Register(register) => register.as_str(),
             Self::Lifted => "lifted",
         }
     }
@@ -76,10 +79,12 @@ impl Register {
             "complaint" | "complained" | "spam" | "spamcomplaint" => Reason::Complaint,
             "blocked" => Reason::Blocked,
             "soft" => Reason::Soft,
+            "bounceecho" => return Some(Self::Register(Register::BounceEcho)),
+            "complaintecho" => return Some(Self::Register(Register::ComplaintEcho)),
             "lifted" => return Some(Self::Lifted),
             _ => return None,
         };
-        Some(Self::Of(reason))
+        Some(Self::Register(reason.into()))
     }
 }
 
@@ -87,7 +92,7 @@ impl Register {
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) address: EmailAddress,
-    pub(super) register: Register,
+    pub(super) sets: Sets,
     pub(super) since: Timestamp,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) subtype: String,
@@ -105,7 +110,7 @@ pub enum BadLine {
     #[error("{0}")]
     Address(#[from] AddressError),
     /// An unknown reason.
-    #[error("the reason is none of bounce, complaint, blocked, manual, soft, lifted")]
+    #[error("the reason is none of bounce, complaint, blocked, manual, soft, lifted, bounce_echo, complaint_echo")]
     Reason,
     /// A time that is none.
     #[error("the {0} is no time like 2026-01-31T12:00:00Z")]
@@ -144,17 +149,17 @@ impl Columns {
             "" => Ok(None),
             text => time(text).map(Some).ok_or(BadLine::Time(COLUMNS[column])),
         };
-        let register = Register::parse(field(1)).ok_or(BadLine::Reason)?;
+        let sets = Sets::parse(field(1)).ok_or(BadLine::Reason)?;
         let (since, expires_at, source) = (time_of(2)?, time_of(3)?, text(6));
-        if register == Register::Of(Reason::Soft) && (source.is_none() || since.is_none()) {
+        if sets == Sets::SOFT && (source.is_none() || since.is_none()) {
             return Err(BadLine::SoftWithoutSource);
         }
-        if register != Register::Of(Reason::Manual) && expires_at.is_some() {
+        if sets != Sets::MANUAL && expires_at.is_some() {
             return Err(BadLine::Expires);
         }
         Ok(Line {
             address: EmailAddress::parse(field(0))?,
-            register,
+            sets,
             since: since.map_or(now, |since| since.min(now)),
             expires_at,
             subtype: text(4).unwrap_or_default(),
@@ -178,18 +183,16 @@ fn letters(text: &str) -> String {
 /// Writes all registers of an entry, by [`COLUMNS`].
 pub(super) fn lines_of(entry: &Entry) -> Vec<[String; 7]> {
     let registers = &entry.registers;
-    let line = |register: Register, since: Timestamp| {
-        let evidence = match register {
-            Register::Of(reason) => entry.evidence.get(&reason).cloned().unwrap_or_default(),
-            Register::Lifted => shared::suppression::RecordedEvidence::default(),
+    let line = |sets: Sets, since: Timestamp| {
+        let evidence = match sets {
+            Sets::Register(register) => entry.evidence.get(&register).cloned().unwrap_or_default(),
+            Sets::Lifted => RecordedEvidence::default(),
         };
         let given = Some(evidence.address).filter(|given| !given.is_empty());
-        let expires_at = registers
-            .manual_expires_at
-            .filter(|_| register == Register::Of(Reason::Manual));
+        let expires_at = registers.manual_expires_at.filter(|_| sets == Sets::MANUAL);
         [
             given.unwrap_or_else(|| entry.address.normalised().to_owned()),
-            register.as_str().to_owned(),
+            sets.as_str().to_owned(),
             since.to_string(),
             expires_at.map(|at| at.to_string()).unwrap_or_default(),
             evidence.subtype,
@@ -197,18 +200,14 @@ pub(super) fn lines_of(entry: &Entry) -> Vec<[String; 7]> {
             evidence.source,
         ]
     };
-    let mut lines: Vec<_> = [
-        (Register::Of(Reason::Bounce), registers.bounce_at),
-        (Register::Of(Reason::Complaint), registers.complaint_at),
-        (Register::Of(Reason::Blocked), registers.blocked_at),
-        (Register::Of(Reason::Manual), registers.manual_at),
-        (Register::Lifted, registers.lifted_at),
-    ]
-    .into_iter()
-    .filter_map(|(register, at)| Some(line(register, at?)))
-    .collect();
+    let set = Register::WITH_ONE_TIME.map(|register| (Sets::Register(register), registers.at(register)));
+    let mut lines: Vec<_> = set
+        .into_iter()
+        .chain([(Sets::Lifted, registers.lifted_at)])
+        .filter_map(|(sets, at)| Some(line(sets, at?)))
+        .collect();
     for (at, feedback_id) in &entry.soft_bounces {
-        let mut soft = line(Register::Of(Reason::Soft), *at);
+        let mut soft = line(Sets::SOFT, *at);
         soft[6].clone_from(feedback_id);
         lines.push(soft);
     }
@@ -235,8 +234,8 @@ mod tests {
         let line = read(["Email"], [" Anna@Example.org "]).unwrap();
         assert_eq!(line.address.normalised(), "anna@example.org");
         assert_eq!(
-            (line.register, line.since, line.source.as_str()),
-            (Register::Of(Reason::Manual), now(), "import")
+            (line.sets, line.since, line.source.as_str()),
+            (Sets::MANUAL, now(), "import")
         );
     }
 
@@ -254,7 +253,7 @@ mod tests {
                 ["a@example.org", reason, "2026-01-02"],
             )
             .unwrap();
-            assert_eq!(line.register, Register::Of(expected), "{reason}");
+            assert_eq!(line.sets, Sets::Register(expected.into()), "{reason}");
             assert_eq!(line.since.to_string(), "2026-01-02T00:00:00Z");
         }
     }

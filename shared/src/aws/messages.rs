@@ -19,6 +19,7 @@
 //! What became of a mail is computed from these when it is read ([`Record::state`]), so that an event that comes before the
 //! sender's own update needs no condition and loses nothing.
 
+mod forget;
 mod row;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,8 @@ use crate::message::Email;
 use crate::recipient::Verdict;
 use crate::record::{Record, Written};
 use crate::stream::Stream;
+
+pub use forget::Forgotten;
 
 /// A message about to be sent, or not.
 #[derive(Clone, Copy, Debug)]

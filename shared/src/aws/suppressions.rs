@@ -2,7 +2,7 @@
 //!
 //! | attribute | holds |
 //! |---|---|
-//! | `address` | the normalised address (key) |
+//! | `address` | the normalised address, or its pseudonym once it is forgotten (key) |
 //! | `id` | a random id for the API, made with the first write (`UUIDv7`: it sorts by that time) |
 //! | `shard` | spreads the `newest` index over partitions; it is a function of the address |
 //! | `bounce_at`, `complaint_at`, `blocked_at`, `manual_at` | registers, in milliseconds since the epoch |
@@ -16,11 +16,12 @@
 //! [`SOFT_BOUNCES_KEPT`] stay: the newest of the newest are the same in whichever order they come, too.
 
 mod entries;
+mod forget;
 mod from_ses;
 mod newest;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
@@ -89,13 +90,22 @@ impl Suppressions {
         &self,
         addresses: impl IntoIterator<Item = &'a EmailAddress>,
     ) -> Result<BTreeMap<String, Registers>, StoreError> {
-        // A key that is asked for twice is a ValidationException.
-        let keys: HashSet<&str> = addresses.into_iter().map(EmailAddress::normalised).collect();
+        let addresses: Vec<_> = addresses.into_iter().collect();
+        // Somebody may have been forgotten, and is on the list by a pseudonym: 50 recipients are the 100 keys of one batch. A key
+        // that is asked for twice is a ValidationException.
+        let pseudonyms: HashMap<&str, String> = addresses
+            .iter()
+            .map(|address| (address.normalised(), address.pseudonym().normalised().to_owned()))
+            .collect();
+        let keys: HashSet<&str> = pseudonyms
+            .iter()
+            .flat_map(|(address, pseudonym)| [*address, pseudonym])
+            .collect();
         let keys: Vec<Item> = keys
             .into_iter()
             .map(|address| Item::from([("address".to_owned(), s(address))]))
             .collect();
-        let mut found = BTreeMap::new();
+        let mut found: BTreeMap<String, Registers> = BTreeMap::new();
         for keys in keys.chunks(batch::GET_MAX) {
             for item in batch::get(&self.client, &self.table, keys.to_vec(), &REGISTERS).await? {
                 if let Some(address) = text_of(&item, "address") {
@@ -104,7 +114,14 @@ impl Suppressions {
                 }
             }
         }
-        Ok(found)
+        let registers_of = |(address, pseudonym): (&str, String)| {
+            let registers = match (found.get(address).cloned(), found.get(&pseudonym).cloned()) {
+                (Some(plain), Some(forgotten)) => plain.joined(forgotten),
+                (plain, forgotten) => plain.or(forgotten)?,
+            };
+            Some((address.to_owned(), registers))
+        };
+        Ok(pseudonyms.into_iter().filter_map(registers_of).collect())
     }
 
     /// Sets a register of an address to `at`, unless it is later already, or adds a soft bounce to its set. May be repeated
@@ -134,6 +151,12 @@ impl Suppressions {
     /// # Errors
     /// [`StoreError`] if it may not have been written.
     pub async fn lift(&self, address: &EmailAddress, at: Timestamp) -> Result<bool, StoreError> {
+        let plain = self.lift_row(address, at).await?;
+        let forgotten = self.lift_row(&address.pseudonym(), at).await?;
+        Ok(plain || forgotten)
+    }
+
+    async fn lift_row(&self, address: &EmailAddress, at: Timestamp) -> Result<bool, StoreError> {
         let updated = self
             .client
             .update_item()

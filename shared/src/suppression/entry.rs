@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Reason, Registers};
+use super::{Register, Registers};
 use crate::address::EmailAddress;
 
 /// An address on the list, with everything that is known of it.
@@ -25,7 +25,28 @@ pub struct Entry {
     /// The soft bounces behind those of the registers, in no order, with SES's feedback ids.
     pub soft_bounces: Vec<(Timestamp, String)>,
     /// Why each register is as it is. Soft bounces have none but their ids.
-    pub evidence: BTreeMap<Reason, RecordedEvidence>,
+    pub evidence: BTreeMap<Register, RecordedEvidence>,
+}
+
+impl Entry {
+    /// Joins what is known of the same address under another name; this one's name and id stay.
+    #[must_use]
+    pub fn joined(mut self, other: Self) -> Self {
+        for (reason, evidence) in other.evidence {
+            // The evidence of the register that stands.
+            let later = other.registers.at(reason) > self.registers.at(reason);
+            if later || !self.evidence.contains_key(&reason) {
+                self.evidence.insert(reason, evidence);
+            }
+        }
+        self.registers = self.registers.joined(other.registers);
+        for bounce in other.soft_bounces {
+            if !self.soft_bounces.contains(&bounce) {
+                self.soft_bounces.push(bounce);
+            }
+        }
+        self
+    }
 }
 
 /// Why a register was set, as it was recorded.

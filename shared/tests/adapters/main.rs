@@ -3,6 +3,7 @@
 
 mod api_keys;
 mod claims;
+mod forget;
 mod marks;
 mod messages;
 mod permits;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use shared::stream::Stream;
-use shared::suppression::{Entry, Reason, SoftBounceTiers, Suppression};
+use shared::suppression::{Entry, Reason, RecordedEvidence, Register, SoftBounceTiers, Suppression};
 use uuid::Uuid;
 
 use crate::response::with_offset;
@@ -41,6 +41,17 @@ pub(super) fn in_force(entry: &Entry, now: Timestamp, tiers: &SoftBounceTiers) -
     entry.registers.suppression(&entry.address, now, Stream::Bulk, tiers)
 }
 
+/// Why an address is on the list, as it was recorded with an event or else with an echo of one.
+pub(super) fn evidence(entry: &Entry, reason: Reason) -> Option<&RecordedEvidence> {
+    let echo = match reason {
+        Reason::Bounce | Reason::Blocked => Some(Register::BounceEcho),
+        Reason::Complaint => Some(Register::ComplaintEcho),
+        Reason::Soft | Reason::Manual => None,
+    };
+    let recorded = entry.evidence.get(&reason.into());
+    recorded.or_else(|| entry.evidence.get(&echo?))
+}
+
 /// The word for a reason in the API that SDKs know.
 pub(super) fn origin(reason: Reason) -> &'static str {
     match reason {
@@ -53,7 +64,7 @@ pub(super) fn origin(reason: Reason) -> &'static str {
 impl<'a> SuppressionBody<'a> {
     pub(super) fn of(entry: &'a Entry, suppression: Suppression) -> Self {
         let Suppression { reason, since } = suppression;
-        let evidence = entry.evidence.get(&reason);
+        let evidence = evidence(entry, reason);
         let text = |text: &'a String| Some(text.as_str()).filter(|text| !text.is_empty());
         Self {
             object: "suppression",

@@ -10,6 +10,7 @@ use shared::message::InvalidEmail;
 use shared::suppression::{Entry, Reason, Suppression};
 use uuid::Uuid;
 
+use super::body::evidence;
 use super::create::{object, texts};
 use super::find::find;
 use crate::State;
@@ -119,7 +120,7 @@ async fn lift_at_ses(
     time: &Time,
 ) -> Result<SesList, StoreError> {
     // As SES knows it: in the spelling of the mail that bounced.
-    let evidence = entry.evidence.get(&suppression.reason);
+    let evidence = evidence(entry, suppression.reason);
     let given = evidence
         .map(|evidence| evidence.address.as_str())
         .filter(|given| !given.is_empty());

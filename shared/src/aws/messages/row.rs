@@ -12,7 +12,7 @@ use crate::recipient::{Outcome, Verdict};
 use crate::record::{Record, RecordedEvent, RecordedMail, RecordedVerdict, Written};
 
 /// What the attribute of an event begins with.
-const EVENT: &str = "ev#";
+pub(super) const EVENT: &str = "ev#";
 
 /// The row of a message that is about to be sent, or not.
 pub(super) fn of(message: &NewMessage<'_>) -> Item {

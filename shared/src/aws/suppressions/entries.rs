@@ -8,7 +8,7 @@ use super::{Suppressions, registers, soft_bounces_of};
 use crate::address::EmailAddress;
 use crate::aws::StoreError;
 use crate::aws::item::{Item, s, text_of, uuid_of};
-use crate::suppression::{Entry, Reason, RecordedEvidence};
+use crate::suppression::{Entry, RecordedEvidence, Register};
 
 /// One page of the list, in no order that means anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,11 +22,25 @@ pub struct EntriesPage {
 }
 
 impl Suppressions {
-    /// Reads all that is known of an address, consistently.
+    /// Reads all that is known of an address, consistently: by its name and by its pseudonym, joined.
     ///
     /// # Errors
     /// [`StoreError`] if the table could not be read, or holds something else there.
     pub async fn get(&self, address: &EmailAddress) -> Result<Option<Entry>, StoreError> {
+        let pseudonym = address.pseudonym();
+        let (plain, forgotten) = tokio::try_join!(self.row(address), self.row(&pseudonym))?;
+        Ok(match (plain, forgotten) {
+            (Some(plain), Some(forgotten)) => Some(plain.joined(forgotten)),
+            (None, Some(forgotten)) => Some(Entry {
+                address: address.clone(),
+                ..forgotten
+            }),
+            (plain, None) => plain,
+        })
+    }
+
+    /// Reads the row of exactly this name, consistently.
+    pub(super) async fn row(&self, address: &EmailAddress) -> Result<Option<Entry>, StoreError> {
         const OPERATION: &str = "GetItem";
         let answer = self
             .client
@@ -100,8 +114,8 @@ pub(super) fn entry_of(item: &Item, operation: &'static str) -> Result<Entry, St
 
 /// Reads a row.
 fn entry(item: &Item) -> Option<Entry> {
-    let recorded = |reason: Reason| {
-        let details = item.get(reason.as_str())?.as_m().ok()?;
+    let recorded = |register: Register| {
+        let details = item.get(register.as_str())?.as_m().ok()?;
         let text = |name| text_of(details, name).map(str::to_owned);
         let evidence = RecordedEvidence {
             address: text("address").unwrap_or_default(),
@@ -109,13 +123,13 @@ fn entry(item: &Item) -> Option<Entry> {
             diagnostic: text("diagnostic"),
             source: text("source").unwrap_or_default(),
         };
-        Some((reason, evidence))
+        Some((register, evidence))
     };
     Some(Entry {
         id: uuid_of(item, "id")?,
         address: EmailAddress::parse(text_of(item, "address")?).ok()?,
         registers: registers(item)?,
         soft_bounces: soft_bounces_of(item),
-        evidence: Reason::WITH_REGISTER.into_iter().filter_map(recorded).collect(),
+        evidence: Register::WITH_ONE_TIME.into_iter().filter_map(recorded).collect(),
     })
 }
