@@ -6,15 +6,8 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::SdkError;
 use aws_sdk_sqs::types::{ListMessageMoveTasksResultEntry, QueueAttributeName};
 
-use crate::place::{Located, Part, Place, PlaceError, reason};
+use crate::place::{DEAD_LETTER_QUEUE, Located, Place, PlaceError, reason};
 
-/// The queue that `redrive` takes events out of.
-const DEAD_LETTER_QUEUE: Part = Part {
-    kind: "queue",
-    output: "FeedbackDeadLetterQueueUrl",
-    local_endpoint: "/sqs_url",
-    local_name: "/queues/FeedbackDeadLetterQueue",
-};
 /// How long to wait before asking SQS again how far it is.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -132,7 +125,7 @@ struct Queue<'a> {
 
 impl<'a> Queue<'a> {
     async fn of(place: &'a Place) -> Result<Self, RedriveError> {
-        let located = place.locate(&DEAD_LETTER_QUEUE).await?;
+        let located = place.locate(DEAD_LETTER_QUEUE).await?;
         Ok(Self {
             place,
             client: Client::new(&located.config),
@@ -175,7 +168,7 @@ impl<'a> Queue<'a> {
     }
 
     fn error<E: std::error::Error + 'static>(&self, operation: &'static str, error: &SdkError<E>) -> RedriveError {
-        match (error, self.place.not_running()) {
+        match (error, self.place.unreachable()) {
             (SdkError::DispatchFailure(_), Some(not_running)) => not_running.into(),
             _ => RedriveError::Sqs {
                 operation,

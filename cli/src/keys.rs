@@ -65,11 +65,11 @@ pub async fn create(name: &str, stream: Stream, place: &Place) -> Result<Created
         created_at: Timestamp::now(),
     };
     let located = place.locate(API_KEYS).await?;
-    let keys = ApiKeys::new(aws::dynamodb(&located.config), located.table.clone());
+    let keys = ApiKeys::new(aws::dynamodb(&located.config), located.name.clone());
     keys.put(&record).await.map_err(|error| match place.unreachable() {
         Some(unreachable) if error.never_connected() => KeysError::Place(unreachable),
         _ => KeysError::Store {
-            table: located.table,
+            table: located.name,
             reason: reason(&error),
         },
     })?;

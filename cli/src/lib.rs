@@ -5,11 +5,16 @@
 //! | [`up`] | `okite up`: all of Okite on this machine |
 //! | [`keys`] | `okite keys …`: API keys, here and in AWS |
 //! | [`suppressions`] | `okite suppressions …`: the suppression list, out to a file and in again |
+//! | [`forget`] | `okite forget …`: takes a person's address out of what is kept |
 //! | [`place`] | where a command works: here or in AWS |
+//! | [`feedback`] | `okite feedback …`: events of SES that could not be handled, here and in AWS |
 //! | [`function`] | `okite function …`: one function, as `okite up` starts it |
 
+pub mod feedback;
+pub mod forget;
 pub mod function;
 pub mod keys;
+mod patience;
 pub mod place;
 pub mod suppressions;
 pub mod up;

@@ -10,11 +10,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use okite::feedback::{self, Redriven};
+use okite::forget::{self, EntryBecomes, Forgotten};
 use okite::function::Function;
 use okite::keys;
-use okite::place::PlaceArguments;
+use okite::place::{Place, PlaceArguments};
 use okite::suppressions::{self, Exported, Imported, ImportedFromSes};
 use okite::up::{self, Up};
+use shared::address::EmailAddress;
 use shared::stream::Stream;
 
 /// Send mail through Amazon SES, with its rules kept for you.
@@ -35,6 +38,11 @@ enum Command {
     /// Take the suppression list out to a file, and in again
     #[command(subcommand)]
     Suppressions(SuppressionsCommand),
+    /// Take a person's address out of what is kept; it stays suppressed
+    Forget(ForgetArguments),
+    /// See to events of SES that could not be handled
+    #[command(subcommand)]
+    Feedback(FeedbackCommand),
     /// Run one function over the Lambda Runtime API; `okite up` calls itself so
     #[command(hide = true)]
     Function {
@@ -107,6 +115,60 @@ struct ImportArguments {
     place: PlaceArguments,
 }
 
+#[derive(Args)]
+struct ForgetArguments {
+    /// The address, in any spelling
+    #[arg(value_parser = EmailAddress::parse)]
+    address: EmailAddress,
+    /// Keep its suppression under a SHA-256 of the address, and no longer under the address itself
+    #[arg(long)]
+    hash: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    place: PlaceArguments,
+}
+
+#[derive(Subcommand)]
+enum FeedbackCommand {
+    /// Put the events of the dead-letter queue back into the retry queue, to be handled once more
+    Redrive(RedriveArguments),
+}
+
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("aws").args(["stack", "queue"]))]
+struct RedriveArguments {
+    /// Do it in the `okite up` that runs with this data directory
+    #[arg(long, value_name = "DIR", default_value = up::DEFAULT_DATA_DIR, conflicts_with_all = ["stack", "queue"])]
+    data_dir: PathBuf,
+    /// Do it in AWS, in the stack of this name; credentials come from the standard chain
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
+    /// Do it in AWS, with this dead-letter queue; credentials come from the standard chain
+    #[arg(long, value_name = "URL")]
+    queue: Option<String>,
+    /// The region of the stack or queue, if not the configured one
+    #[arg(long, conflicts_with = "data_dir", requires = "aws")]
+    region: Option<String>,
+}
+
+impl From<RedriveArguments> for Place {
+    fn from(arguments: RedriveArguments) -> Self {
+        let RedriveArguments {
+            data_dir,
+            stack,
+            queue,
+            region,
+        } = arguments;
+        match (stack, queue) {
+            (Some(name), _) => Self::Stack { name, region },
+            (None, Some(name)) => Self::Part { name, region },
+            (None, None) => Self::Local { data_dir },
+        }
+    }
+}
+
 /// A stream, as it is named on the command line.
 #[derive(Clone, Copy, ValueEnum)]
 enum StreamArgument {
@@ -132,6 +194,8 @@ fn main() -> ExitCode {
         Command::Keys(KeysCommand::Create(arguments)) => create_key(arguments),
         Command::Suppressions(SuppressionsCommand::Export { output, place }) => export(output.as_deref(), place),
         Command::Suppressions(SuppressionsCommand::Import(arguments)) => import(arguments),
+        Command::Forget(arguments) => forget(arguments),
+        Command::Feedback(FeedbackCommand::Redrive(arguments)) => redrive(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -246,6 +310,53 @@ fn import(arguments: ImportArguments) -> Done {
             )
             .into()),
         }
+    })
+}
+
+fn forget(arguments: ForgetArguments) -> Done {
+    let ForgetArguments {
+        address,
+        hash,
+        yes,
+        place,
+    } = arguments;
+    if !yes {
+        eprint!("All records of messages are read, and the address is taken out of them for good. Type yes to go on: ");
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer)?;
+        if answer.trim() != "yes" {
+            return Err("nothing was forgotten: it was not confirmed, by yes or --yes".into());
+        }
+    }
+    let entry = if hash { EntryBecomes::Hashed } else { EntryBecomes::Bare };
+    on_this_thread(async {
+        let progress = |forgotten: Forgotten| eprintln!("{} items of the table of messages", forgotten.read);
+        let forgotten = forget::forget(&place.into(), &address, entry, progress).await?;
+        let on_the_list = match (forgotten.entry, entry) {
+            (false, _) => "The suppression list had no entry under it.",
+            (true, EntryBecomes::Bare) => "Its entry on the suppression list stays, and holds nothing but the address.",
+            (true, EntryBecomes::Hashed) => "Its entry on the suppression list is kept under a hash.",
+        };
+        eprintln!(
+            "The address was taken out of the records of {} messages. {on_the_list} Backups, SES's own list and what is still \
+             on its way are out of reach: see docs/PRIVACY.md.",
+            forgotten.messages
+        );
+        Ok(())
+    })
+}
+
+fn redrive(arguments: RedriveArguments) -> Done {
+    let place = Place::from(arguments);
+    on_this_thread(async {
+        let progress = |moved| eprintln!("Put back so far: {moved}. Ctrl-C stops watching, not SQS.");
+        let Redriven { place, moved, left } = feedback::redrive(&place, progress).await?;
+        if (moved, left) == (0, 0) {
+            println!("The dead-letter queue of {place} is empty: there is nothing to put back.");
+        } else {
+            println!("Put back into the retry queue of {place}: {moved}. Left in the dead-letter queue: {left}.");
+        }
+        Ok(())
     })
 }
 

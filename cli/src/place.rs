@@ -38,7 +38,7 @@ impl From<PlaceArguments> for Place {
         } = arguments;
         match (stack, table) {
             (Some(name), _) => Self::Stack { name, region },
-            (None, Some(name)) => Self::Table { name, region },
+            (None, Some(name)) => Self::Part { name, region },
             (None, None) => Self::Local { data_dir },
         }
     }
@@ -59,38 +59,51 @@ pub enum Place {
         /// Its region, if not the configured one.
         region: Option<String>,
     },
-    /// A table in AWS.
-    Table {
-        /// The table's name.
+    /// A part in AWS by its own name: a table, or a queue by its URL.
+    Part {
+        /// The part's name.
         name: String,
         /// Its region, if not the configured one.
         region: Option<String>,
     },
 }
 
-/// A table of the template, by the names under which it is made known.
+/// A part of Okite, by the names that lead to it.
 #[derive(Clone, Copy, Debug)]
-pub struct TableName {
-    /// The output of the stack.
-    pub output: &'static str,
-    /// The variable of the functions.
-    pub variable: &'static str,
+pub struct Part {
+    /// What it is, for a person.
+    kind: &'static str,
+    /// The output of the stack that names it.
+    output: &'static str,
+    /// Where `local.json` has the URL of its service.
+    local_endpoint: &'static str,
+    /// Where `local.json` has its name.
+    local_name: &'static str,
+}
+
+impl Part {
+    const fn table(output: &'static str, local_name: &'static str) -> Self {
+        Self {
+            kind: "table",
+            output,
+            local_endpoint: "/dynamodb_url",
+            local_name,
+        }
+    }
 }
 
 /// The table of API keys.
-pub const API_KEYS: TableName = TableName {
-    output: "ApiKeysTable",
-    variable: "API_KEYS_TABLE",
-};
+pub const API_KEYS: Part = Part::table("ApiKeysTable", "/functions/send-api/env/API_KEYS_TABLE");
 /// The table of suppressions.
-pub const SUPPRESSIONS: TableName = TableName {
-    output: "SuppressionsTable",
-    variable: "SUPPRESSIONS_TABLE",
-};
+pub const SUPPRESSIONS: Part = Part::table("SuppressionsTable", "/functions/send-api/env/SUPPRESSIONS_TABLE");
 /// The table of messages.
-pub const MESSAGES: TableName = TableName {
-    output: "MessagesTable",
-    variable: "MESSAGES_TABLE",
+pub const MESSAGES: Part = Part::table("MessagesTable", "/functions/send-api/env/MESSAGES_TABLE");
+/// The queue of the events that were given up.
+pub const DEAD_LETTER_QUEUE: Part = Part {
+    kind: "queue",
+    output: "FeedbackDeadLetterQueueUrl",
+    local_endpoint: "/sqs_url",
+    local_name: "/queues/FeedbackDeadLetterQueue",
 };
 
 /// Why a place was not found.
@@ -120,71 +133,70 @@ pub enum PlaceError {
     },
 }
 
-/// A table, and how to reach it and what is beside it.
+/// A part, and how to reach it and what is beside it.
 #[derive(Clone, Debug)]
 pub struct Located {
-    /// What a DynamoDB client is configured with.
+    /// What a client of its service is configured with.
     pub config: SdkConfig,
     /// What an SES client of the same account and region is configured with.
     pub ses_config: SdkConfig,
-    /// The table's name.
-    pub table: String,
+    /// The part's name.
+    pub name: String,
     /// The place, for a person.
     pub place: String,
 }
 
 impl Place {
-    /// Finds a table.
+    /// Finds a part.
     ///
     /// # Errors
     /// [`PlaceError`] says what to do.
-    pub async fn locate(&self, wanted: TableName) -> Result<Located, PlaceError> {
+    pub async fn locate(&self, part: Part) -> Result<Located, PlaceError> {
         match self {
             Self::Local { data_dir } => {
                 let local = std::fs::read(local_aws::data_dir::local_json(data_dir)).ok();
                 let local: Option<Value> = local.and_then(|json| serde_json::from_slice(&json).ok());
                 let text = |pointer: &str| local.as_ref()?.pointer(pointer)?.as_str().map(str::to_owned);
-                let variable = format!("/functions/send-api/env/{}", wanted.variable);
-                text("/dynamodb_url")
+                text(part.local_endpoint)
                     .zip(text("/ses_url"))
-                    .zip(text(&variable))
-                    .map(|((dynamodb, ses), table)| Located {
-                        config: local_config(&dynamodb),
+                    .zip(text(part.local_name))
+                    .map(|((endpoint, ses), name)| Located {
+                        config: local_config(&endpoint),
                         ses_config: local_config(&ses),
-                        table,
+                        name,
                         place: format!("the `okite up` of {}", data_dir.display()),
                     })
                     .ok_or_else(|| PlaceError::NotRunning(data_dir.clone()))
             }
-            Self::Stack { name, region } => {
+            Self::Stack { name: stack, region } => {
                 let config = operator_config(region.as_deref()).await;
-                let table = table_of_stack(&config, name, wanted.output).await?;
+                let name = output_of_stack(&config, stack, part.output).await?;
                 Ok(Located {
                     ses_config: config.clone(),
                     config,
-                    table,
-                    place: format!("the stack {name}"),
+                    name,
+                    place: format!("the stack {stack}"),
                 })
             }
-            Self::Table { name, region } => {
+            Self::Part { name, region } => {
                 let config = operator_config(region.as_deref()).await;
                 Ok(Located {
                     ses_config: config.clone(),
                     config,
-                    table: name.clone(),
-                    place: format!("the table {name}"),
+                    name: name.clone(),
+                    place: format!("the {} {name}", part.kind),
                 })
             }
         }
     }
 
-    /// Says what it means that a table's DynamoDB was not there, if the place knows.
+    /// Says what it means that the service of a part was not there, if the place knows.
     #[must_use]
     pub fn unreachable(&self) -> Option<PlaceError> {
         match self {
             // Its local.json was left behind by a run that was killed.
             Self::Local { data_dir } => Some(PlaceError::NotRunning(data_dir.clone())),
-            Self::Stack { .. } | Self::Table { .. } => None,
+            Self::Stack { .. } | Self::Part { .. } => None,
         }
     }
 }
@@ -198,7 +210,7 @@ async fn operator_config(region: Option<&str>) -> SdkConfig {
     loader.load().await
 }
 
-async fn table_of_stack(config: &SdkConfig, stack: &str, output: &'static str) -> Result<String, PlaceError> {
+async fn output_of_stack(config: &SdkConfig, stack: &str, output: &'static str) -> Result<String, PlaceError> {
     let client = aws_sdk_cloudformation::Client::new(config);
     let answer = client
         .describe_stacks()
@@ -225,7 +237,7 @@ async fn table_of_stack(config: &SdkConfig, stack: &str, output: &'static str) -
         })
 }
 
-/// What went wrong, in AWS's words where there are some: an operator's own keys and tables are no secrets.
+/// What went wrong, in AWS's words where there are some: an operator's own keys, tables and queues are no secrets.
 pub(crate) fn reason(error: &dyn Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {}", reason(source)),

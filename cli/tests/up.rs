@@ -5,6 +5,7 @@
     reason = "what a test needs and does not get is a failure of the test"
 )]
 
+mod forget;
 mod suppressions;
 
 use std::fs::{self, File};

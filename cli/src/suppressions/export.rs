@@ -6,8 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::line::{COLUMNS, lines_of};
-use super::patience::patiently;
 use super::{List, ListMoveError};
+use crate::patience::patiently;
 use crate::place::Place;
 
 /// How many entries are read at a time.

@@ -12,8 +12,8 @@ use shared::suppression::{Drift, Reason, Register};
 use uuid::Uuid;
 
 use super::line::{Columns, Line, Sets};
-use super::patience::patiently;
 use super::{BadLine, List, ListMoveError};
+use crate::patience::patiently;
 use crate::place::Place;
 
 /// How many lines are read before they are written.

@@ -7,7 +7,6 @@
 mod export;
 mod import;
 mod line;
-mod patience;
 
 use std::io;
 
@@ -63,7 +62,7 @@ impl List {
     async fn of(place: &Place) -> Result<Self, ListMoveError> {
         let located = place.locate(SUPPRESSIONS).await?;
         Ok(Self {
-            suppressions: Suppressions::new(aws::dynamodb(&located.config), located.table.clone()),
+            suppressions: Suppressions::new(aws::dynamodb(&located.config), located.name.clone()),
             place: place.clone(),
             located,
         })
@@ -73,7 +72,7 @@ impl List {
         match self.place.unreachable() {
             Some(unreachable) if error.never_connected() => unreachable.into(),
             _ => ListMoveError::Store {
-                table: self.located.table.clone(),
+                table: self.located.name.clone(),
                 reason: reason(error),
             },
         }

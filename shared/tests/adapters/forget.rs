@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+use std::collections::BTreeMap;
+
 use shared::address::EmailAddress;
 use shared::aws::{Evidence, NewMessage, Suppressions};
 use shared::feedback::MessageEvent;
@@ -133,8 +135,8 @@ async fn what_comes_later_counts_together_with_what_was_forgotten_and_can_be_for
     assert_eq!(lookup(&list, "anna@example.net").await.as_ref(), Some(&both));
     let entry = list.get(&anna).await.unwrap().unwrap();
     assert_eq!(entry.registers, both);
-    assert_eq!(entry.evidence[&Reason::Complaint].source, "f-100");
-    assert_eq!(entry.evidence[&Reason::Bounce].source, "f-1");
+    assert_eq!(entry.evidence[&Reason::Complaint.into()].source, "f-100");
+    assert_eq!(entry.evidence[&Reason::Bounce.into()].source, "f-1");
     assert!(list.forget_address(&anna, id).await.unwrap());
     assert_eq!(lookup(&list, "anna@example.net").await.as_ref(), Some(&both));
     assert_eq!(store.count(TABLE).await, 1);
@@ -216,14 +218,22 @@ async fn messages_name_somebody_who_is_forgotten_nowhere_and_everybody_else_as_b
         put(&store, id, parts).await;
     }
     let event = MessageEvent {
-        message_id: first,
+        message_id: Some(first),
         ses_id: "s-1".to_owned(),
         kind: "Bounce".to_owned(),
         id: "f-1".to_owned(),
         at: at(5),
         recipients: vec!["anna@example.net".to_owned(), "bob@example.net".to_owned()],
+        subtype: None,
+        diagnostics: BTreeMap::from([
+            ("anna@example.net".to_owned(), "550 unknown".to_owned()),
+            (
+                "bob@example.net".to_owned(),
+                "550 neither <Anna@example.net>".to_owned(),
+            ),
+        ]),
     };
-    store.messages().add_event(&event).await.unwrap();
+    store.messages().add_event(&event, at(0)).await.unwrap();
     let rows = async || {
         let mut rows = Vec::new();
         for id in [first, second, third] {

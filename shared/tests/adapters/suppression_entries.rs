@@ -51,8 +51,8 @@ async fn with_anna() -> (Store, Suppressions, Entry) {
         },
         soft_bounces: Vec::new(),
         evidence: BTreeMap::from([
-            (Reason::Bounce, evidence("Anna@Example.org")),
-            (Reason::Blocked, evidence("anna@example.org")),
+            (Reason::Bounce.into(), evidence("Anna@Example.org")),
+            (Reason::Blocked.into(), evidence("anna@example.org")),
         ]),
     };
     (store, list, expected)

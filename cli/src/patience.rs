@@ -16,7 +16,7 @@ const WAITS: [Duration; 7] = [
 ];
 
 /// Repeats `attempt`, which may be done twice, while DynamoDB throttles it.
-pub(super) async fn patiently<T>(attempt: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+pub(crate) async fn patiently<T>(attempt: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
     for wait in WAITS {
         match attempt().await {
             Err(error) if error.is_throttled() => tokio::time::sleep(wait).await,
