@@ -136,6 +136,7 @@ async fn counts_a_day_that_comes_in_pages() {
             ("pk", s("mark#2026-01-01")),
             ("sk", s(&format!("bounce#bulk#{number}"))),
             ("domain", s("example.org")),
+            ("stream", s("bulk")),
             ("at", n(number)),
             ("pad", s(&padding)),
         ];
