@@ -16,7 +16,7 @@ pub enum Outcome {
     Accepted,
     /// It is on the suppression list.
     Suppressed(Suppression),
-    /// Nothing is wrong with it, but nobody is left on the To line, so the mail goes to nobody.
+    /// Nothing is wrong with it, but the mail goes to nobody: nobody is left on the To line, or a suppressed recipient refuses it.
     NotSent,
 }
 
@@ -32,8 +32,30 @@ impl Outcome {
     }
 }
 
+/// What a suppressed recipient means for the rest of an email.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnSuppressed {
+    /// It is left out, and the others get the mail.
+    #[default]
+    Skip,
+    /// Nobody gets the mail.
+    Reject,
+}
+
+impl OnSuppressed {
+    /// Reads the name used in the API.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "skip" => Some(Self::Skip),
+            "reject" => Some(Self::Reject),
+            _ => None,
+        }
+    }
+}
+
 /// A recipient and what happens with it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// The recipient, in the spelling given first.
     pub address: EmailAddress,
@@ -67,6 +89,22 @@ pub struct Judgement<'a> {
     pub verdicts: Vec<Verdict>,
     /// Whom it goes to; `None` when it goes to nobody.
     pub destination: Option<Destination<'a>>,
+}
+
+impl Judgement<'_> {
+    /// Returns the verdicts when nobody is to get a mail that somebody cannot get; `None` if everybody can.
+    #[must_use]
+    pub fn rejected(&self) -> Option<Vec<Verdict>> {
+        let is_suppressed = |verdict: &Verdict| matches!(verdict.outcome, Outcome::Suppressed(_));
+        if !self.verdicts.iter().any(is_suppressed) {
+            return None;
+        }
+        let mut verdicts = self.verdicts.clone();
+        for verdict in verdicts.iter_mut().filter(|verdict| !is_suppressed(verdict)) {
+            verdict.outcome = Outcome::NotSent;
+        }
+        Some(verdicts)
+    }
 }
 
 /// Judges every recipient of `email`, a mail of `stream`, by its registers (keyed by normalised address; no entry means none are known).
@@ -201,5 +239,21 @@ mod tests {
         let judgement = judge(&email, &suppressed(&["a@example.org"]), Timestamp::UNIX_EPOCH);
         assert!(judgement.destination.is_none());
         assert_eq!(outcomes(&judgement)[1], ("good@example.org".to_owned(), "not_sent"));
+    }
+
+    #[test]
+    fn one_suppressed_recipient_rejects_the_mail_for_all() {
+        let email = email(&["a@example.org", "b@example.org"], &[], &["c@example.org"]);
+        let judgement = judge(&email, &suppressed(&["c@example.org"]), Timestamp::UNIX_EPOCH);
+        let verdicts = judgement.rejected().unwrap();
+        let outcomes = outcomes(&Judgement {
+            verdicts,
+            destination: None,
+        });
+        assert_eq!(
+            outcomes.iter().map(|(_, outcome)| *outcome).collect::<Vec<_>>(),
+            ["not_sent", "not_sent", "bounce"]
+        );
+        assert_eq!(judge(&email, &suppressed(&[]), Timestamp::UNIX_EPOCH).rejected(), None);
     }
 }

@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod document;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use shared::address::EmailAddress;
 use shared::aws::{PermitError, StoreError};
 use shared::message::InvalidEmail;
 use shared::permit;
+use shared::recipient::{Outcome, Verdict};
 use shared::ses_error::{self, RETRY_LATER, RETRY_SOON, Refusal, Row};
 use uuid::Uuid;
 
@@ -35,6 +37,8 @@ pub(crate) struct ApiError {
     pub(crate) allow: Option<&'static str>,
     /// The message that may have been sent all the same.
     pub(crate) id: Option<Uuid>,
+    /// What is wrong with the recipients, where it is they that are refused.
+    pub(crate) recipients: Vec<Verdict>,
 }
 
 impl ApiError {
@@ -46,6 +50,7 @@ impl ApiError {
             retry_after: None,
             allow: None,
             id: None,
+            recipients: Vec::new(),
         }
     }
 
@@ -221,6 +226,28 @@ impl ApiError {
         let message = "The suppression list and the records cannot be reached just now, or not in time, so this request sent \
                        nothing. Try again shortly, with the same `Idempotency-Key` if it has one.";
         Self::new(503, "service_unavailable", message).retry_after(RETRY_SOON)
+    }
+
+    /// Some recipients are suppressed, and the caller wants all or none.
+    pub(crate) fn suppressed(recipients: Vec<Verdict>) -> Self {
+        let suppressions = || {
+            recipients.iter().filter_map(|verdict| match verdict.outcome {
+                Outcome::Suppressed(suppression) => Some(suppression.reason.as_str()),
+                Outcome::Accepted | Outcome::NotSent => None,
+            })
+        };
+        let reasons: Vec<&str> = suppressions().collect::<BTreeSet<_>>().into_iter().collect();
+        let message = format!(
+            "{count} of {all} recipients must not be sent to ({reasons}), and `okite_on_suppressed` is `reject`: nothing was \
+             sent. `recipients` says which; leave them out, or let Okite do so with `skip`.",
+            count = suppressions().count(),
+            all = recipients.len(),
+            reasons = reasons.join(", "),
+        );
+        Self {
+            recipients,
+            ..Self::new(422, "validation_error", message)
+        }
     }
 
     /// The gate holds the mail back: SES was not asked.

@@ -3,6 +3,7 @@
 //! | module | concept |
 //! |---|---|
 //! | `request`, `response` | HTTP in and out of the gateway's events |
+//! | `json` | bodies into values, each field once |
 //! | `route` | which path and method is which operation |
 //! | `authentication` | API keys |
 //! | `error` | every error a caller can get |
@@ -15,6 +16,7 @@ mod authentication;
 mod emails;
 mod error;
 mod health;
+mod json;
 mod quota;
 mod request;
 mod response;

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use shared::permit::Allowance;
 use uuid::Uuid;
 
+use crate::emails::RecipientBody;
 use crate::error::ApiError;
 
 /// A status and a JSON body.
@@ -28,6 +29,8 @@ struct ErrorBody<'a> {
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    recipients: Vec<RecipientBody<'a>>,
 }
 
 impl Response {
@@ -76,6 +79,7 @@ impl From<ApiError> for Response {
             name: error.name,
             message: &error.message,
             id: error.id,
+            recipients: error.recipients.iter().map(RecipientBody::from).collect(),
         });
         let mut headers = HeaderMap::new();
         if let Some(retry_after) = error.retry_after {

@@ -48,6 +48,7 @@ impl Attachment {
         content_id: Option<String>,
     ) -> Result<Self, InvalidEmail> {
         let refuse = |problem: &str| Err(InvalidEmail::attachment(problem));
+        let content_type = content_type.map(fitting);
         let extension = filename
             .rsplit_once('.')
             .map_or("", |(_, extension)| extension)
@@ -132,6 +133,28 @@ impl std::fmt::Debug for Attachment {
     }
 }
 
+/// Leaves the parameter `name` out of a content type that SES does not take with it: it says no more than the file name, in
+/// characters and in a length that SES does not take here. Other parameters say how the file is to be read, and stay.
+fn fitting(content_type: String) -> String {
+    if is_parameter(&content_type) || content_type.chars().any(char::is_control) {
+        return content_type;
+    }
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let parts = content_type.split(|c| {
+        is_quoted ^= c == '"' && !is_escaped;
+        is_escaped = c == '\\' && is_quoted && !is_escaped;
+        c == ';' && !is_quoted
+    });
+    let is_name = |part: &&str| {
+        let (attribute, _) = part.split_once('=').unwrap_or_default();
+        // RFC 2231 writes a long one as `name*0`, `name*1`, and one that is not ASCII as `name*`.
+        let attribute = attribute.split('*').next().unwrap_or_default();
+        attribute.trim().eq_ignore_ascii_case("name")
+    };
+    let kept: Vec<&str> = parts.filter(|part| !is_name(part)).collect();
+    kept.join(";").trim_end().to_owned()
+}
+
 fn is_parameter(value: &str) -> bool {
     (1..=PARAMETER_MAX).contains(&value.len()) && value.bytes().all(|b| matches!(b, b' '..=b'~'))
 }
@@ -172,6 +195,42 @@ mod tests {
         let inline = Attachment::new("a.png", b"x".to_vec(), Some("image/png".into()), Some("logo".into())).unwrap();
         assert_eq!(inline.disposition(), Disposition::Inline);
         assert_eq!(file("a.png").unwrap().disposition(), Disposition::Attachment);
+    }
+
+    #[test]
+    fn a_content_type_keeps_its_parameters_but_for_a_name_that_does_not_fit() {
+        let long = "a".repeat(70);
+        for (given, kept) in [
+            (
+                "text/plain; charset=utf-8; name=\"x\"",
+                "text/plain; charset=utf-8; name=\"x\"",
+            ),
+            (
+                &format!("text/plain; charset=utf-8; name=\"{long}\""),
+                "text/plain; charset=utf-8",
+            ),
+            (
+                &format!("text/calendar; NAME=\"{long};x=\\\"\"; method=REQUEST"),
+                "text/calendar; method=REQUEST",
+            ),
+            (
+                "text/plain; name=Übersicht.txt ; charset=utf-8",
+                "text/plain; charset=utf-8",
+            ),
+            (&format!("text/plain; name*0*=utf-8''{long}; name*1=b"), "text/plain"),
+        ] {
+            let file = Attachment::new("a.txt", b"x".to_vec(), Some(given.to_owned()), None).unwrap();
+            assert_eq!(file.content_type(), Some(kept), "{given}");
+        }
+        for given in [
+            format!("text/plain; charset={long}"),
+            format!("text/plain; name={long}\r\nX-A: b"),
+            format!("name={long}"),
+            "text/plain; charset=ü".to_owned(),
+        ] {
+            let error = Attachment::new("a.txt", b"x".to_vec(), Some(given.clone()), None).unwrap_err();
+            assert!(error.to_string().contains("content_type"), "{given}");
+        }
     }
 
     #[test]

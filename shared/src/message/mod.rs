@@ -6,6 +6,8 @@
 
 mod attachment;
 mod header;
+mod header_tags;
+mod plain_text;
 mod tag;
 
 use std::collections::HashSet;
@@ -105,11 +107,11 @@ pub struct EmailParts {
     pub subject: String,
     /// The HTML body.
     pub html: Option<String>,
-    /// The plain-text body.
+    /// The plain-text body; one that is missing is made of the HTML, an empty one is none.
     pub text: Option<String>,
     /// Further header fields.
     pub headers: Vec<Header>,
-    /// The caller's tags.
+    /// The caller's tags, with those that headers ask for.
     pub tags: Vec<Tag>,
     /// Files.
     pub attachments: Vec<Attachment>,
@@ -156,9 +158,12 @@ impl Email {
                 format_args!("shorten it to {SUBJECT_MAX} bytes"),
             ));
         }
-        // An empty text beside an HTML body is a caller's wish for no text part; SES is not sent empty parts.
-        parts.text = parts.text.filter(|text| !text.is_empty());
+        // SES is not sent empty parts. An empty text beside an HTML body is a caller's wish for no text part.
         parts.html = parts.html.filter(|html| !html.is_empty());
+        parts.text = match parts.text {
+            Some(text) => Some(text).filter(|text| !text.is_empty()),
+            None => parts.html.as_deref().and_then(plain_text::plain_text),
+        };
         if parts.text.is_none() && parts.html.is_none() {
             return Err(InvalidEmail::Missing(
                 "`html` or `text` is required: the email has no content.".to_owned(),
@@ -188,6 +193,9 @@ impl Email {
         if !parts.tags.iter().all(|tag| names.insert(tag.name())) {
             return Err(InvalidEmail::field("tags", "the same tag is given twice"));
         }
+        let room = TAGS_MAX - OWN_TAGS - parts.tags.len();
+        let made = header_tags::header_tags(&parts.headers, &parts.tags, room);
+        parts.tags.extend(made);
         let mut seen = HashSet::new();
         for list in [&mut parts.to, &mut parts.cc, &mut parts.bcc] {
             list.retain(|mailbox| seen.insert(mailbox.address().normalised().to_owned()));
@@ -295,6 +303,22 @@ pub(crate) mod tests {
         })
         .unwrap();
         assert_eq!(email.text, None);
+    }
+
+    #[test]
+    fn a_missing_text_is_made_of_the_html() {
+        let of = |html: &str| {
+            let html = Some(html.to_owned());
+            let parts = EmailParts {
+                html,
+                text: None,
+                ..parts()
+            };
+            Email::new(parts).unwrap().text.clone()
+        };
+        assert_eq!(of("<p>Hi").as_deref(), Some("Hi"));
+        // The HTML is sent all the same.
+        assert_eq!(of("<img src='cid:a'>"), None);
     }
 
     #[test]

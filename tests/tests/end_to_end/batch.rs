@@ -171,6 +171,26 @@ async fn a_batch_of_which_nothing_can_be_sent_is_refused_as_one_email_is() {
 }
 
 #[tokio::test]
+async fn an_email_that_wants_all_recipients_or_none_is_refused_by_itself() {
+    let okite = fast().await;
+    okite.publish(&hard_bounce("gone@example.net", 1)).await;
+    let mut batch = emails(3);
+    batch[1]["to"] = json!([to(1), "gone@example.net"]);
+    batch[1]["okite_on_suppressed"] = json!("reject");
+    batch[2]["to"] = json!([to(2), "gone@example.net"]);
+    let answer = post(&okite, &batch, &[PERMISSIVE]).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let error = &answer.body["errors"][0];
+    assert_eq!((&error["index"], &error["statusCode"]), (&json!(1), &json!(422)));
+    assert_suppressed(error, "gone@example.net", "bounce");
+    assert_suppressed(&answer.body["data"][1], "gone@example.net", "bounce");
+    let received = received(&okite).await;
+    assert_eq!(received.keys().collect::<Vec<_>>(), [&to(0), &to(2)]);
+    let none = post(&okite, &batch[1..], &[("okite-on-suppressed", "reject")]).await;
+    none.refused(422, "validation_error");
+}
+
+#[tokio::test]
 async fn what_is_no_batch_is_refused_and_nothing_is_sent() {
     let okite = fast().await;
     post(&okite, &[], &[]).await.refused(422, "validation_error");

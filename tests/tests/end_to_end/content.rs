@@ -41,6 +41,35 @@ async fn an_empty_text_beside_html_is_no_text() {
 }
 
 #[tokio::test]
+async fn a_missing_text_is_made_of_the_html() {
+    let mut mail = email("success@simulator.amazonses.com");
+    mail["html"] =
+        json!("<style>p{}</style><p>Hello&nbsp;Anna,</p><p><a href='https://example.com/?a=1&amp;b=2'>Open</a>");
+    for text in [None, Some(Value::Null)] {
+        match text {
+            None => drop(mail.as_object_mut().unwrap().remove("text")),
+            Some(null) => mail["text"] = null,
+        }
+        let got = sent(&mail).await;
+        assert_eq!(got["text"], "Hello Anna,\n\nOpen (https://example.com/?a=1&b=2)");
+        assert_eq!(got["html"], mail["html"]);
+    }
+}
+
+#[tokio::test]
+async fn html_that_no_text_can_be_made_of_is_sent_by_itself() {
+    let okite = Okite::start().await;
+    let deep = "<div>".repeat(200_000);
+    for html in ["<img src='cid:a'>", &deep, &format!("<p>{}", "x".repeat(5_000_000))] {
+        let mut mail = email_with("html", html);
+        mail.as_object_mut().unwrap().remove("text");
+        okite.send(&mail).await;
+        let got = okite.outbox().await.pop().unwrap();
+        assert!(got["html"] == html && got["text"].is_null(), "{html:.20}");
+    }
+}
+
+#[tokio::test]
 async fn a_subject_of_any_script_arrives_as_it_is() {
     let subject = "Rechnung № 7 – für Łukasz 你好 🎉, \"quoted\"";
     assert_eq!(sent(&email_with("subject", subject)).await["subject"], subject);
@@ -97,6 +126,45 @@ async fn headers_and_tags_arrive_beside_our_own() {
 }
 
 #[tokio::test]
+async fn the_headers_of_anymail_arrive_and_what_fits_is_a_tag_too() {
+    let mut mail = email("success@simulator.amazonses.com");
+    mail["headers"] = json!({
+        "X-Tags": r#"["welcome", "two words", "spring"]"#,
+        "X-Metadata": r#"{"order": 17, "plan": "pro", "note": "a b", "okite_id": "mine"}"#,
+    });
+    mail["tags"] = json!([{ "name": "plan", "value": "own" }]);
+    let got = sent(&mail).await;
+    assert_eq!(got["headers"], mail["headers"]);
+    let tags: Vec<String> = got["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tag| format!("{}={}", tag["name"].as_str().unwrap(), tag["value"].as_str().unwrap()))
+        .filter(|tag| !tag.starts_with("okite_"))
+        .collect();
+    assert_eq!(tags, ["plan=own", "order=17", "tag=welcome", "tag_2=spring"]);
+}
+
+#[tokio::test]
+async fn the_bytes_of_a_file_may_come_in_three_forms() {
+    let every_byte: Vec<u8> = (0..=255).collect();
+    let mut mail = email("success@simulator.amazonses.com");
+    let long = "x".repeat(80);
+    mail["attachments"] = json!([
+        { "filename": "1.bin", "content": STANDARD.encode(&every_byte) },
+        { "filename": "2.bin", "content": every_byte, "content_type": "text/plain; charset=utf-8; name=\"x\"" },
+        { "filename": "3.bin", "content": { "type": "Buffer", "data": every_byte },
+          "content_type": format!("text/plain; name=\"{long}\"; charset=utf-8") },
+    ]);
+    let files = sent(&mail).await["attachments"].clone();
+    for n in 0..3 {
+        assert_eq!(bytes(&files[n]["content"]), every_byte, "{n}");
+    }
+    assert_eq!(files[1]["content_type"], "text/plain; charset=utf-8; name=\"x\"");
+    assert_eq!(files[2]["content_type"], "text/plain; charset=utf-8");
+}
+
+#[tokio::test]
 async fn attachments_arrive_byte_for_byte() {
     let every_byte: Vec<u8> = (0..=255).collect();
     let lines = b"a\r\nb\nc\r.\r\n..\r\n".to_vec();
@@ -128,6 +196,19 @@ async fn files_of_the_size_that_is_promised_arrive() {
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
     let attachment = json!([{ "filename": "large.bin", "content": STANDARD.encode(&file) }]);
+    let mail = sent(&email_with("attachments", attachment)).await;
+    assert!(
+        bytes(&mail["attachments"][0]["content"]) == file,
+        "the file is not as it was"
+    );
+}
+
+#[tokio::test]
+async fn an_array_of_bytes_as_large_as_a_request_can_be_arrives() {
+    let file: Vec<u8> = (0..1_600_000_u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    let attachment = json!([{ "filename": "large.bin", "content": { "type": "Buffer", "data": file } }]);
     let mail = sent(&email_with("attachments", attachment)).await;
     assert!(
         bytes(&mail["attachments"][0]["content"]) == file,

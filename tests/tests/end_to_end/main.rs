@@ -16,6 +16,7 @@ mod histories;
 mod idempotency;
 mod ledger;
 mod local_api;
+mod on_suppressed;
 mod orders;
 mod permissions;
 mod permit;

@@ -1,7 +1,8 @@
 //! `POST /emails`: one email, sent once.
 //!
 //! The order is what makes it safe. The suppression list is read first, and consistently: if it cannot be read, nothing
-//! is sent. At the same time the idempotency key is claimed, if there is one. The message's row is written before SES is
+//! is sent. At the same time the idempotency key is claimed, if there is one. A caller who wants all or none is refused now if
+//! anybody is suppressed. The message's row is written before SES is
 //! called: whatever happens then, there is a record of the attempt. Beside it the gate is asked for as many recipients as
 //! are left; a mail that it holds back is `refused`, as one that SES refuses. SES is called last, when the mail's slot has
 //! come, and once but for being throttled (see [`super::send`]), and the row is settled with what it said. Where it is
@@ -16,15 +17,16 @@ use shared::aws::{NewMessage, Put, StoreError};
 use shared::idempotency::Claim;
 use shared::message::Email;
 use shared::permit::Ask;
-use shared::recipient::{Destination, judge};
+use shared::recipient::{Destination, OnSuppressed, judge};
 use shared::record::Record;
 use shared::suppression::Registers;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
+use super::body::{self, Asked};
 use super::idempotency::{self, Begin};
 use super::recipient::RecipientBody;
-use super::{body, send};
+use super::send;
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
@@ -44,24 +46,30 @@ pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: I
     let api_key = time.before_sending(ids.message, authenticated).await??;
     let key = idempotency::key(request)?;
     let object = body::parse(&request.body)?;
-    refuse_unsupported_header(request)?;
     let claim = key.map(|key| idempotency::claim(&api_key, &key, &object, ids, now));
-    let email = body::email(object)?;
+    let Asked { email, on_suppressed } = body::email(object)?;
+    let on_suppressed = body::on_suppressed(on_suppressed, request)?;
     if !api_key.may_send_from(email.from.address()) {
         return Err(ApiError::sender_not_allowed());
     }
 
     let begun = begin(state, &email, claim.as_ref(), time, ids).await;
-    if let Err(error) = &begun
+    let judged = begun.and_then(|(known, begun)| {
+        let judgement = judge(&email, &known, now, api_key.stream, &state.config.soft_bounce_tiers);
+        match (&begun, on_suppressed, judgement.rejected()) {
+            (Begin::Attempt(_), OnSuppressed::Reject, Some(rejected)) => Err(ApiError::suppressed(rejected)),
+            _ => Ok((judgement, begun)),
+        }
+    });
+    if let Err(error) = &judged
         && error.frees_key()
     {
         send::settle(ids.message, time, free(state, claim.as_ref())).await;
     }
-    let (known, attempt) = match begun? {
-        (known, Begin::Attempt(attempt)) => (known, attempt),
+    let (judgement, attempt) = match judged? {
+        (judgement, Begin::Attempt(attempt)) => (judgement, attempt),
         (_, Begin::Answered(record)) => return Ok(Response::ok(&Created::from(&*record))),
     };
-    let judgement = judge(&email, &known, now, api_key.stream, &state.config.soft_bounce_tiers);
     let message = NewMessage {
         id: attempt.message_id,
         attempt: attempt.number,
@@ -194,15 +202,6 @@ async fn admit(
         return Err(ApiError::overtaken());
     }
     Ok(asked + permit?.wait)
-}
-
-/// Refuses what a later version will do: to leave it out would send what the caller did not ask for.
-fn refuse_unsupported_header(request: &Request) -> Result<(), ApiError> {
-    const NAME: &str = "okite-on-suppressed";
-    match request.header(NAME) {
-        Some(_) => Err(ApiError::not_supported(NAME, body::ON_SUPPRESSED_REMEDY)),
-        None => Ok(()),
-    }
 }
 
 impl<'a> From<&'a Record> for Created<'a> {

@@ -10,4 +10,5 @@ mod show;
 
 pub(crate) use batch::create_batch;
 pub(crate) use create::create;
+pub(crate) use recipient::RecipientBody;
 pub(crate) use show::show;

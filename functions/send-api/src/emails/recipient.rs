@@ -7,7 +7,7 @@ use shared::record::RecordedVerdict;
 
 /// An entry of `recipients`.
 #[derive(Serialize)]
-pub(super) struct RecipientBody<'a> {
+pub(crate) struct RecipientBody<'a> {
     email: &'a str,
     status: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use shared::idempotency::LEASE;
 use shared::ses_error::{Retry, Row, Sign, TABLE};
+use shared::suppression::{Reason, Suppression};
 
 use super::*;
 
@@ -62,6 +63,7 @@ fn own() -> Vec<(&'static str, ApiError)> {
         ),
         ("overtaken", ApiError::overtaken()),
         ("unsettled", ApiError::unsettled(Uuid::nil())),
+        ("suppressed", ApiError::suppressed(some_suppressed())),
         (
             "held_back",
             ApiError::held_back(permit::Refusal::Rate {
@@ -82,6 +84,26 @@ fn own() -> Vec<(&'static str, ApiError)> {
         ("store_down", ApiError::store_down()),
         ("batch_too_large", ApiError::batch_too_large(140)),
     ]
+}
+
+/// Three recipients of whom two are suppressed.
+fn some_suppressed() -> Vec<Verdict> {
+    let suppressed = |reason| {
+        Outcome::Suppressed(Suppression {
+            reason,
+            since: Timestamp::UNIX_EPOCH,
+        })
+    };
+    [
+        suppressed(Reason::Bounce),
+        Outcome::NotSent,
+        suppressed(Reason::Complaint),
+    ]
+    .map(|outcome| Verdict {
+        address: EmailAddress::parse("anna@example.org").unwrap(),
+        outcome,
+    })
+    .into()
 }
 
 /// Functions that make no error of their own: those whose errors are in the table of SES's, and questions.

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::BATCH_MAX;
 use super::body::CreatedBody;
 use crate::error::ApiError;
+use crate::json;
 use crate::request::Request;
 use crate::response::Response;
 use crate::time::Time;
@@ -77,7 +78,7 @@ pub(crate) async fn create_all(state: &State, request: &Request, time: &Time, id
 
 /// Reads the body as an object without what is null.
 pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
-    match serde_json::from_slice(body).map_err(ApiError::not_json)? {
+    match json::read(body)? {
         Value::Object(mut object) => {
             object.retain(|_, value| !value.is_null());
             Ok(object)

@@ -60,7 +60,7 @@ struct ItemBody<'a> {
     error: Option<ErrorBody<'a>>,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ErrorBody<'a> {
     index: usize,
@@ -73,6 +73,9 @@ struct ErrorBody<'a> {
     /// The email that may have been sent all the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<Uuid>,
+    /// Where somebody is suppressed and the caller wants all or none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    recipients: Vec<RecipientBody<'a>>,
 }
 
 impl<'a> ErrorBody<'a> {
@@ -84,6 +87,7 @@ impl<'a> ErrorBody<'a> {
             message: &error.message,
             retry_after: error.retry_after,
             id: error.id,
+            recipients: error.recipients.iter().map(RecipientBody::from).collect(),
         }
     }
 }

@@ -12,7 +12,7 @@ use shared::aws::{NewMessage, PermitError, Put};
 use shared::idempotency::nth_id;
 use shared::message::Email;
 use shared::permit::{Ask, Permit, Refusal};
-use shared::recipient::{Judgement, judge};
+use shared::recipient::{Judgement, OnSuppressed, judge};
 use shared::record::{Record, RecordedVerdict};
 use shared::suppression::Registers;
 use tokio::time::{Instant, sleep_until};
@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::answer::Outcome;
 use super::begin::Records;
+use super::input::Valid;
 use crate::State;
 use crate::emails::{create, send};
 use crate::error::ApiError;
@@ -73,10 +74,10 @@ impl Chunks<'_> {
     /// When the batch is larger than can ever be sent in one request; nothing was attempted then.
     pub(super) async fn attempt(
         &self,
-        emails: &[Result<Email, ApiError>],
+        emails: &[Result<Valid, ApiError>],
         outcomes: &mut [Option<Outcome>],
     ) -> Result<(), ApiError> {
-        let waiting: Vec<(usize, &Email)> = emails
+        let waiting: Vec<(usize, &Valid)> = emails
             .iter()
             .enumerate()
             .filter_map(|(index, email)| Some((index, email.as_ref().ok()?)))
@@ -112,11 +113,11 @@ impl Chunks<'_> {
     }
 
     /// Refuses a batch that takes longer than a request has, though nobody else sends.
-    fn refuse_too_many(&self, waiting: &[(usize, &Email)]) -> Result<(), ApiError> {
+    fn refuse_too_many(&self, waiting: &[(usize, &Valid)]) -> Result<(), ApiError> {
         let Some(most) = self.recipients_within(self.time.left_to_send()) else {
             return Ok(());
         };
-        let all: i64 = waiting.iter().map(|(_, email)| addressed(email)).sum();
+        let all: i64 = waiting.iter().map(|(_, valid)| addressed(&valid.email)).sum();
         // Who is suppressed takes no slot, so a batch that is merely a little too large may fit.
         if all > most.saturating_mul(2).max(1) {
             return Err(ApiError::batch_too_large(most.max(1)));
@@ -130,19 +131,19 @@ impl Chunks<'_> {
     }
 
     /// How many emails make the next chunk, one at least.
-    fn chunk_len(&self, waiting: &[(usize, &Email)]) -> usize {
+    fn chunk_len(&self, waiting: &[(usize, &Valid)]) -> usize {
         let most = self.recipients_within(CHUNK_TIME).unwrap_or(1);
         let mut sum = 0;
-        let fits = |(_, email): &&(usize, &Email)| {
-            sum += addressed(email);
+        let fits = |(_, valid): &&(usize, &Valid)| {
+            sum += addressed(&valid.email);
             sum <= most
         };
         waiting.iter().take_while(fits).count().clamp(1, CHUNK_MAX)
     }
 
     /// Attempts the emails of a chunk, or none of them; nothing is written then.
-    async fn attempt_chunk(&self, chunk: &[(usize, &Email)]) -> Result<Vec<(usize, Outcome)>, Stopped> {
-        let emails: Vec<&Email> = chunk.iter().map(|(_, email)| *email).collect();
+    async fn attempt_chunk(&self, chunk: &[(usize, &Valid)]) -> Result<Vec<(usize, Outcome)>, Stopped> {
+        let emails: Vec<&Email> = chunk.iter().map(|(_, valid)| &valid.email).collect();
         let known = create::registers(self.state, &emails, self.time.arrived);
         let known = self
             .time
@@ -150,10 +151,16 @@ impl Chunks<'_> {
             .await
             .flatten()
             .map_err(Stopped::All)?;
-        let items: Vec<Item<'_>> = chunk
-            .iter()
-            .map(|(index, email)| self.item(*index, email, &known))
-            .collect();
+        let (mut items, mut attempted) = (Vec::new(), Vec::new());
+        for (index, valid) in chunk {
+            let item = self.item(*index, &valid.email, &known);
+            match (valid.on_suppressed, item.judgement.rejected()) {
+                (OnSuppressed::Reject, Some(rejected)) => {
+                    attempted.push((*index, Outcome::Failed(ApiError::suppressed(rejected))));
+                }
+                _ => items.push(item),
+            }
+        }
         // Before the rows: what is held back leaves none.
         let asked = Instant::now();
         let permit = self
@@ -171,7 +178,8 @@ impl Chunks<'_> {
             before += item.recipients();
             attempts.push(self.attempt_item(item, message, row.map(|()| slot)));
         }
-        Ok(join_all(attempts).await)
+        attempted.extend(join_all(attempts).await);
+        Ok(attempted)
     }
 
     fn item<'e>(&self, index: usize, email: &'e Email, known: &BTreeMap<String, Registers>) -> Item<'e> {

@@ -3,8 +3,9 @@
 use serde_json::Value;
 use shared::api_key::ApiKeyRecord;
 use shared::message::{Email, InvalidEmail};
+use shared::recipient::OnSuppressed;
 
-use crate::emails::body;
+use crate::emails::body::{self, Asked};
 use crate::error::ApiError;
 use crate::request::Request;
 
@@ -33,6 +34,13 @@ impl Mode {
     }
 }
 
+/// An email of a batch that is valid.
+#[derive(Debug)]
+pub(super) struct Valid {
+    pub(super) email: Email,
+    pub(super) on_suppressed: OnSuppressed,
+}
+
 /// Reads the array.
 pub(super) fn values(body: &[u8]) -> Result<Vec<Value>, ApiError> {
     let values = body::parse_array(body)?;
@@ -49,20 +57,21 @@ pub(super) fn values(body: &[u8]) -> Result<Vec<Value>, ApiError> {
 /// Reads every email. In a strict batch the first one that is invalid is the error of the whole.
 pub(super) fn read(
     values: Vec<Value>,
+    request: &Request,
     api_key: &ApiKeyRecord,
     mode: Mode,
-) -> Result<Vec<Result<Email, ApiError>>, ApiError> {
+) -> Result<Vec<Result<Valid, ApiError>>, ApiError> {
     let emails = values
         .into_iter()
         .enumerate()
-        .map(|(index, value)| email(value, api_key).map_err(|error| error.of_item(index)));
+        .map(|(index, value)| email(value, request, api_key).map_err(|error| error.of_item(index)));
     match mode {
         Mode::Permissive => Ok(emails.collect()),
         Mode::Strict => emails.map(|email| email.map(Ok)).collect(),
     }
 }
 
-fn email(value: Value, api_key: &ApiKeyRecord) -> Result<Email, ApiError> {
+fn email(value: Value, request: &Request, api_key: &ApiKeyRecord) -> Result<Valid, ApiError> {
     let Value::Object(object) = value else {
         return Err(InvalidEmail::Whole("It must be a JSON object.".to_owned()).into());
     };
@@ -70,9 +79,10 @@ fn email(value: Value, api_key: &ApiKeyRecord) -> Result<Email, ApiError> {
         let remedy = "Send an email with attachments by itself, with POST /emails.";
         return Err(ApiError::not_supported("attachments` in a batch, `attachments", remedy));
     }
-    let email = body::email(object)?;
+    let Asked { email, on_suppressed } = body::email(object)?;
+    let on_suppressed = body::on_suppressed(on_suppressed, request)?;
     if api_key.may_send_from(email.from.address()) {
-        Ok(email)
+        Ok(Valid { email, on_suppressed })
     } else {
         Err(ApiError::sender_not_allowed())
     }

@@ -41,7 +41,7 @@ pub(crate) async fn create_batch(
     let mode = Mode::of(request)?;
     let values = input::values(&request.body)?;
     let claim = key.map(|key| begin::claim(&api_key, &key, &values, ids, time.arrived));
-    let emails = read(values, &api_key, mode)?;
+    let emails = read(values, request, &api_key, mode)?;
 
     let valid = emails.iter().enumerate().filter(|(_, email)| email.is_ok());
     let valid: Vec<usize> = valid.map(|(index, _)| index).collect();

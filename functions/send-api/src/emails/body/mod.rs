@@ -1,37 +1,72 @@
 //! The body of `POST /emails`: JSON into a valid [`Email`].
 //!
-//! Fields are taken out of the object one by one, so that every error names its field. A field that is `null` counts as
-//! absent: SDKs in languages without optional fields send them so. Unknown fields are ignored, and fields that are known
-//! and not supported are refused: a mail that was meant for later is never sent at once.
+//! | module | concept |
+//! |---|---|
+//! | `field` | fields out of an object, one by one |
+//! | `spelling` | fields that are known in another spelling |
+//! | `attachments` | files |
+//! | `on_suppressed` | what the caller wants of a suppressed recipient |
+//!
+//! A field that is `null` counts as absent: SDKs in languages without optional fields send them so. Unknown fields are
+//! ignored, and fields that are known and not supported are refused: a mail that was meant for later is never sent at once.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value};
+mod attachments;
+mod field;
+mod on_suppressed;
+mod spelling;
+
+use serde_json::Value;
 use shared::address::Mailbox;
 use shared::message::{Attachment, Email, EmailParts, Header, InvalidEmail, Tag};
+use shared::recipient::OnSuppressed;
+
+pub(super) use field::Object;
+use field::{objects, optional_text, required, text, wrong_type};
+pub(super) use on_suppressed::with_header as on_suppressed;
 
 use crate::error::ApiError;
-
-/// What to do instead of `okite_on_suppressed`.
-pub(super) const ON_SUPPRESSED_REMEDY: &str =
-    "Suppressed recipients are left out, and `recipients` in the answer says which.";
+use crate::json;
 
 /// Fields that this version refuses, and what to do instead.
-const NOT_SUPPORTED: [(&str, &str); 4] = [
+const NOT_SUPPORTED: [(&str, &str); 3] = [
     ("scheduled_at", "Send the email when it is due."),
     (
         "template",
         "Render the template before sending and use `html` and `text`.",
     ),
     ("topic_id", "Leave out who unsubscribed before sending."),
-    ("okite_on_suppressed", ON_SUPPRESSED_REMEDY),
 ];
 
-pub(super) type Object = Map<String, Value>;
+/// The fields that are known.
+const FIELDS: [&str; 15] = [
+    "from",
+    "to",
+    "cc",
+    "bcc",
+    "reply_to",
+    "subject",
+    "html",
+    "text",
+    "headers",
+    "tags",
+    "attachments",
+    "scheduled_at",
+    "template",
+    "topic_id",
+    on_suppressed::FIELD,
+];
+
+/// What the fields of a body ask for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) email: Email,
+    /// The rule for suppressed recipients, if there is a field for it.
+    pub(super) on_suppressed: Option<OnSuppressed>,
+}
 
 /// Reads the body as a JSON object.
 pub(super) fn parse(body: &[u8]) -> Result<Object, ApiError> {
-    match json(body)? {
+    match json::read(body)? {
         Value::Object(object) => Ok(object),
         _ => Err(InvalidEmail::Whole("The request body must be a JSON object.".to_owned()).into()),
     }
@@ -39,29 +74,27 @@ pub(super) fn parse(body: &[u8]) -> Result<Object, ApiError> {
 
 /// Reads the body as a JSON array.
 pub(super) fn parse_array(body: &[u8]) -> Result<Vec<Value>, ApiError> {
-    match json(body)? {
+    match json::read(body)? {
         Value::Array(array) => Ok(array),
         _ => Err(InvalidEmail::Whole("The request body must be a JSON array of emails.".to_owned()).into()),
     }
 }
 
-fn json(body: &[u8]) -> Result<Value, ApiError> {
-    if body.is_empty() {
-        return Err(ApiError::not_json("it is empty"));
-    }
-    serde_json::from_slice(body).map_err(ApiError::not_json)
-}
-
 /// Reads one email out of the fields of an object.
-pub(super) fn email(mut object: Object) -> Result<Email, ApiError> {
+pub(super) fn email(mut object: Object) -> Result<Asked, ApiError> {
     object.retain(|_, value| !value.is_null());
     for (field, remedy) in NOT_SUPPORTED {
         if object.contains_key(field) {
             return Err(ApiError::not_supported(field, remedy));
         }
     }
-    let attachments = attachments(&mut object)?;
-    Ok(Email::new(parts(&mut object, attachments)?)?)
+    spelling::check(&object, &FIELDS, "")?;
+    let on_suppressed = on_suppressed::field(&mut object)?;
+    let attachments = attachments::attachments(&mut object)?;
+    Ok(Asked {
+        email: Email::new(parts(&mut object, attachments)?)?,
+        on_suppressed,
+    })
 }
 
 fn parts(object: &mut Object, attachments: Vec<Attachment>) -> Result<EmailParts, InvalidEmail> {
@@ -79,35 +112,6 @@ fn parts(object: &mut Object, attachments: Vec<Attachment>) -> Result<EmailParts
         tags: tags(object.remove("tags"))?,
         attachments,
     })
-}
-
-fn required(object: &mut Object, field: &str) -> Result<Value, InvalidEmail> {
-    object
-        .remove(field)
-        .ok_or_else(|| InvalidEmail::Missing(format!("The field `{field}` is required.")))
-}
-
-fn text(field: &str, value: Value) -> Result<String, InvalidEmail> {
-    match value {
-        Value::String(text) => Ok(text),
-        other => Err(wrong_type(field, "a string", &other)),
-    }
-}
-
-fn optional_text(object: &mut Object, field: &str) -> Result<Option<String>, InvalidEmail> {
-    object.remove(field).map(|value| text(field, value)).transpose()
-}
-
-fn wrong_type(field: &str, expected: &str, found: &Value) -> InvalidEmail {
-    let found = match found {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    };
-    InvalidEmail::field(field, format_args!("must be {expected}, not {found}"))
 }
 
 fn mailbox(field: &str, text: &str) -> Result<Mailbox, InvalidEmail> {
@@ -145,26 +149,6 @@ fn header((name, value): (String, Value)) -> Result<Header, InvalidEmail> {
     }
 }
 
-/// Takes the objects out of a field that is an array of objects, each with its place; a field of an object that is `null`
-/// counts as absent.
-fn objects(field: &str, value: Option<Value>) -> Result<Vec<(String, Object)>, InvalidEmail> {
-    let entry = |(index, value): (usize, Value)| {
-        let place = format!("{field}[{index}]");
-        match value {
-            Value::Object(mut object) => {
-                object.retain(|_, value| !value.is_null());
-                Ok((place, object))
-            }
-            other => Err(wrong_type(&place, "an object", &other)),
-        }
-    };
-    match value {
-        None => Ok(Vec::new()),
-        Some(Value::Array(entries)) => entries.into_iter().enumerate().map(entry).collect(),
-        Some(other) => Err(wrong_type(field, "an array of objects", &other)),
-    }
-}
-
 fn tags(value: Option<Value>) -> Result<Vec<Tag>, InvalidEmail> {
     let tag = |(place, mut tag): (String, Object)| {
         let mut part = |name: &str| {
@@ -176,44 +160,6 @@ fn tags(value: Option<Value>) -> Result<Vec<Tag>, InvalidEmail> {
     objects("tags", value)?.into_iter().map(tag).collect()
 }
 
-fn attachments(object: &mut Object) -> Result<Vec<Attachment>, ApiError> {
-    objects("attachments", object.remove("attachments"))?
-        .into_iter()
-        .map(|(place, object)| attachment(&place, object))
-        .collect()
-}
-
-fn attachment(place: &str, mut object: Object) -> Result<Attachment, ApiError> {
-    if object.contains_key("path") {
-        let remedy = "Fetch the file yourself and send it as base64 in `content`.";
-        return Err(ApiError::not_supported(&format!("{place}.path"), remedy));
-    }
-    let refuse = |problem: &str| InvalidEmail::attachment(problem).at(place);
-    let filename = object
-        .remove("filename")
-        .ok_or_else(|| refuse("it needs a `filename`"))?;
-    let filename = text(&format!("{place}.filename"), filename)?;
-    let content = match object.remove("content") {
-        Some(Value::String(content)) => STANDARD
-            .decode(content.trim_ascii())
-            .map_err(|_| refuse("the `content` is not valid base64: with padding, and without `data:…;base64,`"))?,
-        Some(_) => return Err(refuse("the `content` must be a base64 string").into()),
-        None => return Err(refuse("it needs `content`, as a base64 string").into()),
-    };
-    let mut parameter = |name: &str| {
-        let value = object.remove(name);
-        value.map(|value| text(&format!("{place}.{name}"), value)).transpose()
-    };
-    let content_type = parameter("content_type")?;
-    // Older clients call the content id `inline_content_id`.
-    let content_id = match parameter("content_id")? {
-        None => parameter("inline_content_id")?,
-        some => some,
-    };
-    let attachment = Attachment::new(&filename, content, content_type, content_id);
-    Ok(attachment.map_err(|error| error.at(place))?)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -222,7 +168,7 @@ mod tests {
     use super::*;
 
     fn read(body: &[u8]) -> Result<Email, ApiError> {
-        email(parse(body)?)
+        Ok(email(parse(body)?)?.email)
     }
 
     fn minimal() -> Value {
@@ -369,7 +315,7 @@ mod tests {
 
     #[test]
     fn refuses_by_name_what_it_does_not_do() {
-        for field in ["scheduled_at", "template", "topic_id", "okite_on_suppressed"] {
+        for field in ["scheduled_at", "template", "topic_id"] {
             let error = error(field, json!("x"));
             assert_eq!((error.status, error.name), (422, "validation_error"));
             assert!(error.message.contains(field), "{}", error.message);
@@ -389,11 +335,42 @@ mod tests {
             json!({"filename": "a.txt"}),
             json!({"filename": "a.txt", "content": ""}),
             json!({"filename": "a.txt", "content": "%%%"}),
-            json!({"filename": "a.txt", "content": [104, 105]}),
+            json!({"filename": "a.txt", "content": []}),
+            json!({"filename": "a.txt", "content": [104, 256]}),
+            json!({"filename": "a.txt", "content": {"type": "Buffer", "data": [104, "105"]}}),
+            json!({"filename": "a.txt", "content": {"type": "Buffer"}}),
             json!({"filename": "a.exe", "content": "aGk="}),
         ] {
             let error = error("attachments", json!([attachment]));
             assert_eq!((error.status, error.name), (422, "invalid_attachment"), "{attachment}");
+        }
+    }
+
+    #[test]
+    fn names_the_content_that_is_not_made_of_bytes() {
+        let file = |content: Value| json!([{"filename": "a.txt", "content": content}]);
+        for content in [
+            json!([256]),
+            json!([-1]),
+            json!([1.5]),
+            json!(["1"]),
+            json!("%"),
+            json!(1),
+        ] {
+            let error = error("attachments", file(content));
+            assert!(error.message.contains("`attachments[0].content`"), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn takes_the_content_of_a_file_in_three_forms() {
+        for content in [
+            json!("aGk="),
+            json!([104, 105]),
+            json!({"type": "Buffer", "data": [104, 105]}),
+        ] {
+            let email = accepted("attachments", json!([{"filename": "a.txt", "content": content}]));
+            assert_eq!(email.attachments[0].content(), b"hi");
         }
     }
 
@@ -417,8 +394,12 @@ mod tests {
         leaf.prop_recursive(3, 12, 4, |inner| {
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                proptest::collection::hash_map("\\PC{0,6}|name|value|filename|content|path", inner, 0..4)
-                    .prop_map(|map| map.into_iter().collect()),
+                proptest::collection::hash_map(
+                    "\\PC{0,6}|name|value|filename|content|data|content_type|path|X-Tags|X-Metadata",
+                    inner,
+                    0..4
+                )
+                .prop_map(|map| map.into_iter().collect()),
             ]
         })
     }
@@ -426,7 +407,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_value_in_any_field_is_taken_or_refused_with_a_documented_error(
-            field in "from|to|cc|bcc|reply_to|subject|html|text|headers|tags|attachments|scheduled_at", value in any_json(),
+            field in "from|to|cc|bcc|reply_to|subject|html|text|headers|tags|attachments|scheduled_at|okite_on_suppressed", value in any_json(),
         ) {
             let mut body = minimal();
             body[field] = value;

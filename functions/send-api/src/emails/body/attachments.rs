@@ -1,0 +1,73 @@
+//! The files of an email: their content comes as base64, or as bytes in the two ways in which programs write them as JSON.
+//!
+//! [`super::json`] has made base64 of bytes already, so here content is a string, or the `data` of an object.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use shared::message::{Attachment, InvalidEmail};
+
+use super::field::{Object, objects, text};
+use super::spelling;
+use crate::error::ApiError;
+
+/// The fields that are known.
+const FIELDS: [&str; 6] = [
+    "filename",
+    "content",
+    "content_type",
+    "content_id",
+    "inline_content_id",
+    "path",
+];
+
+pub(super) fn attachments(object: &mut Object) -> Result<Vec<Attachment>, ApiError> {
+    objects("attachments", object.remove("attachments"))?
+        .into_iter()
+        .map(|(place, object)| attachment(&place, object))
+        .collect()
+}
+
+fn attachment(place: &str, mut object: Object) -> Result<Attachment, ApiError> {
+    if object.contains_key("path") {
+        let remedy = "Fetch the file yourself and send it as base64 in `content`.";
+        return Err(ApiError::not_supported(&format!("{place}.path"), remedy));
+    }
+    spelling::check(&object, &FIELDS, &format!("{place}."))?;
+    let filename = object
+        .remove("filename")
+        .ok_or_else(|| InvalidEmail::attachment("it needs a `filename`").at(place))?;
+    let filename = text(&format!("{place}.filename"), filename)?;
+    let content = content(&format!("{place}.content"), object.remove("content"))?;
+    let mut parameter = |name: &str| {
+        let value = object.remove(name);
+        value.map(|value| text(&format!("{place}.{name}"), value)).transpose()
+    };
+    let content_type = parameter("content_type")?;
+    // Older clients call the content id `inline_content_id`.
+    let content_id = match parameter("content_id")? {
+        None => parameter("inline_content_id")?,
+        some => some,
+    };
+    let attachment = Attachment::new(&filename, content, content_type, content_id);
+    Ok(attachment.map_err(|error| error.at(place))?)
+}
+
+fn content(place: &str, value: Option<Value>) -> Result<Vec<u8>, InvalidEmail> {
+    let refuse = |problem: &str| InvalidEmail::attachment(problem).at(place);
+    let value = match value {
+        // What `JSON.stringify` makes of a Buffer of Node: {"type": "Buffer", "data": […]}.
+        Some(Value::Object(mut buffer)) => buffer.remove("data"),
+        other => other,
+    };
+    match value {
+        Some(Value::String(content)) => STANDARD
+            .decode(content.trim_ascii())
+            .map_err(|_| refuse("it is not valid base64: with padding, and without `data:…;base64,`")),
+        Some(Value::Array(_)) => Err(refuse(
+            "an array must have whole numbers from 0 to 255 only, one for each byte",
+        )),
+        Some(_) => Err(refuse("it must be a base64 string or an array of bytes")),
+        None => Err(refuse("it is missing: a base64 string or an array of bytes")),
+    }
+}

@@ -1,0 +1,125 @@
+//! Tags out of headers: django-anymail has no other place for the tags and the metadata of a mail than the headers `X-Tags`
+//! (a JSON array of texts) and `X-Metadata` (a JSON object).
+//!
+//! The headers go out as they are, and for them alone. What of them SES takes as a tag is one too, and so comes back in
+//! events: metadata by its name, tags as `tag`, `tag_2`, `tag_3`, …, because SES wants a name for each. The rest is left out
+//! without a word: the caller asked for headers, and has them.
+
+use serde_json::{Map, Value};
+
+use super::{Header, Tag};
+
+/// Makes tags of what the headers say, at most `room` of them. None has a name that one of `given` has already.
+pub(super) fn header_tags(headers: &[Header], given: &[Tag], room: usize) -> Vec<Tag> {
+    let mut made: Vec<Tag> = Vec::new();
+    for tag in metadata(headers).into_iter().chain(tags(headers)) {
+        let is_new = |tags: &[Tag]| tags.iter().all(|other| other.name() != tag.name());
+        if made.len() < room && is_new(given) && is_new(&made) {
+            made.push(tag);
+        }
+    }
+    made
+}
+
+fn metadata(headers: &[Header]) -> Vec<Tag> {
+    let members: Map<String, Value> = json(headers, "x-metadata").unwrap_or_default();
+    let tag = |(name, value): (String, Value)| {
+        let value = match value {
+            Value::String(text) => text,
+            plain @ (Value::Number(_) | Value::Bool(_)) => plain.to_string(),
+            Value::Null | Value::Array(_) | Value::Object(_) => return None,
+        };
+        Tag::new(&name, &value).ok()
+    };
+    members.into_iter().filter_map(tag).collect()
+}
+
+fn tags(headers: &[Header]) -> Vec<Tag> {
+    let texts: Vec<String> = json(headers, "x-tags").unwrap_or_default();
+    let fitting = texts.iter().filter_map(|text| Tag::new("tag", text).ok());
+    let numbered = |(index, tag): (usize, Tag)| match index {
+        0 => Ok(tag),
+        _ => Tag::new(&format!("tag_{}", index + 1), tag.value()),
+    };
+    fitting.enumerate().map(numbered).filter_map(Result::ok).collect()
+}
+
+fn json<T: serde::de::DeserializeOwned>(headers: &[Header], name: &str) -> Option<T> {
+    let header = headers.iter().find(|header| header.name().eq_ignore_ascii_case(name))?;
+    serde_json::from_str(header.value()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn made(headers: &[(&str, &str)], given: &[&str], room: usize) -> Vec<String> {
+        let headers: Vec<Header> = headers
+            .iter()
+            .map(|(name, value)| Header::new(name, value).unwrap())
+            .collect();
+        let given: Vec<Tag> = given.iter().map(|name| Tag::new(name, "given").unwrap()).collect();
+        header_tags(&headers, &given, room)
+            .iter()
+            .map(|tag| format!("{}={}", tag.name(), tag.value()))
+            .collect()
+    }
+
+    #[test]
+    fn metadata_becomes_tags_by_its_names_and_tags_are_numbered() {
+        let headers = [
+            ("X-Metadata", r#"{"order": 17, "plan": "pro", "trial": true}"#),
+            ("x-tags", r#"["welcome", "spring", "b"]"#),
+        ];
+        let expected = [
+            "order=17",
+            "plan=pro",
+            "trial=true",
+            "tag=welcome",
+            "tag_2=spring",
+            "tag_3=b",
+        ];
+        assert_eq!(made(&headers, &[], 47), expected);
+        assert_eq!(made(&headers, &[], 4), &expected[..4]);
+        assert_eq!(
+            made(&headers, &["plan", "tag"], 47),
+            ["order=17", "trial=true", "tag_2=spring", "tag_3=b"]
+        );
+    }
+
+    #[test]
+    fn what_ses_does_not_take_stays_in_the_header_alone() {
+        let headers = [
+            (
+                "X-Metadata",
+                r#"{"a b": "1", "c": "d e", "okite_id": "1", "n": null, "l": [], "o": {}, "r": 1.5, "f": "x@y"}"#,
+            ),
+            ("X-Tags", r#"["two words", "\u00fc", "", "fits"]"#),
+        ];
+        assert_eq!(made(&headers, &[], 47), ["tag=fits"]);
+        for value in ["welcome, spring", "{}", "[1]", "[", "\"welcome\"", &"[".repeat(900)] {
+            assert!(
+                made(&[("X-Tags", value), ("X-Metadata", value)], &[], 47).is_empty(),
+                "{value}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_headers_say_the_tags_are_few_and_their_names_are_different(
+            metadata in "[ -~]{1,60}|\\{(\"[a-z ]{1,3}\":(1|\"x\"|null),){0,9}\"a\":1\\}",
+            tags in "[ -~]{1,60}|\\[(\"[a-z ]{1,3}\",){0,9}\"a\"\\]",
+            room in 0_usize..9,
+        ) {
+            let tags = made(&[("X-Metadata", &metadata), ("X-Tags", &tags)], &["a"], room);
+            let mut names: Vec<_> = tags.iter().map(|tag| tag.split('=').next().unwrap()).collect();
+            prop_assert!(names.len() <= room && !names.contains(&"a"));
+            names.sort_unstable();
+            names.dedup();
+            prop_assert_eq!(names.len(), tags.len());
+        }
+    }
+}
