@@ -183,6 +183,7 @@ async fn answer(state: &State, event: ApiGatewayV2httpRequest, time: &Time, ids:
         Route::CreateSuppressions => Box::pin(suppressions::create_all(state, &request, time, ids)).await,
         Route::LiftSuppressions => Box::pin(suppressions::lift_all(state, &request, time)).await,
         Route::ShowQuota => Box::pin(quota::show(state, &request, time)).await,
+        Route::ListEmails => Box::pin(emails::list(state, &request, time)).await,
         Route::ShowEmail(id) => Box::pin(emails::show(state, &request, time, &id)).await,
     }
 }

@@ -10,6 +10,11 @@ use crate::error::ApiError;
 /// The largest body that is taken, in bytes. Lambda's limit of 6 MB is on the whole event, the body escaped in it.
 pub(crate) const BODY_MAX: usize = 5_900_000;
 
+/// How many entries a page of a list has if the caller does not say.
+const LIMIT: usize = 20;
+/// How many it has at most.
+const LIMIT_MAX: usize = 100;
+
 /// A request whose body is not too large.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -55,6 +60,18 @@ impl Request {
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         Some(String::from_utf8_lossy(self.headers.get(name)?.as_bytes()).into_owned())
     }
+}
+
+/// Reads how many entries of a list are asked for.
+pub(crate) fn limit(request: &Request) -> Result<usize, ApiError> {
+    limit_of(request.parameter("limit"))
+}
+
+/// Reads the parameter `limit`.
+pub(crate) fn limit_of(parameter: Option<&str>) -> Result<usize, ApiError> {
+    let Some(text) = parameter else { return Ok(LIMIT) };
+    let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    limit.ok_or_else(|| ApiError::invalid_parameter("limit", "a whole number from 1 to 100"))
 }
 
 #[cfg(test)]

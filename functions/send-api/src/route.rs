@@ -14,6 +14,8 @@ pub(crate) enum Route {
     CreateEmail,
     /// `POST /emails/batch`
     CreateBatch,
+    /// `GET /emails`
+    ListEmails,
     /// `GET /emails/{id}`, with the id as the caller wrote it.
     ShowEmail(String),
     /// `GET /suppressions`
@@ -40,6 +42,7 @@ impl Route {
             (["health"], &Method::GET | &Method::HEAD) => Ok(Self::Health),
             (["health"], _) => Err(ApiError::method_not_allowed("GET, HEAD")),
             (["emails"], &Method::POST) => Ok(Self::CreateEmail),
+            (["emails"], &Method::GET) => Ok(Self::ListEmails),
             (["emails", "batch"], &Method::POST) => Ok(Self::CreateBatch),
             (["suppressions"], &Method::GET) => Ok(Self::ListSuppressions),
             (["suppressions"], &Method::POST) => Ok(Self::CreateSuppression),
@@ -48,12 +51,12 @@ impl Route {
             (["suppressions", "batch", "add"], &Method::POST) => Ok(Self::CreateSuppressions),
             (["suppressions", "batch", "remove"], &Method::POST) => Ok(Self::LiftSuppressions),
             (["quota"], &Method::GET) => Ok(Self::ShowQuota),
-            (["emails"] | ["emails", "batch"] | ["suppressions", "batch", "add" | "remove"], _) => {
+            (["emails", "batch"] | ["suppressions", "batch", "add" | "remove"], _) => {
                 Err(ApiError::method_not_allowed("POST"))
             }
             (["emails", id], &Method::GET) => Ok(Self::ShowEmail(decoded(id))),
             (["emails", _] | ["quota"], _) => Err(ApiError::method_not_allowed("GET")),
-            (["suppressions"], _) => Err(ApiError::method_not_allowed("GET, POST")),
+            (["emails" | "suppressions"], _) => Err(ApiError::method_not_allowed("GET, POST")),
             (["suppressions", _], _) => Err(ApiError::method_not_allowed("GET, DELETE")),
             _ => Err(ApiError::not_found()),
         }

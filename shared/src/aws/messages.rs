@@ -10,7 +10,7 @@
 //! | `from`, `to`, `cc`, `bcc`, `reply_to`, `subject`, `tags` | the mail as the caller gave it, without its bodies |
 //! | `recipients` | the verdict on each address |
 //! | `stream`, `key_id`, `created_at` | what it was sent as, by which key, when (milliseconds) |
-//! | `recipient_hash` | not written yet: key of the `by-recipient` index, on a row of its own for each recipient |
+//! | `recipient_hash` | key of the `by-recipient` index; of a mail to several, each recipient has a row of its own for it, `to#<our id>#<n>` |
 //! | `expires_at` | when DynamoDB may delete it (seconds) |
 //!
 //! An event without our tag, from a classic notification, is kept in a row of its own, `ses#<SES's id>`: it may come before the
@@ -19,6 +19,7 @@
 //! What became of a mail is computed from these when it is read ([`Record::state`]), so that an event that comes before the
 //! sender's own update needs no condition and loses nothing.
 
+mod by_recipient;
 mod forget;
 mod row;
 
@@ -31,7 +32,7 @@ use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::item::{Item, n, s, ttl, uuid_of};
+use super::item::{Item, n, s, text_of, ttl, uuid_of};
 use super::store_error::unless_overtaken;
 use super::{StoreError, batch};
 use crate::feedback::MessageEvent;
@@ -40,6 +41,7 @@ use crate::recipient::Verdict;
 use crate::record::{Record, Written};
 use crate::stream::Stream;
 
+pub use by_recipient::SentTo;
 pub use forget::Forgotten;
 
 /// A message about to be sent, or not.
@@ -100,6 +102,23 @@ impl Messages {
     /// # Errors
     /// [`StoreError`] if it may not have been written; nothing must be sent then.
     pub async fn put(&self, message: &NewMessage<'_>) -> Result<Put, StoreError> {
+        let by_recipient = by_recipient::rows(message);
+        if by_recipient.is_empty() {
+            return self.put_row(message).await;
+        }
+        let (put, indexed) = tokio::join!(self.put_row(message), self.put_all(by_recipient));
+        indexed?;
+        put
+    }
+
+    async fn put_all(&self, items: Vec<Item>) -> Result<(), StoreError> {
+        for items in items.chunks(batch::WRITE_MAX) {
+            batch::put(&self.client, &self.table, items.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_row(&self, message: &NewMessage<'_>) -> Result<Put, StoreError> {
         const OPERATION: &str = "PutItem";
         let put = self
             .client
@@ -142,10 +161,9 @@ impl Messages {
     /// # Errors
     /// [`StoreError`] if some may not have been written; none of them must be sent then.
     pub async fn put_new(&self, messages: &[NewMessage<'_>]) -> Result<(), StoreError> {
-        for messages in messages.chunks(batch::WRITE_MAX) {
-            batch::put(&self.client, &self.table, messages.iter().map(row::of).collect()).await?;
-        }
-        Ok(())
+        let rows = messages.iter().map(row::of);
+        let by_recipient = messages.iter().flat_map(by_recipient::rows);
+        self.put_all(by_recipient.chain(rows).collect()).await
     }
 
     /// Reads the rows of different messages, consistently; one that is not in the answer has none.
@@ -155,7 +173,7 @@ impl Messages {
     pub async fn get_all(&self, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Record>, StoreError> {
         let mut records = BTreeMap::new();
         for ids in ids.chunks(batch::GET_MAX) {
-            let keys = ids.iter().map(|id| Item::from([("id".to_owned(), s(id.to_string()))]));
+            let keys = ids.iter().map(|id| key(id.to_string()));
             for row in batch::get(&self.client, &self.table, keys.collect(), &[]).await? {
                 let record = row::record(&row).ok_or_else(|| StoreError::new("BatchGetItem", "NotAMessage"))?;
                 records.insert(record.id, record);
@@ -210,6 +228,31 @@ impl Messages {
             record.events.extend(row::events(&untagged));
         }
         Ok(Some(record))
+    }
+
+    /// Reads messages with all that SES told of them, consistently and in the order of their ids; one that is not on record is
+    /// left out.
+    ///
+    /// # Errors
+    /// [`StoreError`] unless every row was read.
+    pub async fn read_all(&self, ids: &[Uuid]) -> Result<Vec<Record>, StoreError> {
+        let mut records: Vec<Record> = self.get_all(ids).await?.into_values().collect();
+        let ses_ids = records.iter().filter_map(|record| record.ses_id.as_deref());
+        let keys: Vec<Item> = ses_ids.map(|ses_id| key(untagged_key(ses_id))).collect();
+        let mut untagged = BTreeMap::new();
+        for keys in keys.chunks(batch::GET_MAX) {
+            for row in batch::get(&self.client, &self.table, keys.to_vec(), &[]).await? {
+                let events: Vec<_> = row::events(&row).collect();
+                untagged.insert(text_of(&row, "id").unwrap_or_default().to_owned(), events);
+            }
+        }
+        for record in &mut records {
+            let key = record.ses_id.as_deref().map(untagged_key);
+            record
+                .events
+                .extend(key.and_then(|key| untagged.remove(&key)).unwrap_or_default());
+        }
+        Ok(records)
     }
 
     /// Finds our id of a message by SES's id of it. What was sent in the last seconds may not be found yet: the index is
@@ -299,6 +342,10 @@ impl Messages {
             .await;
         unless_overtaken(updated)
     }
+}
+
+fn key(id: String) -> Item {
+    Item::from([("id".to_owned(), s(id))])
 }
 
 /// The key of the row that holds the events of a mail without our tag.

@@ -31,7 +31,7 @@ pub use claims::{Claimed, Claims};
 pub use function_config::FunctionConfig;
 pub use http_client::{TrustError, http_client};
 pub use marks::Marks;
-pub use messages::{Forgotten, Messages, NewMessage, Put};
+pub use messages::{Forgotten, Messages, NewMessage, Put, SentTo};
 pub use permits::{PermitError, Permits};
 pub use ses::{AccountError, Outgoing, SendError, Ses};
 pub use ses_suppression_list::{ListError, ListedPage, Pace, SesSuppressionList};

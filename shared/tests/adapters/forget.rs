@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use shared::address::EmailAddress;
-use shared::aws::{Evidence, NewMessage, Suppressions};
+use shared::aws::{Evidence, NewMessage, SentTo, Suppressions};
 use shared::feedback::MessageEvent;
 use shared::message::EmailParts;
 use shared::recipient::{Outcome, Verdict};
@@ -245,8 +245,18 @@ async fn messages_name_somebody_who_is_forgotten_nowhere_and_everybody_else_as_b
     let anna = address("anna@example.net");
     for rewritten in [2, 0] {
         let page = store.messages().forget(&anna, None).await.unwrap();
-        assert_eq!((page.read, page.rewritten, page.next), (3, rewritten, None));
+        assert_eq!((page.read, page.rewritten, page.next), (7, rewritten, None));
     }
+    assert_eq!(
+        store.messages().sent_to(&anna, None, 10).await.unwrap(),
+        SentTo::default()
+    );
+    let bob = store
+        .messages()
+        .sent_to(&address("bob@example.net"), None, 10)
+        .await
+        .unwrap();
+    assert_eq!(bob.ids, [first]);
     let after = rows().await;
     for row in &after {
         let shown = format!("{row:?}").to_lowercase();

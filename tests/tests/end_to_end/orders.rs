@@ -147,6 +147,19 @@ fn event(what: usize, number: usize, hour: u8, who: bool) -> Value {
             let object = json!({ "timestamp": "2126-05-01T00:00:00Z", "recipients": [address] });
             ("Delivery", "delivery", object)
         }
+        5 => {
+            // An echo of the account's list.
+            let object = json!({ "bounceType": "Permanent", "bounceSubType": "OnAccountSuppressionList",
+                                 "feedbackId": format!("f-{number}"), "timestamp": at.to_string(),
+                                 "bouncedRecipients": [{ "emailAddress": address, "status": "5.1.1" }] });
+            ("Bounce", "bounce", object)
+        }
+        6 => {
+            let object = json!({ "feedbackId": format!("f-{number}"), "timestamp": at.to_string(),
+                                 "complaintSubType": "OnAccountSuppressionList",
+                                 "complainedRecipients": [{ "emailAddress": address }] });
+            ("Complaint", "complaint", object)
+        }
         _ => {
             let recipient = json!({ "emailAddress": address, "status": "4.2.2" });
             ("Bounce", "bounce", bounce("Transient", recipient))
@@ -170,7 +183,7 @@ fn events_in_any_order_and_number_of_copies_end_in_the_same_tables() {
         .build()
         .unwrap();
     let world = runtime.block_on(World::start());
-    let events = proptest::collection::vec((0_usize..8, 0_u8..4, any::<bool>()), 1..10).prop_map(|events| {
+    let events = proptest::collection::vec((0_usize..10, 0_u8..4, any::<bool>()), 1..10).prop_map(|events| {
         let numbered = events.into_iter().enumerate();
         let events = numbered.map(|(number, (what, hour, who))| event(what, number, hour, who));
         events.collect::<Vec<_>>()

@@ -60,6 +60,7 @@ async fn exercise(okite: &Okite) {
     okite.delete(&format!("/suppressions/{id}")).await;
     okite.delete("/suppressions/gone@example.net").await;
     okite.get("/quota").await;
+    okite.get("/emails?to=anna@example.net").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -143,3 +143,66 @@ async fn a_key_for_sending_reads_nothing() {
         .await
         .refused(401, "missing_api_key");
 }
+
+#[tokio::test]
+async fn the_emails_to_a_person_are_listed_the_newest_first() {
+    let okite = Okite::start().await;
+    okite.account(json!({ "max_send_rate": 500 })).await;
+    okite.report().await;
+    let anna = "Success+Anna@simulator.amazonses.com";
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        let mut mail = email(anna);
+        match number {
+            1 => mail["to"] = json!([GOOD, anna]),
+            2 => mail["bcc"] = json!(["success+blind@simulator.amazonses.com", GONE]),
+            3 => {
+                let batch = okite.post_to("/emails/batch", &json!([email(GOOD), mail])).await;
+                ids.insert(0, batch.body["data"][1]["id"].clone());
+                continue;
+            }
+            _ => {}
+        }
+        ids.insert(0, okite.send(&mail).await["id"].clone());
+    }
+    let listed = |body: &Value| -> Vec<Value> {
+        let data = body["data"].as_array().unwrap().iter();
+        data.map(|shown| shown["id"].clone()).collect()
+    };
+    let all = okite.get("/emails?to=success%2Banna@simulator.amazonses.com").await;
+    assert_eq!(
+        (all.status, &all.body["object"], &all.body["has_more"]),
+        (200, &json!("list"), &json!(false))
+    );
+    assert_eq!(listed(&all.body), ids);
+    let mut paged = Vec::new();
+    let mut after = String::new();
+    for has_more in [true, true, false] {
+        let path = format!("/emails?to=success%2Banna@simulator.amazonses.com&limit=2{after}");
+        let page = okite.get(&path).await.body;
+        assert_eq!(page["has_more"], json!(has_more), "{path}");
+        paged.extend(listed(&page));
+        after = format!("&after={}", paged.last().unwrap().as_str().unwrap());
+    }
+    assert_eq!(paged, ids);
+    let blind = okite
+        .get("/emails?to=success%2Bblind@simulator.amazonses.com")
+        .await
+        .body;
+    assert_eq!(listed(&blind), ids[2..3]);
+    until_last_event(&okite, ids[2].as_str().unwrap(), "bounced").await;
+    let gone = okite
+        .get(&format!("/emails?to={}", GONE.replace('+', "%2B")))
+        .await
+        .body;
+    assert_eq!(gone["data"][0]["last_event"], "bounced");
+    assert_eq!(okite.get("/emails?to=nobody@example.net").await.body["data"], json!([]));
+    for path in [
+        "/emails",
+        "/emails?to=x",
+        "/emails?to=a@example.net&limit=x",
+        "/emails?to=a@example.net&after=x",
+    ] {
+        okite.get(path).await.refused(422, "invalid_parameter");
+    }
+}

@@ -4,11 +4,13 @@ mod batch;
 mod body;
 mod create;
 mod idempotency;
+mod list;
 mod recipient;
 mod send;
 mod show;
 
 pub(crate) use batch::create_batch;
 pub(crate) use create::create;
+pub(crate) use list::list;
 pub(crate) use recipient::RecipientBody;
 pub(crate) use show::show;

@@ -22,7 +22,7 @@ const SES_ID_MAX: usize = 128;
 
 /// The body of the answer. Every key is there, whatever its value: SDKs count on it.
 #[derive(Serialize)]
-struct EmailBody<'a> {
+pub(super) struct EmailBody<'a> {
     object: &'static str,
     id: Uuid,
     message_id: Option<String>,
@@ -102,7 +102,7 @@ async fn find(state: &State, id: Id<'_>) -> Result<Option<Record>, ApiError> {
     }
 }
 
-fn body<'a>(record: &'a Record, region: &str, now: Timestamp) -> EmailBody<'a> {
+pub(super) fn body<'a>(record: &'a Record, region: &str, now: Timestamp) -> EmailBody<'a> {
     let mail = &record.mail;
     EmailBody {
         object: "email",

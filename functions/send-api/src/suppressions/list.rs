@@ -7,14 +7,9 @@ use uuid::Uuid;
 use super::body::{SuppressionBody, in_force, origin};
 use crate::State;
 use crate::error::ApiError;
-use crate::request::Request;
+use crate::request::{Request, limit_of};
 use crate::response::Response;
 use crate::time::Time;
-
-/// How many entries a page has if the caller does not say.
-const LIMIT: usize = 20;
-/// How many it has at most.
-const LIMIT_MAX: usize = 100;
 
 #[derive(Serialize)]
 struct ListBody<'a> {
@@ -33,14 +28,7 @@ struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     fn of(parameter: impl Fn(&str) -> Option<&'a str>) -> Result<Self, ApiError> {
-        let limit = match parameter("limit") {
-            None => LIMIT,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|limit| (1..=LIMIT_MAX).contains(limit))
-                .ok_or_else(|| ApiError::invalid_parameter("limit", "a whole number from 1 to 100"))?,
-        };
+        let limit = limit_of(parameter("limit"))?;
         let origin = parameter("origin");
         if origin.is_some_and(|origin| !matches!(origin, "bounce" | "complaint" | "manual")) {
             return Err(ApiError::invalid_parameter(

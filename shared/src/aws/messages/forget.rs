@@ -3,8 +3,8 @@
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::Messages;
 use super::row::EVENT;
+use super::{Messages, by_recipient};
 use crate::address::{EmailAddress, FORGOTTEN, Mailbox};
 use crate::aws::StoreError;
 use crate::aws::item::{Item, s, text_of};
@@ -17,9 +17,9 @@ const NAMING: [&str; 6] = ["from", "to", "cc", "bcc", "reply_to", "recipients"];
 /// A page of messages out of which an address was taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forgotten {
-    /// How many items were read; claims of idempotency keys among them, which hold no addresses.
+    /// How many items were read; claims of idempotency keys among them, which hold no addresses, and rows of indexes.
     pub read: u64,
-    /// How many of them named the address.
+    /// How many messages named the address.
     pub rewritten: u64,
     /// What to go on after; nothing if this page is the last.
     pub next: Option<String>,
@@ -51,7 +51,9 @@ impl Messages {
         };
         for item in answer.items.into_iter().flatten() {
             page.read += 1;
-            if self.forget_in(item, address).await? {
+            // The rows by which a message is found are no messages.
+            let is_message = !text_of(&item, "id").is_some_and(by_recipient::is_row);
+            if self.forget_in(item, address).await? && is_message {
                 page.rewritten += 1;
             }
         }
@@ -101,10 +103,20 @@ impl Messages {
 /// The attributes of a row that name the address, as they are to be.
 fn changes(row: &Item, address: &EmailAddress) -> Vec<(String, AttributeValue)> {
     let names_people = |name: &str| NAMING.contains(&name) || name.starts_with(EVENT);
+    let changed = |name: &str, value| {
+        if is_hash(name, value, address) {
+            return Some(s(FORGOTTEN));
+        }
+        without(value, address).filter(|_| names_people(name))
+    };
     row.iter()
-        .filter(|(name, _)| names_people(name))
-        .filter_map(|(name, value)| Some((name.clone(), without(value, address)?)))
+        .filter_map(|(name, value)| Some((name.clone(), changed(name, value)?)))
         .collect()
+}
+
+/// The hash of the address, by which its messages are found.
+fn is_hash(name: &str, value: &AttributeValue, address: &EmailAddress) -> bool {
+    name == by_recipient::HASH && value.as_s().is_ok_and(|hash| *hash == by_recipient::hash(address))
 }
 
 /// A value without the address; nothing if it does not name it.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::NewMessage;
+use super::{NewMessage, by_recipient};
 use crate::address::Mailbox;
 use crate::aws::item::{Item, list, n, number_of, s, text_of, texts_of, time, time_of, ttl, uuid_of};
 use crate::feedback::MessageEvent;
@@ -55,6 +55,9 @@ pub(super) fn of(message: &NewMessage<'_>) -> Item {
         Written::Suppressed
     };
     row.insert("state", s(written.as_str()));
+    if let [only] = message.verdicts {
+        row.insert(by_recipient::HASH, s(by_recipient::hash(&only.address)));
+    }
     row.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 

@@ -1,0 +1,42 @@
+//! `GET /emails?to=…`: did this person get it? The messages to an address, the newest first.
+
+use serde::Serialize;
+use shared::address::EmailAddress;
+use uuid::Uuid;
+
+use super::show::{EmailBody, body};
+use crate::State;
+use crate::error::ApiError;
+use crate::request::{Request, limit};
+use crate::response::Response;
+use crate::time::Time;
+
+#[derive(Serialize)]
+struct ListBody<'a> {
+    object: &'static str,
+    has_more: bool,
+    data: Vec<EmailBody<'a>>,
+}
+
+pub(crate) async fn list(state: &State, request: &Request, time: &Time) -> Result<Response, ApiError> {
+    state.authentication.authenticate_full(request, time).await?;
+    let address = request.parameter("to").and_then(|to| EmailAddress::parse(to).ok());
+    let address = address.ok_or_else(|| ApiError::invalid_parameter("to", "the address of a recipient"))?;
+    let limit = limit(request)?;
+    let after = request.parameter("after").map(str::parse::<Uuid>).transpose();
+    let after = after.map_err(|_| ApiError::invalid_parameter("after", "the id of an email"))?;
+    let found = async {
+        let sent = state.messages.sent_to(&address, after, limit).await?;
+        let records = state.messages.read_all(&sent.ids).await?;
+        Ok::<_, ApiError>((sent.has_more, records))
+    };
+    let (has_more, records) = time.before_answering(found).await??;
+    let newest_first = records.iter().rev();
+    Ok(Response::ok(&ListBody {
+        object: "list",
+        has_more,
+        data: newest_first
+            .map(|record| body(record, &state.config.region, time.arrived))
+            .collect(),
+    }))
+}
