@@ -8,8 +8,11 @@ use jiff::Timestamp;
 use local_aws::StartError;
 use local_aws::data_dir::DataDir;
 use local_aws::lambda::InvokeError;
+use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::feedback::bounce;
+use crate::reconciliation::suppress_at_ses;
 use crate::support::{Okite, assert_suppressed, email, eventually, within};
 
 const GOOD: &str = "success@simulator.amazonses.com";
@@ -179,6 +182,35 @@ async fn logs_name_ids_and_no_address_subject_body_or_key() {
     okite.post(&mail).await.refused(403, "validation_error");
     okite.fault(json!({ "operation": "SendEmail", "drop": "after" })).await;
     okite.post(&mail).await.refused(500, "application_error");
+    // What receiving servers say, and events that fail, of every kind.
+    let recipients = json!([{ "emailAddress": "private@example.org", "diagnosticCode": "550 private words, blocked" }]);
+    for subtype in ["General", "OnAccountSuppressionList", "MailboxFull"] {
+        okite.publish(&bounce("Permanent", subtype, &recipients, 1)).await;
+    }
+    let fault =
+        json!({ "operation": "UpdateItem", "times": 9, "error": "ValidationException", "message": "private words" });
+    okite.fault(fault).await;
+    okite.publish(&bounce("Permanent", "General", &recipients, 2)).await;
+    let unreadable = json!([{ "emailAddress": "private" }]);
+    okite.publish(&bounce("Permanent", "General", &unreadable, 3)).await;
+    okite.publish(&json!("private words")).await;
+    okite.local(Method::DELETE, "faults", &Value::Null).await;
+    // The other routes, and what goes wrong there.
+    mail["to"] = json!("private@example.org");
+    okite.post_to("/emails/batch", &json!([mail, mail])).await;
+    okite.suppress("private+hand@example.org").await;
+    okite.get("/suppressions").await;
+    okite.get("/suppressions/private@example.org").await;
+    okite.get("/emails?to=private@example.org").await;
+    okite.get("/emails/private").await;
+    okite
+        .fault(
+            json!({ "operation": "DeleteSuppressedDestination", "times": 3, "error": "BadRequestException",
+                        "message": "private words" }),
+        )
+        .await;
+    okite.delete("/suppressions/private+hand@example.org").await;
+    suppress_at_ses(&okite, "private+listed@example.org", "BOUNCE").await;
     okite.report().await;
     within(okite.local.stop()).await;
     let mut logs = String::new();
