@@ -144,6 +144,12 @@ impl EmailAddress {
         &self.normalised[self.at + 1..]
     }
 
+    /// Tells whether this stands for an address that was forgotten: see [`Self::pseudonym`].
+    #[must_use]
+    pub fn is_pseudonym(&self) -> bool {
+        self.domain() == FORGOTTEN_DOMAIN
+    }
+
     /// Returns what stands for the address on the suppression list once it is forgotten there: an address that cannot be, of a
     /// SHA-256 of this one. Whoever guesses the address can tell that it is the one; nobody can read it there.
     #[must_use]

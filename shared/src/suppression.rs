@@ -225,12 +225,12 @@ impl Registers {
 }
 
 impl Registers {
-    /// Tells since when a block, and nothing that weighs more, suppresses `address` at `now`.
+    /// Tells when the block was by which alone `address` is suppressed at `now`, if nothing weighs more.
     #[must_use]
     pub fn blocked_alone(&self, address: &EmailAddress, now: Timestamp) -> Option<Timestamp> {
         // Soft bounces weigh less, so neither stream nor tiers matter.
         let found = self.suppression(address, now, Stream::Transactional, &SoftBounceTiers::default())?;
-        (found.reason == Reason::Blocked).then_some(found.since)
+        self.blocked_at.filter(|_| found.reason == Reason::Blocked)
     }
 
     /// Forgets the block, which was part of a storm: see [`is_storm`].
@@ -373,6 +373,12 @@ mod tests {
             bounce_echo_at: Some(at(1)),
             ..Registers::default()
         };
+        let anna = EmailAddress::parse(ANNA).unwrap();
+        assert_eq!(
+            blocked.blocked_alone(&anna, at(2)),
+            Some(at(0)),
+            "the storm was around the block"
+        );
         assert_eq!(reason(&blocked.clone().without_block(), ANNA, 2), None);
         let bounced = Registers {
             bounce_at: Some(at(0)),

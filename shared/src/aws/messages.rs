@@ -156,16 +156,6 @@ impl Messages {
         }
     }
 
-    /// Writes the rows of first attempts, whatever is there: their ids are new, or the caller holds the key that they belong to.
-    ///
-    /// # Errors
-    /// [`StoreError`] if some may not have been written; none of them must be sent then.
-    pub async fn put_new(&self, messages: &[NewMessage<'_>]) -> Result<(), StoreError> {
-        let rows = messages.iter().map(row::of);
-        let by_recipient = messages.iter().flat_map(by_recipient::rows);
-        self.put_all(by_recipient.chain(rows).collect()).await
-    }
-
     /// Reads the rows of different messages, consistently; one that is not in the answer has none.
     ///
     /// # Errors

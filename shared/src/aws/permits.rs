@@ -114,6 +114,12 @@ impl Permits {
         Some(self.known()?.allowance(&self.policy, now))
     }
 
+    /// Tells as a refusal when the next slot is free, if this process has seen the gate.
+    #[must_use]
+    pub fn next_slot(&self, now: Timestamp) -> Option<Refusal> {
+        Some(self.known()?.next_slot(now))
+    }
+
     /// How many recipients can have their slots within `time`, if nobody else sends and this process has seen the gate.
     #[must_use]
     pub fn recipients_within(&self, time: Duration) -> Option<i64> {

@@ -234,8 +234,10 @@ impl Suppressions {
         new_id: Uuid,
     ) -> Result<(), StoreError> {
         let name = register.as_str();
+        // How an address was spelled that is forgotten is forgotten too.
+        let spelling = if address.is_pseudonym() { "" } else { address.as_given() };
         let mut details = Item::from([
-            ("address".to_owned(), s(address.as_given())),
+            ("address".to_owned(), s(spelling)),
             ("subtype".to_owned(), s(evidence.subtype)),
             ("source".to_owned(), s(evidence.source)),
         ]);

@@ -170,6 +170,15 @@ impl Permit {
 }
 
 impl Known {
+    /// Tells as a refusal when the next slot is free; a second from now at the earliest, for whoever asks has no time left.
+    #[must_use]
+    pub fn next_slot(&self, now: Timestamp) -> Refusal {
+        Refusal::Rate {
+            retry_after: microseconds(self.tat - now.as_microsecond()).max(Duration::from_secs(1)),
+            interval: self.interval,
+        }
+    }
+
     /// How long the slots of so many recipients take.
     #[must_use]
     pub fn time_of(&self, recipients: i64) -> Duration {

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::feedback::hard_bounce;
-use crate::support::{Answer, KEY, Okite, assert_suppressed, email};
+use crate::support::{Answer, KEY, Okite, assert_suppressed, email, eventually};
 
 /// The emails of a batch, each to a mailbox of its own that takes any mail.
 pub(crate) fn emails(count: usize) -> Vec<Value> {
@@ -262,8 +262,8 @@ async fn a_batch_that_was_cut_off_is_resumed_and_sends_nothing_twice() {
     for (operation, skip, moment) in [
         ("SendEmail", 35, "after"),
         ("SendEmail", 35, "before"),
-        ("BatchWriteItem", 1, "after"),
-        ("BatchWriteItem", 1, "before"),
+        ("PutItem", 31, "after"),
+        ("PutItem", 31, "before"),
         ("BatchGetItem", 2, "before"),
     ] {
         let okite = fast().await;
@@ -304,9 +304,72 @@ async fn a_batch_that_was_cut_off_is_resumed_and_sends_nothing_twice() {
 }
 
 #[tokio::test]
+async fn a_batch_that_is_still_at_work_is_a_conflict_to_its_repeats() {
+    let okite = fast().await;
+    okite
+        .fault(json!({ "operation": "SendEmail", "times": 5, "delay_ms": 1_500 }))
+        .await;
+    let batch = emails(5);
+    let slow = post(&okite, &batch, &[KEYED]);
+    let repeated = async {
+        eventually("its mails are on their way", async || okite.messages().await.len() >= 5).await;
+        let answer = post(&okite, &batch, &[KEYED]).await;
+        answer.refused(409, "concurrent_idempotent_requests");
+        assert!(answer.header("retry-after").is_some());
+    };
+    let (first, ()) = tokio::join!(slow, repeated);
+    assert_eq!(first.status, 200, "{first:?}");
+    assert_eq!(post(&okite, &batch, &[KEYED]).await.body, first.body);
+    assert_eq!(received(&okite).await.values().sum::<usize>(), 5);
+}
+
+#[tokio::test]
+async fn a_resumed_batch_is_forgotten_when_it_was_to_be_at_first() {
+    let okite = fast().await;
+    let batch = emails(3);
+    let refuse =
+        json!({ "operation": "SendEmail", "skip": 1, "times": 1, "error": "MessageRejected", "message": "No" });
+    okite.fault(refuse).await;
+    post(&okite, &batch, &[KEYED, PERMISSIVE]).await;
+    let claim = async || {
+        let rows = okite.all_messages().await;
+        let claim = rows
+            .into_iter()
+            .find(|row| row["id"].as_s().unwrap().starts_with("claim#"))
+            .unwrap();
+        claim["expires"].clone()
+    };
+    let first = claim().await;
+    okite.advance(Duration::from_hours(20)).await;
+    assert_eq!(post(&okite, &batch, &[KEYED, PERMISSIVE]).await.status, 200);
+    assert_eq!(claim().await, first);
+    assert_eq!(received(&okite).await.values().sum::<usize>(), 3);
+}
+
+#[tokio::test]
+async fn what_the_rate_leaves_no_time_for_is_a_429_and_the_rest_is_sent() {
+    let okite = Okite::start().await;
+    okite.account(json!({ "max_send_rate": 1 })).await;
+    okite.report().await;
+    okite.send(&email(to(99))).await;
+    // Twice what fits is not refused as a whole, for suppressed recipients take no slots.
+    let answer = post(&okite, &emails(25), &[PERMISSIVE]).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let sent = answer.body["data"].as_array().unwrap().len();
+    let errors = answer.body["errors"].as_array().unwrap();
+    assert!((5..=16).contains(&sent) && sent + errors.len() == 25, "{sent}");
+    assert!(
+        errors
+            .iter()
+            .all(|error| error["name"] == "rate_limit_exceeded" && error["retry_after"].as_u64() >= Some(1))
+    );
+    assert_eq!(okite.outbox().await.len(), sent + 1);
+}
+
+#[tokio::test]
 async fn a_store_that_is_down_sends_nothing_and_says_so() {
     let okite = fast().await;
-    for operation in ["BatchGetItem", "BatchWriteItem"] {
+    for operation in ["BatchGetItem", "PutItem"] {
         okite
             .fault(json!({ "operation": operation, "times": 100, "error": "ValidationException", "message": "x" }))
             .await;
@@ -326,9 +389,18 @@ async fn rows_that_come_back_undone_are_written_by_the_next_round() {
     okite
         .fault(json!({ "operation": "BatchWriteItem", "unprocessed": 7 }))
         .await;
-    assert_eq!(post(&okite, &emails(20), &[]).await.status, 200);
-    assert_eq!(okite.messages().await.len(), 20);
-    assert_eq!(received(&okite).await.len(), 20);
+    let mut batch = emails(3);
+    for (number, email) in batch.iter_mut().enumerate() {
+        email["cc"] = json!([to(10 + number), to(20 + number), to(30 + number)]);
+    }
+    assert_eq!(post(&okite, &batch, &[]).await.status, 200);
+    assert_eq!(received(&okite).await.len(), 3);
+    for number in [0, 11, 22, 32] {
+        let found = okite
+            .get(&format!("/emails?to=success%2B{number}@simulator.amazonses.com"))
+            .await;
+        assert_eq!(found.body["data"].as_array().unwrap().len(), 1, "{number}");
+    }
 }
 
 #[tokio::test]

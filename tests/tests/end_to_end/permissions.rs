@@ -16,7 +16,7 @@ use crate::support::{Okite, email, eventually};
 
 /// Makes the functions do everything that they can do.
 async fn exercise(okite: &Okite) {
-    okite.send(&email("anna@example.net")).await;
+    okite.send(&email(json!(["anna@example.net", "bob@example.net"]))).await;
     okite.send(&email("bounce@simulator.amazonses.com")).await;
     okite
         .until_suppressed("bounce@simulator.amazonses.com", Reason::Bounce)

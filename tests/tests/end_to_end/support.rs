@@ -269,10 +269,15 @@ impl Okite {
 
     /// The rows of all messages, without what else is in their table.
     pub(crate) async fn messages(&self) -> Vec<Item> {
-        let scan = self.dynamodb.scan().table_name(self.variable("MESSAGES_TABLE"));
-        let mut rows = within(scan.consistent_read(true).send()).await.unwrap().items.unwrap();
+        let mut rows = self.all_messages().await;
         rows.retain(|row| row.contains_key("state"));
         rows
+    }
+
+    /// All rows of the table of messages.
+    pub(crate) async fn all_messages(&self) -> Vec<Item> {
+        let scan = self.dynamodb.scan().table_name(self.variable("MESSAGES_TABLE"));
+        within(scan.consistent_read(true).send()).await.unwrap().items.unwrap()
     }
 
     /// The row of a message.

@@ -172,8 +172,8 @@ pub(super) async fn registers(
     for address in recipients() {
         // Rare: what else is known of somebody who was blocked within the day needs no look at the domain.
         if let Some(registers) = known.get_mut(address.normalised())
-            && let Some(since) = registers.blocked_alone(address, now)
-            && state.marks.in_storm(address.domain(), since).await?
+            && let Some(at) = registers.blocked_alone(address, now)
+            && state.marks.in_storm(address.domain(), at).await?
         {
             *registers = std::mem::take(registers).without_block();
         }

@@ -31,7 +31,7 @@ pub(super) async fn deliver(
         email: message.email,
         destination,
     };
-    match send(&state.ses, outgoing, patience, message.nonce).await {
+    match send(&state.ses, outgoing, patience, delays_of(message)).await {
         Ok(ses_id) => {
             tracing::info!(message.id = %id, ses.id = ses_id, "SES took the message");
             // The mail is on its way: that the record could not be written must not tell the caller otherwise.
@@ -48,6 +48,11 @@ pub(super) async fn deliver(
             Err(ApiError::ambiguous(id))
         }
     }
+}
+
+/// What the delays of a message are drawn from: the emails of a batch, which share a nonce, are not to come again together.
+fn delays_of(message: &NewMessage<'_>) -> Uuid {
+    Uuid::from_u128(message.nonce.as_u128() ^ message.id.as_u128().rotate_left(64))
 }
 
 /// Sends a mail, and returns SES's id of it. No call begins after `until`, but for the first; `random` spreads the calls of

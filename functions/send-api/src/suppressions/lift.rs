@@ -78,6 +78,10 @@ pub(crate) async fn lift(state: &State, request: &Request, time: &Time, which: &
     // In this order: a function that dies in between leaves the address suppressed, and whoever asks again lifts it.
     time.before_answering(state.suppressions.lift(&entry.address, time.now()))
         .await??;
+    if ses_list == SesList::Pending {
+        // Again: a pass that began before the address was lifted may have gone past it.
+        time.before_answering(pass_over_ses_list(state, time)).await??;
+    }
     tracing::info!(suppression.id = %entry.id, ?ses_list, "an address was lifted");
     Ok(Response::ok(&LiftedBody::of(&entry, ses_list)))
 }
@@ -93,9 +97,9 @@ pub(crate) async fn lift_all(state: &State, request: &Request, time: &Time) -> R
             return Err(InvalidEmail::Whole(message.to_owned()).into());
         }
     };
-    // First, for a function that dies in between must not leave SES dropping what was lifted here.
-    time.before_answering(state.usage.want_reconciliation(time.now()))
-        .await??;
+    // Before, for a function that dies in between must not leave SES dropping what was lifted here; and after, for a pass that
+    // began before an address was lifted may have gone past it.
+    time.before_answering(pass_over_ses_list(state, time)).await??;
     let mut data = Vec::new();
     for which in which {
         match time.before_answering(find(state, &which, time)).await? {
@@ -109,6 +113,7 @@ pub(crate) async fn lift_all(state: &State, request: &Request, time: &Time) -> R
             Err(error) => return Err(error),
         }
     }
+    time.before_answering(pass_over_ses_list(state, time)).await??;
     tracing::info!(count = data.len(), "addresses were lifted");
     Ok(Response::ok(&LiftedAllBody { data }))
 }
@@ -119,6 +124,11 @@ async fn lift_at_ses(
     suppression: Suppression,
     time: &Time,
 ) -> Result<SesList, StoreError> {
+    if entry.address.is_pseudonym() {
+        // The pass knows the address by its hash.
+        pass_over_ses_list(state, time).await?;
+        return Ok(SesList::Pending);
+    }
     // As SES knows it: in the spelling of the mail that bounced.
     let evidence = evidence(entry, suppression.reason);
     let given = evidence
@@ -129,12 +139,22 @@ async fn lift_at_ses(
         .filter(|_| suppression.reason != Reason::Manual)
         .unwrap_or_else(|| entry.address.as_given());
     match state.ses_list.remove(address).await {
-        Ok(()) => Ok(SesList::Lifted),
+        Ok(()) if given.is_some() => Ok(SesList::Lifted),
+        // The spelling was forgotten, and SES may have another.
+        Ok(()) => {
+            pass_over_ses_list(state, time).await?;
+            Ok(SesList::Pending)
+        }
         Err(ListError::Sandbox) => Ok(SesList::Kept),
         Err(error) => {
             tracing::warn!("SES's suppression list was not changed, the reporter will: {error}");
-            state.usage.want_reconciliation(time.now()).await?;
+            pass_over_ses_list(state, time).await?;
             Ok(SesList::Pending)
         }
     }
+}
+
+/// Asks the reporter to go over SES's list with its next run.
+async fn pass_over_ses_list(state: &State, time: &Time) -> Result<(), StoreError> {
+    state.usage.want_reconciliation(time.now()).await
 }

@@ -73,7 +73,14 @@ impl Suppressions {
             .await
             .map_err(StoreError::of(OPERATION))?;
         let found = answer.items.unwrap_or_default().into_iter().next();
-        found.as_ref().map(|item| entry_of(item, OPERATION)).transpose()
+        let Some(found) = found.as_ref().map(|item| entry_of(item, OPERATION)).transpose()? else {
+            return Ok(None);
+        };
+        if found.address.is_pseudonym() {
+            return Ok(Some(found));
+        }
+        // With what is known under its pseudonym.
+        self.get(&found.address).await
     }
 
     /// Reads a page of at most `size` entries, the first or that which follows `after`, the `next` of the page before.
@@ -108,12 +115,12 @@ impl Suppressions {
     }
 }
 
-pub(super) fn entry_of(item: &Item, operation: &'static str) -> Result<Entry, StoreError> {
+fn entry_of(item: &Item, operation: &'static str) -> Result<Entry, StoreError> {
     entry(item).ok_or_else(|| StoreError::new(operation, "NotASuppression"))
 }
 
 /// Reads a row.
-fn entry(item: &Item) -> Option<Entry> {
+pub(super) fn entry(item: &Item) -> Option<Entry> {
     let recorded = |register: Register| {
         let details = item.get(register.as_str())?.as_m().ok()?;
         let text = |name| text_of(details, name).map(str::to_owned);

@@ -5,11 +5,14 @@ use std::collections::{HashMap, VecDeque};
 use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
-use super::entries::entry_of;
+use super::entries::entry;
 use super::{SHARDS, Suppressions};
 use crate::aws::StoreError;
 use crate::aws::item::{Item, s};
 use crate::suppression::Entry;
+
+/// How many entries of a partition are read at a time, but for the first.
+const LARGE: i32 = 1_000;
 
 /// Where a page of the list begins. Ids sort by the time they were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,10 +85,10 @@ impl Suppressions {
             let Some(item) = first.and_then(|partition| partition.read.pop_front()) else {
                 break;
             };
-            let entry = entry_of(&item, "Query")?;
-            if !keep(&entry) {
+            // One that cannot be read is for lookups to fail on; a list is to be seen all the same.
+            let Some(entry) = entry(&item).filter(&keep) else {
                 continue;
-            }
+            };
             if page.entries.len() == limit {
                 page.has_more = true;
                 break;
@@ -99,12 +102,17 @@ impl Suppressions {
     }
 
     async fn read_on(&self, partition: &mut Partition, from: From, limit: usize) -> Result<(), StoreError> {
+        // Where what was read first did not do, few entries are kept: then in large pieces.
+        let size = match partition.next {
+            None => i32::try_from(limit).unwrap_or(i32::MAX).saturating_add(1),
+            Some(_) => LARGE,
+        };
         let query = self
             .client
             .query()
             .table_name(&self.table)
             .index_name("newest")
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX).saturating_add(1))
+            .limit(size)
             .scan_index_forward(matches!(from, From::Before(_)))
             .set_exclusive_start_key(partition.next.take())
             .expression_attribute_names("#shard", "shard")

@@ -1,4 +1,4 @@
-//! The attempts of a batch, a chunk at a time: the list is read, the rows are written and the slots are taken for a whole chunk,
+//! The attempts of a batch, a chunk at a time: the list is read and the slots are taken for a whole chunk, its rows are written,
 //! and its emails go out side by side, each when its slot has come.
 //!
 //! A chunk is as much as goes out in a few seconds: slots that are taken for emails which then cannot be sent are lost.
@@ -26,8 +26,10 @@ use crate::emails::{create, send};
 use crate::error::ApiError;
 use crate::time::Time;
 
-/// The most emails in a chunk: as many rows as one request writes.
+/// The most emails in a chunk, which go out side by side.
 const CHUNK_MAX: usize = 25;
+/// How many rows are written at a time.
+const ROWS_AT_ONCE: usize = 5;
 /// How long the slots of a chunk may take.
 const CHUNK_TIME: Duration = Duration::from_secs(5);
 
@@ -83,10 +85,19 @@ impl Chunks<'_> {
             .filter_map(|(index, email)| Some((index, email.as_ref().ok()?)))
             .filter(|(index, _)| outcomes[*index].is_none())
             .collect();
-        self.refuse_too_many(&waiting)?;
+        // Of a batch that is resumed some may have been sent: it is not to be split.
+        if self.records.is_empty() {
+            self.refuse_too_many(&waiting)?;
+        }
         let mut waiting = waiting.as_slice();
         let mut limit = CHUNK_MAX;
         while !waiting.is_empty() {
+            if let Some(refusal) = self.too_late() {
+                for (index, _) in waiting {
+                    outcomes[*index] = Some(Outcome::Failed(refusal.clone()));
+                }
+                return Ok(());
+            }
             let (chunk, rest) = waiting.split_at(self.chunk_len(waiting).min(limit));
             match self.attempt_chunk(chunk).await {
                 Ok(attempted) => {
@@ -125,6 +136,13 @@ impl Chunks<'_> {
         Ok(())
     }
 
+    /// Refuses what is left of a batch when there is no time to send it in.
+    fn too_late(&self) -> Option<ApiError> {
+        let is_over = self.time.left_to_send().is_zero();
+        let refusal = self.state.permits.next_slot(self.time.now()).filter(|_| is_over)?;
+        Some(ApiError::held_back(refusal))
+    }
+
     /// How many recipients can be sent to within a time, if this process has seen the gate.
     fn recipients_within(&self, time: Duration) -> Option<i64> {
         self.state.permits.recipients_within(time)
@@ -132,7 +150,8 @@ impl Chunks<'_> {
 
     /// How many emails make the next chunk, one at least.
     fn chunk_len(&self, waiting: &[(usize, &Valid)]) -> usize {
-        let most = self.recipients_within(CHUNK_TIME).unwrap_or(1);
+        let time = CHUNK_TIME.min(self.time.left_to_send());
+        let most = self.recipients_within(time).unwrap_or(1);
         let mut sum = 0;
         let fits = |(_, valid): &&(usize, &Valid)| {
             sum += addressed(&valid.email);
@@ -168,18 +187,42 @@ impl Chunks<'_> {
             .before_sending(self.first, self.take_slots(&items, asked))
             .await;
         let permit = permit.map_err(Stopped::All)??;
+        let (items, slots) = self.in_time(items, permit, asked, &mut attempted);
         let messages: Vec<NewMessage<'_>> = items.iter().map(|item| self.message(item)).collect();
         let rows = self.time.before_sending(self.first, self.write_rows(&messages)).await;
         let rows = rows.unwrap_or_else(|error| vec![Err(error); messages.len()]);
-        let mut before = 0;
-        let mut attempts = Vec::new();
-        for ((item, message), row) in items.iter().zip(&messages).zip(rows) {
-            let slot = asked + permit.map_or(Duration::ZERO, |permit| permit.wait_after(before));
-            before += item.recipients();
-            attempts.push(self.attempt_item(item, message, row.map(|()| slot)));
-        }
+        let attempts = items
+            .iter()
+            .zip(&messages)
+            .zip(slots.iter().zip(rows))
+            .map(|((item, message), (slot, row))| self.attempt_item(item, message, row.map(|()| *slot)));
         attempted.extend(join_all(attempts).await);
         Ok(attempted)
+    }
+
+    /// Leaves out the emails whose slots come too late, with an outcome each: the rate may have fallen since this process saw it.
+    fn in_time<'i>(
+        &self,
+        items: Vec<Item<'i>>,
+        permit: Option<Permit>,
+        asked: Instant,
+        attempted: &mut Vec<(usize, Outcome)>,
+    ) -> (Vec<Item<'i>>, Vec<Instant>) {
+        let left = self.time.left_to_send();
+        let (mut kept, mut slots, mut before) = (Vec::new(), Vec::new(), 0);
+        for item in items {
+            let wait = permit.map_or(Duration::ZERO, |permit| permit.wait_after(before));
+            before += item.recipients();
+            if wait > left && item.judgement.destination.is_some() {
+                let refusal = self.state.permits.next_slot(self.time.now());
+                let error = refusal.map_or_else(ApiError::store_down, ApiError::held_back);
+                attempted.push((item.index, Outcome::Failed(error)));
+            } else {
+                kept.push(item);
+                slots.push(asked + wait);
+            }
+        }
+        (kept, slots)
     }
 
     fn item<'e>(&self, index: usize, email: &'e Email, known: &BTreeMap<String, Registers>) -> Item<'e> {
@@ -210,31 +253,21 @@ impl Chunks<'_> {
         }
     }
 
-    /// Writes the rows of a chunk: the new ones at once, and those of another attempt on the condition that the one before it was
-    /// refused.
+    /// Writes the rows of a chunk, some at a time. Each on its condition, as that of one email: a write that was given up may be
+    /// carried out later, and must not undo what became of the email since.
     async fn write_rows(&self, messages: &[NewMessage<'_>]) -> Vec<Result<(), ApiError>> {
-        let (new, again): (Vec<_>, Vec<_>) = messages.iter().copied().partition(|message| message.attempt == 1);
-        let both = async {
-            let again = join_all(again.iter().map(|message| self.write_again(message)));
-            tokio::join!(self.state.messages.put_new(&new), again)
-        };
-        let (new_rows, mut again) = both.await;
-        let new_rows = new_rows.map_err(ApiError::from);
-        let row = |message: &NewMessage<'_>| match again.iter().position(|(id, _)| *id == message.id) {
-            Some(at) => again.swap_remove(at).1,
-            None => new_rows.clone(),
-        };
-        messages.iter().map(row).collect()
+        let mut written = Vec::new();
+        for messages in messages.chunks(ROWS_AT_ONCE) {
+            written.extend(join_all(messages.iter().map(|message| self.write_row(message))).await);
+        }
+        written
     }
 
-    /// Writes the row of another attempt.
-    async fn write_again(&self, message: &NewMessage<'_>) -> (Uuid, Result<(), ApiError>) {
-        let written = match self.state.messages.put(message).await {
-            Ok(Put::Written) => Ok(()),
-            Ok(Put::Overtaken) => Err(ApiError::overtaken()),
-            Err(error) => Err(error.into()),
-        };
-        (message.id, written)
+    async fn write_row(&self, message: &NewMessage<'_>) -> Result<(), ApiError> {
+        match self.state.messages.put(message).await? {
+            Put::Written => Ok(()),
+            Put::Overtaken => Err(ApiError::overtaken()),
+        }
     }
 
     /// Takes the slots of a chunk, so that the last of them comes before sending has to end; none if there is nobody to send to.
@@ -272,9 +305,9 @@ impl Chunks<'_> {
             (Err(error), _) => Err(error),
             (Ok(_), None) => Ok(()),
             (Ok(slot), Some(destination)) => {
-                let patience = self.time.patience(self.state.config.policy.wait).max(slot);
                 let sent = async {
                     sleep_until(slot).await;
+                    let patience = self.time.patience(self.state.config.policy.wait);
                     send::deliver(self.state, message, destination, self.time, patience).await
                 };
                 sent.await

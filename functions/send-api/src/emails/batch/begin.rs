@@ -78,14 +78,22 @@ pub(super) async fn begin(
         let first = held.message_id;
         let ids: Vec<_> = places.iter().map(|index| nth_id(first, *index)).collect();
         let records = state.messages.get_all(&ids).await?;
-        if ids.iter().all(|id| settled(records.get(id), now).is_some()) {
+        let is_at_work = |record: &Record| matches!(record.state(now), Became::Sending(_));
+        let all_settled = ids.iter().all(|id| settled(records.get(id), now).is_some());
+        if now < held.lease_until && (!all_settled || records.values().any(is_at_work)) {
+            return Err(ApiError::concurrent(held.lease_until, now));
+        }
+        if all_settled {
             tracing::info!(message.id = %first, "a repeated batch is answered from the record");
             return Ok(Begun::Answered { first, records });
         }
-        if now < held.lease_until {
-            return Err(ApiError::concurrent(held.lease_until, now));
-        }
-        if state.claims.take_over(&held, claim).await? == Claimed::Won {
+        // The key is forgotten when it was to be at first: the rows of what was sent by then do not live longer, and one that is gone
+        // would be taken for one that was never attempted.
+        let claim = Claim {
+            expires: held.expires,
+            ..claim.clone()
+        };
+        if state.claims.take_over(&held, &claim).await? == Claimed::Won {
             tracing::info!(message.id = %first, "an unfinished batch is resumed");
             return Ok(Begun::Attempt { first, records });
         }

@@ -46,7 +46,14 @@ pub(crate) async fn create_batch(
     let valid = emails.iter().enumerate().filter(|(_, email)| email.is_ok());
     let valid: Vec<usize> = valid.map(|(index, _)| index).collect();
     let begun = begin(state, claim.as_ref(), ids.message, &valid, time.arrived);
-    let begun = time.before_sending(ids.message, begun).await??;
+    let begun = time.before_sending(ids.message, begun).await.flatten();
+    if let (Err(error), Some(claim)) = (&begun, &claim)
+        && error.frees_key()
+    {
+        // The key may be claimed though nobody said so; nothing was done by it.
+        send::settle(ids.message, time, state.claims.free(&claim.id, claim.nonce)).await;
+    }
+    let begun = begun?;
     let (first, records) = match &begun {
         Begun::Attempt { first, records } | Begun::Answered { first, records } => (*first, records),
     };
