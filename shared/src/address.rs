@@ -251,7 +251,7 @@ fn unquote(rest: &str) -> Option<String> {
 }
 
 /// Maps a domain to lower-case ASCII as UTS-46 has it, and refuses what is not a host name below a top-level domain.
-fn ascii_domain(domain: &str) -> Result<Cow<'_, str>, AddressError> {
+pub(crate) fn ascii_domain(domain: &str) -> Result<Cow<'_, str>, AddressError> {
     let ascii = Uts46::new()
         .to_ascii(
             domain.as_bytes(),

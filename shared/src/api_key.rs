@@ -1,9 +1,11 @@
 //! API keys: `ok_<id>_<secret>`. The table keeps the id and the SHA-256 of the secret, so that who reads the table
 //! cannot send. The secret has 256 random bits, which is why a plain hash is enough: there is nothing to guess.
 
+mod from_domain;
+
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -11,6 +13,11 @@ use subtle::ConstantTimeEq;
 use crate::address::EmailAddress;
 use crate::hex::hex;
 use crate::stream::Stream;
+
+pub use from_domain::{FromDomainError, from_domain};
+
+/// How long a function believes a key that it read: one that is revoked stops working within this time.
+pub const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
 
 /// What every key begins with.
 const PREFIX: &str = "ok_";
@@ -28,6 +35,11 @@ pub struct ApiKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an API key has the form ok_<id>_<secret>")]
 pub struct NotAKey;
+
+/// A text that names none of our keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a key is named by its id, which `okite keys list` shows, or by the whole key")]
+pub struct NotAnId;
 
 impl ApiKey {
     /// Makes a key of 64 random bits for the id and 256 for the secret, which the caller draws.
@@ -48,8 +60,7 @@ impl ApiKey {
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.split_once('_'))
             .ok_or(NotAKey)?;
-        let is_id = (1..=ID_MAX).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric());
-        if !is_id || secret.is_empty() {
+        if !is_id(id) || secret.is_empty() {
             return Err(NotAKey);
         }
         Ok(Self {
@@ -74,6 +85,24 @@ impl ApiKey {
     #[must_use]
     pub fn secret_hash(&self) -> String {
         hex(&Sha256::digest(self.secret.as_bytes()))
+    }
+}
+
+/// Tells whether a text has the form of a key's id.
+fn is_id(text: &str) -> bool {
+    (1..=ID_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+/// Finds the id in what an operator names a key by: the id itself, or the whole key.
+///
+/// # Errors
+/// [`NotAnId`] if it is neither. It does not repeat the text, which may have a secret in it.
+pub fn id_of(text: &str) -> Result<String, NotAnId> {
+    let text = text.trim();
+    match ApiKey::parse(text) {
+        Ok(key) => Ok(key.id),
+        Err(_) if is_id(text) => Ok(text.to_owned()),
+        Err(_) => Err(NotAnId),
     }
 }
 
@@ -180,6 +209,16 @@ mod tests {
             &format!("ok_{}_s", "a".repeat(65)),
         ] {
             assert_eq!(ApiKey::parse(text), Err(NotAKey), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_named_by_its_id_or_by_all_of_it() {
+        for text in ["a1", " a1\n", "ok_a1_hush", "ok_a1_hu_sh"] {
+            assert_eq!(id_of(text).as_deref(), Ok("a1"), "{text}");
+        }
+        for text in ["", "ok_", "ok_a1", "ok_a1_", "a1_hush", "a-1", "ä", &"a".repeat(65)] {
+            assert_eq!(id_of(text), Err(NotAnId), "{text}");
         }
     }
 

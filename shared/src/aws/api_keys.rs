@@ -1,9 +1,11 @@
 //! The table of API keys: one item a key, with the attributes of [`ApiKeyRecord`].
 
+use std::collections::{HashMap, HashSet};
+
 use aws_sdk_dynamodb::Client;
 
 use super::StoreError;
-use super::item::s;
+use super::item::{s, text_of};
 use crate::api_key::ApiKeyRecord;
 
 /// The table of API keys.
@@ -11,6 +13,17 @@ use crate::api_key::ApiKeyRecord;
 pub struct ApiKeys {
     client: Client,
     table: String,
+}
+
+/// A page of the table.
+#[derive(Clone, Debug, Default)]
+pub struct ApiKeysPage {
+    /// The keys, in no order.
+    pub keys: Vec<ApiKeyRecord>,
+    /// How many items are no keys.
+    pub unreadable: usize,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<String>,
 }
 
 impl ApiKeys {
@@ -55,5 +68,93 @@ impl ApiKeys {
             .await
             .map_err(StoreError::of(OPERATION))?;
         Ok(())
+    }
+
+    /// Tells whether there is something under an id, be it a key that can be read or not.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table could not be read.
+    pub async fn contains(&self, id: &str) -> Result<bool, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("id", s(id))
+            .projection_expression("#id")
+            .expression_attribute_names("#id", "id")
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StoreError::of("GetItem"))?;
+        Ok(answer.item.is_some())
+    }
+
+    /// Deletes a key; one that is not there is none afterwards either, so that a repeated deletion is no failure.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may still be there.
+    pub async fn delete(&self, id: &str) -> Result<(), StoreError> {
+        self.client
+            .delete_item()
+            .table_name(&self.table)
+            .key("id", s(id))
+            .send()
+            .await
+            .map_err(StoreError::of("DeleteItem"))?;
+        Ok(())
+    }
+
+    /// Reads a page of at most `size` keys, the first or that which follows `after`, the `next` of the page before.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table could not be read.
+    pub async fn page(&self, after: Option<&str>, size: i32) -> Result<ApiKeysPage, StoreError> {
+        let answer = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .limit(size)
+            .consistent_read(true)
+            .set_exclusive_start_key(after.map(|id| HashMap::from([("id".to_owned(), s(id))])))
+            .send()
+            .await
+            .map_err(StoreError::of("Scan"))?;
+        let mut page = ApiKeysPage {
+            next: answer
+                .last_evaluated_key
+                .and_then(|key| text_of(&key, "id").map(str::to_owned)),
+            ..ApiKeysPage::default()
+        };
+        for item in answer.items.into_iter().flatten() {
+            match serde_dynamo::from_item(item) {
+                Ok(record) => page.keys.push(record),
+                Err(_) => page.unreadable += 1,
+            }
+        }
+        Ok(page)
+    }
+
+    /// Reads the ids of all keys by one request, consistently; `None` if one request does not read them all, which it does up
+    /// to 1 MB of keys, some thousands.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table could not be read.
+    pub async fn all_ids(&self) -> Result<Option<HashSet<String>>, StoreError> {
+        let answer = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .projection_expression("#id")
+            .expression_attribute_names("#id", "id")
+            .send()
+            .await
+            .map_err(StoreError::of("Scan"))?;
+        if answer.last_evaluated_key.is_some() {
+            return Ok(None);
+        }
+        let items = answer.items.into_iter().flatten();
+        let ids = items.filter_map(|item| text_of(&item, "id").map(str::to_owned));
+        Ok(Some(ids.collect()))
     }
 }

@@ -26,7 +26,7 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 
-pub use api_keys::ApiKeys;
+pub use api_keys::{ApiKeys, ApiKeysPage};
 pub use claims::{Claimed, Claims};
 pub use function_config::FunctionConfig;
 pub use http_client::{TrustError, http_client};

@@ -1,5 +1,7 @@
 //! The table of API keys.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use shared::api_key::{ApiKey, ApiKeyRecord, Permission};
 use shared::stream::Stream;
@@ -96,8 +98,93 @@ async fn an_item_that_is_no_key_opens_nothing() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_deleted_is_nobodys() {
+    let store = Store::start().await;
+    let keys = store.api_keys();
+    keys.put(&record(&key())).await.unwrap();
+    assert!(keys.contains(key().id()).await.unwrap());
+    keys.delete(key().id()).await.unwrap();
+    assert!(!keys.contains(key().id()).await.unwrap());
+    assert_eq!(keys.get(key().id()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn deleting_a_key_works_though_the_answer_is_lost() {
+    let store = Store::start().await;
+    store.api_keys().put(&record(&key())).await.unwrap();
+    let forgetful = store.losing_an_answer().await;
+    forgetful.api_keys().delete(key().id()).await.unwrap();
+    assert!(!store.api_keys().contains(key().id()).await.unwrap());
+}
+
+#[tokio::test]
+async fn an_item_that_is_no_key_can_be_deleted_like_one() {
+    let store = Store::start().await;
+    store
+        .put(TABLE, [("id", s("odd")), ("permission", s("everything"))])
+        .await;
+    assert!(store.api_keys().contains("odd").await.unwrap());
+    store.api_keys().delete("odd").await.unwrap();
+    assert!(!store.api_keys().contains("odd").await.unwrap());
+}
+
+#[tokio::test]
+async fn pages_hold_every_key_once_and_count_what_is_none() {
+    let store = Store::start().await;
+    let keys = store.api_keys();
+    let ids: Vec<String> = (0..7).map(|number| format!("key{number}")).collect();
+    for id in &ids {
+        let record = ApiKeyRecord {
+            id: id.clone(),
+            ..record(&key())
+        };
+        keys.put(&record).await.unwrap();
+    }
+    store
+        .put(TABLE, [("id", s("odd")), ("permission", s("everything"))])
+        .await;
+    let (mut seen, mut unreadable, mut pages, mut after) = (Vec::new(), 0, 0, None);
+    loop {
+        let page = keys.page(after.as_deref(), 3).await.unwrap();
+        assert!(page.keys.len() + page.unreadable <= 3);
+        seen.extend(page.keys.into_iter().map(|key| key.id));
+        unreadable += page.unreadable;
+        pages += 1;
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert!(pages >= 3, "{pages} pages");
+    assert_eq!((seen.len(), unreadable), (7, 1));
+    assert_eq!(BTreeSet::from_iter(seen), ids.into_iter().collect());
+}
+
+#[tokio::test]
+async fn all_ids_are_read_at_once_while_they_fit() {
+    let store = Store::start().await;
+    let keys = store.api_keys();
+    keys.put(&record(&key())).await.unwrap();
+    store.put(TABLE, [("id", s("odd"))]).await;
+    let wanted = [key().id().to_owned(), "odd".to_owned()];
+    assert_eq!(keys.all_ids().await.unwrap(), Some(wanted.into_iter().collect()));
+    // Together they have more than the megabyte that one request reads.
+    for number in 0..4 {
+        let id = format!("large{number}");
+        store
+            .put(TABLE, [("id", s(&id)), ("name", s(&"n".repeat(350_000)))])
+            .await;
+    }
+    assert_eq!(keys.all_ids().await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_store_that_is_down_is_an_error_and_not_an_unknown_key() {
     let keys = Store::at(&closed_port().await).api_keys();
     assert_eq!(keys.get("a1").await.unwrap_err().operation, "GetItem");
     assert_eq!(keys.put(&record(&key())).await.unwrap_err().operation, "PutItem");
+    assert_eq!(keys.contains("a1").await.unwrap_err().operation, "GetItem");
+    assert_eq!(keys.delete("a1").await.unwrap_err().operation, "DeleteItem");
+    assert_eq!(keys.page(None, 1).await.unwrap_err().operation, "Scan");
+    assert_eq!(keys.all_ids().await.unwrap_err().operation, "Scan");
 }
