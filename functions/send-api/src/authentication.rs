@@ -1,24 +1,28 @@
 //! API keys: who calls, and what the key allows.
+//!
+//! A key that was read is believed for a while, and so, for a shorter while, is that there is none. A refusal is answered at once
+//! and not after a pause: an environment of Lambda serves one request at a time, so a pause would hold up others.
+
+mod unknown;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use shared::api_key::{ApiKey, ApiKeyRecord, Permission};
+use shared::api_key::{ApiKey, ApiKeyRecord, Permission, REMEMBERED};
 use shared::aws::ApiKeys;
 
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::time::Time;
-
-/// How long a key that was read is believed: a key that is revoked stops working within this time.
-const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
+use unknown::Unknown;
 
 /// Checks keys, and remembers those it read lately.
 #[derive(Debug)]
 pub(crate) struct Authentication {
     keys: ApiKeys,
     remembered: Mutex<HashMap<String, (ApiKeyRecord, Timestamp)>>,
+    unknown: Mutex<Unknown>,
 }
 
 impl Authentication {
@@ -26,6 +30,7 @@ impl Authentication {
         Self {
             keys,
             remembered: Mutex::default(),
+            unknown: Mutex::default(),
         }
     }
 
@@ -56,17 +61,46 @@ impl Authentication {
     }
 
     fn remembered(&self, key: &ApiKey, now: Timestamp) -> Option<ApiKeyRecord> {
-        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let remembered = lock(&self.remembered);
         let (record, read_at) = remembered.get(key.id())?;
-        (now.duration_since(*read_at) < REMEMBERED).then(|| record.clone())
+        let age = now.duration_since(*read_at);
+        (SignedDuration::ZERO..REMEMBERED)
+            .contains(&age)
+            .then(|| record.clone())
     }
 
     async fn read(&self, key: &ApiKey, now: Timestamp) -> Result<ApiKeyRecord, ApiError> {
-        let record = self.keys.get(key.id()).await?.ok_or_else(ApiError::invalid_api_key)?;
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        remembered.insert(key.id().to_owned(), (record.clone(), now));
-        Ok(record)
+        if lock(&self.unknown).refuses(key.id(), now) {
+            return Err(ApiError::invalid_api_key());
+        }
+        if let Some(record) = self.keys.get(key.id()).await? {
+            lock(&self.remembered).insert(key.id().to_owned(), (record.clone(), now));
+            return Ok(record);
+        }
+        lock(&self.remembered).remove(key.id());
+        let many = lock(&self.unknown).remember(key.id(), now);
+        // The one who guesses waits for it, and nobody else.
+        if many {
+            self.learn_all_ids().await;
+        }
+        Err(ApiError::invalid_api_key())
     }
+
+    async fn learn_all_ids(&self) {
+        let all = self.keys.all_ids().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the ids of all API keys could not be read: unknown ones are looked up one by one");
+            None
+        });
+        tracing::warn!(
+            refused_at_once = all.is_some(),
+            "callers come with many API keys that do not exist"
+        );
+        lock(&self.unknown).learn(all);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Takes the key out of `Bearer <key>`.

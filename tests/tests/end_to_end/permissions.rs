@@ -12,7 +12,7 @@ use shared::suppression::Reason;
 use crate::batch;
 use crate::feedback::{block, hard_bounce, just_now};
 use crate::reconciliation::{set_register, suppress_at_ses};
-use crate::support::{Okite, email, eventually};
+use crate::support::{Answer, Okite, email, eventually};
 
 /// Makes the functions do everything that they can do.
 async fn exercise(okite: &Okite) {
@@ -61,6 +61,20 @@ async fn exercise(okite: &Okite) {
     okite.delete("/suppressions/gone@example.net").await;
     okite.get("/quota").await;
     okite.get("/emails?to=anna@example.net").await;
+    guess_keys(okite).await;
+}
+
+/// Comes with keys that do not exist, until one process has had many enough to read the ids of all keys.
+async fn guess_keys(okite: &Okite) {
+    let scan = |call: &Call| call.action == "dynamodb:Scan" && call.resource.contains("ApiKeysTable");
+    for guess in 0..1_000 {
+        let key = format!("ok_guess{guess}_secret");
+        let answer = Answer::of(okite.request(Method::GET, "/quota").bearer_auth(key)).await;
+        answer.refused(403, "invalid_api_key");
+        if okite.local.calls.seen().iter().any(scan) {
+            return;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
