@@ -6,6 +6,7 @@
     reason = "a command talks to the person who calls it"
 )]
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,11 +14,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use okite::feedback::{self, Redriven};
 use okite::forget::{self, EntryBecomes, Forgotten};
 use okite::function::Function;
-use okite::keys;
+use okite::keys::{self, NewKey};
 use okite::place::{Place, PlaceArguments};
 use okite::suppressions::{self, Exported, Imported, ImportedFromSes};
 use okite::up::{self, Up};
 use shared::address::EmailAddress;
+use shared::api_key::{Permission, REMEMBERED, from_domain};
 use shared::stream::Stream;
 
 /// Send mail through Amazon SES, with its rules kept for you.
@@ -71,6 +73,21 @@ struct UpArguments {
 enum KeysCommand {
     /// Make an API key and print it; it is shown this once
     Create(CreateKeyArguments),
+    /// Show all keys, without their secrets, the oldest first
+    List {
+        /// Print an array of JSON and not a table
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: PlaceArguments,
+    },
+    /// Take a key back: it stops working within 30 seconds
+    Revoke {
+        /// The key's id, as `okite keys list` shows it; the whole key is taken too
+        id: String,
+        #[command(flatten)]
+        place: PlaceArguments,
+    },
 }
 
 #[derive(Args)]
@@ -78,9 +95,15 @@ struct CreateKeyArguments {
     /// What to call the key
     #[arg(long)]
     name: String,
+    /// What it may do
+    #[arg(long, value_enum, default_value_t = PermissionArgument::Full)]
+    permission: PermissionArgument,
     /// What is sent with it: bulk mail gives way to transactional mail
     #[arg(long, value_enum, default_value_t = StreamArgument::Transactional)]
     stream: StreamArgument,
+    /// The domains that it may send from, with those below them; with commas between them or repeated. Any, if none is named
+    #[arg(long, value_name = "DOMAIN", value_delimiter = ',', value_parser = from_domain)]
+    from: Vec<String>,
     #[command(flatten)]
     place: PlaceArguments,
 }
@@ -169,6 +192,24 @@ impl From<RedriveArguments> for Place {
     }
 }
 
+/// A permission, as it is named on the command line.
+#[derive(Clone, Copy, ValueEnum)]
+enum PermissionArgument {
+    /// Send mail, and nothing else: no reading of mails, no suppressions
+    Sending,
+    /// Everything
+    Full,
+}
+
+impl From<PermissionArgument> for Permission {
+    fn from(argument: PermissionArgument) -> Self {
+        match argument {
+            PermissionArgument::Sending => Self::Sending,
+            PermissionArgument::Full => Self::Full,
+        }
+    }
+}
+
 /// A stream, as it is named on the command line.
 #[derive(Clone, Copy, ValueEnum)]
 enum StreamArgument {
@@ -192,6 +233,8 @@ fn main() -> ExitCode {
         Command::Function { function } => function.run(),
         Command::Up(arguments) => run_up(arguments),
         Command::Keys(KeysCommand::Create(arguments)) => create_key(arguments),
+        Command::Keys(KeysCommand::List { json, place }) => list_keys(json, place),
+        Command::Keys(KeysCommand::Revoke { id, place }) => revoke_key(&id, place),
         Command::Suppressions(SuppressionsCommand::Export { output, place }) => export(output.as_deref(), place),
         Command::Suppressions(SuppressionsCommand::Import(arguments)) => import(arguments),
         Command::Forget(arguments) => forget(arguments),
@@ -252,15 +295,60 @@ fn on_this_thread(command: impl Future<Output = Done>) -> Done {
 }
 
 fn create_key(arguments: CreateKeyArguments) -> Done {
-    let CreateKeyArguments { name, stream, place } = arguments;
+    let CreateKeyArguments {
+        name,
+        permission,
+        stream,
+        from,
+        place,
+    } = arguments;
+    let new = NewKey {
+        name: name.clone(),
+        permission: permission.into(),
+        stream: stream.into(),
+        from_domains: from,
+    };
     on_this_thread(async {
-        let created = keys::create(&name, stream.into(), &place.into()).await?;
+        let created = keys::create(new, &place.into()).await?;
         eprintln!(
             "The key \"{name}\" (id {}) was made in {}. It is shown this once:",
             created.key.id(),
             created.place
         );
         println!("{}", created.key.reveal());
+        Ok(())
+    })
+}
+
+fn list_keys(json: bool, place: PlaceArguments) -> Done {
+    on_this_thread(async {
+        let listed = keys::list(&place.into()).await?;
+        let mut output = std::io::stdout().lock();
+        if json {
+            writeln!(output, "{:#}", listed.json())?;
+        } else if listed.keys.is_empty() {
+            eprintln!("There are no keys in {}. `okite keys create` makes one.", listed.place);
+        } else {
+            write!(output, "{listed}")?;
+        }
+        match listed.unreadable {
+            0 => Ok(()),
+            unreadable => {
+                Err(format!("{unreadable} items of the table are no keys of Okite's and were left out").into())
+            }
+        }
+    })
+}
+
+fn revoke_key(id: &str, place: PlaceArguments) -> Done {
+    on_this_thread(async {
+        let revoked = keys::revoke(id, &place.into()).await?;
+        eprintln!(
+            "The key {} of {} was revoked. It stops working within {} seconds.",
+            revoked.id,
+            revoked.place,
+            REMEMBERED.as_secs()
+        );
         Ok(())
     })
 }

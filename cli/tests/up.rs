@@ -1,4 +1,5 @@
-//! The command `okite` as a person meets it: `okite up` with its files, its signals and its end, and `okite keys`.
+//! The command `okite` as a person meets it: `okite up` with its files, its signals and its end; the other
+//! commands beside it are in folders of their own.
 
 #![expect(
     clippy::unwrap_used,
@@ -6,6 +7,7 @@
 )]
 
 mod forget;
+mod keys;
 mod suppressions;
 
 use std::fs::{self, File};
@@ -586,98 +588,6 @@ async fn senders_are_verified_by_flags_beside_the_usual_ones() {
     }
 }
 
-/// Makes a key in a data directory.
-async fn create_key(name: &str, data_dir: &Path) -> Output {
-    finished(
-        okite()
-            .args(["keys", "create", "--name", name, "--data-dir"])
-            .arg(data_dir),
-    )
-    .await
-}
-
-#[tokio::test]
-async fn a_key_that_was_made_sends_at_once_and_after_a_restart() {
-    let (_folder, data_dir) = folder();
-    let mut up = Up::start(&data_dir, &[]).await;
-    let output = create_key("shop backend", &data_dir).await;
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    // The key alone, so that a script can take it.
-    let key = text(&output.stdout).trim_end();
-    assert!(key.starts_with("ok_") && !key.contains(char::is_whitespace), "{key}");
-    assert!(text(&output.stderr).contains("shop backend"));
-    let mail = email("success@simulator.amazonses.com");
-    assert_eq!(up.post_with(key, &mail).await.0, 200);
-    assert_eq!(up.post_with(&format!("{key}0"), &mail).await.0, 403);
-    up.signal("INT");
-    up.ended().await;
-    let up = Up::start(&data_dir, &[]).await;
-    assert_eq!(up.post_with(key, &mail).await.0, 200);
-}
-
-#[tokio::test]
-async fn two_keys_of_one_name_are_two_keys() {
-    let (_folder, data_dir) = folder();
-    let up = Up::start(&data_dir, &[]).await;
-    let first = create_key("shop", &data_dir).await;
-    let second = create_key("shop", &data_dir).await;
-    assert_ne!(first.stdout, second.stdout);
-    for key in [first, second] {
-        let mail = email("success@simulator.amazonses.com");
-        assert_eq!(up.post_with(text(&key.stdout).trim_end(), &mail).await.0, 200);
-    }
-}
-
-#[tokio::test]
-async fn a_key_for_bulk_mail_leaves_the_reserve_to_transactional_mail() {
-    let (_folder, data_dir) = folder();
-    let up = Up::start(&data_dir, &[]).await;
-    let mut create = okite();
-    create.args(["keys", "create", "--name", "news", "--stream", "bulk", "--data-dir"]);
-    let output = finished(create.arg(&data_dir)).await;
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let account = format!("{}/_local/account", up.url());
-    let put = up.http.put(account).body(json!({ "max_24_hour_send": 5 }).to_string());
-    assert_eq!(put.send().await.unwrap().status(), 204);
-    let report = up.http.post(format!("{}/_local/schedule", up.url())).send().await;
-    assert_eq!(report.unwrap().status(), 200);
-    let mut mail = email("");
-    mail["to"] = json!([
-        "a@example.net",
-        "b@example.net",
-        "c@example.net",
-        "d@example.net",
-        "e@example.net"
-    ]);
-    let (status, body) = up.post_with(text(&output.stdout).trim_end(), &mail).await;
-    assert_eq!((status, &body["name"]), (429, &json!("daily_quota_exceeded")));
-    assert_eq!(up.post_with(KEY, &mail).await.0, 200);
-}
-
-#[tokio::test]
-async fn a_key_without_a_running_okite_up_says_what_to_do() {
-    let (_folder, data_dir) = folder();
-    let output = create_key("shop", &data_dir).await;
-    assert_eq!(output.status.code(), Some(1));
-    let errors = text(&output.stderr);
-    for words in ["okite up", "--data-dir", "--stack", data_dir.to_str().unwrap()] {
-        assert!(errors.contains(words), "{errors}");
-    }
-    assert!(output.stdout.is_empty());
-}
-
-#[tokio::test]
-async fn a_key_after_a_kill_says_what_to_do_too() {
-    let (_folder, data_dir) = folder();
-    let mut up = Up::start(&data_dir, &[]).await;
-    up.signal("KILL");
-    up.ended().await;
-    let output = create_key("shop", &data_dir).await;
-    assert_eq!(output.status.code(), Some(1));
-    assert!(output.stdout.is_empty());
-    assert!(text(&output.stderr).contains("okite up"), "{}", text(&output.stderr));
-}
-
 impl Up {
     /// Calls a part of `/_local/` with a body.
     async fn local(&self, part: &str, body: &Value) -> reqwest::Response {
@@ -803,20 +713,6 @@ async fn redrive_without_a_running_okite_up_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_key_needs_a_name() {
-    let (_folder, data_dir) = folder();
-    let _up = Up::start(&data_dir, &[]).await;
-    for name in ["", "  ", &"n".repeat(101)] {
-        let output = create_key(name, &data_dir).await;
-        assert_eq!(output.status.code(), Some(1), "{name:?}");
-        assert!(
-            text(&output.stderr).contains("name") && output.stdout.is_empty(),
-            "{name:?}"
-        );
-    }
-}
-
-#[tokio::test]
 async fn the_data_directory_is_in_the_current_folder_unless_another_is_named() {
     let (folder, _) = folder();
     let data_dir = folder.path().join(".okite");
@@ -850,11 +746,23 @@ async fn tells_its_version_and_what_it_can() {
             vec!["--port", "3000", "--data-dir", ".okite", "--sandbox", "--verify"],
         ),
         (
+            vec!["keys", "list", "--help"],
+            vec!["--json", "--data-dir", "--stack", "--table", "--region"],
+        ),
+        (
+            vec!["keys", "revoke", "--help"],
+            vec!["<ID>", "30 seconds", "--data-dir", "--stack", "--table", "--region"],
+        ),
+        (
             vec!["keys", "create", "--help"],
             vec![
                 "--name",
+                "--permission",
+                "sending",
+                "[default: full]",
                 "--stream",
                 "bulk",
+                "--from",
                 "--data-dir",
                 "--stack",
                 "--table",
@@ -886,6 +794,15 @@ async fn wrong_flags_are_refused_before_anything_is_done() {
         vec!["keys", "create", "--name", "x", "--stack", "a", "--data-dir", "b"],
         vec!["keys", "create", "--name", "x", "--region", "eu-west-1"],
         vec!["keys", "create", "--name", "x", "--stream", "other"],
+        vec!["keys", "create", "--name", "x", "--permission", "reading"],
+        vec!["keys", "create", "--name", "x", "--from", "hello@example.com"],
+        vec!["keys", "create", "--name", "x", "--from", "*.example.com"],
+        vec!["keys", "create", "--name", "x", "--from", "example.com,com"],
+        vec!["keys", "create", "--name", "x", "--from", "example.com,"],
+        vec!["keys", "create", "--name", "x", "--from", ""],
+        vec!["keys", "revoke"],
+        vec!["keys", "revoke", "a", "b"],
+        vec!["keys", "list", "--stack", "a", "--table", "b"],
         vec!["up", "--verify", "not an identity"],
         vec!["feedback"],
         vec!["feedback", "redrive", "--stack", "a", "--queue", "b"],

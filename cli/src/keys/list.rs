@@ -1,0 +1,184 @@
+//! `okite keys list`: all keys, without what would let anybody use one.
+
+use std::fmt::{self, Display};
+use std::iter;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use shared::api_key::{ApiKeyRecord, Permission};
+use shared::stream::Stream;
+
+use super::{KeysError, Table};
+use crate::patience::patiently;
+use crate::place::Place;
+
+/// How many keys are read at a time.
+const PAGE: i32 = 500;
+/// What stands above the columns.
+const HEADER: [&str; 6] = ["ID", "NAME", "PERMISSION", "STREAM", "FROM", "CREATED"];
+
+/// The keys of a place.
+#[derive(Clone, Debug)]
+pub struct ListedKeys {
+    /// The keys, the oldest first.
+    pub keys: Vec<ApiKeyRecord>,
+    /// How many items of the table are no keys.
+    pub unreadable: usize,
+    /// The place, for a person.
+    pub place: String,
+}
+
+/// Reads all keys.
+///
+/// # Errors
+/// [`KeysError`] says what to do.
+pub async fn list(place: &Place) -> Result<ListedKeys, KeysError> {
+    let table = Table::of(place).await?;
+    let (mut keys, mut unreadable, mut after) = (Vec::new(), 0, None::<String>);
+    loop {
+        let page = patiently(async || table.keys.page(after.as_deref(), PAGE).await)
+            .await
+            .map_err(|error| table.error(&error))?;
+        keys.extend(page.keys);
+        unreadable += page.unreadable;
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    keys.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+    Ok(ListedKeys {
+        keys,
+        unreadable,
+        place: table.located.place,
+    })
+}
+
+impl ListedKeys {
+    /// Shows the keys as JSON, without their hashes.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let key = |key: &ApiKeyRecord| {
+            json!({
+                "id": key.id,
+                "name": key.name,
+                "permission": permission(key),
+                "stream": stream(key),
+                "from_domains": key.from_domains,
+                "created_at": key.created_at,
+            })
+        };
+        self.keys.iter().map(key).collect()
+    }
+}
+
+/// Shows the keys as a table, a line each.
+impl Display for ListedKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows: Vec<_> = iter::once(HEADER.map(str::to_owned))
+            .chain(self.keys.iter().map(row))
+            .collect();
+        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let widths: [usize; HEADER.len()] = std::array::from_fn(width);
+        for row in &rows {
+            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+            writeln!(f, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+fn row(key: &ApiKeyRecord) -> [String; HEADER.len()] {
+    let from = match key.from_domains.as_slice() {
+        [] => "any".to_owned(),
+        domains => domains.join(","),
+    };
+    let created = Timestamp::from_second(key.created_at.as_second()).unwrap_or(key.created_at);
+    let cells = [
+        &key.id,
+        &key.name,
+        permission(key),
+        stream(key),
+        &from,
+        &created.to_string(),
+    ];
+    cells.map(shown)
+}
+
+fn permission(key: &ApiKeyRecord) -> &'static str {
+    match key.permission {
+        Permission::Sending => "sending",
+        Permission::Full => "full",
+    }
+}
+
+fn stream(key: &ApiKeyRecord) -> &'static str {
+    match key.stream {
+        Stream::Transactional => "transactional",
+        Stream::Bulk => "bulk",
+    }
+}
+
+/// A text as a terminal may have it: what somebody wrote into the table does nothing there.
+fn shown(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: &str, name: &str) -> ApiKeyRecord {
+        ApiKeyRecord {
+            id: id.to_owned(),
+            secret_sha256: "hush".to_owned(),
+            name: name.to_owned(),
+            permission: Permission::Full,
+            stream: Stream::Transactional,
+            from_domains: Vec::new(),
+            created_at: Timestamp::from_millisecond(1_800_000_000_123).unwrap(),
+        }
+    }
+
+    fn listed(keys: Vec<ApiKeyRecord>) -> ListedKeys {
+        ListedKeys {
+            keys,
+            unreadable: 0,
+            place: "a test".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_table_has_a_line_for_each_key_in_columns() {
+        let bound = ApiKeyRecord {
+            permission: Permission::Sending,
+            stream: Stream::Bulk,
+            from_domains: vec!["example.com".to_owned(), "xn--bcher-kva.example".to_owned()],
+            ..key("b2", "größere Kundschaft")
+        };
+        let table = listed(vec![key("a1a1", "shop"), bound]).to_string();
+        let wanted = "\
+ID    NAME                PERMISSION  STREAM         FROM                               CREATED
+a1a1  shop                full        transactional  any                                2027-01-15T08:00:00Z
+b2    größere Kundschaft  sending     bulk           example.com,xn--bcher-kva.example  2027-01-15T08:00:00Z
+";
+        assert_eq!(table, wanted);
+    }
+
+    #[test]
+    fn json_has_everything_but_the_hash() {
+        let wanted = json!([{
+            "id": "a1", "name": "shop", "permission": "full", "stream": "transactional", "from_domains": [],
+            "created_at": "2027-01-15T08:00:00.123Z",
+        }]);
+        assert_eq!(listed(vec![key("a1", "shop")]).json(), wanted);
+        assert_eq!(listed(Vec::new()).json(), json!([]));
+    }
+
+    #[test]
+    fn a_name_does_nothing_to_a_terminal() {
+        let table = listed(vec![key("a1", "shop\u{1b}[2J\nb2")]).to_string();
+        assert_eq!(table.lines().count(), 2);
+        assert!(!table.contains('\u{1b}'));
+    }
+}
