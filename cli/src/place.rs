@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use aws_config::{Region, SdkConfig};
-use aws_sdk_cloudformation::error::SdkError;
+use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use serde_json::Value;
 use shared::aws;
 
@@ -220,7 +220,11 @@ async fn output_of_stack(config: &SdkConfig, stack: &str, output: &'static str) 
         .map_err(|error| PlaceError::Stack {
             stack: stack.to_owned(),
             reason: match &error {
-                SdkError::ServiceError(service) => service.err().to_string(),
+                // The SDK knows no error of this operation by its type, and shows the code alone of the others.
+                SdkError::ServiceError(service) => match service.err().message() {
+                    Some(message) => message.to_owned(),
+                    None => service.err().to_string(),
+                },
                 other => reason(other),
             },
         })?;

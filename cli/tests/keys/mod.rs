@@ -1,5 +1,7 @@
 //! `okite keys`: made, listed and revoked, in an `okite up` and by the name of a table.
 
+use std::io::{BufRead, BufReader, Read, Write};
+
 use super::*;
 
 /// Runs `okite keys` beside the `okite up` of a data directory.
@@ -46,22 +48,71 @@ impl Up {
     }
 }
 
-/// `okite keys` against a table of this name in AWS, whose DynamoDB is that of an `okite up`.
-async fn run_in_aws(arguments: &[&str], up: &Up) -> Output {
-    let local = up.local_json().unwrap();
-    let table = local["functions"]["send-api"]["env"]["API_KEYS_TABLE"]
-        .as_str()
-        .unwrap();
+/// `okite keys` against AWS, whose DynamoDB is that of an `okite up` and whose CloudFormation is at `cloudformation`.
+async fn run_in_aws(arguments: &[&str], place: &[&str], up: &Up, cloudformation: &str) -> Output {
     let mut command = okite();
     command
         .arg("keys")
         .args(arguments)
-        .args(["--table", table, "--region", "us-east-1"])
-        .env("AWS_ENDPOINT_URL_DYNAMODB", local["dynamodb_url"].as_str().unwrap())
+        .args(place)
+        .args(["--region", "us-east-1"])
+        .env(
+            "AWS_ENDPOINT_URL_DYNAMODB",
+            up.local_json().unwrap()["dynamodb_url"].as_str().unwrap(),
+        )
+        .env("AWS_ENDPOINT_URL_CLOUDFORMATION", cloudformation)
         .env("AWS_ACCESS_KEY_ID", "operator")
         .env("AWS_SECRET_ACCESS_KEY", "secret")
         .env("AWS_EC2_METADATA_DISABLED", "true");
     finished(&mut command).await
+}
+
+/// A CloudFormation with one stack, `okite`, whose output `name` is `value`. It ends with the process.
+fn cloudformation(name: &'static str, value: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.unwrap());
+            let mut length = 0;
+            let mut line = String::new();
+            while reader.read_line(&mut line).unwrap() > 2 {
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let asked = text(&body);
+            assert!(asked.contains("Action=DescribeStacks"), "{asked}");
+            let (status, xml) = if asked.contains("StackName=okite&") || asked.ends_with("StackName=okite") {
+                let output = format!("<OutputKey>{name}</OutputKey><OutputValue>{value}</OutputValue>");
+                let stack = format!(
+                    "<StackName>okite</StackName><CreationTime>2026-11-22T00:00:00Z</CreationTime>\
+                     <StackStatus>CREATE_COMPLETE</StackStatus><Outputs><member>{output}</member></Outputs>"
+                );
+                let stacks = format!("<Stacks><member>{stack}</member></Stacks>");
+                let result = format!("<DescribeStacksResult>{stacks}</DescribeStacksResult>");
+                (
+                    200,
+                    format!("<DescribeStacksResponse>{result}</DescribeStacksResponse>"),
+                )
+            } else {
+                let error = "<Code>ValidationError</Code><Message>Stack does not exist</Message>";
+                (
+                    400,
+                    format!("<ErrorResponse><Error><Type>Sender</Type>{error}</Error></ErrorResponse>"),
+                )
+            };
+            let head = format!(
+                "HTTP/1.1 {status} Answer\r\ncontent-type: text/xml\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                xml.len()
+            );
+            reader.get_mut().write_all((head + &xml).as_bytes()).unwrap();
+        }
+    });
+    url
 }
 
 /// Makes a key in a data directory.
@@ -306,18 +357,51 @@ async fn the_whole_key_can_be_revoked_and_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn keys_of_a_table_in_aws_are_made_listed_and_revoked_by_its_name() {
+async fn keys_in_aws_are_made_listed_and_revoked_by_the_name_of_the_stack_or_the_table() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &[]).await;
-    let output = run_in_aws(&["create", "--name", "shop"], &up).await;
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let key = text(&output.stdout).trim_end();
-    assert_eq!(up.status_from(key, "hello@example.com").await, 200);
-    let output = run_in_aws(&["list"], &up).await;
-    assert!(output.status.success() && text(&output.stdout).contains(id_of(key)));
-    let output = run_in_aws(&["revoke", key], &up).await;
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    assert_eq!(listed(&data_dir).await, [] as [Value; 0]);
+    let local = up.local_json().unwrap();
+    let table = local["functions"]["send-api"]["env"]["API_KEYS_TABLE"]
+        .as_str()
+        .unwrap();
+    let cloudformation = cloudformation("ApiKeysTable", table.to_owned());
+    for place in [["--stack", "okite"], ["--table", table]] {
+        let run = async |arguments: &[&str]| run_in_aws(arguments, &place, &up, &cloudformation).await;
+        let output = run(&["create", "--name", "shop"]).await;
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(place[1]), "{}", text(&output.stderr));
+        let key = text(&output.stdout).trim_end();
+        assert_eq!(up.status_from(key, "hello@example.com").await, 200);
+        let output = run(&["list"]).await;
+        assert!(output.status.success() && text(&output.stdout).contains(id_of(key)));
+        let output = run(&["revoke", key]).await;
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert_eq!(listed(&data_dir).await, [] as [Value; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_stack_or_table_that_is_not_okites_is_named() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let other = cloudformation("SomeOutput", "x".to_owned());
+    for (place, words) in [
+        (["--stack", "okite"], vec!["okite", "ApiKeysTable"]),
+        (["--stack", "nowhere"], vec!["nowhere", "Stack does not exist"]),
+        (
+            ["--table", "no-such-table"],
+            vec!["no-such-table", "ResourceNotFoundException"],
+        ),
+    ] {
+        for arguments in [["list"].as_slice(), &["revoke", "a1"], &["create", "--name", "shop"]] {
+            let output = run_in_aws(arguments, &place, &up, &other).await;
+            assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+            for word in &words {
+                assert!(text(&output.stderr).contains(word), "{}", text(&output.stderr));
+            }
+            assert!(output.stdout.is_empty());
+        }
+    }
 }
 
 #[tokio::test]
