@@ -80,7 +80,7 @@ impl ApiError {
             404,
             "not_found",
             "There is no such endpoint. There are POST /emails, POST /emails/batch, GET /emails/{id}, /suppressions, \
-             GET /quota and GET /health.",
+             GET /quota, GET /openapi.json and GET /health.",
         )
     }
 

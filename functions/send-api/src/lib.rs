@@ -8,7 +8,7 @@
 //! | `authentication` | API keys |
 //! | `error` | every error a caller can get |
 //! | `time` | how much of it an invocation has |
-//! | `health`, `emails`, `suppressions`, `quota` | the operations, by noun and verb |
+//! | `health`, `openapi`, `emails`, `suppressions`, `quota` | the operations, by noun and verb |
 //!
 //! The order of the checks is part of the contract: size, route, key, idempotency key, JSON, fields.
 
@@ -17,6 +17,7 @@ mod emails;
 mod error;
 mod health;
 mod json;
+mod openapi;
 mod quota;
 mod request;
 mod response;
@@ -173,6 +174,7 @@ async fn answer(state: &State, event: ApiGatewayV2httpRequest, time: &Time, ids:
     let request = Request::read(event)?;
     match Route::of(&request.method, &request.path)? {
         Route::Health => Ok(health::show()),
+        Route::OpenApi => Ok(openapi::show()),
         // On the heap, for the same reason as the runtime's future in `run`.
         Route::CreateEmail => Box::pin(emails::create(state, &request, time, ids)).await,
         Route::CreateBatch => Box::pin(emails::create_batch(state, &request, time, ids)).await,

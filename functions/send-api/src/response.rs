@@ -1,5 +1,7 @@
 //! An HTTP response as the gateway wants it: JSON always.
 
+use std::borrow::Cow;
+
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
@@ -17,7 +19,7 @@ use crate::error::ApiError;
 pub(crate) struct Response {
     status: u16,
     headers: HeaderMap,
-    body: String,
+    body: Cow<'static, str>,
 }
 
 /// The body of every error.
@@ -39,7 +41,16 @@ impl Response {
         Self {
             status: 200,
             headers: HeaderMap::new(),
-            body: json(body),
+            body: json(body).into(),
+        }
+    }
+
+    /// Answers 200 with JSON that is written already.
+    pub(crate) fn written(body: &'static str) -> Self {
+        Self {
+            status: 200,
+            headers: HeaderMap::new(),
+            body: body.into(),
         }
     }
 
@@ -91,7 +102,7 @@ impl From<ApiError> for Response {
         Self {
             status: error.status,
             headers,
-            body,
+            body: body.into(),
         }
     }
 }
@@ -104,7 +115,7 @@ impl From<Response> for ApiGatewayV2httpResponse {
         answer
             .headers
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        answer.body = Some(Body::Text(response.body));
+        answer.body = Some(Body::Text(response.body.into_owned()));
         answer
     }
 }

@@ -10,6 +10,8 @@ use crate::error::ApiError;
 pub(crate) enum Route {
     /// `GET /health`
     Health,
+    /// `GET /openapi.json`
+    OpenApi,
     /// `POST /emails`
     CreateEmail,
     /// `POST /emails/batch`
@@ -22,9 +24,9 @@ pub(crate) enum Route {
     ListSuppressions,
     /// `POST /suppressions`
     CreateSuppression,
-    /// `GET /suppressions/{id or email}`, with what the caller wrote.
+    /// `GET /suppressions/{id_or_email}`, with what the caller wrote.
     ShowSuppression(String),
-    /// `DELETE /suppressions/{id or email}`, with what the caller wrote.
+    /// `DELETE /suppressions/{id_or_email}`, with what the caller wrote.
     LiftSuppression(String),
     /// `POST /suppressions/batch/add`
     CreateSuppressions,
@@ -41,6 +43,7 @@ impl Route {
         match (segments.as_slice(), method) {
             (["health"], &Method::GET | &Method::HEAD) => Ok(Self::Health),
             (["health"], _) => Err(ApiError::method_not_allowed("GET, HEAD")),
+            (["openapi.json"], &Method::GET) => Ok(Self::OpenApi),
             (["emails"], &Method::POST) => Ok(Self::CreateEmail),
             (["emails"], &Method::GET) => Ok(Self::ListEmails),
             (["emails", "batch"], &Method::POST) => Ok(Self::CreateBatch),
@@ -55,7 +58,7 @@ impl Route {
                 Err(ApiError::method_not_allowed("POST"))
             }
             (["emails", id], &Method::GET) => Ok(Self::ShowEmail(decoded(id))),
-            (["emails", _] | ["quota"], _) => Err(ApiError::method_not_allowed("GET")),
+            (["emails", _] | ["quota" | "openapi.json"], _) => Err(ApiError::method_not_allowed("GET")),
             (["emails" | "suppressions"], _) => Err(ApiError::method_not_allowed("GET, POST")),
             (["suppressions", _], _) => Err(ApiError::method_not_allowed("GET, DELETE")),
             _ => Err(ApiError::not_found()),

@@ -18,6 +18,7 @@ mod idempotency;
 mod ledger;
 mod local_api;
 mod on_suppressed;
+mod openapi;
 mod orders;
 mod permissions;
 mod permit;

@@ -19,6 +19,8 @@ use shared::aws::{ApiKeys, Suppressions};
 use shared::stream::Stream;
 use shared::suppression::{Reason, Registers};
 
+use crate::openapi;
+
 /// The key in events/, which every Okite of a test accepts.
 pub(crate) const KEY: &str = "ok_local_this_key_works_with_okite_up_only";
 /// Where nothing listens.
@@ -297,8 +299,13 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Sends a request. What the API answers is held against docs/openapi.json.
     pub(crate) async fn of(request: RequestBuilder) -> Self {
-        let answer = request.send().await.unwrap();
+        let (client, request) = request.build_split();
+        let request = request.unwrap();
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let sent = request.body().and_then(reqwest::Body::as_bytes).map(<[u8]>::to_vec);
+        let answer = client.execute(request).await.unwrap();
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let body = answer.bytes().await.unwrap();
         let body = if body.is_empty() {
@@ -306,6 +313,9 @@ impl Answer {
         } else {
             serde_json::from_slice(&body).unwrap()
         };
+        if !path.starts_with("/_local/") {
+            openapi::check(&method, &path, sent.as_deref(), status, &body);
+        }
         Self { status, headers, body }
     }
 

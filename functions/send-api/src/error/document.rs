@@ -1,13 +1,16 @@
 //! docs/ERRORS.md shows every error a caller can get. The tables in it are these, word for word.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
+use serde_json::Value;
 use shared::idempotency::LEASE;
 use shared::ses_error::{Retry, Row, Sign, TABLE};
 use shared::suppression::{Reason, Suppression};
 
 use super::*;
+use crate::openapi::DOCUMENT;
 
 /// The errors that are not SES's, in the order of the checks, by the constructor of each.
 fn own() -> Vec<(&'static str, ApiError)> {
@@ -233,6 +236,29 @@ fn the_document_has_every_error_there_is() {
             "ApiError::{name} is missing in `own` of error/document.rs, which docs/ERRORS.md is made of"
         );
     }
+}
+
+/// The statuses and names of the contract's errors, from docs/openapi.json.
+fn contract() -> BTreeSet<(u64, String)> {
+    let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let own = schemas
+        .values()
+        .filter_map(|schema| Some(&schema.get("allOf")?[1]["properties"]));
+    let errors = own.filter_map(|own| {
+        let status = own["statusCode"]["const"].as_u64()?;
+        let names = own["name"]["enum"].as_array().unwrap().iter();
+        Some(names.map(move |name| (status, name.as_str().unwrap().to_owned())))
+    });
+    errors.flatten().collect()
+}
+
+#[test]
+fn the_contract_has_every_error_and_no_other() {
+    let own = own().into_iter().map(|(_, error)| (error.status, error.name));
+    let errors = own.chain(TABLE.iter().map(|row| (row.status, row.name)));
+    let errors: BTreeSet<_> = errors.map(|(status, name)| (status.into(), name.to_owned())).collect();
+    assert_eq!(contract(), errors);
 }
 
 #[test]
