@@ -1,0 +1,55 @@
+"""The running `okite up` beside the clients: its outbox and its faults."""
+
+import contextlib
+import json
+import os
+import time
+import urllib.request
+import uuid
+
+URL = os.environ["OKITE_URL"]
+
+
+def call(method, path, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{URL}/_local/{path}", data, method=method)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        content = answer.read()
+    return json.loads(content) if content else None
+
+
+def address():
+    """An address of the test's own: nobody else writes to it."""
+    return f"success+{uuid.uuid4().hex}@simulator.amazonses.com"
+
+
+def mails_to(recipient):
+    """The mails that Amazon SES took for a recipient on the To line."""
+    return [mail for mail in call("GET", "outbox") if any(recipient in to for to in mail["to"])]
+
+
+def mail_to(recipient):
+    [mail] = mails_to(recipient)
+    return mail
+
+
+def own_tags(mail):
+    """The tags without those that Okite adds."""
+    return {tag["name"]: tag["value"] for tag in mail["tags"] if not tag["name"].startswith("okite_")}
+
+
+@contextlib.contextmanager
+def fault(operation, error):
+    call("POST", "faults", {"operation": operation, "error": error, "for_ms": 600_000})
+    try:
+        yield
+    finally:
+        call("DELETE", "faults")
+
+
+def eventually(condition):
+    for _ in range(600):
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it never came to be")
