@@ -1,0 +1,56 @@
+"""What the contract asks for and JSON Schema cannot say: requests that break it are refused, whatever their schema says."""
+
+import datetime
+
+import schemathesis
+from schemathesis.core.parameters import ParameterLocation
+
+
+def emails_of(body):
+    return [email for email in (body if isinstance(body, list) else [body]) if isinstance(email, dict)]
+
+
+def names_each_tag_once(email):
+    tags = email.get("tags")
+    if not isinstance(tags, list):
+        return True
+    names = [str(tag.get("name")) for tag in tags if isinstance(tag, dict)]
+    return len(names) == len(set(names))
+
+
+def has_at_most_fifty_recipients(email):
+    fields = [email.get(name) for name in ("to", "cc", "bcc")]
+    return sum(len(field) if isinstance(field, list) else 1 for field in fields) <= 50
+
+
+def ends_in_the_future(body):
+    expires_at = body.get("expires_at")
+    return not isinstance(expires_at, str) or expires_at[:4] > str(datetime.date.today().year)
+
+
+def writes_bytes_as_whole_numbers(email):
+    """To JSON Schema, 7.0 is an integer."""
+    attachments = email.get("attachments")
+    contents = [file.get("content") for file in attachments if isinstance(file, dict)] if isinstance(attachments, list) else []
+    arrays = [content.get("data") if isinstance(content, dict) else content for content in contents]
+    return not any(isinstance(byte, float) for array in arrays if isinstance(array, list) for byte in array)
+
+
+def is_wrong_where_that_is_no_error(case):
+    """A permissive batch is carried out without the emails that are wrong."""
+    is_permissive = (case.headers or {}).get("x-batch-validation") == "permissive"
+    body = case.meta.components.get(ParameterLocation.BODY)
+    return is_permissive and body is not None and body.mode.is_negative
+
+
+@schemathesis.hook
+def filter_case(_context, case):
+    query = case.query or {}
+    emails = emails_of(case.body)
+    return (
+        not ("after" in query and "before" in query)
+        and not is_wrong_where_that_is_no_error(case)
+        and all(writes_bytes_as_whole_numbers(email) for email in emails)
+        and all(names_each_tag_once(email) and has_at_most_fifty_recipients(email) for email in emails)
+        and all(ends_in_the_future(body) for body in emails)
+    )
