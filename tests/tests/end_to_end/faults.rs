@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest};
+use local_aws::Settings;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -49,6 +50,11 @@ async fn assert_store_down(okite: &Okite, answer: &Answer) {
     answer.refused(503, "service_unavailable");
     assert_eq!(answer.header("retry-after"), Some("5"));
     assert_eq!(okite.outbox().await, [] as [Value; 0]);
+}
+
+/// Keeps events but `Send` from making writes, where faults are for those of the sender.
+fn without_deliveries(settings: &mut Settings) {
+    settings.parameters = BTreeMap::from([("DeliveryEvents".to_owned(), "false".to_owned())]);
 }
 
 /// Checks what API Gateway answers when a function dies.
@@ -259,11 +265,7 @@ async fn a_function_that_dies_before_ses_is_called_sends_nothing() {
 
 #[tokio::test]
 async fn a_function_that_dies_at_ses_or_later_sends_once_and_an_event_settles_it() {
-    let okite = Okite::start_with(|settings| {
-        // The faults are for the sender's writes: no event but `Send` is to make one.
-        settings.parameters = BTreeMap::from([("DeliveryEvents".to_owned(), "false".to_owned())]);
-    })
-    .await;
+    let okite = Okite::start_with(without_deliveries).await;
     let mut settled = 0;
     for (fault, sent) in [
         (json!({ "operation": "SendEmail", "kill": "before" }), 0),
@@ -358,7 +360,7 @@ async fn the_faults_in_force_are_shown_with_what_is_left_of_them() {
 
 #[tokio::test]
 async fn a_function_killed_at_any_call_with_a_key_sends_at_most_once() {
-    let okite = Okite::start().await;
+    let okite = Okite::start_with(without_deliveries).await;
     okite.account(json!({ "max_send_rate": 1000 })).await;
     okite.report().await;
     let calls = [
