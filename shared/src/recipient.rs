@@ -161,6 +161,7 @@ mod tests {
         bounce_echo_at: None,
         complaint_echo_at: None,
         soft: Vec::new(),
+        soft_of: Vec::new(),
         manual_at: None,
         manual_expires_at: None,
         lifted_at: None,

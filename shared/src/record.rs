@@ -223,6 +223,14 @@ impl Record {
         }
     }
 
+    /// Tells whether SES told that it was delivered to an address, normalised.
+    #[must_use]
+    pub fn was_delivered_to(&self, address: &str) -> bool {
+        let delivery =
+            |event: &RecordedEvent| event.kind == "Delivery" && event.recipients.iter().any(|to| to == address);
+        self.events.iter().any(delivery)
+    }
+
     /// Computes the word for the latest that is known: for each recipient the final event beats a delay, and of all
     /// recipients the worst counts.
     #[must_use]

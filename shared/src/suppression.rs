@@ -14,7 +14,10 @@ mod reconciliation;
 mod storm;
 mod tiers;
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use crate::address::EmailAddress;
 use crate::stream::Stream;
@@ -131,6 +134,8 @@ pub struct Registers {
     pub complaint_echo_at: Option<Timestamp>,
     /// The newest soft bounces, oldest first; see [`SOFT_BOUNCES_KEPT`].
     pub soft: Vec<Timestamp>,
+    /// Those of them that are about messages of ours: our id, and when.
+    pub soft_of: Vec<(Uuid, Timestamp)>,
     /// The latest time that it was put on the list by hand.
     pub manual_at: Option<Timestamp>,
     /// When the entry made by hand ends, if it does.
@@ -174,6 +179,9 @@ impl Registers {
         self.soft.extend(other.soft.into_iter().filter(|at| !held.contains(at)));
         self.soft.extend(held);
         self.soft.sort_unstable();
+        self.soft_of.extend(other.soft_of);
+        self.soft_of.sort_unstable();
+        self.soft_of.dedup();
         self
     }
 
@@ -231,6 +239,26 @@ impl Registers {
         // Soft bounces weigh less, so neither stream nor tiers matter.
         let found = self.suppression(address, now, Stream::Transactional, &SoftBounceTiers::default())?;
         self.blocked_at.filter(|_| found.reason == Reason::Blocked)
+    }
+
+    /// Tells whether soft bounces alone suppress `address` at `now` for bulk mail.
+    #[must_use]
+    pub fn soft_alone(&self, address: &EmailAddress, now: Timestamp, tiers: &SoftBounceTiers) -> bool {
+        let found = self.suppression(address, now, Stream::Bulk, tiers);
+        found.is_some_and(|found| found.reason == Reason::Soft)
+    }
+
+    /// Forgets the soft bounces about messages that were delivered to the address: a bounce after the delivery is an automatic
+    /// reply, whatever it says.
+    #[must_use]
+    pub fn without_replies(mut self, delivered: &BTreeSet<Uuid>) -> Self {
+        let replies = self.soft_of.extract_if(.., |(message, _)| delivered.contains(message));
+        for (_, at) in replies {
+            if let Some(index) = self.soft.iter().position(|time| *time == at) {
+                self.soft.remove(index);
+            }
+        }
+        self
     }
 
     /// Forgets the block, which was part of a storm: see [`is_storm`].
@@ -479,6 +507,28 @@ mod tests {
     }
 
     #[test]
+    fn a_soft_bounce_after_the_delivery_is_a_reply_and_does_not_count() {
+        let message = Uuid::from_u128;
+        let registers = Registers {
+            soft_of: vec![(message(1), at(1)), (message(2), at(1)), (message(3), at(2))],
+            ..soft(&[0, 1, 1, 2])
+        };
+        let anna = EmailAddress::parse(ANNA).unwrap();
+        assert!(registers.soft_alone(&anna, at(3), &tiers()));
+        let one = registers
+            .clone()
+            .without_replies(&BTreeSet::from([message(2), message(9)]));
+        assert_eq!(one.soft, [at(0), at(1), at(2)]);
+        assert!(one.soft_alone(&anna, at(3), &tiers()));
+        let both = registers.without_replies(&BTreeSet::from([message(1), message(2)]));
+        assert_eq!(
+            (both.soft.as_slice(), both.soft_of.len()),
+            ([at(0), at(2)].as_slice(), 1)
+        );
+        assert!(!both.soft_alone(&anna, at(3), &tiers()));
+    }
+
+    #[test]
     fn what_weighs_more_than_soft_bounces_is_told_first() {
         let registers = Registers {
             blocked_at: Some(at(0)),
@@ -564,7 +614,7 @@ mod tests {
             let registers = Registers {
                 bounce_at: bounce, complaint_at: complaint, blocked_at: blocked, manual_at: manual,
                 bounce_echo_at: bounce, complaint_echo_at: complaint,
-                soft: vec![at(0); 5],
+                soft: vec![at(0); 5], soft_of: Vec::new(),
                 manual_expires_at: None, lifted_at: Some(at(0)),
             };
             prop_assert_eq!(reason(&registers, ANNA, later), None);

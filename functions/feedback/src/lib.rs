@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 use shared::aws::{Evidence, FunctionConfig, Marks, Messages, StoreError, Suppressions, TrustError};
 use shared::config::Config;
-use shared::feedback::{self, Event, Fact, Feedback, Mark, MarkKind, Unreadable};
+use shared::feedback::{self, Class, Event, Fact, Feedback, Mark, MarkKind, Unreadable};
 use shared::function;
 use uuid::Uuid;
 
@@ -285,14 +285,20 @@ async fn handle_message(
 
 /// Writes what an event says, of all recipients at once, then what counts, then of its message; returns how many it suppresses.
 async fn apply(state: &State, event: &Event, now: Timestamp, new_id: &impl Fn() -> Uuid) -> Result<usize, StoreError> {
+    let message_id = event.message.as_ref().and_then(|message| message.message_id);
     let write = |fact: &Fact| {
         let reason = fact.class.register()?;
         let (suppressions, fact, id) = (&state.suppressions, fact.clone(), new_id());
         Some(async move {
+            // Whether a soft bounce is an automatic reply shows the record of its message.
+            let source = match message_id.filter(|_| fact.class == Class::Soft) {
+                Some(message_id) => format!("{}#{message_id}", fact.feedback_id),
+                None => fact.feedback_id,
+            };
             let evidence = Evidence {
                 subtype: &fact.subtype,
                 diagnostic: fact.diagnostic.as_deref(),
-                source: &fact.feedback_id,
+                source: &source,
             };
             suppressions.record(&fact.address, reason, fact.at, evidence, id).await
         })

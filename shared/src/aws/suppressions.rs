@@ -9,7 +9,7 @@
 //! | `bounce_echo_at`, `complaint_echo_at` | registers of what the lists of the account held back |
 //! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | the evidence of that register: address as given, subtype, diagnostic, source |
 //! | `manual_expires_at`, `lifted_at` | times in milliseconds |
-//! | `soft` | the newest soft bounces, a string set of `time#feedback id` |
+//! | `soft` | the newest soft bounces, a string set of `time#feedback id`, with `#our id` behind it if the message is ours |
 //!
 //! A register only ever moves forward, by the condition of its update. Where two events have the same time, the greater
 //! source wins, so that the item ends the same in whichever order they come. Of the soft bounces, the newest
@@ -358,16 +358,16 @@ fn soft_bounces_of(item: &Item) -> Vec<(Timestamp, String)> {
         .collect()
 }
 
-/// When an address bounced softly, oldest first. A feedback counts once, even if SES gave no time and each of its copies
+/// When an address bounced softly, oldest first, by feedback id. A feedback counts once, even if SES gave no time and each of its copies
 /// therefore has another.
-fn soft_times(item: &Item) -> Vec<Timestamp> {
+fn soft_times(item: &Item) -> Vec<(&str, Timestamp)> {
     let mut first: BTreeMap<&str, Timestamp> = BTreeMap::new();
     for (at, feedback_id, _) in soft_bounces(item) {
         let earliest = first.entry(feedback_id).or_insert(at);
         *earliest = at.min(*earliest);
     }
-    let mut times: Vec<_> = first.into_values().collect();
-    times.sort_unstable();
+    let mut times: Vec<_> = first.into_iter().collect();
+    times.sort_unstable_by_key(|(_, at)| *at);
     times
 }
 
@@ -384,13 +384,18 @@ fn registers(item: &Item) -> Option<Registers> {
         None => Some(None),
         Some(_) => time_of(item, name).map(Some),
     };
+    let soft = soft_times(item);
     Some(Registers {
         bounce_at: register("bounce_at")?,
         complaint_at: register("complaint_at")?,
         blocked_at: register("blocked_at")?,
         bounce_echo_at: register("bounce_echo_at")?,
         complaint_echo_at: register("complaint_echo_at")?,
-        soft: soft_times(item),
+        soft: soft.iter().map(|(_, at)| *at).collect(),
+        soft_of: soft
+            .iter()
+            .filter_map(|(feedback_id, at)| Some((feedback_id.rsplit_once('#')?.1.parse().ok()?, *at)))
+            .collect(),
         manual_at: register("manual_at")?,
         manual_expires_at: register("manual_expires_at")?,
         lifted_at: register("lifted_at")?,

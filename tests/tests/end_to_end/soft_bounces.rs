@@ -102,3 +102,47 @@ async fn the_tiers_are_the_operators() {
     assert_eq!(okite.registers(ADDRESS).await.soft.len(), 5);
     assert_status(&bulk(&okite).await, ADDRESS, "accepted");
 }
+
+/// A soft bounce of a mail of ours, or its delivery.
+fn about(message: &Value, kind: &str, number: usize) -> Value {
+    let mut event = soft_bounce("eventType", number);
+    event["mail"]["tags"] = json!({ "okite_id": [message] });
+    if kind == "Delivery" {
+        event["eventType"] = json!("Delivery");
+        event["delivery"] = json!({ "recipients": ["FULL@example.net"] });
+    }
+    event
+}
+
+#[tokio::test]
+async fn a_bounce_of_a_mail_that_was_delivered_is_a_reply_in_whichever_order_they_come() {
+    let okite = Okite::start_with(|settings| {
+        settings
+            .parameters
+            .insert("DeliveryEvents".to_owned(), "false".to_owned());
+    })
+    .await;
+    okite.put_key_of(BULK_KEY, Stream::Bulk).await;
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(bulk(&okite).await["id"].clone());
+    }
+    for (number, id) in ids[..3].iter().enumerate() {
+        assert_eq!(okite.publish(&about(id, "Bounce", number)).await, (1, 0));
+    }
+    assert_suppressed(&bulk(&okite).await, ADDRESS, "soft");
+    // One of them was a reply after all, and another whose delivery is told first.
+    okite.publish(&about(&ids[1], "Delivery", 1)).await;
+    assert_status(&bulk(&okite).await, ADDRESS, "accepted");
+    okite.publish(&about(&ids[3], "Delivery", 3)).await;
+    okite.publish(&about(&ids[3], "Bounce", 3)).await;
+    assert_status(&bulk(&okite).await, ADDRESS, "accepted");
+    let last = bulk(&okite).await["id"].clone();
+    okite.publish(&about(&last, "Bounce", 9)).await;
+    assert_suppressed(&bulk(&okite).await, ADDRESS, "soft");
+    let batch = okite
+        .request(reqwest::Method::POST, "/emails/batch")
+        .bearer_auth(BULK_KEY);
+    let batch = Answer::of(batch.json(&[email(ADDRESS)])).await;
+    assert_suppressed(&batch.body["data"][0], ADDRESS, "soft");
+}

@@ -8,17 +8,18 @@
 //! come, and once but for being throttled (see [`super::send`]), and the row is settled with what it said. Where it is
 //! certain that nothing was sent, the key is freed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use shared::address::Mailbox;
+use shared::address::{EmailAddress, Mailbox};
 use shared::aws::{NewMessage, Put, StoreError};
 use shared::idempotency::Claim;
 use shared::message::Email;
 use shared::permit::Ask;
 use shared::recipient::{Destination, OnSuppressed, judge};
 use shared::record::Record;
+use shared::stream::Stream;
 use shared::suppression::Registers;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
@@ -53,7 +54,7 @@ pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: I
         return Err(ApiError::sender_not_allowed());
     }
 
-    let begun = begin(state, &email, claim.as_ref(), time, ids).await;
+    let begun = begin(state, (&email, api_key.stream), claim.as_ref(), time, ids).await;
     let judged = begun.and_then(|(known, begun)| {
         let judgement = judge(&email, &known, now, api_key.stream, &state.config.soft_bounce_tiers);
         match (&begun, on_suppressed, judgement.rejected()) {
@@ -104,7 +105,7 @@ pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: I
 /// Reads what is known of every recipient, and claims the key meanwhile.
 async fn begin(
     state: &State,
-    email: &Email,
+    (email, stream): (&Email, Stream),
     claim: Option<&Claim>,
     time: &Time,
     ids: Ids,
@@ -112,7 +113,7 @@ async fn begin(
     let emails = [email];
     let both = async {
         tokio::join!(
-            registers(state, &emails, time.arrived),
+            registers(state, &emails, stream, time.arrived),
             idempotency::begin(state, claim, ids, time.arrived)
         )
     };
@@ -164,6 +165,7 @@ async fn free(state: &State, claim: Option<&Claim>) -> Result<(), StoreError> {
 pub(super) async fn registers(
     state: &State,
     emails: &[&Email],
+    stream: Stream,
     now: Timestamp,
 ) -> Result<BTreeMap<String, Registers>, ApiError> {
     let lines = emails.iter().flat_map(|email| [&email.to, &email.cc, &email.bcc]);
@@ -178,7 +180,38 @@ pub(super) async fn registers(
             *registers = std::mem::take(registers).without_block();
         }
     }
+    if stream == Stream::Bulk {
+        forget_replies(state, recipients(), &mut known, now).await?;
+    }
     Ok(known)
+}
+
+/// Forgets the soft bounces that were automatic replies: those of messages that were delivered. Rare: only somebody whom soft bounces
+/// alone keep from bulk mail is worth a look at the messages.
+async fn forget_replies<'a>(
+    state: &State,
+    recipients: impl Iterator<Item = &'a EmailAddress>,
+    known: &mut BTreeMap<String, Registers>,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    let tiers = &state.config.soft_bounce_tiers;
+    let is_soft = |address: &&EmailAddress| {
+        let registers = known.get(address.normalised());
+        registers.is_some_and(|registers| registers.soft_alone(address, now, tiers))
+    };
+    let soft: Vec<&EmailAddress> = recipients.filter(is_soft).collect();
+    let of = |address: &&EmailAddress| known[address.normalised()].soft_of.clone();
+    let messages: BTreeSet<Uuid> = soft.iter().flat_map(of).map(|(message, _)| message).collect();
+    let messages: Vec<Uuid> = messages.into_iter().collect();
+    let records = state.messages.get_all(&messages).await?;
+    for address in soft {
+        let delivered = |record: &&Record| record.was_delivered_to(address.normalised());
+        let delivered = records.values().filter(delivered).map(|record| record.id).collect();
+        if let Some(registers) = known.get_mut(address.normalised()) {
+            *registers = std::mem::take(registers).without_replies(&delivered);
+        }
+    }
+    Ok(())
 }
 
 /// Writes the row of a message and takes its permit meanwhile. Returns when it may be sent.

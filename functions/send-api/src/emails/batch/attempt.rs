@@ -163,7 +163,7 @@ impl Chunks<'_> {
     /// Attempts the emails of a chunk, or none of them; nothing is written then.
     async fn attempt_chunk(&self, chunk: &[(usize, &Valid)]) -> Result<Vec<(usize, Outcome)>, Stopped> {
         let emails: Vec<&Email> = chunk.iter().map(|(_, valid)| &valid.email).collect();
-        let known = create::registers(self.state, &emails, self.time.arrived);
+        let known = create::registers(self.state, &emails, self.api_key.stream, self.time.arrived);
         let known = self
             .time
             .before_sending(self.first, known)
