@@ -6,6 +6,7 @@
     reason = "what a test needs and does not get is a failure of the test"
 )]
 
+mod feedback;
 mod forget;
 mod keys;
 mod suppressions;
@@ -585,130 +586,6 @@ async fn senders_are_verified_by_flags_beside_the_usual_ones() {
         let mut email = email("success@simulator.amazonses.com");
         email["from"] = json!(from);
         assert_eq!(up.post_with(KEY, &email).await.0, status, "{from}");
-    }
-}
-
-impl Up {
-    /// Calls a part of `/_local/` with a body.
-    async fn local(&self, part: &str, body: &Value) -> reqwest::Response {
-        let url = format!("{}/_local/{part}", self.url());
-        self.http.post(url).body(body.to_string()).send().await.unwrap()
-    }
-
-    /// How many messages of a queue can be received, and how many were and may come again.
-    async fn queue(&self, name: &str) -> (u64, u64) {
-        let answer = self.http.get(format!("{}/_local/queues", self.url())).send().await;
-        let queues: Value = answer.unwrap().json().await.unwrap();
-        let mut queues = queues.as_array().unwrap().iter();
-        let queue = queues.find(|queue| queue["name"] == name).unwrap();
-        (queue["visible"].as_u64().unwrap(), queue["in_flight"].as_u64().unwrap())
-    }
-
-    /// Publishes a bounce that cannot be written for so long, and so goes to the retry queue.
-    async fn fail_a_bounce(&self, for_ms: u64) {
-        let fault = json!({ "operation": "UpdateItem", "for_ms": for_ms, "error": "ValidationException" });
-        assert_eq!(self.local("faults", &fault).await.status(), 204);
-        let bounce = json!({
-            "eventType": "Bounce",
-            "bounce": { "bounceType": "Permanent", "bouncedRecipients": [{ "emailAddress": "gone@example.net" }] },
-        });
-        let answer: Value = self.local("sns", &bounce).await.json().await.unwrap();
-        assert_eq!(answer, json!({ "delivered": 0, "failed": 1 }));
-        eventually("it was received", async || {
-            (self.queue("okite-FeedbackRetryQueue").await == (0, 1)).then_some(())
-        })
-        .await;
-    }
-
-    async fn advance(&self, minutes: u64) {
-        let answer = self.local("clock", &json!({ "advance_ms": minutes * 60_000 })).await;
-        assert_eq!(answer.status(), 204);
-    }
-
-    /// Waits until the list knows of the bounce.
-    async fn until_it_is_suppressed(&self) {
-        eventually("the bounce suppresses", async || {
-            let status = self.send("gone@example.net").await["recipients"][0]["status"].clone();
-            (status == "suppressed").then_some(())
-        })
-        .await;
-    }
-}
-
-/// Puts back what is in the dead-letter queue.
-async fn redrive(data_dir: &Path) -> Output {
-    finished(okite().args(["feedback", "redrive", "--data-dir"]).arg(data_dir)).await
-}
-
-#[tokio::test]
-async fn an_event_in_the_retry_queue_outlives_a_kill() {
-    let (_folder, data_dir) = folder();
-    let mut up = Up::start(&data_dir, &[]).await;
-    up.fail_a_bounce(60_000).await;
-    up.signal("KILL");
-    up.ended().await;
-    let up = Up::start(&data_dir, &[]).await;
-    assert_eq!(up.queue("okite-FeedbackRetryQueue").await, (0, 1));
-    up.advance(6).await;
-    up.until_it_is_suppressed().await;
-    eventually("the queue is empty", async || {
-        (up.queue("okite-FeedbackRetryQueue").await == (0, 0)).then_some(())
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn redrive_puts_back_what_was_given_up() {
-    let (_folder, data_dir) = folder();
-    let up = Up::start(&data_dir, &[]).await;
-    let nothing = redrive(&data_dir).await;
-    assert!(nothing.status.success(), "{}", text(&nothing.stderr));
-    assert!(text(&nothing.stdout).contains("is empty"), "{}", text(&nothing.stdout));
-
-    up.fail_a_bounce(3 * 60 * 60_000).await;
-    for _ in 0..12 {
-        up.advance(6).await;
-        eventually("it was received", async || {
-            (up.queue("okite-FeedbackRetryQueue").await.0 == 0).then_some(())
-        })
-        .await;
-    }
-    eventually("it was given up", async || {
-        (up.queue("okite-FeedbackDeadLetterQueue").await == (1, 0)).then_some(())
-    })
-    .await;
-    let cleared = up
-        .http
-        .delete(format!("{}/_local/faults", up.url()))
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(cleared.status(), 204);
-    let output = redrive(&data_dir).await;
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let said = text(&output.stdout);
-    assert!(
-        said.starts_with("Put back") && said.contains(": 1.") && said.contains("queue: 0."),
-        "{said}"
-    );
-    up.until_it_is_suppressed().await;
-    assert_eq!(up.queue("okite-FeedbackDeadLetterQueue").await, (0, 0));
-}
-
-#[tokio::test]
-async fn redrive_without_a_running_okite_up_says_what_to_do() {
-    let (_folder, data_dir) = folder();
-    let never = redrive(&data_dir).await;
-    let mut up = Up::start(&data_dir, &[]).await;
-    up.signal("KILL");
-    up.ended().await;
-    for output in [never, redrive(&data_dir).await] {
-        assert_eq!(output.status.code(), Some(1));
-        let errors = text(&output.stderr);
-        for words in ["okite up", "--data-dir", "--stack"] {
-            assert!(errors.contains(words), "{errors}");
-        }
-        assert!(output.stdout.is_empty());
     }
 }
 

@@ -30,6 +30,15 @@ impl Outcome {
             Self::NotSent => "not_sent",
         }
     }
+
+    /// Returns why there is nobody to send to, if that is it.
+    #[must_use]
+    pub fn suppression(self) -> Option<Suppression> {
+        match self {
+            Self::Suppressed(suppression) => Some(suppression),
+            Self::Accepted | Self::NotSent => None,
+        }
+    }
 }
 
 /// What a suppressed recipient means for the rest of an email.

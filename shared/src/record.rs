@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::idempotency::LEASE;
-use crate::recipient::{Outcome, Verdict};
+use crate::recipient::Verdict;
 
 /// What the sender wrote last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,10 +66,7 @@ pub struct RecordedVerdict {
 
 impl From<&Verdict> for RecordedVerdict {
     fn from(verdict: &Verdict) -> Self {
-        let suppression = match verdict.outcome {
-            Outcome::Suppressed(suppression) => Some(suppression),
-            Outcome::Accepted | Outcome::NotSent => None,
-        };
+        let suppression = verdict.outcome.suppression();
         Self {
             email: verdict.address.as_given().to_owned(),
             status: verdict.outcome.status().to_owned(),

@@ -15,7 +15,7 @@ use shared::address::EmailAddress;
 use shared::aws::{PermitError, StoreError};
 use shared::message::InvalidEmail;
 use shared::permit;
-use shared::recipient::{Outcome, Verdict};
+use shared::recipient::Verdict;
 use shared::ses_error::{self, RETRY_LATER, RETRY_SOON, Refusal, Row};
 use uuid::Uuid;
 
@@ -231,10 +231,8 @@ impl ApiError {
     /// Some recipients are suppressed, and the caller wants all or none.
     pub(crate) fn suppressed(recipients: Vec<Verdict>) -> Self {
         let suppressions = || {
-            recipients.iter().filter_map(|verdict| match verdict.outcome {
-                Outcome::Suppressed(suppression) => Some(suppression.reason.as_str()),
-                Outcome::Accepted | Outcome::NotSent => None,
-            })
+            let found = recipients.iter().filter_map(|verdict| verdict.outcome.suppression());
+            found.map(|suppression| suppression.reason.as_str())
         };
         let reasons: Vec<&str> = suppressions().collect::<BTreeSet<_>>().into_iter().collect();
         let message = format!(

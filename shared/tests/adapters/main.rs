@@ -12,5 +12,6 @@ mod ses_suppression_list;
 mod ses_wire;
 mod support;
 mod suppression_entries;
+mod suppression_lookups;
 mod suppressions;
 mod usage;

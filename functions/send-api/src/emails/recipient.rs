@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use shared::recipient::{Outcome, Verdict};
+use shared::recipient::Verdict;
 use shared::record::RecordedVerdict;
 
 /// An entry of `recipients`.
@@ -18,10 +18,7 @@ pub(crate) struct RecipientBody<'a> {
 
 impl<'a> From<&'a Verdict> for RecipientBody<'a> {
     fn from(verdict: &'a Verdict) -> Self {
-        let suppression = match verdict.outcome {
-            Outcome::Suppressed(suppression) => Some(suppression),
-            Outcome::Accepted | Outcome::NotSent => None,
-        };
+        let suppression = verdict.outcome.suppression();
         Self {
             email: verdict.address.as_given(),
             status: verdict.outcome.status(),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use shared::idempotency::LEASE;
+use shared::recipient::Outcome;
 use shared::ses_error::{Retry, Row, Sign, TABLE};
 use shared::suppression::{Reason, Suppression};
 

@@ -8,7 +8,7 @@ use super::{NewMessage, by_recipient};
 use crate::address::Mailbox;
 use crate::aws::item::{Item, list, n, number_of, s, text_of, texts_of, time, time_of, ttl, uuid_of};
 use crate::feedback::MessageEvent;
-use crate::recipient::{Outcome, Verdict};
+use crate::recipient::Verdict;
 use crate::record::{Record, RecordedEvent, RecordedMail, RecordedVerdict, Written};
 
 /// What the attribute of an event begins with.
@@ -70,7 +70,7 @@ fn verdict(verdict: &Verdict) -> AttributeValue {
         ("email".to_owned(), s(verdict.address.as_given())),
         ("status".to_owned(), s(verdict.outcome.status())),
     ]);
-    if let Outcome::Suppressed(suppression) = verdict.outcome {
+    if let Some(suppression) = verdict.outcome.suppression() {
         entry.insert("reason".to_owned(), s(suppression.reason.as_str()));
         entry.insert("since".to_owned(), time(suppression.since));
     }

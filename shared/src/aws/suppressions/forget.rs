@@ -13,18 +13,6 @@ use crate::suppression::{Entry, Reason, RecordedEvidence, Register};
 
 /// How often a row is read again that changed while it was being forgotten.
 const ROUNDS_MAX: u32 = 5;
-/// The registers that a row must still have as they were read, to be deleted.
-const REGISTERS: [&str; 8] = [
-    "bounce_at",
-    "complaint_at",
-    "blocked_at",
-    "bounce_echo_at",
-    "complaint_echo_at",
-    "manual_at",
-    "manual_expires_at",
-    "lifted_at",
-];
-
 impl Suppressions {
     /// Takes the spellings of an address and what servers said of it out of its entry; the key stays. Tells whether there is an
     /// entry. May be repeated.
@@ -91,9 +79,9 @@ impl Suppressions {
                 .table_name(&self.table)
                 .key("address", s(address.normalised()));
             let mut conditions = Vec::new();
-            let values = registers_of(&entry);
-            for (name, value) in REGISTERS.into_iter().zip(values) {
-                delete = delete.expression_attribute_names(format!("#{name}"), name);
+            // A row must still have the registers that were read, to be deleted.
+            for (name, value) in registers_of(&entry) {
+                delete = delete.expression_attribute_names(format!("#{name}"), name.as_str());
                 match value {
                     Some(value) => {
                         delete = delete.expression_attribute_values(format!(":{name}"), value);
@@ -159,18 +147,15 @@ fn soft_bounce((at, feedback_id): &(Timestamp, String)) -> String {
     format!("{}#{feedback_id}", at.as_millisecond())
 }
 
-/// The values of [`REGISTERS`].
-fn registers_of(entry: &Entry) -> [Option<AttributeValue>; 8] {
+/// The attributes of the registers that hold one time, with what is in them.
+fn registers_of(entry: &Entry) -> Vec<(String, Option<AttributeValue>)> {
     let registers = &entry.registers;
-    [
-        registers.bounce_at,
-        registers.complaint_at,
-        registers.blocked_at,
-        registers.bounce_echo_at,
-        registers.complaint_echo_at,
-        registers.manual_at,
-        registers.manual_expires_at,
-        registers.lifted_at,
-    ]
-    .map(|at| at.map(time))
+    let with_evidence =
+        Register::WITH_ONE_TIME.map(|register| (format!("{}_at", register.as_str()), registers.at(register)));
+    let others = [
+        ("manual_expires_at".to_owned(), registers.manual_expires_at),
+        ("lifted_at".to_owned(), registers.lifted_at),
+    ];
+    let all = with_evidence.into_iter().chain(others);
+    all.map(|(name, at)| (name, at.map(time))).collect()
 }
