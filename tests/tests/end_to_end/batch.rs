@@ -324,6 +324,31 @@ async fn a_batch_that_is_still_at_work_is_a_conflict_to_its_repeats() {
 }
 
 #[tokio::test]
+async fn a_batch_of_which_nothing_is_known_is_a_conflict_until_ses_tells() {
+    let okite = fast().await;
+    okite
+        .fault(json!({ "operation": "SendEmail", "times": 2, "drop": "before" }))
+        .await;
+    let batch = emails(2);
+    let first = post(&okite, &batch, &[KEYED]).await;
+    let errors = first.body["errors"].as_array().unwrap();
+    assert!(
+        errors
+            .iter()
+            .all(|error| error["statusCode"] == 500 && error["id"].is_string()),
+        "{first:?}"
+    );
+    okite.advance(Duration::from_secs(36)).await;
+    let again = post(&okite, &batch, &[KEYED]).await;
+    again.refused(409, "concurrent_idempotent_requests");
+    assert!(
+        again.header("retry-after").is_some() && again.body["id"] == errors[0]["id"],
+        "{again:?}"
+    );
+    assert_eq!(okite.outbox().await.len(), 0);
+}
+
+#[tokio::test]
 async fn a_resumed_batch_is_forgotten_when_it_was_to_be_at_first() {
     let okite = fast().await;
     let batch = emails(3);

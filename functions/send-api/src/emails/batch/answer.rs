@@ -93,7 +93,7 @@ impl<'a> ErrorBody<'a> {
 }
 
 /// Makes the answer of a batch whose first email has the id `first`. A batch of which nothing was sent, though something could
-/// have been, is answered with its first error, as one email is.
+/// have been, is answered with its first error, as one email is; so is one of whose emails nothing is known yet.
 pub(super) fn respond(mode: Mode, first: Uuid, outcomes: Vec<Option<Outcome>>) -> Result<Response, ApiError> {
     // Whatever was not decided was not attempted.
     let outcomes: Vec<Outcome> = outcomes
@@ -104,8 +104,9 @@ pub(super) fn respond(mode: Mode, first: Uuid, outcomes: Vec<Option<Outcome>>) -
         Outcome::Failed(error) => Some(error),
         Outcome::Done(_) | Outcome::Invalid(_) => None,
     });
+    let is_conflict = |outcome: &Outcome| matches!(outcome, Outcome::Failed(error) if error.status == 409);
     if let Some(error) = failed
-        && outcomes.iter().all(Outcome::sent_nothing)
+        && (outcomes.iter().all(Outcome::sent_nothing) || outcomes.iter().all(is_conflict))
     {
         return Err(error.clone());
     }
