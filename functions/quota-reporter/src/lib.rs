@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
-use shared::account::{Brake, Report};
+use shared::account::{Brake, Evidence, History, Report, Reputation, Thresholds};
 use shared::aws::{AccountError, FunctionConfig, Ses, SesSuppressionList, StoreError, Suppressions, TrustError, Usage};
 use shared::config::Config;
 use shared::function;
@@ -128,16 +128,30 @@ pub async fn handle(
     let account = state.ses.account().await?;
     let granted = permit::granted(gate.granted, &gate.samples, &state.policy, now);
     let settings = permit::settings(&account, &state.policy, granted);
-    let mut report = Report::new(account, state.region.clone(), now);
+    // What was known before is a help and no more: a report that cannot be read must not stop those that follow.
+    let before = state.usage.latest_report().await.unwrap_or_else(|error| {
+        tracing::warn!("the report before could not be read: {error}");
+        None
+    });
+    let mut report = Report::new(&Evidence {
+        account,
+        region: &state.region,
+        reputation: Reputation::default(),
+        counted: None,
+        history: History {
+            samples: &gate.samples,
+            total: gate.granted,
+            now,
+        },
+        thresholds: &Thresholds::default(),
+        before: before.as_ref(),
+    });
     report.suppression_list = gate
         .reconciliation
         .as_ref()
         .map(|kept| ReportedReconciliation::from(&kept.state));
-    let brake = gate
-        .brake_override
-        .as_deref()
-        .and_then(Brake::from_override)
-        .unwrap_or_else(|| Brake::from(report.verdict));
+    report.brake = report.brake_or(gate.brake_override.as_deref().and_then(Brake::from_override));
+    let brake = report.brake.level;
 
     // One after the other, over the one connection that is open; each is tried, whatever became of the one before.
     let set = state.usage.set_gate(settings, brake, now).await;

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use jiff::{SignedDuration, Timestamp};
-use shared::account::{Account, Brake, EnforcementStatus, Report};
+use shared::account::{Account, Brake, EnforcementStatus, Evidence, History, Report, Reputation, Thresholds};
 use shared::aws::{GateState, KeptReconciliation, Usage};
 use shared::permit::{Sample, Settings};
 use shared::suppression::Reconciliation;
@@ -51,7 +51,19 @@ fn report(at: Timestamp, sent_last_24_hours: f64) -> Report {
         sending_enabled: true,
         enforcement_status: EnforcementStatus::Healthy,
     };
-    Report::new(account, REGION.to_owned(), at)
+    Report::new(&Evidence {
+        account,
+        region: REGION,
+        reputation: Reputation::default(),
+        counted: None,
+        history: History {
+            samples: &[],
+            total: 0,
+            now: at,
+        },
+        thresholds: &Thresholds::default(),
+        before: None,
+    })
 }
 
 #[tokio::test]

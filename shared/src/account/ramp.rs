@@ -1,0 +1,88 @@
+//! Planning a higher volume from a date backwards.
+//!
+//! SES raises a quota when the volume comes near it, and mailbox providers trust volume that grows slowly. AWS publishes no
+//! figure for either, so the pace is an assumption.
+
+use jiff::civil::Date;
+use jiff::{Span, Unit};
+
+/// How fast a volume may grow: it doubles in so many days. An assumption: raising a quota is said to take two weeks and
+/// more, and warming up to double every few days at most.
+const DOUBLES_IN_DAYS: f64 = 7.0;
+
+/// How to come to a volume.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Ramp {
+    /// The quota allows it already.
+    AllowedNow,
+    /// Begin today with `start` recipients a day, and grow by `daily_factor` every day.
+    Start {
+        /// Recipients on the first day.
+        start: f64,
+        /// How much more each day is.
+        daily_factor: f64,
+        /// Days from today until the date.
+        days: i32,
+    },
+    /// It takes longer: begun today with all that the quota allows, it is reached on this date.
+    NotBefore(Date),
+    /// The date is not in the future.
+    Past,
+}
+
+/// Plans how to come from `quota` recipients a day to `need` by the date `by`. A quota of `None` is unlimited.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "some thousands of days at most")]
+pub fn plan(quota: Option<f64>, need: f64, today: Date, by: Date) -> Ramp {
+    let Some(quota) = quota.filter(|quota| *quota < need) else {
+        return Ramp::AllowedNow;
+    };
+    let days = (by - today).total((Unit::Day, today)).unwrap_or(0.0);
+    if days < 1.0 {
+        return Ramp::Past;
+    }
+    let daily_factor = (1.0 / DOUBLES_IN_DAYS).exp2();
+    let start = need / (days / DOUBLES_IN_DAYS).exp2();
+    if start <= quota {
+        return Ramp::Start {
+            start: start.ceil(),
+            daily_factor,
+            days: days as i32,
+        };
+    }
+    let takes = (need / quota.max(1.0)).log2() * DOUBLES_IN_DAYS;
+    let later = Span::new()
+        .try_days(takes.ceil() as i64)
+        .and_then(|span| today.checked_add(span));
+    Ramp::NotBefore(later.unwrap_or(Date::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_backwards_from_the_date() {
+        let today = "2026-01-01".parse().unwrap();
+        let plan = |quota, need, by: &str| plan(quota, need, today, by.parse().unwrap());
+        assert_eq!(plan(None, 1e9, "2026-01-02"), Ramp::AllowedNow);
+        assert_eq!(plan(Some(50_000.0), 50_000.0, "2026-01-02"), Ramp::AllowedNow);
+        assert_eq!(plan(Some(1_000.0), 2_000.0, "2026-01-01"), Ramp::Past);
+        assert_eq!(plan(Some(1_000.0), 2_000.0, "2025-01-01"), Ramp::Past);
+        let Ramp::Start {
+            start,
+            daily_factor,
+            days,
+        } = plan(Some(50_000.0), 200_000.0, "2026-01-22")
+        else {
+            panic!("there is time enough")
+        };
+        assert_eq!((start, days), (25_000.0, 21));
+        assert!((daily_factor - 1.104_089).abs() < 1e-6);
+        assert_eq!(
+            plan(Some(50_000.0), 200_000.0, "2026-01-10"),
+            Ramp::NotBefore("2026-01-15".parse().unwrap())
+        );
+        assert!(matches!(plan(Some(0.0), 200_000.0, "2026-01-10"), Ramp::NotBefore(_)));
+    }
+}

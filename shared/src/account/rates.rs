@@ -1,0 +1,407 @@
+//! The bounce rate and the complaint rate: AWS's own figures, our estimates of them, and what either means.
+//!
+//! AWS counts hard bounces and complaints over a "representative volume" of mail that it does not publish, and shows the
+//! result as the metrics `Reputation.BounceRate` and `Reputation.ComplaintRate`. They are the authority. The estimate is of
+//! our own marks and of what the gate granted, and stands in where CloudWatch has no figure.
+//! <https://docs.aws.amazon.com/ses/latest/dg/reputation-dashboard-dg.html>
+
+use serde::{Deserialize, Serialize};
+
+use super::{Thresholds, Verdict};
+
+/// At this bounce rate AWS reviews an account.
+pub const BOUNCE_REVIEW: f64 = 0.05;
+/// At this bounce rate AWS may pause its sending.
+pub const BOUNCE_PAUSE: f64 = 0.1;
+/// At this complaint rate AWS reviews an account.
+pub const COMPLAINT_REVIEW: f64 = 0.001;
+/// At this complaint rate AWS may pause its sending.
+pub const COMPLAINT_PAUSE: f64 = 0.005;
+
+/// A level that was reached is left when the rate is below this share of its threshold, and not at the threshold itself:
+/// a rate that wavers around it would brake and release with every report.
+const RELEASED_AT: f64 = 0.8;
+
+/// The two rates that AWS judges an account by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateKind {
+    /// Hard bounces.
+    Bounce,
+    /// Complaints.
+    Complaint,
+}
+
+impl RateKind {
+    /// Returns the rates at which AWS reviews an account and pauses it.
+    #[must_use]
+    pub fn limits_of_aws(self) -> (f64, f64) {
+        match self {
+            Self::Bounce => (BOUNCE_REVIEW, BOUNCE_PAUSE),
+            Self::Complaint => (COMPLAINT_REVIEW, COMPLAINT_PAUSE),
+        }
+    }
+}
+
+/// What CloudWatch says of the two rates, as fractions; nothing where it has no figure of the last 24 hours.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Reputation {
+    /// `Reputation.BounceRate`.
+    pub bounce: Option<f64>,
+    /// `Reputation.ComplaintRate`.
+    pub complaint: Option<f64>,
+}
+
+impl Reputation {
+    /// Returns the figure of a kind, unless it is none: a rate is a number from 0 to 1.
+    #[must_use]
+    pub fn of(&self, kind: RateKind) -> Option<f64> {
+        let rate = match kind {
+            RateKind::Bounce => self.bounce,
+            RateKind::Complaint => self.complaint,
+        };
+        rate.filter(|rate| (0.0..=1.0).contains(rate))
+    }
+}
+
+/// What we counted ourselves over some days.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Days (UTC) that were counted, the present one included.
+    pub days: u32,
+    /// Recipients that the gate let pass in them.
+    pub sent: u64,
+    /// Hard bounces of them, without recipients at domains that the account has verified.
+    pub bounces: u64,
+    /// Complaints of them, without the same.
+    pub complaints: u64,
+}
+
+impl Counted {
+    /// Returns how many there were of a kind.
+    #[must_use]
+    pub fn of(&self, kind: RateKind) -> u64 {
+        match kind {
+            RateKind::Bounce => self.bounces,
+            RateKind::Complaint => self.complaints,
+        }
+    }
+}
+
+/// Our own idea of a rate: never AWS's figure, but near it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// `count` of `sent`, as a fraction; `null` when nothing was sent.
+    pub rate: Option<f64>,
+    /// Bounces or complaints.
+    pub count: u64,
+    /// Recipients.
+    pub sent: u64,
+    /// Days (UTC) that were counted, the present one included.
+    pub days: u32,
+}
+
+impl Estimate {
+    fn of(kind: RateKind, counted: &Counted) -> Self {
+        let (count, sent) = (counted.of(kind), counted.sent);
+        Self {
+            // More events than mails: they are of mails before the days that were counted, or came from elsewhere.
+            rate: (sent > 0).then(|| (float(count) / float(sent)).min(1.0)),
+            count,
+            sent,
+            days: counted.days,
+        }
+    }
+}
+
+/// Where a rate that was judged comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// AWS's own figure.
+    Aws,
+    /// Our estimate of it.
+    Estimate,
+}
+
+/// One of the rates, as the report shows it. All rates are fractions.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rate {
+    /// AWS's figure; `null` when CloudWatch has none of the last 24 hours.
+    pub aws: Option<f64>,
+    /// Our own estimate; `null` when it could not be made.
+    pub estimate: Option<Estimate>,
+    /// Which of the two was judged; `null` when neither says enough.
+    pub source: Option<Source>,
+    /// What it means: `healthy`, `warn` or `brake_bulk`.
+    pub level: Verdict,
+    /// From here on it is `warn`.
+    pub warn_at: f64,
+    /// From here on it is `brake_bulk`.
+    pub brake_at: f64,
+    /// From here on AWS reviews the account.
+    pub review_at: f64,
+    /// From here on AWS may pause it.
+    pub pause_at: f64,
+}
+
+impl Rate {
+    /// Returns the rate that was judged.
+    #[must_use]
+    pub fn judged(&self) -> Option<f64> {
+        match self.source? {
+            Source::Aws => self.aws,
+            Source::Estimate => self.estimate?.rate,
+        }
+    }
+
+    /// Returns over how many recipients, and how many bounces or complaints that makes. AWS does not say over how many its
+    /// own figure is, so it is laid upon what we sent.
+    #[must_use]
+    pub fn count_of(&self) -> Option<(f64, f64)> {
+        let sent = float(self.estimate?.sent);
+        let rate = self.judged()?;
+        (sent > 0.0).then_some((rate * sent, sent))
+    }
+}
+
+/// Judges one rate. `before` is the level that it had in the report before; `sent_last_24_hours` is SES's own count.
+///
+/// An estimate is judged only over enough mail and of enough complaints; of AWS's own figure such a little makes a warning
+/// and no brake. So one bounce in ten mails does not stop a new account.
+#[must_use]
+pub fn judge_rate(
+    kind: RateKind,
+    aws: Option<f64>,
+    counted: Option<&Counted>,
+    sent_last_24_hours: f64,
+    thresholds: &Thresholds,
+    before: Verdict,
+) -> Rate {
+    let threshold = thresholds.of(kind);
+    let estimate = counted.map(|counted| Estimate::of(kind, counted));
+    let ours = counted.map_or(0, |counted| counted.sent);
+    let volume = float(ours).max(if sent_last_24_hours.is_finite() {
+        sent_last_24_hours
+    } else {
+        0.0
+    });
+    let enough_mail = |volume: f64| volume >= float(thresholds.volume_min);
+    let count_min = match kind {
+        RateKind::Bounce => 1,
+        RateKind::Complaint => thresholds.complaints_min,
+    };
+    let level_of = |rate: f64, most: Verdict| {
+        let reached = |at: f64, level: Verdict| {
+            let at = if before >= level { at * RELEASED_AT } else { at };
+            rate >= at && rate > 0.0
+        };
+        let level = if reached(threshold.brake, Verdict::BrakeBulk) {
+            Verdict::BrakeBulk
+        } else if reached(threshold.warn, Verdict::Warn) {
+            Verdict::Warn
+        } else {
+            Verdict::Healthy
+        };
+        level.min(most)
+    };
+    let (source, level) = if let Some(rate) = aws {
+        let count = (rate * volume)
+            .round()
+            .max(float(counted.map_or(0, |counted| counted.of(kind))));
+        let enough = enough_mail(volume) && count >= float(count_min);
+        let most = if enough { Verdict::BrakeBulk } else { Verdict::Warn };
+        (Some(Source::Aws), level_of(rate, most))
+    } else {
+        match estimate.and_then(|estimate| Some((estimate.rate?, estimate))) {
+            Some((rate, estimate)) if enough_mail(float(ours)) => {
+                let most = if estimate.count >= count_min {
+                    Verdict::BrakeBulk
+                } else {
+                    Verdict::Healthy
+                };
+                (Some(Source::Estimate), level_of(rate, most))
+            }
+            _ => (None, Verdict::Healthy),
+        }
+    };
+    let (review_at, pause_at) = kind.limits_of_aws();
+    Rate {
+        aws,
+        estimate,
+        source,
+        level,
+        warn_at: threshold.warn,
+        brake_at: threshold.brake,
+        review_at,
+        pause_at,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of mails are far below 2^53")]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::RateKind::{Bounce, Complaint};
+    use super::Verdict::{BrakeBulk, Healthy, Warn};
+    use super::*;
+
+    fn counted(sent: u64, count: u64) -> Counted {
+        Counted {
+            days: 7,
+            sent,
+            bounces: count,
+            complaints: count,
+        }
+    }
+
+    fn judge(kind: RateKind, aws: Option<f64>, counted: Option<Counted>, before: Verdict) -> Rate {
+        judge_rate(kind, aws, counted.as_ref(), 0.0, &Thresholds::default(), before)
+    }
+
+    #[test]
+    fn aws_is_the_authority_and_our_estimate_stands_in_for_it() {
+        let bad = Some(counted(10_000, 900));
+        let rate = judge(Bounce, Some(0.001), bad, Healthy);
+        assert_eq!(
+            (rate.level, rate.source, rate.judged()),
+            (Healthy, Some(Source::Aws), Some(0.001))
+        );
+        let rate = judge(Bounce, None, bad, Healthy);
+        assert_eq!(
+            (rate.level, rate.source, rate.judged()),
+            (BrakeBulk, Some(Source::Estimate), Some(0.09))
+        );
+        let rate = judge(Bounce, None, None, BrakeBulk);
+        assert_eq!((rate.level, rate.source, rate.judged()), (Healthy, None, None));
+    }
+
+    #[test]
+    fn each_threshold_is_reached_at_its_own_figure() {
+        for (kind, count, level) in [
+            (Bounce, 0, Healthy),
+            (Bounce, 2_999, Healthy),
+            (Bounce, 3_000, Warn),
+            (Bounce, 4_499, Warn),
+            (Bounce, 4_500, BrakeBulk),
+            (Bounce, 100_000, BrakeBulk),
+            (Bounce, 200_000, BrakeBulk),
+            (Complaint, 49, Healthy),
+            (Complaint, 50, Warn),
+            (Complaint, 79, Warn),
+            (Complaint, 80, BrakeBulk),
+        ] {
+            let rate = judge(kind, None, Some(counted(100_000, count)), Healthy);
+            assert_eq!(rate.level, level, "{kind:?} {count}");
+            #[expect(clippy::cast_precision_loss, reason = "small")]
+            let aws = judge(
+                kind,
+                Some((count as f64 / 100_000.0).min(1.0)),
+                Some(counted(100_000, 0)),
+                Healthy,
+            );
+            assert_eq!(aws.level, level, "AWS's {kind:?} {count}");
+        }
+    }
+
+    #[test]
+    fn a_level_is_left_well_below_where_it_was_reached() {
+        for (rate, before, level) in [
+            (0.045, Healthy, BrakeBulk),
+            (0.0449, BrakeBulk, BrakeBulk),
+            (0.0449, Warn, Warn),
+            (0.036, BrakeBulk, BrakeBulk),
+            (0.0359, BrakeBulk, Warn),
+            (0.0241, BrakeBulk, Warn),
+            (0.0241, Warn, Warn),
+            (0.0241, Healthy, Healthy),
+            (0.0239, BrakeBulk, Healthy),
+            (0.0, BrakeBulk, Healthy),
+        ] {
+            let judged = judge(Bounce, Some(rate), Some(counted(10_000, 0)), before);
+            assert_eq!(judged.level, level, "{rate} after {before:?}");
+        }
+    }
+
+    #[test]
+    fn little_mail_brakes_nothing() {
+        for (kind, aws, sent, count, level) in [
+            // One bounce in ten mails.
+            (Bounce, None, 10, 1, Healthy),
+            (Bounce, Some(0.1), 10, 1, Warn),
+            (Bounce, None, 999, 999, Healthy),
+            (Bounce, None, 1_000, 45, BrakeBulk),
+            (Bounce, None, 0, 0, Healthy),
+            (Bounce, None, 0, 5, Healthy),
+            // One complaint, in however little.
+            (Complaint, None, 1_000, 1, Healthy),
+            (Complaint, None, 1_000, 2, BrakeBulk),
+            (Complaint, Some(0.001), 1_000, 1, Warn),
+            (Complaint, Some(0.001), 1_600, 1, BrakeBulk),
+            (Complaint, Some(0.001), 999, 9, Warn),
+        ] {
+            let rate = judge(kind, aws, Some(counted(sent, count)), Healthy);
+            assert_eq!(rate.level, level, "{kind:?} {aws:?} {count} of {sent}");
+        }
+        // Others of the account sent enough.
+        let thresholds = Thresholds::default();
+        let judged = judge_rate(Bounce, Some(0.05), None, 1_000.0, &thresholds, Healthy);
+        assert_eq!(judged.level, BrakeBulk);
+        let judged = judge_rate(Bounce, Some(0.05), None, f64::NAN, &thresholds, Healthy);
+        assert_eq!(judged.level, Warn);
+    }
+
+    #[test]
+    fn what_is_no_rate_is_no_figure() {
+        for value in [f64::NAN, f64::INFINITY, -1.0, -0.1, 1.1, 5.0] {
+            let reputation = Reputation {
+                bounce: Some(value),
+                complaint: Some(value),
+            };
+            assert_eq!(
+                (reputation.of(Bounce), reputation.of(Complaint)),
+                (None, None),
+                "{value}"
+            );
+        }
+        let edges = Reputation {
+            bounce: Some(0.0),
+            complaint: Some(1.0),
+        };
+        assert_eq!((edges.of(Bounce), edges.of(Complaint)), (Some(0.0), Some(1.0)));
+    }
+
+    #[test]
+    fn an_estimate_shows_its_figures() {
+        let estimate = judge(Bounce, Some(0.01), Some(counted(2_000, 30)), Healthy)
+            .estimate
+            .unwrap();
+        assert_eq!(
+            serde_json::to_value(estimate).unwrap(),
+            serde_json::json!({
+                "rate": 0.015, "count": 30, "sent": 2_000, "days": 7,
+            })
+        );
+        let of_nothing = judge(Bounce, None, Some(counted(0, 3)), Healthy).estimate.unwrap();
+        assert_eq!((of_nothing.rate, of_nothing.count), (None, 3));
+        let more_than_sent = judge(Bounce, None, Some(counted(2, 3)), Healthy).estimate.unwrap();
+        assert_eq!(more_than_sent.rate, Some(1.0));
+    }
+
+    proptest! {
+        #[test]
+        fn a_higher_rate_is_never_judged_milder(sent in 0_u64..1_000_000, low in 0_u64..1_000, more in 0_u64..1_000, aws in proptest::option::of(0.0..=1.0), step in 0.0..0.5_f64, before in 0..3) {
+            let before = [Healthy, Warn, BrakeBulk][before as usize];
+            for kind in [Bounce, Complaint] {
+                let one = judge(kind, aws, Some(counted(sent, low)), before);
+                let other = judge(kind, aws.map(|aws| f64::min(aws + step, 1.0)), Some(counted(sent, low + more)), before);
+                prop_assert!(one.level <= other.level);
+                prop_assert!(other.level <= BrakeBulk);
+            }
+        }
+    }
+}

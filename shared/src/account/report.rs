@@ -1,0 +1,454 @@
+//! The report: the reporter's answer, what `GET /quota` shows, and what an operator reads.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Account, Advice, Brake, Counted, Headroom, History, Quota, Rate, RateKind, Reason, Reputation, SendRate,
+    Thresholds, Verdict, advice, headroom, judge_rate, quota, reasons, send_rate,
+};
+use crate::suppression::ReportedReconciliation;
+
+/// The reporter's answer: one JSON object, whose field names are a contract. Fields that a report of an older version does
+/// not have are read as if nothing was known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// When the account was read.
+    pub at: Timestamp,
+    /// The region it was read in: SES accounts are regional.
+    pub region: String,
+    /// What SES said.
+    pub account: ReportedAccount,
+    /// What it means.
+    pub verdict: Verdict,
+    /// Why, the worst first; empty when the verdict is `healthy`.
+    #[serde(default)]
+    pub reasons: Vec<Reason>,
+    /// The 24-hour quota.
+    #[serde(default)]
+    pub quota: Quota,
+    /// The sending rate.
+    #[serde(default)]
+    pub rate: SendRate,
+    /// The bounce rate and the complaint rate.
+    #[serde(default)]
+    pub rates: Rates,
+    /// How many more bounces and complaints until each limit.
+    #[serde(default)]
+    pub headroom: HeadroomOfBoth,
+    /// What can be done.
+    #[serde(default)]
+    pub advice: Vec<Advice>,
+    /// What is held back.
+    #[serde(default)]
+    pub brake: ReportedBrake,
+    /// What could not be read for this report, which then has what was known before.
+    #[serde(default)]
+    pub troubles: Vec<Trouble>,
+    /// How SES's own suppression list compares with ours; `null` where no report was made before.
+    #[serde(default)]
+    pub suppression_list: Option<ReportedReconciliation>,
+}
+
+/// The account as the report shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReportedAccount {
+    /// What SES said.
+    #[serde(flatten)]
+    pub account: Account,
+    /// What is left of the quota; `null` when it is unlimited.
+    pub remaining: Option<f64>,
+}
+
+/// Both rates; `null` in a report of an older version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rates {
+    /// Hard bounces.
+    pub bounce: Option<Rate>,
+    /// Complaints.
+    pub complaint: Option<Rate>,
+}
+
+/// The headroom of both rates; `null` when there is no figure, or nothing was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeadroomOfBoth {
+    /// More hard bounces.
+    pub bounces: Option<Headroom>,
+    /// More complaints.
+    pub complaints: Option<Headroom>,
+}
+
+/// Who set the brake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SetBy {
+    /// The verdict did.
+    #[default]
+    Reporter,
+    /// An operator did, with `okite brake`.
+    Operator,
+}
+
+/// The brake as the report shows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedBrake {
+    /// What is held back.
+    pub level: Brake,
+    /// Who set it.
+    pub set_by: SetBy,
+}
+
+/// Something that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What was tried: an operation of AWS.
+    pub operation: String,
+    /// The error's code.
+    pub code: String,
+}
+
+/// What a report is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// What SES says.
+    pub account: Account,
+    /// The region it was read in.
+    pub region: &'a str,
+    /// What CloudWatch says.
+    pub reputation: Reputation,
+    /// What we counted; nothing when it could not be read.
+    pub counted: Option<Counted>,
+    /// What the gate let pass until now, which is when the report is made.
+    pub history: History<'a>,
+    /// The thresholds of the stack.
+    pub thresholds: &'a Thresholds,
+    /// The report before this one.
+    pub before: Option<&'a Report>,
+}
+
+impl Report {
+    /// Judges the evidence.
+    #[must_use]
+    pub fn new(evidence: &Evidence<'_>) -> Self {
+        let Evidence { account, before, .. } = evidence;
+        let quota = quota(
+            account,
+            &evidence.history,
+            before
+                .filter(|before| before.rate.limit > 0.0)
+                .map(|before| &before.quota),
+        );
+        let rate = send_rate(account, evidence.history.now, before.map(|before| &before.rate));
+        let judge = |kind: RateKind, rate_before: fn(&Rates) -> Option<Rate>| {
+            let level_before = before
+                .and_then(|before| rate_before(&before.rates))
+                .map_or(Verdict::Healthy, |rate| rate.level);
+            judge_rate(
+                kind,
+                evidence.reputation.of(kind),
+                evidence.counted.as_ref(),
+                account.sent_last_24_hours,
+                evidence.thresholds,
+                level_before,
+            )
+        };
+        let bounce = judge(RateKind::Bounce, |rates| rates.bounce);
+        let complaint = judge(RateKind::Complaint, |rates| rates.complaint);
+        let rates = Rates {
+            bounce: Some(bounce),
+            complaint: Some(complaint),
+        };
+        let reasons = reasons(account, &quota, &rate, &rates);
+        Self {
+            at: evidence.history.now,
+            region: evidence.region.to_owned(),
+            account: ReportedAccount {
+                account: *account,
+                remaining: account.remaining(),
+            },
+            verdict: worst(&reasons),
+            advice: advice(account, &quota, &rates),
+            reasons,
+            quota,
+            rate,
+            rates,
+            headroom: HeadroomOfBoth {
+                bounces: headroom(&bounce),
+                complaints: headroom(&complaint),
+            },
+            brake: ReportedBrake::default(),
+            troubles: Vec::new(),
+            suppression_list: None,
+        }
+    }
+
+    /// Makes the report of a run at `now` that could not read the account: what was known before, and that it is old. It
+    /// keeps the time of its reading, and sets no gate.
+    #[must_use]
+    pub fn unread(mut self, trouble: Trouble, now: Timestamp) -> Self {
+        let minutes = now.duration_since(self.at).as_mins().max(0);
+        let message = format!(
+            "the account could not be read ({}): these figures and the gate are {minutes} minutes old; after an hour the gate \
+             keeps the rate alone",
+            trouble.code
+        );
+        self.reasons.retain(|reason| reason.code != UNREAD);
+        self.reasons.push(Reason::new(UNREAD, Verdict::Warn, message));
+        self.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.level));
+        self.verdict = worst(&self.reasons);
+        self.troubles = vec![trouble];
+        self
+    }
+
+    /// The brake that the verdict asks for, or the one that an operator set.
+    #[must_use]
+    pub fn brake_or(&self, overridden: Option<Brake>) -> ReportedBrake {
+        match overridden {
+            Some(level) => ReportedBrake {
+                level,
+                set_by: SetBy::Operator,
+            },
+            None => ReportedBrake {
+                level: self.verdict.into(),
+                set_by: SetBy::Reporter,
+            },
+        }
+    }
+}
+
+/// The code of the reason that the account could not be read.
+const UNREAD: &str = "account_unread";
+
+fn worst(reasons: &[Reason]) -> Verdict {
+    reasons.iter().map(|reason| reason.level).max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::account::EnforcementStatus;
+    use crate::permit::Sample;
+
+    const ACCOUNT: Account = Account {
+        max_24_hour_send: 50_000.0,
+        sent_last_24_hours: 120.0,
+        max_send_rate: 14.0,
+        production_access: true,
+        sending_enabled: true,
+        enforcement_status: EnforcementStatus::Healthy,
+    };
+
+    fn report_of(account: Account, counted: Option<Counted>, before: Option<&Report>) -> Report {
+        Report::new(&Evidence {
+            account,
+            region: "eu-west-1",
+            reputation: Reputation::default(),
+            counted,
+            history: History {
+                samples: &[Sample {
+                    at: Timestamp::UNIX_EPOCH,
+                    total: 0,
+                }],
+                total: 100,
+                now: Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(2),
+            },
+            thresholds: &Thresholds::default(),
+            before,
+        })
+    }
+
+    fn codes(report: &Report) -> Vec<(&str, Verdict)> {
+        report
+            .reasons
+            .iter()
+            .map(|reason| (reason.code.as_str(), reason.level))
+            .collect()
+    }
+
+    #[test]
+    fn reports_in_the_agreed_shape() {
+        let counted = Counted {
+            days: 1,
+            sent: 2_000,
+            bounces: 4,
+            complaints: 0,
+        };
+        let report = serde_json::to_value(report_of(ACCOUNT, Some(counted), None)).unwrap();
+        let expected = json!({
+            "at": "1970-01-01T02:00:00Z",
+            "region": "eu-west-1",
+            "account": {
+                "max_24_hour_send": 50000.0, "sent_last_24_hours": 120.0, "remaining": 49880.0, "max_send_rate": 14.0,
+                "production_access": true, "sending_enabled": true, "enforcement_status": "HEALTHY",
+            },
+            "verdict": "healthy",
+            "reasons": [],
+            "quota": {
+                "limit": 50000.0, "used": 120.0, "remaining": 49880.0, "used_share": 0.0024, "by_us": 100.0,
+                "by_others": 20.0, "per_hour": 50.0, "exhausted_in_seconds": null, "fell": null,
+            },
+            "rate": { "limit": 14.0, "fell": null },
+            "rates": {
+                "bounce": {
+                    "aws": null, "estimate": { "rate": 0.002, "count": 4, "sent": 2000, "days": 1 }, "source": "estimate",
+                    "level": "healthy", "warn_at": 0.03, "brake_at": 0.045, "review_at": 0.05, "pause_at": 0.1,
+                },
+                "complaint": {
+                    "aws": null, "estimate": { "rate": 0.0, "count": 0, "sent": 2000, "days": 1 }, "source": "estimate",
+                    "level": "healthy", "warn_at": 0.0005, "brake_at": 0.0008, "review_at": 0.001, "pause_at": 0.005,
+                },
+            },
+            "headroom": {
+                "bounces": { "warn": 56, "brake": 86, "review": 96, "pause": 196 },
+                "complaints": { "warn": 1, "brake": 2, "review": 2, "pause": 10 },
+            },
+            "advice": report["advice"],
+            "brake": { "level": "none", "set_by": "reporter" },
+            "troubles": [],
+            "suppression_list": null,
+        });
+        assert_eq!(report, expected);
+    }
+
+    #[test]
+    fn reads_a_report_of_an_older_version_and_takes_nothing_for_a_fall() {
+        let old = json!({
+            "at": "1970-01-01T00:00:00Z",
+            "region": "eu-west-1",
+            "account": {
+                "max_24_hour_send": 50000.0, "sent_last_24_hours": 120.0, "remaining": 49880.0, "max_send_rate": 14.0,
+                "production_access": true, "sending_enabled": true, "enforcement_status": "HEALTHY",
+            },
+            "verdict": "healthy",
+        });
+        let old: Report = serde_json::from_value(old).unwrap();
+        assert_eq!(codes(&report_of(ACCOUNT, None, Some(&old))), []);
+    }
+
+    #[test]
+    fn only_a_shutdown_stops_everything() {
+        let judged = |status, sending_enabled| {
+            let account = Account {
+                enforcement_status: status,
+                sending_enabled,
+                ..ACCOUNT
+            };
+            report_of(account, None, None).verdict
+        };
+        assert_eq!(judged(EnforcementStatus::Healthy, true), Verdict::Healthy);
+        assert_eq!(judged(EnforcementStatus::Healthy, false), Verdict::Warn);
+        assert_eq!(judged(EnforcementStatus::Probation, true), Verdict::Warn);
+        assert_eq!(judged(EnforcementStatus::Shutdown, true), Verdict::BrakeAll);
+    }
+
+    #[test]
+    fn the_worst_reason_makes_the_verdict_and_comes_first() {
+        let counted = Counted {
+            days: 7,
+            sent: 10_000,
+            bounces: 500,
+            complaints: 6,
+        };
+        let account = Account {
+            sent_last_24_hours: 45_000.0,
+            enforcement_status: EnforcementStatus::Probation,
+            ..ACCOUNT
+        };
+        let report = report_of(account, Some(counted), None);
+        assert_eq!(report.verdict, Verdict::BrakeBulk);
+        let expected = [
+            ("bounce_rate", Verdict::BrakeBulk),
+            ("probation", Verdict::Warn),
+            ("complaint_rate", Verdict::Warn),
+            ("quota_low", Verdict::Warn),
+        ];
+        assert_eq!(codes(&report), expected);
+        assert!(
+            report.reasons[0]
+                .message
+                .contains("5 % (our estimate): bulk mail is held back")
+        );
+        assert!(
+            report.reasons[2]
+                .message
+                .contains("0.06 % (our estimate): bulk mail is not held back yet")
+        );
+    }
+
+    #[test]
+    fn warns_of_the_quota_before_it_is_used_up_and_when_it_is() {
+        let warned = |limit, sent| {
+            let account = Account {
+                max_24_hour_send: limit,
+                sent_last_24_hours: sent,
+                ..ACCOUNT
+            };
+            codes(&report_of(account, None, None))
+                .first()
+                .map(|(code, _)| (*code).to_owned())
+        };
+        for (limit, sent, code) in [
+            (50_000.0, 39_999.0, None),
+            (50_000.0, 40_000.0, Some("quota_low")),
+            // 50 an hour
+            (50_000.0, 49_900.0, Some("quota_soon_exhausted")),
+            (50_000.0, 50_000.0, Some("quota_exhausted")),
+            (50_000.0, 60_000.0, Some("quota_exhausted")),
+            (0.0, 0.0, Some("quota_exhausted")),
+            (f64::NAN, 0.0, Some("quota_exhausted")),
+            (-1.0, 1e9, None),
+        ] {
+            assert_eq!(warned(limit, sent).as_deref(), code, "{sent} of {limit}");
+        }
+    }
+
+    #[test]
+    fn a_quota_and_a_rate_that_fell_are_warned_of() {
+        let before = report_of(ACCOUNT, None, None);
+        let account = Account {
+            max_24_hour_send: 10_000.0,
+            max_send_rate: 5.0,
+            ..ACCOUNT
+        };
+        let report = report_of(account, None, Some(&before));
+        assert_eq!(
+            codes(&report),
+            [("quota_fell", Verdict::Warn), ("rate_fell", Verdict::Warn)]
+        );
+        assert_eq!(codes(&report_of(account, None, Some(&report))).len(), 2);
+        assert_eq!(codes(&report_of(ACCOUNT, None, Some(&report))), []);
+    }
+
+    #[test]
+    fn an_account_that_could_not_be_read_is_reported_as_it_was() {
+        let before = report_of(ACCOUNT, None, None);
+        let trouble = Trouble {
+            operation: "GetAccount".to_owned(),
+            code: "TooManyRequestsException".to_owned(),
+        };
+        let now = before.at + jiff::SignedDuration::from_mins(7);
+        let report = before.clone().unread(trouble.clone(), now);
+        assert_eq!((report.at, report.verdict), (before.at, Verdict::Warn));
+        assert_eq!(codes(&report), [("account_unread", Verdict::Warn)]);
+        assert!(
+            report.reasons[0].message.contains("7 minutes old"),
+            "{:?}",
+            report.reasons
+        );
+        // Again, and it says so once.
+        let report = report.unread(trouble, now);
+        assert_eq!(codes(&report).len(), 1);
+        assert_eq!(codes(&report_of(ACCOUNT, None, Some(&report))), []);
+    }
+
+    #[test]
+    fn an_operator_has_the_last_word_on_the_brake() {
+        let report = report_of(ACCOUNT, None, None);
+        let brake = report.brake_or(Some(Brake::All));
+        assert_eq!((brake.level, brake.set_by), (Brake::All, SetBy::Operator));
+        let brake = report.brake_or(None);
+        assert_eq!((brake.level, brake.set_by), (Brake::None, SetBy::Reporter));
+    }
+}
