@@ -9,7 +9,7 @@ pub(crate) const USAGE_TABLE: &str = "okite-UsageTable-1A2B3C4D5E6F7";
 pub(crate) const API_KEYS_TABLE: &str = "okite-ApiKeysTable-1A2B3C4D5E6F7";
 
 /// What the template sets, with values as a deployment gives them.
-const OF_THE_TEMPLATE: [(&str, &str); 13] = [
+const OF_THE_TEMPLATE: [(&str, &str); 21] = [
     ("SUPPRESSIONS_TABLE", "okite-SuppressionsTable-1A2B3C4D5E6F7"),
     ("MESSAGES_TABLE", "okite-MessagesTable-1A2B3C4D5E6F7"),
     ("USAGE_TABLE", USAGE_TABLE),
@@ -25,6 +25,14 @@ const OF_THE_TEMPLATE: [(&str, &str); 13] = [
     ("PERMIT_WAIT_SECONDS", "2"),
     ("BULK_RESERVE", "0.2"),
     ("SOFT_BOUNCE_TIERS", "3/14d:3d,5/14d:30d"),
+    ("BOUNCE_WARN", "0.03"),
+    ("BOUNCE_BRAKE", "0.045"),
+    ("COMPLAINT_WARN", "0.0005"),
+    ("COMPLAINT_BRAKE", "0.0008"),
+    ("COMPLAINTS_MIN", "2"),
+    ("JUDGED_VOLUME_MIN", "1000"),
+    ("METRICS", "true"),
+    ("ALARM_TOPIC_ARN", ""),
     ("MESSAGE_RETENTION_DAYS", "30"),
     ("LOG_LEVEL", "info"),
 ];

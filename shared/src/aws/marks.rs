@@ -58,8 +58,8 @@ impl Marks {
         row.send().await.map(drop).map_err(StoreError::of("PutItem"))
     }
 
-    /// Counts the marks of a day (UTC) by the recipients' domains, so that whoever knows them can leave out the domains that
-    /// the account has verified.
+    /// Counts the marks of a day (UTC), those of one stream or of all, by the recipients' domains, so that whoever knows them
+    /// can leave out the domains that the account has verified.
     ///
     /// # Errors
     /// [`StoreError`] if they could not all be read.
@@ -67,30 +67,32 @@ impl Marks {
         &self,
         day: Date,
         kind: MarkKind,
-        stream: Stream,
+        stream: Option<Stream>,
     ) -> Result<BTreeMap<String, u64>, StoreError> {
-        let prefix = match kind {
-            MarkKind::Block => format!("{}#", kind.as_str()),
-            MarkKind::Bounce | MarkKind::Complaint => format!("{}#{}#", kind.as_str(), stream.as_str()),
+        let prefix = match (kind, stream) {
+            (MarkKind::Bounce | MarkKind::Complaint, Some(stream)) => format!("{}#{}#", kind.as_str(), stream.as_str()),
+            (MarkKind::Block, _) | (_, None) => format!("{}#", kind.as_str()),
         };
-        let mut pages = self
+        let query = self
             .client
             .query()
             .table_name(&self.table)
             .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
-            // Of blocks those of both streams are together.
-            .filter_expression("#stream = :stream")
             .projection_expression("#domain")
             .expression_attribute_names("#pk", "pk")
             .expression_attribute_names("#sk", "sk")
-            .expression_attribute_names("#stream", "stream")
             .expression_attribute_names("#domain", "domain")
             .expression_attribute_values(":pk", s(partition(day)))
-            .expression_attribute_values(":prefix", s(prefix))
-            .expression_attribute_values(":stream", s(stream.as_str()))
-            .into_paginator()
-            .items()
-            .send();
+            .expression_attribute_values(":prefix", s(prefix));
+        let query = match stream {
+            // Of blocks those of both streams are together.
+            Some(stream) => query
+                .filter_expression("#stream = :stream")
+                .expression_attribute_names("#stream", "stream")
+                .expression_attribute_values(":stream", s(stream.as_str())),
+            None => query,
+        };
+        let mut pages = query.into_paginator().items().send();
         let mut counts = BTreeMap::new();
         while let Some(item) = pages.next().await {
             let item = item.map_err(StoreError::of("Query"))?;

@@ -37,7 +37,7 @@ pub use ses::{AccountError, Outgoing, SendError, Ses};
 pub use ses_suppression_list::{ListError, ListedPage, Pace, SesSuppressionList};
 pub use store_error::StoreError;
 pub use suppressions::{EntriesPage, Evidence, NewestFrom, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes};
-pub use usage::{GateState, KeptReconciliation, Usage};
+pub use usage::{CountedDay, GateState, KeptReconciliation, Usage, VerifiedDomains};
 
 use http_client::CONNECT_TIMEOUT;
 

@@ -4,8 +4,10 @@
 //! |---|---|---|
 //! | `gate#<region>` | `gate` | `tat`, `iv`, `left_all`, `left_bulk`, `granted`, `brake`, `snap_at`: what a send obeys |
 //! | `gate#<region>` | `brake_override` | `brake_override`: an operator's `none`, `bulk`, `all` or `auto`; no report erases it |
-//! | `gate#<region>` | `sample#<hour>` | `at`, `granted`: the running total at the beginning of an hour |
+//! | `gate#<region>` | `sample#<hour>` | `at`, `granted`: the running total at the beginning of an hour; those of midnight are kept for longer |
 //! | `gate#<region>` | `sample#latest` | the same at the last report |
+//! | `gate#<region>` | `marks#<day>` | `at`, `bounces`, `complaints`: how many marks a day has, counted at some time |
+//! | `gate#<region>` | `verified_domains` | `at`, `domains`: the domains that SES had as verified at some time |
 //! | `gate#<region>` | `reconciliation_wanted` | `at`: when a pass was last asked for before its time |
 //! | `gate#<region>` | `reconciliation` | `state`, as JSON: how far the daily pass over SES's own list has come; `revision` counts its writes |
 //! | `report#<region>` | `latest` | `at`, `report`: the last report, as JSON |
@@ -14,12 +16,20 @@
 //! `tat` and `iv` are microseconds, `snap_at` and `at` milliseconds. All rows but the gate, the override and the reconciliation have
 //! `expires_at`.
 
+mod counted;
+mod verified;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
+pub use self::counted::CountedDay;
+pub use self::verified::VerifiedDomains;
 use super::StoreError;
 use super::item::{Item, n, number_of, s, text_of, time, time_of, ttl};
 use super::store_error::unless_overtaken;
@@ -29,6 +39,8 @@ use crate::suppression::Reconciliation;
 
 /// How long a sample is kept: a day, and time for a reporter that was late.
 const SAMPLE_KEPT: Duration = Duration::from_hours(50);
+/// How long one of midnight is kept: for as long as days are counted, see [`crate::account::Window`].
+const DAILY_SAMPLE_KEPT: Duration = Duration::from_hours(9 * 24);
 /// How long a report is kept.
 const REPORT_KEPT: Duration = Duration::from_hours(30 * 24);
 
@@ -46,6 +58,10 @@ pub struct GateState {
     pub brake_override: Option<String>,
     /// The samples of the running total.
     pub samples: Vec<Sample>,
+    /// The days whose marks were counted.
+    pub counted: BTreeMap<Date, CountedDay>,
+    /// The domains that the account had verified when that was last asked.
+    pub verified: Option<VerifiedDomains>,
     /// How far the pass over SES's own list has come; nothing before the first report.
     pub reconciliation: Option<KeptReconciliation>,
     /// When somebody last asked for a pass before its time.
@@ -102,6 +118,10 @@ impl Usage {
                 }
                 Some("reconciliation") => state.reconciliation = reconciliation(&item),
                 Some("reconciliation_wanted") => state.reconciliation_wanted_at = time_of(&item, "at"),
+                _ if let Some((day, counted)) = counted::read(&item) => {
+                    state.counted.insert(day, counted);
+                }
+                _ if let Some(verified) = verified::read(&item) => state.verified = Some(verified),
                 _ => {
                     if let (Some(at), Some(total)) = (time_of(&item, "at"), number_of(&item, "granted")) {
                         state.samples.push(Sample { at, total });
@@ -186,6 +206,11 @@ impl Usage {
 
     async fn put_hourly_sample(&self, sample: Sample) -> Result<(), StoreError> {
         let hour = sample.at.strftime("%Y-%m-%dT%H").to_string();
+        let kept = if sample.at.to_zoned(TimeZone::UTC).hour() == 0 {
+            DAILY_SAMPLE_KEPT
+        } else {
+            SAMPLE_KEPT
+        };
         self.client
             .update_item()
             .table_name(&self.table)
@@ -199,7 +224,7 @@ impl Usage {
             .expression_attribute_names("#expires_at", "expires_at")
             .expression_attribute_values(":at", time(sample.at))
             .expression_attribute_values(":granted", n(sample.total))
-            .expression_attribute_values(":expires_at", ttl(sample.at + SAMPLE_KEPT))
+            .expression_attribute_values(":expires_at", ttl(sample.at + kept))
             .send()
             .await
             .map(drop)

@@ -100,7 +100,7 @@ impl Mark {
 
 /// Makes the marks of what happened to the recipients of `mail`.
 ///
-/// A mail that names no stream counts as transactional, the default of a mail: its bounces never brake the bulk stream.
+/// A mail that names no stream counts as transactional, the default of a mail.
 /// Classic notifications name none.
 pub(super) fn of(mail: &Mail, facts: &[Fact]) -> Vec<Mark> {
     let stream = mail.tag(STREAM_TAG).and_then(|tag| Stream::deserialize(tag).ok());

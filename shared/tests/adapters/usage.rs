@@ -4,7 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use shared::account::{Account, Brake, EnforcementStatus, Evidence, History, Report, Reputation, Thresholds};
-use shared::aws::{GateState, KeptReconciliation, Usage};
+use shared::aws::{CountedDay, GateState, KeptReconciliation, Usage, VerifiedDomains};
 use shared::permit::{Sample, Settings};
 use shared::suppression::Reconciliation;
 
@@ -383,4 +383,71 @@ async fn a_run_may_add_to_its_own_report() {
     usage.put_report(&report(at(4), 3.0)).await.unwrap();
     let row = store.item(TABLE, &[("pk", "report#us-east-1"), ("sk", "latest")]).await;
     assert!(text(&row.unwrap(), "report").contains("\"sent_last_24_hours\":2.0"));
+}
+
+#[tokio::test]
+async fn a_days_count_is_kept_and_an_older_one_does_not_replace_it() {
+    let store = Store::start().await;
+    let usage = store.usage();
+    let count = |time, bounces| CountedDay {
+        at: at(time),
+        bounces,
+        complaints: 1,
+    };
+    let day = |day: i8| jiff::civil::date(2026, 1, day);
+    usage.put_counted_day(day(1), &count(2, 20)).await.unwrap();
+    usage.put_counted_day(day(1), &count(1, 10)).await.unwrap();
+    usage.put_counted_day(day(2), &count(1, 10)).await.unwrap();
+    store
+        .losing_an_answer()
+        .await
+        .usage()
+        .put_counted_day(day(2), &count(3, 30))
+        .await
+        .unwrap();
+    let state = usage.gate_state().await.unwrap();
+    assert_eq!(
+        Vec::from_iter(state.counted),
+        [(day(1), count(2, 20)), (day(2), count(3, 30))]
+    );
+    assert_eq!(state.samples, []);
+    let row = store
+        .item(TABLE, &[("pk", PK), ("sk", "marks#2026-01-01")])
+        .await
+        .unwrap();
+    assert_eq!(number(&row, "expires_at"), at(2).as_second() + 10 * 24 * 3_600);
+}
+
+#[tokio::test]
+async fn the_verified_domains_are_kept_and_may_be_none() {
+    let store = Store::start().await;
+    let usage = store.usage();
+    let verified = |time, domains: &[&str]| VerifiedDomains {
+        at: at(time),
+        domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
+    };
+    for (kept, expected) in [
+        (verified(1, &[]), verified(1, &[])),
+        (
+            verified(2, &["b.example", "a.example"]),
+            verified(2, &["a.example", "b.example"]),
+        ),
+        (verified(1, &["c.example"]), verified(2, &["a.example", "b.example"])),
+        (verified(3, &[]), verified(3, &[])),
+    ] {
+        usage.put_verified_domains(&kept).await.unwrap();
+        assert_eq!(usage.gate_state().await.unwrap().verified, Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn the_sample_of_midnight_is_kept_for_as_long_as_days_are_counted() {
+    let store = Store::start().await;
+    for (hour, kept_hours) in [(0, 9 * 24), (1, 50), (23, 50), (24, 9 * 24)] {
+        let at = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour);
+        store.usage().put_sample(Sample { at, total: 1 }).await.unwrap();
+        let sk = format!("sample#{}", at.strftime("%Y-%m-%dT%H"));
+        let row = store.item(TABLE, &[("pk", PK), ("sk", &sk)]).await.unwrap();
+        assert_eq!(number(&row, "expires_at"), at.as_second() + kept_hours * 3_600, "{sk}");
+    }
 }
