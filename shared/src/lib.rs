@@ -14,6 +14,7 @@
 //! | [`suppression`] | the registers of an address, and whether they suppress it |
 //! | [`feedback`] | SES's event JSON into facts about recipients |
 //! | [`account`] | the SES account, its verdict and the report |
+//! | [`brake_change`] | who changed the brake, why, and what the operators are told of it |
 //! | [`permit`] | the arithmetic of rate and quota |
 //! | [`ses_error`] | what each SES error means for the caller |
 //! | [`backoff`] | how long to wait before SES is called again |
@@ -25,6 +26,7 @@ pub mod address;
 pub mod api_key;
 pub mod aws;
 pub mod backoff;
+pub mod brake_change;
 pub mod clock;
 pub mod config;
 pub mod feedback;

@@ -5,6 +5,7 @@
 
 mod api_keys;
 mod batch;
+mod brake_changes;
 mod claims;
 mod function_config;
 mod http_client;
@@ -27,6 +28,7 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 
 pub use api_keys::{ApiKeys, ApiKeysPage};
+pub use brake_changes::BrakeChanges;
 pub use claims::{Claimed, Claims};
 pub use function_config::FunctionConfig;
 pub use http_client::{TrustError, http_client};

@@ -11,6 +11,7 @@
 //! | `gate#<region>` | `reconciliation_wanted` | `at`: when a pass was last asked for before its time |
 //! | `gate#<region>` | `reconciliation` | `state`, as JSON: how far the daily pass over SES's own list has come; `revision` counts its writes |
 //! | `report#<region>` | `latest` | `at`, `report`: the last report, as JSON |
+//! | `brake#<region>` | `<time>#<id>` | one change of the brake; see [`super::BrakeChanges`] |
 //! | `mark#<day>` | `<kind>#<stream>#<hash>` | `domain`, `class`, `stream`, `at`, and `message_id` and `tag` (a set of `name=value`) where the event names them: one bounce, complaint or block that counts; see [`super::Marks`] |
 //!
 //! `tat` and `iv` are microseconds, `snap_at` and `at` milliseconds. All rows but the gate, the override and the reconciliation have

@@ -2,6 +2,7 @@
 //! template, and every SES request is read as it is on the wire.
 
 mod api_keys;
+mod brake_changes;
 mod claims;
 mod forget;
 mod marks;

@@ -16,7 +16,7 @@ use local_aws::TEMPLATE;
 use local_aws::dynamodb::{Dynamodb, FrontSettings};
 use local_aws::template::{Stack, Surroundings};
 use shared::address::Mailbox;
-use shared::aws::{ApiKeys, Claims, Marks, Messages, Suppressions, Usage};
+use shared::aws::{ApiKeys, BrakeChanges, Claims, Marks, Messages, Suppressions, Usage};
 use shared::message::{Email, EmailParts};
 use shared::recipient::Destination;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -181,6 +181,10 @@ impl Store {
 
     pub(crate) fn usage(&self) -> Usage {
         Usage::new(self.client.clone(), self.table("UsageTable"), REGION.to_owned())
+    }
+
+    pub(crate) fn brake_changes(&self) -> BrakeChanges {
+        BrakeChanges::new(self.client.clone(), self.table("UsageTable"), REGION.to_owned())
     }
 
     pub(crate) fn api_keys(&self) -> ApiKeys {
