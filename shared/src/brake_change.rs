@@ -65,6 +65,27 @@ pub struct BrakeChange {
     pub figures: Value,
 }
 
+/// An operator's word on the brake, as it is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BrakeOverride {
+    /// `none`, `bulk` or `all`, or `auto` for what the reports say; [`Brake::from_override`] reads it.
+    pub word: String,
+    /// Who says so.
+    pub by: String,
+    /// Why.
+    pub why: String,
+    /// Since when, to the millisecond; nothing if it was written by hand.
+    pub at: Option<Timestamp>,
+}
+
+impl BrakeOverride {
+    /// Returns what is held back by it; nothing is said if that is left to the reports.
+    #[must_use]
+    pub fn brake(&self) -> Option<Brake> {
+        Brake::from_override(&self.word)
+    }
+}
+
 /// What the operators are told of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
@@ -80,8 +101,13 @@ impl BrakeChange {
     #[must_use]
     pub fn notice(&self, region: &str) -> Notice {
         let (from, to) = (self.from.as_str(), self.to.as_str());
+        let happened = if self.from == self.to {
+            format!("stays at {to}")
+        } else {
+            format!("went from {from} to {to}")
+        };
         let mut message = format!(
-            "The brake of Okite in {region} went from {from} to {to} at {}.\n{}\n\nBy: {}\nWhy: {}\n",
+            "The brake of Okite in {region} {happened} at {}.\n{}\n\nBy: {}\nWhy: {}\n",
             whole_seconds(self.at),
             self.to.holds_back(),
             without_addresses(&self.by),
@@ -104,7 +130,7 @@ impl BrakeChange {
              `okite brake auto` leaves it to the reports again.\n",
         );
         Notice {
-            subject: format!("Okite, {region}: the brake went from {from} to {to}"),
+            subject: format!("Okite, {region}: the brake {happened}"),
             message,
         }
     }
@@ -173,6 +199,18 @@ leaves it to the reports again.
             let change = BrakeChange { figures, ..change() };
             assert!(!change.notice("eu-west-1").message.contains("Figures"));
         }
+    }
+
+    #[test]
+    fn a_word_that_changes_nothing_is_said_as_that() {
+        let change = BrakeChange {
+            from: Brake::Bulk,
+            ..change()
+        };
+        assert_eq!(
+            change.notice("eu-west-1").subject,
+            "Okite, eu-west-1: the brake stays at bulk"
+        );
     }
 
     #[test]

@@ -10,11 +10,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
-use shared::account::{Brake, Evidence, History, Report, Reputation, Thresholds};
-use shared::aws::{AccountError, FunctionConfig, Ses, SesSuppressionList, StoreError, Suppressions, TrustError, Usage};
+use shared::account::{Evidence, History, Report, ReportedBrake, Reputation, Thresholds};
+use shared::aws::{
+    AccountError, FunctionConfig, GateSet, GateState, Ses, SesSuppressionList, StoreError, Suppressions, TrustError,
+    Usage,
+};
+use shared::brake_change::BrakeOverride;
 use shared::config::Config;
 use shared::function;
-use shared::permit::{self, Policy, Sample};
+use shared::permit::{self, Policy, Sample, Settings};
 use shared::suppression::ReportedReconciliation;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -62,6 +66,9 @@ pub enum ReporterError {
     /// The gate or the report could not be read or written.
     #[error("the gate could not be set: {0}")]
     Store(#[from] StoreError),
+    /// An operator changed the brake, and changed it again.
+    #[error("the gate was not set, an operator changed the brake twice meanwhile; their word is in force")]
+    Overridden,
 }
 
 impl From<ReporterError> for Diagnostic {
@@ -150,19 +157,19 @@ pub async fn handle(
         .reconciliation
         .as_ref()
         .map(|kept| ReportedReconciliation::from(&kept.state));
-    report.brake = report.brake_or(gate.brake_override.as_deref().and_then(Brake::from_override));
-    let brake = report.brake.level;
 
     // One after the other, over the one connection that is open; each is tried, whatever became of the one before.
-    let set = state.usage.set_gate(settings, brake, now).await;
+    let set = set_gate(state, &gate, settings, &report, now).await;
+    report.brake = *set.as_ref().unwrap_or(&brake_of(&gate, &report));
     let sample = Sample {
         at: now,
         total: gate.granted,
     };
     let sampled = state.usage.put_sample(sample).await;
     let kept = state.usage.put_report(&report).await;
-    set.and(sampled).and(kept)?;
-    tracing::info!(verdict = ?report.verdict, brake = brake.level(), "the account was read and the gate is set");
+    set?;
+    sampled.and(kept)?;
+    tracing::info!(verdict = ?report.verdict, brake = report.brake.level.level(), "the account was read and the gate is set");
 
     // Last, for it may take long and fail; the report is kept already.
     let before = report.suppression_list.take();
@@ -176,4 +183,29 @@ pub async fn handle(
         state.usage.put_report(&report).await?;
     }
     Ok(report)
+}
+
+/// Sets the gate, with the brake that an operator or else the report says, and returns that. Where an operator speaks at the
+/// same moment, their word is read and it is tried once more.
+async fn set_gate(
+    state: &State,
+    read: &GateState,
+    settings: Settings,
+    report: &Report,
+    now: Timestamp,
+) -> Result<ReportedBrake, ReporterError> {
+    let try_with = async |read: &GateState| {
+        let brake = brake_of(read, report);
+        let set = state.usage.set_gate(settings, brake.level, read.overridden_at, now).await?;
+        Ok::<_, StoreError>((set != GateSet::Overridden).then_some(brake))
+    };
+    if let Some(brake) = try_with(read).await? {
+        return Ok(brake);
+    }
+    let again = state.usage.gate_state().await?;
+    try_with(&again).await?.ok_or(ReporterError::Overridden)
+}
+
+fn brake_of(read: &GateState, report: &Report) -> ReportedBrake {
+    report.brake_or(read.brake_override.as_ref().and_then(BrakeOverride::brake))
 }

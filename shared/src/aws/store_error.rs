@@ -3,8 +3,10 @@
 use std::error::Error;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use super::item::Item;
 
 /// What stands for a failure to reach DynamoDB.
 const CONNECTION_FAILED: &str = "ConnectionFailed";
@@ -74,6 +76,23 @@ pub(super) fn unless_overtaken<T>(
     match updated {
         Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
         updated => updated.map(drop).map_err(StoreError::of("UpdateItem")),
+    }
+}
+
+/// Returns the item by which the condition of an update failed, if it did; an empty one if there was none. The update has to
+/// ask for `ALL_OLD`.
+pub(super) fn refused_by(
+    updated: Result<UpdateItemOutput, SdkError<UpdateItemError, HttpResponse>>,
+) -> Result<Option<Item>, StoreError> {
+    match updated {
+        Ok(_) => Ok(None),
+        Err(SdkError::ServiceError(error)) => match error.err() {
+            UpdateItemError::ConditionalCheckFailedException(failed) => {
+                Ok(Some(failed.item().cloned().unwrap_or_default()))
+            }
+            _ => Err(StoreError::of("UpdateItem")(SdkError::ServiceError(error))),
+        },
+        Err(error) => Err(StoreError::of("UpdateItem")(error)),
     }
 }
 

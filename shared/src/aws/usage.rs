@@ -2,8 +2,8 @@
 //!
 //! | `pk` | `sk` | holds |
 //! |---|---|---|
-//! | `gate#<region>` | `gate` | `tat`, `iv`, `left_all`, `left_bulk`, `granted`, `brake`, `snap_at`: what a send obeys |
-//! | `gate#<region>` | `brake_override` | `brake_override`: an operator's `none`, `bulk`, `all` or `auto`; no report erases it |
+//! | `gate#<region>` | `gate` | `tat`, `iv`, `left_all`, `left_bulk`, `granted`, `brake`, `snap_at`: what a send obeys; `overridden_at`: of which word of an operator it knows |
+//! | `gate#<region>` | `brake_override` | `brake_override`: an operator's `none`, `bulk`, `all` or `auto`; `by`, `why`, `at` where `okite brake` wrote it; no report erases it |
 //! | `gate#<region>` | `sample#<hour>` | `at`, `granted`: the running total at the beginning of an hour; those of midnight are kept for longer |
 //! | `gate#<region>` | `sample#latest` | the same at the last report |
 //! | `gate#<region>` | `marks#<day>` | `at`, `bounces`, `complaints`: how many marks a day has, counted at some time |
@@ -17,6 +17,7 @@
 //! `tat` and `iv` are microseconds, `snap_at` and `at` milliseconds. All rows but the gate, the override and the reconciliation have
 //! `expires_at`.
 
+mod brake_override;
 mod counted;
 mod verified;
 
@@ -25,16 +26,19 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+pub use self::brake_override::WordInGate;
 pub use self::counted::CountedDay;
 pub use self::verified::VerifiedDomains;
 use super::StoreError;
 use super::item::{Item, n, number_of, s, text_of, time, time_of, ttl};
-use super::store_error::unless_overtaken;
+use super::store_error::{refused_by, unless_overtaken};
 use crate::account::{Brake, Report};
+use crate::brake_change::BrakeOverride;
 use crate::permit::{Sample, Settings};
 use crate::suppression::Reconciliation;
 
@@ -55,8 +59,12 @@ pub(super) fn gate_key(region: &str) -> String {
 pub struct GateState {
     /// The running total of granted recipients.
     pub granted: i64,
+    /// What the gate holds back; nothing is said before there is a gate.
+    pub brake: Option<Brake>,
     /// An operator's word on the brake, if there is one.
-    pub brake_override: Option<String>,
+    pub brake_override: Option<BrakeOverride>,
+    /// When the latest of an operator's words was given that this knows of: [`Usage::set_gate`] must know of no later one.
+    pub overridden_at: Option<Timestamp>,
     /// The samples of the running total.
     pub samples: Vec<Sample>,
     /// The days whose marks were counted.
@@ -76,6 +84,17 @@ pub struct KeptReconciliation {
     pub state: Reconciliation,
     /// How often it was written.
     pub revision: i64,
+}
+
+/// What came of setting the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateSet {
+    /// It is set.
+    Done,
+    /// A report of the same time or a later one has set it.
+    LaterReport,
+    /// An operator spoke meanwhile, and the gate has their word: the state must be read again.
+    Overridden,
 }
 
 /// The table of usage.
@@ -109,14 +128,16 @@ impl Usage {
             .into_paginator()
             .items()
             .send();
-        let mut state = GateState::default();
+        let (mut state, mut gate_overridden_at) = (GateState::default(), None);
         while let Some(item) = pages.next().await {
             let item = item.map_err(StoreError::of("Query"))?;
             match text_of(&item, "sk") {
-                Some("gate") => state.granted = number_of(&item, "granted").unwrap_or(0),
-                Some("brake_override") => {
-                    state.brake_override = text_of(&item, "brake_override").map(str::to_owned);
+                Some("gate") => {
+                    state.granted = number_of(&item, "granted").unwrap_or(0);
+                    state.brake = number_of(&item, "brake").map(Brake::from_level);
+                    gate_overridden_at = time_of(&item, "overridden_at");
                 }
+                Some("brake_override") => state.brake_override = brake_override::brake_override(&item),
                 Some("reconciliation") => state.reconciliation = reconciliation(&item),
                 Some("reconciliation_wanted") => state.reconciliation_wanted_at = time_of(&item, "at"),
                 _ if let Some((day, counted)) = counted::read(&item) => {
@@ -132,17 +153,28 @@ impl Usage {
         }
         // That of the hour and the latest may be the same.
         state.samples.dedup();
+        // The rows of a query need not be of one moment: what counts is the word that was read, and not what the gate knows,
+        // unless the word was written by hand and tells no time.
+        let spoken_at = state.brake_override.as_ref().and_then(|word| word.at);
+        state.overridden_at = spoken_at.or(gate_overridden_at);
         Ok(state)
     }
 
-    /// Sets the gate by an account that was read at `at`; a gate set by a later reading stays.
+    /// Sets the gate by an account that was read at `at`; a gate set by a later reading stays, and so does one that has heard
+    /// an operator's word later than `overridden_at`, the last that the brake was made of.
     ///
     /// The expression takes what was granted *since* the reading off what is left, so that sends that go on meanwhile
     /// are neither lost nor counted twice.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
-    pub async fn set_gate(&self, settings: Settings, brake: Brake, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn set_gate(
+        &self,
+        settings: Settings,
+        brake: Brake,
+        overridden_at: Option<Timestamp>,
+        at: Timestamp,
+    ) -> Result<GateSet, StoreError> {
         let updated = self
             .client
             .update_item()
@@ -153,9 +185,12 @@ impl Usage {
                 "SET #left_all = :all - if_not_exists(#granted, :zero), \
                  #left_bulk = :bulk - if_not_exists(#granted, :zero), \
                  #granted = if_not_exists(#granted, :zero), #tat = if_not_exists(#tat, :zero), \
-                 #iv = :iv, #brake = :brake, #snap_at = :at",
+                 #iv = :iv, #brake = :brake, #snap_at = :at, #overridden_at = :overridden_at",
             )
-            .condition_expression("attribute_not_exists(#snap_at) OR #snap_at < :at")
+            .condition_expression(
+                "(attribute_not_exists(#snap_at) OR #snap_at < :at) AND \
+                 (attribute_not_exists(#overridden_at) OR #overridden_at <= :overridden_at)",
+            )
             .expression_attribute_names("#left_all", "left_all")
             .expression_attribute_names("#left_bulk", "left_bulk")
             .expression_attribute_names("#granted", "granted")
@@ -163,15 +198,23 @@ impl Usage {
             .expression_attribute_names("#iv", "iv")
             .expression_attribute_names("#brake", "brake")
             .expression_attribute_names("#snap_at", "snap_at")
+            .expression_attribute_names("#overridden_at", "overridden_at")
             .expression_attribute_values(":all", n(settings.ceiling_all))
             .expression_attribute_values(":bulk", n(settings.ceiling_bulk))
             .expression_attribute_values(":zero", n(0))
             .expression_attribute_values(":iv", n(settings.interval))
             .expression_attribute_values(":brake", n(brake.level()))
             .expression_attribute_values(":at", time(at))
+            // No word at all is older than any.
+            .expression_attribute_values(":overridden_at", time(overridden_at.unwrap_or(Timestamp::UNIX_EPOCH)))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        unless_overtaken(updated)
+        Ok(match refused_by(updated)? {
+            None => GateSet::Done,
+            Some(gate) if number_of(&gate, "snap_at") >= Some(at.as_millisecond()) => GateSet::LaterReport,
+            Some(_) => GateSet::Overridden,
+        })
     }
 
     /// Keeps the first sample of each hour, and the latest.

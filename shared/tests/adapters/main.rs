@@ -3,6 +3,7 @@
 
 mod api_keys;
 mod brake_changes;
+mod brake_overrides;
 mod claims;
 mod forget;
 mod marks;

@@ -44,7 +44,7 @@ fn permits_by(store: &Store, policy: Policy) -> Permits {
 /// A store whose gate was set at time 0.
 async fn store_with(settings: Settings, brake: Brake) -> Store {
     let store = Store::start().await;
-    store.usage().set_gate(settings, brake, at(0)).await.unwrap();
+    store.usage().set_gate(settings, brake, None, at(0)).await.unwrap();
     store
 }
 
@@ -169,7 +169,7 @@ async fn the_quota_goes_to_the_last_recipient_and_the_reserve_to_transactional_m
         ceiling_all: 11,
         ..settings
     };
-    store.usage().set_gate(more, Brake::None, at(1)).await.unwrap();
+    store.usage().set_gate(more, Brake::None, None, at(1)).await.unwrap();
     permits.take(ask(1, 0)).await.unwrap();
 }
 
@@ -179,11 +179,15 @@ async fn a_brake_stops_bulk_mail_or_all_and_is_off_with_the_next_report() {
     let permits = permits(&store);
     permits.take(ask(1, 0)).await.unwrap();
     assert_eq!(refused(permits.take(bulk(1, 0)).await), Refusal::Brake(Brake::Bulk));
-    store.usage().set_gate(SETTINGS, Brake::All, at(1)).await.unwrap();
+    store.usage().set_gate(SETTINGS, Brake::All, None, at(1)).await.unwrap();
     for ask in [ask(1, 0), bulk(1, 0), ask(1, 2 * HOUR)] {
         assert_eq!(refused(permits.take(ask).await), Refusal::Brake(Brake::All));
     }
-    store.usage().set_gate(SETTINGS, Brake::None, at(2)).await.unwrap();
+    store
+        .usage()
+        .set_gate(SETTINGS, Brake::None, None, at(2))
+        .await
+        .unwrap();
     permits.take(bulk(1, 0)).await.unwrap();
     assert_eq!(numbers(&store, ["granted"]).await, [2]);
 }
@@ -244,7 +248,11 @@ async fn before_the_first_report_one_recipient_a_second_passes() {
     // The report that comes then is right, and what was granted without it is counted.
     let state = store.usage().gate_state().await.unwrap();
     assert_eq!(state.granted, 2);
-    store.usage().set_gate(SETTINGS, Brake::None, at(0)).await.unwrap();
+    store
+        .usage()
+        .set_gate(SETTINGS, Brake::None, None, at(0))
+        .await
+        .unwrap();
     let set = numbers(&store, ["left_all", "left_bulk", "granted", "iv", "snap_at"]).await;
     assert_eq!(set, [998, 798, 2, 100_000, at(0).as_millisecond()]);
 }
@@ -279,7 +287,7 @@ async fn what_a_container_remembers_wrongly_costs_a_try_and_changes_nothing() {
         interval: 50_000,
         ..SETTINGS
     };
-    store.usage().set_gate(faster, Brake::None, at(1)).await.unwrap();
+    store.usage().set_gate(faster, Brake::None, None, at(1)).await.unwrap();
     first.take(ask(2, 60_000)).await.unwrap();
     second.take(ask(2, 60_000)).await.unwrap();
     // No gate any more, as after a restore of the table.
@@ -424,7 +432,7 @@ async fn reports_that_come_in_between_lose_nothing_and_grant_nothing() {
                 store.usage().gate_state().await.unwrap();
                 store
                     .usage()
-                    .set_gate(settings(run), Brake::None, at(run))
+                    .set_gate(settings(run), Brake::None, None, at(run))
                     .await
                     .unwrap();
             }

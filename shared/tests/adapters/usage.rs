@@ -5,6 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 use shared::account::{Account, Brake, EnforcementStatus, Evidence, History, Report, Reputation, Thresholds};
 use shared::aws::{CountedDay, GateState, KeptReconciliation, Usage, VerifiedDomains};
+use shared::brake_change::BrakeOverride;
 use shared::permit::{Sample, Settings};
 use shared::suppression::Reconciliation;
 
@@ -75,7 +76,11 @@ async fn before_the_first_report_nothing_is_known() {
 #[tokio::test]
 async fn the_first_report_makes_the_gate() {
     let store = Store::start().await;
-    store.usage().set_gate(SETTINGS, Brake::None, at(0)).await.unwrap();
+    store
+        .usage()
+        .set_gate(SETTINGS, Brake::None, None, at(0))
+        .await
+        .unwrap();
     let gate = gate(&store).await;
     let numbers = ["left_all", "left_bulk", "granted", "tat", "iv", "brake"].map(|name| number(&gate, name));
     assert_eq!(numbers, [1_000, 800, 0, 0, 75_188, 0]);
@@ -86,7 +91,11 @@ async fn the_first_report_makes_the_gate() {
 #[tokio::test]
 async fn a_later_report_sets_the_gate_anew_and_keeps_what_sends_wrote() {
     let store = Store::start().await;
-    store.usage().set_gate(SETTINGS, Brake::None, at(0)).await.unwrap();
+    store
+        .usage()
+        .set_gate(SETTINGS, Brake::None, None, at(0))
+        .await
+        .unwrap();
     grant(&store, 30).await;
     let state = store.usage().gate_state().await.unwrap();
     assert_eq!(state.granted, 30);
@@ -95,7 +104,11 @@ async fn a_later_report_sets_the_gate_anew_and_keeps_what_sends_wrote() {
         ceiling_all: 2_000 + state.granted,
         ceiling_bulk: 1_600 + state.granted,
     };
-    store.usage().set_gate(later, Brake::Bulk, at(300_000)).await.unwrap();
+    store
+        .usage()
+        .set_gate(later, Brake::Bulk, None, at(300_000))
+        .await
+        .unwrap();
     let gate = gate(&store).await;
     let numbers = ["left_all", "left_bulk", "granted", "tat", "iv", "brake"].map(|name| number(&gate, name));
     assert_eq!(numbers, [2_000, 1_600, 30, 4_711, 50_000, 1]);
@@ -105,7 +118,11 @@ async fn a_later_report_sets_the_gate_anew_and_keeps_what_sends_wrote() {
 #[tokio::test]
 async fn what_is_granted_while_the_account_is_read_comes_off_what_is_left() {
     let store = Store::start().await;
-    store.usage().set_gate(SETTINGS, Brake::None, at(0)).await.unwrap();
+    store
+        .usage()
+        .set_gate(SETTINGS, Brake::None, None, at(0))
+        .await
+        .unwrap();
     grant(&store, 30).await;
     let read = store.usage().gate_state().await.unwrap().granted;
     grant(&store, 12).await;
@@ -114,7 +131,11 @@ async fn what_is_granted_while_the_account_is_read_comes_off_what_is_left() {
         ceiling_bulk: 400 + read,
         ..SETTINGS
     };
-    store.usage().set_gate(settings, Brake::None, at(1)).await.unwrap();
+    store
+        .usage()
+        .set_gate(settings, Brake::None, None, at(1))
+        .await
+        .unwrap();
     let gate = gate(&store).await;
     assert_eq!(
         ["left_all", "left_bulk", "granted"].map(|name| number(&gate, name)),
@@ -125,7 +146,11 @@ async fn what_is_granted_while_the_account_is_read_comes_off_what_is_left() {
 #[tokio::test]
 async fn an_older_or_equal_reading_changes_nothing() {
     let store = Store::start().await;
-    store.usage().set_gate(SETTINGS, Brake::None, at(1_000)).await.unwrap();
+    store
+        .usage()
+        .set_gate(SETTINGS, Brake::None, None, at(1_000))
+        .await
+        .unwrap();
     let before = gate(&store).await;
     let older = Settings {
         interval: 1,
@@ -133,7 +158,7 @@ async fn an_older_or_equal_reading_changes_nothing() {
         ceiling_bulk: 9,
     };
     for time in [at(0), at(999), at(1_000)] {
-        store.usage().set_gate(older, Brake::All, time).await.unwrap();
+        store.usage().set_gate(older, Brake::All, None, time).await.unwrap();
         assert_eq!(gate(&store).await, before);
     }
 }
@@ -142,7 +167,7 @@ async fn an_older_or_equal_reading_changes_nothing() {
 async fn every_brake_has_its_number() {
     let store = Store::start().await;
     for (time, brake, level) in [(1, Brake::All, 2), (2, Brake::Bulk, 1), (3, Brake::None, 0)] {
-        store.usage().set_gate(SETTINGS, brake, at(time)).await.unwrap();
+        store.usage().set_gate(SETTINGS, brake, None, at(time)).await.unwrap();
         assert_eq!(number(&gate(&store).await, "brake"), level);
     }
 }
@@ -155,7 +180,11 @@ async fn what_is_left_may_fall_below_nothing() {
         ceiling_bulk: -10_971,
         ..SETTINGS
     };
-    store.usage().set_gate(overdrawn, Brake::None, at(0)).await.unwrap();
+    store
+        .usage()
+        .set_gate(overdrawn, Brake::None, None, at(0))
+        .await
+        .unwrap();
     assert_eq!(number(&gate(&store).await, "left_bulk"), -10_971);
 }
 
@@ -172,16 +201,22 @@ async fn no_report_erases_an_operators_override() {
             ],
         )
         .await;
-    assert_eq!(
-        store.usage().gate_state().await.unwrap().brake_override.as_deref(),
-        Some("bulk")
-    );
-    store.usage().set_gate(SETTINGS, Brake::None, at(0)).await.unwrap();
+    let by_hand = BrakeOverride {
+        word: "bulk".to_owned(),
+        ..BrakeOverride::default()
+    };
+    let read = store.usage().gate_state().await.unwrap();
+    assert_eq!(read.brake_override.as_ref(), Some(&by_hand));
+    store
+        .usage()
+        .set_gate(SETTINGS, Brake::None, None, at(0))
+        .await
+        .unwrap();
     store.usage().put_sample(Sample { at: at(0), total: 1 }).await.unwrap();
     store.usage().put_report(&report(at(0), 1.0)).await.unwrap();
     let state = store.usage().gate_state().await.unwrap();
-    assert_eq!(state.brake_override.as_deref(), Some("bulk"));
-    assert_eq!(state.granted, 0);
+    assert_eq!(state.brake_override, Some(by_hand));
+    assert_eq!((state.granted, state.brake), (0, Some(Brake::None)));
 }
 
 #[tokio::test]
@@ -227,7 +262,11 @@ async fn a_sample_outlives_the_day_that_it_is_needed_for_and_then_goes() {
 #[tokio::test]
 async fn reads_the_whole_partition_when_it_comes_in_pages() {
     let store = Store::start().await;
-    store.usage().set_gate(SETTINGS, Brake::None, at(0)).await.unwrap();
+    store
+        .usage()
+        .set_gate(SETTINGS, Brake::None, None, at(0))
+        .await
+        .unwrap();
     grant(&store, 5).await;
     // DynamoDB answers at most 1 MB at a time.
     let padding = "x".repeat(350_000);
@@ -265,7 +304,7 @@ async fn reads_the_whole_partition_when_it_comes_in_pages() {
 async fn another_region_has_a_gate_of_its_own() {
     let store = Store::start().await;
     let elsewhere = Usage::new(store.client().clone(), store.table(TABLE), "eu-west-1".to_owned());
-    elsewhere.set_gate(SETTINGS, Brake::All, at(0)).await.unwrap();
+    elsewhere.set_gate(SETTINGS, Brake::All, None, at(0)).await.unwrap();
     elsewhere.put_sample(Sample { at: at(0), total: 3 }).await.unwrap();
     assert_eq!(store.usage().gate_state().await.unwrap(), GateState::default());
     assert_eq!(
@@ -305,7 +344,7 @@ async fn a_write_whose_answer_was_lost_is_repeated_and_counts_once() {
         .losing_an_answer()
         .await
         .usage()
-        .set_gate(SETTINGS, Brake::None, at(0))
+        .set_gate(SETTINGS, Brake::None, None, at(0))
         .await
         .unwrap();
     store.losing_an_answer().await.usage().put_sample(sample).await.unwrap();
@@ -326,12 +365,12 @@ async fn a_store_that_is_down_is_an_error_of_every_operation() {
     let report = report(at(0), 1.0);
     let (state, gate, sample, report) = tokio::join!(
         usage.gate_state(),
-        usage.set_gate(SETTINGS, Brake::None, at(0)),
+        usage.set_gate(SETTINGS, Brake::None, None, at(0)),
         usage.put_sample(Sample { at: at(0), total: 1 }),
         usage.put_report(&report),
     );
     assert_eq!(state.unwrap_err().operation, "Query");
-    for failed in [gate, sample, report] {
+    for failed in [gate.map(drop), sample, report] {
         assert_eq!(failed.unwrap_err().code, "ConnectionFailed");
     }
 }

@@ -206,7 +206,10 @@ impl World {
             ceiling_all: shared::permit::UNLIMITED,
             ceiling_bulk: shared::permit::UNLIMITED,
         };
-        usage.set_gate(settings, Brake::None, self.clock.now()).await.unwrap();
+        usage
+            .set_gate(settings, Brake::None, None, self.clock.now())
+            .await
+            .unwrap();
     }
 
     fn new_id(&self) -> Uuid {

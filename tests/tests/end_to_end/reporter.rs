@@ -6,6 +6,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::account::Brake;
+use shared::aws::{Usage, WordInGate};
+use shared::brake_change::BrakeOverride;
 
 use crate::support::{Item, Okite, email, eventually};
 
@@ -168,6 +171,7 @@ async fn the_gate_is_set_by_the_report() {
         "granted",
         "brake",
         "snap_at",
+        "overridden_at",
     ];
     assert_eq!(names, BTreeSet::from(wanted));
     // 14 a second, less 5 %.
@@ -190,6 +194,41 @@ async fn no_report_erases_an_operators_brake() {
         assert_eq!(okite.report().await["verdict"], "healthy");
         assert_eq!(number(&gate(&okite).await.unwrap(), "brake"), 2);
     }
+}
+
+#[tokio::test]
+async fn an_operator_who_speaks_while_a_report_is_made_is_not_undone_by_it() {
+    let okite = start().await;
+    okite.report().await;
+    let usage = Usage::new(
+        okite.dynamodb.clone(),
+        okite.variable("USAGE_TABLE").to_owned(),
+        "us-east-1".to_owned(),
+    );
+    let word = BrakeOverride {
+        word: "all".to_owned(),
+        at: Some("2026-01-02T03:04:05Z".parse().unwrap()),
+        ..BrakeOverride::default()
+    };
+    okite
+        .fault(json!({ "operation": "GetAccount", "delay_ms": 1_500 }))
+        .await;
+    let speak = async {
+        // The report has read what operators said, and waits for SES.
+        eventually("the account is asked for", async || {
+            let faults = okite.local(Method::GET, "faults", &Value::Null).await;
+            faults.body.as_array().unwrap().is_empty()
+        })
+        .await;
+        assert!(usage.put_brake_override(&word).await.unwrap());
+        let set = usage.set_brake(Brake::All, word.at.unwrap()).await.unwrap();
+        assert_eq!(set, WordInGate::InForce);
+    };
+    let (report, ()) = tokio::join!(okite.report(), speak);
+    let gate = gate(&okite).await.unwrap();
+    assert_eq!(number(&gate, "brake"), 2);
+    let at: Timestamp = report["at"].as_str().unwrap().parse().unwrap();
+    assert_eq!(number(&gate, "snap_at"), at.as_millisecond(), "it was tried once more");
 }
 
 #[tokio::test]
