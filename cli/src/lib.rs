@@ -6,10 +6,12 @@
 //! | [`keys`] | `okite keys …`: API keys, here and in AWS |
 //! | [`suppressions`] | `okite suppressions …`: the suppression list, out to a file and in again |
 //! | [`forget`] | `okite forget …`: takes a person's address out of what is kept |
+//! | [`brake`] | `okite brake`: stops mail and lets it go, and shows who did so |
 //! | [`place`] | where a command works: here or in AWS |
 //! | [`feedback`] | `okite feedback …`: events of SES that could not be handled, here and in AWS |
 //! | [`function`] | `okite function …`: one function, as `okite up` starts it |
 
+pub mod brake;
 pub mod feedback;
 pub mod forget;
 pub mod function;
@@ -17,4 +19,5 @@ pub mod keys;
 mod patience;
 pub mod place;
 pub mod suppressions;
+mod table;
 pub mod up;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use okite::brake::{self, Word};
 use okite::feedback::{self, Redriven};
 use okite::forget::{self, EntryBecomes, Forgotten};
 use okite::function::Function;
@@ -18,6 +19,7 @@ use okite::keys::{self, NewKey};
 use okite::place::{Place, PlaceArguments};
 use okite::suppressions::{self, Exported, Imported, ImportedFromSes};
 use okite::up::{self, Up};
+use shared::account::Brake;
 use shared::address::EmailAddress;
 use shared::api_key::{Permission, REMEMBERED, from_domain};
 use shared::stream::Stream;
@@ -42,6 +44,8 @@ enum Command {
     Suppressions(SuppressionsCommand),
     /// Take a person's address out of what is kept; it stays suppressed
     Forget(ForgetArguments),
+    /// Stop mail, or let it go, at once; without a word, show who set the brake, since when and why
+    Brake(BrakeArguments),
     /// See to events of SES that could not be handled
     #[command(subcommand)]
     Feedback(FeedbackCommand),
@@ -153,6 +157,44 @@ struct ForgetArguments {
     place: PlaceArguments,
 }
 
+#[derive(Args)]
+struct BrakeArguments {
+    /// What to hold back; `auto` leaves it to the reports
+    word: Option<WordArgument>,
+    /// Why; kept with the change and told to the alarm topic
+    #[arg(long, value_name = "TEXT", requires = "word", default_value = "no reason was given")]
+    why: String,
+    /// Who you are; $USER where nothing is said
+    #[arg(long, value_name = "NAME", requires = "word")]
+    by: Option<String>,
+    #[command(flatten)]
+    place: PlaceArguments,
+}
+
+/// An operator's word on the brake, as it is named on the command line.
+#[derive(Clone, Copy, ValueEnum)]
+enum WordArgument {
+    /// Nothing is held back, whatever the reports say
+    None,
+    /// Bulk mail is held back
+    Bulk,
+    /// All mail is held back
+    All,
+    /// The reports say what is held back
+    Auto,
+}
+
+impl From<WordArgument> for Word {
+    fn from(argument: WordArgument) -> Self {
+        match argument {
+            WordArgument::None => Self::Brake(Brake::None),
+            WordArgument::Bulk => Self::Brake(Brake::Bulk),
+            WordArgument::All => Self::Brake(Brake::All),
+            WordArgument::Auto => Self::Auto,
+        }
+    }
+}
+
 #[derive(Subcommand)]
 enum FeedbackCommand {
     /// Put the events of the dead-letter queue back into the retry queue, to be handled once more
@@ -238,6 +280,7 @@ fn main() -> ExitCode {
         Command::Suppressions(SuppressionsCommand::Export { output, place }) => export(output.as_deref(), place),
         Command::Suppressions(SuppressionsCommand::Import(arguments)) => import(arguments),
         Command::Forget(arguments) => forget(arguments),
+        Command::Brake(arguments) => set_or_show_brake(arguments),
         Command::Feedback(FeedbackCommand::Redrive(arguments)) => redrive(arguments),
     };
     match result {
@@ -431,6 +474,23 @@ fn forget(arguments: ForgetArguments) -> Done {
             forgotten.messages
         );
         Ok(())
+    })
+}
+
+fn set_or_show_brake(arguments: BrakeArguments) -> Done {
+    let BrakeArguments { word, why, by, place } = arguments;
+    on_this_thread(async {
+        let mut output = std::io::stdout().lock();
+        let Some(word) = word else {
+            return Ok(write!(output, "{}", brake::show(&place.into()).await?)?);
+        };
+        let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
+        let by = by.or_else(user).unwrap_or_else(|| "operator".to_owned());
+        Ok(write!(
+            output,
+            "{}",
+            brake::set(&place.into(), word.into(), by, why).await?
+        )?)
     })
 }
 

@@ -98,6 +98,8 @@ pub const API_KEYS: Part = Part::table("ApiKeysTable", "/functions/send-api/env/
 pub const SUPPRESSIONS: Part = Part::table("SuppressionsTable", "/functions/send-api/env/SUPPRESSIONS_TABLE");
 /// The table of messages.
 pub const MESSAGES: Part = Part::table("MessagesTable", "/functions/send-api/env/MESSAGES_TABLE");
+/// The table of usage.
+pub const USAGE: Part = Part::table("UsageTable", "/functions/send-api/env/USAGE_TABLE");
 /// The queue of the events that were given up.
 pub const DEAD_LETTER_QUEUE: Part = Part {
     kind: "queue",
@@ -123,6 +125,9 @@ pub enum PlaceError {
         /// Why.
         reason: String,
     },
+    /// Nothing says the region.
+    #[error("no region is configured: name it with --region, or in AWS_REGION")]
+    NoRegion,
     /// The stack has no such output.
     #[error("the stack {stack} has no output {output}: it is not a stack of Okite, or its deployment has not ended")]
     NoOutput {
@@ -144,6 +149,17 @@ pub struct Located {
     pub name: String,
     /// The place, for a person.
     pub place: String,
+}
+
+impl Located {
+    /// Returns the region that it is in.
+    ///
+    /// # Errors
+    /// [`PlaceError`] if nothing says it.
+    pub fn region(&self) -> Result<String, PlaceError> {
+        let region = self.config.region().map(ToString::to_string);
+        region.ok_or(PlaceError::NoRegion)
+    }
 }
 
 impl Place {

@@ -6,6 +6,7 @@
     reason = "what a test needs and does not get is a failure of the test"
 )]
 
+mod brake;
 mod feedback;
 mod forget;
 mod keys;

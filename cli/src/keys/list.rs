@@ -1,7 +1,6 @@
 //! `okite keys list`: all keys, without what would let anybody use one.
 
 use std::fmt::{self, Display};
-use std::iter;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -11,6 +10,7 @@ use shared::stream::Stream;
 use super::{KeysError, Table};
 use crate::patience::patiently;
 use crate::place::Place;
+use crate::table;
 
 /// How many keys are read at a time.
 const PAGE: i32 = 500;
@@ -75,16 +75,7 @@ impl ListedKeys {
 /// Shows the keys as a table, a line each.
 impl Display for ListedKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows: Vec<_> = iter::once(HEADER.map(str::to_owned))
-            .chain(self.keys.iter().map(row))
-            .collect();
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let widths: [usize; HEADER.len()] = std::array::from_fn(width);
-        for row in &rows {
-            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-            writeln!(f, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
-        }
-        Ok(())
+        f.write_str(&table::aligned(HEADER, self.keys.iter().map(row)))
     }
 }
 
@@ -102,7 +93,7 @@ fn row(key: &ApiKeyRecord) -> [String; HEADER.len()] {
         &from,
         &created.to_string(),
     ];
-    cells.map(shown)
+    cells.map(str::to_owned)
 }
 
 fn permission(key: &ApiKeyRecord) -> &'static str {
@@ -117,11 +108,6 @@ fn stream(key: &ApiKeyRecord) -> &'static str {
         Stream::Transactional => "transactional",
         Stream::Bulk => "bulk",
     }
-}
-
-/// A text as a terminal may have it: what somebody wrote into the table does nothing there.
-fn shown(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
 }
 
 #[cfg(test)]

@@ -276,12 +276,12 @@ impl ApiError {
             permit::Refusal::Brake(Brake::All) => {
                 let message = "All sending is stopped, because AWS has shut the Amazon SES account's sending down or an \
                                operator has set the brake to `all`; nothing was sent. An operator must answer the case \
-                               that AWS opened, or set `brake_override` to `auto`.";
+                               that AWS opened, or let go with `okite brake auto`.";
                 Self::new(503, "service_unavailable", message).retry_after(RETRY_LATER)
             }
             permit::Refusal::Brake(Brake::None | Brake::Bulk) => {
                 let message = "Bulk mail is stopped by an operator, to keep the Amazon SES account from being paused; nothing was \
-                               sent. Transactional mail passes. An operator lets go by setting `brake_override` to `auto`.";
+                               sent. Transactional mail passes. An operator lets go with `okite brake auto`.";
                 Self::new(503, "service_unavailable", message).retry_after(RETRY_LATER)
             }
         }
@@ -398,13 +398,13 @@ mod tests {
                 permit::Refusal::Brake(Brake::All),
                 503,
                 "service_unavailable",
-                ["shut", "brake_override"],
+                ["shut", "okite brake auto"],
             ),
             (
                 permit::Refusal::Brake(Brake::Bulk),
                 503,
                 "service_unavailable",
-                ["Transactional mail passes", "brake_override"],
+                ["Transactional mail passes", "okite brake auto"],
             ),
         ] {
             let error = ApiError::held_back(held);
