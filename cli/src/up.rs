@@ -208,6 +208,7 @@ fn local_json(local_aws: &LocalAws) -> Value {
         "dynamodb_url": local_aws.dynamodb_url,
         "ses_url": local_aws.ses_url,
         "sqs_url": local_aws.sqs_url,
+        "sns_url": local_aws.sns_url,
         "cloudwatch_url": local_aws.cloudwatch_url,
         "queues": local_aws.queues,
         "pid": std::process::id(),

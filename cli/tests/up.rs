@@ -265,6 +265,7 @@ async fn local_json_says_how_to_reach_it_all() {
             "pid",
             "queues",
             "ses_url",
+            "sns_url",
             "sqs_url",
             "url"
         ]
@@ -273,7 +274,7 @@ async fn local_json_says_how_to_reach_it_all() {
         (&local["api_key"], &local["pid"]),
         (&json!(KEY), &json!(up.process.id()))
     );
-    for url in ["url", "dynamodb_url", "ses_url", "sqs_url", "cloudwatch_url"] {
+    for url in ["url", "dynamodb_url", "ses_url", "sqs_url", "sns_url", "cloudwatch_url"] {
         assert!(
             local[url].as_str().unwrap().starts_with("http://127.0.0.1:"),
             "{}",

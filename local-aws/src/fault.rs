@@ -1,6 +1,6 @@
 //! Faults that somebody asked for: an error, a delay, a cut connection, a killed function, for some calls or some time.
 //!
-//! A fault names an operation of SES or of `DynamoDB`; each call of it takes the oldest fault that is in force ([`Faults`]),
+//! A fault names an operation of a service; each call of it takes the oldest fault that is in force ([`Faults`]),
 //! and `Faults::befall` does to the call what the fault says. What only one service can do, an error in its own shape
 //! and a batch that comes back in part, is the service's to do.
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 pub(crate) use befall::cut;
 pub use faults::{Call, Faults};
 
-use crate::{dynamodb, ses};
+use crate::{dynamodb, ses, sns};
 
 /// What goes wrong, in the shape of `POST /_local/faults`. If the value exists, it can happen.
 ///
@@ -98,7 +98,7 @@ impl TryFrom<Written> for Fault {
 
     fn try_from(written: Written) -> Result<Self, Self::Error> {
         let of_dynamodb = dynamodb::OPERATIONS.contains(&written.operation.as_str());
-        if !of_dynamodb && !ses::OPERATIONS.contains(&written.operation.as_str()) {
+        if !of_dynamodb && !others().any(|operation| operation == written.operation) {
             return Err(unknown_operation(&written.operation));
         }
         if written.table.is_some() && !of_dynamodb {
@@ -139,10 +139,16 @@ impl TryFrom<Written> for Fault {
     }
 }
 
+/// The operations of all services but `DynamoDB`.
+fn others() -> impl Iterator<Item = &'static str> {
+    ses::OPERATIONS.into_iter().chain(sns::OPERATIONS)
+}
+
 fn unknown_operation(operation: &str) -> String {
     let mut message = format!("there is no operation {operation:?} here; SES has");
     for (names, after) in [
-        (&ses::OPERATIONS[..], "; DynamoDB has"),
+        (&ses::OPERATIONS[..], "; SNS has"),
+        (&sns::OPERATIONS[..], "; DynamoDB has"),
         (&dynamodb::OPERATIONS[..], ""),
     ] {
         // Writing to a string does not fail.

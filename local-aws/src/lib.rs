@@ -16,6 +16,7 @@
 //! | [`gateway`] | API Gateway's HTTP API |
 //! | [`schedule`] | EventBridge Scheduler |
 //! | [`calls`] | CloudTrail: which function called what |
+//! | [`edge`] | what surrounds a call of any service |
 //! | [`fault`], [`clock`] | bad days, and the time: what a test may ask for |
 //! | [`data_dir`] | the files of a run |
 
@@ -24,6 +25,7 @@ pub mod clock;
 mod cloudwatch;
 pub mod data_dir;
 pub mod dynamodb;
+pub mod edge;
 pub mod fault;
 pub mod gateway;
 mod json_lines;
@@ -55,6 +57,7 @@ use calls::Calls;
 use clock::Clock;
 use data_dir::DataDir;
 use dynamodb::{Dynamodb, DynamodbError};
+use edge::Edge;
 use fault::Faults;
 use gateway::Gateway;
 use lambda::{Asynchronous, FunctionSettings, InvokeError, Lambda, Outcome, Program};
@@ -70,6 +73,10 @@ pub const TEMPLATE: &str = include_str!("../../template.yaml");
 pub const REGION: &str = "us-east-1";
 /// The account that everything belongs to.
 pub const ACCOUNT_ID: &str = "000000000000";
+/// The topic that alarms and the reporter's messages go to: the template's parameter `AlarmTopicArn`, unless a run wants
+/// it otherwise. What is published to it is kept for `/_local/notifications`.
+pub const ALARM_TOPIC_ARN: &str = "arn:aws:sns:us-east-1:000000000000:okite-alarms";
+const ALARM_TOPIC_PARAMETER: &str = "AlarmTopicArn";
 /// The name of the stack.
 pub const STACK_NAME: &str = "okite";
 
@@ -79,9 +86,12 @@ const SES_IDLE: Duration = Duration::from_mins(1);
 /// How long the last events may take to be handed over when everything ends.
 const LAST_EVENTS: Duration = Duration::from_secs(3);
 
-/// Where the stack is, with values of template parameters that differ from their defaults.
+/// Where the stack is, with values of template parameters that differ from their defaults, as the topic of alarms does.
 #[must_use]
-pub fn surroundings(parameters: BTreeMap<String, String>) -> Surroundings {
+pub fn surroundings(mut parameters: BTreeMap<String, String>) -> Surroundings {
+    parameters
+        .entry(ALARM_TOPIC_PARAMETER.to_owned())
+        .or_insert_with(|| ALARM_TOPIC_ARN.to_owned());
     Surroundings {
         region: REGION.to_owned(),
         account_id: ACCOUNT_ID.to_owned(),
@@ -180,6 +190,8 @@ pub struct LocalAws {
     pub ses_url: String,
     /// Where SQS is.
     pub sqs_url: String,
+    /// Where SNS is.
+    pub sns_url: String,
     /// Where CloudWatch would be.
     pub cloudwatch_url: String,
     /// The URLs of the queues, by which the API of SQS calls them, by the logical ids of the template.
@@ -221,7 +233,8 @@ impl LocalAws {
             environment,
             timeout,
         } = settings;
-        let mut stack = Stack::read(TEMPLATE, &surroundings(parameters))?;
+        let surroundings = surroundings(parameters);
+        let mut stack = Stack::read(TEMPLATE, &surroundings)?;
         let http_api = stack.http_api.take().ok_or(StartError::Incomplete("HTTP API"))?;
         let at = Listeners::bind(port).await?;
 
@@ -238,21 +251,25 @@ impl LocalAws {
         let environments = environments(&functions);
         let lambda = Lambda::new(program, functions, at.runtime.url, clock.clone(), stop.child_token());
 
-        let calls = Calls::default();
-        let faults = Faults::new(clock.clone(), lambda.processes());
+        let edge = Edge {
+            calls: Calls::default(),
+            faults: Faults::new(clock.clone(), lambda.processes()),
+        };
         let dynamodb = Dynamodb::open(data_dir.as_ref().map(DataDir::database).as_deref(), &stack.tables)?;
         let (events, published) = mpsc::unbounded_channel();
         let settings = ses_settings(&stack.configuration_sets, sandbox, verified, data_dir.as_ref());
-        let ses = Ses::new(settings, clock.clone(), faults.clone(), events).map_err(StartError::Ses)?;
+        let ses = Ses::new(settings, clock.clone(), edge.faults.clone(), events).map_err(StartError::Ses)?;
         let queues = data_dir.as_ref().map(DataDir::queues);
-        let EventPath { sns, sqs, pollers } = EventPath::new(&stack, queues, &lambda, &calls, &clock, retries)?;
+        let topic = alarm_topic(&surroundings);
+        let EventPath { sns, sqs, pollers } =
+            EventPath::new(&stack, topic, queues, &lambda, &edge.calls, &clock, retries)?;
         let local_api = LocalApi {
             ses: Arc::clone(&ses),
             sns: Arc::clone(&sns),
             sqs: Arc::clone(&sqs),
             lambda: Arc::clone(&lambda),
             clock: clock.clone(),
-            faults: faults.clone(),
+            faults: edge.faults.clone(),
             tables: stack.tables.into_iter().map(|table| table.logical_id).collect(),
             feedback_topic: feedback_topic(&stack.configuration_sets),
             schedule: stack.schedules.first().cloned(),
@@ -260,9 +277,10 @@ impl LocalAws {
         let gateway = Gateway::new(Arc::clone(&lambda), http_api.function, ACCOUNT_ID.to_owned(), clock);
 
         let arn = |service: &str| format!("arn:aws:{service}:{REGION}:{ACCOUNT_ID}:");
-        let ses_router = ses::seen::remember(ses.router(), calls.clone(), arn("ses"));
+        let ses_router = ses::seen::remember(ses.router(), edge.calls.clone(), arn("ses"));
         serve(at.ses.socket, ses_router, Some(SES_IDLE));
         serve(at.sqs.socket, sqs.router(), None);
+        serve(at.sns.socket, sns.router(edge.clone()), None);
         serve(at.cloudwatch.socket, cloudwatch::router(), None);
         serve(at.runtime.socket, lambda.router(), None);
         let (stop_front, stop_events) = (CancellationToken::new(), CancellationToken::new());
@@ -270,8 +288,8 @@ impl LocalAws {
         let front = tokio::spawn(server::serve(at.front.socket, router, None, stop_front.clone()));
         let settings = dynamodb::FrontSettings {
             table_arn: format!("{}table/", arn("dynamodb")),
-            calls: calls.clone(),
-            faults,
+            calls: edge.calls.clone(),
+            faults: edge.faults.clone(),
         };
         tasks.spawn(serve_dynamodb(dynamodb, at.dynamodb.socket, settings, stop.clone()));
         let events = tokio::spawn(deliver(published, sns, stop_events.clone()));
@@ -279,25 +297,17 @@ impl LocalAws {
         for poller in pollers {
             tasks.spawn(poller.run(stop_events.clone()));
         }
-        let first_runs = TaskTracker::new();
-        for schedule in stack.schedules {
-            let first = first_runs.token();
-            tasks.spawn(schedule::run(schedule, Arc::clone(&lambda), first, stop.clone()));
-        }
-        first_runs.close();
+        let first_runs = run_schedules(stack.schedules, &lambda, &tasks, &stop);
         Ok(Self {
             url: at.front.url,
             dynamodb_url: at.dynamodb.url,
             ses_url: at.ses.url,
             sqs_url: at.sqs.url,
+            sns_url: at.sns.url,
             cloudwatch_url: at.cloudwatch.url,
-            queues: stack
-                .queues
-                .into_iter()
-                .map(|queue| (queue.logical_id, queue.url))
-                .collect(),
+            queues: urls(stack.queues),
             environments,
-            calls,
+            calls: edge.calls,
             data_dir,
             gateway,
             lambda,
@@ -357,6 +367,34 @@ impl LocalAws {
     }
 }
 
+/// The topic that alarms go to, if there is one.
+fn alarm_topic(surroundings: &Surroundings) -> Option<String> {
+    let topic = surroundings.parameters.get(ALARM_TOPIC_PARAMETER)?;
+    (!topic.is_empty()).then(|| topic.clone())
+}
+
+/// The URLs of queues, by their logical ids.
+fn urls(queues: Vec<template::Queue>) -> BTreeMap<String, String> {
+    let url = |queue: template::Queue| (queue.logical_id, queue.url);
+    queues.into_iter().map(url).collect()
+}
+
+/// Runs schedules until all is stopped, and returns what waits for the first run of each.
+fn run_schedules(
+    schedules: Vec<template::Schedule>,
+    lambda: &Arc<Lambda>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> TaskTracker {
+    let first_runs = TaskTracker::new();
+    for schedule in schedules {
+        let first = first_runs.token();
+        tasks.spawn(schedule::run(schedule, Arc::clone(lambda), first, stop.clone()));
+    }
+    first_runs.close();
+    first_runs
+}
+
 /// What each function is given, by its name.
 fn environments(functions: &[FunctionSettings]) -> BTreeMap<String, BTreeMap<String, String>> {
     let environment = |function: &FunctionSettings| (function.name.clone(), function.environment.clone());
@@ -393,6 +431,7 @@ struct Listeners {
     dynamodb: Listener,
     ses: Listener,
     sqs: Listener,
+    sns: Listener,
     cloudwatch: Listener,
     runtime: Listener,
 }
@@ -404,16 +443,18 @@ impl Listeners {
             dynamodb: listen(0).await?,
             ses: listen(0).await?,
             sqs: listen(0).await?,
+            sns: listen(0).await?,
             cloudwatch: listen(0).await?,
             runtime: listen(0).await?,
         })
     }
 
     /// What tells a function's clients where the services are.
-    fn endpoints(&self) -> [(&'static str, String); 3] {
+    fn endpoints(&self) -> [(&'static str, String); 4] {
         [
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url.clone()),
             ("AWS_ENDPOINT_URL_SESV2", self.ses.url.clone()),
+            ("AWS_ENDPOINT_URL_SNS", self.sns.url.clone()),
             ("AWS_ENDPOINT_URL_CLOUDWATCH", self.cloudwatch.url.clone()),
         ]
     }
@@ -429,6 +470,7 @@ struct EventPath {
 impl EventPath {
     fn new(
         stack: &Stack,
+        alarm_topic: Option<String>,
         queues: Option<PathBuf>,
         lambda: &Arc<Lambda>,
         calls: &Calls,
@@ -454,6 +496,7 @@ impl EventPath {
             pollers: stack.mappings.iter().map(poller).collect(),
             sns: Arc::new(Sns::new(
                 stack.topics.clone(),
+                alarm_topic,
                 asynchronous,
                 Arc::clone(&sqs),
                 clock.clone(),

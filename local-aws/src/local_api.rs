@@ -68,6 +68,7 @@ impl LocalApi {
             .route("/_local/faults", get(faults).post(add_fault).delete(clear_faults))
             .route("/_local/clock", post(advance_clock))
             .route("/_local/sns", post(publish))
+            .route("/_local/notifications", get(notifications))
             .route("/_local/queues", get(queues))
             .route("/_local/queues/{name}", get(messages))
             .route("/_local/schedule", post(run_schedule))
@@ -88,7 +89,7 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
 async fn unknown() -> Refused {
     Refused(
         StatusCode::NOT_FOUND,
-        "/_local/ has outbox, account, faults, clock, sns, queues and schedule".to_owned(),
+        "/_local/ has outbox, account, faults, clock, sns, notifications, queues and schedule".to_owned(),
     )
 }
 
@@ -201,6 +202,10 @@ async fn publish(
     Ok(axum::Json(
         json!({ "delivered": delivered, "failed": copies - delivered }),
     ))
+}
+
+async fn notifications(State(api): State<Arc<LocalApi>>) -> Response {
+    axum::Json(api.sns.notifications()).into_response()
 }
 
 async fn queues(State(api): State<Arc<LocalApi>>) -> Result<Response, Refused> {

@@ -130,6 +130,11 @@ impl Asynchronous {
         Ok(Outcome::Queued)
     }
 
+    /// The ARN of a function, by its name.
+    pub(crate) fn arn(&self, function: &str) -> Option<&str> {
+        self.lambda.arn(function)
+    }
+
     /// Ends the tries: what is not handled by now goes to the queue.
     pub(crate) fn end(&self) {
         self.end.cancel();

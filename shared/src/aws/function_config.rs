@@ -57,6 +57,13 @@ impl FunctionConfig {
         sesv2(&self.sdk)
     }
 
+    /// Makes an SNS client, whose connection opens with its first call.
+    #[cfg(feature = "reporter")]
+    #[must_use]
+    pub fn sns(&self) -> aws_sdk_sns::Client {
+        super::sns(&self.sdk)
+    }
+
     /// Opens a connection to DynamoDB.
     pub async fn open_dynamodb(&self) {
         warm_up::open(&self.connector, warm_up::dynamodb(&self.sdk).await).await;

@@ -12,6 +12,8 @@ mod http_client;
 mod item;
 mod marks;
 mod messages;
+#[cfg(feature = "reporter")]
+mod notifications;
 mod permits;
 mod ses;
 mod ses_suppression_list;
@@ -34,6 +36,8 @@ pub use function_config::FunctionConfig;
 pub use http_client::{TrustError, http_client};
 pub use marks::Marks;
 pub use messages::{Forgotten, Messages, NewMessage, Put, SentTo};
+#[cfg(feature = "reporter")]
+pub use notifications::{Notifications, NotifyError};
 pub use permits::{PermitError, Permits};
 pub use ses::{AccountError, Outgoing, SendError, Ses};
 pub use ses_suppression_list::{ListError, ListedPage, Pace, SesSuppressionList};
@@ -47,6 +51,10 @@ use crate::permit::SEND_TIMEOUT;
 
 /// How long one attempt at a DynamoDB operation may take, and all of them.
 const STORE_TIMEOUTS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(6));
+
+/// How long one attempt at another operation may take, and all of them.
+#[cfg(feature = "reporter")]
+const REPORTER_TIMEOUTS: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(8));
 
 /// The behaviour of the SDK that Okite is tested with.
 #[must_use]
@@ -87,4 +95,25 @@ pub fn sesv2(config: &SdkConfig) -> aws_sdk_sesv2::Client {
         .timeout_config(timeouts)
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     aws_sdk_sesv2::Client::from_conf(config.build())
+}
+
+/// Makes an SNS client. The SDK's retries stay on: a message that reaches operators twice is better than none.
+#[cfg(feature = "reporter")]
+#[must_use]
+pub fn sns(config: &SdkConfig) -> aws_sdk_sns::Client {
+    let config = aws_sdk_sns::config::Builder::from(config)
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
+        .timeout_config(reporter_timeouts())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    aws_sdk_sns::Client::from_conf(config.build())
+}
+
+#[cfg(feature = "reporter")]
+fn reporter_timeouts() -> TimeoutConfig {
+    let (attempt, operation) = REPORTER_TIMEOUTS;
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(operation)
+        .build()
 }

@@ -8,6 +8,7 @@ mod claims;
 mod forget;
 mod marks;
 mod messages;
+mod notifications;
 mod permits;
 mod ses_simulator;
 mod ses_suppression_list;

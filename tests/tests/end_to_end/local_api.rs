@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::suppression::Reason;
 
+use crate::feedback::hard_bounce;
 use crate::support::{Okite, email};
 
 const GOOD: &str = "success@simulator.amazonses.com";
@@ -191,4 +193,39 @@ async fn unknown_parts_and_wrong_methods_are_told() {
     ] {
         refuses(&okite, method, part, &Value::Null, 405).await;
     }
+}
+
+#[tokio::test]
+async fn what_is_published_for_operators_can_be_read() {
+    let okite = Okite::start().await;
+    let notifications = async || okite.local(Method::GET, "notifications", &Value::Null).await.body;
+    assert_eq!(notifications().await, json!([]));
+    let config = aws_config::SdkConfig::builder()
+        .behavior_version(shared::aws::behavior_version())
+        .region(aws_config::Region::new(local_aws::REGION))
+        .endpoint_url(&okite.local.sns_url)
+        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(
+            aws_credential_types::Credentials::new("test", "local", None, None, "tests"),
+        ))
+        .http_client(shared::aws::http_client())
+        .build();
+    let to = |topic: &str| shared::aws::Notifications::new(shared::aws::sns(&config), topic.to_owned());
+    let operators = to(local_aws::ALARM_TOPIC_ARN);
+    operators.publish("Sending is stopped", "Why").await.unwrap();
+    let kept = notifications().await;
+    assert_eq!(
+        (&kept[0]["topic_arn"], &kept[0]["subject"], &kept[0]["message"]),
+        (
+            &json!(local_aws::ALARM_TOPIC_ARN),
+            &json!("Sending is stopped"),
+            &json!("Why")
+        )
+    );
+    assert!(kept[0]["at"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+    // A topic with a subscriber hands over what is published to it, and keeps nothing.
+    let bounce = hard_bounce("gone@example.net", 1);
+    let feedback = to(okite.variable("FEEDBACK_TOPIC_ARN"));
+    feedback.publish("", &bounce.to_string()).await.unwrap();
+    okite.until_suppressed("gone@example.net", Reason::Bounce).await;
+    assert_eq!(notifications().await.as_array().unwrap().len(), 1);
 }

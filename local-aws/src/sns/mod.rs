@@ -1,4 +1,12 @@
 //! SNS: topics, and the hand-over of what is published to their subscribers.
+//!
+//! | part | what it does |
+//! |---|---|
+//! | `notifications` | what is published to a topic of operators, for `/_local/notifications` |
+//! | `wire` | the API, as far as functions and operators need it |
+
+mod notifications;
+mod wire;
 
 use std::collections::HashMap;
 use std::io;
@@ -10,9 +18,15 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::edge::Edge;
 use crate::lambda::{Asynchronous, AsynchronousError, InvokeError, Outcome};
 use crate::sqs::Sqs;
 use crate::template::{Subscription, Topic};
+
+pub use notifications::Notification;
+pub(crate) use wire::OPERATIONS;
+
+use notifications::Notifications;
 
 /// That a message did not reach a subscriber, and is in no queue.
 #[derive(Debug, thiserror::Error)]
@@ -31,10 +45,21 @@ pub enum PublishError {
     NotKept(#[from] io::Error),
 }
 
+/// A subscription, under the ARN that it got.
+#[derive(Debug)]
+struct Subscribed {
+    arn: String,
+    subscription: Subscription,
+}
+
 /// The topics of a stack.
 #[derive(Debug)]
 pub struct Sns {
-    subscriptions: HashMap<String, Vec<Subscription>>,
+    /// Who is subscribed, by the ARN of the topic.
+    topics: HashMap<String, Vec<Subscribed>>,
+    /// The ARN of a topic beside those of the stack, whose messages are kept for a person to read.
+    keeps: Option<String>,
+    notifications: Notifications,
     asynchronous: Asynchronous,
     sqs: Arc<Sqs>,
     clock: Clock,
@@ -43,15 +68,27 @@ pub struct Sns {
 }
 
 impl Sns {
-    /// Hands what is published on `topics` to their subscribers.
+    /// Hands what is published on `topics` to their subscribers, and keeps what is published on the topic `keeps`.
     #[must_use]
-    pub fn new(topics: Vec<Topic>, asynchronous: Asynchronous, sqs: Arc<Sqs>, clock: Clock) -> Self {
-        let subscriptions = topics
-            .into_iter()
-            .map(|topic| (topic.arn, topic.subscriptions))
-            .collect();
+    pub fn new(
+        topics: Vec<Topic>,
+        keeps: Option<String>,
+        asynchronous: Asynchronous,
+        sqs: Arc<Sqs>,
+        clock: Clock,
+    ) -> Self {
+        let subscribed = |topic: Topic| {
+            let subscribed = |subscription| Subscribed {
+                arn: format!("{}:{}", topic.arn, new_id()),
+                subscription,
+            };
+            let subscriptions = topic.subscriptions.into_iter().map(subscribed).collect();
+            (topic.arn, subscriptions)
+        };
         Self {
-            subscriptions,
+            topics: topics.into_iter().map(subscribed).collect(),
+            keeps,
+            notifications: Notifications::default(),
             asynchronous,
             sqs,
             clock,
@@ -59,18 +96,29 @@ impl Sns {
         }
     }
 
+    /// Gives the routes of the API.
+    pub fn router(self: &Arc<Self>, edge: Edge) -> axum::Router {
+        wire::router(self, edge)
+    }
+
+    /// Lists what was published to the topic of operators, oldest first; the newest thousand are kept.
+    #[must_use]
+    pub fn notifications(&self) -> Vec<Notification> {
+        self.notifications.list()
+    }
+
     /// Publishes a message and returns when every subscriber has handled it, or it is in the queue of one that did not.
     ///
     /// # Errors
     /// [`PublishError`] when it did not reach a subscriber and is in no queue; the others got it all the same.
     pub async fn publish(&self, topic_arn: &str, message: &str) -> Result<Outcome, PublishError> {
-        let subscriptions = self
-            .subscriptions
+        let subscribed = self
+            .topics
             .get(topic_arn)
             .ok_or_else(|| PublishError::UnknownTopic(topic_arn.to_owned()))?;
         let mut outcome = Ok(Outcome::Handled);
-        for subscription in subscriptions {
-            match self.hand_over(subscription, topic_arn, message).await {
+        for subscriber in subscribed {
+            match self.hand_over(subscriber, topic_arn, message).await {
                 Ok(Outcome::Handled) => {}
                 Ok(Outcome::Queued) => outcome = outcome.map(|_| Outcome::Queued),
                 Err(error) => outcome = Err(error),
@@ -86,13 +134,12 @@ impl Sns {
 
     async fn hand_over(
         &self,
-        subscription: &Subscription,
+        Subscribed { arn, subscription }: &Subscribed,
         topic_arn: &str,
         message: &str,
     ) -> Result<Outcome, PublishError> {
-        let subscription_arn = format!("{topic_arn}:{}", new_id());
-        let notification = self.notification(topic_arn, &subscription_arn, message);
-        let event = event(&subscription_arn, &notification);
+        let notification = self.notification(topic_arn, arn, message);
+        let event = event(arn, &notification);
         match self.asynchronous.invoke(&subscription.function, &event).await {
             Ok(outcome) => Ok(outcome),
             Err(AsynchronousError::NotTaken(error)) => {
@@ -211,7 +258,7 @@ mod tests {
             Vec::new(),
             Vec::new(),
         );
-        (Sns::new(vec![topic], asynchronous, Arc::clone(&sqs), clock), sqs)
+        (Sns::new(vec![topic], None, asynchronous, Arc::clone(&sqs), clock), sqs)
     }
 
     #[tokio::test]
