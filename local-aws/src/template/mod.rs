@@ -6,12 +6,13 @@
 //! per kind of resource (`table`, `function`, `events`, `queue`, `schedule`) turns properties into plain data.
 //!
 //! What a module reads it must understand whole: a function, property or value that is not known is an error that names
-//! the line, never skipped in silence. What a run on one machine does not need (roles, log groups, policies, outputs)
+//! the line, never skipped in silence. What a run on one machine does not need (roles, log groups, policies, alarms, outputs)
 //! is not looked at.
 
 mod error;
 mod events;
 mod function;
+mod monitoring;
 mod names;
 mod parameters;
 mod policy;
@@ -28,6 +29,7 @@ use std::collections::BTreeMap;
 pub use self::error::{Fault, TemplateError};
 pub use self::events::{ConfigurationSet, EventDestination, Subscription, Topic};
 pub use self::function::{Function, HttpApi};
+pub use self::monitoring::{Alarm, Dashboard, Metric, Monitoring};
 pub use self::policy::Permission;
 pub use self::queue::{AsynchronousEvents, Mapping, Queue, Redrive};
 pub use self::schedule::Schedule;
@@ -92,6 +94,14 @@ impl Stack {
         surroundings: &Surroundings,
     ) -> Result<BTreeMap<String, Vec<Permission>>, TemplateError> {
         evaluate(template, surroundings, policy::read_all)
+    }
+
+    /// Reads what watches the stack. A run on one machine needs none of it.
+    ///
+    /// # Errors
+    /// As for [`Self::read`], and when a dashboard is written in a way that is not understood.
+    pub fn monitoring(template: &str, surroundings: &Surroundings) -> Result<Monitoring, TemplateError> {
+        evaluate(template, surroundings, monitoring::read_all)
     }
 
     fn declared<'t>(scope: &'t Scope<'t>, root: &'t Node) -> Result<Self, TemplateError> {

@@ -30,6 +30,10 @@ pub(super) const EVENT_SOURCE_MAPPING: &str = "AWS::Lambda::EventSourceMapping";
 pub(super) const EVENT_INVOKE_CONFIG: &str = "AWS::Lambda::EventInvokeConfig";
 /// Role of a function.
 pub(super) const ROLE: &str = "AWS::IAM::Role";
+/// Alarm of the template.
+pub(super) const ALARM: &str = "AWS::CloudWatch::Alarm";
+/// Dashboard of the template.
+pub(super) const DASHBOARD: &str = "AWS::CloudWatch::Dashboard";
 const LOG_GROUP: &str = "AWS::Logs::LogGroup";
 
 /// The physical name of a resource.
@@ -62,6 +66,7 @@ pub(super) fn attribute(surroundings: &Surroundings, kind: &str, logical_id: &st
         (QUEUE, "QueueUrl") => queue_url(surroundings, &name),
         (LOG_GROUP, "Arn") => arn(surroundings, "logs", &format!("log-group:{name}:*")),
         (ROLE, "Arn") => role_arn(surroundings, logical_id),
+        (ALARM, "Arn") => alarm_arn(surroundings, logical_id),
         (TOPIC, "TopicName") | (QUEUE, "QueueName") => name,
         _ => return None,
     })
@@ -79,6 +84,12 @@ pub(super) fn function_arn(surroundings: &Surroundings, logical_id: &str) -> Str
 /// The ARN of a queue, by its logical id.
 pub(super) fn queue_arn(surroundings: &Surroundings, logical_id: &str) -> String {
     arn(surroundings, "sqs", &physical(surroundings, logical_id))
+}
+
+/// The ARN of an alarm, by its logical id.
+pub(super) fn alarm_arn(surroundings: &Surroundings, logical_id: &str) -> String {
+    let name = physical(surroundings, logical_id);
+    arn(surroundings, "cloudwatch", &format!("alarm:{name}"))
 }
 
 /// The ARN of a role, by its logical id. IAM is not regional.

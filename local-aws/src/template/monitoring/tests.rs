@@ -1,0 +1,130 @@
+use super::super::{Stack, Surroundings};
+use super::*;
+
+fn surroundings(parameters: &[(&str, &str)]) -> Surroundings {
+    Surroundings {
+        region: "us-east-1".to_owned(),
+        account_id: "000000000000".to_owned(),
+        stack_name: "okite".to_owned(),
+        parameters: parameters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+    }
+}
+
+fn monitoring(template: &str, parameters: &[(&str, &str)]) -> Monitoring {
+    Stack::monitoring(template, &surroundings(parameters)).unwrap()
+}
+
+const WATCHED: &str = r#"
+Resources:
+  Queue: { Type: AWS::SQS::Queue }
+  QueueAlarm:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      Namespace: AWS/SQS
+      MetricName: Age
+      Dimensions: [{ Name: QueueName, Value: !GetAtt Queue.QueueName }]
+      AlarmActions: [!Ref AWS::StackName]
+      TreatMissingData: ignore
+  MathAlarm:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      Metrics:
+        - { Id: sum, Expression: a + a }
+        - { Id: a, ReturnData: false, MetricStat: { Metric: { Namespace: AWS/SES, MetricName: Send } } }
+  Board:
+    Type: AWS::CloudWatch::Dashboard
+    Properties:
+      DashboardBody: !Sub |
+        {"widgets": [
+          {"type": "metric", "properties": {"metrics": [
+            ["AWS/SQS", "Age", "QueueName", "${Queue.QueueName}", {"label": "age"}], [{"expression": "a + a"}]]}},
+          {"type": "alarm", "properties": {"alarms": ["${MathAlarm.Arn}"]}},
+          {"type": "text", "properties": {"markdown": "words"}}]}
+"#;
+
+#[test]
+fn reads_alarms_and_dashboards_with_their_metrics() {
+    let age = Metric {
+        namespace: "AWS/SQS".to_owned(),
+        name: "Age".to_owned(),
+        dimensions: [("QueueName".to_owned(), "okite-Queue".to_owned())].into(),
+    };
+    let sent = Metric {
+        namespace: "AWS/SES".to_owned(),
+        name: "Send".to_owned(),
+        dimensions: BTreeMap::new(),
+    };
+    let arn = |name: &str| format!("arn:aws:cloudwatch:us-east-1:000000000000:alarm:okite-{name}");
+    assert_eq!(
+        monitoring(WATCHED, &[]),
+        Monitoring {
+            alarms: vec![
+                Alarm {
+                    logical_id: "QueueAlarm".to_owned(),
+                    arn: arn("QueueAlarm"),
+                    metrics: vec![age.clone()],
+                    missing_data: "ignore".to_owned(),
+                    actions: vec!["okite".to_owned()],
+                },
+                Alarm {
+                    logical_id: "MathAlarm".to_owned(),
+                    arn: arn("MathAlarm"),
+                    metrics: vec![sent],
+                    missing_data: "missing".to_owned(),
+                    actions: Vec::new(),
+                },
+            ],
+            dashboards: vec![Dashboard {
+                logical_id: "Board".to_owned(),
+                metrics: vec![age],
+                alarms: vec![arn("MathAlarm")],
+            }],
+        }
+    );
+}
+
+#[test]
+fn names_the_line_of_what_does_not_fit() {
+    for (good, bad, error) in [
+        ("Namespace: AWS/SQS", "Period: 1", "7: QueueAlarm has no `Namespace`"),
+        (
+            "!GetAtt Queue.QueueName",
+            "!Ref Gone",
+            "9: there is no parameter or resource `Gone`",
+        ),
+        (
+            "Expression: a + a",
+            "Account: 1",
+            "16: `MathAlarm.Metrics[0].Account` is not understood here",
+        ),
+        (r#"{"widgets": ["#, "[", "21: Board.DashboardBody is no JSON: "),
+        (
+            r#""widgets""#,
+            r#""gadgets""#,
+            "21: Board.DashboardBody has no list of `widgets`",
+        ),
+        (
+            r#""AWS/SQS", "Age", "#,
+            r#"".", "Age", "#,
+            r#"21: Board.DashboardBody has [".","Age","QueueName","okite-Queue",{"label":"age"}], which names no metric"#,
+        ),
+        (
+            r#"{"expression": "a + a"}"#,
+            r#"{"label": "a"}"#,
+            r#"21: Board.DashboardBody has [{"label":"a"}], which names no metric"#,
+        ),
+        (
+            r#""type": "text""#,
+            r#""type": "song""#,
+            "21: Board.DashboardBody has {",
+        ),
+    ] {
+        assert!(WATCHED.contains(good), "{good}");
+        let read = Stack::monitoring(&WATCHED.replace(good, bad), &surroundings(&[]));
+        let found = read.unwrap_err().to_string();
+        assert!(found.starts_with(&format!("template.yaml:{error}")), "{found}");
+    }
+}
