@@ -9,6 +9,9 @@ const DEPLOYED: &str = include_str!("../../../../template.yaml");
 /// What an operator reads when an alarm goes off.
 const OPERATIONS: &str = include_str!("../../../../docs/OPERATIONS.md");
 
+/// Where the cost stands.
+const README: &str = include_str!("../../../../README.md");
+
 /// What the quota reporter publishes, for itself as the dimension `FunctionName`.
 const OF_THE_REPORTER: [&str; 6] = [
     "AccountRead",
@@ -220,6 +223,18 @@ mod deployed {
             assert!(different.len() <= 50, "{}", different.len());
         }
         assert!(monitoring(DEPLOYED, &[]).dashboards.is_empty());
+    }
+
+    #[test]
+    fn the_readme_counts_what_is_billed() {
+        let alarms = all_on().alarms;
+        let watched: usize = alarms.iter().map(|alarm| alarm.metrics.len()).sum();
+        for counted in [
+            format!("{} alarms on {watched} metrics", alarms.len()),
+            format!("{} metrics of the reporter", OF_THE_REPORTER.len()),
+        ] {
+            assert!(README.contains(&counted), "the README does not say `{counted}`");
+        }
     }
 }
 
