@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 pub(crate) use befall::cut;
 pub use faults::{Call, Faults};
 
-use crate::{dynamodb, ses, sns};
+use crate::{cloudwatch, dynamodb, ses, sns};
 
 /// What goes wrong, in the shape of `POST /_local/faults`. If the value exists, it can happen.
 ///
@@ -141,14 +141,16 @@ impl TryFrom<Written> for Fault {
 
 /// The operations of all services but `DynamoDB`.
 fn others() -> impl Iterator<Item = &'static str> {
-    ses::OPERATIONS.into_iter().chain(sns::OPERATIONS)
+    let all = ses::OPERATIONS.into_iter().chain(sns::OPERATIONS);
+    all.chain(cloudwatch::OPERATIONS)
 }
 
 fn unknown_operation(operation: &str) -> String {
     let mut message = format!("there is no operation {operation:?} here; SES has");
     for (names, after) in [
         (&ses::OPERATIONS[..], "; SNS has"),
-        (&sns::OPERATIONS[..], "; DynamoDB has"),
+        (&sns::OPERATIONS[..], "; CloudWatch has"),
+        (&cloudwatch::OPERATIONS[..], "; DynamoDB has"),
         (&dynamodb::OPERATIONS[..], ""),
     ] {
         // Writing to a string does not fail.

@@ -12,6 +12,7 @@
 //! | [`ses`] | Amazon SES: its rules, its mailbox simulator, its events |
 //! | [`sns`] | SNS |
 //! | [`sqs`] | SQS, and what takes messages out of its queues |
+//! | [`cloudwatch`] | CloudWatch, as far as an account here has a reputation |
 //! | [`lambda`] | Lambda: environments, the Runtime API, asynchronous events |
 //! | [`gateway`] | API Gateway's HTTP API |
 //! | [`schedule`] | EventBridge Scheduler |
@@ -22,7 +23,7 @@
 
 pub mod calls;
 pub mod clock;
-mod cloudwatch;
+pub mod cloudwatch;
 pub mod data_dir;
 pub mod dynamodb;
 pub mod edge;
@@ -55,6 +56,7 @@ use tokio_util::task::TaskTracker;
 
 use calls::Calls;
 use clock::Clock;
+use cloudwatch::CloudWatch;
 use data_dir::DataDir;
 use dynamodb::{Dynamodb, DynamodbError};
 use edge::Edge;
@@ -192,7 +194,7 @@ pub struct LocalAws {
     pub sqs_url: String,
     /// Where SNS is.
     pub sns_url: String,
-    /// Where CloudWatch would be.
+    /// Where CloudWatch is.
     pub cloudwatch_url: String,
     /// The URLs of the queues, by which the API of SQS calls them, by the logical ids of the template.
     pub queues: BTreeMap<String, String>,
@@ -274,6 +276,7 @@ impl LocalAws {
             feedback_topic: feedback_topic(&stack.configuration_sets),
             schedule: stack.schedules.first().cloned(),
         };
+        let cloudwatch = Arc::new(CloudWatch::new(ses.clone(), stack.alarms, clock.clone()));
         let gateway = Gateway::new(Arc::clone(&lambda), http_api.function, ACCOUNT_ID.to_owned(), clock);
 
         let arn = |service: &str| format!("arn:aws:{service}:{REGION}:{ACCOUNT_ID}:");
@@ -281,7 +284,7 @@ impl LocalAws {
         serve(at.ses.socket, ses_router, Some(SES_IDLE));
         serve(at.sqs.socket, sqs.router(), None);
         serve(at.sns.socket, sns.router(edge.clone()), None);
-        serve(at.cloudwatch.socket, cloudwatch::router(), None);
+        serve(at.cloudwatch.socket, cloudwatch.router(edge.clone()), None);
         serve(at.runtime.socket, lambda.router(), None);
         let (stop_front, stop_events) = (CancellationToken::new(), CancellationToken::new());
         let router = local_api.router().merge(gateway.router());

@@ -53,6 +53,10 @@ pub struct AccountSettings {
     pub sending_enabled: bool,
     /// What AWS thinks of the account's sending.
     pub enforcement_status: EnforcementStatus,
+    /// The share of its mail that bounced, as SES publishes it to CloudWatch; none if it has published nothing.
+    pub bounce_rate: Option<f64>,
+    /// The share of its mail that was complained about, likewise.
+    pub complaint_rate: Option<f64>,
 }
 
 impl AccountSettings {
@@ -67,6 +71,8 @@ impl AccountSettings {
             production_access,
             sending_enabled: true,
             enforcement_status: EnforcementStatus::Healthy,
+            bounce_rate: None,
+            complaint_rate: None,
         }
     }
 
@@ -83,6 +89,8 @@ impl AccountSettings {
         set(&mut self.production_access, patch.production_access);
         set(&mut self.sending_enabled, patch.sending_enabled);
         set(&mut self.enforcement_status, patch.enforcement_status);
+        set(&mut self.bounce_rate, patch.bounce_rate);
+        set(&mut self.complaint_rate, patch.complaint_rate);
     }
 }
 
@@ -102,6 +110,12 @@ pub struct AccountPatch {
     pub sending_enabled: Option<bool>,
     /// What AWS thinks of the account's sending.
     pub enforcement_status: Option<EnforcementStatus>,
+    /// The share of mail that bounced, 0 to 1; `null` for none.
+    #[serde(default, deserialize_with = "share")]
+    pub bounce_rate: Option<Option<f64>>,
+    /// The share of mail that was complained about, likewise.
+    #[serde(default, deserialize_with = "share")]
+    pub complaint_rate: Option<Option<f64>>,
 }
 
 fn quota<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
@@ -120,6 +134,19 @@ fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Er
         return Err(serde::de::Error::custom("max_send_rate must be zero or more"));
     }
     Ok(rate)
+}
+
+/// Reads a field that is there, be it `null`.
+#[expect(
+    clippy::option_option,
+    reason = "a patch may leave a figure as it is, set it, or take it away"
+)]
+fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<f64>>, D::Error> {
+    let share = Option::<f64>::deserialize(deserializer)?;
+    if share.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+        return Err(serde::de::Error::custom("a rate must be 0 to 1, or null"));
+    }
+    Ok(Some(share))
 }
 
 /// Writes `14` rather than `14.0`, as whoever set the rate wrote it.
@@ -384,6 +411,8 @@ mod tests {
                 "production_access": true,
                 "sending_enabled": true,
                 "enforcement_status": "HEALTHY",
+                "bounce_rate": null,
+                "complaint_rate": null,
             })
         );
         let sandbox = AccountSettings::new(false);
@@ -399,6 +428,10 @@ mod tests {
         assert_eq!(settings.max_24_hour_send, 50_000);
         assert_eq!(serde_json::to_value(&settings).unwrap()["max_send_rate"], 1.5);
         assert_eq!(settings.enforcement_status, EnforcementStatus::Probation);
+        let patch = |patch| serde_json::from_value::<AccountPatch>(patch).unwrap();
+        settings.apply(&patch(json!({"bounce_rate": 0.5, "complaint_rate": 0})));
+        settings.apply(&patch(json!({"bounce_rate": null})));
+        assert_eq!((settings.bounce_rate, settings.complaint_rate), (None, Some(0.0)));
     }
 
     #[test]
@@ -410,6 +443,9 @@ mod tests {
             json!({"max_send_rate": -1}),
             json!({"production_access": "yes"}),
             json!({"enforcement_status": "FINE"}),
+            json!({"bounce_rate": 1.1}),
+            json!({"complaint_rate": -0.1}),
+            json!({"complaint_rate": "0.1"}),
         ] {
             assert!(
                 serde_json::from_value::<AccountPatch>(patch.clone()).is_err(),

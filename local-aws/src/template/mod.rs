@@ -9,6 +9,7 @@
 //! the line, never skipped in silence. What a run on one machine does not need (roles, log groups, policies, alarms, outputs)
 //! is not looked at.
 
+mod alarm;
 mod error;
 mod events;
 mod function;
@@ -26,6 +27,7 @@ mod yaml;
 
 use std::collections::BTreeMap;
 
+pub use self::alarm::Alarm;
 pub use self::error::{Fault, TemplateError};
 pub use self::events::{ConfigurationSet, EventDestination, Subscription, Topic};
 pub use self::function::{Function, HttpApi};
@@ -69,6 +71,8 @@ pub struct Stack {
     pub mappings: Vec<Mapping>,
     /// What becomes of events that functions fail at.
     pub asynchronous_events: Vec<AsynchronousEvents>,
+    /// CloudWatch alarms.
+    pub alarms: Vec<Alarm>,
     /// SES configuration sets with their event destinations.
     pub configuration_sets: Vec<ConfigurationSet>,
     /// The HTTP API, if there is one.
@@ -167,6 +171,10 @@ impl Stack {
             asynchronous_events: all(names::EVENT_INVOKE_CONFIG)?
                 .iter()
                 .map(|config| queue::asynchronous_events(config, &queue_arns, &functions))
+                .collect::<Result<_, _>>()?,
+            alarms: all(names::ALARM)?
+                .iter()
+                .map(|alarm| alarm::read(alarm, surroundings))
                 .collect::<Result<_, _>>()?,
             functions,
             topics,

@@ -28,6 +28,8 @@ pub(super) const QUEUE: &str = "AWS::SQS::Queue";
 pub(super) const EVENT_SOURCE_MAPPING: &str = "AWS::Lambda::EventSourceMapping";
 /// How a function's asynchronous events are gone about.
 pub(super) const EVENT_INVOKE_CONFIG: &str = "AWS::Lambda::EventInvokeConfig";
+/// Alarm of CloudWatch.
+pub(super) const ALARM: &str = "AWS::CloudWatch::Alarm";
 /// Role of a function.
 pub(super) const ROLE: &str = "AWS::IAM::Role";
 /// Alarm of the template.

@@ -57,6 +57,13 @@ impl FunctionConfig {
         sesv2(&self.sdk)
     }
 
+    /// Makes a CloudWatch client, whose connection opens with its first call.
+    #[cfg(feature = "reporter")]
+    #[must_use]
+    pub fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
+        super::cloudwatch(&self.sdk)
+    }
+
     /// Makes an SNS client, whose connection opens with its first call.
     #[cfg(feature = "reporter")]
     #[must_use]

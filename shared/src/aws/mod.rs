@@ -7,6 +7,8 @@ mod api_keys;
 mod batch;
 mod brake_changes;
 mod claims;
+#[cfg(feature = "reporter")]
+mod cloudwatch;
 mod function_config;
 mod http_client;
 mod item;
@@ -32,6 +34,8 @@ use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProt
 pub use api_keys::{ApiKeys, ApiKeysPage};
 pub use brake_changes::BrakeChanges;
 pub use claims::{Claimed, Claims};
+#[cfg(feature = "reporter")]
+pub use cloudwatch::{CloudWatch, MetricsError};
 pub use function_config::FunctionConfig;
 pub use http_client::{TrustError, http_client};
 pub use marks::Marks;
@@ -95,6 +99,17 @@ pub fn sesv2(config: &SdkConfig) -> aws_sdk_sesv2::Client {
         .timeout_config(timeouts)
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     aws_sdk_sesv2::Client::from_conf(config.build())
+}
+
+/// Makes a CloudWatch client. The SDK's retries stay on: it only reads.
+#[cfg(feature = "reporter")]
+#[must_use]
+pub fn cloudwatch(config: &SdkConfig) -> aws_sdk_cloudwatch::Client {
+    let config = aws_sdk_cloudwatch::config::Builder::from(config)
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
+        .timeout_config(reporter_timeouts())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    aws_sdk_cloudwatch::Client::from_conf(config.build())
 }
 
 /// Makes an SNS client. The SDK's retries stay on: a message that reaches operators twice is better than none.

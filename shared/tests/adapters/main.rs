@@ -5,6 +5,7 @@ mod api_keys;
 mod brake_changes;
 mod brake_overrides;
 mod claims;
+mod cloudwatch;
 mod forget;
 mod marks;
 mod messages;

@@ -269,6 +269,8 @@ impl Request {
 pub(crate) enum Answer {
     /// Answers it.
     Reply(u16, Vec<(&'static str, String)>, String),
+    /// Answers with a body that is no text.
+    Bytes(Vec<u8>),
     /// Writes these bytes and closes the connection.
     Raw(&'static str),
     /// Never answers.
@@ -343,6 +345,10 @@ async fn serve(
                     body.len()
                 );
                 stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+            }
+            Answer::Bytes(body) => {
+                let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+                stream.write_all(&[head.into_bytes(), body].concat()).await.unwrap();
             }
             Answer::Raw(bytes) => {
                 stream.write_all(bytes.as_bytes()).await.unwrap();

@@ -83,6 +83,8 @@ async fn the_account_is_shown_and_changed_in_part() {
         "production_access": true,
         "sending_enabled": true,
         "enforcement_status": "HEALTHY",
+        "bounce_rate": null,
+        "complaint_rate": null,
     });
     assert_eq!(okite.local(Method::GET, "account", &Value::Null).await.body, account);
     for (field, value) in [
@@ -91,6 +93,9 @@ async fn the_account_is_shown_and_changed_in_part() {
         ("production_access", json!(false)),
         ("sending_enabled", json!(false)),
         ("enforcement_status", json!("PROBATION")),
+        ("bounce_rate", json!(0.051)),
+        ("complaint_rate", json!(0.001)),
+        ("complaint_rate", Value::Null),
     ] {
         account[field] = value.clone();
         let answer = okite.local(Method::PUT, "account", &json!({ field: value })).await;

@@ -1,0 +1,76 @@
+//! `DescribeAlarms`: the alarms of the template, which know nothing yet.
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>
+
+use aws_smithy_cbor::Encoder;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::CloudWatch;
+use super::wire::CloudWatchError;
+use crate::template::Alarm;
+
+/// The most alarms of a page, and how many it has when nobody says.
+const LARGEST: usize = 100;
+const USUAL: usize = 50;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Asked {
+    #[serde(default)]
+    alarm_names: Vec<String>,
+    #[serde(default)]
+    alarm_name_prefix: String,
+    max_records: Option<usize>,
+    next_token: Option<String>,
+}
+
+impl CloudWatch {
+    /// Lists alarms by their names or the beginning of their names; a token is the name of the last one of a page.
+    pub(super) fn describe_alarms(&self, request: Value) -> Result<Vec<u8>, CloudWatchError> {
+        let invalid = |message: &str| CloudWatchError::new("InvalidParameterValue", message);
+        let asked: Asked = serde_json::from_value(request).map_err(|error| invalid(&error.to_string()))?;
+        let size = asked.max_records.unwrap_or(USUAL);
+        if !(1..=LARGEST).contains(&size) {
+            return Err(invalid("MaxRecords must be between 1 and 100."));
+        }
+        let wanted = |alarm: &&Alarm| {
+            (asked.alarm_names.is_empty() || asked.alarm_names.contains(&alarm.name))
+                && alarm.name.starts_with(&asked.alarm_name_prefix)
+        };
+        let mut alarms: Vec<&Alarm> = self.alarms.iter().filter(wanted).collect();
+        alarms.sort_by(|one, other| one.name.cmp(&other.name));
+        if let Some(token) = &asked.next_token {
+            alarms.retain(|alarm| alarm.name > *token);
+        }
+        let more = alarms.len() > size;
+        alarms.truncate(size);
+
+        let mut encoder = Encoder::new(Vec::new());
+        encoder.begin_map();
+        encoder.str("MetricAlarms").array(alarms.len());
+        for alarm in &alarms {
+            describe(&mut encoder, alarm);
+        }
+        encoder.str("CompositeAlarms").array(0);
+        if let Some(last) = alarms.last().filter(|_| more) {
+            encoder.str("NextToken").str(&last.name);
+        }
+        encoder.end();
+        Ok(encoder.into_writer())
+    }
+}
+
+fn describe(encoder: &mut Encoder, alarm: &Alarm) {
+    encoder.begin_map();
+    encoder.str("AlarmName").str(&alarm.name);
+    encoder.str("AlarmArn").str(&alarm.arn);
+    encoder.str("AlarmDescription").str(&alarm.description);
+    encoder.str("ActionsEnabled").boolean(alarm.actions_enabled);
+    encoder.str("AlarmActions").array(alarm.actions.len());
+    for action in &alarm.actions {
+        encoder.str(action);
+    }
+    encoder.str("StateValue").str("INSUFFICIENT_DATA");
+    encoder.str("StateReason").str("Unchecked: Initial alarm creation");
+    encoder.end();
+}
