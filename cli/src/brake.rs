@@ -83,13 +83,10 @@ pub struct BrakeSet {
 ///
 /// # Errors
 /// [`BrakeError`] says what is in force and what to do. That the change is not on record is none: mail is stopped all the same.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the outermost function reads the clock and makes the ids"
-)]
+#[expect(clippy::disallowed_methods, reason = "the outermost function makes the ids")]
 pub async fn set(place: &Place, word: Word, by: String, why: String) -> Result<BrakeSet, BrakeError> {
     let rows = Rows::of(place).await?;
-    let (before, kept) = give(&rows, word, by, why, Timestamp::now()).await?;
+    let (before, kept) = give(&rows, word, by, why, place.now()).await?;
     let at = kept.at.unwrap_or(Timestamp::UNIX_EPOCH);
     let half =
         "your word is kept, and the next report puts it into force, at most 5 minutes later; run it again for at once";
@@ -175,6 +172,8 @@ fn figures(word: Word, report: Option<&Report>) -> Value {
         "enforcement_status": account.enforcement_status,
         "sent_last_24_hours": account.sent_last_24_hours,
         "max_24_hour_send": account.max_24_hour_send,
+        "bounce_rate": report.rates.bounce.and_then(|rate| rate.judged()),
+        "complaint_rate": report.rates.complaint.and_then(|rate| rate.judged()),
     })
 }
 
@@ -286,8 +285,6 @@ impl Rows {
 
 #[cfg(test)]
 mod tests {
-    use shared::account::Account;
-
     use super::*;
 
     fn at(text: &str) -> Timestamp {
@@ -295,15 +292,19 @@ mod tests {
     }
 
     fn report(enforcement_status: EnforcementStatus) -> Report {
-        let account = Account {
-            max_24_hour_send: 50_000.0,
-            sent_last_24_hours: 120.0,
-            max_send_rate: 14.0,
-            production_access: true,
-            sending_enabled: true,
-            enforcement_status,
+        let verdict = match enforcement_status {
+            EnforcementStatus::Healthy => Verdict::Healthy,
+            EnforcementStatus::Probation => Verdict::Warn,
+            EnforcementStatus::Shutdown => Verdict::BrakeAll,
         };
-        Report::new(account, "eu-west-1".to_owned(), at("2026-01-02T03:00:00Z"))
+        let report = json!({
+            "at": "2026-01-02T03:00:00Z", "region": "eu-west-1", "verdict": verdict,
+            "account": {
+                "max_24_hour_send": 50000.0, "sent_last_24_hours": 120.0, "remaining": 49880.0, "max_send_rate": 14.0,
+                "production_access": true, "sending_enabled": true, "enforcement_status": enforcement_status,
+            },
+        });
+        serde_json::from_value(report).unwrap()
     }
 
     #[test]
@@ -350,7 +351,7 @@ mod tests {
             figures,
             json!({
                 "word": "all", "report_at": "2026-01-02T03:00:00Z", "verdict": "warn", "enforcement_status": "PROBATION",
-                "sent_last_24_hours": 120.0, "max_24_hour_send": 50000.0,
+                "sent_last_24_hours": 120.0, "max_24_hour_send": 50000.0, "bounce_rate": null, "complaint_rate": null,
             })
         );
     }

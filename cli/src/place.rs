@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
+use jiff::Timestamp;
+use local_aws::clock::Clock;
 use serde_json::Value;
 use shared::aws;
 
@@ -204,6 +206,20 @@ impl Place {
                 })
             }
         }
+    }
+
+    /// Tells the time there: an `okite up` may have a clock of its own, which was set forward.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the outermost functions read the clock by this"
+    )]
+    pub fn now(&self) -> Timestamp {
+        let clock = match self {
+            Self::Local { data_dir } => Clock::kept_in(local_aws::data_dir::clock(data_dir)).ok(),
+            Self::Stack { .. } | Self::Part { .. } => None,
+        };
+        clock.map_or_else(Timestamp::now, |clock| clock.now())
     }
 
     /// Says what it means that the service of a part was not there, if the place knows.

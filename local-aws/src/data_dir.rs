@@ -118,7 +118,7 @@ impl DataDir {
     /// How far the clock is ahead, in milliseconds.
     #[must_use]
     pub fn clock(&self) -> PathBuf {
-        self.path.join("clock_ahead_ms")
+        clock(&self.path)
     }
 
     /// What the functions print.
@@ -160,6 +160,12 @@ impl DataDir {
             _ => Ok(()),
         }
     }
+}
+
+/// Where a run in `data_dir` keeps how far its clock is ahead, in milliseconds.
+#[must_use]
+pub fn clock(data_dir: &Path) -> PathBuf {
+    data_dir.join("clock_ahead_ms")
 }
 
 /// Where a run in `data_dir` says how to reach it.

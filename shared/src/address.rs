@@ -42,6 +42,22 @@ pub struct EmailAddress {
     at: usize,
 }
 
+/// Leaves out of a text whatever looks like an address, and control characters: what people write is shown to many.
+#[must_use]
+pub fn without_addresses(text: &str) -> String {
+    let ends_a_word = |c: char| c.is_whitespace() || c.is_control() || "=,;<>()\"".contains(c);
+    let words = text.split_inclusive(ends_a_word).map(|word| {
+        let (word, end) = match word.chars().next_back().filter(|last| ends_a_word(*last)) {
+            Some(end) => (&word[..word.len() - end.len_utf8()], Some(end)),
+            None => (word, None),
+        };
+        let shown = if word.contains('@') { "[address]" } else { word };
+        let end = end.map(|end| if end.is_control() { ' ' } else { end });
+        shown.chars().chain(end).collect::<String>()
+    });
+    words.collect()
+}
+
 /// Why a text is not an email address that SES takes. The text itself is not repeated: it may end in a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
@@ -367,6 +383,22 @@ mod tests {
 
     fn normalised(text: &str) -> String {
         EmailAddress::parse(text).unwrap().normalised().to_owned()
+    }
+
+    #[test]
+    fn addresses_are_left_out_of_a_text_wherever_they_are() {
+        for (text, wanted) in [
+            ("a bad list", "a bad list"),
+            (
+                "Anna <anna@example.org>, bob@example.net",
+                "Anna <[address]>, [address]",
+            ),
+            ("user=anna@example.org", "user=[address]"),
+            ("of\nanna@example.org\u{1b}[2J", "of [address] [2J"),
+            ("", ""),
+        ] {
+            assert_eq!(without_addresses(text), wanted);
+        }
     }
 
     #[test]

@@ -10,11 +10,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::account::Brake;
+use crate::address::without_addresses;
 
 /// Who a change of the reporter's own is by.
 pub const BY_THE_REPORTER: &str = "reporter";
-/// What stands where an address stood in what somebody wrote.
-const HIDDEN: &str = "[address]";
 
 impl Brake {
     /// Returns the name used in items, on the command line and in reports.
@@ -140,12 +139,6 @@ fn whole_seconds(at: Timestamp) -> Timestamp {
     at.round(Unit::Second).unwrap_or(at)
 }
 
-fn without_addresses(text: &str) -> String {
-    let words = text.split_whitespace();
-    let shown = words.map(|word| if word.contains('@') { HIDDEN } else { word });
-    shown.collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -223,7 +216,7 @@ leaves it to the reports again.
         };
         let message = change.notice("eu-west-1").message;
         assert!(!message.contains('@'), "{message}");
-        assert!(message.contains("Why: complaint of [address] again"), "{message}");
+        assert!(message.contains("Why: complaint of [address], again"), "{message}");
     }
 
     #[test]

@@ -196,7 +196,10 @@ async fn set_gate(
 ) -> Result<ReportedBrake, ReporterError> {
     let try_with = async |read: &GateState| {
         let brake = brake_of(read, report);
-        let set = state.usage.set_gate(settings, brake.level, read.overridden_at, now).await?;
+        let set = state
+            .usage
+            .set_gate(settings, brake.level, read.overridden_at, now)
+            .await?;
         Ok::<_, StoreError>((set != GateSet::Overridden).then_some(brake))
     };
     if let Some(brake) = try_with(read).await? {
