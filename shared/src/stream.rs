@@ -22,4 +22,12 @@ impl Stream {
             Self::Bulk => "bulk",
         }
     }
+
+    /// Reads the name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Transactional, Self::Bulk]
+            .into_iter()
+            .find(|stream| stream.as_str() == name)
+    }
 }

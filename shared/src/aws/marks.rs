@@ -1,5 +1,7 @@
 //! The marks in the table of usage: one row for each bounce or complaint that counts; see [`super::usage`].
 
+mod page;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -15,8 +17,11 @@ use crate::feedback::{Mark, MarkKind};
 use crate::stream::Stream;
 use crate::suppression::{STORM_ENOUGH, STORM_WINDOW, is_storm};
 
-/// How long a mark is kept: a quarter of a year, to look back over.
-const MARK_KEPT: Duration = Duration::from_hours(90 * 24);
+pub use page::MarksPage;
+
+/// How many days a mark is kept: a quarter of a year, to look back over.
+pub const MARK_KEPT_DAYS: u16 = 90;
+const MARK_KEPT: Duration = Duration::from_hours(MARK_KEPT_DAYS as u64 * 24);
 
 /// The marks of bounces and complaints.
 #[derive(Clone, Debug)]

@@ -21,6 +21,7 @@
 
 mod by_recipient;
 mod forget;
+mod key_ids;
 mod row;
 
 use std::collections::BTreeMap;

@@ -38,7 +38,7 @@ pub use claims::{Claimed, Claims};
 pub use cloudwatch::{CloudWatch, MetricsError};
 pub use function_config::FunctionConfig;
 pub use http_client::{TrustError, http_client};
-pub use marks::Marks;
+pub use marks::{MARK_KEPT_DAYS, Marks, MarksPage};
 pub use messages::{Forgotten, Messages, NewMessage, Put, SentTo};
 #[cfg(feature = "reporter")]
 pub use notifications::{Notifications, NotifyError};

@@ -51,6 +51,14 @@ impl MarkKind {
         }
     }
 
+    /// Reads the name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Bounce, Self::Complaint, Self::Block]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
+    }
+
     fn of(class: Class) -> Option<Self> {
         match class {
             Class::HardBounce | Class::GloballySuppressed => Some(Self::Bounce),
@@ -96,6 +104,25 @@ impl Mark {
     pub fn day(&self) -> Date {
         self.at.to_zoned(TimeZone::UTC).date()
     }
+}
+
+/// A mark as it was recorded, without what tells it from others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedMark {
+    /// What it counts for.
+    pub kind: MarkKind,
+    /// The stream of the mail.
+    pub stream: Stream,
+    /// The recipient's domain, normalised.
+    pub domain: String,
+    /// What happened, by the name of its class.
+    pub class: String,
+    /// The caller's own tags on the mail, as `name=value`.
+    pub tags: BTreeSet<String>,
+    /// Our id of the mail, if it has one.
+    pub message_id: Option<Uuid>,
+    /// When SES says it happened.
+    pub at: Timestamp,
 }
 
 /// Makes the marks of what happened to the recipients of `mail`.

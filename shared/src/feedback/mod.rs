@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::address::EmailAddress;
 
 pub use classify::Class;
-pub use mark::{Mark, MarkKind};
+pub use mark::{Mark, MarkKind, RecordedMark};
 pub use message_event::MessageEvent;
 
 use event::{Bounce, Complaint, Json, Recipient};

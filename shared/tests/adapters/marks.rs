@@ -5,9 +5,11 @@
 use jiff::civil::date;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use shared::feedback::{self, Feedback, Mark, MarkKind};
+use shared::aws::MarksPage;
+use shared::feedback::{self, Feedback, Mark, MarkKind, RecordedMark};
 use shared::stream::Stream;
 use shared::suppression::STORM_WINDOW;
+use uuid::Uuid;
 
 use super::support::{Store, at, closed_port, n, number, s, text};
 
@@ -161,6 +163,7 @@ async fn a_store_that_is_down_is_an_error_of_every_operation() {
     let mark = &bounce("f-1", "bulk", "2026-01-01T12:00:00Z", &["a@example.org"])[0];
     let error = marks.put(mark).await.unwrap_err();
     assert_eq!((error.operation, error.code.as_str()), ("PutItem", "ConnectionFailed"));
+    assert_eq!(marks.page(DAY, None).await.unwrap_err().code, "ConnectionFailed");
     let error = marks.by_domain(DAY, MarkKind::Bounce, None).await.unwrap_err();
     assert_eq!((error.operation, error.code.as_str()), ("Query", "ConnectionFailed"));
 }
@@ -226,4 +229,68 @@ async fn a_storm_of_more_blocks_than_are_read_is_one() {
             .await
             .unwrap()
     );
+}
+
+#[tokio::test]
+async fn marks_are_read_back_whole_by_their_day() {
+    let store = Store::start().await;
+    let noon = "2026-01-01T12:00:00Z";
+    put(&store, &bounce("f-1", "bulk", noon, &["Gone@Example.org"])).await;
+    put(&store, &block(1, "anna@example.net", -60)).await;
+    put(&store, &block(2, "anna@example.net", 60)).await;
+    let page = store.marks().page(DAY, None).await.unwrap();
+    assert_eq!((page.unreadable, page.next), (0, None));
+    let bounced = RecordedMark {
+        kind: MarkKind::Bounce,
+        stream: Stream::Bulk,
+        domain: "example.org".to_owned(),
+        class: "hard_bounce".to_owned(),
+        tags: ["campaign=spring".to_owned()].into(),
+        message_id: Some(Uuid::from_u128(7)),
+        at: noon.parse().unwrap(),
+    };
+    let blocked = RecordedMark {
+        kind: MarkKind::Block,
+        domain: "example.net".to_owned(),
+        class: "blocked".to_owned(),
+        tags: [].into(),
+        message_id: None,
+        at: "2026-01-01T23:59:00Z".parse().unwrap(),
+        ..bounced.clone()
+    };
+    assert_eq!(page.marks, [blocked, bounced]);
+    assert_eq!(
+        store.marks().page(date(2026, 1, 3), None).await.unwrap(),
+        MarksPage::default()
+    );
+}
+
+#[tokio::test]
+async fn a_long_day_is_read_in_pages_and_what_is_no_mark_is_counted() {
+    let store = Store::start().await;
+    let padding = "x".repeat(350_000);
+    for number in 0..8 {
+        let class = if number == 5 { "note" } else { "class" };
+        let row = [
+            ("pk", s("mark#2026-01-01")),
+            ("sk", s(&format!("bounce#bulk#{number}"))),
+            ("domain", s("example.org")),
+            ("stream", s("bulk")),
+            (class, s("hard_bounce")),
+            ("at", n(number)),
+            ("pad", s(&padding)),
+        ];
+        store.put(TABLE, row).await;
+    }
+    let (mut marks, mut unreadable, mut pages, mut after) = (0, 0, 0, None::<String>);
+    loop {
+        let page = store.marks().page(DAY, after.as_deref()).await.unwrap();
+        (marks, unreadable, pages) = (marks + page.marks.len(), unreadable + page.unreadable, pages + 1);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((marks, unreadable), (7, 1));
+    assert!(pages > 1, "the day is meant to be longer than a page");
 }

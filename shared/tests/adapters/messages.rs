@@ -604,3 +604,29 @@ async fn a_message_is_read_as_it_was_given() {
         .collect();
     assert_eq!(mail.tags.into_iter().collect::<Vec<_>>(), tags);
 }
+
+#[tokio::test]
+async fn the_keys_of_many_messages_are_read_and_of_those_on_record_alone() {
+    let store = Store::start().await;
+    let email = any_email();
+    let ids: Vec<Uuid> = (0..150).map(Uuid::from_u128).collect();
+    for (number, id) in ids.iter().enumerate().skip(1) {
+        let key_id = format!("key-{}", number % 2);
+        let message = NewMessage {
+            id: *id,
+            key_id: &key_id,
+            ..new(&email, &[])
+        };
+        store.messages().put(&message).await.unwrap();
+    }
+    let found = store.messages().key_ids(&ids).await.unwrap();
+    assert_eq!((found.len(), found.get(&ids[0])), (149, None));
+    assert_eq!((found[&ids[1]].as_str(), found[&ids[2]].as_str()), ("key-1", "key-0"));
+    assert!(store.messages().key_ids(&[]).await.unwrap().is_empty());
+    let down = Store::at(&closed_port().await);
+    let error = down.messages().key_ids(&ids).await.unwrap_err();
+    assert_eq!(
+        (error.operation, error.code.as_str()),
+        ("BatchGetItem", "ConnectionFailed")
+    );
+}
