@@ -116,6 +116,15 @@ pub async fn redrive(place: &Place, mut progress: impl FnMut(i64)) -> Result<Red
     }
 }
 
+/// Counts the events that were given up and wait in the dead-letter queue, as far as SQS knows at once.
+///
+/// # Errors
+/// [`RedriveError`] if SQS did not say it.
+pub(crate) async fn given_up(place: &Place) -> Result<i64, RedriveError> {
+    let (_, waiting) = Queue::of(place).await?.arn_and_messages().await?;
+    Ok(waiting)
+}
+
 /// The dead-letter queue.
 struct Queue<'a> {
     place: &'a Place,

@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::civil::Date;
 use okite::brake::{self, Word};
 use okite::feedback::{self, Redriven};
 use okite::forget::{self, EntryBecomes, Forgotten};
 use okite::function::Function;
+use okite::incident::{self, Format, Range};
 use okite::keys::{self, NewKey};
 use okite::place::{Place, PlaceArguments};
 use okite::suppressions::{self, Exported, Imported, ImportedFromSes};
@@ -46,6 +48,8 @@ enum Command {
     Forget(ForgetArguments),
     /// Stop mail, or let it go, at once; without a word, show who set the brake, since when and why
     Brake(BrakeArguments),
+    /// Write what one needs when AWS writes: bounces and complaints, and what was done
+    Incident(IncidentArguments),
     /// See to events of SES that could not be handled
     #[command(subcommand)]
     Feedback(FeedbackCommand),
@@ -195,6 +199,45 @@ impl From<WordArgument> for Word {
     }
 }
 
+#[derive(Args)]
+struct IncidentArguments {
+    /// How many days, which end with today or with --until
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=90), conflicts_with = "since")]
+    days: u16,
+    /// The first day, in UTC, like 2026-01-31
+    #[arg(long, value_name = "DATE")]
+    since: Option<Date>,
+    /// The last day, in UTC; today where none is named
+    #[arg(long, value_name = "DATE")]
+    until: Option<Date>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = FormatArgument::Markdown)]
+    format: FormatArgument,
+    /// A file, which must not be there yet; standard output where none is named
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    place: PlaceArguments,
+}
+
+/// What a report is written as, as it is named on the command line.
+#[derive(Clone, Copy, ValueEnum)]
+enum FormatArgument {
+    /// For people: the beginning of an answer to AWS
+    Markdown,
+    /// For a spreadsheet: every domain, tag and key
+    Csv,
+}
+
+impl From<FormatArgument> for Format {
+    fn from(argument: FormatArgument) -> Self {
+        match argument {
+            FormatArgument::Markdown => Self::Markdown,
+            FormatArgument::Csv => Self::Csv,
+        }
+    }
+}
+
 #[derive(Subcommand)]
 enum FeedbackCommand {
     /// Put the events of the dead-letter queue back into the retry queue, to be handled once more
@@ -281,6 +324,7 @@ fn main() -> ExitCode {
         Command::Suppressions(SuppressionsCommand::Import(arguments)) => import(arguments),
         Command::Forget(arguments) => forget(arguments),
         Command::Brake(arguments) => set_or_show_brake(arguments),
+        Command::Incident(arguments) => incident(arguments),
         Command::Feedback(FeedbackCommand::Redrive(arguments)) => redrive(arguments),
     };
     match result {
@@ -491,6 +535,33 @@ fn set_or_show_brake(arguments: BrakeArguments) -> Done {
             "{}",
             brake::set(&place.into(), word.into(), by, why).await?
         )?)
+    })
+}
+
+fn incident(arguments: IncidentArguments) -> Done {
+    let IncidentArguments {
+        days,
+        since,
+        until,
+        format,
+        output,
+        place,
+    } = arguments;
+    on_this_thread(async {
+        let place = place.into();
+        let range = Range::new(days, since, until, Place::now(&place))?;
+        let progress = |read: &str| eprintln!("{read}");
+        let written = incident::incident(&place, range, format.into(), output.as_deref(), progress).await?;
+        let (since, until) = (range.since, range.until);
+        if written.events == 0 {
+            eprintln!("No bounces, complaints or blocks are on record from {since} to {until}.");
+        }
+        match written.unreadable {
+            0 => Ok(()),
+            unreadable => {
+                Err(format!("{unreadable} rows of the table are no marks of Okite's and were left out").into())
+            }
+        }
     })
 }
 

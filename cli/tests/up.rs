@@ -9,6 +9,7 @@
 mod brake;
 mod feedback;
 mod forget;
+mod incident;
 mod keys;
 mod suppressions;
 

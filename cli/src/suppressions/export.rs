@@ -1,12 +1,11 @@
 //! `okite suppressions export`: all registers of all addresses, as CSV.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 
 use super::line::{COLUMNS, lines_of};
 use super::{List, ListMoveError};
+use crate::output;
 use crate::patience::patiently;
 use crate::place::Place;
 
@@ -31,27 +30,16 @@ pub struct Exported {
 /// [`ListMoveError`] says what to do.
 pub async fn export(
     place: &Place,
-    output: Option<&Path>,
+    file: Option<&Path>,
     progress: impl Fn(Exported),
 ) -> Result<Exported, ListMoveError> {
     let list = List::of(place).await?;
-    let name = output.map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
+    let name = output::name(file);
     let file_error = |source: io::Error| ListMoveError::File {
         file: name.clone(),
         source,
     };
-    let sink: Box<dyn Write> = match output {
-        // It holds addresses: for its owner's eyes, and never over something else.
-        Some(path) => Box::new(
-            OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)
-                .map_err(file_error)?,
-        ),
-        None => Box::new(io::stdout()),
-    };
+    let sink = output::open(file).map_err(file_error)?;
     let mut writer = csv::Writer::from_writer(sink);
     let csv_error = |error: csv::Error| file_error(error.into());
     writer.write_record(COLUMNS).map_err(csv_error)?;
