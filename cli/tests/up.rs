@@ -175,13 +175,13 @@ fn email(to: &str) -> Value {
     json!({ "from": "Acme <hello@example.com>", "to": to, "subject": "Hello", "text": "It works." })
 }
 
-/// The processes that write to the logs of a data directory: the functions, whoever their parent is by now.
+/// The processes whose errors go to the logs of a data directory: the functions, whoever their parent is by now.
 fn functions(data_dir: &Path) -> Vec<u32> {
     let logs = data_dir.canonicalize().unwrap().join("logs");
     let pids = fs::read_dir("/proc").unwrap();
     let pids = pids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     pids.filter(|pid: &u32| {
-        let output = fs::read_link(format!("/proc/{pid}/fd/1"));
+        let output = fs::read_link(format!("/proc/{pid}/fd/2"));
         output.is_ok_and(|output| output.starts_with(&logs))
     })
     .collect()

@@ -68,6 +68,7 @@ impl LocalApi {
             .route("/_local/faults", get(faults).post(add_fault).delete(clear_faults))
             .route("/_local/clock", post(advance_clock))
             .route("/_local/sns", post(publish))
+            .route("/_local/metrics", get(metrics))
             .route("/_local/notifications", get(notifications))
             .route("/_local/queues", get(queues))
             .route("/_local/queues/{name}", get(messages))
@@ -89,7 +90,7 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
 async fn unknown() -> Refused {
     Refused(
         StatusCode::NOT_FOUND,
-        "/_local/ has outbox, account, faults, clock, sns, notifications, queues and schedule".to_owned(),
+        "/_local/ has outbox, account, faults, clock, sns, metrics, notifications, queues and schedule".to_owned(),
     )
 }
 
@@ -202,6 +203,10 @@ async fn publish(
     Ok(axum::Json(
         json!({ "delivered": delivered, "failed": copies - delivered }),
     ))
+}
+
+async fn metrics(State(api): State<Arc<LocalApi>>) -> Response {
+    axum::Json(api.lambda.metrics().list()).into_response()
 }
 
 async fn notifications(State(api): State<Arc<LocalApi>>) -> Response {

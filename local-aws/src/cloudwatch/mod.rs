@@ -3,12 +3,14 @@
 //! | part | what it does |
 //! |---|---|
 //! | `alarms` | `DescribeAlarms` |
+//! | `embedded` | the metrics that functions print, for `/_local/metrics` |
 //! | `metrics` | `GetMetricStatistics` |
 //! | `wire` | the API on the wire |
 //! | `cbor` | what its requests are written in |
 
 mod alarms;
 mod cbor;
+mod embedded;
 mod metrics;
 mod wire;
 
@@ -19,6 +21,7 @@ use crate::edge::Edge;
 use crate::ses::Ses;
 use crate::template::Alarm;
 
+pub use embedded::{Metric, Metrics};
 pub(crate) use wire::OPERATIONS;
 
 /// CloudWatch, as far as it knows something of the account here.

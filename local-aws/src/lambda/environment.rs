@@ -9,6 +9,7 @@ use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::output::Outputs;
 use super::{FunctionSettings, Program};
 
 /// Tells a function how many milliseconds it is ahead of the machine's clock. It is not set while the clock is right, and
@@ -23,18 +24,19 @@ const CLOCK_AHEAD: &str = "LOCAL_AWS_CLOCK_AHEAD_MS";
 pub(super) async fn run(
     program: &Program,
     function: &FunctionSettings,
-    runtime_api: &str,
+    (runtime_api, outputs): (&str, &Outputs),
     id: Uuid,
     ahead: Duration,
     end: CancellationToken,
 ) -> String {
-    let log = || -> std::io::Result<Stdio> {
+    let errors = || -> std::io::Result<Stdio> {
         let Some(file) = &function.log_file else {
             return Ok(Stdio::inherit());
         };
         Ok(OpenOptions::new().create(true).append(true).open(file)?.into())
     };
-    let spawned = log().and_then(|out| Ok((out, log()?))).and_then(|(out, err)| {
+    let out = outputs.open(id, function.log_file.as_deref());
+    let spawned = out.and_then(|out| Ok((out, errors()?))).and_then(|(out, err)| {
         let (path, arguments) = program.command(&function.name);
         let clock = (!ahead.is_zero()).then(|| (CLOCK_AHEAD, ahead.as_millis().to_string()));
         Command::new(path)
@@ -61,11 +63,14 @@ pub(super) async fn run(
     });
     let mut process = match spawned {
         Ok(process) => process,
-        Err(error) => return format!("it could not be started: {error}"),
+        Err(error) => {
+            outputs.close(id);
+            return format!("it could not be started: {error}");
+        }
     };
     // Waiting for a process closes its standard input unless we hold it.
     let _parent = process.stdin.take();
-    tokio::select! {
+    let ended = tokio::select! {
         status = process.wait() => match status {
             Ok(status) => status.to_string(),
             Err(error) => error.to_string(),
@@ -75,7 +80,9 @@ pub(super) async fn run(
             let _ = process.kill().await;
             "it was killed".to_owned()
         }
-    }
+    };
+    outputs.close(id);
+    ended
 }
 
 /// Ends this process when its parent is gone. For the process of an environment: call it first.

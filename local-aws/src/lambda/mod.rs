@@ -8,6 +8,7 @@
 
 mod asynchronous;
 mod environment;
+mod output;
 mod processes;
 mod runtime_api;
 
@@ -23,11 +24,14 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::cloudwatch::Metrics;
 
 pub use asynchronous::{Asynchronous, AsynchronousError, Outcome, RETRIES};
 pub use environment::end_with_parent;
 pub use processes::Processes;
 pub(crate) use processes::environment_of;
+
+use output::Outputs;
 
 /// The most environments of one function at a time: what a new AWS account may run of all its functions together.
 pub const ENVIRONMENTS_MAX: usize = 10;
@@ -203,6 +207,7 @@ pub struct Lambda {
     functions: HashMap<String, Arc<Function>>,
     clock: Clock,
     processes: Processes,
+    outputs: Outputs,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -232,6 +237,7 @@ impl Lambda {
             functions: functions.into_iter().map(function).collect(),
             clock,
             processes: Processes::default(),
+            outputs: Outputs::default(),
             stop,
             tasks: TaskTracker::new(),
         })
@@ -246,6 +252,11 @@ impl Lambda {
     #[must_use]
     pub fn processes(&self) -> Processes {
         self.processes.clone()
+    }
+
+    /// The metrics that the functions printed.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        self.outputs.metrics()
     }
 
     /// The ARN of a function, by its name.
@@ -349,8 +360,8 @@ impl Lambda {
         let function = Arc::clone(function);
         self.processes.started(id, end.clone());
         self.tasks.spawn(async move {
-            let ended =
-                environment::run(&lambda.program, &function.settings, &lambda.runtime_api, id, ahead, end).await;
+            let reached_by = (lambda.runtime_api.as_str(), &lambda.outputs);
+            let ended = environment::run(&lambda.program, &function.settings, reached_by, id, ahead, end).await;
             lambda.environment_ended(&function, id, &ended);
             lambda.processes.ended(id);
         });

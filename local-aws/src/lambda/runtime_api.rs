@@ -65,18 +65,20 @@ async fn next(
 
 async fn response(
     State(lambda): State<Arc<Lambda>>,
-    Path((name, _, id)): Path<(String, Uuid, Uuid)>,
+    Path((name, environment, id)): Path<(String, Uuid, Uuid)>,
     answer: Bytes,
 ) -> Result<StatusCode, StatusCode> {
+    lambda.outputs.settle(environment);
     function(&lambda, &name)?.finish(id, Ok(answer));
     Ok(StatusCode::ACCEPTED)
 }
 
 async fn error(
     State(lambda): State<Arc<Lambda>>,
-    Path((name, _, id)): Path<(String, Uuid, Uuid)>,
+    Path((name, environment, id)): Path<(String, Uuid, Uuid)>,
     report: Bytes,
 ) -> Result<StatusCode, StatusCode> {
+    lambda.outputs.settle(environment);
     let ErrorReport {
         error_type,
         error_message,
