@@ -137,6 +137,7 @@ impl Up {
         format!(
             "Okite {version} is ready after {seconds:.2} s; Amazon SES is simulated and no mail leaves this machine.\n\n{sandbox}  \
              URL       {url}\n  \
+             Page      {url}/ (the mails, in a browser)\n  \
              API key   {LOCAL_API_KEY}\n  \
              Verified  {verified} (--verify adds more)\n  \
              Outbox    {url}/_local/outbox\n  \

@@ -224,6 +224,10 @@ async fn says_how_to_send_a_first_email_in_a_line_that_works_as_pasted() {
     let url = up.url();
     assert!(url.starts_with("http://127.0.0.1:"), "{url}");
     assert!(printed.contains(&url) && printed.contains(KEY), "{printed}");
+    let page = printed.lines().find_map(|line| line.trim().strip_prefix("Page"));
+    let page = page.unwrap().split_whitespace().next().unwrap();
+    let page = up.http.get(page).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("<title>Okite</title>") && page.contains(KEY));
     let curl = printed.lines().find(|line| line.starts_with("curl ")).unwrap();
 
     let parts: Vec<&str> = curl.split('\'').collect();

@@ -16,6 +16,8 @@
 //! | [`lambda`] | Lambda: environments, the Runtime API, asynchronous events |
 //! | [`gateway`] | API Gateway's HTTP API |
 //! | [`schedule`] | EventBridge Scheduler |
+//! | [`feed`], `page` | nobody: what happens, and the page that shows it to people |
+//! | `local_api`, `guard` | nobody: `/_local/`, and what keeps other web sites away from it |
 //! | [`calls`] | CloudTrail: which function called what |
 //! | [`edge`] | what surrounds a call of any service |
 //! | [`fault`], [`clock`] | bad days, and the time: what a test may ask for |
@@ -28,10 +30,13 @@ pub mod data_dir;
 pub mod dynamodb;
 pub mod edge;
 pub mod fault;
+pub mod feed;
 pub mod gateway;
+mod guard;
 mod json_lines;
 pub mod lambda;
 mod local_api;
+mod page;
 pub mod schedule;
 pub mod server;
 pub mod ses;
@@ -46,6 +51,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::http::{Request, StatusCode};
 use bytes::Bytes;
 use tokio::net::TcpListener;
@@ -61,6 +67,7 @@ use data_dir::DataDir;
 use dynamodb::{Dynamodb, DynamodbError};
 use edge::Edge;
 use fault::Faults;
+use feed::Feed;
 use gateway::Gateway;
 use lambda::{Asynchronous, FunctionSettings, InvokeError, Lambda, Outcome, Program};
 use local_api::LocalApi;
@@ -242,6 +249,7 @@ impl LocalAws {
 
         let clock = open_clock(data_dir.as_ref())?;
         let stop = CancellationToken::new();
+        let (stop_front, stop_events) = (CancellationToken::new(), CancellationToken::new());
         let tasks = TaskTracker::new();
         let serve = |listener, router, idle| tasks.spawn(server::serve(listener, router, idle, stop.clone()));
 
@@ -264,7 +272,7 @@ impl LocalAws {
         let queues = data_dir.as_ref().map(DataDir::queues);
         let topic = alarm_topic(&surroundings);
         let EventPath { sns, sqs, pollers } =
-            EventPath::new(&stack, topic, queues, &lambda, &edge.calls, &clock, retries)?;
+            EventPath::new(&stack, topic, queues, &lambda, &edge.calls, (&clock, ses.feed()), retries)?;
         let local_api = LocalApi {
             ses: Arc::clone(&ses),
             sns: Arc::clone(&sns),
@@ -272,9 +280,11 @@ impl LocalAws {
             lambda: Arc::clone(&lambda),
             clock: clock.clone(),
             faults: edge.faults.clone(),
+            feed: ses.feed().clone(),
             tables: stack.tables.into_iter().map(|table| table.logical_id).collect(),
             feedback_topic: feedback_topic(&stack.configuration_sets),
             schedule: stack.schedules.first().cloned(),
+            stop: stop_front.clone(),
         };
         let cloudwatch = Arc::new(CloudWatch::new(ses.clone(), stack.alarms, clock.clone()));
         let gateway = Gateway::new(Arc::clone(&lambda), http_api.function, ACCOUNT_ID.to_owned(), clock);
@@ -286,8 +296,7 @@ impl LocalAws {
         serve(at.sns.socket, sns.router(edge.clone()), None);
         serve(at.cloudwatch.socket, cloudwatch.router(edge.clone()), None);
         serve(at.runtime.socket, lambda.router(), None);
-        let (stop_front, stop_events) = (CancellationToken::new(), CancellationToken::new());
-        let router = local_api.router().merge(gateway.router());
+        let router = front_router(local_api, &gateway);
         let front = tokio::spawn(server::serve(at.front.socket, router, None, stop_front.clone()));
         let settings = dynamodb::FrontSettings {
             table_arn: format!("{}table/", arn("dynamodb")),
@@ -422,6 +431,15 @@ async fn serve_dynamodb(
     }
 }
 
+/// What is behind the port of the HTTP API: the page and `/_local/`, which this machine alone has, and the API.
+fn front_router(local_api: LocalApi, gateway: &Arc<Gateway>) -> Router {
+    local_api
+        .router()
+        .merge(page::router(gateway.router()))
+        .layer(axum::middleware::from_fn(guard::guard))
+        .merge(gateway.router())
+}
+
 /// A service's port, and its URL.
 struct Listener {
     socket: TcpListener,
@@ -477,7 +495,7 @@ impl EventPath {
         queues: Option<PathBuf>,
         lambda: &Arc<Lambda>,
         calls: &Calls,
-        clock: &Clock,
+        (clock, feed): (&Clock, &Feed),
         retries: Vec<Duration>,
     ) -> Result<Self, StartError> {
         let sqs = Sqs::open(stack.queues.clone(), queues, clock.clone()).map_err(StartError::Queues)?;
@@ -503,6 +521,7 @@ impl EventPath {
                 asynchronous,
                 Arc::clone(&sqs),
                 clock.clone(),
+                feed.clone(),
             )),
             sqs,
         })

@@ -1,5 +1,8 @@
 //! `/_local/`: what a person or a test may see and change of the simulated account. It exists on one machine only.
 
+mod events;
+mod outbox;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +15,11 @@ use axum::routing::{any, get, post};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::fault::{Fault, Faults};
+use crate::feed::Feed;
 use crate::lambda::{Lambda, Outcome};
 use crate::ses::{AccountPatch, Ses};
 use crate::sns::Sns;
@@ -35,12 +40,15 @@ pub(crate) struct LocalApi {
     pub(crate) lambda: Arc<Lambda>,
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
+    pub(crate) feed: Feed,
     /// The logical ids of the tables, which faults may name.
     pub(crate) tables: Vec<String>,
     /// The topic of the first configuration set that has one: where SES's events go.
     pub(crate) feedback_topic: Option<String>,
     /// The reporter's schedule.
     pub(crate) schedule: Option<Schedule>,
+    /// Cancelled when all ends.
+    pub(crate) stop: CancellationToken,
 }
 
 /// A request that makes no sense, or something that did not work.
@@ -63,7 +71,11 @@ type Done = Result<StatusCode, Refused>;
 impl LocalApi {
     pub(crate) fn router(self) -> Router {
         Router::new()
-            .route("/_local/outbox", get(outbox).delete(clear_outbox))
+            .route("/_local/outbox", get(outbox::list).delete(clear_outbox))
+            .route("/_local/outbox/{id}", get(outbox::one))
+            .route("/_local/outbox/{id}/html", get(outbox::html))
+            .route("/_local/outbox/{id}/attachments/{index}", get(outbox::attachment))
+            .route("/_local/events", get(events::follow))
             .route("/_local/account", get(account).put(update_account))
             .route("/_local/faults", get(faults).post(add_fault).delete(clear_faults))
             .route("/_local/clock", post(advance_clock))
@@ -90,7 +102,7 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
 async fn unknown() -> Refused {
     Refused(
         StatusCode::NOT_FOUND,
-        "/_local/ has outbox, account, faults, clock, sns, metrics, notifications, queues and schedule".to_owned(),
+        "/_local/ has outbox, events, account, faults, clock, sns, metrics, notifications, queues and schedule".to_owned(),
     )
 }
 
@@ -99,10 +111,6 @@ async fn wrong_method() -> Refused {
         StatusCode::METHOD_NOT_ALLOWED,
         "this part of /_local/ has no such method".to_owned(),
     )
-}
-
-async fn outbox(State(api): State<Arc<LocalApi>>) -> Response {
-    axum::Json(api.ses.outbox()).into_response()
 }
 
 async fn clear_outbox(State(api): State<Arc<LocalApi>>) -> Done {

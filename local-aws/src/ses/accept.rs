@@ -5,7 +5,7 @@
 //! the counts.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::error::SesError;
@@ -15,6 +15,7 @@ use super::mailbox::Mailbox;
 use super::mailbox_simulator::{Fate, fate, is_simulated};
 use super::outbox::{OutboxMail, cost, ses_id};
 use super::send_email::Mail;
+use super::shown::Summary;
 use super::{Published, Ses, State};
 
 impl Ses {
@@ -36,10 +37,12 @@ impl Ses {
 
         let message_id = ses_id(id, now);
         let kept = OutboxMail::new(&mail, message_id.clone(), now);
+        let summary = json!(Summary::new(&kept));
         state
             .outbox
             .append(kept)
             .map_err(|error| SesError::Internal(format!("The outbox cannot be written: {error}")))?;
+        self.feed.mail(summary);
         state.account.take(cost, now);
 
         let fates = mail.recipients().map(|m| (m, state.fate(m)));

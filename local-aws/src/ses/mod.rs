@@ -10,6 +10,7 @@
 //! - `accept`: `SendEmail` carried out
 //! - `mailbox_simulator`, `happening`, `event`: what becomes of a mail, and how SES tells
 //! - `outbox`: what was accepted, kept over restarts; everything else starts afresh
+//! - `shown`, `person`: how `/_local/` shows it
 //!
 //! Left out: signatures (a request must only carry one), raw and templated mail, the limit of one
 //! request a second on the other operations, and everything about how a mail is built and sent.
@@ -26,8 +27,10 @@ mod mailbox;
 mod mailbox_simulator;
 mod outbox;
 mod page;
+mod person;
 pub(crate) mod seen;
 mod send_email;
+mod shown;
 mod suppression_list;
 mod wire;
 
@@ -41,6 +44,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::clock::Clock;
 use crate::fault::Faults;
+use crate::feed::Feed;
 
 pub use self::account::{AccountPatch, AccountSettings, EnforcementStatus};
 pub use self::configuration_set::ConfigurationSet;
@@ -48,6 +52,7 @@ pub use self::error::SesError;
 pub use self::mailbox_simulator::SIMULATOR_DOMAIN;
 pub use self::outbox::{OutboxAttachment, OutboxMail};
 pub use self::send_email::Tag;
+pub(crate) use self::shown::{Shown, Summary};
 pub(crate) use self::wire::OPERATIONS;
 
 use self::account::Account;
@@ -92,6 +97,7 @@ pub struct Ses {
     clock: Clock,
     faults: Faults,
     events: UnboundedSender<Published>,
+    feed: Feed,
     state: Mutex<State>,
 }
 
@@ -130,6 +136,7 @@ impl Ses {
             clock,
             faults,
             events,
+            feed: Feed::default(),
             state: Mutex::new(State {
                 account: Account::new(limits, sent),
                 configuration_sets: ConfigurationSets::new(settings.configuration_sets)?,
@@ -152,6 +159,18 @@ impl Ses {
         self.state().outbox.mails().to_vec()
     }
 
+    /// Finds an accepted mail by SES's id of it, or by the one that its sender gave it.
+    pub(crate) fn mail(&self, id: &str) -> Option<OutboxMail> {
+        let state = self.state();
+        let is_named = |mail: &&OutboxMail| mail.ses_message_id == id || mail.id() == Some(id);
+        state.outbox.mails().iter().rev().find(is_named).cloned()
+    }
+
+    /// What tells of mails as they come.
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
     /// Forgets the accepted mails. They still count against the 24 h quota.
     ///
     /// # Errors
@@ -159,7 +178,10 @@ impl Ses {
     /// The outbox file cannot be written; the outbox is then as it was.
     pub fn clear_outbox(&self) -> io::Result<()> {
         let State { outbox, account, .. } = &mut *self.state();
-        outbox.clear(account.sent.counted())
+        outbox.clear(account.sent.counted())?;
+        // Under the lock, so that it is told in the order in which it happened.
+        self.feed.cleared();
+        Ok(())
     }
 
     /// Tells the account's limits and switches.

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::edge::Edge;
+use crate::feed::Feed;
 use crate::lambda::{Asynchronous, AsynchronousError, InvokeError, Outcome};
 use crate::sqs::Sqs;
 use crate::template::{Subscription, Topic};
@@ -63,6 +64,7 @@ pub struct Sns {
     asynchronous: Asynchronous,
     sqs: Arc<Sqs>,
     clock: Clock,
+    feed: Feed,
     /// What is being published.
     pub(crate) publications: TaskTracker,
 }
@@ -76,6 +78,7 @@ impl Sns {
         asynchronous: Asynchronous,
         sqs: Arc<Sqs>,
         clock: Clock,
+        feed: Feed,
     ) -> Self {
         let subscribed = |topic: Topic| {
             let subscribed = |subscription| Subscribed {
@@ -92,6 +95,7 @@ impl Sns {
             asynchronous,
             sqs,
             clock,
+            feed,
             publications: TaskTracker::new(),
         }
     }
@@ -112,6 +116,13 @@ impl Sns {
     /// # Errors
     /// [`PublishError`] when it did not reach a subscriber and is in no queue; the others got it all the same.
     pub async fn publish(&self, topic_arn: &str, message: &str) -> Result<Outcome, PublishError> {
+        let published = self.feed.published(topic_arn, message, self.clock.now());
+        let outcome = self.hand_to_all(topic_arn, message).await;
+        published.ended(&outcome);
+        outcome
+    }
+
+    async fn hand_to_all(&self, topic_arn: &str, message: &str) -> Result<Outcome, PublishError> {
         let subscribed = self
             .topics
             .get(topic_arn)
@@ -258,7 +269,7 @@ mod tests {
             Vec::new(),
             Vec::new(),
         );
-        (Sns::new(vec![topic], None, asynchronous, Arc::clone(&sqs), clock), sqs)
+        (Sns::new(vec![topic], None, asynchronous, Arc::clone(&sqs), clock, Feed::default()), sqs)
     }
 
     #[tokio::test]

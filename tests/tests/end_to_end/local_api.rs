@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use shared::suppression::Reason;
 
 use crate::feedback::hard_bounce;
-use crate::support::{Okite, email};
+use crate::support::{Answer, Okite, email, email_with, within};
 
 const GOOD: &str = "success@simulator.amazonses.com";
 
@@ -41,6 +41,8 @@ async fn the_outbox_shows_a_mail_in_the_agreed_shape() {
         "attachments",
         "tags",
         "at",
+        "id",
+        "decoded",
     ];
     assert_eq!(fields, BTreeSet::from(wanted));
     assert_eq!(
@@ -56,6 +58,236 @@ async fn the_outbox_shows_a_mail_in_the_agreed_shape() {
     }
     assert_eq!(mail["headers"], json!({}));
     assert!(mail["at"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+}
+
+#[tokio::test]
+async fn a_mail_in_the_outbox_has_its_id_and_the_names_that_people_read() {
+    let okite = Okite::start().await;
+    let mut email = email(json!(["Zoë <success@simulator.amazonses.com>"]));
+    email["reply_to"] = json!("\"Care, Team\" <care@example.com>");
+    let id = okite.send(&email).await["id"].clone();
+    let mail = okite.outbox().await.remove(0);
+    assert_eq!(mail["id"], id);
+    assert!(mail["to"][0].as_str().unwrap().starts_with("=?"), "{mail}");
+    assert_eq!(
+        mail["decoded"],
+        json!({
+            "from": { "name": "Acme", "email": "hello@example.com" },
+            "to": [{ "name": "Zoë", "email": GOOD }],
+            "cc": [],
+            "bcc": [],
+            "reply_to": [{ "name": "Care, Team", "email": "care@example.com" }],
+        })
+    );
+    for name in [&id, &mail["ses_message_id"]] {
+        let part = format!("outbox/{}", name.as_str().unwrap());
+        assert_eq!(
+            okite.local(Method::GET, &part, &Value::Null).await.body["subject"],
+            "Hello"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_the_outbox_can_leave_bodies_and_files_out() {
+    let okite = Okite::start().await;
+    okite
+        .send(&email_with(
+            "attachments",
+            json!([{ "filename": "a.txt", "content": "eA==" }]),
+        ))
+        .await;
+    let list = okite.local(Method::GET, "outbox?summary=true", &Value::Null).await.body;
+    let mail = &list[0];
+    assert_eq!(
+        (&mail["snippet"], &mail["attachments"]),
+        (&json!("It works."), &json!(1))
+    );
+    assert!(mail.get("text").is_none() && mail.get("html").is_none(), "{mail}");
+    refuses(&okite, Method::GET, "outbox?colour=blue", &Value::Null, 400).await;
+}
+
+#[tokio::test]
+async fn the_html_of_a_mail_is_served_in_a_sandbox_with_its_images() {
+    let okite = Okite::start().await;
+    let mut email = email_with(
+        "html",
+        "<img src=\"cid:dot\"><a href=\"https://example.com/\">there</a>",
+    );
+    email["attachments"] =
+        json!([{ "filename": "ü.gif", "content": "R0lGODlh", "content_type": "image/gif", "content_id": "dot" }]);
+    let id = okite.send(&email).await["id"].as_str().unwrap().to_owned();
+    let get = async |path: &str| {
+        let answer = within(okite.request(Method::GET, path).send()).await.unwrap();
+        let headers = answer.headers().clone();
+        (headers, within(answer.bytes()).await.unwrap())
+    };
+    let (headers, html) = get(&format!("/_local/outbox/{id}/html")).await;
+    assert_eq!(
+        html,
+        "<img src=\"data:image/gif;base64,R0lGODlh\"><a target=\"_blank\" href=\"https://example.com/\">there</a>"
+    );
+    let policy = headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("sandbox; default-src 'none';"), "{policy}");
+    let (headers, file) = get(&format!("/_local/outbox/{id}/attachments/0")).await;
+    assert_eq!(file, "GIF89a");
+    assert_eq!(headers["content-type"], "application/octet-stream");
+    assert_eq!(
+        headers["content-disposition"],
+        "attachment; filename*=UTF-8''%C3%BC.gif"
+    );
+    let mail = okite
+        .local(Method::GET, &format!("outbox/{id}"), &Value::Null)
+        .await
+        .body;
+    assert_eq!(
+        mail["links"],
+        json!([{ "text": "there", "href": "https://example.com/" }])
+    );
+    refuses(
+        &okite,
+        Method::GET,
+        &format!("outbox/{id}/attachments/1"),
+        &Value::Null,
+        404,
+    )
+    .await;
+}
+
+/// Reads Server-Sent Events until one of a kind has come, and returns the names, ids and data of them.
+async fn follow(
+    okite: &Okite,
+    after: Option<&str>,
+    last: impl Fn(&str, &Value) -> bool,
+) -> Vec<(String, String, Value)> {
+    let mut request = okite.request(Method::GET, "/_local/events");
+    if let Some(after) = after {
+        request = request.header("last-event-id", after);
+    }
+    let mut answer = within(request.send()).await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    let (mut text, mut events) = (String::new(), Vec::new());
+    loop {
+        let chunk = within(answer.chunk()).await.unwrap().unwrap();
+        text.push_str(std::str::from_utf8(&chunk).unwrap());
+        while let Some((event, rest)) = text.split_once("\n\n") {
+            let field = |name: &str| {
+                let mut lines = event.lines();
+                let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+                value.unwrap_or_default().to_owned()
+            };
+            let event = (
+                field("event"),
+                field("id"),
+                serde_json::from_str(&field("data")).unwrap(),
+            );
+            text = rest.to_owned();
+            let is_last = last(&event.0, &event.2);
+            events.push(event);
+            if is_last {
+                return events;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_happens_is_told_as_it_happens_and_from_where_a_watcher_was() {
+    let okite = Okite::start().await;
+    let begun = follow(&okite, None, |name, _| name == "ready").await;
+    assert_eq!(begun[0].0, "reset");
+    let seen = begun.last().unwrap().1.clone();
+    okite.send(&email("bounce@simulator.amazonses.com")).await;
+    let is_bounce = |name: &str, data: &Value| name == "event" && data["event"]["eventType"] == "Bounce";
+    let told = follow(&okite, Some(&seen), |name, data| {
+        is_bounce(name, data) && data["state"] == "handled"
+    })
+    .await;
+    assert_eq!((told[0].0.as_str(), &told[0].2["subject"]), ("mail", &json!("Hello")));
+    let bounce = &told.last().unwrap().2;
+    assert_eq!(bounce["event"]["bounce"]["bounceType"], "Permanent");
+    okite.local(Method::DELETE, "outbox", &Value::Null).await;
+    let after = follow(&okite, Some(&told.last().unwrap().1), |name, _| name == "cleared").await;
+    assert!(!after.iter().any(|(name, ..)| name == "reset" || name == "mail"));
+    let anew = follow(&okite, Some("of another run.7"), |name, _| name == "ready").await;
+    assert_eq!(anew[0].0, "reset");
+    assert!(anew.iter().any(|(name, _, data)| is_bounce(name, data)));
+    assert!(!anew.iter().any(|(name, ..)| name == "cleared"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_handled_is_told_to_be_in_the_queue() {
+    let okite = Okite::start().await;
+    let seen = follow(&okite, None, |name, _| name == "ready").await.pop().unwrap().1;
+    let poison = json!({ "eventType": "Bounce", "mail": {}, "bounce": 7 });
+    assert_eq!(okite.publish(&poison).await, (0, 1));
+    let told = follow(&okite, Some(&seen), |_, data| data["state"] == "queued").await;
+    assert_eq!(told.last().unwrap().2["event"], poison);
+}
+
+#[tokio::test]
+async fn an_open_stream_of_events_ends_with_the_server() {
+    let okite = Okite::start().await;
+    let mut answer = within(okite.request(Method::GET, "/_local/events").send())
+        .await
+        .unwrap();
+    within(answer.chunk()).await.unwrap();
+    within(okite.local.stop()).await;
+    // One that was cut off would be an error.
+    while within(answer.chunk()).await.unwrap().is_some() {}
+}
+
+#[tokio::test]
+async fn the_page_is_at_the_root_and_other_methods_are_the_apis() {
+    let okite = Okite::start().await;
+    let answer = within(okite.request(Method::GET, "/").send()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    for part in [
+        "default-src 'none'",
+        "script-src 'sha256-",
+        "connect-src 'self'",
+        "frame-ancestors 'none'",
+        "trusted-types 'none'",
+    ] {
+        assert!(policy.contains(part), "{part}: {policy}");
+    }
+    assert!(!policy.contains("unsafe"), "{policy}");
+    assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+    assert_eq!(answer.headers()["referrer-policy"], "no-referrer");
+    assert!(answer.text().await.unwrap().contains(crate::support::KEY));
+    Answer::of(okite.request(Method::POST, "/"))
+        .await
+        .refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn other_web_sites_are_refused_and_programs_are_not() {
+    let okite = Okite::start().await;
+    okite.send(&email(GOOD)).await;
+    let asks = async |method: Method, path: &str, headers: &[(&str, &str)]| {
+        let mut request = okite.request(method, path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        within(request.send()).await.unwrap().status().as_u16()
+    };
+    for path in ["/", "/_local/outbox", "/_local/events", "/_local/nowhere"] {
+        assert_eq!(
+            asks(Method::GET, path, &[("host", "rebound.example:3000")]).await,
+            403,
+            "{path}"
+        );
+    }
+    let evil = [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")];
+    assert_eq!(asks(Method::DELETE, "/_local/outbox", &evil).await, 403);
+    assert_eq!(asks(Method::POST, "/_local/schedule", &evil[..1]).await, 403);
+    assert_eq!(asks(Method::GET, "/_local/outbox", &evil[1..]).await, 403);
+    assert_eq!(okite.outbox().await.len(), 1);
+    let own = okite.local.url.clone();
+    let page = [("origin", own.as_str()), ("sec-fetch-site", "same-origin")];
+    assert_eq!(asks(Method::DELETE, "/_local/outbox", &page).await, 204);
+    assert_eq!(okite.outbox().await.len(), 0);
 }
 
 #[tokio::test]
@@ -184,7 +416,14 @@ async fn a_number_of_copies_that_makes_no_sense_is_refused() {
 #[tokio::test]
 async fn unknown_parts_and_wrong_methods_are_told() {
     let okite = Okite::start().await;
-    for part in ["nowhere", "outbox/1", ""] {
+    for part in [
+        "nowhere",
+        "outbox/1",
+        "outbox/1/html",
+        "outbox/1/attachments/0",
+        "outbox/1/x",
+        "",
+    ] {
         refuses(&okite, Method::GET, part, &Value::Null, 404).await;
     }
     for (method, part) in [

@@ -1,0 +1,329 @@
+//! What happens while somebody watches: mails as SES takes them, and its events with what became of them.
+//!
+//! Each entry has a number, and one that changes (an event whose handling ended) gets a new one and moves to the end. So
+//! whoever knows the last number that they saw has everything by reading on from it, whatever was cut off in between. Only
+//! the newest are kept, in memory: a watcher who missed more than that, or comes from an earlier run, is told to begin anew.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::lambda::Outcome;
+use crate::sns::PublishError;
+
+/// How many entries of each kind are kept.
+const KEPT: usize = 500;
+/// The longest message that is kept whole, in bytes; SES's own are a few thousand.
+const MESSAGE_MAX: usize = 64 * 1024;
+
+/// What an entry is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// SES took a mail, or the outbox was emptied.
+    Outbox(OutboxChange),
+    /// A message was published to a topic, or its handling ended.
+    Event,
+}
+
+/// How the outbox changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OutboxChange {
+    /// A mail came.
+    Mail,
+    /// It was emptied.
+    Cleared,
+}
+
+impl Kind {
+    /// The name by which a watcher knows it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Outbox(OutboxChange::Mail) => "mail",
+            Self::Outbox(OutboxChange::Cleared) => "cleared",
+            Self::Event => "event",
+        }
+    }
+
+    fn is_event(self) -> bool {
+        self == Self::Event
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// Its number; those of later entries are greater.
+    pub(crate) number: u64,
+    pub(crate) kind: Kind,
+    /// What a watcher is told.
+    pub(crate) data: Arc<Value>,
+}
+
+/// What a watcher gets.
+#[derive(Debug)]
+pub(crate) struct News {
+    /// Whether what was seen before is out of date: the events kept follow, and the outbox has to be read anew.
+    pub(crate) begins_anew: bool,
+    pub(crate) entries: Vec<Entry>,
+    /// The number to go on from.
+    pub(crate) last: u64,
+}
+
+/// The entries; a clone is the same feed.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    /// Tells this run from others, whose numbers mean other entries.
+    run: Uuid,
+    entries: Arc<Mutex<Entries>>,
+    last: Arc<watch::Sender<u64>>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    last: u64,
+    kept: VecDeque<Entry>,
+    /// The greatest number of an entry that is kept no more and of which nothing newer tells.
+    lost: u64,
+}
+
+impl Default for Feed {
+    #[expect(clippy::disallowed_methods, reason = "the id of a run is made here and nowhere else")]
+    fn default() -> Self {
+        Self {
+            run: Uuid::new_v4(),
+            entries: Arc::default(),
+            last: Arc::new(watch::Sender::new(0)),
+        }
+    }
+}
+
+impl Feed {
+    /// Tells of a mail that SES took.
+    pub(crate) fn mail(&self, summary: Value) {
+        self.add(Kind::Outbox(OutboxChange::Mail), summary);
+    }
+
+    /// Tells that the outbox was emptied.
+    pub(crate) fn cleared(&self) {
+        self.add(Kind::Outbox(OutboxChange::Cleared), json!({}));
+    }
+
+    /// Tells of a message that is being published, and returns what tells how that ended.
+    pub(crate) fn published(&self, topic_arn: &str, message: &str, now: Timestamp) -> Published {
+        let message = if message.len() > MESSAGE_MAX {
+            Value::Null
+        } else {
+            serde_json::from_str(message).unwrap_or_else(|_| message.into())
+        };
+        let mut entries = self.lock();
+        let key = entries.last + 1;
+        let data = json!({ "key": key, "at": now, "topic": topic_arn, "state": "handling", "trouble": null, "event": message });
+        let number = entries.add(Kind::Event, data.clone());
+        drop(entries);
+        self.last.send_replace(number);
+        Published {
+            feed: self.clone(),
+            number,
+            data,
+        }
+    }
+
+    /// The id of an entry, which [`Feed::after`] takes.
+    pub(crate) fn id(&self, number: u64) -> String {
+        format!("{}.{number}", self.run.as_simple())
+    }
+
+    /// What came after the entry with an id; all events that are kept if there is no id, or none that can be gone on from.
+    pub(crate) fn after(&self, id: Option<&str>) -> News {
+        let number = id.and_then(|id| {
+            let (run, number) = id.split_once('.')?;
+            (run == self.run.as_simple().to_string())
+                .then_some(number)?
+                .parse()
+                .ok()
+        });
+        let entries = self.lock();
+        let number = number.filter(|number| (entries.lost..=entries.last).contains(number));
+        let wanted = |entry: &&Entry| number.map_or(entry.kind.is_event(), |number| entry.number > number);
+        News {
+            begins_anew: number.is_none(),
+            entries: entries.kept.iter().filter(wanted).cloned().collect(),
+            last: entries.last,
+        }
+    }
+
+    /// Tells the number of the newest entry, whenever there is one.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.last.subscribe()
+    }
+
+    fn add(&self, kind: Kind, data: Value) {
+        let number = self.lock().add(kind, data);
+        self.last.send_replace(number);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        // Nothing in here panics half-way.
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    fn add(&mut self, kind: Kind, data: Value) -> u64 {
+        self.last += 1;
+        let data = Arc::new(data);
+        self.kept.push_back(Entry {
+            number: self.last,
+            kind,
+            data,
+        });
+        let is_alike = |entry: &Entry| entry.kind.is_event() == kind.is_event();
+        if self.kept.iter().filter(|entry| is_alike(entry)).count() > KEPT
+            && let Some(oldest) = self.kept.iter().position(is_alike)
+            && let Some(gone) = self.kept.remove(oldest)
+        {
+            self.lost = self.lost.max(gone.number);
+        }
+        self.last
+    }
+}
+
+/// A message that is being published.
+#[derive(Debug)]
+pub(crate) struct Published {
+    feed: Feed,
+    number: u64,
+    data: Value,
+}
+
+impl Published {
+    /// Tells how the handling ended.
+    pub(crate) fn ended(mut self, outcome: &Result<Outcome, PublishError>) {
+        self.data["state"] = match outcome {
+            Ok(Outcome::Handled) => "handled".into(),
+            Ok(Outcome::Queued) => "queued".into(),
+            Err(error) => {
+                self.data["trouble"] = error.to_string().into();
+                "lost".into()
+            }
+        };
+        let mut entries = self.feed.lock();
+        // Its successor tells all that it told.
+        entries.kept.retain(|entry| entry.number != self.number);
+        let number = entries.add(Kind::Event, self.data);
+        drop(entries);
+        self.feed.last.send_replace(number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(news: &News) -> Vec<&str> {
+        news.entries.iter().map(|entry| entry.kind.name()).collect()
+    }
+
+    fn event(feed: &Feed) -> Published {
+        feed.published("arn:t", r#"{"eventType":"Send"}"#, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_watcher_goes_on_where_it_was() {
+        let feed = Feed::default();
+        feed.mail(json!({}));
+        let news = feed.after(None);
+        assert!(news.begins_anew && news.entries.is_empty());
+        let seen = feed.id(news.last);
+        feed.mail(json!({ "subject": "two" }));
+        feed.cleared();
+        event(&feed).ended(&Ok(Outcome::Handled));
+        let news = feed.after(Some(&seen));
+        assert!(!news.begins_anew);
+        assert_eq!(names(&news), ["mail", "cleared", "event"]);
+        assert!(feed.after(Some(&feed.id(news.last))).entries.is_empty());
+    }
+
+    #[test]
+    fn an_event_that_ends_takes_the_place_of_its_beginning() {
+        let feed = Feed::default();
+        let published = event(&feed);
+        let begun = feed.after(None);
+        let other = event(&feed);
+        published.ended(&Ok(Outcome::Queued));
+        drop(other);
+        let news = feed.after(Some(&feed.id(begun.last)));
+        let told: Vec<_> = news
+            .entries
+            .iter()
+            .map(|entry| (&entry.data["key"], &entry.data["state"]))
+            .collect();
+        assert_eq!(told, [(&json!(2), &json!("handling")), (&json!(1), &json!("queued"))]);
+        assert_eq!(feed.after(None).entries.len(), 2);
+    }
+
+    #[test]
+    fn what_is_lost_says_why() {
+        let feed = Feed::default();
+        event(&feed).ended(&Err(PublishError::UnknownTopic("arn:t".to_owned())));
+        let entry = &feed.after(None).entries[0];
+        assert_eq!(entry.data["state"], "lost");
+        assert_eq!(entry.data["trouble"], "there is no topic arn:t");
+    }
+
+    #[test]
+    fn a_watcher_who_missed_too_much_begins_anew_with_what_is_kept() {
+        let feed = Feed::default();
+        let before = feed.id(feed.after(None).last);
+        for _ in 0..KEPT {
+            event(&feed);
+        }
+        assert!(!feed.after(Some(&before)).begins_anew);
+        event(&feed);
+        let news = feed.after(Some(&before));
+        assert!(news.begins_anew);
+        assert_eq!(news.entries.len(), KEPT);
+        assert_eq!(news.entries[0].number, 2);
+    }
+
+    #[test]
+    fn mails_do_not_push_events_out() {
+        let feed = Feed::default();
+        event(&feed);
+        for _ in 0..=KEPT {
+            feed.mail(json!({}));
+        }
+        assert_eq!(names(&feed.after(None)), ["event"]);
+    }
+
+    #[test]
+    fn ids_of_other_runs_and_of_nobody_begin_anew() {
+        let feed = Feed::default();
+        event(&feed);
+        for id in [
+            Feed::default().id(1),
+            String::new(),
+            "1".to_owned(),
+            feed.id(7),
+            format!("{}x", feed.id(1)),
+        ] {
+            assert!(feed.after(Some(&id)).begins_anew, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_no_json_is_kept_as_text_and_a_huge_one_is_not() {
+        let feed = Feed::default();
+        feed.published("arn:t", "hello", Timestamp::UNIX_EPOCH);
+        feed.published("arn:t", &"x".repeat(MESSAGE_MAX + 1), Timestamp::UNIX_EPOCH);
+        let news = feed.after(None);
+        assert_eq!(
+            (&news.entries[0].data["event"], &news.entries[1].data["event"]),
+            (&json!("hello"), &Value::Null)
+        );
+    }
+}

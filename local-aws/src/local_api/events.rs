@@ -1,0 +1,101 @@
+//! `GET /_local/events`: what happens, as it happens, as Server-Sent Events.
+//!
+//! Three kinds come: `mail` (the summary of a mail that SES took), `cleared` (the outbox was emptied) and `event` (what SES
+//! published, and how its handling ended). Each has an id; a client that comes back with it as `Last-Event-ID`, which
+//! browsers do by themselves, or as `after`, has what came in between. Otherwise it is sent `reset`, the events that are kept,
+//! and `ready`.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{LocalApi, Refused};
+use crate::feed::{Entry, Feed};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct After {
+    after: Option<String>,
+}
+
+pub(super) async fn follow(
+    State(api): State<Arc<LocalApi>>,
+    after: Result<Query<After>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let Query(After { after }) = after.map_err(Refused::bad_request)?;
+    let last_seen = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let mut watcher = Watcher {
+        changes: api.feed.watch(),
+        feed: api.feed.clone(),
+        last: 0,
+        pending: VecDeque::new(),
+        stop: api.stop.clone(),
+    };
+    watcher.read(last_seen.or(after.as_deref()));
+    let events = stream::unfold(watcher, async |mut watcher| {
+        let event = watcher.next().await?;
+        Some((Ok::<_, Infallible>(event), watcher))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
+}
+
+/// Somebody who watches.
+struct Watcher {
+    feed: Feed,
+    changes: watch::Receiver<u64>,
+    /// The number of the newest entry that was read.
+    last: u64,
+    pending: VecDeque<Event>,
+    /// Cancelled when all ends, which would wait for this connection otherwise.
+    stop: CancellationToken,
+}
+
+impl Watcher {
+    /// The next thing to tell; `None` when all ends.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.pending.pop_front() {
+                return Some(event);
+            }
+            tokio::select! {
+                changed = self.changes.changed() => changed.ok()?,
+                () = self.stop.cancelled() => return None,
+            }
+            let seen = self.feed.id(self.last);
+            self.read(Some(&seen));
+        }
+    }
+
+    /// Reads on after the entry with an id.
+    fn read(&mut self, after: Option<&str>) {
+        let news = self.feed.after(after);
+        self.last = news.last;
+        if news.begins_anew {
+            // Without an id: who is cut off before `ready` begins anew once more.
+            self.pending.push_back(Event::default().event("reset").data("{}"));
+        }
+        let told: Vec<Event> = news.entries.iter().map(|entry| self.event(entry)).collect();
+        self.pending.extend(told);
+        if news.begins_anew {
+            let ready = Event::default().event("ready").id(self.feed.id(news.last));
+            self.pending.push_back(ready.data("{}"));
+        }
+    }
+
+    fn event(&self, entry: &Entry) -> Event {
+        let event = Event::default().event(entry.kind.name()).id(self.feed.id(entry.number));
+        // On one line, whatever is in it: JSON escapes line breaks.
+        event.data(entry.data.to_string())
+    }
+}
