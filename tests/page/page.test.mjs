@@ -1,0 +1,386 @@
+// The page of `okite up`, as a person meets it in a browser. Every test fails on an error in the console and on a request
+// to another origin; those about hostile mails say what they expect of both themselves.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { browser, eventually, Okite } from './okite.mjs';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+let okite;
+let chromium;
+/** A server of somebody else's, and what it was asked for. */
+let elsewhere;
+const asked = [];
+
+before(async () => {
+  const server = createServer((request, response) => {
+    // A page that is opened on purpose has its icon asked for.
+    if (request.url !== '/favicon.ico') asked.push(request.url);
+    response.end();
+  });
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  server.unref();
+  elsewhere = `http://127.0.0.1:${server.address().port}`;
+  [okite, chromium] = await Promise.all([Okite.start(), browser()]);
+  await okite.call('PUT', '/_local/account', { max_send_rate: 5000 });
+  await okite.call('POST', '/_local/schedule');
+});
+after(async () => {
+  await chromium?.close();
+  await okite?.stop();
+});
+
+/** Opens the page for a test, and tells afterwards what it must not have done. */
+async function look(at, options, run) {
+  if (typeof options === 'function') return look(at, {}, options);
+  const { of = okite, expects = null, ...context } = options;
+  const visitor = await chromium.newContext({ viewport: { width: 1240, height: 760 }, ...context });
+  const page = await visitor.newPage();
+  const errors = [];
+  const requests = [];
+  page.on('console', (message) => { if (message.type() === 'error') errors.push(message.text()); });
+  page.on('pageerror', (error) => errors.push(error.message));
+  visitor.on('request', (request) => requests.push(request));
+  try {
+    await page.goto(`${of.url}/#/${at}`);
+    await page.locator('#link.live').waitFor();
+    await run(page, { errors, requests });
+    assert.deepEqual(foreign(requests, of), [], 'a request went to another origin');
+    assert.deepEqual(errors.filter((error) => !expects?.test(error)), []);
+  } finally {
+    await visitor.close();
+  }
+}
+
+/** What went to another origin; a browser also tells of what a policy kept it from asking for. */
+function foreign(requests, of) {
+  const isBlocked = (request) => request.failure()?.errorText === 'csp';
+  return requests.filter((request) => !isBlocked(request)).map((request) => request.url()).filter((url) => !url.startsWith(of.url) && !url.startsWith('data:'));
+}
+
+const rows = (page) => page.getByRole('option');
+const to = (name) => `success+${name}@simulator.amazonses.com`;
+
+/** Empties the outbox. */
+const empty = () => okite.call('DELETE', '/_local/outbox');
+
+test('mails appear as they come, newest first, with their fate', async () => {
+  await empty();
+  await look('outbox', async (page) => {
+    await page.getByText('No mails yet.').waitFor();
+    await okite.send({ subject: 'The first', to: ['Zoë <success+zoe@simulator.amazonses.com>'] });
+    await page.getByRole('option', { name: 'The first' }).getByText('delivered').waitFor();
+    await okite.send({ subject: 'The second', to: 'bounce+page@simulator.amazonses.com', tags: [{ name: 'kind', value: 'receipt' }] });
+    await page.getByRole('option', { name: 'The second' }).getByText('bounced').waitFor();
+    const texts = await rows(page).allInnerTexts();
+    assert.match(texts[0], /The second[^]*kind:receipt/);
+    assert.match(texts[1], /Acme → Zoë\n[^]*The first/);
+    assert.equal(await page.locator('#mail-count').innerText(), '2');
+    await eventually('the newcomer is announced', async () => /^New mail: The second, to|^2 new mails/.test(await page.locator('#news').textContent()));
+  });
+});
+
+test('a mail is found, opened, read and closed by keyboard alone', async () => {
+  await empty();
+  for (const subject of ['Alpha', 'Beta', 'Gamma']) await okite.send({ subject, to: to(subject), html: `<p>${subject} in HTML</p>`, text: `${subject} in text` });
+  await look('outbox', async (page) => {
+    const focused = () => page.evaluate(() => document.activeElement.innerText ?? '');
+    await rows(page).nth(2).waitFor();
+    await page.keyboard.press('j');
+    assert.match(await focused(), /Gamma/);
+    await page.keyboard.press('j');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('k');
+    assert.match(await focused(), /Beta/);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Beta' }).waitFor();
+    await eventually('the mail has the focus', async () => (await focused()) === 'Beta');
+    await page.frameLocator('iframe').getByText('Beta in HTML').waitFor();
+    for (let presses = 0; !(await focused()).startsWith('HTML'); presses += 1) {
+      assert.ok(presses < 6, 'Tab does not come to the parts');
+      await page.keyboard.press('Tab');
+    }
+    await page.keyboard.press('ArrowRight');
+    await page.getByText('Beta in text').last().waitFor();
+    await page.keyboard.press('j');
+    await page.getByRole('heading', { name: 'Alpha' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('heading', { name: 'Alpha' }).waitFor({ state: 'detached' });
+    assert.match(await focused(), /Alpha/);
+    await page.keyboard.press('/');
+    await page.keyboard.type('gam');
+    await rows(page).nth(1).waitFor({ state: 'detached' });
+    await page.keyboard.press('Enter');
+    assert.match(await focused(), /Gamma/);
+    await page.keyboard.press('2');
+    await page.getByRole('heading', { name: 'Who is not sent to' }).waitFor();
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+  });
+});
+
+test('a mail shows its parts, its links and what became of it', async () => {
+  await empty();
+  const content = Buffer.from('GIF89a').toString('base64');
+  await okite.send({
+    to: [to('anna')], cc: ['bounce+cc@simulator.amazonses.com'], reply_to: ['"Care, Team" <care@example.com>'], subject: 'Parts', headers: { 'X-Kind': 'receipt' },
+    html: `<img src="cid:dot"><img src="${elsewhere}/remote.gif"><a href="https://example.com/confirm?a=1&amp;b=2">Confirm</a>`, text: 'Plain',
+    attachments: [{ filename: 'dot.gif', content, content_type: 'image/gif', content_id: 'dot' }, { filename: 'Märchen.txt', content: Buffer.from('once').toString('base64') }],
+  });
+  await look('outbox', { expects: /remote\.gif' violates .* Content Security Policy/ }, async (page, { requests }) => {
+    await rows(page).first().click();
+    await page.getByText('1 remote image is not loaded.').waitFor();
+    assert.equal(await page.frameLocator('iframe').locator('img').first().getAttribute('src'), `data:image/gif;base64,${content}`);
+    const part = page.locator('#part');
+    await page.getByRole('tab', { name: /^Headers/ }).click();
+    await part.getByText('X-Kind').waitFor();
+    await page.locator('.people').getByText('Care, Team <care@example.com>').waitFor();
+    await page.getByRole('tab', { name: /^Attachments/ }).click();
+    const [download] = await Promise.all([page.waitForEvent('download'), part.getByRole('link', { name: 'Download' }).last().click()]);
+    assert.equal(download.suggestedFilename(), 'Märchen.txt');
+    assert.equal(readFileSync(await download.path(), 'utf8'), 'once');
+    await page.getByRole('tab', { name: /^Links/ }).click();
+    const link = part.getByRole('link');
+    assert.deepEqual([await link.getAttribute('href'), await link.getAttribute('rel')], ['https://example.com/confirm?a=1&b=2', 'noopener noreferrer']);
+    await page.getByRole('tab', { name: 'What became of it' }).click();
+    await part.getByText('550 5.1.1').waitFor();
+    await page.locator('#fate').getByText('bounced').waitFor();
+    await page.getByRole('tab', { name: 'JSON' }).click();
+    assert.match(await part.innerText(), /"ses_message_id": "0100/);
+    assert.deepEqual(asked, []);
+    assert.ok(requests.some((request) => request.url().endsWith('/html')));
+  });
+});
+
+test('a hostile mail does nothing', async () => {
+  await empty();
+  const html = `<!doctype html><html><head><base href="${elsewhere}/" target="_top"><meta http-equiv="refresh" content="0;url=${elsewhere}/refresh">
+    <link rel="stylesheet" href="${elsewhere}/style.css"><style>@import "${elsewhere}/import.css"; body { background: url(${elsewhere}/background.png) }
+    @font-face { font-family: x; src: url(${elsewhere}/font) } p { font-family: x }</style><script>top.pwned = 1; parent.document.title = 'pwned'; document.title = 'ran'</script></head>
+    <body onload="top.pwned = 1"><p id="seen">Hostile</p><img src="x" onerror="top.pwned = 1; document.body.dataset.ran = 1"><img src="${elsewhere}/pixel.gif">
+    <svg onload="top.pwned = 1"><script>top.pwned = 1</script><image href="${elsewhere}/svg.png"/></svg><iframe src="${elsewhere}/frame"></iframe><object data="${elsewhere}/object"></object>
+    <video src="${elsewhere}/video" autoplay></video><a id="link" target="_top" href="${elsewhere}/link">away</a><a id="script" href="javascript:top.pwned=1">script</a>
+    <a id="self" href="${okite.url}/_local/outbox">self</a><form id="form" action="${elsewhere}/form" method="post"><button id="send">send</button></form></iframe></body></html>`;
+  const evil = '<img src=x onerror="window.pwned=1">';
+  await okite.send({ subject: `${evil} subject`, from: `"${evil.replaceAll('"', "'")}" <hello@example.com>`, to: to('hostile'), html, text: `${evil} text`, headers: { 'X-Evil': evil } });
+  await look('outbox', { expects: /Content Security Policy|sandbox/i }, async (page, { requests }) => {
+    await page.addInitScript(() => { window.pwned = 0; });
+    await page.reload();
+    await rows(page).first().click();
+    const frame = page.frameLocator('#part iframe');
+    await frame.locator('#seen').waitFor();
+    const address = page.url();
+    for (const id of ['link', 'script', 'self', 'send']) await frame.locator(`#${id}`).click({ noWaitAfter: true });
+    // What was going to happen has had its time when another answer has come through the same browser.
+    await page.evaluate(async () => { for (let round = 0; round < 5; round += 1) { await fetch('/_local/account'); await new Promise(requestAnimationFrame); } });
+    for (const name of [/^Text/, /^Headers/, /^JSON/, /^What became/]) await page.getByRole('tab', { name }).click();
+    assert.equal(await page.evaluate(() => window.pwned), 0, 'a script ran');
+    await page.getByRole('tab', { name: /^HTML/ }).click();
+    await frame.locator('#seen').waitFor();
+    assert.equal(await frame.locator('body').getAttribute('data-ran'), null, 'a script ran in the frame');
+    assert.notEqual(await page.title(), 'pwned');
+    assert.equal(page.url(), address, 'the page was left');
+    assert.equal(page.context().pages().length, 1, 'a window was opened');
+    assert.deepEqual(asked, [], 'a request went out');
+    assert.ok(!requests.some((request) => request.url() === `${okite.url}/_local/outbox`), 'a link was followed');
+    // That nothing came is worth something only if what is asked for comes.
+    await page.context().newPage().then((other) => other.goto(`${elsewhere}/control`));
+    assert.ok(asked.splice(0).includes('/control'));
+    requests.splice(0);
+  });
+});
+
+test('the frame of a mail is harmless when it is opened by itself', async () => {
+  await empty();
+  await okite.send({ subject: 'Alone', to: to('alone'), html: '<title>quiet</title><p>Alone</p><script>document.title = "ran"</script><img src="' + elsewhere + '/pixel.gif">' });
+  const [mail] = await okite.call('GET', '/_local/outbox');
+  const page = await chromium.newPage();
+  const requests = [];
+  page.on('request', (request) => requests.push(request));
+  await page.goto(`${okite.url}/_local/outbox/${mail.id}/html`);
+  await page.getByText('Alone').waitFor();
+  assert.equal(await page.title(), 'quiet');
+  assert.deepEqual(foreign(requests, okite), []);
+  assert.deepEqual(asked, []);
+  await page.close();
+});
+
+test('a mail of five megabytes and fifty long names is shown', async () => {
+  await empty();
+  const many = Array.from({ length: 50 }, (_, index) => `"${'Long Name '.repeat(12)}${index}" <success+${index}@simulator.amazonses.com>`);
+  await okite.send({ subject: 'W'.repeat(900), to: many, html: `<p id="seen">${'<i>many</i> words '.repeat(290_000)}</p>`, text: 'short' });
+  await look('outbox', { viewport: { width: 360, height: 740 } }, async (page) => {
+    await rows(page).first().click();
+    await page.frameLocator('iframe').locator('#seen').waitFor();
+    await sideways(page);
+  });
+});
+
+test('the outbox is emptied after a question', async () => {
+  await empty();
+  await okite.send({ subject: 'Gone soon' });
+  await look('outbox', async (page) => {
+    await rows(page).first().waitFor();
+    await page.getByRole('button', { name: 'Delete all' }).click();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    assert.equal((await okite.call('GET', '/_local/outbox')).length, 1);
+    await page.getByRole('button', { name: 'Delete all' }).click();
+    await page.locator('#confirm-yes').click();
+    await page.getByText('No mails yet.').waitFor();
+    assert.deepEqual(await okite.call('GET', '/_local/outbox'), []);
+  });
+});
+
+test('suppressions are listed, come by themselves, are added and lifted', async () => {
+  await look('suppressions', async (page) => {
+    await okite.send({ to: 'complaint+page@simulator.amazonses.com' });
+    const complained = page.getByRole('row', { name: 'complaint+page@' });
+    await complained.getByText('abuse').waitFor();
+    await page.getByLabel('Address').fill('anna+page@example.net');
+    await page.getByLabel('Note').fill('asked <b>us</b>');
+    await page.getByRole('button', { name: 'Suppress' }).click();
+    await page.getByRole('row', { name: 'anna+page@example.net' }).getByText('asked <b>us</b>').waitFor();
+    await page.getByRole('button', { name: 'Lift complaint+page@simulator.amazonses.com' }).click();
+    await complained.waitFor({ state: 'detached' });
+    const listed = await okite.call('GET', '/suppressions');
+    assert.ok(!listed.data.some((each) => each.email === 'complaint+page@simulator.amazonses.com'));
+    await page.keyboard.press('Escape');
+    await page.getByLabel('Search suppressions').fill('nobody at all');
+    await page.getByText('None of those that are listed matches.').waitFor();
+  });
+});
+
+test('events come as they are handled, and say when they were not', async () => {
+  await look('events', async (page) => {
+    await okite.send({ subject: 'Watched', to: 'Zoë <bounce+watched@simulator.amazonses.com>' });
+    const event = page.getByRole('listitem').filter({ hasText: 'Zoë <bounce+watched@' }).filter({ hasText: 'Permanent · General' });
+    await event.getByText('handled', { exact: true }).waitFor();
+    await event.locator('summary').press('Enter');
+    await event.getByText('"bounceSubType": "General"').waitFor();
+    const poison = okite.call('POST', '/_local/sns', { eventType: 'Bounce', mail: { messageId: 'poison' }, bounce: 7 });
+    const poisoned = page.getByRole('listitem').filter({ hasText: 'retry queue' });
+    await poisoned.waitFor();
+    assert.deepEqual(await poison, { delivered: 0, failed: 1 });
+    await event.getByRole('link', { name: 'To the mail' }).click();
+    await page.getByRole('heading', { name: 'Watched' }).waitFor();
+  });
+});
+
+test('the gauges show the account as it is reported', async () => {
+  await look('account', async (page) => {
+    const gauge = (name) => page.locator('.gauge').filter({ has: page.getByRole('heading', { name }) });
+    await page.getByLabel('Quota in 24 hours').fill('250');
+    await page.getByLabel('Standing').selectOption('PROBATION');
+    await page.getByRole('button', { name: 'Simulate' }).click();
+    await gauge('Quota').getByText(/ of 250/).waitFor();
+    await page.locator('#facts').getByText('standing PROBATION').waitFor();
+    assert.equal((await okite.call('GET', '/_local/account')).max_24_hour_send, 250);
+    await okite.call('PUT', '/_local/account', { max_24_hour_send: 50_000, max_send_rate: 21, enforcement_status: 'HEALTHY' });
+    await page.getByRole('button', { name: 'Report now' }).click();
+    await gauge('Quota').getByText(/ of 50,000/).waitFor();
+    await gauge('Rate').getByText('21 a second').waitFor();
+    await okite.call('PUT', '/_local/account', { max_send_rate: 5000 });
+    await okite.call('POST', '/_local/schedule');
+  });
+});
+
+test('rates are shown against their marks, and so is that there are none', async () => {
+  await look('account', async (page) => {
+    const gauge = (name) => page.locator('.gauge').filter({ has: page.getByRole('heading', { name }) });
+    const report = await okite.call('GET', '/quota');
+    const rate = { source: 'aws', level: 'warn', warn_at: 0.03, brake_at: 0.045, review_at: 0.05, pause_at: 0.1 };
+    let rates = { bounce: null, complaint: null };
+    await page.route('**/quota', (route) => route.fulfill({ json: { ...report, rates, headroom: { bounces: { review: 37 } }, verdict: 'warn',
+      brake: { level: 'bulk' }, reasons: [{ code: 'bounces', level: 'warn', message: 'Bounces are many.' }], advice: [{ code: 'x', message: 'Clean the list.' }] } }));
+    await page.getByRole('button', { name: 'Report now' }).click();
+    await gauge('Bounces').getByText('no figures yet').waitFor();
+    await gauge('Complaints').getByText('no figures yet').waitFor();
+    rates = { bounce: { ...rate, aws: 0.04, estimate: { rate: 0.035, count: 12, sent: 1200, days: 7 } }, complaint: { aws: null, estimate: null, level: 'healthy' } };
+    await page.getByRole('button', { name: 'Report now' }).click();
+    await gauge('Bounces').getByText('4 %', { exact: true }).waitFor();
+    await gauge('Bounces').getByText('12 hard bounces among 1,200 recipients in 7 days').waitFor();
+    await gauge('Bounces').getByText('37 more hard bounces until AWS reviews the account').waitFor();
+    await gauge('Complaints').getByText('no figures yet').waitFor();
+    await page.getByText('Bounces are many.').waitFor();
+    await page.getByText('Clean the list.').waitFor();
+    await page.locator('#facts').getByText('bulk').waitFor();
+    const share = await gauge('Bounces').locator('.scale i').evaluate((bar) => parseFloat(bar.style.width));
+    assert.ok(Math.abs(share - 100 * 0.04 / 0.11) < 0.1, `${share}`);
+  });
+});
+
+test('the page says when okite up is gone, and goes on when it is back', async () => {
+  const own = await Okite.start();
+  try {
+    await own.send({ subject: 'Before' });
+    await look('outbox', { of: own, expects: /Failed to load resource/ }, async (page) => {
+      await page.getByRole('option', { name: 'Before' }).waitFor();
+      await own.end();
+      await page.getByRole('alert').getByText('okite up does not answer').waitFor();
+      await own.again();
+      await own.send({ subject: 'Afterwards' });
+      await page.getByRole('option', { name: 'Afterwards' }).waitFor();
+      await page.locator('#link.live').waitFor();
+      assert.ok(await page.locator('#gone').isHidden());
+      assert.equal(await rows(page).count(), 2);
+    });
+  } finally {
+    await own.stop();
+  }
+});
+
+/** Fails if the page can be scrolled sideways. */
+async function sideways(page) {
+  const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+  assert.ok(wide <= room, `${page.url()} is ${wide} wide, and has room for ${room}`);
+  const cut = await page.evaluate(() => [...document.querySelectorAll('main > section:not([hidden])')].filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.id));
+  assert.deepEqual(cut, []);
+}
+
+/** Holds what is shown against axe-core, in light and in dark. */
+async function accessible(page, name) {
+  // Of many events a few are as good as all.
+  const within = { include: [['html']], exclude: [['#events-list li:nth-child(n+6)']] };
+  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(AXE);
+  for (const [colorScheme, ground, rules] of [['light', 'rgb(246, 246, 243)', {}], ['dark', 'rgb(19, 21, 24)', { runOnly: ['color-contrast'] }]]) {
+    await page.emulateMedia({ colorScheme });
+    assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), ground);
+    const { violations, passes } = await page.evaluate(([context, options]) => window.axe.run(context, { iframes: false, ...options }), [within, rules]);
+    assert.ok(passes.length > 0, 'axe looked at nothing');
+    const found = violations.filter((each) => ['serious', 'critical'].includes(each.impact));
+    assert.deepEqual(found.map((each) => [name, colorScheme, each.id, each.nodes.map((node) => `${node.html} ${node.failureSummary}`)]), []);
+  }
+}
+
+for (const viewport of [{ width: 1240, height: 760 }, { width: 360, height: 740 }]) {
+  test(`everything is legible, reachable and fits into ${viewport.width} pixels`, async () => {
+    await empty();
+    const bounce = `bounce+${viewport.width}@simulator.amazonses.com`;
+    await okite.send({ subject: 'Legible', to: [bounce], cc: [to('legible')], html: '<p>Legible</p><a href="https://example.com">x</a>', tags: [{ name: 'kind', value: 'x' }], attachments: [{ filename: 'a.txt', content: 'eA==' }] });
+    await okite.send({ subject: 'Another with a rather long subject that has to be cut somewhere on a small screen' });
+    await look('outbox', { viewport }, async (page) => {
+      const check = async (name) => {
+        await accessible(page, name);
+        await sideways(page);
+      };
+      await page.getByRole('option', { name: 'Legible' }).getByText('bounced').waitFor();
+      await check('outbox');
+      await page.getByRole('option', { name: 'Legible' }).click();
+      await page.locator('#fate .chip').waitFor();
+      for (const tab of await page.locator('#parts [role=tab]').all()) {
+        await tab.click();
+        await check(`mail, ${await tab.innerText()}`);
+      }
+      for (const [view, content] of [['suppressions', 'tbody tr'], ['events', '#events-list li'], ['account', '.gauge']]) {
+        await page.goto(`${okite.url}/#/${view}`);
+        await page.locator(`#${view} ${content}`).first().waitFor();
+        await check(view);
+      }
+    });
+  });
+}
