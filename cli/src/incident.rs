@@ -154,7 +154,7 @@ async fn gather(place: &Place, range: Range, progress: impl Fn(&str)) -> Result<
         place: source.located.place.clone(),
         region: source.region.clone(),
         written_at: now,
-        sent: sent::by_day(&state.samples, state.granted, now, &range),
+        sent: sent::by_day(&state.samples, state.granted, now, range),
         verified_known: state.verified.is_some(),
         range,
         counts,

@@ -64,7 +64,7 @@ impl Range {
     }
 
     /// The days, the oldest first.
-    pub(super) fn days(&self) -> impl Iterator<Item = Date> + use<> {
+    pub(super) fn days(self) -> impl Iterator<Item = Date> + use<> {
         let until = self.until;
         self.since
             .series(Span::new().days(1))
@@ -72,11 +72,11 @@ impl Range {
     }
 
     /// When the day after the last begins.
-    pub(super) fn end(&self) -> Timestamp {
+    pub(super) fn end(self) -> Timestamp {
         self.until.tomorrow().map_or(Timestamp::MAX, start_of)
     }
 
-    pub(super) fn contains(&self, day: Date) -> bool {
+    pub(super) fn contains(self, day: Date) -> bool {
         (self.since..=self.until).contains(&day)
     }
 }

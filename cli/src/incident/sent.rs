@@ -13,7 +13,7 @@ use super::range::{day_of, start_of};
 const STANDS_FOR_MIDNIGHT: SignedDuration = SignedDuration::from_mins(15);
 
 /// Works it out from one midnight to the next; for the present day, to now. Days whose ends are not on record are left out.
-pub(super) fn by_day(samples: &[Sample], granted: i64, now: Timestamp, range: &Range) -> BTreeMap<Date, i64> {
+pub(super) fn by_day(samples: &[Sample], granted: i64, now: Timestamp, range: Range) -> BTreeMap<Date, i64> {
     let at_start = |day: Date| {
         let midnight = start_of(day);
         let near = samples.iter().filter(|sample| {
@@ -50,7 +50,7 @@ mod tests {
             until: "2026-03-03".parse().unwrap(),
         };
         let now = "2026-03-03T12:00:00Z".parse().unwrap();
-        let days = by_day(&samples(taken), 1_000, now, &range);
+        let days = by_day(&samples(taken), 1_000, now, range);
         days.into_iter().map(|(day, sent)| (day.to_string(), sent)).collect()
     }
 

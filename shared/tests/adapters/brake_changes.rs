@@ -1,7 +1,5 @@
 //! The changes of the brake in the table of usage.
 
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
-
 use serde_json::json;
 use shared::account::Brake;
 use shared::aws::BrakeChanges;
