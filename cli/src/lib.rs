@@ -7,6 +7,7 @@
 //! | [`suppressions`] | `okite suppressions …`: the suppression list, out to a file and in again |
 //! | [`forget`] | `okite forget …`: takes a person's address out of what is kept |
 //! | [`brake`] | `okite brake`: stops mail and lets it go, and shows who did so |
+//! | [`status`] | `okite status`: where the account stands |
 //! | [`incident`] | `okite incident`: what one needs when AWS writes |
 //! | [`place`] | where a command works: here or in AWS |
 //! | [`feedback`] | `okite feedback …`: events of SES that could not be handled, here and in AWS |
@@ -21,6 +22,7 @@ pub mod keys;
 mod output;
 mod patience;
 pub mod place;
+pub mod status;
 pub mod suppressions;
 mod table;
 pub mod up;

@@ -6,7 +6,7 @@
     reason = "a command talks to the person who calls it"
 )]
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -19,6 +19,7 @@ use okite::function::Function;
 use okite::incident::{self, Format, Range};
 use okite::keys::{self, NewKey};
 use okite::place::{Place, PlaceArguments};
+use okite::status::{self, Colours};
 use okite::suppressions::{self, Exported, Imported, ImportedFromSes};
 use okite::up::{self, Up};
 use shared::account::Brake;
@@ -46,6 +47,14 @@ enum Command {
     Suppressions(SuppressionsCommand),
     /// Take a person's address out of what is kept; it stays suppressed
     Forget(ForgetArguments),
+    /// Show where the account stands, by the last report; ends with 2 if there is none
+    Status {
+        /// Print the report as JSON and not as a page
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: PlaceArguments,
+    },
     /// Stop mail, or let it go, at once; without a word, show who set the brake, since when and why
     Brake(BrakeArguments),
     /// Write what one needs when AWS writes: bounces and complaints, and what was done
@@ -323,6 +332,7 @@ fn main() -> ExitCode {
         Command::Suppressions(SuppressionsCommand::Export { output, place }) => export(output.as_deref(), place),
         Command::Suppressions(SuppressionsCommand::Import(arguments)) => import(arguments),
         Command::Forget(arguments) => forget(arguments),
+        Command::Status { json, place } => return show_status(json, place),
         Command::Brake(arguments) => set_or_show_brake(arguments),
         Command::Incident(arguments) => incident(arguments),
         Command::Feedback(FeedbackCommand::Redrive(arguments)) => redrive(arguments),
@@ -519,6 +529,27 @@ fn forget(arguments: ForgetArguments) -> Done {
         );
         Ok(())
     })
+}
+
+/// Ends with 0 whatever the verdict, and with 2 when there is nothing to show.
+fn show_status(json: bool, place: PlaceArguments) -> ExitCode {
+    let shown = on_this_thread(async {
+        let status = status::status(&place.into()).await?;
+        let mut output = std::io::stdout().lock();
+        if json {
+            return Ok(writeln!(output, "{:#}", status.json()?)?);
+        }
+        let wanted = output.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let colours = if wanted { Colours::Shown } else { Colours::None };
+        Ok(write!(output, "{}", status.page(colours))?)
+    });
+    match shown {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("okite: {error}");
+            ExitCode::from(2)
+        }
+    }
 }
 
 fn set_or_show_brake(arguments: BrakeArguments) -> Done {

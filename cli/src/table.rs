@@ -1,4 +1,4 @@
-//! Tables for people: columns that stand under each other, and texts that do nothing to a terminal.
+//! Tables for people: columns that stand under each other, figures, and texts that do nothing to a terminal.
 
 use std::iter;
 
@@ -20,4 +20,10 @@ pub(crate) fn aligned<const N: usize>(header: [&str; N], rows: impl IntoIterator
 /// A text as a terminal may have it: what somebody wrote into a table does nothing there.
 pub(crate) fn shown(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
+}
+
+/// A fraction in per cent, with as many digits as AWS's limits need: 0.08 %.
+pub(crate) fn percent(rate: f64) -> String {
+    let digits = format!("{:.3}", rate * 100.0);
+    format!("{} %", digits.trim_end_matches('0').trim_end_matches('.'))
 }

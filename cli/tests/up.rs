@@ -11,6 +11,7 @@ mod feedback;
 mod forget;
 mod incident;
 mod keys;
+mod status;
 mod suppressions;
 
 use std::fs::{self, File};

@@ -9,6 +9,7 @@ use shared::brake_change::BrakeChange;
 
 use super::Evidence;
 use super::counts::{Event, Tally};
+use crate::table::percent;
 
 /// How many domains, tags and keys are shown; the CSV has all.
 const SHOWN: usize = 20;
@@ -152,7 +153,7 @@ fn happened(text: &mut String, evidence: &Evidence) -> fmt::Result {
     }
     by_day(text, evidence)?;
     let counts = &evidence.counts;
-    let tables: [(&str, &str, Vec<(&str, Tally)>); 5] = [
+    let tables = [
         ("Recipient domain", "", counts.by(|event| vec![&event.domain])),
         (
             "Class",
@@ -355,12 +356,6 @@ fn row(text: &mut String, cells: &[&dyn Display]) -> fmt::Result {
 
 fn seconds(at: Timestamp) -> Timestamp {
     at.round(Unit::Second).unwrap_or(at)
-}
-
-/// A fraction in per cent, with as many digits as AWS's limits need: 0.08 %.
-fn percent(rate: f64) -> String {
-    let digits = format!("{:.3}", rate * 100.0);
-    format!("{} %", digits.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// A text that means nothing to Markdown, on one line: names and tags are chosen by others.
