@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{any, get, post, put};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::fault::{Fault, Faults};
 use crate::feed::Feed;
 use crate::lambda::{Lambda, Outcome};
-use crate::ses::{AccountPatch, Ses};
+use crate::ses::{AccountPatch, IdentityPatch, Ses};
 use crate::sns::Sns;
 use crate::sqs::Sqs;
 use crate::template::Schedule;
@@ -77,6 +77,7 @@ impl LocalApi {
             .route("/_local/outbox/{id}/attachments/{index}", get(outbox::attachment))
             .route("/_local/events", get(events::follow))
             .route("/_local/account", get(account).put(update_account))
+            .route("/_local/identities/{identity}", put(update_identity))
             .route("/_local/faults", get(faults).post(add_fault).delete(clear_faults))
             .route("/_local/clock", post(advance_clock))
             .route("/_local/sns", post(publish))
@@ -102,7 +103,8 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
 async fn unknown() -> Refused {
     Refused(
         StatusCode::NOT_FOUND,
-        "/_local/ has outbox, events, account, faults, clock, sns, metrics, notifications, queues and schedule".to_owned(),
+        "/_local/ has outbox, events, account, identities, faults, clock, sns, metrics, notifications, queues and schedule"
+            .to_owned(),
     )
 }
 
@@ -127,6 +129,14 @@ async fn account(State(api): State<Arc<LocalApi>>) -> Response {
 async fn update_account(State(api): State<Arc<LocalApi>>, body: Bytes) -> Done {
     let patch: AccountPatch = read(&body)?;
     api.ses.update_account(&patch);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn update_identity(State(api): State<Arc<LocalApi>>, Path(identity): Path<String>, body: Bytes) -> Done {
+    let patch: IdentityPatch = read(&body)?;
+    api.ses
+        .update_identity(&identity, patch)
+        .map_err(Refused::bad_request)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -7,8 +7,58 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 use super::error::SesError;
 use super::mailbox::Mailbox;
+
+/// How far SES is with records of DNS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DnsStatus {
+    /// Nobody has asked for it.
+    NotStarted,
+    /// It looks for them.
+    Pending,
+    /// It found them.
+    Success,
+    /// It found them before, and does not now.
+    TemporaryFailure,
+    /// It gave up.
+    Failed,
+}
+
+/// A domain of one's own that bounces go to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailFrom {
+    /// The domain.
+    pub domain: String,
+    /// Whether it has its records.
+    pub status: DnsStatus,
+}
+
+/// A change to an identity, in the shape of `PUT /_local/identities/{identity}`: any of these.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityPatch {
+    /// Whether it may send.
+    pub verified: Option<bool>,
+    /// Whether it has its DKIM records.
+    pub dkim: Option<DnsStatus>,
+    /// Its MAIL FROM domain; `null` for that of SES.
+    #[serde(default, deserialize_with = "present")]
+    pub mail_from: Option<Option<MailFrom>>,
+}
+
+/// Reads a field that is there, be it `null`.
+#[expect(
+    clippy::option_option,
+    reason = "a patch may leave a MAIL FROM domain as it is, set it, or take it away"
+)]
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<MailFrom>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
 
 /// An address or a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,9 +66,26 @@ pub(super) struct Identity {
     /// As it was first given.
     pub(super) name: String,
     pub(super) verified: bool,
+    pub(super) dkim: DnsStatus,
+    pub(super) mail_from: Option<MailFrom>,
 }
 
 impl Identity {
+    /// A domain is verified through DKIM; an address alone has none.
+    fn new(name: &str, verified: bool) -> Self {
+        let dkim = match (name.contains('@'), verified) {
+            (true, _) => DnsStatus::NotStarted,
+            (false, true) => DnsStatus::Success,
+            (false, false) => DnsStatus::Pending,
+        };
+        Self {
+            name: name.to_owned(),
+            verified,
+            dkim,
+            mail_from: None,
+        }
+    }
+
     pub(super) fn is_address(&self) -> bool {
         self.name.contains('@')
     }
@@ -33,13 +100,32 @@ pub(super) struct Identities {
 impl Identities {
     /// Verifies an identity, creating it if need be.
     pub(super) fn verify(&mut self, name: &str) {
-        self.known
-            .entry(name.to_ascii_lowercase())
-            .or_insert_with(|| Identity {
-                name: name.to_owned(),
-                verified: true,
-            })
-            .verified = true;
+        let key = name.to_ascii_lowercase();
+        let known = self.known.remove(&key);
+        let verified = Identity::new(known.as_ref().map_or(name, |known| &known.name), true);
+        let mail_from = known.and_then(|known| known.mail_from);
+        self.known.insert(key, Identity { mail_from, ..verified });
+    }
+
+    /// Changes an identity, creating it if need be.
+    pub(super) fn update(&mut self, name: &str, patch: IdentityPatch) -> Result<(), SesError> {
+        let key = name.to_ascii_lowercase();
+        if !self.known.contains_key(&key) {
+            self.create(name)?;
+        }
+        let Some(identity) = self.known.get_mut(&key) else {
+            return Ok(());
+        };
+        if let Some(verified) = patch.verified {
+            identity.verified = verified;
+        }
+        if let Some(dkim) = patch.dkim {
+            identity.dkim = dkim;
+        }
+        if let Some(mail_from) = patch.mail_from {
+            identity.mail_from = mail_from;
+        }
+        Ok(())
     }
 
     /// Creates an identity, pending.
@@ -56,10 +142,7 @@ impl Identities {
         if self.known.contains_key(&key) {
             return Err(SesError::AlreadyExists(format!("Email identity {name} already exist.")));
         }
-        Ok(self.known.entry(key).or_insert(Identity {
-            name: name.to_owned(),
-            verified: false,
-        }))
+        Ok(self.known.entry(key).or_insert(Identity::new(name, false)))
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Identity> {
@@ -140,6 +223,34 @@ mod tests {
         for name in ["", "localhost", "a b.com", "Ada <ada@example.com>", "@x.com"] {
             let refused = identities.create(name).unwrap_err();
             assert_eq!(refused.code(), "BadRequestException", "{name}");
+        }
+    }
+
+    #[test]
+    fn a_change_names_what_it_changes_and_makes_an_identity_that_is_not_there() {
+        let mut identities = verified(&["example.com"]);
+        let patch = |json: &str| serde_json::from_str::<IdentityPatch>(json).unwrap();
+        let mail_from = r#"{"mail_from": {"domain": "bounce.example.com", "status": "PENDING"}, "dkim": "FAILED"}"#;
+        identities.update("EXAMPLE.com", patch(mail_from)).unwrap();
+        let identity = identities.get("example.com").unwrap();
+        assert_eq!((identity.verified, identity.dkim), (true, DnsStatus::Failed));
+        assert_eq!(identity.mail_from.as_ref().unwrap().domain, "bounce.example.com");
+        identities
+            .update("example.com", patch(r#"{"mail_from": null, "verified": false}"#))
+            .unwrap();
+        assert!(!may_send(&identities, "ada@example.com"));
+        assert_eq!(identities.get("example.com").unwrap().mail_from, None);
+
+        identities.update("new.example", patch("{}")).unwrap();
+        assert_eq!(identities.get("new.example").unwrap().dkim, DnsStatus::Pending);
+        assert!(identities.update("not a domain", patch("{}")).is_err());
+        for nonsense in [
+            r#"{"verified": "yes"}"#,
+            r#"{"dkim": "FINE"}"#,
+            r#"{"dkims": 1}"#,
+            r#"{"mail_from": "d"}"#,
+        ] {
+            assert!(serde_json::from_str::<IdentityPatch>(nonsense).is_err(), "{nonsense}");
         }
     }
 }

@@ -49,6 +49,7 @@ use crate::feed::Feed;
 pub use self::account::{AccountPatch, AccountSettings, EnforcementStatus};
 pub use self::configuration_set::ConfigurationSet;
 pub use self::error::SesError;
+pub use self::identities::{DnsStatus, IdentityPatch, MailFrom};
 pub use self::mailbox_simulator::SIMULATOR_DOMAIN;
 pub use self::outbox::{OutboxAttachment, OutboxMail};
 pub use self::send_email::Tag;
@@ -198,6 +199,14 @@ impl Ses {
     /// Verifies an identity, as clicking the link or publishing the DNS record would.
     pub fn verify(&self, identity: &str) {
         self.state().identities.verify(identity);
+    }
+
+    /// Changes an identity, as changes of its DNS records would, or makes one.
+    ///
+    /// # Errors
+    /// There cannot be an identity of this name.
+    pub fn update_identity(&self, identity: &str, patch: IdentityPatch) -> Result<(), SesError> {
+        self.state().identities.update(identity, patch)
     }
 
     /// Publishes deliveries, bounces and complaints of every mail to a topic as well, in the older

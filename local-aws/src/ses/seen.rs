@@ -41,6 +41,7 @@ async fn record(State(seen): State<Arc<Seen>>, request: Request, next: Next) -> 
         (&Method::DELETE, path) if path.starts_with(LIST) => {
             ("ses:DeleteSuppressedDestination".to_owned(), vec!["*".to_owned()])
         }
+        (&Method::POST, "/v2/email/list-identities") => ("ses:ListEmailIdentities".to_owned(), vec!["*".to_owned()]),
         // No function has business with anything else; named like this, no policy allows it.
         (method, path) => (format!("ses:{method} {path}"), vec!["*".to_owned()]),
     };

@@ -43,7 +43,7 @@ pub use messages::{Forgotten, Messages, NewMessage, Put, SentTo};
 #[cfg(feature = "reporter")]
 pub use notifications::{Notifications, NotifyError};
 pub use permits::{PermitError, Permits};
-pub use ses::{AccountError, Outgoing, SendError, Ses};
+pub use ses::{AccountError, IdentitiesError, Outgoing, SendError, Ses};
 pub use ses_suppression_list::{ListError, ListedPage, Pace, SesSuppressionList};
 pub use store_error::StoreError;
 pub use suppressions::{EntriesPage, Evidence, NewestFrom, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes};

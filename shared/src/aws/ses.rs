@@ -13,6 +13,7 @@ use aws_smithy_types::Blob;
 use aws_smithy_types::error::operation::BuildError;
 use uuid::Uuid;
 
+use super::ses_suppression_list::Pace;
 use super::store_error::error_code;
 use crate::account::{Account, EnforcementStatus};
 use crate::address::{EmailAddress, Mailbox};
@@ -20,6 +21,9 @@ use crate::message::{Attachment, Disposition, Email};
 use crate::recipient::Destination;
 use crate::ses_error::{Refusal, classify};
 use crate::stream::Stream;
+
+/// The most identities that SES puts on a page.
+const IDENTITIES_PAGE: i32 = 1_000;
 
 /// One attempt at one mail.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +63,14 @@ pub enum SendError {
 #[derive(Debug, thiserror::Error)]
 #[error("GetAccount failed: {code}")]
 pub struct AccountError {
+    /// SES's error code, or what went wrong before there was one.
+    pub code: String,
+}
+
+/// `ListEmailIdentities` did not work.
+#[derive(Debug, thiserror::Error)]
+#[error("ListEmailIdentities failed: {code}")]
+pub struct IdentitiesError {
     /// SES's error code, or what went wrong before there was one.
     pub code: String,
 }
@@ -173,6 +185,35 @@ impl Ses {
             sending_enabled: answer.sending_enabled,
             enforcement_status,
         })
+    }
+
+    /// Lists the domains that are verified, in lower case: mail to them counts for nothing in SES's rates. `pace` keeps the
+    /// calls apart, of which there is one for a thousand identities.
+    ///
+    /// # Errors
+    /// [`IdentitiesError`] if SES did not list all of them.
+    pub async fn verified_domains(&self, pace: &mut Pace) -> Result<Vec<String>, IdentitiesError> {
+        let mut domains = Vec::new();
+        let mut token = None;
+        loop {
+            pace.wait().await;
+            let request = self.client.list_email_identities().page_size(IDENTITIES_PAGE);
+            let answer = request.set_next_token(token).send().await;
+            let listed = answer.map_err(|error| IdentitiesError {
+                code: error_code(&error),
+            })?;
+            let verified = |identity: &types::IdentityInfo| {
+                let is_domain = !matches!(identity.identity_type, Some(types::IdentityType::EmailAddress));
+                let is_verified = identity.verification_status == Some(types::VerificationStatus::Success);
+                let name = identity.identity_name.as_deref().filter(|_| is_domain && is_verified);
+                name.map(str::to_ascii_lowercase)
+            };
+            domains.extend(listed.email_identities().iter().filter_map(verified));
+            token = listed.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(domains);
+            }
+        }
     }
 }
 

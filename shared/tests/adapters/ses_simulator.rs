@@ -10,7 +10,7 @@ use local_aws::fault::Faults;
 use local_aws::ses::{ConfigurationSet, OutboxMail, Published, Settings};
 use serde_json::{Value, json};
 use shared::account::EnforcementStatus;
-use shared::aws::{Outgoing, SendError, Ses};
+use shared::aws::{Outgoing, Pace, SendError, Ses};
 use shared::message::{Attachment, Email, EmailParts, Header, Tag};
 use shared::ses_error::Refusal;
 use shared::stream::Stream;
@@ -364,4 +364,20 @@ fn a_connection_that_ses_closed_while_the_function_was_frozen_is_not_written_to(
     });
     assert_eq!(world.simulator.outbox().len(), INVOCATIONS);
     aws.block_on(async { drop((world, store)) });
+}
+
+#[tokio::test]
+async fn the_domains_that_are_verified_are_listed_and_nothing_else() {
+    let world = World::production().await;
+    for identity in ["anna@example.net", "Two.Example"] {
+        world.simulator.verify(identity);
+    }
+    let pending = serde_json::from_value(json!({ "verified": false })).unwrap();
+    world.simulator.update_identity("three.example", pending).unwrap();
+    let domains = world.ses().verified_domains(&mut Pace::new(false)).await.unwrap();
+    assert_eq!(domains, ["example.com", "two.example"]);
+    let fault = json!({ "operation": "ListEmailIdentities", "error": "AccessDeniedException" });
+    world.faults.add(serde_json::from_value(fault).unwrap());
+    let error = world.ses().verified_domains(&mut Pace::new(false)).await.unwrap_err();
+    assert_eq!(error.code, "AccessDeniedException");
 }

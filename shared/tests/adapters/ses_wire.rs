@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{
@@ -12,7 +12,7 @@ use aws_sdk_sesv2::config::retry::RetryConfig;
 use aws_sdk_sesv2::config::timeout::TimeoutConfig;
 use serde_json::{Value, json};
 use shared::account::{Account, EnforcementStatus};
-use shared::aws::{Outgoing, SendError, Ses};
+use shared::aws::{Outgoing, Pace, SendError, Ses};
 use shared::message::{Attachment, Email, EmailParts, Header, Tag};
 use shared::recipient::Destination;
 use shared::ses_error::Refusal;
@@ -682,4 +682,34 @@ async fn an_account_that_cannot_be_read_is_an_error_and_is_asked_for_once() {
     }
     let error = ses(&closed_port().await).account().await.unwrap_err();
     assert_eq!(error.code, "ConnectionFailed");
+}
+
+#[tokio::test]
+async fn identities_are_listed_page_by_page_a_second_apart() {
+    let identity = |name: &str| json!({ "IdentityType": "DOMAIN", "IdentityName": name, "SendingEnabled": true, "VerificationStatus": "SUCCESS" });
+    let fake = Fake::start(move |before, _| {
+        let mut page = json!({ "EmailIdentities": [identity(["a.example", "b.example"][before])] });
+        if before == 0 {
+            page["NextToken"] = json!("next");
+        }
+        Answer::ok(page.to_string())
+    })
+    .await;
+    let began = Instant::now();
+    let ses = ses(&fake.endpoint);
+    let domains = ses.verified_domains(&mut Pace::new(false)).await.unwrap();
+    assert_eq!(domains, ["a.example", "b.example"]);
+    assert!(began.elapsed() >= Duration::from_secs(1));
+    let requests = fake.requests();
+    let asked: Vec<Value> = requests
+        .iter()
+        .map(|request| serde_json::from_slice(&request.body).unwrap())
+        .collect();
+    assert_eq!(
+        asked,
+        [
+            json!({ "PageSize": 1_000 }),
+            json!({ "PageSize": 1_000, "NextToken": "next" })
+        ]
+    );
 }

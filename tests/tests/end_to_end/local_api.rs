@@ -473,3 +473,39 @@ async fn what_is_published_for_operators_can_be_read() {
     okite.until_suppressed("gone@example.net", Reason::Bounce).await;
     assert_eq!(notifications().await.as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn an_identity_is_changed_in_part_and_made_where_there_is_none() {
+    let okite = Okite::start().await;
+    let mail_from = json!({ "domain": "bounce.example.com", "status": "PENDING" });
+    for (identity, patch) in [
+        (
+            "example.com",
+            json!({ "dkim": "TEMPORARY_FAILURE", "mail_from": mail_from }),
+        ),
+        ("new.example", json!({})),
+    ] {
+        let part = format!("identities/{identity}");
+        assert_eq!(okite.local(Method::PUT, &part, &patch).await.status, 204);
+    }
+    let read = async |name: &str| {
+        okite
+            .ses()
+            .get_email_identity()
+            .email_identity(name)
+            .send()
+            .await
+            .unwrap()
+    };
+    let known = read("example.com").await;
+    let (dkim, mail_from) = (known.dkim_attributes().unwrap(), known.mail_from_attributes().unwrap());
+    assert!(known.verified_for_sending_status());
+    assert_eq!(dkim.status().unwrap().as_str(), "TEMPORARY_FAILURE");
+    assert_eq!(mail_from.mail_from_domain(), "bounce.example.com");
+    assert_eq!(mail_from.mail_from_domain_status().as_str(), "PENDING");
+    assert!(!read("new.example").await.verified_for_sending_status());
+    for patch in [json!({ "dkim": "FINE" }), json!({ "colour": "blue" }), Value::Null] {
+        refuses(&okite, Method::PUT, "identities/example.com", &patch, 400).await;
+    }
+    refuses(&okite, Method::PUT, "identities/nowhere", &json!({}), 400).await;
+}

@@ -45,7 +45,7 @@ pub(super) async fn get(State(ses): State<Arc<Ses>>, Path(name): Path<String>) -
         "VerificationStatus": status(identity),
         "VerificationInfo": {},
         "DkimAttributes": dkim(identity),
-        "MailFromAttributes": {"BehaviorOnMxFailure": "USE_DEFAULT_VALUE"},
+        "MailFromAttributes": mail_from(identity),
         "Policies": {},
         "Tags": [],
     })))
@@ -116,16 +116,26 @@ fn dkim(identity: &Identity) -> Value {
     if identity.is_address() {
         return json!({
             "SigningEnabled": false,
-            "Status": "NOT_STARTED",
+            "Status": identity.dkim,
             "SigningAttributesOrigin": "AWS_SES",
         });
     }
     json!({
         "SigningEnabled": true,
-        "Status": status(identity),
+        "Status": identity.dkim,
         "Tokens": ["local1", "local2", "local3"],
+        "SigningHostedZone": "dkim.amazonses.com",
         "SigningAttributesOrigin": "AWS_SES",
         "CurrentSigningKeyLength": "RSA_2048_BIT",
         "NextSigningKeyLength": "RSA_2048_BIT",
     })
+}
+
+fn mail_from(identity: &Identity) -> Value {
+    let mut attributes = json!({ "BehaviorOnMxFailure": "USE_DEFAULT_VALUE" });
+    if let Some(mail_from) = &identity.mail_from {
+        attributes["MailFromDomain"] = json!(mail_from.domain);
+        attributes["MailFromDomainStatus"] = json!(mail_from.status);
+    }
+    attributes
 }
