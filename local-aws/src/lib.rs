@@ -271,8 +271,15 @@ impl LocalAws {
         let ses = Ses::new(settings, clock.clone(), edge.faults.clone(), events).map_err(StartError::Ses)?;
         let queues = data_dir.as_ref().map(DataDir::queues);
         let topic = alarm_topic(&surroundings);
-        let EventPath { sns, sqs, pollers } =
-            EventPath::new(&stack, topic, queues, &lambda, &edge.calls, (&clock, ses.feed()), retries)?;
+        let EventPath { sns, sqs, pollers } = EventPath::new(
+            &stack,
+            topic,
+            queues,
+            &lambda,
+            &edge.calls,
+            (&clock, ses.feed()),
+            retries,
+        )?;
         let local_api = LocalApi {
             ses: Arc::clone(&ses),
             sns: Arc::clone(&sns),

@@ -33,6 +33,8 @@ pub enum ConfigError {
 pub struct Config {
     /// The region the function runs in.
     pub region: String,
+    /// The name of the function.
+    pub function_name: String,
     /// The table of suppressed addresses.
     pub suppressions_table: String,
     /// The table of messages.
@@ -95,6 +97,7 @@ impl Config {
         };
         Ok(Self {
             region: text("AWS_REGION")?,
+            function_name: text("AWS_LAMBDA_FUNCTION_NAME")?,
             suppressions_table: text("SUPPRESSIONS_TABLE")?,
             messages_table: text("MESSAGES_TABLE")?,
             usage_table: text("USAGE_TABLE")?,
@@ -190,8 +193,9 @@ fn parse<T: FromStr>(
 mod tests {
     use super::*;
 
-    const VARIABLES: [(&str, &str); 21] = [
+    const VARIABLES: [(&str, &str); 22] = [
         ("AWS_REGION", "eu-west-1"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "f"),
         ("SUPPRESSIONS_TABLE", "s"),
         ("MESSAGES_TABLE", "m"),
         ("USAGE_TABLE", "u"),

@@ -3,6 +3,9 @@
 //! It runs on a schedule and never takes sending down: when SES or the store does not answer, the run fails, and the
 //! gate of the run before stays in force.
 
+mod announce;
+mod count;
+mod metrics;
 mod reconcile;
 
 use std::time::Duration;
@@ -10,10 +13,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
-use shared::account::{Evidence, History, Report, ReportedBrake, Reputation, Thresholds};
+use shared::account::{Account, Evidence, History, Report, ReportedBrake, Reputation, Thresholds, Trouble};
 use shared::aws::{
-    AccountError, FunctionConfig, GateSet, GateState, Ses, SesSuppressionList, StoreError, Suppressions, TrustError,
-    Usage,
+    AccountError, BrakeChanges, CloudWatch, FunctionConfig, GateSet, GateState, Marks, Notifications, Ses,
+    SesSuppressionList, StoreError, Suppressions, TrustError, Usage,
 };
 use shared::brake_change::BrakeOverride;
 use shared::config::Config;
@@ -31,7 +34,15 @@ const USUAL_TIMEOUT: Duration = Duration::from_mins(1);
 pub struct State {
     region: String,
     policy: Policy,
+    thresholds: Thresholds,
+    /// The function's own name, by which its metrics are told from those of other stacks; nothing where it publishes none.
+    metrics_of: Option<String>,
     usage: Usage,
+    marks: Marks,
+    brake_changes: BrakeChanges,
+    cloudwatch: CloudWatch,
+    /// The operators' topic, if there is one.
+    notifications: Option<Notifications>,
     ses: Ses,
     ses_list: SesSuppressionList,
     suppressions: Suppressions,
@@ -49,7 +60,13 @@ impl State {
         Ok(Self {
             suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table),
             ses_list: SesSuppressionList::new(ses.clone()),
+            marks: Marks::new(dynamodb.clone(), config.usage_table.clone()),
+            brake_changes: BrakeChanges::new(dynamodb.clone(), config.usage_table.clone(), config.region.clone()),
             usage: Usage::new(dynamodb, config.usage_table, config.region.clone()),
+            cloudwatch: CloudWatch::new(aws.cloudwatch()),
+            notifications: config.alarm_topic_arn.map(|topic| Notifications::new(aws.sns(), topic)),
+            thresholds: config.thresholds,
+            metrics_of: config.metrics.then(|| config.function_name),
             ses: Ses::new(ses, config.configuration_set),
             policy: config.policy,
             region: config.region,
@@ -99,6 +116,9 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
             let now = clock.now();
             let deadline = Instant::now() + time_left(event.context.deadline, now);
             let report = handle(state, now, deadline, || clock.new_id()).await;
+            if let (Ok(report), Some(name)) = (&report, &state.metrics_of) {
+                metrics::publish(report, name, now);
+            }
             report.map_err(|error| {
                 tracing::error!("there is no report: {error}");
                 // The runtime shows an error with all that is in it, an answer of DynamoDB included; this is its text alone.
@@ -120,7 +140,7 @@ fn time_left(deadline: u64, now: Timestamp) -> Duration {
 }
 
 /// Makes one report and sets the gate by it; in the time that is left until `deadline`, goes on with the daily pass over
-/// SES's own suppression list.
+/// SES's own suppression list. An account that cannot be read makes the report of before, which says so, and leaves the gate.
 ///
 /// # Errors
 /// [`ReporterError`]; the gate is then as it was, or as this report wants it.
@@ -132,31 +152,20 @@ pub async fn handle(
 ) -> Result<Report, ReporterError> {
     // What was granted is read before the account: what is granted in between is then counted by the gate itself.
     let gate = state.usage.gate_state().await?;
-    let account = state.ses.account().await?;
-    let granted = permit::granted(gate.granted, &gate.samples, &state.policy, now);
-    let settings = permit::settings(&account, &state.policy, granted);
+    let account = state.ses.account().await;
     // What was known before is a help and no more: a report that cannot be read must not stop those that follow.
     let before = state.usage.latest_report().await.unwrap_or_else(|error| {
         tracing::warn!("the report before could not be read: {error}");
         None
     });
-    let mut report = Report::new(&Evidence {
-        account,
-        region: &state.region,
-        reputation: Reputation::default(),
-        counted: None,
-        history: History {
-            samples: &gate.samples,
-            total: gate.granted,
-            now,
-        },
-        thresholds: &Thresholds::default(),
-        before: before.as_ref(),
-    });
-    report.suppression_list = gate
-        .reconciliation
-        .as_ref()
-        .map(|kept| ReportedReconciliation::from(&kept.state));
+    let account = match (account, before.clone()) {
+        (Ok(account), _) => account,
+        (Err(error), None) => return Err(error.into()),
+        (Err(error), Some(before)) => return unread(state, before, error, now).await,
+    };
+    let granted = permit::granted(gate.granted, &gate.samples, &state.policy, now);
+    let settings = permit::settings(&account, &state.policy, granted);
+    let mut report = judge(state, &gate, account, before.as_ref(), now).await;
 
     // One after the other, over the one connection that is open; each is tried, whatever became of the one before.
     let set = set_gate(state, &gate, settings, &report, now).await;
@@ -170,6 +179,7 @@ pub async fn handle(
     set?;
     sampled.and(kept)?;
     tracing::info!(verdict = ?report.verdict, brake = report.brake.level.level(), "the account was read and the gate is set");
+    announce::changes(state, &gate, &report, now, new_id()).await;
 
     // Last, for it may take long and fail; the report is kept already.
     let before = report.suppression_list.take();
@@ -182,6 +192,50 @@ pub async fn handle(
     if report.suppression_list != before {
         state.usage.put_report(&report).await?;
     }
+    Ok(report)
+}
+
+/// Gathers what else there is to know of the account, and judges it. What cannot be read is a trouble of the report and stops
+/// nothing.
+async fn judge(state: &State, gate: &GateState, account: Account, before: Option<&Report>, now: Timestamp) -> Report {
+    let mut troubles = Vec::new();
+    let reputation = state.cloudwatch.reputation(now).await.unwrap_or_else(|error| {
+        tracing::warn!("CloudWatch's rates could not be read: {error}");
+        troubles.push(Trouble::new("GetMetricStatistics", &error.code));
+        before.map_or_else(Reputation::default, |before| before.reputation_at(now))
+    });
+    let history = History {
+        samples: &gate.samples,
+        total: gate.granted,
+        now,
+    };
+    let counted = count::count(state, gate, &history).await.unwrap_or_else(|error| {
+        tracing::warn!("the marks could not be counted: {error}");
+        troubles.push(Trouble::new(error.operation, &error.code));
+        None
+    });
+    let mut report = Report::new(&Evidence {
+        account,
+        region: &state.region,
+        reputation,
+        counted,
+        history,
+        thresholds: &state.thresholds,
+        before,
+    });
+    report.troubles = troubles;
+    let kept = gate.reconciliation.as_ref();
+    report.suppression_list = kept.map(|kept| ReportedReconciliation::from(&kept.state));
+    report
+}
+
+/// The report of a run that could not read the account. It is kept in the place of the one before, which it says again.
+async fn unread(state: &State, before: Report, error: AccountError, now: Timestamp) -> Result<Report, ReporterError> {
+    tracing::error!("the account could not be read, the last gate stays in force: {error}");
+    let report = before.unread(Trouble::new("GetAccount", &error.code), now);
+    state.usage.put_report(&report).await?;
+    // Of operators, those that were not told yet are told now.
+    announce::publish(state, now).await;
     Ok(report)
 }
 

@@ -269,7 +269,17 @@ mod tests {
             Vec::new(),
             Vec::new(),
         );
-        (Sns::new(vec![topic], None, asynchronous, Arc::clone(&sqs), clock, Feed::default()), sqs)
+        (
+            Sns::new(
+                vec![topic],
+                None,
+                asynchronous,
+                Arc::clone(&sqs),
+                clock,
+                Feed::default(),
+            ),
+            sqs,
+        )
     }
 
     #[tokio::test]

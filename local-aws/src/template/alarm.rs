@@ -1,12 +1,14 @@
-//! CloudWatch alarms.
+//! CloudWatch alarms, and the metrics that they watch.
+
+use std::collections::BTreeMap;
 
 use super::Surroundings;
 use super::error::TemplateError;
 use super::names;
 use super::resource::Resource;
-use super::value::Value;
+use super::value::{Map, Value};
 
-/// An alarm of the template. What it measures is not looked at: nothing here sets one off.
+/// A `CloudWatch` alarm of the template. Nothing here sets one off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
     /// Name of the resource in the template: `FeedbackGivenUpAlarm`.
@@ -21,45 +23,80 @@ pub struct Alarm {
     pub actions_enabled: bool,
     /// The ARNs of what is told when it goes off.
     pub actions: Vec<String>,
+    /// The metrics that it watches; each of them is billed.
+    pub metrics: Vec<Metric>,
+    /// What it makes of periods without a datapoint: `missing`, `ignore`, `breaching` or `notBreaching`.
+    pub missing_data: String,
 }
 
-/// When it goes off, and whom else it tells.
-const NOT_LOOKED_AT: &[&str] = &[
-    "ComparisonOperator",
-    "DatapointsToAlarm",
-    "Dimensions",
-    "EvaluateLowSampleCountPercentile",
-    "EvaluationPeriods",
-    "ExtendedStatistic",
-    "InsufficientDataActions",
-    "MetricName",
-    "Metrics",
-    "Namespace",
-    "OKActions",
-    "Period",
-    "Statistic",
-    "Tags",
-    "Threshold",
-    "TreatMissingData",
-    "Unit",
-];
+/// A metric of `CloudWatch`: the three together name it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Metric {
+    /// Namespace: `AWS/Lambda`.
+    pub namespace: String,
+    /// Name: `Errors`.
+    pub name: String,
+    /// Dimensions: `FunctionName` and the function's name.
+    pub dimensions: BTreeMap<String, String>,
+}
 
 pub(super) fn read(resource: &Resource<'_>, surroundings: &Surroundings) -> Result<Alarm, TemplateError> {
     let properties = &resource.properties;
-    properties.only(&["ActionsEnabled", "AlarmActions", "AlarmDescription"], NOT_LOOKED_AT)?;
-    let description = properties.optional("AlarmDescription")?.map(Value::text).transpose()?;
+    // Every value is evaluated, so that a reference to nothing is found in those too that are not used here.
+    properties.all()?;
+    let text = |name| properties.optional(name)?.map(Value::text).transpose();
     let actions_enabled = properties.optional("ActionsEnabled")?.map(Value::boolean).transpose()?;
     let actions = match properties.optional("AlarmActions")? {
         Some(actions) => actions.list()?.into_iter().map(Value::text).collect::<Result<_, _>>()?,
         None => Vec::new(),
     };
+    let metrics = match properties.optional("Metrics")? {
+        Some(queries) => read_queries(queries)?,
+        None => vec![read_metric(properties)?],
+    };
     Ok(Alarm {
         logical_id: resource.logical_id.to_owned(),
         name: names::physical(surroundings, resource.logical_id),
         arn: names::alarm_arn(surroundings, resource.logical_id),
-        description: description.unwrap_or_default(),
+        description: text("AlarmDescription")?.unwrap_or_default(),
         actions_enabled: actions_enabled.unwrap_or(true),
         actions,
+        metrics,
+        missing_data: text("TreatMissingData")?.unwrap_or_else(|| "missing".to_owned()),
+    })
+}
+
+/// Reads the metrics out of metric math; its expressions name them by their ids.
+fn read_queries(queries: Value<'_>) -> Result<Vec<Metric>, TemplateError> {
+    let mut metrics = Vec::new();
+    for query in queries.list()? {
+        let query = query.map()?;
+        query.only(&["Expression", "Id", "MetricStat"], &["Label", "ReturnData"])?;
+        if let Some(stat) = query.optional("MetricStat")? {
+            metrics.push(read_metric(&stat.map()?.required("Metric")?.map()?)?);
+        } else {
+            query.required("Expression")?.text()?;
+        }
+    }
+    Ok(metrics)
+}
+
+fn read_metric(metric: &Map<'_>) -> Result<Metric, TemplateError> {
+    let mut dimensions = BTreeMap::new();
+    if let Some(written) = metric.optional("Dimensions")? {
+        for dimension in written.list()? {
+            let dimension = dimension.map()?;
+            dimension.only(&["Name", "Value"], &[])?;
+            dimensions.insert(
+                dimension.required("Name")?.text()?,
+                dimension.required("Value")?.text()?,
+            );
+        }
+    }
+    Ok(Metric {
+        namespace: metric.required("Namespace")?.text()?,
+        name: metric.required("MetricName")?.text()?,
+        dimensions,
     })
 }
 
@@ -76,7 +113,7 @@ Resources:
     Type: AWS::CloudWatch::Alarm
     Properties:
       AlarmDescription: Too much of it
-      Namespace: !Sub ${AWS::StackName}/${Something.NotLookedAt}
+      Namespace: !Sub ${AWS::StackName}/it
       MetricName: Much
       Threshold: 0
       AlarmActions: [!Ref Topic]
@@ -84,6 +121,8 @@ Resources:
     Type: AWS::CloudWatch::Alarm
     Properties:
       ActionsEnabled: false
+      Namespace: it
+      MetricName: Little
       AlarmActions: !Ref AWS::NoValue
 ";
 
@@ -99,6 +138,12 @@ Resources:
                 description: "Too much of it".to_owned(),
                 actions_enabled: true,
                 actions: vec!["arn:aws:sns:us-east-1:000000000000:okite-Topic".to_owned()],
+                metrics: vec![Metric {
+                    namespace: "okite/it".to_owned(),
+                    name: "Much".to_owned(),
+                    dimensions: BTreeMap::new(),
+                }],
+                missing_data: "missing".to_owned(),
             }
         );
         assert_eq!((alarms[1].actions_enabled, alarms[1].actions.len()), (false, 0));
@@ -107,8 +152,8 @@ Resources:
     #[test]
     fn names_the_line_of_what_does_not_fit() {
         assert_eq!(
-            error_of(&ALARMS.replace("MetricName", "Metric")),
-            "template.yaml:9: `Full.Metric` is not understood here"
+            error_of(&ALARMS.replace("MetricName: Much", "Metric: Much")),
+            "template.yaml:7: Full has no `MetricName`"
         );
     }
 }

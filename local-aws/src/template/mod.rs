@@ -27,11 +27,11 @@ mod yaml;
 
 use std::collections::BTreeMap;
 
-pub use self::alarm::Alarm;
+pub use self::alarm::{Alarm, Metric};
 pub use self::error::{Fault, TemplateError};
 pub use self::events::{ConfigurationSet, EventDestination, Subscription, Topic};
 pub use self::function::{Function, HttpApi};
-pub use self::monitoring::{Alarm, Dashboard, Metric, Monitoring};
+pub use self::monitoring::{Dashboard, Monitoring};
 pub use self::policy::Permission;
 pub use self::queue::{AsynchronousEvents, Mapping, Queue, Redrive};
 pub use self::schedule::Schedule;

@@ -32,8 +32,6 @@ pub(super) const EVENT_INVOKE_CONFIG: &str = "AWS::Lambda::EventInvokeConfig";
 pub(super) const ALARM: &str = "AWS::CloudWatch::Alarm";
 /// Role of a function.
 pub(super) const ROLE: &str = "AWS::IAM::Role";
-/// Alarm of the template.
-pub(super) const ALARM: &str = "AWS::CloudWatch::Alarm";
 /// Dashboard of the template.
 pub(super) const DASHBOARD: &str = "AWS::CloudWatch::Dashboard";
 const LOG_GROUP: &str = "AWS::Logs::LogGroup";

@@ -187,7 +187,7 @@ pub fn judge_rate(
     });
     let enough_mail = |volume: f64| volume >= float(thresholds.volume_min);
     let count_min = match kind {
-        RateKind::Bounce => 1,
+        RateKind::Bounce => 0,
         RateKind::Complaint => thresholds.complaints_min,
     };
     let level_of = |rate: f64, most: Verdict| {

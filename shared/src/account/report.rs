@@ -1,6 +1,6 @@
 //! The report: the reporter's answer, what `GET /quota` shows, and what an operator reads.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -107,6 +107,17 @@ pub struct Trouble {
     pub code: String,
 }
 
+impl Trouble {
+    /// Makes one.
+    #[must_use]
+    pub fn new(operation: &str, code: &str) -> Self {
+        Self {
+            operation: operation.to_owned(),
+            code: code.to_owned(),
+        }
+    }
+}
+
 /// What a report is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
@@ -200,6 +211,18 @@ impl Report {
         self
     }
 
+    /// AWS's rates as this report has them, for one at `now` that could not read them; none when they are a day old.
+    #[must_use]
+    pub fn reputation_at(&self, now: Timestamp) -> Reputation {
+        if now.duration_since(self.at) >= REPUTATION_KEPT {
+            return Reputation::default();
+        }
+        Reputation {
+            bounce: self.rates.bounce.and_then(|rate| rate.aws),
+            complaint: self.rates.complaint.and_then(|rate| rate.aws),
+        }
+    }
+
     /// The brake that the verdict asks for, or the one that an operator set.
     #[must_use]
     pub fn brake_or(&self, overridden: Option<Brake>) -> ReportedBrake {
@@ -216,6 +239,8 @@ impl Report {
     }
 }
 
+/// How long AWS's figures stand for newer ones that cannot be read.
+const REPUTATION_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// The code of the reason that the account could not be read.
 const UNREAD: &str = "account_unread";
 
@@ -252,7 +277,7 @@ mod tests {
                     total: 0,
                 }],
                 total: 100,
-                now: Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(2),
+                now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(2),
             },
             thresholds: &Thresholds::default(),
             before,
@@ -424,11 +449,8 @@ mod tests {
     #[test]
     fn an_account_that_could_not_be_read_is_reported_as_it_was() {
         let before = report_of(ACCOUNT, None, None);
-        let trouble = Trouble {
-            operation: "GetAccount".to_owned(),
-            code: "TooManyRequestsException".to_owned(),
-        };
-        let now = before.at + jiff::SignedDuration::from_mins(7);
+        let trouble = Trouble::new("GetAccount", "TooManyRequestsException");
+        let now = before.at + SignedDuration::from_mins(7);
         let report = before.clone().unread(trouble.clone(), now);
         assert_eq!((report.at, report.verdict), (before.at, Verdict::Warn));
         assert_eq!(codes(&report), [("account_unread", Verdict::Warn)]);

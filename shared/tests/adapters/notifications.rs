@@ -7,6 +7,7 @@ use std::sync::Arc;
 use local_aws::calls::{Call, Calls};
 use local_aws::clock::Clock;
 use local_aws::edge::Edge;
+use local_aws::feed::Feed;
 use local_aws::lambda::{Asynchronous, Lambda, Program};
 use local_aws::sns::Sns;
 use local_aws::sqs::Sqs;
@@ -36,7 +37,14 @@ impl Topics {
         let calls = Calls::default();
         let (none, waits) = (Vec::new(), Vec::new());
         let asynchronous = Asynchronous::new(lambda, Arc::clone(&sqs), calls, clock.clone(), none, waits);
-        let sns = Arc::new(Sns::new(Vec::new(), Some(TOPIC.to_owned()), asynchronous, sqs, clock));
+        let sns = Arc::new(Sns::new(
+            Vec::new(),
+            Some(TOPIC.to_owned()),
+            asynchronous,
+            sqs,
+            clock,
+            Feed::default(),
+        ));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let edge = Edge::default();

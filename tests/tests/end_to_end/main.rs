@@ -33,3 +33,4 @@ mod soft_bounces;
 mod support;
 mod suppressions;
 mod the_loop;
+mod verdict;

@@ -62,6 +62,10 @@ async fn exercise(okite: &Okite) {
     okite.get("/quota").await;
     okite.get("/emails?to=anna@example.net").await;
     guess_keys(okite).await;
+    // A mark of today has the verified domains asked for, and a brake is recorded and told.
+    okite.publish(&just_now(hard_bounce("gone@example.org", 9))).await;
+    okite.account(json!({ "enforcement_status": "SHUTDOWN" })).await;
+    okite.report().await;
 }
 
 /// Comes with keys that do not exist, until one process has had many enough to read the ids of all keys.

@@ -232,21 +232,49 @@ async fn an_operator_who_speaks_while_a_report_is_made_is_not_undone_by_it() {
 }
 
 #[tokio::test]
-async fn a_run_that_cannot_read_the_account_fails_and_leaves_the_gate() {
+async fn a_run_that_cannot_read_the_account_says_so_and_leaves_the_gate() {
     let okite = start().await;
-    okite.report().await;
+    let good = okite.report().await;
     let before = gate(&okite).await;
+    okite.account(json!({ "enforcement_status": "SHUTDOWN" })).await;
+    okite
+        .fault(json!({ "operation": "GetAccount", "error": "TooManyRequestsException", "message": "Rate exceeded" }))
+        .await;
+    let answer = okite
+        .local(Method::POST, "clock", &json!({ "advance_ms": 7 * 60_000 }))
+        .await;
+    assert_eq!(answer.status, 204);
+    let report = okite.report().await;
+    let trouble = json!([{ "operation": "GetAccount", "code": "TooManyRequestsException" }]);
+    assert_eq!((&report["verdict"], &report["troubles"]), (&json!("warn"), &trouble));
+    assert_eq!(report["reasons"][0]["code"], "account_unread");
+    // What was known before, with its age.
+    assert_eq!((&report["at"], &report["account"]), (&good["at"], &good["account"]));
+    let quota = okite.get("/quota").await.body;
+    assert_eq!(quota["troubles"], trouble);
+    assert!(quota["age_seconds"].as_u64().unwrap() >= 7 * 60, "{quota}");
+    assert_eq!(gate(&okite).await, before);
+    // And it is over with the next run.
+    let report = okite.report().await;
+    assert_eq!(
+        (&report["verdict"], &report["troubles"]),
+        (&json!("brake_all"), &json!([]))
+    );
+}
+
+#[tokio::test]
+async fn a_first_run_that_cannot_read_the_account_fails() {
+    let okite = start().await;
+    let delete = okite.dynamodb.delete_item().table_name(okite.variable("USAGE_TABLE"));
+    let key = |text: &str| AttributeValue::S(text.to_owned());
+    let delete = delete.key("pk", key("report#us-east-1")).key("sk", key("latest"));
+    delete.send().await.unwrap();
     okite
         .fault(json!({ "operation": "GetAccount", "error": "TooManyRequestsException", "message": "Rate exceeded" }))
         .await;
     let answer = okite.local(Method::POST, "schedule", &Value::Null).await;
     assert_eq!(answer.status, 502, "{answer:?}");
-    assert!(
-        answer.body["message"]
-            .as_str()
-            .unwrap()
-            .contains("TooManyRequestsException")
-    );
-    assert_eq!(gate(&okite).await, before);
+    let message = answer.body["message"].as_str().unwrap();
+    assert!(message.contains("TooManyRequestsException"), "{message}");
     okite.report().await;
 }

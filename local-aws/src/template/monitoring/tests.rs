@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Stack, Surroundings};
 use super::*;
@@ -13,12 +13,13 @@ const OPERATIONS: &str = include_str!("../../../../docs/OPERATIONS.md");
 const README: &str = include_str!("../../../../README.md");
 
 /// What the quota reporter publishes, for itself as the dimension `FunctionName`.
-const OF_THE_REPORTER: [&str; 6] = [
+const OF_THE_REPORTER: [&str; 7] = [
     "AccountRead",
     "BounceRateEstimate",
     "BrakeLevel",
     "ComplaintRateEstimate",
     "EnforcementLevel",
+    "LimitFell",
     "QuotaUsedShare",
 ];
 
@@ -199,7 +200,7 @@ mod deployed {
             .find(|alarm| alarm.logical_id == "QuotaReporterSilentAlarm")
             .unwrap();
         assert_eq!(silent.metrics[0].name, "Invocations");
-        assert_eq!(all_on().alarms.len(), all.alarms.len() + 2);
+        assert_eq!(all_on().alarms.len(), all.alarms.len() + 3);
     }
 
     #[test]
@@ -285,14 +286,20 @@ fn reads_alarms_and_dashboards_with_their_metrics() {
             alarms: vec![
                 Alarm {
                     logical_id: "QueueAlarm".to_owned(),
+                    name: "okite-QueueAlarm".to_owned(),
                     arn: arn("QueueAlarm"),
+                    description: String::new(),
+                    actions_enabled: true,
                     metrics: vec![age.clone()],
                     missing_data: "ignore".to_owned(),
                     actions: vec!["okite".to_owned()],
                 },
                 Alarm {
                     logical_id: "MathAlarm".to_owned(),
+                    name: "okite-MathAlarm".to_owned(),
                     arn: arn("MathAlarm"),
+                    description: String::new(),
+                    actions_enabled: true,
                     metrics: vec![sent],
                     missing_data: "missing".to_owned(),
                     actions: Vec::new(),

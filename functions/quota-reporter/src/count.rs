@@ -1,0 +1,113 @@
+//! Counting our own bounces and complaints, for the estimates of AWS's rates.
+//!
+//! The marks are the count. Those of the present day are counted with each report, those of a day that is over once an hour
+//! until nothing of it comes any more; the counts are kept beside the gate. Whoever counts twice gets the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use shared::account::{Counted, History, Window, is_to_be_counted};
+use shared::aws::{CountedDay, GateState, Pace, StoreError, VerifiedDomains};
+use shared::feedback::MarkKind;
+
+use crate::State;
+
+/// How long what SES said of the verified domains is believed.
+const VERIFIED_FOR: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+
+/// Counts the days of the window; nothing where it is not known what was sent.
+pub(crate) async fn count(
+    state: &State,
+    gate: &GateState,
+    history: &History<'_>,
+) -> Result<Option<Counted>, StoreError> {
+    let Some(window) = Window::of(history) else {
+        return Ok(None);
+    };
+    let mut counting = Counting {
+        state,
+        gate,
+        now: history.now,
+        verified: None,
+    };
+    let mut counted = Counted {
+        days: 0,
+        sent: window.sent,
+        bounces: 0,
+        complaints: 0,
+    };
+    for day in window.days() {
+        let of_day = counting.day(day, day < window.today).await?;
+        counted.days += 1;
+        counted.bounces += of_day.bounces;
+        counted.complaints += of_day.complaints;
+    }
+    Ok(Some(counted))
+}
+
+struct Counting<'a> {
+    state: &'a State,
+    gate: &'a GateState,
+    now: Timestamp,
+    /// Asked for once, when there is something to leave out.
+    verified: Option<BTreeSet<String>>,
+}
+
+impl Counting<'_> {
+    async fn day(&mut self, day: Date, is_over: bool) -> Result<CountedDay, StoreError> {
+        let kept = self.gate.counted.get(&day).copied();
+        if let Some(kept) = kept.filter(|kept| !is_to_be_counted(day, Some(kept.at), self.now)) {
+            return Ok(kept);
+        }
+        let counted = CountedDay {
+            at: self.now,
+            bounces: self.marks(day, MarkKind::Bounce).await?,
+            complaints: self.marks(day, MarkKind::Complaint).await?,
+        };
+        if is_over {
+            self.state.usage.put_counted_day(day, &counted).await?;
+        }
+        Ok(counted)
+    }
+
+    async fn marks(&mut self, day: Date, kind: MarkKind) -> Result<u64, StoreError> {
+        let marks: BTreeMap<String, u64> = self.state.marks.by_domain(day, kind, None).await?;
+        if marks.is_empty() {
+            return Ok(0);
+        }
+        let verified = self.verified().await;
+        let counts = marks.iter().filter(|(domain, _)| !verified.contains(domain.as_str()));
+        Ok(counts.map(|(_, count)| count).sum())
+    }
+
+    /// The domains that the account has verified. AWS leaves out recipients at them; where SES does not say which they are,
+    /// what it said before holds, or none are left out: too high an estimate is the safe one.
+    async fn verified(&mut self) -> &BTreeSet<String> {
+        if self.verified.is_none() {
+            self.verified = Some(self.asked().await);
+        }
+        self.verified.get_or_insert_default()
+    }
+
+    async fn asked(&self) -> BTreeSet<String> {
+        let kept = self.gate.verified.as_ref();
+        if let Some(kept) = kept.filter(|kept| self.now.duration_since(kept.at) < VERIFIED_FOR) {
+            return kept.domains.clone();
+        }
+        match self.state.ses.verified_domains(&mut Pace::new(true)).await {
+            Ok(domains) => {
+                let domains = domains.into_iter().collect();
+                let verified = VerifiedDomains { at: self.now, domains };
+                if let Err(error) = self.state.usage.put_verified_domains(&verified).await {
+                    tracing::warn!("the verified domains were not kept: {error}");
+                }
+                verified.domains
+            }
+            Err(error) => {
+                tracing::warn!("the verified domains could not be read: {error}");
+                kept.map(|kept| kept.domains.clone()).unwrap_or_default()
+            }
+        }
+    }
+}
