@@ -52,6 +52,13 @@ enum Command {
         /// Print the report as JSON and not as a page
         #[arg(long)]
         json: bool,
+        /// How many recipients a day you need: says from where to begin, to be there in time
+        #[arg(long, value_name = "RECIPIENTS", requires = "by", conflicts_with = "json",
+              value_parser = clap::value_parser!(u32).range(1..))]
+        need: Option<u32>,
+        /// The day by which you need them
+        #[arg(long, value_name = "DATE", requires = "need")]
+        by: Option<Date>,
         #[command(flatten)]
         place: PlaceArguments,
     },
@@ -332,7 +339,7 @@ fn main() -> ExitCode {
         Command::Suppressions(SuppressionsCommand::Export { output, place }) => export(output.as_deref(), place),
         Command::Suppressions(SuppressionsCommand::Import(arguments)) => import(arguments),
         Command::Forget(arguments) => forget(arguments),
-        Command::Status { json, place } => return show_status(json, place),
+        Command::Status { json, need, by, place } => return show_status(json, need.zip(by), place),
         Command::Brake(arguments) => set_or_show_brake(arguments),
         Command::Incident(arguments) => incident(arguments),
         Command::Feedback(FeedbackCommand::Redrive(arguments)) => redrive(arguments),
@@ -532,7 +539,7 @@ fn forget(arguments: ForgetArguments) -> Done {
 }
 
 /// Ends with 0 whatever the verdict, and with 2 when there is nothing to show.
-fn show_status(json: bool, place: PlaceArguments) -> ExitCode {
+fn show_status(json: bool, need: Option<(u32, Date)>, place: PlaceArguments) -> ExitCode {
     let shown = on_this_thread(async {
         let status = status::status(&place.into()).await?;
         let mut output = std::io::stdout().lock();
@@ -541,7 +548,11 @@ fn show_status(json: bool, place: PlaceArguments) -> ExitCode {
         }
         let wanted = output.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let colours = if wanted { Colours::Shown } else { Colours::None };
-        Ok(write!(output, "{}", status.page(colours))?)
+        write!(output, "{}", status.page(colours))?;
+        if let Some((need, by)) = need {
+            writeln!(output, "\n{}", status.ramp(need, by))?;
+        }
+        Ok(())
     });
     match shown {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,10 +1,13 @@
 //! `okite status`: where the account stands, by the last report.
 
 mod page;
+mod ramp;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use shared::account::Report;
+use shared::account::{Report, plan};
 use shared::aws::{self, Usage};
 
 use crate::patience::patiently;
@@ -80,6 +83,14 @@ impl Status {
             json.extend(report);
         }
         Ok(json)
+    }
+
+    /// Says how to come to `need` recipients a day by a date.
+    #[must_use]
+    pub fn ramp(&self, need: u32, by: Date) -> String {
+        let today = self.now.to_zoned(TimeZone::UTC).date();
+        let account = &self.report.account.account;
+        ramp::said(plan(account.quota(), need.into(), today, by), account.quota(), need, by)
     }
 
     /// Shows it to people.

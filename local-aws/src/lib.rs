@@ -296,8 +296,8 @@ impl LocalAws {
         let cloudwatch = Arc::new(CloudWatch::new(ses.clone(), stack.alarms, clock.clone()));
         let gateway = Gateway::new(Arc::clone(&lambda), http_api.function, ACCOUNT_ID.to_owned(), clock);
 
-        let arn = |service: &str| format!("arn:aws:{service}:{REGION}:{ACCOUNT_ID}:");
-        let ses_router = ses::seen::remember(ses.router(), edge.calls.clone(), arn("ses"));
+        let ses_arn = format!("arn:aws:ses:{REGION}:{ACCOUNT_ID}:");
+        let ses_router = ses::seen::remember(ses.router(), edge.calls.clone(), ses_arn);
         serve(at.ses.socket, ses_router, Some(SES_IDLE));
         serve(at.sqs.socket, sqs.router(), None);
         serve(at.sns.socket, sns.router(edge.clone()), None);
@@ -305,12 +305,7 @@ impl LocalAws {
         serve(at.runtime.socket, lambda.router(), None);
         let router = front_router(local_api, &gateway);
         let front = tokio::spawn(server::serve(at.front.socket, router, None, stop_front.clone()));
-        let settings = dynamodb::FrontSettings {
-            table_arn: format!("{}table/", arn("dynamodb")),
-            calls: edge.calls.clone(),
-            faults: edge.faults.clone(),
-        };
-        tasks.spawn(serve_dynamodb(dynamodb, at.dynamodb.socket, settings, stop.clone()));
+        tasks.spawn(serve_dynamodb(dynamodb, at.dynamodb.socket, edge.clone(), stop.clone()));
         let events = tokio::spawn(deliver(published, sns, stop_events.clone()));
         lambda.warm_up();
         for poller in pollers {
@@ -427,12 +422,12 @@ fn feedback_topic(sets: &[template::ConfigurationSet]) -> Option<String> {
 }
 
 /// Serves DynamoDB, which ends before it is told to if it fails.
-async fn serve_dynamodb(
-    dynamodb: Dynamodb,
-    socket: TcpListener,
-    settings: dynamodb::FrontSettings,
-    stop: CancellationToken,
-) {
+async fn serve_dynamodb(dynamodb: Dynamodb, socket: TcpListener, edge: Edge, stop: CancellationToken) {
+    let settings = dynamodb::FrontSettings {
+        table_arn: format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/"),
+        calls: edge.calls,
+        faults: edge.faults,
+    };
     if let Err(error) = dynamodb.serve(socket, settings, stop).await {
         tracing::error!("DynamoDB ended: {error}");
     }

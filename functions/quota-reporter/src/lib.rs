@@ -66,7 +66,7 @@ impl State {
             cloudwatch: CloudWatch::new(aws.cloudwatch()),
             notifications: config.alarm_topic_arn.map(|topic| Notifications::new(aws.sns(), topic)),
             thresholds: config.thresholds,
-            metrics_of: config.metrics.then(|| config.function_name),
+            metrics_of: config.metrics.then_some(config.function_name),
             ses: Ses::new(ses, config.configuration_set),
             policy: config.policy,
             region: config.region,

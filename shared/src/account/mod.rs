@@ -2,15 +2,15 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`quota`](mod@quota) | the 24-hour quota and the rate: used by whom, lasting until when, fallen or not |
-//! | [`rates`] | bounces and complaints: AWS's figures, our estimates, and what they mean |
-//! | [`window`] | over which days we count |
-//! | [`thresholds`] | from which rates on |
-//! | [`headroom`](mod@headroom) | how many more until each limit |
-//! | [`verdict`] | what is wrong, and how bad that is |
-//! | [`brake`] | what is held back |
-//! | [`advice`](mod@advice), [`ramp`] | what to do about it, and how to come to a higher quota |
-//! | [`report`] | all of it |
+//! | `quota` | the 24-hour quota and the rate: used by whom, lasting until when, fallen or not |
+//! | `rates` | bounces and complaints: AWS's figures, our estimates, and what they mean |
+//! | `window` | over which days we count |
+//! | `thresholds` | from which rates on |
+//! | `headroom` | how many more until each limit |
+//! | `verdict` | what is wrong, and how bad that is |
+//! | `brake` | what is held back |
+//! | `advice`, `ramp` | what to do about it, and how to come to a higher quota |
+//! | `report` | all of it |
 
 mod advice;
 mod brake;

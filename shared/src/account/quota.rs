@@ -11,6 +11,7 @@ use crate::permit::Sample;
 const FELL_REPORTED: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How far back the present pace is looked for.
 const PACE_OVER: SignedDuration = SignedDuration::from_hours(1);
+/// Hours of a day.
 const DAY: i64 = 24;
 
 /// A limit that SES lowered.
@@ -177,12 +178,12 @@ fn exhausted_in(limit: f64, used: f64, per_hour: f64, history: &History<'_>) -> 
     }
     let day_ago = history.now - SignedDuration::from_hours(DAY);
     let mut left = limit - used;
-    for hour in 0..DAY {
-        let from = day_ago + SignedDuration::from_hours(hour);
+    for hour in 0_u8..24 {
+        let from = day_ago + SignedDuration::from_hours(hour.into());
         let grows = per_hour - history.granted(from, from + SignedDuration::from_hours(1));
         if grows >= left {
             let part = left / grows;
-            return Some(((hour as f64 + part) * 3_600.0) as u64);
+            return Some(((f64::from(hour) + part) * 3_600.0) as u64);
         }
         left -= grows;
     }
