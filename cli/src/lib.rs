@@ -3,6 +3,7 @@
 //! | module | subcommand |
 //! |---|---|
 //! | [`up`] | `okite up`: all of Okite on this machine |
+//! | [`doctor`] | `okite doctor`: what is wrong with an account and a stack, before it is trouble |
 //! | [`keys`] | `okite keys …`: API keys, here and in AWS |
 //! | [`suppressions`] | `okite suppressions …`: the suppression list, out to a file and in again |
 //! | [`forget`] | `okite forget …`: takes a person's address out of what is kept |
@@ -14,6 +15,7 @@
 //! | [`function`] | `okite function …`: one function, as `okite up` starts it |
 
 pub mod brake;
+pub mod doctor;
 pub mod feedback;
 pub mod forget;
 pub mod function;

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::civil::Date;
 use okite::brake::{self, Word};
+use okite::doctor::{self, Diagnosis, ResolverAddress};
 use okite::feedback::{self, Redriven};
 use okite::forget::{self, EntryBecomes, Forgotten};
 use okite::function::Function;
@@ -69,6 +70,10 @@ enum Command {
     /// See to events of SES that could not be handled
     #[command(subcommand)]
     Feedback(FeedbackCommand),
+    /// Look for what is wrong with the account, its identities, their DNS and the way of events, before it is trouble
+    ///
+    /// Ends with 0, with 1 if there is something to see to soon, with 2 if something does not work or could not be found.
+    Doctor(DoctorArguments),
     /// Run one function over the Lambda Runtime API; `okite up` calls itself so
     #[command(hide = true)]
     Function {
@@ -91,6 +96,34 @@ struct UpArguments {
     /// Verify another address or domain in SES, beside example.com and example.org; may be repeated
     #[arg(long, value_name = "IDENTITY", value_parser = up::parse_identity)]
     verify: Vec<String>,
+}
+
+#[derive(Args)]
+struct DoctorArguments {
+    /// Look at the `okite up` that runs with this data directory
+    #[arg(long, value_name = "DIR", default_value = up::DEFAULT_DATA_DIR, conflicts_with = "stack")]
+    data_dir: PathBuf,
+    /// Look at the stack of this name in AWS; credentials come from the standard chain
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
+    /// The region of the stack, if not the configured one
+    #[arg(long, requires = "stack")]
+    region: Option<String>,
+    /// An address or domain that mail is sent from; may be repeated. The first ten identities of the account, if none is named
+    #[arg(long, value_name = "ADDRESS", value_parser = up::parse_identity)]
+    from: Vec<String>,
+    /// Ask this resolver, an IP address with a port or without, and not those of this machine
+    #[arg(long, value_name = "IP[:PORT]")]
+    resolver: Option<ResolverAddress>,
+    /// Send a mail to each address of SES's mailbox simulator through the stack, and see what comes back
+    #[arg(long)]
+    self_test: bool,
+    /// The API key for the self-test, with full permission; the variable `OKITE_API_KEY` is better, for it is in no history
+    #[arg(long, requires = "self_test")]
+    key: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Subcommand)]
@@ -343,6 +376,7 @@ fn main() -> ExitCode {
         Command::Brake(arguments) => set_or_show_brake(arguments),
         Command::Incident(arguments) => incident(arguments),
         Command::Feedback(FeedbackCommand::Redrive(arguments)) => redrive(arguments),
+        Command::Doctor(arguments) => return doctor(arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -619,6 +653,60 @@ fn redrive(arguments: RedriveArguments) -> Done {
         }
         Ok(())
     })
+}
+
+/// Looks, and ends with what is worst. That it could not look at all is no less than a failure.
+fn doctor(arguments: DoctorArguments) -> ExitCode {
+    let mut code = 2;
+    let result = on_this_thread(async {
+        let json = arguments.json;
+        let diagnosis = diagnose(arguments).await?;
+        let mut output = std::io::stdout().lock();
+        if json {
+            writeln!(output, "{:#}", diagnosis.json())?;
+        } else {
+            let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            let colours = output.is_terminal() && !unwanted;
+            write!(output, "{}", diagnosis.shown(colours))?;
+        }
+        code = diagnosis.exit_code();
+        Ok(())
+    });
+    if let Err(error) = result {
+        eprintln!("okite: {error}");
+        return ExitCode::from(2);
+    }
+    ExitCode::from(code)
+}
+
+async fn diagnose(arguments: DoctorArguments) -> Result<Diagnosis, Box<dyn std::error::Error + Send + Sync>> {
+    let DoctorArguments {
+        data_dir,
+        stack,
+        region,
+        from,
+        resolver,
+        self_test,
+        key,
+        ..
+    } = arguments;
+    let local_key = stack.is_none().then(|| up::LOCAL_API_KEY.to_owned());
+    let place = match stack {
+        Some(name) => Place::Stack { name, region },
+        None => Place::Local { data_dir },
+    };
+    let key = key.or_else(|| std::env::var("OKITE_API_KEY").ok()).or(local_key);
+    if self_test && key.is_none() {
+        return Err("the self-test needs an API key of the stack with full permission: --key or OKITE_API_KEY".into());
+    }
+    let settings = doctor::Settings { place, from, resolver };
+    let mut examined = doctor::examine(&settings).await?;
+    if let Some(key) = key.filter(|_| self_test) {
+        let id = doctor::new_test_id();
+        let findings = doctor::self_test(&settings, &examined, key, id).await?;
+        examined.diagnosis.findings.extend(findings);
+    }
+    Ok(examined.diagnosis)
 }
 
 /// Warnings of the simulated AWS go to standard error; what the functions print goes to the data directory.

@@ -102,6 +102,32 @@ pub const SUPPRESSIONS: Part = Part::table("SuppressionsTable", "/functions/send
 pub const MESSAGES: Part = Part::table("MessagesTable", "/functions/send-api/env/MESSAGES_TABLE");
 /// The table of usage.
 pub const USAGE: Part = Part::table("UsageTable", "/functions/send-api/env/USAGE_TABLE");
+/// The configuration set that mail is sent with.
+pub const CONFIGURATION_SET: Part = Part {
+    kind: "configuration set",
+    output: "ConfigurationSet",
+    local_endpoint: "/ses_url",
+    local_name: "/functions/send-api/env/CONFIGURATION_SET",
+};
+/// The topic that events of SES go to.
+pub const FEEDBACK_TOPIC: Part = Part {
+    kind: "topic",
+    output: "FeedbackTopicArn",
+    local_endpoint: "/sns_url",
+    local_name: "/functions/send-api/env/FEEDBACK_TOPIC_ARN",
+};
+/// CloudWatch, which has no part of a name of its own: it is where the configuration set is.
+pub const CLOUDWATCH: Part = Part {
+    local_endpoint: "/cloudwatch_url",
+    ..CONFIGURATION_SET
+};
+/// The HTTP API, whose name is its URL.
+pub const SEND_API: Part = Part {
+    kind: "API",
+    output: "ApiUrl",
+    local_endpoint: "/url",
+    local_name: "/url",
+};
 /// The queue of the events that were given up.
 pub const DEAD_LETTER_QUEUE: Part = Part {
     kind: "queue",

@@ -7,6 +7,7 @@
 )]
 
 mod brake;
+mod doctor;
 mod feedback;
 mod forget;
 mod incident;

@@ -281,9 +281,10 @@ mod tests {
 
     #[test]
     fn the_pace_is_that_of_the_last_hour() {
-        assert_eq!(of(account(5e4, 900.0), &[(5, 0), (1, 300)], 900).per_hour, 600.0);
-        assert_eq!(of(account(5e4, 900.0), &[(2, 0)], 900).per_hour, 450.0);
-        assert_eq!(of(account(5e4, 900.0), &[], 900).per_hour, 0.0);
+        let per_hour = |samples: &[(i64, i64)]| format!("{:.3}", of(account(5e4, 900.0), samples, 900).per_hour);
+        assert_eq!(per_hour(&[(5, 0), (1, 300)]), "600.000");
+        assert_eq!(per_hour(&[(2, 0)]), "450.000");
+        assert_eq!(per_hour(&[]), "0.000");
     }
 
     #[test]

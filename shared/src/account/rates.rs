@@ -394,8 +394,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_higher_rate_is_never_judged_milder(sent in 0_u64..1_000_000, low in 0_u64..1_000, more in 0_u64..1_000, aws in proptest::option::of(0.0..=1.0), step in 0.0..0.5_f64, before in 0..3) {
-            let before = [Healthy, Warn, BrakeBulk][before as usize];
+        fn a_higher_rate_is_never_judged_milder(sent in 0_u64..1_000_000, low in 0_u64..1_000, more in 0_u64..1_000, aws in proptest::option::of(0.0..=1.0), step in 0.0..0.5_f64, before in 0_usize..3) {
+            let before = [Healthy, Warn, BrakeBulk][before];
             for kind in [Bounce, Complaint] {
                 let one = judge(kind, aws, Some(counted(sent, low)), before);
                 let other = judge(kind, aws.map(|aws| f64::min(aws + step, 1.0)), Some(counted(sent, low + more)), before);

@@ -70,6 +70,19 @@ pub fn http_client() -> SharedHttpClient {
         .build_https()
 }
 
+/// Makes the HTTP connector of a person's own computer, for what is no API of AWS's.
+#[must_use]
+pub fn http_connector() -> SharedHttpConnector {
+    let settings = HttpConnectorSettings::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .build();
+    let connector = Connector::builder()
+        .connector_settings(settings)
+        .tls_provider(TLS)
+        .build();
+    SharedHttpConnector::new(connector)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -37,7 +37,7 @@ pub use claims::{Claimed, Claims};
 #[cfg(feature = "reporter")]
 pub use cloudwatch::{CloudWatch, MetricsError};
 pub use function_config::FunctionConfig;
-pub use http_client::{TrustError, http_client};
+pub use http_client::{TrustError, http_client, http_connector};
 pub use marks::{MARK_KEPT_DAYS, Marks, MarksPage};
 pub use messages::{Forgotten, Messages, NewMessage, Put, SentTo};
 #[cfg(feature = "reporter")]
