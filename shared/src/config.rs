@@ -6,7 +6,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tracing::level_filters::LevelFilter;
 
-use crate::account::{Threshold, Thresholds};
 use crate::clock::Clock;
 use crate::idempotency::REMEMBERED;
 use crate::permit::Policy;
@@ -33,8 +32,6 @@ pub enum ConfigError {
 pub struct Config {
     /// The region the function runs in.
     pub region: String,
-    /// The name of the function.
-    pub function_name: String,
     /// The table of suppressed addresses.
     pub suppressions_table: String,
     /// The table of messages.
@@ -51,12 +48,6 @@ pub struct Config {
     pub policy: Policy,
     /// When soft bounces suppress an address for bulk mail.
     pub soft_bounce_tiers: SoftBounceTiers,
-    /// From which bounce and complaint rates on somebody is warned, and bulk mail is held back.
-    pub thresholds: Thresholds,
-    /// Whether the reporter publishes metrics.
-    pub metrics: bool,
-    /// The topic that operators are told through, if there is one.
-    pub alarm_topic_arn: Option<String>,
     /// How long a message's row is kept.
     pub message_retention: Duration,
     /// The least severe level that is logged.
@@ -97,7 +88,6 @@ impl Config {
         };
         Ok(Self {
             region: text("AWS_REGION")?,
-            function_name: text("AWS_LAMBDA_FUNCTION_NAME")?,
             suppressions_table: text("SUPPRESSIONS_TABLE")?,
             messages_table: text("MESSAGES_TABLE")?,
             usage_table: text("USAGE_TABLE")?,
@@ -127,9 +117,6 @@ impl Config {
                  (counts 1 to 50, days 1 to 999): set the parameter SoftBounceTiers",
                 |_| true,
             )?,
-            thresholds: thresholds(&text)?,
-            metrics: parse("METRICS", &text("METRICS")?, "true or false", |_| true)?,
-            alarm_topic_arn: variable("ALARM_TOPIC_ARN").filter(|arn| !arn.is_empty()),
             message_retention: parse(
                 "MESSAGE_RETENTION_DAYS",
                 &text("MESSAGE_RETENTION_DAYS")?,
@@ -148,36 +135,11 @@ impl Config {
     }
 }
 
-fn thresholds(text: &impl Fn(&'static str) -> Result<String, ConfigError>) -> Result<Thresholds, ConfigError> {
-    let rate = |name| {
-        let expected = "a fraction above 0 and at most 1, such as 0.03 for 3 %";
-        parse(name, &text(name)?, expected, |rate: &f64| *rate > 0.0 && *rate <= 1.0)
-    };
-    let count = |name| {
-        parse(name, &text(name)?, "a whole number of 1 or more", |count: &u64| {
-            *count >= 1
-        })
-    };
-    let threshold = |warn, brake| {
-        let threshold = Threshold {
-            warn: rate(warn)?,
-            brake: rate(brake)?,
-        };
-        if threshold.warn > threshold.brake {
-            let expected = "no higher than the rate from which on bulk mail is held back";
-            return Err(ConfigError::Invalid { name: warn, expected });
-        }
-        Ok(threshold)
-    };
-    Ok(Thresholds {
-        bounce: threshold("BOUNCE_WARN", "BOUNCE_BRAKE")?,
-        complaint: threshold("COMPLAINT_WARN", "COMPLAINT_BRAKE")?,
-        complaints_min: count("COMPLAINTS_MIN")?,
-        volume_min: count("JUDGED_VOLUME_MIN")?,
-    })
-}
-
-fn parse<T: FromStr>(
+/// Reads a variable, which must be there and accepted.
+///
+/// # Errors
+/// [`ConfigError::Invalid`] says what it must be.
+pub fn parse<T: FromStr>(
     name: &'static str,
     text: &str,
     expected: &'static str,
@@ -193,9 +155,8 @@ fn parse<T: FromStr>(
 mod tests {
     use super::*;
 
-    const VARIABLES: [(&str, &str); 22] = [
+    const VARIABLES: [(&str, &str); 14] = [
         ("AWS_REGION", "eu-west-1"),
-        ("AWS_LAMBDA_FUNCTION_NAME", "f"),
         ("SUPPRESSIONS_TABLE", "s"),
         ("MESSAGES_TABLE", "m"),
         ("USAGE_TABLE", "u"),
@@ -207,13 +168,6 @@ mod tests {
         ("PERMIT_WAIT_SECONDS", "2"),
         ("BULK_RESERVE", "0.2"),
         ("SOFT_BOUNCE_TIERS", SoftBounceTiers::EXAMPLE),
-        ("BOUNCE_WARN", "0.03"),
-        ("BOUNCE_BRAKE", "0.045"),
-        ("COMPLAINT_WARN", "0.0005"),
-        ("COMPLAINT_BRAKE", "0.0008"),
-        ("COMPLAINTS_MIN", "2"),
-        ("JUDGED_VOLUME_MIN", "1000"),
-        ("METRICS", "true"),
         ("MESSAGE_RETENTION_DAYS", "30"),
         ("LOG_LEVEL", "info"),
     ];
@@ -238,15 +192,6 @@ mod tests {
         assert_eq!(config.message_retention, Duration::from_hours(30 * 24));
         assert_eq!(config.soft_bounce_tiers, SoftBounceTiers::EXAMPLE.parse().unwrap());
         assert!((config.policy.account_share - 0.5).abs() < f64::EPSILON);
-        assert_eq!(config.thresholds, Thresholds::default());
-    }
-
-    #[test]
-    fn operators_need_no_topic() {
-        assert_eq!(read("", None).unwrap().alarm_topic_arn, None);
-        assert_eq!(read("ALARM_TOPIC_ARN", Some("")).unwrap().alarm_topic_arn, None);
-        let topic = read("ALARM_TOPIC_ARN", Some("arn")).unwrap().alarm_topic_arn;
-        assert_eq!(topic.as_deref(), Some("arn"));
     }
 
     #[test]
@@ -274,15 +219,6 @@ mod tests {
             ("BULK_RESERVE", "1.1"),
             ("SOFT_BOUNCE_TIERS", "3"),
             ("SOFT_BOUNCE_TIERS", "51/14d:3d"),
-            ("BOUNCE_WARN", "0"),
-            ("BOUNCE_WARN", "3"),
-            ("BOUNCE_WARN", "0.05"),
-            ("BOUNCE_BRAKE", "4.5 %"),
-            ("COMPLAINT_WARN", "NaN"),
-            ("COMPLAINT_BRAKE", "-0.1"),
-            ("COMPLAINTS_MIN", "0"),
-            ("JUDGED_VOLUME_MIN", "1.5"),
-            ("METRICS", "yes"),
             ("MESSAGE_RETENTION_DAYS", "0"),
             ("LOG_LEVEL", "loud"),
             ("LOG_LEVEL", "debug"),

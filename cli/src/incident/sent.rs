@@ -27,7 +27,8 @@ pub(super) fn by_day(samples: &[Sample], granted: i64, now: Timestamp, range: Ra
         } else {
             at_start(day.tomorrow().ok()?)?
         };
-        Some((day, end - at_start(day)?))
+        // Where the gate was begun anew in between, nobody knows.
+        Some((day, end - at_start(day)?)).filter(|(_, sent)| *sent >= 0)
     };
     range.days().filter_map(sent).collect()
 }

@@ -166,6 +166,13 @@ fn quota(text: &mut String, report: &Report, colours: Colours) -> fmt::Result {
         quota.by_us, quota.by_others, quota.per_hour
     );
     line(text, "", &by)?;
+    if let Some(share) = &quota.share {
+        let own = format!(
+            "{:.0} of {:.0} left of this stack's share",
+            share.remaining, share.limit
+        );
+        line(text, "", &own)?;
+    }
     fell(text, quota.fell.as_ref(), colours)?;
     line(
         text,
@@ -330,18 +337,18 @@ mod tests {
                 { "code": "quota_low", "level": "warn", "message": "the quota is nearly used\u{1b}[2J up" },
             ],
             "quota": {
-                "limit": 50000.0, "used": 45000.0, "remaining": 5000.0, "used_share": 0.9, "by_us": 40000.0,
+                "limit": 50000.0, "used": 45000.0, "remaining": 5000.0, "used_share": 0.9, "share": null, "by_us": 40000.0,
                 "by_others": 5000.0, "per_hour": 2500.0, "exhausted_in_seconds": 7200,
                 "fell": { "from": 100_000.0, "to": 50000.0, "at": "2026-01-01T00:00:00.4Z" },
             },
             "rate": { "limit": 14.0, "fell": null },
             "rates": {
                 "bounce": {
-                    "aws": 0.05, "estimate": { "rate": 0.04, "count": 40, "sent": 1000, "days": 7 }, "source": "aws",
+                    "aws": 0.05, "aws_at": "2026-01-01T00:00:00Z", "estimate": { "rate": 0.04, "count": 40, "sent": 1000, "days": 7 }, "source": "aws",
                     "level": "brake_bulk", "warn_at": 0.03, "brake_at": 0.045, "review_at": 0.05, "pause_at": 0.1,
                 },
                 "complaint": {
-                    "aws": null, "estimate": null, "source": null,
+                    "aws": null, "aws_at": null, "estimate": null, "source": null,
                     "level": "healthy", "warn_at": 0.0005, "brake_at": 0.0008, "review_at": 0.001, "pause_at": 0.005,
                 },
             },

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::State;
 
-/// A change that nobody could be told of is old news after that.
-const NEWS_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// A change that nobody could be told of is old news after that, and so is one from before there was a topic.
+const NEWS_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// Whoever gives a word on the brake records it right after; what they may be about to record is left to them.
 const RECORDED_WITHIN: SignedDuration = SignedDuration::from_mins(1);
@@ -31,15 +31,17 @@ pub(crate) async fn changes(state: &State, read: &GateState, report: &Report, no
 async fn record(state: &State, read: &GateState, report: &Report, now: Timestamp, id: Uuid) -> Result<(), StoreError> {
     let (before, to) = (read.brake.unwrap_or_default(), report.brake.level);
     let word = read.brake_override.as_ref();
-    let just_given = word
-        .and_then(|word| word.at)
-        .is_some_and(|at| now.duration_since(at) < RECORDED_WITHIN);
+    let just_given = word.and_then(|word| word.at).is_some_and(|at| {
+        // A clock that is ahead of ours must not silence us for long.
+        (SignedDuration::ZERO..RECORDED_WITHIN).contains(&now.duration_since(at))
+    });
     if just_given {
         return Ok(());
     }
     let recorded = state
         .brake_changes
-        .latest(1)
+        // More than one, in case that the last is none that can be read.
+        .latest(5)
         .await?
         .first()
         .map_or(Brake::None, |change| change.to);
@@ -94,11 +96,12 @@ fn why(report: &Report) -> String {
         .iter()
         .filter(|reason| Brake::from(reason.level) > Brake::None);
     let messages: Vec<&str> = braking.map(|reason| reason.message.as_str()).collect();
-    if messages.is_empty() {
-        "the figures are below the thresholds again".to_owned()
-    } else {
-        messages.join("; ")
+    if !messages.is_empty() {
+        return messages.join("; ");
     }
+    "no figure asks for it any more: AWS has not ended the account's sending, and the rates are well below their thresholds, or \
+     nothing was sent in the days that are counted"
+        .to_owned()
 }
 
 fn figures(report: &Report) -> Value {

@@ -4,17 +4,21 @@
 //! until nothing of it comes any more; the counts are kept beside the gate. Whoever counts twice gets the same.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use shared::account::{Counted, History, Window, is_to_be_counted};
 use shared::aws::{CountedDay, GateState, Pace, StoreError, VerifiedDomains};
 use shared::feedback::MarkKind;
+use tokio::time::timeout;
 
 use crate::State;
 
+/// How long SES may take to list them: it is asked once a second.
+const LISTED_WITHIN: Duration = Duration::from_secs(5);
 /// How long what SES said of the verified domains is believed.
-const VERIFIED_FOR: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+const VERIFIED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// Counts the days of the window; nothing where it is not known what was sent.
 pub(crate) async fn count(
@@ -95,7 +99,11 @@ impl Counting<'_> {
         if let Some(kept) = kept.filter(|kept| self.now.duration_since(kept.at) < VERIFIED_FOR) {
             return kept.domains.clone();
         }
-        match self.state.ses.verified_domains(&mut Pace::new(true)).await {
+        let listed = timeout(LISTED_WITHIN, self.state.ses.verified_domains(&mut Pace::new(true))).await;
+        match listed
+            .map_err(|_| "TooSlow".to_owned())
+            .and_then(|listed| listed.map_err(|error| error.code))
+        {
             Ok(domains) => {
                 let domains = domains.into_iter().collect();
                 let verified = VerifiedDomains { at: self.now, domains };

@@ -7,27 +7,36 @@ mod announce;
 mod count;
 mod metrics;
 mod reconcile;
+mod settings;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
-use shared::account::{Account, Evidence, History, Report, ReportedBrake, Reputation, Thresholds, Trouble};
+use shared::account::{Account, AwsRate, Evidence, History, RateKind, Report, Reputation, Thresholds, Trouble};
 use shared::aws::{
-    AccountError, BrakeChanges, CloudWatch, FunctionConfig, GateSet, GateState, Marks, Notifications, Ses,
-    SesSuppressionList, StoreError, Suppressions, TrustError, Usage,
+    AccountError, BrakeChanges, CloudWatch, FunctionConfig, GateSet, GateState, Marks, NOT_A_REPORT, Notifications,
+    Ses, SesSuppressionList, StoreError, Suppressions, TrustError, Usage, WordInGate,
 };
 use shared::brake_change::BrakeOverride;
 use shared::config::Config;
 use shared::function;
-use shared::permit::{self, Policy, Sample, Settings};
+use shared::permit::{self, Policy, Sample};
 use shared::suppression::ReportedReconciliation;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
+
+use crate::settings::Settings;
 
 /// The function's timeout in the template, for callers that name no deadline.
 const USUAL_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How long one of CloudWatch's figures may take, and counting the marks: the gate waits for both, and is to be set in time.
+const CLOUDWATCH_WITHIN: Duration = Duration::from_secs(4);
+const COUNT_WITHIN: Duration = Duration::from_secs(12);
+/// The code of what took longer.
+const TOO_SLOW: &str = "TooSlow";
 
 /// What the function keeps between invocations.
 #[derive(Debug)]
@@ -53,7 +62,7 @@ impl State {
     ///
     /// # Errors
     /// [`TrustError`] if they cannot speak TLS.
-    pub async fn new(config: Config) -> Result<Self, TrustError> {
+    pub async fn new(config: Config, settings: Settings) -> Result<Self, TrustError> {
         let aws = FunctionConfig::from_env(&config.region)?;
         let (dynamodb, ses) = (aws.dynamodb(), aws.sesv2());
         tokio::join!(aws.open_dynamodb(), aws.open_sesv2());
@@ -64,13 +73,23 @@ impl State {
             brake_changes: BrakeChanges::new(dynamodb.clone(), config.usage_table.clone(), config.region.clone()),
             usage: Usage::new(dynamodb, config.usage_table, config.region.clone()),
             cloudwatch: CloudWatch::new(aws.cloudwatch()),
-            notifications: config.alarm_topic_arn.map(|topic| Notifications::new(aws.sns(), topic)),
-            thresholds: config.thresholds,
-            metrics_of: config.metrics.then_some(config.function_name),
+            notifications: settings
+                .alarm_topic_arn
+                .map(|topic| Notifications::new(aws.sns(), topic)),
+            thresholds: settings.thresholds,
+            metrics_of: settings.metrics.then_some(settings.function_name),
             ses: Ses::new(ses, config.configuration_set),
             policy: config.policy,
             region: config.region,
         })
+    }
+}
+
+impl State {
+    fn publish_metrics(&self, report: &Report, now: Timestamp) {
+        if let Some(name) = &self.metrics_of {
+            metrics::publish(report, name, now);
+        }
     }
 }
 
@@ -107,8 +126,11 @@ impl From<ReporterError> for Diagnostic {
 )]
 pub async fn run() -> Result<(), lambda_runtime::Error> {
     let config = function::init()?;
+    let settings = Settings::from_env().inspect_err(function::log_init_error)?;
     let clock = config.clock;
-    let state = State::new(config).await.inspect_err(function::log_init_error)?;
+    let state = State::new(config, settings)
+        .await
+        .inspect_err(function::log_init_error)?;
     let state = &state;
     // On the heap, once: the futures of the SDK and the runtime nest deeper than the compiler likes to look.
     Box::pin(lambda_runtime::run(service_fn(
@@ -116,9 +138,6 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
             let now = clock.now();
             let deadline = Instant::now() + time_left(event.context.deadline, now);
             let report = handle(state, now, deadline, || clock.new_id()).await;
-            if let (Ok(report), Some(name)) = (&report, &state.metrics_of) {
-                metrics::publish(report, name, now);
-            }
             report.map_err(|error| {
                 tracing::error!("there is no report: {error}");
                 // The runtime shows an error with all that is in it, an answer of DynamoDB included; this is its text alone.
@@ -153,44 +172,51 @@ pub async fn handle(
     // What was granted is read before the account: what is granted in between is then counted by the gate itself.
     let gate = state.usage.gate_state().await?;
     let account = state.ses.account().await;
-    // What was known before is a help and no more: a report that cannot be read must not stop those that follow.
-    let before = state.usage.latest_report().await.unwrap_or_else(|error| {
-        tracing::warn!("the report before could not be read: {error}");
-        None
-    });
+    // By what was known before levels are left and falls are seen. One that is no report any more must not stop those that follow;
+    // one that cannot be read now can with the next run.
+    let before = match state.usage.latest_report().await {
+        Err(error) if error.code == NOT_A_REPORT => {
+            tracing::warn!("the report before is none, and is begun anew");
+            None
+        }
+        before => before?,
+    };
     let account = match (account, before.clone()) {
         (Ok(account), _) => account,
         (Err(error), None) => return Err(error.into()),
-        (Err(error), Some(before)) => return unread(state, before, error, now).await,
+        (Err(error), Some(before)) => return unread(state, &gate, before, error, now).await,
     };
     let granted = permit::granted(gate.granted, &gate.samples, &state.policy, now);
     let settings = permit::settings(&account, &state.policy, granted);
     let mut report = judge(state, &gate, account, before.as_ref(), now).await;
 
     // One after the other, over the one connection that is open; each is tried, whatever became of the one before.
-    let set = set_gate(state, &gate, settings, &report, now).await;
-    report.brake = *set.as_ref().unwrap_or(&brake_of(&gate, &report));
+    let set = set_gate(state, gate, settings, &mut report, now).await;
     let sample = Sample {
         at: now,
-        total: gate.granted,
+        total: granted.total,
     };
     let sampled = state.usage.put_sample(sample).await;
     let kept = state.usage.put_report(&report).await;
-    set?;
+    state.publish_metrics(&report, now);
+    let (mut gate, set) = set?;
     sampled.and(kept)?;
     tracing::info!(verdict = ?report.verdict, brake = report.brake.level.level(), "the account was read and the gate is set");
-    announce::changes(state, &gate, &report, now, new_id()).await;
+    if set == GateSet::Done {
+        announce::changes(state, &gate, &report, now, new_id()).await;
+    }
 
     // Last, for it may take long and fail; the report is kept already.
     let before = report.suppression_list.take();
-    let mut kept = gate.reconciliation;
-    if let (Some(kept), Some(wanted_at)) = (&mut kept, gate.reconciliation_wanted_at) {
+    if let (Some(kept), Some(wanted_at)) = (&mut gate.reconciliation, gate.reconciliation_wanted_at) {
         kept.state.wanted(wanted_at);
     }
-    let reconciled = reconcile::run(state, kept, now, deadline, new_id).await;
+    let reconciled = reconcile::run(state, gate.reconciliation, now, deadline, new_id).await;
     report.suppression_list = Some(ReportedReconciliation::from(&reconciled));
-    if report.suppression_list != before {
-        state.usage.put_report(&report).await?;
+    if report.suppression_list != before
+        && let Err(error) = state.usage.put_report(&report).await
+    {
+        tracing::warn!("how the pass over SES's own list went was not added to the report: {error}");
     }
     Ok(report)
 }
@@ -199,21 +225,28 @@ pub async fn handle(
 /// nothing.
 async fn judge(state: &State, gate: &GateState, account: Account, before: Option<&Report>, now: Timestamp) -> Report {
     let mut troubles = Vec::new();
-    let reputation = state.cloudwatch.reputation(now).await.unwrap_or_else(|error| {
-        tracing::warn!("CloudWatch's rates could not be read: {error}");
-        troubles.push(Trouble::new("GetMetricStatistics", &error.code));
-        before.map_or_else(Reputation::default, |before| before.reputation_at(now))
-    });
+    let reputation = Reputation {
+        bounce: aws_rate(state, RateKind::Bounce, before, now, &mut troubles).await,
+        complaint: aws_rate(state, RateKind::Complaint, before, now, &mut troubles).await,
+    };
     let history = History {
         samples: &gate.samples,
         total: gate.granted,
         now,
     };
-    let counted = count::count(state, gate, &history).await.unwrap_or_else(|error| {
-        tracing::warn!("the marks could not be counted: {error}");
-        troubles.push(Trouble::new(error.operation, &error.code));
-        None
-    });
+    let counted = match timeout(COUNT_WITHIN, count::count(state, gate, &history)).await {
+        Ok(Ok(counted)) => counted,
+        Ok(Err(error)) => {
+            tracing::warn!("the marks could not be counted: {error}");
+            troubles.push(Trouble::new(error.operation, &error.code));
+            None
+        }
+        Err(_) => {
+            tracing::warn!("the marks could not be counted in time");
+            troubles.push(Trouble::new("Query", TOO_SLOW));
+            None
+        }
+    };
     let mut report = Report::new(&Evidence {
         account,
         region: &state.region,
@@ -221,6 +254,7 @@ async fn judge(state: &State, gate: &GateState, account: Account, before: Option
         counted,
         history,
         thresholds: &state.thresholds,
+        account_share: state.policy.account_share,
         before,
     });
     report.troubles = troubles;
@@ -229,40 +263,70 @@ async fn judge(state: &State, gate: &GateState, account: Account, before: Option
     report
 }
 
-/// The report of a run that could not read the account. It is kept in the place of the one before, which it says again.
-async fn unread(state: &State, before: Report, error: AccountError, now: Timestamp) -> Result<Report, ReporterError> {
+/// Reads one of AWS's rates; for one that cannot be read, that of the report before stands for a day.
+async fn aws_rate(
+    state: &State,
+    kind: RateKind,
+    before: Option<&Report>,
+    now: Timestamp,
+    troubles: &mut Vec<Trouble>,
+) -> Option<AwsRate> {
+    let code = match timeout(CLOUDWATCH_WITHIN, state.cloudwatch.rate(kind, now)).await {
+        Ok(Ok(rate)) => return rate,
+        Ok(Err(error)) => error.code,
+        Err(_) => TOO_SLOW.to_owned(),
+    };
+    tracing::warn!("a rate of AWS's could not be read: {code}");
+    troubles.push(Trouble::new("GetMetricStatistics", &code));
+    before?.aws_rate(kind, now)
+}
+
+/// The report of a run that could not read the account. It is kept in the place of the one before, which it says again. The
+/// gate stays as it is, but for an operator's word that is not in it yet.
+async fn unread(
+    state: &State,
+    gate: &GateState,
+    before: Report,
+    error: AccountError,
+    now: Timestamp,
+) -> Result<Report, ReporterError> {
     tracing::error!("the account could not be read, the last gate stays in force: {error}");
-    let report = before.unread(Trouble::new("GetAccount", &error.code), now);
-    state.usage.put_report(&report).await?;
+    let mut report = before.unread(Trouble::new("GetAccount", &error.code), now);
+    let word = gate.brake_override.as_ref();
+    report.brake = report.brake_or(word.and_then(BrakeOverride::brake));
+    if gate.brake != Some(report.brake.level) {
+        let in_force = match word.and_then(|word| word.at) {
+            Some(at) => state.usage.set_brake(report.brake.level, at).await.ok() == Some(WordInGate::InForce),
+            None => false,
+        };
+        if !in_force {
+            report.brake.level = gate.brake.unwrap_or_default();
+        }
+    }
+    let kept = state.usage.put_report(&report).await;
+    state.publish_metrics(&report, now);
+    kept?;
     // Of operators, those that were not told yet are told now.
     announce::publish(state, now).await;
     Ok(report)
 }
 
-/// Sets the gate, with the brake that an operator or else the report says, and returns that. Where an operator speaks at the
-/// same moment, their word is read and it is tried once more.
+/// Sets the gate, with the brake that an operator or else the report says, which the report is told. Where an operator speaks at
+/// the same moment, their word is read and it is tried once more. Returns the state by which it was set, and what came of it.
 async fn set_gate(
     state: &State,
-    read: &GateState,
-    settings: Settings,
-    report: &Report,
+    mut read: GateState,
+    settings: permit::Settings,
+    report: &mut Report,
     now: Timestamp,
-) -> Result<ReportedBrake, ReporterError> {
-    let try_with = async |read: &GateState| {
-        let brake = brake_of(read, report);
-        let set = state
-            .usage
-            .set_gate(settings, brake.level, read.overridden_at, now)
-            .await?;
-        Ok::<_, StoreError>((set != GateSet::Overridden).then_some(brake))
-    };
-    if let Some(brake) = try_with(read).await? {
-        return Ok(brake);
+) -> Result<(GateState, GateSet), ReporterError> {
+    for _ in 0..2 {
+        report.brake = report.brake_or(read.brake_override.as_ref().and_then(BrakeOverride::brake));
+        let brake = report.brake.level;
+        match state.usage.set_gate(settings, brake, read.overridden_at, now).await? {
+            GateSet::Overridden => read = state.usage.gate_state().await?,
+            set @ (GateSet::Done | GateSet::LaterReport) => return Ok((read, set)),
+        }
     }
-    let again = state.usage.gate_state().await?;
-    try_with(&again).await?.ok_or(ReporterError::Overridden)
-}
-
-fn brake_of(read: &GateState, report: &Report) -> ReportedBrake {
-    report.brake_or(read.brake_override.as_ref().and_then(BrakeOverride::brake))
+    Err(ReporterError::Overridden)
 }

@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use crate::State;
 
-/// What a run must have left to begin another step: a call to SES, which may take 10 s, then one to the store and the report.
-const STEP: Duration = Duration::from_secs(20);
+/// What a run must have left to begin another step: a call to SES, which may take 10 s, then up to two to the store and the report, 6 s each.
+const STEP: Duration = Duration::from_secs(30);
 
 /// Why a part of the pass was not done.
 #[derive(Debug, thiserror::Error)]

@@ -280,8 +280,9 @@ impl ApiError {
                 Self::new(503, "service_unavailable", message).retry_after(RETRY_LATER)
             }
             permit::Refusal::Brake(Brake::None | Brake::Bulk) => {
-                let message = "Bulk mail is stopped by an operator, to keep the Amazon SES account from being paused; nothing was \
-                               sent. Transactional mail passes. An operator lets go with `okite brake auto`.";
+                let message = "Bulk mail is stopped to keep the Amazon SES account from being paused, because its bounce or complaint \
+                               rate is too high or an operator said so; nothing was sent. Transactional mail passes. `okite status` \
+                               shows why. It goes on when the rate is well below the limit again, or an operator lets go.";
                 Self::new(503, "service_unavailable", message).retry_after(RETRY_LATER)
             }
         }
@@ -404,7 +405,7 @@ mod tests {
                 permit::Refusal::Brake(Brake::Bulk),
                 503,
                 "service_unavailable",
-                ["Transactional mail passes", "okite brake auto"],
+                ["Transactional mail passes", "okite status"],
             ),
         ] {
             let error = ApiError::held_back(held);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -68,6 +68,7 @@ pub(super) async fn html(State(api): State<Arc<LocalApi>>, Path(id): Path<String
     let headers = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CONTENT_SECURITY_POLICY, HTML_POLICY),
+        (HeaderName::from_static("x-dns-prefetch-control"), "off"),
     ];
     Ok((headers, html::for_the_frame(html, &images)).into_response())
 }

@@ -1,7 +1,8 @@
 //! The HTML of a mail as the page shows it: in a frame where it can do nothing.
 //!
-//! What makes it harmless is the sandbox that it is served in and the frame is, not this module: nothing is taken out of
-//! it. Here it is only made to look right: an image that is attached is put in its place, and a link aims at a window of
+//! What makes it harmless is the sandbox that it is served in and the frame is, not this module, but for one thing: a browser
+//! may look names up and open connections for `<link>` (`dns-prefetch`, `preconnect`), which no policy of a page forbids. So
+//! links to resources become elements that mean nothing. Else nothing is taken out; it is only made to look right: an image that is attached is put in its place, and a link aims at a window of
 //! its own, which the sandbox does not open, where it would take the place of the mail otherwise. Links are listed beside
 //! it, to be opened from there. One pass over the tokens, as [`html5gum`] sees them; what is not changed is copied.
 
@@ -56,6 +57,13 @@ pub(crate) fn for_the_frame(html: &str, images: &[Inline]) -> String {
             // Of two attributes of one name a browser takes the first.
             if opens.is_some_and(|opens| opens[0] == b'<' && opens[1..].eq_ignore_ascii_case(name)) {
                 put(end, end, " target=\"_blank\"");
+            }
+        }
+        CallbackEvent::OpenStartTag { name: name @ b"link" } => {
+            let (start, end) = (span.start + 1, span.start + 1 + name.len());
+            let opens = html.as_bytes().get(start..end);
+            if opens.is_some_and(|opens| opens.eq_ignore_ascii_case(name)) {
+                put(start, end, "x-link");
             }
         }
         CallbackEvent::AttributeName { name } => attribute = name.to_vec(),
@@ -175,6 +183,14 @@ mod tests {
         ] {
             assert_eq!(for_the_frame(html, &logo()), shown);
         }
+    }
+
+    #[test]
+    fn links_to_resources_mean_nothing() {
+        let html = r#"<link rel=preconnect href=https://a.example><LINK/rel="dns-prefetch"><p>link <linked></link>"#;
+        let shown =
+            r#"<x-link rel=preconnect href=https://a.example><x-link/rel="dns-prefetch"><p>link <linked></link>"#;
+        assert_eq!(for_the_frame(html, &[]), shown);
     }
 
     #[test]

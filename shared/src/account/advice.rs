@@ -97,9 +97,9 @@ pub fn percent(fraction: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::{Evidence, History, Report, Reputation, Thresholds};
+    use crate::account::{AwsRate, Evidence, History, Report, Reputation, Thresholds};
 
-    fn codes(change: impl Fn(&mut Account), aws: Option<f64>) -> Vec<String> {
+    fn codes(change: impl Fn(&mut Account), bounce: Option<f64>) -> Vec<String> {
         let mut account = Account {
             max_24_hour_send: 50_000.0,
             sent_last_24_hours: 5_000.0,
@@ -113,7 +113,7 @@ mod tests {
             account,
             region: "us-east-1",
             reputation: Reputation {
-                bounce: aws,
+                bounce: bounce.and_then(|rate| AwsRate::new(rate, jiff::Timestamp::UNIX_EPOCH)),
                 complaint: None,
             },
             counted: None,
@@ -123,6 +123,7 @@ mod tests {
                 now: jiff::Timestamp::UNIX_EPOCH,
             },
             thresholds: &Thresholds::default(),
+            account_share: 1.0,
             before: None,
         });
         report.advice.into_iter().map(|advice| advice.code).collect()

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Rate;
+use super::{Rate, RateKind, Thresholds, Verdict};
 
 /// How many more until each limit, if nothing else is sent; 0 when it is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,14 +17,26 @@ pub struct Headroom {
     pub pause: u64,
 }
 
-/// Works out the headroom of a rate; nothing when there is no figure, or nothing was sent.
+/// Works out the headroom of a rate; nothing when there is no figure, or nothing was sent. Where complaints are judged from a
+/// number on, as many are missing at least.
 #[must_use]
-pub fn headroom(rate: &Rate) -> Option<Headroom> {
+pub fn headroom(kind: RateKind, rate: &Rate, thresholds: &Thresholds) -> Option<Headroom> {
     let (count, sent) = rate.count_of()?;
     let until = |limit: f64| whole((limit * sent - count - TOLERANCE).ceil());
+    let missing = match kind {
+        RateKind::Bounce => 0,
+        RateKind::Complaint => thresholds.complaints_min.saturating_sub(whole(count.round())),
+    };
+    let until_level = |limit: f64, level: Verdict| {
+        if rate.level >= level {
+            0
+        } else {
+            until(limit).max(missing)
+        }
+    };
     Some(Headroom {
-        warn: until(rate.warn_at),
-        brake: until(rate.brake_at),
+        warn: until_level(rate.warn_at, Verdict::Warn),
+        brake: until_level(rate.brake_at, Verdict::BrakeBulk),
         review: until(rate.review_at),
         pause: until(rate.pause_at),
     })
@@ -47,7 +59,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::account::{Counted, RateKind, Thresholds, Verdict, judge_rate};
+    use crate::account::{AwsRate, Counted, judge_rate};
 
     fn of(kind: RateKind, aws: Option<f64>, sent: u64, count: u64) -> Option<Headroom> {
         let counted = Counted {
@@ -56,14 +68,10 @@ mod tests {
             bounces: count,
             complaints: count,
         };
-        headroom(&judge_rate(
-            kind,
-            aws,
-            Some(&counted),
-            0.0,
-            &Thresholds::default(),
-            Verdict::Healthy,
-        ))
+        let aws = aws.and_then(|rate| AwsRate::new(rate, jiff::Timestamp::UNIX_EPOCH));
+        let thresholds = Thresholds::default();
+        let rate = judge_rate(kind, aws, Some(&counted), 0.0, &thresholds, Verdict::Healthy);
+        headroom(kind, &rate, &thresholds)
     }
 
     #[test]
@@ -80,7 +88,7 @@ mod tests {
         assert_eq!(of(RateKind::Bounce, None, 1_000, 50), until(0, 0, 0, 50));
         assert_eq!(of(RateKind::Bounce, Some(0.02), 1_000, 13), until(10, 25, 30, 80));
         assert_eq!(of(RateKind::Complaint, None, 100_000, 0), until(50, 80, 100, 500));
-        assert_eq!(of(RateKind::Complaint, None, 1_001, 0), until(1, 1, 2, 6));
+        assert_eq!(of(RateKind::Complaint, None, 1_001, 0), until(2, 2, 2, 6));
     }
 
     #[test]

@@ -28,11 +28,11 @@ use serde::{Deserialize, Serialize};
 pub use self::advice::{Advice, advice, percent};
 pub use self::brake::Brake;
 pub use self::headroom::{Headroom, headroom};
-pub use self::quota::{Fell, History, Quota, SendRate, quota, send_rate};
+pub use self::quota::{Fell, History, Quota, SendRate, Share, quota, send_rate};
 pub use self::ramp::{Ramp, plan};
 pub use self::rates::{
-    BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, Counted, Estimate, Rate, RateKind, Reputation,
-    Source, judge_rate,
+    AwsRate, BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, Counted, Estimate, Rate, RateKind,
+    Reputation, Source, judge_rate,
 };
 pub use self::report::{Evidence, HeadroomOfBoth, Rates, Report, ReportedAccount, ReportedBrake, SetBy, Trouble};
 pub use self::thresholds::{Threshold, Thresholds};

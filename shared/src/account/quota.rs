@@ -54,18 +54,41 @@ pub struct Quota {
     pub used: f64,
     /// What is left; `null` when unlimited.
     pub remaining: Option<f64>,
-    /// The share that is used, from 0 to 1; `null` when unlimited.
+    /// The share that is used, from 0 to 1, of the account's quota or of this stack's, whichever is greater; `null` when
+    /// unlimited.
     pub used_share: Option<f64>,
+    /// This stack's own part of the quota; `null` where that is all of it.
+    #[serde(default)]
+    pub share: Option<Share>,
     /// How many of them this stack sent: an estimate, by what its gate let pass, and up to an hour's too many.
     pub by_us: f64,
     /// How many others sent: other stacks, other applications of the account in this region.
     pub by_others: f64,
     /// How many this stack sends an hour at present.
     pub per_hour: f64,
-    /// When the quota will be used up at this pace, in seconds; `null` when that is not within 24 hours.
+    /// When the quota, or this stack's part of it, will be used up at this pace, in seconds; `null` when that is not within 24
+    /// hours.
     pub exhausted_in_seconds: Option<u64>,
     /// Whether the quota fell in the last 7 days.
     pub fell: Option<Fell>,
+}
+
+/// The part of the quota that this stack may use (`AccountShare`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    /// How many recipients in 24 hours.
+    pub limit: f64,
+    /// What is left of it.
+    pub remaining: f64,
+}
+
+impl Quota {
+    /// Returns how many recipients this stack may still send to: of the account's quota, and of its own part.
+    #[must_use]
+    pub fn remaining_to_us(&self) -> Option<f64> {
+        let remaining = self.remaining?;
+        Some(self.share.map_or(remaining, |share| share.remaining.min(remaining)))
+    }
 }
 
 /// The sending rate, in recipients a second.
@@ -124,9 +147,10 @@ impl History<'_> {
     }
 }
 
-/// Works out where the quota stands. `before` is the quota of the report before.
+/// Works out where the quota stands, for a stack whose part of it is `account_share`. `before` is the quota of the report
+/// before.
 #[must_use]
-pub fn quota(account: &Account, history: &History<'_>, before: Option<&Quota>) -> Quota {
+pub fn quota(account: &Account, account_share: f64, history: &History<'_>, before: Option<&Quota>) -> Quota {
     let now = history.now;
     let used = if account.sent_last_24_hours.is_finite() {
         account.sent_last_24_hours.max(0.0)
@@ -139,15 +163,29 @@ pub fn quota(account: &Account, history: &History<'_>, before: Option<&Quota>) -
     let per_hour = history.granted(ago(PACE_OVER), now);
     let limit = account.quota();
     let before = before.map(|before| (before.limit.unwrap_or(-1.0), before.fell));
+    let own_limit = limit
+        .filter(|_| account_share < 1.0)
+        .map(|limit| (limit * account_share).floor());
+    let exhausted = |limit: Option<f64>, used| limit.and_then(|limit| exhausted_in(limit, used, per_hour, history));
+    let both = |account: Option<u64>, own: Option<u64>| account.into_iter().chain(own).min();
+    let used_of = |used: f64, limit: f64| if limit > 0.0 { (used / limit).min(1.0) } else { 1.0 };
     Quota {
         limit,
         used,
         remaining: account.remaining(),
-        used_share: limit.map(|limit| if limit > 0.0 { (used / limit).min(1.0) } else { 1.0 }),
+        used_share: limit.map(|limit| {
+            own_limit
+                .map_or(0.0, |own| used_of(by_us, own))
+                .max(used_of(used, limit))
+        }),
+        share: own_limit.map(|limit| Share {
+            limit,
+            remaining: (limit - by_us).max(0.0).round(),
+        }),
         by_us: by_us.round(),
         by_others: (used - by_us).round(),
         per_hour: per_hour.round(),
-        exhausted_in_seconds: limit.and_then(|limit| exhausted_in(limit, used, per_hour, history)),
+        exhausted_in_seconds: both(exhausted(limit, used), exhausted(own_limit, by_us)),
         fell: Fell::seen(before, limit.unwrap_or(-1.0), now),
     }
 }
@@ -226,7 +264,7 @@ mod tests {
             total,
             now: at(0),
         };
-        quota(&account, &history, None)
+        quota(&account, 1.0, &history, None)
     }
 
     #[test]

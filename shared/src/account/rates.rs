@@ -5,6 +5,7 @@
 //! our own marks and of what the gate granted, and stands in where CloudWatch has no figure.
 //! <https://docs.aws.amazon.com/ses/latest/dg/reputation-dashboard-dg.html>
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Thresholds, Verdict};
@@ -42,24 +43,40 @@ impl RateKind {
     }
 }
 
-/// What CloudWatch says of the two rates, as fractions; nothing where it has no figure of the last 24 hours.
+/// A rate as AWS publishes it, and when it was read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AwsRate {
+    /// The rate, a fraction.
+    pub rate: f64,
+    /// When CloudWatch said so.
+    pub at: Timestamp,
+}
+
+impl AwsRate {
+    /// Takes a figure of CloudWatch, unless it is none: a rate is a number from 0 to 1.
+    #[must_use]
+    pub fn new(rate: f64, at: Timestamp) -> Option<Self> {
+        (0.0..=1.0).contains(&rate).then_some(Self { rate, at })
+    }
+}
+
+/// What CloudWatch says of the two rates; nothing where it has no figure of the last 24 hours.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Reputation {
     /// `Reputation.BounceRate`.
-    pub bounce: Option<f64>,
+    pub bounce: Option<AwsRate>,
     /// `Reputation.ComplaintRate`.
-    pub complaint: Option<f64>,
+    pub complaint: Option<AwsRate>,
 }
 
 impl Reputation {
-    /// Returns the figure of a kind, unless it is none: a rate is a number from 0 to 1.
+    /// Returns the figure of a kind.
     #[must_use]
-    pub fn of(&self, kind: RateKind) -> Option<f64> {
-        let rate = match kind {
+    pub fn of(&self, kind: RateKind) -> Option<AwsRate> {
+        match kind {
             RateKind::Bounce => self.bounce,
             RateKind::Complaint => self.complaint,
-        };
-        rate.filter(|rate| (0.0..=1.0).contains(rate))
+        }
     }
 }
 
@@ -128,6 +145,9 @@ pub enum Source {
 pub struct Rate {
     /// AWS's figure; `null` when CloudWatch has none of the last 24 hours.
     pub aws: Option<f64>,
+    /// When that was read: with this report, or before, when CloudWatch could not be read.
+    #[serde(default)]
+    pub aws_at: Option<Timestamp>,
     /// Our own estimate; `null` when it could not be made.
     pub estimate: Option<Estimate>,
     /// Which of the two was judged; `null` when neither says enough.
@@ -166,12 +186,14 @@ impl Rate {
 
 /// Judges one rate. `before` is the level that it had in the report before; `sent_last_24_hours` is SES's own count.
 ///
-/// An estimate is judged only over enough mail and of enough complaints; of AWS's own figure such a little makes a warning
-/// and no brake. So one bounce in ten mails does not stop a new account.
+/// A level is *entered* by an estimate only over enough mail and with enough complaints; of AWS's own figure such a little
+/// makes a warning and no brake. So one bounce in ten mails does not stop a new account. It is *left* only when a figure is
+/// well below it, however little the mail has become: while bulk mail is held back there may be hardly any. When nothing can
+/// be read, the level stays; when nothing was sent in all the days that are counted, there is nothing left to judge.
 #[must_use]
 pub fn judge_rate(
     kind: RateKind,
-    aws: Option<f64>,
+    aws: Option<AwsRate>,
     counted: Option<&Counted>,
     sent_last_24_hours: f64,
     thresholds: &Thresholds,
@@ -179,54 +201,50 @@ pub fn judge_rate(
 ) -> Rate {
     let threshold = thresholds.of(kind);
     let estimate = counted.map(|counted| Estimate::of(kind, counted));
-    let ours = counted.map_or(0, |counted| counted.sent);
-    let volume = float(ours).max(if sent_last_24_hours.is_finite() {
-        sent_last_24_hours
-    } else {
-        0.0
-    });
-    let enough_mail = |volume: f64| volume >= float(thresholds.volume_min);
+    let (sent, count) = counted.map_or((0.0, 0.0), |counted| (float(counted.sent), float(counted.of(kind))));
     let count_min = match kind {
-        RateKind::Bounce => 0,
-        RateKind::Complaint => thresholds.complaints_min,
+        RateKind::Bounce => 0.0,
+        RateKind::Complaint => float(thresholds.complaints_min),
     };
-    let level_of = |rate: f64, most: Verdict| {
-        let reached = |at: f64, level: Verdict| {
-            let at = if before >= level { at * RELEASED_AT } else { at };
-            rate >= at && rate > 0.0
+    let volume_min = float(thresholds.volume_min);
+    let level_of = |rate: f64, entered_at_most: Verdict| {
+        let reached = |level: Verdict, at: f64| {
+            let stays = before >= level && rate >= at * RELEASED_AT;
+            rate > 0.0 && (stays || (rate >= at && level <= entered_at_most))
         };
-        let level = if reached(threshold.brake, Verdict::BrakeBulk) {
+        if reached(Verdict::BrakeBulk, threshold.brake) {
             Verdict::BrakeBulk
-        } else if reached(threshold.warn, Verdict::Warn) {
+        } else if reached(Verdict::Warn, threshold.warn) {
             Verdict::Warn
         } else {
             Verdict::Healthy
-        };
-        level.min(most)
-    };
-    let (source, level) = if let Some(rate) = aws {
-        let count = (rate * volume)
-            .round()
-            .max(float(counted.map_or(0, |counted| counted.of(kind))));
-        let enough = enough_mail(volume) && count >= float(count_min);
-        let most = if enough { Verdict::BrakeBulk } else { Verdict::Warn };
-        (Some(Source::Aws), level_of(rate, most))
-    } else {
-        match estimate.and_then(|estimate| Some((estimate.rate?, estimate))) {
-            Some((rate, estimate)) if enough_mail(float(ours)) => {
-                let most = if estimate.count >= count_min {
-                    Verdict::BrakeBulk
-                } else {
-                    Verdict::Healthy
-                };
-                (Some(Source::Estimate), level_of(rate, most))
-            }
-            _ => (None, Verdict::Healthy),
         }
+    };
+    let (source, level) = match (aws, estimate.map(|estimate| estimate.rate)) {
+        (Some(AwsRate { rate, .. }), _) => {
+            let volume = sent.max(if sent_last_24_hours.is_finite() {
+                sent_last_24_hours
+            } else {
+                0.0
+            });
+            // AWS does not say how many there were.
+            let enough = volume >= volume_min && (rate * volume).round().max(count) >= count_min;
+            let most = if enough { Verdict::BrakeBulk } else { Verdict::Warn };
+            (Some(Source::Aws), level_of(rate, most))
+        }
+        (None, Some(Some(rate))) => {
+            let enough = sent >= volume_min && count >= count_min;
+            let most = if enough { Verdict::BrakeBulk } else { Verdict::Healthy };
+            let judged = sent >= volume_min || before > Verdict::Healthy;
+            (judged.then_some(Source::Estimate), level_of(rate, most))
+        }
+        (None, Some(None)) => (None, Verdict::Healthy),
+        (None, None) => (None, before.min(Verdict::BrakeBulk)),
     };
     let (review_at, pause_at) = kind.limits_of_aws();
     Rate {
-        aws,
+        aws: aws.map(|aws| aws.rate),
+        aws_at: aws.map(|aws| aws.at),
         estimate,
         source,
         level,
@@ -260,6 +278,7 @@ mod tests {
     }
 
     fn judge(kind: RateKind, aws: Option<f64>, counted: Option<Counted>, before: Verdict) -> Rate {
+        let aws = aws.and_then(|rate| AwsRate::new(rate, Timestamp::UNIX_EPOCH));
         judge_rate(kind, aws, counted.as_ref(), 0.0, &Thresholds::default(), before)
     }
 
@@ -276,8 +295,31 @@ mod tests {
             (rate.level, rate.source, rate.judged()),
             (BrakeBulk, Some(Source::Estimate), Some(0.09))
         );
-        let rate = judge(Bounce, None, None, BrakeBulk);
-        assert_eq!((rate.level, rate.source, rate.judged()), (Healthy, None, None));
+    }
+
+    #[test]
+    fn a_level_stays_until_a_figure_says_that_it_is_over() {
+        for before in [Healthy, Warn, BrakeBulk] {
+            // Nothing could be read.
+            let rate = judge(Bounce, None, None, before);
+            assert_eq!((rate.level, rate.source, rate.judged()), (before, None, None));
+            // Nothing was sent for a week.
+            assert_eq!(judge(Bounce, None, Some(counted(0, 0)), before).level, Healthy);
+        }
+        // Bulk mail is held back, and so there is little mail.
+        for (kind, aws, sent, count, level) in [
+            (Bounce, Some(0.06), 10, 0, BrakeBulk),
+            (Bounce, Some(0.03), 10, 0, Warn),
+            (Bounce, None, 100, 6, BrakeBulk),
+            (Bounce, None, 100, 3, Warn),
+            (Bounce, None, 100, 0, Healthy),
+            (Complaint, Some(0.001), 100, 0, BrakeBulk),
+            (Complaint, None, 900, 1, BrakeBulk),
+        ] {
+            let rate = judge(kind, aws, Some(counted(sent, count)), BrakeBulk);
+            assert_eq!(rate.level, level, "{kind:?} {aws:?} {count} of {sent}");
+            assert!(rate.source.is_some());
+        }
     }
 
     #[test]
@@ -349,30 +391,21 @@ mod tests {
         }
         // Others of the account sent enough.
         let thresholds = Thresholds::default();
-        let judged = judge_rate(Bounce, Some(0.05), None, 1_000.0, &thresholds, Healthy);
+        let aws = AwsRate::new(0.05, Timestamp::UNIX_EPOCH);
+        let judged = judge_rate(Bounce, aws, None, 1_000.0, &thresholds, Healthy);
         assert_eq!(judged.level, BrakeBulk);
-        let judged = judge_rate(Bounce, Some(0.05), None, f64::NAN, &thresholds, Healthy);
+        let judged = judge_rate(Bounce, aws, None, f64::NAN, &thresholds, Healthy);
         assert_eq!(judged.level, Warn);
     }
 
     #[test]
     fn what_is_no_rate_is_no_figure() {
         for value in [f64::NAN, f64::INFINITY, -1.0, -0.1, 1.1, 5.0] {
-            let reputation = Reputation {
-                bounce: Some(value),
-                complaint: Some(value),
-            };
-            assert_eq!(
-                (reputation.of(Bounce), reputation.of(Complaint)),
-                (None, None),
-                "{value}"
-            );
+            assert_eq!(AwsRate::new(value, Timestamp::UNIX_EPOCH), None, "{value}");
         }
-        let edges = Reputation {
-            bounce: Some(0.0),
-            complaint: Some(1.0),
-        };
-        assert_eq!((edges.of(Bounce), edges.of(Complaint)), (Some(0.0), Some(1.0)));
+        for value in [0.0, -0.0, 0.5, 1.0] {
+            assert!(AwsRate::new(value, Timestamp::UNIX_EPOCH).is_some(), "{value}");
+        }
     }
 
     #[test]

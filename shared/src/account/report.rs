@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Account, Advice, Brake, Counted, Headroom, History, Quota, Rate, RateKind, Reason, Reputation, SendRate,
+    Account, Advice, AwsRate, Brake, Counted, Headroom, History, Quota, Rate, RateKind, Reason, Reputation, SendRate,
     Thresholds, Verdict, advice, headroom, judge_rate, quota, reasons, send_rate,
 };
 use crate::suppression::ReportedReconciliation;
@@ -133,6 +133,8 @@ pub struct Evidence<'a> {
     pub history: History<'a>,
     /// The thresholds of the stack.
     pub thresholds: &'a Thresholds,
+    /// The share of the account that is this stack's.
+    pub account_share: f64,
     /// The report before this one.
     pub before: Option<&'a Report>,
 }
@@ -144,6 +146,7 @@ impl Report {
         let Evidence { account, before, .. } = evidence;
         let quota = quota(
             account,
+            evidence.account_share,
             &evidence.history,
             before
                 .filter(|before| before.rate.limit > 0.0)
@@ -184,8 +187,8 @@ impl Report {
             rate,
             rates,
             headroom: HeadroomOfBoth {
-                bounces: headroom(&bounce),
-                complaints: headroom(&complaint),
+                bounces: headroom(RateKind::Bounce, &bounce, evidence.thresholds),
+                complaints: headroom(RateKind::Complaint, &complaint, evidence.thresholds),
             },
             brake: ReportedBrake::default(),
             troubles: Vec::new(),
@@ -211,16 +214,16 @@ impl Report {
         self
     }
 
-    /// AWS's rates as this report has them, for one at `now` that could not read them; none when they are a day old.
+    /// AWS's figure of a rate as this report has it, for one at `now` that could not read it; none when it is a day old,
+    /// however often it was handed on.
     #[must_use]
-    pub fn reputation_at(&self, now: Timestamp) -> Reputation {
-        if now.duration_since(self.at) >= REPUTATION_KEPT {
-            return Reputation::default();
-        }
-        Reputation {
-            bounce: self.rates.bounce.and_then(|rate| rate.aws),
-            complaint: self.rates.complaint.and_then(|rate| rate.aws),
-        }
+    pub fn aws_rate(&self, kind: RateKind, now: Timestamp) -> Option<AwsRate> {
+        let rate = match kind {
+            RateKind::Bounce => self.rates.bounce,
+            RateKind::Complaint => self.rates.complaint,
+        }?;
+        let figure = AwsRate::new(rate.aws?, rate.aws_at?)?;
+        (now.duration_since(figure.at) < AWS_RATE_KEPT).then_some(figure)
     }
 
     /// The brake that the verdict asks for, or the one that an operator set.
@@ -239,8 +242,8 @@ impl Report {
     }
 }
 
-/// How long AWS's figures stand for newer ones that cannot be read.
-const REPUTATION_KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// How long a figure of AWS's stands for a newer one that cannot be read.
+const AWS_RATE_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// The code of the reason that the account could not be read.
 const UNREAD: &str = "account_unread";
 
@@ -280,6 +283,7 @@ mod tests {
                 now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(2),
             },
             thresholds: &Thresholds::default(),
+            account_share: 1.0,
             before,
         })
     }
@@ -312,22 +316,22 @@ mod tests {
             "reasons": [],
             "quota": {
                 "limit": 50000.0, "used": 120.0, "remaining": 49880.0, "used_share": 0.0024, "by_us": 100.0,
-                "by_others": 20.0, "per_hour": 50.0, "exhausted_in_seconds": null, "fell": null,
+                "by_others": 20.0, "share": null, "per_hour": 50.0, "exhausted_in_seconds": null, "fell": null,
             },
             "rate": { "limit": 14.0, "fell": null },
             "rates": {
                 "bounce": {
-                    "aws": null, "estimate": { "rate": 0.002, "count": 4, "sent": 2000, "days": 1 }, "source": "estimate",
+                    "aws": null, "aws_at": null, "estimate": { "rate": 0.002, "count": 4, "sent": 2000, "days": 1 }, "source": "estimate",
                     "level": "healthy", "warn_at": 0.03, "brake_at": 0.045, "review_at": 0.05, "pause_at": 0.1,
                 },
                 "complaint": {
-                    "aws": null, "estimate": { "rate": 0.0, "count": 0, "sent": 2000, "days": 1 }, "source": "estimate",
+                    "aws": null, "aws_at": null, "estimate": { "rate": 0.0, "count": 0, "sent": 2000, "days": 1 }, "source": "estimate",
                     "level": "healthy", "warn_at": 0.0005, "brake_at": 0.0008, "review_at": 0.001, "pause_at": 0.005,
                 },
             },
             "headroom": {
                 "bounces": { "warn": 56, "brake": 86, "review": 96, "pause": 196 },
-                "complaints": { "warn": 1, "brake": 2, "review": 2, "pause": 10 },
+                "complaints": { "warn": 2, "brake": 2, "review": 2, "pause": 10 },
             },
             "advice": report["advice"],
             "brake": { "level": "none", "set_by": "reporter" },
@@ -463,6 +467,83 @@ mod tests {
         let report = report.unread(trouble, now);
         assert_eq!(codes(&report).len(), 1);
         assert_eq!(codes(&report_of(ACCOUNT, None, Some(&report))), []);
+    }
+
+    #[test]
+    fn a_figure_of_aws_stands_for_a_day_from_its_reading_on_however_often_it_is_handed_on() {
+        let mut before = report_of(ACCOUNT, None, None);
+        let read_at = before.at;
+        let hours = |hours| read_at + SignedDuration::from_hours(hours);
+        for (now, stands) in [(0, true), (12, true), (23, true), (24, false), (25, false)] {
+            let bounce = if now == 0 {
+                AwsRate::new(0.06, read_at)
+            } else {
+                before.aws_rate(RateKind::Bounce, hours(now))
+            };
+            assert_eq!(bounce.is_some(), stands, "{now}");
+            before = Report::new(&Evidence {
+                account: ACCOUNT,
+                region: "eu-west-1",
+                reputation: Reputation {
+                    bounce,
+                    complaint: None,
+                },
+                counted: None,
+                history: History {
+                    samples: &[],
+                    total: 0,
+                    now: hours(now),
+                },
+                thresholds: &Thresholds::default(),
+                account_share: 1.0,
+                before: Some(&before),
+            });
+        }
+    }
+
+    #[test]
+    fn a_level_without_a_figure_says_so() {
+        let mut before = report_of(ACCOUNT, None, None);
+        before.rates.bounce.as_mut().unwrap().level = Verdict::BrakeBulk;
+        let report = report_of(ACCOUNT, None, Some(&before));
+        assert_eq!(codes(&report), [("bounce_rate", Verdict::BrakeBulk)]);
+        assert!(
+            report.reasons[0].message.contains("cannot be read"),
+            "{:?}",
+            report.reasons
+        );
+    }
+
+    #[test]
+    fn a_stack_with_a_share_is_warned_of_its_own_end() {
+        let report = |share| {
+            Report::new(&Evidence {
+                account: ACCOUNT,
+                region: "eu-west-1",
+                reputation: Reputation::default(),
+                counted: None,
+                history: History {
+                    samples: &[Sample {
+                        at: Timestamp::UNIX_EPOCH,
+                        total: 0,
+                    }],
+                    total: 110,
+                    now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(30),
+                },
+                thresholds: &Thresholds::default(),
+                account_share: share,
+                before: None,
+            })
+        };
+        assert_eq!(codes(&report(0.5)), []);
+        // 88 of 100 recipients, by a straight line from 0 to 110 in 30 hours.
+        let report = report(0.002);
+        assert_eq!(codes(&report), [("quota_low", Verdict::Warn)]);
+        assert!(
+            report.reasons[0].message.contains("12 recipients are left"),
+            "{:?}",
+            report.reasons
+        );
     }
 
     #[test]

@@ -114,18 +114,17 @@ fn of_rate(kind: RateKind, rate: &Rate) -> Option<Reason> {
         RateKind::Bounce => ("bounce_rate", "bounce rate"),
         RateKind::Complaint => ("complaint_rate", "complaint rate"),
     };
-    let whose = match rate.source? {
-        Source::Aws => "AWS's figure",
-        Source::Estimate => "our estimate",
+    let figure = match (rate.source, rate.judged()) {
+        (Some(Source::Aws), Some(judged)) => format!("is {} (AWS's figure)", percent(judged)),
+        (Some(Source::Estimate), Some(judged)) => format!("is {} (our estimate)", percent(judged)),
+        _ => "cannot be read, and stays what it was judged to be".to_owned(),
     };
-    let judged = rate.judged()?;
     let does = match rate.level {
         Verdict::BrakeBulk | Verdict::BrakeAll => "bulk mail is held back",
         Verdict::Healthy | Verdict::Warn => "bulk mail is not held back yet",
     };
     let message = format!(
-        "the {name} is {} ({whose}): {does}; AWS reviews an account at {} and may pause it at {}",
-        percent(judged),
+        "the {name} {figure}: {does}; AWS reviews an account at {} and may pause it at {}",
         percent(rate.review_at),
         percent(rate.pause_at),
     );
@@ -133,11 +132,17 @@ fn of_rate(kind: RateKind, rate: &Rate) -> Option<Reason> {
 }
 
 fn of_quota(quota: &Quota) -> Option<Reason> {
-    let (limit, remaining, share) = (quota.limit?, quota.remaining?, quota.used_share?);
+    let (remaining, share) = (quota.remaining_to_us()?, quota.used_share?);
+    let limit = quota.share.map_or(quota.limit?, |share| {
+        share.limit.min(quota.limit.unwrap_or(share.limit))
+    });
+    let whose = if quota.share.is_some() {
+        "this stack's part of the 24-hour quota"
+    } else {
+        "the 24-hour quota"
+    };
     if remaining < 1.0 {
-        let message = format!(
-            "the 24-hour quota of {limit} recipients is used up: mail is refused until some of it is a day old"
-        );
+        let message = format!("{whose}, {limit} recipients, is used up: mail is refused until some of it is a day old");
         return Some(Reason::new("quota_exhausted", Verdict::Warn, message));
     }
     if let Some(seconds) = quota
@@ -145,17 +150,14 @@ fn of_quota(quota: &Quota) -> Option<Reason> {
         .filter(|seconds| *seconds <= EXHAUSTED_SOON_SECONDS)
     {
         let message = format!(
-            "at the present {} recipients an hour the 24-hour quota is used up in {} minutes; {remaining} are left",
+            "at the present {} recipients an hour {whose} is used up in {} minutes; {remaining} are left",
             quota.per_hour,
             seconds / 60,
         );
         return Some(Reason::new("quota_soon_exhausted", Verdict::Warn, message));
     }
     (share >= QUOTA_WARN).then(|| {
-        let message = format!(
-            "{} of the 24-hour quota is used; {remaining} recipients are left",
-            percent(share)
-        );
+        let message = format!("{} of {whose} is used; {remaining} recipients are left", percent(share));
         Reason::new("quota_low", Verdict::Warn, message)
     })
 }

@@ -11,7 +11,7 @@ use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
 use super::store_error::error_code;
-use crate::account::Reputation;
+use crate::account::{AwsRate, RateKind};
 
 /// How old a figure may be. SES publishes one only when there was mail.
 const LOOK_BACK: Duration = Duration::from_hours(24);
@@ -39,19 +39,15 @@ impl CloudWatch {
         Self { client }
     }
 
-    /// Reads the newest figures of the 24 hours before `now`: the highest of their five minutes.
+    /// Reads the newest figure of the 24 hours before `now`: the highest of its five minutes.
     ///
     /// # Errors
-    /// [`MetricsError`] if one of them could not be read.
-    pub async fn reputation(&self, now: Timestamp) -> Result<Reputation, MetricsError> {
-        // One after the other, over one connection: another one costs more than it saves.
-        Ok(Reputation {
-            bounce: self.newest("Reputation.BounceRate", now).await?,
-            complaint: self.newest("Reputation.ComplaintRate", now).await?,
-        })
-    }
-
-    async fn newest(&self, metric: &str, now: Timestamp) -> Result<Option<f64>, MetricsError> {
+    /// [`MetricsError`] if it could not be read.
+    pub async fn rate(&self, kind: RateKind, now: Timestamp) -> Result<Option<AwsRate>, MetricsError> {
+        let metric = match kind {
+            RateKind::Bounce => "Reputation.BounceRate",
+            RateKind::Complaint => "Reputation.ComplaintRate",
+        };
         let second = now.as_second();
         let look_back = i64::try_from(LOOK_BACK.as_secs()).unwrap_or(i64::MAX);
         let answer = self
@@ -72,6 +68,6 @@ impl CloudWatch {
         // They come in no order.
         let newest = answer.datapoints().iter().max_by_key(|datapoint| datapoint.timestamp());
         let rate = newest.and_then(Datapoint::maximum);
-        Ok(rate.filter(|rate| (0.0..=1.0).contains(rate)))
+        Ok(rate.and_then(|rate| AwsRate::new(rate, now)))
     }
 }

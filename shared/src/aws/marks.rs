@@ -23,6 +23,9 @@ pub use page::MarksPage;
 pub const MARK_KEPT_DAYS: u16 = 90;
 const MARK_KEPT: Duration = Duration::from_hours(MARK_KEPT_DAYS as u64 * 24);
 
+/// The most marks of a day that are counted: on a day with more of them the reporter has to be done in time all the same.
+const COUNTED_MAX: u64 = 100_000;
+
 /// The marks of bounces and complaints.
 #[derive(Clone, Debug)]
 pub struct Marks {
@@ -64,7 +67,8 @@ impl Marks {
     }
 
     /// Counts the marks of a day (UTC), those of one stream or of all, by the recipients' domains, so that whoever knows them
-    /// can leave out the domains that the account has verified.
+    /// can leave out the domains that the account has verified. So many of a day say all there is to say: the counting ends at
+    /// 100,000.
     ///
     /// # Errors
     /// [`StoreError`] if they could not all be read.
@@ -99,10 +103,14 @@ impl Marks {
         };
         let mut pages = query.into_paginator().items().send();
         let mut counts = BTreeMap::new();
-        while let Some(item) = pages.next().await {
+        let mut counted = 0;
+        while counted < COUNTED_MAX
+            && let Some(item) = pages.next().await
+        {
             let item = item.map_err(StoreError::of("Query"))?;
             let domain = text_of(&item, "domain").unwrap_or_default();
             *counts.entry(domain.to_owned()).or_default() += 1;
+            counted += 1;
         }
         Ok(counts)
     }

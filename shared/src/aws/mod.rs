@@ -47,7 +47,7 @@ pub use ses::{AccountError, IdentitiesError, Outgoing, SendError, Ses};
 pub use ses_suppression_list::{ListError, ListedPage, Pace, SesSuppressionList};
 pub use store_error::StoreError;
 pub use suppressions::{EntriesPage, Evidence, NewestFrom, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes};
-pub use usage::{CountedDay, GateSet, GateState, KeptReconciliation, Usage, VerifiedDomains, WordInGate};
+pub use usage::{CountedDay, GateSet, GateState, KeptReconciliation, NOT_A_REPORT, Usage, VerifiedDomains, WordInGate};
 
 use http_client::CONNECT_TIMEOUT;
 

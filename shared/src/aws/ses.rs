@@ -172,6 +172,13 @@ impl Ses {
         let quota = answer.send_quota.ok_or_else(|| AccountError {
             code: "NoSendQuota".to_owned(),
         })?;
+        // AWS's JSON may say `"NaN"`, by which nothing can be judged.
+        let figures = [quota.max24_hour_send, quota.sent_last24_hours, quota.max_send_rate];
+        if !figures.iter().all(|figure| figure.is_finite()) {
+            return Err(AccountError {
+                code: "NotANumber".to_owned(),
+            });
+        }
         let enforcement_status = match answer.enforcement_status.as_deref() {
             Some("SHUTDOWN") => EnforcementStatus::Shutdown,
             Some("PROBATION") => EnforcementStatus::Probation,

@@ -14,7 +14,7 @@
 //! | `brake#<region>` | `<time>#<id>` | one change of the brake; see [`super::BrakeChanges`] |
 //! | `mark#<day>` | `<kind>#<stream>#<hash>` | `domain`, `class`, `stream`, `at`, and `message_id` and `tag` (a set of `name=value`) where the event names them: one bounce, complaint or block that counts; see [`super::Marks`] |
 //!
-//! `tat` and `iv` are microseconds, `snap_at` and `at` milliseconds. All rows but the gate, the override and the reconciliation have
+//! `tat` and `iv` are microseconds, `snap_at` and `at` milliseconds. All rows but the gate, the override, the verified domains and those of the reconciliation have
 //! `expires_at`.
 
 mod brake_override;
@@ -46,6 +46,8 @@ use crate::suppression::Reconciliation;
 const SAMPLE_KEPT: Duration = Duration::from_hours(50);
 /// How long one of midnight is kept: for as long as days are counted, see [`crate::account::Window`].
 const DAILY_SAMPLE_KEPT: Duration = Duration::from_hours(9 * 24);
+/// The code of the error that what is kept as the latest report is none.
+pub const NOT_A_REPORT: &str = "NotAReport";
 /// How long a report is kept.
 const REPORT_KEPT: Duration = Duration::from_hours(30 * 24);
 
@@ -341,7 +343,7 @@ impl Usage {
             .map_err(StoreError::of(OPERATION))?;
         let Some(item) = answer.item else { return Ok(None) };
         let report = text_of(&item, "report").and_then(|json| serde_json::from_str(json).ok());
-        report.map(Some).ok_or_else(|| StoreError::new(OPERATION, "NotAReport"))
+        report.map(Some).ok_or_else(|| StoreError::new(OPERATION, NOT_A_REPORT))
     }
 
     /// Keeps a report as the latest, unless a later one is there. That of the same time is replaced: a run adds to its report.

@@ -104,7 +104,7 @@ async fn another_region_has_changes_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_is_no_change_is_an_error() {
+async fn a_row_that_is_no_change_hides_no_other() {
     let store = Store::start().await;
     let row = [
         ("pk", s(&format!("brake#{REGION}"))),
@@ -112,8 +112,10 @@ async fn what_is_no_change_is_an_error() {
         ("to", s("some")),
     ];
     store.put(TABLE, row).await;
-    let error = store.brake_changes().latest(1).await.unwrap_err();
-    assert_eq!(error.code, "NotAChangeOfTheBrake");
+    let changes = store.brake_changes();
+    changes.record(&change(1)).await.unwrap();
+    assert_eq!(changes.latest(2).await.unwrap(), [change(1)]);
+    assert_eq!(changes.unpublished(at(0)).await.unwrap(), [change(1)]);
 }
 
 #[tokio::test]

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use aws_smithy_cbor::Encoder;
 use aws_smithy_types::DateTime;
+use jiff::Timestamp;
 use local_aws::calls::Call;
 use local_aws::clock::Clock;
 use local_aws::edge::Edge;
 use local_aws::ses::{Ses, Settings};
 use serde_json::{Value, json};
-use shared::account::Reputation;
+use shared::account::{AwsRate, RateKind};
 use shared::aws::{CloudWatch, MetricsError};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::unbounded_channel;
@@ -59,35 +60,36 @@ impl World {
         self.ses.update_account(&serde_json::from_value(rates).unwrap());
     }
 
-    async fn reputation(&self) -> Result<Reputation, MetricsError> {
-        cloudwatch(&self.endpoint).reputation(self.clock.now()).await
+    async fn rates(&self) -> Result<Rates, MetricsError> {
+        rates(&self.endpoint, self.clock.now()).await
     }
+}
+
+/// The bounce rate and the complaint rate.
+type Rates = (Option<f64>, Option<f64>);
+
+async fn rates(endpoint: &str, now: Timestamp) -> Result<Rates, MetricsError> {
+    let cloudwatch = CloudWatch::new(client(endpoint));
+    let rate = async |kind| {
+        let rate: Option<AwsRate> = cloudwatch.rate(kind, now).await?;
+        assert!(rate.is_none_or(|rate| rate.at == now));
+        Ok(rate.map(|rate| rate.rate))
+    };
+    Ok((rate(RateKind::Bounce).await?, rate(RateKind::Complaint).await?))
 }
 
 fn client(endpoint: &str) -> aws_sdk_cloudwatch::Client {
     shared::aws::cloudwatch(&config(endpoint))
 }
 
-fn cloudwatch(endpoint: &str) -> CloudWatch {
-    CloudWatch::new(client(endpoint))
-}
-
 #[tokio::test]
 async fn an_account_has_a_reputation_once_ses_publishes_one() {
     let world = World::start().await;
-    let nothing = Reputation {
-        bounce: None,
-        complaint: None,
-    };
-    assert_eq!(world.reputation().await.unwrap(), nothing);
+    assert_eq!(world.rates().await.unwrap(), (None, None));
     world.set(json!({ "bounce_rate": 0.049, "complaint_rate": 0.0 }));
-    let some = Reputation {
-        bounce: Some(0.049),
-        complaint: Some(0.0),
-    };
-    assert_eq!(world.reputation().await.unwrap(), some);
+    assert_eq!(world.rates().await.unwrap(), (Some(0.049), Some(0.0)));
     world.set(json!({ "bounce_rate": null }));
-    assert_eq!(world.reputation().await.unwrap(), Reputation { bounce: None, ..some });
+    assert_eq!(world.rates().await.unwrap(), (None, Some(0.0)));
     let call = Call {
         function: "AKIDTEST".to_owned(),
         action: "cloudwatch:GetMetricStatistics".to_owned(),
@@ -100,8 +102,7 @@ async fn an_account_has_a_reputation_once_ses_publishes_one() {
 async fn a_figure_that_is_not_there_at_the_time_is_none() {
     let world = World::start().await;
     world.set(json!({ "bounce_rate": 0.1, "complaint_rate": 0.1 }));
-    let reputation = cloudwatch(&world.endpoint).reputation(at(0)).await.unwrap();
-    assert_eq!((reputation.bounce, reputation.complaint), (None, None));
+    assert_eq!(rates(&world.endpoint, at(0)).await.unwrap(), (None, None));
 }
 
 #[tokio::test]
@@ -110,8 +111,8 @@ async fn what_could_not_be_read_says_why() {
     let error = |code: &str| Err(MetricsError { code: code.to_owned() });
     let fault = r#"{"operation": "GetMetricStatistics", "times": 2, "error": "AccessDenied"}"#;
     world.edge.faults.add(serde_json::from_str(fault).unwrap());
-    assert_eq!(world.reputation().await, error("AccessDenied"));
-    let nowhere = cloudwatch(&closed_port().await).reputation(at(0)).await;
+    assert_eq!(world.rates().await, error("AccessDenied"));
+    let nowhere = rates(&closed_port().await, at(0)).await;
     assert_eq!(nowhere, error("ConnectionFailed"));
 }
 
@@ -166,9 +167,8 @@ async fn the_newest_figure_counts_in_whatever_order_they_come_and_nonsense_is_no
     ] {
         let body = datapoints(points);
         let fake = Fake::start(move |_, _| Answer::Bytes(body.clone())).await;
-        let reputation = cloudwatch(&fake.endpoint).reputation(at(0)).await.unwrap();
         assert_eq!(
-            (reputation.bounce, reputation.complaint),
+            rates(&fake.endpoint, at(0)).await.unwrap(),
             (expected, expected),
             "{points:?}"
         );

@@ -63,6 +63,7 @@ fn report(at: Timestamp, sent_last_24_hours: f64) -> Report {
             now: at,
         },
         thresholds: &Thresholds::default(),
+        account_share: 1.0,
         before: None,
     })
 }

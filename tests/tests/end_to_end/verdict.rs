@@ -1,7 +1,10 @@
 //! The verdict of the reporter, the brake that follows it, and what the operators are told.
 
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::aws::Usage;
+use shared::brake_change::BrakeOverride;
 use shared::stream::Stream;
 
 use crate::feedback::{hard_bounce, just_now};
@@ -221,4 +224,30 @@ async fn the_figures_become_metrics() {
     ] {
         assert_eq!(value(&metrics, name), expected, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_word_that_is_not_in_the_gate_yet_is_put_there_though_the_account_cannot_be_read() {
+    let okite = start().await;
+    okite.report().await;
+    // An operator's command that died between its two writes.
+    let usage = Usage::new(
+        okite.dynamodb.clone(),
+        okite.variable("USAGE_TABLE").to_owned(),
+        local_aws::REGION.to_owned(),
+    );
+    let word = BrakeOverride {
+        word: "all".to_owned(),
+        by: "anna".to_owned(),
+        why: "a bad list".to_owned(),
+        at: Some(Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1)),
+    };
+    assert!(usage.put_brake_override(&word).await.unwrap());
+    okite
+        .fault(json!({ "operation": "GetAccount", "error": "TooManyRequestsException", "message": "Rate exceeded" }))
+        .await;
+    let report = okite.report().await;
+    assert_eq!(codes(&report), ["account_unread"]);
+    assert_eq!(report["brake"], json!({ "level": "all", "set_by": "operator" }));
+    assert_eq!(okite.post(&email("anna@example.net")).await.status, 503);
 }
