@@ -66,6 +66,7 @@ pub(crate) fn of(name: &str, runtime_api: &str, world: &World) -> Vec<(String, S
         ("AWS_SESSION_TOKEN", "t".repeat(TOKEN_LENGTH)),
         ("AWS_ENDPOINT_URL_DYNAMODB", format!("https://{}", world.dynamodb())),
         ("AWS_ENDPOINT_URL_SESV2", format!("https://{}", world.ses())),
+        ("AWS_ENDPOINT_URL_CLOUDWATCH", format!("https://{}", world.cloudwatch())),
         // A function trusts the authority of this process by the first, and what reads the system's roots by the second.
         ("AWS_CA_BUNDLE", path(world.roots())),
         ("SSL_CERT_FILE", path(world.system_roots())),

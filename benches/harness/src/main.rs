@@ -23,6 +23,7 @@ mod callgrind;
 mod certificates;
 mod cgroup;
 mod chart;
+mod cloudwatch;
 mod count;
 mod document;
 mod dynamodb;

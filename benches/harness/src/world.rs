@@ -1,4 +1,4 @@
-//! What is around a function while it is measured: DynamoDB, SES, and the files that say whom to trust.
+//! What is around a function while it is measured: DynamoDB, SES, CloudWatch, and the files that say whom to trust.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::certificates::Certificates;
+use crate::cloudwatch::CloudWatch;
 use crate::dynamodb::Dynamodb;
 use crate::server::{Server, Traffic};
 use crate::ses::Ses;
@@ -34,6 +35,7 @@ pub(crate) struct Latency {
 pub(crate) struct World {
     dynamodb: Server,
     ses: Server,
+    cloudwatch: Server,
     directory: TempDir,
     roots: PathBuf,
     system_roots: PathBuf,
@@ -61,7 +63,8 @@ impl World {
         fs::write(&system_roots, system + &certificates.roots)?;
         Ok(Self {
             dynamodb: Server::start(Arc::new(dynamodb), Some(Arc::clone(&certificates.server)))?,
-            ses: Server::start(Arc::new(ses), Some(certificates.server))?,
+            ses: Server::start(Arc::new(ses), Some(Arc::clone(&certificates.server)))?,
+            cloudwatch: Server::start(Arc::new(CloudWatch), Some(certificates.server))?,
             directory,
             roots,
             system_roots,
@@ -74,6 +77,10 @@ impl World {
 
     pub(crate) fn ses(&self) -> SocketAddr {
         self.ses.address()
+    }
+
+    pub(crate) fn cloudwatch(&self) -> SocketAddr {
+        self.cloudwatch.address()
     }
 
     /// How much DynamoDB and SES were used so far.
