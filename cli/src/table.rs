@@ -21,9 +21,3 @@ pub(crate) fn aligned<const N: usize>(header: [&str; N], rows: impl IntoIterator
 pub(crate) fn shown(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
-
-/// A fraction in per cent, with as many digits as AWS's limits need: 0.08 %.
-pub(crate) fn percent(rate: f64) -> String {
-    let digits = format!("{:.3}", rate * 100.0);
-    format!("{} %", digits.trim_end_matches('0').trim_end_matches('.'))
-}

@@ -15,36 +15,6 @@ use crate::address::without_addresses;
 /// Who a change of the reporter's own is by.
 pub const BY_THE_REPORTER: &str = "reporter";
 
-impl Brake {
-    /// Returns the name used in items, on the command line and in reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Bulk => "bulk",
-            Self::All => "all",
-        }
-    }
-
-    /// Reads the name.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::None, Self::Bulk, Self::All]
-            .into_iter()
-            .find(|brake| brake.as_str() == name)
-    }
-
-    /// Says what is held back, for a person.
-    #[must_use]
-    pub fn holds_back(self) -> &'static str {
-        match self {
-            Self::None => "Nothing is held back: all mail passes.",
-            Self::Bulk => "Bulk mail is stopped; transactional mail passes.",
-            Self::All => "All mail is stopped, transactional mail too.",
-        }
-    }
-}
-
 /// One change of the brake.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BrakeChange {
@@ -155,14 +125,6 @@ mod tests {
             why: "a bad list of 2019".to_owned(),
             figures: json!({ "bounce_rate": 0.041, "verdict": "warn" }),
         }
-    }
-
-    #[test]
-    fn a_brake_is_known_by_its_name() {
-        for brake in [Brake::None, Brake::Bulk, Brake::All] {
-            assert_eq!(Brake::parse(brake.as_str()), Some(brake));
-        }
-        assert_eq!(Brake::parse("auto"), None);
     }
 
     #[test]

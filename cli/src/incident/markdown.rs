@@ -3,13 +3,12 @@
 use std::fmt::{self, Display, Write};
 
 use jiff::{Timestamp, Unit};
-use shared::account::{EnforcementStatus, Rate};
+use shared::account::{EnforcementStatus, Rate, percent};
 use shared::address::without_addresses;
 use shared::brake_change::BrakeChange;
 
 use super::Evidence;
 use super::counts::{Event, Tally};
-use crate::table::percent;
 
 /// How many domains, tags and keys are shown; the CSV has all.
 const SHOWN: usize = 20;

@@ -3,11 +3,11 @@
 use std::fmt::{self, Write};
 
 use jiff::{Timestamp, Unit};
-use shared::account::{Brake, EnforcementStatus, Fell, Headroom, Rate, Report, SetBy, Verdict};
+use shared::account::{Brake, EnforcementStatus, Fell, Headroom, Rate, Report, SetBy, Verdict, percent};
 use shared::suppression::ReportedReconciliation;
 
 use super::Status;
-use crate::table::{self, percent};
+use crate::table;
 
 /// Reports come every five minutes; one that is older than this is worth a word.
 const OLD_AFTER_SECONDS: i64 = 15 * 60;

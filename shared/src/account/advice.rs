@@ -80,18 +80,11 @@ pub fn advice(account: &Account, quota: &Quota, rates: &Rates) -> Vec<Advice> {
     advice
 }
 
-/// Writes a fraction as a percentage, with as many digits as small rates need.
+/// Writes a fraction as a percentage, with as many digits as AWS's limits need: 0.08 %.
 #[must_use]
 pub fn percent(fraction: f64) -> String {
-    let percent = fraction * 100.0;
-    let digits = if percent == 0.0 || percent >= 10.0 { 0 } else { 2 };
-    let text = format!("{percent:.digits$}");
-    let text = if digits > 0 {
-        text.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        &text
-    };
-    format!("{text} %")
+    let digits = format!("{:.3}", fraction * 100.0);
+    format!("{} %", digits.trim_end_matches('0').trim_end_matches('.'))
 }
 
 #[cfg(test)]
@@ -155,7 +148,7 @@ mod tests {
             (0.05, "5 %"),
             (0.0449, "4.49 %"),
             (0.1, "10 %"),
-            (0.123, "12 %"),
+            (0.123, "12.3 %"),
             (1.0, "100 %"),
         ] {
             assert_eq!(percent(fraction), text);

@@ -502,6 +502,33 @@ mod tests {
     }
 
     #[test]
+    fn a_high_rate_of_little_mail_says_why_nothing_is_held_back() {
+        let report = Report::new(&Evidence {
+            account: ACCOUNT,
+            region: "eu-west-1",
+            reputation: Reputation {
+                bounce: AwsRate::new(0.1, Timestamp::UNIX_EPOCH),
+                complaint: None,
+            },
+            counted: None,
+            history: History {
+                samples: &[],
+                total: 0,
+                now: Timestamp::UNIX_EPOCH,
+            },
+            thresholds: &Thresholds::default(),
+            account_share: 1.0,
+            before: None,
+        });
+        assert_eq!(codes(&report), [("bounce_rate", Verdict::Warn)]);
+        assert!(
+            report.reasons[0].message.contains("too little was sent"),
+            "{:?}",
+            report.reasons
+        );
+    }
+
+    #[test]
     fn a_level_without_a_figure_says_so() {
         let mut before = report_of(ACCOUNT, None, None);
         before.rates.bounce.as_mut().unwrap().level = Verdict::BrakeBulk;

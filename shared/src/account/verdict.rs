@@ -121,6 +121,9 @@ fn of_rate(kind: RateKind, rate: &Rate) -> Option<Reason> {
     };
     let does = match rate.level {
         Verdict::BrakeBulk | Verdict::BrakeAll => "bulk mail is held back",
+        Verdict::Healthy | Verdict::Warn if rate.judged() >= Some(rate.brake_at) => {
+            "bulk mail is not held back, for too little was sent to judge by"
+        }
         Verdict::Healthy | Verdict::Warn => "bulk mail is not held back yet",
     };
     let message = format!(
