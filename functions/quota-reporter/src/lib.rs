@@ -1,7 +1,7 @@
 //! The quota reporter: reads the SES account, says where it stands, and sets the gate that sends obey.
 //!
-//! It runs on a schedule and never takes sending down: when SES or the store does not answer, the run fails, and the
-//! gate of the run before stays in force.
+//! It runs on a schedule and never takes sending down: what cannot be read is named in the report and stays as it was, the
+//! gate first of all. Without a report before, or without the store, the run fails, and the gate of the run before stays in force.
 
 mod announce;
 mod count;
