@@ -11,6 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use domain::account::Brake;
+use domain::address::EmailAddress;
+use domain::api_key::{Permission, REMEMBERED, from_domain};
+use domain::stream::Stream;
 use jiff::civil::Date;
 use okite::brake::{self, Word};
 use okite::doctor::{self, Diagnosis, ResolverAddress};
@@ -23,10 +27,6 @@ use okite::place::{Place, PlaceArguments};
 use okite::status::{self, Colours};
 use okite::suppressions::{self, Exported, Imported, ImportedFromSes};
 use okite::up::{self, Up};
-use shared::account::Brake;
-use shared::address::EmailAddress;
-use shared::api_key::{Permission, REMEMBERED, from_domain};
-use shared::stream::Stream;
 
 /// Send mail through Amazon SES, with its rules kept for you.
 #[derive(Parser)]

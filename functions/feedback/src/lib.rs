@@ -10,15 +10,15 @@ mod source;
 
 use std::time::Duration;
 
+use aws::{Evidence, FunctionConfig, Marks, Messages, StoreError, Suppressions, TrustError};
+use domain::feedback::{self, Class, Event, Fact, Feedback, Mark, MarkKind, Unreadable};
 use futures_util::future;
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use runtime::config::Config;
+use runtime::function;
 use serde::Serialize;
 use serde_json::Value;
-use shared::aws::{Evidence, FunctionConfig, Marks, Messages, StoreError, Suppressions, TrustError};
-use shared::config::Config;
-use shared::feedback::{self, Class, Event, Fact, Feedback, Mark, MarkKind, Unreadable};
-use shared::function;
 use uuid::Uuid;
 
 use source::{Record, Source};
@@ -48,7 +48,7 @@ impl State {
         Ok(state)
     }
 
-    /// Works with this client: see [`shared::aws::dynamodb`].
+    /// Works with this client: see [`aws::dynamodb`].
     #[must_use]
     pub fn with_client(config: Config, dynamodb: aws_sdk_dynamodb::Client) -> Self {
         Self {

@@ -11,19 +11,19 @@ mod settings;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use serde_json::Value;
-use shared::account::{Account, AwsRate, Evidence, History, RateKind, Report, Reputation, Thresholds, Trouble};
-use shared::aws::{
+use aws::{
     AccountError, BrakeChanges, CloudWatch, FunctionConfig, GateSet, GateState, Marks, NOT_A_REPORT, Notifications,
     Ses, SesSuppressionList, StoreError, Suppressions, TrustError, Usage, WordInGate,
 };
-use shared::brake_change::BrakeOverride;
-use shared::config::Config;
-use shared::function;
-use shared::permit::{self, Policy, Sample};
-use shared::suppression::ReportedReconciliation;
+use domain::account::{Account, AwsRate, Evidence, History, RateKind, Report, Reputation, Thresholds, Trouble};
+use domain::brake_change::BrakeOverride;
+use domain::permit::{self, Policy, Sample};
+use domain::suppression::ReportedReconciliation;
+use jiff::Timestamp;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use runtime::config::Config;
+use runtime::function;
+use serde_json::Value;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 

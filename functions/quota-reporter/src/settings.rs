@@ -1,7 +1,7 @@
 //! What only this function reads from its environment. No other one fails for a threshold.
 
-use shared::account::{Threshold, Thresholds};
-use shared::config::{ConfigError, parse};
+use domain::account::{Threshold, Thresholds};
+use runtime::config::{ConfigError, parse};
 
 /// How to judge, and whom to tell.
 #[derive(Clone, Debug, PartialEq)]

@@ -27,14 +27,14 @@ mod time;
 
 use std::time::Duration;
 
+use aws::{
+    ApiKeys, Claims, FunctionConfig, Marks, Messages, Permits, Ses, SesSuppressionList, Suppressions, TrustError, Usage,
+};
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
-use shared::aws::{
-    ApiKeys, Claims, FunctionConfig, Marks, Messages, Permits, Ses, SesSuppressionList, Suppressions, TrustError, Usage,
-};
-use shared::config::Config;
-use shared::function;
+use runtime::config::Config;
+use runtime::function;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -90,7 +90,7 @@ impl State {
         Ok(state)
     }
 
-    /// Works with these clients: see [`shared::aws::dynamodb`] and [`shared::aws::sesv2`].
+    /// Works with these clients: see [`aws::dynamodb`] and [`aws::sesv2`].
     #[must_use]
     pub fn with_clients(config: Config, dynamodb: aws_sdk_dynamodb::Client, ses: aws_sdk_sesv2::Client) -> Self {
         Self {

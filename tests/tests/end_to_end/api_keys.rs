@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws::ApiKeys;
+use domain::permit::SEND_TIMEOUT;
 use jiff::{SignedDuration, Timestamp};
 use local_aws::calls::Call;
 use reqwest::Method;
+use runtime::config::Config;
 use serde_json::{Value, json};
-use shared::aws::ApiKeys;
-use shared::config::Config;
-use shared::permit::SEND_TIMEOUT;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -209,7 +209,7 @@ async fn guesses_while_the_table_cannot_be_read_are_no_refusals() {
 async fn a_key_bound_to_domains_sends_from_them_in_every_spelling_and_in_batches() {
     let okite = Okite::start().await;
     let bound = "ok_bound_secret";
-    let domains = ["Example.COM", "Bücher.example.org"].map(|domain| shared::api_key::from_domain(domain).unwrap());
+    let domains = ["Example.COM", "Bücher.example.org"].map(|domain| domain::api_key::from_domain(domain).unwrap());
     okite.put_key(bound, &[&domains[0], &domains[1]]).await;
     let from = BTreeMap::from([
         ("a@example.com", 200),

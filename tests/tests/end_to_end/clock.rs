@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use domain::suppression::Reason;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::suppression::Reason;
 
 use crate::support::{Answer, Okite, assert_status, assert_suppressed, email, eventually};
 

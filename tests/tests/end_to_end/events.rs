@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use domain::suppression::Registers;
 use serde_json::{Value, json};
-use shared::suppression::Registers;
 
 use crate::support::{Okite, assert_status, assert_suppressed, email, verdict};
 

@@ -1,14 +1,14 @@
 //! Events of Amazon SES: they come twice, late and in any order, and end in the same list.
 
+use aws::{Marks, Suppressions};
 use bytes::Bytes;
+use domain::address::EmailAddress;
+use domain::feedback::MarkKind;
+use domain::stream::Stream;
+use domain::suppression::Registers;
 use local_aws::lambda::InvokeError;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::address::EmailAddress;
-use shared::aws::{Marks, Suppressions};
-use shared::feedback::MarkKind;
-use shared::stream::Stream;
-use shared::suppression::Registers;
 
 use crate::support::{Answer, Item, Okite, assert_status, assert_suppressed, email, within};
 

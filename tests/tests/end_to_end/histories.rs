@@ -13,9 +13,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use aws::{ApiKeys, Usage};
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use domain::account::Brake;
+use domain::api_key::{ApiKey, ApiKeyRecord, Permission};
+use domain::permit::Settings;
+use domain::stream::Stream;
 use futures_util::future::{join_all, poll_fn};
 use jiff::Timestamp;
 use local_aws::clock::Clock;
@@ -26,13 +31,8 @@ use local_aws::template::Stack;
 use local_aws::{TEMPLATE, surroundings};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Proptest, TestRunner};
+use runtime::config::Config;
 use serde_json::{Value, json};
-use shared::account::Brake;
-use shared::api_key::{ApiKey, ApiKeyRecord, Permission};
-use shared::aws::{ApiKeys, Usage};
-use shared::config::Config;
-use shared::permit::Settings;
-use shared::stream::Stream;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -167,8 +167,8 @@ impl World {
         environment.insert("PERMIT_WAIT_SECONDS".to_owned(), "0.2".to_owned());
         let config = Config::read(|name| environment.get(name).cloned()).unwrap();
         let world = Self {
-            dynamodb: shared::aws::dynamodb(&sdk(&dynamodb_url)),
-            ses: shared::aws::sesv2(&sdk(&ses_url)),
+            dynamodb: aws::dynamodb(&sdk(&dynamodb_url)),
+            ses: aws::sesv2(&sdk(&ses_url)),
             simulator,
             faults,
             clock,
@@ -203,8 +203,8 @@ impl World {
         );
         let settings = Settings {
             interval: 1,
-            ceiling_all: shared::permit::UNLIMITED,
-            ceiling_bulk: shared::permit::UNLIMITED,
+            ceiling_all: domain::permit::UNLIMITED,
+            ceiling_bulk: domain::permit::UNLIMITED,
         };
         usage
             .set_gate(settings, Brake::None, None, self.clock.now())
@@ -299,7 +299,7 @@ impl World {
         if key.is_some() {
             // After all is over and quiet, the caller asks once more, and again when SES's events have come.
             self.clock
-                .advance(shared::idempotency::LEASE + Duration::from_secs(1))
+                .advance(domain::idempotency::LEASE + Duration::from_secs(1))
                 .unwrap();
             told.push(self.post(&subject, key, None).await);
             self.deliver(1).await;
@@ -327,10 +327,10 @@ impl World {
 fn sdk(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new("AKIDTEST", "test", None, None, "tests");
     SdkConfig::builder()
-        .behavior_version(shared::aws::behavior_version())
+        .behavior_version(aws::behavior_version())
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(shared::aws::http_client())
+        .http_client(aws::http_client())
         .endpoint_url(endpoint)
         .build()
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use domain::suppression::Reason;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::suppression::Reason;
 
 use crate::feedback::hard_bounce;
 use crate::support::{Answer, Okite, email, email_with, within};
@@ -445,15 +445,15 @@ async fn what_is_published_for_operators_can_be_read() {
     let notifications = async || okite.local(Method::GET, "notifications", &Value::Null).await.body;
     assert_eq!(notifications().await, json!([]));
     let config = aws_config::SdkConfig::builder()
-        .behavior_version(shared::aws::behavior_version())
+        .behavior_version(aws::behavior_version())
         .region(aws_config::Region::new(local_aws::REGION))
         .endpoint_url(&okite.local.sns_url)
         .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(
             aws_credential_types::Credentials::new("test", "local", None, None, "tests"),
         ))
-        .http_client(shared::aws::http_client())
+        .http_client(aws::http_client())
         .build();
-    let to = |topic: &str| shared::aws::Notifications::new(shared::aws::sns(&config), topic.to_owned());
+    let to = |topic: &str| aws::Notifications::new(aws::sns(&config), topic.to_owned());
     let operators = to(local_aws::ALARM_TOPIC_ARN);
     operators.publish("Sending is stopped", "Why").await.unwrap();
     let kept = notifications().await;

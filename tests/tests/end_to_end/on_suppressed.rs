@@ -1,8 +1,8 @@
 //! All or none: with `okite_on_suppressed`, one suppressed recipient refuses the whole request.
 
+use domain::suppression::Reason;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::suppression::Reason;
 
 use crate::support::{Answer, KEY, Okite, assert_status, assert_suppressed, email};
 

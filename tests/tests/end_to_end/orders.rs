@@ -14,8 +14,8 @@ use local_aws::template::{Stack, Table};
 use local_aws::{TEMPLATE, surroundings};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Proptest, TestRunner};
+use runtime::config::Config;
 use serde_json::{Value, json};
-use shared::config::Config;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
@@ -43,13 +43,13 @@ impl World {
         tokio::spawn(database.serve(listener, FrontSettings::default(), stop.clone()));
         let credentials = Credentials::new("test", "local", None, None, "tests");
         let sdk = SdkConfig::builder()
-            .behavior_version(shared::aws::behavior_version())
+            .behavior_version(aws::behavior_version())
             .region(Region::new("us-east-1"))
-            .http_client(shared::aws::http_client())
+            .http_client(aws::http_client())
             .endpoint_url(url)
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build();
-        let dynamodb = shared::aws::dynamodb(&sdk);
+        let dynamodb = aws::dynamodb(&sdk);
         let mut environment = stack.functions[0].environment.clone();
         environment.insert("AWS_REGION".to_owned(), "us-east-1".to_owned());
         let config = Config::read(|name| environment.get(name).cloned()).unwrap();

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use domain::suppression::Reason;
 use local_aws::calls::Call;
 use local_aws::template::{Permission, Stack};
 use local_aws::{TEMPLATE, surroundings};
 use reqwest::Method;
 use serde_json::json;
-use shared::suppression::Reason;
 
 use crate::batch;
 use crate::feedback::{block, hard_bounce, just_now};

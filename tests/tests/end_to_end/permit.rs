@@ -1,10 +1,10 @@
 //! The gate: mail that is paced under the account's rate, held back by its quota or the brake, and told when to come again.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::stream::Stream;
+use domain::suppression::Reason;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use shared::stream::Stream;
-use shared::suppression::Reason;
 
 use crate::support::{Answer, KEY, Okite, email};
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use domain::suppression::{Reason, Registers};
 use local_aws::TEMPLATE;
 use local_aws::data_dir::DataDir;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::suppression::{Reason, Registers};
 
 use crate::feedback::{block, hard_bounce, just_now};
 use crate::processes::take_again;

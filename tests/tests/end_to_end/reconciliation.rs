@@ -1,11 +1,11 @@
 //! The daily pass over SES's own suppression list, in runs of the reporter that may die anywhere.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::suppression::Reason;
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::suppression::Reason;
 
 use crate::support::{Okite, assert_suppressed, email, eventually};
 

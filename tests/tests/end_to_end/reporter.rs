@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use aws::{Usage, WordInGate};
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::account::Brake;
+use domain::brake_change::BrakeOverride;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::account::Brake;
-use shared::aws::{Usage, WordInGate};
-use shared::brake_change::BrakeOverride;
 
 use crate::support::{Item, Okite, email, eventually};
 

@@ -1,8 +1,8 @@
 //! `GET /emails/{id}`: what became of a mail, for each recipient.
 
+use domain::api_key::Permission;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::api_key::Permission;
 use uuid::Uuid;
 
 use crate::support::{Answer, Okite, email, eventually};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use domain::stream::Stream;
+use domain::suppression::Registers;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use shared::stream::Stream;
-use shared::suppression::Registers;
 
 use crate::support::{Answer, Okite, assert_status, assert_suppressed, email};
 

@@ -3,21 +3,21 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws::{ApiKeys, Suppressions};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::{Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
+use domain::address::EmailAddress;
+use domain::api_key::{ApiKey, ApiKeyRecord, Permission};
+use domain::stream::Stream;
+use domain::suppression::{Reason, Registers};
 use jiff::Timestamp;
 use local_aws::lambda::{InvokeError, Program};
 use local_aws::{LocalAws, REGION, Settings};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use shared::address::EmailAddress;
-use shared::api_key::{ApiKey, ApiKeyRecord, Permission};
-use shared::aws::{ApiKeys, Suppressions};
-use shared::stream::Stream;
-use shared::suppression::{Reason, Registers};
 
 use crate::openapi;
 
@@ -71,11 +71,11 @@ impl Okite {
         change(&mut settings);
         let local = within(LocalAws::start(settings)).await.unwrap();
         let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(shared::aws::behavior_version())
+            .behavior_version(aws::behavior_version())
             .region(Region::new(REGION))
             .endpoint_url(&local.dynamodb_url)
             .credentials_provider(Credentials::new("test", "local", None, None, "tests"))
-            .http_client(shared::aws::http_client())
+            .http_client(aws::http_client())
             .build();
         let okite = Self {
             local,
@@ -123,15 +123,15 @@ impl Okite {
     /// A client of the simulated SES.
     pub(crate) fn ses(&self) -> aws_sdk_sesv2::Client {
         let config = aws_config::SdkConfig::builder()
-            .behavior_version(shared::aws::behavior_version())
+            .behavior_version(aws::behavior_version())
             .region(Region::new(REGION))
             .endpoint_url(&self.local.ses_url)
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
                 "test", "local", None, None, "tests",
             )))
-            .http_client(shared::aws::http_client())
+            .http_client(aws::http_client())
             .build();
-        shared::aws::sesv2(&config)
+        aws::sesv2(&config)
     }
 
     /// What the template gives the functions.

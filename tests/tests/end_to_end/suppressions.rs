@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use domain::api_key::Permission;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::api_key::Permission;
 
 use crate::feedback::{bounce, hard_bounce};
 use crate::reconciliation::{listed_at_ses, suppress_at_ses};

@@ -1,8 +1,8 @@
 //! The main job: what bounces or complains once is not sent to again, and the caller is told.
 
+use domain::suppression::Reason;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use shared::suppression::Reason;
 use uuid::Uuid;
 
 use crate::support::{Okite, assert_status, assert_suppressed, email};

@@ -1,11 +1,11 @@
 //! The verdict of the reporter, the brake that follows it, and what the operators are told.
 
+use aws::Usage;
+use domain::brake_change::BrakeOverride;
+use domain::stream::Stream;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::aws::Usage;
-use shared::brake_change::BrakeOverride;
-use shared::stream::Stream;
 
 use crate::feedback::{hard_bounce, just_now};
 use crate::support::{KEY, Okite, email, eventually};

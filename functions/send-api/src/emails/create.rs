@@ -10,17 +10,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws::{NewMessage, Put, StoreError};
+use domain::address::{EmailAddress, Mailbox};
+use domain::idempotency::Claim;
+use domain::message::Email;
+use domain::permit::Ask;
+use domain::recipient::{Destination, OnSuppressed, judge};
+use domain::record::Record;
+use domain::stream::Stream;
+use domain::suppression::Registers;
 use jiff::Timestamp;
 use serde::Serialize;
-use shared::address::{EmailAddress, Mailbox};
-use shared::aws::{NewMessage, Put, StoreError};
-use shared::idempotency::Claim;
-use shared::message::Email;
-use shared::permit::Ask;
-use shared::recipient::{Destination, OnSuppressed, judge};
-use shared::record::Record;
-use shared::stream::Stream;
-use shared::suppression::Registers;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 

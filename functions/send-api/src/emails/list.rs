@@ -1,7 +1,7 @@
 //! `GET /emails?to=…`: did this person get it? The messages to an address, the newest first.
 
+use domain::address::EmailAddress;
 use serde::Serialize;
-use shared::address::EmailAddress;
 use uuid::Uuid;
 
 use super::show::{EmailBody, body};

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use domain::address::EmailAddress;
+use domain::record::{LastEvent, Record, RecordedEvent};
 use jiff::Timestamp;
 use serde::Serialize;
-use shared::address::EmailAddress;
-use shared::record::{LastEvent, Record, RecordedEvent};
 use uuid::Uuid;
 
 use super::recipient::RecipientBody;
@@ -177,8 +177,8 @@ fn entry<'a>(kind: LastEvent, event: &'a RecordedEvent, recipient: Option<&'a St
 
 #[cfg(test)]
 mod tests {
+    use domain::record::{RecordedMail, RecordedVerdict, Written};
     use serde_json::{Value, json};
-    use shared::record::{RecordedMail, RecordedVerdict, Written};
 
     use super::*;
 
