@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::feedback::hard_bounce;
+use crate::feedback::events::hard_bounce;
 use crate::support::{Answer, KEY, Okite, assert_suppressed, email, eventually};
 
 /// The emails of a batch, each to a mailbox of its own that takes any mail.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, KEY, Okite, email};
 
-const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
+const DOCUMENT: &str = include_str!("../../docs/openapi.json");
 /// Where the document is for the validator: as it is, and with every object closed.
 const OPEN: &str = "https://okite.example/open.json";
 const CLOSED: &str = "https://okite.example/closed.json";

@@ -6,9 +6,9 @@ use domain::api_key::Permission;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::feedback::{bounce, hard_bounce};
-use crate::reconciliation::{listed_at_ses, suppress_at_ses};
+use crate::feedback::events::{bounce, hard_bounce};
 use crate::support::{Answer, KEY, Okite, assert_status, assert_suppressed, email, eventually};
+use crate::suppressions::reconciliation::{listed_at_ses, suppress_at_ses};
 
 const SENDING: &str = "ok_sending_secret";
 

@@ -19,7 +19,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::openapi;
+use crate::api::openapi;
 
 /// The key in events/, which every Okite of a test accepts.
 pub(crate) const KEY: &str = "ok_local_this_key_works_with_okite_up_only";

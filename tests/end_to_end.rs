@@ -6,31 +6,14 @@
     reason = "what a test needs and does not get is a failure of the test"
 )]
 
-mod api_keys;
+mod api;
 mod batch;
-mod clock;
-mod content;
-mod events;
-mod faults;
 mod feedback;
-mod histories;
-mod idempotency;
+mod functions;
+#[path = "load/ledger_tests.rs"]
 mod ledger;
-mod local_api;
-mod on_suppressed;
-mod openapi;
-mod orders;
-mod permissions;
-mod permit;
-mod processes;
-mod queues;
-mod reconciliation;
-mod refusals;
+mod local;
 mod reporter;
-mod requests;
-mod shown;
-mod soft_bounces;
+mod sending;
 mod support;
 mod suppressions;
-mod the_loop;
-mod verdict;

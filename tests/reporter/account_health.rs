@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::feedback::{hard_bounce, just_now};
+use crate::feedback::events::{hard_bounce, just_now};
 use crate::support::{KEY, Okite, email, eventually};
 
 const BULK_KEY: &str = "ok_bulk_for_newsletters_and_the_like";

@@ -6,7 +6,7 @@ use domain::suppression::Reason;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::feedback::hard_bounce;
+use crate::feedback::events::hard_bounce;
 use crate::support::{Answer, Okite, email, email_with, within};
 
 const GOOD: &str = "success@simulator.amazonses.com";

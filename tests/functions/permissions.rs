@@ -10,9 +10,9 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::batch;
-use crate::feedback::{block, hard_bounce, just_now};
-use crate::reconciliation::{set_register, suppress_at_ses};
+use crate::feedback::events::{block, hard_bounce, just_now};
 use crate::support::{Answer, Okite, email, eventually};
+use crate::suppressions::reconciliation::{set_register, suppress_at_ses};
 
 /// Makes the functions do everything that they can do.
 async fn exercise(okite: &Okite) {

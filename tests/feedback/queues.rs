@@ -8,8 +8,8 @@ use local_aws::data_dir::DataDir;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::feedback::{block, hard_bounce, just_now};
-use crate::processes::take_again;
+use crate::feedback::events::{block, hard_bounce, just_now};
+use crate::functions::processes::take_again;
 use crate::support::{Okite, email, eventually, within};
 
 const RETRIES: &str = "okite-FeedbackRetryQueue";

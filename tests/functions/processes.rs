@@ -11,9 +11,9 @@ use local_aws::lambda::InvokeError;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::feedback::bounce;
-use crate::reconciliation::suppress_at_ses;
+use crate::feedback::events::bounce;
 use crate::support::{Okite, assert_suppressed, email, eventually, within};
+use crate::suppressions::reconciliation::suppress_at_ses;
 
 const GOOD: &str = "success@simulator.amazonses.com";
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-#[path = "../../load/ledger.rs"]
+#[path = "ledger.rs"]
 mod file;
 
 use file::{Gate, Ledger, Outcome, Policy, Sent, Told};
