@@ -82,7 +82,7 @@ pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: I
         stream: api_key.stream,
         key_id: &api_key.id,
         created_at: attempt.created_at,
-        expires_at: state.config.message_expires_at(now),
+        expires_at: state.config.message_retention.expires_at(now),
     };
     let made = make(state, &message, judgement.destination.as_ref(), time).await;
     if let Err(error) = &made

@@ -36,7 +36,7 @@ pub(crate) async fn list(state: &State, request: &Request, time: &Time) -> Resul
         object: "list",
         has_more,
         data: newest_first
-            .map(|record| body(record, &state.config.region, time.arrived))
+            .map(|record| body(record, &state.config.process.region, time.arrived))
             .collect(),
     }))
 }

@@ -41,7 +41,7 @@ pub(super) async fn deliver(
         Err(SendError::Refused { refusal, code }) => {
             tracing::warn!(message.id = %id, code, ?refusal, "SES refused the message");
             let sender = message.email.from.address();
-            Err(ApiError::refused(refusal, sender, &state.config.region))
+            Err(ApiError::refused(refusal, sender, &state.config.process.region))
         }
         Err(SendError::Ambiguous { code }) => {
             tracing::error!(message.id = %id, code, "it is not known whether SES took the message");

@@ -88,7 +88,7 @@ pub(crate) async fn show(state: &State, request: &Request, time: &Time, id: &str
     let id = Id::read(id).ok_or_else(ApiError::email_not_found)?;
     let found = time.before_answering(find(state, id)).await??;
     let record = found.ok_or_else(ApiError::email_not_found)?;
-    Ok(Response::ok(&body(&record, &state.config.region, time.arrived)))
+    Ok(Response::ok(&body(&record, &state.config.process.region, time.arrived)))
 }
 
 async fn find(state: &State, id: Id<'_>) -> Result<Option<Record>, ApiError> {

@@ -249,7 +249,7 @@ impl Chunks<'_> {
             stream: self.api_key.stream,
             key_id: &self.api_key.id,
             created_at: before.map_or(now, |record| record.created_at),
-            expires_at: self.state.config.message_expires_at(now),
+            expires_at: self.state.config.message_retention.expires_at(now),
         }
     }
 
