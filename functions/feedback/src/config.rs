@@ -1,6 +1,7 @@
 //! The environment of this function.
 
-use runtime::config::{MessageRetention, ProcessConfig};
+use domain::retention::MessageRetention;
+use runtime::config::{ProcessConfig, message_retention};
 use runtime::environment::{ConfigError, Environment};
 
 /// What the function reads from its environment.
@@ -32,7 +33,7 @@ impl Config {
             suppressions_table: environment.text("SUPPRESSIONS_TABLE")?,
             messages_table: environment.text("MESSAGES_TABLE")?,
             usage_table: environment.text("USAGE_TABLE")?,
-            message_retention: MessageRetention::read(environment)?,
+            message_retention: message_retention(environment)?,
         })
     }
 }

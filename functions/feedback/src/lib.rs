@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use aws::{Evidence, FunctionConfig, Marks, Messages, StoreError, Suppressions, TrustError};
 use domain::feedback::{self, Class, Event, Fact, Feedback, Mark, MarkKind, Unreadable};
+use domain::retention::MessageRetention;
 use futures_util::future;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
-use runtime::config::MessageRetention;
 use runtime::function::{self, Invocation};
 use serde::Serialize;
 use serde_json::Value;

@@ -1,8 +1,9 @@
 //! The environment of this function.
 
 use domain::permit::Policy;
+use domain::retention::MessageRetention;
 use domain::suppression::SoftBounceTiers;
-use runtime::config::{MessageRetention, ProcessConfig, policy, soft_bounce_tiers};
+use runtime::config::{ProcessConfig, message_retention, policy, soft_bounce_tiers};
 use runtime::environment::{ConfigError, Environment};
 
 /// What the function reads from its environment.
@@ -43,7 +44,7 @@ impl Config {
             configuration_set: environment.text("CONFIGURATION_SET")?,
             policy: policy(environment)?,
             soft_bounce_tiers: soft_bounce_tiers(environment)?,
-            message_retention: MessageRetention::read(environment)?,
+            message_retention: message_retention(environment)?,
         })
     }
 }

@@ -3,12 +3,9 @@
 //! Each function reads the parts that it needs and no others, so a variable that only one function needs cannot stop
 //! another. A variable that is missing or wrong stops init, and the error names it.
 
-use std::time::Duration;
-
-use domain::idempotency::REMEMBERED;
 use domain::permit::Policy;
+use domain::retention::MessageRetention;
 use domain::suppression::SoftBounceTiers;
-use jiff::Timestamp;
 use tracing::level_filters::LevelFilter;
 
 use crate::clock::Clock;
@@ -69,29 +66,15 @@ pub fn soft_bounce_tiers(environment: &Environment<'_>) -> Result<SoftBounceTier
     environment.value("SOFT_BOUNCE_TIERS", expected, |_| true)
 }
 
-/// How long the record of a message is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MessageRetention(Duration);
-
-impl MessageRetention {
-    /// Reads `MESSAGE_RETENTION_DAYS`.
-    ///
-    /// # Errors
-    /// [`ConfigError`] if it is missing or wrong.
-    pub fn read(environment: &Environment<'_>) -> Result<Self, ConfigError> {
-        let days = environment.value("MESSAGE_RETENTION_DAYS", "a number of days, 1 to 3650", |days: &u64| {
-            (1..=3650).contains(days)
-        })?;
-        // A row outlives the idempotency key that is answered from it.
-        let least = REMEMBERED + Duration::from_hours(1);
-        Ok(Self(Duration::from_hours(days * 24).max(least)))
-    }
-
-    /// Returns when DynamoDB may delete the record of a message that was accepted at `at`.
-    #[must_use]
-    pub fn expires_at(self, at: Timestamp) -> Timestamp {
-        at.checked_add(self.0).unwrap_or(Timestamp::MAX)
-    }
+/// Reads how long the record of a message is kept: `MESSAGE_RETENTION_DAYS`.
+///
+/// # Errors
+/// [`ConfigError`] if it is missing or wrong.
+pub fn message_retention(environment: &Environment<'_>) -> Result<MessageRetention, ConfigError> {
+    let days = environment.value("MESSAGE_RETENTION_DAYS", "a number of days, 1 to 3650", |days: &u64| {
+        (1..=3650).contains(days)
+    });
+    days.map(MessageRetention::from_days)
 }
 
 #[cfg(test)]
@@ -125,7 +108,7 @@ mod tests {
             ProcessConfig::read(&environment)?,
             policy(&environment)?,
             soft_bounce_tiers(&environment)?,
-            MessageRetention::read(&environment)?,
+            message_retention(&environment)?,
         ))
     }
 
@@ -135,14 +118,7 @@ mod tests {
         assert_eq!(process.region, "eu-west-1");
         assert!((policy.account_share - 0.5).abs() < f64::EPSILON);
         assert_eq!(tiers, SoftBounceTiers::EXAMPLE.parse().unwrap());
-        let month = Timestamp::UNIX_EPOCH + Duration::from_hours(30 * 24);
-        assert_eq!(retention.expires_at(Timestamp::UNIX_EPOCH), month);
-    }
-
-    #[test]
-    fn a_record_outlives_the_idempotency_key_that_is_answered_from_it() {
-        let (.., retention) = read("MESSAGE_RETENTION_DAYS", Some("1")).unwrap();
-        assert!(retention.expires_at(Timestamp::UNIX_EPOCH) > Timestamp::UNIX_EPOCH + REMEMBERED);
+        assert_eq!(retention, MessageRetention::from_days(30));
     }
 
     #[test]
