@@ -8,11 +8,11 @@ mod shown;
 
 use std::fmt::{self, Display};
 
+use aws::{self, BrakeChanges, StoreError, Usage, WordInGate};
+use domain::account::{Brake, EnforcementStatus, Report, Verdict};
+use domain::brake_change::{BrakeChange, BrakeOverride};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use shared::account::{Brake, EnforcementStatus, Report, Verdict};
-use shared::aws::{self, BrakeChanges, StoreError, Usage, WordInGate};
-use shared::brake_change::{BrakeChange, BrakeOverride};
 use uuid::Uuid;
 
 use crate::patience::patiently;

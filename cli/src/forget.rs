@@ -1,7 +1,7 @@
 //! `okite forget …`: takes a person's address out of what is kept, and goes on not sending to it.
 
-use shared::address::EmailAddress;
-use shared::aws::{self, Messages, StoreError, Suppressions};
+use aws::{self, Messages, StoreError, Suppressions};
+use domain::address::EmailAddress;
 use uuid::Uuid;
 
 use crate::patience::patiently;

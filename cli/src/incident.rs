@@ -13,11 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
+use aws::{self, ApiKeys, BrakeChanges, GateState, Marks, Messages, StoreError, Suppressions, Usage};
+use domain::account::Report;
+use domain::brake_change::BrakeChange;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use shared::account::Report;
-use shared::aws::{self, ApiKeys, BrakeChanges, GateState, Marks, Messages, StoreError, Suppressions, Usage};
-use shared::brake_change::BrakeChange;
 use uuid::Uuid;
 
 use crate::feedback;

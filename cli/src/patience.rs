@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::aws::StoreError;
+use aws::StoreError;
 
 /// The waits between attempts; each comes after those that the SDK makes itself.
 const WAITS: [Duration; 7] = [

@@ -3,12 +3,12 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use aws;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use jiff::Timestamp;
 use local_aws::clock::Clock;
 use serde_json::Value;
-use shared::aws;
 
 use crate::up::{DEFAULT_DATA_DIR, local_config};
 

@@ -3,12 +3,12 @@
 mod page;
 mod ramp;
 
+use aws::{self, Usage};
+use domain::account::{Report, plan};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use shared::account::{Report, plan};
-use shared::aws::{self, Usage};
 
 use crate::patience::patiently;
 use crate::place::{Place, PlaceError, USAGE, reason};

@@ -4,18 +4,18 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use aws::{self, ApiKeys, StoreError};
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use domain::address::{AddressError, EmailAddress};
+use domain::api_key::{ApiKey, ApiKeyRecord, Permission};
+use domain::stream::Stream;
 use jiff::Timestamp;
 use local_aws::data_dir::{DataDir, DataDirError};
 use local_aws::lambda::Program;
 use local_aws::{LocalAws, StartError};
 use serde_json::{Value, json};
-use shared::address::{AddressError, EmailAddress};
-use shared::api_key::{ApiKey, ApiKeyRecord, Permission};
-use shared::aws::{self, ApiKeys, StoreError};
-use shared::stream::Stream;
 
 /// The port, unless another is named.
 pub const DEFAULT_PORT: u16 = 3000;

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
-use shared::feedback::{self, Feedback};
+use domain::feedback::{self, Feedback};
 
 fuzz_target!(|message: &str| {
     let received = Timestamp::from_second(1_800_000_000).expect("a time");

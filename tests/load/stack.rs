@@ -68,11 +68,11 @@ impl Stack {
         };
         let up = Up::start(settings).await?;
         let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(shared::aws::behavior_version())
+            .behavior_version(aws::behavior_version())
             .region(Region::new(REGION))
             .endpoint_url(&up.local_aws().dynamodb_url)
             .credentials_provider(Credentials::new("load", "local", None, None, "load"))
-            .http_client(shared::aws::http_client())
+            .http_client(aws::http_client())
             .build();
         let stack = Self {
             up,

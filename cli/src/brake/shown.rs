@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Display};
 
+use domain::account::Brake;
+use domain::brake_change::{BrakeChange, BrakeOverride};
 use jiff::{Timestamp, Unit};
-use shared::account::Brake;
-use shared::brake_change::{BrakeChange, BrakeOverride};
 
 use super::{BrakeError, Rows};
 use crate::patience::patiently;

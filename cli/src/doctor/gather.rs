@@ -1,10 +1,10 @@
 //! Reading what is judged: SES at one call a second, SNS, CloudWatch. What cannot be read is known to be unknown.
 
+use aws::Pace;
 use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::types::{
     BehaviorOnMxFailure, DkimAttributes, EventDestination, IdentityInfo, SendingOptions, SuppressionAttributes,
 };
-use shared::aws::Pace;
 
 use super::facts::{Account, Alarm, ConfigurationSet, Destination, Identity, Known, KnownIdentity, Subscription};
 use crate::place::reason;

@@ -13,9 +13,9 @@ mod self_test;
 #[cfg(test)]
 mod tests;
 
+use aws::Pace;
 use local_aws::template::Stack;
 use local_aws::{TEMPLATE, surroundings};
-use shared::aws::Pace;
 
 pub use dns::ResolverAddress;
 pub use finding::{Diagnosis, Finding, Level, Record};
@@ -63,7 +63,7 @@ pub async fn examine(settings: &Settings) -> Result<Examined, PlaceError> {
         Place::Local { .. } => local_aws::STACK_NAME,
     };
     let pace = (!is_local).then(|| Pace::new(false));
-    let mut ses = gather::Ses::new(shared::aws::sesv2(&set.config), pace);
+    let mut ses = gather::Ses::new(aws::sesv2(&set.config), pace);
     let account = ses.account().await;
     let configuration_set = ses.configuration_set(&set.name).await;
     let (identities, identities_left_out) = ses.identities(from).await;
@@ -78,12 +78,12 @@ pub async fn examine(settings: &Settings) -> Result<Examined, PlaceError> {
         region: set.config.region().map(ToString::to_string).unwrap_or_default(),
         account,
         configuration_set,
-        subscriptions: gather::subscriptions(&shared::aws::sns(&topic.config), &topic.name).await,
+        subscriptions: gather::subscriptions(&aws::sns(&topic.config), &topic.name).await,
         feedback_topic: topic.name,
         identities,
         identities_left_out,
         dns,
-        alarms: gather::alarms(&shared::aws::cloudwatch(&metrics.config), &format!("{stack}-")).await,
+        alarms: gather::alarms(&aws::cloudwatch(&metrics.config), &format!("{stack}-")).await,
         alarms_of_template: alarms_of_template()?,
     };
     let diagnosis = Diagnosis {

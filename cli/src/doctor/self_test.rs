@@ -128,7 +128,7 @@ impl SelfTest {
     /// Sends the mails, waits for their events a minute at most, and says of each what was expected and what was seen.
     pub(super) async fn run(&self) -> Vec<Finding> {
         let api = Api {
-            connector: shared::aws::http_connector(),
+            connector: aws::http_connector(),
             test: self,
         };
         let mut sent = Vec::new();

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
+use domain::address::without_addresses;
+use domain::feedback::{MarkKind, RecordedMark};
 use jiff::civil::Date;
-use shared::address::without_addresses;
-use shared::feedback::{MarkKind, RecordedMark};
 
 /// The key of a mail whose row is gone, or that is not Okite's.
 pub(super) const NOT_ON_RECORD: &str = "not on record";
@@ -132,7 +132,7 @@ impl Counts {
 pub(super) mod tests {
     use std::collections::BTreeSet;
 
-    use shared::stream::Stream;
+    use domain::stream::Stream;
 
     use super::*;
 

@@ -45,7 +45,7 @@ fn harmless(cell: String) -> String {
 
 #[cfg(test)]
 mod tests {
-    use shared::feedback::MarkKind;
+    use domain::feedback::MarkKind;
 
     use super::super::counts::tests::{counts, event};
     use super::*;

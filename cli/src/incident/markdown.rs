@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Display, Write};
 
+use domain::account::{EnforcementStatus, Rate, percent};
+use domain::address::without_addresses;
+use domain::brake_change::BrakeChange;
 use jiff::{Timestamp, Unit};
-use shared::account::{EnforcementStatus, Rate, percent};
-use shared::address::without_addresses;
-use shared::brake_change::BrakeChange;
 
 use super::Evidence;
 use super::counts::{Event, Tally};
@@ -377,9 +377,9 @@ fn escaped(text: &str) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
+    use domain::account::{Brake, Report};
+    use domain::feedback::MarkKind;
     use serde_json::{Value, json};
-    use shared::account::{Brake, Report};
-    use shared::feedback::MarkKind;
     use uuid::Uuid;
 
     use super::super::counts::tests::{counts, event};

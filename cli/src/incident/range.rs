@@ -1,9 +1,9 @@
 //! The days that a report is about, in UTC.
 
+use aws::MARK_KEPT_DAYS;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
-use shared::aws::MARK_KEPT_DAYS;
 
 /// Some days (UTC), one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

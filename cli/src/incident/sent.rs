@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use domain::permit::Sample;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use shared::permit::Sample;
 
 use super::Range;
 use super::range::{day_of, start_of};

@@ -1,8 +1,8 @@
 //! `okite keys create`: a key is drawn here, and shown this once; the table gets its hash.
 
+use domain::api_key::{ApiKey, ApiKeyRecord, Permission};
+use domain::stream::Stream;
 use jiff::Timestamp;
-use shared::api_key::{ApiKey, ApiKeyRecord, Permission};
-use shared::stream::Stream;
 
 use super::{KeysError, NAME_MAX, Table};
 use crate::place::Place;
@@ -16,7 +16,7 @@ pub struct NewKey {
     pub permission: Permission,
     /// The stream its mail belongs to.
     pub stream: Stream,
-    /// The domains that it may send from, as [`shared::api_key::from_domain`] has them; all of them if empty.
+    /// The domains that it may send from, as [`domain::api_key::from_domain`] has them; all of them if empty.
     pub from_domains: Vec<String>,
 }
 

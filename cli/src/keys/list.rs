@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Display};
 
+use domain::api_key::{ApiKeyRecord, Permission};
+use domain::stream::Stream;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use shared::api_key::{ApiKeyRecord, Permission};
-use shared::stream::Stream;
 
 use super::{KeysError, Table};
 use crate::patience::patiently;

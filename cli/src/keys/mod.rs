@@ -4,8 +4,8 @@ mod create;
 mod list;
 mod revoke;
 
-use shared::api_key::NotAnId;
-use shared::aws::{self, ApiKeys, StoreError};
+use aws::{self, ApiKeys, StoreError};
+use domain::api_key::NotAnId;
 
 use crate::place::{API_KEYS, Located, Place, PlaceError, reason};
 

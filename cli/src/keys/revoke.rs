@@ -1,6 +1,6 @@
 //! `okite keys revoke`: the key is deleted, and no longer works once the functions have forgotten it.
 
-use shared::api_key::id_of;
+use domain::api_key::id_of;
 
 use super::{KeysError, Table};
 use crate::patience::patiently;

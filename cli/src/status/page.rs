@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Write};
 
+use domain::account::{Brake, EnforcementStatus, Fell, Headroom, Rate, Report, SetBy, Verdict, percent};
+use domain::suppression::ReportedReconciliation;
 use jiff::{Timestamp, Unit};
-use shared::account::{Brake, EnforcementStatus, Fell, Headroom, Rate, Report, SetBy, Verdict, percent};
-use shared::suppression::ReportedReconciliation;
 
 use super::Status;
 use crate::table;

@@ -1,7 +1,7 @@
 //! How to come to a higher volume by a date, for people.
 
+use domain::account::Ramp;
 use jiff::civil::Date;
-use shared::account::Ramp;
 
 const HOW: &str = "SES raises a quota by itself when the volume comes near it, with few bounces and complaints; ask for it in the \
                    Service Quotas console as well, for that takes days. That a volume may double in a week is an assumption: \
@@ -31,7 +31,7 @@ pub(super) fn said(ramp: Ramp, quota: Option<f64>, need: u32, by: Date) -> Strin
 
 #[cfg(test)]
 mod tests {
-    use shared::account::plan;
+    use domain::account::plan;
 
     use super::*;
 

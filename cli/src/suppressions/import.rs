@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use aws::{self, Evidence, Pace, SesSuppressionList, StoreError, Suppressions, TAKEN_AT_ONCE};
 use csv::{ByteRecord, ReaderBuilder};
+use domain::suppression::{Drift, Reason, Register};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use shared::aws::{self, Evidence, Pace, SesSuppressionList, StoreError, Suppressions, TAKEN_AT_ONCE};
-use shared::suppression::{Drift, Reason, Register};
 use uuid::Uuid;
 
 use super::line::{Columns, Line, Sets};

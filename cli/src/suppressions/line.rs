@@ -13,11 +13,11 @@
 //! and with any punctuation. Columns that are not known are left alone.
 
 use csv::{ByteRecord, StringRecord};
+use domain::address::{AddressError, EmailAddress};
+use domain::suppression::{Entry, Reason, RecordedEvidence, Register};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use shared::address::{AddressError, EmailAddress};
-use shared::suppression::{Entry, Reason, RecordedEvidence, Register};
 
 /// The columns of an export.
 pub(super) const COLUMNS: [&str; 7] = [

@@ -10,7 +10,7 @@ mod line;
 
 use std::io;
 
-use shared::aws::{self, ListError, StoreError, Suppressions};
+use aws::{self, ListError, StoreError, Suppressions};
 
 use crate::place::{Located, Place, PlaceError, SUPPRESSIONS, reason};
 

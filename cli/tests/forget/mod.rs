@@ -46,15 +46,15 @@ async fn with_anna(data_dir: &Path) -> Up {
 async fn kept(up: &Up) -> String {
     let local = up.local_json().unwrap();
     let config = SdkConfig::builder()
-        .behavior_version(shared::aws::behavior_version())
+        .behavior_version(aws::behavior_version())
         .region(Region::new("us-east-1"))
         .endpoint_url(local["dynamodb_url"].as_str().unwrap())
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
             "test", "local", None, None, "tests",
         )))
-        .http_client(shared::aws::http_client())
+        .http_client(aws::http_client())
         .build();
-    let client = shared::aws::dynamodb(&config);
+    let client = aws::dynamodb(&config);
     let mut kept = String::new();
     for variable in ["MESSAGES_TABLE", "SUPPRESSIONS_TABLE"] {
         let table = &local["functions"]["send-api"]["env"][variable];

@@ -3,11 +3,11 @@
 //! Whoever dies in between leaves one that is kept and not marked, and the next run publishes it: twice at worst, and never
 //! not at all. A gate that nobody recorded is made good in the same way: the record follows the gate.
 
+use aws::{GateState, StoreError};
+use domain::account::{Brake, Report, SetBy};
+use domain::brake_change::{BY_THE_REPORTER, BrakeChange};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use shared::account::{Brake, Report, SetBy};
-use shared::aws::{GateState, StoreError};
-use shared::brake_change::{BY_THE_REPORTER, BrakeChange};
 use uuid::Uuid;
 
 use crate::State;
@@ -105,7 +105,7 @@ fn why(report: &Report) -> String {
 }
 
 fn figures(report: &Report) -> Value {
-    let rate = |rate: Option<shared::account::Rate>| {
+    let rate = |rate: Option<domain::account::Rate>| {
         let rate = rate?;
         let estimate = rate.estimate;
         Some(json!({

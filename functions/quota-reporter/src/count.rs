@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws::{CountedDay, GateState, Pace, StoreError, VerifiedDomains};
+use domain::account::{Counted, History, Window, is_to_be_counted};
+use domain::feedback::MarkKind;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use shared::account::{Counted, History, Window, is_to_be_counted};
-use shared::aws::{CountedDay, GateState, Pace, StoreError, VerifiedDomains};
-use shared::feedback::MarkKind;
 use tokio::time::timeout;
 
 use crate::State;

@@ -6,9 +6,9 @@
 
 use std::io::Write;
 
+use domain::account::{EnforcementStatus, Rate, Report};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use shared::account::{EnforcementStatus, Rate, Report};
 
 /// The namespace of the metrics.
 const NAMESPACE: &str = "Okite";

@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
+use aws::{KeptReconciliation, ListError, Pace, StoreError, TAKEN_AT_ONCE};
+use domain::suppression::{Drift, Listed, Reconciliation};
 use jiff::Timestamp;
-use shared::aws::{KeptReconciliation, ListError, Pace, StoreError, TAKEN_AT_ONCE};
-use shared::suppression::{Drift, Listed, Reconciliation};
 use tokio::time::Instant;
 use uuid::Uuid;
 

@@ -8,9 +8,9 @@ mod unknown;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use aws::ApiKeys;
+use domain::api_key::{ApiKey, ApiKeyRecord, Permission, REMEMBERED};
 use jiff::{SignedDuration, Timestamp};
-use shared::api_key::{ApiKey, ApiKeyRecord, Permission, REMEMBERED};
-use shared::aws::ApiKeys;
 
 use crate::error::ApiError;
 use crate::request::Request;

@@ -9,14 +9,14 @@ mod document;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use aws::{PermitError, StoreError};
+use domain::account::Brake;
+use domain::address::EmailAddress;
+use domain::message::InvalidEmail;
+use domain::permit;
+use domain::recipient::Verdict;
+use domain::ses_error::{self, RETRY_LATER, RETRY_SOON, Refusal, Row};
 use jiff::Timestamp;
-use shared::account::Brake;
-use shared::address::EmailAddress;
-use shared::aws::{PermitError, StoreError};
-use shared::message::InvalidEmail;
-use shared::permit;
-use shared::recipient::Verdict;
-use shared::ses_error::{self, RETRY_LATER, RETRY_SOON, Refusal, Row};
 use uuid::Uuid;
 
 use crate::request::BODY_MAX;

@@ -13,9 +13,9 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::message::InvalidEmail;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
-use shared::message::InvalidEmail;
 
 use crate::error::ApiError;
 

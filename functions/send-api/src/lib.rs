@@ -13,6 +13,7 @@
 //! The order of the checks is part of the contract: size, route, key, idempotency key, JSON, fields.
 
 mod authentication;
+mod config;
 mod emails;
 mod error;
 mod health;
@@ -27,16 +28,16 @@ mod time;
 
 use std::time::Duration;
 
-use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use jiff::Timestamp;
-use lambda_runtime::{LambdaEvent, service_fn};
-use shared::aws::{
+use aws::{
     ApiKeys, Claims, FunctionConfig, Marks, Messages, Permits, Ses, SesSuppressionList, Suppressions, TrustError, Usage,
 };
-use shared::config::Config;
-use shared::function;
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use jiff::Timestamp;
+use runtime::function::{self, Invocation};
 use tokio::time::Instant;
 use uuid::Uuid;
+
+pub use config::Config;
 
 use authentication::Authentication;
 use error::ApiError;
@@ -45,8 +46,8 @@ use response::Response;
 use route::Route;
 use time::Time;
 
-/// The function's timeout in the template, for callers that name no deadline.
-const USUAL_TIMEOUT: Duration = Duration::from_secs(29);
+/// The function's timeout in the template.
+const TIMEOUT: Duration = Duration::from_secs(29);
 
 /// How long init waits for the gate: what it does not learn, the first permit does.
 const INIT_PATIENCE: Duration = Duration::from_secs(1);
@@ -81,7 +82,7 @@ impl State {
     /// # Errors
     /// [`TrustError`] if they cannot speak TLS.
     pub async fn new(config: Config) -> Result<Self, TrustError> {
-        let aws = FunctionConfig::from_env(&config.region)?;
+        let aws = FunctionConfig::from_env(&config.process.region)?;
         let state = Self::with_clients(config, aws.dynamodb(), aws.sesv2());
         // Two connections to DynamoDB, for two requests at a time. One is opened by a request that is of use: it also brings
         // the code of the SDK into memory while there is a whole core to do it.
@@ -90,7 +91,7 @@ impl State {
         Ok(state)
     }
 
-    /// Works with these clients: see [`shared::aws::dynamodb`] and [`shared::aws::sesv2`].
+    /// Works with these clients: see [`aws::dynamodb`] and [`aws::sesv2`].
     #[must_use]
     pub fn with_clients(config: Config, dynamodb: aws_sdk_dynamodb::Client, ses: aws_sdk_sesv2::Client) -> Self {
         Self {
@@ -99,8 +100,17 @@ impl State {
             claims: Claims::new(dynamodb.clone(), config.messages_table.clone()),
             messages: Messages::new(dynamodb.clone(), config.messages_table.clone()),
             marks: Marks::new(dynamodb.clone(), config.usage_table.clone()),
-            usage: Usage::new(dynamodb.clone(), config.usage_table.clone(), config.region.clone()),
-            permits: Permits::new(dynamodb, config.usage_table.clone(), &config.region, config.policy),
+            usage: Usage::new(
+                dynamodb.clone(),
+                config.usage_table.clone(),
+                config.process.region.clone(),
+            ),
+            permits: Permits::new(
+                dynamodb,
+                config.usage_table.clone(),
+                &config.process.region,
+                config.policy,
+            ),
             ses_list: SesSuppressionList::new(ses.clone()),
             ses: Ses::new(ses, config.configuration_set.clone()),
             config,
@@ -112,38 +122,20 @@ impl State {
 ///
 /// # Errors
 /// When the environment is not complete, or the Runtime API is gone.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the outermost function reads the clock and makes the ids"
-)]
 pub async fn run() -> Result<(), lambda_runtime::Error> {
-    let config = function::init()?;
-    let clock = config.clock;
-    let state = State::new(config).await.inspect_err(function::log_init_error)?;
-    let state = &state;
-    // On the heap, once: the futures of the SDK and the runtime nest deeper than the compiler likes to look.
-    Box::pin(lambda_runtime::run(service_fn(
-        move |event: LambdaEvent<ApiGatewayV2httpRequest>| async move {
+    function::run(
+        TIMEOUT,
+        Config::read,
+        State::new,
+        async |state: &State, call: Invocation<ApiGatewayV2httpRequest>| {
             let ids = Ids {
-                message: clock.new_id(),
-                nonce: Uuid::new_v4(),
+                message: call.ids.new_id(),
+                nonce: call.ids.new_nonce(),
             };
-            let now = clock.now();
-            let deadline = Instant::now() + time_left(event.context.deadline, now);
-            Ok::<_, lambda_runtime::Error>(handle(state, event.payload, now, deadline, ids).await)
+            Ok(handle(state, call.event, call.now, call.deadline, ids).await)
         },
-    )))
+    )
     .await
-}
-
-/// How long Lambda lets the invocation go on; `deadline` is in milliseconds since the epoch. One that has passed before the
-/// invocation began is none: `cargo lambda watch` names such a time.
-fn time_left(deadline: u64, now: Timestamp) -> Duration {
-    let now = u64::try_from(now.as_millisecond()).unwrap_or(0);
-    match deadline.saturating_sub(now) {
-        0 => USUAL_TIMEOUT,
-        left => Duration::from_millis(left),
-    }
 }
 
 /// Answers one request, before Lambda ends the invocation at `deadline`. Whatever the caller wrote, the answer is a response and never an error of the function.
@@ -187,19 +179,5 @@ async fn answer(state: &State, event: ApiGatewayV2httpRequest, time: &Time, ids:
         Route::ShowQuota => Box::pin(quota::show(state, &request, time)).await,
         Route::ListEmails => Box::pin(emails::list(state, &request, time)).await,
         Route::ShowEmail(id) => Box::pin(emails::show(state, &request, time, &id)).await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_deadline_that_has_passed_already_is_none() {
-        let now = Timestamp::from_millisecond(1_800_000_000_000).unwrap();
-        assert_eq!(time_left(1_800_000_005_000, now), Duration::from_secs(5));
-        for deadline in [0, 600_000, 1_800_000_000_000] {
-            assert_eq!(time_left(deadline, now), USUAL_TIMEOUT, "{deadline}");
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! `GET /quota`: the account as it was last reported.
 
+use domain::account::Report;
 use serde::Serialize;
-use shared::account::Report;
 
 use crate::State;
 use crate::error::ApiError;

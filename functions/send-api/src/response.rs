@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
+use domain::permit::Allowance;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
-use shared::permit::Allowance;
 use uuid::Uuid;
 
 use crate::emails::RecipientBody;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use domain::permit::SEND_TIMEOUT;
 use jiff::Timestamp;
-use shared::permit::SEND_TIMEOUT;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 

@@ -10,17 +10,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws::{NewMessage, Put, StoreError};
+use domain::address::{EmailAddress, Mailbox};
+use domain::idempotency::Claim;
+use domain::message::Email;
+use domain::permit::Ask;
+use domain::recipient::{Destination, OnSuppressed, judge};
+use domain::record::Record;
+use domain::stream::Stream;
+use domain::suppression::Registers;
 use jiff::Timestamp;
 use serde::Serialize;
-use shared::address::{EmailAddress, Mailbox};
-use shared::aws::{NewMessage, Put, StoreError};
-use shared::idempotency::Claim;
-use shared::message::Email;
-use shared::permit::Ask;
-use shared::recipient::{Destination, OnSuppressed, judge};
-use shared::record::Record;
-use shared::stream::Stream;
-use shared::suppression::Registers;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
@@ -82,7 +82,7 @@ pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: I
         stream: api_key.stream,
         key_id: &api_key.id,
         created_at: attempt.created_at,
-        expires_at: state.config.message_expires_at(now),
+        expires_at: state.config.message_retention.expires_at(now),
     };
     let made = make(state, &message, judgement.destination.as_ref(), time).await;
     if let Err(error) = &made

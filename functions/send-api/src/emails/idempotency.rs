@@ -5,11 +5,11 @@
 //! never attempted or certainly refused by a request that ended before it could free the key (the key is taken over), or
 //! it is not known (come again: an event of SES settles it).
 
+use aws::Claimed;
+use domain::api_key::ApiKeyRecord;
+use domain::idempotency::{Body, Claim, KEY_LENGTH};
+use domain::record::{Record, State as Became};
 use jiff::Timestamp;
-use shared::api_key::ApiKeyRecord;
-use shared::aws::Claimed;
-use shared::idempotency::{Body, Claim, KEY_LENGTH};
-use shared::record::{Record, State as Became};
 use uuid::Uuid;
 
 use super::body::Object;

@@ -1,7 +1,7 @@
 //! `GET /emails?to=…`: did this person get it? The messages to an address, the newest first.
 
+use domain::address::EmailAddress;
 use serde::Serialize;
-use shared::address::EmailAddress;
 use uuid::Uuid;
 
 use super::show::{EmailBody, body};
@@ -36,7 +36,7 @@ pub(crate) async fn list(state: &State, request: &Request, time: &Time) -> Resul
         object: "list",
         has_more,
         data: newest_first
-            .map(|record| body(record, &state.config.region, time.arrived))
+            .map(|record| body(record, &state.config.process.region, time.arrived))
             .collect(),
     }))
 }

@@ -1,9 +1,9 @@
 //! What happens with one recipient, as answers tell it.
 
+use domain::recipient::Verdict;
+use domain::record::RecordedVerdict;
 use jiff::Timestamp;
 use serde::Serialize;
-use shared::recipient::Verdict;
-use shared::record::RecordedVerdict;
 
 /// An entry of `recipients`.
 #[derive(Serialize)]

@@ -4,10 +4,10 @@
 //! tried again here: another refusal would be repeated, and a call without a clear answer may have sent the mail. All the
 //! calls are one attempt of the message, for at most one of them is accepted.
 
-use shared::aws::{NewMessage, Outgoing, SendError, Ses, StoreError};
-use shared::backoff;
-use shared::recipient::Destination;
-use shared::ses_error::Retry;
+use aws::{NewMessage, Outgoing, SendError, Ses, StoreError};
+use domain::backoff;
+use domain::recipient::Destination;
+use domain::ses_error::Retry;
 use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
@@ -41,7 +41,7 @@ pub(super) async fn deliver(
         Err(SendError::Refused { refusal, code }) => {
             tracing::warn!(message.id = %id, code, ?refusal, "SES refused the message");
             let sender = message.email.from.address();
-            Err(ApiError::refused(refusal, sender, &state.config.region))
+            Err(ApiError::refused(refusal, sender, &state.config.process.region))
         }
         Err(SendError::Ambiguous { code }) => {
             tracing::error!(message.id = %id, code, "it is not known whether SES took the message");
@@ -111,7 +111,7 @@ mod tests {
     use std::cell::RefCell;
     use std::time::Duration;
 
-    use shared::ses_error::{Refusal, TABLE};
+    use domain::ses_error::{Refusal, TABLE};
 
     use super::*;
 

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use domain::address::EmailAddress;
+use domain::record::{LastEvent, Record, RecordedEvent};
 use jiff::Timestamp;
 use serde::Serialize;
-use shared::address::EmailAddress;
-use shared::record::{LastEvent, Record, RecordedEvent};
 use uuid::Uuid;
 
 use super::recipient::RecipientBody;
@@ -88,7 +88,7 @@ pub(crate) async fn show(state: &State, request: &Request, time: &Time, id: &str
     let id = Id::read(id).ok_or_else(ApiError::email_not_found)?;
     let found = time.before_answering(find(state, id)).await??;
     let record = found.ok_or_else(ApiError::email_not_found)?;
-    Ok(Response::ok(&body(&record, &state.config.region, time.arrived)))
+    Ok(Response::ok(&body(&record, &state.config.process.region, time.arrived)))
 }
 
 async fn find(state: &State, id: Id<'_>) -> Result<Option<Record>, ApiError> {
@@ -177,8 +177,8 @@ fn entry<'a>(kind: LastEvent, event: &'a RecordedEvent, recipient: Option<&'a St
 
 #[cfg(test)]
 mod tests {
+    use domain::record::{RecordedMail, RecordedVerdict, Written};
     use serde_json::{Value, json};
-    use shared::record::{RecordedMail, RecordedVerdict, Written};
 
     use super::*;
 

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
+use domain::idempotency::LEASE;
+use domain::recipient::Outcome;
+use domain::ses_error::{Retry, Row, Sign, TABLE};
+use domain::suppression::{Reason, Suppression};
 use serde_json::Value;
-use shared::idempotency::LEASE;
-use shared::recipient::Outcome;
-use shared::ses_error::{Retry, Row, Sign, TABLE};
-use shared::suppression::{Reason, Suppression};
 
 use super::*;
 use crate::openapi::DOCUMENT;

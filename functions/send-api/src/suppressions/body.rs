@@ -1,9 +1,9 @@
 //! A suppression as answers show it.
 
+use domain::stream::Stream;
+use domain::suppression::{Entry, Reason, RecordedEvidence, Register, SoftBounceTiers, Suppression};
 use jiff::Timestamp;
 use serde::Serialize;
-use shared::stream::Stream;
-use shared::suppression::{Entry, Reason, RecordedEvidence, Register, SoftBounceTiers, Suppression};
 use uuid::Uuid;
 
 use crate::response::with_offset;

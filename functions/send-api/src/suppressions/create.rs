@@ -1,14 +1,14 @@
 //! `POST /suppressions` and `POST /suppressions/batch/add`: whom the caller wants no mail sent to.
 
+use aws::{Evidence, StoreError};
+use domain::address::EmailAddress;
+use domain::idempotency::nth_id;
+use domain::message::InvalidEmail;
+use domain::suppression::Reason;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use shared::address::EmailAddress;
-use shared::aws::{Evidence, StoreError};
-use shared::idempotency::nth_id;
-use shared::message::InvalidEmail;
-use shared::suppression::Reason;
 use uuid::Uuid;
 
 use super::BATCH_MAX;

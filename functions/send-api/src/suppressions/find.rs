@@ -1,7 +1,7 @@
 //! Which suppression a path means, by its id or its address: `GET /suppressions/{id or email}`.
 
-use shared::address::EmailAddress;
-use shared::suppression::{Entry, Suppression};
+use domain::address::EmailAddress;
+use domain::suppression::{Entry, Suppression};
 
 use super::body::{SuppressionBody, in_force};
 use crate::State;

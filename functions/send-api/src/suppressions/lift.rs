@@ -4,10 +4,10 @@
 //! and none in the sandbox. So one address is taken off it at once, and before it is lifted here: who is told that it was lifted
 //! can be sent to. Of many, and where SES does not answer, the quota reporter takes them off SES's list in its next run.
 
+use aws::{ListError, StoreError};
+use domain::message::InvalidEmail;
+use domain::suppression::{Entry, Reason, Suppression};
 use serde::Serialize;
-use shared::aws::{ListError, StoreError};
-use shared::message::InvalidEmail;
-use shared::suppression::{Entry, Reason, Suppression};
 use uuid::Uuid;
 
 use super::body::evidence;

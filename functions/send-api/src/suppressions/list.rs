@@ -1,7 +1,7 @@
 //! `GET /suppressions`: the list, the newest first.
 
+use aws::NewestFrom;
 use serde::Serialize;
-use shared::aws::NewestFrom;
 use uuid::Uuid;
 
 use super::body::{SuppressionBody, in_force, origin};

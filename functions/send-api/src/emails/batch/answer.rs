@@ -1,8 +1,8 @@
 //! What a caller is told of a batch: one outcome for each email, in the order they came.
 
+use domain::idempotency::nth_id;
+use domain::record::RecordedVerdict;
 use serde::Serialize;
-use shared::idempotency::nth_id;
-use shared::record::RecordedVerdict;
 use uuid::Uuid;
 
 use super::input::Mode;

@@ -6,15 +6,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws::{NewMessage, PermitError, Put};
+use domain::api_key::ApiKeyRecord;
+use domain::idempotency::nth_id;
+use domain::message::Email;
+use domain::permit::{Ask, Permit, Refusal};
+use domain::recipient::{Judgement, OnSuppressed, judge};
+use domain::record::{Record, RecordedVerdict};
+use domain::suppression::Registers;
 use futures_util::future::join_all;
-use shared::api_key::ApiKeyRecord;
-use shared::aws::{NewMessage, PermitError, Put};
-use shared::idempotency::nth_id;
-use shared::message::Email;
-use shared::permit::{Ask, Permit, Refusal};
-use shared::recipient::{Judgement, OnSuppressed, judge};
-use shared::record::{Record, RecordedVerdict};
-use shared::suppression::Registers;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
@@ -249,7 +249,7 @@ impl Chunks<'_> {
             stream: self.api_key.stream,
             key_id: &self.api_key.id,
             created_at: before.map_or(now, |record| record.created_at),
-            expires_at: self.state.config.message_expires_at(now),
+            expires_at: self.state.config.message_retention.expires_at(now),
         }
     }
 

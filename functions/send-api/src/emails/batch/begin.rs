@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use aws::Claimed;
+use domain::api_key::ApiKeyRecord;
+use domain::idempotency::{Body, Claim, nth_id};
+use domain::record::{Record, State as Became};
 use jiff::Timestamp;
 use serde_json::Value;
-use shared::api_key::ApiKeyRecord;
-use shared::aws::Claimed;
-use shared::idempotency::{Body, Claim, nth_id};
-use shared::record::{Record, State as Became};
 use uuid::Uuid;
 
 use super::answer::Outcome;

@@ -1,9 +1,9 @@
 //! The body of a batch: an array of emails, and whether one that is wrong stops the others.
 
+use domain::api_key::ApiKeyRecord;
+use domain::message::{Email, InvalidEmail};
+use domain::recipient::OnSuppressed;
 use serde_json::Value;
-use shared::api_key::ApiKeyRecord;
-use shared::message::{Email, InvalidEmail};
-use shared::recipient::OnSuppressed;
 
 use crate::emails::body::{self, Asked};
 use crate::error::ApiError;

@@ -15,8 +15,8 @@ mod attempt;
 mod begin;
 mod input;
 
-use shared::aws::StoreError;
-use shared::idempotency::{Claim, nth_id};
+use aws::StoreError;
+use domain::idempotency::{Claim, nth_id};
 
 use self::answer::{Outcome, respond};
 use self::attempt::Chunks;

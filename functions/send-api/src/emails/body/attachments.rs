@@ -4,8 +4,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::message::{Attachment, InvalidEmail};
 use serde_json::Value;
-use shared::message::{Attachment, InvalidEmail};
 
 use super::field::{Object, objects, text};
 use super::spelling;

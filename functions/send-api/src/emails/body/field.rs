@@ -1,7 +1,7 @@
 //! Fields out of an object, one by one, so that every error names its field.
 
+use domain::message::InvalidEmail;
 use serde_json::{Map, Value};
-use shared::message::InvalidEmail;
 
 pub(in super::super) type Object = Map<String, Value>;
 

@@ -15,10 +15,10 @@ mod field;
 mod on_suppressed;
 mod spelling;
 
+use domain::address::Mailbox;
+use domain::message::{Attachment, Email, EmailParts, Header, InvalidEmail, Tag};
+use domain::recipient::OnSuppressed;
 use serde_json::Value;
-use shared::address::Mailbox;
-use shared::message::{Attachment, Email, EmailParts, Header, InvalidEmail, Tag};
-use shared::recipient::OnSuppressed;
 
 pub(super) use field::Object;
 use field::{objects, optional_text, required, text, wrong_type};

@@ -2,8 +2,8 @@
 //!
 //! The header is for callers whose SDK knows no fields of ours.
 
-use shared::message::InvalidEmail;
-use shared::recipient::OnSuppressed;
+use domain::message::InvalidEmail;
+use domain::recipient::OnSuppressed;
 
 use super::field::{Object, optional_text};
 use crate::request::Request;

@@ -3,7 +3,7 @@
 //! Unknown fields are ignored, but these are none: SDKs rewrite such names and whoever calls without one may forget to. A
 //! mail that goes out at once, or whose answers go astray, is worse than a refusal that names the right spelling.
 
-use shared::message::InvalidEmail;
+use domain::message::InvalidEmail;
 
 use super::field::Object;
 

@@ -1,0 +1,142 @@
+//! Whole rows of the list: one by its address or id, or all of them in pages.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::{Suppressions, registers, soft_bounces_of};
+use crate::StoreError;
+use crate::item::{Item, s, text_of, uuid_of};
+use domain::address::EmailAddress;
+use domain::suppression::{Entry, RecordedEvidence, Register};
+
+/// One page of the list, in no order that means anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EntriesPage {
+    /// The entries.
+    pub entries: Vec<Entry>,
+    /// How many items of the page are none that Okite writes.
+    pub unreadable: usize,
+    /// What to go on after; nothing if this page is the last.
+    pub next: Option<String>,
+}
+
+impl Suppressions {
+    /// Reads all that is known of an address, consistently: by its name and by its pseudonym, joined.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table could not be read, or holds something else there.
+    pub async fn get(&self, address: &EmailAddress) -> Result<Option<Entry>, StoreError> {
+        let pseudonym = address.pseudonym();
+        let (plain, forgotten) = tokio::try_join!(self.row(address), self.row(&pseudonym))?;
+        Ok(match (plain, forgotten) {
+            (Some(plain), Some(forgotten)) => Some(plain.joined(forgotten)),
+            (None, Some(forgotten)) => Some(Entry {
+                address: address.clone(),
+                ..forgotten
+            }),
+            (plain, None) => plain,
+        })
+    }
+
+    /// Reads the row of exactly this name, consistently.
+    pub(super) async fn row(&self, address: &EmailAddress) -> Result<Option<Entry>, StoreError> {
+        const OPERATION: &str = "GetItem";
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("address", s(address.normalised()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StoreError::of(OPERATION))?;
+        answer.item.as_ref().map(|item| entry_of(item, OPERATION)).transpose()
+    }
+
+    /// Finds an entry by its id. The index may be a moment behind: what was written just now may not be in it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the index could not be read, or holds something else there.
+    pub async fn find(&self, id: Uuid) -> Result<Option<Entry>, StoreError> {
+        const OPERATION: &str = "Query";
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("by-id")
+            .key_condition_expression("#id = :id")
+            .expression_attribute_names("#id", "id")
+            .expression_attribute_values(":id", s(id.to_string()))
+            .limit(1)
+            .send()
+            .await
+            .map_err(StoreError::of(OPERATION))?;
+        let found = answer.items.unwrap_or_default().into_iter().next();
+        let Some(found) = found.as_ref().map(|item| entry_of(item, OPERATION)).transpose()? else {
+            return Ok(None);
+        };
+        if found.address.is_pseudonym() {
+            return Ok(Some(found));
+        }
+        // With what is known under its pseudonym.
+        self.get(&found.address).await
+    }
+
+    /// Reads a page of at most `size` entries, the first or that which follows `after`, the `next` of the page before.
+    ///
+    /// What is written while pages are read may be in them or not.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table could not be read.
+    pub async fn page(&self, after: Option<&str>, size: i32) -> Result<EntriesPage, StoreError> {
+        let answer = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .limit(size)
+            .set_exclusive_start_key(after.map(|address| HashMap::from([("address".to_owned(), s(address))])))
+            .send()
+            .await
+            .map_err(StoreError::of("Scan"))?;
+        let mut page = EntriesPage {
+            next: answer
+                .last_evaluated_key
+                .and_then(|key| text_of(&key, "address").map(str::to_owned)),
+            ..EntriesPage::default()
+        };
+        for item in answer.items.into_iter().flatten() {
+            match entry(&item) {
+                Some(entry) => page.entries.push(entry),
+                None => page.unreadable += 1,
+            }
+        }
+        Ok(page)
+    }
+}
+
+fn entry_of(item: &Item, operation: &'static str) -> Result<Entry, StoreError> {
+    entry(item).ok_or_else(|| StoreError::new(operation, "NotASuppression"))
+}
+
+/// Reads a row.
+pub(super) fn entry(item: &Item) -> Option<Entry> {
+    let recorded = |register: Register| {
+        let details = item.get(register.as_str())?.as_m().ok()?;
+        let text = |name| text_of(details, name).map(str::to_owned);
+        let evidence = RecordedEvidence {
+            address: text("address").unwrap_or_default(),
+            subtype: text("subtype").unwrap_or_default(),
+            diagnostic: text("diagnostic"),
+            source: text("source").unwrap_or_default(),
+        };
+        Some((register, evidence))
+    };
+    Some(Entry {
+        id: uuid_of(item, "id")?,
+        address: EmailAddress::parse(text_of(item, "address")?).ok()?,
+        registers: registers(item)?,
+        soft_bounces: soft_bounces_of(item),
+        evidence: Register::WITH_ONE_TIME.into_iter().filter_map(recorded).collect(),
+    })
+}

@@ -1,0 +1,161 @@
+//! Forgetting somebody without sending to them again: what is known goes, that they are suppressed stays.
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Evidence, Suppressions};
+use crate::StoreError;
+use crate::item::{s, time};
+use domain::address::EmailAddress;
+use domain::suppression::{Entry, Reason, RecordedEvidence, Register};
+
+/// How often a row is read again that changed while it was being forgotten.
+const ROUNDS_MAX: u32 = 5;
+impl Suppressions {
+    /// Takes the spellings of an address and what servers said of it out of its entry; the key stays. Tells whether there is an
+    /// entry. May be repeated.
+    ///
+    /// # Errors
+    /// [`StoreError`] if something of it may still be there.
+    pub async fn forget_evidence(&self, address: &EmailAddress) -> Result<bool, StoreError> {
+        const OPERATION: &str = "UpdateItem";
+        for _ in 0..ROUNDS_MAX {
+            let Some(entry) = self.row(address).await? else {
+                return Ok(false);
+            };
+            let with_evidence: Vec<Register> = entry.evidence.keys().copied().collect();
+            if with_evidence.is_empty() {
+                return Ok(true);
+            }
+            let clauses = |form: &dyn Fn(&str) -> String, between: &str| {
+                let clauses: Vec<String> = with_evidence.iter().map(|register| form(register.as_str())).collect();
+                clauses.join(between)
+            };
+            let mut update = self
+                .client
+                .update_item()
+                .table_name(&self.table)
+                .key("address", s(address.normalised()))
+                .update_expression(format!(
+                    "SET {} REMOVE {}",
+                    clauses(&|name| format!("#{name}.#address = :nothing"), ", "),
+                    clauses(&|name| format!("#{name}.#diagnostic"), ", "),
+                ))
+                .condition_expression(clauses(&|name| format!("attribute_exists(#{name})"), " AND "))
+                .expression_attribute_names("#address", "address")
+                .expression_attribute_names("#diagnostic", "diagnostic")
+                .expression_attribute_values(":nothing", s(""));
+            for register in &with_evidence {
+                update = update.expression_attribute_names(format!("#{}", register.as_str()), register.as_str());
+            }
+            match update.send().await {
+                Ok(_) => return Ok(true),
+                // It was deleted in the meantime.
+                Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {}
+                Err(error) => return Err(StoreError::of(OPERATION)(error)),
+            }
+        }
+        Err(StoreError::new(OPERATION, "ChangedMeanwhile"))
+    }
+
+    /// Moves the entry of an address to its pseudonym: written there first and deleted here then, so that whoever dies in
+    /// between leaves the address suppressed, by both. Tells whether there was an entry here. May be repeated.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may still be here.
+    pub async fn forget_address(&self, address: &EmailAddress, new_id: impl Fn() -> Uuid) -> Result<bool, StoreError> {
+        const OPERATION: &str = "DeleteItem";
+        let pseudonym = address.pseudonym();
+        for round in 0..ROUNDS_MAX {
+            let Some(entry) = self.row(address).await? else {
+                return Ok(round > 0);
+            };
+            self.copy(&entry, &pseudonym, &new_id).await?;
+            let mut delete = self
+                .client
+                .delete_item()
+                .table_name(&self.table)
+                .key("address", s(address.normalised()));
+            let mut conditions = Vec::new();
+            // A row must still have the registers that were read, to be deleted.
+            for (name, value) in registers_of(&entry) {
+                delete = delete.expression_attribute_names(format!("#{name}"), name.as_str());
+                match value {
+                    Some(value) => {
+                        delete = delete.expression_attribute_values(format!(":{name}"), value);
+                        conditions.push(format!("#{name} = :{name}"));
+                    }
+                    None => conditions.push(format!("attribute_not_exists(#{name})")),
+                }
+            }
+            let soft: Vec<String> = entry.soft_bounces.iter().map(soft_bounce).collect();
+            delete = delete.expression_attribute_names("#soft", "soft");
+            if soft.is_empty() {
+                conditions.push("attribute_not_exists(#soft)".to_owned());
+            } else {
+                conditions.push("#soft = :soft".to_owned());
+                delete = delete.expression_attribute_values(":soft", AttributeValue::Ss(soft));
+            }
+            match delete.condition_expression(conditions.join(" AND ")).send().await {
+                Ok(_) => return Ok(true),
+                // Something was recorded since it was read: that is to be moved as well.
+                Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {}
+                Err(error) => return Err(StoreError::of(OPERATION)(error)),
+            }
+        }
+        Err(StoreError::new(OPERATION, "ChangedMeanwhile"))
+    }
+
+    /// Records everything of an entry under another name, without what servers said.
+    async fn copy(&self, entry: &Entry, to: &EmailAddress, new_id: &impl Fn() -> Uuid) -> Result<(), StoreError> {
+        let registers = &entry.registers;
+        for register in Register::WITH_ONE_TIME {
+            let Some(at) = registers.at(register) else { continue };
+            let recorded = entry.evidence.get(&register).cloned();
+            let RecordedEvidence { subtype, source, .. } = recorded.unwrap_or_default();
+            let evidence = Evidence {
+                subtype: &subtype,
+                diagnostic: None,
+                source: &source,
+            };
+            if register == Reason::Manual.into() {
+                let until = registers.manual_expires_at;
+                self.record_manual(to, at, until, evidence, new_id()).await?;
+            } else {
+                self.record(to, register, at, evidence, new_id()).await?;
+            }
+        }
+        if let Some(at) = registers.lifted_at {
+            self.record_lift(to, at, new_id()).await?;
+        }
+        for (at, feedback_id) in &entry.soft_bounces {
+            let evidence = Evidence {
+                subtype: "",
+                diagnostic: None,
+                source: feedback_id,
+            };
+            self.record(to, Reason::Soft, *at, evidence, new_id()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A soft bounce as it stands in the set.
+fn soft_bounce((at, feedback_id): &(Timestamp, String)) -> String {
+    format!("{}#{feedback_id}", at.as_millisecond())
+}
+
+/// The attributes of the registers that hold one time, with what is in them.
+fn registers_of(entry: &Entry) -> Vec<(String, Option<AttributeValue>)> {
+    let registers = &entry.registers;
+    let with_evidence =
+        Register::WITH_ONE_TIME.map(|register| (format!("{}_at", register.as_str()), registers.at(register)));
+    let others = [
+        ("manual_expires_at".to_owned(), registers.manual_expires_at),
+        ("lifted_at".to_owned(), registers.lifted_at),
+    ];
+    let all = with_evidence.into_iter().chain(others);
+    all.map(|(name, at)| (name, at.map(time))).collect()
+}

@@ -1,0 +1,74 @@
+//! What SES's own list says, taken into ours.
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Evidence, Suppressions};
+use crate::StoreError;
+use domain::address::EmailAddress;
+use domain::suppression::{Drift, Listed, Reason, Step};
+
+/// How many entries are dealt with at once: as many addresses as one lookup takes.
+pub const TAKEN_AT_ONCE: usize = 50;
+/// How many of them are written at the same time.
+const WRITES_AT_ONCE: usize = 8;
+/// The source of what is known from SES's list.
+const SOURCE: &str = "ses-account-list";
+
+/// What came of a part of SES's list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TakenFromSes<'a> {
+    /// What was found and done; nothing is lifted yet.
+    pub drift: Drift,
+    /// What is to be taken off SES's list.
+    pub to_lift: Vec<&'a Listed>,
+}
+
+impl Suppressions {
+    /// Holds a part of SES's list, of at most [`TAKEN_AT_ONCE`] entries as a rule, against ours and adds what ours lacks. May
+    /// be repeated at will.
+    ///
+    /// # Errors
+    /// [`StoreError`] if not all of it was read and written.
+    pub async fn take_from_ses<'a>(
+        &self,
+        listed: &'a [Listed],
+        now: Timestamp,
+        new_id: impl Fn() -> Uuid,
+    ) -> Result<TakenFromSes<'a>, StoreError> {
+        let parsed: Vec<(&Listed, EmailAddress)> = listed
+            .iter()
+            .filter_map(|listed| Some((listed, EmailAddress::parse(&listed.address).ok()?)))
+            .collect();
+        let found = self.lookup(parsed.iter().map(|(_, address)| address)).await?;
+        let mut taken = TakenFromSes::default();
+        taken.drift.listed = listed.len() as u64;
+        taken.drift.unreadable = (listed.len() - parsed.len()) as u64;
+        let mut writes = Vec::new();
+        for (listed, address) in &parsed {
+            let registers = found.get(address.normalised()).cloned().unwrap_or_default();
+            match listed.step(address, &registers, now) {
+                Step::Agree | Step::LeaveAlone => {}
+                Step::Lift => taken.to_lift.push(listed),
+                Step::Add(at) => {
+                    let evidence = Evidence {
+                        subtype: match listed.reason {
+                            Reason::Complaint => "COMPLAINT",
+                            _ => "BOUNCE",
+                        },
+                        diagnostic: None,
+                        source: SOURCE,
+                    };
+                    writes.push(self.record(address, listed.reason, at, evidence, new_id()));
+                }
+            }
+        }
+        taken.drift.added = writes.len() as u64;
+        stream::iter(writes)
+            .buffer_unordered(WRITES_AT_ONCE)
+            .try_collect::<()>()
+            .await?;
+        Ok(taken)
+    }
+}

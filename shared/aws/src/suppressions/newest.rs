@@ -1,0 +1,138 @@
+//! The list by age: the index `newest`, whose partitions are merged.
+
+use std::collections::{HashMap, VecDeque};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use uuid::Uuid;
+
+use super::entries::entry;
+use super::{SHARDS, Suppressions};
+use crate::StoreError;
+use crate::item::{Item, s};
+use domain::suppression::Entry;
+
+/// How many entries of a partition are read at a time, but for the first.
+const LARGE: i32 = 1_000;
+
+/// Where a page of the list begins. Ids sort by the time they were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// At the newest entry.
+    Newest,
+    /// Behind this one, with those that are older.
+    After(Uuid),
+    /// Before this one, with those that are newer.
+    Before(Uuid),
+}
+
+/// A page of the list, the newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewestPage {
+    /// The entries.
+    pub entries: Vec<Entry>,
+    /// Whether there are more in the direction that was asked for.
+    pub has_more: bool,
+}
+
+/// What is read of one partition.
+struct Partition {
+    name: String,
+    read: VecDeque<Item>,
+    next: Option<HashMap<String, AttributeValue>>,
+    ended: bool,
+}
+
+impl Suppressions {
+    /// Reads `limit` entries of those that `keep` takes, in the order of their ids. What was written in the last moments may be
+    /// missing: the index is eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the index could not be read.
+    pub async fn newest(
+        &self,
+        from: From,
+        limit: usize,
+        keep: impl Fn(&Entry) -> bool,
+    ) -> Result<NewestPage, StoreError> {
+        let mut partitions: Vec<Partition> = (0..SHARDS)
+            .map(|shard| Partition {
+                name: format!("newest#{shard}"),
+                read: VecDeque::new(),
+                next: None,
+                ended: false,
+            })
+            .collect();
+        let mut page = NewestPage::default();
+        loop {
+            for partition in &mut partitions {
+                if partition.read.is_empty() && !partition.ended {
+                    self.read_on(partition, from, limit).await?;
+                }
+            }
+            if partitions
+                .iter()
+                .any(|partition| partition.read.is_empty() && !partition.ended)
+            {
+                // A page of the index may be empty though others follow.
+                continue;
+            }
+            let first = partitions.iter_mut().filter(|partition| !partition.read.is_empty());
+            let id = |partition: &&mut Partition| partition.read.front().map(|item| format!("{:?}", item.get("id")));
+            let first = match from {
+                From::Before(_) => first.min_by_key(id),
+                From::Newest | From::After(_) => first.max_by_key(id),
+            };
+            let Some(item) = first.and_then(|partition| partition.read.pop_front()) else {
+                break;
+            };
+            // One that cannot be read is for lookups to fail on; a list is to be seen all the same.
+            let Some(entry) = entry(&item).filter(&keep) else {
+                continue;
+            };
+            if page.entries.len() == limit {
+                page.has_more = true;
+                break;
+            }
+            page.entries.push(entry);
+        }
+        if matches!(from, From::Before(_)) {
+            page.entries.reverse();
+        }
+        Ok(page)
+    }
+
+    async fn read_on(&self, partition: &mut Partition, from: From, limit: usize) -> Result<(), StoreError> {
+        // Where what was read first did not do, few entries are kept: then in large pieces.
+        let size = match partition.next {
+            None => i32::try_from(limit).unwrap_or(i32::MAX).saturating_add(1),
+            Some(_) => LARGE,
+        };
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("newest")
+            .limit(size)
+            .scan_index_forward(matches!(from, From::Before(_)))
+            .set_exclusive_start_key(partition.next.take())
+            .expression_attribute_names("#shard", "shard")
+            .expression_attribute_values(":shard", s(&partition.name));
+        let bounded = |condition: &str, id: Uuid| {
+            query
+                .clone()
+                .key_condition_expression(format!("#shard = :shard AND #id {condition} :id"))
+                .expression_attribute_names("#id", "id")
+                .expression_attribute_values(":id", s(id.to_string()))
+        };
+        let query = match from {
+            From::Newest => query.key_condition_expression("#shard = :shard"),
+            From::After(id) => bounded("<", id),
+            From::Before(id) => bounded(">", id),
+        };
+        let answer = query.send().await.map_err(StoreError::of("Query"))?;
+        partition.read = answer.items.unwrap_or_default().into();
+        partition.next = answer.last_evaluated_key;
+        partition.ended = partition.next.is_none();
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! How many marks the days have that are over: kept, so that they are not read again with every report.
+//!
+//! A row `marks#<day>` in the gate's partition, with which it is read; see [`super`].
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::{Usage, gate_key};
+use crate::StoreError;
+use crate::item::{Item, n, number_of, s, text_of, time, time_of, ttl};
+use crate::store_error::unless_overtaken;
+
+/// What the sort keys begin with.
+const PREFIX: &str = "marks#";
+/// How long a count is kept: until its day is long out of the window, and time for a reporter that was late.
+const KEPT: Duration = Duration::from_hours(10 * 24);
+
+/// What was counted of a day, without recipients at domains that the account has verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountedDay {
+    /// When it was counted.
+    pub at: Timestamp,
+    /// Hard bounces.
+    pub bounces: u64,
+    /// Complaints.
+    pub complaints: u64,
+}
+
+/// Reads a row, if it is one of these.
+pub(super) fn read(item: &Item) -> Option<(Date, CountedDay)> {
+    let day = text_of(item, "sk")?.strip_prefix(PREFIX)?.parse().ok()?;
+    let count = |name| number_of(item, name).and_then(|count: i64| u64::try_from(count).ok());
+    let counted = CountedDay {
+        at: time_of(item, "at")?,
+        bounces: count("bounces")?,
+        complaints: count("complaints")?,
+    };
+    Some((day, counted))
+}
+
+impl Usage {
+    /// Keeps the count of a day, unless a later one is there.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written.
+    pub async fn put_counted_day(&self, day: Date, counted: &CountedDay) -> Result<(), StoreError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", s(gate_key(&self.region)))
+            .key("sk", s(format!("{PREFIX}{day}")))
+            .update_expression(
+                "SET #at = :at, #bounces = :bounces, #complaints = :complaints, #expires_at = :expires_at",
+            )
+            .condition_expression("attribute_not_exists(#at) OR #at < :at")
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_names("#bounces", "bounces")
+            .expression_attribute_names("#complaints", "complaints")
+            .expression_attribute_names("#expires_at", "expires_at")
+            .expression_attribute_values(":at", time(counted.at))
+            .expression_attribute_values(":bounces", n(i64::try_from(counted.bounces).unwrap_or(i64::MAX)))
+            .expression_attribute_values(":complaints", n(i64::try_from(counted.complaints).unwrap_or(i64::MAX)))
+            .expression_attribute_values(":expires_at", ttl(counted.at + KEPT))
+            .send()
+            .await;
+        unless_overtaken(updated)
+    }
+}

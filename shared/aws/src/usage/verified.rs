@@ -1,0 +1,69 @@
+//! The domains that the account has verified, whose recipients AWS leaves out of its rates: kept, for SES answers such
+//! questions once a second.
+//!
+//! A row `verified_domains` in the gate's partition, with which it is read; see [`super`].
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+
+use super::{Usage, gate_key};
+use crate::StoreError;
+use crate::item::{Item, s, text_of, time, time_of};
+use crate::store_error::unless_overtaken;
+
+/// The sort key.
+const KEY: &str = "verified_domains";
+/// So many are kept at most: the row is read with every report.
+const KEPT_MAX: usize = 1_000;
+
+/// The domains as SES listed them at some time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedDomains {
+    /// When.
+    pub at: Timestamp,
+    /// The domains, in lower case.
+    pub domains: BTreeSet<String>,
+}
+
+/// Reads the row, if it is this one.
+pub(super) fn read(item: &Item) -> Option<VerifiedDomains> {
+    if text_of(item, "sk") != Some(KEY) {
+        return None;
+    }
+    let domains = item.get("domains").and_then(|domains| domains.as_ss().ok());
+    Some(VerifiedDomains {
+        at: time_of(item, "at")?,
+        domains: domains.into_iter().flatten().cloned().collect(),
+    })
+}
+
+impl Usage {
+    /// Keeps the domains, unless later ones are there.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they may not have been written.
+    pub async fn put_verified_domains(&self, verified: &VerifiedDomains) -> Result<(), StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", s(gate_key(&self.region)))
+            .key("sk", s(KEY))
+            .condition_expression("attribute_not_exists(#at) OR #at < :at")
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_names("#domains", "domains")
+            .expression_attribute_values(":at", time(verified.at));
+        let domains: Vec<String> = verified.domains.iter().take(KEPT_MAX).cloned().collect();
+        // DynamoDB has no empty sets.
+        let update = if domains.is_empty() {
+            update.update_expression("SET #at = :at REMOVE #domains")
+        } else {
+            update
+                .update_expression("SET #at = :at, #domains = :domains")
+                .expression_attribute_values(":domains", AttributeValue::Ss(domains))
+        };
+        unless_overtaken(update.send().await)
+    }
+}

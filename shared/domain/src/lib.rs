@@ -1,0 +1,35 @@
+//! The rules of sending: plain values and pure functions that know no async, no SDK type, no clock (`now` and new ids are
+//! passed in) and no HTTP.
+//!
+//! | module | concept |
+//! |---|---|
+//! | [`address`] | an email address: parsed once, normalised, valid if it exists |
+//! | [`message`] | an outgoing email that SES can take |
+//! | [`recipient`] | who of a message's recipients gets it, and why not |
+//! | [`record`] | what is on record of a message, and what became of it |
+//! | [`idempotency`] | keys by which a repeated request is known |
+//! | [`suppression`] | the registers of an address, and whether they suppress it |
+//! | [`feedback`] | SES's event JSON into facts about recipients |
+//! | [`account`] | the SES account, its verdict and the report |
+//! | [`brake_change`] | who changed the brake, why, and what the operators are told of it |
+//! | [`permit`] | the arithmetic of rate and quota |
+//! | [`ses_error`] | what each SES error means for the caller |
+//! | [`backoff`] | how long to wait before SES is called again |
+//! | [`api_key`] | API keys, their secrets and what they allow |
+//! | [`hex`] | bytes as hexadecimal digits |
+
+pub mod account;
+pub mod address;
+pub mod api_key;
+pub mod backoff;
+pub mod brake_change;
+pub mod feedback;
+pub mod hex;
+pub mod idempotency;
+pub mod message;
+pub mod permit;
+pub mod recipient;
+pub mod record;
+pub mod ses_error;
+pub mod stream;
+pub mod suppression;

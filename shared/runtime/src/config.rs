@@ -1,0 +1,180 @@
+//! The parts that the configurations of functions are composed of.
+//!
+//! Each function reads the parts that it needs and no others, so a variable that only one function needs cannot stop
+//! another. A variable that is missing or wrong stops init, and the error names it.
+
+use std::time::Duration;
+
+use domain::idempotency::REMEMBERED;
+use domain::permit::Policy;
+use domain::suppression::SoftBounceTiers;
+use jiff::Timestamp;
+use tracing::level_filters::LevelFilter;
+
+use crate::clock::Clock;
+use crate::environment::{ConfigError, Environment};
+
+/// The part that every function has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessConfig {
+    /// The AWS region that the function runs in.
+    pub region: String,
+    /// The least severe level that the function logs.
+    pub log_level: LevelFilter,
+    /// The clock that the function reads.
+    pub clock: Clock,
+}
+
+impl ProcessConfig {
+    /// Reads `AWS_REGION`, `LOG_LEVEL` and the clock.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the first variable that is missing or wrong.
+    pub fn read(environment: &Environment<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            region: environment.text("AWS_REGION")?,
+            log_level: environment.value("LOG_LEVEL", "off, error, warn or info", |level: &LevelFilter| {
+                *level <= LevelFilter::INFO
+            })?,
+            clock: Clock::read(environment)?,
+        })
+    }
+}
+
+/// Reads how this stack may use the account's sending rate and quota: `ACCOUNT_SHARE`, `PERMIT_BURST_SECONDS`,
+/// `PERMIT_WAIT_SECONDS` and `BULK_RESERVE`.
+///
+/// # Errors
+/// [`ConfigError`] names the first variable that is missing or wrong.
+pub fn policy(environment: &Environment<'_>) -> Result<Policy, ConfigError> {
+    Ok(Policy {
+        account_share: environment.value("ACCOUNT_SHARE", "a number above 0 and at most 1", |share: &f64| {
+            *share > 0.0 && *share <= 1.0
+        })?,
+        burst: environment.seconds("PERMIT_BURST_SECONDS")?,
+        wait: environment.seconds("PERMIT_WAIT_SECONDS")?,
+        bulk_reserve: environment.value("BULK_RESERVE", "a number from 0 to 1", |reserve: &f64| {
+            (0.0..=1.0).contains(reserve)
+        })?,
+    })
+}
+
+/// Reads when soft bounces suppress an address for bulk mail: `SOFT_BOUNCE_TIERS`.
+///
+/// # Errors
+/// [`ConfigError`] if it is missing or wrong.
+pub fn soft_bounce_tiers(environment: &Environment<'_>) -> Result<SoftBounceTiers, ConfigError> {
+    let expected = "off, or count/window:duration with commas between them, like 3/14d:3d,5/14d:30d (counts 1 to 50, \
+                    days 1 to 999): set the parameter SoftBounceTiers";
+    environment.value("SOFT_BOUNCE_TIERS", expected, |_| true)
+}
+
+/// How long the record of a message is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageRetention(Duration);
+
+impl MessageRetention {
+    /// Reads `MESSAGE_RETENTION_DAYS`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if it is missing or wrong.
+    pub fn read(environment: &Environment<'_>) -> Result<Self, ConfigError> {
+        let days = environment.value("MESSAGE_RETENTION_DAYS", "a number of days, 1 to 3650", |days: &u64| {
+            (1..=3650).contains(days)
+        })?;
+        // A row outlives the idempotency key that is answered from it.
+        let least = REMEMBERED + Duration::from_hours(1);
+        Ok(Self(Duration::from_hours(days * 24).max(least)))
+    }
+
+    /// Returns when DynamoDB may delete the record of a message that was accepted at `at`.
+    #[must_use]
+    pub fn expires_at(self, at: Timestamp) -> Timestamp {
+        at.checked_add(self.0).unwrap_or(Timestamp::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VARIABLES: [(&str, &str); 8] = [
+        ("AWS_REGION", "eu-west-1"),
+        ("ACCOUNT_SHARE", "0.5"),
+        ("PERMIT_BURST_SECONDS", "1"),
+        ("PERMIT_WAIT_SECONDS", "2"),
+        ("BULK_RESERVE", "0.2"),
+        ("SOFT_BOUNCE_TIERS", SoftBounceTiers::EXAMPLE),
+        ("MESSAGE_RETENTION_DAYS", "30"),
+        ("LOG_LEVEL", "info"),
+    ];
+
+    /// Reads every part, in an environment with one variable replaced.
+    fn read(
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<(ProcessConfig, Policy, SoftBounceTiers, MessageRetention), ConfigError> {
+        let environment = Environment::new(|asked| {
+            if asked == name {
+                return value.map(str::to_owned);
+            }
+            let known = VARIABLES.iter().find(|(known, _)| *known == asked);
+            known.map(|(_, value)| (*value).to_owned())
+        });
+        Ok((
+            ProcessConfig::read(&environment)?,
+            policy(&environment)?,
+            soft_bounce_tiers(&environment)?,
+            MessageRetention::read(&environment)?,
+        ))
+    }
+
+    #[test]
+    fn reads_the_environment_that_the_template_sets() {
+        let (process, policy, tiers, retention) = read("", None).unwrap();
+        assert_eq!(process.region, "eu-west-1");
+        assert!((policy.account_share - 0.5).abs() < f64::EPSILON);
+        assert_eq!(tiers, SoftBounceTiers::EXAMPLE.parse().unwrap());
+        let month = Timestamp::UNIX_EPOCH + Duration::from_hours(30 * 24);
+        assert_eq!(retention.expires_at(Timestamp::UNIX_EPOCH), month);
+    }
+
+    #[test]
+    fn a_record_outlives_the_idempotency_key_that_is_answered_from_it() {
+        let (.., retention) = read("MESSAGE_RETENTION_DAYS", Some("1")).unwrap();
+        assert!(retention.expires_at(Timestamp::UNIX_EPOCH) > Timestamp::UNIX_EPOCH + REMEMBERED);
+    }
+
+    #[test]
+    fn names_a_variable_that_is_missing_or_empty() {
+        for (name, _) in VARIABLES {
+            for value in [None, Some("")] {
+                assert_eq!(read(name, value).unwrap_err(), ConfigError::Missing(name));
+            }
+        }
+    }
+
+    #[test]
+    fn names_a_variable_that_is_wrong() {
+        for (name, value) in [
+            ("ACCOUNT_SHARE", "0"),
+            ("ACCOUNT_SHARE", "1.01"),
+            ("ACCOUNT_SHARE", "NaN"),
+            ("ACCOUNT_SHARE", "half"),
+            ("PERMIT_BURST_SECONDS", "-1"),
+            ("PERMIT_WAIT_SECONDS", "inf"),
+            ("BULK_RESERVE", "1.1"),
+            ("SOFT_BOUNCE_TIERS", "3"),
+            ("SOFT_BOUNCE_TIERS", "51/14d:3d"),
+            ("MESSAGE_RETENTION_DAYS", "0"),
+            ("LOG_LEVEL", "loud"),
+            ("LOG_LEVEL", "debug"),
+        ] {
+            let error = read(name, Some(value)).unwrap_err();
+            assert!(
+                matches!(error, ConfigError::Invalid { name: named, .. } if named == name),
+                "{error}"
+            );
+        }
+    }
+}

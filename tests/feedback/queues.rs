@@ -1,0 +1,293 @@
+//! What fails is not lost: it comes again through the retry queue, each record by itself, and ends where a person looks.
+
+use std::time::Duration;
+
+use domain::suppression::{Reason, Registers};
+use local_aws::TEMPLATE;
+use local_aws::data_dir::DataDir;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::feedback::events::{block, hard_bounce, just_now};
+use crate::functions::processes::take_again;
+use crate::support::{Okite, email, eventually, within};
+
+const RETRIES: &str = "okite-FeedbackRetryQueue";
+const DEAD_LETTERS: &str = "okite-FeedbackDeadLetterQueue";
+/// The visibility timeout of the retry queue.
+const SIX_MINUTES: Duration = Duration::from_mins(6);
+/// How often a message is received before it is given up.
+const TRIES: usize = 12;
+const FOREIGN_TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:elsewhere";
+
+/// An event of SQS with these bodies, each with its id.
+fn batch(records: &[(Value, String)]) -> Value {
+    let record = |(id, body): &(Value, String)| json!({ "messageId": id, "eventSource": "aws:sqs", "body": body });
+    json!({ "Records": records.iter().map(record).collect::<Vec<_>>() })
+}
+
+fn foreign(address: &str) -> String {
+    json!({ "TopicArn": FOREIGN_TOPIC, "Message": hard_bounce(address, 1).to_string() }).to_string()
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_handled_fails_by_itself() {
+    let okite = Okite::start().await;
+    let mut other_account = hard_bounce("other@example.net", 1);
+    other_account["mail"]["sendingAccountId"] = json!("111111111111");
+    let records = [
+        (json!("first"), hard_bounce("first@example.net", 1).to_string()),
+        (json!("poison"), "hello".to_owned()),
+        (json!("foreign"), foreign("foreign@example.net")),
+        (json!("other"), other_account.to_string()),
+        (json!("last"), hard_bounce("last@example.net", 1).to_string()),
+    ];
+    let answer = okite.invoke("feedback", &batch(&records)).await.unwrap();
+    let failure = |id: &str| json!({ "itemIdentifier": id });
+    assert_eq!(
+        answer,
+        json!({ "batchItemFailures": [failure("poison"), failure("foreign"), failure("other")] })
+    );
+    for address in ["first@example.net", "last@example.net"] {
+        assert!(okite.registers(address).await.bounce_at.is_some(), "{address}");
+    }
+    for address in ["foreign@example.net", "other@example.net"] {
+        assert_eq!(okite.registers(address).await, Registers::default(), "{address}");
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_fails_and_has_no_id_fails_its_batch() {
+    let okite = Okite::start().await;
+    let good = hard_bounce("good@example.net", 1).to_string();
+    let records = [(Value::Null, "hello".to_owned()), (Value::Null, good)];
+    let answer = okite.invoke("feedback", &batch(&records)).await.unwrap();
+    // Lambda takes a whole batch for failed when an id is empty.
+    assert_eq!(answer, json!({ "batchItemFailures": [{ "itemIdentifier": "" }] }));
+}
+
+impl Okite {
+    /// How many messages of a queue can be received, and how many were and may come again.
+    async fn queue(&self, name: &str) -> (u64, u64) {
+        let answer = self.local(Method::GET, "queues", &Value::Null).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let queues = answer.body.as_array().unwrap();
+        let queue = queues.iter().find(|queue| queue["name"] == name).unwrap();
+        let count = |field: &str| queue[field].as_u64().unwrap();
+        (count("visible"), count("in_flight"))
+    }
+
+    /// The bodies of a queue's messages.
+    async fn bodies(&self, name: &str) -> Vec<String> {
+        let answer = self.local(Method::GET, &format!("queues/{name}"), &Value::Null).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let messages = answer.body.as_array().unwrap();
+        messages
+            .iter()
+            .map(|message| message["body"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Lets six minutes pass at a time, in each of which Lambda takes out what is in the retry queue, until that is empty.
+    async fn until_nothing_is_to_be_retried(&self) {
+        for _ in 0..=TRIES {
+            eventually("all was received", async || self.queue(RETRIES).await.0 == 0).await;
+            if self.queue(RETRIES).await == (0, 0) {
+                return;
+            }
+            self.advance(SIX_MINUTES).await;
+        }
+        eventually("nothing is to be retried", async || self.queue(RETRIES).await == (0, 0)).await;
+    }
+
+    /// DynamoDB refuses every write, for so long.
+    async fn no_write_for(&self, time: Duration) {
+        for operation in ["UpdateItem", "PutItem"] {
+            let for_ms = u64::try_from(time.as_millis()).unwrap();
+            self.fault(json!({ "operation": operation, "for_ms": for_ms, "error": "InternalServerError" }))
+                .await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_the_store_of_ten_minutes_loses_nothing() {
+    let okite = Okite::start().await;
+    okite.no_write_for(Duration::from_mins(10)).await;
+    let addresses: Vec<String> = (0..15).map(|n| format!("gone{n}@example.net")).collect();
+    for address in &addresses {
+        assert_eq!(okite.publish(&hard_bounce(address, 1)).await, (0, 1));
+    }
+    okite.until_nothing_is_to_be_retried().await;
+    for address in &addresses {
+        assert!(okite.registers(address).await.bounce_at.is_some(), "{address}");
+    }
+    assert_eq!(okite.queue(DEAD_LETTERS).await, (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_at_which_the_function_dies_again_and_again_is_not_lost() {
+    let okite = Okite::start().await;
+    // At the three tries of Lambda, and once more as a record of the queue.
+    okite
+        .fault(json!({ "operation": "UpdateItem", "kill": "before", "times": 4 }))
+        .await;
+    assert_eq!(okite.publish(&hard_bounce("gone@example.net", 1)).await, (0, 1));
+    okite.until_nothing_is_to_be_retried().await;
+    assert!(okite.registers("gone@example.net").await.bounce_at.is_some());
+    assert_eq!(okite.local(Method::GET, "faults", &Value::Null).await.body, json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poison_event_holds_nothing_up_and_ends_in_the_dead_letter_queue() {
+    let okite = Okite::start().await;
+    okite.no_write_for(Duration::from_mins(1)).await;
+    for n in 0..3 {
+        let address = format!("gone{n}@example.net");
+        assert_eq!(okite.publish(&hard_bounce(&address, 1)).await, (0, 1));
+    }
+    assert_eq!(
+        okite.publish(&json!({ "eventType": "Bounce", "mail": {} })).await,
+        (0, 1)
+    );
+    eventually("all failed at the first try", async || {
+        okite.queue(RETRIES).await.0 == 0
+    })
+    .await;
+    okite.advance(SIX_MINUTES).await;
+    for n in 0..3 {
+        okite
+            .until_suppressed(&format!("gone{n}@example.net"), Reason::Bounce)
+            .await;
+    }
+    assert_eq!(okite.queue(DEAD_LETTERS).await, (0, 0));
+    okite.until_nothing_is_to_be_retried().await;
+    let given_up = okite.bodies(DEAD_LETTERS).await;
+    assert_eq!((okite.queue(DEAD_LETTERS).await, given_up.len()), ((1, 0), 1));
+    let record: Value = serde_json::from_str(&given_up[0]).unwrap();
+    assert_eq!(
+        (
+            &record["requestContext"]["condition"],
+            &record["requestContext"]["approximateInvokeCount"]
+        ),
+        (&json!("RetriesExhausted"), &json!(3))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_put_back_after_an_outage_of_hours_is_handled() {
+    let okite = Okite::start().await;
+    okite.no_write_for(Duration::from_hours(3)).await;
+    assert_eq!(okite.publish(&hard_bounce("gone@example.net", 1)).await, (0, 1));
+    okite.until_nothing_is_to_be_retried().await;
+    assert_eq!(okite.queue(DEAD_LETTERS).await, (1, 0));
+    okite.advance(Duration::from_hours(2)).await;
+    let task = json!({ "SourceArn": format!("arn:aws:sqs:us-east-1:000000000000:{DEAD_LETTERS}") });
+    let started = reqwest::Client::new()
+        .post(&okite.local.sqs_url)
+        .header("x-amz-target", "AmazonSQS.StartMessageMoveTask")
+        .body(task.to_string());
+    assert_eq!(started.send().await.unwrap().status(), 200);
+    okite.until_suppressed("gone@example.net", Reason::Bounce).await;
+    eventually("both queues are empty", async || {
+        okite.queue(RETRIES).await == (0, 0) && okite.queue(DEAD_LETTERS).await == (0, 0)
+    })
+    .await;
+}
+
+/// The field and the value by which a filter of the template finds lines of the log: `{ $.field = "value" }`.
+fn filter(logical_id: &str) -> (&'static str, &'static str) {
+    let (_, resource) = TEMPLATE.split_once(&format!("\n  {logical_id}:\n")).unwrap();
+    let (_, pattern) = resource.split_once("FilterPattern: '{ $.").unwrap();
+    let (pattern, _) = pattern.split_once("\" }'").unwrap();
+    pattern.split_once(" = \"").unwrap()
+}
+
+/// The lines of the feedback function's log.
+fn log_lines(folder: &std::path::Path) -> Vec<Value> {
+    let log = std::fs::read_to_string(folder.join("logs/feedback.log")).unwrap();
+    log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_event_is_refused_and_told_in_the_words_that_the_alarm_listens_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let okite = Okite::start_with(|settings| {
+        settings.data_dir = Some(DataDir::take(folder.path()).unwrap());
+        settings.environment.insert("LOG_LEVEL".to_owned(), "error".to_owned());
+    })
+    .await;
+    let mut foreign = hard_bounce("gone@example.net", 1);
+    foreign["mail"]["sendingAccountId"] = json!("111111111111");
+    assert_eq!(okite.publish(&foreign).await, (0, 1));
+    // Not foreign, and no less a failure.
+    assert_eq!(okite.publish(&json!({ "eventType": "Bounce" })).await, (0, 1));
+    okite.until_nothing_is_to_be_retried().await;
+    assert_eq!(okite.queue(DEAD_LETTERS).await, (2, 0));
+    assert_eq!(okite.registers("gone@example.net").await, Registers::default());
+
+    let lines = log_lines(folder.path());
+    let (field, value) = filter("FeedbackForeignEvents");
+    let found = lines.iter().filter(|line| line[field] == value).count();
+    assert!(found >= 3 && found < lines.len(), "{found} of {}", lines.len());
+    assert!(lines.iter().all(|line| !line.to_string().contains("gone")), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_of_blocks_is_told_in_the_words_that_the_alarm_listens_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let okite = Okite::start_with(|settings| {
+        settings.data_dir = Some(DataDir::take(folder.path()).unwrap());
+        settings.environment.insert("LOG_LEVEL".to_owned(), "error".to_owned());
+    })
+    .await;
+    let (field, value) = filter("FeedbackStormsOfBlocks");
+    for number in 0..20 {
+        let told = log_lines(folder.path()).iter().any(|line| line[field] == value);
+        assert!(!told, "{number} blocks are no storm");
+        let blocked = just_now(block(&format!("anna{number}@example.net"), number));
+        assert_eq!(okite.publish(&blocked).await, (1, 0));
+    }
+    let lines = log_lines(folder.path());
+    assert_eq!(
+        (lines.len(), &lines[0][field], &lines[0]["domain"]),
+        (1, &json!(value), &json!("example.net"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_still_being_tried_when_all_stops_is_in_the_queue_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = DataDir::take(folder.path()).unwrap();
+    let okite = Okite::start_with(|settings| {
+        settings.data_dir = Some(data_dir);
+        settings.retries = vec![Duration::from_hours(1); 2];
+    })
+    .await;
+    okite.no_write_for(Duration::from_hours(1)).await;
+    let gone = hard_bounce("gone@example.net", 1);
+    // Its caller goes away; the event does not.
+    let published = okite.request(Method::POST, "/_local/sns").body(gone.to_string());
+    let published = tokio::spawn(published.send());
+    let tried = |okite: &Okite| {
+        let update =
+            |call: &&local_aws::calls::Call| call.function == "feedback" && call.action == "dynamodb:UpdateItem";
+        okite.local.calls.seen().iter().any(|call| update(&call))
+    };
+    eventually("it was tried", async || tried(&okite)).await;
+    published.abort();
+    within(okite.local.stop()).await;
+    let data_dir = take_again(folder.path()).await;
+    let okite = Okite::start_with(|settings| settings.data_dir = Some(data_dir)).await;
+    okite.until_suppressed("gone@example.net", Reason::Bounce).await;
+}
+
+#[tokio::test]
+async fn a_queue_that_is_not_there_is_refused() {
+    let okite = Okite::start().await;
+    let answer = okite.local(Method::GET, "queues/other", &Value::Null).await;
+    assert_eq!(answer.status, 404, "{answer:?}");
+    let mail = email("success@simulator.amazonses.com");
+    okite.send(&mail).await;
+    assert_eq!(okite.queue(RETRIES).await, (0, 0));
+}

@@ -1,0 +1,111 @@
+//! What the functions do, held against what their roles allow: nothing is missing, and nothing is allowed in vain.
+
+use std::collections::BTreeMap;
+
+use domain::suppression::Reason;
+use local_aws::calls::Call;
+use local_aws::template::{Permission, Stack};
+use local_aws::{TEMPLATE, surroundings};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::batch;
+use crate::feedback::events::{block, hard_bounce, just_now};
+use crate::support::{Answer, Okite, email, eventually};
+use crate::suppressions::reconciliation::{set_register, suppress_at_ses};
+
+/// Makes the functions do everything that they can do.
+async fn exercise(okite: &Okite) {
+    okite.send(&email(json!(["anna@example.net", "bob@example.net"]))).await;
+    okite.send(&email("bounce@simulator.amazonses.com")).await;
+    okite
+        .until_suppressed("bounce@simulator.amazonses.com", Reason::Bounce)
+        .await;
+    okite.send(&email("bounce@simulator.amazonses.com")).await;
+    // Mail to the simulator counts for nothing.
+    okite.publish(&hard_bounce("gone@example.net", 1)).await;
+    okite.publish(&just_now(block("blocked@example.net", 2))).await;
+    okite.send(&email("blocked@example.net")).await;
+    // At three tries it fails, and goes to the queue; out of it, it is handled.
+    okite
+        .fault(json!({"operation": "UpdateItem", "table": "SuppressionsTable", "times": 3, "error": "ValidationException"}))
+        .await;
+    assert_eq!(okite.publish(&hard_bounce("later@example.net", 1)).await, (0, 1));
+    okite.until_suppressed("later@example.net", Reason::Bounce).await;
+    okite
+        .fault(json!({"operation": "SendEmail", "error": "MessageRejected", "message": "No"}))
+        .await;
+    let mail = email("anna@example.net");
+    okite.post_keyed("k", &mail).await.refused(422, "validation_error");
+    okite.post_keyed("k", &mail).await;
+    okite.post_keyed("k", &mail).await;
+    for _ in 0..2 {
+        batch::post(okite, &batch::emails(2), &[batch::KEYED]).await;
+    }
+    okite.report().await;
+    let sent = okite.send(&email("anna@example.net")).await;
+    let ses_id = &okite.outbox().await.pop().unwrap()["ses_message_id"];
+    let shown = okite.get(&format!("/emails/{}", ses_id.as_str().unwrap())).await;
+    assert_eq!(shown.body["id"], sent["id"]);
+    // One is added to our list, the other taken off SES's.
+    suppress_at_ses(okite, "dead@example.net", "BOUNCE").await;
+    suppress_at_ses(okite, "lifted@example.net", "BOUNCE").await;
+    set_register(okite, "lifted@example.net", "lifted_at", 4_000_000_000_000).await;
+    okite
+        .local(Method::POST, "clock", &json!({ "advance_ms": 700_000 }))
+        .await;
+    okite.report().await;
+    let id = okite.suppress("by-hand@example.net").await;
+    okite.get("/suppressions").await;
+    okite.delete(&format!("/suppressions/{id}")).await;
+    okite.delete("/suppressions/gone@example.net").await;
+    okite.get("/quota").await;
+    okite.get("/emails?to=anna@example.net").await;
+    guess_keys(okite).await;
+    // A mark of today has the verified domains asked for, and a brake is recorded and told.
+    okite.publish(&just_now(hard_bounce("gone@example.org", 9))).await;
+    okite.account(json!({ "enforcement_status": "SHUTDOWN" })).await;
+    okite.report().await;
+}
+
+/// Comes with keys that do not exist, until one process has had many enough to read the ids of all keys.
+async fn guess_keys(okite: &Okite) {
+    let scan = |call: &Call| call.action == "dynamodb:Scan" && call.resource.contains("ApiKeysTable");
+    for guess in 0..1_000 {
+        let key = format!("ok_guess{guess}_secret");
+        let answer = Answer::of(okite.request(Method::GET, "/quota").bearer_auth(key)).await;
+        answer.refused(403, "invalid_api_key");
+        if okite.local.calls.seen().iter().any(scan) {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_allows_what_its_function_does_and_nothing_more() {
+    let okite = Okite::start().await;
+    exercise(&okite).await;
+    let deleted = |call: &Call| call.action == "sqs:DeleteMessage";
+    eventually("what was handled is taken out of the queue", async || {
+        okite.local.calls.seen().iter().any(deleted)
+    })
+    .await;
+    let seen = okite.local.calls.seen();
+
+    let allowed = Stack::permissions(TEMPLATE, &surroundings(BTreeMap::new())).unwrap();
+    assert_eq!(allowed.len(), 3);
+    for (function, permissions) in &allowed {
+        let calls: Vec<_> = seen.iter().filter(|call| call.function == *function).collect();
+        assert!(!calls.is_empty(), "{function} called nothing");
+        for call in &calls {
+            let allows = |permission: &Permission| permission.allows(&call.action, &call.resource);
+            assert!(permissions.iter().any(allows), "the role lacks what was done: {call:?}");
+        }
+        for permission in permissions {
+            // Lambda writes the log, not the function.
+            let in_use = permission.action.starts_with("logs:")
+                || calls.iter().any(|call| permission.allows(&call.action, &call.resource));
+            assert!(in_use, "{function} never does what its role allows: {permission:?}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Local AWS: `/_local/` and the clock.
+
+pub(crate) mod api;
+pub(crate) mod clock;

@@ -1,0 +1,390 @@
+//! An Okite of a test's own: AWS in this process, the functions in processes of their own, in memory and on free ports.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws::{ApiKeys, Suppressions};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::{Credentials, Region};
+use aws_sdk_dynamodb::types::AttributeValue;
+use bytes::Bytes;
+use domain::address::EmailAddress;
+use domain::api_key::{ApiKey, ApiKeyRecord, Permission};
+use domain::stream::Stream;
+use domain::suppression::{Reason, Registers};
+use jiff::Timestamp;
+use local_aws::lambda::{InvokeError, Program};
+use local_aws::{LocalAws, REGION, Settings};
+use reqwest::header::HeaderMap;
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::api::openapi;
+
+/// The key in events/, which every Okite of a test accepts.
+pub(crate) const KEY: &str = "ok_local_this_key_works_with_okite_up_only";
+/// Where nothing listens.
+pub(crate) const CLOSED: &str = "http://127.0.0.1:1";
+/// How long anything may take at the very most.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// An attribute by its name.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// The functions: those that cargo-lambda built in the folder that `OKITE_TEST_BOOTSTRAPS` names, or else those that were
+/// built with the tests.
+fn program() -> Program {
+    match std::env::var_os("OKITE_TEST_BOOTSTRAPS") {
+        Some(folder) => Program::Bootstraps(folder.into()),
+        None => Program::ByName {
+            path: env!("CARGO_BIN_EXE_run-function").into(),
+            arguments: Vec::new(),
+        },
+    }
+}
+
+/// A running Okite. Everything of it ends with the test.
+pub(crate) struct Okite {
+    pub(crate) local: LocalAws,
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    http: reqwest::Client,
+}
+
+impl Okite {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+        let okite = Self::start_unchecked(change).await;
+        within(okite.local.healthy()).await.unwrap();
+        okite
+    }
+
+    /// Starts without waiting for the send API, which may not come up.
+    pub(crate) async fn start_unchecked(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::new(program());
+        settings.retries = vec![Duration::from_millis(10); 2];
+        // The functions write to the terminal of whoever runs the tests: LOG_LEVEL=info shows it.
+        let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| "off".to_owned());
+        settings.environment.insert("LOG_LEVEL".to_owned(), level);
+        change(&mut settings);
+        let local = within(LocalAws::start(settings)).await.unwrap();
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(aws::behavior_version())
+            .region(Region::new(REGION))
+            .endpoint_url(&local.dynamodb_url)
+            .credentials_provider(Credentials::new("test", "local", None, None, "tests"))
+            .http_client(aws::http_client())
+            .build();
+        let okite = Self {
+            local,
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(config),
+            http: reqwest::Client::builder().timeout(DEADLINE).build().unwrap(),
+        };
+        okite.put_key(KEY, &[]).await;
+        okite
+    }
+
+    /// Makes an API key for mail from `from_domains`, or from anywhere.
+    pub(crate) async fn put_key(&self, key: &str, from_domains: &[&str]) {
+        self.put_record(key, |record| {
+            record.from_domains = from_domains.iter().map(|&domain| domain.to_owned()).collect();
+        })
+        .await;
+    }
+
+    /// Makes an API key for mail of `stream` from anywhere.
+    pub(crate) async fn put_key_of(&self, key: &str, stream: Stream) {
+        self.put_record(key, |record| record.stream = stream).await;
+    }
+
+    /// Makes an API key that may do so much.
+    pub(crate) async fn put_key_for(&self, key: &str, permission: Permission) {
+        self.put_record(key, |record| record.permission = permission).await;
+    }
+
+    async fn put_record(&self, key: &str, change: impl FnOnce(&mut ApiKeyRecord)) {
+        let key = ApiKey::parse(key).unwrap();
+        let mut record = ApiKeyRecord {
+            id: key.id().to_owned(),
+            secret_sha256: key.secret_hash(),
+            name: "test".to_owned(),
+            permission: Permission::Full,
+            stream: Stream::Transactional,
+            from_domains: Vec::new(),
+            created_at: Timestamp::UNIX_EPOCH,
+        };
+        change(&mut record);
+        let keys = ApiKeys::new(self.dynamodb.clone(), self.variable("API_KEYS_TABLE").to_owned());
+        within(keys.put(&record)).await.unwrap();
+    }
+
+    /// A client of the simulated SES.
+    pub(crate) fn ses(&self) -> aws_sdk_sesv2::Client {
+        let config = aws_config::SdkConfig::builder()
+            .behavior_version(aws::behavior_version())
+            .region(Region::new(REGION))
+            .endpoint_url(&self.local.ses_url)
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+                "test", "local", None, None, "tests",
+            )))
+            .http_client(aws::http_client())
+            .build();
+        aws::sesv2(&config)
+    }
+
+    /// What the template gives the functions.
+    pub(crate) fn variable(&self, name: &str) -> &str {
+        &self.local.environments["send-api"][name]
+    }
+
+    /// A request to the HTTP API, without a key.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.local.url))
+    }
+
+    /// Posts a body as JSON with the key.
+    pub(crate) async fn post_text(&self, body: impl Into<reqwest::Body>) -> Answer {
+        let request = self.request(Method::POST, "/emails").bearer_auth(KEY);
+        Answer::of(request.header("content-type", "application/json").body(body)).await
+    }
+
+    /// Posts an email with another key.
+    pub(crate) async fn post_with(&self, key: &str, email: &Value) -> Answer {
+        Answer::of(self.request(Method::POST, "/emails").bearer_auth(key).json(email)).await
+    }
+
+    /// Posts an email with an idempotency key.
+    pub(crate) async fn post_keyed(&self, key: &str, email: &Value) -> Answer {
+        let request = self.request(Method::POST, "/emails").bearer_auth(KEY);
+        Answer::of(request.header("idempotency-key", key).json(email)).await
+    }
+
+    /// Gets a path with the key.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path).bearer_auth(KEY)).await
+    }
+
+    pub(crate) async fn post(&self, email: &Value) -> Answer {
+        self.post_text(email.to_string()).await
+    }
+
+    /// Sends an email that is accepted, and returns the answer's body.
+    pub(crate) async fn send(&self, email: &Value) -> Value {
+        let answer = self.post(email).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        answer.body
+    }
+
+    /// The mails that SES accepted, oldest first.
+    pub(crate) async fn outbox(&self) -> Vec<Value> {
+        let answer = Answer::of(self.request(Method::GET, "/_local/outbox")).await;
+        assert_eq!(answer.status, 200);
+        answer.body.as_array().unwrap().clone()
+    }
+
+    /// Calls a part of `/_local/` with a body.
+    pub(crate) async fn local(&self, method: Method, part: &str, body: &Value) -> Answer {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        Answer::of(self.request(method, &format!("/_local/{part}")).body(body)).await
+    }
+
+    /// Changes the account.
+    pub(crate) async fn account(&self, patch: Value) {
+        assert_eq!(self.local(Method::PUT, "account", &patch).await.status, 204);
+    }
+
+    /// Puts a fault of SES or DynamoDB into force.
+    pub(crate) async fn fault(&self, fault: Value) {
+        let answer = self.local(Method::POST, "faults", &fault).await;
+        assert_eq!(answer.status, 204, "{answer:?}");
+    }
+
+    /// Publishes an event of SES, and tells how many copies were delivered and how many failed.
+    pub(crate) async fn publish(&self, event: &Value) -> (u64, u64) {
+        self.publish_copies(event, 1).await
+    }
+
+    pub(crate) async fn publish_copies(&self, event: &Value, copies: usize) -> (u64, u64) {
+        let answer = self.local(Method::POST, &format!("sns?copies={copies}"), event).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let count = |name: &str| answer.body[name].as_u64().unwrap();
+        (count("delivered"), count("failed"))
+    }
+
+    /// Runs the quota reporter.
+    pub(crate) async fn report(&self) -> Value {
+        let answer = self.local(Method::POST, "schedule", &Value::Null).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body
+    }
+
+    /// Calls a function with an event, as `cargo lambda invoke` does.
+    pub(crate) async fn invoke(&self, function: &str, event: &Value) -> Result<Value, InvokeError> {
+        let answer = within(self.local.invoke(function, Bytes::from(event.to_string()))).await?;
+        Ok(serde_json::from_slice(&answer).unwrap())
+    }
+
+    /// What the suppression list holds of an address.
+    pub(crate) async fn registers(&self, address: &str) -> Registers {
+        let address = EmailAddress::parse(address).unwrap();
+        let table = self.variable("SUPPRESSIONS_TABLE").to_owned();
+        let found = within(Suppressions::new(self.dynamodb.clone(), table).lookup([&address])).await;
+        found.unwrap().remove(address.normalised()).unwrap_or_default()
+    }
+
+    /// Waits until a bounce or a complaint put an address on the list.
+    pub(crate) async fn until_suppressed(&self, address: &str, reason: Reason) {
+        eventually(&format!("{address} is suppressed: {reason:?}"), async || {
+            let registers = self.registers(address).await;
+            match reason {
+                Reason::Bounce => registers.bounce_at.is_some(),
+                Reason::Complaint => registers.complaint_at.is_some(),
+                Reason::Blocked => registers.blocked_at.is_some(),
+                Reason::Soft => !registers.soft.is_empty(),
+                Reason::Manual => registers.manual_at.is_some(),
+            }
+        })
+        .await;
+    }
+
+    /// Reads an item of a table that a variable names.
+    pub(crate) async fn item(&self, table: &str, key: &[(&str, &str)]) -> Option<Item> {
+        let key = key
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())))
+            .collect();
+        let request = self
+            .dynamodb
+            .get_item()
+            .table_name(self.variable(table))
+            .set_key(Some(key))
+            .consistent_read(true);
+        within(request.send()).await.unwrap().item
+    }
+
+    /// The rows of all messages, without what else is in their table.
+    pub(crate) async fn messages(&self) -> Vec<Item> {
+        let mut rows = self.all_messages().await;
+        rows.retain(|row| row.contains_key("state"));
+        rows
+    }
+
+    /// All rows of the table of messages.
+    pub(crate) async fn all_messages(&self) -> Vec<Item> {
+        let scan = self.dynamodb.scan().table_name(self.variable("MESSAGES_TABLE"));
+        within(scan.consistent_read(true).send()).await.unwrap().items.unwrap()
+    }
+
+    /// The row of a message.
+    pub(crate) async fn message(&self, id: &Value) -> Item {
+        let row = self.item("MESSAGES_TABLE", &[("id", id.as_str().unwrap())]).await;
+        row.unwrap()
+    }
+}
+
+/// An HTTP answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: HeaderMap,
+    /// The JSON, or `null` if there is no body.
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// Sends a request. What the API answers is held against docs/openapi.json.
+    pub(crate) async fn of(request: RequestBuilder) -> Self {
+        let (client, request) = request.build_split();
+        let request = request.unwrap();
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let sent = request.body().and_then(reqwest::Body::as_bytes).map(<[u8]>::to_vec);
+        let answer = client.execute(request).await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let body = answer.bytes().await.unwrap();
+        let body = if body.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&body).unwrap()
+        };
+        if !path.starts_with("/_local/") {
+            openapi::check(&method, &path, sent.as_deref(), status, &body);
+        }
+        Self { status, headers, body }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// Checks that this is an error in the contract's shape, and returns its message.
+    #[track_caller]
+    pub(crate) fn refused(&self, status: u16, name: &str) -> &str {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.body["statusCode"], status, "{self:?}");
+        assert_eq!(self.body["name"], name, "{self:?}");
+        assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
+        let message = self.body["message"].as_str().unwrap_or_default();
+        assert!(!message.is_empty(), "{self:?}");
+        message
+    }
+}
+
+/// An email to `to` that nothing is wrong with.
+pub(crate) fn email(to: impl Into<Value>) -> Value {
+    json!({ "from": "Acme <hello@example.com>", "to": to.into(), "subject": "Hello", "text": "It works." })
+}
+
+/// The same with one field replaced.
+pub(crate) fn email_with(field: &str, value: impl Into<Value>) -> Value {
+    let mut email = email("success@simulator.amazonses.com");
+    email[field] = value.into();
+    email
+}
+
+/// What an answer says of one recipient.
+#[track_caller]
+pub(crate) fn verdict<'a>(body: &'a Value, email: &str) -> &'a Value {
+    let recipients = body["recipients"].as_array().unwrap();
+    let verdict = recipients.iter().find(|recipient| recipient["email"] == email);
+    verdict.unwrap_or_else(|| panic!("{email} is not among {recipients:?}"))
+}
+
+/// Checks what an answer says of a recipient that is on the list.
+#[track_caller]
+pub(crate) fn assert_suppressed(body: &Value, email: &str, reason: &str) {
+    let verdict = verdict(body, email);
+    assert_eq!(
+        (&verdict["status"], &verdict["reason"]),
+        (&json!("suppressed"), &json!(reason))
+    );
+    let since = verdict["since"].as_str().unwrap();
+    assert!(since.parse::<Timestamp>().is_ok(), "{since} is not RFC 3339");
+}
+
+/// Checks what an answer says of a recipient that is not on the list.
+#[track_caller]
+pub(crate) fn assert_status(body: &Value, email: &str, status: &str) {
+    assert_eq!(verdict(body, email), &json!({ "email": email, "status": status }));
+}
+
+/// Waits until `condition` holds.
+pub(crate) async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+    let held = tokio::time::timeout(DEADLINE, async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert!(held.await.is_ok(), "it never came to be that {what}");
+}
+
+/// Waits for something that must not hang.
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, future).await.unwrap()
+}

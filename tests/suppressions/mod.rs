@@ -1,0 +1,4 @@
+//! The suppression list: its endpoints, and the daily pass over SES's own list.
+
+pub(crate) mod api;
+pub(crate) mod reconciliation;
