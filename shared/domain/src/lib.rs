@@ -10,6 +10,7 @@
 //! | [`retention`] | how long that record is kept |
 //! | [`idempotency`] | keys by which a repeated request is known |
 //! | [`suppression`] | the registers of an address, and whether they suppress it |
+//! | [`bounce`] | why one recipient's mail bounced, and what follows |
 //! | [`feedback`] | SES's event JSON into facts about recipients |
 //! | [`account`] | the SES account, its verdict and the report |
 //! | [`brake_change`] | who changed the brake, why, and what the operators are told of it |
@@ -23,6 +24,7 @@ pub mod account;
 pub mod address;
 pub mod api_key;
 pub mod backoff;
+pub mod bounce;
 pub mod brake_change;
 pub mod feedback;
 pub mod hex;
