@@ -1,11 +1,15 @@
 //! What a pattern is, and where it is found in a text.
 
 use super::patterns::PATTERNS;
-use super::reason::BounceReason;
+use super::reason::{Blame, BounceReason};
 use super::text;
 
 /// How many words a `*` stands for at most.
-const GAP: usize = 5;
+const GAP: usize = 6;
+
+/// Words that no gap passes in a phrase about the recipient: what follows them is about somebody else. "Mailbox
+/// unavailable, your IP is blocked" is no blocked mailbox.
+const OF_THE_SENDER: [&str; 7] = ["your", "ip", "sender", "client", "sending", "send", "host"];
 
 /// How much a pattern says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,9 +65,10 @@ pub(super) fn find(folded: &str) -> Vec<PatternHit> {
             }
             continue;
         }
+        let about_recipient = matches!(pattern.reason.blame(), Blame::Address | Blame::Moment);
         for phrase in pattern.phrases {
             for from in 0..words.len() {
-                if let Some(to) = matches(phrase, &words[from..]) {
+                if let Some(to) = matches(phrase, &words[from..], about_recipient) {
                     spans.push(Span { pattern, from, to: from + to });
                 }
             }
@@ -88,10 +93,12 @@ fn add(hits: &mut Vec<PatternHit>, pattern: &Pattern, words: String) {
 }
 
 /// Matches a phrase at the beginning of words; returns how many words it took.
-fn matches(phrase: &str, words: &[&str]) -> Option<usize> {
+fn matches(phrase: &str, words: &[&str], about_recipient: bool) -> Option<usize> {
     let (first, rest) = phrase.split_once(' ').unwrap_or((phrase, ""));
     if first == "*" {
-        return (0..=GAP.min(words.len())).find_map(|gap| Some(gap + matches(rest, &words[gap..])?));
+        let ends = |word: &&str| about_recipient && OF_THE_SENDER.contains(word);
+        let gap = words.iter().take(GAP).position(|word| ends(word)).unwrap_or(GAP);
+        return (0..=gap.min(words.len())).find_map(|gap| Some(gap + matches(rest, &words[gap..], about_recipient)?));
     }
     let word = words.first()?;
     let is_hit = first.split('|').any(|choice| match choice.strip_suffix('~') {
@@ -101,7 +108,7 @@ fn matches(phrase: &str, words: &[&str]) -> Option<usize> {
     if !is_hit {
         return None;
     }
-    if rest.is_empty() { Some(1) } else { Some(1 + matches(rest, &words[1..])?) }
+    if rest.is_empty() { Some(1) } else { Some(1 + matches(rest, &words[1..], about_recipient)?) }
 }
 
 fn provider_code<'a>(pattern: &'static Pattern, folded: &'a str) -> Option<&'a str> {
@@ -159,8 +166,8 @@ mod tests {
     #[test]
     fn a_gap_and_a_beginning() {
         let words = ["mailbox", "of", "anna", "is", "full"];
-        assert_eq!(matches("mailbox * full", &words), Some(5));
-        assert_eq!(matches("mail~ of", &words), Some(2));
-        assert_eq!(matches("mailbox full", &words), None);
+        assert_eq!(matches("mailbox * full", &words, true), Some(5));
+        assert_eq!(matches("mail~ of", &words, true), Some(2));
+        assert_eq!(matches("mailbox full", &words, true), None);
     }
 }

@@ -1,6 +1,6 @@
 //! The data: which words of a receiving server speak for which reason. Nothing but data stands here.
 //!
-//! A phrase is a row of words. `a|b` is one word out of several, `block~` a word that begins so, `*` up to five words of any
+//! A phrase is a row of words. `a|b` is one word out of several, `block~` a word that begins so, `*` up to six words of any
 //! kind. Words are lower case and without accents, split at every character that is no letter or digit. Codes of providers
 //! are compared with whole pieces of the text, which keep `_`, `-` and `#`; `*` there is any row of characters.
 //!
@@ -82,7 +82,7 @@ patterns! {
         "recipient|recipients|mailbox|user invalid|nonexistent|inexistent",
         "user|recipient|mailbox|account|address * could|can not be found|resolved|located",
         "user|recipient|mailbox|account|address * couldn|can|cannot t|be be|found found|resolved|located",
-        "couldn|can t find|locate * user|recipient|mailbox|account|alias", "cannot|not find|locate * user|recipient|mailbox|account|alias",
+        "couldn|can t find|locate * user|recipient|mailbox|account|alias", "recipient|address|mailbox|user * cannot|could|not be|be verified", "recipient|user * cannot be verified", "cannot|not find|locate * user|recipient|mailbox|account|alias",
         "unrouteable|unroutable|undeliverable address|recipient", "address|recipient * undeliverable", "not deliverable to",
         "destinataire|adresse|utilisateur|compte|boite * inconnu~|invalide|inexistant~|introuvable",
         "destinataire|adresse|utilisateur|compte|boite * n existe", "n existe pas|plus",
@@ -106,7 +106,7 @@ patterns! {
     ]
 
     MailboxDisabled Clear [
-        "account|mailbox|user|recipient|inbox|konto|compte|cuenta|boite|postfach|empfanger|casella|conta|buzon|destinataire|userid * disabled|suspended|inactive|deactivated|closed|terminated|expired|locked|frozen|blocked|discontinued|cancelled|canceled|deleted|removed|archived|archivee|desactive|desactivee|desactivada|desactivado|disattivata|gesperrt|deaktiviert|geloscht|suspendu|suspendido|suspendida|deshabilitada|deshabilitado|inactivo|inactiva|bloque|bloquee|bloqueada|dormant|abandoned|isblocked|unavailable1|paused",
+        "account|mailbox|user|recipient|inbox|konto|compte|cuenta|boite|postfach|empfanger|casella|conta|buzon|destinataire|userid * disabled|suspended|inactive|deactivated|closed|terminated|expired|locked|frozen|blocked|discontinued|cancelled|canceled|deleted|removed|archived|archivee|desactive|desactivee|desactivada|desactivado|disattivata|gesperrt|deaktiviert|geloscht|suspendu|suspendido|suspendida|deshabilitada|deshabilitado|inactivo|inactiva|bloque|bloquee|bloqueada|dormant|abandoned|isblocked|paused|fermee|ferme|cloture",
         "email address * disabled|inactive|expired|closed|deactivated|deleted|suspended", "address is|has inactive|disabled|expired|been deactivated|disabled|deleted",
         "disabled|inactive|suspended|deactivated|closed|expired|dormant|terminated user|account|mailbox|recipient|address|email",
         "deactivated mailbox|account", "account|mailbox|address|recipient|user|email|employee|inbox * no longer active|accept|accepts|accepting|available|valid|in|exists|exist|works|employed|use|used|receives|monitored",
@@ -146,8 +146,8 @@ patterns! {
     no ["550 user unknown", "552 message too large", "550 full name of host required"]
 
     TooMuchMail Clear [
-        "too many messages|connections|mails|emails|sessions|concurrent|requests|simultaneous|recipients|letters|smtp|mail|rcpt", "receiving|received mail|messages|email at a|too rate|quickly",
-        "too quickly|fast|frequently|often|rapidly", "rate limit~|limited|exceeded|controlled|control", "ratelimit~", "rate limiting", "throttl~", "frequency limit~", "frequency limited", "excessive volume|rate|connections|messages|number",
+        "too many errors|messages|connections|mails|emails|sessions|concurrent|requests|simultaneous|recipients|letters|smtp|mail|rcpt", "receiving|received mail|messages|email at a|too rate|quickly",
+        "too quickly|fast|frequently|often|rapidly", "send|sending limit|quota", "rate control", "rate limit~|limited|exceeded|controlled|control", "ratelimit~", "rate limiting", "throttl~", "frequency limit~", "frequency limited", "excessive volume|rate|connections|messages|number",
         "slow down", "message|sending|connection|mail rate|limit|threshold", "exceed~ * rate|messages|connections|hour|hourly|daily|connection", "maximum * connections|messages|sessions|rate", "unexpected volume", "per hour|minute|day|second",
         "trop de connexions|messages|destinataires", "zu viele verbindungen|mails|nachrichten", "demasiados|demasiadas mensajes|conexiones|correos", "unusual rate|volume", "connection limit", "limit reached|exceeded",
         "will be rate|ratelimited limited", "mailbox * receiving too many",
@@ -165,15 +165,15 @@ patterns! {
 
     Network Clear [
         "timed out", "timeout", "time out", "connection reset|timed|dropped|lost|failed|closed|died|terminated|broken|error", "unable|failed|cannot to|connect connect|to", "could|can not connect", "couldn t connect", "no route to host", "unreachable", "not reachable", "network error|is|problem", "no answer from",
-        "dns * timeout|failure|error|failed|temporary|temporarily", "unable to lookup", "lookup failure", "name server|servers * fail~|timeout|malformed|not", "server did not respond|answer", "did not respond", "not responding", "message expired", "delivery expired|time", "too long in|on", "message|been * in * queue too long",
+        "dns timeout|failure|error|failed|temporary|server", "unable to lookup", "lookup failure", "name server|servers * fail~|timeout|malformed|not", "server did not respond|answer", "did not respond", "not responding", "message expired", "delivery expired|time", "too long in|on", "message|been * in * queue too long",
         "retry timeout|time", "lost connection", "tls handshake|negotiation", "ssl handshake", "host|server * did|is not|down respond|responding", "unable to deliver in", "mail|message undeliverable for", "has been delayed", "connection refused",
     ]
     yes ["421 4.4.0 Unable to lookup DNS for x.example", "451 4.4.2 timeout exceeded", "554 4.4.7 Message expired: unable to deliver in 840 minutes."] no ["550 user unknown", "554 your host is not authorised"]
 
     TemporarilyUnavailable Clear [
         "account|mailbox|user|recipient|inbox|address * temporarily|temporary unavailable|disabled|locked|suspended|inactive|blocked|deferred|not|deactivated|hold|restricted|down", "system|server|service|mailbox|host|resources|user|queue busy|overloaded|congested", "too busy",
-        "temporarily busy|overloaded", "insufficient system|server resources|storage|memory", "internal|local server|error error|in", "internal error", "server * maintenance", "mail|system|server system|full full", "maintenance|wartung|wartungsarbeiten", "mailbox * busy|locked|maintenance", "queue file|full", "not * mdb", "temporary local|system|internal problem|failure|error",
-        "temporarily inactive", "server|service|system temporarily|currently unavailable|not", "high load", "configuration error|problem", "misconfigured", "resources temporarily",
+        "temporarily busy|overloaded", "insufficient system|server resources|storage|memory", "internal|local server|error error|in", "internal error", "server * maintenance", "mail|system|server system|full full", "maintenance|wartung|wartungsarbeiten", "mailbox * busy|maintenance", "queue file|full", "not * mdb", "temporary local|system|internal problem|failure|error",
+        "temporarily inactive", "server|service|system temporarily|currently unavailable|not", "server|service|system|resources is|are temporarily|currently unavailable|not", "high load", "configuration error|problem", "misconfigured", "resources temporarily",
     ]
     yes ["421 4.3.2 Server busy", "451 4.3.0 Temporary system problem", "450 4.2.0 mailbox temporarily unavailable"] no ["550 user unknown", "554 5.7.1 blocked"]
 
@@ -193,8 +193,8 @@ patterns! {
 
     Content Clear [
         "virus|viruses|malware|trojan|infected|virusscan~", "attachment|attachments * not|blocked|rejected|type|forbidden|extension|allowed|prohibited|denied", "illegal|banned|forbidden|prohibited|executable attachment|file|files|extension|attachments|content", "content * rejected|denied|unacceptable|refused|blocked|filter|presents|error|accepted|allowed|policy|inappropriate|prohibited",
-        "message content", "unacceptable|inappropriate|objectionable content", "header|headers * invalid|missing|error|malformed|too|duplicate|compliant|accepted|required|not", "invalid|missing|malformed|duplicate|bad|improper header|headers", "malformed mime|message|mail|header", "mime", "not rfc", "rfc compliant|compliance|violation", "not * compliant", "bare lf|cr|linefeed|line|newline",
-        "url|urls|link|links|domain * listed|blacklisted|found in|on|uribl|surbl", "uribl|surbl|urlbl|urlbl~", "executable", "invalid characters", "line too|length|limit long|exceeded|exceeds", "8bit", "potential security issue", "message was blocked because * content", "single from", "multiple from", "from header", "body * rejected|denied", "contains * url|link|attachment|virus", "mail|message content denied",
+        "message content", "unacceptable|inappropriate|objectionable content", "header|headers * syntax|invalid|missing|error|malformed|too|duplicate|compliant|accepted|required|not", "invalid|missing|malformed|duplicate|bad|improper header|headers", "malformed mime|message|mail|header", "mime", "not rfc", "rfc compliant|compliance|violation", "not * compliant", "bare lf|cr|linefeed|line|newline",
+        "url|urls|link|links|domain * listed|blacklisted|found in|on|uribl|surbl", "uribl|surbl|urlbl|urlbl~", "executable", "invalid characters", "line too|length|limit long|exceeded|exceeds", "8bit", "potential security issue", "message was blocked because * content", "single from", "multiple from", "body * rejected|denied", "contains * url|link|attachment|virus", "mail|message content denied",
     ]
     yes ["552 5.7.0 This message was blocked because its content presents a potential security issue", "550 virus found", "550 5.6.11 Invalid characters", "554 attachment type not allowed"]
     no ["550 user unknown", "554 5.7.1 spam content rejected here"]
@@ -209,7 +209,7 @@ patterns! {
         "listed", "sperrliste", "liste noire", "lista negra|nera", "client host * rejected|denied|refused", "client host rejected", "ptr", "rdns", "reverse dns|lookup|resolution|record|hostname", "reverse dns * fail~|error|missing|required|not|match", "cannot find your hostname", "hostname * not * resolve|match", "helo|ehlo",
         "not accepting|accept|accepted * from|your ip|server|host|ips", "too many invalid|unknown|bad|nonexistent|unsuccessful|spam recipients|users|user|recipient|addresses|complaints", "harvest~", "harvesting", "blocked|rejected|refused|declined by recipient|user", "recipient|user|account|mailbox has|have blocked|rejected your|this|you|sender|the", "recipient|user * blocked|reject|rejects|refuse|refuses|refuses|accept you|your|this|mail|messages|mails from|sender|mail",
         "you have been blocked", "not in * whitelist|allowlist", "ip|ips * rejected|refused|denied|barred|prohibited|allowed|bad|permitted|disallowed|forbidden|listed|refuse|rejete", "your ip|server|host|network|isp * rejected|denied|refused|allowed|bad|poor|permitted|restricted|barred|disabled|identified|looks|refuse",
-        "abus detecte", "extreme bad", "senderfilterconfig", "problem occurred ask|contact", "poor|bad|low sender|score|senders", "not allowed to connect", "your access to * mail|email|e|system", "submit messages to this", "hosts with dynamic", "mail relay * blocked", "probable|likely|suspected spam", "content * spam", "spam * content|contents|virus|rejected", "spam|junk * rejected|denied", "virus spam|or spam", "outbreak", "ip not in", "access from * blocked", "deny|denied list", "likely suspicious", "network * on our", "unexpected * complaints", "low|very quality", "low quality", "honeypot", "spamtrap", "spam trap", "bulk sender|senders", "advertisement|advertising", "werbung", "rejected * content * spam",
+        "abus detecte", "extreme bad", "senderfilterconfig", "problem occurred ask|contact", "poor|low sender|score|senders", "bad score", "not allowed to connect", "your access to * mail|email|e|system", "submit messages to this", "hosts with dynamic", "mail relay * blocked", "probable|likely|suspected spam", "content * spam", "message content * spam", "mail content * spam", "spam * content|contents|virus|rejected", "spam|junk * rejected|denied", "virus spam|or spam", "outbreak", "ip not in", "access from * blocked", "deny|denied list", "likely suspicious", "network * on our", "unexpected * complaints", "low|very quality", "low quality", "honeypot", "spamtrap", "spam trap", "bulk sender|senders", "advertisement|advertising", "werbung", "rejected * content * spam",
     ]
     yes [
         "554 Your IP 192.0.2.7 is blacklisted", "553 alph1 DNSBL:RBL 521< 192.0.2.7 >_is_blocked.For assistance", "550 5.7.1 Service unavailable; client [192.0.2.1] blocked using zen.spamhaus.org",
@@ -218,14 +218,14 @@ patterns! {
     no ["550 user u@blockchain.example.org unknown", "550 mailbox is full", "550 roadblocks here", "550 unblocked", "550 see https://example.org/blocked"]
 
     SenderAuthentication Clear [
-        "spf", "dkim", "dmarc", "unauthenticated", "not authenticated", "authentication * fail~|required|check|checks|verification|results|information|not|pass", "authenticate|authenticated * spf|dkim|with", "sender policy framework", "domainkeys", "sender id", "not|isn authorized|authorised|t to|authorized send|use|to|deliver", "not * authorized|authorised to send|relay|use", "unauthorized|unauthorised sender|ip|host|server", "spoof~", "spoofing", "forged|forgery", "impersonat~", "not|never permitted|allowed|designated to|sender send|be", "fail~ * authentication", "dkim signature", "alignment", "authentication required", "authentification requise|invalide", "was not authenticated",
+        "spf", "dkim", "dmarc", "unauthenticated", "not authenticated", "authentication * fail~|required|check|checks|verification|results|information|not|pass", "authenticate|authenticated * spf|dkim|with", "sender policy framework", "domainkeys", "sender id", "not|isn authorized|authorised|t to|authorized send|use|to|deliver", "not * authorized|authorised to send|relay|use", "unauthorized|unauthorised sender|ip|host|server", "spoof~", "spoofing", "rejected by * spoofing policy", "forged|forgery", "impersonat~", "not|never permitted|allowed|designated to|sender send|be", "fail~ * authentication", "dkim signature", "alignment", "authentication required", "authentification requise|invalide", "was not authenticated",
     ]
     yes ["550-5.7.26 This mail is unauthenticated", "550 Rejected, SPF/DKIM authentication failed", "550 5.7.1 rejected due to DMARC policy"] no ["550 user unknown", "550 spfeldmann is no user"]
 
     SenderRefused Clear [
         "sender address|domain|verify|verification|callout|email|mail", "sender rejected|refused|denied|invalid|unknown|is|was|not|unauthorized|does|unverified|must|must|blocked|has", "sender s|for address|domain|mail", "sender * address|domain * found|exist|exists|exists|valid|resolve|resolved", "sender|senders * rejected|refused|denied|invalid|abgelehnt|accepted",
         "invalid|bad|illegal|unverified|unknown|unroutable|unresolvable|rejected sender", "domain of sender|from", "domain of sender * exist|resolve|found|mx", "mail from * rejected|refused|invalid|not|denied|owned", "from address|domain|addresses * rejected|invalid|missing|does|blocked|exist|allowed|valid", "from domain * exist|resolve|found|invalid", "from domain is invalid",
-        "absender|absenderadresse|emetteur|expediteur|remitente|mittente|remetente|nadawca * abgelehnt|invalide|invalido|unbekannt|refuse|rejete|rechazado|rejeitado|rifiutato|verify|ungultig|existiert|gesperrt|inconnu|odrzucony", "envelope sender|from", "envelope blocked", "originator", "return path|address", "bounce address", "can t|could|cannot not|verify|verify verify|sender|sender", "could not verify * sender", "unroutable sender address", "mail from address", "your email|mail|domain address|domain|has * rejected|blacklisted|denied|not|refused|blocked", "your domain", "valid sender", "sending domain", "from address",
+        "absender|absenderadresse|emetteur|expediteur|remitente|mittente|remetente|nadawca * abgelehnt|invalide|invalido|unbekannt|refuse|rejete|rechazado|rejeitado|rifiutato|verify|ungultig|existiert|gesperrt|inconnu|odrzucony", "envelope sender|from", "originator", "return path|address", "bounce address", "can t|could|cannot not|verify|verify verify|sender|sender", "could not verify * sender", "unroutable sender address", "mail from address", "your email|mail|domain address|domain|has * rejected|blacklisted|denied|not|refused|blocked", "valid sender", "permission|permissions to send|submit", "sending domain", "from address",
     ]
     yes ["550 5.1.8 <a@b.example>: Sender address rejected: Domain not found", "550 Sender verify failed", "501 Emetteur invalide. Invalid Sender."] no ["550 user unknown", "550 returned to you"]
 

@@ -198,10 +198,7 @@ pub(super) fn words(text: &str) -> Vec<&str> {
 }
 
 fn add_words<'a>(part: &'a str, words: &mut Vec<&'a str>) {
-    if part.contains('@') {
-        return;
-    }
-    for part in part.split(':') {
+    for part in part.split(':').filter(|part| !part.contains('@')) {
         let name = part.trim_matches(|c: char| !c.is_alphanumeric());
         if is_host(name) {
             if names_a_block_list(name) {

@@ -130,7 +130,7 @@ pub(super) fn reason_of_code(code: EnhancedCode) -> Option<BounceReason> {
         (_, 1, 7 | 8) => SenderRefused,
         (_, 2, 2) => MailboxFull,
         (_, 2, 3) | (_, 3, 4) => Size,
-        (_, 2, 121 | 122) => TooMuchMail,
+        (_, 2, 121 | 122) | (_, 5, 3) => TooMuchMail,
         (_, 3, 1 | 2 | 5) => TemporarilyUnavailable,
         // Exchange Online answers so where it does not know the recipient; elsewhere it is "no answer from the host".
         (5, 4, 1) => UserUnknown,
@@ -144,7 +144,7 @@ pub(super) fn reason_of_code(code: EnhancedCode) -> Option<BounceReason> {
         (_, 7, 18) => HostUnknown,
         (_, 7, 5 | 7 | 8 | 9 | 20..=24 | 26 | 29 | 30 | 509) => SenderAuthentication,
         (_, 7, 27) => SenderRefused,
-        (_, 7, 25 | 28 | 500..=699) => SenderBlocked,
+        (_, 7, 25 | 28 | 500..=513 | 600..=699) => SenderBlocked,
         (_, 7, _) => Policy,
         _ => return None,
     })
