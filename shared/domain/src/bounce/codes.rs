@@ -43,7 +43,7 @@ impl EnhancedCode {
     /// in the text.
     #[must_use]
     pub fn is_generic(self) -> bool {
-        self.detail == 0 || (self.subject, self.detail) == (2, 1) || (self.subject, self.detail) == (7, 1)
+        self.detail == 0 || matches!((self.subject, self.detail), (2 | 7, 1) | (5, 1 | 2 | 4..))
     }
 }
 

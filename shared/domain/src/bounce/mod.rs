@@ -203,6 +203,7 @@ fn reasons(evidence: &BounceEvidence, codes: &Codes, sub_type: &str) -> Vec<Boun
     }
     if found.is_empty() {
         found.extend(of(Strength::Faint));
+        found.extend(code.and_then(verdict::reason_of_protocol_code));
     }
     found
 }

@@ -164,7 +164,7 @@ patterns! {
     yes ["554 5.4.14 Hop count exceeded - possible mail loop", "554 5.4.6 Too many hops"] no ["550 user hopper unknown"]
 
     Network Clear [
-        "timed out", "timeout", "time out", "connection reset|timed|dropped|lost|failed|closed|died|terminated|broken|error", "unable|failed|cannot to|connect connect|to", "could|can not connect", "couldn t connect", "no route to host", "unreachable", "not reachable", "network error|is|problem", "no answer from",
+        "timed out", "timeout", "time out", "connection reset|timed|dropped|lost|failed|closed|died|terminated|broken|error", "unable|failed|cannot to|connect connect|to", "could|can not connect", "couldn t connect", "no route to host", "unreachable", "not reachable", "network error|problem", "network is down|unreachable|unavailable", "no answer from",
         "dns timeout|failure|error|failed|temporary|server", "unable to lookup", "lookup failure", "name server|servers * fail~|timeout|malformed|not", "server did not respond|answer", "did not respond", "not responding", "message expired", "delivery expired|time", "too long in|on", "message|been * in * queue too long",
         "retry timeout|time", "lost connection", "tls handshake|negotiation", "ssl handshake", "host|server * did|is not|down respond|responding", "unable to deliver in", "mail|message undeliverable for", "has been delayed", "connection refused",
     ]
@@ -218,7 +218,7 @@ patterns! {
     no ["550 user u@blockchain.example.org unknown", "550 mailbox is full", "550 roadblocks here", "550 unblocked", "550 see https://example.org/blocked"]
 
     SenderAuthentication Clear [
-        "spf", "dkim", "dmarc", "unauthenticated", "not authenticated", "authentication * fail~|required|check|checks|verification|results|information|not|pass", "authenticate|authenticated * spf|dkim|with", "sender policy framework", "domainkeys", "sender id", "not|isn authorized|authorised|t to|authorized send|use|to|deliver", "not * authorized|authorised to send|relay|use", "unauthorized|unauthorised sender|ip|host|server", "spoof~", "spoofing", "rejected by * spoofing policy", "forged|forgery", "impersonat~", "not|never permitted|allowed|designated to|sender send|be", "fail~ * authentication", "dkim signature", "alignment", "authentication required", "authentification requise|invalide", "was not authenticated",
+        "spf", "dkim", "dmarc", "authentication", "authenticate", "authentification", "authentifizierung", "unauthenticated", "not authenticated", "authentication * fail~|required|check|checks|verification|results|information|not|pass", "authenticate|authenticated * spf|dkim|with", "sender policy framework", "domainkeys", "sender id", "not|isn authorized|authorised|t to|authorized send|use|to|deliver", "not * authorized|authorised to send|relay|use", "unauthorized|unauthorised sender|ip|host|server", "spoof~", "spoofing", "rejected by * spoofing policy", "forged|forgery", "impersonat~", "not|never permitted|allowed|designated to|sender send|be", "fail~ * authentication", "dkim signature", "alignment", "authentication required", "authentification requise|invalide", "was not authenticated",
     ]
     yes ["550-5.7.26 This mail is unauthenticated", "550 Rejected, SPF/DKIM authentication failed", "550 5.7.1 rejected due to DMARC policy"] no ["550 user unknown", "550 spfeldmann is no user"]
 
@@ -239,7 +239,7 @@ patterns! {
     yes ["554 5.7.1 Message rejected due to local policy", "550 Email not accepted for policy reasons", "550 Administrative prohibition"] no ["550 user unknown", "450 mailbox busy"]
 
     Policy Weak [
-        "policy|policies|richtlinie|richtlinien|politique", "access denied", "denied", "not accepted|allowed|permitted|authorized|authorised|welcome|wanted|acceptable", "rejected by", "unauthorized", "prohibited", "forbidden", "go away", "message|mail|email|messages|mails|delivery|service|transaction|connection|connections|courrier|nachricht|session rejected|refused|denied|rejete|refuse|abgelehnt|verweigert|declined|discarded", "message|mail|email|delivery|mails|messages|nachricht * rejected|refused|denied|abgelehnt|annahme|declined", "refused", "refuse to accept", "annahme verweigert", "rejected your|this|the", "rejected for", "reject mail|message|id", "filtered", "unacceptable", "rechazado", "rejeitad~", "rifiutat~", "odrzucon~", "отклонен~",
+        "policy|policies|richtlinie|richtlinien|politique", "rejected", "reject", "rejects", "rejecting", "rejete", "unwelcome", "untrusted", "disallowed", "no access", "access denied", "denied", "not accepted|allowed|permitted|authorized|authorised|welcome|wanted|acceptable", "rejected by", "unauthorized", "prohibited", "forbidden", "go away", "message|mail|email|messages|mails|delivery|service|transaction|connection|connections|courrier|nachricht|session rejected|refused|denied|rejete|refuse|abgelehnt|verweigert|declined|discarded", "message|mail|email|delivery|mails|messages|nachricht * rejected|refused|denied|abgelehnt|annahme|declined", "refused", "refuse to accept", "annahme verweigert", "rejected your|this|the", "rejected for", "reject mail|message|id", "filtered", "unacceptable", "rechazado", "rejeitad~", "rifiutat~", "odrzucon~", "отклонен~",
     ]
     yes ["550 5.0.0 Access denied", "550 message rejected", "554 not allowed"] no ["550 user unknown", "450 busy"]
 

@@ -120,7 +120,7 @@ pub(super) fn reason_of_subtype(sub_type: &str) -> Option<BounceReason> {
 /// What a code that is not generic speaks for.
 pub(super) fn reason_of_code(code: EnhancedCode) -> Option<BounceReason> {
     use BounceReason::{
-        Content, HostUnknown, Loop, MailboxDisabled, MailboxFull, MailboxMoved, Network, Policy, Protocol,
+        Content, HostUnknown, Loop, MailboxDisabled, MailboxFull, MailboxMoved, Network, Policy,
         SenderAuthentication, SenderBlocked, SenderRefused, Size, TemporarilyUnavailable, TooMuchMail, UserUnknown,
     };
     Some(match (code.class, code.subject, code.detail) {
@@ -137,7 +137,6 @@ pub(super) fn reason_of_code(code: EnhancedCode) -> Option<BounceReason> {
         (5, 4, 4 | 310) => HostUnknown,
         (_, 4, 6 | 14) => Loop,
         (_, 4, _) => Network,
-        (_, 5, _) => Protocol,
         (_, 6, _) => Content,
         // RFC 7293: the mailbox or the domain has another owner now.
         (_, 7, 17) => MailboxDisabled,
@@ -160,6 +159,11 @@ pub(super) fn reason_of_generic_code(code: EnhancedCode) -> Option<BounceReason>
         (7, _) => Some(BounceReason::Policy),
         _ => None,
     }
+}
+
+/// What a code speaks for where no word does either: servers send 5.5.x for almost everything.
+pub(super) fn reason_of_protocol_code(code: EnhancedCode) -> Option<BounceReason> {
+    (code.subject == 5 && code.detail != 0).then_some(BounceReason::Protocol)
 }
 
 /// How much somebody is suppressed at the most; of two reasons that contradict each other the lesser counts.
