@@ -58,12 +58,13 @@ pub(super) fn of(mail: &Mail, about: About<'_>) -> Option<MessageEvent> {
     let mut recipients = Vec::new();
     let mut diagnostics = BTreeMap::new();
     for (text, diagnostic) in &about.recipients {
-        let Some(address) = address::read(text) else { continue };
-        let address = address.normalised().to_owned();
-        if let Some(diagnostic) = diagnostic {
-            diagnostics.insert(address.clone(), short(diagnostic));
+        for address in address::read_all(text) {
+            let address = address.normalised().to_owned();
+            if let Some(diagnostic) = diagnostic {
+                diagnostics.insert(address.clone(), short(diagnostic));
+            }
+            recipients.push(address);
         }
-        recipients.push(address);
     }
     recipients.sort_unstable();
     recipients.dedup();

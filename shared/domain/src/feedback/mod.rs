@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::address::EmailAddress;
+use crate::bounce::{Blame, BounceJudgement, BounceReason};
 
 pub use classify::Class;
 pub use mark::{Mark, MarkKind, RecordedMark};
@@ -70,6 +71,14 @@ pub struct Fact {
     pub address: EmailAddress,
     /// What happened.
     pub class: Class,
+    /// Why the mail bounced; nothing for a complaint.
+    pub reason: Option<BounceReason>,
+    /// The judgement of a bounce in one sentence, without addresses.
+    pub why: Option<String>,
+    /// Whether the evidence blames the sender, whatever follows for the address: it counts towards storms.
+    pub blames_sender: bool,
+    /// Whether AWS counts it in the account's bounce or complaint rate, whatever follows for the address.
+    pub counts_for_rate: bool,
     /// When SES says it happened.
     pub at: Timestamp,
     /// SES's id of this feedback; of the mail if it has none.
@@ -110,10 +119,11 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
     if message.starts_with(SET_UP_TEXT) {
         return Ok(Feedback::SetUp);
     }
-    let mut json: Json = serde_json::from_str(message).map_err(|error| Unreadable::NotJson {
+    let value: Value = serde_json::from_str(message).map_err(|error| Unreadable::NotJson {
         line: error.line(),
         column: error.column(),
     })?;
+    let mut json = Json::read(value);
     let kind = json
         .event_type
         .take()
@@ -221,8 +231,15 @@ impl Event {
         let bounce_sub_type = bounce.bounce_sub_type.unwrap_or_default();
         let feedback_id = self.feedback_id(bounce.feedback_id);
         for recipient in bounce.bounced_recipients.unwrap_or_default() {
-            let class = classify::bounce(&bounce_type, &bounce_sub_type, &recipient);
-            self.add(recipient, class, at, &feedback_id, subtype.clone());
+            let (class, judgement) = classify::bounce(&bounce_type, &bounce_sub_type, &recipient);
+            let happened = Happened {
+                class,
+                judgement: Some(judgement),
+                at,
+                feedback_id: &feedback_id,
+                subtype: &subtype,
+            };
+            self.add(recipient, &happened);
         }
     }
 
@@ -230,10 +247,16 @@ impl Event {
         let words = complaint.words().to_owned();
         let feedback_type = complaint.complaint_feedback_type.unwrap_or_default();
         let sub_type = complaint.complaint_sub_type.unwrap_or_default();
-        let class = classify::complaint(&feedback_type, &sub_type);
         let feedback_id = self.feedback_id(complaint.feedback_id);
+        let happened = Happened {
+            class: classify::complaint(&feedback_type, &sub_type),
+            judgement: None,
+            at,
+            feedback_id: &feedback_id,
+            subtype: &words,
+        };
         for recipient in complaint.complained_recipients.unwrap_or_default() {
-            self.add(recipient, class, at, &feedback_id, words.clone());
+            self.add(recipient, &happened);
         }
     }
 
@@ -241,22 +264,39 @@ impl Event {
         id.or_else(|| self.ses_message_id.clone()).unwrap_or_default()
     }
 
-    fn add(&mut self, recipient: Recipient, class: Class, at: Timestamp, feedback_id: &str, subtype: String) {
-        let Some(address) = recipient.email_address.as_deref().and_then(address::read) else {
-            self.unreadable_recipients += usize::from(class.suppresses());
+    /// Adds a fact for each address of an entry, which is one address as a rule.
+    fn add(&mut self, recipient: Recipient, happened: &Happened<'_>) {
+        let addresses = recipient.email_address.as_deref().map(address::read_all).unwrap_or_default();
+        if addresses.is_empty() {
+            self.unreadable_recipients += usize::from(happened.class.suppresses());
             return;
-        };
-        self.facts.push(Fact {
+        }
+        let diagnostic = recipient
+            .diagnostic_code
+            .map(|text| text.chars().take(DIAGNOSTIC_MAX).collect::<String>());
+        let judgement = happened.judgement.as_ref();
+        self.facts.extend(addresses.into_iter().map(|address| Fact {
             address,
-            class,
-            at,
-            feedback_id: feedback_id.to_owned(),
-            subtype,
-            diagnostic: recipient
-                .diagnostic_code
-                .map(|text| text.chars().take(DIAGNOSTIC_MAX).collect()),
-        });
+            class: happened.class,
+            reason: judgement.map(|judgement| judgement.reason),
+            why: judgement.map(|judgement| judgement.why.clone()),
+            blames_sender: judgement.is_some_and(|judgement| judgement.blame == Blame::Sender),
+            counts_for_rate: judgement.map_or(happened.class == Class::Complaint, |judgement| judgement.counts_for_rate),
+            at: happened.at,
+            feedback_id: happened.feedback_id.to_owned(),
+            subtype: happened.subtype.to_owned(),
+            diagnostic: diagnostic.clone(),
+        }));
     }
+}
+
+/// What happened to one recipient, apart from its address.
+struct Happened<'a> {
+    class: Class,
+    judgement: Option<BounceJudgement>,
+    at: Timestamp,
+    feedback_id: &'a str,
+    subtype: &'a str,
 }
 
 #[cfg(test)]
