@@ -272,12 +272,7 @@ const HOST_NAME: AsciiDenyList = AsciiDenyList::new(true, "!\"#$%&'()*+,/:;<=>?@
 /// Maps a domain to lower-case ASCII as UTS-46 has it, and refuses what is not a host name below a top-level domain.
 pub(crate) fn ascii_domain(domain: &str) -> Result<Cow<'_, str>, AddressError> {
     let ascii = Uts46::new()
-        .to_ascii(
-            domain.as_bytes(),
-            HOST_NAME,
-            Hyphens::CheckFirstLast,
-            DnsLength::Verify,
-        )
+        .to_ascii(domain.as_bytes(), HOST_NAME, Hyphens::CheckFirstLast, DnsLength::Verify)
         .map_err(|_| AddressError::DomainInvalid)?;
     // No top-level domain is a number: what ends in one is an IP address.
     let top_level = ascii.rsplit_once('.').map_or("", |(_, top_level)| top_level);

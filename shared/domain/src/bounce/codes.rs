@@ -88,9 +88,9 @@ impl Codes {
             reply: reply.outer_reply.or(in_text),
             status: EnhancedCode::leading(status),
             own,
-            wrapper: reply.wrapper.and_then(|wrapper| {
-                EnhancedCode::leading(wrapper).or_else(|| reply_and_code(wrapper).1)
-            }),
+            wrapper: reply
+                .wrapper
+                .and_then(|wrapper| EnhancedCode::leading(wrapper).or_else(|| reply_and_code(wrapper).1)),
         }
     }
 
@@ -138,7 +138,7 @@ fn reply_and_code(text: &str) -> (Option<u16>, Option<EnhancedCode>) {
     }
     let mut reply = None;
     let mut code = None;
-    for (at, _) in text.match_indices(|c: char| matches!(c, '2' | '4' | '5' | '#')) {
+    for (at, _) in text.match_indices(['2', '4', '5', '#']) {
         if text[at..].starts_with('#') {
             code = code.or_else(|| EnhancedCode::leading(&text[at + 1..]));
             continue;
@@ -146,7 +146,9 @@ fn reply_and_code(text: &str) -> (Option<u16>, Option<EnhancedCode>) {
         // Numbers in words and in addresses are no replies.
         let before = text[..at].trim_end_matches([' ', '\'', '"']);
         let begins = before.is_empty() || before.ends_with([':', ';', '<', '(']);
-        let Some(found) = leading_reply(&text[at..]) else { continue };
+        let Some(found) = leading_reply(&text[at..]) else {
+            continue;
+        };
         let continues = reply == Some(found) && text[..at].ends_with([' ', '.', ',']);
         if !(continues || (begins && reply.is_none())) {
             continue;
@@ -179,7 +181,10 @@ mod tests {
             ("sorry, no mailbox here by that name (#5.1.1)", "0 5.1.1"),
             ("550-Requested action not taken\n550 5.2.1 disabled", "550 5.2.1"),
             ("host mx.example.org[192.0.2.1] said: 554 5.7.1 no", "554 5.7.1"),
-            ("smtp; 450 4.2.1 mailbox busy; earlier attempt: 550 5.1.1 unknown", "450 4.2.1"),
+            (
+                "smtp; 450 4.2.1 mailbox busy; earlier attempt: 550 5.1.1 unknown",
+                "450 4.2.1",
+            ),
             ("smtp; 450 until 5.7.2026", "450 -"),
             ("smtp; 550 rejected by filter 5.1.1 of today", "550 -"),
             ("smtp; 550 client 5.1.1.9 is listed", "550 -"),

@@ -11,6 +11,37 @@ const GAP: usize = 6;
 /// unavailable, your IP is blocked" is no blocked mailbox.
 const OF_THE_SENDER: [&str; 7] = ["your", "ip", "sender", "client", "sending", "send", "host"];
 
+/// Words for the recipient.
+const OF_THE_RECIPIENT: [&str; 24] = [
+    "user",
+    "users",
+    "recipient",
+    "recipients",
+    "mailbox",
+    "account",
+    "inbox",
+    "person",
+    "customer",
+    "employee",
+    "alias",
+    "addressee",
+    "subscriber",
+    "postfach",
+    "konto",
+    "empfanger",
+    "benutzer",
+    "destinataire",
+    "utilisateur",
+    "compte",
+    "usuario",
+    "cuenta",
+    "buzon",
+    "destinatario",
+];
+
+/// The pattern that does not count beside a word for the recipient.
+const NO_PROOF: (BounceReason, Strength) = (BounceReason::Policy, Strength::Faint);
+
 /// How much a pattern says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Strength {
@@ -69,7 +100,11 @@ pub(super) fn find(folded: &str) -> Vec<PatternHit> {
         for phrase in pattern.phrases {
             for from in 0..words.len() {
                 if let Some(to) = matches(phrase, &words[from..], about_recipient) {
-                    spans.push(Span { pattern, from, to: from + to });
+                    spans.push(Span {
+                        pattern,
+                        from,
+                        to: from + to,
+                    });
                 }
             }
         }
@@ -77,8 +112,10 @@ pub(super) fn find(folded: &str) -> Vec<PatternHit> {
     let covers = |long: &Span, short: &Span| {
         long.from <= short.from && long.to >= short.to && long.to - long.from > short.to - short.from
     };
+    let names_recipient = words.iter().any(|word| OF_THE_RECIPIENT.contains(word));
     for span in &spans {
-        if !spans.iter().any(|other| covers(other, span)) {
+        let is_proof = !names_recipient || (span.pattern.reason, span.pattern.strength) != NO_PROOF;
+        if is_proof && !spans.iter().any(|other| covers(other, span)) {
             add(&mut hits, span.pattern, words[span.from..span.to].join(" "));
         }
     }
@@ -88,7 +125,11 @@ pub(super) fn find(folded: &str) -> Vec<PatternHit> {
 fn add(hits: &mut Vec<PatternHit>, pattern: &Pattern, words: String) {
     let (reason, strength) = (pattern.reason, pattern.strength);
     if !hits.iter().any(|hit| (hit.reason, hit.strength) == (reason, strength)) {
-        hits.push(PatternHit { reason, strength, words });
+        hits.push(PatternHit {
+            reason,
+            strength,
+            words,
+        });
     }
 }
 
@@ -97,7 +138,7 @@ fn matches(phrase: &str, words: &[&str], about_recipient: bool) -> Option<usize>
     let (first, rest) = phrase.split_once(' ').unwrap_or((phrase, ""));
     if first == "*" {
         let ends = |word: &&str| about_recipient && OF_THE_SENDER.contains(word);
-        let gap = words.iter().take(GAP).position(|word| ends(word)).unwrap_or(GAP);
+        let gap = words.iter().take(GAP).position(ends).unwrap_or(GAP);
         return (0..=gap.min(words.len())).find_map(|gap| Some(gap + matches(rest, &words[gap..], about_recipient)?));
     }
     let word = words.first()?;
@@ -108,7 +149,11 @@ fn matches(phrase: &str, words: &[&str], about_recipient: bool) -> Option<usize>
     if !is_hit {
         return None;
     }
-    if rest.is_empty() { Some(1) } else { Some(1 + matches(rest, &words[1..], about_recipient)?) }
+    if rest.is_empty() {
+        Some(1)
+    } else {
+        Some(1 + matches(rest, &words[1..], about_recipient)?)
+    }
 }
 
 fn provider_code<'a>(pattern: &'static Pattern, folded: &'a str) -> Option<&'a str> {
@@ -144,10 +189,23 @@ mod tests {
                 let folded = text::fold(text);
                 let reply = text::server_reply(&folded);
                 let hits = find(reply.text);
-                hits.iter().any(|hit| (hit.reason, hit.strength) == (pattern.reason, pattern.strength))
+                hits.iter()
+                    .any(|hit| (hit.reason, hit.strength) == (pattern.reason, pattern.strength))
             };
-            wrong.extend(pattern.examples.iter().filter(|text| !found(text)).map(|text| ("missed", text)));
-            wrong.extend(pattern.counter_examples.iter().filter(|text| found(text)).map(|text| ("found", text)));
+            wrong.extend(
+                pattern
+                    .examples
+                    .iter()
+                    .filter(|text| !found(text))
+                    .map(|text| ("missed", text)),
+            );
+            wrong.extend(
+                pattern
+                    .counter_examples
+                    .iter()
+                    .filter(|text| found(text))
+                    .map(|text| ("found", text)),
+            );
         }
         assert!(wrong.is_empty(), "{wrong:#?}");
     }
@@ -157,7 +215,10 @@ mod tests {
         for pattern in PATTERNS.iter().filter(|pattern| pattern.strength != Strength::Provider) {
             for phrase in pattern.phrases {
                 let written = phrase.chars().all(|c| c.is_alphanumeric() || "|~* _".contains(c));
-                assert!(written && !phrase.ends_with(['*', ' ']) && !phrase.starts_with(['*', ' ']), "{phrase}");
+                assert!(
+                    written && !phrase.ends_with(['*', ' ']) && !phrase.starts_with(['*', ' ']),
+                    "{phrase}"
+                );
                 assert_eq!(text::fold(phrase).as_str(), *phrase);
             }
         }

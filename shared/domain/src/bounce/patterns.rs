@@ -128,7 +128,7 @@ patterns! {
         "host|hostname unknown", "unknown host|domain", "domain unknown", "host or domain * not found", "domain|host|hostname * not found|exist|exists|existing",
         "domain|host does|do not accept mail|email|messages", "no such domain|host", "nxdomain", "nullmx", "null mx", "no mx record|records|found|for", "no valid mx", "unrouteable|unroutable mail|domain domain",
         "dns hard error", "domain name * not|unresolvable found|resolve|exist", "domain|host * unresolvable", "dead domain", "bad destination host|system", "invalid domain|host",
-        "domain|host not resolve", "recipient domain must exist", "domain * expired", "no route to domain", "domain is not valid|active",
+        "domain|host not resolve|known", "domain|host is not known|hosted|served", "recipient domain must exist", "domain * expired", "no route to domain", "domain is not valid|active",
     ]
     yes ["550 5.1.2 Host unknown", "550 5.4.4 Invalid domain", "smtp; 5.1.2 - Bad destination host 'DNS Hard Error looking up x (MX): NXDomain'", "556 5.1.10 Recipient address has null MX"]
     no ["550 5.1.8 Sender address rejected: x", "421 host busy"]
@@ -139,7 +139,7 @@ patterns! {
         "full mailbox|inbox", "over quota", "overquota", "over the|its|their|disk|allowed|storage * quota|limit", "quota * exceed~|violation|reached|full|limit|used|uberschritten|depasse|superado|excedida",
         "exceed~ * quota|storage|diskspace|space", "out of storage|space|disk", "no|insufficient|enough|sufficient|not * space|storage left|available|in|on|for|to", "insufficient storage|disk|space|quota",
         "not enough space|storage|room", "not|insufficient sufficient|enough * space|storage", "storage|space * limit|full|used|exhausted", "mailbox|account * size|storage|quota limit|exceeded|exceeds|maximum|too", "mailbox|account|inbox * exceed~", "mailbox would exceed", "disk full",
-        "too much mail data", "too many messages|mails on|in|stored * server|mailbox|inbox", "quota", "quotas", "speicherplatz", "kontingent", "mailbox|inbox|maildir overfull|overflow",
+        "too much mail data", "too many messages|mails on|in|stored * server|mailbox|inbox", "quota", "quotas", "speicherplatz", "speicherlimit", "kontingent", "mailbox|inbox|maildir overfull|overflow",
         "переполнен", "ящик переполнен",
     ]
     yes ["552 5.2.2 user is over quota", "452-4.2.2 The recipient's inbox is out of storage space", "552 5.1.1 Boîte du destinataire pleine", "550 Postfach voll", "554 5.2.2 mailbox full"]
@@ -171,7 +171,7 @@ patterns! {
     yes ["421 4.4.0 Unable to lookup DNS for x.example", "451 4.4.2 timeout exceeded", "554 4.4.7 Message expired: unable to deliver in 840 minutes."] no ["550 user unknown", "554 your host is not authorised"]
 
     TemporarilyUnavailable Clear [
-        "account|mailbox|user|recipient|inbox|address * temporarily|temporary unavailable|disabled|locked|suspended|inactive|blocked|deferred|not|deactivated|hold|restricted|down", "system|server|service|mailbox|host|resources|user|queue busy|overloaded|congested", "too busy",
+        "account|mailbox|user|recipient|inbox|address * temporarily|temporary unavailable|disabled|locked|suspended|inactive|blocked|deferred|not|deactivated|hold|restricted|down", "system|server|service|mailbox|host|resources|user|queue busy|overloaded|congested", "too busy", "overloaded", "overload", "uberlastet", "surcharge", "sobrecargado",
         "temporarily busy|overloaded", "insufficient system|server resources|storage|memory", "internal|local server|error error|in", "internal error", "server * maintenance", "mail|system|server system|full full", "maintenance|wartung|wartungsarbeiten", "mailbox * busy|maintenance", "queue file|full", "not * mdb", "temporary local|system|internal problem|failure|error",
         "temporarily inactive", "server|service|system temporarily|currently unavailable|not", "server|service|system|resources is|are temporarily|currently unavailable|not", "high load", "configuration error|problem", "misconfigured", "resources temporarily",
     ]
@@ -185,6 +185,15 @@ patterns! {
     ]
     yes ["550 please try later", "550 Veuillez essayer plus tard", "451 temporarily not possible"] no ["550 user unknown"]
 
+    // Where no pattern says more, a text that speaks of the mail and of no mailbox is no proof against the address.
+    Policy Faint [
+        "message|messages|mail|mails|email|emails|mailserver|sender|senders|server|host|hosts|network|ip|client|connection|domain|delivery|site|nachricht|courrier|mensaje|mensagem|messaggio|correo",
+    ]
+    yes ["550 this message is not for us", "550 what a sender"] no ["550 anna is gone", "550 message to a mailbox is odd"]
+
+    TooMuchMail Weak ["limit * exceeded|reached|erreicht|uberschritten", "hourly|daily limit", "limit exceeded|reached", "session * limit"]
+    yes ["550 hourly limit for this recipient exceeded"] no ["550 user unknown"]
+
     // The message.
     Size Clear [
         "message|mail|email|attachment|messages|letter|it too|is large|big|long|too", "too large|big", "message|mail|email|maximum|max size", "size * exceed~|limit|maximum|larger", "exceed~ * size", "maximum message", "length exceeds", "taille * message|limite|maximale", "zu gross", "demasiado grande", "muito grande", "troppo grande", "larger than the",
@@ -193,7 +202,7 @@ patterns! {
 
     Content Clear [
         "virus|viruses|malware|trojan|infected|virusscan~", "attachment|attachments * not|blocked|rejected|type|forbidden|extension|allowed|prohibited|denied", "illegal|banned|forbidden|prohibited|executable attachment|file|files|extension|attachments|content", "content * rejected|denied|unacceptable|refused|blocked|filter|presents|error|accepted|allowed|policy|inappropriate|prohibited",
-        "message content", "unacceptable|inappropriate|objectionable content", "header|headers * syntax|invalid|missing|error|malformed|too|duplicate|compliant|accepted|required|not", "invalid|missing|malformed|duplicate|bad|improper header|headers", "malformed mime|message|mail|header", "mime", "not rfc", "rfc compliant|compliance|violation", "not * compliant", "bare lf|cr|linefeed|line|newline",
+        "message content", "unacceptable|inappropriate|objectionable content", "header|headers * syntax|invalid|missing|error|malformed|too|duplicate|compliant|accepted|required|not", "invalid|missing|malformed|duplicate|bad|improper header|headers", "malformed mime|message|mail|header", "mime", "not rfc compliant|conformant|valid", "rfc compliant|compliance|violation", "not * compliant", "bare lf|cr|linefeed|line|newline",
         "url|urls|link|links|domain * listed|blacklisted|found in|on|uribl|surbl", "uribl|surbl|urlbl|urlbl~", "executable", "invalid characters", "line too|length|limit long|exceeded|exceeds", "8bit", "potential security issue", "message was blocked because * content", "single from", "multiple from", "body * rejected|denied", "contains * url|link|attachment|virus", "mail|message content denied",
     ]
     yes ["552 5.7.0 This message was blocked because its content presents a potential security issue", "550 virus found", "550 5.6.11 Invalid characters", "554 attachment type not allowed"]
@@ -225,7 +234,7 @@ patterns! {
     SenderRefused Clear [
         "sender address|domain|verify|verification|callout|email|mail", "sender rejected|refused|denied|invalid|unknown|is|was|not|unauthorized|does|unverified|must|must|blocked|has", "sender s|for address|domain|mail", "sender * address|domain * found|exist|exists|exists|valid|resolve|resolved", "sender|senders * rejected|refused|denied|invalid|abgelehnt|accepted",
         "invalid|bad|illegal|unverified|unknown|unroutable|unresolvable|rejected sender", "domain of sender|from", "domain of sender * exist|resolve|found|mx", "mail from * rejected|refused|invalid|not|denied|owned", "from address|domain|addresses * rejected|invalid|missing|does|blocked|exist|allowed|valid", "from domain * exist|resolve|found|invalid", "from domain is invalid",
-        "absender|absenderadresse|emetteur|expediteur|remitente|mittente|remetente|nadawca * abgelehnt|invalide|invalido|unbekannt|refuse|rejete|rechazado|rejeitado|rifiutato|verify|ungultig|existiert|gesperrt|inconnu|odrzucony", "envelope sender|from", "originator", "return path|address", "bounce address", "can t|could|cannot not|verify|verify verify|sender|sender", "could not verify * sender", "unroutable sender address", "mail from address", "your email|mail|domain address|domain|has * rejected|blacklisted|denied|not|refused|blocked", "valid sender", "permission|permissions to send|submit", "sending domain", "from address",
+        "absender|absenderadresse|emetteur|expediteur|remitente|mittente|remetente|nadawca * abgelehnt|invalide|invalido|unbekannt|refuse|rejete|rechazado|rejeitado|rifiutato|verify|ungultig|existiert|gesperrt|inconnu|odrzucony", "envelope sender|from", "originator", "return path|address", "bounce address", "can t|could|cannot not|verify|verify verify|sender|sender", "could not verify * sender", "unroutable sender address", "mail from address", "your email|mail|domain address|domain|has * rejected|blacklisted|denied|not|refused|blocked", "valid sender", "verification of * sender", "permission|permissions to send|submit", "sending domain", "from address",
     ]
     yes ["550 5.1.8 <a@b.example>: Sender address rejected: Domain not found", "550 Sender verify failed", "501 Emetteur invalide. Invalid Sender."] no ["550 user unknown", "550 returned to you"]
 
@@ -239,7 +248,7 @@ patterns! {
     yes ["554 5.7.1 Message rejected due to local policy", "550 Email not accepted for policy reasons", "550 Administrative prohibition"] no ["550 user unknown", "450 mailbox busy"]
 
     Policy Weak [
-        "policy|policies|richtlinie|richtlinien|politique", "rejected", "reject", "rejects", "rejecting", "rejete", "unwelcome", "untrusted", "disallowed", "no access", "access denied", "denied", "not accepted|allowed|permitted|authorized|authorised|welcome|wanted|acceptable", "rejected by", "unauthorized", "prohibited", "forbidden", "go away", "message|mail|email|messages|mails|delivery|service|transaction|connection|connections|courrier|nachricht|session rejected|refused|denied|rejete|refuse|abgelehnt|verweigert|declined|discarded", "message|mail|email|delivery|mails|messages|nachricht * rejected|refused|denied|abgelehnt|annahme|declined", "refused", "refuse to accept", "annahme verweigert", "rejected your|this|the", "rejected for", "reject mail|message|id", "filtered", "unacceptable", "rechazado", "rejeitad~", "rifiutat~", "odrzucon~", "отклонен~",
+        "policy|policies|richtlinie|richtlinien|politique", "rejected", "reject", "rejects", "rejecting", "rejete", "unwelcome", "untrusted", "trusted", "declined", "barred", "unwanted", "permission", "permissions", "terms", "rules", "usage", "members", "comply", "region", "risk", "not|t|never accept|accepts|accepted|accepting", "nicht akzeptiert|angenommen|erwunscht|erlaubt|zulassig", "pas accepte|autorise", "no aceptado|permitido|autorizado|acepta", "not aligned", "disallowed", "no access", "access denied", "denied", "not accepted|allowed|permitted|authorized|authorised|welcome|wanted|acceptable", "rejected by", "unauthorized", "prohibited", "forbidden", "go away", "message|mail|email|messages|mails|delivery|service|transaction|connection|connections|courrier|nachricht|session rejected|refused|denied|rejete|refuse|abgelehnt|verweigert|declined|discarded", "message|mail|email|delivery|mails|messages|nachricht * rejected|refused|denied|abgelehnt|annahme|declined", "refused", "refuse to accept", "annahme verweigert", "rejected your|this|the", "rejected for", "reject mail|message|id", "filtered", "unacceptable", "rechazado", "rejeitad~", "rifiutat~", "odrzucon~", "отклонен~",
     ]
     yes ["550 5.0.0 Access denied", "550 message rejected", "554 not allowed"] no ["550 user unknown", "450 busy"]
 

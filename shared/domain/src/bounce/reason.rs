@@ -112,7 +112,11 @@ mod tests {
     #[test]
     fn names_are_snake_case_and_unique() {
         let mut names: Vec<_> = BounceReason::ALL.iter().map(|reason| reason.as_str()).collect();
-        assert!(names.iter().all(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+        assert!(
+            names
+                .iter()
+                .all(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+        );
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), BounceReason::ALL.len());

@@ -10,9 +10,52 @@ pub(super) const LOOKED_AT: usize = 2_000;
 /// Top-level domains by which a name with a single dot is read as a host name. Those that are English words (`is`, `in`,
 /// `to`, `it`, `at`, …) are missing on purpose: `blocked.It` is the end of one sentence and the start of another.
 const TOP_LEVEL: [&str; 46] = [
-    "com", "net", "org", "info", "biz", "edu", "gov", "mil", "int", "io", "co", "uk", "de", "fr", "jp", "ru", "cn", "br",
-    "au", "ca", "ch", "nl", "pl", "se", "dk", "fi", "es", "eu", "cz", "hu", "ro", "tr", "kr", "tw", "hk", "nz", "ua",
-    "mx", "ar", "cl", "example", "test", "invalid", "local", "lan", "localdomain",
+    "com",
+    "net",
+    "org",
+    "info",
+    "biz",
+    "edu",
+    "gov",
+    "mil",
+    "int",
+    "io",
+    "co",
+    "uk",
+    "de",
+    "fr",
+    "jp",
+    "ru",
+    "cn",
+    "br",
+    "au",
+    "ca",
+    "ch",
+    "nl",
+    "pl",
+    "se",
+    "dk",
+    "fi",
+    "es",
+    "eu",
+    "cz",
+    "hu",
+    "ro",
+    "tr",
+    "kr",
+    "tw",
+    "hk",
+    "nz",
+    "ua",
+    "mx",
+    "ar",
+    "cl",
+    "example",
+    "test",
+    "invalid",
+    "local",
+    "lan",
+    "localdomain",
 ];
 
 /// Registered domains of block lists. A reply may name one of them in a link and say nothing else.
@@ -207,16 +250,20 @@ fn add_words<'a>(part: &'a str, words: &mut Vec<&'a str>) {
             continue;
         }
         let letters = |word: &&str| word.chars().any(|c| !c.is_ascii_digit());
-        words.extend(name.split(|c: char| !c.is_alphanumeric()).filter(letters).filter(|word| !word.is_empty()));
+        words.extend(
+            name.split(|c: char| !c.is_alphanumeric())
+                .filter(letters)
+                .filter(|word| !word.is_empty()),
+        );
     }
 }
 
 fn link_start(chunk: &str) -> Option<usize> {
     let scheme = chunk.find("://").map(|at| {
         let scheme = &chunk[..at];
-        scheme
-            .rfind(|c: char| !c.is_ascii_alphabetic())
-            .map_or(0, |before| before + scheme[before..].chars().next().map_or(1, char::len_utf8))
+        scheme.rfind(|c: char| !c.is_ascii_alphabetic()).map_or(0, |before| {
+            before + scheme[before..].chars().next().map_or(1, char::len_utf8)
+        })
     });
     scheme.or_else(|| {
         chunk
@@ -228,7 +275,11 @@ fn link_start(chunk: &str) -> Option<usize> {
 /// Tells whether a name has the shape of a host name, possibly with a path behind it.
 fn is_host(name: &str) -> bool {
     let (host, path) = name.split_once('/').map_or((name, false), |(host, _)| (host, true));
-    if !host.contains('.') || !host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-')) {
+    if !host.contains('.')
+        || !host
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
+    {
         return false;
     }
     let mut count = 0;
@@ -271,7 +322,10 @@ mod tests {
         let folded = fold("smtp; 554 4.4.7 Message expired: unable to deliver in 840 minutes.<451 4.7.1 greylisted>");
         assert_eq!(server_reply(&folded).text, "451 4.7.1 greylisted>");
         let folded = fold("smtp; 5.1.2 - Bad destination host 'DNS Hard Error looking up nowhere.example (MX)'");
-        assert_eq!(server_reply(&folded).text, "dns hard error looking up nowhere.example (mx)'");
+        assert_eq!(
+            server_reply(&folded).text,
+            "dns hard error looking up nowhere.example (mx)'"
+        );
         assert_eq!(server_reply("5.4.7 - delivery expired").text, "");
         assert_eq!(server_reply("550 that isn-'t it").text, "550 that isn-'t it");
     }
@@ -285,7 +339,10 @@ mod tests {
             ("refused(www.example.net/spam)", "refused"),
             ("no user u@blockchain.example.org here", "no user here"),
             ("unknown at policy.example.org.", "unknown at"),
-            ("host mx1.spam.example[192.0.2.1] said: 550 5.1.1 gone", "host said gone"),
+            (
+                "host mx1.spam.example[192.0.2.1] said: 550 5.1.1 gone",
+                "host said gone",
+            ),
             ("resolver.adr.recipientnotfound; x", "resolver adr recipientnotfound x"),
             ("550-5.1.1 does 550 5.1.1 not exist", "does not exist"),
             ("553 https://www.spamhaus.org/query/ip/192.0.2.1", "dnsbl"),

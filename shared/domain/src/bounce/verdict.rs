@@ -120,29 +120,25 @@ pub(super) fn reason_of_subtype(sub_type: &str) -> Option<BounceReason> {
 /// What a code that is not generic speaks for.
 pub(super) fn reason_of_code(code: EnhancedCode) -> Option<BounceReason> {
     use BounceReason::{
-        Content, HostUnknown, Loop, MailboxDisabled, MailboxFull, MailboxMoved, Network, Policy,
-        SenderAuthentication, SenderBlocked, SenderRefused, Size, TemporarilyUnavailable, TooMuchMail, UserUnknown,
+        Content, HostUnknown, Loop, MailboxDisabled, MailboxFull, MailboxMoved, Network, Policy, SenderAuthentication,
+        SenderBlocked, SenderRefused, Size, TemporarilyUnavailable, TooMuchMail, UserUnknown,
     };
     Some(match (code.class, code.subject, code.detail) {
-        (_, 1, 1 | 3) => UserUnknown,
-        (_, 1, 2 | 10) => HostUnknown,
+        // Exchange Online answers 5.4.1 where it does not know the recipient; elsewhere it is "no answer from the host".
+        (_, 1, 1 | 3) | (5, 4, 1) => UserUnknown,
+        // RFC 7293 has 7.17 and 7.18: the mailbox or the domain has another owner now. Exchange Online has 4.310.
+        (_, 1, 2 | 10) | (5, 4, 4 | 310) | (_, 7, 18) => HostUnknown,
+        (_, 7, 17) => MailboxDisabled,
         (_, 1, 6) => MailboxMoved,
-        (_, 1, 7 | 8) => SenderRefused,
+        (_, 1, 7 | 8) | (_, 7, 27) => SenderRefused,
         (_, 2, 2) => MailboxFull,
         (_, 2, 3) | (_, 3, 4) => Size,
         (_, 2, 121 | 122) | (_, 5, 3) => TooMuchMail,
         (_, 3, 1 | 2 | 5) => TemporarilyUnavailable,
-        // Exchange Online answers so where it does not know the recipient; elsewhere it is "no answer from the host".
-        (5, 4, 1) => UserUnknown,
-        (5, 4, 4 | 310) => HostUnknown,
         (_, 4, 6 | 14) => Loop,
         (_, 4, _) => Network,
         (_, 6, _) => Content,
-        // RFC 7293: the mailbox or the domain has another owner now.
-        (_, 7, 17) => MailboxDisabled,
-        (_, 7, 18) => HostUnknown,
         (_, 7, 5 | 7 | 8 | 9 | 20..=24 | 26 | 29 | 30 | 509) => SenderAuthentication,
-        (_, 7, 27) => SenderRefused,
         (_, 7, 25 | 28 | 500..=513 | 600..=699) => SenderBlocked,
         (_, 7, _) => Policy,
         _ => return None,
@@ -179,9 +175,9 @@ pub(super) fn severity(blame: Blame) -> u8 {
 
 /// Whether the address is certainly dead though SES does not say Permanent.
 pub(super) fn is_certain(reason: BounceReason, evidence: &BounceEvidence) -> bool {
-    let by_code = evidence.code.is_some_and(|(code, _)| {
-        code.class == 5 && matches!((code.subject, code.detail), (1, 1 | 2 | 10) | (4, 4))
-    });
+    let by_code = evidence
+        .code
+        .is_some_and(|(code, _)| code.class == 5 && matches!((code.subject, code.detail), (1, 1 | 2 | 10) | (4, 4)));
     let is_clear = |strength| matches!(strength, Strength::Clear | Strength::Provider);
     let mut hits = evidence.patterns.iter();
     by_code || hits.any(|hit| hit.reason == reason && is_clear(hit.strength))
