@@ -130,7 +130,9 @@ mod tests {
             "=?utf-8?B?QW5uYSA8YW5uYUBleGFtcGxlLm9yZz4=?=",
         ] {
             let addresses = read_all(text);
-            let [address] = &addresses[..] else { panic!("{text}: {addresses:?}") };
+            let [address] = &addresses[..] else {
+                panic!("{text}: {addresses:?}")
+            };
             assert_eq!(address.normalised(), "anna@example.org", "{text}");
         }
     }
@@ -146,12 +148,19 @@ mod tests {
     fn reads_lists_and_quotes_what_needs_quotes() {
         let read = |text: &str| {
             let addresses = read_all(text);
-            addresses.iter().map(|address| address.normalised().to_owned()).collect::<Vec<_>>().join(" ")
+            addresses
+                .iter()
+                .map(|address| address.normalised().to_owned())
+                .collect::<Vec<_>>()
+                .join(" ")
         };
         for (text, expected) in [
             ("a@example.org, b@example.org", "a@example.org b@example.org"),
             ("\"B, A\" <a@example.org>; b@example.org", "a@example.org b@example.org"),
-            ("Group: a@example.org, B <b@example.org>;", "a@example.org b@example.org"),
+            (
+                "Group: a@example.org, B <b@example.org>;",
+                "a@example.org b@example.org",
+            ),
             ("a..b@example.org", "\"a..b\"@example.org"),
             ("Anna <.a.@example.org>", "\".a.\"@example.org"),
             ("a@under_score.example.org", "a@under_score.example.org"),

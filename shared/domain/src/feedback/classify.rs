@@ -249,7 +249,11 @@ mod tests {
             ("abuse", "onaccountsuppressionlist", Class::ComplaintEcho),
             ("", "OnTenantSuppressionList", Class::ComplaintEcho),
         ] {
-            assert_eq!(complaint(feedback_type, sub_type), expected, "{feedback_type}/{sub_type}");
+            assert_eq!(
+                complaint(feedback_type, sub_type),
+                expected,
+                "{feedback_type}/{sub_type}"
+            );
         }
     }
 }

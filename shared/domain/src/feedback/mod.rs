@@ -266,7 +266,11 @@ impl Event {
 
     /// Adds a fact for each address of an entry, which is one address as a rule.
     fn add(&mut self, recipient: Recipient, happened: &Happened<'_>) {
-        let addresses = recipient.email_address.as_deref().map(address::read_all).unwrap_or_default();
+        let addresses = recipient
+            .email_address
+            .as_deref()
+            .map(address::read_all)
+            .unwrap_or_default();
         if addresses.is_empty() {
             self.unreadable_recipients += usize::from(happened.class.suppresses());
             return;
@@ -281,7 +285,9 @@ impl Event {
             reason: judgement.map(|judgement| judgement.reason),
             why: judgement.map(|judgement| judgement.why.clone()),
             blames_sender: judgement.is_some_and(|judgement| judgement.blame == Blame::Sender),
-            counts_for_rate: judgement.map_or(happened.class == Class::Complaint, |judgement| judgement.counts_for_rate),
+            counts_for_rate: judgement.map_or(happened.class == Class::Complaint, |judgement| {
+                judgement.counts_for_rate
+            }),
             at: happened.at,
             feedback_id: happened.feedback_id.to_owned(),
             subtype: happened.subtype.to_owned(),
@@ -452,6 +458,93 @@ mod tests {
         ] {
             let error = read(message, received()).unwrap_err();
             assert!(!error.to_string().contains("anna"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_field_of_another_type_loses_that_field_alone() {
+        let facts = |message: &Value| event(message).facts;
+        let mut message = bounce(&json!([{"emailAddress": "a@example.org", "status": 5.1, "action": ["failed"]}]));
+        message["bounce"]["feedbackId"] = json!(7);
+        message["mail"]["tags"] = json!("none");
+        assert_eq!(facts(&message)[0].class, Class::HardBounce);
+        let complaint = json!({"eventType": "Complaint", "mail": "lost",
+            "complaint": {"feedbackId": "f-2", "complainedRecipients": [{"emailAddress": "a@example.org"}]}});
+        assert_eq!(facts(&complaint)[0].class, Class::Complaint);
+        let twice = r#"{"eventType":"Bounce","bounce":{"bounceType":"Transient","bounceType":"Permanent",
+            "bouncedRecipients":[{"emailAddress":"a@example.org"}]}}"#;
+        let Feedback::Event(twice) = read(twice, received()).unwrap() else {
+            panic!("a set-up message")
+        };
+        assert_eq!(twice.facts[0].class, Class::HardBounce);
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_read_does_not_hold_up_the_others() {
+        let event = event(&bounce(
+            &json!([null, {"emailAddress": "a@example.org"}, 7, "b@example.org"]),
+        ));
+        let addresses: Vec<_> = event.facts.iter().map(|fact| fact.address.normalised()).collect();
+        assert_eq!(
+            (addresses, event.unreadable_recipients),
+            (vec!["a@example.org", "b@example.org"], 2)
+        );
+    }
+
+    #[test]
+    fn a_list_in_one_entry_is_several_recipients() {
+        let event = event(&bounce(&json!([{"emailAddress": "a@example.org, a..b@example.org"}])));
+        let addresses: Vec<_> = event.facts.iter().map(|fact| fact.address.normalised()).collect();
+        assert_eq!(addresses, ["a@example.org", "\"a..b\"@example.org"]);
+    }
+
+    #[test]
+    fn counts_what_aws_counts_and_refusals_of_the_sender_apart() {
+        let kinds = |bounce_type: &str, diagnostic: &str| {
+            let mut message = bounce(&json!([{"emailAddress": "a@example.org", "diagnosticCode": diagnostic}]));
+            message["bounce"]["bounceType"] = json!(bounce_type);
+            let event = event(&message);
+            let kinds: Vec<_> = event.marks.iter().map(|mark| mark.kind.as_str()).collect();
+            (
+                event.facts[0].class,
+                event.facts[0].reason.unwrap().as_str(),
+                kinds.join(" "),
+            )
+        };
+        for (bounce_type, diagnostic, expected) in [
+            (
+                "Permanent",
+                "550 5.1.1 unknown user",
+                (Class::HardBounce, "user_unknown", "bounce"),
+            ),
+            (
+                "Permanent",
+                "554 5.7.1 listed at some RBL",
+                (Class::Blocked, "sender_blocked", "bounce block"),
+            ),
+            (
+                "Transient",
+                "554 5.7.1 listed at some RBL",
+                (Class::Soft, "sender_blocked", "block"),
+            ),
+            (
+                "Permanent",
+                "552 5.2.2 mailbox full",
+                (Class::Soft, "mailbox_full", "bounce"),
+            ),
+            (
+                "Permanent",
+                "552 5.3.4 too large",
+                (Class::MessageFault, "size", "bounce"),
+            ),
+            (
+                "Transient",
+                "550 5.4.4 no such domain",
+                (Class::HardBounce, "host_unknown", ""),
+            ),
+        ] {
+            let expected = (expected.0, expected.1, expected.2.to_owned());
+            assert_eq!(kinds(bounce_type, diagnostic), expected, "{bounce_type} {diagnostic}");
         }
     }
 
