@@ -64,7 +64,7 @@ patterns! {
     UserUnknown Clear [
         "user|users|recipient|recipients|account|mailbox|addressee|alias|destinatario|destinataire|utilisateur|usuario|cuenta|utente|empfanger|empfaenger|benutzer|mottaker|mottagare|gebruiker unknown|unbekannt|inconnu|desconocido|desconocida|desconhecido|sconosciuto|ukjent|okand|onbekend",
         "unknown user|users|recipient|recipients|mailbox|account|alias|addressee|virtual|utente|rcpt|local",
-        "unknown email|mail address", "unknown or illegal|invalid alias|user|recipient|address|mailbox",
+        "unknown email|mail address", "unknown e mail", "unknown or illegal|invalid alias|user|recipient|address|mailbox",
         "invalid or unknown", "unknown address", "address unknown", "inconnu utilisateur|destinataire",
         "no such user|users|mailbox|mailboxes|recipient|account|person|address|alias|local|email|one|addressee|mbox|userid|rcpt",
         "user|recipient|account|mailbox|inbox|rcpt|destination|person|email|addresses * does|do|did|doesn|didn not|t exist~",
@@ -74,7 +74,7 @@ patterns! {
         "user|recipient|mailbox|account * is|was|were not known|valid|local|here|found|listed|present|registered",
         "address is|was not found|known|valid|local|registered",
         "not a known|valid|local|registered|existing user|mailbox|recipient|account|address|subscriber|inbox",
-        "not our customer", "not a customer", "no mailbox|account|user|recipient|inbox * here|name|found|by|with|for|matching",
+        "not our customer", "user|recipient|mailbox|account * not hosted|found|known here", "not a customer", "no mailbox|account|user|recipient|inbox * here|name|found|by|with|for|matching",
         "no mail box", "there is|are no user|mailbox|account|one|such|recipient|person",
         "doesn t|not have a|an * account|mailbox", "does not have a|an|any * account|mailbox",
         "recipientnotfound", "recipient notfound", "userunknown", "badrcptto", "badrecipientto", "validrcptto", "nosuchuser", "unknownuser", "user_unknown", "usernotfound",
@@ -191,6 +191,15 @@ patterns! {
     ]
     yes ["550 this message is not for us", "550 what a sender"] no ["550 anna is gone", "550 message to a mailbox is odd"]
 
+    // The words of storage alone; nobody without a mailbox runs out of it.
+    MailboxFull Weak [
+        "space", "storage", "capacity", "full", "voll", "uberfullt", "ueberfuellt", "speicher~", "espace disque", "insuffisant", "espacio", "spazio", "espaco", "lotado", "esgotado", "saturado", "saturee",
+    ]
+    yes ["550 Mailbox at 100% of capacity", "552 Postfach überfüllt", "552 Espace disque insuffisant"] no ["550 user unknown", "554 spam"]
+
+    TemporarilyUnavailable Weak ["busy", "offline", "maintenance", "at the|this moment", "at present", "momentan", "en ce moment", "outage"]
+    yes ["550 the store is offline"] no ["550 user unknown"]
+
     TooMuchMail Weak ["limit * exceeded|reached|erreicht|uberschritten", "hourly|daily limit", "limit exceeded|reached", "session * limit"]
     yes ["550 hourly limit for this recipient exceeded"] no ["550 user unknown"]
 
@@ -238,7 +247,7 @@ patterns! {
     ]
     yes ["550 5.1.8 <a@b.example>: Sender address rejected: Domain not found", "550 Sender verify failed", "501 Emetteur invalide. Invalid Sender."] no ["550 user unknown", "550 returned to you"]
 
-    Relaying Clear ["relay access denied", "relay~ * denied|not|prohibited|forbidden|disallowed|permitted|refused|rejected", "relaying denied", "unable|not|cannot|refuse|allowed|permitted|configured|wont to|relay relay|mail|through|for", "not to relay", "no relaying|relay", "we do|don not|t relay", "not permitted|allowed to relay", "rcpthosts", "not a gateway", "don t|not handle mail|email for", "not * hosted|served|local here|domain|host", "not an open relay"]
+    Relaying Clear ["relay access denied", "relay~ * denied|not|prohibited|forbidden|disallowed|permitted|refused|rejected", "relaying denied", "unable|not|cannot|refuse|allowed|permitted|configured|wont to|relay relay|mail|through|for", "not to relay", "no relaying|relay", "we do|don not|t relay", "not permitted|allowed to relay", "rcpthosts", "not a gateway", "don t|not handle mail|email for", "domain * not hosted|served|local here", "not * served|local domain|host", "not an open relay"]
     yes ["550 5.7.1 Unable to relay", "553 sorry, that domain isn't in my list of allowed rcpthosts", "554 Relay access denied"] no ["550 user unknown"]
 
     Policy Clear [
@@ -248,7 +257,7 @@ patterns! {
     yes ["554 5.7.1 Message rejected due to local policy", "550 Email not accepted for policy reasons", "550 Administrative prohibition"] no ["550 user unknown", "450 mailbox busy"]
 
     Policy Weak [
-        "policy|policies|richtlinie|richtlinien|politique", "rejected", "reject", "rejects", "rejecting", "rejete", "unwelcome", "untrusted", "trusted", "declined", "barred", "unwanted", "permission", "permissions", "terms", "rules", "usage", "members", "comply", "region", "risk", "not|t|never accept|accepts|accepted|accepting", "nicht akzeptiert|angenommen|erwunscht|erlaubt|zulassig", "pas accepte|autorise", "no aceptado|permitido|autorizado|acepta", "not aligned", "disallowed", "no access", "access denied", "denied", "not accepted|allowed|permitted|authorized|authorised|welcome|wanted|acceptable", "rejected by", "unauthorized", "prohibited", "forbidden", "go away", "message|mail|email|messages|mails|delivery|service|transaction|connection|connections|courrier|nachricht|session rejected|refused|denied|rejete|refuse|abgelehnt|verweigert|declined|discarded", "message|mail|email|delivery|mails|messages|nachricht * rejected|refused|denied|abgelehnt|annahme|declined", "refused", "refuse to accept", "annahme verweigert", "rejected your|this|the", "rejected for", "reject mail|message|id", "filtered", "unacceptable", "rechazado", "rejeitad~", "rifiutat~", "odrzucon~", "отклонен~",
+        "policy|policies|richtlinie|richtlinien|politique", "rejected", "reject", "rejects", "rejecting", "rejete", "unwelcome", "untrusted", "trusted", "declined", "barred", "unwanted", "permission", "permissions", "terms", "rules", "usage", "members", "comply", "region", "risk", "not|t|never accept|accepts|accepted|accepting", "nicht akzeptiert|angenommen|erwunscht|erlaubt|zulassig", "pas accepte|autorise", "no aceptado|permitido|autorizado|acepta", "not aligned", "verification", "outside", "external", "not taking|wanting mail|mails|messages|email", "disallowed", "no access", "access denied", "denied", "not accepted|allowed|permitted|authorized|authorised|welcome|wanted|acceptable", "rejected by", "unauthorized", "prohibited", "forbidden", "go away", "message|mail|email|messages|mails|delivery|service|transaction|connection|connections|courrier|nachricht|session rejected|refused|denied|rejete|refuse|abgelehnt|verweigert|declined|discarded", "message|mail|email|delivery|mails|messages|nachricht * rejected|refused|denied|abgelehnt|annahme|declined", "refused", "refuse to accept", "annahme verweigert", "rejected your|this|the", "rejected for", "reject mail|message|id", "filtered", "unacceptable", "rechazado", "rejeitad~", "rifiutat~", "odrzucon~", "отклонен~",
     ]
     yes ["550 5.0.0 Access denied", "550 message rejected", "554 not allowed"] no ["550 user unknown", "450 busy"]
 
