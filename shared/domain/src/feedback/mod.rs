@@ -60,6 +60,8 @@ pub struct Event {
     pub marks: Vec<Mark>,
     /// How many recipients ought to be suppressed and have an address that cannot be read.
     pub unreadable_recipients: usize,
+    /// Whether a bounce or a complaint names no recipient at all: nobody can be suppressed, and trying again mends nothing.
+    pub lists_nobody: bool,
     /// What it says of the message, if the type is one that says what became of it.
     pub message: Option<MessageEvent>,
 }
@@ -148,6 +150,7 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
         facts: Vec::new(),
         marks: Vec::new(),
         unreadable_recipients: 0,
+        lists_nobody: false,
         message,
     };
     match event.kind.as_str() {
@@ -163,6 +166,8 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
         }
         _ => {}
     }
+    let is_about_recipients = matches!(event.kind.as_str(), "Bounce" | "Complaint");
+    event.lists_nobody = is_about_recipients && event.facts.is_empty() && event.unreadable_recipients == 0;
     event.marks = mark::of(&mail, &event.facts);
     Ok(Feedback::Event(Box::new(event)))
 }
@@ -397,7 +402,7 @@ mod tests {
     fn a_complaint_that_names_nobody_is_no_fault() {
         let event =
             event(&json!({"eventType": "Complaint", "complaint": {"complaintSubType": "OnAccountSuppressionList"}}));
-        assert!(event.facts.is_empty());
+        assert!(event.facts.is_empty() && event.lists_nobody);
     }
 
     #[test]
