@@ -1,10 +1,10 @@
-//! Going on when DynamoDB asks for patience: a table that was idle takes a long list more slowly at first.
+//! Retries while DynamoDB throttles. DynamoDB throttles the first reads of a table that was idle.
 
 use std::time::Duration;
 
 use aws::StoreError;
 
-/// The waits between attempts; each comes after those that the SDK makes itself.
+/// The waits between attempts. Each attempt already includes the SDK's own retries.
 const WAITS: [Duration; 7] = [
     Duration::from_millis(200),
     Duration::from_millis(500),
@@ -15,8 +15,8 @@ const WAITS: [Duration; 7] = [
     Duration::from_secs(20),
 ];
 
-/// Repeats `attempt`, which may be done twice, while DynamoDB throttles it.
-pub(crate) async fn patiently<T>(attempt: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+/// Repeats `attempt` while DynamoDB throttles it. The attempt must be idempotent.
+pub(crate) async fn retry_throttled<T>(attempt: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
     for wait in WAITS {
         match attempt().await {
             Err(error) if error.is_throttled() => tokio::time::sleep(wait).await,

@@ -1,79 +1,141 @@
-//! `okite forget …`: takes a person's address out of what is kept, and goes on not sending to it.
+//! `okite forget`: deletes an address from all stored records, and keeps it suppressed.
 
-use aws::{self, Messages, StoreError, Suppressions};
+use std::process::ExitCode;
+
+use aws::{Messages, StoreError, Suppressions};
+use clap::Args;
 use domain::address::EmailAddress;
 use uuid::Uuid;
 
-use crate::patience::patiently;
-use crate::place::{MESSAGES, Place, PlaceError, SUPPRESSIONS, reason};
+use crate::aws_error;
+use crate::execution::{CommandResult, Failure, block_on};
+use crate::retry::retry_throttled;
+use crate::target::{MESSAGES, SUPPRESSIONS, Target, TargetArguments, TargetError};
 
-/// What becomes of the entry on the suppression list.
+/// Delete a person's address from all stored records and keep it suppressed
+///
+/// The command reads the whole table of messages, which takes time and read capacity. It asks for confirmation first. You
+/// may run it again after an error. It does not reach backups, SES's own suppression list, or events still on their way:
+/// see docs/PRIVACY.md.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  okite forget anna@example.net --hash --stack okite")]
+pub(crate) struct ForgetCommand {
+    /// The address, in any spelling
+    #[arg(value_parser = EmailAddress::parse)]
+    address: EmailAddress,
+    /// Replace the address on the suppression list by its SHA-256 hash
+    #[arg(long)]
+    hash: bool,
+    /// Skip the confirmation
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    target: TargetArguments,
+}
+
+impl ForgetCommand {
+    pub(crate) fn run(self) -> CommandResult {
+        let Self {
+            address,
+            hash,
+            yes,
+            target,
+        } = self;
+        if !yes && !confirmed()? {
+            return Err(Failure::new(
+                "nothing was deleted, because it was not confirmed. Type yes when asked, or use --yes",
+            ));
+        }
+        let entry = if hash { KeptEntry::Hash } else { KeptEntry::Address };
+        block_on(async {
+            let progress = |forgotten: Forgotten| eprintln!("{} items of the table of messages read", forgotten.read);
+            let forgotten = forget(&target.into(), &address, entry, progress).await?;
+            let suppression = match (forgotten.had_entry, entry) {
+                (false, _) => "The suppression list had no entry under it.",
+                (true, KeptEntry::Address) => {
+                    "The suppression list keeps the address alone, so that it stays suppressed."
+                }
+                (true, KeptEntry::Hash) => "The suppression list keeps a hash of it, so that it stays suppressed.",
+            };
+            eprintln!(
+                "The address was deleted from the records of {} messages. {suppression} Backups, SES's own suppression list \
+                 and events still on their way were not changed: see docs/PRIVACY.md.",
+                forgotten.messages
+            );
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+/// Asks the operator on standard error and reads the answer.
+fn confirmed() -> std::io::Result<bool> {
+    eprint!("This reads all records of messages and deletes the address from them for good. Type yes to continue: ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
+}
+
+/// What the suppression list keeps of the entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryBecomes {
-    /// It stays under the address, without the spellings that were met and without what servers said.
-    Bare,
-    /// It is kept under a SHA-256 of the address.
-    Hashed,
+enum KeptEntry {
+    /// The address, without its spellings and without the diagnostic texts of mail servers.
+    Address,
+    /// The SHA-256 hash of the address.
+    Hash,
 }
 
-/// What was forgotten.
+/// What the command has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Forgotten {
+struct Forgotten {
     /// Items of the table of messages that were read.
-    pub read: u64,
+    read: u64,
     /// Records of messages that named the address.
-    pub messages: u64,
+    messages: u64,
     /// Whether the suppression list had an entry under the address.
-    pub entry: bool,
+    had_entry: bool,
 }
 
-/// Why something may not be forgotten.
+/// Why an address was not deleted, or not everywhere.
 #[derive(Debug, thiserror::Error)]
-pub enum ForgetError {
-    /// A table was not found.
+enum ForgetError {
     #[error(transparent)]
-    Place(#[from] PlaceError),
-    /// One table is not enough.
-    #[error("an address is kept in two tables: name the stack with --stack instead of a table")]
-    OneTable,
-    /// A table cannot be read or written.
-    #[error("not everything is forgotten yet, run it again: {0}")]
+    Target(#[from] TargetError),
+    #[error("an address is stored in two tables: name the stack with --stack instead of --table")]
+    SingleTable,
+    #[error("the address is not deleted everywhere yet: {0}. Run this command again")]
     Store(String),
 }
 
-/// Takes `address` out of the records of all messages, which means reading all of them, and out of the suppression list as far
-/// as `entry` says; `progress` is told after each page. May be repeated.
-///
-/// # Errors
-/// [`ForgetError`] says what to do; what was forgotten until then stays so.
-#[expect(clippy::disallowed_methods, reason = "the outermost function makes the ids")]
-pub async fn forget(
-    place: &Place,
+/// Deletes `address` from the records of all messages, and reduces its suppression entry to `entry`. Calls `progress`
+/// after each page. Idempotent: after an error, run it again.
+#[expect(clippy::disallowed_methods, reason = "the command makes the ids")]
+async fn forget(
+    target: &Target,
     address: &EmailAddress,
-    entry: EntryBecomes,
+    entry: KeptEntry,
     progress: impl Fn(Forgotten),
 ) -> Result<Forgotten, ForgetError> {
-    if matches!(place, Place::Part { .. }) {
-        return Err(ForgetError::OneTable);
+    if matches!(target, Target::Resource { .. }) {
+        return Err(ForgetError::SingleTable);
     }
-    let (messages, suppressions) = (place.locate(MESSAGES).await?, place.locate(SUPPRESSIONS).await?);
+    let (messages, suppressions) = (target.resolve(MESSAGES).await?, target.resolve(SUPPRESSIONS).await?);
     let client = aws::dynamodb(&messages.config);
     let messages = Messages::new(client.clone(), messages.name);
     let suppressions = Suppressions::new(client, suppressions.name);
-    let failed = |error: StoreError| match place.unreachable() {
+    let failed = |error: StoreError| match target.unreachable() {
         Some(unreachable) if error.never_connected() => unreachable.into(),
-        _ => ForgetError::Store(reason(&error)),
+        _ => ForgetError::Store(aws_error::message(&error)),
     };
     let mut forgotten = Forgotten::default();
-    // The list first: it is the short part, and what is on it stays on it.
-    let moved = match entry {
-        EntryBecomes::Bare => patiently(async || suppressions.forget_evidence(address).await).await,
-        EntryBecomes::Hashed => patiently(async || suppressions.forget_address(address, Uuid::now_v7).await).await,
+    // The suppression list comes first because it is the short part.
+    let changed = match entry {
+        KeptEntry::Address => retry_throttled(async || suppressions.forget_evidence(address).await).await,
+        KeptEntry::Hash => retry_throttled(async || suppressions.forget_address(address, Uuid::now_v7).await).await,
     };
-    forgotten.entry = moved.map_err(failed)?;
+    forgotten.had_entry = changed.map_err(failed)?;
     let mut after = None::<String>;
     loop {
-        let page = patiently(async || messages.forget(address, after.as_deref()).await)
+        let page = retry_throttled(async || messages.forget(address, after.as_deref()).await)
             .await
             .map_err(failed)?;
         forgotten.read += page.read;

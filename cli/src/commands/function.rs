@@ -1,34 +1,43 @@
-//! One function in a process of its own: the same code that is deployed, linked into this executable.
+//! `okite function NAME`: one Lambda function in a process of its own. `okite up` starts these processes. They run the code
+//! that is deployed, linked into this executable.
 
 use std::pin::Pin;
+use std::process::ExitCode;
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
+
+use crate::execution::{CommandResult, Failure};
+
+/// Run one function over the Lambda Runtime API; `okite up` uses this command
+#[derive(Debug, Args)]
+pub(crate) struct FunctionCommand {
+    /// Name of the function
+    function: Function,
+}
 
 /// The functions, by the names of their binaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Function {
-    /// `POST /emails` and the rest of the HTTP contract.
+enum Function {
+    /// The HTTP API
     SendApi,
-    /// SES's events.
+    /// Handles the events of SES
     Feedback,
-    /// The account's report and the gate.
+    /// Reports the state of the account and updates the gate
     QuotaReporter,
 }
 
-impl Function {
-    /// Runs the function until its parent is gone or stops it.
-    ///
-    /// # Errors
-    /// When its environment is not complete, or the Runtime API is gone.
-    pub fn run(self) -> Result<(), lambda_runtime::Error> {
+impl FunctionCommand {
+    /// Runs the function until its parent process ends or stops it.
+    pub(crate) fn run(self) -> CommandResult {
         local_aws::lambda::end_with_parent();
-        // The runtime of the deployed binaries.
+        // The same runtime as in the deployed binaries.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let run: Pin<Box<dyn Future<Output = _>>> = match self {
-            Self::SendApi => Box::pin(send_api::run()),
-            Self::Feedback => Box::pin(feedback::run()),
-            Self::QuotaReporter => Box::pin(quota_reporter::run()),
+        let run: Pin<Box<dyn Future<Output = Result<(), lambda_runtime::Error>>>> = match self.function {
+            Function::SendApi => Box::pin(send_api::run()),
+            Function::Feedback => Box::pin(feedback::run()),
+            Function::QuotaReporter => Box::pin(quota_reporter::run()),
         };
-        runtime.block_on(run)
+        runtime.block_on(run).map_err(|error| Failure::new(error.to_string()))?;
+        Ok(ExitCode::SUCCESS)
     }
 }

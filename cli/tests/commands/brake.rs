@@ -1,6 +1,11 @@
 //! `okite brake`: mail is stopped and let go at once.
 
-use super::*;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use crate::support::*;
 
 async fn brake(arguments: &[&str], data_dir: &Path) -> Output {
     let mut command = okite();
@@ -14,26 +19,6 @@ async fn said(arguments: &[&str], data_dir: &Path) -> String {
     let output = brake(arguments, data_dir).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout).to_owned()
-}
-
-/// An `okite up` whose first report, which comes by itself, is done: it falls into nothing that a test does.
-pub(super) async fn reported(data_dir: &Path) -> Up {
-    let up = Up::start(data_dir, &[]).await;
-    eventually("the first report is done", async || {
-        let request = up.http.get(format!("{}/quota", up.url())).bearer_auth(KEY);
-        let report: Value = request.send().await.unwrap().json().await.unwrap();
-        report["suppression_list"].is_object().then_some(())
-    })
-    .await;
-    up
-}
-
-/// Runs the reporter.
-pub(super) async fn report(up: &Up) -> Value {
-    let url = format!("{}/_local/schedule", up.url());
-    let answer = up.http.post(url).send().await.unwrap();
-    assert_eq!(answer.status(), 200);
-    answer.json().await.unwrap()
 }
 
 async fn set_account(up: &Up, account: &Value) {
@@ -79,7 +64,7 @@ async fn mail_is_stopped_and_let_go_at_once_and_no_report_undoes_it() {
         ],
         "{shown}"
     );
-    assert!(shown.contains("It is left to the reports, by anna since"), "{shown}");
+    assert!(shown.contains("The reports decide, set by anna at"), "{shown}");
 }
 
 #[tokio::test]
@@ -118,7 +103,7 @@ async fn what_cannot_be_done_says_why() {
     assert_eq!(up.local("faults", &fault).await.status(), 204);
     let output = brake(&["all"], &data_dir).await;
     assert!(
-        !output.status.success() && text(&output.stderr).contains("the brake is as it was"),
+        !output.status.success() && text(&output.stderr).contains("The brake is unchanged"),
         "{}",
         text(&output.stderr)
     );
@@ -126,7 +111,7 @@ async fn what_cannot_be_done_says_why() {
     assert_eq!(up.local("faults", &fault).await.status(), 204);
     let output = brake(&["all"], &data_dir).await;
     assert!(
-        !output.status.success() && text(&output.stderr).contains("your word is kept"),
+        !output.status.success() && text(&output.stderr).contains("The brake override is stored"),
         "{}",
         text(&output.stderr)
     );
@@ -136,6 +121,6 @@ async fn what_cannot_be_done_says_why() {
     let fault = json!({ "operation": "PutItem", "times": 1, "error": "ValidationException" });
     assert_eq!(up.local("faults", &fault).await.status(), 204);
     let none = said(&["none"], &data_dir).await;
-    assert!(none.contains("could not be put on record"), "{none}");
+    assert!(none.contains("could not be recorded"), "{none}");
     up.send("anna@example.net").await;
 }

@@ -8,7 +8,11 @@ use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{CNAME, MX, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 
-use super::*;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::*;
 
 /// A DNS server that knows some records, and nothing of any other name. It ends with the process.
 fn dns(records: &[(RecordType, &str, &str)]) -> SocketAddr {

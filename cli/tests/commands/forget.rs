@@ -7,7 +7,13 @@ use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 
-use super::*;
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::json;
+
+use crate::support::*;
 
 async fn forget(arguments: &[&str], data_dir: &Path) -> Output {
     let mut command = okite();
@@ -74,7 +80,7 @@ async fn a_person_is_forgotten_under_a_hash_and_still_not_sent_to() {
         before.contains("anna@example.net") && before.contains("anna secret"),
         "{before}"
     );
-    for said in ["out of the records of 1 messages", "out of the records of 0 messages"] {
+    for said in ["from the records of 1 messages", "from the records of 0 messages"] {
         let output = forget(&["ANNA@example.net", "--hash", "--yes"], &data_dir).await;
         let errors = text(&output.stderr);
         assert!(output.status.success() && errors.contains(said), "{errors}");

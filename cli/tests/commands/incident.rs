@@ -1,7 +1,13 @@
 //! `okite incident`: what one needs when AWS writes.
 
-use super::brake::{report, reported};
-use super::*;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use crate::support::*;
 
 async fn incident(arguments: &[&str], data_dir: &Path) -> Output {
     let mut command = okite();
@@ -75,7 +81,7 @@ async fn the_report_joins_what_happened_with_keys_tags_and_what_was_done() {
 
     let markdown = written(&["--days", "2"], &data_dir).await;
     for part in [
-        "- 3 hard bounces, 1 complaints, and 0 refusals",
+        "- 3 hard bounces, 1 complaints, and 0 blocks",
         "| example.net | 2 | 0 | 0 |",
         "| mail.example | 0 | 1 | 0 |",
         "| bulk | 3 | 1 | 0 |",
@@ -83,7 +89,7 @@ async fn the_report_joins_what_happened_with_keys_tags_and_what_was_done() {
         &format!("| shop \\| of \\[address\\] ({key}) | 2 | 1 | 0 |"),
         "| not on record | 1 | 0 | 0 |",
         "| none | bulk | bob | complaint of \\[address\\] |",
-        "the account was healthy (HEALTHY), its sending on",
+        "the account was healthy (HEALTHY) and its sending was on",
         "the dead-letter queue is empty",
         "[TO WRITE:",
     ] {
@@ -125,13 +131,13 @@ async fn the_file_is_for_its_owner_and_never_over_another() {
     let errors = text(&output.stderr);
     assert!(output.status.success() && output.stdout.is_empty(), "{errors}");
     assert!(
-        errors.contains("No bounces, complaints or blocks are on record"),
+        errors.contains("No bounces, complaints or blocks are recorded"),
         "{errors}"
     );
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let before = fs::read_to_string(&file).unwrap();
     assert!(
-        before.contains("No hard bounces, complaints or blocks are on record"),
+        before.contains("No hard bounces, complaints or blocks are recorded"),
         "{before}"
     );
     let again = incident(&["--output", name], &data_dir).await;

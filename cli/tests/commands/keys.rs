@@ -2,7 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 
-use super::*;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use crate::support::*;
 
 /// Runs `okite keys` beside the `okite up` of a data directory.
 async fn run(arguments: &[&str], data_dir: &Path) -> Output {

@@ -1,7 +1,11 @@
 //! `okite status`: where the account stands.
 
-use super::brake::{report, reported};
-use super::*;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use crate::support::*;
 
 async fn status(arguments: &[&str], data_dir: &Path) -> Output {
     let mut command = okite();

@@ -4,7 +4,13 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use super::*;
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::json;
+
+use crate::support::*;
 
 /// One register of everything, with a name that needs quotes and a time for each.
 const EVERYTHING: &str = "\
@@ -91,7 +97,7 @@ async fn bad_lines_are_named_by_their_numbers_and_skipped() {
         let errors = text(&output.stderr);
         for wanted in [
             "line 3 is skipped",
-            "line 4 is skipped: the reason is none of",
+            "line 4 is skipped: the reason must be one of",
             "2 lines were imported",
             "2 lines were skipped",
         ] {
@@ -142,7 +148,7 @@ async fn sess_own_list_is_taken_in() {
     for added in [2, 0] {
         let output = run(&["import", "--from-ses"], &data_dir).await;
         let said = text(&output.stderr);
-        let wanted = format!("2 addresses are on SES's list: {added} were added to ours");
+        let wanted = format!("2 addresses are on SES's list. {added} were added to Okite's list");
         assert!(output.status.success() && said.contains(&wanted), "{said}");
     }
     assert_eq!(up.send("anna@example.net").await["recipients"][0]["reason"], "bounce");

@@ -1,172 +1,132 @@
-//! `okite brake`: stops mail and lets it go, and shows who did so and why.
-//!
-//! The word is kept first, for the reports to obey, and then put into force in the gate, so that it counts for the next send and
-//! not for the next report. All else (the figures of the last report, the record of the change) comes after that: none of it
-//! may keep an operator from stopping mail.
-
-mod shown;
+//! `okite brake OVERRIDE`: sets a brake override.
 
 use std::fmt::{self, Display};
 
-use aws::{self, BrakeChanges, StoreError, Usage, WordInGate};
+use aws::WordInGate;
 use domain::account::{Brake, EnforcementStatus, Report, Verdict};
 use domain::brake_change::{BrakeChange, BrakeOverride};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::patience::patiently;
-use crate::place::{Located, Place, PlaceError, USAGE, reason};
+use super::{BrakeError, BrakeItems, BrakeOverrideArgument};
+use crate::aws_error;
+use crate::retry::retry_throttled;
+use crate::target::Target;
 
-pub use shown::{ShownBrake, show};
+/// How often the override is written while other operators write theirs at the same moment.
+const ATTEMPTS: usize = 5;
 
-/// How often the word is given again when others speak at the same moment.
-const TRIES: usize = 5;
-
-/// What an operator says of the brake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
-    /// This much is held back, whatever the reports say.
-    Brake(Brake),
-    /// The reports say it.
-    Auto,
-}
-
-impl Word {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Brake(brake) => brake.as_str(),
-            Self::Auto => "auto",
-        }
-    }
-}
-
-/// Why the brake could not be set or shown.
-#[derive(Debug, thiserror::Error)]
-pub enum BrakeError {
-    /// The table was not found.
-    #[error(transparent)]
-    Place(#[from] PlaceError),
-    /// The table cannot be read or written.
-    #[error("the table {table} could not be read or written, {consequence}: {reason}")]
-    Store {
-        /// The table.
-        table: String,
-        /// What is in force now.
-        consequence: &'static str,
-        /// Why.
-        reason: String,
-    },
-    /// Somebody else speaks all the time.
-    #[error("others change the brake at the same moment, and their word is in force; run it again")]
-    Contended,
-}
-
-/// What was set.
+/// The result of setting a brake override.
 #[derive(Clone, Debug, PartialEq)]
-pub struct BrakeSet {
-    /// The place, for a person.
-    pub place: String,
-    /// What the operator said.
-    pub word: Word,
-    /// What is held back now.
-    pub brake: Brake,
+pub(super) struct BrakeSet {
+    target_name: String,
+    brake_override: BrakeOverrideArgument,
+    /// What is stopped now.
+    brake: Brake,
     /// Whether the gate obeys already.
-    pub in_gate: WordInGate,
-    /// What the word goes against, if anything.
-    pub warning: Option<String>,
-    /// Why the change is not on record, if it is not.
-    pub not_recorded: Option<String>,
+    in_gate: WordInGate,
+    /// What the last report holds against the override.
+    warning: Option<String>,
+    /// Why the change could not be recorded.
+    not_recorded: Option<String>,
 }
 
-/// Sets the brake of `place`, at once; `by` and `why` are kept with it.
+/// Sets the brake override of `target` and puts it into force in the gate; `by` and `why` are stored with it.
 ///
 /// # Errors
-/// [`BrakeError`] says what is in force and what to do. That the change is not on record is none: mail is stopped all the same.
-#[expect(clippy::disallowed_methods, reason = "the outermost function makes the ids")]
-pub async fn set(place: &Place, word: Word, by: String, why: String) -> Result<BrakeSet, BrakeError> {
-    let rows = Rows::of(place).await?;
-    let (before, kept) = give(&rows, word, by, why, place.now()).await?;
-    let at = kept.at.unwrap_or(Timestamp::UNIX_EPOCH);
-    let half =
-        "your word is kept, and the next report puts it into force, at most 5 minutes later; run it again for at once";
-    // For `auto` the report decides, and is read after the word is kept: a later one puts it into force itself.
-    let (report, brake) = match word {
-        Word::Brake(brake) => (None, brake),
-        Word::Auto => {
-            let report = patiently(async || rows.usage.latest_report().await).await;
-            let report = report.map_err(|error| rows.error(&error, half))?;
-            let brake = report.as_ref().map_or(Brake::None, |report| report.verdict.into());
-            (report, brake)
-        }
+/// [`BrakeError`] names what is in force. A change that could not be recorded is not an error, because the mail is stopped
+/// all the same.
+#[expect(clippy::disallowed_methods, reason = "the command makes the ids")]
+pub(super) async fn set(
+    target: &Target,
+    brake_override: BrakeOverrideArgument,
+    by: String,
+    why: String,
+) -> Result<BrakeSet, BrakeError> {
+    let items = BrakeItems::of(target).await?;
+    let (before, stored) = store(&items, brake_override, by, why, target.now()).await?;
+    let at = stored.at.unwrap_or(Timestamp::UNIX_EPOCH);
+    let stored_only = "The brake override is stored and takes effect with the next report, within 5 minutes; run this command \
+                       again for immediate effect";
+    // The report decides after `auto`. It is read after the override is stored: a later report sets the gate itself.
+    let (report, brake) = if let Some(brake) = brake_override.brake() {
+        (None, brake)
+    } else {
+        let report = retry_throttled(async || items.usage.latest_report().await).await;
+        let report = report.map_err(|error| items.error(&error, stored_only))?;
+        let brake = report.as_ref().map_or(Brake::None, |report| report.verdict.into());
+        (report, brake)
     };
-    let in_gate = patiently(async || rows.usage.set_brake(brake, at).await).await;
-    let in_gate = in_gate.map_err(|error| rows.error(&error, half))?;
+    let in_gate = retry_throttled(async || items.usage.set_brake(brake, at).await).await;
+    let in_gate = in_gate.map_err(|error| items.error(&error, stored_only))?;
     let report = match report {
         Some(report) => Some(report),
-        None => rows.usage.latest_report().await.ok().flatten(),
+        None => items.usage.latest_report().await.ok().flatten(),
     };
     let change = BrakeChange {
         at,
         id: Uuid::now_v7(),
         from: before,
         to: brake,
-        by: kept.by,
-        why: kept.why,
-        figures: figures(word, report.as_ref()),
+        by: stored.by,
+        why: stored.why,
+        figures: figures(brake_override, report.as_ref()),
     };
-    let recorded = patiently(async || rows.changes.record(&change).await).await;
+    let recorded = retry_throttled(async || items.changes.record(&change).await).await;
     Ok(BrakeSet {
-        place: rows.located.place.clone(),
-        word,
+        target_name: items.resolved.target_name.clone(),
+        brake_override,
         brake,
         in_gate,
         warning: report.as_ref().and_then(|report| warning(brake, report)),
-        not_recorded: recorded.err().map(|error| reason(&error)),
+        not_recorded: recorded.err().map(|error| aws_error::message(&error)),
     })
 }
 
-/// Keeps the word as the latest of all, whatever the clocks of other operators say; returns the brake before it as well.
-async fn give(
-    rows: &Rows,
-    word: Word,
+/// Stores the override as the latest one, whatever the clocks of other operators show. Returns the brake before it, and the
+/// stored override.
+async fn store(
+    items: &BrakeItems,
+    brake_override: BrakeOverrideArgument,
     by: String,
     why: String,
     now: Timestamp,
 ) -> Result<(Brake, BrakeOverride), BrakeError> {
-    let nothing = "the brake is as it was";
-    let mut given = BrakeOverride {
-        word: word.as_str().to_owned(),
+    let unchanged = "The brake is unchanged";
+    let mut stored = BrakeOverride {
+        word: brake_override.as_str().to_owned(),
         by,
         why,
         at: None,
     };
-    for _ in 0..TRIES {
-        let state = patiently(async || rows.usage.gate_state().await).await;
-        let state = state.map_err(|error| rows.error(&error, nothing))?;
-        given.at = Some(after(state.overridden_at, now));
-        let kept = patiently(async || rows.usage.put_brake_override(&given).await).await;
-        if kept.map_err(|error| rows.error(&error, nothing))? {
-            return Ok((state.brake.unwrap_or(Brake::None), given));
+    for _ in 0..ATTEMPTS {
+        let state = retry_throttled(async || items.usage.gate_state().await).await;
+        let state = state.map_err(|error| items.error(&error, unchanged))?;
+        stored.at = Some(after(state.overridden_at, now));
+        let put = retry_throttled(async || items.usage.put_brake_override(&stored).await).await;
+        if put.map_err(|error| items.error(&error, unchanged))? {
+            return Ok((state.brake.unwrap_or(Brake::None), stored));
         }
     }
     Err(BrakeError::Contended)
 }
 
-/// The time of a word: now, in milliseconds, and in any case after the word before it.
+/// Returns the time of a new override: now in milliseconds, but later than the override before it.
 fn after(before: Option<Timestamp>, now: Timestamp) -> Timestamp {
     let next = before.map_or(Timestamp::UNIX_EPOCH, |before| before + SignedDuration::from_millis(1));
     let latest = now.max(next);
     Timestamp::from_millisecond(latest.as_millisecond()).unwrap_or(latest)
 }
 
-fn figures(word: Word, report: Option<&Report>) -> Value {
+/// Returns the figures that are recorded with the change. They contain no address.
+fn figures(brake_override: BrakeOverrideArgument, report: Option<&Report>) -> Value {
     let Some(report) = report else {
-        return json!({ "word": word.as_str() });
+        return json!({ "word": brake_override.as_str() });
     };
     let account = report.account.account;
     json!({
-        "word": word.as_str(),
+        "word": brake_override.as_str(),
         "report_at": report.at,
         "verdict": report.verdict,
         "enforcement_status": account.enforcement_status,
@@ -177,25 +137,25 @@ fn figures(word: Word, report: Option<&Report>) -> Value {
     })
 }
 
-/// What speaks against letting mail go, by the last report.
+/// Returns what the last report holds against this brake.
 fn warning(brake: Brake, report: &Report) -> Option<String> {
     let wanted = Brake::from(report.verdict);
     if report.account.account.enforcement_status == EnforcementStatus::Shutdown && brake != Brake::All {
-        let shut =
-            "AWS has ended the account's sending (SHUTDOWN): SES refuses all mail until you have answered its case.";
-        return Some(shut.to_owned());
+        let shut_down = "AWS has stopped the account's sending (SHUTDOWN). SES rejects all mail until you answer the case that AWS \
+                         opened in the Support Center.";
+        return Some(shut_down.to_owned());
     }
     if brake.level() < wanted.level() {
         let holds = wanted.holds_back().trim_end_matches('.').to_lowercase();
         return Some(format!(
-            "the report of {} would have it otherwise ({holds}). Each bounce and complaint now counts against the account.",
+            "this goes against the report of {} ({holds}). Each further bounce and complaint counts against the account.",
             report.at
         ));
     }
-    let at_review = report.account.account.enforcement_status == EnforcementStatus::Probation;
-    (brake == Brake::None && (at_review || report.verdict == Verdict::Warn)).then(|| {
+    let under_review = report.account.account.enforcement_status == EnforcementStatus::Probation;
+    (brake == Brake::None && (under_review || report.verdict == Verdict::Warn)).then(|| {
         format!(
-            "the report of {} says that somebody should look at the account.",
+            "the report of {} warns about the account: `okite status` shows it.",
             report.at
         )
     })
@@ -203,82 +163,48 @@ fn warning(brake: Brake, report: &Report) -> Option<String> {
 
 impl Display for BrakeSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let by_the_reports = match self.word {
-            Word::Auto => " That is what the last report says, and the next ones may change it.",
-            Word::Brake(_) => "",
+        let by_the_reports = match self.brake_override.brake() {
+            None => " The last report decided this, and later reports may change it.",
+            Some(_) => "",
         };
-        writeln!(f, "{} {}{by_the_reports}", self.place_starts(), self.brake.holds_back())?;
+        writeln!(
+            f,
+            "In {}: {}{by_the_reports}",
+            self.target_name,
+            self.brake.holds_back()
+        )?;
         match self.in_gate {
-            WordInGate::InForce => writeln!(f, "It is in force now, in every function.")?,
+            WordInGate::InForce => writeln!(f, "This is in force now, in every function.")?,
             WordInGate::Overtaken => writeln!(
                 f,
-                "Somebody gave another word a moment later, and theirs is in force: `okite brake` shows it."
+                "Another operator set the brake a moment later, and theirs is in force: `okite brake` shows it."
             )?,
             WordInGate::NoGate => writeln!(
                 f,
-                "There is no gate yet: the first report puts it into force, at most 5 minutes after the deployment."
+                "There is no gate yet. The first report puts this into force, within 5 minutes of the deployment."
             )?,
         }
         if let Some(warning) = &self.warning {
             writeln!(f, "Warning: {warning}")?;
         }
-        match (self.word, self.brake) {
-            (Word::Brake(Brake::All | Brake::Bulk), _) => writeln!(
+        match self.brake_override.brake() {
+            Some(Brake::All | Brake::Bulk) => writeln!(
                 f,
-                "Requests to send are answered with 503 and retry-after. `okite brake auto` leaves the brake to the reports \
-                 again, `okite brake none` lets everything pass."
+                "The API answers stopped mail with 503 and retry-after. `okite brake auto` lets the reports decide again; \
+                 `okite brake none` releases all mail."
             )?,
-            (Word::Brake(Brake::None), _) => writeln!(
+            Some(Brake::None) => writeln!(
                 f,
-                "No report will stop mail until `okite brake auto` leaves the brake to the reports again."
+                "No report can stop mail until `okite brake auto` lets the reports decide again."
             )?,
-            (Word::Auto, _) => {}
+            None => {}
         }
         match &self.not_recorded {
             None => writeln!(
                 f,
-                "The change is on record; the next report tells the alarm topic, if the stack has one."
+                "The change is recorded. The next report announces it on the alarm topic, if the stack has one."
             ),
-            Some(reason) => writeln!(f, "Warning: the change could not be put on record: {reason}"),
-        }
-    }
-}
-
-impl BrakeSet {
-    fn place_starts(&self) -> String {
-        format!("In {}:", self.place)
-    }
-}
-
-/// The rows of a place that the brake is made of.
-struct Rows {
-    usage: Usage,
-    changes: BrakeChanges,
-    place: Place,
-    located: Located,
-}
-
-impl Rows {
-    async fn of(place: &Place) -> Result<Self, BrakeError> {
-        let located = place.locate(USAGE).await?;
-        let region = located.region()?;
-        let client = aws::dynamodb(&located.config);
-        Ok(Self {
-            usage: Usage::new(client.clone(), located.name.clone(), region.clone()),
-            changes: BrakeChanges::new(client, located.name.clone(), region),
-            place: place.clone(),
-            located,
-        })
-    }
-
-    fn error(&self, error: &StoreError, consequence: &'static str) -> BrakeError {
-        match self.place.unreachable() {
-            Some(unreachable) if error.never_connected() => unreachable.into(),
-            _ => BrakeError::Store {
-                table: self.located.name.clone(),
-                consequence,
-                reason: reason(error),
-            },
+            Some(reason) => writeln!(f, "Warning: the change could not be recorded: {reason}"),
         }
     }
 }
@@ -308,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_later_than_the_one_before_whatever_the_clocks_say() {
+    fn an_override_is_later_than_the_one_before_whatever_the_clocks_show() {
         let now = at("2026-01-02T03:04:05.678912Z");
         for (before, wanted) in [
             (None, "2026-01-02T03:04:05.678Z"),
@@ -321,11 +247,11 @@ mod tests {
     }
 
     #[test]
-    fn letting_mail_go_against_the_report_warns_and_stopping_it_does_not() {
+    fn releasing_mail_against_the_report_warns_and_stopping_it_does_not() {
         use EnforcementStatus::*;
         for (brake, status, wanted) in [
             (Brake::None, Healthy, None),
-            (Brake::None, Probation, Some("somebody should look")),
+            (Brake::None, Probation, Some("warns about the account")),
             (Brake::None, Shutdown, Some("SHUTDOWN")),
             (Brake::Bulk, Shutdown, Some("SHUTDOWN")),
             (Brake::Bulk, Probation, None),
@@ -344,9 +270,9 @@ mod tests {
     }
 
     #[test]
-    fn the_figures_are_those_of_the_last_report_and_name_nobody() {
-        assert_eq!(figures(Word::Auto, None), json!({ "word": "auto" }));
-        let figures = figures(Word::Brake(Brake::All), Some(&report(EnforcementStatus::Probation)));
+    fn the_figures_are_those_of_the_last_report() {
+        assert_eq!(figures(BrakeOverrideArgument::Auto, None), json!({ "word": "auto" }));
+        let figures = figures(BrakeOverrideArgument::All, Some(&report(EnforcementStatus::Probation)));
         assert_eq!(
             figures,
             json!({
@@ -357,35 +283,40 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_stopped_and_how_to_let_go() {
+    fn shows_what_is_stopped_and_how_to_release_it() {
         let set = BrakeSet {
-            place: "the stack okite".to_owned(),
-            word: Word::Brake(Brake::All),
+            target_name: "the stack okite".to_owned(),
+            brake_override: BrakeOverrideArgument::All,
             brake: Brake::All,
             in_gate: WordInGate::InForce,
             warning: None,
             not_recorded: None,
         };
-        let said = set.to_string();
-        for words in ["All mail is stopped", "in force now", "`okite brake auto`", "on record"] {
-            assert!(said.contains(words), "{words}: {said}");
+        let text = set.to_string();
+        for words in [
+            "All mail is stopped",
+            "in force now",
+            "`okite brake auto`",
+            "is recorded",
+        ] {
+            assert!(text.contains(words), "{words}: {text}");
         }
-        let let_go = BrakeSet {
-            word: Word::Brake(Brake::None),
+        let released = BrakeSet {
+            brake_override: BrakeOverrideArgument::None,
             brake: Brake::None,
             in_gate: WordInGate::NoGate,
             warning: Some("look".to_owned()),
             not_recorded: Some("no".to_owned()),
             ..set
         };
-        let said = let_go.to_string();
+        let text = released.to_string();
         for words in [
             "all mail passes",
             "no gate yet",
             "Warning: look",
-            "could not be put on record: no",
+            "could not be recorded: no",
         ] {
-            assert!(said.contains(words), "{words}: {said}");
+            assert!(text.contains(words), "{words}: {text}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `okite brake` alone: what is held back, who said so since when and why, and the last changes.
+//! `okite brake` without an argument: shows what is stopped, who set it, since when and why, and the last changes.
 
 use std::fmt::{self, Display};
 
@@ -6,77 +6,73 @@ use domain::account::Brake;
 use domain::brake_change::{BrakeChange, BrakeOverride};
 use jiff::{Timestamp, Unit};
 
-use super::{BrakeError, Rows};
-use crate::patience::patiently;
-use crate::place::Place;
-use crate::table;
+use super::{BrakeError, BrakeItems};
+use crate::retry::retry_throttled;
+use crate::target::Target;
+use crate::terminal::{self, printable};
 
-/// How many changes are shown.
-const CHANGES: u16 = 10;
+/// The number of changes that are shown.
+const SHOWN_CHANGES: u16 = 10;
 const HEADER: [&str; 5] = ["AT", "FROM", "TO", "BY", "WHY"];
 
-/// The brake of a place.
+/// The brake of a target.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ShownBrake {
-    /// The place, for a person.
-    pub place: String,
-    /// What the gate holds back; nothing is said before there is a gate.
-    pub brake: Option<Brake>,
-    /// The last word of an operator, if there was one.
-    pub word: Option<BrakeOverride>,
-    /// The last changes, the newest first.
-    pub changes: Vec<BrakeChange>,
+pub(super) struct BrakeStatus {
+    target_name: String,
+    /// What the gate stops, or `None` before the first report creates the gate.
+    brake: Option<Brake>,
+    /// The last brake override of an operator.
+    brake_override: Option<BrakeOverride>,
+    /// The last changes, newest first.
+    changes: Vec<BrakeChange>,
 }
 
 /// Reads the brake and its last changes.
-///
-/// # Errors
-/// [`BrakeError`] says what to do.
-pub async fn show(place: &Place) -> Result<ShownBrake, BrakeError> {
-    let rows = Rows::of(place).await?;
-    let unread = |error| rows.error(&error, "the brake is as it was");
-    let state = patiently(async || rows.usage.gate_state().await)
+pub(super) async fn show(target: &Target) -> Result<BrakeStatus, BrakeError> {
+    let items = BrakeItems::of(target).await?;
+    let unread = |error| items.error(&error, "The brake is unchanged");
+    let state = retry_throttled(async || items.usage.gate_state().await)
         .await
         .map_err(unread)?;
-    let changes = patiently(async || rows.changes.latest(CHANGES).await)
+    let changes = retry_throttled(async || items.changes.latest(SHOWN_CHANGES).await)
         .await
         .map_err(unread)?;
-    Ok(ShownBrake {
-        place: rows.located.place.clone(),
+    Ok(BrakeStatus {
+        target_name: items.resolved.target_name.clone(),
         brake: state.brake,
-        word: state.brake_override,
+        brake_override: state.brake_override,
         changes,
     })
 }
 
-impl Display for ShownBrake {
+impl Display for BrakeStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.brake {
-            Some(brake) => writeln!(f, "In {}: {}", self.place, brake.holds_back())?,
-            None => writeln!(f, "In {}: no gate yet; the first report makes it.", self.place)?,
+            Some(brake) => writeln!(f, "In {}: {}", self.target_name, brake.holds_back())?,
+            None => writeln!(f, "In {}: no gate yet; the first report creates it.", self.target_name)?,
         }
-        match &self.word {
-            Some(word) if word.brake().is_some() => {
-                writeln!(f, "The word of an operator: {}{}", table::shown(&word.word), said(word))?;
+        match &self.brake_override {
+            Some(given) if given.brake().is_some() => {
+                writeln!(f, "Brake override: {}{}", printable(&given.word), origin(given))?;
             }
-            Some(word) => writeln!(f, "It is left to the reports{}", said(word))?,
-            None => writeln!(f, "It is left to the reports; no operator has said otherwise.")?,
+            Some(given) => writeln!(f, "The reports decide{}", origin(given))?,
+            None => writeln!(f, "The reports decide; no operator has set a brake override.")?,
         }
         if self.changes.is_empty() {
-            return writeln!(f, "No change is on record.");
+            return writeln!(f, "No change is recorded.");
         }
         writeln!(f)?;
-        write!(f, "{}", table::aligned(HEADER, self.changes.iter().map(row)))
+        write!(f, "{}", terminal::columns(HEADER, self.changes.iter().map(row)))
     }
 }
 
-/// Who said it, since when and why.
-fn said(word: &BrakeOverride) -> String {
-    let Some(at) = word.at else {
-        return ", written into the table by hand.".to_owned();
+/// Describes who set an override, since when and why.
+fn origin(given: &BrakeOverride) -> String {
+    let Some(at) = given.at else {
+        return ", set by an edit of the table.".to_owned();
     };
-    let (by, why) = (table::shown(&word.by), table::shown(&word.why));
-    format!(", by {by} since {}: {why}", seconds(at))
+    let (by, why) = (printable(&given.by), printable(&given.why));
+    format!(", set by {by} at {}: {why}", seconds(at))
 }
 
 fn row(change: &BrakeChange) -> [String; HEADER.len()] {
@@ -89,6 +85,7 @@ fn row(change: &BrakeChange) -> [String; HEADER.len()] {
     ]
 }
 
+/// Rounds a time to seconds.
 fn seconds(at: Timestamp) -> Timestamp {
     at.round(Unit::Second).unwrap_or(at)
 }
@@ -101,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shows_the_brake_its_word_and_its_changes() {
+    fn shows_the_brake_its_override_and_its_changes() {
         let at: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
         let change = BrakeChange {
             at,
@@ -112,10 +109,10 @@ mod tests {
             why: "4.2 % bounces\u{1b}[2J".to_owned(),
             figures: Value::Null,
         };
-        let brake = ShownBrake {
-            place: "the stack okite".to_owned(),
+        let brake = BrakeStatus {
+            target_name: "the stack okite".to_owned(),
             brake: Some(Brake::All),
-            word: Some(BrakeOverride {
+            brake_override: Some(BrakeOverride {
                 word: "all".to_owned(),
                 by: "anna".to_owned(),
                 why: "a bad list".to_owned(),
@@ -125,7 +122,7 @@ mod tests {
         };
         let wanted = "\
 In the stack okite: All mail is stopped, transactional mail too.
-The word of an operator: all, by anna since 2026-01-02T03:04:05Z: a bad list
+Brake override: all, set by anna at 2026-01-02T03:04:05Z: a bad list
 
 AT                    FROM  TO    BY        WHY
 2026-01-02T03:04:05Z  none  bulk  reporter  4.2 % bounces\u{fffd}[2J
@@ -134,22 +131,22 @@ AT                    FROM  TO    BY        WHY
     }
 
     #[test]
-    fn says_who_decides_where_no_operator_does() {
-        let mut brake = ShownBrake {
-            place: "a test".to_owned(),
+    fn shows_who_decides_without_an_override() {
+        let mut brake = BrakeStatus {
+            target_name: "a test".to_owned(),
             brake: None,
-            word: None,
+            brake_override: None,
             changes: Vec::new(),
         };
         let said = brake.to_string();
         assert!(
-            said.contains("no gate yet") && said.contains("left to the reports;"),
+            said.contains("no gate yet") && said.contains("The reports decide;"),
             "{said}"
         );
-        brake.word = Some(BrakeOverride {
+        brake.brake_override = Some(BrakeOverride {
             word: "bulk".to_owned(),
             ..BrakeOverride::default()
         });
-        assert!(brake.to_string().contains("bulk, written into the table by hand"));
+        assert!(brake.to_string().contains("bulk, set by an edit of the table"));
     }
 }

@@ -1,4 +1,4 @@
-//! What DNS says, by the resolvers of this machine or one that is named.
+//! Queries DNS through the resolvers of this machine, or through the named one.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -11,16 +11,16 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{RData, RecordType};
 
-use super::facts::{Answers, Kind, Known};
+use super::facts::{DnsAnswers, DnsQuery, Known};
 
-/// How long one try at one question may take.
+/// The timeout of one attempt at one query.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// How many questions are asked at a time.
-const AT_A_TIME: usize = 8;
+/// The number of concurrent queries.
+const CONCURRENT_QUERIES: usize = 8;
 
-/// A resolver that is named: `9.9.9.9`, `127.0.0.1:5353`, `[::1]:53`.
+/// The address of a resolver: `9.9.9.9`, `127.0.0.1:5353`, `[::1]:53`. The default port is 53.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ResolverAddress(SocketAddr);
+pub(super) struct ResolverAddress(SocketAddr);
 
 impl FromStr for ResolverAddress {
     type Err = String;
@@ -29,27 +29,27 @@ impl FromStr for ResolverAddress {
         let with_port = text.parse::<SocketAddr>();
         let alone = || text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
         let address = with_port.or_else(|_| alone());
-        address
-            .map(Self)
-            .map_err(|_| "it must be an IP address, with a port or without: 9.9.9.9 or 127.0.0.1:5353".to_owned())
+        address.map(Self).map_err(|_| {
+            "a resolver is an IP address with an optional port, such as 9.9.9.9 or 127.0.0.1:5353".to_owned()
+        })
     }
 }
 
-/// Asks all questions; each answer stands for itself.
-pub(super) async fn ask(questions: Vec<(Kind, String)>, resolver: Option<ResolverAddress>) -> Answers {
+/// Sends all queries. A query that fails does not affect the others.
+pub(super) async fn query(queries: Vec<(DnsQuery, String)>, resolver: Option<ResolverAddress>) -> DnsAnswers {
     let resolver = match resolver_of(resolver) {
         Ok(resolver) => resolver,
         Err(error) => {
-            let reason = format!("this machine names no resolver that can be used ({error}); --resolver names one");
-            let unknown = |question| (question, Err(reason.clone()));
-            return questions.into_iter().map(unknown).collect();
+            let reason = format!("this machine has no usable DNS resolver ({error}): name one with --resolver");
+            let unknown = |query| (query, Err(reason.clone()));
+            return queries.into_iter().map(unknown).collect();
         }
     };
-    let answers = stream::iter(questions).map(async |(kind, name)| {
-        let values = records(&resolver, kind, &name).await;
-        ((kind, name), values)
+    let answers = stream::iter(queries).map(async |(query, name)| {
+        let values = records(&resolver, query, &name).await;
+        ((query, name), values)
     });
-    answers.buffer_unordered(AT_A_TIME).collect().await
+    answers.buffer_unordered(CONCURRENT_QUERIES).collect().await
 }
 
 fn resolver_of(address: Option<ResolverAddress>) -> Result<TokioResolver, NetError> {
@@ -68,44 +68,49 @@ fn resolver_of(address: Option<ResolverAddress>) -> Result<TokioResolver, NetErr
     let options = builder.options_mut();
     options.timeout = TIMEOUT;
     options.attempts = 2;
-    // What receivers see is asked for, not what this machine believes.
+    // Mail servers do not see the hosts file of this machine.
     options.use_hosts_file = ResolveHosts::Never;
     builder.build()
 }
 
-/// The records of a type under a name.
-async fn records(resolver: &TokioResolver, kind: Kind, name: &str) -> Known<Vec<String>> {
-    // With a dot at its end no search domain is put behind it.
+/// Returns the values of the records of a type under a name.
+async fn records(resolver: &TokioResolver, query: DnsQuery, name: &str) -> Known<Vec<String>> {
+    // A dot at the end keeps the resolver from appending a search domain.
     let name = format!("{}.", name.trim_end_matches('.'));
-    let types: &[RecordType] = match kind {
-        Kind::Cname => &[RecordType::CNAME],
-        Kind::Mx => &[RecordType::MX],
-        Kind::Txt => &[RecordType::TXT],
-        Kind::Address => &[RecordType::A, RecordType::AAAA],
+    let types: &[RecordType] = match query {
+        DnsQuery::Cname => &[RecordType::CNAME],
+        DnsQuery::Mx => &[RecordType::MX],
+        DnsQuery::Txt => &[RecordType::TXT],
+        DnsQuery::Address => &[RecordType::A, RecordType::AAAA],
     };
     let mut values = Vec::new();
     for &record_type in types {
         match resolver.lookup(name.as_str(), record_type).await {
-            Ok(lookup) => values.extend(lookup.answers().iter().filter_map(|record| value(kind, &record.data))),
+            Ok(lookup) => values.extend(lookup.answers().iter().filter_map(|record| value(query, &record.data))),
             Err(error) if error.is_no_records_found() => {}
-            Err(error) => return Err(format!("{record_type} of {name} cannot be looked up: {error}")),
+            Err(error) => {
+                return Err(format!(
+                    "the {record_type} record of {name} could not be looked up: {error}"
+                ));
+            }
         }
     }
     Ok(values)
 }
 
-/// A record's value as [`Kind`] says; nothing for another type, such as an alias on the way.
-fn value(kind: Kind, data: &RData) -> Option<String> {
+/// Returns a record's value as [`DnsQuery`] describes it. Returns `None` for a record of another type, such as an alias on the
+/// way.
+fn value(query: DnsQuery, data: &RData) -> Option<String> {
     let host = |name: String| match name.to_ascii_lowercase() {
         root if root == "." => root,
         name => name.trim_end_matches('.').to_owned(),
     };
-    match (kind, data) {
-        (Kind::Cname, RData::CNAME(target)) => Some(host(target.0.to_ascii())),
-        (Kind::Mx, RData::MX(mx)) => Some(format!("{} {}", mx.preference, host(mx.exchange.to_ascii()))),
-        (Kind::Txt, RData::TXT(text)) => Some(String::from_utf8_lossy(&text.txt_data.concat()).into_owned()),
-        (Kind::Address, RData::A(address)) => Some(address.to_string()),
-        (Kind::Address, RData::AAAA(address)) => Some(address.to_string()),
+    match (query, data) {
+        (DnsQuery::Cname, RData::CNAME(target)) => Some(host(target.0.to_ascii())),
+        (DnsQuery::Mx, RData::MX(mx)) => Some(format!("{} {}", mx.preference, host(mx.exchange.to_ascii()))),
+        (DnsQuery::Txt, RData::TXT(text)) => Some(String::from_utf8_lossy(&text.txt_data.concat()).into_owned()),
+        (DnsQuery::Address, RData::A(address)) => Some(address.to_string()),
+        (DnsQuery::Address, RData::AAAA(address)) => Some(address.to_string()),
         _ => None,
     }
 }
@@ -115,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_resolver_is_an_address_with_a_port_or_without() {
+    fn a_resolver_is_an_address_with_an_optional_port() {
         let parsed = |text: &str| text.parse::<ResolverAddress>().map(|address| address.0.to_string());
         assert_eq!(parsed("9.9.9.9").unwrap(), "9.9.9.9:53");
         assert_eq!(parsed("127.0.0.1:5353").unwrap(), "127.0.0.1:5353");

@@ -1,78 +1,62 @@
-//! `okite doctor`: looks at an account and a stack before there is trouble.
-//!
-//! Reading (`gather`, `dns`) makes facts, and judging (`account`, `identity`) makes findings of them: a function of the
-//! facts alone. What could not be read is a finding too, which says why. `self_test` sends, and sees what comes back.
-
-mod account;
-mod dns;
-mod facts;
-mod finding;
-mod gather;
-mod identity;
-mod self_test;
-#[cfg(test)]
-mod tests;
+//! Reads the facts of a target and judges them.
 
 use aws::Pace;
 use local_aws::template::Stack;
 use local_aws::{TEMPLATE, surroundings};
 
-pub use dns::ResolverAddress;
-pub use finding::{Diagnosis, Finding, Level, Record};
+use super::dns::{self, ResolverAddress};
+use super::facts::{DnsAnswers, Facts, Identity};
+use super::finding::{Diagnosis, Finding};
+use super::self_test::{self, SelfTest};
+use super::{account, alarms, event_pipeline, gather, identity};
+use crate::target::{CLOUDWATCH, CONFIGURATION_SET, FEEDBACK_TOPIC, SEND_API, Target, TargetError};
 
-use facts::{Answers, Facts, Identity};
-use self_test::SelfTest;
+/// Why DNS is not queried for the identities of an `okite up`.
+const SIMULATED: &str = "`okite up` simulates its identities. Name a resolver with --resolver to query DNS anyway";
 
-use crate::place::{CLOUDWATCH, CONFIGURATION_SET, FEEDBACK_TOPIC, Place, PlaceError, SEND_API};
-
-/// Why DNS is not asked about what `okite up` simulates.
-const SIMULATED: &str = "the identities of okite up are simulated; with --resolver DNS is asked all the same";
-
-/// What to look at.
+/// The options of a diagnosis.
 #[derive(Clone, Debug)]
-pub struct Settings {
-    /// Where.
-    pub place: Place,
-    /// The addresses or domains that mail is sent from; those of the account if none is named.
-    pub from: Vec<String>,
-    /// The resolver to ask, if not those of this machine.
-    pub resolver: Option<ResolverAddress>,
+pub(super) struct DiagnosisOptions {
+    pub(super) target: Target,
+    /// The addresses or domains that mail is sent from; if empty, the first identities of the account.
+    pub(super) from: Vec<String>,
+    /// The resolver to query instead of those of this machine.
+    pub(super) resolver: Option<ResolverAddress>,
 }
 
-/// What was found, and what a self-test goes on with.
+/// The diagnosis, and the sender for a self-test.
 #[derive(Clone, Debug)]
-pub struct Examined {
-    /// What was found.
-    pub diagnosis: Diagnosis,
-    /// An address to send from, if there is one.
+pub(super) struct Examined {
+    pub(super) diagnosis: Diagnosis,
+    /// An address that the account may send from, if there is one.
     sender: Option<String>,
 }
 
-/// Looks at all there is to look at.
+/// Makes all checks.
 ///
 /// # Errors
-/// [`PlaceError`] if the place was not found. Everything else that does not work is a finding.
-pub async fn examine(settings: &Settings) -> Result<Examined, PlaceError> {
-    let Settings { place, from, resolver } = settings;
-    let set = place.locate(CONFIGURATION_SET).await?;
-    let topic = place.locate(FEEDBACK_TOPIC).await?;
-    let metrics = place.locate(CLOUDWATCH).await?;
-    let is_local = matches!(place, Place::Local { .. });
-    let stack = match place {
-        Place::Stack { name, .. } | Place::Part { name, .. } => name.as_str(),
-        Place::Local { .. } => local_aws::STACK_NAME,
+/// [`TargetError`] if the target was not found. Everything else that does not work is a finding.
+pub(super) async fn examine(options: &DiagnosisOptions) -> Result<Examined, TargetError> {
+    let DiagnosisOptions { target, from, resolver } = options;
+    let set = target.resolve(CONFIGURATION_SET).await?;
+    let topic = target.resolve(FEEDBACK_TOPIC).await?;
+    let metrics = target.resolve(CLOUDWATCH).await?;
+    let is_local = matches!(target, Target::Local { .. });
+    let stack = match target {
+        Target::Stack { name, .. } | Target::Resource { name, .. } => name.as_str(),
+        Target::Local { .. } => local_aws::STACK_NAME,
     };
     let pace = (!is_local).then(|| Pace::new(false));
     let mut ses = gather::Ses::new(aws::sesv2(&set.config), pace);
     let account = ses.account().await;
     let configuration_set = ses.configuration_set(&set.name).await;
     let (identities, identities_left_out) = ses.identities(from).await;
-    let asked: Vec<_> = identities.iter().flatten().flat_map(identity::questions).collect();
-    let dns: Answers = if is_local && resolver.is_none() {
-        let unknown = |question| (question, Err(SIMULATED.to_owned()));
-        asked.into_iter().map(unknown).collect()
+    let queries: Vec<_> = identities.iter().flatten().flat_map(identity::queries).collect();
+    let dns: DnsAnswers = if is_local && resolver.is_none() {
+        let unknown = |query| (query, Err(SIMULATED.to_owned()));
+        queries.into_iter().map(unknown).collect()
     } else {
-        dns::ask(asked, *resolver).await
+        dns::query(queries, *resolver).await
     };
     let facts = Facts {
         region: set.config.region().map(ToString::to_string).unwrap_or_default(),
@@ -87,7 +71,7 @@ pub async fn examine(settings: &Settings) -> Result<Examined, PlaceError> {
         alarms_of_template: alarms_of_template()?,
     };
     let diagnosis = Diagnosis {
-        place: format!("{} in {}", set.place, facts.region),
+        target_name: format!("{} in {}", set.target_name, facts.region),
         findings: judge(&facts),
     };
     Ok(Examined {
@@ -96,10 +80,10 @@ pub async fn examine(settings: &Settings) -> Result<Examined, PlaceError> {
     })
 }
 
-/// An address that the account may send from: the first that was named, or one of the first identity that may.
+/// Returns an address of the first identity that SES lets send: a named one, or one that is made up for its domain.
 fn sender(from: &[String], facts: &Facts) -> Option<String> {
     let identities = facts.identities.as_deref().unwrap_or_default();
-    let may_send = |identity: &&Identity| matches!(&identity.known, Ok(Some(known)) if known.verified);
+    let may_send = |identity: &&Identity| matches!(&identity.state, Ok(Some(state)) if state.verified);
     let identity = identities.iter().find(may_send)?;
     if identity.is_address() {
         return Some(identity.name.clone());
@@ -111,49 +95,48 @@ fn sender(from: &[String], facts: &Facts) -> Option<String> {
     Some(format!("okite-doctor@{}", identity.name))
 }
 
-/// Sends to the mailbox simulator of SES through the API of the place, and says what came back.
+/// Sends to the SES mailbox simulator through the API of the target, and judges the events that come back.
 ///
 /// # Errors
-/// [`PlaceError`] if the API was not found.
-pub async fn self_test(
-    settings: &Settings,
+/// [`TargetError`] if the API was not found.
+pub(super) async fn self_test(
+    options: &DiagnosisOptions,
     examined: &Examined,
     key: String,
     id: String,
-) -> Result<Vec<Finding>, PlaceError> {
+) -> Result<Vec<Finding>, TargetError> {
     let Some(from) = examined.sender.clone() else {
-        return Ok(vec![self_test::nobody_to_send_from()]);
+        return Ok(vec![self_test::no_sender()]);
     };
-    let url = settings.place.locate(SEND_API).await?.name;
+    let url = options.target.resolve(SEND_API).await?.name;
     Ok(SelfTest { url, key, from, id }.run().await)
 }
 
-/// Makes what tells the mails of one self-test from those of another.
-#[must_use]
+/// Makes the id that distinguishes the mails of one self-test from those of another.
 #[expect(
     clippy::disallowed_methods,
     reason = "the id of a test is made here and nowhere else"
 )]
-pub fn new_test_id() -> String {
+pub(super) fn new_test_id() -> String {
     let id = uuid::Uuid::new_v4().simple().to_string();
     id[..8].to_owned()
 }
 
-/// Judges what is known.
-fn judge(facts: &Facts) -> Vec<Finding> {
+/// Judges all facts.
+pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     [
-        account::account(facts),
-        identity::identities(facts),
-        account::feedback(facts),
-        account::alarms(facts),
+        account::judge(facts),
+        identity::judge(facts),
+        event_pipeline::judge(facts),
+        alarms::judge(facts),
     ]
     .concat()
 }
 
-/// The logical ids of the alarms of the template that this `okite` belongs to.
-fn alarms_of_template() -> Result<Vec<String>, PlaceError> {
+/// Returns the logical ids of the alarms in the template of this version of `okite`.
+fn alarms_of_template() -> Result<Vec<String>, TargetError> {
     let stack = Stack::read(TEMPLATE, &surroundings(std::collections::BTreeMap::new()));
-    let stack = stack.map_err(|error| PlaceError::Stack {
+    let stack = stack.map_err(|error| TargetError::Stack {
         stack: local_aws::STACK_NAME.to_owned(),
         reason: error.to_string(),
     })?;

@@ -1,146 +1,147 @@
-//! What is known before it is judged.
+//! The facts that the doctor reads before it judges them.
 
 use std::collections::BTreeMap;
 
-/// Something that was read, or why it could not be.
+/// A fact, or why it could not be read.
 pub(super) type Known<T> = Result<T, String>;
 
-/// All that was read.
+/// All facts.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
-    /// The region: it is part of the records that SES wants.
+    /// The region. It is part of the DNS records that SES requires.
     pub(super) region: String,
-    /// The SES account.
     pub(super) account: Known<Account>,
-    /// The configuration set that mail is sent with.
+    /// The configuration set of every mail; `None` if it does not exist.
     pub(super) configuration_set: Known<Option<ConfigurationSet>>,
-    /// Where events are to go.
+    /// The ARN of the topic to which SES should publish events.
     pub(super) feedback_topic: String,
-    /// Who is subscribed there; nothing if there is no such topic.
+    /// The subscriptions of that topic; `None` if the topic does not exist.
     pub(super) subscriptions: Known<Option<Vec<Subscription>>>,
-    /// The identities to look at.
+    /// The identities to check.
     pub(super) identities: Known<Vec<Identity>>,
-    /// How many more the account has.
+    /// The number of further identities of the account.
     pub(super) identities_left_out: usize,
-    /// What DNS says, by type and name. What was not asked is not there.
-    pub(super) dns: Answers,
-    /// The alarms of the stack, by their names, with the names that the template gives them.
+    /// The DNS answers by type and name. A query that was not sent has no entry.
+    pub(super) dns: DnsAnswers,
+    /// The CloudWatch alarms whose names begin with the stack's name.
     pub(super) alarms: Known<Vec<Alarm>>,
-    /// The logical ids of the alarms that the template makes.
+    /// The logical ids of the alarms in the template.
     pub(super) alarms_of_template: Vec<String>,
 }
 
-/// What DNS says: the values of the records of a type under a name. No record is a list without one.
-pub(super) type Answers = BTreeMap<(Kind, String), Known<Vec<String>>>;
+/// The values of the records of each type and name. The list is empty if DNS has no such record.
+pub(super) type DnsAnswers = BTreeMap<(DnsQuery, String), Known<Vec<String>>>;
 
-/// A type of records, and how their values are written here.
+/// Returns the values under a name, or why they are not known.
+pub(super) fn answer<'a>(dns: &'a DnsAnswers, query: DnsQuery, name: &str) -> Known<&'a [String]> {
+    match dns.get(&(query, name.to_owned())) {
+        Some(Ok(values)) => Ok(values),
+        Some(Err(reason)) => Err(reason.clone()),
+        None => Err("DNS was not queried".to_owned()),
+    }
+}
+
+/// A type of DNS query. Each variant describes how the values are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
-    /// The name that it leads to, in lower case, without a dot at its end.
+pub(super) enum DnsQuery {
+    /// The target name in lower case, without a dot at its end.
     Cname,
     /// A preference and a name: `10 mail.example.com`; a null MX is `0 .`.
     Mx,
-    /// The text, its parts joined.
+    /// The text with its parts joined.
     Txt,
-    /// An address of a host, of either family.
+    /// An IPv4 or IPv6 address.
     Address,
 }
 
 /// The SES account.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Account {
-    /// Whether it is out of the sandbox.
+    /// Whether the account is out of the sandbox.
     pub(super) production_access: bool,
-    /// Whether sending is on.
     pub(super) sending_enabled: bool,
-    /// SES's word: `HEALTHY`, `PROBATION`, `SHUTDOWN`.
+    /// SES's enforcement status: `HEALTHY`, `PROBATION`, `SHUTDOWN`.
     pub(super) enforcement_status: String,
-    /// For which reasons SES puts addresses on its list: `BOUNCE`, `COMPLAINT`.
+    /// The reasons for which SES adds addresses to its own suppression list: `BOUNCE`, `COMPLAINT`.
     pub(super) suppressed_reasons: Vec<String>,
 }
 
-/// The configuration set.
+/// An SES configuration set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ConfigurationSet {
-    /// Its name.
     pub(super) name: String,
-    /// Whether sending is on.
     pub(super) sending_enabled: bool,
-    /// Where it publishes events.
-    pub(super) destinations: Known<Vec<Destination>>,
+    pub(super) destinations: Known<Vec<EventDestination>>,
 }
 
-/// An event destination.
+/// An event destination of a configuration set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Destination {
-    /// Whether it is on.
+pub(super) struct EventDestination {
     pub(super) enabled: bool,
-    /// The topic, if it goes to one.
+    /// The ARN of its SNS topic, if it publishes to one.
     pub(super) topic_arn: Option<String>,
-    /// The types of events, as SES v2 spells them.
+    /// The event types as the SES v2 API spells them: `BOUNCE`.
     pub(super) event_types: Vec<String>,
 }
 
-/// A subscription of the topic of feedback.
+/// A subscription of the feedback topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Subscription {
-    /// `lambda`, `email`, ….
+    /// The protocol: `lambda`, `email`, ….
     pub(super) protocol: String,
-    /// Whether it was confirmed.
     pub(super) confirmed: bool,
 }
 
-/// An identity that mail is sent from.
+/// An SES identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     /// An address or a domain.
     pub(super) name: String,
-    /// What SES knows; nothing if it does not know the identity.
-    pub(super) known: Known<Option<KnownIdentity>>,
+    /// Its state in SES; `None` if SES does not have the identity.
+    pub(super) state: Known<Option<IdentityState>>,
 }
 
 impl Identity {
-    /// The domain, or that of the address.
+    /// Returns the domain, or the domain of the address.
     pub(super) fn domain(&self) -> &str {
         self.name.rsplit_once('@').map_or(&self.name, |(_, domain)| domain)
     }
 
-    /// Whether it is an address.
+    /// Returns whether the identity is an address.
     pub(super) fn is_address(&self) -> bool {
         self.name.contains('@')
     }
 }
 
-/// What SES knows of an identity; statuses are SES's words.
+/// The state of an identity in SES. Each status is SES's own, such as `SUCCESS`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct KnownIdentity {
-    /// Whether it may send.
+pub(super) struct IdentityState {
+    /// Whether SES lets the identity send.
     pub(super) verified: bool,
-    /// Where its verification stands.
+    /// The verification status.
     pub(super) status: String,
-    /// Why that failed, if it did.
+    /// Why the verification failed.
     pub(super) error: Option<String>,
-    /// Where DKIM stands.
+    /// The DKIM status.
     pub(super) dkim: String,
-    /// Whether mail is signed.
+    /// Whether SES signs mail of the identity.
     pub(super) signing: bool,
-    /// The names of the DKIM records; none where the owner brings a key.
+    /// The tokens in the names of the DKIM records; empty if the owner brings a DKIM key.
     pub(super) dkim_tokens: Vec<String>,
-    /// Where the DKIM records lead to.
+    /// The domain to which the DKIM records point.
     pub(super) dkim_zone: String,
-    /// The MAIL FROM domain, if it has one of its own, and where it stands.
+    /// The custom MAIL FROM domain and its status.
     pub(super) mail_from: Option<(String, String)>,
-    /// Whether mail is refused while the MAIL FROM domain does not work.
+    /// Whether SES rejects mail while the custom MAIL FROM domain does not work.
     pub(super) mail_from_required: bool,
 }
 
-/// An alarm of CloudWatch.
+/// A CloudWatch alarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Alarm {
-    /// Its name.
     pub(super) name: String,
-    /// Whether it tells anybody.
-    pub(super) tells: bool,
-    /// Whether it is going off.
-    pub(super) alarmed: bool,
+    /// Whether the alarm has an enabled action.
+    pub(super) notifies: bool,
+    /// Whether the alarm is in the state `ALARM`.
+    pub(super) is_active: bool,
 }

@@ -1,26 +1,25 @@
-//! What the doctor found: one finding for each thing it looked at, by a code that does not change.
+//! Findings: one for each check, under a code that does not change between versions.
 
 use std::fmt::{self, Display, Formatter};
 
 use serde_json::{Value, json};
 
-/// How bad a finding is, from the best to the worst.
+use crate::terminal::{Colour, Colours, printable};
+
+/// The severity of a finding, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// It is as it should be.
+pub(super) enum Level {
     Ok,
-    /// It could not be looked at.
+    /// The check could not be made.
     NotChecked,
-    /// It works, and will be trouble some day.
+    /// It works now, but will cause a problem.
     Warn,
-    /// It does not work.
     Fail,
 }
 
 impl Level {
-    /// The word for it in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+    /// Returns its name in JSON.
+    fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::NotChecked => "not_checked",
@@ -29,51 +28,47 @@ impl Level {
         }
     }
 
-    /// The word for it in a terminal, and its colour.
-    fn shown(self) -> (&'static str, u8) {
+    /// Returns its name and colour in a terminal.
+    fn shown(self) -> (&'static str, Colour) {
         match self {
-            Self::Ok => ("ok", 32),
-            Self::NotChecked => ("not checked", 36),
-            Self::Warn => ("warn", 33),
-            Self::Fail => ("FAIL", 31),
+            Self::Ok => ("ok", Colour::Green),
+            Self::NotChecked => ("not checked", Colour::Cyan),
+            Self::Warn => ("warn", Colour::Yellow),
+            Self::Fail => ("FAIL", Colour::Red),
         }
     }
 }
 
-/// A record that DNS should have.
+/// A DNS record that is required.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Record {
-    /// Its name.
-    pub name: String,
-    /// Its type: `CNAME`, `MX` or `TXT`.
-    pub kind: &'static str,
-    /// Its value.
-    pub value: String,
+pub(super) struct DnsRecord {
+    pub(super) name: String,
+    /// The type: `CNAME`, `MX` or `TXT`.
+    pub(super) kind: &'static str,
+    pub(super) value: String,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// A code that does not change: `account.sandbox`.
-    pub code: &'static str,
-    /// How bad it is.
-    pub level: Level,
-    /// What it is about, such as a domain; nothing when it is about the account or the stack.
-    pub about: Option<String>,
+pub(super) struct Finding {
+    /// The code of the check: `account.sandbox`.
+    pub(super) code: &'static str,
+    pub(super) level: Level,
+    /// The domain or address that was checked; `None` for the account or the stack.
+    pub(super) about: Option<String>,
     /// What was found.
-    pub what: String,
+    pub(super) what: String,
     /// Why it matters.
-    pub why: &'static str,
-    /// What to do; nothing when it is as it should be.
-    pub remedy: Option<String>,
-    /// The records of DNS that are still to be made.
-    pub records: Vec<Record>,
+    pub(super) why: &'static str,
+    /// What to do; `None` if nothing is wrong.
+    pub(super) remedy: Option<String>,
+    /// The DNS records to create.
+    pub(super) records: Vec<DnsRecord>,
 }
 
 impl Finding {
-    /// Something that is as it should be.
-    #[must_use]
-    pub fn ok(code: &'static str, what: impl Into<String>, why: &'static str) -> Self {
+    /// Makes a finding that nothing is wrong.
+    pub(super) fn ok(code: &'static str, what: impl Into<String>, why: &'static str) -> Self {
         Self {
             code,
             level: Level::Ok,
@@ -85,9 +80,8 @@ impl Finding {
         }
     }
 
-    /// Something to act on.
-    #[must_use]
-    pub fn bad(
+    /// Makes a finding to act on.
+    pub(super) fn bad(
         code: &'static str,
         level: Level,
         what: impl Into<String>,
@@ -101,50 +95,44 @@ impl Finding {
         }
     }
 
-    /// Something that could not be looked at, and the reason.
-    #[must_use]
-    pub fn not_checked(code: &'static str, reason: impl Into<String>, why: &'static str) -> Self {
+    /// Makes a finding that the check could not be made, with the reason.
+    pub(super) fn not_checked(code: &'static str, reason: impl Into<String>, why: &'static str) -> Self {
         Self {
             level: Level::NotChecked,
             ..Self::ok(code, reason, why)
         }
     }
 
-    /// The same about something.
-    #[must_use]
-    pub fn about(self, about: &str) -> Self {
+    /// Sets the domain or address that was checked.
+    pub(super) fn about(self, about: &str) -> Self {
         Self {
             about: Some(about.to_owned()),
             ..self
         }
     }
 
-    /// The same with records that are to be made.
-    #[must_use]
-    pub fn with(self, records: Vec<Record>) -> Self {
+    /// Adds DNS records to create.
+    pub(super) fn with(self, records: Vec<DnsRecord>) -> Self {
         Self { records, ..self }
     }
 }
 
-/// All that was found.
+/// All findings about a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diagnosis {
-    /// The place that was looked at, for a person.
-    pub place: String,
-    /// What was found.
-    pub findings: Vec<Finding>,
+pub(super) struct Diagnosis {
+    /// The target and its region: `the stack okite in eu-west-1`.
+    pub(super) target_name: String,
+    pub(super) findings: Vec<Finding>,
 }
 
 impl Diagnosis {
-    /// How many findings there are of a level.
-    #[must_use]
-    pub fn count(&self, level: Level) -> usize {
+    /// Counts the findings of a level.
+    fn count(&self, level: Level) -> usize {
         self.findings.iter().filter(|finding| finding.level == level).count()
     }
 
-    /// The code that the command ends with: 2 with a failure, 1 with a warning, else 0.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
+    /// Returns the exit code of the command: 2 with a failure, 1 with a warning, else 0.
+    pub(super) fn exit_code(&self) -> u8 {
         match self.findings.iter().map(|finding| finding.level).max() {
             Some(Level::Fail) => 2,
             Some(Level::Warn) => 1,
@@ -152,10 +140,9 @@ impl Diagnosis {
         }
     }
 
-    /// All of it as JSON.
-    #[must_use]
-    pub fn json(&self) -> Value {
-        let record = |record: &Record| json!({ "name": record.name, "type": record.kind, "value": record.value });
+    /// Returns the findings as JSON.
+    pub(super) fn json(&self) -> Value {
+        let record = |record: &DnsRecord| json!({ "name": record.name, "type": record.kind, "value": record.value });
         let finding = |finding: &Finding| {
             json!({
                 "code": finding.code,
@@ -168,15 +155,14 @@ impl Diagnosis {
             })
         };
         json!({
-            "place": self.place,
+            "place": self.target_name,
             "exit_code": self.exit_code(),
             "findings": self.findings.iter().map(finding).collect::<Value>(),
         })
     }
 
-    /// All of it for a terminal, in colours or not.
-    #[must_use]
-    pub fn shown(&self, colours: bool) -> Shown<'_> {
+    /// Returns the findings as text for a terminal.
+    pub(super) fn shown(&self, colours: Colours) -> Shown<'_> {
         Shown {
             diagnosis: self,
             colours,
@@ -184,37 +170,31 @@ impl Diagnosis {
     }
 }
 
-/// A diagnosis, for a person.
-#[derive(Debug)]
-pub struct Shown<'a> {
+/// A diagnosis as text for a terminal.
+pub(super) struct Shown<'a> {
     diagnosis: &'a Diagnosis,
-    colours: bool,
+    colours: Colours,
 }
 
 impl Display for Shown<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Diagnosis { place, findings } = self.diagnosis;
-        writeln!(f, "{}\n", harmless(place))?;
+        let Diagnosis { target_name, findings } = self.diagnosis;
+        writeln!(f, "{}\n", printable(target_name))?;
         for finding in findings {
             let (word, colour) = finding.level.shown();
-            let padded = format!("{word:<11}");
-            let word = if self.colours {
-                format!("\u{1b}[{colour}m{padded}\u{1b}[0m")
-            } else {
-                padded
-            };
-            let about = finding.about.as_ref().map(|about| format!("{}: ", harmless(about)));
+            let word = self.colours.paint(colour, &format!("{word:<11}"));
+            let about = finding.about.as_ref().map(|about| format!("{}: ", printable(about)));
             let about = about.unwrap_or_default();
-            writeln!(f, "{word} {} {about}{}", finding.code, harmless(&finding.what))?;
+            writeln!(f, "{word} {} {about}{}", finding.code, printable(&finding.what))?;
             if finding.level == Level::Ok {
                 continue;
             }
             writeln!(f, "            Why: {}", finding.why)?;
             if let Some(remedy) = &finding.remedy {
-                writeln!(f, "            Do:  {}", harmless(remedy))?;
+                writeln!(f, "            Do:  {}", printable(remedy))?;
             }
-            for Record { name, kind, value } in &finding.records {
-                writeln!(f, "                 {} {kind} {}", harmless(name), harmless(value))?;
+            for DnsRecord { name, kind, value } in &finding.records {
+                writeln!(f, "                 {} {kind} {}", printable(name), printable(value))?;
             }
         }
         let count = |level| self.diagnosis.count(level);
@@ -229,11 +209,6 @@ impl Display for Shown<'_> {
     }
 }
 
-/// A text as a terminal may have it: what somebody wrote into DNS does nothing there.
-fn harmless(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,13 +219,13 @@ mod tests {
             ..Finding::ok("a.b", "what", "why")
         };
         Diagnosis {
-            place: "here".to_owned(),
+            target_name: "here".to_owned(),
             findings: levels.iter().map(finding).collect(),
         }
     }
 
     #[test]
-    fn the_worst_finding_says_how_the_command_ends() {
+    fn the_worst_finding_decides_the_exit_code() {
         for (levels, code) in [
             (&[][..], 0),
             (&[Level::Ok, Level::NotChecked], 0),
@@ -262,27 +237,27 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_dns_does_nothing_in_a_terminal_and_colours_are_asked_for() {
+    fn control_characters_from_dns_are_replaced_and_colours_are_optional() {
         let mut diagnosis = diagnosis(&[]);
-        let records = vec![Record {
+        let records = vec![DnsRecord {
             name: "n".to_owned(),
             kind: "TXT",
             value: "v\u{1b}[2J".to_owned(),
         }];
-        let finding = Finding::bad("dns.dmarc", Level::Warn, "none", "why", "make it");
+        let finding = Finding::bad("dns.dmarc", Level::Warn, "none", "why", "create it");
         diagnosis.findings.push(finding.about("example.com").with(records));
-        let plain = diagnosis.shown(false).to_string();
+        let plain = diagnosis.shown(Colours::Off).to_string();
         assert!(!plain.contains('\u{1b}'), "{plain}");
         assert!(plain.contains("warn        dns.dmarc example.com: none\n"), "{plain}");
         assert!(
-            plain.contains("Do:  make it\n                 n TXT v\u{fffd}[2J\n"),
+            plain.contains("Do:  create it\n                 n TXT v\u{fffd}[2J\n"),
             "{plain}"
         );
-        assert!(diagnosis.shown(true).to_string().contains("\u{1b}[33mwarn"));
+        assert!(diagnosis.shown(Colours::On).to_string().contains("\u{1b}[33mwarn"));
         let json = diagnosis.json();
         assert_eq!(
             (&json["findings"][0]["do"], &json["exit_code"]),
-            (&json!("make it"), &json!(1))
+            (&json!("create it"), &json!(1))
         );
     }
 }

@@ -1,39 +1,36 @@
-//! Reading what is judged: SES at one call a second, SNS, CloudWatch. What cannot be read is known to be unknown.
+//! Reads the facts from SES, SNS and CloudWatch. A failed call becomes the reason why a fact is not known.
 
 use aws::Pace;
 use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sesv2::types::{
-    BehaviorOnMxFailure, DkimAttributes, EventDestination, IdentityInfo, SendingOptions, SuppressionAttributes,
-};
+use aws_sdk_sesv2::types::{BehaviorOnMxFailure, DkimAttributes, IdentityInfo, SendingOptions, SuppressionAttributes};
 
-use super::facts::{Account, Alarm, ConfigurationSet, Destination, Identity, Known, KnownIdentity, Subscription};
-use crate::place::reason;
+use super::facts::{Account, Alarm, ConfigurationSet, EventDestination, Identity, IdentityState, Known, Subscription};
+use crate::aws_error;
 
-/// How many identities are looked at when none is named: each takes a second.
-const IDENTITIES_MAX: usize = 10;
+/// The number of identities that are checked if none is named. Each takes a second.
+const MAX_IDENTITIES: usize = 10;
 
-/// SES, asked once a second where that is the limit.
+/// Reads from SES. A pace keeps the calls within SES's limit of one a second.
 pub(super) struct Ses {
     client: aws_sdk_sesv2::Client,
     pace: Option<Pace>,
 }
 
-/// Why something could not be read, in AWS's words; what the credentials may not do is said first.
-fn unknown<E, R>(operation: &str, error: &SdkError<E, R>) -> String
+/// Describes why a call failed: whether the credentials do not permit it, and AWS's own message.
+fn failed<E, R>(operation: &str, error: &SdkError<E, R>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
+    R: std::fmt::Debug + 'static,
 {
     let code = error
         .as_service_error()
         .and_then(ProvideErrorMetadata::code)
         .unwrap_or_default();
-    let text = error.as_service_error().and_then(ProvideErrorMetadata::message);
-    let why = text.map_or_else(|| reason(error), str::to_owned);
+    let reason = aws_error::message(error);
     if code.starts_with("AccessDenied") || code.starts_with("AuthorizationError") {
-        return format!("these credentials may not call {operation}: {why}");
+        return format!("these AWS credentials may not call {operation}: {reason}");
     }
-    format!("{operation} failed: {why}")
+    format!("{operation} failed: {reason}")
 }
 
 impl Ses {
@@ -50,7 +47,7 @@ impl Ses {
     pub(super) async fn account(&mut self) -> Known<Account> {
         self.wait().await;
         let answer = self.client.get_account().send().await;
-        let answer = answer.map_err(|error| unknown("GetAccount", &error))?;
+        let answer = answer.map_err(|error| failed("GetAccount", &error))?;
         let reasons = answer
             .suppression_attributes()
             .map(SuppressionAttributes::suppressed_reasons);
@@ -74,7 +71,7 @@ impl Ses {
         let set = match set {
             Ok(set) => set,
             Err(SdkError::ServiceError(error)) if error.err().is_not_found_exception() => return Ok(None),
-            Err(error) => return Err(unknown("GetConfigurationSet", &error)),
+            Err(error) => return Err(failed("GetConfigurationSet", &error)),
         };
         Ok(Some(ConfigurationSet {
             name: name.to_owned(),
@@ -83,12 +80,12 @@ impl Ses {
         }))
     }
 
-    async fn destinations(&mut self, set: &str) -> Known<Vec<Destination>> {
+    async fn destinations(&mut self, set: &str) -> Known<Vec<EventDestination>> {
         self.wait().await;
         let request = self.client.get_configuration_set_event_destinations();
         let answer = request.configuration_set_name(set).send().await;
-        let answer = answer.map_err(|error| unknown("GetConfigurationSetEventDestinations", &error))?;
-        let destination = |destination: &EventDestination| Destination {
+        let answer = answer.map_err(|error| failed("GetConfigurationSetEventDestinations", &error))?;
+        let destination = |destination: &aws_sdk_sesv2::types::EventDestination| EventDestination {
             enabled: destination.enabled(),
             topic_arn: destination.sns_destination().map(|sns| sns.topic_arn().to_owned()),
             event_types: destination
@@ -100,21 +97,21 @@ impl Ses {
         Ok(answer.event_destinations().iter().map(destination).collect())
     }
 
-    /// Reads the identities that are asked for, or the first of the account; and how many were left out.
-    pub(super) async fn identities(&mut self, asked_for: &[String]) -> (Known<Vec<Identity>>, usize) {
-        let mut names = asked_for.to_vec();
+    /// Reads the chosen identities, or the first of the account. Also returns how many were left out.
+    pub(super) async fn identities(&mut self, chosen: &[String]) -> (Known<Vec<Identity>>, usize) {
+        let mut names = chosen.to_vec();
         let mut left_out = 0;
         if names.is_empty() {
             match self.names().await {
                 Ok(all) => names = all,
                 Err(reason) => return (Err(reason), 0),
             }
-            left_out = names.len().saturating_sub(IDENTITIES_MAX);
-            names.truncate(IDENTITIES_MAX);
+            left_out = names.len().saturating_sub(MAX_IDENTITIES);
+            names.truncate(MAX_IDENTITIES);
         }
         let mut identities = Vec::new();
         for name in names {
-            let identity = self.speaking_for(name).await;
+            let identity = self.identity_for(name).await;
             if !identities.contains(&identity) {
                 identities.push(identity);
             }
@@ -134,7 +131,7 @@ impl Ses {
             let answer = request
                 .send()
                 .await
-                .map_err(|error| unknown("ListEmailIdentities", &error))?;
+                .map_err(|error| failed("ListEmailIdentities", &error))?;
             let name = |identity: &IdentityInfo| identity.identity_name().map(str::to_owned);
             names.extend(answer.email_identities().iter().filter_map(name));
             token = answer.next_token.filter(|token| !token.is_empty());
@@ -144,37 +141,37 @@ impl Ses {
         }
     }
 
-    /// Reads the identity that speaks for an address or a domain: itself, its domain, or one above that.
-    async fn speaking_for(&mut self, name: String) -> Identity {
+    /// Reads the identity that SES uses for an address or a domain: itself, its domain, or the nearest parent domain.
+    async fn identity_for(&mut self, name: String) -> Identity {
         let domain = name.rsplit_once('@').map(|(_, domain)| domain);
         let above = |domain: &str| domain.split_once('.').map(|(_, above)| above.to_owned());
         let mut next = domain.map(str::to_owned).or_else(|| above(&name));
-        let mut known = self.identity(&name).await;
+        let mut state = self.identity(&name).await;
         let mut found = name.clone();
-        while let (Ok(None), Some(wider)) = (&known, next.take().filter(|wider| wider.contains('.'))) {
+        while let (Ok(None), Some(wider)) = (&state, next.take().filter(|wider| wider.contains('.'))) {
             next = above(&wider);
-            known = self.identity(&wider).await;
+            state = self.identity(&wider).await;
             found = wider;
         }
-        match known {
-            Ok(None) => Identity { name, known },
-            _ => Identity { name: found, known },
+        match state {
+            Ok(None) => Identity { name, state },
+            _ => Identity { name: found, state },
         }
     }
 
-    async fn identity(&mut self, name: &str) -> Known<Option<KnownIdentity>> {
+    async fn identity(&mut self, name: &str) -> Known<Option<IdentityState>> {
         self.wait().await;
         let answer = self.client.get_email_identity().email_identity(name).send().await;
         let answer = match answer {
             Ok(answer) => answer,
             Err(SdkError::ServiceError(error)) if error.err().is_not_found_exception() => return Ok(None),
-            Err(error) => return Err(unknown("GetEmailIdentity", &error)),
+            Err(error) => return Err(failed("GetEmailIdentity", &error)),
         };
         let dkim = answer.dkim_attributes();
         let mail_from = answer.mail_from_attributes();
         let error = answer.verification_info().and_then(|info| info.error_type());
         let own_domain = mail_from.filter(|attributes| !attributes.mail_from_domain().is_empty());
-        Ok(Some(KnownIdentity {
+        Ok(Some(IdentityState {
             verified: answer.verified_for_sending_status(),
             status: answer
                 .verification_status()
@@ -201,7 +198,7 @@ impl Ses {
     }
 }
 
-/// Reads who is subscribed to a topic; nothing if it is not there.
+/// Reads the subscriptions of a topic. Returns `None` if the topic does not exist.
 pub(super) async fn subscriptions(client: &aws_sdk_sns::Client, topic: &str) -> Known<Option<Vec<Subscription>>> {
     let (mut subscriptions, mut token) = (Vec::new(), None);
     loop {
@@ -212,12 +209,12 @@ pub(super) async fn subscriptions(client: &aws_sdk_sns::Client, topic: &str) -> 
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(SdkError::ServiceError(error)) if error.err().is_not_found_exception() => return Ok(None),
-            Err(error) => return Err(unknown("ListSubscriptionsByTopic", &error)),
+            Err(error) => return Err(failed("ListSubscriptionsByTopic", &error)),
         };
         subscriptions.extend(answer.subscriptions().iter().map(|subscription| {
             Subscription {
                 protocol: subscription.protocol().unwrap_or_default().to_owned(),
-                // One that waits is called `PendingConfirmation` in the place of an ARN.
+                // A subscription that is not confirmed has `PendingConfirmation` instead of an ARN.
                 confirmed: subscription
                     .subscription_arn()
                     .is_some_and(|arn| arn.starts_with("arn:")),
@@ -235,14 +232,11 @@ pub(super) async fn alarms(client: &aws_sdk_cloudwatch::Client, prefix: &str) ->
     let (mut alarms, mut token) = (Vec::new(), None);
     loop {
         let request = client.describe_alarms().alarm_name_prefix(prefix).set_next_token(token);
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| unknown("DescribeAlarms", &error))?;
+        let answer = request.send().await.map_err(|error| failed("DescribeAlarms", &error))?;
         alarms.extend(answer.metric_alarms().iter().map(|alarm| Alarm {
             name: alarm.alarm_name().unwrap_or_default().to_owned(),
-            tells: alarm.actions_enabled() == Some(true) && !alarm.alarm_actions().is_empty(),
-            alarmed: alarm.state_value().is_some_and(|state| state.as_str() == "ALARM"),
+            notifies: alarm.actions_enabled() == Some(true) && !alarm.alarm_actions().is_empty(),
+            is_active: alarm.state_value().is_some_and(|state| state.as_str() == "ALARM"),
         }));
         token = answer.next_token.filter(|token| !token.is_empty());
         if token.is_none() {

@@ -1,73 +1,71 @@
-//! Identities: what SES says of one, and what DNS must have for it.
+//! Findings about the SES identities and the DNS records that SES requires for them.
 
-use super::facts::{Answers, Facts, Identity, Kind, Known, KnownIdentity};
-use super::finding::{Finding, Level, Record};
+use super::facts::{DnsAnswers, DnsQuery, Facts, Identity, IdentityState, Known, answer};
+use super::finding::{DnsRecord, Finding, Level};
+use super::sender_domain::{self, dmarc_names};
 
-const WHY_VERIFIED: &str = "SES refuses mail from what is not verified in the region";
-const WHY_DKIM: &str = "mailbox providers refuse or sort out mail that is not signed for the domain in From";
+const WHY_VERIFIED: &str = "SES rejects mail from an identity that is not verified in the region";
+const WHY_DKIM: &str = "mailbox providers reject mail, or treat it as spam, if it is not signed for the domain in From";
 const WHY_MAIL_FROM: &str =
-    "with the MAIL FROM of amazonses.com, SPF does not align with your domain, and DMARC hangs on DKIM alone";
-const WHY_DMARC: &str =
-    "Gmail, Yahoo and Outlook ask it of who sends much; without one, anybody can write in your name";
-const WHY_MX: &str = "mail from a domain that takes none is refused by some, and replies and bounces are lost";
+    "with the MAIL FROM domain of amazonses.com, SPF does not align with your domain, so DMARC depends on DKIM alone";
 
-/// The MX record of a MAIL FROM domain.
+/// Returns the value of the MX record of a MAIL FROM domain.
 fn mail_from_mx(region: &str) -> String {
     format!("10 feedback-smtp.{region}.amazonses.com")
 }
 
-/// The SPF record of a MAIL FROM domain.
+/// The value of the SPF record of a MAIL FROM domain.
 const MAIL_FROM_SPF: &str = "v=spf1 include:amazonses.com ~all";
 
-/// What is to be asked of DNS about an identity.
-pub(super) fn questions(identity: &Identity) -> Vec<(Kind, String)> {
+/// Returns the DNS queries for an identity.
+pub(super) fn queries(identity: &Identity) -> Vec<(DnsQuery, String)> {
     let domain = identity.domain();
-    let mut questions = vec![(Kind::Mx, domain.to_owned()), (Kind::Address, domain.to_owned())];
-    questions.extend(dmarc_names(domain).map(|name| (Kind::Txt, name)));
-    if let Ok(Some(known)) = &identity.known {
-        questions.extend(dkim_records(identity, known).map(|record| (Kind::Cname, record.name)));
-        if let Some((mail_from, _)) = &known.mail_from {
-            questions.extend([(Kind::Mx, mail_from.clone()), (Kind::Txt, mail_from.clone())]);
+    let mut queries = vec![
+        (DnsQuery::Mx, domain.to_owned()),
+        (DnsQuery::Address, domain.to_owned()),
+    ];
+    queries.extend(dmarc_names(domain).map(|name| (DnsQuery::Txt, name)));
+    if let Ok(Some(state)) = &identity.state {
+        queries.extend(dkim_records(identity, state).map(|record| (DnsQuery::Cname, record.name)));
+        if let Some((mail_from, _)) = &state.mail_from {
+            queries.extend([(DnsQuery::Mx, mail_from.clone()), (DnsQuery::Txt, mail_from.clone())]);
         }
     }
-    questions
+    queries
 }
 
-/// Where a policy of DMARC may be: with the domain, or with one above it.
-fn dmarc_names(domain: &str) -> impl Iterator<Item = String> {
-    std::iter::successors(Some(domain), |domain| domain.split_once('.').map(|(_, parent)| parent))
-        .filter(|domain| domain.contains('.'))
-        .map(|domain| format!("_dmarc.{domain}"))
-}
-
-fn dkim_records<'a>(identity: &'a Identity, known: &'a KnownIdentity) -> impl Iterator<Item = Record> {
-    known
+fn dkim_records<'a>(identity: &'a Identity, state: &'a IdentityState) -> impl Iterator<Item = DnsRecord> {
+    state
         .dkim_tokens
         .iter()
         .filter(|_| !identity.is_address())
-        .map(|token| Record {
+        .map(|token| DnsRecord {
             name: format!("{token}._domainkey.{}", identity.name),
             kind: "CNAME",
-            value: format!("{token}.{}", known.dkim_zone),
+            value: format!("{token}.{}", state.dkim_zone),
         })
 }
 
-/// Judges all identities.
-pub(super) fn identities(facts: &Facts) -> Vec<Finding> {
+/// Judges all identities and their domains.
+pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     const CODE: &str = "identity";
     let identities = match &facts.identities {
         Ok(identities) => identities,
         Err(reason) => return vec![Finding::not_checked(CODE, reason, WHY_VERIFIED)],
     };
-    let mut findings: Vec<Finding> = identities.iter().flat_map(|identity| judge(identity, facts)).collect();
+    let mut findings: Vec<Finding> = identities
+        .iter()
+        .flat_map(|identity| judge_identity(identity, facts))
+        .collect();
     if identities.is_empty() {
-        let what = "the account has no identity in this region";
-        let remedy = "aws sesv2 create-email-identity --email-identity example.com, with your domain, then make the records it names";
+        let what = "the account has no SES identity in this region";
+        let remedy = "run: aws sesv2 create-email-identity --email-identity example.com (with your domain), then create the DNS records \
+                      that it prints";
         findings.push(Finding::bad(CODE, Level::Fail, what, WHY_VERIFIED, remedy));
     }
     if facts.identities_left_out > 0 {
         let what = format!(
-            "{} more identities; name those that matter with --from",
+            "{} more identities were not checked: name the important ones with --from",
             facts.identities_left_out
         );
         findings.push(Finding::not_checked(CODE, what, WHY_VERIFIED));
@@ -75,76 +73,67 @@ pub(super) fn identities(facts: &Facts) -> Vec<Finding> {
     findings
 }
 
-fn judge(identity: &Identity, facts: &Facts) -> Vec<Finding> {
+fn judge_identity(identity: &Identity, facts: &Facts) -> Vec<Finding> {
     const VERIFIED: &str = "identity.verified";
     let name = identity.name.as_str();
-    let known = match &identity.known {
+    let state = match &identity.state {
         Err(reason) => return vec![Finding::not_checked(VERIFIED, reason, WHY_VERIFIED).about(name)],
         Ok(None) => {
             let remedy = format!(
-                "aws sesv2 create-email-identity --email-identity {name}, in the region {}",
+                "run: aws sesv2 create-email-identity --email-identity {name} --region {}",
                 facts.region
             );
-            let what = "SES does not know it in this region";
+            let what = "SES has no such identity in this region";
             return vec![Finding::bad(VERIFIED, Level::Fail, what, WHY_VERIFIED, remedy).about(name)];
         }
-        Ok(Some(known)) => known,
+        Ok(Some(state)) => state,
     };
     let domain = identity.domain();
     let mut findings = vec![
-        verified(identity, known).about(name),
-        dkim(identity, known, &facts.dns).about(name),
-        mail_from(known, &facts.region, &facts.dns).about(name),
+        verified(identity, state).about(name),
+        dkim(identity, state, &facts.dns).about(name),
+        mail_from(state, &facts.region, &facts.dns).about(name),
     ];
-    // Two addresses of a domain say the same of it; it is told once.
+    // Addresses of the same domain share one finding about the domain.
     let identities = facts.identities.as_deref().unwrap_or_default();
     let first = identities.iter().find(|other| other.domain() == domain);
     if first.is_some_and(|first| first.name == identity.name) {
         findings.extend([
-            dmarc(domain, &facts.dns).about(domain),
-            takes_mail(domain, &facts.dns).about(domain),
+            sender_domain::dmarc(domain, &facts.dns).about(domain),
+            sender_domain::receives_mail(domain, &facts.dns).about(domain),
         ]);
     }
     findings
 }
 
-fn verified(identity: &Identity, known: &KnownIdentity) -> Finding {
+fn verified(identity: &Identity, state: &IdentityState) -> Finding {
     const CODE: &str = "identity.verified";
-    if known.verified {
-        return Finding::ok(CODE, "it may send", WHY_VERIFIED);
+    if state.verified {
+        return Finding::ok(CODE, "SES lets it send", WHY_VERIFIED);
     }
-    let error = known
+    let error = state
         .error
         .as_ref()
         .map(|error| format!(" ({error})"))
         .unwrap_or_default();
-    let what = format!("it is not verified: {}{error}", known.status);
+    let what = format!("it is not verified; its status is {}{error}", state.status);
     let remedy = if identity.is_address() {
-        "click the link in the mail that SES sent to it; the link works for 24 hours"
+        "click the link in the mail that SES sent to the address. The link works for 24 hours"
     } else {
-        "make its DKIM records; SES finds them within minutes to hours as a rule, and looks for up to 72 hours"
+        "create its DKIM records. SES usually finds them within minutes to hours, and looks for up to 72 hours"
     };
     Finding::bad(CODE, Level::Fail, what, WHY_VERIFIED, remedy)
 }
 
-/// The values under a name, or why they are not known.
-fn asked<'a>(dns: &'a Answers, kind: Kind, name: &str) -> Known<&'a [String]> {
-    match dns.get(&(kind, name.to_owned())) {
-        Some(Ok(values)) => Ok(values),
-        Some(Err(reason)) => Err(reason.clone()),
-        None => Err("DNS was not asked".to_owned()),
-    }
-}
-
-/// Of the records that should be there, those that are missing; or why that is not known.
-fn missing(dns: &Answers, wanted: impl Iterator<Item = (Kind, Record)>) -> Known<Vec<Record>> {
+/// Returns the required records that DNS does not have, or why that is not known.
+fn missing(dns: &DnsAnswers, required: impl Iterator<Item = (DnsQuery, DnsRecord)>) -> Known<Vec<DnsRecord>> {
     let mut missing = Vec::new();
-    for (kind, record) in wanted {
-        let is_there = asked(dns, kind, &record.name)?.iter().any(|value| match kind {
-            Kind::Txt => is_spf_with_ses(value),
+    for (query, record) in required {
+        let exists = answer(dns, query, &record.name)?.iter().any(|value| match query {
+            DnsQuery::Txt => is_spf_with_ses(value),
             _ => value.eq_ignore_ascii_case(&record.value),
         });
-        if !is_there {
+        if !exists {
             missing.push(record);
         }
     }
@@ -156,181 +145,99 @@ fn is_spf_with_ses(text: &str) -> bool {
     terms.next().is_some_and(|version| version == "v=spf1") && terms.any(|term| term == "include:amazonses.com")
 }
 
-fn dkim(identity: &Identity, known: &KnownIdentity, dns: &Answers) -> Finding {
+fn dkim(identity: &Identity, state: &IdentityState, dns: &DnsAnswers) -> Finding {
     const CODE: &str = "identity.dkim";
     if identity.is_address() {
-        if known.signing && known.dkim == "SUCCESS" {
-            return Finding::ok(CODE, "its mail is signed", WHY_DKIM);
+        if state.signing && state.dkim == "SUCCESS" {
+            return Finding::ok(CODE, "SES signs its mail", WHY_DKIM);
         }
-        let what = "an address alone has no DKIM";
-        let remedy = "verify its domain: aws sesv2 create-email-identity --email-identity, with the domain";
+        let what = "an address alone is not signed with DKIM";
+        let remedy = "verify its domain too. Run: aws sesv2 create-email-identity --email-identity example.com (with the domain)";
         return Finding::bad(CODE, Level::Warn, what, WHY_DKIM, remedy);
     }
-    let records: Vec<Record> = dkim_records(identity, known).collect();
-    let missing = missing(dns, records.iter().cloned().map(|record| (Kind::Cname, record)));
-    let wait = "SES finds them within minutes to hours as a rule, and looks for up to 72 hours";
-    match (known.dkim.as_str(), missing) {
-        ("SUCCESS", _) if !known.signing => {
-            let remedy =
-                "aws sesv2 put-email-identity-dkim-attributes --signing-enabled --email-identity, with the domain";
-            Finding::bad(CODE, Level::Warn, "signing is switched off", WHY_DKIM, remedy)
+    let records: Vec<DnsRecord> = dkim_records(identity, state).collect();
+    let missing = missing(dns, records.iter().cloned().map(|record| (DnsQuery::Cname, record)));
+    let wait = "SES usually finds them within minutes to hours, and looks for up to 72 hours";
+    match (state.dkim.as_str(), missing) {
+        ("SUCCESS", _) if !state.signing => {
+            let remedy = format!(
+                "run: aws sesv2 put-email-identity-dkim-attributes --signing-enabled --email-identity {}",
+                identity.name
+            );
+            Finding::bad(CODE, Level::Warn, "DKIM signing is switched off", WHY_DKIM, remedy)
         }
         ("SUCCESS", Ok(missing)) if !missing.is_empty() => {
-            let what = "SES found its records once, and DNS no longer has all of them";
-            Finding::bad(CODE, Level::Warn, what, WHY_DKIM, "make these records again").with(missing)
+            let what = "SES found its DKIM records earlier, but DNS no longer has all of them";
+            Finding::bad(CODE, Level::Warn, what, WHY_DKIM, "create these records again").with(missing)
         }
-        ("SUCCESS", _) => Finding::ok(CODE, "its mail is signed", WHY_DKIM),
+        ("SUCCESS", _) => Finding::ok(CODE, "SES signs its mail", WHY_DKIM),
         (status, missing) => {
             let (level, what) = match status {
                 "PENDING" => (Level::Warn, "SES has not found its DKIM records yet"),
-                "TEMPORARY_FAILURE" => (Level::Warn, "SES found its DKIM records before, and does not now"),
+                "TEMPORARY_FAILURE" => (Level::Warn, "SES found its DKIM records earlier, but not now"),
                 "NOT_STARTED" => (Level::Fail, "DKIM is not set up"),
-                _ => (Level::Fail, "SES gave up looking for its DKIM records"),
+                _ => (Level::Fail, "SES stopped looking for its DKIM records"),
             };
             let remedy = match (&missing, status) {
                 (_, "NOT_STARTED") => {
-                    "aws sesv2 put-email-identity-dkim-signing-attributes, then the records it names".to_owned()
+                    format!(
+                        "run: aws sesv2 put-email-identity-dkim-signing-attributes --signing-attributes-origin AWS_SES \
+                         --email-identity {}. Then create the DNS records that it prints",
+                        identity.name
+                    )
                 }
                 (Ok(missing), "PENDING" | "TEMPORARY_FAILURE") if missing.is_empty() => {
-                    format!("wait: the records are there. {wait}")
+                    format!("wait: the records exist. {wait}")
                 }
                 (Ok(missing), _) if missing.is_empty() => {
-                    "the records are there: have SES look again, by deleting and creating the identity".to_owned()
+                    "the records exist. Delete the identity and create it again, so that SES looks again".to_owned()
                 }
-                _ => format!("make these records. {wait}"),
+                _ => format!("create these records. {wait}"),
             };
             Finding::bad(CODE, level, what, WHY_DKIM, remedy).with(missing.unwrap_or(records))
         }
     }
 }
 
-fn mail_from(known: &KnownIdentity, region: &str, dns: &Answers) -> Finding {
+fn mail_from(state: &IdentityState, region: &str, dns: &DnsAnswers) -> Finding {
     const CODE: &str = "identity.mail_from";
-    let Some((domain, status)) = &known.mail_from else {
-        let remedy = "aws sesv2 put-email-identity-mail-from-attributes, with a subdomain that nothing else uses, such as bounce.example.com";
-        let what = "it has no MAIL FROM domain of its own";
+    let Some((domain, status)) = &state.mail_from else {
+        let remedy = "run: aws sesv2 put-email-identity-mail-from-attributes --email-identity example.com --mail-from-domain \
+                      bounce.example.com (with your domain, and a subdomain that nothing else uses)";
+        let what = "it has no custom MAIL FROM domain";
         return Finding::bad(CODE, Level::Warn, what, WHY_MAIL_FROM, remedy);
     };
-    let record = |kind, value: &str| Record {
+    let record = |kind, value: &str| DnsRecord {
         name: domain.clone(),
         kind,
         value: value.to_owned(),
     };
-    let wanted = [
-        (Kind::Mx, record("MX", &mail_from_mx(region))),
-        (Kind::Txt, record("TXT", MAIL_FROM_SPF)),
+    let required = [
+        (DnsQuery::Mx, record("MX", &mail_from_mx(region))),
+        (DnsQuery::Txt, record("TXT", MAIL_FROM_SPF)),
     ];
-    let missing = missing(dns, wanted.iter().cloned());
+    let missing = missing(dns, required.iter().cloned());
     if status == "SUCCESS" {
         return match missing {
             Ok(missing) if !missing.is_empty() => {
-                let what = format!("SES found the records of {domain} once, and DNS no longer has all of them");
-                Finding::bad(CODE, Level::Warn, what, WHY_MAIL_FROM, "make these records again").with(missing)
+                let what = format!("SES found the records of {domain} earlier, but DNS no longer has all of them");
+                Finding::bad(CODE, Level::Warn, what, WHY_MAIL_FROM, "create these records again").with(missing)
             }
-            _ => Finding::ok(CODE, format!("bounces go to {domain}"), WHY_MAIL_FROM),
+            _ => Finding::ok(CODE, format!("its MAIL FROM domain {domain} works"), WHY_MAIL_FROM),
         };
     }
-    let level = if known.mail_from_required {
+    let level = if state.mail_from_required {
         Level::Fail
     } else {
         Level::Warn
     };
-    let until = if known.mail_from_required {
-        "mail is refused"
+    let effect = if state.mail_from_required {
+        "SES rejects its mail"
     } else {
-        "that of amazonses.com is used"
+        "SES uses the one of amazonses.com"
     };
-    let what = format!("its MAIL FROM domain {domain} does not work ({status}): {until}");
-    let remedy = "make these records; SES finds them within hours as a rule, and looks for up to 72 hours";
-    let all = || wanted.iter().map(|(_, record)| record.clone()).collect();
+    let what = format!("its MAIL FROM domain {domain} does not work (status {status}), so {effect}");
+    let remedy = "create these records. SES usually finds them within hours, and looks for up to 72 hours";
+    let all = || required.iter().map(|(_, record)| record.clone()).collect();
     Finding::bad(CODE, level, what, WHY_MAIL_FROM, remedy).with(missing.unwrap_or_else(|_| all()))
-}
-
-fn dmarc(domain: &str, dns: &Answers) -> Finding {
-    const CODE: &str = "dns.dmarc";
-    let record = || {
-        vec![Record {
-            name: format!("_dmarc.{domain}"),
-            kind: "TXT",
-            value: "v=DMARC1; p=none".to_owned(),
-        }]
-    };
-    for name in dmarc_names(domain) {
-        let texts = match asked(dns, Kind::Txt, &name) {
-            Ok(texts) => texts,
-            Err(reason) => return Finding::not_checked(CODE, reason, WHY_DMARC),
-        };
-        let policies: Vec<&String> = texts.iter().filter(|text| is_dmarc(text)).collect();
-        return match policies.as_slice() {
-            [] => continue,
-            [one] if has_policy(one) => Finding::ok(CODE, format!("{name} has a policy"), WHY_DMARC),
-            [_] => {
-                let what = format!("the policy of {name} says no p=none, p=quarantine or p=reject");
-                Finding::bad(CODE, Level::Warn, what, WHY_DMARC, "correct the record").with(record())
-            }
-            _ => {
-                let what = format!("{name} has several policies, which counts as none");
-                Finding::bad(CODE, Level::Warn, what, WHY_DMARC, "leave one of the records")
-            }
-        };
-    }
-    let remedy =
-        "make this record, and tighten it to quarantine or reject when reports show that all of your mail passes";
-    Finding::bad(CODE, Level::Warn, "it has no DMARC policy", WHY_DMARC, remedy).with(record())
-}
-
-/// The tags of a policy: `v=DMARC1; p=none`.
-fn tags(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let tags = text.split(';').filter_map(|tag| tag.split_once('='));
-    tags.map(|(name, value)| (name.trim(), value.trim()))
-}
-
-fn is_dmarc(text: &str) -> bool {
-    tags(text).next() == Some(("v", "DMARC1"))
-}
-
-fn has_policy(text: &str) -> bool {
-    let is_policy = |value: &str| {
-        ["none", "quarantine", "reject"]
-            .iter()
-            .any(|known| value.eq_ignore_ascii_case(known))
-    };
-    tags(text).any(|(name, value)| name.eq_ignore_ascii_case("p") && is_policy(value))
-}
-
-fn takes_mail(domain: &str, dns: &Answers) -> Finding {
-    const CODE: &str = "dns.mx";
-    const REMEDY: &str =
-        "give it an MX record that leads to a mail server which takes its mail, or send from a domain that has one";
-    let exchanges = match asked(dns, Kind::Mx, domain) {
-        Ok(exchanges) => exchanges,
-        Err(reason) => return Finding::not_checked(CODE, reason, WHY_MX),
-    };
-    // A null MX: RFC 7505.
-    if exchanges.iter().any(|exchange| exchange.ends_with(" .")) {
-        return Finding::bad(
-            CODE,
-            Level::Fail,
-            "its MX record says that it takes no mail",
-            WHY_MX,
-            REMEDY,
-        );
-    }
-    if !exchanges.is_empty() {
-        return Finding::ok(CODE, "it has a mail server", WHY_MX);
-    }
-    match asked(dns, Kind::Address, domain) {
-        Err(reason) => Finding::not_checked(CODE, reason, WHY_MX),
-        Ok([]) => Finding::bad(
-            CODE,
-            Level::Fail,
-            "it takes no mail: it has neither MX record nor address",
-            WHY_MX,
-            REMEDY,
-        ),
-        Ok(_) => {
-            let what = "it has no MX record; its address stands in for one, and some receivers do not go by that";
-            Finding::bad(CODE, Level::Warn, what, WHY_MX, REMEDY)
-        }
-    }
 }

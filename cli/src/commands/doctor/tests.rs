@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::examine::judge;
 use super::facts::*;
-use super::*;
+use super::finding::{DnsRecord, Finding, Level};
+use super::identity;
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:111111111111:okite-FeedbackTopic";
 
-fn known() -> KnownIdentity {
-    KnownIdentity {
+fn state() -> IdentityState {
+    IdentityState {
         verified: true,
         status: "SUCCESS".to_owned(),
         error: None,
@@ -21,12 +23,12 @@ fn known() -> KnownIdentity {
     }
 }
 
-fn records(kind: Kind, name: &str, values: &[&str]) -> ((Kind, String), Known<Vec<String>>) {
+fn records(query: DnsQuery, name: &str, values: &[&str]) -> ((DnsQuery, String), Known<Vec<String>>) {
     let values = values.iter().map(|&value| value.to_owned()).collect();
-    ((kind, name.to_owned()), Ok(values))
+    ((query, name.to_owned()), Ok(values))
 }
 
-/// An account that nothing is wrong with.
+/// The facts of a target without a problem.
 fn healthy() -> Facts {
     let kinds = ["SEND", "REJECT", "BOUNCE", "COMPLAINT"];
     Facts {
@@ -40,7 +42,7 @@ fn healthy() -> Facts {
         configuration_set: Ok(Some(ConfigurationSet {
             name: "okite-ConfigurationSet".to_owned(),
             sending_enabled: true,
-            destinations: Ok(vec![Destination {
+            destinations: Ok(vec![EventDestination {
                 enabled: true,
                 topic_arn: Some(TOPIC.to_owned()),
                 event_types: kinds.map(str::to_owned).to_vec(),
@@ -53,86 +55,94 @@ fn healthy() -> Facts {
         }])),
         identities: Ok(vec![Identity {
             name: "example.com".to_owned(),
-            known: Ok(Some(known())),
+            state: Ok(Some(state())),
         }]),
         identities_left_out: 0,
         dns: BTreeMap::from([
-            records(Kind::Cname, "one._domainkey.example.com", &["one.dkim.amazonses.com"]),
-            records(Kind::Cname, "two._domainkey.example.com", &["two.dkim.amazonses.com"]),
             records(
-                Kind::Mx,
+                DnsQuery::Cname,
+                "one._domainkey.example.com",
+                &["one.dkim.amazonses.com"],
+            ),
+            records(
+                DnsQuery::Cname,
+                "two._domainkey.example.com",
+                &["two.dkim.amazonses.com"],
+            ),
+            records(
+                DnsQuery::Mx,
                 "bounce.example.com",
                 &["10 feedback-smtp.eu-west-1.amazonses.com"],
             ),
             records(
-                Kind::Txt,
+                DnsQuery::Txt,
                 "bounce.example.com",
                 &["other", "v=spf1 include:amazonses.com ~all"],
             ),
             records(
-                Kind::Txt,
+                DnsQuery::Txt,
                 "_dmarc.example.com",
                 &["v=DMARC1; p=quarantine; rua=mailto:a@example.com"],
             ),
-            records(Kind::Mx, "example.com", &["10 mx.example.com"]),
-            records(Kind::Address, "example.com", &[]),
+            records(DnsQuery::Mx, "example.com", &["10 mx.example.com"]),
+            records(DnsQuery::Address, "example.com", &[]),
         ]),
         alarms: Ok(vec![Alarm {
             name: "okite-FeedbackGivenUpAlarm-1A2B".to_owned(),
-            tells: true,
-            alarmed: false,
+            notifies: true,
+            is_active: false,
         }]),
         alarms_of_template: vec!["FeedbackGivenUpAlarm".to_owned()],
     }
 }
 
-/// The findings that are not as they should be.
-fn complaints(facts: &Facts) -> Vec<Finding> {
+/// Returns the findings that are not ok.
+fn problems(facts: &Facts) -> Vec<Finding> {
     let mut findings = judge(facts);
     findings.retain(|finding| finding.level != Level::Ok);
     findings
 }
 
-/// Changes what is healthy, and expects one complaint.
+/// Changes the healthy facts and expects exactly one finding that is not ok.
 #[track_caller]
 fn one(code: &str, level: Level, change: impl FnOnce(&mut Facts)) -> Finding {
     let mut facts = healthy();
     change(&mut facts);
-    let mut complaints = complaints(&facts);
-    assert_eq!(complaints.len(), 1, "{complaints:?}");
-    let complaint = complaints.remove(0);
-    assert_eq!((complaint.code, complaint.level), (code, level), "{complaint:?}");
-    let silent = complaint.level == Level::NotChecked;
-    assert!(silent || complaint.remedy.is_some(), "{complaint:?}");
-    complaint
+    let mut problems = problems(&facts);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    let problem = problems.remove(0);
+    assert_eq!((problem.code, problem.level), (code, level), "{problem:?}");
+    let silent = problem.level == Level::NotChecked;
+    assert!(silent || problem.remedy.is_some(), "{problem:?}");
+    problem
 }
 
-fn identity(facts: &mut Facts) -> &mut KnownIdentity {
+fn identity(facts: &mut Facts) -> &mut IdentityState {
     let identities = facts.identities.as_mut().unwrap();
-    identities[0].known.as_mut().unwrap().as_mut().unwrap()
+    identities[0].state.as_mut().unwrap().as_mut().unwrap()
 }
 
-fn answer(facts: &mut Facts, kind: Kind, name: &str, values: &[&str]) {
-    facts.dns.extend([records(kind, name, values)]);
+fn answer(facts: &mut Facts, query: DnsQuery, name: &str, values: &[&str]) {
+    facts.dns.extend([records(query, name, values)]);
 }
 
-fn destination(facts: &mut Facts) -> &mut Destination {
+fn destination(facts: &mut Facts) -> &mut EventDestination {
     let set = facts.configuration_set.as_mut().unwrap().as_mut().unwrap();
     &mut set.destinations.as_mut().unwrap()[0]
 }
 
 #[test]
-fn nothing_is_wrong_with_a_healthy_account() {
+fn a_healthy_target_has_no_problem() {
     let facts = healthy();
-    assert_eq!(complaints(&facts), []);
-    let asked: std::collections::BTreeSet<_> = identity::questions(&facts.identities.as_ref().unwrap()[0])
+    assert_eq!(problems(&facts), []);
+    let asked: std::collections::BTreeSet<_> = identity::queries(&facts.identities.as_ref().unwrap()[0])
         .into_iter()
         .collect();
     assert_eq!(asked, facts.dns.keys().cloned().collect());
 }
 
 #[test]
-fn an_account_that_is_held_back_is_told() {
+fn finds_a_restricted_account() {
     let account = |change: fn(&mut Account)| move |facts: &mut Facts| change(facts.account.as_mut().unwrap());
     one(
         "account.sandbox",
@@ -163,7 +173,7 @@ fn an_account_that_is_held_back_is_told() {
 }
 
 #[test]
-fn what_could_not_be_read_is_not_checked_and_says_why() {
+fn a_fact_that_could_not_be_read_is_not_checked() {
     let why = || "AccessDenied".to_owned();
     one("account", Level::NotChecked, |facts| facts.account = Err(why()));
     one("feedback.configuration_set", Level::NotChecked, |facts| {
@@ -182,15 +192,15 @@ fn what_could_not_be_read_is_not_checked_and_says_why() {
     one("dns.dmarc", Level::NotChecked, |facts| {
         facts
             .dns
-            .insert((Kind::Txt, "_dmarc.example.com".to_owned()), Err(why()));
+            .insert((DnsQuery::Txt, "_dmarc.example.com".to_owned()), Err(why()));
     });
     one("dns.mx", Level::NotChecked, |facts| {
-        facts.dns.insert((Kind::Mx, "example.com".to_owned()), Err(why()));
+        facts.dns.insert((DnsQuery::Mx, "example.com".to_owned()), Err(why()));
     });
 }
 
 #[test]
-fn a_gap_in_the_way_of_events_is_told() {
+fn finds_a_gap_in_the_event_pipeline() {
     one("feedback.configuration_set", Level::Fail, |facts| {
         facts.configuration_set = Ok(None);
     });
@@ -227,23 +237,23 @@ fn a_gap_in_the_way_of_events_is_told() {
 }
 
 #[test]
-fn alarms_that_are_missing_silent_or_going_off_are_told() {
+fn finds_alarms_that_are_missing_silent_or_in_alarm() {
     fn alarm(facts: &mut Facts) -> &mut Alarm {
         &mut facts.alarms.as_mut().unwrap()[0]
     }
     one("alarms", Level::Warn, |facts| facts.alarms = Ok(Vec::new()));
-    one("alarms", Level::Warn, |facts| alarm(facts).tells = false);
-    one("alarms", Level::Warn, |facts| alarm(facts).alarmed = true);
+    one("alarms", Level::Warn, |facts| alarm(facts).notifies = false);
+    one("alarms", Level::Warn, |facts| alarm(facts).is_active = true);
 }
 
 #[test]
-fn an_identity_that_may_not_send_is_told_with_how_long_it_takes() {
+fn finds_an_identity_that_may_not_send_and_names_how_long_verification_takes() {
     one("identity", Level::Fail, |facts| facts.identities = Ok(Vec::new()));
     one("identity.verified", Level::Fail, |facts| {
-        facts.identities.as_mut().unwrap()[0].known = Ok(None);
+        facts.identities.as_mut().unwrap()[0].state = Ok(None);
     });
     one("identity.verified", Level::NotChecked, |facts| {
-        facts.identities.as_mut().unwrap()[0].known = Err("AccessDenied".to_owned());
+        facts.identities.as_mut().unwrap()[0].state = Err("AccessDenied".to_owned());
     });
     let failed = one("identity.verified", Level::Fail, |facts| {
         let identity = identity(facts);
@@ -256,10 +266,17 @@ fn an_identity_that_may_not_send_is_told_with_how_long_it_takes() {
 }
 
 #[test]
-fn the_records_of_dkim_that_are_missing_are_told_exactly() {
-    let missing = |facts: &mut Facts| answer(facts, Kind::Cname, "two._domainkey.example.com", &["elsewhere.example"]);
+fn lists_exactly_the_missing_dkim_records() {
+    let missing = |facts: &mut Facts| {
+        answer(
+            facts,
+            DnsQuery::Cname,
+            "two._domainkey.example.com",
+            &["elsewhere.example"],
+        );
+    };
     let status = |facts: &mut Facts, status: &str| status.clone_into(&mut identity(facts).dkim);
-    let record = Record {
+    let record = DnsRecord {
         name: "two._domainkey.example.com".to_owned(),
         kind: "CNAME",
         value: "two.dkim.amazonses.com".to_owned(),
@@ -284,19 +301,19 @@ fn the_records_of_dkim_that_are_missing_are_told_exactly() {
         );
     }
     one("identity.dkim", Level::Warn, |facts| identity(facts).signing = false);
-    // Without DNS, all that SES wants are told.
+    // If DNS does not answer, all required records are listed.
     let all = one("identity.dkim", Level::Warn, |facts| {
         status(facts, "PENDING");
         let why = Err("timeout".to_owned());
         facts
             .dns
-            .insert((Kind::Cname, "one._domainkey.example.com".to_owned()), why);
+            .insert((DnsQuery::Cname, "one._domainkey.example.com".to_owned()), why);
     });
     assert_eq!(all.records.len(), 2);
 }
 
 #[test]
-fn a_mail_from_domain_has_two_records_which_are_told_exactly() {
+fn lists_exactly_the_missing_records_of_a_mail_from_domain() {
     one("identity.mail_from", Level::Warn, |facts| {
         identity(facts).mail_from = None;
     });
@@ -304,11 +321,11 @@ fn a_mail_from_domain_has_two_records_which_are_told_exactly() {
         identity(facts).mail_from.as_mut().unwrap().1 = "PENDING".to_owned();
         answer(
             facts,
-            Kind::Mx,
+            DnsQuery::Mx,
             "bounce.example.com",
             &["10 feedback-smtp.us-east-1.amazonses.com"],
         );
-        answer(facts, Kind::Txt, "bounce.example.com", &["v=spf1 -all"]);
+        answer(facts, DnsQuery::Txt, "bounce.example.com", &["v=spf1 -all"]);
     };
     let records = one("identity.mail_from", Level::Warn, pending).records;
     let shown: Vec<_> = records
@@ -327,25 +344,25 @@ fn a_mail_from_domain_has_two_records_which_are_told_exactly() {
         identity(facts).mail_from_required = true;
     });
     let lost = one("identity.mail_from", Level::Warn, |facts| {
-        answer(facts, Kind::Mx, "bounce.example.com", &[]);
+        answer(facts, DnsQuery::Mx, "bounce.example.com", &[]);
     });
     assert_eq!(lost.records.len(), 1);
 }
 
 #[test]
-fn a_policy_of_dmarc_is_looked_for_above_the_domain_too() {
+fn looks_for_a_dmarc_policy_at_parent_domains_too() {
     let below = |policy: &'static [&'static str]| {
         move |facts: &mut Facts| {
             facts.identities.as_mut().unwrap()[0].name = "hello@mail.example.com".to_owned();
             identity(facts).dkim_tokens.clear();
-            answer(facts, Kind::Mx, "mail.example.com", &["10 mx.example.com"]);
-            answer(facts, Kind::Txt, "_dmarc.mail.example.com", &[]);
-            answer(facts, Kind::Txt, "_dmarc.example.com", policy);
+            answer(facts, DnsQuery::Mx, "mail.example.com", &["10 mx.example.com"]);
+            answer(facts, DnsQuery::Txt, "_dmarc.mail.example.com", &[]);
+            answer(facts, DnsQuery::Txt, "_dmarc.example.com", policy);
         }
     };
     let mut facts = healthy();
     below(&["v=DMARC1; p=none"])(&mut facts);
-    assert_eq!(complaints(&facts), []);
+    assert_eq!(problems(&facts), []);
     let none = one("dns.dmarc", Level::Warn, below(&["v=spf1 -all"]));
     assert_eq!(none.records[0].name, "_dmarc.mail.example.com");
     one(
@@ -361,11 +378,11 @@ fn a_policy_of_dmarc_is_looked_for_above_the_domain_too() {
 }
 
 #[test]
-fn a_domain_that_takes_no_mail_is_told() {
+fn finds_a_domain_that_receives_no_mail() {
     let mx = |values: &'static [&'static str], addresses: &'static [&'static str]| {
         move |facts: &mut Facts| {
-            answer(facts, Kind::Mx, "example.com", values);
-            answer(facts, Kind::Address, "example.com", addresses);
+            answer(facts, DnsQuery::Mx, "example.com", values);
+            answer(facts, DnsQuery::Address, "example.com", addresses);
         }
     };
     one("dns.mx", Level::Fail, mx(&[], &[]));

@@ -1,189 +1,161 @@
-//! `okite feedback …`: what became of SES's events that could not be handled.
+//! `okite feedback redrive`: moves events from the dead-letter queue back to the retry queue.
 
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
-use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::SdkError;
-use aws_sdk_sqs::types::{ListMessageMoveTasksResultEntry, QueueAttributeName};
+use clap::Args;
 
-use crate::place::{DEAD_LETTER_QUEUE, Located, Place, PlaceError, reason};
+use crate::dead_letter_queue::{DeadLetterQueue, DeadLetterQueueError};
+use crate::execution::{CommandResult, block_on};
+use crate::local::DEFAULT_DATA_DIR;
+use crate::target::Target;
 
-/// How long to wait before asking SQS again how far it is.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// The wait between two looks at the progress of SQS.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Why the events were not put back.
+/// Move the events of the dead-letter queue back to the retry queue
+///
+/// An event that the feedback function could not handle in any retry ends in the dead-letter queue. Fix the cause first,
+/// then run this command: the function gets each event again. A bounce or complaint suppresses its address only then.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  okite feedback redrive --stack okite")]
+#[command(group = clap::ArgGroup::new("aws").args(["stack", "queue"]))]
+pub(crate) struct RedriveCommand {
+    /// Work on the `okite up` with this data directory
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, conflicts_with_all = ["stack", "queue"])]
+    data_dir: PathBuf,
+    /// Work on this CloudFormation stack in AWS, with the credentials of your environment or AWS profile
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
+    /// Work on this dead-letter queue in AWS, with the credentials of your environment or AWS profile
+    #[arg(long, value_name = "URL")]
+    queue: Option<String>,
+    /// AWS region of the stack or queue, such as eu-west-1 [default: the region of your AWS configuration]
+    #[arg(long, conflicts_with = "data_dir", requires = "aws")]
+    region: Option<String>,
+}
+
+impl From<RedriveCommand> for Target {
+    fn from(command: RedriveCommand) -> Self {
+        let RedriveCommand {
+            data_dir,
+            stack,
+            queue,
+            region,
+        } = command;
+        match (stack, queue) {
+            (Some(name), _) => Self::Stack { name, region },
+            (None, Some(name)) => Self::Resource { name, region },
+            (None, None) => Self::Local { data_dir },
+        }
+    }
+}
+
+impl RedriveCommand {
+    pub(crate) fn run(self) -> CommandResult {
+        let target = Target::from(self);
+        block_on(async {
+            let progress = |moved| {
+                eprintln!("{moved} events moved so far. Ctrl-C ends this display; SQS goes on moving them.");
+            };
+            let Redriven {
+                target_name,
+                moved,
+                left,
+            } = redrive(&target, progress).await?;
+            if (moved, left) == (0, 0) {
+                println!("The dead-letter queue of {target_name} is empty. No event was moved.");
+            } else {
+                println!("Moved to the retry queue of {target_name}: {moved}. Left in the dead-letter queue: {left}.");
+            }
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+/// Why the events were not moved.
 #[derive(Debug, thiserror::Error)]
-pub enum RedriveError {
-    /// There is nothing to work on.
+enum RedriveError {
     #[error(transparent)]
-    Place(#[from] PlaceError),
-    /// It is being done already.
+    Queue(#[from] DeadLetterQueueError),
     #[error(
-        "the events of {place} are being put back already, so far {moved}; SQS does one such task at a time: wait for \
-         its end"
+        "another redrive of {target_name} is running and has moved {moved} events so far. SQS runs one at a time: wait until \
+         it ends, then run this command again"
     )]
-    Running {
-        /// Where.
-        place: String,
-        /// How many so far.
-        moved: i64,
-    },
-    /// SQS gave up on the way.
+    Running { target_name: String, moved: i64 },
     #[error(
-        "putting the events of {place} back ended early ({status}), {moved} were put back: {why}. The others are still \
-         in the dead-letter queue"
+        "SQS ended the redrive of {target_name} early ({status}) after {moved} events: {reason}. The other events are still \
+         in the dead-letter queue: run this command again"
     )]
     Ended {
-        /// Where.
-        place: String,
-        /// How many were put back.
+        target_name: String,
         moved: i64,
-        /// What SQS calls its end.
+        /// The status that SQS gives the task.
         status: String,
-        /// Why, if SQS says.
-        why: String,
-    },
-    /// SQS refused, or was not reached.
-    #[error("SQS did not answer {operation} for {place}: {reason}")]
-    Sqs {
-        /// What was asked.
-        operation: &'static str,
-        /// Where.
-        place: String,
-        /// Why.
         reason: String,
     },
 }
 
-/// What was done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Redriven {
-    /// Where, for a person.
-    pub place: String,
-    /// How many events were put back.
-    pub moved: i64,
-    /// How many are in the dead-letter queue still.
-    pub left: i64,
+/// The result of a redrive.
+struct Redriven {
+    target_name: String,
+    moved: i64,
+    /// The approximate number of events still in the dead-letter queue.
+    left: i64,
 }
 
-/// Puts the events of the dead-letter queue back into the retry queue, from which the function gets them again. `progress`
-/// is told how many were put back so far while that takes its time.
-///
-/// # Errors
-/// [`RedriveError`] says what to do.
-pub async fn redrive(place: &Place, mut progress: impl FnMut(i64)) -> Result<Redriven, RedriveError> {
-    let queue = Queue::of(place).await?;
-    let (arn, waiting) = queue.arn_and_messages().await?;
+/// Moves all events of the dead-letter queue to the retry queue. Calls `progress` with the number of events moved so far
+/// while SQS works.
+async fn redrive(target: &Target, mut progress: impl FnMut(i64)) -> Result<Redriven, RedriveError> {
+    let queue = DeadLetterQueue::of(target).await?;
+    let target_name = queue.target_name().to_owned();
+    let (arn, waiting) = queue.arn_and_waiting().await?;
     if waiting == 0 {
-        return Ok(queue.redriven(0, 0));
+        return Ok(Redriven {
+            target_name,
+            moved: 0,
+            left: 0,
+        });
     }
-    let before = queue.newest_task(&arn).await?;
+    let before = queue.newest_move_task(&arn).await?;
     if let Some(task) = before.as_ref().filter(|task| task.status() == Some("RUNNING")) {
         return Err(RedriveError::Running {
-            place: queue.located.place.clone(),
+            target_name,
             moved: task.approximate_number_of_messages_moved(),
         });
     }
-    let started = queue.client.start_message_move_task().source_arn(&arn).send().await;
-    started.map_err(|error| queue.error("StartMessageMoveTask", &error))?;
+    queue.start_move_task(&arn).await?;
     let before = before.map(|task| task.started_timestamp());
     loop {
-        let task = queue.newest_task(&arn).await?;
-        // A task may be listed a moment after it was started.
+        let task = queue.newest_move_task(&arn).await?;
+        // SQS may list a task only some time after it started.
         let Some(task) = task.filter(|task| Some(task.started_timestamp()) != before) else {
-            tokio::time::sleep(ASK_AGAIN).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
             continue;
         };
         let moved = task.approximate_number_of_messages_moved();
         match task.status().unwrap_or_default() {
             "RUNNING" => {
                 progress(moved);
-                tokio::time::sleep(ASK_AGAIN).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
             "COMPLETED" => {
-                let (_, left) = queue.arn_and_messages().await?;
-                return Ok(queue.redriven(moved, left));
+                let left = queue.waiting().await?;
+                return Ok(Redriven {
+                    target_name,
+                    moved,
+                    left,
+                });
             }
             status => {
                 return Err(RedriveError::Ended {
-                    place: queue.located.place.clone(),
+                    target_name,
                     moved,
                     status: status.to_owned(),
-                    why: task.failure_reason().unwrap_or("it does not say why").to_owned(),
+                    reason: task.failure_reason().unwrap_or("SQS gives no reason").to_owned(),
                 });
             }
-        }
-    }
-}
-
-/// Counts the events that were given up and wait in the dead-letter queue, as far as SQS knows at once.
-///
-/// # Errors
-/// [`RedriveError`] if SQS did not say it.
-pub(crate) async fn given_up(place: &Place) -> Result<i64, RedriveError> {
-    let (_, waiting) = Queue::of(place).await?.arn_and_messages().await?;
-    Ok(waiting)
-}
-
-/// The dead-letter queue.
-struct Queue<'a> {
-    place: &'a Place,
-    located: Located,
-    client: Client,
-}
-
-impl<'a> Queue<'a> {
-    async fn of(place: &'a Place) -> Result<Self, RedriveError> {
-        let located = place.locate(DEAD_LETTER_QUEUE).await?;
-        Ok(Self {
-            place,
-            client: Client::new(&located.config),
-            located,
-        })
-    }
-
-    /// The queue's ARN, and how many messages are in it as far as SQS knows at once.
-    async fn arn_and_messages(&self) -> Result<(String, i64), RedriveError> {
-        let answer = self
-            .client
-            .get_queue_attributes()
-            .queue_url(&self.located.name)
-            .attribute_names(QueueAttributeName::QueueArn)
-            .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
-            .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
-            .send()
-            .await
-            .map_err(|error| self.error("GetQueueAttributes", &error))?;
-        let attribute = |name| answer.attributes()?.get(&name).cloned();
-        let count = |name| attribute(name).and_then(|count| count.parse().ok()).unwrap_or(0_i64);
-        let messages = count(QueueAttributeName::ApproximateNumberOfMessages)
-            + count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible);
-        Ok((attribute(QueueAttributeName::QueueArn).unwrap_or_default(), messages))
-    }
-
-    async fn newest_task(&self, arn: &str) -> Result<Option<ListMessageMoveTasksResultEntry>, RedriveError> {
-        let tasks = self.client.list_message_move_tasks().source_arn(arn).max_results(1);
-        let answer = tasks.send().await;
-        let answer = answer.map_err(|error| self.error("ListMessageMoveTasks", &error))?;
-        Ok(answer.results.unwrap_or_default().into_iter().next())
-    }
-
-    fn redriven(&self, moved: i64, left: i64) -> Redriven {
-        Redriven {
-            place: self.located.place.clone(),
-            moved,
-            left,
-        }
-    }
-
-    fn error<E: std::error::Error + 'static>(&self, operation: &'static str, error: &SdkError<E>) -> RedriveError {
-        match (error, self.place.unreachable()) {
-            (SdkError::DispatchFailure(_), Some(not_running)) => not_running.into(),
-            _ => RedriveError::Sqs {
-                operation,
-                place: self.located.place.clone(),
-                reason: reason(error),
-            },
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Counts of bounces, complaints and blocks, by everything that tells them from others. Addresses are not among it, and what
-//! looks like one in a tag or in the name of a key is left out.
+//! Counts of bounces, complaints and blocks by day, kind, stream, domain, class, tags and API key. An address in a tag or in the
+//! name of a key is replaced by `[address]`.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
@@ -8,10 +8,10 @@ use domain::address::without_addresses;
 use domain::feedback::{MarkKind, RecordedMark};
 use jiff::civil::Date;
 
-/// The key of a mail whose row is gone, or that is not Okite's.
+/// The key of a mail whose record has expired, or that Okite did not send.
 pub(super) const NOT_ON_RECORD: &str = "not on record";
 
-/// What tells events from others.
+/// The properties by which events are counted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Event {
     pub(super) day: Date,
@@ -19,9 +19,9 @@ pub(super) struct Event {
     pub(super) stream: &'static str,
     pub(super) domain: String,
     pub(super) class: String,
-    /// The tags of the mail, as `name=value`.
+    /// The tags of the mail as `name=value`.
     pub(super) tags: Vec<String>,
-    /// The API key, for a person.
+    /// The API key as [`key`] describes it.
     pub(super) key: String,
 }
 
@@ -39,7 +39,7 @@ impl Event {
     }
 }
 
-/// The name of an API key, which may have been revoked since, with its id.
+/// Describes an API key by its name and id. A key without a name was revoked.
 pub(super) fn key(key: Option<(&str, Option<&str>)>) -> String {
     match key {
         None => NOT_ON_RECORD.to_owned(),
@@ -48,7 +48,7 @@ pub(super) fn key(key: Option<(&str, Option<&str>)>) -> String {
     }
 }
 
-/// How many of each kind.
+/// The number of events of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) bounces: u64,
@@ -67,7 +67,7 @@ impl Tally {
         tally
     }
 
-    /// All of them.
+    /// Returns the number of all events.
     pub(super) fn count(self) -> u64 {
         self.bounces + self.complaints + self.blocks
     }
@@ -85,9 +85,9 @@ impl AddAssign for Tally {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counts {
     pub(super) events: BTreeMap<Event, u64>,
-    /// Those at domains that the account has verified: AWS leaves them out, and so does all else here.
+    /// Events at domains that the account has verified. AWS does not count them, and no other figure includes them.
     pub(super) at_verified: u64,
-    /// Rows that could not be read.
+    /// Items that could not be read.
     pub(super) unreadable: u64,
 }
 
@@ -96,7 +96,7 @@ impl Counts {
         *self.events.entry(event).or_default() += 1;
     }
 
-    /// All of them.
+    /// Adds up all events.
     pub(super) fn all(&self) -> Tally {
         let mut all = Tally::default();
         for (event, count) in &self.events {
@@ -105,7 +105,7 @@ impl Counts {
         all
     }
 
-    /// Counts by something of which an event may have several, and is counted for each then; the most first.
+    /// Counts by the names that `of` returns, most events first. An event with several names counts for each.
     pub(super) fn by<'a>(&'a self, of: impl Fn(&'a Event) -> Vec<&'a str>) -> Vec<(&'a str, Tally)> {
         let mut tallies = BTreeMap::<&str, Tally>::new();
         for (event, count) in &self.events {
@@ -118,7 +118,7 @@ impl Counts {
         tallies
     }
 
-    /// Counts by day.
+    /// Counts by day, without the days that have no event.
     pub(super) fn by_day(&self) -> BTreeMap<Date, Tally> {
         let mut days = BTreeMap::<Date, Tally>::new();
         for (event, count) in &self.events {
@@ -136,7 +136,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    pub(in crate::incident) fn event(kind: MarkKind, day: &str, domain: &str, tags: &[&str]) -> Event {
+    pub(in crate::commands::incident) fn event(kind: MarkKind, day: &str, domain: &str, tags: &[&str]) -> Event {
         let mark = RecordedMark {
             kind,
             stream: Stream::Bulk,
@@ -149,7 +149,7 @@ pub(super) mod tests {
         Event::of(day.parse().unwrap(), &mark, key(None))
     }
 
-    pub(in crate::incident) fn counts() -> Counts {
+    pub(in crate::commands::incident) fn counts() -> Counts {
         let mut counts = Counts::default();
         for (kind, day, domain, tags) in [
             (
@@ -202,7 +202,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_key_has_its_name_unless_it_is_gone() {
+    fn a_key_has_its_name_unless_it_was_revoked() {
         assert_eq!(
             key(Some(("a1", Some("shop of anna@example.org")))),
             "shop of [address] (a1)"
@@ -212,7 +212,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_tag_that_names_an_address_is_cut() {
+    fn an_address_in_a_tag_is_replaced() {
         let event = event(
             MarkKind::Bounce,
             "2026-03-01",

@@ -1,14 +1,14 @@
-//! The counts as CSV (RFC 4180): a line for each kind of event that happened on a day.
+//! The counts as CSV (RFC 4180): one line for each kind of event on a day.
 
 use std::io;
 
-use csv::{Terminator, WriterBuilder};
+use ::csv::{Terminator, WriterBuilder};
 
 use super::counts::Counts;
 
 const COLUMNS: [&str; 8] = ["day", "kind", "stream", "domain", "class", "tags", "key", "count"];
 
-/// Writes all lines, in order.
+/// Returns the header and all lines, ordered by day.
 pub(super) fn of(counts: &Counts) -> io::Result<String> {
     let mut writer = WriterBuilder::new()
         .terminator(Terminator::CRLF)
@@ -25,7 +25,7 @@ pub(super) fn of(counts: &Counts) -> io::Result<String> {
             event.key.clone(),
             count.to_string(),
         ];
-        writer.write_record(cells.map(harmless))?;
+        writer.write_record(cells.map(without_formula))?;
     }
     let bytes = writer
         .into_inner()
@@ -33,9 +33,9 @@ pub(super) fn of(counts: &Counts) -> io::Result<String> {
     String::from_utf8(bytes).map_err(io::Error::other)
 }
 
-/// A cell that no spreadsheet takes for a formula.
+/// Quotes a cell that a spreadsheet would run as a formula: see
 /// <https://owasp.org/www-community/attacks/CSV_Injection>
-fn harmless(cell: String) -> String {
+fn without_formula(cell: String) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{cell}")
     } else {
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn has_a_header_and_a_line_for_each_kind_of_event() {
+    fn has_a_header_and_one_line_for_each_kind_of_event() {
         let wanted = "\
 day,kind,stream,domain,class,tags,key,count\r
 2026-03-01,bounce,bulk,example.org,hard_bounce,b=1; campaign=spring,not on record,2\r
@@ -64,7 +64,7 @@ day,kind,stream,domain,class,tags,key,count\r
     }
 
     #[test]
-    fn quotes_what_needs_it_and_defuses_formulas() {
+    fn quotes_cells_and_disarms_formulas() {
         let mut counts = Counts::default();
         let mut event = event(MarkKind::Bounce, "2026-03-01", "example.org", &["=cmd()", "a=\"b\""]);
         event.key = "+shop, main (a1)".to_owned();
@@ -75,8 +75,8 @@ day,kind,stream,domain,class,tags,key,count\r
             "{text}"
         );
         for start in ["=", "+", "-", "@", "\t", "\r"] {
-            assert_eq!(harmless(format!("{start}1")), format!("'{start}1"));
+            assert_eq!(without_formula(format!("{start}1")), format!("'{start}1"));
         }
-        assert_eq!(harmless("1-2".to_owned()), "1-2");
+        assert_eq!(without_formula("1-2".to_owned()), "1-2");
     }
 }

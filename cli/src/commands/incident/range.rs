@@ -1,69 +1,58 @@
-//! The days that a report is about, in UTC.
+//! The days of a report, in UTC.
 
 use aws::MARK_KEPT_DAYS;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
-/// Some days (UTC), one after the other.
+/// Consecutive days in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
-    /// The first.
-    pub since: Date,
-    /// The last.
-    pub until: Date,
+pub(super) struct DateRange {
+    /// The first day.
+    pub(super) since: Date,
+    /// The last day.
+    pub(super) until: Date,
 }
 
-/// Why some days cannot be reported.
+/// Why days cannot be reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadRange {
-    /// They end before they begin.
-    #[error("--since {since} is later than the last day, {until}")]
-    Backwards {
-        /// The first.
-        since: Date,
-        /// The last.
-        until: Date,
-    },
-    /// They are not yet.
-    #[error("--until {until} is later than today, {today} in UTC")]
-    Future {
-        /// The last.
-        until: Date,
-        /// Today.
-        today: Date,
-    },
-    /// Their marks are gone.
-    #[error("bounces and complaints are on record for {MARK_KEPT_DAYS} days: the first day may be {oldest} or later")]
-    TooOld {
-        /// The first day that is on record.
-        oldest: Date,
-    },
+pub(super) enum DateRangeError {
+    #[error("--since {since} is later than the last day, {until}: name an earlier day")]
+    Backwards { since: Date, until: Date },
+    #[error("--until {until} is later than today, {today} in UTC: name an earlier day")]
+    Future { until: Date, today: Date },
+    #[error("Okite keeps bounces and complaints for {MARK_KEPT_DAYS} days: the first day must be {oldest} or later")]
+    TooOld { oldest: Date },
 }
 
-impl Range {
-    /// The days from `since` to `until`, or the last so many.
+impl DateRange {
+    /// Returns the days from `since` to `until`. Without `since`, returns `days` days; without `until`, they end today.
     ///
     /// # Errors
-    /// [`BadRange`] if these are no days that are on record.
-    pub fn new(days: u16, since: Option<Date>, until: Option<Date>, now: Timestamp) -> Result<Self, BadRange> {
+    /// [`DateRangeError`] if the days are reversed, in the future, or no longer recorded.
+    pub(super) fn new(
+        days: u16,
+        since: Option<Date>,
+        until: Option<Date>,
+        now: Timestamp,
+    ) -> Result<Self, DateRangeError> {
         let today = day_of(now);
         let until = until.unwrap_or(today);
         let since = since.unwrap_or_else(|| before(until, days.saturating_sub(1)));
         let oldest = before(today, MARK_KEPT_DAYS);
         if until > today {
-            return Err(BadRange::Future { until, today });
+            return Err(DateRangeError::Future { until, today });
         }
         if since > until {
-            return Err(BadRange::Backwards { since, until });
+            return Err(DateRangeError::Backwards { since, until });
         }
         if since < oldest {
-            return Err(BadRange::TooOld { oldest });
+            return Err(DateRangeError::TooOld { oldest });
         }
         Ok(Self { since, until })
     }
 
-    /// The days, the oldest first.
+    /// Iterates over the days, oldest first.
     pub(super) fn days(self) -> impl Iterator<Item = Date> + use<> {
         let until = self.until;
         self.since
@@ -71,7 +60,7 @@ impl Range {
             .take_while(move |day| *day <= until)
     }
 
-    /// When the day after the last begins.
+    /// Returns the midnight after the last day.
     pub(super) fn end(self) -> Timestamp {
         self.until.tomorrow().map_or(Timestamp::MAX, start_of)
     }
@@ -81,17 +70,18 @@ impl Range {
     }
 }
 
-/// When a day begins. Every day that is not at the end of time does.
+/// Returns the midnight at which a day begins.
 pub(super) fn start_of(day: Date) -> Timestamp {
     day.to_zoned(TimeZone::UTC)
         .map_or(Timestamp::MAX, |day| day.timestamp())
 }
 
-/// The day of a time.
+/// Returns the day of a time.
 pub(super) fn day_of(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 
+/// Returns the day that is `days` days earlier.
 fn before(day: Date, days: u16) -> Date {
     day.checked_sub(Span::new().days(days)).unwrap_or(Date::MIN)
 }
@@ -102,13 +92,13 @@ mod tests {
 
     use super::*;
 
-    fn range(days: u16, since: Option<Date>, until: Option<Date>) -> Result<(Date, Date), BadRange> {
+    fn range(days: u16, since: Option<Date>, until: Option<Date>) -> Result<(Date, Date), DateRangeError> {
         let now = "2026-03-31T23:59:59Z".parse().unwrap();
-        Range::new(days, since, until, now).map(|range| (range.since, range.until))
+        DateRange::new(days, since, until, now).map(|range| (range.since, range.until))
     }
 
     #[test]
-    fn the_last_days_end_with_today_or_with_the_day_that_is_named() {
+    fn the_days_end_today_or_with_the_named_day() {
         let (today, named) = (date(2026, 3, 31), date(2026, 3, 10));
         assert_eq!(range(1, None, None), Ok((today, today)));
         assert_eq!(range(30, None, None), Ok((date(2026, 3, 2), today)));
@@ -118,25 +108,25 @@ mod tests {
     }
 
     #[test]
-    fn days_that_are_not_on_record_are_refused() {
+    fn rejects_days_that_are_not_recorded() {
         let (today, tomorrow) = (date(2026, 3, 31), date(2026, 4, 1));
         assert_eq!(
             range(1, None, Some(tomorrow)),
-            Err(BadRange::Future { until: tomorrow, today })
+            Err(DateRangeError::Future { until: tomorrow, today })
         );
         let backwards = range(1, Some(today), Some(date(2026, 3, 1)));
-        assert!(matches!(backwards, Err(BadRange::Backwards { .. })));
+        assert!(matches!(backwards, Err(DateRangeError::Backwards { .. })));
         let oldest = date(2025, 12, 31);
         assert_eq!(
             range(1, Some(date(2025, 12, 30)), None),
-            Err(BadRange::TooOld { oldest })
+            Err(DateRangeError::TooOld { oldest })
         );
         assert_eq!(range(1, Some(oldest), Some(oldest)), Ok((oldest, oldest)));
     }
 
     #[test]
-    fn has_every_day_once_and_ends_with_the_last() {
-        let range = Range {
+    fn contains_every_day_once() {
+        let range = DateRange {
             since: date(2026, 2, 27),
             until: date(2026, 3, 1),
         };

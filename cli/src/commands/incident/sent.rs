@@ -1,4 +1,4 @@
-//! How many recipients the gate let pass on each day, as far as its samples still say.
+//! The number of recipients that the gate admitted on each day, from the samples of its counter.
 
 use std::collections::BTreeMap;
 
@@ -6,19 +6,20 @@ use domain::permit::Sample;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
-use super::Range;
-use super::range::{day_of, start_of};
+use super::range::{DateRange, day_of, start_of};
 
-/// A sample so long after midnight stands for midnight: reports come every five minutes, and the first of an hour is kept.
-const STANDS_FOR_MIDNIGHT: SignedDuration = SignedDuration::from_mins(15);
+/// A sample taken this long after midnight counts as the one of midnight. Reports come every five minutes, and the gate keeps
+/// the first sample of an hour.
+const MIDNIGHT_TOLERANCE: SignedDuration = SignedDuration::from_mins(15);
 
-/// Works it out from one midnight to the next; for the present day, to now. Days whose ends are not on record are left out.
-pub(super) fn by_day(samples: &[Sample], granted: i64, now: Timestamp, range: Range) -> BTreeMap<Date, i64> {
+/// Subtracts the counter at one midnight from the counter at the next; for today, from `granted`, the counter now. Leaves out
+/// days without a sample at either midnight.
+pub(super) fn by_day(samples: &[Sample], granted: i64, now: Timestamp, range: DateRange) -> BTreeMap<Date, i64> {
     let at_start = |day: Date| {
         let midnight = start_of(day);
-        let near = samples.iter().filter(|sample| {
-            (SignedDuration::ZERO..=STANDS_FOR_MIDNIGHT).contains(&sample.at.duration_since(midnight))
-        });
+        let near = samples
+            .iter()
+            .filter(|sample| (SignedDuration::ZERO..=MIDNIGHT_TOLERANCE).contains(&sample.at.duration_since(midnight)));
         near.min_by_key(|sample| sample.at).map(|sample| sample.total)
     };
     let sent = |day: Date| {
@@ -27,7 +28,7 @@ pub(super) fn by_day(samples: &[Sample], granted: i64, now: Timestamp, range: Ra
         } else {
             at_start(day.tomorrow().ok()?)?
         };
-        // Where the gate was begun anew in between, nobody knows.
+        // A negative difference means that the gate was created again in between.
         Some((day, end - at_start(day)?)).filter(|(_, sent)| *sent >= 0)
     };
     range.days().filter_map(sent).collect()
@@ -46,7 +47,7 @@ mod tests {
     }
 
     fn sent(taken: &[(&str, i64)]) -> Vec<(String, i64)> {
-        let range = Range {
+        let range = DateRange {
             since: "2026-03-01".parse().unwrap(),
             until: "2026-03-03".parse().unwrap(),
         };
@@ -56,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_what_passed_from_midnight_to_midnight_and_today_to_now() {
+    fn counts_a_day_from_midnight_to_midnight_and_today_until_now() {
         let days = sent(&[
             ("2026-03-01T00:02:00Z", 100),
             ("2026-03-01T14:00:00Z", 250),
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_without_a_sample_at_either_end_is_not_known() {
+    fn leaves_out_a_day_without_a_sample_at_either_end() {
         let days = sent(&[("2026-03-01T00:20:00Z", 100), ("2026-03-02T00:00:00Z", 300)]);
         assert_eq!(days, []);
     }

@@ -1,42 +1,123 @@
-//! `okite keys create`: a key is drawn here, and shown this once; the table gets its hash.
+//! `okite keys create`: generates a key, stores its hash and prints the key once.
 
-use domain::api_key::{ApiKey, ApiKeyRecord, Permission};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use domain::api_key::{ApiKey, ApiKeyRecord, Permission, from_domain};
 use domain::stream::Stream;
 use jiff::Timestamp;
 
-use super::{KeysError, NAME_MAX, Table};
-use crate::place::Place;
+use super::{KeysError, KeysTable, MAX_NAME_CHARS};
+use crate::execution::{CommandResult, block_on};
+use crate::target::{Target, TargetArguments};
 
-/// What a key is to be.
-#[derive(Clone, Debug)]
-pub struct NewKey {
-    /// What its owner calls it.
-    pub name: String,
-    /// What it may do.
-    pub permission: Permission,
-    /// The stream its mail belongs to.
-    pub stream: Stream,
-    /// The domains that it may send from, as [`domain::api_key::from_domain`] has them; all of them if empty.
-    pub from_domains: Vec<String>,
-}
-
-/// A key that was made.
-#[derive(Debug)]
-pub struct CreatedKey {
-    /// The key, secret included.
-    pub key: ApiKey,
-    /// Where it was made, for a person.
-    pub place: String,
-}
-
-/// Makes a key.
+/// Create an API key and print it
 ///
-/// # Errors
-/// [`KeysError`] says what to do.
-#[expect(clippy::disallowed_methods, reason = "the outermost function reads the clock")]
-pub async fn create(new: NewKey, place: &Place) -> Result<CreatedKey, KeysError> {
+/// The key alone goes to standard output. Okite stores only its hash, so it can never be shown again.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  okite keys create --name shop --permission sending --from example.com --stack okite"
+)]
+pub(crate) struct CreateCommand {
+    /// Name of the key: 1 to 100 characters. Names need not be unique
+    #[arg(long)]
+    name: String,
+    /// What the key may do
+    #[arg(long, value_enum, default_value_t = PermissionArgument::Full)]
+    permission: PermissionArgument,
+    /// Stream of all mail sent with the key
+    #[arg(long, value_enum, default_value_t = StreamArgument::Transactional)]
+    stream: StreamArgument,
+    /// Domain that the key may send from, with its subdomains; may be repeated or separated by commas [default: any domain]
+    #[arg(long, value_name = "DOMAIN", value_delimiter = ',', value_parser = from_domain)]
+    from: Vec<String>,
+    #[command(flatten)]
+    target: TargetArguments,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PermissionArgument {
+    /// Send mail; read neither mails nor suppressions
+    Sending,
+    /// Everything
+    Full,
+}
+
+impl From<PermissionArgument> for Permission {
+    fn from(argument: PermissionArgument) -> Self {
+        match argument {
+            PermissionArgument::Sending => Self::Sending,
+            PermissionArgument::Full => Self::Full,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum StreamArgument {
+    /// Mail that a person waits for, such as a password reset
+    Transactional,
+    /// Mail to many people, such as a newsletter; it gives way to transactional mail
+    Bulk,
+}
+
+impl From<StreamArgument> for Stream {
+    fn from(argument: StreamArgument) -> Self {
+        match argument {
+            StreamArgument::Transactional => Self::Transactional,
+            StreamArgument::Bulk => Self::Bulk,
+        }
+    }
+}
+
+impl CreateCommand {
+    pub(crate) fn run(self) -> CommandResult {
+        let Self {
+            name,
+            permission,
+            stream,
+            from,
+            target,
+        } = self;
+        let new = NewKey {
+            name: name.clone(),
+            permission: permission.into(),
+            stream: stream.into(),
+            from_domains: from,
+        };
+        block_on(async {
+            let created = create(new, &target.into()).await?;
+            eprintln!(
+                "Created the key \"{name}\" (id {}) in {}. It is shown only now:",
+                created.key.id(),
+                created.target_name
+            );
+            println!("{}", created.key.reveal());
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+/// The properties of a key to create.
+struct NewKey {
+    name: String,
+    permission: Permission,
+    stream: Stream,
+    /// Sender domains as [`domain::api_key::from_domain`] returns them; empty allows any domain.
+    from_domains: Vec<String>,
+}
+
+/// A created key.
+struct CreatedKey {
+    /// The key with its secret.
+    key: ApiKey,
+    target_name: String,
+}
+
+/// Generates a key and stores its hash.
+#[expect(clippy::disallowed_methods, reason = "the command reads the clock")]
+async fn create(new: NewKey, target: &Target) -> Result<CreatedKey, KeysError> {
     let name = new.name.trim();
-    if !(1..=NAME_MAX).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+    if !(1..=MAX_NAME_CHARS).contains(&name.chars().count()) || name.chars().any(char::is_control) {
         return Err(KeysError::Name);
     }
     let (mut id, mut secret) = ([0; 8], [0; 32]);
@@ -55,10 +136,10 @@ pub async fn create(new: NewKey, place: &Place) -> Result<CreatedKey, KeysError>
         from_domains,
         created_at: Timestamp::now(),
     };
-    let table = Table::of(place).await?;
+    let table = KeysTable::of(target).await?;
     table.keys.put(&record).await.map_err(|error| table.error(&error))?;
     Ok(CreatedKey {
         key,
-        place: table.located.place,
+        target_name: table.resolved.target_name,
     })
 }

@@ -1,42 +1,76 @@
-//! `okite keys list`: all keys, without what would let anybody use one.
+//! `okite keys list`: shows all keys without their secrets and hashes.
 
 use std::fmt::{self, Display};
+use std::io::Write;
+use std::process::ExitCode;
 
+use clap::Args;
 use domain::api_key::{ApiKeyRecord, Permission};
 use domain::stream::Stream;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{KeysError, Table};
-use crate::patience::patiently;
-use crate::place::Place;
-use crate::table;
+use super::{KeysError, KeysTable};
+use crate::execution::{CommandResult, Failure, block_on};
+use crate::retry::retry_throttled;
+use crate::target::{Target, TargetArguments};
+use crate::terminal;
 
-/// How many keys are read at a time.
-const PAGE: i32 = 500;
-/// What stands above the columns.
+/// The page size of a scan, in keys.
+const PAGE_SIZE: i32 = 500;
 const HEADER: [&str; 6] = ["ID", "NAME", "PERMISSION", "STREAM", "FROM", "CREATED"];
 
-/// The keys of a place.
-#[derive(Clone, Debug)]
-pub struct ListedKeys {
-    /// The keys, the oldest first.
-    pub keys: Vec<ApiKeyRecord>,
-    /// How many items of the table are no keys.
-    pub unreadable: usize,
-    /// The place, for a person.
-    pub place: String,
+/// List all API keys without their secrets, oldest first
+#[derive(Debug, Args)]
+pub(crate) struct ListCommand {
+    /// Print a JSON array instead of a table
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: TargetArguments,
+}
+
+impl ListCommand {
+    pub(crate) fn run(self) -> CommandResult {
+        let Self { json, target } = self;
+        block_on(async {
+            let listed = list(&target.into()).await?;
+            let mut output = std::io::stdout().lock();
+            if json {
+                writeln!(output, "{:#}", listed.json())?;
+            } else if listed.keys.is_empty() {
+                eprintln!(
+                    "There are no keys in {}. `okite keys create` creates one.",
+                    listed.target_name
+                );
+            } else {
+                write!(output, "{listed}")?;
+            }
+            match listed.unreadable {
+                0 => Ok(ExitCode::SUCCESS),
+                unreadable => Err(Failure::new(format!(
+                    "{unreadable} items of the table could not be read as keys and are not shown"
+                ))),
+            }
+        })
+    }
+}
+
+/// The keys of a target.
+struct ListedKeys {
+    /// The keys, oldest first.
+    keys: Vec<ApiKeyRecord>,
+    /// The number of items in the table that are not keys.
+    unreadable: usize,
+    target_name: String,
 }
 
 /// Reads all keys.
-///
-/// # Errors
-/// [`KeysError`] says what to do.
-pub async fn list(place: &Place) -> Result<ListedKeys, KeysError> {
-    let table = Table::of(place).await?;
+async fn list(target: &Target) -> Result<ListedKeys, KeysError> {
+    let table = KeysTable::of(target).await?;
     let (mut keys, mut unreadable, mut after) = (Vec::new(), 0, None::<String>);
     loop {
-        let page = patiently(async || table.keys.page(after.as_deref(), PAGE).await)
+        let page = retry_throttled(async || table.keys.page(after.as_deref(), PAGE_SIZE).await)
             .await
             .map_err(|error| table.error(&error))?;
         keys.extend(page.keys);
@@ -50,14 +84,13 @@ pub async fn list(place: &Place) -> Result<ListedKeys, KeysError> {
     Ok(ListedKeys {
         keys,
         unreadable,
-        place: table.located.place,
+        target_name: table.resolved.target_name,
     })
 }
 
 impl ListedKeys {
-    /// Shows the keys as JSON, without their hashes.
-    #[must_use]
-    pub fn json(&self) -> Value {
+    /// Returns the keys as a JSON array, without their hashes.
+    fn json(&self) -> Value {
         let key = |key: &ApiKeyRecord| {
             json!({
                 "id": key.id,
@@ -72,10 +105,10 @@ impl ListedKeys {
     }
 }
 
-/// Shows the keys as a table, a line each.
+/// Prints the keys as a table, one line each.
 impl Display for ListedKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&table::aligned(HEADER, self.keys.iter().map(row)))
+        f.write_str(&terminal::columns(HEADER, self.keys.iter().map(row)))
     }
 }
 
@@ -117,7 +150,7 @@ mod tests {
     fn key(id: &str, name: &str) -> ApiKeyRecord {
         ApiKeyRecord {
             id: id.to_owned(),
-            secret_sha256: "hush".to_owned(),
+            secret_sha256: "hash".to_owned(),
             name: name.to_owned(),
             permission: Permission::Full,
             stream: Stream::Transactional,
@@ -130,7 +163,7 @@ mod tests {
         ListedKeys {
             keys,
             unreadable: 0,
-            place: "a test".to_owned(),
+            target_name: "a test".to_owned(),
         }
     }
 
@@ -162,7 +195,7 @@ b2    größere Kundschaft  sending     bulk           example.com,xn--bcher-kva
     }
 
     #[test]
-    fn a_name_does_nothing_to_a_terminal() {
+    fn control_characters_in_a_name_are_replaced() {
         let table = listed(vec![key("a1", "shop\u{1b}[2J\nb2")]).to_string();
         assert_eq!(table.lines().count(), 2);
         assert!(!table.contains('\u{1b}'));

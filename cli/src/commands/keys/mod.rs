@@ -1,79 +1,87 @@
-//! `okite keys …`: API keys, in an `okite up` on this machine or in AWS.
+//! `okite keys`: the API keys of a target.
 
 mod create;
 mod list;
 mod revoke;
 
-use aws::{self, ApiKeys, StoreError};
+use aws::{ApiKeys, StoreError};
+use clap::{Args, Subcommand};
 use domain::api_key::NotAnId;
 
-use crate::place::{API_KEYS, Located, Place, PlaceError, reason};
-
-pub use create::{CreatedKey, NewKey, create};
-pub use list::{ListedKeys, list};
-pub use revoke::{RevokedKey, revoke};
+use crate::aws_error;
+use crate::execution::CommandResult;
+use crate::target::{API_KEYS, Resolved, Target, TargetError};
 
 /// The longest name of a key, in characters.
-const NAME_MAX: usize = 100;
+const MAX_NAME_CHARS: usize = 100;
 
-/// Why nothing was done with a key.
+/// Create, list and revoke API keys
+#[derive(Debug, Args)]
+pub(crate) struct KeysCommand {
+    #[command(subcommand)]
+    action: KeysAction,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysAction {
+    Create(create::CreateCommand),
+    List(list::ListCommand),
+    Revoke(revoke::RevokeCommand),
+}
+
+impl KeysCommand {
+    pub(crate) fn run(self) -> CommandResult {
+        match self.action {
+            KeysAction::Create(command) => command.run(),
+            KeysAction::List(command) => command.run(),
+            KeysAction::Revoke(command) => command.run(),
+        }
+    }
+}
+
+/// Why a command on keys failed.
 #[derive(Debug, thiserror::Error)]
-pub enum KeysError {
-    /// The name is empty or too long, or would do something to a terminal.
-    #[error("a key's name must have 1 to {NAME_MAX} characters, and no control characters")]
+enum KeysError {
+    #[error("the name of a key must have 1 to {MAX_NAME_CHARS} characters and no control characters: change --name")]
     Name,
-    /// Not the name of a key.
     #[error(transparent)]
     Id(#[from] NotAnId),
-    /// There is no such key.
     #[error(
-        "there is no key with the id {id} in {place}: it never was there, or it is revoked. `okite keys list` shows all"
+        "there is no key with the id {id} in {target_name}. It may be revoked already, or belong to another target: \
+         `okite keys list` shows all keys"
     )]
-    Unknown {
-        /// The id.
-        id: String,
-        /// Where it was looked for, for a person.
-        place: String,
-    },
-    /// The table was not found.
+    Unknown { id: String, target_name: String },
     #[error(transparent)]
-    Place(#[from] PlaceError),
-    /// The table cannot be read or written.
+    Target(#[from] TargetError),
     #[error("the table of keys {table} could not be read or written: {reason}")]
-    Store {
-        /// The table.
-        table: String,
-        /// Why.
-        reason: String,
-    },
-    /// The system gives no random bytes.
-    #[error("no random bytes could be drawn: {0}")]
+    Store { table: String, reason: String },
+    #[error("the operating system returned no random bytes: {0}")]
     Random(getrandom::Error),
 }
 
-/// The table of keys of a place.
-struct Table {
+/// The table of keys of a target.
+struct KeysTable {
     keys: ApiKeys,
-    place: Place,
-    located: Located,
+    target: Target,
+    resolved: Resolved,
 }
 
-impl Table {
-    async fn of(place: &Place) -> Result<Self, KeysError> {
-        let located = place.locate(API_KEYS).await?;
+impl KeysTable {
+    async fn of(target: &Target) -> Result<Self, KeysError> {
+        let resolved = target.resolve(API_KEYS).await?;
         Ok(Self {
-            keys: ApiKeys::new(aws::dynamodb(&located.config), located.name.clone()),
-            place: place.clone(),
-            located,
+            keys: ApiKeys::new(aws::dynamodb(&resolved.config), resolved.name.clone()),
+            target: target.clone(),
+            resolved,
         })
     }
 
     fn error(&self, error: &StoreError) -> KeysError {
-        match self.place.unreachable() {
+        match self.target.unreachable() {
             Some(unreachable) if error.never_connected() => unreachable.into(),
             _ => KeysError::Store {
-                table: self.located.name.clone(),
-                reason: reason(error),
+                table: self.resolved.name.clone(),
+                reason: aws_error::message(error),
             },
         }
     }

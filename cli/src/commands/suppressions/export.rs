@@ -1,39 +1,65 @@
-//! `okite suppressions export`: all registers of all addresses, as CSV.
+//! `okite suppressions export`: writes all registers of all addresses as CSV.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
 
 use super::line::{COLUMNS, lines_of};
-use super::{List, ListMoveError};
+use super::{ListMoveError, SuppressionList};
+use crate::execution::{CommandResult, Failure, block_on};
 use crate::output;
-use crate::patience::patiently;
-use crate::place::Place;
+use crate::retry::retry_throttled;
+use crate::target::{Target, TargetArguments};
 
-/// How many entries are read at a time.
-const PAGE: i32 = 500;
+/// The page size of a scan, in addresses.
+const PAGE_SIZE: i32 = 500;
+
+/// Write the whole suppression list as CSV
+///
+/// The file has one line for each reason of each address, with the columns `address`, `reason`, `since`,
+/// `expires_at`, `subtype`, `diagnostic` and `source`. `okite suppressions import` reads it.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  okite suppressions export --output suppressions.csv --stack okite")]
+pub(crate) struct ExportCommand {
+    /// File to create; it must not exist yet [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    target: TargetArguments,
+}
+
+impl ExportCommand {
+    pub(crate) fn run(self) -> CommandResult {
+        let Self { output, target } = self;
+        block_on(async {
+            let progress = |exported: Exported| eprintln!("{} addresses", exported.addresses);
+            let exported = export(&target.into(), output.as_deref(), progress).await?;
+            eprintln!("Exported {} addresses in {} lines.", exported.addresses, exported.lines);
+            match exported.unreadable {
+                0 => Ok(ExitCode::SUCCESS),
+                unreadable => Err(Failure::new(format!(
+                    "{unreadable} items of the table could not be read as suppressions and were not exported"
+                ))),
+            }
+        })
+    }
+}
 
 /// What was exported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Exported {
-    /// Addresses.
-    pub addresses: u64,
+struct Exported {
+    addresses: u64,
     /// Lines, one for each register.
-    pub lines: u64,
-    /// Items of the table that are no entries.
-    pub unreadable: u64,
+    lines: u64,
+    /// Items of the table that are not entries of the list.
+    unreadable: u64,
 }
 
-/// Writes the list of `place` to a file that is not there yet, or to standard output, page by page; `progress` is told after
-/// each.
-///
-/// # Errors
-/// [`ListMoveError`] says what to do.
-pub async fn export(
-    place: &Place,
-    file: Option<&Path>,
-    progress: impl Fn(Exported),
-) -> Result<Exported, ListMoveError> {
-    let list = List::of(place).await?;
+/// Writes the list of `target` to a new file, or to standard output. Calls `progress` after each page.
+async fn export(target: &Target, file: Option<&Path>, progress: impl Fn(Exported)) -> Result<Exported, ListMoveError> {
+    let list = SuppressionList::of(target).await?;
     let name = output::name(file);
     let file_error = |source: io::Error| ListMoveError::File {
         file: name.clone(),
@@ -45,7 +71,7 @@ pub async fn export(
     writer.write_record(COLUMNS).map_err(csv_error)?;
     let (mut exported, mut after) = (Exported::default(), None::<String>);
     loop {
-        let page = patiently(async || list.suppressions.page(after.as_deref(), PAGE).await)
+        let page = retry_throttled(async || list.suppressions.page(after.as_deref(), PAGE_SIZE).await)
             .await
             .map_err(|error| list.error(&error))?;
         for entry in &page.entries {

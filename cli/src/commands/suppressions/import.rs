@@ -1,52 +1,96 @@
-//! `okite suppressions import`: a list in CSV, or SES's own, into ours.
+//! `okite suppressions import`: imports a CSV file.
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use aws::{self, Evidence, Pace, SesSuppressionList, StoreError, Suppressions, TAKEN_AT_ONCE};
+use aws::{Evidence, StoreError, Suppressions};
+use clap::Args;
 use csv::{ByteRecord, ReaderBuilder};
-use domain::suppression::{Drift, Reason, Register};
+use domain::suppression::{Reason, Register};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::line::{Columns, Line, Sets};
-use super::{BadLine, List, ListMoveError};
-use crate::patience::patiently;
-use crate::place::Place;
+use super::line::{BadLine, Columns, Line, RegisterUpdate};
+use super::{ListMoveError, SuppressionList, from_ses};
+use crate::execution::{CommandResult, Failure, block_on};
+use crate::retry::retry_throttled;
+use crate::target::{Target, TargetArguments};
 
-/// How many lines are read before they are written.
+/// The number of lines that are read before they are written.
 const LINES_AT_ONCE: usize = 1000;
-/// How many writes are under way at the same time.
+/// The number of concurrent writes.
 const WRITES_AT_ONCE: usize = 32;
+
+/// Import addresses from CSV, or from SES's own suppression list
+///
+/// The first line of the file names the columns. One must be `address` or `email`. Optional columns: `reason` (bounce,
+/// complaint, blocked, manual, soft or lifted; manual if empty), `since` and `expires_at` (like 2026-01-31T12:00:00Z),
+/// `subtype`, `diagnostic` and `source`. Column names and reasons of other mail services work too. A line that cannot be
+/// read is reported and skipped; the command then exits with 1. You may import a file again.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  okite suppressions import old-list.csv --dry-run\n  okite suppressions import --from-ses --stack okite"
+)]
+pub(crate) struct ImportCommand {
+    /// CSV file, or - for standard input
+    #[arg(required_unless_present = "from_ses")]
+    file: Option<PathBuf>,
+    /// Import the suppression list that SES keeps for the account
+    #[arg(long, conflicts_with = "file")]
+    from_ses: bool,
+    /// Check the file and change nothing
+    #[arg(long, conflicts_with = "from_ses")]
+    dry_run: bool,
+    #[command(flatten)]
+    target: TargetArguments,
+}
+
+impl ImportCommand {
+    pub(crate) fn run(self) -> CommandResult {
+        let target = self.target.into();
+        let Some(file) = self.file else {
+            return from_ses::run(&target);
+        };
+        block_on(async {
+            let bad_line = |number, error| eprintln!("line {number} is skipped: {error}");
+            let progress = |imported: Imported| eprintln!("{} lines", imported.lines + imported.skipped);
+            let imported = import(&target, &file, self.dry_run, bad_line, progress).await?;
+            let done = if self.dry_run {
+                "can be imported"
+            } else {
+                "were imported"
+            };
+            eprintln!("{} lines {done}.", imported.lines);
+            match imported.skipped {
+                0 => Ok(ExitCode::SUCCESS),
+                skipped => Err(Failure::new(format!(
+                    "{skipped} lines were skipped. Correct them and import the file again; the other lines do not count twice"
+                ))),
+            }
+        })
+    }
+}
 
 /// What was imported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Imported {
-    /// Lines that were taken in, or would have been.
-    pub lines: u64,
-    /// Lines that were skipped.
-    pub skipped: u64,
+struct Imported {
+    /// Lines that were imported, or that a dry run accepted.
+    lines: u64,
+    /// Lines that could not be read.
+    skipped: u64,
 }
 
-/// What was taken from SES's own list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ImportedFromSes {
-    /// What was found and done; nothing is lifted there.
-    pub drift: Drift,
-    /// What ours has let go, and SES is to let go as well: the reporter's daily pass does that.
-    pub to_lift: u64,
-}
-
-/// Takes a file in, or standard input for `-`; with `dry_run`, reads it only. `bad_line` is told each line that is skipped, by
-/// its number, and `progress` how far it is.
+/// Imports a file, or standard input for `-`. With `dry_run`, it only reads. Calls `bad_line` with the number of each line
+/// that is skipped, and `progress` after each block of lines.
 ///
 /// # Errors
-/// [`ListMoveError`] says what to do; what was taken in until then is in the list.
-#[expect(clippy::disallowed_methods, reason = "the outermost function reads the clock")]
-pub async fn import(
-    place: &Place,
+/// [`ListMoveError`]. What was imported before the error stays in the list.
+#[expect(clippy::disallowed_methods, reason = "the command reads the clock")]
+async fn import(
+    target: &Target,
     file: &Path,
     dry_run: bool,
     bad_line: impl Fn(u64, BadLine),
@@ -63,7 +107,7 @@ pub async fn import(
     } else {
         Box::new(File::open(file).map_err(file_error)?)
     };
-    let list = List::of(place).await?;
+    let list = SuppressionList::of(target).await?;
     let mut reader = ReaderBuilder::new().flexible(true).from_reader(source);
     let header = reader.byte_headers().map_err(|error| file_error(error.into()))?;
     let columns = Columns::read(header).ok_or_else(|| ListMoveError::NoAddressColumn(name.clone()))?;
@@ -101,13 +145,13 @@ pub async fn import(
 
 async fn write(suppressions: &Suppressions, lines: &[Line]) -> Result<(), StoreError> {
     stream::iter(lines)
-        .map(|line| patiently(async || write_line(suppressions, line).await))
+        .map(|line| retry_throttled(async || write_line(suppressions, line).await))
         .buffer_unordered(WRITES_AT_ONCE)
         .try_collect::<()>()
         .await
 }
 
-#[expect(clippy::disallowed_methods, reason = "a command makes its own ids")]
+#[expect(clippy::disallowed_methods, reason = "the command makes the ids")]
 async fn write_line(suppressions: &Suppressions, line: &Line) -> Result<(), StoreError> {
     let id = Uuid::now_v7();
     let evidence = Evidence {
@@ -115,49 +159,18 @@ async fn write_line(suppressions: &Suppressions, line: &Line) -> Result<(), Stor
         diagnostic: line.diagnostic.as_deref(),
         source: &line.source,
     };
-    match line.sets {
-        Sets::Lifted => suppressions.record_lift(&line.address, line.since, id).await,
-        Sets::Register(Register::Of(Reason::Manual)) => {
+    match line.update {
+        RegisterUpdate::Lifted => suppressions.record_lift(&line.address, line.since, id).await,
+        RegisterUpdate::Set(Register::Of(Reason::Manual)) => {
             let until = line.expires_at;
             suppressions
                 .record_manual(&line.address, line.since, until, evidence, id)
                 .await
         }
-        Sets::Register(register) => {
+        RegisterUpdate::Set(register) => {
             suppressions
                 .record(&line.address, register, line.since, evidence, id)
                 .await
-        }
-    }
-}
-
-/// Takes SES's own list of the place's account and region in, a page a second.
-///
-/// # Errors
-/// [`ListMoveError`] says what to do; what was taken in until then is in the list.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the outermost function reads the clock and makes the ids"
-)]
-pub async fn from_ses(place: &Place, progress: impl Fn(ImportedFromSes)) -> Result<ImportedFromSes, ListMoveError> {
-    let list = List::of(place).await?;
-    let ses = SesSuppressionList::new(aws::sesv2(&list.located.ses_config));
-    let (mut imported, mut token, mut calls) = (ImportedFromSes::default(), None::<String>, Pace::new(false));
-    loop {
-        calls.wait().await;
-        let page = ses.page(token.as_deref()).await?;
-        for part in page.listed.chunks(TAKEN_AT_ONCE) {
-            let now = Timestamp::now();
-            let found = patiently(async || list.suppressions.take_from_ses(part, now, Uuid::now_v7).await)
-                .await
-                .map_err(|error| list.error(&error))?;
-            imported.drift.add(found.drift);
-            imported.to_lift += found.to_lift.len() as u64;
-        }
-        progress(imported);
-        token = page.next;
-        if token.is_none() {
-            return Ok(imported);
         }
     }
 }

@@ -1,16 +1,16 @@
-//! A line of a list: one register of an address, as CSV.
+//! One CSV line of a list: one register of an address.
 //!
 //! | column | holds |
 //! |---|---|
-//! | `address` | the address; the one column that must be there |
-//! | `reason` | `bounce`, `complaint`, `blocked`, `manual`, `soft`, `bounce_echo` or `complaint_echo`: which register; `lifted` for when the address was taken off the list; `manual` where nothing is said |
-//! | `since` | when it happened, RFC 3339; the time of the import where nothing is said |
-//! | `expires_at` | when an entry by hand ends; nothing if it does not |
-//! | `subtype`, `diagnostic` | SES's and the receiving server's words |
-//! | `source` | where it is known from: SES's feedback id, or who put it there; of a soft bounce, what tells it from others |
+//! | `address` | the address; the only required column |
+//! | `reason` | `bounce`, `complaint`, `blocked`, `manual`, `soft`, `bounce_echo` or `complaint_echo`: the register; `lifted` for the time when the address was removed from the list; `manual` if empty |
+//! | `since` | when it happened (RFC 3339); the time of the import if empty |
+//! | `expires_at` | when a manual entry ends; never if empty |
+//! | `subtype`, `diagnostic` | SES's bounce subtype and the receiving server's response |
+//! | `source` | SES's feedback id, or the origin of a manual entry; it distinguishes soft bounces from each other |
 //!
-//! Lists of other services have other names for the same things, so columns and reasons are known by several, in any case
-//! and with any punctuation. Columns that are not known are left alone.
+//! Other mail services use other names, so several names are accepted for each column and reason, in any case and with any
+//! punctuation. Unknown columns are ignored.
 
 use csv::{ByteRecord, StringRecord};
 use domain::address::{AddressError, EmailAddress};
@@ -29,10 +29,10 @@ pub(super) const COLUMNS: [&str; 7] = [
     "diagnostic",
     "source",
 ];
-/// The source of what says none.
+/// The source of a line that names none.
 const SOURCE: &str = "import";
 
-/// The names of each column, as far as letters and digits go.
+/// The accepted names of each column, reduced to lower-case letters and digits.
 const NAMES: [&[&str]; 7] = [
     &["address", "email", "emailaddress", "mail", "recipient"],
     &["reason", "suppressionreason", "type"],
@@ -52,22 +52,22 @@ const NAMES: [&[&str]; 7] = [
     &["source", "origin"],
 ];
 
-/// What a line sets.
+/// The change that a line makes to an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sets {
-    /// A register, or one soft bounce of the set.
-    Register(Register),
-    /// When the address was taken off the list.
+pub(super) enum RegisterUpdate {
+    /// Sets a register, or adds one soft bounce.
+    Set(Register),
+    /// Removes the address from the list.
     Lifted,
 }
 
-impl Sets {
-    const SOFT: Self = Self::Register(Register::Of(Reason::Soft));
-    const MANUAL: Self = Self::Register(Register::Of(Reason::Manual));
+impl RegisterUpdate {
+    const SOFT: Self = Self::Set(Register::Of(Reason::Soft));
+    const MANUAL: Self = Self::Set(Register::Of(Reason::Manual));
 
     fn as_str(self) -> &'static str {
         match self {
-            Self::Register(register) => register.as_str(),
+            Self::Set(register) => register.as_str(),
             Self::Lifted => "lifted",
         }
     }
@@ -79,12 +79,12 @@ impl Sets {
             "complaint" | "complained" | "spam" | "spamcomplaint" => Reason::Complaint,
             "blocked" => Reason::Blocked,
             "soft" => Reason::Soft,
-            "bounceecho" => return Some(Self::Register(Register::BounceEcho)),
-            "complaintecho" => return Some(Self::Register(Register::ComplaintEcho)),
+            "bounceecho" => return Some(Self::Set(Register::BounceEcho)),
+            "complaintecho" => return Some(Self::Set(Register::ComplaintEcho)),
             "lifted" => return Some(Self::Lifted),
             _ => return None,
         };
-        Some(Self::Register(reason.into()))
+        Some(Self::Set(reason.into()))
     }
 }
 
@@ -92,7 +92,7 @@ impl Sets {
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) address: EmailAddress,
-    pub(super) sets: Sets,
+    pub(super) update: RegisterUpdate,
     pub(super) since: Timestamp,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) subtype: String,
@@ -100,35 +100,32 @@ pub(super) struct Line {
     pub(super) source: String,
 }
 
-/// Why a line is skipped. The address is not repeated: what is printed may be kept.
+/// Why a line is skipped. The message does not repeat the address, because logs may keep it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadLine {
-    /// Not UTF-8.
-    #[error("it is not UTF-8")]
+pub(super) enum BadLine {
+    #[error("it is not UTF-8 text")]
     NotUtf8,
-    /// The address cannot be one.
     #[error("{0}")]
     Address(#[from] AddressError),
-    /// An unknown reason.
-    #[error("the reason is none of bounce, complaint, blocked, manual, soft, lifted, bounce_echo, complaint_echo")]
+    #[error(
+        "the reason must be one of bounce, complaint, blocked, manual, soft, lifted, bounce_echo and complaint_echo"
+    )]
     Reason,
-    /// A time that is none.
-    #[error("the {0} is no time like 2026-01-31T12:00:00Z")]
+    #[error("{0} must be a time like 2026-01-31T12:00:00Z")]
     Time(&'static str),
-    /// Two soft bounces could not be told apart.
-    #[error("a soft bounce needs a source, which tells it from others, and a time")]
+    /// Without a source and a time, two soft bounces would count as one.
+    #[error("a soft bounce needs the columns source, which distinguishes it from others, and since")]
     SoftWithoutSource,
-    /// An end that only an entry by hand has.
-    #[error("only the reason manual can have expires_at")]
+    #[error("only a line with the reason manual may have expires_at")]
     Expires,
 }
 
-/// Where the columns of a file are.
+/// The positions of the columns of a file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Columns([Option<usize>; 7]);
 
 impl Columns {
-    /// Reads the header; nothing if no column holds addresses.
+    /// Reads the header. Returns `None` if no column holds addresses.
     pub(super) fn read(header: &ByteRecord) -> Option<Self> {
         let names: Vec<String> = header
             .iter()
@@ -139,8 +136,7 @@ impl Columns {
         columns[0].map(|_| Self(columns))
     }
 
-    /// Reads a line; `now` is the time of the import, which no register may be later than: one in the future could not be
-    /// lifted.
+    /// Reads a line. A time after `now`, the time of the import, becomes `now`: a register in the future could not be lifted.
     pub(super) fn line(&self, record: &ByteRecord, now: Timestamp) -> Result<Line, BadLine> {
         let record = StringRecord::from_byte_record(record.clone()).map_err(|_| BadLine::NotUtf8)?;
         let field = |column: usize| self.0[column].and_then(|at| record.get(at)).unwrap_or_default().trim();
@@ -149,17 +145,17 @@ impl Columns {
             "" => Ok(None),
             text => time(text).map(Some).ok_or(BadLine::Time(COLUMNS[column])),
         };
-        let sets = Sets::parse(field(1)).ok_or(BadLine::Reason)?;
+        let update = RegisterUpdate::parse(field(1)).ok_or(BadLine::Reason)?;
         let (since, expires_at, source) = (time_of(2)?, time_of(3)?, text(6));
-        if sets == Sets::SOFT && (source.is_none() || since.is_none()) {
+        if update == RegisterUpdate::SOFT && (source.is_none() || since.is_none()) {
             return Err(BadLine::SoftWithoutSource);
         }
-        if sets != Sets::MANUAL && expires_at.is_some() {
+        if update != RegisterUpdate::MANUAL && expires_at.is_some() {
             return Err(BadLine::Expires);
         }
         Ok(Line {
             address: EmailAddress::parse(field(0))?,
-            sets,
+            update,
             since: since.map_or(now, |since| since.min(now)),
             expires_at,
             subtype: text(4).unwrap_or_default(),
@@ -169,30 +165,31 @@ impl Columns {
     }
 }
 
-/// A time with its offset, or one in UTC without, or a day.
+/// Parses a time with an offset, a time without one (UTC), or a day.
 fn time(text: &str) -> Option<Timestamp> {
     let in_utc = || Some(text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
     text.parse().ok().or_else(in_utc)
 }
 
+/// Returns the letters and digits of a text in lower case.
 fn letters(text: &str) -> String {
     let kept = text.chars().filter(char::is_ascii_alphanumeric);
     kept.map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// Writes all registers of an entry, by [`COLUMNS`].
+/// Returns a line for each register of an entry, with the cells of [`COLUMNS`].
 pub(super) fn lines_of(entry: &Entry) -> Vec<[String; 7]> {
     let registers = &entry.registers;
-    let line = |sets: Sets, since: Timestamp| {
-        let evidence = match sets {
-            Sets::Register(register) => entry.evidence.get(&register).cloned().unwrap_or_default(),
-            Sets::Lifted => RecordedEvidence::default(),
+    let line = |update: RegisterUpdate, since: Timestamp| {
+        let evidence = match update {
+            RegisterUpdate::Set(register) => entry.evidence.get(&register).cloned().unwrap_or_default(),
+            RegisterUpdate::Lifted => RecordedEvidence::default(),
         };
         let given = Some(evidence.address).filter(|given| !given.is_empty());
-        let expires_at = registers.manual_expires_at.filter(|_| sets == Sets::MANUAL);
+        let expires_at = registers.manual_expires_at.filter(|_| update == RegisterUpdate::MANUAL);
         [
             given.unwrap_or_else(|| entry.address.normalised().to_owned()),
-            sets.as_str().to_owned(),
+            update.as_str().to_owned(),
             since.to_string(),
             expires_at.map(|at| at.to_string()).unwrap_or_default(),
             evidence.subtype,
@@ -200,14 +197,14 @@ pub(super) fn lines_of(entry: &Entry) -> Vec<[String; 7]> {
             evidence.source,
         ]
     };
-    let set = Register::WITH_ONE_TIME.map(|register| (Sets::Register(register), registers.at(register)));
+    let set = Register::WITH_ONE_TIME.map(|register| (RegisterUpdate::Set(register), registers.at(register)));
     let mut lines: Vec<_> = set
         .into_iter()
-        .chain([(Sets::Lifted, registers.lifted_at)])
-        .filter_map(|(sets, at)| Some(line(sets, at?)))
+        .chain([(RegisterUpdate::Lifted, registers.lifted_at)])
+        .filter_map(|(update, at)| Some(line(update, at?)))
         .collect();
     for (at, feedback_id) in &entry.soft_bounces {
-        let mut soft = line(Sets::SOFT, *at);
+        let mut soft = line(RegisterUpdate::SOFT, *at);
         soft[6].clone_from(feedback_id);
         lines.push(soft);
     }
@@ -230,17 +227,17 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_addresses_alone_is_one_of_entries_by_hand() {
+    fn a_list_of_addresses_alone_becomes_manual_entries() {
         let line = read(["Email"], [" Anna@Example.org "]).unwrap();
         assert_eq!(line.address.normalised(), "anna@example.org");
         assert_eq!(
-            (line.sets, line.since, line.source.as_str()),
-            (Sets::MANUAL, now(), "import")
+            (line.update, line.since, line.source.as_str()),
+            (RegisterUpdate::MANUAL, now(), "import")
         );
     }
 
     #[test]
-    fn knows_the_names_that_other_services_have() {
+    fn accepts_the_names_that_other_services_use() {
         for (column, reason, expected) in [
             ("Suppression Reason", "HardBounce", Reason::Bounce),
             ("reason", "BOUNCE", Reason::Bounce),
@@ -253,13 +250,13 @@ mod tests {
                 ["a@example.org", reason, "2026-01-02"],
             )
             .unwrap();
-            assert_eq!(line.sets, Sets::Register(expected.into()), "{reason}");
+            assert_eq!(line.update, RegisterUpdate::Set(expected.into()), "{reason}");
             assert_eq!(line.since.to_string(), "2026-01-02T00:00:00Z");
         }
     }
 
     #[test]
-    fn reads_times_with_an_offset_and_without_and_none_in_the_future() {
+    fn reads_times_with_and_without_an_offset_and_none_in_the_future() {
         for (since, expected) in [
             ("2026-01-02T03:04:05+02:00", "2026-01-02T01:04:05Z"),
             ("2026-01-02 03:04:05", "2026-01-02T03:04:05Z"),
@@ -271,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong_without_the_address() {
+    fn names_the_error_of_a_line_without_the_address() {
         let line = |values: [&str; 7]| read(HEADER, values).unwrap_err();
         let anna = "anna@example.org";
         for (values, expected) in [
@@ -296,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_a_column_of_addresses_is_none() {
+    fn rejects_a_file_without_a_column_of_addresses() {
         assert!(Columns::read(&ByteRecord::from(vec!["name", "reason"])).is_none());
         assert!(Columns::read(&ByteRecord::from(vec!["anna@example.org"])).is_none());
     }

@@ -1,79 +1,88 @@
-//! `okite suppressions …`: the suppression list, out to a file and in again.
+//! `okite suppressions`: exports and imports the suppression list.
 //!
-//! A file has one line for each register of an address, so that what comes out and goes in elsewhere gives the same
-//! verdicts. Registers only move forward: to import a file twice, or one that is older than the list, changes nothing that it
-//! should not.
+//! A CSV file has one line for each register of an address, so that an exported list suppresses the same addresses for the
+//! same reasons when it is imported elsewhere. Registers only move forward in time: importing a file twice, or a file that
+//! is older than the list, changes nothing wrongly.
 
 mod export;
+mod from_ses;
 mod import;
 mod line;
 
 use std::io;
 
-use aws::{self, ListError, StoreError, Suppressions};
+use aws::{ListError, StoreError, Suppressions};
+use clap::{Args, Subcommand};
 
-use crate::place::{Located, Place, PlaceError, SUPPRESSIONS, reason};
+use crate::aws_error;
+use crate::execution::CommandResult;
+use crate::target::{Resolved, SUPPRESSIONS, Target, TargetError};
 
-pub use export::{Exported, export};
-pub use import::{Imported, ImportedFromSes, from_ses, import};
-pub use line::BadLine;
+/// Export the suppression list to CSV, or import CSV or SES's own list into it
+#[derive(Debug, Args)]
+pub(crate) struct SuppressionsCommand {
+    #[command(subcommand)]
+    action: SuppressionsAction,
+}
 
-/// Why a list was not moved.
+#[derive(Debug, Subcommand)]
+enum SuppressionsAction {
+    Export(export::ExportCommand),
+    Import(import::ImportCommand),
+}
+
+impl SuppressionsCommand {
+    pub(crate) fn run(self) -> CommandResult {
+        match self.action {
+            SuppressionsAction::Export(command) => command.run(),
+            SuppressionsAction::Import(command) => command.run(),
+        }
+    }
+}
+
+/// Why an export or import failed.
 #[derive(Debug, thiserror::Error)]
-pub enum ListMoveError {
-    /// The table was not found.
+enum ListMoveError {
     #[error(transparent)]
-    Place(#[from] PlaceError),
-    /// The file cannot be read or written.
+    Target(#[from] TargetError),
     #[error("{file}: {source}")]
-    File {
-        /// The file.
-        file: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file has no header that is known.
+    File { file: String, source: io::Error },
     #[error(
-        "{0} has no column of addresses: its first line must name the columns, one of them `address` or `email` \
-         (the others may be reason, since, expires_at, subtype, diagnostic, source)"
+        "{0} has no column of addresses. Its first line must name the columns, and one must be `address` or `email`. Optional \
+         columns: reason, since, expires_at, subtype, diagnostic, source"
     )]
     NoAddressColumn(String),
-    /// The table cannot be read or written.
-    #[error("the table {table} could not be read or written: {reason}. Run it again: what was done is not done twice")]
-    Store {
-        /// The table.
-        table: String,
-        /// Why.
-        reason: String,
-    },
-    /// SES's list cannot be read.
-    #[error("SES's own list could not be read: {0}")]
+    #[error(
+        "the table {table} could not be read or written: {reason}. Run this command again; it repeats nothing twice"
+    )]
+    Store { table: String, reason: String },
+    #[error("SES's suppression list could not be read: {0}")]
     Ses(#[from] ListError),
 }
 
-/// The list of a place.
-struct List {
+/// The suppression list of a target.
+struct SuppressionList {
     suppressions: Suppressions,
-    place: Place,
-    located: Located,
+    target: Target,
+    resolved: Resolved,
 }
 
-impl List {
-    async fn of(place: &Place) -> Result<Self, ListMoveError> {
-        let located = place.locate(SUPPRESSIONS).await?;
+impl SuppressionList {
+    async fn of(target: &Target) -> Result<Self, ListMoveError> {
+        let resolved = target.resolve(SUPPRESSIONS).await?;
         Ok(Self {
-            suppressions: Suppressions::new(aws::dynamodb(&located.config), located.name.clone()),
-            place: place.clone(),
-            located,
+            suppressions: Suppressions::new(aws::dynamodb(&resolved.config), resolved.name.clone()),
+            target: target.clone(),
+            resolved,
         })
     }
 
     fn error(&self, error: &StoreError) -> ListMoveError {
-        match self.place.unreachable() {
+        match self.target.unreachable() {
             Some(unreachable) if error.never_connected() => unreachable.into(),
             _ => ListMoveError::Store {
-                table: self.located.name.clone(),
-                reason: reason(error),
+                table: self.resolved.name.clone(),
+                reason: aws_error::message(error),
             },
         }
     }

@@ -1,14 +1,10 @@
-//! `okite up`: local AWS with Okite's functions in it, one API key that always works, and a file that says how to reach
-//! it all.
+//! Starts Okite on local AWS, creates the API key that always works, and writes `local.json`, which lists the URLs, the key
+//! and the environment of each function.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use aws::{self, ApiKeys, StoreError};
-use aws_config::{Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use domain::address::{AddressError, EmailAddress};
 use domain::api_key::{ApiKey, ApiKeyRecord, Permission};
 use domain::stream::Stream;
 use jiff::Timestamp;
@@ -17,57 +13,51 @@ use local_aws::lambda::Program;
 use local_aws::{LocalAws, StartError};
 use serde_json::{Value, json};
 
-/// The port, unless another is named.
-pub const DEFAULT_PORT: u16 = 3000;
-/// The data directory, unless another is named.
-pub const DEFAULT_DATA_DIR: &str = ".okite";
-/// The API key that every `okite up` accepts: full permission, transactional mail, any From. It is no secret, and no
-/// deployed stack has it.
-pub const LOCAL_API_KEY: &str = "ok_local_this_key_works_with_okite_up_only";
+use crate::local::{LOCAL_API_KEY, local_config};
 
-/// How to run.
+/// Options of a local Okite.
 #[derive(Debug)]
-pub struct Settings {
+pub struct LocalOptions {
     /// The port on 127.0.0.1; 0 picks a free one.
     pub port: u16,
-    /// Where everything is kept.
+    /// The directory of the tables, mails and logs.
     pub data_dir: PathBuf,
-    /// Whether the SES account is in the sandbox.
+    /// Whether the simulated SES account is in the sandbox.
     pub sandbox: bool,
-    /// Identities to verify, beside `example.com` and `example.org`.
+    /// Identities that SES has verified, besides `example.com` and `example.org`.
     pub verify: Vec<String>,
-    /// What runs a function, given its name.
+    /// The program that runs a function, given the function's name.
     pub program: Program,
 }
 
-/// Why it does not run.
+/// Why a local Okite did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum UpError {
-    /// The data directory cannot be used.
+    /// The data directory is in use or cannot be written.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    /// Local AWS does not start.
+    /// The local AWS did not start.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The send API does not answer.
-    #[error("{source}: {}", .logs.display())]
+    /// The send API did not become healthy.
+    #[error("{source}. Read the logs in {}", .logs.display())]
     Unhealthy {
-        /// What it said.
+        /// The cause.
         source: StartError,
-        /// Where its log is.
+        /// The directory of the logs.
         logs: PathBuf,
     },
-    /// The local key cannot be made.
-    #[error("the local API key could not be made: {0}")]
+    /// The local API key was not written.
+    #[error("the local API key could not be created: {0}")]
     LocalKey(#[from] StoreError),
-    /// `local.json` cannot be written.
-    #[error("local.json could not be written: {0}")]
+    /// `local.json` was not written.
+    #[error("local.json could not be written to the data directory: {0}")]
     LocalJson(#[source] std::io::Error),
 }
 
 /// Okite, running on this machine.
 #[derive(Debug)]
-pub struct Up {
+pub struct LocalOkite {
     local_aws: LocalAws,
     data_dir: PathBuf,
     sandbox: bool,
@@ -75,20 +65,20 @@ pub struct Up {
     took: Duration,
 }
 
-impl Up {
-    /// Starts everything and returns when the send API answers.
+impl LocalOkite {
+    /// Starts everything and returns when the send API is healthy.
     ///
     /// # Errors
-    /// [`UpError`] says what to do. Nothing is left running then.
-    pub async fn start(settings: Settings) -> Result<Self, UpError> {
+    /// [`UpError`]. Everything that was started is stopped again.
+    pub async fn start(options: LocalOptions) -> Result<Self, UpError> {
         let began = Instant::now();
-        let Settings {
+        let LocalOptions {
             port,
             data_dir,
             sandbox,
             verify,
             program,
-        } = settings;
+        } = options;
         let mut local = local_aws::Settings::new(program);
         local.port = port;
         local.sandbox = sandbox;
@@ -111,13 +101,13 @@ impl Up {
         }
     }
 
-    /// Returns what is running.
+    /// Returns the local AWS that it runs on.
     #[must_use]
     pub fn local_aws(&self) -> &LocalAws {
         &self.local_aws
     }
 
-    /// Returns what a person needs to begin.
+    /// Returns the text that `okite up` prints: URLs, the API key and a first curl command.
     #[must_use]
     pub fn welcome(&self) -> String {
         let url = &self.local_aws.url;
@@ -130,14 +120,14 @@ impl Up {
         });
         let verified = self.verified.join(", ");
         let sandbox = if self.sandbox {
-            "The account is in the sandbox: 1 recipient a second, 200 a day, verified ones only.\n\n"
+            "The SES account is in the sandbox: 200 recipients a day, 1 a second, verified recipients only.\n\n"
         } else {
             ""
         };
         format!(
-            "Okite {version} is ready after {seconds:.2} s; Amazon SES is simulated and no mail leaves this machine.\n\n{sandbox}  \
+            "Okite {version} is ready after {seconds:.2} s. Amazon SES is simulated; no mail leaves this machine.\n\n{sandbox}  \
              URL       {url}\n  \
-             Page      {url}/ (the mails, in a browser)\n  \
+             Page      {url}/ (shows the mails in a browser)\n  \
              API key   {LOCAL_API_KEY}\n  \
              Verified  {verified} (--verify adds more)\n  \
              Outbox    {url}/_local/outbox\n  \
@@ -150,15 +140,15 @@ impl Up {
         )
     }
 
-    /// Ends everything that was started.
+    /// Stops everything that was started.
     pub async fn stop(self) {
         self.local_aws.stop().await;
     }
 }
 
-/// Makes the local key, waits for the send API, and says in `local.json` how to reach it all.
+/// Creates the local API key, waits until the send API is healthy, and writes `local.json`.
 async fn ready(local_aws: &LocalAws) -> Result<(), UpError> {
-    make_local_key(local_aws).await?;
+    create_local_key(local_aws).await?;
     let data_dir = local_aws.data_dir();
     local_aws.healthy().await.map_err(|source| UpError::Unhealthy {
         source,
@@ -170,8 +160,8 @@ async fn ready(local_aws: &LocalAws) -> Result<(), UpError> {
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "the outermost function reads the clock")]
-async fn make_local_key(local_aws: &LocalAws) -> Result<(), StoreError> {
+#[expect(clippy::disallowed_methods, reason = "the command reads the clock")]
+async fn create_local_key(local_aws: &LocalAws) -> Result<(), StoreError> {
     const OPERATION: &str = "PutItem";
     let incomplete = |code: &str| StoreError {
         operation: OPERATION,
@@ -217,55 +207,10 @@ fn local_json(local_aws: &LocalAws) -> Value {
     })
 }
 
-/// The configuration of a client of local AWS at `endpoint`.
-pub(crate) fn local_config(endpoint: &str) -> SdkConfig {
-    let credentials = Credentials::new("okite", "local", None, None, "local AWS");
-    SdkConfig::builder()
-        .behavior_version(aws::behavior_version())
-        .region(Region::new(local_aws::REGION))
-        .endpoint_url(endpoint)
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(aws::http_client())
-        .build()
-}
-
-/// Checks an identity of SES: an address, or a domain.
-///
-/// # Errors
-/// [`AddressError`] if it is neither.
-pub fn parse_identity(text: &str) -> Result<String, AddressError> {
-    if text.contains('@') {
-        return EmailAddress::parse(text).map(|address| address.as_wire().to_owned());
-    }
-    EmailAddress::parse(&format!("postmaster@{text}")).map(|address| address.domain().to_owned())
-}
-
-/// Runs a function by this very executable: `okite function <name>`.
-///
-/// # Errors
-/// If the executable cannot be found.
-pub fn this_program() -> std::io::Result<Program> {
+/// Returns the program that runs a function: this executable, as `okite function NAME`.
+pub(super) fn this_program() -> std::io::Result<Program> {
     Ok(Program::ByName {
         path: std::env::current_exe()?,
         arguments: vec!["function".to_owned()],
-    })
-}
-
-/// Returns a future that ends with Ctrl-C, a request to terminate, or the end of the terminal.
-///
-/// # Errors
-/// If the signals cannot be listened for.
-pub fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    // The terminal was closed.
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
     })
 }

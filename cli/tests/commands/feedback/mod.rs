@@ -1,14 +1,15 @@
 //! `okite feedback`: events that could not be handled are kept, and put back.
 
-use super::*;
+mod redrive_in_aws;
+
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use crate::support::*;
 
 impl Up {
-    /// Calls a part of `/_local/` with a body.
-    pub(super) async fn local(&self, part: &str, body: &Value) -> reqwest::Response {
-        let url = format!("{}/_local/{part}", self.url());
-        self.http.post(url).body(body.to_string()).send().await.unwrap()
-    }
-
     /// How many messages of a queue can be received, and how many were and may come again.
     async fn queue(&self, name: &str) -> (u64, u64) {
         let answer = self.http.get(format!("{}/_local/queues", self.url())).send().await;
@@ -102,7 +103,7 @@ async fn redrive_puts_back_what_was_given_up() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let said = text(&output.stdout);
     assert!(
-        said.starts_with("Put back") && said.contains(": 1.") && said.contains("queue: 0."),
+        said.starts_with("Moved") && said.contains(": 1.") && said.contains("queue: 0."),
         "{said}"
     );
     up.until_it_is_suppressed().await;

@@ -1,16 +1,13 @@
 //! `okite feedback redrive` against an SQS that takes its time, is busy, or gives up: what AWS does and the local one does not.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a test needs and does not get is a failure of the test"
-)]
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output};
 use std::thread;
 
 use serde_json::{Value, json};
+
+use crate::support::text;
 
 const ARN: &str = "arn:aws:sqs:eu-west-1:111111111111:Dead";
 const URL: &str = "https://sqs.eu-west-1.amazonaws.com/111111111111/Dead";
@@ -95,10 +92,6 @@ fn redrive(endpoint: &str) -> Output {
         .unwrap()
 }
 
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
 #[test]
 fn waits_for_the_end_and_is_not_misled_by_the_task_before() {
     let before = Some(task(1, "COMPLETED", 9));
@@ -110,7 +103,11 @@ fn waits_for_the_end_and_is_not_misled_by_the_task_before() {
     ];
     let output = redrive(&sqs(5, tasks.into()));
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert!(text(&output.stderr).contains("so far: 3."), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("3 events moved so far"),
+        "{}",
+        text(&output.stderr)
+    );
     let said = text(&output.stdout);
     assert!(
         said.contains(&format!("the queue {URL}: 5. ")) && said.contains("queue: 5."),
@@ -124,7 +121,7 @@ fn refuses_while_another_task_runs() {
     assert_eq!(output.status.code(), Some(1));
     let errors = text(&output.stderr);
     assert!(
-        errors.contains("already, so far 2") && output.stdout.is_empty(),
+        errors.contains("has moved 2 events so far") && output.stdout.is_empty(),
         "{errors}"
     );
 }
@@ -134,7 +131,7 @@ fn says_why_sqs_gave_up() {
     let output = redrive(&sqs(5, vec![None, Some(task(1, "FAILED", 4))]));
     assert_eq!(output.status.code(), Some(1));
     let errors = text(&output.stderr);
-    for words in ["FAILED", "4 were put back", "CouldNotDetermineMessageSource"] {
+    for words in ["FAILED", "after 4 events", "CouldNotDetermineMessageSource"] {
         assert!(errors.contains(words), "{errors}");
     }
 }
