@@ -1,7 +1,7 @@
 //! The command `okite`.
 //!
-//! Each command is a file or folder of [`commands`] with its arguments, its work and its output. What commands share lives
-//! beside that folder and uses no command:
+//! Each command is a file or folder of `commands` with its arguments, its work and its output. What commands share
+//! lives beside that folder and uses no command:
 //!
 //! | module | purpose |
 //! |---|---|

@@ -6,8 +6,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 
 /// The default data directory, relative to the current directory.
 pub(crate) const DEFAULT_DATA_DIR: &str = ".okite";
-/// The API key that every `okite up` accepts: full permission, transactional stream, any sender domain. It is not secret,
-/// and no deployed stack accepts it.
+/// The API key that every `okite up` accepts: full permission, transactional stream, any sender domain. It is not
+/// secret, and no deployed stack accepts it.
 pub const LOCAL_API_KEY: &str = "ok_local_this_key_works_with_okite_up_only";
 
 /// Returns the configuration of a client that calls the local AWS at `endpoint`.

@@ -14,11 +14,13 @@ use crate::target::{MESSAGES, SUPPRESSIONS, Target, TargetArguments, TargetError
 
 /// Delete a person's address from all stored records and keep it suppressed
 ///
-/// The command reads the whole table of messages, which takes time and read capacity. It asks for confirmation first. You
-/// may run it again after an error. It does not reach backups, SES's own suppression list, or events still on their way:
-/// see docs/PRIVACY.md.
+/// The command reads the whole table of messages, which takes time and read capacity. It asks for confirmation first.
+/// You may run it again after an error. It does not reach backups, SES's own suppression list, or events still on their
+/// way: see docs/PRIVACY.md.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  okite forget anna@example.net --hash --stack okite")]
+#[command(after_help = "\
+Example:
+  okite forget anna@example.net --hash --stack okite")]
 pub(crate) struct ForgetCommand {
     /// The address, in any spelling
     #[arg(value_parser = EmailAddress::parse)]
@@ -58,8 +60,8 @@ impl ForgetCommand {
                 (true, KeptEntry::Hash) => "The suppression list keeps a hash of it, so that it stays suppressed.",
             };
             eprintln!(
-                "The address was deleted from the records of {} messages. {suppression} Backups, SES's own suppression list \
-                 and events still on their way were not changed: see docs/PRIVACY.md.",
+                "The address was deleted from the records of {} messages. {suppression} Backups, SES's own suppression \
+                 list and events still on their way were not changed: see docs/PRIVACY.md.",
                 forgotten.messages
             );
             Ok(ExitCode::SUCCESS)

@@ -1,5 +1,5 @@
-//! `okite function NAME`: one Lambda function in a process of its own. `okite up` starts these processes. They run the code
-//! that is deployed, linked into this executable.
+//! `okite function NAME`: one Lambda function in a process of its own. `okite up` starts these processes. They run the
+//! code that is deployed, linked into this executable.
 
 use std::pin::Pin;
 use std::process::ExitCode;

@@ -66,8 +66,8 @@ pub(crate) enum Target {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TargetError {
     #[error(
-        "no `okite up` runs with the data directory {}. Start one with `okite up`, name its directory with --data-dir, or \
-         name a stack in AWS with --stack", .0.display()
+        "no `okite up` runs with the data directory {}. Start one with `okite up`, name its directory with --data-dir, \
+         or name a stack in AWS with --stack", .0.display()
     )]
     NotRunning(PathBuf),
     #[error("the stack {stack} could not be looked up: {reason}. Check --stack, --region and your AWS credentials")]
@@ -75,7 +75,8 @@ pub(crate) enum TargetError {
     #[error("no AWS region is configured. Name it with --region, or set AWS_REGION")]
     NoRegion,
     #[error(
-        "the stack {stack} has no output {output}. Either it is not a stack of Okite, or its deployment has not finished"
+        "the stack {stack} has no output {output}. Either it is not a stack of Okite, or its deployment has not \
+         finished"
     )]
     NoOutput { stack: String, output: &'static str },
 }
@@ -165,7 +166,8 @@ impl Target {
     }
 }
 
-/// Loads the operator's AWS configuration: the standard credential chain, and the configured region unless one is named.
+/// Loads the operator's AWS configuration: the standard credential chain, and the configured region unless one is
+/// named.
 async fn operator_config(region: Option<&str>) -> SdkConfig {
     let mut loader = aws_config::defaults(aws::behavior_version()).http_client(aws::http_client());
     if let Some(region) = region {

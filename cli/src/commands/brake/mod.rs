@@ -1,8 +1,8 @@
 //! `okite brake`: stops and releases mail, and shows who did so and why.
 //!
-//! A change first stores the brake override, which every report obeys. Then it sets the gate, so that the next send obeys
-//! too. Figures of the last report and the record of the change come last: no failure there keeps an operator from stopping
-//! mail.
+//! A change first stores the brake override, which every report obeys. Then it sets the gate, so that the next send
+//! obeys too. Figures of the last report and the record of the change come last: no failure there keeps an operator
+//! from stopping mail.
 
 mod set;
 mod show;
@@ -20,13 +20,14 @@ use crate::target::{Resolved, Target, TargetArguments, TargetError, USAGE};
 
 /// Stop or release mail at once, or show the brake
 ///
-/// Without an argument, shows what is stopped, who set the brake, since when and why, and the last 10 changes. With one, sets
-/// a brake override: it takes effect with the next send and stays until `okite brake auto`. While mail is stopped, the API
-/// answers requests to send with 503 and retry-after.
+/// Without an argument, shows what is stopped, who set the brake, since when and why, and the last 10 changes. With
+/// one, sets a brake override: it takes effect with the next send and stays until `okite brake auto`. While mail is
+/// stopped, the API answers requests to send with 503 and retry-after.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  okite brake bulk --why \"bounces of the spring list\" --stack okite\n  okite brake auto --stack okite"
-)]
+#[command(after_help = "\
+Examples:
+  okite brake bulk --why 'bounces of the spring list' --stack okite
+  okite brake auto --stack okite")]
 pub(crate) struct BrakeCommand {
     /// What to stop, whatever the reports find
     #[arg(value_enum, value_name = "OVERRIDE")]

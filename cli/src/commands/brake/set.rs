@@ -35,8 +35,8 @@ pub(super) struct BrakeSet {
 /// Sets the brake override of `target` and puts it into force in the gate; `by` and `why` are stored with it.
 ///
 /// # Errors
-/// [`BrakeError`] names what is in force. A change that could not be recorded is not an error, because the mail is stopped
-/// all the same.
+/// [`BrakeError`] names what is in force. A change that could not be recorded is not an error, because the mail is
+/// stopped all the same.
 #[expect(clippy::disallowed_methods, reason = "the command makes the ids")]
 pub(super) async fn set(
     target: &Target,
@@ -47,8 +47,8 @@ pub(super) async fn set(
     let items = BrakeItems::of(target).await?;
     let (before, stored) = store(&items, brake_override, by, why, target.now()).await?;
     let at = stored.at.unwrap_or(Timestamp::UNIX_EPOCH);
-    let stored_only = "The brake override is stored and takes effect with the next report, within 5 minutes; run this command \
-                       again for immediate effect";
+    let stored_only = "The brake override is stored and takes effect with the next report, within 5 minutes; run this \
+                       command again for immediate effect";
     // The report decides after `auto`. It is read after the override is stored: a later report sets the gate itself.
     let (report, brake) = if let Some(brake) = brake_override.brake() {
         (None, brake)
@@ -84,8 +84,8 @@ pub(super) async fn set(
     })
 }
 
-/// Stores the override as the latest one, whatever the clocks of other operators show. Returns the brake before it, and the
-/// stored override.
+/// Stores the override as the latest one, whatever the clocks of other operators show. Returns the brake before it, and
+/// the stored override.
 async fn store(
     items: &BrakeItems,
     brake_override: BrakeOverrideArgument,
@@ -141,14 +141,15 @@ fn figures(brake_override: BrakeOverrideArgument, report: Option<&Report>) -> Va
 fn warning(brake: Brake, report: &Report) -> Option<String> {
     let wanted = Brake::from(report.verdict);
     if report.account.account.enforcement_status == EnforcementStatus::Shutdown && brake != Brake::All {
-        let shut_down = "AWS has stopped the account's sending (SHUTDOWN). SES rejects all mail until you answer the case that AWS \
-                         opened in the Support Center.";
+        let shut_down = "AWS has stopped the account's sending (SHUTDOWN). SES rejects all mail until you answer the \
+                         case that AWS opened in the Support Center.";
         return Some(shut_down.to_owned());
     }
     if brake.level() < wanted.level() {
         let holds = wanted.holds_back().trim_end_matches('.').to_lowercase();
         return Some(format!(
-            "this goes against the report of {} ({holds}). Each further bounce and complaint counts against the account.",
+            "this goes against the report of {} ({holds}). Each further bounce and complaint counts against the \
+             account.",
             report.at
         ));
     }
@@ -190,8 +191,8 @@ impl Display for BrakeSet {
         match self.brake_override.brake() {
             Some(Brake::All | Brake::Bulk) => writeln!(
                 f,
-                "The API answers stopped mail with 503 and retry-after. `okite brake auto` lets the reports decide again; \
-                 `okite brake none` releases all mail."
+                "The API answers stopped mail with 503 and retry-after. `okite brake auto` lets the reports decide \
+                 again; `okite brake none` releases all mail."
             )?,
             Some(Brake::None) => writeln!(
                 f,

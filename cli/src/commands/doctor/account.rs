@@ -3,13 +3,13 @@
 use super::facts::{Account, Facts};
 use super::finding::{Finding, Level};
 
-const WHY_SANDBOX: &str = "in the sandbox SES sends only to verified recipients, 200 a day and 1 a second, and its own suppression list \
-                           cannot be changed";
+const WHY_SANDBOX: &str = "in the sandbox SES sends only to verified recipients, 200 a day and 1 a second, and its own \
+                           suppression list cannot be changed";
 pub(super) const WHY_SENDING: &str = "SES rejects every mail while sending is off";
 const WHY_ENFORCEMENT: &str =
     "AWS reviews an account at 5 % bounces or 0.1 % complaints, and pauses it at 10 % or 0.5 %";
-const WHY_LIST: &str = "SES's own list stops mail to addresses that bounced or complained about mail of other applications in the \
-                        account";
+const WHY_LIST: &str = "SES's own list stops mail to addresses that bounced or complained about mail of other \
+                        applications in the account";
 
 /// Judges the account.
 pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
@@ -30,8 +30,8 @@ fn sandbox(account: &Account) -> Finding {
     if account.production_access {
         return Finding::ok(CODE, "the account has production access", WHY_SANDBOX);
     }
-    let remedy = "request production access on the account dashboard of the SES console, in this region. AWS usually answers \
-                  within a day";
+    let remedy = "request production access on the account dashboard of the SES console, in this region. AWS usually \
+                  answers within a day";
     Finding::bad(CODE, Level::Warn, "the account is in the sandbox", WHY_SANDBOX, remedy)
 }
 
@@ -40,7 +40,8 @@ fn sending(account: &Account) -> Finding {
     if account.sending_enabled {
         return Finding::ok(CODE, "sending is on", WHY_SENDING);
     }
-    let remedy = "find out who switched sending off and why, then run: aws sesv2 put-account-sending-attributes --sending-enabled";
+    let remedy = "find out who switched sending off and why, then run: aws sesv2 put-account-sending-attributes \
+                  --sending-enabled";
     Finding::bad(CODE, Level::Fail, "sending is off for the account", WHY_SENDING, remedy)
 }
 

@@ -98,8 +98,8 @@ async fn records(resolver: &TokioResolver, query: DnsQuery, name: &str) -> Known
     Ok(values)
 }
 
-/// Returns a record's value as [`DnsQuery`] describes it. Returns `None` for a record of another type, such as an alias on the
-/// way.
+/// Returns a record's value as [`DnsQuery`] describes it. Returns `None` for a record of another type, such as an alias
+/// on the way.
 fn value(query: DnsQuery, data: &RData) -> Option<String> {
     let host = |name: String| match name.to_ascii_lowercase() {
         root if root == "." => root,

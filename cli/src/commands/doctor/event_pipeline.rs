@@ -6,8 +6,8 @@ use super::finding::{Finding, Level};
 
 const WHY_SET: &str =
     "Okite sends every mail with its configuration set. Without the set, nothing is sent and no event comes back";
-const WHY_EVENTS: &str = "without these events Okite suppresses no address that bounces or complains, and AWS counts each of them \
-                          against you";
+const WHY_EVENTS: &str = "without these events Okite suppresses no address that bounces or complains, and AWS counts \
+                          each of them against you";
 const WHY_SUBSCRIPTION: &str = "an event on a topic without a subscribed function is lost";
 
 /// Judges the event pipeline.

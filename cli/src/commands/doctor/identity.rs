@@ -59,8 +59,8 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         .collect();
     if identities.is_empty() {
         let what = "the account has no SES identity in this region";
-        let remedy = "run: aws sesv2 create-email-identity --email-identity example.com (with your domain), then create the DNS records \
-                      that it prints";
+        let remedy = "run: aws sesv2 create-email-identity --email-identity example.com (with your domain), then \
+                      create the DNS records that it prints";
         findings.push(Finding::bad(CODE, Level::Fail, what, WHY_VERIFIED, remedy));
     }
     if facts.identities_left_out > 0 {
@@ -152,7 +152,8 @@ fn dkim(identity: &Identity, state: &IdentityState, dns: &DnsAnswers) -> Finding
             return Finding::ok(CODE, "SES signs its mail", WHY_DKIM);
         }
         let what = "an address alone is not signed with DKIM";
-        let remedy = "verify its domain too. Run: aws sesv2 create-email-identity --email-identity example.com (with the domain)";
+        let remedy = "verify its domain too. Run: aws sesv2 create-email-identity --email-identity example.com (with \
+                      the domain)";
         return Finding::bad(CODE, Level::Warn, what, WHY_DKIM, remedy);
     }
     let records: Vec<DnsRecord> = dkim_records(identity, state).collect();
@@ -202,8 +203,8 @@ fn dkim(identity: &Identity, state: &IdentityState, dns: &DnsAnswers) -> Finding
 fn mail_from(state: &IdentityState, region: &str, dns: &DnsAnswers) -> Finding {
     const CODE: &str = "identity.mail_from";
     let Some((domain, status)) = &state.mail_from else {
-        let remedy = "run: aws sesv2 put-email-identity-mail-from-attributes --email-identity example.com --mail-from-domain \
-                      bounce.example.com (with your domain, and a subdomain that nothing else uses)";
+        let remedy = "run: aws sesv2 put-email-identity-mail-from-attributes --email-identity example.com \
+                      --mail-from-domain bounce.example.com (with your domain, and a subdomain that nothing else uses)";
         let what = "it has no custom MAIL FROM domain";
         return Finding::bad(CODE, Level::Warn, what, WHY_MAIL_FROM, remedy);
     };

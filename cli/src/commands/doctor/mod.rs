@@ -1,8 +1,8 @@
 //! `okite doctor`: checks an account and a stack for problems.
 //!
-//! `gather` and `dns` read facts. `account`, `identity`, `sender_domain`, `event_pipeline` and `alarms` judge them: each
-//! finding is a function of the facts alone. A fact that could not be read becomes a finding with the reason. `self_test`
-//! sends mails and waits for their events.
+//! `gather` and `dns` read facts. `account`, `identity`, `sender_domain`, `event_pipeline` and `alarms` judge them:
+//! each finding is a function of the facts alone. A fact that could not be read becomes a finding with the reason.
+//! `self_test` sends mails and waits for their events.
 
 mod account;
 mod alarms;
@@ -36,13 +36,16 @@ use finding::Diagnosis;
 
 /// Check the account, identities, DNS and event pipeline for problems
 ///
-/// Each check prints ok, warn, FAIL or not checked. A problem comes with the reason why it matters and what to do. The command
-/// changes nothing, and sends mail only with --self-test. SES allows one call a second, so ten identities take about 15
-/// seconds.
+/// Each check prints ok, warn, FAIL or not checked. A problem comes with the reason why it matters and what to do. The
+/// command changes nothing, and sends mail only with --self-test. SES allows one call a second, so ten identities take
+/// about 15 seconds.
 ///
-/// Exits with 0 if nothing is wrong, with 1 if there is a warning, and with 2 if a check failed or the target was not found.
+/// Exits with 0 if nothing is wrong, with 1 if there is a warning, and with 2 if a check failed or the target was not
+/// found.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  okite doctor --stack okite --from hello@example.com --self-test")]
+#[command(after_help = "\
+Example:
+  okite doctor --stack okite --from hello@example.com --self-test")]
 pub(crate) struct DoctorCommand {
     /// Check the `okite up` with this data directory
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, conflicts_with = "stack")]
@@ -59,10 +62,12 @@ pub(crate) struct DoctorCommand {
     /// DNS resolver, such as 9.9.9.9 or 127.0.0.1:5353 [default: the resolvers of this machine]
     #[arg(long, value_name = "IP[:PORT]")]
     resolver: Option<ResolverAddress>,
-    /// Send a mail to each address of the SES mailbox simulator through the stack, and wait for the events (1 minute at most)
+    /// Send a mail to each address of the SES mailbox simulator through the stack, and wait for the events (1 minute at
+    /// most)
     #[arg(long)]
     self_test: bool,
-    /// API key with full permission for the self-test. Prefer the variable `OKITE_API_KEY`, which stays out of the shell history
+    /// API key with full permission for the self-test. Prefer the variable `OKITE_API_KEY`, which stays out of the
+    /// shell history
     #[arg(long, requires = "self_test")]
     key: Option<String>,
     /// Print JSON instead of text

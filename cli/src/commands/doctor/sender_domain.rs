@@ -3,7 +3,8 @@
 use super::facts::{DnsAnswers, DnsQuery, answer};
 use super::finding::{DnsRecord, Finding, Level};
 
-const WHY_DMARC: &str = "Gmail, Yahoo and Outlook require a policy from bulk senders; without one, anybody can send in the name of your domain";
+const WHY_DMARC: &str = "Gmail, Yahoo and Outlook require a policy from bulk senders; without one, anybody can send in \
+                         the name of your domain";
 const WHY_MX: &str = "some receivers reject mail from a domain that receives none, and replies and bounces are lost";
 
 /// Returns the names that may hold the DMARC policy: of the domain, then of its parent domains.
@@ -98,7 +99,8 @@ pub(super) fn receives_mail(domain: &str, dns: &DnsAnswers) -> Finding {
             REMEDY,
         ),
         Ok(_) => {
-            let what = "it has no MX record. Mail servers may use its address record instead, but not all receivers accept that";
+            let what = "it has no MX record. Mail servers may use its address record instead, but not all receivers \
+                        accept that";
             Finding::bad(CODE, Level::Warn, what, WHY_MX, REMEDY)
         }
     }

@@ -16,10 +16,13 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Move the events of the dead-letter queue back to the retry queue
 ///
-/// An event that the feedback function could not handle in any retry ends in the dead-letter queue. Fix the cause first,
-/// then run this command: the function gets each event again. A bounce or complaint suppresses its address only then.
+/// An event that the feedback function could not handle in any retry ends in the dead-letter queue. Fix the cause
+/// first, then run this command: the function gets each event again. A bounce or complaint suppresses its address only
+/// then.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  okite feedback redrive --stack okite")]
+#[command(after_help = "\
+Example:
+  okite feedback redrive --stack okite")]
 #[command(group = clap::ArgGroup::new("aws").args(["stack", "queue"]))]
 pub(crate) struct RedriveCommand {
     /// Work on the `okite up` with this data directory
@@ -80,13 +83,13 @@ enum RedriveError {
     #[error(transparent)]
     Queue(#[from] DeadLetterQueueError),
     #[error(
-        "another redrive of {target_name} is running and has moved {moved} events so far. SQS runs one at a time: wait until \
-         it ends, then run this command again"
+        "another redrive of {target_name} is running and has moved {moved} events so far. SQS runs one at a time: wait \
+         until it ends, then run this command again"
     )]
     Running { target_name: String, moved: i64 },
     #[error(
-        "SQS ended the redrive of {target_name} early ({status}) after {moved} events: {reason}. The other events are still \
-         in the dead-letter queue: run this command again"
+        "SQS ended the redrive of {target_name} early ({status}) after {moved} events: {reason}. The other events are \
+         still in the dead-letter queue: run this command again"
     )]
     Ended {
         target_name: String,
@@ -105,8 +108,8 @@ struct Redriven {
     left: i64,
 }
 
-/// Moves all events of the dead-letter queue to the retry queue. Calls `progress` with the number of events moved so far
-/// while SQS works.
+/// Moves all events of the dead-letter queue to the retry queue. Calls `progress` with the number of events moved so
+/// far while SQS works.
 async fn redrive(target: &Target, mut progress: impl FnMut(i64)) -> Result<Redriven, RedriveError> {
     let queue = DeadLetterQueue::of(target).await?;
     let target_name = queue.target_name().to_owned();

@@ -1,5 +1,5 @@
-//! Counts of bounces, complaints and blocks by day, kind, stream, domain, class, tags and API key. An address in a tag or in the
-//! name of a key is replaced by `[address]`.
+//! Counts of bounces, complaints and blocks by day, kind, stream, domain, class, tags and API key. An address in a tag
+//! or in the name of a key is replaced by `[address]`.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;

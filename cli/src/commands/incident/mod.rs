@@ -1,8 +1,8 @@
 //! `okite incident`: reports the bounces and complaints of some days and the measures taken, for an answer to AWS.
 //!
 //! The report reads what Okite records anyway: the marks of each day, the messages and API keys of these marks, the
-//! suppression list, the changes of the brake and the last report of the account. It counts each event once and contains no
-//! address.
+//! suppression list, the changes of the brake and the last report of the account. It counts each event once and
+//! contains no address.
 
 mod counts;
 mod csv;
@@ -31,12 +31,13 @@ use range::DateRange;
 
 /// Report bounces, complaints and measures taken, as a draft answer to an AWS review or suspension notice
 ///
-/// The report covers whole days in UTC: the last 30 unless you name others. Okite keeps bounces and complaints for 90 days.
-/// The report contains domains of recipients but no address.
+/// The report covers whole days in UTC: the last 30 unless you name others. Okite keeps bounces and complaints for 90
+/// days. The report contains domains of recipients but no address.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  okite incident --days 7 --output incident.md --stack okite\n  okite incident --since 2026-01-01 --until 2026-01-31 --format csv --output january.csv"
-)]
+#[command(after_help = "\
+Examples:
+  okite incident --days 7 --output incident.md --stack okite
+  okite incident --since 2026-01-01 --until 2026-01-31 --format csv --output january.csv")]
 pub(crate) struct IncidentCommand {
     /// Number of days, ending with --until
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=90), conflicts_with = "since")]

@@ -8,12 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::range::{DateRange, day_of, start_of};
 
-/// A sample taken this long after midnight counts as the one of midnight. Reports come every five minutes, and the gate keeps
-/// the first sample of an hour.
+/// A sample taken this long after midnight counts as the one of midnight. Reports come every five minutes, and the gate
+/// keeps the first sample of an hour.
 const MIDNIGHT_TOLERANCE: SignedDuration = SignedDuration::from_mins(15);
 
-/// Subtracts the counter at one midnight from the counter at the next; for today, from `granted`, the counter now. Leaves out
-/// days without a sample at either midnight.
+/// Subtracts the counter at one midnight from the counter at the next; for today, from `granted`, the counter now.
+/// Leaves out days without a sample at either midnight.
 pub(super) fn by_day(samples: &[Sample], granted: i64, now: Timestamp, range: DateRange) -> BTreeMap<Date, i64> {
     let at_start = |day: Date| {
         let midnight = start_of(day);

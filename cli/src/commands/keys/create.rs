@@ -15,9 +15,9 @@ use crate::target::{Target, TargetArguments};
 ///
 /// The key alone goes to standard output. Okite stores only its hash, so it can never be shown again.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  okite keys create --name shop --permission sending --from example.com --stack okite"
-)]
+#[command(after_help = "\
+Example:
+  okite keys create --name shop --permission sending --from example.com --stack okite")]
 pub(crate) struct CreateCommand {
     /// Name of the key: 1 to 100 characters. Names need not be unique
     #[arg(long)]
@@ -28,7 +28,8 @@ pub(crate) struct CreateCommand {
     /// Stream of all mail sent with the key
     #[arg(long, value_enum, default_value_t = StreamArgument::Transactional)]
     stream: StreamArgument,
-    /// Domain that the key may send from, with its subdomains; may be repeated or separated by commas [default: any domain]
+    /// Domain that the key may send from, with its subdomains; may be repeated or separated by commas [default: any
+    /// domain]
     #[arg(long, value_name = "DOMAIN", value_delimiter = ',', value_parser = from_domain)]
     from: Vec<String>,
     #[command(flatten)]

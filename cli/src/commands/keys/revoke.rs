@@ -12,7 +12,9 @@ use crate::target::{Target, TargetArguments};
 
 /// Revoke an API key; it stops working within 30 seconds
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  okite keys revoke 0123456789abcdef --stack okite")]
+#[command(after_help = "\
+Example:
+  okite keys revoke 0123456789abcdef --stack okite")]
 pub(crate) struct RevokeCommand {
     /// Id of the key, as `okite keys list` shows it, or the whole key
     id: String,

@@ -26,10 +26,12 @@ use crate::terminal::Colours;
 
 /// Show the SES account's standing, quota, bounce rate and complaint rate from the last report
 ///
-/// A report is made every 5 minutes. Exits with 0 whatever the report says, and with 2 if there is no report or it cannot be
-/// read. With --need and --by, the command also plans how to reach a higher daily volume.
+/// A report is made every 5 minutes. Exits with 0 whatever the report says, and with 2 if there is no report or it
+/// cannot be read. With --need and --by, the command also plans how to reach a higher daily volume.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  okite status --need 200000 --by 2027-01-31 --stack okite")]
+#[command(after_help = "\
+Example:
+  okite status --need 200000 --by 2027-01-31 --stack okite")]
 pub(crate) struct StatusCommand {
     /// Print the report as JSON, as `GET /quota` returns it
     #[arg(long)]
@@ -75,8 +77,8 @@ enum StatusError {
     #[error("the table {table} could not be read: {reason}")]
     Store { table: String, reason: String },
     #[error(
-        "there is no report yet. The first comes within 5 minutes of the deployment. If none comes, read the log of the \
-         quota-reporter function"
+        "there is no report yet. The first comes within 5 minutes of the deployment. If none comes, read the log of \
+         the quota-reporter function"
     )]
     NoReport,
 }

@@ -3,9 +3,9 @@
 use domain::account::Ramp;
 use jiff::civil::Date;
 
-const ADVICE: &str = "SES raises a quota by itself when the volume comes near it and bounces and complaints are few. Also request \
-                      the increase in the Service Quotas console: that takes days. The plan assumes that the volume may double \
-                      in a week; AWS publishes no figure.";
+const ADVICE: &str = "SES raises a quota by itself when the volume comes near it and bounces and complaints are few. \
+                      Also request the increase in the Service Quotas console: that takes days. The plan assumes that \
+                      the volume may double in a week; AWS publishes no figure.";
 
 /// Describes a plan for `need` recipients a day by a date. A quota of `None` is unlimited.
 pub(super) fn describe(ramp: Ramp, quota: Option<f64>, need: u32, by: Date) -> String {
@@ -18,13 +18,13 @@ pub(super) fn describe(ramp: Ramp, quota: Option<f64>, need: u32, by: Date) -> S
             daily_factor,
             days,
         } => format!(
-            "For {need} recipients a day by {by}: send to {start} today and to {:.0} % more each day, for {days} days. The quota \
-             is {quota} a day now and has to grow with it.\n{ADVICE}",
+            "For {need} recipients a day by {by}: send to {start} today and to {:.0} % more each day, for {days} days. \
+             The quota is {quota} a day now and has to grow with it.\n{ADVICE}",
             (daily_factor - 1.0) * 100.0
         ),
         Ramp::NotBefore(date) => format!(
-            "{need} recipients a day by {by} is too soon for a quota of {quota} a day. If you begin today, it takes until about \
-             {date}. Send part of the mail later, or from another account.\n{ADVICE}"
+            "{need} recipients a day by {by} is too soon for a quota of {quota} a day. If you begin today, it takes \
+             until about {date}. Send part of the mail later, or from another account.\n{ADVICE}"
         ),
     }
 }

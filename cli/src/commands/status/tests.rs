@@ -107,8 +107,8 @@ bounces       5 %        4 %           40 of 1000 in 7 d  3 %     4.5 %      5 %
     );
     assert_eq!(cells(&page[16]), ["until then", none, none, none, none]);
     let last = [
-        "SES's own list    reconciled at 2026-01-02T00:00:00Z: 10 addresses, 2 added to Okite's list, 1 removed from SES's list, \
-         0 unreadable; it failed: SES does not let a sandbox account change it",
+        "SES's own list    reconciled at 2026-01-02T00:00:00Z: 10 addresses, 2 added to Okite's list, 1 removed from \
+         SES's list, 0 unreadable; it failed: SES does not let a sandbox account change it",
         "advice            Answer AWS.",
         "                  And rest.",
         "not read          GetMetricData failed: AccessDenied",

@@ -21,7 +21,9 @@ const PAGE_SIZE: i32 = 500;
 /// The file has one line for each reason of each address, with the columns `address`, `reason`, `since`,
 /// `expires_at`, `subtype`, `diagnostic` and `source`. `okite suppressions import` reads it.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  okite suppressions export --output suppressions.csv --stack okite")]
+#[command(after_help = "\
+Example:
+  okite suppressions export --output suppressions.csv --stack okite")]
 pub(crate) struct ExportCommand {
     /// File to create; it must not exist yet [default: standard output]
     #[arg(long, value_name = "FILE")]

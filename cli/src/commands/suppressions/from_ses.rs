@@ -18,8 +18,8 @@ pub(super) fn run(target: &Target) -> CommandResult {
         let progress = |imported: ImportedFromSes| eprintln!("{} addresses", imported.drift.listed);
         let imported = from_ses(target, progress).await?;
         eprintln!(
-            "{} addresses are on SES's list. {} were added to Okite's list, and {} could not be read. {} are lifted in Okite: \
-             the daily reconciliation removes them from SES's list.",
+            "{} addresses are on SES's list. {} were added to Okite's list, and {} could not be read. {} are lifted in \
+             Okite: the daily reconciliation removes them from SES's list.",
             imported.drift.listed, imported.drift.added, imported.drift.unreadable, imported.to_lift
         );
         Ok(ExitCode::SUCCESS)
@@ -31,7 +31,8 @@ pub(super) fn run(target: &Target) -> CommandResult {
 struct ImportedFromSes {
     /// What was found and added. An import lifts nothing in SES.
     drift: Drift,
-    /// Addresses that Okite lifted and SES still lists. The reporter's daily reconciliation removes them from SES's list.
+    /// Addresses that Okite lifted and SES still lists. The reporter's daily reconciliation removes them from SES's
+    /// list.
     to_lift: u64,
 }
 

@@ -28,12 +28,13 @@ const WRITES_AT_ONCE: usize = 32;
 ///
 /// The first line of the file names the columns. One must be `address` or `email`. Optional columns: `reason` (bounce,
 /// complaint, blocked, manual, soft or lifted; manual if empty), `since` and `expires_at` (like 2026-01-31T12:00:00Z),
-/// `subtype`, `diagnostic` and `source`. Column names and reasons of other mail services work too. A line that cannot be
-/// read is reported and skipped; the command then exits with 1. You may import a file again.
+/// `subtype`, `diagnostic` and `source`. Column names and reasons of other mail services work too. A line that cannot
+/// be read is reported and skipped; the command then exits with 1. You may import a file again.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  okite suppressions import old-list.csv --dry-run\n  okite suppressions import --from-ses --stack okite"
-)]
+#[command(after_help = "\
+Examples:
+  okite suppressions import old-list.csv --dry-run
+  okite suppressions import --from-ses --stack okite")]
 pub(crate) struct ImportCommand {
     /// CSV file, or - for standard input
     #[arg(required_unless_present = "from_ses")]
@@ -67,7 +68,8 @@ impl ImportCommand {
             match imported.skipped {
                 0 => Ok(ExitCode::SUCCESS),
                 skipped => Err(Failure::new(format!(
-                    "{skipped} lines were skipped. Correct them and import the file again; the other lines do not count twice"
+                    "{skipped} lines were skipped. Correct them and import the file again; the other lines do not \
+                     count twice"
                 ))),
             }
         })
@@ -83,8 +85,8 @@ struct Imported {
     skipped: u64,
 }
 
-/// Imports a file, or standard input for `-`. With `dry_run`, it only reads. Calls `bad_line` with the number of each line
-/// that is skipped, and `progress` after each block of lines.
+/// Imports a file, or standard input for `-`. With `dry_run`, it only reads. Calls `bad_line` with the number of each
+/// line that is skipped, and `progress` after each block of lines.
 ///
 /// # Errors
 /// [`ListMoveError`]. What was imported before the error stays in the list.

@@ -9,8 +9,8 @@
 //! | `subtype`, `diagnostic` | SES's bounce subtype and the receiving server's response |
 //! | `source` | SES's feedback id, or the origin of a manual entry; it distinguishes soft bounces from each other |
 //!
-//! Other mail services use other names, so several names are accepted for each column and reason, in any case and with any
-//! punctuation. Unknown columns are ignored.
+//! Other mail services use other names, so several names are accepted for each column and reason, in any case and with
+//! any punctuation. Unknown columns are ignored.
 
 use csv::{ByteRecord, StringRecord};
 use domain::address::{AddressError, EmailAddress};
@@ -136,7 +136,8 @@ impl Columns {
         columns[0].map(|_| Self(columns))
     }
 
-    /// Reads a line. A time after `now`, the time of the import, becomes `now`: a register in the future could not be lifted.
+    /// Reads a line. A time after `now`, the time of the import, becomes `now`: a register in the future could not be
+    /// lifted.
     pub(super) fn line(&self, record: &ByteRecord, now: Timestamp) -> Result<Line, BadLine> {
         let record = StringRecord::from_byte_record(record.clone()).map_err(|_| BadLine::NotUtf8)?;
         let field = |column: usize| self.0[column].and_then(|at| record.get(at)).unwrap_or_default().trim();

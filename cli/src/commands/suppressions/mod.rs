@@ -1,8 +1,8 @@
 //! `okite suppressions`: exports and imports the suppression list.
 //!
-//! A CSV file has one line for each register of an address, so that an exported list suppresses the same addresses for the
-//! same reasons when it is imported elsewhere. Registers only move forward in time: importing a file twice, or a file that
-//! is older than the list, changes nothing wrongly.
+//! A CSV file has one line for each register of an address, so that an exported list suppresses the same addresses for
+//! the same reasons when it is imported elsewhere. Registers only move forward in time: importing a file twice, or a
+//! file that is older than the list, changes nothing wrongly.
 
 mod export;
 mod from_ses;
@@ -48,8 +48,8 @@ enum ListMoveError {
     #[error("{file}: {source}")]
     File { file: String, source: io::Error },
     #[error(
-        "{0} has no column of addresses. Its first line must name the columns, and one must be `address` or `email`. Optional \
-         columns: reason, since, expires_at, subtype, diagnostic, source"
+        "{0} has no column of addresses. Its first line must name the columns, and one must be `address` or `email`. \
+         Optional columns: reason, since, expires_at, subtype, diagnostic, source"
     )]
     NoAddressColumn(String),
     #[error(

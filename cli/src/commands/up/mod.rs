@@ -21,7 +21,9 @@ const DEFAULT_PORT: u16 = 3000;
 /// Runs the deployed functions, an HTTP API on 127.0.0.1 and local stand-ins for the AWS services. No mail leaves this
 /// machine, and no AWS account is needed. Prints a curl command that sends a first email. Ctrl-C stops it.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  okite up --port 4000 --verify shop.example")]
+#[command(after_help = "\
+Example:
+  okite up --port 4000 --verify shop.example")]
 pub(crate) struct UpCommand {
     /// Port on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = DEFAULT_PORT)]
@@ -47,7 +49,8 @@ impl UpCommand {
             verify,
         } = self;
         tokio::runtime::Runtime::new()?.block_on(async {
-            // The command listens for signals before it starts anything, so that a signal during the start stops everything.
+            // The command listens for signals before it starts anything, so that a signal during the start stops
+            // everything.
             let stop = stop_signal()?;
             tokio::pin!(stop);
             let options = LocalOptions {

@@ -1,5 +1,5 @@
-//! Starts Okite on local AWS, creates the API key that always works, and writes `local.json`, which lists the URLs, the key
-//! and the environment of each function.
+//! Starts Okite on local AWS, creates the API key that always works, and writes `local.json`, which lists the URLs, the
+//! key and the environment of each function.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -125,7 +125,8 @@ impl LocalOkite {
             ""
         };
         format!(
-            "Okite {version} is ready after {seconds:.2} s. Amazon SES is simulated; no mail leaves this machine.\n\n{sandbox}  \
+            "Okite {version} is ready after {seconds:.2} s. Amazon SES is simulated; no mail leaves this machine.\n\n\
+             {sandbox}  \
              URL       {url}\n  \
              Page      {url}/ (shows the mails in a browser)\n  \
              API key   {LOCAL_API_KEY}\n  \
@@ -133,7 +134,8 @@ impl LocalOkite {
              Outbox    {url}/_local/outbox\n  \
              Data      {data_dir} (logs in {data_dir}/logs)\n\n\
              Send a first email:\n\n\
-             curl {url}/emails -H 'Authorization: Bearer {LOCAL_API_KEY}' -H 'Content-Type: application/json' -d '{email}'\n\n\
+             curl {url}/emails -H 'Authorization: Bearer {LOCAL_API_KEY}' \
+             -H 'Content-Type: application/json' -d '{email}'\n\n\
              Ctrl-C stops it.",
             version = env!("CARGO_PKG_VERSION"),
             seconds = self.took.as_secs_f64(),

@@ -1,4 +1,5 @@
-//! `okite feedback redrive` against an SQS that takes its time, is busy, or gives up: what AWS does and the local one does not.
+//! `okite feedback redrive` against an SQS that takes its time, is busy, or gives up: what AWS does and the local one
+//! does not.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -75,7 +76,8 @@ fn answer(stream: TcpStream, mut carry_out: impl FnMut(&str, &Value) -> Value) {
     reader.read_exact(&mut body).unwrap();
     let answer = carry_out(&operation, &serde_json::from_slice(&body).unwrap()).to_string();
     let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\nconnection: \
+         close\r\n\r\n",
         answer.len()
     );
     reader.into_inner().write_all((head + &answer).as_bytes()).unwrap();

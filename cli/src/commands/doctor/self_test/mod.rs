@@ -1,6 +1,6 @@
-//! `okite doctor --self-test`: sends a mail to each address of the SES mailbox simulator through the stack's own API, and waits
-//! for the events. These mails count in no bounce rate, complaint rate or quota. The suppressions that they cause expire after
-//! an hour.
+//! `okite doctor --self-test`: sends a mail to each address of the SES mailbox simulator through the stack's own API,
+//! and waits for the events. These mails count in no bounce rate, complaint rate or quota. The suppressions that they
+//! cause expire after an hour.
 
 mod api;
 
@@ -139,8 +139,8 @@ impl SelfTest {
 }
 
 fn judge(case: &SelfTestCase, result: Result<MailResult, SelfTestError>) -> Finding {
-    const REMEDY: &str = "look at the findings on feedback above, at the log of the feedback function and at the queues, as \
-                          docs/OPERATIONS.md describes";
+    const REMEDY: &str = "look at the findings on feedback above, at the log of the feedback function and at the \
+                          queues, as docs/OPERATIONS.md describes";
     let expected = MailResult::expected(case);
     match result {
         Ok(result) if result == expected => Finding::ok(case.code, format!("as expected: {result}"), WHY),
@@ -156,7 +156,8 @@ fn judge(case: &SelfTestCase, result: Result<MailResult, SelfTestError>) -> Find
         Err(error) => {
             let remedy = match &error {
                 SelfTestError::Rejected { status: 401 | 403, .. } => {
-                    "name an API key of this stack with full permission for that sender domain, with --key or OKITE_API_KEY"
+                    "name an API key of this stack with full permission for that sender domain, with --key or \
+                     OKITE_API_KEY"
                 }
                 SelfTestError::Rejected { .. } => "follow the message; docs/ERRORS.md describes each error",
                 SelfTestError::Unreachable(_) => "check that this machine reaches the URL in the stack's output ApiUrl",

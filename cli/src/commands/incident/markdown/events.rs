@@ -36,7 +36,8 @@ pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
         ),
         (
             "API key",
-            "From the record of the mail. `not on record` means that the record has expired, or that Okite did not send the mail.",
+            "From the record of the mail. `not on record` means that the record has expired, or that Okite did not \
+             send the mail.",
             counts.by(|event| vec![&event.key]),
         ),
     ];

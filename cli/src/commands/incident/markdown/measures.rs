@@ -14,8 +14,8 @@ pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
     writeln!(text, "## What was done, and when\n")?;
     writeln!(
         text,
-        "Okite suppresses an address seconds after SES reports its hard bounce or complaint. Addresses suppressed and lifted, by \
-         the day of the latest event of each address:\n"
+        "Okite suppresses an address seconds after SES reports its hard bounce or complaint. Addresses suppressed and \
+         lifted, by the day of the latest event of each address:\n"
     )?;
     if facts.list_changes.is_empty() {
         writeln!(text, "No address was suppressed or lifted in these days.\n")?;
@@ -46,8 +46,9 @@ pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
         ),
         Ok(waiting) => writeln!(
             text,
-            "**Okite could not handle {waiting} events of SES, which wait in the dead-letter queue.** Their bounces and complaints \
-             are not in this report and suppress no address yet. `okite feedback redrive` handles them again.\n"
+            "**Okite could not handle {waiting} events of SES, which wait in the dead-letter queue.** Their bounces \
+             and complaints are not in this report and suppress no address yet. `okite feedback redrive` handles them \
+             again.\n"
         ),
         Err(reason) => writeln!(
             text,

@@ -24,7 +24,7 @@ AWS asks these three questions, and no record answers them.
 
 - **Root cause:** `[TO WRITE: the list, form, import or sender that these addresses came from, and why they were bad]`
 - **What was fixed:** `[TO WRITE: what you stopped, removed or corrected, and when]`
-- **How you prevent it from happening again:** `[TO WRITE: confirmed opt-in, checks of imports, limits for each sender, the person who watches the figures]`
+- **How you prevent it from happening again:** `[TO WRITE: confirmed opt-in, checks of imports, limits for each sender, …]`
 ";
 
 /// Returns the report.
@@ -44,7 +44,8 @@ fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
     )?;
     writeln!(
         text,
-        "Written by `okite incident` at {} for Amazon SES in {}, from {}. It contains domains of recipients and no address.\n",
+        "Written by `okite incident` at {} for Amazon SES in {}, from {}. It contains domains of recipients and no \
+         address.\n",
         seconds(facts.written_at),
         facts.region,
         escaped(&facts.target_name),
@@ -147,18 +148,22 @@ mod tests {
                 "# Bounces and complaints, 2026-02-28 to 2026-03-02 (UTC)\n",
                 "- 3 hard bounces, 1 complaints, and 1 blocks.",
                 "- Mail was sent to 200 recipients. This number is known for 1 of 3 days.",
-                "- At 2026-03-02T11:55:00Z the account was under review (PROBATION) and its sending was on. It had sent to 600 recipients",
-                "- Bounce rate at that time: 5.12 % according to AWS; 5 % according to Okite's estimate (10 of 200 recipients in 2 days).",
+                "- At 2026-03-02T11:55:00Z the account was under review (PROBATION) and its sending was on. It had \
+                 sent to 600 recipients",
+                "- Bounce rate at that time: 5.12 % according to AWS; 5 % according to Okite's estimate (10 of 200 \
+                 recipients in 2 days).",
                 "- Complaint rate at that time: not known according to AWS; Okite's estimate is not known.",
                 "| 2026-03-01 | 2 | 1 | 0 | 200 | 1 % |\n| 2026-03-02 | 1 | 0 | 1 | not known | not known |\n",
-                "### By recipient domain\n\n| Recipient domain | hard bounces | complaints | blocks |\n|---|---|---|---|\n| example.org | 2 | 1 | 0 |",
+                "### By recipient domain\n\n| Recipient domain | hard bounces | complaints | blocks \
+                 |\n|---|---|---|---|\n| example.org | 2 | 1 | 0 |",
                 "| campaign=spring | 2 | 1 | 0 |\n| (none) | 1 | 0 | 1 |\n| b=1 | 2 | 0 | 0 |",
                 "### By API key\n",
                 "| not on record | 3 | 1 | 1 |",
                 "| 2026-03-01 | 2 | 1 | 0 |\n",
                 "| 2026-03-02T09:00:00Z | none | bulk | \\[address\\] | a \\| bad list |",
                 "the dead-letter queue is empty",
-                "At a bounce rate of 3 % Okite warns the operators, and at 4.5 % it stops bulk mail. AWS reviews an account at 5 %.",
+                "At a bounce rate of 3 % Okite warns the operators, and at 4.5 % it stops bulk mail. AWS reviews an \
+                 account at 5 %.",
                 "At a complaint rate of 0.05 % Okite warns the operators, and at 0.08 %",
             ],
         );

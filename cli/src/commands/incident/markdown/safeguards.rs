@@ -11,9 +11,10 @@ use super::NOT_KNOWN;
 pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
     writeln!(text, "## Safeguards in place\n")?;
     text.push_str(
-        "- Okite looks up every recipient of every mail (To, Cc and Bcc, in any spelling) in the suppression list before it calls \
-         SES. If the list cannot be read, Okite sends nothing.\n\
-         - One hard bounce or complaint suppresses an address permanently. Repeated soft bounces suppress it for bulk mail.\n\
+        "- Okite looks up every recipient of every mail (To, Cc and Bcc, in any spelling) in the suppression list \
+         before it calls SES. If the list cannot be read, Okite sends nothing.\n\
+         - One hard bounce or complaint suppresses an address permanently. Repeated soft bounces suppress it for bulk \
+         mail.\n\
          - Okite reconciles its suppression list with SES's own list every day.\n\
          - Okite keeps mail within the account's sending rate and 24-hour quota.\n",
     );
@@ -25,8 +26,8 @@ pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
         match rate {
             Some(rate) => writeln!(
                 text,
-                "- At a {name} rate of {} Okite warns the operators, and at {} it stops bulk mail. AWS reviews an account at \
-                 {}.",
+                "- At a {name} rate of {} Okite warns the operators, and at {} it stops bulk mail. AWS reviews an \
+                 account at {}.",
                 percent(rate.warn_at),
                 percent(rate.brake_at),
                 percent(rate.review_at)

@@ -19,7 +19,8 @@ pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
     } else {
         writeln!(
             text,
-            "- {} hard bounces, {} complaints, and {} blocks. A block is a rejection of the sender, which AWS does not count.",
+            "- {} hard bounces, {} complaints, and {} blocks. A block is a rejection of the sender, which AWS does not \
+             count.",
             all.bounces, all.complaints, all.blocks
         )?;
     }
@@ -42,7 +43,8 @@ pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
         )?,
         (false, _) => writeln!(
             text,
-            "- The verified domains of the account are {NOT_KNOWN}. This report counts recipients at them, and AWS does not."
+            "- The verified domains of the account are {NOT_KNOWN}. This report counts recipients at them, and AWS \
+             does not."
         )?,
     }
     if facts.counts.unreadable > 0 {
@@ -68,7 +70,8 @@ fn account(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
     let enabled = if account.sending_enabled { "on" } else { "off" };
     writeln!(
         text,
-        "- At {} the account was {standing} and its sending was {enabled}. It had sent to {:.0} recipients in 24 hours.",
+        "- At {} the account was {standing} and its sending was {enabled}. It had sent to {:.0} recipients in 24 \
+         hours.",
         seconds(report.at),
         account.sent_last_24_hours,
     )?;
