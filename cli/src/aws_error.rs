@@ -3,11 +3,17 @@
 use std::error::Error;
 use std::iter;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_types::error::metadata::ErrorMetadata;
+
+const NO_CREDENTIALS: &str = "no AWS credentials were found. Set AWS_PROFILE, or sign in with `aws sso login`";
 
 /// Joins the messages of an error and its sources, without the SDK's wrappers around AWS's message.
 pub(crate) fn message(error: &(dyn Error + 'static)) -> String {
     let links = iter::successors(Some(error), |&error| error.source());
+    if links.clone().any(is_no_credentials) {
+        return NO_CREDENTIALS.to_owned();
+    }
     let mut joined = String::new();
     for text in links.filter_map(text_of) {
         // A link often begins with the code that the link before it ends with.
@@ -22,6 +28,14 @@ pub(crate) fn message(error: &(dyn Error + 'static)) -> String {
         joined.push_str(text);
     }
     joined
+}
+
+/// Returns whether the credential chain found no credentials. Its own message lists every provider.
+fn is_no_credentials(error: &(dyn Error + 'static)) -> bool {
+    matches!(
+        error.downcast_ref::<CredentialsError>(),
+        Some(CredentialsError::CredentialsNotLoaded(_))
+    )
 }
 
 /// Returns the message of one error of a chain, or `None` if it only wraps its source.
@@ -69,6 +83,12 @@ mod tests {
         assert_eq!(message(&modelled), "DynamoDB Scan failed: NotFound: No such table");
         let connection = link("dispatch failure", link("io error", "connection refused"));
         assert_eq!(message(&connection), "io error: connection refused");
+    }
+
+    #[test]
+    fn names_the_remedy_for_missing_credentials() {
+        let missing = CredentialsError::not_loaded("no providers in chain provided credentials");
+        assert_eq!(message(&link("dispatch failure", missing)), NO_CREDENTIALS);
     }
 
     #[test]

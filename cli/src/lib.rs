@@ -11,6 +11,7 @@
 //! | `dead_letter_queue` | the queue of SES events that Okite could not handle |
 //! | `identity` | parses an SES identity: an address or a domain |
 //! | `aws_error` | shows AWS's own message of an error |
+//! | `date`, `plural` | parse a date, print a counted noun |
 //! | `retry` | repeats a call that DynamoDB throttles |
 //! | `output` | opens the output file of a report |
 //! | `terminal` | columns, colours and safe text for a terminal |
@@ -27,11 +28,13 @@ use clap::Parser;
 
 mod aws_error;
 mod commands;
+mod date;
 mod dead_letter_queue;
 mod execution;
 mod identity;
 mod local;
 mod output;
+mod plural;
 mod retry;
 mod target;
 mod terminal;
@@ -42,6 +45,9 @@ pub use local::LOCAL_API_KEY;
 /// Send mail through Amazon SES, within its quotas and without mailing suppressed addresses.
 ///
 /// Most commands work on the `okite up` of the current directory. To work on a stack in AWS, add `--stack NAME`.
+///
+/// Exit codes: 0 for success, 1 for an error, 2 for a wrong command line. `okite status` and `okite doctor` describe
+/// their own.
 #[derive(Debug, Parser)]
 #[command(name = "okite", version, propagate_version = true)]
 struct Okite {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::aws_error;
 use crate::execution::{CommandResult, Failure, block_on};
+use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{MESSAGES, SUPPRESSIONS, Target, TargetArguments, TargetError};
 
@@ -18,7 +19,7 @@ use crate::target::{MESSAGES, SUPPRESSIONS, Target, TargetArguments, TargetError
 /// You may run it again after an error. It does not reach backups, SES's own suppression list, or events still on their
 /// way: see docs/PRIVACY.md.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(mut_arg("table", |table| table.hide(true)), after_help = "\
 Example:
   okite forget anna@example.net --hash --stack okite")]
 pub(crate) struct ForgetCommand {
@@ -50,7 +51,7 @@ impl ForgetCommand {
         }
         let entry = if hash { KeptEntry::Hash } else { KeptEntry::Address };
         block_on(async {
-            let progress = |forgotten: Forgotten| eprintln!("{} items of the table of messages read", forgotten.read);
+            let progress = |forgotten: Forgotten| eprintln!("{} read", counted(forgotten.read, "record", "records"));
             let forgotten = forget(&target.into(), &address, entry, progress).await?;
             let suppression = match (forgotten.had_entry, entry) {
                 (false, _) => "The suppression list had no entry under it.",
@@ -60,9 +61,9 @@ impl ForgetCommand {
                 (true, KeptEntry::Hash) => "The suppression list keeps a hash of it, so that it stays suppressed.",
             };
             eprintln!(
-                "The address was deleted from the records of {} messages. {suppression} Backups, SES's own suppression \
+                "The address was deleted from {}. {suppression} Backups, SES's own suppression \
                  list and events still on their way were not changed: see docs/PRIVACY.md.",
-                forgotten.messages
+                counted(forgotten.messages, "record of a message", "records of messages")
             );
             Ok(ExitCode::SUCCESS)
         })

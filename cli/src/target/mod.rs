@@ -27,7 +27,7 @@ pub(crate) struct TargetArguments {
     /// Work on this CloudFormation stack in AWS, with the credentials of your environment or AWS profile
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
-    /// Work on this DynamoDB table in AWS, with the credentials of your environment or AWS profile
+    /// Like --stack, but names the DynamoDB table that the command uses (API keys, suppressions or usage)
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
     /// AWS region of the stack or table, such as eu-west-1 [default: the region of your AWS configuration]
@@ -70,7 +70,7 @@ pub(crate) enum TargetError {
          or name a stack in AWS with --stack", .0.display()
     )]
     NotRunning(PathBuf),
-    #[error("the stack {stack} could not be looked up: {reason}. Check --stack, --region and your AWS credentials")]
+    #[error("the stack {stack} could not be looked up: {reason}. Check --stack, --region and your AWS profile")]
     Stack { stack: String, reason: String },
     #[error("no AWS region is configured. Name it with --region, or set AWS_REGION")]
     NoRegion,
@@ -125,7 +125,7 @@ impl Target {
                     .ok_or_else(|| TargetError::NotRunning(data_dir.clone()))
             }
             Self::Stack { name: stack, region } => {
-                let config = operator_config(region.as_deref()).await;
+                let config = operator_config(region.as_deref()).await?;
                 let name = stack_output(&config, stack, resource.stack_output).await?;
                 Ok(Resolved {
                     ses_config: config.clone(),
@@ -135,7 +135,7 @@ impl Target {
                 })
             }
             Self::Resource { name, region } => {
-                let config = operator_config(region.as_deref()).await;
+                let config = operator_config(region.as_deref()).await?;
                 Ok(Resolved {
                     ses_config: config.clone(),
                     config,
@@ -168,12 +168,16 @@ impl Target {
 
 /// Loads the operator's AWS configuration: the standard credential chain, and the configured region unless one is
 /// named.
-async fn operator_config(region: Option<&str>) -> SdkConfig {
+async fn operator_config(region: Option<&str>) -> Result<SdkConfig, TargetError> {
     let mut loader = aws_config::defaults(aws::behavior_version()).http_client(aws::http_client());
     if let Some(region) = region {
         loader = loader.region(Region::new(region.to_owned()));
     }
-    loader.load().await
+    let config = loader.load().await;
+    if config.region().is_none() {
+        return Err(TargetError::NoRegion);
+    }
+    Ok(config)
 }
 
 async fn stack_output(config: &SdkConfig, stack: &str, output: &'static str) -> Result<String, TargetError> {

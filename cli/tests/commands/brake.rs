@@ -1,4 +1,4 @@
-//! `okite brake`: mail is stopped and let go at once.
+//! `okite brake`: stops and releases mail at once.
 
 use std::path::Path;
 use std::process::Output;
@@ -14,8 +14,8 @@ async fn brake(arguments: &[&str], data_dir: &Path) -> Output {
     finished(&mut command).await
 }
 
-/// Runs it, and returns what it said.
-async fn said(arguments: &[&str], data_dir: &Path) -> String {
+/// Runs the command and returns its output.
+async fn output_of(arguments: &[&str], data_dir: &Path) -> String {
     let output = brake(arguments, data_dir).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout).to_owned()
@@ -28,11 +28,11 @@ async fn set_account(up: &Up, account: &Value) {
 }
 
 #[tokio::test]
-async fn mail_is_stopped_and_let_go_at_once_and_no_report_undoes_it() {
+async fn stops_and_releases_mail_at_once_and_no_report_undoes_it() {
     let (_folder, data_dir) = folder();
     let up = reported(&data_dir).await;
     up.send("anna@example.net").await;
-    let stopped = said(&["all", "--why", "a bad list", "--by", "bob"], &data_dir).await;
+    let stopped = output_of(&["all", "--why", "a bad list", "--by", "bob"], &data_dir).await;
     for words in ["All mail is stopped", "in force now", "okite brake auto"] {
         assert!(stopped.contains(words), "{words}: {stopped}");
     }
@@ -42,13 +42,13 @@ async fn mail_is_stopped_and_let_go_at_once_and_no_report_undoes_it() {
         assert!(body["message"].as_str().unwrap().contains("okite brake auto"), "{body}");
         report(&up).await;
     }
-    let none = said(&["none"], &data_dir).await;
+    let none = output_of(&["none"], &data_dir).await;
     assert!(none.contains("all mail passes") && !none.contains("Warning"), "{none}");
     up.send("anna@example.net").await;
-    said(&["bulk"], &data_dir).await;
+    output_of(&["bulk"], &data_dir).await;
     up.send("anna@example.net").await;
-    said(&["auto"], &data_dir).await;
-    let shown = said(&[], &data_dir).await;
+    output_of(&["auto"], &data_dir).await;
+    let shown = output_of(&[], &data_dir).await;
     let rows: Vec<Vec<&str>> = shown.lines().skip(4).map(|row| row.split("  ").collect()).collect();
     let changes = rows.iter().map(|row| {
         let cells = row[1..].iter().map(|cell| cell.trim()).filter(|cell| !cell.is_empty());
@@ -68,14 +68,14 @@ async fn mail_is_stopped_and_let_go_at_once_and_no_report_undoes_it() {
 }
 
 #[tokio::test]
-async fn letting_go_against_a_shutdown_warns_and_auto_takes_what_the_report_says() {
+async fn warns_about_releasing_mail_during_a_shutdown_and_auto_obeys_the_report() {
     let (_folder, data_dir) = folder();
     let up = reported(&data_dir).await;
     set_account(&up, &json!({ "enforcement_status": "SHUTDOWN" })).await;
     assert_eq!(report(&up).await["verdict"], "brake_all");
-    let none = said(&["none"], &data_dir).await;
+    let none = output_of(&["none"], &data_dir).await;
     assert!(none.contains("Warning") && none.contains("SHUTDOWN"), "{none}");
-    let auto = said(&["auto"], &data_dir).await;
+    let auto = output_of(&["auto"], &data_dir).await;
     assert!(
         auto.contains("All mail is stopped") && auto.contains("last report"),
         "{auto}"
@@ -84,7 +84,7 @@ async fn letting_go_against_a_shutdown_warns_and_auto_takes_what_the_report_says
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_says_why() {
+async fn an_error_names_what_is_in_force() {
     let (_folder, data_dir) = folder();
     for arguments in [&["all"][..], &[]] {
         let output = brake(arguments, &data_dir).await;
@@ -120,7 +120,7 @@ async fn what_cannot_be_done_says_why() {
     assert_eq!(up.post_with(KEY, &email("anna@example.net")).await.0, 503);
     let fault = json!({ "operation": "PutItem", "times": 1, "error": "ValidationException" });
     assert_eq!(up.local("faults", &fault).await.status(), 204);
-    let none = said(&["none"], &data_dir).await;
+    let none = output_of(&["none"], &data_dir).await;
     assert!(none.contains("could not be recorded"), "{none}");
     up.send("anna@example.net").await;
 }

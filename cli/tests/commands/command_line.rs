@@ -5,7 +5,7 @@ use std::fs;
 use crate::support::*;
 
 #[tokio::test]
-async fn tells_its_version_and_what_it_can() {
+async fn prints_its_version_and_help() {
     let version = finished(okite().arg("--version")).await;
     assert!(version.status.success());
     assert_eq!(text(&version.stdout), format!("okite {}\n", env!("CARGO_PKG_VERSION")));
@@ -53,7 +53,7 @@ async fn tells_its_version_and_what_it_can() {
 }
 
 #[tokio::test]
-async fn wrong_flags_are_refused_before_anything_is_done() {
+async fn rejects_wrong_arguments_before_it_does_anything() {
     let (folder, _) = folder();
     for arguments in [
         vec![],

@@ -1,4 +1,4 @@
-//! `okite doctor`: against a running `okite up`, and a DNS server of the test's own.
+//! `okite doctor` against a running `okite up` and a DNS server of the test.
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, UdpSocket};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// A DNS server that knows some records, and nothing of any other name. It ends with the process.
+/// Starts a DNS server with these records. It answers NXDOMAIN for every other name, and ends with the process.
 fn dns(records: &[(RecordType, &str, &str)]) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
@@ -24,7 +24,7 @@ fn dns(records: &[(RecordType, &str, &str)]) -> SocketAddr {
         let data = match *kind {
             RecordType::MX => RData::MX(MX::new(10, host(value))),
             RecordType::CNAME => RData::CNAME(CNAME(host(value))),
-            // In two parts, as long texts are.
+            // Long texts have several parts, so this one has two.
             _ => RData::TXT(TXT::new(vec![value[..4].to_owned(), value[4..].to_owned()])),
         };
         known.entry((*kind, format!("{name}."))).or_default().push(data);
@@ -35,7 +35,7 @@ fn dns(records: &[(RecordType, &str, &str)]) -> SocketAddr {
             let asked = Message::from_vec(&buffer[..length]).unwrap();
             let query = asked.queries[0].clone();
             let name = query.name().to_ascii().to_ascii_lowercase();
-            // It never answers about this one.
+            // The server never answers for this name.
             if name.starts_with("silent.") {
                 continue;
             }
@@ -54,7 +54,7 @@ fn dns(records: &[(RecordType, &str, &str)]) -> SocketAddr {
     address
 }
 
-/// Runs the doctor, and returns its exit code, what it printed, and what it complained of.
+/// Runs the doctor. Returns its exit code, its standard output and its standard error.
 async fn doctor(data_dir: &Path, arguments: &[&str]) -> (i32, String, String) {
     let mut command = okite();
     command.args(["doctor", "--data-dir"]).arg(data_dir).args(arguments);
@@ -63,11 +63,11 @@ async fn doctor(data_dir: &Path, arguments: &[&str]) -> (i32, String, String) {
     (code, text(&output.stdout).to_owned(), text(&output.stderr).to_owned())
 }
 
-/// The findings of a code, as JSON: level and what they are about.
+/// Runs the doctor with `--json`. Returns its exit code and its findings.
 async fn findings(data_dir: &Path, arguments: &[&str]) -> (i32, Vec<Value>) {
     let arguments = [arguments, &["--json"]].concat();
-    let (code, printed, complaint) = doctor(data_dir, &arguments).await;
-    assert_eq!(complaint, "");
+    let (code, printed, errors) = doctor(data_dir, &arguments).await;
+    assert_eq!(errors, "");
     let mut diagnosis: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(diagnosis["exit_code"], code);
     (code, diagnosis["findings"].take().as_array().unwrap().clone())
@@ -87,7 +87,7 @@ impl Up {
 }
 
 #[tokio::test]
-async fn a_fresh_okite_up_lacks_only_what_an_account_lacks() {
+async fn a_new_okite_up_has_only_warnings() {
     let (_folder, data_dir) = folder();
     let _up = Up::start(&data_dir, &[]).await;
     let (code, findings) = findings(&data_dir, &[]).await;
@@ -107,15 +107,15 @@ async fn a_fresh_okite_up_lacks_only_what_an_account_lacks() {
     assert_eq!(levels(&findings, "identity.dkim"), ["ok", "ok"]);
     assert_eq!(levels(&findings, "identity.mail_from"), ["warn", "warn"]);
     assert_eq!(levels(&findings, "dns.dmarc"), ["not_checked", "not_checked"]);
-    // Its domain speaks for an address.
+    // SES uses the domain for an address without an identity of its own.
     let (code, covered) = self::findings(
         &data_dir,
         &["--from", "hello@mail.example.com", "--from", "example.com"],
     )
     .await;
     assert_eq!((code, levels(&covered, "identity.verified")), (1, vec!["ok"]));
-    let (code, printed, complaint) = doctor(&data_dir, &["--from", "a@b.nowhere.example"]).await;
-    assert_eq!((code, complaint.as_str()), (2, ""), "{printed}");
+    let (code, printed, errors) = doctor(&data_dir, &["--from", "a@b.nowhere.example"]).await;
+    assert_eq!((code, errors.as_str()), (2, ""), "{printed}");
     assert!(
         printed.contains("FAIL        identity.verified a@b.nowhere.example: "),
         "{printed}"
@@ -124,7 +124,7 @@ async fn a_fresh_okite_up_lacks_only_what_an_account_lacks() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_found() {
+async fn finds_problems_of_account_identity_and_alarms() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &["--sandbox"]).await;
     up.put_local(
@@ -154,7 +154,7 @@ async fn what_is_wrong_is_found() {
 }
 
 #[tokio::test]
-async fn dns_is_asked_of_the_resolver_that_is_named() {
+async fn queries_the_named_resolver() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &["--verify", "silent.example"]).await;
     let mail_from = json!({ "domain": "bounce.example.com", "status": "PENDING" });
@@ -208,7 +208,7 @@ async fn dns_is_asked_of_the_resolver_that_is_named() {
 }
 
 #[tokio::test]
-async fn the_self_test_goes_all_the_way_and_back() {
+async fn the_self_test_sends_and_receives_events() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &[]).await;
     let (code, findings) = findings(&data_dir, &["--self-test"]).await;
@@ -223,12 +223,12 @@ async fn the_self_test_goes_all_the_way_and_back() {
 }
 
 #[tokio::test]
-async fn where_nothing_runs_is_a_failure_that_says_so() {
+async fn fails_without_a_running_okite_up() {
     let (_folder, data_dir) = folder();
-    let (code, printed, complaint) = doctor(&data_dir, &[]).await;
+    let (code, printed, errors) = doctor(&data_dir, &[]).await;
     assert_eq!((code, printed.as_str()), (2, ""));
-    assert!(complaint.contains("no `okite up` runs"), "{complaint}");
-    let (code, _, complaint) = doctor(&data_dir, &["--resolver", "dns.example"]).await;
+    assert!(errors.contains("no `okite up` runs"), "{errors}");
+    let (code, _, errors) = doctor(&data_dir, &["--resolver", "dns.example"]).await;
     assert_eq!(code, 2);
-    assert!(complaint.contains("IP address"), "{complaint}");
+    assert!(errors.contains("IP address"), "{errors}");
 }

@@ -1,4 +1,4 @@
-//! `okite forget`: a person's address goes, and is still not sent to.
+//! `okite forget`: deletes an address and keeps it suppressed.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -21,7 +21,7 @@ async fn forget(arguments: &[&str], data_dir: &Path) -> Output {
     finished(&mut command).await
 }
 
-/// An `okite up` that sent to Anna, who bounced.
+/// Starts an `okite up` that sent to Anna, whose address is suppressed for a bounce.
 async fn with_anna(data_dir: &Path) -> Up {
     let up = Up::start(data_dir, &[]).await;
     let mail = json!({
@@ -40,7 +40,7 @@ async fn with_anna(data_dir: &Path) -> Up {
         .arg("--data-dir")
         .arg(data_dir);
     assert!(finished(&mut import).await.status.success());
-    // An event that came after an address was forgotten would name it again: wait for both deliveries.
+    // An event after the deletion would store the address again, so wait for both deliveries.
     eventually("both deliveries are on record", async || {
         (kept(&up).await.matches("ev#Delivery#").count() == 2).then_some(())
     })
@@ -48,7 +48,7 @@ async fn with_anna(data_dir: &Path) -> Up {
     up
 }
 
-/// Every item of the tables of messages and suppressions.
+/// Returns all items of the tables of messages and suppressions as text.
 async fn kept(up: &Up) -> String {
     let local = up.local_json().unwrap();
     let config = SdkConfig::builder()
@@ -72,7 +72,7 @@ async fn kept(up: &Up) -> String {
 }
 
 #[tokio::test]
-async fn a_person_is_forgotten_under_a_hash_and_still_not_sent_to() {
+async fn keeps_a_hash_and_the_suppression() {
     let (_folder, data_dir) = folder();
     let up = with_anna(&data_dir).await;
     let before = kept(&up).await.to_lowercase();
@@ -80,7 +80,7 @@ async fn a_person_is_forgotten_under_a_hash_and_still_not_sent_to() {
         before.contains("anna@example.net") && before.contains("anna secret"),
         "{before}"
     );
-    for said in ["from the records of 1 messages", "from the records of 0 messages"] {
+    for said in ["from 1 record of a message", "from 0 records of messages"] {
         let output = forget(&["ANNA@example.net", "--hash", "--yes"], &data_dir).await;
         let errors = text(&output.stderr);
         assert!(output.status.success() && errors.contains(said), "{errors}");
@@ -96,12 +96,12 @@ async fn a_person_is_forgotten_under_a_hash_and_still_not_sent_to() {
         (&verdict["status"], &verdict["reason"]),
         (&json!("suppressed"), &json!("bounce"))
     );
-    // Outside the list, a mail that was asked for is on record with its recipient again.
+    // A new request to send stores its recipient again.
     assert!(kept(&up).await.contains("anna@Example.net"));
 }
 
 #[tokio::test]
-async fn without_a_hash_the_entry_keeps_the_address_and_nothing_else() {
+async fn without_hash_keeps_only_the_address_and_the_suppression() {
     let (_folder, data_dir) = folder();
     let up = with_anna(&data_dir).await;
     let output = forget(&["anna@example.net", "--yes"], &data_dir).await;
@@ -113,7 +113,7 @@ async fn without_a_hash_the_entry_keeps_the_address_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn nothing_is_forgotten_unless_it_is_confirmed() {
+async fn deletes_nothing_without_confirmation() {
     let (_folder, data_dir) = folder();
     let up = with_anna(&data_dir).await;
     for (answer, forgotten) in [("", false), ("no\n", false), ("yes\n", true)] {
@@ -130,7 +130,7 @@ async fn nothing_is_forgotten_unless_it_is_confirmed() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_forgotten_says_why() {
+async fn names_the_cause_of_an_error() {
     let (_folder, data_dir) = folder();
     let output = forget(&["nobody", "--yes"], &data_dir).await;
     assert_eq!(output.status.code(), Some(2));

@@ -1,4 +1,4 @@
-//! `okite incident`: what one needs when AWS writes.
+//! `okite incident`: reports bounces, complaints and measures.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,14 +15,14 @@ async fn incident(arguments: &[&str], data_dir: &Path) -> Output {
     finished(&mut command).await
 }
 
-/// Runs it, and returns what it wrote to standard output.
+/// Runs the command and returns its standard output.
 async fn written(arguments: &[&str], data_dir: &Path) -> String {
     let output = incident(arguments, data_dir).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout).to_owned()
 }
 
-/// Publishes an event about a mail of ours with a tag, and waits until it is handled.
+/// Publishes an event about a mail with tags, and waits until it is handled.
 async fn publish(up: &Up, id: &Value, kind: &str, feedback: &str, recipients: &[&str]) {
     let (about, list) = (kind.to_lowercase(), format!("{}Recipients", participle(kind)));
     let recipients: Vec<Value> = recipients
@@ -45,7 +45,7 @@ fn participle(kind: &str) -> &str {
     if kind == "Bounce" { "bounced" } else { "complained" }
 }
 
-/// A mail that a new key sent; its key and its id.
+/// Sends a mail with a new key. Returns the ids of the key and the mail.
 async fn sent_with_a_new_key(up: &Up, data_dir: &Path) -> (String, Value) {
     let mut create = okite();
     create.args(["keys", "create", "--name", "shop | of anna@example.net", "--data-dir"]);
@@ -58,7 +58,7 @@ async fn sent_with_a_new_key(up: &Up, data_dir: &Path) -> (String, Value) {
 }
 
 #[tokio::test]
-async fn the_report_joins_what_happened_with_keys_tags_and_what_was_done() {
+async fn reports_events_by_key_and_tag_and_the_measures_taken() {
     let (_folder, data_dir) = folder();
     let up = reported(&data_dir).await;
     let (key, id) = sent_with_a_new_key(&up, &data_dir).await;
@@ -81,7 +81,7 @@ async fn the_report_joins_what_happened_with_keys_tags_and_what_was_done() {
 
     let markdown = written(&["--days", "2"], &data_dir).await;
     for part in [
-        "- 3 hard bounces, 1 complaints, and 0 blocks",
+        "- 3 hard bounces, 1 complaint, and 0 blocks",
         "| example.net | 2 | 0 | 0 |",
         "| mail.example | 0 | 1 | 0 |",
         "| bulk | 3 | 1 | 0 |",
@@ -113,7 +113,7 @@ async fn the_report_joins_what_happened_with_keys_tags_and_what_was_done() {
     assert!(csv.contains(&line) && csv.lines().count() == 4, "{csv}");
     assert!(!csv.contains('@'), "{csv}");
 
-    // A key that was taken back has no name any more, and what was sent with it is known by its id.
+    // A revoked key has no name. The report shows its id.
     let mut revoke = okite();
     revoke.args(["keys", "revoke", &key, "--data-dir"]);
     assert!(finished(revoke.arg(&data_dir)).await.status.success());
@@ -122,7 +122,7 @@ async fn the_report_joins_what_happened_with_keys_tags_and_what_was_done() {
 }
 
 #[tokio::test]
-async fn the_file_is_for_its_owner_and_never_over_another() {
+async fn creates_a_private_file_and_overwrites_none() {
     let (_folder, data_dir) = folder();
     let _up = reported(&data_dir).await;
     let file = data_dir.with_extension("md");
@@ -147,7 +147,7 @@ async fn the_file_is_for_its_owner_and_never_over_another() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_reported_says_why() {
+async fn names_the_cause_of_an_error() {
     let (_folder, data_dir) = folder();
     for (arguments, code, words) in [
         (&["--days", "1"][..], 1, "no `okite up` runs"),

@@ -1,4 +1,4 @@
-//! `okite keys`: made, listed and revoked, in an `okite up` and by the name of a table.
+//! `okite keys`: creates, lists and revokes keys, in an `okite up` and in AWS.
 
 use std::io::{BufRead, BufReader, Read, Write};
 
@@ -10,26 +10,26 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-/// Runs `okite keys` beside the `okite up` of a data directory.
+/// Runs `okite keys` on the `okite up` of a data directory.
 async fn run(arguments: &[&str], data_dir: &Path) -> Output {
     let mut command = okite();
     command.arg("keys").args(arguments).arg("--data-dir").arg(data_dir);
     finished(&mut command).await
 }
 
-/// Makes a key with these flags, and returns it.
+/// Creates a key with these options and returns it.
 async fn created(flags: &[&str], data_dir: &Path) -> String {
     let output = run(&[&["create", "--name", "shop"], flags].concat(), data_dir).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout).trim_end().to_owned()
 }
 
-/// The id in a key.
+/// Returns the id in a key.
 fn id_of(key: &str) -> &str {
     key.split('_').nth(1).unwrap()
 }
 
-/// All keys but the one that every `okite up` has.
+/// Returns all keys except the one that every `okite up` has.
 async fn listed(data_dir: &Path) -> Vec<Value> {
     let output = run(&["list", "--json"], data_dir).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -40,13 +40,13 @@ async fn listed(data_dir: &Path) -> Vec<Value> {
 }
 
 impl Up {
-    /// Calls the API with a key, without a body.
+    /// Calls a path of the API with a key and returns the status.
     async fn status_with(&self, key: &str, path: &str) -> u16 {
         let request = self.http.get(format!("{}{path}", self.url())).bearer_auth(key);
         request.send().await.unwrap().status().as_u16()
     }
 
-    /// Sends from an address with a key.
+    /// Sends a mail from an address with a key and returns the status.
     async fn status_from(&self, key: &str, from: &str) -> u16 {
         let mut mail = email("success@simulator.amazonses.com");
         mail["from"] = json!(from);
@@ -54,13 +54,13 @@ impl Up {
     }
 }
 
-/// `okite keys` against AWS, whose DynamoDB is that of an `okite up` and whose CloudFormation is at `cloudformation`.
-async fn run_in_aws(arguments: &[&str], place: &[&str], up: &Up, cloudformation: &str) -> Output {
+/// Runs `okite keys` as in AWS, with the DynamoDB of an `okite up` and the CloudFormation at the URL `cloudformation`.
+async fn run_in_aws(arguments: &[&str], target: &[&str], up: &Up, cloudformation: &str) -> Output {
     let mut command = okite();
     command
         .arg("keys")
         .args(arguments)
-        .args(place)
+        .args(target)
         .args(["--region", "us-east-1"])
         .env(
             "AWS_ENDPOINT_URL_DYNAMODB",
@@ -73,7 +73,7 @@ async fn run_in_aws(arguments: &[&str], place: &[&str], up: &Up, cloudformation:
     finished(&mut command).await
 }
 
-/// A CloudFormation with one stack, `okite`, whose output `name` is `value`. It ends with the process.
+/// Starts a CloudFormation with one stack, `okite`, whose output `name` is `value`. It ends with the process.
 fn cloudformation(name: &'static str, value: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -121,18 +121,18 @@ fn cloudformation(name: &'static str, value: String) -> String {
     url
 }
 
-/// Makes a key in a data directory.
+/// Creates a key in the `okite up` of a data directory.
 async fn create_key(name: &str, data_dir: &Path) -> Output {
     run(&["create", "--name", name], data_dir).await
 }
 
 #[tokio::test]
-async fn a_key_that_was_made_sends_at_once_and_after_a_restart() {
+async fn a_new_key_sends_at_once_and_after_a_restart() {
     let (_folder, data_dir) = folder();
     let mut up = Up::start(&data_dir, &[]).await;
     let output = create_key("shop backend", &data_dir).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
-    // The key alone, so that a script can take it.
+    // Standard output has only the key, so that a script can read it.
     let key = text(&output.stdout).trim_end();
     assert!(key.starts_with("ok_") && !key.contains(char::is_whitespace), "{key}");
     assert!(text(&output.stderr).contains("shop backend"));
@@ -182,7 +182,7 @@ async fn a_key_for_bulk_mail_leaves_the_reserve_to_transactional_mail() {
 }
 
 #[tokio::test]
-async fn a_key_without_a_running_okite_up_says_what_to_do() {
+async fn create_names_the_remedy_without_a_running_okite_up() {
     let (_folder, data_dir) = folder();
     let output = create_key("shop", &data_dir).await;
     assert_eq!(output.status.code(), Some(1));
@@ -194,7 +194,7 @@ async fn a_key_without_a_running_okite_up_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_key_after_a_kill_says_what_to_do_too() {
+async fn create_names_the_remedy_after_a_kill() {
     let (_folder, data_dir) = folder();
     let mut up = Up::start(&data_dir, &[]).await;
     up.signal("KILL");
@@ -220,7 +220,7 @@ async fn a_key_needs_a_name() {
 }
 
 #[tokio::test]
-async fn a_key_may_do_everything_unless_it_is_for_sending() {
+async fn a_sending_key_cannot_read() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &[]).await;
     let full = created(&[], &data_dir).await;
@@ -237,7 +237,7 @@ async fn a_key_may_do_everything_unless_it_is_for_sending() {
 }
 
 #[tokio::test]
-async fn a_key_sends_from_the_domains_that_were_named_and_those_below_them() {
+async fn a_key_sends_from_its_domains_and_their_subdomains() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &["--verify", "bücher.example"]).await;
     let flags = ["--from", "Example.COM, bücher.example", "--from", "example.com"];
@@ -256,7 +256,7 @@ async fn a_key_sends_from_the_domains_that_were_named_and_those_below_them() {
 }
 
 #[tokio::test]
-async fn a_domain_that_is_none_is_refused_with_what_to_write() {
+async fn rejects_a_wrong_domain_and_names_the_right_form() {
     let (_folder, data_dir) = folder();
     let _up = Up::start(&data_dir, &[]).await;
     for (domain, words) in [
@@ -274,7 +274,7 @@ async fn a_domain_that_is_none_is_refused_with_what_to_write() {
 }
 
 #[tokio::test]
-async fn the_list_shows_what_keys_are_and_nothing_to_use_them_with() {
+async fn the_list_shows_no_secret() {
     let (_folder, data_dir) = folder();
     let _up = Up::start(&data_dir, &[]).await;
     let flags = [
@@ -315,7 +315,7 @@ async fn the_list_shows_what_keys_are_and_nothing_to_use_them_with() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_revoked_works_no_longer_and_the_others_do() {
+async fn a_revoked_key_stops_working_and_the_others_do_not() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &[]).await;
     let gone = created(&[], &data_dir).await;
@@ -341,7 +341,7 @@ async fn a_key_that_is_revoked_works_no_longer_and_the_others_do() {
 }
 
 #[tokio::test]
-async fn the_whole_key_can_be_revoked_and_is_not_repeated() {
+async fn revoke_accepts_the_whole_key_and_does_not_repeat_it() {
     let (_folder, data_dir) = folder();
     let _up = Up::start(&data_dir, &[]).await;
     let key = created(&[], &data_dir).await;
@@ -350,7 +350,7 @@ async fn the_whole_key_can_be_revoked_and_is_not_repeated() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(!text(&output.stderr).contains(secret) && output.stdout.is_empty());
     assert_eq!(listed(&data_dir).await, [] as [Value; 0]);
-    // Neither is what cannot be one.
+    // A text that is no key is not repeated either.
     for wrong in [format!("x{key}"), format!("ok-{secret}"), String::new()] {
         let output = run(&["revoke", &wrong], &data_dir).await;
         assert_eq!(output.status.code(), Some(1));
@@ -363,7 +363,7 @@ async fn the_whole_key_can_be_revoked_and_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn keys_in_aws_are_made_listed_and_revoked_by_the_name_of_the_stack_or_the_table() {
+async fn creates_lists_and_revokes_in_aws_by_stack_and_by_table() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &[]).await;
     let local = up.local_json().unwrap();
@@ -371,11 +371,11 @@ async fn keys_in_aws_are_made_listed_and_revoked_by_the_name_of_the_stack_or_the
         .as_str()
         .unwrap();
     let cloudformation = cloudformation("ApiKeysTable", table.to_owned());
-    for place in [["--stack", "okite"], ["--table", table]] {
-        let run = async |arguments: &[&str]| run_in_aws(arguments, &place, &up, &cloudformation).await;
+    for target in [["--stack", "okite"], ["--table", table]] {
+        let run = async |arguments: &[&str]| run_in_aws(arguments, &target, &up, &cloudformation).await;
         let output = run(&["create", "--name", "shop"]).await;
         assert!(output.status.success(), "{}", text(&output.stderr));
-        assert!(text(&output.stderr).contains(place[1]), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(target[1]), "{}", text(&output.stderr));
         let key = text(&output.stdout).trim_end();
         assert_eq!(up.status_from(key, "hello@example.com").await, 200);
         let output = run(&["list"]).await;
@@ -387,11 +387,11 @@ async fn keys_in_aws_are_made_listed_and_revoked_by_the_name_of_the_stack_or_the
 }
 
 #[tokio::test]
-async fn a_stack_or_table_that_is_not_okites_is_named() {
+async fn an_error_names_the_wrong_stack_or_table() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &[]).await;
     let other = cloudformation("SomeOutput", "x".to_owned());
-    for (place, words) in [
+    for (target, words) in [
         (["--stack", "okite"], vec!["okite", "ApiKeysTable"]),
         (["--stack", "nowhere"], vec!["nowhere", "Stack does not exist"]),
         (
@@ -400,7 +400,7 @@ async fn a_stack_or_table_that_is_not_okites_is_named() {
         ),
     ] {
         for arguments in [["list"].as_slice(), &["revoke", "a1"], &["create", "--name", "shop"]] {
-            let output = run_in_aws(arguments, &place, &up, &other).await;
+            let output = run_in_aws(arguments, &target, &up, &other).await;
             assert_eq!(output.status.code(), Some(1), "{arguments:?}");
             for word in &words {
                 assert!(text(&output.stderr).contains(word), "{}", text(&output.stderr));
@@ -411,7 +411,7 @@ async fn a_stack_or_table_that_is_not_okites_is_named() {
 }
 
 #[tokio::test]
-async fn listing_and_revoking_without_a_running_okite_up_say_what_to_do() {
+async fn list_and_revoke_name_the_remedy_without_a_running_okite_up() {
     let (_folder, data_dir) = folder();
     let never = [run(&["list"], &data_dir).await, run(&["revoke", "a1"], &data_dir).await];
     let mut up = Up::start(&data_dir, &[]).await;

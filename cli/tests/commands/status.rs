@@ -1,4 +1,4 @@
-//! `okite status`: where the account stands.
+//! `okite status`: shows the last report.
 
 use std::path::Path;
 use std::process::Output;
@@ -14,7 +14,7 @@ async fn status(arguments: &[&str], data_dir: &Path) -> Output {
 }
 
 #[tokio::test]
-async fn the_last_report_is_shown_to_people_and_to_machines() {
+async fn shows_the_last_report_as_a_page_and_as_json() {
     let (_folder, data_dir) = folder();
     let up = reported(&data_dir).await;
     let page = status(&[], &data_dir).await;
@@ -62,7 +62,7 @@ async fn the_last_report_is_shown_to_people_and_to_machines() {
 }
 
 #[tokio::test]
-async fn it_ends_with_2_when_there_is_nothing_to_show() {
+async fn exits_with_2_when_there_is_nothing_to_show() {
     let (_folder, data_dir) = folder();
     let mut up = reported(&data_dir).await;
     let fault = json!({ "operation": "GetItem", "times": 1, "error": "ValidationException" });

@@ -1,4 +1,4 @@
-//! `okite suppressions`: the list, out to a file and in again.
+//! `okite suppressions`: exports and imports the list.
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::support::*;
 
-/// One register of everything, with a name that needs quotes and a time for each.
+/// Every register once, with its time, and a diagnostic that needs quotes.
 const EVERYTHING: &str = "\
 address,reason,since,expires_at,subtype,diagnostic,source
 Anna@example.net,bounce,2026-01-02T03:04:05.678Z,,General,\"550 5.1.1 no such user, \"\"anna\"\"\",f-1
@@ -25,7 +25,7 @@ emil@example.net,soft,2026-01-02T00:00:00Z,,,,f-4
 emil@example.net,soft,2026-01-02T00:00:00Z,,,,f-5
 ";
 
-/// Runs `okite suppressions` beside the `okite up` of a data directory.
+/// Runs `okite suppressions` on the `okite up` of a data directory.
 async fn run(arguments: &[&str], data_dir: &Path) -> Output {
     let mut command = okite();
     command
@@ -36,14 +36,14 @@ async fn run(arguments: &[&str], data_dir: &Path) -> Output {
     finished(&mut command).await
 }
 
-/// Runs an import of this text, from a file beside the data directory.
+/// Imports this text from a file beside the data directory.
 async fn import(list: &str, data_dir: &Path) -> Output {
     let file = data_dir.with_extension("csv");
     fs::write(&file, list).unwrap();
     run(&["import", file.to_str().unwrap()], data_dir).await
 }
 
-/// Everything on the list, line by line, sorted.
+/// Exports the list and returns its lines, sorted after the header.
 async fn exported(data_dir: &Path) -> Vec<String> {
     let output = run(&["export"], data_dir).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -53,7 +53,7 @@ async fn exported(data_dir: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_is_exported_and_imported_elsewhere_is_the_same_list() {
+async fn an_exported_list_is_the_same_after_an_import_elsewhere() {
     let (_folder, here) = folder();
     let (_other_folder, there) = folder();
     let _here = Up::start(&here, &[]).await;
@@ -87,7 +87,7 @@ async fn what_is_exported_and_imported_elsewhere_is_the_same_list() {
 }
 
 #[tokio::test]
-async fn bad_lines_are_named_by_their_numbers_and_skipped() {
+async fn skips_bad_lines_and_names_their_numbers() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &[]).await;
     let list = "Email,Reason\nanna@example.net,HardBounce\nnobody.at.all,HardBounce\nbob@example.net,annoyed\ncarl@example.net\n";
@@ -98,8 +98,8 @@ async fn bad_lines_are_named_by_their_numbers_and_skipped() {
         for wanted in [
             "line 3 is skipped",
             "line 4 is skipped: the reason must be one of",
-            "2 lines were imported",
-            "2 lines were skipped",
+            "Imported: 2 lines",
+            "skipped 2 lines",
         ] {
             assert!(errors.contains(wanted), "{wanted}: {errors}");
         }
@@ -115,7 +115,7 @@ async fn bad_lines_are_named_by_their_numbers_and_skipped() {
 }
 
 #[tokio::test]
-async fn a_dry_run_reads_and_changes_nothing_and_a_pipe_is_read_too() {
+async fn a_dry_run_changes_nothing_and_standard_input_is_read() {
     let (_folder, data_dir) = folder();
     let _up = Up::start(&data_dir, &[]).await;
     for (flag, lines) in [("--dry-run", 1), ("--", 2)] {
@@ -133,7 +133,7 @@ async fn a_dry_run_reads_and_changes_nothing_and_a_pipe_is_read_too() {
 }
 
 #[tokio::test]
-async fn sess_own_list_is_taken_in() {
+async fn imports_the_list_of_ses() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &[]).await;
     let ses = up.local_json().unwrap()["ses_url"].as_str().unwrap().to_owned();
@@ -148,7 +148,7 @@ async fn sess_own_list_is_taken_in() {
     for added in [2, 0] {
         let output = run(&["import", "--from-ses"], &data_dir).await;
         let said = text(&output.stderr);
-        let wanted = format!("2 addresses are on SES's list. {added} were added to Okite's list");
+        let wanted = format!("On SES's list: 2. Added to Okite's list: {added}.");
         assert!(output.status.success() && said.contains(&wanted), "{said}");
     }
     assert_eq!(up.send("anna@example.net").await["recipients"][0]["reason"], "bounce");
@@ -161,7 +161,7 @@ async fn sess_own_list_is_taken_in() {
 }
 
 #[tokio::test]
-async fn the_sandbox_has_no_list_to_take_in() {
+async fn the_sandbox_has_no_list_to_import() {
     let (_folder, data_dir) = folder();
     let _up = Up::start(&data_dir, &["--sandbox"]).await;
     let output = run(&["import", "--from-ses"], &data_dir).await;
@@ -173,7 +173,7 @@ async fn the_sandbox_has_no_list_to_take_in() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_imported_says_why() {
+async fn names_the_cause_of_an_error() {
     let (_folder, data_dir) = folder();
     let output = import("address\n", &data_dir).await;
     assert!(

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 #[tokio::test]
-async fn says_how_to_send_a_first_email_in_a_line_that_works_as_pasted() {
+async fn prints_a_curl_command_that_sends_a_first_email() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &[]).await;
     let printed = up.printed();
@@ -48,7 +48,7 @@ async fn says_how_to_send_a_first_email_in_a_line_that_works_as_pasted() {
 }
 
 #[tokio::test]
-async fn local_json_says_how_to_reach_it_all() {
+async fn local_json_has_all_urls_and_environments() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &[]).await;
     let local = up.local_json().unwrap();
@@ -128,7 +128,7 @@ async fn events_carry_the_key_that_it_accepts() {
 }
 
 #[tokio::test]
-async fn local_json_is_there_when_it_is_ready_and_not_before() {
+async fn local_json_appears_when_okite_up_is_ready() {
     let (_folder, data_dir) = folder();
     let mut before = Up::start(&data_dir, &[]).await;
     before.signal("KILL");
@@ -144,7 +144,7 @@ async fn local_json_is_there_when_it_is_ready_and_not_before() {
     assert_eq!(up.http.get(health).send().await.unwrap().status(), 200);
 }
 
-/// The addresses that a process listens on, as the system tells them: in hexadecimal.
+/// Returns the addresses that a process listens on, in the hexadecimal form of `/proc/net/tcp`.
 fn listens_on(pid: u32) -> Vec<String> {
     let sockets: Vec<String> = fs::read_dir(format!("/proc/{pid}/fd"))
         .unwrap()
@@ -240,12 +240,12 @@ async fn ctrl_c_and_a_request_to_terminate_stop_it_cleanly() {
         let status = up.ended().await;
         assert_eq!(status.code(), Some(0), "{signal}: {}", up.errors());
         assert!(up.local_json().is_none(), "{signal}");
-        // Unlike after a kill, they are gone already.
+        // Unlike after a kill, the functions have already ended.
         assert_eq!(functions(&data_dir), [] as [u32; 0], "{signal}");
     }
 }
 
-/// Starts it, and has it at work on a request that does not end.
+/// Starts an `okite up` that works on a request which does not end.
 async fn at_work(data_dir: &Path) -> (Up, tokio::task::JoinHandle<reqwest::Result<reqwest::Response>>) {
     let up = Up::start(data_dir, &[]).await;
     let fault = json!({ "operation": "SendEmail", "delay_ms": 60_000 });
@@ -310,7 +310,7 @@ async fn ctrl_c_while_it_starts_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_data_directory_in_use_is_refused_with_its_holder_and_left_alone() {
+async fn rejects_a_data_directory_in_use_and_names_the_process() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &[]).await;
     let second = finished(okite().args(["up", "--port", "0", "--data-dir"]).arg(&data_dir)).await;
@@ -322,7 +322,7 @@ async fn a_data_directory_in_use_is_refused_with_its_holder_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_named() {
+async fn names_a_port_that_is_taken() {
     let (_folder, data_dir) = folder();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
@@ -335,7 +335,7 @@ async fn a_port_that_is_taken_is_named() {
 }
 
 #[tokio::test]
-async fn listens_on_the_port_that_is_asked_for() {
+async fn listens_on_the_named_port() {
     let (_folder, data_dir) = folder();
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free.local_addr().unwrap().port().to_string();
@@ -348,7 +348,7 @@ async fn listens_on_the_port_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_data_directory_that_cannot_be_used_is_named() {
+async fn names_a_data_directory_that_cannot_be_used() {
     let (folder, _) = folder();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
@@ -362,7 +362,7 @@ async fn a_data_directory_that_cannot_be_used_is_named() {
 }
 
 #[tokio::test]
-async fn the_sandbox_takes_verified_recipients_only() {
+async fn the_sandbox_accepts_only_verified_recipients() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &["--sandbox", "--verify", "anna@example.net"]).await;
     let (status, body) = up.post_with(KEY, &email("bob@example.net")).await;
@@ -372,7 +372,7 @@ async fn the_sandbox_takes_verified_recipients_only() {
 }
 
 #[tokio::test]
-async fn senders_are_verified_by_flags_beside_the_usual_ones() {
+async fn verifies_senders_besides_the_default_ones() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &["--verify", "shop.example", "--verify", "me@home.example"]).await;
     for (from, status) in [
@@ -391,7 +391,7 @@ async fn senders_are_verified_by_flags_beside_the_usual_ones() {
 }
 
 #[tokio::test]
-async fn the_data_directory_is_in_the_current_folder_unless_another_is_named() {
+async fn the_default_data_directory_is_in_the_current_directory() {
     let (folder, _) = folder();
     let data_dir = folder.path().join(".okite");
     let mut command = okite();

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use serde_json::{Value, json};
 
+use crate::plural::counted;
 use crate::terminal::{Colour, Colours, printable};
 
 /// The severity of a finding, from best to worst.
@@ -200,10 +201,10 @@ impl Display for Shown<'_> {
         let count = |level| self.diagnosis.count(level);
         writeln!(
             f,
-            "\n{} ok, {} warnings, {} failures, {} not checked",
+            "\n{} ok, {}, {}, {} not checked",
             count(Level::Ok),
-            count(Level::Warn),
-            count(Level::Fail),
+            counted(count(Level::Warn), "warning", "warnings"),
+            counted(count(Level::Fail), "failure", "failures"),
             count(Level::NotChecked)
         )
     }

@@ -92,7 +92,7 @@ fn judge_identity(identity: &Identity, facts: &Facts) -> Vec<Finding> {
     let mut findings = vec![
         verified(identity, state).about(name),
         dkim(identity, state, &facts.dns).about(name),
-        mail_from(state, &facts.region, &facts.dns).about(name),
+        mail_from(identity, state, &facts.region, &facts.dns).about(name),
     ];
     // Addresses of the same domain share one finding about the domain.
     let identities = facts.identities.as_deref().unwrap_or_default();
@@ -152,8 +152,10 @@ fn dkim(identity: &Identity, state: &IdentityState, dns: &DnsAnswers) -> Finding
             return Finding::ok(CODE, "SES signs its mail", WHY_DKIM);
         }
         let what = "an address alone is not signed with DKIM";
-        let remedy = "verify its domain too. Run: aws sesv2 create-email-identity --email-identity example.com (with \
-                      the domain)";
+        let remedy = format!(
+            "verify its domain too. Run: aws sesv2 create-email-identity --email-identity {}",
+            identity.domain()
+        );
         return Finding::bad(CODE, Level::Warn, what, WHY_DKIM, remedy);
     }
     let records: Vec<DnsRecord> = dkim_records(identity, state).collect();
@@ -200,11 +202,15 @@ fn dkim(identity: &Identity, state: &IdentityState, dns: &DnsAnswers) -> Finding
     }
 }
 
-fn mail_from(state: &IdentityState, region: &str, dns: &DnsAnswers) -> Finding {
+fn mail_from(identity: &Identity, state: &IdentityState, region: &str, dns: &DnsAnswers) -> Finding {
     const CODE: &str = "identity.mail_from";
     let Some((domain, status)) = &state.mail_from else {
-        let remedy = "run: aws sesv2 put-email-identity-mail-from-attributes --email-identity example.com \
-                      --mail-from-domain bounce.example.com (with your domain, and a subdomain that nothing else uses)";
+        let remedy = format!(
+            "run: aws sesv2 put-email-identity-mail-from-attributes --email-identity {} --mail-from-domain bounce.{} \
+             (or another subdomain that nothing else uses)",
+            identity.name,
+            identity.domain()
+        );
         let what = "it has no custom MAIL FROM domain";
         return Finding::bad(CODE, Level::Warn, what, WHY_MAIL_FROM, remedy);
     };

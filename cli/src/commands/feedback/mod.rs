@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::execution::CommandResult;
 
-/// Handle SES events (bounces, complaints, deliveries) again that failed before
+/// Retry SES events (bounces, complaints, deliveries) that Okite could not handle
 #[derive(Debug, Args)]
 pub(crate) struct FeedbackCommand {
     #[command(subcommand)]

@@ -31,7 +31,7 @@ pub(crate) struct RedriveCommand {
     /// Work on this CloudFormation stack in AWS, with the credentials of your environment or AWS profile
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
-    /// Work on this dead-letter queue in AWS, with the credentials of your environment or AWS profile
+    /// Like --stack, but names the dead-letter queue by its URL
     #[arg(long, value_name = "URL")]
     queue: Option<String>,
     /// AWS region of the stack or queue, such as eu-west-1 [default: the region of your AWS configuration]

@@ -12,6 +12,7 @@ use super::range::{DateRange, day_of, start_of};
 use super::{IncidentError, IncidentFacts, ListChanges, sent};
 use crate::aws_error;
 use crate::dead_letter_queue::{DeadLetterQueue, DeadLetterQueueError};
+use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{API_KEYS, MESSAGES, Resolved, SUPPRESSIONS, Target, USAGE};
 
@@ -95,8 +96,12 @@ async fn count(
             }
         }
         progress(&format!(
-            "{day}: {} bounces, complaints and blocks so far",
-            counts.all().count()
+            "{day}: {} so far",
+            counted(
+                counts.all().count(),
+                "bounce, complaint or block",
+                "bounces, complaints and blocks"
+            )
         ));
     }
     Ok(counts)
@@ -108,12 +113,12 @@ async fn list_changes(
     range: &DateRange,
     progress: impl Fn(&str),
 ) -> Result<BTreeMap<Date, ListChanges>, IncidentError> {
-    let (mut changes, mut read, mut after) = (BTreeMap::<Date, ListChanges>::new(), 0, None::<String>);
+    let (mut changes, mut read, mut after) = (BTreeMap::<Date, ListChanges>::new(), 0_u64, None::<String>);
     loop {
         let page = retry_throttled(async || source.suppressions.page(after.as_deref(), PAGE_SIZE).await)
             .await
             .map_err(|error| source.error("the suppression list", &error))?;
-        read += page.entries.len();
+        read += page.entries.len() as u64;
         for entry in page.entries.iter().filter(|entry| !entry.address.is_simulator()) {
             let registers = &entry.registers;
             let mut note = |at: Option<Timestamp>, field: fn(&mut ListChanges) -> &mut u64| {
@@ -125,7 +130,10 @@ async fn list_changes(
             note(registers.complaint_at, |day| &mut day.complaints);
             note(registers.lifted_at, |day| &mut day.lifted);
         }
-        progress(&format!("{read} addresses of the suppression list"));
+        progress(&format!(
+            "{} of the suppression list read",
+            counted(read, "address", "addresses")
+        ));
         after = page.next;
         if after.is_none() {
             return Ok(changes);

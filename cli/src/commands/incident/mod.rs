@@ -22,8 +22,10 @@ use domain::brake_change::BrakeChange;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::date::parse_date;
 use crate::execution::{CommandResult, Failure, block_on};
-use crate::output;
+use crate::output::{self, OutputError};
+use crate::plural::counted;
 use crate::target::{Target, TargetArguments, TargetError};
 
 use counts::Counts;
@@ -34,19 +36,19 @@ use range::DateRange;
 /// The report covers whole days in UTC: the last 30 unless you name others. Okite keeps bounces and complaints for 90
 /// days. The report contains domains of recipients but no address.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(mut_arg("table", |table| table.hide(true)), after_help = "\
 Examples:
   okite incident --days 7 --output incident.md --stack okite
   okite incident --since 2026-01-01 --until 2026-01-31 --format csv --output january.csv")]
 pub(crate) struct IncidentCommand {
-    /// Number of days, ending with --until
+    /// Number of days (1 to 90), ending with --until
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=90), conflicts_with = "since")]
     days: u16,
     /// First day in UTC, such as 2026-01-31
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
     since: Option<Date>,
     /// Last day in UTC, such as 2026-01-31 [default: today]
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
     until: Option<Date>,
     /// Format of the report
     #[arg(long, value_enum, default_value_t = Format::Markdown)]
@@ -88,7 +90,8 @@ impl IncidentCommand {
             match written.unreadable {
                 0 => Ok(ExitCode::SUCCESS),
                 unreadable => Err(Failure::new(format!(
-                    "{unreadable} items of the table could not be read and are not in the report"
+                    "{} of the table could not be read and left out of the report",
+                    counted(unreadable, "item", "items")
                 ))),
             }
         })
@@ -104,8 +107,8 @@ enum IncidentError {
     SingleTable,
     #[error("{what} could not be read: {reason}. Nothing was changed; run this command again")]
     Store { what: &'static str, reason: String },
-    #[error("{file}: {source}")]
-    File { file: String, source: io::Error },
+    #[error(transparent)]
+    Output(#[from] OutputError),
 }
 
 /// The number of addresses that changed on the suppression list on a day.
@@ -152,22 +155,19 @@ async fn write_report(
     file: Option<&Path>,
     progress: impl Fn(&str),
 ) -> Result<WrittenReport, IncidentError> {
-    let file_error = |source: io::Error| IncidentError::File {
-        file: output::name(file),
-        source,
-    };
+    let output_error = |source: io::Error| OutputError::of(file, source);
     // The file is created at the end, but an existing one is an error before the long work.
     if file.is_some_and(Path::exists) {
-        return Err(file_error(io::ErrorKind::AlreadyExists.into()));
+        return Err(output_error(io::ErrorKind::AlreadyExists.into()).into());
     }
     let facts = gather::gather(target, range, progress).await?;
     let text = match format {
         Format::Markdown => markdown::of(&facts),
-        Format::Csv => csv::of(&facts.counts).map_err(file_error)?,
+        Format::Csv => csv::of(&facts.counts).map_err(output_error)?,
     };
-    let mut sink = output::open(file).map_err(file_error)?;
-    sink.write_all(text.as_bytes()).map_err(file_error)?;
-    sink.flush().map_err(file_error)?;
+    let mut sink = output::open(file)?;
+    sink.write_all(text.as_bytes()).map_err(output_error)?;
+    sink.flush().map_err(output_error)?;
     Ok(WrittenReport {
         events: facts.counts.all().count(),
         unreadable: facts.counts.unreadable,

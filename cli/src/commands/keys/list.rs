@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{KeysError, KeysTable};
 use crate::execution::{CommandResult, Failure, block_on};
+use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
 use crate::terminal;
@@ -49,7 +50,8 @@ impl ListCommand {
             match listed.unreadable {
                 0 => Ok(ExitCode::SUCCESS),
                 unreadable => Err(Failure::new(format!(
-                    "{unreadable} items of the table could not be read as keys and are not shown"
+                    "{} of the table could not be read as keys and not shown",
+                    counted(unreadable, "item", "items")
                 ))),
             }
         })
@@ -61,20 +63,20 @@ struct ListedKeys {
     /// The keys, oldest first.
     keys: Vec<ApiKeyRecord>,
     /// The number of items in the table that are not keys.
-    unreadable: usize,
+    unreadable: u64,
     target_name: String,
 }
 
 /// Reads all keys.
 async fn list(target: &Target) -> Result<ListedKeys, KeysError> {
     let table = KeysTable::of(target).await?;
-    let (mut keys, mut unreadable, mut after) = (Vec::new(), 0, None::<String>);
+    let (mut keys, mut unreadable, mut after) = (Vec::new(), 0_u64, None::<String>);
     loop {
         let page = retry_throttled(async || table.keys.page(after.as_deref(), PAGE_SIZE).await)
             .await
             .map_err(|error| table.error(&error))?;
         keys.extend(page.keys);
-        unreadable += page.unreadable;
+        unreadable += page.unreadable as u64;
         after = page.next;
         if after.is_none() {
             break;

@@ -7,7 +7,7 @@ use domain::account::{Headroom, Rate, Report, percent};
 use super::page::{NOT_KNOWN, colour_of, line};
 use crate::terminal::{self, Colours};
 
-const HEADER: [&str; 8] = ["", "AWS", "OUR ESTIMATE", "OF SENT", "WARN", "BRAKE", "REVIEW", "PAUSE"];
+const HEADER: [&str; 8] = ["", "AWS", "ESTIMATE", "OF SENT", "WARN", "BRAKE", "REVIEW", "PAUSE"];
 
 /// Writes the table. A rate that is not known gets a line of its own.
 pub(super) fn write(text: &mut String, report: &Report, colours: Colours) -> fmt::Result {

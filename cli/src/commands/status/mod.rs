@@ -19,6 +19,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::aws_error;
+use crate::date::parse_date;
 use crate::execution::{CommandResult, Failure, block_on};
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments, TargetError, USAGE};
@@ -41,7 +42,7 @@ pub(crate) struct StatusCommand {
           value_parser = clap::value_parser!(u32).range(1..))]
     need: Option<u32>,
     /// Date by which you need them, such as 2027-01-31
-    #[arg(long, value_name = "DATE", requires = "need")]
+    #[arg(long, value_name = "DATE", requires = "need", value_parser = parse_date)]
     by: Option<Date>,
     #[command(flatten)]
     target: TargetArguments,

@@ -28,7 +28,7 @@ fn write(text: &mut String, status: &Status, colours: Colours) -> fmt::Result {
     let report = &status.report;
     writeln!(
         text,
-        "Okite in {}, Amazon SES in {}, {} ago",
+        "Okite in {}, Amazon SES in {}, reported {} ago",
         status.target_name,
         printable(&report.region),
         duration(status.age_seconds())

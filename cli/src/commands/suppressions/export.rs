@@ -9,7 +9,8 @@ use clap::Args;
 use super::line::{COLUMNS, lines_of};
 use super::{ListMoveError, SuppressionList};
 use crate::execution::{CommandResult, Failure, block_on};
-use crate::output;
+use crate::output::{self, OutputError};
+use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
 
@@ -36,13 +37,18 @@ impl ExportCommand {
     pub(crate) fn run(self) -> CommandResult {
         let Self { output, target } = self;
         block_on(async {
-            let progress = |exported: Exported| eprintln!("{} addresses", exported.addresses);
+            let progress = |exported: Exported| eprintln!("{}", counted(exported.addresses, "address", "addresses"));
             let exported = export(&target.into(), output.as_deref(), progress).await?;
-            eprintln!("Exported {} addresses in {} lines.", exported.addresses, exported.lines);
+            eprintln!(
+                "Exported {} in {}.",
+                counted(exported.addresses, "address", "addresses"),
+                counted(exported.lines, "line", "lines")
+            );
             match exported.unreadable {
                 0 => Ok(ExitCode::SUCCESS),
                 unreadable => Err(Failure::new(format!(
-                    "{unreadable} items of the table could not be read as suppressions and were not exported"
+                    "{} of the table could not be read as suppressions and not exported",
+                    counted(unreadable, "item", "items")
                 ))),
             }
         })
@@ -62,14 +68,10 @@ struct Exported {
 /// Writes the list of `target` to a new file, or to standard output. Calls `progress` after each page.
 async fn export(target: &Target, file: Option<&Path>, progress: impl Fn(Exported)) -> Result<Exported, ListMoveError> {
     let list = SuppressionList::of(target).await?;
-    let name = output::name(file);
-    let file_error = |source: io::Error| ListMoveError::File {
-        file: name.clone(),
-        source,
-    };
-    let sink = output::open(file).map_err(file_error)?;
+    let output_error = |source: io::Error| OutputError::of(file, source);
+    let sink = output::open(file)?;
     let mut writer = csv::Writer::from_writer(sink);
-    let csv_error = |error: csv::Error| file_error(error.into());
+    let csv_error = |error: csv::Error| output_error(error.into());
     writer.write_record(COLUMNS).map_err(csv_error)?;
     let (mut exported, mut after) = (Exported::default(), None::<String>);
     loop {
@@ -87,7 +89,7 @@ async fn export(target: &Target, file: Option<&Path>, progress: impl Fn(Exported
         progress(exported);
         after = page.next;
         if after.is_none() {
-            writer.flush().map_err(file_error)?;
+            writer.flush().map_err(output_error)?;
             return Ok(exported);
         }
     }

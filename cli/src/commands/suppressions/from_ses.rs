@@ -9,17 +9,19 @@ use uuid::Uuid;
 
 use super::{ListMoveError, SuppressionList};
 use crate::execution::{CommandResult, block_on};
+use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::Target;
 
 /// Imports SES's list and prints what was found.
 pub(super) fn run(target: &Target) -> CommandResult {
     block_on(async {
-        let progress = |imported: ImportedFromSes| eprintln!("{} addresses", imported.drift.listed);
+        let progress =
+            |imported: ImportedFromSes| eprintln!("{}", counted(imported.drift.listed, "address", "addresses"));
         let imported = from_ses(target, progress).await?;
         eprintln!(
-            "{} addresses are on SES's list. {} were added to Okite's list, and {} could not be read. {} are lifted in \
-             Okite: the daily reconciliation removes them from SES's list.",
+            "On SES's list: {}. Added to Okite's list: {}. Unreadable: {}. Lifted in Okite: {}; the daily \
+             reconciliation removes these from SES's list.",
             imported.drift.listed, imported.drift.added, imported.drift.unreadable, imported.to_lift
         );
         Ok(ExitCode::SUCCESS)

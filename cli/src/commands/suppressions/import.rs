@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::line::{BadLine, Columns, Line, RegisterUpdate};
 use super::{ListMoveError, SuppressionList, from_ses};
 use crate::execution::{CommandResult, Failure, block_on};
+use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
 
@@ -57,19 +58,16 @@ impl ImportCommand {
         };
         block_on(async {
             let bad_line = |number, error| eprintln!("line {number} is skipped: {error}");
-            let progress = |imported: Imported| eprintln!("{} lines", imported.lines + imported.skipped);
+            let progress =
+                |imported: Imported| eprintln!("{} read", counted(imported.lines + imported.skipped, "line", "lines"));
             let imported = import(&target, &file, self.dry_run, bad_line, progress).await?;
-            let done = if self.dry_run {
-                "can be imported"
-            } else {
-                "were imported"
-            };
-            eprintln!("{} lines {done}.", imported.lines);
+            let done = if self.dry_run { "Can be imported" } else { "Imported" };
+            eprintln!("{done}: {}.", counted(imported.lines, "line", "lines"));
             match imported.skipped {
                 0 => Ok(ExitCode::SUCCESS),
                 skipped => Err(Failure::new(format!(
-                    "{skipped} lines were skipped. Correct them and import the file again; the other lines do not \
-                     count twice"
+                    "skipped {}. Correct them and import the file again; the imported lines do not count twice",
+                    counted(skipped, "line", "lines")
                 ))),
             }
         })
@@ -100,18 +98,18 @@ async fn import(
 ) -> Result<Imported, ListMoveError> {
     let now = Timestamp::now();
     let name = file.display().to_string();
-    let file_error = |source: io::Error| ListMoveError::File {
-        file: name.clone(),
+    let input_error = |source: io::Error| ListMoveError::Input {
+        input: name.clone(),
         source,
     };
     let source: Box<dyn Read> = if file == Path::new("-") {
         Box::new(io::stdin())
     } else {
-        Box::new(File::open(file).map_err(file_error)?)
+        Box::new(File::open(file).map_err(input_error)?)
     };
     let list = SuppressionList::of(target).await?;
     let mut reader = ReaderBuilder::new().flexible(true).from_reader(source);
-    let header = reader.byte_headers().map_err(|error| file_error(error.into()))?;
+    let header = reader.byte_headers().map_err(|error| input_error(error.into()))?;
     let columns = Columns::read(header).ok_or_else(|| ListMoveError::NoAddressColumn(name.clone()))?;
     let (mut imported, mut record) = (Imported::default(), ByteRecord::new());
     loop {
@@ -120,7 +118,7 @@ async fn import(
         while more && lines.len() < LINES_AT_ONCE {
             more = reader
                 .read_byte_record(&mut record)
-                .map_err(|error| file_error(error.into()))?;
+                .map_err(|error| input_error(error.into()))?;
             if !more {
                 break;
             }

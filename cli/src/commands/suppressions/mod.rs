@@ -16,6 +16,7 @@ use clap::{Args, Subcommand};
 
 use crate::aws_error;
 use crate::execution::CommandResult;
+use crate::output::OutputError;
 use crate::target::{Resolved, SUPPRESSIONS, Target, TargetError};
 
 /// Export the suppression list to CSV, or import CSV or SES's own list into it
@@ -45,8 +46,10 @@ impl SuppressionsCommand {
 enum ListMoveError {
     #[error(transparent)]
     Target(#[from] TargetError),
-    #[error("{file}: {source}")]
-    File { file: String, source: io::Error },
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    #[error("{input} could not be read: {source}")]
+    Input { input: String, source: io::Error },
     #[error(
         "{0} has no column of addresses. Its first line must name the columns, and one must be `address` or `email`. \
          Optional columns: reason, since, expires_at, subtype, diagnostic, source"

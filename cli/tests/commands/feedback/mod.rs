@@ -1,4 +1,4 @@
-//! `okite feedback`: events that could not be handled are kept, and put back.
+//! `okite feedback`: keeps unhandled events and moves them back.
 
 mod redrive_in_aws;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 impl Up {
-    /// How many messages of a queue can be received, and how many were and may come again.
+    /// Returns how many messages of a queue are visible, and how many are in flight.
     async fn queue(&self, name: &str) -> (u64, u64) {
         let answer = self.http.get(format!("{}/_local/queues", self.url())).send().await;
         let queues: Value = answer.unwrap().json().await.unwrap();
@@ -19,7 +19,7 @@ impl Up {
         (queue["visible"].as_u64().unwrap(), queue["in_flight"].as_u64().unwrap())
     }
 
-    /// Publishes a bounce that cannot be written for so long, and so goes to the retry queue.
+    /// Publishes a bounce whose writes fail for `for_ms` milliseconds, so that it goes to the retry queue.
     async fn fail_a_bounce(&self, for_ms: u64) {
         let fault = json!({ "operation": "UpdateItem", "for_ms": for_ms, "error": "ValidationException" });
         assert_eq!(self.local("faults", &fault).await.status(), 204);
@@ -40,7 +40,7 @@ impl Up {
         assert_eq!(answer.status(), 204);
     }
 
-    /// Waits until the list knows of the bounce.
+    /// Waits until the bounce suppresses its address.
     async fn until_it_is_suppressed(&self) {
         eventually("the bounce suppresses", async || {
             let status = self.send("gone@example.net").await["recipients"][0]["status"].clone();
@@ -50,13 +50,13 @@ impl Up {
     }
 }
 
-/// Puts back what is in the dead-letter queue.
+/// Runs `okite feedback redrive`.
 async fn redrive(data_dir: &Path) -> Output {
     finished(okite().args(["feedback", "redrive", "--data-dir"]).arg(data_dir)).await
 }
 
 #[tokio::test]
-async fn an_event_in_the_retry_queue_outlives_a_kill() {
+async fn an_event_in_the_retry_queue_survives_a_kill() {
     let (_folder, data_dir) = folder();
     let mut up = Up::start(&data_dir, &[]).await;
     up.fail_a_bounce(60_000).await;
@@ -73,7 +73,7 @@ async fn an_event_in_the_retry_queue_outlives_a_kill() {
 }
 
 #[tokio::test]
-async fn redrive_puts_back_what_was_given_up() {
+async fn redrive_moves_events_of_the_dead_letter_queue() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &[]).await;
     let nothing = redrive(&data_dir).await;
@@ -111,7 +111,7 @@ async fn redrive_puts_back_what_was_given_up() {
 }
 
 #[tokio::test]
-async fn redrive_without_a_running_okite_up_says_what_to_do() {
+async fn names_the_remedy_without_a_running_okite_up() {
     let (_folder, data_dir) = folder();
     let never = redrive(&data_dir).await;
     let mut up = Up::start(&data_dir, &[]).await;

@@ -1,5 +1,4 @@
-//! `okite feedback redrive` against an SQS that takes its time, is busy, or gives up: what AWS does and the local one
-//! does not.
+//! `okite feedback redrive` against an SQS that is slow, busy, or fails. The SQS of `okite up` does none of this.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,7 +12,7 @@ use crate::support::text;
 const ARN: &str = "arn:aws:sqs:eu-west-1:111111111111:Dead";
 const URL: &str = "https://sqs.eu-west-1.amazonaws.com/111111111111/Dead";
 
-/// A task of SQS.
+/// Returns a move task of SQS.
 fn task(started: u64, status: &str, moved: u64) -> Value {
     json!({
         "Status": status,
@@ -24,8 +23,8 @@ fn task(started: u64, status: &str, moved: u64) -> Value {
     })
 }
 
-/// An SQS with `waiting` messages in its dead-letter queue, which lists `tasks` one after the other.
-/// It ends with the process.
+/// Starts an SQS with `waiting` messages in its dead-letter queue, which lists `tasks` one after the other. It ends
+/// with the process.
 fn sqs(waiting: u64, tasks: Vec<Option<Value>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -53,7 +52,7 @@ fn sqs(waiting: u64, tasks: Vec<Option<Value>>) -> String {
     url
 }
 
-/// Answers the one request of a connection.
+/// Answers the only request of a connection.
 fn answer(stream: TcpStream, mut carry_out: impl FnMut(&str, &Value) -> Value) {
     let mut reader = BufReader::new(stream);
     let (mut length, mut operation) = (0, String::new());
@@ -83,7 +82,7 @@ fn answer(stream: TcpStream, mut carry_out: impl FnMut(&str, &Value) -> Value) {
     reader.into_inner().write_all((head + &answer).as_bytes()).unwrap();
 }
 
-/// Runs the command as an operator in AWS does, with SQS at `endpoint`.
+/// Runs the command as in AWS, with SQS at `endpoint`.
 fn redrive(endpoint: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_okite"))
         .args(["feedback", "redrive", "--region", "eu-west-1", "--queue", URL])
@@ -95,7 +94,7 @@ fn redrive(endpoint: &str) -> Output {
 }
 
 #[test]
-fn waits_for_the_end_and_is_not_misled_by_the_task_before() {
+fn waits_for_its_own_task_and_ignores_the_one_before() {
     let before = Some(task(1, "COMPLETED", 9));
     let tasks = [
         before.clone(),
@@ -118,7 +117,7 @@ fn waits_for_the_end_and_is_not_misled_by_the_task_before() {
 }
 
 #[test]
-fn refuses_while_another_task_runs() {
+fn fails_while_another_task_runs() {
     let output = redrive(&sqs(5, vec![Some(task(1, "RUNNING", 2))]));
     assert_eq!(output.status.code(), Some(1));
     let errors = text(&output.stderr);
@@ -129,7 +128,7 @@ fn refuses_while_another_task_runs() {
 }
 
 #[test]
-fn says_why_sqs_gave_up() {
+fn names_why_sqs_failed() {
     let output = redrive(&sqs(5, vec![None, Some(task(1, "FAILED", 4))]));
     assert_eq!(output.status.code(), Some(1));
     let errors = text(&output.stderr);
@@ -139,7 +138,7 @@ fn says_why_sqs_gave_up() {
 }
 
 #[test]
-fn an_empty_queue_is_left_alone() {
+fn leaves_an_empty_queue_alone() {
     let output = redrive(&sqs(0, Vec::new()));
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("is empty"), "{}", text(&output.stdout));

@@ -146,7 +146,7 @@ mod tests {
             &text,
             &[
                 "# Bounces and complaints, 2026-02-28 to 2026-03-02 (UTC)\n",
-                "- 3 hard bounces, 1 complaints, and 1 blocks.",
+                "- 3 hard bounces, 1 complaint, and 1 block.",
                 "- Mail was sent to 200 recipients. This number is known for 1 of 3 days.",
                 "- At 2026-03-02T11:55:00Z the account was under review (PROBATION) and its sending was on. It had \
                  sent to 600 recipients",
@@ -211,7 +211,7 @@ mod tests {
             &[
                 "**Okite could not handle 3 events of SES",
                 "Left out: 7 events at domains that the account has verified",
-                "2 records could not be read",
+                "2 records could not be read and left out",
             ],
         );
     }

@@ -6,6 +6,7 @@ use domain::account::{EnforcementStatus, Rate, percent};
 
 use super::super::IncidentFacts;
 use super::{NOT_KNOWN, seconds};
+use crate::plural::counted;
 
 /// Writes the section.
 pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
@@ -19,9 +20,11 @@ pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
     } else {
         writeln!(
             text,
-            "- {} hard bounces, {} complaints, and {} blocks. A block is a rejection of the sender, which AWS does not \
+            "- {}, {}, and {}. A block is a rejection of the sender, which AWS does not \
              count.",
-            all.bounces, all.complaints, all.blocks
+            counted(all.bounces, "hard bounce", "hard bounces"),
+            counted(all.complaints, "complaint", "complaints"),
+            counted(all.blocks, "block", "blocks")
         )?;
     }
     let (days, known) = (facts.range.days().count(), facts.sent.len());
@@ -33,13 +36,15 @@ pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
         )?,
         _ => writeln!(
             text,
-            "- Mail was sent to {sent} recipients. This number is known for {known} of {days} days."
+            "- Mail was sent to {}. This number is known for {known} of {days} days.",
+            counted(sent, "recipient", "recipients")
         )?,
     }
     match (facts.verified_known, facts.counts.at_verified) {
         (true, left_out) => writeln!(
             text,
-            "- Left out: {left_out} events at domains that the account has verified. AWS does not count them either."
+            "- Left out: {} at domains that the account has verified. AWS does not count these events.",
+            counted(left_out, "event", "events")
         )?,
         (false, _) => writeln!(
             text,
@@ -50,8 +55,8 @@ pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
     if facts.counts.unreadable > 0 {
         writeln!(
             text,
-            "- {} records could not be read and are left out.",
-            facts.counts.unreadable
+            "- {} could not be read and left out.",
+            counted(facts.counts.unreadable, "record", "records")
         )?;
     }
     account(text, facts)
