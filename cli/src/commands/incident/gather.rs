@@ -74,12 +74,12 @@ async fn count(
         loop {
             let page = retry_throttled(async || source.marks.page(day, after.as_deref()).await)
                 .await
-                .map_err(|error| source.error("the marks", &error))?;
+                .map_err(|error| source.error("the recorded bounces and complaints", &error))?;
             let ids: BTreeSet<Uuid> = page.marks.iter().filter_map(|mark| mark.message_id).collect();
             let ids = Vec::from_iter(ids);
             let key_ids = retry_throttled(async || source.messages.key_ids(&ids).await)
                 .await
-                .map_err(|error| source.error("the messages", &error))?;
+                .map_err(|error| source.error("the records of messages", &error))?;
             counts.unreadable += page.unreadable;
             for mark in &page.marks {
                 if verified.contains(mark.domain.as_str()) {

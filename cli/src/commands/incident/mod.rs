@@ -90,7 +90,7 @@ impl IncidentCommand {
             match written.unreadable {
                 0 => Ok(ExitCode::SUCCESS),
                 unreadable => Err(Failure::new(format!(
-                    "{} of the table could not be read and left out of the report",
+                    "the report is not complete: {} of the table could not be read",
                     counted(unreadable, "item", "items")
                 ))),
             }

@@ -50,7 +50,7 @@ impl ListCommand {
             match listed.unreadable {
                 0 => Ok(ExitCode::SUCCESS),
                 unreadable => Err(Failure::new(format!(
-                    "{} of the table could not be read as keys and not shown",
+                    "the list is not complete: {} of the table could not be read as keys",
                     counted(unreadable, "item", "items")
                 ))),
             }

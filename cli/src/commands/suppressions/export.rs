@@ -47,7 +47,7 @@ impl ExportCommand {
             match exported.unreadable {
                 0 => Ok(ExitCode::SUCCESS),
                 unreadable => Err(Failure::new(format!(
-                    "{} of the table could not be read as suppressions and not exported",
+                    "the export is not complete: {} of the table could not be read as suppressions",
                     counted(unreadable, "item", "items")
                 ))),
             }

@@ -13,6 +13,7 @@ use local_aws::lambda::Program;
 use local_aws::{LocalAws, StartError};
 use serde_json::{Value, json};
 
+use crate::aws_error;
 use crate::local::{LOCAL_API_KEY, local_config};
 
 /// Options of a local Okite.
@@ -48,7 +49,7 @@ pub enum UpError {
         logs: PathBuf,
     },
     /// The local API key was not written.
-    #[error("the local API key could not be created: {0}")]
+    #[error("the local API key could not be created: {}", aws_error::message(.0))]
     LocalKey(#[from] StoreError),
     /// `local.json` was not written.
     #[error("local.json could not be written to the data directory: {0}")]

@@ -211,7 +211,7 @@ mod tests {
             &[
                 "**Okite could not handle 3 events of SES",
                 "Left out: 7 events at domains that the account has verified",
-                "2 records could not be read and left out",
+                "Left out because unreadable: 2 records.",
             ],
         );
     }

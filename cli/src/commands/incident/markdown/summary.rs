@@ -20,8 +20,7 @@ pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
     } else {
         writeln!(
             text,
-            "- {}, {}, and {}. A block is a rejection of the sender, which AWS does not \
-             count.",
+            "- {}, {}, and {}. A block is a rejection of the sender, which AWS does not count.",
             counted(all.bounces, "hard bounce", "hard bounces"),
             counted(all.complaints, "complaint", "complaints"),
             counted(all.blocks, "block", "blocks")
@@ -55,7 +54,7 @@ pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
     if facts.counts.unreadable > 0 {
         writeln!(
             text,
-            "- {} could not be read and left out.",
+            "- Left out because unreadable: {}.",
             counted(facts.counts.unreadable, "record", "records")
         )?;
     }
