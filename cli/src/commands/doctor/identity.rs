@@ -59,8 +59,8 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         .collect();
     if identities.is_empty() {
         let what = "the account has no SES identity in this region";
-        let remedy = "run: aws sesv2 create-email-identity --email-identity example.com (with your domain), then \
-                      create the DNS records that it prints";
+        let remedy = "run: aws sesv2 create-email-identity --email-identity example.com (with your domain). \
+                      Then run `okite doctor` again: it lists the DNS records to create";
         findings.push(Finding::bad(CODE, Level::Fail, what, WHY_VERIFIED, remedy));
     }
     if facts.identities_left_out > 0 {
@@ -185,7 +185,7 @@ fn dkim(identity: &Identity, state: &IdentityState, dns: &DnsAnswers) -> Finding
                 (_, "NOT_STARTED") => {
                     format!(
                         "run: aws sesv2 put-email-identity-dkim-signing-attributes --signing-attributes-origin AWS_SES \
-                         --email-identity {}. Then create the DNS records that it prints",
+                         --email-identity {} (then run `okite doctor` again: it lists the DNS records to create)",
                         identity.name
                     )
                 }

@@ -16,6 +16,7 @@ const WHY: &str = "every mail and every event takes this path";
 const EVENT_TIMEOUT: Duration = Duration::from_mins(1);
 /// The wait between two looks at a mail.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
+
 /// A mail to an address of the simulator, and its expected result.
 struct SelfTestCase {
     code: &'static str,
