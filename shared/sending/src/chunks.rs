@@ -10,7 +10,7 @@ use domain::recipient::{Judgement, OnSuppressed, judge};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use crate::claim::Claimed;
+use crate::claim::ClaimResult;
 use crate::{Busy, Deadlines, Invalid, NotSent, Origin, Receipt, Sending, Submission};
 
 /// The most emails in a chunk; they go out side by side.
@@ -24,7 +24,7 @@ pub(crate) struct Chunks<'a> {
     pub(crate) sending: &'a Sending,
     pub(crate) origin: &'a Origin<'a>,
     pub(crate) deadlines: &'a Deadlines,
-    pub(crate) claimed: &'a Claimed,
+    pub(crate) claimed: &'a ClaimResult,
 }
 
 /// An email that is to be attempted.

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use aws::{Claimed as ClaimResult, StoreError};
+use aws::{Claimed, StoreError};
 use domain::idempotency::{Claim, nth_id};
 use domain::record::{Record, State as Became};
 use domain::ses_error::RETRY_SOON;
@@ -23,7 +23,7 @@ const ROUNDS_MAX: u32 = 4;
 
 /// What a request may do.
 #[derive(Debug)]
-pub(crate) struct Claimed {
+pub(crate) struct ClaimResult {
     /// The id of the email at place 0.
     pub(crate) first: Uuid,
     /// The records that earlier requests with the key left, by id.
@@ -32,7 +32,7 @@ pub(crate) struct Claimed {
     pub(crate) is_answered: bool,
 }
 
-impl Claimed {
+impl ClaimResult {
     fn new(first: Uuid) -> Self {
         Self {
             first,
@@ -87,9 +87,9 @@ impl Sending {
         submissions: &[Submission],
         origin: &Origin<'_>,
         deadlines: &Deadlines,
-    ) -> Result<Claimed, NotSent> {
+    ) -> Result<ClaimResult, NotSent> {
         let Some(claim) = &origin.claim else {
-            return Ok(Claimed::new(origin.ids.message));
+            return Ok(ClaimResult::new(origin.ids.message));
         };
         let claimed = self.take_claim(claim, submissions, origin, deadlines.arrived);
         let claimed = match deadlines.before_sending(claimed).await {
@@ -111,18 +111,18 @@ impl Sending {
         submissions: &[Submission],
         origin: &Origin<'_>,
         now: Timestamp,
-    ) -> Result<Claimed, NotSent> {
+    ) -> Result<ClaimResult, NotSent> {
         for _ in 0..ROUNDS_MAX {
             let held = match self.claims.take(claim, now).await? {
-                ClaimResult::Won => return Ok(Claimed::new(origin.ids.message)),
-                ClaimResult::Held(held) => held,
-                ClaimResult::Gone => continue,
+                Claimed::Won => return Ok(ClaimResult::new(origin.ids.message)),
+                Claimed::Held(held) => held,
+                Claimed::Gone => continue,
             };
             // Some of it may have been sent, so another body cannot take its place.
             if held.body_hash != claim.body_hash {
                 return Err(NotSent::KeyReused);
             }
-            let mut claimed = Claimed::new(held.message_id);
+            let mut claimed = ClaimResult::new(held.message_id);
             let ids: Vec<Uuid> = submissions.iter().map(|submission| claimed.id(submission)).collect();
             claimed.records = self.messages.get_all(&ids).await?;
             let standings: Vec<Standing> = ids
@@ -146,7 +146,7 @@ impl Sending {
                 expires: expires(&held, claim, settled + at_work > 0),
                 ..claim.clone()
             };
-            if self.claims.take_over(&held, &claim).await? == ClaimResult::Won {
+            if self.claims.take_over(&held, &claim).await? == Claimed::Won {
                 tracing::info!(message.id = %held.message_id, "an unfinished request is taken over");
                 return Ok(claimed);
             }
