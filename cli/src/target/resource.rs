@@ -45,7 +45,7 @@ pub(crate) const FEEDBACK_TOPIC: Resource = Resource {
     kind: "topic",
     stack_output: "FeedbackTopicArn",
     local_endpoint: "/sns_url",
-    local_name: "/functions/send-api/env/FEEDBACK_TOPIC_ARN",
+    local_name: "/functions/feedback/env/FEEDBACK_TOPIC_ARN",
 };
 /// CloudWatch, in the account and region of the configuration set. Only its endpoint is used.
 pub(crate) const CLOUDWATCH: Resource = Resource {
