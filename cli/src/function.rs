@@ -21,7 +21,7 @@ impl Function {
     /// # Errors
     /// When its environment is not complete, or the Runtime API is gone.
     pub fn run(self) -> Result<(), lambda_runtime::Error> {
-        local_aws::lambda::end_with_parent();
+        local_aws::services::lambda::end_with_parent();
         // The runtime of the deployed binaries.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let run: Pin<Box<dyn Future<Output = _>>> = match self {

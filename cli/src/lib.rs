@@ -10,10 +10,12 @@
 //! | [`brake`] | `okite brake`: stops mail and lets it go, and shows who did so |
 //! | [`status`] | `okite status`: where the account stands |
 //! | [`incident`] | `okite incident`: what one needs when AWS writes |
+//! | [`application`] | Okite as `local-aws` runs it |
 //! | [`place`] | where a command works: here or in AWS |
 //! | [`feedback`] | `okite feedback …`: events of SES that could not be handled, here and in AWS |
 //! | [`function`] | `okite function …`: one function, as `okite up` starts it |
 
+pub mod application;
 pub mod brake;
 pub mod doctor;
 pub mod feedback;

@@ -9,13 +9,15 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use jiff::Timestamp;
 use local_aws::data_dir::{DataDir, DataDirError};
-use local_aws::lambda::Program;
-use local_aws::{LocalAws, StartError};
+use local_aws::services::lambda::Program;
+use local_aws::{LocalAws, RunSettings, StartError};
 use serde_json::{Value, json};
 use shared::address::{AddressError, EmailAddress};
 use shared::api_key::{ApiKey, ApiKeyRecord, Permission};
 use shared::aws::{self, ApiKeys, StoreError};
 use shared::stream::Stream;
+
+use crate::application::APPLICATION;
 
 /// The port, unless another is named.
 pub const DEFAULT_PORT: u16 = 3000;
@@ -43,18 +45,21 @@ pub struct Settings {
 /// Why it does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum UpError {
+    /// Another process uses the data directory.
+    #[error("{0}. Stop the other `okite up`, or name another directory with --data-dir")]
+    DataDirInUse(#[source] DataDirError),
     /// The data directory cannot be used.
     #[error(transparent)]
-    DataDir(#[from] DataDirError),
+    DataDir(DataDirError),
     /// Local AWS does not start.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The send API does not answer.
+    /// The send API is not ready.
     #[error("{source}: {}", .logs.display())]
     Unhealthy {
-        /// What it said.
+        /// Its answer.
         source: StartError,
-        /// Where its log is.
+        /// The directory of its log.
         logs: PathBuf,
     },
     /// The local key cannot be made.
@@ -89,11 +94,11 @@ impl Up {
             verify,
             program,
         } = settings;
-        let mut local = local_aws::Settings::new(program);
+        let mut local = RunSettings::new(APPLICATION, program);
         local.port = port;
         local.sandbox = sandbox;
         local.verified.extend(verify);
-        local.data_dir = Some(DataDir::take(&data_dir)?);
+        local.data_dir = Some(DataDir::take(&data_dir).map_err(data_dir_error)?);
         let verified = local.verified.clone();
         let local_aws = LocalAws::start(local).await?;
         match ready(&local_aws).await {
@@ -153,6 +158,13 @@ impl Up {
     /// Ends everything that was started.
     pub async fn stop(self) {
         self.local_aws.stop().await;
+    }
+}
+
+fn data_dir_error(error: DataDirError) -> UpError {
+    match error {
+        DataDirError::InUse { .. } => UpError::DataDirInUse(error),
+        DataDirError::Unusable { .. } => UpError::DataDir(error),
     }
 }
 

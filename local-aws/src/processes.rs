@@ -1,7 +1,7 @@
-//! The processes that run now, so that whoever sees a call of one can kill it.
+//! The running processes of Lambda, so that a fault can kill the process that made a call.
 //!
-//! Every environment is given its id as its session token, which the SDK sends along with each call: that is how a
-//! service knows whom to kill. Only processes that Lambda started are here, and each is killed by its handle.
+//! Lambda gives every environment its id as the session token, which the SDK sends with each call. A service reads it to
+//! find the process. Only processes that Lambda started are registered, and each is killed by its handle.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use axum::http::HeaderMap;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// The processes of Lambda, by their environments; clones share them.
+/// The running processes, by the ids of their environments. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Processes {
     running: Arc<Mutex<HashMap<Uuid, Process>>>,
@@ -18,21 +18,21 @@ pub struct Processes {
 
 #[derive(Clone, Debug)]
 struct Process {
-    /// Kills it.
+    /// Kills the process.
     end: CancellationToken,
-    /// Cancelled when it is gone and its invocation has failed.
+    /// Cancelled when the process is gone and its invocation has failed.
     gone: CancellationToken,
 }
 
 impl Processes {
-    /// Says that an environment has a process now, which `end` kills.
-    pub(super) fn started(&self, environment: Uuid, end: CancellationToken) {
+    /// Registers the process of an environment, which `end` kills.
+    pub(crate) fn started(&self, environment: Uuid, end: CancellationToken) {
         let gone = CancellationToken::new();
         self.running().insert(environment, Process { end, gone });
     }
 
-    /// Says that the process of an environment is gone.
-    pub(super) fn ended(&self, environment: Uuid) {
+    /// Removes the process of an environment, which has ended.
+    pub(crate) fn ended(&self, environment: Uuid) {
         let process = self.running().remove(&environment);
         if let Some(process) = process {
             process.gone.cancel();
@@ -47,8 +47,8 @@ impl Processes {
         self.gone(environment).await;
     }
 
-    /// Waits until the process of an environment is gone, or not at all if there is none.
-    pub(super) async fn gone(&self, environment: Uuid) {
+    /// Waits until the process of an environment is gone. Returns at once if it has none.
+    pub(crate) async fn gone(&self, environment: Uuid) {
         let process = self.running().get(&environment).cloned();
         if let Some(process) = process {
             process.gone.cancelled().await;
@@ -61,7 +61,7 @@ impl Processes {
     }
 }
 
-/// The environment that a signed request comes from, if it comes from one.
+/// Returns the environment that a signed request comes from, if it comes from one.
 pub(crate) fn environment_of(headers: &HeaderMap) -> Option<Uuid> {
     headers.get("x-amz-security-token")?.to_str().ok()?.parse().ok()
 }

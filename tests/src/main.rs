@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use lambda_runtime::Error;
 
 fn main() -> ExitCode {
-    local_aws::lambda::end_with_parent();
+    local_aws::services::lambda::end_with_parent();
     // What goes wrong is in the function's log. That the Runtime API went away, when a test is over, is no news.
     match run() {
         Ok(()) => ExitCode::SUCCESS,

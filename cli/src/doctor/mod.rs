@@ -14,7 +14,6 @@ mod self_test;
 mod tests;
 
 use local_aws::template::Stack;
-use local_aws::{TEMPLATE, surroundings};
 use shared::aws::Pace;
 
 pub use dns::ResolverAddress;
@@ -23,6 +22,7 @@ pub use finding::{Diagnosis, Finding, Level, Record};
 use facts::{Answers, Facts, Identity};
 use self_test::SelfTest;
 
+use crate::application::{APPLICATION, STACK_NAME, TEMPLATE};
 use crate::place::{CLOUDWATCH, CONFIGURATION_SET, FEEDBACK_TOPIC, Place, PlaceError, SEND_API};
 
 /// Why DNS is not asked about what `okite up` simulates.
@@ -60,7 +60,7 @@ pub async fn examine(settings: &Settings) -> Result<Examined, PlaceError> {
     let is_local = matches!(place, Place::Local { .. });
     let stack = match place {
         Place::Stack { name, .. } | Place::Part { name, .. } => name.as_str(),
-        Place::Local { .. } => local_aws::STACK_NAME,
+        Place::Local { .. } => STACK_NAME,
     };
     let pace = (!is_local).then(|| Pace::new(false));
     let mut ses = gather::Ses::new(shared::aws::sesv2(&set.config), pace);
@@ -152,9 +152,9 @@ fn judge(facts: &Facts) -> Vec<Finding> {
 
 /// The logical ids of the alarms of the template that this `okite` belongs to.
 fn alarms_of_template() -> Result<Vec<String>, PlaceError> {
-    let stack = Stack::read(TEMPLATE, &surroundings(std::collections::BTreeMap::new()));
+    let stack = Stack::read(TEMPLATE, &APPLICATION.stack_context(std::collections::BTreeMap::new()));
     let stack = stack.map_err(|error| PlaceError::Stack {
-        stack: local_aws::STACK_NAME.to_owned(),
+        stack: STACK_NAME.to_owned(),
         reason: error.to_string(),
     })?;
     Ok(stack.alarms.into_iter().map(|alarm| alarm.logical_id).collect())

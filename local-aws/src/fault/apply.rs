@@ -8,9 +8,9 @@ use super::{Effect, Faults, Moment};
 use crate::server::CutConnection;
 
 impl Faults {
-    /// Does to a call of `environment` what a fault says. `carry_out` carries the call out; `refuse` writes an error in the
-    /// service's own shape, given its type and text.
-    pub(crate) async fn befall(
+    /// Applies an effect to a call that comes from `environment`. `carry_out` carries the call out; `refuse` writes an
+    /// error in the service's own shape, given its type and text.
+    pub(crate) async fn apply(
         &self,
         effect: Effect,
         environment: Option<Uuid>,
@@ -20,7 +20,7 @@ impl Faults {
         match effect {
             Effect::Error { code, message } => refuse(code, message),
             Effect::Delay(delay) => {
-                // Like AWS, it carries a call out whose caller has lost patience.
+                // Like AWS, it carries the call out even after the caller has given up.
                 let late = tokio::spawn(async move {
                     tokio::time::sleep(delay).await;
                     carry_out.await
@@ -38,18 +38,18 @@ impl Faults {
                     carry_out.await;
                 }
                 if let Some(environment) = environment {
-                    // It must not live to see its connection cut.
+                    // The process must be gone before it can see its connection cut.
                     self.processes.kill(environment).await;
                 }
                 cut()
             }
-            // The front of DynamoDB keeps for itself what is for batches.
+            // The middleware hands this one to the service.
             Effect::Unprocessed(_) => carry_out.await,
         }
     }
 }
 
-/// An answer that is not written: the connection is cut instead.
+/// Returns an answer that the server never writes: it cuts the connection instead.
 pub(crate) fn cut() -> Response {
     let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
     response.extensions_mut().insert(CutConnection);

@@ -1,10 +1,10 @@
-//! Faults that somebody asked for: an error, a delay, a cut connection, a killed function, for some calls or some time.
+//! Injected faults: an error, a delay, a cut connection or a killed function, for a number of calls or a span of time.
 //!
-//! A fault names an operation of a service; each call of it takes the oldest fault that is in force ([`Faults`]),
-//! and `Faults::befall` does to the call what the fault says. What only one service can do, an error in its own shape
-//! and a batch that comes back in part, is the service's to do.
+//! A fault names an operation of a service. Each call of the operation takes the oldest fault in force ([`Faults`]), and
+//! `Faults::apply` does to the call what the fault says. The service itself writes the error in its own shape and answers
+//! a batch in part.
 
-mod befall;
+mod apply;
 mod faults;
 
 use std::fmt::Write as _;
@@ -13,70 +13,70 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
-pub(crate) use befall::cut;
-pub use faults::{Call, Faults};
+pub(crate) use apply::cut;
+pub use faults::Faults;
 
-use crate::{cloudwatch, dynamodb, ses, sns};
+use crate::catalogue::{AwsService, BATCH_OPERATIONS};
 
-/// What goes wrong, in the shape of `POST /_local/faults`. If the value exists, it can happen.
+/// A fault, in the shape of `POST /_local/faults`. A value of this type is valid.
 ///
-/// Exactly one of `error`, `delay_ms`, `drop`, `kill` and `unprocessed`. `times` or `for_ms` say for how long, and without
-/// either it happens once; `skip` says how many calls pass before it begins.
+/// It has exactly one of `error`, `delay_ms`, `drop`, `kill` and `unprocessed`. `times` or `for_ms` limits it; without
+/// either it applies once. `skip` is the number of calls that pass before it begins.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct Fault {
-    /// The operation it happens to, such as `SendEmail`.
+    /// The operation that it applies to, such as `SendEmail`.
     pub operation: String,
-    /// The only table of `DynamoDB` that it happens on, by its logical id: `MessagesTable`.
+    /// The logical id of the only DynamoDB table that it applies to: `OrdersTable`. It applies to every table without one.
     pub table: Option<String>,
-    /// How many calls pass before it begins.
+    /// The number of calls that pass before it begins.
     pub skip: u32,
-    /// What happens.
+    /// What it does to a call.
     pub effect: Effect,
-    /// For how long.
-    pub span: Span,
+    /// How long it stays in force.
+    pub span: FaultSpan,
 }
 
 /// What a fault does to a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// The call is refused with a typed error.
+    /// The service answers with an error.
     Error {
-        /// The error's type.
+        /// The type of the error, such as `ThrottlingException`.
         code: String,
-        /// Its text.
+        /// The text of the error.
         message: String,
     },
-    /// The call is carried out so much later, whether its caller still waits or not.
+    /// The service carries the call out after this delay, even if the caller has given up.
     Delay(Duration),
-    /// The connection is cut without an answer.
+    /// The service cuts the connection without an answer.
     Drop(Moment),
-    /// The process that called is killed. A call from outside of Lambda has none and is left alone.
+    /// The calling process is killed. A call from outside Lambda has no such process and takes no such fault.
     Kill(Moment),
-    /// So many keys or items of a batch come back undone, the last ones first (`DynamoDB` only).
+    /// DynamoDB leaves this many keys or items of a batch unprocessed, the last ones first.
     Unprocessed(usize),
 }
 
-/// When a connection is cut, or a process killed.
+/// When a fault cuts the connection or kills the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Moment {
-    /// Before the call is carried out.
+    /// Before the service carries the call out.
     Before,
-    /// After it was carried out, so that only the answer is lost.
+    /// After the service has carried it out, so that only the answer is lost.
     After,
 }
 
-/// For how long a fault is in force.
+/// How long a fault stays in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Span {
-    /// For so many calls.
+pub enum FaultSpan {
+    /// For this number of calls.
     Times(u32),
-    /// For so long from when it was added, by the clock of [`crate::clock`].
+    /// For this long after it was added, by the clock of [`crate::clock`].
     For(Duration),
 }
 
-/// The fault as it is written in JSON.
+/// A fault in JSON, not yet validated.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -97,24 +97,21 @@ impl TryFrom<Written> for Fault {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, Self::Error> {
-        let of_dynamodb = dynamodb::OPERATIONS.contains(&written.operation.as_str());
-        if !of_dynamodb && !others().any(|operation| operation == written.operation) {
-            return Err(unknown_operation(&written.operation));
-        }
-        if written.table.is_some() && !of_dynamodb {
-            return Err("`table` goes with an operation of DynamoDB".to_owned());
+        let service = AwsService::of(&written.operation).ok_or_else(|| unknown_operation(&written.operation))?;
+        if written.table.is_some() && service != AwsService::Dynamodb {
+            return Err("`table` requires an operation of DynamoDB".to_owned());
         }
         let span = span(written.times, written.for_ms)?;
         if written.message.is_some() && written.error.is_none() {
-            return Err("`message` goes with `error`".to_owned());
+            return Err("`message` requires `error`".to_owned());
         }
         if written.error.as_deref().is_some_and(|code| !is_type(code)) {
-            return Err("`error` must be an error type, such as ThrottlingException".to_owned());
+            return Err("`error` must be the type of an error, such as ThrottlingException".to_owned());
         }
         let error = written.error.map(|code| Effect::Error {
             message: written
                 .message
-                .unwrap_or_else(|| format!("{code}, as a fault asked for.")),
+                .unwrap_or_else(|| format!("{code}, injected by a fault.")),
             code,
         });
         let delay = written
@@ -134,46 +131,36 @@ impl TryFrom<Written> for Fault {
                 effect,
                 span,
             }),
-            _ => Err("give exactly one of `error`, `delay_ms`, `drop`, `kill` and `unprocessed`".to_owned()),
+            _ => Err("set exactly one of `error`, `delay_ms`, `drop`, `kill` and `unprocessed`".to_owned()),
         }
     }
 }
 
-/// The operations of all services but `DynamoDB`.
-fn others() -> impl Iterator<Item = &'static str> {
-    let all = ses::OPERATIONS.into_iter().chain(sns::OPERATIONS);
-    all.chain(cloudwatch::OPERATIONS)
-}
-
 fn unknown_operation(operation: &str) -> String {
-    let mut message = format!("there is no operation {operation:?} here; SES has");
-    for (names, after) in [
-        (&ses::OPERATIONS[..], "; SNS has"),
-        (&sns::OPERATIONS[..], "; CloudWatch has"),
-        (&cloudwatch::OPERATIONS[..], "; DynamoDB has"),
-        (&dynamodb::OPERATIONS[..], ""),
-    ] {
+    let mut message = format!("no service has the operation {operation:?}");
+    for service in AwsService::ALL {
         // Writing to a string does not fail.
-        let _ = write!(message, " {}{after}", names.join(", "));
+        let _ = write!(message, "; {} has {}", service.name(), service.operations().join(", "));
     }
     message
 }
 
-fn span(times: Option<u32>, for_ms: Option<u64>) -> Result<Span, String> {
+fn span(times: Option<u32>, for_ms: Option<u64>) -> Result<FaultSpan, String> {
     match (times, for_ms) {
-        (Some(_), Some(_)) => Err("give `times` or `for_ms`, not both".to_owned()),
+        (Some(_), Some(_)) => Err("set `times` or `for_ms`, not both".to_owned()),
         (Some(0), None) | (None, Some(0)) => Err("`times` and `for_ms` must be at least 1".to_owned()),
-        (Some(times), None) => Ok(Span::Times(times)),
-        (None, Some(milliseconds)) => Ok(Span::For(Duration::from_millis(milliseconds))),
-        (None, None) => Ok(Span::Times(1)),
+        (Some(times), None) => Ok(FaultSpan::Times(times)),
+        (None, Some(milliseconds)) => Ok(FaultSpan::For(Duration::from_millis(milliseconds))),
+        (None, None) => Ok(FaultSpan::Times(1)),
     }
 }
 
-/// Reads how much of a batch comes back undone: `true` is all of it.
+/// Reads how much of a batch stays unprocessed: `true` means all of it.
 fn unprocessed(operation: &str, undone: &Value) -> Result<Effect, String> {
-    if !dynamodb::is_batch(operation) {
+    if !BATCH_OPERATIONS.contains(&operation) {
         return Err(format!(
-            "`unprocessed` is for BatchGetItem and BatchWriteItem, not for {operation}"
+            "`unprocessed` requires {}, not {operation}",
+            BATCH_OPERATIONS.join(" or ")
         ));
     }
     let count = match undone {
@@ -181,17 +168,19 @@ fn unprocessed(operation: &str, undone: &Value) -> Result<Effect, String> {
         undone => undone.as_u64().and_then(|count| usize::try_from(count).ok()),
     };
     match count {
-        None | Some(0) => Err("`unprocessed` must be true, or how many keys or items: 1 or more".to_owned()),
+        None | Some(0) => {
+            Err("`unprocessed` must be true or the number of keys or items, which is 1 or more".to_owned())
+        }
         Some(count) => Ok(Effect::Unprocessed(count)),
     }
 }
 
-/// An error type goes into a header: letters, digits and little else.
+/// Checks an error type, which is sent in a header: letters, digits and a few other characters.
 fn is_type(code: &str) -> bool {
     !code.is_empty() && code.bytes().all(|b| b.is_ascii_alphanumeric() || b"._#:-".contains(&b))
 }
 
-/// In the shape that it is read in.
+/// Writes the shape that [`Fault`] is read from.
 impl Serialize for Fault {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
@@ -211,8 +200,8 @@ impl Serialize for Fault {
             written["skip"] = json!(self.skip);
         }
         match self.span {
-            Span::Times(times) => written["times"] = json!(times),
-            Span::For(time) => written["for_ms"] = json!(milliseconds(time)),
+            FaultSpan::Times(times) => written["times"] = json!(times),
+            FaultSpan::For(time) => written["for_ms"] = json!(milliseconds(time)),
         }
         written.serialize(serializer)
     }
@@ -237,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn all_or_some_of_a_batch_come_back_undone() {
+    fn all_or_some_of_a_batch_stay_unprocessed() {
         for (written, undone) in [(json!(true), usize::MAX), (json!(2), 2)] {
             let written = json!({"operation": "BatchWriteItem", "unprocessed": written});
             assert_eq!(fault(written).effect, Effect::Unprocessed(undone));
@@ -271,7 +260,7 @@ mod tests {
             json!({"operation": "SendEmail", "delay_ms": 1, "skip": -1}),
             json!({"operation": "SendEmail", "delay_ms": -1}),
             json!({"operation": "SendEmail", "delay_ms": 1, "message": "m"}),
-            json!({"operation": "SendEmail", "delay_ms": 1, "table": "MessagesTable"}),
+            json!({"operation": "SendEmail", "delay_ms": 1, "table": "OrdersTable"}),
             json!({"operation": "SendEmail", "unprocessed": true}),
             json!({"operation": "PutItem", "unprocessed": true}),
             json!({"operation": "BatchGetItem", "unprocessed": false}),
@@ -288,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_that_is_not_there_is_told_which_are() {
+    fn the_error_for_an_unknown_operation_lists_the_known_ones() {
         let written = json!({"operation": "PutItems", "delay_ms": 1});
         let refusal = serde_json::from_value::<Fault>(written).unwrap_err().to_string();
         assert!(

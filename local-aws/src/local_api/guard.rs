@@ -1,10 +1,10 @@
-//! Keeps other web sites away from `/_local/` and the page: what listens on 127.0.0.1 can be reached by any site that a
-//! person has open in the same browser.
+//! Keeps other web sites away from `/_local/` and the page. Any site that a person has open in the same browser can reach a
+//! server on 127.0.0.1.
 //!
-//! A site whose name was made to lead to 127.0.0.1 (DNS rebinding) is told by the `Host` that its requests carry; one that
-//! calls across origins by the `Origin` and `Sec-Fetch-Site` that browsers add and scripts cannot change. Programs such as
-//! curl send neither of the latter, and are served. The port of the `Host` may be another one, for a port that is forwarded
-//! here; the `Origin` has to be the same as it.
+//! A site whose name resolves to 127.0.0.1 (DNS rebinding) is recognized by the `Host` of its requests. A site that calls
+//! across origins is recognized by `Origin` and `Sec-Fetch-Site`, which browsers add and scripts cannot change. Programs such
+//! as curl send neither and are served. The port of `Host` may differ from the server's, because a port may be forwarded
+//! here; `Origin` has to be the same as `Host`.
 
 use axum::Json;
 use axum::extract::Request;
@@ -20,7 +20,7 @@ use serde_json::json;
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 const SEC_FETCH_MODE: &str = "sec-fetch-mode";
 
-/// What every answer carries, unless its handler says otherwise.
+/// The headers of every answer, unless its handler sets them.
 const HEADERS: [(HeaderName, &str); 5] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (REFERRER_POLICY, "no-referrer"),
@@ -32,7 +32,7 @@ const HEADERS: [(HeaderName, &str); 5] = [
     ),
 ];
 
-/// Refuses what another web site asks for.
+/// Refuses the requests of other web sites.
 pub(crate) async fn guard(request: Request, next: Next) -> Response {
     let mut response = match check(request.method(), request.headers()) {
         Ok(()) => next.run(request).await,
@@ -51,10 +51,10 @@ fn check(method: &Method, headers: &HeaderMap) -> Result<(), &'static str> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let host = text(HOST.as_str()).unwrap_or_default();
     if !is_this_machine(host) {
-        return Err("this is for this machine alone: call it as 127.0.0.1 or localhost");
+        return Err("only this machine may call this: use 127.0.0.1 or localhost as its name");
     }
     let is_safe = method.is_safe();
-    // A link may lead here from anywhere; what it opens, its site cannot read.
+    // Any site may link here, because it cannot read what the link opens.
     let is_opened = is_safe && text(SEC_FETCH_MODE) == Some("navigate");
     let is_foreign_site = text(SEC_FETCH_SITE).is_some_and(|site| !matches!(site, "same-origin" | "none"));
     let is_foreign_origin = text(ORIGIN.as_str()).is_some_and(|origin| {
@@ -63,12 +63,14 @@ fn check(method: &Method, headers: &HeaderMap) -> Result<(), &'static str> {
             .is_some_and(|origin| origin.eq_ignore_ascii_case(host))
     });
     if (is_foreign_site && !is_opened) || (is_foreign_origin && !is_safe) {
-        return Err("another web site may not call this: use the page of `okite up`, or a program that is no browser");
+        return Err(
+            "another web site may not call this: use the page of this server, or a program other than a browser",
+        );
     }
     Ok(())
 }
 
-/// Tells whether a `Host` names this machine, with any port.
+/// Returns whether a `Host` names this machine, with any port.
 fn is_this_machine(host: &str) -> bool {
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => (name, Some(port)),

@@ -1,10 +1,12 @@
-//! The HTML of a mail as the page shows it: in a frame where it can do nothing.
+//! The HTML of a mail as a page shows it: in a frame that lets it do nothing.
 //!
-//! What makes it harmless is the sandbox that it is served in and the frame is, not this module, but for one thing: a browser
-//! may look names up and open connections for `<link>` (`dns-prefetch`, `preconnect`), which no policy of a page forbids. So
-//! links to resources become elements that mean nothing. Else nothing is taken out; it is only made to look right: an image that is attached is put in its place, and a link aims at a window of
-//! its own, which the sandbox does not open, where it would take the place of the mail otherwise. Links are listed beside
-//! it, to be opened from there. One pass over the tokens, as [`html5gum`] sees them; what is not changed is copied.
+//! The sandbox of the answer and of the frame makes the HTML harmless, not this module. There is one exception: for `<link>`
+//! (`dns-prefetch`, `preconnect`) a browser may look up names and open connections, which no policy of a page forbids. So
+//! `<link>` becomes an element without a meaning.
+//!
+//! Nothing else is removed. An attached image takes its place in the HTML. A link opens in a window of its own, which the
+//! sandbox refuses; otherwise the linked site would replace the mail. The links are listed beside the mail, and can be opened
+//! from there. The HTML is read once, as the tokens of [`html5gum`], and copied where it does not change.
 
 use std::convert::Infallible;
 
@@ -12,34 +14,34 @@ use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{Span, Tokenizer};
 use serde::Serialize;
 
-/// The most links that are listed.
+/// The largest number of listed links.
 const LINKS_MAX: usize = 500;
 
-/// An image that is attached: the id by which HTML names it, and what it is as a `data:` URL.
+/// An attached image: the id by which HTML names it, and its content as a `data:` URL.
 #[derive(Clone, Debug)]
-pub(crate) struct Inline {
+pub(crate) struct InlineImage {
     pub(crate) content_id: String,
     pub(crate) data_url: String,
 }
 
-/// What HTML leads to.
+/// The links and remote images of a mail's HTML.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Outside {
-    /// The links to web sites and addresses, in order.
+pub(crate) struct OutsideReferences {
+    /// The links to web sites and mail addresses, in their order.
     pub(crate) links: Vec<Link>,
-    /// How many images it would load from elsewhere.
+    /// The number of images that it would load from other servers.
     pub(crate) remote_images: usize,
 }
 
-/// A link.
+/// A link of a mail.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Link {
     pub(crate) text: String,
     pub(crate) href: String,
 }
 
-/// Puts attached images in their places, and keeps links from taking the place of the mail.
-pub(crate) fn for_the_frame(html: &str, images: &[Inline]) -> String {
+/// Puts attached images in their places, and keeps linked sites from replacing the mail.
+pub(crate) fn for_the_frame(html: &str, images: &[InlineImage]) -> String {
     let mut shown = String::with_capacity(html.len() + images.iter().map(|image| image.data_url.len()).sum::<usize>());
     let mut copied = 0;
     let mut put = |from: usize, to: usize, text: &str| {
@@ -54,7 +56,7 @@ pub(crate) fn for_the_frame(html: &str, images: &[Inline]) -> String {
         } => {
             let end = span.start + 1 + name.len();
             let opens = html.as_bytes().get(span.start..end);
-            // Of two attributes of one name a browser takes the first.
+            // Of two attributes with one name, a browser takes the first.
             if opens.is_some_and(|opens| opens[0] == b'<' && opens[1..].eq_ignore_ascii_case(name)) {
                 put(end, end, " target=\"_blank\"");
             }
@@ -79,9 +81,9 @@ pub(crate) fn for_the_frame(html: &str, images: &[Inline]) -> String {
     shown
 }
 
-/// Lists what HTML leads to.
-pub(crate) fn outside(html: &str) -> Outside {
-    let mut outside = Outside::default();
+/// Lists the links and remote images of HTML.
+pub(crate) fn outside(html: &str) -> OutsideReferences {
+    let mut outside = OutsideReferences::default();
     let (mut tag, mut attribute) = (Vec::new(), Vec::new());
     let mut open = None;
     walk(html, |event, _| match event {
@@ -118,16 +120,16 @@ fn walk(html: &str, mut see: impl FnMut(CallbackEvent<'_>, Span<usize>)) {
         see(event, span);
         None::<Infallible>
     });
-    // Otherwise the text of a script would be read as HTML.
+    // Otherwise the tokenizer would read the text of a script as HTML.
     emitter.naively_switch_states(true);
     Tokenizer::new_with_emitter(html, emitter).for_each(drop);
 }
 
-/// The attached image that `cid:…` names.
-fn attached<'a>(value: &[u8], images: &'a [Inline]) -> Option<&'a Inline> {
+/// Finds the attached image that `cid:…` names.
+fn attached<'a>(value: &[u8], images: &'a [InlineImage]) -> Option<&'a InlineImage> {
     let value = std::str::from_utf8(value).ok()?;
     let (scheme, id) = value.trim().split_once(':')?;
-    let is_named = |image: &&Inline| scheme.eq_ignore_ascii_case("cid") && image.content_id == id;
+    let is_named = |image: &&InlineImage| scheme.eq_ignore_ascii_case("cid") && image.content_id == id;
     images.iter().find(is_named)
 }
 
@@ -153,8 +155,8 @@ fn leads_out(value: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn logo() -> [Inline; 1] {
-        [Inline {
+    fn logo() -> [InlineImage; 1] {
+        [InlineImage {
             content_id: "logo".to_owned(),
             data_url: "data:image/png;base64,AAAA".to_owned(),
         }]
@@ -236,7 +238,7 @@ mod tests {
         };
         assert_eq!(
             outside(html),
-            Outside {
+            OutsideReferences {
                 links: vec![
                     link("Reset it", "https://example.com/?a=1&b=2"),
                     link("Mail", "mailto:a@b.example")

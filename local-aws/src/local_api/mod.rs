@@ -1,6 +1,8 @@
-//! `/_local/`: what a person or a test may see and change of the simulated account. It exists on one machine only.
+//! `/_local/`: reads and changes the simulated account. AWS has nothing like it.
 
 mod events;
+mod guard;
+mod html;
 mod outbox;
 
 use std::sync::Arc;
@@ -20,18 +22,20 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::fault::{Fault, Faults};
 use crate::feed::Feed;
-use crate::lambda::{Lambda, Outcome};
-use crate::ses::{AccountPatch, IdentityPatch, Ses};
-use crate::sns::Sns;
-use crate::sqs::Sqs;
+use crate::services::lambda::{EventOutcome, Lambda};
+use crate::services::ses::{AccountPatch, IdentityPatch, Ses};
+use crate::services::sns::Sns;
+use crate::services::sqs::Sqs;
 use crate::template::Schedule;
 
-/// The largest body that is taken, in bytes.
+pub(crate) use guard::guard;
+
+/// The largest body of a request, in bytes.
 const BODY_MAX: usize = 10 * 1024 * 1024;
-/// The most copies of one event.
+/// The largest number of copies of one event.
 const COPIES_MAX: usize = 1_000;
 
-/// What `/_local/` acts on.
+/// The services that `/_local/` reads and changes.
 #[derive(Debug)]
 pub(crate) struct LocalApi {
     pub(crate) ses: Arc<Ses>,
@@ -43,15 +47,15 @@ pub(crate) struct LocalApi {
     pub(crate) feed: Feed,
     /// The logical ids of the tables, which faults may name.
     pub(crate) tables: Vec<String>,
-    /// The topic of the first configuration set that has one: where SES's events go.
-    pub(crate) feedback_topic: Option<String>,
-    /// The reporter's schedule.
+    /// The topic of SES's events.
+    pub(crate) event_topic: Option<String>,
+    /// The schedule that can be run by hand.
     pub(crate) schedule: Option<Schedule>,
-    /// Cancelled when all ends.
+    /// Cancelled at shutdown.
     pub(crate) stop: CancellationToken,
 }
 
-/// A request that makes no sense, or something that did not work.
+/// The answer to a request that is invalid or failed.
 struct Refused(StatusCode, String);
 
 impl IntoResponse for Refused {
@@ -66,7 +70,7 @@ impl Refused {
     }
 }
 
-type Done = Result<StatusCode, Refused>;
+type Changed = Result<StatusCode, Refused>;
 
 impl LocalApi {
     pub(crate) fn router(self) -> Router {
@@ -95,7 +99,7 @@ impl LocalApi {
     }
 }
 
-/// Reads a JSON body, whatever its content type says.
+/// Reads a JSON body of any content type.
 fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
     serde_json::from_slice(body).map_err(Refused::bad_request)
 }
@@ -111,11 +115,11 @@ async fn unknown() -> Refused {
 async fn wrong_method() -> Refused {
     Refused(
         StatusCode::METHOD_NOT_ALLOWED,
-        "this part of /_local/ has no such method".to_owned(),
+        "this path of /_local/ does not accept this method".to_owned(),
     )
 }
 
-async fn clear_outbox(State(api): State<Arc<LocalApi>>) -> Done {
+async fn clear_outbox(State(api): State<Arc<LocalApi>>) -> Changed {
     api.ses
         .clear_outbox()
         .map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
@@ -126,13 +130,13 @@ async fn account(State(api): State<Arc<LocalApi>>) -> Response {
     axum::Json(api.ses.account()).into_response()
 }
 
-async fn update_account(State(api): State<Arc<LocalApi>>, body: Bytes) -> Done {
+async fn update_account(State(api): State<Arc<LocalApi>>, body: Bytes) -> Changed {
     let patch: AccountPatch = read(&body)?;
     api.ses.update_account(&patch);
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn update_identity(State(api): State<Arc<LocalApi>>, Path(identity): Path<String>, body: Bytes) -> Done {
+async fn update_identity(State(api): State<Arc<LocalApi>>, Path(identity): Path<String>, body: Bytes) -> Changed {
     let patch: IdentityPatch = read(&body)?;
     api.ses
         .update_identity(&identity, patch)
@@ -140,7 +144,7 @@ async fn update_identity(State(api): State<Arc<LocalApi>>, Path(identity): Path<
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn add_fault(State(api): State<Arc<LocalApi>>, body: Bytes) -> Done {
+async fn add_fault(State(api): State<Arc<LocalApi>>, body: Bytes) -> Changed {
     let fault: Fault = read(&body)?;
     if let Some(table) = &fault.table
         && !api.tables.contains(table)
@@ -165,13 +169,13 @@ async fn clear_faults(State(api): State<Arc<LocalApi>>) -> StatusCode {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Advance {
+struct AdvanceClock {
     advance_ms: u64,
 }
 
 /// Sets the clock forward for the services and the functions.
-async fn advance_clock(State(api): State<Arc<LocalApi>>, body: Bytes) -> Done {
-    let Advance { advance_ms } = read(&body)?;
+async fn advance_clock(State(api): State<Arc<LocalApi>>, body: Bytes) -> Changed {
+    let AdvanceClock { advance_ms } = read(&body)?;
     api.clock
         .advance(Duration::from_millis(advance_ms))
         .map_err(Refused::bad_request)?;
@@ -181,7 +185,7 @@ async fn advance_clock(State(api): State<Arc<LocalApi>>, body: Bytes) -> Done {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Copies {
+struct PublishQuery {
     #[serde(default = "one")]
     copies: usize,
 }
@@ -190,28 +194,28 @@ fn one() -> usize {
     1
 }
 
-/// Publishes the body as a message of SES on the feedback topic, as often as asked, one copy beside the other. What failed
-/// is in the retry queue by then.
+/// Publishes the body as a message of SES on the topic of its events, in parallel copies. It answers when every copy is
+/// handled or has failed; a failed copy is in its queue by then.
 async fn publish(
     State(api): State<Arc<LocalApi>>,
-    copies: Result<Query<Copies>, axum::extract::rejection::QueryRejection>,
+    copies: Result<Query<PublishQuery>, axum::extract::rejection::QueryRejection>,
     body: Bytes,
 ) -> Result<axum::Json<Value>, Refused> {
-    let Query(Copies { copies }) = copies.map_err(Refused::bad_request)?;
+    let Query(PublishQuery { copies }) = copies.map_err(Refused::bad_request)?;
     if !(1..=COPIES_MAX).contains(&copies) {
         return Err(Refused::bad_request(format_args!("`copies` must be 1 to {COPIES_MAX}")));
     }
     let message = String::from_utf8(body.into()).map_err(Refused::bad_request)?;
     let topic = api
-        .feedback_topic
+        .event_topic
         .clone()
-        .ok_or_else(|| Refused::bad_request("the template sends the events of SES to no topic"))?;
+        .ok_or_else(|| Refused::bad_request("the template has no topic for the events of SES"))?;
     let publish = |_| {
         let (sns, topic, message) = (Arc::clone(&api.sns), topic.clone(), message.clone());
-        // They go on when nobody waits for the answer any more.
+        // They go on if the caller stops waiting for the answer.
         api.sns
             .publications
-            .spawn(async move { matches!(sns.publish(&topic, &message).await, Ok(Outcome::Handled)) })
+            .spawn(async move { matches!(sns.publish(&topic, &message).await, Ok(EventOutcome::Handled)) })
     };
     let published: Vec<_> = (0..copies).map(publish).collect();
     let mut delivered = 0;
@@ -243,7 +247,7 @@ async fn messages(State(api): State<Arc<LocalApi>>, Path(name): Path<String>) ->
     let messages = api.sqs.messages_of(&name).ok_or_else(|| {
         Refused(
             StatusCode::NOT_FOUND,
-            format!("there is no queue {name:?}; see /_local/queues"),
+            format!("there is no queue {name:?}; /_local/queues lists the queues"),
         )
     })?;
     Ok(axum::Json(messages).into_response())
@@ -253,7 +257,7 @@ async fn run_schedule(State(api): State<Arc<LocalApi>>) -> Result<Response, Refu
     let schedule = api
         .schedule
         .as_ref()
-        .ok_or_else(|| Refused::bad_request("the template has no schedule"))?;
+        .ok_or_else(|| Refused::bad_request("the application has no schedule that can be run by hand"))?;
     let input = Bytes::from(schedule.input.to_string());
     let report = api
         .lambda

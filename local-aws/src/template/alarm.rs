@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Surroundings;
+use super::StackContext;
 use super::error::TemplateError;
 use super::names;
 use super::resource::Resource;
@@ -24,14 +24,14 @@ pub struct Alarm {
     /// The ARNs of what is told when it goes off.
     pub actions: Vec<String>,
     /// The metrics that it watches; each of them is billed.
-    pub metrics: Vec<Metric>,
+    pub metrics: Vec<WatchedMetric>,
     /// What it makes of periods without a datapoint: `missing`, `ignore`, `breaching` or `notBreaching`.
     pub missing_data: String,
 }
 
 /// A metric of `CloudWatch`: the three together name it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Metric {
+pub struct WatchedMetric {
     /// Namespace: `AWS/Lambda`.
     pub namespace: String,
     /// Name: `Errors`.
@@ -40,7 +40,7 @@ pub struct Metric {
     pub dimensions: BTreeMap<String, String>,
 }
 
-pub(super) fn read(resource: &Resource<'_>, surroundings: &Surroundings) -> Result<Alarm, TemplateError> {
+pub(super) fn read(resource: &Resource<'_>, context: &StackContext) -> Result<Alarm, TemplateError> {
     let properties = &resource.properties;
     // Every value is evaluated, so that a reference to nothing is found in those too that are not used here.
     properties.all()?;
@@ -56,8 +56,8 @@ pub(super) fn read(resource: &Resource<'_>, surroundings: &Surroundings) -> Resu
     };
     Ok(Alarm {
         logical_id: resource.logical_id.to_owned(),
-        name: names::physical(surroundings, resource.logical_id),
-        arn: names::alarm_arn(surroundings, resource.logical_id),
+        name: names::physical(context, resource.logical_id),
+        arn: names::alarm_arn(context, resource.logical_id),
         description: text("AlarmDescription")?.unwrap_or_default(),
         actions_enabled: actions_enabled.unwrap_or(true),
         actions,
@@ -67,7 +67,7 @@ pub(super) fn read(resource: &Resource<'_>, surroundings: &Surroundings) -> Resu
 }
 
 /// Reads the metrics out of metric math; its expressions name them by their ids.
-fn read_queries(queries: Value<'_>) -> Result<Vec<Metric>, TemplateError> {
+fn read_queries(queries: Value<'_>) -> Result<Vec<WatchedMetric>, TemplateError> {
     let mut metrics = Vec::new();
     for query in queries.list()? {
         let query = query.map()?;
@@ -81,7 +81,7 @@ fn read_queries(queries: Value<'_>) -> Result<Vec<Metric>, TemplateError> {
     Ok(metrics)
 }
 
-fn read_metric(metric: &Map<'_>) -> Result<Metric, TemplateError> {
+fn read_metric(metric: &Map<'_>) -> Result<WatchedMetric, TemplateError> {
     let mut dimensions = BTreeMap::new();
     if let Some(written) = metric.optional("Dimensions")? {
         for dimension in written.list()? {
@@ -93,7 +93,7 @@ fn read_metric(metric: &Map<'_>) -> Result<Metric, TemplateError> {
             );
         }
     }
-    Ok(Metric {
+    Ok(WatchedMetric {
         namespace: metric.required("Namespace")?.text()?,
         name: metric.required("MetricName")?.text()?,
         dimensions,
@@ -133,13 +133,13 @@ Resources:
             alarms[0],
             Alarm {
                 logical_id: "Full".to_owned(),
-                name: "okite-Full".to_owned(),
-                arn: "arn:aws:cloudwatch:us-east-1:000000000000:alarm:okite-Full".to_owned(),
+                name: "shop-Full".to_owned(),
+                arn: "arn:aws:cloudwatch:us-east-1:000000000000:alarm:shop-Full".to_owned(),
                 description: "Too much of it".to_owned(),
                 actions_enabled: true,
-                actions: vec!["arn:aws:sns:us-east-1:000000000000:okite-Topic".to_owned()],
-                metrics: vec![Metric {
-                    namespace: "okite/it".to_owned(),
+                actions: vec!["arn:aws:sns:us-east-1:000000000000:shop-Topic".to_owned()],
+                metrics: vec![WatchedMetric {
+                    namespace: "shop/it".to_owned(),
                     name: "Much".to_owned(),
                     dimensions: BTreeMap::new(),
                 }],

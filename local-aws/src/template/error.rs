@@ -7,13 +7,13 @@ pub struct TemplateError {
     /// Line of the template, counted from 1.
     pub line: usize,
     /// What is wrong there.
-    pub fault: Fault,
+    pub fault: TemplateFault,
 }
 
 /// What is wrong at a place of the template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum TemplateFault {
     /// The text is not YAML, or not a kind of YAML that templates are written in.
     #[error("{0}")]
     Syntax(String),
@@ -56,7 +56,7 @@ pub enum Fault {
     },
 }
 
-impl Fault {
+impl TemplateFault {
     /// Places the fault on a line.
     pub(super) fn on(self, line: usize) -> TemplateError {
         TemplateError { line, fault: self }

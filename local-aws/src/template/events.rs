@@ -1,7 +1,7 @@
 //! The way of an SES event: configuration set, event destination, topic, subscription, function.
 
-use super::Surroundings;
-use super::error::{Fault, TemplateError};
+use super::StackContext;
+use super::error::{TemplateError, TemplateFault};
 use super::function::Function;
 use super::names;
 use super::queue::known;
@@ -65,13 +65,13 @@ const EVENT_TYPES: [(&str, &str); 10] = [
 ];
 
 /// Reads a topic, as yet without its subscriptions.
-pub(super) fn topic(resource: &Resource<'_>, surroundings: &Surroundings) -> Result<Topic, TemplateError> {
+pub(super) fn topic(resource: &Resource<'_>, context: &StackContext) -> Result<Topic, TemplateError> {
     resource
         .properties
         .only(&[], &["DisplayName", "KmsMasterKeyId", "Tags"])?;
     Ok(Topic {
         logical_id: resource.logical_id.to_owned(),
-        arn: names::reference(surroundings, names::TOPIC, resource.logical_id),
+        arn: names::reference(context, names::TOPIC, resource.logical_id),
         subscriptions: Vec::new(),
     })
 }
@@ -107,7 +107,7 @@ pub(super) fn subscribe(
     match topics.iter_mut().find(|topic| topic.arn == arn) {
         Some(topic) => topic.subscriptions.push(subscription),
         None => {
-            return Err(Fault::Unknown {
+            return Err(TemplateFault::Unknown {
                 what: "topic",
                 name: arn,
             }
@@ -120,12 +120,12 @@ pub(super) fn subscribe(
 /// Reads a configuration set, as yet without its event destinations.
 pub(super) fn configuration_set(
     resource: &Resource<'_>,
-    surroundings: &Surroundings,
+    context: &StackContext,
 ) -> Result<ConfigurationSet, TemplateError> {
     resource.properties.only(&[], &["ReputationOptions", "Tags"])?;
     Ok(ConfigurationSet {
         logical_id: resource.logical_id.to_owned(),
-        name: names::physical(surroundings, resource.logical_id),
+        name: names::physical(context, resource.logical_id),
         event_destinations: Vec::new(),
     })
 }
@@ -144,7 +144,7 @@ pub(super) fn publish(
     let set = configuration_sets
         .iter_mut()
         .find(|set| set.name == name)
-        .ok_or(Fault::Unknown {
+        .ok_or(TemplateFault::Unknown {
             what: "configuration set",
             name,
         })
@@ -170,7 +170,7 @@ pub(super) fn publish(
     let line = topic.line;
     let topic_arn = topic.text()?;
     if !topics.iter().any(|topic| topic.arn == topic_arn) {
-        return Err(Fault::Unknown {
+        return Err(TemplateFault::Unknown {
             what: "topic",
             name: topic_arn,
         }
@@ -218,12 +218,12 @@ Resources:
     #[test]
     fn leads_from_the_configuration_set_to_the_function() {
         let stack = stack(EVENTS);
-        let arn = "arn:aws:sns:us-east-1:000000000000:okite-Events".to_owned();
+        let arn = "arn:aws:sns:us-east-1:000000000000:shop-Events".to_owned();
         assert_eq!(
             stack.configuration_sets,
             [ConfigurationSet {
                 logical_id: "Sending".to_owned(),
-                name: "okite-Sending".to_owned(),
+                name: "shop-Sending".to_owned(),
                 event_destinations: vec![EventDestination {
                     topic_arn: arn.clone(),
                     event_types: vec!["BOUNCE".to_owned(), "DELIVERY_DELAY".to_owned()],
@@ -237,7 +237,7 @@ Resources:
                 arn,
                 subscriptions: vec![Subscription {
                     function: "listener".to_owned(),
-                    redrive: Some("arn:aws:sqs:us-east-1:000000000000:okite-Lost".to_owned()),
+                    redrive: Some("arn:aws:sqs:us-east-1:000000000000:shop-Lost".to_owned()),
                 }],
             }]
         );

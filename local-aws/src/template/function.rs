@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Surroundings;
-use super::error::{Fault, TemplateError};
+use super::StackContext;
+use super::error::{TemplateError, TemplateFault};
 use super::names;
 use super::resource::Resource;
 use super::value::Map;
@@ -55,7 +55,7 @@ pub struct HttpApi {
 pub(super) fn read(
     resource: &Resource<'_>,
     globals: &Map<'_>,
-    surroundings: &Surroundings,
+    context: &StackContext,
 ) -> Result<Function, TemplateError> {
     let properties = &resource.properties;
     let used = ["Environment", "Events", "MemorySize", "Timeout"];
@@ -84,7 +84,7 @@ pub(super) fn read(
     Ok(Function {
         logical_id: resource.logical_id.to_owned(),
         name: build.required("Binary")?.text()?,
-        arn: names::function_arn(surroundings, resource.logical_id),
+        arn: names::function_arn(context, resource.logical_id),
         environment,
         timeout,
         memory_mb,
@@ -96,7 +96,7 @@ pub(super) fn http_api(
     resource: &Resource<'_>,
     function: &Function,
     apis: &[Resource<'_>],
-    surroundings: &Surroundings,
+    context: &StackContext,
 ) -> Result<Option<HttpApi>, TemplateError> {
     let mut found: Option<HttpApi> = None;
     for (_, event) in resource.properties.map("Events")?.all()? {
@@ -108,7 +108,7 @@ pub(super) fn http_api(
             return Err(kind.unfit("must be HttpApi"));
         }
         if found.is_some() {
-            return Err(Fault::NotUnderstood(format!("a second event, `{}`,", event.path)).on(line));
+            return Err(TemplateFault::NotUnderstood(format!("a second event, `{}`,", event.path)).on(line));
         }
         let route = event.required("Properties")?.map()?;
         // With a path or a method the event would be a route of its own; without, it is the `$default` route.
@@ -124,8 +124,8 @@ pub(super) fn http_api(
         let logical_id = apis
             .iter()
             .map(|api| api.logical_id)
-            .find(|logical_id| names::physical(surroundings, logical_id) == id)
-            .ok_or(Fault::Unknown {
+            .find(|logical_id| names::physical(context, logical_id) == id)
+            .ok_or(TemplateFault::Unknown {
                 what: "HTTP API",
                 name: id,
             })
@@ -173,14 +173,14 @@ Resources:
     #[test]
     fn joins_its_own_properties_with_those_of_globals() {
         let stack = stack(FUNCTION);
-        let environment = [("LEVEL", "debug"), ("SHARE", "0.5"), ("STACK", "okite")]
+        let environment = [("LEVEL", "debug"), ("SHARE", "0.5"), ("STACK", "shop")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(
             stack.functions,
             [Function {
                 logical_id: "Greeter".to_owned(),
                 name: "greeter".to_owned(),
-                arn: "arn:aws:lambda:us-east-1:000000000000:function:okite-Greeter".to_owned(),
+                arn: "arn:aws:lambda:us-east-1:000000000000:function:shop-Greeter".to_owned(),
                 environment: environment.into(),
                 timeout: Duration::from_secs(29),
                 memory_mb: 256,

@@ -10,6 +10,7 @@
 //! is not looked at.
 
 mod alarm;
+mod context;
 mod error;
 mod events;
 mod function;
@@ -27,8 +28,9 @@ mod yaml;
 
 use std::collections::BTreeMap;
 
-pub use self::alarm::{Alarm, Metric};
-pub use self::error::{Fault, TemplateError};
+pub use self::alarm::{Alarm, WatchedMetric};
+pub use self::context::StackContext;
+pub use self::error::{TemplateError, TemplateFault};
 pub use self::events::{ConfigurationSet, EventDestination, Subscription, Topic};
 pub use self::function::{Function, HttpApi};
 pub use self::monitoring::{Dashboard, Monitoring};
@@ -40,19 +42,6 @@ pub use self::table::Table;
 use self::scope::Scope;
 use self::value::Map;
 use self::yaml::Node;
-
-/// Where a stack is: what the template's pseudo parameters and parameters mean.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Surroundings {
-    /// AWS region, such as `us-east-1`.
-    pub region: String,
-    /// AWS account, twelve digits.
-    pub account_id: String,
-    /// Name of the stack; every physical name begins with it.
-    pub stack_name: String,
-    /// Values of template parameters that differ from their defaults.
-    pub parameters: BTreeMap<String, String>,
-}
 
 /// What a template declares, as far as a run on one machine needs it; each kind in the order of the template.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,8 +74,8 @@ impl Stack {
     /// # Errors
     /// Fails when the text is not a template, when a parameter is unknown or outside its limits, and when something
     /// that is needed here is missing, of the wrong type or not understood. The error names the line.
-    pub fn read(template: &str, surroundings: &Surroundings) -> Result<Self, TemplateError> {
-        evaluate(template, surroundings, Self::declared)
+    pub fn read(template: &str, context: &StackContext) -> Result<Self, TemplateError> {
+        evaluate(template, context, Self::declared)
     }
 
     /// Reads what the role of each function allows, by the function's name. A run on one machine needs none of it.
@@ -95,21 +84,21 @@ impl Stack {
     /// As for [`Self::read`], and when a policy is not written out as a list of what is allowed.
     pub fn permissions(
         template: &str,
-        surroundings: &Surroundings,
+        context: &StackContext,
     ) -> Result<BTreeMap<String, Vec<Permission>>, TemplateError> {
-        evaluate(template, surroundings, policy::read_all)
+        evaluate(template, context, policy::read_all)
     }
 
     /// Reads what watches the stack. A run on one machine needs none of it.
     ///
     /// # Errors
     /// As for [`Self::read`], and when a dashboard is written in a way that is not understood.
-    pub fn monitoring(template: &str, surroundings: &Surroundings) -> Result<Monitoring, TemplateError> {
-        evaluate(template, surroundings, monitoring::read_all)
+    pub fn monitoring(template: &str, context: &StackContext) -> Result<Monitoring, TemplateError> {
+        evaluate(template, context, monitoring::read_all)
     }
 
     fn declared<'t>(scope: &'t Scope<'t>, root: &'t Node) -> Result<Self, TemplateError> {
-        let surroundings = scope.surroundings;
+        let context = scope.context;
         let resources = section(scope, root, "Resources")?;
         let all = |kind| resource::of_type(scope, &resources, kind);
         let globals = section(scope, root, "Globals")?.map("Function")?;
@@ -121,12 +110,12 @@ impl Stack {
         let mut http_api = None;
         let mut functions = Vec::new();
         for resource in &all(names::FUNCTION)? {
-            let function = function::read(resource, &globals, surroundings)?;
-            if let Some(api) = function::http_api(resource, &function, &apis, surroundings)?
+            let function = function::read(resource, &globals, context)?;
+            if let Some(api) = function::http_api(resource, &function, &apis, context)?
                 && let Some(first) = http_api.replace(api)
             {
                 let what = format!("a second default route beside that of `{}`", first.function);
-                return Err(Fault::NotUnderstood(what).on(resource.properties.line));
+                return Err(TemplateFault::NotUnderstood(what).on(resource.properties.line));
             }
             functions.push(function);
         }
@@ -134,18 +123,18 @@ impl Stack {
         let queues = all(names::QUEUE)?;
         let queue_arns: Vec<String> = queues
             .iter()
-            .map(|queue| names::queue_arn(surroundings, queue.logical_id))
+            .map(|queue| names::queue_arn(context, queue.logical_id))
             .collect();
         let mut topics = all(names::TOPIC)?
             .iter()
-            .map(|topic| events::topic(topic, surroundings))
+            .map(|topic| events::topic(topic, context))
             .collect::<Result<Vec<_>, _>>()?;
         for subscription in &all(names::SUBSCRIPTION)? {
             events::subscribe(subscription, &mut topics, &functions, &queue_arns)?;
         }
         let mut configuration_sets = all(names::CONFIGURATION_SET)?
             .iter()
-            .map(|set| events::configuration_set(set, surroundings))
+            .map(|set| events::configuration_set(set, context))
             .collect::<Result<Vec<_>, _>>()?;
         for destination in &all(names::EVENT_DESTINATION)? {
             events::publish(destination, &mut configuration_sets, &topics)?;
@@ -154,7 +143,7 @@ impl Stack {
         Ok(Self {
             tables: all(names::TABLE)?
                 .iter()
-                .map(|table| table::read(table, surroundings))
+                .map(|table| table::read(table, context))
                 .collect::<Result<_, _>>()?,
             schedules: all(names::SCHEDULE)?
                 .iter()
@@ -162,7 +151,7 @@ impl Stack {
                 .collect::<Result<_, _>>()?,
             queues: queues
                 .iter()
-                .map(|queue| queue::read(queue, &queue_arns, surroundings))
+                .map(|queue| queue::read(queue, &queue_arns, context))
                 .collect::<Result<_, _>>()?,
             mappings: all(names::EVENT_SOURCE_MAPPING)?
                 .iter()
@@ -174,7 +163,7 @@ impl Stack {
                 .collect::<Result<_, _>>()?,
             alarms: all(names::ALARM)?
                 .iter()
-                .map(|alarm| alarm::read(alarm, surroundings))
+                .map(|alarm| alarm::read(alarm, context))
                 .collect::<Result<_, _>>()?,
             functions,
             topics,
@@ -187,13 +176,13 @@ impl Stack {
 /// Parses a template and reads something out of it, with the names that its parts may use in scope.
 fn evaluate<T>(
     template: &str,
-    surroundings: &Surroundings,
+    context: &StackContext,
     read: impl for<'t> FnOnce(&'t Scope<'t>, &'t Node) -> Result<T, TemplateError>,
 ) -> Result<T, TemplateError> {
     let root = yaml::parse(template)?;
 
-    let bare = Scope::of(surroundings);
-    let parameters = parameters::read(&section(&bare, &root, "Parameters")?, &surroundings.parameters)?;
+    let bare = Scope::of(context);
+    let parameters = parameters::read(&section(&bare, &root, "Parameters")?, &context.parameters)?;
     let conditions = section(&bare, &root, "Conditions")?
         .entries()
         .iter()
@@ -202,7 +191,7 @@ fn evaluate<T>(
     let conditional = Scope {
         parameters,
         conditions,
-        ..Scope::of(surroundings)
+        ..Scope::of(context)
     };
     let resources = resource::types(&conditional, &section(&conditional, &root, "Resources")?)?;
     let scope = Scope {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::error::{Fault, TemplateError};
+use super::error::{TemplateError, TemplateFault};
 use super::value::{Map, Value};
 
 /// Gives every parameter its value.
@@ -18,7 +18,7 @@ pub(super) fn read(
         .find(|name| !declared.iter().any(|(declared, _)| declared == name))
     {
         let name = stranger.clone();
-        return Err(Fault::Unknown {
+        return Err(TemplateFault::Unknown {
             what: "parameter",
             name,
         }
@@ -44,7 +44,7 @@ fn value_of(declaration: &Map<'_>, chosen: Option<&String>) -> Result<String, Te
     };
     let refuse = |why: String| {
         let path = declaration.path.clone();
-        Err(Fault::Unfit {
+        Err(TemplateFault::Unfit {
             path,
             why: format!("is `{value}`, which {why}"),
         }
@@ -59,7 +59,7 @@ fn value_of(declaration: &Map<'_>, chosen: Option<&String>) -> Result<String, Te
             None => return refuse("is no number".to_owned()),
         },
         other => {
-            return Err(Fault::NotUnderstood(format!("parameter type `{other}`")).on(kind.line));
+            return Err(TemplateFault::NotUnderstood(format!("parameter type `{other}`")).on(kind.line));
         }
     };
     if let Some(allowed) = declaration.optional("AllowedValues")? {

@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use super::error::{Fault, TemplateError};
+use super::error::{TemplateError, TemplateFault};
 use super::names;
 use super::resource::{self, Resource};
 use super::scope::Scope;
 use super::value::Value;
 use super::yaml::Node;
-use super::{Surroundings, section};
+use super::{StackContext, section};
 
 /// One action that a function may take on one resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,7 +53,7 @@ pub(super) fn read_all<'t>(
             .map()?
             .required("Binary")?
             .text()?;
-        Ok((name, read(function, &roles, scope.surroundings)?))
+        Ok((name, read(function, &roles, scope.context)?))
     };
     let functions = resource::of_type(scope, &resources, names::FUNCTION)?;
     functions.iter().map(permissions).collect()
@@ -63,7 +63,7 @@ pub(super) fn read_all<'t>(
 fn read(
     function: &Resource<'_>,
     roles: &[Resource<'_>],
-    surroundings: &Surroundings,
+    context: &StackContext,
 ) -> Result<Vec<Permission>, TemplateError> {
     let Some(role) = function.properties.optional("Role")? else {
         return Ok(Vec::new());
@@ -72,9 +72,9 @@ fn read(
     let arn = role.text()?;
     let role = roles
         .iter()
-        .find(|role| names::role_arn(surroundings, role.logical_id) == arn)
+        .find(|role| names::role_arn(context, role.logical_id) == arn)
         .ok_or_else(|| {
-            Fault::Unknown {
+            TemplateFault::Unknown {
                 what: "role",
                 name: arn,
             }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Surroundings;
-use super::error::{Fault, TemplateError};
+use super::StackContext;
+use super::error::{TemplateError, TemplateFault};
 use super::function::Function;
 use super::names;
 use super::resource::Resource;
@@ -25,7 +25,7 @@ const DEFAULT_RETRIES: usize = 2;
 pub struct Queue {
     /// Name of the resource in the template: `FeedbackRetryQueue`.
     pub logical_id: String,
-    /// The queue's name: `okite-FeedbackRetryQueue`.
+    /// The queue's name: `shop-FeedbackRetryQueue`.
     pub name: String,
     /// ARN of the queue.
     pub arn: String,
@@ -75,11 +75,7 @@ pub struct AsynchronousEvents {
 }
 
 /// Reads a queue; `arns` are those of all queues.
-pub(super) fn read(
-    resource: &Resource<'_>,
-    arns: &[String],
-    surroundings: &Surroundings,
-) -> Result<Queue, TemplateError> {
+pub(super) fn read(resource: &Resource<'_>, arns: &[String], context: &StackContext) -> Result<Queue, TemplateError> {
     let properties = &resource.properties;
     properties.only(
         &["MessageRetentionPeriod", "RedrivePolicy", "VisibilityTimeout"],
@@ -107,9 +103,9 @@ pub(super) fn read(
     };
     Ok(Queue {
         logical_id: resource.logical_id.to_owned(),
-        name: names::physical(surroundings, resource.logical_id),
-        arn: names::queue_arn(surroundings, resource.logical_id),
-        url: names::reference(surroundings, names::QUEUE, resource.logical_id),
+        name: names::physical(context, resource.logical_id),
+        arn: names::queue_arn(context, resource.logical_id),
+        url: names::reference(context, names::QUEUE, resource.logical_id),
         visibility_timeout: seconds("VisibilityTimeout", DEFAULT_VISIBILITY_TIMEOUT)?,
         retention: seconds("MessageRetentionPeriod", DEFAULT_RETENTION)?,
         redrive,
@@ -212,7 +208,7 @@ pub(super) fn known(arn: &Value<'_>, arns: &[String]) -> Result<String, Template
     if arns.contains(&wanted) {
         return Ok(wanted);
     }
-    Err(Fault::Unknown {
+    Err(TemplateFault::Unknown {
         what: "queue",
         name: wanted,
     }
@@ -225,7 +221,7 @@ fn named(name: &Value<'_>, functions: &[Function]) -> Result<String, TemplateErr
     let last = |function: &&Function| function.arn.rsplit(':').next() == Some(wanted.as_str());
     match functions.iter().find(last) {
         Some(function) => Ok(function.name.clone()),
-        None => Err(Fault::Unknown {
+        None => Err(TemplateFault::Unknown {
             what: "function",
             name: wanted,
         }
@@ -277,12 +273,12 @@ Resources:
     #[test]
     fn leads_from_a_failed_event_to_the_queue_and_back() {
         let stack = stack(QUEUES);
-        let arn = |name: &str| format!("arn:aws:sqs:us-east-1:000000000000:okite-{name}");
+        let arn = |name: &str| format!("arn:aws:sqs:us-east-1:000000000000:shop-{name}");
         let queue = |name: &str, visibility_timeout, retention, redrive| Queue {
             logical_id: name.to_owned(),
-            name: format!("okite-{name}"),
+            name: format!("shop-{name}"),
             arn: arn(name),
-            url: format!("https://sqs.us-east-1.amazonaws.com/000000000000/okite-{name}"),
+            url: format!("https://sqs.us-east-1.amazonaws.com/000000000000/shop-{name}"),
             visibility_timeout,
             retention,
             redrive,

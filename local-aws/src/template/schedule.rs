@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::error::{Fault, TemplateError};
+use super::error::{TemplateError, TemplateFault};
 use super::function::Function;
 use super::resource::Resource;
 use super::value::Value;
@@ -52,7 +52,7 @@ pub(super) fn called(arn: &Value<'_>, functions: &[Function]) -> Result<String, 
     let wanted = arn.clone().text()?;
     match functions.iter().find(|function| function.arn == wanted) {
         Some(function) => Ok(function.name.clone()),
-        None => Err(Fault::Unknown {
+        None => Err(TemplateFault::Unknown {
             what: "function",
             name: wanted,
         }
@@ -79,7 +79,7 @@ fn rate(expression: &Value<'_>) -> Result<Duration, TemplateError> {
     };
     seconds()
         .map(Duration::from_secs)
-        .ok_or_else(|| Fault::NotUnderstood(format!("the schedule `{text}`")).on(expression.line))
+        .ok_or_else(|| TemplateFault::NotUnderstood(format!("the schedule `{text}`")).on(expression.line))
 }
 
 #[cfg(test)]

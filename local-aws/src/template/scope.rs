@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Surroundings;
-use super::error::{Fault, TemplateError};
+use super::StackContext;
+use super::error::{TemplateError, TemplateFault};
 use super::names;
 use super::value::{Kind, Value};
 use super::yaml::{Content, Function, Node};
@@ -17,7 +17,7 @@ const LONGEST_CHAIN_OF_CONDITIONS: usize = 32;
 /// The names that a template's functions can refer to.
 #[derive(Debug, Clone)]
 pub(super) struct Scope<'t> {
-    pub(super) surroundings: &'t Surroundings,
+    pub(super) context: &'t StackContext,
     pub(super) parameters: BTreeMap<String, String>,
     pub(super) conditions: BTreeMap<&'t str, &'t Node>,
     /// Type by logical id, of those resources whose condition holds.
@@ -25,10 +25,10 @@ pub(super) struct Scope<'t> {
 }
 
 impl<'t> Scope<'t> {
-    /// Makes a scope that knows its surroundings only.
-    pub(super) fn of(surroundings: &'t Surroundings) -> Self {
+    /// Makes a scope that knows its context only.
+    pub(super) fn of(context: &'t StackContext) -> Self {
         Self {
-            surroundings,
+            context,
             parameters: BTreeMap::new(),
             conditions: BTreeMap::new(),
             resources: BTreeMap::new(),
@@ -81,7 +81,7 @@ impl<'t> Scope<'t> {
                 },
             },
             "Sub" => self.substitute(function, path)?,
-            _ => return Err(Fault::NotUnderstood(function.spelling.clone()).on(line)),
+            _ => return Err(TemplateFault::NotUnderstood(function.spelling.clone()).on(line)),
         };
         Ok(Some(Value::new(self, line, path, Kind::Text(text))))
     }
@@ -92,12 +92,12 @@ impl<'t> Scope<'t> {
             return Ok(value.clone());
         }
         if let Some(kind) = self.resources.get(name) {
-            return Ok(names::reference(self.surroundings, kind, name));
+            return Ok(names::reference(self.context, kind, name));
         }
-        match names::pseudo_parameter(self.surroundings, name) {
+        match names::pseudo_parameter(self.context, name) {
             Some(value) => Ok(value),
-            None if name.starts_with("AWS::") => Err(Fault::NotUnderstood(format!("`{name}`")).on(line)),
-            None => Err(Fault::Unknown {
+            None if name.starts_with("AWS::") => Err(TemplateFault::NotUnderstood(format!("`{name}`")).on(line)),
+            None => Err(TemplateFault::Unknown {
                 what: "parameter or resource",
                 name: name.to_owned(),
             }
@@ -107,14 +107,14 @@ impl<'t> Scope<'t> {
 
     fn attribute(&self, resource: &str, attribute: &str, line: usize) -> Result<String, TemplateError> {
         let Some(kind) = self.resources.get(resource) else {
-            return Err(Fault::Unknown {
+            return Err(TemplateFault::Unknown {
                 what: "resource",
                 name: resource.to_owned(),
             }
             .on(line));
         };
-        names::attribute(self.surroundings, kind, resource, attribute)
-            .ok_or_else(|| Fault::NotUnderstood(format!("attribute `{attribute}` of {kind}")).on(line))
+        names::attribute(self.context, kind, resource, attribute)
+            .ok_or_else(|| TemplateFault::NotUnderstood(format!("attribute `{attribute}` of {kind}")).on(line))
     }
 
     fn substitute(&'t self, function: &'t Function, path: &str) -> Result<String, TemplateError> {
@@ -157,10 +157,10 @@ impl<'t> Scope<'t> {
     pub(super) fn condition(&'t self, name: &str, line: usize, chain: usize) -> Result<bool, TemplateError> {
         match self.conditions.get(name) {
             Some(_) if chain > LONGEST_CHAIN_OF_CONDITIONS => {
-                Err(Fault::Syntax(format!("condition `{name}` refers to itself")).on(line))
+                Err(TemplateFault::Syntax(format!("condition `{name}` refers to itself")).on(line))
             }
             Some(node) => self.holds(node, chain),
-            None => Err(Fault::Unknown {
+            None => Err(TemplateFault::Unknown {
                 what: "condition",
                 name: name.to_owned(),
             }
@@ -176,12 +176,12 @@ impl<'t> Scope<'t> {
                 [only] if only.key == "Condition" => match &only.value.content {
                     Content::Text(name) => return self.condition(name, only.line, chain + 1),
                     _ => {
-                        return Err(Fault::NotUnderstood("this condition".to_owned()).on(only.line));
+                        return Err(TemplateFault::NotUnderstood("this condition".to_owned()).on(only.line));
                     }
                 },
-                _ => return Err(Fault::NotUnderstood("this condition".to_owned()).on(node.line)),
+                _ => return Err(TemplateFault::NotUnderstood("this condition".to_owned()).on(node.line)),
             },
-            _ => return Err(Fault::NotUnderstood("this condition".to_owned()).on(node.line)),
+            _ => return Err(TemplateFault::NotUnderstood("this condition".to_owned()).on(node.line)),
         };
         match (function.name.as_str(), &function.argument.content) {
             ("Condition", Content::Text(name)) => self.condition(name, node.line, chain + 1),
@@ -199,14 +199,14 @@ impl<'t> Scope<'t> {
             ("Or", Content::List(conditions)) => conditions
                 .iter()
                 .try_fold(false, |any, next| Ok(self.holds(next, chain)? || any)),
-            _ => Err(Fault::NotUnderstood(function.spelling.clone()).on(node.line)),
+            _ => Err(TemplateFault::NotUnderstood(function.spelling.clone()).on(node.line)),
         }
     }
 
     fn compared(&'t self, side: &'t Node) -> Result<String, TemplateError> {
         match self.evaluate(side, "a side of Equals")? {
             Some(value) => value.plain_text(),
-            None => Err(Fault::NotUnderstood("`AWS::NoValue`".to_owned()).on(side.line)),
+            None => Err(TemplateFault::NotUnderstood("`AWS::NoValue`".to_owned()).on(side.line)),
         }
     }
 }
@@ -226,7 +226,7 @@ fn literal<'t>(function: &Function, node: &'t Node) -> Result<&'t str, TemplateE
 }
 
 fn misused(function: &Function, wants: &str) -> TemplateError {
-    Fault::Unfit {
+    TemplateFault::Unfit {
         path: function.spelling.clone(),
         why: format!("takes {wants}"),
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::Surroundings;
+use super::StackContext;
 use super::error::TemplateError;
 use super::names;
 use super::resource::Resource;
@@ -13,8 +13,10 @@ use super::value::{Map, Value};
 pub struct Table {
     /// Name of the resource in the template: `SuppressionsTable`.
     pub logical_id: String,
-    /// The table's name: `okite-SuppressionsTable`.
+    /// The table's name: `shop-SuppressionsTable`.
     pub name: String,
+    /// ARN of the table.
+    pub arn: String,
     /// Body of the [`CreateTable`] request that makes the table.
     ///
     /// [`CreateTable`]: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
@@ -23,7 +25,7 @@ pub struct Table {
     pub time_to_live: Option<String>,
 }
 
-pub(super) fn read(resource: &Resource<'_>, surroundings: &Surroundings) -> Result<Table, TemplateError> {
+pub(super) fn read(resource: &Resource<'_>, context: &StackContext) -> Result<Table, TemplateError> {
     let properties = &resource.properties;
     properties.only(
         &[
@@ -46,7 +48,7 @@ pub(super) fn read(resource: &Resource<'_>, surroundings: &Surroundings) -> Resu
         return Err(billing.unfit("must be PAY_PER_REQUEST"));
     }
 
-    let name = names::physical(surroundings, resource.logical_id);
+    let name = names::physical(context, resource.logical_id);
     let mut create = json!({
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",
@@ -61,6 +63,7 @@ pub(super) fn read(resource: &Resource<'_>, surroundings: &Surroundings) -> Resu
     Ok(Table {
         logical_id: resource.logical_id.to_owned(),
         name,
+        arn: names::table_arn(context, resource.logical_id),
         create,
         time_to_live: time_to_live(properties)?,
     })
@@ -153,12 +156,12 @@ Resources:
     fn makes_the_body_of_create_table() {
         let table = stack(TABLE).tables.remove(0);
         assert_eq!(table.logical_id, "Marks");
-        assert_eq!(table.name, "okite-Marks");
+        assert_eq!(table.name, "shop-Marks");
         assert_eq!(table.time_to_live.as_deref(), Some("expires_at"));
         assert_eq!(
             table.create,
             json!({
-                "TableName": "okite-Marks",
+                "TableName": "shop-Marks",
                 "BillingMode": "PAY_PER_REQUEST",
                 "AttributeDefinitions": [
                     {"AttributeName": "pk", "AttributeType": "S"},

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde_json::Number;
 
-use super::error::{Fault, TemplateError};
+use super::error::{TemplateError, TemplateFault};
 use super::scope::Scope;
 use super::yaml::{Entry, Node};
 
@@ -108,7 +108,7 @@ impl<'t> Value<'t> {
 
     /// The error that this value is of the right type and still does not fit.
     pub(super) fn unfit(&self, why: impl Into<String>) -> TemplateError {
-        Fault::Unfit {
+        TemplateFault::Unfit {
             path: self.path.clone(),
             why: why.into(),
         }
@@ -124,7 +124,7 @@ impl<'t> Value<'t> {
             Kind::List(_) => "a list",
             Kind::Map(_) => "a map",
         };
-        Fault::WrongType {
+        TemplateFault::WrongType {
             path: self.path.clone(),
             expected,
             found,
@@ -162,7 +162,7 @@ impl<'t> Map<'t> {
     /// The value of a key that must be there.
     pub(super) fn required(&self, key: &str) -> Result<Value<'t>, TemplateError> {
         self.optional(key)?.ok_or_else(|| {
-            Fault::Missing {
+            TemplateFault::Missing {
                 owner: self.path.clone(),
                 property: key.to_owned(),
             }
@@ -211,7 +211,7 @@ impl<'t> Map<'t> {
             !used.contains(&key) && !ignored.contains(&key)
         });
         match stranger {
-            Some(entry) => Err(Fault::NotUnderstood(format!("`{}`", self.path_of(entry))).on(entry.line)),
+            Some(entry) => Err(TemplateFault::NotUnderstood(format!("`{}`", self.path_of(entry))).on(entry.line)),
             None => Ok(()),
         }
     }

@@ -6,7 +6,7 @@
 use saphyr::{LoadableYamlNode as _, MarkedYaml, Scalar, YamlData};
 use serde_json::Number;
 
-use super::error::{Fault, TemplateError};
+use super::error::{TemplateError, TemplateFault};
 
 /// A template nests some ten levels deep; this bounds every recursion over the tree.
 const DEEPEST: usize = 64;
@@ -52,18 +52,18 @@ pub(super) struct Function {
 /// Parses the one document of a template.
 pub(super) fn parse(text: &str) -> Result<Node, TemplateError> {
     let documents = MarkedYaml::load_from_str(text)
-        .map_err(|error| Fault::Syntax(format!("not YAML: {}", error.info())).on(error.marker().line()))?;
+        .map_err(|error| TemplateFault::Syntax(format!("not YAML: {}", error.info())).on(error.marker().line()))?;
     match documents.as_slice() {
         [document] => convert(document, 0),
-        [] => Err(Fault::Syntax("the template is empty".to_owned()).on(1)),
-        [_, second, ..] => Err(Fault::Syntax("a second YAML document".to_owned()).on(second.span.start.line())),
+        [] => Err(TemplateFault::Syntax("the template is empty".to_owned()).on(1)),
+        [_, second, ..] => Err(TemplateFault::Syntax("a second YAML document".to_owned()).on(second.span.start.line())),
     }
 }
 
 fn convert(yaml: &MarkedYaml<'_>, depth: usize) -> Result<Node, TemplateError> {
     let line = yaml.span.start.line();
     if depth > DEEPEST {
-        return Err(Fault::Syntax("nested too deeply".to_owned()).on(line));
+        return Err(TemplateFault::Syntax("nested too deeply".to_owned()).on(line));
     }
     let content = match &yaml.data {
         YamlData::Value(scalar) => convert_scalar(scalar),
@@ -90,7 +90,7 @@ fn convert(yaml: &MarkedYaml<'_>, depth: usize) -> Result<Node, TemplateError> {
             },
         })),
         YamlData::Alias(_) | YamlData::BadValue => {
-            return Err(Fault::Syntax("a value that cannot be read".to_owned()).on(line));
+            return Err(TemplateFault::Syntax("a value that cannot be read".to_owned()).on(line));
         }
     };
     Ok(Node { line, content })
@@ -103,9 +103,9 @@ fn convert_entry(key: &MarkedYaml<'_>, value: &MarkedYaml<'_>, depth: usize) -> 
             Content::Text(text) => text,
             Content::Number(number) => number.to_string(),
             Content::Boolean(boolean) => boolean.to_string(),
-            _ => return Err(Fault::Syntax("a key that is empty".to_owned()).on(line)),
+            _ => return Err(TemplateFault::Syntax("a key that is empty".to_owned()).on(line)),
         },
-        _ => return Err(Fault::Syntax("a key that is not text".to_owned()).on(line)),
+        _ => return Err(TemplateFault::Syntax("a key that is not text".to_owned()).on(line)),
     };
     Ok(Entry {
         key,

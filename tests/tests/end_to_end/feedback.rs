@@ -1,7 +1,7 @@
 //! Events of Amazon SES: they come twice, late and in any order, and end in the same list.
 
 use bytes::Bytes;
-use local_aws::lambda::InvokeError;
+use local_aws::services::lambda::InvokeError;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::address::EmailAddress;

@@ -32,5 +32,6 @@ mod shown;
 mod soft_bounces;
 mod support;
 mod suppressions;
+mod template;
 mod the_loop;
 mod verdict;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use local_aws::TEMPLATE;
 use local_aws::data_dir::DataDir;
+use okite::application::TEMPLATE;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::suppression::{Reason, Registers};

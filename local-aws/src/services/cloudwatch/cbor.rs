@@ -1,14 +1,14 @@
-//! CBOR, read as JSON: what a request of CloudWatch consists of has a counterpart there, but for times.
+//! CBOR, read as JSON: every value of a CloudWatch request but a time has a counterpart there.
 
 use aws_smithy_cbor::Decoder;
 use aws_smithy_cbor::data::Type;
 use aws_smithy_cbor::decode::DeserializeError;
 use serde_json::{Map, Value, json};
 
-/// How deep a request may be nested.
+/// The deepest nesting of a request.
 const DEPTH_MAX: usize = 16;
 
-/// Reads a value and nothing behind it. A time is a number of seconds since 1970.
+/// Reads one value and rejects anything after it. A time becomes its number of seconds since 1970.
 pub(super) fn read(bytes: &[u8]) -> Result<Value, DeserializeError> {
     let mut decoder = Decoder::new(bytes);
     let value = value(&mut decoder, 0)?;
@@ -61,7 +61,7 @@ fn value(decoder: &mut Decoder<'_>, depth: usize) -> Result<Value, DeserializeEr
     })
 }
 
-/// Tells whether a list has more elements; one that does not say how many has a mark at its end.
+/// Returns whether a list or map has more elements. One without a length has a mark at its end.
 fn goes_on(decoder: &mut Decoder<'_>, length: Option<u64>, read: usize) -> Result<bool, DeserializeError> {
     if let Some(length) = length {
         return Ok((read as u64) < length);

@@ -1,30 +1,29 @@
-//! CloudWatch: what SES says of the account's reputation, and the alarms of the template.
+//! CloudWatch: the account's reputation as SES publishes it, and the alarms of the template.
 //!
-//! | part | what it does |
+//! | module | contents |
 //! |---|---|
-//! | `alarms` | `DescribeAlarms` |
-//! | `embedded` | the metrics that functions print, for `/_local/metrics` |
-//! | `metrics` | `GetMetricStatistics` |
-//! | `wire` | the API on the wire |
-//! | `cbor` | what its requests are written in |
+//! | `wire`, `cbor`, `error` | requests, answers and errors |
+//! | `operations` | `DescribeAlarms` and `GetMetricStatistics` |
+//! | `embedded_metrics` | the metrics that functions print, for `/_local/metrics` |
 
-mod alarms;
 mod cbor;
-mod embedded;
-mod metrics;
+mod embedded_metrics;
+mod error;
+mod operations;
 mod wire;
 
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::edge::Edge;
-use crate::ses::Ses;
+use crate::middleware::Middleware;
+use crate::services::ses::Ses;
 use crate::template::Alarm;
 
-pub use embedded::{Metric, Metrics};
-pub(crate) use wire::OPERATIONS;
+pub use embedded_metrics::{PrintedMetric, PrintedMetrics};
 
-/// CloudWatch, as far as it knows something of the account here.
+use wire::CloudWatchWire;
+
+/// CloudWatch, for one account and one stack.
 #[derive(Debug)]
 pub struct CloudWatch {
     ses: Arc<Ses>,
@@ -33,14 +32,14 @@ pub struct CloudWatch {
 }
 
 impl CloudWatch {
-    /// Knows the reputation of an account and the alarms of a stack.
+    /// Serves the reputation of the account of `ses`, and the alarms of a stack.
     #[must_use]
     pub fn new(ses: Arc<Ses>, alarms: Vec<Alarm>, clock: Clock) -> Self {
         Self { ses, alarms, clock }
     }
 
-    /// Gives the routes of the API.
-    pub fn router(self: Arc<Self>, edge: Edge) -> axum::Router {
-        wire::router(self, edge)
+    /// Returns the routes of the API.
+    pub fn router(self: Arc<Self>, middleware: &Middleware) -> axum::Router {
+        middleware.router(Arc::new(CloudWatchWire(self)))
     }
 }

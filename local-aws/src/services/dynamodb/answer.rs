@@ -1,4 +1,4 @@
-//! Answers that `DynamoDB` gives without asking the database, as they are on the wire.
+//! Answers that do not come from the database, in DynamoDB's shape on the wire.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
-/// The checksum of the body, which some SDKs verify.
+/// The header with the checksum of the body, which some SDKs verify.
 const CHECKSUM: HeaderName = HeaderName::from_static("x-amz-crc32");
 
-/// An error by its type, such as `ThrottlingException`.
+/// Writes an error of a type such as `ThrottlingException`.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>
 pub(super) fn error(code: &str, message: &str) -> Response {
     let body = json!({ "__type": format!("{}#{code}", namespace(code)), "message": message });
     answer(status(code), &body)
 }
 
-/// What comes before an error's name: it tells whether `DynamoDB` itself refused or something before it.
+/// Returns the namespace of an error's type. It depends on whether DynamoDB itself refused or a layer before it.
 fn namespace(code: &str) -> &'static str {
     match code {
         "ThrottlingException" => "com.amazon.coral.availability",
@@ -33,7 +33,7 @@ fn namespace(code: &str) -> &'static str {
     }
 }
 
-/// `DynamoDB` answers with 400 whatever is not a fault of its own.
+/// Returns the status of an error's type. DynamoDB answers 400 unless the failure is its own.
 fn status(code: &str) -> StatusCode {
     match code {
         code if code.contains("Unavailable") => StatusCode::SERVICE_UNAVAILABLE,
@@ -42,7 +42,7 @@ fn status(code: &str) -> StatusCode {
     }
 }
 
-/// A body with the headers that go with it.
+/// Writes an answer with the headers that DynamoDB sends.
 #[expect(
     clippy::disallowed_methods,
     reason = "the edge of the simulator, where its ids are made"

@@ -1,14 +1,20 @@
-//! DynamoDB: dynoxide on a file, with the tables of the template, behind a front that remembers who calls what and where
-//! faults befall the calls.
+//! DynamoDB: dynoxide on a file, with the tables of the template.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `wire` | the requests on their way to the database |
+//! | `answer` | answers that do not come from the database |
+//! | `unprocessed` | the part of a batch that stays unprocessed |
 
 mod answer;
-mod batch;
-mod front;
+mod unprocessed;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dynoxide::Database;
@@ -18,27 +24,13 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::middleware::Middleware;
 use crate::server;
 use crate::template::Table;
 
-pub(crate) use batch::is_batch;
-pub use front::FrontSettings;
+use wire::{DynamodbWire, TableIdentity};
 
-/// The operations that a fault may be for: those that read and write items.
-pub(crate) const OPERATIONS: [&str; 10] = [
-    "GetItem",
-    "PutItem",
-    "UpdateItem",
-    "DeleteItem",
-    "Query",
-    "Scan",
-    "BatchGetItem",
-    "BatchWriteItem",
-    "TransactGetItems",
-    "TransactWriteItems",
-];
-
-/// How often expired items are looked for. DynamoDB itself takes up to a few days.
+/// The time from one sweep of expired items to the next. DynamoDB itself takes up to a few days.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 /// Why the database cannot be used.
@@ -47,13 +39,13 @@ pub enum DynamodbError {
     /// The database refused an operation.
     #[error("the local DynamoDB failed: {0}")]
     Database(#[from] DynoxideError),
-    /// A request that this crate made is not one that the database understands.
+    /// The database rejected the shape of a request that this crate made.
     #[error("the local DynamoDB does not understand the definition of a table: {0}")]
     Definition(#[from] serde_json::Error),
-    /// The file holds a table with other keys or indexes than the template.
+    /// The file holds a table whose keys or indexes differ from the template's.
     #[error(
-        "the table {0} in this data directory has other keys or indexes than the template: it was made by another \
-         version. Name another directory with --data-dir, or remove this one"
+        "the keys or indexes of table {0} in this data directory differ from the template's: another version made it. \
+         Use another data directory, or remove this one"
     )]
     OtherSchema(String),
     /// The file's path is not UTF-8.
@@ -65,8 +57,8 @@ pub enum DynamodbError {
 #[derive(Clone)]
 pub struct Dynamodb {
     database: Database,
-    /// The logical ids of the tables, by their names.
-    logical_ids: BTreeMap<String, String>,
+    /// The tables, by their names.
+    tables: BTreeMap<String, TableIdentity>,
 }
 
 impl std::fmt::Debug for Dynamodb {
@@ -76,10 +68,10 @@ impl std::fmt::Debug for Dynamodb {
 }
 
 impl Dynamodb {
-    /// Opens the database in `file`, or in memory, and makes the tables that are not there yet.
+    /// Opens the database in `file`, or in memory, and creates the tables that it lacks.
     ///
     /// # Errors
-    /// [`DynamodbError`] if the file cannot be used or holds tables of another shape.
+    /// Returns a [`DynamodbError`] if the file cannot be used or holds tables of another shape.
     pub fn open(file: Option<&Path>, tables: &[Table]) -> Result<Self, DynamodbError> {
         let database = match file {
             Some(file) => Database::new(file.to_str().ok_or(DynamodbError::Path)?)?,
@@ -88,26 +80,24 @@ impl Dynamodb {
         for table in tables {
             create(&database, table)?;
         }
-        let logical_id = |table: &Table| (table.name.clone(), table.logical_id.clone());
+        let identity = |table: &Table| {
+            let (logical_id, arn) = (table.logical_id.clone(), table.arn.clone());
+            (table.name.clone(), TableIdentity { logical_id, arn })
+        };
         Ok(Self {
             database,
-            logical_ids: tables.iter().map(logical_id).collect(),
+            tables: tables.iter().map(identity).collect(),
         })
     }
 
-    /// Serves the wire protocol on `listener` until `stop` is cancelled, sweeping expired items now and then.
+    /// Serves the wire protocol on `listener` until `stop` is cancelled, and sweeps expired items every minute.
     ///
     /// # Errors
-    /// If the database itself cannot be listened for, or its server cannot go on.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        settings: FrontSettings,
-        stop: CancellationToken,
-    ) -> io::Result<()> {
+    /// Returns an error if the database finds no port of its own, or its server ends early.
+    pub async fn serve(self, listener: TcpListener, middleware: Middleware, stop: CancellationToken) -> io::Result<()> {
         let database = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", database.local_addr()?);
-        let router = front::router(url, self.logical_ids, settings);
+        let router = middleware.router(Arc::new(DynamodbWire::new(url, self.tables)));
         let sweeper = tokio::spawn(sweep(self.database.clone(), stop.clone()));
         let (served, ()) = tokio::join!(
             dynoxide::server::serve_with_shutdown(database, self.database, stop.clone().cancelled_owned()),
@@ -118,7 +108,7 @@ impl Dynamodb {
     }
 }
 
-/// Makes a table, or makes sure that the one that is there is the same.
+/// Creates a table, or checks that the existing one has the same keys and indexes.
 fn create(database: &Database, table: &Table) -> Result<(), DynamodbError> {
     if database.get_table_metadata(&table.name)?.is_some() {
         let found = database.describe_table(read(json!({ "TableName": table.name }))?)?;
@@ -142,7 +132,7 @@ fn read<T: DeserializeOwned>(request: Value) -> Result<T, DynamodbError> {
     Ok(serde_json::from_value(request)?)
 }
 
-/// What must not differ between a table and its definition: its keys and those of its indexes, by name.
+/// Returns what must not differ between a table and its definition: its keys, and those of its indexes by name.
 fn shape(table: &Value) -> (Value, Vec<(String, Value)>) {
     let indexes = table["GlobalSecondaryIndexes"].as_array().into_iter().flatten();
     let mut indexes: Vec<_> = indexes
@@ -187,6 +177,7 @@ mod tests {
         Table {
             logical_id: name.to_owned(),
             name: name.to_owned(),
+            arn: format!("arn:table/{name}"),
             create,
             time_to_live: Some("expires_at".to_owned()),
         }

@@ -1,12 +1,10 @@
-//! The front of `DynamoDB`: it remembers who calls what, and passes every request on to the database as it came, unless a
-//! fault befalls it.
+//! DynamoDB on the wire. Every request goes on to the database as it came, unless a batch is carried out in part.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -16,91 +14,37 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-use super::{answer, batch};
-use crate::calls::Calls;
-use crate::fault::{Call, Effect, Faults, cut};
-use crate::lambda::environment_of;
+use super::{answer, unprocessed};
+use crate::catalogue::AwsService;
+use crate::fault::cut;
+use crate::middleware::{Operation, WireRequest, WireService};
 
-/// What DynamoDB takes in one request, in bytes.
-const BODY_MAX: usize = 16 * 1024 * 1024;
-
-/// What the front knows beside the database itself.
-#[derive(Debug, Default)]
-pub struct FrontSettings {
-    /// What comes before a table's name in its ARN.
-    pub table_arn: String,
-    /// Remembers who called what.
-    pub calls: Calls,
-    /// What goes wrong.
-    pub faults: Faults,
+/// What the wire knows of a table.
+#[derive(Clone, Debug)]
+pub(super) struct TableIdentity {
+    pub(super) logical_id: String,
+    pub(super) arn: String,
 }
 
-struct Front {
-    /// Where the database itself listens: `http://127.0.0.1:…`.
+/// The front of the database.
+pub(super) struct DynamodbWire {
+    /// The URL that the database itself listens on: `http://127.0.0.1:…`.
     database: String,
-    /// The logical ids of the tables, by their names.
-    logical_ids: BTreeMap<String, String>,
+    /// The tables, by their names.
+    tables: BTreeMap<String, TableIdentity>,
     client: Client<HttpConnector, Body>,
-    settings: FrontSettings,
 }
 
-/// Passes requests on to `database`.
-pub(super) fn router(database: String, logical_ids: BTreeMap<String, String>, settings: FrontSettings) -> Router {
-    let client = Client::builder(TokioExecutor::new()).build_http();
-    let front = Front {
-        database,
-        logical_ids,
-        client,
-        settings,
-    };
-    Router::new().fallback(handle).with_state(Arc::new(front))
-}
-
-async fn handle(State(front): State<Arc<Front>>, request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, BODY_MAX).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-    };
-    // A client that only warms its connection up asks for no operation.
-    let Some(operation) = operation(&head.headers) else {
-        return front.pass_on(head, body).await;
-    };
-    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let tables = tables(&request);
-    let FrontSettings {
-        table_arn,
-        calls,
-        faults,
-    } = &front.settings;
-    // A role names the index that is read, not its table.
-    let index = request["IndexName"].as_str().map(|index| format!("/index/{index}"));
-    let index = index.unwrap_or_default();
-    let arns = tables.iter().map(|table| format!("{table_arn}{table}{index}"));
-    calls.record(&head.headers, &format!("dynamodb:{operation}"), arns);
-
-    let logical_id = |table: &&str| front.logical_ids.get(*table).map(String::as_str);
-    let environment = environment_of(&head.headers);
-    let call = Call {
-        operation: &operation,
-        tables: tables.iter().filter_map(logical_id).collect(),
-        environment,
-    };
-    match faults.take(&call) {
-        None => front.pass_on(head, body).await,
-        Some(Effect::Unprocessed(count)) => front.pass_on_in_part(head, request, &operation, count).await,
-        Some(effect) => {
-            let refuse = |code: String, message: String| answer::error(&code, &message);
-            let carry_out = {
-                let front = Arc::clone(&front);
-                async move { front.pass_on(head, body).await }
-            };
-            faults.befall(effect, environment, carry_out, refuse).await
+impl DynamodbWire {
+    pub(super) fn new(database: String, tables: BTreeMap<String, TableIdentity>) -> Self {
+        Self {
+            database,
+            tables,
+            client: Client::builder(TokioExecutor::new()).build_http(),
         }
     }
-}
 
-impl Front {
-    async fn pass_on(&self, mut head: Parts, body: Bytes) -> Response {
+    async fn pass_on(&self, WireRequest { mut head, body }: WireRequest) -> Response {
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let Ok(uri) = format!("{}{path}", self.database).parse::<Uri>() else {
             return StatusCode::BAD_REQUEST.into_response();
@@ -114,15 +58,53 @@ impl Front {
             }
         }
     }
+}
 
-    /// Passes a batch on without so many of its keys or items, which the answer gives back.
-    async fn pass_on_in_part(&self, mut head: Parts, mut request: Value, operation: &str, count: usize) -> Response {
-        let undone = batch::take(&mut request, count);
-        let mut done = batch::nothing_done(operation);
-        if !batch::is_empty(&request) {
+impl WireService for DynamodbWire {
+    const SERVICE: AwsService = AwsService::Dynamodb;
+    const BODY_MAX: usize = 16 * 1024 * 1024;
+
+    fn operation(&self, request: &WireRequest) -> Option<Operation> {
+        let name = operation_name(&request.head)?;
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let tables = table_names(&body);
+        // A role names the index that is read, not its table.
+        let index = body["IndexName"].as_str().map(|index| format!("/index/{index}"));
+        let index = index.unwrap_or_default();
+        let known = |table: &&str| self.tables.get(*table);
+        let resource = |table: &&str| {
+            let arn = known(table).map_or(*table, |known| &known.arn);
+            format!("{arn}{index}")
+        };
+        Some(Operation {
+            name,
+            resources: tables.iter().map(resource).collect(),
+            tables: tables
+                .iter()
+                .filter_map(known)
+                .map(|known| known.logical_id.clone())
+                .collect(),
+        })
+    }
+
+    async fn carry_out(self: Arc<Self>, request: WireRequest) -> Response {
+        self.pass_on(request).await
+    }
+
+    async fn carry_out_in_part(
+        self: Arc<Self>,
+        WireRequest { mut head, body }: WireRequest,
+        undone: usize,
+    ) -> Response {
+        let operation = operation_name(&head).unwrap_or_default();
+        let mut request: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let undone = unprocessed::take(&mut request, undone);
+        let mut done = unprocessed::nothing_done(&operation);
+        if !unprocessed::is_empty(&request) {
             // The body is shorter now.
             head.headers.remove(header::CONTENT_LENGTH);
-            let response = self.pass_on(head, Bytes::from(request.to_string())).await;
+            let body = Bytes::from(request.to_string());
+            let response = self.pass_on(WireRequest { head, body }).await;
             if response.status() != StatusCode::OK {
                 return response;
             }
@@ -131,19 +113,24 @@ impl Front {
             };
             done = serde_json::from_slice(&body).unwrap_or(done);
         }
-        batch::give_back(operation, &mut done, undone);
+        unprocessed::give_back(&operation, &mut done, undone);
         answer::answer(StatusCode::OK, &done)
+    }
+
+    fn refuse(&self, code: String, message: String) -> Response {
+        answer::error(&code, &message)
     }
 }
 
-/// The operation: `x-amz-target: DynamoDB_20120810.GetItem`.
-fn operation(headers: &HeaderMap) -> Option<String> {
+/// Reads the operation's name: `x-amz-target: DynamoDB_20120810.GetItem`. A request that only opens a connection has none.
+fn operation_name(head: &Parts) -> Option<String> {
+    let headers: &HeaderMap = &head.headers;
     let target = headers.get("x-amz-target")?.to_str().ok()?;
     target.rsplit_once('.').map(|(_, operation)| operation.to_owned())
 }
 
-/// The tables that a request names: one, those of a batch, or those of a transaction.
-fn tables(request: &Value) -> Vec<&str> {
+/// Lists the tables that a request names: one, those of a batch, or those of a transaction.
+fn table_names(request: &Value) -> Vec<&str> {
     let batch = request["RequestItems"].as_object().into_iter().flatten();
     let steps = request["TransactItems"].as_array().into_iter().flatten();
     // Each step is one action by its name: `{"Put": {…}}`.
@@ -161,12 +148,48 @@ mod tests {
 
     use super::*;
 
+    fn operation(name: &str, body: &Value) -> Operation {
+        let table = |logical_id: &str| {
+            let name = format!("s-{logical_id}");
+            let arn = format!("arn:table/{name}");
+            let logical_id = logical_id.to_owned();
+            (name, TableIdentity { logical_id, arn })
+        };
+        let wire = DynamodbWire::new(String::new(), ["A", "B"].map(table).into());
+        let target = format!("DynamoDB_20120810.{name}");
+        let (head, ()) = Request::post("/")
+            .header("x-amz-target", target)
+            .body(())
+            .unwrap()
+            .into_parts();
+        let body = Bytes::from(body.to_string());
+        wire.operation(&WireRequest { head, body }).unwrap()
+    }
+
     #[test]
-    fn finds_the_tables_of_single_and_batch_requests_and_of_transactions() {
-        assert_eq!(tables(&json!({"TableName": "a"})), ["a"]);
-        assert_eq!(tables(&json!({"RequestItems": {"a": {}, "b": {}}})), ["a", "b"]);
-        let transaction = json!({"TransactItems": [{"Put": {"TableName": "a"}}, {"Update": {"TableName": "b"}}]});
-        assert_eq!(tables(&transaction), ["a", "b"]);
-        assert!(tables(&Value::Null).is_empty());
+    fn names_the_tables_of_every_kind_of_request() {
+        let both = ["A", "B"].map(str::to_owned);
+        for (name, body, tables) in [
+            ("GetItem", json!({"TableName": "s-A"}), &both[..1]),
+            ("BatchGetItem", json!({"RequestItems": {"s-A": {}, "s-B": {}}}), &both),
+            (
+                "TransactWriteItems",
+                json!({"TransactItems": [{"Put": {"TableName": "s-A"}}, {"Update": {"TableName": "s-B"}}]}),
+                &both,
+            ),
+        ] {
+            let operation = operation(name, &body);
+            assert_eq!(operation.name, name);
+            assert_eq!(operation.tables, tables);
+            let arns: Vec<_> = tables.iter().map(|table| format!("arn:table/s-{table}")).collect();
+            assert_eq!(operation.resources, arns);
+        }
+    }
+
+    #[test]
+    fn names_the_index_that_is_read() {
+        let operation = operation("Query", &json!({"TableName": "s-A", "IndexName": "newest"}));
+        assert_eq!(operation.resources, ["arn:table/s-A/index/newest"]);
+        assert_eq!(operation.tables, ["A"]);
     }
 }

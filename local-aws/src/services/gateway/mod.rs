@@ -1,6 +1,6 @@
-//! API Gateway: an HTTP API whose `$default` route calls one function, with payload format 2.0.
+//! API Gateway: an HTTP API whose `$default` route invokes one function, with payload format 2.0.
 //!
-//! Errors that the gateway itself answers are `{"message": …}`, as on AWS, and not in Okite's shape.
+//! The gateway's own errors are `{"message": …}`, as on AWS.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::lambda::{InvokeError, Lambda};
+use crate::services::lambda::{InvokeError, Lambda};
 
-/// The largest body that an HTTP API takes, in bytes.
+/// The largest body that an HTTP API accepts, in bytes.
 const BODY_MAX: usize = 10 * 1024 * 1024;
 
 /// An HTTP API in front of one function.
@@ -34,10 +34,10 @@ pub struct Gateway {
     clock: Clock,
 }
 
-/// What a function answers in payload format 2.0.
+/// The answer of a function in payload format 2.0.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct FunctionAnswer {
     status_code: u16,
     #[serde(default)]
     headers: Map<String, Value>,
@@ -50,7 +50,7 @@ struct Answer {
 }
 
 impl Gateway {
-    /// Routes everything to `function`.
+    /// Routes every request to `function`.
     #[must_use]
     pub fn new(lambda: Arc<Lambda>, function: String, account_id: String, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
@@ -61,12 +61,12 @@ impl Gateway {
         })
     }
 
-    /// The front, for every path that has no other route.
+    /// Returns the routes: every path that has no other route.
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new().fallback(handle).with_state(Arc::clone(self))
     }
 
-    /// Calls the function with a request, and turns its answer into a response.
+    /// Invokes the function with a request and turns its answer into a response.
     pub async fn call(&self, head: &Parts, body: &Bytes) -> Response {
         let event = Bytes::from(self.event(head, body).to_string());
         match self.lambda.invoke(&self.function, event).await {
@@ -74,7 +74,7 @@ impl Gateway {
             Err(InvokeError::TooLarge) => own(StatusCode::PAYLOAD_TOO_LARGE),
             Err(InvokeError::TimedOut) => own(StatusCode::SERVICE_UNAVAILABLE),
             Err(error) => {
-                tracing::error!(function = self.function, "a request failed: {error}");
+                tracing::error!(function = self.function, "an invocation for a request failed: {error}");
                 own(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }
@@ -133,7 +133,7 @@ async fn handle(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> 
     }
 }
 
-/// An answer of the gateway's own.
+/// Writes an answer of the gateway itself.
 fn own(status: StatusCode) -> Response {
     let message = match status {
         StatusCode::PAYLOAD_TOO_LARGE => "Request Entity Too Large",
@@ -147,7 +147,7 @@ fn text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
 
-/// The headers, in lower case; a repeated one has its values joined by commas. Cookies have a list of their own.
+/// Lists the headers in lower case. The values of a repeated one are joined by commas. Cookies have a list of their own.
 fn headers(headers: &HeaderMap) -> Map<String, Value> {
     headers
         .keys()
@@ -159,7 +159,7 @@ fn headers(headers: &HeaderMap) -> Map<String, Value> {
         .collect()
 }
 
-/// A body goes as text where its type says that it is text, and in base64 otherwise.
+/// Encodes a body: as text if its type is textual, and in base64 otherwise. Returns whether it is base64.
 fn encode(headers: &HeaderMap, body: &Bytes) -> (String, bool) {
     let content_type = headers
         .get(CONTENT_TYPE)
@@ -175,8 +175,9 @@ fn encode(headers: &HeaderMap, body: &Bytes) -> (String, bool) {
     }
 }
 
+/// Turns a function's answer into a response. Returns nothing if it has another shape.
 fn response(answer: &Bytes) -> Option<Response> {
-    let answer: Answer = serde_json::from_slice(answer).ok()?;
+    let answer: FunctionAnswer = serde_json::from_slice(answer).ok()?;
     let body = answer.body.unwrap_or_default();
     let body = if answer.is_base64_encoded {
         STANDARD.decode(body).ok()?
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_what_the_function_says() {
+    fn passes_the_answer_of_the_function_on() {
         let answer = json!({"statusCode": 201, "headers": {"x-a": "1"}, "body": "e30=", "isBase64Encoded": true});
         let response = response(&Bytes::from(answer.to_string())).unwrap();
         assert_eq!(
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_none_is_a_fault_of_the_function() {
+    fn rejects_an_answer_of_another_shape() {
         for answer in ["", "{}", "null", r#"{"statusCode": 9999}"#] {
             assert!(response(&Bytes::from(answer)).is_none(), "{answer}");
         }

@@ -1,5 +1,5 @@
-//! Lambda's queue of asynchronous events: a caller hands one over and is done; one that the function fails at is tried
-//! again, and goes to the queue of failures in the end.
+//! Asynchronous invocations: a caller hands an event over, Lambda retries it when the function fails, and in the end sends it
+//! to the queue for failures.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 
 use std::io;
@@ -11,65 +11,66 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{InvokeError, Lambda, new_id};
-use crate::calls::Calls;
+use crate::catalogue::AwsService;
 use crate::clock::Clock;
-use crate::sqs::Sqs;
+use crate::middleware::Middleware;
+use crate::services::sqs::Sqs;
 use crate::template::AsynchronousEvents;
 
-/// When Lambda tries an asynchronous event again that failed. On AWS it waits one minute and then two; here a minute is
-/// a second, so that a failure can be watched.
+/// The pauses before Lambda retries a failed asynchronous event. AWS waits one minute and then two; here a minute is a
+/// second, so that a person can watch a failure.
 pub const RETRIES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 
-/// What became of an event that was handed over.
+/// The result of an asynchronous event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum EventOutcome {
     /// The function handled it.
     Handled,
-    /// It failed for good, and is in a queue.
+    /// Every try failed, and the event is in a queue.
     Queued,
 }
 
 /// Why an event is neither handled nor in a queue.
 #[derive(Debug, thiserror::Error)]
 pub enum AsynchronousError {
-    /// Lambda does not take it: it was not handed over.
+    /// Lambda did not accept the event.
     #[error(transparent)]
     NotTaken(InvokeError),
-    /// The function failed at every try, and has no queue of failures.
-    #[error("{function} failed {tries} times, and has no queue of failures: {reason}")]
+    /// Every try failed, and the function has no queue for failures.
+    #[error("{function} failed {tries} times and has no queue for failures: {reason}")]
     Lost {
-        /// The function.
+        /// The name of the function.
         function: String,
-        /// How often.
+        /// The number of tries.
         tries: usize,
-        /// What it said last.
+        /// The error of the last try.
         reason: InvokeError,
     },
-    /// The queue of failures could not be written.
-    #[error("an event that failed could not be kept: {0}")]
+    /// The queue for failures did not accept the event.
+    #[error("the queue for failures did not accept an event: {0}")]
     NotKept(#[from] io::Error),
 }
 
-/// The asynchronous side of Lambda.
+/// Lambda's asynchronous invocations.
 #[derive(Debug)]
 pub struct Asynchronous {
     lambda: Arc<Lambda>,
     sqs: Arc<Sqs>,
-    calls: Calls,
+    middleware: Middleware,
     clock: Clock,
     configs: Vec<AsynchronousEvents>,
     waits: Vec<Duration>,
-    /// Cancelled when all ends: what is tried goes to the queue at once.
+    /// Cancelled at shutdown: events that are still being tried go to the queue at once.
     end: CancellationToken,
 }
 
 impl Asynchronous {
-    /// Tries again after each of `waits`, as often as `configs` say.
+    /// Retries after each of `waits`, as often as `configs` allow.
     #[must_use]
     pub fn new(
         lambda: Arc<Lambda>,
         sqs: Arc<Sqs>,
-        calls: Calls,
+        middleware: Middleware,
         clock: Clock,
         configs: Vec<AsynchronousEvents>,
         waits: Vec<Duration>,
@@ -77,7 +78,7 @@ impl Asynchronous {
         Self {
             lambda,
             sqs,
-            calls,
+            middleware,
             clock,
             configs,
             waits,
@@ -85,11 +86,11 @@ impl Asynchronous {
         }
     }
 
-    /// Hands an event over, and waits to see what becomes of it.
+    /// Invokes a function and waits for the result, retries included.
     ///
     /// # Errors
-    /// [`AsynchronousError`] when it is neither handled nor in a queue.
-    pub async fn invoke(&self, function: &str, event: &Bytes) -> Result<Outcome, AsynchronousError> {
+    /// Returns an [`AsynchronousError`] if the event is neither handled nor in a queue.
+    pub async fn invoke(&self, function: &str, event: &Bytes) -> Result<EventOutcome, AsynchronousError> {
         let config = self.configs.iter().find(|config| config.function == function);
         let mut waits = self
             .waits
@@ -99,11 +100,11 @@ impl Asynchronous {
         let reason = loop {
             let invoked = tokio::select! {
                 invoked = self.lambda.invoke(function, event.clone()) => invoked,
-                () = self.end.cancelled() => Err(super::stopped()),
+                () = self.end.cancelled() => Err(super::function::stopped()),
             };
             tries += 1;
             let error = match invoked {
-                Ok(_) => return Ok(Outcome::Handled),
+                Ok(_) => return Ok(EventOutcome::Handled),
                 Err(error @ (InvokeError::UnknownFunction(_) | InvokeError::TooLarge)) => {
                     return Err(AsynchronousError::NotTaken(error));
                 }
@@ -123,24 +124,26 @@ impl Asynchronous {
                 reason,
             });
         };
-        tracing::warn!(function, tries, "an event was put into a queue: {reason}");
-        self.calls.record_of_role(function, "sqs:SendMessage", queue_arn);
-        self.sqs
-            .send(queue_arn, self.failure(function, event, tries, &reason))?;
-        Ok(Outcome::Queued)
+        tracing::warn!(function, tries, "an event goes to the queue for failures: {reason}");
+        let send = || self.sqs.send(queue_arn, self.failure(function, event, tries, &reason));
+        let call = (AwsService::Sqs, "SendMessage");
+        self.middleware
+            .carry_out_for(Some(function), call, queue_arn, send)
+            .await?;
+        Ok(EventOutcome::Queued)
     }
 
-    /// The ARN of a function, by its name.
+    /// Returns the ARN of a function.
     pub(crate) fn arn(&self, function: &str) -> Option<&str> {
         self.lambda.arn(function)
     }
 
-    /// Ends the tries: what is not handled by now goes to the queue.
+    /// Ends all tries: an event that is not handled by now goes to the queue.
     pub(crate) fn end(&self) {
         self.end.cancel();
     }
 
-    /// The record of an event that failed.
+    /// Writes the record of a failed event.
     /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
     fn failure(&self, function: &str, event: &Bytes, tries: usize, reason: &InvokeError) -> String {
         let (kind, message) = match reason {

@@ -1,4 +1,4 @@
-//! One execution environment: a process, from its start to its end.
+//! One execution environment: a process from its start to its end.
 
 use std::fs::OpenOptions;
 use std::io::Read;
@@ -9,18 +9,19 @@ use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::function::FunctionSettings;
 use super::output::Outputs;
-use super::{FunctionSettings, Program};
+use super::program::Program;
 
-/// Tells a function how many milliseconds it is ahead of the machine's clock. It is not set while the clock is right, and
-/// AWS knows nothing of it.
+/// The variable with the number of milliseconds by which a function's clock is ahead of the machine's. It is not set while
+/// the two agree, and AWS has no such variable.
 const CLOCK_AHEAD: &str = "LOCAL_AWS_CLOCK_AHEAD_MS";
 
-/// Runs the process of one environment until it ends, or until `end` is cancelled, and says how it ended. It is told that
-/// it is `ahead` of the machine's clock.
+/// Runs the process of one environment until it ends or `end` is cancelled, and returns how it ended. The process's clock is
+/// `ahead` of the machine's.
 ///
-/// The process is given nothing of our own environment, as on AWS, and a pipe as its standard input that closes when
-/// this process is gone, however it goes: see [`end_with_parent`].
+/// As on AWS, the process inherits no variable of ours. Its standard input is a pipe that closes when this process is gone,
+/// however it ends: see [`end_with_parent`].
 pub(super) async fn run(
     program: &Program,
     function: &FunctionSettings,
@@ -48,12 +49,12 @@ pub(super) async fn run(
                 "AWS_LAMBDA_RUNTIME_API",
                 format!("{runtime_api}/{}/{id}", function.name),
             )
-            // Sent along with every call, it says which environment calls: see `processes`.
+            // The SDK sends it with every call: see `processes`.
             .env("AWS_SESSION_TOKEN", id.to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", &function.name)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string())
-            // Ctrl-C in a terminal goes to a whole process group; it is for us to end our functions in order.
+            // Ctrl-C in a terminal goes to a whole process group, but this process must end its functions in order.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(out)
@@ -65,10 +66,10 @@ pub(super) async fn run(
         Ok(process) => process,
         Err(error) => {
             outputs.close(id);
-            return format!("it could not be started: {error}");
+            return format!("it did not start: {error}");
         }
     };
-    // Waiting for a process closes its standard input unless we hold it.
+    // Waiting for a process closes its standard input unless this process holds it.
     let _parent = process.stdin.take();
     let ended = tokio::select! {
         status = process.wait() => match status {
@@ -76,7 +77,7 @@ pub(super) async fn run(
             Err(error) => error.to_string(),
         },
         () = end.cancelled() => {
-            // The process may have ended by itself in this very moment; either way it is gone.
+            // The process may have ended by itself at this moment. Either way it is gone.
             let _ = process.kill().await;
             "it was killed".to_owned()
         }
@@ -85,10 +86,10 @@ pub(super) async fn run(
     ended
 }
 
-/// Ends this process when its parent is gone. For the process of an environment: call it first.
+/// Ends this process when its parent is gone. The process of an environment calls it first.
 ///
-/// The parent holds the other end of our standard input and never writes to it; when the parent dies, even by
-/// `kill -9`, the pipe closes and the read below returns.
+/// The parent holds the other end of the standard input and never writes to it. When the parent dies, even by `kill -9`,
+/// the pipe closes and the read below returns.
 pub fn end_with_parent() {
     std::thread::spawn(|| {
         let mut nothing = [0_u8; 64];

@@ -1,8 +1,9 @@
-//! Lambda's event source mapping: takes messages out of a queue, calls the function with them, and deletes those that it
+//! Event source mappings: Lambda receives messages from a queue, invokes the function with them, and deletes those that it
 //! handled. The others come again when their visibility timeout ends.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,32 +13,34 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Message, Sqs};
-use crate::calls::Calls;
-use crate::lambda::Lambda;
+use super::Lambda;
+use crate::catalogue::AwsService;
+use crate::middleware::Middleware;
+use crate::services::sqs::{Message, Sqs};
 use crate::template::Mapping;
 
-/// How long polling rests after the queue's file failed.
+/// The pause after a failed receive.
 const REST: Duration = Duration::from_secs(1);
 
-/// A mapping at work.
+/// A mapping that polls its queue.
 #[derive(Clone, Debug)]
 pub(crate) struct Poller {
     pub(crate) mapping: Mapping,
     pub(crate) sqs: Arc<Sqs>,
     pub(crate) lambda: Arc<Lambda>,
-    pub(crate) calls: Calls,
+    pub(crate) middleware: Middleware,
 }
 
 impl Poller {
-    /// Takes messages out until `stop` is cancelled, and returns when the last batch has ended.
+    /// Receives messages until `stop` is cancelled. Returns when the last batch has ended.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let batches = TaskTracker::new();
         let room = Arc::new(Semaphore::new(self.mapping.concurrency));
-        self.does("sqs:GetQueueAttributes");
         let poll = async {
+            // Lambda reads the queue's attributes once, and the role must allow it. Nothing here depends on them.
+            let _ = self.act("GetQueueAttributes", || Ok(())).await;
             while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
-                match self.sqs.receive(&self.mapping.queue_arn, self.mapping.batch_size).await {
+                match self.receive().await {
                     Ok(messages) => {
                         let poller = self.clone();
                         batches.spawn(async move {
@@ -67,13 +70,16 @@ impl Poller {
             reports_item_failures,
             ..
         } = &self.mapping;
-        self.does("sqs:ReceiveMessage");
         let ids: BTreeSet<String> = messages.iter().map(|message| message.message_id.to_string()).collect();
         let failed = match self.lambda.invoke(function, event(&messages, queue_arn)).await {
             Ok(answer) if *reports_item_failures => failures(&answer, &ids),
             Ok(_) => BTreeSet::new(),
             Err(error) => {
-                tracing::warn!(function, messages = ids.len(), "messages come again: {error}");
+                tracing::warn!(
+                    function,
+                    messages = ids.len(),
+                    "the messages of a batch come again: {error}"
+                );
                 return;
             }
         };
@@ -81,23 +87,41 @@ impl Poller {
             if failed.contains(&message.message_id.to_string()) {
                 continue;
             }
-            self.does("sqs:DeleteMessage");
-            if let Err(error) = self.sqs.delete(queue_arn, message.message_id) {
+            let delete = || self.sqs.delete(queue_arn, message.message_id);
+            if let Err(error) = self.act("DeleteMessage", delete).await {
                 tracing::error!("a message could not be deleted and comes again: {error}");
             }
         }
     }
 
-    /// Lambda does it with the role of the function.
-    fn does(&self, action: &str) {
+    /// Waits for messages and receives a batch of them.
+    async fn receive(&self) -> io::Result<Vec<Message>> {
+        let Mapping {
+            queue_arn, batch_size, ..
+        } = &self.mapping;
+        loop {
+            self.sqs.wait_for_messages(queue_arn).await;
+            let receive = || self.sqs.receive(queue_arn, *batch_size);
+            let messages = self.act("ReceiveMessage", receive).await?;
+            if !messages.is_empty() {
+                return Ok(messages);
+            }
+        }
+    }
+
+    /// Calls SQS with the role of the function, as Lambda does.
+    async fn act<T>(&self, operation: &str, carry_out: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let Mapping {
             function, queue_arn, ..
         } = &self.mapping;
-        self.calls.record_of_role(function, action, queue_arn);
+        let call = (AwsService::Sqs, operation);
+        self.middleware
+            .carry_out_for(Some(function), call, queue_arn, carry_out)
+            .await
     }
 }
 
-/// Which of the messages failed, by the function's answer: all of them if it makes no sense.
+/// Reads which messages failed out of the function's answer. If the answer has another shape, all of them failed.
 fn failures(answer: &[u8], ids: &BTreeSet<String>) -> BTreeSet<String> {
     let mut answer: Value = match serde_json::from_slice(answer) {
         Ok(Value::Null) => return BTreeSet::new(),
@@ -117,7 +141,7 @@ fn failures(answer: &[u8], ids: &BTreeSet<String>) -> BTreeSet<String> {
     failed.unwrap_or_else(|| ids.clone())
 }
 
-/// The event that the function gets.
+/// Writes the event that the function gets.
 fn event(messages: &[Message], queue_arn: &str) -> Bytes {
     let record = |message: &Message| {
         json!({

@@ -1,21 +1,29 @@
 //! Lambda: functions as processes of their own, driven over the Runtime API.
 //!
 //! Every execution environment is a process that handles one invocation at a time, as on AWS. An invocation goes to an
-//! environment that is waiting for one; when none is, another environment is started, up to [`ENVIRONMENTS_MAX`], and
-//! the invocation goes to whichever is free first. An environment that exits or runs out of time fails its invocation
-//! and is not used again. An environment is told the time once, when it starts; when the clock is advanced, others take
-//! the places of all.
+//! environment that waits for one. If none waits, another environment is started, up to [`ENVIRONMENTS_MAX`], and the
+//! invocation goes to the first that is free. An environment that exits or exceeds its time limit fails its invocation and is
+//! not used again. An environment gets the time once, when it starts, so advancing the clock replaces all environments.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `program` | the executables of functions |
+//! | `function` | one function: its environments and the events on their way |
+//! | `environment`, `output` | the process of an environment, and its output |
+//! | `runtime_api` | the API that an environment calls |
+//! | `asynchronous` | asynchronous invocations: retries, and the queue for failures |
+//! | `event_source_mapping` | invocations with messages from a queue |
 
 mod asynchronous;
 mod environment;
+mod event_source_mapping;
+mod function;
 mod output;
-mod processes;
+mod program;
 mod runtime_api;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -24,185 +32,28 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::cloudwatch::Metrics;
+use crate::processes::Processes;
+use crate::services::cloudwatch::PrintedMetrics;
 
-pub use asynchronous::{Asynchronous, AsynchronousError, Outcome, RETRIES};
+pub use asynchronous::{Asynchronous, AsynchronousError, EventOutcome, RETRIES};
 pub use environment::end_with_parent;
-pub use processes::Processes;
-pub(crate) use processes::environment_of;
+pub(crate) use event_source_mapping::Poller;
+pub use function::{FunctionSettings, InvokeError};
+pub use program::Program;
 
+use function::{Environment, Event, Function, Invocation, fail_pending, fail_running, stopped};
 use output::Outputs;
 
-/// The most environments of one function at a time: what a new AWS account may run of all its functions together.
+/// The most environments of one function at a time. A new AWS account may run this many of all its functions together.
 pub const ENVIRONMENTS_MAX: usize = 10;
-/// The largest event that Lambda takes in a synchronous call, in bytes.
+/// The largest event of a synchronous invocation, in bytes.
 pub const EVENT_MAX: usize = 6 * 1024 * 1024;
-
-/// How a function's process is started.
-#[derive(Clone, Debug)]
-pub enum Program {
-    /// One executable runs every function; the function's name is its last argument.
-    ByName {
-        /// The executable.
-        path: PathBuf,
-        /// What comes before the function's name.
-        arguments: Vec<String>,
-    },
-    /// Each function is an executable of its own, `<folder>/<function>/bootstrap`, as cargo-lambda builds them.
-    Bootstraps(PathBuf),
-}
-
-impl Program {
-    /// The executable of a function, and its arguments.
-    fn command(&self, function: &str) -> (PathBuf, Vec<String>) {
-        match self {
-            Self::ByName { path, arguments } => {
-                let name = std::iter::once(function.to_owned());
-                (path.clone(), arguments.iter().cloned().chain(name).collect())
-            }
-            Self::Bootstraps(folder) => (folder.join(function).join("bootstrap"), Vec::new()),
-        }
-    }
-}
-
-/// One function and what it is given.
-#[derive(Clone, Debug)]
-pub struct FunctionSettings {
-    /// Its name, which is that of its binary.
-    pub name: String,
-    /// Its ARN.
-    pub arn: String,
-    /// Its whole environment but for what the Runtime API adds.
-    pub environment: BTreeMap<String, String>,
-    /// How long one invocation may take.
-    pub timeout: Duration,
-    /// Its memory, which it is told and not held to.
-    pub memory_mb: u32,
-    /// Where its standard output and error go; `None` lets them go where ours go.
-    pub log_file: Option<PathBuf>,
-}
-
-/// Why an invocation has no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvokeError {
-    /// There is no such function.
-    #[error("there is no function {0}")]
-    UnknownFunction(String),
-    /// The event is larger than Lambda takes.
-    #[error("the event is larger than {EVENT_MAX} bytes")]
-    TooLarge,
-    /// The function answered with an error.
-    #[error("the function failed: {kind}: {message}")]
-    Function {
-        /// The error's type.
-        kind: String,
-        /// The error's text.
-        message: String,
-    },
-    /// The process ended before it answered, or could not be started.
-    #[error("the function's process ended: {0}")]
-    Exited(String),
-    /// The function took longer than it may.
-    #[error("the function ran out of time")]
-    TimedOut,
-}
-
-/// An event on its way through a function.
-#[derive(Debug)]
-struct Invocation {
-    id: Uuid,
-    event: Bytes,
-    reply: oneshot::Sender<Result<Bytes, InvokeError>>,
-}
-
-/// What an environment gets: the invocation's id and its event.
-type Event = (Uuid, Bytes);
-
-/// What is going on in one function.
-#[derive(Debug, Default)]
-struct State {
-    /// Events that no environment has taken yet.
-    pending: VecDeque<Invocation>,
-    /// Environments that wait for an event, longest first.
-    waiting: VecDeque<(Uuid, oneshot::Sender<Event>)>,
-    /// Events that an environment works on, by invocation, with the environment.
-    running: HashMap<Uuid, (Uuid, oneshot::Sender<Result<Bytes, InvokeError>>)>,
-    /// The environments that events may go to.
-    environments: HashMap<Uuid, Environment>,
-}
-
-/// A process, as far as events are concerned.
-#[derive(Debug)]
-struct Environment {
-    /// Ends it.
-    end: CancellationToken,
-    /// Whether its init has ended: it has asked for an event.
-    ready: bool,
-    /// How far ahead of the machine's clock it believes to be.
-    ahead: Duration,
-}
-
-#[derive(Debug)]
-struct Function {
-    settings: FunctionSettings,
-    state: Mutex<State>,
-}
-
-impl Function {
-    fn state(&self) -> MutexGuard<'_, State> {
-        // A panic while the lock was held leaves lists that are still lists.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends an invocation, if it has not ended yet.
-    fn finish(&self, invocation: Uuid, result: Result<Bytes, InvokeError>) {
-        if let Some((_, reply)) = self.state().running.remove(&invocation) {
-            // Who asked may have gone away; the function has done its work all the same.
-            let _ = reply.send(result);
-        }
-    }
-
-    /// Gives up every environment that is not at work, and tells how many to start in their place.
-    fn retire_idle(&self) -> usize {
-        let mut state = self.state();
-        state.waiting.clear();
-        let State {
-            environments, running, ..
-        } = &mut *state;
-        environments.retain(|id, environment| {
-            let at_work = running.values().any(|(running_in, _)| running_in == id);
-            if !at_work {
-                environment.end.cancel();
-            }
-            at_work
-        });
-        let room = ENVIRONMENTS_MAX.saturating_sub(state.environments.len());
-        state.pending.len().max(1).min(room)
-    }
-
-    /// Gives an invocation up that ran out of time, and with it the environment that works on it, as Lambda does. One
-    /// that no environment took has waited for an init that does not end: those environments are given up.
-    fn time_out(&self, invocation: Uuid) {
-        let mut state = self.state();
-        let pending = state.pending.len();
-        state.pending.retain(|waiting| waiting.id != invocation);
-        let never_taken = state.pending.len() < pending;
-        let busy_with_it = state.running.remove(&invocation).map(|(environment, _)| environment);
-        state.environments.retain(|id, environment| {
-            let give_up = busy_with_it == Some(*id) || (never_taken && !environment.ready);
-            if give_up {
-                environment.end.cancel();
-            }
-            !give_up
-        });
-    }
-}
 
 /// The functions of a stack.
 #[derive(Debug)]
 pub struct Lambda {
     program: Program,
-    /// Where the Runtime API is: a URL, so that each environment can have a path of its own below it.
+    /// The URL of the Runtime API. Each environment has a path of its own below it.
     runtime_api: String,
     functions: HashMap<String, Arc<Function>>,
     clock: Clock,
@@ -213,7 +64,7 @@ pub struct Lambda {
 }
 
 impl Lambda {
-    /// Knows `functions` and starts none of them yet. `runtime_api` is the URL that [`Self::router`] is served on.
+    /// Registers `functions` and starts none of them. `runtime_api` is the URL that serves [`Self::router`].
     #[must_use]
     pub fn new(
         program: Program,
@@ -243,36 +94,35 @@ impl Lambda {
         })
     }
 
-    /// The Runtime API, one path below it for each environment.
+    /// Returns the routes of the Runtime API, with one path for each environment.
     pub fn router(self: &Arc<Self>) -> axum::Router {
         runtime_api::router(Arc::clone(self))
     }
 
-    /// The processes of all functions.
+    /// Returns the running processes of all functions.
     #[must_use]
     pub fn processes(&self) -> Processes {
         self.processes.clone()
     }
 
-    /// The metrics that the functions printed.
-    pub(crate) fn metrics(&self) -> &Metrics {
+    /// Returns the metrics that the functions printed.
+    pub(crate) fn metrics(&self) -> &PrintedMetrics {
         self.outputs.metrics()
     }
 
-    /// The ARN of a function, by its name.
+    /// Returns the ARN of a function.
     fn arn(&self, name: &str) -> Option<&str> {
         Some(&self.functions.get(name)?.settings.arn)
     }
 
-    /// Starts one environment of every function, so that the first call does not wait for a process.
+    /// Starts one environment of every function, so that the first invocation does not wait for a process.
     pub fn warm_up(self: &Arc<Self>) {
         for function in self.functions.values() {
             self.start_environment(function);
         }
     }
 
-    /// Has the functions go by the clock as it is now: environments that are not at work are replaced at once, the others
-    /// when they ask for the next event.
+    /// Replaces the environments whose clock is out of date: idle ones at once, the others when they ask for the next event.
     pub(crate) fn renew(self: &Arc<Self>) {
         for function in self.functions.values() {
             let wanted = function.retire_idle();
@@ -282,11 +132,11 @@ impl Lambda {
         }
     }
 
-    /// Calls a function and waits for its answer, as a synchronous caller does. The call goes on when nobody waits for
-    /// it any more.
+    /// Invokes a function and waits for its answer, as a synchronous caller does. The invocation goes on if the caller stops
+    /// waiting.
     ///
     /// # Errors
-    /// [`InvokeError`] says why there is none.
+    /// Returns an [`InvokeError`] if there is no answer.
     pub async fn invoke(self: &Arc<Self>, name: &str, event: Bytes) -> Result<Bytes, InvokeError> {
         if event.len() > EVENT_MAX {
             return Err(InvokeError::TooLarge);
@@ -311,7 +161,7 @@ impl Lambda {
         answer.unwrap_or_else(|_| Err(stopped()))
     }
 
-    /// Ends every process and waits until they are gone.
+    /// Ends all processes and waits until they are gone.
     pub async fn stop(&self) {
         self.stop.cancel();
         self.tasks.close();
@@ -326,7 +176,7 @@ impl Lambda {
             return;
         }
         while let Some((environment, waiting)) = state.waiting.pop_front() {
-            // It is registered before it is handed over, so that it fails with its environment from the first moment.
+            // It is registered first, so that it fails with its environment from the first moment.
             state.running.insert(id, (environment, reply));
             match waiting.send((id, event.clone())) {
                 Ok(()) => return,
@@ -367,10 +217,10 @@ impl Lambda {
         });
     }
 
-    /// Fails what an environment was working on, and starts another one if events wait for it.
+    /// Fails the invocation of an environment that ended, and starts another environment if events wait.
     fn environment_ended(self: &Arc<Self>, function: &Arc<Function>, id: Uuid, ended: &str) {
         let mut state = function.state();
-        // One that was given up is not there any more.
+        // An environment that was given up is no longer listed.
         let environment = state.environments.remove(&id);
         state.waiting.retain(|(environment, _)| *environment != id);
         fail_running(&mut state, id, ended);
@@ -379,7 +229,7 @@ impl Lambda {
             && !stopping
         {
             tracing::warn!(function = function.settings.name, "an environment ended: {ended}");
-            // A process that dies in its init would die again and again: what waits for it fails.
+            // A process that dies in its init would die again and again, so the waiting events fail.
             if !environment.ready && state.environments.is_empty() {
                 fail_pending(&mut state, ended);
             }
@@ -394,14 +244,14 @@ impl Lambda {
         }
     }
 
-    /// Waits for the next event of a function, on behalf of one of its environments; `None` if that is to end.
+    /// Waits for the next event of one of a function's environments. Returns nothing if the environment is to end.
     async fn next(&self, function: &Function, environment: Uuid) -> Option<Event> {
         let waiting = {
             let mut state = function.state();
             let asking = state.environments.get_mut(&environment)?;
             asking.ready = true;
             let outdated = asking.ahead != self.clock.ahead();
-            // It handles one event at a time: what it has not answered by now it never will.
+            // It handles one event at a time, so an event without an answer by now will never have one.
             fail_running(&mut state, environment, "it asked for the next event without an answer");
             if outdated {
                 state.environments.remove(&environment)?.end.cancel();
@@ -428,24 +278,4 @@ impl Lambda {
 )]
 fn new_id() -> Uuid {
     Uuid::new_v4()
-}
-
-fn stopped() -> InvokeError {
-    InvokeError::Exited("it was stopped".to_owned())
-}
-
-fn fail_running(state: &mut State, environment: Uuid, why: &str) {
-    let (of_it, others) = std::mem::take(&mut state.running)
-        .into_iter()
-        .partition(|(_, (running_in, _))| *running_in == environment);
-    state.running = others;
-    for (_, reply) in HashMap::into_values(of_it) {
-        let _ = reply.send(Err(InvokeError::Exited(why.to_owned())));
-    }
-}
-
-fn fail_pending(state: &mut State, why: &str) {
-    for invocation in state.pending.drain(..) {
-        let _ = invocation.reply.send(Err(InvokeError::Exited(why.to_owned())));
-    }
 }

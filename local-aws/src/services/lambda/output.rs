@@ -1,7 +1,7 @@
-//! What functions print: metrics are kept, and all else goes to the log.
+//! The output of functions: metrics are kept, and everything else goes to the log.
 //!
-//! The output of a process is a pipe of ours. What it printed before it answered is in the log before its answer is
-//! known: [`Outputs::settle`] empties the pipe without waiting for more.
+//! The output of a process is a pipe that this process reads. Everything that a function printed before its answer is in the
+//! log before the caller gets the answer: [`Outputs::settle`] empties the pipe without waiting for more.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -12,43 +12,43 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::unix::pipe::Receiver;
 use uuid::Uuid;
 
-use crate::cloudwatch::Metrics;
+use crate::services::cloudwatch::PrintedMetrics;
 
-/// The longest line that is waited for to its end, in bytes.
+/// The longest line that is kept back until its end arrives, in bytes.
 const LINE_MAX: usize = 1024 * 1024;
 
-/// The outputs of the processes that run now, by their environments; clones share them.
+/// The outputs of the running processes, by their environments. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outputs {
     open: Arc<Mutex<HashMap<Uuid, Arc<Mutex<Output>>>>>,
-    metrics: Metrics,
+    metrics: PrintedMetrics,
 }
 
 /// The output of one process.
 #[derive(Debug)]
 struct Output {
     pipe: PipeReader,
-    /// What has no end of line yet.
+    /// The bytes of a line whose end has not arrived.
     begun: Vec<u8>,
-    /// A file, or our own output.
+    /// The log file. Without one, the output goes to our own.
     log: Option<File>,
 }
 
 impl Outputs {
-    /// The metrics that were among it.
-    pub(super) fn metrics(&self) -> &Metrics {
+    /// Returns the metrics that functions printed.
+    pub(super) fn metrics(&self) -> &PrintedMetrics {
         &self.metrics
     }
 
-    /// Makes the pipe of an environment's process, which has to be given the end that is returned. What is read from it
-    /// goes to the file `log`, or where our own output goes.
+    /// Makes the pipe of an environment and returns the end that its process writes to. The output goes to the file `log`, or
+    /// to our own output.
     pub(super) fn open(&self, environment: Uuid, log: Option<&Path>) -> io::Result<PipeWriter> {
         let log = match log {
             Some(file) => Some(OpenOptions::new().create(true).append(true).open(file)?),
             None => None,
         };
         let (pipe, end) = io::pipe()?;
-        // It makes the pipe one that a reader never waits at, whichever of the two reads.
+        // It makes reads of the pipe non-blocking, for both readers.
         let readable = Receiver::from_owned_fd(pipe.try_clone()?.into())?;
         let begun = Vec::new();
         let output = Arc::new(Mutex::new(Output { pipe, begun, log }));
@@ -60,11 +60,11 @@ impl Outputs {
         Ok(end)
     }
 
-    /// Copies what an environment's process has printed so far.
+    /// Copies the output of an environment's process so far.
     pub(super) fn settle(&self, environment: Uuid) {
         let output = self.lock().get(&environment).cloned();
         if let Some(output) = output {
-            // What tokio knows of the pipe may be a moment old: it is asked itself.
+            // Tokio's knowledge of the pipe may be a moment old, so this reads the pipe itself.
             let pipe = lock(&output).pipe.try_clone();
             if let Ok(mut pipe) = pipe {
                 copy(&output, |chunk| pipe.read(chunk), &self.metrics);
@@ -72,7 +72,7 @@ impl Outputs {
         }
     }
 
-    /// Copies what is left of the output of an environment whose process is gone.
+    /// Copies the rest of the output of an environment whose process is gone.
     pub(super) fn close(&self, environment: Uuid) {
         self.settle(environment);
         self.lock().remove(&environment);
@@ -83,8 +83,12 @@ impl Outputs {
     }
 }
 
-/// Copies what `read` finds in the pipe, and tells whether more may come.
-fn copy(output: &Mutex<Output>, mut read: impl FnMut(&mut [u8]) -> io::Result<usize>, metrics: &Metrics) -> bool {
+/// Copies what `read` finds in the pipe. Returns whether more may come.
+fn copy(
+    output: &Mutex<Output>,
+    mut read: impl FnMut(&mut [u8]) -> io::Result<usize>,
+    metrics: &PrintedMetrics,
+) -> bool {
     let mut output = lock(output);
     let mut chunk = [0; 8 * 1024];
     loop {
@@ -109,8 +113,8 @@ fn lock(output: &Mutex<Output>) -> MutexGuard<'_, Output> {
 }
 
 impl Output {
-    /// Writes the lines that are whole, or all there is, but for metrics.
-    fn write(&mut self, all: bool, metrics: &Metrics) {
+    /// Writes the complete lines, or everything, to the log, and keeps metrics out of it.
+    fn write(&mut self, all: bool, metrics: &PrintedMetrics) {
         let whole = match self.begun.iter().rposition(|byte| *byte == b'\n') {
             _ if all => self.begun.len(),
             Some(last) => last + 1,
@@ -125,7 +129,7 @@ impl Output {
             None => io::stdout().write_all(&ordinary),
         };
         if let Err(error) = written {
-            tracing::error!("what a function printed could not be written: {error}");
+            tracing::error!("the output of a function could not be written: {error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The Runtime API: where an environment fetches its events and leaves its answers.
+//! The Runtime API: an environment fetches its events from it and sends its answers to it.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use std::sync::Arc;
@@ -12,13 +12,14 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{EVENT_MAX, Function, InvokeError, Lambda};
+use super::function::{Function, InvokeError};
+use super::{EVENT_MAX, Lambda};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-request-id");
 const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
 const FUNCTION_ARN: HeaderName = HeaderName::from_static("lambda-runtime-invoked-function-arn");
 
-/// The body of a report of an error.
+/// The body of an error report.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct ErrorReport {
@@ -33,7 +34,7 @@ pub(super) fn router(lambda: Arc<Lambda>) -> Router {
         .route(&format!("{BASE}/invocation/{{id}}/response"), post(response))
         .route(&format!("{BASE}/invocation/{{id}}/error"), post(error))
         .route(&format!("{BASE}/init/error"), post(init_error))
-        // An answer may be as large as an event, and JSON around it.
+        // An answer may be as large as an event, plus the JSON around it.
         .layer(DefaultBodyLimit::max(EVENT_MAX + 64 * 1024))
         .with_state(lambda)
 }
@@ -48,7 +49,7 @@ async fn next(
 ) -> Result<Response, StatusCode> {
     let function = function(&lambda, &name)?;
     let Some((id, event)) = lambda.next(function, environment).await else {
-        // Its process is being ended, and is not told anything that it could fail at.
+        // The process is being ended, and gets no answer that could make it fail.
         lambda.processes.gone(environment).await;
         return Err(StatusCode::GONE);
     };

@@ -1,4 +1,4 @@
-//! EventBridge Scheduler: functions that run at a rate, the first time at once.
+//! EventBridge Scheduler: invokes functions at a rate, the first time at once.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::lambda::Lambda;
+use crate::services::lambda::Lambda;
 use crate::template::Schedule;
 
-/// Runs a schedule until `stop` is cancelled. A rate without a start date fires at once, on AWS too; `first` is dropped
-/// when that run has ended, whichever way.
+/// Runs a schedule until `stop` is cancelled. As on AWS, a rate without a start date fires at once. `first` is dropped when
+/// that run has ended, successfully or not.
 pub(crate) async fn run(schedule: Schedule, lambda: Arc<Lambda>, first: TaskTrackerToken, stop: CancellationToken) {
     let mut first = Some(first);
     let input = Bytes::from(schedule.input.to_string());

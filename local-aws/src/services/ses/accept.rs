@@ -1,8 +1,6 @@
-//! `SendEmail` carried out: a mail is checked against the account, kept, counted, and its events are
-//! sent off.
+//! `SendEmail` carried out: checks a mail against the account, keeps it, counts it, and publishes its events.
 //!
-//! All checks come before the first change, and the file of the outbox, which alone can fail, before
-//! the counts.
+//! All checks come before the first change. The outbox file is written before the counts, because it alone can fail.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -10,16 +8,16 @@ use uuid::Uuid;
 
 use super::error::SesError;
 use super::event::{self, Accepted};
-use super::happening::{Happening, happenings};
+use super::mail_event::{MailEvent, events_of};
 use super::mailbox::Mailbox;
-use super::mailbox_simulator::{Fate, fate, is_simulated};
+use super::mailbox_simulator::{RecipientOutcome, is_simulated, outcome_at};
 use super::outbox::{OutboxMail, cost, ses_id};
+use super::outbox_view::MailSummary;
 use super::send_email::Mail;
-use super::shown::Summary;
-use super::{Published, Ses, State};
+use super::{PublishedEvent, Ses, SesState};
 
 impl Ses {
-    /// Accepts a mail, and gives its message id.
+    /// Accepts a mail and returns its message id.
     pub(super) fn send(&self, mail: Mail, id: Uuid, now: Timestamp) -> Result<String, SesError> {
         let mut state = self.state();
         let set = mail
@@ -37,7 +35,7 @@ impl Ses {
 
         let message_id = ses_id(id, now);
         let kept = OutboxMail::new(&mail, message_id.clone(), now);
-        let summary = json!(Summary::new(&kept));
+        let summary = json!(MailSummary::new(&kept, self.id_tag.as_deref()));
         state
             .outbox
             .append(kept)
@@ -45,8 +43,8 @@ impl Ses {
         self.feed.mail(summary);
         state.account.take(cost, now);
 
-        let fates = mail.recipients().map(|m| (m, state.fate(m)));
-        let happenings = happenings(fates);
+        let outcomes = mail.recipients().map(|m| (m, state.outcome_at(m)));
+        let events = events_of(outcomes);
         let notification_topic = state.notification_topic.clone();
         drop(state);
         let accepted = Accepted {
@@ -57,32 +55,32 @@ impl Ses {
             account_id: self.account_id.clone(),
             identity,
         };
-        for happening in &happenings {
-            if let Some(topic) = set.as_ref().and_then(|set| set.topic_of(happening.what)) {
-                self.publish(topic, event::published(&accepted, happening), happening);
+        for event in &events {
+            if let Some(topic) = set.as_ref().and_then(|set| set.topic_of(event.kind)) {
+                self.publish(topic, event::published(&accepted, event), event);
             }
             if let Some(topic) = &notification_topic
-                && let Some(event) = event::notification(&accepted, happening)
+                && let Some(written) = event::notification(&accepted, event)
             {
-                self.publish(topic, event, happening);
+                self.publish(topic, written, event);
             }
         }
         Ok(message_id)
     }
 
-    fn publish(&self, topic_arn: &str, event: Value, happening: &Happening) {
+    fn publish(&self, topic_arn: &str, written: Value, event: &MailEvent) {
         // Nobody listens any more when the process is ending.
-        let _ = self.events.send(Published {
+        let _ = self.events.send(PublishedEvent {
             topic_arn: topic_arn.to_owned(),
-            event,
-            after: happening.what.after(),
+            event: written,
+            after: event.kind.after(),
         });
     }
 }
 
-impl State {
-    /// Refuses a mail whose sender, or in the sandbox any recipient, is not verified. Gives the name
-    /// of the identity that speaks for the sender.
+impl SesState {
+    /// Refuses a mail whose sender is not verified; in the sandbox also one with an unverified recipient. Returns the name
+    /// of the identity that authorizes the sender.
     fn check_identities(&self, mail: &Mail, region: &str) -> Result<&str, SesError> {
         let verified = |mailbox: &Mailbox| self.identities.speaking_for(mailbox);
         let mut failed: Vec<&Mailbox> = Vec::new();
@@ -108,11 +106,11 @@ impl State {
         )))
     }
 
-    /// Tells what becomes of a mail at a recipient.
-    fn fate(&self, mailbox: &Mailbox) -> Fate {
+    /// Returns the outcome of a mail at a recipient.
+    fn outcome_at(&self, mailbox: &Mailbox) -> RecipientOutcome {
         match self.suppression_list.get(&mailbox.key()) {
-            Some(suppressed) => Fate::AccountSuppressed(suppressed.reason),
-            None => fate(mailbox),
+            Some(suppressed) => RecipientOutcome::AccountSuppressed(suppressed.reason),
+            None => outcome_at(mailbox),
         }
     }
 }

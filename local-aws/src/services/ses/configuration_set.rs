@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::error::SesError;
-use super::happening::{What, event_type};
+use super::mail_event::{MailEventKind, event_type};
 
 /// A configuration set with its one event destination, as a template declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigurationSet {
+pub struct SesConfigurationSet {
     /// Its name.
     pub name: String,
     /// The types of events it publishes, spelled `DELIVERY_DELAY` or `deliveryDelay`.
@@ -19,14 +19,14 @@ pub struct ConfigurationSet {
 
 /// A configuration set as it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Set {
+pub(super) struct ConfigurationSetState {
     pub(super) name: String,
     pub(super) event_types: Vec<&'static str>,
     pub(super) topic_arn: Option<String>,
     pub(super) sending_enabled: bool,
 }
 
-impl Set {
+impl ConfigurationSetState {
     /// Refuses when the set's sending is switched off.
     pub(super) fn check_sending(&self) -> Result<(), SesError> {
         if self.sending_enabled {
@@ -39,22 +39,22 @@ impl Set {
         }
     }
 
-    /// Finds the topic that is told of a happening, if one is.
-    pub(super) fn topic_of(&self, what: What) -> Option<&str> {
+    /// Finds the topic that is told of a event, if one is.
+    pub(super) fn topic_of(&self, kind: MailEventKind) -> Option<&str> {
         self.topic_arn
             .as_deref()
-            .filter(|_| self.event_types.contains(&what.event_type()))
+            .filter(|_| self.event_types.contains(&kind.event_type()))
     }
 }
 
 /// All configuration sets, by name.
 #[derive(Clone, Debug)]
 pub(super) struct ConfigurationSets {
-    sets: BTreeMap<String, Set>,
+    sets: BTreeMap<String, ConfigurationSetState>,
 }
 
 impl ConfigurationSets {
-    pub(super) fn new(declared: Vec<ConfigurationSet>) -> io::Result<Self> {
+    pub(super) fn new(declared: Vec<SesConfigurationSet>) -> io::Result<Self> {
         let mut sets = BTreeMap::new();
         for set in declared {
             let event_types = set
@@ -69,7 +69,7 @@ impl ConfigurationSets {
                 .collect::<io::Result<_>>()?;
             sets.insert(
                 set.name.clone(),
-                Set {
+                ConfigurationSetState {
                     name: set.name,
                     event_types,
                     topic_arn: set.topic_arn,
@@ -80,11 +80,11 @@ impl ConfigurationSets {
         Ok(Self { sets })
     }
 
-    pub(super) fn get(&self, name: &str) -> Result<&Set, SesError> {
+    pub(super) fn get(&self, name: &str) -> Result<&ConfigurationSetState, SesError> {
         self.sets.get(name).ok_or_else(|| missing(name))
     }
 
-    pub(super) fn get_mut(&mut self, name: &str) -> Result<&mut Set, SesError> {
+    pub(super) fn get_mut(&mut self, name: &str) -> Result<&mut ConfigurationSetState, SesError> {
         self.sets.get_mut(name).ok_or_else(|| missing(name))
     }
 }

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::happening::{Bounce, Happening, What};
+use super::mail_event::{Bounce, MailEvent, MailEventKind};
 use super::mailbox::Mailbox;
 use super::outbox::ses_id;
 use super::send_email::Mail;
@@ -28,43 +28,43 @@ pub(super) struct Accepted {
     pub(super) identity: String,
 }
 
-/// Writes a happening as event publishing does.
-pub(super) fn published(accepted: &Accepted, happening: &Happening) -> Value {
+/// Writes a event as event publishing does.
+pub(super) fn published(accepted: &Accepted, event: &MailEvent) -> Value {
     let mut mail = mail(accepted);
-    mail.insert("tags".to_owned(), tags(accepted, happening.what));
-    record("eventType", mail, accepted, happening)
+    mail.insert("tags".to_owned(), tags(accepted, event.kind));
+    record("eventType", mail, accepted, event)
 }
 
-/// Writes a happening as a feedback notification of an identity. There is none for `Send`.
-pub(super) fn notification(accepted: &Accepted, happening: &Happening) -> Option<Value> {
-    if happening.what == What::Send {
+/// Writes a event as a feedback notification of an identity. There is none for `Send`.
+pub(super) fn notification(accepted: &Accepted, event: &MailEvent) -> Option<Value> {
+    if event.kind == MailEventKind::Send {
         return None;
     }
     let mut mail = mail(accepted);
     mail.insert("sourceIp".to_owned(), json!(SOURCE_IP));
     mail.insert("callerIdentity".to_owned(), json!(CALLER));
-    Some(record("notificationType", mail, accepted, happening))
+    Some(record("notificationType", mail, accepted, event))
 }
 
 const SOURCE_IP: &str = "127.0.0.1";
 const OUTGOING_IP: &str = "192.0.2.25";
 const CALLER: &str = "local-aws";
 
-fn record(type_member: &str, mail: Map<String, Value>, accepted: &Accepted, happening: &Happening) -> Value {
-    let what = happening.what;
-    let recipient = happening.recipient.as_deref().unwrap_or_default();
-    let at = later(accepted.at, what.after());
-    let feedback_id = ses_id(Uuid::from_u128(accepted.id.as_u128().wrapping_add(happening.index)), at);
-    let detail = match what {
-        What::Send => json!({}),
-        What::Delivery => json!({
+fn record(type_member: &str, mail: Map<String, Value>, accepted: &Accepted, event: &MailEvent) -> Value {
+    let kind = event.kind;
+    let recipient = event.recipient.as_deref().unwrap_or_default();
+    let at = later(accepted.at, kind.after());
+    let feedback_id = ses_id(Uuid::from_u128(accepted.id.as_u128().wrapping_add(event.index)), at);
+    let detail = match kind {
+        MailEventKind::Send => json!({}),
+        MailEventKind::Delivery => json!({
             "timestamp": time(at),
-            "processingTimeMillis": u64::try_from(what.after().as_millis()).unwrap_or(u64::MAX),
+            "processingTimeMillis": u64::try_from(kind.after().as_millis()).unwrap_or(u64::MAX),
             "recipients": [recipient],
             "smtpResponse": "250 2.6.0 Message received",
             "reportingMTA": mta(&accepted.region),
         }),
-        What::Bounce(bounce) => {
+        MailEventKind::Bounce(bounce) => {
             let (kind, sub_type) = bounce.types();
             json!({
                 "feedbackId": feedback_id,
@@ -75,7 +75,7 @@ fn record(type_member: &str, mail: Map<String, Value>, accepted: &Accepted, happ
                 "reportingMTA": bounce.reporting_mta(&accepted.region),
             })
         }
-        What::Complaint { on_account_list } => json!({
+        MailEventKind::Complaint { on_account_list } => json!({
             "feedbackId": feedback_id,
             "complaintSubType": on_account_list.then_some("OnAccountSuppressionList"),
             "complainedRecipients": [{"emailAddress": recipient}],
@@ -86,9 +86,9 @@ fn record(type_member: &str, mail: Map<String, Value>, accepted: &Accepted, happ
         }),
     };
     let mut record = Map::new();
-    record.insert(type_member.to_owned(), json!(what.name()));
+    record.insert(type_member.to_owned(), json!(kind.name()));
     record.insert("mail".to_owned(), Value::Object(mail));
-    record.insert(what.name().to_ascii_lowercase(), detail);
+    record.insert(kind.name().to_ascii_lowercase(), detail);
     Value::Object(record)
 }
 
@@ -213,7 +213,7 @@ fn headers(mail: &Mail) -> Value {
 }
 
 /// Lists the tags: SES's own and the caller's, each with a list of values.
-fn tags(accepted: &Accepted, what: What) -> Value {
+fn tags(accepted: &Accepted, kind: MailEventKind) -> Value {
     let mail = &accepted.mail;
     let mut tags = Map::new();
     let mut put = |name: &str, value: &str| {
@@ -228,7 +228,7 @@ fn tags(accepted: &Accepted, what: What) -> Value {
     put("ses:source-ip", SOURCE_IP);
     put("ses:from-domain", &mail.from.domain);
     put("ses:caller-identity", CALLER);
-    if what == What::Delivery {
+    if kind == MailEventKind::Delivery {
         put("ses:outgoing-ip", OUTGOING_IP);
     }
     for tag in &mail.tags {
@@ -251,10 +251,10 @@ fn time(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::happening::happenings;
-    use super::super::mailbox_simulator::{Fate, fate};
+    use super::super::mail_event::events_of;
+    use super::super::mailbox_simulator::{RecipientOutcome, outcome_at};
     use super::super::send_email::{Request, check};
-    use super::super::suppression_list::Reason;
+    use super::super::suppression_list::SuppressionReason;
     use super::*;
 
     fn accepted(to: &str) -> Accepted {
@@ -262,8 +262,8 @@ mod tests {
             "FromEmailAddress": "Ada <ada@mail.example.com>",
             "Destination": {"ToAddresses": [to], "BccAddresses": ["eve@example.net"]},
             "ReplyToAddresses": ["help@example.com"],
-            "ConfigurationSetName": "okite",
-            "EmailTags": [{"Name": "okite_id", "Value": "m-1"}],
+            "ConfigurationSetName": "shop",
+            "EmailTags": [{"Name": "shop_id", "Value": "m-1"}],
             "Content": {"Simple": {
                 "Subject": {"Data": "Héllo"},
                 "Body": {"Text": {"Data": "Hello"}},
@@ -284,11 +284,11 @@ mod tests {
     /// Gives the records of the To recipient, without the Send.
     fn records(to: &str) -> Vec<Value> {
         let accepted = accepted(to);
-        let fates = accepted.mail.to.iter().map(|m| (m, fate(m)));
-        happenings(fates)
+        let outcomes = accepted.mail.to.iter().map(|m| (m, outcome_at(m)));
+        events_of(outcomes)
             .iter()
             .skip(1)
-            .map(|happening| published(&accepted, happening))
+            .map(|event| published(&accepted, event))
             .collect()
     }
 
@@ -340,11 +340,11 @@ mod tests {
                     "tags": {
                         "ses:source-tls-version": ["TLSv1.3"],
                         "ses:operation": ["SendEmail"],
-                        "ses:configuration-set": ["okite"],
+                        "ses:configuration-set": ["shop"],
                         "ses:source-ip": ["127.0.0.1"],
                         "ses:from-domain": ["mail.example.com"],
                         "ses:caller-identity": ["local-aws"],
-                        "okite_id": ["m-1"],
+                        "shop_id": ["m-1"],
                     },
                 },
             })]
@@ -410,31 +410,35 @@ mod tests {
     fn an_address_on_the_account_list_echoes_why_it_is_there() {
         let accepted = accepted("bob@example.net");
         let echo = |reason| {
-            let fates = accepted.mail.to.iter().map(|m| (m, Fate::AccountSuppressed(reason)));
-            published(&accepted, &happenings(fates)[1])
+            let outcomes = accepted
+                .mail
+                .to
+                .iter()
+                .map(|m| (m, RecipientOutcome::AccountSuppressed(reason)));
+            published(&accepted, &events_of(outcomes)[1])
         };
-        let bounce = echo(Reason::Bounce);
+        let bounce = echo(SuppressionReason::Bounce);
         assert_eq!(bounce["bounce"]["bounceType"], "Permanent");
         assert_eq!(bounce["bounce"]["bounceSubType"], "OnAccountSuppressionList");
-        let complaint = echo(Reason::Complaint);
+        let complaint = echo(SuppressionReason::Complaint);
         assert_eq!(complaint["complaint"]["complaintSubType"], "OnAccountSuppressionList");
     }
 
     #[test]
     fn a_send_is_empty_and_comes_first() {
         let accepted = accepted("bob@example.net");
-        let happenings = happenings(accepted.mail.recipients().map(|m| (m, fate(m))));
-        let send = published(&accepted, &happenings[0]);
+        let events = events_of(accepted.mail.recipients().map(|m| (m, outcome_at(m))));
+        let send = published(&accepted, &events[0]);
         assert_eq!(send["eventType"], "Send");
         assert_eq!(send["send"], json!({}));
-        assert!(happenings.iter().all(|h| h.what.after() >= What::Send.after()));
+        assert!(events.iter().all(|h| h.kind.after() >= MailEventKind::Send.after()));
     }
 
     #[test]
     fn every_happening_has_a_feedback_id_of_its_own() {
         let accepted = accepted("bounce@simulator.amazonses.com");
-        let fates = accepted.mail.recipients().map(|m| (m, Fate::HardBounce));
-        let ids: std::collections::BTreeSet<String> = happenings(fates)
+        let outcomes = accepted.mail.recipients().map(|m| (m, RecipientOutcome::HardBounce));
+        let ids: std::collections::BTreeSet<String> = events_of(outcomes)
             .iter()
             .skip(1)
             .map(|h| published(&accepted, h)["bounce"]["feedbackId"].to_string())
@@ -445,9 +449,9 @@ mod tests {
     #[test]
     fn a_notification_has_the_older_member_names_and_no_tags() {
         let accepted = accepted("bounce@simulator.amazonses.com");
-        let happenings = happenings(accepted.mail.to.iter().map(|m| (m, fate(m))));
-        assert_eq!(notification(&accepted, &happenings[0]), None);
-        let bounce = notification(&accepted, &happenings[1]).unwrap();
+        let events = events_of(accepted.mail.to.iter().map(|m| (m, outcome_at(m))));
+        assert_eq!(notification(&accepted, &events[0]), None);
+        let bounce = notification(&accepted, &events[1]).unwrap();
         assert_eq!(bounce["notificationType"], "Bounce");
         assert_eq!(bounce["mail"]["sourceIp"], SOURCE_IP);
         assert_eq!(bounce["mail"]["tags"], Value::Null);

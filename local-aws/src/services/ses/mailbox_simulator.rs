@@ -1,53 +1,52 @@
-//! What becomes of a mail, by its recipient.
+//! The outcome of a mail at each recipient.
 //!
-//! SES's own mailbox simulator answers for addresses at `simulator.amazonses.com`, whatever their
-//! case and with any `+label`. A mail to anybody else arrives: no bounce or complaint happens here
-//! unless somebody asked for it.
+//! SES's own mailbox simulator answers for addresses at `simulator.amazonses.com`, in any case and with any `+label`. A mail
+//! to any other address is delivered: there is no bounce and no complaint unless the recipient asks for one.
 //! <https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html>
 
 use super::mailbox::Mailbox;
-use super::suppression_list::Reason;
+use super::suppression_list::SuppressionReason;
 
 /// The domain of SES's mailbox simulator.
 pub const SIMULATOR_DOMAIN: &str = "simulator.amazonses.com";
 
-/// What happens to a mail at one recipient.
+/// The outcome of a mail at one recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It arrives.
+pub(super) enum RecipientOutcome {
+    /// The mail is delivered.
     Delivered,
-    /// The address does not exist: a hard bounce.
+    /// The address does not exist: the mail bounces.
     HardBounce,
-    /// It arrives and is reported as spam.
+    /// The mail is delivered, and the recipient reports it as spam.
     Complaint,
-    /// It arrives, and an out-of-office reply comes back to the return path.
+    /// The mail is delivered, and an out-of-office reply comes back to the return path.
     AutoReply,
-    /// SES does not try, for the address is on its global suppression list.
+    /// SES does not send the mail: the address is on its global suppression list.
     GloballySuppressed,
-    /// SES does not try, for the address is on the account's suppression list.
-    AccountSuppressed(Reason),
+    /// SES does not send the mail: the address is on the account's suppression list.
+    AccountSuppressed(SuppressionReason),
 }
 
-/// Tells whether a recipient belongs to the mailbox simulator, which is free of the 24 h quota and
-/// of the sandbox's checks.
+/// Returns whether a recipient belongs to the mailbox simulator, which counts for neither the 24-hour quota nor the
+/// sandbox's checks.
 pub(super) fn is_simulated(mailbox: &Mailbox) -> bool {
     mailbox.domain == SIMULATOR_DOMAIN
 }
 
-/// Tells what happens at a recipient that is on no suppression list of the account.
-pub(super) fn fate(mailbox: &Mailbox) -> Fate {
+/// Returns the outcome at a recipient that is not on the account's suppression list.
+pub(super) fn outcome_at(mailbox: &Mailbox) -> RecipientOutcome {
     if !is_simulated(mailbox) {
-        return Fate::Delivered;
+        return RecipientOutcome::Delivered;
     }
     let local = mailbox.local.to_ascii_lowercase();
     let name = local.split('+').next().unwrap_or_default();
     match name {
-        "bounce" => Fate::HardBounce,
-        "complaint" => Fate::Complaint,
-        "ooto" => Fate::AutoReply,
+        "bounce" => RecipientOutcome::HardBounce,
+        "complaint" => RecipientOutcome::Complaint,
+        "ooto" => RecipientOutcome::AutoReply,
         // `blacklist` is the name it had at first.
-        "suppressionlist" | "blacklist" => Fate::GloballySuppressed,
-        _ => Fate::Delivered,
+        "suppressionlist" | "blacklist" => RecipientOutcome::GloballySuppressed,
+        _ => RecipientOutcome::Delivered,
     }
 }
 
@@ -55,19 +54,19 @@ pub(super) fn fate(mailbox: &Mailbox) -> Fate {
 mod tests {
     use super::*;
 
-    fn fate_of(address: &str) -> Fate {
-        fate(&Mailbox::parse(address).unwrap())
+    fn outcome_of(address: &str) -> RecipientOutcome {
+        outcome_at(&Mailbox::parse(address).unwrap())
     }
 
     #[test]
     fn knows_each_simulator_address_with_a_label_and_in_any_case() {
         for (name, expected) in [
-            ("success", Fate::Delivered),
-            ("bounce", Fate::HardBounce),
-            ("complaint", Fate::Complaint),
-            ("ooto", Fate::AutoReply),
-            ("suppressionlist", Fate::GloballySuppressed),
-            ("blacklist", Fate::GloballySuppressed),
+            ("success", RecipientOutcome::Delivered),
+            ("bounce", RecipientOutcome::HardBounce),
+            ("complaint", RecipientOutcome::Complaint),
+            ("ooto", RecipientOutcome::AutoReply),
+            ("suppressionlist", RecipientOutcome::GloballySuppressed),
+            ("blacklist", RecipientOutcome::GloballySuppressed),
         ] {
             for address in [
                 format!("{name}@simulator.amazonses.com"),
@@ -75,15 +74,21 @@ mod tests {
                 format!("{}+X@Simulator.AmazonSES.com", name.to_uppercase()),
                 format!("Some Body <{name}+a+b@simulator.amazonses.com>"),
             ] {
-                assert_eq!(fate_of(&address), expected, "{address}");
+                assert_eq!(outcome_of(&address), expected, "{address}");
             }
         }
     }
 
     #[test]
     fn delivers_to_everybody_else() {
-        assert_eq!(fate_of("bounce@example.com"), Fate::Delivered);
-        assert_eq!(fate_of("bounce@x.simulator.amazonses.com"), Fate::Delivered);
-        assert_eq!(fate_of("bouncer@simulator.amazonses.com"), Fate::Delivered);
+        assert_eq!(outcome_of("bounce@example.com"), RecipientOutcome::Delivered);
+        assert_eq!(
+            outcome_of("bounce@x.simulator.amazonses.com"),
+            RecipientOutcome::Delivered
+        );
+        assert_eq!(
+            outcome_of("bouncer@simulator.amazonses.com"),
+            RecipientOutcome::Delivered
+        );
     }
 }

@@ -22,13 +22,13 @@ pub(super) struct Page {
 
 /// Which page is asked for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Asked {
+pub(super) struct PageRequest {
     pub(super) token: Option<String>,
     pub(super) size: Option<usize>,
 }
 
 /// Cuts a page out of entries that are sorted by their keys.
-pub(super) fn page(sorted: impl Iterator<Item = (String, Value)>, asked: &Asked) -> Result<Page, SesError> {
+pub(super) fn page(sorted: impl Iterator<Item = (String, Value)>, asked: &PageRequest) -> Result<Page, SesError> {
     let size = asked.size.unwrap_or(USUAL);
     if !(1..=LARGEST).contains(&size) {
         return Err(SesError::BadRequest(format!(
@@ -64,7 +64,7 @@ mod tests {
     fn cut(keys: &[&str], token: Option<String>, size: usize) -> Result<Page, SesError> {
         let entries = keys.iter().map(|&key| (key.to_owned(), json!(key)));
         let size = Some(size);
-        page(entries, &Asked { token, size })
+        page(entries, &PageRequest { token, size })
     }
 
     #[test]

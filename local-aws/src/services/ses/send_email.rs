@@ -340,7 +340,7 @@ mod tests {
     #[test]
     fn keeps_the_letters_of_tags() {
         let check = |name: &str, value: &str| with("/EmailTags", json!([{"Name": name, "Value": value}]));
-        assert!(check("okite_id", "0198-a_B").is_ok());
+        assert!(check("shop_id", "0198-a_B").is_ok());
         assert!(check("ses:x", "v").is_err());
         assert!(check("n", "a b").is_err());
         assert!(check("n", "").is_err());

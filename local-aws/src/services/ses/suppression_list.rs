@@ -14,12 +14,12 @@ use super::error::SesError;
 /// Why an address is on the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub(super) enum Reason {
+pub(super) enum SuppressionReason {
     Bounce,
     Complaint,
 }
 
-impl Reason {
+impl SuppressionReason {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Bounce => "BOUNCE",
@@ -43,7 +43,7 @@ impl Reason {
 pub(super) struct Suppressed {
     /// As it was put.
     pub(super) address: String,
-    pub(super) reason: Reason,
+    pub(super) reason: SuppressionReason,
     pub(super) updated_at: Timestamp,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Suppressed {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Query {
     /// Empty means all.
-    pub(super) reasons: Vec<Reason>,
+    pub(super) reasons: Vec<SuppressionReason>,
     pub(super) from: Option<Timestamp>,
     pub(super) to: Option<Timestamp>,
 }
@@ -72,7 +72,7 @@ pub(super) struct SuppressionList {
 
 impl SuppressionList {
     /// Puts an address on the list, or gives one that is there a new reason and time.
-    pub(super) fn put(&mut self, address: &str, reason: Reason, now: Timestamp) {
+    pub(super) fn put(&mut self, address: &str, reason: SuppressionReason, now: Timestamp) {
         self.addresses.insert(
             address.to_ascii_lowercase(),
             Suppressed {
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn finds_an_address_in_any_case_and_shows_it_as_it_was_put() {
         let mut list = SuppressionList::default();
-        list.put("Ada@Example.com", Reason::Bounce, at(0));
+        list.put("Ada@Example.com", SuppressionReason::Bounce, at(0));
         assert_eq!(list.get("ada@example.COM").unwrap().address, "Ada@Example.com");
         assert!(list.remove("ADA@example.com").is_some());
         assert!(list.get("Ada@Example.com").is_none());
@@ -123,20 +123,20 @@ mod tests {
     #[test]
     fn putting_again_renews_reason_and_time() {
         let mut list = SuppressionList::default();
-        list.put("ada@example.com", Reason::Bounce, at(0));
-        list.put("ada@example.com", Reason::Complaint, at(9));
+        list.put("ada@example.com", SuppressionReason::Bounce, at(0));
+        list.put("ada@example.com", SuppressionReason::Complaint, at(9));
         let found = list.get("ada@example.com").unwrap();
-        assert_eq!((found.reason, found.updated_at), (Reason::Complaint, at(9)));
+        assert_eq!((found.reason, found.updated_at), (SuppressionReason::Complaint, at(9)));
     }
 
     #[test]
     fn lists_by_reason_and_by_time_with_both_ends_included() {
         let mut list = SuppressionList::default();
-        list.put("a@example.com", Reason::Bounce, at(0));
-        list.put("b@example.com", Reason::Complaint, at(10));
-        list.put("c@example.com", Reason::Bounce, at(20));
+        list.put("a@example.com", SuppressionReason::Bounce, at(0));
+        list.put("b@example.com", SuppressionReason::Complaint, at(10));
+        list.put("c@example.com", SuppressionReason::Bounce, at(20));
         let bounces = Query {
-            reasons: vec![Reason::Bounce],
+            reasons: vec![SuppressionReason::Bounce],
             ..Query::default()
         };
         assert_eq!(addresses(&list, &bounces), ["a@example.com", "c@example.com"]);

@@ -7,17 +7,17 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use uuid::Uuid;
 
 use super::send_email::{Mail, check};
-use super::suppression_list::Reason;
+use super::suppression_list::SuppressionReason;
 use super::*;
 
-const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:feedback";
+const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:events";
 
-pub(super) fn settings() -> Settings {
-    Settings {
+pub(super) fn settings() -> SesSettings {
+    SesSettings {
         region: "us-east-1".to_owned(),
         account_id: "000000000000".to_owned(),
-        configuration_sets: vec![ConfigurationSet {
-            name: "okite".to_owned(),
+        configuration_sets: vec![SesConfigurationSet {
+            name: "shop".to_owned(),
             event_types: ["SEND", "DELIVERY", "BOUNCE", "complaint", "deliveryDelay"]
                 .map(str::to_owned)
                 .to_vec(),
@@ -26,27 +26,28 @@ pub(super) fn settings() -> Settings {
         production_access: true,
         verified: vec!["example.com".to_owned()],
         outbox_file: None,
+        id_tag: Some("shop_id".to_owned()),
     }
 }
 
-/// Makes the clock and the faults, whatever they consist of.
+/// Makes a clock, whatever it consists of.
 pub(super) fn fresh<T: Default>() -> T {
     T::default()
 }
 
 struct World {
     ses: Arc<Ses>,
-    events: UnboundedReceiver<Published>,
+    events: UnboundedReceiver<PublishedEvent>,
 }
 
-fn world(settings: Settings) -> World {
+fn world(settings: SesSettings) -> World {
     let (sender, events) = unbounded_channel();
-    let ses = Ses::new(settings, fresh(), fresh(), sender).unwrap();
+    let ses = Ses::new(settings, fresh(), sender).unwrap();
     World { ses, events }
 }
 
 fn sandbox() -> World {
-    world(Settings {
+    world(SesSettings {
         production_access: false,
         ..settings()
     })
@@ -55,7 +56,7 @@ fn sandbox() -> World {
 impl World {
     /// Sends at so many milliseconds after the world began.
     fn send_at(&self, at: i64, from: &str, to: &[&str]) -> Result<String, SesError> {
-        let mail = mail(from, to, "okite");
+        let mail = mail(from, to, "shop");
         let now = Timestamp::from_millisecond(1_800_000_000_000 + at).unwrap();
         self.ses.send(mail, Uuid::from_u128(1), now)
     }
@@ -186,7 +187,7 @@ fn an_address_on_the_account_list_burns_quota_and_bounces() {
         .ses
         .state()
         .suppression_list
-        .put("bob@example.net", Reason::Bounce, now);
+        .put("bob@example.net", SuppressionReason::Bounce, now);
     world.send(&["BOB@example.net", "eve@example.net"]).unwrap();
     assert_eq!(world.sent(), 2);
     assert_eq!(world.ses.outbox().len(), 1);
@@ -228,8 +229,8 @@ fn publishes_nothing_without_a_configuration_set_and_refuses_one_that_is_not_the
 
 #[test]
 fn notifies_in_the_older_form_when_asked_to() {
-    let mut world = world(Settings {
-        configuration_sets: vec![ConfigurationSet {
+    let mut world = world(SesSettings {
+        configuration_sets: vec![SesConfigurationSet {
             topic_arn: None,
             ..settings().configuration_sets.remove(0)
         }],
@@ -260,13 +261,13 @@ fn refuses_when_sending_is_paused_or_the_account_was_shut_down() {
 #[test]
 fn emptying_the_outbox_gives_no_quota_back() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = Settings {
+    let settings = SesSettings {
         outbox_file: Some(folder.path().join("outbox.jsonl")),
         ..settings()
     };
     let world = world(settings.clone());
     // By the real clock, as `clear_outbox` goes by it.
-    let mail = mail("ada@example.com", &["bob@example.net"], "okite");
+    let mail = mail("ada@example.com", &["bob@example.net"], "shop");
     let now = world.ses.clock.now();
     world.ses.send(mail, Uuid::from_u128(1), now).unwrap();
     world.ses.clear_outbox().unwrap();
@@ -285,6 +286,6 @@ fn refuses_an_event_type_that_ses_does_not_have() {
     let mut settings = settings();
     settings.configuration_sets[0].event_types = vec!["BOUNCED".to_owned()];
     let (events, _receiver) = unbounded_channel();
-    let refusal = Ses::new(settings, fresh(), fresh(), events).unwrap_err();
+    let refusal = Ses::new(settings, fresh(), events).unwrap_err();
     assert!(refusal.to_string().contains("BOUNCED"));
 }

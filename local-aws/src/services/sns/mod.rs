@@ -1,11 +1,14 @@
-//! SNS: topics, and the hand-over of what is published to their subscribers.
+//! SNS: topics, and the delivery of published messages to their subscribers.
 //!
-//! | part | what it does |
+//! | module | contents |
 //! |---|---|
-//! | `notifications` | what is published to a topic of operators, for `/_local/notifications` |
-//! | `wire` | the API, as far as functions and operators need it |
+//! | `wire`, `query_protocol` | requests and answers |
+//! | `operations` | the API, as far as functions and operators use it |
+//! | `notifications` | the messages on the operators' topic, for `/_local/notifications` |
 
 mod notifications;
+mod operations;
+mod query_protocol;
 mod wire;
 
 use std::collections::HashMap;
@@ -17,38 +20,39 @@ use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::catalogue::AwsService;
 use crate::clock::Clock;
-use crate::edge::Edge;
-use crate::feed::Feed;
-use crate::lambda::{Asynchronous, AsynchronousError, InvokeError, Outcome};
-use crate::sqs::Sqs;
+use crate::feed::{Feed, PublicationResult};
+use crate::middleware::Middleware;
+use crate::services::lambda::{Asynchronous, AsynchronousError, EventOutcome, InvokeError};
+use crate::services::sqs::Sqs;
 use crate::template::{Subscription, Topic};
 
 pub use notifications::Notification;
-pub(crate) use wire::OPERATIONS;
 
 use notifications::Notifications;
+use wire::SnsWire;
 
-/// That a message did not reach a subscriber, and is in no queue.
+/// Why a message did not reach a subscriber and is in no queue.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// No topic has this ARN.
     #[error("there is no topic {0}")]
     UnknownTopic(String),
-    /// It could not be handed over, and the subscription has no queue for it.
-    #[error("it could not be handed over, and the subscription has no queue for it: {0}")]
+    /// Lambda did not accept the message, and the subscription has no dead-letter queue.
+    #[error("Lambda did not accept the message, and the subscription has no dead-letter queue: {0}")]
     NotHandedOver(InvokeError),
-    /// It was handed over and given up.
+    /// Lambda accepted the message and gave it up.
     #[error(transparent)]
     GivenUp(AsynchronousError),
-    /// The subscription's queue could not be written.
-    #[error("what could not be handed over could not be kept: {0}")]
+    /// The subscription's dead-letter queue did not accept the message.
+    #[error("Lambda did not accept the message, and its dead-letter queue did not either: {0}")]
     NotKept(#[from] io::Error),
 }
 
-/// A subscription, under the ARN that it got.
+/// A subscription with its ARN.
 #[derive(Debug)]
-struct Subscribed {
+struct SubscribedFunction {
     arn: String,
     subscription: Subscription,
 }
@@ -56,32 +60,34 @@ struct Subscribed {
 /// The topics of a stack.
 #[derive(Debug)]
 pub struct Sns {
-    /// Who is subscribed, by the ARN of the topic.
-    topics: HashMap<String, Vec<Subscribed>>,
-    /// The ARN of a topic beside those of the stack, whose messages are kept for a person to read.
-    keeps: Option<String>,
+    /// The subscribers, by the ARN of their topic.
+    topics: HashMap<String, Vec<SubscribedFunction>>,
+    /// The ARN of the operators' topic, which is not in the stack. Its messages are kept for people to read.
+    operator_topic: Option<String>,
     notifications: Notifications,
     asynchronous: Asynchronous,
     sqs: Arc<Sqs>,
+    middleware: Middleware,
     clock: Clock,
     feed: Feed,
-    /// What is being published.
+    /// The publications that are under way.
     pub(crate) publications: TaskTracker,
 }
 
 impl Sns {
-    /// Hands what is published on `topics` to their subscribers, and keeps what is published on the topic `keeps`.
+    /// Delivers the messages on `topics` to their subscribers, and keeps those on `operator_topic`.
     #[must_use]
     pub fn new(
         topics: Vec<Topic>,
-        keeps: Option<String>,
+        operator_topic: Option<String>,
         asynchronous: Asynchronous,
         sqs: Arc<Sqs>,
+        middleware: Middleware,
         clock: Clock,
         feed: Feed,
     ) -> Self {
         let subscribed = |topic: Topic| {
-            let subscribed = |subscription| Subscribed {
+            let subscribed = |subscription| SubscribedFunction {
                 arn: format!("{}:{}", topic.arn, new_id()),
                 subscription,
             };
@@ -90,65 +96,70 @@ impl Sns {
         };
         Self {
             topics: topics.into_iter().map(subscribed).collect(),
-            keeps,
+            operator_topic,
             notifications: Notifications::default(),
             asynchronous,
             sqs,
+            middleware,
             clock,
             feed,
             publications: TaskTracker::new(),
         }
     }
 
-    /// Gives the routes of the API.
-    pub fn router(self: &Arc<Self>, edge: Edge) -> axum::Router {
-        wire::router(self, edge)
+    /// Returns the routes of the API.
+    pub fn router(self: &Arc<Self>) -> axum::Router {
+        self.middleware.router(Arc::new(SnsWire(Arc::clone(self))))
     }
 
-    /// Lists what was published to the topic of operators, oldest first; the newest thousand are kept.
+    /// Lists the messages on the operators' topic, oldest first. The newest thousand are kept.
     #[must_use]
     pub fn notifications(&self) -> Vec<Notification> {
         self.notifications.list()
     }
 
-    /// Publishes a message and returns when every subscriber has handled it, or it is in the queue of one that did not.
+    /// Publishes a message. Returns when every subscriber has handled it or has it in a queue.
     ///
     /// # Errors
-    /// [`PublishError`] when it did not reach a subscriber and is in no queue; the others got it all the same.
-    pub async fn publish(&self, topic_arn: &str, message: &str) -> Result<Outcome, PublishError> {
-        let published = self.feed.published(topic_arn, message, self.clock.now());
-        let outcome = self.hand_to_all(topic_arn, message).await;
-        published.ended(&outcome);
+    /// Returns a [`PublishError`] if a subscriber neither handled it nor has it in a queue. The others got it all the same.
+    pub async fn publish(&self, topic_arn: &str, message: &str) -> Result<EventOutcome, PublishError> {
+        let publication = self.feed.publish(topic_arn, message, self.clock.now());
+        let outcome = self.deliver_to_all(topic_arn, message).await;
+        publication.ended(match &outcome {
+            Ok(EventOutcome::Handled) => PublicationResult::Handled,
+            Ok(EventOutcome::Queued) => PublicationResult::Queued,
+            Err(error) => PublicationResult::Lost(error.to_string()),
+        });
         outcome
     }
 
-    async fn hand_to_all(&self, topic_arn: &str, message: &str) -> Result<Outcome, PublishError> {
+    async fn deliver_to_all(&self, topic_arn: &str, message: &str) -> Result<EventOutcome, PublishError> {
         let subscribed = self
             .topics
             .get(topic_arn)
             .ok_or_else(|| PublishError::UnknownTopic(topic_arn.to_owned()))?;
-        let mut outcome = Ok(Outcome::Handled);
+        let mut outcome = Ok(EventOutcome::Handled);
         for subscriber in subscribed {
-            match self.hand_over(subscriber, topic_arn, message).await {
-                Ok(Outcome::Handled) => {}
-                Ok(Outcome::Queued) => outcome = outcome.map(|_| Outcome::Queued),
+            match self.deliver(subscriber, topic_arn, message).await {
+                Ok(EventOutcome::Handled) => {}
+                Ok(EventOutcome::Queued) => outcome = outcome.map(|_| EventOutcome::Queued),
                 Err(error) => outcome = Err(error),
             }
         }
         outcome
     }
 
-    /// Has what is being published end soon: what is not handled by now goes to a queue.
+    /// Ends the publications that are under way: a message that is not handled by now goes to a queue.
     pub(crate) fn end(&self) {
         self.asynchronous.end();
     }
 
-    async fn hand_over(
+    async fn deliver(
         &self,
-        Subscribed { arn, subscription }: &Subscribed,
+        SubscribedFunction { arn, subscription }: &SubscribedFunction,
         topic_arn: &str,
         message: &str,
-    ) -> Result<Outcome, PublishError> {
+    ) -> Result<EventOutcome, PublishError> {
         let notification = self.notification(topic_arn, arn, message);
         let event = event(arn, &notification);
         match self.asynchronous.invoke(&subscription.function, &event).await {
@@ -157,15 +168,18 @@ impl Sns {
                 let Some(queue_arn) = &subscription.redrive else {
                     return Err(PublishError::NotHandedOver(error));
                 };
-                tracing::warn!("an event could not be handed over and was put into a queue: {error}");
-                self.sqs.send(queue_arn, envelope(notification).to_string())?;
-                Ok(Outcome::Queued)
+                tracing::warn!("Lambda did not accept an event, which goes to its dead-letter queue: {error}");
+                // SNS sends it with the queue's own policy, not with a function's role.
+                let send = || self.sqs.send(queue_arn, envelope(notification).to_string());
+                let call = (AwsService::Sqs, "SendMessage");
+                self.middleware.carry_out_for(None, call, queue_arn, send).await?;
+                Ok(EventOutcome::Queued)
             }
             Err(error) => Err(PublishError::GivenUp(error)),
         }
     }
 
-    /// What is published, in the spelling that a function gets.
+    /// Writes the notification of a message with the field names that a function gets.
     fn notification(&self, topic_arn: &str, subscription_arn: &str, message: &str) -> Value {
         let region = topic_arn.split(':').nth(3).unwrap_or_default();
         json!({
@@ -185,7 +199,7 @@ impl Sns {
     }
 }
 
-/// The event that a function gets: one record, as SNS makes it.
+/// Writes the event that a function gets: one record, as SNS makes it.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html>
 fn event(subscription_arn: &str, notification: &Value) -> Bytes {
     let event = json!({"Records": [{
@@ -197,7 +211,7 @@ fn event(subscription_arn: &str, notification: &Value) -> Bytes {
     Bytes::from(event.to_string())
 }
 
-/// The message that a queue gets: the same, with two fields spelled otherwise.
+/// Writes the message that a queue gets: the notification with two fields spelled differently.
 /// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>
 fn envelope(mut envelope: Value) -> Value {
     for (field, in_a_queue) in [
@@ -221,19 +235,18 @@ fn new_id() -> Uuid {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::calls::Calls;
-    use crate::lambda::{Lambda, Program};
+    use crate::services::lambda::{Lambda, Program};
     use crate::template::Queue;
 
     const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:q";
     const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:t";
 
     /// A topic whose subscriber does not exist.
-    fn without_a_function(redrive: Option<&str>) -> (Sns, Arc<Sqs>) {
+    pub(super) fn without_a_function(redrive: Option<&str>) -> (Sns, Arc<Sqs>) {
         let clock = Clock::default();
         let program = Program::Bootstraps("/nowhere".into());
         let lambda = Lambda::new(
@@ -264,7 +277,7 @@ mod tests {
         let asynchronous = Asynchronous::new(
             lambda,
             Arc::clone(&sqs),
-            Calls::default(),
+            Middleware::default(),
             clock.clone(),
             Vec::new(),
             Vec::new(),
@@ -275,6 +288,7 @@ mod tests {
                 None,
                 asynchronous,
                 Arc::clone(&sqs),
+                Middleware::default(),
                 clock,
                 Feed::default(),
             ),
@@ -285,7 +299,7 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_handed_over_goes_to_the_subscriptions_queue_in_its_envelope() {
         let (sns, sqs) = without_a_function(Some(QUEUE));
-        assert_eq!(sns.publish(TOPIC, "hello").await.unwrap(), Outcome::Queued);
+        assert_eq!(sns.publish(TOPIC, "hello").await.unwrap(), EventOutcome::Queued);
         let messages = sqs.messages_of("q").unwrap();
         let envelope: Value = serde_json::from_str(&messages[0].body).unwrap();
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What was published to a topic that is not the template's, and that nobody here is subscribed to: an operator's topic.
+//! The messages on the operators' topic, which is not in the template and has no subscribers here.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -6,19 +6,19 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// How many are kept, the newest.
+/// The number of messages that are kept, the newest.
 const KEPT: usize = 1_000;
 
 /// A message to operators.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Notification {
-    /// The topic that it was published to.
+    /// The ARN of the topic.
     pub topic_arn: String,
-    /// The subject of the mail that a subscribed person gets.
+    /// The subject of the mail that a subscribed operator gets.
     pub subject: Option<String>,
-    /// The text.
+    /// The text of the message.
     pub message: String,
-    /// When it was published.
+    /// The time of publication.
     pub at: Timestamp,
 }
 
@@ -35,7 +35,7 @@ impl Notifications {
         kept.push_back(notification);
     }
 
-    /// Lists them, oldest first.
+    /// Lists the messages, oldest first.
     pub(super) fn list(&self) -> Vec<Notification> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.iter().cloned().collect()

@@ -1,7 +1,8 @@
 //! The messages of all queues, and their file.
 //!
-//! Pure but for the file: the time and the ids are told. Each change is one line of the file, a message as it is now or that
-//! it is gone, so a message that moves from one queue to another is in exactly one of them whenever the process dies.
+//! Pure but for the file: callers pass the time and the ids in. Each change is one line of the file: a message as it is now,
+//! or the note that it is gone. So a message that moves from one queue to another is in exactly one of them, whenever the
+//! process dies.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,27 +14,27 @@ use uuid::Uuid;
 use crate::json_lines::JsonLines;
 use crate::template::Queue;
 
-/// How many lines that say nothing any more the file may hold before it is written anew.
+/// The number of outdated lines at which the file is rewritten.
 const STALE_MAX: usize = 1_000;
 
 /// A message in a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// Its id.
+    /// The message's id.
     pub message_id: Uuid,
-    /// ARN of the queue that it is in.
+    /// ARN of the queue that holds it.
     pub queue_arn: String,
-    /// ARN of the queue that it was moved from to a dead-letter queue.
+    /// ARN of the queue that it came from, for a message in a dead-letter queue.
     pub source_arn: Option<String>,
-    /// What was sent.
+    /// The body.
     pub body: String,
-    /// When it was sent.
+    /// The time at which it was sent.
     pub sent_at: Timestamp,
-    /// When it was received first.
+    /// The time at which it was first received.
     pub first_received_at: Option<Timestamp>,
-    /// How often it was received.
+    /// The number of times that it was received.
     pub receive_count: u32,
-    /// From when on it can be received.
+    /// The time from which it can be received.
     pub visible_at: Timestamp,
 }
 
@@ -58,7 +59,7 @@ impl Messages {
     /// Opens the messages of `queues`.
     ///
     /// # Errors
-    /// The file cannot be read or written, or holds a line that is none of ours.
+    /// Returns an error if the file cannot be read or written, or holds a line of another shape.
     pub(super) fn open(queues: Vec<Queue>, path: Option<PathBuf>) -> io::Result<Self> {
         let mut messages = Self {
             queues,
@@ -98,8 +99,8 @@ impl Messages {
         })
     }
 
-    /// Receives up to `max` messages of a queue, which cannot be received again for a while. One that was received as often
-    /// as it may be goes to the dead-letter queue instead.
+    /// Receives up to `max` messages of a queue, which then cannot be received again until their visibility timeout ends. A
+    /// message that was received as often as its queue allows goes to the dead-letter queue instead.
     pub(super) fn receive(&mut self, queue_arn: &str, max: usize, now: Timestamp) -> io::Result<Vec<Message>> {
         self.expire(now)?;
         let Some(queue) = self.queues.iter().find(|queue| queue.arn == queue_arn).cloned() else {
@@ -130,8 +131,8 @@ impl Messages {
         Ok(received)
     }
 
-    /// Deletes a message, if it is in the queue still: one that has gone to the dead-letter queue meanwhile stays there, as
-    /// it does on AWS.
+    /// Deletes a message if the queue still holds it. A message that went to the dead-letter queue meanwhile stays there, as
+    /// on AWS.
     pub(super) fn delete(&mut self, queue_arn: &str, message_id: Uuid) -> io::Result<()> {
         if !self.of(queue_arn).any(|message| message.message_id == message_id) {
             return Ok(());
@@ -143,7 +144,8 @@ impl Messages {
         self.written(2)
     }
 
-    /// Moves the messages of a dead-letter queue back to where they came from, as new ones. Returns how many.
+    /// Moves the messages of a dead-letter queue back to the queues that they came from, as new messages. Returns their
+    /// number.
     pub(super) fn move_back(
         &mut self,
         dead_letter_arn: &str,
@@ -155,24 +157,24 @@ impl Messages {
         let dead: Vec<Message> = dead.filter(|message| message.source_arn.is_some()).cloned().collect();
         for message in &dead {
             let queue_arn = message.source_arn.as_deref().unwrap_or_default();
-            // A kill in between leaves it twice, which AWS does not rule out either.
+            // A kill in between leaves the message twice, which AWS does not rule out either.
             self.send(queue_arn, message.body.clone(), new_id(), now)?;
             self.delete(dead_letter_arn, message.message_id)?;
         }
         Ok(dead.len())
     }
 
-    /// The messages of a queue.
+    /// Lists the messages of a queue.
     pub(super) fn of(&self, queue_arn: &str) -> impl Iterator<Item = &Message> {
         self.all.iter().filter(move |message| message.queue_arn == queue_arn)
     }
 
-    /// Tells when the next message of a queue can be received.
+    /// Returns the time at which the next message of a queue can be received.
     pub(super) fn next_visible(&self, queue_arn: &str) -> Option<Timestamp> {
         self.of(queue_arn).map(|message| message.visible_at).min()
     }
 
-    /// Drops what was kept as long as its queue keeps messages.
+    /// Drops the messages that are older than their queue's retention.
     pub(super) fn expire(&mut self, now: Timestamp) -> io::Result<()> {
         let is_old = |message: &&Message| {
             let queue = self.queues.iter().find(|queue| queue.arn == message.queue_arn);
@@ -201,7 +203,7 @@ impl Messages {
         }
     }
 
-    /// Counts lines that say nothing any more, and writes the file anew when they are many.
+    /// Counts outdated lines, and rewrites the file when there are many.
     fn written(&mut self, stale: usize) -> io::Result<()> {
         self.stale += stale;
         if self.stale > STALE_MAX.max(self.all.len()) {

@@ -1,16 +1,15 @@
-//! SQS: standard queues with visibility timeout, retention and redrive, as far as the template uses them.
+//! SQS: standard queues with visibility timeout, retention and redrive.
 //!
-//! | part | what it does |
+//! | module | contents |
 //! |---|---|
-//! | `messages` | what is in the queues, and their file |
-//! | `mapping` | Lambda's side: takes messages out and calls a function with them |
-//! | `wire` | the API, as far as an operator needs it |
+//! | `wire` | the JSON protocol |
+//! | `operations` | the API, as far as operators use it |
+//! | `messages` | the messages in the queues, and their file |
 //!
-//! All times are those of [`crate::clock`]: a queue whose visibility timeout is minutes is waited for by setting the clock
-//! forward.
+//! All times are those of [`crate::clock`]: setting the clock forward ends a visibility timeout of minutes at once.
 
-mod mapping;
 mod messages;
+mod operations;
 mod wire;
 
 use std::io;
@@ -22,45 +21,46 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::middleware::Middleware;
 use crate::template::Queue;
 
-pub(crate) use mapping::Poller;
 pub use messages::Message;
 
 use messages::Messages;
-use wire::MoveTask;
+use operations::MoveTask;
+use wire::SqsWire;
 
 /// The queues of a stack.
 #[derive(Debug)]
 pub struct Sqs {
     messages: Mutex<Messages>,
-    /// Something was sent or moved.
+    /// Notified when a message was sent or moved.
     changed: Notify,
     clock: Clock,
-    /// What was moved back, by its dead-letter queue.
+    /// The moves of messages so far, oldest first.
     moves: Mutex<Vec<MoveTask>>,
 }
 
-/// A queue as `/_local/queues` shows it.
+/// A queue as `/_local/queues` returns it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct QueueState {
-    /// Its name.
+    /// The queue's name.
     pub name: String,
-    /// Its URL in AWS, by which the API calls it.
+    /// The queue's URL in AWS, by which the API names it.
     pub url: String,
-    /// Its ARN.
+    /// The queue's ARN.
     pub arn: String,
-    /// How many messages can be received.
+    /// The number of messages that can be received now.
     pub visible: usize,
-    /// How many were received and may come again.
+    /// The number of messages that were received and may come again.
     pub in_flight: usize,
 }
 
 impl Sqs {
-    /// Opens `queues`, whose messages are kept in a file if there is one.
+    /// Opens `queues` and the messages in `file`. Without a file, messages are kept in memory.
     ///
     /// # Errors
-    /// The file cannot be read or written, or holds something else.
+    /// Returns an error if the file cannot be read or written, or holds something else.
     pub fn open(queues: Vec<Queue>, file: Option<PathBuf>, clock: Clock) -> io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             messages: Mutex::new(Messages::open(queues, file)?),
@@ -70,10 +70,22 @@ impl Sqs {
         }))
     }
 
+    /// Returns the routes of the API.
+    pub fn router(self: &Arc<Self>, middleware: &Middleware) -> axum::Router {
+        middleware.router(Arc::new(SqsWire(Arc::clone(self))))
+    }
+
+    /// Returns the ARN of the queue with a URL.
+    fn queue_arn(&self, url: &str) -> Option<String> {
+        let messages = self.messages();
+        let queue = messages.queues().iter().find(|queue| queue.url == url)?;
+        Some(queue.arn.clone())
+    }
+
     /// Sends a message to the queue of an ARN.
     ///
     /// # Errors
-    /// It could not be kept; it was not sent then.
+    /// Returns an error if the message could not be kept. It was not sent then.
     pub fn send(&self, queue_arn: &str, body: String) -> io::Result<()> {
         self.messages().send(queue_arn, body, new_id(), self.clock.now())?;
         self.changed.notify_waiters();
@@ -83,7 +95,7 @@ impl Sqs {
     /// Lists the queues.
     ///
     /// # Errors
-    /// What is too old could not be dropped.
+    /// Returns an error if expired messages could not be dropped.
     pub fn queues(&self) -> io::Result<Vec<QueueState>> {
         let now = self.clock.now();
         let mut messages = self.messages();
@@ -104,7 +116,7 @@ impl Sqs {
         Ok(messages.queues().iter().map(state).collect())
     }
 
-    /// Shows the messages of the queue of a name, oldest first, or nothing if there is no such queue.
+    /// Lists the messages of a queue by its name, oldest first. Returns nothing if there is no such queue.
     #[must_use]
     pub fn messages_of(&self, name: &str) -> Option<Vec<Message>> {
         let messages = self.messages();
@@ -112,22 +124,16 @@ impl Sqs {
         Some(messages.of(&queue.arn).cloned().collect())
     }
 
-    /// Waits until messages of a queue can be received, and receives them.
-    async fn receive(&self, queue_arn: &str, max: usize) -> io::Result<Vec<Message>> {
+    /// Waits until a message of a queue can be received, or must go to the dead-letter queue.
+    pub(crate) async fn wait_for_messages(&self, queue_arn: &str) {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             // From here on no change is missed.
             changed.as_mut().enable();
-            let next = {
-                let mut messages = self.messages();
-                let received = messages.receive(queue_arn, max, self.clock.now())?;
-                if !received.is_empty() {
-                    return Ok(received);
-                }
-                messages.next_visible(queue_arn)
-            };
+            let next = self.messages().next_visible(queue_arn);
             match next {
+                Some(next) if next <= self.clock.now() => return,
                 Some(next) => tokio::select! {
                     () = self.clock.reaches(next) => {}
                     () = changed => {}
@@ -137,7 +143,19 @@ impl Sqs {
         }
     }
 
-    fn delete(&self, queue_arn: &str, message_id: Uuid) -> io::Result<()> {
+    /// Receives up to `max` messages of a queue; none if there are none.
+    ///
+    /// # Errors
+    /// Returns an error if the change could not be kept.
+    pub(crate) fn receive(&self, queue_arn: &str, max: usize) -> io::Result<Vec<Message>> {
+        self.messages().receive(queue_arn, max, self.clock.now())
+    }
+
+    /// Deletes a message from a queue.
+    ///
+    /// # Errors
+    /// Returns an error if the change could not be kept.
+    pub(crate) fn delete(&self, queue_arn: &str, message_id: Uuid) -> io::Result<()> {
         self.messages().delete(queue_arn, message_id)
     }
 

@@ -1,149 +1,130 @@
-//! The SQS API as it is on the wire, as far as `okite feedback redrive` needs it: the JSON protocol, one operation a request.
+//! The SQS API on the wire: the AWS JSON protocol, one operation a request.
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-json.html>
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{QueueState, Sqs, new_id};
+use super::Sqs;
+use super::operations::SqsError;
+use crate::catalogue::AwsService;
+use crate::middleware::{Operation, WireRequest, WireService};
 
-/// A move of messages from a dead-letter queue to where they came from; here it is over at once.
-#[derive(Clone, Debug)]
-pub(super) struct MoveTask {
-    source_arn: String,
-    moved: usize,
-    started_at: Timestamp,
-}
+/// SQS as callers reach it.
+pub(super) struct SqsWire(pub(super) Arc<Sqs>);
 
-/// An error of SQS: its type and its text.
-struct SqsError(&'static str, String);
+impl WireService for SqsWire {
+    const SERVICE: AwsService = AwsService::Sqs;
+    const BODY_MAX: usize = 4 * 1024 * 1024;
 
-type Answer = Result<Value, SqsError>;
+    fn operation(&self, request: &WireRequest) -> Option<Operation> {
+        let name = operation_name(&request.head)?;
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let of_url = || self.0.queue_arn(body["QueueUrl"].as_str()?);
+        let arn = body["SourceArn"].as_str().map(str::to_owned).or_else(of_url);
+        Some(Operation::on(name, arn.unwrap_or_else(|| "*".to_owned())))
+    }
 
-impl IntoResponse for SqsError {
-    fn into_response(self) -> Response {
-        let Self(kind, message) = self;
-        let body = json!({ "__type": format!("com.amazonaws.sqs#{kind}"), "message": message });
+    async fn carry_out(self: Arc<Self>, request: WireRequest) -> Response {
+        let operation = operation_name(&request.head).unwrap_or_default();
+        match self.0.carry_out(operation, &request.body) {
+            Ok(answer) => ([("content-type", "application/x-amz-json-1.0")], answer.to_string()).into_response(),
+            Err(SqsError { code, message }) => self.refuse(code.to_owned(), message),
+        }
+    }
+
+    fn refuse(&self, code: String, message: String) -> Response {
+        let body = json!({ "__type": format!("com.amazonaws.sqs#{code}"), "message": message });
         (StatusCode::BAD_REQUEST, axum::Json(body)).into_response()
     }
 }
 
-impl From<std::io::Error> for SqsError {
-    fn from(error: std::io::Error) -> Self {
-        Self("InternalError", error.to_string())
-    }
+/// Reads the operation's name: `x-amz-target: AmazonSQS.SendMessage`. A request that only opens a connection has none.
+fn operation_name(head: &Parts) -> Option<&str> {
+    let target = head.headers.get("x-amz-target")?.to_str().ok()?;
+    Some(target.strip_prefix("AmazonSQS.").unwrap_or(target))
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct OfQueue {
-    queue_url: String,
-}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct OfSource {
-    source_arn: String,
-}
+    use axum::body::Body;
+    use axum::extract::Request;
+    use tower::ServiceExt;
 
-impl Sqs {
-    /// The wire.
-    pub(crate) fn router(self: &Arc<Self>) -> Router {
-        Router::new().route("/", post(carry_out)).with_state(Arc::clone(self))
-    }
+    use super::*;
+    use crate::calls::Call;
+    use crate::clock::Clock;
+    use crate::middleware::Middleware;
+    use crate::server::CutConnection;
+    use crate::template::Queue;
 
-    fn queue(&self, is: impl Fn(&QueueState) -> bool) -> Result<QueueState, SqsError> {
-        let queue = self.queues()?.into_iter().find(is);
-        queue.ok_or_else(|| SqsError("QueueDoesNotExist", "The specified queue does not exist.".to_owned()))
-    }
+    const ARN: &str = "arn:aws:sqs:us-east-1:000000000000:q";
+    const URL: &str = "https://sqs.us-east-1.amazonaws.com/000000000000/q";
 
-    fn attributes(&self, body: &Bytes) -> Answer {
-        let OfQueue { queue_url } = read(body)?;
-        let queue = self.queue(|queue| queue.url == queue_url)?;
-        Ok(json!({ "Attributes": {
-            "QueueArn": queue.arn,
-            "ApproximateNumberOfMessages": queue.visible.to_string(),
-            "ApproximateNumberOfMessagesNotVisible": queue.in_flight.to_string(),
-        }}))
-    }
-
-    fn start_move(&self, body: &Bytes) -> Answer {
-        let OfSource { source_arn } = read(body)?;
-        let _ = self.dead_letter_queue(&source_arn)?;
-        let now = self.clock.now();
-        let moved = self.messages().move_back(&source_arn, new_id, now)?;
-        self.changed.notify_waiters();
-        let task = MoveTask {
-            source_arn,
-            moved,
-            started_at: now,
+    fn sqs() -> Arc<Sqs> {
+        let queue = Queue {
+            logical_id: "Q".to_owned(),
+            name: "q".to_owned(),
+            arn: ARN.to_owned(),
+            url: URL.to_owned(),
+            visibility_timeout: Duration::from_mins(1),
+            retention: Duration::from_hours(1),
+            redrive: None,
         };
-        self.moves.lock().unwrap_or_else(PoisonError::into_inner).push(task);
-        Ok(json!({ "TaskHandle": new_id() }))
+        Sqs::open(vec![queue], None, Clock::default()).unwrap()
     }
 
-    /// The newest task first; AWS lists ten at most.
-    fn moves(&self, body: &Bytes) -> Answer {
-        let OfSource { source_arn } = read(body)?;
-        let _ = self.dead_letter_queue(&source_arn)?;
-        let moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_source = moves.iter().rev().filter(|task| task.source_arn == source_arn).take(10);
-        let show = |task: &MoveTask| {
-            json!({
-                "Status": "COMPLETED",
-                "SourceArn": task.source_arn,
-                "ApproximateNumberOfMessagesMoved": task.moved,
-                "ApproximateNumberOfMessagesToMove": task.moved,
-                "StartedTimestamp": task.started_at.as_millisecond(),
-            })
-        };
-        Ok(json!({ "Results": of_source.map(show).collect::<Vec<_>>() }))
+    async fn attributes(middleware: &Middleware, sqs: &Arc<Sqs>) -> Response {
+        let signature = "AWS4-HMAC-SHA256 Credential=worker/20261122/us-east-1/sqs/aws4_request, Signature=0";
+        let request = Request::post("/")
+            .header("authorization", signature)
+            .header("x-amz-target", "AmazonSQS.GetQueueAttributes")
+            .body(Body::from(json!({ "QueueUrl": URL }).to_string()))
+            .unwrap();
+        sqs.router(middleware).oneshot(request).await.unwrap()
     }
 
-    /// SQS moves messages out of a dead-letter queue only.
-    fn dead_letter_queue(&self, arn: &str) -> Result<QueueState, SqsError> {
-        let missing = || {
-            SqsError(
-                "ResourceNotFoundException",
-                "The resource that you specified for the SourceArn parameter doesn't exist.".to_owned(),
-            )
+    async fn text(response: Response) -> String {
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn records_a_call_on_the_queue_that_the_request_names() {
+        let (middleware, sqs) = (Middleware::default(), sqs());
+        let answer = text(attributes(&middleware, &sqs).await).await;
+        assert!(answer.contains(ARN), "{answer}");
+        let call = Call {
+            function: "worker".to_owned(),
+            action: "sqs:GetQueueAttributes".to_owned(),
+            resource: ARN.to_owned(),
         };
-        let queue = self.queue(|queue| queue.arn == arn).map_err(|_| missing())?;
-        let leads_here =
-            |queue: &crate::template::Queue| queue.redrive.as_ref().is_some_and(|redrive| redrive.queue_arn == arn);
-        if !self.messages().queues().iter().any(leads_here) {
-            let why = "Source queue must be configured as a Dead Letter Queue.".to_owned();
-            return Err(SqsError("InvalidParameterValueException", why));
+        assert_eq!(middleware.calls.count(&call), 1);
+    }
+
+    #[tokio::test]
+    async fn faults_refuse_a_call_in_the_shape_of_sqs_or_cut_it() {
+        let (middleware, sqs) = (Middleware::default(), sqs());
+        for fault in [
+            json!({"operation": "GetQueueAttributes", "error": "RequestThrottled", "message": "slow down"}),
+            json!({"operation": "GetQueueAttributes", "drop": "before"}),
+        ] {
+            middleware.faults.add(serde_json::from_value(fault).unwrap());
         }
-        Ok(queue)
-    }
-}
-
-fn read<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, SqsError> {
-    serde_json::from_slice(body).map_err(|error| SqsError("InvalidParameterValueException", error.to_string()))
-}
-
-async fn carry_out(State(sqs): State<Arc<Sqs>>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    let answer = match target.unwrap_or_default() {
-        "AmazonSQS.GetQueueAttributes" => sqs.attributes(&body),
-        "AmazonSQS.StartMessageMoveTask" => sqs.start_move(&body),
-        "AmazonSQS.ListMessageMoveTasks" => sqs.moves(&body),
-        other => Err(SqsError(
-            "UnsupportedOperation",
-            format!("{other:?} is not carried out on this machine"),
-        )),
-    };
-    match answer {
-        Ok(answer) => ([("content-type", "application/x-amz-json-1.0")], answer.to_string()).into_response(),
-        Err(error) => error.into_response(),
+        let refused = attributes(&middleware, &sqs).await;
+        assert_eq!(refused.status(), 400);
+        let refused: Value = serde_json::from_str(&text(refused).await).unwrap();
+        assert_eq!(
+            refused,
+            json!({ "__type": "com.amazonaws.sqs#RequestThrottled", "message": "slow down" })
+        );
+        let cut = attributes(&middleware, &sqs).await;
+        assert!(cut.extensions().get::<CutConnection>().is_some());
+        assert_eq!(attributes(&middleware, &sqs).await.status(), 200);
     }
 }

@@ -5,7 +5,7 @@
 
 use serde_json::Value as Json;
 
-use super::alarm::{self, Alarm, Metric};
+use super::alarm::{self, Alarm, WatchedMetric};
 use super::error::TemplateError;
 use super::resource::{self, Resource};
 use super::scope::Scope;
@@ -27,7 +27,7 @@ pub struct Dashboard {
     /// Name of the resource in the template: `AccountDashboard`.
     pub logical_id: String,
     /// The metrics of all its graphs.
-    pub metrics: Vec<Metric>,
+    pub metrics: Vec<WatchedMetric>,
     /// ARNs of the alarms that it shows.
     pub alarms: Vec<String>,
 }
@@ -38,7 +38,7 @@ pub(super) fn read_all<'t>(scope: &'t Scope<'t>, root: &'t Node) -> Result<Monit
     Ok(Monitoring {
         alarms: resource::of_type(scope, &resources, names::ALARM)?
             .iter()
-            .map(|alarm| alarm::read(alarm, scope.surroundings))
+            .map(|alarm| alarm::read(alarm, scope.context))
             .collect::<Result<_, _>>()?,
         dashboards: resource::of_type(scope, &resources, names::DASHBOARD)?
             .iter()
@@ -85,12 +85,12 @@ fn read_dashboard(resource: &Resource<'_>) -> Result<Dashboard, TemplateError> {
 
 /// A row of a graph.
 enum Row {
-    Metric(Metric),
+    Metric(WatchedMetric),
     Expression,
     Other,
 }
 
-/// Reads `["AWS/Lambda", "Errors", "FunctionName", "okite-It", {…}]` or `[{"expression": …}]`.
+/// Reads `["AWS/Lambda", "Errors", "FunctionName", "shop-It", {…}]` or `[{"expression": …}]`.
 fn metric_of_row(row: &Json) -> Row {
     let Some(items) = row.as_array() else {
         return Row::Other;
@@ -111,7 +111,7 @@ fn metric_of_row(row: &Json) -> Row {
         .map(|item| item.as_str().filter(|text| !text.starts_with('.')))
         .collect();
     match texts.as_deref() {
-        Some([namespace, name, dimensions @ ..]) if dimensions.len() % 2 == 0 => Row::Metric(Metric {
+        Some([namespace, name, dimensions @ ..]) if dimensions.len() % 2 == 0 => Row::Metric(WatchedMetric {
             namespace: (*namespace).to_owned(),
             name: (*name).to_owned(),
             dimensions: dimensions

@@ -1,21 +1,22 @@
-//! `DescribeAlarms`: the alarms of the template, which know nothing yet.
+//! `DescribeAlarms`: the alarms of the template, all without data.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>
 
 use aws_smithy_cbor::Encoder;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::CloudWatch;
-use super::wire::CloudWatchError;
+use super::super::CloudWatch;
+use super::super::error::CloudWatchError;
 use crate::template::Alarm;
 
-/// The most alarms of a page, and how many it has when nobody says.
-const LARGEST: usize = 100;
-const USUAL: usize = 50;
+/// The most alarms of a page.
+const RECORDS_MAX: usize = 100;
+/// The number of alarms of a page for which the request names no number.
+const RECORDS_DEFAULT: usize = 50;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Asked {
+struct DescribeAlarms {
     #[serde(default)]
     alarm_names: Vec<String>,
     #[serde(default)]
@@ -25,12 +26,12 @@ struct Asked {
 }
 
 impl CloudWatch {
-    /// Lists alarms by their names or the beginning of their names; a token is the name of the last one of a page.
-    pub(super) fn describe_alarms(&self, request: Value) -> Result<Vec<u8>, CloudWatchError> {
+    /// Lists alarms by name or prefix. The token of a page is the name of its last alarm.
+    pub(in super::super) fn describe_alarms(&self, request: Value) -> Result<Vec<u8>, CloudWatchError> {
         let invalid = |message: &str| CloudWatchError::new("InvalidParameterValue", message);
-        let asked: Asked = serde_json::from_value(request).map_err(|error| invalid(&error.to_string()))?;
-        let size = asked.max_records.unwrap_or(USUAL);
-        if !(1..=LARGEST).contains(&size) {
+        let asked: DescribeAlarms = serde_json::from_value(request).map_err(|error| invalid(&error.to_string()))?;
+        let size = asked.max_records.unwrap_or(RECORDS_DEFAULT);
+        if !(1..=RECORDS_MAX).contains(&size) {
             return Err(invalid("MaxRecords must be between 1 and 100."));
         }
         let wanted = |alarm: &&Alarm| {

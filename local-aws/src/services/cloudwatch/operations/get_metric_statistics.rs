@@ -1,4 +1,4 @@
-//! `GetMetricStatistics`: one datapoint of what is known now.
+//! `GetMetricStatistics`: one datapoint, for the current time.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricStatistics.html>
 
 use aws_smithy_cbor::Encoder;
@@ -6,8 +6,8 @@ use aws_smithy_types::DateTime;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::CloudWatch;
-use super::wire::CloudWatchError;
+use super::super::CloudWatch;
+use super::super::error::CloudWatchError;
 
 /// The most datapoints of one answer.
 const DATAPOINTS_MAX: f64 = 1_440.0;
@@ -15,7 +15,7 @@ const STATISTICS: [&str; 5] = ["Average", "Maximum", "Minimum", "SampleCount", "
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Asked {
+struct GetMetricStatistics {
     namespace: String,
     metric_name: String,
     #[serde(default)]
@@ -27,7 +27,7 @@ struct Asked {
     statistics: Vec<String>,
 }
 
-impl Asked {
+impl GetMetricStatistics {
     fn check(&self) -> Result<(), CloudWatchError> {
         let invalid = |message: &str| Err(CloudWatchError::new("InvalidParameterValue", message));
         if self.period < 60 || self.period % 60 != 0 {
@@ -41,7 +41,7 @@ impl Asked {
         }
         #[expect(
             clippy::cast_precision_loss,
-            reason = "a period of so many seconds is longer than any time"
+            reason = "a period that loses precision is longer than any span of time"
         )]
         let datapoints = (self.end_time - self.start_time) / self.period as f64;
         if datapoints > DATAPOINTS_MAX {
@@ -53,9 +53,9 @@ impl Asked {
 }
 
 impl CloudWatch {
-    /// Answers with what the account says, at the time that it is; of other metrics nothing is known.
-    pub(super) fn statistics(&self, request: Value) -> Result<Vec<u8>, CloudWatchError> {
-        let asked: Asked = serde_json::from_value(request)
+    /// Answers with the reputation of the account at the current time. Other metrics have no datapoints.
+    pub(in super::super) fn get_metric_statistics(&self, request: Value) -> Result<Vec<u8>, CloudWatchError> {
+        let asked: GetMetricStatistics = serde_json::from_value(request)
             .map_err(|error| CloudWatchError::new("MissingParameter", &error.to_string()))?;
         asked.check()?;
         let now = self.clock.now();

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::input::{self, Sending};
-use crate::ses::Ses;
-use crate::ses::error::SesError;
+use crate::services::ses::Ses;
+use crate::services::ses::error::SesError;
 
-pub(super) async fn get(State(ses): State<Arc<Ses>>) -> Json<Value> {
+pub(in crate::services::ses) async fn get(State(ses): State<Arc<Ses>>) -> Json<Value> {
     let now = ses.clock.now();
     let mut state = ses.state();
     let sent = state.account.sent.total(now);
@@ -42,7 +42,10 @@ pub(super) async fn get(State(ses): State<Arc<Ses>>) -> Json<Value> {
     Json(account)
 }
 
-pub(super) async fn put_sending(State(ses): State<Arc<Ses>>, body: Bytes) -> Result<Json<Value>, SesError> {
+pub(in crate::services::ses) async fn put_sending(
+    State(ses): State<Arc<Ses>>,
+    body: Bytes,
+) -> Result<Json<Value>, SesError> {
     let Sending { sending_enabled } = input::json(&body)?;
     ses.state().account.settings.sending_enabled = sending_enabled;
     Ok(Json(json!({})))

@@ -8,10 +8,13 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::input::{self, Sending};
-use crate::ses::Ses;
-use crate::ses::error::SesError;
+use crate::services::ses::Ses;
+use crate::services::ses::error::SesError;
 
-pub(super) async fn get(State(ses): State<Arc<Ses>>, Path(name): Path<String>) -> Result<Json<Value>, SesError> {
+pub(in crate::services::ses) async fn get(
+    State(ses): State<Arc<Ses>>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, SesError> {
     let state = ses.state();
     let set = state.configuration_sets.get(&name)?;
     Ok(Json(json!({
@@ -23,7 +26,7 @@ pub(super) async fn get(State(ses): State<Arc<Ses>>, Path(name): Path<String>) -
     })))
 }
 
-pub(super) async fn put_sending(
+pub(in crate::services::ses) async fn put_sending(
     State(ses): State<Arc<Ses>>,
     Path(name): Path<String>,
     body: Bytes,
@@ -34,7 +37,7 @@ pub(super) async fn put_sending(
     Ok(Json(json!({})))
 }
 
-pub(super) async fn event_destinations(
+pub(in crate::services::ses) async fn event_destinations(
     State(ses): State<Arc<Ses>>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, SesError> {

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::input::{self, QueryString};
-use crate::ses::Ses;
-use crate::ses::error::SesError;
-use crate::ses::identities::Identity;
-use crate::ses::page::{Asked, page};
+use crate::services::ses::Ses;
+use crate::services::ses::error::SesError;
+use crate::services::ses::identities::Identity;
+use crate::services::ses::page::{PageRequest, page};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -21,7 +21,10 @@ pub(super) struct Create {
     email_identity: String,
 }
 
-pub(super) async fn create(State(ses): State<Arc<Ses>>, body: Bytes) -> Result<Json<Value>, SesError> {
+pub(in crate::services::ses) async fn create(
+    State(ses): State<Arc<Ses>>,
+    body: Bytes,
+) -> Result<Json<Value>, SesError> {
     let create: Create = input::json(&body)?;
     let mut state = ses.state();
     let identity = state.identities.create(&create.email_identity)?;
@@ -32,7 +35,10 @@ pub(super) async fn create(State(ses): State<Arc<Ses>>, body: Bytes) -> Result<J
     })))
 }
 
-pub(super) async fn get(State(ses): State<Arc<Ses>>, Path(name): Path<String>) -> Result<Json<Value>, SesError> {
+pub(in crate::services::ses) async fn get(
+    State(ses): State<Arc<Ses>>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, SesError> {
     let state = ses.state();
     let identity = state
         .identities
@@ -51,7 +57,10 @@ pub(super) async fn get(State(ses): State<Arc<Ses>>, Path(name): Path<String>) -
     })))
 }
 
-pub(super) async fn list_by_query(State(ses): State<Arc<Ses>>, uri: Uri) -> Result<Json<Value>, SesError> {
+pub(in crate::services::ses) async fn list_by_query(
+    State(ses): State<Arc<Ses>>,
+    uri: Uri,
+) -> Result<Json<Value>, SesError> {
     list(&ses, &QueryString::parse(&uri)?.page()?)
 }
 
@@ -63,7 +72,10 @@ pub(super) struct List {
     filter: Option<Value>,
 }
 
-pub(super) async fn list_by_body(State(ses): State<Arc<Ses>>, body: Bytes) -> Result<Json<Value>, SesError> {
+pub(in crate::services::ses) async fn list_by_body(
+    State(ses): State<Arc<Ses>>,
+    body: Bytes,
+) -> Result<Json<Value>, SesError> {
     let List {
         next_token,
         page_size,
@@ -74,14 +86,14 @@ pub(super) async fn list_by_body(State(ses): State<Arc<Ses>>, body: Bytes) -> Re
             "The simulator does not filter identities.".to_owned(),
         ));
     }
-    let asked = Asked {
+    let asked = PageRequest {
         token: next_token,
         size: page_size,
     };
     list(&ses, &asked)
 }
 
-fn list(ses: &Ses, asked: &Asked) -> Result<Json<Value>, SesError> {
+fn list(ses: &Ses, asked: &PageRequest) -> Result<Json<Value>, SesError> {
     let state = ses.state();
     let entries = state.identities.iter().map(|identity| {
         let info = json!({

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::ses::error::SesError;
-use crate::ses::page::Asked;
+use crate::services::ses::error::SesError;
+use crate::services::ses::page::PageRequest;
 
 /// Reads a JSON body. An empty one counts as an object without members, as SES's clients may send it.
 pub(super) fn json<T: DeserializeOwned>(body: &Bytes) -> Result<T, SesError> {
@@ -58,8 +58,8 @@ impl QueryString {
     }
 
     /// Reads which page is asked for.
-    pub(super) fn page(&self) -> Result<Asked, SesError> {
-        Ok(Asked {
+    pub(super) fn page(&self) -> Result<PageRequest, SesError> {
+        Ok(PageRequest {
             token: self.one("NextToken").map(str::to_owned),
             size: self.parsed("PageSize")?,
         })

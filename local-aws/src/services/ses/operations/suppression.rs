@@ -13,11 +13,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::input::{self, QueryString};
-use crate::ses::error::SesError;
-use crate::ses::mailbox::Mailbox;
-use crate::ses::page::page;
-use crate::ses::suppression_list::{Query, Reason, Suppressed};
-use crate::ses::{Ses, State as Held};
+use crate::services::ses::error::SesError;
+use crate::services::ses::mailbox::Mailbox;
+use crate::services::ses::page::page;
+use crate::services::ses::suppression_list::{Query, Suppressed, SuppressionReason};
+use crate::services::ses::{Ses, SesState};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -26,20 +26,23 @@ pub(super) struct Put {
     reason: String,
 }
 
-pub(super) async fn put(State(ses): State<Arc<Ses>>, body: Bytes) -> Result<Json<Value>, SesError> {
+pub(in crate::services::ses) async fn put(State(ses): State<Arc<Ses>>, body: Bytes) -> Result<Json<Value>, SesError> {
     let put: Put = input::json(&body)?;
     let now = ses.clock.now();
     let mut state = out_of_sandbox(&ses)?;
     let address = Mailbox::parse(&put.email_address)?.bare();
-    let reason = Reason::parse(&put.reason)?;
+    let reason = SuppressionReason::parse(&put.reason)?;
     state.suppression_list.put(&address, reason, now);
     Ok(Json(json!({})))
 }
 
-pub(super) async fn list(State(ses): State<Arc<Ses>>, uri: Uri) -> Result<Json<Value>, SesError> {
+pub(in crate::services::ses) async fn list(State(ses): State<Arc<Ses>>, uri: Uri) -> Result<Json<Value>, SesError> {
     let asked = QueryString::parse(&uri)?;
     let query = Query {
-        reasons: asked.all("Reason").map(Reason::parse).collect::<Result<_, _>>()?,
+        reasons: asked
+            .all("Reason")
+            .map(SuppressionReason::parse)
+            .collect::<Result<_, _>>()?,
         from: asked.parsed("StartDate")?,
         to: asked.parsed("EndDate")?,
     };
@@ -53,21 +56,27 @@ pub(super) async fn list(State(ses): State<Arc<Ses>>, uri: Uri) -> Result<Json<V
     })))
 }
 
-pub(super) async fn get(State(ses): State<Arc<Ses>>, Path(address): Path<String>) -> Result<Json<Value>, SesError> {
+pub(in crate::services::ses) async fn get(
+    State(ses): State<Arc<Ses>>,
+    Path(address): Path<String>,
+) -> Result<Json<Value>, SesError> {
     let state = out_of_sandbox(&ses)?;
     let found = state.suppression_list.get(&address);
     let suppressed = found.ok_or_else(|| missing(&address))?;
     Ok(Json(json!({ "SuppressedDestination": summary(suppressed) })))
 }
 
-pub(super) async fn delete(State(ses): State<Arc<Ses>>, Path(address): Path<String>) -> Result<Json<Value>, SesError> {
+pub(in crate::services::ses) async fn delete(
+    State(ses): State<Arc<Ses>>,
+    Path(address): Path<String>,
+) -> Result<Json<Value>, SesError> {
     let mut state = out_of_sandbox(&ses)?;
     let removed = state.suppression_list.remove(&address);
     removed.ok_or_else(|| missing(&address))?;
     Ok(Json(json!({})))
 }
 
-fn out_of_sandbox(ses: &Ses) -> Result<MutexGuard<'_, Held>, SesError> {
+fn out_of_sandbox(ses: &Ses) -> Result<MutexGuard<'_, SesState>, SesError> {
     let state = ses.state();
     if state.account.settings.production_access {
         Ok(state)

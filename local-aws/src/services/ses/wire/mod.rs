@@ -1,156 +1,242 @@
-//! The `SESv2` API as it is on the wire: REST with JSON bodies.
+//! The API version 2 on the wire: REST with JSON bodies.
 //!
-//! Each route is wrapped in [`carry_out`], which wants a signature (any), lets a fault befall the
-//! call, and numbers the answer. Whatever has no route is refused by name, never answered with an
-//! empty success. This is also where the clock is read and ids are made.
+//! [`routes`] is the one list of what is served. A request must carry a signature, of which nothing but its presence is
+//! checked. A request without a route is refused by name and never answered with an empty success. Request ids are made
+//! here.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
-use axum::middleware::{self, Next};
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
+use serde_json::Value;
+use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::Ses;
 use super::error::SesError;
-use crate::fault;
-use crate::lambda::environment_of;
-
-mod account;
-mod configuration_sets;
-mod identities;
-mod input;
-mod send;
-mod suppression;
+use super::operations::{account, configuration_sets, identities, send, suppression};
+use crate::catalogue::AwsService;
+use crate::middleware::{Operation, WireRequest, WireService};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-/// The operations that are served, by the names that faults give them.
-pub(crate) const OPERATIONS: [&str; 13] = [
-    "SendEmail",
-    "GetAccount",
-    "PutAccountSendingAttributes",
-    "PutSuppressedDestination",
-    "ListSuppressedDestinations",
-    "GetSuppressedDestination",
-    "DeleteSuppressedDestination",
-    "ListEmailIdentities",
-    "CreateEmailIdentity",
-    "GetEmailIdentity",
-    "GetConfigurationSet",
-    "PutConfigurationSetSendingOptions",
-    "GetConfigurationSetEventDestinations",
-];
+/// An operation's method and path, its name, and the function that carries it out.
+type Route = (Method, &'static str, &'static str, MethodRouter<Arc<Ses>>);
 
-pub(super) fn router(ses: &Arc<Ses>) -> Router {
-    let named = |operation: &'static str, handler: MethodRouter<Arc<Ses>>| {
-        let call = Call {
-            ses: Arc::clone(ses),
-            operation,
-        };
-        handler.layer(middleware::from_fn_with_state(call, carry_out))
-    };
-    let suppressed = named("PutSuppressedDestination", put(suppression::put))
-        .merge(named("ListSuppressedDestinations", get(suppression::list)));
-    let one_suppressed = named("GetSuppressedDestination", get(suppression::get))
-        .merge(named("DeleteSuppressedDestination", delete(suppression::delete)));
-    // Newer SDKs list identities by POST to a path of its own, older ones by GET to this one.
-    let all_identities = named("CreateEmailIdentity", post(identities::create))
-        .merge(named("ListEmailIdentities", get(identities::list_by_query)));
-    Router::new()
-        .route("/v2/email/outbound-emails", named("SendEmail", post(send::send_email)))
-        .route("/v2/email/account", named("GetAccount", get(account::get)))
-        .route(
+/// Lists the routes. `{…}` in a path stands for one segment.
+fn routes() -> [Route; 14] {
+    const SET: &str = "/v2/email/configuration-sets/{set}";
+    const SET_SENDING: &str = "/v2/email/configuration-sets/{set}/sending";
+    const SET_DESTINATIONS: &str = "/v2/email/configuration-sets/{set}/event-destinations";
+    const SUPPRESSED: &str = "/v2/email/suppression/addresses";
+    const ONE_SUPPRESSED: &str = "/v2/email/suppression/addresses/{address}";
+    const IDENTITIES: &str = "/v2/email/identities";
+    let (get_method, put_method) = (Method::GET, Method::PUT);
+    [
+        (
+            Method::POST,
+            "/v2/email/outbound-emails",
+            "SendEmail",
+            post(send::send_email),
+        ),
+        (get_method.clone(), "/v2/email/account", "GetAccount", get(account::get)),
+        (
+            put_method.clone(),
             "/v2/email/account/sending",
-            named("PutAccountSendingAttributes", put(account::put_sending)),
-        )
-        .route("/v2/email/suppression/addresses", suppressed)
-        .route("/v2/email/suppression/addresses/{address}", one_suppressed)
-        .route("/v2/email/identities", all_identities)
-        .route(
+            "PutAccountSendingAttributes",
+            put(account::put_sending),
+        ),
+        (
+            put_method.clone(),
+            SUPPRESSED,
+            "PutSuppressedDestination",
+            put(suppression::put),
+        ),
+        (
+            get_method.clone(),
+            SUPPRESSED,
+            "ListSuppressedDestinations",
+            get(suppression::list),
+        ),
+        (
+            get_method.clone(),
+            ONE_SUPPRESSED,
+            "GetSuppressedDestination",
+            get(suppression::get),
+        ),
+        (
+            Method::DELETE,
+            ONE_SUPPRESSED,
+            "DeleteSuppressedDestination",
+            delete(suppression::delete),
+        ),
+        (
+            Method::POST,
+            IDENTITIES,
+            "CreateEmailIdentity",
+            post(identities::create),
+        ),
+        // Older SDKs list identities by GET; newer ones POST to a path of its own.
+        (
+            get_method.clone(),
+            IDENTITIES,
+            "ListEmailIdentities",
+            get(identities::list_by_query),
+        ),
+        (
+            Method::POST,
             "/v2/email/list-identities",
-            named("ListEmailIdentities", post(identities::list_by_body)),
-        )
-        .route(
+            "ListEmailIdentities",
+            post(identities::list_by_body),
+        ),
+        (
+            get_method.clone(),
             "/v2/email/identities/{identity}",
-            named("GetEmailIdentity", get(identities::get)),
-        )
-        .route(
-            "/v2/email/configuration-sets/{name}",
-            named("GetConfigurationSet", get(configuration_sets::get)),
-        )
-        .route(
-            "/v2/email/configuration-sets/{name}/sending",
-            named(
-                "PutConfigurationSetSendingOptions",
-                put(configuration_sets::put_sending),
-            ),
-        )
-        .route(
-            "/v2/email/configuration-sets/{name}/event-destinations",
-            named(
-                "GetConfigurationSetEventDestinations",
-                get(configuration_sets::event_destinations),
-            ),
-        )
-        .fallback(unknown)
-        .method_not_allowed_fallback(unknown)
-        // A mail of 40 MB is more than axum takes by itself.
-        .layer(DefaultBodyLimit::disable())
-        .with_state(Arc::clone(ses))
+            "GetEmailIdentity",
+            get(identities::get),
+        ),
+        (
+            get_method.clone(),
+            SET,
+            "GetConfigurationSet",
+            get(configuration_sets::get),
+        ),
+        (
+            put_method,
+            SET_SENDING,
+            "PutConfigurationSetSendingOptions",
+            put(configuration_sets::put_sending),
+        ),
+        (
+            get_method,
+            SET_DESTINATIONS,
+            "GetConfigurationSetEventDestinations",
+            get(configuration_sets::event_destinations),
+        ),
+    ]
 }
 
-/// What [`carry_out`] knows about the route it wraps.
-#[derive(Clone)]
-struct Call {
-    ses: Arc<Ses>,
-    operation: &'static str,
+/// The simulator as callers reach it.
+pub(super) struct SesWire {
+    router: Router,
+    /// The operations by method and path.
+    names: Vec<(Method, &'static str, &'static str)>,
+    /// What comes before `identity/…` and `configuration-set/…` in an ARN.
+    arn_prefix: String,
 }
 
-/// Carries out one call, unless it lacks a signature or a fault prevents it.
-async fn carry_out(State(call): State<Call>, request: Request, next: Next) -> Response {
-    if !is_signed(&request) {
-        return numbered(SesError::MissingAuthenticationToken.into_response());
+impl SesWire {
+    pub(super) fn new(ses: &Arc<Ses>) -> Self {
+        let mut router = Router::new();
+        let mut names = Vec::new();
+        for (method, path, operation, handler) in routes() {
+            router = router.route(path, handler);
+            names.push((method, path, operation));
+        }
+        Self {
+            router: router
+                .fallback(unknown)
+                .method_not_allowed_fallback(unknown)
+                // A mail of 40 MB is more than axum takes by itself.
+                .layer(DefaultBodyLimit::disable())
+                .with_state(Arc::clone(ses)),
+            names,
+            arn_prefix: format!("arn:aws:ses:{}:{}:", ses.region, ses.account_id),
+        }
     }
-    let Call { ses, operation } = call;
-    let environment = environment_of(request.headers());
-    let asked = fault::Call {
-        operation,
-        tables: Vec::new(),
-        environment,
-    };
-    let Some(effect) = ses.faults.take(&asked) else {
-        return numbered(next.run(request).await);
-    };
-    // A call that is carried out later must not need its connection any more.
-    let (head, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
-        return fault::cut();
-    };
-    let carry_out = next.run(Request::from_parts(head, body.into()));
-    let refuse = |code, message| SesError::Injected { code, message }.into_response();
-    numbered(ses.faults.befall(effect, environment, carry_out, refuse).await)
+
+    /// Returns the resources of an operation on which IAM checks a permission.
+    fn resources(&self, operation: &str, path: &str, body: &[u8]) -> Vec<String> {
+        let prefix = &self.arn_prefix;
+        let named = |position: usize| path.split('/').nth(position).unwrap_or_default();
+        match operation {
+            // SES checks both the identity that sends, by its domain, and the configuration set.
+            "SendEmail" => {
+                let mail: Value = serde_json::from_slice(body).unwrap_or_default();
+                let sender = mail["FromEmailAddress"].as_str().unwrap_or_default();
+                let domain = sender.rsplit_once('@').map_or("", |(_, domain)| domain);
+                let identity = format!("{prefix}identity/{}", domain.trim_end_matches('>'));
+                let set = mail["ConfigurationSetName"].as_str();
+                let set = set.map(|set| format!("{prefix}configuration-set/{set}"));
+                std::iter::once(identity).chain(set).collect()
+            }
+            "GetEmailIdentity" => vec![format!("{prefix}identity/{}", named(4))],
+            "GetConfigurationSet" | "PutConfigurationSetSendingOptions" | "GetConfigurationSetEventDestinations" => {
+                vec![format!("{prefix}configuration-set/{}", named(4))]
+            }
+            // The account and its suppression list are no resources in IAM.
+            _ => vec!["*".to_owned()],
+        }
+    }
 }
 
-fn is_signed(request: &Request) -> bool {
-    request.headers().contains_key(header::AUTHORIZATION)
+impl WireService for SesWire {
+    const SERVICE: AwsService = AwsService::Ses;
+    const BODY_MAX: usize = usize::MAX;
+
+    fn operation(&self, WireRequest { head, body }: &WireRequest) -> Option<Operation> {
+        if !is_signed(head) {
+            return None;
+        }
+        let path = head.uri.path();
+        let is_asked = |(method, route, _): &&(Method, &str, &str)| *method == head.method && is_on(route, path);
+        Some(match self.names.iter().find(is_asked) {
+            Some((_, _, name)) => Operation {
+                name: (*name).to_owned(),
+                resources: self.resources(name, path, body),
+                tables: Vec::new(),
+            },
+            // No policy allows an action of this name.
+            None => Operation::on(format!("{} {path}", head.method), "*"),
+        })
+    }
+
+    async fn carry_out(self: Arc<Self>, WireRequest { head, body }: WireRequest) -> Response {
+        // A client that only opens its connection asks for `/` without a signature.
+        let opens_connection = head.method == Method::GET && head.uri.path() == "/";
+        if !is_signed(&head) && !opens_connection {
+            return numbered(SesError::MissingAuthenticationToken.into_response());
+        }
+        let answer = self.router.clone().oneshot(Request::from_parts(head, Body::from(body)));
+        numbered(answer.await.unwrap_or_else(|never| match never {}))
+    }
+
+    fn refuse(&self, code: String, message: String) -> Response {
+        numbered(SesError::Injected { code, message }.into_response())
+    }
 }
 
-/// Refuses what has no route. A client that only warms its connection up asks for `/`, unsigned.
-async fn unknown(method: Method, uri: Uri, request: Request) -> Response {
-    let warm_up = method == Method::GET && uri.path() == "/";
-    let error = if warm_up || is_signed(&request) {
-        SesError::UnknownOperation(format!("The SES simulator does not carry out {method} {}.", uri.path()))
-    } else {
-        SesError::MissingAuthenticationToken
-    };
-    numbered(error.into_response())
+/// Returns whether a path has the form of a route.
+fn is_on(route: &str, path: &str) -> bool {
+    let (mut route, mut path) = (route.split('/'), path.split('/'));
+    loop {
+        match (route.next(), path.next()) {
+            (None, None) => return true,
+            (Some(wanted), Some(found)) if wanted == found || (wanted.starts_with('{') && !found.is_empty()) => {}
+            _ => return false,
+        }
+    }
 }
 
-/// Gives the answer the id by which AWS's support would find it.
+fn is_signed(head: &Parts) -> bool {
+    head.headers.contains_key(header::AUTHORIZATION)
+}
+
+/// Refuses a request without a route.
+async fn unknown(request: Request) -> SesError {
+    SesError::UnknownOperation(format!(
+        "The SES simulator does not carry out {} {}.",
+        request.method(),
+        request.uri().path()
+    ))
+}
+
+/// Gives an answer the id by which AWS's support would find it.
 fn numbered(mut response: Response) -> Response {
     if let Ok(id) = HeaderValue::from_str(&new_id().to_string()) {
         response.headers_mut().insert(REQUEST_ID, id);
@@ -162,7 +248,7 @@ fn numbered(mut response: Response) -> Response {
     clippy::disallowed_methods,
     reason = "the edge of the simulator, where its ids are made"
 )]
-fn new_id() -> Uuid {
+pub(super) fn new_id() -> Uuid {
     Uuid::new_v4()
 }
 

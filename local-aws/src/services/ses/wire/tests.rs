@@ -9,28 +9,32 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::*;
-use crate::ses::tests::fresh;
-use crate::ses::{Published, Settings};
+use crate::middleware::Middleware;
+use crate::services::ses::tests::fresh;
+use crate::services::ses::{PublishedEvent, SesSettings};
 
 struct Server {
     ses: Arc<Ses>,
-    events: UnboundedReceiver<Published>,
+    events: UnboundedReceiver<PublishedEvent>,
+    middleware: Middleware,
     url: String,
     client: Client,
     _stop: DropGuard,
 }
 
-async fn start(settings: Settings) -> Server {
+async fn start(settings: SesSettings) -> Server {
     let (sender, events) = unbounded_channel();
-    let ses = Ses::new(settings, fresh(), fresh(), sender).unwrap();
+    let ses = Ses::new(settings, fresh(), sender).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let stop = CancellationToken::new();
-    let router = ses.router();
+    let middleware = Middleware::default();
+    let router = ses.router(&middleware);
     tokio::spawn(crate::server::serve(listener, router, None, stop.clone()));
     Server {
         ses,
         events,
+        middleware,
         url,
         client: Client::new(),
         _stop: stop.drop_guard(),
@@ -38,7 +42,7 @@ async fn start(settings: Settings) -> Server {
 }
 
 async fn production() -> Server {
-    start(crate::ses::tests::settings()).await
+    start(crate::services::ses::tests::settings()).await
 }
 
 impl Server {
@@ -61,8 +65,8 @@ impl Server {
             "FromEmailAddress": "ada@example.com",
             "Destination": {"ToAddresses": [to]},
             "ReplyToAddresses": ["help@example.com"],
-            "ConfigurationSetName": "okite",
-            "EmailTags": [{"Name": "okite_id", "Value": "m-1"}],
+            "ConfigurationSetName": "shop",
+            "EmailTags": [{"Name": "shop_id", "Value": "m-1"}],
             "Content": {"Simple": {
                 "Subject": {"Data": "Hi", "Charset": "UTF-8"},
                 "Body": {"Html": {"Data": "<p>Hello</p>", "Charset": "UTF-8"}},
@@ -83,7 +87,7 @@ impl Server {
     }
 
     fn fault(&self, fault: Value) {
-        self.ses.faults.add(serde_json::from_value(fault).unwrap());
+        self.middleware.faults.add(serde_json::from_value(fault).unwrap());
     }
 }
 
@@ -141,7 +145,7 @@ async fn accepts_a_mail_and_shows_it_in_the_outbox_as_it_was_sent() {
                 "content_id": "a1",
                 "content": "JVBERg==",
             }],
-            "tags": [{"name": "okite_id", "value": "m-1"}],
+            "tags": [{"name": "shop_id", "value": "m-1"}],
             "at": null,
         }])
     );
@@ -219,10 +223,7 @@ async fn tells_the_account_and_what_was_sent() {
 #[tokio::test]
 async fn switches_sending_off_and_on_for_the_account_and_for_a_configuration_set() {
     let server = production().await;
-    for path in [
-        "/v2/email/account/sending",
-        "/v2/email/configuration-sets/okite/sending",
-    ] {
+    for path in ["/v2/email/account/sending", "/v2/email/configuration-sets/shop/sending"] {
         assert_eq!(server.put(path, json!({"SendingEnabled": false})).await.status, 200);
         refused(&server.send("bob@example.net").await, 400, "SendingPausedException");
         assert_eq!(server.put(path, json!({"SendingEnabled": true})).await.status, 200);
@@ -235,16 +236,16 @@ async fn switches_sending_off_and_on_for_the_account_and_for_a_configuration_set
 #[tokio::test]
 async fn shows_a_configuration_set_and_where_its_events_go() {
     let server = production().await;
-    let set = server.get("/v2/email/configuration-sets/okite").await.body;
+    let set = server.get("/v2/email/configuration-sets/shop").await.body;
     assert_eq!(set["SendingOptions"]["SendingEnabled"], true);
-    let path = "/v2/email/configuration-sets/okite/event-destinations";
+    let path = "/v2/email/configuration-sets/shop/event-destinations";
     assert_eq!(
         server.get(path).await.body["EventDestinations"],
         json!([{
             "Name": "events",
             "Enabled": true,
             "MatchingEventTypes": ["SEND", "DELIVERY", "BOUNCE", "COMPLAINT", "DELIVERY_DELAY"],
-            "SnsDestination": {"TopicArn": "arn:aws:sns:us-east-1:000000000000:feedback"},
+            "SnsDestination": {"TopicArn": "arn:aws:sns:us-east-1:000000000000:events"},
         }])
     );
 }
@@ -299,9 +300,9 @@ async fn keeps_the_suppression_list() {
 
 #[tokio::test]
 async fn refuses_the_suppression_list_in_the_sandbox() {
-    let server = start(Settings {
+    let server = start(SesSettings {
         production_access: false,
-        ..crate::ses::tests::settings()
+        ..crate::services::ses::tests::settings()
     })
     .await;
     let addresses = "/v2/email/suppression/addresses";
@@ -375,8 +376,55 @@ async fn a_delay_holds_the_call_up_and_clearing_ends_it() {
     let started = Instant::now();
     assert_eq!(server.get("/v2/email/account").await.status, 200);
     assert!(started.elapsed() >= Duration::from_millis(60));
-    server.ses.faults.clear();
+    server.middleware.faults.clear();
     let started = Instant::now();
     assert_eq!(server.get("/v2/email/account").await.status, 200);
     assert!(started.elapsed() < Duration::from_millis(60));
+}
+
+/// The head of a signed request.
+fn signed(method: Method, path: &str) -> WireRequest {
+    let request = Request::builder().method(method).uri(path);
+    let (head, ()) = request.header("authorization", "x").body(()).unwrap().into_parts();
+    let body = bytes::Bytes::new();
+    WireRequest { head, body }
+}
+
+#[tokio::test]
+async fn serves_every_operation_of_the_catalogue_and_no_other() {
+    let server = production().await;
+    let wire = SesWire::new(&server.ses);
+    let mut names: Vec<&str> = Vec::new();
+    for (method, path, name, _) in routes() {
+        let path = path.replace(['{', '}'], "");
+        assert_eq!(wire.operation(&signed(method, &path)).unwrap().name, name);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    assert_eq!(names, AwsService::Ses.operations());
+    let unknown = wire.operation(&signed(Method::GET, "/v2/email/templates")).unwrap();
+    assert_eq!(unknown.name, "GET /v2/email/templates");
+}
+
+#[tokio::test]
+async fn names_the_resources_that_iam_checks() {
+    let server = production().await;
+    let wire = SesWire::new(&server.ses);
+    let arn = |resource: &str| format!("arn:aws:ses:us-east-1:000000000000:{resource}");
+    let mut mail = signed(Method::POST, "/v2/email/outbound-emails");
+    let body = json!({"FromEmailAddress": "Ada <ada@example.com>", "ConfigurationSetName": "shop"});
+    mail.body = bytes::Bytes::from(body.to_string());
+    assert_eq!(
+        wire.operation(&mail).unwrap().resources,
+        [arn("identity/example.com"), arn("configuration-set/shop")]
+    );
+    for (path, resource) in [
+        ("/v2/email/account", "*".to_owned()),
+        ("/v2/email/identities/example.com", arn("identity/example.com")),
+        ("/v2/email/configuration-sets/shop", arn("configuration-set/shop")),
+    ] {
+        let operation = wire.operation(&signed(Method::GET, path)).unwrap();
+        assert_eq!(operation.resources, [resource]);
+    }
 }

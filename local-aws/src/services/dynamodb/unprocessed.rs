@@ -1,4 +1,4 @@
-//! A part of a batch that comes back undone, as it does when `DynamoDB` is short of throughput.
+//! The part of a batch that DynamoDB leaves unprocessed when it is short of throughput.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
 
 use serde_json::{Map, Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 /// Keys or items, by table.
 type Items = Map<String, Value>;
 
-/// Where the answer of a batch operation has what was not done; `None` for an operation that is no batch.
+/// Returns the field of a batch operation's answer that holds what was not processed.
 fn field(operation: &str) -> Option<&'static str> {
     match operation {
         "BatchGetItem" => Some("UnprocessedKeys"),
@@ -15,12 +15,7 @@ fn field(operation: &str) -> Option<&'static str> {
     }
 }
 
-/// Tells whether an operation is one whose answers may leave something undone.
-pub(crate) fn is_batch(operation: &str) -> bool {
-    field(operation).is_some()
-}
-
-/// Takes so many keys or items out of a request, the last ones of each table, and returns them in the request's shape.
+/// Takes up to `count` keys or items out of a request, the last ones of each table, and returns them in the request's shape.
 pub(super) fn take(request: &mut Value, mut count: usize) -> Items {
     let mut undone = Items::new();
     let Some(tables) = request["RequestItems"].as_object_mut() else {
@@ -40,12 +35,12 @@ pub(super) fn take(request: &mut Value, mut count: usize) -> Items {
     undone
 }
 
-/// Tells whether a request has nothing left to do.
+/// Returns whether a request has nothing left to do.
 pub(super) fn is_empty(request: &Value) -> bool {
     request["RequestItems"].as_object().is_some_and(Map::is_empty)
 }
 
-/// The answer when nothing was done.
+/// Returns the answer of a batch of which nothing was processed.
 pub(super) fn nothing_done(operation: &str) -> Value {
     match operation {
         "BatchGetItem" => json!({ "Responses": {} }),
@@ -53,7 +48,7 @@ pub(super) fn nothing_done(operation: &str) -> Value {
     }
 }
 
-/// Adds what was not done to an answer.
+/// Adds what was not processed to an answer.
 pub(super) fn give_back(operation: &str, answer: &mut Value, undone: Items) {
     let (Some(field), Some(answer)) = (field(operation), answer.as_object_mut()) else {
         return;
@@ -64,7 +59,7 @@ pub(super) fn give_back(operation: &str, answer: &mut Value, undone: Items) {
     }
 }
 
-/// The keys or the items of one table: `BatchGetItem` has other things beside its keys.
+/// Returns the keys or the items of one table. `BatchGetItem` has other members beside its keys.
 fn list(wanted: &mut Value) -> Option<&mut Vec<Value>> {
     match wanted {
         Value::Array(list) => Some(list),

@@ -1,4 +1,4 @@
-//! Accepted mails as `/_local/` shows them: with what people want to read beside what was sent.
+//! Accepted mails as `/_local/` returns them: what was sent, with decoded names and a snippet.
 
 use serde::Serialize;
 
@@ -6,29 +6,27 @@ use super::outbox::OutboxMail;
 use super::person::Person;
 use super::send_email::Tag;
 
-/// The tag in which the id of the caller's own comes.
-const ID_TAG: &str = "okite_id";
-/// How much of a text a list shows, in characters.
+/// The length of a text in a list, in characters.
 const SNIPPET_MAX: usize = 160;
 
-/// A mail, whole.
+/// A mail with everything that was sent.
 #[derive(Debug, Serialize)]
-pub(crate) struct Shown<'a> {
-    /// Okite's id, if Okite sent it.
+pub(crate) struct MailDetail<'a> {
+    /// The sender's own id of the mail, from its tag.
     id: Option<&'a str>,
-    decoded: Decoded,
+    decoded: DecodedPeople,
     #[serde(flatten)]
     mail: &'a OutboxMail,
 }
 
 /// A mail in a list: without its bodies and the content of its files.
 #[derive(Debug, Serialize)]
-pub(crate) struct Summary<'a> {
+pub(crate) struct MailSummary<'a> {
     id: Option<&'a str>,
     ses_message_id: &'a str,
     at: jiff::Timestamp,
     subject: &'a str,
-    decoded: Decoded,
+    decoded: DecodedPeople,
     snippet: String,
     tags: &'a [Tag],
     attachments: usize,
@@ -36,7 +34,7 @@ pub(crate) struct Summary<'a> {
 
 /// The people of a mail, with their names decoded.
 #[derive(Debug, Serialize)]
-struct Decoded {
+struct DecodedPeople {
     from: Person,
     to: Vec<Person>,
     cc: Vec<Person>,
@@ -44,7 +42,7 @@ struct Decoded {
     reply_to: Vec<Person>,
 }
 
-impl Decoded {
+impl DecodedPeople {
     fn new(mail: &OutboxMail) -> Self {
         let people = |given: &[String]| given.iter().map(|given| Person::read(given)).collect();
         Self {
@@ -57,26 +55,28 @@ impl Decoded {
     }
 }
 
-impl<'a> Shown<'a> {
-    pub(crate) fn new(mail: &'a OutboxMail) -> Self {
+impl<'a> MailDetail<'a> {
+    /// `id_tag` is the tag that holds the sender's own id.
+    pub(crate) fn new(mail: &'a OutboxMail, id_tag: Option<&str>) -> Self {
         Self {
-            id: mail.id(),
-            decoded: Decoded::new(mail),
+            id: mail.id(id_tag),
+            decoded: DecodedPeople::new(mail),
             mail,
         }
     }
 }
 
-impl<'a> Summary<'a> {
-    pub(crate) fn new(mail: &'a OutboxMail) -> Self {
+impl<'a> MailSummary<'a> {
+    /// `id_tag` is the tag that holds the sender's own id.
+    pub(crate) fn new(mail: &'a OutboxMail, id_tag: Option<&str>) -> Self {
         let words = mail.text.as_deref().unwrap_or_default().split_whitespace();
         let words: Vec<&str> = words.take(SNIPPET_MAX / 2).collect();
         Self {
-            id: mail.id(),
+            id: mail.id(id_tag),
             ses_message_id: &mail.ses_message_id,
             at: mail.at,
             subject: &mail.subject,
-            decoded: Decoded::new(mail),
+            decoded: DecodedPeople::new(mail),
             snippet: words.join(" ").chars().take(SNIPPET_MAX).collect(),
             tags: &mail.tags,
             attachments: mail.attachments.len(),
@@ -85,9 +85,9 @@ impl<'a> Summary<'a> {
 }
 
 impl OutboxMail {
-    /// The id that Okite gave the mail.
-    pub(crate) fn id(&self) -> Option<&str> {
-        let tag = self.tags.iter().find(|tag| tag.name == ID_TAG)?;
+    /// Returns the id that the sender gave the mail in its tag `id_tag`.
+    pub(crate) fn id(&self, id_tag: Option<&str>) -> Option<&str> {
+        let tag = self.tags.iter().find(|tag| Some(tag.name.as_str()) == id_tag)?;
         Some(&tag.value)
     }
 }

@@ -1,4 +1,4 @@
-//! Metrics that functions print: lines of CloudWatch's embedded metric format.
+//! The metrics that functions print: lines of CloudWatch's embedded metric format.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use std::collections::BTreeMap;
@@ -8,27 +8,27 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// What tells one metric from another.
+/// What distinguishes one metric from another.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct Key {
+struct MetricKey {
     namespace: String,
     name: String,
     dimensions: BTreeMap<String, String>,
 }
 
-/// The latest of a metric, in the shape of `GET /_local/metrics`.
+/// The latest value of a metric, in the shape of `GET /_local/metrics`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Metric {
+pub struct PrintedMetric {
     #[serde(flatten)]
-    key: Key,
+    key: MetricKey,
     value: f64,
     unit: String,
     at: Timestamp,
 }
 
-/// The metrics that were printed so far; clones share them.
+/// The metrics so far. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Metrics(Arc<Mutex<BTreeMap<Key, Metric>>>);
+pub struct PrintedMetrics(Arc<Mutex<BTreeMap<MetricKey, PrintedMetric>>>);
 
 #[derive(Deserialize)]
 struct Line {
@@ -60,9 +60,9 @@ struct Definition {
     unit: Option<String>,
 }
 
-impl Metrics {
-    /// Takes in a line of a function's output, and tells whether it was one of metrics. CloudWatch takes a line whose
-    /// metrics it does not understand for an ordinary one.
+impl PrintedMetrics {
+    /// Reads a line of a function's output, and returns whether it held metrics. As in CloudWatch, a line whose metrics are
+    /// malformed is an ordinary one.
     pub(crate) fn take(&self, line: &[u8]) -> bool {
         let Some(metrics) = read(line) else { return false };
         let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,16 +70,16 @@ impl Metrics {
         true
     }
 
-    /// Lists the latest of each metric, by namespace, name and dimensions.
+    /// Lists the latest value of each metric, by namespace, name and dimensions.
     #[must_use]
-    pub fn list(&self) -> Vec<Metric> {
+    pub fn list(&self) -> Vec<PrintedMetric> {
         let latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         latest.values().cloned().collect()
     }
 }
 
-/// Reads the metrics of a line, each once for every set of dimensions.
-fn read(line: &[u8]) -> Option<Vec<Metric>> {
+/// Reads the metrics of a line, once for every set of dimensions.
+fn read(line: &[u8]) -> Option<Vec<PrintedMetric>> {
     let Line { metadata, members } = serde_json::from_slice(line).ok()?;
     let at = Timestamp::from_millisecond(metadata.timestamp).ok()?;
     let mut metrics = Vec::new();
@@ -92,8 +92,8 @@ fn read(line: &[u8]) -> Option<Vec<Metric>> {
                     Value::Array(values) => values.last()?.as_f64()?,
                     value => value.as_f64()?,
                 };
-                metrics.push(Metric {
-                    key: Key {
+                metrics.push(PrintedMetric {
+                    key: MetricKey {
                         namespace: directive.namespace.clone(),
                         name: name.clone(),
                         dimensions: dimensions.clone(),
@@ -117,7 +117,7 @@ mod tests {
     fn line(value: &Value) -> Value {
         json!({
             "_aws": { "Timestamp": 60_000, "CloudWatchMetrics": [{
-                "Namespace": "Okite/okite",
+                "Namespace": "Shop/shop",
                 "Dimensions": [[], ["Stream"]],
                 "Metrics": [{ "Name": "Remaining", "Unit": "Count" }],
             }]},
@@ -129,14 +129,14 @@ mod tests {
 
     fn metric(dimensions: &Value, value: f64) -> Value {
         json!({
-            "namespace": "Okite/okite", "name": "Remaining", "dimensions": dimensions, "value": value, "unit": "Count",
+            "namespace": "Shop/shop", "name": "Remaining", "dimensions": dimensions, "value": value, "unit": "Count",
             "at": "1970-01-01T00:01:00Z",
         })
     }
 
     #[test]
     fn the_latest_of_a_metric_is_kept_for_each_set_of_dimensions() {
-        let metrics = Metrics::default();
+        let metrics = PrintedMetrics::default();
         assert!(metrics.take(line(&json!(5)).to_string().as_bytes()));
         assert!(metrics.take(line(&json!([1, 2.5])).to_string().as_bytes()));
         assert_eq!(
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_line_without_metrics_or_with_some_that_lack_something_is_an_ordinary_one() {
-        let metrics = Metrics::default();
+        let metrics = PrintedMetrics::default();
         let without = |member: &str| {
             let mut line = line(&json!(1));
             line.as_object_mut().unwrap().remove(member);
