@@ -51,9 +51,12 @@ pub enum UpError {
     /// The data directory cannot be used.
     #[error(transparent)]
     DataDir(DataDirError),
+    /// Another program listens on the port.
+    #[error("{0}: stop that program, or choose another port with --port (0 picks a free one)")]
+    PortTaken(#[source] StartError),
     /// Local AWS does not start.
     #[error(transparent)]
-    Start(#[from] StartError),
+    Start(StartError),
     /// The send API is not ready.
     #[error("{source}: {}", .logs.display())]
     Unhealthy {
@@ -100,7 +103,7 @@ impl Up {
         local.verified.extend(verify);
         local.data_dir = Some(DataDir::take(&data_dir).map_err(data_dir_error)?);
         let verified = local.verified.clone();
-        let local_aws = LocalAws::start(local).await?;
+        let local_aws = LocalAws::start(local).await.map_err(start_error)?;
         match ready(&local_aws).await {
             Ok(()) => Ok(Self {
                 local_aws,
@@ -158,6 +161,13 @@ impl Up {
     /// Ends everything that was started.
     pub async fn stop(self) {
         self.local_aws.stop().await;
+    }
+}
+
+fn start_error(error: StartError) -> UpError {
+    match error {
+        StartError::PortTaken(_) => UpError::PortTaken(error),
+        error => UpError::Start(error),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::template::TemplateError;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Another program listens on the port.
-    #[error("another program listens on port {0}: stop it, or choose another port (0 picks a free one)")]
+    #[error("another program listens on port {0}")]
     PortTaken(u16),
     /// This process cannot listen on a port.
     #[error("cannot listen on port {port} of 127.0.0.1: {source}")]

@@ -8,28 +8,28 @@ use super::names;
 use super::resource::Resource;
 use super::value::{Map, Value};
 
-/// A `CloudWatch` alarm of the template. Nothing here sets one off.
+/// A CloudWatch alarm of the template. Nothing on this machine triggers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
-    /// Name of the resource in the template: `FeedbackGivenUpAlarm`.
+    /// Logical id of the resource: `QueueFullAlarm`.
     pub logical_id: String,
     /// Name of the alarm.
     pub name: String,
     /// ARN of the alarm.
     pub arn: String,
-    /// What it means, for a person.
+    /// The description for people.
     pub description: String,
-    /// Whether it does anything.
+    /// Whether its actions are enabled.
     pub actions_enabled: bool,
-    /// The ARNs of what is told when it goes off.
+    /// The ARNs of the actions that it triggers, such as a topic.
     pub actions: Vec<String>,
-    /// The metrics that it watches; each of them is billed.
+    /// The metrics that it watches. AWS bills each of them.
     pub metrics: Vec<WatchedMetric>,
-    /// What it makes of periods without a datapoint: `missing`, `ignore`, `breaching` or `notBreaching`.
+    /// How it treats periods without a datapoint: `missing`, `ignore`, `breaching` or `notBreaching`.
     pub missing_data: String,
 }
 
-/// A metric of `CloudWatch`: the three together name it.
+/// A metric of CloudWatch, identified by these three together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WatchedMetric {
     /// Namespace: `AWS/Lambda`.
@@ -42,7 +42,7 @@ pub struct WatchedMetric {
 
 pub(super) fn read(resource: &Resource<'_>, context: &StackContext) -> Result<Alarm, TemplateError> {
     let properties = &resource.properties;
-    // Every value is evaluated, so that a reference to nothing is found in those too that are not used here.
+    // This evaluates every value, so that a reference to nothing is an error even in values that are not used here.
     properties.all()?;
     let text = |name| properties.optional(name)?.map(Value::text).transpose();
     let actions_enabled = properties.optional("ActionsEnabled")?.map(Value::boolean).transpose()?;
@@ -66,7 +66,7 @@ pub(super) fn read(resource: &Resource<'_>, context: &StackContext) -> Result<Al
     })
 }
 
-/// Reads the metrics out of metric math; its expressions name them by their ids.
+/// Reads the metrics out of metric math, whose expressions name them by their ids.
 fn read_queries(queries: Value<'_>) -> Result<Vec<WatchedMetric>, TemplateError> {
     let mut metrics = Vec::new();
     for query in queries.list()? {

@@ -1,4 +1,4 @@
-//! Functions, with what `Globals` gives all of them, and the API that calls one.
+//! Functions, with the properties that `Globals` gives all of them, and the API that invokes one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use super::names;
 use super::resource::Resource;
 use super::value::Map;
 
-/// What Lambda gives a function that does not say otherwise.
+/// Lambda's defaults.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 const DEFAULT_MEMORY_MB: u32 = 128;
 
-/// Properties that say how a function is built, guarded and logged, not what it runs with.
+/// Properties that control how a function is built, protected and logged, not how it runs.
 const DEPLOYMENT_ONLY: &[&str] = &[
     "Architectures",
     "CodeUri",
@@ -29,15 +29,15 @@ const DEPLOYMENT_ONLY: &[&str] = &[
 /// A Lambda function of the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
-    /// Name of the resource in the template: `SendApiFunction`.
+    /// Logical id of the resource: `WorkerFunction`.
     pub logical_id: String,
-    /// Name of the binary that it is built from: `send-api`.
+    /// Name of the binary that it is built from: `worker`.
     pub name: String,
     /// ARN of the function.
     pub arn: String,
-    /// Environment variables, those of `Globals` included.
+    /// Environment variables, including those of `Globals`.
     pub environment: BTreeMap<String, String>,
-    /// How long one invocation may take.
+    /// Time limit of one invocation.
     pub timeout: Duration,
     /// Memory of one execution environment, in MB.
     pub memory_mb: u32,
@@ -46,15 +46,15 @@ pub struct Function {
 /// The HTTP API of the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpApi {
-    /// Name of the resource in the template: `SendApi`.
+    /// Logical id of the resource: `Api`.
     pub logical_id: String,
     /// Name of the function (as in [`Function::name`]) that every request goes to, by the `$default` route.
     pub function: String,
 }
 
-pub(super) fn read(
-    resource: &Resource<'_>,
-    globals: &Map<'_>,
+pub(super) fn read<'t>(
+    resource: &Resource<'t>,
+    globals: &Map<'t>,
     context: &StackContext,
 ) -> Result<Function, TemplateError> {
     let properties = &resource.properties;
@@ -91,7 +91,7 @@ pub(super) fn read(
     })
 }
 
-/// Finds the API that calls the function, if one does.
+/// Finds the API that invokes the function, if there is one.
 pub(super) fn http_api(
     resource: &Resource<'_>,
     function: &Function,
@@ -111,7 +111,7 @@ pub(super) fn http_api(
             return Err(TemplateFault::NotUnderstood(format!("a second event, `{}`,", event.path)).on(line));
         }
         let route = event.required("Properties")?.map()?;
-        // With a path or a method the event would be a route of its own; without, it is the `$default` route.
+        // Without a path and a method, the event is the `$default` route.
         route.only(&["ApiId", "PayloadFormatVersion"], &[])?;
         if let Some(version) = route.optional("PayloadFormatVersion")?
             && version.clone().plain_text()? != "2.0"
@@ -237,7 +237,7 @@ Resources:
             (
                 "{ ApiId: !Ref Api }",
                 "{ ApiId: !Ref Api, Path: /a }",
-                "24: `Greeter.Events.Any.Properties.Path` is not understood here",
+                "24: `Greeter.Events.Any.Properties.Path` is not supported here",
             ),
             (
                 "{ ApiId: !Ref Api }",
@@ -247,7 +247,7 @@ Resources:
             (
                 "MemorySize: 256",
                 "Layers: []",
-                "3: `Globals.Function.Layers` is not understood here",
+                "3: `Globals.Function.Layers` is not supported here",
             ),
             (
                 "STACK: !Ref AWS::StackName",

@@ -1,13 +1,12 @@
 //! The deployment template, read for a run on one machine.
 //!
-//! What runs here is what is deployed: tables, environment variables, routes, subscriptions and schedules come from
-//! `template.yaml` and from nowhere else. [`Stack::read`] goes over the text in three steps: `yaml` makes a tree whose
-//! nodes know their lines, `scope` evaluates references and conditions when their value is asked for, and one module
-//! per kind of resource (`table`, `function`, `events`, `queue`, `schedule`) turns properties into plain data.
+//! A run here uses the same tables, environment variables, routes, subscriptions and schedules as the deployment, because it
+//! reads them from the same template. [`Stack::read`] works in three steps. `yaml` makes a tree whose nodes have line
+//! numbers. `scope` evaluates references and conditions when a caller asks for their value. One module for each kind of
+//! resource (`table`, `function`, `events`, `queue`, `schedule`, `alarm`) turns properties into plain data.
 //!
-//! What a module reads it must understand whole: a function, property or value that is not known is an error that names
-//! the line, never skipped in silence. What a run on one machine does not need (roles, log groups, policies, alarms, outputs)
-//! is not looked at.
+//! A module reads its resource completely. A function, property or value that it does not support is an error with its line,
+//! and never ignored. Resources without an effect on one machine (roles, log groups, policies, outputs) are not read.
 
 mod alarm;
 mod context;
@@ -40,25 +39,25 @@ pub use self::schedule::Schedule;
 pub use self::table::Table;
 
 use self::scope::Scope;
-use self::value::Map;
+use self::value::{Evaluate, Map};
 use self::yaml::Node;
 
-/// What a template declares, as far as a run on one machine needs it; each kind in the order of the template.
+/// The resources of a template that a run on one machine needs, each kind in the order of the template.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stack {
     /// DynamoDB tables.
     pub tables: Vec<Table>,
     /// Lambda functions.
     pub functions: Vec<Function>,
-    /// Schedules that run a function.
+    /// Schedules that invoke a function.
     pub schedules: Vec<Schedule>,
     /// SNS topics with their subscribers.
     pub topics: Vec<Topic>,
     /// SQS queues.
     pub queues: Vec<Queue>,
-    /// What takes messages out of queues.
+    /// Event source mappings.
     pub mappings: Vec<Mapping>,
-    /// What becomes of events that functions fail at.
+    /// Settings of functions' asynchronous events.
     pub asynchronous_events: Vec<AsynchronousEvents>,
     /// CloudWatch alarms.
     pub alarms: Vec<Alarm>,
@@ -72,16 +71,16 @@ impl Stack {
     /// Reads the text of a template.
     ///
     /// # Errors
-    /// Fails when the text is not a template, when a parameter is unknown or outside its limits, and when something
-    /// that is needed here is missing, of the wrong type or not understood. The error names the line.
+    /// Returns an error if the text is not a template, if a parameter is unknown or outside its limits, or if a property is
+    /// missing, of the wrong type or not supported. The error has the line.
     pub fn read(template: &str, context: &StackContext) -> Result<Self, TemplateError> {
         evaluate(template, context, Self::declared)
     }
 
-    /// Reads what the role of each function allows, by the function's name. A run on one machine needs none of it.
+    /// Reads the permissions in each function's role, by the function's name. A run on one machine does not need them.
     ///
     /// # Errors
-    /// As for [`Self::read`], and when a policy is not written out as a list of what is allowed.
+    /// As for [`Self::read`], and if a policy is not a list of allowed actions.
     pub fn permissions(
         template: &str,
         context: &StackContext,
@@ -89,10 +88,10 @@ impl Stack {
         evaluate(template, context, policy::read_all)
     }
 
-    /// Reads what watches the stack. A run on one machine needs none of it.
+    /// Reads the alarms and dashboards of the stack. A run on one machine does not need them.
     ///
     /// # Errors
-    /// As for [`Self::read`], and when a dashboard is written in a way that is not understood.
+    /// As for [`Self::read`], and if a dashboard has a form that is not supported.
     pub fn monitoring(template: &str, context: &StackContext) -> Result<Monitoring, TemplateError> {
         evaluate(template, context, monitoring::read_all)
     }
@@ -173,7 +172,7 @@ impl Stack {
     }
 }
 
-/// Parses a template and reads something out of it, with the names that its parts may use in scope.
+/// Parses a template and reads a part of it, with all names of the template in scope.
 fn evaluate<T>(
     template: &str,
     context: &StackContext,
@@ -201,7 +200,7 @@ fn evaluate<T>(
     read(&scope, &root)
 }
 
-/// A section of the template, such as `Resources`; an empty map where it is left out.
+/// Returns a section of the template, such as `Resources`, or an empty map if it is left out.
 fn section<'t>(scope: &'t Scope<'t>, root: &'t Node, name: &str) -> Result<Map<'t>, TemplateError> {
     let sections = match scope.evaluate(root, "the template")? {
         Some(sections) => sections.map()?.called(""),

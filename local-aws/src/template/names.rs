@@ -1,7 +1,7 @@
-//! The names, ARNs and URLs that resources get on one machine.
+//! The names, ARNs and URLs of resources on one machine.
 //!
-//! `CloudFormation` makes up physical names; here a resource is called `<stack>-<logical id>`, so that the same template
-//! always gives the same names and data outlives a restart.
+//! CloudFormation makes up physical names. Here a resource is called `<stack>-<logical id>`, so that a template always gives
+//! the same names and the data survives a restart.
 
 use super::StackContext;
 
@@ -19,14 +19,14 @@ pub(super) const SUBSCRIPTION: &str = "AWS::SNS::Subscription";
 pub(super) const SCHEDULE: &str = "AWS::Scheduler::Schedule";
 /// Configuration set of SES.
 pub(super) const CONFIGURATION_SET: &str = "AWS::SES::ConfigurationSet";
-/// What a configuration set publishes, and where to.
+/// Event destination of a configuration set.
 pub(super) const EVENT_DESTINATION: &str = "AWS::SES::ConfigurationSetEventDestination";
 
 /// Queue of the template.
 pub(super) const QUEUE: &str = "AWS::SQS::Queue";
-/// What takes messages out of a queue and calls a function with them.
+/// Mapping that invokes a function with the messages of a queue.
 pub(super) const EVENT_SOURCE_MAPPING: &str = "AWS::Lambda::EventSourceMapping";
-/// How a function's asynchronous events are gone about.
+/// Settings of a function's asynchronous events.
 pub(super) const EVENT_INVOKE_CONFIG: &str = "AWS::Lambda::EventInvokeConfig";
 /// Alarm of CloudWatch.
 pub(super) const ALARM: &str = "AWS::CloudWatch::Alarm";
@@ -36,12 +36,12 @@ pub(super) const ROLE: &str = "AWS::IAM::Role";
 pub(super) const DASHBOARD: &str = "AWS::CloudWatch::Dashboard";
 const LOG_GROUP: &str = "AWS::Logs::LogGroup";
 
-/// The physical name of a resource.
+/// Returns the physical name of a resource.
 pub(super) fn physical(context: &StackContext, logical_id: &str) -> String {
     format!("{}-{logical_id}", context.stack_name)
 }
 
-/// What `!Ref` of a resource gives: mostly its name, for some types the ARN or the URL.
+/// Returns the value of `!Ref` of a resource: its name, or for some types its ARN or URL.
 pub(super) fn reference(context: &StackContext, kind: &str, logical_id: &str) -> String {
     let name = physical(context, logical_id);
     match kind {
@@ -51,9 +51,9 @@ pub(super) fn reference(context: &StackContext, kind: &str, logical_id: &str) ->
     }
 }
 
-/// What `!GetAtt` of a resource gives, for the attributes that are known here.
+/// Returns the value of `!GetAtt` of a resource, for the attributes that are supported here.
 ///
-/// The shapes are those of the [resource reference], so that an attribute that would fail there fails here.
+/// They are those of the [resource reference], so that an attribute that would fail there fails here.
 ///
 /// [resource reference]: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/
 pub(super) fn attribute(context: &StackContext, kind: &str, logical_id: &str, attribute: &str) -> Option<String> {
@@ -72,7 +72,7 @@ pub(super) fn attribute(context: &StackContext, kind: &str, logical_id: &str, at
     })
 }
 
-/// The ARN of a function, by its logical id.
+/// Returns the ARN of a function, by its logical id.
 pub(super) fn function_arn(context: &StackContext, logical_id: &str) -> String {
     arn(
         context,
@@ -81,31 +81,31 @@ pub(super) fn function_arn(context: &StackContext, logical_id: &str) -> String {
     )
 }
 
-/// The ARN of a table, by its logical id.
+/// Returns the ARN of a table, by its logical id.
 pub(super) fn table_arn(context: &StackContext, logical_id: &str) -> String {
     let name = physical(context, logical_id);
     arn(context, "dynamodb", &format!("table/{name}"))
 }
 
-/// The ARN of a queue, by its logical id.
+/// Returns the ARN of a queue, by its logical id.
 pub(super) fn queue_arn(context: &StackContext, logical_id: &str) -> String {
     arn(context, "sqs", &physical(context, logical_id))
 }
 
-/// The ARN of an alarm, by its logical id.
+/// Returns the ARN of an alarm, by its logical id.
 pub(super) fn alarm_arn(context: &StackContext, logical_id: &str) -> String {
     let name = physical(context, logical_id);
     arn(context, "cloudwatch", &format!("alarm:{name}"))
 }
 
-/// The ARN of a role, by its logical id. IAM is not regional.
+/// Returns the ARN of a role, by its logical id. IAM is not regional.
 pub(super) fn role_arn(context: &StackContext, logical_id: &str) -> String {
     let StackContext { region, account_id, .. } = context;
     let name = physical(context, logical_id);
     format!("arn:{}:iam::{account_id}:role/{name}", partition(region))
 }
 
-/// The value of a pseudo parameter such as `AWS::Region`.
+/// Returns the value of a pseudo parameter such as `AWS::Region`.
 pub(super) fn pseudo_parameter(context: &StackContext, name: &str) -> Option<String> {
     Some(match name {
         "AWS::AccountId" => context.account_id.clone(),

@@ -1,6 +1,6 @@
-//! What a function may do: the policies written out in its role.
+//! The permissions of functions: the policies in their roles.
 //!
-//! Nothing here is enforced while functions run; a test holds what they were seen to do against it.
+//! Nothing here enforces them. A test compares them with the recorded calls.
 
 use std::collections::BTreeMap;
 
@@ -12,24 +12,24 @@ use super::value::Value;
 use super::yaml::Node;
 use super::{StackContext, section};
 
-/// One action that a function may take on one resource.
+/// The permission for one action on one resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Permission {
     /// The action: `dynamodb:GetItem`.
     pub action: String,
-    /// The ARN of the resource, in which `*` stands for any text.
+    /// The ARN of the resource, in which `*` matches any text.
     pub resource: String,
 }
 
 impl Permission {
-    /// Tells whether it allows `action` on `resource`.
+    /// Returns whether it allows `action` on `resource`.
     #[must_use]
     pub fn allows(&self, action: &str, resource: &str) -> bool {
         self.action == action && matches(&self.resource, resource)
     }
 }
 
-/// Tells whether `text` has the form of `pattern`, in which `*` stands for any text.
+/// Returns whether `text` matches `pattern`, in which `*` matches any text.
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,

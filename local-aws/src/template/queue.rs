@@ -1,4 +1,4 @@
-//! Queues, and what brings their messages to a function: failed asynchronous events in, an event source mapping out.
+//! Queues, and how their messages get in and out: failed asynchronous events in, event source mappings out.
 
 use std::time::Duration;
 
@@ -10,71 +10,71 @@ use super::resource::Resource;
 use super::schedule::called;
 use super::value::Value;
 
-/// What SQS gives a queue that does not say otherwise.
+/// SQS's defaults.
 const DEFAULT_VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_RETENTION: Duration = Duration::from_hours(4 * 24);
-/// What Lambda takes out of a queue at a time when nothing is said.
+/// Lambda's default for the messages of one batch.
 const DEFAULT_BATCH_SIZE: usize = 10;
-/// How many batches are at work at a time when nothing is said: what Lambda begins with.
+/// The default for the batches at a time: the number with which Lambda begins.
 const DEFAULT_CONCURRENCY: usize = 5;
-/// How often Lambda tries a failed asynchronous event again when nothing is said.
+/// Lambda's default for the retries of a failed asynchronous event.
 const DEFAULT_RETRIES: usize = 2;
 
 /// An SQS queue of the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
-    /// Name of the resource in the template: `FeedbackRetryQueue`.
+    /// Logical id of the resource: `RetryQueue`.
     pub logical_id: String,
-    /// The queue's name: `shop-FeedbackRetryQueue`.
+    /// The queue's name: `shop-RetryQueue`.
     pub name: String,
     /// ARN of the queue.
     pub arn: String,
-    /// URL of the queue, by which its API calls it.
+    /// URL by which the API names the queue.
     pub url: String,
-    /// How long a message that was received cannot be received again.
+    /// Time for which a received message cannot be received again.
     pub visibility_timeout: Duration,
-    /// How long a message is kept, from when it was sent.
+    /// Time for which a message is kept after it was sent.
     pub retention: Duration,
-    /// Where messages go that are received too often.
+    /// Dead-letter queue for messages that are received too often.
     pub redrive: Option<Redrive>,
 }
 
-/// Where messages go that are received too often.
+/// The redrive policy of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redrive {
     /// ARN of the dead-letter queue.
     pub queue_arn: String,
-    /// How often a message is received before it goes there.
+    /// Number of receives after which a message goes there.
     pub max_receive_count: u32,
 }
 
-/// An event source mapping of the template: Lambda takes messages out of a queue and calls a function with them.
+/// An event source mapping of the template: Lambda receives messages from a queue and invokes a function with them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
     /// ARN of the queue.
     pub queue_arn: String,
     /// Name of the function, as in [`Function::name`].
     pub function: String,
-    /// The most messages of one call.
+    /// The most messages of one invocation.
     pub batch_size: usize,
-    /// Whether the function's answer says which messages failed.
+    /// Whether the function's answer lists the messages that failed.
     pub reports_item_failures: bool,
-    /// The most calls at a time.
+    /// The most invocations at a time.
     pub concurrency: usize,
 }
 
-/// How Lambda goes about a function's asynchronous events.
+/// The settings of a function's asynchronous events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AsynchronousEvents {
     /// Name of the function, as in [`Function::name`].
     pub function: String,
-    /// How often one that failed is tried again.
+    /// The number of retries of a failed event.
     pub retries: usize,
-    /// ARN of the queue that it goes to in the end.
+    /// ARN of the queue for events of which every try failed.
     pub on_failure: Option<String>,
 }
 
-/// Reads a queue; `arns` are those of all queues.
+/// Reads a queue. `arns` are those of all queues.
 pub(super) fn read(resource: &Resource<'_>, arns: &[String], context: &StackContext) -> Result<Queue, TemplateError> {
     let properties = &resource.properties;
     properties.only(
@@ -142,7 +142,7 @@ pub(super) fn mapping(
         Some(size) => {
             let messages = size.clone().number("a whole number")?;
             if !(1..=10).contains(&messages) {
-                // More would need a batching window.
+                // Larger batches need a batching window.
                 return Err(size.unfit("must be 1 to 10"));
             }
             messages
@@ -170,8 +170,8 @@ pub(super) fn mapping(
     })
 }
 
-/// Reads how a function's asynchronous events are gone about. How old they may grow makes no difference here: nothing
-/// makes them wait but their retries.
+/// Reads the settings of a function's asynchronous events. Their maximum age makes no difference here, because only their
+/// retries make them wait.
 pub(super) fn asynchronous_events(
     resource: &Resource<'_>,
     arns: &[String],
@@ -202,7 +202,7 @@ pub(super) fn asynchronous_events(
     })
 }
 
-/// An ARN that is one of the template's queues.
+/// Reads the ARN of one of the template's queues.
 pub(super) fn known(arn: &Value<'_>, arns: &[String]) -> Result<String, TemplateError> {
     let wanted = arn.clone().text()?;
     if arns.contains(&wanted) {
@@ -215,7 +215,7 @@ pub(super) fn known(arn: &Value<'_>, arns: &[String]) -> Result<String, Template
     .on(arn.line))
 }
 
-/// The function of a name that `!Ref` gives.
+/// Finds the function whose `!Ref` this is.
 fn named(name: &Value<'_>, functions: &[Function]) -> Result<String, TemplateError> {
     let wanted = name.clone().text()?;
     let last = |function: &&Function| function.arn.rsplit(':').next() == Some(wanted.as_str());
@@ -346,7 +346,7 @@ Resources:
             (
                 "SqsManagedSseEnabled: true",
                 "DelaySeconds: 5",
-                "5: `Retries.DelaySeconds` is not understood here",
+                "5: `Retries.DelaySeconds` is not supported here",
             ),
             ("!GetAtt Dead.Arn", "other", "9: there is no queue `other`"),
             (
@@ -376,7 +376,7 @@ Resources:
             (
                 "OnFailure: {",
                 "OnSuccess: {",
-                "30: `Events.DestinationConfig.OnSuccess` is not understood here",
+                "30: `Events.DestinationConfig.OnSuccess` is not supported here",
             ),
         ] {
             assert!(QUEUES.contains(good));

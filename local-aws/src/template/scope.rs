@@ -1,31 +1,31 @@
-//! What names mean: parameters, conditions, pseudo parameters and resources, and the intrinsic functions over them.
+//! The meaning of names: parameters, conditions, pseudo parameters and resources, and the intrinsic functions over them.
 //!
-//! A function is evaluated when its value is asked for, never before: the parts of a template that do not matter for a
-//! run on one machine may hold functions that are not understood here.
+//! A function is evaluated only when a caller asks for its value. Parts of a template that make no difference on one machine
+//! may therefore hold functions that are not supported here.
 
 use std::collections::BTreeMap;
 
 use super::StackContext;
 use super::error::{TemplateError, TemplateFault};
 use super::names;
-use super::value::{Kind, Value};
+use super::value::{Evaluate, Kind, Value};
 use super::yaml::{Content, Function, Node};
 
-/// Conditions may refer to one another; this ends a circle of them.
+/// The longest chain of conditions that refer to one another, which ends a circle of them.
 const LONGEST_CHAIN_OF_CONDITIONS: usize = 32;
 
-/// The names that a template's functions can refer to.
+/// The names to which a template's functions can refer.
 #[derive(Debug, Clone)]
 pub(super) struct Scope<'t> {
     pub(super) context: &'t StackContext,
     pub(super) parameters: BTreeMap<String, String>,
     pub(super) conditions: BTreeMap<&'t str, &'t Node>,
-    /// Type by logical id, of those resources whose condition holds.
+    /// The types of the resources whose condition holds, by logical id.
     pub(super) resources: BTreeMap<&'t str, String>,
 }
 
 impl<'t> Scope<'t> {
-    /// Makes a scope that knows its context only.
+    /// Makes a scope that has nothing but its context.
     pub(super) fn of(context: &'t StackContext) -> Self {
         Self {
             context,
@@ -33,22 +33,6 @@ impl<'t> Scope<'t> {
             conditions: BTreeMap::new(),
             resources: BTreeMap::new(),
         }
-    }
-
-    /// Evaluates a node, or finds that it has no value (`AWS::NoValue`).
-    ///
-    /// Maps and lists stay as they are: their items are evaluated when they are asked for.
-    pub(super) fn evaluate(&'t self, node: &'t Node, path: &str) -> Result<Option<Value<'t>>, TemplateError> {
-        let kind = match &node.content {
-            Content::Null => Kind::Null,
-            Content::Text(text) => Kind::Text(text.clone()),
-            Content::Number(number) => Kind::Number(number),
-            Content::Boolean(boolean) => Kind::Boolean(*boolean),
-            Content::List(items) => Kind::List(items),
-            Content::Map(entries) => Kind::Map(entries),
-            Content::Function(function) => return self.call(function, node.line, path),
-        };
-        Ok(Some(Value::new(self, node.line, path, kind)))
     }
 
     fn call(&'t self, function: &'t Function, line: usize, path: &str) -> Result<Option<Value<'t>>, TemplateError> {
@@ -86,7 +70,7 @@ impl<'t> Scope<'t> {
         Ok(Some(Value::new(self, line, path, Kind::Text(text))))
     }
 
-    /// What `!Ref name` is: of a parameter its value, of a resource what `CloudFormation` would give.
+    /// Returns the value of `!Ref name`: the value of a parameter, or for a resource what CloudFormation returns.
     fn reference(&self, name: &str, line: usize) -> Result<String, TemplateError> {
         if let Some(value) = self.parameters.get(name) {
             return Ok(value.clone());
@@ -153,7 +137,7 @@ impl<'t> Scope<'t> {
         Ok(text)
     }
 
-    /// Whether the named condition holds.
+    /// Returns whether a condition holds.
     pub(super) fn condition(&'t self, name: &str, line: usize, chain: usize) -> Result<bool, TemplateError> {
         match self.conditions.get(name) {
             Some(_) if chain > LONGEST_CHAIN_OF_CONDITIONS => {
@@ -208,6 +192,22 @@ impl<'t> Scope<'t> {
             Some(value) => value.plain_text(),
             None => Err(TemplateFault::NotUnderstood("`AWS::NoValue`".to_owned()).on(side.line)),
         }
+    }
+}
+
+impl<'t> Evaluate<'t> for Scope<'t> {
+    /// Maps and lists stay as they are. Their items are evaluated when a caller asks for them.
+    fn evaluate(&'t self, node: &'t Node, path: &str) -> Result<Option<Value<'t>>, TemplateError> {
+        let kind = match &node.content {
+            Content::Null => Kind::Null,
+            Content::Text(text) => Kind::Text(text.clone()),
+            Content::Number(number) => Kind::Number(number),
+            Content::Boolean(boolean) => Kind::Boolean(*boolean),
+            Content::List(items) => Kind::List(items),
+            Content::Map(entries) => Kind::Map(entries),
+            Content::Function(function) => return self.call(function, node.line, path),
+        };
+        Ok(Some(Value::new(self, node.line, path, kind)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Tables: what `CreateTable` and `UpdateTimeToLive` are called with.
+//! Tables: the requests of `CreateTable` and `UpdateTimeToLive`.
 
 use serde_json::{Value as Json, json};
 
@@ -11,9 +11,9 @@ use super::value::{Map, Value};
 /// A DynamoDB table of the template.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
-    /// Name of the resource in the template: `SuppressionsTable`.
+    /// Logical id of the resource: `OrdersTable`.
     pub logical_id: String,
-    /// The table's name: `shop-SuppressionsTable`.
+    /// The table's name: `shop-OrdersTable`.
     pub name: String,
     /// ARN of the table.
     pub arn: String,
@@ -21,7 +21,7 @@ pub struct Table {
     ///
     /// [`CreateTable`]: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
     pub create: Json,
-    /// Attribute whose time, in seconds since 1970, ends a row's life.
+    /// Attribute with the time, in seconds since 1970, at which an item expires.
     pub time_to_live: Option<String>,
 }
 
@@ -115,7 +115,7 @@ fn each(list: Value<'_>, read: impl Fn(&Map<'_>) -> Result<Json, TemplateError>)
         .map(Json::from)
 }
 
-/// Copies a map of texts that has just these keys.
+/// Copies a map of texts that has exactly these keys.
 fn texts<const N: usize>(map: &Map<'_>, keys: [&str; N]) -> Result<Json, TemplateError> {
     map.only(&keys, &[])?;
     keys.into_iter()
@@ -199,7 +199,7 @@ Resources:
             (
                 "AttributeType: N",
                 "Type: N",
-                "10: `Marks.AttributeDefinitions[1].Type` is not understood here",
+                "10: `Marks.AttributeDefinitions[1].Type` is not supported here",
             ),
             (
                 "{ AttributeName: pk, KeyType: HASH }",
@@ -219,7 +219,7 @@ Resources:
             (
                 "DeletionPolicy: Retain",
                 "TableName: marks",
-                "4: `Marks.TableName` is not understood here",
+                "4: `Marks.TableName` is not supported here",
             ),
         ] {
             assert!(TABLE.contains(good));

@@ -1,4 +1,4 @@
-//! Short ways to a stack or to its error, for the tests of this module.
+//! Helpers for the tests of this module: a stack, or the error of a template.
 
 use super::{Stack, StackContext, TemplateError};
 

@@ -119,16 +119,16 @@ fn chooses_by_condition() {
 #[test]
 fn names_the_line_of_a_function_that_cannot_be_evaluated() {
     for (value, error) in [
-        ("!ImportValue other", "!ImportValue is not understood here"),
-        ("{ 'Fn::Join': ['', [a, b]] }", "Fn::Join is not understood here"),
+        ("!ImportValue other", "!ImportValue is not supported here"),
+        ("{ 'Fn::Join': ['', [a, b]] }", "Fn::Join is not supported here"),
         ("!Ref Tpoic", "there is no parameter or resource `Tpoic`"),
         ("!Ref Never", "there is no parameter or resource `Never`"),
-        ("!Ref AWS::StackId", "`AWS::StackId` is not understood here"),
+        ("!Ref AWS::StackId", "`AWS::StackId` is not supported here"),
         ("!Ref [a]", "!Ref takes plain text"),
         ("!GetAtt Nobody.Arn", "there is no resource `Nobody`"),
         (
             "!GetAtt Topic.Arn",
-            "attribute `Arn` of AWS::SNS::Topic is not understood here",
+            "attribute `Arn` of AWS::SNS::Topic is not supported here",
         ),
         ("!GetAtt Topic", "!GetAtt takes a resource and its attribute"),
         ("!Sub '${Nobody}'", "there is no parameter or resource `Nobody`"),
@@ -144,7 +144,7 @@ fn names_the_line_of_a_function_that_cannot_be_evaluated() {
     );
     assert_eq!(
         evaluated("!If [Strange, yes, no]"),
-        Err("template.yaml:10: !Contains is not understood here".to_owned())
+        Err("template.yaml:10: !Contains is not supported here".to_owned())
     );
 }
 
@@ -208,7 +208,7 @@ fn refuses_a_second_default_route() {
     );
     assert_eq!(
         error_of(&template),
-        "template.yaml:16: a second default route beside that of `One` is not understood here"
+        "template.yaml:16: a second default route beside that of `One` is not supported here"
     );
 }
 
@@ -225,11 +225,11 @@ fn says_what_is_wrong_with_a_section_or_a_resource() {
         ),
         (
             "Resources:\n  A:\n    Type: AWS::SNS::Topic\n    Copies: 2",
-            "4: `A.Copies` is not understood here",
+            "4: `A.Copies` is not supported here",
         ),
         (
             "Resources:\n  A:\n    Type: AWS::SNS::Topic\n    Properties: { TopicName: a }",
-            "4: `A.TopicName` is not understood here",
+            "4: `A.TopicName` is not supported here",
         ),
     ] {
         assert_eq!(error_of(template), format!("template.yaml:{error}"));

@@ -1,25 +1,25 @@
-//! The text as a tree in which every node knows its line.
+//! The text as a tree whose nodes have line numbers.
 //!
-//! The two spellings of an intrinsic function, `!Sub text` and `Fn::Sub: text`, become one kind of node here, so that
-//! nothing after this module meets a tag.
+//! The two spellings of an intrinsic function, `!Sub text` and `Fn::Sub: text`, become one kind of node, so that no other
+//! module sees a tag.
 
 use saphyr::{LoadableYamlNode as _, MarkedYaml, Scalar, YamlData};
 use serde_json::Number;
 
 use super::error::{TemplateError, TemplateFault};
 
-/// A template nests some ten levels deep; this bounds every recursion over the tree.
+/// The deepest nesting, which limits every recursion over the tree. A template has about ten levels.
 const DEEPEST: usize = 64;
 
 /// A node of the template.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
-    /// Line it starts on, counted from 1.
+    /// The line on which it starts, counted from 1.
     pub(super) line: usize,
     pub(super) content: Content,
 }
 
-/// What a node holds.
+/// The content of a node.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Content {
     Null,
@@ -42,9 +42,9 @@ pub(super) struct Entry {
 /// A call of an intrinsic function.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Function {
-    /// Name without `!` or `Fn::`.
+    /// The name without `!` or `Fn::`.
     pub(super) name: String,
-    /// The name as it is written, for messages.
+    /// The name as it is written, for error messages.
     pub(super) spelling: String,
     pub(super) argument: Node,
 }
@@ -126,7 +126,7 @@ fn convert_scalar(scalar: &Scalar<'_>) -> Content {
     }
 }
 
-/// Turns `{Ref: …}` and `{Fn::…: …}` into the function that they spell out.
+/// Turns `{Ref: …}` and `{Fn::…: …}` into the functions that they stand for.
 fn long_form(mut entries: Vec<Entry>) -> Content {
     let is_function = match entries.as_slice() {
         [only] => only.key == "Ref" || only.key.starts_with("Fn::"),

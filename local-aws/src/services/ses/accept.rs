@@ -82,7 +82,7 @@ impl SesState {
     /// Refuses a mail whose sender is not verified; in the sandbox also one with an unverified recipient. Returns the name
     /// of the identity that authorizes the sender.
     fn check_identities(&self, mail: &Mail, region: &str) -> Result<&str, SesError> {
-        let verified = |mailbox: &Mailbox| self.identities.speaking_for(mailbox);
+        let verified = |mailbox: &Mailbox| self.identities.authorizing(mailbox);
         let mut failed: Vec<&Mailbox> = Vec::new();
         if !self.account.settings.production_access {
             failed.extend(mail.recipients().filter(|m| !is_simulated(m) && verified(m).is_none()));

@@ -1,9 +1,8 @@
 //! The account: its limits, and how much of them is used.
 //!
-//! Two limits hold at once, both counted in recipients. The rate is a token bucket that may go into
-//! debt: a mail passes when one token is there, and takes as many as it has recipients. So five
-//! recipients pass at a rate of one per second, and then nothing for five seconds. The quota is a
-//! rolling sum over 24 hours, to the millisecond.
+//! Two limits hold at once, and both count recipients. The rate is a token bucket that may go into debt. A mail passes when
+//! one token is there, and takes one for each recipient. So a mail to five recipients passes at a rate of one per second, and
+//! then nothing passes for five seconds. The quota is a rolling sum over 24 hours, to the millisecond.
 
 use std::collections::VecDeque;
 
@@ -15,20 +14,20 @@ use super::error::SesError;
 /// The window of the sending quota.
 const WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
-/// What AWS thinks of the account's sending.
+/// AWS's judgement of the account's sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum EnforcementStatus {
-    /// Nothing is held against it.
+    /// AWS has no objection.
     Healthy,
-    /// It is under review; sending goes on.
+    /// The account is under review, and may send.
     Probation,
-    /// Sending was shut down.
+    /// AWS has shut sending down.
     Shutdown,
 }
 
 impl EnforcementStatus {
-    /// Spells the status as the API does.
+    /// Returns the status in the spelling of the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -42,7 +41,7 @@ impl EnforcementStatus {
 /// The account's limits and switches, in the shape of `GET /_local/account`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AccountSettings {
-    /// Recipients in any 24 hours; −1 means without limit.
+    /// Recipients in any 24 hours; −1 means no limit.
     pub max_24_hour_send: i64,
     /// Recipients per second.
     #[serde(serialize_with = "whole_if_whole")]
@@ -51,17 +50,16 @@ pub struct AccountSettings {
     pub production_access: bool,
     /// Whether sending is switched on.
     pub sending_enabled: bool,
-    /// What AWS thinks of the account's sending.
+    /// AWS's judgement of the account's sending.
     pub enforcement_status: EnforcementStatus,
-    /// The share of its mail that bounced, as SES publishes it to CloudWatch; none if it has published nothing.
+    /// The share of mail that bounced, as SES publishes it to CloudWatch. Nothing if it has published none.
     pub bounce_rate: Option<f64>,
-    /// The share of its mail that was complained about, likewise.
+    /// The share of mail that recipients complained about, likewise.
     pub complaint_rate: Option<f64>,
 }
 
 impl AccountSettings {
-    /// Gives the limits that an account starts with: 50,000 a day and 14 per second, or the
-    /// sandbox's 200 and 1.
+    /// Returns the limits of a new account: 50,000 a day and 14 per second, or 200 and 1 in the sandbox.
     #[must_use]
     pub fn new(production_access: bool) -> Self {
         let (max_24_hour_send, max_send_rate) = if production_access { (50_000, 14.0) } else { (200, 1.0) };
@@ -76,8 +74,7 @@ impl AccountSettings {
         }
     }
 
-    /// Takes over what the patch names and leaves the rest as it is. Granting or taking production
-    /// access does not move the two limits by itself.
+    /// Applies the fields that the patch sets. A change of production access does not change the two limits.
     pub fn apply(&mut self, patch: &AccountPatch) {
         fn set<T: Copy>(field: &mut T, value: Option<T>) {
             if let Some(value) = value {
@@ -94,11 +91,11 @@ impl AccountSettings {
     }
 }
 
-/// A change to the account, in the shape of `PUT /_local/account`: any of the settings.
+/// A change of the account, in the shape of `PUT /_local/account`: any of the settings.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountPatch {
-    /// Recipients in any 24 hours; −1 means without limit.
+    /// Recipients in any 24 hours; −1 means no limit.
     #[serde(default, deserialize_with = "quota")]
     pub max_24_hour_send: Option<i64>,
     /// Recipients per second, zero or more.
@@ -108,12 +105,12 @@ pub struct AccountPatch {
     pub production_access: Option<bool>,
     /// Whether sending is switched on.
     pub sending_enabled: Option<bool>,
-    /// What AWS thinks of the account's sending.
+    /// AWS's judgement of the account's sending.
     pub enforcement_status: Option<EnforcementStatus>,
-    /// The share of mail that bounced, 0 to 1; `null` for none.
+    /// The share of mail that bounced, 0 to 1, or `null` for none.
     #[serde(default, deserialize_with = "share")]
     pub bounce_rate: Option<Option<f64>>,
-    /// The share of mail that was complained about, likewise.
+    /// The share of mail that recipients complained about, likewise.
     #[serde(default, deserialize_with = "share")]
     pub complaint_rate: Option<Option<f64>>,
 }
@@ -136,7 +133,7 @@ fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Er
     Ok(rate)
 }
 
-/// Reads a field that is there, be it `null`.
+/// Reads a field that is present, also if it is `null`.
 #[expect(
     clippy::option_option,
     reason = "a patch may leave a figure as it is, set it, or take it away"
@@ -149,7 +146,7 @@ fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<f64
     Ok(Some(share))
 }
 
-/// Writes `14` rather than `14.0`, as whoever set the rate wrote it.
+/// Writes `14` rather than `14.0`, as the caller wrote it.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
 fn whole_if_whole<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     #[expect(
@@ -166,15 +163,15 @@ fn whole_if_whole<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S:
 /// A token bucket that may go into debt.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RateBucket {
-    /// The tokens at a moment; `None` before the first mail, when the bucket is full.
+    /// The tokens at a time. Nothing before the first mail, when the bucket is full.
     level: Option<(f64, Timestamp)>,
 }
 
 impl RateBucket {
-    /// Absorbs what floating-point sums lose, so that a debt is paid when it is due.
+    /// Makes up for the rounding of sums, so that a debt ends when it is due.
     const EPSILON: f64 = 1e-9;
 
-    /// Tells whether a mail may pass now.
+    /// Returns whether a mail may pass now.
     pub(super) fn admits(&self, rate: f64, now: Timestamp) -> bool {
         self.tokens(rate, now) + Self::EPSILON >= 1.0
     }
@@ -188,7 +185,7 @@ impl RateBucket {
     }
 
     fn tokens(&self, rate: f64, now: Timestamp) -> f64 {
-        // One second's worth, and never less than what lets a single mail pass.
+        // The tokens of one second, and never fewer than a single mail needs.
         let capacity = if rate > 0.0 { rate.max(1.0) } else { 0.0 };
         match self.level {
             None => capacity,
@@ -216,7 +213,7 @@ impl RollingCount {
         }
     }
 
-    /// Counts what was accepted less than 24 hours ago.
+    /// Counts the recipients of the last 24 hours.
     pub(super) fn total(&mut self, now: Timestamp) -> u64 {
         while let Some((at, recipients)) = self.accepted.front()
             && now.duration_since(*at) >= WINDOW
@@ -227,22 +224,22 @@ impl RollingCount {
         self.total
     }
 
-    /// Lists what was counted and has not been dropped yet, oldest first.
+    /// Lists the counts that have not been dropped, oldest first.
     pub(super) fn counted(&self) -> impl Iterator<Item = (Timestamp, u32)> {
         self.accepted.iter().copied()
     }
 }
 
-/// What a mail costs.
+/// The cost of a mail against the limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cost {
-    /// All its recipients: what the rate counts.
+    /// All recipients, which the rate counts.
     pub(super) recipients: u32,
-    /// Those outside the mailbox simulator: what the quota counts.
+    /// The recipients outside the mailbox simulator, which the quota counts.
     pub(super) counted: u32,
 }
 
-/// The limits and how much of them is used.
+/// The limits, and how much of them is used.
 #[derive(Clone, Debug)]
 pub(super) struct Account {
     pub(super) settings: AccountSettings,
@@ -259,7 +256,7 @@ impl Account {
         }
     }
 
-    /// Refuses when AWS has stopped the account's sending, or its owner has.
+    /// Refuses if AWS or the owner has stopped the account's sending.
     pub(super) fn check_sending(&self) -> Result<(), SesError> {
         if self.settings.enforcement_status == EnforcementStatus::Shutdown {
             return Err(SesError::AccountSuspended(
@@ -276,7 +273,7 @@ impl Account {
         Ok(())
     }
 
-    /// Refuses a mail that the quota or the rate has no room for. Takes nothing.
+    /// Refuses a mail that exceeds the quota or the rate. Uses up nothing.
     pub(super) fn check_limits(&mut self, cost: Cost, now: Timestamp) -> Result<(), SesError> {
         if let Ok(quota) = u64::try_from(self.settings.max_24_hour_send)
             && cost.counted > 0
@@ -290,7 +287,7 @@ impl Account {
         Ok(())
     }
 
-    /// Takes what an accepted mail costs.
+    /// Uses up the cost of an accepted mail.
     pub(super) fn take(&mut self, cost: Cost, now: Timestamp) {
         self.bucket.take(self.settings.max_send_rate, cost.recipients, now);
         self.sent.add(cost.counted, now);

@@ -1,6 +1,6 @@
-//! Attachments of a `SendEmail` request, and what SES accepts of them.
+//! The attachments of a `SendEmail` request, and the rules of SES for them.
 //!
-//! <https://docs.aws.amazon.com/ses/latest/dg/attachments.html> and, for the refused file types,
+//! Source: <https://docs.aws.amazon.com/ses/latest/dg/attachments.html>, and for the refused file types
 //! <https://docs.aws.amazon.com/ses/latest/dg/mime-types.html>
 
 use base64::Engine;
@@ -9,12 +9,12 @@ use serde::Deserialize;
 
 use super::error::SesError;
 
-/// An attachment as the request carries it.
+/// An attachment of a request.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct Attachment {
     pub(super) file_name: Option<String>,
-    /// Base64, as JSON carries bytes.
+    /// The content in base64.
     pub(super) raw_content: Option<String>,
     pub(super) content_type: Option<String>,
     pub(super) content_id: Option<String>,
@@ -23,7 +23,7 @@ pub(super) struct Attachment {
     content_transfer_encoding: Option<String>,
 }
 
-/// The file name extensions that SES refuses, whatever the content type says.
+/// The file name extensions that SES refuses with any content type.
 const REFUSED: &str = "ade adp app asp bas bat cer chm cmd com cpl crt csh der exe fxp gadget hlp \
     hta inf ins isp its js jse ksh lib lnk mad maf mag mam maq mar mas mat mau mav maw mda mdb mde \
     mdt mdw mdz msc msh msh1 msh2 mshxml msh1xml msh2xml msi msp mst ops pcd pif plg prf prg reg \
@@ -31,11 +31,10 @@ const REFUSED: &str = "ade adp app asp bas bat cer chm cmd com cpl crt csh der e
     vsw vxd ws wsc wsf wsh xnk";
 
 impl Attachment {
-    /// Checks the attachment, and tells how many bytes it adds to the mail.
+    /// Checks the attachment and returns the number of bytes that it adds to the mail.
     ///
     /// # Errors
-    ///
-    /// `BadRequestException` that names the limit.
+    /// Returns a `BadRequestException` with the limit that the attachment breaks.
     pub(super) fn check(&self) -> Result<usize, SesError> {
         self.check_file_name()?;
         for (member, value) in [("ContentType", &self.content_type), ("ContentId", &self.content_id)] {
@@ -64,8 +63,8 @@ impl Attachment {
             .decode(raw)
             .map_err(|_| SesError::Serialization("RawContent of an attachment is not base64.".to_owned()))?;
         match self.content_transfer_encoding.as_deref() {
-            // An assumption: AWS does not say what becomes of other bytes, and a mail that arrives
-            // damaged is worse than one that is refused here.
+            // An assumption: AWS does not document what happens to other bytes. A refusal here is better than a damaged
+            // mail there.
             None | Some("SEVEN_BIT") if !content.is_ascii() => {
                 return Err(invalid(
                     "The content does not fit ContentTransferEncoding SEVEN_BIT, the default.",

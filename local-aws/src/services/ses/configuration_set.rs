@@ -1,4 +1,4 @@
-//! Configuration sets: a switch for sending, and which events go to which topic.
+//! Configuration sets: each has a switch for sending and a topic for some types of events.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,18 +6,18 @@ use std::io;
 use super::error::SesError;
 use super::mail_event::{MailEventKind, event_type};
 
-/// A configuration set with its one event destination, as a template declares it.
+/// The settings of a configuration set with one event destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SesConfigurationSet {
-    /// Its name.
+    /// The name by which `SendEmail` refers to it.
     pub name: String,
-    /// The types of events it publishes, spelled `DELIVERY_DELAY` or `deliveryDelay`.
+    /// The types of events that it publishes, spelled `DELIVERY_DELAY` or `deliveryDelay`.
     pub event_types: Vec<String>,
-    /// The topic they go to; without one, nothing is published.
+    /// The topic of the events. Without one, nothing is published.
     pub topic_arn: Option<String>,
 }
 
-/// A configuration set as it stands.
+/// A configuration set with its current state.
 #[derive(Clone, Debug)]
 pub(super) struct ConfigurationSetState {
     pub(super) name: String,
@@ -27,7 +27,7 @@ pub(super) struct ConfigurationSetState {
 }
 
 impl ConfigurationSetState {
-    /// Refuses when the set's sending is switched off.
+    /// Refuses if sending with this set is switched off.
     pub(super) fn check_sending(&self) -> Result<(), SesError> {
         if self.sending_enabled {
             Ok(())
@@ -39,7 +39,7 @@ impl ConfigurationSetState {
         }
     }
 
-    /// Finds the topic that is told of a event, if one is.
+    /// Returns the topic of a kind of event, if the set publishes it.
     pub(super) fn topic_of(&self, kind: MailEventKind) -> Option<&str> {
         self.topic_arn
             .as_deref()

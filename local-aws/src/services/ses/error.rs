@@ -1,66 +1,66 @@
-//! The errors of the SES API, as they appear on the wire.
+//! The errors of the SES API on the wire.
 //!
-//! One enum for all operations: a variant is a modelled exception, its text what SES says. The
-//! status of each comes from the service's model; nothing else in the simulator knows HTTP statuses.
+//! One enum serves all operations. A variant is a modelled exception, and its text is the one that SES returns. The status of
+//! each comes from the service's model. No other module of the simulator deals with HTTP statuses.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// The header in which REST-JSON services name the error.
+/// The header with the type of an error in REST-JSON services.
 pub(super) const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
-/// Why an operation was refused.
+/// Why SES refused an operation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SesError {
     /// The request breaks a documented limit or format.
     #[error("{0}")]
     BadRequest(String),
-    /// The body is no JSON of the operation's shape.
+    /// The body is not JSON of the operation's shape.
     #[error("{0}")]
     Serialization(String),
-    /// Something that the request names does not exist.
+    /// The request names something that does not exist.
     #[error("{0}")]
     NotFound(String),
-    /// What the request would create is there already.
+    /// The request would create something that exists.
     #[error("{0}")]
     AlreadyExists(String),
-    /// The mail itself is refused: an unverified identity, as a rule.
+    /// SES refuses the mail itself, mostly because an identity is not verified.
     #[error("{0}")]
     MessageRejected(String),
-    /// The sending rate or the 24 h quota is used up.
+    /// The sending rate or the 24-hour quota is used up.
     #[error("{0}")]
     TooManyRequests(String),
-    /// Sending is switched off, for the account or for the configuration set.
+    /// Sending is switched off for the account or the configuration set.
     #[error("{0}")]
     SendingPaused(String),
     /// AWS has shut sending down.
     #[error("{0}")]
     AccountSuspended(String),
-    /// The page token was not made by this operation.
+    /// The page token does not come from this operation.
     #[error("The specified next token is not valid.")]
     InvalidNextToken,
-    /// The request carries no signature.
+    /// The request has no signature.
     #[error("Missing Authentication Token")]
     MissingAuthenticationToken,
-    /// SES has no such operation, or the simulator does not serve it.
+    /// SES has no such operation, or the simulator does not carry it out.
     #[error("{0}")]
     UnknownOperation(String),
     /// The simulator itself failed.
     #[error("{0}")]
     Internal(String),
-    /// An error that a fault asked for, by its type.
+    /// An injected error.
     #[error("{message}")]
     Injected {
-        /// The error's type, such as `TooManyRequestsException`.
+        /// The type of the error, such as `TooManyRequestsException`.
         code: String,
-        /// Its text.
+        /// The text of the error.
         message: String,
     },
 }
 
 impl SesError {
-    /// Names the error as SES does.
+    /// Returns the type of the error in SES.
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
@@ -80,7 +80,7 @@ impl SesError {
         }
     }
 
-    /// Tells the HTTP status that goes with the error's type.
+    /// Returns the HTTP status of the error's type.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         status_of(self.code())
@@ -97,8 +97,7 @@ impl IntoResponse for SesError {
     }
 }
 
-/// Finds the status of an error type: the model's where it is modelled, the usual one of AWS's
-/// common errors otherwise, and 400 for types that nobody knows.
+/// Returns the status of an error type: that of the service's model, or of AWS's common errors, or 400 for any other type.
 fn status_of(code: &str) -> StatusCode {
     match code {
         "NotFoundException" | "UnknownOperationException" => StatusCode::NOT_FOUND,

@@ -1,8 +1,8 @@
 //! The events of a mail, in the two JSON forms that SES publishes.
 //!
-//! [`published`] is event publishing through a configuration set (`eventType`, with tags),
-//! [`notification`] the older feedback notification of an identity (`notificationType`, without
-//! tags). Addresses are repeated as they were sent. The shapes are those of
+//! [`published`] is the form of event publishing through a configuration set (`eventType`, with tags). [`notification`] is
+//! the older form of an identity's notifications (`notificationType`, without tags). Addresses are repeated as they were
+//! sent. The shapes are those of
 //! <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html>.
 
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::mailbox::Mailbox;
 use super::outbox::ses_id;
 use super::send_email::Mail;
 
-/// An accepted mail with what its events repeat.
+/// An accepted mail with everything that its events repeat.
 #[derive(Clone, Debug)]
 pub(super) struct Accepted {
     pub(super) mail: Mail,
@@ -24,18 +24,18 @@ pub(super) struct Accepted {
     pub(super) at: Timestamp,
     pub(super) region: String,
     pub(super) account_id: String,
-    /// The name of the identity that spoke for the sender.
+    /// The name of the identity that authorized the sender.
     pub(super) identity: String,
 }
 
-/// Writes a event as event publishing does.
+/// Writes an event in the form of event publishing.
 pub(super) fn published(accepted: &Accepted, event: &MailEvent) -> Value {
     let mut mail = mail(accepted);
     mail.insert("tags".to_owned(), tags(accepted, event.kind));
     record("eventType", mail, accepted, event)
 }
 
-/// Writes a event as a feedback notification of an identity. There is none for `Send`.
+/// Writes an event in the form of an identity's notifications. `Send` has none.
 pub(super) fn notification(accepted: &Accepted, event: &MailEvent) -> Option<Value> {
     if event.kind == MailEventKind::Send {
         return None;
@@ -104,7 +104,7 @@ impl Bounce {
 
     fn recipient(self, address: &str) -> Value {
         let diagnostic = match self {
-            // A reply is no report on a delivery: it carries neither status nor diagnostic.
+            // A reply is not a report on a delivery, so it has neither a status nor a diagnostic code.
             Self::AutoReply => return json!({ "emailAddress": address }),
             Self::UnknownUser => "smtp; 550 5.1.1 user unknown",
             Self::GloballySuppressed => {
@@ -132,7 +132,7 @@ impl Bounce {
     }
 }
 
-/// Names the sending server; us-east-1 is older than the regional names.
+/// Returns the name of the sending server. Names in us-east-1 have no region.
 fn mta(region: &str) -> String {
     match region {
         "us-east-1" => "a8-31.smtp-out.amazonses.com".to_owned(),
@@ -140,7 +140,7 @@ fn mta(region: &str) -> String {
     }
 }
 
-/// Writes the `mail` object, without what only one of the two forms has.
+/// Writes the `mail` object without the members that only one of the two forms has.
 fn mail(accepted: &Accepted) -> Map<String, Value> {
     let Accepted {
         mail,
@@ -183,7 +183,7 @@ fn mail(accepted: &Accepted) -> Map<String, Value> {
         .collect()
 }
 
-/// Lists the headers of the mail that SES would build; blind copies are in none of them.
+/// Lists the headers of the mail that SES would build. None of them holds the blind copies.
 fn headers(mail: &Mail) -> Value {
     let joined = |mailboxes: &[Mailbox]| {
         let given: Vec<&str> = mailboxes.iter().map(|m| m.given.as_str()).collect();
@@ -212,7 +212,7 @@ fn headers(mail: &Mail) -> Value {
         .collect()
 }
 
-/// Lists the tags: SES's own and the caller's, each with a list of values.
+/// Lists the tags, SES's own and the caller's, each with its values.
 fn tags(accepted: &Accepted, kind: MailEventKind) -> Value {
     let mail = &accepted.mail;
     let mut tags = Map::new();
@@ -244,7 +244,7 @@ fn later(at: Timestamp, after: Duration) -> Timestamp {
         .unwrap_or(at)
 }
 
-/// Writes a time as SES does, always with milliseconds.
+/// Writes a time as SES does, with milliseconds.
 fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }

@@ -1,8 +1,8 @@
 //! The identities: addresses and domains that may send.
 //!
-//! An identity that is created over the API stays pending, because nobody here clicks the link or
-//! publishes the DNS record; [`Identities::verify`] stands in for both. A verified domain speaks for
-//! its subdomains, and a verified address for itself with any `+label`. Case never matters.
+//! An identity that is created over the API stays pending, because there is no link to click and no DNS record to publish.
+//! [`Identities::verify`] stands for both. A verified domain authorizes its subdomains, and a verified address itself with any
+//! `+label`, in any case.
 //! <https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html>
 
 use std::collections::BTreeMap;
@@ -12,46 +12,46 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::error::SesError;
 use super::mailbox::Mailbox;
 
-/// How far SES is with records of DNS.
+/// The state of SES's check of DNS records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum DnsStatus {
-    /// Nobody has asked for it.
+    /// The check was not requested.
     NotStarted,
-    /// It looks for them.
+    /// SES is looking for the records.
     Pending,
-    /// It found them.
+    /// SES found the records.
     Success,
-    /// It found them before, and does not now.
+    /// SES found the records earlier, but not now.
     TemporaryFailure,
-    /// It gave up.
+    /// SES stopped looking.
     Failed,
 }
 
-/// A domain of one's own that bounces go to.
+/// The custom MAIL FROM domain of an identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MailFrom {
-    /// The domain.
+    /// The domain, to which bounces go.
     pub domain: String,
-    /// Whether it has its records.
+    /// The state of its records.
     pub status: DnsStatus,
 }
 
-/// A change to an identity, in the shape of `PUT /_local/identities/{identity}`: any of these.
+/// A change of an identity, in the shape of `PUT /_local/identities/{identity}`: any of these fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IdentityPatch {
-    /// Whether it may send.
+    /// Whether it is verified, and may send.
     pub verified: Option<bool>,
-    /// Whether it has its DKIM records.
+    /// The state of its DKIM records.
     pub dkim: Option<DnsStatus>,
-    /// Its MAIL FROM domain; `null` for that of SES.
+    /// The custom MAIL FROM domain, or `null` for that of SES.
     #[serde(default, deserialize_with = "present")]
     pub mail_from: Option<Option<MailFrom>>,
 }
 
-/// Reads a field that is there, be it `null`.
+/// Reads a field that is present, also if it is `null`.
 #[expect(
     clippy::option_option,
     reason = "a patch may leave a MAIL FROM domain as it is, set it, or take it away"
@@ -63,7 +63,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<M
 /// An address or a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
-    /// As it was first given.
+    /// The name in the spelling in which it was created.
     pub(super) name: String,
     pub(super) verified: bool,
     pub(super) dkim: DnsStatus,
@@ -71,7 +71,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// A domain is verified through DKIM; an address alone has none.
+    /// A domain is verified by DKIM. An address by itself has no DKIM.
     fn new(name: &str, verified: bool) -> Self {
         let dkim = match (name.contains('@'), verified) {
             (true, _) => DnsStatus::NotStarted,
@@ -91,14 +91,14 @@ impl Identity {
     }
 }
 
-/// All identities, by their lower-case name.
+/// All identities, by name in lower case.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Identities {
     known: BTreeMap<String, Identity>,
 }
 
 impl Identities {
-    /// Verifies an identity, creating it if need be.
+    /// Verifies an identity, and creates it if it does not exist.
     pub(super) fn verify(&mut self, name: &str) {
         let key = name.to_ascii_lowercase();
         let known = self.known.remove(&key);
@@ -107,7 +107,7 @@ impl Identities {
         self.known.insert(key, Identity { mail_from, ..verified });
     }
 
-    /// Changes an identity, creating it if need be.
+    /// Changes an identity, and creates it if it does not exist.
     pub(super) fn update(&mut self, name: &str, patch: IdentityPatch) -> Result<(), SesError> {
         let key = name.to_ascii_lowercase();
         if !self.known.contains_key(&key) {
@@ -128,7 +128,7 @@ impl Identities {
         Ok(())
     }
 
-    /// Creates an identity, pending.
+    /// Creates an identity that is not verified.
     pub(super) fn create(&mut self, name: &str) -> Result<&Identity, SesError> {
         let legal = if name.contains('@') {
             !name.contains(['<', '>', ' ', '"']) && Mailbox::parse(name).is_ok()
@@ -154,9 +154,9 @@ impl Identities {
         self.known.values()
     }
 
-    /// Finds the verified identity that speaks for an address: the address itself, the address
-    /// without its label, its domain, or a parent of it, the closest first.
-    pub(super) fn speaking_for(&self, mailbox: &Mailbox) -> Option<&Identity> {
+    /// Finds the verified identity that authorizes an address. It is the address, the address without its label, its domain,
+    /// or the closest parent domain, in this order.
+    pub(super) fn authorizing(&self, mailbox: &Mailbox) -> Option<&Identity> {
         let address = mailbox.key();
         let unlabelled = address
             .split_once('+')
@@ -185,7 +185,7 @@ mod tests {
     }
 
     fn may_send(identities: &Identities, address: &str) -> bool {
-        identities.speaking_for(&Mailbox::parse(address).unwrap()).is_some()
+        identities.authorizing(&Mailbox::parse(address).unwrap()).is_some()
     }
 
     #[test]

@@ -1,19 +1,18 @@
-//! An address as SES reads it: `a@b`, `Name <a@b>`, `"Quoted, name" <a@b>`, or an encoded word for
-//! the name.
+//! An address as SES reads it: `a@b`, `Name <a@b>`, `"Quoted, name" <a@b>`, or an encoded word for the name.
 //!
-//! The text is kept as it was sent, because SES repeats it so in its events. The checks are those of
-//! the mail library whose messages SES hands back; SES does not support SMTPUTF8, so everything is ASCII.
+//! The text is kept as it was sent, because SES repeats it in its events. The checks are those of the mail library whose
+//! error messages SES returns. SES does not support SMTPUTF8, so an address is ASCII.
 
 use super::error::SesError;
 
 /// One address of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mailbox {
-    /// The address as it was sent, display name included.
+    /// The address as it was sent, with its display name.
     pub(super) given: String,
-    /// What stands before the `@`, as sent.
+    /// The part before the `@`, as it was sent.
     pub(super) local: String,
-    /// The domain, lower-cased.
+    /// The domain in lower case.
     pub(super) domain: String,
 }
 
@@ -21,8 +20,7 @@ impl Mailbox {
     /// Reads an address.
     ///
     /// # Errors
-    ///
-    /// `BadRequestException` with SES's words for what is wrong with it.
+    /// Returns a `BadRequestException` with SES's text for what is wrong.
     pub(super) fn parse(given: &str) -> Result<Self, SesError> {
         if given.chars().any(|c| c.is_ascii_control()) {
             return Err(invalid("Local address contains control or whitespace"));
@@ -42,18 +40,18 @@ impl Mailbox {
         })
     }
 
-    /// Gives `local@domain` in lower case: the form by which lists and identities are looked up.
+    /// Returns `local@domain` in lower case, the key of lists and identities.
     pub(super) fn key(&self) -> String {
         format!("{}@{}", self.local.to_ascii_lowercase(), self.domain)
     }
 
-    /// Gives `local@domain` with the local part as it was sent.
+    /// Returns `local@domain` with the local part as it was sent.
     pub(super) fn bare(&self) -> String {
         format!("{}@{}", self.local, self.domain)
     }
 }
 
-/// Takes the part between the angle brackets, or the whole when there are none.
+/// Returns the part between the angle brackets, or the whole text if there are none.
 fn addr_spec(given: &str) -> Result<&str, SesError> {
     let trimmed = given.trim();
     let Some(inner) = trimmed.strip_suffix('>') else {
@@ -64,7 +62,7 @@ fn addr_spec(given: &str) -> Result<&str, SesError> {
     Ok(address)
 }
 
-/// Refuses a name that would turn one address into several.
+/// Refuses a display name that would turn one address into several.
 fn check_display_name(name: &str) -> Result<(), SesError> {
     let (mut quoted, mut escaped) = (false, false);
     for c in name.chars() {

@@ -6,7 +6,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | `wire` | routes, operation names, resources, request ids |
+//! | `wire`, `ids` | routes, operation names, resources, request ids |
 //! | `operations` | one function an operation |
 //! | `send_email`, `attachment`, `mailbox` | a request, checked on its own |
 //! | `account`, `identities`, `suppression_list`, `configuration_set` | the state that it is checked against |
@@ -25,6 +25,7 @@ mod configuration_set;
 mod error;
 mod event;
 mod identities;
+mod ids;
 mod mail_event;
 mod mailbox;
 mod mailbox_simulator;

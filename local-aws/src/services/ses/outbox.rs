@@ -1,9 +1,8 @@
-//! The mails that were accepted, for whoever wants to look at them.
+//! The outbox: the mails that were accepted.
 //!
-//! With a file, each mail is a JSON line that is written before the mail counts as accepted, and the
-//! file is read again at the next start: the outbox and the count of the last 24 hours outlive the
-//! process. Emptying the outbox leaves one small line for each mail that still counts, because a
-//! quota does not come back by looking away.
+//! With a file, a mail becomes a JSON line before it counts as accepted. The next start reads the file again, so the outbox and
+//! the count of the last 24 hours survive a restart. Emptying the outbox leaves a short line for each mail that still counts
+//! towards the quota.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,10 +18,10 @@ use super::mailbox_simulator::is_simulated;
 use super::send_email::{Mail, Tag};
 use crate::json_lines::JsonLines;
 
-/// An accepted mail, in the shape of `GET /_local/outbox`. Addresses are as they were sent.
+/// An accepted mail, in the shape of `GET /_local/outbox`. Addresses are in the form in which they were sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxMail {
-    /// The id that `SendEmail` answered.
+    /// The id in the answer to `SendEmail`.
     pub ses_message_id: String,
     /// The sender.
     pub from: String,
@@ -32,7 +31,7 @@ pub struct OutboxMail {
     pub cc: Vec<String>,
     /// The recipients of blind copies.
     pub bcc: Vec<String>,
-    /// Where replies go.
+    /// The addresses for replies.
     pub reply_to: Vec<String>,
     /// The subject.
     pub subject: String,
@@ -40,24 +39,24 @@ pub struct OutboxMail {
     pub text: Option<String>,
     /// The HTML, if there is one.
     pub html: Option<String>,
-    /// The caller's own headers; the values of one that comes twice are joined by a comma.
+    /// The caller's own headers. The values of a repeated one are joined by a comma.
     pub headers: BTreeMap<String, String>,
     /// The attachments.
     pub attachments: Vec<OutboxAttachment>,
     /// The tags.
     pub tags: Vec<Tag>,
-    /// When the mail was accepted.
+    /// The time of acceptance.
     pub at: Timestamp,
 }
 
 /// An attachment of an accepted mail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutboxAttachment {
-    /// Its file name.
+    /// The file name.
     pub filename: String,
-    /// Its media type, if it was given.
+    /// The media type, if the request has one.
     pub content_type: Option<String>,
-    /// The id by which HTML refers to it, if it was given.
+    /// The id by which HTML refers to it, if the request has one.
     pub content_id: Option<String>,
     /// The content in base64.
     pub content: String,
@@ -110,7 +109,7 @@ impl OutboxMail {
     }
 }
 
-/// Tells what a mail to these recipients costs.
+/// Returns the cost of a mail to these recipients.
 pub(super) fn cost<'a>(recipients: impl Iterator<Item = &'a Mailbox>) -> Cost {
     let mut cost = Cost {
         recipients: 0,
@@ -123,7 +122,7 @@ pub(super) fn cost<'a>(recipients: impl Iterator<Item = &'a Mailbox>) -> Cost {
     cost
 }
 
-/// Makes an id of the shape that SES gives to messages and to feedback.
+/// Makes an id of the form that SES gives to messages and to feedback.
 pub(super) fn ses_id(id: Uuid, at: Timestamp) -> String {
     format!("0100{:012x}-{}-000000", at.as_millisecond().max(0), id)
 }
@@ -132,7 +131,7 @@ pub(super) fn ses_id(id: Uuid, at: Timestamp) -> String {
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Line {
-    /// What is left of a mail when the outbox was emptied.
+    /// The rest of a mail after the outbox was emptied.
     Counted {
         counted_recipients: u32,
         at: Timestamp,
@@ -148,11 +147,10 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Opens the outbox, and tells what its mails count for.
+    /// Opens the outbox, and returns it with the count of its mails.
     ///
     /// # Errors
-    ///
-    /// The file cannot be read or written, or holds a line that is none of ours.
+    /// Returns an error if the file cannot be read or written, or holds a line of another shape.
     pub(super) fn open(path: Option<PathBuf>) -> io::Result<(Self, RollingCount)> {
         let mut mails = Vec::new();
         let mut sent = RollingCount::default();
@@ -177,7 +175,7 @@ impl Outbox {
         &self.mails
     }
 
-    /// Adds a mail, to the file first. When that fails, nothing was added.
+    /// Adds a mail, to the file first. If that fails, nothing was added.
     pub(super) fn append(&mut self, mail: OutboxMail) -> io::Result<()> {
         if let Some(file) = &mut self.file {
             file.append(&mail)?;
@@ -186,7 +184,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Empties the outbox; `counted` is what the file keeps for the quota.
+    /// Empties the outbox. `counted` are the counts that the file keeps for the quota.
     pub(super) fn clear(&mut self, counted: impl Iterator<Item = (Timestamp, u32)>) -> io::Result<()> {
         if let Some(file) = &mut self.file {
             file.rewrite(counted.map(|(at, counted_recipients)| Line::Counted { counted_recipients, at }))?;

@@ -1,7 +1,7 @@
-//! Lists that come in pages.
+//! Lists in pages.
 //!
-//! A token is the key of the last entry of the page before, so that entries which come and go between
-//! two pages neither repeat others nor hide them.
+//! The token of a page is the key of its last entry. Entries that come or go between two pages therefore neither repeat nor
+//! hide others.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,9 +9,10 @@ use serde_json::Value;
 
 use super::error::SesError;
 
-/// The most entries that a page has, and how many it has when nobody says.
-const LARGEST: usize = 1_000;
-const USUAL: usize = 100;
+/// The most entries of a page.
+const PAGE_SIZE_MAX: usize = 1_000;
+/// The entries of a page for which the request gives no number.
+const PAGE_SIZE_DEFAULT: usize = 100;
 
 /// One page of entries.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,19 +21,19 @@ pub(super) struct Page {
     pub(super) next_token: Option<String>,
 }
 
-/// Which page is asked for.
+/// The page that a request asks for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PageRequest {
     pub(super) token: Option<String>,
     pub(super) size: Option<usize>,
 }
 
-/// Cuts a page out of entries that are sorted by their keys.
+/// Takes a page out of entries that are sorted by their keys.
 pub(super) fn page(sorted: impl Iterator<Item = (String, Value)>, asked: &PageRequest) -> Result<Page, SesError> {
-    let size = asked.size.unwrap_or(USUAL);
-    if !(1..=LARGEST).contains(&size) {
+    let size = asked.size.unwrap_or(PAGE_SIZE_DEFAULT);
+    if !(1..=PAGE_SIZE_MAX).contains(&size) {
         return Err(SesError::BadRequest(format!(
-            "PageSize must be between 1 and {LARGEST}."
+            "PageSize must be between 1 and {PAGE_SIZE_MAX}."
         )));
     }
     let after = asked.token.as_deref().map(decode).transpose()?;

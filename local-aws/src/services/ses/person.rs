@@ -1,19 +1,19 @@
-//! A sender or a recipient as people read it: an address, and a name without its quotes and encoded words.
+//! A sender or recipient for people to read: an address, and the name without its quotes and encoded words.
 
 use mail_parser::MessageParser;
 use serde::Serialize;
 
-/// Who a mail is from or to.
+/// A sender or a recipient of a mail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Person {
-    /// The display name, if there is one.
+    /// The decoded display name, if there is one.
     pub(crate) name: Option<String>,
-    /// The address.
+    /// The address without the name.
     pub(crate) email: String,
 }
 
 impl Person {
-    /// Reads what was sent, which SES has found to be an address.
+    /// Reads an address that SES has accepted.
     pub(crate) fn read(given: &str) -> Self {
         let given = given.trim();
         let named = given.strip_suffix('>').and_then(|given| given.rsplit_once('<'));
@@ -42,7 +42,7 @@ fn unquoted(name: &str) -> String {
     quoted.chars().filter(keep).collect()
 }
 
-/// Decodes encoded words, as a mail program would decode a subject.
+/// Decodes encoded words, as a mail program decodes a subject.
 fn decoded(name: &str) -> Option<String> {
     let header = format!("Subject: {name}\r\n\r\n");
     let message = MessageParser::new().header_text("Subject").parse(header.as_bytes())?;

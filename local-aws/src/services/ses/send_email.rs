@@ -1,8 +1,8 @@
 //! The `SendEmail` request, and the checks that need nothing but the request.
 //!
-//! [`check`] turns what the wire carries into a [`Mail`] or says which limit it breaks. Only
-//! `Content.Simple` is served; `Raw` and `Template` are refused by name. What is accepted is kept as
-//! it was sent: subject, bodies and addresses reach the outbox unchanged.
+//! [`check`] turns a request into a [`Mail`] or returns the limit that it breaks. Only `Content.Simple` is supported; `Raw`
+//! and `Template` are refused by name. An accepted mail is kept as it was sent: its subject, bodies and addresses reach the
+//! outbox unchanged.
 //! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>
 
 use serde::{Deserialize, Serialize};
@@ -14,10 +14,10 @@ use super::mailbox::Mailbox;
 
 const MAX_RECIPIENTS: usize = 50;
 const MAX_HEADERS: usize = 15;
-/// 40 MB, counted after base64.
+/// 40 MB, with attachments in base64.
 const MAX_SIZE: usize = 40 * 1024 * 1024;
 
-/// The request as JSON carries it.
+/// The request in JSON.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct Request {
@@ -80,13 +80,13 @@ struct Pair {
 /// A tag of a mail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tag {
-    /// Its name.
+    /// The name of the tag.
     pub name: String,
-    /// Its value.
+    /// The value of the tag.
     pub value: String,
 }
 
-/// A mail that breaks no limit.
+/// A mail within all limits.
 #[derive(Clone, Debug)]
 pub(super) struct Mail {
     pub(super) from: Mailbox,
@@ -104,7 +104,7 @@ pub(super) struct Mail {
 }
 
 impl Mail {
-    /// Goes through all recipients: to, cc, bcc.
+    /// Lists all recipients: to, cc, bcc.
     pub(super) fn recipients(&self) -> impl Iterator<Item = &Mailbox> {
         self.to.iter().chain(&self.cc).chain(&self.bcc)
     }
@@ -113,8 +113,7 @@ impl Mail {
 /// Checks a request.
 ///
 /// # Errors
-///
-/// `BadRequestException` with the limit that it breaks.
+/// Returns a `BadRequestException` with the limit that it breaks.
 pub(super) fn check(request: Request) -> Result<Mail, SesError> {
     let simple = simple_content(request.content)?;
     let from = request

@@ -1,8 +1,7 @@
 //! The account's own suppression list, as its API shows it.
 //!
-//! Nothing gets on it by itself: the mailbox simulator's bounces and complaints do not, and no other
-//! recipient bounces here. An address is found in any case (an assumption: AWS does not say) and
-//! shown as it was put.
+//! Nothing adds to it by itself: neither the mailbox simulator's bounces and complaints nor any other. An address is found in
+//! any case, which is an assumption, because AWS does not document it. It is shown as it was put on the list.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +10,7 @@ use serde::Deserialize;
 
 use super::error::SesError;
 
-/// Why an address is on the list.
+/// The reason for which an address is on the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub(super) enum SuppressionReason {
@@ -41,22 +40,22 @@ impl SuppressionReason {
 /// One address on the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Suppressed {
-    /// As it was put.
+    /// The address as it was put on the list.
     pub(super) address: String,
     pub(super) reason: SuppressionReason,
     pub(super) updated_at: Timestamp,
 }
 
-/// Which part of the list is asked for.
+/// The part of the list that a request asks for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Query {
-    /// Empty means all.
+pub(super) struct SuppressionQuery {
+    /// The reasons; none means all.
     pub(super) reasons: Vec<SuppressionReason>,
     pub(super) from: Option<Timestamp>,
     pub(super) to: Option<Timestamp>,
 }
 
-impl Query {
+impl SuppressionQuery {
     pub(super) fn matches(&self, suppressed: &Suppressed) -> bool {
         (self.reasons.is_empty() || self.reasons.contains(&suppressed.reason))
             && self.from.is_none_or(|from| suppressed.updated_at >= from)
@@ -64,14 +63,14 @@ impl Query {
     }
 }
 
-/// The list, by lower-case address.
+/// The list, by address in lower case.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SuppressionList {
     addresses: BTreeMap<String, Suppressed>,
 }
 
 impl SuppressionList {
-    /// Puts an address on the list, or gives one that is there a new reason and time.
+    /// Puts an address on the list. One that is on it gets a new reason and time.
     pub(super) fn put(&mut self, address: &str, reason: SuppressionReason, now: Timestamp) {
         self.addresses.insert(
             address.to_ascii_lowercase(),
@@ -91,8 +90,8 @@ impl SuppressionList {
         self.addresses.remove(&address.to_ascii_lowercase())
     }
 
-    /// Lists what a query asks for, by address.
-    pub(super) fn matching(&self, query: &Query) -> impl Iterator<Item = &Suppressed> {
+    /// Lists the entries that match a query, by address.
+    pub(super) fn matching(&self, query: &SuppressionQuery) -> impl Iterator<Item = &Suppressed> {
         self.addresses
             .values()
             .filter(move |suppressed| query.matches(suppressed))
@@ -107,7 +106,7 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + seconds).unwrap()
     }
 
-    fn addresses(list: &SuppressionList, query: &Query) -> Vec<String> {
+    fn addresses(list: &SuppressionList, query: &SuppressionQuery) -> Vec<String> {
         list.matching(query).map(|s| s.address.clone()).collect()
     }
 
@@ -135,15 +134,15 @@ mod tests {
         list.put("a@example.com", SuppressionReason::Bounce, at(0));
         list.put("b@example.com", SuppressionReason::Complaint, at(10));
         list.put("c@example.com", SuppressionReason::Bounce, at(20));
-        let bounces = Query {
+        let bounces = SuppressionQuery {
             reasons: vec![SuppressionReason::Bounce],
-            ..Query::default()
+            ..SuppressionQuery::default()
         };
         assert_eq!(addresses(&list, &bounces), ["a@example.com", "c@example.com"]);
-        let late = Query {
+        let late = SuppressionQuery {
             from: Some(at(10)),
             to: Some(at(20)),
-            ..Query::default()
+            ..SuppressionQuery::default()
         };
         assert_eq!(addresses(&list, &late), ["b@example.com", "c@example.com"]);
     }

@@ -1,7 +1,7 @@
-//! What watches the stack: its alarms and dashboards, with the metrics that they look at.
+//! The monitoring of a stack: its alarms and dashboards, with their metrics.
 //!
-//! Nothing is watched on one machine. Tests hold the metrics against what there is in the stack: one that is misspelt, or of
-//! a function that is gone, is no error in AWS but an alarm that never goes off.
+//! Nothing is monitored on one machine. Tests compare the metrics with the stack, because AWS accepts a metric that is
+//! misspelt or belongs to a function that is gone, and its alarm never goes off.
 
 use serde_json::Value as Json;
 
@@ -21,14 +21,14 @@ pub struct Monitoring {
     pub dashboards: Vec<Dashboard>,
 }
 
-/// A `CloudWatch` dashboard of the template.
+/// A CloudWatch dashboard of the template.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dashboard {
-    /// Name of the resource in the template: `AccountDashboard`.
+    /// Logical id of the resource: `AccountDashboard`.
     pub logical_id: String,
-    /// The metrics of all its graphs.
+    /// The metrics of all graphs.
     pub metrics: Vec<WatchedMetric>,
-    /// ARNs of the alarms that it shows.
+    /// ARNs of the alarms on it.
     pub alarms: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ fn read_dashboard(resource: &Resource<'_>) -> Result<Dashboard, TemplateError> {
     resource.properties.only(&["DashboardBody"], &["DashboardName"])?;
     let written = resource.properties.required("DashboardBody")?;
     let body: Json = serde_json::from_str(&written.clone().text()?)
-        .map_err(|error| written.unfit(format!("is no JSON: {error}")))?;
+        .map_err(|error| written.unfit(format!("is not JSON: {error}")))?;
     let widgets = body["widgets"].as_array();
     let mut dashboard = Dashboard {
         logical_id: resource.logical_id.to_owned(),
@@ -66,7 +66,7 @@ fn read_dashboard(resource: &Resource<'_>) -> Result<Dashboard, TemplateError> {
                     match metric_of_row(row) {
                         Row::Metric(metric) => dashboard.metrics.push(metric),
                         Row::Expression => {}
-                        Row::Other => return Err(written.unfit(format!("has {row}, which names no metric"))),
+                        Row::Other => return Err(written.unfit(format!("has {row}, which is not a metric"))),
                     }
                 }
             }
@@ -77,7 +77,7 @@ fn read_dashboard(resource: &Resource<'_>) -> Result<Dashboard, TemplateError> {
                     .extend(arns.filter_map(Json::as_str).map(str::to_owned));
             }
             Some("text") => {}
-            _ => return Err(written.unfit(format!("has {widget}, which is no widget that is understood here"))),
+            _ => return Err(written.unfit(format!("has {widget}, which is not a supported widget"))),
         }
     }
     Ok(dashboard)
@@ -105,7 +105,7 @@ fn metric_of_row(row: &Json) -> Row {
             _ => Row::Other,
         };
     }
-    // `.` and `...` stand for what the row before has; whoever reads a template should not have to look there.
+    // `.` and `...` repeat the row before. They are rejected, so that every row can be read by itself.
     let texts: Option<Vec<&str>> = texts
         .iter()
         .map(|item| item.as_str().filter(|text| !text.starts_with('.')))

@@ -99,9 +99,9 @@ fn names_the_line_of_what_does_not_fit() {
         (
             "Expression: a + a",
             "Account: 1",
-            "16: `MathAlarm.Metrics[0].Account` is not understood here",
+            "16: `MathAlarm.Metrics[0].Account` is not supported here",
         ),
-        (r#"{"widgets": ["#, "[", "21: Board.DashboardBody is no JSON: "),
+        (r#"{"widgets": ["#, "[", "21: Board.DashboardBody is not JSON: "),
         (
             r#""widgets""#,
             r#""gadgets""#,
@@ -110,12 +110,12 @@ fn names_the_line_of_what_does_not_fit() {
         (
             r#""AWS/SQS", "Age", "#,
             r#"".", "Age", "#,
-            r#"21: Board.DashboardBody has [".","Age","QueueName","shop-Queue",{"label":"age"}], which names no metric"#,
+            r#"21: Board.DashboardBody has [".","Age","QueueName","shop-Queue",{"label":"age"}], which is not a metric"#,
         ),
         (
             r#"{"expression": "a + a"}"#,
             r#"{"label": "a"}"#,
-            r#"21: Board.DashboardBody has [{"label":"a"}], which names no metric"#,
+            r#"21: Board.DashboardBody has [{"label":"a"}], which is not a metric"#,
         ),
         (
             r#""type": "text""#,

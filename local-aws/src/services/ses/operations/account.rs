@@ -28,7 +28,7 @@ pub(in crate::services::ses) async fn get(State(ses): State<Arc<Ses>>) -> Json<V
         "SendingEnabled": settings.sending_enabled,
         "SuppressionAttributes": {"SuppressedReasons": ["BOUNCE", "COMPLAINT"]},
     });
-    // An account has details once somebody has asked to leave the sandbox.
+    // An account has details once its owner has asked to leave the sandbox.
     if settings.production_access {
         account["Details"] = json!({
             "MailType": "TRANSACTIONAL",

@@ -123,7 +123,7 @@ fn status(identity: &Identity) -> &'static str {
     if identity.verified { "SUCCESS" } else { "PENDING" }
 }
 
-/// A domain is verified through DKIM; an address alone has none.
+/// Writes the DKIM attributes. A domain is verified by DKIM. An address by itself has none.
 fn dkim(identity: &Identity) -> Value {
     if identity.is_address() {
         return json!({

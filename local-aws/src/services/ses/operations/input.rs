@@ -1,4 +1,4 @@
-//! What requests carry: JSON bodies and query strings.
+//! The inputs of requests: JSON bodies and query strings.
 
 use axum::extract::Query;
 use axum::http::Uri;
@@ -9,13 +9,13 @@ use serde::de::DeserializeOwned;
 use crate::services::ses::error::SesError;
 use crate::services::ses::page::PageRequest;
 
-/// Reads a JSON body. An empty one counts as an object without members, as SES's clients may send it.
+/// Reads a JSON body. An empty one counts as an object without members, because SES's clients may send none.
 pub(super) fn json<T: DeserializeOwned>(body: &Bytes) -> Result<T, SesError> {
     let body = if body.is_empty() { b"{}" } else { &body[..] };
     serde_json::from_slice(body).map_err(|error| SesError::Serialization(error.to_string()))
 }
 
-/// The body of the two operations that switch sending on and off. SES takes a missing member as off.
+/// The body of the two operations that switch sending on and off. A missing member means off, as in SES.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Sending {
@@ -23,7 +23,7 @@ pub(super) struct Sending {
     pub(super) sending_enabled: bool,
 }
 
-/// A query string, whose names may come more than once.
+/// A query string, in which a name may occur more than once.
 pub(super) struct QueryString(Vec<(String, String)>);
 
 impl QueryString {
@@ -47,7 +47,7 @@ impl QueryString {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Reads a value of some form.
+    /// Reads a value of a type.
     pub(super) fn parsed<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, SesError> {
         self.one(name)
             .map(|text| {
@@ -57,7 +57,7 @@ impl QueryString {
             .transpose()
     }
 
-    /// Reads which page is asked for.
+    /// Reads which page the request asks for.
     pub(super) fn page(&self) -> Result<PageRequest, SesError> {
         Ok(PageRequest {
             token: self.one("NextToken").map(str::to_owned),

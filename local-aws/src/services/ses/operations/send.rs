@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::input;
 use crate::services::ses::Ses;
 use crate::services::ses::error::SesError;
+use crate::services::ses::ids::new_id;
 use crate::services::ses::send_email::check;
-use crate::services::ses::wire::new_id;
 
 pub(in crate::services::ses) async fn send_email(
     State(ses): State<Arc<Ses>>,

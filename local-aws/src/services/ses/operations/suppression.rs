@@ -1,7 +1,7 @@
 //! The operations of the account's suppression list.
 //!
-//! In the sandbox SES refuses all of them. With which error is an assumption: the model has no better
-//! one than `BadRequestException`.
+//! In the sandbox SES refuses all of them. The type of the error is an assumption: the model has none better than
+//! `BadRequestException`.
 
 use std::sync::{Arc, MutexGuard};
 
@@ -16,7 +16,7 @@ use super::input::{self, QueryString};
 use crate::services::ses::error::SesError;
 use crate::services::ses::mailbox::Mailbox;
 use crate::services::ses::page::page;
-use crate::services::ses::suppression_list::{Query, Suppressed, SuppressionReason};
+use crate::services::ses::suppression_list::{Suppressed, SuppressionQuery, SuppressionReason};
 use crate::services::ses::{Ses, SesState};
 
 #[derive(Deserialize)]
@@ -38,7 +38,7 @@ pub(in crate::services::ses) async fn put(State(ses): State<Arc<Ses>>, body: Byt
 
 pub(in crate::services::ses) async fn list(State(ses): State<Arc<Ses>>, uri: Uri) -> Result<Json<Value>, SesError> {
     let asked = QueryString::parse(&uri)?;
-    let query = Query {
+    let query = SuppressionQuery {
         reasons: asked
             .all("Reason")
             .map(SuppressionReason::parse)
@@ -99,7 +99,7 @@ fn summary(suppressed: &Suppressed) -> Value {
     json!({
         "EmailAddress": suppressed.address,
         "Reason": suppressed.reason.as_str(),
-        // Seconds since 1970 with a fraction, the protocol's form of a time in JSON.
+        // Seconds since 1970 with a fraction: the protocol's form of a time in JSON.
         "LastUpdateTime": suppressed.updated_at.as_duration().as_secs_f64(),
     })
 }

@@ -1,8 +1,7 @@
-//! The API version 2 on the wire: REST with JSON bodies.
+//! The SES API on the wire: REST with JSON bodies.
 //!
 //! [`routes`] is the one list of what is served. A request must carry a signature, of which nothing but its presence is
-//! checked. A request without a route is refused by name and never answered with an empty success. Request ids are made
-//! here.
+//! checked. A request without a route is refused by name and never answered with an empty success.
 
 use std::sync::Arc;
 
@@ -15,10 +14,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
 use serde_json::Value;
 use tower::ServiceExt;
-use uuid::Uuid;
 
 use super::Ses;
 use super::error::SesError;
+use super::ids::new_id;
 use super::operations::{account, configuration_sets, identities, send, suppression};
 use crate::catalogue::AwsService;
 use crate::middleware::{Operation, WireRequest, WireService};
@@ -242,14 +241,6 @@ fn numbered(mut response: Response) -> Response {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the edge of the simulator, where its ids are made"
-)]
-pub(super) fn new_id() -> Uuid {
-    Uuid::new_v4()
 }
 
 #[cfg(test)]
