@@ -9,7 +9,7 @@ pub const REGION: &str = "us-east-1";
 /// The account of everything.
 pub const ACCOUNT_ID: &str = "000000000000";
 
-/// What this crate has to know of an application in order to run it.
+/// The properties of an application that a run needs.
 ///
 /// Everything else comes from the application's template.
 #[derive(Clone, Copy, Debug)]

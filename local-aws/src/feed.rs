@@ -3,7 +3,7 @@
 //! Every entry has a number. An entry that changes, because the handling of its event ended, gets a new number and moves to
 //! the end. A watcher that knows the last number it saw therefore misses nothing by reading on from there, even after a
 //! broken connection. Only the newest entries are kept, in memory. A watcher that missed more, or that comes from an earlier
-//! run, starts anew.
+//! run, starts from the beginning.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,8 +1,8 @@
 //! The one layer around every operation of every service: it records the call, applies a fault, and carries the call out.
 //!
-//! A service implements [`WireService`]: it names the operation and the resources of a request, carries the request out,
-//! and writes an error in its own shape. [`Middleware::router`] does the rest. What Lambda and SNS do on behalf of a
-//! function, without a request over the network, goes through [`Middleware::carry_out_for`] in the same way.
+//! A service implements `WireService`: it names the operation and the resources of a request, carries the request out,
+//! and writes an error in its own shape. `Middleware::router` does the rest. What Lambda and SNS do on behalf of a
+//! function, without a request over the network, goes through `Middleware::carry_out_for` in the same way.
 
 use std::io;
 use std::sync::Arc;

@@ -82,7 +82,7 @@ impl Watcher {
         let news = self.feed.after(after);
         self.last = news.last;
         if news.begins_anew {
-            // Without an id, so that a client that loses its connection before `ready` starts anew again.
+            // Without an id, so that a client that loses its connection before `ready` starts again from the beginning.
             self.pending.push_back(Event::default().event("reset").data("{}"));
         }
         let events: Vec<Event> = news.entries.iter().map(|entry| self.event(entry)).collect();

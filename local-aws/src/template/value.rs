@@ -158,7 +158,7 @@ impl<'t> Map<'t> {
         }
     }
 
-    /// Gives the map another path.
+    /// Replaces the path of the map.
     pub(super) fn called(mut self, path: &str) -> Self {
         path.clone_into(&mut self.path);
         self

@@ -19,7 +19,7 @@ use crate::catalogue::AwsService;
 use crate::fault::cut;
 use crate::middleware::{Operation, WireRequest, WireService};
 
-/// What the wire knows of a table.
+/// The logical id and the ARN of a table.
 #[derive(Clone, Debug)]
 pub(super) struct TableIdentity {
     pub(super) logical_id: String,

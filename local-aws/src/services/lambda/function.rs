@@ -23,7 +23,7 @@ pub struct FunctionSettings {
     pub environment: BTreeMap<String, String>,
     /// The time limit of one invocation.
     pub timeout: Duration,
-    /// Its memory in MB. A variable tells the function, but nothing limits it.
+    /// Its memory in MB. It is passed to the function in a variable, and not enforced.
     pub memory_mb: u32,
     /// The file of its standard output and error. Without one, they go to our own.
     pub log_file: Option<PathBuf>,
@@ -105,7 +105,7 @@ impl Function {
     /// Ends an invocation, if it has not ended yet.
     pub(super) fn finish(&self, invocation: Uuid, result: Result<Bytes, InvokeError>) {
         if let Some((_, reply)) = self.state().running.remove(&invocation) {
-            // The caller may have gone away. The function has done its work all the same.
+            // The caller may have stopped waiting. The function has done its work nevertheless.
             let _ = reply.send(result);
         }
     }

@@ -143,7 +143,7 @@ mod tests {
         "\n"
     );
 
-    /// Gives a pipe, its outputs, and what says what the log holds.
+    /// Returns a pipe, its outputs, and a function that reads the log.
     fn piped() -> (PipeWriter, Outputs, impl Fn() -> String) {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");

@@ -281,7 +281,7 @@ mod tests {
         }
     }
 
-    /// Gives the records of the To recipient, without the Send.
+    /// Returns the records of the To recipient without the `Send`.
     fn records(to: &str) -> Vec<Value> {
         let accepted = accepted(to);
         let outcomes = accepted.mail.to.iter().map(|m| (m, outcome_at(m)));

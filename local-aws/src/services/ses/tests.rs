@@ -30,7 +30,7 @@ pub(super) fn settings() -> SesSettings {
     }
 }
 
-/// Makes a clock, whatever it consists of.
+/// Makes a default value, such as a clock.
 pub(super) fn fresh<T: Default>() -> T {
     T::default()
 }
@@ -54,7 +54,7 @@ fn sandbox() -> World {
 }
 
 impl World {
-    /// Sends at so many milliseconds after the world began.
+    /// Sends a mail `at` milliseconds after the first.
     fn send_at(&self, at: i64, from: &str, to: &[&str]) -> Result<String, SesError> {
         let mail = mail(from, to, "shop");
         let now = Timestamp::from_millisecond(1_800_000_000_000 + at).unwrap();

@@ -235,7 +235,7 @@ async fn unknown(request: Request) -> SesError {
     ))
 }
 
-/// Gives an answer the id by which AWS's support would find it.
+/// Adds a request id to an answer.
 fn numbered(mut response: Response) -> Response {
     if let Ok(id) = HeaderValue::from_str(&new_id().to_string()) {
         response.headers_mut().insert(REQUEST_ID, id);
