@@ -220,7 +220,7 @@ async fn a_message_whose_deletion_fails_is_handled_again_and_deleted_then() {
 async fn an_event_that_no_queue_accepts_is_reported_as_lost() {
     let okite = Okite::start().await;
     okite
-        .fault(json!({ "operation": "UpdateItem", "times": 3, "error": "ValidationException" }))
+        .fault(json!({ "operation": "UpdateItem", "table": "SuppressionsTable", "times": 3, "error": "ValidationException" }))
         .await;
     okite
         .fault(json!({ "operation": "SendMessage", "error": "InternalError" }))
