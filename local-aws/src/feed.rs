@@ -20,7 +20,7 @@ const MESSAGE_MAX: usize = 64 * 1024;
 
 /// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum EntryKind {
     /// SES accepted a mail, or the outbox was emptied.
     Outbox(OutboxChange),
     /// A message was published to a topic, or its handling ended.
@@ -36,7 +36,7 @@ pub(crate) enum OutboxChange {
     Cleared,
 }
 
-impl Kind {
+impl EntryKind {
     /// Returns the name of the kind in the event stream.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -53,20 +53,20 @@ impl Kind {
 
 /// One entry of the feed.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct FeedEntry {
     /// The entry's number. Later entries have greater numbers.
     pub(crate) number: u64,
-    pub(crate) kind: Kind,
+    pub(crate) kind: EntryKind,
     /// The data that a watcher gets.
     pub(crate) data: Arc<Value>,
 }
 
 /// The entries that are new to a watcher.
 #[derive(Debug)]
-pub(crate) struct News {
+pub(crate) struct FeedUpdate {
     /// Whether the watcher must drop what it has: all kept events follow, and it must read the outbox again.
-    pub(crate) begins_anew: bool,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) is_reset: bool,
+    pub(crate) entries: Vec<FeedEntry>,
     /// The number to read on from.
     pub(crate) last: u64,
 }
@@ -83,7 +83,7 @@ pub struct Feed {
 #[derive(Debug, Default)]
 struct Entries {
     last: u64,
-    kept: VecDeque<Entry>,
+    kept: VecDeque<FeedEntry>,
     /// The greatest number of an entry that was dropped and not replaced by a newer one.
     lost: u64,
 }
@@ -102,12 +102,12 @@ impl Default for Feed {
 impl Feed {
     /// Adds a mail that SES accepted.
     pub(crate) fn mail(&self, summary: Value) {
-        self.add(Kind::Outbox(OutboxChange::Mail), summary);
+        self.add(EntryKind::Outbox(OutboxChange::Mail), summary);
     }
 
     /// Adds that the outbox was emptied.
     pub(crate) fn cleared(&self) {
-        self.add(Kind::Outbox(OutboxChange::Cleared), json!({}));
+        self.add(EntryKind::Outbox(OutboxChange::Cleared), json!({}));
     }
 
     /// Adds a message that is being published. The result ends the entry.
@@ -120,7 +120,7 @@ impl Feed {
         let mut entries = self.lock();
         let key = entries.last + 1;
         let data = json!({ "key": key, "at": now, "topic": topic_arn, "state": "handling", "trouble": null, "event": message });
-        let number = entries.add(Kind::Event, data.clone());
+        let number = entries.add(EntryKind::Event, data.clone());
         drop(entries);
         self.last.send_replace(number);
         Publication {
@@ -137,7 +137,7 @@ impl Feed {
 
     /// Returns the entries after the one with an id. Without an id, or with one of another run or of a dropped entry, it
     /// returns all kept events.
-    pub(crate) fn after(&self, id: Option<&str>) -> News {
+    pub(crate) fn after(&self, id: Option<&str>) -> FeedUpdate {
         let number = id.and_then(|id| {
             let (run, number) = id.split_once('.')?;
             (run == self.run.as_simple().to_string())
@@ -147,9 +147,9 @@ impl Feed {
         });
         let entries = self.lock();
         let number = number.filter(|number| (entries.lost..=entries.last).contains(number));
-        let wanted = |entry: &&Entry| number.map_or(entry.kind.is_event(), |number| entry.number > number);
-        News {
-            begins_anew: number.is_none(),
+        let wanted = |entry: &&FeedEntry| number.map_or(entry.kind.is_event(), |number| entry.number > number);
+        FeedUpdate {
+            is_reset: number.is_none(),
             entries: entries.kept.iter().filter(wanted).cloned().collect(),
             last: entries.last,
         }
@@ -160,7 +160,7 @@ impl Feed {
         self.last.subscribe()
     }
 
-    fn add(&self, kind: Kind, data: Value) {
+    fn add(&self, kind: EntryKind, data: Value) {
         let number = self.lock().add(kind, data);
         self.last.send_replace(number);
     }
@@ -172,15 +172,15 @@ impl Feed {
 }
 
 impl Entries {
-    fn add(&mut self, kind: Kind, data: Value) -> u64 {
+    fn add(&mut self, kind: EntryKind, data: Value) -> u64 {
         self.last += 1;
         let data = Arc::new(data);
-        self.kept.push_back(Entry {
+        self.kept.push_back(FeedEntry {
             number: self.last,
             kind,
             data,
         });
-        let is_alike = |entry: &Entry| entry.kind.is_event() == kind.is_event();
+        let is_alike = |entry: &FeedEntry| entry.kind.is_event() == kind.is_event();
         if self.kept.iter().filter(|entry| is_alike(entry)).count() > KEPT
             && let Some(oldest) = self.kept.iter().position(is_alike)
             && let Some(gone) = self.kept.remove(oldest)
@@ -224,7 +224,7 @@ impl Publication {
         let mut entries = self.feed.lock();
         // The new entry replaces this one.
         entries.kept.retain(|entry| entry.number != self.number);
-        let number = entries.add(Kind::Event, self.data);
+        let number = entries.add(EntryKind::Event, self.data);
         drop(entries);
         self.feed.last.send_replace(number);
     }
@@ -234,8 +234,8 @@ impl Publication {
 mod tests {
     use super::*;
 
-    fn names(news: &News) -> Vec<&str> {
-        news.entries.iter().map(|entry| entry.kind.name()).collect()
+    fn names(update: &FeedUpdate) -> Vec<&str> {
+        update.entries.iter().map(|entry| entry.kind.name()).collect()
     }
 
     fn event(feed: &Feed) -> Publication {
@@ -246,16 +246,16 @@ mod tests {
     fn a_watcher_goes_on_where_it_was() {
         let feed = Feed::default();
         feed.mail(json!({}));
-        let news = feed.after(None);
-        assert!(news.begins_anew && news.entries.is_empty());
-        let seen = feed.id(news.last);
+        let update = feed.after(None);
+        assert!(update.is_reset && update.entries.is_empty());
+        let seen = feed.id(update.last);
         feed.mail(json!({ "subject": "two" }));
         feed.cleared();
         event(&feed).ended(PublicationResult::Handled);
-        let news = feed.after(Some(&seen));
-        assert!(!news.begins_anew);
-        assert_eq!(names(&news), ["mail", "cleared", "event"]);
-        assert!(feed.after(Some(&feed.id(news.last))).entries.is_empty());
+        let update = feed.after(Some(&seen));
+        assert!(!update.is_reset);
+        assert_eq!(names(&update), ["mail", "cleared", "event"]);
+        assert!(feed.after(Some(&feed.id(update.last))).entries.is_empty());
     }
 
     #[test]
@@ -266,8 +266,8 @@ mod tests {
         let other = event(&feed);
         published.ended(PublicationResult::Queued);
         drop(other);
-        let news = feed.after(Some(&feed.id(begun.last)));
-        let told: Vec<_> = news
+        let update = feed.after(Some(&feed.id(begun.last)));
+        let told: Vec<_> = update
             .entries
             .iter()
             .map(|entry| (&entry.data["key"], &entry.data["state"]))
@@ -286,18 +286,18 @@ mod tests {
     }
 
     #[test]
-    fn a_watcher_who_missed_too_much_begins_anew_with_what_is_kept() {
+    fn a_watcher_who_missed_too_much_is_reset_with_what_is_kept() {
         let feed = Feed::default();
         let before = feed.id(feed.after(None).last);
         for _ in 0..KEPT {
             event(&feed);
         }
-        assert!(!feed.after(Some(&before)).begins_anew);
+        assert!(!feed.after(Some(&before)).is_reset);
         event(&feed);
-        let news = feed.after(Some(&before));
-        assert!(news.begins_anew);
-        assert_eq!(news.entries.len(), KEPT);
-        assert_eq!(news.entries[0].number, 2);
+        let update = feed.after(Some(&before));
+        assert!(update.is_reset);
+        assert_eq!(update.entries.len(), KEPT);
+        assert_eq!(update.entries[0].number, 2);
     }
 
     #[test]
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_other_runs_and_of_nobody_begin_anew() {
+    fn an_id_of_another_run_or_none_starts_from_the_beginning() {
         let feed = Feed::default();
         event(&feed);
         for id in [
@@ -321,7 +321,7 @@ mod tests {
             feed.id(7),
             format!("{}x", feed.id(1)),
         ] {
-            assert!(feed.after(Some(&id)).begins_anew, "{id}");
+            assert!(feed.after(Some(&id)).is_reset, "{id}");
         }
     }
 
@@ -330,9 +330,9 @@ mod tests {
         let feed = Feed::default();
         feed.publish("arn:t", "hello", Timestamp::UNIX_EPOCH);
         feed.publish("arn:t", &"x".repeat(MESSAGE_MAX + 1), Timestamp::UNIX_EPOCH);
-        let news = feed.after(None);
+        let update = feed.after(None);
         assert_eq!(
-            (&news.entries[0].data["event"], &news.entries[1].data["event"]),
+            (&update.entries[0].data["event"], &update.entries[1].data["event"]),
             (&json!("hello"), &Value::Null)
         );
     }

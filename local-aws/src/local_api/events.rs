@@ -19,8 +19,8 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{LocalApi, Refused};
-use crate::feed::{Entry, Feed};
+use super::{LocalApi, LocalApiError};
+use crate::feed::{Feed, FeedEntry};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,8 +32,8 @@ pub(super) async fn follow(
     State(api): State<Arc<LocalApi>>,
     after: Result<Query<AfterQuery>, QueryRejection>,
     headers: HeaderMap,
-) -> Result<Response, Refused> {
-    let Query(AfterQuery { after }) = after.map_err(Refused::bad_request)?;
+) -> Result<Response, LocalApiError> {
+    let Query(AfterQuery { after }) = after.map_err(LocalApiError::bad_request)?;
     let last_seen = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let mut watcher = Watcher {
         changes: api.feed.watch(),
@@ -79,21 +79,21 @@ impl Watcher {
 
     /// Reads the entries after the one with an id.
     fn read(&mut self, after: Option<&str>) {
-        let news = self.feed.after(after);
-        self.last = news.last;
-        if news.begins_anew {
+        let update = self.feed.after(after);
+        self.last = update.last;
+        if update.is_reset {
             // Without an id, so that a client that loses its connection before `ready` starts again from the beginning.
             self.pending.push_back(Event::default().event("reset").data("{}"));
         }
-        let events: Vec<Event> = news.entries.iter().map(|entry| self.event(entry)).collect();
+        let events: Vec<Event> = update.entries.iter().map(|entry| self.event(entry)).collect();
         self.pending.extend(events);
-        if news.begins_anew {
-            let ready = Event::default().event("ready").id(self.feed.id(news.last));
+        if update.is_reset {
+            let ready = Event::default().event("ready").id(self.feed.id(update.last));
             self.pending.push_back(ready.data("{}"));
         }
     }
 
-    fn event(&self, entry: &Entry) -> Event {
+    fn event(&self, entry: &FeedEntry) -> Event {
         let event = Event::default().event(entry.kind.name()).id(self.feed.id(entry.number));
         // JSON escapes line breaks, so the data is always one line.
         event.data(entry.data.to_string())

@@ -56,21 +56,21 @@ pub(crate) struct LocalApi {
 }
 
 /// The answer to a request that is invalid or failed.
-struct Refused(StatusCode, String);
+struct LocalApiError(StatusCode, String);
 
-impl IntoResponse for Refused {
+impl IntoResponse for LocalApiError {
     fn into_response(self) -> Response {
         (self.0, axum::Json(json!({ "message": self.1 }))).into_response()
     }
 }
 
-impl Refused {
+impl LocalApiError {
     fn bad_request(message: impl std::fmt::Display) -> Self {
         Self(StatusCode::BAD_REQUEST, message.to_string())
     }
 }
 
-type Changed = Result<StatusCode, Refused>;
+type ChangeResult = Result<StatusCode, LocalApiError>;
 
 impl LocalApi {
     pub(crate) fn router(self) -> Router {
@@ -100,29 +100,29 @@ impl LocalApi {
 }
 
 /// Reads a JSON body of any content type.
-fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
-    serde_json::from_slice(body).map_err(Refused::bad_request)
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, LocalApiError> {
+    serde_json::from_slice(body).map_err(LocalApiError::bad_request)
 }
 
-async fn unknown() -> Refused {
-    Refused(
+async fn unknown() -> LocalApiError {
+    LocalApiError(
         StatusCode::NOT_FOUND,
         "/_local/ has outbox, events, account, identities, faults, clock, sns, metrics, notifications, queues and schedule"
             .to_owned(),
     )
 }
 
-async fn wrong_method() -> Refused {
-    Refused(
+async fn wrong_method() -> LocalApiError {
+    LocalApiError(
         StatusCode::METHOD_NOT_ALLOWED,
         "this path of /_local/ does not accept this method".to_owned(),
     )
 }
 
-async fn clear_outbox(State(api): State<Arc<LocalApi>>) -> Changed {
+async fn clear_outbox(State(api): State<Arc<LocalApi>>) -> ChangeResult {
     api.ses
         .clear_outbox()
-        .map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+        .map_err(|error| LocalApiError(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -130,27 +130,27 @@ async fn account(State(api): State<Arc<LocalApi>>) -> Response {
     axum::Json(api.ses.account()).into_response()
 }
 
-async fn update_account(State(api): State<Arc<LocalApi>>, body: Bytes) -> Changed {
+async fn update_account(State(api): State<Arc<LocalApi>>, body: Bytes) -> ChangeResult {
     let patch: AccountPatch = read(&body)?;
     api.ses.update_account(&patch);
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn update_identity(State(api): State<Arc<LocalApi>>, Path(identity): Path<String>, body: Bytes) -> Changed {
+async fn update_identity(State(api): State<Arc<LocalApi>>, Path(identity): Path<String>, body: Bytes) -> ChangeResult {
     let patch: IdentityPatch = read(&body)?;
     api.ses
         .update_identity(&identity, patch)
-        .map_err(Refused::bad_request)?;
+        .map_err(LocalApiError::bad_request)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn add_fault(State(api): State<Arc<LocalApi>>, body: Bytes) -> Changed {
+async fn add_fault(State(api): State<Arc<LocalApi>>, body: Bytes) -> ChangeResult {
     let fault: Fault = read(&body)?;
     if let Some(table) = &fault.table
         && !api.tables.contains(table)
     {
         let tables = api.tables.join(", ");
-        return Err(Refused::bad_request(format_args!(
+        return Err(LocalApiError::bad_request(format_args!(
             "the template has no table {table:?}; it has {tables}"
         )));
     }
@@ -174,11 +174,11 @@ struct AdvanceClock {
 }
 
 /// Sets the clock forward for the services and the functions.
-async fn advance_clock(State(api): State<Arc<LocalApi>>, body: Bytes) -> Changed {
+async fn advance_clock(State(api): State<Arc<LocalApi>>, body: Bytes) -> ChangeResult {
     let AdvanceClock { advance_ms } = read(&body)?;
     api.clock
         .advance(Duration::from_millis(advance_ms))
-        .map_err(Refused::bad_request)?;
+        .map_err(LocalApiError::bad_request)?;
     api.lambda.renew();
     Ok(StatusCode::NO_CONTENT)
 }
@@ -200,16 +200,18 @@ async fn publish(
     State(api): State<Arc<LocalApi>>,
     copies: Result<Query<PublishQuery>, axum::extract::rejection::QueryRejection>,
     body: Bytes,
-) -> Result<axum::Json<Value>, Refused> {
-    let Query(PublishQuery { copies }) = copies.map_err(Refused::bad_request)?;
+) -> Result<axum::Json<Value>, LocalApiError> {
+    let Query(PublishQuery { copies }) = copies.map_err(LocalApiError::bad_request)?;
     if !(1..=COPIES_MAX).contains(&copies) {
-        return Err(Refused::bad_request(format_args!("`copies` must be 1 to {COPIES_MAX}")));
+        return Err(LocalApiError::bad_request(format_args!(
+            "`copies` must be 1 to {COPIES_MAX}"
+        )));
     }
-    let message = String::from_utf8(body.into()).map_err(Refused::bad_request)?;
+    let message = String::from_utf8(body.into()).map_err(LocalApiError::bad_request)?;
     let topic = api
         .event_topic
         .clone()
-        .ok_or_else(|| Refused::bad_request("the template has no topic for the events of SES"))?;
+        .ok_or_else(|| LocalApiError::bad_request("the template has no topic for the events of SES"))?;
     let publish = |_| {
         let (sns, topic, message) = (Arc::clone(&api.sns), topic.clone(), message.clone());
         // They go on if the caller stops waiting for the answer.
@@ -235,17 +237,17 @@ async fn notifications(State(api): State<Arc<LocalApi>>) -> Response {
     axum::Json(api.sns.notifications()).into_response()
 }
 
-async fn queues(State(api): State<Arc<LocalApi>>) -> Result<Response, Refused> {
+async fn queues(State(api): State<Arc<LocalApi>>) -> Result<Response, LocalApiError> {
     let queues = api
         .sqs
         .queues()
-        .map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+        .map_err(|error| LocalApiError(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     Ok(axum::Json(queues).into_response())
 }
 
-async fn messages(State(api): State<Arc<LocalApi>>, Path(name): Path<String>) -> Result<Response, Refused> {
+async fn messages(State(api): State<Arc<LocalApi>>, Path(name): Path<String>) -> Result<Response, LocalApiError> {
     let messages = api.sqs.messages_of(&name).ok_or_else(|| {
-        Refused(
+        LocalApiError(
             StatusCode::NOT_FOUND,
             format!("there is no queue {name:?}; /_local/queues lists the queues"),
         )
@@ -253,16 +255,16 @@ async fn messages(State(api): State<Arc<LocalApi>>, Path(name): Path<String>) ->
     Ok(axum::Json(messages).into_response())
 }
 
-async fn run_schedule(State(api): State<Arc<LocalApi>>) -> Result<Response, Refused> {
+async fn run_schedule(State(api): State<Arc<LocalApi>>) -> Result<Response, LocalApiError> {
     let schedule = api
         .schedule
         .as_ref()
-        .ok_or_else(|| Refused::bad_request("the application has no schedule that can be run by hand"))?;
+        .ok_or_else(|| LocalApiError::bad_request("the application has no schedule that can be run by hand"))?;
     let input = Bytes::from(schedule.input.to_string());
     let report = api
         .lambda
         .invoke(&schedule.function, input)
         .await
-        .map_err(|error| Refused(StatusCode::BAD_GATEWAY, error.to_string()))?;
+        .map_err(|error| LocalApiError(StatusCode::BAD_GATEWAY, error.to_string()))?;
     Ok(([("content-type", "application/json")], report).into_response())
 }

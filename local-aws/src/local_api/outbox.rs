@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::html::{self, InlineImage, OutsideReferences};
-use super::{LocalApi, Refused};
+use super::{LocalApi, LocalApiError};
 use crate::services::ses::{MailDetail, MailSummary, OutboxAttachment, OutboxMail};
 
 /// The policy of a mail's HTML: it may have styles and the images that came with it. The sandbox forbids everything else,
@@ -41,8 +41,8 @@ struct MailWithReferences<'a> {
 pub(super) async fn list(
     State(api): State<Arc<LocalApi>>,
     wanted: Result<Query<ListQuery>, QueryRejection>,
-) -> Result<Response, Refused> {
-    let Query(ListQuery { summary }) = wanted.map_err(Refused::bad_request)?;
+) -> Result<Response, LocalApiError> {
+    let Query(ListQuery { summary }) = wanted.map_err(LocalApiError::bad_request)?;
     let mails = api.ses.outbox();
     Ok(if summary {
         let summary = |mail| MailSummary::new(mail, api.ses.id_tag());
@@ -53,7 +53,7 @@ pub(super) async fn list(
     })
 }
 
-pub(super) async fn one(State(api): State<Arc<LocalApi>>, Path(id): Path<String>) -> Result<Response, Refused> {
+pub(super) async fn one(State(api): State<Arc<LocalApi>>, Path(id): Path<String>) -> Result<Response, LocalApiError> {
     let mail = find(&api, &id)?;
     let detail = MailWithReferences {
         mail: MailDetail::new(&mail, api.ses.id_tag()),
@@ -63,7 +63,7 @@ pub(super) async fn one(State(api): State<Arc<LocalApi>>, Path(id): Path<String>
 }
 
 /// Returns the HTML of a mail in a form that can do nothing.
-pub(super) async fn html(State(api): State<Arc<LocalApi>>, Path(id): Path<String>) -> Result<Response, Refused> {
+pub(super) async fn html(State(api): State<Arc<LocalApi>>, Path(id): Path<String>) -> Result<Response, LocalApiError> {
     let mail = find(&api, &id)?;
     let html = mail.html.as_deref().ok_or_else(|| not_found("this mail has no HTML"))?;
     let images: Vec<InlineImage> = mail.attachments.iter().filter_map(inline).collect();
@@ -79,13 +79,13 @@ pub(super) async fn html(State(api): State<Arc<LocalApi>>, Path(id): Path<String
 pub(super) async fn attachment(
     State(api): State<Arc<LocalApi>>,
     Path((id, index)): Path<(String, usize)>,
-) -> Result<Response, Refused> {
+) -> Result<Response, LocalApiError> {
     let mail = find(&api, &id)?;
     let file = mail.attachments.get(index);
     let file = file.ok_or_else(|| not_found("this mail has no such attachment; the first one has the index 0"))?;
     let content = STANDARD
         .decode(&file.content)
-        .map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+        .map_err(|error| LocalApiError(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     let disposition = format!("attachment; filename*=UTF-8''{}", percent_encoded(&file.filename));
     let headers = [
         (CONTENT_TYPE, "application/octet-stream"),
@@ -94,15 +94,15 @@ pub(super) async fn attachment(
     Ok((headers, content).into_response())
 }
 
-fn find(api: &LocalApi, id: &str) -> Result<OutboxMail, Refused> {
+fn find(api: &LocalApi, id: &str) -> Result<OutboxMail, LocalApiError> {
     let mail = api.ses.mail(id);
     mail.ok_or_else(|| {
         not_found("the outbox has no mail with this id: use the id that SES gave it, or the sender's own")
     })
 }
 
-fn not_found(message: &str) -> Refused {
-    Refused(StatusCode::NOT_FOUND, message.to_owned())
+fn not_found(message: &str) -> LocalApiError {
+    LocalApiError(StatusCode::NOT_FOUND, message.to_owned())
 }
 
 /// Reads an attached image that HTML can show by its id.

@@ -31,7 +31,7 @@ pub struct PrintedMetric {
 pub struct PrintedMetrics(Arc<Mutex<BTreeMap<MetricKey, PrintedMetric>>>);
 
 #[derive(Deserialize)]
-struct Line {
+struct EmbeddedMetricLine {
     #[serde(rename = "_aws")]
     metadata: Metadata,
     #[serde(flatten)]
@@ -80,7 +80,7 @@ impl PrintedMetrics {
 
 /// Reads the metrics of a line, once for every set of dimensions.
 fn read(line: &[u8]) -> Option<Vec<PrintedMetric>> {
-    let Line { metadata, members } = serde_json::from_slice(line).ok()?;
+    let EmbeddedMetricLine { metadata, members } = serde_json::from_slice(line).ok()?;
     let at = Timestamp::from_millisecond(metadata.timestamp).ok()?;
     let mut metrics = Vec::new();
     for directive in metadata.cloud_watch_metrics {

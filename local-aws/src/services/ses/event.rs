@@ -253,12 +253,12 @@ fn time(at: Timestamp) -> String {
 mod tests {
     use super::super::mail_event::events_of;
     use super::super::mailbox_simulator::{RecipientOutcome, outcome_at};
-    use super::super::send_email::{Request, check};
+    use super::super::send_email::{SendEmailRequest, check};
     use super::super::suppression_list::SuppressionReason;
     use super::*;
 
     fn accepted(to: &str) -> Accepted {
-        let request: Request = serde_json::from_value(json!({
+        let request: SendEmailRequest = serde_json::from_value(json!({
             "FromEmailAddress": "Ada <ada@mail.example.com>",
             "Destination": {"ToAddresses": [to], "BccAddresses": ["eve@example.net"]},
             "ReplyToAddresses": ["help@example.com"],

@@ -130,7 +130,7 @@ pub(super) fn ses_id(id: Uuid, at: Timestamp) -> String {
 /// A line of the file.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Line {
+enum OutboxLine {
     /// The rest of a mail after the outbox was emptied.
     Counted {
         counted_recipients: u32,
@@ -160,8 +160,8 @@ impl Outbox {
         let (file, lines) = JsonLines::open(path)?;
         for line in lines {
             match line {
-                Line::Counted { counted_recipients, at } => sent.add(counted_recipients, at),
-                Line::Mail(mail) => {
+                OutboxLine::Counted { counted_recipients, at } => sent.add(counted_recipients, at),
+                OutboxLine::Mail(mail) => {
                     sent.add(mail.counted_recipients(), mail.at);
                     mails.push(*mail);
                 }
@@ -187,7 +187,7 @@ impl Outbox {
     /// Empties the outbox. `counted` are the counts that the file keeps for the quota.
     pub(super) fn clear(&mut self, counted: impl Iterator<Item = (Timestamp, u32)>) -> io::Result<()> {
         if let Some(file) = &mut self.file {
-            file.rewrite(counted.map(|(at, counted_recipients)| Line::Counted { counted_recipients, at }))?;
+            file.rewrite(counted.map(|(at, counted_recipients)| OutboxLine::Counted { counted_recipients, at }))?;
         }
         self.mails.clear();
         Ok(())

@@ -20,7 +20,7 @@ const MAX_SIZE: usize = 40 * 1024 * 1024;
 /// The request in JSON.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct Request {
+pub(super) struct SendEmailRequest {
     from_email_address: Option<String>,
     destination: Destination,
     reply_to_addresses: Vec<String>,
@@ -114,7 +114,7 @@ impl Mail {
 ///
 /// # Errors
 /// Returns a `BadRequestException` with the limit that it breaks.
-pub(super) fn check(request: Request) -> Result<Mail, SesError> {
+pub(super) fn check(request: SendEmailRequest) -> Result<Mail, SesError> {
     let simple = simple_content(request.content)?;
     let from = request
         .from_email_address
@@ -266,7 +266,7 @@ mod tests {
         let mut request = request();
         let (parent, member) = pointer.rsplit_once('/').unwrap();
         request.pointer_mut(parent).unwrap()[member] = value;
-        let request: Request = serde_json::from_value(request).unwrap();
+        let request: SendEmailRequest = serde_json::from_value(request).unwrap();
         check(request).map_err(|error| {
             assert_eq!(error.code(), "BadRequestException");
             error.to_string()

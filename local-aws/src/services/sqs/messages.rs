@@ -41,7 +41,7 @@ pub struct Message {
 /// A line of the file.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Line {
+enum QueueFileLine {
     Gone { gone: Uuid },
     Message(Box<Message>),
 }
@@ -71,8 +71,8 @@ impl Messages {
             let (file, lines) = JsonLines::open(path)?;
             for line in lines {
                 match line {
-                    Line::Gone { gone } => messages.all.retain(|message| message.message_id != gone),
-                    Line::Message(message) => messages.put(*message),
+                    QueueFileLine::Gone { gone } => messages.all.retain(|message| message.message_id != gone),
+                    QueueFileLine::Message(message) => messages.put(*message),
                 }
             }
             messages.file = Some(file);
@@ -138,7 +138,7 @@ impl Messages {
             return Ok(());
         }
         if let Some(file) = &mut self.file {
-            file.append(&Line::Gone { gone: message_id })?;
+            file.append(&QueueFileLine::Gone { gone: message_id })?;
         }
         self.all.retain(|message| message.message_id != message_id);
         self.written(2)
@@ -188,7 +188,7 @@ impl Messages {
     fn save(&mut self, message: Message) -> io::Result<()> {
         let mut stale = 0;
         if let Some(file) = &mut self.file {
-            let line = Line::Message(Box::new(message.clone()));
+            let line = QueueFileLine::Message(Box::new(message.clone()));
             file.append(&line)?;
             stale = usize::from(self.all.iter().any(|other| other.message_id == message.message_id));
         }

@@ -17,7 +17,7 @@ use crate::services::ses::page::{PageRequest, page};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Create {
+pub(super) struct CreateEmailIdentity {
     email_identity: String,
 }
 
@@ -25,7 +25,7 @@ pub(in crate::services::ses) async fn create(
     State(ses): State<Arc<Ses>>,
     body: Bytes,
 ) -> Result<Json<Value>, SesError> {
-    let create: Create = input::json(&body)?;
+    let create: CreateEmailIdentity = input::json(&body)?;
     let mut state = ses.state();
     let identity = state.identities.create(&create.email_identity)?;
     Ok(Json(json!({
@@ -66,7 +66,7 @@ pub(in crate::services::ses) async fn list_by_query(
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct List {
+pub(super) struct ListEmailIdentities {
     next_token: Option<String>,
     page_size: Option<usize>,
     filter: Option<Value>,
@@ -76,7 +76,7 @@ pub(in crate::services::ses) async fn list_by_body(
     State(ses): State<Arc<Ses>>,
     body: Bytes,
 ) -> Result<Json<Value>, SesError> {
-    let List {
+    let ListEmailIdentities {
         next_token,
         page_size,
         filter,

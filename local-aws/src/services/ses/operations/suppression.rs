@@ -21,13 +21,13 @@ use crate::services::ses::{Ses, SesState};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Put {
+pub(super) struct PutSuppressedDestination {
     email_address: String,
     reason: String,
 }
 
 pub(in crate::services::ses) async fn put(State(ses): State<Arc<Ses>>, body: Bytes) -> Result<Json<Value>, SesError> {
-    let put: Put = input::json(&body)?;
+    let put: PutSuppressedDestination = input::json(&body)?;
     let now = ses.clock.now();
     let mut state = out_of_sandbox(&ses)?;
     let address = Mailbox::parse(&put.email_address)?.bare();
