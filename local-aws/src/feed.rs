@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_watcher_who_missed_too_much_is_reset_with_what_is_kept() {
+    fn a_watcher_that_missed_too_much_is_reset_to_the_kept_entries() {
         let feed = Feed::default();
         let before = feed.id(feed.after(None).last);
         for _ in 0..KEPT {

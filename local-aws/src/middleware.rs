@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn applies_a_fault_to_its_own_operation_and_records_the_call_all_the_same() {
+    async fn applies_a_fault_to_its_own_operation_and_records_the_call() {
         let middleware = with(&[json!({"operation": "SendMessage", "error": "Odd"})]);
         assert_eq!(call(&middleware, "/ReceiveMessage", "hi").await.status(), 200);
         assert_eq!(call(&middleware, "/SendMessage", "hi").await.status(), 400);

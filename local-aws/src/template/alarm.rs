@@ -127,7 +127,7 @@ Resources:
 ";
 
     #[test]
-    fn an_alarm_has_a_name_and_says_whom_it_tells() {
+    fn reads_an_alarm_with_its_name_and_actions() {
         let alarms = stack(ALARMS).alarms;
         assert_eq!(
             alarms[0],

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_the_partitions() {
+    fn arns_have_the_partition_of_their_region() {
         let get = |region, name| pseudo_parameter(&context(region), name).unwrap();
         assert_eq!(get("eu-west-1", "AWS::Partition"), "aws");
         assert_eq!(get("cn-north-1", "AWS::Partition"), "aws-cn");

@@ -105,7 +105,7 @@ Resources:
 ";
 
     #[test]
-    fn knows_what_runs_how_often_and_with_what() {
+    fn reads_the_function_the_rate_and_the_input() {
         assert_eq!(
             stack(SCHEDULE).schedules,
             [Schedule {

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_scalars_apart() {
+    fn distinguishes_scalars() {
         let Content::List(items) = parse("[1, 0.2, true, '1', text, '', ~]").unwrap().content else {
             panic!("not a list");
         };

@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn all_of_a_batch_comes_back_in_the_shape_in_which_it_came() {
+    fn all_of_a_batch_is_returned_unprocessed_in_its_own_shape() {
         let (mut rest, request) = (get(), get());
         let undone = take(&mut rest, usize::MAX);
         assert_eq!(Value::Object(undone.clone()), request["RequestItems"]);
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn some_of_a_batch_comes_back_and_the_rest_is_done() {
+    fn a_part_of_a_batch_is_returned_and_the_rest_is_carried_out() {
         let mut rest = get();
         let undone = take(&mut rest, 1);
         assert_eq!(

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_event_types_in_both_spellings() {
+    fn recognizes_event_types_in_both_spellings() {
         assert_eq!(event_type("DELIVERY_DELAY"), Some("DELIVERY_DELAY"));
         assert_eq!(event_type("deliveryDelay"), Some("DELIVERY_DELAY"));
         assert_eq!(event_type("send"), Some("SEND"));

@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_each_simulator_address_with_a_label_and_in_any_case() {
+    fn recognizes_each_simulator_address_with_a_label_and_in_any_case() {
         for (name, expected) in [
             ("success", RecipientOutcome::Delivered),
             ("bounce", RecipientOutcome::HardBounce),

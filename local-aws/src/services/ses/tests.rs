@@ -98,7 +98,7 @@ fn mail(from: &str, to: &[&str], configuration_set: &str) -> Mail {
 }
 
 #[test]
-fn accepts_a_mail_keeps_it_and_tells_of_it() {
+fn accepts_a_mail_keeps_it_and_publishes_its_events() {
     let mut world = world(settings());
     let id = world.send(&["Bob <bob@example.net>"]).unwrap();
     assert_eq!(id, "010001a3185c5000-00000000-0000-0000-0000-000000000001-000000");

@@ -179,7 +179,7 @@ async fn takes_a_mail_of_several_megabytes() {
 }
 
 #[tokio::test]
-async fn wants_a_signature_except_for_a_warm_up() {
+async fn requires_a_signature_except_for_a_warm_up() {
     let server = production().await;
     let unsigned = |path: &str| server.client.get(format!("{}{path}", server.url));
     let account = answer(unsigned("/v2/email/account")).await;
@@ -206,7 +206,7 @@ async fn refuses_what_it_does_not_serve_by_name() {
 }
 
 #[tokio::test]
-async fn tells_the_account_and_what_was_sent() {
+async fn returns_the_account_and_its_sent_count() {
     let server = production().await;
     server.send("bob@example.net").await;
     server.send("success@simulator.amazonses.com").await;
@@ -344,7 +344,7 @@ async fn creates_identities_pending_and_lists_them_in_both_ways() {
 }
 
 #[tokio::test]
-async fn a_fault_answers_with_its_error_so_many_times() {
+async fn a_fault_answers_with_its_error_as_often_as_it_says() {
     let server = production().await;
     let error = json!({"operation": "SendEmail", "times": 2, "error": "TooManyRequestsException",
         "message": "Maximum sending rate exceeded."});
