@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::Client;
 
-use super::StoreError;
-use super::item::{s, text_of};
+use crate::StoreError;
+use crate::dynamodb::item::{s, text_of};
 use domain::api_key::ApiKeyRecord;
 
 /// The table of API keys.

@@ -10,7 +10,7 @@ use aws_sdk_cloudwatch::types::{Datapoint, Statistic};
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
-use super::store_error::error_code;
+use crate::dynamodb::store_error::error_code;
 use domain::account::{AwsRate, RateKind};
 
 /// How old a figure may be. SES publishes one only when there was mail.

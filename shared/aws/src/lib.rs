@@ -4,25 +4,16 @@
 //! and AWS's error code for a log, and no text of AWS's, for that contains addresses.
 
 mod api_keys;
-mod batch;
-mod brake_changes;
-mod claims;
 #[cfg(feature = "reporter")]
 mod cloudwatch;
-mod function_config;
-mod http_client;
-mod item;
-mod marks;
+mod connection;
+mod dynamodb;
 mod messages;
-#[cfg(feature = "reporter")]
-mod notifications;
-mod permits;
 mod ses;
-mod ses_suppression_list;
-mod store_error;
+#[cfg(feature = "reporter")]
+mod sns;
 mod suppressions;
 mod usage;
-mod warm_up;
 
 use std::time::Duration;
 
@@ -32,25 +23,25 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 
 pub use api_keys::{ApiKeys, ApiKeysPage};
-pub use brake_changes::BrakeChanges;
-pub use claims::{Claimed, Claims};
 #[cfg(feature = "reporter")]
 pub use cloudwatch::{CloudWatch, MetricsError};
-pub use function_config::FunctionConfig;
-pub use http_client::{TrustError, http_client, http_connector};
-pub use marks::{MARK_KEPT_DAYS, Marks, MarksPage};
-pub use messages::{Forgotten, Messages, NewMessage, Put, SentTo};
+pub use connection::TrustError;
+pub use connection::function_config::FunctionConfig;
+pub use connection::http_client::{http_client, http_connector};
+pub use dynamodb::store_error::StoreError;
+pub use messages::{Claimed, Claims, Forgotten, Messages, NewMessage, Put, SentTo};
+pub use ses::{
+    AccountError, IdentitiesError, ListError, ListedPage, Outgoing, Pace, SendError, Ses, SesSuppressionList,
+};
 #[cfg(feature = "reporter")]
-pub use notifications::{Notifications, NotifyError};
-pub use permits::{PermitError, Permits};
-pub use ses::{AccountError, IdentitiesError, Outgoing, SendError, Ses};
-pub use ses_suppression_list::{ListError, ListedPage, Pace, SesSuppressionList};
-pub use store_error::StoreError;
+pub use sns::{Notifications, NotifyError};
 pub use suppressions::{EntriesPage, Evidence, NewestFrom, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes};
-pub use usage::{CountedDay, GateSet, GateState, KeptReconciliation, NOT_A_REPORT, Usage, VerifiedDomains, WordInGate};
+pub use usage::{
+    BrakeChanges, CountedDay, GateSet, GateState, KeptReconciliation, MARK_KEPT_DAYS, Marks, MarksPage, NOT_A_REPORT,
+    PermitError, Permits, Usage, VerifiedDomains, WordInGate,
+};
 
-use http_client::CONNECT_TIMEOUT;
-
+use connection::http_client::CONNECT_TIMEOUT;
 use domain::permit::SEND_TIMEOUT;
 
 /// How long one attempt at a DynamoDB operation may take, and all of them.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Messages, NewMessage};
 use crate::StoreError;
-use crate::item::{Item, s, text_of, ttl};
+use crate::dynamodb::item::{Item, s, text_of, ttl};
 use domain::address::EmailAddress;
 use domain::hex::hex;
 use domain::recipient::Verdict;

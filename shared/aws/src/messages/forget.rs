@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::row::EVENT;
 use super::{Messages, by_recipient};
 use crate::StoreError;
-use crate::item::{Item, s, text_of};
+use crate::dynamodb::item::{Item, s, text_of};
 use domain::address::{EmailAddress, FORGOTTEN, Mailbox};
 
 /// How often a row is read again that changed while it was being rewritten.

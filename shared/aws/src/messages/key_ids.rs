@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::{Messages, key};
-use crate::item::{text_of, uuid_of};
-use crate::{StoreError, batch};
+use crate::StoreError;
+use crate::dynamodb::batch;
+use crate::dynamodb::item::{text_of, uuid_of};
 
 impl Messages {
     /// Reads the ids of the API keys that different messages came with; one that is no longer on record has none.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::{NewMessage, by_recipient};
-use crate::item::{Item, list, n, number_of, s, text_of, texts_of, time, time_of, ttl, uuid_of};
+use crate::dynamodb::item::{Item, list, n, number_of, s, text_of, texts_of, time, time_of, ttl, uuid_of};
 use domain::address::Mailbox;
 use domain::feedback::MessageEvent;
 use domain::recipient::Verdict;

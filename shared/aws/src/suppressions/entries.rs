@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Suppressions, registers, soft_bounces_of};
 use crate::StoreError;
-use crate::item::{Item, s, text_of, uuid_of};
+use crate::dynamodb::item::{Item, s, text_of, uuid_of};
 use domain::address::EmailAddress;
 use domain::suppression::{Entry, RecordedEvidence, Register};
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Evidence, Suppressions};
 use crate::StoreError;
-use crate::item::{s, time};
+use crate::dynamodb::item::{s, time};
 use domain::address::EmailAddress;
 use domain::suppression::{Entry, Reason, RecordedEvidence, Register};
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::entries::entry;
 use super::{SHARDS, Suppressions};
 use crate::StoreError;
-use crate::item::{Item, s};
+use crate::dynamodb::item::{Item, s};
 use domain::suppression::Entry;
 
 /// How many entries of a partition are read at a time, but for the first.

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use super::{Usage, gate_key};
 use crate::StoreError;
-use crate::item::{Item, n, s, text_of, time, time_of};
-use crate::store_error::refused_by;
+use crate::dynamodb::item::{Item, n, s, text_of, time, time_of};
+use crate::dynamodb::store_error::refused_by;
 use domain::account::Brake;
 use domain::brake_change::BrakeOverride;
 

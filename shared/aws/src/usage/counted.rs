@@ -9,8 +9,8 @@ use jiff::civil::Date;
 
 use super::{Usage, gate_key};
 use crate::StoreError;
-use crate::item::{Item, n, number_of, s, text_of, time, time_of, ttl};
-use crate::store_error::unless_overtaken;
+use crate::dynamodb::item::{Item, n, number_of, s, text_of, time, time_of, ttl};
+use crate::dynamodb::store_error::unless_overtaken;
 
 /// What the sort keys begin with.
 const PREFIX: &str = "marks#";

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use super::{Usage, gate_key};
 use crate::StoreError;
-use crate::item::{Item, s, text_of, time, time_of};
-use crate::store_error::unless_overtaken;
+use crate::dynamodb::item::{Item, s, text_of, time, time_of};
+use crate::dynamodb::store_error::unless_overtaken;
 
 /// The sort key.
 const KEY: &str = "verified_domains";

@@ -1,0 +1,110 @@
+//! What a function talks to AWS with.
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::{Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+
+use super::http_client::function_connector;
+use super::{TrustError, warm_up};
+use crate::{behavior_version, dynamodb, sesv2};
+
+/// The clients of a function: all of them go through one connector and its pool of connections.
+#[derive(Clone, Debug)]
+pub struct FunctionConfig {
+    sdk: SdkConfig,
+    connector: SharedHttpConnector,
+}
+
+impl FunctionConfig {
+    /// Reads what a Lambda function is given by its environment: endpoint overrides and the credentials of its role.
+    ///
+    /// There is nothing else to look for in a Lambda: no profiles, no files, no metadata service. Leaving them out makes the
+    /// package a tenth smaller.
+    ///
+    /// # Errors
+    /// [`TrustError`] if it cannot speak TLS.
+    pub fn from_env(region: &str) -> Result<Self, TrustError> {
+        let connector = function_connector()?;
+        let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
+        let http_client = http_client_fn({
+            let connector = connector.clone();
+            move |_, _| connector.clone()
+        });
+        let sdk = SdkConfig::builder()
+            .behavior_version(behavior_version())
+            .region(Region::new(region.to_owned()))
+            .credentials_provider(credentials)
+            .http_client(http_client)
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .service_config(ServiceEnvironment)
+            .use_fips(is_true("AWS_USE_FIPS_ENDPOINT"))
+            .use_dual_stack(is_true("AWS_USE_DUALSTACK_ENDPOINT"))
+            .build();
+        Ok(Self { sdk, connector })
+    }
+
+    /// Makes a DynamoDB client.
+    #[must_use]
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        dynamodb(&self.sdk)
+    }
+
+    /// Makes an SES client.
+    #[must_use]
+    pub fn sesv2(&self) -> aws_sdk_sesv2::Client {
+        sesv2(&self.sdk)
+    }
+
+    /// Makes a CloudWatch client, whose connection opens with its first call.
+    #[cfg(feature = "reporter")]
+    #[must_use]
+    pub fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
+        crate::cloudwatch(&self.sdk)
+    }
+
+    /// Makes an SNS client, whose connection opens with its first call.
+    #[cfg(feature = "reporter")]
+    #[must_use]
+    pub fn sns(&self) -> aws_sdk_sns::Client {
+        crate::sns(&self.sdk)
+    }
+
+    /// Opens a connection to DynamoDB.
+    pub async fn open_dynamodb(&self) {
+        warm_up::open(&self.connector, warm_up::dynamodb(&self.sdk).await).await;
+    }
+
+    /// Opens a connection to SES.
+    pub async fn open_sesv2(&self) {
+        warm_up::open(&self.connector, warm_up::sesv2(&self.sdk).await).await;
+    }
+}
+
+/// Tells whether a variable of the environment says `true`, as the SDKs of AWS read it.
+fn is_true(variable: &str) -> bool {
+    std::env::var(variable).is_ok_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+/// The endpoint that the environment names for a service, in tests and behind proxies:
+/// `AWS_ENDPOINT_URL_DYNAMODB`, or `AWS_ENDPOINT_URL` for all.
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
+pub(crate) fn endpoint_override(service: &str) -> Option<String> {
+    let named = |name: &str| std::env::var(name).ok().filter(|url| !url.is_empty());
+    named(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| named("AWS_ENDPOINT_URL"))
+}
+
+/// The settings of single services in the environment, as far as there are any that the SDK asks for.
+#[derive(Debug)]
+struct ServiceEnvironment;
+
+impl LoadServiceConfig for ServiceEnvironment {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        match key.env() {
+            "AWS_ENDPOINT_URL" => endpoint_override(&key.service_id().to_ascii_uppercase()),
+            _ => None,
+        }
+    }
+}

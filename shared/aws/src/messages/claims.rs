@@ -1,0 +1,208 @@
+//! Claims of idempotency keys, rows of the table of messages.
+//!
+//! | attribute | holds |
+//! |---|---|
+//! | `id` | `claim#<hash of API key, endpoint and idempotency key>` (key) |
+//! | `body_hash` | a hash of the body, to tell another request |
+//! | `message_id` | the message of the first request |
+//! | `nonce` | the request at work: it alone may free the key |
+//! | `lease_until` | until when it may be at work (milliseconds) |
+//! | `expires` | until when the key is remembered (milliseconds); compared, for DynamoDB deletes late |
+//! | `expires_at` | when DynamoDB may delete it (seconds) |
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::StoreError;
+use crate::dynamodb::item::{Item, s, text_of, time, time_of, ttl, uuid_of};
+use crate::dynamodb::store_error::unless_overtaken;
+use domain::idempotency::Claim;
+
+/// The claims in the table of messages.
+#[derive(Clone, Debug)]
+pub struct Claims {
+    client: Client,
+    table: String,
+}
+
+/// What came of an attempt to claim a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is the caller's now.
+    Won,
+    /// Somebody else has it.
+    Held(Claim),
+    /// It was freed in the meantime.
+    Gone,
+}
+
+impl Claims {
+    /// Works on `table`.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Claims a key that nobody has, or that is remembered no longer at `now`. One of any number of callers wins.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it is not known who has it.
+    pub async fn take(&self, claim: &Claim, now: Timestamp) -> Result<Claimed, StoreError> {
+        const OPERATION: &str = "PutItem";
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(row(claim)))
+            .condition_expression("attribute_not_exists(#id) OR #expires <= :now")
+            .expression_attribute_names("#id", "id")
+            .expression_attribute_names("#expires", "expires")
+            .expression_attribute_values(":now", time(now))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(Claimed::Won),
+            Err(SdkError::ServiceError(error)) => match error.err() {
+                PutItemError::ConditionalCheckFailedException(failed) => claimed(failed.item(), claim.nonce, OPERATION),
+                _ => Err(StoreError::of(OPERATION)(SdkError::ServiceError(error))),
+            },
+            Err(error) => Err(StoreError::of(OPERATION)(error)),
+        }
+    }
+
+    /// Takes the key `held` from a request that is at work no longer, for the one of `claim`, whose body it has from then on;
+    /// the message stays that of the first request. One of any number of callers wins.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it is not known who has it.
+    pub async fn take_over(&self, held: &Claim, claim: &Claim) -> Result<Claimed, StoreError> {
+        const OPERATION: &str = "UpdateItem";
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", s(&held.id))
+            .update_expression(
+                "SET #nonce = :nonce, #lease_until = :lease_until, #body_hash = :body_hash, #expires = :expires, \
+                 #expires_at = :expires_at",
+            )
+            .condition_expression("#nonce = :seen")
+            .expression_attribute_names("#nonce", "nonce")
+            .expression_attribute_names("#lease_until", "lease_until")
+            .expression_attribute_values(":nonce", s(claim.nonce.to_string()))
+            .expression_attribute_values(":seen", s(held.nonce.to_string()))
+            .expression_attribute_names("#body_hash", "body_hash")
+            .expression_attribute_names("#expires", "expires")
+            .expression_attribute_names("#expires_at", "expires_at")
+            .expression_attribute_values(":lease_until", time(claim.lease_until))
+            .expression_attribute_values(":body_hash", s(&claim.body_hash))
+            .expression_attribute_values(":expires", time(claim.expires))
+            .expression_attribute_values(":expires_at", ttl(claim.expires))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match updated {
+            Ok(_) => Ok(Claimed::Won),
+            Err(SdkError::ServiceError(error)) => match error.err() {
+                UpdateItemError::ConditionalCheckFailedException(failed) => {
+                    claimed(failed.item(), claim.nonce, OPERATION)
+                }
+                _ => Err(StoreError::of(OPERATION)(SdkError::ServiceError(error))),
+            },
+            Err(error) => Err(StoreError::of(OPERATION)(error)),
+        }
+    }
+
+    /// Ends the lease of a key, if it is still that of the request with `nonce`: what that request left undone may be done by
+    /// the next one at once, which is told of the rest.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may go on; it ends by itself.
+    pub async fn release(&self, claim: &Claim, now: Timestamp) -> Result<(), StoreError> {
+        let released = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", s(&claim.id))
+            .update_expression("SET #lease_until = :now")
+            .condition_expression("#nonce = :nonce")
+            .expression_attribute_names("#lease_until", "lease_until")
+            .expression_attribute_names("#nonce", "nonce")
+            .expression_attribute_values(":now", time(now))
+            .expression_attribute_values(":nonce", s(claim.nonce.to_string()))
+            .send()
+            .await;
+        unless_overtaken(released)
+    }
+
+    /// Frees a key, if it is still that of the request with `nonce`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been freed; it is free when its lease is over.
+    pub async fn free(&self, id: &str, nonce: Uuid) -> Result<(), StoreError> {
+        let deleted = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key("id", s(id))
+            .condition_expression("#nonce = :nonce")
+            .expression_attribute_names("#nonce", "nonce")
+            .expression_attribute_values(":nonce", s(nonce.to_string()))
+            .send()
+            .await;
+        match deleted {
+            Err(SdkError::ServiceError(error))
+                if matches!(error.err(), DeleteItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(())
+            }
+            deleted => deleted.map(drop).map_err(StoreError::of("DeleteItem")),
+        }
+    }
+}
+
+/// Reads who has a key from the row that was in the way.
+fn claimed(row: Option<&Item>, nonce: Uuid, operation: &'static str) -> Result<Claimed, StoreError> {
+    let Some(row) = row.filter(|row| !row.is_empty()) else {
+        return Ok(Claimed::Gone);
+    };
+    let held = read(row).ok_or_else(|| StoreError::new(operation, "NotAClaim"))?;
+    // The SDK repeated a write whose answer was lost: the row that is in the way is our own.
+    Ok(if held.nonce == nonce {
+        Claimed::Won
+    } else {
+        Claimed::Held(held)
+    })
+}
+
+fn row(claim: &Claim) -> Item {
+    [
+        ("id", s(&claim.id)),
+        ("body_hash", s(&claim.body_hash)),
+        ("message_id", s(claim.message_id.to_string())),
+        ("nonce", s(claim.nonce.to_string())),
+        ("lease_until", time(claim.lease_until)),
+        ("expires", time(claim.expires)),
+        ("expires_at", ttl(claim.expires)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+fn read(row: &Item) -> Option<Claim> {
+    Some(Claim {
+        id: text_of(row, "id")?.to_owned(),
+        body_hash: text_of(row, "body_hash")?.to_owned(),
+        message_id: uuid_of(row, "message_id")?,
+        nonce: uuid_of(row, "nonce")?,
+        lease_until: time_of(row, "lease_until")?,
+        expires: time_of(row, "expires")?,
+    })
+}

@@ -1,0 +1,78 @@
+//! Messages to operators, through an SNS topic of theirs.
+
+use aws_sdk_sns::Client;
+
+use crate::dynamodb::store_error::error_code;
+
+/// The longest subject that SNS takes, in characters.
+const SUBJECT_MAX: usize = 100;
+/// The longest message that SNS takes, in bytes.
+const MESSAGE_MAX: usize = 256 * 1024;
+
+/// SNS did not take a message; later it may.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Publish failed: {code}")]
+pub struct NotifyError {
+    /// SNS's error code, or what went wrong before there was one.
+    pub code: String,
+}
+
+/// The topic that operators are told by.
+#[derive(Clone, Debug)]
+pub struct Notifications {
+    client: Client,
+    topic_arn: String,
+}
+
+impl Notifications {
+    /// Publishes to the topic of an ARN.
+    #[must_use]
+    pub fn new(client: Client, topic_arn: String) -> Self {
+        Self { client, topic_arn }
+    }
+
+    /// Publishes a message; SNS refuses an empty one. The subject becomes one line of ASCII, at most 100 characters; what is
+    /// beyond 256 KB of the message is cut off.
+    ///
+    /// # Errors
+    /// [`NotifyError`] if SNS did not take it, as far as is known: an operator may get it twice when it is tried again.
+    pub async fn publish(&self, subject: &str, message: &str) -> Result<(), NotifyError> {
+        let published = self
+            .client
+            .publish()
+            .topic_arn(&self.topic_arn)
+            .set_subject(as_subject(subject))
+            .message(&message[..message.floor_char_boundary(MESSAGE_MAX)])
+            .send()
+            .await;
+        published.map(drop).map_err(|error| NotifyError {
+            code: error_code(&error),
+        })
+    }
+}
+
+/// Makes a subject that SNS takes, if something is left of it.
+fn as_subject(text: &str) -> Option<String> {
+    let ascii = |character: char| match character {
+        ' '..='~' => character,
+        _ if character.is_whitespace() || character.is_control() => ' ',
+        _ => '?',
+    };
+    let line: String = text.chars().map(ascii).collect();
+    let subject: String = line.trim().chars().take(SUBJECT_MAX).collect();
+    (!subject.is_empty()).then_some(subject)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_one_line_of_ascii() {
+        let subject = |text: &str| as_subject(text);
+        assert_eq!(subject("Sending is stopped").as_deref(), Some("Sending is stopped"));
+        assert_eq!(subject("\n a\tb\u{7}c\u{e9} ").as_deref(), Some("a b c?"));
+        assert_eq!(subject(&"a".repeat(200)).unwrap().len(), SUBJECT_MAX);
+        assert_eq!(subject(" \r\n"), None);
+    }
+}

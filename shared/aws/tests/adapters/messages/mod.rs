@@ -1,0 +1,5 @@
+//! The table of messages.
+
+mod claims;
+mod forget;
+mod rows;
