@@ -27,6 +27,9 @@ pub struct ApiKeysPage {
 }
 
 impl ApiKeys {
+    /// The environment variable of a function that holds the name of the table.
+    pub const TABLE_VARIABLE: &str = "API_KEYS_TABLE";
+
     /// Works on `table`.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {

@@ -8,8 +8,7 @@ use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use super::http_client::function_connector;
-use super::{TrustError, warm_up};
-use crate::{behavior_version, dynamodb, sesv2};
+use super::{TrustError, behavior_version, warm_up};
 
 /// The clients of a function: all of them go through one connector and its pool of connections.
 #[derive(Clone, Debug)]
@@ -49,24 +48,25 @@ impl FunctionConfig {
     /// Makes a DynamoDB client.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        dynamodb(&self.sdk)
+        crate::dynamodb(&self.sdk)
     }
 
     /// Makes an SES client.
+    #[cfg(feature = "ses")]
     #[must_use]
     pub fn sesv2(&self) -> aws_sdk_sesv2::Client {
-        sesv2(&self.sdk)
+        crate::sesv2(&self.sdk)
     }
 
     /// Makes a CloudWatch client, whose connection opens with its first call.
-    #[cfg(feature = "reporter")]
+    #[cfg(feature = "cloudwatch")]
     #[must_use]
     pub fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
         crate::cloudwatch(&self.sdk)
     }
 
     /// Makes an SNS client, whose connection opens with its first call.
-    #[cfg(feature = "reporter")]
+    #[cfg(feature = "sns")]
     #[must_use]
     pub fn sns(&self) -> aws_sdk_sns::Client {
         crate::sns(&self.sdk)
@@ -78,6 +78,7 @@ impl FunctionConfig {
     }
 
     /// Opens a connection to SES.
+    #[cfg(feature = "ses")]
     pub async fn open_sesv2(&self) {
         warm_up::open(&self.connector, warm_up::sesv2(&self.sdk).await).await;
     }

@@ -38,6 +38,7 @@ pub(crate) async fn dynamodb(sdk: &SdkConfig) -> Option<Endpoint> {
 }
 
 /// The endpoint of SES, if there is one in the region.
+#[cfg(feature = "ses")]
 pub(crate) async fn sesv2(sdk: &SdkConfig) -> Option<Endpoint> {
     endpoint!(aws_sdk_sesv2, sdk, "SESV2")
 }

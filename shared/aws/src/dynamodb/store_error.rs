@@ -7,9 +7,7 @@ use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use super::item::Item;
-
-/// What stands for a failure to reach DynamoDB.
-const CONNECTION_FAILED: &str = "ConnectionFailed";
+use crate::error_code::{CONNECTION_FAILED, error_code};
 
 /// A DynamoDB operation that did not work, after the SDK's retries. Whoever needed it must not go on as if it had.
 #[derive(Debug, thiserror::Error)]
@@ -94,16 +92,4 @@ pub(crate) fn refused_by(
         },
         Err(error) => Err(StoreError::of("UpdateItem")(error)),
     }
-}
-
-/// Returns AWS's error code, or the kind of failure where there was no answer to carry one.
-pub(crate) fn error_code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
-    let code = match error {
-        SdkError::ServiceError(service) => service.err().code().unwrap_or("UnknownError"),
-        SdkError::TimeoutError(_) => "Timeout",
-        SdkError::DispatchFailure(_) => CONNECTION_FAILED,
-        SdkError::ResponseError(_) => "UnreadableAnswer",
-        _ => "NotSent",
-    };
-    code.to_owned()
 }

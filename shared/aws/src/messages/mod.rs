@@ -92,6 +92,9 @@ pub struct Messages {
 }
 
 impl Messages {
+    /// The environment variable of a function that holds the name of the table.
+    pub const TABLE_VARIABLE: &str = "MESSAGES_TABLE";
+
     /// Works on `table`.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {

@@ -1,5 +1,6 @@
 //! Amazon SES: sending one mail, and reading the account.
 
+mod client;
 mod suppression_list;
 
 use std::error::Error;
@@ -15,9 +16,10 @@ use aws_smithy_types::Blob;
 use aws_smithy_types::error::operation::BuildError;
 use uuid::Uuid;
 
+pub use client::client;
 pub use suppression_list::{ListError, ListedPage, Pace, SesSuppressionList};
 
-use crate::dynamodb::store_error::error_code;
+use crate::error_code::error_code;
 use domain::account::{Account, EnforcementStatus};
 use domain::address::{EmailAddress, Mailbox};
 use domain::message::{Attachment, Disposition, Email};

@@ -12,7 +12,7 @@ use aws_sdk_sesv2::types::SuppressionListReason;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::dynamodb::store_error::error_code;
+use crate::error_code::error_code;
 use domain::suppression::{Listed, Reason};
 
 /// The most entries that SES puts on a page.

@@ -77,6 +77,9 @@ pub struct Suppressions {
 }
 
 impl Suppressions {
+    /// The environment variable of a function that holds the name of the table.
+    pub const TABLE_VARIABLE: &str = "SUPPRESSIONS_TABLE";
+
     /// Works on `table`.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {

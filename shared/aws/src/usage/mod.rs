@@ -114,6 +114,9 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// The environment variable of a function that holds the name of the table.
+    pub const TABLE_VARIABLE: &str = "USAGE_TABLE";
+
     /// Works on `table`, for the account's part in `region`.
     #[must_use]
     pub fn new(client: Client, table: String, region: String) -> Self {
