@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use aws_sdk_dynamodb::Client;
 
 use crate::StoreError;
-use crate::dynamodb::item::{s, text_of};
+use crate::dynamodb::item::{names, s, text_of};
 use domain::api_key::ApiKeyRecord;
 
 /// The table of API keys.
@@ -84,7 +84,7 @@ impl ApiKeys {
             .table_name(&self.table)
             .key("id", s(id))
             .projection_expression("#id")
-            .expression_attribute_names("#id", "id")
+            .set_expression_attribute_names(names(["id"]))
             .consistent_read(true)
             .send()
             .await
@@ -149,7 +149,7 @@ impl ApiKeys {
             .table_name(&self.table)
             .consistent_read(true)
             .projection_expression("#id")
-            .expression_attribute_names("#id", "id")
+            .set_expression_attribute_names(names(["id"]))
             .send()
             .await
             .map_err(StoreError::of("Scan"))?;

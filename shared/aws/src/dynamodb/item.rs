@@ -9,6 +9,13 @@ use uuid::Uuid;
 /// A DynamoDB item.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
+/// The placeholders of attribute names in an expression: `#<name>` for each. A request takes them with
+/// `set_expression_attribute_names`, so that no name can collide with a reserved word.
+#[expect(clippy::unnecessary_wraps, reason = "it is what the setters of the SDK take")]
+pub(crate) fn names<const N: usize>(names: [&str; N]) -> Option<HashMap<String, String>> {
+    Some(names.map(|name| (format!("#{name}"), name.to_owned())).into())
+}
+
 /// A string.
 pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())

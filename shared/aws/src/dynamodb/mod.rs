@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 mod client;
+pub(crate) mod condition;
 pub(crate) mod item;
 pub(crate) mod store_error;
 

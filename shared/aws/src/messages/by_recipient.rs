@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Messages, NewMessage};
 use crate::StoreError;
-use crate::dynamodb::item::{Item, s, text_of, ttl};
+use crate::dynamodb::item::{Item, names, s, text_of, ttl};
 use domain::address::EmailAddress;
 use domain::hex::hex;
 use domain::recipient::Verdict;
@@ -68,8 +68,8 @@ impl Messages {
             .table_name(&self.table)
             .index_name("by-recipient")
             .key_condition_expression("#hash = :hash AND #id BETWEEN :from AND :end")
+            .set_expression_attribute_names(names(["id"]))
             .expression_attribute_names("#hash", HASH)
-            .expression_attribute_names("#id", "id")
             .expression_attribute_values(":hash", s(hash(address)))
             .expression_attribute_values(":from", s(format!("{prefix}0")))
             .expression_attribute_values(":end", s(format!("{prefix}{end}")))

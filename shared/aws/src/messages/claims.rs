@@ -11,17 +11,13 @@
 //! | `expires_at` | when DynamoDB may delete it (seconds) |
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::StoreError;
-use crate::dynamodb::item::{Item, s, text_of, time, time_of, ttl, uuid_of};
-use crate::dynamodb::store_error::unless_overtaken;
+use crate::dynamodb::condition::{Written, unless_overtaken, written};
+use crate::dynamodb::item::{Item, names, s, text_of, time, time_of, ttl, uuid_of};
 use domain::idempotency::Claim;
 
 /// The claims in the table of messages.
@@ -54,26 +50,20 @@ impl Claims {
     /// # Errors
     /// [`StoreError`] if it is not known who has it.
     pub async fn take(&self, claim: &Claim, now: Timestamp) -> Result<Claimed, StoreError> {
-        const OPERATION: &str = "PutItem";
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
             .set_item(Some(row(claim)))
             .condition_expression("attribute_not_exists(#id) OR #expires <= :now")
-            .expression_attribute_names("#id", "id")
-            .expression_attribute_names("#expires", "expires")
+            .set_expression_attribute_names(names(["id", "expires"]))
             .expression_attribute_values(":now", time(now))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match put {
-            Ok(_) => Ok(Claimed::Won),
-            Err(SdkError::ServiceError(error)) => match error.err() {
-                PutItemError::ConditionalCheckFailedException(failed) => claimed(failed.item(), claim.nonce, OPERATION),
-                _ => Err(StoreError::of(OPERATION)(SdkError::ServiceError(error))),
-            },
-            Err(error) => Err(StoreError::of(OPERATION)(error)),
+        match written(put)? {
+            Written::Done(_) => Ok(Claimed::Won),
+            Written::Failed(row) => claimed(row, claim.nonce, "PutItem"),
         }
     }
 
@@ -83,7 +73,6 @@ impl Claims {
     /// # Errors
     /// [`StoreError`] if it is not known who has it.
     pub async fn take_over(&self, held: &Claim, claim: &Claim) -> Result<Claimed, StoreError> {
-        const OPERATION: &str = "UpdateItem";
         let updated = self
             .client
             .update_item()
@@ -94,13 +83,9 @@ impl Claims {
                  #expires_at = :expires_at",
             )
             .condition_expression("#nonce = :seen")
-            .expression_attribute_names("#nonce", "nonce")
-            .expression_attribute_names("#lease_until", "lease_until")
+            .set_expression_attribute_names(names(["nonce", "lease_until", "body_hash", "expires", "expires_at"]))
             .expression_attribute_values(":nonce", s(claim.nonce.to_string()))
             .expression_attribute_values(":seen", s(held.nonce.to_string()))
-            .expression_attribute_names("#body_hash", "body_hash")
-            .expression_attribute_names("#expires", "expires")
-            .expression_attribute_names("#expires_at", "expires_at")
             .expression_attribute_values(":lease_until", time(claim.lease_until))
             .expression_attribute_values(":body_hash", s(&claim.body_hash))
             .expression_attribute_values(":expires", time(claim.expires))
@@ -108,15 +93,9 @@ impl Claims {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match updated {
-            Ok(_) => Ok(Claimed::Won),
-            Err(SdkError::ServiceError(error)) => match error.err() {
-                UpdateItemError::ConditionalCheckFailedException(failed) => {
-                    claimed(failed.item(), claim.nonce, OPERATION)
-                }
-                _ => Err(StoreError::of(OPERATION)(SdkError::ServiceError(error))),
-            },
-            Err(error) => Err(StoreError::of(OPERATION)(error)),
+        match written(updated)? {
+            Written::Done(_) => Ok(Claimed::Won),
+            Written::Failed(row) => claimed(row, claim.nonce, "UpdateItem"),
         }
     }
 
@@ -133,8 +112,7 @@ impl Claims {
             .key("id", s(&claim.id))
             .update_expression("SET #lease_until = :now")
             .condition_expression("#nonce = :nonce")
-            .expression_attribute_names("#lease_until", "lease_until")
-            .expression_attribute_names("#nonce", "nonce")
+            .set_expression_attribute_names(names(["lease_until", "nonce"]))
             .expression_attribute_values(":now", time(now))
             .expression_attribute_values(":nonce", s(claim.nonce.to_string()))
             .send()
@@ -153,27 +131,20 @@ impl Claims {
             .table_name(&self.table)
             .key("id", s(id))
             .condition_expression("#nonce = :nonce")
-            .expression_attribute_names("#nonce", "nonce")
+            .set_expression_attribute_names(names(["nonce"]))
             .expression_attribute_values(":nonce", s(nonce.to_string()))
             .send()
             .await;
-        match deleted {
-            Err(SdkError::ServiceError(error))
-                if matches!(error.err(), DeleteItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(())
-            }
-            deleted => deleted.map(drop).map_err(StoreError::of("DeleteItem")),
-        }
+        unless_overtaken(deleted)
     }
 }
 
 /// Reads who has a key from the row that was in the way.
-fn claimed(row: Option<&Item>, nonce: Uuid, operation: &'static str) -> Result<Claimed, StoreError> {
-    let Some(row) = row.filter(|row| !row.is_empty()) else {
+fn claimed(row: Option<Item>, nonce: Uuid, operation: &'static str) -> Result<Claimed, StoreError> {
+    let Some(row) = row else {
         return Ok(Claimed::Gone);
     };
-    let held = read(row).ok_or_else(|| StoreError::new(operation, "NotAClaim"))?;
+    let held = read(&row).ok_or_else(|| StoreError::new(operation, "NotAClaim"))?;
     // The SDK repeated a write whose answer was lost: the row that is in the way is our own.
     Ok(if held.nonce == nonce {
         Claimed::Won

@@ -1,11 +1,11 @@
 //! Taking somebody's address out of the records of messages.
 
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::row::EVENT;
 use super::{Messages, by_recipient};
 use crate::StoreError;
+use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{Item, s, text_of};
 use domain::address::{EmailAddress, FORGOTTEN, Mailbox};
 
@@ -83,10 +83,8 @@ impl Messages {
                 .condition_expression(conditions.join(" AND "))
                 .send()
                 .await;
-            match updated {
-                Ok(_) => return Ok(true),
-                Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {}
-                Err(error) => return Err(StoreError::of(OPERATION)(error)),
+            if let Written::Done(_) = written(updated)? {
+                return Ok(true);
             }
             // It was written to, or is gone.
             let read = self.client.get_item().table_name(&self.table).key("id", id);

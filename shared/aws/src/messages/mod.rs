@@ -28,20 +28,18 @@ mod row;
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::StoreError;
 use crate::dynamodb::batch;
-use crate::dynamodb::item::{Item, n, s, text_of, ttl, uuid_of};
-use crate::dynamodb::store_error::unless_overtaken;
+use crate::dynamodb::condition::{Written, unless_overtaken, written};
+use crate::dynamodb::item::{Item, n, names, s, text_of, ttl, uuid_of};
 use domain::feedback::MessageEvent;
 use domain::message::Email;
 use domain::recipient::Verdict;
-use domain::record::{Record, Written};
+use domain::record::{self, Record};
 use domain::stream::Stream;
 
 pub use by_recipient::SentTo;
@@ -126,41 +124,29 @@ impl Messages {
     }
 
     async fn put_row(&self, message: &NewMessage<'_>) -> Result<Put, StoreError> {
-        const OPERATION: &str = "PutItem";
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
             .set_item(Some(row::of(message)))
-            .expression_attribute_names("#id", "id")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let put = if message.attempt == 1 {
             put.condition_expression("attribute_not_exists(#id)")
+                .set_expression_attribute_names(names(["id"]))
         } else {
             put.condition_expression(
                 "attribute_exists(#id) AND #attempt = :before AND #state = :refused AND attribute_not_exists(#ses_id)",
             )
-            .expression_attribute_names("#attempt", "attempt")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_names("#ses_id", "ses_id")
+            .set_expression_attribute_names(names(["id", "attempt", "state", "ses_id"]))
             .expression_attribute_values(":before", n((message.attempt - 1).into()))
-            .expression_attribute_values(":refused", s(Written::Refused.as_str()))
+            .expression_attribute_values(":refused", s(record::Written::Refused.as_str()))
         };
-        let put = put.send().await;
-        match put {
-            Ok(_) => Ok(Put::Written),
-            Err(SdkError::ServiceError(error)) => match error.err() {
-                // The SDK repeated a write whose answer was lost: the row that is in the way is our own.
-                PutItemError::ConditionalCheckFailedException(taken)
-                    if taken.item().and_then(|item| uuid_of(item, "nonce")) == Some(message.nonce) =>
-                {
-                    Ok(Put::Written)
-                }
-                PutItemError::ConditionalCheckFailedException(_) => Ok(Put::Overtaken),
-                _ => Err(StoreError::of(OPERATION)(SdkError::ServiceError(error))),
-            },
-            Err(error) => Err(StoreError::of(OPERATION)(error)),
-        }
+        Ok(match written(put.send().await)? {
+            Written::Done(_) => Put::Written,
+            // The SDK repeated a write whose answer was lost: the row that is in the way is our own.
+            Written::Failed(Some(row)) if uuid_of(&row, "nonce") == Some(message.nonce) => Put::Written,
+            Written::Failed(_) => Put::Overtaken,
+        })
     }
 
     /// Reads the rows of different messages, consistently; one that is not in the answer has none.
@@ -190,8 +176,7 @@ impl Messages {
             .key("id", s(id.to_string()))
             .update_expression("SET #ses_id = if_not_exists(#ses_id, :ses_id)")
             .condition_expression("attribute_exists(#id)")
-            .expression_attribute_names("#id", "id")
-            .expression_attribute_names("#ses_id", "ses_id")
+            .set_expression_attribute_names(names(["id", "ses_id"]))
             .expression_attribute_values(":ses_id", s(ses_id))
             .send()
             .await
@@ -264,7 +249,7 @@ impl Messages {
             .table_name(&self.table)
             .index_name("by-ses-id")
             .key_condition_expression("#ses_id = :ses_id")
-            .expression_attribute_names("#ses_id", "ses_id")
+            .set_expression_attribute_names(names(["ses_id"]))
             .expression_attribute_values(":ses_id", s(ses_id))
             .send()
             .await
@@ -328,11 +313,8 @@ impl Messages {
             .key("id", s(attempt.id.to_string()))
             .update_expression("SET #state = :refused")
             .condition_expression("#attempt = :attempt AND #nonce = :nonce AND attribute_not_exists(#ses_id)")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_names("#attempt", "attempt")
-            .expression_attribute_names("#nonce", "nonce")
-            .expression_attribute_names("#ses_id", "ses_id")
-            .expression_attribute_values(":refused", s(Written::Refused.as_str()))
+            .set_expression_attribute_names(names(["state", "attempt", "nonce", "ses_id"]))
+            .expression_attribute_values(":refused", s(record::Written::Refused.as_str()))
             .expression_attribute_values(":attempt", n(attempt.attempt.into()))
             .expression_attribute_values(":nonce", s(attempt.nonce.to_string()))
             .send()

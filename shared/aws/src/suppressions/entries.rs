@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Suppressions, registers, soft_bounces_of};
 use crate::StoreError;
-use crate::dynamodb::item::{Item, s, text_of, uuid_of};
+use crate::dynamodb::item::{Item, names, s, text_of, uuid_of};
 use domain::address::EmailAddress;
 use domain::suppression::{Entry, RecordedEvidence, Register};
 
@@ -66,7 +66,7 @@ impl Suppressions {
             .table_name(&self.table)
             .index_name("by-id")
             .key_condition_expression("#id = :id")
-            .expression_attribute_names("#id", "id")
+            .set_expression_attribute_names(names(["id"]))
             .expression_attribute_values(":id", s(id.to_string()))
             .limit(1)
             .send()

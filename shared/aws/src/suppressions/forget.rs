@@ -1,13 +1,13 @@
 //! Forgetting somebody without sending to them again: what is known goes, that they are suppressed stays.
 
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Evidence, Suppressions};
 use crate::StoreError;
-use crate::dynamodb::item::{s, time};
+use crate::dynamodb::condition::{Written, written};
+use crate::dynamodb::item::{names, s, time};
 use domain::address::EmailAddress;
 use domain::suppression::{Entry, Reason, RecordedEvidence, Register};
 
@@ -44,18 +44,15 @@ impl Suppressions {
                     clauses(&|name| format!("#{name}.#diagnostic"), ", "),
                 ))
                 .condition_expression(clauses(&|name| format!("attribute_exists(#{name})"), " AND "))
-                .expression_attribute_names("#address", "address")
-                .expression_attribute_names("#diagnostic", "diagnostic")
+                .set_expression_attribute_names(names(["address", "diagnostic"]))
                 .expression_attribute_values(":nothing", s(""));
             for register in &with_evidence {
                 update = update.expression_attribute_names(format!("#{}", register.as_str()), register.as_str());
             }
-            match update.send().await {
-                Ok(_) => return Ok(true),
-                // It was deleted in the meantime.
-                Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {}
-                Err(error) => return Err(StoreError::of(OPERATION)(error)),
+            if let Written::Done(_) = written(update.send().await)? {
+                return Ok(true);
             }
+            // It was deleted in the meantime.
         }
         Err(StoreError::new(OPERATION, "ChangedMeanwhile"))
     }
@@ -98,12 +95,11 @@ impl Suppressions {
                 conditions.push("#soft = :soft".to_owned());
                 delete = delete.expression_attribute_values(":soft", AttributeValue::Ss(soft));
             }
-            match delete.condition_expression(conditions.join(" AND ")).send().await {
-                Ok(_) => return Ok(true),
-                // Something was recorded since it was read: that is to be moved as well.
-                Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {}
-                Err(error) => return Err(StoreError::of(OPERATION)(error)),
+            let deleted = delete.condition_expression(conditions.join(" AND ")).send().await;
+            if let Written::Done(_) = written(deleted)? {
+                return Ok(true);
             }
+            // Something was recorded since it was read: that is to be moved as well.
         }
         Err(StoreError::new(OPERATION, "ChangedMeanwhile"))
     }

@@ -24,8 +24,6 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -33,8 +31,8 @@ use uuid::Uuid;
 
 use crate::StoreError;
 use crate::dynamodb::batch;
-use crate::dynamodb::item::{Item, s, text_of, time, time_of};
-use crate::dynamodb::store_error::unless_overtaken;
+use crate::dynamodb::condition::{Written, unless_overtaken, written};
+use crate::dynamodb::item::{Item, names, s, text_of, time, time_of};
 use domain::address::EmailAddress;
 use domain::suppression::{Reason, Register, Registers, SOFT_BOUNCES_KEPT};
 
@@ -170,21 +168,16 @@ impl Suppressions {
             .condition_expression(
                 "attribute_exists(#address) AND (attribute_not_exists(#lifted_at) OR #lifted_at < :at)",
             )
-            .expression_attribute_names("#address", "address")
-            .expression_attribute_names("#lifted_at", "lifted_at")
+            .set_expression_attribute_names(names(["address", "lifted_at"]))
             .expression_attribute_values(":at", time(at))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match updated {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(error)) => match error.err() {
-                // Lifted later already, if it is there.
-                UpdateItemError::ConditionalCheckFailedException(failed) => Ok(failed.item().is_some()),
-                _ => Err(StoreError::of("UpdateItem")(SdkError::ServiceError(error))),
-            },
-            Err(error) => Err(StoreError::of("UpdateItem")(error)),
-        }
+        Ok(match written(updated)? {
+            Written::Done(_) => true,
+            // Lifted later already, if it is there.
+            Written::Failed(entry) => entry.is_some(),
+        })
     }
 
     /// Puts an address on the list by hand, until `expires_at` or for good. Of two entries by hand the later counts, with its
@@ -217,9 +210,7 @@ impl Suppressions {
             .key("address", s(address.normalised()))
             .update_expression("SET #lifted_at = :at, #id = if_not_exists(#id, :id), #shard = :shard")
             .condition_expression("attribute_not_exists(#lifted_at) OR #lifted_at < :at")
-            .expression_attribute_names("#lifted_at", "lifted_at")
-            .expression_attribute_names("#id", "id")
-            .expression_attribute_names("#shard", "shard")
+            .set_expression_attribute_names(names(["lifted_at", "id", "shard"]))
             .expression_attribute_values(":at", time(at))
             .expression_attribute_values(":id", s(new_id.to_string()))
             .expression_attribute_values(":shard", s(shard(address)))
@@ -271,11 +262,9 @@ impl Suppressions {
             .condition_expression(format!(
                 "attribute_not_exists(#at) OR #at < :at OR (#at = :at AND #evidence.#source < :source){lasts_longer}"
             ))
+            .set_expression_attribute_names(names(["source", "id", "shard"]))
             .expression_attribute_names("#at", format!("{name}_at"))
             .expression_attribute_names("#evidence", name)
-            .expression_attribute_names("#source", "source")
-            .expression_attribute_names("#id", "id")
-            .expression_attribute_names("#shard", "shard")
             .expression_attribute_values(":at", time(at))
             .expression_attribute_values(":evidence", AttributeValue::M(details))
             .expression_attribute_values(":source", s(evidence.source))
@@ -307,9 +296,7 @@ impl Suppressions {
             .table_name(&self.table)
             .key("address", s(address.normalised()))
             .update_expression("SET #id = if_not_exists(#id, :id), #shard = :shard ADD #soft :bounce")
-            .expression_attribute_names("#id", "id")
-            .expression_attribute_names("#shard", "shard")
-            .expression_attribute_names("#soft", "soft")
+            .set_expression_attribute_names(names(["id", "shard", "soft"]))
             .expression_attribute_values(":id", s(new_id.to_string()))
             .expression_attribute_values(":shard", s(shard(address)))
             .expression_attribute_values(":bounce", AttributeValue::Ss(vec![bounce]))
@@ -326,7 +313,7 @@ impl Suppressions {
             .table_name(&self.table)
             .key("address", s(address.normalised()))
             .update_expression("DELETE #soft :beyond")
-            .expression_attribute_names("#soft", "soft")
+            .set_expression_attribute_names(names(["soft"]))
             .expression_attribute_values(":beyond", AttributeValue::Ss(beyond))
             .send()
             .await

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::entries::entry;
 use super::{SHARDS, Suppressions};
 use crate::StoreError;
-use crate::dynamodb::item::{Item, s};
+use crate::dynamodb::item::{Item, names, s};
 use domain::suppression::Entry;
 
 /// How many entries of a partition are read at a time, but for the first.
@@ -115,7 +115,7 @@ impl Suppressions {
             .limit(size)
             .scan_index_forward(matches!(from, From::Before(_)))
             .set_exclusive_start_key(partition.next.take())
-            .expression_attribute_names("#shard", "shard")
+            .set_expression_attribute_names(names(["shard"]))
             .expression_attribute_values(":shard", s(&partition.name));
         let bounded = |condition: &str, id: Uuid| {
             query

@@ -12,13 +12,12 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use crate::StoreError;
-use crate::dynamodb::item::{Item, s, text_of, time, time_of, ttl, uuid_of};
-use crate::dynamodb::store_error::unless_overtaken;
+use crate::dynamodb::condition::unless_overtaken;
+use crate::dynamodb::item::{Item, names, s, text_of, time, time_of, ttl, uuid_of};
 use domain::account::Brake;
 use domain::brake_change::BrakeChange;
 
@@ -45,7 +44,6 @@ impl BrakeChanges {
     /// # Errors
     /// [`StoreError`] if it may not have been written.
     pub async fn record(&self, change: &BrakeChange) -> Result<(), StoreError> {
-        const OPERATION: &str = "PutItem";
         let put = self
             .client
             .put_item()
@@ -61,14 +59,11 @@ impl BrakeChanges {
             .item("figures", s(change.figures.to_string()))
             .item("expires_at", ttl(change.at + CHANGE_KEPT))
             .condition_expression("attribute_not_exists(#pk)")
-            .expression_attribute_names("#pk", "pk")
+            .set_expression_attribute_names(names(["pk"]))
             .send()
             .await;
-        match put {
-            // The SDK repeated a write whose answer was lost.
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
-            put => put.map(drop).map_err(StoreError::of(OPERATION)),
-        }
+        // The condition fails where the SDK repeated a write whose answer was lost.
+        unless_overtaken(put)
     }
 
     /// Reads the changes since a time that nobody was told of, the oldest first, consistently.
@@ -83,9 +78,7 @@ impl BrakeChanges {
             .consistent_read(true)
             .key_condition_expression("#pk = :pk AND #sk >= :since")
             .filter_expression("attribute_not_exists(#published_at)")
-            .expression_attribute_names("#pk", "pk")
-            .expression_attribute_names("#sk", "sk")
-            .expression_attribute_names("#published_at", "published_at")
+            .set_expression_attribute_names(names(["pk", "sk", "published_at"]))
             .expression_attribute_values(":pk", self.partition())
             .expression_attribute_values(":since", s(moment(since)))
             .into_paginator()
@@ -112,8 +105,7 @@ impl BrakeChanges {
             .update_expression("SET #published_at = :at")
             // One that DynamoDB has deleted must not come back as a ghost.
             .condition_expression("attribute_exists(#pk) AND attribute_not_exists(#published_at)")
-            .expression_attribute_names("#pk", "pk")
-            .expression_attribute_names("#published_at", "published_at")
+            .set_expression_attribute_names(names(["pk", "published_at"]))
             .expression_attribute_values(":at", time(at))
             .send()
             .await;
@@ -133,7 +125,7 @@ impl BrakeChanges {
             .scan_index_forward(false)
             .limit(i32::from(count.max(1)))
             .key_condition_expression("#pk = :pk")
-            .expression_attribute_names("#pk", "pk")
+            .set_expression_attribute_names(names(["pk"]))
             .expression_attribute_values(":pk", self.partition())
             .send()
             .await
@@ -152,8 +144,7 @@ impl BrakeChanges {
             .table_name(&self.table)
             .consistent_read(true)
             .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
-            .expression_attribute_names("#pk", "pk")
-            .expression_attribute_names("#sk", "sk")
+            .set_expression_attribute_names(names(["pk", "sk"]))
             .expression_attribute_values(":pk", self.partition())
             .expression_attribute_values(":from", s(moment(from)))
             // Before every id of that time.

@@ -10,12 +10,10 @@ use jiff::Timestamp;
 
 use super::{Usage, gate_key};
 use crate::StoreError;
-use crate::dynamodb::item::{Item, n, s, text_of, time, time_of};
-use crate::dynamodb::store_error::refused_by;
+use crate::dynamodb::condition::{Written, written};
+use crate::dynamodb::item::{Item, n, names, s, text_of, time, time_of};
 use domain::account::Brake;
 use domain::brake_change::BrakeOverride;
-
-const OPERATION: &str = "UpdateItem";
 
 /// What became of an operator's word in the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +32,7 @@ impl Usage {
     /// # Errors
     /// [`StoreError`] if it may not have been written, or the word has no time.
     pub async fn put_brake_override(&self, word: &BrakeOverride) -> Result<bool, StoreError> {
-        let at = word.at.ok_or_else(|| StoreError::new(OPERATION, "NoTime"))?;
+        let at = word.at.ok_or_else(|| StoreError::new("UpdateItem", "NoTime"))?;
         let updated = self
             .client
             .update_item()
@@ -43,10 +41,8 @@ impl Usage {
             .key("sk", s("brake_override"))
             .update_expression("SET #word = :word, #by = :by, #why = :why, #at = :at")
             .condition_expression("attribute_not_exists(#at) OR #at < :at")
+            .set_expression_attribute_names(names(["by", "why", "at"]))
             .expression_attribute_names("#word", "brake_override")
-            .expression_attribute_names("#by", "by")
-            .expression_attribute_names("#why", "why")
-            .expression_attribute_names("#at", "at")
             .expression_attribute_values(":word", s(&word.word))
             .expression_attribute_values(":by", s(&word.by))
             .expression_attribute_values(":why", s(&word.why))
@@ -54,7 +50,7 @@ impl Usage {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let Some(there) = refused_by(updated)? else {
+        let Written::Failed(there) = written(updated)? else {
             return Ok(true);
         };
         // The SDK repeated a write whose answer was lost: what is in the way is our own.
@@ -62,7 +58,7 @@ impl Usage {
             at: Timestamp::from_millisecond(at.as_millisecond()).ok(),
             ..word.clone()
         };
-        Ok(brake_override(&there) == Some(ours))
+        Ok(there.as_ref().and_then(brake_override) == Some(ours))
     }
 
     /// Puts an operator's word of `at` into force in the gate, as this brake, unless a later word is. May be repeated.
@@ -81,18 +77,16 @@ impl Usage {
             .condition_expression(
                 "attribute_exists(#pk) AND (attribute_not_exists(#overridden_at) OR #overridden_at < :at)",
             )
-            .expression_attribute_names("#pk", "pk")
-            .expression_attribute_names("#brake", "brake")
-            .expression_attribute_names("#overridden_at", "overridden_at")
+            .set_expression_attribute_names(names(["pk", "brake", "overridden_at"]))
             .expression_attribute_values(":brake", n(brake.level()))
             .expression_attribute_values(":at", time(at))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let Some(gate) = refused_by(updated)? else {
+        let Written::Failed(gate) = written(updated)? else {
             return Ok(WordInGate::InForce);
         };
-        Ok(match time_of(&gate, "overridden_at") {
+        Ok(match gate.and_then(|gate| time_of(&gate, "overridden_at")) {
             None => WordInGate::NoGate,
             // By a report that has read it, or by a first write whose answer was lost.
             Some(known) if known.as_millisecond() == at.as_millisecond() => WordInGate::InForce,

@@ -9,8 +9,8 @@ use jiff::civil::Date;
 
 use super::{Usage, gate_key};
 use crate::StoreError;
-use crate::dynamodb::item::{Item, n, number_of, s, text_of, time, time_of, ttl};
-use crate::dynamodb::store_error::unless_overtaken;
+use crate::dynamodb::condition::unless_overtaken;
+use crate::dynamodb::item::{Item, n, names, number_of, s, text_of, time, time_of, ttl};
 
 /// What the sort keys begin with.
 const PREFIX: &str = "marks#";
@@ -56,10 +56,7 @@ impl Usage {
                 "SET #at = :at, #bounces = :bounces, #complaints = :complaints, #expires_at = :expires_at",
             )
             .condition_expression("attribute_not_exists(#at) OR #at < :at")
-            .expression_attribute_names("#at", "at")
-            .expression_attribute_names("#bounces", "bounces")
-            .expression_attribute_names("#complaints", "complaints")
-            .expression_attribute_names("#expires_at", "expires_at")
+            .set_expression_attribute_names(names(["at", "bounces", "complaints", "expires_at"]))
             .expression_attribute_values(":at", time(counted.at))
             .expression_attribute_values(":bounces", n(i64::try_from(counted.bounces).unwrap_or(i64::MAX)))
             .expression_attribute_values(":complaints", n(i64::try_from(counted.complaints).unwrap_or(i64::MAX)))

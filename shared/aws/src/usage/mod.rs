@@ -28,7 +28,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -41,8 +40,8 @@ pub use self::marks::{MARK_KEPT_DAYS, Marks, MarksPage};
 pub use self::permits::{PermitError, Permits};
 pub use self::verified::VerifiedDomains;
 use crate::StoreError;
-use crate::dynamodb::item::{Item, n, number_of, s, text_of, time, time_of, ttl};
-use crate::dynamodb::store_error::{refused_by, unless_overtaken};
+use crate::dynamodb::condition::{Written, unless_overtaken, written};
+use crate::dynamodb::item::{Item, n, names, number_of, s, text_of, time, time_of, ttl};
 use domain::account::{Brake, Report};
 use domain::brake_change::BrakeOverride;
 use domain::permit::{Sample, Settings};
@@ -134,7 +133,7 @@ impl Usage {
             .table_name(&self.table)
             .consistent_read(true)
             .key_condition_expression("#pk = :pk")
-            .expression_attribute_names("#pk", "pk")
+            .set_expression_attribute_names(names(["pk"]))
             .expression_attribute_values(":pk", s(gate_key(&self.region)))
             .into_paginator()
             .items()
@@ -202,14 +201,16 @@ impl Usage {
                 "(attribute_not_exists(#snap_at) OR #snap_at < :at) AND \
                  (attribute_not_exists(#overridden_at) OR #overridden_at <= :overridden_at)",
             )
-            .expression_attribute_names("#left_all", "left_all")
-            .expression_attribute_names("#left_bulk", "left_bulk")
-            .expression_attribute_names("#granted", "granted")
-            .expression_attribute_names("#tat", "tat")
-            .expression_attribute_names("#iv", "iv")
-            .expression_attribute_names("#brake", "brake")
-            .expression_attribute_names("#snap_at", "snap_at")
-            .expression_attribute_names("#overridden_at", "overridden_at")
+            .set_expression_attribute_names(names([
+                "left_all",
+                "left_bulk",
+                "granted",
+                "tat",
+                "iv",
+                "brake",
+                "snap_at",
+                "overridden_at",
+            ]))
             .expression_attribute_values(":all", n(settings.ceiling_all))
             .expression_attribute_values(":bulk", n(settings.ceiling_bulk))
             .expression_attribute_values(":zero", n(0))
@@ -221,10 +222,12 @@ impl Usage {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        Ok(match refused_by(updated)? {
-            None => GateSet::Done,
-            Some(gate) if number_of(&gate, "snap_at") >= Some(at.as_millisecond()) => GateSet::LaterReport,
-            Some(_) => GateSet::Overridden,
+        Ok(match written(updated)? {
+            Written::Done(_) => GateSet::Done,
+            Written::Failed(Some(gate)) if number_of(&gate, "snap_at") >= Some(at.as_millisecond()) => {
+                GateSet::LaterReport
+            }
+            Written::Failed(_) => GateSet::Overridden,
         })
     }
 
@@ -248,9 +251,7 @@ impl Usage {
             .key("sk", s("sample#latest"))
             .update_expression("SET #at = :at, #granted = :granted, #expires_at = :expires_at")
             .condition_expression("attribute_not_exists(#at) OR #at < :at")
-            .expression_attribute_names("#at", "at")
-            .expression_attribute_names("#granted", "granted")
-            .expression_attribute_names("#expires_at", "expires_at")
+            .set_expression_attribute_names(names(["at", "granted", "expires_at"]))
             .expression_attribute_values(":at", time(sample.at))
             .expression_attribute_values(":granted", n(sample.total))
             .expression_attribute_values(":expires_at", ttl(sample.at + SAMPLE_KEPT))
@@ -274,9 +275,7 @@ impl Usage {
             .update_expression(
                 "SET #at = if_not_exists(#at, :at), #granted = if_not_exists(#granted, :granted), #expires_at = :expires_at",
             )
-            .expression_attribute_names("#at", "at")
-            .expression_attribute_names("#granted", "granted")
-            .expression_attribute_names("#expires_at", "expires_at")
+            .set_expression_attribute_names(names(["at", "granted", "expires_at"]))
             .expression_attribute_values(":at", time(sample.at))
             .expression_attribute_values(":granted", n(sample.total))
             .expression_attribute_values(":expires_at", ttl(sample.at + kept))
@@ -293,8 +292,7 @@ impl Usage {
     /// # Errors
     /// [`StoreError`] if it may not have been written.
     pub async fn put_reconciliation(&self, kept: &KeptReconciliation) -> Result<bool, StoreError> {
-        const OPERATION: &str = "UpdateItem";
-        let json = serde_json::to_string(&kept.state).map_err(|_| StoreError::new(OPERATION, "NotJson"))?;
+        let json = serde_json::to_string(&kept.state).map_err(|_| StoreError::new("UpdateItem", "NotJson"))?;
         let updated = self
             .client
             .update_item()
@@ -303,17 +301,12 @@ impl Usage {
             .key("sk", s("reconciliation"))
             .update_expression("SET #state = :state, #revision = :revision")
             .condition_expression("attribute_not_exists(#revision) OR #revision < :revision")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_names("#revision", "revision")
+            .set_expression_attribute_names(names(["state", "revision"]))
             .expression_attribute_values(":state", s(json))
             .expression_attribute_values(":revision", n(kept.revision))
             .send()
             .await;
-        match updated {
-            Ok(_) => Ok(true),
-            Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(false),
-            Err(error) => Err(StoreError::of(OPERATION)(error)),
-        }
+        Ok(matches!(written(updated)?, Written::Done(_)))
     }
 
     /// Asks for a pass over SES's own list before its time: an address was lifted here, and may be on that list still.
@@ -369,9 +362,7 @@ impl Usage {
             .key("sk", s("latest"))
             .update_expression("SET #at = :at, #report = :report, #expires_at = :expires_at")
             .condition_expression("attribute_not_exists(#at) OR #at <= :at")
-            .expression_attribute_names("#at", "at")
-            .expression_attribute_names("#report", "report")
-            .expression_attribute_names("#expires_at", "expires_at")
+            .set_expression_attribute_names(names(["at", "report", "expires_at"]))
             .expression_attribute_values(":at", time(report.at))
             .expression_attribute_values(":report", s(json))
             .expression_attribute_values(":expires_at", ttl(report.at + REPORT_KEPT))

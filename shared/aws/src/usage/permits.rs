@@ -10,14 +10,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 
 use crate::StoreError;
-use crate::dynamodb::item::{Item, n, number_of, s, time_of};
+use crate::dynamodb::condition::{Written, written};
+use crate::dynamodb::item::{Item, n, names, number_of, s, time_of};
 use domain::account::Brake;
 use domain::permit::{Allowance, Ask, Attempt, Branch, Gate, Known, Permit, Policy, Refusal};
 use domain::stream::Stream;
@@ -86,11 +85,11 @@ impl Permits {
         let mut attempt = Attempt::first(ask, &self.policy, self.known());
         for _ in 0..ATTEMPTS_MAX {
             match self.write(&attempt).await? {
-                Written::Granted(permit) => {
+                Taken::Granted(permit) => {
                     self.remember(Some(permit.known));
                     return Ok(permit);
                 }
-                Written::Failed(gate) => {
+                Taken::Failed(gate) => {
                     self.remember(gate.as_ref().map(Gate::known));
                     attempt = match gate {
                         None => Attempt::first(ask, &self.policy, None),
@@ -141,7 +140,7 @@ impl Permits {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
-    async fn write(&self, attempt: &Attempt) -> Result<Written, StoreError> {
+    async fn write(&self, attempt: &Attempt) -> Result<Taken, StoreError> {
         let request = self
             .client
             .update_item()
@@ -150,43 +149,38 @@ impl Permits {
             .key("sk", s("gate"))
             .return_values(ReturnValue::UpdatedNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .expression_attribute_names("#tat", "tat")
-            .expression_attribute_names("#iv", "iv")
-            .expression_attribute_names("#left_all", "left_all")
-            .expression_attribute_names("#left_bulk", "left_bulk")
-            .expression_attribute_names("#granted", "granted")
-            .expression_attribute_names("#brake", "brake")
-            .expression_attribute_names("#snap_at", "snap_at")
+            .set_expression_attribute_names(names([
+                "tat",
+                "iv",
+                "left_all",
+                "left_bulk",
+                "granted",
+                "brake",
+                "snap_at",
+            ]))
             .expression_attribute_values(":iv", n(attempt.interval));
-        let written = match attempt.branch {
+        let request = match attempt.branch {
             Branch::First => first(request, attempt),
             Branch::Busy => busy(request, attempt),
             Branch::Idle => idle(request, attempt),
         };
-        match written.send().await {
-            Ok(updated) => {
+        match written(request.send().await)? {
+            Written::Done(updated) => {
                 let tat = updated.attributes().and_then(|item| number_of(item, "tat"));
                 let tat = tat.ok_or_else(|| StoreError::new(OPERATION, "GateUnreadable"))?;
-                Ok(Written::Granted(attempt.granted(tat)))
+                Ok(Taken::Granted(attempt.granted(tat)))
             }
-            Err(SdkError::ServiceError(error)) => match error.err() {
-                UpdateItemError::ConditionalCheckFailedException(failed) => match failed.item() {
-                    None => Ok(Written::Failed(None)),
-                    Some(item) if item.is_empty() => Ok(Written::Failed(None)),
-                    Some(item) => match gate(item) {
-                        Some(gate) => Ok(Written::Failed(Some(gate))),
-                        None => Err(StoreError::new(OPERATION, "GateUnreadable")),
-                    },
-                },
-                _ => Err(StoreError::of(OPERATION)(SdkError::ServiceError(error))),
+            Written::Failed(None) => Ok(Taken::Failed(None)),
+            Written::Failed(Some(item)) => match gate(&item) {
+                Some(gate) => Ok(Taken::Failed(Some(gate))),
+                None => Err(StoreError::new(OPERATION, "GateUnreadable")),
             },
-            Err(error) => Err(StoreError::of(OPERATION)(error)),
         }
     }
 }
 
 /// What came of one write.
-enum Written {
+enum Taken {
     /// It was carried out.
     Granted(Permit),
     /// Its condition failed on this gate, or because there is none.

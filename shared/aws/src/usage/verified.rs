@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use super::{Usage, gate_key};
 use crate::StoreError;
-use crate::dynamodb::item::{Item, s, text_of, time, time_of};
-use crate::dynamodb::store_error::unless_overtaken;
+use crate::dynamodb::condition::unless_overtaken;
+use crate::dynamodb::item::{Item, names, s, text_of, time, time_of};
 
 /// The sort key.
 const KEY: &str = "verified_domains";
@@ -52,8 +52,7 @@ impl Usage {
             .key("pk", s(gate_key(&self.region)))
             .key("sk", s(KEY))
             .condition_expression("attribute_not_exists(#at) OR #at < :at")
-            .expression_attribute_names("#at", "at")
-            .expression_attribute_names("#domains", "domains")
+            .set_expression_attribute_names(names(["at", "domains"]))
             .expression_attribute_values(":at", time(verified.at));
         let domains: Vec<String> = verified.domains.iter().take(KEPT_MAX).cloned().collect();
         // DynamoDB has no empty sets.

@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::StoreError;
-use crate::dynamodb::item::{s, text_of, time, time_of, ttl};
+use crate::dynamodb::item::{names, s, text_of, time, time_of, ttl};
 use domain::feedback::{Mark, MarkKind};
 use domain::stream::Stream;
 use domain::suppression::{STORM_ENOUGH, STORM_WINDOW, is_storm};
@@ -88,9 +88,7 @@ impl Marks {
             .table_name(&self.table)
             .key_condition_expression("#pk = :pk AND begins_with(#sk, :prefix)")
             .projection_expression("#domain")
-            .expression_attribute_names("#pk", "pk")
-            .expression_attribute_names("#sk", "sk")
-            .expression_attribute_names("#domain", "domain")
+            .set_expression_attribute_names(names(["pk", "sk", "domain"]))
             .expression_attribute_values(":pk", s(partition(day)))
             .expression_attribute_values(":prefix", s(prefix));
         let query = match stream {
@@ -144,9 +142,7 @@ impl Marks {
             .table_name(&self.table)
             .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
             .projection_expression("#at")
-            .expression_attribute_names("#pk", "pk")
-            .expression_attribute_names("#sk", "sk")
-            .expression_attribute_names("#at", "at")
+            .set_expression_attribute_names(names(["pk", "sk", "at"]))
             .expression_attribute_values(":pk", s(partition(day)))
             .expression_attribute_values(":from", s(block_key(domain, from)))
             // Behind every hash of that time.

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use super::{Marks, partition};
 use crate::StoreError;
-use crate::dynamodb::item::{Item, s, text_of, time_of, uuid_of};
+use crate::dynamodb::item::{Item, names, s, text_of, time_of, uuid_of};
 use domain::feedback::{MarkKind, RecordedMark};
 use domain::stream::Stream;
 
@@ -33,7 +33,7 @@ impl Marks {
             .query()
             .table_name(&self.table)
             .key_condition_expression("#pk = :pk")
-            .expression_attribute_names("#pk", "pk")
+            .set_expression_attribute_names(names(["pk"]))
             .expression_attribute_values(":pk", s(partition(day)))
             .set_exclusive_start_key(after.map(start))
             .send()
