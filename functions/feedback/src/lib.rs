@@ -273,7 +273,7 @@ async fn handle_message(
             {
                 return Err(FeedbackError::ForeignAccount);
             }
-            handled.suppressed += apply(state, &event, now, new_id).await?;
+            handled.suppressed += apply(state, &event, new_id).await?;
             if event.unreadable_recipients > 0 {
                 return Err(FeedbackError::UnreadableRecipients(event.unreadable_recipients));
             }
@@ -284,7 +284,7 @@ async fn handle_message(
 }
 
 /// Writes what an event says, of all recipients at once, then what counts, then of its message; returns how many it suppresses.
-async fn apply(state: &State, event: &Event, now: Timestamp, new_id: &impl Fn() -> Uuid) -> Result<usize, StoreError> {
+async fn apply(state: &State, event: &Event, new_id: &impl Fn() -> Uuid) -> Result<usize, StoreError> {
     let message_id = event.message.as_ref().and_then(|message| message.message_id);
     let write = |fact: &Fact| {
         let reason = fact.class.register()?;
@@ -310,7 +310,10 @@ async fn apply(state: &State, event: &Event, now: Timestamp, new_id: &impl Fn() 
     let written = future::join_all(writes).await;
     let marked = future::join_all(event.marks.iter().map(|mark| state.marks.put(mark))).await;
     let recorded = match &event.message {
-        Some(message) => state.messages.add_event(message, now + state.message_retention).await,
+        Some(message) => {
+            let expires_at = message.kept_from + state.message_retention;
+            state.messages.add_event(message, expires_at).await
+        }
         None => Ok(()),
     };
     written

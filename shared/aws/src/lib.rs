@@ -22,7 +22,7 @@ pub use api_keys::{ApiKeys, ApiKeysPage};
 pub use cloudwatch::{CloudWatch, MetricsError, client as cloudwatch};
 pub use connection::{FunctionConfig, TrustError, behavior_version, http_client, http_connector};
 pub use dynamodb::{StoreError, client as dynamodb};
-pub use messages::{Claimed, Claims, Forgotten, Messages, NewMessage, Put, SentTo};
+pub use messages::{Claimed, Claims, EVENTS_READ_MAX, Forgotten, Messages, NewMessage, Put, SentTo};
 #[cfg(feature = "ses")]
 pub use ses::{
     AccountError, IdentitiesError, ListError, ListedPage, Outgoing, Pace, SendError, Ses, SesSuppressionList,

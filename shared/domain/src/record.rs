@@ -76,19 +76,19 @@ impl From<&Verdict> for RecordedVerdict {
     }
 }
 
-/// An event of SES about a message.
+/// What an event of SES says of one recipient of a message, or of the message as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedEvent {
     /// The event's type, as SES names it: `Send`, `Bounce` …
     pub kind: String,
     /// When SES says it happened.
     pub at: Timestamp,
-    /// Whom it is about, normalised; nobody where it is about the mail as a whole.
-    pub recipients: Vec<String>,
+    /// The recipient, normalised; `None` where the event is about the mail as a whole.
+    pub recipient: Option<String>,
     /// SES's words for what happened, such as `Permanent/General`.
     pub subtype: Option<String>,
-    /// What the receiving server said, by recipient.
-    pub diagnostics: BTreeMap<String, String>,
+    /// What the receiving server said.
+    pub diagnostic: Option<String>,
 }
 
 /// A mail as its sender gave it, without its bodies and files.
@@ -220,14 +220,6 @@ impl Record {
         }
     }
 
-    /// Tells whether SES told that it was delivered to an address, normalised.
-    #[must_use]
-    pub fn was_delivered_to(&self, address: &str) -> bool {
-        let delivery =
-            |event: &RecordedEvent| event.kind == "Delivery" && event.recipients.iter().any(|to| to == address);
-        self.events.iter().any(delivery)
-    }
-
     /// Computes the word for the latest that is known: for each recipient the final event beats a delay, and of all
     /// recipients the worst counts.
     #[must_use]
@@ -244,12 +236,11 @@ impl Record {
             // The worst of the final ones, for a complaint follows a delivery; without one, the latest of the others.
             told.iter().rev().find(is_final).or(told.last()).copied()
         };
-        let recipients: BTreeSet<&String> = self.events.iter().flat_map(|event| &event.recipients).collect();
-        let each = recipients
+        let about: BTreeSet<Option<&String>> = self.events.iter().map(|event| event.recipient.as_ref()).collect();
+        let each = about
             .into_iter()
-            .filter_map(|recipient| told(&|event| event.recipients.contains(recipient)));
-        let whole = told(&|event| event.recipients.is_empty());
-        each.chain(whole).max().unwrap_or(LastEvent::Sent)
+            .filter_map(|recipient| told(&|event| event.recipient.as_ref() == recipient));
+        each.max().unwrap_or(LastEvent::Sent)
     }
 }
 
@@ -263,7 +254,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
-    fn record(written: Written, ses_id: Option<&str>, events: &[(&str, &[&str])]) -> Record {
+    fn record(written: Written, ses_id: Option<&str>, events: &[(&str, Option<&str>)]) -> Record {
         Record {
             id: Uuid::nil(),
             written,
@@ -276,12 +267,12 @@ mod tests {
             recipients: Vec::new(),
             events: events
                 .iter()
-                .map(|(kind, recipients)| RecordedEvent {
+                .map(|(kind, recipient)| RecordedEvent {
                     kind: (*kind).to_owned(),
                     at: NOW,
+                    recipient: recipient.map(str::to_owned),
                     subtype: None,
-                    diagnostics: BTreeMap::new(),
-                    recipients: recipients.iter().map(|recipient| (*recipient).to_owned()).collect(),
+                    diagnostic: None,
                 })
                 .collect(),
         }
@@ -290,7 +281,7 @@ mod tests {
     #[test]
     fn the_state_follows_from_what_is_there() {
         let later = NOW + LEASE;
-        let sent: &[(&str, &[&str])] = &[("Send", &[])];
+        let sent: &[(&str, Option<&str>)] = &[("Send", None)];
         for (written, ses_id, events, at, state) in [
             (Written::Sending, None, &[][..], NOW, State::Sending(later)),
             (Written::Sending, None, &[], later, State::Unknown),
@@ -321,24 +312,22 @@ mod tests {
 
     #[test]
     fn the_worst_recipient_counts_and_a_final_event_beats_a_delay() {
+        let (anna, bob) = (Some("a"), Some("b"));
         for (events, expected) in [
             (vec![], LastEvent::Sent),
-            (vec![("Send", [].as_slice())], LastEvent::Sent),
-            (vec![("Delivery", &["a"])], LastEvent::Delivered),
-            (vec![("DeliveryDelay", &["a"])], LastEvent::DeliveryDelayed),
+            (vec![("Send", None)], LastEvent::Sent),
+            (vec![("Delivery", anna)], LastEvent::Delivered),
+            (vec![("DeliveryDelay", anna)], LastEvent::DeliveryDelayed),
+            (vec![("DeliveryDelay", anna), ("Delivery", anna)], LastEvent::Delivered),
             (
-                vec![("DeliveryDelay", &["a"]), ("Delivery", &["a"])],
-                LastEvent::Delivered,
-            ),
-            (
-                vec![("DeliveryDelay", &["a"]), ("Delivery", &["b"])],
+                vec![("DeliveryDelay", anna), ("Delivery", bob)],
                 LastEvent::DeliveryDelayed,
             ),
-            (vec![("Delivery", &["a"]), ("Bounce", &["b"])], LastEvent::Bounced),
-            (vec![("Delivery", &["a"]), ("Complaint", &["a"])], LastEvent::Complained),
-            (vec![("Bounce", &["a"]), ("Complaint", &["b"])], LastEvent::Complained),
-            (vec![("Send", &[]), ("Reject", &[])], LastEvent::Failed),
-            (vec![("Open", &["a"])], LastEvent::Sent),
+            (vec![("Delivery", anna), ("Bounce", bob)], LastEvent::Bounced),
+            (vec![("Delivery", anna), ("Complaint", anna)], LastEvent::Complained),
+            (vec![("Bounce", anna), ("Complaint", bob)], LastEvent::Complained),
+            (vec![("Send", None), ("Reject", None)], LastEvent::Failed),
+            (vec![("Open", anna)], LastEvent::Sent),
         ] {
             assert_eq!(
                 record(Written::Sending, Some("s"), &events).last_event(NOW),
@@ -366,8 +355,8 @@ mod tests {
             events in prop::collection::vec((0usize..7, 0usize..3), 0..8).prop_shuffle(), seed in any::<usize>(),
         ) {
             const KINDS: [&str; 7] = ["Send", "Delivery", "DeliveryDelay", "Bounce", "Complaint", "Reject", "Open"];
-            const WHO: [&[&str]; 3] = [&["a"], &["b"], &[]];
-            let events: Vec<(&str, &[&str])> = events.into_iter().map(|(kind, who)| (KINDS[kind], WHO[who])).collect();
+            const WHO: [Option<&str>; 3] = [Some("a"), Some("b"), None];
+            let events: Vec<(&str, Option<&str>)> = events.into_iter().map(|(kind, who)| (KINDS[kind], WHO[who])).collect();
             let mut turned = events.clone();
             turned.rotate_left(seed % events.len().max(1));
             let last = |events: &[_]| record(Written::Sending, Some("s"), events).last_event(NOW);

@@ -8,7 +8,7 @@
 //! come, and once but for being throttled (see [`super::send`]), and the row is settled with what it said. Where it is
 //! certain that nothing was sent, the key is freed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aws::{NewMessage, Put, StoreError};
 use domain::address::{EmailAddress, Mailbox};
@@ -200,13 +200,14 @@ async fn forget_replies<'a>(
         registers.is_some_and(|registers| registers.soft_alone(address, now, tiers))
     };
     let soft: Vec<&EmailAddress> = recipients.filter(is_soft).collect();
-    let of = |address: &&EmailAddress| known[address.normalised()].soft_of.clone();
-    let messages: BTreeSet<Uuid> = soft.iter().flat_map(of).map(|(message, _)| message).collect();
-    let messages: Vec<Uuid> = messages.into_iter().collect();
-    let records = state.messages.get_all(&messages).await?;
+    let bounced = soft.iter().flat_map(|&address| {
+        let messages = known[address.normalised()].soft_of.iter();
+        messages.map(move |(message, _)| (*message, address))
+    });
+    let delivered = state.messages.delivered(bounced).await?;
     for address in soft {
-        let delivered = |record: &&Record| record.was_delivered_to(address.normalised());
-        let delivered = records.values().filter(delivered).map(|record| record.id).collect();
+        let to_address = delivered.iter().filter(|(_, to)| to == address.normalised());
+        let delivered = to_address.map(|(message, _)| *message).collect();
         if let Some(registers) = known.get_mut(address.normalised()) {
             *registers = std::mem::take(registers).without_replies(&delivered);
         }

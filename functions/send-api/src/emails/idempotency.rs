@@ -86,7 +86,12 @@ pub(super) async fn begin(state: &State, claim: Option<&Claim>, ids: Ids, now: T
                 continue;
             }
         };
-        let record = state.messages.get(held.message_id).await?;
+        let mut record = state.messages.get(held.message_id).await?;
+        if let Some(record) = &mut record
+            && record.state(now) == Became::Unknown
+        {
+            record.events.extend(state.messages.proof_of_sending(record.id).await?);
+        }
         let Some(attempt) = next_attempt(&held, record.as_ref(), now) else {
             return told(&held, record, claim, now);
         };

@@ -3,6 +3,7 @@
 //! | attribute | holds |
 //! |---|---|
 //! | `id` | `claim#<hash of API key, endpoint and idempotency key>` (key) |
+//! | `sk` | `claim` (key) |
 //! | `body_hash` | a hash of the body, to tell another request |
 //! | `message_id` | the message of the first request |
 //! | `nonce` | the request at work: it alone may free the key |
@@ -15,10 +16,14 @@ use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::key;
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, unless_overtaken, written};
 use crate::dynamodb::item::{Item, names, s, text_of, time, time_of, ttl, uuid_of};
 use domain::idempotency::Claim;
+
+/// The sort key of every claim.
+const CLAIM: &str = "claim";
 
 /// The claims in the table of messages.
 #[derive(Clone, Debug)]
@@ -77,7 +82,7 @@ impl Claims {
             .client
             .update_item()
             .table_name(&self.table)
-            .key("id", s(&held.id))
+            .set_key(Some(claim_key(&held.id)))
             .update_expression(
                 "SET #nonce = :nonce, #lease_until = :lease_until, #body_hash = :body_hash, #expires = :expires, \
                  #expires_at = :expires_at",
@@ -109,7 +114,7 @@ impl Claims {
             .client
             .update_item()
             .table_name(&self.table)
-            .key("id", s(&claim.id))
+            .set_key(Some(claim_key(&claim.id)))
             .update_expression("SET #lease_until = :now")
             .condition_expression("#nonce = :nonce")
             .set_expression_attribute_names(names(["lease_until", "nonce"]))
@@ -129,7 +134,7 @@ impl Claims {
             .client
             .delete_item()
             .table_name(&self.table)
-            .key("id", s(id))
+            .set_key(Some(claim_key(id)))
             .condition_expression("#nonce = :nonce")
             .set_expression_attribute_names(names(["nonce"]))
             .expression_attribute_values(":nonce", s(nonce.to_string()))
@@ -153,9 +158,14 @@ fn claimed(row: Option<Item>, nonce: Uuid, operation: &'static str) -> Result<Cl
     })
 }
 
+fn claim_key(id: &str) -> Item {
+    key(id, CLAIM)
+}
+
 fn row(claim: &Claim) -> Item {
     [
         ("id", s(&claim.id)),
+        ("sk", s(CLAIM)),
         ("body_hash", s(&claim.body_hash)),
         ("message_id", s(claim.message_id.to_string())),
         ("nonce", s(claim.nonce.to_string())),

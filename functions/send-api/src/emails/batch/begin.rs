@@ -77,7 +77,12 @@ pub(super) async fn begin(
         }
         let first = held.message_id;
         let ids: Vec<_> = places.iter().map(|index| nth_id(first, *index)).collect();
-        let records = state.messages.get_all(&ids).await?;
+        let mut records = state.messages.get_all(&ids).await?;
+        for record in records.values_mut() {
+            if record.state(now) == Became::Unknown {
+                record.events.extend(state.messages.proof_of_sending(record.id).await?);
+            }
+        }
         let is_at_work = |record: &Record| matches!(record.state(now), Became::Sending(_));
         let all_settled = ids.iter().all(|id| settled(records.get(id), now).is_some());
         if now < held.lease_until && (!all_settled || records.values().any(is_at_work)) {

@@ -35,7 +35,7 @@ async fn a_key_is_claimed_once_and_the_others_see_by_whom() {
         store.claims().take(&second, at(5)).await.unwrap(),
         Claimed::Held(first.clone())
     );
-    let row = store.item(TABLE, &[("id", &first.id)]).await.unwrap();
+    let row = store.item(TABLE, &[("id", &first.id), ("sk", "claim")]).await.unwrap();
     assert_eq!(text(&row, "message_id"), first.message_id.to_string());
     assert_eq!(number(&row, "lease_until"), 35_000 + at(0).as_millisecond());
     assert_eq!(number(&row, "expires_at"), at(0).as_second() + 24 * 3_600);

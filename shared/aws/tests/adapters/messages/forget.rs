@@ -217,68 +217,134 @@ async fn messages_name_somebody_who_is_forgotten_nowhere_and_everybody_else_as_b
     for (id, parts) in [(first, to), (second, cc), (third, other)] {
         put(&store, id, parts).await;
     }
-    let event = MessageEvent {
+    let (anna, bob) = (address("anna@example.net"), address("bob@example.net"));
+    let event = |kind: &str, recipients: &[(&str, Option<&str>)]| MessageEvent {
         message_id: Some(first),
         ses_id: "s-1".to_owned(),
-        kind: "Bounce".to_owned(),
+        kind: kind.to_owned(),
         id: "f-1".to_owned(),
         at: at(5),
-        recipients: vec!["anna@example.net".to_owned(), "bob@example.net".to_owned()],
+        kept_from: at(0),
+        recipients: recipients
+            .iter()
+            .map(|(address, said)| ((*address).to_owned(), said.map(str::to_owned)))
+            .collect(),
         subtype: None,
-        diagnostics: BTreeMap::from([
-            ("anna@example.net".to_owned(), "550 unknown".to_owned()),
-            (
-                "bob@example.net".to_owned(),
-                "550 neither <Anna@example.net>".to_owned(),
-            ),
-        ]),
     };
-    store.messages().add_event(&event, at(0)).await.unwrap();
-    let rows = async || {
-        let mut rows = Vec::new();
-        for id in [first, second, third] {
-            rows.push(store.item(MESSAGES, &[("id", &id.to_string())]).await.unwrap());
-        }
-        rows
-    };
-    let before = rows().await;
-    let anna = address("anna@example.net");
-    for rewritten in [2, 0] {
+    let events = [
+        event("Send", &[]),
+        event("Delivery", &[("anna@example.net", Some("250 for <Anna@Example.net>"))]),
+        event("Delivery", &[("bob@example.net", Some("250 fine"))]),
+        event(
+            "Bounce",
+            &[
+                ("anna@example.net", Some("550 unknown")),
+                ("bob@example.net", Some("550 neither <Anna@example.net>")),
+            ],
+        ),
+        // Without our tag.
+        MessageEvent {
+            message_id: None,
+            ..event("Complaint", &[("anna@example.net", None)])
+        },
+    ];
+    for event in &events {
+        store.messages().add_event(event, at(1_000_000)).await.unwrap();
+    }
+    let before = all(&store).await;
+    // The rows of three mails, entries of the index for two of them, and six items of events.
+    assert_eq!(before.len(), 3 + 4 + 6);
+    for (read, rewritten) in [(13, 3), (8, 0)] {
         let page = store.messages().forget(&anna, None).await.unwrap();
-        assert_eq!((page.read, page.rewritten, page.next), (7, rewritten, None));
+        assert_eq!((page.read, page.rewritten, page.next), (read, rewritten, None));
     }
     assert_eq!(
         store.messages().sent_to(&anna, None, 10).await.unwrap(),
         SentTo::default()
     );
-    let bob = store
-        .messages()
-        .sent_to(&address("bob@example.net"), None, 10)
-        .await
-        .unwrap();
-    assert_eq!(bob.ids, [first]);
-    let after = rows().await;
-    for row in &after {
-        let shown = format!("{row:?}").to_lowercase();
-        assert!(
-            !shown.contains("anna@example.net") && !shown.contains("anna ä") && !shown.contains("\\\"anna"),
-            "{row:?}"
-        );
+    let to_bob = store.messages().sent_to(&bob, None, 10).await.unwrap();
+    assert_eq!(to_bob.ids, [first]);
+    let after = all(&store).await;
+    let hash = hash(&anna);
+    for item in &after {
+        let shown = format!("{item:?}").to_lowercase();
+        let named = ["anna@example.net", "anna ä", "\\\"anna", &hash];
+        assert!(named.iter().all(|name| !shown.contains(name)), "{item:?}");
     }
-    assert_eq!(after[2], before[2]);
-    assert_eq!(after[0]["to"].as_l().unwrap()[1], before[0]["to"].as_l().unwrap()[1]);
-    assert_eq!(text(&after[0], "ses_id"), "s-1");
-    let record = store.messages().get(first).await.unwrap().unwrap();
+    // What names somebody else alone is as it was.
+    let of_bob = |item: &&Item| {
+        let sk = text(item, "sk");
+        sk == "event#1800000000005#Send#f-1#-" || sk.starts_with("delivery#") || text(item, "id") == third.to_string()
+    };
+    let untouched: Vec<_> = after.iter().filter(of_bob).collect();
+    assert_eq!(untouched.len(), 3);
+    assert!(untouched.iter().all(|item| before.contains(item)));
+    let record = store.messages().read(first).await.unwrap().unwrap();
+    assert_eq!(record.ses_id.as_deref(), Some("s-1"));
     let emails: Vec<_> = record
         .recipients
         .iter()
         .map(|recipient| recipient.email.as_str())
         .collect();
     assert_eq!(emails, ["forgotten@forgotten.invalid", "bob@example.net"]);
+    let told: Vec<_> = record
+        .events
+        .iter()
+        .map(|event| {
+            (
+                event.kind.as_str(),
+                event.recipient.as_deref(),
+                event.diagnostic.as_deref(),
+            )
+        })
+        .collect();
+    let bob = Some("bob@example.net");
     assert_eq!(
-        record.events[0].recipients,
-        ["forgotten@forgotten.invalid", "bob@example.net"]
+        told,
+        [
+            ("Send", None, None),
+            ("Delivery", bob, Some("250 fine")),
+            ("Bounce", bob, Some("forgotten@forgotten.invalid")),
+        ]
     );
+}
+
+#[tokio::test]
+async fn an_event_that_comes_after_an_address_was_forgotten_names_it_until_it_is_forgotten_again() {
+    let store = Store::start().await;
+    let (id, parts) = message(1, parts());
+    put(&store, id, parts).await;
+    let anna = address("anna@example.org");
+    assert_eq!(store.messages().forget(&anna, None).await.unwrap().rewritten, 1);
+    let complaint = MessageEvent {
+        message_id: Some(id),
+        ses_id: "s-1".to_owned(),
+        kind: "Complaint".to_owned(),
+        id: "f-1".to_owned(),
+        at: at(5),
+        kept_from: at(0),
+        recipients: BTreeMap::from([("anna@example.org".to_owned(), None)]),
+        subtype: None,
+    };
+    store.messages().add_event(&complaint, at(1_000_000)).await.unwrap();
+    assert_eq!(store.count(MESSAGES).await, 2);
+    for rewritten in [1, 0] {
+        let page = store.messages().forget(&anna, None).await.unwrap();
+        assert_eq!(page.rewritten, rewritten);
+    }
+    assert_eq!(store.count(MESSAGES).await, 1);
+}
+
+/// All items of the table of messages.
+async fn all(store: &Store) -> Vec<Item> {
+    let scan = store.client().scan().table_name(store.table(MESSAGES));
+    scan.send().await.unwrap().items.unwrap()
+}
+
+/// The hash of an address in keys and in the index.
+fn hash(address: &EmailAddress) -> String {
+    use sha2::{Digest, Sha256};
+    domain::hex::hex(&Sha256::digest(address.normalised())[..16])
 }
 
 #[tokio::test]
@@ -303,6 +369,7 @@ async fn a_table_of_several_pages_is_gone_through_to_its_end() {
                 MESSAGES,
                 [
                     ("id", crate::support::s(name)),
+                    ("sk", crate::support::s("claim")),
                     ("body_hash", crate::support::s(&filler)),
                 ],
             )

@@ -1,17 +1,13 @@
-//! The table of messages.
+//! The rows of messages.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
-
-use std::collections::BTreeMap;
 
 use aws::{NewMessage, Put};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::address::{EmailAddress, Mailbox};
-use domain::feedback::MessageEvent;
-use domain::idempotency::LEASE;
 use domain::message::{Attachment, Email, EmailParts, Header, Tag};
 use domain::recipient::{Outcome, Verdict};
-use domain::record::{LastEvent, State, Written};
+use domain::record::Written;
 use domain::stream::Stream;
 use domain::suppression::{Reason, Suppression};
 use jiff::SignedDuration;
@@ -19,12 +15,12 @@ use uuid::Uuid;
 
 use crate::support::{Item, Store, at, closed_port, email, mailboxes, n, parts, s, text};
 
-const TABLE: &str = "MessagesTable";
-const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
-const NONCE: Uuid = Uuid::from_u128(7);
-const SES_ID: &str = "0100018f-1a2b-000000";
+pub(super) const TABLE: &str = "MessagesTable";
+pub(super) const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
+pub(super) const NONCE: Uuid = Uuid::from_u128(7);
+pub(super) const SES_ID: &str = "0100018f-1a2b-000000";
 
-fn new<'a>(email: &'a Email, verdicts: &'a [Verdict]) -> NewMessage<'a> {
+pub(super) fn new<'a>(email: &'a Email, verdicts: &'a [Verdict]) -> NewMessage<'a> {
     NewMessage {
         id: ID,
         attempt: 1,
@@ -41,12 +37,12 @@ fn new<'a>(email: &'a Email, verdicts: &'a [Verdict]) -> NewMessage<'a> {
 }
 
 /// An email of which nothing matters.
-fn any_email() -> Email {
+pub(super) fn any_email() -> Email {
     email(parts())
 }
 
 /// The attempt that `sending` makes.
-fn attempt(email: &Email) -> NewMessage<'_> {
+pub(super) fn attempt(email: &Email) -> NewMessage<'_> {
     new(email, &[])
 }
 
@@ -58,11 +54,11 @@ fn verdict(address: &str, outcome: Outcome) -> Verdict {
 }
 
 async fn row(store: &Store) -> Option<Item> {
-    store.item(TABLE, &[("id", &ID.to_string())]).await
+    store.item(TABLE, &[("id", &ID.to_string()), ("sk", "mail")]).await
 }
 
 /// A database with the row of a message that is being sent.
-async fn sending() -> Store {
+pub(super) async fn sending() -> Store {
     let store = Store::start().await;
     let email = email(parts());
     store.messages().put(&new(&email, &[])).await.unwrap();
@@ -103,6 +99,7 @@ async fn the_row_has_the_attributes_that_are_documented() {
     let created = at(0).as_millisecond();
     let expected = [
         ("id", s(&ID.to_string())),
+        ("sk", s("mail")),
         ("state", s("sending")),
         ("attempt", n(1)),
         ("attempt_at", n(created)),
@@ -421,7 +418,7 @@ async fn a_message_is_read_as_it_was_written() {
 #[tokio::test]
 async fn a_row_that_is_no_message_is_an_error() {
     let store = Store::start().await;
-    store.put(TABLE, [("id", s(&ID.to_string()))]).await;
+    store.put(TABLE, [("id", s(&ID.to_string())), ("sk", s("mail"))]).await;
     let error = store.messages().get(ID).await.unwrap_err();
     assert_eq!(error.code, "NotAMessage");
 }
@@ -457,123 +454,11 @@ async fn a_refused_message_is_attempted_once_more_and_no_other_is() {
 }
 
 #[tokio::test]
-async fn a_refused_message_that_an_event_proves_sent_is_not_attempted_again() {
-    let store = sending().await;
-    let email = any_email();
-    store.messages().refused(&attempt(&email)).await.unwrap();
-    store
-        .messages()
-        .add_event(&event("Send", "", &[]), at(0))
-        .await
-        .unwrap();
-    let second = NewMessage {
-        attempt: 2,
-        nonce: Uuid::from_u128(9),
-        ..attempt(&email)
-    };
-    assert_eq!(store.messages().put(&second).await.unwrap(), Put::Overtaken);
-}
-
-fn event(kind: &str, id: &str, recipients: &[&str]) -> MessageEvent {
-    MessageEvent {
-        message_id: Some(ID),
-        ses_id: SES_ID.to_owned(),
-        kind: kind.to_owned(),
-        id: id.to_owned(),
-        at: at(1_000),
-        recipients: recipients.iter().map(|&recipient| recipient.to_owned()).collect(),
-        subtype: Some("General".to_owned()),
-        diagnostics: BTreeMap::from([("bob@example.org".to_owned(), "550 unknown".to_owned())]),
-    }
-}
-
-/// An event of a classic notification, which carries no tags.
-fn untagged(kind: &str, id: &str) -> MessageEvent {
-    MessageEvent {
-        message_id: None,
-        ..event(kind, id, &["bob@example.org"])
-    }
-}
-
-#[tokio::test]
-async fn events_settle_a_message_in_any_order_and_number() {
-    let events = [
-        event("Send", "", &[]),
-        event("Delivery", "d1", &["anna@example.org"]),
-        event("Rendering Failure", "", &[]),
-        event("Bounce", "f-1", &["bob@example.org"]),
-    ];
-    let mut ends = Vec::new();
-    for turn in 0..events.len() {
-        let store = sending().await;
-        for at in 0..2 * events.len() {
-            store
-                .messages()
-                .add_event(&events[(at + turn) % events.len()], self::at(0))
-                .await
-                .unwrap();
-            let record = store.messages().get(ID).await.unwrap().unwrap();
-            assert_eq!(record.state(self::at(0)), State::Sent);
-            if at == 2 {
-                store.messages().accepted(ID, "another").await.unwrap();
-            }
-        }
-        let record = store.messages().get(ID).await.unwrap().unwrap();
-        assert_eq!(record.last_event(self::at(0)), LastEvent::Bounced);
-        assert_eq!(record.events.len(), 4);
-        ends.push(row(&store).await);
-    }
-    assert!(ends.iter().all(|end| *end == ends[0]));
-}
-
-#[tokio::test]
-async fn an_event_about_an_unknown_message_makes_no_ghost() {
-    let store = Store::start().await;
-    store
-        .messages()
-        .add_event(&event("Send", "", &[]), at(0))
-        .await
-        .unwrap();
-    assert_eq!(store.count(TABLE).await, 0);
-}
-
-#[tokio::test]
-async fn an_event_without_our_tag_may_come_before_the_id_of_ses_is_known() {
-    let store = sending().await;
-    let messages = store.messages();
-    messages.add_event(&untagged("Bounce", "f-1"), at(0)).await.unwrap();
-    assert_eq!(
-        messages.read(ID).await.unwrap().unwrap().state(at(0)),
-        State::Sending(at(0) + LEASE)
-    );
-    messages.accepted(ID, SES_ID).await.unwrap();
-    for _ in 0..2 {
-        messages.add_event(&untagged("Complaint", "f-2"), at(0)).await.unwrap();
-        let record = messages.read(ID).await.unwrap().unwrap();
-        assert_eq!(
-            (record.last_event(at(0)), record.events.len()),
-            (LastEvent::Complained, 2)
-        );
-    }
-    let record = messages.read(ID).await.unwrap().unwrap();
-    let bounce = record.events.iter().find(|event| event.kind == "Bounce").unwrap();
-    assert_eq!(
-        (
-            bounce.at,
-            bounce.subtype.as_deref(),
-            bounce.diagnostics["bob@example.org"].as_str()
-        ),
-        (at(1_000), Some("General"), "550 unknown")
-    );
-}
-
-#[tokio::test]
 async fn a_message_is_found_by_the_id_of_ses() {
     let store = sending().await;
     let messages = store.messages();
     assert_eq!(messages.id_of(SES_ID).await.unwrap(), None);
     messages.accepted(ID, SES_ID).await.unwrap();
-    messages.add_event(&untagged("Bounce", "f-1"), at(0)).await.unwrap();
     assert_eq!(messages.id_of(SES_ID).await.unwrap(), Some(ID));
     assert_eq!(messages.id_of("another").await.unwrap(), None);
 }
