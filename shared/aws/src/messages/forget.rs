@@ -111,7 +111,7 @@ impl Messages {
             let read = self.client.get_item().table_name(&self.table).set_key(Some(key));
             let read = read.consistent_read(true).send().await;
             match read.map_err(StoreError::of("GetItem"))?.item {
-                Some(changed) => item = changed,
+                Some(current) => item = current,
                 None => return Ok(true),
             }
         }

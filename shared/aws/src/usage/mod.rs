@@ -2,7 +2,7 @@
 //!
 //! | `pk` | `sk` | holds |
 //! |---|---|---|
-//! | `gate#<region>` | `gate` | `tat`, `iv`, `left_all`, `left_bulk`, `granted`, `brake`, `snap_at`: what a send obeys; `overridden_at`: of which word of an operator it knows |
+//! | `gate#<region>` | `gate` | `next_free_slot`, `slot_interval`, `left_all`, `left_bulk`, `granted`, `brake`, `account_read_at`: what a send obeys; `overridden_at`: of which word of an operator it knows |
 //! | `gate#<region>` | `brake_override` | `brake_override`: an operator's `none`, `bulk`, `all` or `auto`; `by`, `why`, `at` where `okite brake` wrote it; no report erases it |
 //! | `gate#<region>` | `sample#<hour>` | `at`, `granted`: the running total at the beginning of an hour; those of midnight are kept for longer |
 //! | `gate#<region>` | `sample#latest` | the same at the last report |
@@ -14,7 +14,7 @@
 //! | `brake#<region>` | `<time>#<id>` | one change of the brake; see [`BrakeChanges`] |
 //! | `mark#<day>` | `<kind>#<stream>#<hash>` | `domain`, `class`, `stream`, `at`, and `message_id` and `tag` (a set of `name=value`) where the event names them: one bounce, complaint or block that counts; see [`Marks`] |
 //!
-//! `tat` and `iv` are microseconds, `snap_at` and `at` milliseconds. All rows but the gate, the override, the verified domains and those of the reconciliation have
+//! `next_free_slot` and `slot_interval` are microseconds, `account_read_at` and `at` milliseconds. All rows but the gate, the override, the verified domains and those of the reconciliation have
 //! `expires_at`.
 
 mod brake_changes;
@@ -194,27 +194,27 @@ impl Usage {
             .update_expression(
                 "SET #left_all = :all - if_not_exists(#granted, :zero), \
                  #left_bulk = :bulk - if_not_exists(#granted, :zero), \
-                 #granted = if_not_exists(#granted, :zero), #tat = if_not_exists(#tat, :zero), \
-                 #iv = :iv, #brake = :brake, #snap_at = :at, #overridden_at = :overridden_at",
+                 #granted = if_not_exists(#granted, :zero), #next_free_slot = if_not_exists(#next_free_slot, :zero), \
+                 #slot_interval = :slot_interval, #brake = :brake, #account_read_at = :at, #overridden_at = :overridden_at",
             )
             .condition_expression(
-                "(attribute_not_exists(#snap_at) OR #snap_at < :at) AND \
+                "(attribute_not_exists(#account_read_at) OR #account_read_at < :at) AND \
                  (attribute_not_exists(#overridden_at) OR #overridden_at <= :overridden_at)",
             )
             .set_expression_attribute_names(names([
                 "left_all",
                 "left_bulk",
                 "granted",
-                "tat",
-                "iv",
+                "next_free_slot",
+                "slot_interval",
                 "brake",
-                "snap_at",
+                "account_read_at",
                 "overridden_at",
             ]))
             .expression_attribute_values(":all", n(settings.ceiling_all))
             .expression_attribute_values(":bulk", n(settings.ceiling_bulk))
             .expression_attribute_values(":zero", n(0))
-            .expression_attribute_values(":iv", n(settings.interval))
+            .expression_attribute_values(":slot_interval", n(settings.interval))
             .expression_attribute_values(":brake", n(brake.level()))
             .expression_attribute_values(":at", time(at))
             // No word at all is older than any.
@@ -224,7 +224,7 @@ impl Usage {
             .await;
         Ok(match written(updated)? {
             Written::Done(_) => GateSet::Done,
-            Written::Failed(Some(gate)) if number_of(&gate, "snap_at") >= Some(at.as_millisecond()) => {
+            Written::Failed(Some(gate)) if number_of(&gate, "account_read_at") >= Some(at.as_millisecond()) => {
                 GateSet::LaterReport
             }
             Written::Failed(_) => GateSet::Overridden,

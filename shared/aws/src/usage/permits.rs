@@ -150,15 +150,15 @@ impl Permits {
             .return_values(ReturnValue::UpdatedNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .set_expression_attribute_names(names([
-                "tat",
-                "iv",
+                "next_free_slot",
+                "slot_interval",
                 "left_all",
                 "left_bulk",
                 "granted",
                 "brake",
-                "snap_at",
+                "account_read_at",
             ]))
-            .expression_attribute_values(":iv", n(attempt.interval));
+            .expression_attribute_values(":slot_interval", n(attempt.interval));
         let request = match attempt.branch {
             Branch::First => first(request, attempt),
             Branch::Busy => busy(request, attempt),
@@ -166,9 +166,9 @@ impl Permits {
         };
         match written(request.send().await)? {
             Written::Done(updated) => {
-                let tat = updated.attributes().and_then(|item| number_of(item, "tat"));
-                let tat = tat.ok_or_else(|| StoreError::new(OPERATION, "GateUnreadable"))?;
-                Ok(Taken::Granted(attempt.granted(tat)))
+                let next_free_slot = updated.attributes().and_then(|item| number_of(item, "next_free_slot"));
+                let next_free_slot = next_free_slot.ok_or_else(|| StoreError::new(OPERATION, "GateUnreadable"))?;
+                Ok(Taken::Granted(attempt.granted(next_free_slot)))
             }
             Written::Failed(None) => Ok(Taken::Failed(None)),
             Written::Failed(Some(item)) => match gate(&item) {
@@ -192,12 +192,12 @@ enum Taken {
 fn first(request: UpdateItemFluentBuilder, attempt: &Attempt) -> UpdateItemFluentBuilder {
     request
         .update_expression(
-            "SET #tat = :tat, #iv = :iv, #left_all = :minus_n, #left_bulk = :minus_n, #granted = :n, \
-             #brake = :zero, #snap_at = :zero",
+            "SET #next_free_slot = :next_free_slot, #slot_interval = :slot_interval, #left_all = :minus_n, #left_bulk = :minus_n, #granted = :n, \
+             #brake = :zero, #account_read_at = :zero",
         )
         .condition_expression("attribute_not_exists(#pk)")
         .expression_attribute_names("#pk", "pk")
-        .expression_attribute_values(":tat", n(attempt.floor + attempt.cost))
+        .expression_attribute_values(":next_free_slot", n(attempt.floor + attempt.cost))
         .expression_attribute_values(":n", n(attempt.ask.recipients))
         .expression_attribute_values(":minus_n", n(-attempt.ask.recipients))
         .expression_attribute_values(":zero", n(0))
@@ -208,28 +208,38 @@ fn busy(request: UpdateItemFluentBuilder, attempt: &Attempt) -> UpdateItemFluent
         .expression_attribute_values(":cost", n(attempt.cost))
         .expression_attribute_values(":floor", n(attempt.floor))
         .expression_attribute_values(":latest", n(attempt.latest));
-    take(request, attempt, "#tat + :cost", "#tat BETWEEN :floor AND :latest")
+    take(
+        request,
+        attempt,
+        "#next_free_slot + :cost",
+        "#next_free_slot BETWEEN :floor AND :latest",
+    )
 }
 
 fn idle(request: UpdateItemFluentBuilder, attempt: &Attempt) -> UpdateItemFluentBuilder {
     let request = request
-        .expression_attribute_values(":tat", n(attempt.floor + attempt.cost))
+        .expression_attribute_values(":next_free_slot", n(attempt.floor + attempt.cost))
         .expression_attribute_values(":floor", n(attempt.floor));
-    take(request, attempt, ":tat", "#tat < :floor")
+    take(request, attempt, ":next_free_slot", "#next_free_slot < :floor")
 }
 
 /// What both branches have in common: they differ in the new time of the gate, and in what it must have been before.
-fn take(request: UpdateItemFluentBuilder, attempt: &Attempt, tat: &str, when: &str) -> UpdateItemFluentBuilder {
+fn take(
+    request: UpdateItemFluentBuilder,
+    attempt: &Attempt,
+    next_free_slot: &str,
+    when: &str,
+) -> UpdateItemFluentBuilder {
     let left = match attempt.ask.stream {
         Stream::Transactional => "#left_all",
         Stream::Bulk => "#left_bulk",
     };
     request
         .update_expression(format!(
-            "SET #tat = {tat}, #left_all = #left_all - :n, #left_bulk = #left_bulk - :n ADD #granted :n"
+            "SET #next_free_slot = {next_free_slot}, #left_all = #left_all - :n, #left_bulk = #left_bulk - :n ADD #granted :n"
         ))
         .condition_expression(format!(
-            "{when} AND #iv = :iv AND #brake < :brake AND ({left} >= :n OR #snap_at < :stale)"
+            "{when} AND #slot_interval = :slot_interval AND #brake < :brake AND ({left} >= :n OR #account_read_at < :stale)"
         ))
         .expression_attribute_values(":n", n(attempt.ask.recipients))
         .expression_attribute_values(":brake", n(attempt.brake.level()))
@@ -238,11 +248,11 @@ fn take(request: UpdateItemFluentBuilder, attempt: &Attempt, tat: &str, when: &s
 
 fn gate(item: &Item) -> Option<Gate> {
     Some(Gate {
-        tat: number_of(item, "tat")?,
-        interval: number_of(item, "iv")?,
+        next_free_slot: number_of(item, "next_free_slot")?,
+        interval: number_of(item, "slot_interval")?,
         left_all: number_of(item, "left_all")?,
         left_bulk: number_of(item, "left_bulk")?,
         brake: Brake::from_level(number_of(item, "brake")?),
-        snap_at: time_of(item, "snap_at")?,
+        account_read_at: time_of(item, "account_read_at")?,
     })
 }

@@ -194,6 +194,40 @@ async fn put(store: &Store, id: Uuid, parts: EmailParts) {
     store.messages().put(&message).await.unwrap();
 }
 
+/// Events about a message to Anna and Bob; one of them is without our tag.
+fn events_about_anna_and_bob(message_id: Uuid) -> [MessageEvent; 5] {
+    let event = |kind: &str, recipients: &[(&str, Option<&str>)]| MessageEvent {
+        message_id: Some(message_id),
+        ses_id: "s-1".to_owned(),
+        kind: kind.to_owned(),
+        id: "f-1".to_owned(),
+        at: at(5),
+        kept_from: at(0),
+        recipients: recipients
+            .iter()
+            .map(|(address, said)| ((*address).to_owned(), said.map(str::to_owned)))
+            .collect(),
+        subtype: None,
+    };
+    [
+        event("Send", &[]),
+        event("Delivery", &[("anna@example.net", Some("250 for <Anna@Example.net>"))]),
+        event("Delivery", &[("bob@example.net", Some("250 fine"))]),
+        event(
+            "Bounce",
+            &[
+                ("anna@example.net", Some("550 unknown")),
+                ("bob@example.net", Some("550 neither <Anna@example.net>")),
+            ],
+        ),
+        // Without our tag.
+        MessageEvent {
+            message_id: None,
+            ..event("Complaint", &[("anna@example.net", None)])
+        },
+    ]
+}
+
 #[tokio::test]
 async fn messages_name_somebody_who_is_forgotten_nowhere_and_everybody_else_as_before() {
     let store = Store::start().await;
@@ -218,36 +252,7 @@ async fn messages_name_somebody_who_is_forgotten_nowhere_and_everybody_else_as_b
         put(&store, id, parts).await;
     }
     let (anna, bob) = (address("anna@example.net"), address("bob@example.net"));
-    let event = |kind: &str, recipients: &[(&str, Option<&str>)]| MessageEvent {
-        message_id: Some(first),
-        ses_id: "s-1".to_owned(),
-        kind: kind.to_owned(),
-        id: "f-1".to_owned(),
-        at: at(5),
-        kept_from: at(0),
-        recipients: recipients
-            .iter()
-            .map(|(address, said)| ((*address).to_owned(), said.map(str::to_owned)))
-            .collect(),
-        subtype: None,
-    };
-    let events = [
-        event("Send", &[]),
-        event("Delivery", &[("anna@example.net", Some("250 for <Anna@Example.net>"))]),
-        event("Delivery", &[("bob@example.net", Some("250 fine"))]),
-        event(
-            "Bounce",
-            &[
-                ("anna@example.net", Some("550 unknown")),
-                ("bob@example.net", Some("550 neither <Anna@example.net>")),
-            ],
-        ),
-        // Without our tag.
-        MessageEvent {
-            message_id: None,
-            ..event("Complaint", &[("anna@example.net", None)])
-        },
-    ];
+    let events = events_about_anna_and_bob(first);
     for event in &events {
         store.messages().add_event(event, at(1_000_000)).await.unwrap();
     }

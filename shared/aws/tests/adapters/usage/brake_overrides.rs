@@ -113,7 +113,12 @@ async fn a_gate_that_is_not_there_is_not_made_by_half() {
 #[tokio::test]
 async fn the_gate_of_an_earlier_version_takes_a_word() {
     let store = Store::start().await;
-    let old = [("pk", s(PK)), ("sk", s("gate")), ("brake", n(0)), ("snap_at", n(1))];
+    let old = [
+        ("pk", s(PK)),
+        ("sk", s("gate")),
+        ("brake", n(0)),
+        ("account_read_at", n(1)),
+    ];
     store.put(TABLE, old).await;
     let usage = store.usage();
     assert_eq!(usage.set_brake(Brake::Bulk, at(5)).await.unwrap(), WordInGate::InForce);

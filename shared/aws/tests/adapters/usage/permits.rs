@@ -87,9 +87,9 @@ async fn after_a_pause_slots_begin_a_burst_ago() {
     let store = store_with(SETTINGS, Brake::None).await;
     let permit = permits(&store).take(ask(3, 0)).await.unwrap();
     assert_eq!(permit.wait, Duration::ZERO);
-    let tat = at(0).as_microsecond() - SECOND + 4 * 100_000;
-    let taken = numbers(&store, ["tat", "left_all", "left_bulk", "granted"]).await;
-    assert_eq!(taken, [tat, 997, 797, 3]);
+    let next_free_slot = at(0).as_microsecond() - SECOND + 4 * 100_000;
+    let taken = numbers(&store, ["next_free_slot", "left_all", "left_bulk", "granted"]).await;
+    assert_eq!(taken, [next_free_slot, 997, 797, 3]);
 }
 
 #[tokio::test]
@@ -97,11 +97,11 @@ async fn after_a_busy_moment_slots_follow_those_that_are_taken_and_are_waited_fo
     let store = store_with(SETTINGS, Brake::None).await;
     let permits = permits(&store);
     permits.take(ask(30, 0)).await.unwrap();
-    let before = numbers(&store, ["tat"]).await[0];
+    let before = numbers(&store, ["next_free_slot"]).await[0];
     assert_eq!(before, at(2_100).as_microsecond());
     let permit = permits.take(bulk(5, 200)).await.unwrap();
     assert_eq!(permit.wait, Duration::from_millis(1_900));
-    let taken = numbers(&store, ["tat", "left_all", "left_bulk", "granted"]).await;
+    let taken = numbers(&store, ["next_free_slot", "left_all", "left_bulk", "granted"]).await;
     assert_eq!(taken, [before + 500_000, 965, 765, 35]);
 }
 
@@ -253,7 +253,11 @@ async fn before_the_first_report_one_recipient_a_second_passes() {
         .set_gate(SETTINGS, Brake::None, None, at(0))
         .await
         .unwrap();
-    let set = numbers(&store, ["left_all", "left_bulk", "granted", "iv", "snap_at"]).await;
+    let set = numbers(
+        &store,
+        ["left_all", "left_bulk", "granted", "slot_interval", "account_read_at"],
+    )
+    .await;
     assert_eq!(set, [998, 798, 2, 100_000, at(0).as_millisecond()]);
 }
 
@@ -272,7 +276,10 @@ async fn containers_that_meet_no_gate_make_one_between_them() {
         .filter_map(|taken| Some(taken.ok()?.wait))
         .collect();
     assert_eq!(waits.len(), 2, "slots at 0 and 1.05 s; the third is 2.1 s ahead");
-    assert_eq!(numbers(&store, ["granted", "left_all", "snap_at"]).await, [2, -2, 0]);
+    assert_eq!(
+        numbers(&store, ["granted", "left_all", "account_read_at"]).await,
+        [2, -2, 0]
+    );
 }
 
 #[tokio::test]
@@ -301,7 +308,7 @@ async fn what_a_container_remembers_wrongly_costs_a_try_and_changes_nothing() {
         .await
         .unwrap();
     first.take(ask(1, 120_000)).await.unwrap();
-    assert_eq!(numbers(&store, ["granted", "iv"]).await, [1, 1_052_632]);
+    assert_eq!(numbers(&store, ["granted", "slot_interval"]).await, [1, 1_052_632]);
 }
 
 /// What a hundred callers were granted: the time that each took, the start of its slot, and its weight.
@@ -339,7 +346,9 @@ impl Crowd {
             match taken {
                 Ok(permit) => {
                     let cost = ask.recipients * permit.known.interval;
-                    crowd.taken.push((permit.known.tat - cost, permit.known.tat));
+                    crowd
+                        .taken
+                        .push((permit.known.next_free_slot - cost, permit.known.next_free_slot));
                     crowd
                         .starts
                         .push(((ask.now + permit.wait).as_microsecond(), ask.recipients));
@@ -442,7 +451,7 @@ async fn reports_that_come_in_between_lose_nothing_and_grant_nothing() {
     crowd.no_slot_is_taken_twice();
     let granted = crowd.recipients();
     assert!(granted > 0);
-    let left = numbers(&store, ["left_all", "left_bulk", "granted", "iv"]).await;
+    let left = numbers(&store, ["left_all", "left_bulk", "granted", "slot_interval"]).await;
     assert_eq!(left, [1_000_010 - granted, 900_010 - granted, granted, 1_500]);
 }
 
@@ -452,7 +461,7 @@ async fn a_permit_whose_answer_was_lost_costs_its_slots_and_grants_nothing_twice
     // The first answer to be lost is that of the first try, which grants nothing; the second is a permit.
     let known = permits(&store.losing_an_answer().await).take(ask(1, 0)).await.unwrap();
     assert_eq!(numbers(&store, ["granted", "left_all"]).await, [1, 999]);
-    assert_eq!(known.known.tat, numbers(&store, ["tat"]).await[0]);
+    assert_eq!(known.known.next_free_slot, numbers(&store, ["next_free_slot"]).await[0]);
 
     let empty = Store::start().await;
     let permit = permits(&empty.losing_an_answer().await).take(ask(1, 0)).await.unwrap();
@@ -473,7 +482,12 @@ async fn nobody_passes_a_gate_that_cannot_be_read_or_asked() {
     store
         .put(
             TABLE,
-            [("pk", s(PK)), ("sk", s("gate")), ("tat", n(0)), ("iv", s("fast"))],
+            [
+                ("pk", s(PK)),
+                ("sk", s("gate")),
+                ("next_free_slot", n(0)),
+                ("slot_interval", s("fast")),
+            ],
         )
         .await;
     let broken = permits(&store).take(ask(1, 0)).await;
@@ -496,29 +510,29 @@ async fn the_expressions_agree_with_the_arithmetic_at_every_edge() {
     let now = at(2 * HOUR);
     let (floor, latest) = (now.as_microsecond() - 900_000, now.as_microsecond() + 2 * SECOND);
     let fresh = now.as_millisecond() - HOUR;
-    for tat in [floor - 1, floor, latest, latest + 1] {
+    for next_free_slot in [floor - 1, floor, latest, latest + 1] {
         for (left_all, left_bulk) in [(3, 3), (3, 2), (2, 2)] {
-            for (snap_at, brake) in [(fresh, 0), (fresh, 1), (fresh, 2), (fresh - 1, 0), (fresh - 1, 2)] {
+            for (account_read_at, brake) in [(fresh, 0), (fresh, 1), (fresh, 2), (fresh - 1, 0), (fresh - 1, 2)] {
                 for stream in [Stream::Transactional, Stream::Bulk] {
                     let item = [
                         ("pk", s(PK)),
                         ("sk", s("gate")),
-                        ("tat", n(tat)),
-                        ("iv", n(interval)),
+                        ("next_free_slot", n(next_free_slot)),
+                        ("slot_interval", n(interval)),
                         ("left_all", n(left_all)),
                         ("left_bulk", n(left_bulk)),
                         ("granted", n(10)),
                         ("brake", n(brake)),
-                        ("snap_at", n(snap_at)),
+                        ("account_read_at", n(account_read_at)),
                     ];
                     store.put(TABLE, item).await;
                     let gate = Gate {
-                        tat,
+                        next_free_slot,
                         interval,
                         left_all,
                         left_bulk,
                         brake: Brake::from_level(brake),
-                        snap_at: Timestamp::from_millisecond(snap_at).unwrap(),
+                        account_read_at: Timestamp::from_millisecond(account_read_at).unwrap(),
                     };
                     let ask = Ask {
                         stream,
@@ -526,16 +540,20 @@ async fn the_expressions_agree_with_the_arithmetic_at_every_edge() {
                         ..ask(3, 0)
                     };
                     let taken = container.take(ask).await;
-                    let [left, granted, after] = numbers(&store, ["left_all", "granted", "tat"]).await;
+                    let [left, granted, after] = numbers(&store, ["left_all", "granted", "next_free_slot"]).await;
                     match Attempt::after(ask, &POLICY, &gate) {
                         Ok(_) => {
-                            assert_eq!(taken.unwrap().known.tat, after, "{gate:?} {stream:?}");
-                            let taken = (tat.max(floor) + 3 * interval, left_all - 3, 13);
+                            assert_eq!(taken.unwrap().known.next_free_slot, after, "{gate:?} {stream:?}");
+                            let taken = (next_free_slot.max(floor) + 3 * interval, left_all - 3, 13);
                             assert_eq!((after, left, granted), taken, "{gate:?} {stream:?}");
                         }
                         Err(refusal) => {
                             assert_eq!(refused(taken), refusal, "{gate:?} {stream:?}");
-                            assert_eq!((after, left, granted), (tat, left_all, 10), "{gate:?} {stream:?}");
+                            assert_eq!(
+                                (after, left, granted),
+                                (next_free_slot, left_all, 10),
+                                "{gate:?} {stream:?}"
+                            );
                         }
                     }
                 }

@@ -33,12 +33,14 @@ async fn grant(store: &Store, recipients: i64) {
         .key("pk", s(PK))
         .key("sk", s("gate"));
     let update = update
-        .update_expression("SET #tat = :tat, #all = #all - :n, #bulk = #bulk - :n ADD #granted :n")
-        .expression_attribute_names("#tat", "tat")
+        .update_expression(
+            "SET #next_free_slot = :next_free_slot, #all = #all - :n, #bulk = #bulk - :n ADD #granted :n",
+        )
+        .expression_attribute_names("#next_free_slot", "next_free_slot")
         .expression_attribute_names("#all", "left_all")
         .expression_attribute_names("#bulk", "left_bulk")
         .expression_attribute_names("#granted", "granted")
-        .expression_attribute_values(":tat", n(4_711))
+        .expression_attribute_values(":next_free_slot", n(4_711))
         .expression_attribute_values(":n", n(recipients));
     update.send().await.unwrap();
 }
@@ -83,9 +85,17 @@ async fn the_first_report_makes_the_gate() {
         .await
         .unwrap();
     let gate = gate(&store).await;
-    let numbers = ["left_all", "left_bulk", "granted", "tat", "iv", "brake"].map(|name| number(&gate, name));
+    let numbers = [
+        "left_all",
+        "left_bulk",
+        "granted",
+        "next_free_slot",
+        "slot_interval",
+        "brake",
+    ]
+    .map(|name| number(&gate, name));
     assert_eq!(numbers, [1_000, 800, 0, 0, 75_188, 0]);
-    assert_eq!(number(&gate, "snap_at"), at(0).as_millisecond());
+    assert_eq!(number(&gate, "account_read_at"), at(0).as_millisecond());
     assert!(!gate.contains_key("expires_at"), "the gate must never go");
 }
 
@@ -111,9 +121,17 @@ async fn a_later_report_sets_the_gate_anew_and_keeps_what_sends_wrote() {
         .await
         .unwrap();
     let gate = gate(&store).await;
-    let numbers = ["left_all", "left_bulk", "granted", "tat", "iv", "brake"].map(|name| number(&gate, name));
+    let numbers = [
+        "left_all",
+        "left_bulk",
+        "granted",
+        "next_free_slot",
+        "slot_interval",
+        "brake",
+    ]
+    .map(|name| number(&gate, name));
     assert_eq!(numbers, [2_000, 1_600, 30, 4_711, 50_000, 1]);
-    assert_eq!(number(&gate, "snap_at"), at(300_000).as_millisecond());
+    assert_eq!(number(&gate, "account_read_at"), at(300_000).as_millisecond());
 }
 
 #[tokio::test]
