@@ -1,7 +1,7 @@
-//! CloudWatch: the reputation that SES publishes there, once it has one to publish.
+//! The bounce and complaint rates that SES publishes in CloudWatch, once it has any.
 //!
-//! Read by `GetMetricStatistics`, whose calls are among the million that are free each month; those of `GetMetricData` are
-//! not. <https://docs.aws.amazon.com/ses/latest/dg/reputationdashboard-cloudwatch-alarm.html>
+//! `GetMetricStatistics` is among the million calls that are free each month; `GetMetricData` is not.
+//! <https://docs.aws.amazon.com/ses/latest/dg/reputationdashboard-cloudwatch-alarm.html>
 
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ use crate::connection::timeouts;
 use crate::error_code::error_code;
 use domain::account::{AwsRate, RateKind};
 
-/// How old a figure may be. SES publishes one only when there was mail.
+/// How old a figure may be. SES publishes a figure only when there was mail.
 const LOOK_BACK: Duration = Duration::from_hours(24);
-/// The time that one datapoint is about, in seconds.
+/// The time that one datapoint covers, in seconds.
 const PERIOD: i32 = 300;
 
 /// How long one attempt at a call may take.
@@ -38,15 +38,15 @@ pub fn client(config: &SdkConfig) -> Client {
     Client::from_conf(config.build())
 }
 
-/// CloudWatch could not be read; later it may be.
+/// CloudWatch could not be read; the call may succeed later.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("GetMetricStatistics failed: {code}")]
 pub struct MetricsError {
-    /// CloudWatch's error code, or what went wrong before there was one.
+    /// CloudWatch's error code, or the kind of failure if there was no answer with one.
     pub code: String,
 }
 
-/// CloudWatch in one region.
+/// The metrics of CloudWatch in one region.
 #[derive(Clone, Debug)]
 pub struct CloudWatch {
     client: Client,
@@ -62,7 +62,7 @@ impl CloudWatch {
     /// Reads the newest figure of the 24 hours before `now`: the highest of its five minutes.
     ///
     /// # Errors
-    /// [`MetricsError`] if it could not be read.
+    /// [`MetricsError`] if the metric could not be read.
     pub async fn rate(&self, kind: RateKind, now: Timestamp) -> Result<Option<AwsRate>, MetricsError> {
         let metric = match kind {
             RateKind::Bounce => "Reputation.BounceRate",
@@ -76,7 +76,7 @@ impl CloudWatch {
             .namespace("AWS/SES")
             .metric_name(metric)
             .start_time(DateTime::from_secs(second.saturating_sub(look_back)))
-            // The end is left out of what is answered.
+            // CloudWatch leaves the end out of its answer.
             .end_time(DateTime::from_secs(second.saturating_add(1)))
             .period(PERIOD)
             .statistics(Statistic::Maximum)
@@ -85,7 +85,7 @@ impl CloudWatch {
             .map_err(|error| MetricsError {
                 code: error_code(&error),
             })?;
-        // They come in no order.
+        // Datapoints come in no particular order.
         let newest = answer.datapoints().iter().max_by_key(|datapoint| datapoint.timestamp());
         let rate = newest.and_then(Datapoint::maximum);
         Ok(rate.and_then(|rate| AwsRate::new(rate, now)))

@@ -1,7 +1,14 @@
-//! The adapters to AWS: one concrete struct for each table or service.
+//! The adapters to AWS: one module a table and one a service.
 //!
-//! An adapter takes and returns the domain's types. Its errors say what the caller must do; they carry the operation
-//! and AWS's error code for a log, and no text of AWS's, for that contains addresses.
+//! | module | holds |
+//! |---|---|
+//! | `api_keys`, `messages`, `suppressions`, `usage` | a table of DynamoDB each: its schema, keys and expressions, and its variable |
+//! | `ses`, `cloudwatch`, `sns` | a service each, behind a cargo feature of that name |
+//! | `dynamodb` | what all tables share: the client, items, batches, conditions and errors |
+//! | `connection` | what all clients share: the HTTP client, its certificates, and the environment of a function |
+//!
+//! An adapter takes and returns the types of `domain`. Its errors state what the caller must do. They carry the
+//! operation and AWS's error code for the log. They carry no text of AWS's, because those texts contain addresses.
 
 mod api_keys;
 #[cfg(feature = "cloudwatch")]

@@ -31,15 +31,15 @@ pub fn client(config: &SdkConfig) -> Client {
     Client::from_conf(config.build())
 }
 
-/// SNS did not take a message; later it may.
+/// SNS did not take a message; the call may succeed later.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Publish failed: {code}")]
 pub struct NotifyError {
-    /// SNS's error code, or what went wrong before there was one.
+    /// SNS's error code, or the kind of failure if there was no answer with one.
     pub code: String,
 }
 
-/// The topic that operators are told by.
+/// The topic through which operators are notified.
 #[derive(Clone, Debug)]
 pub struct Notifications {
     client: Client,
@@ -47,17 +47,18 @@ pub struct Notifications {
 }
 
 impl Notifications {
-    /// Publishes to the topic of an ARN.
+    /// Publishes to the topic with this ARN.
     #[must_use]
     pub fn new(client: Client, topic_arn: String) -> Self {
         Self { client, topic_arn }
     }
 
-    /// Publishes a message; SNS refuses an empty one. The subject becomes one line of ASCII, at most 100 characters; what is
-    /// beyond 256 KB of the message is cut off.
+    /// Publishes a message. The subject becomes one line of ASCII, at most 100 characters, and the message is cut off
+    /// after 256 KB. SNS rejects an empty message.
     ///
     /// # Errors
-    /// [`NotifyError`] if SNS did not take it, as far as is known: an operator may get it twice when it is tried again.
+    /// [`NotifyError`] if SNS may not have taken the message. If the caller tries again, an operator may receive it
+    /// twice.
     pub async fn publish(&self, subject: &str, message: &str) -> Result<(), NotifyError> {
         let published = self
             .client
@@ -73,7 +74,7 @@ impl Notifications {
     }
 }
 
-/// Makes a subject that SNS takes, if something is left of it.
+/// Makes a subject that SNS accepts; `None` if nothing is left of it.
 fn as_subject(text: &str) -> Option<String> {
     let ascii = |character: char| match character {
         ' '..='~' => character,

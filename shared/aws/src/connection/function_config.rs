@@ -1,4 +1,4 @@
-//! What a function talks to AWS with.
+//! The clients of a function, configured from its environment.
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{Region, SdkConfig};
@@ -10,7 +10,7 @@ use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use super::http_client::function_connector;
 use super::{TrustError, behavior_version, warm_up};
 
-/// The clients of a function: all of them go through one connector and its pool of connections.
+/// The configuration of a function's clients, which share one connector and its pool of connections.
 #[derive(Clone, Debug)]
 pub struct FunctionConfig {
     sdk: SdkConfig,
@@ -18,13 +18,13 @@ pub struct FunctionConfig {
 }
 
 impl FunctionConfig {
-    /// Reads what a Lambda function is given by its environment: endpoint overrides and the credentials of its role.
+    /// Reads the endpoint overrides and the credentials of the role from the environment of a Lambda function.
     ///
-    /// There is nothing else to look for in a Lambda: no profiles, no files, no metadata service. Leaving them out makes the
+    /// Profiles, files and the metadata service are left out, because a Lambda function has none. This makes the
     /// package a tenth smaller.
     ///
     /// # Errors
-    /// [`TrustError`] if it cannot speak TLS.
+    /// [`TrustError`] if the certificates for TLS cannot be used.
     pub fn from_env(region: &str) -> Result<Self, TrustError> {
         let connector = function_connector()?;
         let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
@@ -58,14 +58,14 @@ impl FunctionConfig {
         crate::sesv2(&self.sdk)
     }
 
-    /// Makes a CloudWatch client, whose connection opens with its first call.
+    /// Makes a CloudWatch client. Its connection opens with the first call.
     #[cfg(feature = "cloudwatch")]
     #[must_use]
     pub fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
         crate::cloudwatch(&self.sdk)
     }
 
-    /// Makes an SNS client, whose connection opens with its first call.
+    /// Makes an SNS client. Its connection opens with the first call.
     #[cfg(feature = "sns")]
     #[must_use]
     pub fn sns(&self) -> aws_sdk_sns::Client {
@@ -84,20 +84,20 @@ impl FunctionConfig {
     }
 }
 
-/// Tells whether a variable of the environment says `true`, as the SDKs of AWS read it.
+/// Returns whether a variable of the environment is `true`, as the SDKs of AWS read it.
 fn is_true(variable: &str) -> bool {
     std::env::var(variable).is_ok_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
-/// The endpoint that the environment names for a service, in tests and behind proxies:
-/// `AWS_ENDPOINT_URL_DYNAMODB`, or `AWS_ENDPOINT_URL` for all.
+/// Returns the endpoint that the environment names for a service, in tests and behind proxies:
+/// `AWS_ENDPOINT_URL_DYNAMODB`, or `AWS_ENDPOINT_URL` for all services.
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
 pub(crate) fn endpoint_override(service: &str) -> Option<String> {
     let named = |name: &str| std::env::var(name).ok().filter(|url| !url.is_empty());
     named(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| named("AWS_ENDPOINT_URL"))
 }
 
-/// The settings of single services in the environment, as far as there are any that the SDK asks for.
+/// The settings of single services in the environment that the SDK asks for: only the endpoint.
 #[derive(Debug)]
 struct ServiceEnvironment;
 

@@ -1,11 +1,12 @@
-//! The HTTP client that all AWS clients of a process share, and the certificate authorities it trusts.
+//! The HTTP client that all AWS clients of a process share, and the certificate authorities that it trusts.
 //!
-//! A function talks to AWS alone, whose endpoints are certified by Amazon Trust Services, so it trusts those five roots
-//! (`amazon_roots.pem`) and parses no others: a system's whole store would be read and parsed in every cold start.
-//! A test compares them with Mozilla's store (crate `webpki-root-certs`) and fails when they differ after an update of
-//! that crate; the earliest of them expires at the end of 2037. <https://www.amazontrust.com/repository/>
+//! A function calls AWS alone, and Amazon Trust Services certifies AWS's endpoints. So a function trusts the five roots
+//! in `amazon_roots.pem` and parses no others: reading the whole store of the system would cost time in every cold
+//! start. A test compares them with Mozilla's store (crate `webpki-root-certs`) and fails when they differ after an
+//! update of that crate. The earliest of them expires at the end of 2037. <https://www.amazontrust.com/repository/>
 //!
-//! `AWS_CA_BUNDLE` names a PEM file to trust instead, as it does for AWS's other tools: behind a proxy that ends TLS, say.
+//! `AWS_CA_BUNDLE` names a PEM file to trust instead, as it does for AWS's other tools. Use it behind a proxy that
+//! terminates TLS.
 
 use std::time::Duration;
 
@@ -17,28 +18,28 @@ use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClie
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 /// How long a connection may take to open.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// A connection that was idle for longer is not used again: SES may have closed it while the function was frozen, and a
-/// request written to it looks exactly like one whose answer was lost.
+/// An idle connection is not reused after this time. SES may have closed it while the function was frozen, and a
+/// request that is written to it looks exactly like one whose answer was lost.
 const IDLE_CONNECTION: Duration = Duration::from_secs(15);
 
-/// The only TLS stack there is.
+/// The TLS stack of every client.
 const TLS: tls::Provider = tls::Provider::Rustls(CryptoMode::Ring);
 
-/// Why a function cannot speak TLS.
+/// The certificates for TLS cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// The file that `AWS_CA_BUNDLE` names cannot be read.
     #[error("the file that AWS_CA_BUNDLE names cannot be read: {0}")]
     Unreadable(#[from] std::io::Error),
-    /// The certificates cannot be used.
+    /// The TLS stack rejects the certificates.
     #[error("the certificates to trust cannot be used: {0}")]
     Unusable(#[from] HttpClientError),
 }
 
 /// Makes the HTTP connector of a function, which trusts Amazon's roots alone.
 ///
-/// One of them, with one pool, serves every client. The SDK's own HTTP client would make one for each client and its
-/// timeouts, and others only to see that it can, each of which parses the roots anew.
+/// One connector with one pool serves every client. The SDK's own HTTP client would make one for each client and its
+/// timeouts, and each of them would parse the roots again.
 ///
 /// # Errors
 /// [`TrustError`] if `AWS_CA_BUNDLE` is set and its file cannot be used.
@@ -61,7 +62,7 @@ pub(crate) fn function_connector() -> Result<SharedHttpConnector, TrustError> {
     Ok(SharedHttpConnector::new(connector))
 }
 
-/// Makes the HTTP client of a person's own computer, which trusts what the computer trusts.
+/// Makes the HTTP client of the command line, which trusts the roots of the computer.
 #[must_use]
 pub fn http_client() -> SharedHttpClient {
     Builder::new()
@@ -70,7 +71,7 @@ pub fn http_client() -> SharedHttpClient {
         .build_https()
 }
 
-/// Makes the HTTP connector of a person's own computer, for what is no API of AWS's.
+/// Makes the HTTP connector of the command line, for requests that are not to AWS's APIs.
 #[must_use]
 pub fn http_connector() -> SharedHttpConnector {
     let settings = HttpConnectorSettings::builder()

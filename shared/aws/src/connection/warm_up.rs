@@ -1,8 +1,9 @@
-//! Opening connections before they are needed.
+//! Connections that are opened before they are needed.
 //!
-//! During init a function has a whole core to itself, after it a fourteenth of one at 128 MB: a TLS handshake belongs into
-//! init. It is a bare `GET /` over the connector that the clients send through: it is not signed, needs no permission,
-//! changes nothing and counts as no call of the API. Whatever comes back, the connection is open and in the pool.
+//! During init a function has a whole core, and afterwards a fourteenth of one at 128 MB, so the TLS handshake belongs
+//! in init. The request is a bare `GET /` over the connector that the clients use. It is not signed, needs no
+//! permission, changes nothing and counts as no API call. Whatever the answer is, the connection is open and in the
+//! pool.
 
 use std::time::Duration;
 
@@ -13,11 +14,11 @@ use aws_smithy_types::endpoint::Endpoint;
 
 use super::function_config::endpoint_override;
 
-/// Init goes on without a connection after so long: the first request then opens it.
+/// How long init waits for a connection. Without one, the first request opens it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Finds out the endpoint of a service just as its client does. The SDK has these types once for each service, and
-/// nothing in common between them.
+/// Resolves the endpoint of a service as its client does. The SDK has these types once for each service, with nothing
+/// in common between them.
 macro_rules! endpoint {
     ($service:ident, $sdk:ident, $variable:literal) => {{
         use $service::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
@@ -32,12 +33,12 @@ macro_rules! endpoint {
     }};
 }
 
-/// The endpoint of DynamoDB, if there is one in the region.
+/// Returns the endpoint of DynamoDB, if the region has one.
 pub(crate) async fn dynamodb(sdk: &SdkConfig) -> Option<Endpoint> {
     endpoint!(aws_sdk_dynamodb, sdk, "DYNAMODB")
 }
 
-/// The endpoint of SES, if there is one in the region.
+/// Returns the endpoint of SES, if the region has one.
 #[cfg(feature = "ses")]
 pub(crate) async fn sesv2(sdk: &SdkConfig) -> Option<Endpoint> {
     endpoint!(aws_sdk_sesv2, sdk, "SESV2")

@@ -1,4 +1,4 @@
-//! Many items at once: DynamoDB may leave some of them out, and is asked for those again.
+//! Requests for many items at once. DynamoDB may leave some of them out; those are requested again.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,10 +13,11 @@ use crate::StoreError;
 pub(crate) const GET_MAX: usize = 100;
 /// The most items that one `BatchWriteItem` takes.
 pub(crate) const WRITE_MAX: usize = 25;
-/// How often a batch is asked for again while DynamoDB leaves something out.
+/// How often a batch is requested again while DynamoDB leaves something out.
 const ROUNDS_MAX: u32 = 5;
 
-/// Reads the items of at most [`GET_MAX`] different keys, consistently; of each these attributes, or all if none is named.
+/// Reads the items of at most [`GET_MAX`] different keys, consistently. Returns these attributes of each, or all of
+/// them if `attributes` is empty.
 pub(crate) async fn get(
     client: &Client,
     table: &str,
@@ -52,7 +53,7 @@ pub(crate) async fn get(
     Err(StoreError::new(OPERATION, "UnprocessedKeys"))
 }
 
-/// Puts at most [`WRITE_MAX`] items, whatever is there. After an error some of them may be there.
+/// Puts at most [`WRITE_MAX`] items, without a condition. After an error some of them may have been written.
 pub(crate) async fn put(client: &Client, table: &str, items: Vec<Item>) -> Result<(), StoreError> {
     const OPERATION: &str = "BatchWriteItem";
     let request = |item| {

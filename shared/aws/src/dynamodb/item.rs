@@ -31,7 +31,7 @@ pub(crate) fn list<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> Attri
     AttributeValue::L(texts.into_iter().map(s).collect())
 }
 
-/// A time, as milliseconds since the epoch: comparable in expressions.
+/// A time, in milliseconds since the epoch, which expressions can compare.
 pub(crate) fn time(at: Timestamp) -> AttributeValue {
     n(at.as_millisecond())
 }
@@ -61,7 +61,7 @@ pub(crate) fn uuid_of(item: &Item, name: &str) -> Option<Uuid> {
     text_of(item, name)?.parse().ok()
 }
 
-/// Reads a list of strings; what is no string is left out.
+/// Reads a list of strings. Values of other types are left out.
 pub(crate) fn texts_of(item: &Item, name: &str) -> Vec<String> {
     let list = item.get(name).and_then(|value| value.as_l().ok());
     let texts = list.into_iter().flatten().filter_map(|value| value.as_s().ok());

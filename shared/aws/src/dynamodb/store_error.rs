@@ -1,4 +1,4 @@
-//! A DynamoDB operation that did not work.
+//! The error of a DynamoDB operation.
 
 use std::error::Error;
 
@@ -6,13 +6,13 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 use crate::error_code::{CONNECTION_FAILED, error_code};
 
-/// A DynamoDB operation that did not work, after the SDK's retries. Whoever needed it must not go on as if it had.
+/// A DynamoDB operation failed after the SDK's retries. The caller must not go on as if it had succeeded.
 #[derive(Debug, thiserror::Error)]
 #[error("DynamoDB {operation} failed: {code}")]
 pub struct StoreError {
-    /// The operation.
+    /// The name of the operation, such as `PutItem`.
     pub operation: &'static str,
-    /// AWS's error code, or what went wrong before there was one.
+    /// AWS's error code, or the kind of failure if there was no answer with one.
     pub code: String,
     /// The cause. Its text may contain addresses: it is for a debugger, not for a log.
     #[source]
@@ -20,7 +20,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// A failure that DynamoDB did not report as an error.
+    /// Makes the error of a failure that DynamoDB did not report as one.
     pub(crate) fn new(operation: &'static str, code: &str) -> Self {
         Self {
             operation,
@@ -29,13 +29,13 @@ impl StoreError {
         }
     }
 
-    /// Tells whether DynamoDB was not there at all.
+    /// Returns whether no connection to DynamoDB could be opened.
     #[must_use]
     pub fn never_connected(&self) -> bool {
         self.code == CONNECTION_FAILED
     }
 
-    /// Tells whether DynamoDB asks for patience: later, the same may work.
+    /// Returns whether the same request may succeed later.
     #[must_use]
     pub fn is_throttled(&self) -> bool {
         matches!(
@@ -50,7 +50,7 @@ impl StoreError {
         )
     }
 
-    /// Makes a mapping for the errors of `operation`.
+    /// Returns a function that turns the SDK's errors of `operation` into this error.
     pub(crate) fn of<E, R>(operation: &'static str) -> impl FnOnce(SdkError<E, R>) -> Self
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,

@@ -1,14 +1,14 @@
-//! Claims of idempotency keys, rows of the table of messages.
+//! Claims of idempotency keys, items of the table of messages.
 //!
 //! | attribute | holds |
 //! |---|---|
 //! | `id` | `claim#<hash of API key, endpoint and idempotency key>` (key) |
 //! | `sk` | `claim` (key) |
-//! | `body_hash` | a hash of the body, to tell another request |
+//! | `body_hash` | a hash of the body, to recognise another request |
 //! | `message_id` | the message of the first request |
-//! | `nonce` | the request at work: it alone may free the key |
-//! | `lease_until` | until when it may be at work (milliseconds) |
-//! | `expires` | until when the key is remembered (milliseconds); compared, for DynamoDB deletes late |
+//! | `nonce` | the request that holds the key: only that request may free it |
+//! | `lease_until` | the end of the time that the request may be at work (milliseconds) |
+//! | `expires` | the end of the time that the key is remembered (milliseconds); it is compared, because DynamoDB deletes late |
 //! | `expires_at` | when DynamoDB may delete it (seconds) |
 
 use aws_sdk_dynamodb::Client;
@@ -35,11 +35,11 @@ pub struct Claims {
 /// What came of an attempt to claim a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {
-    /// It is the caller's now.
+    /// The caller holds the key now.
     Won,
-    /// Somebody else has it.
+    /// Another request holds the key.
     Held(Claim),
-    /// It was freed in the meantime.
+    /// The key was freed in the meantime.
     Gone,
 }
 
@@ -50,10 +50,10 @@ impl Claims {
         Self { client, table }
     }
 
-    /// Claims a key that nobody has, or that is remembered no longer at `now`. One of any number of callers wins.
+    /// Claims a key that no request holds, or whose time is over at `now`. Of any number of callers one wins.
     ///
     /// # Errors
-    /// [`StoreError`] if it is not known who has it.
+    /// [`StoreError`] if it is not known which request holds the key.
     pub async fn take(&self, claim: &Claim, now: Timestamp) -> Result<Claimed, StoreError> {
         let put = self
             .client
@@ -72,11 +72,11 @@ impl Claims {
         }
     }
 
-    /// Takes the key `held` from a request that is at work no longer, for the one of `claim`, whose body it has from then on;
-    /// the message stays that of the first request. One of any number of callers wins.
+    /// Takes the key `held` over from a request whose lease is over, for the request of `claim`. The key has the body
+    /// of that request from then on, and keeps the message of the first one. Of any number of callers one wins.
     ///
     /// # Errors
-    /// [`StoreError`] if it is not known who has it.
+    /// [`StoreError`] if it is not known which request holds the key.
     pub async fn take_over(&self, held: &Claim, claim: &Claim) -> Result<Claimed, StoreError> {
         let updated = self
             .client
@@ -104,11 +104,11 @@ impl Claims {
         }
     }
 
-    /// Ends the lease of a key, if it is still that of the request with `nonce`: what that request left undone may be done by
-    /// the next one at once, which is told of the rest.
+    /// Ends the lease of a key, if the request with this nonce still holds it. The next request may then do at once
+    /// what this one left undone.
     ///
     /// # Errors
-    /// [`StoreError`] if it may go on; it ends by itself.
+    /// [`StoreError`] if the lease may go on. It ends by itself.
     pub async fn release(&self, claim: &Claim, now: Timestamp) -> Result<(), StoreError> {
         let released = self
             .client
@@ -125,10 +125,10 @@ impl Claims {
         unless_overtaken(released)
     }
 
-    /// Frees a key, if it is still that of the request with `nonce`.
+    /// Frees a key, if the request with this nonce still holds it.
     ///
     /// # Errors
-    /// [`StoreError`] if it may not have been freed; it is free when its lease is over.
+    /// [`StoreError`] if the key may not have been freed. It is free when its lease is over.
     pub async fn free(&self, id: &str, nonce: Uuid) -> Result<(), StoreError> {
         let deleted = self
             .client
@@ -144,13 +144,13 @@ impl Claims {
     }
 }
 
-/// Reads who has a key from the row that was in the way.
+/// Reads from the row that was there which request holds the key.
 fn claimed(row: Option<Item>, nonce: Uuid, operation: &'static str) -> Result<Claimed, StoreError> {
     let Some(row) = row else {
         return Ok(Claimed::Gone);
     };
     let held = read(&row).ok_or_else(|| StoreError::new(operation, "NotAClaim"))?;
-    // The SDK repeated a write whose answer was lost: the row that is in the way is our own.
+    // The SDK repeated a write whose answer was lost: the row that is there is our own.
     Ok(if held.nonce == nonce {
         Claimed::Won
     } else {

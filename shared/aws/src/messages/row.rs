@@ -10,7 +10,7 @@ use domain::address::Mailbox;
 use domain::recipient::Verdict;
 use domain::record::{Record, RecordedMail, RecordedVerdict, Written};
 
-/// The row of a message that is about to be sent, or not.
+/// Makes the row of an attempt, or of a message that no recipient is left for.
 pub(super) fn of(message: &NewMessage<'_>) -> Item {
     let email = message.email;
     let mut row = HashMap::from([

@@ -30,53 +30,53 @@ use domain::stream::Stream;
 /// The most identities that SES puts on a page.
 const IDENTITIES_PAGE: i32 = 1_000;
 
-/// One attempt at one mail.
+/// One attempt to send one mail.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing<'a> {
-    /// Our id of the message; events bring it back as a tag.
+    /// Our id of the message. SES's events bring it back as a tag.
     pub id: Uuid,
-    /// Which attempt this is, from 1.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// The stream it belongs to.
+    /// The stream that the mail is sent in.
     pub stream: Stream,
     /// The mail.
     pub email: &'a Email,
-    /// Whom it goes to.
+    /// The recipients that it goes to.
     pub destination: &'a Destination<'a>,
 }
 
-/// A mail that SES did not confirm.
+/// SES did not confirm a mail.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// SES certainly did not take it.
+    /// SES certainly did not take the mail.
     #[error("SES refused: {code}")]
     Refused {
-        /// What that means.
+        /// What the refusal means.
         refusal: Refusal,
         /// SES's error code, for the log.
         code: String,
     },
-    /// The request went out and no answer came back: SES may have taken it. It must not be sent again.
+    /// The request went out and no answer came back. SES may have taken the mail, so it must not be sent again.
     #[error("no answer from SES: {code}")]
     Ambiguous {
-        /// What went wrong, for the log.
+        /// The kind of failure, for the log.
         code: String,
     },
 }
 
-/// `GetAccount` did not work.
+/// `GetAccount` failed.
 #[derive(Debug, thiserror::Error)]
 #[error("GetAccount failed: {code}")]
 pub struct AccountError {
-    /// SES's error code, or what went wrong before there was one.
+    /// SES's error code, or the kind of failure if there was no answer with one.
     pub code: String,
 }
 
-/// `ListEmailIdentities` did not work.
+/// `ListEmailIdentities` failed.
 #[derive(Debug, thiserror::Error)]
 #[error("ListEmailIdentities failed: {code}")]
 pub struct IdentitiesError {
-    /// SES's error code, or what went wrong before there was one.
+    /// SES's error code, or the kind of failure if there was no answer with one.
     pub code: String,
 }
 
@@ -88,7 +88,7 @@ pub struct Ses {
 }
 
 impl Ses {
-    /// Sends through `configuration_set`. `client` must not retry: see [`super::sesv2`].
+    /// Sends through `configuration_set`. The `client` must not retry: see [`super::sesv2`].
     #[must_use]
     pub fn new(client: Client, configuration_set: String) -> Self {
         Self {
@@ -97,10 +97,10 @@ impl Ses {
         }
     }
 
-    /// Sends a mail once and returns SES's id of it.
+    /// Sends a mail once, and returns SES's id of it.
     ///
     /// # Errors
-    /// [`SendError`] says whether it may have been sent all the same.
+    /// [`SendError`] states whether SES may have taken the mail.
     pub async fn send(&self, outgoing: Outgoing<'_>) -> Result<String, SendError> {
         let request = self.request(&outgoing).map_err(|_| SendError::Refused {
             refusal: Refusal::BadRequest,
@@ -108,7 +108,7 @@ impl Ses {
         })?;
         let sender = outgoing.email.from.address();
         let answer = request.send().await.map_err(|error| send_error(&error, sender))?;
-        // An answer without an id is an acceptance that we cannot name.
+        // An answer without an id means that SES took the mail, but its id is lost.
         answer.message_id.ok_or_else(|| SendError::Ambiguous {
             code: "NoMessageId".to_owned(),
         })
@@ -166,7 +166,7 @@ impl Ses {
         Ok(request)
     }
 
-    /// Reads the account. SES allows one such call a second for the whole account: never in the path of a send.
+    /// Reads the account. SES allows one such call a second for the whole account, so no send may wait for it.
     ///
     /// # Errors
     /// [`AccountError`] if SES did not answer, or left a figure out.
@@ -177,7 +177,7 @@ impl Ses {
         let quota = answer.send_quota.ok_or_else(|| AccountError {
             code: "NoSendQuota".to_owned(),
         })?;
-        // AWS's JSON may say `"NaN"`, by which nothing can be judged.
+        // AWS's JSON may hold `"NaN"`, which cannot be compared with a limit.
         let figures = [quota.max24_hour_send, quota.sent_last24_hours, quota.max_send_rate];
         if !figures.iter().all(|figure| figure.is_finite()) {
             return Err(AccountError {
@@ -199,8 +199,8 @@ impl Ses {
         })
     }
 
-    /// Lists the domains that are verified, in lower case: mail to them counts for nothing in SES's rates. `pace` keeps the
-    /// calls apart, of which there is one for a thousand identities.
+    /// Lists the verified domains, in lower case. SES's rates leave out mail to them. There is one call for a thousand
+    /// identities, and `pace` keeps the calls apart.
     ///
     /// # Errors
     /// [`IdentitiesError`] if SES did not list all of them.
@@ -244,11 +244,11 @@ fn file(attachment: &Attachment) -> Result<types::Attachment, BuildError> {
         .build()
 }
 
-/// Decides whether SES may have taken a mail whose call failed. When in doubt, it may.
+/// Decides whether SES may have taken a mail whose call failed. In doubt, it may have.
 fn send_error(error: &SdkError<SendEmailError, HttpResponse>, sender: &EmailAddress) -> SendError {
     let code = error_code(error);
     match error {
-        // The SDK calls an acceptance that it cannot parse an error of the service.
+        // The SDK reports an acceptance that it cannot parse as an error of the service.
         SdkError::ServiceError(answer) if answer.raw().status().is_success() => SendError::Ambiguous { code },
         SdkError::ServiceError(answer) => {
             let text = answer.err().message().unwrap_or_default();
@@ -258,7 +258,7 @@ fn send_error(error: &SdkError<SendEmailError, HttpResponse>, sender: &EmailAddr
             refusal: Refusal::BadCredentials,
             code,
         },
-        // An answer that could not be read: one that does not speak of an error means that the mail is on its way.
+        // The answer could not be read. Unless its status is an error, the mail is on its way.
         SdkError::ResponseError(answer) => match answer.raw().status().as_u16() {
             status if status >= 400 => answered(code, "", status, sender),
             _ => SendError::Ambiguous { code },
@@ -268,7 +268,7 @@ fn send_error(error: &SdkError<SendEmailError, HttpResponse>, sender: &EmailAddr
                 refusal: Refusal::Unreachable,
                 code,
             },
-            // The SDK found no credentials and so never wrote anything.
+            // The SDK found no credentials, so it never wrote a request.
             Some(error) if error.source().is_some_and(<dyn Error>::is::<CredentialsError>) => SendError::Refused {
                 refusal: Refusal::BadCredentials,
                 code,
@@ -279,7 +279,7 @@ fn send_error(error: &SdkError<SendEmailError, HttpResponse>, sender: &EmailAddr
     }
 }
 
-/// Reads an answer that speaks of an error.
+/// Classifies an answer that is an error.
 fn answered(code: String, text: &str, status: u16, sender: &EmailAddress) -> SendError {
     match classify(&code, text, status, sender) {
         Some(refusal) => SendError::Refused { refusal, code },
@@ -287,7 +287,7 @@ fn answered(code: String, text: &str, status: u16, sender: &EmailAddress) -> Sen
     }
 }
 
-/// Tells whether a request failed before there was a connection to write it to.
+/// Returns whether a request failed before there was a connection to write it to.
 fn never_connected(error: &(dyn Error + 'static)) -> bool {
     let connecting = error
         .downcast_ref::<hyper_util::client::legacy::Error>()

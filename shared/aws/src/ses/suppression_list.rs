@@ -1,7 +1,7 @@
-//! The suppression list that SES itself keeps for the account.
+//! The suppression list that SES keeps for the account.
 //!
-//! SES takes one call a second that is not a send, for the whole account: who calls more than once waits in between, by a
-//! [`Pace`].
+//! SES allows one call a second that is not a send, for the whole account. A caller that makes several waits between
+//! them, by a [`Pace`].
 
 use std::time::Duration;
 
@@ -23,18 +23,18 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// SES's list could not be read or changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ListError {
-    /// The account is in the sandbox, where there is no such list.
+    /// The account is in the sandbox, where SES keeps no list.
     #[error("SES keeps no suppression list for an account in its sandbox")]
     Sandbox,
-    /// The page's token is too old, or none of SES's: begin anew.
-    #[error("SES no longer takes the token of the page")]
+    /// SES no longer accepts the token of the page. Begin again with the first page.
+    #[error("SES no longer accepts the token of the page")]
     StaleToken,
-    /// Something else; later it may work.
+    /// Another failure; the call may succeed later.
     #[error("{operation} failed: {code}")]
     Failed {
-        /// The operation.
+        /// The name of the operation.
         operation: &'static str,
-        /// SES's error code, or what went wrong before there was one.
+        /// SES's error code, or the kind of failure if there was no answer with one.
         code: String,
     },
 }
@@ -42,13 +42,13 @@ pub enum ListError {
 /// A page of SES's list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListedPage {
-    /// What is on it.
+    /// The entries of the page.
     pub listed: Vec<Listed>,
-    /// The token of the page that follows, if one does.
+    /// The token of the next page, if there is one.
     pub next: Option<String>,
 }
 
-/// SES's list, of the account in one region.
+/// SES's suppression list of the account in one region.
 #[derive(Clone, Debug)]
 pub struct SesSuppressionList {
     client: Client,
@@ -61,10 +61,10 @@ impl SesSuppressionList {
         Self { client }
     }
 
-    /// Reads a page, the first or that of `token`.
+    /// Reads a page: the first, or that of `token`.
     ///
     /// # Errors
-    /// [`ListError`] says whether to begin anew, to wait for another day, or to try again.
+    /// [`ListError`] states whether to begin again, to wait for another day, or to try again.
     pub async fn page(&self, token: Option<&str>) -> Result<ListedPage, ListError> {
         const OPERATION: &str = "ListSuppressedDestinations";
         let answer = self
@@ -92,7 +92,7 @@ impl SesSuppressionList {
                     updated_at: timestamp(entry.last_update_time),
                     reason: match entry.reason {
                         SuppressionListReason::Complaint => Reason::Complaint,
-                        // A reason that SES has not told us of yet suppresses as well.
+                        // A reason that SES adds later suppresses as well.
                         _ => Reason::Bounce,
                     },
                     address: entry.email_address,
@@ -102,10 +102,10 @@ impl SesSuppressionList {
         })
     }
 
-    /// Takes an address off the list, in the spelling that the list has. One that is not there is as well.
+    /// Removes an address from the list, in the spelling that the list has. Removing one that is not there succeeds.
     ///
     /// # Errors
-    /// [`ListError`] if it may still be there.
+    /// [`ListError`] if the address may still be there.
     pub async fn remove(&self, address: &str) -> Result<(), ListError> {
         let removed = self
             .client
@@ -121,7 +121,7 @@ impl SesSuppressionList {
     }
 }
 
-/// With which error SES refuses in the sandbox is not documented: an assumption is that its text names it.
+/// AWS does not document the error of the sandbox. The assumption is that its text names the sandbox.
 fn list_error<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> ListError {
     let names_the_sandbox = |error: &E| {
         error
@@ -139,7 +139,7 @@ fn list_error<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkEr
 
 fn timestamp(time: aws_smithy_types::DateTime) -> Timestamp {
     let nanoseconds = i32::try_from(time.subsec_nanos()).unwrap_or(0);
-    // A time that cannot be is as old as can be: whatever we know is later.
+    // A time that cannot be represented counts as the oldest: anything on record is later.
     Timestamp::new(time.secs(), nanoseconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
@@ -150,7 +150,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Begins with a call that was made just now, or with none.
+    /// Begins after a call that was made just now, or after none.
     #[must_use]
     pub fn new(called_just_now: bool) -> Self {
         Self {
@@ -158,7 +158,7 @@ impl Pace {
         }
     }
 
-    /// Waits until the next call may be made, which is to follow at once.
+    /// Waits until the next call may be made. The caller makes it at once.
     pub async fn wait(&mut self) {
         if let Some(last) = self.last {
             tokio::time::sleep_until(last + INTERVAL).await;

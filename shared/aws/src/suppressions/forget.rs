@@ -1,4 +1,4 @@
-//! Forgetting somebody without sending to them again: what is known goes, that they are suppressed stays.
+//! Erasure: what is known of a person goes, and the person stays suppressed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -11,14 +11,14 @@ use crate::dynamodb::item::{names, s, time};
 use domain::address::EmailAddress;
 use domain::suppression::{Entry, Reason, RecordedEvidence, Register};
 
-/// How often a row is read again that changed while it was being forgotten.
+/// How often an entry is read again that changed while it was being forgotten.
 const ROUNDS_MAX: u32 = 5;
 impl Suppressions {
-    /// Takes the spellings of an address and what servers said of it out of its entry; the key stays. Tells whether there is an
-    /// entry. May be repeated.
+    /// Removes the spellings of an address and the texts of servers from its entry. The key stays. Returns whether
+    /// there is an entry. May be repeated.
     ///
     /// # Errors
-    /// [`StoreError`] if something of it may still be there.
+    /// [`StoreError`] if part of it may still be there.
     pub async fn forget_evidence(&self, address: &EmailAddress) -> Result<bool, StoreError> {
         const OPERATION: &str = "UpdateItem";
         for _ in 0..ROUNDS_MAX {
@@ -52,16 +52,17 @@ impl Suppressions {
             if let Written::Done(_) = written(update.send().await)? {
                 return Ok(true);
             }
-            // It was deleted in the meantime.
+            // The entry was deleted in the meantime.
         }
         Err(StoreError::new(OPERATION, "ChangedMeanwhile"))
     }
 
-    /// Moves the entry of an address to its pseudonym: written there first and deleted here then, so that whoever dies in
-    /// between leaves the address suppressed, by both. Tells whether there was an entry here. May be repeated.
+    /// Moves the entry of an address to its pseudonym. The entry is written there first and deleted here afterwards, so
+    /// that a crash in between leaves the address suppressed by both. Returns whether there was an entry here. May be
+    /// repeated.
     ///
     /// # Errors
-    /// [`StoreError`] if it may still be here.
+    /// [`StoreError`] if the entry may still be here.
     pub async fn forget_address(&self, address: &EmailAddress, new_id: impl Fn() -> Uuid) -> Result<bool, StoreError> {
         const OPERATION: &str = "DeleteItem";
         let pseudonym = address.pseudonym();
@@ -76,7 +77,7 @@ impl Suppressions {
                 .table_name(&self.table)
                 .key("address", s(address.normalised()));
             let mut conditions = Vec::new();
-            // A row must still have the registers that were read, to be deleted.
+            // Only an entry that still has the registers that were read is deleted.
             for (name, value) in registers_of(&entry) {
                 delete = delete.expression_attribute_names(format!("#{name}"), name.as_str());
                 match value {
@@ -99,12 +100,12 @@ impl Suppressions {
             if let Written::Done(_) = written(deleted)? {
                 return Ok(true);
             }
-            // Something was recorded since it was read: that is to be moved as well.
+            // Something was recorded since the entry was read, and has to be moved as well.
         }
         Err(StoreError::new(OPERATION, "ChangedMeanwhile"))
     }
 
-    /// Records everything of an entry under another name, without what servers said.
+    /// Records everything of an entry under another address, without the texts of servers.
     async fn copy(&self, entry: &Entry, to: &EmailAddress, new_id: &impl Fn() -> Uuid) -> Result<(), StoreError> {
         let registers = &entry.registers;
         for register in Register::WITH_ONE_TIME {
@@ -138,12 +139,12 @@ impl Suppressions {
     }
 }
 
-/// A soft bounce as it stands in the set.
+/// Returns a soft bounce as it stands in the set.
 fn soft_bounce((at, feedback_id): &(Timestamp, String)) -> String {
     format!("{}#{feedback_id}", at.as_millisecond())
 }
 
-/// The attributes of the registers that hold one time, with what is in them.
+/// Returns the attributes of the registers that hold one time, with their values.
 fn registers_of(entry: &Entry) -> Vec<(String, Option<AttributeValue>)> {
     let registers = &entry.registers;
     let with_evidence =

@@ -1,19 +1,19 @@
-//! The suppression list: one item an address, keyed by the normalised address.
+//! The suppression list: one item for each address, keyed by the normalised address.
 //!
 //! | attribute | holds |
 //! |---|---|
 //! | `address` | the normalised address, or its pseudonym once it is forgotten (key) |
 //! | `id` | a random id for the API, made with the first write (`UUIDv7`: it sorts by that time) |
-//! | `shard` | spreads the `newest` index over partitions; it is a function of the address |
+//! | `shard` | the partition of the index `newest`, a function of the address |
 //! | `bounce_at`, `complaint_at`, `blocked_at`, `manual_at` | registers, in milliseconds since the epoch |
-//! | `bounce_echo_at`, `complaint_echo_at` | registers of what the lists of the account held back |
+//! | `bounce_echo_at`, `complaint_echo_at` | registers of mails that the account's own lists held back |
 //! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | the evidence of that register: address as given, subtype, diagnostic, source |
 //! | `manual_expires_at`, `lifted_at` | times in milliseconds |
-//! | `soft` | the newest soft bounces, a string set of `time#feedback id`, with `#our id` behind it if the message is ours |
+//! | `soft` | the newest soft bounces, a string set of `time#feedback id`, followed by `#our id` if the message is ours |
 //!
-//! A register only ever moves forward, by the condition of its update. Where two events have the same time, the greater
-//! source wins, so that the item ends the same in whichever order they come. Of the soft bounces, the newest
-//! [`SOFT_BOUNCES_KEPT`] stay: the newest of the newest are the same in whichever order they come, too.
+//! The condition of its update lets a register only move forward. Where two events have the same time, the greater
+//! source wins, so the item ends the same in whichever order events come. Of the soft bounces the newest
+//! [`SOFT_BOUNCES_KEPT`] stay. The newest of the newest do not depend on the order either.
 
 mod entries;
 mod forget;
@@ -40,9 +40,9 @@ pub use entries::EntriesPage;
 pub use from_ses::{TAKEN_AT_ONCE, TakenFromSes};
 pub use newest::{From as NewestFrom, NewestPage};
 
-/// How many partitions the `newest` index is spread over.
+/// How many partitions the index `newest` is spread over.
 const SHARDS: u8 = 8;
-/// What a lookup reads.
+/// The attributes that a lookup reads.
 const REGISTERS: [&str; 10] = [
     "address",
     "bounce_at",
@@ -63,7 +63,7 @@ pub struct Evidence<'a> {
     pub subtype: &'a str,
     /// What the receiving server said.
     pub diagnostic: Option<&'a str>,
-    /// Where it is known from: SES's feedback id, or who put it there.
+    /// The source: SES's feedback id, or the person or program that added the entry.
     pub source: &'a str,
 }
 
@@ -84,17 +84,17 @@ impl Suppressions {
         Self { client, table }
     }
 
-    /// Reads the registers of addresses, consistently; an address that is not in the answer has none.
+    /// Reads the registers of addresses, consistently. An address that is not in the answer has none.
     ///
     /// # Errors
-    /// [`StoreError`] unless *every* address was looked up: a list that was read in part is not a list.
+    /// [`StoreError`] unless *every* address was looked up. Part of a list would not protect the others.
     pub async fn lookup<'a>(
         &self,
         addresses: impl IntoIterator<Item = &'a EmailAddress>,
     ) -> Result<BTreeMap<String, Registers>, StoreError> {
         let addresses: Vec<_> = addresses.into_iter().collect();
-        // Somebody may have been forgotten, and is on the list by a pseudonym: 50 recipients are the 100 keys of one batch. A key
-        // that is asked for twice is a ValidationException.
+        // A forgotten person is on the list by a pseudonym, so 50 recipients are the 100 keys of one batch. A key that
+        // is asked for twice is a ValidationException.
         let pseudonyms: HashMap<&str, String> = addresses
             .iter()
             .map(|address| (address.normalised(), address.pseudonym().normalised().to_owned()))
@@ -126,10 +126,10 @@ impl Suppressions {
         Ok(pseudonyms.into_iter().filter_map(registers_of).collect())
     }
 
-    /// Sets a register of an address to `at`, unless it is later already, or adds a soft bounce to its set. May be repeated
-    /// and reordered at will. Of the evidence of a soft bounce, its source alone is kept.
+    /// Sets a register of an address to `at`, unless it is later already, or adds a soft bounce to its set. May be
+    /// repeated and reordered at will. Of the evidence of a soft bounce only the source is kept.
     ///
-    /// `new_id` becomes the item's id if this is the first that is known of the address.
+    /// `new_id` becomes the id of the item if the address has none yet.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -147,8 +147,8 @@ impl Suppressions {
         }
     }
 
-    /// Takes an address off the list: what happened to it until `at` counts no longer. May be repeated and reordered at will.
-    /// Answers whether anything is known of the address; if not, nothing is written.
+    /// Lifts the suppression of an address: events until `at` count no longer. May be repeated and reordered at will.
+    /// Returns whether anything is known of the address. If not, nothing is written.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -175,13 +175,13 @@ impl Suppressions {
             .await;
         Ok(match written(updated)? {
             Written::Done(_) => true,
-            // Lifted later already, if it is there.
+            // If the entry is there, a later lift is recorded in it already.
             Written::Failed(entry) => entry.is_some(),
         })
     }
 
-    /// Puts an address on the list by hand, until `expires_at` or for good. Of two entries by hand the later counts, with its
-    /// end; of two at the same time and from the same source, the one that lasts longer.
+    /// Suppresses an address by hand, until `expires_at` or for good. Of two manual entries the later one counts, with
+    /// its end. Of two at the same time and from the same source, the one that lasts longer counts.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -197,8 +197,8 @@ impl Suppressions {
             .await
     }
 
-    /// Sets when an address was taken off the list, unless it is later already; an address that is not on it gets an entry,
-    /// for what is older may come later.
+    /// Sets the time at which an address was lifted, unless it is later already. An address that is not on the list
+    /// gets an entry, because an older event may still come.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -229,7 +229,7 @@ impl Suppressions {
         new_id: Uuid,
     ) -> Result<(), StoreError> {
         let name = register.as_str();
-        // How an address was spelled that is forgotten is forgotten too.
+        // The spelling of a forgotten address is forgotten too.
         let spelling = if address.is_pseudonym() { "" } else { address.as_given() };
         let mut details = Item::from([
             ("address".to_owned(), s(spelling)),
@@ -239,7 +239,7 @@ impl Suppressions {
         if let Some(diagnostic) = evidence.diagnostic {
             details.insert("diagnostic".to_owned(), s(diagnostic));
         }
-        // The end of an entry by hand moves with it: what is left of an earlier one would end a later one too soon.
+        // The end of a manual entry moves with it: the end of an earlier entry would end a later one too soon.
         let (end, lasts_longer) = match (register, expires_at) {
             (Register::Of(Reason::Manual), Some(_)) => (
                 ", #expires_at = :expires_at",
@@ -279,8 +279,8 @@ impl Suppressions {
         unless_overtaken(update.send().await)
     }
 
-    /// Adds a soft bounce, and takes those away that are no longer among the newest. What is taken away can never be among
-    /// them again, so this commutes with other writers; if it fails, the next soft bounce makes up for it.
+    /// Adds a soft bounce, and removes those that are no longer among the newest. A removed bounce can never be among
+    /// them again, so this commutes with other writers. If the removal fails, the next soft bounce repeats it.
     async fn add_soft(
         &self,
         address: &EmailAddress,
@@ -322,7 +322,8 @@ impl Suppressions {
     }
 }
 
-/// The soft bounces of an item as they stand there, with their time and feedback id; what is none is left out.
+/// Returns the soft bounces of an item as they stand there, with their time and feedback id. Values of another form are
+/// left out.
 fn soft_bounces(item: &Item) -> Vec<(Timestamp, &str, &String)> {
     let entries = item.get("soft").and_then(|value| value.as_ss().ok());
     let read = |entry| {
@@ -333,7 +334,7 @@ fn soft_bounces(item: &Item) -> Vec<(Timestamp, &str, &String)> {
     entries.into_iter().flatten().filter_map(read).collect()
 }
 
-/// The soft bounces of an item that are too many, as they stand there.
+/// Returns the soft bounces of an item that are too many, as they stand there.
 fn beyond_the_newest(item: &Item) -> Vec<String> {
     let mut bounces = soft_bounces(item);
     bounces.sort_unstable_by_key(|bounce| Reverse(*bounce));
@@ -341,7 +342,7 @@ fn beyond_the_newest(item: &Item) -> Vec<String> {
     beyond.map(|(_, _, entry)| entry.clone()).collect()
 }
 
-/// The soft bounces of an item, with their feedback ids.
+/// Returns the soft bounces of an item with their feedback ids.
 fn soft_bounces_of(item: &Item) -> Vec<(Timestamp, String)> {
     let bounces = soft_bounces(item).into_iter();
     bounces
@@ -349,8 +350,8 @@ fn soft_bounces_of(item: &Item) -> Vec<(Timestamp, String)> {
         .collect()
 }
 
-/// When an address bounced softly, oldest first, by feedback id. A feedback counts once, even if SES gave no time and each of its copies
-/// therefore has another.
+/// Returns the times at which an address bounced softly, oldest first, by feedback id. A feedback counts once, even if
+/// SES gave no time and each of its copies therefore has another.
 fn soft_times(item: &Item) -> Vec<(&str, Timestamp)> {
     let mut first: BTreeMap<&str, Timestamp> = BTreeMap::new();
     for (at, feedback_id, _) in soft_bounces(item) {
@@ -362,14 +363,14 @@ fn soft_times(item: &Item) -> Vec<(&str, Timestamp)> {
     times
 }
 
-/// The partition of the `newest` index that an address is in.
+/// Returns the partition of the index `newest` that an address is in.
 fn shard(address: &EmailAddress) -> String {
     let hash = Sha256::digest(address.normalised().as_bytes());
     format!("newest#{}", hash[0] % SHARDS)
 }
 
-/// Reads the registers of an item. One that is there and cannot be read is no register that is not there: whoever wrote it
-/// meant to suppress the address.
+/// Reads the registers of an item. Returns `None` if a register is there and cannot be read: its writer meant to
+/// suppress the address.
 fn registers(item: &Item) -> Option<Registers> {
     let register = |name| match item.get(name) {
         None => Some(None),

@@ -1,12 +1,12 @@
-//! The changes of the brake in the table of usage: what was set when, by whom and why; see [`super`].
+//! The changes of the brake in the table of usage: what was set, when, by whom and why; see [`super`].
 //!
 //! | attribute | holds |
 //! |---|---|
 //! | `pk`, `sk` | `brake#<region>`, `<RFC 3339 time in milliseconds>#<id>`: the newest is the last |
-//! | `at`, `id` | when (milliseconds), and what tells it from another at the same time |
-//! | `from`, `to` | what was held back before and after: `none`, `bulk`, `all` |
-//! | `by`, `why`, `figures` | who, why, and the figures it was made by, as JSON |
-//! | `published_at` | when the operators were told; absent until then |
+//! | `at`, `id` | when (milliseconds), and an id that distinguishes changes at the same time |
+//! | `from`, `to` | what the brake held back before and after: `none`, `bulk`, `all` |
+//! | `by`, `why`, `figures` | the author, the reason, and the figures that it was based on, as JSON |
+//! | `published_at` | when the operators were notified; absent until then |
 //! | `expires_at` | when DynamoDB may delete it (seconds) |
 
 use std::time::Duration;
@@ -21,10 +21,10 @@ use crate::dynamodb::item::{Item, names, s, text_of, time, time_of, ttl, uuid_of
 use domain::account::Brake;
 use domain::brake_change::BrakeChange;
 
-/// How long a change is kept: a year to look back over, and some weeks.
+/// How long a change is kept: a year and some weeks.
 const CHANGE_KEPT: Duration = Duration::from_hours(400 * 24);
 
-/// The changes of the brake.
+/// The changes of the brake, in the table of usage.
 #[derive(Clone, Debug)]
 pub struct BrakeChanges {
     client: Client,
@@ -33,13 +33,13 @@ pub struct BrakeChanges {
 }
 
 impl BrakeChanges {
-    /// Works on `table`, for the account's part in `region`.
+    /// Works on `table`, for the account in `region`.
     #[must_use]
     pub fn new(client: Client, table: String, region: String) -> Self {
         Self { client, table, region }
     }
 
-    /// Keeps a change, which nobody was told of yet. May be repeated: one that was told of meanwhile stays so.
+    /// Records a change that the operators were not notified of yet. May be repeated: the mark of a notification stays.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -66,10 +66,10 @@ impl BrakeChanges {
         unless_overtaken(put)
     }
 
-    /// Reads the changes since a time that nobody was told of, the oldest first, consistently.
+    /// Reads the changes since a time that the operators were not notified of, the oldest first, consistently.
     ///
     /// # Errors
-    /// [`StoreError`] if they could not all be read.
+    /// [`StoreError`] unless all of them were read.
     pub async fn unpublished(&self, since: Timestamp) -> Result<Vec<BrakeChange>, StoreError> {
         let mut pages = self
             .client
@@ -91,10 +91,10 @@ impl BrakeChanges {
         Ok(changes)
     }
 
-    /// Writes that the operators were told of a change; the first time stays.
+    /// Records that the operators were notified of a change. The first time stays.
     ///
     /// # Errors
-    /// [`StoreError`] if it may not have been written; they would be told again.
+    /// [`StoreError`] if it may not have been written. The operators are then notified again.
     pub async fn published(&self, change: &BrakeChange, at: Timestamp) -> Result<(), StoreError> {
         let updated = self
             .client
@@ -103,7 +103,7 @@ impl BrakeChanges {
             .key("pk", self.partition())
             .key("sk", sort_key(change))
             .update_expression("SET #published_at = :at")
-            // One that DynamoDB has deleted must not come back as a ghost.
+            // A change that DynamoDB has deleted must not come back as half an item.
             .condition_expression("attribute_exists(#pk) AND attribute_not_exists(#published_at)")
             .set_expression_attribute_names(names(["pk", "published_at"]))
             .expression_attribute_values(":at", time(at))
@@ -112,7 +112,7 @@ impl BrakeChanges {
         unless_overtaken(updated)
     }
 
-    /// Reads the latest changes, at most so many, the newest first, consistently.
+    /// Reads the latest `count` changes at most, the newest first, consistently.
     ///
     /// # Errors
     /// [`StoreError`] if they could not be read.
@@ -133,10 +133,10 @@ impl BrakeChanges {
         Ok(answer.items().iter().filter_map(change).collect())
     }
 
-    /// Reads the changes from a time up to another, which is left out, the oldest first.
+    /// Reads the changes from one time up to another, which is left out, the oldest first.
     ///
     /// # Errors
-    /// [`StoreError`] if they could not all be read.
+    /// [`StoreError`] unless all of them were read.
     pub async fn between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<BrakeChange>, StoreError> {
         let mut pages = self
             .client
@@ -147,7 +147,7 @@ impl BrakeChanges {
             .set_expression_attribute_names(names(["pk", "sk"]))
             .expression_attribute_values(":pk", self.partition())
             .expression_attribute_values(":from", s(moment(from)))
-            // Before every id of that time.
+            // This sorts before every id of that time.
             .expression_attribute_values(":to", s(moment(to)))
             .into_paginator()
             .items()
@@ -168,12 +168,12 @@ fn sort_key(change: &BrakeChange) -> AttributeValue {
     s(format!("{}#{}", moment(change.at), change.id))
 }
 
-/// A time as all sort keys have it: as many digits each, so that they sort by it.
+/// Returns a time as sort keys hold it: always with the same number of digits, so that they sort by time.
 fn moment(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
-/// Reads a row; one that cannot be read, of a newer version or written by hand, must not hide the others.
+/// Reads a change. One that cannot be read, because a newer version or a person wrote it, must not hide the others.
 fn change(item: &Item) -> Option<BrakeChange> {
     let read = || {
         let text = |name| text_of(item, name).map(str::to_owned);
@@ -189,7 +189,7 @@ fn change(item: &Item) -> Option<BrakeChange> {
     };
     let change = read();
     if change.is_none() {
-        tracing::warn!("a change of the brake on record cannot be read");
+        tracing::warn!("a recorded change of the brake cannot be read");
     }
     change
 }

@@ -2,20 +2,20 @@
 //!
 //! | `pk` | `sk` | holds |
 //! |---|---|---|
-//! | `gate#<region>` | `gate` | `next_free_slot`, `slot_interval`, `left_all`, `left_bulk`, `granted`, `brake`, `account_read_at`: what a send obeys; `overridden_at`: of which word of an operator it knows |
+//! | `gate#<region>` | `gate` | `next_free_slot`, `slot_interval`, `left_all`, `left_bulk`, `granted`, `brake`, `account_read_at`: the limits of sends; `overridden_at`: the time of the override that it follows |
 //! | `gate#<region>` | `brake_override` | `brake_override`: an operator's `none`, `bulk`, `all` or `auto`; `by`, `why`, `at` where `okite brake` wrote it; no report erases it |
 //! | `gate#<region>` | `sample#<hour>` | `at`, `granted`: the running total at the beginning of an hour; those of midnight are kept for longer |
 //! | `gate#<region>` | `sample#latest` | the same at the last report |
-//! | `gate#<region>` | `marks#<day>` | `at`, `bounces`, `complaints`: how many marks a day has, counted at some time |
-//! | `gate#<region>` | `verified_domains` | `at`, `domains`: the domains that SES had as verified at some time |
-//! | `gate#<region>` | `reconciliation_wanted` | `at`: when a pass was last asked for before its time |
+//! | `gate#<region>` | `marks#<day>` | `at`, `bounces`, `complaints`: how many marks a day has, counted at this time |
+//! | `gate#<region>` | `verified_domains` | `at`, `domains`: the domains that SES listed as verified at this time |
+//! | `gate#<region>` | `reconciliation_wanted` | `at`: when an early pass was last requested |
 //! | `gate#<region>` | `reconciliation` | `state`, as JSON: how far the daily pass over SES's own list has come; `revision` counts its writes |
 //! | `report#<region>` | `latest` | `at`, `report`: the last report, as JSON |
 //! | `brake#<region>` | `<time>#<id>` | one change of the brake; see [`BrakeChanges`] |
 //! | `mark#<day>` | `<kind>#<stream>#<hash>` | `domain`, `class`, `stream`, `at`, and `message_id` and `tag` (a set of `name=value`) where the event names them: one bounce, complaint or block that counts; see [`Marks`] |
 //!
-//! `next_free_slot` and `slot_interval` are microseconds, `account_read_at` and `at` milliseconds. All rows but the gate, the override, the verified domains and those of the reconciliation have
-//! `expires_at`.
+//! `next_free_slot` and `slot_interval` are microseconds, `account_read_at` and `at` milliseconds. All items have
+//! `expires_at`, except the gate, the override, the verified domains and those of the reconciliation.
 
 mod brake_changes;
 mod brake_override;
@@ -47,11 +47,11 @@ use domain::brake_change::BrakeOverride;
 use domain::permit::{Sample, Settings};
 use domain::suppression::Reconciliation;
 
-/// How long a sample is kept: a day, and time for a reporter that was late.
+/// How long a sample is kept: a day, and time for a late reporter.
 const SAMPLE_KEPT: Duration = Duration::from_hours(50);
-/// How long one of midnight is kept: for as long as days are counted, see [`domain::account::Window`].
+/// How long a sample of midnight is kept: for as long as days are counted, see [`domain::account::Window`].
 const DAILY_SAMPLE_KEPT: Duration = Duration::from_hours(9 * 24);
-/// The code of the error that what is kept as the latest report is none.
+/// The code of the error for a latest report that cannot be read.
 pub const NOT_A_REPORT: &str = "NotAReport";
 /// How long a report is kept.
 const REPORT_KEPT: Duration = Duration::from_hours(30 * 24);
@@ -61,46 +61,47 @@ pub(super) fn gate_key(region: &str) -> String {
     format!("gate#{region}")
 }
 
-/// What the gate's partition says before a report.
+/// What the partition of the gate holds before a report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GateState {
     /// The running total of granted recipients.
     pub granted: i64,
-    /// What the gate holds back; nothing is said before there is a gate.
+    /// What the gate holds back; `None` before there is a gate.
     pub brake: Option<Brake>,
-    /// An operator's word on the brake, if there is one.
+    /// An operator's override of the brake, if there is one.
     pub brake_override: Option<BrakeOverride>,
-    /// When the latest of an operator's words was given that this knows of: [`Usage::set_gate`] must know of no later one.
+    /// The time of the latest override that this state includes. [`Usage::set_gate`] rejects a state that lacks a later
+    /// one.
     pub overridden_at: Option<Timestamp>,
     /// The samples of the running total.
     pub samples: Vec<Sample>,
-    /// The days whose marks were counted.
+    /// The counts of past days.
     pub counted: BTreeMap<Date, CountedDay>,
-    /// The domains that the account had verified when that was last asked.
+    /// The domains that SES last listed as verified.
     pub verified: Option<VerifiedDomains>,
-    /// How far the pass over SES's own list has come; nothing before the first report.
+    /// How far the pass over SES's own list has come; `None` before the first report.
     pub reconciliation: Option<KeptReconciliation>,
-    /// When somebody last asked for a pass before its time.
+    /// When an early pass was last requested.
     pub reconciliation_wanted_at: Option<Timestamp>,
 }
 
-/// The state of the pass over SES's own list, and which write of it this is: two runs at once must not both go on.
+/// The state of the pass over SES's own list, and the number of its write: of two runs at once only one may go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptReconciliation {
-    /// The state.
+    /// How far the pass has come.
     pub state: Reconciliation,
-    /// How often it was written.
+    /// How often the state was written.
     pub revision: i64,
 }
 
 /// What came of setting the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GateSet {
-    /// It is set.
+    /// The gate is set.
     Done,
     /// A report of the same time or a later one has set it.
     LaterReport,
-    /// An operator spoke meanwhile, and the gate has their word: the state must be read again.
+    /// An operator overrode the brake in the meantime. The state must be read again.
     Overridden,
 }
 
@@ -116,7 +117,7 @@ impl Usage {
     /// The environment variable of a function that holds the name of the table.
     pub const TABLE_VARIABLE: &str = "USAGE_TABLE";
 
-    /// Works on `table`, for the account's part in `region`.
+    /// Works on `table`, for the account in `region`.
     #[must_use]
     pub fn new(client: Client, table: String, region: String) -> Self {
         Self { client, table, region }
@@ -161,19 +162,19 @@ impl Usage {
                 }
             }
         }
-        // That of the hour and the latest may be the same.
+        // The sample of the hour and the latest may be the same.
         state.samples.dedup();
-        // The rows of a query need not be of one moment: what counts is the word that was read, and not what the gate knows,
-        // unless the word was written by hand and tells no time.
+        // The items of a query need not be of one moment. The override that was read counts, and not the one that the
+        // gate follows, unless a person wrote it without a time.
         let spoken_at = state.brake_override.as_ref().and_then(|word| word.at);
         state.overridden_at = spoken_at.or(gate_overridden_at);
         Ok(state)
     }
 
-    /// Sets the gate by an account that was read at `at`; a gate set by a later reading stays, and so does one that has heard
-    /// an operator's word later than `overridden_at`, the last that the brake was made of.
+    /// Sets the gate from an account that was read at `at`. A gate that a later reading set stays, and so does one that
+    /// follows an override later than `overridden_at`, the last that `brake` includes.
     ///
-    /// The expression takes what was granted *since* the reading off what is left, so that sends that go on meanwhile
+    /// The expression subtracts what was granted *since* the reading from what is left, so that sends in the meantime
     /// are neither lost nor counted twice.
     ///
     /// # Errors
@@ -217,7 +218,7 @@ impl Usage {
             .expression_attribute_values(":slot_interval", n(settings.interval))
             .expression_attribute_values(":brake", n(brake.level()))
             .expression_attribute_values(":at", time(at))
-            // No word at all is older than any.
+            // No override is older than any.
             .expression_attribute_values(":overridden_at", time(overridden_at.unwrap_or(Timestamp::UNIX_EPOCH)))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
@@ -236,7 +237,7 @@ impl Usage {
     /// # Errors
     /// [`StoreError`] if either may not have been written.
     pub async fn put_sample(&self, sample: Sample) -> Result<(), StoreError> {
-        // One after the other, over one connection; each is tried, whatever became of the other.
+        // One after the other, over one connection. Each is tried, whatever came of the other.
         let hourly = self.put_hourly_sample(sample).await;
         let latest = self.put_latest_sample(sample).await;
         hourly.and(latest)
@@ -285,9 +286,9 @@ impl Usage {
             .map_err(StoreError::of("UpdateItem"))
     }
 
-    /// Keeps the state of the pass over SES's own list, as the write that follows `kept`; tells whether nobody else wrote one
-    /// in the meantime. The SDK repeats a write whose answer was lost, and then this is told of its own: whoever stops on it
-    /// loses no more than time.
+    /// Keeps the state of the pass over SES's own list, as the write that follows `kept`. Returns whether no other run
+    /// wrote one in the meantime. If the SDK repeated a write whose answer was lost, the result is `false`: a run that
+    /// stops then loses only time.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -309,7 +310,7 @@ impl Usage {
         Ok(matches!(written(updated)?, Written::Done(_)))
     }
 
-    /// Asks for a pass over SES's own list before its time: an address was lifted here, and may be on that list still.
+    /// Requests an early pass over SES's own list: an address was lifted here, and may still be on that list.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -328,7 +329,7 @@ impl Usage {
             .map_err(StoreError::of("UpdateItem"))
     }
 
-    /// Reads the latest report, as JSON.
+    /// Reads the latest report.
     ///
     /// # Errors
     /// [`StoreError`] if it could not be read.
@@ -348,7 +349,8 @@ impl Usage {
         report.map(Some).ok_or_else(|| StoreError::new(OPERATION, NOT_A_REPORT))
     }
 
-    /// Keeps a report as the latest, unless a later one is there. That of the same time is replaced: a run adds to its report.
+    /// Keeps a report as the latest, unless a later one is there. A report of the same time is replaced, because a run
+    /// adds to its report.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -376,7 +378,7 @@ fn report_key(region: &str) -> String {
     format!("report#{region}")
 }
 
-/// Reads the state of the pass. One that cannot be read is begun anew, by a write that follows it.
+/// Reads the state of the pass. A pass whose state cannot be read begins again, with a write that follows it.
 fn reconciliation(item: &Item) -> Option<KeptReconciliation> {
     let revision = number_of(item, "revision")?;
     let state = text_of(item, "state").and_then(|json| serde_json::from_str(json).ok());

@@ -1,10 +1,11 @@
-//! The gate in the table of usage, as sends pass it: one conditional update grants recipients of rate and quota at once.
+//! The gate in the table of usage, as sends pass it: one conditional update takes recipients from rate and quota at
+//! once.
 //!
-//! The item is described in [`super::Usage`], whose reports set it; what the expressions mean is in [`domain::permit`].
+//! [`super::Usage`] describes the item, which its reports set. [`domain::permit`] explains the expressions.
 //!
-//! **A permit whose answer was lost is taken again** by the SDK's next attempt, and a send that dies after it never uses
-//! it. Either costs slots that nobody uses and grants none that the gate did not count. To know one's own lost write
-//! again, as the other tables' nonces do, the item would have to remember every permit of the last seconds.
+//! **A permit whose answer was lost is taken again** by the SDK's next attempt, and a send that dies after it never
+//! uses it. Either costs slots that nobody uses, and grants none that the gate did not count. To recognise its own lost
+//! write, as the nonces of the other tables do, the item would have to remember every permit of the last seconds.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -22,15 +23,15 @@ use domain::permit::{Allowance, Ask, Attempt, Branch, Gate, Known, Permit, Polic
 use domain::stream::Stream;
 
 const OPERATION: &str = "UpdateItem";
-/// The most writes for one permit. Three are enough while the gate's interval stays: the first of a container that knows
-/// nothing, one by the idle branch, and one by the busy branch, for the time of the gate only grows. Each report may
-/// change the interval under one more.
+/// The most writes for one permit. Three suffice while the interval of the gate stays: the first of a container that
+/// knows nothing, one by the idle branch, and one by the busy branch, because the time of the gate only grows. Each
+/// report may change the interval under one more.
 const ATTEMPTS_MAX: usize = 6;
 
 /// Why there is no permit.
 #[derive(Debug, thiserror::Error)]
 pub enum PermitError {
-    /// The gate refused.
+    /// The gate refused the send.
     #[error("the gate refused: {0:?}")]
     Refused(Refusal),
     /// The gate could not be asked, so nothing may be sent.
@@ -49,7 +50,7 @@ pub struct Permits {
 }
 
 impl Permits {
-    /// Works on the gate in `table` for the account's part in `region`.
+    /// Works on the gate in `table`, for the account in `region`.
     #[must_use]
     pub fn new(client: Client, table: String, region: &str, policy: Policy) -> Self {
         Self {
@@ -61,7 +62,8 @@ impl Permits {
         }
     }
 
-    /// Looks at the gate, so that the first permit of this process is one write and not two. What goes wrong shows then.
+    /// Reads the gate, so that the first permit of this process is one write and not two. A failure is left for that
+    /// write to report.
     pub async fn look(&self) {
         let read = self
             .client
@@ -77,10 +79,10 @@ impl Permits {
         }
     }
 
-    /// Takes slots for a send, or learns why there are none. What is taken is never given back.
+    /// Takes slots for a send. Slots are never given back.
     ///
     /// # Errors
-    /// [`PermitError::Refused`] if the gate does not let it through; [`PermitError::Store`] if it cannot be asked.
+    /// [`PermitError::Refused`] if the gate refuses the send; [`PermitError::Store`] if the gate cannot be asked.
     pub async fn take(&self, ask: Ask) -> Result<Permit, PermitError> {
         let mut attempt = Attempt::first(ask, &self.policy, self.known());
         for _ in 0..ATTEMPTS_MAX {
@@ -101,31 +103,32 @@ impl Permits {
         Err(StoreError::new(OPERATION, "GateKeepsChanging").into())
     }
 
-    /// Tells whether the gate is certain to refuse every send for its rate, without asking it.
+    /// Returns a refusal if the gate is certain to refuse every send for its rate, without asking it.
     #[must_use]
     pub fn known_refusal(&self, now: Timestamp) -> Option<Refusal> {
         self.known()?.refusal(&self.policy, now)
     }
 
-    /// What a caller is told of the rate, if this process has seen the gate.
+    /// Returns what a caller learns of the rate, if this process has seen the gate.
     #[must_use]
     pub fn allowance(&self, now: Timestamp) -> Option<Allowance> {
         Some(self.known()?.allowance(&self.policy, now))
     }
 
-    /// Tells as a refusal when the next slot is free, if this process has seen the gate.
+    /// Returns when the next slot is free, as a refusal, if this process has seen the gate.
     #[must_use]
     pub fn next_slot(&self, now: Timestamp) -> Option<Refusal> {
         Some(self.known()?.next_slot(now))
     }
 
-    /// How many recipients can have their slots within `time`, if nobody else sends and this process has seen the gate.
+    /// Returns how many recipients can have their slots within `time`, if nobody else sends and this process has seen
+    /// the gate.
     #[must_use]
     pub fn recipients_within(&self, time: Duration) -> Option<i64> {
         Some(self.known()?.recipients_within(time))
     }
 
-    /// How long the slots of so many recipients take, by what this process knows of the rate.
+    /// Returns how long the slots of so many recipients take, by the rate that this process has seen.
     #[must_use]
     pub fn time_of(&self, recipients: i64) -> Duration {
         self.known().map_or(Duration::ZERO, |known| known.time_of(recipients))
@@ -181,14 +184,14 @@ impl Permits {
 
 /// What came of one write.
 enum Taken {
-    /// It was carried out.
+    /// The permit is taken.
     Granted(Permit),
-    /// Its condition failed on this gate, or because there is none.
+    /// The condition failed on this gate, or because there is none.
     Failed(Option<Gate>),
 }
 
-/// Makes the gate before the first report does. Its report is as old as can be, so any report replaces its quota and
-/// until then the rate alone holds; what it granted counts from the beginning.
+/// Creates the gate before the first report does. The account counts as read at the earliest time, so any report
+/// replaces the quota, and until then the rate alone limits sends. What it granted counts from the beginning.
 fn first(request: UpdateItemFluentBuilder, attempt: &Attempt) -> UpdateItemFluentBuilder {
     request
         .update_expression(
@@ -223,7 +226,8 @@ fn idle(request: UpdateItemFluentBuilder, attempt: &Attempt) -> UpdateItemFluent
     take(request, attempt, ":next_free_slot", "#next_free_slot < :floor")
 }
 
-/// What both branches have in common: they differ in the new time of the gate, and in what it must have been before.
+/// Completes a branch. The two branches differ in the new time of the gate, and in what that time must have been
+/// before.
 fn take(
     request: UpdateItemFluentBuilder,
     attempt: &Attempt,

@@ -1,4 +1,4 @@
-//! The marks in the table of usage: one row for each bounce or complaint that counts; see [`super`].
+//! The marks in the table of usage: one item for each bounce or complaint that counts; see [`super`].
 
 mod page;
 
@@ -19,11 +19,11 @@ use domain::suppression::{STORM_ENOUGH, STORM_WINDOW, is_storm};
 
 pub use page::MarksPage;
 
-/// How many days a mark is kept: a quarter of a year, to look back over.
+/// How many days a mark is kept: a quarter of a year.
 pub const MARK_KEPT_DAYS: u16 = 90;
 const MARK_KEPT: Duration = Duration::from_hours(MARK_KEPT_DAYS as u64 * 24);
 
-/// The most marks of a day that are counted: on a day with more of them the reporter has to be done in time all the same.
+/// The most marks of a day that are counted, so that a report with more of them still ends in time.
 const COUNTED_MAX: u64 = 100_000;
 
 /// The marks of bounces and complaints.
@@ -40,7 +40,7 @@ impl Marks {
         Self { client, table }
     }
 
-    /// Puts a mark where every copy of its event puts it. May be repeated at will.
+    /// Puts a mark. Every copy of its event puts it in the same place, so it may be repeated at will.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -66,12 +66,11 @@ impl Marks {
         row.send().await.map(drop).map_err(StoreError::of("PutItem"))
     }
 
-    /// Counts the marks of a day (UTC), those of one stream or of all, by the recipients' domains, so that whoever knows them
-    /// can leave out the domains that the account has verified. So many of a day say all there is to say: the counting ends at
-    /// 100,000.
+    /// Counts the marks of a day (UTC), of one stream or of both, by the domains of the recipients. The caller can then
+    /// leave out the domains that the account has verified. The count ends at 100,000, which is enough to judge a day.
     ///
     /// # Errors
-    /// [`StoreError`] if they could not all be read.
+    /// [`StoreError`] unless all of them were read.
     pub async fn by_domain(
         &self,
         day: Date,
@@ -92,7 +91,7 @@ impl Marks {
             .expression_attribute_values(":pk", s(partition(day)))
             .expression_attribute_values(":prefix", s(prefix));
         let query = match stream {
-            // Of blocks those of both streams are together.
+            // The blocks of both streams are kept together.
             Some(stream) => query
                 .filter_expression("#stream = :stream")
                 .expression_attribute_names("#stream", "stream")
@@ -113,10 +112,10 @@ impl Marks {
         Ok(counts)
     }
 
-    /// Tells whether a block of `domain` at `at` was part of a storm; see [`domain::suppression::is_storm`].
+    /// Returns whether a block of `domain` at `at` was part of a storm; see [`domain::suppression::is_storm`].
     ///
     /// # Errors
-    /// [`StoreError`] if the marks could not all be read.
+    /// [`StoreError`] unless all marks were read.
     pub async fn in_storm(&self, domain: &str, at: Timestamp) -> Result<bool, StoreError> {
         let (from, to) = (at - STORM_WINDOW, at + STORM_WINDOW);
         let mut days = vec![utc_day(from), utc_day(to)];
@@ -128,7 +127,7 @@ impl Marks {
         Ok(is_storm(at, &blocks))
     }
 
-    /// The times of the first [`STORM_ENOUGH`] blocks of a day and domain between two times.
+    /// Returns the times of the first [`STORM_ENOUGH`] blocks of a day and domain between two times.
     async fn blocks(
         &self,
         day: Date,
@@ -145,7 +144,7 @@ impl Marks {
             .set_expression_attribute_names(names(["pk", "sk", "at"]))
             .expression_attribute_values(":pk", s(partition(day)))
             .expression_attribute_values(":from", s(block_key(domain, from)))
-            // Behind every hash of that time.
+            // This sorts after every hash of that time.
             .expression_attribute_values(":to", s(format!("{}$", block_key(domain, to))))
             .consistent_read(true)
             .limit(i32::try_from(STORM_ENOUGH).unwrap_or(i32::MAX))
@@ -164,7 +163,8 @@ fn partition(day: Date) -> String {
     format!("mark#{day}")
 }
 
-/// Where a mark is within its day. Bounces and complaints are counted by stream, blocks are looked for by domain and time.
+/// Returns the sort key of a mark within its day. Bounces and complaints are counted by stream; blocks are looked up by
+/// domain and time.
 fn sort_key(mark: &Mark) -> String {
     let (kind, hash) = (mark.kind.as_str(), &mark.hash);
     match mark.kind {
@@ -173,8 +173,8 @@ fn sort_key(mark: &Mark) -> String {
     }
 }
 
-/// What the sort keys of a domain's blocks at a time begin with. No domain has a `#`, and milliseconds have 13 digits for
-/// the next 250 years.
+/// Returns what the sort keys of a domain's blocks at a time begin with. No domain has a `#`, and milliseconds have 13
+/// digits for the next 250 years.
 fn block_key(domain: &str, at: Timestamp) -> String {
     format!("{}#{domain}#{:013}", MarkKind::Block.as_str(), at.as_millisecond())
 }

@@ -1,4 +1,4 @@
-//! Marks read back whole, a page at a time.
+//! Whole marks, read back a page at a time.
 
 use std::collections::HashMap;
 
@@ -10,19 +10,20 @@ use crate::dynamodb::item::{Item, names, s, text_of, time_of, uuid_of};
 use domain::feedback::{MarkKind, RecordedMark};
 use domain::stream::Stream;
 
-/// Some of a day's marks.
+/// A page of the marks of a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MarksPage {
     /// The marks, by kind.
     pub marks: Vec<RecordedMark>,
-    /// How many rows are none that Okite writes.
+    /// The number of items that are no marks of Okite's.
     pub unreadable: u64,
-    /// What to go on after; nothing if this page is the last.
+    /// The position after which to go on; `None` if this page is the last.
     pub next: Option<String>,
 }
 
 impl Marks {
-    /// Reads a page of the marks of a day (UTC): the first, or that which follows `after`, the `next` of the page before.
+    /// Reads a page of the marks of a day (UTC): the first, or the one that follows `after`, the `next` of the page
+    /// before.
     ///
     /// # Errors
     /// [`StoreError`] if they could not be read.
