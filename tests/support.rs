@@ -134,9 +134,10 @@ impl Okite {
         aws::sesv2(&config)
     }
 
-    /// What the template gives the functions.
+    /// The value of a variable that the template gives functions.
     pub(crate) fn variable(&self, name: &str) -> &str {
-        &self.local.environments["send-api"][name]
+        let mut environments = self.local.environments.values();
+        environments.find_map(|environment| environment.get(name)).unwrap()
     }
 
     /// A request to the HTTP API, without a key.

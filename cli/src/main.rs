@@ -20,13 +20,14 @@ use okite::brake::{self, Word};
 use okite::doctor::{self, Diagnosis, ResolverAddress};
 use okite::feedback::{self, Redriven};
 use okite::forget::{self, EntryBecomes, Forgotten};
-use okite::function::Function;
+use okite::function;
 use okite::incident::{self, Format, Range};
 use okite::keys::{self, NewKey};
 use okite::place::{Place, PlaceArguments};
 use okite::status::{self, Colours};
 use okite::suppressions::{self, Exported, Imported, ImportedFromSes};
 use okite::up::{self, Up};
+use registry::Function;
 
 /// Send mail through Amazon SES, with its rules kept for you.
 #[derive(Parser)]
@@ -78,6 +79,7 @@ enum Command {
     #[command(hide = true)]
     Function {
         /// The function
+        #[arg(value_parser = function::parse)]
         function: Function,
     },
 }
@@ -364,7 +366,7 @@ impl From<StreamArgument> for Stream {
 
 fn main() -> ExitCode {
     let result = match Okite::parse().command {
-        Command::Function { function } => function.run(),
+        Command::Function { function } => function::run(function),
         Command::Up(arguments) => run_up(arguments),
         Command::Keys(KeysCommand::Create(arguments)) => create_key(arguments),
         Command::Keys(KeysCommand::List { json, place }) => list_keys(json, place),

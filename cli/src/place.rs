@@ -114,7 +114,7 @@ pub const FEEDBACK_TOPIC: Part = Part {
     kind: "topic",
     output: "FeedbackTopicArn",
     local_endpoint: "/sns_url",
-    local_name: "/functions/send-api/env/FEEDBACK_TOPIC_ARN",
+    local_name: "/functions/feedback/env/FEEDBACK_TOPIC_ARN",
 };
 /// CloudWatch, which has no part of a name of its own: it is where the configuration set is.
 pub const CLOUDWATCH: Part = Part {

@@ -8,7 +8,8 @@ use domain::permit::SEND_TIMEOUT;
 use jiff::{SignedDuration, Timestamp};
 use local_aws::calls::Call;
 use reqwest::Method;
-use runtime::config::Config;
+use runtime::config::ProcessConfig;
+use runtime::environment::Environment;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -25,11 +26,13 @@ struct Container<'a> {
 
 impl<'a> Container<'a> {
     fn new(okite: &'a Okite) -> Self {
-        let config = Config::read(|name| match name {
+        let environment = Environment::new(|name| match name {
             "AWS_REGION" => Some("us-east-1".to_owned()),
             name => okite.local.environments["send-api"].get(name).cloned(),
         });
-        let state = send_api::State::with_clients(config.unwrap(), okite.dynamodb.clone(), okite.ses());
+        let process = ProcessConfig::read(&environment).unwrap();
+        let config = send_api::Config::read(process, &environment).unwrap();
+        let state = send_api::State::with_clients(config, okite.dynamodb.clone(), okite.ses());
         Self { okite, state }
     }
 

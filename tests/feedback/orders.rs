@@ -7,14 +7,15 @@ use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::types::AttributeValue;
-use feedback::{State, handle};
+use feedback::{Config, State, handle};
 use jiff::Timestamp;
 use local_aws::dynamodb::{Dynamodb, FrontSettings};
 use local_aws::template::{Stack, Table};
 use local_aws::{TEMPLATE, surroundings};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Proptest, TestRunner};
-use runtime::config::Config;
+use runtime::config::ProcessConfig;
+use runtime::environment::Environment;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -50,9 +51,11 @@ impl World {
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build();
         let dynamodb = aws::dynamodb(&sdk);
-        let mut environment = stack.functions[0].environment.clone();
+        let function = stack.functions.iter().find(|function| function.name == "feedback");
+        let mut environment = function.unwrap().environment.clone();
         environment.insert("AWS_REGION".to_owned(), "us-east-1".to_owned());
-        let config = Config::read(|name| environment.get(name).cloned()).unwrap();
+        let environment = Environment::new(|name| environment.get(name).cloned());
+        let config = Config::read(ProcessConfig::read(&environment).unwrap(), &environment).unwrap();
         Self {
             messages_table: config.messages_table.clone(),
             state: State::with_client(config, dynamodb.clone()),

@@ -139,7 +139,7 @@ async fn a_function_without_its_environment_does_not_start_and_names_what_is_mis
         settings.data_dir = Some(DataDir::take(folder.path()).unwrap());
         settings
             .environment
-            .insert("CONFIGURATION_SET".to_owned(), String::new());
+            .insert("SUPPRESSIONS_TABLE".to_owned(), String::new());
         settings.environment.insert("LOG_LEVEL".to_owned(), "error".to_owned());
     })
     .await;
@@ -150,7 +150,7 @@ async fn a_function_without_its_environment_does_not_start_and_names_what_is_mis
         let log = std::fs::read_to_string(folder.path().join(format!("logs/{function}.log"))).unwrap();
         let line: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
         assert!(
-            line["message"].as_str().unwrap().contains("CONFIGURATION_SET"),
+            line["message"].as_str().unwrap().contains("SUPPRESSIONS_TABLE"),
             "{line}"
         );
         assert!(

@@ -31,7 +31,8 @@ use local_aws::template::Stack;
 use local_aws::{TEMPLATE, surroundings};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Proptest, TestRunner};
-use runtime::config::Config;
+use runtime::config::ProcessConfig;
+use runtime::environment::Environment;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
@@ -108,7 +109,8 @@ struct World {
     simulator: Arc<ses::Ses>,
     faults: Faults,
     clock: Clock,
-    config: Config,
+    config: send_api::Config,
+    feedback_config: feedback::Config,
     events: Mutex<UnboundedReceiver<Published>>,
     intents: Cell<u32>,
     ids: Cell<u128>,
@@ -161,11 +163,15 @@ impl World {
             stop.clone(),
         ));
 
-        let mut environment = stack.functions[0].environment.clone();
+        let environments = stack.functions.iter().flat_map(|function| function.environment.clone());
+        let mut environment: BTreeMap<_, _> = environments.collect();
         environment.insert("AWS_REGION".to_owned(), "us-east-1".to_owned());
         // A throttled mail is tried again for so long, and no longer.
         environment.insert("PERMIT_WAIT_SECONDS".to_owned(), "0.2".to_owned());
-        let config = Config::read(|name| environment.get(name).cloned()).unwrap();
+        let environment = Environment::new(|name| environment.get(name).cloned());
+        let process = ProcessConfig::read(&environment).unwrap();
+        let config = send_api::Config::read(process.clone(), &environment).unwrap();
+        let feedback_config = feedback::Config::read(process, &environment).unwrap();
         let world = Self {
             dynamodb: aws::dynamodb(&sdk(&dynamodb_url)),
             ses: aws::sesv2(&sdk(&ses_url)),
@@ -173,6 +179,7 @@ impl World {
             faults,
             clock,
             config,
+            feedback_config,
             events: Mutex::new(events),
             intents: Cell::new(0),
             ids: Cell::new(0),
@@ -199,7 +206,7 @@ impl World {
         let usage = Usage::new(
             self.dynamodb.clone(),
             self.config.usage_table.clone(),
-            self.config.region.clone(),
+            self.config.process.region.clone(),
         );
         let settings = Settings {
             interval: 1,
@@ -249,7 +256,7 @@ impl World {
 
     /// Hands what SES has published to the feedback function, so many copies of each.
     async fn deliver(&self, copies: usize) {
-        let state = feedback::State::with_client(self.config.clone(), self.dynamodb.clone());
+        let state = feedback::State::with_client(self.feedback_config.clone(), self.dynamodb.clone());
         let mut events = self.events.lock().await;
         while let Ok(published) = events.try_recv() {
             let sns = json!({"TopicArn": published.topic_arn, "Message": published.event.to_string()});

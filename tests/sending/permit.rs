@@ -126,7 +126,8 @@ async fn what_the_quota_has_no_room_for_never_reaches_ses() {
         .post(&email(json!(["a@example.net", "b@example.net", "c@example.net"])))
         .await;
     held_back(&answer, 429, "daily_quota_exceeded", "300");
-    assert_eq!(okite.messages().await[0]["state"].as_s().unwrap(), "refused");
+    // What the gate refuses leaves no row.
+    assert_eq!(okite.messages().await.len(), 0);
     assert_eq!(gate(&okite, "granted").await, 0);
     okite.send(&email(json!(["a@example.net", "b@example.net"]))).await;
     // It is the gate that refuses: SES would take a mail to its own simulator, which does not count.
@@ -160,7 +161,7 @@ async fn while_ses_has_shut_the_account_down_nothing_is_tried() {
     let answer = okite.post(&email("a@example.net")).await;
     let message = held_back(&answer, 503, "service_unavailable", "300");
     assert!(message.contains("AWS has shut"), "{message}");
-    assert_eq!(okite.messages().await[0]["state"].as_s().unwrap(), "refused");
+    assert_eq!(okite.messages().await.len(), 0);
     account(&okite, json!({ "enforcement_status": "HEALTHY" })).await;
     okite.send(&email("a@example.net")).await;
 }

@@ -1,27 +1,23 @@
 //! One function in a process of its own, for the end-to-end tests: `run-function <name>`.
 
-use std::pin::Pin;
 use std::process::ExitCode;
 
-use lambda_runtime::Error;
+use registry::{FUNCTIONS, Function};
 
 fn main() -> ExitCode {
     local_aws::lambda::end_with_parent();
+    let Some(function) = std::env::args().nth(1).as_deref().and_then(Function::named) else {
+        let names = FUNCTIONS.map(|function| function.name).join(", ");
+        // The lint keeps programs from printing in the place of logging; nothing reads a log yet.
+        #[expect(clippy::print_stderr, reason = "a wrong argument is for the person who wrote it")]
+        {
+            eprintln!("name one of {names}");
+        }
+        return ExitCode::FAILURE;
+    };
     // What goes wrong is in the function's log. That the Runtime API went away, when a test is over, is no news.
-    match run() {
+    match function.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
-}
-
-fn run() -> Result<(), Error> {
-    // The runtime of the deployed binaries.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let function: Pin<Box<dyn Future<Output = Result<(), Error>>>> = match std::env::args().nth(1).as_deref() {
-        Some("send-api") => Box::pin(send_api::run()),
-        Some("feedback") => Box::pin(feedback::run()),
-        Some("quota-reporter") => Box::pin(quota_reporter::run()),
-        _ => return Err("name one of send-api, feedback and quota-reporter".into()),
-    };
-    runtime.block_on(function)
 }

@@ -7,6 +7,7 @@
 //! other, so an event that comes twice, late, or after a crash ends in the same tables. The function fails when a write
 //! may not have happened, and is called again with the same event.
 
+mod config;
 mod sns;
 mod source;
 
@@ -14,16 +15,21 @@ use std::time::Duration;
 
 use aws::{Evidence, FunctionConfig, Marks, Messages, StoreError, Suppressions, TrustError};
 use domain::feedback::{self, Class, Event, Fact, Feedback, Mark, MarkKind, Unreadable};
+use domain::retention::MessageRetention;
 use futures_util::future;
 use jiff::Timestamp;
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use runtime::config::Config;
-use runtime::function;
+use lambda_runtime::Diagnostic;
+use runtime::function::{self, Invocation};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use config::Config;
+
 use source::{Record, Source};
+
+/// The function's timeout in the template.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The clients and settings that the function keeps between invocations.
 #[derive(Debug)]
@@ -35,7 +41,7 @@ pub struct State {
     messages: Messages,
     marks: Marks,
     /// How long the record of a message is kept.
-    message_retention: Duration,
+    message_retention: MessageRetention,
 }
 
 impl State {
@@ -44,7 +50,7 @@ impl State {
     /// # Errors
     /// [`TrustError`] if the certificates for TLS cannot be used.
     pub async fn new(config: Config) -> Result<Self, TrustError> {
-        let aws = FunctionConfig::from_env(&config.region)?;
+        let aws = FunctionConfig::from_env(&config.process.region)?;
         let state = Self::with_client(config, aws.dynamodb());
         aws.open_dynamodb().await;
         Ok(state)
@@ -155,23 +161,17 @@ pub struct Handled {
 ///
 /// # Errors
 /// When the environment is not complete, or the Runtime API is gone.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the outermost function reads the clock and makes the ids"
-)]
 pub async fn run() -> Result<(), lambda_runtime::Error> {
-    let config = function::init()?;
-    let clock = config.clock;
-    let state = State::new(config).await.inspect_err(function::log_init_error)?;
-    let state = &state;
-    // On the heap, once: the futures of the SDK and the runtime nest deeper than the compiler likes to look.
-    Box::pin(lambda_runtime::run(service_fn(
-        move |event: LambdaEvent<Value>| async move {
-            let answer = handle(state, event.payload, clock.now(), || clock.new_id()).await;
+    function::run(
+        TIMEOUT,
+        Config::read,
+        State::new,
+        async |state: &State, call: Invocation<Value>| {
+            let handled = handle(state, call.event, call.now, || call.ids.new_id()).await;
             // The runtime would log the whole error, with an answer of DynamoDB in it. This is its text alone.
-            answer.map_err(Diagnostic::from)
+            handled.map_err(Diagnostic::from)
         },
-    )))
+    )
     .await
 }
 
@@ -313,7 +313,7 @@ async fn apply(state: &State, event: &Event, new_id: &impl Fn() -> Uuid) -> Resu
     let marked = future::join_all(event.marks.iter().map(|mark| state.marks.put(mark))).await;
     let recorded = match &event.message {
         Some(message) => {
-            let expires_at = message.kept_from + state.message_retention;
+            let expires_at = state.message_retention.expires_at(message.kept_from);
             state.messages.add_event(message, expires_at).await
         }
         None => Ok(()),

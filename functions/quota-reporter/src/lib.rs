@@ -4,10 +4,10 @@
 //! gate first of all. Without a report before, or without the store, the run fails, and the gate of the run before stays in force.
 
 mod announce;
+mod config;
 mod count;
 mod metrics;
 mod reconcile;
-mod settings;
 
 use std::time::Duration;
 
@@ -20,17 +20,16 @@ use domain::brake_change::BrakeOverride;
 use domain::permit::{self, Policy, Sample};
 use domain::suppression::ReportedReconciliation;
 use jiff::Timestamp;
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use runtime::config::Config;
-use runtime::function;
+use lambda_runtime::Diagnostic;
+use runtime::function::{self, Invocation};
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-use crate::settings::Settings;
+pub use config::Config;
 
-/// The function's timeout in the template, for callers that name no deadline.
-const USUAL_TIMEOUT: Duration = Duration::from_mins(1);
+/// The function's timeout in the template.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long one of CloudWatch's figures may take, and counting the marks: the gate waits for both, and is to be set in time.
 const CLOUDWATCH_WITHIN: Duration = Duration::from_secs(4);
@@ -62,25 +61,27 @@ impl State {
     ///
     /// # Errors
     /// [`TrustError`] if they cannot speak TLS.
-    pub async fn new(config: Config, settings: Settings) -> Result<Self, TrustError> {
-        let aws = FunctionConfig::from_env(&config.region)?;
+    pub async fn new(config: Config) -> Result<Self, TrustError> {
+        let aws = FunctionConfig::from_env(&config.process.region)?;
         let (dynamodb, ses) = (aws.dynamodb(), aws.sesv2());
         tokio::join!(aws.open_dynamodb(), aws.open_sesv2());
         Ok(Self {
             suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table),
             ses_list: SesSuppressionList::new(ses.clone()),
             marks: Marks::new(dynamodb.clone(), config.usage_table.clone()),
-            brake_changes: BrakeChanges::new(dynamodb.clone(), config.usage_table.clone(), config.region.clone()),
-            usage: Usage::new(dynamodb, config.usage_table, config.region.clone()),
+            brake_changes: BrakeChanges::new(
+                dynamodb.clone(),
+                config.usage_table.clone(),
+                config.process.region.clone(),
+            ),
+            usage: Usage::new(dynamodb, config.usage_table, config.process.region.clone()),
             cloudwatch: CloudWatch::new(aws.cloudwatch()),
-            notifications: settings
-                .alarm_topic_arn
-                .map(|topic| Notifications::new(aws.sns(), topic)),
-            thresholds: settings.thresholds,
-            metrics_of: settings.metrics.then_some(settings.function_name),
+            notifications: config.alarm_topic_arn.map(|topic| Notifications::new(aws.sns(), topic)),
+            thresholds: config.thresholds,
+            metrics_of: config.metrics.then_some(config.function_name),
             ses: Ses::new(ses, config.configuration_set),
             policy: config.policy,
-            region: config.region,
+            region: config.process.region,
         })
     }
 }
@@ -120,42 +121,21 @@ impl From<ReporterError> for Diagnostic {
 ///
 /// # Errors
 /// When the environment is not complete, or the Runtime API is gone.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the outermost function reads the clock and makes the ids"
-)]
 pub async fn run() -> Result<(), lambda_runtime::Error> {
-    let config = function::init()?;
-    let settings = Settings::from_env().inspect_err(function::log_init_error)?;
-    let clock = config.clock;
-    let state = State::new(config, settings)
-        .await
-        .inspect_err(function::log_init_error)?;
-    let state = &state;
-    // On the heap, once: the futures of the SDK and the runtime nest deeper than the compiler likes to look.
-    Box::pin(lambda_runtime::run(service_fn(
-        move |event: LambdaEvent<Value>| async move {
-            let now = clock.now();
-            let deadline = Instant::now() + time_left(event.context.deadline, now);
-            let report = handle(state, now, deadline, || clock.new_id()).await;
+    function::run(
+        TIMEOUT,
+        Config::read,
+        State::new,
+        async |state: &State, call: Invocation<Value>| {
+            let report = handle(state, call.now, call.deadline, || call.ids.new_id()).await;
             report.map_err(|error| {
                 tracing::error!("there is no report: {error}");
                 // The runtime shows an error with all that is in it, an answer of DynamoDB included; this is its text alone.
                 Diagnostic::from(error)
             })
         },
-    )))
+    )
     .await
-}
-
-/// How long Lambda lets the invocation go on; `deadline` is in milliseconds since the epoch. One that has passed before the
-/// invocation began is none: who calls a function by hand may have no clock to set it by.
-fn time_left(deadline: u64, now: Timestamp) -> Duration {
-    let now = u64::try_from(now.as_millisecond()).unwrap_or_default();
-    match deadline.saturating_sub(now) {
-        0 => USUAL_TIMEOUT,
-        left => Duration::from_millis(left),
-    }
 }
 
 /// Makes one report and sets the gate by it; in the time that is left until `deadline`, goes on with the daily pass over

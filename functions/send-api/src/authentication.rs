@@ -12,9 +12,9 @@ use aws::ApiKeys;
 use domain::api_key::{ApiKey, ApiKeyRecord, Permission, REMEMBERED};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Problem};
 use crate::request::Request;
-use crate::time::Time;
+use sending::Deadlines;
 use unknown::Unknown;
 
 /// Checks keys, and remembers those it read lately.
@@ -36,9 +36,9 @@ impl Authentication {
 
     /// Finds out which key a request came with.
     pub(crate) async fn authenticate(&self, request: &Request, now: Timestamp) -> Result<ApiKeyRecord, ApiError> {
-        let header = request.header("authorization").ok_or_else(ApiError::missing_api_key)?;
-        let key = bearer(&header).ok_or_else(ApiError::missing_api_key)?;
-        let key = ApiKey::parse(key).map_err(|_| ApiError::invalid_api_key())?;
+        let header = request.header("authorization").ok_or(Problem::MissingApiKey)?;
+        let key = bearer(&header).ok_or(Problem::MissingApiKey)?;
+        let key = ApiKey::parse(key).map_err(|_| Problem::InvalidApiKey)?;
         let record = match self.remembered(&key, now) {
             Some(record) => record,
             None => self.read(&key, now).await?,
@@ -46,17 +46,21 @@ impl Authentication {
         if record.admits(&key) {
             Ok(record)
         } else {
-            Err(ApiError::invalid_api_key())
+            Err(Problem::InvalidApiKey.into())
         }
     }
 
     /// Finds out which key a request came with that reads or changes something, which a key for sending may not.
-    pub(crate) async fn authenticate_full(&self, request: &Request, time: &Time) -> Result<ApiKeyRecord, ApiError> {
-        let authenticated = self.authenticate(request, time.arrived);
-        let record = time.before_answering(authenticated).await??;
+    pub(crate) async fn authenticate_full(
+        &self,
+        request: &Request,
+        deadlines: &Deadlines,
+    ) -> Result<ApiKeyRecord, ApiError> {
+        let authenticated = self.authenticate(request, deadlines.arrived);
+        let record = deadlines.before_answering(authenticated).await??;
         match record.permission {
             Permission::Full => Ok(record),
-            Permission::Sending => Err(ApiError::restricted_api_key()),
+            Permission::Sending => Err(Problem::RestrictedApiKey.into()),
         }
     }
 
@@ -71,7 +75,7 @@ impl Authentication {
 
     async fn read(&self, key: &ApiKey, now: Timestamp) -> Result<ApiKeyRecord, ApiError> {
         if lock(&self.unknown).refuses(key.id(), now) {
-            return Err(ApiError::invalid_api_key());
+            return Err(Problem::InvalidApiKey.into());
         }
         if let Some(record) = self.keys.get(key.id()).await? {
             lock(&self.remembered).insert(key.id().to_owned(), (record.clone(), now));
@@ -83,7 +87,7 @@ impl Authentication {
         if many {
             self.learn_all_ids().await;
         }
-        Err(ApiError::invalid_api_key())
+        Err(Problem::InvalidApiKey.into())
     }
 
     async fn learn_all_ids(&self) {

@@ -7,12 +7,12 @@
 //! | `route` | which path and method is which operation |
 //! | `authentication` | API keys |
 //! | `error` | every error a caller can get |
-//! | `time` | how much of it an invocation has |
 //! | `health`, `openapi`, `emails`, `suppressions`, `quota` | the operations, by noun and verb |
 //!
 //! The order of the checks is part of the contract: size, route, key, idempotency key, JSON, fields.
 
 mod authentication;
+mod config;
 mod emails;
 mod error;
 mod health;
@@ -23,7 +23,6 @@ mod request;
 mod response;
 mod route;
 mod suppressions;
-mod time;
 
 use std::time::Duration;
 
@@ -32,78 +31,72 @@ use aws::{
 };
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use jiff::Timestamp;
-use lambda_runtime::{LambdaEvent, service_fn};
-use runtime::config::Config;
-use runtime::function;
+use runtime::function::{self, Invocation};
+pub use sending::Ids;
+use sending::{Deadlines, Rules, Sending};
 use tokio::time::Instant;
-use uuid::Uuid;
+
+pub use config::Config;
 
 use authentication::Authentication;
 use error::ApiError;
 use request::Request;
 use response::Response;
-use route::Route;
-use time::Time;
+use route::{Operation, Route};
 
-/// The function's timeout in the template, for callers that name no deadline.
-const USUAL_TIMEOUT: Duration = Duration::from_secs(29);
+/// The function's timeout in the template.
+const TIMEOUT: Duration = Duration::from_secs(29);
 
-/// How long init waits for the gate: what it does not learn, the first permit does.
+/// How long init waits for the gate; the first permit reads what init did not.
 const INIT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the function keeps between invocations.
 #[derive(Debug)]
 pub struct State {
-    config: Config,
+    region: String,
     authentication: Authentication,
-    suppressions: Suppressions,
-    claims: Claims,
-    messages: Messages,
-    marks: Marks,
-    permits: Permits,
-    ses: Ses,
+    sending: Sending,
     ses_list: SesSuppressionList,
     usage: Usage,
 }
 
-/// The random values of one invocation.
-#[derive(Clone, Copy, Debug)]
-pub struct Ids {
-    /// The id of the message that may be made (`UUIDv7`).
-    pub message: Uuid,
-    /// By which a write of this invocation is known again, and from which its delays are drawn.
-    pub nonce: Uuid,
-}
-
 impl State {
-    /// Makes the clients for what the environment names, and opens their connections.
+    /// Makes the clients for the services that the environment names, and opens their connections.
     ///
     /// # Errors
     /// [`TrustError`] if they cannot speak TLS.
     pub async fn new(config: Config) -> Result<Self, TrustError> {
-        let aws = FunctionConfig::from_env(&config.region)?;
+        let aws = FunctionConfig::from_env(&config.process.region)?;
         let state = Self::with_clients(config, aws.dynamodb(), aws.sesv2());
-        // Two connections to DynamoDB, for two requests at a time. One is opened by a request that is of use: it also brings
-        // the code of the SDK into memory while there is a whole core to do it.
-        let gate = tokio::time::timeout(INIT_PATIENCE, state.permits.look());
-        let (..) = tokio::join!(gate, aws.open_dynamodb(), aws.open_sesv2());
+        // The connection to DynamoDB is opened by a request that is of use. It also brings the code of the SDK into memory
+        // while init has a whole core.
+        let gate = tokio::time::timeout(INIT_PATIENCE, state.sending.warm_up());
+        let (..) = tokio::join!(gate, aws.open_sesv2());
         Ok(state)
     }
 
     /// Works with these clients: see [`aws::dynamodb`] and [`aws::sesv2`].
     #[must_use]
     pub fn with_clients(config: Config, dynamodb: aws_sdk_dynamodb::Client, ses: aws_sdk_sesv2::Client) -> Self {
+        let region = config.process.region;
         Self {
-            authentication: Authentication::new(ApiKeys::new(dynamodb.clone(), config.api_keys_table.clone())),
-            suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table.clone()),
-            claims: Claims::new(dynamodb.clone(), config.messages_table.clone()),
-            messages: Messages::new(dynamodb.clone(), config.messages_table.clone()),
-            marks: Marks::new(dynamodb.clone(), config.usage_table.clone()),
-            usage: Usage::new(dynamodb.clone(), config.usage_table.clone(), config.region.clone()),
-            permits: Permits::new(dynamodb, config.usage_table.clone(), &config.region, config.policy),
+            authentication: Authentication::new(ApiKeys::new(dynamodb.clone(), config.api_keys_table)),
+            usage: Usage::new(dynamodb.clone(), config.usage_table.clone(), region.clone()),
             ses_list: SesSuppressionList::new(ses.clone()),
-            ses: Ses::new(ses, config.configuration_set.clone()),
-            config,
+            sending: Sending {
+                rules: Rules {
+                    wait: config.policy.wait,
+                    soft_bounce_tiers: config.soft_bounce_tiers,
+                    message_retention: config.message_retention,
+                },
+                suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table),
+                claims: Claims::new(dynamodb.clone(), config.messages_table.clone()),
+                messages: Messages::new(dynamodb.clone(), config.messages_table),
+                marks: Marks::new(dynamodb.clone(), config.usage_table.clone()),
+                permits: Permits::new(dynamodb, config.usage_table, &region, config.policy),
+                ses: Ses::new(ses, config.configuration_set),
+            },
+            region,
         }
     }
 }
@@ -112,38 +105,20 @@ impl State {
 ///
 /// # Errors
 /// When the environment is not complete, or the Runtime API is gone.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the outermost function reads the clock and makes the ids"
-)]
 pub async fn run() -> Result<(), lambda_runtime::Error> {
-    let config = function::init()?;
-    let clock = config.clock;
-    let state = State::new(config).await.inspect_err(function::log_init_error)?;
-    let state = &state;
-    // On the heap, once: the futures of the SDK and the runtime nest deeper than the compiler likes to look.
-    Box::pin(lambda_runtime::run(service_fn(
-        move |event: LambdaEvent<ApiGatewayV2httpRequest>| async move {
+    function::run(
+        TIMEOUT,
+        Config::read,
+        State::new,
+        async |state: &State, call: Invocation<ApiGatewayV2httpRequest>| {
             let ids = Ids {
-                message: clock.new_id(),
-                nonce: Uuid::new_v4(),
+                message: call.ids.new_id(),
+                nonce: call.ids.new_nonce(),
             };
-            let now = clock.now();
-            let deadline = Instant::now() + time_left(event.context.deadline, now);
-            Ok::<_, lambda_runtime::Error>(handle(state, event.payload, now, deadline, ids).await)
+            Ok(handle(state, call.event, call.now, call.deadline, ids).await)
         },
-    )))
+    )
     .await
-}
-
-/// How long Lambda lets the invocation go on; `deadline` is in milliseconds since the epoch. One that has passed before the
-/// invocation began is none: `cargo lambda watch` names such a time.
-fn time_left(deadline: u64, now: Timestamp) -> Duration {
-    let now = u64::try_from(now.as_millisecond()).unwrap_or(0);
-    match deadline.saturating_sub(now) {
-        0 => USUAL_TIMEOUT,
-        left => Duration::from_millis(left),
-    }
 }
 
 /// Answers one request, before Lambda ends the invocation at `deadline`. Whatever the caller wrote, the answer is a response and never an error of the function.
@@ -154,8 +129,8 @@ pub async fn handle(
     deadline: Instant,
     ids: Ids,
 ) -> ApiGatewayV2httpResponse {
-    let time = Time::new(now, deadline);
-    let response = match answer(state, event, &time, ids).await {
+    let deadlines = Deadlines::new(now, deadline);
+    let response = match answer(state, event, &deadlines, ids).await {
         Ok(response) => response,
         Err(error) => {
             tracing::info!(
@@ -166,40 +141,32 @@ pub async fn handle(
             error.into()
         }
     };
-    let allowance = state.permits.allowance(time.at(Instant::now()));
+    let allowance = state.sending.allowance(deadlines.now());
     response.telling(allowance).into()
 }
 
-async fn answer(state: &State, event: ApiGatewayV2httpRequest, time: &Time, ids: Ids) -> Result<Response, ApiError> {
+async fn answer(
+    state: &State,
+    event: ApiGatewayV2httpRequest,
+    deadlines: &Deadlines,
+    ids: Ids,
+) -> Result<Response, ApiError> {
     let request = Request::read(event)?;
-    match Route::of(&request.method, &request.path)? {
-        Route::Health => Ok(health::show()),
-        Route::OpenApi => Ok(openapi::show()),
-        // On the heap, for the same reason as the runtime's future in `run`.
-        Route::CreateEmail => Box::pin(emails::create(state, &request, time, ids)).await,
-        Route::CreateBatch => Box::pin(emails::create_batch(state, &request, time, ids)).await,
-        Route::ListSuppressions => Box::pin(suppressions::list(state, &request, time)).await,
-        Route::CreateSuppression => Box::pin(suppressions::create(state, &request, time, ids)).await,
-        Route::ShowSuppression(which) => Box::pin(suppressions::show(state, &request, time, &which)).await,
-        Route::LiftSuppression(which) => Box::pin(suppressions::lift(state, &request, time, &which)).await,
-        Route::CreateSuppressions => Box::pin(suppressions::create_all(state, &request, time, ids)).await,
-        Route::LiftSuppressions => Box::pin(suppressions::lift_all(state, &request, time)).await,
-        Route::ShowQuota => Box::pin(quota::show(state, &request, time)).await,
-        Route::ListEmails => Box::pin(emails::list(state, &request, time)).await,
-        Route::ShowEmail(id) => Box::pin(emails::show(state, &request, time, &id)).await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_deadline_that_has_passed_already_is_none() {
-        let now = Timestamp::from_millisecond(1_800_000_000_000).unwrap();
-        assert_eq!(time_left(1_800_000_005_000, now), Duration::from_secs(5));
-        for deadline in [0, 600_000, 1_800_000_000_000] {
-            assert_eq!(time_left(deadline, now), USUAL_TIMEOUT, "{deadline}");
-        }
+    let Route { operation, named } = Route::of(request.method.as_str(), &request.path)?;
+    match operation {
+        Operation::ShowHealth => Ok(health::show()),
+        Operation::ShowOpenApi => Ok(openapi::show()),
+        // On the heap: the futures of the SDK and the runtime nest deeper than the compiler likes to look.
+        Operation::CreateEmail => Box::pin(emails::create(state, &request, deadlines, ids)).await,
+        Operation::CreateBatch => Box::pin(emails::create_batch(state, &request, deadlines, ids)).await,
+        Operation::ListEmails => Box::pin(emails::list(state, &request, deadlines)).await,
+        Operation::ShowEmail => Box::pin(emails::show(state, &request, deadlines, &named)).await,
+        Operation::ListSuppressions => Box::pin(suppressions::list(state, &request, deadlines)).await,
+        Operation::CreateSuppression => Box::pin(suppressions::create(state, &request, deadlines, ids)).await,
+        Operation::CreateSuppressions => Box::pin(suppressions::create_all(state, &request, deadlines, ids)).await,
+        Operation::LiftSuppressions => Box::pin(suppressions::lift_all(state, &request, deadlines)).await,
+        Operation::ShowSuppression => Box::pin(suppressions::show(state, &request, deadlines, &named)).await,
+        Operation::LiftSuppression => Box::pin(suppressions::lift(state, &request, deadlines, &named)).await,
+        Operation::ShowQuota => Box::pin(quota::show(state, &request, deadlines)).await,
     }
 }

@@ -4,10 +4,10 @@ use domain::account::Report;
 use serde::Serialize;
 
 use crate::State;
-use crate::error::ApiError;
+use crate::error::{ApiError, Problem};
 use crate::request::Request;
 use crate::response::Response;
-use crate::time::Time;
+use sending::Deadlines;
 
 #[derive(Serialize)]
 struct QuotaBody<'a> {
@@ -18,13 +18,13 @@ struct QuotaBody<'a> {
     report: &'a Report,
 }
 
-pub(crate) async fn show(state: &State, request: &Request, time: &Time) -> Result<Response, ApiError> {
-    state.authentication.authenticate_full(request, time).await?;
-    let report = time.before_answering(state.usage.latest_report()).await??;
-    let report = report.ok_or_else(ApiError::no_report)?;
+pub(crate) async fn show(state: &State, request: &Request, deadlines: &Deadlines) -> Result<Response, ApiError> {
+    state.authentication.authenticate_full(request, deadlines).await?;
+    let report = deadlines.before_answering(state.usage.latest_report()).await??;
+    let report = report.ok_or(Problem::NoReport)?;
     Ok(Response::ok(&QuotaBody {
         object: "quota",
-        age_seconds: time.arrived.duration_since(report.at).as_secs().max(0),
+        age_seconds: deadlines.arrived.duration_since(report.at).as_secs().max(0),
         report: &report,
     }))
 }

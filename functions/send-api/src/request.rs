@@ -37,7 +37,7 @@ impl Request {
             body.into_bytes()
         };
         if body.len() > BODY_MAX {
-            return Err(ApiError::too_large());
+            return Err(ApiError::too_large(BODY_MAX));
         }
         Ok(Self {
             method: event.request_context.http.method,

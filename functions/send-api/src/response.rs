@@ -96,8 +96,8 @@ impl From<ApiError> for Response {
         if let Some(retry_after) = error.retry_after {
             headers.insert(RETRY_AFTER, retry_after.into());
         }
-        if let Some(allow) = error.allow {
-            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        if let Some(allow) = error.allow.and_then(|allow| HeaderValue::try_from(allow).ok()) {
+            headers.insert(ALLOW, allow);
         }
         Self {
             status: error.status,

@@ -1,67 +1,86 @@
 //! Which path and method is which operation.
 
-use http::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Problem};
 
 /// An operation of the API.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Route {
-    /// `GET /health`
-    Health,
-    /// `GET /openapi.json`
-    OpenApi,
-    /// `POST /emails`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    ShowHealth,
+    ShowOpenApi,
     CreateEmail,
-    /// `POST /emails/batch`
     CreateBatch,
-    /// `GET /emails`
     ListEmails,
-    /// `GET /emails/{id}`, with the id as the caller wrote it.
-    ShowEmail(String),
-    /// `GET /suppressions`
+    ShowEmail,
     ListSuppressions,
-    /// `POST /suppressions`
     CreateSuppression,
-    /// `GET /suppressions/{id_or_email}`, with what the caller wrote.
-    ShowSuppression(String),
-    /// `DELETE /suppressions/{id_or_email}`, with what the caller wrote.
-    LiftSuppression(String),
-    /// `POST /suppressions/batch/add`
     CreateSuppressions,
-    /// `POST /suppressions/batch/remove`
     LiftSuppressions,
-    /// `GET /quota`
+    ShowSuppression,
+    LiftSuppression,
     ShowQuota,
+}
+
+/// A line of the table of operations: method, path, operation. A segment in braces stands for what the caller names.
+pub(crate) type Line = (&'static str, &'static str, Operation);
+
+/// Every operation. The first path that fits counts, so paths without braces come before those with.
+pub(crate) const OPERATIONS: [Line; 14] = [
+    ("GET", "/health", Operation::ShowHealth),
+    ("HEAD", "/health", Operation::ShowHealth),
+    ("GET", "/openapi.json", Operation::ShowOpenApi),
+    ("GET", "/emails", Operation::ListEmails),
+    ("POST", "/emails", Operation::CreateEmail),
+    ("POST", "/emails/batch", Operation::CreateBatch),
+    ("GET", "/emails/{id}", Operation::ShowEmail),
+    ("GET", "/suppressions", Operation::ListSuppressions),
+    ("POST", "/suppressions", Operation::CreateSuppression),
+    ("POST", "/suppressions/batch/add", Operation::CreateSuppressions),
+    ("POST", "/suppressions/batch/remove", Operation::LiftSuppressions),
+    ("GET", "/suppressions/{id_or_email}", Operation::ShowSuppression),
+    ("DELETE", "/suppressions/{id_or_email}", Operation::LiftSuppression),
+    ("GET", "/quota", Operation::ShowQuota),
+];
+
+/// An operation, and what the path names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) operation: Operation,
+    /// The segment of the path that stands in braces in the table; empty if there is none.
+    pub(crate) named: String,
 }
 
 impl Route {
     /// Finds the operation. Slashes at either end make no difference: clients join a base URL in more ways than one.
-    pub(crate) fn of(method: &Method, path: &str) -> Result<Self, ApiError> {
-        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
-        match (segments.as_slice(), method) {
-            (["health"], &Method::GET | &Method::HEAD) => Ok(Self::Health),
-            (["health"], _) => Err(ApiError::method_not_allowed("GET, HEAD")),
-            (["openapi.json"], &Method::GET) => Ok(Self::OpenApi),
-            (["emails"], &Method::POST) => Ok(Self::CreateEmail),
-            (["emails"], &Method::GET) => Ok(Self::ListEmails),
-            (["emails", "batch"], &Method::POST) => Ok(Self::CreateBatch),
-            (["suppressions"], &Method::GET) => Ok(Self::ListSuppressions),
-            (["suppressions"], &Method::POST) => Ok(Self::CreateSuppression),
-            (["suppressions", which], &Method::GET) => Ok(Self::ShowSuppression(decoded(which))),
-            (["suppressions", which], &Method::DELETE) => Ok(Self::LiftSuppression(decoded(which))),
-            (["suppressions", "batch", "add"], &Method::POST) => Ok(Self::CreateSuppressions),
-            (["suppressions", "batch", "remove"], &Method::POST) => Ok(Self::LiftSuppressions),
-            (["quota"], &Method::GET) => Ok(Self::ShowQuota),
-            (["emails", "batch"] | ["suppressions", "batch", "add" | "remove"], _) => {
-                Err(ApiError::method_not_allowed("POST"))
-            }
-            (["emails", id], &Method::GET) => Ok(Self::ShowEmail(decoded(id))),
-            (["emails", _] | ["quota" | "openapi.json"], _) => Err(ApiError::method_not_allowed("GET")),
-            (["emails" | "suppressions"], _) => Err(ApiError::method_not_allowed("GET, POST")),
-            (["suppressions", _], _) => Err(ApiError::method_not_allowed("GET, DELETE")),
-            _ => Err(ApiError::not_found()),
+    pub(crate) fn of(method: &str, path: &str) -> Result<Self, ApiError> {
+        let path = path.trim_matches('/');
+        let fits = |line: &&Line| named(line.1, path).is_some();
+        let Some((_, pattern, _)) = OPERATIONS.iter().find(fits) else {
+            return Err(Problem::NotFound.into());
+        };
+        let of_path = || OPERATIONS.iter().filter(|line| line.1 == *pattern);
+        let Some((_, _, operation)) = of_path().find(|line| line.0 == method) else {
+            let methods: Vec<&str> = of_path().map(|line| line.0).collect();
+            return Err(ApiError::method_not_allowed(&methods.join(", ")));
+        };
+        Ok(Self {
+            operation: *operation,
+            named: decoded(named(pattern, path).unwrap_or_default()),
+        })
+    }
+}
+
+/// Returns the segment of `path` that stands in braces in `pattern`, or an empty one; `None` if the path does not fit.
+fn named<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
+    let (mut expected, mut segments) = (pattern.trim_matches('/').split('/'), path.split('/'));
+    let mut found = "";
+    loop {
+        match (expected.next(), segments.next()) {
+            (None, None) => return Some(found),
+            (Some(parameter), Some(segment)) if parameter.starts_with('{') => found = segment,
+            (Some(expected), Some(segment)) if expected == segment => {}
+            _ => return None,
         }
     }
 }
@@ -76,31 +95,49 @@ fn decoded(segment: &str) -> String {
 mod tests {
     use super::*;
 
+    fn operation(method: &str, path: &str) -> Operation {
+        Route::of(method, path).unwrap().operation
+    }
+
     #[test]
     fn finds_operations_whatever_slashes_surround_them() {
         for path in ["/emails", "/emails/", "//emails"] {
-            assert_eq!(Route::of(&Method::POST, path).unwrap(), Route::CreateEmail, "{path}");
+            assert_eq!(operation("POST", path), Operation::CreateEmail, "{path}");
         }
-        assert_eq!(Route::of(&Method::POST, "/emails/batch/").unwrap(), Route::CreateBatch);
-        assert_eq!(Route::of(&Method::GET, "/health").unwrap(), Route::Health);
+        assert_eq!(operation("POST", "/emails/batch/"), Operation::CreateBatch);
+        assert_eq!(operation("GET", "/health"), Operation::ShowHealth);
     }
 
     #[test]
     fn takes_the_encoding_from_an_id() {
         for path in ["/emails/%3Ca%40b%3E", "/emails/<a@b>/"] {
-            let route = Route::of(&Method::GET, path).unwrap();
-            assert_eq!(route, Route::ShowEmail("<a@b>".to_owned()), "{path}");
+            let route = Route::of("GET", path).unwrap();
+            assert_eq!(
+                (route.operation, route.named.as_str()),
+                (Operation::ShowEmail, "<a@b>"),
+                "{path}"
+            );
         }
     }
 
     #[test]
     fn tells_a_wrong_method_from_a_wrong_path() {
-        assert_eq!(Route::of(&Method::PUT, "/emails").unwrap_err().status, 405);
-        assert_eq!(Route::of(&Method::POST, "/health").unwrap_err().status, 405);
-        assert_eq!(Route::of(&Method::PATCH, "/emails/x").unwrap_err().status, 405);
-        assert_eq!(Route::of(&Method::GET, "/emails/batch").unwrap_err().status, 405);
+        for (method, path, allow) in [
+            ("PUT", "/emails", "GET, POST"),
+            ("POST", "/health", "GET, HEAD"),
+            ("PATCH", "/emails/x", "GET"),
+            ("GET", "/emails/batch", "POST"),
+            ("PUT", "/suppressions/x", "GET, DELETE"),
+        ] {
+            let error = Route::of(method, path).unwrap_err();
+            assert_eq!(
+                (error.status, error.allow.as_deref()),
+                (405, Some(allow)),
+                "{method} {path}"
+            );
+        }
         for path in ["/", "", "/email", "/emails/batch/x", "/emails//x", "/Emails"] {
-            assert_eq!(Route::of(&Method::GET, path).unwrap_err().status, 404, "{path}");
+            assert_eq!(Route::of("GET", path).unwrap_err().status, 404, "{path}");
         }
     }
 }

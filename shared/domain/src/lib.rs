@@ -7,6 +7,7 @@
 //! | [`message`] | an outgoing email that SES can take |
 //! | [`recipient`] | who of a message's recipients gets it, and why not |
 //! | [`record`] | what is on record of a message, and what became of it |
+//! | [`retention`] | how long that record is kept |
 //! | [`idempotency`] | keys by which a repeated request is known |
 //! | [`suppression`] | the registers of an address, and whether they suppress it |
 //! | [`feedback`] | SES's event JSON into facts about recipients |
@@ -30,6 +31,7 @@ pub mod message;
 pub mod permit;
 pub mod recipient;
 pub mod record;
+pub mod retention;
 pub mod ses_error;
 pub mod stream;
 pub mod suppression;

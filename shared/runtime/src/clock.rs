@@ -1,13 +1,13 @@
-//! The time that a function goes by: the machine's, unless `local-aws` has set its clock forward.
+//! The clock of a function: the machine's, unless local AWS has set it forward.
 //!
-//! A function is a process of its own, so it must be told. `local-aws` does that by a variable that nothing else sets, and
-//! that stops init wherever AWS's services are not at 127.0.0.1: no deployed function can be put out of time by it. What
-//! the SDK signs and times goes by the machine's clock all the same.
+//! A function is a process of its own, so local AWS sets the clock through a variable that nothing else sets. The variable
+//! stops init wherever AWS's services are not at 127.0.0.1, so it cannot change the time of a deployed function. The SDK's
+//! signatures and timeouts use the machine's clock in any case.
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::{NoContext, Uuid};
 
-use crate::config::ConfigError;
+use crate::environment::{ConfigError, Environment};
 
 /// How many milliseconds the clock of `local-aws` is ahead of the machine's.
 const AHEAD: &str = "LOCAL_AWS_CLOCK_AHEAD_MS";
@@ -23,12 +23,12 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Reads an environment through `variable`.
-    pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let Some(ahead) = variable(AHEAD) else {
+    /// Reads the variable by which local AWS sets the clock of a function forward.
+    pub(crate) fn read(environment: &Environment<'_>) -> Result<Self, ConfigError> {
+        let Some(ahead) = environment.optional(AHEAD) else {
             return Ok(Self::default());
         };
-        let is_local = variable(ENDPOINT).is_some_and(|url| url.starts_with(LOCAL));
+        let is_local = environment.optional(ENDPOINT).is_some_and(|url| url.starts_with(LOCAL));
         match ahead.parse::<i64>() {
             Ok(milliseconds) if is_local && milliseconds >= 0 => Ok(Self {
                 ahead: SignedDuration::from_millis(milliseconds),
@@ -40,7 +40,7 @@ impl Clock {
         }
     }
 
-    /// Tells the time.
+    /// Returns the time.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is where a function's clock is read")]
     pub fn now(self) -> Timestamp {
@@ -49,7 +49,7 @@ impl Clock {
 
     /// Makes an id that sorts by time (`UUIDv7`).
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the id is made of the time that is told")]
+    #[expect(clippy::disallowed_methods, reason = "the id is made of the clock's time")]
     pub fn new_id(self) -> Uuid {
         let now = self.now();
         let seconds = u64::try_from(now.as_second()).unwrap_or(0);
@@ -65,17 +65,17 @@ mod tests {
     const DAY_MS: &str = "86400000";
 
     fn read(ahead: &str, endpoint: Option<&str>) -> Result<Clock, ConfigError> {
-        Clock::read(|name| match name {
+        Clock::read(&Environment::new(|name| match name {
             AHEAD => Some(ahead.to_owned()),
             ENDPOINT => endpoint.map(str::to_owned),
             _ => None,
-        })
+        }))
     }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "it is the clock that is tested")]
     fn goes_by_the_machine_unless_it_is_told_otherwise() {
-        let clock = Clock::read(|_| None).unwrap();
+        let clock = Clock::read(&Environment::new(|_| None)).unwrap();
         let (before, now) = (Timestamp::now(), clock.now());
         assert!(before <= now && now <= Timestamp::now());
     }
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_time_that_is_none_is_refused() {
-        for ahead in ["", "-1", "1 h", "99999999999999999999"] {
+        for ahead in ["-1", "1 h", "99999999999999999999"] {
             assert!(read(ahead, Some("http://127.0.0.1:4000")).is_err(), "{ahead}");
         }
     }

@@ -1,168 +1,88 @@
-//! What a function reads from its environment. A variable that is missing or wrong stops init, and is named.
+//! The parts that the configurations of functions are composed of.
+//!
+//! Each function reads the parts that it needs and no others, so a variable that only one function needs cannot stop
+//! another. A variable that is missing or wrong stops init, and the error names it.
 
-use std::str::FromStr;
-use std::time::Duration;
-
-use jiff::Timestamp;
+use domain::permit::Policy;
+use domain::retention::MessageRetention;
+use domain::suppression::SoftBounceTiers;
 use tracing::level_filters::LevelFilter;
 
 use crate::clock::Clock;
-use domain::idempotency::REMEMBERED;
-use domain::permit::Policy;
-use domain::suppression::SoftBounceTiers;
+use crate::environment::{ConfigError, Environment};
 
-/// Why a function cannot start.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// A variable is not set, or empty.
-    #[error("the environment variable {0} is missing: the template sets it")]
-    Missing(&'static str),
-    /// A variable has a value that makes no sense.
-    #[error("the environment variable {name} must be {expected}")]
-    Invalid {
-        /// The variable.
-        name: &'static str,
-        /// What it must be.
-        expected: &'static str,
-    },
-}
-
-/// The environment of every function, as the template sets it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Config {
-    /// The region the function runs in.
+/// The part that every function has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessConfig {
+    /// The AWS region that the function runs in.
     pub region: String,
-    /// The table of suppressed addresses.
-    pub suppressions_table: String,
-    /// The table of messages.
-    pub messages_table: String,
-    /// The table of the gate, the reports and the marks.
-    pub usage_table: String,
-    /// The table of API keys.
-    pub api_keys_table: String,
-    /// The SES configuration set that every mail is sent with.
-    pub configuration_set: String,
-    /// The topic that SES's events come through.
-    pub feedback_topic_arn: String,
-    /// How this stack may use the account.
-    pub policy: Policy,
-    /// When soft bounces suppress an address for bulk mail.
-    pub soft_bounce_tiers: SoftBounceTiers,
-    /// How long a message's row is kept.
-    pub message_retention: Duration,
-    /// The least severe level that is logged.
+    /// The least severe level that the function logs.
     pub log_level: LevelFilter,
-    /// What it tells the time by.
+    /// The clock that the function reads.
     pub clock: Clock,
 }
 
-impl Config {
-    /// When the record of a message may go that comes `now`.
-    #[must_use]
-    pub fn message_expires_at(&self, now: Timestamp) -> Timestamp {
-        // A row must outlive the key that is answered from it.
-        now + self.message_retention.max(REMEMBERED + Duration::from_hours(1))
-    }
-
-    /// Reads the process's environment.
+impl ProcessConfig {
+    /// Reads `AWS_REGION`, `LOG_LEVEL` and the clock.
     ///
     /// # Errors
     /// [`ConfigError`] names the first variable that is missing or wrong.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(|name| std::env::var(name).ok())
-    }
-
-    /// Reads an environment through `variable`.
-    ///
-    /// # Errors
-    /// [`ConfigError`] names the first variable that is missing or wrong.
-    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let text = |name| {
-            variable(name)
-                .filter(|value| !value.is_empty())
-                .ok_or(ConfigError::Missing(name))
-        };
-        let seconds = |name| {
-            let expected = "a number of seconds, 0 to 60";
-            parse(name, &text(name)?, expected, |value| (0.0..=60.0).contains(value)).map(Duration::from_secs_f64)
-        };
+    pub fn read(environment: &Environment<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
-            region: text("AWS_REGION")?,
-            suppressions_table: text("SUPPRESSIONS_TABLE")?,
-            messages_table: text("MESSAGES_TABLE")?,
-            usage_table: text("USAGE_TABLE")?,
-            api_keys_table: text("API_KEYS_TABLE")?,
-            configuration_set: text("CONFIGURATION_SET")?,
-            feedback_topic_arn: text("FEEDBACK_TOPIC_ARN")?,
-            policy: Policy {
-                account_share: parse(
-                    "ACCOUNT_SHARE",
-                    &text("ACCOUNT_SHARE")?,
-                    "a number above 0 and at most 1",
-                    |share: &f64| *share > 0.0 && *share <= 1.0,
-                )?,
-                burst: seconds("PERMIT_BURST_SECONDS")?,
-                wait: seconds("PERMIT_WAIT_SECONDS")?,
-                bulk_reserve: parse(
-                    "BULK_RESERVE",
-                    &text("BULK_RESERVE")?,
-                    "a number from 0 to 1",
-                    |reserve: &f64| (0.0..=1.0).contains(reserve),
-                )?,
-            },
-            soft_bounce_tiers: parse(
-                "SOFT_BOUNCE_TIERS",
-                &text("SOFT_BOUNCE_TIERS")?,
-                "off, or count/window:duration with commas between them, like 3/14d:3d,5/14d:30d \
-                 (counts 1 to 50, days 1 to 999): set the parameter SoftBounceTiers",
-                |_| true,
-            )?,
-            message_retention: parse(
-                "MESSAGE_RETENTION_DAYS",
-                &text("MESSAGE_RETENTION_DAYS")?,
-                "a number of days, 1 to 3650",
-                |days: &u64| (1..=3650).contains(days),
-            )
-            .map(|days| Duration::from_hours(days * 24))?,
-            log_level: parse(
-                "LOG_LEVEL",
-                &text("LOG_LEVEL")?,
-                "off, error, warn or info",
-                |level: &LevelFilter| *level <= LevelFilter::INFO,
-            )?,
-            clock: Clock::read(&variable)?,
+            region: environment.text("AWS_REGION")?,
+            log_level: environment.value("LOG_LEVEL", "off, error, warn or info", |level: &LevelFilter| {
+                *level <= LevelFilter::INFO
+            })?,
+            clock: Clock::read(environment)?,
         })
     }
 }
 
-/// Reads a variable, which must be there and accepted.
+/// Reads how this stack may use the account's sending rate and quota: `ACCOUNT_SHARE`, `PERMIT_BURST_SECONDS`,
+/// `PERMIT_WAIT_SECONDS` and `BULK_RESERVE`.
 ///
 /// # Errors
-/// [`ConfigError::Invalid`] says what it must be.
-pub fn parse<T: FromStr>(
-    name: &'static str,
-    text: &str,
-    expected: &'static str,
-    accepts: impl Fn(&T) -> bool,
-) -> Result<T, ConfigError> {
-    text.parse()
-        .ok()
-        .filter(accepts)
-        .ok_or(ConfigError::Invalid { name, expected })
+/// [`ConfigError`] names the first variable that is missing or wrong.
+pub fn policy(environment: &Environment<'_>) -> Result<Policy, ConfigError> {
+    Ok(Policy {
+        account_share: environment.value("ACCOUNT_SHARE", "a number above 0 and at most 1", |share: &f64| {
+            *share > 0.0 && *share <= 1.0
+        })?,
+        burst: environment.seconds("PERMIT_BURST_SECONDS")?,
+        wait: environment.seconds("PERMIT_WAIT_SECONDS")?,
+        bulk_reserve: environment.value("BULK_RESERVE", "a number from 0 to 1", |reserve: &f64| {
+            (0.0..=1.0).contains(reserve)
+        })?,
+    })
+}
+
+/// Reads when soft bounces suppress an address for bulk mail: `SOFT_BOUNCE_TIERS`.
+///
+/// # Errors
+/// [`ConfigError`] if it is missing or wrong.
+pub fn soft_bounce_tiers(environment: &Environment<'_>) -> Result<SoftBounceTiers, ConfigError> {
+    let expected = "off, or count/window:duration with commas between them, like 3/14d:3d,5/14d:30d (counts 1 to 50, \
+                    days 1 to 999): set the parameter SoftBounceTiers";
+    environment.value("SOFT_BOUNCE_TIERS", expected, |_| true)
+}
+
+/// Reads how long the record of a message is kept: `MESSAGE_RETENTION_DAYS`.
+///
+/// # Errors
+/// [`ConfigError`] if it is missing or wrong.
+pub fn message_retention(environment: &Environment<'_>) -> Result<MessageRetention, ConfigError> {
+    let days = environment.value("MESSAGE_RETENTION_DAYS", "a number of days, 1 to 3650", |days: &u64| {
+        (1..=3650).contains(days)
+    });
+    days.map(MessageRetention::from_days)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const VARIABLES: [(&str, &str); 14] = [
+    const VARIABLES: [(&str, &str); 8] = [
         ("AWS_REGION", "eu-west-1"),
-        ("SUPPRESSIONS_TABLE", "s"),
-        ("MESSAGES_TABLE", "m"),
-        ("USAGE_TABLE", "u"),
-        ("API_KEYS_TABLE", "k"),
-        ("CONFIGURATION_SET", "c"),
-        ("FEEDBACK_TOPIC_ARN", "arn"),
         ("ACCOUNT_SHARE", "0.5"),
         ("PERMIT_BURST_SECONDS", "1"),
         ("PERMIT_WAIT_SECONDS", "2"),
@@ -172,43 +92,46 @@ mod tests {
         ("LOG_LEVEL", "info"),
     ];
 
-    /// The environment with one variable replaced.
-    fn read(name: &str, value: Option<&str>) -> Result<Config, ConfigError> {
-        Config::read(|asked| {
+    /// Reads every part, in an environment with one variable replaced.
+    fn read(
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<(ProcessConfig, Policy, SoftBounceTiers, MessageRetention), ConfigError> {
+        let environment = Environment::new(|asked| {
             if asked == name {
                 return value.map(str::to_owned);
             }
-            VARIABLES
-                .iter()
-                .find(|(known, _)| *known == asked)
-                .map(|(_, value)| (*value).to_owned())
-        })
+            let known = VARIABLES.iter().find(|(known, _)| *known == asked);
+            known.map(|(_, value)| (*value).to_owned())
+        });
+        Ok((
+            ProcessConfig::read(&environment)?,
+            policy(&environment)?,
+            soft_bounce_tiers(&environment)?,
+            message_retention(&environment)?,
+        ))
     }
 
     #[test]
-    fn reads_the_templates_environment() {
-        let config = read("", None).unwrap();
-        assert_eq!(config.region, "eu-west-1");
-        assert_eq!(config.message_retention, Duration::from_hours(30 * 24));
-        assert_eq!(config.soft_bounce_tiers, SoftBounceTiers::EXAMPLE.parse().unwrap());
-        assert!((config.policy.account_share - 0.5).abs() < f64::EPSILON);
+    fn reads_the_environment_that_the_template_sets() {
+        let (process, policy, tiers, retention) = read("", None).unwrap();
+        assert_eq!(process.region, "eu-west-1");
+        assert!((policy.account_share - 0.5).abs() < f64::EPSILON);
+        assert_eq!(tiers, SoftBounceTiers::EXAMPLE.parse().unwrap());
+        assert_eq!(retention, MessageRetention::from_days(30));
     }
 
     #[test]
-    fn names_what_is_missing_or_empty() {
+    fn names_a_variable_that_is_missing_or_empty() {
         for (name, _) in VARIABLES {
             for value in [None, Some("")] {
-                let error = read(name, value).unwrap_err();
-                assert!(
-                    matches!(error, ConfigError::Missing(_)) && error.to_string().contains(name),
-                    "{error}"
-                );
+                assert_eq!(read(name, value).unwrap_err(), ConfigError::Missing(name));
             }
         }
     }
 
     #[test]
-    fn names_what_makes_no_sense() {
+    fn names_a_variable_that_is_wrong() {
         for (name, value) in [
             ("ACCOUNT_SHARE", "0"),
             ("ACCOUNT_SHARE", "1.01"),
@@ -225,7 +148,7 @@ mod tests {
         ] {
             let error = read(name, Some(value)).unwrap_err();
             assert!(
-                matches!(error, ConfigError::Invalid { .. }) && error.to_string().contains(name),
+                matches!(error, ConfigError::Invalid { name: named, .. } if named == name),
                 "{error}"
             );
         }

@@ -1,13 +1,16 @@
-//! How a function starts: what it reads from its environment, how it logs, and how it tells the time.
+//! How a function starts and runs: what it reads from its environment, how it logs, how it reads the time, and the loop
+//! that hands it events.
 //!
 //! | module | concept |
 //! |---|---|
-//! | [`function`] | what every function does before its first event |
-//! | [`config`] | the environment |
+//! | [`function`] | the start of a function, and its loop |
+//! | [`environment`] | variables, each named when it is missing or wrong |
+//! | [`config`] | the parts that functions' configurations are composed of |
 //! | [`telemetry`] | the log |
-//! | [`clock`] | the time and new ids |
+//! | [`clock`] | the time, and new ids |
 
 pub mod clock;
 pub mod config;
+pub mod environment;
 pub mod function;
 pub mod telemetry;

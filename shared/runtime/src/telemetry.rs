@@ -1,24 +1,68 @@
 //! How a function logs: one JSON object a line.
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Sets the process's log up.
-///
-/// Only Okite's own records are written below `warn`: the SDK's would hold addresses and bodies. The Lambda runtime's are
-/// not written at all: it repeats every error of a handler with all that is in it; a handler logs its failure itself.
+/// The crates whose records are written at the level that the operator chose.
+const OWN_CRATES: [&str; 8] = [
+    "aws",
+    "domain",
+    "feedback",
+    "okite",
+    "quota_reporter",
+    "runtime",
+    "send_api",
+    "sending",
+];
+
+/// Sets up the log of the process. A second call (tests that run two functions in one process) keeps the first log.
 pub fn init(level: LevelFilter) {
-    let own = ["feedback", "aws", "domain", "okite", "quota_reporter", "send_api"];
-    let filter = Targets::new()
-        .with_default(level.min(LevelFilter::WARN))
-        .with_targets(own.map(|target| (target, level)))
-        .with_target("lambda_runtime", LevelFilter::OFF);
+    let filter =
+        filter_fn(move |metadata| *metadata.level() <= level_of(metadata.target(), level)).with_max_level_hint(level);
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_ansi(false);
-    // A second call (tests that run two functions in one process) keeps the first log.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+}
+
+/// Returns the level down to which the records of a target are written.
+///
+/// Only Okite's own records are written below `warn`: those of the SDK hold addresses and bodies. Those of the Lambda
+/// runtime are not written at all: it repeats every error of a handler with all that is in it, and a handler logs its
+/// failure itself. The first segment of a target is its crate; a prefix would not do, because the SDK's crates begin
+/// with `aws` too.
+fn level_of(target: &str, level: LevelFilter) -> LevelFilter {
+    let crate_name = target.split("::").next().unwrap_or_default();
+    if OWN_CRATES.contains(&crate_name) {
+        level
+    } else if crate_name == "lambda_runtime" {
+        LevelFilter::OFF
+    } else {
+        level.min(LevelFilter::WARN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_own_records_are_written_below_warn() {
+        for (target, level) in [
+            ("aws::messages", LevelFilter::INFO),
+            ("aws", LevelFilter::INFO),
+            ("send_api::emails", LevelFilter::INFO),
+            ("sending", LevelFilter::INFO),
+            ("aws_config::default_provider", LevelFilter::WARN),
+            ("aws_smithy_runtime::client", LevelFilter::WARN),
+            ("hyper::proto", LevelFilter::WARN),
+            ("lambda_runtime::layers", LevelFilter::OFF),
+        ] {
+            assert_eq!(level_of(target, LevelFilter::INFO), level, "{target}");
+        }
+        assert_eq!(level_of("hyper", LevelFilter::OFF), LevelFilter::OFF);
+    }
 }

@@ -9,7 +9,7 @@ use crate::State;
 use crate::error::ApiError;
 use crate::request::{Request, limit};
 use crate::response::Response;
-use crate::time::Time;
+use sending::Deadlines;
 
 /// The most emails on a page: each is read with its events.
 const LIMIT_MAX: usize = 20;
@@ -21,25 +21,25 @@ struct ListBody<'a> {
     data: Vec<EmailBody<'a>>,
 }
 
-pub(crate) async fn list(state: &State, request: &Request, time: &Time) -> Result<Response, ApiError> {
-    state.authentication.authenticate_full(request, time).await?;
+pub(crate) async fn list(state: &State, request: &Request, deadlines: &Deadlines) -> Result<Response, ApiError> {
+    state.authentication.authenticate_full(request, deadlines).await?;
     let address = request.parameter("to").and_then(|to| EmailAddress::parse(to).ok());
     let address = address.ok_or_else(|| ApiError::invalid_parameter("to", "the address of a recipient"))?;
     let limit = limit(request, LIMIT_MAX)?;
     let after = request.parameter("after").map(str::parse::<Uuid>).transpose();
     let after = after.map_err(|_| ApiError::invalid_parameter("after", "the id of an email"))?;
     let found = async {
-        let sent = state.messages.sent_to(&address, after, limit).await?;
-        let records = state.messages.read_all(&sent.ids).await?;
+        let sent = state.sending.messages.sent_to(&address, after, limit).await?;
+        let records = state.sending.messages.read_all(&sent.ids).await?;
         Ok::<_, ApiError>((sent.has_more, records))
     };
-    let (has_more, records) = time.before_answering(found).await??;
+    let (has_more, records) = deadlines.before_answering(found).await??;
     Ok(Response::ok(&ListBody {
         object: "list",
         has_more,
         data: records
             .iter()
-            .map(|record| body(record, &state.config.region, time.arrived))
+            .map(|record| body(record, &state.region, deadlines.arrived))
             .collect(),
     }))
 }

@@ -6,7 +6,6 @@ mod create;
 mod idempotency;
 mod list;
 mod recipient;
-mod send;
 mod show;
 
 pub(crate) use batch::create_batch;

@@ -12,10 +12,10 @@ use uuid::Uuid;
 
 use super::recipient::RecipientBody;
 use crate::State;
-use crate::error::ApiError;
+use crate::error::{ApiError, Problem};
 use crate::request::Request;
 use crate::response::{Response, with_offset};
-use crate::time::Time;
+use sending::Deadlines;
 
 /// The longest id of SES that is looked for; they have 60 characters.
 const SES_ID_MAX: usize = 128;
@@ -83,21 +83,26 @@ impl<'a> Id<'a> {
     }
 }
 
-pub(crate) async fn show(state: &State, request: &Request, time: &Time, id: &str) -> Result<Response, ApiError> {
-    state.authentication.authenticate_full(request, time).await?;
-    let id = Id::read(id).ok_or_else(ApiError::email_not_found)?;
-    let found = time.before_answering(find(state, id)).await??;
-    let record = found.ok_or_else(ApiError::email_not_found)?;
-    Ok(Response::ok(&body(&record, &state.config.region, time.arrived)))
+pub(crate) async fn show(
+    state: &State,
+    request: &Request,
+    deadlines: &Deadlines,
+    id: &str,
+) -> Result<Response, ApiError> {
+    state.authentication.authenticate_full(request, deadlines).await?;
+    let id = Id::read(id).ok_or(Problem::EmailNotFound)?;
+    let found = deadlines.before_answering(find(state, id)).await??;
+    let record = found.ok_or(Problem::EmailNotFound)?;
+    Ok(Response::ok(&body(&record, &state.region, deadlines.arrived)))
 }
 
 async fn find(state: &State, id: Id<'_>) -> Result<Option<Record>, ApiError> {
     let id = match id {
         Id::Ours(id) => Some(id),
-        Id::Ses(ses_id) => state.messages.id_of(ses_id).await?,
+        Id::Ses(ses_id) => state.sending.messages.id_of(ses_id).await?,
     };
     match id {
-        Some(id) => Ok(state.messages.read(id).await?),
+        Some(id) => Ok(state.sending.messages.read(id).await?),
         None => Ok(None),
     }
 }

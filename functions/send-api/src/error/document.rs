@@ -4,124 +4,28 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
-use domain::idempotency::LEASE;
-use domain::recipient::Outcome;
-use domain::ses_error::{Retry, Row, Sign, TABLE};
-use domain::suppression::{Reason, Suppression};
+use domain::ses_error::{self, Retry, Sign, TABLE};
 use serde_json::Value;
 
-use super::*;
+use super::not_sent::status;
+use super::problem::{Again, PROBLEMS, Row};
 use crate::openapi::DOCUMENT;
-
-/// The errors that are not SES's, in the order of the checks, by the constructor of each.
-fn own() -> Vec<(&'static str, ApiError)> {
-    let placeholder = |text: &str| text.to_owned();
-    let field = || placeholder("FIELD");
-    let problem = || placeholder("what is wrong with it");
-    vec![
-        ("too_large", ApiError::too_large()),
-        ("not_found", ApiError::not_found()),
-        ("method_not_allowed", ApiError::method_not_allowed("METHODS")),
-        ("missing_api_key", ApiError::missing_api_key()),
-        ("invalid_api_key", ApiError::invalid_api_key()),
-        ("restricted_api_key", ApiError::restricted_api_key()),
-        ("email_not_found", ApiError::email_not_found()),
-        ("suppression_not_found", ApiError::suppression_not_found()),
-        ("no_report", ApiError::no_report()),
-        ("invalid_idempotency_key", ApiError::invalid_idempotency_key()),
-        (
-            "invalid_parameter",
-            ApiError::invalid_parameter("PARAMETER", "what it must be"),
-        ),
-        ("not_json", ApiError::not_json("what is wrong with it")),
-        ("not_supported", ApiError::not_supported("FIELD", "What to do instead.")),
-        (
-            "from",
-            InvalidEmail::Missing(placeholder("Which field is missing.")).into(),
-        ),
-        (
-            "from",
-            InvalidEmail::Whole(placeholder("What is wrong with the email.")).into(),
-        ),
-        (
-            "from",
-            InvalidEmail::Field {
-                field: field(),
-                problem: problem(),
-            }
-            .into(),
-        ),
-        (
-            "from",
-            InvalidEmail::Attachment {
-                field: field(),
-                problem: problem(),
-            }
-            .into(),
-        ),
-        ("sender_not_allowed", ApiError::sender_not_allowed()),
-        ("invalid_idempotent_request", ApiError::invalid_idempotent_request()),
-        (
-            "concurrent",
-            ApiError::concurrent(Timestamp::UNIX_EPOCH + LEASE, Timestamp::UNIX_EPOCH),
-        ),
-        ("overtaken", ApiError::overtaken()),
-        ("unsettled", ApiError::unsettled(Uuid::nil())),
-        ("suppressed", ApiError::suppressed(some_suppressed())),
-        (
-            "held_back",
-            ApiError::held_back(permit::Refusal::Rate {
-                retry_after: Duration::from_secs(3),
-                interval: 75_188,
-            }),
-        ),
-        (
-            "held_back",
-            ApiError::held_back(permit::Refusal::Quota { reserved: false }),
-        ),
-        (
-            "held_back",
-            ApiError::held_back(permit::Refusal::Quota { reserved: true }),
-        ),
-        ("held_back", ApiError::held_back(permit::Refusal::Brake(Brake::All))),
-        ("held_back", ApiError::held_back(permit::Refusal::Brake(Brake::Bulk))),
-        ("store_down", ApiError::store_down()),
-        ("batch_too_large", ApiError::batch_too_large(140)),
-    ]
-}
-
-/// Three recipients of whom two are suppressed.
-fn some_suppressed() -> Vec<Verdict> {
-    let suppressed = |reason| {
-        Outcome::Suppressed(Suppression {
-            reason,
-            since: Timestamp::UNIX_EPOCH,
-        })
-    };
-    [
-        suppressed(Reason::Bounce),
-        Outcome::NotSent,
-        suppressed(Reason::Complaint),
-    ]
-    .map(|outcome| Verdict {
-        address: EmailAddress::parse("anna@example.org").unwrap(),
-        outcome,
-    })
-    .into()
-}
-
-/// Functions that make no error of their own: those whose errors are in the table of SES's, and questions.
-const NOT_OWN: [&str; 4] = ["refused", "ambiguous", "frees_key", "of_item"];
 
 fn own_table() -> String {
     let mut table = String::from("| answer | `retry-after` | message |\n|---|---|---|\n");
-    for (_, error) in own() {
-        let retry_after = error
-            .retry_after
-            .map_or("–".to_owned(), |seconds| format!("{seconds} s"));
-        let ApiError {
-            status, name, message, ..
-        } = error;
+    for Row {
+        status,
+        name,
+        again,
+        message,
+        ..
+    } in &PROBLEMS
+    {
+        let retry_after = match again {
+            Again::Never => "–".to_owned(),
+            Again::After(seconds) => format!("{seconds} s"),
+            Again::Varies => "yes".to_owned(),
+        };
         writeln!(table, "| {status} `{name}` | {retry_after} | {message} |").unwrap();
     }
     table
@@ -129,16 +33,15 @@ fn own_table() -> String {
 
 fn ses_table() -> String {
     let mut table = String::from("| SES says | answer | try again? | cause | remedy |\n|---|---|---|---|---|\n");
-    for Row {
+    for ses_error::Row {
+        refusal,
         signs,
-        status,
-        name,
         retry,
         cause,
         remedy,
-        ..
     } in &TABLE
     {
+        let (status, name) = status(*refusal);
         let signs = signs.iter().map(shown).collect::<Vec<_>>().join("; ");
         let retry = match retry {
             Retry::AtOnceThenAfter(seconds) => {
@@ -222,23 +125,6 @@ fn the_document_shows_the_tables_of_the_code() {
     );
 }
 
-#[test]
-fn the_document_has_every_error_there_is() {
-    let source = include_str!("../error.rs");
-    let constructors = source.lines().filter_map(|line| {
-        let (name, _) = line.trim_start().strip_prefix("pub(crate) fn ")?.split_once('(')?;
-        Some(name)
-    });
-    let own = own();
-    for name in constructors {
-        let is_there = NOT_OWN.contains(&name) || own.iter().any(|(constructor, _)| *constructor == name);
-        assert!(
-            is_there,
-            "ApiError::{name} is missing in `own` of error/document.rs, which docs/ERRORS.md is made of"
-        );
-    }
-}
-
 /// The statuses and names of the contract's errors, from docs/openapi.json.
 fn contract() -> BTreeSet<(u64, String)> {
     let document: Value = serde_json::from_str(DOCUMENT).unwrap();
@@ -256,19 +142,16 @@ fn contract() -> BTreeSet<(u64, String)> {
 
 #[test]
 fn the_contract_has_every_error_and_no_other() {
-    let own = own().into_iter().map(|(_, error)| (error.status, error.name));
-    let errors = own.chain(TABLE.iter().map(|row| (row.status, row.name)));
+    let own = PROBLEMS.iter().map(|row| (row.status, row.name));
+    let errors = own.chain(TABLE.iter().map(|row| status(row.refusal)));
     let errors: BTreeSet<_> = errors.map(|(status, name)| (status.into(), name.to_owned())).collect();
     assert_eq!(contract(), errors);
 }
 
 #[test]
-fn waiting_is_told_where_it_helps_and_nowhere_else() {
-    for (constructor, error) in own() {
-        assert_eq!(
-            error.retry_after.is_some(),
-            matches!(error.status, 429 | 503) || error.name == "concurrent_idempotent_requests",
-            "{constructor}"
-        );
+fn an_answer_says_when_to_come_again_where_waiting_helps_and_nowhere_else() {
+    for row in &PROBLEMS {
+        let waits = matches!(row.status, 429 | 503) || row.name == "concurrent_idempotent_requests";
+        assert_eq!(row.again != Again::Never, waits, "{:?}", row.problem);
     }
 }

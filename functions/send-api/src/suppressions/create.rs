@@ -17,8 +17,8 @@ use crate::error::ApiError;
 use crate::json;
 use crate::request::Request;
 use crate::response::Response;
-use crate::time::Time;
 use crate::{Ids, State};
+use sending::Deadlines;
 
 /// The longest note, in characters.
 const NOTE_MAX: usize = 500;
@@ -39,16 +39,26 @@ struct CreatedAllBody {
     data: Vec<CreatedBody>,
 }
 
-pub(crate) async fn create(state: &State, request: &Request, time: &Time, ids: Ids) -> Result<Response, ApiError> {
-    let api_key = state.authentication.authenticate_full(request, time).await?;
-    let wanted = wanted(object(&request.body)?, time.arrived)?;
-    let put = put(state, &wanted, &api_key.id, time.arrived, ids.message);
-    let id = time.before_answering(put).await??;
+pub(crate) async fn create(
+    state: &State,
+    request: &Request,
+    deadlines: &Deadlines,
+    ids: Ids,
+) -> Result<Response, ApiError> {
+    let api_key = state.authentication.authenticate_full(request, deadlines).await?;
+    let wanted = wanted(object(&request.body)?, deadlines.arrived)?;
+    let put = put(state, &wanted, &api_key.id, deadlines.arrived, ids.message);
+    let id = deadlines.before_answering(put).await??;
     Ok(Response::created(&CreatedBody::of(id)))
 }
 
-pub(crate) async fn create_all(state: &State, request: &Request, time: &Time, ids: Ids) -> Result<Response, ApiError> {
-    let api_key = state.authentication.authenticate_full(request, time).await?;
+pub(crate) async fn create_all(
+    state: &State,
+    request: &Request,
+    deadlines: &Deadlines,
+    ids: Ids,
+) -> Result<Response, ApiError> {
+    let api_key = state.authentication.authenticate_full(request, deadlines).await?;
     let emails = object(&request.body)?.remove("emails");
     let texts = texts("emails", emails.unwrap_or_default())?;
     let parsed = texts.iter().enumerate().map(|(index, text)| {
@@ -68,9 +78,9 @@ pub(crate) async fn create_all(state: &State, request: &Request, time: &Time, id
             };
             let id = nth_id(ids.message, chunk * AT_ONCE + index);
             let key_id = &api_key.id;
-            async move { put(state, &wanted, key_id, time.arrived, id).await }
+            async move { put(state, &wanted, key_id, deadlines.arrived, id).await }
         });
-        let ids = time.before_answering(try_join_all(puts)).await??;
+        let ids = deadlines.before_answering(try_join_all(puts)).await??;
         data.extend(ids.into_iter().map(CreatedBody::of));
     }
     Ok(Response::created(&CreatedAllBody { data }))
@@ -150,7 +160,7 @@ async fn put(state: &State, wanted: &Wanted, key_id: &str, now: Timestamp, new_i
         diagnostic: wanted.note.as_deref(),
         source: &source,
     };
-    let (list, address) = (&state.suppressions, &wanted.address);
+    let (list, address) = (&state.sending.suppressions, &wanted.address);
     match wanted.reason {
         Reason::Manual => {
             list.record_manual(address, now, wanted.expires_at, evidence, new_id)

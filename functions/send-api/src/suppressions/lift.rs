@@ -17,7 +17,7 @@ use crate::State;
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
-use crate::time::Time;
+use sending::Deadlines;
 
 /// What became of the address on SES's own list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -69,25 +69,33 @@ impl LiftedBody {
     }
 }
 
-pub(crate) async fn lift(state: &State, request: &Request, time: &Time, which: &str) -> Result<Response, ApiError> {
-    state.authentication.authenticate_full(request, time).await?;
-    let (entry, suppression) = time.before_answering(find(state, which, time)).await??;
-    let ses_list = time
-        .before_answering(lift_at_ses(state, &entry, suppression, time))
+pub(crate) async fn lift(
+    state: &State,
+    request: &Request,
+    deadlines: &Deadlines,
+    which: &str,
+) -> Result<Response, ApiError> {
+    state.authentication.authenticate_full(request, deadlines).await?;
+    let (entry, suppression) = deadlines.before_answering(find(state, which, deadlines)).await??;
+    let ses_list = deadlines
+        .before_answering(lift_at_ses(state, &entry, suppression, deadlines))
         .await??;
     // In this order: a function that dies in between leaves the address suppressed, and whoever asks again lifts it.
-    time.before_answering(state.suppressions.lift(&entry.address, time.now()))
+    deadlines
+        .before_answering(state.sending.suppressions.lift(&entry.address, deadlines.now()))
         .await??;
     if ses_list == SesList::Pending {
         // Again: a pass that began before the address was lifted may have gone past it.
-        time.before_answering(pass_over_ses_list(state, time)).await??;
+        deadlines
+            .before_answering(pass_over_ses_list(state, deadlines))
+            .await??;
     }
     tracing::info!(suppression.id = %entry.id, ?ses_list, "an address was lifted");
     Ok(Response::ok(&LiftedBody::of(&entry, ses_list)))
 }
 
-pub(crate) async fn lift_all(state: &State, request: &Request, time: &Time) -> Result<Response, ApiError> {
-    state.authentication.authenticate_full(request, time).await?;
+pub(crate) async fn lift_all(state: &State, request: &Request, deadlines: &Deadlines) -> Result<Response, ApiError> {
+    state.authentication.authenticate_full(request, deadlines).await?;
     let mut object = object(&request.body)?;
     let which = match (object.remove("emails"), object.remove("ids")) {
         (Some(emails), None) => texts("emails", emails)?,
@@ -99,12 +107,15 @@ pub(crate) async fn lift_all(state: &State, request: &Request, time: &Time) -> R
     };
     // Before, for a function that dies in between must not leave SES dropping what was lifted here; and after, for a pass that
     // began before an address was lifted may have gone past it.
-    time.before_answering(pass_over_ses_list(state, time)).await??;
+    deadlines
+        .before_answering(pass_over_ses_list(state, deadlines))
+        .await??;
     let mut data = Vec::new();
     for which in which {
-        match time.before_answering(find(state, &which, time)).await? {
+        match deadlines.before_answering(find(state, &which, deadlines)).await? {
             Ok((entry, _)) => {
-                time.before_answering(state.suppressions.lift(&entry.address, time.now()))
+                deadlines
+                    .before_answering(state.sending.suppressions.lift(&entry.address, deadlines.now()))
                     .await??;
                 data.push(LiftedBody::of(&entry, SesList::Pending));
             }
@@ -113,7 +124,9 @@ pub(crate) async fn lift_all(state: &State, request: &Request, time: &Time) -> R
             Err(error) => return Err(error),
         }
     }
-    time.before_answering(pass_over_ses_list(state, time)).await??;
+    deadlines
+        .before_answering(pass_over_ses_list(state, deadlines))
+        .await??;
     tracing::info!(count = data.len(), "addresses were lifted");
     Ok(Response::ok(&LiftedAllBody { data }))
 }
@@ -122,11 +135,11 @@ async fn lift_at_ses(
     state: &State,
     entry: &Entry,
     suppression: Suppression,
-    time: &Time,
+    deadlines: &Deadlines,
 ) -> Result<SesList, StoreError> {
     if entry.address.is_pseudonym() {
         // The pass knows the address by its hash.
-        pass_over_ses_list(state, time).await?;
+        pass_over_ses_list(state, deadlines).await?;
         return Ok(SesList::Pending);
     }
     // As SES knows it: in the spelling of the mail that bounced.
@@ -142,19 +155,19 @@ async fn lift_at_ses(
         Ok(()) if given.is_some() => Ok(SesList::Lifted),
         // The spelling was forgotten, and SES may have another.
         Ok(()) => {
-            pass_over_ses_list(state, time).await?;
+            pass_over_ses_list(state, deadlines).await?;
             Ok(SesList::Pending)
         }
         Err(ListError::Sandbox) => Ok(SesList::Kept),
         Err(error) => {
             tracing::warn!("SES's suppression list was not changed, the reporter will: {error}");
-            pass_over_ses_list(state, time).await?;
+            pass_over_ses_list(state, deadlines).await?;
             Ok(SesList::Pending)
         }
     }
 }
 
 /// Asks the reporter to go over SES's list with its next run.
-async fn pass_over_ses_list(state: &State, time: &Time) -> Result<(), StoreError> {
-    state.usage.want_reconciliation(time.now()).await
+async fn pass_over_ses_list(state: &State, deadlines: &Deadlines) -> Result<(), StoreError> {
+    state.usage.want_reconciliation(deadlines.now()).await
 }

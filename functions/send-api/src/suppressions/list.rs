@@ -9,7 +9,7 @@ use crate::State;
 use crate::error::ApiError;
 use crate::request::{Request, limit_of};
 use crate::response::Response;
-use crate::time::Time;
+use sending::Deadlines;
 
 #[derive(Serialize)]
 struct ListBody<'a> {
@@ -58,14 +58,14 @@ impl<'a> Asked<'a> {
     }
 }
 
-pub(crate) async fn list(state: &State, request: &Request, time: &Time) -> Result<Response, ApiError> {
-    state.authentication.authenticate_full(request, time).await?;
+pub(crate) async fn list(state: &State, request: &Request, deadlines: &Deadlines) -> Result<Response, ApiError> {
+    state.authentication.authenticate_full(request, deadlines).await?;
     let asked = Asked::of(|name| request.parameter(name))?;
-    let suppression = |entry: &_| in_force(entry, time.arrived, &state.config.soft_bounce_tiers);
-    let page = state.suppressions.newest(asked.from, asked.limit, |entry| {
+    let suppression = |entry: &_| in_force(entry, deadlines.arrived, &state.sending.rules.soft_bounce_tiers);
+    let page = state.sending.suppressions.newest(asked.from, asked.limit, |entry| {
         suppression(entry).is_some_and(|found| asked.origin.is_none_or(|asked| origin(found.reason) == asked))
     });
-    let page = time.before_answering(page).await??;
+    let page = deadlines.before_answering(page).await??;
     let shown = |entry| Some(SuppressionBody::of(entry, suppression(entry)?));
     Ok(Response::ok(&ListBody {
         object: "list",

@@ -9,8 +9,8 @@ const DEPLOYED: &str = include_str!("../../../../template.yaml");
 /// What an operator reads when an alarm goes off.
 const OPERATIONS: &str = include_str!("../../../../docs/OPERATIONS.md");
 
-/// Where the cost stands.
-const README: &str = include_str!("../../../../README.md");
+/// The document with the cost.
+const DEPLOY: &str = include_str!("../../../../docs/DEPLOY.md");
 
 /// What the quota reporter publishes, for itself as the dimension `FunctionName`.
 const OF_THE_REPORTER: [&str; 7] = [
@@ -227,14 +227,14 @@ mod deployed {
     }
 
     #[test]
-    fn the_readme_counts_what_is_billed() {
+    fn the_cost_counts_what_is_billed() {
         let alarms = all_on().alarms;
         let watched: usize = alarms.iter().map(|alarm| alarm.metrics.len()).sum();
         for counted in [
             format!("{} alarms on {watched} metrics", alarms.len()),
             format!("{} metrics of the reporter", OF_THE_REPORTER.len()),
         ] {
-            assert!(README.contains(&counted), "the README does not say `{counted}`");
+            assert!(DEPLOY.contains(&counted), "docs/DEPLOY.md does not say `{counted}`");
         }
     }
 }

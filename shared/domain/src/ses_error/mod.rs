@@ -2,9 +2,9 @@
 //!
 //! SES says the same thing in different words: a rate that was exceeded comes as `TooManyRequestsException` or as
 //! `Throttling`, and an unverified *sender* and an unverified *recipient* (in the sandbox) share one type and differ in
-//! the text. [`TABLE`] has one row for each thing that can be meant: what it is known by, and the status, name, cause and
-//! remedy of our answer. [`classify`] finds the row of an error and the HTTP API answers with it, so there is no second
-//! place; docs/ERRORS.md shows the same table. SES's text itself goes no further: it contains addresses.
+//! the text. [`TABLE`] has one row for each meaning: the signs of it in SES's answer, its cause, its remedy and whether a retry helps.
+//! [`classify`] finds the row of an error. Each front adds its own protocol's status to it; docs/ERRORS.md shows the table as
+//! the HTTP API answers it. SES's text itself goes no further: it contains addresses.
 //!
 //! Errors of the operation: <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors>
 //! and <https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html>.
@@ -73,11 +73,46 @@ pub enum Retry {
     AtTheRiskOfTwo,
 }
 
+/// What has to change before SES takes a mail that it refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The account's rate, quota or another limit, or its sending is paused: time or an operator changes it.
+    Capacity,
+    /// The mail: its content, its addresses, its sender.
+    Mail,
+    /// The deployment: its role, its configuration set, its identities, its account.
+    Deployment,
+    /// SES itself, which cannot be reached or turns requests away.
+    Service,
+}
+
 impl Refusal {
-    /// Returns what comes of it.
+    /// Returns the row of the table.
     #[must_use]
     pub fn row(self) -> &'static Row {
         &TABLE[self as usize]
+    }
+
+    /// Returns what has to change before SES takes the mail.
+    #[must_use]
+    pub fn fault(self) -> Fault {
+        match self {
+            Self::QuotaExceeded | Self::RateExceeded | Self::AccountLimit | Self::SendingPaused => Fault::Capacity,
+            Self::SenderNotVerified
+            | Self::RecipientNotVerified
+            | Self::Blacklisted
+            | Self::ContentRejected
+            | Self::Rejected
+            | Self::BadRequest => Fault::Mail,
+            Self::MailFromNotVerified
+            | Self::AccountSuspended
+            | Self::StackIncomplete
+            | Self::NotSubscribed
+            | Self::NotAllowed
+            | Self::BadCredentials
+            | Self::Unknown => Fault::Deployment,
+            Self::Unreachable | Self::Unavailable => Fault::Service,
+        }
     }
 }
 
@@ -362,22 +397,12 @@ mod tests {
     }
 
     #[test]
-    fn every_row_answers_by_the_contract() {
+    fn waiting_helps_when_capacity_or_service_is_at_fault_and_only_then() {
         for row in &TABLE {
-            let names: &[&str] = match row.status {
-                403 | 422 => &["validation_error"],
-                429 => &["rate_limit_exceeded", "daily_quota_exceeded"],
-                500 => &["application_error"],
-                503 => &["service_unavailable"],
-                status => panic!("{status} is not in the contract"),
-            };
-            assert!(names.contains(&row.name), "{row:?}");
-            // 429 and 503 say when to come again, and only they.
-            assert_eq!(
-                row.retry.seconds().is_some(),
-                matches!(row.status, 429 | 503),
-                "{row:?}"
-            );
+            let waits = row
+                .refusal
+                .is_some_and(|refusal| matches!(refusal.fault(), Fault::Capacity | Fault::Service));
+            assert_eq!(row.retry.seconds().is_some(), waits, "{row:?}");
         }
     }
 

@@ -32,10 +32,6 @@ pub struct Row {
     pub refusal: Option<Refusal>,
     /// What it is known by: any of these.
     pub signs: &'static [Sign],
-    /// The HTTP status of our answer.
-    pub status: u16,
-    /// The name of our answer, from the contract.
-    pub name: &'static str,
     /// Who may try again, and when.
     pub retry: Retry,
     /// What is the matter. `{domain}` stands for the sender's, `{region}` for SES's.
@@ -64,8 +60,6 @@ pub static TABLE: [Row; 20] = [
     Row {
         refusal: Some(Refusal::SenderNotVerified),
         signs: &[Sign::UnverifiedSender],
-        status: 403,
-        name: "validation_error",
         retry: Retry::Never,
         cause: "The sender domain {domain} is not verified in {region}, nor is this address of it",
         remedy: "Verify it in Amazon SES in that region, or send from an identity that is verified there.",
@@ -73,8 +67,6 @@ pub static TABLE: [Row; 20] = [
     Row {
         refusal: Some(Refusal::RecipientNotVerified),
         signs: &[Sign::Saying(REJECTED, &[NOT_VERIFIED])],
-        status: 403,
-        name: "validation_error",
         retry: Retry::Never,
         cause: "The Amazon SES account is in the sandbox in {region}, and a recipient of this email is not verified there",
         remedy: "In the sandbox every recipient must be verified first. Verify the recipient, send to the mailbox \
@@ -83,8 +75,6 @@ pub static TABLE: [Row; 20] = [
     Row {
         refusal: Some(Refusal::Blacklisted),
         signs: &[Sign::Saying(REJECTED, &["blacklisted"])],
-        status: 422,
-        name: "validation_error",
         retry: Retry::Never,
         cause: "Amazon SES refuses one of the addresses as blocked",
         remedy: "Leave out the recipient it is, and see to it that mail to the address in `from` is accepted.",
@@ -95,8 +85,6 @@ pub static TABLE: [Row; 20] = [
             Sign::Saying(THROTTLING, &["quota exceeded"]),
             Sign::Saying(LIMIT, &["quota exceeded"]),
         ],
-        status: 429,
-        name: "daily_quota_exceeded",
         retry: Retry::After(RETRY_LATER),
         cause: "The 24-hour sending quota of the Amazon SES account is used up",
         remedy: "It frees up as the sends of the last 24 hours age; ask AWS for a higher quota if this recurs.",
@@ -104,8 +92,6 @@ pub static TABLE: [Row; 20] = [
     Row {
         refusal: Some(Refusal::RateExceeded),
         signs: &[Sign::Type(THROTTLING), Sign::Saying(LIMIT, &["sending rate"])],
-        status: 429,
-        name: "rate_limit_exceeded",
         retry: Retry::AtOnceThenAfter(NEXT_SECOND),
         cause: "The sending rate of the Amazon SES account, in which each recipient counts, is exceeded",
         remedy: "Send more slowly.",
@@ -113,8 +99,6 @@ pub static TABLE: [Row; 20] = [
     Row {
         refusal: Some(Refusal::AccountLimit),
         signs: &[Sign::Type(LIMIT)],
-        status: 429,
-        name: "rate_limit_exceeded",
         retry: Retry::After(RETRY_LATER),
         cause: "A limit of the Amazon SES account is reached",
         remedy: "Try again later; if this recurs, an operator must find out which of the account's limits it is.",
@@ -129,8 +113,6 @@ pub static TABLE: [Row; 20] = [
             ]),
             Sign::Saying(REJECTED, &["paused"]),
         ],
-        status: 503,
-        name: "service_unavailable",
         retry: Retry::After(RETRY_LATER),
         cause: "Sending is paused for the Amazon SES account in {region} or for its configuration set",
         remedy: "An operator must find out why and resume it.",
@@ -141,8 +123,6 @@ pub static TABLE: [Row; 20] = [
             Sign::Type(&["AccountSuspendedException"]),
             Sign::Saying(REJECTED, &["suspended"]),
         ],
-        status: 403,
-        name: "validation_error",
         retry: Retry::Never,
         cause: "AWS has suspended the Amazon SES account in {region}",
         remedy: "An operator must answer the case that AWS opened.",
@@ -150,8 +130,6 @@ pub static TABLE: [Row; 20] = [
     Row {
         refusal: Some(Refusal::MailFromNotVerified),
         signs: &[Sign::Type(&["MailFromDomainNotVerifiedException"])],
-        status: 403,
-        name: "validation_error",
         retry: Retry::Never,
         cause: "The custom MAIL FROM domain of {domain} is not verified in {region}",
         remedy: "Repair its DNS records, or remove the MAIL FROM domain from the identity.",
@@ -162,8 +140,6 @@ pub static TABLE: [Row; 20] = [
             REJECTED,
             &["virus", "malware", "spam", "content", "attachment"],
         )],
-        status: 422,
-        name: "validation_error",
         retry: Retry::Never,
         cause: "Amazon SES refused the content of the email",
         remedy: "Change the content or the attachments.",
@@ -171,8 +147,6 @@ pub static TABLE: [Row; 20] = [
     Row {
         refusal: Some(Refusal::Rejected),
         signs: &[Sign::Type(REJECTED)],
-        status: 422,
-        name: "validation_error",
         retry: Retry::Never,
         cause: "Amazon SES rejected the email and did not say why in words that are known here",
         remedy: "Compare it with an email that is accepted: its addresses, headers, content and attachments.",
@@ -185,8 +159,6 @@ pub static TABLE: [Row; 20] = [
             "ValidationError",
             "InvalidParameterValue",
         ])],
-        status: 422,
-        name: "validation_error",
         retry: Retry::Never,
         cause: "Amazon SES refused the email as not well-formed",
         remedy: "Check every field.",
@@ -197,8 +169,6 @@ pub static TABLE: [Row; 20] = [
             "NotFoundException",
             "ConfigurationSetDoesNotExistException",
         ])],
-        status: 500,
-        name: "application_error",
         retry: Retry::Never,
         cause: "A part of the deployment is missing in Amazon SES in {region} (its configuration set, perhaps)",
         remedy: "An operator must deploy again.",
@@ -209,8 +179,6 @@ pub static TABLE: [Row; 20] = [
             Sign::Type(&["OptInRequired", "SubscriptionRequiredException"]),
             Sign::Phrase("needs a subscription for the service"),
         ],
-        status: 500,
-        name: "application_error",
         retry: Retry::Never,
         cause: "Amazon SES is not enabled for this AWS account in {region}",
         remedy: "An operator must enable it.",
@@ -218,8 +186,6 @@ pub static TABLE: [Row; 20] = [
     Row {
         refusal: Some(Refusal::NotAllowed),
         signs: &[Sign::Type(&["AccessDenied", "AccessDeniedException", "NotAuthorized"])],
-        status: 500,
-        name: "application_error",
         retry: Retry::Never,
         cause: "The deployment may not send through Amazon SES from this address",
         remedy: "An operator must check the policies: the function's role, the identity's and the organisation's.",
@@ -243,8 +209,6 @@ pub static TABLE: [Row; 20] = [
             ]),
             Sign::NoAnswer("the function has no credentials to sign with"),
         ],
-        status: 500,
-        name: "application_error",
         retry: Retry::Never,
         cause: "Amazon SES does not know the deployment by its credentials",
         remedy: "An operator must check the function's role, and that the region is enabled for the AWS account.",
@@ -252,8 +216,6 @@ pub static TABLE: [Row; 20] = [
     Row {
         refusal: Some(Refusal::Unreachable),
         signs: &[Sign::NoAnswer("no connection was opened, so nothing was written")],
-        status: 503,
-        name: "service_unavailable",
         retry: Retry::After(RETRY_SOON),
         cause: "Amazon SES cannot be reached just now",
         remedy: "Try again shortly.",
@@ -261,8 +223,6 @@ pub static TABLE: [Row; 20] = [
     Row {
         refusal: Some(Refusal::Unavailable),
         signs: &[Sign::Status(&[429..=429, 503..=503])],
-        status: 503,
-        name: "service_unavailable",
         retry: Retry::After(RETRY_SOON),
         cause: "Amazon SES turns requests away just now",
         remedy: "Try again shortly.",
@@ -270,8 +230,6 @@ pub static TABLE: [Row; 20] = [
     Row {
         refusal: Some(Refusal::Unknown),
         signs: &[Sign::Status(&[300..=407, 409..=499])],
-        status: 500,
-        name: "application_error",
         retry: Retry::Never,
         cause: "Amazon SES refused the email for a reason that is not known here",
         remedy: "An operator finds the code of the error in the log.",
@@ -283,8 +241,6 @@ pub static TABLE: [Row; 20] = [
             Sign::Status(&[408..=408, 500..=502, 504..=599]),
             Sign::NoAnswer("no answer in time, a cut connection, or a success that cannot be read"),
         ],
-        status: 500,
-        name: "application_error",
         retry: Retry::AtTheRiskOfTwo,
         cause: "Amazon SES did not answer, or not clearly, so it is not known whether this email was sent",
         remedy: "Repeat the request with the same `Idempotency-Key`, if it has one: an event of SES settles it, within seconds \

@@ -1,4 +1,4 @@
-//! What a caller is told of a batch: one outcome for each email, in the order they came.
+//! The answer to a batch: one outcome for each email, in their order.
 
 use domain::idempotency::nth_id;
 use domain::record::RecordedVerdict;
@@ -10,28 +10,27 @@ use crate::emails::recipient::RecipientBody;
 use crate::error::ApiError;
 use crate::response::Response;
 
-/// What became of one email.
+/// The outcome of one email of a batch.
 #[derive(Debug)]
-pub(super) enum Outcome {
-    /// It was sent, or there was nobody to send to; with what the caller is told of each recipient.
+pub(super) enum ItemOutcome {
+    /// It was sent, or it has nobody left to go to; with the outcome of each recipient.
     Done(Vec<RecordedVerdict>),
-    /// It was not sent, or it is not known.
-    Failed(ApiError),
-    /// It is no email that can be sent; it has no row.
+    /// It was not sent, or that is not known.
+    NotSent {
+        /// Whether it is certain that nothing of it was or will be sent.
+        sent_nothing: bool,
+        /// What the caller is answered.
+        error: ApiError,
+    },
+    /// It is not an email that can be sent; it has no row.
     Invalid(ApiError),
 }
 
-impl Outcome {
-    /// Tells whether the next request with the same key is to attempt it.
-    pub(super) fn may_be_repeated(&self) -> bool {
-        matches!(self, Self::Failed(error) if error.frees_key())
-    }
-
-    /// Tells whether it is certain that nothing of it was sent, and nothing is on record.
-    pub(super) fn sent_nothing(&self) -> bool {
+impl ItemOutcome {
+    fn sent_nothing(&self) -> bool {
         match self {
             Self::Done(_) => false,
-            Self::Failed(error) => error.frees_key(),
+            Self::NotSent { sent_nothing, .. } => *sent_nothing,
             Self::Invalid(_) => true,
         }
     }
@@ -39,7 +38,7 @@ impl Outcome {
     fn error(&self) -> Option<&ApiError> {
         match self {
             Self::Done(_) => None,
-            Self::Failed(error) | Self::Invalid(error) => Some(error),
+            Self::NotSent { error, .. } | Self::Invalid(error) => Some(error),
         }
     }
 }
@@ -92,21 +91,17 @@ impl<'a> ErrorBody<'a> {
     }
 }
 
-/// Makes the answer of a batch whose first email has the id `first`. A batch of which nothing was sent, though something could
-/// have been, is answered with its first error, as one email is; so is one of whose emails nothing is known yet.
-pub(super) fn respond(mode: Mode, first: Uuid, outcomes: Vec<Option<Outcome>>) -> Result<Response, ApiError> {
-    // Whatever was not decided was not attempted.
-    let outcomes: Vec<Outcome> = outcomes
-        .into_iter()
-        .map(|outcome| outcome.unwrap_or_else(|| Outcome::Failed(ApiError::store_down())))
-        .collect();
-    let failed = outcomes.iter().find_map(|outcome| match outcome {
-        Outcome::Failed(error) => Some(error),
-        Outcome::Done(_) | Outcome::Invalid(_) => None,
+/// Makes the answer of a batch whose first email has the id `first`. A batch of which nothing was sent, although something
+/// could have been, is answered with its first error, as one email is. So is a batch of which nothing is known yet.
+pub(super) fn respond(mode: Mode, first: Uuid, outcomes: &[ItemOutcome]) -> Result<Response, ApiError> {
+    let not_sent = outcomes.iter().find_map(|outcome| match outcome {
+        ItemOutcome::NotSent { error, .. } => Some(error),
+        ItemOutcome::Done(_) | ItemOutcome::Invalid(_) => None,
     });
-    let is_conflict = |outcome: &Outcome| matches!(outcome, Outcome::Failed(error) if error.status == 409);
-    if let Some(error) = failed
-        && (outcomes.iter().all(Outcome::sent_nothing) || outcomes.iter().all(is_conflict))
+    let is_conflict =
+        |outcome: &ItemOutcome| matches!(outcome, ItemOutcome::NotSent { error, .. } if error.status == 409);
+    if let Some(error) = not_sent
+        && (outcomes.iter().all(ItemOutcome::sent_nothing) || outcomes.iter().all(is_conflict))
     {
         return Err(error.clone());
     }
@@ -121,8 +116,8 @@ pub(super) fn respond(mode: Mode, first: Uuid, outcomes: Vec<Option<Outcome>>) -
             .map(|(index, outcome)| ItemBody {
                 id: nth_id(first, index),
                 recipients: match outcome {
-                    Outcome::Done(recipients) => recipients.iter().map(RecipientBody::from).collect(),
-                    Outcome::Failed(_) | Outcome::Invalid(_) => Vec::new(),
+                    ItemOutcome::Done(recipients) => recipients.iter().map(RecipientBody::from).collect(),
+                    ItemOutcome::NotSent { .. } | ItemOutcome::Invalid(_) => Vec::new(),
                 },
                 error: outcome.error().map(|error| ErrorBody::of(index, error)),
             })

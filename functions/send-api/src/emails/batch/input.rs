@@ -6,7 +6,7 @@ use domain::recipient::OnSuppressed;
 use serde_json::Value;
 
 use crate::emails::body::{self, Asked};
-use crate::error::ApiError;
+use crate::error::{ApiError, Problem};
 use crate::request::Request;
 
 /// The most emails in a batch.
@@ -84,6 +84,6 @@ fn email(value: Value, request: &Request, api_key: &ApiKeyRecord) -> Result<Vali
     if api_key.may_send_from(email.from.address()) {
         Ok(Valid { email, on_suppressed })
     } else {
-        Err(ApiError::sender_not_allowed())
+        Err(Problem::SenderNotAllowed.into())
     }
 }

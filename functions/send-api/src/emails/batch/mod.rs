@@ -2,96 +2,83 @@
 //!
 //! | module | concept |
 //! |---|---|
-//! | `input` | the array, and what makes an email of it valid |
-//! | `begin` | which emails a request may attempt, by its idempotency key |
-//! | `attempt` | the attempts, a chunk at a time |
-//! | `answer` | what the caller is told |
-//!
-//! A batch that was cut off anywhere is resumed by a request with the same key: an email whose row is not there was never
-//! attempted, one that was refused is attempted again, and the others are answered from their rows.
+//! | `input` | the array, and which of its emails are valid |
+//! | `answer` | the answer, made of the outcomes |
 
 mod answer;
-mod attempt;
-mod begin;
 mod input;
 
-use aws::StoreError;
-use domain::idempotency::{Claim, nth_id};
+use domain::address::EmailAddress;
+use sending::{Deadlines, Ids, NotSent, Origin, Patience, Submission};
 
-use self::answer::{Outcome, respond};
-use self::attempt::Chunks;
-use self::begin::{Begun, begin};
-use self::input::{Mode, read};
-use super::{idempotency, send};
-use crate::error::ApiError;
+use self::answer::{ItemOutcome, respond};
+use self::input::{Mode, Valid, read};
+use super::idempotency::{self, Endpoint};
+use crate::State;
+use crate::error::{ApiError, Context};
 use crate::request::Request;
 use crate::response::Response;
-use crate::time::Time;
-use crate::{Ids, State};
 
 pub(crate) async fn create_batch(
     state: &State,
     request: &Request,
-    time: &Time,
+    deadlines: &Deadlines,
     ids: Ids,
 ) -> Result<Response, ApiError> {
-    let authenticated = state.authentication.authenticate(request, time.arrived);
-    let api_key = time.before_sending(ids.message, authenticated).await??;
+    let now = deadlines.arrived;
+    let authenticated = state.authentication.authenticate(request, now);
+    let api_key = deadlines.before_sending(authenticated).await??;
     let key = idempotency::key(request)?;
     let mode = Mode::of(request)?;
     let values = input::values(&request.body)?;
-    let claim = key.map(|key| begin::claim(&api_key, &key, &values, ids, time.arrived));
-    let emails = read(values, request, &api_key, mode)?;
-
-    let valid = emails.iter().enumerate().filter(|(_, email)| email.is_ok());
-    let valid: Vec<usize> = valid.map(|(index, _)| index).collect();
-    let begun = begin(state, claim.as_ref(), ids.message, &valid, time.arrived);
-    let begun = time.before_sending(ids.message, begun).await.flatten();
-    if let (Err(error), Some(claim)) = (&begun, &claim)
-        && error.frees_key()
-    {
-        // The key may be claimed though nobody said so; nothing was done by it.
-        send::settle(ids.message, time, state.claims.free(&claim.id, claim.nonce)).await;
-    }
-    let begun = begun?;
-    let (first, records) = match &begun {
-        Begun::Attempt { first, records } | Begun::Answered { first, records } => (*first, records),
-    };
-    let mut outcomes: Vec<Option<Outcome>> = emails
-        .iter()
-        .enumerate()
-        .map(|(index, email)| match email {
-            Err(error) => Some(Outcome::Invalid(error.clone())),
-            Ok(_) => begin::settled(records.get(&nth_id(first, index)), time.arrived),
-        })
-        .collect();
-    if matches!(begun, Begun::Attempt { .. }) {
-        let chunks = Chunks {
-            state,
-            time,
-            api_key: &api_key,
-            first,
-            records,
-            nonce: ids.nonce,
-        };
-        let attempted = chunks.attempt(&emails, &mut outcomes).await;
-        if let Some(claim) = &claim {
-            send::settle(first, time, let_go(state, claim, &outcomes, time)).await;
+    let claim = key.map(|key| Endpoint::Batch(&values).claim(&api_key, &key, ids, now));
+    let (mut invalid, mut submissions, mut senders) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, email) in read(values, request, &api_key, mode)?.into_iter().enumerate() {
+        match email {
+            Ok(Valid { email, on_suppressed }) => {
+                senders.push(email.from.address().clone());
+                submissions.push(Submission {
+                    place,
+                    email,
+                    on_suppressed,
+                });
+            }
+            Err(error) => invalid.push((place, error)),
         }
-        attempted?;
     }
-    respond(mode, first, outcomes)
-}
 
-/// Lets go of a key by which there is something left to do.
-async fn let_go(state: &State, claim: &Claim, outcomes: &[Option<Outcome>], time: &Time) -> Result<(), StoreError> {
-    let known = || outcomes.iter().flatten();
-    if known().all(Outcome::sent_nothing) {
-        // A key never remembers a refusal, and the batch may be corrected.
-        state.claims.free(&claim.id, claim.nonce).await
-    } else if outcomes.iter().any(Option::is_none) || known().any(Outcome::may_be_repeated) {
-        state.claims.release(claim, time.now()).await
-    } else {
-        Ok(())
+    let origin = Origin {
+        key_id: &api_key.id,
+        stream: api_key.stream,
+        claim,
+        patience: Patience::UntilDeadline,
+        ids,
+    };
+    let error = |not_sent: NotSent, sender: Option<&EmailAddress>| {
+        let context = Context {
+            sender_domain: sender.map_or("", EmailAddress::domain),
+            region: &state.region,
+            now,
+        };
+        ApiError::not_sent(not_sent, context)
+    };
+    let submitted = state.sending.submit_all(&submissions, &origin, deadlines).await;
+    let submitted = submitted.map_err(|not_sent| error(not_sent, senders.first()))?;
+    let mut outcomes: Vec<(usize, ItemOutcome)> = invalid
+        .into_iter()
+        .map(|(place, error)| (place, ItemOutcome::Invalid(error)))
+        .collect();
+    for ((submission, sender), outcome) in submissions.iter().zip(&senders).zip(submitted.each) {
+        let outcome = match outcome {
+            Ok(receipt) => ItemOutcome::Done(receipt.recipients),
+            Err(not_sent) => ItemOutcome::NotSent {
+                sent_nothing: not_sent.frees_key(),
+                error: error(not_sent, Some(sender)),
+            },
+        };
+        outcomes.push((submission.place, outcome));
     }
+    outcomes.sort_by_key(|(place, _)| *place);
+    let outcomes: Vec<ItemOutcome> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
+    respond(mode, submitted.first, &outcomes)
 }

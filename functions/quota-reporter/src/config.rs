@@ -1,0 +1,158 @@
+//! The environment of this function.
+
+use domain::account::{Threshold, Thresholds};
+use domain::permit::Policy;
+use runtime::config::{ProcessConfig, policy};
+use runtime::environment::{ConfigError, Environment};
+
+/// What the function reads from its environment.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The part that every function has.
+    pub process: ProcessConfig,
+    /// The function's own name, which tells its metrics from those of other stacks.
+    pub function_name: String,
+    /// The table of suppressed addresses.
+    pub suppressions_table: String,
+    /// The table of the gate, the reports and the marks.
+    pub usage_table: String,
+    /// The SES configuration set of the stack.
+    pub configuration_set: String,
+    /// How this stack may use the account's sending rate and quota.
+    pub policy: Policy,
+    /// The rates from which on the report warns, and bulk mail is held back.
+    pub thresholds: Thresholds,
+    /// Whether the function publishes metrics.
+    pub metrics: bool,
+    /// The topic that operators are told through, if there is one.
+    pub alarm_topic_arn: Option<String>,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the first variable that is missing or wrong.
+    pub fn read(process: ProcessConfig, environment: &Environment<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            process,
+            function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME")?,
+            suppressions_table: environment.text("SUPPRESSIONS_TABLE")?,
+            usage_table: environment.text("USAGE_TABLE")?,
+            configuration_set: environment.text("CONFIGURATION_SET")?,
+            policy: policy(environment)?,
+            thresholds: thresholds(environment)?,
+            metrics: environment.value("METRICS", "true or false", |_| true)?,
+            alarm_topic_arn: environment.optional("ALARM_TOPIC_ARN"),
+        })
+    }
+}
+
+fn thresholds(environment: &Environment<'_>) -> Result<Thresholds, ConfigError> {
+    let rate = |name| {
+        let expected = "a fraction above 0 and at most 1, such as 0.03 for 3 %";
+        environment.value(name, expected, |rate: &f64| *rate > 0.0 && *rate <= 1.0)
+    };
+    let count = |name| environment.value(name, "a whole number of 1 or more", |count: &u64| *count >= 1);
+    let threshold = |warn, brake| {
+        let (warn, brake): (f64, f64) = (rate(warn)?, rate(brake)?);
+        Ok(Threshold {
+            // A brake that is stricter than the warning takes the warning along.
+            warn: warn.min(brake),
+            brake,
+        })
+    };
+    Ok(Thresholds {
+        bounce: threshold("BOUNCE_WARN", "BOUNCE_BRAKE")?,
+        complaint: threshold("COMPLAINT_WARN", "COMPLAINT_BRAKE")?,
+        complaints_min: count("COMPLAINTS_MIN")?,
+        volume_min: count("JUDGED_VOLUME_MIN")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VARIABLES: [(&str, &str); 17] = [
+        ("AWS_REGION", "eu-west-1"),
+        ("LOG_LEVEL", "info"),
+        ("SUPPRESSIONS_TABLE", "s"),
+        ("USAGE_TABLE", "u"),
+        ("CONFIGURATION_SET", "c"),
+        ("ACCOUNT_SHARE", "1"),
+        ("PERMIT_BURST_SECONDS", "1"),
+        ("PERMIT_WAIT_SECONDS", "2"),
+        ("BULK_RESERVE", "0.2"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "f"),
+        ("BOUNCE_WARN", "0.03"),
+        ("BOUNCE_BRAKE", "0.045"),
+        ("COMPLAINT_WARN", "0.0005"),
+        ("COMPLAINT_BRAKE", "0.0008"),
+        ("COMPLAINTS_MIN", "2"),
+        ("JUDGED_VOLUME_MIN", "1000"),
+        ("METRICS", "true"),
+    ];
+
+    /// The environment with one variable replaced.
+    fn read(name: &str, value: Option<&str>) -> Result<Config, ConfigError> {
+        let environment = Environment::new(|asked| {
+            if asked == name {
+                return value.map(str::to_owned);
+            }
+            let known = VARIABLES.iter().find(|(known, _)| *known == asked);
+            known.map(|(_, value)| (*value).to_owned())
+        });
+        Config::read(ProcessConfig::read(&environment)?, &environment)
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_domain() {
+        assert_eq!(read("", None).unwrap().thresholds, Thresholds::default());
+    }
+
+    #[test]
+    fn names_what_is_missing_or_makes_no_sense() {
+        for (name, _) in VARIABLES {
+            assert_eq!(read(name, Some("")).unwrap_err(), ConfigError::Missing(name));
+        }
+        for (name, value) in [
+            ("BOUNCE_WARN", "0"),
+            ("BOUNCE_WARN", "3"),
+            ("BOUNCE_BRAKE", "4.5 %"),
+            ("COMPLAINT_WARN", "NaN"),
+            ("COMPLAINT_BRAKE", "-0.1"),
+            ("COMPLAINTS_MIN", "0"),
+            ("JUDGED_VOLUME_MIN", "1.5"),
+            ("METRICS", "yes"),
+        ] {
+            let error = read(name, Some(value)).unwrap_err();
+            assert!(
+                matches!(error, ConfigError::Invalid { .. }) && error.to_string().contains(name),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_stricter_brake_takes_the_warning_along() {
+        let bounce = read("BOUNCE_BRAKE", Some("0.02")).unwrap().thresholds.bounce;
+        assert_eq!(
+            bounce,
+            Threshold {
+                warn: 0.02,
+                brake: 0.02
+            }
+        );
+    }
+
+    #[test]
+    fn operators_need_no_topic() {
+        for (value, topic) in [(None, None), (Some(""), None), (Some("arn"), Some("arn"))] {
+            assert_eq!(
+                read("ALARM_TOPIC_ARN", value).unwrap().alarm_topic_arn.as_deref(),
+                topic
+            );
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The environment of this function.
+
+use domain::permit::Policy;
+use domain::retention::MessageRetention;
+use domain::suppression::SoftBounceTiers;
+use runtime::config::{ProcessConfig, message_retention, policy, soft_bounce_tiers};
+use runtime::environment::{ConfigError, Environment};
+
+/// What the function reads from its environment.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The part that every function has.
+    pub process: ProcessConfig,
+    /// The table of suppressed addresses.
+    pub suppressions_table: String,
+    /// The table of messages and claims.
+    pub messages_table: String,
+    /// The table of the gate, the reports and the marks.
+    pub usage_table: String,
+    /// The table of API keys.
+    pub api_keys_table: String,
+    /// The SES configuration set that every mail is sent with.
+    pub configuration_set: String,
+    /// How this stack may use the account's sending rate and quota.
+    pub policy: Policy,
+    /// When soft bounces suppress an address for bulk mail.
+    pub soft_bounce_tiers: SoftBounceTiers,
+    /// How long the record of a message is kept.
+    pub message_retention: MessageRetention,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the first variable that is missing or wrong.
+    pub fn read(process: ProcessConfig, environment: &Environment<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            process,
+            suppressions_table: environment.text("SUPPRESSIONS_TABLE")?,
+            messages_table: environment.text("MESSAGES_TABLE")?,
+            usage_table: environment.text("USAGE_TABLE")?,
+            api_keys_table: environment.text("API_KEYS_TABLE")?,
+            configuration_set: environment.text("CONFIGURATION_SET")?,
+            policy: policy(environment)?,
+            soft_bounce_tiers: soft_bounce_tiers(environment)?,
+            message_retention: message_retention(environment)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All that the template gives this function.
+    const VARIABLES: [(&str, &str); 13] = [
+        ("AWS_REGION", "eu-west-1"),
+        ("LOG_LEVEL", "info"),
+        ("SUPPRESSIONS_TABLE", "s"),
+        ("MESSAGES_TABLE", "m"),
+        ("USAGE_TABLE", "u"),
+        ("API_KEYS_TABLE", "k"),
+        ("CONFIGURATION_SET", "c"),
+        ("ACCOUNT_SHARE", "1"),
+        ("PERMIT_BURST_SECONDS", "1"),
+        ("PERMIT_WAIT_SECONDS", "2"),
+        ("BULK_RESERVE", "0.2"),
+        ("SOFT_BOUNCE_TIERS", SoftBounceTiers::EXAMPLE),
+        ("MESSAGE_RETENTION_DAYS", "30"),
+    ];
+
+    fn read(missing: &str) -> Result<Config, ConfigError> {
+        let environment = Environment::new(|name| {
+            let known = VARIABLES.iter().find(|(known, _)| *known == name && *known != missing);
+            known.map(|(_, value)| (*value).to_owned())
+        });
+        Config::read(ProcessConfig::read(&environment)?, &environment)
+    }
+
+    #[test]
+    fn names_a_variable_that_is_missing_and_needs_no_other() {
+        assert!(read("").is_ok());
+        for (name, _) in VARIABLES {
+            assert_eq!(read(name).unwrap_err(), ConfigError::Missing(name));
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What the HTTP API answers when an email was not sent: one exhaustive match over [`NotSent`].
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use domain::account::Brake;
+use domain::permit;
+use domain::recipient::Verdict;
+use domain::ses_error::{self, Refusal, Row};
+use jiff::Timestamp;
+use sending::{Busy, Invalid, NotSent, Unavailable};
+use uuid::Uuid;
+
+use super::{ApiError, Problem};
+
+/// What an answer names beside the error itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context<'a> {
+    /// The domain of the address in `from`; empty for a request that has none.
+    pub(crate) sender_domain: &'a str,
+    /// The AWS region that the mail was to be sent from.
+    pub(crate) region: &'a str,
+    /// When the request came.
+    pub(crate) now: Timestamp,
+}
+
+impl ApiError {
+    pub(crate) fn not_sent(not_sent: NotSent, context: Context<'_>) -> Self {
+        match not_sent {
+            NotSent::Invalid(Invalid::Suppressed(recipients)) => suppressed(recipients),
+            NotSent::Invalid(Invalid::TooManyRecipients { most }) => {
+                Self::with(Problem::BatchTooLarge, &[("{most}", &most.to_string())])
+            }
+            NotSent::KeyReused => Self::of(Problem::KeyReused),
+            NotSent::Busy(Busy::Gate(refusal)) => held_back(refusal),
+            NotSent::Busy(Busy::Ses(refusal))
+            | NotSent::Rejected(refusal)
+            | NotSent::Misconfigured(refusal)
+            | NotSent::Unavailable(Unavailable::Ses(refusal)) => refused(refusal, context),
+            NotSent::Unavailable(Unavailable::Store) => Self::of(Problem::StoreDown),
+            NotSent::Unknown { id } => unknown(id),
+            NotSent::StillUnknown { id } => Self {
+                id: Some(id),
+                ..Self::of(Problem::StillUnknown)
+            },
+            NotSent::InFlight { until } => {
+                let left = Duration::try_from(until.duration_since(context.now)).unwrap_or_default();
+                Self::of(Problem::InFlight).retry_after(whole_seconds(left))
+            }
+        }
+    }
+}
+
+/// Recipients are suppressed, and the caller wants all or none.
+fn suppressed(recipients: Vec<Verdict>) -> ApiError {
+    let found: Vec<_> = recipients
+        .iter()
+        .filter_map(|recipient| recipient.outcome.suppression())
+        .collect();
+    let reasons: BTreeSet<&str> = found.iter().map(|suppression| suppression.reason.as_str()).collect();
+    let reasons: Vec<&str> = reasons.into_iter().collect();
+    let values = [
+        ("{count}", found.len().to_string()),
+        ("{all}", recipients.len().to_string()),
+        ("{reasons}", reasons.join(", ")),
+    ];
+    let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+    ApiError {
+        recipients,
+        ..ApiError::with(Problem::Suppressed, &values)
+    }
+}
+
+/// The gate refused: SES was not called.
+fn held_back(refusal: permit::Refusal) -> ApiError {
+    match refusal {
+        permit::Refusal::Rate { retry_after, interval } => {
+            let seconds = whole_seconds(retry_after);
+            let (rate, in_seconds) = (recipients_a_second(interval), seconds.to_string());
+            ApiError::with(Problem::TooFast, &[("{rate}", &rate), ("{seconds}", &in_seconds)]).retry_after(seconds)
+        }
+        permit::Refusal::Quota { reserved: true } => ApiError::of(Problem::BulkQuotaUsedUp),
+        permit::Refusal::Quota { reserved: false } => ApiError::of(Problem::QuotaUsedUp),
+        permit::Refusal::Brake(Brake::All) => ApiError::of(Problem::AllStopped),
+        permit::Refusal::Brake(Brake::None | Brake::Bulk) => ApiError::of(Problem::BulkStopped),
+    }
+}
+
+/// SES refused the email.
+fn refused(refusal: Refusal, context: Context<'_>) -> ApiError {
+    from_row(refusal.row(), context.sender_domain, context.region)
+}
+
+/// SES may have accepted the email: its answer never came.
+fn unknown(id: Uuid) -> ApiError {
+    ApiError {
+        id: Some(id),
+        ..from_row(ses_error::ambiguous(), "", "")
+    }
+}
+
+fn from_row(row: &Row, domain: &str, region: &str) -> ApiError {
+    let (status, name) = status(row.refusal);
+    ApiError {
+        retry_after: row.retry.seconds(),
+        ..ApiError::new(status, name, row.message(domain, region))
+    }
+}
+
+/// The status and the name in the contract of a refusal of SES; of an unclear answer for `None`.
+pub(super) fn status(refusal: Option<Refusal>) -> (u16, &'static str) {
+    match refusal {
+        Some(
+            Refusal::SenderNotVerified
+            | Refusal::RecipientNotVerified
+            | Refusal::AccountSuspended
+            | Refusal::MailFromNotVerified,
+        ) => (403, "validation_error"),
+        Some(Refusal::Blacklisted | Refusal::ContentRejected | Refusal::Rejected | Refusal::BadRequest) => {
+            (422, "validation_error")
+        }
+        Some(Refusal::QuotaExceeded) => (429, "daily_quota_exceeded"),
+        Some(Refusal::RateExceeded | Refusal::AccountLimit) => (429, "rate_limit_exceeded"),
+        Some(Refusal::SendingPaused | Refusal::Unreachable | Refusal::Unavailable) => (503, "service_unavailable"),
+        Some(
+            Refusal::StackIncomplete
+            | Refusal::NotSubscribed
+            | Refusal::NotAllowed
+            | Refusal::BadCredentials
+            | Refusal::Unknown,
+        )
+        | None => (500, "application_error"),
+    }
+}
+
+/// Rounds up to whole seconds; a caller waits one at least.
+fn whole_seconds(duration: Duration) -> u32 {
+    let seconds = u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
+    seconds.saturating_add(u32::from(duration.subsec_nanos() > 0)).max(1)
+}
+
+/// Writes the sending rate that an interval in microseconds makes, with two decimals.
+fn recipients_a_second(interval: i64) -> String {
+    let hundredths = (100_000_000 + interval / 2) / interval.max(1);
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::address::EmailAddress;
+
+    use super::*;
+
+    fn rate(retry_after: Duration, interval: i64) -> ApiError {
+        held_back(permit::Refusal::Rate { retry_after, interval })
+    }
+
+    #[test]
+    fn retry_after_is_in_whole_seconds_rounded_up() {
+        for (microseconds, seconds) in [(0, 1), (1, 1), (1_000_000, 1), (1_000_001, 2), (47_600_000, 48)] {
+            let error = rate(Duration::from_micros(microseconds), 75_188);
+            assert_eq!(
+                (error.status, error.name, error.retry_after),
+                (429, "rate_limit_exceeded", Some(seconds))
+            );
+            assert!(error.message.contains(&format!("in {seconds} s")), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn names_the_rate() {
+        for (interval, rate_named) in [(75_188, "13.30 "), (1_052_632, "0.95 "), (1, "1000000.00 ")] {
+            let error = rate(Duration::ZERO, interval);
+            assert!(error.message.contains(rate_named), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn no_value_of_the_moment_is_left_open() {
+        let context = Context {
+            sender_domain: "example.com",
+            region: "eu-west-1",
+            now: Timestamp::UNIX_EPOCH,
+        };
+        let recipients = vec![Verdict {
+            address: EmailAddress::parse("b@example.com").unwrap(),
+            outcome: domain::recipient::Outcome::Accepted,
+        }];
+        for not_sent in [
+            NotSent::Invalid(Invalid::Suppressed(recipients)),
+            NotSent::Invalid(Invalid::TooManyRecipients { most: 7 }),
+            NotSent::Busy(Busy::Gate(permit::Refusal::Rate {
+                retry_after: Duration::ZERO,
+                interval: 1,
+            })),
+            NotSent::Rejected(Refusal::SenderNotVerified),
+        ] {
+            let error = ApiError::not_sent(not_sent, context);
+            assert!(!error.message.contains(['{', '}']), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn what_ses_refused_is_answered_by_the_contract() {
+        for row in &ses_error::TABLE {
+            let (status, name) = status(row.refusal);
+            let names: &[&str] = match status {
+                403 | 422 => &["validation_error"],
+                429 => &["rate_limit_exceeded", "daily_quota_exceeded"],
+                500 => &["application_error"],
+                503 => &["service_unavailable"],
+                status => panic!("{status} is not in the contract"),
+            };
+            assert!(names.contains(&name), "{row:?}");
+            // 429 and 503 say when to come again, and only they.
+            assert_eq!(row.retry.seconds().is_some(), matches!(status, 429 | 503), "{row:?}");
+        }
+    }
+}

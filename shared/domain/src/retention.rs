@@ -1,0 +1,39 @@
+//! How long the record of a message is kept.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::idempotency::REMEMBERED;
+
+/// How long the record of a message is kept: always longer than the idempotency key that is answered from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageRetention(Duration);
+
+impl MessageRetention {
+    /// Keeps records for so many days.
+    #[must_use]
+    pub fn from_days(days: u64) -> Self {
+        let days = Duration::from_hours(days.saturating_mul(24));
+        Self(days.max(REMEMBERED + Duration::from_hours(1)))
+    }
+
+    /// Returns when DynamoDB may delete the record of a message that was accepted at `at`.
+    #[must_use]
+    pub fn expires_at(self, at: Timestamp) -> Timestamp {
+        at.checked_add(self.0).unwrap_or(Timestamp::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_outlives_the_idempotency_key_that_is_answered_from_it() {
+        let expires = |days| MessageRetention::from_days(days).expires_at(Timestamp::UNIX_EPOCH);
+        assert_eq!(expires(30), Timestamp::UNIX_EPOCH + Duration::from_hours(30 * 24));
+        assert_eq!(expires(1), Timestamp::UNIX_EPOCH + REMEMBERED + Duration::from_hours(1));
+        assert_eq!(expires(u64::MAX), Timestamp::MAX);
+    }
+}

@@ -1,0 +1,142 @@
+//! Admission of a chunk: its slots at the gate, then its rows. A chunk that the gate refuses leaves no row.
+
+use std::time::Duration;
+
+use aws::{NewMessage, PermitError, Put};
+use domain::permit::{Ask, Permit, Refusal};
+use domain::ses_error::RETRY_SOON;
+use futures_util::future::join_all;
+use jiff::SignedDuration;
+use tokio::time::Instant;
+
+use crate::chunks::{Attempted, Chunks, Planned, Stopped};
+use crate::{Busy, NotSent, Patience, Unavailable};
+
+/// How many rows are written at a time.
+const ROWS_AT_ONCE: usize = 5;
+
+impl Chunks<'_> {
+    /// Takes the slots of a chunk. Returns the emails that have one, their slots, and the outcomes of the emails whose slots
+    /// come too late.
+    pub(crate) async fn take_slots<'e>(
+        &self,
+        planned: Vec<Planned<'e>>,
+    ) -> Result<(Vec<Planned<'e>>, Vec<Slot>, Vec<Attempted>), Stopped> {
+        let asked = Instant::now();
+        let permit = self.deadlines.before_sending(self.ask(&planned, asked)).await??;
+        let left = self.deadlines.left_to_send();
+        let (mut kept, mut slots, mut too_late, mut before) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        for planned in planned {
+            let wait = permit.map_or(Duration::ZERO, |permit| permit.wait_after(before));
+            before += planned.recipients();
+            // The rate may have fallen since this process saw it.
+            if wait > left && planned.judgement.destination.is_some() {
+                let refusal = self.sending.permits.next_slot(self.deadlines.now());
+                let error = refusal.map_or(NotSent::Unavailable(Unavailable::Store), |refusal| {
+                    NotSent::Busy(Busy::Gate(refusal))
+                });
+                too_late.push((planned.index, Err(error)));
+            } else {
+                kept.push(planned);
+                slots.push(self.slot(asked, wait));
+            }
+        }
+        Ok((kept, slots, too_late))
+    }
+
+    /// Asks the gate for the slots of a chunk; `None` if the chunk goes to nobody.
+    async fn ask(&self, planned: &[Planned<'_>], asked: Instant) -> Result<Option<Permit>, Stopped> {
+        let recipients: i64 = planned.iter().map(Planned::recipients).sum();
+        if recipients == 0 {
+            return Ok(None);
+        }
+        let permits = &self.sending.permits;
+        let now = self.deadlines.at(asked);
+        let patience = match self.origin.patience {
+            Patience::Within(wait) => {
+                // A refusal that this process knows to be certain costs the gate nothing.
+                if let Some(refusal) = permits.known_refusal(now) {
+                    return Err(Stopped::All(NotSent::Busy(Busy::Gate(refusal))));
+                }
+                self.deadlines.patience(wait).saturating_duration_since(asked)
+            }
+            // The last slot comes before sending has to end.
+            Patience::UntilDeadline => self
+                .deadlines
+                .left_to_send()
+                .saturating_sub(permits.time_of(recipients)),
+        };
+        let ask = Ask {
+            recipients,
+            stream: self.origin.stream,
+            now,
+            patience,
+        };
+        match permits.take(ask).await {
+            Ok(permit) => Ok(Some(permit)),
+            Err(PermitError::Refused(refusal @ Refusal::Quota { .. })) => {
+                Err(Stopped::Quota(NotSent::Busy(Busy::Gate(refusal))))
+            }
+            Err(error) => Err(Stopped::All(error.into())),
+        }
+    }
+
+    fn slot(&self, asked: Instant, wait: Duration) -> Slot {
+        let at = asked + wait;
+        let latest_retry = match self.origin.patience {
+            Patience::Within(patience) => asked + patience,
+            Patience::UntilDeadline => at + self.sending.rules.wait,
+        };
+        Slot {
+            at,
+            retry_until: latest_retry.min(asked + self.deadlines.left_to_send()),
+        }
+    }
+
+    /// Writes the rows of a chunk, some at a time, each on its condition: a write that was given up may be carried out
+    /// later, and must not undo what became of the email since.
+    pub(crate) async fn write_rows(&self, messages: &[NewMessage<'_>]) -> Vec<Result<(), NotSent>> {
+        let mut written = Vec::new();
+        for messages in messages.chunks(ROWS_AT_ONCE) {
+            written.extend(join_all(messages.iter().map(|message| self.write_row(message))).await);
+        }
+        written
+    }
+
+    async fn write_row(&self, message: &NewMessage<'_>) -> Result<(), NotSent> {
+        match self.sending.messages.put(message).await? {
+            Put::Written => Ok(()),
+            Put::Overtaken => Err(NotSent::InFlight {
+                until: self.deadlines.now() + SignedDuration::from_secs(RETRY_SOON.into()),
+            }),
+        }
+    }
+
+    /// The row of an attempt at an email.
+    pub(crate) fn message<'m>(&'m self, planned: &'m Planned<'_>) -> NewMessage<'m> {
+        let before = self.claimed.records.get(&planned.id);
+        let now = self.deadlines.arrived;
+        NewMessage {
+            id: planned.id,
+            attempt: before.map_or(1, |record| record.attempt + 1),
+            attempt_at: self.deadlines.now(),
+            nonce: self.origin.ids.nonce,
+            email: planned.email,
+            verdicts: &planned.judgement.verdicts,
+            will_be_sent: planned.judgement.destination.is_some(),
+            stream: self.origin.stream,
+            key_id: self.origin.key_id,
+            created_at: before.map_or(now, |record| record.created_at),
+            expires_at: self.sending.rules.message_retention.expires_at(now),
+        }
+    }
+}
+
+/// When an email may go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot {
+    /// When SES is called first.
+    pub(crate) at: Instant,
+    /// When SES is called again at the latest, while it throttles.
+    pub(crate) retry_until: Instant,
+}

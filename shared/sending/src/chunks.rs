@@ -1,0 +1,201 @@
+//! The emails of a request, a chunk at a time: the list is read and the slots are taken for a whole chunk, its rows are
+//! written, and its emails go out side by side, each when its slot has come.
+//!
+//! A chunk is as much as goes out in a few seconds: slots taken for emails that then cannot be sent are lost.
+
+use std::time::Duration;
+
+use domain::message::Email;
+use domain::recipient::{Judgement, OnSuppressed, judge};
+use futures_util::future::join_all;
+use uuid::Uuid;
+
+use crate::claim::ClaimResult;
+use crate::{Busy, Deadlines, Invalid, NotSent, Origin, Receipt, Sending, Submission};
+
+/// The most emails in a chunk; they go out side by side.
+const CHUNK_MAX: usize = 25;
+/// How long the slots of a chunk may take.
+const CHUNK_TIME: Duration = Duration::from_secs(5);
+
+/// The attempts of one request.
+#[derive(Debug)]
+pub(crate) struct Chunks<'a> {
+    pub(crate) sending: &'a Sending,
+    pub(crate) origin: &'a Origin<'a>,
+    pub(crate) deadlines: &'a Deadlines,
+    pub(crate) claimed: &'a ClaimResult,
+}
+
+/// An email that is to be attempted.
+#[derive(Debug)]
+pub(crate) struct Planned<'a> {
+    /// Its index among the submissions of the request.
+    pub(crate) index: usize,
+    pub(crate) id: Uuid,
+    pub(crate) email: &'a Email,
+    pub(crate) judgement: Judgement<'a>,
+}
+
+impl Planned<'_> {
+    /// How many recipients the email goes to.
+    pub(crate) fn recipients(&self) -> i64 {
+        let destination = self.judgement.destination.as_ref();
+        destination.map_or(0, |destination| {
+            i64::try_from(destination.recipients()).unwrap_or(i64::MAX)
+        })
+    }
+}
+
+/// An email by its index among the submissions, and its outcome.
+pub(crate) type Attempted = (usize, Result<Receipt, NotSent>);
+
+/// Why a chunk was not attempted.
+#[derive(Debug)]
+pub(crate) enum Stopped {
+    /// The quota has not enough left for all of it.
+    Quota(NotSent),
+    /// What comes after it cannot be attempted either.
+    All(NotSent),
+}
+
+impl<E: Into<NotSent>> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Self::All(error.into())
+    }
+}
+
+impl Chunks<'_> {
+    /// Attempts every submission that has no outcome yet, and gives it one.
+    ///
+    /// # Errors
+    /// When the request is larger than can ever be sent in one request; nothing was attempted then.
+    pub(crate) async fn attempt(
+        &self,
+        submissions: &[Submission],
+        outcomes: &mut [Option<Result<Receipt, NotSent>>],
+    ) -> Result<(), NotSent> {
+        let waiting: Vec<(usize, &Submission)> = submissions
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| outcomes[*index].is_none())
+            .collect();
+        // Some of a request that is resumed may have been sent: it is not to be split.
+        if submissions.len() > 1 && self.claimed.records.is_empty() {
+            self.refuse_too_many(&waiting)?;
+        }
+        let mut waiting = waiting.as_slice();
+        let mut limit = CHUNK_MAX;
+        let mut is_first = true;
+        while !waiting.is_empty() {
+            if !is_first && let Some(refusal) = self.too_late() {
+                for (index, _) in waiting {
+                    outcomes[*index] = Some(Err(refusal.clone()));
+                }
+                return Ok(());
+            }
+            is_first = false;
+            let (chunk, rest) = waiting.split_at(self.chunk_len(waiting).min(limit));
+            match self.attempt_chunk(chunk).await {
+                Ok(attempted) => {
+                    for (index, outcome) in attempted {
+                        outcomes[index] = Some(outcome);
+                    }
+                }
+                // The rest of the quota may be enough for some of them.
+                Err(Stopped::Quota(_)) if chunk.len() > 1 => {
+                    limit = chunk.len() / 2;
+                    continue;
+                }
+                Err(Stopped::Quota(error)) => outcomes[chunk[0].0] = Some(Err(error)),
+                Err(Stopped::All(error)) => {
+                    for (index, _) in waiting {
+                        outcomes[*index] = Some(Err(error.clone()));
+                    }
+                    return Ok(());
+                }
+            }
+            waiting = rest;
+        }
+        Ok(())
+    }
+
+    /// Refuses a request that takes longer than it may, even when no other request sends.
+    fn refuse_too_many(&self, waiting: &[(usize, &Submission)]) -> Result<(), NotSent> {
+        let Some(most) = self.sending.permits.recipients_within(self.deadlines.left_to_send()) else {
+            return Ok(());
+        };
+        let all: i64 = waiting.iter().map(|(_, submission)| addressed(&submission.email)).sum();
+        // Suppressed recipients take no slots, so a request that is a little too large may fit.
+        if all > most.saturating_mul(2).max(1) {
+            return Err(NotSent::Invalid(Invalid::TooManyRecipients { most: most.max(1) }));
+        }
+        Ok(())
+    }
+
+    /// Refuses the rest of a request when there is no time to send it in.
+    fn too_late(&self) -> Option<NotSent> {
+        let is_over = self.deadlines.left_to_send().is_zero();
+        let refusal = self
+            .sending
+            .permits
+            .next_slot(self.deadlines.now())
+            .filter(|_| is_over)?;
+        Some(NotSent::Busy(Busy::Gate(refusal)))
+    }
+
+    /// How many emails make the next chunk, one at least.
+    fn chunk_len(&self, waiting: &[(usize, &Submission)]) -> usize {
+        let time = CHUNK_TIME.min(self.deadlines.left_to_send());
+        let most = self.sending.permits.recipients_within(time).unwrap_or(1);
+        let mut sum = 0;
+        let fits = |(_, submission): &&(usize, &Submission)| {
+            sum += addressed(&submission.email);
+            sum <= most
+        };
+        waiting.iter().take_while(fits).count().clamp(1, CHUNK_MAX)
+    }
+
+    /// Attempts the emails of a chunk, or none of them; nothing is written then.
+    async fn attempt_chunk(&self, chunk: &[(usize, &Submission)]) -> Result<Vec<Attempted>, Stopped> {
+        let emails = chunk.iter().map(|(_, submission)| &submission.email);
+        let (stream, now) = (self.origin.stream, self.deadlines.arrived);
+        let known = self.sending.registers(emails, stream, now);
+        let known = self.deadlines.before_sending(known).await??;
+        let (mut planned, mut attempted) = (Vec::new(), Vec::new());
+        for (index, submission) in chunk {
+            let tiers = &self.sending.rules.soft_bounce_tiers;
+            let judgement = judge(&submission.email, &known, now, stream, tiers);
+            match (submission.on_suppressed, judgement.rejected()) {
+                (OnSuppressed::Reject, Some(rejected)) => {
+                    let error = NotSent::Invalid(Invalid::Suppressed(rejected));
+                    attempted.push((*index, Err(error)));
+                }
+                _ => planned.push(Planned {
+                    index: *index,
+                    id: self.claimed.id(submission),
+                    email: &submission.email,
+                    judgement,
+                }),
+            }
+        }
+        let (planned, slots, too_late) = self.take_slots(planned).await?;
+        attempted.extend(too_late);
+        let messages: Vec<_> = planned.iter().map(|planned| self.message(planned)).collect();
+        let rows = self.deadlines.before_sending(self.write_rows(&messages)).await;
+        let rows = rows.unwrap_or_else(|error| vec![Err(error.into()); messages.len()]);
+        let sent = planned
+            .iter()
+            .zip(&messages)
+            .zip(slots.into_iter().zip(rows))
+            .map(|((planned, message), (slot, row))| self.deliver(planned, message, row.map(|()| slot)));
+        attempted.extend(join_all(sent).await);
+        Ok(attempted)
+    }
+}
+
+/// How many recipients an email has on all its lines.
+fn addressed(email: &Email) -> i64 {
+    let recipients = email.to.len() + email.cc.len() + email.bcc.len();
+    i64::try_from(recipients).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,205 @@
+//! The idempotency key of a request: which request may send, and what the others are answered.
+//!
+//! The claim of a key is one conditional write, so one of any number of callers wins. It names the first message of the
+//! request; the others follow it. Every other caller reads the messages' records, which say the rest: an email was sent or
+//! suppressed (the same answer again), it is being sent (come again), it is not known (come again: an event of SES settles
+//! it), or it was never attempted or certainly refused. Once the request that holds the key has ended, the next caller
+//! takes the key over for these, under the same ids.
+
+use std::collections::BTreeMap;
+
+use aws::{Claimed, StoreError};
+use domain::idempotency::{Claim, nth_id};
+use domain::record::{Record, State as Became};
+use domain::ses_error::RETRY_SOON;
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::settle::settle;
+use crate::{Deadlines, NotSent, Origin, Receipt, Sending, Submission};
+
+/// How often a key may change hands while it is being claimed.
+const ROUNDS_MAX: u32 = 4;
+
+/// What a request may do.
+#[derive(Debug)]
+pub(crate) struct ClaimResult {
+    /// The id of the email at place 0.
+    pub(crate) first: Uuid,
+    /// The records that earlier requests with the key left, by id.
+    pub(crate) records: BTreeMap<Uuid, Record>,
+    /// Whether the records answer the whole request, so that nothing is attempted.
+    pub(crate) is_answered: bool,
+}
+
+impl ClaimResult {
+    fn new(first: Uuid) -> Self {
+        Self {
+            first,
+            records: BTreeMap::new(),
+            is_answered: false,
+        }
+    }
+
+    pub(crate) fn id(&self, submission: &Submission) -> Uuid {
+        nth_id(self.first, submission.place)
+    }
+
+    pub(crate) fn record(&self, submission: &Submission) -> Option<&Record> {
+        self.records.get(&self.id(submission))
+    }
+}
+
+/// Where an email of a claimed request stands, for another request with the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Its record answers the request.
+    Settled,
+    /// It is being sent.
+    AtWork,
+    /// The request that holds the key has refused it, and does not attempt it again.
+    GivenUp,
+    /// It has no record yet, or one of an earlier request: the request that holds the key may still attempt it.
+    Open,
+}
+
+impl Standing {
+    fn of(record: Option<&Record>, held: &Claim, now: Timestamp) -> Self {
+        let Some(record) = record else {
+            return Self::Open;
+        };
+        match record.state(now) {
+            Became::Sent | Became::Suppressed | Became::Unknown => Self::Settled,
+            Became::Sending(_) => Self::AtWork,
+            Became::Refused if record.nonce == Some(held.nonce) => Self::GivenUp,
+            Became::Refused => Self::Open,
+        }
+    }
+}
+
+impl Sending {
+    /// Finds out what a request may do.
+    ///
+    /// # Errors
+    /// [`NotSent`] if it may do nothing.
+    pub(crate) async fn claim(
+        &self,
+        submissions: &[Submission],
+        origin: &Origin<'_>,
+        deadlines: &Deadlines,
+    ) -> Result<ClaimResult, NotSent> {
+        let Some(claim) = &origin.claim else {
+            return Ok(ClaimResult::new(origin.ids.message));
+        };
+        let claimed = self.take_claim(claim, submissions, origin, deadlines.arrived);
+        let claimed = match deadlines.before_sending(claimed).await {
+            Ok(claimed) => claimed,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = &claimed
+            && error.frees_key()
+        {
+            // The key may be ours although nobody said so, and nothing was done by it.
+            settle(claim.message_id, deadlines, self.claims.free(&claim.id, claim.nonce)).await;
+        }
+        claimed
+    }
+
+    async fn take_claim(
+        &self,
+        claim: &Claim,
+        submissions: &[Submission],
+        origin: &Origin<'_>,
+        now: Timestamp,
+    ) -> Result<ClaimResult, NotSent> {
+        for _ in 0..ROUNDS_MAX {
+            let held = match self.claims.take(claim, now).await? {
+                Claimed::Won => return Ok(ClaimResult::new(origin.ids.message)),
+                Claimed::Held(held) => held,
+                Claimed::Gone => continue,
+            };
+            // Some of it may have been sent, so another body cannot take its place.
+            if held.body_hash != claim.body_hash {
+                return Err(NotSent::KeyReused);
+            }
+            let mut claimed = ClaimResult::new(held.message_id);
+            let ids: Vec<Uuid> = submissions.iter().map(|submission| claimed.id(submission)).collect();
+            claimed.records = self.records(&ids, now).await?;
+            let standings: Vec<Standing> = ids
+                .iter()
+                .map(|id| Standing::of(claimed.records.get(id), &held, now))
+                .collect();
+            let is = |standing| standings.iter().filter(|each| **each == standing).count();
+            let (settled, at_work, given_up) = (is(Standing::Settled), is(Standing::AtWork), is(Standing::GivenUp));
+            let all = standings.len();
+            let has_ended = now >= held.lease_until || settled + given_up == all;
+            if settled != all && !has_ended {
+                let until = held.lease_until;
+                return Err(NotSent::InFlight { until });
+            }
+            if settled + at_work == all {
+                tracing::info!(message.id = %held.message_id, "a repeated request is answered from the record");
+                claimed.is_answered = true;
+                return Ok(claimed);
+            }
+            let claim = Claim {
+                expires: expires(&held, claim, settled + at_work > 0),
+                ..claim.clone()
+            };
+            if self.claims.take_over(&held, &claim).await? == Claimed::Won {
+                tracing::info!(message.id = %held.message_id, "an unfinished request is taken over");
+                return Ok(claimed);
+            }
+        }
+        Err(NotSent::InFlight {
+            until: now + SignedDuration::from_secs(RETRY_SOON.into()),
+        })
+    }
+
+    /// Reads the records of emails. An email is unknown only if no event proves that it was sent.
+    async fn records(&self, ids: &[Uuid], now: Timestamp) -> Result<BTreeMap<Uuid, Record>, StoreError> {
+        let mut records = self.messages.get_all(ids).await?;
+        for record in records.values_mut() {
+            if record.state(now) == Became::Unknown {
+                record.events.extend(self.messages.proof_of_sending(record.id).await?);
+            }
+        }
+        Ok(records)
+    }
+
+    /// Lets go of a key that has something left to do.
+    pub(crate) async fn let_go(
+        &self,
+        claim: &Claim,
+        outcomes: &[Option<Result<Receipt, NotSent>>],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sent_nothing = |outcome: &Result<Receipt, NotSent>| matches!(outcome, Err(error) if error.frees_key());
+        if outcomes.iter().flatten().all(sent_nothing) {
+            // A key never remembers a refusal, and the request may be corrected.
+            self.claims.free(&claim.id, claim.nonce).await
+        } else if outcomes.iter().any(|outcome| outcome.as_ref().is_none_or(sent_nothing)) {
+            self.claims.release(claim, now).await
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Returns until when a key is remembered that is taken over. Rows that an earlier request wrote live no longer than they
+/// were to live then, and a row that is gone would be taken for one that was never attempted: with such rows the key is
+/// forgotten when it was to be at first.
+fn expires(held: &Claim, claim: &Claim, keeps_rows: bool) -> Timestamp {
+    if keeps_rows { held.expires } else { claim.expires }
+}
+
+/// Returns the outcome of an email whose record needs no attempt.
+pub(crate) fn settled(record: Option<&Record>, now: Timestamp) -> Option<Result<Receipt, NotSent>> {
+    let record = record?;
+    match record.state(now) {
+        Became::Refused => None,
+        Became::Sent | Became::Suppressed => Some(Ok(record.into())),
+        Became::Sending(until) => Some(Err(NotSent::InFlight { until })),
+        Became::Unknown => Some(Err(NotSent::StillUnknown { id: record.id })),
+    }
+}

@@ -1,0 +1,88 @@
+//! The time that an invocation has.
+
+use std::time::Duration;
+
+use domain::permit::SEND_TIMEOUT;
+use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
+
+/// The least time that settling the record of a message may take, after SES has answered.
+const SETTLING: Duration = Duration::from_secs(3);
+/// The most time that answering takes.
+const ANSWERING: Duration = Duration::from_millis(500);
+
+/// Work was given up because the invocation has no time left for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfTime;
+
+/// When an invocation began, and when its steps must be over.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// When it began, by the world's clock.
+    pub arrived: Timestamp,
+    /// The same moment, by which the time since is measured.
+    began: Instant,
+    /// When a mail must be on its way at the latest. A mail that SES took must be answered for, so the steps before it may
+    /// use only the time that sending and settling leave.
+    latest_start: Instant,
+    /// When all work must be over, because Lambda ends the invocation soon after.
+    answer_by: Instant,
+}
+
+impl Deadlines {
+    /// Begins now, which is `now` by the world's clock; Lambda ends the invocation at `end`.
+    #[must_use]
+    pub fn new(now: Timestamp, end: Instant) -> Self {
+        Self {
+            arrived: now,
+            began: Instant::now(),
+            latest_start: end - SEND_TIMEOUT - SETTLING,
+            answer_by: end - ANSWERING,
+        }
+    }
+
+    /// Returns the world's time at `moment`.
+    #[must_use]
+    pub fn at(&self, moment: Instant) -> Timestamp {
+        self.arrived + moment.saturating_duration_since(self.began)
+    }
+
+    /// Returns the world's time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.at(Instant::now())
+    }
+
+    /// Returns how long it is until the last mail must be on its way.
+    pub(crate) fn left_to_send(&self) -> Duration {
+        self.latest_start.saturating_duration_since(Instant::now())
+    }
+
+    /// Returns until when a mail may wait that has so much patience from now on.
+    pub(crate) fn patience(&self, wait: Duration) -> Instant {
+        (Instant::now() + wait).min(self.latest_start)
+    }
+
+    /// Does work that comes before a mail is sent, if there is time.
+    ///
+    /// # Errors
+    /// [`OutOfTime`] if there is none; a write may or may not have happened then.
+    pub async fn before_sending<T>(&self, work: impl Future<Output = T>) -> Result<T, OutOfTime> {
+        within(self.latest_start, work).await
+    }
+
+    /// Does work that an answer is made of, if there is time.
+    ///
+    /// # Errors
+    /// [`OutOfTime`] if there is none; a write may or may not have happened then.
+    pub async fn before_answering<T>(&self, work: impl Future<Output = T>) -> Result<T, OutOfTime> {
+        within(self.answer_by, work).await
+    }
+}
+
+async fn within<T>(end: Instant, work: impl Future<Output = T>) -> Result<T, OutOfTime> {
+    timeout_at(end, work).await.map_err(|_| {
+        tracing::error!("no time is left: a table was slow, or the function's timeout is short");
+        OutOfTime
+    })
+}

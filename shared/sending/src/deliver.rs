@@ -1,0 +1,190 @@
+//! Calling SES for one mail, again while it throttles, and settling the mail's row.
+//!
+//! A mail that SES turns away for its rate is certainly not taken, so calling again cannot send it twice. No other call is
+//! repeated: another refusal would be the same again, and a call without a clear answer may have sent the mail. All calls
+//! are one attempt of the message, because SES accepts at most one of them.
+
+use aws::{NewMessage, Outgoing, SendError};
+use domain::backoff;
+use domain::recipient::Destination;
+use domain::ses_error::Retry;
+use tokio::time::{Instant, sleep, sleep_until};
+use uuid::Uuid;
+
+use crate::admit::Slot;
+use crate::chunks::{Attempted, Chunks, Planned};
+use crate::settle::settle;
+use crate::{NotSent, Receipt};
+
+impl Chunks<'_> {
+    /// Sends an email whose row is written, at its slot, and settles the row.
+    pub(crate) async fn deliver(
+        &self,
+        planned: &Planned<'_>,
+        message: &NewMessage<'_>,
+        slot: Result<Slot, NotSent>,
+    ) -> Attempted {
+        let id = planned.id;
+        let sent = match (slot, &planned.judgement.destination) {
+            (Err(error), _) => Err(error),
+            (Ok(_), None) => {
+                tracing::info!(message.id = %id, "every recipient is suppressed; nothing was sent");
+                Ok(None)
+            }
+            (Ok(slot), Some(destination)) => self.call_ses(message, destination, slot).await.map(Some),
+        };
+        if let Err(error) = &sent
+            && error.frees_key()
+        {
+            settle(id, self.deadlines, self.sending.messages.refused(message)).await;
+        }
+        let receipt = sent.map(|ses_id| Receipt::new(id, ses_id, &planned.judgement.verdicts));
+        (planned.index, receipt)
+    }
+
+    async fn call_ses(
+        &self,
+        message: &NewMessage<'_>,
+        destination: &Destination<'_>,
+        slot: Slot,
+    ) -> Result<String, NotSent> {
+        let id = message.id;
+        let outgoing = Outgoing {
+            id,
+            attempt: message.attempt,
+            stream: message.stream,
+            email: message.email,
+            destination,
+        };
+        let call = async || {
+            let answer = self.sending.ses.send(outgoing).await;
+            if is_throttled(&answer) {
+                tracing::info!(message.id = %id, "SES throttled a call");
+            }
+            answer
+        };
+        sleep_until(slot.at).await;
+        match retry_throttled(call, slot.retry_until, delays_of(message)).await {
+            Ok(ses_id) => {
+                tracing::info!(message.id = %id, ses.id = ses_id, "SES accepted the message");
+                // The mail is on its way: a record that cannot be written must not tell the caller otherwise.
+                settle(id, self.deadlines, self.sending.messages.accepted(id, &ses_id)).await;
+                Ok(ses_id)
+            }
+            Err(SendError::Refused { refusal, code }) => {
+                tracing::warn!(message.id = %id, code, ?refusal, "SES refused the message");
+                Err(NotSent::refused(refusal))
+            }
+            Err(SendError::Ambiguous { code }) => {
+                tracing::error!(message.id = %id, code, "it is not known whether SES accepted the message");
+                Err(NotSent::Unknown { id })
+            }
+        }
+    }
+}
+
+/// Returns the value that the delays of a message are drawn from. The emails of a request share a nonce, and must not come
+/// again together.
+fn delays_of(message: &NewMessage<'_>) -> Uuid {
+    Uuid::from_u128(message.nonce.as_u128() ^ message.id.as_u128().rotate_left(64))
+}
+
+/// Calls SES until its answer is not throttling, or `until` is too near. `random` spreads the calls of requests that are
+/// throttled together.
+async fn retry_throttled<T>(
+    call: impl AsyncFn() -> Result<T, SendError>,
+    until: Instant,
+    random: Uuid,
+) -> Result<T, SendError> {
+    let mut retry = 0;
+    loop {
+        let answer = call().await;
+        if !is_throttled(&answer) {
+            return answer;
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        let Some(delay) = backoff::delay(retry, random, left) else {
+            return answer;
+        };
+        sleep(delay).await;
+        retry += 1;
+    }
+}
+
+fn is_throttled<T>(answer: &Result<T, SendError>) -> bool {
+    match answer {
+        Err(SendError::Refused { refusal, .. }) => matches!(refusal.row().retry, Retry::AtOnceThenAfter(_)),
+        Ok(_) | Err(SendError::Ambiguous { .. }) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::time::Duration;
+
+    use domain::ses_error::{Refusal, TABLE};
+
+    use super::*;
+
+    fn refused(refusal: Refusal) -> Result<u8, SendError> {
+        let code = String::new();
+        Err(SendError::Refused { refusal, code })
+    }
+
+    fn ambiguous() -> Result<u8, SendError> {
+        let code = String::new();
+        Err(SendError::Ambiguous { code })
+    }
+
+    /// Gives these answers to as many calls, the last one first, and returns the final one with what was not asked for.
+    async fn called(answers: Vec<Result<u8, SendError>>, until: Instant) -> (Result<u8, SendError>, usize) {
+        let answers = RefCell::new(answers);
+        let call = async || answers.borrow_mut().pop().unwrap();
+        let answer = retry_throttled(call, until, Uuid::nil()).await;
+        let left = answers.borrow().len();
+        (answer, left)
+    }
+
+    fn in_a_minute() -> Instant {
+        Instant::now() + Duration::from_mins(1)
+    }
+
+    #[tokio::test]
+    async fn calls_again_while_throttled_and_no_more_when_taken() {
+        let throttled = || refused(Refusal::RateExceeded);
+        let (answer, left) = called(vec![Ok(2), Ok(1), throttled(), throttled()], in_a_minute()).await;
+        assert_eq!((answer.unwrap(), left), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn without_time_left_one_call_is_all() {
+        let (answer, left) = called(vec![Ok(1), refused(Refusal::RateExceeded)], Instant::now()).await;
+        assert!(matches!(
+            answer,
+            Err(SendError::Refused {
+                refusal: Refusal::RateExceeded,
+                ..
+            })
+        ));
+        assert_eq!(left, 1);
+    }
+
+    #[tokio::test]
+    async fn a_call_without_a_clear_answer_is_the_last() {
+        let throttled = refused(Refusal::RateExceeded);
+        let (answer, left) = called(vec![Ok(1), ambiguous(), throttled], in_a_minute()).await;
+        assert!(matches!(answer, Err(SendError::Ambiguous { .. })));
+        assert_eq!(left, 1);
+    }
+
+    #[tokio::test]
+    async fn no_other_refusal_is_repeated() {
+        let others = TABLE.iter().filter_map(|row| row.refusal);
+        for refusal in others.filter(|&refusal| refusal != Refusal::RateExceeded) {
+            let (answer, left) = called(vec![Ok(1), refused(refusal)], in_a_minute()).await;
+            assert!(answer.is_err());
+            assert_eq!(left, 1, "{refusal:?}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The one pipeline that sends mail. Every front hands it [`Submission`]s; none of them knows how mail is sent.
+//!
+//! [`Sending::submit`] takes one email, [`Sending::submit_all`] up to a hundred under one claim: one email is a chunk of
+//! one and takes the same code. The order of the steps is what makes it safe:
+//!
+//! | step | module | what it does |
+//! |---|---|---|
+//! | claim | `claim` | takes the idempotency key, or finds the answer on record |
+//! | plan | `plan` | reads the suppression list, consistently, and judges every recipient |
+//! | admit | `admit` | takes the slots of a chunk at the gate, then writes its rows |
+//! | deliver | `deliver` | calls SES once a mail, when its slot has come; again only when SES throttles |
+//! | settle | `settle` | writes what became of each mail, and frees the key where nothing was sent |
+//!
+//! Permit, then row, then SES: a mail that the gate refuses leaves no row, and SES is never called without one. What a
+//! step does not know for certain counts against sending: the list cannot be read, so nothing is sent; SES did not
+//! answer, so the mail may have been sent and is never sent again.
+//!
+//! [`NotSent`] says why an email was not sent, by what is *known*. It alone decides whether a key is freed and a row
+//! becomes refused; each front maps it to its own protocol in one exhaustive match.
+
+mod admit;
+mod chunks;
+mod claim;
+mod deadlines;
+mod deliver;
+mod not_sent;
+mod plan;
+mod settle;
+mod submission;
+
+use aws::{Claims, Marks, Messages, Permits, Ses, Suppressions};
+use domain::permit::Allowance;
+use domain::retention::MessageRetention;
+use domain::suppression::SoftBounceTiers;
+use jiff::Timestamp;
+
+pub use deadlines::{Deadlines, OutOfTime};
+pub use not_sent::{Busy, Invalid, NotSent, Unavailable};
+pub use submission::{Ids, Origin, Outcomes, Patience, Receipt, Submission};
+
+/// The rules of a deployment, from its configuration.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// How long one email may wait for its slot, and for SES while it throttles.
+    pub wait: std::time::Duration,
+    /// When soft bounces suppress an address for bulk mail.
+    pub soft_bounce_tiers: SoftBounceTiers,
+    /// How long the record of a message is kept.
+    pub message_retention: MessageRetention,
+}
+
+/// The pipeline, with the tables and services that it works on.
+#[derive(Debug)]
+pub struct Sending {
+    /// The rules of the deployment.
+    pub rules: Rules,
+    /// The suppression list.
+    pub suppressions: Suppressions,
+    /// The idempotency keys.
+    pub claims: Claims,
+    /// The records of messages.
+    pub messages: Messages,
+    /// The marks by which a storm of blocks is recognised.
+    pub marks: Marks,
+    /// The gate.
+    pub permits: Permits,
+    /// Amazon SES.
+    pub ses: Ses,
+}
+
+impl Sending {
+    /// Reads the gate, so that the first permit of this process is one write and not two. It also opens the connection to
+    /// DynamoDB.
+    pub async fn warm_up(&self) {
+        self.permits.look().await;
+    }
+
+    /// Returns the sending rate as far as this process knows it; `None` before it has seen the gate.
+    #[must_use]
+    pub fn allowance(&self, now: Timestamp) -> Option<Allowance> {
+        self.permits.allowance(now)
+    }
+
+    /// Sends one email, once.
+    ///
+    /// # Errors
+    /// [`NotSent`] says why it was not sent, or that this is not known.
+    pub async fn submit(
+        &self,
+        submission: Submission,
+        origin: &Origin<'_>,
+        deadlines: &Deadlines,
+    ) -> Result<Receipt, NotSent> {
+        let outcomes = self.submit_all(&[submission], origin, deadlines).await?;
+        // One submission has one outcome.
+        outcomes
+            .each
+            .into_iter()
+            .next()
+            .unwrap_or(Err(NotSent::Unavailable(Unavailable::Store)))
+    }
+
+    /// Sends emails under one claim, each with an outcome of its own, in their order.
+    ///
+    /// A request with the same key resumes one that was cut off anywhere: an email without a row was never attempted, one
+    /// that was refused is attempted again, and the others are answered from their rows.
+    ///
+    /// # Errors
+    /// [`NotSent`] if none of them was attempted.
+    pub async fn submit_all(
+        &self,
+        submissions: &[Submission],
+        origin: &Origin<'_>,
+        deadlines: &Deadlines,
+    ) -> Result<Outcomes, NotSent> {
+        let claimed = self.claim(submissions, origin, deadlines).await?;
+        let first = claimed.first;
+        let mut outcomes: Vec<Option<Result<Receipt, NotSent>>> = submissions
+            .iter()
+            .map(|submission| claim::settled(claimed.record(submission), deadlines.arrived))
+            .collect();
+        if !claimed.is_answered {
+            let chunks = chunks::Chunks {
+                sending: self,
+                origin,
+                deadlines,
+                claimed: &claimed,
+            };
+            let attempted = chunks.attempt(submissions, &mut outcomes).await;
+            if let Some(claim) = &origin.claim {
+                let let_go = self.let_go(claim, &outcomes, deadlines.now());
+                settle::settle(first, deadlines, let_go).await;
+            }
+            attempted?;
+        }
+        // An email without an outcome was not attempted.
+        let each = outcomes
+            .into_iter()
+            .map(|outcome| outcome.unwrap_or(Err(NotSent::Unavailable(Unavailable::Store))));
+        Ok(Outcomes {
+            first,
+            each: each.collect(),
+        })
+    }
+}

@@ -1,0 +1,17 @@
+//! Writing what became of a message, in the time that is left.
+
+use aws::StoreError;
+use uuid::Uuid;
+
+use crate::Deadlines;
+
+/// Carries out a write about a message, as long as there is time to answer afterwards. A write that fails is logged and
+/// changes no answer: the mail is sent or not, whatever its record says.
+pub(crate) async fn settle(id: Uuid, deadlines: &Deadlines, write: impl Future<Output = Result<(), StoreError>>) {
+    let code = match deadlines.before_answering(write).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.code,
+        Err(_) => "OutOfTime".to_owned(),
+    };
+    tracing::error!(message.id = %id, code, "the record of a message was not settled");
+}
