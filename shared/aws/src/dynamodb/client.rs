@@ -15,7 +15,8 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long all attempts at an operation may take together.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// Makes a DynamoDB client. The SDK's retries stay on, because every write of the adapters is conditional or idempotent.
+/// Makes a DynamoDB client. The SDK's retries stay on, because every write of the adapters is conditional or
+/// idempotent.
 #[must_use]
 pub fn client(config: &SdkConfig) -> Client {
     let config = Builder::from(config)

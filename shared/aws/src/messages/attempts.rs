@@ -1,7 +1,7 @@
 //! The writes of an attempt: the row before it, and what came of it.
 //!
-//! Every write names in its condition the attempt that it belongs to, so that a write that comes late changes nothing of a
-//! later attempt.
+//! Every write names in its condition the attempt that it belongs to, so that a write that comes late changes nothing
+//! of a later attempt.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
@@ -59,8 +59,8 @@ pub enum Put {
 impl Messages {
     /// Writes the row of a message before anything is sent: `sending`, or `suppressed` if no recipient is left.
     ///
-    /// The first attempt creates the row. A later attempt replaces the row of the attempt before it, on condition that the
-    /// earlier one was refused and SES has not named its id of the mail since.
+    /// The first attempt creates the row. A later attempt replaces the row of the attempt before it, on condition that
+    /// the earlier one was refused and SES has not named its id of the mail since.
     ///
     /// # Errors
     /// [`StoreError`] if the row may not have been written. Nothing must be sent then.
@@ -118,8 +118,8 @@ impl Messages {
             .map_err(StoreError::of("UpdateItem"))
     }
 
-    /// Writes SES's id of a message into its row, unless one is there. The condition keeps a write that comes after the row was
-    /// deleted from creating half a row.
+    /// Writes SES's id of a message into its row, unless one is there. The condition keeps a write that comes after the
+    /// row was deleted from creating half a row.
     pub(super) async fn set_ses_id(
         &self,
         id: Uuid,
@@ -140,7 +140,8 @@ impl Messages {
     /// Records that the gate or SES certainly refused this attempt. An id of SES that is in the row already wins.
     ///
     /// # Errors
-    /// [`StoreError`] if it may not have been written. The row then says `sending` until the lease of the attempt is over.
+    /// [`StoreError`] if it may not have been written. The row then says `sending` until the lease of the attempt is
+    /// over.
     pub async fn refused(&self, attempt: &NewMessage<'_>) -> Result<(), StoreError> {
         let updated = self
             .client

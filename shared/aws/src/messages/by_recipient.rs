@@ -1,7 +1,7 @@
 //! The index `by-recipient`, which finds the messages to a person.
 //!
-//! An item is in an index once. A mail to one recipient is found by its own row; a mail to several has an item `to#<n>` for each
-//! of them. The sort key of the index is the id of the message, which sorts by time.
+//! An item is in an index once. A mail to one recipient is found by its own row; a mail to several has an item `to#<n>`
+//! for each of them. The sort key of the index is the id of the message, which sorts by time.
 
 use std::collections::BTreeSet;
 
@@ -30,8 +30,8 @@ pub struct SentTo {
 }
 
 impl Messages {
-    /// Finds at most `limit` messages to `address` that are older than `after`, the newest first. A message of the last moments
-    /// may be missing, because the index is eventually consistent.
+    /// Finds at most `limit` messages to `address` that are older than `after`, the newest first. A message of the last
+    /// moments may be missing, because the index is eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`] if the index could not be read.
@@ -84,8 +84,8 @@ pub(super) fn rows(message: &NewMessage<'_>) -> Vec<Item> {
     message.verdicts.iter().enumerate().map(row).collect()
 }
 
-/// The hash of an address, by which its items are found. It keeps nothing secret: anybody who holds the table can try addresses,
-/// and the rows themselves name them.
+/// The hash of an address, by which its items are found. It keeps nothing secret: anybody who holds the table can try
+/// addresses, and the rows themselves name them.
 pub(super) fn hash(address: &EmailAddress) -> String {
     hash_of(address.normalised())
 }

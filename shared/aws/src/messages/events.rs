@@ -9,8 +9,8 @@
 //! | `subtype`, `diagnostic` | SES's words for what happened, and what the receiving server said |
 //! | `expires_at` | when DynamoDB may delete it (seconds) |
 //!
-//! The key of an event is made of the event alone, so that its copies overwrite one another. A `Delivery` to a recipient has a
-//! key that is made of the recipient alone: whether a mail was delivered to somebody is one `GetItem`.
+//! The key of an event is made of the event alone, so that its copies overwrite one another. A `Delivery` to a
+//! recipient has a key that is made of the recipient alone: whether a mail was delivered to somebody is one `GetItem`.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::stream::{self, StreamExt};
@@ -39,8 +39,9 @@ const DELIVERY_TYPE: &str = "Delivery";
 const WRITES_AT_ONCE: usize = 8;
 
 impl Messages {
-    /// Adds an event of SES to the message that it is about. An event of a type that proves sending also writes SES's id into the
-    /// row of the message ([`MessageEvent::names_ses_id`]), if the message has one. May be repeated and reordered at will.
+    /// Adds an event of SES to the message that it is about. An event of a type that proves sending also writes SES's
+    /// id into the row of the message ([`MessageEvent::names_ses_id`]), if the message has one. May be repeated and
+    /// reordered at will.
     ///
     /// # Errors
     /// [`StoreError`] if part of it may not have been written. The rest is written all the same.
@@ -110,8 +111,8 @@ impl Messages {
         Ok(items)
     }
 
-    /// Looks for one event of a message, consistently. Any event proves that SES took the mail: a message that would be unknown
-    /// without it was sent. Events without our tag are not found.
+    /// Looks for one event of a message, consistently. Any event proves that SES took the mail: a message that would be
+    /// unknown without it was sent. Events without our tag are not found.
     ///
     /// # Errors
     /// [`StoreError`] if the table could not be read.

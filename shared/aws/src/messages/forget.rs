@@ -28,12 +28,12 @@ pub struct Forgotten {
 }
 
 impl Messages {
-    /// Reads a page of the table, the first or that which follows `after`, and takes `address` out of it, in any spelling and with
-    /// any name beside it. The row of a message has [`FORGOTTEN`] in its place afterwards. Events about the address and its entries
-    /// of the index are deleted. May be repeated.
+    /// Reads a page of the table, the first or that which follows `after`, and takes `address` out of it, in any
+    /// spelling and with any name beside it. The row of a message has [`FORGOTTEN`] in its place afterwards. Events
+    /// about the address and its entries of the index are deleted. May be repeated.
     ///
-    /// Nothing finds rows by every address that they name, so the whole table is read. An event that comes later names the address
-    /// again.
+    /// Nothing finds rows by every address that they name, so the whole table is read. An event that comes later names
+    /// the address again.
     ///
     /// # Errors
     /// [`StoreError`] if an item of the page may still name the address.

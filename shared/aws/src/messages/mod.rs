@@ -22,15 +22,15 @@
 //! | `recipient_hash` | key of the index `by-recipient`, here if the mail has one recipient, else in each `to#<n>` |
 //! | `expires_at` | when DynamoDB may delete the item (seconds); every item of the table has it |
 //!
-//! The attributes of an event are listed in [`events`]. An event never rewrites the row, so a mail to many recipients costs
-//! one small write for each event, and has no limit on their number. An event whose `mail` is not there is kept until it
-//! expires: nothing reads it.
+//! The attributes of an event are listed in [`events`]. An event never rewrites the row, so a mail to many recipients
+//! costs one small write for each event, and has no limit on their number. An event whose `mail` is not there is kept
+//! until it expires: nothing reads it.
 //!
 //! An event without our tag comes from a classic notification. It may come before the sender has stored SES's id, so it
 //! cannot be written to the message itself. Reading a message reads both partitions.
 //!
-//! The state of a message is computed from these items when it is read ([`state`](domain::record::Record::state)), so that an event that comes before
-//! the sender's own update needs no condition and loses nothing.
+//! The state of a message is computed from these items when it is read ([`state`](domain::record::Record::state)), so
+//! that an event that comes before the sender's own update needs no condition and loses nothing.
 
 mod attempts;
 mod by_recipient;

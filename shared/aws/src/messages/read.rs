@@ -37,8 +37,8 @@ impl Messages {
         Ok(Some(record))
     }
 
-    /// Reads the rows of different messages, consistently and without their events. A message that is not in the answer has
-    /// none.
+    /// Reads the rows of different messages, consistently and without their events. A message that is not in the answer
+    /// has none.
     ///
     /// # Errors
     /// [`StoreError`] unless every row was read.
@@ -54,8 +54,8 @@ impl Messages {
         Ok(records)
     }
 
-    /// Reads a message with its newest events, consistently: at most [`super::EVENTS_READ_MAX`], the newest first. Those
-    /// without our tag are among them.
+    /// Reads a message with its newest events, consistently: at most [`super::EVENTS_READ_MAX`], the newest first.
+    /// Those without our tag are among them.
     ///
     /// # Errors
     /// [`StoreError`] if the table could not be read, or holds something else by this id.
@@ -74,8 +74,8 @@ impl Messages {
         Ok(Some(record))
     }
 
-    /// Reads messages with their newest events, consistently and in the order of `ids`. A message that is not on record is left
-    /// out.
+    /// Reads messages with their newest events, consistently and in the order of `ids`. A message that is not on record
+    /// is left out.
     ///
     /// # Errors
     /// [`StoreError`] unless everything was read.
@@ -88,8 +88,8 @@ impl Messages {
             .await
     }
 
-    /// Finds which of these messages SES has delivered to which of these recipients, consistently. Returns the pairs that were
-    /// delivered, with the address normalised.
+    /// Finds which of these messages SES has delivered to which of these recipients, consistently. Returns the pairs
+    /// that were delivered, with the address normalised.
     ///
     /// # Errors
     /// [`StoreError`] unless every pair was looked up.
@@ -118,8 +118,8 @@ impl Messages {
         Ok(delivered)
     }
 
-    /// Finds our id of a message by SES's id of it. A message that was sent in the last seconds may be missing, because the
-    /// index is eventually consistent.
+    /// Finds our id of a message by SES's id of it. A message that was sent in the last seconds may be missing, because
+    /// the index is eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`] if the index could not be read.

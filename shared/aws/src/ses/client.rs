@@ -9,8 +9,8 @@ use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProt
 use crate::connection::timeouts;
 use domain::permit::SEND_TIMEOUT;
 
-/// Makes an SES client. The SDK's retries are off, because `SendEmail` has no idempotency token: a second attempt after a
-/// lost answer would be a second mail.
+/// Makes an SES client. The SDK's retries are off, because `SendEmail` has no idempotency token: a second attempt after
+/// a lost answer would be a second mail.
 #[must_use]
 pub fn client(config: &SdkConfig) -> Client {
     let config = Builder::from(config)

@@ -16,8 +16,8 @@ const ID_TAG: &str = "okite_id";
 
 /// The types of event by which SES names its id of a mail that it took, in addition to what they report.
 ///
-/// `Delivery` and `DeliveryDelay` prove as much. They are left out because a mail to many recipients has one of them for
-/// each, and every one would rewrite the record of the message.
+/// `Delivery` and `DeliveryDelay` prove as much. They are left out because a mail to many recipients has one of them
+/// for each, and every one would rewrite the record of the message.
 const NAMING_SES_ID: [&str; 5] = ["Send", "Bounce", "Complaint", "Reject", "Rendering Failure"];
 
 /// The longest id of SES's that becomes part of a key as it is; SES's ids have 60 characters.
@@ -39,9 +39,9 @@ pub struct MessageEvent {
     pub at: Timestamp,
     /// The time from which its retention counts: that of the mail, so that every copy lapses at the same time.
     pub kept_from: Timestamp,
-    /// The recipients that it is about, normalised, each with what the receiving server said. Empty where the event is about
-    /// the mail as a whole. Addresses that cannot be read are left out. The texts may contain addresses: they are for the
-    /// table, not for a log.
+    /// The recipients that it is about, normalised, each with what the receiving server said. Empty where the event is
+    /// about the mail as a whole. Addresses that cannot be read are left out. The texts may contain addresses: they are
+    /// for the table, not for a log.
     pub recipients: BTreeMap<String, Option<String>>,
     /// SES's words for what happened, such as `Permanent/General`, where the type has more than its name.
     pub subtype: Option<String>,
