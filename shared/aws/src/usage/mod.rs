@@ -22,39 +22,31 @@ mod brake_override;
 mod counted;
 mod marks;
 mod permits;
+mod reconciliation;
+mod reports;
+mod samples;
 mod verified;
-
-use std::collections::BTreeMap;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
 
 pub use self::brake_changes::BrakeChanges;
 pub use self::brake_override::WordInGate;
 pub use self::counted::CountedDay;
 pub use self::marks::{MARK_KEPT_DAYS, Marks, MarksPage};
 pub use self::permits::{PermitError, Permits};
+pub use self::reconciliation::KeptReconciliation;
+pub use self::reports::NOT_A_REPORT;
 pub use self::verified::VerifiedDomains;
 use crate::StoreError;
-use crate::dynamodb::condition::{Written, unless_overtaken, written};
-use crate::dynamodb::item::{Item, n, names, number_of, s, text_of, time, time_of, ttl};
-use domain::account::{Brake, Report};
+use crate::dynamodb::condition::{Written, written};
+use crate::dynamodb::item::{n, names, number_of, s, text_of, time, time_of};
+use domain::account::Brake;
 use domain::brake_change::BrakeOverride;
 use domain::permit::{Sample, Settings};
-use domain::suppression::Reconciliation;
-
-/// How long a sample is kept: a day, and time for a late reporter.
-const SAMPLE_KEPT: Duration = Duration::from_hours(50);
-/// How long a sample of midnight is kept: for as long as days are counted, see [`domain::account::Window`].
-const DAILY_SAMPLE_KEPT: Duration = Duration::from_hours(9 * 24);
-/// The code of the error for a latest report that cannot be read.
-pub const NOT_A_REPORT: &str = "NotAReport";
-/// How long a report is kept.
-const REPORT_KEPT: Duration = Duration::from_hours(30 * 24);
 
 /// The partition key of the gate.
 pub(super) fn gate_key(region: &str) -> String {
@@ -83,15 +75,6 @@ pub struct GateState {
     pub reconciliation: Option<KeptReconciliation>,
     /// When an early pass was last requested.
     pub reconciliation_wanted_at: Option<Timestamp>,
-}
-
-/// The state of the pass over SES's own list, and the number of its write: of two runs at once only one may go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptReconciliation {
-    /// How far the pass has come.
-    pub state: Reconciliation,
-    /// How often the state was written.
-    pub revision: i64,
 }
 
 /// What came of setting the gate.
@@ -149,7 +132,7 @@ impl Usage {
                     gate_overridden_at = time_of(&item, "overridden_at");
                 }
                 Some("brake_override") => state.brake_override = brake_override::brake_override(&item),
-                Some("reconciliation") => state.reconciliation = reconciliation(&item),
+                Some("reconciliation") => state.reconciliation = reconciliation::read(&item),
                 Some("reconciliation_wanted") => state.reconciliation_wanted_at = time_of(&item, "at"),
                 _ if let Some((day, counted)) = counted::read(&item) => {
                     state.counted.insert(day, counted);
@@ -231,157 +214,4 @@ impl Usage {
             Written::Failed(_) => GateSet::Overridden,
         })
     }
-
-    /// Keeps the first sample of each hour, and the latest.
-    ///
-    /// # Errors
-    /// [`StoreError`] if either may not have been written.
-    pub async fn put_sample(&self, sample: Sample) -> Result<(), StoreError> {
-        // One after the other, over one connection. Each is tried, whatever came of the other.
-        let hourly = self.put_hourly_sample(sample).await;
-        let latest = self.put_latest_sample(sample).await;
-        hourly.and(latest)
-    }
-
-    async fn put_latest_sample(&self, sample: Sample) -> Result<(), StoreError> {
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", s(gate_key(&self.region)))
-            .key("sk", s("sample#latest"))
-            .update_expression("SET #at = :at, #granted = :granted, #expires_at = :expires_at")
-            .condition_expression("attribute_not_exists(#at) OR #at < :at")
-            .set_expression_attribute_names(names(["at", "granted", "expires_at"]))
-            .expression_attribute_values(":at", time(sample.at))
-            .expression_attribute_values(":granted", n(sample.total))
-            .expression_attribute_values(":expires_at", ttl(sample.at + SAMPLE_KEPT))
-            .send()
-            .await;
-        unless_overtaken(updated)
-    }
-
-    async fn put_hourly_sample(&self, sample: Sample) -> Result<(), StoreError> {
-        let hour = sample.at.strftime("%Y-%m-%dT%H").to_string();
-        let kept = if sample.at.to_zoned(TimeZone::UTC).hour() == 0 {
-            DAILY_SAMPLE_KEPT
-        } else {
-            SAMPLE_KEPT
-        };
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", s(gate_key(&self.region)))
-            .key("sk", s(format!("sample#{hour}")))
-            .update_expression(
-                "SET #at = if_not_exists(#at, :at), #granted = if_not_exists(#granted, :granted), #expires_at = :expires_at",
-            )
-            .set_expression_attribute_names(names(["at", "granted", "expires_at"]))
-            .expression_attribute_values(":at", time(sample.at))
-            .expression_attribute_values(":granted", n(sample.total))
-            .expression_attribute_values(":expires_at", ttl(sample.at + kept))
-            .send()
-            .await
-            .map(drop)
-            .map_err(StoreError::of("UpdateItem"))
-    }
-
-    /// Keeps the state of the pass over SES's own list, as the write that follows `kept`. Returns whether no other run
-    /// wrote one in the meantime. If the SDK repeated a write whose answer was lost, the result is `false`: a run that
-    /// stops then loses only time.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it may not have been written.
-    pub async fn put_reconciliation(&self, kept: &KeptReconciliation) -> Result<bool, StoreError> {
-        let json = serde_json::to_string(&kept.state).map_err(|_| StoreError::new("UpdateItem", "NotJson"))?;
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", s(gate_key(&self.region)))
-            .key("sk", s("reconciliation"))
-            .update_expression("SET #state = :state, #revision = :revision")
-            .condition_expression("attribute_not_exists(#revision) OR #revision < :revision")
-            .set_expression_attribute_names(names(["state", "revision"]))
-            .expression_attribute_values(":state", s(json))
-            .expression_attribute_values(":revision", n(kept.revision))
-            .send()
-            .await;
-        Ok(matches!(written(updated)?, Written::Done(_)))
-    }
-
-    /// Requests an early pass over SES's own list: an address was lifted here, and may still be on that list.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it may not have been written.
-    pub async fn want_reconciliation(&self, at: Timestamp) -> Result<(), StoreError> {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", s(gate_key(&self.region)))
-            .key("sk", s("reconciliation_wanted"))
-            .update_expression("SET #wanted_at = :at")
-            .expression_attribute_names("#wanted_at", "at")
-            .expression_attribute_values(":at", time(at))
-            .send()
-            .await
-            .map(drop)
-            .map_err(StoreError::of("UpdateItem"))
-    }
-
-    /// Reads the latest report.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it could not be read.
-    pub async fn latest_report(&self) -> Result<Option<Report>, StoreError> {
-        const OPERATION: &str = "GetItem";
-        let answer = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key("pk", s(report_key(&self.region)))
-            .key("sk", s("latest"))
-            .send()
-            .await
-            .map_err(StoreError::of(OPERATION))?;
-        let Some(item) = answer.item else { return Ok(None) };
-        let report = text_of(&item, "report").and_then(|json| serde_json::from_str(json).ok());
-        report.map(Some).ok_or_else(|| StoreError::new(OPERATION, NOT_A_REPORT))
-    }
-
-    /// Keeps a report as the latest, unless a later one is there. A report of the same time is replaced, because a run
-    /// adds to its report.
-    ///
-    /// # Errors
-    /// [`StoreError`] if it may not have been written.
-    pub async fn put_report(&self, report: &Report) -> Result<(), StoreError> {
-        let json = serde_json::to_string(report).map_err(|_| StoreError::new("UpdateItem", "NotJson"))?;
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", s(report_key(&self.region)))
-            .key("sk", s("latest"))
-            .update_expression("SET #at = :at, #report = :report, #expires_at = :expires_at")
-            .condition_expression("attribute_not_exists(#at) OR #at <= :at")
-            .set_expression_attribute_names(names(["at", "report", "expires_at"]))
-            .expression_attribute_values(":at", time(report.at))
-            .expression_attribute_values(":report", s(json))
-            .expression_attribute_values(":expires_at", ttl(report.at + REPORT_KEPT))
-            .send()
-            .await;
-        unless_overtaken(updated)
-    }
-}
-
-fn report_key(region: &str) -> String {
-    format!("report#{region}")
-}
-
-/// Reads the state of the pass. A pass whose state cannot be read begins again, with a write that follows it.
-fn reconciliation(item: &Item) -> Option<KeptReconciliation> {
-    let revision = number_of(item, "revision")?;
-    let state = text_of(item, "state").and_then(|json| serde_json::from_str(json).ok());
-    let state = state.unwrap_or_else(|| Reconciliation::before_the_first(Timestamp::UNIX_EPOCH));
-    Some(KeptReconciliation { state, revision })
 }
