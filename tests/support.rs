@@ -278,7 +278,13 @@ impl Okite {
         rows
     }
 
-    /// All rows of the table of messages.
+    /// How many events of a type are on record.
+    pub(crate) async fn count_events(&self, kind: &str) -> usize {
+        let of_kind = |row: &&Item| row["sk"].as_s().unwrap().split('#').nth(2) == Some(kind);
+        self.all_messages().await.iter().filter(of_kind).count()
+    }
+
+    /// All items of the table of messages.
     pub(crate) async fn all_messages(&self) -> Vec<Item> {
         let scan = self.dynamodb.scan().table_name(self.variable("MESSAGES_TABLE"));
         within(scan.consistent_read(true).send()).await.unwrap().items.unwrap()
@@ -286,8 +292,8 @@ impl Okite {
 
     /// The row of a message.
     pub(crate) async fn message(&self, id: &Value) -> Item {
-        let row = self.item("MESSAGES_TABLE", &[("id", id.as_str().unwrap())]).await;
-        row.unwrap()
+        let key = [("id", id.as_str().unwrap()), ("sk", "mail")];
+        self.item("MESSAGES_TABLE", &key).await.unwrap()
     }
 }
 

@@ -69,7 +69,8 @@ impl World {
     /// Hands events over, and returns all that is in the tables then, which are empty again afterwards.
     async fn after(&self, events: &[Value]) -> Vec<Item> {
         let id = AttributeValue::S(MESSAGE.to_string());
-        let row = self.dynamodb.put_item().table_name(&self.messages_table).item("id", id);
+        let row = self.dynamodb.put_item().table_name(&self.messages_table);
+        let row = row.item("id", id).item("sk", AttributeValue::S("mail".to_owned()));
         row.send().await.unwrap();
         for (number, event) in events.iter().enumerate() {
             let records = json!({ "Records": [{ "Sns": { "Message": event.to_string() } }] });
@@ -92,6 +93,7 @@ impl World {
             let is_key = |name: &str| match table.logical_id.as_str() {
                 "SuppressionsTable" => name == "address",
                 "UsageTable" => name == "pk" || name == "sk",
+                "MessagesTable" => name == "id" || name == "sk",
                 _ => name == "id",
             };
             let key: Item = item

@@ -138,8 +138,8 @@ impl Stack {
         let number = |name: &str| item.get(name)?.as_n().ok()?.parse().ok();
         let gate = || {
             Some(Gate {
-                tat: number("tat")?,
-                interval: number("iv")?,
+                next_free_slot: number("next_free_slot")?,
+                interval: number("slot_interval")?,
                 granted: number("granted")?,
             })
         };

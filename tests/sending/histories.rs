@@ -360,10 +360,11 @@ async fn unless_dead<T>(future: impl Future<Output = T>, mut polls: Option<u32>)
 }
 
 fn fault() -> impl Strategy<Value = Value> {
-    const STORE: [(&str, &str); 6] = [
+    const STORE: [(&str, &str); 7] = [
         ("BatchGetItem", "SuppressionsTable"),
         ("PutItem", "MessagesTable"),
         ("GetItem", "MessagesTable"),
+        ("Query", "MessagesTable"),
         ("UpdateItem", "MessagesTable"),
         ("DeleteItem", "MessagesTable"),
         ("UpdateItem", "UsageTable"),

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::support::{Answer, Fake, REGION, at, closed_port, config, stack};
+use crate::support::{Answer, Fake, REGION, at, closed_port, config, stack};
 
 /// CloudWatch with the alarms of the template, of an account that can be changed.
 struct World {

@@ -115,6 +115,7 @@ pub(crate) struct Store {
     endpoint: String,
     client: aws_sdk_dynamodb::Client,
     tables: HashMap<String, String>,
+    environment: BTreeMap<String, String>,
     _stop: Option<DropGuard>,
 }
 
@@ -134,7 +135,9 @@ impl Store {
     /// Whatever answers at `endpoint`, by the same table names.
     pub(crate) fn at(endpoint: &str) -> Self {
         let client = aws::dynamodb(&config(endpoint));
-        let tables = stack()
+        let stack = stack();
+        let environment = stack.functions[0].environment.clone();
+        let tables = stack
             .tables
             .into_iter()
             .map(|table| (table.logical_id, table.name))
@@ -143,6 +146,7 @@ impl Store {
             endpoint: endpoint.to_owned(),
             client,
             tables,
+            environment,
             _stop: None,
         }
     }
@@ -160,37 +164,50 @@ impl Store {
         &self.client
     }
 
+    /// The physical name of a table, by the variable in which the template hands it to every function.
+    fn named(&self, variable: &str) -> String {
+        self.environment[variable].clone()
+    }
+
     /// The physical name of a table, by its name in the template.
     pub(crate) fn table(&self, logical_id: &str) -> String {
         self.tables[logical_id].clone()
     }
 
     pub(crate) fn suppressions(&self) -> Suppressions {
-        Suppressions::new(self.client.clone(), self.table("SuppressionsTable"))
+        Suppressions::new(self.client.clone(), self.named(Suppressions::TABLE_VARIABLE))
     }
 
     pub(crate) fn claims(&self) -> Claims {
-        Claims::new(self.client.clone(), self.table("MessagesTable"))
+        Claims::new(self.client.clone(), self.named(Messages::TABLE_VARIABLE))
     }
 
     pub(crate) fn messages(&self) -> Messages {
-        Messages::new(self.client.clone(), self.table("MessagesTable"))
+        Messages::new(self.client.clone(), self.named(Messages::TABLE_VARIABLE))
     }
 
     pub(crate) fn marks(&self) -> Marks {
-        Marks::new(self.client.clone(), self.table("UsageTable"))
+        Marks::new(self.client.clone(), self.named(Usage::TABLE_VARIABLE))
     }
 
     pub(crate) fn usage(&self) -> Usage {
-        Usage::new(self.client.clone(), self.table("UsageTable"), REGION.to_owned())
+        Usage::new(
+            self.client.clone(),
+            self.named(Usage::TABLE_VARIABLE),
+            REGION.to_owned(),
+        )
     }
 
     pub(crate) fn brake_changes(&self) -> BrakeChanges {
-        BrakeChanges::new(self.client.clone(), self.table("UsageTable"), REGION.to_owned())
+        BrakeChanges::new(
+            self.client.clone(),
+            self.named(Usage::TABLE_VARIABLE),
+            REGION.to_owned(),
+        )
     }
 
     pub(crate) fn api_keys(&self) -> ApiKeys {
-        ApiKeys::new(self.client.clone(), self.table("ApiKeysTable"))
+        ApiKeys::new(self.client.clone(), self.named(ApiKeys::TABLE_VARIABLE))
     }
 
     /// Reads one item as it is.
