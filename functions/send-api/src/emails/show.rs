@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::recipient::RecipientBody;
 use crate::State;
 use crate::error::{ApiError, Problem};
+use crate::recipient::RecipientBody;
 use crate::request::Request;
 use crate::response::{Response, with_offset};
 use sending::Deadlines;

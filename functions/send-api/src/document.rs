@@ -7,8 +7,8 @@ use std::path::Path;
 use domain::ses_error::{self, Retry, Sign, TABLE};
 use serde_json::Value;
 
-use super::not_sent::status;
-use super::problem::{Again, PROBLEMS, Row};
+use crate::error::not_sent::status;
+use crate::error::problem::{Again, PROBLEMS, Row};
 use crate::openapi::DOCUMENT;
 
 fn own_table() -> String {
