@@ -13,8 +13,9 @@ use domain::api_key::{ApiKey, ApiKeyRecord, Permission};
 use domain::stream::Stream;
 use domain::suppression::{Reason, Registers};
 use jiff::Timestamp;
-use local_aws::lambda::{InvokeError, Program};
-use local_aws::{LocalAws, REGION, Settings};
+use local_aws::services::lambda::{InvokeError, Program};
+use local_aws::{LocalAws, REGION, RunSettings};
+use okite::application::APPLICATION;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -55,15 +56,15 @@ impl Okite {
         Self::start_with(|_| {}).await
     }
 
-    pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) async fn start_with(change: impl FnOnce(&mut RunSettings)) -> Self {
         let okite = Self::start_unchecked(change).await;
         within(okite.local.healthy()).await.unwrap();
         okite
     }
 
     /// Starts without waiting for the send API, which may not come up.
-    pub(crate) async fn start_unchecked(change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = Settings::new(program());
+    pub(crate) async fn start_unchecked(change: impl FnOnce(&mut RunSettings)) -> Self {
+        let mut settings = RunSettings::new(APPLICATION, program());
         settings.retries = vec![Duration::from_millis(10); 2];
         // The functions write to the terminal of whoever runs the tests: LOG_LEVEL=info shows it.
         let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| "off".to_owned());

@@ -9,9 +9,10 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::types::AttributeValue;
 use feedback::{Config, State, handle};
 use jiff::Timestamp;
-use local_aws::dynamodb::{Dynamodb, FrontSettings};
+use local_aws::middleware::Middleware;
+use local_aws::services::dynamodb::Dynamodb;
 use local_aws::template::{Stack, Table};
-use local_aws::{TEMPLATE, surroundings};
+use okite::application::{APPLICATION, TEMPLATE};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Proptest, TestRunner};
 use runtime::config::ProcessConfig;
@@ -36,12 +37,12 @@ struct World {
 
 impl World {
     async fn start() -> Self {
-        let stack = Stack::read(TEMPLATE, &surroundings(BTreeMap::new())).unwrap();
+        let stack = Stack::read(TEMPLATE, &APPLICATION.stack_context(BTreeMap::new())).unwrap();
         let stop = CancellationToken::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let database = Dynamodb::open(None, &stack.tables).unwrap();
-        tokio::spawn(database.serve(listener, FrontSettings::default(), stop.clone()));
+        tokio::spawn(database.serve(listener, Middleware::default(), stop.clone()));
         let credentials = Credentials::new("test", "local", None, None, "tests");
         let sdk = SdkConfig::builder()
             .behavior_version(aws::behavior_version())

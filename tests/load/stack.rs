@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::config::{Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use local_aws::calls::Call;
-use local_aws::lambda::Program;
+use local_aws::services::lambda::Program;
 use local_aws::{ACCOUNT_ID, REGION};
 use okite::{LOCAL_API_KEY, LocalOkite, LocalOptions};
 use reqwest::{Method, RequestBuilder, Response};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest};
-use local_aws::Settings;
+use local_aws::RunSettings;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ async fn assert_store_down(okite: &Okite, answer: &Answer) {
 }
 
 /// Keeps events but `Send` from making writes, where faults are for those of the sender.
-fn without_deliveries(settings: &mut Settings) {
+fn without_deliveries(settings: &mut RunSettings) {
     settings.parameters = BTreeMap::from([("DeliveryEvents".to_owned(), "false".to_owned())]);
 }
 

@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use aws::{Notifications, NotifyError};
-use local_aws::calls::{Call, Calls};
+use local_aws::calls::Call;
 use local_aws::clock::Clock;
-use local_aws::edge::Edge;
 use local_aws::feed::Feed;
-use local_aws::lambda::{Asynchronous, Lambda, Program};
-use local_aws::sns::Sns;
-use local_aws::sqs::Sqs;
+use local_aws::middleware::Middleware;
+use local_aws::services::lambda::{Asynchronous, Lambda, Program};
+use local_aws::services::sns::Sns;
+use local_aws::services::sqs::Sqs;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -23,7 +23,7 @@ const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:okite-alarms";
 struct Topics {
     endpoint: String,
     sns: Arc<Sns>,
-    edge: Edge,
+    middleware: Middleware,
     _stop: DropGuard,
 }
 
@@ -34,26 +34,26 @@ impl Topics {
         let program = Program::Bootstraps("/nowhere".into());
         let lambda = Lambda::new(program, Vec::new(), String::new(), clock.clone(), stop.clone());
         let sqs = Sqs::open(Vec::new(), None, clock.clone()).unwrap();
-        let calls = Calls::default();
+        let middleware = Middleware::default();
         let (none, waits) = (Vec::new(), Vec::new());
-        let asynchronous = Asynchronous::new(lambda, Arc::clone(&sqs), calls, clock.clone(), none, waits);
+        let asynchronous = Asynchronous::new(lambda, Arc::clone(&sqs), middleware.clone(), clock.clone(), none, waits);
         let sns = Arc::new(Sns::new(
             Vec::new(),
             Some(TOPIC.to_owned()),
             asynchronous,
             sqs,
+            middleware.clone(),
             clock,
             Feed::default(),
         ));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let edge = Edge::default();
-        let router = sns.router(edge.clone());
+        let router = sns.router();
         tokio::spawn(local_aws::server::serve(listener, router, None, stop.clone()));
         Self {
             endpoint,
             sns,
-            edge,
+            middleware,
             _stop: stop.drop_guard(),
         }
     }
@@ -83,7 +83,7 @@ async fn a_message_reaches_the_topic_with_its_subject_as_snss_rules_allow_it() {
         action: "sns:Publish".to_owned(),
         resource: TOPIC.to_owned(),
     };
-    assert_eq!(topics.edge.calls.count(&call), 2);
+    assert_eq!(topics.middleware.calls.count(&call), 2);
 }
 
 #[tokio::test]
@@ -95,7 +95,7 @@ async fn a_message_that_was_not_taken_says_why() {
     let operators = notifications(&topics.endpoint, TOPIC);
     assert_eq!(operators.publish("s", "").await, error("InvalidParameter"));
     let fault = r#"{"operation": "Publish", "error": "AuthorizationError"}"#;
-    topics.edge.faults.add(serde_json::from_str(fault).unwrap());
+    topics.middleware.faults.add(serde_json::from_str(fault).unwrap());
     assert_eq!(operators.publish("s", "m").await, error("AuthorizationError"));
     let nowhere = notifications(&closed_port().await, TOPIC);
     assert_eq!(nowhere.publish("s", "m").await, error("ConnectionFailed"));

@@ -16,14 +16,16 @@ use domain::address::Mailbox;
 use domain::message::{Email, EmailParts};
 use domain::recipient::Destination;
 use jiff::Timestamp;
-use local_aws::TEMPLATE;
-use local_aws::dynamodb::{Dynamodb, FrontSettings};
-use local_aws::template::{Stack, Surroundings};
+use local_aws::middleware::Middleware;
+use local_aws::services::dynamodb::Dynamodb;
+use local_aws::template::{Stack, StackContext};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(crate) const REGION: &str = "us-east-1";
+/// The template that is deployed.
+const TEMPLATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml"));
 
 /// A DynamoDB item, raw.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -99,13 +101,13 @@ pub(crate) async fn full_port() -> FullPort {
 
 /// The template, as it is run on one machine.
 pub(crate) fn stack() -> Stack {
-    let surroundings = Surroundings {
+    let context = StackContext {
         region: REGION.to_owned(),
         account_id: "000000000000".to_owned(),
         stack_name: "okite".to_owned(),
         parameters: BTreeMap::new(),
     };
-    Stack::read(TEMPLATE, &surroundings).unwrap()
+    Stack::read(TEMPLATE, &context).unwrap()
 }
 
 /// DynamoDB, empty, with the tables of the template.
@@ -123,7 +125,7 @@ impl Store {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        tokio::spawn(database.serve(listener, FrontSettings::default(), stop.clone()));
+        tokio::spawn(database.serve(listener, Middleware::default(), stop.clone()));
         Self {
             _stop: Some(stop.drop_guard()),
             ..Self::at(&endpoint)

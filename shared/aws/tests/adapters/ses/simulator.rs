@@ -12,7 +12,8 @@ use domain::message::{Attachment, Email, EmailParts, Header, Tag};
 use domain::ses_error::Refusal;
 use domain::stream::Stream;
 use local_aws::fault::Faults;
-use local_aws::ses::{ConfigurationSet, OutboxMail, Published, Settings};
+use local_aws::middleware::Middleware;
+use local_aws::services::ses::{OutboxMail, PublishedEvent, SesConfigurationSet, SesSettings};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -27,9 +28,9 @@ const SET: &str = "okite-ConfigurationSet";
 /// The simulator, served.
 pub(crate) struct World {
     pub(crate) endpoint: String,
-    simulator: Arc<local_aws::ses::Ses>,
+    simulator: Arc<local_aws::services::ses::Ses>,
     faults: Faults,
-    _events: UnboundedReceiver<Published>,
+    _events: UnboundedReceiver<PublishedEvent>,
     _stop: DropGuard,
 }
 
@@ -45,10 +46,10 @@ impl World {
 
     /// SES, closing a connection that was idle for so long.
     async fn closing_after(idle: Option<Duration>, production_access: bool) -> Self {
-        let settings = Settings {
+        let settings = SesSettings {
             region: REGION.to_owned(),
             account_id: "000000000000".to_owned(),
-            configuration_sets: vec![ConfigurationSet {
+            configuration_sets: vec![SesConfigurationSet {
                 name: SET.to_owned(),
                 event_types: vec!["bounce".to_owned(), "complaint".to_owned()],
                 topic_arn: None,
@@ -56,23 +57,24 @@ impl World {
             production_access,
             verified: vec!["example.com".to_owned()],
             outbox_file: None,
+            id_tag: None,
         };
         let (sender, events) = unbounded_channel();
-        let faults = Faults::default();
-        let simulator = local_aws::ses::Ses::new(settings, fresh(), faults.clone(), sender).unwrap();
+        let middleware = Middleware::default();
+        let simulator = local_aws::services::ses::Ses::new(settings, fresh(), sender).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         tokio::spawn(local_aws::server::serve(
             listener,
-            simulator.router(),
+            simulator.router(&middleware),
             idle,
             stop.clone(),
         ));
         Self {
             endpoint,
             simulator,
-            faults,
+            faults: middleware.faults,
             _events: events,
             _stop: stop.drop_guard(),
         }
