@@ -1,0 +1,7 @@
+//! The pipeline, in this process, against DynamoDB and SES in miniature: no front, no function.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod network;
+mod takeover;
+mod world;
