@@ -13,6 +13,8 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -145,6 +147,8 @@ pub(crate) struct Shared {
     /// Mails that SES was asked to send without a row.
     pub(crate) without_row: Mutex<Vec<String>>,
     late: Mutex<Vec<(u32, HttpRequest)>>,
+    /// Calls that go on although their request may have ended.
+    going_on: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Shared {
@@ -155,16 +159,37 @@ impl Shared {
             accepted: Mutex::default(),
             without_row: Mutex::default(),
             late: Mutex::default(),
+            going_on: Mutex::default(),
         }
     }
 
     /// Carries out what was to be carried out later.
     pub(crate) async fn carry_out_late(&self) {
         let late = std::mem::take(&mut *self.late.lock().unwrap());
+        let going_on = std::mem::take(&mut *self.going_on.lock().unwrap());
+        for call in going_on {
+            call.await.unwrap();
+        }
         for (number, request) in late {
             // A condition may fail.
             let _ = self.carry_out(number, request).await;
         }
+    }
+
+    /// Carries a call out, even if its request ends meanwhile.
+    async fn carry_out_in_any_case(
+        self: Arc<Self>,
+        number: u32,
+        request: HttpRequest,
+    ) -> Result<HttpResponse, ConnectorError> {
+        let (sender, answer) = oneshot::channel();
+        let shared = Arc::clone(&self);
+        let call = tokio::spawn(async move {
+            // The request may have ended.
+            let _ = sender.send(shared.carry_out(number, request).await);
+        });
+        self.going_on.lock().unwrap().push(call);
+        answer.await.unwrap()
     }
 
     async fn carry_out(&self, number: u32, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
@@ -278,6 +303,8 @@ impl HttpConnector for Network {
             let (shared, number) = (Arc::clone(&network.shared), network.number);
             let cut = || ConnectorError::io(Box::new(io::Error::from(io::ErrorKind::ConnectionReset)));
             match network.fate(&id, &call) {
+                // SES's answers are counted even if nobody waits for them.
+                None if call.is_mail() => shared.carry_out_in_any_case(number, request).await,
                 None => shared.carry_out(number, request).await,
                 Some(Fate::Refused(status, code, text)) => {
                     let body = json!({ "__type": code, "message": text }).to_string();
@@ -287,10 +314,7 @@ impl HttpConnector for Network {
                 }
                 Some(Fate::CutBefore) => Err(cut()),
                 Some(Fate::CutAfter) => {
-                    // Even if the caller goes away.
-                    tokio::spawn(async move { shared.carry_out(number, request).await })
-                        .await
-                        .unwrap()?;
+                    shared.carry_out_in_any_case(number, request).await?;
                     Err(cut())
                 }
                 Some(Fate::Late) => {
@@ -302,9 +326,7 @@ impl HttpConnector for Network {
                     std::future::pending().await
                 }
                 Some(Fate::DiesAfter) => {
-                    tokio::spawn(async move { shared.carry_out(number, request).await })
-                        .await
-                        .unwrap()?;
+                    shared.carry_out_in_any_case(number, request).await?;
                     network.is_dead.cancel();
                     std::future::pending().await
                 }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use domain::address::Mailbox;
 use domain::feedback::{Feedback, read};
 use domain::idempotency::{Body, Claim};
 use domain::message::{Email, EmailParts};
-use domain::permit::{Policy, Settings, UNLIMITED};
+use domain::permit::{Ask, Policy, Settings, UNLIMITED};
 use domain::recipient::OnSuppressed;
 use domain::retention::MessageRetention;
 use domain::stream::Stream;
@@ -297,6 +297,20 @@ impl World {
         usage.set_gate(settings, brake, None, self.clock.now()).await.unwrap();
     }
 
+    /// Takes the slots of so long a time at the gate.
+    pub(crate) async fn fill_gate(&self, time: Duration) {
+        let recipients = i64::try_from(time.as_millis()).unwrap();
+        self.set_gate(1_000, UNLIMITED, Brake::None).await;
+        let ask = Ask {
+            recipients,
+            stream: Stream::Transactional,
+            now: self.clock.now(),
+            patience: Duration::from_hours(1),
+        };
+        let permits = self.sending(&self.shared.connector).permits;
+        permits.take(ask).await.unwrap();
+    }
+
     /// The pipeline over `connector`, in a process of its own.
     pub(crate) fn sending(&self, connector: &(impl HttpConnector + Clone + 'static)) -> Sending {
         let connector = SharedHttpConnector::new(connector.clone());
@@ -354,7 +368,8 @@ impl World {
         };
         let submissions = request.submissions();
         let deadlines = Deadlines::new(now, Instant::now() + TIMEOUT);
-        let submitted = sending.submit_all(&submissions, &origin, &deadlines);
+        // The future is too large for the stack of a test.
+        let submitted = Box::pin(sending.submit_all(&submissions, &origin, &deadlines));
         let submitted = unless_dead(submitted, request.dies_after);
         let ended: Option<Result<Outcomes, NotSent>> = tokio::select! {
             ended = submitted => ended,
@@ -421,8 +436,7 @@ fn sdk(endpoint: &str, connector: SharedHttpConnector) -> SdkConfig {
 }
 
 /// Drops a future after so many polls.
-async fn unless_dead<T>(future: impl Future<Output = T>, mut polls: Option<u32>) -> Option<T> {
-    let mut future = pin!(future);
+async fn unless_dead<T>(mut future: Pin<Box<impl Future<Output = T>>>, mut polls: Option<u32>) -> Option<T> {
     poll_fn(|context| {
         if let Some(left) = &mut polls {
             match left.checked_sub(1) {
