@@ -4,5 +4,6 @@
 
 mod histories;
 mod network;
+mod standings;
 mod takeover;
 mod world;
