@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod chunks;
+mod frees_key;
 mod histories;
 mod network;
 mod standings;

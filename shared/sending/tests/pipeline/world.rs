@@ -145,6 +145,8 @@ impl Request {
 pub(crate) struct Ended {
     /// Its number.
     pub(crate) number: u32,
+    /// The id of the email at place 0, if it has the key as the first.
+    pub(crate) message: Uuid,
     /// One outcome for each email; `None` if the process ended first.
     pub(crate) outcomes: Option<Vec<Result<Receipt, NotSent>>>,
     pub(crate) calls: Vec<Call>,
@@ -169,7 +171,6 @@ impl Ended {
 pub(crate) struct World {
     pub(crate) shared: Arc<Shared>,
     pub(crate) clock: Clock,
-    pub(crate) simulator: Arc<ses::Ses>,
     dynamodb_url: String,
     ses_url: String,
     tables: BTreeMap<String, String>,
@@ -233,7 +234,6 @@ impl World {
         let world = Self {
             shared: Arc::new(Shared::new(connector, messages)),
             clock,
-            simulator,
             dynamodb_url,
             ses_url,
             tables,
@@ -381,6 +381,7 @@ impl World {
         });
         Ended {
             number,
+            message: ids.message,
             outcomes,
             calls: network.calls(),
         }
