@@ -112,8 +112,18 @@ async fn an_answer_that_frees_the_key_is_one_after_which_nothing_is_sent() {
         (Gate::Open, one, quota, "busy SES"),
         (Gate::Open, &[Mail::Plain; 2], quota, "busy SES"),
         (Gate::Open, one, refused(400, "MessageRejected", "No"), "rejected"),
-        (Gate::Open, one, refused(403, "AccessDeniedException", "No"), "misconfigured"),
-        (Gate::Open, one, refused(503, "ServiceUnavailable", "No"), "unavailable SES"),
+        (
+            Gate::Open,
+            one,
+            refused(403, "AccessDeniedException", "No"),
+            "misconfigured",
+        ),
+        (
+            Gate::Open,
+            one,
+            refused(503, "ServiceUnavailable", "No"),
+            "unavailable SES",
+        ),
     ] {
         for is_warm in [false, true] {
             // Only a process that has seen the gate knows how much it lets through.
@@ -207,11 +217,18 @@ async fn every_other_answer_leaves_the_key_held() {
         assert_eq!(answers, expected, "{fate:?}");
         names.extend(answers);
         let was_taken = fate == Fate::CutAfter;
-        assert_eq!(world.mails(&request.subject(0)).len(), usize::from(was_taken), "{fate:?}");
+        assert_eq!(
+            world.mails(&request.subject(0)).len(),
+            usize::from(was_taken),
+            "{fate:?}"
+        );
         assert_eq!(world.mails(&other.subject(0)), [], "{fate:?}");
         world.deliver(2).await;
         let last = world.submit(&request).await;
         assert_eq!(last.only().is_ok(), was_taken, "{fate:?} {:?}", last.only());
     }
-    assert_eq!(names, BTreeSet::from(["unknown", "key reused", "in flight", "still unknown"]));
+    assert_eq!(
+        names,
+        BTreeSet::from(["unknown", "key reused", "in flight", "still unknown"])
+    );
 }

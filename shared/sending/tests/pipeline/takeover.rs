@@ -18,7 +18,11 @@ async fn a_takeover_whose_answer_is_lost_keeps_the_key_of_what_was_sent() {
     for fate in [Fate::CutAfter, Fate::CutBefore, Fate::Late] {
         let lost = Fault::at(On::Claim("UpdateItem"), 0, 1, fate);
         let second = world.submit(&batch.clone().with(lost)).await;
-        assert_eq!(*second.only(), Err(NotSent::Unavailable(Unavailable::Store)), "{fate:?}");
+        assert_eq!(
+            *second.only(),
+            Err(NotSent::Unavailable(Unavailable::Store)),
+            "{fate:?}"
+        );
         world.shared.carry_out_late().await;
     }
 
