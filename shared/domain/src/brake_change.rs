@@ -9,8 +9,8 @@ use jiff::{Timestamp, Unit};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::account::Brake;
 use crate::address::without_addresses;
+use crate::brake::Brake;
 
 /// Who a change of the reporter's own is by.
 pub const BY_THE_REPORTER: &str = "reporter";
@@ -57,7 +57,7 @@ impl BrakeOverride {
 
 /// What the operators are told of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
+pub struct BrakeNotice {
     /// One line of ASCII, as the subject of an SNS message has to be, of at most 100 characters.
     pub subject: String,
     /// All of it.
@@ -68,7 +68,7 @@ impl BrakeChange {
     /// Says the change in `region` to people. Whatever looks like an address in what an operator wrote is left out: the
     /// message goes to many.
     #[must_use]
-    pub fn notice(&self, region: &str) -> Notice {
+    pub fn notice(&self, region: &str) -> BrakeNotice {
         let (from, to) = (self.from.as_str(), self.to.as_str());
         let happened = if self.from == self.to {
             format!("stays at {to}")
@@ -98,7 +98,7 @@ impl BrakeChange {
             "\n`okite brake` shows who set it and what it was before. `okite brake none`, `bulk` and `all` override it, \
              `okite brake auto` leaves it to the reports again.\n",
         );
-        Notice {
+        BrakeNotice {
             subject: format!("Okite, {region}: the brake {happened}"),
             message,
         }

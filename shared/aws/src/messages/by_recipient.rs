@@ -13,7 +13,7 @@ use crate::StoreError;
 use crate::dynamodb::item::{Item, s, ttl, uuid_of};
 use domain::address::EmailAddress;
 use domain::hex::hex;
-use domain::recipient::Verdict;
+use domain::recipient::RecipientOutcome;
 
 /// The attribute that the index is keyed by.
 pub(super) const HASH: &str = "recipient_hash";
@@ -75,7 +75,7 @@ pub(super) fn rows(message: &NewMessage<'_>) -> Vec<Item> {
     if message.verdicts.len() == 1 {
         return Vec::new();
     }
-    let row = |(index, verdict): (usize, &Verdict)| {
+    let row = |(index, verdict): (usize, &RecipientOutcome)| {
         let mut row = key(message.id.to_string(), format!("{TO}{index}"));
         row.insert(HASH.to_owned(), s(hash(&verdict.address)));
         row.insert("expires_at".to_owned(), ttl(message.expires_at));

@@ -29,7 +29,7 @@
 //! An event without our tag comes from a classic notification. It may come before the sender has stored SES's id, so it
 //! cannot be written to the message itself. Reading a message reads both partitions.
 //!
-//! The state of a message is computed from these items when it is read ([`state`](domain::record::Record::state)), so
+//! The state of a message is computed from these items when it is read ([`state`](domain::record::MessageRecord::state)), so
 //! that an event that comes before the sender's own update needs no condition and loses nothing.
 
 mod attempts;

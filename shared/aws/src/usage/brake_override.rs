@@ -12,8 +12,8 @@ use super::{Usage, gate_key};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{Item, n, names, s, text_of, time, time_of};
-use domain::account::Brake;
-use domain::brake_change::BrakeOverride;
+use domain::brake::Brake;
+use domain::brake::BrakeOverride;
 
 /// What came of putting an operator's override into force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Usage {
             .condition_expression("attribute_not_exists(#at) OR #at < :at")
             .set_expression_attribute_names(names(["by", "why", "at"]))
             .expression_attribute_names("#word", "brake_override")
-            .expression_attribute_values(":word", s(&word.word))
+            .expression_attribute_values(":word", s(&word.setting))
             .expression_attribute_values(":by", s(&word.by))
             .expression_attribute_values(":why", s(&word.why))
             .expression_attribute_values(":at", time(at))
@@ -101,7 +101,7 @@ impl Usage {
 pub(super) fn brake_override(item: &Item) -> Option<BrakeOverride> {
     let text = |name| text_of(item, name).unwrap_or_default().to_owned();
     Some(BrakeOverride {
-        word: text_of(item, "brake_override")?.to_owned(),
+        setting: text_of(item, "brake_override")?.to_owned(),
         by: text("by"),
         why: text("why"),
         at: time_of(item, "at"),

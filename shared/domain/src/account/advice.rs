@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Account, EnforcementStatus, Quota, Rates, Verdict};
+use super::{Account, AccountHealth, EnforcementStatus, Quota, ReputationRates};
 
 /// What is "near the quota": SES raises quotas by itself where the volume comes near, and names no figure.
 const NEAR_THE_QUOTA: f64 = 0.5;
@@ -28,7 +28,7 @@ impl Advice {
 /// Says what the account misses of SES's conditions for a higher quota, and what the sandbox leaves.
 /// <https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas.html>
 #[must_use]
-pub fn advice(account: &Account, quota: &Quota, rates: &Rates) -> Vec<Advice> {
+pub fn advice(account: &Account, quota: &Quota, rates: &ReputationRates) -> Vec<Advice> {
     let mut advice = Vec::new();
     if !account.production_access {
         advice.push(Advice::new(
@@ -47,7 +47,7 @@ pub fn advice(account: &Account, quota: &Quota, rates: &Rates) -> Vec<Advice> {
     }
     if [&rates.bounce, &rates.complaint]
         .iter()
-        .any(|rate| rate.is_some_and(|rate| rate.level > Verdict::Healthy))
+        .any(|rate| rate.is_some_and(|rate| rate.level > AccountHealth::Healthy))
     {
         advice.push(Advice::new(
             "quota_needs_low_rates",
@@ -90,7 +90,9 @@ pub fn percent(fraction: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::{AwsRate, Evidence, History, Report, Reputation, Thresholds};
+    use crate::pacing::GrantHistory;
+    use crate::report::{Report, ReportInput};
+    use crate::reputation::{AwsRate, AwsRates, RateThresholds};
 
     fn codes(change: impl Fn(&mut Account), bounce: Option<f64>) -> Vec<String> {
         let mut account = Account {
@@ -102,20 +104,20 @@ mod tests {
             enforcement_status: EnforcementStatus::Healthy,
         };
         change(&mut account);
-        let report = Report::new(&Evidence {
+        let report = Report::new(&ReportInput {
             account,
             region: "us-east-1",
-            reputation: Reputation {
+            reputation: AwsRates {
                 bounce: bounce.and_then(|rate| AwsRate::new(rate, jiff::Timestamp::UNIX_EPOCH)),
                 complaint: None,
             },
             counted: None,
-            history: History {
+            history: GrantHistory {
                 samples: &[],
                 total: 0,
                 now: jiff::Timestamp::UNIX_EPOCH,
             },
-            thresholds: &Thresholds::default(),
+            thresholds: &RateThresholds::default(),
             account_share: 1.0,
             before: None,
         });

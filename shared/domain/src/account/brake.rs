@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Verdict;
+use super::AccountHealth;
 use crate::stream::Stream;
 
 /// How much of the mail the gate holds back; a later one holds back more.
@@ -89,12 +89,12 @@ impl Brake {
     }
 }
 
-impl From<Verdict> for Brake {
-    fn from(verdict: Verdict) -> Self {
+impl From<AccountHealth> for Brake {
+    fn from(verdict: AccountHealth) -> Self {
         match verdict {
-            Verdict::Healthy | Verdict::Warn => Self::None,
-            Verdict::BrakeBulk => Self::Bulk,
-            Verdict::BrakeAll => Self::All,
+            AccountHealth::Healthy | AccountHealth::Warn => Self::None,
+            AccountHealth::BrakeBulk => Self::Bulk,
+            AccountHealth::BrakeAll => Self::All,
         }
     }
 }
@@ -126,6 +126,6 @@ mod tests {
         assert_eq!(Brake::from_override("auto"), None);
         assert_eq!(Brake::from_override(" Bulk"), Some(Brake::Bulk));
         assert_eq!(Brake::from_override("stop"), Some(Brake::All));
-        assert_eq!(Brake::from(Verdict::BrakeAll).level(), 2);
+        assert_eq!(Brake::from(AccountHealth::BrakeAll).level(), 2);
     }
 }

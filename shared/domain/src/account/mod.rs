@@ -28,16 +28,18 @@ use serde::{Deserialize, Serialize};
 pub use self::advice::{Advice, advice, percent};
 pub use self::brake::Brake;
 pub use self::headroom::{Headroom, headroom};
-pub use self::quota::{Fell, History, Quota, SendRate, Share, quota, send_rate};
-pub use self::ramp::{Ramp, plan};
+pub use self::quota::{GrantHistory, LimitDrop, Quota, QuotaShare, SendingRate, quota, send_rate};
+pub use self::ramp::{RampPlan, plan};
 pub use self::rates::{
-    AwsRate, BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, Counted, Estimate, Rate, RateKind,
-    Reputation, Source, judge_rate,
+    AwsRate, AwsRates, BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, FeedbackCounts, RateEstimate,
+    RateKind, RateSource, ReputationRate, judge_rate,
 };
-pub use self::report::{Evidence, HeadroomOfBoth, Rates, Report, ReportedAccount, ReportedBrake, SetBy, Trouble};
-pub use self::thresholds::{Threshold, Thresholds};
-pub use self::verdict::{Reason, Verdict, reasons};
-pub use self::window::{Window, is_to_be_counted};
+pub use self::report::{
+    BrakeSetBy, Headrooms, ReadFailure, Report, ReportInput, ReportedAccount, ReportedBrake, ReputationRates,
+};
+pub use self::thresholds::{RateThreshold, RateThresholds};
+pub use self::verdict::{AccountHealth, HealthReason, reasons};
+pub use self::window::{CountingWindow, is_to_be_counted};
 
 /// What AWS thinks of the account.
 /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html>

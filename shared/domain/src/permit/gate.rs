@@ -18,8 +18,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::settings::interval;
-use super::{Policy, micros};
-use crate::account::Brake;
+use super::{PacingPolicy, micros};
+use crate::brake::Brake;
 use crate::stream::Stream;
 
 /// How old a report may be for its word on the quota to hold. After that the rate alone is kept, and SES keeps the quota:
@@ -58,25 +58,25 @@ impl Gate {
 
 /// What a container remembers of the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct RememberedGate {
     /// Microseconds between two recipients.
     pub interval: i64,
     /// Up to when slots were taken at least: this time never goes back.
     pub next_free_slot: i64,
 }
 
-impl Known {
+impl RememberedGate {
     /// Tells whether the gate is certain to refuse every send for its rate, without asking it.
     ///
     /// What is remembered is never later than the gate, so nobody is refused whom the gate would let through. There is
     /// no such memory of the quota and the brake: the next report may change them, and it may come at any moment.
     #[must_use]
-    pub fn refusal(&self, policy: &Policy, now: Timestamp) -> Option<Refusal> {
+    pub fn refusal(&self, policy: &PacingPolicy, now: Timestamp) -> Option<Throttled> {
         (self.next_free_slot > now.as_microsecond() + micros(policy.wait)).then(|| self.too_fast(policy, now))
     }
 
-    fn too_fast(&self, policy: &Policy, now: Timestamp) -> Refusal {
-        Refusal::Rate {
+    fn too_fast(&self, policy: &PacingPolicy, now: Timestamp) -> Throttled {
+        Throttled::Rate {
             retry_after: microseconds(self.next_free_slot - micros(policy.wait) - now.as_microsecond()),
             interval: self.interval,
         }
@@ -85,7 +85,7 @@ impl Known {
 
 /// What a send asks of the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ask {
+pub struct PermitRequest {
     /// How many recipients it has, one at least.
     pub recipients: i64,
     /// The stream it belongs to.
@@ -98,7 +98,7 @@ pub struct Ask {
 
 /// Which of the gate's expressions is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Branch {
+pub enum GateBranch {
     /// There is no gate yet: make one.
     First,
     /// Slots were taken not long ago: take the next ones.
@@ -109,11 +109,11 @@ pub enum Branch {
 
 /// One write to the gate: a branch, and the values of its expression. Times and durations are in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attempt {
+pub struct GateWrite {
     /// What is asked.
-    pub ask: Ask,
+    pub ask: PermitRequest,
     /// The branch.
-    pub branch: Branch,
+    pub branch: GateBranch,
     /// The interval that `cost` goes by: the condition is that it is still the gate's.
     pub interval: i64,
     /// How much time the recipients take.
@@ -131,17 +131,17 @@ pub struct Attempt {
 /// Slots that were granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Permit {
-    /// How long to wait for the first of them, from [`Ask::now`].
+    /// How long to wait for the first of them, from [`PermitRequest::now`].
     pub wait: Duration,
-    /// When the first of them is, in microseconds from [`Ask::now`]: after a pause it has passed.
+    /// When the first of them is, in microseconds from [`PermitRequest::now`]: after a pause it has passed.
     first: i64,
     /// What is known of the gate now.
-    pub known: Known,
+    pub known: RememberedGate,
 }
 
 /// Why there is no permit. Nothing was taken then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum Throttled {
     /// The next slot is further ahead than the send can wait.
     Rate {
         /// When to ask again: whoever does then is let through if nobody else came.
@@ -159,7 +159,7 @@ pub enum Refusal {
 }
 
 impl Permit {
-    /// How long the recipient after so many others of this permit has to wait for its slot, from [`Ask::now`].
+    /// How long the recipient after so many others of this permit has to wait for its slot, from [`PermitRequest::now`].
     #[must_use]
     pub fn wait_after(&self, recipients: i64) -> Duration {
         microseconds(
@@ -169,11 +169,11 @@ impl Permit {
     }
 }
 
-impl Known {
+impl RememberedGate {
     /// Tells as a refusal when the next slot is free; a second from now at the earliest, for whoever asks has no time left.
     #[must_use]
-    pub fn next_slot(&self, now: Timestamp) -> Refusal {
-        Refusal::Rate {
+    pub fn next_slot(&self, now: Timestamp) -> Throttled {
+        Throttled::Rate {
             retry_after: microseconds(self.next_free_slot - now.as_microsecond()).max(Duration::from_secs(1)),
             interval: self.interval,
         }
@@ -192,20 +192,20 @@ impl Known {
     }
 }
 
-impl Attempt {
+impl GateWrite {
     /// Makes the first attempt of a send. A container that knows nothing asks as if there were no gate: the answer is the
     /// gate.
     #[must_use]
-    pub fn first(ask: Ask, policy: &Policy, known: Option<Known>) -> Self {
+    pub fn first(ask: PermitRequest, policy: &PacingPolicy, known: Option<RememberedGate>) -> Self {
         let interval = known.map_or_else(|| interval(FIRST_RATE), |known| known.interval);
         let now = ask.now.as_microsecond();
         let floor = now - policy.slack(interval);
         Self {
             ask,
             branch: match known {
-                None => Branch::First,
-                Some(known) if known.next_free_slot < floor => Branch::Idle,
-                Some(_) => Branch::Busy,
+                None => GateBranch::First,
+                Some(known) if known.next_free_slot < floor => GateBranch::Idle,
+                Some(_) => GateBranch::Busy,
             },
             interval,
             cost: ask.recipients.saturating_mul(interval),
@@ -219,15 +219,15 @@ impl Attempt {
     /// Makes the next attempt after one that failed on `gate`: another branch, or another interval.
     ///
     /// # Errors
-    /// [`Refusal`] if the gate lets the send through by no branch.
-    pub fn after(ask: Ask, policy: &Policy, gate: &Gate) -> Result<Self, Refusal> {
+    /// [`Throttled`] if the gate lets the send through by no branch.
+    pub fn after(ask: PermitRequest, policy: &PacingPolicy, gate: &Gate) -> Result<Self, Throttled> {
         let known = gate.known();
         let next = Self::first(ask, policy, Some(known));
         if gate.brake.level() >= next.brake.level() {
-            Err(Refusal::Brake(gate.brake))
+            Err(Throttled::Brake(gate.brake))
         } else if gate.left(ask.stream) < ask.recipients && gate.account_read_at.as_millisecond() >= next.stale_before {
             let reserved = gate.left_all >= ask.recipients;
-            Err(Refusal::Quota { reserved })
+            Err(Throttled::Quota { reserved })
         } else if gate.next_free_slot > next.latest {
             Err(known.too_fast(policy, ask.now))
         } else {
@@ -242,7 +242,7 @@ impl Attempt {
         Permit {
             wait: microseconds(first),
             first,
-            known: Known {
+            known: RememberedGate {
                 interval: self.interval,
                 next_free_slot,
             },
@@ -253,8 +253,8 @@ impl Attempt {
 impl Gate {
     /// What a container remembers of it.
     #[must_use]
-    pub fn known(&self) -> Known {
-        Known {
+    pub fn known(&self) -> RememberedGate {
+        RememberedGate {
             interval: self.interval,
             next_free_slot: self.next_free_slot,
         }

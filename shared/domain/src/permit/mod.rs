@@ -22,12 +22,12 @@ mod settings;
 use std::time::Duration;
 
 pub use allowance::Allowance;
-pub use gate::{Ask, Attempt, Branch, Gate, Known, Permit, Refusal};
-pub use settings::{Granted, SEND_TIMEOUT, Sample, Settings, UNLIMITED, granted, settings};
+pub use gate::{Gate, GateBranch, GateWrite, Permit, PermitRequest, RememberedGate, Throttled};
+pub use settings::{GateSettings, GrantSample, GrantTotals, SEND_TIMEOUT, UNLIMITED, granted, settings};
 
 /// How this stack may use the account, from the template's parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Policy {
+pub struct PacingPolicy {
     /// The share of the account's rate and quota that is this stack's, above 0 and at most 1.
     pub account_share: f64,
     /// How much of the rate may go out at once after a pause.
@@ -38,7 +38,7 @@ pub struct Policy {
     pub bulk_reserve: f64,
 }
 
-impl Policy {
+impl PacingPolicy {
     /// How far behind `now` the gate's time may be, in microseconds: slots that nobody took longer ago are gone.
     ///
     /// It is an interval short of the burst, for the recipient whose slot is `now` itself passes too. SES counts as

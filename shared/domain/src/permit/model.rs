@@ -7,17 +7,19 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::settings::interval;
-use super::{Ask, Attempt, Branch, Gate, Known, Permit, Policy, Refusal, Settings};
-use crate::account::Brake;
+use super::{
+    Gate, GateBranch, GateSettings, GateWrite, PacingPolicy, Permit, PermitRequest, RememberedGate, Throttled,
+};
+use crate::brake::Brake;
 use crate::stream::Stream;
 
 pub(super) const SECOND: i64 = 1_000_000;
 pub(super) const HOUR: i64 = 3_600 * SECOND;
 const STREAMS: [Stream; 2] = [Stream::Transactional, Stream::Bulk];
 
-pub(super) fn policy(burst: i64, wait: i64) -> Policy {
+pub(super) fn policy(burst: i64, wait: i64) -> PacingPolicy {
     let duration = |micros: i64| Duration::from_micros(micros.unsigned_abs());
-    Policy {
+    PacingPolicy {
         account_share: 1.0,
         burst: duration(burst),
         wait: duration(wait),
@@ -43,10 +45,10 @@ pub(super) struct Table {
 
 impl Table {
     /// Carries an attempt out, or says why not, as the expressions do.
-    fn write(&mut self, attempt: &Attempt) -> Result<i64, Option<Gate>> {
+    fn write(&mut self, attempt: &GateWrite) -> Result<i64, Option<Gate>> {
         let recipients = attempt.ask.recipients;
         let Some(gate) = &mut self.gate else {
-            if attempt.branch != Branch::First {
+            if attempt.branch != GateBranch::First {
                 return Err(None);
             }
             let next_free_slot = attempt.floor + attempt.cost;
@@ -62,12 +64,12 @@ impl Table {
             return Ok(next_free_slot);
         };
         let (when, next_free_slot) = match attempt.branch {
-            Branch::First => (false, 0),
-            Branch::Busy => (
+            GateBranch::First => (false, 0),
+            GateBranch::Busy => (
                 (attempt.floor..=attempt.latest).contains(&gate.next_free_slot),
                 gate.next_free_slot + attempt.cost,
             ),
-            Branch::Idle => (gate.next_free_slot < attempt.floor, attempt.floor + attempt.cost),
+            GateBranch::Idle => (gate.next_free_slot < attempt.floor, attempt.floor + attempt.cost),
         };
         let holds = when
             && gate.interval == attempt.interval
@@ -85,13 +87,18 @@ impl Table {
     }
 
     /// Asks until there is an answer, as the adapter does, and counts the writes.
-    pub(super) fn take(&mut self, ask: Ask, policy: &Policy, known: Option<Known>) -> (Result<Permit, Refusal>, usize) {
-        let mut attempt = Attempt::first(ask, policy, known);
+    pub(super) fn take(
+        &mut self,
+        ask: PermitRequest,
+        policy: &PacingPolicy,
+        known: Option<RememberedGate>,
+    ) -> (Result<Permit, Throttled>, usize) {
+        let mut attempt = GateWrite::first(ask, policy, known);
         for writes in 1.. {
             match self.write(&attempt) {
                 Ok(next_free_slot) => return (Ok(attempt.granted(next_free_slot)), writes),
-                Err(None) => attempt = Attempt::first(ask, policy, None),
-                Err(Some(gate)) => match Attempt::after(ask, policy, &gate) {
+                Err(None) => attempt = GateWrite::first(ask, policy, None),
+                Err(Some(gate)) => match GateWrite::after(ask, policy, &gate) {
                     Ok(next) => attempt = next,
                     Err(refusal) => return (Err(refusal), writes),
                 },
@@ -102,7 +109,7 @@ impl Table {
     }
 
     /// Sets the gate, as the reporter does.
-    pub(super) fn set(&mut self, settings: Settings, at: Timestamp) {
+    pub(super) fn set(&mut self, settings: GateSettings, at: Timestamp) {
         self.gate = Some(Gate {
             next_free_slot: self.gate.map_or(0, |gate| gate.next_free_slot),
             interval: settings.interval,
@@ -132,8 +139,8 @@ fn table(gate: Gate) -> Table {
     }
 }
 
-pub(super) fn ask(recipients: i64, now: i64, policy: &Policy) -> Ask {
-    Ask {
+pub(super) fn ask(recipients: i64, now: i64, policy: &PacingPolicy) -> PermitRequest {
+    PermitRequest {
         recipients,
         stream: Stream::Transactional,
         now: at(now),
@@ -163,7 +170,7 @@ fn a_burst_is_a_second_of_the_rate_and_no_more() {
     let retry_after = Duration::from_millis(100);
     assert_eq!(
         refused,
-        Err(Refusal::Rate {
+        Err(Throttled::Rate {
             retry_after,
             interval: 100_000
         })
@@ -188,7 +195,7 @@ fn whoever_comes_early_waits_for_the_slot() {
         [
             Ok(Duration::from_millis(500)),
             Ok(Duration::from_millis(1_500)),
-            Err(Refusal::Rate {
+            Err(Throttled::Rate {
                 retry_after,
                 interval: SECOND
             })
@@ -213,7 +220,7 @@ fn a_report_takes_over_from_the_gate_that_sends_made() {
     table.take(ask(3, 0, &policy), &policy, None).0.unwrap();
     let before = table.gate.unwrap().next_free_slot;
     table.set(
-        Settings {
+        GateSettings {
             interval: 75_188,
             ceiling_all: 100,
             ceiling_bulk: 80,
@@ -235,7 +242,7 @@ fn the_quota_is_granted_to_the_last_recipient() {
         let (taken, _) = table.take(ask(recipients, 0, &policy), &policy, None);
         assert_eq!(taken.is_ok(), granted);
         if !granted {
-            assert_eq!(taken, Err(Refusal::Quota { reserved: false }));
+            assert_eq!(taken, Err(Throttled::Quota { reserved: false }));
         }
     }
     assert_eq!((table.granted, table.gate.unwrap().left_all), (7, 0));
@@ -248,19 +255,24 @@ fn what_is_reserved_stops_bulk_mail_only_and_says_so() {
         left_bulk: 4,
         ..gate(1, 0, 10)
     });
-    let bulk = Ask {
+    let bulk = PermitRequest {
         stream: Stream::Bulk,
         ..ask(5, 0, &policy)
     };
     assert_eq!(
         table.take(bulk, &policy, None).0,
-        Err(Refusal::Quota { reserved: true })
+        Err(Throttled::Quota { reserved: true })
     );
-    assert!(table.take(Ask { recipients: 4, ..bulk }, &policy, None).0.is_ok());
+    assert!(
+        table
+            .take(PermitRequest { recipients: 4, ..bulk }, &policy, None)
+            .0
+            .is_ok()
+    );
     assert!(table.take(ask(6, 0, &policy), &policy, None).0.is_ok());
     assert_eq!(
         table.take(bulk, &policy, None).0,
-        Err(Refusal::Quota { reserved: false })
+        Err(Throttled::Quota { reserved: false })
     );
 }
 
@@ -274,7 +286,7 @@ fn a_report_of_more_than_an_hour_ago_keeps_the_rate_and_leaves_the_quota_to_ses(
         if passes {
             assert_eq!((table.granted, table.gate.unwrap().left_all), (2, -2));
             let (refused, _) = table.take(ask(1, now, &policy), &policy, None);
-            assert!(matches!(refused, Err(Refusal::Rate { .. })));
+            assert!(matches!(refused, Err(Throttled::Rate { .. })));
         }
     }
 }
@@ -294,7 +306,7 @@ fn the_brake_stops_the_streams_that_it_names_and_no_other_even_when_it_is_old() 
                     ..gate(1, 0, 10)
                 });
                 let (taken, _) = table.take(
-                    Ask {
+                    PermitRequest {
                         stream,
                         ..ask(1, now, &policy)
                     },
@@ -303,7 +315,7 @@ fn the_brake_stops_the_streams_that_it_names_and_no_other_even_when_it_is_old() 
                 );
                 assert_eq!(taken.is_ok(), passes, "{brake:?} {stream:?}");
                 if !passes {
-                    assert_eq!(taken, Err(Refusal::Brake(brake)));
+                    assert_eq!(taken, Err(Throttled::Brake(brake)));
                 }
             }
         }
@@ -340,13 +352,13 @@ proptest! {
         burst in 0..2 * SECOND, wait in 0..3 * SECOND, old in 0..10 * SECOND, other in 1..5 * SECOND,
     ) {
         let policy = policy(burst, wait);
-        let ask = Ask { stream, ..ask(recipients, 0, &policy) };
+        let ask = PermitRequest { stream, ..ask(recipients, 0, &policy) };
         let fresh = Some(gate.known());
         let (answer, writes) = table(gate).take(ask, &policy, fresh);
         prop_assert_eq!(writes, 1);
         let next_free_slot = gate.next_free_slot - old;
-        let remembered = Known { next_free_slot, ..gate.known() };
-        for known in [None, Some(remembered), Some(Known { interval: other, ..remembered })] {
+        let remembered = RememberedGate { next_free_slot, ..gate.known() };
+        for known in [None, Some(remembered), Some(RememberedGate { interval: other, ..remembered })] {
             let mut table = table(gate);
             let (taken, writes) = table.take(ask, &policy, known);
             prop_assert_eq!(taken, answer);
@@ -364,7 +376,7 @@ proptest! {
         let policy = policy(burst, wait);
         let mut table = table(gate(interval, micros(at(wait + ahead)), 1_000));
         let (refused, _) = table.take(ask(recipients, 0, &policy), &policy, None);
-        let Err(Refusal::Rate { retry_after, .. }) = refused else { panic!("{refused:?}") };
+        let Err(Throttled::Rate { retry_after, .. }) = refused else { panic!("{refused:?}") };
         prop_assert_eq!(retry_after, Duration::from_micros(ahead.unsigned_abs()));
         let known = table.gate.unwrap().known();
         prop_assert_eq!(known.refusal(&policy, at(0)), refused.err());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Policy, micros};
+use super::{PacingPolicy, micros};
 use crate::account::Account;
 use crate::message::RECIPIENTS_MAX;
 
@@ -22,7 +22,7 @@ const INTERVAL_MAX: i64 = 3_600_000_000;
 
 /// What Okite itself granted, by the gate's running total and its hourly samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Granted {
+pub struct GrantTotals {
     /// The running total, read just before the account.
     pub total: i64,
     /// How much of it was granted in the last 24 hours.
@@ -33,7 +33,7 @@ pub struct Granted {
 
 /// The settings of the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct GateSettings {
     /// Microseconds between two recipients.
     pub interval: i64,
     /// `left_all` plus the total granted: how far that total may go for any mail.
@@ -44,10 +44,10 @@ pub struct Settings {
 
 /// Works out the gate for an account, the policy of this stack, and what it granted.
 #[must_use]
-pub fn settings(account: &Account, policy: &Policy, granted: Granted) -> Settings {
+pub fn settings(account: &Account, policy: &PacingPolicy, granted: GrantTotals) -> GateSettings {
     let interval = interval(account.max_send_rate * policy.account_share);
     let Some(quota) = account.quota() else {
-        return Settings {
+        return GateSettings {
             interval,
             ceiling_all: UNLIMITED,
             ceiling_bulk: UNLIMITED,
@@ -59,7 +59,7 @@ pub fn settings(account: &Account, policy: &Policy, granted: Granted) -> Setting
     let left_of_share = whole(quota * policy.account_share) - own;
     let left = left_of_account.min(left_of_share) - in_flight(interval, policy).min(granted.lately) + granted.total;
     let reserve = whole(quota * policy.account_share * policy.bulk_reserve);
-    Settings {
+    GateSettings {
         interval,
         ceiling_all: left,
         ceiling_bulk: left - reserve,
@@ -79,7 +79,7 @@ pub(super) fn interval(rate: f64) -> i64 {
 }
 
 /// Returns how long it may be before a recipient that was granted is in SES's own count, the burst included.
-fn uncounted(policy: &Policy) -> Duration {
+fn uncounted(policy: &PacingPolicy) -> Duration {
     policy.burst + policy.wait + SEND_TIMEOUT + COUNTING_LAG
 }
 
@@ -87,7 +87,7 @@ fn uncounted(policy: &Policy) -> Duration {
 /// are in flight, however much was granted lately.
 ///
 /// A mail is admitted by its first slot, so all the recipients of the last one may come on top.
-fn in_flight(interval: i64, policy: &Policy) -> i64 {
+fn in_flight(interval: i64, policy: &PacingPolicy) -> i64 {
     let largest = i64::try_from(RECIPIENTS_MAX).unwrap_or(i64::MAX);
     micros(uncounted(policy)).div_euclid(interval) + largest
 }
@@ -103,7 +103,7 @@ fn whole(recipients: f64) -> i64 {
 
 /// A sample of the running total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sample {
+pub struct GrantSample {
     /// When it was taken.
     pub at: Timestamp,
     /// The running total then.
@@ -115,13 +115,13 @@ pub struct Sample {
 /// The youngest sample that is old enough is the base, so that too much may be counted (up to an hour of a day) and never
 /// too little. While no sample is that old, everything counts.
 #[must_use]
-pub fn granted(total: i64, samples: &[Sample], policy: &Policy, now: Timestamp) -> Granted {
+pub fn granted(total: i64, samples: &[GrantSample], policy: &PacingPolicy, now: Timestamp) -> GrantTotals {
     let since = |age: SignedDuration| {
         let old_enough = samples.iter().filter(|sample| now.duration_since(sample.at) >= age);
         let base = old_enough.max_by_key(|sample| sample.at);
         total - base.map_or(0, |sample| sample.total)
     };
-    Granted {
+    GrantTotals {
         total,
         last_24_hours: since(SignedDuration::from_hours(24)),
         lately: since(SignedDuration::from_micros(micros(uncounted(policy)))),
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
     use crate::account::EnforcementStatus;
 
-    const POLICY: Policy = Policy {
+    const POLICY: PacingPolicy = PacingPolicy {
         account_share: 1.0,
         burst: Duration::from_secs(1),
         wait: Duration::from_secs(2),
@@ -174,9 +174,9 @@ mod tests {
     fn takes_off_what_may_be_in_flight() {
         // 73 s of slots (1 burst + 2 wait + 10 timeout + 60 lag) at 14/s · 0.95, and the 50 recipients of the last mail
         for (lately, in_flight) in [(0, 0), (1_019, 1_019), (1_020, 1_020), (5_000, 1_020)] {
-            let granted = Granted {
+            let granted = GrantTotals {
                 lately,
-                ..Granted::default()
+                ..GrantTotals::default()
             };
             let settings = settings(&account(50_000.0, 1_000.0, 14.0), &POLICY, granted);
             assert_eq!(settings.ceiling_all, 50_000 - 1_000 - in_flight);
@@ -186,11 +186,11 @@ mod tests {
 
     #[test]
     fn a_share_bounds_what_this_stack_may_send_whatever_is_left() {
-        let half = Policy {
+        let half = PacingPolicy {
             account_share: 0.5,
             ..POLICY
         };
-        let granted = Granted {
+        let granted = GrantTotals {
             total: 70_000,
             last_24_hours: 20_000,
             lately: 20_000,
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn what_ses_refused_after_it_was_granted_uses_up_nothing() {
-        let granted = Granted {
+        let granted = GrantTotals {
             total: 90_000,
             last_24_hours: 60_000,
             lately: 0,
@@ -216,7 +216,7 @@ mod tests {
         let settings = settings(
             &account(-1.0, 1e9, 14.0),
             &POLICY,
-            Granted {
+            GrantTotals {
                 total: 5,
                 last_24_hours: 5,
                 lately: 5,
@@ -228,9 +228,9 @@ mod tests {
     #[test]
     fn counts_the_last_day_from_the_sample_before_it() {
         let samples = [
-            Sample { at: at(0), total: 10 },
-            Sample { at: at(2), total: 40 },
-            Sample { at: at(1), total: 25 },
+            GrantSample { at: at(0), total: 10 },
+            GrantSample { at: at(2), total: 40 },
+            GrantSample { at: at(1), total: 25 },
         ];
         assert_eq!(granted(100, &samples, &POLICY, at(25)).last_24_hours, 75);
         assert_eq!(granted(100, &samples, &POLICY, at(23)).last_24_hours, 100);
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn counts_as_lately_what_came_after_the_youngest_sample_that_ses_has_counted_all_of() {
         let seconds = |seconds| at(0) + SignedDuration::from_secs(seconds);
-        let samples = [(0, 10), (300, 40), (600, 45)].map(|(at, total)| Sample { at: seconds(at), total });
+        let samples = [(0, 10), (300, 40), (600, 45)].map(|(at, total)| GrantSample { at: seconds(at), total });
         for (now, lately) in [(600, 60), (672, 60), (673, 55), (10_000, 55)] {
             assert_eq!(granted(100, &samples, &POLICY, seconds(now)).lately, lately, "{now}");
         }
@@ -253,8 +253,8 @@ mod tests {
             quota in 0.0f64..1e7, sent in 0.0f64..1e7, rate in 0.01f64..1000.0, share in 0.01f64..=1.0,
             total in 0i64..1_000_000_000, last in 0i64..10_000_000,
         ) {
-            let policy = Policy { account_share: share, ..POLICY };
-            let settings = settings(&account(quota, sent, rate), &policy, Granted { total, last_24_hours: last.min(total), lately: 0 });
+            let policy = PacingPolicy { account_share: share, ..POLICY };
+            let settings = settings(&account(quota, sent, rate), &policy, GrantTotals { total, last_24_hours: last.min(total), lately: 0 });
             #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
             let left = (settings.ceiling_all - total) as f64;
             prop_assert!(left <= quota - sent && left <= quota * share);
@@ -266,7 +266,7 @@ mod tests {
 
         #[test]
         fn any_figure_that_ses_may_send_gives_settings(quota: f64, sent: f64, rate: f64) {
-            let settings = settings(&account(quota, sent, rate), &POLICY, Granted::default());
+            let settings = settings(&account(quota, sent, rate), &POLICY, GrantTotals::default());
             prop_assert!((1..=INTERVAL_MAX).contains(&settings.interval));
         }
     }
