@@ -12,7 +12,9 @@ mod source;
 use std::time::Duration;
 
 use aws::{Evidence, FunctionConfig, Marks, Messages, StoreError, Suppressions, TrustError};
-use domain::feedback::{self, Class, Event, Fact, Feedback, Mark, MarkKind, Unreadable};
+use domain::feedback::{
+    self, Feedback, FeedbackClass, FeedbackEvent, Mark, MarkKind, RecipientFact, UnreadableFeedback,
+};
 use domain::retention::MessageRetention;
 use futures_util::future;
 use jiff::Timestamp;
@@ -88,7 +90,7 @@ pub enum FeedbackError {
     ForeignAccount,
     /// A message for a person to look at.
     #[error(transparent)]
-    Unreadable(#[from] Unreadable),
+    Unreadable(#[from] UnreadableFeedback),
     /// Some recipients ought to be suppressed and cannot be; the others are.
     #[error("{0} recipients of an event ought to be suppressed and have addresses that cannot be read")]
     UnreadableRecipients(usize),
@@ -284,14 +286,19 @@ async fn handle_message(
 }
 
 /// Writes what an event says, of all recipients at once, then what counts, then of its message; returns how many it suppresses.
-async fn apply(state: &State, event: &Event, now: Timestamp, new_id: &impl Fn() -> Uuid) -> Result<usize, StoreError> {
+async fn apply(
+    state: &State,
+    event: &FeedbackEvent,
+    now: Timestamp,
+    new_id: &impl Fn() -> Uuid,
+) -> Result<usize, StoreError> {
     let message_id = event.message.as_ref().and_then(|message| message.message_id);
-    let write = |fact: &Fact| {
+    let write = |fact: &RecipientFact| {
         let reason = fact.class.register()?;
         let (suppressions, fact, id) = (&state.suppressions, fact.clone(), new_id());
         Some(async move {
             // Whether a soft bounce is an automatic reply shows the record of its message.
-            let source = match message_id.filter(|_| fact.class == Class::Soft) {
+            let source = match message_id.filter(|_| fact.class == FeedbackClass::Soft) {
                 Some(message_id) => format!("{}#{message_id}", fact.feedback_id),
                 None => fact.feedback_id,
             };
@@ -336,7 +343,7 @@ async fn apply(state: &State, event: &Event, now: Timestamp, new_id: &impl Fn() 
 
 /// Raises the alarm when a domain turns away one mail after the other; whether its addresses are suppressed is judged when
 /// somebody is about to send.
-async fn watch_for_storms(state: &State, event: &Event) -> Result<(), StoreError> {
+async fn watch_for_storms(state: &State, event: &FeedbackEvent) -> Result<(), StoreError> {
     let mut blocks: Vec<_> = event.marks.iter().filter(|mark| mark.kind == MarkKind::Block).collect();
     blocks.dedup_by_key(|mark| &mark.domain);
     for Mark { domain, at, .. } in blocks {

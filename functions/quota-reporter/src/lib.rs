@@ -15,9 +15,12 @@ use aws::{
     AccountError, BrakeChanges, CloudWatch, FunctionConfig, GateSet, GateState, Marks, NOT_A_REPORT, Notifications,
     Ses, SesSuppressionList, StoreError, Suppressions, TrustError, Usage, WordInGate,
 };
-use domain::account::{Account, AwsRate, Evidence, History, RateKind, Report, Reputation, Thresholds, Trouble};
-use domain::brake_change::BrakeOverride;
-use domain::permit::{self, Policy, Sample};
+use domain::account::Account;
+use domain::brake::BrakeOverride;
+use domain::pacing::GrantHistory;
+use domain::pacing::{self, GrantSample, PacingPolicy};
+use domain::report::{ReadFailure, Report, ReportInput};
+use domain::reputation::{AwsRate, AwsRates, RateKind, RateThresholds};
 use domain::suppression::ReportedReconciliation;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
@@ -41,8 +44,8 @@ const TOO_SLOW: &str = "TooSlow";
 #[derive(Debug)]
 pub struct State {
     region: String,
-    policy: Policy,
-    thresholds: Thresholds,
+    policy: PacingPolicy,
+    thresholds: RateThresholds,
     /// The function's own name, by which its metrics are told from those of other stacks; nothing where it publishes none.
     metrics_of: Option<String>,
     usage: Usage,
@@ -166,13 +169,13 @@ pub async fn handle(
         (Err(error), None) => return Err(error.into()),
         (Err(error), Some(before)) => return unread(state, &gate, before, error, now).await,
     };
-    let granted = permit::granted(gate.granted, &gate.samples, &state.policy, now);
-    let settings = permit::settings(&account, &state.policy, granted);
+    let granted = pacing::grant_totals(gate.granted, &gate.samples, &state.policy, now);
+    let settings = pacing::gate_settings(&account, &state.policy, granted);
     let mut report = judge(state, &gate, account, before.as_ref(), now).await;
 
     // One after the other, over the one connection that is open; each is tried, whatever became of the one before.
     let set = set_gate(state, gate, settings, &mut report, now).await;
-    let sample = Sample {
+    let sample = GrantSample {
         at: now,
         total: granted.total,
     };
@@ -205,11 +208,11 @@ pub async fn handle(
 /// nothing.
 async fn judge(state: &State, gate: &GateState, account: Account, before: Option<&Report>, now: Timestamp) -> Report {
     let mut troubles = Vec::new();
-    let reputation = Reputation {
+    let reputation = AwsRates {
         bounce: aws_rate(state, RateKind::Bounce, before, now, &mut troubles).await,
         complaint: aws_rate(state, RateKind::Complaint, before, now, &mut troubles).await,
     };
-    let history = History {
+    let history = GrantHistory {
         samples: &gate.samples,
         total: gate.granted,
         now,
@@ -218,16 +221,16 @@ async fn judge(state: &State, gate: &GateState, account: Account, before: Option
         Ok(Ok(counted)) => counted,
         Ok(Err(error)) => {
             tracing::warn!("the marks could not be counted: {error}");
-            troubles.push(Trouble::new(error.operation, &error.code));
+            troubles.push(ReadFailure::new(error.operation, &error.code));
             None
         }
         Err(_) => {
             tracing::warn!("the marks could not be counted in time");
-            troubles.push(Trouble::new("Query", TOO_SLOW));
+            troubles.push(ReadFailure::new("Query", TOO_SLOW));
             None
         }
     };
-    let mut report = Report::new(&Evidence {
+    let mut report = Report::new(&ReportInput {
         account,
         region: &state.region,
         reputation,
@@ -249,7 +252,7 @@ async fn aws_rate(
     kind: RateKind,
     before: Option<&Report>,
     now: Timestamp,
-    troubles: &mut Vec<Trouble>,
+    troubles: &mut Vec<ReadFailure>,
 ) -> Option<AwsRate> {
     let code = match timeout(CLOUDWATCH_WITHIN, state.cloudwatch.rate(kind, now)).await {
         Ok(Ok(rate)) => return rate,
@@ -257,7 +260,7 @@ async fn aws_rate(
         Err(_) => TOO_SLOW.to_owned(),
     };
     tracing::warn!("a rate of AWS's could not be read: {code}");
-    troubles.push(Trouble::new("GetMetricStatistics", &code));
+    troubles.push(ReadFailure::new("GetMetricStatistics", &code));
     before?.aws_rate(kind, now)
 }
 
@@ -271,7 +274,7 @@ async fn unread(
     now: Timestamp,
 ) -> Result<Report, ReporterError> {
     tracing::error!("the account could not be read, the last gate stays in force: {error}");
-    let mut report = before.unread(Trouble::new("GetAccount", &error.code), now);
+    let mut report = before.unread(ReadFailure::new("GetAccount", &error.code), now);
     let word = gate.brake_override.as_ref();
     report.brake = report.brake_or(word.and_then(BrakeOverride::brake));
     if gate.brake != Some(report.brake.level) {
@@ -296,7 +299,7 @@ async fn unread(
 async fn set_gate(
     state: &State,
     mut read: GateState,
-    settings: permit::Settings,
+    settings: pacing::GateSettings,
     report: &mut Report,
     now: Timestamp,
 ) -> Result<(GateState, GateSet), ReporterError> {

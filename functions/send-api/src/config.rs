@@ -1,6 +1,6 @@
 //! The environment of this function.
 
-use domain::permit::Policy;
+use domain::pacing::PacingPolicy;
 use domain::retention::MessageRetention;
 use domain::suppression::SoftBounceTiers;
 use runtime::config::{ProcessConfig, message_retention, policy, soft_bounce_tiers};
@@ -22,7 +22,7 @@ pub struct Config {
     /// The SES configuration set that every mail is sent with.
     pub configuration_set: String,
     /// How this stack may use the account's sending rate and quota.
-    pub policy: Policy,
+    pub policy: PacingPolicy,
     /// When soft bounces suppress an address for bulk mail.
     pub soft_bounce_tiers: SoftBounceTiers,
     /// How long the record of a message is kept.

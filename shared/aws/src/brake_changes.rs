@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use super::StoreError;
 use super::item::{Item, s, text_of, time, time_of, ttl, uuid_of};
 use super::store_error::unless_overtaken;
-use domain::account::Brake;
-use domain::brake_change::BrakeChange;
+use domain::brake::Brake;
+use domain::brake::BrakeChange;
 
 /// How long a change is kept: a year to look back over, and some weeks.
 const CHANGE_KEPT: Duration = Duration::from_hours(400 * 24);

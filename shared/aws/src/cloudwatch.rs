@@ -11,7 +11,7 @@ use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
 use super::store_error::error_code;
-use domain::account::{AwsRate, RateKind};
+use domain::reputation::{AwsRate, RateKind};
 
 /// How old a figure may be. SES publishes one only when there was mail.
 const LOOK_BACK: Duration = Duration::from_hours(24);

@@ -51,7 +51,7 @@ pub use usage::{CountedDay, GateSet, GateState, KeptReconciliation, NOT_A_REPORT
 
 use http_client::CONNECT_TIMEOUT;
 
-use domain::permit::SEND_TIMEOUT;
+use domain::pacing::SEND_TIMEOUT;
 
 /// How long one attempt at a DynamoDB operation may take, and all of them.
 const STORE_TIMEOUTS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(6));

@@ -16,7 +16,7 @@
 //! An event without our tag, from a classic notification, is kept in a row of its own, `ses#<SES's id>`: it may come before the
 //! sender has stored that id, and needs no lookup so. Whoever reads a message reads that row too.
 //!
-//! What became of a mail is computed from these when it is read ([`Record::state`]), so that an event that comes before the
+//! What became of a mail is computed from these when it is read ([`MessageRecord::state`]), so that an event that comes before the
 //! sender's own update needs no condition and loses nothing.
 
 mod by_recipient;
@@ -38,8 +38,8 @@ use super::store_error::unless_overtaken;
 use super::{StoreError, batch};
 use domain::feedback::MessageEvent;
 use domain::message::Email;
-use domain::recipient::Verdict;
-use domain::record::{Record, Written};
+use domain::recipient::RecipientOutcome;
+use domain::record::{MessageRecord, SenderState};
 use domain::stream::Stream;
 
 pub use by_recipient::SentTo;
@@ -59,7 +59,7 @@ pub struct NewMessage<'a> {
     /// The mail.
     pub email: &'a Email,
     /// The verdict on each recipient.
-    pub verdicts: &'a [Verdict],
+    pub verdicts: &'a [RecipientOutcome],
     /// Whether there is anybody to send to.
     pub will_be_sent: bool,
     /// The stream it belongs to.
@@ -138,7 +138,7 @@ impl Messages {
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#ses_id", "ses_id")
             .expression_attribute_values(":before", n((message.attempt - 1).into()))
-            .expression_attribute_values(":refused", s(Written::Refused.as_str()))
+            .expression_attribute_values(":refused", s(SenderState::Refused.as_str()))
         };
         let put = put.send().await;
         match put {
@@ -161,7 +161,7 @@ impl Messages {
     ///
     /// # Errors
     /// [`StoreError`] unless every row was read.
-    pub async fn get_all(&self, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Record>, StoreError> {
+    pub async fn get_all(&self, ids: &[Uuid]) -> Result<BTreeMap<Uuid, MessageRecord>, StoreError> {
         let mut records = BTreeMap::new();
         for ids in ids.chunks(batch::GET_MAX) {
             let keys = ids.iter().map(|id| key(id.to_string()));
@@ -197,7 +197,7 @@ impl Messages {
     ///
     /// # Errors
     /// [`StoreError`] if the table could not be read, or holds something else by this id.
-    pub async fn get(&self, id: Uuid) -> Result<Option<Record>, StoreError> {
+    pub async fn get(&self, id: Uuid) -> Result<Option<MessageRecord>, StoreError> {
         let Some(row) = self.item(id.to_string()).await? else {
             return Ok(None);
         };
@@ -209,7 +209,7 @@ impl Messages {
     ///
     /// # Errors
     /// [`StoreError`] if the table could not be read, or holds something else by this id.
-    pub async fn read(&self, id: Uuid) -> Result<Option<Record>, StoreError> {
+    pub async fn read(&self, id: Uuid) -> Result<Option<MessageRecord>, StoreError> {
         let Some(mut record) = self.get(id).await? else {
             return Ok(None);
         };
@@ -226,8 +226,8 @@ impl Messages {
     ///
     /// # Errors
     /// [`StoreError`] unless every row was read.
-    pub async fn read_all(&self, ids: &[Uuid]) -> Result<Vec<Record>, StoreError> {
-        let mut records: Vec<Record> = self.get_all(ids).await?.into_values().collect();
+    pub async fn read_all(&self, ids: &[Uuid]) -> Result<Vec<MessageRecord>, StoreError> {
+        let mut records: Vec<MessageRecord> = self.get_all(ids).await?.into_values().collect();
         let ses_ids = records.iter().filter_map(|record| record.ses_id.as_deref());
         let keys: Vec<Item> = ses_ids.map(|ses_id| key(untagged_key(ses_id))).collect();
         let mut untagged = BTreeMap::new();
@@ -326,7 +326,7 @@ impl Messages {
             .expression_attribute_names("#attempt", "attempt")
             .expression_attribute_names("#nonce", "nonce")
             .expression_attribute_names("#ses_id", "ses_id")
-            .expression_attribute_values(":refused", s(Written::Refused.as_str()))
+            .expression_attribute_values(":refused", s(SenderState::Refused.as_str()))
             .expression_attribute_values(":attempt", n(attempt.attempt.into()))
             .expression_attribute_values(":nonce", s(attempt.nonce.to_string()))
             .send()

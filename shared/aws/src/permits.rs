@@ -1,6 +1,6 @@
 //! The gate in the table of usage, as sends pass it: one conditional update grants recipients of rate and quota at once.
 //!
-//! The item is described in [`super::Usage`], whose reports set it; what the expressions mean is in [`domain::permit`].
+//! The item is described in [`super::Usage`], whose reports set it; what the expressions mean is in [`domain::pacing`].
 //!
 //! **A permit whose answer was lost is taken again** by the SDK's next attempt, and a send that dies after it never uses
 //! it. Either costs slots that nobody uses and grants none that the gate did not count. To know one's own lost write
@@ -18,8 +18,10 @@ use jiff::Timestamp;
 
 use super::StoreError;
 use super::item::{Item, n, number_of, s, time_of};
-use domain::account::Brake;
-use domain::permit::{Allowance, Ask, Attempt, Branch, Gate, Known, Permit, Policy, Refusal};
+use domain::brake::Brake;
+use domain::pacing::{
+    Allowance, Gate, GateBranch, GateWrite, PacingPolicy, Permit, PermitRequest, RememberedGate, Throttled,
+};
 use domain::stream::Stream;
 
 const OPERATION: &str = "UpdateItem";
@@ -33,7 +35,7 @@ const ATTEMPTS_MAX: usize = 6;
 pub enum PermitError {
     /// The gate refused.
     #[error("the gate refused: {0:?}")]
-    Refused(Refusal),
+    Refused(Throttled),
     /// The gate could not be asked, so nothing may be sent.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -45,14 +47,14 @@ pub struct Permits {
     client: Client,
     table: String,
     pk: String,
-    policy: Policy,
-    known: Mutex<Option<Known>>,
+    policy: PacingPolicy,
+    known: Mutex<Option<RememberedGate>>,
 }
 
 impl Permits {
     /// Works on the gate in `table` for the account's part in `region`.
     #[must_use]
-    pub fn new(client: Client, table: String, region: &str, policy: Policy) -> Self {
+    pub fn new(client: Client, table: String, region: &str, policy: PacingPolicy) -> Self {
         Self {
             client,
             table,
@@ -82,8 +84,8 @@ impl Permits {
     ///
     /// # Errors
     /// [`PermitError::Refused`] if the gate does not let it through; [`PermitError::Store`] if it cannot be asked.
-    pub async fn take(&self, ask: Ask) -> Result<Permit, PermitError> {
-        let mut attempt = Attempt::first(ask, &self.policy, self.known());
+    pub async fn take(&self, ask: PermitRequest) -> Result<Permit, PermitError> {
+        let mut attempt = GateWrite::first(ask, &self.policy, self.known());
         for _ in 0..ATTEMPTS_MAX {
             match self.write(&attempt).await? {
                 Written::Granted(permit) => {
@@ -93,8 +95,8 @@ impl Permits {
                 Written::Failed(gate) => {
                     self.remember(gate.as_ref().map(Gate::known));
                     attempt = match gate {
-                        None => Attempt::first(ask, &self.policy, None),
-                        Some(gate) => Attempt::after(ask, &self.policy, &gate).map_err(PermitError::Refused)?,
+                        None => GateWrite::first(ask, &self.policy, None),
+                        Some(gate) => GateWrite::after(ask, &self.policy, &gate).map_err(PermitError::Refused)?,
                     };
                 }
             }
@@ -104,7 +106,7 @@ impl Permits {
 
     /// Tells whether the gate is certain to refuse every send for its rate, without asking it.
     #[must_use]
-    pub fn known_refusal(&self, now: Timestamp) -> Option<Refusal> {
+    pub fn known_refusal(&self, now: Timestamp) -> Option<Throttled> {
         self.known()?.refusal(&self.policy, now)
     }
 
@@ -116,7 +118,7 @@ impl Permits {
 
     /// Tells as a refusal when the next slot is free, if this process has seen the gate.
     #[must_use]
-    pub fn next_slot(&self, now: Timestamp) -> Option<Refusal> {
+    pub fn next_slot(&self, now: Timestamp) -> Option<Throttled> {
         Some(self.known()?.next_slot(now))
     }
 
@@ -132,16 +134,16 @@ impl Permits {
         self.known().map_or(Duration::ZERO, |known| known.time_of(recipients))
     }
 
-    fn known(&self) -> Option<Known> {
+    fn known(&self) -> Option<RememberedGate> {
         // A value that is copied in and out is whole even if its holder panicked.
         *self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remember(&self, known: Option<Known>) {
+    fn remember(&self, known: Option<RememberedGate>) {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
-    async fn write(&self, attempt: &Attempt) -> Result<Written, StoreError> {
+    async fn write(&self, attempt: &GateWrite) -> Result<Written, StoreError> {
         let request = self
             .client
             .update_item()
@@ -157,17 +159,17 @@ impl Permits {
             .expression_attribute_names("#granted", "granted")
             .expression_attribute_names("#brake", "brake")
             .expression_attribute_names("#snap_at", "snap_at")
-            .expression_attribute_values(":iv", n(attempt.interval));
+            .expression_attribute_values(":iv", n(attempt.slot_interval));
         let written = match attempt.branch {
-            Branch::First => first(request, attempt),
-            Branch::Busy => busy(request, attempt),
-            Branch::Idle => idle(request, attempt),
+            GateBranch::First => first(request, attempt),
+            GateBranch::Busy => busy(request, attempt),
+            GateBranch::Idle => idle(request, attempt),
         };
         match written.send().await {
             Ok(updated) => {
-                let tat = updated.attributes().and_then(|item| number_of(item, "tat"));
-                let tat = tat.ok_or_else(|| StoreError::new(OPERATION, "GateUnreadable"))?;
-                Ok(Written::Granted(attempt.granted(tat)))
+                let next_free_slot = updated.attributes().and_then(|item| number_of(item, "tat"));
+                let next_free_slot = next_free_slot.ok_or_else(|| StoreError::new(OPERATION, "GateUnreadable"))?;
+                Ok(Written::Granted(attempt.granted(next_free_slot)))
             }
             Err(SdkError::ServiceError(error)) => match error.err() {
                 UpdateItemError::ConditionalCheckFailedException(failed) => match failed.item() {
@@ -195,7 +197,7 @@ enum Written {
 
 /// Makes the gate before the first report does. Its report is as old as can be, so any report replaces its quota and
 /// until then the rate alone holds; what it granted counts from the beginning.
-fn first(request: UpdateItemFluentBuilder, attempt: &Attempt) -> UpdateItemFluentBuilder {
+fn first(request: UpdateItemFluentBuilder, attempt: &GateWrite) -> UpdateItemFluentBuilder {
     request
         .update_expression(
             "SET #tat = :tat, #iv = :iv, #left_all = :minus_n, #left_bulk = :minus_n, #granted = :n, \
@@ -209,7 +211,7 @@ fn first(request: UpdateItemFluentBuilder, attempt: &Attempt) -> UpdateItemFluen
         .expression_attribute_values(":zero", n(0))
 }
 
-fn busy(request: UpdateItemFluentBuilder, attempt: &Attempt) -> UpdateItemFluentBuilder {
+fn busy(request: UpdateItemFluentBuilder, attempt: &GateWrite) -> UpdateItemFluentBuilder {
     let request = request
         .expression_attribute_values(":cost", n(attempt.cost))
         .expression_attribute_values(":floor", n(attempt.floor))
@@ -217,7 +219,7 @@ fn busy(request: UpdateItemFluentBuilder, attempt: &Attempt) -> UpdateItemFluent
     take(request, attempt, "#tat + :cost", "#tat BETWEEN :floor AND :latest")
 }
 
-fn idle(request: UpdateItemFluentBuilder, attempt: &Attempt) -> UpdateItemFluentBuilder {
+fn idle(request: UpdateItemFluentBuilder, attempt: &GateWrite) -> UpdateItemFluentBuilder {
     let request = request
         .expression_attribute_values(":tat", n(attempt.floor + attempt.cost))
         .expression_attribute_values(":floor", n(attempt.floor));
@@ -225,14 +227,19 @@ fn idle(request: UpdateItemFluentBuilder, attempt: &Attempt) -> UpdateItemFluent
 }
 
 /// What both branches have in common: they differ in the new time of the gate, and in what it must have been before.
-fn take(request: UpdateItemFluentBuilder, attempt: &Attempt, tat: &str, when: &str) -> UpdateItemFluentBuilder {
+fn take(
+    request: UpdateItemFluentBuilder,
+    attempt: &GateWrite,
+    next_free_slot: &str,
+    when: &str,
+) -> UpdateItemFluentBuilder {
     let left = match attempt.ask.stream {
         Stream::Transactional => "#left_all",
         Stream::Bulk => "#left_bulk",
     };
     request
         .update_expression(format!(
-            "SET #tat = {tat}, #left_all = #left_all - :n, #left_bulk = #left_bulk - :n ADD #granted :n"
+            "SET #tat = {next_free_slot}, #left_all = #left_all - :n, #left_bulk = #left_bulk - :n ADD #granted :n"
         ))
         .condition_expression(format!(
             "{when} AND #iv = :iv AND #brake < :brake AND ({left} >= :n OR #snap_at < :stale)"
@@ -244,11 +251,11 @@ fn take(request: UpdateItemFluentBuilder, attempt: &Attempt, tat: &str, when: &s
 
 fn gate(item: &Item) -> Option<Gate> {
     Some(Gate {
-        tat: number_of(item, "tat")?,
-        interval: number_of(item, "iv")?,
+        next_free_slot: number_of(item, "tat")?,
+        slot_interval: number_of(item, "iv")?,
         left_all: number_of(item, "left_all")?,
         left_bulk: number_of(item, "left_bulk")?,
         brake: Brake::from_level(number_of(item, "brake")?),
-        snap_at: time_of(item, "snap_at")?,
+        account_read_at: time_of(item, "snap_at")?,
     })
 }

@@ -18,8 +18,8 @@ use super::store_error::error_code;
 use domain::account::{Account, EnforcementStatus};
 use domain::address::{EmailAddress, Mailbox};
 use domain::message::{Attachment, Disposition, Email};
-use domain::recipient::Destination;
-use domain::ses_error::{Refusal, classify};
+use domain::recipient::ResolvedRecipient;
+use domain::ses_error::{SesRefusal, classify};
 use domain::stream::Stream;
 
 /// The most identities that SES puts on a page.
@@ -37,7 +37,7 @@ pub struct Outgoing<'a> {
     /// The mail.
     pub email: &'a Email,
     /// Whom it goes to.
-    pub destination: &'a Destination<'a>,
+    pub destination: &'a ResolvedRecipient<'a>,
 }
 
 /// A mail that SES did not confirm.
@@ -47,7 +47,7 @@ pub enum SendError {
     #[error("SES refused: {code}")]
     Refused {
         /// What that means.
-        refusal: Refusal,
+        refusal: SesRefusal,
         /// SES's error code, for the log.
         code: String,
     },
@@ -98,7 +98,7 @@ impl Ses {
     /// [`SendError`] says whether it may have been sent all the same.
     pub async fn send(&self, outgoing: Outgoing<'_>) -> Result<String, SendError> {
         let request = self.request(&outgoing).map_err(|_| SendError::Refused {
-            refusal: Refusal::BadRequest,
+            refusal: SesRefusal::BadRequest,
             code: "IncompleteRequest".to_owned(),
         })?;
         let sender = outgoing.email.from.address();
@@ -250,7 +250,7 @@ fn send_error(error: &SdkError<SendEmailError, HttpResponse>, sender: &EmailAddr
             answered(code, text, answer.raw().status().as_u16(), sender)
         }
         SdkError::ConstructionFailure(_) => SendError::Refused {
-            refusal: Refusal::BadCredentials,
+            refusal: SesRefusal::BadCredentials,
             code,
         },
         // An answer that could not be read: one that does not speak of an error means that the mail is on its way.
@@ -260,12 +260,12 @@ fn send_error(error: &SdkError<SendEmailError, HttpResponse>, sender: &EmailAddr
         },
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
             Some(error) if never_connected(error) => SendError::Refused {
-                refusal: Refusal::Unreachable,
+                refusal: SesRefusal::Unreachable,
                 code,
             },
             // The SDK found no credentials and so never wrote anything.
             Some(error) if error.source().is_some_and(<dyn Error>::is::<CredentialsError>) => SendError::Refused {
-                refusal: Refusal::BadCredentials,
+                refusal: SesRefusal::BadCredentials,
                 code,
             },
             _ => SendError::Ambiguous { code },

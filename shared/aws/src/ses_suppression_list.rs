@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::store_error::error_code;
-use domain::suppression::{Listed, Reason};
+use domain::suppression::{SesListEntry, SuppressionReason};
 
 /// The most entries that SES puts on a page.
 const PAGE_SIZE: i32 = 1000;
@@ -43,7 +43,7 @@ pub enum ListError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListedPage {
     /// What is on it.
-    pub listed: Vec<Listed>,
+    pub listed: Vec<SesListEntry>,
     /// The token of the page that follows, if one does.
     pub next: Option<String>,
 }
@@ -88,12 +88,12 @@ impl SesSuppressionList {
         Ok(ListedPage {
             listed: listed
                 .into_iter()
-                .map(|entry| Listed {
+                .map(|entry| SesListEntry {
                     updated_at: timestamp(entry.last_update_time),
                     reason: match entry.reason {
-                        SuppressionListReason::Complaint => Reason::Complaint,
+                        SuppressionListReason::Complaint => SuppressionReason::Complaint,
                         // A reason that SES has not told us of yet suppresses as well.
-                        _ => Reason::Bounce,
+                        _ => SuppressionReason::Bounce,
                     },
                     address: entry.email_address,
                 })

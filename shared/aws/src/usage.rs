@@ -37,14 +37,15 @@ pub use self::verified::VerifiedDomains;
 use super::StoreError;
 use super::item::{Item, n, number_of, s, text_of, time, time_of, ttl};
 use super::store_error::{refused_by, unless_overtaken};
-use domain::account::{Brake, Report};
-use domain::brake_change::BrakeOverride;
-use domain::permit::{Sample, Settings};
+use domain::brake::Brake;
+use domain::brake::BrakeOverride;
+use domain::pacing::{GateSettings, GrantSample};
+use domain::report::Report;
 use domain::suppression::Reconciliation;
 
 /// How long a sample is kept: a day, and time for a reporter that was late.
 const SAMPLE_KEPT: Duration = Duration::from_hours(50);
-/// How long one of midnight is kept: for as long as days are counted, see [`domain::account::Window`].
+/// How long one of midnight is kept: for as long as days are counted, see [`domain::reputation::CountingWindow`].
 const DAILY_SAMPLE_KEPT: Duration = Duration::from_hours(9 * 24);
 /// The code of the error that what is kept as the latest report is none.
 pub const NOT_A_REPORT: &str = "NotAReport";
@@ -68,7 +69,7 @@ pub struct GateState {
     /// When the latest of an operator's words was given that this knows of: [`Usage::set_gate`] must know of no later one.
     pub overridden_at: Option<Timestamp>,
     /// The samples of the running total.
-    pub samples: Vec<Sample>,
+    pub samples: Vec<GrantSample>,
     /// The days whose marks were counted.
     pub counted: BTreeMap<Date, CountedDay>,
     /// The domains that the account had verified when that was last asked.
@@ -148,7 +149,7 @@ impl Usage {
                 _ if let Some(verified) = verified::read(&item) => state.verified = Some(verified),
                 _ => {
                     if let (Some(at), Some(total)) = (time_of(&item, "at"), number_of(&item, "granted")) {
-                        state.samples.push(Sample { at, total });
+                        state.samples.push(GrantSample { at, total });
                     }
                 }
             }
@@ -172,7 +173,7 @@ impl Usage {
     /// [`StoreError`] if it may not have been written.
     pub async fn set_gate(
         &self,
-        settings: Settings,
+        settings: GateSettings,
         brake: Brake,
         overridden_at: Option<Timestamp>,
         at: Timestamp,
@@ -204,7 +205,7 @@ impl Usage {
             .expression_attribute_values(":all", n(settings.ceiling_all))
             .expression_attribute_values(":bulk", n(settings.ceiling_bulk))
             .expression_attribute_values(":zero", n(0))
-            .expression_attribute_values(":iv", n(settings.interval))
+            .expression_attribute_values(":iv", n(settings.slot_interval))
             .expression_attribute_values(":brake", n(brake.level()))
             .expression_attribute_values(":at", time(at))
             // No word at all is older than any.
@@ -223,14 +224,14 @@ impl Usage {
     ///
     /// # Errors
     /// [`StoreError`] if either may not have been written.
-    pub async fn put_sample(&self, sample: Sample) -> Result<(), StoreError> {
+    pub async fn put_sample(&self, sample: GrantSample) -> Result<(), StoreError> {
         // One after the other, over one connection; each is tried, whatever became of the other.
         let hourly = self.put_hourly_sample(sample).await;
         let latest = self.put_latest_sample(sample).await;
         hourly.and(latest)
     }
 
-    async fn put_latest_sample(&self, sample: Sample) -> Result<(), StoreError> {
+    async fn put_latest_sample(&self, sample: GrantSample) -> Result<(), StoreError> {
         let updated = self
             .client
             .update_item()
@@ -250,7 +251,7 @@ impl Usage {
         unless_overtaken(updated)
     }
 
-    async fn put_hourly_sample(&self, sample: Sample) -> Result<(), StoreError> {
+    async fn put_hourly_sample(&self, sample: GrantSample) -> Result<(), StoreError> {
         let hour = sample.at.strftime("%Y-%m-%dT%H").to_string();
         let kept = if sample.at.to_zoned(TimeZone::UTC).hour() == 0 {
             DAILY_SAMPLE_KEPT

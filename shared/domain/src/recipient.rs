@@ -11,7 +11,7 @@ use crate::suppression::{Registers, SoftBounceTiers, Suppression};
 
 /// What happens with one recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RecipientStatus {
     /// The mail goes to it.
     Accepted,
     /// It is on the suppression list.
@@ -20,10 +20,10 @@ pub enum Outcome {
     NotSent,
 }
 
-impl Outcome {
+impl RecipientStatus {
     /// Returns the name used in the API and in items.
     #[must_use]
-    pub fn status(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Suppressed(_) => "suppressed",
@@ -65,16 +65,16 @@ impl OnSuppressed {
 
 /// A recipient and what happens with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct RecipientOutcome {
     /// The recipient, in the spelling given first.
     pub address: EmailAddress,
     /// What happens with it.
-    pub outcome: Outcome,
+    pub status: RecipientStatus,
 }
 
 /// Whom a mail goes to.
 #[derive(Clone, Debug, Default)]
-pub struct Destination<'a> {
+pub struct ResolvedRecipient<'a> {
     /// The To line.
     pub to: Vec<&'a Mailbox>,
     /// The Cc line.
@@ -83,7 +83,7 @@ pub struct Destination<'a> {
     pub bcc: Vec<&'a Mailbox>,
 }
 
-impl Destination<'_> {
+impl ResolvedRecipient<'_> {
     /// Counts the recipients: what the mail costs of rate and quota.
     #[must_use]
     pub fn recipients(&self) -> usize {
@@ -93,24 +93,24 @@ impl Destination<'_> {
 
 /// What is to be done with an email, given what is known about its recipients.
 #[derive(Clone, Debug)]
-pub struct Judgement<'a> {
+pub struct JudgedRecipients<'a> {
     /// One verdict a recipient, in the order To, Cc, Bcc.
-    pub verdicts: Vec<Verdict>,
+    pub verdicts: Vec<RecipientOutcome>,
     /// Whom it goes to; `None` when it goes to nobody.
-    pub destination: Option<Destination<'a>>,
+    pub destination: Option<ResolvedRecipient<'a>>,
 }
 
-impl Judgement<'_> {
+impl JudgedRecipients<'_> {
     /// Returns the verdicts when nobody is to get a mail that somebody cannot get; `None` if everybody can.
     #[must_use]
-    pub fn rejected(&self) -> Option<Vec<Verdict>> {
-        let is_suppressed = |verdict: &Verdict| matches!(verdict.outcome, Outcome::Suppressed(_));
+    pub fn rejected(&self) -> Option<Vec<RecipientOutcome>> {
+        let is_suppressed = |verdict: &RecipientOutcome| matches!(verdict.status, RecipientStatus::Suppressed(_));
         if !self.verdicts.iter().any(is_suppressed) {
             return None;
         }
         let mut verdicts = self.verdicts.clone();
         for verdict in verdicts.iter_mut().filter(|verdict| !is_suppressed(verdict)) {
-            verdict.outcome = Outcome::NotSent;
+            verdict.status = RecipientStatus::NotSent;
         }
         Some(verdicts)
     }
@@ -127,7 +127,7 @@ pub fn judge<'a>(
     now: Timestamp,
     stream: Stream,
     tiers: &SoftBounceTiers,
-) -> Judgement<'a> {
+) -> JudgedRecipients<'a> {
     let suppression = |mailbox: &Mailbox| {
         let address = mailbox.address();
         registers
@@ -135,7 +135,7 @@ pub fn judge<'a>(
             .and_then(|registers| registers.suppression(address, now, stream, tiers))
     };
     let deliverable = |list: &'a [Mailbox]| list.iter().filter(|mailbox| suppression(mailbox).is_none()).collect();
-    let destination = Destination {
+    let destination = ResolvedRecipient {
         to: deliverable(&email.to),
         cc: deliverable(&email.cc),
         bcc: deliverable(&email.bcc),
@@ -144,16 +144,16 @@ pub fn judge<'a>(
     let verdicts = [&email.to, &email.cc, &email.bcc]
         .into_iter()
         .flatten()
-        .map(|mailbox| Verdict {
+        .map(|mailbox| RecipientOutcome {
             address: mailbox.address().clone(),
-            outcome: match suppression(mailbox) {
-                Some(suppression) => Outcome::Suppressed(suppression),
-                None if destination.is_some() => Outcome::Accepted,
-                None => Outcome::NotSent,
+            status: match suppression(mailbox) {
+                Some(suppression) => RecipientStatus::Suppressed(suppression),
+                None if destination.is_some() => RecipientStatus::Accepted,
+                None => RecipientStatus::NotSent,
             },
         })
         .collect();
-    Judgement { verdicts, destination }
+    JudgedRecipients { verdicts, destination }
 }
 
 #[cfg(test)]
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
     use crate::message::EmailParts;
     use crate::message::tests::{mailboxes, parts};
-    use crate::suppression::Reason;
+    use crate::suppression::SuppressionReason;
 
     const BOUNCED: Registers = Registers {
         bounce_at: Some(Timestamp::UNIX_EPOCH),
@@ -176,23 +176,24 @@ mod tests {
         lifted_at: None,
     };
 
-    fn outcomes(judgement: &Judgement<'_>) -> Vec<(String, &'static str)> {
+    fn outcomes(judgement: &JudgedRecipients<'_>) -> Vec<(String, &'static str)> {
         let name = |outcome| match outcome {
-            Outcome::Accepted => "accepted",
-            Outcome::Suppressed(Suppression {
-                reason: Reason::Bounce, ..
+            RecipientStatus::Accepted => "accepted",
+            RecipientStatus::Suppressed(Suppression {
+                reason: SuppressionReason::Bounce,
+                ..
             }) => "bounce",
-            Outcome::Suppressed(_) => "other",
-            Outcome::NotSent => "not_sent",
+            RecipientStatus::Suppressed(_) => "other",
+            RecipientStatus::NotSent => "not_sent",
         };
         judgement
             .verdicts
             .iter()
-            .map(|v| (v.address.as_given().to_owned(), name(v.outcome)))
+            .map(|v| (v.address.as_given().to_owned(), name(v.status)))
             .collect()
     }
 
-    fn judge<'a>(email: &'a Email, registers: &BTreeMap<String, Registers>, now: Timestamp) -> Judgement<'a> {
+    fn judge<'a>(email: &'a Email, registers: &BTreeMap<String, Registers>, now: Timestamp) -> JudgedRecipients<'a> {
         super::judge(
             email,
             registers,
@@ -256,7 +257,7 @@ mod tests {
         let email = email(&["a@example.org", "b@example.org"], &[], &["c@example.org"]);
         let judgement = judge(&email, &suppressed(&["c@example.org"]), Timestamp::UNIX_EPOCH);
         let verdicts = judgement.rejected().unwrap();
-        let outcomes = outcomes(&Judgement {
+        let outcomes = outcomes(&JudgedRecipients {
             verdicts,
             destination: None,
         });

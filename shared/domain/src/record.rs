@@ -18,11 +18,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::idempotency::LEASE;
-use crate::recipient::Verdict;
+use crate::recipient::RecipientOutcome;
 
 /// What the sender wrote last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
+pub enum SenderState {
     /// It was about to send.
     Sending,
     /// It was certainly not accepted.
@@ -31,7 +31,7 @@ pub enum Written {
     Suppressed,
 }
 
-impl Written {
+impl SenderState {
     /// The name in items.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -53,7 +53,7 @@ impl Written {
 
 /// What happened to one recipient when the mail was accepted or not, as the caller was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordedVerdict {
+pub struct RecordedRecipient {
     /// The address as the caller gave it.
     pub email: String,
     /// `accepted`, `suppressed` or `not_sent`.
@@ -64,12 +64,12 @@ pub struct RecordedVerdict {
     pub since: Option<Timestamp>,
 }
 
-impl From<&Verdict> for RecordedVerdict {
-    fn from(verdict: &Verdict) -> Self {
-        let suppression = verdict.outcome.suppression();
+impl From<&RecipientOutcome> for RecordedRecipient {
+    fn from(verdict: &RecipientOutcome) -> Self {
+        let suppression = verdict.status.suppression();
         Self {
             email: verdict.address.as_given().to_owned(),
-            status: verdict.outcome.status().to_owned(),
+            status: verdict.status.as_str().to_owned(),
             reason: suppression.map(|suppression| suppression.reason.as_str().to_owned()),
             since: suppression.map(|suppression| suppression.since),
         }
@@ -112,11 +112,11 @@ pub struct RecordedMail {
 
 /// The row of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct MessageRecord {
     /// Our id of it.
     pub id: Uuid,
     /// What the sender wrote last.
-    pub written: Written,
+    pub written: SenderState,
     /// The last attempt, from 1; 0 for a message that was never attempted.
     pub attempt: u32,
     /// When that attempt began.
@@ -130,14 +130,14 @@ pub struct Record {
     /// The mail.
     pub mail: RecordedMail,
     /// What the caller was told of each recipient.
-    pub recipients: Vec<RecordedVerdict>,
+    pub recipients: Vec<RecordedRecipient>,
     /// What SES told since, in no order.
     pub events: Vec<RecordedEvent>,
 }
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum DeliveryState {
     /// An attempt is being made; it is over at this time, whatever happens.
     Sending(Timestamp),
     /// SES certainly did not accept it.
@@ -199,22 +199,22 @@ impl LastEvent {
     }
 }
 
-impl Record {
+impl MessageRecord {
     /// Computes what became of the message.
     #[must_use]
-    pub fn state(&self, now: Timestamp) -> State {
+    pub fn state(&self, now: Timestamp) -> DeliveryState {
         if self.ses_id.is_some() || !self.events.is_empty() {
-            return State::Sent;
+            return DeliveryState::Sent;
         }
         match self.written {
-            Written::Refused => State::Refused,
-            Written::Suppressed => State::Suppressed,
-            Written::Sending => {
+            SenderState::Refused => DeliveryState::Refused,
+            SenderState::Suppressed => DeliveryState::Suppressed,
+            SenderState::Sending => {
                 let lease_until = self.attempt_at.unwrap_or(self.created_at) + LEASE;
                 if now < lease_until {
-                    State::Sending(lease_until)
+                    DeliveryState::Sending(lease_until)
                 } else {
-                    State::Unknown
+                    DeliveryState::Unknown
                 }
             }
         }
@@ -233,9 +233,9 @@ impl Record {
     #[must_use]
     pub fn last_event(&self, now: Timestamp) -> LastEvent {
         match self.state(now) {
-            State::Sending(_) | State::Unknown => return LastEvent::Queued,
-            State::Refused | State::Suppressed => return LastEvent::Failed,
-            State::Sent => {}
+            DeliveryState::Sending(_) | DeliveryState::Unknown => return LastEvent::Queued,
+            DeliveryState::Refused | DeliveryState::Suppressed => return LastEvent::Failed,
+            DeliveryState::Sent => {}
         }
         let told = |about: &dyn Fn(&RecordedEvent) -> bool| {
             let told = self.events.iter().filter(|event| about(event));
@@ -263,8 +263,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
-    fn record(written: Written, ses_id: Option<&str>, events: &[(&str, &[&str])]) -> Record {
-        Record {
+    fn record(written: SenderState, ses_id: Option<&str>, events: &[(&str, &[&str])]) -> MessageRecord {
+        MessageRecord {
             id: Uuid::nil(),
             written,
             attempt: 1,
@@ -292,14 +292,14 @@ mod tests {
         let later = NOW + LEASE;
         let sent: &[(&str, &[&str])] = &[("Send", &[])];
         for (written, ses_id, events, at, state) in [
-            (Written::Sending, None, &[][..], NOW, State::Sending(later)),
-            (Written::Sending, None, &[], later, State::Unknown),
-            (Written::Sending, Some("s"), &[], later, State::Sent),
-            (Written::Sending, None, sent, NOW, State::Sent),
-            (Written::Refused, None, &[], later, State::Refused),
-            (Written::Refused, None, sent, later, State::Sent),
-            (Written::Refused, Some("s"), &[], NOW, State::Sent),
-            (Written::Suppressed, None, &[], later, State::Suppressed),
+            (SenderState::Sending, None, &[][..], NOW, DeliveryState::Sending(later)),
+            (SenderState::Sending, None, &[], later, DeliveryState::Unknown),
+            (SenderState::Sending, Some("s"), &[], later, DeliveryState::Sent),
+            (SenderState::Sending, None, sent, NOW, DeliveryState::Sent),
+            (SenderState::Refused, None, &[], later, DeliveryState::Refused),
+            (SenderState::Refused, None, sent, later, DeliveryState::Sent),
+            (SenderState::Refused, Some("s"), &[], NOW, DeliveryState::Sent),
+            (SenderState::Suppressed, None, &[], later, DeliveryState::Suppressed),
         ] {
             assert_eq!(
                 record(written, ses_id, events).state(at),
@@ -311,11 +311,11 @@ mod tests {
 
     #[test]
     fn a_later_attempt_has_a_lease_of_its_own() {
-        let mut record = record(Written::Sending, None, &[]);
+        let mut record = record(SenderState::Sending, None, &[]);
         record.attempt_at = Some(NOW + Duration::from_mins(1));
         assert_eq!(
             record.state(NOW + LEASE),
-            State::Sending(NOW + Duration::from_mins(1) + LEASE)
+            DeliveryState::Sending(NOW + Duration::from_mins(1) + LEASE)
         );
     }
 
@@ -341,7 +341,7 @@ mod tests {
             (vec![("Open", &["a"])], LastEvent::Sent),
         ] {
             assert_eq!(
-                record(Written::Sending, Some("s"), &events).last_event(NOW),
+                record(SenderState::Sending, Some("s"), &events).last_event(NOW),
                 expected,
                 "{events:?}"
             );
@@ -351,10 +351,10 @@ mod tests {
     #[test]
     fn what_is_not_sent_has_no_events_word() {
         for (written, at, expected) in [
-            (Written::Sending, NOW, LastEvent::Queued),
-            (Written::Sending, NOW + LEASE, LastEvent::Queued),
-            (Written::Refused, NOW, LastEvent::Failed),
-            (Written::Suppressed, NOW, LastEvent::Failed),
+            (SenderState::Sending, NOW, LastEvent::Queued),
+            (SenderState::Sending, NOW + LEASE, LastEvent::Queued),
+            (SenderState::Refused, NOW, LastEvent::Failed),
+            (SenderState::Suppressed, NOW, LastEvent::Failed),
         ] {
             assert_eq!(record(written, None, &[]).last_event(at), expected, "{written:?}");
         }
@@ -370,7 +370,7 @@ mod tests {
             let events: Vec<(&str, &[&str])> = events.into_iter().map(|(kind, who)| (KINDS[kind], WHO[who])).collect();
             let mut turned = events.clone();
             turned.rotate_left(seed % events.len().max(1));
-            let last = |events: &[_]| record(Written::Sending, Some("s"), events).last_event(NOW);
+            let last = |events: &[_]| record(SenderState::Sending, Some("s"), events).last_event(NOW);
             prop_assert_eq!(last(&events), last(&turned));
         }
     }

@@ -6,6 +6,9 @@ use jiff::Timestamp;
 
 use crate::idempotency::REMEMBERED;
 
+/// The most days that count: more than a `Timestamp` can hold.
+const DAYS_MAX: u64 = 10_000_000;
+
 /// How long the record of a message is kept: always longer than the idempotency key that is answered from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageRetention(Duration);
@@ -14,7 +17,7 @@ impl MessageRetention {
     /// Keeps records for so many days.
     #[must_use]
     pub fn from_days(days: u64) -> Self {
-        let days = Duration::from_hours(days.saturating_mul(24));
+        let days = Duration::from_hours(24 * days.min(DAYS_MAX));
         Self(days.max(REMEMBERED + Duration::from_hours(1)))
     }
 

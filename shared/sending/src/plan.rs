@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws::StoreError;
 use domain::address::{EmailAddress, Mailbox};
 use domain::message::Email;
-use domain::record::Record;
+use domain::record::MessageRecord;
 use domain::stream::Stream;
 use domain::suppression::Registers;
 use jiff::Timestamp;
@@ -67,7 +67,7 @@ impl Sending {
         let messages: Vec<Uuid> = messages.into_iter().collect();
         let records = self.messages.get_all(&messages).await?;
         for address in soft {
-            let delivered = |record: &&Record| record.was_delivered_to(address.normalised());
+            let delivered = |record: &&MessageRecord| record.was_delivered_to(address.normalised());
             let delivered = records.values().filter(delivered).map(|record| record.id).collect();
             if let Some(registers) = known.get_mut(address.normalised()) {
                 *registers = std::mem::take(registers).without_replies(&delivered);

@@ -3,8 +3,10 @@
 use std::fmt::{self, Display};
 
 use aws::WordInGate;
-use domain::account::{Brake, EnforcementStatus, Report, Verdict};
-use domain::brake_change::{BrakeChange, BrakeOverride};
+use domain::account::{AccountHealth, EnforcementStatus};
+use domain::brake::Brake;
+use domain::brake::{BrakeChange, BrakeOverride};
+use domain::report::Report;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -95,7 +97,7 @@ async fn store(
 ) -> Result<(Brake, BrakeOverride), BrakeError> {
     let unchanged = "The brake is unchanged";
     let mut stored = BrakeOverride {
-        word: brake_override.as_str().to_owned(),
+        setting: brake_override.as_str().to_owned(),
         by,
         why,
         at: None,
@@ -154,7 +156,7 @@ fn warning(brake: Brake, report: &Report) -> Option<String> {
         ));
     }
     let under_review = report.account.account.enforcement_status == EnforcementStatus::Probation;
-    (brake == Brake::None && (under_review || report.verdict == Verdict::Warn)).then(|| {
+    (brake == Brake::None && (under_review || report.verdict == AccountHealth::Warn)).then(|| {
         format!(
             "the report of {} warns about the account: `okite status` shows it.",
             report.at
@@ -220,9 +222,9 @@ mod tests {
 
     fn report(enforcement_status: EnforcementStatus) -> Report {
         let verdict = match enforcement_status {
-            EnforcementStatus::Healthy => Verdict::Healthy,
-            EnforcementStatus::Probation => Verdict::Warn,
-            EnforcementStatus::Shutdown => Verdict::BrakeAll,
+            EnforcementStatus::Healthy => AccountHealth::Healthy,
+            EnforcementStatus::Probation => AccountHealth::Warn,
+            EnforcementStatus::Shutdown => AccountHealth::BrakeAll,
         };
         let report = json!({
             "at": "2026-01-02T03:00:00Z", "region": "eu-west-1", "verdict": verdict,
@@ -263,7 +265,7 @@ mod tests {
             assert!(warning.unwrap_or_default().contains(wanted.unwrap_or_default()));
         }
         let braked = Report {
-            verdict: Verdict::BrakeBulk,
+            verdict: AccountHealth::BrakeBulk,
             ..report(Healthy)
         };
         let warning = warning(Brake::None, &braked).unwrap();

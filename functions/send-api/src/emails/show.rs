@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use domain::address::EmailAddress;
-use domain::record::{LastEvent, Record, RecordedEvent};
+use domain::record::{LastEvent, MessageRecord, RecordedEvent};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -96,7 +96,7 @@ pub(crate) async fn show(
     Ok(Response::ok(&body(&record, &state.region, deadlines.arrived)))
 }
 
-async fn find(state: &State, id: Id<'_>) -> Result<Option<Record>, ApiError> {
+async fn find(state: &State, id: Id<'_>) -> Result<Option<MessageRecord>, ApiError> {
     let id = match id {
         Id::Ours(id) => Some(id),
         Id::Ses(ses_id) => state.sending.messages.id_of(ses_id).await?,
@@ -107,7 +107,7 @@ async fn find(state: &State, id: Id<'_>) -> Result<Option<Record>, ApiError> {
     }
 }
 
-pub(super) fn body<'a>(record: &'a Record, region: &str, now: Timestamp) -> EmailBody<'a> {
+pub(super) fn body<'a>(record: &'a MessageRecord, region: &str, now: Timestamp) -> EmailBody<'a> {
     let mail = &record.mail;
     EmailBody {
         object: "email",
@@ -140,7 +140,7 @@ fn message_id(ses_id: &str, region: &str) -> String {
 }
 
 /// One entry for each recipient of each event, in the order of time.
-fn events(record: &Record) -> Vec<EventBody<'_>> {
+fn events(record: &MessageRecord) -> Vec<EventBody<'_>> {
     // Events name addresses normalised, the caller knows them as given.
     let given: BTreeMap<String, &str> = record
         .recipients
@@ -182,7 +182,7 @@ fn entry<'a>(kind: LastEvent, event: &'a RecordedEvent, recipient: Option<&'a St
 
 #[cfg(test)]
 mod tests {
-    use domain::record::{RecordedMail, RecordedVerdict, Written};
+    use domain::record::{RecordedMail, RecordedRecipient, SenderState};
     use serde_json::{Value, json};
 
     use super::*;
@@ -203,10 +203,10 @@ mod tests {
         }
     }
 
-    fn record(events: Vec<RecordedEvent>) -> Record {
-        Record {
+    fn record(events: Vec<RecordedEvent>) -> MessageRecord {
+        MessageRecord {
             id: Uuid::from_u128(7),
-            written: Written::Sending,
+            written: SenderState::Sending,
             attempt: 1,
             attempt_at: Some(at(0)),
             nonce: None,
@@ -218,7 +218,7 @@ mod tests {
                 tags: BTreeMap::from([("campaign".to_owned(), "spring".to_owned())]),
                 ..RecordedMail::default()
             },
-            recipients: vec![RecordedVerdict {
+            recipients: vec![RecordedRecipient {
                 email: "Anna@Example.org".to_owned(),
                 status: "accepted".to_owned(),
                 reason: None,
@@ -228,7 +228,7 @@ mod tests {
         }
     }
 
-    fn shown(record: &Record) -> Value {
+    fn shown(record: &MessageRecord) -> Value {
         serde_json::to_value(body(record, "us-east-1", at(60))).unwrap()
     }
 

@@ -15,7 +15,7 @@ mod problem;
 
 use aws::StoreError;
 use domain::message::InvalidEmail;
-use domain::recipient::Verdict;
+use domain::recipient::RecipientOutcome;
 use sending::OutOfTime;
 use uuid::Uuid;
 
@@ -37,7 +37,7 @@ pub(crate) struct ApiError {
     /// The email that may have been sent all the same.
     pub(crate) id: Option<Uuid>,
     /// The outcome of each recipient, where suppressed recipients refuse the email.
-    pub(crate) recipients: Vec<Verdict>,
+    pub(crate) recipients: Vec<RecipientOutcome>,
 }
 
 impl ApiError {

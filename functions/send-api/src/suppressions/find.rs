@@ -1,7 +1,7 @@
 //! Which suppression a path means, by its id or its address: `GET /suppressions/{id or email}`.
 
 use domain::address::EmailAddress;
-use domain::suppression::{Entry, Suppression};
+use domain::suppression::{Suppression, SuppressionEntry};
 
 use super::body::{SuppressionBody, in_force};
 use crate::State;
@@ -22,7 +22,11 @@ pub(crate) async fn show(
 }
 
 /// Finds an entry that is in force.
-pub(super) async fn find(state: &State, which: &str, deadlines: &Deadlines) -> Result<(Entry, Suppression), ApiError> {
+pub(super) async fn find(
+    state: &State,
+    which: &str,
+    deadlines: &Deadlines,
+) -> Result<(SuppressionEntry, Suppression), ApiError> {
     let found = if let Ok(id) = which.parse() {
         state.sending.suppressions.find(id).await?
     } else if let Ok(address) = EmailAddress::parse(which) {

@@ -6,7 +6,7 @@
 
 use aws::{ListError, StoreError};
 use domain::message::InvalidEmail;
-use domain::suppression::{Entry, Reason, Suppression};
+use domain::suppression::{Suppression, SuppressionEntry, SuppressionReason};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -47,7 +47,7 @@ struct LiftedAllBody {
 }
 
 impl LiftedBody {
-    fn of(entry: &Entry, ses_list: SesList) -> Self {
+    fn of(entry: &SuppressionEntry, ses_list: SesList) -> Self {
         let message = match ses_list {
             SesList::Lifted => None,
             SesList::Pending => Some(
@@ -133,7 +133,7 @@ pub(crate) async fn lift_all(state: &State, request: &Request, deadlines: &Deadl
 
 async fn lift_at_ses(
     state: &State,
-    entry: &Entry,
+    entry: &SuppressionEntry,
     suppression: Suppression,
     deadlines: &Deadlines,
 ) -> Result<SesList, StoreError> {
@@ -149,7 +149,7 @@ async fn lift_at_ses(
         .filter(|given| !given.is_empty());
     // What was put here by hand says nothing of SES's list, which may have the address for another reason.
     let address = given
-        .filter(|_| suppression.reason != Reason::Manual)
+        .filter(|_| suppression.reason != SuppressionReason::Manual)
         .unwrap_or_else(|| entry.address.as_given());
     match state.ses_list.remove(address).await {
         Ok(()) if given.is_some() => Ok(SesList::Lifted),

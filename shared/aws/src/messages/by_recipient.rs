@@ -13,7 +13,7 @@ use crate::StoreError;
 use crate::item::{Item, s, text_of, ttl};
 use domain::address::EmailAddress;
 use domain::hex::hex;
-use domain::recipient::Verdict;
+use domain::recipient::RecipientOutcome;
 
 /// The attribute that the index is keyed by.
 pub(super) const HASH: &str = "recipient_hash";
@@ -94,7 +94,7 @@ pub(super) fn rows(message: &NewMessage<'_>) -> Vec<Item> {
     if message.verdicts.len() == 1 {
         return Vec::new();
     }
-    let row = |(index, verdict): (usize, &Verdict)| {
+    let row = |(index, verdict): (usize, &RecipientOutcome)| {
         [
             ("id", s(format!("{TO}{}#{index}", message.id))),
             (HASH, s(hash(&verdict.address))),

@@ -8,8 +8,8 @@ use super::{NewMessage, by_recipient};
 use crate::item::{Item, list, n, number_of, s, text_of, texts_of, time, time_of, ttl, uuid_of};
 use domain::address::Mailbox;
 use domain::feedback::MessageEvent;
-use domain::recipient::Verdict;
-use domain::record::{Record, RecordedEvent, RecordedMail, RecordedVerdict, Written};
+use domain::recipient::RecipientOutcome;
+use domain::record::{MessageRecord, RecordedEvent, RecordedMail, RecordedRecipient, SenderState};
 
 /// What the attribute of an event begins with.
 pub(super) const EVENT: &str = "ev#";
@@ -50,9 +50,9 @@ pub(super) fn of(message: &NewMessage<'_>) -> Item {
             ("attempt", n(message.attempt.into())),
             ("attempt_at", time(message.attempt_at)),
         ]);
-        Written::Sending
+        SenderState::Sending
     } else {
-        Written::Suppressed
+        SenderState::Suppressed
     };
     row.insert("state", s(written.as_str()));
     if let [only] = message.verdicts {
@@ -65,12 +65,12 @@ fn mailboxes(mailboxes: &[Mailbox]) -> AttributeValue {
     list(mailboxes.iter().map(Mailbox::to_string))
 }
 
-fn verdict(verdict: &Verdict) -> AttributeValue {
+fn verdict(verdict: &RecipientOutcome) -> AttributeValue {
     let mut entry = Item::from([
         ("email".to_owned(), s(verdict.address.as_given())),
-        ("status".to_owned(), s(verdict.outcome.status())),
+        ("status".to_owned(), s(verdict.status.as_str())),
     ]);
-    if let Some(suppression) = verdict.outcome.suppression() {
+    if let Some(suppression) = verdict.status.suppression() {
         entry.insert("reason".to_owned(), s(suppression.reason.as_str()));
         entry.insert("since".to_owned(), time(suppression.since));
     }
@@ -78,11 +78,11 @@ fn verdict(verdict: &Verdict) -> AttributeValue {
 }
 
 /// Reads a row.
-pub(super) fn record(row: &Item) -> Option<Record> {
+pub(super) fn record(row: &Item) -> Option<MessageRecord> {
     let recipients = row.get("recipients")?.as_l().ok()?.iter();
-    Some(Record {
+    Some(MessageRecord {
         id: uuid_of(row, "id")?,
-        written: Written::parse(text_of(row, "state")?)?,
+        written: SenderState::parse(text_of(row, "state")?)?,
         attempt: number_of(row, "attempt").map_or(Some(0), |attempt| u32::try_from(attempt).ok())?,
         attempt_at: time_of(row, "attempt_at"),
         nonce: uuid_of(row, "nonce"),
@@ -109,8 +109,8 @@ fn recorded_mail(row: &Item) -> RecordedMail {
     }
 }
 
-fn recorded_verdict(entry: &Item) -> Option<RecordedVerdict> {
-    Some(RecordedVerdict {
+fn recorded_verdict(entry: &Item) -> Option<RecordedRecipient> {
+    Some(RecordedRecipient {
         email: text_of(entry, "email")?.to_owned(),
         status: text_of(entry, "status")?.to_owned(),
         reason: text_of(entry, "reason").map(str::to_owned),

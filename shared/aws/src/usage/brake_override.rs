@@ -12,8 +12,8 @@ use super::{Usage, gate_key};
 use crate::StoreError;
 use crate::item::{Item, n, s, text_of, time, time_of};
 use crate::store_error::refused_by;
-use domain::account::Brake;
-use domain::brake_change::BrakeOverride;
+use domain::brake::Brake;
+use domain::brake::BrakeOverride;
 
 const OPERATION: &str = "UpdateItem";
 
@@ -47,7 +47,7 @@ impl Usage {
             .expression_attribute_names("#by", "by")
             .expression_attribute_names("#why", "why")
             .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":word", s(&word.word))
+            .expression_attribute_values(":word", s(&word.setting))
             .expression_attribute_values(":by", s(&word.by))
             .expression_attribute_values(":why", s(&word.why))
             .expression_attribute_values(":at", time(at))
@@ -105,7 +105,7 @@ impl Usage {
 pub(super) fn brake_override(item: &Item) -> Option<BrakeOverride> {
     let text = |name| text_of(item, name).unwrap_or_default().to_owned();
     Some(BrakeOverride {
-        word: text_of(item, "brake_override")?.to_owned(),
+        setting: text_of(item, "brake_override")?.to_owned(),
         by: text("by"),
         why: text("why"),
         at: time_of(item, "at"),

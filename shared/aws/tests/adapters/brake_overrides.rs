@@ -3,16 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use aws::{GateSet, GateState, Usage, WordInGate};
-use domain::account::{Brake, Verdict};
-use domain::brake_change::BrakeOverride;
-use domain::permit::Settings;
+use domain::account::AccountHealth;
+use domain::brake::Brake;
+use domain::brake::BrakeOverride;
+use domain::pacing::GateSettings;
 
 use super::support::{Store, at, closed_port, n, number, s, text};
 
 const TABLE: &str = "UsageTable";
 const PK: &str = "gate#us-east-1";
-const SETTINGS: Settings = Settings {
-    interval: 75_188,
+const SETTINGS: GateSettings = GateSettings {
+    slot_interval: 75_188,
     ceiling_all: 1_000,
     ceiling_bulk: 800,
 };
@@ -20,7 +21,7 @@ const SETTINGS: Settings = Settings {
 /// An operator's word, so many milliseconds after the time that all tests share.
 fn word(word: &str, milliseconds: i64) -> BrakeOverride {
     BrakeOverride {
-        word: word.to_owned(),
+        setting: word.to_owned(),
         by: "anna".to_owned(),
         why: "a bad list".to_owned(),
         at: Some(at(milliseconds)),
@@ -38,7 +39,7 @@ async fn brake(store: &Store) -> i64 {
 /// Sets the gate as a report does that has read this.
 async fn report(usage: &Usage, read: &GateState, milliseconds: i64) -> GateSet {
     let word = read.brake_override.as_ref().and_then(BrakeOverride::brake);
-    let brake = word.unwrap_or(Verdict::Healthy.into());
+    let brake = word.unwrap_or(AccountHealth::Healthy.into());
     let set = usage.set_gate(SETTINGS, brake, read.overridden_at, at(milliseconds));
     set.await.unwrap()
 }

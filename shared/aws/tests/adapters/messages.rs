@@ -10,10 +10,10 @@ use domain::address::{EmailAddress, Mailbox};
 use domain::feedback::MessageEvent;
 use domain::idempotency::LEASE;
 use domain::message::{Attachment, Email, EmailParts, Header, Tag};
-use domain::recipient::{Outcome, Verdict};
-use domain::record::{LastEvent, State, Written};
+use domain::recipient::{RecipientOutcome, RecipientStatus};
+use domain::record::{DeliveryState, LastEvent, SenderState};
 use domain::stream::Stream;
-use domain::suppression::{Reason, Suppression};
+use domain::suppression::{Suppression, SuppressionReason};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
 const NONCE: Uuid = Uuid::from_u128(7);
 const SES_ID: &str = "0100018f-1a2b-000000";
 
-fn new<'a>(email: &'a Email, verdicts: &'a [Verdict]) -> NewMessage<'a> {
+fn new<'a>(email: &'a Email, verdicts: &'a [RecipientOutcome]) -> NewMessage<'a> {
     NewMessage {
         id: ID,
         attempt: 1,
@@ -50,10 +50,10 @@ fn attempt(email: &Email) -> NewMessage<'_> {
     new(email, &[])
 }
 
-fn verdict(address: &str, outcome: Outcome) -> Verdict {
-    Verdict {
+fn verdict(address: &str, status: RecipientStatus) -> RecipientOutcome {
+    RecipientOutcome {
         address: EmailAddress::parse(address).unwrap(),
-        outcome,
+        status: outcome,
     }
 }
 
@@ -82,12 +82,12 @@ async fn the_row_has_the_attributes_that_are_documented() {
         ..parts()
     });
     let bounced = Suppression {
-        reason: Reason::Bounce,
+        reason: SuppressionReason::Bounce,
         since: at(-5_000),
     };
     let verdicts = [
-        verdict("Anna@Bücher.example", Outcome::Accepted),
-        verdict("bob@example.org", Outcome::Suppressed(bounced)),
+        verdict("Anna@Bücher.example", RecipientStatus::Accepted),
+        verdict("bob@example.org", RecipientStatus::Suppressed(bounced)),
     ];
     store.messages().put(&new(&email, &verdicts)).await.unwrap();
 
@@ -231,12 +231,12 @@ async fn a_message_for_nobody_is_suppressed_and_has_no_attempt() {
     let verdicts = [
         verdict(
             "anna@example.org",
-            Outcome::Suppressed(Suppression {
-                reason: Reason::Complaint,
+            RecipientStatus::Suppressed(Suppression {
+                reason: SuppressionReason::Complaint,
                 since: at(-1),
             }),
         ),
-        verdict("carol@example.org", Outcome::NotSent),
+        verdict("carol@example.org", RecipientStatus::NotSent),
     ];
     store
         .messages()
@@ -385,16 +385,19 @@ async fn a_message_is_read_as_it_was_written() {
     assert_eq!(store.messages().get(ID).await.unwrap(), None);
     let email = any_email();
     let bounced = Suppression {
-        reason: Reason::Bounce,
+        reason: SuppressionReason::Bounce,
         since: at(-5_000),
     };
     let verdicts = [
-        verdict("anna@example.org", Outcome::Accepted),
-        verdict("Bob@example.org", Outcome::Suppressed(bounced)),
+        verdict("anna@example.org", RecipientStatus::Accepted),
+        verdict("Bob@example.org", RecipientStatus::Suppressed(bounced)),
     ];
     store.messages().put(&new(&email, &verdicts)).await.unwrap();
     let record = store.messages().get(ID).await.unwrap().unwrap();
-    assert_eq!((record.id, record.written, record.attempt), (ID, Written::Sending, 1));
+    assert_eq!(
+        (record.id, record.written, record.attempt),
+        (ID, SenderState::Sending, 1)
+    );
     assert_eq!((record.attempt_at, record.nonce), (Some(at(0)), Some(NONCE)));
     assert_eq!((record.ses_id.as_deref(), record.created_at), (None, at(0)));
     let told: Vec<_> = record
@@ -452,7 +455,7 @@ async fn a_refused_message_is_attempted_once_more_and_no_other_is() {
     let record = store.messages().get(ID).await.unwrap().unwrap();
     assert_eq!(
         (record.written, record.attempt, record.attempt_at),
-        (Written::Sending, 2, Some(at(60_000)))
+        (SenderState::Sending, 2, Some(at(60_000)))
     );
 }
 
@@ -513,7 +516,7 @@ async fn events_settle_a_message_in_any_order_and_number() {
                 .await
                 .unwrap();
             let record = store.messages().get(ID).await.unwrap().unwrap();
-            assert_eq!(record.state(self::at(0)), State::Sent);
+            assert_eq!(record.state(self::at(0)), DeliveryState::Sent);
             if at == 2 {
                 store.messages().accepted(ID, "another").await.unwrap();
             }
@@ -544,7 +547,7 @@ async fn an_event_without_our_tag_may_come_before_the_id_of_ses_is_known() {
     messages.add_event(&untagged("Bounce", "f-1"), at(0)).await.unwrap();
     assert_eq!(
         messages.read(ID).await.unwrap().unwrap().state(at(0)),
-        State::Sending(at(0) + LEASE)
+        DeliveryState::Sending(at(0) + LEASE)
     );
     messages.accepted(ID, SES_ID).await.unwrap();
     for _ in 0..2 {

@@ -8,8 +8,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use aws::{PermitError, Permits};
-use domain::account::{Account, Brake, EnforcementStatus};
-use domain::permit::{self, Ask, Attempt, Gate, Granted, Permit, Policy, Refusal, Settings, UNLIMITED};
+use domain::account::{Account, EnforcementStatus};
+use domain::brake::Brake;
+use domain::pacing::{
+    self, Gate, GateSettings, GateWrite, GrantTotals, PacingPolicy, Permit, PermitRequest, Throttled, UNLIMITED,
+};
 use domain::stream::Stream;
 use tokio::task::JoinSet;
 
@@ -17,15 +20,15 @@ use super::support::{Item, REGION, Store, at, closed_port, n, number, s};
 
 const TABLE: &str = "UsageTable";
 const PK: &str = "gate#us-east-1";
-const POLICY: Policy = Policy {
+const POLICY: PacingPolicy = PacingPolicy {
     account_share: 1.0,
     burst: Duration::from_secs(1),
     wait: Duration::from_secs(2),
     bulk_reserve: 0.2,
 };
 /// A tenth of a second a recipient.
-const SETTINGS: Settings = Settings {
-    interval: 100_000,
+const SETTINGS: GateSettings = GateSettings {
+    slot_interval: 100_000,
     ceiling_all: 1_000,
     ceiling_bulk: 800,
 };
@@ -37,12 +40,12 @@ fn permits(store: &Store) -> Permits {
     permits_by(store, POLICY)
 }
 
-fn permits_by(store: &Store, policy: Policy) -> Permits {
+fn permits_by(store: &Store, policy: PacingPolicy) -> Permits {
     Permits::new(store.client().clone(), store.table(TABLE), REGION, policy)
 }
 
 /// A store whose gate was set at time 0.
-async fn store_with(settings: Settings, brake: Brake) -> Store {
+async fn store_with(settings: GateSettings, brake: Brake) -> Store {
     let store = Store::start().await;
     store.usage().set_gate(settings, brake, None, at(0)).await.unwrap();
     store
@@ -58,8 +61,8 @@ async fn numbers<const N: usize>(store: &Store, names: [&str; N]) -> [i64; N] {
 }
 
 /// What so many recipients of transactional mail ask for, so many milliseconds after time 0.
-fn ask(recipients: i64, milliseconds: i64) -> Ask {
-    Ask {
+fn ask(recipients: i64, milliseconds: i64) -> PermitRequest {
+    PermitRequest {
         recipients,
         stream: Stream::Transactional,
         now: at(milliseconds),
@@ -67,15 +70,15 @@ fn ask(recipients: i64, milliseconds: i64) -> Ask {
     }
 }
 
-fn bulk(recipients: i64, milliseconds: i64) -> Ask {
-    Ask {
+fn bulk(recipients: i64, milliseconds: i64) -> PermitRequest {
+    PermitRequest {
         stream: Stream::Bulk,
         ..ask(recipients, milliseconds)
     }
 }
 
 #[track_caller]
-fn refused(taken: Result<Permit, PermitError>) -> Refusal {
+fn refused(taken: Result<Permit, PermitError>) -> Throttled {
     match taken {
         Err(PermitError::Refused(refusal)) => refusal,
         taken => panic!("{taken:?}"),
@@ -87,9 +90,9 @@ async fn after_a_pause_slots_begin_a_burst_ago() {
     let store = store_with(SETTINGS, Brake::None).await;
     let permit = permits(&store).take(ask(3, 0)).await.unwrap();
     assert_eq!(permit.wait, Duration::ZERO);
-    let tat = at(0).as_microsecond() - SECOND + 4 * 100_000;
+    let next_free_slot = at(0).as_microsecond() - SECOND + 4 * 100_000;
     let taken = numbers(&store, ["tat", "left_all", "left_bulk", "granted"]).await;
-    assert_eq!(taken, [tat, 997, 797, 3]);
+    assert_eq!(taken, [next_free_slot, 997, 797, 3]);
 }
 
 #[tokio::test]
@@ -115,9 +118,9 @@ async fn whoever_cannot_wait_so_long_is_told_when_to_come_again_and_takes_nothin
     let refusal = refused(permits.take(ask(1, 0)).await);
     assert_eq!(
         refusal,
-        Refusal::Rate {
+        Throttled::Rate {
             retry_after,
-            interval: 100_000
+            slot_interval: 100_000
         }
     );
     assert_eq!(gate(&store).await, before);
@@ -133,18 +136,18 @@ async fn less_patience_is_less_time_to_wait() {
     let store = store_with(SETTINGS, Brake::None).await;
     let permits = permits(&store);
     permits.take(ask(20, 0)).await.unwrap();
-    let hasty = Ask {
+    let hasty = PermitRequest {
         patience: Duration::from_millis(500),
         ..ask(1, 0)
     };
-    assert!(matches!(refused(permits.take(hasty).await), Refusal::Rate { .. }));
+    assert!(matches!(refused(permits.take(hasty).await), Throttled::Rate { .. }));
     assert!(permits.take(ask(1, 0)).await.is_ok());
 }
 
 #[tokio::test]
 async fn the_quota_goes_to_the_last_recipient_and_the_reserve_to_transactional_mail() {
-    let settings = Settings {
-        interval: 1,
+    let settings = GateSettings {
+        slot_interval: 1,
         ceiling_all: 10,
         ceiling_bulk: 4,
     };
@@ -152,20 +155,20 @@ async fn the_quota_goes_to_the_last_recipient_and_the_reserve_to_transactional_m
     let permits = permits(&store);
     assert_eq!(
         refused(permits.take(bulk(5, 0)).await),
-        Refusal::Quota { reserved: true }
+        Throttled::Quota { reserved: true }
     );
     permits.take(bulk(4, 0)).await.unwrap();
     assert_eq!(
         refused(permits.take(ask(7, 0)).await),
-        Refusal::Quota { reserved: false }
+        Throttled::Quota { reserved: false }
     );
     permits.take(ask(6, 0)).await.unwrap();
     for (ask, reserved) in [(ask(1, 0), false), (bulk(1, 0), false)] {
-        assert_eq!(refused(permits.take(ask).await), Refusal::Quota { reserved });
+        assert_eq!(refused(permits.take(ask).await), Throttled::Quota { reserved });
     }
     assert_eq!(numbers(&store, ["left_all", "left_bulk", "granted"]).await, [0, -6, 10]);
     // The next report is obeyed at once.
-    let more = Settings {
+    let more = GateSettings {
         ceiling_all: 11,
         ..settings
     };
@@ -178,10 +181,10 @@ async fn a_brake_stops_bulk_mail_or_all_and_is_off_with_the_next_report() {
     let store = store_with(SETTINGS, Brake::Bulk).await;
     let permits = permits(&store);
     permits.take(ask(1, 0)).await.unwrap();
-    assert_eq!(refused(permits.take(bulk(1, 0)).await), Refusal::Brake(Brake::Bulk));
+    assert_eq!(refused(permits.take(bulk(1, 0)).await), Throttled::Brake(Brake::Bulk));
     store.usage().set_gate(SETTINGS, Brake::All, None, at(1)).await.unwrap();
     for ask in [ask(1, 0), bulk(1, 0), ask(1, 2 * HOUR)] {
-        assert_eq!(refused(permits.take(ask).await), Refusal::Brake(Brake::All));
+        assert_eq!(refused(permits.take(ask).await), Throttled::Brake(Brake::All));
     }
     store
         .usage()
@@ -194,7 +197,7 @@ async fn a_brake_stops_bulk_mail_or_all_and_is_off_with_the_next_report() {
 
 #[tokio::test]
 async fn a_report_of_more_than_an_hour_ago_keeps_the_rate_and_not_the_quota_and_all_is_counted() {
-    let settings = Settings {
+    let settings = GateSettings {
         ceiling_all: 0,
         ceiling_bulk: 0,
         ..SETTINGS
@@ -203,12 +206,12 @@ async fn a_report_of_more_than_an_hour_ago_keeps_the_rate_and_not_the_quota_and_
     let permits = permits(&store);
     assert_eq!(
         refused(permits.take(ask(1, HOUR)).await),
-        Refusal::Quota { reserved: false }
+        Throttled::Quota { reserved: false }
     );
     permits.take(ask(40, HOUR + 1)).await.unwrap();
     assert!(matches!(
         refused(permits.take(bulk(1, HOUR + 1)).await),
-        Refusal::Rate { .. }
+        Throttled::Rate { .. }
     ));
     permits.take(bulk(1, HOUR + 5_000)).await.unwrap();
     assert_eq!(
@@ -227,7 +230,7 @@ async fn an_unlimited_quota_does_not_run_out() {
         sending_enabled: true,
         enforcement_status: EnforcementStatus::Healthy,
     };
-    let settings = permit::settings(&account, &POLICY, Granted::default());
+    let settings = pacing::gate_settings(&account, &POLICY, GrantTotals::default());
     let store = store_with(settings, Brake::None).await;
     permits(&store).take(bulk(50, 0)).await.unwrap();
     let left = numbers(&store, ["left_all", "left_bulk"]).await;
@@ -243,7 +246,7 @@ async fn before_the_first_report_one_recipient_a_second_passes() {
     assert_eq!(permits.allowance(at(0)).unwrap().limit, 1);
     let second = permits.take(bulk(1, 0)).await.unwrap();
     assert_eq!(second.wait, Duration::from_micros(1_052_632));
-    assert!(matches!(refused(permits.take(ask(1, 0)).await), Refusal::Rate { .. }));
+    assert!(matches!(refused(permits.take(ask(1, 0)).await), Throttled::Rate { .. }));
 
     // The report that comes then is right, and what was granted without it is counted.
     let state = store.usage().gate_state().await.unwrap();
@@ -283,8 +286,8 @@ async fn what_a_container_remembers_wrongly_costs_a_try_and_changes_nothing() {
         container.take(ask(1, 0)).await.unwrap();
     }
     // Another interval, and the busy branch where the other container knows the idle one.
-    let faster = Settings {
-        interval: 50_000,
+    let faster = GateSettings {
+        slot_interval: 50_000,
         ..SETTINGS
     };
     store.usage().set_gate(faster, Brake::None, None, at(1)).await.unwrap();
@@ -338,8 +341,10 @@ impl Crowd {
         for (ask, taken) in callers.join_all().await.into_iter().flatten() {
             match taken {
                 Ok(permit) => {
-                    let cost = ask.recipients * permit.known.interval;
-                    crowd.taken.push((permit.known.tat - cost, permit.known.tat));
+                    let cost = ask.recipients * permit.known.slot_interval;
+                    crowd
+                        .taken
+                        .push((permit.known.next_free_slot - cost, permit.known.next_free_slot));
                     crowd
                         .starts
                         .push(((ask.now + permit.wait).as_microsecond(), ask.recipients));
@@ -381,8 +386,8 @@ impl Crowd {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_callers_with_skewed_clocks_take_every_slot_once_and_no_second_holds_too_many() {
-    let settings = Settings {
-        interval: 2_500,
+    let settings = GateSettings {
+        slot_interval: 2_500,
         ceiling_all: 1_000_000,
         ceiling_bulk: 900_000,
     };
@@ -395,15 +400,15 @@ async fn a_hundred_callers_with_skewed_clocks_take_every_slot_once_and_no_second
         crowd.refused
     );
     crowd.no_slot_is_taken_twice();
-    crowd.holds_the_rate(settings.interval);
+    crowd.holds_the_rate(settings.slot_interval);
     let left = numbers(&store, ["left_all", "left_bulk", "granted"]).await;
     assert_eq!(left, [1_000_000 - granted, 900_000 - granted, granted]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_callers_are_granted_the_quota_and_not_one_more() {
-    let settings = Settings {
-        interval: 1,
+    let settings = GateSettings {
+        slot_interval: 1,
         ceiling_all: 1_500,
         ceiling_bulk: 1_200,
     };
@@ -419,8 +424,8 @@ async fn a_hundred_callers_are_granted_the_quota_and_not_one_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_that_come_in_between_lose_nothing_and_grant_nothing() {
-    let settings = |run: i64| Settings {
-        interval: 500 + run * 100,
+    let settings = |run: i64| GateSettings {
+        slot_interval: 500 + run * 100,
         ceiling_all: 1_000_000 + run,
         ceiling_bulk: 900_000 + run,
     };
@@ -452,7 +457,7 @@ async fn a_permit_whose_answer_was_lost_costs_its_slots_and_grants_nothing_twice
     // The first answer to be lost is that of the first try, which grants nothing; the second is a permit.
     let known = permits(&store.losing_an_answer().await).take(ask(1, 0)).await.unwrap();
     assert_eq!(numbers(&store, ["granted", "left_all"]).await, [1, 999]);
-    assert_eq!(known.known.tat, numbers(&store, ["tat"]).await[0]);
+    assert_eq!(known.known.next_free_slot, numbers(&store, ["tat"]).await[0]);
 
     let empty = Store::start().await;
     let permit = permits(&empty.losing_an_answer().await).take(ask(1, 0)).await.unwrap();
@@ -496,46 +501,50 @@ async fn the_expressions_agree_with_the_arithmetic_at_every_edge() {
     let now = at(2 * HOUR);
     let (floor, latest) = (now.as_microsecond() - 900_000, now.as_microsecond() + 2 * SECOND);
     let fresh = now.as_millisecond() - HOUR;
-    for tat in [floor - 1, floor, latest, latest + 1] {
+    for next_free_slot in [floor - 1, floor, latest, latest + 1] {
         for (left_all, left_bulk) in [(3, 3), (3, 2), (2, 2)] {
-            for (snap_at, brake) in [(fresh, 0), (fresh, 1), (fresh, 2), (fresh - 1, 0), (fresh - 1, 2)] {
+            for (account_read_at, brake) in [(fresh, 0), (fresh, 1), (fresh, 2), (fresh - 1, 0), (fresh - 1, 2)] {
                 for stream in [Stream::Transactional, Stream::Bulk] {
                     let item = [
                         ("pk", s(PK)),
                         ("sk", s("gate")),
-                        ("tat", n(tat)),
+                        ("tat", n(next_free_slot)),
                         ("iv", n(interval)),
                         ("left_all", n(left_all)),
                         ("left_bulk", n(left_bulk)),
                         ("granted", n(10)),
                         ("brake", n(brake)),
-                        ("snap_at", n(snap_at)),
+                        ("snap_at", n(account_read_at)),
                     ];
                     store.put(TABLE, item).await;
                     let gate = Gate {
-                        tat,
-                        interval,
+                        next_free_slot,
+                        slot_interval: interval,
                         left_all,
                         left_bulk,
                         brake: Brake::from_level(brake),
-                        snap_at: Timestamp::from_millisecond(snap_at).unwrap(),
+                        account_read_at: Timestamp::from_millisecond(account_read_at).unwrap(),
                     };
-                    let ask = Ask {
+                    let ask = PermitRequest {
                         stream,
                         now,
                         ..ask(3, 0)
                     };
                     let taken = container.take(ask).await;
                     let [left, granted, after] = numbers(&store, ["left_all", "granted", "tat"]).await;
-                    match Attempt::after(ask, &POLICY, &gate) {
+                    match GateWrite::after(ask, &POLICY, &gate) {
                         Ok(_) => {
-                            assert_eq!(taken.unwrap().known.tat, after, "{gate:?} {stream:?}");
-                            let taken = (tat.max(floor) + 3 * interval, left_all - 3, 13);
+                            assert_eq!(taken.unwrap().known.next_free_slot, after, "{gate:?} {stream:?}");
+                            let taken = (next_free_slot.max(floor) + 3 * interval, left_all - 3, 13);
                             assert_eq!((after, left, granted), taken, "{gate:?} {stream:?}");
                         }
                         Err(refusal) => {
                             assert_eq!(refused(taken), refusal, "{gate:?} {stream:?}");
-                            assert_eq!((after, left, granted), (tat, left_all, 10), "{gate:?} {stream:?}");
+                            assert_eq!(
+                                (after, left, granted),
+                                (next_free_slot, left_all, 10),
+                                "{gate:?} {stream:?}"
+                            );
                         }
                     }
                 }

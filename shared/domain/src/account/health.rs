@@ -1,14 +1,11 @@
-//! The verdict on the account, and the reasons of it.
+//! How healthy the account is.
 
 use serde::{Deserialize, Serialize};
-
-use super::advice::percent;
-use super::{Account, EnforcementStatus, Fell, Quota, Rate, RateKind, Rates, SendRate, Source};
 
 /// Where the account stands; a later one is worse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum AccountHealth {
     /// Nothing to do.
     #[default]
     Healthy,
@@ -20,7 +17,7 @@ pub enum Verdict {
     BrakeAll,
 }
 
-impl Verdict {
+impl AccountHealth {
     /// Returns the name used in reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -31,149 +28,4 @@ impl Verdict {
             Self::BrakeAll => "brake_all",
         }
     }
-}
-
-/// The share of the quota from which on somebody is warned; an alarm of the template has the same.
-const QUOTA_WARN: f64 = 0.8;
-/// A quota that lasts no longer than this is warned of.
-const EXHAUSTED_SOON_SECONDS: u64 = 2 * 3_600;
-
-/// Why the verdict is what it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reason {
-    /// What it is about; a stable name.
-    pub code: String,
-    /// What it asks for.
-    pub level: Verdict,
-    /// What is the case, with its figures.
-    pub message: String,
-}
-
-impl Reason {
-    /// Makes one.
-    #[must_use]
-    pub fn new(code: &str, level: Verdict, message: impl Into<String>) -> Self {
-        Self {
-            code: code.to_owned(),
-            level,
-            message: message.into(),
-        }
-    }
-}
-
-/// Lists what is wrong with the account, the worst first; nothing when all is well. By rates, the brake goes to bulk mail
-/// at most: a rate does not get better when nothing is sent, and password resets must pass. Only AWS's own shutdown stops
-/// everything.
-#[must_use]
-pub fn reasons(account: &Account, quota: &Quota, rate: &SendRate, rates: &Rates) -> Vec<Reason> {
-    let mut reasons = Vec::new();
-    reasons.extend(standing(account));
-    reasons.extend(rates.bounce.and_then(|rate| of_rate(RateKind::Bounce, &rate)));
-    reasons.extend(rates.complaint.and_then(|rate| of_rate(RateKind::Complaint, &rate)));
-    reasons.extend(of_quota(quota));
-    reasons.extend(
-        quota
-            .fell
-            .map(|fell| of_fall("quota_fell", "the 24-hour quota", "recipients", fell)),
-    );
-    reasons.extend(
-        rate.fell
-            .map(|fell| of_fall("rate_fell", "the sending rate", "recipients a second", fell)),
-    );
-    // Stable: those of one level stay in this order.
-    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.level));
-    reasons
-}
-
-fn standing(account: &Account) -> Option<Reason> {
-    match account.enforcement_status {
-        EnforcementStatus::Shutdown => Some(Reason::new(
-            "shutdown",
-            Verdict::BrakeAll,
-            "AWS has ended the account's sending (enforcement status SHUTDOWN): nothing is sent until AWS lifts it",
-        )),
-        EnforcementStatus::Probation => Some(Reason::new(
-            "probation",
-            Verdict::Warn,
-            "AWS is reviewing the account (enforcement status PROBATION): answer AWS's message before the date in it",
-        )),
-        EnforcementStatus::Healthy if !account.sending_enabled => Some(Reason::new(
-            "sending_paused",
-            Verdict::Warn,
-            "sending is paused for the account: SES refuses all mail until it is resumed",
-        )),
-        EnforcementStatus::Healthy => None,
-    }
-}
-
-fn of_rate(kind: RateKind, rate: &Rate) -> Option<Reason> {
-    if rate.level == Verdict::Healthy {
-        return None;
-    }
-    let (code, name) = match kind {
-        RateKind::Bounce => ("bounce_rate", "bounce rate"),
-        RateKind::Complaint => ("complaint_rate", "complaint rate"),
-    };
-    let figure = match (rate.source, rate.judged()) {
-        (Some(Source::Aws), Some(judged)) => format!("is {} (AWS's figure)", percent(judged)),
-        (Some(Source::Estimate), Some(judged)) => format!("is {} (our estimate)", percent(judged)),
-        _ => "cannot be read, and stays what it was judged to be".to_owned(),
-    };
-    let does = match rate.level {
-        Verdict::BrakeBulk | Verdict::BrakeAll => "bulk mail is held back",
-        Verdict::Healthy | Verdict::Warn if rate.judged() >= Some(rate.brake_at) => {
-            "bulk mail is not held back, for too little was sent to judge by"
-        }
-        Verdict::Healthy | Verdict::Warn => "bulk mail is not held back yet",
-    };
-    let message = format!(
-        "the {name} {figure}: {does}; AWS reviews an account at {} and may pause it at {}",
-        percent(rate.review_at),
-        percent(rate.pause_at),
-    );
-    Some(Reason::new(code, rate.level, message))
-}
-
-fn of_quota(quota: &Quota) -> Option<Reason> {
-    let (remaining, share) = (quota.remaining_to_us()?, quota.used_share?);
-    let limit = quota.share.map_or(quota.limit?, |share| {
-        share.limit.min(quota.limit.unwrap_or(share.limit))
-    });
-    let whose = if quota.share.is_some() {
-        "this stack's part of the 24-hour quota"
-    } else {
-        "the 24-hour quota"
-    };
-    if remaining < 1.0 {
-        let message = format!("{whose}, {limit} recipients, is used up: mail is refused until some of it is a day old");
-        return Some(Reason::new("quota_exhausted", Verdict::Warn, message));
-    }
-    if let Some(seconds) = quota
-        .exhausted_in_seconds
-        .filter(|seconds| *seconds <= EXHAUSTED_SOON_SECONDS)
-    {
-        let message = format!(
-            "at the present {} recipients an hour {whose} is used up in {} minutes; {remaining} are left",
-            quota.per_hour,
-            seconds / 60,
-        );
-        return Some(Reason::new("quota_soon_exhausted", Verdict::Warn, message));
-    }
-    (share >= QUOTA_WARN).then(|| {
-        let message = format!("{} of {whose} is used; {remaining} recipients are left", percent(share));
-        Reason::new("quota_low", Verdict::Warn, message)
-    })
-}
-
-fn of_fall(code: &str, what: &str, unit: &str, fell: Fell) -> Reason {
-    let from = if fell.from < 0.0 {
-        "unlimited".to_owned()
-    } else {
-        fell.from.to_string()
-    };
-    let message = format!(
-        "{what} fell from {from} to {} {unit} at {}: AWS lowers it for complaints or poor content",
-        fell.to, fell.at
-    );
-    Reason::new(code, Verdict::Warn, message)
 }

@@ -1,7 +1,7 @@
 //! The answer to a batch: one outcome for each email, in their order.
 
 use domain::idempotency::nth_id;
-use domain::record::RecordedVerdict;
+use domain::record::RecordedRecipient;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::response::Response;
 #[derive(Debug)]
 pub(super) enum ItemOutcome {
     /// It was sent, or it has nobody left to go to; with the outcome of each recipient.
-    Done(Vec<RecordedVerdict>),
+    Done(Vec<RecordedRecipient>),
     /// It was not sent, or that is not known.
     NotSent {
         /// Whether it is certain that nothing of it was or will be sent.
