@@ -53,7 +53,7 @@ fn attempt(email: &Email) -> NewMessage<'_> {
 fn verdict(address: &str, status: RecipientStatus) -> RecipientOutcome {
     RecipientOutcome {
         address: EmailAddress::parse(address).unwrap(),
-        status: outcome,
+        status,
     }
 }
 
