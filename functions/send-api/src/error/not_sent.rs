@@ -156,7 +156,7 @@ mod tests {
 
     use super::*;
 
-    fn rate(retry_after: Duration, interval: i64) -> ApiError {
+    fn rate(retry_after: Duration, slot_interval: i64) -> ApiError {
         held_back(pacing::Throttled::Rate {
             retry_after,
             slot_interval,
