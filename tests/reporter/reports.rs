@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aws::{Usage, WordInGate};
+use aws::{OverrideInGate, Usage};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::brake::Brake;
 use domain::brake::BrakeOverride;
@@ -222,7 +222,7 @@ async fn an_operator_who_speaks_while_a_report_is_made_is_not_undone_by_it() {
         .await;
         assert!(usage.put_brake_override(&word).await.unwrap());
         let set = usage.set_brake(Brake::All, word.at.unwrap()).await.unwrap();
-        assert_eq!(set, WordInGate::InForce);
+        assert_eq!(set, OverrideInGate::InForce);
     };
     let (report, ()) = tokio::join!(okite.report(), speak);
     let gate = gate(&okite).await.unwrap();

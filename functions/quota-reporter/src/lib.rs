@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use aws::{
     AccountError, BrakeChanges, CloudWatch, FunctionConfig, GateSet, GateState, Marks, NOT_A_REPORT, Notifications,
-    Ses, SesSuppressionList, StoreError, Suppressions, TrustError, Usage, WordInGate,
+    OverrideInGate, Ses, SesSuppressionList, StoreError, Suppressions, TrustError, Usage,
 };
 use domain::account::Account;
 use domain::brake::BrakeOverride;
@@ -279,7 +279,7 @@ async fn unread(
     report.brake = report.brake_or(word.and_then(BrakeOverride::brake));
     if gate.brake != Some(report.brake.level) {
         let in_force = match word.and_then(|word| word.at) {
-            Some(at) => state.usage.set_brake(report.brake.level, at).await.ok() == Some(WordInGate::InForce),
+            Some(at) => state.usage.set_brake(report.brake.level, at).await.ok() == Some(OverrideInGate::InForce),
             None => false,
         };
         if !in_force {

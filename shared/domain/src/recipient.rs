@@ -23,7 +23,7 @@ pub enum RecipientStatus {
 impl RecipientStatus {
     /// Returns the name used in the API and in items.
     #[must_use]
-    pub fn status(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Suppressed(_) => "suppressed",
@@ -74,7 +74,7 @@ pub struct RecipientOutcome {
 
 /// Whom a mail goes to.
 #[derive(Clone, Debug, Default)]
-pub struct ResolvedRecipient<'a> {
+pub struct ResolvedRecipients<'a> {
     /// The To line.
     pub to: Vec<&'a Mailbox>,
     /// The Cc line.
@@ -83,7 +83,7 @@ pub struct ResolvedRecipient<'a> {
     pub bcc: Vec<&'a Mailbox>,
 }
 
-impl ResolvedRecipient<'_> {
+impl ResolvedRecipients<'_> {
     /// Counts the recipients: what the mail costs of rate and quota.
     #[must_use]
     pub fn recipients(&self) -> usize {
@@ -94,25 +94,25 @@ impl ResolvedRecipient<'_> {
 /// What is to be done with an email, given what is known about its recipients.
 #[derive(Clone, Debug)]
 pub struct JudgedRecipients<'a> {
-    /// One verdict a recipient, in the order To, Cc, Bcc.
-    pub verdicts: Vec<RecipientOutcome>,
+    /// One outcome a recipient, in the order To, Cc, Bcc.
+    pub outcomes: Vec<RecipientOutcome>,
     /// Whom it goes to; `None` when it goes to nobody.
-    pub destination: Option<ResolvedRecipient<'a>>,
+    pub destination: Option<ResolvedRecipients<'a>>,
 }
 
 impl JudgedRecipients<'_> {
-    /// Returns the verdicts when nobody is to get a mail that somebody cannot get; `None` if everybody can.
+    /// Returns the outcomes when nobody is to get a mail that somebody cannot get; `None` if everybody can.
     #[must_use]
     pub fn rejected(&self) -> Option<Vec<RecipientOutcome>> {
-        let is_suppressed = |verdict: &RecipientOutcome| matches!(verdict.status, RecipientStatus::Suppressed(_));
-        if !self.verdicts.iter().any(is_suppressed) {
+        let is_suppressed = |outcome: &RecipientOutcome| matches!(outcome.status, RecipientStatus::Suppressed(_));
+        if !self.outcomes.iter().any(is_suppressed) {
             return None;
         }
-        let mut verdicts = self.verdicts.clone();
-        for verdict in verdicts.iter_mut().filter(|verdict| !is_suppressed(verdict)) {
-            verdict.status = RecipientStatus::NotSent;
+        let mut outcomes = self.outcomes.clone();
+        for outcome in outcomes.iter_mut().filter(|outcome| !is_suppressed(outcome)) {
+            outcome.status = RecipientStatus::NotSent;
         }
-        Some(verdicts)
+        Some(outcomes)
     }
 }
 
@@ -135,25 +135,25 @@ pub fn judge<'a>(
             .and_then(|registers| registers.suppression(address, now, stream, tiers))
     };
     let deliverable = |list: &'a [Mailbox]| list.iter().filter(|mailbox| suppression(mailbox).is_none()).collect();
-    let destination = ResolvedRecipient {
+    let destination = ResolvedRecipients {
         to: deliverable(&email.to),
         cc: deliverable(&email.cc),
         bcc: deliverable(&email.bcc),
     };
     let destination = Some(destination).filter(|destination| !destination.to.is_empty());
-    let verdicts = [&email.to, &email.cc, &email.bcc]
+    let outcomes = [&email.to, &email.cc, &email.bcc]
         .into_iter()
         .flatten()
         .map(|mailbox| RecipientOutcome {
             address: mailbox.address().clone(),
-            outcome: match suppression(mailbox) {
+            status: match suppression(mailbox) {
                 Some(suppression) => RecipientStatus::Suppressed(suppression),
                 None if destination.is_some() => RecipientStatus::Accepted,
                 None => RecipientStatus::NotSent,
             },
         })
         .collect();
-    JudgedRecipients { verdicts, destination }
+    JudgedRecipients { outcomes, destination }
 }
 
 #[cfg(test)]
@@ -187,9 +187,9 @@ mod tests {
             RecipientStatus::NotSent => "not_sent",
         };
         judgement
-            .verdicts
+            .outcomes
             .iter()
-            .map(|v| (v.address.as_given().to_owned(), name(v.outcome)))
+            .map(|v| (v.address.as_given().to_owned(), name(v.status)))
             .collect()
     }
 
@@ -256,9 +256,9 @@ mod tests {
     fn one_suppressed_recipient_rejects_the_mail_for_all() {
         let email = email(&["a@example.org", "b@example.org"], &[], &["c@example.org"]);
         let judgement = judge(&email, &suppressed(&["c@example.org"]), Timestamp::UNIX_EPOCH);
-        let verdicts = judgement.rejected().unwrap();
+        let outcomes = judgement.rejected().unwrap();
         let outcomes = outcomes(&JudgedRecipients {
-            verdicts,
+            outcomes,
             destination: None,
         });
         assert_eq!(

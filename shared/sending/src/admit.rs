@@ -122,7 +122,7 @@ impl Chunks<'_> {
             attempt_at: self.deadlines.now(),
             nonce: self.origin.ids.nonce,
             email: planned.email,
-            verdicts: &planned.judgement.verdicts,
+            outcomes: &planned.judgement.outcomes,
             will_be_sent: planned.judgement.destination.is_some(),
             stream: self.origin.stream,
             key_id: self.origin.key_id,

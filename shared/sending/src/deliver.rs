@@ -6,7 +6,7 @@
 
 use aws::{NewMessage, Outgoing, SendError};
 use domain::backoff;
-use domain::recipient::ResolvedRecipient;
+use domain::recipient::ResolvedRecipients;
 use domain::ses_error::RetryAdvice;
 use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
@@ -38,14 +38,14 @@ impl Chunks<'_> {
         {
             settle(id, self.deadlines, self.sending.messages.refused(message)).await;
         }
-        let receipt = sent.map(|ses_id| Receipt::new(id, ses_id, &planned.judgement.verdicts));
+        let receipt = sent.map(|ses_id| Receipt::new(id, ses_id, &planned.judgement.outcomes));
         (planned.index, receipt)
     }
 
     async fn call_ses(
         &self,
         message: &NewMessage<'_>,
-        destination: &ResolvedRecipient<'_>,
+        destination: &ResolvedRecipients<'_>,
         slot: Slot,
     ) -> Result<String, NotSent> {
         let id = message.id;

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use aws::WordInGate;
+use aws::OverrideInGate;
 use domain::account::{AccountHealth, EnforcementStatus};
 use domain::brake::Brake;
 use domain::brake::{BrakeChange, BrakeOverride};
@@ -27,7 +27,7 @@ pub(super) struct BrakeSet {
     /// What is stopped now.
     brake: Brake,
     /// Whether the gate obeys already.
-    in_gate: WordInGate,
+    in_gate: OverrideInGate,
     /// What the last report holds against the override.
     warning: Option<String>,
     /// Why the change could not be recorded.
@@ -177,12 +177,12 @@ impl Display for BrakeSet {
             self.brake.holds_back()
         )?;
         match self.in_gate {
-            WordInGate::InForce => writeln!(f, "This is in force now, in every function.")?,
-            WordInGate::Overtaken => writeln!(
+            OverrideInGate::InForce => writeln!(f, "This is in force now, in every function.")?,
+            OverrideInGate::Overtaken => writeln!(
                 f,
                 "Another operator set the brake a moment later, and theirs is in force: `okite brake` shows it."
             )?,
-            WordInGate::NoGate => writeln!(
+            OverrideInGate::NoGate => writeln!(
                 f,
                 "There is no gate yet. The first report puts this into force, within 5 minutes of the deployment."
             )?,
@@ -291,7 +291,7 @@ mod tests {
             target_name: "the stack okite".to_owned(),
             brake_override: BrakeOverrideArgument::All,
             brake: Brake::All,
-            in_gate: WordInGate::InForce,
+            in_gate: OverrideInGate::InForce,
             warning: None,
             not_recorded: None,
         };
@@ -307,7 +307,7 @@ mod tests {
         let released = BrakeSet {
             brake_override: BrakeOverrideArgument::None,
             brake: Brake::None,
-            in_gate: WordInGate::NoGate,
+            in_gate: OverrideInGate::NoGate,
             warning: Some("look".to_owned()),
             not_recorded: Some("no".to_owned()),
             ..set

@@ -33,8 +33,8 @@ pub struct NewMessage<'a> {
     pub nonce: Uuid,
     /// The mail.
     pub email: &'a Email,
-    /// The verdict on each recipient.
-    pub verdicts: &'a [RecipientOutcome],
+    /// The outcome on each recipient.
+    pub outcomes: &'a [RecipientOutcome],
     /// Whether any recipient is left to send to.
     pub will_be_sent: bool,
     /// The stream that the API key sends in.

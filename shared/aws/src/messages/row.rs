@@ -29,7 +29,7 @@ pub(super) fn of(message: &NewMessage<'_>) -> Item {
         ("subject", s(&email.subject)),
         (
             "recipients",
-            AttributeValue::L(message.verdicts.iter().map(verdict).collect()),
+            AttributeValue::L(message.outcomes.iter().map(outcome).collect()),
         ),
         (
             "tags",
@@ -52,7 +52,7 @@ pub(super) fn of(message: &NewMessage<'_>) -> Item {
         SenderState::Suppressed
     };
     row.insert("state", s(written.as_str()));
-    if let [only] = message.verdicts {
+    if let [only] = message.outcomes {
         row.insert(by_recipient::HASH, s(by_recipient::hash(&only.address)));
     }
     row.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -62,12 +62,12 @@ fn mailboxes(mailboxes: &[Mailbox]) -> AttributeValue {
     list(mailboxes.iter().map(Mailbox::to_string))
 }
 
-fn verdict(verdict: &RecipientOutcome) -> AttributeValue {
+fn outcome(outcome: &RecipientOutcome) -> AttributeValue {
     let mut entry = Item::from([
-        ("email".to_owned(), s(verdict.address.as_given())),
-        ("status".to_owned(), s(verdict.status.as_str())),
+        ("email".to_owned(), s(outcome.address.as_given())),
+        ("status".to_owned(), s(outcome.status.as_str())),
     ]);
-    if let Some(suppression) = verdict.status.suppression() {
+    if let Some(suppression) = outcome.status.suppression() {
         entry.insert("reason".to_owned(), s(suppression.reason.as_str()));
         entry.insert("since".to_owned(), time(suppression.since));
     }
@@ -86,7 +86,7 @@ pub(super) fn record(row: &Item) -> Option<MessageRecord> {
         ses_id: text_of(row, "ses_id").map(str::to_owned),
         created_at: time_of(row, "created_at")?,
         recipients: recipients
-            .map(|entry| recorded_verdict(entry.as_m().ok()?))
+            .map(|entry| recorded_recipient(entry.as_m().ok()?))
             .collect::<Option<_>>()?,
         mail: recorded_mail(row),
         events: Vec::new(),
@@ -106,7 +106,7 @@ fn recorded_mail(row: &Item) -> RecordedMail {
     }
 }
 
-fn recorded_verdict(entry: &Item) -> Option<RecordedRecipient> {
+fn recorded_recipient(entry: &Item) -> Option<RecordedRecipient> {
     Some(RecordedRecipient {
         email: text_of(entry, "email")?.to_owned(),
         status: text_of(entry, "status")?.to_owned(),

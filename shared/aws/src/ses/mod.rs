@@ -23,7 +23,7 @@ use crate::error_code::error_code;
 use domain::account::{Account, EnforcementStatus};
 use domain::address::{EmailAddress, Mailbox};
 use domain::message::{Attachment, Disposition, Email};
-use domain::recipient::ResolvedRecipient;
+use domain::recipient::ResolvedRecipients;
 use domain::ses_error::{SesRefusal, classify};
 use domain::stream::Stream;
 
@@ -42,7 +42,7 @@ pub struct Outgoing<'a> {
     /// The mail.
     pub email: &'a Email,
     /// The recipients that it goes to.
-    pub destination: &'a ResolvedRecipient<'a>,
+    pub destination: &'a ResolvedRecipients<'a>,
 }
 
 /// SES did not confirm a mail.

@@ -17,7 +17,7 @@ use domain::brake::BrakeOverride;
 
 /// What came of putting an operator's override into force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WordInGate {
+pub enum OverrideInGate {
     /// It is in force.
     InForce,
     /// A later override is in force.
@@ -67,7 +67,7 @@ impl Usage {
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written. The next report then does it.
-    pub async fn set_brake(&self, brake: Brake, at: Timestamp) -> Result<WordInGate, StoreError> {
+    pub async fn set_brake(&self, brake: Brake, at: Timestamp) -> Result<OverrideInGate, StoreError> {
         let updated = self
             .client
             .update_item()
@@ -86,13 +86,13 @@ impl Usage {
             .send()
             .await;
         let Written::Failed(gate) = written(updated)? else {
-            return Ok(WordInGate::InForce);
+            return Ok(OverrideInGate::InForce);
         };
         Ok(match gate.and_then(|gate| time_of(&gate, "overridden_at")) {
-            None => WordInGate::NoGate,
+            None => OverrideInGate::NoGate,
             // A report that has read it put it into force, or a first write whose answer was lost.
-            Some(known) if known.as_millisecond() == at.as_millisecond() => WordInGate::InForce,
-            Some(_) => WordInGate::Overtaken,
+            Some(known) if known.as_millisecond() == at.as_millisecond() => OverrideInGate::InForce,
+            Some(_) => OverrideInGate::Overtaken,
         })
     }
 }

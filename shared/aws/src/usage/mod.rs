@@ -34,7 +34,7 @@ use jiff::civil::Date;
 use std::collections::BTreeMap;
 
 pub use self::brake_changes::BrakeChanges;
-pub use self::brake_override::WordInGate;
+pub use self::brake_override::OverrideInGate;
 pub use self::counted::CountedDay;
 pub use self::marks::{MARK_KEPT_DAYS, Marks, MarksPage};
 pub use self::permits::{PermitError, Permits};

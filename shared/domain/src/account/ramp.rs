@@ -33,7 +33,7 @@ pub enum RampPlan {
 /// Plans how to come from `quota` recipients a day to `need` by the date `by`. A quota of `None` is unlimited.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, reason = "some thousands of days at most")]
-pub fn plan(quota: Option<f64>, need: f64, today: Date, by: Date) -> RampPlan {
+pub fn plan_ramp(quota: Option<f64>, need: f64, today: Date, by: Date) -> RampPlan {
     let Some(quota) = quota.filter(|quota| *quota < need) else {
         return RampPlan::AllowedNow;
     };
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn plans_backwards_from_the_date() {
         let today = "2026-01-01".parse().unwrap();
-        let plan = |quota, need, by: &str| plan(quota, need, today, by.parse().unwrap());
+        let plan = |quota, need, by: &str| plan_ramp(quota, need, today, by.parse().unwrap());
         assert_eq!(plan(None, 1e9, "2026-01-02"), RampPlan::AllowedNow);
         assert_eq!(plan(Some(50_000.0), 50_000.0, "2026-01-02"), RampPlan::AllowedNow);
         assert_eq!(plan(Some(1_000.0), 2_000.0, "2026-01-01"), RampPlan::Past);

@@ -169,7 +169,7 @@ fn message(number: u128, parts: EmailParts) -> (Uuid, EmailParts) {
 
 async fn put(store: &Store, id: Uuid, parts: EmailParts) {
     let email = email(parts);
-    let verdicts: Vec<RecipientOutcome> = email
+    let outcomes: Vec<RecipientOutcome> = email
         .to
         .iter()
         .chain(&email.cc)
@@ -184,7 +184,7 @@ async fn put(store: &Store, id: Uuid, parts: EmailParts) {
         attempt_at: at(0),
         nonce: id,
         email: &email,
-        verdicts: &verdicts,
+        outcomes: &outcomes,
         will_be_sent: true,
         stream: Stream::Transactional,
         key_id: "k",

@@ -20,14 +20,14 @@ pub(super) const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000
 pub(super) const NONCE: Uuid = Uuid::from_u128(7);
 pub(super) const SES_ID: &str = "0100018f-1a2b-000000";
 
-pub(super) fn new<'a>(email: &'a Email, verdicts: &'a [RecipientOutcome]) -> NewMessage<'a> {
+pub(super) fn new<'a>(email: &'a Email, outcomes: &'a [RecipientOutcome]) -> NewMessage<'a> {
     NewMessage {
         id: ID,
         attempt: 1,
         attempt_at: at(0),
         nonce: NONCE,
         email,
-        verdicts,
+        outcomes,
         will_be_sent: true,
         stream: Stream::Bulk,
         key_id: "a1b2",
@@ -46,7 +46,7 @@ pub(super) fn attempt(email: &Email) -> NewMessage<'_> {
     new(email, &[])
 }
 
-fn verdict(address: &str, status: RecipientStatus) -> RecipientOutcome {
+fn outcome(address: &str, status: RecipientStatus) -> RecipientOutcome {
     RecipientOutcome {
         address: EmailAddress::parse(address).unwrap(),
         status,
@@ -81,11 +81,11 @@ async fn the_row_has_the_attributes_that_are_documented() {
         reason: SuppressionReason::Bounce,
         since: at(-5_000),
     };
-    let verdicts = [
-        verdict("Anna@Bücher.example", RecipientStatus::Accepted),
-        verdict("bob@example.org", RecipientStatus::Suppressed(bounced)),
+    let outcomes = [
+        outcome("Anna@Bücher.example", RecipientStatus::Accepted),
+        outcome("bob@example.org", RecipientStatus::Suppressed(bounced)),
     ];
-    store.messages().put(&new(&email, &verdicts)).await.unwrap();
+    store.messages().put(&new(&email, &outcomes)).await.unwrap();
 
     let list = |texts: &[&str]| AttributeValue::L(texts.iter().map(|text| s(text)).collect());
     let map = |entries: &[(&str, AttributeValue)]| {
@@ -225,21 +225,21 @@ async fn a_refusal_whose_answer_was_lost_is_written_once() {
 async fn a_message_for_nobody_is_suppressed_and_has_no_attempt() {
     let store = Store::start().await;
     let email = email(parts());
-    let verdicts = [
-        verdict(
+    let outcomes = [
+        outcome(
             "anna@example.org",
             RecipientStatus::Suppressed(Suppression {
                 reason: SuppressionReason::Complaint,
                 since: at(-1),
             }),
         ),
-        verdict("carol@example.org", RecipientStatus::NotSent),
+        outcome("carol@example.org", RecipientStatus::NotSent),
     ];
     store
         .messages()
         .put(&NewMessage {
             will_be_sent: false,
-            ..new(&email, &verdicts)
+            ..new(&email, &outcomes)
         })
         .await
         .unwrap();
@@ -385,11 +385,11 @@ async fn a_message_is_read_as_it_was_written() {
         reason: SuppressionReason::Bounce,
         since: at(-5_000),
     };
-    let verdicts = [
-        verdict("anna@example.org", RecipientStatus::Accepted),
-        verdict("Bob@example.org", RecipientStatus::Suppressed(bounced)),
+    let outcomes = [
+        outcome("anna@example.org", RecipientStatus::Accepted),
+        outcome("Bob@example.org", RecipientStatus::Suppressed(bounced)),
     ];
-    store.messages().put(&new(&email, &verdicts)).await.unwrap();
+    store.messages().put(&new(&email, &outcomes)).await.unwrap();
     let record = store.messages().get(ID).await.unwrap().unwrap();
     assert_eq!(
         (record.id, record.written, record.attempt),

@@ -107,7 +107,7 @@ async fn a_mail_to_50_people_costs_one_unit_for_each_delivery() {
         to: mailboxes(&people),
         ..parts()
     });
-    let verdicts: Vec<RecipientOutcome> = people
+    let outcomes: Vec<RecipientOutcome> = people
         .iter()
         .map(|address| RecipientOutcome {
             address: EmailAddress::parse(address).unwrap(),
@@ -115,7 +115,7 @@ async fn a_mail_to_50_people_costs_one_unit_for_each_delivery() {
         })
         .collect();
     let message = NewMessage {
-        verdicts: &verdicts,
+        outcomes: &outcomes,
         ..attempt(&email)
     };
     messages.put(&message).await.unwrap();

@@ -13,7 +13,7 @@ use aws_sdk_sesv2::config::retry::RetryConfig;
 use aws_sdk_sesv2::config::timeout::TimeoutConfig;
 use domain::account::{Account, EnforcementStatus};
 use domain::message::{Attachment, Email, EmailParts, Header, Tag};
-use domain::recipient::ResolvedRecipient;
+use domain::recipient::ResolvedRecipients;
 use domain::ses_error::SesRefusal;
 use domain::stream::Stream;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ fn ses(endpoint: &str) -> Ses {
     Ses::new(aws::sesv2(&config(endpoint)), "okite-ConfigurationSet".to_owned())
 }
 
-async fn send(ses: &Ses, email: &Email, destination: &ResolvedRecipient<'_>) -> Result<String, SendError> {
+async fn send(ses: &Ses, email: &Email, destination: &ResolvedRecipients<'_>) -> Result<String, SendError> {
     ses.send(Outgoing {
         id: ID,
         attempt: 1,
@@ -183,9 +183,9 @@ async fn recipients_that_were_left_out_are_nowhere_in_the_request() {
         ..parts()
     });
     let fake = Fake::start(|_, _| Answer::ok(ACCEPTED)).await;
-    let destination = ResolvedRecipient {
+    let destination = ResolvedRecipients {
         to: vec![&email.to[0]],
-        ..ResolvedRecipient::default()
+        ..ResolvedRecipients::default()
     };
     send(&ses(&fake.endpoint), &email, &destination).await.unwrap();
     let request = fake.requests().remove(0);

@@ -7,23 +7,26 @@
 //!
 //! | module | concept |
 //! |---|---|
-//! | `settings` | the reporter's half: what the gate is to be, given the account and what was granted |
+//! | `gate_settings` | the reporter's half: what the gate is to be, given the account and what was granted |
 //! | `gate` | the sends' half: what a send asks, what it writes, and how it reads a refusal |
+//! | `grant_history` | how many recipients the gate granted until when |
 //! | `allowance` | what callers are told of the rate |
 
 mod allowance;
 mod gate;
+mod gate_settings;
+mod grant_history;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
 mod quota_model;
-mod settings;
 
 use std::time::Duration;
 
 pub use allowance::Allowance;
 pub use gate::{Gate, GateBranch, GateWrite, Permit, PermitRequest, RememberedGate, Throttled};
-pub use settings::{GateSettings, GrantSample, GrantTotals, SEND_TIMEOUT, UNLIMITED, granted, settings};
+pub use gate_settings::{GateSettings, GrantTotals, SEND_TIMEOUT, UNLIMITED, gate_settings, grant_totals};
+pub use grant_history::{GrantHistory, GrantSample};
 
 /// How this stack may use the account, from the template's parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,8 +46,8 @@ impl PacingPolicy {
     ///
     /// It is an interval short of the burst, for the recipient whose slot is `now` itself passes too. SES counts as
     /// strictly: whoever sends 14 at once at 14 a second has to wait for the 15th.
-    fn slack(&self, interval: i64) -> i64 {
-        (micros(self.burst) - interval).max(0)
+    fn slack(&self, slot_interval: i64) -> i64 {
+        (micros(self.burst) - slot_interval).max(0)
     }
 }
 

@@ -4,8 +4,8 @@
 use proptest::prelude::*;
 
 use super::model::{HOUR, SECOND, Table, ask, at, micros, policy};
-use super::{GrantSample, granted, settings};
 use crate::account::{Account, EnforcementStatus};
+use crate::pacing::{GrantSample, gate_settings, grant_totals};
 
 const DAY: i64 = 24 * HOUR;
 
@@ -70,9 +70,9 @@ fn overrun(day: Day, taken_off: TakenOff) -> (i64, i64) {
                 enforcement_status: EnforcementStatus::Healthy,
             };
             let samples: Vec<GrantSample> = hourly.iter().copied().chain(latest).collect();
-            let granted = granted(table.granted, &samples, &policy, at(now));
-            let mut wanted = settings(&account, &policy, granted);
-            let slots = 73 * SECOND / wanted.interval;
+            let granted = grant_totals(table.granted, &samples, &policy, at(now));
+            let mut wanted = gate_settings(&account, &policy, granted);
+            let slots = 73 * SECOND / wanted.slot_interval;
             wanted.ceiling_all += match taken_off {
                 TakenOff::All => 0,
                 TakenOff::OneOfTheLast => granted.lately.min(slots + 50) - granted.lately.min(slots + 1),

@@ -8,7 +8,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AccountHealth, RateThresholds};
+use crate::account::AccountHealth;
+use crate::reputation::RateThresholds;
 
 /// At this bounce rate AWS reviews an account.
 pub const BOUNCE_REVIEW: f64 = 0.05;
@@ -184,6 +185,15 @@ impl ReputationRate {
     }
 }
 
+/// Both rates; `null` in a report of an older version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReputationRates {
+    /// Hard bounces.
+    pub bounce: Option<ReputationRate>,
+    /// Complaints.
+    pub complaint: Option<ReputationRate>,
+}
+
 /// Judges one rate. `before` is the level that it had in the report before; `sent_last_24_hours` is SES's own count.
 ///
 /// A level is *entered* by an estimate only over enough mail and with enough complaints; of AWS's own figure such a little
@@ -272,9 +282,9 @@ fn float(count: u64) -> f64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::AccountHealth::{BrakeBulk, Healthy, Warn};
-    use super::RateKind::{Bounce, Complaint};
     use super::*;
+    use crate::account::AccountHealth::{BrakeBulk, Healthy, Warn};
+    use crate::reputation::RateKind::{Bounce, Complaint};
 
     fn counted(sent: u64, count: u64) -> FeedbackCounts {
         FeedbackCounts {

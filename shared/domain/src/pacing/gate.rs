@@ -1,13 +1,13 @@
 //! The sends' half: what a send asks of the gate, what it writes, and how it reads a refusal.
 //!
-//! A send is admitted by its **start**. Its slots begin at `max(now, next_free_slot)`. If that is near enough, it takes as
-//! many as it has recipients, and those that come after it wait for them. So 5 recipients at 1/s pass at once, and then
-//! nothing for 5 s: the same as SES allows. In any one second of slots there are at most the rate, the burst, and the largest
+//! A send is admitted by its **start**. Its slots begin at `max(now, next_free_slot)`; if that is near enough, it takes as many as
+//! it has recipients, and those that come after it wait for them. So 5 recipients at 1/s pass at once, and then nothing
+//! for 5 s: the same as SES allows. In any one second of slots there are at most the rate, the burst, and the largest
 //! weight less one, whatever the clocks of those who ask.
 //!
 //! Rate, quota and brake are the condition of **one** write, so nobody can pass between a check and a count. As an
-//! expression cannot say `max`, there are two branches: *busy*, when `next_free_slot` is not further back than the burst,
-//! and *idle*, when it is. A container tries the branch that the last answer suggests; a condition that failed answers with
+//! expression cannot say `max`, there are two branches: *busy*, when `next_free_slot` is not further back than the burst, and
+//! *idle*, when it is. A container tries the branch that the last answer suggests; a condition that failed answers with
 //! the gate as it is, which names either the right branch or the cause of the refusal.
 //!
 //! Slots are never given back: two that give back and take at once grant a slot twice. What was taken in vain is put
@@ -17,9 +17,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::settings::interval;
-use super::{PacingPolicy, micros};
+use super::gate_settings::slot_interval;
+use super::micros;
 use crate::brake::Brake;
+use crate::pacing::PacingPolicy;
 use crate::stream::Stream;
 
 /// How old a report may be for its word on the quota to hold. After that the rate alone is kept, and SES keeps the quota:
@@ -31,10 +32,10 @@ const FIRST_RATE: f64 = 1.0;
 /// The gate as it is in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gate {
-    /// The time up to which slots are taken, in microseconds since the epoch.
+    /// Up to when slots are taken, in microseconds since the epoch.
     pub next_free_slot: i64,
     /// Microseconds between two recipients.
-    pub interval: i64,
+    pub slot_interval: i64,
     /// How many recipients may still be granted.
     pub left_all: i64,
     /// How many of them to bulk mail.
@@ -60,7 +61,7 @@ impl Gate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RememberedGate {
     /// Microseconds between two recipients.
-    pub interval: i64,
+    pub slot_interval: i64,
     /// Up to when slots were taken at least: this time never goes back.
     pub next_free_slot: i64,
 }
@@ -78,7 +79,7 @@ impl RememberedGate {
     fn too_fast(&self, policy: &PacingPolicy, now: Timestamp) -> Throttled {
         Throttled::Rate {
             retry_after: microseconds(self.next_free_slot - micros(policy.wait) - now.as_microsecond()),
-            interval: self.interval,
+            slot_interval: self.slot_interval,
         }
     }
 }
@@ -115,7 +116,7 @@ pub struct GateWrite {
     /// The branch.
     pub branch: GateBranch,
     /// The interval that `cost` goes by: the condition is that it is still the gate's.
-    pub interval: i64,
+    pub slot_interval: i64,
     /// How much time the recipients take.
     pub cost: i64,
     /// The earliest time that the gate may be left at.
@@ -147,7 +148,7 @@ pub enum Throttled {
         /// When to ask again: whoever does then is let through if nobody else came.
         retry_after: Duration,
         /// Microseconds between two recipients.
-        interval: i64,
+        slot_interval: i64,
     },
     /// The quota is used up.
     Quota {
@@ -164,7 +165,7 @@ impl Permit {
     pub fn wait_after(&self, recipients: i64) -> Duration {
         microseconds(
             self.first
-                .saturating_add(recipients.saturating_mul(self.known.interval)),
+                .saturating_add(recipients.saturating_mul(self.known.slot_interval)),
         )
     }
 }
@@ -175,20 +176,20 @@ impl RememberedGate {
     pub fn next_slot(&self, now: Timestamp) -> Throttled {
         Throttled::Rate {
             retry_after: microseconds(self.next_free_slot - now.as_microsecond()).max(Duration::from_secs(1)),
-            interval: self.interval,
+            slot_interval: self.slot_interval,
         }
     }
 
     /// How long the slots of so many recipients take.
     #[must_use]
     pub fn time_of(&self, recipients: i64) -> Duration {
-        microseconds(recipients.saturating_mul(self.interval))
+        microseconds(recipients.saturating_mul(self.slot_interval))
     }
 
     /// How many recipients can have their slots within `time`, if nobody else takes any.
     #[must_use]
     pub fn recipients_within(&self, time: Duration) -> i64 {
-        micros(time) / self.interval.max(1)
+        micros(time) / self.slot_interval.max(1)
     }
 }
 
@@ -197,9 +198,9 @@ impl GateWrite {
     /// gate.
     #[must_use]
     pub fn first(ask: PermitRequest, policy: &PacingPolicy, known: Option<RememberedGate>) -> Self {
-        let interval = known.map_or_else(|| interval(FIRST_RATE), |known| known.interval);
+        let slot_interval = known.map_or_else(|| slot_interval(FIRST_RATE), |known| known.slot_interval);
         let now = ask.now.as_microsecond();
-        let floor = now - policy.slack(interval);
+        let floor = now - policy.slack(slot_interval);
         Self {
             ask,
             branch: match known {
@@ -207,8 +208,8 @@ impl GateWrite {
                 Some(known) if known.next_free_slot < floor => GateBranch::Idle,
                 Some(_) => GateBranch::Busy,
             },
-            interval,
-            cost: ask.recipients.saturating_mul(interval),
+            slot_interval,
+            cost: ask.recipients.saturating_mul(slot_interval),
             floor,
             latest: now + micros(ask.patience),
             stale_before: (ask.now - STALE_AFTER).as_millisecond(),
@@ -243,7 +244,7 @@ impl GateWrite {
             wait: microseconds(first),
             first,
             known: RememberedGate {
-                interval: self.interval,
+                slot_interval: self.slot_interval,
                 next_free_slot,
             },
         }
@@ -255,7 +256,7 @@ impl Gate {
     #[must_use]
     pub fn known(&self) -> RememberedGate {
         RememberedGate {
-            interval: self.interval,
+            slot_interval: self.slot_interval,
             next_free_slot: self.next_free_slot,
         }
     }

@@ -1,39 +1,11 @@
-//! The verdict on the account, and the reasons of it.
+//! The reasons for the health in a report.
 
 use serde::{Deserialize, Serialize};
 
-use super::advice::percent;
-use super::{
-    Account, EnforcementStatus, LimitDrop, Quota, RateKind, RateSource, ReputationRate, ReputationRates, SendingRate,
-};
-
-/// Where the account stands; a later one is worse.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AccountHealth {
-    /// Nothing to do.
-    #[default]
-    Healthy,
-    /// Somebody should look.
-    Warn,
-    /// Bulk mail stops; transactional mail passes.
-    BrakeBulk,
-    /// Nothing is sent.
-    BrakeAll,
-}
-
-impl AccountHealth {
-    /// Returns the name used in reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Healthy => "healthy",
-            Self::Warn => "warn",
-            Self::BrakeBulk => "brake_bulk",
-            Self::BrakeAll => "brake_all",
-        }
-    }
-}
+use super::{LimitDrop, Quota, SendingRate};
+use crate::account::{Account, AccountHealth, EnforcementStatus};
+use crate::reputation::percent;
+use crate::reputation::{RateKind, RateSource, ReputationRate, ReputationRates};
 
 /// The share of the quota from which on somebody is warned; an alarm of the template has the same.
 const QUOTA_WARN: f64 = 0.8;
@@ -67,7 +39,12 @@ impl HealthReason {
 /// at most: a rate does not get better when nothing is sent, and password resets must pass. Only AWS's own shutdown stops
 /// everything.
 #[must_use]
-pub fn reasons(account: &Account, quota: &Quota, rate: &SendingRate, rates: &ReputationRates) -> Vec<HealthReason> {
+pub(super) fn reasons(
+    account: &Account,
+    quota: &Quota,
+    rate: &SendingRate,
+    rates: &ReputationRates,
+) -> Vec<HealthReason> {
     let mut reasons = Vec::new();
     reasons.extend(standing(account));
     reasons.extend(rates.bounce.and_then(|rate| of_rate(RateKind::Bounce, &rate)));

@@ -6,11 +6,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::settings::interval;
-use super::{
+use super::gate_settings::slot_interval;
+use crate::brake::Brake;
+use crate::pacing::{
     Gate, GateBranch, GateSettings, GateWrite, PacingPolicy, Permit, PermitRequest, RememberedGate, Throttled,
 };
-use crate::brake::Brake;
 use crate::stream::Stream;
 
 pub(super) const SECOND: i64 = 1_000_000;
@@ -55,7 +55,7 @@ impl Table {
             self.granted = recipients;
             self.gate = Some(Gate {
                 next_free_slot,
-                interval: attempt.interval,
+                slot_interval: attempt.slot_interval,
                 left_all: -recipients,
                 left_bulk: -recipients,
                 brake: Brake::None,
@@ -72,7 +72,7 @@ impl Table {
             GateBranch::Idle => (gate.next_free_slot < attempt.floor, attempt.floor + attempt.cost),
         };
         let holds = when
-            && gate.interval == attempt.interval
+            && gate.slot_interval == attempt.slot_interval
             && gate.brake.level() < attempt.brake.level()
             && (gate.left(attempt.ask.stream) >= recipients
                 || gate.account_read_at.as_millisecond() < attempt.stale_before);
@@ -112,7 +112,7 @@ impl Table {
     pub(super) fn set(&mut self, settings: GateSettings, at: Timestamp) {
         self.gate = Some(Gate {
             next_free_slot: self.gate.map_or(0, |gate| gate.next_free_slot),
-            interval: settings.interval,
+            slot_interval: settings.slot_interval,
             left_all: settings.ceiling_all - self.granted,
             left_bulk: settings.ceiling_bulk - self.granted,
             brake: Brake::None,
@@ -121,10 +121,10 @@ impl Table {
     }
 }
 
-fn gate(interval: i64, next_free_slot: i64, left: i64) -> Gate {
+fn gate(slot_interval: i64, next_free_slot: i64, left: i64) -> Gate {
     Gate {
         next_free_slot,
-        interval,
+        slot_interval,
         left_all: left,
         left_bulk: left,
         brake: Brake::None,
@@ -151,7 +151,7 @@ pub(super) fn ask(recipients: i64, now: i64, policy: &PacingPolicy) -> PermitReq
 #[test]
 fn five_recipients_pass_at_one_a_second_and_then_nothing_for_five_seconds() {
     let policy = policy(SECOND, 0);
-    let mut table = table(gate(interval(1.0), 0, 1_000));
+    let mut table = table(gate(slot_interval(1.0), 0, 1_000));
     assert!(table.take(ask(5, 0, &policy), &policy, None).0.is_ok());
     for (now, passes) in [(0, false), (4_999_999, false), (5_263_159, false), (5_263_160, true)] {
         let (taken, _) = table.clone().take(ask(1, now, &policy), &policy, None);
@@ -172,7 +172,7 @@ fn a_burst_is_a_second_of_the_rate_and_no_more() {
         refused,
         Err(Throttled::Rate {
             retry_after,
-            interval: 100_000
+            slot_interval: 100_000
         })
     );
 }
@@ -197,7 +197,7 @@ fn whoever_comes_early_waits_for_the_slot() {
             Ok(Duration::from_millis(1_500)),
             Err(Throttled::Rate {
                 retry_after,
-                interval: SECOND
+                slot_interval: SECOND
             })
         ]
     );
@@ -221,7 +221,7 @@ fn a_report_takes_over_from_the_gate_that_sends_made() {
     let before = table.gate.unwrap().next_free_slot;
     table.set(
         GateSettings {
-            interval: 75_188,
+            slot_interval: 75_188,
             ceiling_all: 100,
             ceiling_bulk: 80,
         },
@@ -334,12 +334,12 @@ fn any_gate() -> impl Strategy<Value = Gate> {
         -2 * HOUR..0,
     )
         .prop_map(
-            |(interval, next_free_slot, left, reserve, brake, account_read_at)| Gate {
+            |(slot_interval, next_free_slot, left, reserve, brake, account_read_at)| Gate {
                 next_free_slot: micros(at(next_free_slot)),
                 left_bulk: left - reserve,
                 brake,
                 account_read_at: Timestamp::from_millisecond(at(account_read_at).as_millisecond()).unwrap(),
-                ..gate(interval, 0, left)
+                ..gate(slot_interval, 0, left)
             },
         )
 }
@@ -356,9 +356,7 @@ proptest! {
         let fresh = Some(gate.known());
         let (answer, writes) = table(gate).take(ask, &policy, fresh);
         prop_assert_eq!(writes, 1);
-        let next_free_slot = gate.next_free_slot - old;
-        let remembered = RememberedGate { next_free_slot, ..gate.known() };
-        for known in [None, Some(remembered), Some(RememberedGate { interval: other, ..remembered })] {
+        for known in [None, Some(RememberedGate { next_free_slot: gate.next_free_slot - old, ..gate.known() }), Some(RememberedGate { slot_interval: other, next_free_slot: gate.next_free_slot - old })] {
             let mut table = table(gate);
             let (taken, writes) = table.take(ask, &policy, known);
             prop_assert_eq!(taken, answer);
@@ -370,11 +368,11 @@ proptest! {
     /// Who is told to come again in so long is let through then, and nobody who comes earlier is.
     #[test]
     fn the_time_to_come_again_is_exact(
-        ahead in 1..100 * SECOND, interval in 1..5 * SECOND, recipients in 1i64..=50,
+        ahead in 1..100 * SECOND, slot_interval in 1..5 * SECOND, recipients in 1i64..=50,
         burst in 0..2 * SECOND, wait in 0..3 * SECOND,
     ) {
         let policy = policy(burst, wait);
-        let mut table = table(gate(interval, micros(at(wait + ahead)), 1_000));
+        let mut table = table(gate(slot_interval, micros(at(wait + ahead)), 1_000));
         let (refused, _) = table.take(ask(recipients, 0, &policy), &policy, None);
         let Err(Throttled::Rate { retry_after, .. }) = refused else { panic!("{refused:?}") };
         prop_assert_eq!(retry_after, Duration::from_micros(ahead.unsigned_abs()));
@@ -390,18 +388,18 @@ proptest! {
     /// Whoever asks, however often, by whatever clock: slots are taken once, and a second holds no more than it may.
     #[test]
     fn a_second_holds_the_rate_and_the_burst_and_the_largest_weight_less_one(
-        interval in 1_000..SECOND, burst in 0..2 * SECOND, wait in 0..3 * SECOND,
+        slot_interval in 1_000..SECOND, burst in 0..2 * SECOND, wait in 0..3 * SECOND,
         callers in prop::collection::vec((0i64..200_000, -400_000i64..400_000, 1i64..=50, any::<bool>()), 1..200),
     ) {
         let policy = policy(burst, wait);
-        let mut table = table(gate(interval, 0, 1_000_000));
+        let mut table = table(gate(slot_interval, 0, 1_000_000));
         let (mut time, mut slots, mut taken_until) = (0, Vec::new(), 0);
         for (pause, skew, recipients, forgetful) in callers {
             time += pause;
             let ask = ask(recipients, time + skew, &policy);
             let known = table.gate.filter(|_| !forgetful).map(|gate| gate.known());
             if let Ok(permit) = table.take(ask, &policy, known).0 {
-                let first = permit.known.next_free_slot - recipients * interval;
+                let first = permit.known.next_free_slot - recipients * slot_interval;
                 prop_assert!(first >= taken_until, "a slot is taken twice");
                 taken_until = permit.known.next_free_slot;
                 prop_assert!(permit.wait <= policy.wait);
@@ -411,7 +409,7 @@ proptest! {
         let granted: i64 = slots.iter().map(|(_, recipients)| recipients).sum();
         prop_assert_eq!((table.granted, table.gate.unwrap().left_all), (granted, 1_000_000 - granted));
         let largest = slots.iter().map(|(_, recipients)| *recipients).max().unwrap_or(0);
-        let bound = (SECOND + (burst - interval).max(0)) / interval + largest;
+        let bound = (SECOND + (burst - slot_interval).max(0)) / slot_interval + largest;
         for (begin, _) in &slots {
             let second = slots.iter().filter(|(slot, _)| (*begin..*begin + SECOND).contains(slot));
             let recipients: i64 = second.map(|(_, recipients)| recipients).sum();
@@ -425,7 +423,7 @@ proptest! {
         rate in 0.1f64..500.0, callers in prop::collection::vec((0i64..500_000, 1i64..=50), 1..100),
     ) {
         let policy = policy(SECOND, 2 * SECOND);
-        let mut table = table(gate(interval(rate), 0, 1_000_000));
+        let mut table = table(gate(slot_interval(rate), 0, 1_000_000));
         let capacity = rate.max(1.0);
         let (mut time, mut tokens, mut filled) = (0, capacity, 0);
         for (pause, recipients) in callers {

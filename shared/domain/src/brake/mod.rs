@@ -1,9 +1,15 @@
 //! The brake: how much of the mail the gate holds back.
 
+mod brake_override;
+mod change;
+
 use serde::{Deserialize, Serialize};
 
-use super::AccountHealth;
+use crate::account::AccountHealth;
 use crate::stream::Stream;
+
+pub use self::brake_override::BrakeOverride;
+pub use self::change::{BY_THE_REPORTER, BrakeChange, BrakeNotice};
 
 /// How much of the mail the gate holds back; a later one holds back more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -3,11 +3,24 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Account, AccountHealth, Advice, AwsRate, AwsRates, Brake, FeedbackCounts, GrantHistory, Headroom, HealthReason,
-    Quota, RateKind, RateThresholds, ReputationRate, SendingRate, advice, headroom, judge_rate, quota, reasons,
-    send_rate,
+mod advice;
+mod quota;
+mod reasons;
+
+use crate::account::{Account, AccountHealth};
+use crate::brake::Brake;
+use crate::pacing::GrantHistory;
+use crate::reputation::{
+    AwsRate, AwsRates, FeedbackCounts, Headroom, RateKind, RateThresholds, ReputationRate, ReputationRates, headroom,
+    judge_rate,
 };
+pub use advice::Advice;
+use advice::advice;
+pub use quota::{LimitDrop, Quota, QuotaShare, SendingRate};
+use quota::{quota, send_rate};
+pub use reasons::HealthReason;
+use reasons::reasons;
+
 use crate::suppression::ReportedReconciliation;
 
 /// The reporter's answer: one JSON object, whose field names are a contract. Fields that a report of an older version does
@@ -59,15 +72,6 @@ pub struct ReportedAccount {
     pub account: Account,
     /// What is left of the quota; `null` when it is unlimited.
     pub remaining: Option<f64>,
-}
-
-/// Both rates; `null` in a report of an older version.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ReputationRates {
-    /// Hard bounces.
-    pub bounce: Option<ReputationRate>,
-    /// Complaints.
-    pub complaint: Option<ReputationRate>,
 }
 
 /// The headroom of both rates; `null` when there is no figure, or nothing was sent.

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{PacingPolicy, micros};
+use super::GrantSample;
+use super::micros;
 use crate::account::Account;
 use crate::message::RECIPIENTS_MAX;
+use crate::pacing::PacingPolicy;
 
 /// The share of the account's rate that is used: SES may take a little less than the rate it names.
 const RATE_USED: f64 = 0.95;
@@ -15,7 +17,7 @@ const RATE_USED: f64 = 0.95;
 pub const UNLIMITED: i64 = 9_000_000_000_000_000;
 /// How long SES may take to show a recipient in `SentLast24Hours`. An assumption: AWS documents no figure.
 const COUNTING_LAG: Duration = Duration::from_mins(1);
-/// The longest that one `SendEmail` may be under way; see [`crate::aws`].
+/// The longest that one `SendEmail` may take, from the first byte to the answer.
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest interval between two recipients, for accounts whose rate is next to nothing.
 const INTERVAL_MAX: i64 = 3_600_000_000;
@@ -35,7 +37,7 @@ pub struct GrantTotals {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GateSettings {
     /// Microseconds between two recipients.
-    pub interval: i64,
+    pub slot_interval: i64,
     /// `left_all` plus the total granted: how far that total may go for any mail.
     pub ceiling_all: i64,
     /// The same for bulk mail.
@@ -44,11 +46,11 @@ pub struct GateSettings {
 
 /// Works out the gate for an account, the policy of this stack, and what it granted.
 #[must_use]
-pub fn settings(account: &Account, policy: &PacingPolicy, granted: GrantTotals) -> GateSettings {
-    let interval = interval(account.max_send_rate * policy.account_share);
+pub fn gate_settings(account: &Account, policy: &PacingPolicy, granted: GrantTotals) -> GateSettings {
+    let slot_interval = slot_interval(account.max_send_rate * policy.account_share);
     let Some(quota) = account.quota() else {
         return GateSettings {
-            interval,
+            slot_interval,
             ceiling_all: UNLIMITED,
             ceiling_bulk: UNLIMITED,
         };
@@ -57,10 +59,11 @@ pub fn settings(account: &Account, policy: &PacingPolicy, granted: GrantTotals) 
     // No more of what was granted was sent than SES has counted of all senders; the rest was refused, or is taken off below.
     let own = granted.last_24_hours.min(whole(account.sent_last_24_hours));
     let left_of_share = whole(quota * policy.account_share) - own;
-    let left = left_of_account.min(left_of_share) - in_flight(interval, policy).min(granted.lately) + granted.total;
+    let left =
+        left_of_account.min(left_of_share) - in_flight(slot_interval, policy).min(granted.lately) + granted.total;
     let reserve = whole(quota * policy.account_share * policy.bulk_reserve);
     GateSettings {
-        interval,
+        slot_interval,
         ceiling_all: left,
         ceiling_bulk: left - reserve,
     }
@@ -69,10 +72,10 @@ pub fn settings(account: &Account, policy: &PacingPolicy, granted: GrantTotals) 
 /// Returns the microseconds between two recipients at `rate` recipients a second, rounded so as to be slower.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, reason = "clamped to a range that i64 holds")]
-pub(super) fn interval(rate: f64) -> i64 {
-    let interval = (1e6 / (rate * RATE_USED)).ceil();
-    if interval.is_finite() && interval > 0.0 {
-        (interval as i64).clamp(1, INTERVAL_MAX)
+pub(super) fn slot_interval(rate: f64) -> i64 {
+    let slot_interval = (1e6 / (rate * RATE_USED)).ceil();
+    if slot_interval.is_finite() && slot_interval > 0.0 {
+        (slot_interval as i64).clamp(1, INTERVAL_MAX)
     } else {
         INTERVAL_MAX
     }
@@ -87,9 +90,9 @@ fn uncounted(policy: &PacingPolicy) -> Duration {
 /// are in flight, however much was granted lately.
 ///
 /// A mail is admitted by its first slot, so all the recipients of the last one may come on top.
-fn in_flight(interval: i64, policy: &PacingPolicy) -> i64 {
+fn in_flight(slot_interval: i64, policy: &PacingPolicy) -> i64 {
     let largest = i64::try_from(RECIPIENTS_MAX).unwrap_or(i64::MAX);
-    micros(uncounted(policy)).div_euclid(interval) + largest
+    micros(uncounted(policy)).div_euclid(slot_interval) + largest
 }
 
 /// Rounds recipients down to whole ones.
@@ -101,21 +104,12 @@ fn whole(recipients: f64) -> i64 {
     (recipients.floor() as i64).clamp(-UNLIMITED, UNLIMITED)
 }
 
-/// A sample of the running total.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GrantSample {
-    /// When it was taken.
-    pub at: Timestamp,
-    /// The running total then.
-    pub total: i64,
-}
-
 /// Works out what was granted in the last 24 hours, and lately, from `total` and its samples, in any order.
 ///
 /// The youngest sample that is old enough is the base, so that too much may be counted (up to an hour of a day) and never
 /// too little. While no sample is that old, everything counts.
 #[must_use]
-pub fn granted(total: i64, samples: &[GrantSample], policy: &PacingPolicy, now: Timestamp) -> GrantTotals {
+pub fn grant_totals(total: i64, samples: &[GrantSample], policy: &PacingPolicy, now: Timestamp) -> GrantTotals {
     let since = |age: SignedDuration| {
         let old_enough = samples.iter().filter(|sample| now.duration_since(sample.at) >= age);
         let base = old_enough.max_by_key(|sample| sample.at);
@@ -159,14 +153,14 @@ mod tests {
 
     #[test]
     fn runs_a_little_below_the_rate() {
-        assert_eq!(interval(14.0), 75_188);
-        assert_eq!(interval(1.0), 1_052_632);
+        assert_eq!(slot_interval(14.0), 75_188);
+        assert_eq!(slot_interval(1.0), 1_052_632);
     }
 
     #[test]
     fn a_rate_of_nothing_is_the_longest_interval() {
         for rate in [0.0, -1.0, f64::NAN, 1e-12] {
-            assert_eq!(interval(rate), INTERVAL_MAX);
+            assert_eq!(slot_interval(rate), INTERVAL_MAX);
         }
     }
 
@@ -178,7 +172,7 @@ mod tests {
                 lately,
                 ..GrantTotals::default()
             };
-            let settings = settings(&account(50_000.0, 1_000.0, 14.0), &POLICY, granted);
+            let settings = gate_settings(&account(50_000.0, 1_000.0, 14.0), &POLICY, granted);
             assert_eq!(settings.ceiling_all, 50_000 - 1_000 - in_flight);
             assert_eq!(settings.ceiling_bulk, settings.ceiling_all - 10_000);
         }
@@ -195,9 +189,9 @@ mod tests {
             last_24_hours: 20_000,
             lately: 20_000,
         };
-        let settings = settings(&account(50_000.0, 20_000.0, 14.0), &half, granted);
+        let settings = gate_settings(&account(50_000.0, 20_000.0, 14.0), &half, granted);
         assert_eq!(settings.ceiling_all - granted.total, 25_000 - 20_000 - 535);
-        assert_eq!(settings.interval, 150_376);
+        assert_eq!(settings.slot_interval, 150_376);
     }
 
     #[test]
@@ -207,13 +201,13 @@ mod tests {
             last_24_hours: 60_000,
             lately: 0,
         };
-        let settings = settings(&account(50_000.0, 1_000.0, 14.0), &POLICY, granted);
+        let settings = gate_settings(&account(50_000.0, 1_000.0, 14.0), &POLICY, granted);
         assert_eq!(settings.ceiling_all - granted.total, 49_000);
     }
 
     #[test]
     fn an_unlimited_quota_never_runs_out() {
-        let settings = settings(
+        let settings = gate_settings(
             &account(-1.0, 1e9, 14.0),
             &POLICY,
             GrantTotals {
@@ -232,9 +226,9 @@ mod tests {
             GrantSample { at: at(2), total: 40 },
             GrantSample { at: at(1), total: 25 },
         ];
-        assert_eq!(granted(100, &samples, &POLICY, at(25)).last_24_hours, 75);
-        assert_eq!(granted(100, &samples, &POLICY, at(23)).last_24_hours, 100);
-        assert_eq!(granted(100, &[], &POLICY, at(23)).last_24_hours, 100);
+        assert_eq!(grant_totals(100, &samples, &POLICY, at(25)).last_24_hours, 75);
+        assert_eq!(grant_totals(100, &samples, &POLICY, at(23)).last_24_hours, 100);
+        assert_eq!(grant_totals(100, &[], &POLICY, at(23)).last_24_hours, 100);
     }
 
     #[test]
@@ -242,9 +236,13 @@ mod tests {
         let seconds = |seconds| at(0) + SignedDuration::from_secs(seconds);
         let samples = [(0, 10), (300, 40), (600, 45)].map(|(at, total)| GrantSample { at: seconds(at), total });
         for (now, lately) in [(600, 60), (672, 60), (673, 55), (10_000, 55)] {
-            assert_eq!(granted(100, &samples, &POLICY, seconds(now)).lately, lately, "{now}");
+            assert_eq!(
+                grant_totals(100, &samples, &POLICY, seconds(now)).lately,
+                lately,
+                "{now}"
+            );
         }
-        assert_eq!(granted(100, &[], &POLICY, seconds(600)).lately, 100);
+        assert_eq!(grant_totals(100, &[], &POLICY, seconds(600)).lately, 100);
     }
 
     proptest! {
@@ -254,20 +252,20 @@ mod tests {
             total in 0i64..1_000_000_000, last in 0i64..10_000_000,
         ) {
             let policy = PacingPolicy { account_share: share, ..POLICY };
-            let settings = settings(&account(quota, sent, rate), &policy, GrantTotals { total, last_24_hours: last.min(total), lately: 0 });
+            let settings = gate_settings(&account(quota, sent, rate), &policy, GrantTotals { total, last_24_hours: last.min(total), lately: 0 });
             #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
             let left = (settings.ceiling_all - total) as f64;
             prop_assert!(left <= quota - sent && left <= quota * share);
             prop_assert!(settings.ceiling_bulk <= settings.ceiling_all);
             #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-            let granted_rate = 1e6 / settings.interval as f64;
+            let granted_rate = 1e6 / settings.slot_interval as f64;
             prop_assert!(granted_rate <= rate * share);
         }
 
         #[test]
         fn any_figure_that_ses_may_send_gives_settings(quota: f64, sent: f64, rate: f64) {
-            let settings = settings(&account(quota, sent, rate), &POLICY, GrantTotals::default());
-            prop_assert!((1..=INTERVAL_MAX).contains(&settings.interval));
+            let settings = gate_settings(&account(quota, sent, rate), &POLICY, GrantTotals::default());
+            prop_assert!((1..=INTERVAL_MAX).contains(&settings.slot_interval));
         }
     }
 }

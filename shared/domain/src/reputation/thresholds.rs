@@ -1,6 +1,6 @@
 //! From which rates on somebody is warned and bulk mail is held back; parameters of the template.
 
-use super::RateKind;
+use crate::reputation::RateKind;
 
 /// Two steps of a rate, as fractions.
 #[derive(Clone, Copy, Debug, PartialEq)]

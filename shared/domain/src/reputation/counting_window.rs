@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 
-use super::GrantHistory;
+use crate::pacing::GrantHistory;
 
 /// Days (UTC) that are counted, the present one included.
 const DAYS: i32 = 7;

@@ -4,8 +4,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Account;
-use crate::pacing::GrantSample;
+use crate::account::Account;
+use crate::pacing::GrantHistory;
 
 /// How long a fall of the quota or the rate is reported: AWS lowers them for complaints, and somebody is to hear of it.
 const FELL_REPORTED: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -100,57 +100,15 @@ pub struct SendingRate {
     pub fell: Option<LimitDrop>,
 }
 
-/// The history of the gate's running total: its samples, and what it is at `now`.
-#[derive(Clone, Copy, Debug)]
-pub struct GrantHistory<'a> {
-    /// The samples, in any order.
-    pub samples: &'a [GrantSample],
-    /// The running total now.
-    pub total: i64,
-    /// Now.
-    pub now: Timestamp,
-}
-
-impl GrantHistory<'_> {
-    /// Returns the total at a time, on a straight line between the samples around it. Before the first sample it is that
-    /// sample's: whatever was sent before is not known to be younger.
-    #[expect(clippy::cast_precision_loss, reason = "totals are far below 2^53")]
-    fn total_at(&self, at: Timestamp) -> f64 {
-        let known = || {
-            let now = GrantSample {
-                at: self.now,
-                total: self.total,
-            };
-            self.samples
-                .iter()
-                .copied()
-                .filter(|sample| sample.at < self.now)
-                .chain([now])
-        };
-        let before = known().filter(|sample| sample.at <= at).max_by_key(|sample| sample.at);
-        let after = known().filter(|sample| sample.at >= at).min_by_key(|sample| sample.at);
-        match (before, after) {
-            (Some(before), Some(after)) if before.at < after.at => {
-                let part =
-                    at.duration_since(before.at).as_secs_f64() / after.at.duration_since(before.at).as_secs_f64();
-                let (from, to) = (before.total as f64, after.total as f64);
-                (to - from).max(0.0).mul_add(part, from)
-            }
-            (Some(sample), _) | (None, Some(sample)) => sample.total as f64,
-            (None, None) => self.total as f64,
-        }
-    }
-
-    /// Returns how many were granted between two times.
-    pub(super) fn granted(&self, from: Timestamp, to: Timestamp) -> f64 {
-        (self.total_at(to) - self.total_at(from)).max(0.0)
-    }
-}
-
 /// Works out where the quota stands, for a stack whose part of it is `account_share`. `before` is the quota of the report
 /// before.
 #[must_use]
-pub fn quota(account: &Account, account_share: f64, history: &GrantHistory<'_>, before: Option<&Quota>) -> Quota {
+pub(super) fn quota(
+    account: &Account,
+    account_share: f64,
+    history: &GrantHistory<'_>,
+    before: Option<&Quota>,
+) -> Quota {
     let now = history.now;
     let used = if account.sent_last_24_hours.is_finite() {
         account.sent_last_24_hours.max(0.0)
@@ -192,7 +150,7 @@ pub fn quota(account: &Account, account_share: f64, history: &GrantHistory<'_>, 
 
 /// Works out the rate.
 #[must_use]
-pub fn send_rate(account: &Account, now: Timestamp, before: Option<&SendingRate>) -> SendingRate {
+pub(super) fn send_rate(account: &Account, now: Timestamp, before: Option<&SendingRate>) -> SendingRate {
     SendingRate {
         limit: account.max_send_rate,
         fell: LimitDrop::seen(
@@ -234,6 +192,7 @@ mod tests {
 
     use super::*;
     use crate::account::EnforcementStatus;
+    use crate::pacing::GrantSample;
 
     fn account(max_24_hour_send: f64, sent_last_24_hours: f64) -> Account {
         Account {

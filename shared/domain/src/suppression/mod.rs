@@ -9,8 +9,8 @@
 //! they mean.
 
 mod entry;
-mod listed;
 mod reconciliation;
+mod ses_list_entry;
 mod storm;
 mod tiers;
 
@@ -23,8 +23,8 @@ use crate::address::EmailAddress;
 use crate::stream::Stream;
 
 pub use entry::{RegisterEvidence, SuppressionEntry};
-pub use listed::{ReconciliationStep, SesListEntry};
 pub use reconciliation::{FinishedPass, ListDrift, Reconciliation, ReconciliationPass, ReportedReconciliation};
+pub use ses_list_entry::{ReconciliationStep, SesListEntry};
 pub use storm::{STORM_BLOCKS, STORM_ENOUGH, STORM_WINDOW, is_storm};
 pub use tiers::{InvalidTiers, SoftBounceTiers};
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountHealth, RateKind, RateThresholds, ReputationRate};
+use crate::account::AccountHealth;
+use crate::reputation::{RateKind, RateThresholds, ReputationRate};
 
 /// How many more until each limit, if nothing else is sent; 0 when it is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
