@@ -176,7 +176,7 @@ mod tests {
         lifted_at: None,
     };
 
-    fn outcomes(judgement: &JudgedRecipients<'_>) -> Vec<(String, &'static str)> {
+    fn named(judgement: &JudgedRecipients<'_>) -> Vec<(String, &'static str)> {
         let name = |outcome| match outcome {
             RecipientStatus::Accepted => "accepted",
             RecipientStatus::Suppressed(Suppression {
@@ -239,7 +239,7 @@ mod tests {
             ("d@EXAMPLE.org", "bounce"),
         ];
         assert_eq!(
-            outcomes(&judgement),
+            named(&judgement),
             expected.map(|(address, outcome)| (address.to_owned(), outcome))
         );
     }
@@ -249,7 +249,7 @@ mod tests {
         let email = email(&["a@example.org"], &["good@example.org"], &[]);
         let judgement = judge(&email, &suppressed(&["a@example.org"]), Timestamp::UNIX_EPOCH);
         assert!(judgement.destination.is_none());
-        assert_eq!(outcomes(&judgement)[1], ("good@example.org".to_owned(), "not_sent"));
+        assert_eq!(named(&judgement)[1], ("good@example.org".to_owned(), "not_sent"));
     }
 
     #[test]
@@ -257,7 +257,7 @@ mod tests {
         let email = email(&["a@example.org", "b@example.org"], &[], &["c@example.org"]);
         let judgement = judge(&email, &suppressed(&["c@example.org"]), Timestamp::UNIX_EPOCH);
         let outcomes = judgement.rejected().unwrap();
-        let outcomes = outcomes(&JudgedRecipients {
+        let outcomes = named(&JudgedRecipients {
             outcomes,
             destination: None,
         });
