@@ -60,11 +60,13 @@ impl World {
         let context = format!("{error:?}: {:?}", request.faults);
         assert!(error.frees_key(), "{context}");
         let called = ended.count("SendEmail") > 0;
-        let is_of_ses = match error {
-            NotSent::Busy(Busy::Ses(_)) | NotSent::Unavailable(Unavailable::Ses(_)) => true,
-            NotSent::Rejected(_) | NotSent::Misconfigured(_) => true,
-            _ => false,
-        };
+        let is_of_ses = matches!(
+            error,
+            NotSent::Busy(Busy::Ses(_))
+                | NotSent::Unavailable(Unavailable::Ses(_))
+                | NotSent::Rejected(_)
+                | NotSent::Misconfigured(_)
+        );
         assert_eq!(called, is_of_ses, "{context}");
         let row = self.shared.messages.get(ended.message).await.unwrap();
         let is_refused = row.as_ref().map(|row| row.written == Written::Refused);
@@ -112,8 +114,18 @@ async fn an_answer_that_frees_the_key_is_one_after_which_nothing_is_sent() {
         (Gate::Open, one, quota, "busy SES"),
         (Gate::Open, &[Mail::Plain; 2], quota, "busy SES"),
         (Gate::Open, one, refused(400, "MessageRejected", "No"), "rejected"),
-        (Gate::Open, one, refused(403, "AccessDeniedException", "No"), "misconfigured"),
-        (Gate::Open, one, refused(503, "ServiceUnavailable", "No"), "unavailable SES"),
+        (
+            Gate::Open,
+            one,
+            refused(403, "AccessDeniedException", "No"),
+            "misconfigured",
+        ),
+        (
+            Gate::Open,
+            one,
+            refused(503, "ServiceUnavailable", "No"),
+            "unavailable SES",
+        ),
     ] {
         for is_warm in [false, true] {
             // Only a process that has seen the gate knows how much it lets through.
@@ -207,11 +219,18 @@ async fn every_other_answer_leaves_the_key_held() {
         assert_eq!(answers, expected, "{fate:?}");
         names.extend(answers);
         let was_taken = fate == Fate::CutAfter;
-        assert_eq!(world.mails(&request.subject(0)).len(), usize::from(was_taken), "{fate:?}");
+        assert_eq!(
+            world.mails(&request.subject(0)).len(),
+            usize::from(was_taken),
+            "{fate:?}"
+        );
         assert_eq!(world.mails(&other.subject(0)), [], "{fate:?}");
         world.deliver(2).await;
         let last = world.submit(&request).await;
         assert_eq!(last.only().is_ok(), was_taken, "{fate:?} {:?}", last.only());
     }
-    assert_eq!(names, BTreeSet::from(["unknown", "key reused", "in flight", "still unknown"]));
+    assert_eq!(
+        names,
+        BTreeSet::from(["unknown", "key reused", "in flight", "still unknown"])
+    );
 }

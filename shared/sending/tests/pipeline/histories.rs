@@ -233,8 +233,14 @@ fn fault() -> impl Strategy<Value = Fault> {
         4 => Just(On::Store),
         1 => prop::sample::select(vec![On::Claim("PutItem"), On::Claim("UpdateItem"), On::Claim("DeleteItem")]),
     ];
-    let store = (on_store, 0..12_u32, 1..=3_u32, at_store, prop_oneof![1 => Just(1), 3 => Just(ALL)]).prop_map(
-        |(on, skip, calls, fate, attempts)| {
+    let store = (
+        on_store,
+        0..12_u32,
+        1..=3_u32,
+        at_store,
+        prop_oneof![1 => Just(1), 3 => Just(ALL)],
+    )
+        .prop_map(|(on, skip, calls, fate, attempts)| {
             let skip = if on == On::Store { skip } else { skip / 6 };
             Fault {
                 on,
@@ -243,8 +249,7 @@ fn fault() -> impl Strategy<Value = Fault> {
                 attempts,
                 fate,
             }
-        },
-    );
+        });
     let at_ses = prop_oneof![
         4 => lost,
         2 => Just(Fate::Refused(429, "TooManyRequestsException", "Maximum sending rate exceeded.")),
@@ -290,15 +295,20 @@ fn round() -> impl Strategy<Value = Round> {
     ];
     let passes = prop_oneof![3 => Just(0), 1 => 1..35_u64, 2 => 35..80_u64].prop_map(Duration::from_secs);
     let events = prop_oneof![3 => Just(None), 1 => Just(Some(0)), 2 => (1..=2_usize).prop_map(Some)];
-    (gate, prop::collection::vec(asked(), 1..=3), any::<bool>(), passes, events).prop_map(
-        |(gate, requests, is_late_over, passes, events)| Round {
+    (
+        gate,
+        prop::collection::vec(asked(), 1..=3),
+        any::<bool>(),
+        passes,
+        events,
+    )
+        .prop_map(|(gate, requests, is_late_over, passes, events)| Round {
             gate,
             requests,
             is_late_over,
             passes,
             events,
-        },
-    )
+        })
 }
 
 fn history() -> impl Strategy<Value = History> {
@@ -336,7 +346,9 @@ fn what_callers_are_answered_agrees_with_what_ses_took() {
         ..Proptest::default()
     };
     let ended = TestRunner::new(config).run(&history(), |history| {
-        runtime.block_on(Box::pin(world.run(&history))).map_err(TestCaseError::fail)
+        runtime
+            .block_on(Box::pin(world.run(&history)))
+            .map_err(TestCaseError::fail)
     });
     if let Err(failure) = ended {
         panic!("{failure}");

@@ -105,7 +105,9 @@ impl Call {
 
     /// The subject of the mail.
     pub(crate) fn subject(&self) -> &str {
-        self.body["Content"]["Simple"]["Subject"]["Data"].as_str().unwrap_or_default()
+        self.body["Content"]["Simple"]["Subject"]["Data"]
+            .as_str()
+            .unwrap_or_default()
     }
 
     /// Our id of the mail.

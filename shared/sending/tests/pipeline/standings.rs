@@ -125,7 +125,11 @@ async fn check(world: &World, left: &[Left], case: Case) {
             Left::Refused => assert!(now.is_ok(), "{context}"),
             Left::Open => assert!(matches!(now, Err(NotSent::Invalid(_))), "{context}"),
         }
-        assert_eq!(mails, usize::from(matches!(left, Left::Sent | Left::Refused)), "{context}");
+        assert_eq!(
+            mails,
+            usize::from(matches!(left, Left::Sent | Left::Refused)),
+            "{context}"
+        );
     }
     let ids: Vec<_> = id(&first).into_iter().chain(id(&second)).collect();
     if expected != Expected::Anew {
@@ -145,7 +149,9 @@ fn id(ended: &Ended) -> Option<u128> {
 async fn every_combination_of_what_was_left_is_answered_by_the_rule() {
     let world = Box::pin(World::start()).await;
     let singles = ALL.iter().map(|&left| vec![left]);
-    let pairs = ALL.iter().flat_map(|&one| ALL.iter().map(move |&other| vec![one, other]));
+    let pairs = ALL
+        .iter()
+        .flat_map(|&one| ALL.iter().map(move |&other| vec![one, other]));
     for left in singles.chain(pairs) {
         for is_let_go_lost in [false, true] {
             for is_lease_over in [false, true] {
@@ -179,7 +185,13 @@ async fn a_key_lasts_as_long_as_what_it_remembers() {
     let single = Request::new(Some("anew"), "anew", &[Mail::Plain]);
     let dies = Fault::at(On::Ses, 0, 1, Fate::DiesBefore);
     let row = Fault::at(On::Store, 3, 1, Fate::DiesBefore);
-    assert!(world.submit(&single.clone().with(row).with(dies)).await.outcomes.is_none());
+    assert!(
+        world
+            .submit(&single.clone().with(row).with(dies))
+            .await
+            .outcomes
+            .is_none()
+    );
     world.advance(Duration::from_hours(12));
     let second = world.submit(&single).await;
     world.advance(Duration::from_hours(13));

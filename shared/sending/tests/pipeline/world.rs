@@ -390,7 +390,11 @@ impl World {
     /// The mails with a subject that SES took.
     pub(crate) fn mails(&self, subject: &str) -> Vec<Accepted> {
         let accepted = self.shared.accepted.lock().unwrap();
-        accepted.iter().filter(|mail| mail.subject == subject).cloned().collect()
+        accepted
+            .iter()
+            .filter(|mail| mail.subject == subject)
+            .cloned()
+            .collect()
     }
 
     /// Writes the `Send` events that SES has published since, so many copies of each, as the feedback function does.
