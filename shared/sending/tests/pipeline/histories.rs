@@ -146,8 +146,6 @@ impl World {
                 (Mail::Plain | Mail::Part, Ok(_)) => sent.len() == 1,
                 (Mail::Plain | Mail::Part, Err(NotSent::StillUnknown { .. })) => true,
                 (Mail::Nobody, Ok(receipt)) => sent.is_empty() && receipt.ses_id.is_none(),
-                // Its row was written by a process that ended at once.
-                (Mail::Nobody, Err(NotSent::StillUnknown { .. })) => sent.is_empty(),
                 _ => false,
             };
             if !is_right {
