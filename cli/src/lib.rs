@@ -5,6 +5,7 @@
 //!
 //! | module | purpose |
 //! |---|---|
+//! | [`application`] | describes Okite to local AWS: template, stack name, readiness |
 //! | `execution` | runs a command to its exit code and prints its error |
 //! | `target` | finds the local or deployed Okite that a command works on, and its tables, queues and topics |
 //! | `local` | the constants and the client configuration of every `okite up` |
@@ -26,6 +27,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+pub mod application;
 mod aws_error;
 mod commands;
 mod date;

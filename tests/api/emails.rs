@@ -201,6 +201,7 @@ async fn the_emails_to_a_person_are_listed_the_newest_first() {
         "/emails",
         "/emails?to=x",
         "/emails?to=a@example.net&limit=x",
+        "/emails?to=a@example.net&limit=21",
         "/emails?to=a@example.net&after=x",
     ] {
         okite.get(path).await.refused(422, "invalid_parameter");

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::suppression::{Reason, Registers};
-use local_aws::TEMPLATE;
 use local_aws::data_dir::DataDir;
+use okite::application::TEMPLATE;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -193,6 +193,41 @@ async fn an_event_that_is_put_back_after_an_outage_of_hours_is_handled() {
         okite.queue(RETRIES).await == (0, 0) && okite.queue(DEAD_LETTERS).await == (0, 0)
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_deletion_fails_is_handled_again_and_deleted_then() {
+    let okite = Okite::start().await;
+    okite
+        .fault(json!({ "operation": "UpdateItem", "table": "SuppressionsTable", "times": 3, "error": "ValidationException" }))
+        .await;
+    okite
+        .fault(json!({ "operation": "DeleteMessage", "error": "RequestThrottled" }))
+        .await;
+    assert_eq!(okite.publish(&hard_bounce("gone@example.net", 1)).await, (0, 1));
+    okite.until_suppressed("gone@example.net", Reason::Bounce).await;
+    eventually("the deletion failed", async || {
+        okite.local(Method::GET, "faults", &Value::Null).await.body == json!([])
+    })
+    .await;
+    assert_eq!(okite.queue(RETRIES).await, (0, 1));
+    okite.advance(SIX_MINUTES).await;
+    eventually("the queue is empty", async || okite.queue(RETRIES).await == (0, 0)).await;
+    assert_eq!(okite.queue(DEAD_LETTERS).await, (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_no_queue_accepts_is_reported_as_lost() {
+    let okite = Okite::start().await;
+    okite
+        .fault(json!({ "operation": "UpdateItem", "table": "SuppressionsTable", "times": 3, "error": "ValidationException" }))
+        .await;
+    okite
+        .fault(json!({ "operation": "SendMessage", "error": "InternalError" }))
+        .await;
+    assert_eq!(okite.publish(&hard_bounce("gone@example.net", 1)).await, (0, 1));
+    assert_eq!(okite.queue(RETRIES).await, (0, 0));
+    assert_eq!(okite.registers("gone@example.net").await.bounce_at, None);
 }
 
 /// The field and the value by which a filter of the template finds lines of the log: `{ $.field = "value" }`.

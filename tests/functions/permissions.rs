@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::suppression::Reason;
 use local_aws::calls::Call;
 use local_aws::template::{Permission, Stack};
-use local_aws::{TEMPLATE, surroundings};
+use okite::application::{APPLICATION, TEMPLATE};
 use reqwest::Method;
 use serde_json::json;
 
@@ -92,7 +92,7 @@ async fn a_role_allows_what_its_function_does_and_nothing_more() {
     .await;
     let seen = okite.local.calls.seen();
 
-    let allowed = Stack::permissions(TEMPLATE, &surroundings(BTreeMap::new())).unwrap();
+    let allowed = Stack::permissions(TEMPLATE, &APPLICATION.stack_context(BTreeMap::new())).unwrap();
     assert_eq!(allowed.len(), 3);
     for (function, permissions) in &allowed {
         let calls: Vec<_> = seen.iter().filter(|call| call.function == *function).collect();

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::config::{Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use local_aws::calls::Call;
-use local_aws::lambda::Program;
+use local_aws::services::lambda::Program;
 use local_aws::{ACCOUNT_ID, REGION};
 use okite::{LOCAL_API_KEY, LocalOkite, LocalOptions};
 use reqwest::{Method, RequestBuilder, Response};
@@ -138,8 +138,8 @@ impl Stack {
         let number = |name: &str| item.get(name)?.as_n().ok()?.parse().ok();
         let gate = || {
             Some(Gate {
-                tat: number("tat")?,
-                interval: number("iv")?,
+                next_free_slot: number("next_free_slot")?,
+                interval: number("slot_interval")?,
                 granted: number("granted")?,
             })
         };

@@ -454,13 +454,13 @@ async fn what_is_published_for_operators_can_be_read() {
         .http_client(aws::http_client())
         .build();
     let to = |topic: &str| aws::Notifications::new(aws::sns(&config), topic.to_owned());
-    let operators = to(local_aws::ALARM_TOPIC_ARN);
+    let operators = to(okite::application::ALARM_TOPIC_ARN);
     operators.publish("Sending is stopped", "Why").await.unwrap();
     let kept = notifications().await;
     assert_eq!(
         (&kept[0]["topic_arn"], &kept[0]["subject"], &kept[0]["message"]),
         (
-            &json!(local_aws::ALARM_TOPIC_ARN),
+            &json!(okite::application::ALARM_TOPIC_ARN),
             &json!("Sending is stopped"),
             &json!("Why")
         )

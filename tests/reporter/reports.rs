@@ -164,23 +164,23 @@ async fn the_gate_is_set_by_the_report() {
     let wanted = [
         "pk",
         "sk",
-        "tat",
-        "iv",
+        "next_free_slot",
+        "slot_interval",
         "left_all",
         "left_bulk",
         "granted",
         "brake",
-        "snap_at",
+        "account_read_at",
         "overridden_at",
     ];
     assert_eq!(names, BTreeSet::from(wanted));
     // 14 a second, less 5 %.
-    assert_eq!(number(&gate, "iv"), 75_188);
+    assert_eq!(number(&gate, "slot_interval"), 75_188);
     assert_eq!((number(&gate, "granted"), number(&gate, "brake")), (0, 0));
     let (all, bulk) = (number(&gate, "left_all"), number(&gate, "left_bulk"));
     assert_eq!((all, bulk), (50_000, 40_000));
     let at: Timestamp = report["at"].as_str().unwrap().parse().unwrap();
-    assert_eq!(number(&gate, "snap_at"), at.as_millisecond());
+    assert_eq!(number(&gate, "account_read_at"), at.as_millisecond());
 }
 
 #[tokio::test]
@@ -228,7 +228,11 @@ async fn an_operator_who_speaks_while_a_report_is_made_is_not_undone_by_it() {
     let gate = gate(&okite).await.unwrap();
     assert_eq!(number(&gate, "brake"), 2);
     let at: Timestamp = report["at"].as_str().unwrap().parse().unwrap();
-    assert_eq!(number(&gate, "snap_at"), at.as_millisecond(), "it was tried once more");
+    assert_eq!(
+        number(&gate, "account_read_at"),
+        at.as_millisecond(),
+        "it was tried once more"
+    );
 }
 
 #[tokio::test]

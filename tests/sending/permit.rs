@@ -199,11 +199,14 @@ async fn before_the_first_report_mail_is_paced_at_one_recipient_a_second() {
         .await
         .refused(429, "rate_limit_exceeded");
     assert_eq!(
-        (gate(&okite, "iv").await, gate(&okite, "granted").await),
+        (gate(&okite, "slot_interval").await, gate(&okite, "granted").await),
         (1_052_632, 50)
     );
     okite.report().await;
-    assert_eq!((gate(&okite, "iv").await, gate(&okite, "granted").await), (75_188, 50));
+    assert_eq!(
+        (gate(&okite, "slot_interval").await, gate(&okite, "granted").await),
+        (75_188, 50)
+    );
 }
 
 #[tokio::test]

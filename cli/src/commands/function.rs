@@ -25,7 +25,7 @@ fn parse_function(name: &str) -> Result<Function, String> {
 impl FunctionCommand {
     /// Runs the function until its parent process ends or stops it.
     pub(crate) fn run(self) -> CommandResult {
-        local_aws::lambda::end_with_parent();
+        local_aws::services::lambda::end_with_parent();
         self.function.run().map_err(|error| Failure::new(error.to_string()))?;
         Ok(ExitCode::SUCCESS)
     }

@@ -42,7 +42,7 @@ async fn with_anna(data_dir: &Path) -> Up {
     assert!(finished(&mut import).await.status.success());
     // An event after the deletion would store the address again, so wait for both deliveries.
     eventually("both deliveries are on record", async || {
-        (kept(&up).await.matches("ev#Delivery#").count() == 2).then_some(())
+        (kept(&up).await.matches("delivery#").count() == 2).then_some(())
     })
     .await;
     up

@@ -1,5 +1,6 @@
 //! The environment of this function.
 
+use aws::{Suppressions, Usage};
 use domain::account::{Threshold, Thresholds};
 use domain::permit::Policy;
 use runtime::config::{ProcessConfig, policy};
@@ -37,8 +38,8 @@ impl Config {
         Ok(Self {
             process,
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME")?,
-            suppressions_table: environment.text("SUPPRESSIONS_TABLE")?,
-            usage_table: environment.text("USAGE_TABLE")?,
+            suppressions_table: environment.text(Suppressions::TABLE_VARIABLE)?,
+            usage_table: environment.text(Usage::TABLE_VARIABLE)?,
             configuration_set: environment.text("CONFIGURATION_SET")?,
             policy: policy(environment)?,
             thresholds: thresholds(environment)?,

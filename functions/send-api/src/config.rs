@@ -1,5 +1,6 @@
 //! The environment of this function.
 
+use aws::{ApiKeys, Messages, Suppressions, Usage};
 use domain::permit::Policy;
 use domain::retention::MessageRetention;
 use domain::suppression::SoftBounceTiers;
@@ -37,10 +38,10 @@ impl Config {
     pub fn read(process: ProcessConfig, environment: &Environment<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
             process,
-            suppressions_table: environment.text("SUPPRESSIONS_TABLE")?,
-            messages_table: environment.text("MESSAGES_TABLE")?,
-            usage_table: environment.text("USAGE_TABLE")?,
-            api_keys_table: environment.text("API_KEYS_TABLE")?,
+            suppressions_table: environment.text(Suppressions::TABLE_VARIABLE)?,
+            messages_table: environment.text(Messages::TABLE_VARIABLE)?,
+            usage_table: environment.text(Usage::TABLE_VARIABLE)?,
+            api_keys_table: environment.text(ApiKeys::TABLE_VARIABLE)?,
             configuration_set: environment.text("CONFIGURATION_SET")?,
             policy: policy(environment)?,
             soft_bounce_tiers: soft_bounce_tiers(environment)?,

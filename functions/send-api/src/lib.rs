@@ -13,12 +13,15 @@
 
 mod authentication;
 mod config;
+#[cfg(test)]
+mod document;
 mod emails;
 mod error;
 mod health;
 mod json;
 mod openapi;
 mod quota;
+mod recipient;
 mod request;
 mod response;
 mod route;

@@ -62,16 +62,20 @@ impl Request {
     }
 }
 
-/// Reads how many entries of a list are asked for.
-pub(crate) fn limit(request: &Request) -> Result<usize, ApiError> {
-    limit_of(request.parameter("limit"))
+/// Reads how many entries of a list are asked for, at most `max`.
+pub(crate) fn limit(request: &Request, max: usize) -> Result<usize, ApiError> {
+    limit_up_to(request.parameter("limit"), max)
 }
 
-/// Reads the parameter `limit`.
+/// Reads the parameter `limit`, which is at most [`LIMIT_MAX`].
 pub(crate) fn limit_of(parameter: Option<&str>) -> Result<usize, ApiError> {
+    limit_up_to(parameter, LIMIT_MAX)
+}
+
+fn limit_up_to(parameter: Option<&str>, max: usize) -> Result<usize, ApiError> {
     let Some(text) = parameter else { return Ok(LIMIT) };
-    let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-    limit.ok_or_else(|| ApiError::invalid_parameter("limit", "a whole number from 1 to 100"))
+    let limit = text.parse().ok().filter(|limit| (1..=max).contains(limit));
+    limit.ok_or_else(|| ApiError::invalid_parameter("limit", &format!("a whole number from 1 to {max}")))
 }
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ impl Sending {
             }
             let mut claimed = ClaimResult::new(held.message_id);
             let ids: Vec<Uuid> = submissions.iter().map(|submission| claimed.id(submission)).collect();
-            claimed.records = self.messages.get_all(&ids).await?;
+            claimed.records = self.records(&ids, now).await?;
             let standings: Vec<Standing> = ids
                 .iter()
                 .map(|id| Standing::of(claimed.records.get(id), &held, now))
@@ -164,6 +164,17 @@ impl Sending {
         Err(NotSent::InFlight {
             until: now + SignedDuration::from_secs(RETRY_SOON.into()),
         })
+    }
+
+    /// Reads the records of emails. An email is unknown only if no event proves that it was sent.
+    async fn records(&self, ids: &[Uuid], now: Timestamp) -> Result<BTreeMap<Uuid, Record>, StoreError> {
+        let mut records = self.messages.get_all(ids).await?;
+        for record in records.values_mut() {
+            if record.state(now) == Became::Unknown {
+                record.events.extend(self.messages.proof_of_sending(record.id).await?);
+            }
+        }
+        Ok(records)
     }
 
     /// Lets go of a key that has something left to do.

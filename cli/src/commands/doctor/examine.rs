@@ -2,13 +2,13 @@
 
 use aws::Pace;
 use local_aws::template::Stack;
-use local_aws::{TEMPLATE, surroundings};
 
 use super::dns::{self, ResolverAddress};
 use super::facts::{DnsAnswers, Facts, Identity};
 use super::finding::{Diagnosis, Finding};
 use super::self_test::{self, SelfTest};
 use super::{account, alarms, event_pipeline, gather, identity};
+use crate::application::{APPLICATION, STACK_NAME, TEMPLATE};
 use crate::target::{CLOUDWATCH, CONFIGURATION_SET, FEEDBACK_TOPIC, SEND_API, Target, TargetError};
 
 /// Why DNS is not queried for the identities of an `okite up`.
@@ -44,7 +44,7 @@ pub(super) async fn examine(options: &DiagnosisOptions) -> Result<Examined, Targ
     let is_local = matches!(target, Target::Local { .. });
     let stack = match target {
         Target::Stack { name, .. } | Target::Resource { name, .. } => name.as_str(),
-        Target::Local { .. } => local_aws::STACK_NAME,
+        Target::Local { .. } => STACK_NAME,
     };
     let pace = (!is_local).then(|| Pace::new(false));
     let mut ses = gather::Ses::new(aws::sesv2(&set.config), pace);
@@ -135,9 +135,9 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
 
 /// Returns the logical ids of the alarms in the template of this version of `okite`.
 fn alarms_of_template() -> Result<Vec<String>, TargetError> {
-    let stack = Stack::read(TEMPLATE, &surroundings(std::collections::BTreeMap::new()));
+    let stack = Stack::read(TEMPLATE, &APPLICATION.stack_context(std::collections::BTreeMap::new()));
     let stack = stack.map_err(|error| TargetError::Stack {
-        stack: local_aws::STACK_NAME.to_owned(),
+        stack: STACK_NAME.to_owned(),
         reason: error.to_string(),
     })?;
     Ok(stack.alarms.into_iter().map(|alarm| alarm.logical_id).collect())

@@ -9,10 +9,11 @@ use domain::api_key::{ApiKey, ApiKeyRecord, Permission};
 use domain::stream::Stream;
 use jiff::Timestamp;
 use local_aws::data_dir::{DataDir, DataDirError};
-use local_aws::lambda::Program;
-use local_aws::{LocalAws, StartError};
+use local_aws::services::lambda::Program;
+use local_aws::{LocalAws, RunSettings, StartError};
 use serde_json::{Value, json};
 
+use crate::application::APPLICATION;
 use crate::aws_error;
 use crate::local::{LOCAL_API_KEY, local_config};
 
@@ -34,12 +35,18 @@ pub struct LocalOptions {
 /// Why a local Okite did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum UpError {
-    /// The data directory is in use or cannot be written.
+    /// Another process uses the data directory.
+    #[error("{0}. Stop the other `okite up`, or name another directory with --data-dir")]
+    DataDirInUse(#[source] DataDirError),
+    /// The data directory cannot be written.
     #[error(transparent)]
-    DataDir(#[from] DataDirError),
+    DataDir(DataDirError),
+    /// Another program listens on the port.
+    #[error("{0}: stop that program, or choose another port with --port (0 picks a free one)")]
+    PortTaken(#[source] StartError),
     /// The local AWS did not start.
     #[error(transparent)]
-    Start(#[from] StartError),
+    Start(StartError),
     /// The send API did not become healthy.
     #[error("{source}. Read the logs in {}", .logs.display())]
     Unhealthy {
@@ -80,13 +87,13 @@ impl LocalOkite {
             verify,
             program,
         } = options;
-        let mut local = local_aws::Settings::new(program);
+        let mut local = RunSettings::new(APPLICATION, program);
         local.port = port;
         local.sandbox = sandbox;
         local.verified.extend(verify);
-        local.data_dir = Some(DataDir::take(&data_dir)?);
+        local.data_dir = Some(DataDir::take(&data_dir).map_err(data_dir_error)?);
         let verified = local.verified.clone();
-        let local_aws = LocalAws::start(local).await?;
+        let local_aws = LocalAws::start(local).await.map_err(start_error)?;
         match ready(&local_aws).await {
             Ok(()) => Ok(Self {
                 local_aws,
@@ -146,6 +153,20 @@ impl LocalOkite {
     /// Stops everything that was started.
     pub async fn stop(self) {
         self.local_aws.stop().await;
+    }
+}
+
+fn start_error(error: StartError) -> UpError {
+    match error {
+        StartError::PortTaken(_) => UpError::PortTaken(error),
+        error => UpError::Start(error),
+    }
+}
+
+fn data_dir_error(error: DataDirError) -> UpError {
+    match error {
+        DataDirError::InUse { .. } => UpError::DataDirInUse(error),
+        DataDirError::Unusable { .. } => UpError::DataDir(error),
     }
 }
 

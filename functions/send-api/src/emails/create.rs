@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::body::{self, Asked};
 use super::idempotency::{self, Endpoint};
-use super::recipient::RecipientBody;
 use crate::State;
 use crate::error::{ApiError, Context, Problem};
+use crate::recipient::RecipientBody;
 use crate::request::Request;
 use crate::response::Response;
 

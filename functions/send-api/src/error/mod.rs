@@ -8,10 +8,8 @@
 //! No message carries an internal text, or repeats a value that the caller wrote but the sender's domain. docs/ERRORS.md
 //! lists them all.
 
-#[cfg(test)]
-mod document;
-mod not_sent;
-mod problem;
+pub(crate) mod not_sent;
+pub(crate) mod problem;
 
 use aws::StoreError;
 use domain::message::InvalidEmail;

@@ -108,7 +108,7 @@ fn from_row(row: &Row, domain: &str, region: &str) -> ApiError {
 }
 
 /// The status and the name in the contract of a refusal of SES; of an unclear answer for `None`.
-pub(super) fn status(refusal: Option<Refusal>) -> (u16, &'static str) {
+pub(crate) fn status(refusal: Option<Refusal>) -> (u16, &'static str) {
     match refusal {
         Some(
             Refusal::SenderNotVerified

@@ -4,21 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{NewMessage, by_recipient};
-use crate::item::{Item, list, n, number_of, s, text_of, texts_of, time, time_of, ttl, uuid_of};
+use super::{MAIL, NewMessage, by_recipient};
+use crate::dynamodb::item::{Item, list, n, number_of, s, text_of, texts_of, time, time_of, ttl, uuid_of};
 use domain::address::Mailbox;
-use domain::feedback::MessageEvent;
 use domain::recipient::Verdict;
-use domain::record::{Record, RecordedEvent, RecordedMail, RecordedVerdict, Written};
+use domain::record::{Record, RecordedMail, RecordedVerdict, Written};
 
-/// What the attribute of an event begins with.
-pub(super) const EVENT: &str = "ev#";
-
-/// The row of a message that is about to be sent, or not.
+/// Makes the row of an attempt, or of a message that no recipient is left for.
 pub(super) fn of(message: &NewMessage<'_>) -> Item {
     let email = message.email;
     let mut row = HashMap::from([
         ("id", s(message.id.to_string())),
+        ("sk", s(MAIL)),
         ("nonce", s(message.nonce.to_string())),
         ("created_at", time(message.created_at)),
         ("expires_at", ttl(message.expires_at)),
@@ -77,7 +74,7 @@ fn verdict(verdict: &Verdict) -> AttributeValue {
     AttributeValue::M(entry)
 }
 
-/// Reads a row.
+/// Reads the row of a message, whose events are items of their own.
 pub(super) fn record(row: &Item) -> Option<Record> {
     let recipients = row.get("recipients")?.as_l().ok()?.iter();
     Some(Record {
@@ -92,7 +89,7 @@ pub(super) fn record(row: &Item) -> Option<Record> {
             .map(|entry| recorded_verdict(entry.as_m().ok()?))
             .collect::<Option<_>>()?,
         mail: recorded_mail(row),
-        events: events(row).collect(),
+        events: Vec::new(),
     })
 }
 
@@ -118,45 +115,7 @@ fn recorded_verdict(entry: &Item) -> Option<RecordedVerdict> {
     })
 }
 
-/// The name of the attribute that an event of SES is kept in: the same for every copy of it.
-pub(super) fn event_name(event: &MessageEvent) -> String {
-    format!("{EVENT}{}#{}", event.kind, event.id)
-}
-
-/// The attribute of an event.
-pub(super) fn event(event: &MessageEvent) -> AttributeValue {
-    let mut told = Item::from([
-        ("at".to_owned(), time(event.at)),
-        ("recipients".to_owned(), list(&event.recipients)),
-    ]);
-    if let Some(subtype) = &event.subtype {
-        told.insert("subtype".to_owned(), s(subtype));
-    }
-    if !event.diagnostics.is_empty() {
-        let said = event.diagnostics.iter().map(|(who, said)| (who.clone(), s(said)));
-        told.insert("diagnostics".to_owned(), AttributeValue::M(said.collect()));
-    }
-    AttributeValue::M(told)
-}
-
-/// Reads the events in a row, in no order.
-pub(super) fn events(row: &Item) -> impl Iterator<Item = RecordedEvent> {
-    row.iter().filter_map(|(name, value)| recorded_event(name, value))
-}
-
-fn recorded_event(name: &str, value: &AttributeValue) -> Option<RecordedEvent> {
-    let (kind, _) = name.strip_prefix(EVENT)?.split_once('#')?;
-    let told = value.as_m().ok()?;
-    Some(RecordedEvent {
-        kind: kind.to_owned(),
-        at: time_of(told, "at")?,
-        recipients: texts_of(told, "recipients"),
-        subtype: text_of(told, "subtype").map(str::to_owned),
-        diagnostics: text_map(told.get("diagnostics")),
-    })
-}
-
-/// Reads a map of strings; what is no string is left out.
+/// Reads a map of strings. Values of other types are left out.
 fn text_map(value: Option<&AttributeValue>) -> BTreeMap<String, String> {
     let map = value.and_then(|value| value.as_m().ok()).into_iter().flatten();
     map.filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone())))

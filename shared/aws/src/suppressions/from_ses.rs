@@ -1,4 +1,4 @@
-//! What SES's own list says, taken into ours.
+//! The entries of SES's own list, added to ours.
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
@@ -9,28 +9,28 @@ use crate::StoreError;
 use domain::address::EmailAddress;
 use domain::suppression::{Drift, Listed, Reason, Step};
 
-/// How many entries are dealt with at once: as many addresses as one lookup takes.
+/// How many entries are handled at once: as many addresses as one lookup takes.
 pub const TAKEN_AT_ONCE: usize = 50;
 /// How many of them are written at the same time.
 const WRITES_AT_ONCE: usize = 8;
-/// The source of what is known from SES's list.
+/// The source of evidence that comes from SES's list.
 const SOURCE: &str = "ses-account-list";
 
 /// What came of a part of SES's list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TakenFromSes<'a> {
-    /// What was found and done; nothing is lifted yet.
+    /// What was found and done. Nothing is lifted yet.
     pub drift: Drift,
-    /// What is to be taken off SES's list.
+    /// The entries that are to be removed from SES's list.
     pub to_lift: Vec<&'a Listed>,
 }
 
 impl Suppressions {
-    /// Holds a part of SES's list, of at most [`TAKEN_AT_ONCE`] entries as a rule, against ours and adds what ours lacks. May
-    /// be repeated at will.
+    /// Compares a part of SES's list with ours and adds what ours lacks. A part has at most [`TAKEN_AT_ONCE`] entries
+    /// as a rule. May be repeated.
     ///
     /// # Errors
-    /// [`StoreError`] if not all of it was read and written.
+    /// [`StoreError`] if part of it was not read or written.
     pub async fn take_from_ses<'a>(
         &self,
         listed: &'a [Listed],

@@ -6,7 +6,7 @@ use domain::api_key::{ApiKey, ApiKeyRecord, Permission};
 use domain::stream::Stream;
 use jiff::Timestamp;
 
-use super::support::{Store, at, closed_port, s, text};
+use crate::support::{Store, at, closed_port, s, text};
 
 const TABLE: &str = "ApiKeysTable";
 

@@ -130,7 +130,7 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
             .unwrap_or(received)
             .min(received)
     };
-    let message = about(&kind, &json, at).and_then(|about| message_event::of(&mail, about));
+    let message = about(&kind, &json).and_then(|about| message_event::of(&mail, about, sent, received));
     let mut event = Event {
         kind,
         ses_message_id: mail.message_id.take(),
@@ -158,11 +158,12 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
 }
 
 /// What an event says of its message: only types that say whether it was sent and what became of it.
-fn about<'a>(kind: &'a str, json: &'a Json, at: impl Fn(Option<&'a Value>) -> Timestamp) -> Option<About<'a>> {
+fn about<'a>(kind: &'a str, json: &'a Json) -> Option<About<'a>> {
+    let at = |time: Option<&Value>| time.and_then(timestamp::read);
     let mut about = About {
         kind,
         feedback_id: None,
-        at: at(None),
+        at: None,
         recipients: Vec::new(),
         subtype: None,
     };

@@ -27,9 +27,9 @@ impl Known {
         // At once go those that the burst holds and the one whose slot is now.
         let slack = policy.slack(self.interval);
         let most = (slack / self.interval + 1).min(limit);
-        let ahead = now - self.tat.max(now - slack);
+        let ahead = now - self.next_free_slot.max(now - slack);
         let remaining = if ahead < 0 { 0 } else { ahead / self.interval + 1 };
-        let full_at = self.tat + (most - 1) * self.interval;
+        let full_at = self.next_free_slot + (most - 1) * self.interval;
         Allowance {
             limit,
             remaining: remaining.min(most),
@@ -58,8 +58,11 @@ mod tests {
         bulk_reserve: 0.2,
     };
 
-    fn told(tat: i64) -> (i64, i64, i64) {
-        let known = Known { interval: 100_000, tat };
+    fn told(next_free_slot: i64) -> (i64, i64, i64) {
+        let known = Known {
+            interval: 100_000,
+            next_free_slot,
+        };
         let told = known.allowance(&POLICY, Timestamp::UNIX_EPOCH + SignedDuration::from_secs(100));
         (told.limit, told.remaining, told.reset)
     }
@@ -82,7 +85,7 @@ mod tests {
     fn a_rate_below_one_is_told_as_one() {
         let known = Known {
             interval: 3_000_000,
-            tat: 0,
+            next_free_slot: 0,
         };
         let told = known.allowance(&POLICY, Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1));
         assert_eq!((told.limit, told.remaining, told.reset), (1, 1, 0));
@@ -91,11 +94,11 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_free_is_never_more_than_the_limit(
-            interval in 1i64..10_000_000, tat in 0i64..200_000_000, now in 0i64..200_000_000, burst in 0u64..5_000,
+            interval in 1i64..10_000_000, next_free_slot in 0i64..200_000_000, now in 0i64..200_000_000, burst in 0u64..5_000,
         ) {
             let policy = Policy { burst: Duration::from_millis(burst), ..POLICY };
             let at = |micros| Timestamp::from_microsecond(micros).unwrap();
-            let known = Known { interval, tat };
+            let known = Known { interval, next_free_slot };
             let told = known.allowance(&policy, at(now));
             prop_assert!((0..=told.limit).contains(&told.remaining));
             let reset = known.allowance(&policy, at(now + told.reset * SECOND));

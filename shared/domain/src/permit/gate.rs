@@ -1,13 +1,13 @@
 //! The sends' half: what a send asks of the gate, what it writes, and how it reads a refusal.
 //!
-//! A send is admitted by its **start**. Its slots begin at `max(now, tat)`; if that is near enough, it takes as many as
-//! it has recipients, and those that come after it wait for them. So 5 recipients at 1/s pass at once, and then nothing
-//! for 5 s: the same as SES allows. In any one second of slots there are at most the rate, the burst, and the largest
+//! A send is admitted by its **start**. Its slots begin at `max(now, next_free_slot)`. If that is near enough, it takes as
+//! many as it has recipients, and those that come after it wait for them. So 5 recipients at 1/s pass at once, and then
+//! nothing for 5 s: the same as SES allows. In any one second of slots there are at most the rate, the burst, and the largest
 //! weight less one, whatever the clocks of those who ask.
 //!
 //! Rate, quota and brake are the condition of **one** write, so nobody can pass between a check and a count. As an
-//! expression cannot say `max`, there are two branches: *busy*, when `tat` is not further back than the burst, and
-//! *idle*, when it is. A container tries the branch that the last answer suggests; a condition that failed answers with
+//! expression cannot say `max`, there are two branches: *busy*, when `next_free_slot` is not further back than the burst,
+//! and *idle*, when it is. A container tries the branch that the last answer suggests; a condition that failed answers with
 //! the gate as it is, which names either the right branch or the cause of the refusal.
 //!
 //! Slots are never given back: two that give back and take at once grant a slot twice. What was taken in vain is put
@@ -31,8 +31,8 @@ const FIRST_RATE: f64 = 1.0;
 /// The gate as it is in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gate {
-    /// Up to when slots are taken, in microseconds since the epoch.
-    pub tat: i64,
+    /// The time up to which slots are taken, in microseconds since the epoch.
+    pub next_free_slot: i64,
     /// Microseconds between two recipients.
     pub interval: i64,
     /// How many recipients may still be granted.
@@ -42,7 +42,7 @@ pub struct Gate {
     /// What is held back.
     pub brake: Brake,
     /// When the account was read by which this was set.
-    pub snap_at: Timestamp,
+    pub account_read_at: Timestamp,
 }
 
 impl Gate {
@@ -62,7 +62,7 @@ pub struct Known {
     /// Microseconds between two recipients.
     pub interval: i64,
     /// Up to when slots were taken at least: this time never goes back.
-    pub tat: i64,
+    pub next_free_slot: i64,
 }
 
 impl Known {
@@ -72,12 +72,12 @@ impl Known {
     /// no such memory of the quota and the brake: the next report may change them, and it may come at any moment.
     #[must_use]
     pub fn refusal(&self, policy: &Policy, now: Timestamp) -> Option<Refusal> {
-        (self.tat > now.as_microsecond() + micros(policy.wait)).then(|| self.too_fast(policy, now))
+        (self.next_free_slot > now.as_microsecond() + micros(policy.wait)).then(|| self.too_fast(policy, now))
     }
 
     fn too_fast(&self, policy: &Policy, now: Timestamp) -> Refusal {
         Refusal::Rate {
-            retry_after: microseconds(self.tat - micros(policy.wait) - now.as_microsecond()),
+            retry_after: microseconds(self.next_free_slot - micros(policy.wait) - now.as_microsecond()),
             interval: self.interval,
         }
     }
@@ -174,7 +174,7 @@ impl Known {
     #[must_use]
     pub fn next_slot(&self, now: Timestamp) -> Refusal {
         Refusal::Rate {
-            retry_after: microseconds(self.tat - now.as_microsecond()).max(Duration::from_secs(1)),
+            retry_after: microseconds(self.next_free_slot - now.as_microsecond()).max(Duration::from_secs(1)),
             interval: self.interval,
         }
     }
@@ -204,7 +204,7 @@ impl Attempt {
             ask,
             branch: match known {
                 None => Branch::First,
-                Some(known) if known.tat < floor => Branch::Idle,
+                Some(known) if known.next_free_slot < floor => Branch::Idle,
                 Some(_) => Branch::Busy,
             },
             interval,
@@ -225,10 +225,10 @@ impl Attempt {
         let next = Self::first(ask, policy, Some(known));
         if gate.brake.level() >= next.brake.level() {
             Err(Refusal::Brake(gate.brake))
-        } else if gate.left(ask.stream) < ask.recipients && gate.snap_at.as_millisecond() >= next.stale_before {
+        } else if gate.left(ask.stream) < ask.recipients && gate.account_read_at.as_millisecond() >= next.stale_before {
             let reserved = gate.left_all >= ask.recipients;
             Err(Refusal::Quota { reserved })
-        } else if gate.tat > next.latest {
+        } else if gate.next_free_slot > next.latest {
             Err(known.too_fast(policy, ask.now))
         } else {
             Ok(next)
@@ -237,14 +237,14 @@ impl Attempt {
 
     /// Reads the permit from the time that the gate was left at by this attempt.
     #[must_use]
-    pub fn granted(&self, tat: i64) -> Permit {
-        let first = tat - self.cost - self.ask.now.as_microsecond();
+    pub fn granted(&self, next_free_slot: i64) -> Permit {
+        let first = next_free_slot - self.cost - self.ask.now.as_microsecond();
         Permit {
             wait: microseconds(first),
             first,
             known: Known {
                 interval: self.interval,
-                tat,
+                next_free_slot,
             },
         }
     }
@@ -256,7 +256,7 @@ impl Gate {
     pub fn known(&self) -> Known {
         Known {
             interval: self.interval,
-            tat: self.tat,
+            next_free_slot: self.next_free_slot,
         }
     }
 }

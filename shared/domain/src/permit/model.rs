@@ -49,38 +49,39 @@ impl Table {
             if attempt.branch != Branch::First {
                 return Err(None);
             }
-            let tat = attempt.floor + attempt.cost;
+            let next_free_slot = attempt.floor + attempt.cost;
             self.granted = recipients;
             self.gate = Some(Gate {
-                tat,
+                next_free_slot,
                 interval: attempt.interval,
                 left_all: -recipients,
                 left_bulk: -recipients,
                 brake: Brake::None,
-                snap_at: Timestamp::UNIX_EPOCH,
+                account_read_at: Timestamp::UNIX_EPOCH,
             });
-            return Ok(tat);
+            return Ok(next_free_slot);
         };
-        let (when, tat) = match attempt.branch {
+        let (when, next_free_slot) = match attempt.branch {
             Branch::First => (false, 0),
             Branch::Busy => (
-                (attempt.floor..=attempt.latest).contains(&gate.tat),
-                gate.tat + attempt.cost,
+                (attempt.floor..=attempt.latest).contains(&gate.next_free_slot),
+                gate.next_free_slot + attempt.cost,
             ),
-            Branch::Idle => (gate.tat < attempt.floor, attempt.floor + attempt.cost),
+            Branch::Idle => (gate.next_free_slot < attempt.floor, attempt.floor + attempt.cost),
         };
         let holds = when
             && gate.interval == attempt.interval
             && gate.brake.level() < attempt.brake.level()
-            && (gate.left(attempt.ask.stream) >= recipients || gate.snap_at.as_millisecond() < attempt.stale_before);
+            && (gate.left(attempt.ask.stream) >= recipients
+                || gate.account_read_at.as_millisecond() < attempt.stale_before);
         if !holds {
             return Err(Some(*gate));
         }
-        gate.tat = tat;
+        gate.next_free_slot = next_free_slot;
         gate.left_all -= recipients;
         gate.left_bulk -= recipients;
         self.granted += recipients;
-        Ok(tat)
+        Ok(next_free_slot)
     }
 
     /// Asks until there is an answer, as the adapter does, and counts the writes.
@@ -88,7 +89,7 @@ impl Table {
         let mut attempt = Attempt::first(ask, policy, known);
         for writes in 1.. {
             match self.write(&attempt) {
-                Ok(tat) => return (Ok(attempt.granted(tat)), writes),
+                Ok(next_free_slot) => return (Ok(attempt.granted(next_free_slot)), writes),
                 Err(None) => attempt = Attempt::first(ask, policy, None),
                 Err(Some(gate)) => match Attempt::after(ask, policy, &gate) {
                     Ok(next) => attempt = next,
@@ -103,24 +104,24 @@ impl Table {
     /// Sets the gate, as the reporter does.
     pub(super) fn set(&mut self, settings: Settings, at: Timestamp) {
         self.gate = Some(Gate {
-            tat: self.gate.map_or(0, |gate| gate.tat),
+            next_free_slot: self.gate.map_or(0, |gate| gate.next_free_slot),
             interval: settings.interval,
             left_all: settings.ceiling_all - self.granted,
             left_bulk: settings.ceiling_bulk - self.granted,
             brake: Brake::None,
-            snap_at: at,
+            account_read_at: at,
         });
     }
 }
 
-fn gate(interval: i64, tat: i64, left: i64) -> Gate {
+fn gate(interval: i64, next_free_slot: i64, left: i64) -> Gate {
     Gate {
-        tat,
+        next_free_slot,
         interval,
         left_all: left,
         left_bulk: left,
         brake: Brake::None,
-        snap_at: at(0),
+        account_read_at: at(0),
     }
 }
 
@@ -210,7 +211,7 @@ fn a_report_takes_over_from_the_gate_that_sends_made() {
     let policy = policy(SECOND, 0);
     let mut table = Table::default();
     table.take(ask(3, 0, &policy), &policy, None).0.unwrap();
-    let before = table.gate.unwrap().tat;
+    let before = table.gate.unwrap().next_free_slot;
     table.set(
         Settings {
             interval: 75_188,
@@ -221,7 +222,7 @@ fn a_report_takes_over_from_the_gate_that_sends_made() {
     );
     let gate = table.gate.unwrap();
     assert_eq!(
-        (gate.left_all, gate.left_bulk, gate.tat, table.granted),
+        (gate.left_all, gate.left_bulk, gate.next_free_slot, table.granted),
         (97, 77, before, 3)
     );
 }
@@ -320,13 +321,15 @@ fn any_gate() -> impl Strategy<Value = Gate> {
         brake,
         -2 * HOUR..0,
     )
-        .prop_map(|(interval, tat, left, reserve, brake, snap_at)| Gate {
-            tat: micros(at(tat)),
-            left_bulk: left - reserve,
-            brake,
-            snap_at: Timestamp::from_millisecond(at(snap_at).as_millisecond()).unwrap(),
-            ..gate(interval, 0, left)
-        })
+        .prop_map(
+            |(interval, next_free_slot, left, reserve, brake, account_read_at)| Gate {
+                next_free_slot: micros(at(next_free_slot)),
+                left_bulk: left - reserve,
+                brake,
+                account_read_at: Timestamp::from_millisecond(at(account_read_at).as_millisecond()).unwrap(),
+                ..gate(interval, 0, left)
+            },
+        )
 }
 
 proptest! {
@@ -341,7 +344,9 @@ proptest! {
         let fresh = Some(gate.known());
         let (answer, writes) = table(gate).take(ask, &policy, fresh);
         prop_assert_eq!(writes, 1);
-        for known in [None, Some(Known { tat: gate.tat - old, ..gate.known() }), Some(Known { interval: other, tat: gate.tat - old })] {
+        let next_free_slot = gate.next_free_slot - old;
+        let remembered = Known { next_free_slot, ..gate.known() };
+        for known in [None, Some(remembered), Some(Known { interval: other, ..remembered })] {
             let mut table = table(gate);
             let (taken, writes) = table.take(ask, &policy, known);
             prop_assert_eq!(taken, answer);
@@ -384,9 +389,9 @@ proptest! {
             let ask = ask(recipients, time + skew, &policy);
             let known = table.gate.filter(|_| !forgetful).map(|gate| gate.known());
             if let Ok(permit) = table.take(ask, &policy, known).0 {
-                let first = permit.known.tat - recipients * interval;
+                let first = permit.known.next_free_slot - recipients * interval;
                 prop_assert!(first >= taken_until, "a slot is taken twice");
-                taken_until = permit.known.tat;
+                taken_until = permit.known.next_free_slot;
                 prop_assert!(permit.wait <= policy.wait);
                 slots.push((micros(ask.now + permit.wait), recipients));
             }

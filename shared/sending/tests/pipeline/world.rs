@@ -25,11 +25,10 @@ use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
 use futures_util::future::poll_fn;
 use local_aws::clock::Clock;
-use local_aws::dynamodb::{Dynamodb, FrontSettings};
-use local_aws::fault::Faults;
-use local_aws::ses::{self, AccountPatch, Published};
-use local_aws::template::Stack;
-use local_aws::{TEMPLATE, surroundings};
+use local_aws::middleware::Middleware;
+use local_aws::services::dynamodb::Dynamodb;
+use local_aws::services::ses::{self, AccountPatch, PublishedEvent};
+use local_aws::template::{Stack, StackContext};
 use sending::{Deadlines, Ids, NotSent, Origin, Outcomes, Patience, Receipt, Rules, Sending, Submission};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -41,6 +40,8 @@ use uuid::Uuid;
 
 use crate::network::{Accepted, Call, Fault, Network, Shared};
 
+/// The template that is deployed.
+const TEMPLATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml"));
 /// The time that an invocation has.
 const TIMEOUT: Duration = Duration::from_secs(29);
 /// How long a mail waits for its slot, and while SES throttles.
@@ -175,7 +176,7 @@ pub(crate) struct World {
     ses_url: String,
     tables: BTreeMap<String, String>,
     configuration_set: String,
-    events: Mutex<UnboundedReceiver<Published>>,
+    events: Mutex<UnboundedReceiver<PublishedEvent>>,
     ids: Cell<u128>,
     requests: Cell<u32>,
     gates: Cell<u32>,
@@ -184,7 +185,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        let stack = Stack::read(TEMPLATE, &surroundings(BTreeMap::new())).unwrap();
+        let context = StackContext {
+            region: "us-east-1".to_owned(),
+            account_id: "000000000000".to_owned(),
+            stack_name: "okite".to_owned(),
+            parameters: BTreeMap::new(),
+        };
+        let stack = Stack::read(TEMPLATE, &context).unwrap();
         let (clock, stop) = (Clock::default(), CancellationToken::new());
         let listen = async || {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -193,32 +200,33 @@ impl World {
         };
         let (listener, dynamodb_url) = listen().await;
         let database = Dynamodb::open(None, &stack.tables).unwrap();
-        tokio::spawn(database.serve(listener, FrontSettings::default(), stop.clone()));
+        tokio::spawn(database.serve(listener, Middleware::default(), stop.clone()));
 
         let (sender, events) = unbounded_channel();
         let set = &stack.configuration_sets[0];
         let configuration_set = set.name.clone();
-        let set = ses::ConfigurationSet {
+        let set = ses::SesConfigurationSet {
             name: set.name.clone(),
             event_types: set.event_destinations[0].event_types.clone(),
             topic_arn: Some(set.event_destinations[0].topic_arn.clone()),
         };
-        let settings = ses::Settings {
+        let settings = ses::SesSettings {
             region: "us-east-1".to_owned(),
             account_id: "000000000000".to_owned(),
             configuration_sets: vec![set],
             production_access: true,
             verified: vec!["example.com".to_owned()],
             outbox_file: None,
+            id_tag: None,
         };
-        let simulator = ses::Ses::new(settings, clock.clone(), Faults::default(), sender).unwrap();
+        let simulator = ses::Ses::new(settings, clock.clone(), sender).unwrap();
         simulator.update_account(&AccountPatch {
             max_24_hour_send: Some(-1),
             max_send_rate: Some(1e6),
             ..AccountPatch::default()
         });
         let (listener, ses_url) = listen().await;
-        let router = simulator.router();
+        let router = simulator.router(&Middleware::default());
         tokio::spawn(local_aws::server::serve(listener, router, None, stop.clone()));
 
         let tables: BTreeMap<String, String> = stack

@@ -6,8 +6,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::input::Mode;
-use crate::emails::recipient::RecipientBody;
 use crate::error::ApiError;
+use crate::recipient::RecipientBody;
 use crate::response::Response;
 
 /// The outcome of one email of a batch.

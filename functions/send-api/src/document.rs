@@ -1,0 +1,157 @@
+//! docs/ERRORS.md shows every error a caller can get. The tables in it are these, word for word.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+
+use domain::ses_error::{self, Retry, Sign, TABLE};
+use serde_json::Value;
+
+use crate::error::not_sent::status;
+use crate::error::problem::{Again, PROBLEMS, Row};
+use crate::openapi::DOCUMENT;
+
+fn own_table() -> String {
+    let mut table = String::from("| answer | `retry-after` | message |\n|---|---|---|\n");
+    for Row {
+        status,
+        name,
+        again,
+        message,
+        ..
+    } in &PROBLEMS
+    {
+        let retry_after = match again {
+            Again::Never => "–".to_owned(),
+            Again::After(seconds) => format!("{seconds} s"),
+            Again::Varies => "yes".to_owned(),
+        };
+        writeln!(table, "| {status} `{name}` | {retry_after} | {message} |").unwrap();
+    }
+    table
+}
+
+fn ses_table() -> String {
+    let mut table = String::from("| SES says | answer | try again? | cause | remedy |\n|---|---|---|---|---|\n");
+    for ses_error::Row {
+        refusal,
+        signs,
+        retry,
+        cause,
+        remedy,
+    } in &TABLE
+    {
+        let (status, name) = status(*refusal);
+        let signs = signs.iter().map(shown).collect::<Vec<_>>().join("; ");
+        let retry = match retry {
+            Retry::AtOnceThenAfter(seconds) => {
+                format!("Okite does, for as long as a send may wait; then you, after {seconds} s")
+            }
+            Retry::After(seconds) => format!("after {seconds} s"),
+            Retry::Never => "no".to_owned(),
+            Retry::AtTheRiskOfTwo => "only if two mails are better than none".to_owned(),
+        };
+        writeln!(table, "| {signs} | {status} `{name}` | {retry} | {cause}. | {remedy} |").unwrap();
+    }
+    table
+}
+
+/// Writes a sign for a reader of the document.
+fn shown(sign: &Sign) -> String {
+    let types = |types: &[&str]| {
+        types
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let phrases = |phrases: &[&str]| {
+        phrases
+            .iter()
+            .map(|phrase| format!("“{phrase}”"))
+            .collect::<Vec<_>>()
+            .join(" or ")
+    };
+    match sign {
+        Sign::Type(names) => types(names),
+        Sign::Saying(names, said) => format!("{} saying {}", types(names), phrases(said)),
+        Sign::Phrase(said) => format!("any error saying {}", phrases(&[said])),
+        Sign::UnverifiedSender => {
+            "`MessageRejected` saying “not verified” of the sender, or of nobody by name".to_owned()
+        }
+        Sign::Status(statuses) => {
+            let statuses = statuses.iter().map(|range| match (range.start(), range.end()) {
+                (start, end) if start == end => start.to_string(),
+                (start, end) => format!("{start}–{end}"),
+            });
+            format!(
+                "any other error with status {}",
+                statuses.collect::<Vec<_>>().join(", ")
+            )
+        }
+        Sign::NoAnswer(seen) => (*seen).to_owned(),
+    }
+}
+
+/// Replaces what stands between the two markers of a table.
+fn with_table(document: &str, name: &str, table: &str) -> String {
+    let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
+    let (before, rest) = document.split_once(&begin).unwrap();
+    let (_, after) = rest.split_once(&end).unwrap();
+    format!("{before}{begin}\n{table}\n{end}{after}")
+}
+
+#[test]
+fn the_document_shows_the_tables_of_the_code() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/ERRORS.md");
+    let document = std::fs::read_to_string(&path).unwrap();
+    let right = with_table(&document, "own", &own_table());
+    let right = with_table(&right, "ses", &ses_table());
+    if std::env::var_os("OKITE_BLESS").is_some() {
+        std::fs::write(&path, right).unwrap();
+        return;
+    }
+    for (line, (is, should_be)) in document.lines().zip(right.lines()).enumerate() {
+        assert_eq!(
+            is,
+            should_be,
+            "docs/ERRORS.md:{}: run the tests with OKITE_BLESS=1 to write the tables",
+            line + 1
+        );
+    }
+    assert_eq!(
+        document, right,
+        "docs/ERRORS.md: run the tests with OKITE_BLESS=1 to write the tables"
+    );
+}
+
+/// The statuses and names of the contract's errors, from docs/openapi.json.
+fn contract() -> BTreeSet<(u64, String)> {
+    let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let own = schemas
+        .values()
+        .filter_map(|schema| Some(&schema.get("allOf")?[1]["properties"]));
+    let errors = own.filter_map(|own| {
+        let status = own["statusCode"]["const"].as_u64()?;
+        let names = own["name"]["enum"].as_array().unwrap().iter();
+        Some(names.map(move |name| (status, name.as_str().unwrap().to_owned())))
+    });
+    errors.flatten().collect()
+}
+
+#[test]
+fn the_contract_has_every_error_and_no_other() {
+    let own = PROBLEMS.iter().map(|row| (row.status, row.name));
+    let errors = own.chain(TABLE.iter().map(|row| status(row.refusal)));
+    let errors: BTreeSet<_> = errors.map(|(status, name)| (status.into(), name.to_owned())).collect();
+    assert_eq!(contract(), errors);
+}
+
+#[test]
+fn an_answer_says_when_to_come_again_where_waiting_helps_and_nowhere_else() {
+    for row in &PROBLEMS {
+        let waits = matches!(row.status, 429 | 503) || row.name == "concurrent_idempotent_requests";
+        assert_eq!(row.again != Again::Never, waits, "{:?}", row.problem);
+    }
+}
