@@ -43,11 +43,17 @@ async fn a_chunk_that_the_quota_is_too_small_for_is_halved() {
 #[tokio::test]
 async fn one_email_waits_for_its_patience_and_a_batch_until_its_deadline() {
     let world = Box::pin(World::start()).await;
-    for (patience, is_sent) in [(Patience::Within(WAIT), false), (Patience::UntilDeadline, true)] {
+    for (patience, is_warm, is_sent) in [
+        (Patience::Within(WAIT), true, false),
+        // It asks the gate.
+        (Patience::Within(WAIT), false, false),
+        (Patience::UntilDeadline, true, true),
+    ] {
         world.new_gate().await;
         world.fill_gate(Duration::from_secs(1)).await;
-        let mut request = Request::new(None, &format!("{patience:?}"), &[Mail::Plain]);
+        let mut request = Request::new(None, &format!("{patience:?} {is_warm}"), &[Mail::Plain]);
         request.patience = patience;
+        request.is_warm = is_warm;
         let ended = Box::pin(world.submit(&request)).await;
         assert_eq!(ended.only().is_ok(), is_sent, "{ended:?}");
     }

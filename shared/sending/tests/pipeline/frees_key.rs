@@ -60,11 +60,13 @@ impl World {
         let context = format!("{error:?}: {:?}", request.faults);
         assert!(error.frees_key(), "{context}");
         let called = ended.count("SendEmail") > 0;
-        let is_of_ses = match error {
-            NotSent::Busy(Busy::Ses(_)) | NotSent::Unavailable(Unavailable::Ses(_)) => true,
-            NotSent::Rejected(_) | NotSent::Misconfigured(_) => true,
-            _ => false,
-        };
+        let is_of_ses = matches!(
+            error,
+            NotSent::Busy(Busy::Ses(_))
+                | NotSent::Unavailable(Unavailable::Ses(_))
+                | NotSent::Rejected(_)
+                | NotSent::Misconfigured(_)
+        );
         assert_eq!(called, is_of_ses, "{context}");
         let row = self.shared.messages.get(ended.message).await.unwrap();
         let is_refused = row.as_ref().map(|row| row.written == SenderState::Refused);

@@ -33,3 +33,24 @@ async fn a_takeover_whose_answer_is_lost_keeps_the_key_of_what_was_sent() {
     assert_eq!(world.mails(&batch.subject(0)).len(), 1);
     assert_eq!(world.mails(&batch.subject(1)).len(), 1);
 }
+
+/// A refusal that an earlier request left is no word on the request that holds the key now: it may be about to attempt the
+/// email again.
+#[tokio::test]
+async fn a_request_that_has_taken_over_is_in_flight_before_it_writes_its_row() {
+    let world = World::start().await;
+    let request = Request::new(Some("k"), "about to attempt", &[Mail::Plain]);
+    let refused = Fault::always(On::Ses, Fate::Refused(400, "MessageRejected", "No"));
+    let kept = Fault::always(On::Claim("DeleteItem"), Fate::CutBefore);
+    let first = world.submit(&request.clone().with(refused).with(kept)).await;
+    assert!(matches!(first.only(), Err(NotSent::Rejected(_))), "{first:?}");
+
+    let dies = Fault::at(On::Claim("UpdateItem"), 0, 1, Fate::DiesAfter);
+    assert!(world.submit(&request.clone().with(dies)).await.outcomes.is_none());
+    let third = world.submit(&request).await;
+    assert!(matches!(third.only(), Err(NotSent::InFlight { .. })), "{third:?}");
+
+    world.advance(domain::idempotency::LEASE);
+    assert!(world.submit(&request).await.only().is_ok());
+    assert_eq!(world.mails(&request.subject(0)).len(), 1);
+}
