@@ -27,11 +27,11 @@ pub(crate) fn read(body: &[u8]) -> Result<Value, ApiError> {
     if body.is_empty() {
         return Err(ApiError::not_json("it is empty"));
     }
-    let reading = Reading::default();
+    let reading = BodyReading::default();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let seed = Seed {
         reading: &reading,
-        place: Place::Body,
+        location: Location::Body,
     };
     let read = seed
         .deserialize(&mut deserializer)
@@ -44,13 +44,13 @@ pub(crate) fn read(body: &[u8]) -> Result<Value, ApiError> {
 
 /// What is known of a body while it is read.
 #[derive(Default)]
-struct Reading {
+struct BodyReading {
     values: Cell<usize>,
     /// Why it is refused although it is JSON.
     refused: RefCell<Option<InvalidEmail>>,
 }
 
-impl Reading {
+impl BodyReading {
     fn refuse<E: Error>(&self, invalid: InvalidEmail) -> E {
         self.refused.replace(Some(invalid));
         E::custom("it is refused")
@@ -59,7 +59,7 @@ impl Reading {
 
 /// Where in a body a value stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Location {
     /// An email, or an array of them.
     Body,
     Attachments,
@@ -69,7 +69,7 @@ enum Place {
     Elsewhere,
 }
 
-impl Place {
+impl Location {
     fn member(self, name: &str) -> Self {
         match (self, name) {
             (Self::Body, "attachments") => Self::Attachments,
@@ -90,13 +90,13 @@ impl Place {
 /// Reads one value.
 #[derive(Clone, Copy)]
 struct Seed<'a> {
-    reading: &'a Reading,
-    place: Place,
+    reading: &'a BodyReading,
+    location: Location,
 }
 
 impl Seed<'_> {
-    fn at(self, place: Place) -> Self {
-        Self { place, ..self }
+    fn at(self, location: Location) -> Self {
+        Self { location, ..self }
     }
 }
 
@@ -150,10 +150,10 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
-        if self.place == Place::Content {
+        if self.location == Location::Content {
             return bytes(elements);
         }
-        let seed = self.at(self.place.element());
+        let seed = self.at(self.location.element());
         let mut array = Vec::new();
         while let Some(element) = elements.next_element_seed(seed)? {
             array.push(element);
@@ -167,7 +167,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
             if object.contains_key(&name) {
                 return Err(self.reading.refuse(given_twice(&name)));
             }
-            let member = members.next_value_seed(self.at(self.place.member(&name)))?;
+            let member = members.next_value_seed(self.at(self.location.member(&name)))?;
             object.insert(name, member);
         }
         Ok(Value::Object(object))

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::emails::RecipientBody;
 use crate::error::ApiError;
+use crate::recipient::RecipientBody;
 
 /// A status and a JSON body.
 #[derive(Debug)]

@@ -23,10 +23,10 @@ pub(crate) enum Operation {
 }
 
 /// A line of the table of operations: method, path, operation. A segment in braces stands for what the caller names.
-pub(crate) type Line = (&'static str, &'static str, Operation);
+pub(crate) type OperationRow = (&'static str, &'static str, Operation);
 
 /// Every operation. The first path that fits counts, so paths without braces come before those with.
-pub(crate) const OPERATIONS: [Line; 14] = [
+pub(crate) const OPERATIONS: [OperationRow; 14] = [
     ("GET", "/health", Operation::ShowHealth),
     ("HEAD", "/health", Operation::ShowHealth),
     ("GET", "/openapi.json", Operation::ShowOpenApi),
@@ -55,7 +55,7 @@ impl Route {
     /// Finds the operation. Slashes at either end make no difference: clients join a base URL in more ways than one.
     pub(crate) fn of(method: &str, path: &str) -> Result<Self, ApiError> {
         let path = path.trim_matches('/');
-        let fits = |line: &&Line| named(line.1, path).is_some();
+        let fits = |line: &&OperationRow| named(line.1, path).is_some();
         let Some((_, pattern, _)) = OPERATIONS.iter().find(fits) else {
             return Err(Problem::NotFound.into());
         };

@@ -3,7 +3,7 @@
 //! A key that was read is believed for a while, and so, for a shorter while, is that there is none. A refusal is answered at once
 //! and not after a pause: an environment of Lambda serves one request at a time, so a pause would hold up others.
 
-mod unknown;
+mod unknown_ids;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,14 +15,14 @@ use jiff::{SignedDuration, Timestamp};
 use crate::error::{ApiError, Problem};
 use crate::request::Request;
 use sending::Deadlines;
-use unknown::Unknown;
+use unknown_ids::UnknownIds;
 
 /// Checks keys, and remembers those it read lately.
 #[derive(Debug)]
 pub(crate) struct Authentication {
     keys: ApiKeys,
     remembered: Mutex<HashMap<String, (ApiKeyRecord, Timestamp)>>,
-    unknown: Mutex<Unknown>,
+    unknown: Mutex<UnknownIds>,
 }
 
 impl Authentication {

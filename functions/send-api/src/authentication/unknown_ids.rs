@@ -16,17 +16,17 @@ const IN_VAIN: usize = 10;
 
 /// What is known of ids that are nobody's, for a while.
 #[derive(Debug, Default)]
-pub(super) struct Unknown {
+pub(super) struct UnknownIds {
     /// When the while began.
     since: Option<Timestamp>,
     /// Those that were looked for in vain: so many that no guesser fills the memory.
     ids: HashSet<String>,
-    known: Known,
+    known: KnownIds,
 }
 
 /// The ids of all keys.
 #[derive(Debug, Default)]
-enum Known {
+enum KnownIds {
     /// Nobody has asked for them.
     #[default]
     NotAsked,
@@ -35,13 +35,13 @@ enum Known {
     All(HashSet<String>),
 }
 
-impl Unknown {
+impl UnknownIds {
     /// Tells whether an id is refused without a look into the table.
     pub(super) fn refuses(&mut self, id: &str, now: Timestamp) -> bool {
         self.begin_anew(now);
         let is_known = match &self.known {
-            Known::All(all) => all.contains(id),
-            Known::NotAsked | Known::No => true,
+            KnownIds::All(all) => all.contains(id),
+            KnownIds::NotAsked | KnownIds::No => true,
         };
         !is_known || self.ids.contains(id)
     }
@@ -52,12 +52,12 @@ impl Unknown {
         if self.ids.len() < IN_VAIN {
             self.ids.insert(id.to_owned());
         }
-        self.ids.len() == IN_VAIN && matches!(self.known, Known::NotAsked)
+        self.ids.len() == IN_VAIN && matches!(self.known, KnownIds::NotAsked)
     }
 
     /// Learns the ids of all keys, or that they cannot be learned now.
     pub(super) fn learn(&mut self, all: Option<HashSet<String>>) {
-        self.known = all.map_or(Known::No, Known::All);
+        self.known = all.map_or(KnownIds::No, KnownIds::All);
     }
 
     /// Forgets everything when the while is over, and when the clock was set back.
@@ -83,8 +83,8 @@ mod tests {
     }
 
     /// One that was asked for so many ids in vain at the beginning.
-    fn after(guesses: usize) -> (Unknown, bool) {
-        let mut unknown = Unknown::default();
+    fn after(guesses: usize) -> (UnknownIds, bool) {
+        let mut unknown = UnknownIds::default();
         let mut full = false;
         for guess in 0..guesses {
             full = unknown.remember(&format!("guess{guess}"), at(0));
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn one_id_again_and_again_is_one_guess() {
-        let mut unknown = Unknown::default();
+        let mut unknown = UnknownIds::default();
         for _ in 0..100 {
             assert!(!unknown.remember("old", at(0)));
         }

@@ -5,11 +5,9 @@ mod body;
 mod create;
 mod idempotency;
 mod list;
-mod recipient;
 mod show;
 
 pub(crate) use batch::create_batch;
 pub(crate) use create::create;
 pub(crate) use list::list;
-pub(crate) use recipient::RecipientBody;
 pub(crate) use show::show;

@@ -8,23 +8,22 @@ use domain::ses_error::{self, Retry, Sign, TABLE};
 use serde_json::Value;
 
 use super::not_sent::status;
-use super::problem::{Again, PROBLEMS, Row};
-use crate::openapi::DOCUMENT;
+use super::problem::{PROBLEMS, ProblemRow, RetryWhen};
 
 fn own_table() -> String {
     let mut table = String::from("| answer | `retry-after` | message |\n|---|---|---|\n");
-    for Row {
+    for ProblemRow {
         status,
         name,
-        again,
+        retry,
         message,
         ..
     } in &PROBLEMS
     {
-        let retry_after = match again {
-            Again::Never => "–".to_owned(),
-            Again::After(seconds) => format!("{seconds} s"),
-            Again::Varies => "yes".to_owned(),
+        let retry_after = match retry {
+            RetryWhen::Never => "–".to_owned(),
+            RetryWhen::After(seconds) => format!("{seconds} s"),
+            RetryWhen::Varies => "yes".to_owned(),
         };
         writeln!(table, "| {status} `{name}` | {retry_after} | {message} |").unwrap();
     }
@@ -55,6 +54,9 @@ fn ses_table() -> String {
     }
     table
 }
+
+/// The contract, as docs/openapi.json writes it.
+const CONTRACT: &str = include_str!("../../../../docs/openapi.json");
 
 /// Writes a sign for a reader of the document.
 fn shown(sign: &Sign) -> String {
@@ -127,7 +129,7 @@ fn the_document_shows_the_tables_of_the_code() {
 
 /// The statuses and names of the contract's errors, from docs/openapi.json.
 fn contract() -> BTreeSet<(u64, String)> {
-    let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+    let document: Value = serde_json::from_str(CONTRACT).unwrap();
     let schemas = document["components"]["schemas"].as_object().unwrap();
     let own = schemas
         .values()
@@ -152,6 +154,6 @@ fn the_contract_has_every_error_and_no_other() {
 fn an_answer_says_when_to_come_again_where_waiting_helps_and_nowhere_else() {
     for row in &PROBLEMS {
         let waits = matches!(row.status, 429 | 503) || row.name == "concurrent_idempotent_requests";
-        assert_eq!(row.again != Again::Never, waits, "{:?}", row.problem);
+        assert_eq!(row.retry != RetryWhen::Never, waits, "{:?}", row.problem);
     }
 }

@@ -19,10 +19,10 @@ use domain::recipient::Verdict;
 use sending::OutOfTime;
 use uuid::Uuid;
 
-pub(crate) use not_sent::Context;
+pub(crate) use not_sent::AnswerContext;
 pub(crate) use problem::Problem;
 
-use problem::Again;
+use problem::RetryWhen;
 
 /// An answer that is not a success.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,9 +66,9 @@ impl ApiError {
             message = message.replace(name, value);
         }
         Self {
-            retry_after: match row.again {
-                Again::After(seconds) => Some(seconds),
-                Again::Never | Again::Varies => None,
+            retry_after: match row.retry {
+                RetryWhen::After(seconds) => Some(seconds),
+                RetryWhen::Never | RetryWhen::Varies => None,
             },
             ..Self::new(row.status, row.name, message)
         }

@@ -15,7 +15,7 @@ use super::{ApiError, Problem};
 
 /// What an answer names beside the error itself.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Context<'a> {
+pub(crate) struct AnswerContext<'a> {
     /// The domain of the address in `from`; empty for a request that has none.
     pub(crate) sender_domain: &'a str,
     /// The AWS region that the mail was to be sent from.
@@ -25,7 +25,7 @@ pub(crate) struct Context<'a> {
 }
 
 impl ApiError {
-    pub(crate) fn not_sent(not_sent: NotSent, context: Context<'_>) -> Self {
+    pub(crate) fn not_sent(not_sent: NotSent, context: AnswerContext<'_>) -> Self {
         match not_sent {
             NotSent::Invalid(Invalid::Suppressed(recipients)) => suppressed(recipients),
             NotSent::Invalid(Invalid::TooManyRecipients { most }) => {
@@ -87,7 +87,7 @@ fn held_back(refusal: permit::Refusal) -> ApiError {
 }
 
 /// SES refused the email.
-fn refused(refusal: Refusal, context: Context<'_>) -> ApiError {
+fn refused(refusal: Refusal, context: AnswerContext<'_>) -> ApiError {
     from_row(refusal.row(), context.sender_domain, context.region)
 }
 
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn no_value_of_the_moment_is_left_open() {
-        let context = Context {
+        let context = AnswerContext {
             sender_domain: "example.com",
             region: "eu-west-1",
             now: Timestamp::UNIX_EPOCH,

@@ -41,7 +41,7 @@ pub(crate) enum Problem {
 
 /// When the caller may try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Again {
+pub(crate) enum RetryWhen {
     /// Not before the request is changed.
     Never,
     /// After so many seconds.
@@ -52,40 +52,40 @@ pub(crate) enum Again {
 
 /// What a caller gets for a [`Problem`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Row {
+pub(crate) struct ProblemRow {
     pub(crate) problem: Problem,
     pub(crate) status: u16,
     /// The name of the error in the contract.
     pub(crate) name: &'static str,
-    pub(crate) again: Again,
+    pub(crate) retry: RetryWhen,
     /// Cause and remedy; a word in braces stands for a value of the moment.
     pub(crate) message: &'static str,
 }
 
 impl Problem {
     /// Returns the row of the table.
-    pub(crate) fn row(self) -> &'static Row {
+    pub(crate) fn row(self) -> &'static ProblemRow {
         &PROBLEMS[self as usize]
     }
 }
 
-const fn row(problem: Problem, status: u16, name: &'static str, again: Again, message: &'static str) -> Row {
-    Row {
+const fn row(problem: Problem, status: u16, name: &'static str, retry: RetryWhen, message: &'static str) -> ProblemRow {
+    ProblemRow {
         problem,
         status,
         name,
-        again,
+        retry,
         message,
     }
 }
 
 /// One row for each [`Problem`], in its order.
-pub(crate) static PROBLEMS: [Row; 28] = [
+pub(crate) static PROBLEMS: [ProblemRow; 28] = [
     row(
         Problem::TooLarge,
         413,
         "validation_error",
-        Again::Never,
+        RetryWhen::Never,
         "The request body is larger than {bytes} bytes. Base64 adds a third to files, so a request can carry about 4.4 MB \
          of files. Send a link to larger ones.",
     ),
@@ -93,7 +93,7 @@ pub(crate) static PROBLEMS: [Row; 28] = [
         Problem::NotFound,
         404,
         "not_found",
-        Again::Never,
+        RetryWhen::Never,
         "There is no such endpoint. There are POST /emails, POST /emails/batch, GET /emails/{id}, /suppressions, GET /quota, \
          GET /openapi.json and GET /health.",
     ),
@@ -101,35 +101,35 @@ pub(crate) static PROBLEMS: [Row; 28] = [
         Problem::MethodNotAllowed,
         405,
         "method_not_allowed",
-        Again::Never,
+        RetryWhen::Never,
         "This endpoint takes {methods} only.",
     ),
     row(
         Problem::MissingApiKey,
         401,
         "missing_api_key",
-        Again::Never,
+        RetryWhen::Never,
         "Send your API key in the header `Authorization: Bearer ok_…`.",
     ),
     row(
         Problem::InvalidApiKey,
         403,
         "invalid_api_key",
-        Again::Never,
+        RetryWhen::Never,
         "The API key is not valid here. `okite keys create --name …` makes a new one.",
     ),
     row(
         Problem::RestrictedApiKey,
         401,
         "restricted_api_key",
-        Again::Never,
+        RetryWhen::Never,
         "This API key may only send emails. Use a key with full permission to read or to change anything.",
     ),
     row(
         Problem::EmailNotFound,
         404,
         "not_found",
-        Again::Never,
+        RetryWhen::Never,
         "There is no email with this id: check it. Okite keeps records for 30 days unless the deployment says otherwise, and \
          finds an email by Amazon SES's id some seconds after it was sent.",
     ),
@@ -137,7 +137,7 @@ pub(crate) static PROBLEMS: [Row; 28] = [
         Problem::SuppressionNotFound,
         404,
         "not_found",
-        Again::Never,
+        RetryWhen::Never,
         "No address with this id or spelling is suppressed: it never was, or it was lifted. An address that was suppressed in \
          the last seconds may be found by its spelling only.",
     ),
@@ -145,70 +145,70 @@ pub(crate) static PROBLEMS: [Row; 28] = [
         Problem::NoReport,
         503,
         "service_unavailable",
-        Again::After(RETRY_LATER),
+        RetryWhen::After(RETRY_LATER),
         "The quota reporter has not reported yet: it does so every 5 minutes. If this lasts, look at its log.",
     ),
     row(
         Problem::InvalidIdempotencyKey,
         400,
         "invalid_idempotency_key",
-        Again::Never,
+        RetryWhen::Never,
         "The header `Idempotency-Key` must have 1 to 256 characters.",
     ),
     row(
         Problem::InvalidParameter,
         422,
         "invalid_parameter",
-        Again::Never,
+        RetryWhen::Never,
         "`{parameter}` must be {expected}; nothing was done.",
     ),
     row(
         Problem::NotJson,
         400,
         "validation_error",
-        Again::Never,
+        RetryWhen::Never,
         "The request body is not valid JSON: {problem}.",
     ),
     row(
         Problem::NotSupported,
         422,
         "validation_error",
-        Again::Never,
+        RetryWhen::Never,
         "`{field}` is not supported yet; nothing was sent. {remedy}",
     ),
     row(
         Problem::MissingField,
         422,
         "missing_required_field",
-        Again::Never,
+        RetryWhen::Never,
         "{problem}",
     ),
     row(
         Problem::InvalidEmail,
         422,
         "validation_error",
-        Again::Never,
+        RetryWhen::Never,
         "{problem}",
     ),
     row(
         Problem::InvalidAttachment,
         422,
         "invalid_attachment",
-        Again::Never,
+        RetryWhen::Never,
         "{problem}",
     ),
     row(
         Problem::SenderNotAllowed,
         403,
         "validation_error",
-        Again::Never,
+        RetryWhen::Never,
         "This API key may not send from the domain of `from`. Use a key that may, or another address.",
     ),
     row(
         Problem::KeyReused,
         409,
         "invalid_idempotent_request",
-        Again::Never,
+        RetryWhen::Never,
         "This `Idempotency-Key` came with another body within the last 24 hours; nothing was sent now. Use a new key for \
          another email.",
     ),
@@ -216,7 +216,7 @@ pub(crate) static PROBLEMS: [Row; 28] = [
         Problem::InFlight,
         409,
         "concurrent_idempotent_requests",
-        Again::Varies,
+        RetryWhen::Varies,
         "Another request with this `Idempotency-Key` is running, or ended before it could answer. Repeat this request after \
          the time in `retry-after` to get its answer.",
     ),
@@ -224,7 +224,7 @@ pub(crate) static PROBLEMS: [Row; 28] = [
         Problem::StillUnknown,
         409,
         "concurrent_idempotent_requests",
-        Again::After(RETRY_UNSETTLED),
+        RetryWhen::After(RETRY_UNSETTLED),
         "It is not known whether the email of this `Idempotency-Key` was sent, because Amazon SES did not answer. An event of \
          SES settles it, within seconds as a rule. Until then, for 24 hours at most, this key sends nothing. Repeat the \
          request for its answer, or look for the tag `okite_id` with the value of the field `id` in the events of SES. A new \
@@ -234,7 +234,7 @@ pub(crate) static PROBLEMS: [Row; 28] = [
         Problem::Suppressed,
         422,
         "validation_error",
-        Again::Never,
+        RetryWhen::Never,
         "{count} of {all} recipients are suppressed ({reasons}), and `okite_on_suppressed` is `reject`: nothing was sent. \
          `recipients` lists them. Leave them out, or set `okite_on_suppressed` to `skip`.",
     ),
@@ -242,7 +242,7 @@ pub(crate) static PROBLEMS: [Row; 28] = [
         Problem::TooFast,
         429,
         "rate_limit_exceeded",
-        Again::Varies,
+        RetryWhen::Varies,
         "This deployment may send to {rate} recipients a second through its Amazon SES account, and mail comes faster; nothing \
          was sent. Try again in {seconds} s, and send more slowly: each recipient counts.",
     ),
@@ -250,7 +250,7 @@ pub(crate) static PROBLEMS: [Row; 28] = [
         Problem::QuotaUsedUp,
         429,
         "daily_quota_exceeded",
-        Again::After(RETRY_LATER),
+        RetryWhen::After(RETRY_LATER),
         "This email has more recipients than are left of this deployment's share of the Amazon SES account's 24-hour sending \
          quota; nothing was sent. The quota frees up as the sends of the last 24 hours age. Ask AWS for more if this recurs.",
     ),
@@ -258,7 +258,7 @@ pub(crate) static PROBLEMS: [Row; 28] = [
         Problem::BulkQuotaUsedUp,
         429,
         "daily_quota_exceeded",
-        Again::After(RETRY_LATER),
+        RetryWhen::After(RETRY_LATER),
         "This email has more recipients than are left of the 24-hour sending quota for bulk mail; the rest is kept for \
          transactional mail. Nothing was sent. The quota frees up as the sends of the last 24 hours age; an operator can \
          lower `BulkReserve`, or ask AWS for more.",
@@ -267,7 +267,7 @@ pub(crate) static PROBLEMS: [Row; 28] = [
         Problem::AllStopped,
         503,
         "service_unavailable",
-        Again::After(RETRY_LATER),
+        RetryWhen::After(RETRY_LATER),
         "All sending is stopped, because AWS has shut down sending for the Amazon SES account or an operator has set the brake \
          to `all`; nothing was sent. An operator must answer the case that AWS opened, or release the brake with `okite brake \
          auto`.",
@@ -276,7 +276,7 @@ pub(crate) static PROBLEMS: [Row; 28] = [
         Problem::BulkStopped,
         503,
         "service_unavailable",
-        Again::After(RETRY_LATER),
+        RetryWhen::After(RETRY_LATER),
         "Bulk mail is stopped to keep AWS from pausing the Amazon SES account, because its bounce or complaint rate is too \
          high or an operator has set the brake; nothing was sent. Transactional mail still goes out. `okite status` shows why. \
          Bulk mail resumes when the rate is well below the limit again, or when an operator releases the brake.",
@@ -285,7 +285,7 @@ pub(crate) static PROBLEMS: [Row; 28] = [
         Problem::StoreDown,
         503,
         "service_unavailable",
-        Again::After(RETRY_SOON),
+        RetryWhen::After(RETRY_SOON),
         "The suppression list or the records of emails cannot be reached now, or not in time, so this request sent nothing. \
          Try again shortly, with the same `Idempotency-Key` if it has one.",
     ),
@@ -293,7 +293,7 @@ pub(crate) static PROBLEMS: [Row; 28] = [
         Problem::BatchTooLarge,
         422,
         "validation_error",
-        Again::Never,
+        RetryWhen::Never,
         "At the present sending rate this batch takes longer than a request may; nothing was sent. Send at most {most} \
          recipients in one batch, or ask AWS for a higher sending rate.",
     ),

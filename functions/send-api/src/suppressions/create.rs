@@ -17,8 +17,8 @@ use crate::error::ApiError;
 use crate::json;
 use crate::request::Request;
 use crate::response::Response;
-use crate::{Ids, State};
-use sending::Deadlines;
+use crate::state::SendApiState;
+use sending::{Deadlines, Ids};
 
 /// The longest note, in characters.
 const NOTE_MAX: usize = 500;
@@ -27,7 +27,7 @@ const AT_ONCE: usize = 10;
 
 /// What is put on the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Wanted {
+struct NewSuppression {
     address: EmailAddress,
     reason: Reason,
     note: Option<String>,
@@ -40,7 +40,7 @@ struct CreatedAllBody {
 }
 
 pub(crate) async fn create(
-    state: &State,
+    state: &SendApiState,
     request: &Request,
     deadlines: &Deadlines,
     ids: Ids,
@@ -53,7 +53,7 @@ pub(crate) async fn create(
 }
 
 pub(crate) async fn create_all(
-    state: &State,
+    state: &SendApiState,
     request: &Request,
     deadlines: &Deadlines,
     ids: Ids,
@@ -70,7 +70,7 @@ pub(crate) async fn create_all(
     let mut data = Vec::new();
     for (chunk, addresses) in addresses.chunks(AT_ONCE).enumerate() {
         let puts = addresses.iter().enumerate().map(|(index, address)| {
-            let wanted = Wanted {
+            let wanted = NewSuppression {
                 address: address.clone(),
                 reason: Reason::Manual,
                 note: None,
@@ -113,7 +113,7 @@ pub(super) fn texts(field: &str, value: Value) -> Result<Vec<String>, InvalidEma
         .ok_or_else(wrong)
 }
 
-fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<Wanted, ApiError> {
+fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<NewSuppression, ApiError> {
     let mut text = |field: &str| match object.remove(field) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -144,7 +144,7 @@ fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<Wanted, ApiE
         let problem = "goes with the reason `manual`: a bounce or a complaint is for good";
         return Err(InvalidEmail::field("expires_at", problem).into());
     }
-    Ok(Wanted {
+    Ok(NewSuppression {
         address,
         reason,
         note,
@@ -153,7 +153,13 @@ fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<Wanted, ApiE
 }
 
 /// Puts an address on the list, and returns the id that it has there.
-async fn put(state: &State, wanted: &Wanted, key_id: &str, now: Timestamp, new_id: Uuid) -> Result<Uuid, StoreError> {
+async fn put(
+    state: &SendApiState,
+    wanted: &NewSuppression,
+    key_id: &str,
+    now: Timestamp,
+    new_id: Uuid,
+) -> Result<Uuid, StoreError> {
     let source = format!("key {key_id}");
     let evidence = Evidence {
         subtype: "",
@@ -178,7 +184,7 @@ mod tests {
 
     use super::*;
 
-    fn read(body: &Value) -> Result<Wanted, ApiError> {
+    fn read(body: &Value) -> Result<NewSuppression, ApiError> {
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
         wanted(object(body.to_string().as_bytes())?, now)
     }

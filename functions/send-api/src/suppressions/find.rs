@@ -4,14 +4,14 @@ use domain::address::EmailAddress;
 use domain::suppression::{Entry, Suppression};
 
 use super::body::{SuppressionBody, in_force};
-use crate::State;
 use crate::error::{ApiError, Problem};
 use crate::request::Request;
 use crate::response::Response;
+use crate::state::SendApiState;
 use sending::Deadlines;
 
 pub(crate) async fn show(
-    state: &State,
+    state: &SendApiState,
     request: &Request,
     deadlines: &Deadlines,
     which: &str,
@@ -22,7 +22,11 @@ pub(crate) async fn show(
 }
 
 /// Finds an entry that is in force.
-pub(super) async fn find(state: &State, which: &str, deadlines: &Deadlines) -> Result<(Entry, Suppression), ApiError> {
+pub(super) async fn find(
+    state: &SendApiState,
+    which: &str,
+    deadlines: &Deadlines,
+) -> Result<(Entry, Suppression), ApiError> {
     let found = if let Ok(id) = which.parse() {
         state.sending.suppressions.find(id).await?
     } else if let Ok(address) = EmailAddress::parse(which) {

@@ -13,10 +13,10 @@ use uuid::Uuid;
 use super::body::evidence;
 use super::create::{object, texts};
 use super::find::find;
-use crate::State;
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
+use crate::state::SendApiState;
 use sending::Deadlines;
 
 /// What became of the address on SES's own list.
@@ -70,7 +70,7 @@ impl LiftedBody {
 }
 
 pub(crate) async fn lift(
-    state: &State,
+    state: &SendApiState,
     request: &Request,
     deadlines: &Deadlines,
     which: &str,
@@ -94,7 +94,11 @@ pub(crate) async fn lift(
     Ok(Response::ok(&LiftedBody::of(&entry, ses_list)))
 }
 
-pub(crate) async fn lift_all(state: &State, request: &Request, deadlines: &Deadlines) -> Result<Response, ApiError> {
+pub(crate) async fn lift_all(
+    state: &SendApiState,
+    request: &Request,
+    deadlines: &Deadlines,
+) -> Result<Response, ApiError> {
     state.authentication.authenticate_full(request, deadlines).await?;
     let mut object = object(&request.body)?;
     let which = match (object.remove("emails"), object.remove("ids")) {
@@ -132,7 +136,7 @@ pub(crate) async fn lift_all(state: &State, request: &Request, deadlines: &Deadl
 }
 
 async fn lift_at_ses(
-    state: &State,
+    state: &SendApiState,
     entry: &Entry,
     suppression: Suppression,
     deadlines: &Deadlines,
@@ -168,6 +172,6 @@ async fn lift_at_ses(
 }
 
 /// Asks the reporter to go over SES's list with its next run.
-async fn pass_over_ses_list(state: &State, deadlines: &Deadlines) -> Result<(), StoreError> {
+async fn pass_over_ses_list(state: &SendApiState, deadlines: &Deadlines) -> Result<(), StoreError> {
     state.usage.want_reconciliation(deadlines.now()).await
 }

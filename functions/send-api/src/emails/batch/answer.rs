@@ -5,9 +5,9 @@ use domain::record::RecordedVerdict;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::input::Mode;
-use crate::emails::recipient::RecipientBody;
+use super::input::ValidationMode;
 use crate::error::ApiError;
+use crate::recipient::RecipientBody;
 use crate::response::Response;
 
 /// The outcome of one email of a batch.
@@ -93,7 +93,7 @@ impl<'a> ErrorBody<'a> {
 
 /// Makes the answer of a batch whose first email has the id `first`. A batch of which nothing was sent, although something
 /// could have been, is answered with its first error, as one email is. So is a batch of which nothing is known yet.
-pub(super) fn respond(mode: Mode, first: Uuid, outcomes: &[ItemOutcome]) -> Result<Response, ApiError> {
+pub(super) fn respond(mode: ValidationMode, first: Uuid, outcomes: &[ItemOutcome]) -> Result<Response, ApiError> {
     let not_sent = outcomes.iter().find_map(|outcome| match outcome {
         ItemOutcome::NotSent { error, .. } => Some(error),
         ItemOutcome::Done(_) | ItemOutcome::Invalid(_) => None,
@@ -110,7 +110,7 @@ pub(super) fn respond(mode: Mode, first: Uuid, outcomes: &[ItemOutcome]) -> Resu
         .filter_map(|(index, outcome)| Some(ErrorBody::of(index, outcome.error()?)))
         .collect();
     let items = outcomes.iter().enumerate();
-    let data = items.filter(|(_, outcome)| mode == Mode::Strict || outcome.error().is_none());
+    let data = items.filter(|(_, outcome)| mode == ValidationMode::Strict || outcome.error().is_none());
     Ok(Response::ok(&BatchBody {
         data: data
             .map(|(index, outcome)| ItemBody {
@@ -122,6 +122,6 @@ pub(super) fn respond(mode: Mode, first: Uuid, outcomes: &[ItemOutcome]) -> Resu
                 error: outcome.error().map(|error| ErrorBody::of(index, error)),
             })
             .collect(),
-        errors: (mode == Mode::Permissive || !errors.is_empty()).then_some(errors),
+        errors: (mode == ValidationMode::Permissive || !errors.is_empty()).then_some(errors),
     }))
 }

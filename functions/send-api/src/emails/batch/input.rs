@@ -5,7 +5,7 @@ use domain::message::{Email, InvalidEmail};
 use domain::recipient::OnSuppressed;
 use serde_json::Value;
 
-use crate::emails::body::{self, Asked};
+use crate::emails::body::{self, ParsedBody};
 use crate::error::{ApiError, Problem};
 use crate::request::Request;
 
@@ -16,14 +16,14 @@ const HEADER: &str = "x-batch-validation";
 
 /// What becomes of a batch with an invalid email.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum ValidationMode {
     /// Nothing of it is sent.
     Strict,
     /// The others are sent.
     Permissive,
 }
 
-impl Mode {
+impl ValidationMode {
     /// Reads the header.
     pub(super) fn of(request: &Request) -> Result<Self, ApiError> {
         match request.header(HEADER).as_deref().map(str::trim) {
@@ -36,7 +36,7 @@ impl Mode {
 
 /// An email of a batch that is valid.
 #[derive(Debug)]
-pub(super) struct Valid {
+pub(super) struct ValidEmail {
     pub(super) email: Email,
     pub(super) on_suppressed: OnSuppressed,
 }
@@ -59,19 +59,19 @@ pub(super) fn read(
     values: Vec<Value>,
     request: &Request,
     api_key: &ApiKeyRecord,
-    mode: Mode,
-) -> Result<Vec<Result<Valid, ApiError>>, ApiError> {
+    mode: ValidationMode,
+) -> Result<Vec<Result<ValidEmail, ApiError>>, ApiError> {
     let emails = values
         .into_iter()
         .enumerate()
         .map(|(index, value)| email(value, request, api_key).map_err(|error| error.of_item(index)));
     match mode {
-        Mode::Permissive => Ok(emails.collect()),
-        Mode::Strict => emails.map(|email| email.map(Ok)).collect(),
+        ValidationMode::Permissive => Ok(emails.collect()),
+        ValidationMode::Strict => emails.map(|email| email.map(Ok)).collect(),
     }
 }
 
-fn email(value: Value, request: &Request, api_key: &ApiKeyRecord) -> Result<Valid, ApiError> {
+fn email(value: Value, request: &Request, api_key: &ApiKeyRecord) -> Result<ValidEmail, ApiError> {
     let Value::Object(object) = value else {
         return Err(InvalidEmail::Whole("It must be a JSON object.".to_owned()).into());
     };
@@ -79,10 +79,10 @@ fn email(value: Value, request: &Request, api_key: &ApiKeyRecord) -> Result<Vali
         let remedy = "Send an email with attachments by itself, with POST /emails.";
         return Err(ApiError::not_supported("attachments` in a batch, `attachments", remedy));
     }
-    let Asked { email, on_suppressed } = body::email(object)?;
+    let ParsedBody { email, on_suppressed } = body::email(object)?;
     let on_suppressed = body::on_suppressed(on_suppressed, request)?;
     if api_key.may_send_from(email.from.address()) {
-        Ok(Valid { email, on_suppressed })
+        Ok(ValidEmail { email, on_suppressed })
     } else {
         Err(Problem::SenderNotAllowed.into())
     }

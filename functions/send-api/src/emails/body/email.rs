@@ -1,31 +1,17 @@
-//! The body of `POST /emails`: JSON into a valid [`Email`].
+//! The fields of one email: JSON values into a valid [`Email`].
 //!
-//! | module | concept |
-//! |---|---|
-//! | `field` | fields out of an object, one by one |
-//! | `spelling` | fields that are known in another spelling |
-//! | `attachments` | files |
-//! | `on_suppressed` | what the caller wants of a suppressed recipient |
-//!
-//! A field that is `null` counts as absent: SDKs in languages without optional fields send them so. Unknown fields are
-//! ignored, and fields that are known and not supported are refused: a mail that was meant for later is never sent at once.
+//! A field that is `null` counts as absent, because SDKs in languages without optional fields send such fields. Unknown
+//! fields are ignored. Fields that Okite knows but does not support are rejected, so that an email meant for later is
+//! never sent at once.
 
-mod attachments;
-mod field;
-mod on_suppressed;
-mod spelling;
-
-use domain::address::Mailbox;
-use domain::message::{Attachment, Email, EmailParts, Header, InvalidEmail, Tag};
+use domain::message::{Attachment, Email, EmailParts, InvalidEmail};
 use domain::recipient::OnSuppressed;
-use serde_json::Value;
 
-pub(super) use field::Object;
-use field::{objects, optional_text, required, text, wrong_type};
-pub(super) use on_suppressed::with_header as on_suppressed;
-
+use super::addresses::{mailbox, mailboxes};
+use super::field::{Object, optional_text, required, text};
+use super::labels::{headers, tags};
+use super::{attachments, on_suppressed, spelling};
 use crate::error::ApiError;
-use crate::json;
 
 /// Fields that this version refuses, and what to do instead.
 const NOT_SUPPORTED: [(&str, &str); 3] = [
@@ -58,30 +44,14 @@ const FIELDS: [&str; 15] = [
 
 /// What the fields of a body ask for.
 #[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) email: Email,
+pub(in super::super) struct ParsedBody {
+    pub(in super::super) email: Email,
     /// The rule for suppressed recipients, if there is a field for it.
-    pub(super) on_suppressed: Option<OnSuppressed>,
-}
-
-/// Reads the body as a JSON object.
-pub(super) fn parse(body: &[u8]) -> Result<Object, ApiError> {
-    match json::read(body)? {
-        Value::Object(object) => Ok(object),
-        _ => Err(InvalidEmail::Whole("The request body must be a JSON object.".to_owned()).into()),
-    }
-}
-
-/// Reads the body as a JSON array.
-pub(super) fn parse_array(body: &[u8]) -> Result<Vec<Value>, ApiError> {
-    match json::read(body)? {
-        Value::Array(array) => Ok(array),
-        _ => Err(InvalidEmail::Whole("The request body must be a JSON array of emails.".to_owned()).into()),
-    }
+    pub(in super::super) on_suppressed: Option<OnSuppressed>,
 }
 
 /// Reads one email out of the fields of an object.
-pub(super) fn email(mut object: Object) -> Result<Asked, ApiError> {
+pub(in super::super) fn email(mut object: Object) -> Result<ParsedBody, ApiError> {
     object.retain(|_, value| !value.is_null());
     for (field, remedy) in NOT_SUPPORTED {
         if object.contains_key(field) {
@@ -91,7 +61,7 @@ pub(super) fn email(mut object: Object) -> Result<Asked, ApiError> {
     spelling::check(&object, &FIELDS, "")?;
     let on_suppressed = on_suppressed::field(&mut object)?;
     let attachments = attachments::attachments(&mut object)?;
-    Ok(Asked {
+    Ok(ParsedBody {
         email: Email::new(parts(&mut object, attachments)?)?,
         on_suppressed,
     })
@@ -112,314 +82,4 @@ fn parts(object: &mut Object, attachments: Vec<Attachment>) -> Result<EmailParts
         tags: tags(object.remove("tags"))?,
         attachments,
     })
-}
-
-fn mailbox(field: &str, text: &str) -> Result<Mailbox, InvalidEmail> {
-    Mailbox::parse(text).map_err(|error| InvalidEmail::field(field, error))
-}
-
-/// Reads one address or a list of them; none if the field is absent.
-fn mailboxes(field: &str, value: Option<Value>) -> Result<Vec<Mailbox>, InvalidEmail> {
-    match value {
-        None => Ok(Vec::new()),
-        Some(Value::String(address)) => Ok(vec![mailbox(field, &address)?]),
-        Some(Value::Array(addresses)) => {
-            let entry = |(index, value)| {
-                let field = format!("{field}[{index}]");
-                mailbox(&field, &text(&field, value)?)
-            };
-            addresses.into_iter().enumerate().map(entry).collect()
-        }
-        Some(other) => Err(wrong_type(field, "a string or an array of strings", &other)),
-    }
-}
-
-fn headers(value: Option<Value>) -> Result<Vec<Header>, InvalidEmail> {
-    match value {
-        None => Ok(Vec::new()),
-        Some(Value::Object(headers)) => headers.into_iter().map(header).collect(),
-        Some(other) => Err(wrong_type("headers", "an object", &other)),
-    }
-}
-
-fn header((name, value): (String, Value)) -> Result<Header, InvalidEmail> {
-    match value {
-        Value::String(value) => Header::new(&name, &value),
-        other => Err(wrong_type("headers", "an object of strings, and no value", &other)),
-    }
-}
-
-fn tags(value: Option<Value>) -> Result<Vec<Tag>, InvalidEmail> {
-    let tag = |(place, mut tag): (String, Object)| {
-        let mut part = |name: &str| {
-            let missing = || InvalidEmail::field(&place, "each needs `name` and `value`");
-            text(&format!("{place}.{name}"), tag.remove(name).ok_or_else(missing)?)
-        };
-        Tag::new(&part("name")?, &part("value")?).map_err(|error| error.at(&place))
-    };
-    objects("tags", value)?.into_iter().map(tag).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    fn read(body: &[u8]) -> Result<Email, ApiError> {
-        Ok(email(parse(body)?)?.email)
-    }
-
-    fn minimal() -> Value {
-        json!({ "from": "Acme <acme@example.com>", "to": "anna@example.org", "subject": "Hi", "text": "Hello" })
-    }
-
-    /// The error for the minimal email with one field replaced.
-    fn error(field: &str, value: Value) -> ApiError {
-        let mut body = minimal();
-        body[field] = value;
-        match read(body.to_string().as_bytes()) {
-            Err(error) => error,
-            Ok(_) => panic!("`{field}` was taken"),
-        }
-    }
-
-    fn accepted(field: &str, value: Value) -> Email {
-        let mut body = minimal();
-        body[field] = value;
-        read(body.to_string().as_bytes()).unwrap_or_else(|error| panic!("{error:?}"))
-    }
-
-    #[test]
-    fn reads_every_field() {
-        let email = read(
-            json!({
-                "from": "Acme, Inc. <acme@example.com>",
-                "to": ["Ünï <uni@example.org>", "b@example.org"],
-                "cc": "c@example.org",
-                "bcc": [],
-                "reply_to": ["help@example.com"],
-                "subject": "Ünï",
-                "html": "<p>Hi</p>",
-                "text": "Hi",
-                "headers": {"X-Entity-Ref-ID": "1"},
-                "tags": [{"name": "campaign", "value": "spring"}],
-                "attachments": [{"filename": "a.txt", "content": "aGk=", "content_type": "text/plain"},
-                                {"filename": "b.png", "content": "aGk=", "content_id": "logo"}],
-                "unknown": {"is": "ignored"},
-            })
-            .to_string()
-            .as_bytes(),
-        )
-        .unwrap();
-        assert_eq!(email.from.name(), Some("Acme, Inc."));
-        assert_eq!(
-            (email.to.len(), email.cc.len(), email.bcc.len(), email.reply_to.len()),
-            (2, 1, 0, 1)
-        );
-        assert_eq!(email.attachments[0].content(), b"hi");
-        assert_eq!(email.attachments[1].content_id(), Some("logo"));
-        assert_eq!((email.headers[0].value(), email.tags[0].value()), ("1", "spring"));
-    }
-
-    #[test]
-    fn tells_what_is_not_json_from_what_is_not_an_email() {
-        for body in [
-            "",
-            "{",
-            "{\"a\":\"\\ud800\"}",
-            "hello",
-            &"[".repeat(10_000),
-            "\u{feff}{}",
-        ] {
-            let error = read(body.as_bytes()).unwrap_err();
-            assert_eq!((error.status, error.name), (400, "validation_error"), "{body:.20}");
-        }
-        assert_eq!(read(b"\xff\xfe").unwrap_err().status, 400);
-        for body in ["null", "[]", "1", "\"x\""] {
-            assert_eq!(read(body.as_bytes()).unwrap_err().status, 422, "{body}");
-        }
-    }
-
-    #[test]
-    fn names_the_field_that_is_missing() {
-        for field in ["from", "to", "subject"] {
-            for value in [None, Some(Value::Null)] {
-                let mut body = minimal();
-                match value {
-                    None => drop(body.as_object_mut().unwrap().remove(field)),
-                    Some(value) => body[field] = value,
-                }
-                let error = read(body.to_string().as_bytes()).unwrap_err();
-                assert_eq!((error.status, error.name), (422, "missing_required_field"));
-                assert!(error.message.contains(field));
-            }
-        }
-        assert_eq!(error("text", Value::Null).name, "missing_required_field");
-    }
-
-    #[test]
-    fn names_the_field_of_the_wrong_type() {
-        let wrong = [json!(1), json!(true), json!({})];
-        for field in ["from", "to", "cc", "bcc", "reply_to", "subject", "html", "text"] {
-            for value in &wrong {
-                let error = error(field, value.clone());
-                assert_eq!((error.status, error.name), (422, "validation_error"));
-                assert!(error.message.contains(&format!("`{field}`")), "{}", error.message);
-            }
-        }
-        for field in ["headers", "tags", "attachments"] {
-            assert_eq!(error(field, json!("x")).name, "validation_error");
-        }
-        assert!(error("to", json!(["a@example.org", 5])).message.contains("`to[1]`"));
-        assert_eq!(error("headers", json!({"X-A": 1})).name, "validation_error");
-        assert_eq!(error("tags", json!([1])).name, "validation_error");
-        assert_eq!(error("tags", json!([{"name": "a"}])).name, "validation_error");
-    }
-
-    #[test]
-    fn an_optional_field_that_is_null_is_absent() {
-        for field in [
-            "cc",
-            "bcc",
-            "reply_to",
-            "html",
-            "headers",
-            "tags",
-            "attachments",
-            "scheduled_at",
-            "template",
-        ] {
-            accepted(field, Value::Null);
-        }
-        accepted(
-            "attachments",
-            json!([{"filename": "a.txt", "content": "aGk=", "path": null, "content_id": null}]),
-        );
-    }
-
-    #[test]
-    fn refuses_bad_addresses_without_repeating_them() {
-        for (field, value) in [
-            ("from", json!("secret-person")),
-            ("to", json!(["secret-person@"])),
-            ("cc", json!("a\r\nsecret-person@b.c")),
-        ] {
-            let error = error(field, value);
-            assert_eq!((error.status, error.name), (422, "validation_error"));
-            assert!(!error.message.contains("secret-person"), "{}", error.message);
-        }
-        assert!(error("to", json!([])).message.contains("at least one"));
-    }
-
-    #[test]
-    fn refuses_by_name_what_it_does_not_do() {
-        for field in ["scheduled_at", "template", "topic_id"] {
-            let error = error(field, json!("x"));
-            assert_eq!((error.status, error.name), (422, "validation_error"));
-            assert!(error.message.contains(field), "{}", error.message);
-        }
-        let error = error(
-            "attachments",
-            json!([{"filename": "a.txt", "path": "https://example.com/a.txt"}]),
-        );
-        assert_eq!(error.status, 422);
-        assert!(error.message.contains("path"));
-    }
-
-    #[test]
-    fn refuses_attachments_without_name_or_content_or_with_bad_base64() {
-        for attachment in [
-            json!({"content": "aGk="}),
-            json!({"filename": "a.txt"}),
-            json!({"filename": "a.txt", "content": ""}),
-            json!({"filename": "a.txt", "content": "%%%"}),
-            json!({"filename": "a.txt", "content": []}),
-            json!({"filename": "a.txt", "content": [104, 256]}),
-            json!({"filename": "a.txt", "content": {"type": "Buffer", "data": [104, "105"]}}),
-            json!({"filename": "a.txt", "content": {"type": "Buffer"}}),
-            json!({"filename": "a.exe", "content": "aGk="}),
-        ] {
-            let error = error("attachments", json!([attachment]));
-            assert_eq!((error.status, error.name), (422, "invalid_attachment"), "{attachment}");
-        }
-    }
-
-    #[test]
-    fn names_the_content_that_is_not_made_of_bytes() {
-        let file = |content: Value| json!([{"filename": "a.txt", "content": content}]);
-        for content in [
-            json!([256]),
-            json!([-1]),
-            json!([1.5]),
-            json!(["1"]),
-            json!("%"),
-            json!(1),
-        ] {
-            let error = error("attachments", file(content));
-            assert!(error.message.contains("`attachments[0].content`"), "{}", error.message);
-        }
-    }
-
-    #[test]
-    fn takes_the_content_of_a_file_in_three_forms() {
-        for content in [
-            json!("aGk="),
-            json!([104, 105]),
-            json!({"type": "Buffer", "data": [104, 105]}),
-        ] {
-            let email = accepted("attachments", json!([{"filename": "a.txt", "content": content}]));
-            assert_eq!(email.attachments[0].content(), b"hi");
-        }
-    }
-
-    #[test]
-    fn takes_the_older_name_of_the_content_id() {
-        let email = accepted(
-            "attachments",
-            json!([{"filename": "a.png", "content": "aGk=", "inline_content_id": "logo"}]),
-        );
-        assert_eq!(email.attachments[0].content_id(), Some("logo"));
-    }
-
-    fn any_json() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            "\\PC{0,12}".prop_map(Value::from),
-            Just(json!("a@example.org")),
-        ];
-        leaf.prop_recursive(3, 12, 4, |inner| {
-            prop_oneof![
-                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                proptest::collection::hash_map(
-                    "\\PC{0,6}|name|value|filename|content|data|content_type|path|X-Tags|X-Metadata",
-                    inner,
-                    0..4
-                )
-                .prop_map(|map| map.into_iter().collect()),
-            ]
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn any_value_in_any_field_is_taken_or_refused_with_a_documented_error(
-            field in "from|to|cc|bcc|reply_to|subject|html|text|headers|tags|attachments|scheduled_at|okite_on_suppressed", value in any_json(),
-        ) {
-            let mut body = minimal();
-            body[field] = value;
-            if let Err(error) = read(body.to_string().as_bytes()) {
-                prop_assert!(error.status == 422);
-                prop_assert!(["validation_error", "missing_required_field", "invalid_attachment"].contains(&error.name));
-            }
-        }
-
-        #[test]
-        fn any_bytes_are_refused_without_a_panic(body in proptest::collection::vec(any::<u8>(), 0..60)) {
-            prop_assert!(read(&body).is_err());
-        }
-    }
 }
