@@ -1,4 +1,4 @@
-//! `POST /emails`: one email, sent once.
+//! `POST /emails`: sends one email once.
 
 use sending::{Deadlines, Ids, Origin, Patience, Receipt, Submission};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::state::SendApiState;
 
-/// The body of a success.
+/// The body of a successful answer.
 #[derive(Serialize)]
 struct CreatedEmailBody<'a> {
     id: Uuid,

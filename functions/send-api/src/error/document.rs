@@ -1,4 +1,4 @@
-//! docs/ERRORS.md shows every error a caller can get. The tables in it are these, word for word.
+//! Holds the tables in docs/ERRORS.md to those of the code, and the errors in docs/openapi.json too.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -31,7 +31,7 @@ fn own_table() -> String {
 }
 
 fn ses_table() -> String {
-    let mut table = String::from("| SES says | answer | try again? | cause | remedy |\n|---|---|---|---|---|\n");
+    let mut table = String::from("| SES's error | answer | retry? | cause | remedy |\n|---|---|---|---|---|\n");
     for ses_error::Row {
         refusal,
         signs,
@@ -44,11 +44,11 @@ fn ses_table() -> String {
         let signs = signs.iter().map(shown).collect::<Vec<_>>().join("; ");
         let retry = match retry {
             Retry::AtOnceThenAfter(seconds) => {
-                format!("Okite does, for as long as a send may wait; then you, after {seconds} s")
+                format!("Okite retries while the send may wait; then retry after {seconds} s")
             }
             Retry::After(seconds) => format!("after {seconds} s"),
             Retry::Never => "no".to_owned(),
-            Retry::AtTheRiskOfTwo => "only if two mails are better than none".to_owned(),
+            Retry::AtTheRiskOfTwo => "only if a duplicate is better than no mail".to_owned(),
         };
         writeln!(table, "| {signs} | {status} `{name}` | {retry} | {cause}. | {remedy} |").unwrap();
     }
@@ -58,7 +58,7 @@ fn ses_table() -> String {
 /// The contract, as docs/openapi.json writes it.
 const CONTRACT: &str = include_str!("../../../../docs/openapi.json");
 
-/// Writes a sign for a reader of the document.
+/// Returns a sign as the document shows it.
 fn shown(sign: &Sign) -> String {
     let types = |types: &[&str]| {
         types
@@ -76,10 +76,10 @@ fn shown(sign: &Sign) -> String {
     };
     match sign {
         Sign::Type(names) => types(names),
-        Sign::Saying(names, said) => format!("{} saying {}", types(names), phrases(said)),
-        Sign::Phrase(said) => format!("any error saying {}", phrases(&[said])),
+        Sign::Saying(names, said) => format!("{} with {}", types(names), phrases(said)),
+        Sign::Phrase(said) => format!("any error with {}", phrases(&[said])),
         Sign::UnverifiedSender => {
-            "`MessageRejected` saying “not verified” of the sender, or of nobody by name".to_owned()
+            "`MessageRejected` with “not verified” about the sender, or about no named address".to_owned()
         }
         Sign::Status(statuses) => {
             let statuses = statuses.iter().map(|range| match (range.start(), range.end()) {
@@ -95,7 +95,7 @@ fn shown(sign: &Sign) -> String {
     }
 }
 
-/// Replaces what stands between the two markers of a table.
+/// Replaces the text between the two markers of a table.
 fn with_table(document: &str, name: &str, table: &str) -> String {
     let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
     let (before, rest) = document.split_once(&begin).unwrap();
@@ -104,7 +104,7 @@ fn with_table(document: &str, name: &str, table: &str) -> String {
 }
 
 #[test]
-fn the_document_shows_the_tables_of_the_code() {
+fn errors_md_shows_the_tables_of_the_code() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/ERRORS.md");
     let document = std::fs::read_to_string(&path).unwrap();
     let right = with_table(&document, "own", &own_table());
@@ -143,7 +143,7 @@ fn contract() -> BTreeSet<(u64, String)> {
 }
 
 #[test]
-fn the_contract_has_every_error_and_no_other() {
+fn openapi_json_lists_every_error_and_no_others() {
     let own = PROBLEMS.iter().map(|row| (row.status, row.name));
     let errors = own.chain(TABLE.iter().map(|row| status(row.refusal)));
     let errors: BTreeSet<_> = errors.map(|(status, name)| (status.into(), name.to_owned())).collect();
@@ -151,7 +151,7 @@ fn the_contract_has_every_error_and_no_other() {
 }
 
 #[test]
-fn an_answer_says_when_to_come_again_where_waiting_helps_and_nowhere_else() {
+fn names_a_retry_time_exactly_where_waiting_helps() {
     for row in &PROBLEMS {
         let waits = matches!(row.status, 429 | 503) || row.name == "concurrent_idempotent_requests";
         assert_eq!(row.retry != RetryWhen::Never, waits, "{:?}", row.problem);

@@ -1,12 +1,11 @@
-//! The table of the errors that Okite answers by itself; those of SES are in [`domain::ses_error`].
+//! The table of Okite's own errors. SES's errors are in [`domain::ses_error`].
 
 use domain::ses_error::{RETRY_LATER, RETRY_SOON};
 
-/// How many seconds to wait before asking again what became of a mail that SES did not answer for: its event takes
-/// seconds, as a rule.
+/// How many seconds to wait before repeating a request that SES did not answer. SES's event usually comes within seconds.
 const RETRY_UNSETTLED: u32 = 60;
 
-/// An error that Okite answers by itself, in the order of the checks.
+/// One of Okite's own errors, in the order of the checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
     TooLarge,
@@ -42,15 +41,15 @@ pub(crate) enum Problem {
 /// When the caller may try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RetryWhen {
-    /// Not before the request is changed.
+    /// Never with the same request.
     Never,
-    /// After so many seconds.
+    /// After this many seconds.
     After(u32),
-    /// After a time that depends on the moment.
+    /// After a time that each answer computes.
     Varies,
 }
 
-/// What a caller gets for a [`Problem`].
+/// The answer to a [`Problem`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ProblemRow {
     pub(crate) problem: Problem,
@@ -58,12 +57,12 @@ pub(crate) struct ProblemRow {
     /// The name of the error in the contract.
     pub(crate) name: &'static str,
     pub(crate) retry: RetryWhen,
-    /// Cause and remedy; a word in braces stands for a value of the moment.
+    /// Cause and remedy. A word in braces is a placeholder.
     pub(crate) message: &'static str,
 }
 
 impl Problem {
-    /// Returns the row of the table.
+    /// Returns the problem's row of the table.
     pub(crate) fn row(self) -> &'static ProblemRow {
         &PROBLEMS[self as usize]
     }
@@ -94,15 +93,15 @@ pub(crate) static PROBLEMS: [ProblemRow; 28] = [
         404,
         "not_found",
         RetryWhen::Never,
-        "There is no such endpoint. There are POST /emails, POST /emails/batch, GET /emails/{id}, /suppressions, GET /quota, \
-         GET /openapi.json and GET /health.",
+        "This endpoint does not exist. The endpoints are POST /emails, POST /emails/batch, GET /emails?to=…, GET /emails/{id}, \
+         /suppressions, GET /quota, GET /openapi.json and GET /health.",
     ),
     row(
         Problem::MethodNotAllowed,
         405,
         "method_not_allowed",
         RetryWhen::Never,
-        "This endpoint takes {methods} only.",
+        "This endpoint supports only {methods}.",
     ),
     row(
         Problem::MissingApiKey,
@@ -116,37 +115,37 @@ pub(crate) static PROBLEMS: [ProblemRow; 28] = [
         403,
         "invalid_api_key",
         RetryWhen::Never,
-        "The API key is not valid here. `okite keys create --name …` makes a new one.",
+        "The API key is not valid for this deployment. Create one with `okite keys create --name …`.",
     ),
     row(
         Problem::RestrictedApiKey,
         401,
         "restricted_api_key",
         RetryWhen::Never,
-        "This API key may only send emails. Use a key with full permission to read or to change anything.",
+        "This API key can only send emails. For everything else, use a key with full permission.",
     ),
     row(
         Problem::EmailNotFound,
         404,
         "not_found",
         RetryWhen::Never,
-        "There is no email with this id: check it. Okite keeps records for 30 days unless the deployment says otherwise, and \
-         finds an email by Amazon SES's id some seconds after it was sent.",
+        "No email has this id. Check the id. Okite keeps records for 30 days by default. It finds an email by Amazon SES's id \
+         only some seconds after the email was sent.",
     ),
     row(
         Problem::SuppressionNotFound,
         404,
         "not_found",
         RetryWhen::Never,
-        "No address with this id or spelling is suppressed: it never was, or it was lifted. An address that was suppressed in \
-         the last seconds may be found by its spelling only.",
+        "No suppressed address has this id or spelling: it was never suppressed, or its suppression was lifted. If the address \
+         was suppressed only seconds ago, look it up by the address instead of the id.",
     ),
     row(
         Problem::NoReport,
         503,
         "service_unavailable",
         RetryWhen::After(RETRY_LATER),
-        "The quota reporter has not reported yet: it does so every 5 minutes. If this lasts, look at its log.",
+        "The quota reporter has not made a report yet. It makes one every 5 minutes. If this error persists, check its log.",
     ),
     row(
         Problem::InvalidIdempotencyKey,
@@ -160,7 +159,7 @@ pub(crate) static PROBLEMS: [ProblemRow; 28] = [
         422,
         "invalid_parameter",
         RetryWhen::Never,
-        "`{parameter}` must be {expected}; nothing was done.",
+        "`{parameter}` must be {expected}. Nothing was done.",
     ),
     row(
         Problem::NotJson,
@@ -174,7 +173,7 @@ pub(crate) static PROBLEMS: [ProblemRow; 28] = [
         422,
         "validation_error",
         RetryWhen::Never,
-        "`{field}` is not supported yet; nothing was sent. {remedy}",
+        "`{field}` is not supported yet, so nothing was sent. {remedy}",
     ),
     row(
         Problem::MissingField,
@@ -202,104 +201,105 @@ pub(crate) static PROBLEMS: [ProblemRow; 28] = [
         403,
         "validation_error",
         RetryWhen::Never,
-        "This API key may not send from the domain of `from`. Use a key that may, or another address.",
+        "This API key is not allowed to send from the domain of `from`. Use another key or another address.",
     ),
     row(
         Problem::KeyReused,
         409,
         "invalid_idempotent_request",
         RetryWhen::Never,
-        "This `Idempotency-Key` came with another body within the last 24 hours; nothing was sent now. Use a new key for \
-         another email.",
+        "This `Idempotency-Key` was used with another body in the last 24 hours. This request sent nothing. Use a new key for \
+         each email.",
     ),
     row(
         Problem::InFlight,
         409,
         "concurrent_idempotent_requests",
         RetryWhen::Varies,
-        "Another request with this `Idempotency-Key` is running, or ended before it could answer. Repeat this request after \
-         the time in `retry-after` to get its answer.",
+        "Another request with this `Idempotency-Key` is running, or it ended before it could answer. To get its answer, repeat \
+         this request after the time in `retry-after`.",
     ),
     row(
         Problem::StillUnknown,
         409,
         "concurrent_idempotent_requests",
         RetryWhen::After(RETRY_UNSETTLED),
-        "It is not known whether the email of this `Idempotency-Key` was sent, because Amazon SES did not answer. An event of \
-         SES settles it, within seconds as a rule. Until then, for 24 hours at most, this key sends nothing. Repeat the \
-         request for its answer, or look for the tag `okite_id` with the value of the field `id` in the events of SES. A new \
-         key sends the email again, perhaps a second time.",
+        "It is unknown whether the email of this `Idempotency-Key` was sent, because Amazon SES did not answer. An event from \
+         SES usually settles this within seconds. Until then, for at most 24 hours, this key sends nothing. Repeat the request \
+         to get the answer, or search the events from SES for the tag `okite_id` with the value of the field `id`. A request \
+         with a new key may send the email a second time.",
     ),
     row(
         Problem::Suppressed,
         422,
         "validation_error",
         RetryWhen::Never,
-        "{count} of {all} recipients are suppressed ({reasons}), and `okite_on_suppressed` is `reject`: nothing was sent. \
-         `recipients` lists them. Leave them out, or set `okite_on_suppressed` to `skip`.",
+        "{count} of {all} recipients are suppressed ({reasons}) and `okite_on_suppressed` is `reject`, so nothing was sent. \
+         `recipients` lists them. Remove the suppressed recipients, or set `okite_on_suppressed` to `skip`.",
     ),
     row(
         Problem::TooFast,
         429,
         "rate_limit_exceeded",
         RetryWhen::Varies,
-        "This deployment may send to {rate} recipients a second through its Amazon SES account, and mail comes faster; nothing \
-         was sent. Try again in {seconds} s, and send more slowly: each recipient counts.",
+        "The requests exceed the sending rate of this deployment, {rate} recipients a second, so nothing was sent. Try again \
+         in {seconds} s and send more slowly. Each recipient counts.",
     ),
     row(
         Problem::QuotaUsedUp,
         429,
         "daily_quota_exceeded",
         RetryWhen::After(RETRY_LATER),
-        "This email has more recipients than are left of this deployment's share of the Amazon SES account's 24-hour sending \
-         quota; nothing was sent. The quota frees up as the sends of the last 24 hours age. Ask AWS for more if this recurs.",
+        "This email has more recipients than remain in this deployment's share of the Amazon SES account's 24-hour sending \
+         quota, so nothing was sent. Quota becomes available again 24 hours after each send. If this recurs, ask AWS for a \
+         higher quota.",
     ),
     row(
         Problem::BulkQuotaUsedUp,
         429,
         "daily_quota_exceeded",
         RetryWhen::After(RETRY_LATER),
-        "This email has more recipients than are left of the 24-hour sending quota for bulk mail; the rest is kept for \
-         transactional mail. Nothing was sent. The quota frees up as the sends of the last 24 hours age; an operator can \
-         lower `BulkReserve`, or ask AWS for more.",
+        "This email has more recipients than remain in the 24-hour sending quota for bulk mail, so nothing was sent. The \
+         remaining quota is reserved for transactional mail. Quota becomes available again 24 hours after each send. An \
+         operator can lower `BulkReserve` or ask AWS for a higher quota.",
     ),
     row(
         Problem::AllStopped,
         503,
         "service_unavailable",
         RetryWhen::After(RETRY_LATER),
-        "All sending is stopped, because AWS has shut down sending for the Amazon SES account or an operator has set the brake \
-         to `all`; nothing was sent. An operator must answer the case that AWS opened, or release the brake with `okite brake \
-         auto`.",
+        "All sending is stopped, so nothing was sent. Either AWS has shut down sending for the Amazon SES account, or an \
+         operator has set the brake to `all`. An operator must answer the case that AWS opened, or release the brake with \
+         `okite brake auto`.",
     ),
     row(
         Problem::BulkStopped,
         503,
         "service_unavailable",
         RetryWhen::After(RETRY_LATER),
-        "Bulk mail is stopped to keep AWS from pausing the Amazon SES account, because its bounce or complaint rate is too \
-         high or an operator has set the brake; nothing was sent. Transactional mail still goes out. `okite status` shows why. \
-         Bulk mail resumes when the rate is well below the limit again, or when an operator releases the brake.",
+        "Bulk mail is stopped, so nothing was sent. Either the account's bounce or complaint rate is so high that AWS may \
+         pause the Amazon SES account, or an operator has set the brake. Transactional mail is still sent. `okite status` \
+         shows the reason. Bulk mail resumes when the rate is well below the limit, or when an operator releases the brake.",
     ),
     row(
         Problem::StoreDown,
         503,
         "service_unavailable",
         RetryWhen::After(RETRY_SOON),
-        "The suppression list or the records of emails cannot be reached now, or not in time, so this request sent nothing. \
-         Try again shortly, with the same `Idempotency-Key` if it has one.",
+        "The suppression list or the email records did not respond in time, so this request sent nothing. Try again shortly. \
+         If the request has an `Idempotency-Key`, use the same one.",
     ),
     row(
         Problem::BatchTooLarge,
         422,
         "validation_error",
         RetryWhen::Never,
-        "At the present sending rate this batch takes longer than a request may; nothing was sent. Send at most {most} \
-         recipients in one batch, or ask AWS for a higher sending rate.",
+        "At the present sending rate this batch would take longer than a request may run, so nothing was sent. Send at most \
+         {most} recipients in one batch, or ask AWS for a higher sending rate.",
     ),
 ];
 
-// A problem finds its row by its place, so every build checks the places.
+// A problem's row is found by its index, so every build checks the order.
 const _: () = {
     let mut place = 0;
     while place < PROBLEMS.len() {

@@ -1,4 +1,4 @@
-//! The body of a batch: an array of emails, and whether one that is wrong stops the others.
+//! The body of a batch, an array of emails, and the mode in which its emails are validated.
 
 use domain::api_key::ApiKeyRecord;
 use domain::message::{Email, InvalidEmail};
@@ -11,20 +11,20 @@ use crate::request::Request;
 
 /// The most emails in a batch.
 const EMAILS_MAX: usize = 100;
-/// The header that says what becomes of a batch with an invalid email.
+/// The header that selects the [`ValidationMode`].
 const HEADER: &str = "x-batch-validation";
 
-/// What becomes of a batch with an invalid email.
+/// How a batch with an invalid email is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ValidationMode {
-    /// Nothing of it is sent.
+    /// An invalid email stops the whole batch.
     Strict,
-    /// The others are sent.
+    /// The valid emails are sent.
     Permissive,
 }
 
 impl ValidationMode {
-    /// Reads the header.
+    /// Reads the mode from the request's header; the default is strict.
     pub(super) fn of(request: &Request) -> Result<Self, ApiError> {
         match request.header(HEADER).as_deref().map(str::trim) {
             None | Some("strict") => Ok(Self::Strict),
@@ -34,14 +34,14 @@ impl ValidationMode {
     }
 }
 
-/// An email of a batch that is valid.
+/// A valid email of a batch.
 #[derive(Debug)]
 pub(super) struct ValidEmail {
     pub(super) email: Email,
     pub(super) on_suppressed: OnSuppressed,
 }
 
-/// Reads the array.
+/// Reads the body as an array of 1 to [`EMAILS_MAX`] values.
 pub(super) fn values(body: &[u8]) -> Result<Vec<Value>, ApiError> {
     let values = body::parse_array(body)?;
     if values.is_empty() || values.len() > EMAILS_MAX {
@@ -54,7 +54,7 @@ pub(super) fn values(body: &[u8]) -> Result<Vec<Value>, ApiError> {
     Ok(values)
 }
 
-/// Reads every email. In a strict batch the first one that is invalid is the error of the whole.
+/// Reads every email. In a strict batch the first invalid email is the error of the whole batch.
 pub(super) fn read(
     values: Vec<Value>,
     request: &Request,
@@ -76,7 +76,7 @@ fn email(value: Value, request: &Request, api_key: &ApiKeyRecord) -> Result<Vali
         return Err(InvalidEmail::Whole("It must be a JSON object.".to_owned()).into());
     };
     if object.get("attachments").is_some_and(|files| !files.is_null()) {
-        let remedy = "Send an email with attachments by itself, with POST /emails.";
+        let remedy = "Send emails with attachments one at a time with POST /emails.";
         return Err(ApiError::not_supported("attachments` in a batch, `attachments", remedy));
     }
     let ParsedBody { email, on_suppressed } = body::email(object)?;

@@ -1,9 +1,9 @@
-//! `POST /emails/batch`: up to a hundred emails in one request, each with an outcome of its own.
+//! `POST /emails/batch`: sends up to 100 emails in one request. Each email has an outcome of its own.
 //!
 //! | module | concept |
 //! |---|---|
-//! | `input` | the array, and which of its emails are valid |
-//! | `answer` | the answer, made of the outcomes |
+//! | `input` | reads and validates the array of emails |
+//! | `answer` | makes the answer out of the outcomes |
 
 mod answer;
 mod input;
