@@ -13,6 +13,8 @@
 
 mod authentication;
 mod config;
+#[cfg(test)]
+mod document;
 mod emails;
 mod error;
 mod health;

@@ -5,7 +5,8 @@
 //! | `api_keys`, `messages`, `suppressions`, `usage` | a table of DynamoDB each: its schema, keys and expressions, and its variable |
 //! | `ses`, `cloudwatch`, `sns` | a service each, behind a cargo feature of that name |
 //! | `dynamodb` | what all tables share: the client, items, batches, conditions and errors |
-//! | `connection` | what all clients share: the HTTP client, its certificates, and the environment of a function |
+//! | `connection` | what all clients share: the HTTP client and its certificates |
+//! | `function` | the clients of a function, from its environment, and their warm-up during init |
 //!
 //! An adapter takes and returns the types of `domain`. Its errors state what the caller must do. They carry the
 //! operation and AWS's error code for the log. They carry no text of AWS's, because those texts contain addresses.
@@ -16,6 +17,7 @@ mod cloudwatch;
 mod connection;
 mod dynamodb;
 mod error_code;
+mod function;
 mod messages;
 #[cfg(feature = "ses")]
 mod ses;
@@ -27,8 +29,9 @@ mod usage;
 pub use api_keys::{ApiKeys, ApiKeysPage};
 #[cfg(feature = "cloudwatch")]
 pub use cloudwatch::{CloudWatch, MetricsError, client as cloudwatch};
-pub use connection::{FunctionConfig, TrustError, behavior_version, http_client, http_connector};
+pub use connection::{TrustError, behavior_version, http_client, http_connector};
 pub use dynamodb::{StoreError, client as dynamodb};
+pub use function::FunctionConfig;
 pub use messages::{Claimed, Claims, EVENTS_READ_MAX, Forgotten, Messages, NewMessage, Put, SentTo};
 #[cfg(feature = "ses")]
 pub use ses::{

@@ -91,7 +91,8 @@ impl Sending {
         let Some(claim) = &origin.claim else {
             return Ok(ClaimResult::new(origin.ids.message));
         };
-        let claimed = self.take_claim(claim, submissions, origin, deadlines.arrived);
+        let mut takes_over = false;
+        let claimed = self.take_claim(claim, submissions, origin, deadlines.arrived, &mut takes_over);
         let claimed = match deadlines.before_sending(claimed).await {
             Ok(claimed) => claimed,
             Err(error) => Err(error.into()),
@@ -99,18 +100,26 @@ impl Sending {
         if let Err(error) = &claimed
             && error.frees_key()
         {
-            // The key may be ours although nobody said so, and nothing was done by it.
-            settle(claim.message_id, deadlines, self.claims.free(&claim.id, claim.nonce)).await;
+            // The key may be ours although nobody said so, and nothing was done by it. One that was taken over may
+            // remember what an earlier request sent: freed, it would let all of that be sent again.
+            if takes_over {
+                let release = self.claims.release(claim, deadlines.now());
+                settle(claim.message_id, deadlines, release).await;
+            } else {
+                settle(claim.message_id, deadlines, self.claims.free(&claim.id, claim.nonce)).await;
+            }
         }
         claimed
     }
 
+    /// Takes the key, and sets `takes_over` before it writes to a key that another request had.
     async fn take_claim(
         &self,
         claim: &Claim,
         submissions: &[Submission],
         origin: &Origin<'_>,
         now: Timestamp,
+        takes_over: &mut bool,
     ) -> Result<ClaimResult, NotSent> {
         for _ in 0..ROUNDS_MAX {
             let held = match self.claims.take(claim, now).await? {
@@ -146,6 +155,7 @@ impl Sending {
                 expires: expires(&held, claim, settled + at_work > 0),
                 ..claim.clone()
             };
+            *takes_over = true;
             if self.claims.take_over(&held, &claim).await? == Claimed::Won {
                 tracing::info!(message.id = %held.message_id, "an unfinished request is taken over");
                 return Ok(claimed);

@@ -8,10 +8,8 @@
 //! No message contains internal text. The sender's domain is the only value of the caller's that a message repeats.
 //! docs/ERRORS.md lists all errors.
 
-#[cfg(test)]
-mod document;
-mod not_sent;
-mod problem;
+pub(crate) mod not_sent;
+pub(crate) mod problem;
 
 use aws::StoreError;
 use domain::message::InvalidEmail;

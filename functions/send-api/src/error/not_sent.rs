@@ -108,7 +108,7 @@ fn from_row(row: &Row, domain: &str, region: &str) -> ApiError {
 }
 
 /// Returns the HTTP status and the contract's name for SES's error. `None` stands for an unclear answer of SES.
-pub(super) fn status(refusal: Option<Refusal>) -> (u16, &'static str) {
+pub(crate) fn status(refusal: Option<Refusal>) -> (u16, &'static str) {
     match refusal {
         Some(
             Refusal::SenderNotVerified

@@ -1,15 +1,13 @@
-//! The connections to AWS: one HTTP client for every service, the environment of a function, and warm-up during init.
+//! The connections to AWS: one HTTP client for every service, its certificates and its timeouts.
 
-mod function_config;
 mod http_client;
-mod warm_up;
 
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_smithy_types::timeout::TimeoutConfig;
 
-pub use function_config::FunctionConfig;
+pub(crate) use http_client::function_connector;
 pub use http_client::{TrustError, http_client, http_connector};
 
 use http_client::CONNECT_TIMEOUT;

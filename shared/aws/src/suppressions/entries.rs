@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::{Suppressions, registers, soft_bounces_of};
+use super::soft::soft_bounces_of;
+use super::{Suppressions, registers};
 use crate::StoreError;
 use crate::dynamodb::item::{Item, names, s, text_of, uuid_of};
 use domain::address::EmailAddress;

@@ -13,28 +13,30 @@
 //!
 //! The condition of its update lets a register only move forward. Where two events have the same time, the greater
 //! source wins, so the item ends the same in whichever order events come. Of the soft bounces the newest
-//! [`SOFT_BOUNCES_KEPT`] stay. The newest of the newest do not depend on the order either.
+//! [`SOFT_BOUNCES_KEPT`](domain::suppression::SOFT_BOUNCES_KEPT) stay. The newest of the newest do not depend on the
+//! order either.
 
 mod entries;
 mod forget;
 mod from_ses;
 mod newest;
+mod soft;
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use self::soft::soft_times;
 use crate::StoreError;
 use crate::dynamodb::batch;
 use crate::dynamodb::condition::{Written, unless_overtaken, written};
 use crate::dynamodb::item::{Item, names, s, text_of, time, time_of};
 use domain::address::EmailAddress;
-use domain::suppression::{Reason, Register, Registers, SOFT_BOUNCES_KEPT};
+use domain::suppression::{Reason, Register, Registers};
 
 pub use entries::EntriesPage;
 pub use from_ses::{TAKEN_AT_ONCE, TakenFromSes};
@@ -278,89 +280,6 @@ impl Suppressions {
         }
         unless_overtaken(update.send().await)
     }
-
-    /// Adds a soft bounce, and removes those that are no longer among the newest. A removed bounce can never be among
-    /// them again, so this commutes with other writers. If the removal fails, the next soft bounce repeats it.
-    async fn add_soft(
-        &self,
-        address: &EmailAddress,
-        at: Timestamp,
-        feedback_id: &str,
-        new_id: Uuid,
-    ) -> Result<(), StoreError> {
-        const OPERATION: &str = "UpdateItem";
-        let bounce = format!("{}#{feedback_id}", at.as_millisecond());
-        let updated = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("address", s(address.normalised()))
-            .update_expression("SET #id = if_not_exists(#id, :id), #shard = :shard ADD #soft :bounce")
-            .set_expression_attribute_names(names(["id", "shard", "soft"]))
-            .expression_attribute_values(":id", s(new_id.to_string()))
-            .expression_attribute_values(":shard", s(shard(address)))
-            .expression_attribute_values(":bounce", AttributeValue::Ss(vec![bounce]))
-            .return_values(ReturnValue::UpdatedNew)
-            .send()
-            .await
-            .map_err(StoreError::of(OPERATION))?;
-        let beyond = updated.attributes.as_ref().map(beyond_the_newest).unwrap_or_default();
-        if beyond.is_empty() {
-            return Ok(());
-        }
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("address", s(address.normalised()))
-            .update_expression("DELETE #soft :beyond")
-            .set_expression_attribute_names(names(["soft"]))
-            .expression_attribute_values(":beyond", AttributeValue::Ss(beyond))
-            .send()
-            .await
-            .map(drop)
-            .map_err(StoreError::of(OPERATION))
-    }
-}
-
-/// Returns the soft bounces of an item as they stand there, with their time and feedback id. Values of another form are
-/// left out.
-fn soft_bounces(item: &Item) -> Vec<(Timestamp, &str, &String)> {
-    let entries = item.get("soft").and_then(|value| value.as_ss().ok());
-    let read = |entry| {
-        let (at, feedback_id) = String::as_str(entry).split_once('#')?;
-        let at = Timestamp::from_millisecond(at.parse().ok()?).ok()?;
-        Some((at, feedback_id, entry))
-    };
-    entries.into_iter().flatten().filter_map(read).collect()
-}
-
-/// Returns the soft bounces of an item that are too many, as they stand there.
-fn beyond_the_newest(item: &Item) -> Vec<String> {
-    let mut bounces = soft_bounces(item);
-    bounces.sort_unstable_by_key(|bounce| Reverse(*bounce));
-    let beyond = bounces.into_iter().skip(SOFT_BOUNCES_KEPT);
-    beyond.map(|(_, _, entry)| entry.clone()).collect()
-}
-
-/// Returns the soft bounces of an item with their feedback ids.
-fn soft_bounces_of(item: &Item) -> Vec<(Timestamp, String)> {
-    let bounces = soft_bounces(item).into_iter();
-    bounces
-        .map(|(at, feedback_id, _)| (at, feedback_id.to_owned()))
-        .collect()
-}
-
-/// Returns the times at which an address bounced softly, oldest first, by feedback id. A feedback counts once, even if
-/// SES gave no time and each of its copies therefore has another.
-fn soft_times(item: &Item) -> Vec<(&str, Timestamp)> {
-    let mut first: BTreeMap<&str, Timestamp> = BTreeMap::new();
-    for (at, feedback_id, _) in soft_bounces(item) {
-        let earliest = first.entry(feedback_id).or_insert(at);
-        *earliest = at.min(*earliest);
-    }
-    let mut times: Vec<_> = first.into_iter().collect();
-    times.sort_unstable_by_key(|(_, at)| *at);
-    times
 }
 
 /// Returns the partition of the index `newest` that an address is in.

@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::endpoint::Endpoint;
 
-use super::function_config::endpoint_override;
+use super::endpoint_override;
 
 /// How long init waits for a connection. Without one, the first request opens it.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -1,5 +1,7 @@
 //! The clients of a function, configured from its environment.
 
+mod warm_up;
+
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -7,8 +9,7 @@ use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
-use super::http_client::function_connector;
-use super::{TrustError, behavior_version, warm_up};
+use crate::connection::{TrustError, behavior_version, function_connector};
 
 /// The configuration of a function's clients, which share one connector and its pool of connections.
 #[derive(Clone, Debug)]

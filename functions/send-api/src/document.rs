@@ -7,8 +7,9 @@ use std::path::Path;
 use domain::ses_error::{self, Retry, Sign, TABLE};
 use serde_json::Value;
 
-use super::not_sent::status;
-use super::problem::{PROBLEMS, ProblemRow, RetryWhen};
+use crate::error::not_sent::status;
+use crate::error::problem::{PROBLEMS, ProblemRow, RetryWhen};
+use crate::openapi::DOCUMENT;
 
 fn own_table() -> String {
     let mut table = String::from("| answer | `retry-after` | message |\n|---|---|---|\n");
@@ -54,9 +55,6 @@ fn ses_table() -> String {
     }
     table
 }
-
-/// The contract, as docs/openapi.json writes it.
-const CONTRACT: &str = include_str!("../../../../docs/openapi.json");
 
 /// Returns a sign as the document shows it.
 fn shown(sign: &Sign) -> String {
@@ -129,7 +127,7 @@ fn errors_md_shows_the_tables_of_the_code() {
 
 /// The statuses and names of the contract's errors, from docs/openapi.json.
 fn contract() -> BTreeSet<(u64, String)> {
-    let document: Value = serde_json::from_str(CONTRACT).unwrap();
+    let document: Value = serde_json::from_str(DOCUMENT).unwrap();
     let schemas = document["components"]["schemas"].as_object().unwrap();
     let own = schemas
         .values()
