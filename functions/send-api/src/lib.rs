@@ -1,15 +1,17 @@
-//! The send API: API Gateway calls it with an HTTP request, and it answers by the HTTP contract.
+//! The send API: the Lambda function that answers API Gateway's HTTP requests.
 //!
 //! | module | concept |
 //! |---|---|
-//! | `request`, `response` | HTTP in and out of the gateway's events |
-//! | `json` | bodies into values, each field once |
-//! | `route` | which path and method is which operation |
-//! | `authentication` | API keys |
-//! | `error` | every error a caller can get |
+//! | `request`, `response` | converts the gateway's events to requests, and answers to the gateway's form |
+//! | `json` | parses bodies strictly |
+//! | `route` | finds the operation for a method and path |
+//! | `authentication` | checks API keys |
+//! | `error` | every error that a caller can receive |
+//! | `recipient` | a recipient's outcome in answers |
+//! | `state` | the clients that the function keeps between invocations |
 //! | `health`, `openapi`, `emails`, `suppressions`, `quota` | the operations, by noun and verb |
 //!
-//! The order of the checks is part of the contract: size, route, key, idempotency key, JSON, fields.
+//! The contract fixes the order of the checks: size, route, API key, idempotency key, JSON, fields.
 
 mod authentication;
 mod config;
@@ -51,7 +53,7 @@ const TIMEOUT: Duration = Duration::from_secs(29);
 /// Runs the function until Lambda ends it.
 ///
 /// # Errors
-/// When the environment is not complete, or the Runtime API is gone.
+/// If a variable is missing or invalid, or the Runtime API is unreachable.
 pub async fn run() -> Result<(), lambda_runtime::Error> {
     function::run(
         TIMEOUT,
@@ -68,7 +70,8 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     .await
 }
 
-/// Answers one request, before Lambda ends the invocation at `deadline`. Whatever the caller wrote, the answer is a response and never an error of the function.
+/// Answers one request before Lambda ends the invocation at `deadline`. Every request, however malformed, receives a
+/// response; the function itself never fails.
 pub async fn handle(
     state: &SendApiState,
     event: ApiGatewayV2httpRequest,
@@ -80,16 +83,12 @@ pub async fn handle(
     let response = match answer(state, event, &deadlines, ids).await {
         Ok(response) => response,
         Err(error) => {
-            tracing::info!(
-                status = error.status,
-                name = error.name,
-                "a request was answered with an error"
-            );
+            tracing::info!(status = error.status, name = error.name, "a request received an error");
             error.into()
         }
     };
     let allowance = state.sending.allowance(deadlines.now());
-    response.telling(allowance).into()
+    response.with_allowance(allowance).into()
 }
 
 async fn answer(

@@ -1,4 +1,4 @@
-//! What the send API keeps between invocations: its clients and the keys that it read.
+//! The state of the send API between invocations: its clients and its cache of API keys.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use sending::{Rules, Sending};
 use crate::authentication::Authentication;
 use crate::config::Config;
 
-/// How long init waits for the gate; the first permit reads what init did not.
+/// How long init waits for the gate. If this is too short, the first send reads the gate.
 const INIT_PATIENCE: Duration = Duration::from_secs(1);
 
-/// What the function keeps between invocations.
+/// The state of the send API: its clients, and the API keys that it cached.
 #[derive(Debug)]
 pub struct SendApiState {
     pub(crate) region: String,
@@ -27,18 +27,17 @@ impl SendApiState {
     /// Makes the clients for the services that the environment names, and opens their connections.
     ///
     /// # Errors
-    /// [`TrustError`] if they cannot speak TLS.
+    /// [`TrustError`] if the clients cannot set up TLS.
     pub async fn new(config: Config) -> Result<Self, TrustError> {
         let aws = FunctionConfig::from_env(&config.process.region)?;
         let state = Self::with_clients(config, aws.dynamodb(), aws.sesv2());
-        // The connection to DynamoDB is opened by a request that is of use. It also brings the code of the SDK into memory
-        // while init has a whole core.
+        // A useful request opens the connection to DynamoDB. It also loads the SDK's code while init has a whole core.
         let gate = tokio::time::timeout(INIT_PATIENCE, state.sending.warm_up());
         let (..) = tokio::join!(gate, aws.open_sesv2());
         Ok(state)
     }
 
-    /// Works with these clients: see [`aws::dynamodb`] and [`aws::sesv2`].
+    /// Makes the state with the given clients: see [`aws::dynamodb`] and [`aws::sesv2`].
     #[must_use]
     pub fn with_clients(config: Config, dynamodb: aws_sdk_dynamodb::Client, ses: aws_sdk_sesv2::Client) -> Self {
         let region = config.process.region;

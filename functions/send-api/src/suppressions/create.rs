@@ -1,4 +1,4 @@
-//! `POST /suppressions` and `POST /suppressions/batch/add`: whom the caller wants no mail sent to.
+//! `POST /suppressions` and `POST /suppressions/batch/add`: adds addresses to the suppression list.
 
 use aws::{Evidence, StoreError};
 use domain::address::EmailAddress;
@@ -22,10 +22,10 @@ use sending::{Deadlines, Ids};
 
 /// The longest note, in characters.
 const NOTE_MAX: usize = 500;
-/// How many addresses are written at a time.
+/// How many addresses are written side by side.
 const AT_ONCE: usize = 10;
 
-/// What is put on the list.
+/// The suppression that a request adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct NewSuppression {
     address: EmailAddress,
@@ -86,7 +86,7 @@ pub(crate) async fn create_all(
     Ok(Response::created(&CreatedAllBody { data }))
 }
 
-/// Reads the body as an object without what is null.
+/// Reads the body as an object, without its `null` fields.
 pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     match json::read(body)? {
         Value::Object(mut object) => {
@@ -97,7 +97,7 @@ pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     }
 }
 
-/// Reads a list of 1 to 100 texts.
+/// Reads an array of 1 to 100 strings.
 pub(super) fn texts(field: &str, value: Value) -> Result<Vec<String>, InvalidEmail> {
     let wrong = || InvalidEmail::field(field, format_args!("must be an array of 1 to {BATCH_MAX} strings"));
     let Value::Array(values) = value else {
@@ -141,7 +141,7 @@ fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<NewSuppressi
         return Err(InvalidEmail::field("expires_at", "must be in the future").into());
     }
     if expires_at.is_some() && reason != Reason::Manual {
-        let problem = "goes with the reason `manual`: a bounce or a complaint is for good";
+        let problem = "is allowed only with the reason `manual`. Bounces and complaints do not expire";
         return Err(InvalidEmail::field("expires_at", problem).into());
     }
     Ok(NewSuppression {
@@ -152,7 +152,7 @@ fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<NewSuppressi
     })
 }
 
-/// Puts an address on the list, and returns the id that it has there.
+/// Adds an address to the list, and returns the id of its entry.
 async fn put(
     state: &SendApiState,
     wanted: &NewSuppression,
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_an_address_with_and_without_the_rest() {
+    fn reads_an_address_with_and_without_optional_fields() {
         let plain = read(&json!({ "email": "Anna@Example.org", "reason": null })).unwrap();
         assert_eq!(
             (plain.address.normalised(), plain.reason),
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_field_that_is_wrong() {
+    fn names_the_invalid_field() {
         for (body, field) in [
             (json!({}), "email"),
             (json!({ "email": 7 }), "email"),
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_one_to_a_hundred_texts() {
+    fn accepts_one_to_a_hundred_strings() {
         assert_eq!(texts("ids", json!(["a"])).unwrap(), ["a"]);
         for wrong in [json!([]), json!("a"), json!([1]), json!(null), json!(vec!["a"; 101])] {
             assert!(texts("ids", wrong).is_err());

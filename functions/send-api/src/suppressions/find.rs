@@ -1,4 +1,4 @@
-//! Which suppression a path means, by its id or its address: `GET /suppressions/{id or email}`.
+//! `GET /suppressions/{id or email}`: shows the suppression with an id or of an address.
 
 use domain::address::EmailAddress;
 use domain::suppression::{Entry, Suppression};
@@ -21,7 +21,7 @@ pub(crate) async fn show(
     Ok(Response::ok(&SuppressionBody::of(&entry, suppression)))
 }
 
-/// Finds an entry that is in force.
+/// Finds an active entry by its id or its address.
 pub(super) async fn find(
     state: &SendApiState,
     which: &str,

@@ -1,4 +1,4 @@
-//! `GET /suppressions`: the list, the newest first.
+//! `GET /suppressions`: lists suppressions, newest first.
 
 use aws::NewestFrom;
 use serde::Serialize;
@@ -18,7 +18,7 @@ struct ListBody<'a> {
     data: Vec<SuppressionBody<'a>>,
 }
 
-/// What a page is asked for with.
+/// The query parameters of a page.
 #[derive(Debug, PartialEq, Eq)]
 struct ListQuery<'a> {
     from: NewestFrom,
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_the_newest_twenty_unless_asked_otherwise() {
+    fn returns_the_newest_twenty_by_default() {
         let usual = asked(&[]).unwrap();
         assert_eq!((usual.from, usual.limit, usual.origin), (NewestFrom::Newest, 20, None));
         let id = Uuid::from_u128(7);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_makes_no_sense_is_refused_by_name() {
+    fn rejects_an_invalid_parameter_by_name() {
         let id = Uuid::nil().to_string();
         for (parameters, name) in [
             (vec![("limit", "0")], "limit"),

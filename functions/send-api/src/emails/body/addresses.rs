@@ -11,7 +11,7 @@ pub(super) fn mailbox(field: &str, text: &str) -> Result<Mailbox, InvalidEmail> 
     Mailbox::parse(text).map_err(|error| InvalidEmail::field(field, error))
 }
 
-/// Reads one address or a list of them; none if the field is absent.
+/// Reads one address or an array of addresses. An absent field has none.
 pub(super) fn mailboxes(field: &str, value: Option<Value>) -> Result<Vec<Mailbox>, InvalidEmail> {
     match value {
         None => Ok(Vec::new()),

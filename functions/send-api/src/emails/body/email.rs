@@ -13,17 +13,17 @@ use super::labels::{headers, tags};
 use super::{attachments, on_suppressed, spelling};
 use crate::error::ApiError;
 
-/// Fields that this version refuses, and what to do instead.
+/// Fields that Okite does not support, and what to do instead.
 const NOT_SUPPORTED: [(&str, &str); 3] = [
     ("scheduled_at", "Send the email when it is due."),
     (
         "template",
         "Render the template before sending and use `html` and `text`.",
     ),
-    ("topic_id", "Leave out who unsubscribed before sending."),
+    ("topic_id", "Remove unsubscribed recipients before sending."),
 ];
 
-/// The fields that are known.
+/// The fields of an email that Okite knows.
 const FIELDS: [&str; 15] = [
     "from",
     "to",
@@ -42,15 +42,15 @@ const FIELDS: [&str; 15] = [
     on_suppressed::FIELD,
 ];
 
-/// What the fields of a body ask for.
+/// An email, and the request's rule for suppressed recipients.
 #[derive(Debug)]
 pub(in super::super) struct ParsedBody {
     pub(in super::super) email: Email,
-    /// The rule for suppressed recipients, if there is a field for it.
+    /// The rule for suppressed recipients, if the body has the field for it.
     pub(in super::super) on_suppressed: Option<OnSuppressed>,
 }
 
-/// Reads one email out of the fields of an object.
+/// Reads one email from the fields of an object.
 pub(in super::super) fn email(mut object: Object) -> Result<ParsedBody, ApiError> {
     object.retain(|_, value| !value.is_null());
     for (field, remedy) in NOT_SUPPORTED {

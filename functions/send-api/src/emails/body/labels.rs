@@ -17,7 +17,7 @@ pub(super) fn headers(value: Option<Value>) -> Result<Vec<Header>, InvalidEmail>
 fn header((name, value): (String, Value)) -> Result<Header, InvalidEmail> {
     match value {
         Value::String(value) => Header::new(&name, &value),
-        other => Err(wrong_type("headers", "an object of strings, and no value", &other)),
+        other => Err(wrong_type("headers", "an object whose values are strings", &other)),
     }
 }
 
@@ -25,7 +25,7 @@ fn header((name, value): (String, Value)) -> Result<Header, InvalidEmail> {
 pub(super) fn tags(value: Option<Value>) -> Result<Vec<Tag>, InvalidEmail> {
     let tag = |(place, mut tag): (String, Object)| {
         let mut part = |name: &str| {
-            let missing = || InvalidEmail::field(&place, "each needs `name` and `value`");
+            let missing = || InvalidEmail::field(&place, "each tag needs `name` and `value`");
             text(&format!("{place}.{name}"), tag.remove(name).ok_or_else(missing)?)
         };
         Tag::new(&part("name")?, &part("value")?).map_err(|error| error.at(&place))

@@ -64,7 +64,7 @@ mod tests {
         body[field] = value;
         match read(body.to_string().as_bytes()) {
             Err(error) => error,
-            Ok(_) => panic!("`{field}` was taken"),
+            Ok(_) => panic!("`{field}` was accepted"),
         }
     }
 
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_is_not_json_from_what_is_not_an_email() {
+    fn distinguishes_invalid_json_from_an_invalid_email() {
         for body in [
             "",
             "{",
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_field_that_is_missing() {
+    fn names_a_missing_field() {
         for field in ["from", "to", "subject"] {
             for value in [None, Some(Value::Null)] {
                 let mut body = minimal();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_field_of_the_wrong_type() {
+    fn names_a_field_of_the_wrong_type() {
         let wrong = [json!(1), json!(true), json!({})];
         for field in ["from", "to", "cc", "bcc", "reply_to", "subject", "html", "text"] {
             for value in &wrong {
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_optional_field_that_is_null_is_absent() {
+    fn treats_a_null_optional_field_as_absent() {
         for field in [
             "cc",
             "bcc",
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_bad_addresses_without_repeating_them() {
+    fn rejects_invalid_addresses_without_repeating_them() {
         for (field, value) in [
             ("from", json!("secret-person")),
             ("to", json!(["secret-person@"])),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_by_name_what_it_does_not_do() {
+    fn names_a_field_that_it_does_not_support() {
         for field in ["scheduled_at", "template", "topic_id"] {
             let error = error(field, json!("x"));
             assert_eq!((error.status, error.name), (422, "validation_error"));
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_attachments_without_name_or_content_or_with_bad_base64() {
+    fn rejects_attachments_without_name_or_content_or_with_invalid_base64() {
         for attachment in [
             json!({"content": "aGk="}),
             json!({"filename": "a.txt"}),
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_content_that_is_not_made_of_bytes() {
+    fn names_the_attachment_whose_content_is_not_bytes() {
         let file = |content: Value| json!([{"filename": "a.txt", "content": content}]);
         for content in [
             json!([256]),
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_content_of_a_file_in_three_forms() {
+    fn accepts_the_content_of_a_file_in_three_forms() {
         for content in [
             json!("aGk="),
             json!([104, 105]),
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_older_name_of_the_content_id() {
+    fn accepts_the_older_name_of_the_content_id() {
         let email = accepted(
             "attachments",
             json!([{"filename": "a.png", "content": "aGk=", "inline_content_id": "logo"}]),
@@ -289,7 +289,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_value_in_any_field_is_taken_or_refused_with_a_documented_error(
+        fn any_value_in_any_field_is_accepted_or_rejected_with_a_documented_error(
             field in "from|to|cc|bcc|reply_to|subject|html|text|headers|tags|attachments|scheduled_at|okite_on_suppressed", value in any_json(),
         ) {
             let mut body = minimal();
@@ -301,7 +301,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_refused_without_a_panic(body in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn any_bytes_are_rejected_without_a_panic(body in proptest::collection::vec(any::<u8>(), 0..60)) {
             prop_assert!(read(&body).is_err());
         }
     }
