@@ -9,9 +9,9 @@ use aws_sdk_dynamodb::config::{Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use domain::address::EmailAddress;
-use domain::api_key::{ApiKey, ApiKeyRecord, Permission};
+use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission};
 use domain::stream::Stream;
-use domain::suppression::{Reason, Registers};
+use domain::suppression::{Registers, SuppressionReason};
 use jiff::Timestamp;
 use local_aws::services::lambda::{InvokeError, Program};
 use local_aws::{LocalAws, REGION, RunSettings};
@@ -101,7 +101,7 @@ impl Okite {
     }
 
     /// Makes an API key that may do so much.
-    pub(crate) async fn put_key_for(&self, key: &str, permission: Permission) {
+    pub(crate) async fn put_key_for(&self, key: &str, permission: KeyPermission) {
         self.put_record(key, |record| record.permission = permission).await;
     }
 
@@ -111,7 +111,7 @@ impl Okite {
             id: key.id().to_owned(),
             secret_sha256: key.secret_hash(),
             name: "test".to_owned(),
-            permission: Permission::Full,
+            permission: KeyPermission::Full,
             stream: Stream::Transactional,
             from_domains: Vec::new(),
             created_at: Timestamp::UNIX_EPOCH,
@@ -242,15 +242,15 @@ impl Okite {
     }
 
     /// Waits until a bounce or a complaint put an address on the list.
-    pub(crate) async fn until_suppressed(&self, address: &str, reason: Reason) {
+    pub(crate) async fn until_suppressed(&self, address: &str, reason: SuppressionReason) {
         eventually(&format!("{address} is suppressed: {reason:?}"), async || {
             let registers = self.registers(address).await;
             match reason {
-                Reason::Bounce => registers.bounce_at.is_some(),
-                Reason::Complaint => registers.complaint_at.is_some(),
-                Reason::Blocked => registers.blocked_at.is_some(),
-                Reason::Soft => !registers.soft.is_empty(),
-                Reason::Manual => registers.manual_at.is_some(),
+                SuppressionReason::Bounce => registers.bounce_at.is_some(),
+                SuppressionReason::Complaint => registers.complaint_at.is_some(),
+                SuppressionReason::Blocked => registers.blocked_at.is_some(),
+                SuppressionReason::Soft => !registers.soft.is_empty(),
+                SuppressionReason::Manual => registers.manual_at.is_some(),
             }
         })
         .await;

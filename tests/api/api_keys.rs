@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws::ApiKeys;
-use domain::permit::SEND_TIMEOUT;
+use domain::pacing::SEND_TIMEOUT;
 use jiff::{SignedDuration, Timestamp};
 use local_aws::calls::Call;
 use reqwest::Method;

@@ -1,6 +1,6 @@
 //! `GET /emails/{id}`: what became of a mail, for each recipient.
 
-use domain::api_key::Permission;
+use domain::api_key::KeyPermission;
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -132,7 +132,7 @@ async fn what_is_not_on_record_is_not_found() {
 #[tokio::test]
 async fn a_key_for_sending_reads_nothing() {
     let okite = Okite::start().await;
-    okite.put_key_for(SENDING, Permission::Sending).await;
+    okite.put_key_for(SENDING, KeyPermission::Sending).await;
     let sent = okite.post_with(SENDING, &email(GOOD)).await;
     assert_eq!(sent.status, 200);
     let path = format!("/emails/{}", sent.body["id"].as_str().unwrap());

@@ -175,7 +175,7 @@ async fn logs_name_ids_and_no_address_subject_body_or_key() {
     okite
         .until_suppressed(
             "bounce+private@simulator.amazonses.com",
-            domain::suppression::Reason::Bounce,
+            domain::suppression::SuppressionReason::Bounce,
         )
         .await;
     mail["from"] = json!("private@unverified.example");

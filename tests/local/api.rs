@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::suppression::Reason;
+use domain::suppression::SuppressionReason;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -470,7 +470,9 @@ async fn what_is_published_for_operators_can_be_read() {
     let bounce = hard_bounce("gone@example.net", 1);
     let feedback = to(okite.variable("FEEDBACK_TOPIC_ARN"));
     feedback.publish("", &bounce.to_string()).await.unwrap();
-    okite.until_suppressed("gone@example.net", Reason::Bounce).await;
+    okite
+        .until_suppressed("gone@example.net", SuppressionReason::Bounce)
+        .await;
     assert_eq!(notifications().await.as_array().unwrap().len(), 1);
 }
 

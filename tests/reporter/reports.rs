@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use aws::{Usage, WordInGate};
+use aws::{OverrideInGate, Usage};
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::account::Brake;
-use domain::brake_change::BrakeOverride;
+use domain::brake::Brake;
+use domain::brake::BrakeOverride;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -206,7 +206,7 @@ async fn an_operator_who_speaks_while_a_report_is_made_is_not_undone_by_it() {
         "us-east-1".to_owned(),
     );
     let word = BrakeOverride {
-        word: "all".to_owned(),
+        setting: "all".to_owned(),
         at: Some("2026-01-02T03:04:05Z".parse().unwrap()),
         ..BrakeOverride::default()
     };
@@ -222,7 +222,7 @@ async fn an_operator_who_speaks_while_a_report_is_made_is_not_undone_by_it() {
         .await;
         assert!(usage.put_brake_override(&word).await.unwrap());
         let set = usage.set_brake(Brake::All, word.at.unwrap()).await.unwrap();
-        assert_eq!(set, WordInGate::InForce);
+        assert_eq!(set, OverrideInGate::InForce);
     };
     let (report, ()) = tokio::join!(okite.report(), speak);
     let gate = gate(&okite).await.unwrap();

@@ -105,7 +105,7 @@ async fn keys_that_come_back_undone_are_asked_for_again() {
     let okite = Okite::start().await;
     okite.send(&email(BOUNCE)).await;
     okite
-        .until_suppressed(BOUNCE, domain::suppression::Reason::Bounce)
+        .until_suppressed(BOUNCE, domain::suppression::SuppressionReason::Bounce)
         .await;
     for unprocessed in [json!(true), json!(1), json!(2)] {
         okite
@@ -347,7 +347,7 @@ async fn an_event_whose_function_dies_comes_again() {
             .await;
         okite.send(&email(address.clone())).await;
         okite
-            .until_suppressed(&address, domain::suppression::Reason::Bounce)
+            .until_suppressed(&address, domain::suppression::SuppressionReason::Bounce)
             .await;
         eventually("it was tried again", async || okite.faults().await == json!([])).await;
     }

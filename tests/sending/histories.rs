@@ -17,9 +17,9 @@ use aws::{ApiKeys, Usage};
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use domain::account::Brake;
-use domain::api_key::{ApiKey, ApiKeyRecord, Permission};
-use domain::permit::Settings;
+use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission};
+use domain::brake::Brake;
+use domain::pacing::GateSettings;
 use domain::stream::Stream;
 use futures_util::future::{join_all, poll_fn};
 use jiff::Timestamp;
@@ -198,7 +198,7 @@ impl World {
             id: key.id().to_owned(),
             secret_sha256: key.secret_hash(),
             name: "test".to_owned(),
-            permission: Permission::Full,
+            permission: KeyPermission::Full,
             stream: Stream::Transactional,
             from_domains: Vec::new(),
             created_at: Timestamp::UNIX_EPOCH,
@@ -210,10 +210,10 @@ impl World {
             self.config.usage_table.clone(),
             self.config.process.region.clone(),
         );
-        let settings = Settings {
-            interval: 1,
-            ceiling_all: domain::permit::UNLIMITED,
-            ceiling_bulk: domain::permit::UNLIMITED,
+        let settings = GateSettings {
+            slot_interval: 1,
+            ceiling_all: domain::pacing::UNLIMITED,
+            ceiling_bulk: domain::pacing::UNLIMITED,
         };
         usage
             .set_gate(settings, Brake::None, None, self.clock.now())

@@ -102,7 +102,7 @@ fn has_tables_that_dynamodb_creates() {
 }
 
 #[test]
-fn has_three_functions_with_one_environment() {
+fn has_every_function_of_the_registry() {
     let functions = stack().functions;
     let summary: Vec<_> = functions
         .iter()
@@ -116,40 +116,60 @@ fn has_three_functions_with_one_environment() {
             ("quota-reporter", 60, 128)
         ]
     );
+    let names: Vec<_> = functions.iter().map(|function| function.name.as_str()).collect();
+    assert_eq!(names, registry::FUNCTIONS.map(|function| function.name));
+}
 
-    let expected = [
-        ("ACCOUNT_SHARE", "1"),
-        ("ALARM_TOPIC_ARN", ""),
-        ("API_KEYS_TABLE", "okite-ApiKeysTable"),
-        ("BOUNCE_BRAKE", "0.045"),
-        ("BOUNCE_WARN", "0.03"),
-        ("BULK_RESERVE", "0.2"),
-        ("COMPLAINTS_MIN", "2"),
-        ("COMPLAINT_BRAKE", "0.0008"),
-        ("COMPLAINT_WARN", "0.0005"),
-        ("CONFIGURATION_SET", "okite-ConfigurationSet"),
-        (
-            "FEEDBACK_TOPIC_ARN",
-            "arn:aws:sns:us-east-1:000000000000:okite-FeedbackTopic",
-        ),
-        ("JUDGED_VOLUME_MIN", "1000"),
+#[test]
+fn gives_each_function_the_variables_that_it_reads() {
+    let everywhere = [
         ("LOG_LEVEL", "info"),
-        ("MESSAGES_TABLE", "okite-MessagesTable"),
-        ("MESSAGE_RETENTION_DAYS", "30"),
-        ("METRICS", "true"),
-        ("PERMIT_BURST_SECONDS", "1"),
-        ("PERMIT_WAIT_SECONDS", "2"),
-        ("SOFT_BOUNCE_TIERS", "3/14d:3d,5/14d:30d"),
         ("SUPPRESSIONS_TABLE", "okite-SuppressionsTable"),
         ("USAGE_TABLE", "okite-UsageTable"),
     ];
-    for function in &functions {
-        let environment: Vec<_> = function
-            .environment
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+    let policy = [
+        ("ACCOUNT_SHARE", "1"),
+        ("BULK_RESERVE", "0.2"),
+        ("PERMIT_BURST_SECONDS", "1"),
+        ("PERMIT_WAIT_SECONDS", "2"),
+    ];
+    let of_messages = [
+        ("MESSAGES_TABLE", "okite-MessagesTable"),
+        ("MESSAGE_RETENTION_DAYS", "30"),
+    ];
+    let set = ("CONFIGURATION_SET", "okite-ConfigurationSet");
+    let send_api = [
+        set,
+        ("API_KEYS_TABLE", "okite-ApiKeysTable"),
+        ("SOFT_BOUNCE_TIERS", "3/14d:3d,5/14d:30d"),
+    ];
+    let topic = "arn:aws:sns:us-east-1:000000000000:okite-FeedbackTopic";
+    let reporter = [
+        set,
+        ("ALARM_TOPIC_ARN", ""),
+        ("BOUNCE_BRAKE", "0.045"),
+        ("BOUNCE_WARN", "0.03"),
+        ("COMPLAINTS_MIN", "2"),
+        ("COMPLAINT_BRAKE", "0.0008"),
+        ("COMPLAINT_WARN", "0.0005"),
+        ("JUDGED_VOLUME_MIN", "1000"),
+        ("METRICS", "true"),
+    ];
+    for (name, own) in [
+        ("send-api", [&policy[..], &of_messages, &send_api].concat()),
+        (
+            "feedback",
+            [&of_messages[..], &[("FEEDBACK_TOPIC_ARN", topic)]].concat(),
+        ),
+        ("quota-reporter", [&policy[..], &reporter].concat()),
+    ] {
+        let function = stack().functions.into_iter().find(|function| function.name == name);
+        let expected: BTreeMap<String, String> = everywhere
+            .into_iter()
+            .chain(own)
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        assert_eq!(environment, expected, "{}", function.name);
+        assert_eq!(function.unwrap().environment, expected, "{name}");
     }
 }
 

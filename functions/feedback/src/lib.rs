@@ -14,7 +14,9 @@ mod source;
 use std::time::Duration;
 
 use aws::{Evidence, FunctionConfig, Marks, Messages, StoreError, Suppressions, TrustError};
-use domain::feedback::{self, Class, Event, Fact, Feedback, Mark, MarkKind, Unreadable};
+use domain::feedback::{
+    self, Feedback, FeedbackClass, FeedbackEvent, Mark, MarkKind, RecipientFact, UnreadableFeedback,
+};
 use domain::retention::MessageRetention;
 use futures_util::future;
 use jiff::Timestamp;
@@ -90,7 +92,7 @@ pub enum FeedbackError {
     ForeignAccount,
     /// The message is no event of SES. A person has to look at it.
     #[error(transparent)]
-    Unreadable(#[from] Unreadable),
+    Unreadable(#[from] UnreadableFeedback),
     /// Some recipients should be suppressed, and their addresses cannot be read. The others are suppressed.
     #[error("{0} recipients of an event should be suppressed, but their addresses cannot be read")]
     UnreadableRecipients(usize),
@@ -286,14 +288,14 @@ async fn handle_message(
 
 /// Writes the registers of all recipients, then the marks, then the record of the message. Returns how many recipients
 /// the event suppresses.
-async fn apply(state: &State, event: &Event, new_id: &impl Fn() -> Uuid) -> Result<usize, StoreError> {
+async fn apply(state: &State, event: &FeedbackEvent, new_id: &impl Fn() -> Uuid) -> Result<usize, StoreError> {
     let message_id = event.message.as_ref().and_then(|message| message.message_id);
-    let write = |fact: &Fact| {
+    let write = |fact: &RecipientFact| {
         let reason = fact.class.register()?;
         let (suppressions, fact, id) = (&state.suppressions, fact.clone(), new_id());
         Some(async move {
             // The record of the message shows whether a soft bounce is an automatic reply.
-            let source = match message_id.filter(|_| fact.class == Class::Soft) {
+            let source = match message_id.filter(|_| fact.class == FeedbackClass::Soft) {
                 Some(message_id) => format!("{}#{message_id}", fact.feedback_id),
                 None => fact.feedback_id,
             };
@@ -336,7 +338,7 @@ async fn apply(state: &State, event: &Event, new_id: &impl Fn() -> Uuid) -> Resu
 
 /// Logs an error, which raises an alarm, when a domain rejects one mail after the other. The suppression of its
 /// addresses is decided later, at sending.
-async fn watch_for_storms(state: &State, event: &Event) -> Result<(), StoreError> {
+async fn watch_for_storms(state: &State, event: &FeedbackEvent) -> Result<(), StoreError> {
     let mut blocks: Vec<_> = event.marks.iter().filter(|mark| mark.kind == MarkKind::Block).collect();
     blocks.dedup_by_key(|mark| &mark.domain);
     for Mark { domain, at, .. } in blocks {

@@ -4,8 +4,9 @@
 //! not at all. A gate that nobody recorded is made good in the same way: the record follows the gate.
 
 use aws::{GateState, StoreError};
-use domain::account::{Brake, Report, SetBy};
-use domain::brake_change::{BY_THE_REPORTER, BrakeChange};
+use domain::brake::Brake;
+use domain::brake::{BY_THE_REPORTER, BrakeChange};
+use domain::report::{BrakeSetBy, Report};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -57,8 +58,8 @@ async fn record(
         return Ok(());
     }
     let (by, why) = match (report.brake.set_by, word) {
-        (SetBy::Operator, Some(word)) => (word.by.clone(), word.why.clone()),
-        (SetBy::Operator, None) | (SetBy::Reporter, _) => (BY_THE_REPORTER.to_owned(), why(report)),
+        (BrakeSetBy::Operator, Some(word)) => (word.by.clone(), word.why.clone()),
+        (BrakeSetBy::Operator, None) | (BrakeSetBy::Reporter, _) => (BY_THE_REPORTER.to_owned(), why(report)),
     };
     state
         .brake_changes
@@ -111,7 +112,7 @@ fn why(report: &Report) -> String {
 }
 
 fn figures(report: &Report) -> Value {
-    let rate = |rate: Option<domain::account::Rate>| {
+    let rate = |rate: Option<domain::reputation::ReputationRate>| {
         let rate = rate?;
         let estimate = rate.estimate;
         Some(json!({

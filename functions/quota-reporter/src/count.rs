@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws::{CountedDay, GateState, Pace, StoreError, VerifiedDomains};
-use domain::account::{Counted, History, Window, is_to_be_counted};
 use domain::feedback::MarkKind;
+use domain::pacing::GrantHistory;
+use domain::reputation::{CountingWindow, FeedbackCounts, is_to_be_counted};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
@@ -24,9 +25,9 @@ const VERIFIED_FOR: SignedDuration = SignedDuration::from_hours(24);
 pub(crate) async fn count(
     state: &QuotaReporterState,
     gate: &GateState,
-    history: &History<'_>,
-) -> Result<Option<Counted>, StoreError> {
-    let Some(window) = Window::of(history) else {
+    history: &GrantHistory<'_>,
+) -> Result<Option<FeedbackCounts>, StoreError> {
+    let Some(window) = CountingWindow::of(history) else {
         return Ok(None);
     };
     let mut counter = MarkCounter {
@@ -35,7 +36,7 @@ pub(crate) async fn count(
         now: history.now,
         verified: None,
     };
-    let mut counted = Counted {
+    let mut counted = FeedbackCounts {
         days: 0,
         sent: window.sent,
         bounces: 0,

@@ -1,9 +1,9 @@
 //! Sets the gate by a report, and leaves it where the account could not be read.
 
-use aws::{AccountError, GateSet, GateState, WordInGate};
-use domain::account::{Report, Trouble};
-use domain::brake_change::BrakeOverride;
-use domain::permit;
+use aws::{AccountError, GateSet, GateState, OverrideInGate};
+use domain::brake::BrakeOverride;
+use domain::pacing::GateSettings;
+use domain::report::{ReadFailure, Report};
 use jiff::Timestamp;
 
 use crate::announce;
@@ -15,7 +15,7 @@ use crate::state::QuotaReporterState;
 pub(crate) async fn set_gate(
     state: &QuotaReporterState,
     mut read: GateState,
-    settings: permit::Settings,
+    settings: GateSettings,
     report: &mut Report,
     now: Timestamp,
 ) -> Result<(GateState, GateSet), ReporterError> {
@@ -40,12 +40,12 @@ pub(crate) async fn report_without_account(
     now: Timestamp,
 ) -> Result<Report, ReporterError> {
     tracing::error!("the account could not be read, the last gate stays in force: {error}");
-    let mut report = before.unread(Trouble::new("GetAccount", &error.code), now);
+    let mut report = before.unread(ReadFailure::new("GetAccount", &error.code), now);
     let word = gate.brake_override.as_ref();
     report.brake = report.brake_or(word.and_then(BrakeOverride::brake));
     if gate.brake != Some(report.brake.level) {
         let in_force = match word.and_then(|word| word.at) {
-            Some(at) => state.usage.set_brake(report.brake.level, at).await.ok() == Some(WordInGate::InForce),
+            Some(at) => state.usage.set_brake(report.brake.level, at).await.ok() == Some(OverrideInGate::InForce),
             None => false,
         };
         if !in_force {

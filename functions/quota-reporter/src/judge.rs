@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use aws::GateState;
-use domain::account::{Account, AwsRate, Evidence, History, RateKind, Report, Reputation, Trouble};
+use domain::account::Account;
+use domain::pacing::GrantHistory;
+use domain::report::{ReadFailure, Report, ReportInput};
+use domain::reputation::{AwsRate, AwsRates, RateKind};
 use domain::suppression::ReportedReconciliation;
 use jiff::Timestamp;
 use tokio::time::timeout;
@@ -27,11 +30,11 @@ pub(crate) async fn judge(
     now: Timestamp,
 ) -> Report {
     let mut troubles = Vec::new();
-    let reputation = Reputation {
+    let reputation = AwsRates {
         bounce: aws_rate(state, RateKind::Bounce, before, now, &mut troubles).await,
         complaint: aws_rate(state, RateKind::Complaint, before, now, &mut troubles).await,
     };
-    let history = History {
+    let history = GrantHistory {
         samples: &gate.samples,
         total: gate.granted,
         now,
@@ -40,16 +43,16 @@ pub(crate) async fn judge(
         Ok(Ok(counted)) => counted,
         Ok(Err(error)) => {
             tracing::warn!("the marks could not be counted: {error}");
-            troubles.push(Trouble::new(error.operation, &error.code));
+            troubles.push(ReadFailure::new(error.operation, &error.code));
             None
         }
         Err(_) => {
             tracing::warn!("the marks could not be counted in time");
-            troubles.push(Trouble::new("Query", TOO_SLOW));
+            troubles.push(ReadFailure::new("Query", TOO_SLOW));
             None
         }
     };
-    let mut report = Report::new(&Evidence {
+    let mut report = Report::new(&ReportInput {
         account,
         region: &state.region,
         reputation,
@@ -71,7 +74,7 @@ async fn aws_rate(
     kind: RateKind,
     before: Option<&Report>,
     now: Timestamp,
-    troubles: &mut Vec<Trouble>,
+    troubles: &mut Vec<ReadFailure>,
 ) -> Option<AwsRate> {
     let code = match timeout(CLOUDWATCH_WITHIN, state.cloudwatch.rate(kind, now)).await {
         Ok(Ok(rate)) => return rate,
@@ -79,6 +82,6 @@ async fn aws_rate(
         Err(_) => TOO_SLOW.to_owned(),
     };
     tracing::warn!("a rate of AWS's could not be read: {code}");
-    troubles.push(Trouble::new("GetMetricStatistics", &code));
+    troubles.push(ReadFailure::new("GetMetricStatistics", &code));
     before?.aws_rate(kind, now)
 }

@@ -16,8 +16,8 @@ mod state;
 use std::time::Duration;
 
 use aws::{GateSet, NOT_A_REPORT};
-use domain::account::Report;
-use domain::permit::{self, Sample};
+use domain::pacing::{self, GrantSample};
+use domain::report::Report;
 use domain::suppression::ReportedReconciliation;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
@@ -85,13 +85,13 @@ pub async fn handle(
         (Err(error), None) => return Err(error.into()),
         (Err(error), Some(before)) => return report_without_account(state, &gate, before, error, now).await,
     };
-    let granted = permit::granted(gate.granted, &gate.samples, &state.policy, now);
-    let settings = permit::settings(&account, &state.policy, granted);
+    let granted = pacing::grant_totals(gate.granted, &gate.samples, &state.policy, now);
+    let settings = pacing::gate_settings(&account, &state.policy, granted);
     let mut report = judge(state, &gate, account, before.as_ref(), now).await;
 
     // One after the other, over the one connection that is open; each is tried, whatever became of the one before.
     let set = set_gate(state, gate, settings, &mut report, now).await;
-    let sample = Sample {
+    let sample = GrantSample {
         at: now,
         total: granted.total,
     };

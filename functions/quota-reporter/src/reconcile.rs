@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use aws::{KeptReconciliation, ListError, Pace, StoreError, TAKEN_AT_ONCE};
-use domain::suppression::{Drift, Listed, Reconciliation};
+use domain::suppression::{ListDrift, Reconciliation, SesListEntry};
 use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -103,7 +103,7 @@ impl<F: Fn() -> Uuid> Pass<'_, F> {
             self.keep().await?;
             if ended {
                 let drift = self.kept.state.last.map(|last| last.drift).unwrap_or_default();
-                let Drift {
+                let ListDrift {
                     listed,
                     added,
                     lifted,
@@ -124,8 +124,8 @@ impl<F: Fn() -> Uuid> Pass<'_, F> {
 
     /// Does what a page asks for, and tells whether it came to the end of it. What was done of it is kept in the count either
     /// way, and not done again.
-    async fn page(&mut self, listed: &[Listed]) -> Result<bool, PassError> {
-        let mut read = Drift::default();
+    async fn page(&mut self, listed: &[SesListEntry]) -> Result<bool, PassError> {
+        let mut read = ListDrift::default();
         for part in listed.chunks(TAKEN_AT_ONCE) {
             if !self.has_time() {
                 self.keep().await?;

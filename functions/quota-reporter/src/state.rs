@@ -4,8 +4,9 @@ use aws::{
     BrakeChanges, CloudWatch, FunctionConfig, Marks, Notifications, Ses, SesSuppressionList, Suppressions, TrustError,
     Usage,
 };
-use domain::account::{Report, Thresholds};
-use domain::permit::Policy;
+use domain::pacing::PacingPolicy;
+use domain::report::Report;
+use domain::reputation::RateThresholds;
 use jiff::Timestamp;
 
 use crate::config::Config;
@@ -15,8 +16,8 @@ use crate::metrics;
 #[derive(Debug)]
 pub struct QuotaReporterState {
     pub(crate) region: String,
-    pub(crate) policy: Policy,
-    pub(crate) thresholds: Thresholds,
+    pub(crate) policy: PacingPolicy,
+    pub(crate) thresholds: RateThresholds,
     /// The function's own name, by which its metrics are told from those of other stacks; nothing where it publishes none.
     metrics_of: Option<String>,
     pub(crate) usage: Usage,

@@ -1,7 +1,7 @@
 //! The configuration of the send API, read from its environment variables.
 
 use aws::{ApiKeys, Messages, Suppressions, Usage};
-use domain::permit::Policy;
+use domain::pacing::PacingPolicy;
 use domain::retention::MessageRetention;
 use domain::suppression::SoftBounceTiers;
 use runtime::config::{ProcessConfig, message_retention, policy, soft_bounce_tiers};
@@ -23,7 +23,7 @@ pub struct Config {
     /// The name of the SES configuration set that Okite sends every mail with.
     pub configuration_set: String,
     /// How this stack may use the account's sending rate and quota.
-    pub policy: Policy,
+    pub policy: PacingPolicy,
     /// When soft bounces suppress an address for bulk mail.
     pub soft_bounce_tiers: SoftBounceTiers,
     /// How long the record of a message is kept.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
-use domain::ses_error::{self, Retry, Sign, TABLE};
+use domain::ses_error::{self, ErrorSign, RetryAdvice, TABLE};
 use serde_json::Value;
 
 use crate::error::not_sent::status;
@@ -33,7 +33,7 @@ fn own_table() -> String {
 
 fn ses_table() -> String {
     let mut table = String::from("| SES's error | answer | retry? | cause | remedy |\n|---|---|---|---|---|\n");
-    for ses_error::Row {
+    for ses_error::SesErrorRow {
         refusal,
         signs,
         retry,
@@ -44,12 +44,12 @@ fn ses_table() -> String {
         let (status, name) = status(*refusal);
         let signs = signs.iter().map(shown).collect::<Vec<_>>().join("; ");
         let retry = match retry {
-            Retry::AtOnceThenAfter(seconds) => {
+            RetryAdvice::AtOnceThenAfter(seconds) => {
                 format!("Okite retries while the send may wait; then retry after {seconds} s")
             }
-            Retry::After(seconds) => format!("after {seconds} s"),
-            Retry::Never => "no".to_owned(),
-            Retry::AtTheRiskOfTwo => "only if a duplicate is better than no mail".to_owned(),
+            RetryAdvice::After(seconds) => format!("after {seconds} s"),
+            RetryAdvice::Never => "no".to_owned(),
+            RetryAdvice::AtTheRiskOfTwo => "only if a duplicate is better than no mail".to_owned(),
         };
         writeln!(table, "| {signs} | {status} `{name}` | {retry} | {cause}. | {remedy} |").unwrap();
     }
@@ -57,7 +57,7 @@ fn ses_table() -> String {
 }
 
 /// Returns a sign as the document shows it.
-fn shown(sign: &Sign) -> String {
+fn shown(sign: &ErrorSign) -> String {
     let types = |types: &[&str]| {
         types
             .iter()
@@ -73,13 +73,13 @@ fn shown(sign: &Sign) -> String {
             .join(" or ")
     };
     match sign {
-        Sign::Type(names) => types(names),
-        Sign::Saying(names, said) => format!("{} with {}", types(names), phrases(said)),
-        Sign::Phrase(said) => format!("any error with {}", phrases(&[said])),
-        Sign::UnverifiedSender => {
+        ErrorSign::Type(names) => types(names),
+        ErrorSign::Saying(names, said) => format!("{} with {}", types(names), phrases(said)),
+        ErrorSign::Phrase(said) => format!("any error with {}", phrases(&[said])),
+        ErrorSign::UnverifiedSender => {
             "`MessageRejected` with “not verified” about the sender, or about no named address".to_owned()
         }
-        Sign::Status(statuses) => {
+        ErrorSign::Status(statuses) => {
             let statuses = statuses.iter().map(|range| match (range.start(), range.end()) {
                 (start, end) if start == end => start.to_string(),
                 (start, end) => format!("{start}–{end}"),
@@ -89,7 +89,7 @@ fn shown(sign: &Sign) -> String {
                 statuses.collect::<Vec<_>>().join(", ")
             )
         }
-        Sign::NoAnswer(seen) => (*seen).to_owned(),
+        ErrorSign::NoAnswer(seen) => (*seen).to_owned(),
     }
 }
 

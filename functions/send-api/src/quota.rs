@@ -1,6 +1,6 @@
 //! `GET /quota`: the account as it was last reported.
 
-use domain::account::Report;
+use domain::report::Report;
 use serde::Serialize;
 
 use crate::error::{ApiError, Problem};

@@ -1,7 +1,7 @@
 //! The outcome for one recipient, as the answers show it.
 
-use domain::recipient::Verdict;
-use domain::record::RecordedVerdict;
+use domain::recipient::RecipientOutcome;
+use domain::record::RecordedRecipient;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -16,20 +16,20 @@ pub(crate) struct RecipientBody<'a> {
     since: Option<Timestamp>,
 }
 
-impl<'a> From<&'a Verdict> for RecipientBody<'a> {
-    fn from(verdict: &'a Verdict) -> Self {
-        let suppression = verdict.outcome.suppression();
+impl<'a> From<&'a RecipientOutcome> for RecipientBody<'a> {
+    fn from(verdict: &'a RecipientOutcome) -> Self {
+        let suppression = verdict.status.suppression();
         Self {
             email: verdict.address.as_given(),
-            status: verdict.outcome.status(),
+            status: verdict.status.as_str(),
             reason: suppression.map(|suppression| suppression.reason.as_str()),
             since: suppression.map(|suppression| suppression.since),
         }
     }
 }
 
-impl<'a> From<&'a RecordedVerdict> for RecipientBody<'a> {
-    fn from(verdict: &'a RecordedVerdict) -> Self {
+impl<'a> From<&'a RecordedRecipient> for RecipientBody<'a> {
+    fn from(verdict: &'a RecordedRecipient) -> Self {
         Self {
             email: &verdict.email,
             status: &verdict.status,

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use crate::connection::timeouts;
 use crate::error_code::error_code;
-use domain::account::{AwsRate, RateKind};
+use domain::reputation::{AwsRate, RateKind};
 
 /// How old a figure may be. SES publishes a figure only when there was mail.
 const LOOK_BACK: Duration = Duration::from_hours(24);

@@ -43,5 +43,5 @@ pub use sns::{Notifications, NotifyError, client as sns};
 pub use suppressions::{EntriesPage, Evidence, NewestFrom, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes};
 pub use usage::{
     BrakeChanges, CountedDay, GateSet, GateState, KeptReconciliation, MARK_KEPT_DAYS, Marks, MarksPage, NOT_A_REPORT,
-    PermitError, Permits, Usage, VerifiedDomains, WordInGate,
+    OverrideInGate, PermitError, Permits, Usage, VerifiedDomains,
 };

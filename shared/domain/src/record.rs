@@ -19,11 +19,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::idempotency::LEASE;
-use crate::recipient::Verdict;
+use crate::recipient::RecipientOutcome;
 
 /// The state that the sender wrote last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
+pub enum SenderState {
     /// The sender was about to send.
     Sending,
     /// SES certainly did not accept the attempt.
@@ -32,7 +32,7 @@ pub enum Written {
     Suppressed,
 }
 
-impl Written {
+impl SenderState {
     /// Returns the name in items.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -54,7 +54,7 @@ impl Written {
 
 /// The verdict on one recipient, as the caller received it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordedVerdict {
+pub struct RecordedRecipient {
     /// The address as the caller gave it.
     pub email: String,
     /// `accepted`, `suppressed` or `not_sent`.
@@ -65,12 +65,12 @@ pub struct RecordedVerdict {
     pub since: Option<Timestamp>,
 }
 
-impl From<&Verdict> for RecordedVerdict {
-    fn from(verdict: &Verdict) -> Self {
-        let suppression = verdict.outcome.suppression();
+impl From<&RecipientOutcome> for RecordedRecipient {
+    fn from(verdict: &RecipientOutcome) -> Self {
+        let suppression = verdict.status.suppression();
         Self {
             email: verdict.address.as_given().to_owned(),
-            status: verdict.outcome.status().to_owned(),
+            status: verdict.status.as_str().to_owned(),
             reason: suppression.map(|suppression| suppression.reason.as_str().to_owned()),
             since: suppression.map(|suppression| suppression.since),
         }
@@ -113,11 +113,11 @@ pub struct RecordedMail {
 
 /// The record of a message: its row, and its events where they were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct MessageRecord {
     /// Our id of the message.
     pub id: Uuid,
     /// The state that the sender wrote last.
-    pub written: Written,
+    pub written: SenderState,
     /// The number of the last attempt, from 1; 0 if the message was never attempted.
     pub attempt: u32,
     /// When that attempt began.
@@ -131,14 +131,14 @@ pub struct Record {
     /// The mail as the caller gave it.
     pub mail: RecordedMail,
     /// The verdict on each recipient.
-    pub recipients: Vec<RecordedVerdict>,
+    pub recipients: Vec<RecordedRecipient>,
     /// The events of SES, in no particular order. Empty if only the row was read.
     pub events: Vec<RecordedEvent>,
 }
 
 /// The state of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum DeliveryState {
     /// An attempt is under way. It ends at this time at the latest.
     Sending(Timestamp),
     /// SES certainly did not accept the message.
@@ -201,22 +201,22 @@ impl LastEvent {
     }
 }
 
-impl Record {
+impl MessageRecord {
     /// Computes the state of the message.
     #[must_use]
-    pub fn state(&self, now: Timestamp) -> State {
+    pub fn state(&self, now: Timestamp) -> DeliveryState {
         if self.ses_id.is_some() || !self.events.is_empty() {
-            return State::Sent;
+            return DeliveryState::Sent;
         }
         match self.written {
-            Written::Refused => State::Refused,
-            Written::Suppressed => State::Suppressed,
-            Written::Sending => {
+            SenderState::Refused => DeliveryState::Refused,
+            SenderState::Suppressed => DeliveryState::Suppressed,
+            SenderState::Sending => {
                 let lease_until = self.attempt_at.unwrap_or(self.created_at) + LEASE;
                 if now < lease_until {
-                    State::Sending(lease_until)
+                    DeliveryState::Sending(lease_until)
                 } else {
-                    State::Unknown
+                    DeliveryState::Unknown
                 }
             }
         }
@@ -227,9 +227,9 @@ impl Record {
     #[must_use]
     pub fn last_event(&self, now: Timestamp) -> LastEvent {
         match self.state(now) {
-            State::Sending(_) | State::Unknown => return LastEvent::Queued,
-            State::Refused | State::Suppressed => return LastEvent::Failed,
-            State::Sent => {}
+            DeliveryState::Sending(_) | DeliveryState::Unknown => return LastEvent::Queued,
+            DeliveryState::Refused | DeliveryState::Suppressed => return LastEvent::Failed,
+            DeliveryState::Sent => {}
         }
         let told = |about: &dyn Fn(&RecordedEvent) -> bool| {
             let told = self.events.iter().filter(|event| about(event));
@@ -257,8 +257,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
-    fn record(written: Written, ses_id: Option<&str>, events: &[(&str, Option<&str>)]) -> Record {
-        Record {
+    fn record(written: SenderState, ses_id: Option<&str>, events: &[(&str, Option<&str>)]) -> MessageRecord {
+        MessageRecord {
             id: Uuid::nil(),
             written,
             attempt: 1,
@@ -286,14 +286,14 @@ mod tests {
         let later = NOW + LEASE;
         let sent: &[(&str, Option<&str>)] = &[("Send", None)];
         for (written, ses_id, events, at, state) in [
-            (Written::Sending, None, &[][..], NOW, State::Sending(later)),
-            (Written::Sending, None, &[], later, State::Unknown),
-            (Written::Sending, Some("s"), &[], later, State::Sent),
-            (Written::Sending, None, sent, NOW, State::Sent),
-            (Written::Refused, None, &[], later, State::Refused),
-            (Written::Refused, None, sent, later, State::Sent),
-            (Written::Refused, Some("s"), &[], NOW, State::Sent),
-            (Written::Suppressed, None, &[], later, State::Suppressed),
+            (SenderState::Sending, None, &[][..], NOW, DeliveryState::Sending(later)),
+            (SenderState::Sending, None, &[], later, DeliveryState::Unknown),
+            (SenderState::Sending, Some("s"), &[], later, DeliveryState::Sent),
+            (SenderState::Sending, None, sent, NOW, DeliveryState::Sent),
+            (SenderState::Refused, None, &[], later, DeliveryState::Refused),
+            (SenderState::Refused, None, sent, later, DeliveryState::Sent),
+            (SenderState::Refused, Some("s"), &[], NOW, DeliveryState::Sent),
+            (SenderState::Suppressed, None, &[], later, DeliveryState::Suppressed),
         ] {
             assert_eq!(
                 record(written, ses_id, events).state(at),
@@ -305,11 +305,11 @@ mod tests {
 
     #[test]
     fn a_later_attempt_has_a_lease_of_its_own() {
-        let mut record = record(Written::Sending, None, &[]);
+        let mut record = record(SenderState::Sending, None, &[]);
         record.attempt_at = Some(NOW + Duration::from_mins(1));
         assert_eq!(
             record.state(NOW + LEASE),
-            State::Sending(NOW + Duration::from_mins(1) + LEASE)
+            DeliveryState::Sending(NOW + Duration::from_mins(1) + LEASE)
         );
     }
 
@@ -333,7 +333,7 @@ mod tests {
             (vec![("Open", anna)], LastEvent::Sent),
         ] {
             assert_eq!(
-                record(Written::Sending, Some("s"), &events).last_event(NOW),
+                record(SenderState::Sending, Some("s"), &events).last_event(NOW),
                 expected,
                 "{events:?}"
             );
@@ -343,10 +343,10 @@ mod tests {
     #[test]
     fn what_is_not_sent_has_no_events_word() {
         for (written, at, expected) in [
-            (Written::Sending, NOW, LastEvent::Queued),
-            (Written::Sending, NOW + LEASE, LastEvent::Queued),
-            (Written::Refused, NOW, LastEvent::Failed),
-            (Written::Suppressed, NOW, LastEvent::Failed),
+            (SenderState::Sending, NOW, LastEvent::Queued),
+            (SenderState::Sending, NOW + LEASE, LastEvent::Queued),
+            (SenderState::Refused, NOW, LastEvent::Failed),
+            (SenderState::Suppressed, NOW, LastEvent::Failed),
         ] {
             assert_eq!(record(written, None, &[]).last_event(at), expected, "{written:?}");
         }
@@ -362,7 +362,7 @@ mod tests {
             let events: Vec<(&str, Option<&str>)> = events.into_iter().map(|(kind, who)| (KINDS[kind], WHO[who])).collect();
             let mut turned = events.clone();
             turned.rotate_left(seed % events.len().max(1));
-            let last = |events: &[_]| record(Written::Sending, Some("s"), events).last_event(NOW);
+            let last = |events: &[_]| record(SenderState::Sending, Some("s"), events).last_event(NOW);
             prop_assert_eq!(last(&events), last(&turned));
         }
     }

@@ -78,7 +78,8 @@ where
     // On the heap, once: the futures of the SDK and the runtime nest deeper than the compiler likes to look.
     Box::pin(lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| {
         let invocation = begin(event, clock, timeout);
-        async move { handle(state, invocation).await }
+        // On the heap for the same reason.
+        Box::pin(async move { handle(state, invocation).await })
     })))
     .await
 }

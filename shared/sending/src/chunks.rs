@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use domain::message::Email;
-use domain::recipient::{Judgement, OnSuppressed, judge};
+use domain::recipient::{JudgedRecipients, OnSuppressed, judge};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
@@ -34,7 +34,7 @@ pub(crate) struct Planned<'a> {
     pub(crate) index: usize,
     pub(crate) id: Uuid,
     pub(crate) email: &'a Email,
-    pub(crate) judgement: Judgement<'a>,
+    pub(crate) judgement: JudgedRecipients<'a>,
 }
 
 impl Planned<'_> {

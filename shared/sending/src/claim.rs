@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use aws::{Claimed, StoreError};
 use domain::idempotency::{Claim, nth_id};
-use domain::record::{Record, State as Became};
+use domain::record::{DeliveryState, MessageRecord};
 use domain::ses_error::RETRY_SOON;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -27,7 +27,7 @@ pub(crate) struct ClaimResult {
     /// The id of the email at place 0.
     pub(crate) first: Uuid,
     /// The records that earlier requests with the key left, by id.
-    pub(crate) records: BTreeMap<Uuid, Record>,
+    pub(crate) records: BTreeMap<Uuid, MessageRecord>,
     /// Whether the records answer the whole request, so that nothing is attempted.
     pub(crate) is_answered: bool,
 }
@@ -45,7 +45,7 @@ impl ClaimResult {
         nth_id(self.first, submission.place)
     }
 
-    pub(crate) fn record(&self, submission: &Submission) -> Option<&Record> {
+    pub(crate) fn record(&self, submission: &Submission) -> Option<&MessageRecord> {
         self.records.get(&self.id(submission))
     }
 }
@@ -64,15 +64,15 @@ enum Standing {
 }
 
 impl Standing {
-    fn of(record: Option<&Record>, held: &Claim, now: Timestamp) -> Self {
+    fn of(record: Option<&MessageRecord>, held: &Claim, now: Timestamp) -> Self {
         let Some(record) = record else {
             return Self::Open;
         };
         match record.state(now) {
-            Became::Sent | Became::Suppressed | Became::Unknown => Self::Settled,
-            Became::Sending(_) => Self::AtWork,
-            Became::Refused if record.nonce == Some(held.nonce) => Self::GivenUp,
-            Became::Refused => Self::Open,
+            DeliveryState::Sent | DeliveryState::Suppressed | DeliveryState::Unknown => Self::Settled,
+            DeliveryState::Sending(_) => Self::AtWork,
+            DeliveryState::Refused if record.nonce == Some(held.nonce) => Self::GivenUp,
+            DeliveryState::Refused => Self::Open,
         }
     }
 }
@@ -167,10 +167,10 @@ impl Sending {
     }
 
     /// Reads the records of emails. An email is unknown only if no event proves that it was sent.
-    async fn records(&self, ids: &[Uuid], now: Timestamp) -> Result<BTreeMap<Uuid, Record>, StoreError> {
+    async fn records(&self, ids: &[Uuid], now: Timestamp) -> Result<BTreeMap<Uuid, MessageRecord>, StoreError> {
         let mut records = self.messages.get_all(ids).await?;
         for record in records.values_mut() {
-            if record.state(now) == Became::Unknown {
+            if record.state(now) == DeliveryState::Unknown {
                 record.events.extend(self.messages.proof_of_sending(record.id).await?);
             }
         }
@@ -204,12 +204,12 @@ fn expires(held: &Claim, claim: &Claim, keeps_rows: bool) -> Timestamp {
 }
 
 /// Returns the outcome of an email whose record needs no attempt.
-pub(crate) fn settled(record: Option<&Record>, now: Timestamp) -> Option<Result<Receipt, NotSent>> {
+pub(crate) fn settled(record: Option<&MessageRecord>, now: Timestamp) -> Option<Result<Receipt, NotSent>> {
     let record = record?;
     match record.state(now) {
-        Became::Refused => None,
-        Became::Sent | Became::Suppressed => Some(Ok(record.into())),
-        Became::Sending(until) => Some(Err(NotSent::InFlight { until })),
-        Became::Unknown => Some(Err(NotSent::StillUnknown { id: record.id })),
+        DeliveryState::Refused => None,
+        DeliveryState::Sent | DeliveryState::Suppressed => Some(Ok(record.into())),
+        DeliveryState::Sending(until) => Some(Err(NotSent::InFlight { until })),
+        DeliveryState::Unknown => Some(Err(NotSent::StillUnknown { id: record.id })),
     }
 }

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use aws::{BrakeChanges, StoreError, Usage};
 use clap::{Args, ValueEnum};
-use domain::account::Brake;
+use domain::brake::Brake;
 
 use crate::aws_error;
 use crate::execution::{CommandResult, block_on};

@@ -2,9 +2,11 @@
 
 use std::fmt::{self, Display};
 
-use aws::WordInGate;
-use domain::account::{Brake, EnforcementStatus, Report, Verdict};
-use domain::brake_change::{BrakeChange, BrakeOverride};
+use aws::OverrideInGate;
+use domain::account::{AccountHealth, EnforcementStatus};
+use domain::brake::Brake;
+use domain::brake::{BrakeChange, BrakeOverride};
+use domain::report::Report;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -25,7 +27,7 @@ pub(super) struct BrakeSet {
     /// What is stopped now.
     brake: Brake,
     /// Whether the gate obeys already.
-    in_gate: WordInGate,
+    in_gate: OverrideInGate,
     /// What the last report holds against the override.
     warning: Option<String>,
     /// Why the change could not be recorded.
@@ -95,7 +97,7 @@ async fn store(
 ) -> Result<(Brake, BrakeOverride), BrakeError> {
     let unchanged = "The brake is unchanged";
     let mut stored = BrakeOverride {
-        word: brake_override.as_str().to_owned(),
+        setting: brake_override.as_str().to_owned(),
         by,
         why,
         at: None,
@@ -154,7 +156,7 @@ fn warning(brake: Brake, report: &Report) -> Option<String> {
         ));
     }
     let under_review = report.account.account.enforcement_status == EnforcementStatus::Probation;
-    (brake == Brake::None && (under_review || report.verdict == Verdict::Warn)).then(|| {
+    (brake == Brake::None && (under_review || report.verdict == AccountHealth::Warn)).then(|| {
         format!(
             "the report of {} warns about the account: `okite status` shows it.",
             report.at
@@ -175,12 +177,12 @@ impl Display for BrakeSet {
             self.brake.holds_back()
         )?;
         match self.in_gate {
-            WordInGate::InForce => writeln!(f, "This is in force now, in every function.")?,
-            WordInGate::Overtaken => writeln!(
+            OverrideInGate::InForce => writeln!(f, "This is in force now, in every function.")?,
+            OverrideInGate::Overtaken => writeln!(
                 f,
                 "Another operator set the brake a moment later, and theirs is in force: `okite brake` shows it."
             )?,
-            WordInGate::NoGate => writeln!(
+            OverrideInGate::NoGate => writeln!(
                 f,
                 "There is no gate yet. The first report puts this into force, within 5 minutes of the deployment."
             )?,
@@ -220,9 +222,9 @@ mod tests {
 
     fn report(enforcement_status: EnforcementStatus) -> Report {
         let verdict = match enforcement_status {
-            EnforcementStatus::Healthy => Verdict::Healthy,
-            EnforcementStatus::Probation => Verdict::Warn,
-            EnforcementStatus::Shutdown => Verdict::BrakeAll,
+            EnforcementStatus::Healthy => AccountHealth::Healthy,
+            EnforcementStatus::Probation => AccountHealth::Warn,
+            EnforcementStatus::Shutdown => AccountHealth::BrakeAll,
         };
         let report = json!({
             "at": "2026-01-02T03:00:00Z", "region": "eu-west-1", "verdict": verdict,
@@ -263,7 +265,7 @@ mod tests {
             assert!(warning.unwrap_or_default().contains(wanted.unwrap_or_default()));
         }
         let braked = Report {
-            verdict: Verdict::BrakeBulk,
+            verdict: AccountHealth::BrakeBulk,
             ..report(Healthy)
         };
         let warning = warning(Brake::None, &braked).unwrap();
@@ -289,7 +291,7 @@ mod tests {
             target_name: "the stack okite".to_owned(),
             brake_override: BrakeOverrideArgument::All,
             brake: Brake::All,
-            in_gate: WordInGate::InForce,
+            in_gate: OverrideInGate::InForce,
             warning: None,
             not_recorded: None,
         };
@@ -305,7 +307,7 @@ mod tests {
         let released = BrakeSet {
             brake_override: BrakeOverrideArgument::None,
             brake: Brake::None,
-            in_gate: WordInGate::NoGate,
+            in_gate: OverrideInGate::NoGate,
             warning: Some("look".to_owned()),
             not_recorded: Some("no".to_owned()),
             ..set

@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Display};
 
-use domain::account::Brake;
-use domain::brake_change::{BrakeChange, BrakeOverride};
+use domain::brake::Brake;
+use domain::brake::{BrakeChange, BrakeOverride};
 use jiff::{Timestamp, Unit};
 
 use super::{BrakeError, BrakeItems};
@@ -53,7 +53,7 @@ impl Display for BrakeStatus {
         }
         match &self.brake_override {
             Some(given) if given.brake().is_some() => {
-                writeln!(f, "Brake override: {}{}", printable(&given.word), origin(given))?;
+                writeln!(f, "Brake override: {}{}", printable(&given.setting), origin(given))?;
             }
             Some(given) => writeln!(f, "The reports decide{}", origin(given))?,
             None => writeln!(f, "The reports decide; no operator has set a brake override.")?,
@@ -113,7 +113,7 @@ mod tests {
             target_name: "the stack okite".to_owned(),
             brake: Some(Brake::All),
             brake_override: Some(BrakeOverride {
-                word: "all".to_owned(),
+                setting: "all".to_owned(),
                 by: "anna".to_owned(),
                 why: "a bad list".to_owned(),
                 at: Some(at),
@@ -144,7 +144,7 @@ AT                    FROM  TO    BY        WHY
             "{said}"
         );
         brake.brake_override = Some(BrakeOverride {
-            word: "bulk".to_owned(),
+            setting: "bulk".to_owned(),
             ..BrakeOverride::default()
         });
         assert!(brake.to_string().contains("bulk, set by an edit of the table"));

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use domain::account::Report;
-use domain::brake_change::BrakeChange;
+use domain::brake::BrakeChange;
+use domain::report::Report;
 use jiff::Timestamp;
 use jiff::civil::Date;
 

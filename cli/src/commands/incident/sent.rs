@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::permit::Sample;
+use domain::pacing::GrantSample;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
@@ -14,7 +14,7 @@ const MIDNIGHT_TOLERANCE: SignedDuration = SignedDuration::from_mins(15);
 
 /// Subtracts the counter at one midnight from the counter at the next; for today, from `granted`, the counter now.
 /// Leaves out days without a sample at either midnight.
-pub(super) fn by_day(samples: &[Sample], granted: i64, now: Timestamp, range: DateRange) -> BTreeMap<Date, i64> {
+pub(super) fn by_day(samples: &[GrantSample], granted: i64, now: Timestamp, range: DateRange) -> BTreeMap<Date, i64> {
     let at_start = |day: Date| {
         let midnight = start_of(day);
         let near = samples
@@ -38,8 +38,8 @@ pub(super) fn by_day(samples: &[Sample], granted: i64, now: Timestamp, range: Da
 mod tests {
     use super::*;
 
-    fn samples(samples: &[(&str, i64)]) -> Vec<Sample> {
-        let sample = |(at, total): &(&str, i64)| Sample {
+    fn samples(samples: &[(&str, i64)]) -> Vec<GrantSample> {
+        let sample = |(at, total): &(&str, i64)| GrantSample {
             at: at.parse().unwrap(),
             total: *total,
         };

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use domain::api_key::{ApiKey, ApiKeyRecord, Permission, from_domain};
+use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission, from_domain};
 use domain::stream::Stream;
 use jiff::Timestamp;
 
@@ -44,7 +44,7 @@ enum PermissionArgument {
     Full,
 }
 
-impl From<PermissionArgument> for Permission {
+impl From<PermissionArgument> for KeyPermission {
     fn from(argument: PermissionArgument) -> Self {
         match argument {
             PermissionArgument::Sending => Self::Sending,
@@ -101,7 +101,7 @@ impl CreateCommand {
 /// The properties of a key to create.
 struct NewKey {
     name: String,
-    permission: Permission,
+    permission: KeyPermission,
     stream: Stream,
     /// Sender domains as [`domain::api_key::from_domain`] returns them; empty allows any domain.
     from_domains: Vec<String>,

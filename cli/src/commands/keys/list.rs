@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use domain::api_key::{ApiKeyRecord, Permission};
+use domain::api_key::{ApiKeyRecord, KeyPermission};
 use domain::stream::Stream;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -133,8 +133,8 @@ fn row(key: &ApiKeyRecord) -> [String; HEADER.len()] {
 
 fn permission(key: &ApiKeyRecord) -> &'static str {
     match key.permission {
-        Permission::Sending => "sending",
-        Permission::Full => "full",
+        KeyPermission::Sending => "sending",
+        KeyPermission::Full => "full",
     }
 }
 
@@ -154,7 +154,7 @@ mod tests {
             id: id.to_owned(),
             secret_sha256: "hash".to_owned(),
             name: name.to_owned(),
-            permission: Permission::Full,
+            permission: KeyPermission::Full,
             stream: Stream::Transactional,
             from_domains: Vec::new(),
             created_at: Timestamp::from_millisecond(1_800_000_000_123).unwrap(),
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn a_table_has_a_line_for_each_key_in_columns() {
         let bound = ApiKeyRecord {
-            permission: Permission::Sending,
+            permission: KeyPermission::Sending,
             stream: Stream::Bulk,
             from_domains: vec!["example.com".to_owned(), "xn--bcher-kva.example".to_owned()],
             ..key("b2", "größere Kundschaft")

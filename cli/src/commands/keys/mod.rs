@@ -6,7 +6,7 @@ mod revoke;
 
 use aws::{ApiKeys, StoreError};
 use clap::{Args, Subcommand};
-use domain::api_key::NotAnId;
+use domain::api_key::InvalidApiKeyId;
 
 use crate::aws_error;
 use crate::execution::CommandResult;
@@ -45,7 +45,7 @@ enum KeysError {
     #[error("the name of a key must have 1 to {MAX_NAME_CHARS} characters and no control characters: change --name")]
     Name,
     #[error(transparent)]
-    Id(#[from] NotAnId),
+    Id(#[from] InvalidApiKeyId),
     #[error(
         "there is no key with the id {id} in {target_name}. It may be revoked already, or belong to another target: \
          `okite keys list` shows all keys"

@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use domain::account::{Headroom, Rate, Report, percent};
+use domain::report::Report;
+use domain::reputation::{Headroom, ReputationRate, percent};
 
 use super::page::{NOT_KNOWN, colour_of, line};
 use crate::terminal::{self, Colours};
@@ -44,7 +45,7 @@ pub(super) fn write(text: &mut String, report: &Report, colours: Colours) -> fmt
     writeln!(text)
 }
 
-fn rate_row(name: &str, rate: &Rate) -> [String; HEADER.len()] {
+fn rate_row(name: &str, rate: &ReputationRate) -> [String; HEADER.len()] {
     let estimate = rate.estimate;
     let known = |rate: Option<f64>| rate.map_or_else(|| NOT_KNOWN.to_owned(), percent);
     let of_sent = estimate.map_or_else(

@@ -12,7 +12,8 @@ use std::process::ExitCode;
 
 use aws::Usage;
 use clap::Args;
-use domain::account::{Report, plan};
+use domain::account::plan_ramp;
+use domain::report::Report;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -135,7 +136,12 @@ impl Status {
     fn ramp(&self, need: u32, by: Date) -> String {
         let today = self.now.to_zoned(TimeZone::UTC).date();
         let account = &self.report.account.account;
-        ramp::describe(plan(account.quota(), need.into(), today, by), account.quota(), need, by)
+        ramp::describe(
+            plan_ramp(account.quota(), need.into(), today, by),
+            account.quota(),
+            need,
+            by,
+        )
     }
 
     /// Returns the report as a page for people.

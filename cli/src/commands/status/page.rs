@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Write};
 
-use domain::account::{Brake, EnforcementStatus, Report, SetBy, Verdict};
+use domain::account::{AccountHealth, EnforcementStatus};
+use domain::brake::Brake;
+use domain::report::{BrakeSetBy, Report};
 use domain::suppression::ReportedReconciliation;
 use jiff::{Timestamp, Unit};
 
@@ -76,20 +78,20 @@ pub(super) fn line(text: &mut String, name: &str, what: &str) -> fmt::Result {
 }
 
 /// Returns the colour of a verdict.
-pub(super) fn colour_of(verdict: Verdict) -> Colour {
+pub(super) fn colour_of(verdict: AccountHealth) -> Colour {
     match verdict {
-        Verdict::Healthy => Colour::Green,
-        Verdict::Warn => Colour::Yellow,
-        Verdict::BrakeBulk | Verdict::BrakeAll => Colour::Red,
+        AccountHealth::Healthy => Colour::Green,
+        AccountHealth::Warn => Colour::Yellow,
+        AccountHealth::BrakeBulk | AccountHealth::BrakeAll => Colour::Red,
     }
 }
 
-fn verdict(verdict: Verdict) -> &'static str {
+fn verdict(verdict: AccountHealth) -> &'static str {
     match verdict {
-        Verdict::Healthy => "healthy",
-        Verdict::Warn => "warn: look at the account",
-        Verdict::BrakeBulk => "brake bulk: bulk mail should be stopped",
-        Verdict::BrakeAll => "brake all: all mail should be stopped",
+        AccountHealth::Healthy => "healthy",
+        AccountHealth::Warn => "warn: look at the account",
+        AccountHealth::BrakeBulk => "brake bulk: bulk mail should be stopped",
+        AccountHealth::BrakeAll => "brake all: all mail should be stopped",
     }
 }
 
@@ -116,8 +118,8 @@ fn brake(report: &Report, colours: Colours) -> String {
         Brake::Bulk | Brake::All => Colour::Red,
     };
     let by = match brake.set_by {
-        SetBy::Reporter => "set by the reports",
-        SetBy::Operator => "set by an operator: `okite brake` shows who and why",
+        BrakeSetBy::Reporter => "set by the reports",
+        BrakeSetBy::Operator => "set by an operator: `okite brake` shows who and why",
     };
     let held = format!("{} ({}, {by})", brake.level.holds_back(), brake.level.as_str());
     colours.paint(colour, &held)

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use domain::account::{Fell, Report, percent};
+use domain::report::{LimitDrop, Report};
+use domain::reputation::percent;
 
 use super::page::{colour_of, duration, line, seconds};
 use crate::terminal::{Colour, Colours};
@@ -58,7 +59,7 @@ pub(super) fn write(text: &mut String, report: &Report, colours: Colours) -> fmt
 }
 
 /// Writes that AWS lowered a limit.
-fn fell(text: &mut String, fell: Option<&Fell>, colours: Colours) -> fmt::Result {
+fn fell(text: &mut String, fell: Option<&LimitDrop>, colours: Colours) -> fmt::Result {
     let Some(fell) = fell else { return Ok(()) };
     let from = if fell.from < 0.0 {
         "no limit".to_owned()

@@ -1,6 +1,6 @@
 //! The text of a plan to reach a higher daily volume.
 
-use domain::account::Ramp;
+use domain::account::RampPlan;
 use jiff::civil::Date;
 
 const ADVICE: &str = "SES raises a quota by itself when the volume comes near it and bounces and complaints are few. \
@@ -8,12 +8,12 @@ const ADVICE: &str = "SES raises a quota by itself when the volume comes near it
                       the volume may double in a week; AWS publishes no figure.";
 
 /// Describes a plan for `need` recipients a day by a date. A quota of `None` is unlimited.
-pub(super) fn describe(ramp: Ramp, quota: Option<f64>, need: u32, by: Date) -> String {
+pub(super) fn describe(ramp: RampPlan, quota: Option<f64>, need: u32, by: Date) -> String {
     let quota = quota.unwrap_or(0.0);
     match ramp {
-        Ramp::AllowedNow => format!("The quota already allows {need} recipients a day."),
-        Ramp::Past => format!("{by} is not in the future. Name a later date with --by."),
-        Ramp::Start {
+        RampPlan::AllowedNow => format!("The quota already allows {need} recipients a day."),
+        RampPlan::Past => format!("{by} is not in the future. Name a later date with --by."),
+        RampPlan::Start {
             start,
             daily_factor,
             days,
@@ -22,7 +22,7 @@ pub(super) fn describe(ramp: Ramp, quota: Option<f64>, need: u32, by: Date) -> S
              The quota is {quota} a day now and has to grow with it.\n{ADVICE}",
             (daily_factor - 1.0) * 100.0
         ),
-        Ramp::NotBefore(date) => format!(
+        RampPlan::NotBefore(date) => format!(
             "{need} recipients a day by {by} is too soon for a quota of {quota} a day. If you begin today, it takes \
              until about {date}. Send part of the mail later, or from another account.\n{ADVICE}"
         ),
@@ -31,7 +31,7 @@ pub(super) fn describe(ramp: Ramp, quota: Option<f64>, need: u32, by: Date) -> S
 
 #[cfg(test)]
 mod tests {
-    use domain::account::plan;
+    use domain::account::plan_ramp;
 
     use super::*;
 
@@ -40,7 +40,7 @@ mod tests {
         let text_of = |quota: Option<f64>, by: &str| {
             let by = by.parse().unwrap();
             describe(
-                plan(quota, 200_000.0, "2026-01-01".parse().unwrap(), by),
+                plan_ramp(quota, 200_000.0, "2026-01-01".parse().unwrap(), by),
                 quota,
                 200_000,
                 by,

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use aws::{Pace, SesSuppressionList, TAKEN_AT_ONCE};
-use domain::suppression::Drift;
+use domain::suppression::ListDrift;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -32,7 +32,7 @@ pub(super) fn run(target: &Target) -> CommandResult {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct ImportedFromSes {
     /// What was found and added. An import lifts nothing in SES.
-    drift: Drift,
+    drift: ListDrift,
     /// Addresses that Okite lifted and SES still lists. The reporter's daily reconciliation removes them from SES's
     /// list.
     to_lift: u64,

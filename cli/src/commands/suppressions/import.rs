@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use aws::{Evidence, StoreError, Suppressions};
 use clap::Args;
 use csv::{ByteRecord, ReaderBuilder};
-use domain::suppression::{Reason, Register};
+use domain::suppression::{Register, SuppressionReason};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -161,7 +161,7 @@ async fn write_line(suppressions: &Suppressions, line: &Line) -> Result<(), Stor
     };
     match line.update {
         RegisterUpdate::Lifted => suppressions.record_lift(&line.address, line.since, id).await,
-        RegisterUpdate::Set(Register::Of(Reason::Manual)) => {
+        RegisterUpdate::Set(Register::Of(SuppressionReason::Manual)) => {
             let until = line.expires_at;
             suppressions
                 .record_manual(&line.address, line.since, until, evidence, id)

@@ -14,7 +14,7 @@
 
 use csv::{ByteRecord, StringRecord};
 use domain::address::{AddressError, EmailAddress};
-use domain::suppression::{Entry, Reason, RecordedEvidence, Register};
+use domain::suppression::{Register, RegisterEvidence, SuppressionEntry, SuppressionReason};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -62,8 +62,8 @@ pub(super) enum RegisterUpdate {
 }
 
 impl RegisterUpdate {
-    const SOFT: Self = Self::Set(Register::Of(Reason::Soft));
-    const MANUAL: Self = Self::Set(Register::Of(Reason::Manual));
+    const SOFT: Self = Self::Set(Register::Of(SuppressionReason::Soft));
+    const MANUAL: Self = Self::Set(Register::Of(SuppressionReason::Manual));
 
     fn as_str(self) -> &'static str {
         match self {
@@ -74,11 +74,11 @@ impl RegisterUpdate {
 
     fn parse(text: &str) -> Option<Self> {
         let reason = match letters(text).as_str() {
-            "" | "manual" | "manualsuppression" | "unsubscribe" | "unsubscribed" => Reason::Manual,
-            "bounce" | "bounced" | "hardbounce" | "permanent" => Reason::Bounce,
-            "complaint" | "complained" | "spam" | "spamcomplaint" => Reason::Complaint,
-            "blocked" => Reason::Blocked,
-            "soft" => Reason::Soft,
+            "" | "manual" | "manualsuppression" | "unsubscribe" | "unsubscribed" => SuppressionReason::Manual,
+            "bounce" | "bounced" | "hardbounce" | "permanent" => SuppressionReason::Bounce,
+            "complaint" | "complained" | "spam" | "spamcomplaint" => SuppressionReason::Complaint,
+            "blocked" => SuppressionReason::Blocked,
+            "soft" => SuppressionReason::Soft,
             "bounceecho" => return Some(Self::Set(Register::BounceEcho)),
             "complaintecho" => return Some(Self::Set(Register::ComplaintEcho)),
             "lifted" => return Some(Self::Lifted),
@@ -179,12 +179,12 @@ fn letters(text: &str) -> String {
 }
 
 /// Returns a line for each register of an entry, with the cells of [`COLUMNS`].
-pub(super) fn lines_of(entry: &Entry) -> Vec<[String; 7]> {
+pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 7]> {
     let registers = &entry.registers;
     let line = |update: RegisterUpdate, since: Timestamp| {
         let evidence = match update {
             RegisterUpdate::Set(register) => entry.evidence.get(&register).cloned().unwrap_or_default(),
-            RegisterUpdate::Lifted => RecordedEvidence::default(),
+            RegisterUpdate::Lifted => RegisterEvidence::default(),
         };
         let given = Some(evidence.address).filter(|given| !given.is_empty());
         let expires_at = registers.manual_expires_at.filter(|_| update == RegisterUpdate::MANUAL);
@@ -240,11 +240,11 @@ mod tests {
     #[test]
     fn accepts_the_names_that_other_services_use() {
         for (column, reason, expected) in [
-            ("Suppression Reason", "HardBounce", Reason::Bounce),
-            ("reason", "BOUNCE", Reason::Bounce),
-            ("REASON", "SpamComplaint", Reason::Complaint),
-            ("type", "hard-bounce", Reason::Bounce),
-            ("Reason", "ManualSuppression", Reason::Manual),
+            ("Suppression Reason", "HardBounce", SuppressionReason::Bounce),
+            ("reason", "BOUNCE", SuppressionReason::Bounce),
+            ("REASON", "SpamComplaint", SuppressionReason::Complaint),
+            ("type", "hard-bounce", SuppressionReason::Bounce),
+            ("Reason", "ManualSuppression", SuppressionReason::Manual),
         ] {
             let line = read(
                 ["email_address", column, "Created_At"],

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use aws::{self, ApiKeys, StoreError};
-use domain::api_key::{ApiKey, ApiKeyRecord, Permission};
+use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission};
 use domain::stream::Stream;
 use jiff::Timestamp;
 use local_aws::data_dir::{DataDir, DataDirError};
@@ -203,7 +203,7 @@ async fn create_local_key(local_aws: &LocalAws) -> Result<(), StoreError> {
         id: key.id().to_owned(),
         secret_sha256: key.secret_hash(),
         name: "local".to_owned(),
-        permission: Permission::Full,
+        permission: KeyPermission::Full,
         stream: Stream::Transactional,
         from_domains: Vec::new(),
         created_at: Timestamp::now(),

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws::ApiKeys;
-use domain::api_key::{ApiKey, ApiKeyRecord, Permission, REMEMBERED};
+use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission, REMEMBERED};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::error::{ApiError, Problem};
@@ -59,8 +59,8 @@ impl Authentication {
         let authenticated = self.authenticate(request, deadlines.arrived);
         let record = deadlines.before_answering(authenticated).await??;
         match record.permission {
-            Permission::Full => Ok(record),
-            Permission::Sending => Err(Problem::RestrictedApiKey.into()),
+            KeyPermission::Full => Ok(record),
+            KeyPermission::Sending => Err(Problem::RestrictedApiKey.into()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Reads the header `Idempotency-Key` and makes the request's claim from it.
 
 use domain::api_key::ApiKeyRecord;
-use domain::idempotency::{Body, Claim, KEY_LENGTH};
+use domain::idempotency::{Claim, KEY_LENGTH, RequestBody};
 use jiff::Timestamp;
 use sending::Ids;
 use serde_json::Value;
@@ -23,8 +23,8 @@ impl Endpoint<'_> {
     /// Makes the claim of a request on its idempotency key.
     pub(super) fn claim(self, api_key: &ApiKeyRecord, key: &str, ids: Ids, now: Timestamp) -> Claim {
         let (endpoint, body) = match self {
-            Self::Email(object) => ("POST /emails", Body::One(object)),
-            Self::Batch(values) => ("POST /emails/batch", Body::Many(values)),
+            Self::Email(object) => ("POST /emails", RequestBody::One(object)),
+            Self::Batch(values) => ("POST /emails/batch", RequestBody::Many(values)),
         };
         Claim::new((&api_key.id, endpoint, key), body, (ids.message, ids.nonce), now)
     }

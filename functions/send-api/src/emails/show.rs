@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use domain::address::EmailAddress;
-use domain::record::{LastEvent, Record};
+use domain::record::{LastEvent, MessageRecord};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -96,7 +96,7 @@ pub(crate) async fn show(
     Ok(Response::ok(&body(&record, &state.region, deadlines.arrived)))
 }
 
-async fn find(state: &SendApiState, id: Id<'_>) -> Result<Option<Record>, ApiError> {
+async fn find(state: &SendApiState, id: Id<'_>) -> Result<Option<MessageRecord>, ApiError> {
     let id = match id {
         Id::Ours(id) => Some(id),
         Id::Ses(ses_id) => state.sending.messages.id_of(ses_id).await?,
@@ -107,7 +107,7 @@ async fn find(state: &SendApiState, id: Id<'_>) -> Result<Option<Record>, ApiErr
     }
 }
 
-pub(super) fn body<'a>(record: &'a Record, region: &str, now: Timestamp) -> EmailBody<'a> {
+pub(super) fn body<'a>(record: &'a MessageRecord, region: &str, now: Timestamp) -> EmailBody<'a> {
     let mail = &record.mail;
     EmailBody {
         object: "email",
@@ -140,7 +140,7 @@ fn message_id(ses_id: &str, region: &str) -> String {
 }
 
 /// The events that say what became of the mail, in the order of time.
-fn events(record: &Record) -> Vec<EventBody<'_>> {
+fn events(record: &MessageRecord) -> Vec<EventBody<'_>> {
     // Events name addresses normalised, the caller knows them as given.
     let given: BTreeMap<String, &str> = record
         .recipients
@@ -171,7 +171,7 @@ fn events(record: &Record) -> Vec<EventBody<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use domain::record::{RecordedEvent, RecordedMail, RecordedVerdict, Written};
+    use domain::record::{RecordedEvent, RecordedMail, RecordedRecipient, SenderState};
     use serde_json::{Value, json};
 
     use super::*;
@@ -192,10 +192,10 @@ mod tests {
         }
     }
 
-    fn record(events: Vec<RecordedEvent>) -> Record {
-        Record {
+    fn record(events: Vec<RecordedEvent>) -> MessageRecord {
+        MessageRecord {
             id: Uuid::from_u128(7),
-            written: Written::Sending,
+            written: SenderState::Sending,
             attempt: 1,
             attempt_at: Some(at(0)),
             nonce: None,
@@ -207,7 +207,7 @@ mod tests {
                 tags: BTreeMap::from([("campaign".to_owned(), "spring".to_owned())]),
                 ..RecordedMail::default()
             },
-            recipients: vec![RecordedVerdict {
+            recipients: vec![RecordedRecipient {
                 email: "Anna@Example.org".to_owned(),
                 status: "accepted".to_owned(),
                 reason: None,
@@ -217,7 +217,7 @@ mod tests {
         }
     }
 
-    fn shown(record: &Record) -> Value {
+    fn shown(record: &MessageRecord) -> Value {
         serde_json::to_value(body(record, "us-east-1", at(60))).unwrap()
     }
 

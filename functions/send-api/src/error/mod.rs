@@ -13,7 +13,7 @@ pub(crate) mod problem;
 
 use aws::StoreError;
 use domain::message::InvalidEmail;
-use domain::recipient::Verdict;
+use domain::recipient::RecipientOutcome;
 use sending::OutOfTime;
 use uuid::Uuid;
 
@@ -35,7 +35,7 @@ pub(crate) struct ApiError {
     /// The id of an email that SES may have sent although it did not answer.
     pub(crate) id: Option<Uuid>,
     /// The outcome of each recipient, if a suppressed recipient made Okite reject the email.
-    pub(crate) recipients: Vec<Verdict>,
+    pub(crate) recipients: Vec<RecipientOutcome>,
 }
 
 impl ApiError {

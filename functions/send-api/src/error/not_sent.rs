@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use domain::account::Brake;
-use domain::permit;
-use domain::recipient::Verdict;
-use domain::ses_error::{self, Refusal, Row};
+use domain::brake::Brake;
+use domain::pacing;
+use domain::recipient::RecipientOutcome;
+use domain::ses_error::{self, SesErrorRow, SesRefusal};
 use jiff::Timestamp;
 use sending::{Busy, Invalid, NotSent, Unavailable};
 use uuid::Uuid;
@@ -52,10 +52,10 @@ impl ApiError {
 }
 
 /// Answers a request with suppressed recipients whose `okite_on_suppressed` is `reject`.
-fn suppressed(recipients: Vec<Verdict>) -> ApiError {
+fn suppressed(recipients: Vec<RecipientOutcome>) -> ApiError {
     let found: Vec<_> = recipients
         .iter()
-        .filter_map(|recipient| recipient.outcome.suppression())
+        .filter_map(|recipient| recipient.status.suppression())
         .collect();
     let reasons: BTreeSet<&str> = found.iter().map(|suppression| suppression.reason.as_str()).collect();
     let reasons: Vec<&str> = reasons.into_iter().collect();
@@ -72,22 +72,25 @@ fn suppressed(recipients: Vec<Verdict>) -> ApiError {
 }
 
 /// Answers a request that the gate held back. SES was not called.
-fn held_back(refusal: permit::Refusal) -> ApiError {
+fn held_back(refusal: pacing::Throttled) -> ApiError {
     match refusal {
-        permit::Refusal::Rate { retry_after, interval } => {
+        pacing::Throttled::Rate {
+            retry_after,
+            slot_interval,
+        } => {
             let seconds = whole_seconds(retry_after);
-            let (rate, in_seconds) = (recipients_a_second(interval), seconds.to_string());
+            let (rate, in_seconds) = (recipients_a_second(slot_interval), seconds.to_string());
             ApiError::with(Problem::TooFast, &[("{rate}", &rate), ("{seconds}", &in_seconds)]).retry_after(seconds)
         }
-        permit::Refusal::Quota { reserved: true } => ApiError::of(Problem::BulkQuotaUsedUp),
-        permit::Refusal::Quota { reserved: false } => ApiError::of(Problem::QuotaUsedUp),
-        permit::Refusal::Brake(Brake::All) => ApiError::of(Problem::AllStopped),
-        permit::Refusal::Brake(Brake::None | Brake::Bulk) => ApiError::of(Problem::BulkStopped),
+        pacing::Throttled::Quota { reserved: true } => ApiError::of(Problem::BulkQuotaUsedUp),
+        pacing::Throttled::Quota { reserved: false } => ApiError::of(Problem::QuotaUsedUp),
+        pacing::Throttled::Brake(Brake::All) => ApiError::of(Problem::AllStopped),
+        pacing::Throttled::Brake(Brake::None | Brake::Bulk) => ApiError::of(Problem::BulkStopped),
     }
 }
 
 /// Answers with the row of SES's error.
-fn refused(refusal: Refusal, context: AnswerContext<'_>) -> ApiError {
+fn refused(refusal: SesRefusal, context: AnswerContext<'_>) -> ApiError {
     from_row(refusal.row(), context.sender_domain, context.region)
 }
 
@@ -99,7 +102,7 @@ fn unknown(id: Uuid) -> ApiError {
     }
 }
 
-fn from_row(row: &Row, domain: &str, region: &str) -> ApiError {
+fn from_row(row: &SesErrorRow, domain: &str, region: &str) -> ApiError {
     let (status, name) = status(row.refusal);
     ApiError {
         retry_after: row.retry.seconds(),
@@ -108,26 +111,28 @@ fn from_row(row: &Row, domain: &str, region: &str) -> ApiError {
 }
 
 /// Returns the HTTP status and the contract's name for SES's error. `None` stands for an unclear answer of SES.
-pub(crate) fn status(refusal: Option<Refusal>) -> (u16, &'static str) {
+pub(crate) fn status(refusal: Option<SesRefusal>) -> (u16, &'static str) {
     match refusal {
         Some(
-            Refusal::SenderNotVerified
-            | Refusal::RecipientNotVerified
-            | Refusal::AccountSuspended
-            | Refusal::MailFromNotVerified,
+            SesRefusal::SenderNotVerified
+            | SesRefusal::RecipientNotVerified
+            | SesRefusal::AccountSuspended
+            | SesRefusal::MailFromNotVerified,
         ) => (403, "validation_error"),
-        Some(Refusal::Blacklisted | Refusal::ContentRejected | Refusal::Rejected | Refusal::BadRequest) => {
+        Some(SesRefusal::Blacklisted | SesRefusal::ContentRejected | SesRefusal::Rejected | SesRefusal::BadRequest) => {
             (422, "validation_error")
         }
-        Some(Refusal::QuotaExceeded) => (429, "daily_quota_exceeded"),
-        Some(Refusal::RateExceeded | Refusal::AccountLimit) => (429, "rate_limit_exceeded"),
-        Some(Refusal::SendingPaused | Refusal::Unreachable | Refusal::Unavailable) => (503, "service_unavailable"),
+        Some(SesRefusal::QuotaExceeded) => (429, "daily_quota_exceeded"),
+        Some(SesRefusal::RateExceeded | SesRefusal::AccountLimit) => (429, "rate_limit_exceeded"),
+        Some(SesRefusal::SendingPaused | SesRefusal::Unreachable | SesRefusal::Unavailable) => {
+            (503, "service_unavailable")
+        }
         Some(
-            Refusal::StackIncomplete
-            | Refusal::NotSubscribed
-            | Refusal::NotAllowed
-            | Refusal::BadCredentials
-            | Refusal::Unknown,
+            SesRefusal::StackIncomplete
+            | SesRefusal::NotSubscribed
+            | SesRefusal::NotAllowed
+            | SesRefusal::BadCredentials
+            | SesRefusal::Unknown,
         )
         | None => (500, "application_error"),
     }
@@ -151,8 +156,11 @@ mod tests {
 
     use super::*;
 
-    fn rate(retry_after: Duration, interval: i64) -> ApiError {
-        held_back(permit::Refusal::Rate { retry_after, interval })
+    fn rate(retry_after: Duration, slot_interval: i64) -> ApiError {
+        held_back(pacing::Throttled::Rate {
+            retry_after,
+            slot_interval,
+        })
     }
 
     #[test]
@@ -182,18 +190,18 @@ mod tests {
             region: "eu-west-1",
             now: Timestamp::UNIX_EPOCH,
         };
-        let recipients = vec![Verdict {
+        let recipients = vec![RecipientOutcome {
             address: EmailAddress::parse("b@example.com").unwrap(),
-            outcome: domain::recipient::Outcome::Accepted,
+            status: domain::recipient::RecipientStatus::Accepted,
         }];
         for not_sent in [
             NotSent::Invalid(Invalid::Suppressed(recipients)),
             NotSent::Invalid(Invalid::TooManyRecipients { most: 7 }),
-            NotSent::Busy(Busy::Gate(permit::Refusal::Rate {
+            NotSent::Busy(Busy::Gate(pacing::Throttled::Rate {
                 retry_after: Duration::ZERO,
-                interval: 1,
+                slot_interval: 1,
             })),
-            NotSent::Rejected(Refusal::SenderNotVerified),
+            NotSent::Rejected(SesRefusal::SenderNotVerified),
         ] {
             let error = ApiError::not_sent(not_sent, context);
             assert!(!error.message.contains(['{', '}']), "{}", error.message);

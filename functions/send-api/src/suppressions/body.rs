@@ -1,7 +1,9 @@
 //! A suppression, as the answers show it.
 
 use domain::stream::Stream;
-use domain::suppression::{Entry, Reason, RecordedEvidence, Register, SoftBounceTiers, Suppression};
+use domain::suppression::{
+    Register, RegisterEvidence, SoftBounceTiers, Suppression, SuppressionEntry, SuppressionReason,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
@@ -36,33 +38,33 @@ pub(super) struct SuppressionBody<'a> {
 }
 
 /// Returns the suppression of an entry, if it is active for any stream.
-pub(super) fn in_force(entry: &Entry, now: Timestamp, tiers: &SoftBounceTiers) -> Option<Suppression> {
+pub(super) fn in_force(entry: &SuppressionEntry, now: Timestamp, tiers: &SoftBounceTiers) -> Option<Suppression> {
     // Every suppression of transactional mail applies to bulk mail too.
     entry.registers.suppression(&entry.address, now, Stream::Bulk, tiers)
 }
 
 /// Returns the recorded evidence for a suppression: that of an event, or else that of an echo.
-pub(super) fn evidence(entry: &Entry, reason: Reason) -> Option<&RecordedEvidence> {
+pub(super) fn evidence(entry: &SuppressionEntry, reason: SuppressionReason) -> Option<&RegisterEvidence> {
     let echo = match reason {
-        Reason::Bounce | Reason::Blocked => Some(Register::BounceEcho),
-        Reason::Complaint => Some(Register::ComplaintEcho),
-        Reason::Soft | Reason::Manual => None,
+        SuppressionReason::Bounce | SuppressionReason::Blocked => Some(Register::BounceEcho),
+        SuppressionReason::Complaint => Some(Register::ComplaintEcho),
+        SuppressionReason::Soft | SuppressionReason::Manual => None,
     };
     let recorded = entry.evidence.get(&reason.into());
     recorded.or_else(|| entry.evidence.get(&echo?))
 }
 
 /// Returns the Resend API's term for a reason.
-pub(super) fn origin(reason: Reason) -> &'static str {
+pub(super) fn origin(reason: SuppressionReason) -> &'static str {
     match reason {
-        Reason::Bounce | Reason::Blocked | Reason::Soft => "bounce",
-        Reason::Complaint => "complaint",
-        Reason::Manual => "manual",
+        SuppressionReason::Bounce | SuppressionReason::Blocked | SuppressionReason::Soft => "bounce",
+        SuppressionReason::Complaint => "complaint",
+        SuppressionReason::Manual => "manual",
     }
 }
 
 impl<'a> SuppressionBody<'a> {
-    pub(super) fn of(entry: &'a Entry, suppression: Suppression) -> Self {
+    pub(super) fn of(entry: &'a SuppressionEntry, suppression: Suppression) -> Self {
         let Suppression { reason, since } = suppression;
         let evidence = evidence(entry, reason);
         let text = |text: &'a String| Some(text.as_str()).filter(|text| !text.is_empty());
@@ -74,12 +76,15 @@ impl<'a> SuppressionBody<'a> {
                 .unwrap_or_else(|| entry.address.as_given()),
             origin: origin(reason),
             source_id: evidence
-                .filter(|_| reason != Reason::Manual)
+                .filter(|_| reason != SuppressionReason::Manual)
                 .and_then(|evidence| text(&evidence.source)),
             created_at: since,
             reason: reason.as_str(),
             since,
-            expires_at: entry.registers.manual_expires_at.filter(|_| reason == Reason::Manual),
+            expires_at: entry
+                .registers
+                .manual_expires_at
+                .filter(|_| reason == SuppressionReason::Manual),
             subtype: evidence.and_then(|evidence| text(&evidence.subtype)),
             note: evidence.and_then(|evidence| text(evidence.diagnostic.as_ref()?)),
         }

@@ -4,7 +4,7 @@ use aws::{Evidence, StoreError};
 use domain::address::EmailAddress;
 use domain::idempotency::nth_id;
 use domain::message::InvalidEmail;
-use domain::suppression::Reason;
+use domain::suppression::SuppressionReason;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -29,7 +29,7 @@ const AT_ONCE: usize = 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct NewSuppression {
     address: EmailAddress,
-    reason: Reason,
+    reason: SuppressionReason,
     note: Option<String>,
     expires_at: Option<Timestamp>,
 }
@@ -72,7 +72,7 @@ pub(crate) async fn create_all(
         let puts = addresses.iter().enumerate().map(|(index, address)| {
             let wanted = NewSuppression {
                 address: address.clone(),
-                reason: Reason::Manual,
+                reason: SuppressionReason::Manual,
                 note: None,
                 expires_at: None,
             };
@@ -123,9 +123,9 @@ fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<NewSuppressi
     let email = text("email")?.ok_or_else(missing)?;
     let address = EmailAddress::parse(&email).map_err(|error| InvalidEmail::field("email", error))?;
     let reason = match text("reason")?.as_deref() {
-        None | Some("manual") => Reason::Manual,
-        Some("bounce") => Reason::Bounce,
-        Some("complaint") => Reason::Complaint,
+        None | Some("manual") => SuppressionReason::Manual,
+        Some("bounce") => SuppressionReason::Bounce,
+        Some("complaint") => SuppressionReason::Complaint,
         Some(_) => return Err(InvalidEmail::field("reason", "must be `manual`, `bounce` or `complaint`").into()),
     };
     let note = text("note")?;
@@ -140,7 +140,7 @@ fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<NewSuppressi
     if expires_at.is_some_and(|end| end <= now) {
         return Err(InvalidEmail::field("expires_at", "must be in the future").into());
     }
-    if expires_at.is_some() && reason != Reason::Manual {
+    if expires_at.is_some() && reason != SuppressionReason::Manual {
         let problem = "is allowed only with the reason `manual`. Bounces and complaints do not expire";
         return Err(InvalidEmail::field("expires_at", problem).into());
     }
@@ -168,7 +168,7 @@ async fn put(
     };
     let (list, address) = (&state.sending.suppressions, &wanted.address);
     match wanted.reason {
-        Reason::Manual => {
+        SuppressionReason::Manual => {
             list.record_manual(address, now, wanted.expires_at, evidence, new_id)
                 .await?;
         }
@@ -194,7 +194,7 @@ mod tests {
         let plain = read(&json!({ "email": "Anna@Example.org", "reason": null })).unwrap();
         assert_eq!(
             (plain.address.normalised(), plain.reason),
-            ("anna@example.org", Reason::Manual)
+            ("anna@example.org", SuppressionReason::Manual)
         );
         let whole = read(
             &json!({ "email": "a@b.example", "reason": "manual", "note": "asked by phone",

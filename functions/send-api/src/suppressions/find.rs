@@ -1,7 +1,7 @@
 //! `GET /suppressions/{id or email}`: shows the suppression with an id or of an address.
 
 use domain::address::EmailAddress;
-use domain::suppression::{Entry, Suppression};
+use domain::suppression::{Suppression, SuppressionEntry};
 
 use super::body::{SuppressionBody, in_force};
 use crate::error::{ApiError, Problem};
@@ -26,7 +26,7 @@ pub(super) async fn find(
     state: &SendApiState,
     which: &str,
     deadlines: &Deadlines,
-) -> Result<(Entry, Suppression), ApiError> {
+) -> Result<(SuppressionEntry, Suppression), ApiError> {
     let found = if let Ok(id) = which.parse() {
         state.sending.suppressions.find(id).await?
     } else if let Ok(address) = EmailAddress::parse(which) {

@@ -7,7 +7,7 @@
 
 use aws::{ListError, StoreError};
 use domain::message::InvalidEmail;
-use domain::suppression::{Entry, Reason, Suppression};
+use domain::suppression::{Suppression, SuppressionEntry, SuppressionReason};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -48,7 +48,7 @@ struct LiftedAllBody {
 }
 
 impl LiftedBody {
-    fn of(entry: &Entry, ses_list: SesList) -> Self {
+    fn of(entry: &SuppressionEntry, ses_list: SesList) -> Self {
         let message = match ses_list {
             SesList::Lifted => None,
             SesList::Pending => Some(
@@ -138,7 +138,7 @@ pub(crate) async fn lift_all(
 
 async fn lift_at_ses(
     state: &SendApiState,
-    entry: &Entry,
+    entry: &SuppressionEntry,
     suppression: Suppression,
     deadlines: &Deadlines,
 ) -> Result<SesList, StoreError> {
@@ -154,7 +154,7 @@ async fn lift_at_ses(
         .filter(|given| !given.is_empty());
     // A manual suppression has no spelling of SES's. SES may still list the address for another reason.
     let address = given
-        .filter(|_| suppression.reason != Reason::Manual)
+        .filter(|_| suppression.reason != SuppressionReason::Manual)
         .unwrap_or_else(|| entry.address.as_given());
     match state.ses_list.remove(address).await {
         Ok(()) if given.is_some() => Ok(SesList::Lifted),

@@ -16,8 +16,8 @@ use crate::dynamodb::batch;
 use crate::dynamodb::condition::{Written, unless_overtaken, written};
 use crate::dynamodb::item::{Item, n, names, s, uuid_of};
 use domain::message::Email;
-use domain::recipient::Verdict;
-use domain::record::Written as RowState;
+use domain::recipient::RecipientOutcome;
+use domain::record::SenderState as RowState;
 use domain::stream::Stream;
 
 /// One attempt at a message, before it is made; or a message that has no recipient left to send to.
@@ -33,8 +33,8 @@ pub struct NewMessage<'a> {
     pub nonce: Uuid,
     /// The mail.
     pub email: &'a Email,
-    /// The verdict on each recipient.
-    pub verdicts: &'a [Verdict],
+    /// The outcome on each recipient.
+    pub outcomes: &'a [RecipientOutcome],
     /// Whether any recipient is left to send to.
     pub will_be_sent: bool,
     /// The stream that the API key sends in.

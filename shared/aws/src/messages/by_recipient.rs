@@ -13,7 +13,7 @@ use crate::StoreError;
 use crate::dynamodb::item::{Item, s, ttl, uuid_of};
 use domain::address::EmailAddress;
 use domain::hex::hex;
-use domain::recipient::Verdict;
+use domain::recipient::RecipientOutcome;
 
 /// The attribute that the index is keyed by.
 pub(super) const HASH: &str = "recipient_hash";
@@ -72,16 +72,16 @@ impl Messages {
 
 /// The entries of a message in the index; none if it has one recipient.
 pub(super) fn rows(message: &NewMessage<'_>) -> Vec<Item> {
-    if message.verdicts.len() == 1 {
+    if message.outcomes.len() == 1 {
         return Vec::new();
     }
-    let row = |(index, verdict): (usize, &Verdict)| {
+    let row = |(index, outcome): (usize, &RecipientOutcome)| {
         let mut row = key(message.id.to_string(), format!("{TO}{index}"));
-        row.insert(HASH.to_owned(), s(hash(&verdict.address)));
+        row.insert(HASH.to_owned(), s(hash(&outcome.address)));
         row.insert("expires_at".to_owned(), ttl(message.expires_at));
         row
     };
-    message.verdicts.iter().enumerate().map(row).collect()
+    message.outcomes.iter().enumerate().map(row).collect()
 }
 
 /// The hash of an address, by which its items are found. It keeps nothing secret: anybody who holds the table can try

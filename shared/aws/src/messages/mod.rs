@@ -17,7 +17,7 @@
 //! | `attempt`, `attempt_at`, `nonce` | the number of the attempt, when it began, and a random value that marks its writes |
 //! | `ses_id` | SES's id, once it is known: the mail was sent, whatever `state` says; key of the index `by-ses-id` |
 //! | `from`, `to`, `cc`, `bcc`, `reply_to`, `subject`, `tags` | the mail as the caller gave it, without its bodies |
-//! | `recipients` | the verdict on each address |
+//! | `recipients` | the outcome on each address |
 //! | `stream`, `key_id`, `created_at` | its stream, the API key that it came with, and when (milliseconds) |
 //! | `recipient_hash` | key of the index `by-recipient`, here if the mail has one recipient, else in each `to#<n>` |
 //! | `expires_at` | when DynamoDB may delete the item (seconds); every item of the table has it |
@@ -29,7 +29,7 @@
 //! An event without our tag comes from a classic notification. It may come before the sender has stored SES's id, so it
 //! cannot be written to the message itself. Reading a message reads both partitions.
 //!
-//! The state of a message is computed from these items when it is read ([`state`](domain::record::Record::state)), so
+//! The state of a message is computed from these items when it is read ([`state`](domain::record::MessageRecord::state)), so
 //! that an event that comes before the sender's own update needs no condition and loses nothing.
 
 mod attempts;

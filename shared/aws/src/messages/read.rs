@@ -11,7 +11,7 @@ use crate::StoreError;
 use crate::dynamodb::batch;
 use crate::dynamodb::item::{names, s, text_of, uuid_of};
 use domain::address::EmailAddress;
-use domain::record::Record;
+use domain::record::MessageRecord;
 
 /// How many messages are read at the same time.
 const READ_AT_ONCE: usize = 10;
@@ -21,7 +21,7 @@ impl Messages {
     ///
     /// # Errors
     /// [`StoreError`] if the table could not be read, or holds something else by this id.
-    pub async fn get(&self, id: Uuid) -> Result<Option<Record>, StoreError> {
+    pub async fn get(&self, id: Uuid) -> Result<Option<MessageRecord>, StoreError> {
         const OPERATION: &str = "GetItem";
         let answer = self
             .client
@@ -42,7 +42,7 @@ impl Messages {
     ///
     /// # Errors
     /// [`StoreError`] unless every row was read.
-    pub async fn get_all(&self, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Record>, StoreError> {
+    pub async fn get_all(&self, ids: &[Uuid]) -> Result<BTreeMap<Uuid, MessageRecord>, StoreError> {
         let mut records = BTreeMap::new();
         for ids in ids.chunks(batch::GET_MAX) {
             let keys = ids.iter().copied().map(mail_key);
@@ -59,7 +59,7 @@ impl Messages {
     ///
     /// # Errors
     /// [`StoreError`] if the table could not be read, or holds something else by this id.
-    pub async fn read(&self, id: Uuid) -> Result<Option<Record>, StoreError> {
+    pub async fn read(&self, id: Uuid) -> Result<Option<MessageRecord>, StoreError> {
         let partition = id.to_string();
         let (record, events) = tokio::try_join!(self.get(id), self.newest_events(&partition))?;
         let Some(mut record) = record else { return Ok(None) };
@@ -79,7 +79,7 @@ impl Messages {
     ///
     /// # Errors
     /// [`StoreError`] unless everything was read.
-    pub async fn read_all(&self, ids: &[Uuid]) -> Result<Vec<Record>, StoreError> {
+    pub async fn read_all(&self, ids: &[Uuid]) -> Result<Vec<MessageRecord>, StoreError> {
         stream::iter(ids)
             .map(|id| self.read(*id))
             .buffered(READ_AT_ONCE)

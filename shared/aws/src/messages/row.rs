@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::{MAIL, NewMessage, by_recipient};
 use crate::dynamodb::item::{Item, list, n, number_of, s, text_of, texts_of, time, time_of, ttl, uuid_of};
 use domain::address::Mailbox;
-use domain::recipient::Verdict;
-use domain::record::{Record, RecordedMail, RecordedVerdict, Written};
+use domain::recipient::RecipientOutcome;
+use domain::record::{MessageRecord, RecordedMail, RecordedRecipient, SenderState};
 
 /// Makes the row of an attempt, or of a message that no recipient is left for.
 pub(super) fn of(message: &NewMessage<'_>) -> Item {
@@ -29,7 +29,7 @@ pub(super) fn of(message: &NewMessage<'_>) -> Item {
         ("subject", s(&email.subject)),
         (
             "recipients",
-            AttributeValue::L(message.verdicts.iter().map(verdict).collect()),
+            AttributeValue::L(message.outcomes.iter().map(outcome).collect()),
         ),
         (
             "tags",
@@ -47,12 +47,12 @@ pub(super) fn of(message: &NewMessage<'_>) -> Item {
             ("attempt", n(message.attempt.into())),
             ("attempt_at", time(message.attempt_at)),
         ]);
-        Written::Sending
+        SenderState::Sending
     } else {
-        Written::Suppressed
+        SenderState::Suppressed
     };
     row.insert("state", s(written.as_str()));
-    if let [only] = message.verdicts {
+    if let [only] = message.outcomes {
         row.insert(by_recipient::HASH, s(by_recipient::hash(&only.address)));
     }
     row.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -62,12 +62,12 @@ fn mailboxes(mailboxes: &[Mailbox]) -> AttributeValue {
     list(mailboxes.iter().map(Mailbox::to_string))
 }
 
-fn verdict(verdict: &Verdict) -> AttributeValue {
+fn outcome(outcome: &RecipientOutcome) -> AttributeValue {
     let mut entry = Item::from([
-        ("email".to_owned(), s(verdict.address.as_given())),
-        ("status".to_owned(), s(verdict.outcome.status())),
+        ("email".to_owned(), s(outcome.address.as_given())),
+        ("status".to_owned(), s(outcome.status.as_str())),
     ]);
-    if let Some(suppression) = verdict.outcome.suppression() {
+    if let Some(suppression) = outcome.status.suppression() {
         entry.insert("reason".to_owned(), s(suppression.reason.as_str()));
         entry.insert("since".to_owned(), time(suppression.since));
     }
@@ -75,18 +75,18 @@ fn verdict(verdict: &Verdict) -> AttributeValue {
 }
 
 /// Reads the row of a message, whose events are items of their own.
-pub(super) fn record(row: &Item) -> Option<Record> {
+pub(super) fn record(row: &Item) -> Option<MessageRecord> {
     let recipients = row.get("recipients")?.as_l().ok()?.iter();
-    Some(Record {
+    Some(MessageRecord {
         id: uuid_of(row, "id")?,
-        written: Written::parse(text_of(row, "state")?)?,
+        written: SenderState::parse(text_of(row, "state")?)?,
         attempt: number_of(row, "attempt").map_or(Some(0), |attempt| u32::try_from(attempt).ok())?,
         attempt_at: time_of(row, "attempt_at"),
         nonce: uuid_of(row, "nonce"),
         ses_id: text_of(row, "ses_id").map(str::to_owned),
         created_at: time_of(row, "created_at")?,
         recipients: recipients
-            .map(|entry| recorded_verdict(entry.as_m().ok()?))
+            .map(|entry| recorded_recipient(entry.as_m().ok()?))
             .collect::<Option<_>>()?,
         mail: recorded_mail(row),
         events: Vec::new(),
@@ -106,8 +106,8 @@ fn recorded_mail(row: &Item) -> RecordedMail {
     }
 }
 
-fn recorded_verdict(entry: &Item) -> Option<RecordedVerdict> {
-    Some(RecordedVerdict {
+fn recorded_recipient(entry: &Item) -> Option<RecordedRecipient> {
+    Some(RecordedRecipient {
         email: text_of(entry, "email")?.to_owned(),
         status: text_of(entry, "status")?.to_owned(),
         reason: text_of(entry, "reason").map(str::to_owned),

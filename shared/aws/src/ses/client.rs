@@ -7,7 +7,7 @@ use aws_sdk_sesv2::config::retry::RetryConfig;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 
 use crate::connection::timeouts;
-use domain::permit::SEND_TIMEOUT;
+use domain::pacing::SEND_TIMEOUT;
 
 /// Makes an SES client. The SDK's retries are off, because `SendEmail` has no idempotency token: a second attempt after
 /// a lost answer would be a second mail.

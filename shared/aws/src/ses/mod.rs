@@ -23,8 +23,8 @@ use crate::error_code::error_code;
 use domain::account::{Account, EnforcementStatus};
 use domain::address::{EmailAddress, Mailbox};
 use domain::message::{Attachment, Disposition, Email};
-use domain::recipient::Destination;
-use domain::ses_error::{Refusal, classify};
+use domain::recipient::ResolvedRecipients;
+use domain::ses_error::{SesRefusal, classify};
 use domain::stream::Stream;
 
 /// The most identities that SES puts on a page.
@@ -42,7 +42,7 @@ pub struct Outgoing<'a> {
     /// The mail.
     pub email: &'a Email,
     /// The recipients that it goes to.
-    pub destination: &'a Destination<'a>,
+    pub destination: &'a ResolvedRecipients<'a>,
 }
 
 /// SES did not confirm a mail.
@@ -52,7 +52,7 @@ pub enum SendError {
     #[error("SES refused: {code}")]
     Refused {
         /// What the refusal means.
-        refusal: Refusal,
+        refusal: SesRefusal,
         /// SES's error code, for the log.
         code: String,
     },
@@ -103,7 +103,7 @@ impl Ses {
     /// [`SendError`] states whether SES may have taken the mail.
     pub async fn send(&self, outgoing: Outgoing<'_>) -> Result<String, SendError> {
         let request = self.request(&outgoing).map_err(|_| SendError::Refused {
-            refusal: Refusal::BadRequest,
+            refusal: SesRefusal::BadRequest,
             code: "IncompleteRequest".to_owned(),
         })?;
         let sender = outgoing.email.from.address();
@@ -255,7 +255,7 @@ fn send_error(error: &SdkError<SendEmailError, HttpResponse>, sender: &EmailAddr
             answered(code, text, answer.raw().status().as_u16(), sender)
         }
         SdkError::ConstructionFailure(_) => SendError::Refused {
-            refusal: Refusal::BadCredentials,
+            refusal: SesRefusal::BadCredentials,
             code,
         },
         // The answer could not be read. Unless its status is an error, the mail is on its way.
@@ -265,12 +265,12 @@ fn send_error(error: &SdkError<SendEmailError, HttpResponse>, sender: &EmailAddr
         },
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
             Some(error) if never_connected(error) => SendError::Refused {
-                refusal: Refusal::Unreachable,
+                refusal: SesRefusal::Unreachable,
                 code,
             },
             // The SDK found no credentials, so it never wrote a request.
             Some(error) if error.source().is_some_and(<dyn Error>::is::<CredentialsError>) => SendError::Refused {
-                refusal: Refusal::BadCredentials,
+                refusal: SesRefusal::BadCredentials,
                 code,
             },
             _ => SendError::Ambiguous { code },

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::error_code::error_code;
-use domain::suppression::{Listed, Reason};
+use domain::suppression::{SesListEntry, SuppressionReason};
 
 /// The most entries that SES puts on a page.
 const PAGE_SIZE: i32 = 1000;
@@ -43,7 +43,7 @@ pub enum ListError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListedPage {
     /// The entries of the page.
-    pub listed: Vec<Listed>,
+    pub listed: Vec<SesListEntry>,
     /// The token of the next page, if there is one.
     pub next: Option<String>,
 }
@@ -88,12 +88,12 @@ impl SesSuppressionList {
         Ok(ListedPage {
             listed: listed
                 .into_iter()
-                .map(|entry| Listed {
+                .map(|entry| SesListEntry {
                     updated_at: timestamp(entry.last_update_time),
                     reason: match entry.reason {
-                        SuppressionListReason::Complaint => Reason::Complaint,
+                        SuppressionListReason::Complaint => SuppressionReason::Complaint,
                         // A reason that SES adds later suppresses as well.
-                        _ => Reason::Bounce,
+                        _ => SuppressionReason::Bounce,
                     },
                     address: entry.email_address,
                 })

@@ -9,13 +9,13 @@ use super::{Suppressions, registers};
 use crate::StoreError;
 use crate::dynamodb::item::{Item, names, s, text_of, uuid_of};
 use domain::address::EmailAddress;
-use domain::suppression::{Entry, RecordedEvidence, Register};
+use domain::suppression::{Register, RegisterEvidence, SuppressionEntry};
 
 /// One page of the list, in no particular order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntriesPage {
     /// The entries.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<SuppressionEntry>,
     /// The number of items of the page that are no entries of Okite's.
     pub unreadable: usize,
     /// The position after which to go on; `None` if this page is the last.
@@ -27,12 +27,12 @@ impl Suppressions {
     ///
     /// # Errors
     /// [`StoreError`] if the table could not be read, or holds something else there.
-    pub async fn get(&self, address: &EmailAddress) -> Result<Option<Entry>, StoreError> {
+    pub async fn get(&self, address: &EmailAddress) -> Result<Option<SuppressionEntry>, StoreError> {
         let pseudonym = address.pseudonym();
         let (plain, forgotten) = tokio::try_join!(self.row(address), self.row(&pseudonym))?;
         Ok(match (plain, forgotten) {
             (Some(plain), Some(forgotten)) => Some(plain.joined(forgotten)),
-            (None, Some(forgotten)) => Some(Entry {
+            (None, Some(forgotten)) => Some(SuppressionEntry {
                 address: address.clone(),
                 ..forgotten
             }),
@@ -41,7 +41,7 @@ impl Suppressions {
     }
 
     /// Reads the entry with exactly this key, consistently.
-    pub(super) async fn row(&self, address: &EmailAddress) -> Result<Option<Entry>, StoreError> {
+    pub(super) async fn row(&self, address: &EmailAddress) -> Result<Option<SuppressionEntry>, StoreError> {
         const OPERATION: &str = "GetItem";
         let answer = self
             .client
@@ -60,7 +60,7 @@ impl Suppressions {
     ///
     /// # Errors
     /// [`StoreError`] if the index could not be read, or holds something else there.
-    pub async fn find(&self, id: Uuid) -> Result<Option<Entry>, StoreError> {
+    pub async fn find(&self, id: Uuid) -> Result<Option<SuppressionEntry>, StoreError> {
         const OPERATION: &str = "Query";
         let answer = self
             .client
@@ -118,16 +118,16 @@ impl Suppressions {
     }
 }
 
-fn entry_of(item: &Item, operation: &'static str) -> Result<Entry, StoreError> {
+fn entry_of(item: &Item, operation: &'static str) -> Result<SuppressionEntry, StoreError> {
     entry(item).ok_or_else(|| StoreError::new(operation, "NotASuppression"))
 }
 
 /// Reads an entry.
-pub(super) fn entry(item: &Item) -> Option<Entry> {
+pub(super) fn entry(item: &Item) -> Option<SuppressionEntry> {
     let recorded = |register: Register| {
         let details = item.get(register.as_str())?.as_m().ok()?;
         let text = |name| text_of(details, name).map(str::to_owned);
-        let evidence = RecordedEvidence {
+        let evidence = RegisterEvidence {
             address: text("address").unwrap_or_default(),
             subtype: text("subtype").unwrap_or_default(),
             diagnostic: text("diagnostic"),
@@ -135,7 +135,7 @@ pub(super) fn entry(item: &Item) -> Option<Entry> {
         };
         Some((register, evidence))
     };
-    Some(Entry {
+    Some(SuppressionEntry {
         id: uuid_of(item, "id")?,
         address: EmailAddress::parse(text_of(item, "address")?).ok()?,
         registers: registers(item)?,

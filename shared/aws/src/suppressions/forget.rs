@@ -9,7 +9,7 @@ use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{names, s, time};
 use domain::address::EmailAddress;
-use domain::suppression::{Entry, Reason, RecordedEvidence, Register};
+use domain::suppression::{Register, RegisterEvidence, SuppressionEntry, SuppressionReason};
 
 /// How often an entry is read again that changed while it was being forgotten.
 const ROUNDS_MAX: u32 = 5;
@@ -106,18 +106,23 @@ impl Suppressions {
     }
 
     /// Records everything of an entry under another address, without the texts of servers.
-    async fn copy(&self, entry: &Entry, to: &EmailAddress, new_id: &impl Fn() -> Uuid) -> Result<(), StoreError> {
+    async fn copy(
+        &self,
+        entry: &SuppressionEntry,
+        to: &EmailAddress,
+        new_id: &impl Fn() -> Uuid,
+    ) -> Result<(), StoreError> {
         let registers = &entry.registers;
         for register in Register::WITH_ONE_TIME {
             let Some(at) = registers.at(register) else { continue };
             let recorded = entry.evidence.get(&register).cloned();
-            let RecordedEvidence { subtype, source, .. } = recorded.unwrap_or_default();
+            let RegisterEvidence { subtype, source, .. } = recorded.unwrap_or_default();
             let evidence = Evidence {
                 subtype: &subtype,
                 diagnostic: None,
                 source: &source,
             };
-            if register == Reason::Manual.into() {
+            if register == SuppressionReason::Manual.into() {
                 let until = registers.manual_expires_at;
                 self.record_manual(to, at, until, evidence, new_id()).await?;
             } else {
@@ -133,7 +138,8 @@ impl Suppressions {
                 diagnostic: None,
                 source: feedback_id,
             };
-            self.record(to, Reason::Soft, *at, evidence, new_id()).await?;
+            self.record(to, SuppressionReason::Soft, *at, evidence, new_id())
+                .await?;
         }
         Ok(())
     }
@@ -145,7 +151,7 @@ fn soft_bounce((at, feedback_id): &(Timestamp, String)) -> String {
 }
 
 /// Returns the attributes of the registers that hold one time, with their values.
-fn registers_of(entry: &Entry) -> Vec<(String, Option<AttributeValue>)> {
+fn registers_of(entry: &SuppressionEntry) -> Vec<(String, Option<AttributeValue>)> {
     let registers = &entry.registers;
     let with_evidence =
         Register::WITH_ONE_TIME.map(|register| (format!("{}_at", register.as_str()), registers.at(register)));

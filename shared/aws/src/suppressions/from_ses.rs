@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Evidence, Suppressions};
 use crate::StoreError;
 use domain::address::EmailAddress;
-use domain::suppression::{Drift, Listed, Reason, Step};
+use domain::suppression::{ListDrift, ReconciliationStep, SesListEntry, SuppressionReason};
 
 /// How many entries are handled at once: as many addresses as one lookup takes.
 pub const TAKEN_AT_ONCE: usize = 50;
@@ -20,9 +20,9 @@ const SOURCE: &str = "ses-account-list";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TakenFromSes<'a> {
     /// What was found and done. Nothing is lifted yet.
-    pub drift: Drift,
+    pub drift: ListDrift,
     /// The entries that are to be removed from SES's list.
-    pub to_lift: Vec<&'a Listed>,
+    pub to_lift: Vec<&'a SesListEntry>,
 }
 
 impl Suppressions {
@@ -33,11 +33,11 @@ impl Suppressions {
     /// [`StoreError`] if part of it was not read or written.
     pub async fn take_from_ses<'a>(
         &self,
-        listed: &'a [Listed],
+        listed: &'a [SesListEntry],
         now: Timestamp,
         new_id: impl Fn() -> Uuid,
     ) -> Result<TakenFromSes<'a>, StoreError> {
-        let parsed: Vec<(&Listed, EmailAddress)> = listed
+        let parsed: Vec<(&SesListEntry, EmailAddress)> = listed
             .iter()
             .filter_map(|listed| Some((listed, EmailAddress::parse(&listed.address).ok()?)))
             .collect();
@@ -49,12 +49,12 @@ impl Suppressions {
         for (listed, address) in &parsed {
             let registers = found.get(address.normalised()).cloned().unwrap_or_default();
             match listed.step(address, &registers, now) {
-                Step::Agree | Step::LeaveAlone => {}
-                Step::Lift => taken.to_lift.push(listed),
-                Step::Add(at) => {
+                ReconciliationStep::Agree | ReconciliationStep::LeaveAlone => {}
+                ReconciliationStep::Lift => taken.to_lift.push(listed),
+                ReconciliationStep::Add(at) => {
                     let evidence = Evidence {
                         subtype: match listed.reason {
-                            Reason::Complaint => "COMPLAINT",
+                            SuppressionReason::Complaint => "COMPLAINT",
                             _ => "BOUNCE",
                         },
                         diagnostic: None,

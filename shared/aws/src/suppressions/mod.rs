@@ -36,7 +36,7 @@ use crate::dynamodb::batch;
 use crate::dynamodb::condition::{Written, unless_overtaken, written};
 use crate::dynamodb::item::{Item, names, s, text_of, time, time_of};
 use domain::address::EmailAddress;
-use domain::suppression::{Reason, Register, Registers};
+use domain::suppression::{Register, Registers, SuppressionReason};
 
 pub use entries::EntriesPage;
 pub use from_ses::{TAKEN_AT_ONCE, TakenFromSes};
@@ -144,7 +144,7 @@ impl Suppressions {
         new_id: Uuid,
     ) -> Result<(), StoreError> {
         match register.into() {
-            Register::Of(Reason::Soft) => self.add_soft(address, at, evidence.source, new_id).await,
+            Register::Of(SuppressionReason::Soft) => self.add_soft(address, at, evidence.source, new_id).await,
             register => self.set_register(address, register, at, None, evidence, new_id).await,
         }
     }
@@ -195,8 +195,15 @@ impl Suppressions {
         evidence: Evidence<'_>,
         new_id: Uuid,
     ) -> Result<(), StoreError> {
-        self.set_register(address, Reason::Manual.into(), at, expires_at, evidence, new_id)
-            .await
+        self.set_register(
+            address,
+            SuppressionReason::Manual.into(),
+            at,
+            expires_at,
+            evidence,
+            new_id,
+        )
+        .await
     }
 
     /// Sets the time at which an address was lifted, unless it is later already. An address that is not on the list
@@ -243,11 +250,11 @@ impl Suppressions {
         }
         // The end of a manual entry moves with it: the end of an earlier entry would end a later one too soon.
         let (end, lasts_longer) = match (register, expires_at) {
-            (Register::Of(Reason::Manual), Some(_)) => (
+            (Register::Of(SuppressionReason::Manual), Some(_)) => (
                 ", #expires_at = :expires_at",
                 " OR (#at = :at AND #evidence.#source = :source AND #expires_at < :expires_at)",
             ),
-            (Register::Of(Reason::Manual), None) => (
+            (Register::Of(SuppressionReason::Manual), None) => (
                 " REMOVE #expires_at",
                 " OR (#at = :at AND #evidence.#source = :source AND attribute_exists(#expires_at))",
             ),
@@ -272,7 +279,7 @@ impl Suppressions {
             .expression_attribute_values(":source", s(evidence.source))
             .expression_attribute_values(":id", s(new_id.to_string()))
             .expression_attribute_values(":shard", s(shard(address)));
-        if register == Reason::Manual.into() {
+        if register == SuppressionReason::Manual.into() {
             update = update.expression_attribute_names("#expires_at", "manual_expires_at");
         }
         if let Some(expires_at) = expires_at {

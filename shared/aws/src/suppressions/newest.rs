@@ -9,7 +9,7 @@ use super::entries::entry;
 use super::{SHARDS, Suppressions};
 use crate::StoreError;
 use crate::dynamodb::item::{Item, names, s};
-use domain::suppression::Entry;
+use domain::suppression::SuppressionEntry;
 
 /// How many entries of a partition are read at a time, after the first request.
 const LARGE: i32 = 1_000;
@@ -29,7 +29,7 @@ pub enum From {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewestPage {
     /// The entries.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<SuppressionEntry>,
     /// Whether there are more entries in the direction of the page.
     pub has_more: bool,
 }
@@ -52,7 +52,7 @@ impl Suppressions {
         &self,
         from: From,
         limit: usize,
-        keep: impl Fn(&Entry) -> bool,
+        keep: impl Fn(&SuppressionEntry) -> bool,
     ) -> Result<NewestPage, StoreError> {
         let mut partitions: Vec<Partition> = (0..SHARDS)
             .map(|shard| Partition {

@@ -18,8 +18,8 @@ use jiff::Timestamp;
 use crate::StoreError;
 use crate::dynamodb::condition::unless_overtaken;
 use crate::dynamodb::item::{Item, names, s, text_of, time, time_of, ttl, uuid_of};
-use domain::account::Brake;
-use domain::brake_change::BrakeChange;
+use domain::brake::Brake;
+use domain::brake::BrakeChange;
 
 /// How long a change is kept: a year and some weeks.
 const CHANGE_KEPT: Duration = Duration::from_hours(400 * 24);

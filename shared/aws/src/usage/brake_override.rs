@@ -12,12 +12,12 @@ use super::{Usage, gate_key};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{Item, n, names, s, text_of, time, time_of};
-use domain::account::Brake;
-use domain::brake_change::BrakeOverride;
+use domain::brake::Brake;
+use domain::brake::BrakeOverride;
 
 /// What came of putting an operator's override into force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WordInGate {
+pub enum OverrideInGate {
     /// It is in force.
     InForce,
     /// A later override is in force.
@@ -44,7 +44,7 @@ impl Usage {
             .condition_expression("attribute_not_exists(#at) OR #at < :at")
             .set_expression_attribute_names(names(["by", "why", "at"]))
             .expression_attribute_names("#word", "brake_override")
-            .expression_attribute_values(":word", s(&word.word))
+            .expression_attribute_values(":word", s(&word.setting))
             .expression_attribute_values(":by", s(&word.by))
             .expression_attribute_values(":why", s(&word.why))
             .expression_attribute_values(":at", time(at))
@@ -67,7 +67,7 @@ impl Usage {
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written. The next report then does it.
-    pub async fn set_brake(&self, brake: Brake, at: Timestamp) -> Result<WordInGate, StoreError> {
+    pub async fn set_brake(&self, brake: Brake, at: Timestamp) -> Result<OverrideInGate, StoreError> {
         let updated = self
             .client
             .update_item()
@@ -86,13 +86,13 @@ impl Usage {
             .send()
             .await;
         let Written::Failed(gate) = written(updated)? else {
-            return Ok(WordInGate::InForce);
+            return Ok(OverrideInGate::InForce);
         };
         Ok(match gate.and_then(|gate| time_of(&gate, "overridden_at")) {
-            None => WordInGate::NoGate,
+            None => OverrideInGate::NoGate,
             // A report that has read it put it into force, or a first write whose answer was lost.
-            Some(known) if known.as_millisecond() == at.as_millisecond() => WordInGate::InForce,
-            Some(_) => WordInGate::Overtaken,
+            Some(known) if known.as_millisecond() == at.as_millisecond() => OverrideInGate::InForce,
+            Some(_) => OverrideInGate::Overtaken,
         })
     }
 }
@@ -101,7 +101,7 @@ impl Usage {
 pub(super) fn brake_override(item: &Item) -> Option<BrakeOverride> {
     let text = |name| text_of(item, name).unwrap_or_default().to_owned();
     Some(BrakeOverride {
-        word: text_of(item, "brake_override")?.to_owned(),
+        setting: text_of(item, "brake_override")?.to_owned(),
         by: text("by"),
         why: text("why"),
         at: time_of(item, "at"),

@@ -34,7 +34,7 @@ use jiff::civil::Date;
 use std::collections::BTreeMap;
 
 pub use self::brake_changes::BrakeChanges;
-pub use self::brake_override::WordInGate;
+pub use self::brake_override::OverrideInGate;
 pub use self::counted::CountedDay;
 pub use self::marks::{MARK_KEPT_DAYS, Marks, MarksPage};
 pub use self::permits::{PermitError, Permits};
@@ -44,9 +44,9 @@ pub use self::verified::VerifiedDomains;
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{n, names, number_of, s, text_of, time, time_of};
-use domain::account::Brake;
-use domain::brake_change::BrakeOverride;
-use domain::permit::{Sample, Settings};
+use domain::brake::Brake;
+use domain::brake::BrakeOverride;
+use domain::pacing::{GateSettings, GrantSample};
 
 /// The partition key of the gate.
 pub(super) fn gate_key(region: &str) -> String {
@@ -66,7 +66,7 @@ pub struct GateState {
     /// one.
     pub overridden_at: Option<Timestamp>,
     /// The samples of the running total.
-    pub samples: Vec<Sample>,
+    pub samples: Vec<GrantSample>,
     /// The counts of past days.
     pub counted: BTreeMap<Date, CountedDay>,
     /// The domains that SES last listed as verified.
@@ -140,7 +140,7 @@ impl Usage {
                 _ if let Some(verified) = verified::read(&item) => state.verified = Some(verified),
                 _ => {
                     if let (Some(at), Some(total)) = (time_of(&item, "at"), number_of(&item, "granted")) {
-                        state.samples.push(Sample { at, total });
+                        state.samples.push(GrantSample { at, total });
                     }
                 }
             }
@@ -164,7 +164,7 @@ impl Usage {
     /// [`StoreError`] if it may not have been written.
     pub async fn set_gate(
         &self,
-        settings: Settings,
+        settings: GateSettings,
         brake: Brake,
         overridden_at: Option<Timestamp>,
         at: Timestamp,
@@ -198,7 +198,7 @@ impl Usage {
             .expression_attribute_values(":all", n(settings.ceiling_all))
             .expression_attribute_values(":bulk", n(settings.ceiling_bulk))
             .expression_attribute_values(":zero", n(0))
-            .expression_attribute_values(":slot_interval", n(settings.interval))
+            .expression_attribute_values(":slot_interval", n(settings.slot_interval))
             .expression_attribute_values(":brake", n(brake.level()))
             .expression_attribute_values(":at", time(at))
             // No override is older than any.

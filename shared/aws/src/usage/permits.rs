@@ -1,7 +1,7 @@
 //! The gate in the table of usage, as sends pass it: one conditional update takes recipients from rate and quota at
 //! once.
 //!
-//! [`super::Usage`] describes the item, which its reports set. [`domain::permit`] explains the expressions.
+//! [`super::Usage`] describes the item, which its reports set. [`domain::pacing`] explains the expressions.
 //!
 //! **A permit whose answer was lost is taken again** by the SDK's next attempt, and a send that dies after it never
 //! uses it. Either costs slots that nobody uses, and grants none that the gate did not count. To recognise its own lost
@@ -18,8 +18,10 @@ use jiff::Timestamp;
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{Item, n, names, number_of, s, time_of};
-use domain::account::Brake;
-use domain::permit::{Allowance, Ask, Attempt, Branch, Gate, Known, Permit, Policy, Refusal};
+use domain::brake::Brake;
+use domain::pacing::{
+    Allowance, Gate, GateBranch, GateWrite, PacingPolicy, Permit, PermitRequest, RememberedGate, Throttled,
+};
 use domain::stream::Stream;
 
 const OPERATION: &str = "UpdateItem";
@@ -33,7 +35,7 @@ const ATTEMPTS_MAX: usize = 6;
 pub enum PermitError {
     /// The gate refused the send.
     #[error("the gate refused: {0:?}")]
-    Refused(Refusal),
+    Refused(Throttled),
     /// The gate could not be asked, so nothing may be sent.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -45,14 +47,14 @@ pub struct Permits {
     client: Client,
     table: String,
     pk: String,
-    policy: Policy,
-    known: Mutex<Option<Known>>,
+    policy: PacingPolicy,
+    known: Mutex<Option<RememberedGate>>,
 }
 
 impl Permits {
     /// Works on the gate in `table`, for the account in `region`.
     #[must_use]
-    pub fn new(client: Client, table: String, region: &str, policy: Policy) -> Self {
+    pub fn new(client: Client, table: String, region: &str, policy: PacingPolicy) -> Self {
         Self {
             client,
             table,
@@ -83,8 +85,8 @@ impl Permits {
     ///
     /// # Errors
     /// [`PermitError::Refused`] if the gate refuses the send; [`PermitError::Store`] if the gate cannot be asked.
-    pub async fn take(&self, ask: Ask) -> Result<Permit, PermitError> {
-        let mut attempt = Attempt::first(ask, &self.policy, self.known());
+    pub async fn take(&self, ask: PermitRequest) -> Result<Permit, PermitError> {
+        let mut attempt = GateWrite::first(ask, &self.policy, self.known());
         for _ in 0..ATTEMPTS_MAX {
             match self.write(&attempt).await? {
                 Taken::Granted(permit) => {
@@ -94,8 +96,8 @@ impl Permits {
                 Taken::Failed(gate) => {
                     self.remember(gate.as_ref().map(Gate::known));
                     attempt = match gate {
-                        None => Attempt::first(ask, &self.policy, None),
-                        Some(gate) => Attempt::after(ask, &self.policy, &gate).map_err(PermitError::Refused)?,
+                        None => GateWrite::first(ask, &self.policy, None),
+                        Some(gate) => GateWrite::after(ask, &self.policy, &gate).map_err(PermitError::Refused)?,
                     };
                 }
             }
@@ -105,7 +107,7 @@ impl Permits {
 
     /// Returns a refusal if the gate is certain to refuse every send for its rate, without asking it.
     #[must_use]
-    pub fn known_refusal(&self, now: Timestamp) -> Option<Refusal> {
+    pub fn known_refusal(&self, now: Timestamp) -> Option<Throttled> {
         self.known()?.refusal(&self.policy, now)
     }
 
@@ -117,7 +119,7 @@ impl Permits {
 
     /// Returns when the next slot is free, as a refusal, if this process has seen the gate.
     #[must_use]
-    pub fn next_slot(&self, now: Timestamp) -> Option<Refusal> {
+    pub fn next_slot(&self, now: Timestamp) -> Option<Throttled> {
         Some(self.known()?.next_slot(now))
     }
 
@@ -134,16 +136,16 @@ impl Permits {
         self.known().map_or(Duration::ZERO, |known| known.time_of(recipients))
     }
 
-    fn known(&self) -> Option<Known> {
+    fn known(&self) -> Option<RememberedGate> {
         // A value that is copied in and out is whole even if its holder panicked.
         *self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remember(&self, known: Option<Known>) {
+    fn remember(&self, known: Option<RememberedGate>) {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
-    async fn write(&self, attempt: &Attempt) -> Result<Taken, StoreError> {
+    async fn write(&self, attempt: &GateWrite) -> Result<Taken, StoreError> {
         let request = self
             .client
             .update_item()
@@ -161,11 +163,11 @@ impl Permits {
                 "brake",
                 "account_read_at",
             ]))
-            .expression_attribute_values(":slot_interval", n(attempt.interval));
+            .expression_attribute_values(":slot_interval", n(attempt.slot_interval));
         let request = match attempt.branch {
-            Branch::First => first(request, attempt),
-            Branch::Busy => busy(request, attempt),
-            Branch::Idle => idle(request, attempt),
+            GateBranch::First => first(request, attempt),
+            GateBranch::Busy => busy(request, attempt),
+            GateBranch::Idle => idle(request, attempt),
         };
         match written(request.send().await)? {
             Written::Done(updated) => {
@@ -192,7 +194,7 @@ enum Taken {
 
 /// Creates the gate before the first report does. The account counts as read at the earliest time, so any report
 /// replaces the quota, and until then the rate alone limits sends. What it granted counts from the beginning.
-fn first(request: UpdateItemFluentBuilder, attempt: &Attempt) -> UpdateItemFluentBuilder {
+fn first(request: UpdateItemFluentBuilder, attempt: &GateWrite) -> UpdateItemFluentBuilder {
     request
         .update_expression(
             "SET #next_free_slot = :next_free_slot, #slot_interval = :slot_interval, #left_all = :minus_n, #left_bulk = :minus_n, #granted = :n, \
@@ -206,7 +208,7 @@ fn first(request: UpdateItemFluentBuilder, attempt: &Attempt) -> UpdateItemFluen
         .expression_attribute_values(":zero", n(0))
 }
 
-fn busy(request: UpdateItemFluentBuilder, attempt: &Attempt) -> UpdateItemFluentBuilder {
+fn busy(request: UpdateItemFluentBuilder, attempt: &GateWrite) -> UpdateItemFluentBuilder {
     let request = request
         .expression_attribute_values(":cost", n(attempt.cost))
         .expression_attribute_values(":floor", n(attempt.floor))
@@ -219,7 +221,7 @@ fn busy(request: UpdateItemFluentBuilder, attempt: &Attempt) -> UpdateItemFluent
     )
 }
 
-fn idle(request: UpdateItemFluentBuilder, attempt: &Attempt) -> UpdateItemFluentBuilder {
+fn idle(request: UpdateItemFluentBuilder, attempt: &GateWrite) -> UpdateItemFluentBuilder {
     let request = request
         .expression_attribute_values(":next_free_slot", n(attempt.floor + attempt.cost))
         .expression_attribute_values(":floor", n(attempt.floor));
@@ -230,7 +232,7 @@ fn idle(request: UpdateItemFluentBuilder, attempt: &Attempt) -> UpdateItemFluent
 /// before.
 fn take(
     request: UpdateItemFluentBuilder,
-    attempt: &Attempt,
+    attempt: &GateWrite,
     next_free_slot: &str,
     when: &str,
 ) -> UpdateItemFluentBuilder {
@@ -253,7 +255,7 @@ fn take(
 fn gate(item: &Item) -> Option<Gate> {
     Some(Gate {
         next_free_slot: number_of(item, "next_free_slot")?,
-        interval: number_of(item, "slot_interval")?,
+        slot_interval: number_of(item, "slot_interval")?,
         left_all: number_of(item, "left_all")?,
         left_bulk: number_of(item, "left_bulk")?,
         brake: Brake::from_level(number_of(item, "brake")?),

@@ -6,7 +6,7 @@ use super::Usage;
 use crate::StoreError;
 use crate::dynamodb::condition::unless_overtaken;
 use crate::dynamodb::item::{names, s, text_of, time, ttl};
-use domain::account::Report;
+use domain::report::Report;
 
 /// The code of the error for a latest report that cannot be read.
 pub const NOT_A_REPORT: &str = "NotAReport";

@@ -8,11 +8,11 @@ use super::{Usage, gate_key};
 use crate::StoreError;
 use crate::dynamodb::condition::unless_overtaken;
 use crate::dynamodb::item::{n, names, s, time, ttl};
-use domain::permit::Sample;
+use domain::pacing::GrantSample;
 
 /// How long a sample is kept: a day, and time for a late reporter.
 const SAMPLE_KEPT: Duration = Duration::from_hours(50);
-/// How long a sample of midnight is kept: for as long as days are counted, see [`domain::account::Window`].
+/// How long a sample of midnight is kept: for as long as days are counted, see [`domain::reputation::CountingWindow`].
 const DAILY_SAMPLE_KEPT: Duration = Duration::from_hours(9 * 24);
 
 impl Usage {
@@ -20,14 +20,14 @@ impl Usage {
     ///
     /// # Errors
     /// [`StoreError`] if either may not have been written.
-    pub async fn put_sample(&self, sample: Sample) -> Result<(), StoreError> {
+    pub async fn put_sample(&self, sample: GrantSample) -> Result<(), StoreError> {
         // One after the other, over one connection. Each is tried, whatever came of the other.
         let hourly = self.put_hourly_sample(sample).await;
         let latest = self.put_latest_sample(sample).await;
         hourly.and(latest)
     }
 
-    async fn put_latest_sample(&self, sample: Sample) -> Result<(), StoreError> {
+    async fn put_latest_sample(&self, sample: GrantSample) -> Result<(), StoreError> {
         let updated = self
             .client
             .update_item()
@@ -45,7 +45,7 @@ impl Usage {
         unless_overtaken(updated)
     }
 
-    async fn put_hourly_sample(&self, sample: Sample) -> Result<(), StoreError> {
+    async fn put_hourly_sample(&self, sample: GrantSample) -> Result<(), StoreError> {
         let hour = sample.at.strftime("%Y-%m-%dT%H").to_string();
         let kept = if sample.at.to_zoned(TimeZone::UTC).hour() == 0 {
             DAILY_SAMPLE_KEPT

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use aws::{CloudWatch, MetricsError};
 use aws_smithy_cbor::Encoder;
 use aws_smithy_types::DateTime;
-use domain::account::{AwsRate, RateKind};
+use domain::reputation::{AwsRate, RateKind};
 use jiff::Timestamp;
 use local_aws::calls::Call;
 use local_aws::clock::Clock;

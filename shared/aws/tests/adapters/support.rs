@@ -14,7 +14,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::address::Mailbox;
 use domain::message::{Email, EmailParts};
-use domain::recipient::Destination;
+use domain::recipient::ResolvedRecipients;
 use jiff::Timestamp;
 use local_aws::middleware::Middleware;
 use local_aws::services::dynamodb::Dynamodb;
@@ -439,8 +439,8 @@ pub(crate) fn email(parts: EmailParts) -> Email {
 }
 
 /// Everybody that a mail names.
-pub(crate) fn everybody(email: &Email) -> Destination<'_> {
-    Destination {
+pub(crate) fn everybody(email: &Email) -> ResolvedRecipients<'_> {
+    ResolvedRecipients {
         to: email.to.iter().collect(),
         cc: email.cc.iter().collect(),
         bcc: email.bcc.iter().collect(),

@@ -9,11 +9,11 @@
 //! Types: <https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#bounce-types>; status codes: RFC 3463.
 
 use super::event::Recipient;
-use crate::suppression::{Reason, Register};
+use crate::suppression::{Register, SuppressionReason};
 
 /// What happened to a recipient, by what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Class {
+pub enum FeedbackClass {
     /// The address does not take mail.
     HardBounce,
     /// SES's global suppression list held it; SES counts that as a bounce.
@@ -42,7 +42,7 @@ pub enum Class {
     AuthFailure,
 }
 
-impl Class {
+impl FeedbackClass {
     /// Returns the name used in items.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -66,19 +66,22 @@ impl Class {
     /// Tells whether one of these suppresses its recipient by itself.
     #[must_use]
     pub fn suppresses(self) -> bool {
-        self.register().is_some_and(|register| register != Reason::Soft.into())
+        self.register()
+            .is_some_and(|register| register != SuppressionReason::Soft.into())
     }
 
     /// Returns the register of the address that this sets or, if it is soft, adds to.
     #[must_use]
     pub fn register(self) -> Option<Register> {
         match self {
-            Self::HardBounce | Self::GloballySuppressed | Self::ValidationSuppressed => Some(Reason::Bounce.into()),
+            Self::HardBounce | Self::GloballySuppressed | Self::ValidationSuppressed => {
+                Some(SuppressionReason::Bounce.into())
+            }
             Self::ListEcho => Some(Register::BounceEcho),
-            Self::Complaint => Some(Reason::Complaint.into()),
+            Self::Complaint => Some(SuppressionReason::Complaint.into()),
             Self::ComplaintEcho => Some(Register::ComplaintEcho),
-            Self::Blocked => Some(Reason::Blocked.into()),
-            Self::Soft => Some(Reason::Soft.into()),
+            Self::Blocked => Some(SuppressionReason::Blocked.into()),
+            Self::Soft => Some(SuppressionReason::Soft.into()),
             Self::Unsubscribed | Self::MessageFault | Self::Undetermined | Self::NotSpam | Self::AuthFailure => None,
         }
     }
@@ -88,42 +91,42 @@ impl Class {
 const BLOCK_WORDS: [&str; 6] = ["block", "policy", "spf", "dkim", "dmarc", "reputation"];
 
 /// Classifies one recipient of a bounce.
-pub(super) fn bounce(bounce_type: &str, sub_type: &str, recipient: &Recipient) -> Class {
+pub(super) fn bounce(bounce_type: &str, sub_type: &str, recipient: &Recipient) -> FeedbackClass {
     match sub_type {
-        "Suppressed" => return Class::GloballySuppressed,
-        "OnAccountSuppressionList" | "OnTenantSuppressionList" => return Class::ListEcho,
-        "UnsubscribedRecipient" => return Class::Unsubscribed,
-        "EmailValidationSuppressed" => return Class::ValidationSuppressed,
-        "MessageTooLarge" | "ContentRejected" | "AttachmentRejected" => return Class::MessageFault,
-        _ if bounce_type == "Undetermined" => return Class::Undetermined,
+        "Suppressed" => return FeedbackClass::GloballySuppressed,
+        "OnAccountSuppressionList" | "OnTenantSuppressionList" => return FeedbackClass::ListEcho,
+        "UnsubscribedRecipient" => return FeedbackClass::Unsubscribed,
+        "EmailValidationSuppressed" => return FeedbackClass::ValidationSuppressed,
+        "MessageTooLarge" | "ContentRejected" | "AttachmentRejected" => return FeedbackClass::MessageFault,
+        _ if bounce_type == "Undetermined" => return FeedbackClass::Undetermined,
         _ => {}
     }
     let diagnostic = recipient.diagnostic_code.as_deref().unwrap_or_default();
     let statuses = || statuses(recipient.status.as_deref().unwrap_or_default()).chain(statuses(diagnostic));
     if statuses().any(|status| matches!(status, [5, 1, _] | [5, 2, 1] | [5, 4, 4])) {
-        return Class::HardBounce;
+        return FeedbackClass::HardBounce;
     }
     // A mailbox that is full is about the address, whatever policy its server quotes.
     if sub_type != "MailboxFull"
         && (statuses().any(|status| matches!(status, [5, 7, _])) || speaks_of_a_block(diagnostic))
     {
-        return Class::Blocked;
+        return FeedbackClass::Blocked;
     }
     match bounce_type {
-        "Permanent" if is_delayed(recipient) => Class::Soft,
-        "Permanent" => Class::HardBounce,
-        "Transient" if says_something(recipient) => Class::Soft,
-        _ => Class::Undetermined,
+        "Permanent" if is_delayed(recipient) => FeedbackClass::Soft,
+        "Permanent" => FeedbackClass::HardBounce,
+        "Transient" if says_something(recipient) => FeedbackClass::Soft,
+        _ => FeedbackClass::Undetermined,
     }
 }
 
 /// Classifies a complaint, which is about all of its recipients.
-pub(super) fn complaint(feedback_type: &str, sub_type: &str) -> Class {
+pub(super) fn complaint(feedback_type: &str, sub_type: &str) -> FeedbackClass {
     match (sub_type, feedback_type) {
-        ("OnAccountSuppressionList", _) => Class::ComplaintEcho,
-        (_, "not-spam") => Class::NotSpam,
-        (_, "auth-failure") => Class::AuthFailure,
-        _ => Class::Complaint,
+        ("OnAccountSuppressionList", _) => FeedbackClass::ComplaintEcho,
+        (_, "not-spam") => FeedbackClass::NotSpam,
+        (_, "auth-failure") => FeedbackClass::AuthFailure,
+        _ => FeedbackClass::Complaint,
     }
 }
 
@@ -175,7 +178,7 @@ fn statuses(text: &str) -> impl Iterator<Item = [u16; 3]> {
 mod tests {
     use super::*;
 
-    fn class(bounce_type: &str, sub_type: &str, status: &str, diagnostic: &str) -> Class {
+    fn class(bounce_type: &str, sub_type: &str, status: &str, diagnostic: &str) -> FeedbackClass {
         let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         let recipient = Recipient {
             status: text(status),
@@ -187,7 +190,7 @@ mod tests {
 
     #[test]
     fn follows_the_table_of_types_and_subtypes() {
-        use Class::*;
+        use FeedbackClass::*;
         for (bounce_type, sub_type, expected) in [
             ("Permanent", "General", HardBounce),
             ("Permanent", "NoEmail", HardBounce),
@@ -218,14 +221,14 @@ mod tests {
             for (status, diagnostic) in [("4.4.7", ""), ("", "smtp; 421 try again"), ("4.2.2", "smtp; 452 full")] {
                 assert_eq!(
                     class("Transient", sub_type, status, diagnostic),
-                    Class::Soft,
+                    FeedbackClass::Soft,
                     "{sub_type}"
                 );
             }
             for (status, diagnostic) in [("", ""), (" ", "")] {
                 assert_eq!(
                     class("Transient", sub_type, status, diagnostic),
-                    Class::Undetermined,
+                    FeedbackClass::Undetermined,
                     "{sub_type}"
                 );
             }
@@ -235,31 +238,35 @@ mod tests {
     #[test]
     fn a_soft_bounce_adds_to_a_register_and_suppresses_nobody_by_itself() {
         assert_eq!(
-            (Class::Soft.register(), Class::Soft.suppresses()),
-            (Some(Reason::Soft.into()), false)
+            (FeedbackClass::Soft.register(), FeedbackClass::Soft.suppresses()),
+            (Some(SuppressionReason::Soft.into()), false)
         );
-        assert!(Class::Blocked.suppresses() && !Class::Undetermined.suppresses());
+        assert!(FeedbackClass::Blocked.suppresses() && !FeedbackClass::Undetermined.suppresses());
     }
 
     #[test]
     fn a_dead_address_is_hard_whatever_ses_calls_it() {
         for status in ["5.1.1", "5.1.2", "5.1.10", "5.2.1", "5.4.4"] {
-            assert_eq!(class("Transient", "General", status, ""), Class::HardBounce, "{status}");
+            assert_eq!(
+                class("Transient", "General", status, ""),
+                FeedbackClass::HardBounce,
+                "{status}"
+            );
             let diagnostic = format!("smtp; 550 {status} <a@example.org>: no such user here");
             assert_eq!(
                 class("Transient", "General", "", &diagnostic),
-                Class::HardBounce,
+                FeedbackClass::HardBounce,
                 "{diagnostic}"
             );
         }
-        assert_eq!(class("Transient", "General", "5.2.2", ""), Class::Soft);
+        assert_eq!(class("Transient", "General", "5.2.2", ""), FeedbackClass::Soft);
     }
 
     #[test]
     fn a_dead_address_is_hard_even_where_the_answer_speaks_of_policy() {
         assert_eq!(
             class("Permanent", "General", "5.1.1", "550 5.1.1 rejected by policy"),
-            Class::HardBounce
+            FeedbackClass::HardBounce
         );
     }
 
@@ -275,7 +282,7 @@ mod tests {
         ] {
             assert_eq!(
                 class("Permanent", "General", status, diagnostic),
-                Class::Blocked,
+                FeedbackClass::Blocked,
                 "{status} {diagnostic}"
             );
         }
@@ -291,7 +298,7 @@ mod tests {
         ] {
             assert_eq!(
                 class("Permanent", "NoEmail", "5.0.0", diagnostic),
-                Class::HardBounce,
+                FeedbackClass::HardBounce,
                 "{diagnostic}"
             );
         }
@@ -306,21 +313,27 @@ mod tests {
                 "4.2.2",
                 "452 4.2.2 over quota, storage policy"
             ),
-            Class::Soft
+            FeedbackClass::Soft
         );
     }
 
     #[test]
     fn blame_on_the_message_or_a_list_comes_before_any_status() {
-        assert_eq!(class("Transient", "MessageTooLarge", "5.1.1", ""), Class::MessageFault);
+        assert_eq!(
+            class("Transient", "MessageTooLarge", "5.1.1", ""),
+            FeedbackClass::MessageFault
+        );
         assert_eq!(
             class("Permanent", "UnsubscribedRecipient", "5.1.1", ""),
-            Class::Unsubscribed
+            FeedbackClass::Unsubscribed
         );
-        assert_eq!(class("Undetermined", "Undetermined", "5.1.1", ""), Class::Undetermined);
+        assert_eq!(
+            class("Undetermined", "Undetermined", "5.1.1", ""),
+            FeedbackClass::Undetermined
+        );
         assert_eq!(
             class("Permanent", "OnAccountSuppressionList", "5.7.1", ""),
-            Class::ListEcho
+            FeedbackClass::ListEcho
         );
     }
 
@@ -330,8 +343,8 @@ mod tests {
             action: Some("Delayed".into()),
             ..Recipient::default()
         };
-        assert_eq!(bounce("Permanent", "General", &delayed), Class::Soft);
-        assert_eq!(class("Permanent", "General", "4.4.7", ""), Class::Soft);
+        assert_eq!(bounce("Permanent", "General", &delayed), FeedbackClass::Soft);
+        assert_eq!(class("Permanent", "General", "4.4.7", ""), FeedbackClass::Soft);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! SES tells what became of a mail in two formats: the *classic* notifications of an identity (`notificationType`) and
 //! the *event publishing* of a configuration set (`eventType`). They differ in that word and in what is optional, so
 //! one tolerant reader serves both. [`read`] decides everything in one pure step: which recipients are concerned, what
-//! happened to each ([`Class`]) and when. It acts on the recipients that the bounce or complaint *lists* and never on
+//! happened to each ([`FeedbackClass`]) and when. It acts on the recipients that the bounce or complaint *lists* and never on
 //! `mail.destination`: one bad address among fifty must not suppress the other forty-nine.
 //!
 //! Formats: <https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html> and
@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use crate::address::EmailAddress;
 
-pub use classify::Class;
+pub use classify::FeedbackClass;
 pub use mark::{Mark, MarkKind, RecordedMark};
 pub use message_event::MessageEvent;
 
@@ -41,12 +41,12 @@ pub enum Feedback {
     /// SES tried whether the topic works; there is nothing to do.
     SetUp,
     /// Something became of a mail.
-    Event(Box<Event>),
+    Event(Box<FeedbackEvent>),
 }
 
 /// One event of one mail.
 #[derive(Clone, Debug)]
-pub struct Event {
+pub struct FeedbackEvent {
     /// The event's type, as SES names it.
     pub kind: String,
     /// SES's id of the mail, if the event has one.
@@ -54,7 +54,7 @@ pub struct Event {
     /// The account that sent the mail, if the event says.
     pub sending_account: Option<String>,
     /// What happened to each recipient concerned; empty for types that concern none.
-    pub facts: Vec<Fact>,
+    pub facts: Vec<RecipientFact>,
     /// What counts against the account.
     pub marks: Vec<Mark>,
     /// How many recipients ought to be suppressed and have an address that cannot be read.
@@ -65,11 +65,11 @@ pub struct Event {
 
 /// What happened to one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fact {
+pub struct RecipientFact {
     /// The recipient.
     pub address: EmailAddress,
     /// What happened.
-    pub class: Class,
+    pub class: FeedbackClass,
     /// When SES says it happened.
     pub at: Timestamp,
     /// SES's id of this feedback; of the mail if it has none.
@@ -82,7 +82,7 @@ pub struct Fact {
 
 /// A message that is not from SES, or that SES changed beyond recognition. It is for a person to look at.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
+pub enum UnreadableFeedback {
     /// Not JSON, or JSON in which a part that is needed has another type. serde's own text would repeat values, which
     /// may be addresses, and is not kept.
     #[error("the message is not the JSON of an Amazon SES event: line {line}, column {column}")]
@@ -104,13 +104,13 @@ pub enum Unreadable {
 /// lies in the future: a register in the future could never be lifted.
 ///
 /// # Errors
-/// [`Unreadable`] when the message is one for a person to look at.
-pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> {
+/// [`UnreadableFeedback`] when the message is one for a person to look at.
+pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFeedback> {
     let message = message.trim();
     if message.starts_with(SET_UP_TEXT) {
         return Ok(Feedback::SetUp);
     }
-    let mut json: Json = serde_json::from_str(message).map_err(|error| Unreadable::NotJson {
+    let mut json: Json = serde_json::from_str(message).map_err(|error| UnreadableFeedback::NotJson {
         line: error.line(),
         column: error.column(),
     })?;
@@ -118,7 +118,7 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
         .event_type
         .take()
         .or(json.notification_type.take())
-        .ok_or(Unreadable::NotAnEvent)?;
+        .ok_or(UnreadableFeedback::NotAnEvent)?;
     if kind == SET_UP_TYPE {
         return Ok(Feedback::SetUp);
     }
@@ -131,7 +131,7 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
             .min(received)
     };
     let message = about(&kind, &json).and_then(|about| message_event::of(&mail, about, sent, received));
-    let mut event = Event {
+    let mut event = FeedbackEvent {
         kind,
         ses_message_id: mail.message_id.take(),
         sending_account: mail.sending_account_id.take(),
@@ -142,12 +142,12 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
     };
     match event.kind.as_str() {
         "Bounce" => {
-            let bounce = json.bounce.ok_or(Unreadable::Incomplete("bounce"))?;
+            let bounce = json.bounce.ok_or(UnreadableFeedback::Incomplete("bounce"))?;
             let at = at(bounce.timestamp.as_ref());
             event.add_bounce(bounce, at);
         }
         "Complaint" => {
-            let complaint = json.complaint.ok_or(Unreadable::Incomplete("complaint"))?;
+            let complaint = json.complaint.ok_or(UnreadableFeedback::Incomplete("complaint"))?;
             let at = at(complaint.timestamp.as_ref());
             event.add_complaint(complaint, at);
         }
@@ -215,7 +215,7 @@ fn listed(recipients: Option<&[Recipient]>) -> Vec<(&str, Option<&str>)> {
         .collect()
 }
 
-impl Event {
+impl FeedbackEvent {
     fn add_bounce(&mut self, bounce: Bounce, at: Timestamp) {
         let subtype = bounce.words();
         let bounce_type = bounce.bounce_type.unwrap_or_default();
@@ -242,12 +242,12 @@ impl Event {
         id.or_else(|| self.ses_message_id.clone()).unwrap_or_default()
     }
 
-    fn add(&mut self, recipient: Recipient, class: Class, at: Timestamp, feedback_id: &str, subtype: String) {
+    fn add(&mut self, recipient: Recipient, class: FeedbackClass, at: Timestamp, feedback_id: &str, subtype: String) {
         let Some(address) = recipient.email_address.as_deref().and_then(address::read) else {
             self.unreadable_recipients += usize::from(class.suppresses());
             return;
         };
-        self.facts.push(Fact {
+        self.facts.push(RecipientFact {
             address,
             class,
             at,
@@ -271,7 +271,7 @@ mod tests {
         "2026-01-02T00:00:00Z".parse().unwrap()
     }
 
-    fn event(message: &Value) -> Event {
+    fn event(message: &Value) -> FeedbackEvent {
         match read(&message.to_string(), received()).unwrap() {
             Feedback::Event(event) => *event,
             Feedback::SetUp => panic!("a set-up message"),
@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(fact.address.normalised(), "gone@example.org");
         assert_eq!(
             (fact.class, fact.feedback_id.as_str(), fact.subtype.as_str()),
-            (Class::HardBounce, "f-1", "Permanent/General")
+            (FeedbackClass::HardBounce, "f-1", "Permanent/General")
         );
         assert_eq!(fact.at.to_string(), "2026-01-01T00:00:01Z");
         assert_eq!(event.sending_account.as_deref(), Some("123456789012"));
@@ -325,7 +325,10 @@ mod tests {
             {},
         ])));
         let classes: Vec<_> = event.facts.iter().map(|fact| fact.class).collect();
-        assert_eq!(classes, [Class::HardBounce, Class::Soft, Class::Blocked]);
+        assert_eq!(
+            classes,
+            [FeedbackClass::HardBounce, FeedbackClass::Soft, FeedbackClass::Blocked]
+        );
         assert_eq!(event.unreadable_recipients, 2);
     }
 
@@ -338,13 +341,16 @@ mod tests {
             (event.facts[0].address.normalised().to_owned(), event.facts[0].class)
         };
         let anna = |class| ("anna@example.org".to_owned(), class);
-        assert_eq!(complaint(json!("abuse"), Value::Null), anna(Class::Complaint));
-        assert_eq!(complaint(Value::Null, Value::Null), anna(Class::Complaint));
-        assert_eq!(complaint(json!("not-spam"), Value::Null), anna(Class::NotSpam));
-        assert_eq!(complaint(json!("auth-failure"), Value::Null), anna(Class::AuthFailure));
+        assert_eq!(complaint(json!("abuse"), Value::Null), anna(FeedbackClass::Complaint));
+        assert_eq!(complaint(Value::Null, Value::Null), anna(FeedbackClass::Complaint));
+        assert_eq!(complaint(json!("not-spam"), Value::Null), anna(FeedbackClass::NotSpam));
+        assert_eq!(
+            complaint(json!("auth-failure"), Value::Null),
+            anna(FeedbackClass::AuthFailure)
+        );
         assert_eq!(
             complaint(Value::Null, json!("OnAccountSuppressionList")),
-            anna(Class::ComplaintEcho)
+            anna(FeedbackClass::ComplaintEcho)
         );
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::account::Brake;
+use domain::brake::Brake;
 use sending::{Busy, NotSent, Patience};
 
 use crate::world::{Ended, Mail, Request, WAIT, World};

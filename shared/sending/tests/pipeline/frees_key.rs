@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use domain::account::Brake;
+use domain::brake::Brake;
 use domain::idempotency::LEASE;
-use domain::permit::UNLIMITED;
-use domain::record::Written;
+use domain::pacing::UNLIMITED;
+use domain::record::SenderState;
 use sending::{Busy, Invalid, NotSent, Unavailable};
 
 use crate::network::{Fate, Fault, On};
@@ -67,7 +67,7 @@ impl World {
         };
         assert_eq!(called, is_of_ses, "{context}");
         let row = self.shared.messages.get(ended.message).await.unwrap();
-        let is_refused = row.as_ref().map(|row| row.written == Written::Refused);
+        let is_refused = row.as_ref().map(|row| row.written == SenderState::Refused);
         match error {
             NotSent::Invalid(_) | NotSent::Busy(Busy::Gate(_)) => assert_eq!(is_refused, None, "{context}"),
             NotSent::Unavailable(Unavailable::Store) => assert_ne!(is_refused, Some(false), "{context}"),

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use domain::account::Brake;
-use domain::permit::UNLIMITED;
+use domain::brake::Brake;
+use domain::pacing::UNLIMITED;
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Proptest, TestRunner};

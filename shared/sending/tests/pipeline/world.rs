@@ -13,12 +13,12 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector, http_client_fn};
-use domain::account::Brake;
 use domain::address::Mailbox;
+use domain::brake::Brake;
 use domain::feedback::{Feedback, read};
-use domain::idempotency::{Body, Claim};
+use domain::idempotency::{Claim, RequestBody};
 use domain::message::{Email, EmailParts};
-use domain::permit::{Ask, Policy, Settings, UNLIMITED};
+use domain::pacing::{GateSettings, PacingPolicy, PermitRequest, UNLIMITED};
 use domain::recipient::OnSuppressed;
 use domain::retention::MessageRetention;
 use domain::stream::Stream;
@@ -297,8 +297,8 @@ impl World {
         let usage = Usage::new(client, self.tables["UsageTable"].clone(), self.region());
         let granted = usage.gate_state().await.unwrap().granted;
         let ceiling = left.saturating_add(granted);
-        let settings = Settings {
-            interval,
+        let settings = GateSettings {
+            slot_interval: interval,
             ceiling_all: ceiling,
             ceiling_bulk: ceiling,
         };
@@ -309,7 +309,7 @@ impl World {
     pub(crate) async fn fill_gate(&self, time: Duration) {
         let recipients = i64::try_from(time.as_millis()).unwrap();
         self.set_gate(1_000, UNLIMITED, Brake::None).await;
-        let ask = Ask {
+        let ask = PermitRequest {
             recipients,
             stream: Stream::Transactional,
             now: self.clock.now(),
@@ -325,7 +325,7 @@ impl World {
         let dynamodb = dynamodb(&sdk(&self.dynamodb_url, connector.clone()));
         let ses = aws::sesv2(&sdk(&self.ses_url, connector));
         let table = |name: &str| self.tables[name].clone();
-        let policy = Policy {
+        let policy = PacingPolicy {
             account_share: 1.0,
             burst: Duration::ZERO,
             wait: WAIT,
@@ -364,7 +364,7 @@ impl World {
         let now = self.clock.now();
         let body = json!({ "subject": request.body, "mails": request.mails.len() });
         let claim = request.key.as_deref().map(|key| {
-            let body = Body::One(body.as_object().unwrap());
+            let body = RequestBody::One(body.as_object().unwrap());
             Claim::new(("k", "POST /emails", key), body, (ids.message, ids.nonce), now)
         });
         let origin = Origin {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use domain::account::percent;
+use domain::reputation::percent;
 
 use super::super::IncidentFacts;
 use super::super::counts::{Event, Tally};

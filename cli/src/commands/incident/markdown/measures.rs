@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use domain::address::without_addresses;
-use domain::brake_change::BrakeChange;
+use domain::brake::BrakeChange;
 
 use super::super::IncidentFacts;
 use super::syntax::{escaped, head, row};

@@ -67,9 +67,11 @@ fn seconds(at: Timestamp) -> Timestamp {
 mod tests {
     use std::collections::BTreeMap;
 
-    use domain::account::{Brake, Report, percent};
-    use domain::brake_change::BrakeChange;
+    use domain::brake::Brake;
+    use domain::brake::BrakeChange;
     use domain::feedback::MarkKind;
+    use domain::report::Report;
+    use domain::reputation::percent;
     use serde_json::{Value, json};
     use uuid::Uuid;
 

@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Write};
 
-use domain::account::{EnforcementStatus, Rate, percent};
+use domain::account::EnforcementStatus;
+use domain::reputation::{ReputationRate, percent};
 
 use super::super::IncidentFacts;
 use super::{NOT_KNOWN, seconds};
@@ -91,7 +92,7 @@ fn account(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
     )
 }
 
-fn rate(rate: Option<&Rate>) -> String {
+fn rate(rate: Option<&ReputationRate>) -> String {
     let aws = rate.and_then(|rate| rate.aws);
     let estimate = rate.and_then(|rate| rate.estimate);
     let aws = aws.map_or_else(|| NOT_KNOWN.to_owned(), percent);

@@ -1,7 +1,7 @@
 //! The answer to a batch: one outcome for each email, in the order of the request.
 
 use domain::idempotency::nth_id;
-use domain::record::RecordedVerdict;
+use domain::record::RecordedRecipient;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::response::Response;
 #[derive(Debug)]
 pub(super) enum ItemOutcome {
     /// The email was sent, or all its recipients are suppressed. Holds the outcome of each recipient.
-    Done(Vec<RecordedVerdict>),
+    Done(Vec<RecordedRecipient>),
     /// The email was not sent, or it is not known whether it was.
     NotSent {
         /// Whether the email certainly was not and will not be sent.

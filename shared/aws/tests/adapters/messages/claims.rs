@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use aws::Claimed;
-use domain::idempotency::{Body, Claim, LEASE, REMEMBERED};
+use domain::idempotency::{Claim, LEASE, REMEMBERED, RequestBody};
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
@@ -20,7 +20,7 @@ fn claim(n: u128, now: Timestamp) -> Claim {
     let ids = (Uuid::from_u128(n), Uuid::from_u128(1_000_000 + n));
     Claim::new(
         ("a1b2", "POST /emails", "order-7"),
-        Body::One(body.as_object().unwrap()),
+        RequestBody::One(body.as_object().unwrap()),
         ids,
         now,
     )

@@ -8,7 +8,7 @@ use aws::{EVENTS_READ_MAX, NewMessage, Put};
 use domain::address::EmailAddress;
 use domain::feedback::MessageEvent;
 use domain::idempotency::LEASE;
-use domain::record::{LastEvent, RecordedEvent, State};
+use domain::record::{DeliveryState, LastEvent, RecordedEvent};
 use futures_util::stream::{self, StreamExt};
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -105,7 +105,7 @@ async fn events_settle_a_message_in_any_order_and_number() {
         for number in 0..2 * events.len() {
             add(&store, &events[(number + turn) % events.len()]).await;
             let record = store.messages().read(ID).await.unwrap().unwrap();
-            assert_eq!(record.state(at(0)), State::Sent);
+            assert_eq!(record.state(at(0)), DeliveryState::Sent);
             if number == 2 {
                 store.messages().accepted(ID, "another").await.unwrap();
             }
@@ -198,7 +198,7 @@ async fn one_event_proves_sending_and_a_message_without_one_has_no_proof() {
         assert_eq!(proof.kind, kind);
         let mut record = messages.get(ID).await.unwrap().unwrap();
         record.events.push(proof);
-        assert_eq!(record.state(at(0) + LEASE), State::Sent);
+        assert_eq!(record.state(at(0) + LEASE), DeliveryState::Sent);
     }
 }
 
@@ -229,7 +229,7 @@ async fn an_event_without_our_tag_may_come_before_the_id_of_ses_is_known() {
     add(&store, &untagged("Bounce", "f-1")).await;
     assert_eq!(
         messages.read(ID).await.unwrap().unwrap().state(at(0)),
-        State::Sending(at(0) + LEASE)
+        DeliveryState::Sending(at(0) + LEASE)
     );
     messages.accepted(ID, SES_ID).await.unwrap();
     for _ in 0..2 {

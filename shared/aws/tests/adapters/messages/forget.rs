@@ -8,9 +8,9 @@ use aws::{Evidence, NewMessage, SentTo, Suppressions};
 use domain::address::EmailAddress;
 use domain::feedback::MessageEvent;
 use domain::message::EmailParts;
-use domain::recipient::{Outcome, Verdict};
+use domain::recipient::{RecipientOutcome, RecipientStatus};
 use domain::stream::Stream;
-use domain::suppression::{Reason, Registers};
+use domain::suppression::{Registers, SuppressionReason};
 use uuid::Uuid;
 
 use crate::support::{Item, Store, at, email, mailboxes, parts, text};
@@ -38,11 +38,11 @@ fn evidence(source: &str) -> Evidence<'_> {
 async fn anna(list: &Suppressions) -> (EmailAddress, Registers) {
     let anna = address("Anna@Example.net");
     for (reason, time) in [
-        (Reason::Bounce, 1),
-        (Reason::Complaint, 2),
-        (Reason::Blocked, 3),
-        (Reason::Soft, 4),
-        (Reason::Soft, 5),
+        (SuppressionReason::Bounce, 1),
+        (SuppressionReason::Complaint, 2),
+        (SuppressionReason::Blocked, 3),
+        (SuppressionReason::Soft, 4),
+        (SuppressionReason::Soft, 5),
     ] {
         let source = format!("f-{time}");
         list.record(&anna, reason, at(time), evidence(&source), id())
@@ -85,7 +85,7 @@ async fn evidence_that_is_forgotten_leaves_the_key_and_every_register() {
     }
     // A later event is recorded as ever, and an older one is not.
     for time in [9, 8] {
-        list.record(&anna, Reason::Bounce, at(time), evidence("f-9"), id())
+        list.record(&anna, SuppressionReason::Bounce, at(time), evidence("f-9"), id())
             .await
             .unwrap();
     }
@@ -121,10 +121,10 @@ async fn what_comes_later_counts_together_with_what_was_forgotten_and_can_be_for
     let list = store.suppressions();
     let (anna, before) = anna(&list).await;
     list.forget_address(&anna, id).await.unwrap();
-    list.record(&anna, Reason::Complaint, at(100), evidence("f-100"), id())
+    list.record(&anna, SuppressionReason::Complaint, at(100), evidence("f-100"), id())
         .await
         .unwrap();
-    list.record(&anna, Reason::Soft, at(101), evidence("f-101"), id())
+    list.record(&anna, SuppressionReason::Soft, at(101), evidence("f-101"), id())
         .await
         .unwrap();
     let mut both = Registers {
@@ -135,8 +135,8 @@ async fn what_comes_later_counts_together_with_what_was_forgotten_and_can_be_for
     assert_eq!(lookup(&list, "anna@example.net").await.as_ref(), Some(&both));
     let entry = list.get(&anna).await.unwrap().unwrap();
     assert_eq!(entry.registers, both);
-    assert_eq!(entry.evidence[&Reason::Complaint.into()].source, "f-100");
-    assert_eq!(entry.evidence[&Reason::Bounce.into()].source, "f-1");
+    assert_eq!(entry.evidence[&SuppressionReason::Complaint.into()].source, "f-100");
+    assert_eq!(entry.evidence[&SuppressionReason::Bounce.into()].source, "f-1");
     assert!(list.forget_address(&anna, id).await.unwrap());
     assert_eq!(lookup(&list, "anna@example.net").await.as_ref(), Some(&both));
     assert_eq!(store.count(TABLE).await, 1);
@@ -169,13 +169,13 @@ fn message(number: u128, parts: EmailParts) -> (Uuid, EmailParts) {
 
 async fn put(store: &Store, id: Uuid, parts: EmailParts) {
     let email = email(parts);
-    let verdicts: Vec<Verdict> = email
+    let outcomes: Vec<RecipientOutcome> = email
         .to
         .iter()
         .chain(&email.cc)
-        .map(|mailbox| Verdict {
+        .map(|mailbox| RecipientOutcome {
             address: mailbox.address().clone(),
-            outcome: Outcome::Accepted,
+            status: RecipientStatus::Accepted,
         })
         .collect();
     let message = NewMessage {
@@ -184,7 +184,7 @@ async fn put(store: &Store, id: Uuid, parts: EmailParts) {
         attempt_at: at(0),
         nonce: id,
         email: &email,
-        verdicts: &verdicts,
+        outcomes: &outcomes,
         will_be_sent: true,
         stream: Stream::Transactional,
         key_id: "k",

@@ -6,10 +6,10 @@ use aws::{NewMessage, Put};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::address::{EmailAddress, Mailbox};
 use domain::message::{Attachment, Email, EmailParts, Header, Tag};
-use domain::recipient::{Outcome, Verdict};
-use domain::record::Written;
+use domain::recipient::{RecipientOutcome, RecipientStatus};
+use domain::record::SenderState;
 use domain::stream::Stream;
-use domain::suppression::{Reason, Suppression};
+use domain::suppression::{Suppression, SuppressionReason};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
@@ -20,14 +20,14 @@ pub(super) const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000
 pub(super) const NONCE: Uuid = Uuid::from_u128(7);
 pub(super) const SES_ID: &str = "0100018f-1a2b-000000";
 
-pub(super) fn new<'a>(email: &'a Email, verdicts: &'a [Verdict]) -> NewMessage<'a> {
+pub(super) fn new<'a>(email: &'a Email, outcomes: &'a [RecipientOutcome]) -> NewMessage<'a> {
     NewMessage {
         id: ID,
         attempt: 1,
         attempt_at: at(0),
         nonce: NONCE,
         email,
-        verdicts,
+        outcomes,
         will_be_sent: true,
         stream: Stream::Bulk,
         key_id: "a1b2",
@@ -46,10 +46,10 @@ pub(super) fn attempt(email: &Email) -> NewMessage<'_> {
     new(email, &[])
 }
 
-fn verdict(address: &str, outcome: Outcome) -> Verdict {
-    Verdict {
+fn outcome(address: &str, status: RecipientStatus) -> RecipientOutcome {
+    RecipientOutcome {
         address: EmailAddress::parse(address).unwrap(),
-        outcome,
+        status,
     }
 }
 
@@ -78,14 +78,14 @@ async fn the_row_has_the_attributes_that_are_documented() {
         ..parts()
     });
     let bounced = Suppression {
-        reason: Reason::Bounce,
+        reason: SuppressionReason::Bounce,
         since: at(-5_000),
     };
-    let verdicts = [
-        verdict("Anna@Bücher.example", Outcome::Accepted),
-        verdict("bob@example.org", Outcome::Suppressed(bounced)),
+    let outcomes = [
+        outcome("Anna@Bücher.example", RecipientStatus::Accepted),
+        outcome("bob@example.org", RecipientStatus::Suppressed(bounced)),
     ];
-    store.messages().put(&new(&email, &verdicts)).await.unwrap();
+    store.messages().put(&new(&email, &outcomes)).await.unwrap();
 
     let list = |texts: &[&str]| AttributeValue::L(texts.iter().map(|text| s(text)).collect());
     let map = |entries: &[(&str, AttributeValue)]| {
@@ -225,21 +225,21 @@ async fn a_refusal_whose_answer_was_lost_is_written_once() {
 async fn a_message_for_nobody_is_suppressed_and_has_no_attempt() {
     let store = Store::start().await;
     let email = email(parts());
-    let verdicts = [
-        verdict(
+    let outcomes = [
+        outcome(
             "anna@example.org",
-            Outcome::Suppressed(Suppression {
-                reason: Reason::Complaint,
+            RecipientStatus::Suppressed(Suppression {
+                reason: SuppressionReason::Complaint,
                 since: at(-1),
             }),
         ),
-        verdict("carol@example.org", Outcome::NotSent),
+        outcome("carol@example.org", RecipientStatus::NotSent),
     ];
     store
         .messages()
         .put(&NewMessage {
             will_be_sent: false,
-            ..new(&email, &verdicts)
+            ..new(&email, &outcomes)
         })
         .await
         .unwrap();
@@ -382,16 +382,19 @@ async fn a_message_is_read_as_it_was_written() {
     assert_eq!(store.messages().get(ID).await.unwrap(), None);
     let email = any_email();
     let bounced = Suppression {
-        reason: Reason::Bounce,
+        reason: SuppressionReason::Bounce,
         since: at(-5_000),
     };
-    let verdicts = [
-        verdict("anna@example.org", Outcome::Accepted),
-        verdict("Bob@example.org", Outcome::Suppressed(bounced)),
+    let outcomes = [
+        outcome("anna@example.org", RecipientStatus::Accepted),
+        outcome("Bob@example.org", RecipientStatus::Suppressed(bounced)),
     ];
-    store.messages().put(&new(&email, &verdicts)).await.unwrap();
+    store.messages().put(&new(&email, &outcomes)).await.unwrap();
     let record = store.messages().get(ID).await.unwrap().unwrap();
-    assert_eq!((record.id, record.written, record.attempt), (ID, Written::Sending, 1));
+    assert_eq!(
+        (record.id, record.written, record.attempt),
+        (ID, SenderState::Sending, 1)
+    );
     assert_eq!((record.attempt_at, record.nonce), (Some(at(0)), Some(NONCE)));
     assert_eq!((record.ses_id.as_deref(), record.created_at), (None, at(0)));
     let told: Vec<_> = record
@@ -449,7 +452,7 @@ async fn a_refused_message_is_attempted_once_more_and_no_other_is() {
     let record = store.messages().get(ID).await.unwrap().unwrap();
     assert_eq!(
         (record.written, record.attempt, record.attempt_at),
-        (Written::Sending, 2, Some(at(60_000)))
+        (SenderState::Sending, 2, Some(at(60_000)))
     );
 }
 

@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::client::interceptors::context::{
 use domain::address::EmailAddress;
 use domain::feedback::MessageEvent;
 use domain::message::EmailParts;
-use domain::recipient::{Outcome, Verdict};
+use domain::recipient::{RecipientOutcome, RecipientStatus};
 
 use super::events::event;
 use super::rows::{ID, attempt};
@@ -107,15 +107,15 @@ async fn a_mail_to_50_people_costs_one_unit_for_each_delivery() {
         to: mailboxes(&people),
         ..parts()
     });
-    let verdicts: Vec<Verdict> = people
+    let outcomes: Vec<RecipientOutcome> = people
         .iter()
-        .map(|address| Verdict {
+        .map(|address| RecipientOutcome {
             address: EmailAddress::parse(address).unwrap(),
-            outcome: Outcome::Accepted,
+            status: RecipientStatus::Accepted,
         })
         .collect();
     let message = NewMessage {
-        verdicts: &verdicts,
+        outcomes: &outcomes,
         ..attempt(&email)
     };
     messages.put(&message).await.unwrap();

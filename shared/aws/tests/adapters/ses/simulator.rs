@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws::{Outgoing, Pace, SendError, Ses};
 use domain::account::EnforcementStatus;
 use domain::message::{Attachment, Email, EmailParts, Header, Tag};
-use domain::ses_error::Refusal;
+use domain::ses_error::SesRefusal;
 use domain::stream::Stream;
 use local_aws::fault::Faults;
 use local_aws::middleware::Middleware;
@@ -100,7 +100,7 @@ impl World {
         self.ses().send(outgoing).await
     }
 
-    async fn refusal(&self, parts: EmailParts) -> Refusal {
+    async fn refusal(&self, parts: EmailParts) -> SesRefusal {
         match self.send(&email(parts)).await {
             Err(SendError::Refused { refusal, .. }) => refusal,
             other => panic!("a refusal was expected: {other:?}"),
@@ -196,7 +196,7 @@ async fn an_unverified_sender_is_refused_as_one_in_production_and_sandbox() {
             let from = mailboxes(&[from]).remove(0);
             assert_eq!(
                 world.refusal(EmailParts { from, ..parts() }).await,
-                Refusal::SenderNotVerified
+                SesRefusal::SenderNotVerified
             );
             assert!(world.simulator.outbox().is_empty());
         }
@@ -214,13 +214,13 @@ async fn an_unverified_recipient_is_refused_as_one_in_the_sandbox() {
         let to = mailboxes(&[to]);
         assert_eq!(
             world.refusal(EmailParts { to, ..parts() }).await,
-            Refusal::RecipientNotVerified
+            SesRefusal::RecipientNotVerified
         );
     }
     let (to, bcc) = (mailboxes(&["anna@example.com"]), mailboxes(&["dave@example.org"]));
     assert_eq!(
         world.refusal(EmailParts { to, bcc, ..parts() }).await,
-        Refusal::RecipientNotVerified
+        SesRefusal::RecipientNotVerified
     );
     assert!(world.simulator.outbox().is_empty());
 }
@@ -237,12 +237,12 @@ async fn a_rate_that_is_used_up_is_told_apart_from_a_quota_that_is() {
     let world = World::production().await;
     world.patch(json!({ "max_send_rate": 0.001 }));
     world.send(&email(parts())).await.unwrap();
-    assert_eq!(world.refusal(parts()).await, Refusal::RateExceeded);
+    assert_eq!(world.refusal(parts()).await, SesRefusal::RateExceeded);
 
     let world = World::production().await;
     world.patch(json!({ "max_24_hour_send": 1 }));
     world.send(&email(parts())).await.unwrap();
-    assert_eq!(world.refusal(parts()).await, Refusal::QuotaExceeded);
+    assert_eq!(world.refusal(parts()).await, SesRefusal::QuotaExceeded);
     assert_eq!(world.simulator.outbox().len(), 1);
 }
 
@@ -250,9 +250,9 @@ async fn a_rate_that_is_used_up_is_told_apart_from_a_quota_that_is() {
 async fn sending_that_is_switched_off_is_paused_and_a_shutdown_is_a_suspension() {
     let world = World::production().await;
     world.patch(json!({ "sending_enabled": false }));
-    assert_eq!(world.refusal(parts()).await, Refusal::SendingPaused);
+    assert_eq!(world.refusal(parts()).await, SesRefusal::SendingPaused);
     world.patch(json!({ "sending_enabled": true, "enforcement_status": "SHUTDOWN" }));
-    assert_eq!(world.refusal(parts()).await, Refusal::AccountSuspended);
+    assert_eq!(world.refusal(parts()).await, SesRefusal::AccountSuspended);
     assert!(world.simulator.outbox().is_empty());
 }
 
@@ -274,7 +274,7 @@ async fn a_configuration_set_that_is_not_there_is_a_stack_that_is_not_complete()
         matches!(
             sent,
             Err(SendError::Refused {
-                refusal: Refusal::StackIncomplete,
+                refusal: SesRefusal::StackIncomplete,
                 ..
             })
         ),
@@ -300,9 +300,9 @@ async fn a_cut_connection_leaves_it_open_whether_the_mail_went_out_or_not() {
 async fn an_error_that_a_fault_asks_for_is_met_once() {
     let world = World::production().await;
     for (code, expected) in [
-        ("ServiceUnavailable", Refusal::Unavailable),
-        ("ThrottlingException", Refusal::RateExceeded),
-        ("AccessDeniedException", Refusal::NotAllowed),
+        ("ServiceUnavailable", SesRefusal::Unavailable),
+        ("ThrottlingException", SesRefusal::RateExceeded),
+        ("AccessDeniedException", SesRefusal::NotAllowed),
     ] {
         world.fault(json!({ "operation": "SendEmail", "times": 1, "error": code }));
         assert_eq!(world.refusal(parts()).await, expected);

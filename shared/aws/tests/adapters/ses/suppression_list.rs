@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use aws::{ListError, ListedPage, Pace, SesSuppressionList};
-use domain::suppression::{Listed, Reason};
+use domain::suppression::{SesListEntry, SuppressionReason};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -42,16 +42,16 @@ async fn a_page_is_asked_for_by_its_token_and_read_with_its_times_and_reasons() 
         query.contains("PageSize=1000") && query.contains("NextToken=a%2B%2F%3D"),
         "{query}"
     );
-    let listed = |address: &str, reason, at| Listed {
+    let listed = |address: &str, reason, at| SesListEntry {
         address: address.to_owned(),
         reason,
         updated_at: time(at),
     };
     let expected = ListedPage {
         listed: vec![
-            listed("Anna@example.org", Reason::Bounce, "2026-01-01T00:00:00.5Z"),
-            listed("bob@example.org", Reason::Complaint, "2026-01-01T00:00:00Z"),
-            listed("carl@example.org", Reason::Bounce, "2026-01-01T00:00:00Z"),
+            listed("Anna@example.org", SuppressionReason::Bounce, "2026-01-01T00:00:00.5Z"),
+            listed("bob@example.org", SuppressionReason::Complaint, "2026-01-01T00:00:00Z"),
+            listed("carl@example.org", SuppressionReason::Bounce, "2026-01-01T00:00:00Z"),
         ],
         next: Some("next+/=".to_owned()),
     };
@@ -121,7 +121,7 @@ async fn the_simulators_list_is_read_and_changed() {
     assert_eq!(page.next, None);
     assert_eq!(
         (page.listed[0].address.as_str(), page.listed[0].reason),
-        ("Anna@example.org", Reason::Complaint)
+        ("Anna@example.org", SuppressionReason::Complaint)
     );
     assert!(page.listed[0].updated_at > time("2026-01-01T00:00:00Z"));
     list.remove("Anna@example.org").await.unwrap();

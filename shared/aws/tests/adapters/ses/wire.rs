@@ -13,8 +13,8 @@ use aws_sdk_sesv2::config::retry::RetryConfig;
 use aws_sdk_sesv2::config::timeout::TimeoutConfig;
 use domain::account::{Account, EnforcementStatus};
 use domain::message::{Attachment, Email, EmailParts, Header, Tag};
-use domain::recipient::Destination;
-use domain::ses_error::Refusal;
+use domain::recipient::ResolvedRecipients;
+use domain::ses_error::SesRefusal;
 use domain::stream::Stream;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -31,7 +31,7 @@ fn ses(endpoint: &str) -> Ses {
     Ses::new(aws::sesv2(&config(endpoint)), "okite-ConfigurationSet".to_owned())
 }
 
-async fn send(ses: &Ses, email: &Email, destination: &Destination<'_>) -> Result<String, SendError> {
+async fn send(ses: &Ses, email: &Email, destination: &ResolvedRecipients<'_>) -> Result<String, SendError> {
     ses.send(Outgoing {
         id: ID,
         attempt: 1,
@@ -48,7 +48,7 @@ async fn send_small(ses: &Ses) -> Result<String, SendError> {
     send(ses, &email, &everybody(&email)).await
 }
 
-fn refusal(sent: Result<String, SendError>) -> Refusal {
+fn refusal(sent: Result<String, SendError>) -> SesRefusal {
     match sent {
         Err(SendError::Refused { refusal, .. }) => refusal,
         other => panic!("neither sent nor ambiguous was expected: {other:?}"),
@@ -183,9 +183,9 @@ async fn recipients_that_were_left_out_are_nowhere_in_the_request() {
         ..parts()
     });
     let fake = Fake::start(|_, _| Answer::ok(ACCEPTED)).await;
-    let destination = Destination {
+    let destination = ResolvedRecipients {
         to: vec![&email.to[0]],
-        ..Destination::default()
+        ..ResolvedRecipients::default()
     };
     send(&ses(&fake.endpoint), &email, &destination).await.unwrap();
     let request = fake.requests().remove(0);
@@ -281,7 +281,7 @@ async fn half_an_answer_leaves_it_open_and_is_not_asked_twice() {
 async fn a_refusal_whose_text_was_cut_off_is_a_refusal() {
     let half = "HTTP/1.1 503 Unavailable\r\ncontent-length: 40\r\n\r\n{\"mess";
     let (sent, requests) = answered(move || Answer::Raw(half)).await;
-    assert_eq!((refusal(sent), requests), (Refusal::Unavailable, 1));
+    assert_eq!((refusal(sent), requests), (SesRefusal::Unavailable, 1));
 }
 
 #[tokio::test]
@@ -328,14 +328,14 @@ fn the_client_has_no_retries_and_gives_up_before_the_function_does() {
     let client = aws::sesv2(&config("http://127.0.0.1:1"));
     assert_eq!(client.config().retry_config().unwrap().max_attempts(), 1);
     let timeouts = client.config().timeout_config().unwrap();
-    assert_eq!(timeouts.operation_timeout(), Some(domain::permit::SEND_TIMEOUT));
+    assert_eq!(timeouts.operation_timeout(), Some(domain::pacing::SEND_TIMEOUT));
     assert!(timeouts.connect_timeout().is_some());
 }
 
 #[tokio::test]
 async fn a_connection_that_is_refused_was_never_used() {
     let sent = send_small(&ses(&closed_port().await)).await;
-    assert_eq!(refusal(sent), Refusal::Unreachable);
+    assert_eq!(refusal(sent), SesRefusal::Unreachable);
 }
 
 #[tokio::test]
@@ -350,14 +350,14 @@ async fn a_connection_that_does_not_open_in_time_was_never_used() {
                 .build(),
         );
     let ses = Ses::new(aws_sdk_sesv2::Client::from_conf(client.build()), "okite".to_owned());
-    assert_eq!(refusal(send_small(&ses).await), Refusal::Unreachable);
+    assert_eq!(refusal(send_small(&ses).await), SesRefusal::Unreachable);
 }
 
 #[tokio::test]
 async fn a_name_that_does_not_resolve_was_never_reached() {
     // Too long for a label, so that nobody is asked about it.
     let sent = send_small(&ses(&format!("http://{}.invalid", "a".repeat(64)))).await;
-    assert_eq!(refusal(sent), Refusal::Unreachable);
+    assert_eq!(refusal(sent), SesRefusal::Unreachable);
 }
 
 /// Fails as a provider of credentials does.
@@ -387,7 +387,7 @@ async fn without_credentials_nothing_goes_out() {
         let provider = SharedCredentialsProvider::new(NoCredentials(failure));
         let config = bare.to_builder().credentials_provider(provider).build();
         let ses = Ses::new(aws::sesv2(&config), "okite".to_owned());
-        assert_eq!(refusal(send_small(&ses).await), Refusal::BadCredentials);
+        assert_eq!(refusal(send_small(&ses).await), SesRefusal::BadCredentials);
     }
     // A client that was not even given a place to look: no function is made like that.
     let ses = Ses::new(aws::sesv2(&bare), "okite".to_owned());
@@ -396,98 +396,103 @@ async fn without_credentials_nothing_goes_out() {
 }
 
 /// Status, type and text of an error, and what it means for a mail from acme@example.com.
-const ERRORS: [(u16, &str, &str, Refusal); 21] = [
+const ERRORS: [(u16, &str, &str, SesRefusal); 21] = [
     (
         429,
         "TooManyRequestsException",
         "Maximum sending rate exceeded.",
-        Refusal::RateExceeded,
+        SesRefusal::RateExceeded,
     ),
     (
         400,
         "Throttling",
         "Maximum sending rate exceeded.",
-        Refusal::RateExceeded,
+        SesRefusal::RateExceeded,
     ),
     (
         429,
         "TooManyRequestsException",
         "Daily message quota exceeded.",
-        Refusal::QuotaExceeded,
+        SesRefusal::QuotaExceeded,
     ),
     (
         400,
         "Throttling",
         "Daily message quota exceeded.",
-        Refusal::QuotaExceeded,
+        SesRefusal::QuotaExceeded,
     ),
     (
         400,
         "LimitExceededException",
         "Too many of something.",
-        Refusal::AccountLimit,
+        SesRefusal::AccountLimit,
     ),
-    (400, "SendingPausedException", "paused", Refusal::SendingPaused),
-    (400, "AccountSuspendedException", "suspended", Refusal::AccountSuspended),
+    (400, "SendingPausedException", "paused", SesRefusal::SendingPaused),
+    (
+        400,
+        "AccountSuspendedException",
+        "suspended",
+        SesRefusal::AccountSuspended,
+    ),
     (
         400,
         "MailFromDomainNotVerifiedException",
         "not verified",
-        Refusal::MailFromNotVerified,
+        SesRefusal::MailFromNotVerified,
     ),
     (
         400,
         "MessageRejected",
         "Email address is not verified. The following identities failed the check in region US-EAST-1: acme@example.com",
-        Refusal::SenderNotVerified,
+        SesRefusal::SenderNotVerified,
     ),
     (
         400,
         "MessageRejected",
         "Email address is not verified. The following identities failed the check in region US-EAST-1: anna@example.org",
-        Refusal::RecipientNotVerified,
+        SesRefusal::RecipientNotVerified,
     ),
-    (400, "MessageRejected", "Address blacklisted.", Refusal::Blacklisted),
+    (400, "MessageRejected", "Address blacklisted.", SesRefusal::Blacklisted),
     (
         400,
         "MessageRejected",
         "Message contains a virus.",
-        Refusal::ContentRejected,
+        SesRefusal::ContentRejected,
     ),
-    (400, "BadRequestException", "odd", Refusal::BadRequest),
+    (400, "BadRequestException", "odd", SesRefusal::BadRequest),
     (
         404,
         "NotFoundException",
         "Configuration set <okite> does not exist.",
-        Refusal::StackIncomplete,
+        SesRefusal::StackIncomplete,
     ),
     (
         403,
         "AccessDeniedException",
         "User is not authorized",
-        Refusal::NotAllowed,
+        SesRefusal::NotAllowed,
     ),
-    (403, "ExpiredTokenException", "expired", Refusal::BadCredentials),
+    (403, "ExpiredTokenException", "expired", SesRefusal::BadCredentials),
     (
         403,
         "InvalidSignatureException",
         "does not match",
-        Refusal::BadCredentials,
+        SesRefusal::BadCredentials,
     ),
     (
         403,
         "UnrecognizedClientException",
         "The security token is invalid.",
-        Refusal::BadCredentials,
+        SesRefusal::BadCredentials,
     ),
     (
         403,
         "OptInRequired",
         "The AWS Access Key Id needs a subscription for the service",
-        Refusal::NotSubscribed,
+        SesRefusal::NotSubscribed,
     ),
-    (503, "ServiceUnavailable", "busy", Refusal::Unavailable),
-    (400, "NobodyKnowsThisException", "odd", Refusal::Unknown),
+    (503, "ServiceUnavailable", "busy", SesRefusal::Unavailable),
+    (400, "NobodyKnowsThisException", "odd", SesRefusal::Unknown),
 ];
 
 #[tokio::test]
@@ -529,17 +534,17 @@ async fn an_error_that_is_named_in_the_body_is_told_apart_too() {
     for field in ["__type", "code"] {
         let body = json!({ field: "SendingPausedException", "message": "paused" }).to_string();
         let (sent, _) = answered(move || Answer::Reply(400, Vec::new(), body.clone())).await;
-        assert_eq!(refusal(sent), Refusal::SendingPaused, "{field}");
+        assert_eq!(refusal(sent), SesRefusal::SendingPaused, "{field}");
     }
 }
 
 #[tokio::test]
 async fn an_error_without_a_name_is_judged_by_its_status() {
     for (status, body, expected) in [
-        (503, "<html>busy</html>", Refusal::Unavailable),
-        (429, "{}", Refusal::Unavailable),
-        (400, "", Refusal::Unknown),
-        (403, "<html>", Refusal::Unknown),
+        (503, "<html>busy</html>", SesRefusal::Unavailable),
+        (429, "{}", SesRefusal::Unavailable),
+        (400, "", SesRefusal::Unknown),
+        (403, "<html>", SesRefusal::Unknown),
     ] {
         let (sent, requests) = answered(move || Answer::Reply(status, Vec::new(), body.to_owned())).await;
         assert_eq!((refusal(sent), requests), (expected, 1), "{status} {body}");

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws::{Evidence, Suppressions};
 use domain::address::EmailAddress;
-use domain::suppression::{Entry, Reason, RecordedEvidence, Registers};
+use domain::suppression::{RegisterEvidence, Registers, SuppressionEntry, SuppressionReason};
 use uuid::Uuid;
 
 use crate::support::{Store, at, n, s};
@@ -18,7 +18,7 @@ fn address(text: &str) -> EmailAddress {
     EmailAddress::parse(text).unwrap()
 }
 
-async fn record(list: &Suppressions, who: &str, reason: Reason, time: i64, id: Uuid) {
+async fn record(list: &Suppressions, who: &str, reason: SuppressionReason, time: i64, id: Uuid) {
     let evidence = Evidence {
         subtype: "NoEmail",
         diagnostic: Some("550 no such user"),
@@ -30,18 +30,25 @@ async fn record(list: &Suppressions, who: &str, reason: Reason, time: i64, id: U
 }
 
 /// Anna bounced and was blocked.
-async fn with_anna() -> (Store, Suppressions, Entry) {
+async fn with_anna() -> (Store, Suppressions, SuppressionEntry) {
     let store = Store::start().await;
     let list = store.suppressions();
-    record(&list, "Anna@Example.org", Reason::Bounce, 5, ID).await;
-    record(&list, "anna@example.org", Reason::Blocked, 6, Uuid::from_u128(8)).await;
-    let evidence = |address: &str| RecordedEvidence {
+    record(&list, "Anna@Example.org", SuppressionReason::Bounce, 5, ID).await;
+    record(
+        &list,
+        "anna@example.org",
+        SuppressionReason::Blocked,
+        6,
+        Uuid::from_u128(8),
+    )
+    .await;
+    let evidence = |address: &str| RegisterEvidence {
         address: address.to_owned(),
         subtype: "NoEmail".to_owned(),
         diagnostic: Some("550 no such user".to_owned()),
         source: "feedback-1".to_owned(),
     };
-    let expected = Entry {
+    let expected = SuppressionEntry {
         id: ID,
         address: address("anna@example.org"),
         registers: Registers {
@@ -51,8 +58,8 @@ async fn with_anna() -> (Store, Suppressions, Entry) {
         },
         soft_bounces: Vec::new(),
         evidence: BTreeMap::from([
-            (Reason::Bounce.into(), evidence("Anna@Example.org")),
-            (Reason::Blocked.into(), evidence("anna@example.org")),
+            (SuppressionReason::Bounce.into(), evidence("Anna@Example.org")),
+            (SuppressionReason::Blocked.into(), evidence("anna@example.org")),
         ]),
     };
     (store, list, expected)
@@ -100,7 +107,7 @@ async fn pages_hold_every_entry_once_and_count_what_is_none() {
         record(
             &list,
             &who,
-            Reason::Complaint,
+            SuppressionReason::Complaint,
             number,
             Uuid::from_u128(number.unsigned_abs().into()),
         )
@@ -200,7 +207,14 @@ async fn a_lift_never_moves_back_and_makes_an_entry_where_there_is_none() {
     }
     let entry = list.find(ID).await.unwrap().unwrap();
     assert_eq!(entry.registers.lifted_at, Some(at(9)));
-    record(&list, "anna@example.org", Reason::Bounce, 8, Uuid::from_u128(8)).await;
+    record(
+        &list,
+        "anna@example.org",
+        SuppressionReason::Bounce,
+        8,
+        Uuid::from_u128(8),
+    )
+    .await;
     let entry = list.get(&anna).await.unwrap().unwrap();
     assert_eq!(
         (entry.id, entry.registers.bounce_at, entry.registers.lifted_at),

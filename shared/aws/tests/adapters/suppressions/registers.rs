@@ -6,7 +6,7 @@ use aws::{Evidence, Suppressions};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::address::EmailAddress;
 use domain::stream::Stream;
-use domain::suppression::{Reason, Register, Registers, SOFT_BOUNCES_KEPT, SoftBounceTiers};
+use domain::suppression::{Register, Registers, SOFT_BOUNCES_KEPT, SoftBounceTiers, SuppressionReason};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use uuid::Uuid;
@@ -19,12 +19,12 @@ const EVIDENCE: Evidence<'static> = Evidence {
     diagnostic: None,
     source: "feedback-1",
 };
-const REASONS: [Reason; 5] = [
-    Reason::Bounce,
-    Reason::Complaint,
-    Reason::Blocked,
-    Reason::Manual,
-    Reason::Soft,
+const REASONS: [SuppressionReason; 5] = [
+    SuppressionReason::Bounce,
+    SuppressionReason::Complaint,
+    SuppressionReason::Blocked,
+    SuppressionReason::Manual,
+    SuppressionReason::Soft,
 ];
 
 fn address(text: &str) -> EmailAddress {
@@ -35,7 +35,7 @@ pub(crate) fn addresses(count: usize) -> Vec<EmailAddress> {
     (0..count).map(|n| address(&format!("User{n}@Example.org"))).collect()
 }
 
-async fn record(list: &Suppressions, who: &str, reason: Reason, time: i64) {
+async fn record(list: &Suppressions, who: &str, reason: SuppressionReason, time: i64) {
     list.record(&address(who), reason, at(time), EVIDENCE, Uuid::from_u128(1))
         .await
         .unwrap();
@@ -52,9 +52,15 @@ async fn record_soft<'a>(list: &Suppressions, bounces: impl IntoIterator<Item = 
     for (time, source) in bounces {
         let evidence = Evidence { source, ..EVIDENCE };
         let id = Uuid::from_u128(1);
-        list.record(&address("Anna@example.org"), Reason::Soft, at(time), evidence, id)
-            .await
-            .unwrap();
+        list.record(
+            &address("Anna@example.org"),
+            SuppressionReason::Soft,
+            at(time),
+            evidence,
+            id,
+        )
+        .await
+        .unwrap();
     }
 }
 
@@ -90,7 +96,7 @@ async fn nothing_is_known_of_unknown_addresses() {
 async fn an_address_is_found_in_every_spelling_and_asked_for_once() {
     let store = Store::start().await;
     let list = store.suppressions();
-    record(&list, "Anna@BÜCHER.example", Reason::Bounce, 0).await;
+    record(&list, "Anna@BÜCHER.example", SuppressionReason::Bounce, 0).await;
     let spellings = [
         "anna@xn--bcher-kva.example",
         "ANNA@bücher.example",
@@ -124,7 +130,7 @@ async fn as_many_addresses_as_a_batch_or_several_hold_are_looked_up() {
     for count in [50, 100, 101, 230] {
         let addresses = addresses(count);
         let final_one = &addresses[count - 1];
-        record(&list, final_one.as_given(), Reason::Complaint, 0).await;
+        record(&list, final_one.as_given(), SuppressionReason::Complaint, 0).await;
         let found = list.lookup(&addresses).await.unwrap();
         assert!(found.contains_key(final_one.normalised()), "the last of {count}");
     }
@@ -138,35 +144,35 @@ async fn each_reason_has_a_register_of_its_own() {
     let none = Registers::default();
     for (reason, expected) in [
         (
-            Reason::Bounce,
+            SuppressionReason::Bounce,
             Registers {
                 bounce_at: Some(at(5)),
                 ..none.clone()
             },
         ),
         (
-            Reason::Complaint,
+            SuppressionReason::Complaint,
             Registers {
                 complaint_at: Some(at(5)),
                 ..none.clone()
             },
         ),
         (
-            Reason::Blocked,
+            SuppressionReason::Blocked,
             Registers {
                 blocked_at: Some(at(5)),
                 ..none.clone()
             },
         ),
         (
-            Reason::Manual,
+            SuppressionReason::Manual,
             Registers {
                 manual_at: Some(at(5)),
                 ..none.clone()
             },
         ),
         (
-            Reason::Soft,
+            SuppressionReason::Soft,
             Registers {
                 soft: vec![at(5)],
                 ..none.clone()
@@ -230,7 +236,7 @@ async fn the_item_has_the_attributes_that_are_documented() {
     let anna = address("Anna@Example.org");
     store
         .suppressions()
-        .record(&anna, Reason::Bounce, at(5), evidence, Uuid::from_u128(9))
+        .record(&anna, SuppressionReason::Bounce, at(5), evidence, Uuid::from_u128(9))
         .await
         .unwrap();
     let item = item(&store, "anna@example.org").await;
@@ -249,13 +255,13 @@ async fn the_item_has_the_attributes_that_are_documented() {
 async fn a_register_never_moves_back() {
     let store = Store::start().await;
     let list = store.suppressions();
-    record(&list, "anna@example.org", Reason::Bounce, 10).await;
+    record(&list, "anna@example.org", SuppressionReason::Bounce, 10).await;
     let before = item(&store, "anna@example.org").await;
     for time in [9, 0, 10] {
-        record(&list, "anna@example.org", Reason::Bounce, time).await;
+        record(&list, "anna@example.org", SuppressionReason::Bounce, time).await;
         assert_eq!(item(&store, "anna@example.org").await, before);
     }
-    record(&list, "anna@example.org", Reason::Bounce, 11).await;
+    record(&list, "anna@example.org", SuppressionReason::Bounce, 11).await;
     assert_eq!(registers(&list, "anna@example.org").await.bounce_at, Some(at(11)));
 }
 
@@ -268,7 +274,7 @@ async fn later_evidence_replaces_all_of_the_earlier() {
         diagnostic: Some("no such user"),
         ..EVIDENCE
     };
-    list.record(&anna, Reason::Bounce, at(0), first, Uuid::from_u128(1))
+    list.record(&anna, SuppressionReason::Bounce, at(0), first, Uuid::from_u128(1))
         .await
         .unwrap();
     let second = Evidence {
@@ -276,7 +282,7 @@ async fn later_evidence_replaces_all_of_the_earlier() {
         diagnostic: None,
         source: "a-smaller-source",
     };
-    list.record(&anna, Reason::Bounce, at(1), second, Uuid::from_u128(2))
+    list.record(&anna, SuppressionReason::Bounce, at(1), second, Uuid::from_u128(2))
         .await
         .unwrap();
     let item = item(&store, "anna@example.org").await;
@@ -297,8 +303,8 @@ async fn later_evidence_replaces_all_of_the_earlier() {
 async fn two_reasons_live_side_by_side() {
     let store = Store::start().await;
     let list = store.suppressions();
-    record(&list, "anna@example.org", Reason::Complaint, 10).await;
-    record(&list, "anna@example.org", Reason::Bounce, 5).await;
+    record(&list, "anna@example.org", SuppressionReason::Complaint, 10).await;
+    record(&list, "anna@example.org", SuppressionReason::Bounce, 5).await;
     let expected = Registers {
         bounce_at: Some(at(5)),
         complaint_at: Some(at(10)),
@@ -323,7 +329,7 @@ async fn recording_leaves_other_attributes_of_the_item_alone() {
             ],
         )
         .await;
-    record(&store.suppressions(), "anna@example.org", Reason::Bounce, 5).await;
+    record(&store.suppressions(), "anna@example.org", SuppressionReason::Bounce, 5).await;
     let item = item(&store, "anna@example.org").await;
     assert_eq!(
         (text(&item, "id"), number(&item, "lifted_at")),
@@ -334,7 +340,7 @@ async fn recording_leaves_other_attributes_of_the_item_alone() {
 #[tokio::test]
 async fn both_indexes_find_the_item() {
     let store = Store::start().await;
-    record(&store.suppressions(), "anna@example.org", Reason::Bounce, 0).await;
+    record(&store.suppressions(), "anna@example.org", SuppressionReason::Bounce, 0).await;
     let item = item(&store, "anna@example.org").await;
     for (index, key) in [("by-id", "id"), ("newest", "shard")] {
         let query = store.client().query().table_name(store.table(TABLE)).index_name(index);
@@ -546,7 +552,7 @@ async fn a_write_whose_answer_was_lost_is_repeated_and_counts_once() {
     record(
         &store.losing_an_answer().await.suppressions(),
         "anna@example.org",
-        Reason::Bounce,
+        SuppressionReason::Bounce,
         5,
     )
     .await;
@@ -566,7 +572,7 @@ async fn a_store_that_is_down_is_an_error_and_not_an_empty_list() {
         ("BatchGetItem", "ConnectionFailed")
     );
     let error = list
-        .record(&anna, Reason::Bounce, at(0), EVIDENCE, Uuid::from_u128(1))
+        .record(&anna, SuppressionReason::Bounce, at(0), EVIDENCE, Uuid::from_u128(1))
         .await
         .unwrap_err();
     assert_eq!(
@@ -613,7 +619,7 @@ async fn lifting_keeps_the_latest_time_and_makes_no_ghost() {
     let anna = address("anna@example.org");
     assert!(!list.lift(&anna, at(1)).await.unwrap());
     assert_eq!(store.count(TABLE).await, 0);
-    record(&list, "anna@example.org", Reason::Bounce, 0).await;
+    record(&list, "anna@example.org", SuppressionReason::Bounce, 0).await;
     for milliseconds in [5, 9, 7] {
         assert!(list.lift(&anna, at(milliseconds)).await.unwrap());
     }

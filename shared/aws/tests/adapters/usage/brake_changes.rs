@@ -1,8 +1,8 @@
 //! The changes of the brake in the table of usage.
 
 use aws::BrakeChanges;
-use domain::account::Brake;
-use domain::brake_change::BrakeChange;
+use domain::brake::Brake;
+use domain::brake::BrakeChange;
 use serde_json::json;
 use uuid::Uuid;
 

@@ -2,17 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-use aws::{GateSet, GateState, Usage, WordInGate};
-use domain::account::{Brake, Verdict};
-use domain::brake_change::BrakeOverride;
-use domain::permit::Settings;
+use aws::{GateSet, GateState, OverrideInGate, Usage};
+use domain::account::AccountHealth;
+use domain::brake::Brake;
+use domain::brake::BrakeOverride;
+use domain::pacing::GateSettings;
 
 use crate::support::{Store, at, closed_port, n, number, s, text};
 
 const TABLE: &str = "UsageTable";
 const PK: &str = "gate#us-east-1";
-const SETTINGS: Settings = Settings {
-    interval: 75_188,
+const SETTINGS: GateSettings = GateSettings {
+    slot_interval: 75_188,
     ceiling_all: 1_000,
     ceiling_bulk: 800,
 };
@@ -20,7 +21,7 @@ const SETTINGS: Settings = Settings {
 /// An operator's word, so many milliseconds after the time that all tests share.
 fn word(word: &str, milliseconds: i64) -> BrakeOverride {
     BrakeOverride {
-        word: word.to_owned(),
+        setting: word.to_owned(),
         by: "anna".to_owned(),
         why: "a bad list".to_owned(),
         at: Some(at(milliseconds)),
@@ -38,7 +39,7 @@ async fn brake(store: &Store) -> i64 {
 /// Sets the gate as a report does that has read this.
 async fn report(usage: &Usage, read: &GateState, milliseconds: i64) -> GateSet {
     let word = read.brake_override.as_ref().and_then(BrakeOverride::brake);
-    let brake = word.unwrap_or(Verdict::Healthy.into());
+    let brake = word.unwrap_or(AccountHealth::Healthy.into());
     let set = usage.set_gate(SETTINGS, brake, read.overridden_at, at(milliseconds));
     set.await.unwrap()
 }
@@ -89,7 +90,7 @@ async fn a_word_is_in_force_at_once_and_touches_nothing_else_of_the_gate() {
     assert_eq!(report(&usage, &GateState::default(), 0).await, GateSet::Done);
     let before = store.item(TABLE, &[("pk", PK), ("sk", "gate")]).await.unwrap();
     let set = usage.set_brake(Brake::All, at(5)).await.unwrap();
-    assert_eq!((set, brake(&store).await), (WordInGate::InForce, 2));
+    assert_eq!((set, brake(&store).await), (OverrideInGate::InForce, 2));
     let mut after = store.item(TABLE, &[("pk", PK), ("sk", "gate")]).await.unwrap();
     assert_eq!(number(&after, "overridden_at"), at(5).as_millisecond());
     for name in ["brake", "overridden_at"] {
@@ -98,7 +99,7 @@ async fn a_word_is_in_force_at_once_and_touches_nothing_else_of_the_gate() {
     assert_eq!(after, before);
     assert_eq!(
         usage.set_brake(Brake::None, at(4)).await.unwrap(),
-        WordInGate::Overtaken
+        OverrideInGate::Overtaken
     );
     assert_eq!(brake(&store).await, 2);
 }
@@ -107,7 +108,7 @@ async fn a_word_is_in_force_at_once_and_touches_nothing_else_of_the_gate() {
 async fn a_gate_that_is_not_there_is_not_made_by_half() {
     let store = Store::start().await;
     let set = store.usage().set_brake(Brake::All, at(5)).await.unwrap();
-    assert_eq!((set, store.count(TABLE).await), (WordInGate::NoGate, 0));
+    assert_eq!((set, store.count(TABLE).await), (OverrideInGate::NoGate, 0));
 }
 
 #[tokio::test]
@@ -121,7 +122,10 @@ async fn the_gate_of_an_earlier_version_takes_a_word() {
     ];
     store.put(TABLE, old).await;
     let usage = store.usage();
-    assert_eq!(usage.set_brake(Brake::Bulk, at(5)).await.unwrap(), WordInGate::InForce);
+    assert_eq!(
+        usage.set_brake(Brake::Bulk, at(5)).await.unwrap(),
+        OverrideInGate::InForce
+    );
     assert_eq!(brake(&store).await, 1);
 }
 
@@ -133,7 +137,10 @@ async fn a_report_that_has_not_heard_the_word_cannot_undo_it_and_can_once_it_has
     // The report reads; the operator speaks; the report writes.
     let read = usage.gate_state().await.unwrap();
     usage.put_brake_override(&word("all", 5)).await.unwrap();
-    assert_eq!(usage.set_brake(Brake::All, at(5)).await.unwrap(), WordInGate::InForce);
+    assert_eq!(
+        usage.set_brake(Brake::All, at(5)).await.unwrap(),
+        OverrideInGate::InForce
+    );
     assert_eq!(report(&usage, &read, 10).await, GateSet::Overridden);
     assert_eq!(brake(&store).await, 2);
     let again = usage.gate_state().await.unwrap();
@@ -165,7 +172,10 @@ async fn the_word_counts_when_the_report_writes_between_its_two_rows_or_instead_
         // Nothing tells this report yet that its word is old; it has read it, or the second row comes after it.
         assert_eq!(report(&usage, &read, 10).await, GateSet::Done);
         assert_eq!(brake(&store).await, if read_before { 0 } else { 2 });
-        assert_eq!(usage.set_brake(Brake::All, at(5)).await.unwrap(), WordInGate::InForce);
+        assert_eq!(
+            usage.set_brake(Brake::All, at(5)).await.unwrap(),
+            OverrideInGate::InForce
+        );
         assert_eq!(brake(&store).await, 2);
         let read = usage.gate_state().await.unwrap();
         assert_eq!(
@@ -209,7 +219,10 @@ async fn a_write_whose_answer_was_lost_is_repeated_and_counts_once() {
     let losing = store.losing_an_answer().await.usage();
     assert!(losing.put_brake_override(&word("all", 5)).await.unwrap());
     let losing = store.losing_an_answer().await.usage();
-    assert_eq!(losing.set_brake(Brake::All, at(5)).await.unwrap(), WordInGate::InForce);
+    assert_eq!(
+        losing.set_brake(Brake::All, at(5)).await.unwrap(),
+        OverrideInGate::InForce
+    );
     let read = store.usage().gate_state().await.unwrap();
     let losing = store.losing_an_answer().await.usage();
     assert_ne!(report(&losing, &read, 10).await, GateSet::Overridden);

@@ -8,8 +8,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use aws::{PermitError, Permits};
-use domain::account::{Account, Brake, EnforcementStatus};
-use domain::permit::{self, Ask, Attempt, Gate, Granted, Permit, Policy, Refusal, Settings, UNLIMITED};
+use domain::account::{Account, EnforcementStatus};
+use domain::brake::Brake;
+use domain::pacing::{
+    self, Gate, GateSettings, GateWrite, GrantTotals, PacingPolicy, Permit, PermitRequest, Throttled, UNLIMITED,
+};
 use domain::stream::Stream;
 use tokio::task::JoinSet;
 
@@ -17,15 +20,15 @@ use crate::support::{Item, REGION, Store, at, closed_port, n, number, s};
 
 const TABLE: &str = "UsageTable";
 const PK: &str = "gate#us-east-1";
-const POLICY: Policy = Policy {
+const POLICY: PacingPolicy = PacingPolicy {
     account_share: 1.0,
     burst: Duration::from_secs(1),
     wait: Duration::from_secs(2),
     bulk_reserve: 0.2,
 };
 /// A tenth of a second a recipient.
-const SETTINGS: Settings = Settings {
-    interval: 100_000,
+const SETTINGS: GateSettings = GateSettings {
+    slot_interval: 100_000,
     ceiling_all: 1_000,
     ceiling_bulk: 800,
 };
@@ -37,12 +40,12 @@ fn permits(store: &Store) -> Permits {
     permits_by(store, POLICY)
 }
 
-fn permits_by(store: &Store, policy: Policy) -> Permits {
+fn permits_by(store: &Store, policy: PacingPolicy) -> Permits {
     Permits::new(store.client().clone(), store.table(TABLE), REGION, policy)
 }
 
 /// A store whose gate was set at time 0.
-async fn store_with(settings: Settings, brake: Brake) -> Store {
+async fn store_with(settings: GateSettings, brake: Brake) -> Store {
     let store = Store::start().await;
     store.usage().set_gate(settings, brake, None, at(0)).await.unwrap();
     store
@@ -58,8 +61,8 @@ async fn numbers<const N: usize>(store: &Store, names: [&str; N]) -> [i64; N] {
 }
 
 /// What so many recipients of transactional mail ask for, so many milliseconds after time 0.
-fn ask(recipients: i64, milliseconds: i64) -> Ask {
-    Ask {
+fn ask(recipients: i64, milliseconds: i64) -> PermitRequest {
+    PermitRequest {
         recipients,
         stream: Stream::Transactional,
         now: at(milliseconds),
@@ -67,15 +70,15 @@ fn ask(recipients: i64, milliseconds: i64) -> Ask {
     }
 }
 
-fn bulk(recipients: i64, milliseconds: i64) -> Ask {
-    Ask {
+fn bulk(recipients: i64, milliseconds: i64) -> PermitRequest {
+    PermitRequest {
         stream: Stream::Bulk,
         ..ask(recipients, milliseconds)
     }
 }
 
 #[track_caller]
-fn refused(taken: Result<Permit, PermitError>) -> Refusal {
+fn refused(taken: Result<Permit, PermitError>) -> Throttled {
     match taken {
         Err(PermitError::Refused(refusal)) => refusal,
         taken => panic!("{taken:?}"),
@@ -115,9 +118,9 @@ async fn whoever_cannot_wait_so_long_is_told_when_to_come_again_and_takes_nothin
     let refusal = refused(permits.take(ask(1, 0)).await);
     assert_eq!(
         refusal,
-        Refusal::Rate {
+        Throttled::Rate {
             retry_after,
-            interval: 100_000
+            slot_interval: 100_000
         }
     );
     assert_eq!(gate(&store).await, before);
@@ -133,18 +136,18 @@ async fn less_patience_is_less_time_to_wait() {
     let store = store_with(SETTINGS, Brake::None).await;
     let permits = permits(&store);
     permits.take(ask(20, 0)).await.unwrap();
-    let hasty = Ask {
+    let hasty = PermitRequest {
         patience: Duration::from_millis(500),
         ..ask(1, 0)
     };
-    assert!(matches!(refused(permits.take(hasty).await), Refusal::Rate { .. }));
+    assert!(matches!(refused(permits.take(hasty).await), Throttled::Rate { .. }));
     assert!(permits.take(ask(1, 0)).await.is_ok());
 }
 
 #[tokio::test]
 async fn the_quota_goes_to_the_last_recipient_and_the_reserve_to_transactional_mail() {
-    let settings = Settings {
-        interval: 1,
+    let settings = GateSettings {
+        slot_interval: 1,
         ceiling_all: 10,
         ceiling_bulk: 4,
     };
@@ -152,20 +155,20 @@ async fn the_quota_goes_to_the_last_recipient_and_the_reserve_to_transactional_m
     let permits = permits(&store);
     assert_eq!(
         refused(permits.take(bulk(5, 0)).await),
-        Refusal::Quota { reserved: true }
+        Throttled::Quota { reserved: true }
     );
     permits.take(bulk(4, 0)).await.unwrap();
     assert_eq!(
         refused(permits.take(ask(7, 0)).await),
-        Refusal::Quota { reserved: false }
+        Throttled::Quota { reserved: false }
     );
     permits.take(ask(6, 0)).await.unwrap();
     for (ask, reserved) in [(ask(1, 0), false), (bulk(1, 0), false)] {
-        assert_eq!(refused(permits.take(ask).await), Refusal::Quota { reserved });
+        assert_eq!(refused(permits.take(ask).await), Throttled::Quota { reserved });
     }
     assert_eq!(numbers(&store, ["left_all", "left_bulk", "granted"]).await, [0, -6, 10]);
     // The next report is obeyed at once.
-    let more = Settings {
+    let more = GateSettings {
         ceiling_all: 11,
         ..settings
     };
@@ -178,10 +181,10 @@ async fn a_brake_stops_bulk_mail_or_all_and_is_off_with_the_next_report() {
     let store = store_with(SETTINGS, Brake::Bulk).await;
     let permits = permits(&store);
     permits.take(ask(1, 0)).await.unwrap();
-    assert_eq!(refused(permits.take(bulk(1, 0)).await), Refusal::Brake(Brake::Bulk));
+    assert_eq!(refused(permits.take(bulk(1, 0)).await), Throttled::Brake(Brake::Bulk));
     store.usage().set_gate(SETTINGS, Brake::All, None, at(1)).await.unwrap();
     for ask in [ask(1, 0), bulk(1, 0), ask(1, 2 * HOUR)] {
-        assert_eq!(refused(permits.take(ask).await), Refusal::Brake(Brake::All));
+        assert_eq!(refused(permits.take(ask).await), Throttled::Brake(Brake::All));
     }
     store
         .usage()
@@ -194,7 +197,7 @@ async fn a_brake_stops_bulk_mail_or_all_and_is_off_with_the_next_report() {
 
 #[tokio::test]
 async fn a_report_of_more_than_an_hour_ago_keeps_the_rate_and_not_the_quota_and_all_is_counted() {
-    let settings = Settings {
+    let settings = GateSettings {
         ceiling_all: 0,
         ceiling_bulk: 0,
         ..SETTINGS
@@ -203,12 +206,12 @@ async fn a_report_of_more_than_an_hour_ago_keeps_the_rate_and_not_the_quota_and_
     let permits = permits(&store);
     assert_eq!(
         refused(permits.take(ask(1, HOUR)).await),
-        Refusal::Quota { reserved: false }
+        Throttled::Quota { reserved: false }
     );
     permits.take(ask(40, HOUR + 1)).await.unwrap();
     assert!(matches!(
         refused(permits.take(bulk(1, HOUR + 1)).await),
-        Refusal::Rate { .. }
+        Throttled::Rate { .. }
     ));
     permits.take(bulk(1, HOUR + 5_000)).await.unwrap();
     assert_eq!(
@@ -227,7 +230,7 @@ async fn an_unlimited_quota_does_not_run_out() {
         sending_enabled: true,
         enforcement_status: EnforcementStatus::Healthy,
     };
-    let settings = permit::settings(&account, &POLICY, Granted::default());
+    let settings = pacing::gate_settings(&account, &POLICY, GrantTotals::default());
     let store = store_with(settings, Brake::None).await;
     permits(&store).take(bulk(50, 0)).await.unwrap();
     let left = numbers(&store, ["left_all", "left_bulk"]).await;
@@ -243,7 +246,7 @@ async fn before_the_first_report_one_recipient_a_second_passes() {
     assert_eq!(permits.allowance(at(0)).unwrap().limit, 1);
     let second = permits.take(bulk(1, 0)).await.unwrap();
     assert_eq!(second.wait, Duration::from_micros(1_052_632));
-    assert!(matches!(refused(permits.take(ask(1, 0)).await), Refusal::Rate { .. }));
+    assert!(matches!(refused(permits.take(ask(1, 0)).await), Throttled::Rate { .. }));
 
     // The report that comes then is right, and what was granted without it is counted.
     let state = store.usage().gate_state().await.unwrap();
@@ -290,8 +293,8 @@ async fn what_a_container_remembers_wrongly_costs_a_try_and_changes_nothing() {
         container.take(ask(1, 0)).await.unwrap();
     }
     // Another interval, and the busy branch where the other container knows the idle one.
-    let faster = Settings {
-        interval: 50_000,
+    let faster = GateSettings {
+        slot_interval: 50_000,
         ..SETTINGS
     };
     store.usage().set_gate(faster, Brake::None, None, at(1)).await.unwrap();
@@ -345,7 +348,7 @@ impl Crowd {
         for (ask, taken) in callers.join_all().await.into_iter().flatten() {
             match taken {
                 Ok(permit) => {
-                    let cost = ask.recipients * permit.known.interval;
+                    let cost = ask.recipients * permit.known.slot_interval;
                     crowd
                         .taken
                         .push((permit.known.next_free_slot - cost, permit.known.next_free_slot));
@@ -390,8 +393,8 @@ impl Crowd {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_callers_with_skewed_clocks_take_every_slot_once_and_no_second_holds_too_many() {
-    let settings = Settings {
-        interval: 2_500,
+    let settings = GateSettings {
+        slot_interval: 2_500,
         ceiling_all: 1_000_000,
         ceiling_bulk: 900_000,
     };
@@ -404,15 +407,15 @@ async fn a_hundred_callers_with_skewed_clocks_take_every_slot_once_and_no_second
         crowd.refused
     );
     crowd.no_slot_is_taken_twice();
-    crowd.holds_the_rate(settings.interval);
+    crowd.holds_the_rate(settings.slot_interval);
     let left = numbers(&store, ["left_all", "left_bulk", "granted"]).await;
     assert_eq!(left, [1_000_000 - granted, 900_000 - granted, granted]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_callers_are_granted_the_quota_and_not_one_more() {
-    let settings = Settings {
-        interval: 1,
+    let settings = GateSettings {
+        slot_interval: 1,
         ceiling_all: 1_500,
         ceiling_bulk: 1_200,
     };
@@ -428,8 +431,8 @@ async fn a_hundred_callers_are_granted_the_quota_and_not_one_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_that_come_in_between_lose_nothing_and_grant_nothing() {
-    let settings = |run: i64| Settings {
-        interval: 500 + run * 100,
+    let settings = |run: i64| GateSettings {
+        slot_interval: 500 + run * 100,
         ceiling_all: 1_000_000 + run,
         ceiling_bulk: 900_000 + run,
     };
@@ -528,20 +531,20 @@ async fn the_expressions_agree_with_the_arithmetic_at_every_edge() {
                     store.put(TABLE, item).await;
                     let gate = Gate {
                         next_free_slot,
-                        interval,
+                        slot_interval: interval,
                         left_all,
                         left_bulk,
                         brake: Brake::from_level(brake),
                         account_read_at: Timestamp::from_millisecond(account_read_at).unwrap(),
                     };
-                    let ask = Ask {
+                    let ask = PermitRequest {
                         stream,
                         now,
                         ..ask(3, 0)
                     };
                     let taken = container.take(ask).await;
                     let [left, granted, after] = numbers(&store, ["left_all", "granted", "next_free_slot"]).await;
-                    match Attempt::after(ask, &POLICY, &gate) {
+                    match GateWrite::after(ask, &POLICY, &gate) {
                         Ok(_) => {
                             assert_eq!(taken.unwrap().known.next_free_slot, after, "{gate:?} {stream:?}");
                             let taken = (next_free_slot.max(floor) + 3 * interval, left_all - 3, 13);

@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use aws::{CountedDay, GateState, KeptReconciliation, Usage, VerifiedDomains};
-use domain::account::{Account, Brake, EnforcementStatus, Evidence, History, Report, Reputation, Thresholds};
-use domain::brake_change::BrakeOverride;
-use domain::permit::{Sample, Settings};
+use domain::account::{Account, EnforcementStatus};
+use domain::brake::Brake;
+use domain::brake::BrakeOverride;
+use domain::pacing::GrantHistory;
+use domain::pacing::{GateSettings, GrantSample};
+use domain::report::{Report, ReportInput};
+use domain::reputation::{AwsRates, RateThresholds};
 use domain::suppression::Reconciliation;
 use jiff::{SignedDuration, Timestamp};
 
@@ -13,8 +17,8 @@ use crate::support::{Item, REGION, Store, at, closed_port, n, number, s, text};
 
 const TABLE: &str = "UsageTable";
 const PK: &str = "gate#us-east-1";
-const SETTINGS: Settings = Settings {
-    interval: 75_188,
+const SETTINGS: GateSettings = GateSettings {
+    slot_interval: 75_188,
     ceiling_all: 1_000,
     ceiling_bulk: 800,
 };
@@ -54,17 +58,17 @@ fn report(at: Timestamp, sent_last_24_hours: f64) -> Report {
         sending_enabled: true,
         enforcement_status: EnforcementStatus::Healthy,
     };
-    Report::new(&Evidence {
+    Report::new(&ReportInput {
         account,
         region: REGION,
-        reputation: Reputation::default(),
+        reputation: AwsRates::default(),
         counted: None,
-        history: History {
+        history: GrantHistory {
             samples: &[],
             total: 0,
             now: at,
         },
-        thresholds: &Thresholds::default(),
+        thresholds: &RateThresholds::default(),
         account_share: 1.0,
         before: None,
     })
@@ -110,8 +114,8 @@ async fn a_later_report_sets_the_gate_anew_and_keeps_what_sends_wrote() {
     grant(&store, 30).await;
     let state = store.usage().gate_state().await.unwrap();
     assert_eq!(state.granted, 30);
-    let later = Settings {
-        interval: 50_000,
+    let later = GateSettings {
+        slot_interval: 50_000,
         ceiling_all: 2_000 + state.granted,
         ceiling_bulk: 1_600 + state.granted,
     };
@@ -145,7 +149,7 @@ async fn what_is_granted_while_the_account_is_read_comes_off_what_is_left() {
     grant(&store, 30).await;
     let read = store.usage().gate_state().await.unwrap().granted;
     grant(&store, 12).await;
-    let settings = Settings {
+    let settings = GateSettings {
         ceiling_all: 500 + read,
         ceiling_bulk: 400 + read,
         ..SETTINGS
@@ -171,8 +175,8 @@ async fn an_older_or_equal_reading_changes_nothing() {
         .await
         .unwrap();
     let before = gate(&store).await;
-    let older = Settings {
-        interval: 1,
+    let older = GateSettings {
+        slot_interval: 1,
         ceiling_all: 9,
         ceiling_bulk: 9,
     };
@@ -194,7 +198,7 @@ async fn every_brake_has_its_number() {
 #[tokio::test]
 async fn what_is_left_may_fall_below_nothing() {
     let store = Store::start().await;
-    let overdrawn = Settings {
+    let overdrawn = GateSettings {
         ceiling_all: -971,
         ceiling_bulk: -10_971,
         ..SETTINGS
@@ -221,7 +225,7 @@ async fn no_report_erases_an_operators_override() {
         )
         .await;
     let by_hand = BrakeOverride {
-        word: "bulk".to_owned(),
+        setting: "bulk".to_owned(),
         ..BrakeOverride::default()
     };
     let read = store.usage().gate_state().await.unwrap();
@@ -231,7 +235,11 @@ async fn no_report_erases_an_operators_override() {
         .set_gate(SETTINGS, Brake::None, None, at(0))
         .await
         .unwrap();
-    store.usage().put_sample(Sample { at: at(0), total: 1 }).await.unwrap();
+    store
+        .usage()
+        .put_sample(GrantSample { at: at(0), total: 1 })
+        .await
+        .unwrap();
     store.usage().put_report(&report(at(0), 1.0)).await.unwrap();
     let state = store.usage().gate_state().await.unwrap();
     assert_eq!(state.brake_override, Some(by_hand));
@@ -242,7 +250,7 @@ async fn no_report_erases_an_operators_override() {
 async fn the_first_sample_of_each_hour_and_the_latest_are_kept() {
     let store = Store::start().await;
     let hour = Timestamp::from_second(at(0).as_second().div_euclid(3_600) * 3_600).unwrap();
-    let sample = |minutes, total| Sample {
+    let sample = |minutes, total| GrantSample {
         at: hour + SignedDuration::from_mins(minutes),
         total,
     };
@@ -267,7 +275,11 @@ async fn the_first_sample_of_each_hour_and_the_latest_are_kept() {
 #[tokio::test]
 async fn a_sample_outlives_the_day_that_it_is_needed_for_and_then_goes() {
     let store = Store::start().await;
-    store.usage().put_sample(Sample { at: at(0), total: 7 }).await.unwrap();
+    store
+        .usage()
+        .put_sample(GrantSample { at: at(0), total: 7 })
+        .await
+        .unwrap();
     let sk = format!("sample#{}", at(0).strftime("%Y-%m-%dT%H"));
     let row = store.item(TABLE, &[("pk", PK), ("sk", &sk)]).await.unwrap();
     assert_eq!(
@@ -324,11 +336,11 @@ async fn another_region_has_a_gate_of_its_own() {
     let store = Store::start().await;
     let elsewhere = Usage::new(store.client().clone(), store.table(TABLE), "eu-west-1".to_owned());
     elsewhere.set_gate(SETTINGS, Brake::All, None, at(0)).await.unwrap();
-    elsewhere.put_sample(Sample { at: at(0), total: 3 }).await.unwrap();
+    elsewhere.put_sample(GrantSample { at: at(0), total: 3 }).await.unwrap();
     assert_eq!(store.usage().gate_state().await.unwrap(), GateState::default());
     assert_eq!(
         elsewhere.gate_state().await.unwrap().samples,
-        [Sample { at: at(0), total: 3 }]
+        [GrantSample { at: at(0), total: 3 }]
     );
 }
 
@@ -358,7 +370,7 @@ async fn the_latest_report_is_kept_in_whichever_order_they_come() {
 #[tokio::test]
 async fn a_write_whose_answer_was_lost_is_repeated_and_counts_once() {
     let store = Store::start().await;
-    let sample = Sample { at: at(0), total: 9 };
+    let sample = GrantSample { at: at(0), total: 9 };
     store
         .losing_an_answer()
         .await
@@ -385,7 +397,7 @@ async fn a_store_that_is_down_is_an_error_of_every_operation() {
     let (state, gate, sample, report) = tokio::join!(
         usage.gate_state(),
         usage.set_gate(SETTINGS, Brake::None, None, at(0)),
-        usage.put_sample(Sample { at: at(0), total: 1 }),
+        usage.put_sample(GrantSample { at: at(0), total: 1 }),
         usage.put_report(&report),
     );
     assert_eq!(state.unwrap_err().operation, "Query");
@@ -503,7 +515,7 @@ async fn the_sample_of_midnight_is_kept_for_as_long_as_days_are_counted() {
     let store = Store::start().await;
     for (hour, kept_hours) in [(0, 9 * 24), (1, 50), (23, 50), (24, 9 * 24)] {
         let at = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour);
-        store.usage().put_sample(Sample { at, total: 1 }).await.unwrap();
+        store.usage().put_sample(GrantSample { at, total: 1 }).await.unwrap();
         let sk = format!("sample#{}", at.strftime("%Y-%m-%dT%H"));
         let row = store.item(TABLE, &[("pk", PK), ("sk", &sk)]).await.unwrap();
         assert_eq!(number(&row, "expires_at"), at.as_second() + kept_hours * 3_600, "{sk}");

@@ -9,8 +9,8 @@ use jiff::{Timestamp, Unit};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::account::Brake;
 use crate::address::without_addresses;
+use crate::brake::Brake;
 
 /// Who a change of the reporter's own is by.
 pub const BY_THE_REPORTER: &str = "reporter";
@@ -34,30 +34,9 @@ pub struct BrakeChange {
     pub figures: Value,
 }
 
-/// An operator's word on the brake, as it is kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BrakeOverride {
-    /// `none`, `bulk` or `all`, or `auto` for what the reports say; [`Brake::from_override`] reads it.
-    pub word: String,
-    /// Who says so.
-    pub by: String,
-    /// Why.
-    pub why: String,
-    /// Since when, to the millisecond; nothing if it was written by hand.
-    pub at: Option<Timestamp>,
-}
-
-impl BrakeOverride {
-    /// Returns what is held back by it; nothing is said if that is left to the reports.
-    #[must_use]
-    pub fn brake(&self) -> Option<Brake> {
-        Brake::from_override(&self.word)
-    }
-}
-
 /// What the operators are told of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
+pub struct BrakeNotice {
     /// One line of ASCII, as the subject of an SNS message has to be, of at most 100 characters.
     pub subject: String,
     /// All of it.
@@ -68,7 +47,7 @@ impl BrakeChange {
     /// Says the change in `region` to people. Whatever looks like an address in what an operator wrote is left out: the
     /// message goes to many.
     #[must_use]
-    pub fn notice(&self, region: &str) -> Notice {
+    pub fn notice(&self, region: &str) -> BrakeNotice {
         let (from, to) = (self.from.as_str(), self.to.as_str());
         let happened = if self.from == self.to {
             format!("stays at {to}")
@@ -98,7 +77,7 @@ impl BrakeChange {
             "\n`okite brake` shows who set it and what it was before. `okite brake none`, `bulk` and `all` override it, \
              `okite brake auto` leaves it to the reports again.\n",
         );
-        Notice {
+        BrakeNotice {
             subject: format!("Okite, {region}: the brake {happened}"),
             message,
         }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Known, Policy};
+use crate::pacing::{PacingPolicy, RememberedGate};
 
 /// How many microseconds a second has.
 const SECOND: i64 = 1_000_000;
@@ -18,18 +18,18 @@ pub struct Allowance {
     pub reset: i64,
 }
 
-impl Known {
+impl RememberedGate {
     /// Works out what a caller is told at `now`.
     #[must_use]
-    pub fn allowance(&self, policy: &Policy, now: Timestamp) -> Allowance {
+    pub fn allowance(&self, policy: &PacingPolicy, now: Timestamp) -> Allowance {
         let now = now.as_microsecond();
-        let limit = (SECOND / self.interval).max(1);
+        let limit = (SECOND / self.slot_interval).max(1);
         // At once go those that the burst holds and the one whose slot is now.
-        let slack = policy.slack(self.interval);
-        let most = (slack / self.interval + 1).min(limit);
+        let slack = policy.slack(self.slot_interval);
+        let most = (slack / self.slot_interval + 1).min(limit);
         let ahead = now - self.next_free_slot.max(now - slack);
-        let remaining = if ahead < 0 { 0 } else { ahead / self.interval + 1 };
-        let full_at = self.next_free_slot + (most - 1) * self.interval;
+        let remaining = if ahead < 0 { 0 } else { ahead / self.slot_interval + 1 };
+        let full_at = self.next_free_slot + (most - 1) * self.slot_interval;
         Allowance {
             limit,
             remaining: remaining.min(most),
@@ -51,7 +51,7 @@ mod tests {
 
     use super::*;
 
-    const POLICY: Policy = Policy {
+    const POLICY: PacingPolicy = PacingPolicy {
         account_share: 1.0,
         burst: Duration::from_secs(1),
         wait: Duration::from_secs(2),
@@ -59,8 +59,8 @@ mod tests {
     };
 
     fn told(next_free_slot: i64) -> (i64, i64, i64) {
-        let known = Known {
-            interval: 100_000,
+        let known = RememberedGate {
+            slot_interval: 100_000,
             next_free_slot,
         };
         let told = known.allowance(&POLICY, Timestamp::UNIX_EPOCH + SignedDuration::from_secs(100));
@@ -83,8 +83,8 @@ mod tests {
 
     #[test]
     fn a_rate_below_one_is_told_as_one() {
-        let known = Known {
-            interval: 3_000_000,
+        let known = RememberedGate {
+            slot_interval: 3_000_000,
             next_free_slot: 0,
         };
         let told = known.allowance(&POLICY, Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1));
@@ -94,11 +94,11 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_free_is_never_more_than_the_limit(
-            interval in 1i64..10_000_000, next_free_slot in 0i64..200_000_000, now in 0i64..200_000_000, burst in 0u64..5_000,
+            slot_interval in 1i64..10_000_000, next_free_slot in 0i64..200_000_000, now in 0i64..200_000_000, burst in 0u64..5_000,
         ) {
-            let policy = Policy { burst: Duration::from_millis(burst), ..POLICY };
+            let policy = PacingPolicy { burst: Duration::from_millis(burst), ..POLICY };
             let at = |micros| Timestamp::from_microsecond(micros).unwrap();
-            let known = Known { interval, next_free_slot };
+            let known = RememberedGate { slot_interval, next_free_slot };
             let told = known.allowance(&policy, at(now));
             prop_assert!((0..=told.limit).contains(&told.remaining));
             let reset = known.allowance(&policy, at(now + told.reset * SECOND));

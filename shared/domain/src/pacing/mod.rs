@@ -7,27 +7,30 @@
 //!
 //! | module | concept |
 //! |---|---|
-//! | `settings` | the reporter's half: what the gate is to be, given the account and what was granted |
+//! | `gate_settings` | the reporter's half: what the gate is to be, given the account and what was granted |
 //! | `gate` | the sends' half: what a send asks, what it writes, and how it reads a refusal |
+//! | `grant_history` | how many recipients the gate granted until when |
 //! | `allowance` | what callers are told of the rate |
 
 mod allowance;
 mod gate;
+mod gate_settings;
+mod grant_history;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
 mod quota_model;
-mod settings;
 
 use std::time::Duration;
 
 pub use allowance::Allowance;
-pub use gate::{Ask, Attempt, Branch, Gate, Known, Permit, Refusal};
-pub use settings::{Granted, SEND_TIMEOUT, Sample, Settings, UNLIMITED, granted, settings};
+pub use gate::{Gate, GateBranch, GateWrite, Permit, PermitRequest, RememberedGate, Throttled};
+pub use gate_settings::{GateSettings, GrantTotals, SEND_TIMEOUT, UNLIMITED, gate_settings, grant_totals};
+pub use grant_history::{GrantHistory, GrantSample};
 
 /// How this stack may use the account, from the template's parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Policy {
+pub struct PacingPolicy {
     /// The share of the account's rate and quota that is this stack's, above 0 and at most 1.
     pub account_share: f64,
     /// How much of the rate may go out at once after a pause.
@@ -38,13 +41,13 @@ pub struct Policy {
     pub bulk_reserve: f64,
 }
 
-impl Policy {
+impl PacingPolicy {
     /// How far behind `now` the gate's time may be, in microseconds: slots that nobody took longer ago are gone.
     ///
     /// It is an interval short of the burst, for the recipient whose slot is `now` itself passes too. SES counts as
     /// strictly: whoever sends 14 at once at 14 a second has to wait for the 15th.
-    fn slack(&self, interval: i64) -> i64 {
-        (micros(self.burst) - interval).max(0)
+    fn slack(&self, slot_interval: i64) -> i64 {
+        (micros(self.burst) - slot_interval).max(0)
     }
 }
 

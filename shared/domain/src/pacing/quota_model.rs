@@ -4,8 +4,8 @@
 use proptest::prelude::*;
 
 use super::model::{HOUR, SECOND, Table, ask, at, micros, policy};
-use super::{Sample, granted, settings};
 use crate::account::{Account, EnforcementStatus};
+use crate::pacing::{GrantSample, gate_settings, grant_totals};
 
 const DAY: i64 = 24 * HOUR;
 
@@ -43,8 +43,8 @@ enum TakenOff {
 fn overrun(day: Day, taken_off: TakenOff) -> (i64, i64) {
     let policy = policy(SECOND, 2 * SECOND);
     let mut table = Table::default();
-    let mut hourly: Vec<Sample> = Vec::new();
-    let mut latest: Option<Sample> = None;
+    let mut hourly: Vec<GrantSample> = Vec::new();
+    let mut latest: Option<GrantSample> = None;
     // When the recipients reach SES, and how many: Okite's, and those of others.
     let mut ours: Vec<(i64, i64)> = Vec::new();
     let mut theirs: Vec<(i64, i64)> = Vec::new();
@@ -69,17 +69,17 @@ fn overrun(day: Day, taken_off: TakenOff) -> (i64, i64) {
                 sending_enabled: true,
                 enforcement_status: EnforcementStatus::Healthy,
             };
-            let samples: Vec<Sample> = hourly.iter().copied().chain(latest).collect();
-            let granted = granted(table.granted, &samples, &policy, at(now));
-            let mut wanted = settings(&account, &policy, granted);
-            let slots = 73 * SECOND / wanted.interval;
+            let samples: Vec<GrantSample> = hourly.iter().copied().chain(latest).collect();
+            let granted = grant_totals(table.granted, &samples, &policy, at(now));
+            let mut wanted = gate_settings(&account, &policy, granted);
+            let slots = 73 * SECOND / wanted.slot_interval;
             wanted.ceiling_all += match taken_off {
                 TakenOff::All => 0,
                 TakenOff::OneOfTheLast => granted.lately.min(slots + 50) - granted.lately.min(slots + 1),
                 TakenOff::Nothing => granted.lately.min(slots + 50),
             };
             table.set(wanted, at(now));
-            let sample = Sample {
+            let sample = GrantSample {
                 at: at(now),
                 total: table.granted,
             };

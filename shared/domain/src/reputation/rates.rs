@@ -1,14 +1,15 @@
 //! The bounce rate and the complaint rate: AWS's own figures, our estimates of them, and what either means.
 //!
 //! AWS counts hard bounces and complaints over a "representative volume" of mail that it does not publish, and shows the
-//! result as the metrics `Reputation.BounceRate` and `Reputation.ComplaintRate`. They are the authority. The estimate is of
+//! result as the metrics `AwsRates.BounceRate` and `AwsRates.ComplaintRate`. They are the authority. The estimate is of
 //! our own marks and of what the gate granted, and stands in where CloudWatch has no figure.
 //! <https://docs.aws.amazon.com/ses/latest/dg/reputation-dashboard-dg.html>
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Thresholds, Verdict};
+use crate::account::AccountHealth;
+use crate::reputation::RateThresholds;
 
 /// At this bounce rate AWS reviews an account.
 pub const BOUNCE_REVIEW: f64 = 0.05;
@@ -62,14 +63,14 @@ impl AwsRate {
 
 /// What CloudWatch says of the two rates; nothing where it has no figure of the last 24 hours.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Reputation {
-    /// `Reputation.BounceRate`.
+pub struct AwsRates {
+    /// `AwsRates.BounceRate`.
     pub bounce: Option<AwsRate>,
-    /// `Reputation.ComplaintRate`.
+    /// `AwsRates.ComplaintRate`.
     pub complaint: Option<AwsRate>,
 }
 
-impl Reputation {
+impl AwsRates {
     /// Returns the figure of a kind.
     #[must_use]
     pub fn of(&self, kind: RateKind) -> Option<AwsRate> {
@@ -82,7 +83,7 @@ impl Reputation {
 
 /// What we counted ourselves over some days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counted {
+pub struct FeedbackCounts {
     /// Days (UTC) that were counted, the present one included.
     pub days: u32,
     /// Recipients that the gate let pass in them.
@@ -93,7 +94,7 @@ pub struct Counted {
     pub complaints: u64,
 }
 
-impl Counted {
+impl FeedbackCounts {
     /// Returns how many there were of a kind.
     #[must_use]
     pub fn of(&self, kind: RateKind) -> u64 {
@@ -106,7 +107,7 @@ impl Counted {
 
 /// Our own idea of a rate: never AWS's figure, but near it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Estimate {
+pub struct RateEstimate {
     /// `count` of `sent`, as a fraction; `null` when nothing was sent.
     pub rate: Option<f64>,
     /// Bounces or complaints.
@@ -117,8 +118,8 @@ pub struct Estimate {
     pub days: u32,
 }
 
-impl Estimate {
-    fn of(kind: RateKind, counted: &Counted) -> Self {
+impl RateEstimate {
+    fn of(kind: RateKind, counted: &FeedbackCounts) -> Self {
         let (count, sent) = (counted.of(kind), counted.sent);
         Self {
             // More events than mails: they are of mails before the days that were counted, or came from elsewhere.
@@ -133,7 +134,7 @@ impl Estimate {
 /// Where a rate that was judged comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Source {
+pub enum RateSource {
     /// AWS's own figure.
     Aws,
     /// Our estimate of it.
@@ -142,18 +143,18 @@ pub enum Source {
 
 /// One of the rates, as the report shows it. All rates are fractions.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Rate {
+pub struct ReputationRate {
     /// AWS's figure; `null` when CloudWatch has none of the last 24 hours.
     pub aws: Option<f64>,
     /// When that was read: with this report, or before, when CloudWatch could not be read.
     #[serde(default)]
     pub aws_at: Option<Timestamp>,
     /// Our own estimate; `null` when it could not be made.
-    pub estimate: Option<Estimate>,
+    pub estimate: Option<RateEstimate>,
     /// Which of the two was judged; `null` when neither says enough.
-    pub source: Option<Source>,
+    pub source: Option<RateSource>,
     /// What it means: `healthy`, `warn` or `brake_bulk`.
-    pub level: Verdict,
+    pub level: AccountHealth,
     /// From here on it is `warn`.
     pub warn_at: f64,
     /// From here on it is `brake_bulk`.
@@ -164,13 +165,13 @@ pub struct Rate {
     pub pause_at: f64,
 }
 
-impl Rate {
+impl ReputationRate {
     /// Returns the rate that was judged.
     #[must_use]
     pub fn judged(&self) -> Option<f64> {
         match self.source? {
-            Source::Aws => self.aws,
-            Source::Estimate => self.estimate?.rate,
+            RateSource::Aws => self.aws,
+            RateSource::Estimate => self.estimate?.rate,
         }
     }
 
@@ -184,6 +185,15 @@ impl Rate {
     }
 }
 
+/// Both rates; `null` in a report of an older version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReputationRates {
+    /// Hard bounces.
+    pub bounce: Option<ReputationRate>,
+    /// Complaints.
+    pub complaint: Option<ReputationRate>,
+}
+
 /// Judges one rate. `before` is the level that it had in the report before; `sent_last_24_hours` is SES's own count.
 ///
 /// A level is *entered* by an estimate only over enough mail and with enough complaints; of AWS's own figure such a little
@@ -194,30 +204,30 @@ impl Rate {
 pub fn judge_rate(
     kind: RateKind,
     aws: Option<AwsRate>,
-    counted: Option<&Counted>,
+    counted: Option<&FeedbackCounts>,
     sent_last_24_hours: f64,
-    thresholds: &Thresholds,
-    before: Verdict,
-) -> Rate {
+    thresholds: &RateThresholds,
+    before: AccountHealth,
+) -> ReputationRate {
     let threshold = thresholds.of(kind);
-    let estimate = counted.map(|counted| Estimate::of(kind, counted));
+    let estimate = counted.map(|counted| RateEstimate::of(kind, counted));
     let (sent, count) = counted.map_or((0.0, 0.0), |counted| (float(counted.sent), float(counted.of(kind))));
     let count_min = match kind {
         RateKind::Bounce => 0.0,
         RateKind::Complaint => float(thresholds.complaints_min),
     };
     let volume_min = float(thresholds.volume_min);
-    let level_of = |rate: f64, entered_at_most: Verdict| {
-        let reached = |level: Verdict, at: f64| {
+    let level_of = |rate: f64, entered_at_most: AccountHealth| {
+        let reached = |level: AccountHealth, at: f64| {
             let stays = before >= level && rate >= at * RELEASED_AT;
             rate > 0.0 && (stays || (rate >= at && level <= entered_at_most))
         };
-        if reached(Verdict::BrakeBulk, threshold.brake) {
-            Verdict::BrakeBulk
-        } else if reached(Verdict::Warn, threshold.warn) {
-            Verdict::Warn
+        if reached(AccountHealth::BrakeBulk, threshold.brake) {
+            AccountHealth::BrakeBulk
+        } else if reached(AccountHealth::Warn, threshold.warn) {
+            AccountHealth::Warn
         } else {
-            Verdict::Healthy
+            AccountHealth::Healthy
         }
     };
     let (source, level) = match (aws, estimate.map(|estimate| estimate.rate)) {
@@ -229,20 +239,28 @@ pub fn judge_rate(
             });
             // AWS does not say how many there were.
             let enough = volume >= volume_min && (rate * volume).round().max(count) >= count_min;
-            let most = if enough { Verdict::BrakeBulk } else { Verdict::Warn };
-            (Some(Source::Aws), level_of(rate, most))
+            let most = if enough {
+                AccountHealth::BrakeBulk
+            } else {
+                AccountHealth::Warn
+            };
+            (Some(RateSource::Aws), level_of(rate, most))
         }
         (None, Some(Some(rate))) => {
             let enough = sent >= volume_min && count >= count_min;
-            let most = if enough { Verdict::BrakeBulk } else { Verdict::Healthy };
-            let judged = sent >= volume_min || before > Verdict::Healthy;
-            (judged.then_some(Source::Estimate), level_of(rate, most))
+            let most = if enough {
+                AccountHealth::BrakeBulk
+            } else {
+                AccountHealth::Healthy
+            };
+            let judged = sent >= volume_min || before > AccountHealth::Healthy;
+            (judged.then_some(RateSource::Estimate), level_of(rate, most))
         }
-        (None, Some(None)) => (None, Verdict::Healthy),
-        (None, None) => (None, before.min(Verdict::BrakeBulk)),
+        (None, Some(None)) => (None, AccountHealth::Healthy),
+        (None, None) => (None, before.min(AccountHealth::BrakeBulk)),
     };
     let (review_at, pause_at) = kind.limits_of_aws();
-    Rate {
+    ReputationRate {
         aws: aws.map(|aws| aws.rate),
         aws_at: aws.map(|aws| aws.at),
         estimate,
@@ -264,12 +282,12 @@ fn float(count: u64) -> f64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::RateKind::{Bounce, Complaint};
-    use super::Verdict::{BrakeBulk, Healthy, Warn};
     use super::*;
+    use crate::account::AccountHealth::{BrakeBulk, Healthy, Warn};
+    use crate::reputation::RateKind::{Bounce, Complaint};
 
-    fn counted(sent: u64, count: u64) -> Counted {
-        Counted {
+    fn counted(sent: u64, count: u64) -> FeedbackCounts {
+        FeedbackCounts {
             days: 7,
             sent,
             bounces: count,
@@ -277,9 +295,14 @@ mod tests {
         }
     }
 
-    fn judge(kind: RateKind, aws: Option<f64>, counted: Option<Counted>, before: Verdict) -> Rate {
+    fn judge(
+        kind: RateKind,
+        aws: Option<f64>,
+        counted: Option<FeedbackCounts>,
+        before: AccountHealth,
+    ) -> ReputationRate {
         let aws = aws.and_then(|rate| AwsRate::new(rate, Timestamp::UNIX_EPOCH));
-        judge_rate(kind, aws, counted.as_ref(), 0.0, &Thresholds::default(), before)
+        judge_rate(kind, aws, counted.as_ref(), 0.0, &RateThresholds::default(), before)
     }
 
     #[test]
@@ -288,12 +311,12 @@ mod tests {
         let rate = judge(Bounce, Some(0.001), bad, Healthy);
         assert_eq!(
             (rate.level, rate.source, rate.judged()),
-            (Healthy, Some(Source::Aws), Some(0.001))
+            (Healthy, Some(RateSource::Aws), Some(0.001))
         );
         let rate = judge(Bounce, None, bad, Healthy);
         assert_eq!(
             (rate.level, rate.source, rate.judged()),
-            (BrakeBulk, Some(Source::Estimate), Some(0.09))
+            (BrakeBulk, Some(RateSource::Estimate), Some(0.09))
         );
     }
 
@@ -390,7 +413,7 @@ mod tests {
             assert_eq!(rate.level, level, "{kind:?} {aws:?} {count} of {sent}");
         }
         // Others of the account sent enough.
-        let thresholds = Thresholds::default();
+        let thresholds = RateThresholds::default();
         let aws = AwsRate::new(0.05, Timestamp::UNIX_EPOCH);
         let judged = judge_rate(Bounce, aws, None, 1_000.0, &thresholds, Healthy);
         assert_eq!(judged.level, BrakeBulk);

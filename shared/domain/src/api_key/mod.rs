@@ -34,12 +34,12 @@ pub struct ApiKey {
 /// A text that cannot be one of our keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an API key has the form ok_<id>_<secret>")]
-pub struct NotAKey;
+pub struct InvalidApiKey;
 
 /// A text that names none of our keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a key is named by its id, which `okite keys list` shows, or by the whole key")]
-pub struct NotAnId;
+pub struct InvalidApiKeyId;
 
 impl ApiKey {
     /// Makes a key of 64 random bits for the id and 256 for the secret, which the caller draws.
@@ -54,14 +54,14 @@ impl ApiKey {
     /// Parses a key.
     ///
     /// # Errors
-    /// [`NotAKey`] if it has another form.
-    pub fn parse(text: &str) -> Result<Self, NotAKey> {
+    /// [`InvalidApiKey`] if it has another form.
+    pub fn parse(text: &str) -> Result<Self, InvalidApiKey> {
         let (id, secret) = text
             .strip_prefix(PREFIX)
             .and_then(|rest| rest.split_once('_'))
-            .ok_or(NotAKey)?;
+            .ok_or(InvalidApiKey)?;
         if !is_id(id) || secret.is_empty() {
-            return Err(NotAKey);
+            return Err(InvalidApiKey);
         }
         Ok(Self {
             id: id.to_owned(),
@@ -96,13 +96,13 @@ fn is_id(text: &str) -> bool {
 /// Finds the id in what an operator names a key by: the id itself, or the whole key.
 ///
 /// # Errors
-/// [`NotAnId`] if it is neither. It does not repeat the text, which may have a secret in it.
-pub fn id_of(text: &str) -> Result<String, NotAnId> {
+/// [`InvalidApiKeyId`] if it is neither. It does not repeat the text, which may have a secret in it.
+pub fn id_of(text: &str) -> Result<String, InvalidApiKeyId> {
     let text = text.trim();
     match ApiKey::parse(text) {
         Ok(key) => Ok(key.id),
         Err(_) if is_id(text) => Ok(text.to_owned()),
-        Err(_) => Err(NotAnId),
+        Err(_) => Err(InvalidApiKeyId),
     }
 }
 
@@ -116,7 +116,7 @@ impl fmt::Debug for ApiKey {
 /// What a key may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Permission {
+pub enum KeyPermission {
     /// Send mail.
     Sending,
     /// Everything.
@@ -133,7 +133,7 @@ pub struct ApiKeyRecord {
     /// What its owner calls it.
     pub name: String,
     /// What it may do.
-    pub permission: Permission,
+    pub permission: KeyPermission,
     /// The stream its mail belongs to.
     pub stream: Stream,
     /// The domains that it may send from; all of them if empty.
@@ -172,7 +172,7 @@ mod tests {
             id: key.id().to_owned(),
             secret_sha256: key.secret_hash(),
             name: "test".to_owned(),
-            permission: Permission::Sending,
+            permission: KeyPermission::Sending,
             stream: Stream::Transactional,
             from_domains: Vec::new(),
             created_at: Timestamp::UNIX_EPOCH,
@@ -208,7 +208,7 @@ mod tests {
             "OK_a_b",
             &format!("ok_{}_s", "a".repeat(65)),
         ] {
-            assert_eq!(ApiKey::parse(text), Err(NotAKey), "{text}");
+            assert_eq!(ApiKey::parse(text), Err(InvalidApiKey), "{text}");
         }
     }
 
@@ -218,7 +218,7 @@ mod tests {
             assert_eq!(id_of(text).as_deref(), Ok("a1"), "{text}");
         }
         for text in ["", "ok_", "ok_a1", "ok_a1_", "a1_hush", "a-1", "ä", &"a".repeat(65)] {
-            assert_eq!(id_of(text), Err(NotAnId), "{text}");
+            assert_eq!(id_of(text), Err(InvalidApiKeyId), "{text}");
         }
     }
 

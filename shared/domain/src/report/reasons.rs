@@ -1,37 +1,11 @@
-//! The verdict on the account, and the reasons of it.
+//! The reasons for the health in a report.
 
 use serde::{Deserialize, Serialize};
 
-use super::advice::percent;
-use super::{Account, EnforcementStatus, Fell, Quota, Rate, RateKind, Rates, SendRate, Source};
-
-/// Where the account stands; a later one is worse.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Nothing to do.
-    #[default]
-    Healthy,
-    /// Somebody should look.
-    Warn,
-    /// Bulk mail stops; transactional mail passes.
-    BrakeBulk,
-    /// Nothing is sent.
-    BrakeAll,
-}
-
-impl Verdict {
-    /// Returns the name used in reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Healthy => "healthy",
-            Self::Warn => "warn",
-            Self::BrakeBulk => "brake_bulk",
-            Self::BrakeAll => "brake_all",
-        }
-    }
-}
+use super::{LimitDrop, Quota, SendingRate};
+use crate::account::{Account, AccountHealth, EnforcementStatus};
+use crate::reputation::percent;
+use crate::reputation::{RateKind, RateSource, ReputationRate, ReputationRates};
 
 /// The share of the quota from which on somebody is warned; an alarm of the template has the same.
 const QUOTA_WARN: f64 = 0.8;
@@ -40,19 +14,19 @@ const EXHAUSTED_SOON_SECONDS: u64 = 2 * 3_600;
 
 /// Why the verdict is what it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reason {
+pub struct HealthReason {
     /// What it is about; a stable name.
     pub code: String,
     /// What it asks for.
-    pub level: Verdict,
+    pub level: AccountHealth,
     /// What is the case, with its figures.
     pub message: String,
 }
 
-impl Reason {
+impl HealthReason {
     /// Makes one.
     #[must_use]
-    pub fn new(code: &str, level: Verdict, message: impl Into<String>) -> Self {
+    pub fn new(code: &str, level: AccountHealth, message: impl Into<String>) -> Self {
         Self {
             code: code.to_owned(),
             level,
@@ -65,7 +39,12 @@ impl Reason {
 /// at most: a rate does not get better when nothing is sent, and password resets must pass. Only AWS's own shutdown stops
 /// everything.
 #[must_use]
-pub fn reasons(account: &Account, quota: &Quota, rate: &SendRate, rates: &Rates) -> Vec<Reason> {
+pub(super) fn reasons(
+    account: &Account,
+    quota: &Quota,
+    rate: &SendingRate,
+    rates: &ReputationRates,
+) -> Vec<HealthReason> {
     let mut reasons = Vec::new();
     reasons.extend(standing(account));
     reasons.extend(rates.bounce.and_then(|rate| of_rate(RateKind::Bounce, &rate)));
@@ -85,29 +64,29 @@ pub fn reasons(account: &Account, quota: &Quota, rate: &SendRate, rates: &Rates)
     reasons
 }
 
-fn standing(account: &Account) -> Option<Reason> {
+fn standing(account: &Account) -> Option<HealthReason> {
     match account.enforcement_status {
-        EnforcementStatus::Shutdown => Some(Reason::new(
+        EnforcementStatus::Shutdown => Some(HealthReason::new(
             "shutdown",
-            Verdict::BrakeAll,
+            AccountHealth::BrakeAll,
             "AWS has ended the account's sending (enforcement status SHUTDOWN): nothing is sent until AWS lifts it",
         )),
-        EnforcementStatus::Probation => Some(Reason::new(
+        EnforcementStatus::Probation => Some(HealthReason::new(
             "probation",
-            Verdict::Warn,
+            AccountHealth::Warn,
             "AWS is reviewing the account (enforcement status PROBATION): answer AWS's message before the date in it",
         )),
-        EnforcementStatus::Healthy if !account.sending_enabled => Some(Reason::new(
+        EnforcementStatus::Healthy if !account.sending_enabled => Some(HealthReason::new(
             "sending_paused",
-            Verdict::Warn,
+            AccountHealth::Warn,
             "sending is paused for the account: SES refuses all mail until it is resumed",
         )),
         EnforcementStatus::Healthy => None,
     }
 }
 
-fn of_rate(kind: RateKind, rate: &Rate) -> Option<Reason> {
-    if rate.level == Verdict::Healthy {
+fn of_rate(kind: RateKind, rate: &ReputationRate) -> Option<HealthReason> {
+    if rate.level == AccountHealth::Healthy {
         return None;
     }
     let (code, name) = match kind {
@@ -115,26 +94,26 @@ fn of_rate(kind: RateKind, rate: &Rate) -> Option<Reason> {
         RateKind::Complaint => ("complaint_rate", "complaint rate"),
     };
     let figure = match (rate.source, rate.judged()) {
-        (Some(Source::Aws), Some(judged)) => format!("is {} (AWS's figure)", percent(judged)),
-        (Some(Source::Estimate), Some(judged)) => format!("is {} (our estimate)", percent(judged)),
+        (Some(RateSource::Aws), Some(judged)) => format!("is {} (AWS's figure)", percent(judged)),
+        (Some(RateSource::Estimate), Some(judged)) => format!("is {} (our estimate)", percent(judged)),
         _ => "cannot be read, and stays what it was judged to be".to_owned(),
     };
     let does = match rate.level {
-        Verdict::BrakeBulk | Verdict::BrakeAll => "bulk mail is held back",
-        Verdict::Healthy | Verdict::Warn if rate.judged() >= Some(rate.brake_at) => {
+        AccountHealth::BrakeBulk | AccountHealth::BrakeAll => "bulk mail is held back",
+        AccountHealth::Healthy | AccountHealth::Warn if rate.judged() >= Some(rate.brake_at) => {
             "bulk mail is not held back, for too little was sent to judge by"
         }
-        Verdict::Healthy | Verdict::Warn => "bulk mail is not held back yet",
+        AccountHealth::Healthy | AccountHealth::Warn => "bulk mail is not held back yet",
     };
     let message = format!(
         "the {name} {figure}: {does}; AWS reviews an account at {} and may pause it at {}",
         percent(rate.review_at),
         percent(rate.pause_at),
     );
-    Some(Reason::new(code, rate.level, message))
+    Some(HealthReason::new(code, rate.level, message))
 }
 
-fn of_quota(quota: &Quota) -> Option<Reason> {
+fn of_quota(quota: &Quota) -> Option<HealthReason> {
     let (remaining, share) = (quota.remaining_to_us()?, quota.used_share?);
     let limit = quota.share.map_or(quota.limit?, |share| {
         share.limit.min(quota.limit.unwrap_or(share.limit))
@@ -146,7 +125,7 @@ fn of_quota(quota: &Quota) -> Option<Reason> {
     };
     if remaining < 1.0 {
         let message = format!("{whose}, {limit} recipients, is used up: mail is refused until some of it is a day old");
-        return Some(Reason::new("quota_exhausted", Verdict::Warn, message));
+        return Some(HealthReason::new("quota_exhausted", AccountHealth::Warn, message));
     }
     if let Some(seconds) = quota
         .exhausted_in_seconds
@@ -157,15 +136,15 @@ fn of_quota(quota: &Quota) -> Option<Reason> {
             quota.per_hour,
             seconds / 60,
         );
-        return Some(Reason::new("quota_soon_exhausted", Verdict::Warn, message));
+        return Some(HealthReason::new("quota_soon_exhausted", AccountHealth::Warn, message));
     }
     (share >= QUOTA_WARN).then(|| {
         let message = format!("{} of {whose} is used; {remaining} recipients are left", percent(share));
-        Reason::new("quota_low", Verdict::Warn, message)
+        HealthReason::new("quota_low", AccountHealth::Warn, message)
     })
 }
 
-fn of_fall(code: &str, what: &str, unit: &str, fell: Fell) -> Reason {
+fn of_fall(code: &str, what: &str, unit: &str, fell: LimitDrop) -> HealthReason {
     let from = if fell.from < 0.0 {
         "unlimited".to_owned()
     } else {
@@ -175,5 +154,5 @@ fn of_fall(code: &str, what: &str, unit: &str, fell: Fell) -> Reason {
         "{what} fell from {from} to {} {unit} at {}: AWS lowers it for complaints or poor content",
         fell.to, fell.at
     );
-    Reason::new(code, Verdict::Warn, message)
+    HealthReason::new(code, AccountHealth::Warn, message)
 }

@@ -6,18 +6,20 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::settings::interval;
-use super::{Ask, Attempt, Branch, Gate, Known, Permit, Policy, Refusal, Settings};
-use crate::account::Brake;
+use super::gate_settings::slot_interval;
+use crate::brake::Brake;
+use crate::pacing::{
+    Gate, GateBranch, GateSettings, GateWrite, PacingPolicy, Permit, PermitRequest, RememberedGate, Throttled,
+};
 use crate::stream::Stream;
 
 pub(super) const SECOND: i64 = 1_000_000;
 pub(super) const HOUR: i64 = 3_600 * SECOND;
 const STREAMS: [Stream; 2] = [Stream::Transactional, Stream::Bulk];
 
-pub(super) fn policy(burst: i64, wait: i64) -> Policy {
+pub(super) fn policy(burst: i64, wait: i64) -> PacingPolicy {
     let duration = |micros: i64| Duration::from_micros(micros.unsigned_abs());
-    Policy {
+    PacingPolicy {
         account_share: 1.0,
         burst: duration(burst),
         wait: duration(wait),
@@ -43,17 +45,17 @@ pub(super) struct Table {
 
 impl Table {
     /// Carries an attempt out, or says why not, as the expressions do.
-    fn write(&mut self, attempt: &Attempt) -> Result<i64, Option<Gate>> {
+    fn write(&mut self, attempt: &GateWrite) -> Result<i64, Option<Gate>> {
         let recipients = attempt.ask.recipients;
         let Some(gate) = &mut self.gate else {
-            if attempt.branch != Branch::First {
+            if attempt.branch != GateBranch::First {
                 return Err(None);
             }
             let next_free_slot = attempt.floor + attempt.cost;
             self.granted = recipients;
             self.gate = Some(Gate {
                 next_free_slot,
-                interval: attempt.interval,
+                slot_interval: attempt.slot_interval,
                 left_all: -recipients,
                 left_bulk: -recipients,
                 brake: Brake::None,
@@ -62,15 +64,15 @@ impl Table {
             return Ok(next_free_slot);
         };
         let (when, next_free_slot) = match attempt.branch {
-            Branch::First => (false, 0),
-            Branch::Busy => (
+            GateBranch::First => (false, 0),
+            GateBranch::Busy => (
                 (attempt.floor..=attempt.latest).contains(&gate.next_free_slot),
                 gate.next_free_slot + attempt.cost,
             ),
-            Branch::Idle => (gate.next_free_slot < attempt.floor, attempt.floor + attempt.cost),
+            GateBranch::Idle => (gate.next_free_slot < attempt.floor, attempt.floor + attempt.cost),
         };
         let holds = when
-            && gate.interval == attempt.interval
+            && gate.slot_interval == attempt.slot_interval
             && gate.brake.level() < attempt.brake.level()
             && (gate.left(attempt.ask.stream) >= recipients
                 || gate.account_read_at.as_millisecond() < attempt.stale_before);
@@ -85,13 +87,18 @@ impl Table {
     }
 
     /// Asks until there is an answer, as the adapter does, and counts the writes.
-    pub(super) fn take(&mut self, ask: Ask, policy: &Policy, known: Option<Known>) -> (Result<Permit, Refusal>, usize) {
-        let mut attempt = Attempt::first(ask, policy, known);
+    pub(super) fn take(
+        &mut self,
+        ask: PermitRequest,
+        policy: &PacingPolicy,
+        known: Option<RememberedGate>,
+    ) -> (Result<Permit, Throttled>, usize) {
+        let mut attempt = GateWrite::first(ask, policy, known);
         for writes in 1.. {
             match self.write(&attempt) {
                 Ok(next_free_slot) => return (Ok(attempt.granted(next_free_slot)), writes),
-                Err(None) => attempt = Attempt::first(ask, policy, None),
-                Err(Some(gate)) => match Attempt::after(ask, policy, &gate) {
+                Err(None) => attempt = GateWrite::first(ask, policy, None),
+                Err(Some(gate)) => match GateWrite::after(ask, policy, &gate) {
                     Ok(next) => attempt = next,
                     Err(refusal) => return (Err(refusal), writes),
                 },
@@ -102,10 +109,10 @@ impl Table {
     }
 
     /// Sets the gate, as the reporter does.
-    pub(super) fn set(&mut self, settings: Settings, at: Timestamp) {
+    pub(super) fn set(&mut self, settings: GateSettings, at: Timestamp) {
         self.gate = Some(Gate {
             next_free_slot: self.gate.map_or(0, |gate| gate.next_free_slot),
-            interval: settings.interval,
+            slot_interval: settings.slot_interval,
             left_all: settings.ceiling_all - self.granted,
             left_bulk: settings.ceiling_bulk - self.granted,
             brake: Brake::None,
@@ -114,10 +121,10 @@ impl Table {
     }
 }
 
-fn gate(interval: i64, next_free_slot: i64, left: i64) -> Gate {
+fn gate(slot_interval: i64, next_free_slot: i64, left: i64) -> Gate {
     Gate {
         next_free_slot,
-        interval,
+        slot_interval,
         left_all: left,
         left_bulk: left,
         brake: Brake::None,
@@ -132,8 +139,8 @@ fn table(gate: Gate) -> Table {
     }
 }
 
-pub(super) fn ask(recipients: i64, now: i64, policy: &Policy) -> Ask {
-    Ask {
+pub(super) fn ask(recipients: i64, now: i64, policy: &PacingPolicy) -> PermitRequest {
+    PermitRequest {
         recipients,
         stream: Stream::Transactional,
         now: at(now),
@@ -144,7 +151,7 @@ pub(super) fn ask(recipients: i64, now: i64, policy: &Policy) -> Ask {
 #[test]
 fn five_recipients_pass_at_one_a_second_and_then_nothing_for_five_seconds() {
     let policy = policy(SECOND, 0);
-    let mut table = table(gate(interval(1.0), 0, 1_000));
+    let mut table = table(gate(slot_interval(1.0), 0, 1_000));
     assert!(table.take(ask(5, 0, &policy), &policy, None).0.is_ok());
     for (now, passes) in [(0, false), (4_999_999, false), (5_263_159, false), (5_263_160, true)] {
         let (taken, _) = table.clone().take(ask(1, now, &policy), &policy, None);
@@ -163,9 +170,9 @@ fn a_burst_is_a_second_of_the_rate_and_no_more() {
     let retry_after = Duration::from_millis(100);
     assert_eq!(
         refused,
-        Err(Refusal::Rate {
+        Err(Throttled::Rate {
             retry_after,
-            interval: 100_000
+            slot_interval: 100_000
         })
     );
 }
@@ -188,9 +195,9 @@ fn whoever_comes_early_waits_for_the_slot() {
         [
             Ok(Duration::from_millis(500)),
             Ok(Duration::from_millis(1_500)),
-            Err(Refusal::Rate {
+            Err(Throttled::Rate {
                 retry_after,
-                interval: SECOND
+                slot_interval: SECOND
             })
         ]
     );
@@ -213,8 +220,8 @@ fn a_report_takes_over_from_the_gate_that_sends_made() {
     table.take(ask(3, 0, &policy), &policy, None).0.unwrap();
     let before = table.gate.unwrap().next_free_slot;
     table.set(
-        Settings {
-            interval: 75_188,
+        GateSettings {
+            slot_interval: 75_188,
             ceiling_all: 100,
             ceiling_bulk: 80,
         },
@@ -235,7 +242,7 @@ fn the_quota_is_granted_to_the_last_recipient() {
         let (taken, _) = table.take(ask(recipients, 0, &policy), &policy, None);
         assert_eq!(taken.is_ok(), granted);
         if !granted {
-            assert_eq!(taken, Err(Refusal::Quota { reserved: false }));
+            assert_eq!(taken, Err(Throttled::Quota { reserved: false }));
         }
     }
     assert_eq!((table.granted, table.gate.unwrap().left_all), (7, 0));
@@ -248,19 +255,24 @@ fn what_is_reserved_stops_bulk_mail_only_and_says_so() {
         left_bulk: 4,
         ..gate(1, 0, 10)
     });
-    let bulk = Ask {
+    let bulk = PermitRequest {
         stream: Stream::Bulk,
         ..ask(5, 0, &policy)
     };
     assert_eq!(
         table.take(bulk, &policy, None).0,
-        Err(Refusal::Quota { reserved: true })
+        Err(Throttled::Quota { reserved: true })
     );
-    assert!(table.take(Ask { recipients: 4, ..bulk }, &policy, None).0.is_ok());
+    assert!(
+        table
+            .take(PermitRequest { recipients: 4, ..bulk }, &policy, None)
+            .0
+            .is_ok()
+    );
     assert!(table.take(ask(6, 0, &policy), &policy, None).0.is_ok());
     assert_eq!(
         table.take(bulk, &policy, None).0,
-        Err(Refusal::Quota { reserved: false })
+        Err(Throttled::Quota { reserved: false })
     );
 }
 
@@ -274,7 +286,7 @@ fn a_report_of_more_than_an_hour_ago_keeps_the_rate_and_leaves_the_quota_to_ses(
         if passes {
             assert_eq!((table.granted, table.gate.unwrap().left_all), (2, -2));
             let (refused, _) = table.take(ask(1, now, &policy), &policy, None);
-            assert!(matches!(refused, Err(Refusal::Rate { .. })));
+            assert!(matches!(refused, Err(Throttled::Rate { .. })));
         }
     }
 }
@@ -294,7 +306,7 @@ fn the_brake_stops_the_streams_that_it_names_and_no_other_even_when_it_is_old() 
                     ..gate(1, 0, 10)
                 });
                 let (taken, _) = table.take(
-                    Ask {
+                    PermitRequest {
                         stream,
                         ..ask(1, now, &policy)
                     },
@@ -303,7 +315,7 @@ fn the_brake_stops_the_streams_that_it_names_and_no_other_even_when_it_is_old() 
                 );
                 assert_eq!(taken.is_ok(), passes, "{brake:?} {stream:?}");
                 if !passes {
-                    assert_eq!(taken, Err(Refusal::Brake(brake)));
+                    assert_eq!(taken, Err(Throttled::Brake(brake)));
                 }
             }
         }
@@ -322,12 +334,12 @@ fn any_gate() -> impl Strategy<Value = Gate> {
         -2 * HOUR..0,
     )
         .prop_map(
-            |(interval, next_free_slot, left, reserve, brake, account_read_at)| Gate {
+            |(slot_interval, next_free_slot, left, reserve, brake, account_read_at)| Gate {
                 next_free_slot: micros(at(next_free_slot)),
                 left_bulk: left - reserve,
                 brake,
                 account_read_at: Timestamp::from_millisecond(at(account_read_at).as_millisecond()).unwrap(),
-                ..gate(interval, 0, left)
+                ..gate(slot_interval, 0, left)
             },
         )
 }
@@ -340,13 +352,11 @@ proptest! {
         burst in 0..2 * SECOND, wait in 0..3 * SECOND, old in 0..10 * SECOND, other in 1..5 * SECOND,
     ) {
         let policy = policy(burst, wait);
-        let ask = Ask { stream, ..ask(recipients, 0, &policy) };
+        let ask = PermitRequest { stream, ..ask(recipients, 0, &policy) };
         let fresh = Some(gate.known());
         let (answer, writes) = table(gate).take(ask, &policy, fresh);
         prop_assert_eq!(writes, 1);
-        let next_free_slot = gate.next_free_slot - old;
-        let remembered = Known { next_free_slot, ..gate.known() };
-        for known in [None, Some(remembered), Some(Known { interval: other, ..remembered })] {
+        for known in [None, Some(RememberedGate { next_free_slot: gate.next_free_slot - old, ..gate.known() }), Some(RememberedGate { slot_interval: other, next_free_slot: gate.next_free_slot - old })] {
             let mut table = table(gate);
             let (taken, writes) = table.take(ask, &policy, known);
             prop_assert_eq!(taken, answer);
@@ -358,13 +368,13 @@ proptest! {
     /// Who is told to come again in so long is let through then, and nobody who comes earlier is.
     #[test]
     fn the_time_to_come_again_is_exact(
-        ahead in 1..100 * SECOND, interval in 1..5 * SECOND, recipients in 1i64..=50,
+        ahead in 1..100 * SECOND, slot_interval in 1..5 * SECOND, recipients in 1i64..=50,
         burst in 0..2 * SECOND, wait in 0..3 * SECOND,
     ) {
         let policy = policy(burst, wait);
-        let mut table = table(gate(interval, micros(at(wait + ahead)), 1_000));
+        let mut table = table(gate(slot_interval, micros(at(wait + ahead)), 1_000));
         let (refused, _) = table.take(ask(recipients, 0, &policy), &policy, None);
-        let Err(Refusal::Rate { retry_after, .. }) = refused else { panic!("{refused:?}") };
+        let Err(Throttled::Rate { retry_after, .. }) = refused else { panic!("{refused:?}") };
         prop_assert_eq!(retry_after, Duration::from_micros(ahead.unsigned_abs()));
         let known = table.gate.unwrap().known();
         prop_assert_eq!(known.refusal(&policy, at(0)), refused.err());
@@ -378,18 +388,18 @@ proptest! {
     /// Whoever asks, however often, by whatever clock: slots are taken once, and a second holds no more than it may.
     #[test]
     fn a_second_holds_the_rate_and_the_burst_and_the_largest_weight_less_one(
-        interval in 1_000..SECOND, burst in 0..2 * SECOND, wait in 0..3 * SECOND,
+        slot_interval in 1_000..SECOND, burst in 0..2 * SECOND, wait in 0..3 * SECOND,
         callers in prop::collection::vec((0i64..200_000, -400_000i64..400_000, 1i64..=50, any::<bool>()), 1..200),
     ) {
         let policy = policy(burst, wait);
-        let mut table = table(gate(interval, 0, 1_000_000));
+        let mut table = table(gate(slot_interval, 0, 1_000_000));
         let (mut time, mut slots, mut taken_until) = (0, Vec::new(), 0);
         for (pause, skew, recipients, forgetful) in callers {
             time += pause;
             let ask = ask(recipients, time + skew, &policy);
             let known = table.gate.filter(|_| !forgetful).map(|gate| gate.known());
             if let Ok(permit) = table.take(ask, &policy, known).0 {
-                let first = permit.known.next_free_slot - recipients * interval;
+                let first = permit.known.next_free_slot - recipients * slot_interval;
                 prop_assert!(first >= taken_until, "a slot is taken twice");
                 taken_until = permit.known.next_free_slot;
                 prop_assert!(permit.wait <= policy.wait);
@@ -399,7 +409,7 @@ proptest! {
         let granted: i64 = slots.iter().map(|(_, recipients)| recipients).sum();
         prop_assert_eq!((table.granted, table.gate.unwrap().left_all), (granted, 1_000_000 - granted));
         let largest = slots.iter().map(|(_, recipients)| *recipients).max().unwrap_or(0);
-        let bound = (SECOND + (burst - interval).max(0)) / interval + largest;
+        let bound = (SECOND + (burst - slot_interval).max(0)) / slot_interval + largest;
         for (begin, _) in &slots {
             let second = slots.iter().filter(|(slot, _)| (*begin..*begin + SECOND).contains(slot));
             let recipients: i64 = second.map(|(_, recipients)| recipients).sum();
@@ -413,7 +423,7 @@ proptest! {
         rate in 0.1f64..500.0, callers in prop::collection::vec((0i64..500_000, 1i64..=50), 1..100),
     ) {
         let policy = policy(SECOND, 2 * SECOND);
-        let mut table = table(gate(interval(rate), 0, 1_000_000));
+        let mut table = table(gate(slot_interval(rate), 0, 1_000_000));
         let capacity = rate.max(1.0);
         let (mut time, mut tokens, mut filled) = (0, capacity, 0);
         for (pause, recipients) in callers {

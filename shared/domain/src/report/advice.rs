@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Account, EnforcementStatus, Quota, Rates, Verdict};
+use crate::account::{Account, AccountHealth, EnforcementStatus};
+use crate::report::Quota;
+use crate::reputation::ReputationRates;
+use crate::reputation::percent;
 
 /// What is "near the quota": SES raises quotas by itself where the volume comes near, and names no figure.
 const NEAR_THE_QUOTA: f64 = 0.5;
@@ -28,7 +31,7 @@ impl Advice {
 /// Says what the account misses of SES's conditions for a higher quota, and what the sandbox leaves.
 /// <https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas.html>
 #[must_use]
-pub fn advice(account: &Account, quota: &Quota, rates: &Rates) -> Vec<Advice> {
+pub(super) fn advice(account: &Account, quota: &Quota, rates: &ReputationRates) -> Vec<Advice> {
     let mut advice = Vec::new();
     if !account.production_access {
         advice.push(Advice::new(
@@ -47,7 +50,7 @@ pub fn advice(account: &Account, quota: &Quota, rates: &Rates) -> Vec<Advice> {
     }
     if [&rates.bounce, &rates.complaint]
         .iter()
-        .any(|rate| rate.is_some_and(|rate| rate.level > Verdict::Healthy))
+        .any(|rate| rate.is_some_and(|rate| rate.level > AccountHealth::Healthy))
     {
         advice.push(Advice::new(
             "quota_needs_low_rates",
@@ -80,17 +83,12 @@ pub fn advice(account: &Account, quota: &Quota, rates: &Rates) -> Vec<Advice> {
     advice
 }
 
-/// Writes a fraction as a percentage, with as many digits as AWS's limits need: 0.08 %.
-#[must_use]
-pub fn percent(fraction: f64) -> String {
-    let digits = format!("{:.3}", fraction * 100.0);
-    format!("{} %", digits.trim_end_matches('0').trim_end_matches('.'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::{AwsRate, Evidence, History, Report, Reputation, Thresholds};
+    use crate::pacing::GrantHistory;
+    use crate::report::{Report, ReportInput};
+    use crate::reputation::{AwsRate, AwsRates, RateThresholds};
 
     fn codes(change: impl Fn(&mut Account), bounce: Option<f64>) -> Vec<String> {
         let mut account = Account {
@@ -102,20 +100,20 @@ mod tests {
             enforcement_status: EnforcementStatus::Healthy,
         };
         change(&mut account);
-        let report = Report::new(&Evidence {
+        let report = Report::new(&ReportInput {
             account,
             region: "us-east-1",
-            reputation: Reputation {
+            reputation: AwsRates {
                 bounce: bounce.and_then(|rate| AwsRate::new(rate, jiff::Timestamp::UNIX_EPOCH)),
                 complaint: None,
             },
             counted: None,
-            history: History {
+            history: GrantHistory {
                 samples: &[],
                 total: 0,
                 now: jiff::Timestamp::UNIX_EPOCH,
             },
-            thresholds: &Thresholds::default(),
+            thresholds: &RateThresholds::default(),
             account_share: 1.0,
             before: None,
         });
@@ -137,21 +135,5 @@ mod tests {
         );
         let reviewed = |account: &mut Account| account.enforcement_status = EnforcementStatus::Probation;
         assert_eq!(codes(reviewed, None), ["enforcement", "quota_grows_with_volume"]);
-    }
-
-    #[test]
-    fn small_rates_have_the_digits_they_need() {
-        for (fraction, text) in [
-            (0.0, "0 %"),
-            (0.0005, "0.05 %"),
-            (0.001, "0.1 %"),
-            (0.05, "5 %"),
-            (0.0449, "4.49 %"),
-            (0.1, "10 %"),
-            (0.123, "12.3 %"),
-            (1.0, "100 %"),
-        ] {
-            assert_eq!(percent(fraction), text);
-        }
     }
 }

@@ -1,9 +1,15 @@
 //! The brake: how much of the mail the gate holds back.
 
+mod brake_override;
+mod change;
+
 use serde::{Deserialize, Serialize};
 
-use super::Verdict;
+use crate::account::AccountHealth;
 use crate::stream::Stream;
+
+pub use self::brake_override::BrakeOverride;
+pub use self::change::{BY_THE_REPORTER, BrakeChange, BrakeNotice};
 
 /// How much of the mail the gate holds back; a later one holds back more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,12 +95,12 @@ impl Brake {
     }
 }
 
-impl From<Verdict> for Brake {
-    fn from(verdict: Verdict) -> Self {
+impl From<AccountHealth> for Brake {
+    fn from(verdict: AccountHealth) -> Self {
         match verdict {
-            Verdict::Healthy | Verdict::Warn => Self::None,
-            Verdict::BrakeBulk => Self::Bulk,
-            Verdict::BrakeAll => Self::All,
+            AccountHealth::Healthy | AccountHealth::Warn => Self::None,
+            AccountHealth::BrakeBulk => Self::Bulk,
+            AccountHealth::BrakeAll => Self::All,
         }
     }
 }
@@ -126,6 +132,6 @@ mod tests {
         assert_eq!(Brake::from_override("auto"), None);
         assert_eq!(Brake::from_override(" Bulk"), Some(Brake::Bulk));
         assert_eq!(Brake::from_override("stop"), Some(Brake::All));
-        assert_eq!(Brake::from(Verdict::BrakeAll).level(), 2);
+        assert_eq!(Brake::from(AccountHealth::BrakeAll).level(), 2);
     }
 }

@@ -3,10 +3,24 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Account, Advice, AwsRate, Brake, Counted, Headroom, History, Quota, Rate, RateKind, Reason, Reputation, SendRate,
-    Thresholds, Verdict, advice, headroom, judge_rate, quota, reasons, send_rate,
+mod advice;
+mod quota;
+mod reasons;
+
+use crate::account::{Account, AccountHealth};
+use crate::brake::Brake;
+use crate::pacing::GrantHistory;
+use crate::reputation::{
+    AwsRate, AwsRates, FeedbackCounts, Headroom, RateKind, RateThresholds, ReputationRate, ReputationRates, headroom,
+    judge_rate,
 };
+pub use advice::Advice;
+use advice::advice;
+pub use quota::{LimitDrop, Quota, QuotaShare, SendingRate};
+use quota::{quota, send_rate};
+pub use reasons::HealthReason;
+use reasons::reasons;
+
 use crate::suppression::ReportedReconciliation;
 
 /// The reporter's answer: one JSON object, whose field names are a contract. Fields that a report of an older version does
@@ -20,22 +34,22 @@ pub struct Report {
     /// What SES said.
     pub account: ReportedAccount,
     /// What it means.
-    pub verdict: Verdict,
+    pub verdict: AccountHealth,
     /// Why, the worst first; empty when the verdict is `healthy`.
     #[serde(default)]
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<HealthReason>,
     /// The 24-hour quota.
     #[serde(default)]
     pub quota: Quota,
     /// The sending rate.
     #[serde(default)]
-    pub rate: SendRate,
+    pub rate: SendingRate,
     /// The bounce rate and the complaint rate.
     #[serde(default)]
-    pub rates: Rates,
+    pub rates: ReputationRates,
     /// How many more bounces and complaints until each limit.
     #[serde(default)]
-    pub headroom: HeadroomOfBoth,
+    pub headroom: Headrooms,
     /// What can be done.
     #[serde(default)]
     pub advice: Vec<Advice>,
@@ -44,7 +58,7 @@ pub struct Report {
     pub brake: ReportedBrake,
     /// What could not be read for this report, which then has what was known before.
     #[serde(default)]
-    pub troubles: Vec<Trouble>,
+    pub troubles: Vec<ReadFailure>,
     /// How SES's own suppression list compares with ours; `null` where no report was made before.
     #[serde(default)]
     pub suppression_list: Option<ReportedReconciliation>,
@@ -60,18 +74,9 @@ pub struct ReportedAccount {
     pub remaining: Option<f64>,
 }
 
-/// Both rates; `null` in a report of an older version.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Rates {
-    /// Hard bounces.
-    pub bounce: Option<Rate>,
-    /// Complaints.
-    pub complaint: Option<Rate>,
-}
-
 /// The headroom of both rates; `null` when there is no figure, or nothing was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeadroomOfBoth {
+pub struct Headrooms {
     /// More hard bounces.
     pub bounces: Option<Headroom>,
     /// More complaints.
@@ -81,7 +86,7 @@ pub struct HeadroomOfBoth {
 /// Who set the brake.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum SetBy {
+pub enum BrakeSetBy {
     /// The verdict did.
     #[default]
     Reporter,
@@ -95,19 +100,19 @@ pub struct ReportedBrake {
     /// What is held back.
     pub level: Brake,
     /// Who set it.
-    pub set_by: SetBy,
+    pub set_by: BrakeSetBy,
 }
 
 /// Something that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
+pub struct ReadFailure {
     /// What was tried: an operation of AWS.
     pub operation: String,
     /// The error's code.
     pub code: String,
 }
 
-impl Trouble {
+impl ReadFailure {
     /// Makes one.
     #[must_use]
     pub fn new(operation: &str, code: &str) -> Self {
@@ -120,19 +125,19 @@ impl Trouble {
 
 /// What a report is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Evidence<'a> {
+pub struct ReportInput<'a> {
     /// What SES says.
     pub account: Account,
     /// The region it was read in.
     pub region: &'a str,
     /// What CloudWatch says.
-    pub reputation: Reputation,
+    pub reputation: AwsRates,
     /// What we counted; nothing when it could not be read.
-    pub counted: Option<Counted>,
+    pub counted: Option<FeedbackCounts>,
     /// What the gate let pass until now, which is when the report is made.
-    pub history: History<'a>,
+    pub history: GrantHistory<'a>,
     /// The thresholds of the stack.
-    pub thresholds: &'a Thresholds,
+    pub thresholds: &'a RateThresholds,
     /// The share of the account that is this stack's.
     pub account_share: f64,
     /// The report before this one.
@@ -142,8 +147,8 @@ pub struct Evidence<'a> {
 impl Report {
     /// Judges the evidence.
     #[must_use]
-    pub fn new(evidence: &Evidence<'_>) -> Self {
-        let Evidence { account, before, .. } = evidence;
+    pub fn new(evidence: &ReportInput<'_>) -> Self {
+        let ReportInput { account, before, .. } = evidence;
         let quota = quota(
             account,
             evidence.account_share,
@@ -153,10 +158,10 @@ impl Report {
                 .map(|before| &before.quota),
         );
         let rate = send_rate(account, evidence.history.now, before.map(|before| &before.rate));
-        let judge = |kind: RateKind, rate_before: fn(&Rates) -> Option<Rate>| {
+        let judge = |kind: RateKind, rate_before: fn(&ReputationRates) -> Option<ReputationRate>| {
             let level_before = before
                 .and_then(|before| rate_before(&before.rates))
-                .map_or(Verdict::Healthy, |rate| rate.level);
+                .map_or(AccountHealth::Healthy, |rate| rate.level);
             judge_rate(
                 kind,
                 evidence.reputation.of(kind),
@@ -168,7 +173,7 @@ impl Report {
         };
         let bounce = judge(RateKind::Bounce, |rates| rates.bounce);
         let complaint = judge(RateKind::Complaint, |rates| rates.complaint);
-        let rates = Rates {
+        let rates = ReputationRates {
             bounce: Some(bounce),
             complaint: Some(complaint),
         };
@@ -186,7 +191,7 @@ impl Report {
             quota,
             rate,
             rates,
-            headroom: HeadroomOfBoth {
+            headroom: Headrooms {
                 bounces: headroom(RateKind::Bounce, &bounce, evidence.thresholds),
                 complaints: headroom(RateKind::Complaint, &complaint, evidence.thresholds),
             },
@@ -199,7 +204,7 @@ impl Report {
     /// Makes the report of a run at `now` that could not read the account: what was known before, and that it is old. It
     /// keeps the time of its reading, and sets no gate.
     #[must_use]
-    pub fn unread(mut self, trouble: Trouble, now: Timestamp) -> Self {
+    pub fn unread(mut self, trouble: ReadFailure, now: Timestamp) -> Self {
         let minutes = now.duration_since(self.at).as_mins().max(0);
         let message = format!(
             "the account could not be read ({}): these figures and the gate are {minutes} minutes old; after an hour the gate \
@@ -207,7 +212,8 @@ impl Report {
             trouble.code
         );
         self.reasons.retain(|reason| reason.code != UNREAD);
-        self.reasons.push(Reason::new(UNREAD, Verdict::Warn, message));
+        self.reasons
+            .push(HealthReason::new(UNREAD, AccountHealth::Warn, message));
         self.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.level));
         self.verdict = worst(&self.reasons);
         self.troubles = vec![trouble];
@@ -232,11 +238,11 @@ impl Report {
         match overridden {
             Some(level) => ReportedBrake {
                 level,
-                set_by: SetBy::Operator,
+                set_by: BrakeSetBy::Operator,
             },
             None => ReportedBrake {
                 level: self.verdict.into(),
-                set_by: SetBy::Reporter,
+                set_by: BrakeSetBy::Reporter,
             },
         }
     }
@@ -247,7 +253,7 @@ const AWS_RATE_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// The code of the reason that the account could not be read.
 const UNREAD: &str = "account_unread";
 
-fn worst(reasons: &[Reason]) -> Verdict {
+fn worst(reasons: &[HealthReason]) -> AccountHealth {
     reasons.iter().map(|reason| reason.level).max().unwrap_or_default()
 }
 
@@ -257,7 +263,7 @@ mod tests {
 
     use super::*;
     use crate::account::EnforcementStatus;
-    use crate::permit::Sample;
+    use crate::pacing::GrantSample;
 
     const ACCOUNT: Account = Account {
         max_24_hour_send: 50_000.0,
@@ -268,27 +274,27 @@ mod tests {
         enforcement_status: EnforcementStatus::Healthy,
     };
 
-    fn report_of(account: Account, counted: Option<Counted>, before: Option<&Report>) -> Report {
-        Report::new(&Evidence {
+    fn report_of(account: Account, counted: Option<FeedbackCounts>, before: Option<&Report>) -> Report {
+        Report::new(&ReportInput {
             account,
             region: "eu-west-1",
-            reputation: Reputation::default(),
+            reputation: AwsRates::default(),
             counted,
-            history: History {
-                samples: &[Sample {
+            history: GrantHistory {
+                samples: &[GrantSample {
                     at: Timestamp::UNIX_EPOCH,
                     total: 0,
                 }],
                 total: 100,
                 now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(2),
             },
-            thresholds: &Thresholds::default(),
+            thresholds: &RateThresholds::default(),
             account_share: 1.0,
             before,
         })
     }
 
-    fn codes(report: &Report) -> Vec<(&str, Verdict)> {
+    fn codes(report: &Report) -> Vec<(&str, AccountHealth)> {
         report
             .reasons
             .iter()
@@ -298,7 +304,7 @@ mod tests {
 
     #[test]
     fn reports_in_the_agreed_shape() {
-        let counted = Counted {
+        let counted = FeedbackCounts {
             days: 1,
             sent: 2_000,
             bounces: 4,
@@ -366,15 +372,15 @@ mod tests {
             };
             report_of(account, None, None).verdict
         };
-        assert_eq!(judged(EnforcementStatus::Healthy, true), Verdict::Healthy);
-        assert_eq!(judged(EnforcementStatus::Healthy, false), Verdict::Warn);
-        assert_eq!(judged(EnforcementStatus::Probation, true), Verdict::Warn);
-        assert_eq!(judged(EnforcementStatus::Shutdown, true), Verdict::BrakeAll);
+        assert_eq!(judged(EnforcementStatus::Healthy, true), AccountHealth::Healthy);
+        assert_eq!(judged(EnforcementStatus::Healthy, false), AccountHealth::Warn);
+        assert_eq!(judged(EnforcementStatus::Probation, true), AccountHealth::Warn);
+        assert_eq!(judged(EnforcementStatus::Shutdown, true), AccountHealth::BrakeAll);
     }
 
     #[test]
     fn the_worst_reason_makes_the_verdict_and_comes_first() {
-        let counted = Counted {
+        let counted = FeedbackCounts {
             days: 7,
             sent: 10_000,
             bounces: 500,
@@ -386,12 +392,12 @@ mod tests {
             ..ACCOUNT
         };
         let report = report_of(account, Some(counted), None);
-        assert_eq!(report.verdict, Verdict::BrakeBulk);
+        assert_eq!(report.verdict, AccountHealth::BrakeBulk);
         let expected = [
-            ("bounce_rate", Verdict::BrakeBulk),
-            ("probation", Verdict::Warn),
-            ("complaint_rate", Verdict::Warn),
-            ("quota_low", Verdict::Warn),
+            ("bounce_rate", AccountHealth::BrakeBulk),
+            ("probation", AccountHealth::Warn),
+            ("complaint_rate", AccountHealth::Warn),
+            ("quota_low", AccountHealth::Warn),
         ];
         assert_eq!(codes(&report), expected);
         assert!(
@@ -444,7 +450,7 @@ mod tests {
         let report = report_of(account, None, Some(&before));
         assert_eq!(
             codes(&report),
-            [("quota_fell", Verdict::Warn), ("rate_fell", Verdict::Warn)]
+            [("quota_fell", AccountHealth::Warn), ("rate_fell", AccountHealth::Warn)]
         );
         assert_eq!(codes(&report_of(account, None, Some(&report))).len(), 2);
         assert_eq!(codes(&report_of(ACCOUNT, None, Some(&report))), []);
@@ -453,11 +459,11 @@ mod tests {
     #[test]
     fn an_account_that_could_not_be_read_is_reported_as_it_was() {
         let before = report_of(ACCOUNT, None, None);
-        let trouble = Trouble::new("GetAccount", "TooManyRequestsException");
+        let trouble = ReadFailure::new("GetAccount", "TooManyRequestsException");
         let now = before.at + SignedDuration::from_mins(7);
         let report = before.clone().unread(trouble.clone(), now);
-        assert_eq!((report.at, report.verdict), (before.at, Verdict::Warn));
-        assert_eq!(codes(&report), [("account_unread", Verdict::Warn)]);
+        assert_eq!((report.at, report.verdict), (before.at, AccountHealth::Warn));
+        assert_eq!(codes(&report), [("account_unread", AccountHealth::Warn)]);
         assert!(
             report.reasons[0].message.contains("7 minutes old"),
             "{:?}",
@@ -481,20 +487,20 @@ mod tests {
                 before.aws_rate(RateKind::Bounce, hours(now))
             };
             assert_eq!(bounce.is_some(), stands, "{now}");
-            before = Report::new(&Evidence {
+            before = Report::new(&ReportInput {
                 account: ACCOUNT,
                 region: "eu-west-1",
-                reputation: Reputation {
+                reputation: AwsRates {
                     bounce,
                     complaint: None,
                 },
                 counted: None,
-                history: History {
+                history: GrantHistory {
                     samples: &[],
                     total: 0,
                     now: hours(now),
                 },
-                thresholds: &Thresholds::default(),
+                thresholds: &RateThresholds::default(),
                 account_share: 1.0,
                 before: Some(&before),
             });
@@ -503,24 +509,24 @@ mod tests {
 
     #[test]
     fn a_high_rate_of_little_mail_says_why_nothing_is_held_back() {
-        let report = Report::new(&Evidence {
+        let report = Report::new(&ReportInput {
             account: ACCOUNT,
             region: "eu-west-1",
-            reputation: Reputation {
+            reputation: AwsRates {
                 bounce: AwsRate::new(0.1, Timestamp::UNIX_EPOCH),
                 complaint: None,
             },
             counted: None,
-            history: History {
+            history: GrantHistory {
                 samples: &[],
                 total: 0,
                 now: Timestamp::UNIX_EPOCH,
             },
-            thresholds: &Thresholds::default(),
+            thresholds: &RateThresholds::default(),
             account_share: 1.0,
             before: None,
         });
-        assert_eq!(codes(&report), [("bounce_rate", Verdict::Warn)]);
+        assert_eq!(codes(&report), [("bounce_rate", AccountHealth::Warn)]);
         assert!(
             report.reasons[0].message.contains("too little was sent"),
             "{:?}",
@@ -531,9 +537,9 @@ mod tests {
     #[test]
     fn a_level_without_a_figure_says_so() {
         let mut before = report_of(ACCOUNT, None, None);
-        before.rates.bounce.as_mut().unwrap().level = Verdict::BrakeBulk;
+        before.rates.bounce.as_mut().unwrap().level = AccountHealth::BrakeBulk;
         let report = report_of(ACCOUNT, None, Some(&before));
-        assert_eq!(codes(&report), [("bounce_rate", Verdict::BrakeBulk)]);
+        assert_eq!(codes(&report), [("bounce_rate", AccountHealth::BrakeBulk)]);
         assert!(
             report.reasons[0].message.contains("cannot be read"),
             "{:?}",
@@ -544,20 +550,20 @@ mod tests {
     #[test]
     fn a_stack_with_a_share_is_warned_of_its_own_end() {
         let report = |share| {
-            Report::new(&Evidence {
+            Report::new(&ReportInput {
                 account: ACCOUNT,
                 region: "eu-west-1",
-                reputation: Reputation::default(),
+                reputation: AwsRates::default(),
                 counted: None,
-                history: History {
-                    samples: &[Sample {
+                history: GrantHistory {
+                    samples: &[GrantSample {
                         at: Timestamp::UNIX_EPOCH,
                         total: 0,
                     }],
                     total: 110,
                     now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(30),
                 },
-                thresholds: &Thresholds::default(),
+                thresholds: &RateThresholds::default(),
                 account_share: share,
                 before: None,
             })
@@ -565,7 +571,7 @@ mod tests {
         assert_eq!(codes(&report(0.5)), []);
         // 88 of 100 recipients, by a straight line from 0 to 110 in 30 hours.
         let report = report(0.002);
-        assert_eq!(codes(&report), [("quota_low", Verdict::Warn)]);
+        assert_eq!(codes(&report), [("quota_low", AccountHealth::Warn)]);
         assert!(
             report.reasons[0].message.contains("12 recipients are left"),
             "{:?}",
@@ -577,8 +583,8 @@ mod tests {
     fn an_operator_has_the_last_word_on_the_brake() {
         let report = report_of(ACCOUNT, None, None);
         let brake = report.brake_or(Some(Brake::All));
-        assert_eq!((brake.level, brake.set_by), (Brake::All, SetBy::Operator));
+        assert_eq!((brake.level, brake.set_by), (Brake::All, BrakeSetBy::Operator));
         let brake = report.brake_or(None);
-        assert_eq!((brake.level, brake.set_by), (Brake::None, SetBy::Reporter));
+        assert_eq!((brake.level, brake.set_by), (Brake::None, BrakeSetBy::Reporter));
     }
 }

@@ -6,7 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{BLOCKED_FOR, Reason, Registers};
+use super::{BLOCKED_FOR, Registers, SuppressionReason};
 use crate::address::EmailAddress;
 
 /// How far apart a block and SES's entry about the same bounce may be.
@@ -14,18 +14,18 @@ const SAME_BOUNCE: SignedDuration = SignedDuration::from_hours(1);
 
 /// An address on SES's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct SesListEntry {
     /// The address as SES writes it: the key by which it takes it off.
     pub address: String,
-    /// Why it is there: [`Reason::Bounce`] or [`Reason::Complaint`].
-    pub reason: Reason,
+    /// Why it is there: [`SuppressionReason::Bounce`] or [`SuppressionReason::Complaint`].
+    pub reason: SuppressionReason,
     /// When SES put it there last.
     pub updated_at: Timestamp,
 }
 
 /// What is to be done about an address on SES's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum ReconciliationStep {
     /// Our list says the same.
     Agree,
     /// It is an address of the mailbox simulator: whoever put it there rehearses.
@@ -36,46 +36,48 @@ pub enum Step {
     Lift,
 }
 
-impl Listed {
+impl SesListEntry {
     /// Decides what is to be done about this address, parsed as `address`, of which we know `registers`.
     ///
     /// When in doubt, the address stays on both lists.
     #[must_use]
-    pub fn step(&self, address: &EmailAddress, registers: &Registers, now: Timestamp) -> Step {
+    pub fn step(&self, address: &EmailAddress, registers: &Registers, now: Timestamp) -> ReconciliationStep {
         if address.is_simulator() {
-            return Step::LeaveAlone;
+            return ReconciliationStep::LeaveAlone;
         }
         let in_force =
             |at: &Option<Timestamp>| at.is_some_and(|at| registers.lifted_at.is_none_or(|lifted| at > lifted));
         let same = match self.reason {
-            Reason::Complaint => &registers.complaint_at,
+            SuppressionReason::Complaint => &registers.complaint_at,
             _ => &registers.bounce_at,
         };
         if in_force(same) {
-            return Step::Agree;
+            return ReconciliationStep::Agree;
         }
         let kept_for_another_reason = [&registers.bounce_at, &registers.complaint_at, &registers.manual_at]
             .into_iter()
             .any(in_force);
         if registers.lifted_at.is_some_and(|lifted| lifted >= self.updated_at) {
             return if kept_for_another_reason {
-                Step::Agree
+                ReconciliationStep::Agree
             } else {
-                Step::Lift
+                ReconciliationStep::Lift
             };
         }
         // A register in the future could not be lifted.
         let at = self.updated_at.min(now);
         match registers.blocked_at {
             // SES lists whom a provider blocked us from, for good; to us it was the sender's fault, and passes.
-            Some(blocked) if self.reason == Reason::Bounce && self.is_about(blocked) && !kept_for_another_reason => {
+            Some(blocked)
+                if self.reason == SuppressionReason::Bounce && self.is_about(blocked) && !kept_for_another_reason =>
+            {
                 if in_force(&registers.blocked_at) && now.duration_since(blocked) < BLOCKED_FOR {
-                    Step::Agree
+                    ReconciliationStep::Agree
                 } else {
-                    Step::Lift
+                    ReconciliationStep::Lift
                 }
             }
-            _ => Step::Add(at),
+            _ => ReconciliationStep::Add(at),
         }
     }
 
@@ -103,8 +105,8 @@ mod tests {
         EmailAddress::parse(text).unwrap()
     }
 
-    fn step(reason: Reason, updated: i64, registers: &Registers, now: i64) -> Step {
-        let listed = Listed {
+    fn step(reason: SuppressionReason, updated: i64, registers: &Registers, now: i64) -> ReconciliationStep {
+        let listed = SesListEntry {
             address: "anna@example.org".to_owned(),
             reason,
             updated_at: at(updated),
@@ -121,21 +123,36 @@ mod tests {
 
     #[test]
     fn what_we_lack_is_added_at_the_time_that_ses_says() {
-        for reason in [Reason::Bounce, Reason::Complaint] {
-            assert_eq!(step(reason, 5, &Registers::default(), DAY), Step::Add(at(5)));
+        for reason in [SuppressionReason::Bounce, SuppressionReason::Complaint] {
+            assert_eq!(
+                step(reason, 5, &Registers::default(), DAY),
+                ReconciliationStep::Add(at(5))
+            );
         }
-        assert_eq!(step(Reason::Complaint, 5, &bounced(0), DAY), Step::Add(at(5)));
+        assert_eq!(
+            step(SuppressionReason::Complaint, 5, &bounced(0), DAY),
+            ReconciliationStep::Add(at(5))
+        );
     }
 
     #[test]
     fn a_time_in_the_future_is_cut_to_now() {
-        assert_eq!(step(Reason::Bounce, DAY, &Registers::default(), 0), Step::Add(at(0)));
+        assert_eq!(
+            step(SuppressionReason::Bounce, DAY, &Registers::default(), 0),
+            ReconciliationStep::Add(at(0))
+        );
     }
 
     #[test]
     fn what_we_have_needs_nothing() {
-        assert_eq!(step(Reason::Bounce, 5, &bounced(0), DAY), Step::Agree);
-        assert_eq!(step(Reason::Bounce, 0, &bounced(5), DAY), Step::Agree);
+        assert_eq!(
+            step(SuppressionReason::Bounce, 5, &bounced(0), DAY),
+            ReconciliationStep::Agree
+        );
+        assert_eq!(
+            step(SuppressionReason::Bounce, 0, &bounced(5), DAY),
+            ReconciliationStep::Agree
+        );
     }
 
     #[test]
@@ -145,10 +162,19 @@ mod tests {
             ..bounced(0)
         };
         for updated in [0, 9, 10] {
-            assert_eq!(step(Reason::Bounce, updated, &lifted, DAY), Step::Lift);
-            assert_eq!(step(Reason::Complaint, updated, &lifted, DAY), Step::Lift);
+            assert_eq!(
+                step(SuppressionReason::Bounce, updated, &lifted, DAY),
+                ReconciliationStep::Lift
+            );
+            assert_eq!(
+                step(SuppressionReason::Complaint, updated, &lifted, DAY),
+                ReconciliationStep::Lift
+            );
         }
-        assert_eq!(step(Reason::Bounce, 11, &lifted, DAY), Step::Add(at(11)));
+        assert_eq!(
+            step(SuppressionReason::Bounce, 11, &lifted, DAY),
+            ReconciliationStep::Add(at(11))
+        );
     }
 
     #[test]
@@ -158,13 +184,19 @@ mod tests {
             complaint_at: Some(at(11)),
             ..bounced(0)
         };
-        assert_eq!(step(Reason::Bounce, 9, &complained, DAY), Step::Agree);
+        assert_eq!(
+            step(SuppressionReason::Bounce, 9, &complained, DAY),
+            ReconciliationStep::Agree
+        );
         let manual = Registers {
             lifted_at: Some(at(10)),
             manual_at: Some(at(11)),
             ..bounced(0)
         };
-        assert_eq!(step(Reason::Bounce, 9, &manual, DAY), Step::Agree);
+        assert_eq!(
+            step(SuppressionReason::Bounce, 9, &manual, DAY),
+            ReconciliationStep::Agree
+        );
     }
 
     #[test]
@@ -173,27 +205,45 @@ mod tests {
             blocked_at: Some(at(0)),
             ..Registers::default()
         };
-        assert_eq!(step(Reason::Bounce, 60, &blocked, DAY - 1), Step::Agree);
-        assert_eq!(step(Reason::Bounce, 60, &blocked, DAY), Step::Lift);
-        assert_eq!(step(Reason::Bounce, -60, &blocked, DAY), Step::Lift);
-        assert_eq!(step(Reason::Bounce, 2 * HOUR, &blocked, DAY), Step::Add(at(2 * HOUR)));
-        assert_eq!(step(Reason::Complaint, 60, &blocked, DAY), Step::Add(at(60)));
+        assert_eq!(
+            step(SuppressionReason::Bounce, 60, &blocked, DAY - 1),
+            ReconciliationStep::Agree
+        );
+        assert_eq!(
+            step(SuppressionReason::Bounce, 60, &blocked, DAY),
+            ReconciliationStep::Lift
+        );
+        assert_eq!(
+            step(SuppressionReason::Bounce, -60, &blocked, DAY),
+            ReconciliationStep::Lift
+        );
+        assert_eq!(
+            step(SuppressionReason::Bounce, 2 * HOUR, &blocked, DAY),
+            ReconciliationStep::Add(at(2 * HOUR))
+        );
+        assert_eq!(
+            step(SuppressionReason::Complaint, 60, &blocked, DAY),
+            ReconciliationStep::Add(at(60))
+        );
         let by_hand = Registers {
             manual_at: Some(at(0)),
             ..blocked
         };
-        assert_eq!(step(Reason::Bounce, 60, &by_hand, DAY), Step::Add(at(60)));
+        assert_eq!(
+            step(SuppressionReason::Bounce, 60, &by_hand, DAY),
+            ReconciliationStep::Add(at(60))
+        );
     }
 
     #[test]
     fn a_rehearsal_with_the_simulator_is_left_alone() {
-        let listed = Listed {
+        let listed = SesListEntry {
             address: "bounce@simulator.amazonses.com".to_owned(),
-            reason: Reason::Bounce,
+            reason: SuppressionReason::Bounce,
             updated_at: at(0),
         };
         let step = listed.step(&address(&listed.address), &Registers::default(), at(DAY));
-        assert_eq!(step, Step::LeaveAlone);
+        assert_eq!(step, ReconciliationStep::LeaveAlone);
     }
 
     proptest! {
@@ -210,22 +260,22 @@ mod tests {
             let anna = address("anna@example.org");
             let tiers = SoftBounceTiers::EXAMPLE.parse().unwrap();
             let suppressed = |registers: &Registers| registers.suppression(&anna, at(0), Stream::Transactional, &tiers);
-            let reason = if complaint { Reason::Complaint } else { Reason::Bounce };
+            let reason = if complaint { SuppressionReason::Complaint } else { SuppressionReason::Bounce };
             match step(reason, updated, &registers, 0) {
-                Step::Lift => {
+                ReconciliationStep::Lift => {
                     let reason = suppressed(&registers).map(|suppression| suppression.reason);
-                    prop_assert!(matches!(reason, None | Some(Reason::Blocked)));
+                    prop_assert!(matches!(reason, None | Some(SuppressionReason::Blocked)));
                 }
-                Step::Add(at) => {
+                ReconciliationStep::Add(at) => {
                     match reason {
-                        Reason::Complaint => registers.complaint_at = registers.complaint_at.max(Some(at)),
+                        SuppressionReason::Complaint => registers.complaint_at = registers.complaint_at.max(Some(at)),
                         _ => registers.bounce_at = registers.bounce_at.max(Some(at)),
                     }
                     prop_assert!(suppressed(&registers).is_some());
-                    prop_assert_eq!(step(reason, updated, &registers, 0), Step::Agree);
+                    prop_assert_eq!(step(reason, updated, &registers, 0), ReconciliationStep::Agree);
                 }
-                Step::Agree => prop_assert!(suppressed(&registers).is_some()),
-                Step::LeaveAlone => prop_assert!(false),
+                ReconciliationStep::Agree => prop_assert!(suppressed(&registers).is_some()),
+                ReconciliationStep::LeaveAlone => prop_assert!(false),
             }
         }
     }

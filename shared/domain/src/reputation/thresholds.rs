@@ -1,10 +1,10 @@
 //! From which rates on somebody is warned and bulk mail is held back; parameters of the template.
 
-use super::RateKind;
+use crate::reputation::RateKind;
 
 /// Two steps of a rate, as fractions.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Threshold {
+pub struct RateThreshold {
     /// From here on somebody should look.
     pub warn: f64,
     /// From here on bulk mail is held back.
@@ -13,21 +13,21 @@ pub struct Threshold {
 
 /// The thresholds of both rates, and how much must have been sent for them to be judged.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Thresholds {
+pub struct RateThresholds {
     /// Of hard bounces.
-    pub bounce: Threshold,
+    pub bounce: RateThreshold,
     /// Of complaints.
-    pub complaint: Threshold,
+    pub complaint: RateThreshold,
     /// So many complaints at least, for one alone means nothing.
     pub complaints_min: u64,
     /// So many recipients at least.
     pub volume_min: u64,
 }
 
-impl Thresholds {
+impl RateThresholds {
     /// Returns those of a kind.
     #[must_use]
-    pub fn of(&self, kind: RateKind) -> Threshold {
+    pub fn of(&self, kind: RateKind) -> RateThreshold {
         match kind {
             RateKind::Bounce => self.bounce,
             RateKind::Complaint => self.complaint,
@@ -35,15 +35,15 @@ impl Thresholds {
     }
 }
 
-impl Default for Thresholds {
+impl Default for RateThresholds {
     /// Those of the template's parameters.
     fn default() -> Self {
         Self {
-            bounce: Threshold {
+            bounce: RateThreshold {
                 warn: 0.03,
                 brake: 0.045,
             },
-            complaint: Threshold {
+            complaint: RateThreshold {
                 warn: 0.0005,
                 brake: 0.0008,
             },

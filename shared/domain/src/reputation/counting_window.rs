@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 
-use super::History;
+use crate::pacing::GrantHistory;
 
 /// Days (UTC) that are counted, the present one included.
 const DAYS: i32 = 7;
@@ -18,7 +18,7 @@ const RECOUNTED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// Days, and what the gate let pass in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub struct CountingWindow {
     /// The first day.
     pub since: Date,
     /// The present day.
@@ -27,11 +27,11 @@ pub struct Window {
     pub sent: u64,
 }
 
-impl Window {
+impl CountingWindow {
     /// The days that end with the present one and whose sent mail is known; nothing where that is not even the present one,
     /// on the day of an upgrade.
     #[must_use]
-    pub fn of(history: &History<'_>) -> Option<Self> {
+    pub fn of(history: &GrantHistory<'_>) -> Option<Self> {
         let today = day_of(history.now);
         let wanted = today.checked_sub(Span::new().days(DAYS - 1)).ok()?;
         let first = history.samples.iter().min_by_key(|sample| sample.at)?;
@@ -96,26 +96,26 @@ fn whole(recipients: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::permit::Sample;
+    use crate::pacing::GrantSample;
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
     }
 
     fn of(samples: &[(&str, i64)], total: i64, now: &str) -> Option<(String, u64, usize)> {
-        let samples: Vec<Sample> = samples
+        let samples: Vec<GrantSample> = samples
             .iter()
-            .map(|(time, total)| Sample {
+            .map(|(time, total)| GrantSample {
                 at: at(time),
                 total: *total,
             })
             .collect();
-        let history = History {
+        let history = GrantHistory {
             samples: &samples,
             total,
             now: at(now),
         };
-        let window = Window::of(&history)?;
+        let window = CountingWindow::of(&history)?;
         Some((window.since.to_string(), window.sent, window.days().count()))
     }
 

@@ -4,8 +4,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Account;
-use crate::permit::Sample;
+use crate::account::Account;
+use crate::pacing::GrantHistory;
 
 /// How long a fall of the quota or the rate is reported: AWS lowers them for complaints, and somebody is to hear of it.
 const FELL_REPORTED: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -16,7 +16,7 @@ const DAY: i64 = 24;
 
 /// A limit that SES lowered.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Fell {
+pub struct LimitDrop {
     /// What it was; −1 is no limit.
     pub from: f64,
     /// What it is since then.
@@ -25,7 +25,7 @@ pub struct Fell {
     pub at: Timestamp,
 }
 
-impl Fell {
+impl LimitDrop {
     /// Tells whether a limit fell since the report before, or did lately and is still below. A limit below 0 is none.
     #[must_use]
     pub fn seen(before: Option<(f64, Option<Self>)>, limit: f64, at: Timestamp) -> Option<Self> {
@@ -59,7 +59,7 @@ pub struct Quota {
     pub used_share: Option<f64>,
     /// This stack's own part of the quota; `null` where that is all of it.
     #[serde(default)]
-    pub share: Option<Share>,
+    pub share: Option<QuotaShare>,
     /// How many of them this stack sent: an estimate, by what its gate let pass, and up to an hour's too many.
     pub by_us: f64,
     /// How many others sent: other stacks, other applications of the account in this region.
@@ -70,12 +70,12 @@ pub struct Quota {
     /// hours.
     pub exhausted_in_seconds: Option<u64>,
     /// Whether the quota fell in the last 7 days.
-    pub fell: Option<Fell>,
+    pub fell: Option<LimitDrop>,
 }
 
 /// The part of the quota that this stack may use (`AccountShare`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Share {
+pub struct QuotaShare {
     /// How many recipients in 24 hours.
     pub limit: f64,
     /// What is left of it.
@@ -93,64 +93,22 @@ impl Quota {
 
 /// The sending rate, in recipients a second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct SendRate {
+pub struct SendingRate {
     /// What SES allows.
     pub limit: f64,
     /// Whether it fell in the last 7 days.
-    pub fell: Option<Fell>,
-}
-
-/// The history of the gate's running total: its samples, and what it is at `now`.
-#[derive(Clone, Copy, Debug)]
-pub struct History<'a> {
-    /// The samples, in any order.
-    pub samples: &'a [Sample],
-    /// The running total now.
-    pub total: i64,
-    /// Now.
-    pub now: Timestamp,
-}
-
-impl History<'_> {
-    /// Returns the total at a time, on a straight line between the samples around it. Before the first sample it is that
-    /// sample's: whatever was sent before is not known to be younger.
-    #[expect(clippy::cast_precision_loss, reason = "totals are far below 2^53")]
-    fn total_at(&self, at: Timestamp) -> f64 {
-        let known = || {
-            let now = Sample {
-                at: self.now,
-                total: self.total,
-            };
-            self.samples
-                .iter()
-                .copied()
-                .filter(|sample| sample.at < self.now)
-                .chain([now])
-        };
-        let before = known().filter(|sample| sample.at <= at).max_by_key(|sample| sample.at);
-        let after = known().filter(|sample| sample.at >= at).min_by_key(|sample| sample.at);
-        match (before, after) {
-            (Some(before), Some(after)) if before.at < after.at => {
-                let part =
-                    at.duration_since(before.at).as_secs_f64() / after.at.duration_since(before.at).as_secs_f64();
-                let (from, to) = (before.total as f64, after.total as f64);
-                (to - from).max(0.0).mul_add(part, from)
-            }
-            (Some(sample), _) | (None, Some(sample)) => sample.total as f64,
-            (None, None) => self.total as f64,
-        }
-    }
-
-    /// Returns how many were granted between two times.
-    pub(super) fn granted(&self, from: Timestamp, to: Timestamp) -> f64 {
-        (self.total_at(to) - self.total_at(from)).max(0.0)
-    }
+    pub fell: Option<LimitDrop>,
 }
 
 /// Works out where the quota stands, for a stack whose part of it is `account_share`. `before` is the quota of the report
 /// before.
 #[must_use]
-pub fn quota(account: &Account, account_share: f64, history: &History<'_>, before: Option<&Quota>) -> Quota {
+pub(super) fn quota(
+    account: &Account,
+    account_share: f64,
+    history: &GrantHistory<'_>,
+    before: Option<&Quota>,
+) -> Quota {
     let now = history.now;
     let used = if account.sent_last_24_hours.is_finite() {
         account.sent_last_24_hours.max(0.0)
@@ -178,7 +136,7 @@ pub fn quota(account: &Account, account_share: f64, history: &History<'_>, befor
                 .map_or(0.0, |own| used_of(by_us, own))
                 .max(used_of(used, limit))
         }),
-        share: own_limit.map(|limit| Share {
+        share: own_limit.map(|limit| QuotaShare {
             limit,
             remaining: (limit - by_us).max(0.0).round(),
         }),
@@ -186,16 +144,16 @@ pub fn quota(account: &Account, account_share: f64, history: &History<'_>, befor
         by_others: (used - by_us).round(),
         per_hour: per_hour.round(),
         exhausted_in_seconds: both(exhausted(limit, used), exhausted(own_limit, by_us)),
-        fell: Fell::seen(before, limit.unwrap_or(-1.0), now),
+        fell: LimitDrop::seen(before, limit.unwrap_or(-1.0), now),
     }
 }
 
 /// Works out the rate.
 #[must_use]
-pub fn send_rate(account: &Account, now: Timestamp, before: Option<&SendRate>) -> SendRate {
-    SendRate {
+pub(super) fn send_rate(account: &Account, now: Timestamp, before: Option<&SendingRate>) -> SendingRate {
+    SendingRate {
         limit: account.max_send_rate,
-        fell: Fell::seen(
+        fell: LimitDrop::seen(
             before.map(|before| (before.limit, before.fell)),
             account.max_send_rate,
             now,
@@ -210,7 +168,7 @@ pub fn send_rate(account: &Account, now: Timestamp, before: Option<&SendRate>) -
     clippy::cast_sign_loss,
     reason = "at most a day of seconds, and not negative"
 )]
-fn exhausted_in(limit: f64, used: f64, per_hour: f64, history: &History<'_>) -> Option<u64> {
+fn exhausted_in(limit: f64, used: f64, per_hour: f64, history: &GrantHistory<'_>) -> Option<u64> {
     if used >= limit {
         return Some(0);
     }
@@ -234,6 +192,7 @@ mod tests {
 
     use super::*;
     use crate::account::EnforcementStatus;
+    use crate::pacing::GrantSample;
 
     fn account(max_24_hour_send: f64, sent_last_24_hours: f64) -> Account {
         Account {
@@ -252,14 +211,14 @@ mod tests {
 
     /// Samples at hours before now, and the total now.
     fn of(account: Account, samples: &[(i64, i64)], total: i64) -> Quota {
-        let samples: Vec<Sample> = samples
+        let samples: Vec<GrantSample> = samples
             .iter()
-            .map(|(hours, total)| Sample {
+            .map(|(hours, total)| GrantSample {
                 at: at(-hours),
                 total: *total,
             })
             .collect();
-        let history = History {
+        let history = GrantHistory {
             samples: &samples,
             total,
             now: at(0),
@@ -328,7 +287,7 @@ mod tests {
     #[test]
     fn a_limit_that_fell_is_reported_for_a_week() {
         let fell = |from, to, hours| {
-            Some(Fell {
+            Some(LimitDrop {
                 from,
                 to,
                 at: at(hours),
@@ -350,7 +309,7 @@ mod tests {
             (Some((100.0, fell(200.0, 100.0, 0))), 200.0, 5, None),
             (Some((100.0, None)), 0.0, 0, fell(100.0, 0.0, 0)),
         ] {
-            assert_eq!(Fell::seen(before, limit, at(now)), expected, "{before:?} {limit}");
+            assert_eq!(LimitDrop::seen(before, limit, at(now)), expected, "{before:?} {limit}");
         }
     }
 

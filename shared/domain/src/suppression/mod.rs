@@ -9,8 +9,8 @@
 //! they mean.
 
 mod entry;
-mod listed;
 mod reconciliation;
+mod ses_list_entry;
 mod storm;
 mod tiers;
 
@@ -22,9 +22,9 @@ use uuid::Uuid;
 use crate::address::EmailAddress;
 use crate::stream::Stream;
 
-pub use entry::{Entry, RecordedEvidence};
-pub use listed::{Listed, Step};
-pub use reconciliation::{Drift, Finished, Pass, Reconciliation, ReportedReconciliation};
+pub use entry::{RegisterEvidence, SuppressionEntry};
+pub use reconciliation::{FinishedPass, ListDrift, Reconciliation, ReconciliationPass, ReportedReconciliation};
+pub use ses_list_entry::{ReconciliationStep, SesListEntry};
 pub use storm::{STORM_BLOCKS, STORM_ENOUGH, STORM_WINDOW, is_storm};
 pub use tiers::{InvalidTiers, SoftBounceTiers};
 
@@ -40,7 +40,7 @@ const SIMULATOR_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// Why an address is suppressed; each reason has a register, but for soft bounces, which have a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reason {
+pub enum SuppressionReason {
     /// The address does not take mail: a hard bounce.
     Bounce,
     /// The person complained.
@@ -53,7 +53,7 @@ pub enum Reason {
     Manual,
 }
 
-impl Reason {
+impl SuppressionReason {
     /// Returns the name used in the API, in items and for the register's attributes.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -75,7 +75,7 @@ impl Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Register {
     /// That of a reason.
-    Of(Reason),
+    Of(SuppressionReason),
     /// The list has it for a bounce.
     BounceEcho,
     /// The list has it for a complaint.
@@ -85,10 +85,10 @@ pub enum Register {
 impl Register {
     /// The registers that hold one time; soft bounces are a set.
     pub const WITH_ONE_TIME: [Self; 6] = [
-        Self::Of(Reason::Bounce),
-        Self::Of(Reason::Complaint),
-        Self::Of(Reason::Blocked),
-        Self::Of(Reason::Manual),
+        Self::Of(SuppressionReason::Bounce),
+        Self::Of(SuppressionReason::Complaint),
+        Self::Of(SuppressionReason::Blocked),
+        Self::Of(SuppressionReason::Manual),
         Self::BounceEcho,
         Self::ComplaintEcho,
     ];
@@ -104,8 +104,8 @@ impl Register {
     }
 }
 
-impl From<Reason> for Register {
-    fn from(reason: Reason) -> Self {
+impl From<SuppressionReason> for Register {
+    fn from(reason: SuppressionReason) -> Self {
         Self::Of(reason)
     }
 }
@@ -114,7 +114,7 @@ impl From<Reason> for Register {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suppression {
     /// The gravest reason in force.
-    pub reason: Reason,
+    pub reason: SuppressionReason,
     /// When it happened.
     pub since: Timestamp,
 }
@@ -149,11 +149,11 @@ impl Registers {
     #[must_use]
     pub fn at(&self, register: impl Into<Register>) -> Option<Timestamp> {
         match register.into() {
-            Register::Of(Reason::Bounce) => self.bounce_at,
-            Register::Of(Reason::Complaint) => self.complaint_at,
-            Register::Of(Reason::Blocked) => self.blocked_at,
-            Register::Of(Reason::Soft) => self.soft.last().copied(),
-            Register::Of(Reason::Manual) => self.manual_at,
+            Register::Of(SuppressionReason::Bounce) => self.bounce_at,
+            Register::Of(SuppressionReason::Complaint) => self.complaint_at,
+            Register::Of(SuppressionReason::Blocked) => self.blocked_at,
+            Register::Of(SuppressionReason::Soft) => self.soft.last().copied(),
+            Register::Of(SuppressionReason::Manual) => self.manual_at,
             Register::BounceEcho => self.bounce_echo_at,
             Register::ComplaintEcho => self.complaint_echo_at,
         }
@@ -219,13 +219,16 @@ impl Registers {
         // The gravest first: it is the one that an operator must know of before lifting anything.
         [
             (
-                Reason::Complaint,
+                SuppressionReason::Complaint,
                 since(self.complaint_at, lasts).or(echo(self.complaint_echo_at)),
             ),
-            (Reason::Bounce, since(self.bounce_at, lasts).or(bounce_echo)),
-            (Reason::Manual, since(manual_at, lasts)),
-            (Reason::Blocked, since(blocked_at, Some(lasts.unwrap_or(BLOCKED_FOR)))),
-            (Reason::Soft, soft_since().filter(|_| stream == Stream::Bulk)),
+            (SuppressionReason::Bounce, since(self.bounce_at, lasts).or(bounce_echo)),
+            (SuppressionReason::Manual, since(manual_at, lasts)),
+            (
+                SuppressionReason::Blocked,
+                since(blocked_at, Some(lasts.unwrap_or(BLOCKED_FOR))),
+            ),
+            (SuppressionReason::Soft, soft_since().filter(|_| stream == Stream::Bulk)),
         ]
         .into_iter()
         .find_map(|(reason, since)| since.map(|since| Suppression { reason, since }))
@@ -238,14 +241,14 @@ impl Registers {
     pub fn blocked_alone(&self, address: &EmailAddress, now: Timestamp) -> Option<Timestamp> {
         // Soft bounces weigh less, so neither stream nor tiers matter.
         let found = self.suppression(address, now, Stream::Transactional, &SoftBounceTiers::default())?;
-        self.blocked_at.filter(|_| found.reason == Reason::Blocked)
+        self.blocked_at.filter(|_| found.reason == SuppressionReason::Blocked)
     }
 
     /// Tells whether soft bounces alone suppress `address` at `now` for bulk mail.
     #[must_use]
     pub fn soft_alone(&self, address: &EmailAddress, now: Timestamp, tiers: &SoftBounceTiers) -> bool {
         let found = self.suppression(address, now, Stream::Bulk, tiers);
-        found.is_some_and(|found| found.reason == Reason::Soft)
+        found.is_some_and(|found| found.reason == SuppressionReason::Soft)
     }
 
     /// Forgets the soft bounces about messages that were delivered to the address: a bounce after the delivery is an automatic
@@ -287,13 +290,13 @@ mod tests {
         SoftBounceTiers::EXAMPLE.parse().unwrap()
     }
 
-    fn reason_for(stream: Stream, registers: &Registers, address: &str, now: i64) -> Option<Reason> {
+    fn reason_for(stream: Stream, registers: &Registers, address: &str, now: i64) -> Option<SuppressionReason> {
         registers
             .suppression(&EmailAddress::parse(address).unwrap(), at(now), stream, &tiers())
             .map(|found| found.reason)
     }
 
-    fn reason(registers: &Registers, address: &str, now: i64) -> Option<Reason> {
+    fn reason(registers: &Registers, address: &str, now: i64) -> Option<SuppressionReason> {
         let reason = reason_for(Stream::Transactional, registers, address, now);
         assert_eq!(reason_for(Stream::Bulk, registers, address, now), reason);
         reason
@@ -320,12 +323,15 @@ mod tests {
             bounce_at: Some(at(0)),
             ..Registers::default()
         };
-        assert_eq!(reason(&bounced, ANNA, 3650 * DAY), Some(Reason::Bounce));
+        assert_eq!(reason(&bounced, ANNA, 3650 * DAY), Some(SuppressionReason::Bounce));
         let complained = Registers {
             complaint_at: Some(at(0)),
             ..bounced.clone()
         };
-        assert_eq!(reason(&complained, ANNA, 3650 * DAY), Some(Reason::Complaint));
+        assert_eq!(
+            reason(&complained, ANNA, 3650 * DAY),
+            Some(SuppressionReason::Complaint)
+        );
     }
 
     #[test]
@@ -339,7 +345,7 @@ mod tests {
         assert_eq!(
             found,
             Suppression {
-                reason: Reason::Bounce,
+                reason: SuppressionReason::Bounce,
                 since: at(7)
             }
         );
@@ -351,7 +357,7 @@ mod tests {
             blocked_at: Some(at(0)),
             ..Registers::default()
         };
-        assert_eq!(reason(&blocked, ANNA, DAY - 1), Some(Reason::Blocked));
+        assert_eq!(reason(&blocked, ANNA, DAY - 1), Some(SuppressionReason::Blocked));
         assert_eq!(reason(&blocked, ANNA, DAY), None);
     }
 
@@ -361,12 +367,15 @@ mod tests {
             bounce_echo_at: Some(at(0)),
             ..Registers::default()
         };
-        assert_eq!(reason(&echoed, ANNA, 3650 * DAY), Some(Reason::Bounce));
+        assert_eq!(reason(&echoed, ANNA, 3650 * DAY), Some(SuppressionReason::Bounce));
         let complained = Registers {
             complaint_echo_at: Some(at(0)),
             ..echoed
         };
-        assert_eq!(reason(&complained, ANNA, 3650 * DAY), Some(Reason::Complaint));
+        assert_eq!(
+            reason(&complained, ANNA, 3650 * DAY),
+            Some(SuppressionReason::Complaint)
+        );
     }
 
     #[test]
@@ -390,7 +399,7 @@ mod tests {
             bounce_echo_at: Some(at(DAY)),
             ..Registers::default()
         };
-        assert_eq!(reason(&blocked, ANNA, 2 * DAY - 1), Some(Reason::Blocked));
+        assert_eq!(reason(&blocked, ANNA, 2 * DAY - 1), Some(SuppressionReason::Blocked));
         assert_eq!(reason(&blocked, ANNA, 2 * DAY), None);
     }
 
@@ -412,12 +421,18 @@ mod tests {
             bounce_at: Some(at(0)),
             ..blocked
         };
-        assert_eq!(reason(&bounced.without_block(), ANNA, 2), Some(Reason::Bounce));
+        assert_eq!(
+            reason(&bounced.without_block(), ANNA, 2),
+            Some(SuppressionReason::Bounce)
+        );
         let echoed = Registers {
             bounce_echo_at: Some(at(1)),
             ..Registers::default()
         };
-        assert_eq!(reason(&echoed.without_block(), ANNA, 2), Some(Reason::Bounce));
+        assert_eq!(
+            reason(&echoed.without_block(), ANNA, 2),
+            Some(SuppressionReason::Bounce)
+        );
     }
 
     #[test]
@@ -427,7 +442,7 @@ mod tests {
             manual_expires_at: Some(at(100)),
             ..Registers::default()
         };
-        assert_eq!(reason(&manual, ANNA, 99), Some(Reason::Manual));
+        assert_eq!(reason(&manual, ANNA, 99), Some(SuppressionReason::Manual));
         assert_eq!(reason(&manual, ANNA, 100), None);
         assert_eq!(
             reason(
@@ -438,7 +453,7 @@ mod tests {
                 ANNA,
                 1000
             ),
-            Some(Reason::Manual)
+            Some(SuppressionReason::Manual)
         );
     }
 
@@ -470,7 +485,7 @@ mod tests {
                 ANNA,
                 20
             ),
-            Some(Reason::Bounce)
+            Some(SuppressionReason::Bounce)
         );
         assert_eq!(
             reason(
@@ -481,7 +496,7 @@ mod tests {
                 ANNA,
                 20
             ),
-            Some(Reason::Complaint)
+            Some(SuppressionReason::Complaint)
         );
     }
 
@@ -489,8 +504,8 @@ mod tests {
     fn repeated_soft_bounces_suppress_for_a_time_and_for_bulk_mail_only() {
         let soft = soft(&[0, DAY, 2 * DAY]);
         let bulk = |now| reason_for(Stream::Bulk, &soft, ANNA, now);
-        assert_eq!(bulk(2 * DAY), Some(Reason::Soft));
-        assert_eq!(bulk(5 * DAY - 1), Some(Reason::Soft));
+        assert_eq!(bulk(2 * DAY), Some(SuppressionReason::Soft));
+        assert_eq!(bulk(5 * DAY - 1), Some(SuppressionReason::Soft));
         assert_eq!(bulk(5 * DAY), None);
         assert_eq!(reason_for(Stream::Transactional, &soft, ANNA, 2 * DAY), None);
     }
@@ -503,7 +518,7 @@ mod tests {
         };
         assert_eq!(reason_for(Stream::Bulk, &lifted(&[0, 1, 2, 3, 4]), ANNA, 5), None);
         let again = lifted(&[0, 1, 2, 3, 4, 5]);
-        assert_eq!(reason_for(Stream::Bulk, &again, ANNA, 5), Some(Reason::Soft));
+        assert_eq!(reason_for(Stream::Bulk, &again, ANNA, 5), Some(SuppressionReason::Soft));
     }
 
     #[test]
@@ -534,15 +549,24 @@ mod tests {
             blocked_at: Some(at(0)),
             ..soft(&[0, 1, 2])
         };
-        assert_eq!(reason_for(Stream::Bulk, &registers, ANNA, 3), Some(Reason::Blocked));
-        assert_eq!(reason_for(Stream::Bulk, &registers, ANNA, DAY), Some(Reason::Soft));
+        assert_eq!(
+            reason_for(Stream::Bulk, &registers, ANNA, 3),
+            Some(SuppressionReason::Blocked)
+        );
+        assert_eq!(
+            reason_for(Stream::Bulk, &registers, ANNA, DAY),
+            Some(SuppressionReason::Soft)
+        );
     }
 
     #[test]
     fn soft_bounces_of_a_rehearsal_lapse_after_an_hour_each() {
         const SIMULATOR: &str = "ooto@simulator.amazonses.com";
         let soft = soft(&[0, 10, 20]);
-        assert_eq!(reason_for(Stream::Bulk, &soft, SIMULATOR, 3599), Some(Reason::Soft));
+        assert_eq!(
+            reason_for(Stream::Bulk, &soft, SIMULATOR, 3599),
+            Some(SuppressionReason::Soft)
+        );
         assert_eq!(reason_for(Stream::Bulk, &soft, SIMULATOR, 3600), None);
     }
 
@@ -559,10 +583,10 @@ mod tests {
         };
         assert_eq!(
             reason(&all, "bounce+x@simulator.amazonses.com", 3599),
-            Some(Reason::Complaint)
+            Some(SuppressionReason::Complaint)
         );
         assert_eq!(reason(&all, "bounce+x@simulator.amazonses.com", 3600), None);
-        assert_eq!(reason(&all, ANNA, 3600), Some(Reason::Complaint));
+        assert_eq!(reason(&all, ANNA, 3600), Some(SuppressionReason::Complaint));
     }
 
     #[test]
@@ -571,7 +595,7 @@ mod tests {
             blocked_at: Some(at(5)),
             ..Registers::default()
         };
-        assert_eq!(reason(&ahead, ANNA, 0), Some(Reason::Blocked));
+        assert_eq!(reason(&ahead, ANNA, 0), Some(SuppressionReason::Blocked));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Rate, RateKind, Thresholds, Verdict};
+use crate::account::AccountHealth;
+use crate::reputation::{RateKind, RateThresholds, ReputationRate};
 
 /// How many more until each limit, if nothing else is sent; 0 when it is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,14 +21,14 @@ pub struct Headroom {
 /// Works out the headroom of a rate; nothing when there is no figure, or nothing was sent. Where complaints are judged from a
 /// number on, as many are missing at least.
 #[must_use]
-pub fn headroom(kind: RateKind, rate: &Rate, thresholds: &Thresholds) -> Option<Headroom> {
+pub fn headroom(kind: RateKind, rate: &ReputationRate, thresholds: &RateThresholds) -> Option<Headroom> {
     let (count, sent) = rate.count_of()?;
     let until = |limit: f64| whole((limit * sent - count - TOLERANCE).ceil());
     let missing = match kind {
         RateKind::Bounce => 0,
         RateKind::Complaint => thresholds.complaints_min.saturating_sub(whole(count.round())),
     };
-    let until_level = |limit: f64, level: Verdict| {
+    let until_level = |limit: f64, level: AccountHealth| {
         if rate.level >= level {
             0
         } else {
@@ -35,8 +36,8 @@ pub fn headroom(kind: RateKind, rate: &Rate, thresholds: &Thresholds) -> Option<
         }
     };
     Some(Headroom {
-        warn: until_level(rate.warn_at, Verdict::Warn),
-        brake: until_level(rate.brake_at, Verdict::BrakeBulk),
+        warn: until_level(rate.warn_at, AccountHealth::Warn),
+        brake: until_level(rate.brake_at, AccountHealth::BrakeBulk),
         review: until(rate.review_at),
         pause: until(rate.pause_at),
     })
@@ -59,18 +60,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::account::{AwsRate, Counted, judge_rate};
+    use crate::reputation::{AwsRate, FeedbackCounts, judge_rate};
 
     fn of(kind: RateKind, aws: Option<f64>, sent: u64, count: u64) -> Option<Headroom> {
-        let counted = Counted {
+        let counted = FeedbackCounts {
             days: 7,
             sent,
             bounces: count,
             complaints: count,
         };
         let aws = aws.and_then(|rate| AwsRate::new(rate, jiff::Timestamp::UNIX_EPOCH));
-        let thresholds = Thresholds::default();
-        let rate = judge_rate(kind, aws, Some(&counted), 0.0, &thresholds, Verdict::Healthy);
+        let thresholds = RateThresholds::default();
+        let rate = judge_rate(kind, aws, Some(&counted), 0.0, &thresholds, AccountHealth::Healthy);
         headroom(kind, &rate, &thresholds)
     }
 
