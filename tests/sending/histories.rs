@@ -228,7 +228,7 @@ impl World {
 
     /// Posts an email in an execution environment of its own, which dies after so many polls.
     async fn post(&self, subject: &str, key: Option<&str>, dies_after: Option<u32>) -> Told {
-        let state = send_api::State::with_clients(self.config.clone(), self.dynamodb.clone(), self.ses.clone());
+        let state = send_api::SendApiState::with_clients(self.config.clone(), self.dynamodb.clone(), self.ses.clone());
         let mut headers = json!({ "authorization": format!("Bearer {KEY}") });
         if let Some(key) = key {
             headers["idempotency-key"] = json!(key);

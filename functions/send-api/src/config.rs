@@ -1,4 +1,4 @@
-//! The environment of this function.
+//! The configuration of the send API, read from its environment variables.
 
 use aws::{ApiKeys, Messages, Suppressions, Usage};
 use domain::pacing::PacingPolicy;
@@ -7,7 +7,7 @@ use domain::suppression::SoftBounceTiers;
 use runtime::config::{ProcessConfig, message_retention, policy, soft_bounce_tiers};
 use runtime::environment::{ConfigError, Environment};
 
-/// What the function reads from its environment.
+/// The configuration of the send API.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The part that every function has.
@@ -20,7 +20,7 @@ pub struct Config {
     pub usage_table: String,
     /// The table of API keys.
     pub api_keys_table: String,
-    /// The SES configuration set that every mail is sent with.
+    /// The name of the SES configuration set that Okite sends every mail with.
     pub configuration_set: String,
     /// How this stack may use the account's sending rate and quota.
     pub policy: PacingPolicy,
@@ -54,7 +54,7 @@ impl Config {
 mod tests {
     use super::*;
 
-    /// All that the template gives this function.
+    /// Every variable that the template sets for this function.
     const VARIABLES: [(&str, &str); 13] = [
         ("AWS_REGION", "eu-west-1"),
         ("LOG_LEVEL", "info"),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn names_a_variable_that_is_missing_and_needs_no_other() {
+    fn names_a_missing_variable_and_needs_no_others() {
         assert!(read("").is_ok());
         for (name, _) in VARIABLES {
             assert_eq!(read(name).unwrap_err(), ConfigError::Missing(name));

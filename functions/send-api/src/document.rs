@@ -1,4 +1,4 @@
-//! docs/ERRORS.md shows every error a caller can get. The tables in it are these, word for word.
+//! Holds the tables in docs/ERRORS.md to those of the code, and the errors in docs/openapi.json too.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -8,23 +8,23 @@ use domain::ses_error::{self, ErrorSign, RetryAdvice, TABLE};
 use serde_json::Value;
 
 use crate::error::not_sent::status;
-use crate::error::problem::{Again, PROBLEMS, Row};
+use crate::error::problem::{PROBLEMS, ProblemRow, RetryWhen};
 use crate::openapi::DOCUMENT;
 
 fn own_table() -> String {
     let mut table = String::from("| answer | `retry-after` | message |\n|---|---|---|\n");
-    for Row {
+    for ProblemRow {
         status,
         name,
-        again,
+        retry,
         message,
         ..
     } in &PROBLEMS
     {
-        let retry_after = match again {
-            Again::Never => "–".to_owned(),
-            Again::After(seconds) => format!("{seconds} s"),
-            Again::Varies => "yes".to_owned(),
+        let retry_after = match retry {
+            RetryWhen::Never => "–".to_owned(),
+            RetryWhen::After(seconds) => format!("{seconds} s"),
+            RetryWhen::Varies => "yes".to_owned(),
         };
         writeln!(table, "| {status} `{name}` | {retry_after} | {message} |").unwrap();
     }
@@ -32,7 +32,7 @@ fn own_table() -> String {
 }
 
 fn ses_table() -> String {
-    let mut table = String::from("| SES says | answer | try again? | cause | remedy |\n|---|---|---|---|---|\n");
+    let mut table = String::from("| SES's error | answer | retry? | cause | remedy |\n|---|---|---|---|---|\n");
     for ses_error::SesErrorRow {
         refusal,
         signs,
@@ -45,18 +45,18 @@ fn ses_table() -> String {
         let signs = signs.iter().map(shown).collect::<Vec<_>>().join("; ");
         let retry = match retry {
             RetryAdvice::AtOnceThenAfter(seconds) => {
-                format!("Okite does, for as long as a send may wait; then you, after {seconds} s")
+                format!("Okite retries while the send may wait; then retry after {seconds} s")
             }
             RetryAdvice::After(seconds) => format!("after {seconds} s"),
             RetryAdvice::Never => "no".to_owned(),
-            RetryAdvice::AtTheRiskOfTwo => "only if two mails are better than none".to_owned(),
+            RetryAdvice::AtTheRiskOfTwo => "only if a duplicate is better than no mail".to_owned(),
         };
         writeln!(table, "| {signs} | {status} `{name}` | {retry} | {cause}. | {remedy} |").unwrap();
     }
     table
 }
 
-/// Writes a sign for a reader of the document.
+/// Returns a sign as the document shows it.
 fn shown(sign: &ErrorSign) -> String {
     let types = |types: &[&str]| {
         types
@@ -74,10 +74,10 @@ fn shown(sign: &ErrorSign) -> String {
     };
     match sign {
         ErrorSign::Type(names) => types(names),
-        ErrorSign::Saying(names, said) => format!("{} saying {}", types(names), phrases(said)),
-        ErrorSign::Phrase(said) => format!("any error saying {}", phrases(&[said])),
+        ErrorSign::Saying(names, said) => format!("{} with {}", types(names), phrases(said)),
+        ErrorSign::Phrase(said) => format!("any error with {}", phrases(&[said])),
         ErrorSign::UnverifiedSender => {
-            "`MessageRejected` saying “not verified” of the sender, or of nobody by name".to_owned()
+            "`MessageRejected` with “not verified” about the sender, or about no named address".to_owned()
         }
         ErrorSign::Status(statuses) => {
             let statuses = statuses.iter().map(|range| match (range.start(), range.end()) {
@@ -93,7 +93,7 @@ fn shown(sign: &ErrorSign) -> String {
     }
 }
 
-/// Replaces what stands between the two markers of a table.
+/// Replaces the text between the two markers of a table.
 fn with_table(document: &str, name: &str, table: &str) -> String {
     let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
     let (before, rest) = document.split_once(&begin).unwrap();
@@ -102,7 +102,7 @@ fn with_table(document: &str, name: &str, table: &str) -> String {
 }
 
 #[test]
-fn the_document_shows_the_tables_of_the_code() {
+fn errors_md_shows_the_tables_of_the_code() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/ERRORS.md");
     let document = std::fs::read_to_string(&path).unwrap();
     let right = with_table(&document, "own", &own_table());
@@ -141,7 +141,7 @@ fn contract() -> BTreeSet<(u64, String)> {
 }
 
 #[test]
-fn the_contract_has_every_error_and_no_other() {
+fn openapi_json_lists_every_error_and_no_others() {
     let own = PROBLEMS.iter().map(|row| (row.status, row.name));
     let errors = own.chain(TABLE.iter().map(|row| status(row.refusal)));
     let errors: BTreeSet<_> = errors.map(|(status, name)| (status.into(), name.to_owned())).collect();
@@ -149,9 +149,9 @@ fn the_contract_has_every_error_and_no_other() {
 }
 
 #[test]
-fn an_answer_says_when_to_come_again_where_waiting_helps_and_nowhere_else() {
+fn names_a_retry_time_exactly_where_waiting_helps() {
     for row in &PROBLEMS {
         let waits = matches!(row.status, 429 | 503) || row.name == "concurrent_idempotent_requests";
-        assert_eq!(row.again != Again::Never, waits, "{:?}", row.problem);
+        assert_eq!(row.retry != RetryWhen::Never, waits, "{:?}", row.problem);
     }
 }

@@ -1,11 +1,11 @@
-//! What happens with one recipient, as answers tell it.
+//! The outcome for one recipient, as the answers show it.
 
 use domain::recipient::RecipientOutcome;
 use domain::record::RecordedRecipient;
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// An entry of `recipients`.
+/// An entry of the field `recipients`.
 #[derive(Serialize)]
 pub(crate) struct RecipientBody<'a> {
     email: &'a str,

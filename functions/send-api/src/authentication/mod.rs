@@ -1,9 +1,9 @@
-//! API keys: who calls, and what the key allows.
+//! Authenticates requests by their API key.
 //!
-//! A key that was read is believed for a while, and so, for a shorter while, is that there is none. A refusal is answered at once
-//! and not after a pause: an environment of Lambda serves one request at a time, so a pause would hold up others.
+//! A process caches a key's record for a while, and the absence of a key for a shorter while. A rejection is answered at
+//! once: a Lambda environment serves one request at a time, so a pause would delay other callers.
 
-mod unknown;
+mod unknown_ids;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,14 +15,14 @@ use jiff::{SignedDuration, Timestamp};
 use crate::error::{ApiError, Problem};
 use crate::request::Request;
 use sending::Deadlines;
-use unknown::Unknown;
+use unknown_ids::UnknownIds;
 
-/// Checks keys, and remembers those it read lately.
+/// Checks keys, and caches the records that it read.
 #[derive(Debug)]
 pub(crate) struct Authentication {
     keys: ApiKeys,
     remembered: Mutex<HashMap<String, (ApiKeyRecord, Timestamp)>>,
-    unknown: Mutex<Unknown>,
+    unknown: Mutex<UnknownIds>,
 }
 
 impl Authentication {
@@ -34,7 +34,7 @@ impl Authentication {
         }
     }
 
-    /// Finds out which key a request came with.
+    /// Returns the record of the API key in the request's `authorization` header.
     pub(crate) async fn authenticate(&self, request: &Request, now: Timestamp) -> Result<ApiKeyRecord, ApiError> {
         let header = request.header("authorization").ok_or(Problem::MissingApiKey)?;
         let key = bearer(&header).ok_or(Problem::MissingApiKey)?;
@@ -50,7 +50,7 @@ impl Authentication {
         }
     }
 
-    /// Finds out which key a request came with that reads or changes something, which a key for sending may not.
+    /// Authenticates a request that needs a key with full permission; a key for sending is rejected.
     pub(crate) async fn authenticate_full(
         &self,
         request: &Request,
@@ -83,7 +83,7 @@ impl Authentication {
         }
         lock(&self.remembered).remove(key.id());
         let many = lock(&self.unknown).remember(key.id(), now);
-        // The one who guesses waits for it, and nobody else.
+        // Only the request with the unknown key waits for this.
         if many {
             self.learn_all_ids().await;
         }
@@ -92,12 +92,12 @@ impl Authentication {
 
     async fn learn_all_ids(&self) {
         let all = self.keys.all_ids().await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the ids of all API keys could not be read: unknown ones are looked up one by one");
+            tracing::warn!(%error, "the ids of all API keys cannot be read; unknown keys are looked up one by one");
             None
         });
         tracing::warn!(
             refused_at_once = all.is_some(),
-            "callers come with many API keys that do not exist"
+            "callers use many API keys that do not exist"
         );
         lock(&self.unknown).learn(all);
     }
@@ -107,7 +107,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes the key out of `Bearer <key>`.
+/// Returns the key in `Bearer <key>`.
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, key) = header.trim().split_once(' ')?;
     let key = key.trim();

@@ -1,4 +1,4 @@
-//! The header `Idempotency-Key`, and the claim that a request makes with it.
+//! Reads the header `Idempotency-Key` and makes the request's claim from it.
 
 use domain::api_key::ApiKeyRecord;
 use domain::idempotency::{Claim, KEY_LENGTH, RequestBody};
@@ -10,7 +10,7 @@ use super::body::Object;
 use crate::error::{ApiError, Problem};
 use crate::request::Request;
 
-/// An endpoint with keys of its own, and the body of a request to it.
+/// An endpoint with the body of the request. Each endpoint has idempotency keys of its own.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Endpoint<'a> {
     /// `POST /emails`
@@ -20,7 +20,7 @@ pub(super) enum Endpoint<'a> {
 }
 
 impl Endpoint<'_> {
-    /// Makes the claim of a request.
+    /// Makes the claim of a request on its idempotency key.
     pub(super) fn claim(self, api_key: &ApiKeyRecord, key: &str, ids: Ids, now: Timestamp) -> Claim {
         let (endpoint, body) = match self {
             Self::Email(object) => ("POST /emails", RequestBody::One(object)),
@@ -30,7 +30,7 @@ impl Endpoint<'_> {
     }
 }
 
-/// Reads the header and checks its form.
+/// Reads the header and checks its length.
 pub(super) fn key(request: &Request) -> Result<Option<String>, ApiError> {
     match request.header("idempotency-key") {
         Some(key) if !KEY_LENGTH.contains(&key.chars().count()) => Err(Problem::InvalidIdempotencyKey.into()),

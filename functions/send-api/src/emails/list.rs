@@ -5,10 +5,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::show::{EmailBody, body};
-use crate::State;
 use crate::error::ApiError;
 use crate::request::{Request, limit};
 use crate::response::Response;
+use crate::state::SendApiState;
 use sending::Deadlines;
 
 /// The most emails on a page: each is read with its events.
@@ -21,7 +21,7 @@ struct ListBody<'a> {
     data: Vec<EmailBody<'a>>,
 }
 
-pub(crate) async fn list(state: &State, request: &Request, deadlines: &Deadlines) -> Result<Response, ApiError> {
+pub(crate) async fn list(state: &SendApiState, request: &Request, deadlines: &Deadlines) -> Result<Response, ApiError> {
     state.authentication.authenticate_full(request, deadlines).await?;
     let address = request.parameter("to").and_then(|to| EmailAddress::parse(to).ok());
     let address = address.ok_or_else(|| ApiError::invalid_parameter("to", "the address of a recipient"))?;

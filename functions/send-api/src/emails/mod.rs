@@ -1,4 +1,4 @@
-//! The noun `emails`.
+//! The endpoints under `/emails`: send one or a batch, show one, list those to an address.
 
 mod batch;
 mod body;

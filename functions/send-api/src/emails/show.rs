@@ -10,11 +10,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::State;
 use crate::error::{ApiError, Problem};
 use crate::recipient::RecipientBody;
 use crate::request::Request;
 use crate::response::{Response, with_offset};
+use crate::state::SendApiState;
 use sending::Deadlines;
 
 /// The longest id of SES that is looked for; they have 60 characters.
@@ -84,7 +84,7 @@ impl<'a> Id<'a> {
 }
 
 pub(crate) async fn show(
-    state: &State,
+    state: &SendApiState,
     request: &Request,
     deadlines: &Deadlines,
     id: &str,
@@ -96,7 +96,7 @@ pub(crate) async fn show(
     Ok(Response::ok(&body(&record, &state.region, deadlines.arrived)))
 }
 
-async fn find(state: &State, id: Id<'_>) -> Result<Option<MessageRecord>, ApiError> {
+async fn find(state: &SendApiState, id: Id<'_>) -> Result<Option<MessageRecord>, ApiError> {
     let id = match id {
         Id::Ours(id) => Some(id),
         Id::Ses(ses_id) => state.sending.messages.id_of(ses_id).await?,

@@ -1,4 +1,4 @@
-//! A suppression as answers show it.
+//! A suppression, as the answers show it.
 
 use domain::stream::Stream;
 use domain::suppression::{
@@ -10,40 +10,40 @@ use uuid::Uuid;
 
 use crate::response::with_offset;
 
-/// An entry of the list that is in force.
+/// An active entry of the suppression list.
 #[derive(Serialize)]
 pub(super) struct SuppressionBody<'a> {
     object: &'static str,
     id: Uuid,
-    /// As it was given when it was suppressed.
+    /// The address in the spelling that was suppressed.
     email: &'a str,
-    /// Why, in the words that SDKs of the Resend API know.
+    /// The cause, in the terms of the Resend API.
     origin: &'static str,
-    /// SES's id of the event, where it was one.
+    /// SES's id of the event that suppressed the address, if an event did.
     source_id: Option<&'a str>,
     #[serde(serialize_with = "with_offset")]
     created_at: Timestamp,
-    /// Why, in ours.
+    /// The cause, in Okite's terms.
     reason: &'static str,
     since: Timestamp,
-    /// When it ends by itself, where that is set.
+    /// When the suppression ends by itself, if it has an end.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
-    /// SES's words for what happened.
+    /// SES's subtype of the bounce or complaint.
     #[serde(skip_serializing_if = "Option::is_none")]
     subtype: Option<&'a str>,
-    /// What the receiving server said, or the note of who added it.
+    /// The receiving server's answer, or the note of the operator who added the address.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
 }
 
-/// Decides whether an entry is in force, for whatever mail.
+/// Returns the suppression of an entry, if it is active for any stream.
 pub(super) fn in_force(entry: &SuppressionEntry, now: Timestamp, tiers: &SoftBounceTiers) -> Option<Suppression> {
-    // Whatever suppresses transactional mail suppresses bulk mail.
+    // Every suppression of transactional mail applies to bulk mail too.
     entry.registers.suppression(&entry.address, now, Stream::Bulk, tiers)
 }
 
-/// Why an address is on the list, as it was recorded with an event or else with an echo of one.
+/// Returns the recorded evidence for a suppression: that of an event, or else that of an echo.
 pub(super) fn evidence(entry: &SuppressionEntry, reason: SuppressionReason) -> Option<&RegisterEvidence> {
     let echo = match reason {
         SuppressionReason::Bounce | SuppressionReason::Blocked => Some(Register::BounceEcho),
@@ -54,7 +54,7 @@ pub(super) fn evidence(entry: &SuppressionEntry, reason: SuppressionReason) -> O
     recorded.or_else(|| entry.evidence.get(&echo?))
 }
 
-/// The word for a reason in the API that SDKs know.
+/// Returns the Resend API's term for a reason.
 pub(super) fn origin(reason: SuppressionReason) -> &'static str {
     match reason {
         SuppressionReason::Bounce | SuppressionReason::Blocked | SuppressionReason::Soft => "bounce",
@@ -91,7 +91,7 @@ impl<'a> SuppressionBody<'a> {
     }
 }
 
-/// That an address was put on the list.
+/// The answer when an address was added to the list.
 #[derive(Serialize)]
 pub(super) struct CreatedBody {
     pub(super) object: &'static str,

@@ -1,66 +1,66 @@
-//! Ids that are nobody's: what a process remembers of them, so that guesses cost little.
+//! Caches the ids of API keys that do not exist, so that guesses cost few reads.
 //!
-//! A secret of 256 bits cannot be guessed, so there is nothing to make slower. What a guess may not do is cost a read each. For
-//! a short time a process remembers the first few ids that it did not find; when there are more, it is not a caller with an old
-//! key any more, and the process reads the ids of all keys, once. Who is not among them is then refused without a read, and
-//! who is among them is looked up as ever: no number of guesses holds up a key that is valid.
+//! A secret of 256 bits cannot be guessed, so guesses need no delay, but they must not cost a read each. For a short time
+//! a process remembers the first few ids that it did not find. More of them mean that a caller guesses: the process then
+//! reads the ids of all keys once. It rejects ids outside that set without a read and looks up the others as before, so
+//! no number of guesses delays a valid key.
 
 use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How long an id is refused after it was not found: a key that is made in that time works at the end of it.
+/// How long an id is rejected after it was not found. A key created in that time works once it has passed.
 const REFUSED: SignedDuration = SignedDuration::from_secs(10);
-/// How many ids are looked for in vain in that time before the ids of all keys are read.
+/// How many unknown ids in that time make the process read the ids of all keys.
 const IN_VAIN: usize = 10;
 
-/// What is known of ids that are nobody's, for a while.
+/// The unknown ids of the present period.
 #[derive(Debug, Default)]
-pub(super) struct Unknown {
-    /// When the while began.
+pub(super) struct UnknownIds {
+    /// When the period began.
     since: Option<Timestamp>,
-    /// Those that were looked for in vain: so many that no guesser fills the memory.
+    /// The ids that were not found, at most [`IN_VAIN`] of them, so that guesses cannot fill the memory.
     ids: HashSet<String>,
-    known: Known,
+    known: KnownIds,
 }
 
-/// The ids of all keys.
+/// The ids of all keys, as far as they were read.
 #[derive(Debug, Default)]
-enum Known {
-    /// Nobody has asked for them.
+enum KnownIds {
+    /// They have not been read.
     #[default]
     NotAsked,
-    /// They could not be read, or are too many.
+    /// They could not be read, or there are too many.
     No,
     All(HashSet<String>),
 }
 
-impl Unknown {
-    /// Tells whether an id is refused without a look into the table.
+impl UnknownIds {
+    /// Returns whether an id is rejected without a read of the table.
     pub(super) fn refuses(&mut self, id: &str, now: Timestamp) -> bool {
         self.begin_anew(now);
         let is_known = match &self.known {
-            Known::All(all) => all.contains(id),
-            Known::NotAsked | Known::No => true,
+            KnownIds::All(all) => all.contains(id),
+            KnownIds::NotAsked | KnownIds::No => true,
         };
         !is_known || self.ids.contains(id)
     }
 
-    /// Remembers an id that was not found, and tells whether it is time to read those of all keys.
+    /// Remembers an id that was not found. Returns whether the ids of all keys should now be read.
     pub(super) fn remember(&mut self, id: &str, now: Timestamp) -> bool {
         self.begin_anew(now);
         if self.ids.len() < IN_VAIN {
             self.ids.insert(id.to_owned());
         }
-        self.ids.len() == IN_VAIN && matches!(self.known, Known::NotAsked)
+        self.ids.len() == IN_VAIN && matches!(self.known, KnownIds::NotAsked)
     }
 
-    /// Learns the ids of all keys, or that they cannot be learned now.
+    /// Stores the ids of all keys, or that they cannot be read now (`None`).
     pub(super) fn learn(&mut self, all: Option<HashSet<String>>) {
-        self.known = all.map_or(Known::No, Known::All);
+        self.known = all.map_or(KnownIds::No, KnownIds::All);
     }
 
-    /// Forgets everything when the while is over, and when the clock was set back.
+    /// Starts a new period when the present one is over, and when the clock was set back.
     fn begin_anew(&mut self, now: Timestamp) {
         let goes_on = self
             .since
@@ -82,9 +82,9 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + seconds).unwrap()
     }
 
-    /// One that was asked for so many ids in vain at the beginning.
-    fn after(guesses: usize) -> (Unknown, bool) {
-        let mut unknown = Unknown::default();
+    /// Returns the state after so many guesses at second 0, and what the last call returned.
+    fn after(guesses: usize) -> (UnknownIds, bool) {
+        let mut unknown = UnknownIds::default();
         let mut full = false;
         for guess in 0..guesses {
             full = unknown.remember(&format!("guess{guess}"), at(0));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_was_not_found_is_refused_for_ten_seconds() {
+    fn rejects_an_id_for_ten_seconds_after_it_was_not_found() {
         let (mut unknown, _) = after(1);
         assert!(unknown.refuses("guess0", at(0)) && unknown.refuses("guess0", at(9)));
         assert!(!unknown.refuses("other", at(9)));
@@ -101,13 +101,13 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_refuses_nobody() {
+    fn rejects_no_id_after_the_clock_was_set_back() {
         let (mut unknown, _) = after(1);
         assert!(!unknown.refuses("guess0", at(-1)));
     }
 
     #[test]
-    fn the_ids_of_all_keys_are_asked_for_once_after_ten_guesses() {
+    fn asks_for_the_ids_of_all_keys_once_after_ten_guesses() {
         assert!(!after(9).1);
         let (mut unknown, full) = after(10);
         assert!(full);
@@ -119,15 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn one_id_again_and_again_is_one_guess() {
-        let mut unknown = Unknown::default();
+    fn counts_a_repeated_id_as_one_guess() {
+        let mut unknown = UnknownIds::default();
         for _ in 0..100 {
             assert!(!unknown.remember("old", at(0)));
         }
     }
 
     #[test]
-    fn where_the_ids_of_all_keys_cannot_be_read_the_rest_is_looked_up() {
+    fn looks_up_other_ids_when_the_ids_of_all_keys_cannot_be_read() {
         let (mut unknown, _) = after(10);
         unknown.learn(None);
         assert!(!unknown.remember("more", at(1)));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn guesses_do_not_fill_the_memory() {
+    fn keeps_a_bounded_number_of_guesses() {
         let (unknown, _) = after(1_000);
         assert_eq!(unknown.ids.len(), IN_VAIN);
     }
