@@ -1,4 +1,4 @@
-//! MarkCounter our own bounces and complaints, for the estimates of AWS's rates.
+//! Counts our own bounces and complaints, for the estimates of AWS's rates.
 //!
 //! The marks are the count. Those of the present day are counted with each report, those of a day that is over once an hour
 //! until nothing of it comes any more; the counts are kept beside the gate. Whoever counts twice gets the same.
@@ -36,7 +36,7 @@ pub(crate) async fn count(
         now: history.now,
         verified: None,
     };
-    let mut counted = FeedbackCounts {
+    let mut counts = FeedbackCounts {
         days: 0,
         sent: window.sent,
         bounces: 0,
@@ -44,11 +44,11 @@ pub(crate) async fn count(
     };
     for day in window.days() {
         let of_day = counter.day(day, day < window.today).await?;
-        counted.days += 1;
-        counted.bounces += of_day.bounces;
-        counted.complaints += of_day.complaints;
+        counts.days += 1;
+        counts.bounces += of_day.bounces;
+        counts.complaints += of_day.complaints;
     }
-    Ok(Some(counted))
+    Ok(Some(counts))
 }
 
 struct MarkCounter<'a> {

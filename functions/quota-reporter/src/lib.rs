@@ -42,6 +42,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// When the environment is not complete, or the Runtime API is gone.
 pub async fn run() -> Result<(), lambda_runtime::Error> {
     function::run(
+        env!("CARGO_CRATE_NAME"),
         TIMEOUT,
         Config::read,
         QuotaReporterState::new,
