@@ -17,3 +17,4 @@ mod reporter;
 mod sending;
 mod support;
 mod suppressions;
+mod template;

@@ -9,12 +9,13 @@ use aws_sdk_dynamodb::config::{Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use domain::address::EmailAddress;
-use domain::api_key::{ApiKey, ApiKeyRecord, Permission};
+use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission};
 use domain::stream::Stream;
-use domain::suppression::{Reason, Registers};
+use domain::suppression::{Registers, SuppressionReason};
 use jiff::Timestamp;
-use local_aws::lambda::{InvokeError, Program};
-use local_aws::{LocalAws, REGION, Settings};
+use local_aws::services::lambda::{InvokeError, Program};
+use local_aws::{LocalAws, REGION, RunSettings};
+use okite::application::APPLICATION;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -55,15 +56,15 @@ impl Okite {
         Self::start_with(|_| {}).await
     }
 
-    pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+    pub(crate) async fn start_with(change: impl FnOnce(&mut RunSettings)) -> Self {
         let okite = Self::start_unchecked(change).await;
         within(okite.local.healthy()).await.unwrap();
         okite
     }
 
     /// Starts without waiting for the send API, which may not come up.
-    pub(crate) async fn start_unchecked(change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = Settings::new(program());
+    pub(crate) async fn start_unchecked(change: impl FnOnce(&mut RunSettings)) -> Self {
+        let mut settings = RunSettings::new(APPLICATION, program());
         settings.retries = vec![Duration::from_millis(10); 2];
         // The functions write to the terminal of whoever runs the tests: LOG_LEVEL=info shows it.
         let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| "off".to_owned());
@@ -100,7 +101,7 @@ impl Okite {
     }
 
     /// Makes an API key that may do so much.
-    pub(crate) async fn put_key_for(&self, key: &str, permission: Permission) {
+    pub(crate) async fn put_key_for(&self, key: &str, permission: KeyPermission) {
         self.put_record(key, |record| record.permission = permission).await;
     }
 
@@ -110,7 +111,7 @@ impl Okite {
             id: key.id().to_owned(),
             secret_sha256: key.secret_hash(),
             name: "test".to_owned(),
-            permission: Permission::Full,
+            permission: KeyPermission::Full,
             stream: Stream::Transactional,
             from_domains: Vec::new(),
             created_at: Timestamp::UNIX_EPOCH,
@@ -241,15 +242,15 @@ impl Okite {
     }
 
     /// Waits until a bounce or a complaint put an address on the list.
-    pub(crate) async fn until_suppressed(&self, address: &str, reason: Reason) {
+    pub(crate) async fn until_suppressed(&self, address: &str, reason: SuppressionReason) {
         eventually(&format!("{address} is suppressed: {reason:?}"), async || {
             let registers = self.registers(address).await;
             match reason {
-                Reason::Bounce => registers.bounce_at.is_some(),
-                Reason::Complaint => registers.complaint_at.is_some(),
-                Reason::Blocked => registers.blocked_at.is_some(),
-                Reason::Soft => !registers.soft.is_empty(),
-                Reason::Manual => registers.manual_at.is_some(),
+                SuppressionReason::Bounce => registers.bounce_at.is_some(),
+                SuppressionReason::Complaint => registers.complaint_at.is_some(),
+                SuppressionReason::Blocked => registers.blocked_at.is_some(),
+                SuppressionReason::Soft => !registers.soft.is_empty(),
+                SuppressionReason::Manual => registers.manual_at.is_some(),
             }
         })
         .await;
@@ -277,7 +278,13 @@ impl Okite {
         rows
     }
 
-    /// All rows of the table of messages.
+    /// How many events of a type are on record.
+    pub(crate) async fn count_events(&self, kind: &str) -> usize {
+        let of_kind = |row: &&Item| row["sk"].as_s().unwrap().split('#').nth(2) == Some(kind);
+        self.all_messages().await.iter().filter(of_kind).count()
+    }
+
+    /// All items of the table of messages.
     pub(crate) async fn all_messages(&self) -> Vec<Item> {
         let scan = self.dynamodb.scan().table_name(self.variable("MESSAGES_TABLE"));
         within(scan.consistent_read(true).send()).await.unwrap().items.unwrap()
@@ -285,8 +292,8 @@ impl Okite {
 
     /// The row of a message.
     pub(crate) async fn message(&self, id: &Value) -> Item {
-        let row = self.item("MESSAGES_TABLE", &[("id", id.as_str().unwrap())]).await;
-        row.unwrap()
+        let key = [("id", id.as_str().unwrap()), ("sk", "mail")];
+        self.item("MESSAGES_TABLE", &key).await.unwrap()
     }
 }
 

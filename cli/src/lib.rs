@@ -1,30 +1,66 @@
-//! The command `okite`: what its subcommands do.
+//! The command `okite`.
 //!
-//! | module | subcommand |
+//! Each command is a file or folder of `commands` with its arguments, its work and its output. What commands share
+//! lives beside that folder and uses no command:
+//!
+//! | module | purpose |
 //! |---|---|
-//! | [`up`] | `okite up`: all of Okite on this machine |
-//! | [`doctor`] | `okite doctor`: what is wrong with an account and a stack, before it is trouble |
-//! | [`keys`] | `okite keys …`: API keys, here and in AWS |
-//! | [`suppressions`] | `okite suppressions …`: the suppression list, out to a file and in again |
-//! | [`forget`] | `okite forget …`: takes a person's address out of what is kept |
-//! | [`brake`] | `okite brake`: stops mail and lets it go, and shows who did so |
-//! | [`status`] | `okite status`: where the account stands |
-//! | [`incident`] | `okite incident`: what one needs when AWS writes |
-//! | [`place`] | where a command works: here or in AWS |
-//! | [`feedback`] | `okite feedback …`: events of SES that could not be handled, here and in AWS |
-//! | [`function`] | `okite function …`: one function, as `okite up` starts it |
+//! | [`application`] | describes Okite to local AWS: template, stack name, readiness |
+//! | `execution` | runs a command to its exit code and prints its error |
+//! | `target` | finds the local or deployed Okite that a command works on, and its tables, queues and topics |
+//! | `local` | the constants and the client configuration of every `okite up` |
+//! | `dead_letter_queue` | the queue of SES events that Okite could not handle |
+//! | `identity` | parses an SES identity: an address or a domain |
+//! | `aws_error` | shows AWS's own message of an error |
+//! | `date`, `plural` | parse a date, print a counted noun |
+//! | `retry` | repeats a call that DynamoDB throttles |
+//! | `output` | opens the output file of a report |
+//! | `terminal` | columns, colours and safe text for a terminal |
 
-pub mod brake;
-pub mod doctor;
-pub mod feedback;
-pub mod forget;
-pub mod function;
-pub mod incident;
-pub mod keys;
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command prints its result and its errors"
+)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub mod application;
+mod aws_error;
+mod commands;
+mod date;
+mod dead_letter_queue;
+mod execution;
+mod identity;
+mod local;
 mod output;
-mod patience;
-pub mod place;
-pub mod status;
-pub mod suppressions;
-mod table;
-pub mod up;
+mod plural;
+mod retry;
+mod target;
+mod terminal;
+
+pub use commands::up::{LocalOkite, LocalOptions, UpError};
+pub use local::LOCAL_API_KEY;
+
+/// Send mail through Amazon SES, within its quotas and without mailing suppressed addresses.
+///
+/// Most commands work on the `okite up` of the current directory. To work on a stack in AWS, add `--stack NAME`.
+///
+/// Exit codes: 0 for success, 1 for an error, 2 for a wrong command line. `okite status` and `okite doctor` describe
+/// their own.
+#[derive(Debug, Parser)]
+#[command(name = "okite", version, propagate_version = true)]
+struct Okite {
+    #[command(subcommand)]
+    command: commands::Command,
+}
+
+/// Parses the command line, runs its command and returns the exit code.
+///
+/// Exits with `2` itself when the command line is wrong.
+#[must_use]
+pub fn run() -> ExitCode {
+    Okite::parse().command.run()
+}

@@ -1,4 +1,4 @@
-//! Which function called what, and how often: every action on every resource that the services saw.
+//! The record of calls: each action of each function on each resource, with its count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,22 +8,22 @@ use axum::http::{HeaderMap, header};
 /// One action of one function on one resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Call {
-    /// The function, by its name.
+    /// The name of the function.
     pub function: String,
-    /// The action, as IAM names it: `dynamodb:GetItem`.
+    /// The action in IAM: `dynamodb:GetItem`.
     pub action: String,
-    /// The ARN of the resource; `*` where the action knows none.
+    /// The ARN of the resource; `*` for an action to which IAM gives none.
     pub resource: String,
 }
 
-/// The calls that were seen; clones share them.
+/// The calls so far. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
     seen: Arc<Mutex<BTreeMap<Call, u32>>>,
 }
 
 impl Calls {
-    /// Remembers a signed request. Requests without a signature are not calls of the API.
+    /// Records a signed request. A request without a signature is not a call of the API.
     pub(crate) fn record(&self, headers: &HeaderMap, action: &str, resources: impl IntoIterator<Item = String>) {
         let Some(function) = caller(headers) else { return };
         for resource in resources {
@@ -31,7 +31,7 @@ impl Calls {
         }
     }
 
-    /// Remembers what a service does with the role of a function.
+    /// Records what a service does with the role of a function.
     pub(crate) fn record_of_role(&self, function: &str, action: &str, resource: &str) {
         let call = Call {
             function: function.to_owned(),
@@ -41,13 +41,13 @@ impl Calls {
         *self.lock().entry(call).or_default() += 1;
     }
 
-    /// What was seen so far.
+    /// Lists the calls so far.
     #[must_use]
     pub fn seen(&self) -> BTreeSet<Call> {
         self.lock().keys().cloned().collect()
     }
 
-    /// How often a call was seen so far.
+    /// Counts a call so far.
     #[must_use]
     pub fn count(&self, call: &Call) -> u32 {
         self.lock().get(call).copied().unwrap_or_default()
@@ -58,7 +58,7 @@ impl Calls {
     }
 }
 
-/// Who signed a request: a function's access key is its name.
+/// Returns the function that signed a request. A function's access key is its name.
 fn caller(headers: &HeaderMap) -> Option<&str> {
     let signature = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (_, credential) = signature.split_once("Credential=")?;
@@ -71,9 +71,9 @@ mod tests {
 
     use super::*;
 
-    /// The headers of a request that the send API signed.
+    /// The headers of a request that the function `worker` signed.
     fn signed() -> HeaderMap {
-        let signature = "AWS4-HMAC-SHA256 Credential=send-api/20261122/us-east-1/dynamodb/aws4_request, Signature=0";
+        let signature = "AWS4-HMAC-SHA256 Credential=worker/20261122/us-east-1/dynamodb/aws4_request, Signature=0";
         HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(signature))])
     }
 
@@ -85,7 +85,7 @@ mod tests {
         }
         let count = |action: &str, resource: &str| {
             calls.count(&Call {
-                function: "send-api".to_owned(),
+                function: "worker".to_owned(),
                 action: action.to_owned(),
                 resource: resource.to_owned(),
             })
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_the_caller_by_its_signature() {
+    fn finds_the_caller_in_the_signature() {
         let headers = signed();
         let calls = Calls::default();
         calls.record(&headers, "dynamodb:GetItem", ["t".to_owned()]);
@@ -107,6 +107,6 @@ mod tests {
             .into_iter()
             .map(|call| (call.function, call.action))
             .collect();
-        assert_eq!(seen, [("send-api".to_owned(), "dynamodb:GetItem".to_owned())]);
+        assert_eq!(seen, [("worker".to_owned(), "dynamodb:GetItem".to_owned())]);
     }
 }

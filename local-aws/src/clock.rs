@@ -1,4 +1,4 @@
-//! The one place in this crate that reads the clock; everything else is told the time.
+//! The clock of a run. This is the one place in the crate that reads the machine's clock.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,35 +9,36 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-/// The furthest that the clock goes ahead of the machine's, so that no time that is reckoned from it is out of range.
+/// The most by which the clock may be ahead of the machine's, so that no time calculated from it is out of range.
 const AHEAD_MAX: Duration = Duration::from_hours(24 * 3653);
 
-/// The time that the simulated services go by: the machine's, or as far ahead of it as somebody asked for. Clones are the
-/// same clock.
+/// The time of the simulated services: the machine's, or ahead of it by as much as a caller has set. Clones share it.
+///
+/// The clock of a function has the same name, because it follows this one.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     ahead_ms: Arc<AtomicU64>,
-    /// Where it is kept how far it is ahead: data that was written tomorrow must not be read today.
+    /// The file that keeps the setting, so that a later run does not read data from its future.
     file: Option<Arc<Path>>,
     advanced: Arc<Notify>,
 }
 
-/// The clock is not set forward.
+/// Why the clock was not set forward.
 #[derive(Debug, thiserror::Error)]
 pub enum ClockError {
-    /// It would be too far ahead.
-    #[error("the clock goes ten years ahead at most, all in all; a new data directory begins with the right time")]
+    /// It would be more than ten years ahead.
+    #[error("the clock can be set forward by ten years in all; a new data directory starts with the current time")]
     TooFar,
-    /// It could not be kept. It is set forward all the same, until the end.
-    #[error("the clock is set forward, but that cannot be kept in the data directory: {0}")]
+    /// The setting could not be written to its file. It is in force until the end of the run.
+    #[error("the clock is set forward, but the data directory does not keep the setting: {0}")]
     NotKept(#[from] io::Error),
 }
 
 impl Clock {
-    /// Goes on from where it was by a file, which need not be there.
+    /// Reads the setting from a file, and keeps it there. The file need not exist.
     ///
     /// # Errors
-    /// When the file cannot be read, or holds something else.
+    /// Returns an error if the file cannot be read, or holds no number.
     pub fn kept_in(file: PathBuf) -> io::Result<Self> {
         let ahead = match std::fs::read_to_string(&file) {
             Ok(text) => text.trim().parse().map_err(io::Error::other)?,
@@ -51,7 +52,7 @@ impl Clock {
         })
     }
 
-    /// Tells the time, to the millisecond that AWS's own answers carry.
+    /// Returns the time in milliseconds, the precision of AWS's answers.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
     pub fn now(&self) -> Timestamp {
@@ -62,13 +63,13 @@ impl Clock {
             .unwrap_or(now)
     }
 
-    /// Tells how far it is ahead of the machine's clock.
+    /// Returns the time by which it is ahead of the machine's clock.
     #[must_use]
     pub fn ahead(&self) -> Duration {
         Duration::from_millis(self.ahead_ms.load(Ordering::SeqCst))
     }
 
-    /// Waits until it is `time`: as long as that takes, or until somebody sets the clock forward.
+    /// Waits until it is `time`, whether time passes or the clock is set forward.
     pub(crate) async fn reaches(&self, time: Timestamp) {
         loop {
             let advanced = self.advanced.notified();
@@ -86,7 +87,7 @@ impl Clock {
     /// Sets it forward.
     ///
     /// # Errors
-    /// [`ClockError`] if it would be ten years ahead, or that could not be kept.
+    /// Returns a [`ClockError`] if it would be more than ten years ahead, or if its file could not be written.
     pub fn advance(&self, by: Duration) -> Result<(), ClockError> {
         let sum = |ahead| {
             let sum = Duration::from_millis(ahead).checked_add(by)?;
@@ -107,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn goes_forward_for_everybody_who_has_it() {
+    fn goes_forward_in_every_clone() {
         let clock = Clock::default();
         let (same, before) = (clock.clone(), clock.now());
         clock.advance(Duration::from_hours(1)).unwrap();
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_for_a_time_goes_on_when_it_is_set_forward() {
+    async fn a_wait_for_a_time_ends_when_the_clock_is_set_forward() {
         let clock = Clock::default();
         let tomorrow = clock.now() + SignedDuration::from_hours(24);
         let waits = tokio::spawn({

@@ -1,4 +1,4 @@
-//! The data directory: the files of one run, which one process at a time may use.
+//! The data directory: the files of a run. One process at a time may use it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -10,46 +10,43 @@ use serde_json::Value;
 /// Why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
-    /// Another process holds it.
-    #[error(
-        "the data directory {} is in use by another `okite up`{holder}. Stop that one, or name another directory with \
-         --data-dir", .path.display()
-    )]
+    /// Another process uses it.
+    #[error("the data directory {} is in use by {holder}", .path.display())]
     InUse {
         /// The directory.
         path: PathBuf,
-        /// Who holds it, as far as is known.
+        /// That process, with its id if it is known: `process 1234`.
         holder: String,
     },
-    /// It cannot be made, read or written.
+    /// It cannot be created, read or written.
     #[error("the data directory {} cannot be used: {source}", .path.display())]
     Unusable {
         /// The directory.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
 }
 
-/// A data directory that is ours until this value is dropped or the process ends.
+/// A data directory that this process owns until the value is dropped or the process ends.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    /// The lock goes with the file's descriptor.
+    /// Holds the lock, which ends with the file's descriptor.
     _lock: File,
 }
 
 impl DataDir {
-    /// Makes the directory if need be, takes it, and removes what a run before left for others to read.
+    /// Creates the directory if it does not exist, locks it, and removes the `local.json` of an earlier run.
     ///
     /// # Errors
-    /// [`DataDirError`] says what to do.
+    /// Returns a [`DataDirError`] if another process uses the directory, or the file system refuses.
     pub fn take(path: &Path) -> Result<Self, DataDirError> {
         let unusable = |source| DataDirError::Unusable {
             path: path.to_owned(),
             source,
         };
-        // What is in it is for its owner alone: mails, addresses and a key.
+        // It holds mails, addresses and a key, so only its owner may read it.
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700).create(path).map_err(unusable)?;
         let mut lock = OpenOptions::new()
@@ -65,9 +62,9 @@ impl DataDir {
                 let mut pid = String::new();
                 let known = lock.read_to_string(&mut pid).is_ok() && !pid.trim().is_empty();
                 let holder = if known {
-                    format!(" (process {})", pid.trim())
+                    format!("process {}", pid.trim())
                 } else {
-                    String::new()
+                    "another process".to_owned()
                 };
                 return Err(DataDirError::InUse {
                     path: path.to_owned(),
@@ -91,52 +88,52 @@ impl DataDir {
         Ok(directory)
     }
 
-    /// The directory itself.
+    /// Returns the path of the directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// DynamoDB's file.
+    /// Returns the file of DynamoDB.
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.path.join("dynamodb.sqlite")
     }
 
-    /// The mails that SES accepted.
+    /// Returns the file of the mails that SES accepted.
     #[must_use]
     pub fn outbox(&self) -> PathBuf {
         self.path.join("outbox.jsonl")
     }
 
-    /// The messages in queues.
+    /// Returns the file of the messages in queues.
     #[must_use]
     pub fn queues(&self) -> PathBuf {
         self.path.join("queues.jsonl")
     }
 
-    /// How far the clock is ahead, in milliseconds.
+    /// Returns the file with the milliseconds by which the clock is ahead.
     #[must_use]
     pub fn clock(&self) -> PathBuf {
         clock(&self.path)
     }
 
-    /// What the functions print.
+    /// Returns the directory of the functions' logs.
     #[must_use]
     pub fn logs(&self) -> PathBuf {
         self.path.join("logs")
     }
 
-    /// Where a run says how to reach it.
+    /// Returns the file with the URLs of the run.
     #[must_use]
     pub fn local_json(&self) -> PathBuf {
         local_json(&self.path)
     }
 
-    /// Writes `local.json`, whole or not at all, readable by its owner alone: it holds a key.
+    /// Writes `local.json` completely or not at all. Only its owner can read it, because it holds a key.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// Returns an error if the file cannot be written.
     pub fn publish(&self, content: &Value) -> io::Result<()> {
         let draft = self.path.join("local.json.new");
         let _ = fs::remove_file(&draft);
@@ -150,10 +147,10 @@ impl DataDir {
         fs::rename(draft, self.local_json())
     }
 
-    /// Removes `local.json`: nobody can be reached there any more.
+    /// Removes `local.json`, because its URLs are no longer served.
     ///
     /// # Errors
-    /// If it is there and cannot be removed.
+    /// Returns an error if the file exists and cannot be removed.
     pub fn withdraw(&self) -> io::Result<()> {
         match fs::remove_file(self.local_json()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -162,13 +159,13 @@ impl DataDir {
     }
 }
 
-/// Where a run in `data_dir` keeps how far its clock is ahead, in milliseconds.
+/// Returns the file of a run in `data_dir` with the milliseconds by which its clock is ahead.
 #[must_use]
 pub fn clock(data_dir: &Path) -> PathBuf {
     data_dir.join("clock_ahead_ms")
 }
 
-/// Where a run in `data_dir` says how to reach it.
+/// Returns the file of a run in `data_dir` with its URLs.
 #[must_use]
 pub fn local_json(data_dir: &Path) -> PathBuf {
     data_dir.join("local.json")

@@ -1,8 +1,9 @@
-//! What happens while somebody watches: mails as SES takes them, and its events with what became of them.
+//! The feed that watchers follow: each mail that SES accepts, and each published event with its result.
 //!
-//! Each entry has a number, and one that changes (an event whose handling ended) gets a new one and moves to the end. So
-//! whoever knows the last number that they saw has everything by reading on from it, whatever was cut off in between. Only
-//! the newest are kept, in memory: a watcher who missed more than that, or comes from an earlier run, is told to begin anew.
+//! Every entry has a number. An entry that changes, because the handling of its event ended, gets a new number and moves to
+//! the end. A watcher that knows the last number it saw therefore misses nothing by reading on from there, even after a
+//! broken connection. Only the newest entries are kept, in memory. A watcher that missed more, or that comes from an earlier
+//! run, starts from the beginning.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,34 +13,31 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::lambda::Outcome;
-use crate::sns::PublishError;
-
-/// How many entries of each kind are kept.
+/// The number of entries of each kind that are kept.
 const KEPT: usize = 500;
-/// The longest message that is kept whole, in bytes; SES's own are a few thousand.
+/// The longest message that is kept, in bytes. SES's own have a few thousand.
 const MESSAGE_MAX: usize = 64 * 1024;
 
-/// What an entry is about.
+/// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// SES took a mail, or the outbox was emptied.
+pub(crate) enum EntryKind {
+    /// SES accepted a mail, or the outbox was emptied.
     Outbox(OutboxChange),
     /// A message was published to a topic, or its handling ended.
     Event,
 }
 
-/// How the outbox changed.
+/// A change of the outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OutboxChange {
-    /// A mail came.
+    /// SES accepted a mail.
     Mail,
-    /// It was emptied.
+    /// The outbox was emptied.
     Cleared,
 }
 
-impl Kind {
-    /// The name by which a watcher knows it.
+impl EntryKind {
+    /// Returns the name of the kind in the event stream.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Outbox(OutboxChange::Mail) => "mail",
@@ -53,30 +51,30 @@ impl Kind {
     }
 }
 
-/// One thing that happened.
+/// One entry of the feed.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    /// Its number; those of later entries are greater.
+pub(crate) struct FeedEntry {
+    /// The entry's number. Later entries have greater numbers.
     pub(crate) number: u64,
-    pub(crate) kind: Kind,
-    /// What a watcher is told.
+    pub(crate) kind: EntryKind,
+    /// The data that a watcher gets.
     pub(crate) data: Arc<Value>,
 }
 
-/// What a watcher gets.
+/// The entries that are new to a watcher.
 #[derive(Debug)]
-pub(crate) struct News {
-    /// Whether what was seen before is out of date: the events kept follow, and the outbox has to be read anew.
-    pub(crate) begins_anew: bool,
-    pub(crate) entries: Vec<Entry>,
-    /// The number to go on from.
+pub(crate) struct FeedUpdate {
+    /// Whether the watcher must drop what it has: all kept events follow, and it must read the outbox again.
+    pub(crate) is_reset: bool,
+    pub(crate) entries: Vec<FeedEntry>,
+    /// The number to read on from.
     pub(crate) last: u64,
 }
 
-/// The entries; a clone is the same feed.
+/// The feed. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Feed {
-    /// Tells this run from others, whose numbers mean other entries.
+    /// The id of this run. In another run, a number means another entry.
     run: Uuid,
     entries: Arc<Mutex<Entries>>,
     last: Arc<watch::Sender<u64>>,
@@ -85,8 +83,8 @@ pub struct Feed {
 #[derive(Debug, Default)]
 struct Entries {
     last: u64,
-    kept: VecDeque<Entry>,
-    /// The greatest number of an entry that is kept no more and of which nothing newer tells.
+    kept: VecDeque<FeedEntry>,
+    /// The greatest number of an entry that was dropped and not replaced by a newer one.
     lost: u64,
 }
 
@@ -102,18 +100,18 @@ impl Default for Feed {
 }
 
 impl Feed {
-    /// Tells of a mail that SES took.
+    /// Adds a mail that SES accepted.
     pub(crate) fn mail(&self, summary: Value) {
-        self.add(Kind::Outbox(OutboxChange::Mail), summary);
+        self.add(EntryKind::Outbox(OutboxChange::Mail), summary);
     }
 
-    /// Tells that the outbox was emptied.
+    /// Adds that the outbox was emptied.
     pub(crate) fn cleared(&self) {
-        self.add(Kind::Outbox(OutboxChange::Cleared), json!({}));
+        self.add(EntryKind::Outbox(OutboxChange::Cleared), json!({}));
     }
 
-    /// Tells of a message that is being published, and returns what tells how that ended.
-    pub(crate) fn published(&self, topic_arn: &str, message: &str, now: Timestamp) -> Published {
+    /// Adds a message that is being published. The result ends the entry.
+    pub(crate) fn publish(&self, topic_arn: &str, message: &str, now: Timestamp) -> Publication {
         let message = if message.len() > MESSAGE_MAX {
             Value::Null
         } else {
@@ -122,23 +120,24 @@ impl Feed {
         let mut entries = self.lock();
         let key = entries.last + 1;
         let data = json!({ "key": key, "at": now, "topic": topic_arn, "state": "handling", "trouble": null, "event": message });
-        let number = entries.add(Kind::Event, data.clone());
+        let number = entries.add(EntryKind::Event, data.clone());
         drop(entries);
         self.last.send_replace(number);
-        Published {
+        Publication {
             feed: self.clone(),
             number,
             data,
         }
     }
 
-    /// The id of an entry, which [`Feed::after`] takes.
+    /// Returns the id of an entry, which [`Feed::after`] takes.
     pub(crate) fn id(&self, number: u64) -> String {
         format!("{}.{number}", self.run.as_simple())
     }
 
-    /// What came after the entry with an id; all events that are kept if there is no id, or none that can be gone on from.
-    pub(crate) fn after(&self, id: Option<&str>) -> News {
+    /// Returns the entries after the one with an id. Without an id, or with one of another run or of a dropped entry, it
+    /// returns all kept events.
+    pub(crate) fn after(&self, id: Option<&str>) -> FeedUpdate {
         let number = id.and_then(|id| {
             let (run, number) = id.split_once('.')?;
             (run == self.run.as_simple().to_string())
@@ -148,40 +147,40 @@ impl Feed {
         });
         let entries = self.lock();
         let number = number.filter(|number| (entries.lost..=entries.last).contains(number));
-        let wanted = |entry: &&Entry| number.map_or(entry.kind.is_event(), |number| entry.number > number);
-        News {
-            begins_anew: number.is_none(),
+        let wanted = |entry: &&FeedEntry| number.map_or(entry.kind.is_event(), |number| entry.number > number);
+        FeedUpdate {
+            is_reset: number.is_none(),
             entries: entries.kept.iter().filter(wanted).cloned().collect(),
             last: entries.last,
         }
     }
 
-    /// Tells the number of the newest entry, whenever there is one.
+    /// Returns a receiver of the number of the newest entry.
     pub(crate) fn watch(&self) -> watch::Receiver<u64> {
         self.last.subscribe()
     }
 
-    fn add(&self, kind: Kind, data: Value) {
+    fn add(&self, kind: EntryKind, data: Value) {
         let number = self.lock().add(kind, data);
         self.last.send_replace(number);
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
-        // Nothing in here panics half-way.
+        // Nothing in here panics halfway.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Entries {
-    fn add(&mut self, kind: Kind, data: Value) -> u64 {
+    fn add(&mut self, kind: EntryKind, data: Value) -> u64 {
         self.last += 1;
         let data = Arc::new(data);
-        self.kept.push_back(Entry {
+        self.kept.push_back(FeedEntry {
             number: self.last,
             kind,
             data,
         });
-        let is_alike = |entry: &Entry| entry.kind.is_event() == kind.is_event();
+        let is_alike = |entry: &FeedEntry| entry.kind.is_event() == kind.is_event();
         if self.kept.iter().filter(|entry| is_alike(entry)).count() > KEPT
             && let Some(oldest) = self.kept.iter().position(is_alike)
             && let Some(gone) = self.kept.remove(oldest)
@@ -192,29 +191,40 @@ impl Entries {
     }
 }
 
+/// How the handling of a published message ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PublicationResult {
+    /// Every subscriber handled it.
+    Handled,
+    /// It failed at a subscriber and is in a queue.
+    Queued,
+    /// It is neither handled nor in a queue, for this reason.
+    Lost(String),
+}
+
 /// A message that is being published.
 #[derive(Debug)]
-pub(crate) struct Published {
+pub(crate) struct Publication {
     feed: Feed,
     number: u64,
     data: Value,
 }
 
-impl Published {
-    /// Tells how the handling ended.
-    pub(crate) fn ended(mut self, outcome: &Result<Outcome, PublishError>) {
-        self.data["state"] = match outcome {
-            Ok(Outcome::Handled) => "handled".into(),
-            Ok(Outcome::Queued) => "queued".into(),
-            Err(error) => {
-                self.data["trouble"] = error.to_string().into();
+impl Publication {
+    /// Records how the handling ended.
+    pub(crate) fn ended(mut self, result: PublicationResult) {
+        self.data["state"] = match result {
+            PublicationResult::Handled => "handled".into(),
+            PublicationResult::Queued => "queued".into(),
+            PublicationResult::Lost(reason) => {
+                self.data["trouble"] = reason.into();
                 "lost".into()
             }
         };
         let mut entries = self.feed.lock();
-        // Its successor tells all that it told.
+        // The new entry replaces this one.
         entries.kept.retain(|entry| entry.number != self.number);
-        let number = entries.add(Kind::Event, self.data);
+        let number = entries.add(EntryKind::Event, self.data);
         drop(entries);
         self.feed.last.send_replace(number);
     }
@@ -224,28 +234,28 @@ impl Published {
 mod tests {
     use super::*;
 
-    fn names(news: &News) -> Vec<&str> {
-        news.entries.iter().map(|entry| entry.kind.name()).collect()
+    fn names(update: &FeedUpdate) -> Vec<&str> {
+        update.entries.iter().map(|entry| entry.kind.name()).collect()
     }
 
-    fn event(feed: &Feed) -> Published {
-        feed.published("arn:t", r#"{"eventType":"Send"}"#, Timestamp::UNIX_EPOCH)
+    fn event(feed: &Feed) -> Publication {
+        feed.publish("arn:t", r#"{"eventType":"Send"}"#, Timestamp::UNIX_EPOCH)
     }
 
     #[test]
     fn a_watcher_goes_on_where_it_was() {
         let feed = Feed::default();
         feed.mail(json!({}));
-        let news = feed.after(None);
-        assert!(news.begins_anew && news.entries.is_empty());
-        let seen = feed.id(news.last);
+        let update = feed.after(None);
+        assert!(update.is_reset && update.entries.is_empty());
+        let seen = feed.id(update.last);
         feed.mail(json!({ "subject": "two" }));
         feed.cleared();
-        event(&feed).ended(&Ok(Outcome::Handled));
-        let news = feed.after(Some(&seen));
-        assert!(!news.begins_anew);
-        assert_eq!(names(&news), ["mail", "cleared", "event"]);
-        assert!(feed.after(Some(&feed.id(news.last))).entries.is_empty());
+        event(&feed).ended(PublicationResult::Handled);
+        let update = feed.after(Some(&seen));
+        assert!(!update.is_reset);
+        assert_eq!(names(&update), ["mail", "cleared", "event"]);
+        assert!(feed.after(Some(&feed.id(update.last))).entries.is_empty());
     }
 
     #[test]
@@ -254,10 +264,10 @@ mod tests {
         let published = event(&feed);
         let begun = feed.after(None);
         let other = event(&feed);
-        published.ended(&Ok(Outcome::Queued));
+        published.ended(PublicationResult::Queued);
         drop(other);
-        let news = feed.after(Some(&feed.id(begun.last)));
-        let told: Vec<_> = news
+        let update = feed.after(Some(&feed.id(begun.last)));
+        let told: Vec<_> = update
             .entries
             .iter()
             .map(|entry| (&entry.data["key"], &entry.data["state"]))
@@ -269,25 +279,25 @@ mod tests {
     #[test]
     fn what_is_lost_says_why() {
         let feed = Feed::default();
-        event(&feed).ended(&Err(PublishError::UnknownTopic("arn:t".to_owned())));
+        event(&feed).ended(PublicationResult::Lost("there is no topic arn:t".to_owned()));
         let entry = &feed.after(None).entries[0];
         assert_eq!(entry.data["state"], "lost");
         assert_eq!(entry.data["trouble"], "there is no topic arn:t");
     }
 
     #[test]
-    fn a_watcher_who_missed_too_much_begins_anew_with_what_is_kept() {
+    fn a_watcher_that_missed_too_much_is_reset_to_the_kept_entries() {
         let feed = Feed::default();
         let before = feed.id(feed.after(None).last);
         for _ in 0..KEPT {
             event(&feed);
         }
-        assert!(!feed.after(Some(&before)).begins_anew);
+        assert!(!feed.after(Some(&before)).is_reset);
         event(&feed);
-        let news = feed.after(Some(&before));
-        assert!(news.begins_anew);
-        assert_eq!(news.entries.len(), KEPT);
-        assert_eq!(news.entries[0].number, 2);
+        let update = feed.after(Some(&before));
+        assert!(update.is_reset);
+        assert_eq!(update.entries.len(), KEPT);
+        assert_eq!(update.entries[0].number, 2);
     }
 
     #[test]
@@ -301,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_other_runs_and_of_nobody_begin_anew() {
+    fn an_id_of_another_run_or_none_starts_from_the_beginning() {
         let feed = Feed::default();
         event(&feed);
         for id in [
@@ -311,18 +321,18 @@ mod tests {
             feed.id(7),
             format!("{}x", feed.id(1)),
         ] {
-            assert!(feed.after(Some(&id)).begins_anew, "{id}");
+            assert!(feed.after(Some(&id)).is_reset, "{id}");
         }
     }
 
     #[test]
     fn a_message_that_is_no_json_is_kept_as_text_and_a_huge_one_is_not() {
         let feed = Feed::default();
-        feed.published("arn:t", "hello", Timestamp::UNIX_EPOCH);
-        feed.published("arn:t", &"x".repeat(MESSAGE_MAX + 1), Timestamp::UNIX_EPOCH);
-        let news = feed.after(None);
+        feed.publish("arn:t", "hello", Timestamp::UNIX_EPOCH);
+        feed.publish("arn:t", &"x".repeat(MESSAGE_MAX + 1), Timestamp::UNIX_EPOCH);
+        let update = feed.after(None);
         assert_eq!(
-            (&news.entries[0].data["event"], &news.entries[1].data["event"]),
+            (&update.entries[0].data["event"], &update.entries[1].data["event"]),
             (&json!("hello"), &Value::Null)
         );
     }

@@ -1,7 +1,7 @@
-//! A file of JSON lines that outlives the process, even one that is killed.
+//! A file of JSON lines that survives the process, even one that is killed.
 //!
-//! A line is in the file before it counts. A process that is killed while it writes leaves a torn last line, of which
-//! nobody was told yet: it is cut off when the file is opened again.
+//! A line is in the file before it counts. A process that is killed while it writes leaves an incomplete last line, which no
+//! caller has been told about. It is cut off when the file is opened again.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The file, to which lines are added.
+/// An open file to which lines are added.
 #[derive(Debug)]
 pub(crate) struct JsonLines {
     path: PathBuf,
@@ -18,17 +18,17 @@ pub(crate) struct JsonLines {
 }
 
 impl JsonLines {
-    /// Opens the file, which need not be there, and reads its lines.
+    /// Opens the file, creates it if it does not exist, and reads its lines.
     ///
     /// # Errors
-    /// The file cannot be read or written, or holds a line that is none of ours.
+    /// Returns an error if the file cannot be read or written, or holds a line of another shape.
     pub(crate) fn open<T: DeserializeOwned>(path: PathBuf) -> io::Result<(Self, Vec<T>)> {
         let mut file = open_for_append(&path)?;
         let mut content = Vec::new();
         file.read_to_end(&mut content)?;
         let whole = content.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
         if whole < content.len() {
-            tracing::warn!("the last line of {} was torn and is dropped", path.display());
+            tracing::warn!("the last line of {} is incomplete and is dropped", path.display());
             file.set_len(whole as u64)?;
         }
         let read = |(index, line)| {
@@ -43,7 +43,7 @@ impl JsonLines {
         Ok((Self { path, file }, lines))
     }
 
-    /// Adds a line. When that fails, nothing was added.
+    /// Adds a line. If that fails, the file is unchanged.
     pub(crate) fn append(&mut self, line: &impl Serialize) -> io::Result<()> {
         let before = self.file.metadata()?.len();
         let mut bytes = serde_json::to_vec(line)?;
@@ -55,14 +55,14 @@ impl JsonLines {
         Ok(())
     }
 
-    /// Puts these lines in the place of all.
+    /// Replaces all lines.
     pub(crate) fn rewrite<T: Serialize>(&mut self, lines: impl Iterator<Item = T>) -> io::Result<()> {
         let mut bytes = Vec::new();
         for line in lines {
             serde_json::to_writer(&mut bytes, &line)?;
             bytes.push(b'\n');
         }
-        // Renamed into place, so that a kill leaves the old file or the new one.
+        // A rename, so that a kill leaves either the old file or the new one.
         let new = self.path.with_extension("new");
         std::fs::write(&new, &bytes)?;
         std::fs::rename(&new, &self.path)?;

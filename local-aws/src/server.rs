@@ -1,9 +1,8 @@
 //! The HTTP/1.1 server under every service of this crate.
 //!
-//! hyper is driven directly rather than through `axum::serve`, because two things that AWS does to
-//! its clients must be shown here: it closes connections that stay idle, and now and then one is cut
-//! before an answer was written. Each connection is a task of its own; when `stop` fires, requests
-//! in flight get [`GRACE`] to end, and [`serve`] returns once no task is left.
+//! It drives hyper directly rather than through `axum::serve`, because it must do two things that AWS does to its clients:
+//! close connections that stay idle, and cut one before an answer is written. Each connection is a task of its own. When
+//! `stop` is cancelled, requests in flight get [`GRACE`] to end, and [`serve`] returns once no task is left.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,24 +20,23 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-/// How long a request in flight may go on after the server was told to stop.
+/// The time that a request in flight has to end after `stop` is cancelled.
 pub const GRACE: Duration = Duration::from_secs(1);
 
-/// How long accepting rests after an error, such as running out of file descriptors.
+/// The pause after an error of accepting, such as running out of file descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// Marks a response that must never be written: the server cuts the connection instead.
+/// Marks a response that the server must not write: it cuts the connection instead.
 ///
-/// A handler puts it into the response's extensions. The caller sees a connection that closed
-/// before a single byte of an answer came.
+/// A handler puts it into the response's extensions. The caller sees a connection that closes before the first byte of an
+/// answer.
 #[derive(Clone, Copy, Debug)]
 pub struct CutConnection;
 
-/// Serves `router` on `listener` until `stop` is cancelled, and returns when every connection has
-/// ended.
+/// Serves `router` on `listener` until `stop` is cancelled, and returns when every connection has ended.
 ///
-/// A connection on which no complete request head arrives for as long as `idle` is closed; `None`
-/// keeps it open for as long as the peer does.
+/// The server closes a connection on which no complete request head arrives within `idle`. Without `idle`, a connection
+/// stays open until the peer closes it.
 pub async fn serve(listener: TcpListener, router: Router, idle: Option<Duration>, stop: CancellationToken) {
     let connections = TaskTracker::new();
     loop {
@@ -61,7 +59,7 @@ pub async fn serve(listener: TcpListener, router: Router, idle: Option<Duration>
     connections.wait().await;
 }
 
-/// Serves one connection to its end, or to [`GRACE`] after `stop`.
+/// Serves one connection until it ends, or until [`GRACE`] after `stop`.
 async fn connection(stream: TcpStream, router: Router, idle: Option<Duration>, stop: CancellationToken) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
@@ -83,13 +81,13 @@ async fn connection(stream: TcpStream, router: Router, idle: Option<Duration>, s
             }
         }
     };
-    // A peer that goes away, an idle connection and a cut one all end here: none is a fault of ours.
+    // A peer that goes away, an idle connection and a cut one all end here. None is an error of this server.
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
 }
 
-/// Answers one request. The error makes hyper drop the connection without writing.
+/// Answers one request. An error makes hyper drop the connection without writing.
 async fn answer(router: Router, request: Request<Incoming>) -> io::Result<Response> {
     let response = router
         .oneshot(request)

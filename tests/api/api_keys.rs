@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws::ApiKeys;
-use domain::permit::SEND_TIMEOUT;
+use domain::pacing::SEND_TIMEOUT;
 use jiff::{SignedDuration, Timestamp};
 use local_aws::calls::Call;
 use reqwest::Method;
@@ -21,7 +21,7 @@ const OTHER_KEY: &str = "ok_other_secret";
 /// One execution environment of the send API in this process, so that a test says what time it is.
 struct Container<'a> {
     okite: &'a Okite,
-    state: send_api::State,
+    state: send_api::SendApiState,
 }
 
 impl<'a> Container<'a> {
@@ -32,7 +32,7 @@ impl<'a> Container<'a> {
         });
         let process = ProcessConfig::read(&environment).unwrap();
         let config = send_api::Config::read(process, &environment).unwrap();
-        let state = send_api::State::with_clients(config, okite.dynamodb.clone(), okite.ses());
+        let state = send_api::SendApiState::with_clients(config, okite.dynamodb.clone(), okite.ses());
         Self { okite, state }
     }
 

@@ -1,6 +1,6 @@
 //! `GET /emails/{id}`: what became of a mail, for each recipient.
 
-use domain::api_key::Permission;
+use domain::api_key::KeyPermission;
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -132,7 +132,7 @@ async fn what_is_not_on_record_is_not_found() {
 #[tokio::test]
 async fn a_key_for_sending_reads_nothing() {
     let okite = Okite::start().await;
-    okite.put_key_for(SENDING, Permission::Sending).await;
+    okite.put_key_for(SENDING, KeyPermission::Sending).await;
     let sent = okite.post_with(SENDING, &email(GOOD)).await;
     assert_eq!(sent.status, 200);
     let path = format!("/emails/{}", sent.body["id"].as_str().unwrap());
@@ -201,6 +201,7 @@ async fn the_emails_to_a_person_are_listed_the_newest_first() {
         "/emails",
         "/emails?to=x",
         "/emails?to=a@example.net&limit=x",
+        "/emails?to=a@example.net&limit=21",
         "/emails?to=a@example.net&after=x",
     ] {
         okite.get(path).await.refused(422, "invalid_parameter");

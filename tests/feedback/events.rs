@@ -6,7 +6,7 @@ use domain::address::EmailAddress;
 use domain::feedback::MarkKind;
 use domain::stream::Stream;
 use domain::suppression::Registers;
-use local_aws::lambda::InvokeError;
+use local_aws::services::lambda::InvokeError;
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -9,9 +9,10 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::types::AttributeValue;
 use feedback::{Config, State, handle};
 use jiff::Timestamp;
-use local_aws::dynamodb::{Dynamodb, FrontSettings};
+use local_aws::middleware::Middleware;
+use local_aws::services::dynamodb::Dynamodb;
 use local_aws::template::{Stack, Table};
-use local_aws::{TEMPLATE, surroundings};
+use okite::application::{APPLICATION, TEMPLATE};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Proptest, TestRunner};
 use runtime::config::ProcessConfig;
@@ -36,12 +37,12 @@ struct World {
 
 impl World {
     async fn start() -> Self {
-        let stack = Stack::read(TEMPLATE, &surroundings(BTreeMap::new())).unwrap();
+        let stack = Stack::read(TEMPLATE, &APPLICATION.stack_context(BTreeMap::new())).unwrap();
         let stop = CancellationToken::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let database = Dynamodb::open(None, &stack.tables).unwrap();
-        tokio::spawn(database.serve(listener, FrontSettings::default(), stop.clone()));
+        tokio::spawn(database.serve(listener, Middleware::default(), stop.clone()));
         let credentials = Credentials::new("test", "local", None, None, "tests");
         let sdk = SdkConfig::builder()
             .behavior_version(aws::behavior_version())
@@ -68,7 +69,8 @@ impl World {
     /// Hands events over, and returns all that is in the tables then, which are empty again afterwards.
     async fn after(&self, events: &[Value]) -> Vec<Item> {
         let id = AttributeValue::S(MESSAGE.to_string());
-        let row = self.dynamodb.put_item().table_name(&self.messages_table).item("id", id);
+        let row = self.dynamodb.put_item().table_name(&self.messages_table);
+        let row = row.item("id", id).item("sk", AttributeValue::S("mail".to_owned()));
         row.send().await.unwrap();
         for (number, event) in events.iter().enumerate() {
             let records = json!({ "Records": [{ "Sns": { "Message": event.to_string() } }] });
@@ -91,6 +93,7 @@ impl World {
             let is_key = |name: &str| match table.logical_id.as_str() {
                 "SuppressionsTable" => name == "address",
                 "UsageTable" => name == "pk" || name == "sk",
+                "MessagesTable" => name == "id" || name == "sk",
                 _ => name == "id",
             };
             let key: Item = item

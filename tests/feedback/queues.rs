@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use domain::suppression::{Reason, Registers};
-use local_aws::TEMPLATE;
+use domain::suppression::{Registers, SuppressionReason};
 use local_aws::data_dir::DataDir;
+use okite::application::TEMPLATE;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -157,7 +157,7 @@ async fn a_poison_event_holds_nothing_up_and_ends_in_the_dead_letter_queue() {
     okite.advance(SIX_MINUTES).await;
     for n in 0..3 {
         okite
-            .until_suppressed(&format!("gone{n}@example.net"), Reason::Bounce)
+            .until_suppressed(&format!("gone{n}@example.net"), SuppressionReason::Bounce)
             .await;
     }
     assert_eq!(okite.queue(DEAD_LETTERS).await, (0, 0));
@@ -188,11 +188,50 @@ async fn an_event_that_is_put_back_after_an_outage_of_hours_is_handled() {
         .header("x-amz-target", "AmazonSQS.StartMessageMoveTask")
         .body(task.to_string());
     assert_eq!(started.send().await.unwrap().status(), 200);
-    okite.until_suppressed("gone@example.net", Reason::Bounce).await;
+    okite
+        .until_suppressed("gone@example.net", SuppressionReason::Bounce)
+        .await;
     eventually("both queues are empty", async || {
         okite.queue(RETRIES).await == (0, 0) && okite.queue(DEAD_LETTERS).await == (0, 0)
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_whose_deletion_fails_is_handled_again_and_deleted_then() {
+    let okite = Okite::start().await;
+    okite
+        .fault(json!({ "operation": "UpdateItem", "table": "SuppressionsTable", "times": 3, "error": "ValidationException" }))
+        .await;
+    okite
+        .fault(json!({ "operation": "DeleteMessage", "error": "RequestThrottled" }))
+        .await;
+    assert_eq!(okite.publish(&hard_bounce("gone@example.net", 1)).await, (0, 1));
+    okite
+        .until_suppressed("gone@example.net", SuppressionReason::Bounce)
+        .await;
+    eventually("the deletion failed", async || {
+        okite.local(Method::GET, "faults", &Value::Null).await.body == json!([])
+    })
+    .await;
+    assert_eq!(okite.queue(RETRIES).await, (0, 1));
+    okite.advance(SIX_MINUTES).await;
+    eventually("the queue is empty", async || okite.queue(RETRIES).await == (0, 0)).await;
+    assert_eq!(okite.queue(DEAD_LETTERS).await, (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_no_queue_accepts_is_reported_as_lost() {
+    let okite = Okite::start().await;
+    okite
+        .fault(json!({ "operation": "UpdateItem", "table": "SuppressionsTable", "times": 3, "error": "ValidationException" }))
+        .await;
+    okite
+        .fault(json!({ "operation": "SendMessage", "error": "InternalError" }))
+        .await;
+    assert_eq!(okite.publish(&hard_bounce("gone@example.net", 1)).await, (0, 1));
+    assert_eq!(okite.queue(RETRIES).await, (0, 0));
+    assert_eq!(okite.registers("gone@example.net").await.bounce_at, None);
 }
 
 /// The field and the value by which a filter of the template finds lines of the log: `{ $.field = "value" }`.
@@ -279,7 +318,9 @@ async fn what_is_still_being_tried_when_all_stops_is_in_the_queue_at_the_next_st
     within(okite.local.stop()).await;
     let data_dir = take_again(folder.path()).await;
     let okite = Okite::start_with(|settings| settings.data_dir = Some(data_dir)).await;
-    okite.until_suppressed("gone@example.net", Reason::Bounce).await;
+    okite
+        .until_suppressed("gone@example.net", SuppressionReason::Bounce)
+        .await;
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The main job: what bounces or complains once is not sent to again, and the caller is told.
 
-use domain::suppression::Reason;
+use domain::suppression::SuppressionReason;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -32,7 +32,7 @@ async fn a_mail_is_accepted_and_is_in_the_outbox_under_its_id() {
 }
 
 /// Sends to a simulator address, waits for what comes back, and sends again to other spellings of it and to a good one.
-async fn is_left_out_next_time(first: &str, then: &str, reason: Reason) {
+async fn is_left_out_next_time(first: &str, then: &str, reason: SuppressionReason) {
     let okite = Okite::start().await;
     let body = okite.send(&email(first)).await;
     assert_status(&body, first, "accepted");
@@ -51,7 +51,7 @@ async fn a_bounced_address_is_left_out_in_any_spelling() {
     is_left_out_next_time(
         "bounce@simulator.amazonses.com",
         "Bounce@SIMULATOR.amazonses.com",
-        Reason::Bounce,
+        SuppressionReason::Bounce,
     )
     .await;
 }
@@ -61,7 +61,7 @@ async fn an_address_that_complained_is_left_out_in_any_spelling() {
     is_left_out_next_time(
         "complaint@simulator.amazonses.com",
         "COMPLAINT@simulator.AmazonSES.com",
-        Reason::Complaint,
+        SuppressionReason::Complaint,
     )
     .await;
 }
@@ -71,7 +71,7 @@ async fn an_address_on_the_global_list_of_ses_counts_as_bounced() {
     is_left_out_next_time(
         "suppressionlist@simulator.amazonses.com",
         "SuppressionList@simulator.amazonses.com",
-        Reason::Bounce,
+        SuppressionReason::Bounce,
     )
     .await;
 }
@@ -81,7 +81,7 @@ async fn a_label_makes_another_address() {
     let okite = Okite::start().await;
     okite.send(&email("bounce+a@simulator.amazonses.com")).await;
     okite
-        .until_suppressed("bounce+a@simulator.amazonses.com", Reason::Bounce)
+        .until_suppressed("bounce+a@simulator.amazonses.com", SuppressionReason::Bounce)
         .await;
     let body = okite
         .send(&email(json!([
@@ -100,8 +100,8 @@ async fn one_mail_may_bring_a_bounce_and_a_complaint_and_each_address_keeps_its_
     let okite = Okite::start().await;
     let (bounce, complaint) = ("bounce@simulator.amazonses.com", "complaint@simulator.amazonses.com");
     okite.send(&email(json!([bounce, complaint, GOOD]))).await;
-    okite.until_suppressed(bounce, Reason::Bounce).await;
-    okite.until_suppressed(complaint, Reason::Complaint).await;
+    okite.until_suppressed(bounce, SuppressionReason::Bounce).await;
+    okite.until_suppressed(complaint, SuppressionReason::Complaint).await;
     let body = okite.send(&email(json!([bounce, complaint, GOOD]))).await;
     assert_suppressed(&body, bounce, "bounce");
     assert_suppressed(&body, complaint, "complaint");
@@ -114,7 +114,7 @@ async fn nothing_is_sent_when_every_recipient_is_suppressed() {
     let okite = Okite::start().await;
     let address = "bounce@simulator.amazonses.com";
     okite.send(&email(address)).await;
-    okite.until_suppressed(address, Reason::Bounce).await;
+    okite.until_suppressed(address, SuppressionReason::Bounce).await;
     let body = okite.send(&email(address)).await;
     assert!(body["id"].as_str().unwrap().parse::<Uuid>().is_ok());
     assert_suppressed(&body, address, "bounce");
@@ -127,7 +127,7 @@ async fn nothing_is_sent_to_copies_when_nobody_is_left_in_to() {
     let okite = Okite::start().await;
     let address = "bounce@simulator.amazonses.com";
     okite.send(&email(address)).await;
-    okite.until_suppressed(address, Reason::Bounce).await;
+    okite.until_suppressed(address, SuppressionReason::Bounce).await;
     let mut mail = email(address);
     mail["cc"] = json!([GOOD]);
     mail["bcc"] = json!("success+bcc@simulator.amazonses.com");
@@ -143,7 +143,7 @@ async fn recipients_are_told_of_in_the_order_given_and_once_each() {
     let okite = Okite::start().await;
     let address = "bounce@simulator.amazonses.com";
     okite.send(&email(address)).await;
-    okite.until_suppressed(address, Reason::Bounce).await;
+    okite.until_suppressed(address, SuppressionReason::Bounce).await;
     let mut mail = email(json!([
         "Anna <Anna@example.net>",
         "anna@EXAMPLE.net",

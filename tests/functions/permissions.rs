@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::suppression::Reason;
+use domain::suppression::SuppressionReason;
 use local_aws::calls::Call;
 use local_aws::template::{Permission, Stack};
-use local_aws::{TEMPLATE, surroundings};
+use okite::application::{APPLICATION, TEMPLATE};
 use reqwest::Method;
 use serde_json::json;
 
@@ -19,7 +19,7 @@ async fn exercise(okite: &Okite) {
     okite.send(&email(json!(["anna@example.net", "bob@example.net"]))).await;
     okite.send(&email("bounce@simulator.amazonses.com")).await;
     okite
-        .until_suppressed("bounce@simulator.amazonses.com", Reason::Bounce)
+        .until_suppressed("bounce@simulator.amazonses.com", SuppressionReason::Bounce)
         .await;
     okite.send(&email("bounce@simulator.amazonses.com")).await;
     // Mail to the simulator counts for nothing.
@@ -31,7 +31,9 @@ async fn exercise(okite: &Okite) {
         .fault(json!({"operation": "UpdateItem", "table": "SuppressionsTable", "times": 3, "error": "ValidationException"}))
         .await;
     assert_eq!(okite.publish(&hard_bounce("later@example.net", 1)).await, (0, 1));
-    okite.until_suppressed("later@example.net", Reason::Bounce).await;
+    okite
+        .until_suppressed("later@example.net", SuppressionReason::Bounce)
+        .await;
     okite
         .fault(json!({"operation": "SendEmail", "error": "MessageRejected", "message": "No"}))
         .await;
@@ -92,7 +94,7 @@ async fn a_role_allows_what_its_function_does_and_nothing_more() {
     .await;
     let seen = okite.local.calls.seen();
 
-    let allowed = Stack::permissions(TEMPLATE, &surroundings(BTreeMap::new())).unwrap();
+    let allowed = Stack::permissions(TEMPLATE, &APPLICATION.stack_context(BTreeMap::new())).unwrap();
     assert_eq!(allowed.len(), 3);
     for (function, permissions) in &allowed {
         let calls: Vec<_> = seen.iter().filter(|call| call.function == *function).collect();

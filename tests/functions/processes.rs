@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use local_aws::StartError;
 use local_aws::data_dir::DataDir;
-use local_aws::lambda::InvokeError;
+use local_aws::services::lambda::InvokeError;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -143,7 +143,7 @@ async fn a_function_without_its_environment_does_not_start_and_names_what_is_mis
         settings.environment.insert("LOG_LEVEL".to_owned(), "error".to_owned());
     })
     .await;
-    assert!(matches!(within(okite.local.healthy()).await, Err(StartError::Unhealthy(status)) if status == 500));
+    assert!(matches!(within(okite.local.healthy()).await, Err(StartError::Unhealthy { status, .. }) if status == 500));
     for function in ["send-api", "feedback", "quota-reporter"] {
         let called = okite.invoke(function, &json!({})).await;
         assert!(matches!(called, Err(InvokeError::Exited(_))), "{called:?}");
@@ -175,7 +175,7 @@ async fn logs_name_ids_and_no_address_subject_body_or_key() {
     okite
         .until_suppressed(
             "bounce+private@simulator.amazonses.com",
-            domain::suppression::Reason::Bounce,
+            domain::suppression::SuppressionReason::Bounce,
         )
         .await;
     mail["from"] = json!("private@unverified.example");

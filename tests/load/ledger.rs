@@ -27,7 +27,7 @@ pub(crate) struct Policy {
 #[derive(Clone, Copy)]
 pub(crate) struct Gate {
     /// Up to when slots are taken.
-    pub(crate) tat: i64,
+    pub(crate) next_free_slot: i64,
     /// The time that one recipient takes.
     pub(crate) interval: i64,
     /// The recipients that were ever granted.
@@ -96,7 +96,7 @@ impl Ledger {
     /// that is an interval shorter.
     fn first_slot(&self) -> i64 {
         let burst = micros(self.policy.burst) - self.after.interval;
-        self.before.tat.max(self.began - burst.max(0))
+        self.before.next_free_slot.max(self.began - burst.max(0))
     }
 
     /// The most recipients that SES took in any second, and the most that may be: the rate, the burst, and the largest
@@ -110,7 +110,7 @@ impl Ledger {
 
     /// The recipients that are too many: granted without a slot, taken by SES without a grant, or too many in a second.
     pub(crate) fn over_grants(&self) -> i64 {
-        let without_slot = self.granted() - self.slots(self.after.tat);
+        let without_slot = self.granted() - self.slots(self.after.next_free_slot);
         let without_grant = i64::from(self.accepted()) - self.granted();
         let (busiest, most) = self.busiest_second();
         without_slot.max(0) + without_grant.max(0) + i64::from(busiest.saturating_sub(most))
@@ -182,7 +182,7 @@ impl Ledger {
         // The last mail has its first slot within the wait of whoever asked last.
         let latest = self.ended + micros(self.policy.wait) + i64::from(self.largest) * self.after.interval;
         check(
-            self.after.tat <= self.before.tat.max(latest),
+            self.after.next_free_slot <= self.before.next_free_slot.max(latest),
             "the gate took slots further ahead than a mail waits".to_owned(),
         );
         check(

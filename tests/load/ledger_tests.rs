@@ -42,9 +42,9 @@ fn run() -> Ledger {
     }
 }
 
-fn gate(tat: i64, granted: i64) -> Gate {
+fn gate(next_free_slot: i64, granted: i64) -> Gate {
     Gate {
-        tat,
+        next_free_slot,
         interval: INTERVAL,
         granted,
     }
@@ -62,17 +62,17 @@ fn adds_up_when_all_that_was_granted_was_sent() {
     assert_eq!(ledger.contradictions(), [""; 0]);
     assert_eq!(ledger.over_grants(), 0);
     assert_eq!((ledger.granted(), ledger.accepted()), (100, 100));
-    assert_eq!(ledger.slots(ledger.after.tat), 100);
+    assert_eq!(ledger.slots(ledger.after.next_free_slot), 100);
 }
 
 #[test]
 fn finds_recipients_that_were_granted_without_a_slot() {
     let mut ledger = run();
-    ledger.after.tat -= 3 * INTERVAL;
+    ledger.after.next_free_slot -= 3 * INTERVAL;
     assert_eq!(ledger.over_grants(), 3);
     // A gate that was busy before has no burst to give.
     let mut ledger = run();
-    ledger.before.tat = BEGAN;
+    ledger.before.next_free_slot = BEGAN;
     assert_eq!(ledger.over_grants(), 13);
 }
 
@@ -158,9 +158,9 @@ fn leaves_open_what_is_unclear_and_no_more() {
 #[test]
 fn finds_a_gate_that_runs_ahead_or_too_fast() {
     let mut ledger = run();
-    ledger.after.tat = BEGAN + 12 * SECOND + 5 * INTERVAL;
+    ledger.after.next_free_slot = BEGAN + 12 * SECOND + 5 * INTERVAL;
     assert_eq!(ledger.contradictions(), [""; 0]);
-    ledger.after.tat += 1;
+    ledger.after.next_free_slot += 1;
     contradicts(&ledger, "further ahead than a mail waits");
     let mut ledger = run();
     ledger.after.interval = INTERVAL - 1;

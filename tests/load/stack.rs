@@ -7,9 +7,9 @@ use aws_sdk_dynamodb::config::{Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use local_aws::calls::Call;
-use local_aws::lambda::Program;
+use local_aws::services::lambda::Program;
 use local_aws::{ACCOUNT_ID, REGION};
-use okite::up::{LOCAL_API_KEY, Settings, Up};
+use okite::{LOCAL_API_KEY, LocalOkite, LocalOptions};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -45,7 +45,7 @@ impl CallCounts {
 }
 
 pub(crate) struct Stack {
-    up: Up,
+    up: LocalOkite,
     http: reqwest::Client,
     dynamodb: aws_sdk_dynamodb::Client,
     /// Everything is kept in it; it is removed at the end.
@@ -56,7 +56,7 @@ impl Stack {
     /// Starts one whose account has this rate and no quota, and whose gate knows of it.
     pub(crate) async fn start(rate: u32) -> Done<Self> {
         let folder = tempfile::tempdir()?;
-        let settings = Settings {
+        let options = LocalOptions {
             port: 0,
             data_dir: folder.path().join("okite"),
             sandbox: false,
@@ -66,7 +66,7 @@ impl Stack {
                 arguments: Vec::new(),
             },
         };
-        let up = Up::start(settings).await?;
+        let up = LocalOkite::start(options).await?;
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(aws::behavior_version())
             .region(Region::new(REGION))
@@ -138,8 +138,8 @@ impl Stack {
         let number = |name: &str| item.get(name)?.as_n().ok()?.parse().ok();
         let gate = || {
             Some(Gate {
-                tat: number("tat")?,
-                interval: number("iv")?,
+                next_free_slot: number("next_free_slot")?,
+                interval: number("slot_interval")?,
                 granted: number("granted")?,
             })
         };

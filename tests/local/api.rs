@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::suppression::Reason;
+use domain::suppression::SuppressionReason;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -454,13 +454,13 @@ async fn what_is_published_for_operators_can_be_read() {
         .http_client(aws::http_client())
         .build();
     let to = |topic: &str| aws::Notifications::new(aws::sns(&config), topic.to_owned());
-    let operators = to(local_aws::ALARM_TOPIC_ARN);
+    let operators = to(okite::application::ALARM_TOPIC_ARN);
     operators.publish("Sending is stopped", "Why").await.unwrap();
     let kept = notifications().await;
     assert_eq!(
         (&kept[0]["topic_arn"], &kept[0]["subject"], &kept[0]["message"]),
         (
-            &json!(local_aws::ALARM_TOPIC_ARN),
+            &json!(okite::application::ALARM_TOPIC_ARN),
             &json!("Sending is stopped"),
             &json!("Why")
         )
@@ -470,7 +470,9 @@ async fn what_is_published_for_operators_can_be_read() {
     let bounce = hard_bounce("gone@example.net", 1);
     let feedback = to(okite.variable("FEEDBACK_TOPIC_ARN"));
     feedback.publish("", &bounce.to_string()).await.unwrap();
-    okite.until_suppressed("gone@example.net", Reason::Bounce).await;
+    okite
+        .until_suppressed("gone@example.net", SuppressionReason::Bounce)
+        .await;
     assert_eq!(notifications().await.as_array().unwrap().len(), 1);
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::suppression::Reason;
+use domain::suppression::SuppressionReason;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -48,7 +48,7 @@ async fn the_quota_is_free_again_after_24_hours() {
 async fn an_address_of_the_mailbox_simulator_is_free_again_after_an_hour() {
     let okite = Okite::start().await;
     okite.send(&email(BOUNCE)).await;
-    okite.until_suppressed(BOUNCE, Reason::Bounce).await;
+    okite.until_suppressed(BOUNCE, SuppressionReason::Bounce).await;
     okite.advance(Duration::from_mins(59)).await;
     assert_suppressed(&okite.send(&email(json!([BOUNCE, GOOD]))).await, BOUNCE, "bounce");
     okite.advance(Duration::from_mins(1)).await;
@@ -72,7 +72,7 @@ async fn everybody_is_told_the_same_time() {
     let (seconds, _) = id.get_timestamp().unwrap().to_unix();
     assert!(i64::try_from(seconds).unwrap() >= later.as_second(), "{id}");
     assert!(at(&okite.outbox().await[0]["at"]) >= later);
-    okite.until_suppressed(BOUNCE, Reason::Bounce).await;
+    okite.until_suppressed(BOUNCE, SuppressionReason::Bounce).await;
     assert!(okite.registers(BOUNCE).await.bounce_at.unwrap() >= later);
     assert!(okite.time_of_a_function().await >= later);
 }

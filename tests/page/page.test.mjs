@@ -116,7 +116,7 @@ test('a mail is found, opened, read and closed by keyboard alone', async () => {
     await page.keyboard.press('Enter');
     assert.match(await focused(), /Gamma/);
     await page.keyboard.press('2');
-    await page.getByRole('heading', { name: 'Who is not sent to' }).waitFor();
+    await page.getByRole('heading', { name: 'Suppressed addresses' }).waitFor();
     await page.keyboard.press('?');
     await page.getByRole('dialog', { name: 'Keys' }).waitFor();
     await page.keyboard.press('Escape');

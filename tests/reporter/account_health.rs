@@ -1,7 +1,7 @@
 //! The verdict of the reporter, the brake that follows it, and what the operators are told.
 
 use aws::Usage;
-use domain::brake_change::BrakeOverride;
+use domain::brake::BrakeOverride;
 use domain::stream::Stream;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
@@ -237,7 +237,7 @@ async fn a_word_that_is_not_in_the_gate_yet_is_put_there_though_the_account_cann
         local_aws::REGION.to_owned(),
     );
     let word = BrakeOverride {
-        word: "all".to_owned(),
+        setting: "all".to_owned(),
         by: "anna".to_owned(),
         why: "a bad list".to_owned(),
         at: Some(Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1)),

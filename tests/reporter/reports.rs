@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use aws::{Usage, WordInGate};
+use aws::{OverrideInGate, Usage};
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::account::Brake;
-use domain::brake_change::BrakeOverride;
+use domain::brake::Brake;
+use domain::brake::BrakeOverride;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -164,23 +164,23 @@ async fn the_gate_is_set_by_the_report() {
     let wanted = [
         "pk",
         "sk",
-        "tat",
-        "iv",
+        "next_free_slot",
+        "slot_interval",
         "left_all",
         "left_bulk",
         "granted",
         "brake",
-        "snap_at",
+        "account_read_at",
         "overridden_at",
     ];
     assert_eq!(names, BTreeSet::from(wanted));
     // 14 a second, less 5 %.
-    assert_eq!(number(&gate, "iv"), 75_188);
+    assert_eq!(number(&gate, "slot_interval"), 75_188);
     assert_eq!((number(&gate, "granted"), number(&gate, "brake")), (0, 0));
     let (all, bulk) = (number(&gate, "left_all"), number(&gate, "left_bulk"));
     assert_eq!((all, bulk), (50_000, 40_000));
     let at: Timestamp = report["at"].as_str().unwrap().parse().unwrap();
-    assert_eq!(number(&gate, "snap_at"), at.as_millisecond());
+    assert_eq!(number(&gate, "account_read_at"), at.as_millisecond());
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn an_operator_who_speaks_while_a_report_is_made_is_not_undone_by_it() {
         "us-east-1".to_owned(),
     );
     let word = BrakeOverride {
-        word: "all".to_owned(),
+        setting: "all".to_owned(),
         at: Some("2026-01-02T03:04:05Z".parse().unwrap()),
         ..BrakeOverride::default()
     };
@@ -222,13 +222,17 @@ async fn an_operator_who_speaks_while_a_report_is_made_is_not_undone_by_it() {
         .await;
         assert!(usage.put_brake_override(&word).await.unwrap());
         let set = usage.set_brake(Brake::All, word.at.unwrap()).await.unwrap();
-        assert_eq!(set, WordInGate::InForce);
+        assert_eq!(set, OverrideInGate::InForce);
     };
     let (report, ()) = tokio::join!(okite.report(), speak);
     let gate = gate(&okite).await.unwrap();
     assert_eq!(number(&gate, "brake"), 2);
     let at: Timestamp = report["at"].as_str().unwrap().parse().unwrap();
-    assert_eq!(number(&gate, "snap_at"), at.as_millisecond(), "it was tried once more");
+    assert_eq!(
+        number(&gate, "account_read_at"),
+        at.as_millisecond(),
+        "it was tried once more"
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest};
-use local_aws::Settings;
+use local_aws::RunSettings;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ async fn assert_store_down(okite: &Okite, answer: &Answer) {
 }
 
 /// Keeps events but `Send` from making writes, where faults are for those of the sender.
-fn without_deliveries(settings: &mut Settings) {
+fn without_deliveries(settings: &mut RunSettings) {
     settings.parameters = BTreeMap::from([("DeliveryEvents".to_owned(), "false".to_owned())]);
 }
 
@@ -105,7 +105,7 @@ async fn keys_that_come_back_undone_are_asked_for_again() {
     let okite = Okite::start().await;
     okite.send(&email(BOUNCE)).await;
     okite
-        .until_suppressed(BOUNCE, domain::suppression::Reason::Bounce)
+        .until_suppressed(BOUNCE, domain::suppression::SuppressionReason::Bounce)
         .await;
     for unprocessed in [json!(true), json!(1), json!(2)] {
         okite
@@ -134,7 +134,9 @@ async fn nothing_is_sent_while_a_part_of_the_suppression_list_is_not_read() {
 async fn writes_that_come_back_undone_are_named_and_the_others_are_done() {
     let okite = Okite::start().await;
     let row = |id: &str| {
-        let put = PutRequest::builder().item("id", AttributeValue::S(id.to_owned()));
+        let put = PutRequest::builder()
+            .item("id", AttributeValue::S(id.to_owned()))
+            .item("sk", AttributeValue::S("mail".to_owned()));
         WriteRequest::builder().put_request(put.build().unwrap()).build()
     };
     let table = okite.variable("MESSAGES_TABLE");
@@ -145,8 +147,18 @@ async fn writes_that_come_back_undone_are_named_and_the_others_are_done() {
     let write = write.request_items(table, vec![row("first"), row("second")]);
     let undone = within(write.send()).await.unwrap().unprocessed_items.unwrap();
     assert_eq!(undone[table], [row("second")]);
-    assert!(okite.item("MESSAGES_TABLE", &[("id", "first")]).await.is_some());
-    assert!(okite.item("MESSAGES_TABLE", &[("id", "second")]).await.is_none());
+    assert!(
+        okite
+            .item("MESSAGES_TABLE", &[("id", "first"), ("sk", "mail")])
+            .await
+            .is_some()
+    );
+    assert!(
+        okite
+            .item("MESSAGES_TABLE", &[("id", "second"), ("sk", "mail")])
+            .await
+            .is_none()
+    );
 
     okite
         .fault(json!({ "operation": "BatchGetItem", "unprocessed": true }))
@@ -335,7 +347,7 @@ async fn an_event_whose_function_dies_comes_again() {
             .await;
         okite.send(&email(address.clone())).await;
         okite
-            .until_suppressed(&address, domain::suppression::Reason::Bounce)
+            .until_suppressed(&address, domain::suppression::SuppressionReason::Bounce)
             .await;
         eventually("it was tried again", async || okite.faults().await == json!([])).await;
     }
@@ -381,9 +393,7 @@ async fn a_function_killed_at_any_call_with_a_key_sends_at_most_once() {
             mail["subject"] = json!(key);
             // No event may be under way, whose write would take the fault.
             eventually("all events have come", async || {
-                let rows = okite.messages().await;
-                let told = rows.iter().filter(|row| row.contains_key("ev#Send#")).count();
-                told == okite.outbox().await.len()
+                okite.count_events("Send").await == okite.outbox().await.len()
             })
             .await;
             okite.fault(fault.clone()).await;

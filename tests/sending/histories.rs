@@ -17,18 +17,19 @@ use aws::{ApiKeys, Usage};
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use domain::account::Brake;
-use domain::api_key::{ApiKey, ApiKeyRecord, Permission};
-use domain::permit::Settings;
+use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission};
+use domain::brake::Brake;
+use domain::pacing::GateSettings;
 use domain::stream::Stream;
 use futures_util::future::{join_all, poll_fn};
 use jiff::Timestamp;
 use local_aws::clock::Clock;
-use local_aws::dynamodb::{Dynamodb, FrontSettings};
 use local_aws::fault::Faults;
-use local_aws::ses::{self, AccountPatch, Published};
+use local_aws::middleware::Middleware;
+use local_aws::services::dynamodb::Dynamodb;
+use local_aws::services::ses::{self, AccountPatch, PublishedEvent};
 use local_aws::template::Stack;
-use local_aws::{TEMPLATE, surroundings};
+use okite::application::{APPLICATION, TEMPLATE};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Proptest, TestRunner};
 use runtime::config::ProcessConfig;
@@ -111,7 +112,7 @@ struct World {
     clock: Clock,
     config: send_api::Config,
     feedback_config: feedback::Config,
-    events: Mutex<UnboundedReceiver<Published>>,
+    events: Mutex<UnboundedReceiver<PublishedEvent>>,
     intents: Cell<u32>,
     ids: Cell<u128>,
     _stop: DropGuard,
@@ -119,7 +120,7 @@ struct World {
 
 impl World {
     async fn start() -> Self {
-        let stack = Stack::read(TEMPLATE, &surroundings(BTreeMap::new())).unwrap();
+        let stack = Stack::read(TEMPLATE, &APPLICATION.stack_context(BTreeMap::new())).unwrap();
         let (clock, faults, stop) = (Clock::default(), Faults::default(), CancellationToken::new());
         let listen = async || {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -127,29 +128,30 @@ impl World {
             (listener, url)
         };
         let (listener, dynamodb_url) = listen().await;
-        let front = FrontSettings {
+        let middleware = Middleware {
             faults: faults.clone(),
-            ..FrontSettings::default()
+            ..Middleware::default()
         };
         let database = Dynamodb::open(None, &stack.tables).unwrap();
-        tokio::spawn(database.serve(listener, front, stop.clone()));
+        tokio::spawn(database.serve(listener, middleware.clone(), stop.clone()));
 
         let (sender, events) = unbounded_channel();
         let set = &stack.configuration_sets[0];
-        let set = ses::ConfigurationSet {
+        let set = ses::SesConfigurationSet {
             name: set.name.clone(),
             event_types: set.event_destinations[0].event_types.clone(),
             topic_arn: Some(set.event_destinations[0].topic_arn.clone()),
         };
-        let settings = ses::Settings {
+        let settings = ses::SesSettings {
             region: "us-east-1".to_owned(),
             account_id: "000000000000".to_owned(),
             configuration_sets: vec![set],
             production_access: true,
             verified: vec!["example.com".to_owned()],
             outbox_file: None,
+            id_tag: None,
         };
-        let simulator = ses::Ses::new(settings, clock.clone(), faults.clone(), sender).unwrap();
+        let simulator = ses::Ses::new(settings, clock.clone(), sender).unwrap();
         simulator.update_account(&AccountPatch {
             max_24_hour_send: Some(-1),
             max_send_rate: Some(1e6),
@@ -158,7 +160,7 @@ impl World {
         let (listener, ses_url) = listen().await;
         tokio::spawn(local_aws::server::serve(
             listener,
-            simulator.router(),
+            simulator.router(&middleware),
             None,
             stop.clone(),
         ));
@@ -196,7 +198,7 @@ impl World {
             id: key.id().to_owned(),
             secret_sha256: key.secret_hash(),
             name: "test".to_owned(),
-            permission: Permission::Full,
+            permission: KeyPermission::Full,
             stream: Stream::Transactional,
             from_domains: Vec::new(),
             created_at: Timestamp::UNIX_EPOCH,
@@ -208,10 +210,10 @@ impl World {
             self.config.usage_table.clone(),
             self.config.process.region.clone(),
         );
-        let settings = Settings {
-            interval: 1,
-            ceiling_all: domain::permit::UNLIMITED,
-            ceiling_bulk: domain::permit::UNLIMITED,
+        let settings = GateSettings {
+            slot_interval: 1,
+            ceiling_all: domain::pacing::UNLIMITED,
+            ceiling_bulk: domain::pacing::UNLIMITED,
         };
         usage
             .set_gate(settings, Brake::None, None, self.clock.now())
@@ -226,7 +228,7 @@ impl World {
 
     /// Posts an email in an execution environment of its own, which dies after so many polls.
     async fn post(&self, subject: &str, key: Option<&str>, dies_after: Option<u32>) -> Told {
-        let state = send_api::State::with_clients(self.config.clone(), self.dynamodb.clone(), self.ses.clone());
+        let state = send_api::SendApiState::with_clients(self.config.clone(), self.dynamodb.clone(), self.ses.clone());
         let mut headers = json!({ "authorization": format!("Bearer {KEY}") });
         if let Some(key) = key {
             headers["idempotency-key"] = json!(key);
@@ -358,10 +360,11 @@ async fn unless_dead<T>(future: impl Future<Output = T>, mut polls: Option<u32>)
 }
 
 fn fault() -> impl Strategy<Value = Value> {
-    const STORE: [(&str, &str); 6] = [
+    const STORE: [(&str, &str); 7] = [
         ("BatchGetItem", "SuppressionsTable"),
         ("PutItem", "MessagesTable"),
         ("GetItem", "MessagesTable"),
+        ("Query", "MessagesTable"),
         ("UpdateItem", "MessagesTable"),
         ("DeleteItem", "MessagesTable"),
         ("UpdateItem", "UsageTable"),

@@ -239,6 +239,36 @@ async fn without_an_event_it_stays_open_and_is_never_sent_again_by_this_key() {
     assert_eq!(okite.post_keyed("k2", &mail("Hello")).await.status, 200);
 }
 
+/// A delivery of a mail to Anna, as SES publishes it.
+pub(crate) fn delivery(id: &Value) -> Value {
+    json!({
+        "eventType": "Delivery",
+        "mail": { "messageId": "m-7", "tags": { "okite_id": [id] } },
+        "delivery": { "recipients": ["anna@example.net"] },
+    })
+}
+
+#[tokio::test]
+async fn a_delivery_alone_proves_that_a_mail_of_which_nothing_was_known_was_sent() {
+    let okite = Okite::start().await;
+    let lost = json!({"operation": "SendEmail", "drop": "before"});
+    okite.fault(lost).await;
+    let first = okite.post_keyed("k", &mail("Hello")).await;
+    assert_eq!(first.status, 500, "{first:?}");
+    okite.advance(Duration::from_secs(36)).await;
+    let unknown = okite.post_keyed("k", &mail("Hello")).await;
+    unknown.refused(409, "concurrent_idempotent_requests");
+    assert_eq!(okite.publish(&delivery(&first.body["id"])).await, (1, 0));
+    assert!(!okite.message(&first.body["id"]).await.contains_key("ses_id"));
+    let known = okite.post_keyed("k", &mail("Hello")).await;
+    assert_eq!((known.status, &known.body["id"]), (200, &first.body["id"]));
+    let shown = okite
+        .get(&format!("/emails/{}", known.body["id"].as_str().unwrap()))
+        .await;
+    assert_eq!(shown.body["last_event"], "delivered");
+    assert_eq!(okite.outbox().await.len(), 0);
+}
+
 #[tokio::test]
 async fn what_a_dead_request_left_is_taken_over_when_its_lease_is_over() {
     for (fault, sent) in [

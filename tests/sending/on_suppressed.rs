@@ -1,6 +1,6 @@
 //! All or none: with `okite_on_suppressed`, one suppressed recipient refuses the whole request.
 
-use domain::suppression::Reason;
+use domain::suppression::SuppressionReason;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ const GOOD: &str = "success@simulator.amazonses.com";
 async fn with_a_bounce() -> Okite {
     let okite = Okite::start().await;
     okite.send(&email(BOUNCED)).await;
-    okite.until_suppressed(BOUNCED, Reason::Bounce).await;
+    okite.until_suppressed(BOUNCED, SuppressionReason::Bounce).await;
     okite
 }
 
@@ -104,7 +104,7 @@ async fn a_request_that_was_answered_gets_that_answer_though_a_recipient_is_supp
     mail["okite_on_suppressed"] = json!("reject");
     let first = okite.post_keyed("k", &mail).await;
     assert_eq!(first.status, 200, "{first:?}");
-    okite.until_suppressed(BOUNCED, Reason::Bounce).await;
+    okite.until_suppressed(BOUNCED, SuppressionReason::Bounce).await;
     assert_eq!(okite.post_keyed("k", &mail).await.body, first.body);
     okite.post(&mail).await.refused(422, "validation_error");
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::stream::Stream;
-use domain::suppression::Reason;
+use domain::suppression::SuppressionReason;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -106,7 +106,7 @@ async fn only_recipients_that_are_left_count() {
     let okite = Okite::start().await;
     let bounced = "bounce@simulator.amazonses.com";
     okite.send(&email(bounced)).await;
-    okite.until_suppressed(bounced, Reason::Bounce).await;
+    okite.until_suppressed(bounced, SuppressionReason::Bounce).await;
     let mut mail = email(json!(["a@example.net", bounced]));
     mail["cc"] = json!(["b@example.net"]);
     mail["bcc"] = json!(["c@example.net", bounced]);
@@ -199,11 +199,14 @@ async fn before_the_first_report_mail_is_paced_at_one_recipient_a_second() {
         .await
         .refused(429, "rate_limit_exceeded");
     assert_eq!(
-        (gate(&okite, "iv").await, gate(&okite, "granted").await),
+        (gate(&okite, "slot_interval").await, gate(&okite, "granted").await),
         (1_052_632, 50)
     );
     okite.report().await;
-    assert_eq!((gate(&okite, "iv").await, gate(&okite, "granted").await), (75_188, 50));
+    assert_eq!(
+        (gate(&okite, "slot_interval").await, gate(&okite, "granted").await),
+        (75_188, 50)
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use registry::{FUNCTIONS, Function};
 
 fn main() -> ExitCode {
-    local_aws::lambda::end_with_parent();
+    local_aws::services::lambda::end_with_parent();
     let Some(function) = std::env::args().nth(1).as_deref().and_then(Function::named) else {
         let names = FUNCTIONS.map(|function| function.name).join(", ");
         // The lint keeps programs from printing in the place of logging; nothing reads a log yet.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::api_key::Permission;
+use domain::api_key::KeyPermission;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -317,7 +317,7 @@ async fn many_are_added_and_lifted_at_once_or_none_of_them() {
 #[tokio::test]
 async fn a_key_for_sending_sees_and_changes_nothing() {
     let okite = Okite::start().await;
-    okite.put_key_for(SENDING, Permission::Sending).await;
+    okite.put_key_for(SENDING, KeyPermission::Sending).await;
     for (method, path) in [
         (Method::GET, "/suppressions"),
         (Method::POST, "/suppressions"),

@@ -1,7 +1,7 @@
 //! The daily pass over SES's own suppression list, in runs of the reporter that may die anywhere.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::suppression::Reason;
+use domain::suppression::SuppressionReason;
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use reqwest::Method;
@@ -109,7 +109,9 @@ async fn what_ses_lists_is_suppressed_here_once_a_day() {
     assert_eq!(pages_asked_for(&okite), 1);
     advance(&okite, DAY).await;
     assert_eq!(found(&okite.report().await), [4, 1, 0, 0]);
-    okite.until_suppressed("dora@example.net", Reason::Bounce).await;
+    okite
+        .until_suppressed("dora@example.net", SuppressionReason::Bounce)
+        .await;
 }
 
 #[tokio::test]

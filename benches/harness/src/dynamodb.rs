@@ -37,13 +37,13 @@ impl Dynamodb {
         let gate = json!({
             "pk": { "S": "gate#us-east-1" },
             "sk": { "S": "gate" },
-            "tat": { "N": "0" },
-            "iv": { "N": "71428" },
+            "next_free_slot": { "N": "0" },
+            "slot_interval": { "N": "71428" },
             "left_all": { "N": "50000" },
             "left_bulk": { "N": "40000" },
             "granted": { "N": "1000" },
             "brake": { "N": "0" },
-            "snap_at": { "N": "0" },
+            "account_read_at": { "N": "0" },
         });
         // The daily pass over SES's list is done for a long time.
         let state = json!({ "due_at": "2100-01-01T00:00:00Z", "pass": null, "last": null, "trouble": null });

@@ -1,5 +1,6 @@
 //! The environment of this function.
 
+use aws::{Messages, Suppressions, Usage};
 use domain::retention::MessageRetention;
 use runtime::config::{ProcessConfig, message_retention};
 use runtime::environment::{ConfigError, Environment};
@@ -30,9 +31,9 @@ impl Config {
         Ok(Self {
             process,
             feedback_topic_arn: environment.text("FEEDBACK_TOPIC_ARN")?,
-            suppressions_table: environment.text("SUPPRESSIONS_TABLE")?,
-            messages_table: environment.text("MESSAGES_TABLE")?,
-            usage_table: environment.text("USAGE_TABLE")?,
+            suppressions_table: environment.text(Suppressions::TABLE_VARIABLE)?,
+            messages_table: environment.text(Messages::TABLE_VARIABLE)?,
+            usage_table: environment.text(Usage::TABLE_VARIABLE)?,
             message_retention: message_retention(environment)?,
         })
     }

@@ -1,9 +1,11 @@
-//! Feedback: SES's events come through SNS, and through a queue if they failed at first; what they say goes into the suppression registers of their recipients, the
-//! record of their message, and the marks by which the account's rates are counted.
+//! The feedback function: it records what SES reports of each mail.
 //!
-//! SNS and Lambda hand an event over at least once and in any order. Every write is idempotent and commutes with every
-//! other, so an event that comes twice, late, or after a crash half-way ends in the same tables; the function simply
-//! fails when a write may not have happened, and is called again with the same event.
+//! SES's events come through SNS, and through a queue if they failed at first. An event updates the suppression
+//! registers of its recipients, the record of its message, and the marks by which the account's rates are counted.
+//!
+//! SNS and Lambda deliver an event at least once and in any order. Every write is idempotent and commutes with every
+//! other, so an event that comes twice, late, or after a crash ends in the same tables. The function fails when a write
+//! may not have happened, and is called again with the same event.
 
 mod config;
 mod sns;
@@ -12,7 +14,9 @@ mod source;
 use std::time::Duration;
 
 use aws::{Evidence, FunctionConfig, Marks, Messages, StoreError, Suppressions, TrustError};
-use domain::feedback::{self, Class, Event, Fact, Feedback, Mark, MarkKind, Unreadable};
+use domain::feedback::{
+    self, Feedback, FeedbackClass, FeedbackEvent, Mark, MarkKind, RecipientFact, UnreadableFeedback,
+};
 use domain::retention::MessageRetention;
 use futures_util::future;
 use jiff::Timestamp;
@@ -29,24 +33,24 @@ use source::{Record, Source};
 /// The function's timeout in the template.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What the function keeps between invocations.
+/// The clients and settings that the function keeps between invocations.
 #[derive(Debug)]
 pub struct State {
     topic_arn: String,
-    /// The account that the topic belongs to, and so the one that sends.
+    /// The account that owns the topic, and so the account that sends.
     account_id: String,
     suppressions: Suppressions,
     messages: Messages,
     marks: Marks,
-    /// How long what is known of a message is kept.
+    /// How long the record of a message is kept.
     message_retention: MessageRetention,
 }
 
 impl State {
-    /// Makes the clients for what the environment names, and opens their connections.
+    /// Makes the clients for the tables of the configuration, and opens their connections.
     ///
     /// # Errors
-    /// [`TrustError`] if they cannot speak TLS.
+    /// [`TrustError`] if the certificates for TLS cannot be used.
     pub async fn new(config: Config) -> Result<Self, TrustError> {
         let aws = FunctionConfig::from_env(&config.process.region)?;
         let state = Self::with_client(config, aws.dynamodb());
@@ -54,7 +58,7 @@ impl State {
         Ok(state)
     }
 
-    /// Works with this client: see [`aws::dynamodb`].
+    /// Makes the function with this client: see [`aws::dynamodb`].
     #[must_use]
     pub fn with_client(config: Config, dynamodb: aws_sdk_dynamodb::Client) -> Self {
         Self {
@@ -74,23 +78,23 @@ impl State {
     }
 }
 
-/// Why an event was not handled whole. Lambda calls again with it.
+/// An event was not handled in full. Lambda calls again with it.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedbackError {
-    /// From none of those that call the function.
-    #[error("the event is neither from SNS or SQS nor an event of Amazon SES, or a record in it is not")]
+    /// The event comes from none of the callers of the function.
+    #[error("the event comes from neither SNS nor SQS and is no event of Amazon SES, or one of its records is not")]
     UnknownSource,
-    /// From a topic that is not ours.
-    #[error("a message came from another topic than this stack's")]
+    /// The message comes from another topic.
+    #[error("a message came from a topic that is not of this stack")]
     ForeignTopic,
-    /// About a mail of another account.
+    /// The event is about a mail of another account.
     #[error("an event is about a mail of another account")]
     ForeignAccount,
-    /// A message for a person to look at.
+    /// The message is no event of SES. A person has to look at it.
     #[error(transparent)]
-    Unreadable(#[from] Unreadable),
-    /// Some recipients ought to be suppressed and cannot be; the others are.
-    #[error("{0} recipients of an event ought to be suppressed and have addresses that cannot be read")]
+    Unreadable(#[from] UnreadableFeedback),
+    /// Some recipients should be suppressed, and their addresses cannot be read. The others are suppressed.
+    #[error("{0} recipients of an event should be suppressed, but their addresses cannot be read")]
     UnreadableRecipients(usize),
     /// A write may not have happened.
     #[error(transparent)]
@@ -98,8 +102,7 @@ pub enum FeedbackError {
 }
 
 impl FeedbackError {
-    /// Names what a person has to look at: the log has it as a field, and an alarm of the template counts those that are
-    /// `foreign`.
+    /// Returns the cause as a field of the log. An alarm of the template counts those that are `foreign`.
     fn cause(&self) -> &'static str {
         match self {
             Self::ForeignTopic | Self::ForeignAccount => "foreign",
@@ -122,13 +125,13 @@ impl From<FeedbackError> for Diagnostic {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Answer {
-    /// To whoever called with messages of SES.
+    /// The answer to a call with messages of SES.
     Handled(Handled),
-    /// To a queue.
+    /// The answer to a queue.
     Batch(BatchAnswer),
 }
 
-/// Which records of a queue come again; the others are done with.
+/// The records of a queue that failed and come again; the others are done.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -141,18 +144,18 @@ pub struct BatchAnswer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchItemFailure {
-    /// The record's id; empty if it has none, by which Lambda takes the whole batch for failed.
+    /// The record's id. It is empty if the record has none: Lambda then counts the whole batch as failed.
     pub item_identifier: String,
 }
 
-/// What was done with an event.
+/// What was done with the messages of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Handled {
-    /// Messages of SES.
+    /// The number of events of SES that were handled.
     pub events: usize,
-    /// Messages by which SES tried the topic.
+    /// The number of messages by which SES tested the topic.
     pub set_up: usize,
-    /// Recipients that something happened to which suppresses by itself.
+    /// The number of recipients that an event suppresses by itself.
     pub suppressed: usize,
 }
 
@@ -162,24 +165,25 @@ pub struct Handled {
 /// When the environment is not complete, or the Runtime API is gone.
 pub async fn run() -> Result<(), lambda_runtime::Error> {
     function::run(
+        env!("CARGO_CRATE_NAME"),
         TIMEOUT,
         Config::read,
         State::new,
         async |state: &State, call: Invocation<Value>| {
             let handled = handle(state, call.event, call.now, || call.ids.new_id()).await;
-            // The runtime shows an error with all that is in it, an answer of DynamoDB included; this is its text alone.
+            // The runtime would log the whole error, with an answer of DynamoDB in it. This is its text alone.
             handled.map_err(Diagnostic::from)
         },
     )
     .await
 }
 
-/// Handles what SNS, a queue or a person calls with; `new_id` makes the ids of addresses that were not known before
+/// Handles a call of SNS, of a queue or of a person. `new_id` makes the ids of addresses that were not on record
 /// (`UUIDv7`). Every failure is logged.
 ///
 /// # Errors
-/// [`FeedbackError`] for the first message that was not handled; the others were handled all the same. What fails of a queue
-/// is no error but named in the answer.
+/// [`FeedbackError`] for the first message that was not handled; the others are handled all the same. A failed record
+/// of a queue is no error: the answer names it.
 pub async fn handle(
     state: &State,
     event: Value,
@@ -195,8 +199,8 @@ pub async fn handle(
                 let new_id = &new_id;
                 async move { handle_record(state, record, now, new_id).await.err() }
             };
-            // One beside the other: when the store is down each takes seconds to fail, and ten in a row would outlast the
-            // function, which would fail those too that could be handled.
+            // Side by side: while DynamoDB is down each record takes seconds to fail. Ten in a row would outlast the
+            // function, and the records that could be handled would fail as well.
             let failed = future::join_all(records.into_iter().map(handle)).await;
             Ok(Answer::Batch(BatchAnswer {
                 batch_item_failures: failed.into_iter().flatten().collect(),
@@ -205,7 +209,7 @@ pub async fn handle(
     }
 }
 
-/// Handles a record of a queue, or says which one comes again.
+/// Handles a record of a queue. Returns the record if it has to come again.
 async fn handle_record(
     state: &State,
     record: Record,
@@ -222,7 +226,7 @@ async fn handle_record(
     })
 }
 
-/// Handles all messages, whatever becomes of one of them. They are those of the record `id`, if they are of a queue's.
+/// Handles all messages, whatever comes of one of them. `id` is that of their record, if they come from a queue.
 async fn handle_messages(
     state: &State,
     messages: &[sns::Message],
@@ -241,7 +245,7 @@ async fn handle_messages(
     failed.map_or(Ok(handled), Err)
 }
 
-/// Says once what went wrong, and with which record of a queue, by which a person finds it there.
+/// Logs a failure once, with the id of the record by which a person finds it in the queue.
 fn log_failure(error: &FeedbackError, id: Option<&str>) {
     tracing::error!(
         cause = error.cause(),
@@ -263,7 +267,7 @@ async fn handle_message(
     match feedback::read(&message.text, now)? {
         Feedback::SetUp => {
             handled.set_up += 1;
-            tracing::info!("SES tried the topic");
+            tracing::info!("SES tested the topic");
         }
         Feedback::Event(event) => {
             if event
@@ -273,7 +277,7 @@ async fn handle_message(
             {
                 return Err(FeedbackError::ForeignAccount);
             }
-            handled.suppressed += apply(state, &event, now, new_id).await?;
+            handled.suppressed += apply(state, &event, new_id).await?;
             if event.unreadable_recipients > 0 {
                 return Err(FeedbackError::UnreadableRecipients(event.unreadable_recipients));
             }
@@ -283,15 +287,16 @@ async fn handle_message(
     Ok(())
 }
 
-/// Writes what an event says, of all recipients at once, then what counts, then of its message; returns how many it suppresses.
-async fn apply(state: &State, event: &Event, now: Timestamp, new_id: &impl Fn() -> Uuid) -> Result<usize, StoreError> {
+/// Writes the registers of all recipients, then the marks, then the record of the message. Returns how many recipients
+/// the event suppresses.
+async fn apply(state: &State, event: &FeedbackEvent, new_id: &impl Fn() -> Uuid) -> Result<usize, StoreError> {
     let message_id = event.message.as_ref().and_then(|message| message.message_id);
-    let write = |fact: &Fact| {
+    let write = |fact: &RecipientFact| {
         let reason = fact.class.register()?;
         let (suppressions, fact, id) = (&state.suppressions, fact.clone(), new_id());
         Some(async move {
-            // Whether a soft bounce is an automatic reply shows the record of its message.
-            let source = match message_id.filter(|_| fact.class == Class::Soft) {
+            // The record of the message shows whether a soft bounce is an automatic reply.
+            let source = match message_id.filter(|_| fact.class == FeedbackClass::Soft) {
                 Some(message_id) => format!("{}#{message_id}", fact.feedback_id),
                 None => fact.feedback_id,
             };
@@ -305,16 +310,14 @@ async fn apply(state: &State, event: &Event, now: Timestamp, new_id: &impl Fn() 
     };
     let writes: Vec<_> = event.facts.iter().filter_map(write).collect();
     let suppressed = event.facts.iter().filter(|fact| fact.class.suppresses()).count();
-    // All of them are tried, whatever one of them says; the event comes again if one failed. Nobody waits for the marks and the
-    // record, so they take the connections that are open.
+    // Every write is tried, whatever comes of another. If one failed, the event comes again. Nobody waits for the marks
+    // and the record, so they use the connections that are open.
     let written = future::join_all(writes).await;
     let marked = future::join_all(event.marks.iter().map(|mark| state.marks.put(mark))).await;
     let recorded = match &event.message {
         Some(message) => {
-            state
-                .messages
-                .add_event(message, state.message_retention.expires_at(now))
-                .await
+            let expires_at = state.message_retention.expires_at(message.kept_from);
+            state.messages.add_event(message, expires_at).await
         }
         None => Ok(()),
     };
@@ -334,9 +337,9 @@ async fn apply(state: &State, event: &Event, now: Timestamp, new_id: &impl Fn() 
     Ok(suppressed)
 }
 
-/// Raises the alarm when a domain turns away one mail after the other; whether its addresses are suppressed is judged when
-/// somebody is about to send.
-async fn watch_for_storms(state: &State, event: &Event) -> Result<(), StoreError> {
+/// Logs an error, which raises an alarm, when a domain rejects one mail after the other. The suppression of its
+/// addresses is decided later, at sending.
+async fn watch_for_storms(state: &State, event: &FeedbackEvent) -> Result<(), StoreError> {
     let mut blocks: Vec<_> = event.marks.iter().filter(|mark| mark.kind == MarkKind::Block).collect();
     blocks.dedup_by_key(|mark| &mark.domain);
     for Mark { domain, at, .. } in blocks {
@@ -344,7 +347,7 @@ async fn watch_for_storms(state: &State, event: &Event) -> Result<(), StoreError
             tracing::error!(
                 cause = "blocked",
                 domain,
-                "a domain blocks mail after mail: see docs/OPERATIONS.md"
+                "a domain rejects one mail after the other: see docs/OPERATIONS.md"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! The event by which SNS calls a function, as far as it is needed: everything else in it may be missing.
+//! The event with which SNS calls a function. Only the parts that are needed are read; every other part may be missing.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html>
 
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::FeedbackError;
 
-/// A message that somebody published.
+/// A message that was published to a topic.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Message {
     #[serde(rename = "Message")]
@@ -27,7 +27,7 @@ struct Record {
     sns: Message,
 }
 
-/// Takes the messages out of an event; there is one in practice, and nobody promises that.
+/// Returns the messages of an event. In practice there is one, but AWS does not promise it.
 pub(crate) fn messages(event: Value) -> Result<Vec<Message>, FeedbackError> {
     let Event { records } = serde_json::from_value(event).map_err(|_| FeedbackError::UnknownSource)?;
     Ok(records.into_iter().map(|record| record.sns).collect())

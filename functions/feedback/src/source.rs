@@ -1,9 +1,9 @@
-//! What calls the function, and the messages of SNS that are in it.
+//! The callers of the function, and the messages in their events.
 //!
-//! SNS calls with one message as a rule. What failed at that comes again through the retry queue, in one of two wrappings:
-//! as the record that Lambda makes of an asynchronous event it has given up, or as the envelope of SNS that could not hand
-//! it over. A person may put the JSON of an SES event there as it is, or call the function with it.
-//! <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>,
+//! SNS calls with one message as a rule. A message that failed comes again through the retry queue, in one of two
+//! wrappings: the record that Lambda makes of an asynchronous event that it has given up, or the envelope of SNS if SNS
+//! could not deliver it. A person may put the JSON of an SES event into the queue as it is, or call the function with
+//! it. <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>,
 //! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
 
 use serde::Deserialize;
@@ -12,20 +12,20 @@ use serde_json::Value;
 use crate::FeedbackError;
 use crate::sns::{self, Message};
 
-/// Who calls, and with what.
+/// The caller, and what it called with.
 #[derive(Debug)]
 pub(crate) enum Source {
-    /// SNS, or a person: it is told of the whole call whether it failed.
+    /// SNS or a person, who learn whether the whole call failed.
     Call(Vec<Message>),
-    /// A queue: it is told which of its records failed.
+    /// A queue, which learns which of its records failed.
     Queue(Vec<Record>),
 }
 
-/// A record of a queue, as far as it is needed: everything else in it may be missing.
+/// A record of a queue. Only the parts that are needed are read; every other part may be missing.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Record {
-    /// What the queue calls it.
+    /// The id of the record in the queue.
     pub(crate) message_id: Option<String>,
     body: Option<String>,
 }
@@ -37,7 +37,7 @@ struct Batch {
 }
 
 impl Source {
-    /// Tells where an event is from.
+    /// Finds the source of an event.
     pub(crate) fn of(event: Value) -> Result<Self, FeedbackError> {
         if event["Records"][0]["eventSource"] != "aws:sqs" {
             return called_with(event).map(Self::Call);
@@ -48,7 +48,7 @@ impl Source {
 }
 
 impl Record {
-    /// Takes the messages out of the record's body.
+    /// Returns the messages in the body of the record.
     pub(crate) fn messages(&self) -> Result<Vec<Message>, FeedbackError> {
         let body = self.body.as_deref().ok_or(FeedbackError::UnknownSource)?;
         let as_it_is = || {
@@ -73,7 +73,7 @@ impl Record {
     }
 }
 
-/// The messages of an event that is from no queue.
+/// Returns the messages of an event that does not come from a queue.
 fn called_with(event: Value) -> Result<Vec<Message>, FeedbackError> {
     if event.get("eventType").is_some() || event.get("notificationType").is_some() {
         return Ok(vec![Message {

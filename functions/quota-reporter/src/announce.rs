@@ -4,13 +4,14 @@
 //! not at all. A gate that nobody recorded is made good in the same way: the record follows the gate.
 
 use aws::{GateState, StoreError};
-use domain::account::{Brake, Report, SetBy};
-use domain::brake_change::{BY_THE_REPORTER, BrakeChange};
+use domain::brake::Brake;
+use domain::brake::{BY_THE_REPORTER, BrakeChange};
+use domain::report::{BrakeSetBy, Report};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::State;
+use crate::state::QuotaReporterState;
 
 /// A change that nobody could be told of is old news after that, and so is one from before there was a topic.
 const NEWS_FOR: SignedDuration = SignedDuration::from_hours(24);
@@ -20,7 +21,7 @@ const RECORDED_WITHIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// Records and publishes a change of the brake. Says what failed in the log: mail is held back or let go either way, and the
 /// next run tries again.
-pub(crate) async fn changes(state: &State, read: &GateState, report: &Report, now: Timestamp, id: Uuid) {
+pub(crate) async fn changes(state: &QuotaReporterState, read: &GateState, report: &Report, now: Timestamp, id: Uuid) {
     if let Err(error) = record(state, read, report, now, id).await {
         tracing::error!("a change of the brake was not recorded: {error}");
     }
@@ -28,7 +29,13 @@ pub(crate) async fn changes(state: &State, read: &GateState, report: &Report, no
 }
 
 /// Records that the brake is what `report` says, if the gate of `read` had another one, or if that is not on record.
-async fn record(state: &State, read: &GateState, report: &Report, now: Timestamp, id: Uuid) -> Result<(), StoreError> {
+async fn record(
+    state: &QuotaReporterState,
+    read: &GateState,
+    report: &Report,
+    now: Timestamp,
+    id: Uuid,
+) -> Result<(), StoreError> {
     let (before, to) = (read.brake.unwrap_or_default(), report.brake.level);
     let word = read.brake_override.as_ref();
     let just_given = word.and_then(|word| word.at).is_some_and(|at| {
@@ -51,8 +58,8 @@ async fn record(state: &State, read: &GateState, report: &Report, now: Timestamp
         return Ok(());
     }
     let (by, why) = match (report.brake.set_by, word) {
-        (SetBy::Operator, Some(word)) => (word.by.clone(), word.why.clone()),
-        (SetBy::Operator, None) | (SetBy::Reporter, _) => (BY_THE_REPORTER.to_owned(), why(report)),
+        (BrakeSetBy::Operator, Some(word)) => (word.by.clone(), word.why.clone()),
+        (BrakeSetBy::Operator, None) | (BrakeSetBy::Reporter, _) => (BY_THE_REPORTER.to_owned(), why(report)),
     };
     state
         .brake_changes
@@ -69,7 +76,7 @@ async fn record(state: &State, read: &GateState, report: &Report, now: Timestamp
 }
 
 /// Publishes what was not published yet.
-pub(crate) async fn publish(state: &State, now: Timestamp) {
+pub(crate) async fn publish(state: &QuotaReporterState, now: Timestamp) {
     let Some(topic) = &state.notifications else { return };
     let changes = match state.brake_changes.unpublished(now - NEWS_FOR).await {
         Ok(changes) => changes,
@@ -105,7 +112,7 @@ fn why(report: &Report) -> String {
 }
 
 fn figures(report: &Report) -> Value {
-    let rate = |rate: Option<domain::account::Rate>| {
+    let rate = |rate: Option<domain::reputation::ReputationRate>| {
         let rate = rate?;
         let estimate = rate.estimate;
         Some(json!({

@@ -1,7 +1,8 @@
 //! The environment of this function.
 
-use domain::account::{Threshold, Thresholds};
-use domain::permit::Policy;
+use aws::{Suppressions, Usage};
+use domain::pacing::PacingPolicy;
+use domain::reputation::{RateThreshold, RateThresholds};
 use runtime::config::{ProcessConfig, policy};
 use runtime::environment::{ConfigError, Environment};
 
@@ -19,9 +20,9 @@ pub struct Config {
     /// The SES configuration set of the stack.
     pub configuration_set: String,
     /// How this stack may use the account's sending rate and quota.
-    pub policy: Policy,
+    pub policy: PacingPolicy,
     /// The rates from which on the report warns, and bulk mail is held back.
-    pub thresholds: Thresholds,
+    pub thresholds: RateThresholds,
     /// Whether the function publishes metrics.
     pub metrics: bool,
     /// The topic that operators are told through, if there is one.
@@ -37,8 +38,8 @@ impl Config {
         Ok(Self {
             process,
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME")?,
-            suppressions_table: environment.text("SUPPRESSIONS_TABLE")?,
-            usage_table: environment.text("USAGE_TABLE")?,
+            suppressions_table: environment.text(Suppressions::TABLE_VARIABLE)?,
+            usage_table: environment.text(Usage::TABLE_VARIABLE)?,
             configuration_set: environment.text("CONFIGURATION_SET")?,
             policy: policy(environment)?,
             thresholds: thresholds(environment)?,
@@ -48,7 +49,7 @@ impl Config {
     }
 }
 
-fn thresholds(environment: &Environment<'_>) -> Result<Thresholds, ConfigError> {
+fn thresholds(environment: &Environment<'_>) -> Result<RateThresholds, ConfigError> {
     let rate = |name| {
         let expected = "a fraction above 0 and at most 1, such as 0.03 for 3 %";
         environment.value(name, expected, |rate: &f64| *rate > 0.0 && *rate <= 1.0)
@@ -56,13 +57,13 @@ fn thresholds(environment: &Environment<'_>) -> Result<Thresholds, ConfigError> 
     let count = |name| environment.value(name, "a whole number of 1 or more", |count: &u64| *count >= 1);
     let threshold = |warn, brake| {
         let (warn, brake): (f64, f64) = (rate(warn)?, rate(brake)?);
-        Ok(Threshold {
+        Ok(RateThreshold {
             // A brake that is stricter than the warning takes the warning along.
             warn: warn.min(brake),
             brake,
         })
     };
-    Ok(Thresholds {
+    Ok(RateThresholds {
         bounce: threshold("BOUNCE_WARN", "BOUNCE_BRAKE")?,
         complaint: threshold("COMPLAINT_WARN", "COMPLAINT_BRAKE")?,
         complaints_min: count("COMPLAINTS_MIN")?,
@@ -108,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_the_domain() {
-        assert_eq!(read("", None).unwrap().thresholds, Thresholds::default());
+        assert_eq!(read("", None).unwrap().thresholds, RateThresholds::default());
     }
 
     #[test]
@@ -139,7 +140,7 @@ mod tests {
         let bounce = read("BOUNCE_BRAKE", Some("0.02")).unwrap().thresholds.bounce;
         assert_eq!(
             bounce,
-            Threshold {
+            RateThreshold {
                 warn: 0.02,
                 brake: 0.02
             }

@@ -1,4 +1,4 @@
-//! Counting our own bounces and complaints, for the estimates of AWS's rates.
+//! Counts our own bounces and complaints, for the estimates of AWS's rates.
 //!
 //! The marks are the count. Those of the present day are counted with each report, those of a day that is over once an hour
 //! until nothing of it comes any more; the counts are kept beside the gate. Whoever counts twice gets the same.
@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use aws::{CountedDay, GateState, Pace, StoreError, VerifiedDomains};
-use domain::account::{Counted, History, Window, is_to_be_counted};
 use domain::feedback::MarkKind;
+use domain::pacing::GrantHistory;
+use domain::reputation::{CountingWindow, FeedbackCounts, is_to_be_counted};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 
-use crate::State;
+use crate::state::QuotaReporterState;
 
 /// How long SES may take to list them: it is asked once a second.
 const LISTED_WITHIN: Duration = Duration::from_secs(5);
@@ -22,43 +23,43 @@ const VERIFIED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// Counts the days of the window; nothing where it is not known what was sent.
 pub(crate) async fn count(
-    state: &State,
+    state: &QuotaReporterState,
     gate: &GateState,
-    history: &History<'_>,
-) -> Result<Option<Counted>, StoreError> {
-    let Some(window) = Window::of(history) else {
+    history: &GrantHistory<'_>,
+) -> Result<Option<FeedbackCounts>, StoreError> {
+    let Some(window) = CountingWindow::of(history) else {
         return Ok(None);
     };
-    let mut counting = Counting {
+    let mut counter = MarkCounter {
         state,
         gate,
         now: history.now,
         verified: None,
     };
-    let mut counted = Counted {
+    let mut counts = FeedbackCounts {
         days: 0,
         sent: window.sent,
         bounces: 0,
         complaints: 0,
     };
     for day in window.days() {
-        let of_day = counting.day(day, day < window.today).await?;
-        counted.days += 1;
-        counted.bounces += of_day.bounces;
-        counted.complaints += of_day.complaints;
+        let of_day = counter.day(day, day < window.today).await?;
+        counts.days += 1;
+        counts.bounces += of_day.bounces;
+        counts.complaints += of_day.complaints;
     }
-    Ok(Some(counted))
+    Ok(Some(counts))
 }
 
-struct Counting<'a> {
-    state: &'a State,
+struct MarkCounter<'a> {
+    state: &'a QuotaReporterState,
     gate: &'a GateState,
     now: Timestamp,
     /// Asked for once, when there is something to leave out.
     verified: Option<BTreeSet<String>>,
 }
 
-impl Counting<'_> {
+impl MarkCounter<'_> {
     async fn day(&mut self, day: Date, is_over: bool) -> Result<CountedDay, StoreError> {
         let kept = self.gate.counted.get(&day).copied();
         if let Some(kept) = kept.filter(|kept| !is_to_be_counted(day, Some(kept.at), self.now)) {
@@ -89,12 +90,12 @@ impl Counting<'_> {
     /// what it said before holds, or none are left out: too high an estimate is the safe one.
     async fn verified(&mut self) -> &BTreeSet<String> {
         if self.verified.is_none() {
-            self.verified = Some(self.asked().await);
+            self.verified = Some(self.read_verified().await);
         }
         self.verified.get_or_insert_default()
     }
 
-    async fn asked(&self) -> BTreeSet<String> {
+    async fn read_verified(&self) -> BTreeSet<String> {
         let kept = self.gate.verified.as_ref();
         if let Some(kept) = kept.filter(|kept| self.now.duration_since(kept.at) < VERIFIED_FOR) {
             return kept.domains.clone();

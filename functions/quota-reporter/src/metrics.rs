@@ -6,7 +6,9 @@
 
 use std::io::Write;
 
-use domain::account::{EnforcementStatus, Rate, Report};
+use domain::account::EnforcementStatus;
+use domain::report::Report;
+use domain::reputation::ReputationRate;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -26,7 +28,7 @@ pub(crate) fn publish(report: &Report, function_name: &str, now: Timestamp) {
 fn line(report: &Report, function_name: &str, now: Timestamp) -> Value {
     let was_read = report.troubles.iter().all(|trouble| trouble.operation != "GetAccount");
     let percent = |fraction: f64| fraction * 100.0;
-    let estimate = |rate: Option<Rate>| {
+    let estimate = |rate: Option<ReputationRate>| {
         // Too little mail says nothing: such a figure would only alarm people.
         let rate = rate.filter(|rate| rate.source.is_some())?;
         rate.estimate?.rate.map(percent)

@@ -7,12 +7,12 @@
 use std::time::Duration;
 
 use aws::{KeptReconciliation, ListError, Pace, StoreError, TAKEN_AT_ONCE};
-use domain::suppression::{Drift, Listed, Reconciliation};
+use domain::suppression::{ListDrift, Reconciliation, SesListEntry};
 use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::State;
+use crate::state::QuotaReporterState;
 
 /// What a run must have left to begin another step: a call to SES, which may take 10 s, then up to two to the store and the report, 6 s each.
 const STEP: Duration = Duration::from_secs(30);
@@ -30,7 +30,7 @@ enum PassError {
 
 /// Goes on with the pass if one is due, until it is done or `deadline` is near. Returns the state, which is to be reported.
 pub(crate) async fn run(
-    state: &State,
+    state: &QuotaReporterState,
     kept: Option<KeptReconciliation>,
     now: Timestamp,
     deadline: Instant,
@@ -42,7 +42,7 @@ pub(crate) async fn run(
     if !kept.state.is_due(now) {
         return kept.state;
     }
-    let mut run = Run {
+    let mut run = Pass {
         state,
         kept,
         now,
@@ -58,7 +58,7 @@ pub(crate) async fn run(
 }
 
 /// The first report of a stack: the pass waits until the deployment is through.
-async fn begin(state: &State, now: Timestamp) -> Reconciliation {
+async fn begin(state: &QuotaReporterState, now: Timestamp) -> Reconciliation {
     let kept = KeptReconciliation {
         state: Reconciliation::before_the_first(now),
         revision: 1,
@@ -69,8 +69,8 @@ async fn begin(state: &State, now: Timestamp) -> Reconciliation {
     kept.state
 }
 
-struct Run<'a, F> {
-    state: &'a State,
+struct Pass<'a, F> {
+    state: &'a QuotaReporterState,
     kept: KeptReconciliation,
     now: Timestamp,
     deadline: Instant,
@@ -78,7 +78,7 @@ struct Run<'a, F> {
     pace: Pace,
 }
 
-impl<F: Fn() -> Uuid> Run<'_, F> {
+impl<F: Fn() -> Uuid> Pass<'_, F> {
     async fn pages(&mut self) -> Result<(), PassError> {
         let mut begun_anew = false;
         // Whoever is at work writes first: the other run of the same time stops here.
@@ -103,7 +103,7 @@ impl<F: Fn() -> Uuid> Run<'_, F> {
             self.keep().await?;
             if ended {
                 let drift = self.kept.state.last.map(|last| last.drift).unwrap_or_default();
-                let Drift {
+                let ListDrift {
                     listed,
                     added,
                     lifted,
@@ -124,8 +124,8 @@ impl<F: Fn() -> Uuid> Run<'_, F> {
 
     /// Does what a page asks for, and tells whether it came to the end of it. What was done of it is kept in the count either
     /// way, and not done again.
-    async fn page(&mut self, listed: &[Listed]) -> Result<bool, PassError> {
-        let mut read = Drift::default();
+    async fn page(&mut self, listed: &[SesListEntry]) -> Result<bool, PassError> {
+        let mut read = ListDrift::default();
         for part in listed.chunks(TAKEN_AT_ONCE) {
             if !self.has_time() {
                 self.keep().await?;

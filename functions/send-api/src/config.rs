@@ -1,12 +1,13 @@
-//! The environment of this function.
+//! The configuration of the send API, read from its environment variables.
 
-use domain::permit::Policy;
+use aws::{ApiKeys, Messages, Suppressions, Usage};
+use domain::pacing::PacingPolicy;
 use domain::retention::MessageRetention;
 use domain::suppression::SoftBounceTiers;
 use runtime::config::{ProcessConfig, message_retention, policy, soft_bounce_tiers};
 use runtime::environment::{ConfigError, Environment};
 
-/// What the function reads from its environment.
+/// The configuration of the send API.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The part that every function has.
@@ -19,10 +20,10 @@ pub struct Config {
     pub usage_table: String,
     /// The table of API keys.
     pub api_keys_table: String,
-    /// The SES configuration set that every mail is sent with.
+    /// The name of the SES configuration set that Okite sends every mail with.
     pub configuration_set: String,
     /// How this stack may use the account's sending rate and quota.
-    pub policy: Policy,
+    pub policy: PacingPolicy,
     /// When soft bounces suppress an address for bulk mail.
     pub soft_bounce_tiers: SoftBounceTiers,
     /// How long the record of a message is kept.
@@ -37,10 +38,10 @@ impl Config {
     pub fn read(process: ProcessConfig, environment: &Environment<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
             process,
-            suppressions_table: environment.text("SUPPRESSIONS_TABLE")?,
-            messages_table: environment.text("MESSAGES_TABLE")?,
-            usage_table: environment.text("USAGE_TABLE")?,
-            api_keys_table: environment.text("API_KEYS_TABLE")?,
+            suppressions_table: environment.text(Suppressions::TABLE_VARIABLE)?,
+            messages_table: environment.text(Messages::TABLE_VARIABLE)?,
+            usage_table: environment.text(Usage::TABLE_VARIABLE)?,
+            api_keys_table: environment.text(ApiKeys::TABLE_VARIABLE)?,
             configuration_set: environment.text("CONFIGURATION_SET")?,
             policy: policy(environment)?,
             soft_bounce_tiers: soft_bounce_tiers(environment)?,
@@ -53,7 +54,7 @@ impl Config {
 mod tests {
     use super::*;
 
-    /// All that the template gives this function.
+    /// Every variable that the template sets for this function.
     const VARIABLES: [(&str, &str); 13] = [
         ("AWS_REGION", "eu-west-1"),
         ("LOG_LEVEL", "info"),
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn names_a_variable_that_is_missing_and_needs_no_other() {
+    fn names_a_missing_variable_and_needs_no_others() {
         assert!(read("").is_ok());
         for (name, _) in VARIABLES {
             assert_eq!(read(name).unwrap_err(), ConfigError::Missing(name));

@@ -1,4 +1,4 @@
-//! `GET /health`: that the function runs. It reads no table: a monitor that asks often must cost nothing.
+//! `GET /health`: shows that the function runs. It reads no table, so a monitor can call it often at no cost.
 
 use serde::Serialize;
 

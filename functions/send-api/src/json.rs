@@ -1,12 +1,12 @@
-//! JSON in, as values: stricter than `serde_json` by itself, and with less memory.
+//! Parses JSON bodies into values, more strictly than `serde_json` and with less memory.
 //!
-//! - A field that is given twice is refused. Readers of JSON differ in which of the two they take, so whoever looks a
-//!   request over might see another recipient than the one that gets the mail.
-//! - The bytes of a file as an array of numbers would take ten times the memory of the request as values. Where the content
-//!   of a file stands they are read as bytes, and become the base64 string that means the same.
-//! - No request needs more values than [`VALUES_MAX`]; millions of empty ones would be out of all proportion to its size.
+//! - A repeated field is rejected. JSON parsers differ in which of the two values they take, so a program that checks the
+//!   request might see another recipient than the one that receives the mail.
+//! - The bytes of a file, written as an array of numbers, would take ten times the request's memory as values. In the
+//!   content of an attachment they are parsed as bytes and become the equivalent base64 string.
+//! - A request has at most [`VALUES_MAX`] values. Millions of empty values would take far more memory than their text.
 //!
-//! Nesting is bounded by `serde_json`, at 128 levels.
+//! `serde_json` limits nesting to 128 levels.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -19,19 +19,19 @@ use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 
-/// How many values a request may have: four times what a hundred emails need that use every limit.
+/// The most values in a request: four times the need of 100 emails that reach every limit.
 const VALUES_MAX: usize = 100_000;
 
-/// Reads a request's body: an email, or an array of them.
+/// Parses a request's body: an email, or an array of emails.
 pub(crate) fn read(body: &[u8]) -> Result<Value, ApiError> {
     if body.is_empty() {
-        return Err(ApiError::not_json("it is empty"));
+        return Err(ApiError::not_json("the body is empty"));
     }
-    let reading = Reading::default();
+    let reading = BodyReading::default();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let seed = Seed {
         reading: &reading,
-        place: Place::Body,
+        location: Location::Body,
     };
     let read = seed
         .deserialize(&mut deserializer)
@@ -42,25 +42,25 @@ pub(crate) fn read(body: &[u8]) -> Result<Value, ApiError> {
     }
 }
 
-/// What is known of a body while it is read.
+/// The progress of parsing one body.
 #[derive(Default)]
-struct Reading {
+struct BodyReading {
     values: Cell<usize>,
-    /// Why it is refused although it is JSON.
+    /// Why the body is rejected although it is JSON.
     refused: RefCell<Option<InvalidEmail>>,
 }
 
-impl Reading {
+impl BodyReading {
     fn refuse<E: Error>(&self, invalid: InvalidEmail) -> E {
         self.refused.replace(Some(invalid));
-        E::custom("it is refused")
+        E::custom("the body is rejected")
     }
 }
 
-/// Where in a body a value stands.
+/// The location of a value in a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// An email, or an array of them.
+enum Location {
+    /// The whole body, or an email in an array.
     Body,
     Attachments,
     Attachment,
@@ -69,7 +69,7 @@ enum Place {
     Elsewhere,
 }
 
-impl Place {
+impl Location {
     fn member(self, name: &str) -> Self {
         match (self, name) {
             (Self::Body, "attachments") => Self::Attachments,
@@ -87,16 +87,16 @@ impl Place {
     }
 }
 
-/// Reads one value.
+/// Parses one value at a location.
 #[derive(Clone, Copy)]
 struct Seed<'a> {
-    reading: &'a Reading,
-    place: Place,
+    reading: &'a BodyReading,
+    location: Location,
 }
 
 impl Seed<'_> {
-    fn at(self, place: Place) -> Self {
-        Self { place, ..self }
+    fn at(self, location: Location) -> Self {
+        Self { location, ..self }
     }
 }
 
@@ -107,7 +107,9 @@ impl<'de> DeserializeSeed<'de> for Seed<'_> {
         let values = self.reading.values.get() + 1;
         self.reading.values.set(values);
         if values > VALUES_MAX {
-            let problem = format!("The request has more than {VALUES_MAX} values; nothing was sent. Split it up.");
+            let problem = format!(
+                "The request has more than {VALUES_MAX} values, so nothing was sent. Split it into several requests."
+            );
             return Err(self.reading.refuse(InvalidEmail::Whole(problem)));
         }
         deserializer.deserialize_any(self)
@@ -150,10 +152,10 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
-        if self.place == Place::Content {
+        if self.location == Location::Content {
             return bytes(elements);
         }
-        let seed = self.at(self.place.element());
+        let seed = self.at(self.location.element());
         let mut array = Vec::new();
         while let Some(element) = elements.next_element_seed(seed)? {
             array.push(element);
@@ -167,14 +169,14 @@ impl<'de> Visitor<'de> for Seed<'_> {
             if object.contains_key(&name) {
                 return Err(self.reading.refuse(given_twice(&name)));
             }
-            let member = members.next_value_seed(self.at(self.place.member(&name)))?;
+            let member = members.next_value_seed(self.at(self.location.member(&name)))?;
             object.insert(name, member);
         }
         Ok(Value::Object(object))
     }
 }
 
-/// Reads bytes into base64. An array of anything else stays an array, without its elements: it is refused whatever they are.
+/// Parses an array of bytes into base64. Any other array becomes an empty array, which is rejected later.
 fn bytes<'de, A: SeqAccess<'de>>(mut elements: A) -> Result<Value, A::Error> {
     let mut bytes = Vec::new();
     while let Some(Element(element)) = elements.next_element()? {
@@ -187,7 +189,7 @@ fn bytes<'de, A: SeqAccess<'de>>(mut elements: A) -> Result<Value, A::Error> {
     Ok(Value::String(STANDARD.encode(bytes)))
 }
 
-/// A byte, or nothing where there is anything else.
+/// An array element that is a byte; `None` if it is anything else.
 struct Element(Option<u8>);
 
 impl<'de> serde::Deserialize<'de> for Element {
@@ -236,7 +238,7 @@ impl<'de> Visitor<'de> for Element {
     }
 }
 
-/// Names the field only if it looks like a name: others may be anything.
+/// Returns the error for a repeated field. It names the field only if the name is harmless text.
 fn given_twice(name: &str) -> InvalidEmail {
     let is_name = (1..=126).contains(&name.len())
         && name
@@ -248,7 +250,7 @@ fn given_twice(name: &str) -> InvalidEmail {
         "A field".to_owned()
     };
     InvalidEmail::Whole(format!(
-        "{field} is given twice in one object; nothing was sent. Give each field once."
+        "{field} is given twice in one object, so nothing was sent. Give each field once."
     ))
 }
 
@@ -266,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_given_twice_is_refused_at_any_depth_and_named() {
+    fn rejects_a_repeated_field_at_any_depth_and_names_it() {
         for body in [
             r#"{"to": "a@example.org", "to": "b@example.org"}"#,
             r#"{"to": 1, "t\u006f": 1}"#,
@@ -282,13 +284,13 @@ mod tests {
     }
 
     #[test]
-    fn the_same_name_in_different_objects_is_no_repetition() {
+    fn accepts_the_same_name_in_different_objects() {
         let body = r#"{"to": {"to": 1}, "tags": [{"to": 1}, {"to": 1}], "To": 1}"#;
         assert!(read(body.as_bytes()).is_ok());
     }
 
     #[test]
-    fn the_bytes_of_a_file_become_base64() {
+    fn converts_the_bytes_of_a_file_to_base64() {
         let with = |content: &str| format!(r#"{{"attachments": [{{"content": {content}}}]}}"#);
         let content = |body: String| read(body.as_bytes()).unwrap()["attachments"][0]["content"].take();
         assert_eq!(content(with("[104, 105, 0, 255]")), "aGkA/w==");
@@ -303,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_anywhere_else_stay_numbers() {
+    fn keeps_numbers_everywhere_else() {
         for body in [
             json!({ "content": [1, 2], "to": [1, 2], "headers": { "content": [1], "data": [2] } }),
             json!({ "attachments": [{ "filename": [1], "x": { "content": [2] } }, [1]], "x": { "attachments": [{ "content": [1] }] } }),
@@ -314,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn more_values_than_any_request_needs_are_refused() {
+    fn rejects_more_values_than_any_request_needs() {
         let of = |n: usize| format!("[{}1]", "1,".repeat(n));
         assert!(read(of(VALUES_MAX - 2).as_bytes()).is_ok());
         for body in [
@@ -329,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_is_not_json_that_is_taken() {
+    fn rejects_deep_nesting() {
         for body in [
             "[".repeat(10_000),
             "{\"a\":".repeat(10_000),

@@ -1,44 +1,47 @@
-//! The send API: API Gateway calls it with an HTTP request, and it answers by the HTTP contract.
+//! The send API: the Lambda function that answers API Gateway's HTTP requests.
 //!
 //! | module | concept |
 //! |---|---|
-//! | `request`, `response` | HTTP in and out of the gateway's events |
-//! | `json` | bodies into values, each field once |
-//! | `route` | which path and method is which operation |
-//! | `authentication` | API keys |
-//! | `error` | every error a caller can get |
+//! | `request`, `response` | converts the gateway's events to requests, and answers to the gateway's form |
+//! | `json` | parses bodies strictly |
+//! | `route` | finds the operation for a method and path |
+//! | `authentication` | checks API keys |
+//! | `error` | every error that a caller can receive |
+//! | `recipient` | a recipient's outcome in answers |
+//! | `state` | the clients that the function keeps between invocations |
 //! | `health`, `openapi`, `emails`, `suppressions`, `quota` | the operations, by noun and verb |
 //!
-//! The order of the checks is part of the contract: size, route, key, idempotency key, JSON, fields.
+//! The contract fixes the order of the checks: size, route, API key, idempotency key, JSON, fields.
 
 mod authentication;
 mod config;
+#[cfg(test)]
+mod document;
 mod emails;
 mod error;
 mod health;
 mod json;
 mod openapi;
 mod quota;
+mod recipient;
 mod request;
 mod response;
 mod route;
+mod state;
 mod suppressions;
 
 use std::time::Duration;
 
-use aws::{
-    ApiKeys, Claims, FunctionConfig, Marks, Messages, Permits, Ses, SesSuppressionList, Suppressions, TrustError, Usage,
-};
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use jiff::Timestamp;
 use runtime::function::{self, Invocation};
+use sending::Deadlines;
 pub use sending::Ids;
-use sending::{Deadlines, Rules, Sending};
 use tokio::time::Instant;
 
 pub use config::Config;
+pub use state::SendApiState;
 
-use authentication::Authentication;
 use error::ApiError;
 use request::Request;
 use response::Response;
@@ -47,70 +50,17 @@ use route::{Operation, Route};
 /// The function's timeout in the template.
 const TIMEOUT: Duration = Duration::from_secs(29);
 
-/// How long init waits for the gate; the first permit reads what init did not.
-const INIT_PATIENCE: Duration = Duration::from_secs(1);
-
-/// What the function keeps between invocations.
-#[derive(Debug)]
-pub struct State {
-    region: String,
-    authentication: Authentication,
-    sending: Sending,
-    ses_list: SesSuppressionList,
-    usage: Usage,
-}
-
-impl State {
-    /// Makes the clients for the services that the environment names, and opens their connections.
-    ///
-    /// # Errors
-    /// [`TrustError`] if they cannot speak TLS.
-    pub async fn new(config: Config) -> Result<Self, TrustError> {
-        let aws = FunctionConfig::from_env(&config.process.region)?;
-        let state = Self::with_clients(config, aws.dynamodb(), aws.sesv2());
-        // The connection to DynamoDB is opened by a request that is of use. It also brings the code of the SDK into memory
-        // while init has a whole core.
-        let gate = tokio::time::timeout(INIT_PATIENCE, state.sending.warm_up());
-        let (..) = tokio::join!(gate, aws.open_sesv2());
-        Ok(state)
-    }
-
-    /// Works with these clients: see [`aws::dynamodb`] and [`aws::sesv2`].
-    #[must_use]
-    pub fn with_clients(config: Config, dynamodb: aws_sdk_dynamodb::Client, ses: aws_sdk_sesv2::Client) -> Self {
-        let region = config.process.region;
-        Self {
-            authentication: Authentication::new(ApiKeys::new(dynamodb.clone(), config.api_keys_table)),
-            usage: Usage::new(dynamodb.clone(), config.usage_table.clone(), region.clone()),
-            ses_list: SesSuppressionList::new(ses.clone()),
-            sending: Sending {
-                rules: Rules {
-                    wait: config.policy.wait,
-                    soft_bounce_tiers: config.soft_bounce_tiers,
-                    message_retention: config.message_retention,
-                },
-                suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table),
-                claims: Claims::new(dynamodb.clone(), config.messages_table.clone()),
-                messages: Messages::new(dynamodb.clone(), config.messages_table),
-                marks: Marks::new(dynamodb.clone(), config.usage_table.clone()),
-                permits: Permits::new(dynamodb, config.usage_table, &region, config.policy),
-                ses: Ses::new(ses, config.configuration_set),
-            },
-            region,
-        }
-    }
-}
-
 /// Runs the function until Lambda ends it.
 ///
 /// # Errors
-/// When the environment is not complete, or the Runtime API is gone.
+/// If a variable is missing or invalid, or the Runtime API is unreachable.
 pub async fn run() -> Result<(), lambda_runtime::Error> {
     function::run(
+        env!("CARGO_CRATE_NAME"),
         TIMEOUT,
         Config::read,
-        State::new,
-        async |state: &State, call: Invocation<ApiGatewayV2httpRequest>| {
+        SendApiState::new,
+        async |state: &SendApiState, call: Invocation<ApiGatewayV2httpRequest>| {
             let ids = Ids {
                 message: call.ids.new_id(),
                 nonce: call.ids.new_nonce(),
@@ -121,9 +71,10 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     .await
 }
 
-/// Answers one request, before Lambda ends the invocation at `deadline`. Whatever the caller wrote, the answer is a response and never an error of the function.
+/// Answers one request before Lambda ends the invocation at `deadline`. Every request, however malformed, receives a
+/// response; the function itself never fails.
 pub async fn handle(
-    state: &State,
+    state: &SendApiState,
     event: ApiGatewayV2httpRequest,
     now: Timestamp,
     deadline: Instant,
@@ -133,20 +84,16 @@ pub async fn handle(
     let response = match answer(state, event, &deadlines, ids).await {
         Ok(response) => response,
         Err(error) => {
-            tracing::info!(
-                status = error.status,
-                name = error.name,
-                "a request was answered with an error"
-            );
+            tracing::info!(status = error.status, name = error.name, "a request received an error");
             error.into()
         }
     };
     let allowance = state.sending.allowance(deadlines.now());
-    response.telling(allowance).into()
+    response.with_allowance(allowance).into()
 }
 
 async fn answer(
-    state: &State,
+    state: &SendApiState,
     event: ApiGatewayV2httpRequest,
     deadlines: &Deadlines,
     ids: Ids,

@@ -1,11 +1,11 @@
-//! `GET /openapi.json`: the contract, as an OpenAPI document.
+//! `GET /openapi.json`: returns the API's contract as an OpenAPI document.
 //!
 //! It is docs/openapi.json, written by hand and held against the code by tests: the routes and the errors here and in
 //! `error`, and every answer of the end-to-end tests there.
 
 use crate::response::Response;
 
-/// The document. It is part of the program, and costs a start nothing.
+/// The text of docs/openapi.json. The compiler includes it in the program.
 pub(crate) const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
 
 pub(crate) fn show() -> Response {
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_has_every_operation_of_the_code_and_no_other() {
+    fn the_document_lists_every_operation_and_no_others() {
         let known = OPERATIONS.map(|(method, path, _)| format!("{method} {path}"));
         assert_eq!(operations(), BTreeSet::from(known));
     }

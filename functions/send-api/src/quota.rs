@@ -1,12 +1,12 @@
 //! `GET /quota`: the account as it was last reported.
 
-use domain::account::Report;
+use domain::report::Report;
 use serde::Serialize;
 
-use crate::State;
 use crate::error::{ApiError, Problem};
 use crate::request::Request;
 use crate::response::Response;
+use crate::state::SendApiState;
 use sending::Deadlines;
 
 #[derive(Serialize)]
@@ -18,7 +18,7 @@ struct QuotaBody<'a> {
     report: &'a Report,
 }
 
-pub(crate) async fn show(state: &State, request: &Request, deadlines: &Deadlines) -> Result<Response, ApiError> {
+pub(crate) async fn show(state: &SendApiState, request: &Request, deadlines: &Deadlines) -> Result<Response, ApiError> {
     state.authentication.authenticate_full(request, deadlines).await?;
     let report = deadlines.before_answering(state.usage.latest_report()).await??;
     let report = report.ok_or(Problem::NoReport)?;

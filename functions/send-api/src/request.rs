@@ -1,4 +1,4 @@
-//! An HTTP request as the gateway hands it over.
+//! An HTTP request, read from the gateway's event.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine;
@@ -7,12 +7,12 @@ use http::{HeaderMap, Method};
 
 use crate::error::ApiError;
 
-/// The largest body that is taken, in bytes. Lambda's limit of 6 MB is on the whole event, the body escaped in it.
+/// The largest accepted body, in bytes. Lambda's limit of 6 MB applies to the whole event with the escaped body.
 pub(crate) const BODY_MAX: usize = 5_900_000;
 
-/// How many entries a page of a list has if the caller does not say.
+/// The default number of entries on a page of a list.
 const LIMIT: usize = 20;
-/// How many it has at most.
+/// The most entries on a page.
 const LIMIT_MAX: usize = 100;
 
 /// A request whose body is not too large.
@@ -26,7 +26,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Reads the gateway's event.
+    /// Reads the gateway's event, and rejects a body that is too large.
     pub(crate) fn read(event: ApiGatewayV2httpRequest) -> Result<Self, ApiError> {
         let body = event.body.unwrap_or_default();
         let body = if event.is_base64_encoded {
@@ -50,28 +50,32 @@ impl Request {
         })
     }
 
-    /// Returns a parameter of the query, if the caller sent it; the first of several.
+    /// Returns a query parameter, if the caller sent it; the first one, if the caller repeated it.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let mut query = self.query.iter();
         query.find(|(is, _)| is == name).map(|(_, value)| value.as_str())
     }
 
-    /// Returns a header, if the caller sent it. Bytes that are not UTF-8 are replaced: they match nothing of ours.
+    /// Returns a header, if the caller sent it. Bytes that are not UTF-8 are replaced, and then match no known value.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         Some(String::from_utf8_lossy(self.headers.get(name)?.as_bytes()).into_owned())
     }
 }
 
-/// Reads how many entries of a list are asked for.
-pub(crate) fn limit(request: &Request) -> Result<usize, ApiError> {
-    limit_of(request.parameter("limit"))
+/// Reads the parameter `limit` of a list, which is at most `max`.
+pub(crate) fn limit(request: &Request, max: usize) -> Result<usize, ApiError> {
+    limit_up_to(request.parameter("limit"), max)
 }
 
-/// Reads the parameter `limit`.
+/// Reads the parameter `limit`, which is at most [`LIMIT_MAX`].
 pub(crate) fn limit_of(parameter: Option<&str>) -> Result<usize, ApiError> {
+    limit_up_to(parameter, LIMIT_MAX)
+}
+
+fn limit_up_to(parameter: Option<&str>, max: usize) -> Result<usize, ApiError> {
     let Some(text) = parameter else { return Ok(LIMIT) };
-    let limit = text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-    limit.ok_or_else(|| ApiError::invalid_parameter("limit", "a whole number from 1 to 100"))
+    let limit = text.parse().ok().filter(|limit| (1..=max).contains(limit));
+    limit.ok_or_else(|| ApiError::invalid_parameter("limit", &format!("a whole number from 1 to {max}")))
 }
 
 #[cfg(test)]
@@ -112,14 +116,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_parameter_of_the_query_is_decoded_and_the_first_of_several() {
+    fn decodes_query_parameters_and_returns_the_first_of_a_name() {
         let request = Request::read(event("{}", false)).unwrap();
         let found = ["limit", "origin", "flag", "after"].map(|name| request.parameter(name));
         assert_eq!(found, [Some("5"), Some("a b c"), Some(""), None]);
     }
 
     #[test]
-    fn a_header_that_is_not_ascii_is_still_a_header() {
+    fn returns_a_header_that_is_not_ascii() {
         assert_eq!(
             Request::read(event("{}", false)).unwrap().header("X-Odd").as_deref(),
             Some("ü")

@@ -1,18 +1,18 @@
-//! An HTTP response as the gateway wants it: JSON always.
+//! An HTTP response with a JSON body, and its conversion to the gateway's form.
 
 use std::borrow::Cow;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
-use domain::permit::Allowance;
+use domain::pacing::Allowance;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::emails::RecipientBody;
 use crate::error::ApiError;
+use crate::recipient::RecipientBody;
 
 /// A status and a JSON body.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Response {
         }
     }
 
-    /// Answers 200 with JSON that is written already.
+    /// Answers 200 with a text that is JSON already.
     pub(crate) fn written(body: &'static str) -> Self {
         Self {
             status: 200,
@@ -54,7 +54,7 @@ impl Response {
         }
     }
 
-    /// Answers 201 with `body`, of what was made.
+    /// Answers 201 with `body`, which describes the created resource.
     pub(crate) fn created(body: &impl Serialize) -> Self {
         Self {
             status: 201,
@@ -62,8 +62,8 @@ impl Response {
         }
     }
 
-    /// Adds what is known of the rate; while nothing is, nothing is made up.
-    pub(crate) fn telling(mut self, allowance: Option<Allowance>) -> Self {
+    /// Adds the headers of the sending rate, if the allowance is known.
+    pub(crate) fn with_allowance(mut self, allowance: Option<Allowance>) -> Self {
         if let Some(allowance) = allowance {
             self.headers.insert("ratelimit-limit", allowance.limit.into());
             self.headers.insert("ratelimit-remaining", allowance.remaining.into());
@@ -73,12 +73,12 @@ impl Response {
     }
 }
 
-/// Writes a time as SDKs of the Resend API know it: `2026-04-03 22:13:42.674981+00`.
+/// Writes a time in the form of the Resend API: `2026-04-03 22:13:42.674981+00`.
 pub(crate) fn with_offset<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&at.strftime("%Y-%m-%d %H:%M:%S%.6f+00"))
 }
 
-/// Our bodies are structs of texts and numbers, which always have a JSON form.
+/// Writes a body as JSON. Bodies are structs of texts and numbers, so this cannot fail.
 fn json(body: &impl Serialize) -> String {
     serde_json::to_string(body).unwrap_or_default()
 }

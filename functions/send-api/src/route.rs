@@ -1,4 +1,4 @@
-//! Which path and method is which operation.
+//! The table of operations, and the search for the operation of a method and path.
 
 use percent_encoding::percent_decode_str;
 
@@ -22,11 +22,11 @@ pub(crate) enum Operation {
     ShowQuota,
 }
 
-/// A line of the table of operations: method, path, operation. A segment in braces stands for what the caller names.
-pub(crate) type Line = (&'static str, &'static str, Operation);
+/// A row of the table of operations: method, path, operation. A segment in braces is a placeholder for any value.
+pub(crate) type OperationRow = (&'static str, &'static str, Operation);
 
-/// Every operation. The first path that fits counts, so paths without braces come before those with.
-pub(crate) const OPERATIONS: [Line; 14] = [
+/// Every operation. The first path that matches counts, so paths without braces come before those with braces.
+pub(crate) const OPERATIONS: [OperationRow; 14] = [
     ("GET", "/health", Operation::ShowHealth),
     ("HEAD", "/health", Operation::ShowHealth),
     ("GET", "/openapi.json", Operation::ShowOpenApi),
@@ -43,19 +43,19 @@ pub(crate) const OPERATIONS: [Line; 14] = [
     ("GET", "/quota", Operation::ShowQuota),
 ];
 
-/// An operation, and what the path names.
+/// The operation that a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) operation: Operation,
-    /// The segment of the path that stands in braces in the table; empty if there is none.
+    /// The path's value for the placeholder in the table; empty if there is no placeholder.
     pub(crate) named: String,
 }
 
 impl Route {
-    /// Finds the operation. Slashes at either end make no difference: clients join a base URL in more ways than one.
+    /// Finds the operation. It ignores slashes at either end, because clients join a base URL and a path in several ways.
     pub(crate) fn of(method: &str, path: &str) -> Result<Self, ApiError> {
         let path = path.trim_matches('/');
-        let fits = |line: &&Line| named(line.1, path).is_some();
+        let fits = |line: &&OperationRow| named(line.1, path).is_some();
         let Some((_, pattern, _)) = OPERATIONS.iter().find(fits) else {
             return Err(Problem::NotFound.into());
         };
@@ -71,7 +71,7 @@ impl Route {
     }
 }
 
-/// Returns the segment of `path` that stands in braces in `pattern`, or an empty one; `None` if the path does not fit.
+/// Returns the value in `path` for the placeholder in `pattern`, or an empty text; `None` if the path does not match.
 fn named<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     let (mut expected, mut segments) = (pattern.trim_matches('/').split('/'), path.split('/'));
     let mut found = "";
@@ -85,8 +85,8 @@ fn named<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     }
 }
 
-/// Takes the percent-encoding from a part of a path. The gateway may have done so already, which makes no difference to ids and
-/// addresses as they come in practice; bytes that are no UTF-8 are replaced, and match nothing of ours.
+/// Decodes a percent-encoded segment of a path. The gateway may have decoded it already; decoding twice does not change
+/// ids and usual addresses. Bytes that are not UTF-8 are replaced, and then match no known value.
 fn decoded(segment: &str) -> String {
     percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_operations_whatever_slashes_surround_them() {
+    fn ignores_slashes_around_a_path() {
         for path in ["/emails", "/emails/", "//emails"] {
             assert_eq!(operation("POST", path), Operation::CreateEmail, "{path}");
         }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_encoding_from_an_id() {
+    fn decodes_an_id() {
         for path in ["/emails/%3Ca%40b%3E", "/emails/<a@b>/"] {
             let route = Route::of("GET", path).unwrap();
             assert_eq!(
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_a_wrong_method_from_a_wrong_path() {
+    fn distinguishes_a_wrong_method_from_a_wrong_path() {
         for (method, path, allow) in [
             ("PUT", "/emails", "GET, POST"),
             ("POST", "/health", "GET, HEAD"),

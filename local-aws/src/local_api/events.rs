@@ -1,9 +1,9 @@
-//! `GET /_local/events`: what happens, as it happens, as Server-Sent Events.
+//! `GET /_local/events`: the feed as Server-Sent Events.
 //!
-//! Three kinds come: `mail` (the summary of a mail that SES took), `cleared` (the outbox was emptied) and `event` (what SES
-//! published, and how its handling ended). Each has an id; a client that comes back with it as `Last-Event-ID`, which
-//! browsers do by themselves, or as `after`, has what came in between. Otherwise it is sent `reset`, the events that are kept,
-//! and `ready`.
+//! There are three kinds: `mail` (the summary of a mail that SES accepted), `cleared` (the outbox was emptied) and `event` (an
+//! event that SES published, and how its handling ended). Each has an id. A client that comes back with the id as
+//! `Last-Event-ID`, as browsers do, or as `after`, gets everything since then. Any other client gets `reset`, the events that
+//! are kept, and `ready`.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -19,21 +19,21 @@ use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{LocalApi, Refused};
-use crate::feed::{Entry, Feed};
+use super::{LocalApi, LocalApiError};
+use crate::feed::{Feed, FeedEntry};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct After {
+pub(super) struct AfterQuery {
     after: Option<String>,
 }
 
 pub(super) async fn follow(
     State(api): State<Arc<LocalApi>>,
-    after: Result<Query<After>, QueryRejection>,
+    after: Result<Query<AfterQuery>, QueryRejection>,
     headers: HeaderMap,
-) -> Result<Response, Refused> {
-    let Query(After { after }) = after.map_err(Refused::bad_request)?;
+) -> Result<Response, LocalApiError> {
+    let Query(AfterQuery { after }) = after.map_err(LocalApiError::bad_request)?;
     let last_seen = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let mut watcher = Watcher {
         changes: api.feed.watch(),
@@ -50,19 +50,19 @@ pub(super) async fn follow(
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }
 
-/// Somebody who watches.
+/// A client that follows the feed.
 struct Watcher {
     feed: Feed,
     changes: watch::Receiver<u64>,
     /// The number of the newest entry that was read.
     last: u64,
     pending: VecDeque<Event>,
-    /// Cancelled when all ends, which would wait for this connection otherwise.
+    /// Cancelled at shutdown, which would wait for this connection otherwise.
     stop: CancellationToken,
 }
 
 impl Watcher {
-    /// The next thing to tell; `None` when all ends.
+    /// Returns the next event, or nothing at shutdown.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.pending.pop_front() {
@@ -77,25 +77,25 @@ impl Watcher {
         }
     }
 
-    /// Reads on after the entry with an id.
+    /// Reads the entries after the one with an id.
     fn read(&mut self, after: Option<&str>) {
-        let news = self.feed.after(after);
-        self.last = news.last;
-        if news.begins_anew {
-            // Without an id: who is cut off before `ready` begins anew once more.
+        let update = self.feed.after(after);
+        self.last = update.last;
+        if update.is_reset {
+            // Without an id, so that a client that loses its connection before `ready` starts again from the beginning.
             self.pending.push_back(Event::default().event("reset").data("{}"));
         }
-        let told: Vec<Event> = news.entries.iter().map(|entry| self.event(entry)).collect();
-        self.pending.extend(told);
-        if news.begins_anew {
-            let ready = Event::default().event("ready").id(self.feed.id(news.last));
+        let events: Vec<Event> = update.entries.iter().map(|entry| self.event(entry)).collect();
+        self.pending.extend(events);
+        if update.is_reset {
+            let ready = Event::default().event("ready").id(self.feed.id(update.last));
             self.pending.push_back(ready.data("{}"));
         }
     }
 
-    fn event(&self, entry: &Entry) -> Event {
+    fn event(&self, entry: &FeedEntry) -> Event {
         let event = Event::default().event(entry.kind.name()).id(self.feed.id(entry.number));
-        // On one line, whatever is in it: JSON escapes line breaks.
+        // JSON escapes line breaks, so the data is always one line.
         event.data(entry.data.to_string())
     }
 }

@@ -1,4 +1,4 @@
-//! `/_local/outbox`: the mails that SES accepted, as lists, one by one, and in parts that a browser can be given.
+//! `/_local/outbox`: the mails that SES accepted, as lists, one by one, and in parts for a browser.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -12,59 +12,61 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::{LocalApi, Refused};
-use crate::page::html::{self, Inline, Outside};
-use crate::ses::{OutboxAttachment, OutboxMail, Shown, Summary};
+use super::html::{self, InlineImage, OutsideReferences};
+use super::{LocalApi, LocalApiError};
+use crate::services::ses::{MailDetail, MailSummary, OutboxAttachment, OutboxMail};
 
-/// What the HTML of a mail may do: have colours and the images that came with it. The sandbox takes everything else, even
-/// from a mail that is opened outside of the page's frame.
+/// The policy of a mail's HTML: it may have styles and the images that came with it. The sandbox forbids everything else,
+/// even when the mail is opened outside the page's frame.
 const HTML_POLICY: &str = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; \
                            form-action 'none'; frame-ancestors 'self'";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
-    /// Whether bodies and files are left out.
+pub(super) struct ListQuery {
+    /// Whether to leave out bodies and files.
     #[serde(default)]
     summary: bool,
 }
 
-/// A mail with what its HTML leads to.
+/// A mail with the links and remote images of its HTML.
 #[derive(Serialize)]
-struct Detail<'a> {
+struct MailWithReferences<'a> {
     #[serde(flatten)]
-    shown: Shown<'a>,
+    mail: MailDetail<'a>,
     #[serde(flatten)]
-    outside: Outside,
+    outside: OutsideReferences,
 }
 
 pub(super) async fn list(
     State(api): State<Arc<LocalApi>>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Response, Refused> {
-    let Query(Wanted { summary }) = wanted.map_err(Refused::bad_request)?;
+    wanted: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Response, LocalApiError> {
+    let Query(ListQuery { summary }) = wanted.map_err(LocalApiError::bad_request)?;
     let mails = api.ses.outbox();
     Ok(if summary {
-        axum::Json(mails.iter().map(Summary::new).collect::<Vec<_>>()).into_response()
+        let summary = |mail| MailSummary::new(mail, api.ses.id_tag());
+        axum::Json(mails.iter().map(summary).collect::<Vec<_>>()).into_response()
     } else {
-        axum::Json(mails.iter().map(Shown::new).collect::<Vec<_>>()).into_response()
+        let detail = |mail| MailDetail::new(mail, api.ses.id_tag());
+        axum::Json(mails.iter().map(detail).collect::<Vec<_>>()).into_response()
     })
 }
 
-pub(super) async fn one(State(api): State<Arc<LocalApi>>, Path(id): Path<String>) -> Result<Response, Refused> {
+pub(super) async fn one(State(api): State<Arc<LocalApi>>, Path(id): Path<String>) -> Result<Response, LocalApiError> {
     let mail = find(&api, &id)?;
-    let detail = Detail {
-        shown: Shown::new(&mail),
+    let detail = MailWithReferences {
+        mail: MailDetail::new(&mail, api.ses.id_tag()),
         outside: mail.html.as_deref().map(html::outside).unwrap_or_default(),
     };
     Ok(axum::Json(detail).into_response())
 }
 
-/// The HTML of a mail, in which it can do nothing.
-pub(super) async fn html(State(api): State<Arc<LocalApi>>, Path(id): Path<String>) -> Result<Response, Refused> {
+/// Returns the HTML of a mail in a form that can do nothing.
+pub(super) async fn html(State(api): State<Arc<LocalApi>>, Path(id): Path<String>) -> Result<Response, LocalApiError> {
     let mail = find(&api, &id)?;
     let html = mail.html.as_deref().ok_or_else(|| not_found("this mail has no HTML"))?;
-    let images: Vec<Inline> = mail.attachments.iter().filter_map(inline).collect();
+    let images: Vec<InlineImage> = mail.attachments.iter().filter_map(inline).collect();
     let headers = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CONTENT_SECURITY_POLICY, HTML_POLICY),
@@ -73,17 +75,17 @@ pub(super) async fn html(State(api): State<Arc<LocalApi>>, Path(id): Path<String
     Ok((headers, html::for_the_frame(html, &images)).into_response())
 }
 
-/// A file of a mail, to be saved and never to be shown: its type is the sender's word.
+/// Returns a file of a mail, to be saved and never shown, because only the sender vouches for its type.
 pub(super) async fn attachment(
     State(api): State<Arc<LocalApi>>,
     Path((id, index)): Path<(String, usize)>,
-) -> Result<Response, Refused> {
+) -> Result<Response, LocalApiError> {
     let mail = find(&api, &id)?;
     let file = mail.attachments.get(index);
-    let file = file.ok_or_else(|| not_found("this mail has no such attachment; they are counted from 0"))?;
+    let file = file.ok_or_else(|| not_found("this mail has no such attachment; the first one has the index 0"))?;
     let content = STANDARD
         .decode(&file.content)
-        .map_err(|error| Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+        .map_err(|error| LocalApiError(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     let disposition = format!("attachment; filename*=UTF-8''{}", percent_encoded(&file.filename));
     let headers = [
         (CONTENT_TYPE, "application/octet-stream"),
@@ -92,17 +94,19 @@ pub(super) async fn attachment(
     Ok((headers, content).into_response())
 }
 
-fn find(api: &LocalApi, id: &str) -> Result<OutboxMail, Refused> {
+fn find(api: &LocalApi, id: &str) -> Result<OutboxMail, LocalApiError> {
     let mail = api.ses.mail(id);
-    mail.ok_or_else(|| not_found("there is no mail with this id in the outbox: name SES's id of it, or Okite's"))
+    mail.ok_or_else(|| {
+        not_found("the outbox has no mail with this id: use the id that SES gave it, or the sender's own")
+    })
 }
 
-fn not_found(message: &str) -> Refused {
-    Refused(StatusCode::NOT_FOUND, message.to_owned())
+fn not_found(message: &str) -> LocalApiError {
+    LocalApiError(StatusCode::NOT_FOUND, message.to_owned())
 }
 
-/// An attachment that HTML can show by its id.
-fn inline(attachment: &OutboxAttachment) -> Option<Inline> {
+/// Reads an attached image that HTML can show by its id.
+fn inline(attachment: &OutboxAttachment) -> Option<InlineImage> {
     let content_type = attachment.content_type.as_deref()?;
     let content_type = content_type.split(';').next()?.trim().to_ascii_lowercase();
     let subtype = content_type.strip_prefix("image/")?;
@@ -110,16 +114,16 @@ fn inline(attachment: &OutboxAttachment) -> Option<Inline> {
     if subtype.is_empty() || !subtype.bytes().all(is_plain) {
         return None;
     }
-    // Encoded anew, so that nothing but base64 comes into the HTML.
+    // Encoded again, so that nothing but base64 gets into the HTML.
     let content = STANDARD.decode(&attachment.content).ok()?;
     let id = attachment.content_id.as_deref()?;
-    Some(Inline {
+    Some(InlineImage {
         content_id: id.trim_start_matches('<').trim_end_matches('>').to_owned(),
         data_url: format!("data:{content_type};base64,{}", STANDARD.encode(content)),
     })
 }
 
-/// Writes a file name as a header's parameter can hold it.
+/// Encodes a file name for the parameter of a header.
 /// <https://datatracker.ietf.org/doc/html/rfc8187#section-3.2>
 fn percent_encoded(name: &str) -> String {
     let mut encoded = String::with_capacity(name.len());
@@ -148,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn shows_attached_images_and_nothing_that_calls_itself_one() {
+    fn shows_attached_images_and_nothing_else() {
         let png = Some(("logo".to_owned(), "data:image/png;base64,AAAA".to_owned()));
         assert_eq!(image("image/png", "logo"), png);
         assert_eq!(image("Image/PNG; name=a.png", "<logo>"), png);

@@ -2,36 +2,36 @@
 
 use std::collections::BTreeMap;
 
-use super::Surroundings;
+use super::StackContext;
 use super::error::TemplateError;
 use super::names;
 use super::resource::Resource;
 use super::value::{Map, Value};
 
-/// A `CloudWatch` alarm of the template. Nothing here sets one off.
+/// A CloudWatch alarm of the template. Nothing on this machine triggers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
-    /// Name of the resource in the template: `FeedbackGivenUpAlarm`.
+    /// Logical id of the resource: `QueueFullAlarm`.
     pub logical_id: String,
     /// Name of the alarm.
     pub name: String,
     /// ARN of the alarm.
     pub arn: String,
-    /// What it means, for a person.
+    /// The description for people.
     pub description: String,
-    /// Whether it does anything.
+    /// Whether its actions are enabled.
     pub actions_enabled: bool,
-    /// The ARNs of what is told when it goes off.
+    /// The ARNs of the actions that it triggers, such as a topic.
     pub actions: Vec<String>,
-    /// The metrics that it watches; each of them is billed.
-    pub metrics: Vec<Metric>,
-    /// What it makes of periods without a datapoint: `missing`, `ignore`, `breaching` or `notBreaching`.
+    /// The metrics that it watches. AWS bills each of them.
+    pub metrics: Vec<WatchedMetric>,
+    /// How it treats periods without a datapoint: `missing`, `ignore`, `breaching` or `notBreaching`.
     pub missing_data: String,
 }
 
-/// A metric of `CloudWatch`: the three together name it.
+/// A metric of CloudWatch, identified by these three together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Metric {
+pub struct WatchedMetric {
     /// Namespace: `AWS/Lambda`.
     pub namespace: String,
     /// Name: `Errors`.
@@ -40,9 +40,9 @@ pub struct Metric {
     pub dimensions: BTreeMap<String, String>,
 }
 
-pub(super) fn read(resource: &Resource<'_>, surroundings: &Surroundings) -> Result<Alarm, TemplateError> {
+pub(super) fn read(resource: &Resource<'_>, context: &StackContext) -> Result<Alarm, TemplateError> {
     let properties = &resource.properties;
-    // Every value is evaluated, so that a reference to nothing is found in those too that are not used here.
+    // This evaluates every value, so that a reference to nothing is an error even in values that are not used here.
     properties.all()?;
     let text = |name| properties.optional(name)?.map(Value::text).transpose();
     let actions_enabled = properties.optional("ActionsEnabled")?.map(Value::boolean).transpose()?;
@@ -56,8 +56,8 @@ pub(super) fn read(resource: &Resource<'_>, surroundings: &Surroundings) -> Resu
     };
     Ok(Alarm {
         logical_id: resource.logical_id.to_owned(),
-        name: names::physical(surroundings, resource.logical_id),
-        arn: names::alarm_arn(surroundings, resource.logical_id),
+        name: names::physical(context, resource.logical_id),
+        arn: names::alarm_arn(context, resource.logical_id),
         description: text("AlarmDescription")?.unwrap_or_default(),
         actions_enabled: actions_enabled.unwrap_or(true),
         actions,
@@ -66,8 +66,8 @@ pub(super) fn read(resource: &Resource<'_>, surroundings: &Surroundings) -> Resu
     })
 }
 
-/// Reads the metrics out of metric math; its expressions name them by their ids.
-fn read_queries(queries: Value<'_>) -> Result<Vec<Metric>, TemplateError> {
+/// Reads the metrics out of metric math, whose expressions name them by their ids.
+fn read_queries(queries: Value<'_>) -> Result<Vec<WatchedMetric>, TemplateError> {
     let mut metrics = Vec::new();
     for query in queries.list()? {
         let query = query.map()?;
@@ -81,7 +81,7 @@ fn read_queries(queries: Value<'_>) -> Result<Vec<Metric>, TemplateError> {
     Ok(metrics)
 }
 
-fn read_metric(metric: &Map<'_>) -> Result<Metric, TemplateError> {
+fn read_metric(metric: &Map<'_>) -> Result<WatchedMetric, TemplateError> {
     let mut dimensions = BTreeMap::new();
     if let Some(written) = metric.optional("Dimensions")? {
         for dimension in written.list()? {
@@ -93,7 +93,7 @@ fn read_metric(metric: &Map<'_>) -> Result<Metric, TemplateError> {
             );
         }
     }
-    Ok(Metric {
+    Ok(WatchedMetric {
         namespace: metric.required("Namespace")?.text()?,
         name: metric.required("MetricName")?.text()?,
         dimensions,
@@ -127,19 +127,19 @@ Resources:
 ";
 
     #[test]
-    fn an_alarm_has_a_name_and_says_whom_it_tells() {
+    fn reads_an_alarm_with_its_name_and_actions() {
         let alarms = stack(ALARMS).alarms;
         assert_eq!(
             alarms[0],
             Alarm {
                 logical_id: "Full".to_owned(),
-                name: "okite-Full".to_owned(),
-                arn: "arn:aws:cloudwatch:us-east-1:000000000000:alarm:okite-Full".to_owned(),
+                name: "shop-Full".to_owned(),
+                arn: "arn:aws:cloudwatch:us-east-1:000000000000:alarm:shop-Full".to_owned(),
                 description: "Too much of it".to_owned(),
                 actions_enabled: true,
-                actions: vec!["arn:aws:sns:us-east-1:000000000000:okite-Topic".to_owned()],
-                metrics: vec![Metric {
-                    namespace: "okite/it".to_owned(),
+                actions: vec!["arn:aws:sns:us-east-1:000000000000:shop-Topic".to_owned()],
+                metrics: vec![WatchedMetric {
+                    namespace: "shop/it".to_owned(),
                     name: "Much".to_owned(),
                     dimensions: BTreeMap::new(),
                 }],

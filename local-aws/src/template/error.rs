@@ -1,63 +1,63 @@
-//! What can be wrong with a template, and on which line.
+//! The errors of a template, with their lines.
 
-/// An error in the template, with the line it is on.
+/// An error in the template, with its line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("template.yaml:{line}: {fault}")]
 pub struct TemplateError {
     /// Line of the template, counted from 1.
     pub line: usize,
-    /// What is wrong there.
-    pub fault: Fault,
+    /// What is wrong.
+    pub fault: TemplateFault,
 }
 
-/// What is wrong at a place of the template.
+/// What is wrong with a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Fault {
-    /// The text is not YAML, or not a kind of YAML that templates are written in.
+pub enum TemplateFault {
+    /// The text is not YAML, or not the subset of YAML that templates use.
     #[error("{0}")]
     Syntax(String),
-    /// An intrinsic function, property, resource attribute or value that only `CloudFormation` understands.
-    #[error("{0} is not understood here")]
+    /// An intrinsic function, property, resource attribute or value that only CloudFormation supports.
+    #[error("{0} is not supported here")]
     NotUnderstood(String),
-    /// A reference to something that the template does not declare, or does not create under its conditions.
+    /// A reference to something that the template does not declare, or whose condition does not hold.
     #[error("there is no {what} `{name}`")]
     Unknown {
-        /// What was looked for: a resource, a condition, …
+        /// The kind of thing that was looked for: a resource, a condition, …
         what: &'static str,
-        /// The name it was looked for by.
+        /// The name in the reference.
         name: String,
     },
-    /// A property without which the part cannot be run.
+    /// A required property is missing.
     #[error("{owner} has no `{property}`")]
     Missing {
-        /// The part that lacks the property, as a path from the logical id.
+        /// The path of the part that lacks the property, from the logical id on.
         owner: String,
-        /// The property's name.
+        /// The name of the property.
         property: String,
     },
-    /// A value of another type than the property has.
+    /// A value has the wrong type.
     #[error("{path} must be {expected}, but is {found}")]
     WrongType {
-        /// The property, as a path from the logical id.
+        /// The path of the value, from the logical id on.
         path: String,
-        /// The type it should have.
+        /// The type that the property has.
         expected: &'static str,
-        /// The type that was found.
+        /// The type of the value.
         found: &'static str,
     },
-    /// A value of the right type that does not fit.
+    /// A value of the right type is not allowed.
     #[error("{path} {why}")]
     Unfit {
-        /// The property, as a path from the logical id.
+        /// The path of the value, from the logical id on.
         path: String,
-        /// Why the value does not fit.
+        /// Why the value is not allowed.
         why: String,
     },
 }
 
-impl Fault {
-    /// Places the fault on a line.
+impl TemplateFault {
+    /// Adds the line.
     pub(super) fn on(self, line: usize) -> TemplateError {
         TemplateError { line, fault: self }
     }

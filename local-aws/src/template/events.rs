@@ -1,7 +1,7 @@
-//! The way of an SES event: configuration set, event destination, topic, subscription, function.
+//! The event pipeline: configuration set, event destination, topic, subscription, function.
 
-use super::Surroundings;
-use super::error::{Fault, TemplateError};
+use super::StackContext;
+use super::error::{TemplateError, TemplateFault};
 use super::function::Function;
 use super::names;
 use super::queue::known;
@@ -11,11 +11,11 @@ use super::schedule::called;
 /// An SNS topic of the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topic {
-    /// Name of the resource in the template: `FeedbackTopic`.
+    /// Logical id of the resource: `EventTopic`.
     pub logical_id: String,
     /// ARN of the topic.
     pub arn: String,
-    /// Who is subscribed to it.
+    /// The subscribed functions.
     pub subscriptions: Vec<Subscription>,
 }
 
@@ -24,33 +24,33 @@ pub struct Topic {
 pub struct Subscription {
     /// Name of the function, as in [`Function::name`].
     pub function: String,
-    /// ARN of the queue that takes what cannot be handed over.
+    /// ARN of the dead-letter queue for messages that Lambda does not accept.
     pub redrive: Option<String>,
 }
 
 /// An SES configuration set of the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigurationSet {
-    /// Name of the resource in the template: `ConfigurationSet`.
+    /// Logical id of the resource: `Sending`.
     pub logical_id: String,
-    /// Name that mail is sent with.
+    /// The name by which `SendEmail` refers to it.
     pub name: String,
-    /// Where its events go; those that are not enabled are left out.
+    /// The enabled event destinations.
     pub event_destinations: Vec<EventDestination>,
 }
 
-/// Where a configuration set publishes events of certain types.
+/// A destination to which a configuration set publishes events of some types.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventDestination {
-    /// ARN of the topic that is published to.
+    /// ARN of the topic.
     pub topic_arn: String,
-    /// The [types of events], in the capitals of the SES v2 API: `BOUNCE`, `DELIVERY_DELAY`.
+    /// The [types of events], in the capitals of the SES API: `BOUNCE`, `DELIVERY_DELAY`.
     ///
     /// [types of events]: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_EventDestination.html
     pub event_types: Vec<String>,
 }
 
-/// The types of events, in the two spellings that `CloudFormation` takes.
+/// The types of events, in the two spellings that CloudFormation accepts.
 const EVENT_TYPES: [(&str, &str); 10] = [
     ("send", "SEND"),
     ("reject", "REJECT"),
@@ -64,14 +64,14 @@ const EVENT_TYPES: [(&str, &str); 10] = [
     ("subscription", "SUBSCRIPTION"),
 ];
 
-/// Reads a topic, as yet without its subscriptions.
-pub(super) fn topic(resource: &Resource<'_>, surroundings: &Surroundings) -> Result<Topic, TemplateError> {
+/// Reads a topic without its subscriptions.
+pub(super) fn topic(resource: &Resource<'_>, context: &StackContext) -> Result<Topic, TemplateError> {
     resource
         .properties
         .only(&[], &["DisplayName", "KmsMasterKeyId", "Tags"])?;
     Ok(Topic {
         logical_id: resource.logical_id.to_owned(),
-        arn: names::reference(surroundings, names::TOPIC, resource.logical_id),
+        arn: names::reference(context, names::TOPIC, resource.logical_id),
         subscriptions: Vec::new(),
     })
 }
@@ -107,7 +107,7 @@ pub(super) fn subscribe(
     match topics.iter_mut().find(|topic| topic.arn == arn) {
         Some(topic) => topic.subscriptions.push(subscription),
         None => {
-            return Err(Fault::Unknown {
+            return Err(TemplateFault::Unknown {
                 what: "topic",
                 name: arn,
             }
@@ -117,15 +117,15 @@ pub(super) fn subscribe(
     Ok(())
 }
 
-/// Reads a configuration set, as yet without its event destinations.
+/// Reads a configuration set without its event destinations.
 pub(super) fn configuration_set(
     resource: &Resource<'_>,
-    surroundings: &Surroundings,
+    context: &StackContext,
 ) -> Result<ConfigurationSet, TemplateError> {
     resource.properties.only(&[], &["ReputationOptions", "Tags"])?;
     Ok(ConfigurationSet {
         logical_id: resource.logical_id.to_owned(),
-        name: names::physical(surroundings, resource.logical_id),
+        name: names::physical(context, resource.logical_id),
         event_destinations: Vec::new(),
     })
 }
@@ -144,7 +144,7 @@ pub(super) fn publish(
     let set = configuration_sets
         .iter_mut()
         .find(|set| set.name == name)
-        .ok_or(Fault::Unknown {
+        .ok_or(TemplateFault::Unknown {
             what: "configuration set",
             name,
         })
@@ -162,7 +162,7 @@ pub(super) fn publish(
                 .iter()
                 .find(|(lower, upper)| name == *lower || name == *upper)
                 .map(|(_, upper)| (*upper).to_owned())
-                .ok_or_else(|| value.unfit(format!("is `{name}`, which is no type of event")))
+                .ok_or_else(|| value.unfit(format!("is `{name}`, which is not a type of event")))
         })
         .collect::<Result<_, _>>()?;
     let sns = destination.required("SnsDestination")?.map()?;
@@ -170,7 +170,7 @@ pub(super) fn publish(
     let line = topic.line;
     let topic_arn = topic.text()?;
     if !topics.iter().any(|topic| topic.arn == topic_arn) {
-        return Err(Fault::Unknown {
+        return Err(TemplateFault::Unknown {
             what: "topic",
             name: topic_arn,
         }
@@ -218,12 +218,12 @@ Resources:
     #[test]
     fn leads_from_the_configuration_set_to_the_function() {
         let stack = stack(EVENTS);
-        let arn = "arn:aws:sns:us-east-1:000000000000:okite-Events".to_owned();
+        let arn = "arn:aws:sns:us-east-1:000000000000:shop-Events".to_owned();
         assert_eq!(
             stack.configuration_sets,
             [ConfigurationSet {
                 logical_id: "Sending".to_owned(),
-                name: "okite-Sending".to_owned(),
+                name: "shop-Sending".to_owned(),
                 event_destinations: vec![EventDestination {
                     topic_arn: arn.clone(),
                     event_types: vec!["BOUNCE".to_owned(), "DELIVERY_DELAY".to_owned()],
@@ -237,7 +237,7 @@ Resources:
                 arn,
                 subscriptions: vec![Subscription {
                     function: "listener".to_owned(),
-                    redrive: Some("arn:aws:sqs:us-east-1:000000000000:okite-Lost".to_owned()),
+                    redrive: Some("arn:aws:sqs:us-east-1:000000000000:shop-Lost".to_owned()),
                 }],
             }]
         );
@@ -255,7 +255,7 @@ Resources:
             (
                 "[bounce, ",
                 "[bounced, ",
-                "10: Destination.EventDestination.MatchingEventTypes[0] is `bounced`, which is no type of event",
+                "10: Destination.EventDestination.MatchingEventTypes[0] is `bounced`, which is not a type of event",
             ),
             (
                 "TopicARN: !Ref Events",

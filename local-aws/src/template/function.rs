@@ -1,19 +1,19 @@
-//! Functions, with what `Globals` gives all of them, and the API that calls one.
+//! Functions, with the properties that `Globals` gives all of them, and the API that invokes one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Surroundings;
-use super::error::{Fault, TemplateError};
+use super::StackContext;
+use super::error::{TemplateError, TemplateFault};
 use super::names;
 use super::resource::Resource;
 use super::value::Map;
 
-/// What Lambda gives a function that does not say otherwise.
+/// Lambda's defaults.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3);
 const DEFAULT_MEMORY_MB: u32 = 128;
 
-/// Properties that say how a function is built, guarded and logged, not what it runs with.
+/// Properties that control how a function is built, protected and logged, not how it runs.
 const DEPLOYMENT_ONLY: &[&str] = &[
     "Architectures",
     "CodeUri",
@@ -27,17 +27,19 @@ const DEPLOYMENT_ONLY: &[&str] = &[
 ];
 
 /// A Lambda function of the template.
+///
+/// The registry's function has the same name: it is the code of this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
-    /// Name of the resource in the template: `SendApiFunction`.
+    /// Logical id of the resource: `WorkerFunction`.
     pub logical_id: String,
-    /// Name of the binary that it is built from: `send-api`.
+    /// Name of the binary that it is built from: `worker`.
     pub name: String,
     /// ARN of the function.
     pub arn: String,
-    /// Environment variables, those of `Globals` included.
+    /// Environment variables, including those of `Globals`.
     pub environment: BTreeMap<String, String>,
-    /// How long one invocation may take.
+    /// Time limit of one invocation.
     pub timeout: Duration,
     /// Memory of one execution environment, in MB.
     pub memory_mb: u32,
@@ -46,16 +48,16 @@ pub struct Function {
 /// The HTTP API of the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpApi {
-    /// Name of the resource in the template: `SendApi`.
+    /// Logical id of the resource: `Api`.
     pub logical_id: String,
     /// Name of the function (as in [`Function::name`]) that every request goes to, by the `$default` route.
     pub function: String,
 }
 
-pub(super) fn read(
-    resource: &Resource<'_>,
-    globals: &Map<'_>,
-    surroundings: &Surroundings,
+pub(super) fn read<'t>(
+    resource: &Resource<'t>,
+    globals: &Map<'t>,
+    context: &StackContext,
 ) -> Result<Function, TemplateError> {
     let properties = &resource.properties;
     let used = ["Environment", "Events", "MemorySize", "Timeout"];
@@ -84,19 +86,19 @@ pub(super) fn read(
     Ok(Function {
         logical_id: resource.logical_id.to_owned(),
         name: build.required("Binary")?.text()?,
-        arn: names::function_arn(surroundings, resource.logical_id),
+        arn: names::function_arn(context, resource.logical_id),
         environment,
         timeout,
         memory_mb,
     })
 }
 
-/// Finds the API that calls the function, if one does.
+/// Finds the API that invokes the function, if there is one.
 pub(super) fn http_api(
     resource: &Resource<'_>,
     function: &Function,
     apis: &[Resource<'_>],
-    surroundings: &Surroundings,
+    context: &StackContext,
 ) -> Result<Option<HttpApi>, TemplateError> {
     let mut found: Option<HttpApi> = None;
     for (_, event) in resource.properties.map("Events")?.all()? {
@@ -108,10 +110,10 @@ pub(super) fn http_api(
             return Err(kind.unfit("must be HttpApi"));
         }
         if found.is_some() {
-            return Err(Fault::NotUnderstood(format!("a second event, `{}`,", event.path)).on(line));
+            return Err(TemplateFault::NotUnderstood(format!("a second event, `{}`,", event.path)).on(line));
         }
         let route = event.required("Properties")?.map()?;
-        // With a path or a method the event would be a route of its own; without, it is the `$default` route.
+        // Without a path and a method, the event is the `$default` route.
         route.only(&["ApiId", "PayloadFormatVersion"], &[])?;
         if let Some(version) = route.optional("PayloadFormatVersion")?
             && version.clone().plain_text()? != "2.0"
@@ -124,8 +126,8 @@ pub(super) fn http_api(
         let logical_id = apis
             .iter()
             .map(|api| api.logical_id)
-            .find(|logical_id| names::physical(surroundings, logical_id) == id)
-            .ok_or(Fault::Unknown {
+            .find(|logical_id| names::physical(context, logical_id) == id)
+            .ok_or(TemplateFault::Unknown {
                 what: "HTTP API",
                 name: id,
             })
@@ -173,14 +175,14 @@ Resources:
     #[test]
     fn joins_its_own_properties_with_those_of_globals() {
         let stack = stack(FUNCTION);
-        let environment = [("LEVEL", "debug"), ("SHARE", "0.5"), ("STACK", "okite")]
+        let environment = [("LEVEL", "debug"), ("SHARE", "0.5"), ("STACK", "shop")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(
             stack.functions,
             [Function {
                 logical_id: "Greeter".to_owned(),
                 name: "greeter".to_owned(),
-                arn: "arn:aws:lambda:us-east-1:000000000000:function:okite-Greeter".to_owned(),
+                arn: "arn:aws:lambda:us-east-1:000000000000:function:shop-Greeter".to_owned(),
                 environment: environment.into(),
                 timeout: Duration::from_secs(29),
                 memory_mb: 256,
@@ -237,7 +239,7 @@ Resources:
             (
                 "{ ApiId: !Ref Api }",
                 "{ ApiId: !Ref Api, Path: /a }",
-                "24: `Greeter.Events.Any.Properties.Path` is not understood here",
+                "24: `Greeter.Events.Any.Properties.Path` is not supported here",
             ),
             (
                 "{ ApiId: !Ref Api }",
@@ -247,7 +249,7 @@ Resources:
             (
                 "MemorySize: 256",
                 "Layers: []",
-                "3: `Globals.Function.Layers` is not understood here",
+                "3: `Globals.Function.Layers` is not supported here",
             ),
             (
                 "STACK: !Ref AWS::StackName",

@@ -1,15 +1,15 @@
 //! The deployment template, read for a run on one machine.
 //!
-//! What runs here is what is deployed: tables, environment variables, routes, subscriptions and schedules come from
-//! `template.yaml` and from nowhere else. [`Stack::read`] goes over the text in three steps: `yaml` makes a tree whose
-//! nodes know their lines, `scope` evaluates references and conditions when their value is asked for, and one module
-//! per kind of resource (`table`, `function`, `events`, `queue`, `schedule`) turns properties into plain data.
+//! A run here uses the same tables, environment variables, routes, subscriptions and schedules as the deployment, because it
+//! reads them from the same template. [`Stack::read`] works in three steps. `yaml` makes a tree whose nodes have line
+//! numbers. `scope` evaluates references and conditions when a caller asks for their value. One module for each kind of
+//! resource (`table`, `function`, `events`, `queue`, `schedule`, `alarm`) turns properties into plain data.
 //!
-//! What a module reads it must understand whole: a function, property or value that is not known is an error that names
-//! the line, never skipped in silence. What a run on one machine does not need (roles, log groups, policies, alarms, outputs)
-//! is not looked at.
+//! A module reads its resource completely. A function, property or value that it does not support is an error with its line,
+//! and never ignored. Resources without an effect on one machine (roles, log groups, policies, outputs) are not read.
 
 mod alarm;
+mod context;
 mod error;
 mod events;
 mod function;
@@ -27,8 +27,9 @@ mod yaml;
 
 use std::collections::BTreeMap;
 
-pub use self::alarm::{Alarm, Metric};
-pub use self::error::{Fault, TemplateError};
+pub use self::alarm::{Alarm, WatchedMetric};
+pub use self::context::StackContext;
+pub use self::error::{TemplateError, TemplateFault};
 pub use self::events::{ConfigurationSet, EventDestination, Subscription, Topic};
 pub use self::function::{Function, HttpApi};
 pub use self::monitoring::{Dashboard, Monitoring};
@@ -38,38 +39,25 @@ pub use self::schedule::Schedule;
 pub use self::table::Table;
 
 use self::scope::Scope;
-use self::value::Map;
+use self::value::{Evaluate, Map};
 use self::yaml::Node;
 
-/// Where a stack is: what the template's pseudo parameters and parameters mean.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Surroundings {
-    /// AWS region, such as `us-east-1`.
-    pub region: String,
-    /// AWS account, twelve digits.
-    pub account_id: String,
-    /// Name of the stack; every physical name begins with it.
-    pub stack_name: String,
-    /// Values of template parameters that differ from their defaults.
-    pub parameters: BTreeMap<String, String>,
-}
-
-/// What a template declares, as far as a run on one machine needs it; each kind in the order of the template.
+/// The resources of a template that a run on one machine needs, each kind in the order of the template.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stack {
     /// DynamoDB tables.
     pub tables: Vec<Table>,
     /// Lambda functions.
     pub functions: Vec<Function>,
-    /// Schedules that run a function.
+    /// Schedules that invoke a function.
     pub schedules: Vec<Schedule>,
     /// SNS topics with their subscribers.
     pub topics: Vec<Topic>,
     /// SQS queues.
     pub queues: Vec<Queue>,
-    /// What takes messages out of queues.
+    /// Event source mappings.
     pub mappings: Vec<Mapping>,
-    /// What becomes of events that functions fail at.
+    /// Settings of functions' asynchronous events.
     pub asynchronous_events: Vec<AsynchronousEvents>,
     /// CloudWatch alarms.
     pub alarms: Vec<Alarm>,
@@ -83,33 +71,33 @@ impl Stack {
     /// Reads the text of a template.
     ///
     /// # Errors
-    /// Fails when the text is not a template, when a parameter is unknown or outside its limits, and when something
-    /// that is needed here is missing, of the wrong type or not understood. The error names the line.
-    pub fn read(template: &str, surroundings: &Surroundings) -> Result<Self, TemplateError> {
-        evaluate(template, surroundings, Self::declared)
+    /// Returns an error if the text is not a template, if a parameter is unknown or outside its limits, or if a property is
+    /// missing, of the wrong type or not supported. The error has the line.
+    pub fn read(template: &str, context: &StackContext) -> Result<Self, TemplateError> {
+        evaluate(template, context, Self::declared)
     }
 
-    /// Reads what the role of each function allows, by the function's name. A run on one machine needs none of it.
+    /// Reads the permissions in each function's role, by the function's name. A run on one machine does not need them.
     ///
     /// # Errors
-    /// As for [`Self::read`], and when a policy is not written out as a list of what is allowed.
+    /// As for [`Self::read`], and if a policy is not a list of allowed actions.
     pub fn permissions(
         template: &str,
-        surroundings: &Surroundings,
+        context: &StackContext,
     ) -> Result<BTreeMap<String, Vec<Permission>>, TemplateError> {
-        evaluate(template, surroundings, policy::read_all)
+        evaluate(template, context, policy::read_all)
     }
 
-    /// Reads what watches the stack. A run on one machine needs none of it.
+    /// Reads the alarms and dashboards of the stack. A run on one machine does not need them.
     ///
     /// # Errors
-    /// As for [`Self::read`], and when a dashboard is written in a way that is not understood.
-    pub fn monitoring(template: &str, surroundings: &Surroundings) -> Result<Monitoring, TemplateError> {
-        evaluate(template, surroundings, monitoring::read_all)
+    /// As for [`Self::read`], and if a dashboard has a form that is not supported.
+    pub fn monitoring(template: &str, context: &StackContext) -> Result<Monitoring, TemplateError> {
+        evaluate(template, context, monitoring::read_all)
     }
 
     fn declared<'t>(scope: &'t Scope<'t>, root: &'t Node) -> Result<Self, TemplateError> {
-        let surroundings = scope.surroundings;
+        let context = scope.context;
         let resources = section(scope, root, "Resources")?;
         let all = |kind| resource::of_type(scope, &resources, kind);
         let globals = section(scope, root, "Globals")?.map("Function")?;
@@ -121,12 +109,12 @@ impl Stack {
         let mut http_api = None;
         let mut functions = Vec::new();
         for resource in &all(names::FUNCTION)? {
-            let function = function::read(resource, &globals, surroundings)?;
-            if let Some(api) = function::http_api(resource, &function, &apis, surroundings)?
+            let function = function::read(resource, &globals, context)?;
+            if let Some(api) = function::http_api(resource, &function, &apis, context)?
                 && let Some(first) = http_api.replace(api)
             {
                 let what = format!("a second default route beside that of `{}`", first.function);
-                return Err(Fault::NotUnderstood(what).on(resource.properties.line));
+                return Err(TemplateFault::NotUnderstood(what).on(resource.properties.line));
             }
             functions.push(function);
         }
@@ -134,18 +122,18 @@ impl Stack {
         let queues = all(names::QUEUE)?;
         let queue_arns: Vec<String> = queues
             .iter()
-            .map(|queue| names::queue_arn(surroundings, queue.logical_id))
+            .map(|queue| names::queue_arn(context, queue.logical_id))
             .collect();
         let mut topics = all(names::TOPIC)?
             .iter()
-            .map(|topic| events::topic(topic, surroundings))
+            .map(|topic| events::topic(topic, context))
             .collect::<Result<Vec<_>, _>>()?;
         for subscription in &all(names::SUBSCRIPTION)? {
             events::subscribe(subscription, &mut topics, &functions, &queue_arns)?;
         }
         let mut configuration_sets = all(names::CONFIGURATION_SET)?
             .iter()
-            .map(|set| events::configuration_set(set, surroundings))
+            .map(|set| events::configuration_set(set, context))
             .collect::<Result<Vec<_>, _>>()?;
         for destination in &all(names::EVENT_DESTINATION)? {
             events::publish(destination, &mut configuration_sets, &topics)?;
@@ -154,7 +142,7 @@ impl Stack {
         Ok(Self {
             tables: all(names::TABLE)?
                 .iter()
-                .map(|table| table::read(table, surroundings))
+                .map(|table| table::read(table, context))
                 .collect::<Result<_, _>>()?,
             schedules: all(names::SCHEDULE)?
                 .iter()
@@ -162,7 +150,7 @@ impl Stack {
                 .collect::<Result<_, _>>()?,
             queues: queues
                 .iter()
-                .map(|queue| queue::read(queue, &queue_arns, surroundings))
+                .map(|queue| queue::read(queue, &queue_arns, context))
                 .collect::<Result<_, _>>()?,
             mappings: all(names::EVENT_SOURCE_MAPPING)?
                 .iter()
@@ -174,7 +162,7 @@ impl Stack {
                 .collect::<Result<_, _>>()?,
             alarms: all(names::ALARM)?
                 .iter()
-                .map(|alarm| alarm::read(alarm, surroundings))
+                .map(|alarm| alarm::read(alarm, context))
                 .collect::<Result<_, _>>()?,
             functions,
             topics,
@@ -184,16 +172,16 @@ impl Stack {
     }
 }
 
-/// Parses a template and reads something out of it, with the names that its parts may use in scope.
+/// Parses a template and reads a part of it, with all names of the template in scope.
 fn evaluate<T>(
     template: &str,
-    surroundings: &Surroundings,
+    context: &StackContext,
     read: impl for<'t> FnOnce(&'t Scope<'t>, &'t Node) -> Result<T, TemplateError>,
 ) -> Result<T, TemplateError> {
     let root = yaml::parse(template)?;
 
-    let bare = Scope::of(surroundings);
-    let parameters = parameters::read(&section(&bare, &root, "Parameters")?, &surroundings.parameters)?;
+    let bare = Scope::of(context);
+    let parameters = parameters::read(&section(&bare, &root, "Parameters")?, &context.parameters)?;
     let conditions = section(&bare, &root, "Conditions")?
         .entries()
         .iter()
@@ -202,7 +190,7 @@ fn evaluate<T>(
     let conditional = Scope {
         parameters,
         conditions,
-        ..Scope::of(surroundings)
+        ..Scope::of(context)
     };
     let resources = resource::types(&conditional, &section(&conditional, &root, "Resources")?)?;
     let scope = Scope {
@@ -212,7 +200,7 @@ fn evaluate<T>(
     read(&scope, &root)
 }
 
-/// A section of the template, such as `Resources`; an empty map where it is left out.
+/// Returns a section of the template, such as `Resources`, or an empty map if it is left out.
 fn section<'t>(scope: &'t Scope<'t>, root: &'t Node, name: &str) -> Result<Map<'t>, TemplateError> {
     let sections = match scope.evaluate(root, "the template")? {
         Some(sections) => sections.map()?.called(""),

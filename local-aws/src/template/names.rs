@@ -1,9 +1,9 @@
-//! The names, ARNs and URLs that resources get on one machine.
+//! The names, ARNs and URLs of resources on one machine.
 //!
-//! `CloudFormation` makes up physical names; here a resource is called `<stack>-<logical id>`, so that the same template
-//! always gives the same names and data outlives a restart.
+//! CloudFormation makes up physical names. Here a resource is called `<stack>-<logical id>`, so that a template always gives
+//! the same names and the data survives a restart.
 
-use super::Surroundings;
+use super::StackContext;
 
 /// Table of the template.
 pub(super) const TABLE: &str = "AWS::DynamoDB::Table";
@@ -19,14 +19,14 @@ pub(super) const SUBSCRIPTION: &str = "AWS::SNS::Subscription";
 pub(super) const SCHEDULE: &str = "AWS::Scheduler::Schedule";
 /// Configuration set of SES.
 pub(super) const CONFIGURATION_SET: &str = "AWS::SES::ConfigurationSet";
-/// What a configuration set publishes, and where to.
+/// Event destination of a configuration set.
 pub(super) const EVENT_DESTINATION: &str = "AWS::SES::ConfigurationSetEventDestination";
 
 /// Queue of the template.
 pub(super) const QUEUE: &str = "AWS::SQS::Queue";
-/// What takes messages out of a queue and calls a function with them.
+/// Mapping that invokes a function with the messages of a queue.
 pub(super) const EVENT_SOURCE_MAPPING: &str = "AWS::Lambda::EventSourceMapping";
-/// How a function's asynchronous events are gone about.
+/// Settings of a function's asynchronous events.
 pub(super) const EVENT_INVOKE_CONFIG: &str = "AWS::Lambda::EventInvokeConfig";
 /// Alarm of CloudWatch.
 pub(super) const ALARM: &str = "AWS::CloudWatch::Alarm";
@@ -36,86 +36,92 @@ pub(super) const ROLE: &str = "AWS::IAM::Role";
 pub(super) const DASHBOARD: &str = "AWS::CloudWatch::Dashboard";
 const LOG_GROUP: &str = "AWS::Logs::LogGroup";
 
-/// The physical name of a resource.
-pub(super) fn physical(surroundings: &Surroundings, logical_id: &str) -> String {
-    format!("{}-{logical_id}", surroundings.stack_name)
+/// Returns the physical name of a resource.
+pub(super) fn physical(context: &StackContext, logical_id: &str) -> String {
+    format!("{}-{logical_id}", context.stack_name)
 }
 
-/// What `!Ref` of a resource gives: mostly its name, for some types the ARN or the URL.
-pub(super) fn reference(surroundings: &Surroundings, kind: &str, logical_id: &str) -> String {
-    let name = physical(surroundings, logical_id);
+/// Returns the value of `!Ref` of a resource: its name, or for some types its ARN or URL.
+pub(super) fn reference(context: &StackContext, kind: &str, logical_id: &str) -> String {
+    let name = physical(context, logical_id);
     match kind {
-        TOPIC => arn(surroundings, "sns", &name),
-        QUEUE => queue_url(surroundings, &name),
+        TOPIC => arn(context, "sns", &name),
+        QUEUE => queue_url(context, &name),
         _ => name,
     }
 }
 
-/// What `!GetAtt` of a resource gives, for the attributes that are known here.
+/// Returns the value of `!GetAtt` of a resource, for the attributes that are supported here.
 ///
-/// The shapes are those of the [resource reference], so that an attribute that would fail there fails here.
+/// They are those of the [resource reference], so that an attribute that would fail there fails here.
 ///
 /// [resource reference]: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/
-pub(super) fn attribute(surroundings: &Surroundings, kind: &str, logical_id: &str, attribute: &str) -> Option<String> {
-    let name = physical(surroundings, logical_id);
+pub(super) fn attribute(context: &StackContext, kind: &str, logical_id: &str, attribute: &str) -> Option<String> {
+    let name = physical(context, logical_id);
     Some(match (kind, attribute) {
-        (TABLE, "Arn") => arn(surroundings, "dynamodb", &format!("table/{name}")),
-        (FUNCTION, "Arn") => function_arn(surroundings, logical_id),
-        (TOPIC, "TopicArn") => arn(surroundings, "sns", &name),
-        (QUEUE, "Arn") => queue_arn(surroundings, logical_id),
-        (QUEUE, "QueueUrl") => queue_url(surroundings, &name),
-        (LOG_GROUP, "Arn") => arn(surroundings, "logs", &format!("log-group:{name}:*")),
-        (ROLE, "Arn") => role_arn(surroundings, logical_id),
-        (ALARM, "Arn") => alarm_arn(surroundings, logical_id),
+        (TABLE, "Arn") => table_arn(context, logical_id),
+        (FUNCTION, "Arn") => function_arn(context, logical_id),
+        (TOPIC, "TopicArn") => arn(context, "sns", &name),
+        (QUEUE, "Arn") => queue_arn(context, logical_id),
+        (QUEUE, "QueueUrl") => queue_url(context, &name),
+        (LOG_GROUP, "Arn") => arn(context, "logs", &format!("log-group:{name}:*")),
+        (ROLE, "Arn") => role_arn(context, logical_id),
+        (ALARM, "Arn") => alarm_arn(context, logical_id),
         (TOPIC, "TopicName") | (QUEUE, "QueueName") => name,
         _ => return None,
     })
 }
 
-/// The ARN of a function, by its logical id.
-pub(super) fn function_arn(surroundings: &Surroundings, logical_id: &str) -> String {
+/// Returns the ARN of a function, by its logical id.
+pub(super) fn function_arn(context: &StackContext, logical_id: &str) -> String {
     arn(
-        surroundings,
+        context,
         "lambda",
-        &format!("function:{}", physical(surroundings, logical_id)),
+        &format!("function:{}", physical(context, logical_id)),
     )
 }
 
-/// The ARN of a queue, by its logical id.
-pub(super) fn queue_arn(surroundings: &Surroundings, logical_id: &str) -> String {
-    arn(surroundings, "sqs", &physical(surroundings, logical_id))
+/// Returns the ARN of a table, by its logical id.
+pub(super) fn table_arn(context: &StackContext, logical_id: &str) -> String {
+    let name = physical(context, logical_id);
+    arn(context, "dynamodb", &format!("table/{name}"))
 }
 
-/// The ARN of an alarm, by its logical id.
-pub(super) fn alarm_arn(surroundings: &Surroundings, logical_id: &str) -> String {
-    let name = physical(surroundings, logical_id);
-    arn(surroundings, "cloudwatch", &format!("alarm:{name}"))
+/// Returns the ARN of a queue, by its logical id.
+pub(super) fn queue_arn(context: &StackContext, logical_id: &str) -> String {
+    arn(context, "sqs", &physical(context, logical_id))
 }
 
-/// The ARN of a role, by its logical id. IAM is not regional.
-pub(super) fn role_arn(surroundings: &Surroundings, logical_id: &str) -> String {
-    let Surroundings { region, account_id, .. } = surroundings;
-    let name = physical(surroundings, logical_id);
+/// Returns the ARN of an alarm, by its logical id.
+pub(super) fn alarm_arn(context: &StackContext, logical_id: &str) -> String {
+    let name = physical(context, logical_id);
+    arn(context, "cloudwatch", &format!("alarm:{name}"))
+}
+
+/// Returns the ARN of a role, by its logical id. IAM is not regional.
+pub(super) fn role_arn(context: &StackContext, logical_id: &str) -> String {
+    let StackContext { region, account_id, .. } = context;
+    let name = physical(context, logical_id);
     format!("arn:{}:iam::{account_id}:role/{name}", partition(region))
 }
 
-/// The value of a pseudo parameter such as `AWS::Region`.
-pub(super) fn pseudo_parameter(surroundings: &Surroundings, name: &str) -> Option<String> {
+/// Returns the value of a pseudo parameter such as `AWS::Region`.
+pub(super) fn pseudo_parameter(context: &StackContext, name: &str) -> Option<String> {
     Some(match name {
-        "AWS::AccountId" => surroundings.account_id.clone(),
-        "AWS::Partition" => partition(&surroundings.region).to_owned(),
-        "AWS::Region" => surroundings.region.clone(),
-        "AWS::StackName" => surroundings.stack_name.clone(),
-        "AWS::URLSuffix" => url_suffix(&surroundings.region).to_owned(),
+        "AWS::AccountId" => context.account_id.clone(),
+        "AWS::Partition" => partition(&context.region).to_owned(),
+        "AWS::Region" => context.region.clone(),
+        "AWS::StackName" => context.stack_name.clone(),
+        "AWS::URLSuffix" => url_suffix(&context.region).to_owned(),
         _ => return None,
     })
 }
 
-fn arn(Surroundings { region, account_id, .. }: &Surroundings, service: &str, resource: &str) -> String {
+fn arn(StackContext { region, account_id, .. }: &StackContext, service: &str, resource: &str) -> String {
     format!("arn:{}:{service}:{region}:{account_id}:{resource}", partition(region))
 }
 
-fn queue_url(Surroundings { region, account_id, .. }: &Surroundings, name: &str) -> String {
+fn queue_url(StackContext { region, account_id, .. }: &StackContext, name: &str) -> String {
     format!("https://sqs.{region}.{}/{account_id}/{name}", url_suffix(region))
 }
 
@@ -143,54 +149,54 @@ mod tests {
 
     use super::*;
 
-    fn surroundings(region: &str) -> Surroundings {
-        Surroundings {
+    fn context(region: &str) -> StackContext {
+        StackContext {
             region: region.to_owned(),
             account_id: "000000000000".to_owned(),
-            stack_name: "okite".to_owned(),
+            stack_name: "shop".to_owned(),
             parameters: BTreeMap::new(),
         }
     }
 
     #[test]
     fn gives_every_type_an_arn_of_its_own_shape() {
-        let here = surroundings("us-east-1");
+        let here = context("us-east-1");
         let get = |kind, name| attribute(&here, kind, "It", name).unwrap();
         assert_eq!(
             get(TABLE, "Arn"),
-            "arn:aws:dynamodb:us-east-1:000000000000:table/okite-It"
+            "arn:aws:dynamodb:us-east-1:000000000000:table/shop-It"
         );
         assert_eq!(
             get(FUNCTION, "Arn"),
-            "arn:aws:lambda:us-east-1:000000000000:function:okite-It"
+            "arn:aws:lambda:us-east-1:000000000000:function:shop-It"
         );
-        assert_eq!(get(TOPIC, "TopicArn"), "arn:aws:sns:us-east-1:000000000000:okite-It");
-        assert_eq!(get(QUEUE, "Arn"), "arn:aws:sqs:us-east-1:000000000000:okite-It");
-        assert_eq!(get(ROLE, "Arn"), "arn:aws:iam::000000000000:role/okite-It");
+        assert_eq!(get(TOPIC, "TopicArn"), "arn:aws:sns:us-east-1:000000000000:shop-It");
+        assert_eq!(get(QUEUE, "Arn"), "arn:aws:sqs:us-east-1:000000000000:shop-It");
+        assert_eq!(get(ROLE, "Arn"), "arn:aws:iam::000000000000:role/shop-It");
         assert_eq!(
             get(LOG_GROUP, "Arn"),
-            "arn:aws:logs:us-east-1:000000000000:log-group:okite-It:*"
+            "arn:aws:logs:us-east-1:000000000000:log-group:shop-It:*"
         );
         assert_eq!(attribute(&here, TOPIC, "It", "Arn"), None);
     }
 
     #[test]
     fn refers_to_a_topic_by_arn_to_a_queue_by_url_and_to_others_by_name() {
-        let here = surroundings("us-east-1");
+        let here = context("us-east-1");
         assert_eq!(
             reference(&here, TOPIC, "It"),
-            "arn:aws:sns:us-east-1:000000000000:okite-It"
+            "arn:aws:sns:us-east-1:000000000000:shop-It"
         );
         assert_eq!(
             reference(&here, QUEUE, "It"),
-            "https://sqs.us-east-1.amazonaws.com/000000000000/okite-It"
+            "https://sqs.us-east-1.amazonaws.com/000000000000/shop-It"
         );
-        assert_eq!(reference(&here, TABLE, "It"), "okite-It");
+        assert_eq!(reference(&here, TABLE, "It"), "shop-It");
     }
 
     #[test]
-    fn knows_the_partitions() {
-        let get = |region, name| pseudo_parameter(&surroundings(region), name).unwrap();
+    fn arns_have_the_partition_of_their_region() {
+        let get = |region, name| pseudo_parameter(&context(region), name).unwrap();
         assert_eq!(get("eu-west-1", "AWS::Partition"), "aws");
         assert_eq!(get("cn-north-1", "AWS::Partition"), "aws-cn");
         assert_eq!(get("cn-north-1", "AWS::URLSuffix"), "amazonaws.com.cn");

@@ -1,13 +1,13 @@
-//! The template's parameters: their defaults, what overrides them, and the limits that both must keep.
+//! The template's parameters: their defaults, the values that replace them, and the limits of both.
 
 use std::collections::BTreeMap;
 
-use super::error::{Fault, TemplateError};
+use super::error::{TemplateError, TemplateFault};
 use super::value::{Map, Value};
 
-/// Gives every parameter its value.
+/// Reads every parameter with its value.
 ///
-/// `AllowedPattern` is left to `CloudFormation`: it would take a regular expression engine to check one line.
+/// Only CloudFormation checks `AllowedPattern`, which would need a regular expression engine here.
 pub(super) fn read(
     parameters: &Map<'_>,
     overrides: &BTreeMap<String, String>,
@@ -18,7 +18,7 @@ pub(super) fn read(
         .find(|name| !declared.iter().any(|(declared, _)| declared == name))
     {
         let name = stranger.clone();
-        return Err(Fault::Unknown {
+        return Err(TemplateFault::Unknown {
             what: "parameter",
             name,
         }
@@ -44,7 +44,7 @@ fn value_of(declaration: &Map<'_>, chosen: Option<&String>) -> Result<String, Te
     };
     let refuse = |why: String| {
         let path = declaration.path.clone();
-        Err(Fault::Unfit {
+        Err(TemplateFault::Unfit {
             path,
             why: format!("is `{value}`, which {why}"),
         }
@@ -56,10 +56,10 @@ fn value_of(declaration: &Map<'_>, chosen: Option<&String>) -> Result<String, Te
         "String" => None,
         "Number" => match as_number(&value) {
             Some(number) => Some(number),
-            None => return refuse("is no number".to_owned()),
+            None => return refuse("is not a number".to_owned()),
         },
         other => {
-            return Err(Fault::NotUnderstood(format!("parameter type `{other}`")).on(kind.line));
+            return Err(TemplateFault::NotUnderstood(format!("parameter type `{other}`")).on(kind.line));
         }
     };
     if let Some(allowed) = declaration.optional("AllowedValues")? {
@@ -135,8 +135,12 @@ Resources:
         for (name, value, error) in [
             ("Share", "0", "template.yaml:3: Share is `0`, which is below 0.01"),
             ("Share", "1.5", "template.yaml:3: Share is `1.5`, which is above 1"),
-            ("Share", "much", "template.yaml:3: Share is `much`, which is no number"),
-            ("Share", "NaN", "template.yaml:3: Share is `NaN`, which is no number"),
+            (
+                "Share",
+                "much",
+                "template.yaml:3: Share is `much`, which is not a number",
+            ),
+            ("Share", "NaN", "template.yaml:3: Share is `NaN`, which is not a number"),
             (
                 "Level",
                 "loud",
@@ -157,7 +161,7 @@ Resources:
     fn refuses_a_parameter_of_another_type_or_without_a_value() {
         assert_eq!(
             error_of("Parameters:\n  A:\n    Type: CommaDelimitedList\n    Default: a\n"),
-            "template.yaml:3: parameter type `CommaDelimitedList` is not understood here"
+            "template.yaml:3: parameter type `CommaDelimitedList` is not supported here"
         );
         assert_eq!(
             error_of("Parameters:\n  A:\n    Type: String\n"),

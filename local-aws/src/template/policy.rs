@@ -1,35 +1,35 @@
-//! What a function may do: the policies written out in its role.
+//! The permissions of functions: the policies in their roles.
 //!
-//! Nothing here is enforced while functions run; a test holds what they were seen to do against it.
+//! Nothing here enforces them. A test compares them with the recorded calls.
 
 use std::collections::BTreeMap;
 
-use super::error::{Fault, TemplateError};
+use super::error::{TemplateError, TemplateFault};
 use super::names;
 use super::resource::{self, Resource};
 use super::scope::Scope;
 use super::value::Value;
 use super::yaml::Node;
-use super::{Surroundings, section};
+use super::{StackContext, section};
 
-/// One action that a function may take on one resource.
+/// The permission for one action on one resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Permission {
     /// The action: `dynamodb:GetItem`.
     pub action: String,
-    /// The ARN of the resource, in which `*` stands for any text.
+    /// The ARN of the resource, in which `*` matches any text.
     pub resource: String,
 }
 
 impl Permission {
-    /// Tells whether it allows `action` on `resource`.
+    /// Returns whether it allows `action` on `resource`.
     #[must_use]
     pub fn allows(&self, action: &str, resource: &str) -> bool {
         self.action == action && matches(&self.resource, resource)
     }
 }
 
-/// Tells whether `text` has the form of `pattern`, in which `*` stands for any text.
+/// Returns whether `text` matches `pattern`, in which `*` matches any text.
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
@@ -53,7 +53,7 @@ pub(super) fn read_all<'t>(
             .map()?
             .required("Binary")?
             .text()?;
-        Ok((name, read(function, &roles, scope.surroundings)?))
+        Ok((name, read(function, &roles, scope.context)?))
     };
     let functions = resource::of_type(scope, &resources, names::FUNCTION)?;
     functions.iter().map(permissions).collect()
@@ -63,7 +63,7 @@ pub(super) fn read_all<'t>(
 fn read(
     function: &Resource<'_>,
     roles: &[Resource<'_>],
-    surroundings: &Surroundings,
+    context: &StackContext,
 ) -> Result<Vec<Permission>, TemplateError> {
     let Some(role) = function.properties.optional("Role")? else {
         return Ok(Vec::new());
@@ -72,9 +72,9 @@ fn read(
     let arn = role.text()?;
     let role = roles
         .iter()
-        .find(|role| names::role_arn(surroundings, role.logical_id) == arn)
+        .find(|role| names::role_arn(context, role.logical_id) == arn)
         .ok_or_else(|| {
-            Fault::Unknown {
+            TemplateFault::Unknown {
                 what: "role",
                 name: arn,
             }

@@ -1,85 +1,81 @@
-//! Queues, and what brings their messages to a function: failed asynchronous events in, an event source mapping out.
+//! Queues, and how their messages get in and out: failed asynchronous events in, event source mappings out.
 
 use std::time::Duration;
 
-use super::Surroundings;
-use super::error::{Fault, TemplateError};
+use super::StackContext;
+use super::error::{TemplateError, TemplateFault};
 use super::function::Function;
 use super::names;
 use super::resource::Resource;
 use super::schedule::called;
 use super::value::Value;
 
-/// What SQS gives a queue that does not say otherwise.
+/// SQS's defaults.
 const DEFAULT_VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_RETENTION: Duration = Duration::from_hours(4 * 24);
-/// What Lambda takes out of a queue at a time when nothing is said.
+/// Lambda's default for the messages of one batch.
 const DEFAULT_BATCH_SIZE: usize = 10;
-/// How many batches are at work at a time when nothing is said: what Lambda begins with.
+/// The default for the batches at a time: the number with which Lambda begins.
 const DEFAULT_CONCURRENCY: usize = 5;
-/// How often Lambda tries a failed asynchronous event again when nothing is said.
+/// Lambda's default for the retries of a failed asynchronous event.
 const DEFAULT_RETRIES: usize = 2;
 
 /// An SQS queue of the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
-    /// Name of the resource in the template: `FeedbackRetryQueue`.
+    /// Logical id of the resource: `RetryQueue`.
     pub logical_id: String,
-    /// The queue's name: `okite-FeedbackRetryQueue`.
+    /// The queue's name: `shop-RetryQueue`.
     pub name: String,
     /// ARN of the queue.
     pub arn: String,
-    /// URL of the queue, by which its API calls it.
+    /// URL by which the API names the queue.
     pub url: String,
-    /// How long a message that was received cannot be received again.
+    /// Time for which a received message cannot be received again.
     pub visibility_timeout: Duration,
-    /// How long a message is kept, from when it was sent.
+    /// Time for which a message is kept after it was sent.
     pub retention: Duration,
-    /// Where messages go that are received too often.
+    /// Dead-letter queue for messages that are received too often.
     pub redrive: Option<Redrive>,
 }
 
-/// Where messages go that are received too often.
+/// The redrive policy of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redrive {
     /// ARN of the dead-letter queue.
     pub queue_arn: String,
-    /// How often a message is received before it goes there.
+    /// Number of receives after which a message goes there.
     pub max_receive_count: u32,
 }
 
-/// An event source mapping of the template: Lambda takes messages out of a queue and calls a function with them.
+/// An event source mapping of the template: Lambda receives messages from a queue and invokes a function with them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
     /// ARN of the queue.
     pub queue_arn: String,
     /// Name of the function, as in [`Function::name`].
     pub function: String,
-    /// The most messages of one call.
+    /// The most messages of one invocation.
     pub batch_size: usize,
-    /// Whether the function's answer says which messages failed.
+    /// Whether the function's answer lists the messages that failed.
     pub reports_item_failures: bool,
-    /// The most calls at a time.
+    /// The most invocations at a time.
     pub concurrency: usize,
 }
 
-/// How Lambda goes about a function's asynchronous events.
+/// The settings of a function's asynchronous events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AsynchronousEvents {
     /// Name of the function, as in [`Function::name`].
     pub function: String,
-    /// How often one that failed is tried again.
+    /// The number of retries of a failed event.
     pub retries: usize,
-    /// ARN of the queue that it goes to in the end.
+    /// ARN of the queue for events of which every try failed.
     pub on_failure: Option<String>,
 }
 
-/// Reads a queue; `arns` are those of all queues.
-pub(super) fn read(
-    resource: &Resource<'_>,
-    arns: &[String],
-    surroundings: &Surroundings,
-) -> Result<Queue, TemplateError> {
+/// Reads a queue. `arns` are those of all queues.
+pub(super) fn read(resource: &Resource<'_>, arns: &[String], context: &StackContext) -> Result<Queue, TemplateError> {
     let properties = &resource.properties;
     properties.only(
         &["MessageRetentionPeriod", "RedrivePolicy", "VisibilityTimeout"],
@@ -107,9 +103,9 @@ pub(super) fn read(
     };
     Ok(Queue {
         logical_id: resource.logical_id.to_owned(),
-        name: names::physical(surroundings, resource.logical_id),
-        arn: names::queue_arn(surroundings, resource.logical_id),
-        url: names::reference(surroundings, names::QUEUE, resource.logical_id),
+        name: names::physical(context, resource.logical_id),
+        arn: names::queue_arn(context, resource.logical_id),
+        url: names::reference(context, names::QUEUE, resource.logical_id),
         visibility_timeout: seconds("VisibilityTimeout", DEFAULT_VISIBILITY_TIMEOUT)?,
         retention: seconds("MessageRetentionPeriod", DEFAULT_RETENTION)?,
         redrive,
@@ -146,7 +142,7 @@ pub(super) fn mapping(
         Some(size) => {
             let messages = size.clone().number("a whole number")?;
             if !(1..=10).contains(&messages) {
-                // More would need a batching window.
+                // Larger batches need a batching window.
                 return Err(size.unfit("must be 1 to 10"));
             }
             messages
@@ -174,8 +170,8 @@ pub(super) fn mapping(
     })
 }
 
-/// Reads how a function's asynchronous events are gone about. How old they may grow makes no difference here: nothing
-/// makes them wait but their retries.
+/// Reads the settings of a function's asynchronous events. Their maximum age makes no difference here, because only their
+/// retries make them wait.
 pub(super) fn asynchronous_events(
     resource: &Resource<'_>,
     arns: &[String],
@@ -206,26 +202,26 @@ pub(super) fn asynchronous_events(
     })
 }
 
-/// An ARN that is one of the template's queues.
+/// Reads the ARN of one of the template's queues.
 pub(super) fn known(arn: &Value<'_>, arns: &[String]) -> Result<String, TemplateError> {
     let wanted = arn.clone().text()?;
     if arns.contains(&wanted) {
         return Ok(wanted);
     }
-    Err(Fault::Unknown {
+    Err(TemplateFault::Unknown {
         what: "queue",
         name: wanted,
     }
     .on(arn.line))
 }
 
-/// The function of a name that `!Ref` gives.
+/// Finds the function whose `!Ref` this is.
 fn named(name: &Value<'_>, functions: &[Function]) -> Result<String, TemplateError> {
     let wanted = name.clone().text()?;
     let last = |function: &&Function| function.arn.rsplit(':').next() == Some(wanted.as_str());
     match functions.iter().find(last) {
         Some(function) => Ok(function.name.clone()),
-        None => Err(Fault::Unknown {
+        None => Err(TemplateFault::Unknown {
             what: "function",
             name: wanted,
         }
@@ -277,12 +273,12 @@ Resources:
     #[test]
     fn leads_from_a_failed_event_to_the_queue_and_back() {
         let stack = stack(QUEUES);
-        let arn = |name: &str| format!("arn:aws:sqs:us-east-1:000000000000:okite-{name}");
+        let arn = |name: &str| format!("arn:aws:sqs:us-east-1:000000000000:shop-{name}");
         let queue = |name: &str, visibility_timeout, retention, redrive| Queue {
             logical_id: name.to_owned(),
-            name: format!("okite-{name}"),
+            name: format!("shop-{name}"),
             arn: arn(name),
-            url: format!("https://sqs.us-east-1.amazonaws.com/000000000000/okite-{name}"),
+            url: format!("https://sqs.us-east-1.amazonaws.com/000000000000/shop-{name}"),
             visibility_timeout,
             retention,
             redrive,
@@ -350,7 +346,7 @@ Resources:
             (
                 "SqsManagedSseEnabled: true",
                 "DelaySeconds: 5",
-                "5: `Retries.DelaySeconds` is not understood here",
+                "5: `Retries.DelaySeconds` is not supported here",
             ),
             ("!GetAtt Dead.Arn", "other", "9: there is no queue `other`"),
             (
@@ -380,7 +376,7 @@ Resources:
             (
                 "OnFailure: {",
                 "OnSuccess: {",
-                "30: `Events.DestinationConfig.OnSuccess` is not understood here",
+                "30: `Events.DestinationConfig.OnSuccess` is not supported here",
             ),
         ] {
             assert!(QUEUES.contains(good));

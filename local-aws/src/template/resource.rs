@@ -6,7 +6,7 @@ use super::error::TemplateError;
 use super::scope::Scope;
 use super::value::Map;
 
-/// Attributes of a resource that order or protect a deployment and mean nothing on one machine.
+/// Attributes that order or protect a deployment and have no effect on one machine.
 const DEPLOYMENT_ONLY: &[&str] = &[
     "CreationPolicy",
     "DeletionPolicy",

@@ -1,30 +1,30 @@
-//! Schedules that run a function again and again.
+//! Schedules that invoke a function at a rate.
 
 use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::error::{Fault, TemplateError};
+use super::error::{TemplateError, TemplateFault};
 use super::function::Function;
 use super::resource::Resource;
 use super::value::Value;
 
-/// An `EventBridge` schedule of the template. It fires at once and then after every interval.
+/// An EventBridge schedule of the template. It fires at once and then after every interval.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
-    /// Name of the resource in the template: `QuotaReporterSchedule`.
+    /// Logical id of the resource: `ReportSchedule`.
     pub logical_id: String,
-    /// Name of the function that it runs, as in [`Function::name`].
+    /// Name of the function that it invokes, as in [`Function::name`].
     pub function: String,
     /// Time from one run to the next.
     pub every: Duration,
-    /// The event that the function is run with.
+    /// The event of each invocation.
     pub input: Json,
 }
 
 pub(super) fn read(resource: &Resource<'_>, functions: &[Function]) -> Result<Schedule, TemplateError> {
     let properties = &resource.properties;
-    // A start date is not among them: a schedule with one would not fire at once.
+    // A start date is not supported: a schedule with one would not fire at once.
     properties.only(
         &["FlexibleTimeWindow", "ScheduleExpression", "Target"],
         &["Description", "ScheduleExpressionTimezone"],
@@ -47,12 +47,12 @@ pub(super) fn read(resource: &Resource<'_>, functions: &[Function]) -> Result<Sc
     })
 }
 
-/// The name of the function that an ARN means.
+/// Finds the function that an ARN names.
 pub(super) fn called(arn: &Value<'_>, functions: &[Function]) -> Result<String, TemplateError> {
     let wanted = arn.clone().text()?;
     match functions.iter().find(|function| function.arn == wanted) {
         Some(function) => Ok(function.name.clone()),
-        None => Err(Fault::Unknown {
+        None => Err(TemplateFault::Unknown {
             what: "function",
             name: wanted,
         }
@@ -79,7 +79,7 @@ fn rate(expression: &Value<'_>) -> Result<Duration, TemplateError> {
     };
     seconds()
         .map(Duration::from_secs)
-        .ok_or_else(|| Fault::NotUnderstood(format!("the schedule `{text}`")).on(expression.line))
+        .ok_or_else(|| TemplateFault::NotUnderstood(format!("the schedule `{text}`")).on(expression.line))
 }
 
 #[cfg(test)]
@@ -105,7 +105,7 @@ Resources:
 ";
 
     #[test]
-    fn knows_what_runs_how_often_and_with_what() {
+    fn reads_the_function_the_rate_and_the_input() {
         assert_eq!(
             stack(SCHEDULE).schedules,
             [Schedule {
@@ -135,17 +135,17 @@ Resources:
             (
                 "rate(5 minutes)",
                 "cron(0 * * * ? *)",
-                "8: the schedule `cron(0 * * * ? *)` is not understood here",
+                "8: the schedule `cron(0 * * * ? *)` is not supported here",
             ),
             (
                 "rate(5 minutes)",
                 "rate(0 minutes)",
-                "8: the schedule `rate(0 minutes)` is not understood here",
+                "8: the schedule `rate(0 minutes)` is not supported here",
             ),
             (
                 "rate(5 minutes)",
                 "rate(18446744073709551615 days)",
-                "8: the schedule `rate(18446744073709551615 days)` is not understood here",
+                "8: the schedule `rate(18446744073709551615 days)` is not supported here",
             ),
             ("'OFF'", "FLEXIBLE", "9: Often.FlexibleTimeWindow.Mode must be 'OFF'"),
             (
@@ -161,7 +161,7 @@ Resources:
             (
                 "      ScheduleExpression",
                 "      StartDate: soon\n      ScheduleExpression",
-                "8: `Often.StartDate` is not understood here",
+                "8: `Often.StartDate` is not supported here",
             ),
         ] {
             assert!(SCHEDULE.contains(good));

@@ -1,54 +1,38 @@
-//! What names mean: parameters, conditions, pseudo parameters and resources, and the intrinsic functions over them.
+//! The meaning of names: parameters, conditions, pseudo parameters and resources, and the intrinsic functions over them.
 //!
-//! A function is evaluated when its value is asked for, never before: the parts of a template that do not matter for a
-//! run on one machine may hold functions that are not understood here.
+//! A function is evaluated only when a caller asks for its value. Parts of a template that make no difference on one machine
+//! may therefore hold functions that are not supported here.
 
 use std::collections::BTreeMap;
 
-use super::Surroundings;
-use super::error::{Fault, TemplateError};
+use super::StackContext;
+use super::error::{TemplateError, TemplateFault};
 use super::names;
-use super::value::{Kind, Value};
+use super::value::{Evaluate, Kind, Value};
 use super::yaml::{Content, Function, Node};
 
-/// Conditions may refer to one another; this ends a circle of them.
+/// The longest chain of conditions that refer to one another, which ends a circle of them.
 const LONGEST_CHAIN_OF_CONDITIONS: usize = 32;
 
-/// The names that a template's functions can refer to.
+/// The names to which a template's functions can refer.
 #[derive(Debug, Clone)]
 pub(super) struct Scope<'t> {
-    pub(super) surroundings: &'t Surroundings,
+    pub(super) context: &'t StackContext,
     pub(super) parameters: BTreeMap<String, String>,
     pub(super) conditions: BTreeMap<&'t str, &'t Node>,
-    /// Type by logical id, of those resources whose condition holds.
+    /// The types of the resources whose condition holds, by logical id.
     pub(super) resources: BTreeMap<&'t str, String>,
 }
 
 impl<'t> Scope<'t> {
-    /// Makes a scope that knows its surroundings only.
-    pub(super) fn of(surroundings: &'t Surroundings) -> Self {
+    /// Makes a scope that has nothing but its context.
+    pub(super) fn of(context: &'t StackContext) -> Self {
         Self {
-            surroundings,
+            context,
             parameters: BTreeMap::new(),
             conditions: BTreeMap::new(),
             resources: BTreeMap::new(),
         }
-    }
-
-    /// Evaluates a node, or finds that it has no value (`AWS::NoValue`).
-    ///
-    /// Maps and lists stay as they are: their items are evaluated when they are asked for.
-    pub(super) fn evaluate(&'t self, node: &'t Node, path: &str) -> Result<Option<Value<'t>>, TemplateError> {
-        let kind = match &node.content {
-            Content::Null => Kind::Null,
-            Content::Text(text) => Kind::Text(text.clone()),
-            Content::Number(number) => Kind::Number(number),
-            Content::Boolean(boolean) => Kind::Boolean(*boolean),
-            Content::List(items) => Kind::List(items),
-            Content::Map(entries) => Kind::Map(entries),
-            Content::Function(function) => return self.call(function, node.line, path),
-        };
-        Ok(Some(Value::new(self, node.line, path, kind)))
     }
 
     fn call(&'t self, function: &'t Function, line: usize, path: &str) -> Result<Option<Value<'t>>, TemplateError> {
@@ -81,23 +65,23 @@ impl<'t> Scope<'t> {
                 },
             },
             "Sub" => self.substitute(function, path)?,
-            _ => return Err(Fault::NotUnderstood(function.spelling.clone()).on(line)),
+            _ => return Err(TemplateFault::NotUnderstood(function.spelling.clone()).on(line)),
         };
         Ok(Some(Value::new(self, line, path, Kind::Text(text))))
     }
 
-    /// What `!Ref name` is: of a parameter its value, of a resource what `CloudFormation` would give.
+    /// Returns the value of `!Ref name`: the value of a parameter, or for a resource what CloudFormation returns.
     fn reference(&self, name: &str, line: usize) -> Result<String, TemplateError> {
         if let Some(value) = self.parameters.get(name) {
             return Ok(value.clone());
         }
         if let Some(kind) = self.resources.get(name) {
-            return Ok(names::reference(self.surroundings, kind, name));
+            return Ok(names::reference(self.context, kind, name));
         }
-        match names::pseudo_parameter(self.surroundings, name) {
+        match names::pseudo_parameter(self.context, name) {
             Some(value) => Ok(value),
-            None if name.starts_with("AWS::") => Err(Fault::NotUnderstood(format!("`{name}`")).on(line)),
-            None => Err(Fault::Unknown {
+            None if name.starts_with("AWS::") => Err(TemplateFault::NotUnderstood(format!("`{name}`")).on(line)),
+            None => Err(TemplateFault::Unknown {
                 what: "parameter or resource",
                 name: name.to_owned(),
             }
@@ -107,14 +91,14 @@ impl<'t> Scope<'t> {
 
     fn attribute(&self, resource: &str, attribute: &str, line: usize) -> Result<String, TemplateError> {
         let Some(kind) = self.resources.get(resource) else {
-            return Err(Fault::Unknown {
+            return Err(TemplateFault::Unknown {
                 what: "resource",
                 name: resource.to_owned(),
             }
             .on(line));
         };
-        names::attribute(self.surroundings, kind, resource, attribute)
-            .ok_or_else(|| Fault::NotUnderstood(format!("attribute `{attribute}` of {kind}")).on(line))
+        names::attribute(self.context, kind, resource, attribute)
+            .ok_or_else(|| TemplateFault::NotUnderstood(format!("attribute `{attribute}` of {kind}")).on(line))
     }
 
     fn substitute(&'t self, function: &'t Function, path: &str) -> Result<String, TemplateError> {
@@ -153,14 +137,14 @@ impl<'t> Scope<'t> {
         Ok(text)
     }
 
-    /// Whether the named condition holds.
+    /// Returns whether a condition holds.
     pub(super) fn condition(&'t self, name: &str, line: usize, chain: usize) -> Result<bool, TemplateError> {
         match self.conditions.get(name) {
             Some(_) if chain > LONGEST_CHAIN_OF_CONDITIONS => {
-                Err(Fault::Syntax(format!("condition `{name}` refers to itself")).on(line))
+                Err(TemplateFault::Syntax(format!("condition `{name}` refers to itself")).on(line))
             }
             Some(node) => self.holds(node, chain),
-            None => Err(Fault::Unknown {
+            None => Err(TemplateFault::Unknown {
                 what: "condition",
                 name: name.to_owned(),
             }
@@ -176,12 +160,12 @@ impl<'t> Scope<'t> {
                 [only] if only.key == "Condition" => match &only.value.content {
                     Content::Text(name) => return self.condition(name, only.line, chain + 1),
                     _ => {
-                        return Err(Fault::NotUnderstood("this condition".to_owned()).on(only.line));
+                        return Err(TemplateFault::NotUnderstood("this condition".to_owned()).on(only.line));
                     }
                 },
-                _ => return Err(Fault::NotUnderstood("this condition".to_owned()).on(node.line)),
+                _ => return Err(TemplateFault::NotUnderstood("this condition".to_owned()).on(node.line)),
             },
-            _ => return Err(Fault::NotUnderstood("this condition".to_owned()).on(node.line)),
+            _ => return Err(TemplateFault::NotUnderstood("this condition".to_owned()).on(node.line)),
         };
         match (function.name.as_str(), &function.argument.content) {
             ("Condition", Content::Text(name)) => self.condition(name, node.line, chain + 1),
@@ -199,15 +183,31 @@ impl<'t> Scope<'t> {
             ("Or", Content::List(conditions)) => conditions
                 .iter()
                 .try_fold(false, |any, next| Ok(self.holds(next, chain)? || any)),
-            _ => Err(Fault::NotUnderstood(function.spelling.clone()).on(node.line)),
+            _ => Err(TemplateFault::NotUnderstood(function.spelling.clone()).on(node.line)),
         }
     }
 
     fn compared(&'t self, side: &'t Node) -> Result<String, TemplateError> {
         match self.evaluate(side, "a side of Equals")? {
             Some(value) => value.plain_text(),
-            None => Err(Fault::NotUnderstood("`AWS::NoValue`".to_owned()).on(side.line)),
+            None => Err(TemplateFault::NotUnderstood("`AWS::NoValue`".to_owned()).on(side.line)),
         }
+    }
+}
+
+impl<'t> Evaluate<'t> for Scope<'t> {
+    /// Maps and lists stay as they are. Their items are evaluated when a caller asks for them.
+    fn evaluate(&'t self, node: &'t Node, path: &str) -> Result<Option<Value<'t>>, TemplateError> {
+        let kind = match &node.content {
+            Content::Null => Kind::Null,
+            Content::Text(text) => Kind::Text(text.clone()),
+            Content::Number(number) => Kind::Number(number),
+            Content::Boolean(boolean) => Kind::Boolean(*boolean),
+            Content::List(items) => Kind::List(items),
+            Content::Map(entries) => Kind::Map(entries),
+            Content::Function(function) => return self.call(function, node.line, path),
+        };
+        Ok(Some(Value::new(self, node.line, path, kind)))
     }
 }
 
@@ -226,7 +226,7 @@ fn literal<'t>(function: &Function, node: &'t Node) -> Result<&'t str, TemplateE
 }
 
 fn misused(function: &Function, wants: &str) -> TemplateError {
-    Fault::Unfit {
+    TemplateFault::Unfit {
         path: function.spelling.clone(),
         why: format!("takes {wants}"),
     }

@@ -1,8 +1,8 @@
-//! Tables: what `CreateTable` and `UpdateTimeToLive` are called with.
+//! Tables: the requests of `CreateTable` and `UpdateTimeToLive`.
 
 use serde_json::{Value as Json, json};
 
-use super::Surroundings;
+use super::StackContext;
 use super::error::TemplateError;
 use super::names;
 use super::resource::Resource;
@@ -11,19 +11,21 @@ use super::value::{Map, Value};
 /// A DynamoDB table of the template.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
-    /// Name of the resource in the template: `SuppressionsTable`.
+    /// Logical id of the resource: `OrdersTable`.
     pub logical_id: String,
-    /// The table's name: `okite-SuppressionsTable`.
+    /// The table's name: `shop-OrdersTable`.
     pub name: String,
+    /// ARN of the table.
+    pub arn: String,
     /// Body of the [`CreateTable`] request that makes the table.
     ///
     /// [`CreateTable`]: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
     pub create: Json,
-    /// Attribute whose time, in seconds since 1970, ends a row's life.
+    /// Attribute with the time, in seconds since 1970, at which an item expires.
     pub time_to_live: Option<String>,
 }
 
-pub(super) fn read(resource: &Resource<'_>, surroundings: &Surroundings) -> Result<Table, TemplateError> {
+pub(super) fn read(resource: &Resource<'_>, context: &StackContext) -> Result<Table, TemplateError> {
     let properties = &resource.properties;
     properties.only(
         &[
@@ -46,7 +48,7 @@ pub(super) fn read(resource: &Resource<'_>, surroundings: &Surroundings) -> Resu
         return Err(billing.unfit("must be PAY_PER_REQUEST"));
     }
 
-    let name = names::physical(surroundings, resource.logical_id);
+    let name = names::physical(context, resource.logical_id);
     let mut create = json!({
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",
@@ -61,6 +63,7 @@ pub(super) fn read(resource: &Resource<'_>, surroundings: &Surroundings) -> Resu
     Ok(Table {
         logical_id: resource.logical_id.to_owned(),
         name,
+        arn: names::table_arn(context, resource.logical_id),
         create,
         time_to_live: time_to_live(properties)?,
     })
@@ -112,7 +115,7 @@ fn each(list: Value<'_>, read: impl Fn(&Map<'_>) -> Result<Json, TemplateError>)
         .map(Json::from)
 }
 
-/// Copies a map of texts that has just these keys.
+/// Copies a map of texts that has exactly these keys.
 fn texts<const N: usize>(map: &Map<'_>, keys: [&str; N]) -> Result<Json, TemplateError> {
     map.only(&keys, &[])?;
     keys.into_iter()
@@ -153,12 +156,12 @@ Resources:
     fn makes_the_body_of_create_table() {
         let table = stack(TABLE).tables.remove(0);
         assert_eq!(table.logical_id, "Marks");
-        assert_eq!(table.name, "okite-Marks");
+        assert_eq!(table.name, "shop-Marks");
         assert_eq!(table.time_to_live.as_deref(), Some("expires_at"));
         assert_eq!(
             table.create,
             json!({
-                "TableName": "okite-Marks",
+                "TableName": "shop-Marks",
                 "BillingMode": "PAY_PER_REQUEST",
                 "AttributeDefinitions": [
                     {"AttributeName": "pk", "AttributeType": "S"},
@@ -196,7 +199,7 @@ Resources:
             (
                 "AttributeType: N",
                 "Type: N",
-                "10: `Marks.AttributeDefinitions[1].Type` is not understood here",
+                "10: `Marks.AttributeDefinitions[1].Type` is not supported here",
             ),
             (
                 "{ AttributeName: pk, KeyType: HASH }",
@@ -216,7 +219,7 @@ Resources:
             (
                 "DeletionPolicy: Retain",
                 "TableName: marks",
-                "4: `Marks.TableName` is not understood here",
+                "4: `Marks.TableName` is not supported here",
             ),
         ] {
             assert!(TABLE.contains(good));

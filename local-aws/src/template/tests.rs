@@ -1,274 +1,6 @@
-use std::time::Duration;
-
 use proptest::prelude::*;
-use serde_json::json;
 
-use super::testing::{error_of, error_with, stack, stack_with};
-use super::*;
-
-/// The template that is deployed.
-const DEPLOYED: &str = include_str!("../../../template.yaml");
-
-mod deployed {
-    use super::*;
-
-    #[test]
-    fn has_the_four_tables_with_their_keys_and_indexes() {
-        let tables = stack(DEPLOYED).tables;
-        let summary: Vec<_> = tables
-            .iter()
-            .map(|table| {
-                (
-                    table.logical_id.as_str(),
-                    table.name.as_str(),
-                    table.time_to_live.as_deref(),
-                )
-            })
-            .collect();
-        assert_eq!(
-            summary,
-            [
-                ("SuppressionsTable", "okite-SuppressionsTable", None),
-                ("MessagesTable", "okite-MessagesTable", Some("expires_at")),
-                ("UsageTable", "okite-UsageTable", Some("expires_at")),
-                ("ApiKeysTable", "okite-ApiKeysTable", None),
-            ]
-        );
-        assert_eq!(
-            tables[0].create,
-            json!({
-                "TableName": "okite-SuppressionsTable",
-                "BillingMode": "PAY_PER_REQUEST",
-                "AttributeDefinitions": [
-                    {"AttributeName": "address", "AttributeType": "S"},
-                    {"AttributeName": "id", "AttributeType": "S"},
-                    {"AttributeName": "shard", "AttributeType": "S"},
-                ],
-                "KeySchema": [{"AttributeName": "address", "KeyType": "HASH"}],
-                "GlobalSecondaryIndexes": [
-                    {
-                        "IndexName": "by-id",
-                        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-                        "Projection": {"ProjectionType": "ALL"},
-                    },
-                    {
-                        "IndexName": "newest",
-                        "KeySchema": [
-                            {"AttributeName": "shard", "KeyType": "HASH"},
-                            {"AttributeName": "id", "KeyType": "RANGE"},
-                        ],
-                        "Projection": {"ProjectionType": "ALL"},
-                    },
-                ],
-            })
-        );
-        assert_eq!(
-            tables[2].create["KeySchema"],
-            json!([
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ])
-        );
-        assert_eq!(
-            tables[1].create["GlobalSecondaryIndexes"][0]["IndexName"],
-            "by-recipient"
-        );
-        assert_eq!(tables[3].create.get("GlobalSecondaryIndexes"), None);
-    }
-
-    #[test]
-    fn has_tables_that_dynamodb_makes() {
-        let database = dynoxide::Database::memory().unwrap();
-        for table in stack(DEPLOYED).tables {
-            let request = serde_json::from_value(table.create).unwrap();
-            let made = database.create_table(request).unwrap();
-            assert_eq!(made.table_description.table_name, table.name);
-        }
-    }
-
-    #[test]
-    fn has_three_functions_with_one_environment() {
-        let functions = stack(DEPLOYED).functions;
-        let summary: Vec<_> = functions
-            .iter()
-            .map(|function| (function.name.as_str(), function.timeout.as_secs(), function.memory_mb))
-            .collect();
-        assert_eq!(
-            summary,
-            [
-                ("send-api", 29, 128),
-                ("feedback", 60, 128),
-                ("quota-reporter", 60, 128)
-            ]
-        );
-
-        let expected = [
-            ("ACCOUNT_SHARE", "1"),
-            ("ALARM_TOPIC_ARN", ""),
-            ("API_KEYS_TABLE", "okite-ApiKeysTable"),
-            ("BOUNCE_BRAKE", "0.045"),
-            ("BOUNCE_WARN", "0.03"),
-            ("BULK_RESERVE", "0.2"),
-            ("COMPLAINTS_MIN", "2"),
-            ("COMPLAINT_BRAKE", "0.0008"),
-            ("COMPLAINT_WARN", "0.0005"),
-            ("CONFIGURATION_SET", "okite-ConfigurationSet"),
-            (
-                "FEEDBACK_TOPIC_ARN",
-                "arn:aws:sns:us-east-1:000000000000:okite-FeedbackTopic",
-            ),
-            ("JUDGED_VOLUME_MIN", "1000"),
-            ("LOG_LEVEL", "info"),
-            ("MESSAGES_TABLE", "okite-MessagesTable"),
-            ("MESSAGE_RETENTION_DAYS", "30"),
-            ("METRICS", "true"),
-            ("PERMIT_BURST_SECONDS", "1"),
-            ("PERMIT_WAIT_SECONDS", "2"),
-            ("SOFT_BOUNCE_TIERS", "3/14d:3d,5/14d:30d"),
-            ("SUPPRESSIONS_TABLE", "okite-SuppressionsTable"),
-            ("USAGE_TABLE", "okite-UsageTable"),
-        ];
-        for function in &functions {
-            let environment: Vec<_> = function
-                .environment
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect();
-            assert_eq!(environment, expected, "{}", function.name);
-        }
-    }
-
-    #[test]
-    fn runs_the_reporter_every_five_minutes() {
-        assert_eq!(
-            stack(DEPLOYED).schedules,
-            [Schedule {
-                logical_id: "QuotaReporterSchedule".to_owned(),
-                function: "quota-reporter".to_owned(),
-                every: Duration::from_mins(5),
-                input: json!({"source": "okite.schedule"}),
-            }]
-        );
-    }
-
-    #[test]
-    fn brings_bounces_and_complaints_to_the_feedback_function() {
-        const WITHOUT: [&str; 4] = ["SEND", "REJECT", "BOUNCE", "COMPLAINT"];
-        const WITH: [&str; 6] = ["SEND", "REJECT", "BOUNCE", "COMPLAINT", "DELIVERY", "DELIVERY_DELAY"];
-        for (deliveries, event_types) in [("true", &WITH[..]), ("false", &WITHOUT)] {
-            let stack = stack_with(DEPLOYED, &[("DeliveryEvents", deliveries)]);
-            events_of(&stack.unwrap(), event_types);
-        }
-    }
-
-    fn events_of(stack: &Stack, event_types: &[&str]) {
-        let [topic] = stack.topics.as_slice() else {
-            panic!("one topic")
-        };
-        let [subscription] = topic.subscriptions.as_slice() else {
-            panic!("one subscription")
-        };
-        assert_eq!(subscription.function, "feedback");
-        let [set] = stack.configuration_sets.as_slice() else {
-            panic!("one configuration set")
-        };
-        assert_eq!(set.name, "okite-ConfigurationSet");
-        assert_eq!(
-            set.event_destinations,
-            [EventDestination {
-                topic_arn: topic.arn.clone(),
-                event_types: event_types.iter().map(|&kind| kind.to_owned()).collect(),
-            }]
-        );
-    }
-
-    #[test]
-    fn loses_no_event_that_fails() {
-        let stack = stack(DEPLOYED);
-        let [retries, dead] = stack.queues.as_slice() else {
-            panic!("a retry queue and a dead-letter queue")
-        };
-        let [topic] = stack.topics.as_slice() else {
-            panic!("one topic")
-        };
-        assert_eq!(topic.subscriptions[0].redrive.as_ref(), Some(&retries.arn));
-        assert_eq!(
-            stack.asynchronous_events,
-            [AsynchronousEvents {
-                function: "feedback".to_owned(),
-                retries: 2,
-                on_failure: Some(retries.arn.clone()),
-            }]
-        );
-        assert_eq!(
-            stack.mappings,
-            [Mapping {
-                queue_arn: retries.arn.clone(),
-                function: "feedback".to_owned(),
-                batch_size: 10,
-                reports_item_failures: true,
-                concurrency: 5,
-            }]
-        );
-        let redrive = retries.redrive.as_ref().unwrap();
-        assert_eq!((&redrive.queue_arn, &dead.redrive), (&dead.arn, &None));
-        // The rules of AWS: a batch is at work for a while, and the age of a message moves along.
-        let feedback = stack
-            .functions
-            .iter()
-            .find(|function| function.name == "feedback")
-            .unwrap();
-        assert!(retries.visibility_timeout >= 6 * feedback.timeout);
-        assert!(retries.retention < dead.retention);
-        assert_eq!(dead.retention, Duration::from_hours(14 * 24));
-        // An outage of an hour brings nothing to the dead-letter queue.
-        let last_try = retries.visibility_timeout * (redrive.max_receive_count - 1);
-        assert!(last_try > Duration::from_hours(1), "{last_try:?}");
-    }
-
-    #[test]
-    fn routes_every_request_to_the_send_api() {
-        assert_eq!(
-            stack(DEPLOYED).http_api,
-            Some(HttpApi {
-                logical_id: "SendApi".to_owned(),
-                function: "send-api".to_owned()
-            })
-        );
-    }
-
-    #[test]
-    fn takes_overrides_inside_the_limits_only() {
-        let stack = stack_with(DEPLOYED, &[("AccountShare", "0.5"), ("LogLevel", "warn")]).unwrap();
-        assert_eq!(stack.functions[0].environment["ACCOUNT_SHARE"], "0.5");
-        assert_eq!(stack.functions[2].environment["LOG_LEVEL"], "warn");
-        for (name, value) in [
-            ("AccountShare", "0"),
-            ("AccountShare", "1.1"),
-            ("LogLevel", "loud"),
-            ("Share", "1"),
-        ] {
-            let error = error_with(DEPLOYED, &[(name, value)]);
-            assert!(error.contains(name), "{error}");
-        }
-    }
-
-    #[test]
-    fn names_everything_after_the_stack() {
-        let surroundings = Surroundings {
-            region: "eu-west-1".to_owned(),
-            account_id: "123456789012".to_owned(),
-            stack_name: "mail".to_owned(),
-            parameters: BTreeMap::new(),
-        };
-        let stack = Stack::read(DEPLOYED, &surroundings).unwrap();
-        assert_eq!(stack.tables[0].name, "mail-SuppressionsTable");
-        assert_eq!(
-            stack.functions[0].arn,
-            "arn:aws:lambda:eu-west-1:123456789012:function:mail-SendApiFunction"
-        );
-    }
-}
+use super::testing::{EVERY_KIND, error_of, stack, stack_with};
 
 /// Evaluates one value, as a variable of a function that stands at lines 21 and after.
 fn evaluated(value: &str) -> Result<Option<String>, String> {
@@ -309,6 +41,24 @@ fn value_of(value: &str) -> String {
 }
 
 #[test]
+fn reads_every_kind_of_resource() {
+    let stack = stack(EVERY_KIND);
+    let counts = [
+        stack.tables.len(),
+        stack.functions.len(),
+        stack.schedules.len(),
+        stack.topics.len(),
+        stack.queues.len(),
+        stack.mappings.len(),
+        stack.asynchronous_events.len(),
+        stack.alarms.len(),
+        stack.configuration_sets.len(),
+    ];
+    assert_eq!(counts, [1, 1, 1, 1, 2, 1, 1, 1, 1]);
+    assert_eq!(stack.http_api.unwrap().function, "worker");
+}
+
+#[test]
 fn refers_to_parameters_pseudo_parameters_and_resources() {
     for (value, expected) in [
         ("!Ref Level", "info"),
@@ -316,19 +66,19 @@ fn refers_to_parameters_pseudo_parameters_and_resources() {
         ("!Ref AWS::Region", "us-east-1"),
         ("!Ref AWS::AccountId", "000000000000"),
         ("!Ref AWS::Partition", "aws"),
-        ("!Ref AWS::StackName", "okite"),
+        ("!Ref AWS::StackName", "shop"),
         ("!Ref AWS::URLSuffix", "amazonaws.com"),
-        ("!Ref Topic", "arn:aws:sns:us-east-1:000000000000:okite-Topic"),
-        ("!Ref It", "okite-It"),
+        ("!Ref Topic", "arn:aws:sns:us-east-1:000000000000:shop-Topic"),
+        ("!Ref It", "shop-It"),
         (
             "!GetAtt It.Arn",
-            "arn:aws:lambda:us-east-1:000000000000:function:okite-It",
+            "arn:aws:lambda:us-east-1:000000000000:function:shop-It",
         ),
         (
             "{ 'Fn::GetAtt': [Queue, Arn] }",
-            "arn:aws:sqs:us-east-1:000000000000:okite-Queue",
+            "arn:aws:sqs:us-east-1:000000000000:shop-Queue",
         ),
-        ("{ 'Fn::GetAtt': Queue.QueueName }", "okite-Queue"),
+        ("{ 'Fn::GetAtt': Queue.QueueName }", "shop-Queue"),
     ] {
         assert_eq!(value_of(value), expected, "{value}");
     }
@@ -339,13 +89,13 @@ fn substitutes_names_in_text() {
     for (value, expected) in [
         ("!Sub plain", "plain"),
         ("!Sub '${Level}-${AWS::Region}-${Level}'", "info-us-east-1-info"),
-        ("!Sub '${Queue.QueueName}!'", "okite-Queue!"),
+        ("!Sub '${Queue.QueueName}!'", "shop-Queue!"),
         ("!Sub '$Level ${!Level} {}'", "$Level ${Level} {}"),
         (
             "!Sub ['${a}/${Level}', { a: !Ref Topic }]",
-            "arn:aws:sns:us-east-1:000000000000:okite-Topic/info",
+            "arn:aws:sns:us-east-1:000000000000:shop-Topic/info",
         ),
-        ("{ 'Fn::Sub': '${AWS::StackName}' }", "okite"),
+        ("{ 'Fn::Sub': '${AWS::StackName}' }", "shop"),
     ] {
         assert_eq!(value_of(value), expected, "{value}");
     }
@@ -369,16 +119,16 @@ fn chooses_by_condition() {
 #[test]
 fn names_the_line_of_a_function_that_cannot_be_evaluated() {
     for (value, error) in [
-        ("!ImportValue other", "!ImportValue is not understood here"),
-        ("{ 'Fn::Join': ['', [a, b]] }", "Fn::Join is not understood here"),
+        ("!ImportValue other", "!ImportValue is not supported here"),
+        ("{ 'Fn::Join': ['', [a, b]] }", "Fn::Join is not supported here"),
         ("!Ref Tpoic", "there is no parameter or resource `Tpoic`"),
         ("!Ref Never", "there is no parameter or resource `Never`"),
-        ("!Ref AWS::StackId", "`AWS::StackId` is not understood here"),
+        ("!Ref AWS::StackId", "`AWS::StackId` is not supported here"),
         ("!Ref [a]", "!Ref takes plain text"),
         ("!GetAtt Nobody.Arn", "there is no resource `Nobody`"),
         (
             "!GetAtt Topic.Arn",
-            "attribute `Arn` of AWS::SNS::Topic is not understood here",
+            "attribute `Arn` of AWS::SNS::Topic is not supported here",
         ),
         ("!GetAtt Topic", "!GetAtt takes a resource and its attribute"),
         ("!Sub '${Nobody}'", "there is no parameter or resource `Nobody`"),
@@ -394,7 +144,7 @@ fn names_the_line_of_a_function_that_cannot_be_evaluated() {
     );
     assert_eq!(
         evaluated("!If [Strange, yes, no]"),
-        Err("template.yaml:10: !Contains is not understood here".to_owned())
+        Err("template.yaml:10: !Contains is not supported here".to_owned())
     );
 }
 
@@ -433,7 +183,7 @@ Outputs:
   Url: !ImportValue other
 ",
     );
-    assert_eq!(stack.configuration_sets[0].name, "okite-Set");
+    assert_eq!(stack.configuration_sets[0].name, "shop-Set");
 }
 
 #[test]
@@ -458,7 +208,7 @@ fn refuses_a_second_default_route() {
     );
     assert_eq!(
         error_of(&template),
-        "template.yaml:16: a second default route beside that of `One` is not understood here"
+        "template.yaml:16: a second default route beside that of `One` is not supported here"
     );
 }
 
@@ -475,11 +225,11 @@ fn says_what_is_wrong_with_a_section_or_a_resource() {
         ),
         (
             "Resources:\n  A:\n    Type: AWS::SNS::Topic\n    Copies: 2",
-            "4: `A.Copies` is not understood here",
+            "4: `A.Copies` is not supported here",
         ),
         (
             "Resources:\n  A:\n    Type: AWS::SNS::Topic\n    Properties: { TopicName: a }",
-            "4: `A.TopicName` is not understood here",
+            "4: `A.TopicName` is not supported here",
         ),
     ] {
         assert_eq!(error_of(template), format!("template.yaml:{error}"));
@@ -494,14 +244,14 @@ proptest! {
 
     #[test]
     fn never_panics_on_a_template_with_something_cut_out_or_put_in(
-        from in 0..DEPLOYED.len(),
+        from in 0..EVERY_KIND.len(),
         cut in 0_usize..80,
         put in prop::sample::select(vec![
             "", "!Ref ", "!Sub", "!If [", "Fn::Sub: ", "[", "]", "{", "}", ": ", "- ", "\n", "  ", "\t", "~", "0",
             "true", "${", "&a ", "*a", "'", "\"", "|", ">", "? ", "%", "---\n", "\0", "ü",
         ]),
     ) {
-        let mut text = DEPLOYED.to_owned();
+        let mut text = EVERY_KIND.to_owned();
         let until = (from + cut).min(text.len());
         if text.is_char_boundary(from) && text.is_char_boundary(until) {
             text.replace_range(from..until, put);

@@ -1,24 +1,29 @@
-//! Evaluated values, read by type; what does not fit is an error with its line and path.
+//! Evaluated values, read by type. A value of another type is an error with its line and path.
 
 use std::str::FromStr;
 
 use serde_json::Number;
 
-use super::error::{Fault, TemplateError};
-use super::scope::Scope;
+use super::error::{TemplateError, TemplateFault};
 use super::yaml::{Entry, Node};
 
-/// A value of the template, its function (if it was one) evaluated.
+/// The names and functions that give nodes their values.
+pub(super) trait Evaluate<'t>: std::fmt::Debug {
+    /// Evaluates a node. Returns nothing if it has no value (`AWS::NoValue`).
+    fn evaluate(&'t self, node: &'t Node, path: &str) -> Result<Option<Value<'t>>, TemplateError>;
+}
+
+/// A value of the template. If it was a function, this is its result.
 #[derive(Debug, Clone)]
 pub(super) struct Value<'t> {
-    scope: &'t Scope<'t>,
+    scope: &'t dyn Evaluate<'t>,
     pub(super) line: usize,
-    /// Where it stands, from the logical id on: `UsageTable.KeySchema`.
+    /// Its path, from the logical id on: `OrdersTable.KeySchema`.
     pub(super) path: String,
     kind: Kind<'t>,
 }
 
-/// What a value is.
+/// The content of a value.
 #[derive(Debug, Clone)]
 pub(super) enum Kind<'t> {
     Null,
@@ -30,7 +35,7 @@ pub(super) enum Kind<'t> {
 }
 
 impl<'t> Value<'t> {
-    pub(super) fn new(scope: &'t Scope<'t>, line: usize, path: &str, kind: Kind<'t>) -> Self {
+    pub(super) fn new(scope: &'t dyn Evaluate<'t>, line: usize, path: &str, kind: Kind<'t>) -> Self {
         Self {
             scope,
             line,
@@ -47,7 +52,7 @@ impl<'t> Value<'t> {
         }
     }
 
-    /// Reads text, a number or a boolean as text, as `CloudFormation` passes them on.
+    /// Reads text, a number or a boolean as text, in the form in which CloudFormation passes it on.
     pub(super) fn plain_text(self) -> Result<String, TemplateError> {
         match self.kind {
             Kind::Text(text) => Ok(text),
@@ -57,7 +62,7 @@ impl<'t> Value<'t> {
         }
     }
 
-    /// Reads a number; parameters come as text.
+    /// Reads a number, also one in text, as parameters are.
     pub(super) fn number<N: FromStr>(self, expected: &'static str) -> Result<N, TemplateError> {
         let parsed = match &self.kind {
             Kind::Text(text) => text.parse().ok(),
@@ -67,7 +72,7 @@ impl<'t> Value<'t> {
         parsed.ok_or_else(|| self.wrong_type(expected))
     }
 
-    /// Reads a boolean; parameters come as text.
+    /// Reads a boolean, also one in text, as parameters are.
     pub(super) fn boolean(self) -> Result<bool, TemplateError> {
         match &self.kind {
             Kind::Boolean(boolean) => Ok(*boolean),
@@ -77,7 +82,7 @@ impl<'t> Value<'t> {
         }
     }
 
-    /// Reads a list; items without a value (`AWS::NoValue`) are left out.
+    /// Reads a list without the items that have no value (`AWS::NoValue`).
     pub(super) fn list(self) -> Result<Vec<Value<'t>>, TemplateError> {
         let Kind::List(items) = self.kind else {
             return Err(self.wrong_type("a list"));
@@ -106,9 +111,9 @@ impl<'t> Value<'t> {
         }
     }
 
-    /// The error that this value is of the right type and still does not fit.
+    /// Returns the error for a value of the right type that is not allowed.
     pub(super) fn unfit(&self, why: impl Into<String>) -> TemplateError {
-        Fault::Unfit {
+        TemplateFault::Unfit {
             path: self.path.clone(),
             why: why.into(),
         }
@@ -124,7 +129,7 @@ impl<'t> Value<'t> {
             Kind::List(_) => "a list",
             Kind::Map(_) => "a map",
         };
-        Fault::WrongType {
+        TemplateFault::WrongType {
             path: self.path.clone(),
             expected,
             found,
@@ -133,18 +138,18 @@ impl<'t> Value<'t> {
     }
 }
 
-/// A map of the template; its values are evaluated as they are asked for.
+/// A map of the template. Its values are evaluated when a caller asks for them.
 #[derive(Debug, Clone)]
 pub(super) struct Map<'t> {
-    scope: &'t Scope<'t>,
+    scope: &'t dyn Evaluate<'t>,
     pub(super) line: usize,
     pub(super) path: String,
     entries: &'t [Entry],
 }
 
 impl<'t> Map<'t> {
-    /// Makes a map without entries, for a part that is left out.
-    pub(super) fn empty(scope: &'t Scope<'t>, line: usize, path: &str) -> Self {
+    /// Makes an empty map, for a part that is left out.
+    pub(super) fn empty(scope: &'t dyn Evaluate<'t>, line: usize, path: &str) -> Self {
         Self {
             scope,
             line,
@@ -153,16 +158,16 @@ impl<'t> Map<'t> {
         }
     }
 
-    /// Gives the map another path.
+    /// Replaces the path of the map.
     pub(super) fn called(mut self, path: &str) -> Self {
         path.clone_into(&mut self.path);
         self
     }
 
-    /// The value of a key that must be there.
+    /// Returns the value of a required key.
     pub(super) fn required(&self, key: &str) -> Result<Value<'t>, TemplateError> {
         self.optional(key)?.ok_or_else(|| {
-            Fault::Missing {
+            TemplateFault::Missing {
                 owner: self.path.clone(),
                 property: key.to_owned(),
             }
@@ -170,7 +175,7 @@ impl<'t> Map<'t> {
         })
     }
 
-    /// The value of a key that may be left out.
+    /// Returns the value of an optional key.
     pub(super) fn optional(&self, key: &str) -> Result<Option<Value<'t>>, TemplateError> {
         match self.entries.iter().find(|entry| entry.key == key) {
             Some(entry) => self.scope.evaluate(&entry.value, &self.path_of(entry)),
@@ -178,7 +183,7 @@ impl<'t> Map<'t> {
         }
     }
 
-    /// The map of a key that may be left out; an empty one if it is.
+    /// Returns the map of an optional key, or an empty one.
     pub(super) fn map(&self, key: &str) -> Result<Map<'t>, TemplateError> {
         match self.optional(key)? {
             Some(value) => value.map(),
@@ -186,7 +191,7 @@ impl<'t> Map<'t> {
         }
     }
 
-    /// Every key that has a value, with it.
+    /// Returns every key that has a value, with the value.
     pub(super) fn all(&self) -> Result<Vec<(&'t str, Value<'t>)>, TemplateError> {
         self.entries
             .iter()
@@ -197,21 +202,20 @@ impl<'t> Map<'t> {
             .collect()
     }
 
-    /// The keys and their nodes, not evaluated.
+    /// Returns the keys and their nodes without evaluating them.
     pub(super) fn entries(&self) -> &'t [Entry] {
         self.entries
     }
 
-    /// Fails at the first key that is neither used nor known to make no difference on one machine.
-    ///
-    /// A property that is not understood is an error, lest a run here differ in silence from what is deployed.
+    /// Rejects a key that is neither used nor known to have no effect on one machine. Otherwise a run here could differ
+    /// silently from the deployment.
     pub(super) fn only(&self, used: &[&str], ignored: &[&str]) -> Result<(), TemplateError> {
         let stranger = self.entries.iter().find(|entry| {
             let key = entry.key.as_str();
             !used.contains(&key) && !ignored.contains(&key)
         });
         match stranger {
-            Some(entry) => Err(Fault::NotUnderstood(format!("`{}`", self.path_of(entry))).on(entry.line)),
+            Some(entry) => Err(TemplateFault::NotUnderstood(format!("`{}`", self.path_of(entry))).on(entry.line)),
             None => Ok(()),
         }
     }

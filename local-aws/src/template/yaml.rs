@@ -1,25 +1,25 @@
-//! The text as a tree in which every node knows its line.
+//! The text as a tree whose nodes have line numbers.
 //!
-//! The two spellings of an intrinsic function, `!Sub text` and `Fn::Sub: text`, become one kind of node here, so that
-//! nothing after this module meets a tag.
+//! The two spellings of an intrinsic function, `!Sub text` and `Fn::Sub: text`, become one kind of node, so that no other
+//! module sees a tag.
 
 use saphyr::{LoadableYamlNode as _, MarkedYaml, Scalar, YamlData};
 use serde_json::Number;
 
-use super::error::{Fault, TemplateError};
+use super::error::{TemplateError, TemplateFault};
 
-/// A template nests some ten levels deep; this bounds every recursion over the tree.
+/// The deepest nesting, which limits every recursion over the tree. A template has about ten levels.
 const DEEPEST: usize = 64;
 
 /// A node of the template.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
-    /// Line it starts on, counted from 1.
+    /// The line on which it starts, counted from 1.
     pub(super) line: usize,
     pub(super) content: Content,
 }
 
-/// What a node holds.
+/// The content of a node.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Content {
     Null,
@@ -42,9 +42,9 @@ pub(super) struct Entry {
 /// A call of an intrinsic function.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Function {
-    /// Name without `!` or `Fn::`.
+    /// The name without `!` or `Fn::`.
     pub(super) name: String,
-    /// The name as it is written, for messages.
+    /// The name as it is written, for error messages.
     pub(super) spelling: String,
     pub(super) argument: Node,
 }
@@ -52,18 +52,18 @@ pub(super) struct Function {
 /// Parses the one document of a template.
 pub(super) fn parse(text: &str) -> Result<Node, TemplateError> {
     let documents = MarkedYaml::load_from_str(text)
-        .map_err(|error| Fault::Syntax(format!("not YAML: {}", error.info())).on(error.marker().line()))?;
+        .map_err(|error| TemplateFault::Syntax(format!("not YAML: {}", error.info())).on(error.marker().line()))?;
     match documents.as_slice() {
         [document] => convert(document, 0),
-        [] => Err(Fault::Syntax("the template is empty".to_owned()).on(1)),
-        [_, second, ..] => Err(Fault::Syntax("a second YAML document".to_owned()).on(second.span.start.line())),
+        [] => Err(TemplateFault::Syntax("the template is empty".to_owned()).on(1)),
+        [_, second, ..] => Err(TemplateFault::Syntax("a second YAML document".to_owned()).on(second.span.start.line())),
     }
 }
 
 fn convert(yaml: &MarkedYaml<'_>, depth: usize) -> Result<Node, TemplateError> {
     let line = yaml.span.start.line();
     if depth > DEEPEST {
-        return Err(Fault::Syntax("nested too deeply".to_owned()).on(line));
+        return Err(TemplateFault::Syntax("nested too deeply".to_owned()).on(line));
     }
     let content = match &yaml.data {
         YamlData::Value(scalar) => convert_scalar(scalar),
@@ -90,7 +90,7 @@ fn convert(yaml: &MarkedYaml<'_>, depth: usize) -> Result<Node, TemplateError> {
             },
         })),
         YamlData::Alias(_) | YamlData::BadValue => {
-            return Err(Fault::Syntax("a value that cannot be read".to_owned()).on(line));
+            return Err(TemplateFault::Syntax("a value that cannot be read".to_owned()).on(line));
         }
     };
     Ok(Node { line, content })
@@ -103,9 +103,9 @@ fn convert_entry(key: &MarkedYaml<'_>, value: &MarkedYaml<'_>, depth: usize) -> 
             Content::Text(text) => text,
             Content::Number(number) => number.to_string(),
             Content::Boolean(boolean) => boolean.to_string(),
-            _ => return Err(Fault::Syntax("a key that is empty".to_owned()).on(line)),
+            _ => return Err(TemplateFault::Syntax("a key that is empty".to_owned()).on(line)),
         },
-        _ => return Err(Fault::Syntax("a key that is not text".to_owned()).on(line)),
+        _ => return Err(TemplateFault::Syntax("a key that is not text".to_owned()).on(line)),
     };
     Ok(Entry {
         key,
@@ -126,7 +126,7 @@ fn convert_scalar(scalar: &Scalar<'_>) -> Content {
     }
 }
 
-/// Turns `{Ref: …}` and `{Fn::…: …}` into the function that they spell out.
+/// Turns `{Ref: …}` and `{Fn::…: …}` into the functions that they stand for.
 fn long_form(mut entries: Vec<Entry>) -> Content {
     let is_function = match entries.as_slice() {
         [only] => only.key == "Ref" || only.key.starts_with("Fn::"),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_scalars_apart() {
+    fn distinguishes_scalars() {
         let Content::List(items) = parse("[1, 0.2, true, '1', text, '', ~]").unwrap().content else {
             panic!("not a list");
         };

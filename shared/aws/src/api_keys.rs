@@ -1,11 +1,11 @@
-//! The table of API keys: one item a key, with the attributes of [`ApiKeyRecord`].
+//! The table of API keys: one item for each key, with the attributes of [`ApiKeyRecord`].
 
 use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::Client;
 
-use super::StoreError;
-use super::item::{s, text_of};
+use crate::StoreError;
+use crate::dynamodb::item::{names, s, text_of};
 use domain::api_key::ApiKeyRecord;
 
 /// The table of API keys.
@@ -18,25 +18,28 @@ pub struct ApiKeys {
 /// A page of the table.
 #[derive(Clone, Debug, Default)]
 pub struct ApiKeysPage {
-    /// The keys, in no order.
+    /// The keys of the page, in no particular order.
     pub keys: Vec<ApiKeyRecord>,
-    /// How many items are no keys.
+    /// The number of items that could not be read as keys.
     pub unreadable: usize,
-    /// Where the next page begins; `None` at the end.
+    /// The position after which the next page begins; `None` at the end.
     pub next: Option<String>,
 }
 
 impl ApiKeys {
+    /// The environment variable of a function that holds the name of the table.
+    pub const TABLE_VARIABLE: &str = "API_KEYS_TABLE";
+
     /// Works on `table`.
     #[must_use]
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
 
-    /// Reads a key by its id, consistently: a key works as soon as it was made.
+    /// Reads a key by its id. The read is consistent, so a key works as soon as it is made.
     ///
     /// # Errors
-    /// [`StoreError`] if the table could not be read, or holds something that is no key.
+    /// [`StoreError`] if the table could not be read, or the item is no key.
     pub async fn get(&self, id: &str) -> Result<Option<ApiKeyRecord>, StoreError> {
         const OPERATION: &str = "GetItem";
         let answer = self
@@ -53,10 +56,10 @@ impl ApiKeys {
         Ok(Some(record))
     }
 
-    /// Writes a key; one with the same id is replaced.
+    /// Writes a key, and replaces one that has the same id.
     ///
     /// # Errors
-    /// [`StoreError`] if it may not have been written.
+    /// [`StoreError`] if the key may not have been written.
     pub async fn put(&self, record: &ApiKeyRecord) -> Result<(), StoreError> {
         const OPERATION: &str = "PutItem";
         let item = serde_dynamo::to_item(record).map_err(|_| StoreError::new(OPERATION, "NotAnItem"))?;
@@ -70,7 +73,7 @@ impl ApiKeys {
         Ok(())
     }
 
-    /// Tells whether there is something under an id, be it a key that can be read or not.
+    /// Returns whether the table has an item with this id, whether it can be read as a key or not.
     ///
     /// # Errors
     /// [`StoreError`] if the table could not be read.
@@ -81,7 +84,7 @@ impl ApiKeys {
             .table_name(&self.table)
             .key("id", s(id))
             .projection_expression("#id")
-            .expression_attribute_names("#id", "id")
+            .set_expression_attribute_names(names(["id"]))
             .consistent_read(true)
             .send()
             .await
@@ -89,10 +92,10 @@ impl ApiKeys {
         Ok(answer.item.is_some())
     }
 
-    /// Deletes a key; one that is not there is none afterwards either, so that a repeated deletion is no failure.
+    /// Deletes a key. Deleting a key that is not there succeeds, so a deletion may be repeated.
     ///
     /// # Errors
-    /// [`StoreError`] if it may still be there.
+    /// [`StoreError`] if the key may still be there.
     pub async fn delete(&self, id: &str) -> Result<(), StoreError> {
         self.client
             .delete_item()
@@ -104,7 +107,7 @@ impl ApiKeys {
         Ok(())
     }
 
-    /// Reads a page of at most `size` keys, the first or that which follows `after`, the `next` of the page before.
+    /// Reads a page of at most `size` keys: the first, or the one that follows `after`, the `next` of the page before.
     ///
     /// # Errors
     /// [`StoreError`] if the table could not be read.
@@ -134,8 +137,8 @@ impl ApiKeys {
         Ok(page)
     }
 
-    /// Reads the ids of all keys by one request, consistently; `None` if one request does not read them all, which it does up
-    /// to 1 MB of keys, some thousands.
+    /// Reads the ids of all keys in one consistent request. Returns `None` if the table is too large for one request,
+    /// which is more than 1 MB, or some thousands of keys.
     ///
     /// # Errors
     /// [`StoreError`] if the table could not be read.
@@ -146,7 +149,7 @@ impl ApiKeys {
             .table_name(&self.table)
             .consistent_read(true)
             .projection_expression("#id")
-            .expression_attribute_names("#id", "id")
+            .set_expression_attribute_names(names(["id"]))
             .send()
             .await
             .map_err(StoreError::of("Scan"))?;

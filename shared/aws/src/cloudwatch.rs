@@ -1,32 +1,52 @@
-//! CloudWatch: the reputation that SES publishes there, once it has one to publish.
+//! The bounce and complaint rates that SES publishes in CloudWatch, once it has any.
 //!
-//! Read by `GetMetricStatistics`, whose calls are among the million that are free each month; those of `GetMetricData` are
-//! not. <https://docs.aws.amazon.com/ses/latest/dg/reputationdashboard-cloudwatch-alarm.html>
+//! `GetMetricStatistics` is among the million calls that are free each month; `GetMetricData` is not.
+//! <https://docs.aws.amazon.com/ses/latest/dg/reputationdashboard-cloudwatch-alarm.html>
 
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::config::Builder;
+use aws_sdk_cloudwatch::config::retry::RetryConfig;
 use aws_sdk_cloudwatch::types::{Datapoint, Statistic};
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
-use super::store_error::error_code;
-use domain::account::{AwsRate, RateKind};
+use crate::connection::timeouts;
+use crate::error_code::error_code;
+use domain::reputation::{AwsRate, RateKind};
 
-/// How old a figure may be. SES publishes one only when there was mail.
+/// How old a figure may be. SES publishes a figure only when there was mail.
 const LOOK_BACK: Duration = Duration::from_hours(24);
-/// The time that one datapoint is about, in seconds.
+/// The time that one datapoint covers, in seconds.
 const PERIOD: i32 = 300;
 
-/// CloudWatch could not be read; later it may be.
+/// How long one attempt at a call may take.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long all attempts at a call may take together.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Makes a CloudWatch client. The SDK's retries stay on, because every call only reads.
+#[must_use]
+pub fn client(config: &SdkConfig) -> Client {
+    let config = Builder::from(config)
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
+        .timeout_config(timeouts(Some(ATTEMPT_TIMEOUT), OPERATION_TIMEOUT))
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    Client::from_conf(config.build())
+}
+
+/// CloudWatch could not be read; the call may succeed later.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("GetMetricStatistics failed: {code}")]
 pub struct MetricsError {
-    /// CloudWatch's error code, or what went wrong before there was one.
+    /// CloudWatch's error code, or the kind of failure if there was no answer with one.
     pub code: String,
 }
 
-/// CloudWatch in one region.
+/// The metrics of CloudWatch in one region.
 #[derive(Clone, Debug)]
 pub struct CloudWatch {
     client: Client,
@@ -42,7 +62,7 @@ impl CloudWatch {
     /// Reads the newest figure of the 24 hours before `now`: the highest of its five minutes.
     ///
     /// # Errors
-    /// [`MetricsError`] if it could not be read.
+    /// [`MetricsError`] if the metric could not be read.
     pub async fn rate(&self, kind: RateKind, now: Timestamp) -> Result<Option<AwsRate>, MetricsError> {
         let metric = match kind {
             RateKind::Bounce => "Reputation.BounceRate",
@@ -56,7 +76,7 @@ impl CloudWatch {
             .namespace("AWS/SES")
             .metric_name(metric)
             .start_time(DateTime::from_secs(second.saturating_sub(look_back)))
-            // The end is left out of what is answered.
+            // CloudWatch leaves the end out of its answer.
             .end_time(DateTime::from_secs(second.saturating_add(1)))
             .period(PERIOD)
             .statistics(Statistic::Maximum)
@@ -65,7 +85,7 @@ impl CloudWatch {
             .map_err(|error| MetricsError {
                 code: error_code(&error),
             })?;
-        // They come in no order.
+        // Datapoints come in no particular order.
         let newest = answer.datapoints().iter().max_by_key(|datapoint| datapoint.timestamp());
         let rate = newest.and_then(Datapoint::maximum);
         Ok(rate.and_then(|rate| AwsRate::new(rate, now)))

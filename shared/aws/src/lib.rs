@@ -1,134 +1,47 @@
-//! The adapters to AWS: one concrete struct for each table or service.
+//! The adapters to AWS: one module a table and one a service.
 //!
-//! An adapter takes and returns the domain's types. Its errors say what the caller must do; they carry the operation
-//! and AWS's error code for a log, and no text of AWS's, for that contains addresses.
+//! | module | holds |
+//! |---|---|
+//! | `api_keys`, `messages`, `suppressions`, `usage` | a table of DynamoDB each: its schema, keys and expressions, and its variable |
+//! | `ses`, `cloudwatch`, `sns` | a service each, behind a cargo feature of that name |
+//! | `dynamodb` | what all tables share: the client, items, batches, conditions and errors |
+//! | `connection` | what all clients share: the HTTP client and its certificates |
+//! | `function` | the clients of a function, from its environment, and their warm-up during init |
+//!
+//! An adapter takes and returns the types of `domain`. Its errors state what the caller must do. They carry the
+//! operation and AWS's error code for the log. They carry no text of AWS's, because those texts contain addresses.
 
 mod api_keys;
-mod batch;
-mod brake_changes;
-mod claims;
-#[cfg(feature = "reporter")]
+#[cfg(feature = "cloudwatch")]
 mod cloudwatch;
-mod function_config;
-mod http_client;
-mod item;
-mod marks;
+mod connection;
+mod dynamodb;
+mod error_code;
+mod function;
 mod messages;
-#[cfg(feature = "reporter")]
-mod notifications;
-mod permits;
+#[cfg(feature = "ses")]
 mod ses;
-mod ses_suppression_list;
-mod store_error;
+#[cfg(feature = "sns")]
+mod sns;
 mod suppressions;
 mod usage;
-mod warm_up;
-
-use std::time::Duration;
-
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 
 pub use api_keys::{ApiKeys, ApiKeysPage};
-pub use brake_changes::BrakeChanges;
-pub use claims::{Claimed, Claims};
-#[cfg(feature = "reporter")]
-pub use cloudwatch::{CloudWatch, MetricsError};
-pub use function_config::FunctionConfig;
-pub use http_client::{TrustError, http_client, http_connector};
-pub use marks::{MARK_KEPT_DAYS, Marks, MarksPage};
-pub use messages::{Forgotten, Messages, NewMessage, Put, SentTo};
-#[cfg(feature = "reporter")]
-pub use notifications::{Notifications, NotifyError};
-pub use permits::{PermitError, Permits};
-pub use ses::{AccountError, IdentitiesError, Outgoing, SendError, Ses};
-pub use ses_suppression_list::{ListError, ListedPage, Pace, SesSuppressionList};
-pub use store_error::StoreError;
+#[cfg(feature = "cloudwatch")]
+pub use cloudwatch::{CloudWatch, MetricsError, client as cloudwatch};
+pub use connection::{TrustError, behavior_version, http_client, http_connector};
+pub use dynamodb::{StoreError, client as dynamodb};
+pub use function::FunctionConfig;
+pub use messages::{Claimed, Claims, EVENTS_READ_MAX, Forgotten, Messages, NewMessage, Put, SentTo};
+#[cfg(feature = "ses")]
+pub use ses::{
+    AccountError, IdentitiesError, ListError, ListedPage, Outgoing, Pace, SendError, Ses, SesSuppressionList,
+    client as sesv2,
+};
+#[cfg(feature = "sns")]
+pub use sns::{Notifications, NotifyError, client as sns};
 pub use suppressions::{EntriesPage, Evidence, NewestFrom, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes};
-pub use usage::{CountedDay, GateSet, GateState, KeptReconciliation, NOT_A_REPORT, Usage, VerifiedDomains, WordInGate};
-
-use http_client::CONNECT_TIMEOUT;
-
-use domain::permit::SEND_TIMEOUT;
-
-/// How long one attempt at a DynamoDB operation may take, and all of them.
-const STORE_TIMEOUTS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(6));
-
-/// How long one attempt at another operation may take, and all of them.
-#[cfg(feature = "reporter")]
-const REPORTER_TIMEOUTS: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(8));
-
-/// The behaviour of the SDK that Okite is tested with.
-#[must_use]
-pub fn behavior_version() -> BehaviorVersion {
-    BehaviorVersion::v2026_01_12()
-}
-
-/// Makes a DynamoDB client. The SDK's retries stay on: every write of ours is conditional or idempotent.
-#[must_use]
-pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
-    let (attempt, operation) = STORE_TIMEOUTS;
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(attempt)
-        .operation_timeout(operation)
-        .build();
-    let config = aws_sdk_dynamodb::config::Builder::from(config)
-        .retry_config(
-            RetryConfig::standard()
-                .with_max_attempts(3)
-                .with_initial_backoff(Duration::from_millis(50)),
-        )
-        .timeout_config(timeouts)
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    aws_sdk_dynamodb::Client::from_conf(config.build())
-}
-
-/// Makes an SES client. The SDK's retries are off: `SendEmail` has no idempotency token, and a second attempt after a
-/// lost answer is a second mail.
-#[must_use]
-pub fn sesv2(config: &SdkConfig) -> aws_sdk_sesv2::Client {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_timeout(SEND_TIMEOUT)
-        .build();
-    let config = aws_sdk_sesv2::config::Builder::from(config)
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts)
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    aws_sdk_sesv2::Client::from_conf(config.build())
-}
-
-/// Makes a CloudWatch client. The SDK's retries stay on: it only reads.
-#[cfg(feature = "reporter")]
-#[must_use]
-pub fn cloudwatch(config: &SdkConfig) -> aws_sdk_cloudwatch::Client {
-    let config = aws_sdk_cloudwatch::config::Builder::from(config)
-        .retry_config(RetryConfig::standard().with_max_attempts(3))
-        .timeout_config(reporter_timeouts())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    aws_sdk_cloudwatch::Client::from_conf(config.build())
-}
-
-/// Makes an SNS client. The SDK's retries stay on: a message that reaches operators twice is better than none.
-#[cfg(feature = "reporter")]
-#[must_use]
-pub fn sns(config: &SdkConfig) -> aws_sdk_sns::Client {
-    let config = aws_sdk_sns::config::Builder::from(config)
-        .retry_config(RetryConfig::standard().with_max_attempts(3))
-        .timeout_config(reporter_timeouts())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    aws_sdk_sns::Client::from_conf(config.build())
-}
-
-#[cfg(feature = "reporter")]
-fn reporter_timeouts() -> TimeoutConfig {
-    let (attempt, operation) = REPORTER_TIMEOUTS;
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(attempt)
-        .operation_timeout(operation)
-        .build()
-}
+pub use usage::{
+    BrakeChanges, CountedDay, GateSet, GateState, KeptReconciliation, MARK_KEPT_DAYS, Marks, MarksPage, NOT_A_REPORT,
+    OverrideInGate, PermitError, Permits, Usage, VerifiedDomains,
+};

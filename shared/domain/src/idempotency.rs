@@ -42,7 +42,7 @@ impl Claim {
     #[must_use]
     pub fn new(
         (api_key_id, endpoint, key): (&str, &str, &str),
-        body: Body<'_>,
+        body: RequestBody<'_>,
         (message_id, nonce): (Uuid, Uuid),
         now: Timestamp,
     ) -> Self {
@@ -61,7 +61,7 @@ impl Claim {
 
 /// The body of a request.
 #[derive(Clone, Copy, Debug)]
-pub enum Body<'a> {
+pub enum RequestBody<'a> {
     /// An object.
     One(&'a Map<String, Value>),
     /// An array.
@@ -81,11 +81,11 @@ pub fn nth_id(first: Uuid, nth: usize) -> Uuid {
 }
 
 /// Writes JSON so that what means the same is the same: no spaces, the members of objects sorted by name.
-fn canonical(body: Body<'_>) -> String {
+fn canonical(body: RequestBody<'_>) -> String {
     let mut text = String::new();
     match body {
-        Body::One(object) => write_object(object, &mut text),
-        Body::Many(array) => write_array(array, &mut text),
+        RequestBody::One(object) => write_object(object, &mut text),
+        RequestBody::Many(array) => write_array(array, &mut text),
     }
     text
 }
@@ -136,7 +136,7 @@ mod tests {
     fn claim(scope: (&str, &str, &str), body: &Value) -> Claim {
         Claim::new(
             scope,
-            Body::One(body.as_object().unwrap()),
+            RequestBody::One(body.as_object().unwrap()),
             (Uuid::nil(), Uuid::nil()),
             Timestamp::UNIX_EPOCH,
         )
@@ -205,7 +205,7 @@ mod tests {
         #[test]
         fn the_canonical_text_means_the_same(value in json_value()) {
             let object = Map::from_iter([("member".to_owned(), value)]);
-            let read: Map<String, Value> = serde_json::from_str(&canonical(Body::One(&object))).unwrap();
+            let read: Map<String, Value> = serde_json::from_str(&canonical(RequestBody::One(&object))).unwrap();
             prop_assert_eq!(read, object);
         }
     }
@@ -216,7 +216,7 @@ mod tests {
             let items = body.as_array().unwrap();
             Claim::new(
                 ("k", "e", "i"),
-                Body::Many(items),
+                RequestBody::Many(items),
                 (Uuid::nil(), Uuid::nil()),
                 Timestamp::UNIX_EPOCH,
             )

@@ -12,9 +12,11 @@
 //! | [`suppression`] | the registers of an address, and whether they suppress it |
 //! | [`bounce`] | why one recipient's mail bounced, and what follows |
 //! | [`feedback`] | SES's event JSON into facts about recipients |
-//! | [`account`] | the SES account, its verdict and the report |
-//! | [`brake_change`] | who changed the brake, why, and what the operators are told of it |
-//! | [`permit`] | the arithmetic of rate and quota |
+//! | [`account`] | the SES account: its limits, its standing and its health |
+//! | [`reputation`] | the bounce rate and the complaint rate, and how they are judged |
+//! | [`report`] | the report on the account: quota, rates, reasons and advice |
+//! | [`brake`] | how much mail is stopped, who changed that, and why |
+//! | [`pacing`] | the gate: the arithmetic of the sending rate and the quota |
 //! | [`ses_error`] | what each SES error means for the caller |
 //! | [`backoff`] | how long to wait before SES is called again |
 //! | [`api_key`] | API keys, their secrets and what they allow |
@@ -25,14 +27,16 @@ pub mod address;
 pub mod api_key;
 pub mod backoff;
 pub mod bounce;
-pub mod brake_change;
+pub mod brake;
 pub mod feedback;
 pub mod hex;
 pub mod idempotency;
 pub mod message;
-pub mod permit;
+pub mod pacing;
 pub mod recipient;
 pub mod record;
+pub mod report;
+pub mod reputation;
 pub mod retention;
 pub mod ses_error;
 pub mod stream;

@@ -11,7 +11,7 @@ use crate::suppression::{Registers, SoftBounceTiers, Suppression};
 
 /// What happens with one recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RecipientStatus {
     /// The mail goes to it.
     Accepted,
     /// It is on the suppression list.
@@ -20,10 +20,10 @@ pub enum Outcome {
     NotSent,
 }
 
-impl Outcome {
+impl RecipientStatus {
     /// Returns the name used in the API and in items.
     #[must_use]
-    pub fn status(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::Suppressed(_) => "suppressed",
@@ -65,16 +65,16 @@ impl OnSuppressed {
 
 /// A recipient and what happens with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct RecipientOutcome {
     /// The recipient, in the spelling given first.
     pub address: EmailAddress,
     /// What happens with it.
-    pub outcome: Outcome,
+    pub status: RecipientStatus,
 }
 
 /// Whom a mail goes to.
 #[derive(Clone, Debug, Default)]
-pub struct Destination<'a> {
+pub struct ResolvedRecipients<'a> {
     /// The To line.
     pub to: Vec<&'a Mailbox>,
     /// The Cc line.
@@ -83,7 +83,7 @@ pub struct Destination<'a> {
     pub bcc: Vec<&'a Mailbox>,
 }
 
-impl Destination<'_> {
+impl ResolvedRecipients<'_> {
     /// Counts the recipients: what the mail costs of rate and quota.
     #[must_use]
     pub fn recipients(&self) -> usize {
@@ -93,26 +93,26 @@ impl Destination<'_> {
 
 /// What is to be done with an email, given what is known about its recipients.
 #[derive(Clone, Debug)]
-pub struct Judgement<'a> {
-    /// One verdict a recipient, in the order To, Cc, Bcc.
-    pub verdicts: Vec<Verdict>,
+pub struct JudgedRecipients<'a> {
+    /// One outcome a recipient, in the order To, Cc, Bcc.
+    pub outcomes: Vec<RecipientOutcome>,
     /// Whom it goes to; `None` when it goes to nobody.
-    pub destination: Option<Destination<'a>>,
+    pub destination: Option<ResolvedRecipients<'a>>,
 }
 
-impl Judgement<'_> {
-    /// Returns the verdicts when nobody is to get a mail that somebody cannot get; `None` if everybody can.
+impl JudgedRecipients<'_> {
+    /// Returns the outcomes when nobody is to get a mail that somebody cannot get; `None` if everybody can.
     #[must_use]
-    pub fn rejected(&self) -> Option<Vec<Verdict>> {
-        let is_suppressed = |verdict: &Verdict| matches!(verdict.outcome, Outcome::Suppressed(_));
-        if !self.verdicts.iter().any(is_suppressed) {
+    pub fn rejected(&self) -> Option<Vec<RecipientOutcome>> {
+        let is_suppressed = |outcome: &RecipientOutcome| matches!(outcome.status, RecipientStatus::Suppressed(_));
+        if !self.outcomes.iter().any(is_suppressed) {
             return None;
         }
-        let mut verdicts = self.verdicts.clone();
-        for verdict in verdicts.iter_mut().filter(|verdict| !is_suppressed(verdict)) {
-            verdict.outcome = Outcome::NotSent;
+        let mut outcomes = self.outcomes.clone();
+        for outcome in outcomes.iter_mut().filter(|outcome| !is_suppressed(outcome)) {
+            outcome.status = RecipientStatus::NotSent;
         }
-        Some(verdicts)
+        Some(outcomes)
     }
 }
 
@@ -127,7 +127,7 @@ pub fn judge<'a>(
     now: Timestamp,
     stream: Stream,
     tiers: &SoftBounceTiers,
-) -> Judgement<'a> {
+) -> JudgedRecipients<'a> {
     let suppression = |mailbox: &Mailbox| {
         let address = mailbox.address();
         registers
@@ -135,25 +135,25 @@ pub fn judge<'a>(
             .and_then(|registers| registers.suppression(address, now, stream, tiers))
     };
     let deliverable = |list: &'a [Mailbox]| list.iter().filter(|mailbox| suppression(mailbox).is_none()).collect();
-    let destination = Destination {
+    let destination = ResolvedRecipients {
         to: deliverable(&email.to),
         cc: deliverable(&email.cc),
         bcc: deliverable(&email.bcc),
     };
     let destination = Some(destination).filter(|destination| !destination.to.is_empty());
-    let verdicts = [&email.to, &email.cc, &email.bcc]
+    let outcomes = [&email.to, &email.cc, &email.bcc]
         .into_iter()
         .flatten()
-        .map(|mailbox| Verdict {
+        .map(|mailbox| RecipientOutcome {
             address: mailbox.address().clone(),
-            outcome: match suppression(mailbox) {
-                Some(suppression) => Outcome::Suppressed(suppression),
-                None if destination.is_some() => Outcome::Accepted,
-                None => Outcome::NotSent,
+            status: match suppression(mailbox) {
+                Some(suppression) => RecipientStatus::Suppressed(suppression),
+                None if destination.is_some() => RecipientStatus::Accepted,
+                None => RecipientStatus::NotSent,
             },
         })
         .collect();
-    Judgement { verdicts, destination }
+    JudgedRecipients { outcomes, destination }
 }
 
 #[cfg(test)]
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
     use crate::message::EmailParts;
     use crate::message::tests::{mailboxes, parts};
-    use crate::suppression::Reason;
+    use crate::suppression::SuppressionReason;
 
     const BOUNCED: Registers = Registers {
         bounce_at: Some(Timestamp::UNIX_EPOCH),
@@ -176,23 +176,24 @@ mod tests {
         lifted_at: None,
     };
 
-    fn outcomes(judgement: &Judgement<'_>) -> Vec<(String, &'static str)> {
+    fn named(judgement: &JudgedRecipients<'_>) -> Vec<(String, &'static str)> {
         let name = |outcome| match outcome {
-            Outcome::Accepted => "accepted",
-            Outcome::Suppressed(Suppression {
-                reason: Reason::Bounce, ..
+            RecipientStatus::Accepted => "accepted",
+            RecipientStatus::Suppressed(Suppression {
+                reason: SuppressionReason::Bounce,
+                ..
             }) => "bounce",
-            Outcome::Suppressed(_) => "other",
-            Outcome::NotSent => "not_sent",
+            RecipientStatus::Suppressed(_) => "other",
+            RecipientStatus::NotSent => "not_sent",
         };
         judgement
-            .verdicts
+            .outcomes
             .iter()
-            .map(|v| (v.address.as_given().to_owned(), name(v.outcome)))
+            .map(|v| (v.address.as_given().to_owned(), name(v.status)))
             .collect()
     }
 
-    fn judge<'a>(email: &'a Email, registers: &BTreeMap<String, Registers>, now: Timestamp) -> Judgement<'a> {
+    fn judge<'a>(email: &'a Email, registers: &BTreeMap<String, Registers>, now: Timestamp) -> JudgedRecipients<'a> {
         super::judge(
             email,
             registers,
@@ -238,7 +239,7 @@ mod tests {
             ("d@EXAMPLE.org", "bounce"),
         ];
         assert_eq!(
-            outcomes(&judgement),
+            named(&judgement),
             expected.map(|(address, outcome)| (address.to_owned(), outcome))
         );
     }
@@ -248,16 +249,16 @@ mod tests {
         let email = email(&["a@example.org"], &["good@example.org"], &[]);
         let judgement = judge(&email, &suppressed(&["a@example.org"]), Timestamp::UNIX_EPOCH);
         assert!(judgement.destination.is_none());
-        assert_eq!(outcomes(&judgement)[1], ("good@example.org".to_owned(), "not_sent"));
+        assert_eq!(named(&judgement)[1], ("good@example.org".to_owned(), "not_sent"));
     }
 
     #[test]
     fn one_suppressed_recipient_rejects_the_mail_for_all() {
         let email = email(&["a@example.org", "b@example.org"], &[], &["c@example.org"]);
         let judgement = judge(&email, &suppressed(&["c@example.org"]), Timestamp::UNIX_EPOCH);
-        let verdicts = judgement.rejected().unwrap();
-        let outcomes = outcomes(&Judgement {
-            verdicts,
+        let outcomes = judgement.rejected().unwrap();
+        let outcomes = named(&JudgedRecipients {
+            outcomes,
             destination: None,
         });
         assert_eq!(

@@ -1,14 +1,15 @@
-//! What is on record of a message, and what became of it.
+//! The record of a message, and the state that follows from it.
 //!
-//! Nothing writes a final state. The sender writes what it knows, events add to it in any order, and the state is computed
-//! when it is read: so an event that comes before SES's answer to the sender needs no condition and loses nothing.
+//! Nothing writes a final state. The sender writes what it knows, events are added in any order, and the state is
+//! computed when it is read. So an event that comes before SES's answer to the sender needs no condition and loses
+//! nothing.
 //!
 //! | state | evidence | leaves it by |
 //! |---|---|---|
 //! | (none) | no row | the row is put → sending, or suppressed |
 //! | sending | an attempt within its lease | SES's answer or any event → sent; a certain refusal → refused; the lease ends → unknown |
-//! | refused | it was certainly not accepted | a retry → sending, one attempt on |
-//! | suppressed | nobody was left to send to | |
+//! | refused | SES certainly did not accept it | a retry → sending, with the next attempt |
+//! | suppressed | no recipient was left to send to | |
 //! | unknown | an attempt past its lease | an event of SES → sent |
 //! | sent | SES's id, or any event | |
 
@@ -18,21 +19,21 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::idempotency::LEASE;
-use crate::recipient::Verdict;
+use crate::recipient::RecipientOutcome;
 
-/// What the sender wrote last.
+/// The state that the sender wrote last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// It was about to send.
+pub enum SenderState {
+    /// The sender was about to send.
     Sending,
-    /// It was certainly not accepted.
+    /// SES certainly did not accept the attempt.
     Refused,
-    /// There was nobody to send to.
+    /// No recipient was left to send to.
     Suppressed,
 }
 
-impl Written {
-    /// The name in items.
+impl SenderState {
+    /// Returns the name in items.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -51,126 +52,126 @@ impl Written {
     }
 }
 
-/// What happened to one recipient when the mail was accepted or not, as the caller was told.
+/// The verdict on one recipient, as the caller received it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordedVerdict {
+pub struct RecordedRecipient {
     /// The address as the caller gave it.
     pub email: String,
     /// `accepted`, `suppressed` or `not_sent`.
     pub status: String,
-    /// Why it is suppressed.
+    /// The reason of the suppression, if the recipient is suppressed.
     pub reason: Option<String>,
-    /// Since when it is suppressed.
+    /// The time since which the recipient is suppressed.
     pub since: Option<Timestamp>,
 }
 
-impl From<&Verdict> for RecordedVerdict {
-    fn from(verdict: &Verdict) -> Self {
-        let suppression = verdict.outcome.suppression();
+impl From<&RecipientOutcome> for RecordedRecipient {
+    fn from(verdict: &RecipientOutcome) -> Self {
+        let suppression = verdict.status.suppression();
         Self {
             email: verdict.address.as_given().to_owned(),
-            status: verdict.outcome.status().to_owned(),
+            status: verdict.status.as_str().to_owned(),
             reason: suppression.map(|suppression| suppression.reason.as_str().to_owned()),
             since: suppression.map(|suppression| suppression.since),
         }
     }
 }
 
-/// An event of SES about a message.
+/// What an event of SES says of one recipient of a message, or of the message as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedEvent {
     /// The event's type, as SES names it: `Send`, `Bounce` …
     pub kind: String,
     /// When SES says it happened.
     pub at: Timestamp,
-    /// Whom it is about, normalised; nobody where it is about the mail as a whole.
-    pub recipients: Vec<String>,
+    /// The recipient, normalised; `None` where the event is about the mail as a whole.
+    pub recipient: Option<String>,
     /// SES's words for what happened, such as `Permanent/General`.
     pub subtype: Option<String>,
-    /// What the receiving server said, by recipient.
-    pub diagnostics: BTreeMap<String, String>,
+    /// What the receiving server said.
+    pub diagnostic: Option<String>,
 }
 
-/// A mail as its sender gave it, without its bodies and files.
+/// A mail as the caller gave it, without its bodies and attachments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordedMail {
-    /// The sender.
+    /// The `From` address, with its name.
     pub from: String,
-    /// Recipients, with their names.
+    /// The `To` recipients, with their names.
     pub to: Vec<String>,
-    /// Recipients of a copy.
+    /// The `Cc` recipients, with their names.
     pub cc: Vec<String>,
-    /// Recipients that the others do not see.
+    /// The `Bcc` recipients, with their names.
     pub bcc: Vec<String>,
-    /// Where answers go.
+    /// The addresses that replies go to.
     pub reply_to: Vec<String>,
-    /// The subject.
+    /// The subject, decoded.
     pub subject: String,
     /// The caller's own tags, by name.
     pub tags: BTreeMap<String, String>,
 }
 
-/// The row of a message.
+/// The record of a message: its row, and its events where they were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// Our id of it.
+pub struct MessageRecord {
+    /// Our id of the message.
     pub id: Uuid,
-    /// What the sender wrote last.
-    pub written: Written,
-    /// The last attempt, from 1; 0 for a message that was never attempted.
+    /// The state that the sender wrote last.
+    pub written: SenderState,
+    /// The number of the last attempt, from 1; 0 if the message was never attempted.
     pub attempt: u32,
     /// When that attempt began.
     pub attempt_at: Option<Timestamp>,
-    /// By whom: a random value.
+    /// A random value that marks the writes of that attempt.
     pub nonce: Option<Uuid>,
     /// SES's id, once it is known.
     pub ses_id: Option<String>,
-    /// When the message came.
+    /// When the first request for the message came.
     pub created_at: Timestamp,
-    /// The mail.
+    /// The mail as the caller gave it.
     pub mail: RecordedMail,
-    /// What the caller was told of each recipient.
-    pub recipients: Vec<RecordedVerdict>,
-    /// What SES told since, in no order.
+    /// The verdict on each recipient.
+    pub recipients: Vec<RecordedRecipient>,
+    /// The events of SES, in no particular order. Empty if only the row was read.
     pub events: Vec<RecordedEvent>,
 }
 
-/// What became of a message.
+/// The state of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// An attempt is being made; it is over at this time, whatever happens.
+pub enum DeliveryState {
+    /// An attempt is under way. It ends at this time at the latest.
     Sending(Timestamp),
-    /// SES certainly did not accept it.
+    /// SES certainly did not accept the message.
     Refused,
-    /// There was nobody to send to.
+    /// No recipient was left to send to.
     Suppressed,
     /// An attempt was made, and it is not known whether SES accepted it.
     Unknown,
-    /// SES accepted it.
+    /// SES accepted the message.
     Sent,
 }
 
-/// The word for the latest that is known, of the words that SDKs of the Resend API know.
+/// The latest known event of a message, in the words of the Resend API, which its SDKs understand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LastEvent {
-    /// It is being sent, or it is not known whether it was.
+    /// The message is being sent, or it is not known whether it was sent.
     Queued,
-    /// SES accepted it.
+    /// SES accepted the message.
     Sent,
     /// The receiving server accepted it.
     Delivered,
     /// The receiving server does not accept it for now.
     DeliveryDelayed,
-    /// It was not sent, or SES could not send it.
+    /// The message was not sent, or SES could not send it.
     Failed,
-    /// The receiving server turned it down.
+    /// The receiving server rejected it.
     Bounced,
     /// The recipient reported it as spam.
     Complained,
 }
 
 impl LastEvent {
-    /// The word in the API.
+    /// Returns the word in the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -184,7 +185,8 @@ impl LastEvent {
         }
     }
 
-    /// What a type of event means; types that say nothing of delivery (an open, a click) mean nothing here.
+    /// Returns the meaning of a type of event. Types that say nothing of delivery, such as an open or a click, have
+    /// none.
     #[must_use]
     pub fn of(kind: &str) -> Option<Self> {
         match kind {
@@ -199,57 +201,49 @@ impl LastEvent {
     }
 }
 
-impl Record {
-    /// Computes what became of the message.
+impl MessageRecord {
+    /// Computes the state of the message.
     #[must_use]
-    pub fn state(&self, now: Timestamp) -> State {
+    pub fn state(&self, now: Timestamp) -> DeliveryState {
         if self.ses_id.is_some() || !self.events.is_empty() {
-            return State::Sent;
+            return DeliveryState::Sent;
         }
         match self.written {
-            Written::Refused => State::Refused,
-            Written::Suppressed => State::Suppressed,
-            Written::Sending => {
+            SenderState::Refused => DeliveryState::Refused,
+            SenderState::Suppressed => DeliveryState::Suppressed,
+            SenderState::Sending => {
                 let lease_until = self.attempt_at.unwrap_or(self.created_at) + LEASE;
                 if now < lease_until {
-                    State::Sending(lease_until)
+                    DeliveryState::Sending(lease_until)
                 } else {
-                    State::Unknown
+                    DeliveryState::Unknown
                 }
             }
         }
     }
 
-    /// Tells whether SES told that it was delivered to an address, normalised.
-    #[must_use]
-    pub fn was_delivered_to(&self, address: &str) -> bool {
-        let delivery =
-            |event: &RecordedEvent| event.kind == "Delivery" && event.recipients.iter().any(|to| to == address);
-        self.events.iter().any(delivery)
-    }
-
-    /// Computes the word for the latest that is known: for each recipient the final event beats a delay, and of all
-    /// recipients the worst counts.
+    /// Computes the word for the latest event. For each recipient a final event beats a delay, and of all recipients
+    /// the worst counts.
     #[must_use]
     pub fn last_event(&self, now: Timestamp) -> LastEvent {
         match self.state(now) {
-            State::Sending(_) | State::Unknown => return LastEvent::Queued,
-            State::Refused | State::Suppressed => return LastEvent::Failed,
-            State::Sent => {}
+            DeliveryState::Sending(_) | DeliveryState::Unknown => return LastEvent::Queued,
+            DeliveryState::Refused | DeliveryState::Suppressed => return LastEvent::Failed,
+            DeliveryState::Sent => {}
         }
         let told = |about: &dyn Fn(&RecordedEvent) -> bool| {
             let told = self.events.iter().filter(|event| about(event));
             let told: BTreeSet<LastEvent> = told.filter_map(|event| LastEvent::of(&event.kind)).collect();
             let is_final = |event: &&LastEvent| **event != LastEvent::DeliveryDelayed && **event > LastEvent::Sent;
-            // The worst of the final ones, for a complaint follows a delivery; without one, the latest of the others.
+            // The worst final event, because a complaint follows a delivery. Without a final event, the latest of the
+            // others.
             told.iter().rev().find(is_final).or(told.last()).copied()
         };
-        let recipients: BTreeSet<&String> = self.events.iter().flat_map(|event| &event.recipients).collect();
-        let each = recipients
+        let about: BTreeSet<Option<&String>> = self.events.iter().map(|event| event.recipient.as_ref()).collect();
+        let each = about
             .into_iter()
-            .filter_map(|recipient| told(&|event| event.recipients.contains(recipient)));
-        let whole = told(&|event| event.recipients.is_empty());
-        each.chain(whole).max().unwrap_or(LastEvent::Sent)
+            .filter_map(|recipient| told(&|event| event.recipient.as_ref() == recipient));
+        each.max().unwrap_or(LastEvent::Sent)
     }
 }
 
@@ -263,8 +257,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
-    fn record(written: Written, ses_id: Option<&str>, events: &[(&str, &[&str])]) -> Record {
-        Record {
+    fn record(written: SenderState, ses_id: Option<&str>, events: &[(&str, Option<&str>)]) -> MessageRecord {
+        MessageRecord {
             id: Uuid::nil(),
             written,
             attempt: 1,
@@ -276,12 +270,12 @@ mod tests {
             recipients: Vec::new(),
             events: events
                 .iter()
-                .map(|(kind, recipients)| RecordedEvent {
+                .map(|(kind, recipient)| RecordedEvent {
                     kind: (*kind).to_owned(),
                     at: NOW,
+                    recipient: recipient.map(str::to_owned),
                     subtype: None,
-                    diagnostics: BTreeMap::new(),
-                    recipients: recipients.iter().map(|recipient| (*recipient).to_owned()).collect(),
+                    diagnostic: None,
                 })
                 .collect(),
         }
@@ -290,16 +284,16 @@ mod tests {
     #[test]
     fn the_state_follows_from_what_is_there() {
         let later = NOW + LEASE;
-        let sent: &[(&str, &[&str])] = &[("Send", &[])];
+        let sent: &[(&str, Option<&str>)] = &[("Send", None)];
         for (written, ses_id, events, at, state) in [
-            (Written::Sending, None, &[][..], NOW, State::Sending(later)),
-            (Written::Sending, None, &[], later, State::Unknown),
-            (Written::Sending, Some("s"), &[], later, State::Sent),
-            (Written::Sending, None, sent, NOW, State::Sent),
-            (Written::Refused, None, &[], later, State::Refused),
-            (Written::Refused, None, sent, later, State::Sent),
-            (Written::Refused, Some("s"), &[], NOW, State::Sent),
-            (Written::Suppressed, None, &[], later, State::Suppressed),
+            (SenderState::Sending, None, &[][..], NOW, DeliveryState::Sending(later)),
+            (SenderState::Sending, None, &[], later, DeliveryState::Unknown),
+            (SenderState::Sending, Some("s"), &[], later, DeliveryState::Sent),
+            (SenderState::Sending, None, sent, NOW, DeliveryState::Sent),
+            (SenderState::Refused, None, &[], later, DeliveryState::Refused),
+            (SenderState::Refused, None, sent, later, DeliveryState::Sent),
+            (SenderState::Refused, Some("s"), &[], NOW, DeliveryState::Sent),
+            (SenderState::Suppressed, None, &[], later, DeliveryState::Suppressed),
         ] {
             assert_eq!(
                 record(written, ses_id, events).state(at),
@@ -311,37 +305,35 @@ mod tests {
 
     #[test]
     fn a_later_attempt_has_a_lease_of_its_own() {
-        let mut record = record(Written::Sending, None, &[]);
+        let mut record = record(SenderState::Sending, None, &[]);
         record.attempt_at = Some(NOW + Duration::from_mins(1));
         assert_eq!(
             record.state(NOW + LEASE),
-            State::Sending(NOW + Duration::from_mins(1) + LEASE)
+            DeliveryState::Sending(NOW + Duration::from_mins(1) + LEASE)
         );
     }
 
     #[test]
     fn the_worst_recipient_counts_and_a_final_event_beats_a_delay() {
+        let (anna, bob) = (Some("a"), Some("b"));
         for (events, expected) in [
             (vec![], LastEvent::Sent),
-            (vec![("Send", [].as_slice())], LastEvent::Sent),
-            (vec![("Delivery", &["a"])], LastEvent::Delivered),
-            (vec![("DeliveryDelay", &["a"])], LastEvent::DeliveryDelayed),
+            (vec![("Send", None)], LastEvent::Sent),
+            (vec![("Delivery", anna)], LastEvent::Delivered),
+            (vec![("DeliveryDelay", anna)], LastEvent::DeliveryDelayed),
+            (vec![("DeliveryDelay", anna), ("Delivery", anna)], LastEvent::Delivered),
             (
-                vec![("DeliveryDelay", &["a"]), ("Delivery", &["a"])],
-                LastEvent::Delivered,
-            ),
-            (
-                vec![("DeliveryDelay", &["a"]), ("Delivery", &["b"])],
+                vec![("DeliveryDelay", anna), ("Delivery", bob)],
                 LastEvent::DeliveryDelayed,
             ),
-            (vec![("Delivery", &["a"]), ("Bounce", &["b"])], LastEvent::Bounced),
-            (vec![("Delivery", &["a"]), ("Complaint", &["a"])], LastEvent::Complained),
-            (vec![("Bounce", &["a"]), ("Complaint", &["b"])], LastEvent::Complained),
-            (vec![("Send", &[]), ("Reject", &[])], LastEvent::Failed),
-            (vec![("Open", &["a"])], LastEvent::Sent),
+            (vec![("Delivery", anna), ("Bounce", bob)], LastEvent::Bounced),
+            (vec![("Delivery", anna), ("Complaint", anna)], LastEvent::Complained),
+            (vec![("Bounce", anna), ("Complaint", bob)], LastEvent::Complained),
+            (vec![("Send", None), ("Reject", None)], LastEvent::Failed),
+            (vec![("Open", anna)], LastEvent::Sent),
         ] {
             assert_eq!(
-                record(Written::Sending, Some("s"), &events).last_event(NOW),
+                record(SenderState::Sending, Some("s"), &events).last_event(NOW),
                 expected,
                 "{events:?}"
             );
@@ -351,10 +343,10 @@ mod tests {
     #[test]
     fn what_is_not_sent_has_no_events_word() {
         for (written, at, expected) in [
-            (Written::Sending, NOW, LastEvent::Queued),
-            (Written::Sending, NOW + LEASE, LastEvent::Queued),
-            (Written::Refused, NOW, LastEvent::Failed),
-            (Written::Suppressed, NOW, LastEvent::Failed),
+            (SenderState::Sending, NOW, LastEvent::Queued),
+            (SenderState::Sending, NOW + LEASE, LastEvent::Queued),
+            (SenderState::Refused, NOW, LastEvent::Failed),
+            (SenderState::Suppressed, NOW, LastEvent::Failed),
         ] {
             assert_eq!(record(written, None, &[]).last_event(at), expected, "{written:?}");
         }
@@ -366,11 +358,11 @@ mod tests {
             events in prop::collection::vec((0usize..7, 0usize..3), 0..8).prop_shuffle(), seed in any::<usize>(),
         ) {
             const KINDS: [&str; 7] = ["Send", "Delivery", "DeliveryDelay", "Bounce", "Complaint", "Reject", "Open"];
-            const WHO: [&[&str]; 3] = [&["a"], &["b"], &[]];
-            let events: Vec<(&str, &[&str])> = events.into_iter().map(|(kind, who)| (KINDS[kind], WHO[who])).collect();
+            const WHO: [Option<&str>; 3] = [Some("a"), Some("b"), None];
+            let events: Vec<(&str, Option<&str>)> = events.into_iter().map(|(kind, who)| (KINDS[kind], WHO[who])).collect();
             let mut turned = events.clone();
             turned.rotate_left(seed % events.len().max(1));
-            let last = |events: &[_]| record(Written::Sending, Some("s"), events).last_event(NOW);
+            let last = |events: &[_]| record(SenderState::Sending, Some("s"), events).last_event(NOW);
             prop_assert_eq!(last(&events), last(&turned));
         }
     }

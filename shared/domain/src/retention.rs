@@ -14,7 +14,7 @@ impl MessageRetention {
     /// Keeps records for so many days.
     #[must_use]
     pub fn from_days(days: u64) -> Self {
-        let days = Duration::from_hours(days.saturating_mul(24));
+        let days = Duration::from_secs(days.saturating_mul(24 * 3_600));
         Self(days.max(REMEMBERED + Duration::from_hours(1)))
     }
 

@@ -3,7 +3,7 @@
 //! Each function reads the parts that it needs and no others, so a variable that only one function needs cannot stop
 //! another. A variable that is missing or wrong stops init, and the error names it.
 
-use domain::permit::Policy;
+use domain::pacing::PacingPolicy;
 use domain::retention::MessageRetention;
 use domain::suppression::SoftBounceTiers;
 use tracing::level_filters::LevelFilter;
@@ -43,8 +43,8 @@ impl ProcessConfig {
 ///
 /// # Errors
 /// [`ConfigError`] names the first variable that is missing or wrong.
-pub fn policy(environment: &Environment<'_>) -> Result<Policy, ConfigError> {
-    Ok(Policy {
+pub fn policy(environment: &Environment<'_>) -> Result<PacingPolicy, ConfigError> {
+    Ok(PacingPolicy {
         account_share: environment.value("ACCOUNT_SHARE", "a number above 0 and at most 1", |share: &f64| {
             *share > 0.0 && *share <= 1.0
         })?,
@@ -96,7 +96,7 @@ mod tests {
     fn read(
         name: &str,
         value: Option<&str>,
-    ) -> Result<(ProcessConfig, Policy, SoftBounceTiers, MessageRetention), ConfigError> {
+    ) -> Result<(ProcessConfig, PacingPolicy, SoftBounceTiers, MessageRetention), ConfigError> {
         let environment = Environment::new(|asked| {
             if asked == name {
                 return value.map(str::to_owned);

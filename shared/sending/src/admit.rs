@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws::{NewMessage, PermitError, Put};
-use domain::permit::{Ask, Permit, Refusal};
+use domain::pacing::{Permit, PermitRequest, Throttled};
 use domain::ses_error::RETRY_SOON;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
@@ -66,7 +66,7 @@ impl Chunks<'_> {
                 .left_to_send()
                 .saturating_sub(permits.time_of(recipients)),
         };
-        let ask = Ask {
+        let ask = PermitRequest {
             recipients,
             stream: self.origin.stream,
             now,
@@ -74,7 +74,7 @@ impl Chunks<'_> {
         };
         match permits.take(ask).await {
             Ok(permit) => Ok(Some(permit)),
-            Err(PermitError::Refused(refusal @ Refusal::Quota { .. })) => {
+            Err(PermitError::Refused(refusal @ Throttled::Quota { .. })) => {
                 Err(Stopped::Quota(NotSent::Busy(Busy::Gate(refusal))))
             }
             Err(error) => Err(Stopped::All(error.into())),
@@ -122,7 +122,7 @@ impl Chunks<'_> {
             attempt_at: self.deadlines.now(),
             nonce: self.origin.ids.nonce,
             email: planned.email,
-            verdicts: &planned.judgement.verdicts,
+            outcomes: &planned.judgement.outcomes,
             will_be_sent: planned.judgement.destination.is_some(),
             stream: self.origin.stream,
             key_id: self.origin.key_id,

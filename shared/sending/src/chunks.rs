@@ -6,11 +6,11 @@
 use std::time::Duration;
 
 use domain::message::Email;
-use domain::recipient::{Judgement, OnSuppressed, judge};
+use domain::recipient::{JudgedRecipients, OnSuppressed, judge};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use crate::claim::Claimed;
+use crate::claim::ClaimResult;
 use crate::{Busy, Deadlines, Invalid, NotSent, Origin, Receipt, Sending, Submission};
 
 /// The most emails in a chunk; they go out side by side.
@@ -24,7 +24,7 @@ pub(crate) struct Chunks<'a> {
     pub(crate) sending: &'a Sending,
     pub(crate) origin: &'a Origin<'a>,
     pub(crate) deadlines: &'a Deadlines,
-    pub(crate) claimed: &'a Claimed,
+    pub(crate) claimed: &'a ClaimResult,
 }
 
 /// An email that is to be attempted.
@@ -34,7 +34,7 @@ pub(crate) struct Planned<'a> {
     pub(crate) index: usize,
     pub(crate) id: Uuid,
     pub(crate) email: &'a Email,
-    pub(crate) judgement: Judgement<'a>,
+    pub(crate) judgement: JudgedRecipients<'a>,
 }
 
 impl Planned<'_> {

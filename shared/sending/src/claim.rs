@@ -8,9 +8,9 @@
 
 use std::collections::BTreeMap;
 
-use aws::{Claimed as ClaimResult, StoreError};
+use aws::{Claimed, StoreError};
 use domain::idempotency::{Claim, nth_id};
-use domain::record::{Record, State as Became};
+use domain::record::{DeliveryState, MessageRecord};
 use domain::ses_error::RETRY_SOON;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -23,16 +23,16 @@ const ROUNDS_MAX: u32 = 4;
 
 /// What a request may do.
 #[derive(Debug)]
-pub(crate) struct Claimed {
+pub(crate) struct ClaimResult {
     /// The id of the email at place 0.
     pub(crate) first: Uuid,
     /// The records that earlier requests with the key left, by id.
-    pub(crate) records: BTreeMap<Uuid, Record>,
+    pub(crate) records: BTreeMap<Uuid, MessageRecord>,
     /// Whether the records answer the whole request, so that nothing is attempted.
     pub(crate) is_answered: bool,
 }
 
-impl Claimed {
+impl ClaimResult {
     fn new(first: Uuid) -> Self {
         Self {
             first,
@@ -45,7 +45,7 @@ impl Claimed {
         nth_id(self.first, submission.place)
     }
 
-    pub(crate) fn record(&self, submission: &Submission) -> Option<&Record> {
+    pub(crate) fn record(&self, submission: &Submission) -> Option<&MessageRecord> {
         self.records.get(&self.id(submission))
     }
 }
@@ -64,15 +64,15 @@ enum Standing {
 }
 
 impl Standing {
-    fn of(record: Option<&Record>, held: &Claim, now: Timestamp) -> Self {
+    fn of(record: Option<&MessageRecord>, held: &Claim, now: Timestamp) -> Self {
         let Some(record) = record else {
             return Self::Open;
         };
         match record.state(now) {
-            Became::Sent | Became::Suppressed | Became::Unknown => Self::Settled,
-            Became::Sending(_) => Self::AtWork,
-            Became::Refused if record.nonce == Some(held.nonce) => Self::GivenUp,
-            Became::Refused => Self::Open,
+            DeliveryState::Sent | DeliveryState::Suppressed | DeliveryState::Unknown => Self::Settled,
+            DeliveryState::Sending(_) => Self::AtWork,
+            DeliveryState::Refused if record.nonce == Some(held.nonce) => Self::GivenUp,
+            DeliveryState::Refused => Self::Open,
         }
     }
 }
@@ -87,11 +87,12 @@ impl Sending {
         submissions: &[Submission],
         origin: &Origin<'_>,
         deadlines: &Deadlines,
-    ) -> Result<Claimed, NotSent> {
+    ) -> Result<ClaimResult, NotSent> {
         let Some(claim) = &origin.claim else {
-            return Ok(Claimed::new(origin.ids.message));
+            return Ok(ClaimResult::new(origin.ids.message));
         };
-        let claimed = self.take_claim(claim, submissions, origin, deadlines.arrived);
+        let mut takes_over = false;
+        let claimed = self.take_claim(claim, submissions, origin, deadlines.arrived, &mut takes_over);
         let claimed = match deadlines.before_sending(claimed).await {
             Ok(claimed) => claimed,
             Err(error) => Err(error.into()),
@@ -99,32 +100,40 @@ impl Sending {
         if let Err(error) = &claimed
             && error.frees_key()
         {
-            // The key may be ours although nobody said so, and nothing was done by it.
-            settle(claim.message_id, deadlines, self.claims.free(&claim.id, claim.nonce)).await;
+            // The key may be ours although nobody said so, and nothing was done by it. One that was taken over may
+            // remember what an earlier request sent: freed, it would let all of that be sent again.
+            if takes_over {
+                let release = self.claims.release(claim, deadlines.now());
+                settle(claim.message_id, deadlines, release).await;
+            } else {
+                settle(claim.message_id, deadlines, self.claims.free(&claim.id, claim.nonce)).await;
+            }
         }
         claimed
     }
 
+    /// Takes the key, and sets `takes_over` before it writes to a key that another request had.
     async fn take_claim(
         &self,
         claim: &Claim,
         submissions: &[Submission],
         origin: &Origin<'_>,
         now: Timestamp,
-    ) -> Result<Claimed, NotSent> {
+        takes_over: &mut bool,
+    ) -> Result<ClaimResult, NotSent> {
         for _ in 0..ROUNDS_MAX {
             let held = match self.claims.take(claim, now).await? {
-                ClaimResult::Won => return Ok(Claimed::new(origin.ids.message)),
-                ClaimResult::Held(held) => held,
-                ClaimResult::Gone => continue,
+                Claimed::Won => return Ok(ClaimResult::new(origin.ids.message)),
+                Claimed::Held(held) => held,
+                Claimed::Gone => continue,
             };
             // Some of it may have been sent, so another body cannot take its place.
             if held.body_hash != claim.body_hash {
                 return Err(NotSent::KeyReused);
             }
-            let mut claimed = Claimed::new(held.message_id);
+            let mut claimed = ClaimResult::new(held.message_id);
             let ids: Vec<Uuid> = submissions.iter().map(|submission| claimed.id(submission)).collect();
-            claimed.records = self.messages.get_all(&ids).await?;
+            claimed.records = self.records(&ids, now).await?;
             let standings: Vec<Standing> = ids
                 .iter()
                 .map(|id| Standing::of(claimed.records.get(id), &held, now))
@@ -146,7 +155,8 @@ impl Sending {
                 expires: expires(&held, claim, settled + at_work > 0),
                 ..claim.clone()
             };
-            if self.claims.take_over(&held, &claim).await? == ClaimResult::Won {
+            *takes_over = true;
+            if self.claims.take_over(&held, &claim).await? == Claimed::Won {
                 tracing::info!(message.id = %held.message_id, "an unfinished request is taken over");
                 return Ok(claimed);
             }
@@ -154,6 +164,17 @@ impl Sending {
         Err(NotSent::InFlight {
             until: now + SignedDuration::from_secs(RETRY_SOON.into()),
         })
+    }
+
+    /// Reads the records of emails. An email is unknown only if no event proves that it was sent.
+    async fn records(&self, ids: &[Uuid], now: Timestamp) -> Result<BTreeMap<Uuid, MessageRecord>, StoreError> {
+        let mut records = self.messages.get_all(ids).await?;
+        for record in records.values_mut() {
+            if record.state(now) == DeliveryState::Unknown {
+                record.events.extend(self.messages.proof_of_sending(record.id).await?);
+            }
+        }
+        Ok(records)
     }
 
     /// Lets go of a key that has something left to do.
@@ -183,12 +204,12 @@ fn expires(held: &Claim, claim: &Claim, keeps_rows: bool) -> Timestamp {
 }
 
 /// Returns the outcome of an email whose record needs no attempt.
-pub(crate) fn settled(record: Option<&Record>, now: Timestamp) -> Option<Result<Receipt, NotSent>> {
+pub(crate) fn settled(record: Option<&MessageRecord>, now: Timestamp) -> Option<Result<Receipt, NotSent>> {
     let record = record?;
     match record.state(now) {
-        Became::Refused => None,
-        Became::Sent | Became::Suppressed => Some(Ok(record.into())),
-        Became::Sending(until) => Some(Err(NotSent::InFlight { until })),
-        Became::Unknown => Some(Err(NotSent::StillUnknown { id: record.id })),
+        DeliveryState::Refused => None,
+        DeliveryState::Sent | DeliveryState::Suppressed => Some(Ok(record.into())),
+        DeliveryState::Sending(until) => Some(Err(NotSent::InFlight { until })),
+        DeliveryState::Unknown => Some(Err(NotSent::StillUnknown { id: record.id })),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::permit::SEND_TIMEOUT;
+use domain::pacing::SEND_TIMEOUT;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 

@@ -6,8 +6,8 @@
 
 use aws::{NewMessage, Outgoing, SendError};
 use domain::backoff;
-use domain::recipient::Destination;
-use domain::ses_error::Retry;
+use domain::recipient::ResolvedRecipients;
+use domain::ses_error::RetryAdvice;
 use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
@@ -38,14 +38,14 @@ impl Chunks<'_> {
         {
             settle(id, self.deadlines, self.sending.messages.refused(message)).await;
         }
-        let receipt = sent.map(|ses_id| Receipt::new(id, ses_id, &planned.judgement.verdicts));
+        let receipt = sent.map(|ses_id| Receipt::new(id, ses_id, &planned.judgement.outcomes));
         (planned.index, receipt)
     }
 
     async fn call_ses(
         &self,
         message: &NewMessage<'_>,
-        destination: &Destination<'_>,
+        destination: &ResolvedRecipients<'_>,
         slot: Slot,
     ) -> Result<String, NotSent> {
         let id = message.id;
@@ -113,7 +113,7 @@ async fn retry_throttled<T>(
 
 fn is_throttled<T>(answer: &Result<T, SendError>) -> bool {
     match answer {
-        Err(SendError::Refused { refusal, .. }) => matches!(refusal.row().retry, Retry::AtOnceThenAfter(_)),
+        Err(SendError::Refused { refusal, .. }) => matches!(refusal.row().retry, RetryAdvice::AtOnceThenAfter(_)),
         Ok(_) | Err(SendError::Ambiguous { .. }) => false,
     }
 }
@@ -123,11 +123,11 @@ mod tests {
     use std::cell::RefCell;
     use std::time::Duration;
 
-    use domain::ses_error::{Refusal, TABLE};
+    use domain::ses_error::{SesRefusal, TABLE};
 
     use super::*;
 
-    fn refused(refusal: Refusal) -> Result<u8, SendError> {
+    fn refused(refusal: SesRefusal) -> Result<u8, SendError> {
         let code = String::new();
         Err(SendError::Refused { refusal, code })
     }
@@ -152,18 +152,18 @@ mod tests {
 
     #[tokio::test]
     async fn calls_again_while_throttled_and_no_more_when_taken() {
-        let throttled = || refused(Refusal::RateExceeded);
+        let throttled = || refused(SesRefusal::RateExceeded);
         let (answer, left) = called(vec![Ok(2), Ok(1), throttled(), throttled()], in_a_minute()).await;
         assert_eq!((answer.unwrap(), left), (1, 1));
     }
 
     #[tokio::test]
     async fn without_time_left_one_call_is_all() {
-        let (answer, left) = called(vec![Ok(1), refused(Refusal::RateExceeded)], Instant::now()).await;
+        let (answer, left) = called(vec![Ok(1), refused(SesRefusal::RateExceeded)], Instant::now()).await;
         assert!(matches!(
             answer,
             Err(SendError::Refused {
-                refusal: Refusal::RateExceeded,
+                refusal: SesRefusal::RateExceeded,
                 ..
             })
         ));
@@ -172,7 +172,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_without_a_clear_answer_is_the_last() {
-        let throttled = refused(Refusal::RateExceeded);
+        let throttled = refused(SesRefusal::RateExceeded);
         let (answer, left) = called(vec![Ok(1), ambiguous(), throttled], in_a_minute()).await;
         assert!(matches!(answer, Err(SendError::Ambiguous { .. })));
         assert_eq!(left, 1);
@@ -181,7 +181,7 @@ mod tests {
     #[tokio::test]
     async fn no_other_refusal_is_repeated() {
         let others = TABLE.iter().filter_map(|row| row.refusal);
-        for refusal in others.filter(|&refusal| refusal != Refusal::RateExceeded) {
+        for refusal in others.filter(|&refusal| refusal != SesRefusal::RateExceeded) {
             let (answer, left) = called(vec![Ok(1), refused(refusal)], in_a_minute()).await;
             assert!(answer.is_err());
             assert_eq!(left, 1, "{refusal:?}");

@@ -29,7 +29,7 @@ mod settle;
 mod submission;
 
 use aws::{Claims, Marks, Messages, Permits, Ses, Suppressions};
-use domain::permit::Allowance;
+use domain::pacing::Allowance;
 use domain::retention::MessageRetention;
 use domain::suppression::SoftBounceTiers;
 use jiff::Timestamp;

@@ -1,9 +1,9 @@
 //! Why an email was not sent, by what is known about it.
 
 use aws::{PermitError, StoreError};
-use domain::permit;
-use domain::recipient::Verdict;
-use domain::ses_error::{Fault, Refusal};
+use domain::pacing;
+use domain::recipient::RecipientOutcome;
+use domain::ses_error::{ErrorCause, SesRefusal};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -19,9 +19,9 @@ pub enum NotSent {
     /// SES certainly did not accept the email, and will once there is room.
     Busy(Busy),
     /// SES certainly did not accept the email, and will not: the fault is the email's.
-    Rejected(Refusal),
+    Rejected(SesRefusal),
     /// SES certainly did not accept the email, and will not until the deployment is repaired.
-    Misconfigured(Refusal),
+    Misconfigured(SesRefusal),
     /// A service is down: nothing was or will be sent.
     Unavailable(Unavailable),
     /// SES may have accepted the email: its answer never came. It must never be sent again by ourselves.
@@ -45,7 +45,7 @@ pub enum NotSent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Invalid {
     /// Recipients are suppressed, and the caller wants all or none. All recipients, with the outcome of each.
-    Suppressed(Vec<Verdict>),
+    Suppressed(Vec<RecipientOutcome>),
     /// The emails have more recipients than the sending rate lets through in one request.
     TooManyRecipients {
         /// How many the rate lets through.
@@ -57,9 +57,9 @@ pub enum Invalid {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Busy {
     /// The gate refused: SES was not called.
-    Gate(permit::Refusal),
+    Gate(pacing::Throttled),
     /// SES refused.
-    Ses(Refusal),
+    Ses(SesRefusal),
 }
 
 /// What is down.
@@ -68,7 +68,7 @@ pub enum Unavailable {
     /// A table could not be read or written, or not in time.
     Store,
     /// SES could not be reached, or turned the request away for now.
-    Ses(Refusal),
+    Ses(SesRefusal),
 }
 
 impl NotSent {
@@ -84,12 +84,12 @@ impl NotSent {
         }
     }
 
-    pub(crate) fn refused(refusal: Refusal) -> Self {
+    pub(crate) fn refused(refusal: SesRefusal) -> Self {
         match refusal.fault() {
-            Fault::Capacity => Self::Busy(Busy::Ses(refusal)),
-            Fault::Mail => Self::Rejected(refusal),
-            Fault::Deployment => Self::Misconfigured(refusal),
-            Fault::Service => Self::Unavailable(Unavailable::Ses(refusal)),
+            ErrorCause::Capacity => Self::Busy(Busy::Ses(refusal)),
+            ErrorCause::Mail => Self::Rejected(refusal),
+            ErrorCause::Deployment => Self::Misconfigured(refusal),
+            ErrorCause::Service => Self::Unavailable(Unavailable::Ses(refusal)),
         }
     }
 }

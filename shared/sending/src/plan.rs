@@ -2,16 +2,14 @@
 //!
 //! The list is read consistently. If it cannot be read, nothing is sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aws::StoreError;
 use domain::address::{EmailAddress, Mailbox};
 use domain::message::Email;
-use domain::record::Record;
 use domain::stream::Stream;
 use domain::suppression::Registers;
 use jiff::Timestamp;
-use uuid::Uuid;
 
 use crate::Sending;
 
@@ -62,13 +60,14 @@ impl Sending {
             registers.is_some_and(|registers| registers.soft_alone(address, now, tiers))
         };
         let soft: Vec<&EmailAddress> = recipients.iter().copied().filter(is_soft).collect();
-        let of = |address: &&EmailAddress| known[address.normalised()].soft_of.clone();
-        let messages: BTreeSet<Uuid> = soft.iter().flat_map(of).map(|(message, _)| message).collect();
-        let messages: Vec<Uuid> = messages.into_iter().collect();
-        let records = self.messages.get_all(&messages).await?;
+        let bounced = soft.iter().flat_map(|&address| {
+            let messages = known[address.normalised()].soft_of.iter();
+            messages.map(move |(message, _)| (*message, address))
+        });
+        let delivered = self.messages.delivered(bounced).await?;
         for address in soft {
-            let delivered = |record: &&Record| record.was_delivered_to(address.normalised());
-            let delivered = records.values().filter(delivered).map(|record| record.id).collect();
+            let to_address = delivered.iter().filter(|(_, to)| to == address.normalised());
+            let delivered = to_address.map(|(message, _)| *message).collect();
             if let Some(registers) = known.get_mut(address.normalised()) {
                 *registers = std::mem::take(registers).without_replies(&delivered);
             }

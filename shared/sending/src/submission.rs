@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use domain::idempotency::Claim;
 use domain::message::Email;
-use domain::recipient::{OnSuppressed, Verdict};
-use domain::record::{Record, RecordedVerdict};
+use domain::recipient::{OnSuppressed, RecipientOutcome};
+use domain::record::{MessageRecord, RecordedRecipient};
 use domain::stream::Stream;
 use uuid::Uuid;
 
@@ -65,21 +65,21 @@ pub struct Receipt {
     /// not on record yet.
     pub ses_id: Option<String>,
     /// What happened with each recipient, in the order To, Cc, Bcc.
-    pub recipients: Vec<RecordedVerdict>,
+    pub recipients: Vec<RecordedRecipient>,
 }
 
 impl Receipt {
-    pub(crate) fn new(id: Uuid, ses_id: Option<String>, recipients: &[Verdict]) -> Self {
+    pub(crate) fn new(id: Uuid, ses_id: Option<String>, recipients: &[RecipientOutcome]) -> Self {
         Self {
             id,
             ses_id,
-            recipients: recipients.iter().map(RecordedVerdict::from).collect(),
+            recipients: recipients.iter().map(RecordedRecipient::from).collect(),
         }
     }
 }
 
-impl From<&Record> for Receipt {
-    fn from(record: &Record) -> Self {
+impl From<&MessageRecord> for Receipt {
+    fn from(record: &MessageRecord) -> Self {
         Self {
             id: record.id,
             ses_id: record.ses_id.clone(),

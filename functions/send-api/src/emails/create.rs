@@ -1,26 +1,26 @@
-//! `POST /emails`: one email, sent once.
+//! `POST /emails`: sends one email once.
 
 use sending::{Deadlines, Ids, Origin, Patience, Receipt, Submission};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::body::{self, Asked};
+use super::body::{self, ParsedBody};
 use super::idempotency::{self, Endpoint};
-use super::recipient::RecipientBody;
-use crate::State;
-use crate::error::{ApiError, Context, Problem};
+use crate::error::{AnswerContext, ApiError, Problem};
+use crate::recipient::RecipientBody;
 use crate::request::Request;
 use crate::response::Response;
+use crate::state::SendApiState;
 
-/// The body of a success.
+/// The body of a successful answer.
 #[derive(Serialize)]
-struct Created<'a> {
+struct CreatedEmailBody<'a> {
     id: Uuid,
     recipients: Vec<RecipientBody<'a>>,
 }
 
 pub(crate) async fn create(
-    state: &State,
+    state: &SendApiState,
     request: &Request,
     deadlines: &Deadlines,
     ids: Ids,
@@ -31,7 +31,7 @@ pub(crate) async fn create(
     let key = idempotency::key(request)?;
     let object = body::parse(&request.body)?;
     let claim = key.map(|key| Endpoint::Email(&object).claim(&api_key, &key, ids, now));
-    let Asked { email, on_suppressed } = body::email(object)?;
+    let ParsedBody { email, on_suppressed } = body::email(object)?;
     let on_suppressed = body::on_suppressed(on_suppressed, request)?;
     let sender = email.from.address().clone();
     if !api_key.may_send_from(&sender) {
@@ -51,14 +51,14 @@ pub(crate) async fn create(
     };
     let submitted = state.sending.submit(submission, &origin, deadlines).await;
     let Receipt { id, recipients, .. } = submitted.map_err(|not_sent| {
-        let context = Context {
+        let context = AnswerContext {
             sender_domain: sender.domain(),
             region: &state.region,
             now,
         };
         ApiError::not_sent(not_sent, context)
     })?;
-    Ok(Response::ok(&Created {
+    Ok(Response::ok(&CreatedEmailBody {
         id,
         recipients: recipients.iter().map(RecipientBody::from).collect(),
     }))

@@ -1,7 +1,7 @@
-//! The header `Idempotency-Key`, and the claim that a request makes with it.
+//! Reads the header `Idempotency-Key` and makes the request's claim from it.
 
 use domain::api_key::ApiKeyRecord;
-use domain::idempotency::{Body, Claim, KEY_LENGTH};
+use domain::idempotency::{Claim, KEY_LENGTH, RequestBody};
 use jiff::Timestamp;
 use sending::Ids;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use super::body::Object;
 use crate::error::{ApiError, Problem};
 use crate::request::Request;
 
-/// An endpoint with keys of its own, and the body of a request to it.
+/// An endpoint with the body of the request. Each endpoint has idempotency keys of its own.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Endpoint<'a> {
     /// `POST /emails`
@@ -20,17 +20,17 @@ pub(super) enum Endpoint<'a> {
 }
 
 impl Endpoint<'_> {
-    /// Makes the claim of a request.
+    /// Makes the claim of a request on its idempotency key.
     pub(super) fn claim(self, api_key: &ApiKeyRecord, key: &str, ids: Ids, now: Timestamp) -> Claim {
         let (endpoint, body) = match self {
-            Self::Email(object) => ("POST /emails", Body::One(object)),
-            Self::Batch(values) => ("POST /emails/batch", Body::Many(values)),
+            Self::Email(object) => ("POST /emails", RequestBody::One(object)),
+            Self::Batch(values) => ("POST /emails/batch", RequestBody::Many(values)),
         };
         Claim::new((&api_key.id, endpoint, key), body, (ids.message, ids.nonce), now)
     }
 }
 
-/// Reads the header and checks its form.
+/// Reads the header and checks its length.
 pub(super) fn key(request: &Request) -> Result<Option<String>, ApiError> {
     match request.header("idempotency-key") {
         Some(key) if !KEY_LENGTH.contains(&key.chars().count()) => Err(Problem::InvalidIdempotencyKey.into()),

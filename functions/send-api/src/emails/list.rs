@@ -5,11 +5,14 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::show::{EmailBody, body};
-use crate::State;
 use crate::error::ApiError;
 use crate::request::{Request, limit};
 use crate::response::Response;
+use crate::state::SendApiState;
 use sending::Deadlines;
+
+/// The most emails on a page: each is read with its events.
+const LIMIT_MAX: usize = 20;
 
 #[derive(Serialize)]
 struct ListBody<'a> {
@@ -18,11 +21,11 @@ struct ListBody<'a> {
     data: Vec<EmailBody<'a>>,
 }
 
-pub(crate) async fn list(state: &State, request: &Request, deadlines: &Deadlines) -> Result<Response, ApiError> {
+pub(crate) async fn list(state: &SendApiState, request: &Request, deadlines: &Deadlines) -> Result<Response, ApiError> {
     state.authentication.authenticate_full(request, deadlines).await?;
     let address = request.parameter("to").and_then(|to| EmailAddress::parse(to).ok());
     let address = address.ok_or_else(|| ApiError::invalid_parameter("to", "the address of a recipient"))?;
-    let limit = limit(request)?;
+    let limit = limit(request, LIMIT_MAX)?;
     let after = request.parameter("after").map(str::parse::<Uuid>).transpose();
     let after = after.map_err(|_| ApiError::invalid_parameter("after", "the id of an email"))?;
     let found = async {
@@ -31,11 +34,11 @@ pub(crate) async fn list(state: &State, request: &Request, deadlines: &Deadlines
         Ok::<_, ApiError>((sent.has_more, records))
     };
     let (has_more, records) = deadlines.before_answering(found).await??;
-    let newest_first = records.iter().rev();
     Ok(Response::ok(&ListBody {
         object: "list",
         has_more,
-        data: newest_first
+        data: records
+            .iter()
             .map(|record| body(record, &state.region, deadlines.arrived))
             .collect(),
     }))

@@ -1,15 +1,13 @@
-//! The noun `emails`.
+//! The endpoints under `/emails`: send one or a batch, show one, list those to an address.
 
 mod batch;
 mod body;
 mod create;
 mod idempotency;
 mod list;
-mod recipient;
 mod show;
 
 pub(crate) use batch::create_batch;
 pub(crate) use create::create;
 pub(crate) use list::list;
-pub(crate) use recipient::RecipientBody;
 pub(crate) use show::show;

@@ -5,16 +5,16 @@
 use std::collections::BTreeMap;
 
 use domain::address::EmailAddress;
-use domain::record::{LastEvent, Record, RecordedEvent};
+use domain::record::{LastEvent, MessageRecord};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::recipient::RecipientBody;
-use crate::State;
 use crate::error::{ApiError, Problem};
+use crate::recipient::RecipientBody;
 use crate::request::Request;
 use crate::response::{Response, with_offset};
+use crate::state::SendApiState;
 use sending::Deadlines;
 
 /// The longest id of SES that is looked for; they have 60 characters.
@@ -84,7 +84,7 @@ impl<'a> Id<'a> {
 }
 
 pub(crate) async fn show(
-    state: &State,
+    state: &SendApiState,
     request: &Request,
     deadlines: &Deadlines,
     id: &str,
@@ -96,7 +96,7 @@ pub(crate) async fn show(
     Ok(Response::ok(&body(&record, &state.region, deadlines.arrived)))
 }
 
-async fn find(state: &State, id: Id<'_>) -> Result<Option<Record>, ApiError> {
+async fn find(state: &SendApiState, id: Id<'_>) -> Result<Option<MessageRecord>, ApiError> {
     let id = match id {
         Id::Ours(id) => Some(id),
         Id::Ses(ses_id) => state.sending.messages.id_of(ses_id).await?,
@@ -107,7 +107,7 @@ async fn find(state: &State, id: Id<'_>) -> Result<Option<Record>, ApiError> {
     }
 }
 
-pub(super) fn body<'a>(record: &'a Record, region: &str, now: Timestamp) -> EmailBody<'a> {
+pub(super) fn body<'a>(record: &'a MessageRecord, region: &str, now: Timestamp) -> EmailBody<'a> {
     let mail = &record.mail;
     EmailBody {
         object: "email",
@@ -139,8 +139,8 @@ fn message_id(ses_id: &str, region: &str) -> String {
     }
 }
 
-/// One entry for each recipient of each event, in the order of time.
-fn events(record: &Record) -> Vec<EventBody<'_>> {
+/// The events that say what became of the mail, in the order of time.
+fn events(record: &MessageRecord) -> Vec<EventBody<'_>> {
     // Events name addresses normalised, the caller knows them as given.
     let given: BTreeMap<String, &str> = record
         .recipients
@@ -155,34 +155,23 @@ fn events(record: &Record) -> Vec<EventBody<'_>> {
         let Some(kind) = LastEvent::of(&event.kind) else {
             continue;
         };
-        if event.recipients.is_empty() {
-            told.push((kind, entry(kind, event, None)));
-        }
-        for recipient in &event.recipients {
-            let mut entry = entry(kind, event, Some(recipient));
-            entry.email = given.get(recipient).copied().or(entry.email);
-            told.push((kind, entry));
-        }
+        let recipient = event.recipient.as_deref();
+        let entry = EventBody {
+            r#type: kind.as_str(),
+            at: event.at,
+            email: recipient.map(|recipient| given.get(recipient).copied().unwrap_or(recipient)),
+            subtype: event.subtype.as_deref(),
+            diagnostic: event.diagnostic.as_deref(),
+        };
+        told.push((kind, entry));
     }
     told.sort_by_key(|(kind, entry)| (entry.at, *kind, entry.email));
     told.into_iter().map(|(_, entry)| entry).collect()
 }
 
-fn entry<'a>(kind: LastEvent, event: &'a RecordedEvent, recipient: Option<&'a String>) -> EventBody<'a> {
-    EventBody {
-        r#type: kind.as_str(),
-        at: event.at,
-        email: recipient.map(String::as_str),
-        subtype: event.subtype.as_deref(),
-        diagnostic: recipient
-            .and_then(|recipient| event.diagnostics.get(recipient))
-            .map(String::as_str),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use domain::record::{RecordedMail, RecordedVerdict, Written};
+    use domain::record::{RecordedEvent, RecordedMail, RecordedRecipient, SenderState};
     use serde_json::{Value, json};
 
     use super::*;
@@ -193,20 +182,20 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + seconds).unwrap()
     }
 
-    fn event(kind: &str, seconds: i64, recipients: &[&str]) -> RecordedEvent {
+    fn event(kind: &str, seconds: i64, recipient: Option<&str>) -> RecordedEvent {
         RecordedEvent {
             kind: kind.to_owned(),
             at: at(seconds),
-            recipients: recipients.iter().map(|&recipient| recipient.to_owned()).collect(),
+            recipient: recipient.map(str::to_owned),
             subtype: None,
-            diagnostics: BTreeMap::new(),
+            diagnostic: None,
         }
     }
 
-    fn record(events: Vec<RecordedEvent>) -> Record {
-        Record {
+    fn record(events: Vec<RecordedEvent>) -> MessageRecord {
+        MessageRecord {
             id: Uuid::from_u128(7),
-            written: Written::Sending,
+            written: SenderState::Sending,
             attempt: 1,
             attempt_at: Some(at(0)),
             nonce: None,
@@ -218,7 +207,7 @@ mod tests {
                 tags: BTreeMap::from([("campaign".to_owned(), "spring".to_owned())]),
                 ..RecordedMail::default()
             },
-            recipients: vec![RecordedVerdict {
+            recipients: vec![RecordedRecipient {
                 email: "Anna@Example.org".to_owned(),
                 status: "accepted".to_owned(),
                 reason: None,
@@ -228,7 +217,7 @@ mod tests {
         }
     }
 
-    fn shown(record: &Record) -> Value {
+    fn shown(record: &MessageRecord) -> Value {
         serde_json::to_value(body(record, "us-east-1", at(60))).unwrap()
     }
 
@@ -250,10 +239,13 @@ mod tests {
 
     #[test]
     fn shows_events_in_the_order_of_time_and_addresses_as_given() {
-        let mut bounce = event("Bounce", 5, &["anna@example.org", "bob@example.org"]);
-        bounce.subtype = Some("Permanent/General".to_owned());
-        bounce.diagnostics = BTreeMap::from([("anna@example.org".to_owned(), "550 unknown".to_owned())]);
-        let shown = shown(&record(vec![bounce, event("Send", 1, &[]), event("Open", 9, &[])]));
+        let mut annas = event("Bounce", 5, Some("anna@example.org"));
+        annas.subtype = Some("Permanent/General".to_owned());
+        let mut bobs = event("Bounce", 5, Some("bob@example.org"));
+        bobs.subtype = annas.subtype.clone();
+        annas.diagnostic = Some("550 unknown".to_owned());
+        let others = [event("Send", 1, None), event("Open", 9, None)];
+        let shown = shown(&record([vec![bobs, annas], others.to_vec()].concat()));
         assert_eq!(
             shown["events"],
             json!([

@@ -1,43 +1,41 @@
-//! Every error that a caller can get: a status, a name from the contract, and a message with cause and remedy.
+//! Every error that a caller can receive: a status, a name from the contract, and a message with cause and remedy.
 //!
 //! | module | concept |
 //! |---|---|
-//! | `problem` | the table of the errors that Okite answers by itself |
-//! | `not_sent` | what is answered when an email was not sent, SES's refusals included |
+//! | `problem` | the table of Okite's own errors |
+//! | `not_sent` | the answer when an email was not sent, including SES's errors |
 //!
-//! No message carries an internal text, or repeats a value that the caller wrote but the sender's domain. docs/ERRORS.md
-//! lists them all.
+//! No message contains internal text. The sender's domain is the only value of the caller's that a message repeats.
+//! docs/ERRORS.md lists all errors.
 
-#[cfg(test)]
-mod document;
-mod not_sent;
-mod problem;
+pub(crate) mod not_sent;
+pub(crate) mod problem;
 
 use aws::StoreError;
 use domain::message::InvalidEmail;
-use domain::recipient::Verdict;
+use domain::recipient::RecipientOutcome;
 use sending::OutOfTime;
 use uuid::Uuid;
 
-pub(crate) use not_sent::Context;
+pub(crate) use not_sent::AnswerContext;
 pub(crate) use problem::Problem;
 
-use problem::Again;
+use problem::RetryWhen;
 
-/// An answer that is not a success.
+/// An error answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
     pub(crate) status: u16,
     pub(crate) name: &'static str,
     pub(crate) message: String,
-    /// Whole seconds.
+    /// When to try again, in whole seconds.
     pub(crate) retry_after: Option<u32>,
-    /// The methods that a path has.
+    /// The methods that the path supports, for the header `allow`.
     pub(crate) allow: Option<String>,
-    /// The email that may have been sent all the same.
+    /// The id of an email that SES may have sent although it did not answer.
     pub(crate) id: Option<Uuid>,
-    /// The outcome of each recipient, where suppressed recipients refuse the email.
-    pub(crate) recipients: Vec<Verdict>,
+    /// The outcome of each recipient, if a suppressed recipient made Okite reject the email.
+    pub(crate) recipients: Vec<RecipientOutcome>,
 }
 
 impl ApiError {
@@ -53,12 +51,12 @@ impl ApiError {
         }
     }
 
-    /// The answer to a problem whose message has no values of the moment.
+    /// Returns the answer to a problem whose message has no placeholders.
     pub(crate) fn of(problem: Problem) -> Self {
         Self::with(problem, &[])
     }
 
-    /// The answer to a problem, with the values that its message names in braces.
+    /// Returns the answer to a problem, with its message's placeholders replaced by `values`.
     fn with(problem: Problem, values: &[(&str, &str)]) -> Self {
         let row = problem.row();
         let mut message = row.message.to_owned();
@@ -66,9 +64,9 @@ impl ApiError {
             message = message.replace(name, value);
         }
         Self {
-            retry_after: match row.again {
-                Again::After(seconds) => Some(seconds),
-                Again::Never | Again::Varies => None,
+            retry_after: match row.retry {
+                RetryWhen::After(seconds) => Some(seconds),
+                RetryWhen::Never | RetryWhen::Varies => None,
             },
             ..Self::new(row.status, row.name, message)
         }
@@ -103,12 +101,12 @@ impl ApiError {
         Self::with(Problem::NotJson, &[("{problem}", &problem.to_string())])
     }
 
-    /// A field that this version knows and does not support. It is refused, so that it is never silently ignored.
+    /// Rejects a field that Okite knows but does not support, so that it is never silently ignored.
     pub(crate) fn not_supported(field: &str, remedy: &str) -> Self {
         Self::with(Problem::NotSupported, &[("{field}", field), ("{remedy}", remedy)])
     }
 
-    /// The same error, of the email at this place of a batch.
+    /// Returns the same error, about the email at this index of a batch.
     pub(crate) fn of_item(self, index: usize) -> Self {
         Self {
             message: format!("Email {index} of the batch (the first is 0): {}", self.message),
@@ -139,7 +137,7 @@ impl From<StoreError> for ApiError {
         tracing::error!(
             operation = error.operation,
             code = error.code,
-            "a table cannot be reached"
+            "a DynamoDB table cannot be reached"
         );
         Self::of(Problem::StoreDown)
     }

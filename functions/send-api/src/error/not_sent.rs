@@ -1,31 +1,31 @@
-//! What the HTTP API answers when an email was not sent: one exhaustive match over [`NotSent`].
+//! The HTTP answer when an email was not sent: one exhaustive match over [`NotSent`].
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use domain::account::Brake;
-use domain::permit;
-use domain::recipient::Verdict;
-use domain::ses_error::{self, Refusal, Row};
+use domain::brake::Brake;
+use domain::pacing;
+use domain::recipient::RecipientOutcome;
+use domain::ses_error::{self, SesErrorRow, SesRefusal};
 use jiff::Timestamp;
 use sending::{Busy, Invalid, NotSent, Unavailable};
 use uuid::Uuid;
 
 use super::{ApiError, Problem};
 
-/// What an answer names beside the error itself.
+/// The values of the request that an answer's message may name.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Context<'a> {
-    /// The domain of the address in `from`; empty for a request that has none.
+pub(crate) struct AnswerContext<'a> {
+    /// The domain of the address in `from`; empty if the request has none.
     pub(crate) sender_domain: &'a str,
-    /// The AWS region that the mail was to be sent from.
+    /// The AWS region that Okite sends from.
     pub(crate) region: &'a str,
-    /// When the request came.
+    /// When the request arrived.
     pub(crate) now: Timestamp,
 }
 
 impl ApiError {
-    pub(crate) fn not_sent(not_sent: NotSent, context: Context<'_>) -> Self {
+    pub(crate) fn not_sent(not_sent: NotSent, context: AnswerContext<'_>) -> Self {
         match not_sent {
             NotSent::Invalid(Invalid::Suppressed(recipients)) => suppressed(recipients),
             NotSent::Invalid(Invalid::TooManyRecipients { most }) => {
@@ -51,11 +51,11 @@ impl ApiError {
     }
 }
 
-/// Recipients are suppressed, and the caller wants all or none.
-fn suppressed(recipients: Vec<Verdict>) -> ApiError {
+/// Answers a request with suppressed recipients whose `okite_on_suppressed` is `reject`.
+fn suppressed(recipients: Vec<RecipientOutcome>) -> ApiError {
     let found: Vec<_> = recipients
         .iter()
-        .filter_map(|recipient| recipient.outcome.suppression())
+        .filter_map(|recipient| recipient.status.suppression())
         .collect();
     let reasons: BTreeSet<&str> = found.iter().map(|suppression| suppression.reason.as_str()).collect();
     let reasons: Vec<&str> = reasons.into_iter().collect();
@@ -71,27 +71,30 @@ fn suppressed(recipients: Vec<Verdict>) -> ApiError {
     }
 }
 
-/// The gate refused: SES was not called.
-fn held_back(refusal: permit::Refusal) -> ApiError {
+/// Answers a request that the gate held back. SES was not called.
+fn held_back(refusal: pacing::Throttled) -> ApiError {
     match refusal {
-        permit::Refusal::Rate { retry_after, interval } => {
+        pacing::Throttled::Rate {
+            retry_after,
+            slot_interval,
+        } => {
             let seconds = whole_seconds(retry_after);
-            let (rate, in_seconds) = (recipients_a_second(interval), seconds.to_string());
+            let (rate, in_seconds) = (recipients_a_second(slot_interval), seconds.to_string());
             ApiError::with(Problem::TooFast, &[("{rate}", &rate), ("{seconds}", &in_seconds)]).retry_after(seconds)
         }
-        permit::Refusal::Quota { reserved: true } => ApiError::of(Problem::BulkQuotaUsedUp),
-        permit::Refusal::Quota { reserved: false } => ApiError::of(Problem::QuotaUsedUp),
-        permit::Refusal::Brake(Brake::All) => ApiError::of(Problem::AllStopped),
-        permit::Refusal::Brake(Brake::None | Brake::Bulk) => ApiError::of(Problem::BulkStopped),
+        pacing::Throttled::Quota { reserved: true } => ApiError::of(Problem::BulkQuotaUsedUp),
+        pacing::Throttled::Quota { reserved: false } => ApiError::of(Problem::QuotaUsedUp),
+        pacing::Throttled::Brake(Brake::All) => ApiError::of(Problem::AllStopped),
+        pacing::Throttled::Brake(Brake::None | Brake::Bulk) => ApiError::of(Problem::BulkStopped),
     }
 }
 
-/// SES refused the email.
-fn refused(refusal: Refusal, context: Context<'_>) -> ApiError {
+/// Answers with the row of SES's error.
+fn refused(refusal: SesRefusal, context: AnswerContext<'_>) -> ApiError {
     from_row(refusal.row(), context.sender_domain, context.region)
 }
 
-/// SES may have accepted the email: its answer never came.
+/// Answers when SES may have accepted the email, because its answer never came.
 fn unknown(id: Uuid) -> ApiError {
     ApiError {
         id: Some(id),
@@ -99,7 +102,7 @@ fn unknown(id: Uuid) -> ApiError {
     }
 }
 
-fn from_row(row: &Row, domain: &str, region: &str) -> ApiError {
+fn from_row(row: &SesErrorRow, domain: &str, region: &str) -> ApiError {
     let (status, name) = status(row.refusal);
     ApiError {
         retry_after: row.retry.seconds(),
@@ -107,39 +110,41 @@ fn from_row(row: &Row, domain: &str, region: &str) -> ApiError {
     }
 }
 
-/// The status and the name in the contract of a refusal of SES; of an unclear answer for `None`.
-pub(super) fn status(refusal: Option<Refusal>) -> (u16, &'static str) {
+/// Returns the HTTP status and the contract's name for SES's error. `None` stands for an unclear answer of SES.
+pub(crate) fn status(refusal: Option<SesRefusal>) -> (u16, &'static str) {
     match refusal {
         Some(
-            Refusal::SenderNotVerified
-            | Refusal::RecipientNotVerified
-            | Refusal::AccountSuspended
-            | Refusal::MailFromNotVerified,
+            SesRefusal::SenderNotVerified
+            | SesRefusal::RecipientNotVerified
+            | SesRefusal::AccountSuspended
+            | SesRefusal::MailFromNotVerified,
         ) => (403, "validation_error"),
-        Some(Refusal::Blacklisted | Refusal::ContentRejected | Refusal::Rejected | Refusal::BadRequest) => {
+        Some(SesRefusal::Blacklisted | SesRefusal::ContentRejected | SesRefusal::Rejected | SesRefusal::BadRequest) => {
             (422, "validation_error")
         }
-        Some(Refusal::QuotaExceeded) => (429, "daily_quota_exceeded"),
-        Some(Refusal::RateExceeded | Refusal::AccountLimit) => (429, "rate_limit_exceeded"),
-        Some(Refusal::SendingPaused | Refusal::Unreachable | Refusal::Unavailable) => (503, "service_unavailable"),
+        Some(SesRefusal::QuotaExceeded) => (429, "daily_quota_exceeded"),
+        Some(SesRefusal::RateExceeded | SesRefusal::AccountLimit) => (429, "rate_limit_exceeded"),
+        Some(SesRefusal::SendingPaused | SesRefusal::Unreachable | SesRefusal::Unavailable) => {
+            (503, "service_unavailable")
+        }
         Some(
-            Refusal::StackIncomplete
-            | Refusal::NotSubscribed
-            | Refusal::NotAllowed
-            | Refusal::BadCredentials
-            | Refusal::Unknown,
+            SesRefusal::StackIncomplete
+            | SesRefusal::NotSubscribed
+            | SesRefusal::NotAllowed
+            | SesRefusal::BadCredentials
+            | SesRefusal::Unknown,
         )
         | None => (500, "application_error"),
     }
 }
 
-/// Rounds up to whole seconds; a caller waits one at least.
+/// Rounds up to whole seconds, at least one.
 fn whole_seconds(duration: Duration) -> u32 {
     let seconds = u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
     seconds.saturating_add(u32::from(duration.subsec_nanos() > 0)).max(1)
 }
 
-/// Writes the sending rate that an interval in microseconds makes, with two decimals.
+/// Returns the sending rate for an interval in microseconds, with two decimals.
 fn recipients_a_second(interval: i64) -> String {
     let hundredths = (100_000_000 + interval / 2) / interval.max(1);
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
@@ -151,12 +156,15 @@ mod tests {
 
     use super::*;
 
-    fn rate(retry_after: Duration, interval: i64) -> ApiError {
-        held_back(permit::Refusal::Rate { retry_after, interval })
+    fn rate(retry_after: Duration, slot_interval: i64) -> ApiError {
+        held_back(pacing::Throttled::Rate {
+            retry_after,
+            slot_interval,
+        })
     }
 
     #[test]
-    fn retry_after_is_in_whole_seconds_rounded_up() {
+    fn rounds_retry_after_up_to_whole_seconds() {
         for (microseconds, seconds) in [(0, 1), (1, 1), (1_000_000, 1), (1_000_001, 2), (47_600_000, 48)] {
             let error = rate(Duration::from_micros(microseconds), 75_188);
             assert_eq!(
@@ -168,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_rate() {
+    fn names_the_sending_rate() {
         for (interval, rate_named) in [(75_188, "13.30 "), (1_052_632, "0.95 "), (1, "1000000.00 ")] {
             let error = rate(Duration::ZERO, interval);
             assert!(error.message.contains(rate_named), "{}", error.message);
@@ -176,24 +184,24 @@ mod tests {
     }
 
     #[test]
-    fn no_value_of_the_moment_is_left_open() {
-        let context = Context {
+    fn replaces_every_placeholder() {
+        let context = AnswerContext {
             sender_domain: "example.com",
             region: "eu-west-1",
             now: Timestamp::UNIX_EPOCH,
         };
-        let recipients = vec![Verdict {
+        let recipients = vec![RecipientOutcome {
             address: EmailAddress::parse("b@example.com").unwrap(),
-            outcome: domain::recipient::Outcome::Accepted,
+            status: domain::recipient::RecipientStatus::Accepted,
         }];
         for not_sent in [
             NotSent::Invalid(Invalid::Suppressed(recipients)),
             NotSent::Invalid(Invalid::TooManyRecipients { most: 7 }),
-            NotSent::Busy(Busy::Gate(permit::Refusal::Rate {
+            NotSent::Busy(Busy::Gate(pacing::Throttled::Rate {
                 retry_after: Duration::ZERO,
-                interval: 1,
+                slot_interval: 1,
             })),
-            NotSent::Rejected(Refusal::SenderNotVerified),
+            NotSent::Rejected(SesRefusal::SenderNotVerified),
         ] {
             let error = ApiError::not_sent(not_sent, context);
             assert!(!error.message.contains(['{', '}']), "{}", error.message);
@@ -201,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ses_refused_is_answered_by_the_contract() {
+    fn answers_every_error_of_ses_with_a_name_of_the_contract() {
         for row in &ses_error::TABLE {
             let (status, name) = status(row.refusal);
             let names: &[&str] = match status {
@@ -212,7 +220,7 @@ mod tests {
                 status => panic!("{status} is not in the contract"),
             };
             assert!(names.contains(&name), "{row:?}");
-            // 429 and 503 say when to come again, and only they.
+            // Only 429 and 503 name a retry time.
             assert_eq!(row.retry.seconds().is_some(), matches!(status, 429 | 503), "{row:?}");
         }
     }

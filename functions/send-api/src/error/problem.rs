@@ -1,12 +1,11 @@
-//! The table of the errors that Okite answers by itself; those of SES are in [`domain::ses_error`].
+//! The table of Okite's own errors. SES's errors are in [`domain::ses_error`].
 
 use domain::ses_error::{RETRY_LATER, RETRY_SOON};
 
-/// How many seconds to wait before asking again what became of a mail that SES did not answer for: its event takes
-/// seconds, as a rule.
+/// How many seconds to wait before repeating a request that SES did not answer. SES's event usually comes within seconds.
 const RETRY_UNSETTLED: u32 = 60;
 
-/// An error that Okite answers by itself, in the order of the checks.
+/// One of Okite's own errors, in the order of the checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
     TooLarge,
@@ -41,51 +40,51 @@ pub(crate) enum Problem {
 
 /// When the caller may try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Again {
-    /// Not before the request is changed.
+pub(crate) enum RetryWhen {
+    /// Never with the same request.
     Never,
-    /// After so many seconds.
+    /// After this many seconds.
     After(u32),
-    /// After a time that depends on the moment.
+    /// After a time that each answer computes.
     Varies,
 }
 
-/// What a caller gets for a [`Problem`].
+/// The answer to a [`Problem`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Row {
+pub(crate) struct ProblemRow {
     pub(crate) problem: Problem,
     pub(crate) status: u16,
     /// The name of the error in the contract.
     pub(crate) name: &'static str,
-    pub(crate) again: Again,
-    /// Cause and remedy; a word in braces stands for a value of the moment.
+    pub(crate) retry: RetryWhen,
+    /// Cause and remedy. A word in braces is a placeholder.
     pub(crate) message: &'static str,
 }
 
 impl Problem {
-    /// Returns the row of the table.
-    pub(crate) fn row(self) -> &'static Row {
+    /// Returns the problem's row of the table.
+    pub(crate) fn row(self) -> &'static ProblemRow {
         &PROBLEMS[self as usize]
     }
 }
 
-const fn row(problem: Problem, status: u16, name: &'static str, again: Again, message: &'static str) -> Row {
-    Row {
+const fn row(problem: Problem, status: u16, name: &'static str, retry: RetryWhen, message: &'static str) -> ProblemRow {
+    ProblemRow {
         problem,
         status,
         name,
-        again,
+        retry,
         message,
     }
 }
 
 /// One row for each [`Problem`], in its order.
-pub(crate) static PROBLEMS: [Row; 28] = [
+pub(crate) static PROBLEMS: [ProblemRow; 28] = [
     row(
         Problem::TooLarge,
         413,
         "validation_error",
-        Again::Never,
+        RetryWhen::Never,
         "The request body is larger than {bytes} bytes. Base64 adds a third to files, so a request can carry about 4.4 MB \
          of files. Send a link to larger ones.",
     ),
@@ -93,213 +92,214 @@ pub(crate) static PROBLEMS: [Row; 28] = [
         Problem::NotFound,
         404,
         "not_found",
-        Again::Never,
-        "There is no such endpoint. There are POST /emails, POST /emails/batch, GET /emails/{id}, /suppressions, GET /quota, \
-         GET /openapi.json and GET /health.",
+        RetryWhen::Never,
+        "This endpoint does not exist. The endpoints are POST /emails, POST /emails/batch, GET /emails?to=…, GET /emails/{id}, \
+         /suppressions, GET /quota, GET /openapi.json and GET /health.",
     ),
     row(
         Problem::MethodNotAllowed,
         405,
         "method_not_allowed",
-        Again::Never,
-        "This endpoint takes {methods} only.",
+        RetryWhen::Never,
+        "This endpoint supports only {methods}.",
     ),
     row(
         Problem::MissingApiKey,
         401,
         "missing_api_key",
-        Again::Never,
+        RetryWhen::Never,
         "Send your API key in the header `Authorization: Bearer ok_…`.",
     ),
     row(
         Problem::InvalidApiKey,
         403,
         "invalid_api_key",
-        Again::Never,
-        "The API key is not valid here. `okite keys create --name …` makes a new one.",
+        RetryWhen::Never,
+        "The API key is not valid for this deployment. Create one with `okite keys create --name …`.",
     ),
     row(
         Problem::RestrictedApiKey,
         401,
         "restricted_api_key",
-        Again::Never,
-        "This API key may only send emails. Use a key with full permission to read or to change anything.",
+        RetryWhen::Never,
+        "This API key can only send emails. For everything else, use a key with full permission.",
     ),
     row(
         Problem::EmailNotFound,
         404,
         "not_found",
-        Again::Never,
-        "There is no email with this id: check it. Okite keeps records for 30 days unless the deployment says otherwise, and \
-         finds an email by Amazon SES's id some seconds after it was sent.",
+        RetryWhen::Never,
+        "No email has this id. Check the id. Okite keeps records for 30 days by default. It finds an email by Amazon SES's id \
+         only some seconds after the email was sent.",
     ),
     row(
         Problem::SuppressionNotFound,
         404,
         "not_found",
-        Again::Never,
-        "No address with this id or spelling is suppressed: it never was, or it was lifted. An address that was suppressed in \
-         the last seconds may be found by its spelling only.",
+        RetryWhen::Never,
+        "No suppressed address has this id or spelling: it was never suppressed, or its suppression was lifted. If the address \
+         was suppressed only seconds ago, look it up by the address instead of the id.",
     ),
     row(
         Problem::NoReport,
         503,
         "service_unavailable",
-        Again::After(RETRY_LATER),
-        "The quota reporter has not reported yet: it does so every 5 minutes. If this lasts, look at its log.",
+        RetryWhen::After(RETRY_LATER),
+        "The quota reporter has not made a report yet. It makes one every 5 minutes. If this error persists, check its log.",
     ),
     row(
         Problem::InvalidIdempotencyKey,
         400,
         "invalid_idempotency_key",
-        Again::Never,
+        RetryWhen::Never,
         "The header `Idempotency-Key` must have 1 to 256 characters.",
     ),
     row(
         Problem::InvalidParameter,
         422,
         "invalid_parameter",
-        Again::Never,
-        "`{parameter}` must be {expected}; nothing was done.",
+        RetryWhen::Never,
+        "`{parameter}` must be {expected}. Nothing was done.",
     ),
     row(
         Problem::NotJson,
         400,
         "validation_error",
-        Again::Never,
+        RetryWhen::Never,
         "The request body is not valid JSON: {problem}.",
     ),
     row(
         Problem::NotSupported,
         422,
         "validation_error",
-        Again::Never,
-        "`{field}` is not supported yet; nothing was sent. {remedy}",
+        RetryWhen::Never,
+        "`{field}` is not supported yet, so nothing was sent. {remedy}",
     ),
     row(
         Problem::MissingField,
         422,
         "missing_required_field",
-        Again::Never,
+        RetryWhen::Never,
         "{problem}",
     ),
     row(
         Problem::InvalidEmail,
         422,
         "validation_error",
-        Again::Never,
+        RetryWhen::Never,
         "{problem}",
     ),
     row(
         Problem::InvalidAttachment,
         422,
         "invalid_attachment",
-        Again::Never,
+        RetryWhen::Never,
         "{problem}",
     ),
     row(
         Problem::SenderNotAllowed,
         403,
         "validation_error",
-        Again::Never,
-        "This API key may not send from the domain of `from`. Use a key that may, or another address.",
+        RetryWhen::Never,
+        "This API key is not allowed to send from the domain of `from`. Use another key or another address.",
     ),
     row(
         Problem::KeyReused,
         409,
         "invalid_idempotent_request",
-        Again::Never,
-        "This `Idempotency-Key` came with another body within the last 24 hours; nothing was sent now. Use a new key for \
-         another email.",
+        RetryWhen::Never,
+        "This `Idempotency-Key` was used with another body in the last 24 hours. This request sent nothing. Use a new key for \
+         each email.",
     ),
     row(
         Problem::InFlight,
         409,
         "concurrent_idempotent_requests",
-        Again::Varies,
-        "Another request with this `Idempotency-Key` is running, or ended before it could answer. Repeat this request after \
-         the time in `retry-after` to get its answer.",
+        RetryWhen::Varies,
+        "Another request with this `Idempotency-Key` is running, or it ended before it could answer. To get its answer, repeat \
+         this request after the time in `retry-after`.",
     ),
     row(
         Problem::StillUnknown,
         409,
         "concurrent_idempotent_requests",
-        Again::After(RETRY_UNSETTLED),
-        "It is not known whether the email of this `Idempotency-Key` was sent, because Amazon SES did not answer. An event of \
-         SES settles it, within seconds as a rule. Until then, for 24 hours at most, this key sends nothing. Repeat the \
-         request for its answer, or look for the tag `okite_id` with the value of the field `id` in the events of SES. A new \
-         key sends the email again, perhaps a second time.",
+        RetryWhen::After(RETRY_UNSETTLED),
+        "It is unknown whether the email of this `Idempotency-Key` was sent, because Amazon SES did not answer. An event from \
+         SES usually settles this within seconds. Until then, for at most 24 hours, this key sends nothing. Repeat the request \
+         to get the answer, or search the events from SES for the tag `okite_id` with the value of the field `id`. A request \
+         with a new key may send the email a second time.",
     ),
     row(
         Problem::Suppressed,
         422,
         "validation_error",
-        Again::Never,
-        "{count} of {all} recipients are suppressed ({reasons}), and `okite_on_suppressed` is `reject`: nothing was sent. \
-         `recipients` lists them. Leave them out, or set `okite_on_suppressed` to `skip`.",
+        RetryWhen::Never,
+        "{count} of {all} recipients are suppressed ({reasons}) and `okite_on_suppressed` is `reject`, so nothing was sent. \
+         `recipients` lists them. Remove the suppressed recipients, or set `okite_on_suppressed` to `skip`.",
     ),
     row(
         Problem::TooFast,
         429,
         "rate_limit_exceeded",
-        Again::Varies,
-        "This deployment may send to {rate} recipients a second through its Amazon SES account, and mail comes faster; nothing \
-         was sent. Try again in {seconds} s, and send more slowly: each recipient counts.",
+        RetryWhen::Varies,
+        "The requests exceed the sending rate of this deployment, {rate} recipients a second, so nothing was sent. Try again \
+         in {seconds} s and send more slowly. Each recipient counts.",
     ),
     row(
         Problem::QuotaUsedUp,
         429,
         "daily_quota_exceeded",
-        Again::After(RETRY_LATER),
-        "This email has more recipients than are left of this deployment's share of the Amazon SES account's 24-hour sending \
-         quota; nothing was sent. The quota frees up as the sends of the last 24 hours age. Ask AWS for more if this recurs.",
+        RetryWhen::After(RETRY_LATER),
+        "This email has more recipients than remain in this deployment's share of the Amazon SES account's 24-hour sending \
+         quota, so nothing was sent. Quota becomes available again 24 hours after each send. If this recurs, ask AWS for a \
+         higher quota.",
     ),
     row(
         Problem::BulkQuotaUsedUp,
         429,
         "daily_quota_exceeded",
-        Again::After(RETRY_LATER),
-        "This email has more recipients than are left of the 24-hour sending quota for bulk mail; the rest is kept for \
-         transactional mail. Nothing was sent. The quota frees up as the sends of the last 24 hours age; an operator can \
-         lower `BulkReserve`, or ask AWS for more.",
+        RetryWhen::After(RETRY_LATER),
+        "This email has more recipients than remain in the 24-hour sending quota for bulk mail, so nothing was sent. The \
+         remaining quota is reserved for transactional mail. Quota becomes available again 24 hours after each send. An \
+         operator can lower `BulkReserve` or ask AWS for a higher quota.",
     ),
     row(
         Problem::AllStopped,
         503,
         "service_unavailable",
-        Again::After(RETRY_LATER),
-        "All sending is stopped, because AWS has shut down sending for the Amazon SES account or an operator has set the brake \
-         to `all`; nothing was sent. An operator must answer the case that AWS opened, or release the brake with `okite brake \
-         auto`.",
+        RetryWhen::After(RETRY_LATER),
+        "All sending is stopped, so nothing was sent. Either AWS has shut down sending for the Amazon SES account, or an \
+         operator has set the brake to `all`. An operator must answer the case that AWS opened, or release the brake with \
+         `okite brake auto`.",
     ),
     row(
         Problem::BulkStopped,
         503,
         "service_unavailable",
-        Again::After(RETRY_LATER),
-        "Bulk mail is stopped to keep AWS from pausing the Amazon SES account, because its bounce or complaint rate is too \
-         high or an operator has set the brake; nothing was sent. Transactional mail still goes out. `okite status` shows why. \
-         Bulk mail resumes when the rate is well below the limit again, or when an operator releases the brake.",
+        RetryWhen::After(RETRY_LATER),
+        "Bulk mail is stopped, so nothing was sent. Either the account's bounce or complaint rate is so high that AWS may \
+         pause the Amazon SES account, or an operator has set the brake. Transactional mail is still sent. `okite status` \
+         shows the reason. Bulk mail resumes when the rate is well below the limit, or when an operator releases the brake.",
     ),
     row(
         Problem::StoreDown,
         503,
         "service_unavailable",
-        Again::After(RETRY_SOON),
-        "The suppression list or the records of emails cannot be reached now, or not in time, so this request sent nothing. \
-         Try again shortly, with the same `Idempotency-Key` if it has one.",
+        RetryWhen::After(RETRY_SOON),
+        "The suppression list or the email records did not respond in time, so this request sent nothing. Try again shortly. \
+         If the request has an `Idempotency-Key`, use the same one.",
     ),
     row(
         Problem::BatchTooLarge,
         422,
         "validation_error",
-        Again::Never,
-        "At the present sending rate this batch takes longer than a request may; nothing was sent. Send at most {most} \
-         recipients in one batch, or ask AWS for a higher sending rate.",
+        RetryWhen::Never,
+        "At the present sending rate this batch would take longer than a request may run, so nothing was sent. Send at most \
+         {most} recipients in one batch, or ask AWS for a higher sending rate.",
     ),
 ];
 
-// A problem finds its row by its place, so every build checks the places.
+// A problem's row is found by its index, so every build checks the order.
 const _: () = {
     let mut place = 0;
     while place < PROBLEMS.len() {

@@ -1,68 +1,70 @@
-//! A suppression as answers show it.
+//! A suppression, as the answers show it.
 
 use domain::stream::Stream;
-use domain::suppression::{Entry, Reason, RecordedEvidence, Register, SoftBounceTiers, Suppression};
+use domain::suppression::{
+    Register, RegisterEvidence, SoftBounceTiers, Suppression, SuppressionEntry, SuppressionReason,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::response::with_offset;
 
-/// An entry of the list that is in force.
+/// An active entry of the suppression list.
 #[derive(Serialize)]
 pub(super) struct SuppressionBody<'a> {
     object: &'static str,
     id: Uuid,
-    /// As it was given when it was suppressed.
+    /// The address in the spelling that was suppressed.
     email: &'a str,
-    /// Why, in the words that SDKs of the Resend API know.
+    /// The cause, in the terms of the Resend API.
     origin: &'static str,
-    /// SES's id of the event, where it was one.
+    /// SES's id of the event that suppressed the address, if an event did.
     source_id: Option<&'a str>,
     #[serde(serialize_with = "with_offset")]
     created_at: Timestamp,
-    /// Why, in ours.
+    /// The cause, in Okite's terms.
     reason: &'static str,
     since: Timestamp,
-    /// When it ends by itself, where that is set.
+    /// When the suppression ends by itself, if it has an end.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
-    /// SES's words for what happened.
+    /// SES's subtype of the bounce or complaint.
     #[serde(skip_serializing_if = "Option::is_none")]
     subtype: Option<&'a str>,
-    /// What the receiving server said, or the note of who added it.
+    /// The receiving server's answer, or the note of the operator who added the address.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
 }
 
-/// Decides whether an entry is in force, for whatever mail.
-pub(super) fn in_force(entry: &Entry, now: Timestamp, tiers: &SoftBounceTiers) -> Option<Suppression> {
-    // Whatever suppresses transactional mail suppresses bulk mail.
+/// Returns the suppression of an entry, if it is active for any stream.
+pub(super) fn in_force(entry: &SuppressionEntry, now: Timestamp, tiers: &SoftBounceTiers) -> Option<Suppression> {
+    // Every suppression of transactional mail applies to bulk mail too.
     entry.registers.suppression(&entry.address, now, Stream::Bulk, tiers)
 }
 
-/// Why an address is on the list, as it was recorded with an event or else with an echo of one.
-pub(super) fn evidence(entry: &Entry, reason: Reason) -> Option<&RecordedEvidence> {
+/// Returns the recorded evidence for a suppression: that of an event, or else that of an echo.
+pub(super) fn evidence(entry: &SuppressionEntry, reason: SuppressionReason) -> Option<&RegisterEvidence> {
     let echo = match reason {
-        Reason::Bounce | Reason::Blocked => Some(Register::BounceEcho),
-        Reason::Complaint => Some(Register::ComplaintEcho),
-        Reason::Soft | Reason::Manual => None,
+        SuppressionReason::Bounce | SuppressionReason::Blocked => Some(Register::BounceEcho),
+        SuppressionReason::Complaint => Some(Register::ComplaintEcho),
+        SuppressionReason::Soft | SuppressionReason::Manual => None,
     };
     let recorded = entry.evidence.get(&reason.into());
     recorded.or_else(|| entry.evidence.get(&echo?))
 }
 
-/// The word for a reason in the API that SDKs know.
-pub(super) fn origin(reason: Reason) -> &'static str {
+/// Returns the Resend API's term for a reason.
+pub(super) fn origin(reason: SuppressionReason) -> &'static str {
     match reason {
-        Reason::Bounce | Reason::Blocked | Reason::Soft => "bounce",
-        Reason::Complaint => "complaint",
-        Reason::Manual => "manual",
+        SuppressionReason::Bounce | SuppressionReason::Blocked | SuppressionReason::Soft => "bounce",
+        SuppressionReason::Complaint => "complaint",
+        SuppressionReason::Manual => "manual",
     }
 }
 
 impl<'a> SuppressionBody<'a> {
-    pub(super) fn of(entry: &'a Entry, suppression: Suppression) -> Self {
+    pub(super) fn of(entry: &'a SuppressionEntry, suppression: Suppression) -> Self {
         let Suppression { reason, since } = suppression;
         let evidence = evidence(entry, reason);
         let text = |text: &'a String| Some(text.as_str()).filter(|text| !text.is_empty());
@@ -74,19 +76,22 @@ impl<'a> SuppressionBody<'a> {
                 .unwrap_or_else(|| entry.address.as_given()),
             origin: origin(reason),
             source_id: evidence
-                .filter(|_| reason != Reason::Manual)
+                .filter(|_| reason != SuppressionReason::Manual)
                 .and_then(|evidence| text(&evidence.source)),
             created_at: since,
             reason: reason.as_str(),
             since,
-            expires_at: entry.registers.manual_expires_at.filter(|_| reason == Reason::Manual),
+            expires_at: entry
+                .registers
+                .manual_expires_at
+                .filter(|_| reason == SuppressionReason::Manual),
             subtype: evidence.and_then(|evidence| text(&evidence.subtype)),
             note: evidence.and_then(|evidence| text(evidence.diagnostic.as_ref()?)),
         }
     }
 }
 
-/// That an address was put on the list.
+/// The answer when an address was added to the list.
 #[derive(Serialize)]
 pub(super) struct CreatedBody {
     pub(super) object: &'static str,

@@ -1,10 +1,10 @@
-//! `POST /suppressions` and `POST /suppressions/batch/add`: whom the caller wants no mail sent to.
+//! `POST /suppressions` and `POST /suppressions/batch/add`: adds addresses to the suppression list.
 
 use aws::{Evidence, StoreError};
 use domain::address::EmailAddress;
 use domain::idempotency::nth_id;
 use domain::message::InvalidEmail;
-use domain::suppression::Reason;
+use domain::suppression::SuppressionReason;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,19 +17,19 @@ use crate::error::ApiError;
 use crate::json;
 use crate::request::Request;
 use crate::response::Response;
-use crate::{Ids, State};
-use sending::Deadlines;
+use crate::state::SendApiState;
+use sending::{Deadlines, Ids};
 
 /// The longest note, in characters.
 const NOTE_MAX: usize = 500;
-/// How many addresses are written at a time.
+/// How many addresses are written side by side.
 const AT_ONCE: usize = 10;
 
-/// What is put on the list.
+/// The suppression that a request adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Wanted {
+struct NewSuppression {
     address: EmailAddress,
-    reason: Reason,
+    reason: SuppressionReason,
     note: Option<String>,
     expires_at: Option<Timestamp>,
 }
@@ -40,7 +40,7 @@ struct CreatedAllBody {
 }
 
 pub(crate) async fn create(
-    state: &State,
+    state: &SendApiState,
     request: &Request,
     deadlines: &Deadlines,
     ids: Ids,
@@ -53,7 +53,7 @@ pub(crate) async fn create(
 }
 
 pub(crate) async fn create_all(
-    state: &State,
+    state: &SendApiState,
     request: &Request,
     deadlines: &Deadlines,
     ids: Ids,
@@ -70,9 +70,9 @@ pub(crate) async fn create_all(
     let mut data = Vec::new();
     for (chunk, addresses) in addresses.chunks(AT_ONCE).enumerate() {
         let puts = addresses.iter().enumerate().map(|(index, address)| {
-            let wanted = Wanted {
+            let wanted = NewSuppression {
                 address: address.clone(),
-                reason: Reason::Manual,
+                reason: SuppressionReason::Manual,
                 note: None,
                 expires_at: None,
             };
@@ -86,7 +86,7 @@ pub(crate) async fn create_all(
     Ok(Response::created(&CreatedAllBody { data }))
 }
 
-/// Reads the body as an object without what is null.
+/// Reads the body as an object, without its `null` fields.
 pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     match json::read(body)? {
         Value::Object(mut object) => {
@@ -97,7 +97,7 @@ pub(super) fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     }
 }
 
-/// Reads a list of 1 to 100 texts.
+/// Reads an array of 1 to 100 strings.
 pub(super) fn texts(field: &str, value: Value) -> Result<Vec<String>, InvalidEmail> {
     let wrong = || InvalidEmail::field(field, format_args!("must be an array of 1 to {BATCH_MAX} strings"));
     let Value::Array(values) = value else {
@@ -113,7 +113,7 @@ pub(super) fn texts(field: &str, value: Value) -> Result<Vec<String>, InvalidEma
         .ok_or_else(wrong)
 }
 
-fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<Wanted, ApiError> {
+fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<NewSuppression, ApiError> {
     let mut text = |field: &str| match object.remove(field) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -123,9 +123,9 @@ fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<Wanted, ApiE
     let email = text("email")?.ok_or_else(missing)?;
     let address = EmailAddress::parse(&email).map_err(|error| InvalidEmail::field("email", error))?;
     let reason = match text("reason")?.as_deref() {
-        None | Some("manual") => Reason::Manual,
-        Some("bounce") => Reason::Bounce,
-        Some("complaint") => Reason::Complaint,
+        None | Some("manual") => SuppressionReason::Manual,
+        Some("bounce") => SuppressionReason::Bounce,
+        Some("complaint") => SuppressionReason::Complaint,
         Some(_) => return Err(InvalidEmail::field("reason", "must be `manual`, `bounce` or `complaint`").into()),
     };
     let note = text("note")?;
@@ -140,11 +140,11 @@ fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<Wanted, ApiE
     if expires_at.is_some_and(|end| end <= now) {
         return Err(InvalidEmail::field("expires_at", "must be in the future").into());
     }
-    if expires_at.is_some() && reason != Reason::Manual {
-        let problem = "goes with the reason `manual`: a bounce or a complaint is for good";
+    if expires_at.is_some() && reason != SuppressionReason::Manual {
+        let problem = "is allowed only with the reason `manual`. Bounces and complaints do not expire";
         return Err(InvalidEmail::field("expires_at", problem).into());
     }
-    Ok(Wanted {
+    Ok(NewSuppression {
         address,
         reason,
         note,
@@ -152,8 +152,14 @@ fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<Wanted, ApiE
     })
 }
 
-/// Puts an address on the list, and returns the id that it has there.
-async fn put(state: &State, wanted: &Wanted, key_id: &str, now: Timestamp, new_id: Uuid) -> Result<Uuid, StoreError> {
+/// Adds an address to the list, and returns the id of its entry.
+async fn put(
+    state: &SendApiState,
+    wanted: &NewSuppression,
+    key_id: &str,
+    now: Timestamp,
+    new_id: Uuid,
+) -> Result<Uuid, StoreError> {
     let source = format!("key {key_id}");
     let evidence = Evidence {
         subtype: "",
@@ -162,7 +168,7 @@ async fn put(state: &State, wanted: &Wanted, key_id: &str, now: Timestamp, new_i
     };
     let (list, address) = (&state.sending.suppressions, &wanted.address);
     match wanted.reason {
-        Reason::Manual => {
+        SuppressionReason::Manual => {
             list.record_manual(address, now, wanted.expires_at, evidence, new_id)
                 .await?;
         }
@@ -178,17 +184,17 @@ mod tests {
 
     use super::*;
 
-    fn read(body: &Value) -> Result<Wanted, ApiError> {
+    fn read(body: &Value) -> Result<NewSuppression, ApiError> {
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
         wanted(object(body.to_string().as_bytes())?, now)
     }
 
     #[test]
-    fn reads_an_address_with_and_without_the_rest() {
+    fn reads_an_address_with_and_without_optional_fields() {
         let plain = read(&json!({ "email": "Anna@Example.org", "reason": null })).unwrap();
         assert_eq!(
             (plain.address.normalised(), plain.reason),
-            ("anna@example.org", Reason::Manual)
+            ("anna@example.org", SuppressionReason::Manual)
         );
         let whole = read(
             &json!({ "email": "a@b.example", "reason": "manual", "note": "asked by phone",
@@ -200,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_field_that_is_wrong() {
+    fn names_the_invalid_field() {
         for (body, field) in [
             (json!({}), "email"),
             (json!({ "email": 7 }), "email"),
@@ -229,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_one_to_a_hundred_texts() {
+    fn accepts_one_to_a_hundred_strings() {
         assert_eq!(texts("ids", json!(["a"])).unwrap(), ["a"]);
         for wrong in [json!([]), json!("a"), json!([1]), json!(null), json!(vec!["a"; 101])] {
             assert!(texts("ids", wrong).is_err());

@@ -1,17 +1,17 @@
-//! Which suppression a path means, by its id or its address: `GET /suppressions/{id or email}`.
+//! `GET /suppressions/{id or email}`: shows the suppression with an id or of an address.
 
 use domain::address::EmailAddress;
-use domain::suppression::{Entry, Suppression};
+use domain::suppression::{Suppression, SuppressionEntry};
 
 use super::body::{SuppressionBody, in_force};
-use crate::State;
 use crate::error::{ApiError, Problem};
 use crate::request::Request;
 use crate::response::Response;
+use crate::state::SendApiState;
 use sending::Deadlines;
 
 pub(crate) async fn show(
-    state: &State,
+    state: &SendApiState,
     request: &Request,
     deadlines: &Deadlines,
     which: &str,
@@ -21,8 +21,12 @@ pub(crate) async fn show(
     Ok(Response::ok(&SuppressionBody::of(&entry, suppression)))
 }
 
-/// Finds an entry that is in force.
-pub(super) async fn find(state: &State, which: &str, deadlines: &Deadlines) -> Result<(Entry, Suppression), ApiError> {
+/// Finds an active entry by its id or its address.
+pub(super) async fn find(
+    state: &SendApiState,
+    which: &str,
+    deadlines: &Deadlines,
+) -> Result<(SuppressionEntry, Suppression), ApiError> {
     let found = if let Ok(id) = which.parse() {
         state.sending.suppressions.find(id).await?
     } else if let Ok(address) = EmailAddress::parse(which) {

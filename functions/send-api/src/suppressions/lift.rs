@@ -1,33 +1,34 @@
-//! `DELETE /suppressions/{id or email}` and `POST /suppressions/batch/remove`: who may be sent to again.
+//! `DELETE /suppressions/{id or email}` and `POST /suppressions/batch/remove`: lifts suppressions.
 //!
-//! SES has a list of its own for the account, and would go on dropping the mail of whom we let go. It takes a request a second,
-//! and none in the sandbox. So one address is taken off it at once, and before it is lifted here: who is told that it was lifted
-//! can be sent to. Of many, and where SES does not answer, the quota reporter takes them off SES's list in its next run.
+//! SES keeps a suppression list of its own for the account, and would still drop mail to a lifted address that is on it.
+//! SES accepts one request a second for that list, and none in the sandbox. A single address is therefore removed from
+//! SES's list at once, before Okite lifts it, so that mail reaches an address as soon as the caller reads that it was
+//! lifted. For a batch, or when SES does not answer, the quota reporter removes the addresses in its next run.
 
 use aws::{ListError, StoreError};
 use domain::message::InvalidEmail;
-use domain::suppression::{Entry, Reason, Suppression};
+use domain::suppression::{Suppression, SuppressionEntry, SuppressionReason};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::body::evidence;
 use super::create::{object, texts};
 use super::find::find;
-use crate::State;
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
+use crate::state::SendApiState;
 use sending::Deadlines;
 
-/// What became of the address on SES's own list.
+/// The state of a lifted address on SES's own list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum SesList {
-    /// It is not on it.
+    /// The address is not on SES's list.
     Lifted,
-    /// The reporter takes it off.
+    /// The quota reporter will remove the address.
     Pending,
-    /// It may be on it: SES changes no list in the sandbox.
+    /// The address may still be on SES's list, because SES does not change its list in the sandbox.
     Kept,
 }
 
@@ -47,16 +48,16 @@ struct LiftedAllBody {
 }
 
 impl LiftedBody {
-    fn of(entry: &Entry, ses_list: SesList) -> Self {
+    fn of(entry: &SuppressionEntry, ses_list: SesList) -> Self {
         let message = match ses_list {
             SesList::Lifted => None,
             SesList::Pending => Some(
-                "If Amazon SES's own suppression list has the address, SES drops mail to it until the quota reporter has taken it \
-                 off, with its next run as a rule.",
+                "If the address is on Amazon SES's own suppression list, SES drops mail to it until the quota reporter removes \
+                 it, usually in its next run.",
             ),
             SesList::Kept => Some(
-                "The account is in the sandbox of Amazon SES, which does not let its suppression list be changed there: if \
-                 the address is on it, SES goes on dropping mail to it.",
+                "The account is in the Amazon SES sandbox, where SES does not allow changes to its own suppression list. If the \
+                 address is on that list, SES still drops mail to it.",
             ),
         };
         Self {
@@ -70,7 +71,7 @@ impl LiftedBody {
 }
 
 pub(crate) async fn lift(
-    state: &State,
+    state: &SendApiState,
     request: &Request,
     deadlines: &Deadlines,
     which: &str,
@@ -80,21 +81,25 @@ pub(crate) async fn lift(
     let ses_list = deadlines
         .before_answering(lift_at_ses(state, &entry, suppression, deadlines))
         .await??;
-    // In this order: a function that dies in between leaves the address suppressed, and whoever asks again lifts it.
+    // In this order: a function that stops in between leaves the address suppressed, and a repeated request lifts it.
     deadlines
         .before_answering(state.sending.suppressions.lift(&entry.address, deadlines.now()))
         .await??;
     if ses_list == SesList::Pending {
-        // Again: a pass that began before the address was lifted may have gone past it.
+        // Requested again: a pass that began before the address was lifted may already be past it.
         deadlines
             .before_answering(pass_over_ses_list(state, deadlines))
             .await??;
     }
-    tracing::info!(suppression.id = %entry.id, ?ses_list, "an address was lifted");
+    tracing::info!(suppression.id = %entry.id, ?ses_list, "a suppression was lifted");
     Ok(Response::ok(&LiftedBody::of(&entry, ses_list)))
 }
 
-pub(crate) async fn lift_all(state: &State, request: &Request, deadlines: &Deadlines) -> Result<Response, ApiError> {
+pub(crate) async fn lift_all(
+    state: &SendApiState,
+    request: &Request,
+    deadlines: &Deadlines,
+) -> Result<Response, ApiError> {
     state.authentication.authenticate_full(request, deadlines).await?;
     let mut object = object(&request.body)?;
     let which = match (object.remove("emails"), object.remove("ids")) {
@@ -105,8 +110,8 @@ pub(crate) async fn lift_all(state: &State, request: &Request, deadlines: &Deadl
             return Err(InvalidEmail::Whole(message.to_owned()).into());
         }
     };
-    // Before, for a function that dies in between must not leave SES dropping what was lifted here; and after, for a pass that
-    // began before an address was lifted may have gone past it.
+    // Requested before, because a function that stops in between must not leave lifted addresses on SES's list. Requested
+    // again after, because a pass that began before an address was lifted may already be past it.
     deadlines
         .before_answering(pass_over_ses_list(state, deadlines))
         .await??;
@@ -119,7 +124,7 @@ pub(crate) async fn lift_all(state: &State, request: &Request, deadlines: &Deadl
                     .await??;
                 data.push(LiftedBody::of(&entry, SesList::Pending));
             }
-            // Whoever is not on the list need not be lifted.
+            // An address that is not suppressed needs no change.
             Err(error) if error.status == 404 => {}
             Err(error) => return Err(error),
         }
@@ -127,47 +132,47 @@ pub(crate) async fn lift_all(state: &State, request: &Request, deadlines: &Deadl
     deadlines
         .before_answering(pass_over_ses_list(state, deadlines))
         .await??;
-    tracing::info!(count = data.len(), "addresses were lifted");
+    tracing::info!(count = data.len(), "suppressions were lifted");
     Ok(Response::ok(&LiftedAllBody { data }))
 }
 
 async fn lift_at_ses(
-    state: &State,
-    entry: &Entry,
+    state: &SendApiState,
+    entry: &SuppressionEntry,
     suppression: Suppression,
     deadlines: &Deadlines,
 ) -> Result<SesList, StoreError> {
     if entry.address.is_pseudonym() {
-        // The pass knows the address by its hash.
+        // Only the hash of the address is stored. The pass finds the address on SES's list by that hash.
         pass_over_ses_list(state, deadlines).await?;
         return Ok(SesList::Pending);
     }
-    // As SES knows it: in the spelling of the mail that bounced.
+    // SES's list has the spelling of the mail that bounced.
     let evidence = evidence(entry, suppression.reason);
     let given = evidence
         .map(|evidence| evidence.address.as_str())
         .filter(|given| !given.is_empty());
-    // What was put here by hand says nothing of SES's list, which may have the address for another reason.
+    // A manual suppression has no spelling of SES's. SES may still list the address for another reason.
     let address = given
-        .filter(|_| suppression.reason != Reason::Manual)
+        .filter(|_| suppression.reason != SuppressionReason::Manual)
         .unwrap_or_else(|| entry.address.as_given());
     match state.ses_list.remove(address).await {
         Ok(()) if given.is_some() => Ok(SesList::Lifted),
-        // The spelling was forgotten, and SES may have another.
+        // Okite no longer stores the spelling, and SES may list another one.
         Ok(()) => {
             pass_over_ses_list(state, deadlines).await?;
             Ok(SesList::Pending)
         }
         Err(ListError::Sandbox) => Ok(SesList::Kept),
         Err(error) => {
-            tracing::warn!("SES's suppression list was not changed, the reporter will: {error}");
+            tracing::warn!("SES's suppression list was not changed; the quota reporter will change it: {error}");
             pass_over_ses_list(state, deadlines).await?;
             Ok(SesList::Pending)
         }
     }
 }
 
-/// Asks the reporter to go over SES's list with its next run.
-async fn pass_over_ses_list(state: &State, deadlines: &Deadlines) -> Result<(), StoreError> {
+/// Asks the quota reporter for a pass over SES's list in its next run.
+async fn pass_over_ses_list(state: &SendApiState, deadlines: &Deadlines) -> Result<(), StoreError> {
     state.usage.want_reconciliation(deadlines.now()).await
 }

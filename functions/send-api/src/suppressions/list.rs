@@ -1,14 +1,14 @@
-//! `GET /suppressions`: the list, the newest first.
+//! `GET /suppressions`: lists suppressions, newest first.
 
 use aws::NewestFrom;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::body::{SuppressionBody, in_force, origin};
-use crate::State;
 use crate::error::ApiError;
 use crate::request::{Request, limit_of};
 use crate::response::Response;
+use crate::state::SendApiState;
 use sending::Deadlines;
 
 #[derive(Serialize)]
@@ -18,15 +18,15 @@ struct ListBody<'a> {
     data: Vec<SuppressionBody<'a>>,
 }
 
-/// What a page is asked for with.
+/// The query parameters of a page.
 #[derive(Debug, PartialEq, Eq)]
-struct Asked<'a> {
+struct ListQuery<'a> {
     from: NewestFrom,
     limit: usize,
     origin: Option<&'a str>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> ListQuery<'a> {
     fn of(parameter: impl Fn(&str) -> Option<&'a str>) -> Result<Self, ApiError> {
         let limit = limit_of(parameter("limit"))?;
         let origin = parameter("origin");
@@ -58,9 +58,9 @@ impl<'a> Asked<'a> {
     }
 }
 
-pub(crate) async fn list(state: &State, request: &Request, deadlines: &Deadlines) -> Result<Response, ApiError> {
+pub(crate) async fn list(state: &SendApiState, request: &Request, deadlines: &Deadlines) -> Result<Response, ApiError> {
     state.authentication.authenticate_full(request, deadlines).await?;
-    let asked = Asked::of(|name| request.parameter(name))?;
+    let asked = ListQuery::of(|name| request.parameter(name))?;
     let suppression = |entry: &_| in_force(entry, deadlines.arrived, &state.sending.rules.soft_bounce_tiers);
     let page = state.sending.suppressions.newest(asked.from, asked.limit, |entry| {
         suppression(entry).is_some_and(|found| asked.origin.is_none_or(|asked| origin(found.reason) == asked))
@@ -78,12 +78,12 @@ pub(crate) async fn list(state: &State, request: &Request, deadlines: &Deadlines
 mod tests {
     use super::*;
 
-    fn asked<'a>(parameters: &[(&str, &'a str)]) -> Result<Asked<'a>, ApiError> {
-        Asked::of(|name| parameters.iter().find(|(is, _)| *is == name).map(|(_, value)| *value))
+    fn asked<'a>(parameters: &[(&str, &'a str)]) -> Result<ListQuery<'a>, ApiError> {
+        ListQuery::of(|name| parameters.iter().find(|(is, _)| *is == name).map(|(_, value)| *value))
     }
 
     #[test]
-    fn a_page_is_the_newest_twenty_unless_asked_otherwise() {
+    fn returns_the_newest_twenty_by_default() {
         let usual = asked(&[]).unwrap();
         assert_eq!((usual.from, usual.limit, usual.origin), (NewestFrom::Newest, 20, None));
         let id = Uuid::from_u128(7);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_makes_no_sense_is_refused_by_name() {
+    fn rejects_an_invalid_parameter_by_name() {
         let id = Uuid::nil().to_string();
         for (parameters, name) in [
             (vec![("limit", "0")], "limit"),

@@ -1,11 +1,11 @@
-//! The noun `suppressions`: seeing, adding and lifting them.
+//! The endpoints under `/suppressions`: show, list, add and lift suppressions.
 //!
 //! | module | concept |
 //! |---|---|
-//! | `body` | a suppression as answers show it, and fields of requests |
-//! | `find` | which one a path means |
+//! | `body` | a suppression, as the answers show it |
+//! | `find` | finds a suppression by id or address |
 //! | `list` | pages of the list |
-//! | `create`, `lift` | one or many |
+//! | `create`, `lift` | add or lift one suppression or a batch |
 
 mod body;
 mod create;

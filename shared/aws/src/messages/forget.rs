@@ -1,80 +1,101 @@
-//! Taking somebody's address out of the records of messages.
+//! Taking an address out of the records of messages.
 
-use aws_sdk_dynamodb::error::SdkError;
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::row::EVENT;
-use super::{Messages, by_recipient};
+use super::events::{DELIVERY, EVENT};
+use super::{Messages, by_recipient, key};
 use crate::StoreError;
-use crate::item::{Item, s, text_of};
+use crate::dynamodb::condition::{Written, written};
+use crate::dynamodb::item::{Item, s, text_of};
 use domain::address::{EmailAddress, FORGOTTEN, Mailbox};
 
 /// How often a row is read again that changed while it was being rewritten.
 const ROUNDS_MAX: u32 = 5;
-/// The attributes of a row that name people.
-const NAMING: [&str; 6] = ["from", "to", "cc", "bcc", "reply_to", "recipients"];
+/// The attributes of the items of a message that name people.
+const NAMING: [&str; 7] = ["from", "to", "cc", "bcc", "reply_to", "recipients", "diagnostic"];
 
 /// A page of messages out of which an address was taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forgotten {
-    /// How many items were read; claims of idempotency keys among them, which hold no addresses, and rows of indexes.
+    /// How many items were read. Claims of idempotency keys and entries of indexes are among them.
     pub read: u64,
-    /// How many messages named the address.
+    /// How many messages named the address, in their row or in an event.
     pub rewritten: u64,
-    /// What to go on after; nothing if this page is the last.
+    /// The position after which to go on; `None` if this page is the last.
     pub next: Option<String>,
 }
 
 impl Messages {
-    /// Reads a page of the table, the first or that which follows `after`, and puts [`FORGOTTEN`] wherever a row names `address`,
-    /// in any spelling and with any name beside it. May be repeated.
+    /// Reads a page of the table, the first or that which follows `after`, and takes `address` out of it, in any
+    /// spelling and with any name beside it. The row of a message has [`FORGOTTEN`] in its place afterwards. Events
+    /// about the address and its entries of the index are deleted. May be repeated.
     ///
-    /// Nothing finds the rows by address, so all of the table is read.
+    /// Nothing finds rows by every address that they name, so the whole table is read. An event that comes later names
+    /// the address again.
     ///
     /// # Errors
-    /// [`StoreError`] if a row of the page may still name it.
+    /// [`StoreError`] if an item of the page may still name the address.
     pub async fn forget(&self, address: &EmailAddress, after: Option<&str>) -> Result<Forgotten, StoreError> {
+        const OPERATION: &str = "Scan";
+        let start = match after {
+            Some(after) => Some(position(after).ok_or_else(|| StoreError::new(OPERATION, "NotAPosition"))?),
+            None => None,
+        };
         let answer = self
             .client
             .scan()
             .table_name(&self.table)
             .consistent_read(true)
-            .set_exclusive_start_key(after.map(|id| Item::from([("id".to_owned(), s(id))])))
+            .set_exclusive_start_key(start)
             .send()
             .await
-            .map_err(StoreError::of("Scan"))?;
+            .map_err(StoreError::of(OPERATION))?;
         let mut page = Forgotten {
-            next: answer
-                .last_evaluated_key
-                .and_then(|key| text_of(&key, "id").map(str::to_owned)),
+            next: answer.last_evaluated_key.as_ref().and_then(text_of_position),
             ..Forgotten::default()
         };
+        let mut messages = BTreeSet::new();
         for item in answer.items.into_iter().flatten() {
             page.read += 1;
-            // The rows by which a message is found are no messages.
-            let is_message = !text_of(&item, "id").is_some_and(by_recipient::is_row);
-            if self.forget_in(item, address).await? && is_message {
-                page.rewritten += 1;
+            let message = text_of(&item, "id").map(str::to_owned);
+            if self.forget_in(item, address).await? {
+                messages.extend(message);
             }
         }
+        page.rewritten = messages.len() as u64;
         Ok(page)
     }
 
-    /// Rewrites a row, and tells whether it named the address.
-    async fn forget_in(&self, mut row: Item, address: &EmailAddress) -> Result<bool, StoreError> {
-        const OPERATION: &str = "UpdateItem";
+    /// Takes the address out of an item. Returns whether it named the address.
+    async fn forget_in(&self, item: Item, address: &EmailAddress) -> Result<bool, StoreError> {
+        if is_about(&item, address) {
+            return self.delete(&item).await.map(|()| true);
+        }
+        self.rewrite(item, address).await
+    }
+
+    async fn delete(&self, item: &Item) -> Result<(), StoreError> {
+        let delete = self.client.delete_item().table_name(&self.table);
+        let deleted = delete.set_key(key_of(item)).send().await;
+        deleted.map(drop).map_err(StoreError::of("DeleteItem"))
+    }
+
+    async fn rewrite(&self, mut item: Item, address: &EmailAddress) -> Result<bool, StoreError> {
         for _ in 0..ROUNDS_MAX {
-            let changes = changes(&row, address);
-            let Some(id) = row.get("id").filter(|_| !changes.is_empty()).cloned() else {
+            let changes = changes(&item, address);
+            let Some(key) = key_of(&item).filter(|_| !changes.is_empty()) else {
                 return Ok(false);
             };
-            let mut update = self.client.update_item().table_name(&self.table).key("id", id.clone());
+            let update = self.client.update_item().table_name(&self.table);
+            let mut update = update.set_key(Some(key.clone()));
             let (mut sets, mut conditions) = (Vec::new(), Vec::new());
             for (index, (name, new)) in changes.into_iter().enumerate() {
                 sets.push(format!("#a{index} = :new{index}"));
                 conditions.push(format!("#a{index} = :old{index}"));
                 update = update
-                    .expression_attribute_values(format!(":old{index}"), row[&name].clone())
+                    .expression_attribute_values(format!(":old{index}"), item[&name].clone())
                     .expression_attribute_names(format!("#a{index}"), name)
                     .expression_attribute_values(format!(":new{index}"), new);
             }
@@ -83,49 +104,72 @@ impl Messages {
                 .condition_expression(conditions.join(" AND "))
                 .send()
                 .await;
-            match updated {
-                Ok(_) => return Ok(true),
-                Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {}
-                Err(error) => return Err(StoreError::of(OPERATION)(error)),
+            if let Written::Done(_) = written(updated)? {
+                return Ok(true);
             }
-            // It was written to, or is gone.
-            let read = self.client.get_item().table_name(&self.table).key("id", id);
+            // The item was written to, or it is gone.
+            let read = self.client.get_item().table_name(&self.table).set_key(Some(key));
             let read = read.consistent_read(true).send().await;
             match read.map_err(StoreError::of("GetItem"))?.item {
-                Some(item) => row = item,
+                Some(current) => item = current,
                 None => return Ok(true),
             }
         }
-        Err(StoreError::new(OPERATION, "ChangedMeanwhile"))
+        Err(StoreError::new("UpdateItem", "ChangedMeanwhile"))
     }
 }
 
-/// The attributes of a row that name the address, as they are to be.
-fn changes(row: &Item, address: &EmailAddress) -> Vec<(String, AttributeValue)> {
-    let names_people = |name: &str| NAMING.contains(&name) || name.starts_with(EVENT);
+/// The key of an item, or of the position of a scan.
+fn key_of(item: &Item) -> Option<Item> {
+    Some(key(text_of(item, "id")?, text_of(item, "sk")?))
+}
+
+/// The position of a scan as one text. No `id` has a space.
+fn text_of_position(key: &Item) -> Option<String> {
+    Some(format!("{} {}", text_of(key, "id")?, text_of(key, "sk")?))
+}
+
+/// Reads the position of a scan.
+fn position(text: &str) -> Option<Item> {
+    let (id, sk) = text.split_once(' ')?;
+    Some(key(id, sk))
+}
+
+/// Returns whether an item is about the address alone: an event, a delivery or an entry of the index.
+fn is_about(item: &Item, address: &EmailAddress) -> bool {
+    let hash = by_recipient::hash(address);
+    text_of(item, "sk").is_some_and(|sk| {
+        let is_event = sk.starts_with(EVENT) || sk.starts_with(DELIVERY);
+        let is_entry = sk.starts_with(by_recipient::TO) && text_of(item, by_recipient::HASH) == Some(&hash);
+        is_entry || is_event && sk.rsplit('#').next() == Some(&hash)
+    })
+}
+
+/// The attributes of an item that name the address, as they are to be.
+fn changes(item: &Item, address: &EmailAddress) -> Vec<(String, AttributeValue)> {
     let changed = |name: &str, value| {
         if is_hash(name, value, address) {
             return Some(s(FORGOTTEN));
         }
-        without(value, address).filter(|_| names_people(name))
+        without(value, address).filter(|_| NAMING.contains(&name))
     };
-    row.iter()
+    item.iter()
         .filter_map(|(name, value)| Some((name.clone(), changed(name, value)?)))
         .collect()
 }
 
-/// The hash of the address, by which its messages are found.
+/// Returns whether an attribute holds the hash of the address.
 fn is_hash(name: &str, value: &AttributeValue, address: &EmailAddress) -> bool {
     name == by_recipient::HASH && value.as_s().is_ok_and(|hash| *hash == by_recipient::hash(address))
 }
 
-/// A value without the address; nothing if it does not name it.
+/// Returns a value without the address, or `None` if the value does not name it.
 fn without(value: &AttributeValue, address: &EmailAddress) -> Option<AttributeValue> {
     match value {
         AttributeValue::S(text) => {
             let names_it = match Mailbox::parse(text) {
                 Ok(mailbox) => mailbox.address() == address,
-                // What a server said.
+                // The text of a receiving server.
                 Err(_) => text.to_lowercase().contains(address.normalised()),
             };
             names_it.then(|| s(FORGOTTEN))
@@ -138,13 +182,10 @@ fn without(value: &AttributeValue, address: &EmailAddress) -> Option<AttributeVa
             })
         }
         AttributeValue::M(map) => {
-            let mut new = map.clone();
-            // What servers said is kept by address.
-            new.remove(address.normalised());
-            let replaced: Vec<_> = new
+            let replaced = map
                 .iter()
-                .filter_map(|(name, value)| Some((name.clone(), without(value, address)?)))
-                .collect();
+                .filter_map(|(name, value)| Some((name.clone(), without(value, address)?)));
+            let mut new = map.clone();
             new.extend(replaced);
             (new != *map).then_some(AttributeValue::M(new))
         }

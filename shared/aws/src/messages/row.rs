@@ -4,21 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::{NewMessage, by_recipient};
-use crate::item::{Item, list, n, number_of, s, text_of, texts_of, time, time_of, ttl, uuid_of};
+use super::{MAIL, NewMessage, by_recipient};
+use crate::dynamodb::item::{Item, list, n, number_of, s, text_of, texts_of, time, time_of, ttl, uuid_of};
 use domain::address::Mailbox;
-use domain::feedback::MessageEvent;
-use domain::recipient::Verdict;
-use domain::record::{Record, RecordedEvent, RecordedMail, RecordedVerdict, Written};
+use domain::recipient::RecipientOutcome;
+use domain::record::{MessageRecord, RecordedMail, RecordedRecipient, SenderState};
 
-/// What the attribute of an event begins with.
-pub(super) const EVENT: &str = "ev#";
-
-/// The row of a message that is about to be sent, or not.
+/// Makes the row of an attempt, or of a message that no recipient is left for.
 pub(super) fn of(message: &NewMessage<'_>) -> Item {
     let email = message.email;
     let mut row = HashMap::from([
         ("id", s(message.id.to_string())),
+        ("sk", s(MAIL)),
         ("nonce", s(message.nonce.to_string())),
         ("created_at", time(message.created_at)),
         ("expires_at", ttl(message.expires_at)),
@@ -32,7 +29,7 @@ pub(super) fn of(message: &NewMessage<'_>) -> Item {
         ("subject", s(&email.subject)),
         (
             "recipients",
-            AttributeValue::L(message.verdicts.iter().map(verdict).collect()),
+            AttributeValue::L(message.outcomes.iter().map(outcome).collect()),
         ),
         (
             "tags",
@@ -50,12 +47,12 @@ pub(super) fn of(message: &NewMessage<'_>) -> Item {
             ("attempt", n(message.attempt.into())),
             ("attempt_at", time(message.attempt_at)),
         ]);
-        Written::Sending
+        SenderState::Sending
     } else {
-        Written::Suppressed
+        SenderState::Suppressed
     };
     row.insert("state", s(written.as_str()));
-    if let [only] = message.verdicts {
+    if let [only] = message.outcomes {
         row.insert(by_recipient::HASH, s(by_recipient::hash(&only.address)));
     }
     row.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -65,34 +62,34 @@ fn mailboxes(mailboxes: &[Mailbox]) -> AttributeValue {
     list(mailboxes.iter().map(Mailbox::to_string))
 }
 
-fn verdict(verdict: &Verdict) -> AttributeValue {
+fn outcome(outcome: &RecipientOutcome) -> AttributeValue {
     let mut entry = Item::from([
-        ("email".to_owned(), s(verdict.address.as_given())),
-        ("status".to_owned(), s(verdict.outcome.status())),
+        ("email".to_owned(), s(outcome.address.as_given())),
+        ("status".to_owned(), s(outcome.status.as_str())),
     ]);
-    if let Some(suppression) = verdict.outcome.suppression() {
+    if let Some(suppression) = outcome.status.suppression() {
         entry.insert("reason".to_owned(), s(suppression.reason.as_str()));
         entry.insert("since".to_owned(), time(suppression.since));
     }
     AttributeValue::M(entry)
 }
 
-/// Reads a row.
-pub(super) fn record(row: &Item) -> Option<Record> {
+/// Reads the row of a message, whose events are items of their own.
+pub(super) fn record(row: &Item) -> Option<MessageRecord> {
     let recipients = row.get("recipients")?.as_l().ok()?.iter();
-    Some(Record {
+    Some(MessageRecord {
         id: uuid_of(row, "id")?,
-        written: Written::parse(text_of(row, "state")?)?,
+        written: SenderState::parse(text_of(row, "state")?)?,
         attempt: number_of(row, "attempt").map_or(Some(0), |attempt| u32::try_from(attempt).ok())?,
         attempt_at: time_of(row, "attempt_at"),
         nonce: uuid_of(row, "nonce"),
         ses_id: text_of(row, "ses_id").map(str::to_owned),
         created_at: time_of(row, "created_at")?,
         recipients: recipients
-            .map(|entry| recorded_verdict(entry.as_m().ok()?))
+            .map(|entry| recorded_recipient(entry.as_m().ok()?))
             .collect::<Option<_>>()?,
         mail: recorded_mail(row),
-        events: events(row).collect(),
+        events: Vec::new(),
     })
 }
 
@@ -109,8 +106,8 @@ fn recorded_mail(row: &Item) -> RecordedMail {
     }
 }
 
-fn recorded_verdict(entry: &Item) -> Option<RecordedVerdict> {
-    Some(RecordedVerdict {
+fn recorded_recipient(entry: &Item) -> Option<RecordedRecipient> {
+    Some(RecordedRecipient {
         email: text_of(entry, "email")?.to_owned(),
         status: text_of(entry, "status")?.to_owned(),
         reason: text_of(entry, "reason").map(str::to_owned),
@@ -118,45 +115,7 @@ fn recorded_verdict(entry: &Item) -> Option<RecordedVerdict> {
     })
 }
 
-/// The name of the attribute that an event of SES is kept in: the same for every copy of it.
-pub(super) fn event_name(event: &MessageEvent) -> String {
-    format!("{EVENT}{}#{}", event.kind, event.id)
-}
-
-/// The attribute of an event.
-pub(super) fn event(event: &MessageEvent) -> AttributeValue {
-    let mut told = Item::from([
-        ("at".to_owned(), time(event.at)),
-        ("recipients".to_owned(), list(&event.recipients)),
-    ]);
-    if let Some(subtype) = &event.subtype {
-        told.insert("subtype".to_owned(), s(subtype));
-    }
-    if !event.diagnostics.is_empty() {
-        let said = event.diagnostics.iter().map(|(who, said)| (who.clone(), s(said)));
-        told.insert("diagnostics".to_owned(), AttributeValue::M(said.collect()));
-    }
-    AttributeValue::M(told)
-}
-
-/// Reads the events in a row, in no order.
-pub(super) fn events(row: &Item) -> impl Iterator<Item = RecordedEvent> {
-    row.iter().filter_map(|(name, value)| recorded_event(name, value))
-}
-
-fn recorded_event(name: &str, value: &AttributeValue) -> Option<RecordedEvent> {
-    let (kind, _) = name.strip_prefix(EVENT)?.split_once('#')?;
-    let told = value.as_m().ok()?;
-    Some(RecordedEvent {
-        kind: kind.to_owned(),
-        at: time_of(told, "at")?,
-        recipients: texts_of(told, "recipients"),
-        subtype: text_of(told, "subtype").map(str::to_owned),
-        diagnostics: text_map(told.get("diagnostics")),
-    })
-}
-
-/// Reads a map of strings; what is no string is left out.
+/// Reads a map of strings. Values of other types are left out.
 fn text_map(value: Option<&AttributeValue>) -> BTreeMap<String, String> {
     let map = value.and_then(|value| value.as_m().ok()).into_iter().flatten();
     map.filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone())))

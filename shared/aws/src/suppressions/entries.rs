@@ -1,37 +1,38 @@
-//! Whole rows of the list: one by its address or id, or all of them in pages.
+//! Whole entries of the list: one by its address or id, or all of them in pages.
 
 use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::{Suppressions, registers, soft_bounces_of};
+use super::soft::soft_bounces_of;
+use super::{Suppressions, registers};
 use crate::StoreError;
-use crate::item::{Item, s, text_of, uuid_of};
+use crate::dynamodb::item::{Item, names, s, text_of, uuid_of};
 use domain::address::EmailAddress;
-use domain::suppression::{Entry, RecordedEvidence, Register};
+use domain::suppression::{Register, RegisterEvidence, SuppressionEntry};
 
-/// One page of the list, in no order that means anything.
+/// One page of the list, in no particular order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntriesPage {
     /// The entries.
-    pub entries: Vec<Entry>,
-    /// How many items of the page are none that Okite writes.
+    pub entries: Vec<SuppressionEntry>,
+    /// The number of items of the page that are no entries of Okite's.
     pub unreadable: usize,
-    /// What to go on after; nothing if this page is the last.
+    /// The position after which to go on; `None` if this page is the last.
     pub next: Option<String>,
 }
 
 impl Suppressions {
-    /// Reads all that is known of an address, consistently: by its name and by its pseudonym, joined.
+    /// Reads all that is known of an address, consistently: the entry of the address and that of its pseudonym, joined.
     ///
     /// # Errors
     /// [`StoreError`] if the table could not be read, or holds something else there.
-    pub async fn get(&self, address: &EmailAddress) -> Result<Option<Entry>, StoreError> {
+    pub async fn get(&self, address: &EmailAddress) -> Result<Option<SuppressionEntry>, StoreError> {
         let pseudonym = address.pseudonym();
         let (plain, forgotten) = tokio::try_join!(self.row(address), self.row(&pseudonym))?;
         Ok(match (plain, forgotten) {
             (Some(plain), Some(forgotten)) => Some(plain.joined(forgotten)),
-            (None, Some(forgotten)) => Some(Entry {
+            (None, Some(forgotten)) => Some(SuppressionEntry {
                 address: address.clone(),
                 ..forgotten
             }),
@@ -39,8 +40,8 @@ impl Suppressions {
         })
     }
 
-    /// Reads the row of exactly this name, consistently.
-    pub(super) async fn row(&self, address: &EmailAddress) -> Result<Option<Entry>, StoreError> {
+    /// Reads the entry with exactly this key, consistently.
+    pub(super) async fn row(&self, address: &EmailAddress) -> Result<Option<SuppressionEntry>, StoreError> {
         const OPERATION: &str = "GetItem";
         let answer = self
             .client
@@ -54,11 +55,12 @@ impl Suppressions {
         answer.item.as_ref().map(|item| entry_of(item, OPERATION)).transpose()
     }
 
-    /// Finds an entry by its id. The index may be a moment behind: what was written just now may not be in it.
+    /// Finds an entry by its id. An entry that was written just now may be missing, because the index is eventually
+    /// consistent.
     ///
     /// # Errors
     /// [`StoreError`] if the index could not be read, or holds something else there.
-    pub async fn find(&self, id: Uuid) -> Result<Option<Entry>, StoreError> {
+    pub async fn find(&self, id: Uuid) -> Result<Option<SuppressionEntry>, StoreError> {
         const OPERATION: &str = "Query";
         let answer = self
             .client
@@ -66,7 +68,7 @@ impl Suppressions {
             .table_name(&self.table)
             .index_name("by-id")
             .key_condition_expression("#id = :id")
-            .expression_attribute_names("#id", "id")
+            .set_expression_attribute_names(names(["id"]))
             .expression_attribute_values(":id", s(id.to_string()))
             .limit(1)
             .send()
@@ -79,13 +81,14 @@ impl Suppressions {
         if found.address.is_pseudonym() {
             return Ok(Some(found));
         }
-        // With what is known under its pseudonym.
+        // What is known under its pseudonym belongs to it too.
         self.get(&found.address).await
     }
 
-    /// Reads a page of at most `size` entries, the first or that which follows `after`, the `next` of the page before.
+    /// Reads a page of at most `size` entries: the first, or the one that follows `after`, the `next` of the page
+    /// before.
     ///
-    /// What is written while pages are read may be in them or not.
+    /// An entry that is written while pages are read may be missing.
     ///
     /// # Errors
     /// [`StoreError`] if the table could not be read.
@@ -115,16 +118,16 @@ impl Suppressions {
     }
 }
 
-fn entry_of(item: &Item, operation: &'static str) -> Result<Entry, StoreError> {
+fn entry_of(item: &Item, operation: &'static str) -> Result<SuppressionEntry, StoreError> {
     entry(item).ok_or_else(|| StoreError::new(operation, "NotASuppression"))
 }
 
-/// Reads a row.
-pub(super) fn entry(item: &Item) -> Option<Entry> {
+/// Reads an entry.
+pub(super) fn entry(item: &Item) -> Option<SuppressionEntry> {
     let recorded = |register: Register| {
         let details = item.get(register.as_str())?.as_m().ok()?;
         let text = |name| text_of(details, name).map(str::to_owned);
-        let evidence = RecordedEvidence {
+        let evidence = RegisterEvidence {
             address: text("address").unwrap_or_default(),
             subtype: text("subtype").unwrap_or_default(),
             diagnostic: text("diagnostic"),
@@ -132,7 +135,7 @@ pub(super) fn entry(item: &Item) -> Option<Entry> {
         };
         Some((register, evidence))
     };
-    Some(Entry {
+    Some(SuppressionEntry {
         id: uuid_of(item, "id")?,
         address: EmailAddress::parse(text_of(item, "address")?).ok()?,
         registers: registers(item)?,

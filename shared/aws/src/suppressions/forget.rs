@@ -1,24 +1,24 @@
-//! Forgetting somebody without sending to them again: what is known goes, that they are suppressed stays.
+//! Erasure: what is known of a person goes, and the person stays suppressed.
 
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Evidence, Suppressions};
 use crate::StoreError;
-use crate::item::{s, time};
+use crate::dynamodb::condition::{Written, written};
+use crate::dynamodb::item::{names, s, time};
 use domain::address::EmailAddress;
-use domain::suppression::{Entry, Reason, RecordedEvidence, Register};
+use domain::suppression::{Register, RegisterEvidence, SuppressionEntry, SuppressionReason};
 
-/// How often a row is read again that changed while it was being forgotten.
+/// How often an entry is read again that changed while it was being forgotten.
 const ROUNDS_MAX: u32 = 5;
 impl Suppressions {
-    /// Takes the spellings of an address and what servers said of it out of its entry; the key stays. Tells whether there is an
-    /// entry. May be repeated.
+    /// Removes the spellings of an address and the texts of servers from its entry. The key stays. Returns whether
+    /// there is an entry. May be repeated.
     ///
     /// # Errors
-    /// [`StoreError`] if something of it may still be there.
+    /// [`StoreError`] if part of it may still be there.
     pub async fn forget_evidence(&self, address: &EmailAddress) -> Result<bool, StoreError> {
         const OPERATION: &str = "UpdateItem";
         for _ in 0..ROUNDS_MAX {
@@ -44,27 +44,25 @@ impl Suppressions {
                     clauses(&|name| format!("#{name}.#diagnostic"), ", "),
                 ))
                 .condition_expression(clauses(&|name| format!("attribute_exists(#{name})"), " AND "))
-                .expression_attribute_names("#address", "address")
-                .expression_attribute_names("#diagnostic", "diagnostic")
+                .set_expression_attribute_names(names(["address", "diagnostic"]))
                 .expression_attribute_values(":nothing", s(""));
             for register in &with_evidence {
                 update = update.expression_attribute_names(format!("#{}", register.as_str()), register.as_str());
             }
-            match update.send().await {
-                Ok(_) => return Ok(true),
-                // It was deleted in the meantime.
-                Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {}
-                Err(error) => return Err(StoreError::of(OPERATION)(error)),
+            if let Written::Done(_) = written(update.send().await)? {
+                return Ok(true);
             }
+            // The entry was deleted in the meantime.
         }
         Err(StoreError::new(OPERATION, "ChangedMeanwhile"))
     }
 
-    /// Moves the entry of an address to its pseudonym: written there first and deleted here then, so that whoever dies in
-    /// between leaves the address suppressed, by both. Tells whether there was an entry here. May be repeated.
+    /// Moves the entry of an address to its pseudonym. The entry is written there first and deleted here afterwards, so
+    /// that a crash in between leaves the address suppressed by both. Returns whether there was an entry here. May be
+    /// repeated.
     ///
     /// # Errors
-    /// [`StoreError`] if it may still be here.
+    /// [`StoreError`] if the entry may still be here.
     pub async fn forget_address(&self, address: &EmailAddress, new_id: impl Fn() -> Uuid) -> Result<bool, StoreError> {
         const OPERATION: &str = "DeleteItem";
         let pseudonym = address.pseudonym();
@@ -79,7 +77,7 @@ impl Suppressions {
                 .table_name(&self.table)
                 .key("address", s(address.normalised()));
             let mut conditions = Vec::new();
-            // A row must still have the registers that were read, to be deleted.
+            // Only an entry that still has the registers that were read is deleted.
             for (name, value) in registers_of(&entry) {
                 delete = delete.expression_attribute_names(format!("#{name}"), name.as_str());
                 match value {
@@ -98,29 +96,33 @@ impl Suppressions {
                 conditions.push("#soft = :soft".to_owned());
                 delete = delete.expression_attribute_values(":soft", AttributeValue::Ss(soft));
             }
-            match delete.condition_expression(conditions.join(" AND ")).send().await {
-                Ok(_) => return Ok(true),
-                // Something was recorded since it was read: that is to be moved as well.
-                Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => {}
-                Err(error) => return Err(StoreError::of(OPERATION)(error)),
+            let deleted = delete.condition_expression(conditions.join(" AND ")).send().await;
+            if let Written::Done(_) = written(deleted)? {
+                return Ok(true);
             }
+            // Something was recorded since the entry was read, and has to be moved as well.
         }
         Err(StoreError::new(OPERATION, "ChangedMeanwhile"))
     }
 
-    /// Records everything of an entry under another name, without what servers said.
-    async fn copy(&self, entry: &Entry, to: &EmailAddress, new_id: &impl Fn() -> Uuid) -> Result<(), StoreError> {
+    /// Records everything of an entry under another address, without the texts of servers.
+    async fn copy(
+        &self,
+        entry: &SuppressionEntry,
+        to: &EmailAddress,
+        new_id: &impl Fn() -> Uuid,
+    ) -> Result<(), StoreError> {
         let registers = &entry.registers;
         for register in Register::WITH_ONE_TIME {
             let Some(at) = registers.at(register) else { continue };
             let recorded = entry.evidence.get(&register).cloned();
-            let RecordedEvidence { subtype, source, .. } = recorded.unwrap_or_default();
+            let RegisterEvidence { subtype, source, .. } = recorded.unwrap_or_default();
             let evidence = Evidence {
                 subtype: &subtype,
                 diagnostic: None,
                 source: &source,
             };
-            if register == Reason::Manual.into() {
+            if register == SuppressionReason::Manual.into() {
                 let until = registers.manual_expires_at;
                 self.record_manual(to, at, until, evidence, new_id()).await?;
             } else {
@@ -136,19 +138,20 @@ impl Suppressions {
                 diagnostic: None,
                 source: feedback_id,
             };
-            self.record(to, Reason::Soft, *at, evidence, new_id()).await?;
+            self.record(to, SuppressionReason::Soft, *at, evidence, new_id())
+                .await?;
         }
         Ok(())
     }
 }
 
-/// A soft bounce as it stands in the set.
+/// Returns a soft bounce as it stands in the set.
 fn soft_bounce((at, feedback_id): &(Timestamp, String)) -> String {
     format!("{}#{feedback_id}", at.as_millisecond())
 }
 
-/// The attributes of the registers that hold one time, with what is in them.
-fn registers_of(entry: &Entry) -> Vec<(String, Option<AttributeValue>)> {
+/// Returns the attributes of the registers that hold one time, with their values.
+fn registers_of(entry: &SuppressionEntry) -> Vec<(String, Option<AttributeValue>)> {
     let registers = &entry.registers;
     let with_evidence =
         Register::WITH_ONE_TIME.map(|register| (format!("{}_at", register.as_str()), registers.at(register)));

@@ -1,4 +1,4 @@
-//! What SES's own list says, taken into ours.
+//! The entries of SES's own list, added to ours.
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
@@ -7,37 +7,37 @@ use uuid::Uuid;
 use super::{Evidence, Suppressions};
 use crate::StoreError;
 use domain::address::EmailAddress;
-use domain::suppression::{Drift, Listed, Reason, Step};
+use domain::suppression::{ListDrift, ReconciliationStep, SesListEntry, SuppressionReason};
 
-/// How many entries are dealt with at once: as many addresses as one lookup takes.
+/// How many entries are handled at once: as many addresses as one lookup takes.
 pub const TAKEN_AT_ONCE: usize = 50;
 /// How many of them are written at the same time.
 const WRITES_AT_ONCE: usize = 8;
-/// The source of what is known from SES's list.
+/// The source of evidence that comes from SES's list.
 const SOURCE: &str = "ses-account-list";
 
 /// What came of a part of SES's list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TakenFromSes<'a> {
-    /// What was found and done; nothing is lifted yet.
-    pub drift: Drift,
-    /// What is to be taken off SES's list.
-    pub to_lift: Vec<&'a Listed>,
+    /// What was found and done. Nothing is lifted yet.
+    pub drift: ListDrift,
+    /// The entries that are to be removed from SES's list.
+    pub to_lift: Vec<&'a SesListEntry>,
 }
 
 impl Suppressions {
-    /// Holds a part of SES's list, of at most [`TAKEN_AT_ONCE`] entries as a rule, against ours and adds what ours lacks. May
-    /// be repeated at will.
+    /// Compares a part of SES's list with ours and adds what ours lacks. A part has at most [`TAKEN_AT_ONCE`] entries
+    /// as a rule. May be repeated.
     ///
     /// # Errors
-    /// [`StoreError`] if not all of it was read and written.
+    /// [`StoreError`] if part of it was not read or written.
     pub async fn take_from_ses<'a>(
         &self,
-        listed: &'a [Listed],
+        listed: &'a [SesListEntry],
         now: Timestamp,
         new_id: impl Fn() -> Uuid,
     ) -> Result<TakenFromSes<'a>, StoreError> {
-        let parsed: Vec<(&Listed, EmailAddress)> = listed
+        let parsed: Vec<(&SesListEntry, EmailAddress)> = listed
             .iter()
             .filter_map(|listed| Some((listed, EmailAddress::parse(&listed.address).ok()?)))
             .collect();
@@ -49,12 +49,12 @@ impl Suppressions {
         for (listed, address) in &parsed {
             let registers = found.get(address.normalised()).cloned().unwrap_or_default();
             match listed.step(address, &registers, now) {
-                Step::Agree | Step::LeaveAlone => {}
-                Step::Lift => taken.to_lift.push(listed),
-                Step::Add(at) => {
+                ReconciliationStep::Agree | ReconciliationStep::LeaveAlone => {}
+                ReconciliationStep::Lift => taken.to_lift.push(listed),
+                ReconciliationStep::Add(at) => {
                     let evidence = Evidence {
                         subtype: match listed.reason {
-                            Reason::Complaint => "COMPLAINT",
+                            SuppressionReason::Complaint => "COMPLAINT",
                             _ => "BOUNCE",
                         },
                         diagnostic: None,

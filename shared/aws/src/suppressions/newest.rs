@@ -8,20 +8,20 @@ use uuid::Uuid;
 use super::entries::entry;
 use super::{SHARDS, Suppressions};
 use crate::StoreError;
-use crate::item::{Item, s};
-use domain::suppression::Entry;
+use crate::dynamodb::item::{Item, names, s};
+use domain::suppression::SuppressionEntry;
 
-/// How many entries of a partition are read at a time, but for the first.
+/// How many entries of a partition are read at a time, after the first request.
 const LARGE: i32 = 1_000;
 
-/// Where a page of the list begins. Ids sort by the time they were made.
+/// Where a page of the list begins. Ids sort by the time at which they were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum From {
     /// At the newest entry.
     Newest,
-    /// Behind this one, with those that are older.
+    /// After this entry, with the older ones.
     After(Uuid),
-    /// Before this one, with those that are newer.
+    /// Before this entry, with the newer ones.
     Before(Uuid),
 }
 
@@ -29,12 +29,12 @@ pub enum From {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewestPage {
     /// The entries.
-    pub entries: Vec<Entry>,
-    /// Whether there are more in the direction that was asked for.
+    pub entries: Vec<SuppressionEntry>,
+    /// Whether there are more entries in the direction of the page.
     pub has_more: bool,
 }
 
-/// What is read of one partition.
+/// What has been read of one partition.
 struct Partition {
     name: String,
     read: VecDeque<Item>,
@@ -43,8 +43,8 @@ struct Partition {
 }
 
 impl Suppressions {
-    /// Reads `limit` entries of those that `keep` takes, in the order of their ids. What was written in the last moments may be
-    /// missing: the index is eventually consistent.
+    /// Reads `limit` entries that `keep` accepts, in the order of their ids. An entry of the last moments may be
+    /// missing, because the index is eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`] if the index could not be read.
@@ -52,7 +52,7 @@ impl Suppressions {
         &self,
         from: From,
         limit: usize,
-        keep: impl Fn(&Entry) -> bool,
+        keep: impl Fn(&SuppressionEntry) -> bool,
     ) -> Result<NewestPage, StoreError> {
         let mut partitions: Vec<Partition> = (0..SHARDS)
             .map(|shard| Partition {
@@ -73,7 +73,7 @@ impl Suppressions {
                 .iter()
                 .any(|partition| partition.read.is_empty() && !partition.ended)
             {
-                // A page of the index may be empty though others follow.
+                // A page of the index may be empty although others follow.
                 continue;
             }
             let first = partitions.iter_mut().filter(|partition| !partition.read.is_empty());
@@ -85,7 +85,7 @@ impl Suppressions {
             let Some(item) = first.and_then(|partition| partition.read.pop_front()) else {
                 break;
             };
-            // One that cannot be read is for lookups to fail on; a list is to be seen all the same.
+            // A lookup fails on an entry that cannot be read. A list shows the others all the same.
             let Some(entry) = entry(&item).filter(&keep) else {
                 continue;
             };
@@ -102,7 +102,7 @@ impl Suppressions {
     }
 
     async fn read_on(&self, partition: &mut Partition, from: From, limit: usize) -> Result<(), StoreError> {
-        // Where what was read first did not do, few entries are kept: then in large pieces.
+        // If the first request did not suffice, few entries are kept. Large requests are cheaper then.
         let size = match partition.next {
             None => i32::try_from(limit).unwrap_or(i32::MAX).saturating_add(1),
             Some(_) => LARGE,
@@ -115,7 +115,7 @@ impl Suppressions {
             .limit(size)
             .scan_index_forward(matches!(from, From::Before(_)))
             .set_exclusive_start_key(partition.next.take())
-            .expression_attribute_names("#shard", "shard")
+            .set_expression_attribute_names(names(["shard"]))
             .expression_attribute_values(":shard", s(&partition.name));
         let bounded = |condition: &str, id: Uuid| {
             query

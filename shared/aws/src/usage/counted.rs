@@ -1,6 +1,6 @@
-//! How many marks the days have that are over: kept, so that they are not read again with every report.
+//! The counts of marks of past days, kept so that no report counts them again.
 //!
-//! A row `marks#<day>` in the gate's partition, with which it is read; see [`super`].
+//! An item `marks#<day>` in the partition of the gate, which is read as a whole; see [`super`].
 
 use std::time::Duration;
 
@@ -9,26 +9,26 @@ use jiff::civil::Date;
 
 use super::{Usage, gate_key};
 use crate::StoreError;
-use crate::item::{Item, n, number_of, s, text_of, time, time_of, ttl};
-use crate::store_error::unless_overtaken;
+use crate::dynamodb::condition::unless_overtaken;
+use crate::dynamodb::item::{Item, n, names, number_of, s, text_of, time, time_of, ttl};
 
 /// What the sort keys begin with.
 const PREFIX: &str = "marks#";
-/// How long a count is kept: until its day is long out of the window, and time for a reporter that was late.
+/// How long a count is kept: until its day is out of the window, and time for a late reporter.
 const KEPT: Duration = Duration::from_hours(10 * 24);
 
-/// What was counted of a day, without recipients at domains that the account has verified.
+/// The counts of a day, without recipients at domains that the account has verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CountedDay {
     /// When it was counted.
     pub at: Timestamp,
-    /// Hard bounces.
+    /// The number of hard bounces.
     pub bounces: u64,
-    /// Complaints.
+    /// The number of complaints.
     pub complaints: u64,
 }
 
-/// Reads a row, if it is one of these.
+/// Reads an item, if it is one of these.
 pub(super) fn read(item: &Item) -> Option<(Date, CountedDay)> {
     let day = text_of(item, "sk")?.strip_prefix(PREFIX)?.parse().ok()?;
     let count = |name| number_of(item, name).and_then(|count: i64| u64::try_from(count).ok());
@@ -41,7 +41,7 @@ pub(super) fn read(item: &Item) -> Option<(Date, CountedDay)> {
 }
 
 impl Usage {
-    /// Keeps the count of a day, unless a later one is there.
+    /// Keeps the counts of a day, unless later ones are there.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -56,10 +56,7 @@ impl Usage {
                 "SET #at = :at, #bounces = :bounces, #complaints = :complaints, #expires_at = :expires_at",
             )
             .condition_expression("attribute_not_exists(#at) OR #at < :at")
-            .expression_attribute_names("#at", "at")
-            .expression_attribute_names("#bounces", "bounces")
-            .expression_attribute_names("#complaints", "complaints")
-            .expression_attribute_names("#expires_at", "expires_at")
+            .set_expression_attribute_names(names(["at", "bounces", "complaints", "expires_at"]))
             .expression_attribute_values(":at", time(counted.at))
             .expression_attribute_values(":bounces", n(i64::try_from(counted.bounces).unwrap_or(i64::MAX)))
             .expression_attribute_values(":complaints", n(i64::try_from(counted.complaints).unwrap_or(i64::MAX)))

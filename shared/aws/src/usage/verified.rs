@@ -1,7 +1,7 @@
-//! The domains that the account has verified, whose recipients AWS leaves out of its rates: kept, for SES answers such
-//! questions once a second.
+//! The domains that the account has verified. AWS's rates leave out their recipients. The list is kept because SES
+//! answers such questions once a second.
 //!
-//! A row `verified_domains` in the gate's partition, with which it is read; see [`super`].
+//! An item `verified_domains` in the partition of the gate, which is read as a whole; see [`super`].
 
 use std::collections::BTreeSet;
 
@@ -10,24 +10,24 @@ use jiff::Timestamp;
 
 use super::{Usage, gate_key};
 use crate::StoreError;
-use crate::item::{Item, s, text_of, time, time_of};
-use crate::store_error::unless_overtaken;
+use crate::dynamodb::condition::unless_overtaken;
+use crate::dynamodb::item::{Item, names, s, text_of, time, time_of};
 
 /// The sort key.
 const KEY: &str = "verified_domains";
-/// So many are kept at most: the row is read with every report.
+/// The most domains that are kept: the item is read with every report.
 const KEPT_MAX: usize = 1_000;
 
-/// The domains as SES listed them at some time.
+/// The verified domains, as SES listed them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedDomains {
-    /// When.
+    /// When SES listed them.
     pub at: Timestamp,
     /// The domains, in lower case.
     pub domains: BTreeSet<String>,
 }
 
-/// Reads the row, if it is this one.
+/// Reads the item, if it is this one.
 pub(super) fn read(item: &Item) -> Option<VerifiedDomains> {
     if text_of(item, "sk") != Some(KEY) {
         return None;
@@ -52,8 +52,7 @@ impl Usage {
             .key("pk", s(gate_key(&self.region)))
             .key("sk", s(KEY))
             .condition_expression("attribute_not_exists(#at) OR #at < :at")
-            .expression_attribute_names("#at", "at")
-            .expression_attribute_names("#domains", "domains")
+            .set_expression_attribute_names(names(["at", "domains"]))
             .expression_attribute_values(":at", time(verified.at));
         let domains: Vec<String> = verified.domains.iter().take(KEPT_MAX).cloned().collect();
         // DynamoDB has no empty sets.

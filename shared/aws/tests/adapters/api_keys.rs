@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use domain::api_key::{ApiKey, ApiKeyRecord, Permission};
+use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission};
 use domain::stream::Stream;
 use jiff::Timestamp;
 
-use super::support::{Store, at, closed_port, s, text};
+use crate::support::{Store, at, closed_port, s, text};
 
 const TABLE: &str = "ApiKeysTable";
 
@@ -15,7 +15,7 @@ fn record(key: &ApiKey) -> ApiKeyRecord {
         id: key.id().to_owned(),
         secret_sha256: key.secret_hash(),
         name: "Web shop, größere Kundschaft".to_owned(),
-        permission: Permission::Sending,
+        permission: KeyPermission::Sending,
         stream: Stream::Bulk,
         from_domains: vec!["example.com".to_owned(), "xn--bcher-kva.example".to_owned()],
         created_at: at(0),
@@ -40,8 +40,8 @@ async fn a_key_comes_back_as_it_was_put() {
 async fn every_permission_and_stream_comes_back() {
     let store = Store::start().await;
     for (id, permission, stream) in [
-        ("1", Permission::Sending, Stream::Transactional),
-        ("2", Permission::Full, Stream::Bulk),
+        ("1", KeyPermission::Sending, Stream::Transactional),
+        ("2", KeyPermission::Full, Stream::Bulk),
     ] {
         let record = ApiKeyRecord {
             id: id.to_owned(),

@@ -7,51 +7,53 @@ use std::sync::Arc;
 use aws::{CloudWatch, MetricsError};
 use aws_smithy_cbor::Encoder;
 use aws_smithy_types::DateTime;
-use domain::account::{AwsRate, RateKind};
+use domain::reputation::{AwsRate, RateKind};
 use jiff::Timestamp;
 use local_aws::calls::Call;
 use local_aws::clock::Clock;
-use local_aws::edge::Edge;
-use local_aws::ses::{Ses, Settings};
+use local_aws::middleware::Middleware;
+use local_aws::services::ses::{Ses, SesSettings};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::support::{Answer, Fake, REGION, at, closed_port, config, stack};
+use crate::support::{Answer, Fake, REGION, at, closed_port, config, stack};
 
 /// CloudWatch with the alarms of the template, of an account that can be changed.
 struct World {
     endpoint: String,
     ses: Arc<Ses>,
     clock: Clock,
-    edge: Edge,
+    middleware: Middleware,
     _stop: DropGuard,
 }
 
 impl World {
     async fn start() -> Self {
-        let (clock, edge): (Clock, Edge) = Default::default();
-        let settings = Settings {
+        let (clock, middleware): (Clock, Middleware) = Default::default();
+        let settings = SesSettings {
             region: REGION.to_owned(),
             account_id: "000000000000".to_owned(),
             configuration_sets: Vec::new(),
             production_access: true,
             verified: Vec::new(),
             outbox_file: None,
+            id_tag: None,
         };
-        let ses = Ses::new(settings, clock.clone(), edge.faults.clone(), unbounded_channel().0).unwrap();
-        let cloudwatch = local_aws::cloudwatch::CloudWatch::new(Arc::clone(&ses), stack().alarms, clock.clone());
+        let ses = Ses::new(settings, clock.clone(), unbounded_channel().0).unwrap();
+        let cloudwatch =
+            local_aws::services::cloudwatch::CloudWatch::new(Arc::clone(&ses), stack().alarms, clock.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        let router = Arc::new(cloudwatch).router(edge.clone());
+        let router = Arc::new(cloudwatch).router(&middleware);
         tokio::spawn(local_aws::server::serve(listener, router, None, stop.clone()));
         Self {
             endpoint,
             ses,
             clock,
-            edge,
+            middleware,
             _stop: stop.drop_guard(),
         }
     }
@@ -95,7 +97,7 @@ async fn an_account_has_a_reputation_once_ses_publishes_one() {
         action: "cloudwatch:GetMetricStatistics".to_owned(),
         resource: "*".to_owned(),
     };
-    assert_eq!(world.edge.calls.count(&call), 6);
+    assert_eq!(world.middleware.calls.count(&call), 6);
 }
 
 #[tokio::test]
@@ -110,7 +112,7 @@ async fn what_could_not_be_read_says_why() {
     let world = World::start().await;
     let error = |code: &str| Err(MetricsError { code: code.to_owned() });
     let fault = r#"{"operation": "GetMetricStatistics", "times": 2, "error": "AccessDenied"}"#;
-    world.edge.faults.add(serde_json::from_str(fault).unwrap());
+    world.middleware.faults.add(serde_json::from_str(fault).unwrap());
     assert_eq!(world.rates().await, error("AccessDenied"));
     let nowhere = rates(&closed_port().await, at(0)).await;
     assert_eq!(nowhere, error("ConnectionFailed"));

@@ -14,16 +14,18 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::address::Mailbox;
 use domain::message::{Email, EmailParts};
-use domain::recipient::Destination;
+use domain::recipient::ResolvedRecipients;
 use jiff::Timestamp;
-use local_aws::TEMPLATE;
-use local_aws::dynamodb::{Dynamodb, FrontSettings};
-use local_aws::template::{Stack, Surroundings};
+use local_aws::middleware::Middleware;
+use local_aws::services::dynamodb::Dynamodb;
+use local_aws::template::{Stack, StackContext};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(crate) const REGION: &str = "us-east-1";
+/// The template that is deployed.
+const TEMPLATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml"));
 
 /// A DynamoDB item, raw.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -99,13 +101,13 @@ pub(crate) async fn full_port() -> FullPort {
 
 /// The template, as it is run on one machine.
 pub(crate) fn stack() -> Stack {
-    let surroundings = Surroundings {
+    let context = StackContext {
         region: REGION.to_owned(),
         account_id: "000000000000".to_owned(),
         stack_name: "okite".to_owned(),
         parameters: BTreeMap::new(),
     };
-    Stack::read(TEMPLATE, &surroundings).unwrap()
+    Stack::read(TEMPLATE, &context).unwrap()
 }
 
 /// DynamoDB, empty, with the tables of the template.
@@ -113,6 +115,7 @@ pub(crate) struct Store {
     endpoint: String,
     client: aws_sdk_dynamodb::Client,
     tables: HashMap<String, String>,
+    environment: BTreeMap<String, String>,
     _stop: Option<DropGuard>,
 }
 
@@ -122,7 +125,7 @@ impl Store {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        tokio::spawn(database.serve(listener, FrontSettings::default(), stop.clone()));
+        tokio::spawn(database.serve(listener, Middleware::default(), stop.clone()));
         Self {
             _stop: Some(stop.drop_guard()),
             ..Self::at(&endpoint)
@@ -132,7 +135,9 @@ impl Store {
     /// Whatever answers at `endpoint`, by the same table names.
     pub(crate) fn at(endpoint: &str) -> Self {
         let client = aws::dynamodb(&config(endpoint));
-        let tables = stack()
+        let stack = stack();
+        let environment = stack.functions[0].environment.clone();
+        let tables = stack
             .tables
             .into_iter()
             .map(|table| (table.logical_id, table.name))
@@ -141,6 +146,7 @@ impl Store {
             endpoint: endpoint.to_owned(),
             client,
             tables,
+            environment,
             _stop: None,
         }
     }
@@ -158,37 +164,50 @@ impl Store {
         &self.client
     }
 
+    /// The physical name of a table, by the variable in which the template hands it to every function.
+    fn named(&self, variable: &str) -> String {
+        self.environment[variable].clone()
+    }
+
     /// The physical name of a table, by its name in the template.
     pub(crate) fn table(&self, logical_id: &str) -> String {
         self.tables[logical_id].clone()
     }
 
     pub(crate) fn suppressions(&self) -> Suppressions {
-        Suppressions::new(self.client.clone(), self.table("SuppressionsTable"))
+        Suppressions::new(self.client.clone(), self.named(Suppressions::TABLE_VARIABLE))
     }
 
     pub(crate) fn claims(&self) -> Claims {
-        Claims::new(self.client.clone(), self.table("MessagesTable"))
+        Claims::new(self.client.clone(), self.named(Messages::TABLE_VARIABLE))
     }
 
     pub(crate) fn messages(&self) -> Messages {
-        Messages::new(self.client.clone(), self.table("MessagesTable"))
+        Messages::new(self.client.clone(), self.named(Messages::TABLE_VARIABLE))
     }
 
     pub(crate) fn marks(&self) -> Marks {
-        Marks::new(self.client.clone(), self.table("UsageTable"))
+        Marks::new(self.client.clone(), self.named(Usage::TABLE_VARIABLE))
     }
 
     pub(crate) fn usage(&self) -> Usage {
-        Usage::new(self.client.clone(), self.table("UsageTable"), REGION.to_owned())
+        Usage::new(
+            self.client.clone(),
+            self.named(Usage::TABLE_VARIABLE),
+            REGION.to_owned(),
+        )
     }
 
     pub(crate) fn brake_changes(&self) -> BrakeChanges {
-        BrakeChanges::new(self.client.clone(), self.table("UsageTable"), REGION.to_owned())
+        BrakeChanges::new(
+            self.client.clone(),
+            self.named(Usage::TABLE_VARIABLE),
+            REGION.to_owned(),
+        )
     }
 
     pub(crate) fn api_keys(&self) -> ApiKeys {
-        ApiKeys::new(self.client.clone(), self.table("ApiKeysTable"))
+        ApiKeys::new(self.client.clone(), self.named(ApiKeys::TABLE_VARIABLE))
     }
 
     /// Reads one item as it is.
@@ -420,8 +439,8 @@ pub(crate) fn email(parts: EmailParts) -> Email {
 }
 
 /// Everybody that a mail names.
-pub(crate) fn everybody(email: &Email) -> Destination<'_> {
-    Destination {
+pub(crate) fn everybody(email: &Email) -> ResolvedRecipients<'_> {
+    ResolvedRecipients {
         to: email.to.iter().collect(),
         cc: email.cc.iter().collect(),
         bcc: email.bcc.iter().collect(),

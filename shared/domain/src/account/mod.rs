@@ -1,43 +1,17 @@
-//! The SES account as the reporter sees it, and the report it makes of it.
+//! The SES account: its limits, its standing with AWS and its health.
 //!
-//! | module | holds |
+//! | module | concept |
 //! |---|---|
-//! | `quota` | the 24-hour quota and the rate: used by whom, lasting until when, fallen or not |
-//! | `rates` | bounces and complaints: AWS's figures, our estimates, and what they mean |
-//! | `window` | over which days we count |
-//! | `thresholds` | from which rates on |
-//! | `headroom` | how many more until each limit |
-//! | `verdict` | what is wrong, and how bad that is |
-//! | `brake` | what is held back |
-//! | `advice`, `ramp` | what to do about it, and how to come to a higher quota |
-//! | `report` | all of it |
+//! | `health` | how healthy the account is, from healthy to "send nothing" |
+//! | `ramp` | how to grow to a higher quota by a date |
 
-mod advice;
-mod brake;
-mod headroom;
-mod quota;
+mod health;
 mod ramp;
-mod rates;
-mod report;
-mod thresholds;
-mod verdict;
-mod window;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::advice::{Advice, advice, percent};
-pub use self::brake::Brake;
-pub use self::headroom::{Headroom, headroom};
-pub use self::quota::{Fell, History, Quota, SendRate, Share, quota, send_rate};
-pub use self::ramp::{Ramp, plan};
-pub use self::rates::{
-    AwsRate, BOUNCE_PAUSE, BOUNCE_REVIEW, COMPLAINT_PAUSE, COMPLAINT_REVIEW, Counted, Estimate, Rate, RateKind,
-    Reputation, Source, judge_rate,
-};
-pub use self::report::{Evidence, HeadroomOfBoth, Rates, Report, ReportedAccount, ReportedBrake, SetBy, Trouble};
-pub use self::thresholds::{Threshold, Thresholds};
-pub use self::verdict::{Reason, Verdict, reasons};
-pub use self::window::{Window, is_to_be_counted};
+pub use self::health::AccountHealth;
+pub use self::ramp::{RampPlan, plan_ramp};
 
 /// What AWS thinks of the account.
 /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html>

@@ -12,7 +12,7 @@ const DOUBLES_IN_DAYS: f64 = 7.0;
 
 /// How to come to a volume.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Ramp {
+pub enum RampPlan {
     /// The quota allows it already.
     AllowedNow,
     /// Begin today with `start` recipients a day, and grow by `daily_factor` every day.
@@ -33,18 +33,18 @@ pub enum Ramp {
 /// Plans how to come from `quota` recipients a day to `need` by the date `by`. A quota of `None` is unlimited.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, reason = "some thousands of days at most")]
-pub fn plan(quota: Option<f64>, need: f64, today: Date, by: Date) -> Ramp {
+pub fn plan_ramp(quota: Option<f64>, need: f64, today: Date, by: Date) -> RampPlan {
     let Some(quota) = quota.filter(|quota| *quota < need) else {
-        return Ramp::AllowedNow;
+        return RampPlan::AllowedNow;
     };
     let days = (by - today).total((Unit::Day, today)).unwrap_or(0.0);
     if days < 1.0 {
-        return Ramp::Past;
+        return RampPlan::Past;
     }
     let daily_factor = (1.0 / DOUBLES_IN_DAYS).exp2();
     let start = need / (days / DOUBLES_IN_DAYS).exp2();
     if start <= quota {
-        return Ramp::Start {
+        return RampPlan::Start {
             start: start.ceil(),
             daily_factor,
             days: days as i32,
@@ -54,7 +54,7 @@ pub fn plan(quota: Option<f64>, need: f64, today: Date, by: Date) -> Ramp {
     let later = Span::new()
         .try_days(takes.ceil() as i64)
         .and_then(|span| today.checked_add(span));
-    Ramp::NotBefore(later.unwrap_or(Date::MAX))
+    RampPlan::NotBefore(later.unwrap_or(Date::MAX))
 }
 
 #[cfg(test)]
@@ -64,12 +64,12 @@ mod tests {
     #[test]
     fn plans_backwards_from_the_date() {
         let today = "2026-01-01".parse().unwrap();
-        let plan = |quota, need, by: &str| plan(quota, need, today, by.parse().unwrap());
-        assert_eq!(plan(None, 1e9, "2026-01-02"), Ramp::AllowedNow);
-        assert_eq!(plan(Some(50_000.0), 50_000.0, "2026-01-02"), Ramp::AllowedNow);
-        assert_eq!(plan(Some(1_000.0), 2_000.0, "2026-01-01"), Ramp::Past);
-        assert_eq!(plan(Some(1_000.0), 2_000.0, "2025-01-01"), Ramp::Past);
-        let Ramp::Start {
+        let plan = |quota, need, by: &str| plan_ramp(quota, need, today, by.parse().unwrap());
+        assert_eq!(plan(None, 1e9, "2026-01-02"), RampPlan::AllowedNow);
+        assert_eq!(plan(Some(50_000.0), 50_000.0, "2026-01-02"), RampPlan::AllowedNow);
+        assert_eq!(plan(Some(1_000.0), 2_000.0, "2026-01-01"), RampPlan::Past);
+        assert_eq!(plan(Some(1_000.0), 2_000.0, "2025-01-01"), RampPlan::Past);
+        let RampPlan::Start {
             start,
             daily_factor,
             days,
@@ -81,8 +81,11 @@ mod tests {
         assert!((daily_factor - 1.104_089).abs() < 1e-6);
         assert_eq!(
             plan(Some(50_000.0), 200_000.0, "2026-01-10"),
-            Ramp::NotBefore("2026-01-15".parse().unwrap())
+            RampPlan::NotBefore("2026-01-15".parse().unwrap())
         );
-        assert!(matches!(plan(Some(0.0), 200_000.0, "2026-01-10"), Ramp::NotBefore(_)));
+        assert!(matches!(
+            plan(Some(0.0), 200_000.0, "2026-01-10"),
+            RampPlan::NotBefore(_)
+        ));
     }
 }

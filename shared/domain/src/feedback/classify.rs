@@ -5,11 +5,11 @@
 
 use super::event::Recipient;
 use crate::bounce::{self, Blame, BounceInput, BounceJudgement, BounceReason, Decision};
-use crate::suppression::{Reason, Register};
+use crate::suppression::{Register, SuppressionReason};
 
 /// What happened to a recipient, by what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Class {
+pub enum FeedbackClass {
     /// The address does not take mail.
     HardBounce,
     /// SES's global suppression list held it; SES counts that as a bounce.
@@ -38,7 +38,7 @@ pub enum Class {
     AuthFailure,
 }
 
-impl Class {
+impl FeedbackClass {
     /// Returns the name used in items.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -62,26 +62,29 @@ impl Class {
     /// Tells whether one of these suppresses its recipient by itself.
     #[must_use]
     pub fn suppresses(self) -> bool {
-        self.register().is_some_and(|register| register != Reason::Soft.into())
+        self.register()
+            .is_some_and(|register| register != SuppressionReason::Soft.into())
     }
 
     /// Returns the register of the address that this sets or, if it is soft, adds to.
     #[must_use]
     pub fn register(self) -> Option<Register> {
         match self {
-            Self::HardBounce | Self::GloballySuppressed | Self::ValidationSuppressed => Some(Reason::Bounce.into()),
+            Self::HardBounce | Self::GloballySuppressed | Self::ValidationSuppressed => {
+                Some(SuppressionReason::Bounce.into())
+            }
             Self::ListEcho => Some(Register::BounceEcho),
-            Self::Complaint => Some(Reason::Complaint.into()),
+            Self::Complaint => Some(SuppressionReason::Complaint.into()),
             Self::ComplaintEcho => Some(Register::ComplaintEcho),
-            Self::Blocked => Some(Reason::Blocked.into()),
-            Self::Soft => Some(Reason::Soft.into()),
+            Self::Blocked => Some(SuppressionReason::Blocked.into()),
+            Self::Soft => Some(SuppressionReason::Soft.into()),
             Self::Unsubscribed | Self::MessageFault | Self::Undetermined | Self::NotSpam | Self::AuthFailure => None,
         }
     }
 }
 
 /// Judges one recipient of a bounce.
-pub(super) fn bounce(bounce_type: &str, sub_type: &str, recipient: &Recipient) -> (Class, BounceJudgement) {
+pub(super) fn bounce(bounce_type: &str, sub_type: &str, recipient: &Recipient) -> (FeedbackClass, BounceJudgement) {
     let judgement = bounce::judge(&BounceInput {
         bounce_type,
         sub_type,
@@ -89,10 +92,10 @@ pub(super) fn bounce(bounce_type: &str, sub_type: &str, recipient: &Recipient) -
         action: recipient.action.as_deref(),
         diagnostic: recipient.diagnostic_code.as_deref(),
     });
-    (Class::of(&judgement), judgement)
+    (FeedbackClass::of(&judgement), judgement)
 }
 
-impl Class {
+impl FeedbackClass {
     /// Returns the class that follows from the judgement of a bounce.
     #[must_use]
     pub fn of(judgement: &BounceJudgement) -> Self {
@@ -111,16 +114,16 @@ impl Class {
 }
 
 /// Classifies a complaint, which is about all of its recipients. A type that is not known counts as a complaint.
-pub(super) fn complaint(feedback_type: &str, sub_type: &str) -> Class {
+pub(super) fn complaint(feedback_type: &str, sub_type: &str) -> FeedbackClass {
     let is = |text: &str, name: &str| text.trim().eq_ignore_ascii_case(name);
     if is(sub_type, "OnAccountSuppressionList") || is(sub_type, "OnTenantSuppressionList") {
-        Class::ComplaintEcho
+        FeedbackClass::ComplaintEcho
     } else if is(feedback_type, "not-spam") {
-        Class::NotSpam
+        FeedbackClass::NotSpam
     } else if is(feedback_type, "auth-failure") {
-        Class::AuthFailure
+        FeedbackClass::AuthFailure
     } else {
-        Class::Complaint
+        FeedbackClass::Complaint
     }
 }
 
@@ -128,7 +131,7 @@ pub(super) fn complaint(feedback_type: &str, sub_type: &str) -> Class {
 mod tests {
     use super::*;
 
-    fn class(bounce_type: &str, sub_type: &str, status: &str, diagnostic: &str) -> Class {
+    fn class(bounce_type: &str, sub_type: &str, status: &str, diagnostic: &str) -> FeedbackClass {
         let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         let recipient = Recipient {
             status: text(status),
@@ -140,7 +143,7 @@ mod tests {
 
     #[test]
     fn follows_the_table_of_types_and_subtypes() {
-        use Class::*;
+        use FeedbackClass::*;
         for (bounce_type, sub_type, expected) in [
             ("Permanent", "General", HardBounce),
             ("Permanent", "NoEmail", HardBounce),
@@ -171,14 +174,14 @@ mod tests {
             for (status, diagnostic) in [("4.4.7", ""), ("", "smtp; 421 try again"), ("4.2.2", "smtp; 452 full")] {
                 assert_eq!(
                     class("Transient", sub_type, status, diagnostic),
-                    Class::Soft,
+                    FeedbackClass::Soft,
                     "{sub_type}"
                 );
             }
             for (status, diagnostic) in [("", ""), (" ", "")] {
                 assert_eq!(
                     class("Transient", sub_type, status, diagnostic),
-                    Class::Undetermined,
+                    FeedbackClass::Undetermined,
                     "{sub_type}"
                 );
             }
@@ -188,39 +191,50 @@ mod tests {
     #[test]
     fn a_soft_bounce_adds_to_a_register_and_suppresses_nobody_by_itself() {
         assert_eq!(
-            (Class::Soft.register(), Class::Soft.suppresses()),
-            (Some(Reason::Soft.into()), false)
+            (FeedbackClass::Soft.register(), FeedbackClass::Soft.suppresses()),
+            (Some(SuppressionReason::Soft.into()), false)
         );
-        assert!(Class::Blocked.suppresses() && !Class::Undetermined.suppresses());
+        assert!(FeedbackClass::Blocked.suppresses() && !FeedbackClass::Undetermined.suppresses());
     }
 
     #[test]
     fn a_full_mailbox_and_a_timeout_are_soft_without_any_words() {
         for sub_type in ["MailboxFull", "mailboxfull", "CustomTimeoutExceeded"] {
-            assert_eq!(class("Transient", sub_type, "", ""), Class::Soft, "{sub_type}");
+            assert_eq!(class("Transient", sub_type, "", ""), FeedbackClass::Soft, "{sub_type}");
         }
     }
 
     #[test]
     fn a_dead_address_is_hard_though_ses_says_transient() {
         for status in ["5.1.1", "5.1.2", "5.1.10", "5.4.4"] {
-            assert_eq!(class("Transient", "General", status, ""), Class::HardBounce, "{status}");
+            assert_eq!(
+                class("Transient", "General", status, ""),
+                FeedbackClass::HardBounce,
+                "{status}"
+            );
         }
         for status in ["5.1.3", "5.2.1", "5.2.2"] {
-            assert_eq!(class("Transient", "General", status, ""), Class::Soft, "{status}");
+            assert_eq!(
+                class("Transient", "General", status, ""),
+                FeedbackClass::Soft,
+                "{status}"
+            );
         }
     }
 
     #[test]
     fn blame_on_the_message_or_a_list_comes_before_any_status() {
-        assert_eq!(class("Transient", "MessageTooLarge", "5.1.1", ""), Class::MessageFault);
+        assert_eq!(
+            class("Transient", "MessageTooLarge", "5.1.1", ""),
+            FeedbackClass::MessageFault
+        );
         assert_eq!(
             class("Permanent", "UnsubscribedRecipient", "5.1.1", ""),
-            Class::Unsubscribed
+            FeedbackClass::Unsubscribed
         );
         assert_eq!(
             class("Permanent", "OnAccountSuppressionList", "5.7.1", ""),
-            Class::ListEcho
+            FeedbackClass::ListEcho
         );
     }
 
@@ -230,24 +244,24 @@ mod tests {
             action: Some("Delayed".into()),
             ..Recipient::default()
         };
-        assert_eq!(bounce("Permanent", "General", &delayed).0, Class::Soft);
-        assert_eq!(class("Permanent", "General", "4.4.7", ""), Class::Soft);
+        assert_eq!(bounce("Permanent", "General", &delayed).0, FeedbackClass::Soft);
+        assert_eq!(class("Permanent", "General", "4.4.7", ""), FeedbackClass::Soft);
     }
 
     #[test]
     fn complaint_types_are_compared_without_case() {
         for (feedback_type, sub_type, expected) in [
-            ("abuse", "", Class::Complaint),
-            ("Fraud", "", Class::Complaint),
-            ("virus", "", Class::Complaint),
-            ("other", "", Class::Complaint),
-            ("opt-out", "", Class::Complaint),
-            ("", "", Class::Complaint),
-            ("something-new", "", Class::Complaint),
-            ("Not-Spam", "", Class::NotSpam),
-            ("AUTH-FAILURE", "", Class::AuthFailure),
-            ("abuse", "onaccountsuppressionlist", Class::ComplaintEcho),
-            ("", "OnTenantSuppressionList", Class::ComplaintEcho),
+            ("abuse", "", FeedbackClass::Complaint),
+            ("Fraud", "", FeedbackClass::Complaint),
+            ("virus", "", FeedbackClass::Complaint),
+            ("other", "", FeedbackClass::Complaint),
+            ("opt-out", "", FeedbackClass::Complaint),
+            ("", "", FeedbackClass::Complaint),
+            ("something-new", "", FeedbackClass::Complaint),
+            ("Not-Spam", "", FeedbackClass::NotSpam),
+            ("AUTH-FAILURE", "", FeedbackClass::AuthFailure),
+            ("abuse", "onaccountsuppressionlist", FeedbackClass::ComplaintEcho),
+            ("", "OnTenantSuppressionList", FeedbackClass::ComplaintEcho),
         ] {
             assert_eq!(
                 complaint(feedback_type, sub_type),

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::event::Mail;
-use super::{Class, Fact, message_event};
+use super::{FeedbackClass, RecipientFact, message_event};
 use crate::hex::hex;
 use crate::stream::Stream;
 
@@ -60,9 +60,9 @@ impl MarkKind {
     }
 
     /// What a fact counts for: what AWS counts, and beside it every refusal of the sender.
-    fn of(fact: &Fact) -> impl Iterator<Item = Self> {
+    fn of(fact: &RecipientFact) -> impl Iterator<Item = Self> {
         let rate = fact.counts_for_rate.then_some(match fact.class {
-            Class::Complaint => Self::Complaint,
+            FeedbackClass::Complaint => Self::Complaint,
             _ => Self::Bounce,
         });
         rate.into_iter().chain(fact.blames_sender.then_some(Self::Block))
@@ -81,7 +81,7 @@ pub struct Mark {
     /// The recipient's domain, normalised.
     pub domain: String,
     /// What happened.
-    pub class: Class,
+    pub class: FeedbackClass,
     /// The caller's own tags on the mail, as `name=value`.
     pub tags: BTreeSet<String>,
     /// Our id of the mail, if it has one.
@@ -121,7 +121,7 @@ pub struct RecordedMark {
 ///
 /// A mail that names no stream counts as transactional, the default of a mail.
 /// Classic notifications name none.
-pub(super) fn of(mail: &Mail, facts: &[Fact]) -> Vec<Mark> {
+pub(super) fn of(mail: &Mail, facts: &[RecipientFact]) -> Vec<Mark> {
     let stream = mail.tag(STREAM_TAG).and_then(|tag| Stream::deserialize(tag).ok());
     let tags = own_tags(mail);
     // Without any id of SES's the hash would be one of the address alone; no event of SES's is like that.
@@ -143,7 +143,7 @@ pub(super) fn of(mail: &Mail, facts: &[Fact]) -> Vec<Mark> {
         .collect()
 }
 
-fn hash(kind: MarkKind, fact: &Fact) -> String {
+fn hash(kind: MarkKind, fact: &RecipientFact) -> String {
     let parts = [&fact.feedback_id, kind.as_str(), fact.address.normalised()];
     hex(&Sha256::digest(parts.join("\n"))[..16])
 }
@@ -165,16 +165,19 @@ mod tests {
     use super::*;
     use crate::address::EmailAddress;
 
-    fn fact(address: &str, class: Class) -> Fact {
-        Fact {
+    fn fact(address: &str, class: FeedbackClass) -> RecipientFact {
+        RecipientFact {
             address: EmailAddress::parse(address).unwrap(),
             class,
             reason: None,
             why: None,
-            blames_sender: class == Class::Blocked,
+            blames_sender: class == FeedbackClass::Blocked,
             counts_for_rate: matches!(
                 class,
-                Class::HardBounce | Class::GloballySuppressed | Class::Complaint | Class::MessageFault
+                FeedbackClass::HardBounce
+                    | FeedbackClass::GloballySuppressed
+                    | FeedbackClass::Complaint
+                    | FeedbackClass::MessageFault
             ),
             at: "2026-01-01T23:59:59Z".parse().unwrap(),
             feedback_id: "f-1".to_owned(),
@@ -183,7 +186,7 @@ mod tests {
         }
     }
 
-    fn marks(tags: &Value, facts: &[Fact]) -> Vec<Mark> {
+    fn marks(tags: &Value, facts: &[RecipientFact]) -> Vec<Mark> {
         let mail = Mail {
             tags: Some(tags.clone()),
             ..Mail::default()
@@ -192,12 +195,12 @@ mod tests {
     }
 
     fn mark(tags: &Value) -> Mark {
-        marks(tags, &[fact("Gone@Example.org", Class::HardBounce)]).remove(0)
+        marks(tags, &[fact("Gone@Example.org", FeedbackClass::HardBounce)]).remove(0)
     }
 
     #[test]
     fn counts_what_ses_counts() {
-        use Class::*;
+        use FeedbackClass::*;
         for (class, kind) in [
             (HardBounce, Some(MarkKind::Bounce)),
             (GloballySuppressed, Some(MarkKind::Bounce)),
@@ -220,10 +223,10 @@ mod tests {
 
     #[test]
     fn leaves_out_the_mailbox_simulator_and_what_has_no_id() {
-        let simulator = fact("bounce+x@Simulator.amazonses.com", Class::HardBounce);
-        let nameless = Fact {
+        let simulator = fact("bounce+x@Simulator.amazonses.com", FeedbackClass::HardBounce);
+        let nameless = RecipientFact {
             feedback_id: String::new(),
-            ..fact("a@example.org", Class::HardBounce)
+            ..fact("a@example.org", FeedbackClass::HardBounce)
         };
         assert_eq!(marks(&json!({}), &[simulator, nameless]), []);
     }
@@ -265,17 +268,20 @@ mod tests {
 
     #[test]
     fn the_hash_is_that_of_feedback_kind_and_mailbox() {
-        let hash = |fact: Fact| marks(&json!({}), &[fact]).remove(0).hash;
-        let gone = || fact("gone@example.org", Class::HardBounce);
-        assert_eq!(hash(gone()), hash(fact("GONE@Example.org", Class::GloballySuppressed)));
-        let another = Fact {
+        let hash = |fact: RecipientFact| marks(&json!({}), &[fact]).remove(0).hash;
+        let gone = || fact("gone@example.org", FeedbackClass::HardBounce);
+        assert_eq!(
+            hash(gone()),
+            hash(fact("GONE@Example.org", FeedbackClass::GloballySuppressed))
+        );
+        let another = RecipientFact {
             feedback_id: "f-2".to_owned(),
             ..gone()
         };
         for other in [
             another,
-            fact("gone@example.org", Class::Complaint),
-            fact("b@example.org", Class::HardBounce),
+            fact("gone@example.org", FeedbackClass::Complaint),
+            fact("b@example.org", FeedbackClass::HardBounce),
         ] {
             assert_ne!(hash(gone()), hash(other));
         }

@@ -14,26 +14,45 @@ use crate::hex::hex;
 /// The tag that carries our id of a message.
 const ID_TAG: &str = "okite_id";
 
-/// What became of one message.
+/// The types of event by which SES names its id of a mail that it took, in addition to what they report.
+///
+/// `Delivery` and `DeliveryDelay` prove as much. They are left out because a mail to many recipients has one of them
+/// for each, and every one would rewrite the record of the message.
+const NAMING_SES_ID: [&str; 5] = ["Send", "Bounce", "Complaint", "Reject", "Rendering Failure"];
+
+/// The longest id of SES's that becomes part of a key as it is; SES's ids have 60 characters.
+const FEEDBACK_ID_MAX: usize = 200;
+
+/// One event of SES about one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageEvent {
-    /// Our id of the message, by our tag; classic notifications carry no tags.
+    /// Our id of the message, from our tag; classic notifications carry no tags.
     pub message_id: Option<Uuid>,
     /// SES's id of the message.
     pub ses_id: String,
     /// The event's type, as SES names it.
     pub kind: String,
-    /// What tells it from other events of this type about this message; the same for every copy of it.
+    /// SES's id of the bounce or complaint; empty for types that have none. It is the same for every copy of an event.
     pub id: String,
-    /// When SES says it happened.
+    /// When SES says it happened; the time of the mail where the event has none. Without either it is
+    /// [`Timestamp::UNIX_EPOCH`]: every copy of the event must have the same time, and the time of receipt differs.
     pub at: Timestamp,
-    /// Whom it is about, normalised; nobody where it is about the mail as a whole. Addresses that cannot be read are left
-    /// out.
-    pub recipients: Vec<String>,
+    /// The time from which its retention counts: that of the mail, so that every copy lapses at the same time.
+    pub kept_from: Timestamp,
+    /// The recipients that it is about, normalised, each with what the receiving server said. Empty where the event is
+    /// about the mail as a whole. Addresses that cannot be read are left out. The texts may contain addresses: they are
+    /// for the table, not for a log.
+    pub recipients: BTreeMap<String, Option<String>>,
     /// SES's words for what happened, such as `Permanent/General`, where the type has more than its name.
     pub subtype: Option<String>,
-    /// What the receiving server said, by recipient. It may contain addresses: it is for the table, not for a log.
-    pub diagnostics: BTreeMap<String, String>,
+}
+
+impl MessageEvent {
+    /// Returns whether the record of the message is to take SES's id from this event.
+    #[must_use]
+    pub fn names_ses_id(&self) -> bool {
+        NAMING_SES_ID.contains(&self.kind.as_str())
+    }
 }
 
 /// What an event says of its message, whatever its type.
@@ -42,42 +61,36 @@ pub(super) struct About<'a> {
     pub(super) kind: &'a str,
     /// SES's id of the feedback, where the type has one.
     pub(super) feedback_id: Option<&'a str>,
-    pub(super) at: Timestamp,
+    /// The event's own time, where it has one.
+    pub(super) at: Option<Timestamp>,
     /// The addresses as SES writes them, each with what its server said.
     pub(super) recipients: Vec<(&'a str, Option<&'a str>)>,
     pub(super) subtype: Option<String>,
 }
 
-/// Reads our id of a mail, by our tag.
+/// Reads our id of a mail from our tag.
 pub(super) fn id(mail: &Mail) -> Option<Uuid> {
     mail.tag(ID_TAG)?.as_str()?.parse().ok()
 }
 
-/// Makes the event of a mail.
-pub(super) fn of(mail: &Mail, about: About<'_>) -> Option<MessageEvent> {
-    let mut recipients = Vec::new();
-    let mut diagnostics = BTreeMap::new();
-    for (text, diagnostic) in &about.recipients {
-        for address in address::read_all(text) {
-            let address = address.normalised().to_owned();
-            if let Some(diagnostic) = diagnostic {
-                diagnostics.insert(address.clone(), short(diagnostic));
-            }
-            recipients.push(address);
-        }
-    }
-    recipients.sort_unstable();
-    recipients.dedup();
+/// Makes the event of a mail that SES took at `sent`, as far as that is known.
+pub(super) fn of(mail: &Mail, about: About<'_>, sent: Option<Timestamp>, received: Timestamp) -> Option<MessageEvent> {
+    let recipient = |(text, diagnostic): (&str, Option<&str>)| {
+        let diagnostic = diagnostic.map(short);
+        let addresses = address::read_all(text).into_iter();
+        addresses.map(move |address| (address.normalised().to_owned(), diagnostic.clone()))
+    };
     Some(MessageEvent {
         message_id: id(mail),
         // It becomes a key, and DynamoDB has no empty keys.
         ses_id: mail.message_id.clone().filter(|id| !id.is_empty())?,
         kind: about.kind.to_owned(),
-        id: about.feedback_id.map_or_else(|| id_of(&recipients), str::to_owned),
-        at: about.at,
-        recipients,
+        id: about.feedback_id.map(key_part).unwrap_or_default(),
+        at: about.at.or(sent).unwrap_or(Timestamp::UNIX_EPOCH),
+        // A time in the future would keep the event for good.
+        kept_from: sent.or(about.at).unwrap_or(received).min(received),
+        recipients: about.recipients.into_iter().flat_map(recipient).collect(),
         subtype: about.subtype.map(|text| short(&text)),
-        diagnostics,
     })
 }
 
@@ -85,12 +98,12 @@ fn short(text: &str) -> String {
     text.chars().take(DIAGNOSTIC_MAX).collect()
 }
 
-/// An id for types to which SES gives none: one such event a recipient is told, and one for the mail as a whole.
-fn id_of(recipients: &[String]) -> String {
-    if recipients.is_empty() {
-        return String::new();
+/// An id as it stands in a key, whose length DynamoDB limits.
+fn key_part(id: &str) -> String {
+    if id.len() > FEEDBACK_ID_MAX {
+        return hex(&Sha256::digest(id)[..16]);
     }
-    hex(&Sha256::digest(recipients.join("\n"))[..8])
+    id.to_owned()
 }
 
 /// The addresses of a list of texts, or of objects with an `emailAddress` and perhaps a `diagnosticCode`.
@@ -157,12 +170,12 @@ mod tests {
                 (told.message_id, told.ses_id.as_str(), told.kind.as_str()),
                 (Some(ID), "m-1", kind)
             );
-            assert_eq!(told.recipients, ["anna@example.org"], "{kind}");
+            let recipients: Vec<_> = told.recipients.keys().collect();
+            assert_eq!(recipients, ["anna@example.org"], "{kind}");
             assert_eq!(told.at.to_string(), "2026-01-01T00:00:05Z", "{kind}");
-            assert!(
-                !told.id.contains('@') && (kind != "Bounce" || told.id == "f-1"),
-                "{kind}"
-            );
+            assert_eq!(told.kept_from.to_string(), "2026-01-01T00:00:00Z", "{kind}");
+            assert_eq!(told.id, if kind == "Bounce" { "f-1" } else { "" }, "{kind}");
+            assert_eq!(told.names_ses_id(), kind == "Bounce", "{kind}");
         }
     }
 
@@ -170,21 +183,48 @@ mod tests {
     fn is_about_the_mail_as_a_whole_where_nobody_is_named() {
         for (kind, member) in [("Send", "send"), ("Reject", "reject"), ("Rendering Failure", "failure")] {
             let told = message(&event(kind, member, json!({}))).unwrap();
-            assert_eq!((told.id.as_str(), told.recipients.as_slice()), ("", &[][..]), "{kind}");
+            assert!(
+                told.id.is_empty() && told.recipients.is_empty() && told.names_ses_id(),
+                "{kind}"
+            );
         }
     }
 
     #[test]
-    fn other_recipients_are_another_event_and_their_order_is_not() {
-        let id = |recipients: Value| {
-            let delivery = json!({ "recipients": recipients });
-            message(&event("Delivery", "delivery", delivery)).unwrap().id
+    fn every_copy_has_the_same_times_whenever_it_is_received() {
+        let read =
+            |event: &Value, received: &str| match super::super::read(&event.to_string(), received.parse().unwrap()) {
+                Ok(Feedback::Event(event)) => event.message.unwrap(),
+                other => panic!("{other:?}"),
+            };
+        let (early, late) = ("2026-01-01T00:00:10Z", "2026-01-03T00:00:00Z");
+        let at = |time: &str| json!({ "timestamp": time, "recipients": ["anna@example.org"] });
+        // The clock of SES may be ahead of ours.
+        for time in ["2026-01-01T00:00:05Z", "2026-01-01T00:00:11Z", "nonsense"] {
+            let event = event("Delivery", "delivery", at(time));
+            assert_eq!(read(&event, early), read(&event, late), "{time}");
+        }
+        let mut without = event("Delivery", "delivery", at(""));
+        without["mail"]["timestamp"] = Value::Null;
+        for received in [early, late] {
+            let told = read(&without, received);
+            assert_eq!(
+                (told.at, told.kept_from),
+                (Timestamp::UNIX_EPOCH, received.parse().unwrap())
+            );
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_too_long_for_a_key_is_shortened_to_the_same_for_every_copy() {
+        let id = |id: &str| {
+            let bounce = json!({"feedbackId": id, "bouncedRecipients": []});
+            message(&event("Bounce", "bounce", bounce)).unwrap().id
         };
-        assert_eq!(
-            id(json!(["a@example.org", "b@example.org"])),
-            id(json!(["b@example.org", "A@example.org"]))
-        );
-        assert_ne!(id(json!(["a@example.org"])), id(json!(["b@example.org"])));
+        let long = "f".repeat(5_000);
+        assert_eq!((id(&long).len(), id(&long)), (32, id(&long)));
+        assert_ne!(id(&long), id(&format!("{long}f")));
+        assert_eq!(id(&"f".repeat(FEEDBACK_ID_MAX)).len(), FEEDBACK_ID_MAX);
     }
 
     #[test]
@@ -193,15 +233,16 @@ mod tests {
             {"emailAddress": "Anna@example.org", "diagnosticCode": "x".repeat(2_000)}, {"emailAddress": "bob@example.org"}]});
         let told = message(&event("Bounce", "bounce", bounce)).unwrap();
         assert_eq!(told.subtype.as_deref(), Some("Permanent/General"));
-        assert_eq!(
-            told.diagnostics,
-            BTreeMap::from([("anna@example.org".to_owned(), "x".repeat(DIAGNOSTIC_MAX))])
-        );
+        let said = [
+            ("anna@example.org".to_owned(), Some("x".repeat(DIAGNOSTIC_MAX))),
+            ("bob@example.org".to_owned(), None),
+        ];
+        assert_eq!(told.recipients, BTreeMap::from(said));
         let delay = json!({"delayType": "MailboxFull", "delayedRecipients": [
             {"emailAddress": "anna@example.org", "diagnosticCode": "452 full"}]});
         let told = message(&event("DeliveryDelay", "deliveryDelay", delay)).unwrap();
         assert_eq!(told.subtype.as_deref(), Some("MailboxFull"));
-        assert_eq!(told.diagnostics["anna@example.org"], "452 full");
+        assert_eq!(told.recipients["anna@example.org"].as_deref(), Some("452 full"));
         let complaint = json!({"complaintFeedbackType": "abuse", "complainedRecipients": []});
         let told = message(&event("Complaint", "complaint", complaint)).unwrap();
         assert_eq!(told.subtype.as_deref(), Some("abuse"));

@@ -3,7 +3,7 @@
 //! SES tells what became of a mail in two formats: the *classic* notifications of an identity (`notificationType`) and
 //! the *event publishing* of a configuration set (`eventType`). They differ in that word and in what is optional, so
 //! one tolerant reader serves both. [`read`] decides everything in one pure step: which recipients are concerned, what
-//! happened to each ([`Class`]) and when. It acts on the recipients that the bounce or complaint *lists* and never on
+//! happened to each ([`FeedbackClass`]) and when. It acts on the recipients that the bounce or complaint *lists* and never on
 //! `mail.destination`: one bad address among fifty must not suppress the other forty-nine.
 //!
 //! Formats: <https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html> and
@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::address::EmailAddress;
 use crate::bounce::{Blame, BounceJudgement, BounceReason};
 
-pub use classify::Class;
+pub use classify::FeedbackClass;
 pub use mark::{Mark, MarkKind, RecordedMark};
 pub use message_event::MessageEvent;
 
@@ -42,12 +42,12 @@ pub enum Feedback {
     /// SES tried whether the topic works; there is nothing to do.
     SetUp,
     /// Something became of a mail.
-    Event(Box<Event>),
+    Event(Box<FeedbackEvent>),
 }
 
 /// One event of one mail.
 #[derive(Clone, Debug)]
-pub struct Event {
+pub struct FeedbackEvent {
     /// The event's type, as SES names it.
     pub kind: String,
     /// SES's id of the mail, if the event has one.
@@ -55,7 +55,7 @@ pub struct Event {
     /// The account that sent the mail, if the event says.
     pub sending_account: Option<String>,
     /// What happened to each recipient concerned; empty for types that concern none.
-    pub facts: Vec<Fact>,
+    pub facts: Vec<RecipientFact>,
     /// What counts against the account.
     pub marks: Vec<Mark>,
     /// How many recipients ought to be suppressed and have an address that cannot be read.
@@ -68,11 +68,11 @@ pub struct Event {
 
 /// What happened to one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fact {
+pub struct RecipientFact {
     /// The recipient.
     pub address: EmailAddress,
     /// What happened.
-    pub class: Class,
+    pub class: FeedbackClass,
     /// Why the mail bounced; nothing for a complaint.
     pub reason: Option<BounceReason>,
     /// The judgement of a bounce in one sentence, without addresses.
@@ -93,7 +93,7 @@ pub struct Fact {
 
 /// A message that is not from SES, or that SES changed beyond recognition. It is for a person to look at.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
+pub enum UnreadableFeedback {
     /// Not JSON, or JSON in which a part that is needed has another type. serde's own text would repeat values, which
     /// may be addresses, and is not kept.
     #[error("the message is not the JSON of an Amazon SES event: line {line}, column {column}")]
@@ -115,13 +115,13 @@ pub enum Unreadable {
 /// lies in the future: a register in the future could never be lifted.
 ///
 /// # Errors
-/// [`Unreadable`] when the message is one for a person to look at.
-pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> {
+/// [`UnreadableFeedback`] when the message is one for a person to look at.
+pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFeedback> {
     let message = message.trim();
     if message.starts_with(SET_UP_TEXT) {
         return Ok(Feedback::SetUp);
     }
-    let value: Value = serde_json::from_str(message).map_err(|error| Unreadable::NotJson {
+    let value: Value = serde_json::from_str(message).map_err(|error| UnreadableFeedback::NotJson {
         line: error.line(),
         column: error.column(),
     })?;
@@ -130,7 +130,7 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
         .event_type
         .take()
         .or(json.notification_type.take())
-        .ok_or(Unreadable::NotAnEvent)?;
+        .ok_or(UnreadableFeedback::NotAnEvent)?;
     if kind == SET_UP_TYPE {
         return Ok(Feedback::SetUp);
     }
@@ -142,8 +142,8 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
             .unwrap_or(received)
             .min(received)
     };
-    let message = about(&kind, &json, at).and_then(|about| message_event::of(&mail, about));
-    let mut event = Event {
+    let message = about(&kind, &json).and_then(|about| message_event::of(&mail, about, sent, received));
+    let mut event = FeedbackEvent {
         kind,
         ses_message_id: mail.message_id.take(),
         sending_account: mail.sending_account_id.take(),
@@ -155,12 +155,12 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
     };
     match event.kind.as_str() {
         "Bounce" => {
-            let bounce = json.bounce.ok_or(Unreadable::Incomplete("bounce"))?;
+            let bounce = json.bounce.ok_or(UnreadableFeedback::Incomplete("bounce"))?;
             let at = at(bounce.timestamp.as_ref());
             event.add_bounce(bounce, at);
         }
         "Complaint" => {
-            let complaint = json.complaint.ok_or(Unreadable::Incomplete("complaint"))?;
+            let complaint = json.complaint.ok_or(UnreadableFeedback::Incomplete("complaint"))?;
             let at = at(complaint.timestamp.as_ref());
             event.add_complaint(complaint, at);
         }
@@ -173,11 +173,12 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, Unreadable> 
 }
 
 /// What an event says of its message: only types that say whether it was sent and what became of it.
-fn about<'a>(kind: &'a str, json: &'a Json, at: impl Fn(Option<&'a Value>) -> Timestamp) -> Option<About<'a>> {
+fn about<'a>(kind: &'a str, json: &'a Json) -> Option<About<'a>> {
+    let at = |time: Option<&Value>| time.and_then(timestamp::read);
     let mut about = About {
         kind,
         feedback_id: None,
-        at: at(None),
+        at: None,
         recipients: Vec::new(),
         subtype: None,
     };
@@ -229,7 +230,7 @@ fn listed(recipients: Option<&[Recipient]>) -> Vec<(&str, Option<&str>)> {
         .collect()
 }
 
-impl Event {
+impl FeedbackEvent {
     fn add_bounce(&mut self, bounce: Bounce, at: Timestamp) {
         let subtype = bounce.words();
         let bounce_type = bounce.bounce_type.unwrap_or_default();
@@ -284,13 +285,13 @@ impl Event {
             .diagnostic_code
             .map(|text| text.chars().take(DIAGNOSTIC_MAX).collect::<String>());
         let judgement = happened.judgement.as_ref();
-        self.facts.extend(addresses.into_iter().map(|address| Fact {
+        self.facts.extend(addresses.into_iter().map(|address| RecipientFact {
             address,
             class: happened.class,
             reason: judgement.map(|judgement| judgement.reason),
             why: judgement.map(|judgement| judgement.why.clone()),
             blames_sender: judgement.is_some_and(|judgement| judgement.blame == Blame::Sender),
-            counts_for_rate: judgement.map_or(happened.class == Class::Complaint, |judgement| {
+            counts_for_rate: judgement.map_or(happened.class == FeedbackClass::Complaint, |judgement| {
                 judgement.counts_for_rate
             }),
             at: happened.at,
@@ -303,7 +304,7 @@ impl Event {
 
 /// What happened to one recipient, apart from its address.
 struct Happened<'a> {
-    class: Class,
+    class: FeedbackClass,
     judgement: Option<BounceJudgement>,
     at: Timestamp,
     feedback_id: &'a str,
@@ -321,7 +322,7 @@ mod tests {
         "2026-01-02T00:00:00Z".parse().unwrap()
     }
 
-    fn event(message: &Value) -> Event {
+    fn event(message: &Value) -> FeedbackEvent {
         match read(&message.to_string(), received()).unwrap() {
             Feedback::Event(event) => *event,
             Feedback::SetUp => panic!("a set-up message"),
@@ -348,7 +349,7 @@ mod tests {
         assert_eq!(fact.address.normalised(), "gone@example.org");
         assert_eq!(
             (fact.class, fact.feedback_id.as_str(), fact.subtype.as_str()),
-            (Class::HardBounce, "f-1", "Permanent/General")
+            (FeedbackClass::HardBounce, "f-1", "Permanent/General")
         );
         assert_eq!(fact.at.to_string(), "2026-01-01T00:00:01Z");
         assert_eq!(event.sending_account.as_deref(), Some("123456789012"));
@@ -375,7 +376,10 @@ mod tests {
             {},
         ])));
         let classes: Vec<_> = event.facts.iter().map(|fact| fact.class).collect();
-        assert_eq!(classes, [Class::HardBounce, Class::Soft, Class::Blocked]);
+        assert_eq!(
+            classes,
+            [FeedbackClass::HardBounce, FeedbackClass::Soft, FeedbackClass::Blocked]
+        );
         assert_eq!(event.unreadable_recipients, 2);
     }
 
@@ -388,13 +392,16 @@ mod tests {
             (event.facts[0].address.normalised().to_owned(), event.facts[0].class)
         };
         let anna = |class| ("anna@example.org".to_owned(), class);
-        assert_eq!(complaint(json!("abuse"), Value::Null), anna(Class::Complaint));
-        assert_eq!(complaint(Value::Null, Value::Null), anna(Class::Complaint));
-        assert_eq!(complaint(json!("not-spam"), Value::Null), anna(Class::NotSpam));
-        assert_eq!(complaint(json!("auth-failure"), Value::Null), anna(Class::AuthFailure));
+        assert_eq!(complaint(json!("abuse"), Value::Null), anna(FeedbackClass::Complaint));
+        assert_eq!(complaint(Value::Null, Value::Null), anna(FeedbackClass::Complaint));
+        assert_eq!(complaint(json!("not-spam"), Value::Null), anna(FeedbackClass::NotSpam));
+        assert_eq!(
+            complaint(json!("auth-failure"), Value::Null),
+            anna(FeedbackClass::AuthFailure)
+        );
         assert_eq!(
             complaint(Value::Null, json!("OnAccountSuppressionList")),
-            anna(Class::ComplaintEcho)
+            anna(FeedbackClass::ComplaintEcho)
         );
     }
 
@@ -472,16 +479,16 @@ mod tests {
         let mut message = bounce(&json!([{"emailAddress": "a@example.org", "status": 5.1, "action": ["failed"]}]));
         message["bounce"]["feedbackId"] = json!(7);
         message["mail"]["tags"] = json!("none");
-        assert_eq!(facts(&message)[0].class, Class::HardBounce);
+        assert_eq!(facts(&message)[0].class, FeedbackClass::HardBounce);
         let complaint = json!({"eventType": "Complaint", "mail": "lost",
             "complaint": {"feedbackId": "f-2", "complainedRecipients": [{"emailAddress": "a@example.org"}]}});
-        assert_eq!(facts(&complaint)[0].class, Class::Complaint);
+        assert_eq!(facts(&complaint)[0].class, FeedbackClass::Complaint);
         let twice = r#"{"eventType":"Bounce","bounce":{"bounceType":"Transient","bounceType":"Permanent",
             "bouncedRecipients":[{"emailAddress":"a@example.org"}]}}"#;
         let Feedback::Event(twice) = read(twice, received()).unwrap() else {
             panic!("a set-up message")
         };
-        assert_eq!(twice.facts[0].class, Class::HardBounce);
+        assert_eq!(twice.facts[0].class, FeedbackClass::HardBounce);
     }
 
     #[test]
@@ -520,32 +527,32 @@ mod tests {
             (
                 "Permanent",
                 "550 5.1.1 unknown user",
-                (Class::HardBounce, "user_unknown", "bounce"),
+                (FeedbackClass::HardBounce, "user_unknown", "bounce"),
             ),
             (
                 "Permanent",
                 "554 5.7.1 listed at some RBL",
-                (Class::Blocked, "sender_blocked", "bounce block"),
+                (FeedbackClass::Blocked, "sender_blocked", "bounce block"),
             ),
             (
                 "Transient",
                 "554 5.7.1 listed at some RBL",
-                (Class::Soft, "sender_blocked", "block"),
+                (FeedbackClass::Soft, "sender_blocked", "block"),
             ),
             (
                 "Permanent",
                 "552 5.2.2 mailbox full",
-                (Class::Soft, "mailbox_full", "bounce"),
+                (FeedbackClass::Soft, "mailbox_full", "bounce"),
             ),
             (
                 "Permanent",
                 "552 5.3.4 too large",
-                (Class::MessageFault, "size", "bounce"),
+                (FeedbackClass::MessageFault, "size", "bounce"),
             ),
             (
                 "Transient",
                 "550 5.4.4 no such domain",
-                (Class::HardBounce, "host_unknown", ""),
+                (FeedbackClass::HardBounce, "host_unknown", ""),
             ),
         ] {
             let expected = (expected.0, expected.1, expected.2.to_owned());

@@ -14,12 +14,12 @@ mod table;
 
 use crate::address::EmailAddress;
 
-pub use sign::Sign;
-pub use table::{RETRY_LATER, RETRY_SOON, Row, TABLE};
+pub use sign::ErrorSign;
+pub use table::{RETRY_LATER, RETRY_SOON, SesErrorRow, TABLE};
 
 /// A certain refusal: SES did not take the mail. The order is that of [`TABLE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum SesRefusal {
     /// The sender is not verified in this region.
     SenderNotVerified,
     /// The account is in the sandbox and a recipient is not verified.
@@ -62,7 +62,7 @@ pub enum Refusal {
 
 /// Who may try again, and when. Times are whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
+pub enum RetryAdvice {
     /// Okite itself, while the caller has patience; then the caller, after this time.
     AtOnceThenAfter(u32),
     /// The caller, after this time.
@@ -75,7 +75,7 @@ pub enum Retry {
 
 /// What has to change before SES takes a mail that it refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum ErrorCause {
     /// The account's rate, quota or another limit, or its sending is paused: time or an operator changes it.
     Capacity,
     /// The mail: its content, its addresses, its sender.
@@ -86,37 +86,37 @@ pub enum Fault {
     Service,
 }
 
-impl Refusal {
+impl SesRefusal {
     /// Returns the row of the table.
     #[must_use]
-    pub fn row(self) -> &'static Row {
+    pub fn row(self) -> &'static SesErrorRow {
         &TABLE[self as usize]
     }
 
     /// Returns what has to change before SES takes the mail.
     #[must_use]
-    pub fn fault(self) -> Fault {
+    pub fn fault(self) -> ErrorCause {
         match self {
-            Self::QuotaExceeded | Self::RateExceeded | Self::AccountLimit | Self::SendingPaused => Fault::Capacity,
+            Self::QuotaExceeded | Self::RateExceeded | Self::AccountLimit | Self::SendingPaused => ErrorCause::Capacity,
             Self::SenderNotVerified
             | Self::RecipientNotVerified
             | Self::Blacklisted
             | Self::ContentRejected
             | Self::Rejected
-            | Self::BadRequest => Fault::Mail,
+            | Self::BadRequest => ErrorCause::Mail,
             Self::MailFromNotVerified
             | Self::AccountSuspended
             | Self::StackIncomplete
             | Self::NotSubscribed
             | Self::NotAllowed
             | Self::BadCredentials
-            | Self::Unknown => Fault::Deployment,
-            Self::Unreachable | Self::Unavailable => Fault::Service,
+            | Self::Unknown => ErrorCause::Deployment,
+            Self::Unreachable | Self::Unavailable => ErrorCause::Service,
         }
     }
 }
 
-impl Retry {
+impl RetryAdvice {
     /// Returns how long the caller has to wait, if waiting helps.
     #[must_use]
     pub fn seconds(self) -> Option<u32> {
@@ -129,7 +129,7 @@ impl Retry {
 
 /// Returns what comes of a mail that SES may have taken: the last row.
 #[must_use]
-pub fn ambiguous() -> &'static Row {
+pub fn ambiguous() -> &'static SesErrorRow {
     &TABLE[TABLE.len() - 1]
 }
 
@@ -148,7 +148,7 @@ struct Told<'a> {
 /// `sender` is who the mail was from: an identity that failed the check is the sender if it is this address or its
 /// domain, and a recipient otherwise.
 #[must_use]
-pub fn classify(code: &str, text: &str, status: u16, sender: &EmailAddress) -> Option<Refusal> {
+pub fn classify(code: &str, text: &str, status: u16, sender: &EmailAddress) -> Option<SesRefusal> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let told = Told {
         code,
@@ -172,7 +172,7 @@ mod tests {
         EmailAddress::parse("Shop@example.com").unwrap()
     }
 
-    fn refusal(code: &str, text: &str, status: u16) -> Refusal {
+    fn refusal(code: &str, text: &str, status: u16) -> SesRefusal {
         classify(code, text, status, &sender()).unwrap()
     }
 
@@ -193,17 +193,17 @@ mod tests {
         for code in ["TooManyRequestsException", "Throttling", "ThrottlingException"] {
             assert_eq!(
                 refusal(code, "Maximum sending rate exceeded.", 429),
-                Refusal::RateExceeded
+                SesRefusal::RateExceeded
             );
             assert_eq!(
                 refusal(code, "Daily message quota exceeded.", 429),
-                Refusal::QuotaExceeded
+                SesRefusal::QuotaExceeded
             );
         }
-        assert_eq!(refusal("TooManyRequestsException", "", 429), Refusal::RateExceeded);
+        assert_eq!(refusal("TooManyRequestsException", "", 429), SesRefusal::RateExceeded);
         assert_eq!(
             refusal("LimitExceededException", "Too many things", 400),
-            Refusal::AccountLimit
+            SesRefusal::AccountLimit
         );
     }
 
@@ -227,7 +227,7 @@ mod tests {
         ] {
             assert_eq!(
                 refusal("MessageRejected", &not_verified(who), 400),
-                Refusal::SenderNotVerified,
+                SesRefusal::SenderNotVerified,
                 "{who}"
             );
         }
@@ -242,13 +242,13 @@ mod tests {
         ] {
             assert_eq!(
                 refusal("MessageRejected", &not_verified(who), 400),
-                Refusal::RecipientNotVerified,
+                SesRefusal::RecipientNotVerified,
                 "{who}"
             );
         }
         assert_eq!(
             refusal("MessageRejected", "Email address is not verified.", 400),
-            Refusal::SenderNotVerified
+            SesRefusal::SenderNotVerified
         );
     }
 
@@ -261,70 +261,70 @@ mod tests {
         ] {
             assert_eq!(
                 refusal("MessageRejected", &not_verified(who), 400),
-                Refusal::RecipientNotVerified,
+                SesRefusal::RecipientNotVerified,
                 "{who}"
             );
         }
     }
 
     /// Type, text and status of answers, and what each means. Texts: from AWS's documents where they give any.
-    const ANSWERS: &[(&str, &str, u16, Refusal)] = &[
-        ("SendingPausedException", "", 400, Refusal::SendingPaused),
-        ("AccountSendingPausedException", "", 400, Refusal::SendingPaused),
+    const ANSWERS: &[(&str, &str, u16, SesRefusal)] = &[
+        ("SendingPausedException", "", 400, SesRefusal::SendingPaused),
+        ("AccountSendingPausedException", "", 400, SesRefusal::SendingPaused),
         (
             "ConfigurationSetSendingPausedException",
             "",
             400,
-            Refusal::SendingPaused,
+            SesRefusal::SendingPaused,
         ),
         (
             "MessageRejected",
             "Sending paused for this account. For more information, please check the inbox of the email address \
              associated with your AWS account.",
             400,
-            Refusal::SendingPaused,
+            SesRefusal::SendingPaused,
         ),
-        ("AccountSuspendedException", "", 400, Refusal::AccountSuspended),
+        ("AccountSuspendedException", "", 400, SesRefusal::AccountSuspended),
         (
             "MessageRejected",
             "Sending suspended for this account.",
             400,
-            Refusal::AccountSuspended,
+            SesRefusal::AccountSuspended,
         ),
         (
             "MailFromDomainNotVerifiedException",
             "The MAIL FROM domain is not verified.",
             400,
-            Refusal::MailFromNotVerified,
+            SesRefusal::MailFromNotVerified,
         ),
-        ("MessageRejected", "Address blacklisted.", 400, Refusal::Blacklisted),
+        ("MessageRejected", "Address blacklisted.", 400, SesRefusal::Blacklisted),
         (
             "MessageRejected",
             "Message contains a virus",
             400,
-            Refusal::ContentRejected,
+            SesRefusal::ContentRejected,
         ),
-        ("MessageRejected", "Transaction failed.", 400, Refusal::Rejected),
-        ("MessageRejected", "", 400, Refusal::Rejected),
-        ("BadRequestException", "", 400, Refusal::BadRequest),
-        ("ValidationException", "", 400, Refusal::BadRequest),
-        ("NotFoundException", "", 404, Refusal::StackIncomplete),
-        ("AccessDeniedException", "", 403, Refusal::NotAllowed),
-        ("ExpiredTokenException", "", 403, Refusal::BadCredentials),
-        ("InvalidSignatureException", "", 403, Refusal::BadCredentials),
-        ("UnrecognizedClientException", "", 403, Refusal::BadCredentials),
-        ("OptInRequired", "", 403, Refusal::NotSubscribed),
+        ("MessageRejected", "Transaction failed.", 400, SesRefusal::Rejected),
+        ("MessageRejected", "", 400, SesRefusal::Rejected),
+        ("BadRequestException", "", 400, SesRefusal::BadRequest),
+        ("ValidationException", "", 400, SesRefusal::BadRequest),
+        ("NotFoundException", "", 404, SesRefusal::StackIncomplete),
+        ("AccessDeniedException", "", 403, SesRefusal::NotAllowed),
+        ("ExpiredTokenException", "", 403, SesRefusal::BadCredentials),
+        ("InvalidSignatureException", "", 403, SesRefusal::BadCredentials),
+        ("UnrecognizedClientException", "", 403, SesRefusal::BadCredentials),
+        ("OptInRequired", "", 403, SesRefusal::NotSubscribed),
         (
             "AccessDeniedException",
             "The AWS Access Key Id needs a subscription for the service",
             403,
-            Refusal::NotSubscribed,
+            SesRefusal::NotSubscribed,
         ),
-        ("Unheard", "", 429, Refusal::Unavailable),
-        ("ServiceUnavailable", "", 503, Refusal::Unavailable),
-        ("SomethingNew", "", 400, Refusal::Unknown),
-        ("", "", 301, Refusal::Unknown),
-        ("", "", 499, Refusal::Unknown),
+        ("Unheard", "", 429, SesRefusal::Unavailable),
+        ("ServiceUnavailable", "", 503, SesRefusal::Unavailable),
+        ("SomethingNew", "", 400, SesRefusal::Unknown),
+        ("", "", 301, SesRefusal::Unknown),
+        ("", "", 499, SesRefusal::Unknown),
     ];
 
     #[test]
@@ -351,23 +351,23 @@ mod tests {
     }
 
     /// Answers that bear a sign: type, text and status.
-    fn bearing(sign: &Sign) -> Vec<(&str, String, u16)> {
+    fn bearing(sign: &ErrorSign) -> Vec<(&str, String, u16)> {
         // An address at the end, in case the sign speaks of identities.
         let saying = |phrase: &str| format!("{phrase} in region x: b@example.org");
         match sign {
-            Sign::Type(types) => types.iter().map(|code| (*code, String::new(), 400)).collect(),
-            Sign::Saying(types, phrases) => types
+            ErrorSign::Type(types) => types.iter().map(|code| (*code, String::new(), 400)).collect(),
+            ErrorSign::Saying(types, phrases) => types
                 .iter()
                 .flat_map(|code| phrases.iter().map(move |phrase| (*code, saying(phrase), 400)))
                 .collect(),
-            Sign::Phrase(phrase) => vec![("Odd", saying(phrase), 400)],
-            Sign::UnverifiedSender => vec![("MessageRejected", not_verified("example.com"), 400)],
-            Sign::Status(statuses) => statuses
+            ErrorSign::Phrase(phrase) => vec![("Odd", saying(phrase), 400)],
+            ErrorSign::UnverifiedSender => vec![("MessageRejected", not_verified("example.com"), 400)],
+            ErrorSign::Status(statuses) => statuses
                 .iter()
                 .flat_map(|range| [*range.start(), *range.end()])
                 .map(|status| ("Odd", String::new(), status))
                 .collect(),
-            Sign::NoAnswer(_) => Vec::new(),
+            ErrorSign::NoAnswer(_) => Vec::new(),
         }
     }
 
@@ -385,8 +385,8 @@ mod tests {
     fn phrases_are_written_as_the_text_is_looked_at() {
         for sign in TABLE.iter().flat_map(|row| row.signs) {
             let phrases = match sign {
-                Sign::Saying(_, phrases) => phrases.to_vec(),
-                Sign::Phrase(phrase) => vec![*phrase],
+                ErrorSign::Saying(_, phrases) => phrases.to_vec(),
+                ErrorSign::Phrase(phrase) => vec![*phrase],
                 _ => continue,
             };
             for phrase in phrases {
@@ -401,7 +401,7 @@ mod tests {
         for row in &TABLE {
             let waits = row
                 .refusal
-                .is_some_and(|refusal| matches!(refusal.fault(), Fault::Capacity | Fault::Service));
+                .is_some_and(|refusal| matches!(refusal.fault(), ErrorCause::Capacity | ErrorCause::Service));
             assert_eq!(row.retry.seconds().is_some(), waits, "{row:?}");
         }
     }
@@ -414,13 +414,15 @@ mod tests {
             assert!(!row.cause.ends_with('.') && row.remedy.ends_with('.'), "{row:?}");
             assert_eq!(message.contains("nothing was sent"), row.refusal.is_some(), "{message}");
         }
-        let message = Refusal::SenderNotVerified.row().message("example.com", "eu-west-1");
+        let message = SesRefusal::SenderNotVerified.row().message("example.com", "eu-west-1");
         assert!(
             message.contains("example.com is not verified in eu-west-1"),
             "{message}"
         );
         assert!(message.contains("or send from"), "{message}");
-        let message = Refusal::RecipientNotVerified.row().message("example.com", "eu-west-1");
+        let message = SesRefusal::RecipientNotVerified
+            .row()
+            .message("example.com", "eu-west-1");
         assert!(
             message.contains("sandbox in eu-west-1") && message.contains("recipient"),
             "{message}"

@@ -11,7 +11,7 @@ pub(super) const NOT_VERIFIED: &str = "not verified";
 
 /// One way to know an error. Phrases are in lower case with single spaces, as the text is when it is looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sign {
+pub enum ErrorSign {
     /// The answer has one of these types.
     Type(&'static [&'static str]),
     /// The answer has one of these types, and one of these phrases in its text.
@@ -26,7 +26,7 @@ pub enum Sign {
     NoAnswer(&'static str),
 }
 
-impl Sign {
+impl ErrorSign {
     /// Tells whether an answer bears this sign.
     pub(super) fn is_in(&self, told: &Told<'_>) -> bool {
         let is_type = |types: &[&str]| types.iter().any(|name| name.eq_ignore_ascii_case(told.code));

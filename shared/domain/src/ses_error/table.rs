@@ -3,8 +3,8 @@
 //! Rows are tried in this order. Those whose text lists identities come first: whatever an address or a name in that text
 //! says, it is not taken for SES's words.
 
-use super::sign::{MESSAGE_REJECTED, NOT_VERIFIED, Sign};
-use super::{Refusal, Retry};
+use super::sign::{ErrorSign, MESSAGE_REJECTED, NOT_VERIFIED};
+use super::{RetryAdvice, SesRefusal};
 
 /// How long to wait before asking again, in whole seconds: for a service that is down.
 pub const RETRY_SOON: u32 = 5;
@@ -27,20 +27,20 @@ const REJECTED: &[&str] = &[MESSAGE_REJECTED];
 
 /// What an error is known by, and what comes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct SesErrorRow {
     /// The refusal; `None` when SES may have taken the mail all the same.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<SesRefusal>,
     /// What it is known by: any of these.
-    pub signs: &'static [Sign],
+    pub signs: &'static [ErrorSign],
     /// Who may try again, and when.
-    pub retry: Retry,
+    pub retry: RetryAdvice,
     /// What is the matter. `{domain}` stands for the sender's, `{region}` for SES's.
     pub cause: &'static str,
     /// What to do.
     pub remedy: &'static str,
 }
 
-impl Row {
+impl SesErrorRow {
     /// Says cause and remedy to the caller, who wrote the mail from `domain`. No other part of the mail is in it.
     #[must_use]
     pub fn message(&self, domain: &str, region: &str) -> String {
@@ -55,145 +55,149 @@ impl Row {
     }
 }
 
-/// One row for each [`Refusal`], in its order, and the last for everything else.
-pub static TABLE: [Row; 20] = [
-    Row {
-        refusal: Some(Refusal::SenderNotVerified),
-        signs: &[Sign::UnverifiedSender],
-        retry: Retry::Never,
+/// One row for each [`SesRefusal`], in its order, and the last for everything else.
+pub static TABLE: [SesErrorRow; 20] = [
+    SesErrorRow {
+        refusal: Some(SesRefusal::SenderNotVerified),
+        signs: &[ErrorSign::UnverifiedSender],
+        retry: RetryAdvice::Never,
         cause: "The sender domain {domain} is not verified in {region}, nor is this address of it",
         remedy: "Verify it in Amazon SES in that region, or send from an identity that is verified there.",
     },
-    Row {
-        refusal: Some(Refusal::RecipientNotVerified),
-        signs: &[Sign::Saying(REJECTED, &[NOT_VERIFIED])],
-        retry: Retry::Never,
+    SesErrorRow {
+        refusal: Some(SesRefusal::RecipientNotVerified),
+        signs: &[ErrorSign::Saying(REJECTED, &[NOT_VERIFIED])],
+        retry: RetryAdvice::Never,
         cause: "The Amazon SES account is in the sandbox in {region}, and a recipient of this email is not verified there",
         remedy: "In the sandbox every recipient must be verified first. Verify the recipient, send to the mailbox \
                  simulator, or ask AWS for production access.",
     },
-    Row {
-        refusal: Some(Refusal::Blacklisted),
-        signs: &[Sign::Saying(REJECTED, &["blacklisted"])],
-        retry: Retry::Never,
+    SesErrorRow {
+        refusal: Some(SesRefusal::Blacklisted),
+        signs: &[ErrorSign::Saying(REJECTED, &["blacklisted"])],
+        retry: RetryAdvice::Never,
         cause: "Amazon SES refuses one of the addresses as blocked",
         remedy: "Leave out the recipient it is, and see to it that mail to the address in `from` is accepted.",
     },
-    Row {
-        refusal: Some(Refusal::QuotaExceeded),
+    SesErrorRow {
+        refusal: Some(SesRefusal::QuotaExceeded),
         signs: &[
-            Sign::Saying(THROTTLING, &["quota exceeded"]),
-            Sign::Saying(LIMIT, &["quota exceeded"]),
+            ErrorSign::Saying(THROTTLING, &["quota exceeded"]),
+            ErrorSign::Saying(LIMIT, &["quota exceeded"]),
         ],
-        retry: Retry::After(RETRY_LATER),
+        retry: RetryAdvice::After(RETRY_LATER),
         cause: "The 24-hour sending quota of the Amazon SES account is used up",
         remedy: "It frees up as the sends of the last 24 hours age; ask AWS for a higher quota if this recurs.",
     },
-    Row {
-        refusal: Some(Refusal::RateExceeded),
-        signs: &[Sign::Type(THROTTLING), Sign::Saying(LIMIT, &["sending rate"])],
-        retry: Retry::AtOnceThenAfter(NEXT_SECOND),
+    SesErrorRow {
+        refusal: Some(SesRefusal::RateExceeded),
+        signs: &[ErrorSign::Type(THROTTLING), ErrorSign::Saying(LIMIT, &["sending rate"])],
+        retry: RetryAdvice::AtOnceThenAfter(NEXT_SECOND),
         cause: "The sending rate of the Amazon SES account, in which each recipient counts, is exceeded",
         remedy: "Send more slowly.",
     },
-    Row {
-        refusal: Some(Refusal::AccountLimit),
-        signs: &[Sign::Type(LIMIT)],
-        retry: Retry::After(RETRY_LATER),
+    SesErrorRow {
+        refusal: Some(SesRefusal::AccountLimit),
+        signs: &[ErrorSign::Type(LIMIT)],
+        retry: RetryAdvice::After(RETRY_LATER),
         cause: "A limit of the Amazon SES account is reached",
         remedy: "Try again later; if this recurs, an operator must find out which of the account's limits it is.",
     },
-    Row {
-        refusal: Some(Refusal::SendingPaused),
+    SesErrorRow {
+        refusal: Some(SesRefusal::SendingPaused),
         signs: &[
-            Sign::Type(&[
+            ErrorSign::Type(&[
                 "SendingPausedException",
                 "AccountSendingPausedException",
                 "ConfigurationSetSendingPausedException",
             ]),
-            Sign::Saying(REJECTED, &["paused"]),
+            ErrorSign::Saying(REJECTED, &["paused"]),
         ],
-        retry: Retry::After(RETRY_LATER),
+        retry: RetryAdvice::After(RETRY_LATER),
         cause: "Sending is paused for the Amazon SES account in {region} or for its configuration set",
         remedy: "An operator must find out why and resume it.",
     },
-    Row {
-        refusal: Some(Refusal::AccountSuspended),
+    SesErrorRow {
+        refusal: Some(SesRefusal::AccountSuspended),
         signs: &[
-            Sign::Type(&["AccountSuspendedException"]),
-            Sign::Saying(REJECTED, &["suspended"]),
+            ErrorSign::Type(&["AccountSuspendedException"]),
+            ErrorSign::Saying(REJECTED, &["suspended"]),
         ],
-        retry: Retry::Never,
+        retry: RetryAdvice::Never,
         cause: "AWS has suspended the Amazon SES account in {region}",
         remedy: "An operator must answer the case that AWS opened.",
     },
-    Row {
-        refusal: Some(Refusal::MailFromNotVerified),
-        signs: &[Sign::Type(&["MailFromDomainNotVerifiedException"])],
-        retry: Retry::Never,
+    SesErrorRow {
+        refusal: Some(SesRefusal::MailFromNotVerified),
+        signs: &[ErrorSign::Type(&["MailFromDomainNotVerifiedException"])],
+        retry: RetryAdvice::Never,
         cause: "The custom MAIL FROM domain of {domain} is not verified in {region}",
         remedy: "Repair its DNS records, or remove the MAIL FROM domain from the identity.",
     },
-    Row {
-        refusal: Some(Refusal::ContentRejected),
-        signs: &[Sign::Saying(
+    SesErrorRow {
+        refusal: Some(SesRefusal::ContentRejected),
+        signs: &[ErrorSign::Saying(
             REJECTED,
             &["virus", "malware", "spam", "content", "attachment"],
         )],
-        retry: Retry::Never,
+        retry: RetryAdvice::Never,
         cause: "Amazon SES refused the content of the email",
         remedy: "Change the content or the attachments.",
     },
-    Row {
-        refusal: Some(Refusal::Rejected),
-        signs: &[Sign::Type(REJECTED)],
-        retry: Retry::Never,
+    SesErrorRow {
+        refusal: Some(SesRefusal::Rejected),
+        signs: &[ErrorSign::Type(REJECTED)],
+        retry: RetryAdvice::Never,
         cause: "Amazon SES rejected the email and did not say why in words that are known here",
         remedy: "Compare it with an email that is accepted: its addresses, headers, content and attachments.",
     },
-    Row {
-        refusal: Some(Refusal::BadRequest),
-        signs: &[Sign::Type(&[
+    SesErrorRow {
+        refusal: Some(SesRefusal::BadRequest),
+        signs: &[ErrorSign::Type(&[
             "BadRequestException",
             "ValidationException",
             "ValidationError",
             "InvalidParameterValue",
         ])],
-        retry: Retry::Never,
+        retry: RetryAdvice::Never,
         cause: "Amazon SES refused the email as not well-formed",
         remedy: "Check every field.",
     },
-    Row {
-        refusal: Some(Refusal::StackIncomplete),
-        signs: &[Sign::Type(&[
+    SesErrorRow {
+        refusal: Some(SesRefusal::StackIncomplete),
+        signs: &[ErrorSign::Type(&[
             "NotFoundException",
             "ConfigurationSetDoesNotExistException",
         ])],
-        retry: Retry::Never,
+        retry: RetryAdvice::Never,
         cause: "A part of the deployment is missing in Amazon SES in {region} (its configuration set, perhaps)",
         remedy: "An operator must deploy again.",
     },
-    Row {
-        refusal: Some(Refusal::NotSubscribed),
+    SesErrorRow {
+        refusal: Some(SesRefusal::NotSubscribed),
         signs: &[
-            Sign::Type(&["OptInRequired", "SubscriptionRequiredException"]),
-            Sign::Phrase("needs a subscription for the service"),
+            ErrorSign::Type(&["OptInRequired", "SubscriptionRequiredException"]),
+            ErrorSign::Phrase("needs a subscription for the service"),
         ],
-        retry: Retry::Never,
+        retry: RetryAdvice::Never,
         cause: "Amazon SES is not enabled for this AWS account in {region}",
         remedy: "An operator must enable it.",
     },
-    Row {
-        refusal: Some(Refusal::NotAllowed),
-        signs: &[Sign::Type(&["AccessDenied", "AccessDeniedException", "NotAuthorized"])],
-        retry: Retry::Never,
+    SesErrorRow {
+        refusal: Some(SesRefusal::NotAllowed),
+        signs: &[ErrorSign::Type(&[
+            "AccessDenied",
+            "AccessDeniedException",
+            "NotAuthorized",
+        ])],
+        retry: RetryAdvice::Never,
         cause: "The deployment may not send through Amazon SES from this address",
         remedy: "An operator must check the policies: the function's role, the identity's and the organisation's.",
     },
-    Row {
-        refusal: Some(Refusal::BadCredentials),
+    SesErrorRow {
+        refusal: Some(SesRefusal::BadCredentials),
         signs: &[
-            Sign::Type(&[
+            ErrorSign::Type(&[
                 "ExpiredToken",
                 "ExpiredTokenException",
                 "IncompleteSignature",
@@ -207,41 +211,41 @@ pub static TABLE: [Row; 20] = [
                 "SignatureDoesNotMatch",
                 "UnrecognizedClientException",
             ]),
-            Sign::NoAnswer("the function has no credentials to sign with"),
+            ErrorSign::NoAnswer("the function has no credentials to sign with"),
         ],
-        retry: Retry::Never,
+        retry: RetryAdvice::Never,
         cause: "Amazon SES does not know the deployment by its credentials",
         remedy: "An operator must check the function's role, and that the region is enabled for the AWS account.",
     },
-    Row {
-        refusal: Some(Refusal::Unreachable),
-        signs: &[Sign::NoAnswer("no connection was opened, so nothing was written")],
-        retry: Retry::After(RETRY_SOON),
+    SesErrorRow {
+        refusal: Some(SesRefusal::Unreachable),
+        signs: &[ErrorSign::NoAnswer("no connection was opened, so nothing was written")],
+        retry: RetryAdvice::After(RETRY_SOON),
         cause: "Amazon SES cannot be reached just now",
         remedy: "Try again shortly.",
     },
-    Row {
-        refusal: Some(Refusal::Unavailable),
-        signs: &[Sign::Status(&[429..=429, 503..=503])],
-        retry: Retry::After(RETRY_SOON),
+    SesErrorRow {
+        refusal: Some(SesRefusal::Unavailable),
+        signs: &[ErrorSign::Status(&[429..=429, 503..=503])],
+        retry: RetryAdvice::After(RETRY_SOON),
         cause: "Amazon SES turns requests away just now",
         remedy: "Try again shortly.",
     },
-    Row {
-        refusal: Some(Refusal::Unknown),
-        signs: &[Sign::Status(&[300..=407, 409..=499])],
-        retry: Retry::Never,
+    SesErrorRow {
+        refusal: Some(SesRefusal::Unknown),
+        signs: &[ErrorSign::Status(&[300..=407, 409..=499])],
+        retry: RetryAdvice::Never,
         cause: "Amazon SES refused the email for a reason that is not known here",
         remedy: "An operator finds the code of the error in the log.",
     },
     // It has the signs of whatever is left. When in doubt, SES took the mail.
-    Row {
+    SesErrorRow {
         refusal: None,
         signs: &[
-            Sign::Status(&[408..=408, 500..=502, 504..=599]),
-            Sign::NoAnswer("no answer in time, a cut connection, or a success that cannot be read"),
+            ErrorSign::Status(&[408..=408, 500..=502, 504..=599]),
+            ErrorSign::NoAnswer("no answer in time, a cut connection, or a success that cannot be read"),
         ],
-        retry: Retry::AtTheRiskOfTwo,
+        retry: RetryAdvice::AtTheRiskOfTwo,
         cause: "Amazon SES did not answer, or not clearly, so it is not known whether this email was sent",
         remedy: "Repeat the request with the same `Idempotency-Key`, if it has one: an event of SES settles it, within seconds \
                  as a rule, and nothing is sent twice. With a new key or none it may be sent a second time. The field `id` \
@@ -258,5 +262,5 @@ const _: () = {
         place += 1;
     }
     assert!(TABLE[last].refusal.is_none());
-    assert!(Refusal::Unknown as usize + 1 == last);
+    assert!(SesRefusal::Unknown as usize + 1 == last);
 };

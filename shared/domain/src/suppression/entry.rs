@@ -15,7 +15,7 @@ use crate::address::EmailAddress;
 ///
 /// That there is one does not mean that the address is suppressed: see [`Registers::suppression`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct SuppressionEntry {
     /// The id by which the API names it (`UUIDv7`).
     pub id: Uuid,
     /// The address, normalised; each spelling that was met is in its evidence.
@@ -25,10 +25,10 @@ pub struct Entry {
     /// The soft bounces behind those of the registers, in no order, with SES's feedback ids.
     pub soft_bounces: Vec<(Timestamp, String)>,
     /// Why each register is as it is. Soft bounces have none but their ids.
-    pub evidence: BTreeMap<Register, RecordedEvidence>,
+    pub evidence: BTreeMap<Register, RegisterEvidence>,
 }
 
-impl Entry {
+impl SuppressionEntry {
     /// Joins what is known of the same address under another name; this one's name and id stay.
     #[must_use]
     pub fn joined(mut self, other: Self) -> Self {
@@ -51,7 +51,7 @@ impl Entry {
 
 /// Why a register was set, as it was recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RecordedEvidence {
+pub struct RegisterEvidence {
     /// The address as it was given then; empty where it was forgotten.
     pub address: String,
     /// SES's words for what happened.

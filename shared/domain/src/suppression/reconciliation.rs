@@ -14,7 +14,7 @@ const FIRST_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// What passes over SES's list found and did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drift {
+pub struct ListDrift {
     /// Addresses on SES's list.
     pub listed: u64,
     /// Of them, those that were put on ours.
@@ -25,7 +25,7 @@ pub struct Drift {
     pub unreadable: u64,
 }
 
-impl Drift {
+impl ListDrift {
     /// Adds what another part of the pass found.
     pub fn add(&mut self, other: Self) {
         self.listed += other.listed;
@@ -37,22 +37,22 @@ impl Drift {
 
 /// A pass under way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pass {
+pub struct ReconciliationPass {
     /// When it began.
     pub started_at: Timestamp,
     /// SES's token of the page that is next; none for the first.
     pub next_token: Option<String>,
     /// What it found so far.
-    pub drift: Drift,
+    pub drift: ListDrift,
 }
 
 /// A pass that came to the end of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finished {
+pub struct FinishedPass {
     /// When it ended.
     pub at: Timestamp,
     /// What it found.
-    pub drift: Drift,
+    pub drift: ListDrift,
 }
 
 /// The state of the daily pass.
@@ -61,9 +61,9 @@ pub struct Reconciliation {
     /// When the next pass may begin.
     pub due_at: Timestamp,
     /// The pass that is under way.
-    pub pass: Option<Pass>,
+    pub pass: Option<ReconciliationPass>,
     /// The last one that was finished.
-    pub last: Option<Finished>,
+    pub last: Option<FinishedPass>,
     /// Why the last attempt did not get on; SES's error code, or `sandbox`.
     pub trouble: Option<String>,
 }
@@ -95,11 +95,11 @@ impl Reconciliation {
     }
 
     /// Returns the pass that is under way, or begins one.
-    pub fn pass(&mut self, now: Timestamp) -> &mut Pass {
-        self.pass.get_or_insert_with(|| Pass {
+    pub fn pass(&mut self, now: Timestamp) -> &mut ReconciliationPass {
+        self.pass.get_or_insert_with(|| ReconciliationPass {
             started_at: now,
             next_token: None,
-            drift: Drift::default(),
+            drift: ListDrift::default(),
         })
     }
 
@@ -110,7 +110,7 @@ impl Reconciliation {
             (Some(next), Some(pass)) => pass.next_token = Some(next),
             (_, Some(pass)) => {
                 self.due_at = pass.started_at + EVERY;
-                self.last = Some(Finished {
+                self.last = Some(FinishedPass {
                     at: now,
                     drift: pass.drift,
                 });
@@ -124,7 +124,7 @@ impl Reconciliation {
     pub fn token_refused(&mut self) {
         if let Some(pass) = &mut self.pass {
             pass.next_token = None;
-            pass.drift = Drift::default();
+            pass.drift = ListDrift::default();
         }
     }
 
@@ -147,7 +147,7 @@ pub struct ReportedReconciliation {
     pub next_at: Option<Timestamp>,
     /// What was found.
     #[serde(flatten)]
-    pub drift: Drift,
+    pub drift: ListDrift,
     /// Why the last attempt did not get on; SES's error code, or `sandbox`.
     pub trouble: Option<String>,
 }
@@ -225,7 +225,7 @@ mod tests {
         state.page_done(Some("t".to_owned()), at(11));
         state.token_refused();
         let pass = state.pass(at(12));
-        assert_eq!((pass.next_token.as_deref(), pass.drift), (None, Drift::default()));
+        assert_eq!((pass.next_token.as_deref(), pass.drift), (None, ListDrift::default()));
     }
 
     #[test]

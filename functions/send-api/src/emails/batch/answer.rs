@@ -1,28 +1,28 @@
-//! The answer to a batch: one outcome for each email, in their order.
+//! The answer to a batch: one outcome for each email, in the order of the request.
 
 use domain::idempotency::nth_id;
-use domain::record::RecordedVerdict;
+use domain::record::RecordedRecipient;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::input::Mode;
-use crate::emails::recipient::RecipientBody;
+use super::input::ValidationMode;
 use crate::error::ApiError;
+use crate::recipient::RecipientBody;
 use crate::response::Response;
 
 /// The outcome of one email of a batch.
 #[derive(Debug)]
 pub(super) enum ItemOutcome {
-    /// It was sent, or it has nobody left to go to; with the outcome of each recipient.
-    Done(Vec<RecordedVerdict>),
-    /// It was not sent, or that is not known.
+    /// The email was sent, or all its recipients are suppressed. Holds the outcome of each recipient.
+    Done(Vec<RecordedRecipient>),
+    /// The email was not sent, or it is not known whether it was.
     NotSent {
-        /// Whether it is certain that nothing of it was or will be sent.
+        /// Whether the email certainly was not and will not be sent.
         sent_nothing: bool,
-        /// What the caller is answered.
+        /// The error that the answer shows.
         error: ApiError,
     },
-    /// It is not an email that can be sent; it has no row.
+    /// The email is not valid. It has no row in the table.
     Invalid(ApiError),
 }
 
@@ -50,7 +50,8 @@ struct BatchBody<'a> {
     errors: Option<Vec<ErrorBody<'a>>>,
 }
 
-/// An email of the batch. In a strict batch there is one for each, so that places agree; `error` says that one was not sent.
+/// One email of the answer. A strict batch has an entry for every email, so that indexes match those of the request; an
+/// entry with `error` was not sent.
 #[derive(Serialize)]
 struct ItemBody<'a> {
     id: Uuid,
@@ -66,13 +67,13 @@ struct ErrorBody<'a> {
     status_code: u16,
     name: &'a str,
     message: &'a str,
-    /// Seconds.
+    /// When to try again, in seconds.
     #[serde(rename = "retry_after", skip_serializing_if = "Option::is_none")]
     retry_after: Option<u32>,
-    /// The email that may have been sent all the same.
+    /// The id of an email that SES may have sent although it did not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<Uuid>,
-    /// Where somebody is suppressed and the caller wants all or none.
+    /// The outcomes, if a suppressed recipient made Okite reject the email.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     recipients: Vec<RecipientBody<'a>>,
 }
@@ -91,9 +92,9 @@ impl<'a> ErrorBody<'a> {
     }
 }
 
-/// Makes the answer of a batch whose first email has the id `first`. A batch of which nothing was sent, although something
-/// could have been, is answered with its first error, as one email is. So is a batch of which nothing is known yet.
-pub(super) fn respond(mode: Mode, first: Uuid, outcomes: &[ItemOutcome]) -> Result<Response, ApiError> {
+/// Returns the answer to a batch whose first email has the id `first`. If valid emails exist and none of the batch was
+/// sent, the answer is the first error, as for a single email. The same holds if the outcome of every email is still open.
+pub(super) fn respond(mode: ValidationMode, first: Uuid, outcomes: &[ItemOutcome]) -> Result<Response, ApiError> {
     let not_sent = outcomes.iter().find_map(|outcome| match outcome {
         ItemOutcome::NotSent { error, .. } => Some(error),
         ItemOutcome::Done(_) | ItemOutcome::Invalid(_) => None,
@@ -110,7 +111,7 @@ pub(super) fn respond(mode: Mode, first: Uuid, outcomes: &[ItemOutcome]) -> Resu
         .filter_map(|(index, outcome)| Some(ErrorBody::of(index, outcome.error()?)))
         .collect();
     let items = outcomes.iter().enumerate();
-    let data = items.filter(|(_, outcome)| mode == Mode::Strict || outcome.error().is_none());
+    let data = items.filter(|(_, outcome)| mode == ValidationMode::Strict || outcome.error().is_none());
     Ok(Response::ok(&BatchBody {
         data: data
             .map(|(index, outcome)| ItemBody {
@@ -122,6 +123,6 @@ pub(super) fn respond(mode: Mode, first: Uuid, outcomes: &[ItemOutcome]) -> Resu
                 error: outcome.error().map(|error| ErrorBody::of(index, error)),
             })
             .collect(),
-        errors: (mode == Mode::Permissive || !errors.is_empty()).then_some(errors),
+        errors: (mode == ValidationMode::Permissive || !errors.is_empty()).then_some(errors),
     }))
 }

@@ -1,30 +1,30 @@
-//! The body of a batch: an array of emails, and whether one that is wrong stops the others.
+//! The body of a batch, an array of emails, and the mode in which its emails are validated.
 
 use domain::api_key::ApiKeyRecord;
 use domain::message::{Email, InvalidEmail};
 use domain::recipient::OnSuppressed;
 use serde_json::Value;
 
-use crate::emails::body::{self, Asked};
+use crate::emails::body::{self, ParsedBody};
 use crate::error::{ApiError, Problem};
 use crate::request::Request;
 
 /// The most emails in a batch.
 const EMAILS_MAX: usize = 100;
-/// The header that says what becomes of a batch with an invalid email.
+/// The header that selects the [`ValidationMode`].
 const HEADER: &str = "x-batch-validation";
 
-/// What becomes of a batch with an invalid email.
+/// How a batch with an invalid email is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    /// Nothing of it is sent.
+pub(super) enum ValidationMode {
+    /// An invalid email stops the whole batch.
     Strict,
-    /// The others are sent.
+    /// The valid emails are sent.
     Permissive,
 }
 
-impl Mode {
-    /// Reads the header.
+impl ValidationMode {
+    /// Reads the mode from the request's header; the default is strict.
     pub(super) fn of(request: &Request) -> Result<Self, ApiError> {
         match request.header(HEADER).as_deref().map(str::trim) {
             None | Some("strict") => Ok(Self::Strict),
@@ -34,14 +34,14 @@ impl Mode {
     }
 }
 
-/// An email of a batch that is valid.
+/// A valid email of a batch.
 #[derive(Debug)]
-pub(super) struct Valid {
+pub(super) struct ValidEmail {
     pub(super) email: Email,
     pub(super) on_suppressed: OnSuppressed,
 }
 
-/// Reads the array.
+/// Reads the body as an array of 1 to [`EMAILS_MAX`] values.
 pub(super) fn values(body: &[u8]) -> Result<Vec<Value>, ApiError> {
     let values = body::parse_array(body)?;
     if values.is_empty() || values.len() > EMAILS_MAX {
@@ -54,35 +54,35 @@ pub(super) fn values(body: &[u8]) -> Result<Vec<Value>, ApiError> {
     Ok(values)
 }
 
-/// Reads every email. In a strict batch the first one that is invalid is the error of the whole.
+/// Reads every email. In a strict batch the first invalid email is the error of the whole batch.
 pub(super) fn read(
     values: Vec<Value>,
     request: &Request,
     api_key: &ApiKeyRecord,
-    mode: Mode,
-) -> Result<Vec<Result<Valid, ApiError>>, ApiError> {
+    mode: ValidationMode,
+) -> Result<Vec<Result<ValidEmail, ApiError>>, ApiError> {
     let emails = values
         .into_iter()
         .enumerate()
         .map(|(index, value)| email(value, request, api_key).map_err(|error| error.of_item(index)));
     match mode {
-        Mode::Permissive => Ok(emails.collect()),
-        Mode::Strict => emails.map(|email| email.map(Ok)).collect(),
+        ValidationMode::Permissive => Ok(emails.collect()),
+        ValidationMode::Strict => emails.map(|email| email.map(Ok)).collect(),
     }
 }
 
-fn email(value: Value, request: &Request, api_key: &ApiKeyRecord) -> Result<Valid, ApiError> {
+fn email(value: Value, request: &Request, api_key: &ApiKeyRecord) -> Result<ValidEmail, ApiError> {
     let Value::Object(object) = value else {
         return Err(InvalidEmail::Whole("It must be a JSON object.".to_owned()).into());
     };
     if object.get("attachments").is_some_and(|files| !files.is_null()) {
-        let remedy = "Send an email with attachments by itself, with POST /emails.";
+        let remedy = "Send emails with attachments one at a time with POST /emails.";
         return Err(ApiError::not_supported("attachments` in a batch, `attachments", remedy));
     }
-    let Asked { email, on_suppressed } = body::email(object)?;
+    let ParsedBody { email, on_suppressed } = body::email(object)?;
     let on_suppressed = body::on_suppressed(on_suppressed, request)?;
     if api_key.may_send_from(email.from.address()) {
-        Ok(Valid { email, on_suppressed })
+        Ok(ValidEmail { email, on_suppressed })
     } else {
         Err(Problem::SenderNotAllowed.into())
     }

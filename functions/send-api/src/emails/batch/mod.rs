@@ -1,9 +1,9 @@
-//! `POST /emails/batch`: up to a hundred emails in one request, each with an outcome of its own.
+//! `POST /emails/batch`: sends up to 100 emails in one request. Each email has an outcome of its own.
 //!
 //! | module | concept |
 //! |---|---|
-//! | `input` | the array, and which of its emails are valid |
-//! | `answer` | the answer, made of the outcomes |
+//! | `input` | reads and validates the array of emails |
+//! | `answer` | makes the answer out of the outcomes |
 
 mod answer;
 mod input;
@@ -12,15 +12,15 @@ use domain::address::EmailAddress;
 use sending::{Deadlines, Ids, NotSent, Origin, Patience, Submission};
 
 use self::answer::{ItemOutcome, respond};
-use self::input::{Mode, Valid, read};
+use self::input::{ValidEmail, ValidationMode, read};
 use super::idempotency::{self, Endpoint};
-use crate::State;
-use crate::error::{ApiError, Context};
+use crate::error::{AnswerContext, ApiError};
 use crate::request::Request;
 use crate::response::Response;
+use crate::state::SendApiState;
 
 pub(crate) async fn create_batch(
-    state: &State,
+    state: &SendApiState,
     request: &Request,
     deadlines: &Deadlines,
     ids: Ids,
@@ -29,13 +29,13 @@ pub(crate) async fn create_batch(
     let authenticated = state.authentication.authenticate(request, now);
     let api_key = deadlines.before_sending(authenticated).await??;
     let key = idempotency::key(request)?;
-    let mode = Mode::of(request)?;
+    let mode = ValidationMode::of(request)?;
     let values = input::values(&request.body)?;
     let claim = key.map(|key| Endpoint::Batch(&values).claim(&api_key, &key, ids, now));
     let (mut invalid, mut submissions, mut senders) = (Vec::new(), Vec::new(), Vec::new());
     for (place, email) in read(values, request, &api_key, mode)?.into_iter().enumerate() {
         match email {
-            Ok(Valid { email, on_suppressed }) => {
+            Ok(ValidEmail { email, on_suppressed }) => {
                 senders.push(email.from.address().clone());
                 submissions.push(Submission {
                     place,
@@ -55,7 +55,7 @@ pub(crate) async fn create_batch(
         ids,
     };
     let error = |not_sent: NotSent, sender: Option<&EmailAddress>| {
-        let context = Context {
+        let context = AnswerContext {
             sender_domain: sender.map_or("", EmailAddress::domain),
             region: &state.region,
             now,

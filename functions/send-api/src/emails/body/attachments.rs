@@ -1,6 +1,6 @@
-//! The files of an email: their content comes as base64, or as bytes in the two ways in which programs write them as JSON.
+//! The attachments of an email. Their content is base64, or bytes in one of the two forms in which programs write them.
 //!
-//! [`super::json`] has made base64 of bytes already, so here content is a string, or the `data` of an object.
+//! [`super::json`] has already converted bytes to base64, so here the content is a string, or the `data` of an object.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +11,7 @@ use super::field::{Object, objects, text};
 use super::spelling;
 use crate::error::ApiError;
 
-/// The fields that are known.
+/// The fields of an attachment that Okite knows.
 const FIELDS: [&str; 6] = [
     "filename",
     "content",
@@ -30,7 +30,7 @@ pub(super) fn attachments(object: &mut Object) -> Result<Vec<Attachment>, ApiErr
 
 fn attachment(place: &str, mut object: Object) -> Result<Attachment, ApiError> {
     if object.contains_key("path") {
-        let remedy = "Fetch the file yourself and send it as base64 in `content`.";
+        let remedy = "Download the file and send it as base64 in `content`.";
         return Err(ApiError::not_supported(&format!("{place}.path"), remedy));
     }
     spelling::check(&object, &FIELDS, &format!("{place}."))?;
@@ -56,18 +56,18 @@ fn attachment(place: &str, mut object: Object) -> Result<Attachment, ApiError> {
 fn content(place: &str, value: Option<Value>) -> Result<Vec<u8>, InvalidEmail> {
     let refuse = |problem: &str| InvalidEmail::attachment(problem).at(place);
     let value = match value {
-        // What `JSON.stringify` makes of a Buffer of Node: {"type": "Buffer", "data": […]}.
+        // `JSON.stringify` writes a Node.js Buffer as {"type": "Buffer", "data": […]}.
         Some(Value::Object(mut buffer)) => buffer.remove("data"),
         other => other,
     };
     match value {
         Some(Value::String(content)) => STANDARD
             .decode(content.trim_ascii())
-            .map_err(|_| refuse("it is not valid base64: with padding, and without `data:…;base64,`")),
+            .map_err(|_| refuse("it is not valid base64. Use padding, and leave out `data:…;base64,`")),
         Some(Value::Array(_)) => Err(refuse(
-            "an array must have whole numbers from 0 to 255 only, one for each byte",
+            "an array must contain only whole numbers from 0 to 255, one for each byte",
         )),
         Some(_) => Err(refuse("it must be a base64 string or an array of bytes")),
-        None => Err(refuse("it is missing: a base64 string or an array of bytes")),
+        None => Err(refuse("it is missing. Give a base64 string or an array of bytes")),
     }
 }

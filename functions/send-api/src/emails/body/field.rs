@@ -1,4 +1,4 @@
-//! Fields out of an object, one by one, so that every error names its field.
+//! Reads the fields of an object one by one, so that every error names its field.
 
 use domain::message::InvalidEmail;
 use serde_json::{Map, Value};
@@ -22,8 +22,7 @@ pub(super) fn optional_text(object: &mut Object, field: &str) -> Result<Option<S
     object.remove(field).map(|value| text(field, value)).transpose()
 }
 
-/// Takes the objects out of a field that is an array of objects, each with its place; a field of an object that is `null`
-/// counts as absent.
+/// Returns the objects in a field that is an array of objects, each with its path. A `null` in an object counts as absent.
 pub(super) fn objects(field: &str, value: Option<Value>) -> Result<Vec<(String, Object)>, InvalidEmail> {
     let entry = |(index, value): (usize, Value)| {
         let place = format!("{field}[{index}]");

@@ -1,68 +1,30 @@
-//! The body of `POST /emails`: JSON into a valid [`Email`].
+//! The body of `POST /emails`: JSON into a valid [`Email`](domain::message::Email).
 //!
 //! | module | concept |
 //! |---|---|
-//! | `field` | fields out of an object, one by one |
-//! | `spelling` | fields that are known in another spelling |
-//! | `attachments` | files |
-//! | `on_suppressed` | what the caller wants of a suppressed recipient |
-//!
-//! A field that is `null` counts as absent: SDKs in languages without optional fields send them so. Unknown fields are
-//! ignored, and fields that are known and not supported are refused: a mail that was meant for later is never sent at once.
+//! | `email` | the fields of one email |
+//! | `field` | reads single fields of an object |
+//! | `spelling` | rejects known fields in another spelling |
+//! | `addresses`, `attachments`, `labels` | the values of the fields |
+//! | `on_suppressed` | how the caller wants suppressed recipients handled |
 
+mod addresses;
 mod attachments;
+mod email;
 mod field;
+mod labels;
 mod on_suppressed;
 mod spelling;
 
-use domain::address::Mailbox;
-use domain::message::{Attachment, Email, EmailParts, Header, InvalidEmail, Tag};
-use domain::recipient::OnSuppressed;
+use domain::message::InvalidEmail;
 use serde_json::Value;
 
+pub(super) use email::{ParsedBody, email};
 pub(super) use field::Object;
-use field::{objects, optional_text, required, text, wrong_type};
 pub(super) use on_suppressed::with_header as on_suppressed;
 
 use crate::error::ApiError;
 use crate::json;
-
-/// Fields that this version refuses, and what to do instead.
-const NOT_SUPPORTED: [(&str, &str); 3] = [
-    ("scheduled_at", "Send the email when it is due."),
-    (
-        "template",
-        "Render the template before sending and use `html` and `text`.",
-    ),
-    ("topic_id", "Leave out who unsubscribed before sending."),
-];
-
-/// The fields that are known.
-const FIELDS: [&str; 15] = [
-    "from",
-    "to",
-    "cc",
-    "bcc",
-    "reply_to",
-    "subject",
-    "html",
-    "text",
-    "headers",
-    "tags",
-    "attachments",
-    "scheduled_at",
-    "template",
-    "topic_id",
-    on_suppressed::FIELD,
-];
-
-/// What the fields of a body ask for.
-#[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) email: Email,
-    /// The rule for suppressed recipients, if there is a field for it.
-    pub(super) on_suppressed: Option<OnSuppressed>,
-}
 
 /// Reads the body as a JSON object.
 pub(super) fn parse(body: &[u8]) -> Result<Object, ApiError> {
@@ -80,88 +42,9 @@ pub(super) fn parse_array(body: &[u8]) -> Result<Vec<Value>, ApiError> {
     }
 }
 
-/// Reads one email out of the fields of an object.
-pub(super) fn email(mut object: Object) -> Result<Asked, ApiError> {
-    object.retain(|_, value| !value.is_null());
-    for (field, remedy) in NOT_SUPPORTED {
-        if object.contains_key(field) {
-            return Err(ApiError::not_supported(field, remedy));
-        }
-    }
-    spelling::check(&object, &FIELDS, "")?;
-    let on_suppressed = on_suppressed::field(&mut object)?;
-    let attachments = attachments::attachments(&mut object)?;
-    Ok(Asked {
-        email: Email::new(parts(&mut object, attachments)?)?,
-        on_suppressed,
-    })
-}
-
-fn parts(object: &mut Object, attachments: Vec<Attachment>) -> Result<EmailParts, InvalidEmail> {
-    let from = required(object, "from")?;
-    Ok(EmailParts {
-        from: mailbox("from", &text("from", from)?)?,
-        to: mailboxes("to", Some(required(object, "to")?))?,
-        cc: mailboxes("cc", object.remove("cc"))?,
-        bcc: mailboxes("bcc", object.remove("bcc"))?,
-        reply_to: mailboxes("reply_to", object.remove("reply_to"))?,
-        subject: required(object, "subject").and_then(|subject| text("subject", subject))?,
-        html: optional_text(object, "html")?,
-        text: optional_text(object, "text")?,
-        headers: headers(object.remove("headers"))?,
-        tags: tags(object.remove("tags"))?,
-        attachments,
-    })
-}
-
-fn mailbox(field: &str, text: &str) -> Result<Mailbox, InvalidEmail> {
-    Mailbox::parse(text).map_err(|error| InvalidEmail::field(field, error))
-}
-
-/// Reads one address or a list of them; none if the field is absent.
-fn mailboxes(field: &str, value: Option<Value>) -> Result<Vec<Mailbox>, InvalidEmail> {
-    match value {
-        None => Ok(Vec::new()),
-        Some(Value::String(address)) => Ok(vec![mailbox(field, &address)?]),
-        Some(Value::Array(addresses)) => {
-            let entry = |(index, value)| {
-                let field = format!("{field}[{index}]");
-                mailbox(&field, &text(&field, value)?)
-            };
-            addresses.into_iter().enumerate().map(entry).collect()
-        }
-        Some(other) => Err(wrong_type(field, "a string or an array of strings", &other)),
-    }
-}
-
-fn headers(value: Option<Value>) -> Result<Vec<Header>, InvalidEmail> {
-    match value {
-        None => Ok(Vec::new()),
-        Some(Value::Object(headers)) => headers.into_iter().map(header).collect(),
-        Some(other) => Err(wrong_type("headers", "an object", &other)),
-    }
-}
-
-fn header((name, value): (String, Value)) -> Result<Header, InvalidEmail> {
-    match value {
-        Value::String(value) => Header::new(&name, &value),
-        other => Err(wrong_type("headers", "an object of strings, and no value", &other)),
-    }
-}
-
-fn tags(value: Option<Value>) -> Result<Vec<Tag>, InvalidEmail> {
-    let tag = |(place, mut tag): (String, Object)| {
-        let mut part = |name: &str| {
-            let missing = || InvalidEmail::field(&place, "each needs `name` and `value`");
-            text(&format!("{place}.{name}"), tag.remove(name).ok_or_else(missing)?)
-        };
-        Tag::new(&part("name")?, &part("value")?).map_err(|error| error.at(&place))
-    };
-    objects("tags", value)?.into_iter().map(tag).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use domain::message::Email;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -181,7 +64,7 @@ mod tests {
         body[field] = value;
         match read(body.to_string().as_bytes()) {
             Err(error) => error,
-            Ok(_) => panic!("`{field}` was taken"),
+            Ok(_) => panic!("`{field}` was accepted"),
         }
     }
 
@@ -224,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_is_not_json_from_what_is_not_an_email() {
+    fn distinguishes_invalid_json_from_an_invalid_email() {
         for body in [
             "",
             "{",
@@ -243,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_field_that_is_missing() {
+    fn names_a_missing_field() {
         for field in ["from", "to", "subject"] {
             for value in [None, Some(Value::Null)] {
                 let mut body = minimal();
@@ -260,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_field_of_the_wrong_type() {
+    fn names_a_field_of_the_wrong_type() {
         let wrong = [json!(1), json!(true), json!({})];
         for field in ["from", "to", "cc", "bcc", "reply_to", "subject", "html", "text"] {
             for value in &wrong {
@@ -279,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_optional_field_that_is_null_is_absent() {
+    fn treats_a_null_optional_field_as_absent() {
         for field in [
             "cc",
             "bcc",
@@ -300,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_bad_addresses_without_repeating_them() {
+    fn rejects_invalid_addresses_without_repeating_them() {
         for (field, value) in [
             ("from", json!("secret-person")),
             ("to", json!(["secret-person@"])),
@@ -314,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_by_name_what_it_does_not_do() {
+    fn names_a_field_that_it_does_not_support() {
         for field in ["scheduled_at", "template", "topic_id"] {
             let error = error(field, json!("x"));
             assert_eq!((error.status, error.name), (422, "validation_error"));
@@ -329,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_attachments_without_name_or_content_or_with_bad_base64() {
+    fn rejects_attachments_without_name_or_content_or_with_invalid_base64() {
         for attachment in [
             json!({"content": "aGk="}),
             json!({"filename": "a.txt"}),
@@ -347,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_content_that_is_not_made_of_bytes() {
+    fn names_the_attachment_whose_content_is_not_bytes() {
         let file = |content: Value| json!([{"filename": "a.txt", "content": content}]);
         for content in [
             json!([256]),
@@ -363,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_content_of_a_file_in_three_forms() {
+    fn accepts_the_content_of_a_file_in_three_forms() {
         for content in [
             json!("aGk="),
             json!([104, 105]),
@@ -375,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_older_name_of_the_content_id() {
+    fn accepts_the_older_name_of_the_content_id() {
         let email = accepted(
             "attachments",
             json!([{"filename": "a.png", "content": "aGk=", "inline_content_id": "logo"}]),
@@ -406,7 +289,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_value_in_any_field_is_taken_or_refused_with_a_documented_error(
+        fn any_value_in_any_field_is_accepted_or_rejected_with_a_documented_error(
             field in "from|to|cc|bcc|reply_to|subject|html|text|headers|tags|attachments|scheduled_at|okite_on_suppressed", value in any_json(),
         ) {
             let mut body = minimal();
@@ -418,7 +301,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_refused_without_a_panic(body in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn any_bytes_are_rejected_without_a_panic(body in proptest::collection::vec(any::<u8>(), 0..60)) {
             prop_assert!(read(&body).is_err());
         }
     }

@@ -1,6 +1,7 @@
-//! What the caller wants of a suppressed recipient: the field `okite_on_suppressed`, or the header of that name.
+//! How the caller wants suppressed recipients handled: the field `okite_on_suppressed`, or the header
+//! `okite-on-suppressed`.
 //!
-//! The header is for callers whose SDK knows no fields of ours.
+//! The header serves callers whose SDK cannot send Okite's own fields.
 
 use domain::message::InvalidEmail;
 use domain::recipient::OnSuppressed;
@@ -13,21 +14,22 @@ pub(super) const FIELD: &str = "okite_on_suppressed";
 /// The name of the header.
 const HEADER: &str = "okite-on-suppressed";
 
-/// Takes the rule out of an email's fields.
+/// Removes the rule from an email's fields and returns it.
 pub(super) fn field(object: &mut Object) -> Result<Option<OnSuppressed>, InvalidEmail> {
     optional_text(object, FIELD)?.map(|name| rule(FIELD, &name)).transpose()
 }
 
-/// Joins the rule of an email's field with that of the request's header; they must not contradict each other.
+/// Combines the rule in the email's field with the rule in the request's header. They must not contradict each other.
 pub(in super::super) fn with_header(
     field: Option<OnSuppressed>,
     request: &Request,
 ) -> Result<OnSuppressed, InvalidEmail> {
     let header = request.header(HEADER).map(|name| rule(HEADER, &name)).transpose()?;
     match (field, header) {
-        (Some(field), Some(header)) if field != header => {
-            Err(InvalidEmail::field(FIELD, "the header of the same name says otherwise"))
-        }
+        (Some(field), Some(header)) if field != header => Err(InvalidEmail::field(
+            FIELD,
+            "the header of the same name has another value",
+        )),
         (field, header) => Ok(field.or(header).unwrap_or_default()),
     }
 }
@@ -35,7 +37,7 @@ pub(in super::super) fn with_header(
 fn rule(place: &str, name: &str) -> Result<OnSuppressed, InvalidEmail> {
     OnSuppressed::parse(name).ok_or_else(|| {
         let problem =
-            "must be `skip` (suppressed recipients are left out) or `reject` (with one of them nobody gets the email)";
+            "must be `skip` (leave out suppressed recipients) or `reject` (send to nobody if a recipient is suppressed)";
         InvalidEmail::field(place, problem)
     })
 }

@@ -1,13 +1,13 @@
-//! Known fields in another spelling: `replyTo` for `reply_to`, `Bcc` for `bcc`.
+//! Rejects known fields in another spelling: `replyTo` for `reply_to`, `Bcc` for `bcc`.
 //!
-//! Unknown fields are ignored, but these are none: SDKs rewrite such names and whoever calls without one may forget to. A
-//! mail that goes out at once, or whose answers go astray, is worse than a refusal that names the right spelling.
+//! Unknown fields are ignored, but a misspelled one is a mistake: SDKs convert such names, and a caller without an SDK may
+//! forget to. A mail sent too early or with the wrong reply address does more harm than an error that names the field.
 
 use domain::message::InvalidEmail;
 
 use super::field::Object;
 
-/// Refuses an object that has one of `fields` in another spelling and not in the right one. `place` stands before the name.
+/// Rejects an object that has one of `fields` only in another spelling. `place` is the prefix of the field's name in errors.
 pub(super) fn check(object: &Object, fields: &[&str], place: &str) -> Result<(), InvalidEmail> {
     let missing = || fields.iter().filter(|field| !object.contains_key(**field));
     for name in object.keys() {
@@ -21,12 +21,12 @@ pub(super) fn check(object: &Object, fields: &[&str], place: &str) -> Result<(),
     Ok(())
 }
 
-/// The name is repeated to the caller, so it must not be any longer than a spelling can be.
+/// Returns whether `name` is another spelling of `field`. The error repeats the name, so a longer one does not count.
 fn is_spelling_of(field: &str, name: &str) -> bool {
     name.len() < 2 * field.len() && letters(field).eq(letters(name))
 }
 
-/// The letters of a name, without what separates its words.
+/// Returns the letters of a name in lower case, without the separators of its words.
 fn letters(name: &str) -> impl Iterator<Item = char> {
     name.chars()
         .filter(|c| !matches!(c, '_' | '-'))
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn another_spelling_of_a_field_is_told_the_right_one() {
+    fn names_the_right_spelling_of_a_field() {
         for name in ["replyTo", "reply-to", "ReplyTo", "Reply_To", "replyto"] {
             let message = refused(&json!({ name: 1 })).unwrap();
             assert_eq!(message, format!("`x.{name}`: the field is spelled `reply_to`."));
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_there_in_the_right_spelling_and_unknown_ones_are_let_be() {
+    fn accepts_unknown_fields_and_fields_in_the_right_spelling() {
         for object in [
             json!({ "reply_to": 1, "replyTo": 2 }),
             json!({ "reply": 1, "to": 2, "replyToo": 3, "colour": 4 }),

@@ -1,0 +1,145 @@
+//! `okite brake`: stops and releases mail, and shows who did so and why.
+//!
+//! A change first stores the brake override, which every report obeys. Then it sets the gate, so that the next send
+//! obeys too. Figures of the last report and the record of the change come last: no failure there keeps an operator
+//! from stopping mail.
+
+mod set;
+mod show;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use aws::{BrakeChanges, StoreError, Usage};
+use clap::{Args, ValueEnum};
+use domain::brake::Brake;
+
+use crate::aws_error;
+use crate::execution::{CommandResult, block_on};
+use crate::target::{Resolved, Target, TargetArguments, TargetError, USAGE};
+
+/// Stop or release mail at once, or show the brake
+///
+/// Without an argument, shows what is stopped, who set the brake, since when and why, and the last 10 changes. With
+/// one, sets a brake override: it takes effect with the next send and stays until `okite brake auto`. While mail is
+/// stopped, the API answers requests to send with 503 and retry-after.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  okite brake bulk --why 'bounces of the spring list' --stack okite
+  okite brake auto --stack okite")]
+pub(crate) struct BrakeCommand {
+    /// What to stop, whatever the reports find
+    #[arg(value_enum, value_name = "OVERRIDE")]
+    brake_override: Option<BrakeOverrideArgument>,
+    /// Reason; recorded with the change and sent to the alarm topic
+    #[arg(
+        long,
+        value_name = "TEXT",
+        requires = "brake_override",
+        default_value = "no reason was given"
+    )]
+    why: String,
+    /// Your name; recorded with the change [default: $USER]
+    #[arg(long, value_name = "NAME", requires = "brake_override")]
+    by: Option<String>,
+    #[command(flatten)]
+    target: TargetArguments,
+}
+
+/// A brake override, as the operator names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum BrakeOverrideArgument {
+    /// Stop nothing
+    None,
+    /// Stop bulk mail
+    Bulk,
+    /// Stop all mail
+    All,
+    /// End the override: the reports decide again
+    Auto,
+}
+
+impl BrakeOverrideArgument {
+    /// Returns the brake that it sets, or `None` if the reports decide.
+    fn brake(self) -> Option<Brake> {
+        match self {
+            Self::None => Some(Brake::None),
+            Self::Bulk => Some(Brake::Bulk),
+            Self::All => Some(Brake::All),
+            Self::Auto => None,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        self.brake().map_or("auto", Brake::as_str)
+    }
+}
+
+impl BrakeCommand {
+    pub(crate) fn run(self) -> CommandResult {
+        let target = self.target.into();
+        block_on(async {
+            let mut output = std::io::stdout().lock();
+            let Some(brake_override) = self.brake_override else {
+                write!(output, "{}", show::show(&target).await?)?;
+                return Ok(ExitCode::SUCCESS);
+            };
+            let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
+            let by = self.by.or_else(user).unwrap_or_else(|| "operator".to_owned());
+            write!(output, "{}", set::set(&target, brake_override, by, self.why).await?)?;
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+/// Why the brake could not be set or shown.
+#[derive(Debug, thiserror::Error)]
+enum BrakeError {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error("the table {table} could not be read or written. {consequence}. Cause: {reason}")]
+    Store {
+        table: String,
+        /// What is in force after the error.
+        consequence: &'static str,
+        reason: String,
+    },
+    #[error(
+        "other operators changed the brake at the same moment, and their change is in force. Run this command again"
+    )]
+    Contended,
+}
+
+/// The items of a target that make up the brake.
+struct BrakeItems {
+    usage: Usage,
+    changes: BrakeChanges,
+    target: Target,
+    resolved: Resolved,
+}
+
+impl BrakeItems {
+    async fn of(target: &Target) -> Result<Self, BrakeError> {
+        let resolved = target.resolve(USAGE).await?;
+        let region = resolved.region()?;
+        let client = aws::dynamodb(&resolved.config);
+        Ok(Self {
+            usage: Usage::new(client.clone(), resolved.name.clone(), region.clone()),
+            changes: BrakeChanges::new(client, resolved.name.clone(), region),
+            target: target.clone(),
+            resolved,
+        })
+    }
+
+    fn error(&self, error: &StoreError, consequence: &'static str) -> BrakeError {
+        match self.target.unreachable() {
+            Some(unreachable) if error.never_connected() => unreachable.into(),
+            _ => BrakeError::Store {
+                table: self.resolved.name.clone(),
+                consequence,
+                reason: aws_error::message(error),
+            },
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Queries DNS through the resolvers of this machine, or through the named one.
+
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::{RData, RecordType};
+
+use super::facts::{DnsAnswers, DnsQuery, Known};
+
+/// The timeout of one attempt at one query.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// The number of concurrent queries.
+const CONCURRENT_QUERIES: usize = 8;
+
+/// The address of a resolver: `9.9.9.9`, `127.0.0.1:5353`, `[::1]:53`. The default port is 53.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ResolverAddress(SocketAddr);
+
+impl FromStr for ResolverAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let with_port = text.parse::<SocketAddr>();
+        let alone = || text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
+        let address = with_port.or_else(|_| alone());
+        address.map(Self).map_err(|_| {
+            "a resolver is an IP address with an optional port, such as 9.9.9.9 or 127.0.0.1:5353".to_owned()
+        })
+    }
+}
+
+/// Sends all queries. A query that fails does not affect the others.
+pub(super) async fn query(queries: Vec<(DnsQuery, String)>, resolver: Option<ResolverAddress>) -> DnsAnswers {
+    let resolver = match resolver_of(resolver) {
+        Ok(resolver) => resolver,
+        Err(error) => {
+            let reason = format!("this machine has no usable DNS resolver ({error}): name one with --resolver");
+            let unknown = |query| (query, Err(reason.clone()));
+            return queries.into_iter().map(unknown).collect();
+        }
+    };
+    let answers = stream::iter(queries).map(async |(query, name)| {
+        let values = records(&resolver, query, &name).await;
+        ((query, name), values)
+    });
+    answers.buffer_unordered(CONCURRENT_QUERIES).collect().await
+}
+
+fn resolver_of(address: Option<ResolverAddress>) -> Result<TokioResolver, NetError> {
+    let mut builder = match address {
+        None => TokioResolver::builder_tokio()?,
+        Some(ResolverAddress(address)) => {
+            let mut connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
+            for connection in &mut connections {
+                connection.port = address.port();
+            }
+            let server = NameServerConfig::new(address.ip(), true, connections.into());
+            let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        }
+    };
+    let options = builder.options_mut();
+    options.timeout = TIMEOUT;
+    options.attempts = 2;
+    // Mail servers do not see the hosts file of this machine.
+    options.use_hosts_file = ResolveHosts::Never;
+    builder.build()
+}
+
+/// Returns the values of the records of a type under a name.
+async fn records(resolver: &TokioResolver, query: DnsQuery, name: &str) -> Known<Vec<String>> {
+    // A dot at the end keeps the resolver from appending a search domain.
+    let name = format!("{}.", name.trim_end_matches('.'));
+    let types: &[RecordType] = match query {
+        DnsQuery::Cname => &[RecordType::CNAME],
+        DnsQuery::Mx => &[RecordType::MX],
+        DnsQuery::Txt => &[RecordType::TXT],
+        DnsQuery::Address => &[RecordType::A, RecordType::AAAA],
+    };
+    let mut values = Vec::new();
+    for &record_type in types {
+        match resolver.lookup(name.as_str(), record_type).await {
+            Ok(lookup) => values.extend(lookup.answers().iter().filter_map(|record| value(query, &record.data))),
+            Err(error) if error.is_no_records_found() => {}
+            Err(error) => {
+                return Err(format!(
+                    "the {record_type} record of {name} could not be looked up: {error}"
+                ));
+            }
+        }
+    }
+    Ok(values)
+}
+
+/// Returns a record's value as [`DnsQuery`] describes it. Returns `None` for a record of another type, such as an alias
+/// on the way.
+fn value(query: DnsQuery, data: &RData) -> Option<String> {
+    let host = |name: String| match name.to_ascii_lowercase() {
+        root if root == "." => root,
+        name => name.trim_end_matches('.').to_owned(),
+    };
+    match (query, data) {
+        (DnsQuery::Cname, RData::CNAME(target)) => Some(host(target.0.to_ascii())),
+        (DnsQuery::Mx, RData::MX(mx)) => Some(format!("{} {}", mx.preference, host(mx.exchange.to_ascii()))),
+        (DnsQuery::Txt, RData::TXT(text)) => Some(String::from_utf8_lossy(&text.txt_data.concat()).into_owned()),
+        (DnsQuery::Address, RData::A(address)) => Some(address.to_string()),
+        (DnsQuery::Address, RData::AAAA(address)) => Some(address.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resolver_is_an_address_with_an_optional_port() {
+        let parsed = |text: &str| text.parse::<ResolverAddress>().map(|address| address.0.to_string());
+        assert_eq!(parsed("9.9.9.9").unwrap(), "9.9.9.9:53");
+        assert_eq!(parsed("127.0.0.1:5353").unwrap(), "127.0.0.1:5353");
+        assert_eq!(parsed("::1").unwrap(), "[::1]:53");
+        assert!(parsed("dns.example").unwrap_err().contains("IP address"));
+    }
+}

@@ -1,0 +1,152 @@
+//! `okite forget`: deletes an address from all stored records, and keeps it suppressed.
+
+use std::process::ExitCode;
+
+use aws::{Messages, StoreError, Suppressions};
+use clap::Args;
+use domain::address::EmailAddress;
+use uuid::Uuid;
+
+use crate::aws_error;
+use crate::execution::{CommandResult, Failure, block_on};
+use crate::plural::counted;
+use crate::retry::retry_throttled;
+use crate::target::{MESSAGES, SUPPRESSIONS, Target, TargetArguments, TargetError};
+
+/// Delete a person's address from all stored records and keep it suppressed
+///
+/// The command reads the whole table of messages, which takes time and read capacity. It asks for confirmation first.
+/// You may run it again after an error. It does not reach backups, SES's own suppression list, or events still on their
+/// way: see docs/PRIVACY.md.
+#[derive(Debug, Args)]
+#[command(mut_arg("table", |table| table.hide(true)), after_help = "\
+Example:
+  okite forget anna@example.net --hash --stack okite")]
+pub(crate) struct ForgetCommand {
+    /// The address, in any spelling
+    #[arg(value_parser = EmailAddress::parse)]
+    address: EmailAddress,
+    /// Replace the address on the suppression list by its SHA-256 hash
+    #[arg(long)]
+    hash: bool,
+    /// Skip the confirmation
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    target: TargetArguments,
+}
+
+impl ForgetCommand {
+    pub(crate) fn run(self) -> CommandResult {
+        let Self {
+            address,
+            hash,
+            yes,
+            target,
+        } = self;
+        if !yes && !confirmed()? {
+            return Err(Failure::new(
+                "nothing was deleted, because it was not confirmed. Type yes when asked, or use --yes",
+            ));
+        }
+        let entry = if hash { KeptEntry::Hash } else { KeptEntry::Address };
+        block_on(async {
+            let progress = |forgotten: Forgotten| eprintln!("{} read", counted(forgotten.read, "record", "records"));
+            let forgotten = forget(&target.into(), &address, entry, progress).await?;
+            let suppression = match (forgotten.had_entry, entry) {
+                (false, _) => "The suppression list had no entry under it.",
+                (true, KeptEntry::Address) => {
+                    "The suppression list keeps the address alone, so that it stays suppressed."
+                }
+                (true, KeptEntry::Hash) => "The suppression list keeps a hash of it, so that it stays suppressed.",
+            };
+            eprintln!(
+                "The address was deleted from {}. {suppression} Backups, SES's own suppression \
+                 list and events still on their way were not changed: see docs/PRIVACY.md.",
+                counted(forgotten.messages, "record of a message", "records of messages")
+            );
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+/// Asks the operator on standard error and reads the answer.
+fn confirmed() -> std::io::Result<bool> {
+    eprint!("This reads all records of messages and deletes the address from them for good. Type yes to continue: ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
+}
+
+/// What the suppression list keeps of the entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KeptEntry {
+    /// The address, without its spellings and without the diagnostic texts of mail servers.
+    Address,
+    /// The SHA-256 hash of the address.
+    Hash,
+}
+
+/// What the command has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Forgotten {
+    /// Items of the table of messages that were read.
+    read: u64,
+    /// Records of messages that named the address.
+    messages: u64,
+    /// Whether the suppression list had an entry under the address.
+    had_entry: bool,
+}
+
+/// Why an address was not deleted, or not everywhere.
+#[derive(Debug, thiserror::Error)]
+enum ForgetError {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error("an address is stored in two tables: name the stack with --stack instead of --table")]
+    SingleTable,
+    #[error("the address is not deleted everywhere yet: {0}. Run this command again")]
+    Store(String),
+}
+
+/// Deletes `address` from the records of all messages, and reduces its suppression entry to `entry`. Calls `progress`
+/// after each page. Idempotent: after an error, run it again.
+#[expect(clippy::disallowed_methods, reason = "the command makes the ids")]
+async fn forget(
+    target: &Target,
+    address: &EmailAddress,
+    entry: KeptEntry,
+    progress: impl Fn(Forgotten),
+) -> Result<Forgotten, ForgetError> {
+    if matches!(target, Target::Resource { .. }) {
+        return Err(ForgetError::SingleTable);
+    }
+    let (messages, suppressions) = (target.resolve(MESSAGES).await?, target.resolve(SUPPRESSIONS).await?);
+    let client = aws::dynamodb(&messages.config);
+    let messages = Messages::new(client.clone(), messages.name);
+    let suppressions = Suppressions::new(client, suppressions.name);
+    let failed = |error: StoreError| match target.unreachable() {
+        Some(unreachable) if error.never_connected() => unreachable.into(),
+        _ => ForgetError::Store(aws_error::message(&error)),
+    };
+    let mut forgotten = Forgotten::default();
+    // The suppression list comes first because it is the short part.
+    let changed = match entry {
+        KeptEntry::Address => retry_throttled(async || suppressions.forget_evidence(address).await).await,
+        KeptEntry::Hash => retry_throttled(async || suppressions.forget_address(address, Uuid::now_v7).await).await,
+    };
+    forgotten.had_entry = changed.map_err(failed)?;
+    let mut after = None::<String>;
+    loop {
+        let page = retry_throttled(async || messages.forget(address, after.as_deref()).await)
+            .await
+            .map_err(failed)?;
+        forgotten.read += page.read;
+        forgotten.messages += page.rewritten;
+        progress(forgotten);
+        after = page.next;
+        if after.is_none() {
+            return Ok(forgotten);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! `okite function NAME`: one Lambda function in a process of its own. `okite up` starts these processes. They run the
+//! code that is deployed, linked into this executable.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use registry::{FUNCTIONS, Function};
+
+use crate::execution::{CommandResult, Failure};
+
+/// Run one function over the Lambda Runtime API; `okite up` uses this command
+#[derive(Debug, Args)]
+pub(crate) struct FunctionCommand {
+    /// Name of the function
+    #[arg(value_parser = parse_function)]
+    function: Function,
+}
+
+/// Finds a function by its name.
+fn parse_function(name: &str) -> Result<Function, String> {
+    let names = || FUNCTIONS.map(|known| known.name).join(", ");
+    Function::named(name).ok_or_else(|| format!("the functions are {}", names()))
+}
+
+impl FunctionCommand {
+    /// Runs the function until its parent process ends or stops it.
+    pub(crate) fn run(self) -> CommandResult {
+        local_aws::services::lambda::end_with_parent();
+        self.function.run().map_err(|error| Failure::new(error.to_string()))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

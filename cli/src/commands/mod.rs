@@ -1,0 +1,55 @@
+//! The commands, one file or folder each.
+//!
+//! To add a command, write its file with a `clap::Args` struct (its doc comment is the `--help` text) that has
+//! `run(self) -> CommandResult`, then add it below: its module, its variant and its arm.
+
+mod brake;
+mod doctor;
+mod feedback;
+mod forget;
+mod function;
+mod incident;
+mod keys;
+mod status;
+mod suppressions;
+pub(crate) mod up;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::execution::Failure;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Up(up::UpCommand),
+    Keys(keys::KeysCommand),
+    Suppressions(suppressions::SuppressionsCommand),
+    Forget(forget::ForgetCommand),
+    Status(status::StatusCommand),
+    Brake(brake::BrakeCommand),
+    Incident(incident::IncidentCommand),
+    Feedback(feedback::FeedbackCommand),
+    Doctor(doctor::DoctorCommand),
+    #[command(hide = true)]
+    Function(function::FunctionCommand),
+}
+
+impl Command {
+    /// Runs the command and prints its error, if it has one.
+    pub(crate) fn run(self) -> ExitCode {
+        let result = match self {
+            Self::Up(command) => command.run(),
+            Self::Keys(command) => command.run(),
+            Self::Suppressions(command) => command.run(),
+            Self::Forget(command) => command.run(),
+            Self::Status(command) => command.run(),
+            Self::Brake(command) => command.run(),
+            Self::Incident(command) => command.run(),
+            Self::Feedback(command) => command.run(),
+            Self::Doctor(command) => command.run(),
+            Self::Function(command) => command.run(),
+        };
+        result.unwrap_or_else(Failure::report)
+    }
+}

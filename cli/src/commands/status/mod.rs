@@ -1,0 +1,151 @@
+//! `okite status`: shows the last report of the account.
+
+mod bounce_rates;
+mod page;
+mod quota;
+mod ramp;
+#[cfg(test)]
+mod tests;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use aws::Usage;
+use clap::Args;
+use domain::account::plan_ramp;
+use domain::report::Report;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use crate::aws_error;
+use crate::date::parse_date;
+use crate::execution::{CommandResult, Failure, block_on};
+use crate::retry::retry_throttled;
+use crate::target::{Target, TargetArguments, TargetError, USAGE};
+use crate::terminal::Colours;
+
+/// Show the SES account's standing, quota, bounce rate and complaint rate from the last report
+///
+/// A report is made every 5 minutes. Exits with 0 whatever the report says, and with 2 if there is no report or it
+/// cannot be read. With --need and --by, the command also plans how to reach a higher daily volume.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  okite status --need 200000 --by 2027-01-31 --stack okite")]
+pub(crate) struct StatusCommand {
+    /// Print the report as JSON, as `GET /quota` returns it
+    #[arg(long)]
+    json: bool,
+    /// Recipients a day that you need; prints how many to send today and how to grow
+    #[arg(long, value_name = "RECIPIENTS", requires = "by", conflicts_with = "json",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    need: Option<u32>,
+    /// Date by which you need them, such as 2027-01-31
+    #[arg(long, value_name = "DATE", requires = "need", value_parser = parse_date)]
+    by: Option<Date>,
+    #[command(flatten)]
+    target: TargetArguments,
+}
+
+impl StatusCommand {
+    pub(crate) fn run(self) -> CommandResult {
+        self.show().map_err(|failure| failure.exiting_with(2))
+    }
+
+    fn show(self) -> CommandResult {
+        block_on(async {
+            let status = status(&self.target.into()).await?;
+            let mut output = std::io::stdout().lock();
+            if self.json {
+                writeln!(output, "{:#}", status.json()?)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            write!(output, "{}", status.page(Colours::of_stdout()))?;
+            if let Some((need, by)) = self.need.zip(self.by) {
+                writeln!(output, "\n{}", status.ramp(need, by))?;
+            }
+            Ok::<_, Failure>(ExitCode::SUCCESS)
+        })
+    }
+}
+
+/// Why there is no report to show.
+#[derive(Debug, thiserror::Error)]
+enum StatusError {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error("the table {table} could not be read: {reason}")]
+    Store { table: String, reason: String },
+    #[error(
+        "there is no report yet. The first comes within 5 minutes of the deployment. If none comes, read the log of \
+         the quota-reporter function"
+    )]
+    NoReport,
+}
+
+/// The last report of a target.
+#[derive(Clone, Debug, PartialEq)]
+struct Status {
+    target_name: String,
+    report: Report,
+    /// The current time of the target.
+    now: Timestamp,
+}
+
+/// Reads the last report.
+async fn status(target: &Target) -> Result<Status, StatusError> {
+    let resolved = target.resolve(USAGE).await?;
+    let usage = Usage::new(
+        aws::dynamodb(&resolved.config),
+        resolved.name.clone(),
+        resolved.region()?,
+    );
+    let report = retry_throttled(async || usage.latest_report().await).await;
+    let report = report.map_err(|error| match target.unreachable() {
+        Some(unreachable) if error.never_connected() => unreachable.into(),
+        _ => StatusError::Store {
+            table: resolved.name.clone(),
+            reason: aws_error::message(&error),
+        },
+    })?;
+    Ok(Status {
+        target_name: resolved.target_name,
+        report: report.ok_or(StatusError::NoReport)?,
+        now: target.now(),
+    })
+}
+
+impl Status {
+    /// Returns the age of the report in seconds. Clocks that differ never make it negative.
+    fn age_seconds(&self) -> i64 {
+        self.now.duration_since(self.report.at).as_secs().max(0)
+    }
+
+    /// Returns the report as `GET /quota` does.
+    fn json(&self) -> serde_json::Result<Value> {
+        let mut json = json!({ "object": "quota", "age_seconds": self.age_seconds() });
+        if let (Some(json), Value::Object(report)) = (json.as_object_mut(), serde_json::to_value(&self.report)?) {
+            json.extend(report);
+        }
+        Ok(json)
+    }
+
+    /// Returns a plan to reach `need` recipients a day by a date.
+    fn ramp(&self, need: u32, by: Date) -> String {
+        let today = self.now.to_zoned(TimeZone::UTC).date();
+        let account = &self.report.account.account;
+        ramp::describe(
+            plan_ramp(account.quota(), need.into(), today, by),
+            account.quota(),
+            need,
+            by,
+        )
+    }
+
+    /// Returns the report as a page for people.
+    fn page(&self, colours: Colours) -> String {
+        page::of(self, colours)
+    }
+}

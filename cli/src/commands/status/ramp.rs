@@ -1,0 +1,59 @@
+//! The text of a plan to reach a higher daily volume.
+
+use domain::account::RampPlan;
+use jiff::civil::Date;
+
+const ADVICE: &str = "SES raises a quota by itself when the volume comes near it and bounces and complaints are few. \
+                      Also request the increase in the Service Quotas console: that takes days. The plan assumes that \
+                      the volume may double in a week; AWS publishes no figure.";
+
+/// Describes a plan for `need` recipients a day by a date. A quota of `None` is unlimited.
+pub(super) fn describe(ramp: RampPlan, quota: Option<f64>, need: u32, by: Date) -> String {
+    let quota = quota.unwrap_or(0.0);
+    match ramp {
+        RampPlan::AllowedNow => format!("The quota already allows {need} recipients a day."),
+        RampPlan::Past => format!("{by} is not in the future. Name a later date with --by."),
+        RampPlan::Start {
+            start,
+            daily_factor,
+            days,
+        } => format!(
+            "For {need} recipients a day by {by}: send to {start} today and to {:.0} % more each day, for {days} days. \
+             The quota is {quota} a day now and has to grow with it.\n{ADVICE}",
+            (daily_factor - 1.0) * 100.0
+        ),
+        RampPlan::NotBefore(date) => format!(
+            "{need} recipients a day by {by} is too soon for a quota of {quota} a day. If you begin today, it takes \
+             until about {date}. Send part of the mail later, or from another account.\n{ADVICE}"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::account::plan_ramp;
+
+    use super::*;
+
+    #[test]
+    fn names_the_first_volume_or_a_later_date() {
+        let text_of = |quota: Option<f64>, by: &str| {
+            let by = by.parse().unwrap();
+            describe(
+                plan_ramp(quota, 200_000.0, "2026-01-01".parse().unwrap(), by),
+                quota,
+                200_000,
+                by,
+            )
+        };
+        let text = text_of(Some(50_000.0), "2026-01-22");
+        assert!(
+            text.contains("send to 25000 today and to 10 % more each day, for 21 days"),
+            "{text}"
+        );
+        let text = text_of(Some(50_000.0), "2026-01-10");
+        assert!(text.contains("too soon") && text.contains("2026-01-15"), "{text}");
+        assert!(text_of(None, "2026-01-10").contains("already"));
+        assert!(text_of(Some(1.0), "2026-01-01").contains("not in the future"));
+    }
+}

@@ -1,0 +1,96 @@
+//! `okite suppressions export`: writes all registers of all addresses as CSV.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::line::{COLUMNS, lines_of};
+use super::{ListMoveError, SuppressionList};
+use crate::execution::{CommandResult, Failure, block_on};
+use crate::output::{self, OutputError};
+use crate::plural::counted;
+use crate::retry::retry_throttled;
+use crate::target::{Target, TargetArguments};
+
+/// The page size of a scan, in addresses.
+const PAGE_SIZE: i32 = 500;
+
+/// Write the whole suppression list as CSV
+///
+/// The file has one line for each reason of each address, with the columns `address`, `reason`, `since`,
+/// `expires_at`, `subtype`, `diagnostic` and `source`. `okite suppressions import` reads it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  okite suppressions export --output suppressions.csv --stack okite")]
+pub(crate) struct ExportCommand {
+    /// File to create; it must not exist yet [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    target: TargetArguments,
+}
+
+impl ExportCommand {
+    pub(crate) fn run(self) -> CommandResult {
+        let Self { output, target } = self;
+        block_on(async {
+            let progress = |exported: Exported| eprintln!("{}", counted(exported.addresses, "address", "addresses"));
+            let exported = export(&target.into(), output.as_deref(), progress).await?;
+            eprintln!(
+                "Exported {} in {}.",
+                counted(exported.addresses, "address", "addresses"),
+                counted(exported.lines, "line", "lines")
+            );
+            match exported.unreadable {
+                0 => Ok(ExitCode::SUCCESS),
+                unreadable => Err(Failure::new(format!(
+                    "the export is not complete: {} of the table could not be read as suppressions",
+                    counted(unreadable, "item", "items")
+                ))),
+            }
+        })
+    }
+}
+
+/// What was exported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Exported {
+    addresses: u64,
+    /// Lines, one for each register.
+    lines: u64,
+    /// Items of the table that are not entries of the list.
+    unreadable: u64,
+}
+
+/// Writes the list of `target` to a new file, or to standard output. Calls `progress` after each page.
+async fn export(target: &Target, file: Option<&Path>, progress: impl Fn(Exported)) -> Result<Exported, ListMoveError> {
+    let list = SuppressionList::of(target).await?;
+    let output_error = |source: io::Error| OutputError::of(file, source);
+    let sink = output::open(file)?;
+    let mut writer = csv::Writer::from_writer(sink);
+    let csv_error = |error: csv::Error| output_error(error.into());
+    writer.write_record(COLUMNS).map_err(csv_error)?;
+    let (mut exported, mut after) = (Exported::default(), None::<String>);
+    loop {
+        let page = retry_throttled(async || list.suppressions.page(after.as_deref(), PAGE_SIZE).await)
+            .await
+            .map_err(|error| list.error(&error))?;
+        for entry in &page.entries {
+            exported.addresses += 1;
+            for line in lines_of(entry) {
+                exported.lines += 1;
+                writer.write_record(&line).map_err(csv_error)?;
+            }
+        }
+        exported.unreadable += page.unreadable as u64;
+        progress(exported);
+        after = page.next;
+        if after.is_none() {
+            writer.flush().map_err(output_error)?;
+            return Ok(exported);
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! One CSV line of a list: one register of an address.
+//!
+//! | column | holds |
+//! |---|---|
+//! | `address` | the address; the only required column |
+//! | `reason` | `bounce`, `complaint`, `blocked`, `manual`, `soft`, `bounce_echo` or `complaint_echo`: the register; `lifted` for the time when the address was removed from the list; `manual` if empty |
+//! | `since` | when it happened (RFC 3339); the time of the import if empty |
+//! | `expires_at` | when a manual entry ends; never if empty |
+//! | `subtype`, `diagnostic` | SES's bounce subtype and the receiving server's response |
+//! | `source` | SES's feedback id, or the origin of a manual entry; it distinguishes soft bounces from each other |
+//!
+//! Other mail services use other names, so several names are accepted for each column and reason, in any case and with
+//! any punctuation. Unknown columns are ignored.
+
+use csv::{ByteRecord, StringRecord};
+use domain::address::{AddressError, EmailAddress};
+use domain::suppression::{Register, RegisterEvidence, SuppressionEntry, SuppressionReason};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+/// The columns of an export.
+pub(super) const COLUMNS: [&str; 7] = [
+    "address",
+    "reason",
+    "since",
+    "expires_at",
+    "subtype",
+    "diagnostic",
+    "source",
+];
+/// The source of a line that names none.
+const SOURCE: &str = "import";
+
+/// The accepted names of each column, reduced to lower-case letters and digits.
+const NAMES: [&[&str]; 7] = [
+    &["address", "email", "emailaddress", "mail", "recipient"],
+    &["reason", "suppressionreason", "type"],
+    &[
+        "since",
+        "at",
+        "createdat",
+        "created",
+        "date",
+        "lastupdatetime",
+        "lastupdatedtime",
+        "timestamp",
+    ],
+    &["expiresat", "expires"],
+    &["subtype"],
+    &["diagnostic", "diagnosticcode"],
+    &["source", "origin"],
+];
+
+/// The change that a line makes to an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RegisterUpdate {
+    /// Sets a register, or adds one soft bounce.
+    Set(Register),
+    /// Removes the address from the list.
+    Lifted,
+}
+
+impl RegisterUpdate {
+    const SOFT: Self = Self::Set(Register::Of(SuppressionReason::Soft));
+    const MANUAL: Self = Self::Set(Register::Of(SuppressionReason::Manual));
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Set(register) => register.as_str(),
+            Self::Lifted => "lifted",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let reason = match letters(text).as_str() {
+            "" | "manual" | "manualsuppression" | "unsubscribe" | "unsubscribed" => SuppressionReason::Manual,
+            "bounce" | "bounced" | "hardbounce" | "permanent" => SuppressionReason::Bounce,
+            "complaint" | "complained" | "spam" | "spamcomplaint" => SuppressionReason::Complaint,
+            "blocked" => SuppressionReason::Blocked,
+            "soft" => SuppressionReason::Soft,
+            "bounceecho" => return Some(Self::Set(Register::BounceEcho)),
+            "complaintecho" => return Some(Self::Set(Register::ComplaintEcho)),
+            "lifted" => return Some(Self::Lifted),
+            _ => return None,
+        };
+        Some(Self::Set(reason.into()))
+    }
+}
+
+/// One register of an address.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) address: EmailAddress,
+    pub(super) update: RegisterUpdate,
+    pub(super) since: Timestamp,
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) subtype: String,
+    pub(super) diagnostic: Option<String>,
+    pub(super) source: String,
+}
+
+/// Why a line is skipped. The message does not repeat the address, because logs may keep it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadLine {
+    #[error("it is not UTF-8 text")]
+    NotUtf8,
+    #[error("{0}")]
+    Address(#[from] AddressError),
+    #[error(
+        "the reason must be one of bounce, complaint, blocked, manual, soft, lifted, bounce_echo and complaint_echo"
+    )]
+    Reason,
+    #[error("{0} must be a time like 2026-01-31T12:00:00Z")]
+    Time(&'static str),
+    /// Without a source and a time, two soft bounces would count as one.
+    #[error("a soft bounce needs the columns source, which distinguishes it from others, and since")]
+    SoftWithoutSource,
+    #[error("only a line with the reason manual may have expires_at")]
+    Expires,
+}
+
+/// The positions of the columns of a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Columns([Option<usize>; 7]);
+
+impl Columns {
+    /// Reads the header. Returns `None` if no column holds addresses.
+    pub(super) fn read(header: &ByteRecord) -> Option<Self> {
+        let names: Vec<String> = header
+            .iter()
+            .map(|name| letters(&String::from_utf8_lossy(name)))
+            .collect();
+        let column = |known: &&[&str]| names.iter().position(|name| known.contains(&name.as_str()));
+        let columns = NAMES.each_ref().map(column);
+        columns[0].map(|_| Self(columns))
+    }
+
+    /// Reads a line. A time after `now`, the time of the import, becomes `now`: a register in the future could not be
+    /// lifted.
+    pub(super) fn line(&self, record: &ByteRecord, now: Timestamp) -> Result<Line, BadLine> {
+        let record = StringRecord::from_byte_record(record.clone()).map_err(|_| BadLine::NotUtf8)?;
+        let field = |column: usize| self.0[column].and_then(|at| record.get(at)).unwrap_or_default().trim();
+        let text = |column| Some(field(column)).filter(|text| !text.is_empty()).map(str::to_owned);
+        let time_of = |column: usize| match field(column) {
+            "" => Ok(None),
+            text => time(text).map(Some).ok_or(BadLine::Time(COLUMNS[column])),
+        };
+        let update = RegisterUpdate::parse(field(1)).ok_or(BadLine::Reason)?;
+        let (since, expires_at, source) = (time_of(2)?, time_of(3)?, text(6));
+        if update == RegisterUpdate::SOFT && (source.is_none() || since.is_none()) {
+            return Err(BadLine::SoftWithoutSource);
+        }
+        if update != RegisterUpdate::MANUAL && expires_at.is_some() {
+            return Err(BadLine::Expires);
+        }
+        Ok(Line {
+            address: EmailAddress::parse(field(0))?,
+            update,
+            since: since.map_or(now, |since| since.min(now)),
+            expires_at,
+            subtype: text(4).unwrap_or_default(),
+            diagnostic: text(5),
+            source: source.unwrap_or_else(|| SOURCE.to_owned()),
+        })
+    }
+}
+
+/// Parses a time with an offset, a time without one (UTC), or a day.
+fn time(text: &str) -> Option<Timestamp> {
+    let in_utc = || Some(text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
+    text.parse().ok().or_else(in_utc)
+}
+
+/// Returns the letters and digits of a text in lower case.
+fn letters(text: &str) -> String {
+    let kept = text.chars().filter(char::is_ascii_alphanumeric);
+    kept.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// Returns a line for each register of an entry, with the cells of [`COLUMNS`].
+pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 7]> {
+    let registers = &entry.registers;
+    let line = |update: RegisterUpdate, since: Timestamp| {
+        let evidence = match update {
+            RegisterUpdate::Set(register) => entry.evidence.get(&register).cloned().unwrap_or_default(),
+            RegisterUpdate::Lifted => RegisterEvidence::default(),
+        };
+        let given = Some(evidence.address).filter(|given| !given.is_empty());
+        let expires_at = registers.manual_expires_at.filter(|_| update == RegisterUpdate::MANUAL);
+        [
+            given.unwrap_or_else(|| entry.address.normalised().to_owned()),
+            update.as_str().to_owned(),
+            since.to_string(),
+            expires_at.map(|at| at.to_string()).unwrap_or_default(),
+            evidence.subtype,
+            evidence.diagnostic.unwrap_or_default(),
+            evidence.source,
+        ]
+    };
+    let set = Register::WITH_ONE_TIME.map(|register| (RegisterUpdate::Set(register), registers.at(register)));
+    let mut lines: Vec<_> = set
+        .into_iter()
+        .chain([(RegisterUpdate::Lifted, registers.lifted_at)])
+        .filter_map(|(update, at)| Some(line(update, at?)))
+        .collect();
+    for (at, feedback_id) in &entry.soft_bounces {
+        let mut soft = line(RegisterUpdate::SOFT, *at);
+        soft[6].clone_from(feedback_id);
+        lines.push(soft);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: [&str; 7] = COLUMNS;
+
+    fn now() -> Timestamp {
+        "2026-06-01T00:00:00Z".parse().unwrap()
+    }
+
+    fn read<const N: usize>(header: [&str; N], line: [&str; N]) -> Result<Line, BadLine> {
+        let columns = Columns::read(&ByteRecord::from(header.to_vec())).unwrap();
+        columns.line(&ByteRecord::from(line.to_vec()), now())
+    }
+
+    #[test]
+    fn a_list_of_addresses_alone_becomes_manual_entries() {
+        let line = read(["Email"], [" Anna@Example.org "]).unwrap();
+        assert_eq!(line.address.normalised(), "anna@example.org");
+        assert_eq!(
+            (line.update, line.since, line.source.as_str()),
+            (RegisterUpdate::MANUAL, now(), "import")
+        );
+    }
+
+    #[test]
+    fn accepts_the_names_that_other_services_use() {
+        for (column, reason, expected) in [
+            ("Suppression Reason", "HardBounce", SuppressionReason::Bounce),
+            ("reason", "BOUNCE", SuppressionReason::Bounce),
+            ("REASON", "SpamComplaint", SuppressionReason::Complaint),
+            ("type", "hard-bounce", SuppressionReason::Bounce),
+            ("Reason", "ManualSuppression", SuppressionReason::Manual),
+        ] {
+            let line = read(
+                ["email_address", column, "Created_At"],
+                ["a@example.org", reason, "2026-01-02"],
+            )
+            .unwrap();
+            assert_eq!(line.update, RegisterUpdate::Set(expected.into()), "{reason}");
+            assert_eq!(line.since.to_string(), "2026-01-02T00:00:00Z");
+        }
+    }
+
+    #[test]
+    fn reads_times_with_and_without_an_offset_and_none_in_the_future() {
+        for (since, expected) in [
+            ("2026-01-02T03:04:05+02:00", "2026-01-02T01:04:05Z"),
+            ("2026-01-02 03:04:05", "2026-01-02T03:04:05Z"),
+            ("2099-01-01", "2026-06-01T00:00:00Z"),
+        ] {
+            let line = read(["address", "since"], ["a@example.org", since]).unwrap();
+            assert_eq!(line.since.to_string(), expected, "{since}");
+        }
+    }
+
+    #[test]
+    fn names_the_error_of_a_line_without_the_address() {
+        let line = |values: [&str; 7]| read(HEADER, values).unwrap_err();
+        let anna = "anna@example.org";
+        for (values, expected) in [
+            (
+                ["nobody", "", "", "", "", "", ""],
+                BadLine::Address(AddressError::NotAnAddress),
+            ),
+            ([anna, "annoyed", "", "", "", "", ""], BadLine::Reason),
+            ([anna, "bounce", "soon", "", "", "", ""], BadLine::Time("since")),
+            ([anna, "manual", "", "never", "", "", ""], BadLine::Time("expires_at")),
+            ([anna, "bounce", "", "2026-01-01", "", "", ""], BadLine::Expires),
+            ([anna, "soft", "2026-01-01", "", "", "", ""], BadLine::SoftWithoutSource),
+            ([anna, "soft", "", "", "", "", "f-1"], BadLine::SoftWithoutSource),
+        ] {
+            let error = line(values);
+            assert_eq!(error, expected);
+            assert!(!error.to_string().contains("anna"), "{error}");
+        }
+        let columns = Columns::read(&ByteRecord::from(vec!["address"])).unwrap();
+        let record = ByteRecord::from(vec![&b"\xff@example.org"[..]]);
+        assert_eq!(columns.line(&record, now()).unwrap_err(), BadLine::NotUtf8);
+    }
+
+    #[test]
+    fn rejects_a_file_without_a_column_of_addresses() {
+        assert!(Columns::read(&ByteRecord::from(vec!["name", "reason"])).is_none());
+        assert!(Columns::read(&ByteRecord::from(vec!["anna@example.org"])).is_none());
+    }
+}

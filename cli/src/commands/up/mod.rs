@@ -1,0 +1,110 @@
+//! `okite up`: runs Okite on this machine until a signal stops it.
+
+mod start;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::execution::CommandResult;
+use crate::identity::parse_identity;
+use crate::local::DEFAULT_DATA_DIR;
+
+pub use start::{LocalOkite, LocalOptions, UpError};
+
+/// The default port.
+const DEFAULT_PORT: u16 = 3000;
+
+/// Run Okite on this machine, with Amazon SES simulated
+///
+/// Runs the same functions as a deployed stack, an HTTP API on 127.0.0.1 and local stand-ins for the AWS services. No
+/// mail leaves this machine, and no AWS account is needed. Prints a curl command that sends a first email. Ctrl-C stops
+/// it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  okite up --port 4000 --verify shop.example")]
+pub(crate) struct UpCommand {
+    /// Port on 127.0.0.1; 0 picks a free one
+    #[arg(long, default_value_t = DEFAULT_PORT)]
+    port: u16,
+    /// Directory of the tables, mails and logs; created if it does not exist
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
+    data_dir: PathBuf,
+    /// Put the simulated SES account into the sandbox: 200 recipients a day, 1 a second, verified recipients only
+    #[arg(long)]
+    sandbox: bool,
+    /// Verify this address or domain in the simulated SES, besides example.com and example.org; may be repeated
+    #[arg(long, value_name = "IDENTITY", value_parser = parse_identity)]
+    verify: Vec<String>,
+}
+
+impl UpCommand {
+    pub(crate) fn run(self) -> CommandResult {
+        log_to_stderr();
+        let Self {
+            port,
+            data_dir,
+            sandbox,
+            verify,
+        } = self;
+        tokio::runtime::Runtime::new()?.block_on(async {
+            // The command listens for signals before it starts anything, so that a signal during the start stops
+            // everything.
+            let stop = stop_signal()?;
+            tokio::pin!(stop);
+            let options = LocalOptions {
+                port,
+                data_dir,
+                sandbox,
+                verify,
+                program: start::this_program()?,
+            };
+            let local = tokio::select! {
+                local = LocalOkite::start(options) => local?,
+                () = &mut stop => return Ok(ExitCode::SUCCESS),
+            };
+            println!("{}", local.welcome());
+            stop.await;
+            eprintln!("okite: stopping; press Ctrl-C again to stop at once");
+            let stop_now = stop_signal()?;
+            tokio::select! {
+                () = local.stop() => Ok(ExitCode::SUCCESS),
+                // Each function ends when it notices that this process is gone.
+                () = stop_now => std::process::exit(130),
+            }
+        })
+    }
+}
+
+/// Returns a future that completes on Ctrl-C, on SIGTERM or when the terminal closes.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    })
+}
+
+/// Sends warnings of the simulated AWS to standard error. The output of the functions goes to the data directory.
+fn log_to_stderr() {
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .compact();
+    // DynamoDB's refusals are for its callers to handle: a failed condition is an answer like any other.
+    let filter = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("dynoxide", LevelFilter::OFF);
+    tracing_subscriber::registry().with(filter).with(lines).init();
+}

@@ -1,0 +1,240 @@
+//! Starts Okite on local AWS, creates the API key that always works, and writes `local.json`, which lists the URLs, the
+//! key and the environment of each function.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use aws::{self, ApiKeys, StoreError};
+use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission};
+use domain::stream::Stream;
+use jiff::Timestamp;
+use local_aws::data_dir::{DataDir, DataDirError};
+use local_aws::services::lambda::Program;
+use local_aws::{LocalAws, RunSettings, StartError};
+use serde_json::{Value, json};
+
+use crate::application::APPLICATION;
+use crate::aws_error;
+use crate::local::{LOCAL_API_KEY, local_config};
+
+/// Options of a local Okite.
+#[derive(Debug)]
+pub struct LocalOptions {
+    /// The port on 127.0.0.1; 0 picks a free one.
+    pub port: u16,
+    /// The directory of the tables, mails and logs.
+    pub data_dir: PathBuf,
+    /// Whether the simulated SES account is in the sandbox.
+    pub sandbox: bool,
+    /// Identities that SES has verified, besides `example.com` and `example.org`.
+    pub verify: Vec<String>,
+    /// The program that runs a function, given the function's name.
+    pub program: Program,
+}
+
+/// Why a local Okite did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum UpError {
+    /// Another process uses the data directory.
+    #[error("{0}. Stop the other `okite up`, or name another directory with --data-dir")]
+    DataDirInUse(#[source] DataDirError),
+    /// The data directory cannot be written.
+    #[error(transparent)]
+    DataDir(DataDirError),
+    /// Another program listens on the port.
+    #[error("{0}: stop that program, or choose another port with --port (0 picks a free one)")]
+    PortTaken(#[source] StartError),
+    /// The local AWS did not start.
+    #[error(transparent)]
+    Start(StartError),
+    /// The send API did not become healthy.
+    #[error("{source}. Read the logs in {}", .logs.display())]
+    Unhealthy {
+        /// The cause.
+        source: StartError,
+        /// The directory of the logs.
+        logs: PathBuf,
+    },
+    /// The local API key was not written.
+    #[error("the local API key could not be created: {}", aws_error::message(.0))]
+    LocalKey(#[from] StoreError),
+    /// `local.json` was not written.
+    #[error("local.json could not be written to the data directory: {0}")]
+    LocalJson(#[source] std::io::Error),
+}
+
+/// Okite, running on this machine.
+#[derive(Debug)]
+pub struct LocalOkite {
+    local_aws: LocalAws,
+    data_dir: PathBuf,
+    sandbox: bool,
+    verified: Vec<String>,
+    took: Duration,
+}
+
+impl LocalOkite {
+    /// Starts everything and returns when the send API is healthy.
+    ///
+    /// # Errors
+    /// [`UpError`]. Everything that was started is stopped again.
+    pub async fn start(options: LocalOptions) -> Result<Self, UpError> {
+        let began = Instant::now();
+        let LocalOptions {
+            port,
+            data_dir,
+            sandbox,
+            verify,
+            program,
+        } = options;
+        let mut local = RunSettings::new(APPLICATION, program);
+        local.port = port;
+        local.sandbox = sandbox;
+        local.verified.extend(verify);
+        local.data_dir = Some(DataDir::take(&data_dir).map_err(data_dir_error)?);
+        let verified = local.verified.clone();
+        let local_aws = LocalAws::start(local).await.map_err(start_error)?;
+        match ready(&local_aws).await {
+            Ok(()) => Ok(Self {
+                local_aws,
+                data_dir,
+                sandbox,
+                verified,
+                took: began.elapsed(),
+            }),
+            Err(error) => {
+                local_aws.stop().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Returns the local AWS that it runs on.
+    #[must_use]
+    pub fn local_aws(&self) -> &LocalAws {
+        &self.local_aws
+    }
+
+    /// Returns the text that `okite up` prints: URLs, the API key and a first curl command.
+    #[must_use]
+    pub fn welcome(&self) -> String {
+        let url = &self.local_aws.url;
+        let data_dir = self.data_dir.display();
+        let email = json!({
+            "from": "Acme <hello@example.com>",
+            "to": "success@simulator.amazonses.com",
+            "subject": "Hello",
+            "text": "It works.",
+        });
+        let verified = self.verified.join(", ");
+        let sandbox = if self.sandbox {
+            "The SES account is in the sandbox: 200 recipients a day, 1 a second, verified recipients only.\n\n"
+        } else {
+            ""
+        };
+        format!(
+            "Okite {version} is ready after {seconds:.2} s. Amazon SES is simulated; no mail leaves this machine.\n\n\
+             {sandbox}  \
+             URL       {url}\n  \
+             Page      {url}/ (shows the mails in a browser)\n  \
+             API key   {LOCAL_API_KEY}\n  \
+             Verified  {verified} (--verify adds more)\n  \
+             Outbox    {url}/_local/outbox\n  \
+             Data      {data_dir} (logs in {data_dir}/logs)\n\n\
+             Send a first email:\n\n\
+             curl {url}/emails -H 'Authorization: Bearer {LOCAL_API_KEY}' \
+             -H 'Content-Type: application/json' -d '{email}'\n\n\
+             Ctrl-C stops it.",
+            version = env!("CARGO_PKG_VERSION"),
+            seconds = self.took.as_secs_f64(),
+        )
+    }
+
+    /// Stops everything that was started.
+    pub async fn stop(self) {
+        self.local_aws.stop().await;
+    }
+}
+
+fn start_error(error: StartError) -> UpError {
+    match error {
+        StartError::PortTaken(_) => UpError::PortTaken(error),
+        error => UpError::Start(error),
+    }
+}
+
+fn data_dir_error(error: DataDirError) -> UpError {
+    match error {
+        DataDirError::InUse { .. } => UpError::DataDirInUse(error),
+        DataDirError::Unusable { .. } => UpError::DataDir(error),
+    }
+}
+
+/// Creates the local API key, waits until the send API is healthy, and writes `local.json`.
+async fn ready(local_aws: &LocalAws) -> Result<(), UpError> {
+    create_local_key(local_aws).await?;
+    let data_dir = local_aws.data_dir();
+    local_aws.healthy().await.map_err(|source| UpError::Unhealthy {
+        source,
+        logs: data_dir.map(DataDir::logs).unwrap_or_default(),
+    })?;
+    if let Some(data_dir) = data_dir {
+        data_dir.publish(&local_json(local_aws)).map_err(UpError::LocalJson)?;
+    }
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command reads the clock")]
+async fn create_local_key(local_aws: &LocalAws) -> Result<(), StoreError> {
+    const OPERATION: &str = "PutItem";
+    let incomplete = |code: &str| StoreError {
+        operation: OPERATION,
+        code: code.to_owned(),
+        source: None,
+    };
+    let key = ApiKey::parse(LOCAL_API_KEY).map_err(|_| incomplete("NotAKey"))?;
+    let table = local_aws
+        .environments
+        .values()
+        .find_map(|environment| environment.get("API_KEYS_TABLE"))
+        .ok_or_else(|| incomplete("NoTable"))?;
+    let client = aws::dynamodb(&local_config(&local_aws.dynamodb_url));
+    let record = ApiKeyRecord {
+        id: key.id().to_owned(),
+        secret_sha256: key.secret_hash(),
+        name: "local".to_owned(),
+        permission: KeyPermission::Full,
+        stream: Stream::Transactional,
+        from_domains: Vec::new(),
+        created_at: Timestamp::now(),
+    };
+    ApiKeys::new(client, table.clone()).put(&record).await
+}
+
+fn local_json(local_aws: &LocalAws) -> Value {
+    let functions: serde_json::Map<String, Value> = local_aws
+        .environments
+        .iter()
+        .map(|(name, environment)| (name.clone(), json!({ "env": environment })))
+        .collect();
+    json!({
+        "url": local_aws.url,
+        "api_key": LOCAL_API_KEY,
+        "dynamodb_url": local_aws.dynamodb_url,
+        "ses_url": local_aws.ses_url,
+        "sqs_url": local_aws.sqs_url,
+        "sns_url": local_aws.sns_url,
+        "cloudwatch_url": local_aws.cloudwatch_url,
+        "queues": local_aws.queues,
+        "pid": std::process::id(),
+        "functions": functions,
+    })
+}
+
+/// Returns the program that runs a function: this executable, as `okite function NAME`.
+pub(super) fn this_program() -> std::io::Result<Program> {
+    Ok(Program::ByName {
+        path: std::env::current_exe()?,
+        arguments: vec!["function".to_owned()],
+    })
+}

@@ -1,0 +1,102 @@
+//! The dead-letter queue: SES events that the `feedback` function could not handle.
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::SdkError;
+use aws_sdk_sqs::types::{ListMessageMoveTasksResultEntry, QueueAttributeName};
+
+use crate::aws_error;
+use crate::target::{DEAD_LETTER_QUEUE, Resolved, Target, TargetError};
+
+/// Why the dead-letter queue could not be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DeadLetterQueueError {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error("SQS {operation} failed for {target_name}: {reason}")]
+    Sqs {
+        operation: &'static str,
+        target_name: String,
+        reason: String,
+    },
+}
+
+/// The dead-letter queue of a target.
+pub(crate) struct DeadLetterQueue<'a> {
+    target: &'a Target,
+    resolved: Resolved,
+    client: Client,
+}
+
+impl<'a> DeadLetterQueue<'a> {
+    /// Finds the queue of the target.
+    pub(crate) async fn of(target: &'a Target) -> Result<Self, DeadLetterQueueError> {
+        let resolved = target.resolve(DEAD_LETTER_QUEUE).await?;
+        Ok(Self {
+            target,
+            client: Client::new(&resolved.config),
+            resolved,
+        })
+    }
+
+    /// Returns the target for messages: `the stack okite`.
+    pub(crate) fn target_name(&self) -> &str {
+        &self.resolved.target_name
+    }
+
+    /// Returns the approximate number of events in the queue.
+    pub(crate) async fn waiting(&self) -> Result<i64, DeadLetterQueueError> {
+        Ok(self.arn_and_waiting().await?.1)
+    }
+
+    /// Returns the ARN of the queue and the approximate number of events in it, those being received included.
+    pub(crate) async fn arn_and_waiting(&self) -> Result<(String, i64), DeadLetterQueueError> {
+        let answer = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.resolved.name)
+            .attribute_names(QueueAttributeName::QueueArn)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+            .send()
+            .await
+            .map_err(|error| self.error("GetQueueAttributes", &error))?;
+        let attribute = |name| answer.attributes()?.get(&name).cloned();
+        let count = |name| attribute(name).and_then(|count| count.parse().ok()).unwrap_or(0_i64);
+        let waiting = count(QueueAttributeName::ApproximateNumberOfMessages)
+            + count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible);
+        Ok((attribute(QueueAttributeName::QueueArn).unwrap_or_default(), waiting))
+    }
+
+    /// Returns the newest task that moves events out of the queue.
+    pub(crate) async fn newest_move_task(
+        &self,
+        arn: &str,
+    ) -> Result<Option<ListMessageMoveTasksResultEntry>, DeadLetterQueueError> {
+        let tasks = self.client.list_message_move_tasks().source_arn(arn).max_results(1);
+        let answer = tasks.send().await;
+        let answer = answer.map_err(|error| self.error("ListMessageMoveTasks", &error))?;
+        Ok(answer.results.unwrap_or_default().into_iter().next())
+    }
+
+    /// Starts to move all events back to the queue that they came from.
+    pub(crate) async fn start_move_task(&self, arn: &str) -> Result<(), DeadLetterQueueError> {
+        let started = self.client.start_message_move_task().source_arn(arn).send().await;
+        started.map_err(|error| self.error("StartMessageMoveTask", &error))?;
+        Ok(())
+    }
+
+    fn error<E: std::error::Error + 'static>(
+        &self,
+        operation: &'static str,
+        error: &SdkError<E>,
+    ) -> DeadLetterQueueError {
+        match (error, self.target.unreachable()) {
+            (SdkError::DispatchFailure(_), Some(not_running)) => not_running.into(),
+            _ => DeadLetterQueueError::Sqs {
+                operation,
+                target_name: self.resolved.target_name.clone(),
+                reason: aws_error::message(error),
+            },
+        }
+    }
+}

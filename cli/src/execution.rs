@@ -1,0 +1,48 @@
+//! How a command runs and ends.
+
+use std::process::ExitCode;
+
+/// The exit code of a command, or the error that ended it.
+pub(crate) type CommandResult = Result<ExitCode, Failure>;
+
+/// An error that ends a command.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    exit_code: u8,
+}
+
+impl Failure {
+    /// Makes a failure that exits with `1`.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            exit_code: 1,
+        }
+    }
+
+    /// Changes the exit code.
+    pub(crate) fn exiting_with(self, exit_code: u8) -> Self {
+        Self { exit_code, ..self }
+    }
+
+    /// Prints the error to standard error and returns the exit code.
+    pub(crate) fn report(self) -> ExitCode {
+        eprintln!("okite: {}", self.message);
+        ExitCode::from(self.exit_code)
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// Runs a command that calls AWS on the current thread.
+pub(crate) fn block_on(command: impl Future<Output = CommandResult>) -> CommandResult {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(command)
+}

@@ -1,0 +1,23 @@
+//! What every `okite up` has in common, and how a client reaches it.
+
+use aws_config::{Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+
+/// The default data directory, relative to the current directory.
+pub(crate) const DEFAULT_DATA_DIR: &str = ".okite";
+/// The API key that every `okite up` accepts: full permission, transactional stream, any sender domain. It is not
+/// secret, and no deployed stack accepts it.
+pub const LOCAL_API_KEY: &str = "ok_local_this_key_works_with_okite_up_only";
+
+/// Returns the configuration of a client that calls the local AWS at `endpoint`.
+pub(crate) fn local_config(endpoint: &str) -> SdkConfig {
+    let credentials = Credentials::new("okite", "local", None, None, "local AWS");
+    SdkConfig::builder()
+        .behavior_version(aws::behavior_version())
+        .region(Region::new(local_aws::REGION))
+        .endpoint_url(endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(aws::http_client())
+        .build()
+}

@@ -1,0 +1,205 @@
+//! The Okite that a command works on: an `okite up` on this machine, or a stack, table or queue in AWS.
+
+mod resource;
+
+use std::path::PathBuf;
+
+use aws_config::{Region, SdkConfig};
+use jiff::Timestamp;
+use local_aws::clock::Clock;
+use serde_json::Value;
+
+use crate::aws_error;
+use crate::local::{DEFAULT_DATA_DIR, local_config};
+
+pub(crate) use resource::{
+    API_KEYS, CLOUDWATCH, CONFIGURATION_SET, DEAD_LETTER_QUEUE, FEEDBACK_TOPIC, MESSAGES, Resource, SEND_API,
+    SUPPRESSIONS, USAGE,
+};
+
+/// The options that name the target of a command.
+#[derive(Clone, Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("aws").args(["stack", "table"]))]
+pub(crate) struct TargetArguments {
+    /// Work on the `okite up` with this data directory
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, conflicts_with_all = ["stack", "table"])]
+    data_dir: PathBuf,
+    /// Work on this CloudFormation stack in AWS, with the credentials of your environment or AWS profile
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
+    /// Like --stack, but names the DynamoDB table that the command uses (API keys, suppressions or usage)
+    #[arg(long, value_name = "NAME")]
+    table: Option<String>,
+    /// AWS region of the stack or table, such as eu-west-1 [default: the region of your AWS configuration]
+    #[arg(long, conflicts_with = "data_dir", requires = "aws")]
+    region: Option<String>,
+}
+
+impl From<TargetArguments> for Target {
+    fn from(arguments: TargetArguments) -> Self {
+        let TargetArguments {
+            data_dir,
+            stack,
+            table,
+            region,
+        } = arguments;
+        match (stack, table) {
+            (Some(name), _) => Self::Stack { name, region },
+            (None, Some(name)) => Self::Resource { name, region },
+            (None, None) => Self::Local { data_dir },
+        }
+    }
+}
+
+/// The Okite that a command works on.
+#[derive(Clone, Debug)]
+pub(crate) enum Target {
+    /// The `okite up` with this data directory.
+    Local { data_dir: PathBuf },
+    /// A CloudFormation stack. Without a region, the configured one.
+    Stack { name: String, region: Option<String> },
+    /// A single table by its name, or a queue by its URL. Without a region, the configured one.
+    Resource { name: String, region: Option<String> },
+}
+
+/// Why a target could not be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TargetError {
+    #[error(
+        "no `okite up` runs with the data directory {}. Start one with `okite up`, name its directory with --data-dir, \
+         or name a stack in AWS with --stack", .0.display()
+    )]
+    NotRunning(PathBuf),
+    #[error("the stack {stack} could not be looked up: {reason}. Check --stack, --region and your AWS profile")]
+    Stack { stack: String, reason: String },
+    #[error("no AWS region is configured. Name it with --region, or set AWS_REGION")]
+    NoRegion,
+    #[error(
+        "the stack {stack} has no output {output}. Either it is not a stack of Okite, or its deployment has not \
+         finished"
+    )]
+    NoOutput { stack: String, output: &'static str },
+}
+
+/// A resource of a target, with the configuration of the clients that reach it.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolved {
+    /// The configuration of a client of its service.
+    pub(crate) config: SdkConfig,
+    /// The configuration of an SES client in the same account and region.
+    pub(crate) ses_config: SdkConfig,
+    /// The name of the resource: of a table, the URL of a queue or an API, the ARN of a topic.
+    pub(crate) name: String,
+    /// The target for messages: `the stack okite`.
+    pub(crate) target_name: String,
+}
+
+impl Resolved {
+    /// Returns the region of the resource.
+    ///
+    /// # Errors
+    /// [`TargetError::NoRegion`] if no region is configured.
+    pub(crate) fn region(&self) -> Result<String, TargetError> {
+        let region = self.config.region().map(ToString::to_string);
+        region.ok_or(TargetError::NoRegion)
+    }
+}
+
+impl Target {
+    /// Finds a resource: in `local.json` of the data directory, or in the outputs of the stack.
+    pub(crate) async fn resolve(&self, resource: Resource) -> Result<Resolved, TargetError> {
+        match self {
+            Self::Local { data_dir } => {
+                let local = std::fs::read(local_aws::data_dir::local_json(data_dir)).ok();
+                let local: Option<Value> = local.and_then(|json| serde_json::from_slice(&json).ok());
+                let text = |pointer: &str| local.as_ref()?.pointer(pointer)?.as_str().map(str::to_owned);
+                text(resource.local_endpoint)
+                    .zip(text("/ses_url"))
+                    .zip(text(resource.local_name))
+                    .map(|((endpoint, ses), name)| Resolved {
+                        config: local_config(&endpoint),
+                        ses_config: local_config(&ses),
+                        name,
+                        target_name: format!("the `okite up` of {}", data_dir.display()),
+                    })
+                    .ok_or_else(|| TargetError::NotRunning(data_dir.clone()))
+            }
+            Self::Stack { name: stack, region } => {
+                let config = operator_config(region.as_deref()).await?;
+                let name = stack_output(&config, stack, resource.stack_output).await?;
+                Ok(Resolved {
+                    ses_config: config.clone(),
+                    config,
+                    name,
+                    target_name: format!("the stack {stack}"),
+                })
+            }
+            Self::Resource { name, region } => {
+                let config = operator_config(region.as_deref()).await?;
+                Ok(Resolved {
+                    ses_config: config.clone(),
+                    config,
+                    name: name.clone(),
+                    target_name: format!("the {} {name}", resource.kind),
+                })
+            }
+        }
+    }
+
+    /// Returns the current time of the target. A test may have set the clock of an `okite up` forward.
+    #[expect(clippy::disallowed_methods, reason = "the commands read the clock here")]
+    pub(crate) fn now(&self) -> Timestamp {
+        let clock = match self {
+            Self::Local { data_dir } => Clock::kept_in(local_aws::data_dir::clock(data_dir)).ok(),
+            Self::Stack { .. } | Self::Resource { .. } => None,
+        };
+        clock.map_or_else(Timestamp::now, |clock| clock.now())
+    }
+
+    /// Returns the error for a service that refused the connection, if the target explains it: an `okite up` that was
+    /// killed leaves its `local.json` behind.
+    pub(crate) fn unreachable(&self) -> Option<TargetError> {
+        match self {
+            Self::Local { data_dir } => Some(TargetError::NotRunning(data_dir.clone())),
+            Self::Stack { .. } | Self::Resource { .. } => None,
+        }
+    }
+}
+
+/// Loads the operator's AWS configuration: the standard credential chain, and the configured region unless one is
+/// named.
+async fn operator_config(region: Option<&str>) -> Result<SdkConfig, TargetError> {
+    let mut loader = aws_config::defaults(aws::behavior_version()).http_client(aws::http_client());
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region.to_owned()));
+    }
+    let config = loader.load().await;
+    if config.region().is_none() {
+        return Err(TargetError::NoRegion);
+    }
+    Ok(config)
+}
+
+async fn stack_output(config: &SdkConfig, stack: &str, output: &'static str) -> Result<String, TargetError> {
+    let client = aws_sdk_cloudformation::Client::new(config);
+    let answer = client
+        .describe_stacks()
+        .stack_name(stack)
+        .send()
+        .await
+        .map_err(|error| TargetError::Stack {
+            stack: stack.to_owned(),
+            reason: aws_error::message(&error),
+        })?;
+    let outputs = answer
+        .stacks()
+        .iter()
+        .flat_map(aws_sdk_cloudformation::types::Stack::outputs);
+    outputs
+        .filter(|known| known.output_key() == Some(output))
+        .find_map(|known| known.output_value().map(str::to_owned))
+        .ok_or_else(|| TargetError::NoOutput {
+            stack: stack.to_owned(),
+            output,
+        })
+}

@@ -1,0 +1,68 @@
+//! The resources of Okite that commands use, and the names by which they are found.
+
+/// A resource of Okite: a table, a topic, a queue, ….
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Resource {
+    /// Its kind, for messages: `table`.
+    pub(super) kind: &'static str,
+    /// The output of the stack that holds its name.
+    pub(super) stack_output: &'static str,
+    /// The JSON pointer to the URL of its service in `local.json`.
+    pub(super) local_endpoint: &'static str,
+    /// The JSON pointer to its name in `local.json`.
+    pub(super) local_name: &'static str,
+}
+
+impl Resource {
+    const fn table(stack_output: &'static str, local_name: &'static str) -> Self {
+        Self {
+            kind: "table",
+            stack_output,
+            local_endpoint: "/dynamodb_url",
+            local_name,
+        }
+    }
+}
+
+/// The table of API keys.
+pub(crate) const API_KEYS: Resource = Resource::table("ApiKeysTable", "/functions/send-api/env/API_KEYS_TABLE");
+/// The suppression list.
+pub(crate) const SUPPRESSIONS: Resource =
+    Resource::table("SuppressionsTable", "/functions/send-api/env/SUPPRESSIONS_TABLE");
+/// The table of sent messages and their events.
+pub(crate) const MESSAGES: Resource = Resource::table("MessagesTable", "/functions/send-api/env/MESSAGES_TABLE");
+/// The table of the gate, the reports and the brake.
+pub(crate) const USAGE: Resource = Resource::table("UsageTable", "/functions/send-api/env/USAGE_TABLE");
+/// The SES configuration set of every mail.
+pub(crate) const CONFIGURATION_SET: Resource = Resource {
+    kind: "configuration set",
+    stack_output: "ConfigurationSet",
+    local_endpoint: "/ses_url",
+    local_name: "/functions/send-api/env/CONFIGURATION_SET",
+};
+/// The SNS topic to which SES publishes events.
+pub(crate) const FEEDBACK_TOPIC: Resource = Resource {
+    kind: "topic",
+    stack_output: "FeedbackTopicArn",
+    local_endpoint: "/sns_url",
+    local_name: "/functions/feedback/env/FEEDBACK_TOPIC_ARN",
+};
+/// CloudWatch, in the account and region of the configuration set. Only its endpoint is used.
+pub(crate) const CLOUDWATCH: Resource = Resource {
+    local_endpoint: "/cloudwatch_url",
+    ..CONFIGURATION_SET
+};
+/// The HTTP API. Its name is its URL.
+pub(crate) const SEND_API: Resource = Resource {
+    kind: "API",
+    stack_output: "ApiUrl",
+    local_endpoint: "/url",
+    local_name: "/url",
+};
+/// The queue of SES events that Okite could not handle. Its name is its URL.
+pub(crate) const DEAD_LETTER_QUEUE: Resource = Resource {
+    kind: "queue",
+    stack_output: "FeedbackDeadLetterQueueUrl",
+    local_endpoint: "/sqs_url",
+    local_name: "/queues/FeedbackDeadLetterQueue",
+};

@@ -1,0 +1,15 @@
+//! The command `okite`, run as a person runs it. Each module tests the command of its name.
+
+#![expect(clippy::unwrap_used, reason = "a failed step of a test fails the test")]
+
+mod brake;
+mod command_line;
+mod doctor;
+mod feedback;
+mod forget;
+mod incident;
+mod keys;
+mod status;
+mod support;
+mod suppressions;
+mod up;

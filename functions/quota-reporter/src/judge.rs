@@ -1,0 +1,87 @@
+//! Gathers what there is to know of the account, and judges it.
+
+use std::time::Duration;
+
+use aws::GateState;
+use domain::account::Account;
+use domain::pacing::GrantHistory;
+use domain::report::{ReadFailure, Report, ReportInput};
+use domain::reputation::{AwsRate, AwsRates, RateKind};
+use domain::suppression::ReportedReconciliation;
+use jiff::Timestamp;
+use tokio::time::timeout;
+
+use crate::count;
+use crate::state::QuotaReporterState;
+
+/// How long one of CloudWatch's figures may take, and counting the marks: the gate waits for both, and is to be set in time.
+const CLOUDWATCH_WITHIN: Duration = Duration::from_secs(4);
+const COUNT_WITHIN: Duration = Duration::from_secs(12);
+/// The code of what took longer.
+const TOO_SLOW: &str = "TooSlow";
+
+/// Gathers what else there is to know of the account, and judges it. What cannot be read is a trouble of the report and stops
+/// nothing.
+pub(crate) async fn judge(
+    state: &QuotaReporterState,
+    gate: &GateState,
+    account: Account,
+    before: Option<&Report>,
+    now: Timestamp,
+) -> Report {
+    let mut troubles = Vec::new();
+    let reputation = AwsRates {
+        bounce: aws_rate(state, RateKind::Bounce, before, now, &mut troubles).await,
+        complaint: aws_rate(state, RateKind::Complaint, before, now, &mut troubles).await,
+    };
+    let history = GrantHistory {
+        samples: &gate.samples,
+        total: gate.granted,
+        now,
+    };
+    let counted = match timeout(COUNT_WITHIN, count::count(state, gate, &history)).await {
+        Ok(Ok(counted)) => counted,
+        Ok(Err(error)) => {
+            tracing::warn!("the marks could not be counted: {error}");
+            troubles.push(ReadFailure::new(error.operation, &error.code));
+            None
+        }
+        Err(_) => {
+            tracing::warn!("the marks could not be counted in time");
+            troubles.push(ReadFailure::new("Query", TOO_SLOW));
+            None
+        }
+    };
+    let mut report = Report::new(&ReportInput {
+        account,
+        region: &state.region,
+        reputation,
+        counted,
+        history,
+        thresholds: &state.thresholds,
+        account_share: state.policy.account_share,
+        before,
+    });
+    report.troubles = troubles;
+    let kept = gate.reconciliation.as_ref();
+    report.suppression_list = kept.map(|kept| ReportedReconciliation::from(&kept.state));
+    report
+}
+
+/// Reads one of AWS's rates; for one that cannot be read, that of the report before stands for a day.
+async fn aws_rate(
+    state: &QuotaReporterState,
+    kind: RateKind,
+    before: Option<&Report>,
+    now: Timestamp,
+    troubles: &mut Vec<ReadFailure>,
+) -> Option<AwsRate> {
+    let code = match timeout(CLOUDWATCH_WITHIN, state.cloudwatch.rate(kind, now)).await {
+        Ok(Ok(rate)) => return rate,
+        Ok(Err(error)) => error.code,
+        Err(_) => TOO_SLOW.to_owned(),
+    };
+    tracing::warn!("a rate of AWS's could not be read: {code}");
+    troubles.push(ReadFailure::new("GetMetricStatistics", &code));
+    before?.aws_rate(kind, now)
+}

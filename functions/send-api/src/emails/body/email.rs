@@ -1,0 +1,85 @@
+//! The fields of one email: JSON values into a valid [`Email`].
+//!
+//! A field that is `null` counts as absent, because SDKs in languages without optional fields send such fields. Unknown
+//! fields are ignored. Fields that Okite knows but does not support are rejected, so that an email meant for later is
+//! never sent at once.
+
+use domain::message::{Attachment, Email, EmailParts, InvalidEmail};
+use domain::recipient::OnSuppressed;
+
+use super::addresses::{mailbox, mailboxes};
+use super::field::{Object, optional_text, required, text};
+use super::labels::{headers, tags};
+use super::{attachments, on_suppressed, spelling};
+use crate::error::ApiError;
+
+/// Fields that Okite does not support, and what to do instead.
+const NOT_SUPPORTED: [(&str, &str); 3] = [
+    ("scheduled_at", "Send the email when it is due."),
+    (
+        "template",
+        "Render the template before sending and use `html` and `text`.",
+    ),
+    ("topic_id", "Remove unsubscribed recipients before sending."),
+];
+
+/// The fields of an email that Okite knows.
+const FIELDS: [&str; 15] = [
+    "from",
+    "to",
+    "cc",
+    "bcc",
+    "reply_to",
+    "subject",
+    "html",
+    "text",
+    "headers",
+    "tags",
+    "attachments",
+    "scheduled_at",
+    "template",
+    "topic_id",
+    on_suppressed::FIELD,
+];
+
+/// An email, and the request's rule for suppressed recipients.
+#[derive(Debug)]
+pub(in super::super) struct ParsedBody {
+    pub(in super::super) email: Email,
+    /// The rule for suppressed recipients, if the body has the field for it.
+    pub(in super::super) on_suppressed: Option<OnSuppressed>,
+}
+
+/// Reads one email from the fields of an object.
+pub(in super::super) fn email(mut object: Object) -> Result<ParsedBody, ApiError> {
+    object.retain(|_, value| !value.is_null());
+    for (field, remedy) in NOT_SUPPORTED {
+        if object.contains_key(field) {
+            return Err(ApiError::not_supported(field, remedy));
+        }
+    }
+    spelling::check(&object, &FIELDS, "")?;
+    let on_suppressed = on_suppressed::field(&mut object)?;
+    let attachments = attachments::attachments(&mut object)?;
+    Ok(ParsedBody {
+        email: Email::new(parts(&mut object, attachments)?)?,
+        on_suppressed,
+    })
+}
+
+fn parts(object: &mut Object, attachments: Vec<Attachment>) -> Result<EmailParts, InvalidEmail> {
+    let from = required(object, "from")?;
+    Ok(EmailParts {
+        from: mailbox("from", &text("from", from)?)?,
+        to: mailboxes("to", Some(required(object, "to")?))?,
+        cc: mailboxes("cc", object.remove("cc"))?,
+        bcc: mailboxes("bcc", object.remove("bcc"))?,
+        reply_to: mailboxes("reply_to", object.remove("reply_to"))?,
+        subject: required(object, "subject").and_then(|subject| text("subject", subject))?,
+        html: optional_text(object, "html")?,
+        text: optional_text(object, "text")?,
+        headers: headers(object.remove("headers"))?,
+        tags: tags(object.remove("tags"))?,
+        attachments,
+    })
+}

@@ -1,0 +1,64 @@
+//! The state of the send API between invocations: its clients and its cache of API keys.
+
+use std::time::Duration;
+
+use aws::{
+    ApiKeys, Claims, FunctionConfig, Marks, Messages, Permits, Ses, SesSuppressionList, Suppressions, TrustError, Usage,
+};
+use sending::{Rules, Sending};
+
+use crate::authentication::Authentication;
+use crate::config::Config;
+
+/// How long init waits for the gate. If this is too short, the first send reads the gate.
+const INIT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The state of the send API: its clients, and the API keys that it cached.
+#[derive(Debug)]
+pub struct SendApiState {
+    pub(crate) region: String,
+    pub(crate) authentication: Authentication,
+    pub(crate) sending: Sending,
+    pub(crate) ses_list: SesSuppressionList,
+    pub(crate) usage: Usage,
+}
+
+impl SendApiState {
+    /// Makes the clients for the services that the environment names, and opens their connections.
+    ///
+    /// # Errors
+    /// [`TrustError`] if the clients cannot set up TLS.
+    pub async fn new(config: Config) -> Result<Self, TrustError> {
+        let aws = FunctionConfig::from_env(&config.process.region)?;
+        let state = Self::with_clients(config, aws.dynamodb(), aws.sesv2());
+        // A useful request opens the connection to DynamoDB. It also loads the SDK's code while init has a whole core.
+        let gate = tokio::time::timeout(INIT_PATIENCE, state.sending.warm_up());
+        let (..) = tokio::join!(gate, aws.open_sesv2());
+        Ok(state)
+    }
+
+    /// Makes the state with the given clients: see [`aws::dynamodb`] and [`aws::sesv2`].
+    #[must_use]
+    pub fn with_clients(config: Config, dynamodb: aws_sdk_dynamodb::Client, ses: aws_sdk_sesv2::Client) -> Self {
+        let region = config.process.region;
+        Self {
+            authentication: Authentication::new(ApiKeys::new(dynamodb.clone(), config.api_keys_table)),
+            usage: Usage::new(dynamodb.clone(), config.usage_table.clone(), region.clone()),
+            ses_list: SesSuppressionList::new(ses.clone()),
+            sending: Sending {
+                rules: Rules {
+                    wait: config.policy.wait,
+                    soft_bounce_tiers: config.soft_bounce_tiers,
+                    message_retention: config.message_retention,
+                },
+                suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table),
+                claims: Claims::new(dynamodb.clone(), config.messages_table.clone()),
+                messages: Messages::new(dynamodb.clone(), config.messages_table),
+                marks: Marks::new(dynamodb.clone(), config.usage_table.clone()),
+                permits: Permits::new(dynamodb, config.usage_table, &region, config.policy),
+                ses: Ses::new(ses, config.configuration_set),
+            },
+            region,
+        }
+    }
+}

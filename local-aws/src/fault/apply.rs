@@ -1,0 +1,57 @@
+//! What a fault does to a call, whichever service the call is for.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use uuid::Uuid;
+
+use super::{Effect, Faults, Moment};
+use crate::server::CutConnection;
+
+impl Faults {
+    /// Applies an effect to a call that comes from `environment`. `carry_out` carries the call out; `refuse` writes an
+    /// error in the service's own shape, given its type and text.
+    pub(crate) async fn apply(
+        &self,
+        effect: Effect,
+        environment: Option<Uuid>,
+        carry_out: impl Future<Output = Response> + Send + 'static,
+        refuse: impl FnOnce(String, String) -> Response,
+    ) -> Response {
+        match effect {
+            Effect::Error { code, message } => refuse(code, message),
+            Effect::Delay(delay) => {
+                // Like AWS, it carries the call out even after the caller has given up.
+                let late = tokio::spawn(async move {
+                    tokio::time::sleep(delay).await;
+                    carry_out.await
+                });
+                late.await.unwrap_or_else(|_| cut())
+            }
+            Effect::Drop(moment) => {
+                if moment == Moment::After {
+                    carry_out.await;
+                }
+                cut()
+            }
+            Effect::Kill(moment) => {
+                if moment == Moment::After {
+                    carry_out.await;
+                }
+                if let Some(environment) = environment {
+                    // The process must be gone before it can see its connection cut.
+                    self.processes.kill(environment).await;
+                }
+                cut()
+            }
+            // The middleware hands this one to the service.
+            Effect::Unprocessed(_) => carry_out.await,
+        }
+    }
+}
+
+/// Returns an answer that the server never writes: it cuts the connection instead.
+pub(crate) fn cut() -> Response {
+    let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    response.extensions_mut().insert(CutConnection);
+    response
+}

@@ -1,0 +1,52 @@
+//! The settings of a run.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::application::Application;
+use crate::data_dir::DataDir;
+use crate::services::lambda::{self, Program};
+
+/// The settings of a run.
+#[derive(Debug)]
+pub struct RunSettings {
+    /// The application that runs.
+    pub application: Application,
+    /// The port of the HTTP API; 0 picks a free one.
+    pub port: u16,
+    /// The directory of the data. Without one, everything is kept in memory.
+    pub data_dir: Option<DataDir>,
+    /// Whether the SES account is in the sandbox.
+    pub sandbox: bool,
+    /// The verified identities of SES: addresses and domains.
+    pub verified: Vec<String>,
+    /// How the process of a function is started.
+    pub program: Program,
+    /// The pauses before Lambda retries a failed asynchronous event; see [`lambda::RETRIES`].
+    pub retries: Vec<Duration>,
+    /// The values of template parameters that differ from their defaults.
+    pub parameters: BTreeMap<String, String>,
+    /// Variables of every function that replace those it would get otherwise: the endpoint of a service that is down, say.
+    pub environment: BTreeMap<String, String>,
+    /// The time limit of an invocation of any function, if it differs from the template's.
+    pub timeout: Option<Duration>,
+}
+
+impl RunSettings {
+    /// An account with production access and two verified domains, in memory, on a free port.
+    #[must_use]
+    pub fn new(application: Application, program: Program) -> Self {
+        Self {
+            application,
+            port: 0,
+            data_dir: None,
+            sandbox: false,
+            verified: vec!["example.com".to_owned(), "example.org".to_owned()],
+            program,
+            retries: lambda::RETRIES.to_vec(),
+            parameters: BTreeMap::new(),
+            environment: BTreeMap::new(),
+            timeout: None,
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The start of a run, in the order in which the services need each other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::LocalAws;
+use super::error::StartError;
+use super::event_pipeline::{EventPipeline, EventPipelineSettings, deliver};
+use super::functions::function_settings;
+use super::listeners::Listeners;
+use super::settings::RunSettings;
+use crate::application::{ACCOUNT_ID, Application, REGION};
+use crate::calls::Calls;
+use crate::clock::Clock;
+use crate::data_dir::DataDir;
+use crate::fault::Faults;
+use crate::local_api::{LocalApi, guard};
+use crate::middleware::Middleware;
+use crate::services::cloudwatch::CloudWatch;
+use crate::services::dynamodb::Dynamodb;
+use crate::services::gateway::Gateway;
+use crate::services::lambda::{FunctionSettings, Lambda};
+use crate::services::scheduler;
+use crate::services::ses::{Ses, SesConfigurationSet, SesSettings};
+use crate::template::{ConfigurationSet, Queue, Schedule, Stack};
+use crate::{page, server};
+
+/// The time after which SES closes an idle connection. An assumption: AWS documents none.
+const SES_IDLE: Duration = Duration::from_mins(1);
+
+pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError> {
+    let application = settings.application;
+    let context = application.stack_context(settings.parameters.clone());
+    let mut stack = Stack::read(application.template, &context)?;
+    let incomplete = |what: &str| StartError::Incomplete(what.to_owned());
+    let http_api = stack.http_api.take().ok_or_else(|| incomplete("HTTP API"))?;
+    let watched_schedule = watched_schedule(&application, &stack)?;
+    let at = Listeners::bind(settings.port).await?;
+
+    let data_dir = settings.data_dir.as_ref();
+    let clock = open_clock(data_dir)?;
+    let stop = CancellationToken::new();
+    let (stop_front, stop_events) = (CancellationToken::new(), CancellationToken::new());
+    let tasks = TaskTracker::new();
+
+    let functions = function_settings(std::mem::take(&mut stack.functions), &at.endpoints(), &settings);
+    let environments = environments(&functions);
+    let lambda = Lambda::new(
+        settings.program,
+        functions,
+        at.runtime.url,
+        clock.clone(),
+        stop.child_token(),
+    );
+
+    let middleware = Middleware {
+        calls: Calls::default(),
+        faults: Faults::new(clock.clone(), lambda.processes()),
+    };
+    let dynamodb = Dynamodb::open(data_dir.map(DataDir::database).as_deref(), &stack.tables)?;
+    let (events, published) = mpsc::unbounded_channel();
+    let mut ses_settings = ses_settings(&application, &stack, data_dir);
+    ses_settings.production_access = !settings.sandbox;
+    ses_settings.verified = settings.verified;
+    let ses = Ses::new(ses_settings, clock.clone(), events).map_err(StartError::Ses)?;
+    let pipeline = EventPipelineSettings {
+        operator_topic: application.operator_topic_in(&context),
+        queues: data_dir.map(DataDir::queues),
+        lambda: &lambda,
+        middleware: &middleware,
+        clock: &clock,
+        feed: ses.feed(),
+        retries: settings.retries,
+    };
+    let EventPipeline { sns, sqs, pollers } = EventPipeline::open(&stack, pipeline)?;
+    let local_api = LocalApi {
+        ses: Arc::clone(&ses),
+        sns: Arc::clone(&sns),
+        sqs: Arc::clone(&sqs),
+        lambda: Arc::clone(&lambda),
+        clock: clock.clone(),
+        faults: middleware.faults.clone(),
+        feed: ses.feed().clone(),
+        tables: stack.tables.into_iter().map(|table| table.logical_id).collect(),
+        event_topic: event_topic(&stack.configuration_sets),
+        schedule: watched_schedule,
+        stop: stop_front.clone(),
+    };
+    let cloudwatch = Arc::new(CloudWatch::new(ses.clone(), stack.alarms, clock.clone()));
+    let gateway = Gateway::new(Arc::clone(&lambda), http_api.function, ACCOUNT_ID.to_owned(), clock);
+
+    let router = front_router(local_api, application.page, &gateway);
+    let front = tokio::spawn(server::serve(at.front.socket, router, None, stop_front.clone()));
+    let serve = |listener, router, idle| tasks.spawn(server::serve(listener, router, idle, stop.clone()));
+    serve(at.ses.socket, ses.router(&middleware), Some(SES_IDLE));
+    serve(at.sqs.socket, sqs.router(&middleware), None);
+    serve(at.sns.socket, sns.router(), None);
+    serve(at.cloudwatch.socket, cloudwatch.router(&middleware), None);
+    serve(at.runtime.socket, lambda.router(), None);
+    tasks.spawn(serve_dynamodb(
+        dynamodb,
+        at.dynamodb.socket,
+        middleware.clone(),
+        stop.clone(),
+    ));
+    let events = tokio::spawn(deliver(published, sns, stop_events.clone()));
+    lambda.warm_up();
+    for poller in pollers {
+        tasks.spawn(poller.run(stop_events.clone()));
+    }
+    let first_runs = run_schedules(stack.schedules, &lambda, &tasks, &stop);
+    Ok(LocalAws {
+        url: at.front.url,
+        dynamodb_url: at.dynamodb.url,
+        ses_url: at.ses.url,
+        sqs_url: at.sqs.url,
+        sns_url: at.sns.url,
+        cloudwatch_url: at.cloudwatch.url,
+        queues: queue_urls(stack.queues),
+        environments,
+        calls: middleware.calls,
+        readiness_path: application.readiness_path,
+        data_dir: settings.data_dir,
+        gateway,
+        lambda,
+        stop_front,
+        front,
+        stop_events,
+        events,
+        stop,
+        tasks,
+        first_runs,
+    })
+}
+
+/// Finds the schedule that `/_local/schedule` runs.
+fn watched_schedule(application: &Application, stack: &Stack) -> Result<Option<Schedule>, StartError> {
+    let Some(logical_id) = application.watched_schedule else {
+        return Ok(None);
+    };
+    let schedule = stack
+        .schedules
+        .iter()
+        .find(|schedule| schedule.logical_id == logical_id);
+    let incomplete = || StartError::Incomplete(format!("schedule {logical_id}"));
+    schedule.cloned().map(Some).ok_or_else(incomplete)
+}
+
+/// Returns the URLs of the queues, by their logical ids.
+fn queue_urls(queues: Vec<Queue>) -> BTreeMap<String, String> {
+    queues.into_iter().map(|queue| (queue.logical_id, queue.url)).collect()
+}
+
+/// Runs schedules until `stop` is cancelled. Returns a tracker of the first run of each.
+fn run_schedules(
+    schedules: Vec<Schedule>,
+    lambda: &Arc<Lambda>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> TaskTracker {
+    let first_runs = TaskTracker::new();
+    for schedule in schedules {
+        let first = first_runs.token();
+        tasks.spawn(scheduler::run(schedule, Arc::clone(lambda), first, stop.clone()));
+    }
+    first_runs.close();
+    first_runs
+}
+
+/// Returns the variables of each function, by its name.
+fn environments(functions: &[FunctionSettings]) -> BTreeMap<String, BTreeMap<String, String>> {
+    let environment = |function: &FunctionSettings| (function.name.clone(), function.environment.clone());
+    functions.iter().map(environment).collect()
+}
+
+/// Returns the topic of SES's events: that of the first configuration set that has one.
+fn event_topic(sets: &[ConfigurationSet]) -> Option<String> {
+    let mut destinations = sets.iter().flat_map(|set| &set.event_destinations);
+    destinations.next().map(|destination| destination.topic_arn.clone())
+}
+
+/// Returns the settings of an SES account in the sandbox, without a verified identity.
+fn ses_settings(application: &Application, stack: &Stack, data_dir: Option<&DataDir>) -> SesSettings {
+    SesSettings {
+        region: REGION.to_owned(),
+        account_id: ACCOUNT_ID.to_owned(),
+        configuration_sets: stack.configuration_sets.iter().map(configuration_set).collect(),
+        production_access: false,
+        verified: Vec::new(),
+        outbox_file: data_dir.map(DataDir::outbox),
+        id_tag: application.mail_id_tag.map(str::to_owned),
+    }
+}
+
+fn configuration_set(set: &ConfigurationSet) -> SesConfigurationSet {
+    let destination = set.event_destinations.first();
+    SesConfigurationSet {
+        name: set.name.clone(),
+        event_types: destination
+            .map(|destination| destination.event_types.clone())
+            .unwrap_or_default(),
+        topic_arn: destination.map(|destination| destination.topic_arn.clone()),
+    }
+}
+
+/// Serves DynamoDB until `stop` is cancelled, and logs an earlier end.
+async fn serve_dynamodb(dynamodb: Dynamodb, socket: TcpListener, middleware: Middleware, stop: CancellationToken) {
+    if let Err(error) = dynamodb.serve(socket, middleware, stop).await {
+        tracing::error!("DynamoDB ended: {error}");
+    }
+}
+
+/// Returns the routes behind the port of the HTTP API: the API itself, and what only this machine may reach, the page and
+/// `/_local/`.
+fn front_router(local_api: LocalApi, page: Option<&'static str>, gateway: &Arc<Gateway>) -> Router {
+    let mut local = local_api.router();
+    if let Some(page) = page {
+        local = local.merge(page::router(page, gateway.router()));
+    }
+    local.layer(axum::middleware::from_fn(guard)).merge(gateway.router())
+}
+
+/// Opens the clock, which goes on from its setting in the data directory.
+fn open_clock(data_dir: Option<&DataDir>) -> Result<Clock, StartError> {
+    match data_dir {
+        Some(data_dir) => Clock::kept_in(data_dir.clock()).map_err(StartError::Clock),
+        None => Ok(Clock::default()),
+    }
+}

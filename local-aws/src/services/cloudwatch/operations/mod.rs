@@ -1,0 +1,4 @@
+//! The operations of CloudWatch: one module each.
+
+mod describe_alarms;
+mod get_metric_statistics;

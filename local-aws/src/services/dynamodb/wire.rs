@@ -1,0 +1,195 @@
+//! DynamoDB on the wire. Every request goes on to the database as it came, unless a batch is carried out in part.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+use super::{answer, unprocessed};
+use crate::catalogue::AwsService;
+use crate::fault::cut;
+use crate::middleware::{Operation, WireRequest, WireService};
+
+/// The logical id and the ARN of a table.
+#[derive(Clone, Debug)]
+pub(super) struct TableIdentity {
+    pub(super) logical_id: String,
+    pub(super) arn: String,
+}
+
+/// The front of the database.
+pub(super) struct DynamodbWire {
+    /// The URL that the database itself listens on: `http://127.0.0.1:…`.
+    database: String,
+    /// The tables, by their names.
+    tables: BTreeMap<String, TableIdentity>,
+    client: Client<HttpConnector, Body>,
+}
+
+impl DynamodbWire {
+    pub(super) fn new(database: String, tables: BTreeMap<String, TableIdentity>) -> Self {
+        Self {
+            database,
+            tables,
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        }
+    }
+
+    async fn pass_on(&self, WireRequest { mut head, body }: WireRequest) -> Response {
+        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        let Ok(uri) = format!("{}{path}", self.database).parse::<Uri>() else {
+            return StatusCode::BAD_REQUEST.into_response();
+        };
+        head.uri = uri;
+        match self.client.request(Request::from_parts(head, Body::from(body))).await {
+            Ok(answer) => answer.map(Body::new).into_response(),
+            Err(error) => {
+                tracing::error!(%error, "the database did not answer");
+                StatusCode::SERVICE_UNAVAILABLE.into_response()
+            }
+        }
+    }
+}
+
+impl WireService for DynamodbWire {
+    const SERVICE: AwsService = AwsService::Dynamodb;
+    const BODY_MAX: usize = 16 * 1024 * 1024;
+
+    fn operation(&self, request: &WireRequest) -> Option<Operation> {
+        let name = operation_name(&request.head)?;
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let tables = table_names(&body);
+        // A role names the index that is read, not its table.
+        let index = body["IndexName"].as_str().map(|index| format!("/index/{index}"));
+        let index = index.unwrap_or_default();
+        let known = |table: &&str| self.tables.get(*table);
+        let resource = |table: &&str| {
+            let arn = known(table).map_or(*table, |known| &known.arn);
+            format!("{arn}{index}")
+        };
+        Some(Operation {
+            name,
+            resources: tables.iter().map(resource).collect(),
+            tables: tables
+                .iter()
+                .filter_map(known)
+                .map(|known| known.logical_id.clone())
+                .collect(),
+        })
+    }
+
+    async fn carry_out(self: Arc<Self>, request: WireRequest) -> Response {
+        self.pass_on(request).await
+    }
+
+    async fn carry_out_in_part(
+        self: Arc<Self>,
+        WireRequest { mut head, body }: WireRequest,
+        undone: usize,
+    ) -> Response {
+        let operation = operation_name(&head).unwrap_or_default();
+        let mut request: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let undone = unprocessed::take(&mut request, undone);
+        let mut done = unprocessed::nothing_done(&operation);
+        if !unprocessed::is_empty(&request) {
+            // The body is shorter now.
+            head.headers.remove(header::CONTENT_LENGTH);
+            let body = Bytes::from(request.to_string());
+            let response = self.pass_on(WireRequest { head, body }).await;
+            if response.status() != StatusCode::OK {
+                return response;
+            }
+            let Ok(body) = axum::body::to_bytes(response.into_body(), usize::MAX).await else {
+                return cut();
+            };
+            done = serde_json::from_slice(&body).unwrap_or(done);
+        }
+        unprocessed::give_back(&operation, &mut done, undone);
+        answer::answer(StatusCode::OK, &done)
+    }
+
+    fn refuse(&self, code: String, message: String) -> Response {
+        answer::error(&code, &message)
+    }
+}
+
+/// Reads the operation's name: `x-amz-target: DynamoDB_20120810.GetItem`. A request that only opens a connection has none.
+fn operation_name(head: &Parts) -> Option<String> {
+    let headers: &HeaderMap = &head.headers;
+    let target = headers.get("x-amz-target")?.to_str().ok()?;
+    target.rsplit_once('.').map(|(_, operation)| operation.to_owned())
+}
+
+/// Lists the tables that a request names: one, those of a batch, or those of a transaction.
+fn table_names(request: &Value) -> Vec<&str> {
+    let batch = request["RequestItems"].as_object().into_iter().flatten();
+    let steps = request["TransactItems"].as_array().into_iter().flatten();
+    // Each step is one action by its name: `{"Put": {…}}`.
+    let actions = steps.filter_map(Value::as_object).flat_map(|step| step.values());
+    let named = std::iter::once(request).chain(actions);
+    named
+        .filter_map(|action| action["TableName"].as_str())
+        .chain(batch.map(|(table, _)| table.as_str()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn operation(name: &str, body: &Value) -> Operation {
+        let table = |logical_id: &str| {
+            let name = format!("s-{logical_id}");
+            let arn = format!("arn:table/{name}");
+            let logical_id = logical_id.to_owned();
+            (name, TableIdentity { logical_id, arn })
+        };
+        let wire = DynamodbWire::new(String::new(), ["A", "B"].map(table).into());
+        let target = format!("DynamoDB_20120810.{name}");
+        let (head, ()) = Request::post("/")
+            .header("x-amz-target", target)
+            .body(())
+            .unwrap()
+            .into_parts();
+        let body = Bytes::from(body.to_string());
+        wire.operation(&WireRequest { head, body }).unwrap()
+    }
+
+    #[test]
+    fn names_the_tables_of_every_kind_of_request() {
+        let both = ["A", "B"].map(str::to_owned);
+        for (name, body, tables) in [
+            ("GetItem", json!({"TableName": "s-A"}), &both[..1]),
+            ("BatchGetItem", json!({"RequestItems": {"s-A": {}, "s-B": {}}}), &both),
+            (
+                "TransactWriteItems",
+                json!({"TransactItems": [{"Put": {"TableName": "s-A"}}, {"Update": {"TableName": "s-B"}}]}),
+                &both,
+            ),
+        ] {
+            let operation = operation(name, &body);
+            assert_eq!(operation.name, name);
+            assert_eq!(operation.tables, tables);
+            let arns: Vec<_> = tables.iter().map(|table| format!("arn:table/s-{table}")).collect();
+            assert_eq!(operation.resources, arns);
+        }
+    }
+
+    #[test]
+    fn names_the_index_that_is_read() {
+        let operation = operation("Query", &json!({"TableName": "s-A", "IndexName": "newest"}));
+        assert_eq!(operation.resources, ["arn:table/s-A/index/newest"]);
+        assert_eq!(operation.tables, ["A"]);
+    }
+}

@@ -1,0 +1,116 @@
+//! `SendEmail` carried out: checks a mail against the account, keeps it, counts it, and publishes its events.
+//!
+//! All checks come before the first change. The outbox file is written before the counts, because it alone can fail.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::error::SesError;
+use super::event::{self, Accepted};
+use super::mail_event::{MailEvent, events_of};
+use super::mailbox::Mailbox;
+use super::mailbox_simulator::{RecipientOutcome, is_simulated, outcome_at};
+use super::outbox::{OutboxMail, cost, ses_id};
+use super::outbox_view::MailSummary;
+use super::send_email::Mail;
+use super::{PublishedEvent, Ses, SesState};
+
+impl Ses {
+    /// Accepts a mail and returns its message id.
+    pub(super) fn send(&self, mail: Mail, id: Uuid, now: Timestamp) -> Result<String, SesError> {
+        let mut state = self.state();
+        let set = mail
+            .configuration_set
+            .as_deref()
+            .map(|name| state.configuration_sets.get(name).cloned())
+            .transpose()?;
+        state.account.check_sending()?;
+        if let Some(set) = &set {
+            set.check_sending()?;
+        }
+        let identity = state.check_identities(&mail, &self.region)?.to_owned();
+        let cost = cost(mail.recipients());
+        state.account.check_limits(cost, now)?;
+
+        let message_id = ses_id(id, now);
+        let kept = OutboxMail::new(&mail, message_id.clone(), now);
+        let summary = json!(MailSummary::new(&kept, self.id_tag.as_deref()));
+        state
+            .outbox
+            .append(kept)
+            .map_err(|error| SesError::Internal(format!("The outbox cannot be written: {error}")))?;
+        self.feed.mail(summary);
+        state.account.take(cost, now);
+
+        let outcomes = mail.recipients().map(|m| (m, state.outcome_at(m)));
+        let events = events_of(outcomes);
+        let notification_topic = state.notification_topic.clone();
+        drop(state);
+        let accepted = Accepted {
+            mail,
+            id,
+            at: now,
+            region: self.region.clone(),
+            account_id: self.account_id.clone(),
+            identity,
+        };
+        for event in &events {
+            if let Some(topic) = set.as_ref().and_then(|set| set.topic_of(event.kind)) {
+                self.publish(topic, event::published(&accepted, event), event);
+            }
+            if let Some(topic) = &notification_topic
+                && let Some(written) = event::notification(&accepted, event)
+            {
+                self.publish(topic, written, event);
+            }
+        }
+        Ok(message_id)
+    }
+
+    fn publish(&self, topic_arn: &str, written: Value, event: &MailEvent) {
+        // Nobody listens any more when the process is ending.
+        let _ = self.events.send(PublishedEvent {
+            topic_arn: topic_arn.to_owned(),
+            event: written,
+            after: event.kind.after(),
+        });
+    }
+}
+
+impl SesState {
+    /// Refuses a mail whose sender is not verified; in the sandbox also one with an unverified recipient. Returns the name
+    /// of the identity that authorizes the sender.
+    fn check_identities(&self, mail: &Mail, region: &str) -> Result<&str, SesError> {
+        let verified = |mailbox: &Mailbox| self.identities.authorizing(mailbox);
+        let mut failed: Vec<&Mailbox> = Vec::new();
+        if !self.account.settings.production_access {
+            failed.extend(mail.recipients().filter(|m| !is_simulated(m) && verified(m).is_none()));
+        }
+        match verified(&mail.from) {
+            Some(identity) if failed.is_empty() => return Ok(&identity.name),
+            Some(_) => {}
+            None => failed.insert(0, &mail.from),
+        }
+        let mut names: Vec<&str> = Vec::new();
+        for mailbox in failed {
+            if !names.contains(&mailbox.given.as_str()) {
+                names.push(&mailbox.given);
+            }
+        }
+        Err(SesError::MessageRejected(format!(
+            "Email address is not verified. The following identities failed the check in region \
+             {}: {}",
+            region.to_ascii_uppercase(),
+            names.join(", ")
+        )))
+    }
+
+    /// Returns the outcome of a mail at a recipient.
+    fn outcome_at(&self, mailbox: &Mailbox) -> RecipientOutcome {
+        match self.suppression_list.get(&mailbox.key()) {
+            Some(suppressed) => RecipientOutcome::AccountSuppressed(suppressed.reason),
+            None => outcome_at(mailbox),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Amazon SES in miniature: the API version 2, its rules, and the events that it publishes.
+//!
+//! [`Ses`] holds the whole state behind one lock, so that a mail is checked and counted in one step. A refused mail leaves
+//! no trace. An accepted one is in the outbox, in the counts, and on its way as events. Every operation is given the time;
+//! only `operations` reads the clock.
+//!
+//! | module | contents |
+//! |---|---|
+//! | `wire`, `ids` | routes, operation names, resources, request ids |
+//! | `operations` | one function an operation |
+//! | `send_email`, `attachment`, `mailbox` | a request, checked on its own |
+//! | `account`, `identities`, `suppression_list`, `configuration_set` | the state that it is checked against |
+//! | `accept` | `SendEmail` carried out |
+//! | `mailbox_simulator`, `mail_event`, `event` | each recipient's outcome, and the events that SES publishes |
+//! | `outbox` | the accepted mails, which outlive a restart; everything else starts afresh |
+//! | `outbox_view`, `person` | the mails as `/_local/` returns them |
+//!
+//! Not simulated: signatures (a request must only carry one), raw and templated mail, the limit of one request a second on
+//! the other operations, and the way a mail is built and delivered.
+
+mod accept;
+mod account;
+mod attachment;
+mod configuration_set;
+mod error;
+mod event;
+mod identities;
+mod ids;
+mod mail_event;
+mod mailbox;
+mod mailbox_simulator;
+mod operations;
+mod outbox;
+mod outbox_view;
+mod page;
+mod person;
+mod send_email;
+mod suppression_list;
+mod wire;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::clock::Clock;
+use crate::feed::Feed;
+use crate::middleware::Middleware;
+
+pub use self::account::{AccountPatch, AccountSettings, EnforcementStatus};
+pub use self::configuration_set::SesConfigurationSet;
+pub use self::error::SesError;
+pub use self::identities::{DnsStatus, IdentityPatch, MailFrom};
+pub use self::mailbox_simulator::SIMULATOR_DOMAIN;
+pub use self::outbox::{OutboxAttachment, OutboxMail};
+pub(crate) use self::outbox_view::{MailDetail, MailSummary};
+pub use self::send_email::Tag;
+
+use self::account::Account;
+use self::configuration_set::ConfigurationSets;
+use self::identities::Identities;
+use self::outbox::Outbox;
+use self::suppression_list::SuppressionList;
+use self::wire::SesWire;
+
+/// The settings of the simulator.
+#[derive(Clone, Debug)]
+pub struct SesSettings {
+    /// The region.
+    pub region: String,
+    /// The account, twelve digits.
+    pub account_id: String,
+    /// The configuration sets that exist.
+    pub configuration_sets: Vec<SesConfigurationSet>,
+    /// Whether the account has left the sandbox.
+    pub production_access: bool,
+    /// Addresses and domains that may send, and in the sandbox receive.
+    pub verified: Vec<String>,
+    /// The file of the outbox. Without one, accepted mails are kept in memory.
+    pub outbox_file: Option<PathBuf>,
+    /// The tag in which senders put their own id of a mail. `/_local/` finds and shows mails by it.
+    pub id_tag: Option<String>,
+}
+
+/// An event that SES publishes to a topic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PublishedEvent {
+    /// The topic of the configuration set's event destination.
+    pub topic_arn: String,
+    /// The event: SNS carries it, written out, as its message.
+    pub event: Value,
+    /// The time from the acceptance of the mail to the event.
+    pub after: Duration,
+}
+
+/// The simulator.
+///
+/// It has AWS's own name, as the adapter or value of the product that plays the other side has.
+#[derive(Debug)]
+pub struct Ses {
+    region: String,
+    account_id: String,
+    id_tag: Option<String>,
+    clock: Clock,
+    events: UnboundedSender<PublishedEvent>,
+    feed: Feed,
+    state: Mutex<SesState>,
+}
+
+#[derive(Debug)]
+struct SesState {
+    account: Account,
+    configuration_sets: ConfigurationSets,
+    identities: Identities,
+    suppression_list: SuppressionList,
+    outbox: Outbox,
+    notification_topic: Option<String>,
+}
+
+impl Ses {
+    /// Makes the simulator, which sends its events to `events`.
+    ///
+    /// # Errors
+    /// Returns an error if the outbox file cannot be used, or if a configuration set names an unknown type of event.
+    pub fn new(settings: SesSettings, clock: Clock, events: UnboundedSender<PublishedEvent>) -> io::Result<Arc<Self>> {
+        let (outbox, sent) = Outbox::open(settings.outbox_file)?;
+        let mut identities = Identities::default();
+        for identity in &settings.verified {
+            identities.verify(identity);
+        }
+        let limits = AccountSettings::new(settings.production_access);
+        Ok(Arc::new(Self {
+            region: settings.region,
+            account_id: settings.account_id,
+            id_tag: settings.id_tag,
+            clock,
+            events,
+            feed: Feed::default(),
+            state: Mutex::new(SesState {
+                account: Account::new(limits, sent),
+                configuration_sets: ConfigurationSets::new(settings.configuration_sets)?,
+                identities,
+                suppression_list: SuppressionList::default(),
+                outbox,
+                notification_topic: None,
+            }),
+        }))
+    }
+
+    /// Returns the routes of the API.
+    pub fn router(self: &Arc<Self>, middleware: &Middleware) -> axum::Router {
+        middleware.router(Arc::new(SesWire::new(self)))
+    }
+
+    /// Lists the accepted mails, oldest first.
+    #[must_use]
+    pub fn outbox(&self) -> Vec<OutboxMail> {
+        self.state().outbox.mails().to_vec()
+    }
+
+    /// Finds an accepted mail by SES's id of it or by its sender's.
+    pub(crate) fn mail(&self, id: &str) -> Option<OutboxMail> {
+        let state = self.state();
+        let is_named = |mail: &&OutboxMail| mail.ses_message_id == id || mail.id(self.id_tag()) == Some(id);
+        state.outbox.mails().iter().rev().find(is_named).cloned()
+    }
+
+    /// Returns the tag in which senders put their own id of a mail.
+    pub(crate) fn id_tag(&self) -> Option<&str> {
+        self.id_tag.as_deref()
+    }
+
+    /// Returns the feed that reports mails as they come.
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// Empties the outbox. Its mails still count towards the 24-hour quota.
+    ///
+    /// # Errors
+    /// Returns an error if the outbox file cannot be written. The outbox is then unchanged.
+    pub fn clear_outbox(&self) -> io::Result<()> {
+        let SesState { outbox, account, .. } = &mut *self.state();
+        outbox.clear(account.sent.counted())?;
+        // Under the lock, so that the feed has the order in which mails came and went.
+        self.feed.cleared();
+        Ok(())
+    }
+
+    /// Returns the account's limits and switches.
+    #[must_use]
+    pub fn account(&self) -> AccountSettings {
+        self.state().account.settings.clone()
+    }
+
+    /// Changes the account's limits and switches at once.
+    pub fn update_account(&self, patch: &AccountPatch) {
+        self.state().account.settings.apply(patch);
+    }
+
+    /// Verifies an identity, as clicking the link or publishing the DNS record would.
+    pub fn verify(&self, identity: &str) {
+        self.state().identities.verify(identity);
+    }
+
+    /// Changes an identity, as a change of its DNS records would, and creates it if it does not exist.
+    ///
+    /// # Errors
+    /// Returns an error if no identity can have this name.
+    pub fn update_identity(&self, identity: &str, patch: IdentityPatch) -> Result<(), SesError> {
+        self.state().identities.update(identity, patch)
+    }
+
+    /// Also publishes deliveries, bounces and complaints of every mail to a topic, in the older form of SES for identities
+    /// that have a topic of their own.
+    pub fn notify(&self, topic_arn: Option<String>) {
+        self.state().notification_topic = topic_arn;
+    }
+
+    fn state(&self) -> MutexGuard<'_, SesState> {
+        // A panic leaves no change half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,291 @@
+//! The rules that need the whole state: what is accepted, what is refused, and what is left behind.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use uuid::Uuid;
+
+use super::send_email::{Mail, check};
+use super::suppression_list::SuppressionReason;
+use super::*;
+
+const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:events";
+
+pub(super) fn settings() -> SesSettings {
+    SesSettings {
+        region: "us-east-1".to_owned(),
+        account_id: "000000000000".to_owned(),
+        configuration_sets: vec![SesConfigurationSet {
+            name: "shop".to_owned(),
+            event_types: ["SEND", "DELIVERY", "BOUNCE", "complaint", "deliveryDelay"]
+                .map(str::to_owned)
+                .to_vec(),
+            topic_arn: Some(TOPIC.to_owned()),
+        }],
+        production_access: true,
+        verified: vec!["example.com".to_owned()],
+        outbox_file: None,
+        id_tag: Some("shop_id".to_owned()),
+    }
+}
+
+/// Makes a default value, such as a clock.
+pub(super) fn fresh<T: Default>() -> T {
+    T::default()
+}
+
+struct World {
+    ses: Arc<Ses>,
+    events: UnboundedReceiver<PublishedEvent>,
+}
+
+fn world(settings: SesSettings) -> World {
+    let (sender, events) = unbounded_channel();
+    let ses = Ses::new(settings, fresh(), sender).unwrap();
+    World { ses, events }
+}
+
+fn sandbox() -> World {
+    world(SesSettings {
+        production_access: false,
+        ..settings()
+    })
+}
+
+impl World {
+    /// Sends a mail `at` milliseconds after the first.
+    fn send_at(&self, at: i64, from: &str, to: &[&str]) -> Result<String, SesError> {
+        let mail = mail(from, to, "shop");
+        let now = Timestamp::from_millisecond(1_800_000_000_000 + at).unwrap();
+        self.ses.send(mail, Uuid::from_u128(1), now)
+    }
+
+    fn send(&self, to: &[&str]) -> Result<String, SesError> {
+        self.send_at(0, "ada@example.com", to)
+    }
+
+    fn event_names(&mut self) -> Vec<String> {
+        let mut names = Vec::new();
+        while let Ok(published) = self.events.try_recv() {
+            assert_eq!(published.topic_arn, TOPIC);
+            names.push(published.event["eventType"].as_str().unwrap().to_owned());
+        }
+        names
+    }
+
+    fn patch(&self, patch: Value) {
+        self.ses.update_account(&serde_json::from_value(patch).unwrap());
+    }
+
+    fn sent(&self) -> u64 {
+        let now = Timestamp::from_millisecond(1_800_000_000_000).unwrap();
+        self.ses.state().account.sent.total(now)
+    }
+}
+
+fn mail(from: &str, to: &[&str], configuration_set: &str) -> Mail {
+    let request = json!({
+        "FromEmailAddress": from,
+        "Destination": {"ToAddresses": to},
+        "ConfigurationSetName": configuration_set,
+        "Content": {"Simple": {
+            "Subject": {"Data": "Hi"},
+            "Body": {"Text": {"Data": "Hello"}},
+        }},
+    });
+    check(serde_json::from_value(request).unwrap()).unwrap()
+}
+
+#[test]
+fn accepts_a_mail_keeps_it_and_publishes_its_events() {
+    let mut world = world(settings());
+    let id = world.send(&["Bob <bob@example.net>"]).unwrap();
+    assert_eq!(id, "010001a3185c5000-00000000-0000-0000-0000-000000000001-000000");
+    let outbox = world.ses.outbox();
+    assert_eq!(outbox[0].ses_message_id, id);
+    assert_eq!(outbox[0].to, ["Bob <bob@example.net>"]);
+    assert_eq!(world.event_names(), ["Send", "Delivery"]);
+    assert_eq!(world.sent(), 1);
+}
+
+#[test]
+fn refuses_a_sender_that_is_not_verified() {
+    let mut world = world(settings());
+    let refusal = world
+        .send_at(0, "Ada <ada@elsewhere.example>", &["bob@example.net"])
+        .unwrap_err();
+    assert_eq!(refusal.code(), "MessageRejected");
+    assert_eq!(
+        refusal.to_string(),
+        "Email address is not verified. The following identities failed the check in region \
+         US-EAST-1: Ada <ada@elsewhere.example>"
+    );
+    assert!(world.ses.outbox().is_empty());
+    assert!(world.event_names().is_empty());
+    assert_eq!(world.sent(), 0);
+}
+
+#[test]
+fn the_sandbox_takes_verified_recipients_and_the_mailbox_simulator_only() {
+    let world = sandbox();
+    world.ses.verify("bob@example.net");
+    world.send(&["bob@example.net"]).unwrap();
+    world
+        .send_at(1_000, "ada@example.com", &["eve@mail.example.com"])
+        .unwrap();
+    world
+        .send_at(2_000, "ada@example.com", &["success@simulator.amazonses.com"])
+        .unwrap();
+    let refusal = world
+        .send_at(3_000, "ada@example.com", &["bob@example.net", "eve@example.net"])
+        .unwrap_err();
+    assert_eq!(refusal.code(), "MessageRejected");
+    assert!(refusal.to_string().ends_with("US-EAST-1: eve@example.net"), "{refusal}");
+    assert_eq!(world.ses.outbox().len(), 3);
+}
+
+#[test]
+fn the_sandbox_sends_one_a_second_and_200_a_day() {
+    let settings = sandbox().ses.account();
+    assert_eq!(settings.max_24_hour_send, 200);
+    let world = sandbox();
+    world.send(&["a@example.com"]).unwrap();
+    let refusal = world.send(&["a@example.com"]).unwrap_err();
+    assert_eq!(refusal.to_string(), "Maximum sending rate exceeded.");
+    world.send_at(1_000, "ada@example.com", &["a@example.com"]).unwrap();
+}
+
+#[test]
+fn simulator_recipients_are_held_to_the_rate_but_not_to_the_quota() {
+    let world = world(settings());
+    world.patch(json!({"max_24_hour_send": 0, "max_send_rate": 1}));
+    world.send(&["success@simulator.amazonses.com"]).unwrap();
+    assert_eq!(world.sent(), 0);
+    let too_fast = world.send(&["success+2@simulator.amazonses.com"]).unwrap_err();
+    assert_eq!(too_fast.to_string(), "Maximum sending rate exceeded.");
+    let too_many = world
+        .send_at(1_000, "ada@example.com", &["bob@example.net"])
+        .unwrap_err();
+    assert_eq!(too_many.code(), "TooManyRequestsException");
+    assert_eq!(too_many.to_string(), "Daily message quota exceeded.");
+}
+
+#[test]
+fn a_refused_mail_takes_nothing_from_rate_and_quota() {
+    let world = world(settings());
+    world.patch(json!({"max_24_hour_send": 1, "max_send_rate": 1}));
+    world.send(&["a@example.net", "b@example.net"]).unwrap_err();
+    world.send(&["a@example.net"]).unwrap();
+}
+
+#[test]
+fn an_address_on_the_account_list_burns_quota_and_bounces() {
+    let mut world = world(settings());
+    let now = Timestamp::from_second(1_800_000_000).unwrap();
+    world
+        .ses
+        .state()
+        .suppression_list
+        .put("bob@example.net", SuppressionReason::Bounce, now);
+    world.send(&["BOB@example.net", "eve@example.net"]).unwrap();
+    assert_eq!(world.sent(), 2);
+    assert_eq!(world.ses.outbox().len(), 1);
+    assert_eq!(world.event_names(), ["Send", "Bounce", "Delivery"]);
+}
+
+#[test]
+fn a_hard_bounce_of_the_mailbox_simulator_does_not_reach_the_account_list() {
+    let mut world = world(settings());
+    for _ in 0..2 {
+        world.send(&["bounce@simulator.amazonses.com"]).unwrap();
+        assert_eq!(world.event_names(), ["Send", "Bounce"]);
+    }
+}
+
+#[test]
+fn publishes_only_the_types_that_the_configuration_set_lists() {
+    let mut settings = settings();
+    settings.configuration_sets[0].event_types = vec!["BOUNCE".to_owned()];
+    let mut world = world(settings);
+    world
+        .send(&["bob@example.net", "bounce@simulator.amazonses.com"])
+        .unwrap();
+    assert_eq!(world.event_names(), ["Bounce"]);
+}
+
+#[test]
+fn publishes_nothing_without_a_configuration_set_and_refuses_one_that_is_not_there() {
+    let mut world = world(settings());
+    let mut plain = mail("ada@example.com", &["bob@example.net"], "");
+    plain.configuration_set = None;
+    let now = Timestamp::from_second(1_800_000_000).unwrap();
+    world.ses.send(plain, Uuid::from_u128(1), now).unwrap();
+    assert!(world.event_names().is_empty());
+    let missing = mail("ada@example.com", &["bob@example.net"], "nowhere");
+    let refusal = world.ses.send(missing, Uuid::from_u128(1), now).unwrap_err();
+    assert_eq!(refusal.code(), "NotFoundException");
+}
+
+#[test]
+fn notifies_in_the_older_form_when_asked_to() {
+    let mut world = world(SesSettings {
+        configuration_sets: vec![SesConfigurationSet {
+            topic_arn: None,
+            ..settings().configuration_sets.remove(0)
+        }],
+        ..settings()
+    });
+    world.ses.notify(Some(TOPIC.to_owned()));
+    world.send(&["complaint@simulator.amazonses.com"]).unwrap();
+    let mut kinds = Vec::new();
+    while let Ok(published) = world.events.try_recv() {
+        kinds.push(published.event["notificationType"].clone());
+    }
+    assert_eq!(kinds, ["Delivery", "Complaint"]);
+}
+
+#[test]
+fn refuses_when_sending_is_paused_or_the_account_was_shut_down() {
+    let world = world(settings());
+    world.patch(json!({"sending_enabled": false}));
+    let paused = world.send(&["bob@example.net"]).unwrap_err();
+    assert_eq!(paused.code(), "SendingPausedException");
+    world.patch(json!({"sending_enabled": true, "enforcement_status": "SHUTDOWN"}));
+    let suspended = world.send(&["bob@example.net"]).unwrap_err();
+    assert_eq!(suspended.code(), "AccountSuspendedException");
+    world.patch(json!({"enforcement_status": "PROBATION"}));
+    world.send(&["bob@example.net"]).unwrap();
+}
+
+#[test]
+fn emptying_the_outbox_gives_no_quota_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = SesSettings {
+        outbox_file: Some(folder.path().join("outbox.jsonl")),
+        ..settings()
+    };
+    let world = world(settings.clone());
+    // By the real clock, as `clear_outbox` goes by it.
+    let mail = mail("ada@example.com", &["bob@example.net"], "shop");
+    let now = world.ses.clock.now();
+    world.ses.send(mail, Uuid::from_u128(1), now).unwrap();
+    world.ses.clear_outbox().unwrap();
+    assert!(world.ses.outbox().is_empty());
+    assert_eq!(world.ses.state().account.sent.total(now), 1);
+    drop(world);
+
+    let again = self::world(settings);
+    assert_eq!(again.ses.state().account.sent.total(now), 1);
+    let day_after = now + SignedDuration::from_hours(24);
+    assert_eq!(again.ses.state().account.sent.total(day_after), 0);
+}
+
+#[test]
+fn refuses_an_event_type_that_ses_does_not_have() {
+    let mut settings = settings();
+    settings.configuration_sets[0].event_types = vec!["BOUNCED".to_owned()];
+    let (events, _receiver) = unbounded_channel();
+    let refusal = Ses::new(settings, fresh(), events).unwrap_err();
+    assert!(refusal.to_string().contains("BOUNCED"));
+}

@@ -1,0 +1,10 @@
+//! What every table of DynamoDB has in common: the client, items, batches and errors.
+
+pub(crate) mod batch;
+mod client;
+pub(crate) mod condition;
+pub(crate) mod item;
+pub(crate) mod store_error;
+
+pub use client::client;
+pub use store_error::StoreError;

@@ -1,0 +1,161 @@
+//! The writes of an attempt: the row before it, and what came of it.
+//!
+//! Every write names in its condition the attempt that it belongs to, so that a write that comes late changes nothing
+//! of a later attempt.
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Messages, by_recipient, mail_key, row};
+use crate::StoreError;
+use crate::dynamodb::batch;
+use crate::dynamodb::condition::{Written, unless_overtaken, written};
+use crate::dynamodb::item::{Item, n, names, s, uuid_of};
+use domain::message::Email;
+use domain::recipient::RecipientOutcome;
+use domain::record::SenderState as RowState;
+use domain::stream::Stream;
+
+/// One attempt at a message, before it is made; or a message that has no recipient left to send to.
+#[derive(Clone, Copy, Debug)]
+pub struct NewMessage<'a> {
+    /// Our id of the message.
+    pub id: Uuid,
+    /// The number of this attempt, from 1. A later attempt follows one that SES or the gate certainly refused.
+    pub attempt: u32,
+    /// When this attempt began.
+    pub attempt_at: Timestamp,
+    /// A random value by which the writer recognises its own write.
+    pub nonce: Uuid,
+    /// The mail.
+    pub email: &'a Email,
+    /// The outcome on each recipient.
+    pub outcomes: &'a [RecipientOutcome],
+    /// Whether any recipient is left to send to.
+    pub will_be_sent: bool,
+    /// The stream that the API key sends in.
+    pub stream: Stream,
+    /// The id of the API key that the request came with.
+    pub key_id: &'a str,
+    /// When the first request for the message came.
+    pub created_at: Timestamp,
+    /// When DynamoDB may delete the items of the message.
+    pub expires_at: Timestamp,
+}
+
+/// What came of writing the row of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// The row is written, and the attempt may be made.
+    Written,
+    /// Another request makes an attempt, or SES has reported that the mail was sent. Nothing must be sent.
+    Overtaken,
+}
+
+impl Messages {
+    /// Writes the row of a message before anything is sent: `sending`, or `suppressed` if no recipient is left.
+    ///
+    /// The first attempt creates the row. A later attempt replaces the row of the attempt before it, on condition that
+    /// the earlier one was refused and SES has not named its id of the mail since.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the row may not have been written. Nothing must be sent then.
+    pub async fn put(&self, message: &NewMessage<'_>) -> Result<Put, StoreError> {
+        let by_recipient = by_recipient::rows(message);
+        if by_recipient.is_empty() {
+            return self.put_row(message).await;
+        }
+        let (put, indexed) = tokio::join!(self.put_row(message), self.put_all(by_recipient));
+        indexed?;
+        put
+    }
+
+    async fn put_all(&self, items: Vec<Item>) -> Result<(), StoreError> {
+        for items in items.chunks(batch::WRITE_MAX) {
+            batch::put(&self.client, &self.table, items.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_row(&self, message: &NewMessage<'_>) -> Result<Put, StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(row::of(message)))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let put = if message.attempt == 1 {
+            put.condition_expression("attribute_not_exists(#id)")
+                .set_expression_attribute_names(names(["id"]))
+        } else {
+            put.condition_expression(
+                "attribute_exists(#id) AND #attempt = :before AND #state = :refused AND attribute_not_exists(#ses_id)",
+            )
+            .set_expression_attribute_names(names(["id", "attempt", "state", "ses_id"]))
+            .expression_attribute_values(":before", n((message.attempt - 1).into()))
+            .expression_attribute_values(":refused", s(RowState::Refused.as_str()))
+        };
+        Ok(match written(put.send().await)? {
+            Written::Done(_) => Put::Written,
+            // The SDK repeated a write whose answer was lost: the row that is there is our own.
+            Written::Failed(Some(row)) if uuid_of(&row, "nonce") == Some(message.nonce) => Put::Written,
+            Written::Failed(_) => Put::Overtaken,
+        })
+    }
+
+    /// Records that SES took the message, with SES's id of it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the id may not have been written, or the message has no row. The mail is sent all the same.
+    pub async fn accepted(&self, id: Uuid, ses_id: &str) -> Result<(), StoreError> {
+        self.set_ses_id(id, ses_id)
+            .await
+            .map(drop)
+            .map_err(StoreError::of("UpdateItem"))
+    }
+
+    /// Writes SES's id of a message into its row, unless one is there. The condition keeps a write that comes after the
+    /// row was deleted from creating half a row.
+    pub(super) async fn set_ses_id(
+        &self,
+        id: Uuid,
+        ses_id: &str,
+    ) -> Result<UpdateItemOutput, SdkError<UpdateItemError, HttpResponse>> {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(mail_key(id)))
+            .update_expression("SET #ses_id = if_not_exists(#ses_id, :ses_id)")
+            .condition_expression("attribute_exists(#id)")
+            .set_expression_attribute_names(names(["id", "ses_id"]))
+            .expression_attribute_values(":ses_id", s(ses_id))
+            .send()
+            .await
+    }
+
+    /// Records that the gate or SES certainly refused this attempt. An id of SES that is in the row already wins.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written. The row then says `sending` until the lease of the attempt is
+    /// over.
+    pub async fn refused(&self, attempt: &NewMessage<'_>) -> Result<(), StoreError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(mail_key(attempt.id)))
+            .update_expression("SET #state = :refused")
+            .condition_expression("#attempt = :attempt AND #nonce = :nonce AND attribute_not_exists(#ses_id)")
+            .set_expression_attribute_names(names(["state", "attempt", "nonce", "ses_id"]))
+            .expression_attribute_values(":refused", s(RowState::Refused.as_str()))
+            .expression_attribute_values(":attempt", n(attempt.attempt.into()))
+            .expression_attribute_values(":nonce", s(attempt.nonce.to_string()))
+            .send()
+            .await;
+        unless_overtaken(updated)
+    }
+}

@@ -1,0 +1,189 @@
+//! Claims of idempotency keys, items of the table of messages.
+//!
+//! | attribute | holds |
+//! |---|---|
+//! | `id` | `claim#<hash of API key, endpoint and idempotency key>` (key) |
+//! | `sk` | `claim` (key) |
+//! | `body_hash` | a hash of the body, to recognise another request |
+//! | `message_id` | the message of the first request |
+//! | `nonce` | the request that holds the key: only that request may free it |
+//! | `lease_until` | the end of the time that the request may be at work (milliseconds) |
+//! | `expires` | the end of the time that the key is remembered (milliseconds); it is compared, because DynamoDB deletes late |
+//! | `expires_at` | when DynamoDB may delete it (seconds) |
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::key;
+use crate::StoreError;
+use crate::dynamodb::condition::{Written, unless_overtaken, written};
+use crate::dynamodb::item::{Item, names, s, text_of, time, time_of, ttl, uuid_of};
+use domain::idempotency::Claim;
+
+/// The sort key of every claim.
+const CLAIM: &str = "claim";
+
+/// The claims in the table of messages.
+#[derive(Clone, Debug)]
+pub struct Claims {
+    client: Client,
+    table: String,
+}
+
+/// What came of an attempt to claim a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// The caller holds the key now.
+    Won,
+    /// Another request holds the key.
+    Held(Claim),
+    /// The key was freed in the meantime.
+    Gone,
+}
+
+impl Claims {
+    /// Works on `table`.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Claims a key that no request holds, or whose time is over at `now`. Of any number of callers one wins.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it is not known which request holds the key.
+    pub async fn take(&self, claim: &Claim, now: Timestamp) -> Result<Claimed, StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(row(claim)))
+            .condition_expression("attribute_not_exists(#id) OR #expires <= :now")
+            .set_expression_attribute_names(names(["id", "expires"]))
+            .expression_attribute_values(":now", time(now))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match written(put)? {
+            Written::Done(_) => Ok(Claimed::Won),
+            Written::Failed(row) => claimed(row, claim.nonce, "PutItem"),
+        }
+    }
+
+    /// Takes the key `held` over from a request whose lease is over, for the request of `claim`. The key has the body
+    /// of that request from then on, and keeps the message of the first one. Of any number of callers one wins.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it is not known which request holds the key.
+    pub async fn take_over(&self, held: &Claim, claim: &Claim) -> Result<Claimed, StoreError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(claim_key(&held.id)))
+            .update_expression(
+                "SET #nonce = :nonce, #lease_until = :lease_until, #body_hash = :body_hash, #expires = :expires, \
+                 #expires_at = :expires_at",
+            )
+            .condition_expression("#nonce = :seen")
+            .set_expression_attribute_names(names(["nonce", "lease_until", "body_hash", "expires", "expires_at"]))
+            .expression_attribute_values(":nonce", s(claim.nonce.to_string()))
+            .expression_attribute_values(":seen", s(held.nonce.to_string()))
+            .expression_attribute_values(":lease_until", time(claim.lease_until))
+            .expression_attribute_values(":body_hash", s(&claim.body_hash))
+            .expression_attribute_values(":expires", time(claim.expires))
+            .expression_attribute_values(":expires_at", ttl(claim.expires))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match written(updated)? {
+            Written::Done(_) => Ok(Claimed::Won),
+            Written::Failed(row) => claimed(row, claim.nonce, "UpdateItem"),
+        }
+    }
+
+    /// Ends the lease of a key, if the request with this nonce still holds it. The next request may then do at once
+    /// what this one left undone.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the lease may go on. It ends by itself.
+    pub async fn release(&self, claim: &Claim, now: Timestamp) -> Result<(), StoreError> {
+        let released = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(claim_key(&claim.id)))
+            .update_expression("SET #lease_until = :now")
+            .condition_expression("#nonce = :nonce")
+            .set_expression_attribute_names(names(["lease_until", "nonce"]))
+            .expression_attribute_values(":now", time(now))
+            .expression_attribute_values(":nonce", s(claim.nonce.to_string()))
+            .send()
+            .await;
+        unless_overtaken(released)
+    }
+
+    /// Frees a key, if the request with this nonce still holds it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the key may not have been freed. It is free when its lease is over.
+    pub async fn free(&self, id: &str, nonce: Uuid) -> Result<(), StoreError> {
+        let deleted = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .set_key(Some(claim_key(id)))
+            .condition_expression("#nonce = :nonce")
+            .set_expression_attribute_names(names(["nonce"]))
+            .expression_attribute_values(":nonce", s(nonce.to_string()))
+            .send()
+            .await;
+        unless_overtaken(deleted)
+    }
+}
+
+/// Reads from the row that was there which request holds the key.
+fn claimed(row: Option<Item>, nonce: Uuid, operation: &'static str) -> Result<Claimed, StoreError> {
+    let Some(row) = row else {
+        return Ok(Claimed::Gone);
+    };
+    let held = read(&row).ok_or_else(|| StoreError::new(operation, "NotAClaim"))?;
+    // The SDK repeated a write whose answer was lost: the row that is there is our own.
+    Ok(if held.nonce == nonce {
+        Claimed::Won
+    } else {
+        Claimed::Held(held)
+    })
+}
+
+fn claim_key(id: &str) -> Item {
+    key(id, CLAIM)
+}
+
+fn row(claim: &Claim) -> Item {
+    [
+        ("id", s(&claim.id)),
+        ("sk", s(CLAIM)),
+        ("body_hash", s(&claim.body_hash)),
+        ("message_id", s(claim.message_id.to_string())),
+        ("nonce", s(claim.nonce.to_string())),
+        ("lease_until", time(claim.lease_until)),
+        ("expires", time(claim.expires)),
+        ("expires_at", ttl(claim.expires)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+fn read(row: &Item) -> Option<Claim> {
+    Some(Claim {
+        id: text_of(row, "id")?.to_owned(),
+        body_hash: text_of(row, "body_hash")?.to_owned(),
+        message_id: uuid_of(row, "message_id")?,
+        nonce: uuid_of(row, "nonce")?,
+        lease_until: time_of(row, "lease_until")?,
+        expires: time_of(row, "expires")?,
+    })
+}

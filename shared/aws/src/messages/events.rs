@@ -1,0 +1,210 @@
+//! The events of SES about messages: one small item for each event and recipient.
+//!
+//! | attribute | holds |
+//! |---|---|
+//! | `id` | our id of the message, or `ses#<SES's id of the mail>` for an event without our tag |
+//! | `sk` | `event#<at>#<type>#<SES's id of the bounce or complaint>#<hash of the recipient, or ->`, or `delivery#<hash>` |
+//! | `at` | when it happened, by SES (milliseconds) |
+//! | `recipient` | the recipient, normalised; absent where the event is about the whole mail |
+//! | `subtype`, `diagnostic` | SES's words for what happened, and what the receiving server said |
+//! | `expires_at` | when DynamoDB may delete it (seconds) |
+//!
+//! The key of an event is made of the event alone, so that its copies overwrite one another. A `Delivery` to a
+//! recipient has a key that is made of the recipient alone: whether a mail was delivered to somebody is one `GetItem`.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::stream::{self, StreamExt};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Messages, by_recipient, key};
+use crate::StoreError;
+use crate::dynamodb::condition::unless_overtaken;
+use crate::dynamodb::item::{Item, names, s, text_of, time, time_of, ttl};
+use domain::feedback::MessageEvent;
+use domain::record::RecordedEvent;
+
+/// The most events of a message that are read: the newest ones.
+pub const EVENTS_READ_MAX: usize = 200;
+
+/// What the sort key of an event begins with.
+pub(super) const EVENT: &str = "event#";
+/// What the sort key of a delivery to a recipient begins with. It sorts before [`EVENT`], with nothing between the two.
+pub(super) const DELIVERY: &str = "delivery#";
+/// What sorts behind every event: the character that follows `#`.
+const EVENTS_END: &str = "event$";
+/// The type of event that is kept by recipient.
+const DELIVERY_TYPE: &str = "Delivery";
+/// How many items of one event are written at the same time.
+const WRITES_AT_ONCE: usize = 8;
+
+impl Messages {
+    /// Adds an event of SES to the message that it is about. An event of a type that proves sending also writes SES's
+    /// id into the row of the message ([`MessageEvent::names_ses_id`]), if the message has one. May be repeated and
+    /// reordered at will.
+    ///
+    /// # Errors
+    /// [`StoreError`] if part of it may not have been written. The rest is written all the same.
+    pub async fn add_event(&self, event: &MessageEvent, expires_at: Timestamp) -> Result<(), StoreError> {
+        // One after the other: nobody waits for them, and a second connection would cost more than the time.
+        let named = match event.message_id.filter(|_| event.names_ses_id()) {
+            Some(id) => unless_overtaken(self.set_ses_id(id, &event.ses_id).await),
+            None => Ok(()),
+        };
+        let writes = items(event, expires_at).into_iter().map(|item| self.put_event(item));
+        let written: Vec<_> = stream::iter(writes).buffer_unordered(WRITES_AT_ONCE).collect().await;
+        written.into_iter().chain([named]).collect()
+    }
+
+    async fn put_event(&self, item: Item) -> Result<(), StoreError> {
+        let is_delivery = text_of(&item, "sk").is_some_and(|sk| sk.starts_with(DELIVERY));
+        let at = item.get("at").cloned();
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        let put = match at {
+            // SES may report two deliveries to one recipient. The later one stays, in whichever order they come.
+            Some(at) if is_delivery => put
+                .condition_expression("attribute_not_exists(#at) OR #at < :at")
+                .set_expression_attribute_names(names(["at"]))
+                .expression_attribute_values(":at", at),
+            _ => put,
+        };
+        unless_overtaken(put.send().await)
+    }
+
+    /// Reads the newest events of a partition, consistently: at most [`EVENTS_READ_MAX`], the newest first.
+    pub(super) async fn newest_events(&self, partition: &str) -> Result<Vec<RecordedEvent>, StoreError> {
+        // The range holds the deliveries, by recipient, and behind them all other events, by time.
+        let mut items = self.range(partition, DELIVERY, EVENTS_END).await?;
+        if items.len() == EVENTS_READ_MAX {
+            // There may be deliveries that were not read, and any of them may be among the newest.
+            items.retain(|item| text_of(item, "sk").is_some_and(|sk| sk.starts_with(EVENT)));
+            items.extend(self.range(partition, DELIVERY, EVENT).await?);
+        }
+        let mut events: Vec<RecordedEvent> = items.iter().filter_map(recorded).collect();
+        newest_first(&mut events);
+        Ok(events)
+    }
+
+    /// Reads at most [`EVENTS_READ_MAX`] items from `start` up to `end`, the last ones, from the last one back.
+    async fn range(&self, partition: &str, start: &str, end: &str) -> Result<Vec<Item>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .scan_index_forward(false)
+            .limit(i32::try_from(EVENTS_READ_MAX).unwrap_or(i32::MAX))
+            .key_condition_expression("#id = :id AND #sk BETWEEN :start AND :end")
+            .set_expression_attribute_names(names(["id", "sk"]))
+            .expression_attribute_values(":id", s(partition))
+            .expression_attribute_values(":start", s(start))
+            .expression_attribute_values(":end", s(end))
+            .into_paginator()
+            .items()
+            .send();
+        let mut items = Vec::new();
+        while items.len() < EVENTS_READ_MAX
+            && let Some(item) = pages.next().await
+        {
+            items.push(item.map_err(StoreError::of("Query"))?);
+        }
+        Ok(items)
+    }
+
+    /// Looks for one event of a message, consistently. Any event proves that SES took the mail: a message that would be
+    /// unknown without it was sent. Events without our tag are not found.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table could not be read.
+    pub async fn proof_of_sending(&self, id: Uuid) -> Result<Option<RecordedEvent>, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .limit(1)
+            .key_condition_expression("#id = :id AND #sk BETWEEN :start AND :end")
+            .set_expression_attribute_names(names(["id", "sk"]))
+            .expression_attribute_values(":id", s(id.to_string()))
+            .expression_attribute_values(":start", s(DELIVERY))
+            .expression_attribute_values(":end", s(EVENTS_END))
+            .send()
+            .await
+            .map_err(StoreError::of("Query"))?;
+        Ok(answer.items().iter().find_map(recorded))
+    }
+}
+
+/// Keeps the newest events of those that were read, the newest first.
+pub(super) fn newest_first(events: &mut Vec<RecordedEvent>) {
+    events.sort_by(|one, other| (other.at, &other.kind, &other.recipient).cmp(&(one.at, &one.kind, &one.recipient)));
+    events.truncate(EVENTS_READ_MAX);
+}
+
+/// The partition of the events of a mail without our tag.
+pub(super) fn untagged(ses_id: &str) -> String {
+    format!("ses#{ses_id}")
+}
+
+/// The sort key of a delivery to the recipient with this hash.
+pub(super) fn delivery_key(hash: &str) -> String {
+    format!("{DELIVERY}{hash}")
+}
+
+/// The items of an event: one for each recipient, or one for the mail as a whole.
+fn items(event: &MessageEvent, expires_at: Timestamp) -> Vec<Item> {
+    if event.recipients.is_empty() {
+        return vec![item(event, None, expires_at)];
+    }
+    let recipients = event.recipients.iter();
+    recipients
+        .map(|(recipient, said)| item(event, Some((recipient, said.as_deref())), expires_at))
+        .collect()
+}
+
+fn item(event: &MessageEvent, recipient: Option<(&String, Option<&str>)>, expires_at: Timestamp) -> Item {
+    let partition = event
+        .message_id
+        .map_or_else(|| untagged(&event.ses_id), |id| id.to_string());
+    let sk = match recipient.map(|(address, _)| by_recipient::hash_of(address)) {
+        Some(hash) if event.kind == DELIVERY_TYPE => delivery_key(&hash),
+        hash => event_key(event, hash.as_deref().unwrap_or("-")),
+    };
+    let mut item = key(partition, sk);
+    let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
+    set("at", time(event.at));
+    set("expires_at", ttl(expires_at));
+    if let Some((address, said)) = recipient {
+        set("recipient", s(address));
+        if let Some(said) = said {
+            set("diagnostic", s(said));
+        }
+    }
+    if let Some(subtype) = &event.subtype {
+        set("subtype", s(subtype));
+    }
+    item
+}
+
+/// The sort key of an event. Milliseconds have 13 digits until the year 2286, so that keys sort by time.
+fn event_key(event: &MessageEvent, recipient: &str) -> String {
+    let at = event.at.as_millisecond().clamp(0, 9_999_999_999_999);
+    format!("{EVENT}{at:013}#{}#{}#{recipient}", event.kind, event.id)
+}
+
+/// Reads an event; items of another kind are none.
+fn recorded(item: &Item) -> Option<RecordedEvent> {
+    let sk = text_of(item, "sk")?;
+    let kind = match sk.strip_prefix(EVENT) {
+        Some(rest) => rest.split('#').nth(1)?,
+        None => sk.strip_prefix(DELIVERY).map(|_| DELIVERY_TYPE)?,
+    };
+    let text = |name| text_of(item, name).map(str::to_owned);
+    Some(RecordedEvent {
+        kind: kind.to_owned(),
+        at: time_of(item, "at")?,
+        recipient: text("recipient"),
+        subtype: text("subtype"),
+        diagnostic: text("diagnostic"),
+    })
+}

@@ -1,0 +1,84 @@
+//! The table of messages: what a message is, what SES reported of it, and who may send it.
+//!
+//! | `id` | `sk` | holds |
+//! |---|---|---|
+//! | our id (`UUIDv7`) | `mail` | the row of the message: the mail without its bodies, and how far the sender has come |
+//! | our id | `event#<at>#<type>#<SES's id>#<recipient>` | one event of SES about one recipient, or about the whole mail |
+//! | our id | `delivery#<recipient>` | the latest `Delivery` to a recipient |
+//! | our id | `to#<n>` | an entry of the index `by-recipient`, if the mail has several recipients |
+//! | `ses#<SES's id of the mail>` | `event#…`, `delivery#…` | the same for events without our tag |
+//! | `claim#<hash>` | `claim` | the claim of an idempotency key: see [`Claims`] |
+//!
+//! The attributes of `mail`:
+//!
+//! | attribute | holds |
+//! |---|---|
+//! | `state` | `sending`, `refused` or `suppressed`: what the sender wrote last |
+//! | `attempt`, `attempt_at`, `nonce` | the number of the attempt, when it began, and a random value that marks its writes |
+//! | `ses_id` | SES's id, once it is known: the mail was sent, whatever `state` says; key of the index `by-ses-id` |
+//! | `from`, `to`, `cc`, `bcc`, `reply_to`, `subject`, `tags` | the mail as the caller gave it, without its bodies |
+//! | `recipients` | the outcome on each address |
+//! | `stream`, `key_id`, `created_at` | its stream, the API key that it came with, and when (milliseconds) |
+//! | `recipient_hash` | key of the index `by-recipient`, here if the mail has one recipient, else in each `to#<n>` |
+//! | `expires_at` | when DynamoDB may delete the item (seconds); every item of the table has it |
+//!
+//! The attributes of an event are listed in [`events`]. An event never rewrites the row, so a mail to many recipients
+//! costs one small write for each event, and has no limit on their number. An event whose `mail` is not there is kept
+//! until it expires: nothing reads it.
+//!
+//! An event without our tag comes from a classic notification. It may come before the sender has stored SES's id, so it
+//! cannot be written to the message itself. Reading a message reads both partitions.
+//!
+//! The state of a message is computed from these items when it is read ([`state`](domain::record::MessageRecord::state)), so
+//! that an event that comes before the sender's own update needs no condition and loses nothing.
+
+mod attempts;
+mod by_recipient;
+mod claims;
+mod events;
+mod forget;
+mod key_ids;
+mod read;
+mod row;
+
+use aws_sdk_dynamodb::Client;
+use uuid::Uuid;
+
+use crate::dynamodb::item::{Item, s};
+
+pub use attempts::{NewMessage, Put};
+pub use by_recipient::SentTo;
+pub use claims::{Claimed, Claims};
+pub use events::EVENTS_READ_MAX;
+pub use forget::Forgotten;
+
+/// The sort key of the row of a message.
+const MAIL: &str = "mail";
+
+/// The table of messages.
+#[derive(Clone, Debug)]
+pub struct Messages {
+    client: Client,
+    table: String,
+}
+
+impl Messages {
+    /// The environment variable of a function that holds the name of the table.
+    pub const TABLE_VARIABLE: &str = "MESSAGES_TABLE";
+
+    /// Works on `table`.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+}
+
+/// The key of an item.
+fn key(id: impl Into<String>, sk: impl Into<String>) -> Item {
+    Item::from([("id".to_owned(), s(id)), ("sk".to_owned(), s(sk))])
+}
+
+/// The key of the row of a message.
+fn mail_key(id: Uuid) -> Item {
+    key(id.to_string(), MAIL)
+}

@@ -1,0 +1,140 @@
+//! Messages read back: the row alone, or with its events.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use uuid::Uuid;
+
+use super::events::{delivery_key, newest_first, untagged};
+use super::{Messages, by_recipient, key, mail_key, row};
+use crate::StoreError;
+use crate::dynamodb::batch;
+use crate::dynamodb::item::{names, s, text_of, uuid_of};
+use domain::address::EmailAddress;
+use domain::record::MessageRecord;
+
+/// How many messages are read at the same time.
+const READ_AT_ONCE: usize = 10;
+
+impl Messages {
+    /// Reads the row of a message, consistently and without its events.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table could not be read, or holds something else by this id.
+    pub async fn get(&self, id: Uuid) -> Result<Option<MessageRecord>, StoreError> {
+        const OPERATION: &str = "GetItem";
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(mail_key(id)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StoreError::of(OPERATION))?;
+        let Some(row) = answer.item else { return Ok(None) };
+        let record = row::record(&row).ok_or_else(|| StoreError::new(OPERATION, "NotAMessage"))?;
+        Ok(Some(record))
+    }
+
+    /// Reads the rows of different messages, consistently and without their events. A message that is not in the answer
+    /// has none.
+    ///
+    /// # Errors
+    /// [`StoreError`] unless every row was read.
+    pub async fn get_all(&self, ids: &[Uuid]) -> Result<BTreeMap<Uuid, MessageRecord>, StoreError> {
+        let mut records = BTreeMap::new();
+        for ids in ids.chunks(batch::GET_MAX) {
+            let keys = ids.iter().copied().map(mail_key);
+            for row in batch::get(&self.client, &self.table, keys.collect(), &[]).await? {
+                let record = row::record(&row).ok_or_else(|| StoreError::new("BatchGetItem", "NotAMessage"))?;
+                records.insert(record.id, record);
+            }
+        }
+        Ok(records)
+    }
+
+    /// Reads a message with its newest events, consistently: at most [`super::EVENTS_READ_MAX`], the newest first.
+    /// Those without our tag are among them.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the table could not be read, or holds something else by this id.
+    pub async fn read(&self, id: Uuid) -> Result<Option<MessageRecord>, StoreError> {
+        let partition = id.to_string();
+        let (record, events) = tokio::try_join!(self.get(id), self.newest_events(&partition))?;
+        let Some(mut record) = record else { return Ok(None) };
+        record.events = events;
+        if let Some(ses_id) = &record.ses_id {
+            let untagged = self.newest_events(&untagged(ses_id)).await?;
+            if !untagged.is_empty() {
+                record.events.extend(untagged);
+                newest_first(&mut record.events);
+            }
+        }
+        Ok(Some(record))
+    }
+
+    /// Reads messages with their newest events, consistently and in the order of `ids`. A message that is not on record
+    /// is left out.
+    ///
+    /// # Errors
+    /// [`StoreError`] unless everything was read.
+    pub async fn read_all(&self, ids: &[Uuid]) -> Result<Vec<MessageRecord>, StoreError> {
+        stream::iter(ids)
+            .map(|id| self.read(*id))
+            .buffered(READ_AT_ONCE)
+            .try_filter_map(async |record| Ok(record))
+            .try_collect()
+            .await
+    }
+
+    /// Finds which of these messages SES has delivered to which of these recipients, consistently. Returns the pairs
+    /// that were delivered, with the address normalised.
+    ///
+    /// # Errors
+    /// [`StoreError`] unless every pair was looked up.
+    pub async fn delivered(
+        &self,
+        asked: impl IntoIterator<Item = (Uuid, &EmailAddress)>,
+    ) -> Result<BTreeSet<(Uuid, String)>, StoreError> {
+        // Two keys that are the same would be a ValidationException.
+        let asked: BTreeMap<(String, String), (Uuid, &EmailAddress)> = asked
+            .into_iter()
+            .map(|(id, address)| {
+                let sk = delivery_key(&by_recipient::hash(address));
+                ((id.to_string(), sk), (id, address))
+            })
+            .collect();
+        let keys: Vec<_> = asked.keys().map(|(id, sk)| key(id, sk)).collect();
+        let mut delivered = BTreeSet::new();
+        for keys in keys.chunks(batch::GET_MAX) {
+            for item in batch::get(&self.client, &self.table, keys.to_vec(), &["id", "sk"]).await? {
+                let text = |name| text_of(&item, name).unwrap_or_default().to_owned();
+                if let Some((id, address)) = asked.get(&(text("id"), text("sk"))) {
+                    delivered.insert((*id, address.normalised().to_owned()));
+                }
+            }
+        }
+        Ok(delivered)
+    }
+
+    /// Finds our id of a message by SES's id of it. A message that was sent in the last seconds may be missing, because
+    /// the index is eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the index could not be read.
+    pub async fn id_of(&self, ses_id: &str) -> Result<Option<Uuid>, StoreError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("by-ses-id")
+            .key_condition_expression("#ses_id = :ses_id")
+            .set_expression_attribute_names(names(["ses_id"]))
+            .expression_attribute_values(":ses_id", s(ses_id))
+            .send()
+            .await
+            .map_err(StoreError::of("Query"))?;
+        Ok(answer.items().iter().find_map(|item| uuid_of(item, "id")))
+    }
+}

@@ -1,0 +1,296 @@
+//! Amazon SES: sending one mail, and reading the account.
+
+mod client;
+mod suppression_list;
+
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sesv2::Client;
+use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sesv2::operation::send_email::SendEmailError;
+use aws_sdk_sesv2::operation::send_email::builders::SendEmailFluentBuilder;
+use aws_sdk_sesv2::types;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::Blob;
+use aws_smithy_types::error::operation::BuildError;
+use uuid::Uuid;
+
+pub use client::client;
+pub use suppression_list::{ListError, ListedPage, Pace, SesSuppressionList};
+
+use crate::error_code::error_code;
+use domain::account::{Account, EnforcementStatus};
+use domain::address::{EmailAddress, Mailbox};
+use domain::message::{Attachment, Disposition, Email};
+use domain::recipient::ResolvedRecipients;
+use domain::ses_error::{SesRefusal, classify};
+use domain::stream::Stream;
+
+/// The most identities that SES puts on a page.
+const IDENTITIES_PAGE: i32 = 1_000;
+
+/// One attempt to send one mail.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// Our id of the message. SES's events bring it back as a tag.
+    pub id: Uuid,
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
+    /// The stream that the mail is sent in.
+    pub stream: Stream,
+    /// The mail.
+    pub email: &'a Email,
+    /// The recipients that it goes to.
+    pub destination: &'a ResolvedRecipients<'a>,
+}
+
+/// SES did not confirm a mail.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// SES certainly did not take the mail.
+    #[error("SES refused: {code}")]
+    Refused {
+        /// What the refusal means.
+        refusal: SesRefusal,
+        /// SES's error code, for the log.
+        code: String,
+    },
+    /// The request went out and no answer came back. SES may have taken the mail, so it must not be sent again.
+    #[error("no answer from SES: {code}")]
+    Ambiguous {
+        /// The kind of failure, for the log.
+        code: String,
+    },
+}
+
+/// `GetAccount` failed.
+#[derive(Debug, thiserror::Error)]
+#[error("GetAccount failed: {code}")]
+pub struct AccountError {
+    /// SES's error code, or the kind of failure if there was no answer with one.
+    pub code: String,
+}
+
+/// `ListEmailIdentities` failed.
+#[derive(Debug, thiserror::Error)]
+#[error("ListEmailIdentities failed: {code}")]
+pub struct IdentitiesError {
+    /// SES's error code, or the kind of failure if there was no answer with one.
+    pub code: String,
+}
+
+/// Amazon SES in one region, through one configuration set.
+#[derive(Clone, Debug)]
+pub struct Ses {
+    client: Client,
+    configuration_set: String,
+}
+
+impl Ses {
+    /// Sends through `configuration_set`. The `client` must not retry: see [`super::sesv2`].
+    #[must_use]
+    pub fn new(client: Client, configuration_set: String) -> Self {
+        Self {
+            client,
+            configuration_set,
+        }
+    }
+
+    /// Sends a mail once, and returns SES's id of it.
+    ///
+    /// # Errors
+    /// [`SendError`] states whether SES may have taken the mail.
+    pub async fn send(&self, outgoing: Outgoing<'_>) -> Result<String, SendError> {
+        let request = self.request(&outgoing).map_err(|_| SendError::Refused {
+            refusal: SesRefusal::BadRequest,
+            code: "IncompleteRequest".to_owned(),
+        })?;
+        let sender = outgoing.email.from.address();
+        let answer = request.send().await.map_err(|error| send_error(&error, sender))?;
+        // An answer without an id means that SES took the mail, but its id is lost.
+        answer.message_id.ok_or_else(|| SendError::Ambiguous {
+            code: "NoMessageId".to_owned(),
+        })
+    }
+
+    fn request(&self, outgoing: &Outgoing<'_>) -> Result<SendEmailFluentBuilder, BuildError> {
+        let Outgoing { email, destination, .. } = *outgoing;
+        let utf8 = |data: &str| types::Content::builder().data(data).charset("UTF-8").build();
+        let mut body = types::Body::builder();
+        if let Some(text) = &email.text {
+            body = body.text(utf8(text)?);
+        }
+        if let Some(html) = &email.html {
+            body = body.html(utf8(html)?);
+        }
+        let mut message = types::Message::builder()
+            .subject(utf8(&email.subject)?)
+            .body(body.build());
+        for header in &email.headers {
+            message = message.headers(
+                types::MessageHeader::builder()
+                    .name(header.name())
+                    .value(header.value())
+                    .build()?,
+            );
+        }
+        for attachment in &email.attachments {
+            message = message.attachments(file(attachment)?);
+        }
+        let wire = |mailboxes: &[&Mailbox]| {
+            Some(mailboxes.iter().map(|mailbox| mailbox.to_wire()).collect::<Vec<_>>()).filter(|list| !list.is_empty())
+        };
+        let destination = types::Destination::builder()
+            .set_to_addresses(wire(&destination.to))
+            .set_cc_addresses(wire(&destination.cc))
+            .set_bcc_addresses(wire(&destination.bcc))
+            .build();
+        let own_tags = [
+            ("okite_id", outgoing.id.to_string()),
+            ("okite_attempt", outgoing.attempt.to_string()),
+            ("okite_stream", outgoing.stream.as_str().to_owned()),
+        ];
+        let mut request = self
+            .client
+            .send_email()
+            .from_email_address(email.from.to_wire())
+            .destination(destination)
+            .set_reply_to_addresses(wire(&email.reply_to.iter().collect::<Vec<_>>()))
+            .configuration_set_name(&self.configuration_set)
+            .content(types::EmailContent::builder().simple(message.build()).build());
+        let tags = email.tags.iter().map(|tag| (tag.name(), tag.value().to_owned()));
+        for (name, value) in own_tags.into_iter().chain(tags) {
+            request = request.email_tags(types::MessageTag::builder().name(name).value(value).build()?);
+        }
+        Ok(request)
+    }
+
+    /// Reads the account. SES allows one such call a second for the whole account, so no send may wait for it.
+    ///
+    /// # Errors
+    /// [`AccountError`] if SES did not answer, or left a figure out.
+    pub async fn account(&self) -> Result<Account, AccountError> {
+        let answer = self.client.get_account().send().await.map_err(|error| AccountError {
+            code: error_code(&error),
+        })?;
+        let quota = answer.send_quota.ok_or_else(|| AccountError {
+            code: "NoSendQuota".to_owned(),
+        })?;
+        // AWS's JSON may hold `"NaN"`, which cannot be compared with a limit.
+        let figures = [quota.max24_hour_send, quota.sent_last24_hours, quota.max_send_rate];
+        if !figures.iter().all(|figure| figure.is_finite()) {
+            return Err(AccountError {
+                code: "NotANumber".to_owned(),
+            });
+        }
+        let enforcement_status = match answer.enforcement_status.as_deref() {
+            Some("SHUTDOWN") => EnforcementStatus::Shutdown,
+            Some("PROBATION") => EnforcementStatus::Probation,
+            _ => EnforcementStatus::Healthy,
+        };
+        Ok(Account {
+            max_24_hour_send: quota.max24_hour_send,
+            sent_last_24_hours: quota.sent_last24_hours,
+            max_send_rate: quota.max_send_rate,
+            production_access: answer.production_access_enabled,
+            sending_enabled: answer.sending_enabled,
+            enforcement_status,
+        })
+    }
+
+    /// Lists the verified domains, in lower case. SES's rates leave out mail to them. There is one call for a thousand
+    /// identities, and `pace` keeps the calls apart.
+    ///
+    /// # Errors
+    /// [`IdentitiesError`] if SES did not list all of them.
+    pub async fn verified_domains(&self, pace: &mut Pace) -> Result<Vec<String>, IdentitiesError> {
+        let mut domains = Vec::new();
+        let mut token = None;
+        loop {
+            pace.wait().await;
+            let request = self.client.list_email_identities().page_size(IDENTITIES_PAGE);
+            let answer = request.set_next_token(token).send().await;
+            let listed = answer.map_err(|error| IdentitiesError {
+                code: error_code(&error),
+            })?;
+            let verified = |identity: &types::IdentityInfo| {
+                let is_domain = !matches!(identity.identity_type, Some(types::IdentityType::EmailAddress));
+                let is_verified = identity.verification_status == Some(types::VerificationStatus::Success);
+                let name = identity.identity_name.as_deref().filter(|_| is_domain && is_verified);
+                name.map(str::to_ascii_lowercase)
+            };
+            domains.extend(listed.email_identities().iter().filter_map(verified));
+            token = listed.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(domains);
+            }
+        }
+    }
+}
+
+fn file(attachment: &Attachment) -> Result<types::Attachment, BuildError> {
+    types::Attachment::builder()
+        .file_name(attachment.filename())
+        .raw_content(Blob::new(attachment.content()))
+        .set_content_type(attachment.content_type().map(str::to_owned))
+        .set_content_id(attachment.content_id().map(str::to_owned))
+        .content_disposition(match attachment.disposition() {
+            Disposition::Attachment => types::AttachmentContentDisposition::Attachment,
+            Disposition::Inline => types::AttachmentContentDisposition::Inline,
+        })
+        // The default is 7bit, which breaks everything but plain ASCII.
+        .content_transfer_encoding(types::AttachmentContentTransferEncoding::Base64)
+        .build()
+}
+
+/// Decides whether SES may have taken a mail whose call failed. In doubt, it may have.
+fn send_error(error: &SdkError<SendEmailError, HttpResponse>, sender: &EmailAddress) -> SendError {
+    let code = error_code(error);
+    match error {
+        // The SDK reports an acceptance that it cannot parse as an error of the service.
+        SdkError::ServiceError(answer) if answer.raw().status().is_success() => SendError::Ambiguous { code },
+        SdkError::ServiceError(answer) => {
+            let text = answer.err().message().unwrap_or_default();
+            answered(code, text, answer.raw().status().as_u16(), sender)
+        }
+        SdkError::ConstructionFailure(_) => SendError::Refused {
+            refusal: SesRefusal::BadCredentials,
+            code,
+        },
+        // The answer could not be read. Unless its status is an error, the mail is on its way.
+        SdkError::ResponseError(answer) => match answer.raw().status().as_u16() {
+            status if status >= 400 => answered(code, "", status, sender),
+            _ => SendError::Ambiguous { code },
+        },
+        SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
+            Some(error) if never_connected(error) => SendError::Refused {
+                refusal: SesRefusal::Unreachable,
+                code,
+            },
+            // The SDK found no credentials, so it never wrote a request.
+            Some(error) if error.source().is_some_and(<dyn Error>::is::<CredentialsError>) => SendError::Refused {
+                refusal: SesRefusal::BadCredentials,
+                code,
+            },
+            _ => SendError::Ambiguous { code },
+        },
+        _ => SendError::Ambiguous { code },
+    }
+}
+
+/// Classifies an answer that is an error.
+fn answered(code: String, text: &str, status: u16, sender: &EmailAddress) -> SendError {
+    match classify(&code, text, status, sender) {
+        Some(refusal) => SendError::Refused { refusal, code },
+        None => SendError::Ambiguous { code },
+    }
+}
+
+/// Returns whether a request failed before there was a connection to write it to.
+fn never_connected(error: &(dyn Error + 'static)) -> bool {
+    let connecting = error
+        .downcast_ref::<hyper_util::client::legacy::Error>()
+        .is_some_and(hyper_util::client::legacy::Error::is_connect);
+    connecting || error.source().is_some_and(never_connected)
+}

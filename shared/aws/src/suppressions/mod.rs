@@ -1,0 +1,321 @@
+//! The suppression list: one item for each address, keyed by the normalised address.
+//!
+//! | attribute | holds |
+//! |---|---|
+//! | `address` | the normalised address, or its pseudonym once it is forgotten (key) |
+//! | `id` | a random id for the API, made with the first write (`UUIDv7`: it sorts by that time) |
+//! | `shard` | the partition of the index `newest`, a function of the address |
+//! | `bounce_at`, `complaint_at`, `blocked_at`, `manual_at` | registers, in milliseconds since the epoch |
+//! | `bounce_echo_at`, `complaint_echo_at` | registers of mails that the account's own lists held back |
+//! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | the evidence of that register: address as given, subtype, diagnostic, source |
+//! | `manual_expires_at`, `lifted_at` | times in milliseconds |
+//! | `soft` | the newest soft bounces, a string set of `time#feedback id`, followed by `#our id` if the message is ours |
+//!
+//! The condition of its update lets a register only move forward. Where two events have the same time, the greater
+//! source wins, so the item ends the same in whichever order events come. Of the soft bounces the newest
+//! [`SOFT_BOUNCES_KEPT`](domain::suppression::SOFT_BOUNCES_KEPT) stay. The newest of the newest do not depend on the
+//! order either.
+
+mod entries;
+mod forget;
+mod from_ses;
+mod newest;
+mod soft;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use self::soft::soft_times;
+use crate::StoreError;
+use crate::dynamodb::batch;
+use crate::dynamodb::condition::{Written, unless_overtaken, written};
+use crate::dynamodb::item::{Item, names, s, text_of, time, time_of};
+use domain::address::EmailAddress;
+use domain::suppression::{Register, Registers, SuppressionReason};
+
+pub use entries::EntriesPage;
+pub use from_ses::{TAKEN_AT_ONCE, TakenFromSes};
+pub use newest::{From as NewestFrom, NewestPage};
+
+/// How many partitions the index `newest` is spread over.
+const SHARDS: u8 = 8;
+/// The attributes that a lookup reads.
+const REGISTERS: [&str; 10] = [
+    "address",
+    "bounce_at",
+    "complaint_at",
+    "blocked_at",
+    "bounce_echo_at",
+    "complaint_echo_at",
+    "manual_at",
+    "manual_expires_at",
+    "lifted_at",
+    "soft",
+];
+
+/// Why a register was set.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// SES's words for what happened.
+    pub subtype: &'a str,
+    /// What the receiving server said.
+    pub diagnostic: Option<&'a str>,
+    /// The source: SES's feedback id, or the person or program that added the entry.
+    pub source: &'a str,
+}
+
+/// The table of suppressed addresses.
+#[derive(Clone, Debug)]
+pub struct Suppressions {
+    client: Client,
+    table: String,
+}
+
+impl Suppressions {
+    /// The environment variable of a function that holds the name of the table.
+    pub const TABLE_VARIABLE: &str = "SUPPRESSIONS_TABLE";
+
+    /// Works on `table`.
+    #[must_use]
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Reads the registers of addresses, consistently. An address that is not in the answer has none.
+    ///
+    /// # Errors
+    /// [`StoreError`] unless *every* address was looked up. Part of a list would not protect the others.
+    pub async fn lookup<'a>(
+        &self,
+        addresses: impl IntoIterator<Item = &'a EmailAddress>,
+    ) -> Result<BTreeMap<String, Registers>, StoreError> {
+        let addresses: Vec<_> = addresses.into_iter().collect();
+        // A forgotten person is on the list by a pseudonym, so 50 recipients are the 100 keys of one batch. A key that
+        // is asked for twice is a ValidationException.
+        let pseudonyms: HashMap<&str, String> = addresses
+            .iter()
+            .map(|address| (address.normalised(), address.pseudonym().normalised().to_owned()))
+            .collect();
+        let keys: HashSet<&str> = pseudonyms
+            .iter()
+            .flat_map(|(address, pseudonym)| [*address, pseudonym])
+            .collect();
+        let keys: Vec<Item> = keys
+            .into_iter()
+            .map(|address| Item::from([("address".to_owned(), s(address))]))
+            .collect();
+        let mut found: BTreeMap<String, Registers> = BTreeMap::new();
+        for keys in keys.chunks(batch::GET_MAX) {
+            for item in batch::get(&self.client, &self.table, keys.to_vec(), &REGISTERS).await? {
+                if let Some(address) = text_of(&item, "address") {
+                    let registers = registers(&item).ok_or_else(|| StoreError::new("BatchGetItem", "NotARegister"))?;
+                    found.insert(address.to_owned(), registers);
+                }
+            }
+        }
+        let registers_of = |(address, pseudonym): (&str, String)| {
+            let registers = match (found.get(address).cloned(), found.get(&pseudonym).cloned()) {
+                (Some(plain), Some(forgotten)) => plain.joined(forgotten),
+                (plain, forgotten) => plain.or(forgotten)?,
+            };
+            Some((address.to_owned(), registers))
+        };
+        Ok(pseudonyms.into_iter().filter_map(registers_of).collect())
+    }
+
+    /// Sets a register of an address to `at`, unless it is later already, or adds a soft bounce to its set. May be
+    /// repeated and reordered at will. Of the evidence of a soft bounce only the source is kept.
+    ///
+    /// `new_id` becomes the id of the item if the address has none yet.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written.
+    pub async fn record(
+        &self,
+        address: &EmailAddress,
+        register: impl Into<Register>,
+        at: Timestamp,
+        evidence: Evidence<'_>,
+        new_id: Uuid,
+    ) -> Result<(), StoreError> {
+        match register.into() {
+            Register::Of(SuppressionReason::Soft) => self.add_soft(address, at, evidence.source, new_id).await,
+            register => self.set_register(address, register, at, None, evidence, new_id).await,
+        }
+    }
+
+    /// Lifts the suppression of an address: events until `at` count no longer. May be repeated and reordered at will.
+    /// Returns whether anything is known of the address. If not, nothing is written.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written.
+    pub async fn lift(&self, address: &EmailAddress, at: Timestamp) -> Result<bool, StoreError> {
+        let plain = self.lift_row(address, at).await?;
+        let forgotten = self.lift_row(&address.pseudonym(), at).await?;
+        Ok(plain || forgotten)
+    }
+
+    async fn lift_row(&self, address: &EmailAddress, at: Timestamp) -> Result<bool, StoreError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("address", s(address.normalised()))
+            .update_expression("SET #lifted_at = :at")
+            .condition_expression(
+                "attribute_exists(#address) AND (attribute_not_exists(#lifted_at) OR #lifted_at < :at)",
+            )
+            .set_expression_attribute_names(names(["address", "lifted_at"]))
+            .expression_attribute_values(":at", time(at))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        Ok(match written(updated)? {
+            Written::Done(_) => true,
+            // If the entry is there, a later lift is recorded in it already.
+            Written::Failed(entry) => entry.is_some(),
+        })
+    }
+
+    /// Suppresses an address by hand, until `expires_at` or for good. Of two manual entries the later one counts, with
+    /// its end. Of two at the same time and from the same source, the one that lasts longer counts.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written.
+    pub async fn record_manual(
+        &self,
+        address: &EmailAddress,
+        at: Timestamp,
+        expires_at: Option<Timestamp>,
+        evidence: Evidence<'_>,
+        new_id: Uuid,
+    ) -> Result<(), StoreError> {
+        self.set_register(
+            address,
+            SuppressionReason::Manual.into(),
+            at,
+            expires_at,
+            evidence,
+            new_id,
+        )
+        .await
+    }
+
+    /// Sets the time at which an address was lifted, unless it is later already. An address that is not on the list
+    /// gets an entry, because an older event may still come.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written.
+    pub async fn record_lift(&self, address: &EmailAddress, at: Timestamp, new_id: Uuid) -> Result<(), StoreError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("address", s(address.normalised()))
+            .update_expression("SET #lifted_at = :at, #id = if_not_exists(#id, :id), #shard = :shard")
+            .condition_expression("attribute_not_exists(#lifted_at) OR #lifted_at < :at")
+            .set_expression_attribute_names(names(["lifted_at", "id", "shard"]))
+            .expression_attribute_values(":at", time(at))
+            .expression_attribute_values(":id", s(new_id.to_string()))
+            .expression_attribute_values(":shard", s(shard(address)))
+            .send()
+            .await;
+        unless_overtaken(updated)
+    }
+
+    async fn set_register(
+        &self,
+        address: &EmailAddress,
+        register: Register,
+        at: Timestamp,
+        expires_at: Option<Timestamp>,
+        evidence: Evidence<'_>,
+        new_id: Uuid,
+    ) -> Result<(), StoreError> {
+        let name = register.as_str();
+        // The spelling of a forgotten address is forgotten too.
+        let spelling = if address.is_pseudonym() { "" } else { address.as_given() };
+        let mut details = Item::from([
+            ("address".to_owned(), s(spelling)),
+            ("subtype".to_owned(), s(evidence.subtype)),
+            ("source".to_owned(), s(evidence.source)),
+        ]);
+        if let Some(diagnostic) = evidence.diagnostic {
+            details.insert("diagnostic".to_owned(), s(diagnostic));
+        }
+        // The end of a manual entry moves with it: the end of an earlier entry would end a later one too soon.
+        let (end, lasts_longer) = match (register, expires_at) {
+            (Register::Of(SuppressionReason::Manual), Some(_)) => (
+                ", #expires_at = :expires_at",
+                " OR (#at = :at AND #evidence.#source = :source AND #expires_at < :expires_at)",
+            ),
+            (Register::Of(SuppressionReason::Manual), None) => (
+                " REMOVE #expires_at",
+                " OR (#at = :at AND #evidence.#source = :source AND attribute_exists(#expires_at))",
+            ),
+            _ => ("", ""),
+        };
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("address", s(address.normalised()))
+            .update_expression(format!(
+                "SET #at = :at, #evidence = :evidence, #id = if_not_exists(#id, :id), #shard = :shard{end}"
+            ))
+            .condition_expression(format!(
+                "attribute_not_exists(#at) OR #at < :at OR (#at = :at AND #evidence.#source < :source){lasts_longer}"
+            ))
+            .set_expression_attribute_names(names(["source", "id", "shard"]))
+            .expression_attribute_names("#at", format!("{name}_at"))
+            .expression_attribute_names("#evidence", name)
+            .expression_attribute_values(":at", time(at))
+            .expression_attribute_values(":evidence", AttributeValue::M(details))
+            .expression_attribute_values(":source", s(evidence.source))
+            .expression_attribute_values(":id", s(new_id.to_string()))
+            .expression_attribute_values(":shard", s(shard(address)));
+        if register == SuppressionReason::Manual.into() {
+            update = update.expression_attribute_names("#expires_at", "manual_expires_at");
+        }
+        if let Some(expires_at) = expires_at {
+            update = update.expression_attribute_values(":expires_at", time(expires_at));
+        }
+        unless_overtaken(update.send().await)
+    }
+}
+
+/// Returns the partition of the index `newest` that an address is in.
+fn shard(address: &EmailAddress) -> String {
+    let hash = Sha256::digest(address.normalised().as_bytes());
+    format!("newest#{}", hash[0] % SHARDS)
+}
+
+/// Reads the registers of an item. Returns `None` if a register is there and cannot be read: its writer meant to
+/// suppress the address.
+fn registers(item: &Item) -> Option<Registers> {
+    let register = |name| match item.get(name) {
+        None => Some(None),
+        Some(_) => time_of(item, name).map(Some),
+    };
+    let soft = soft_times(item);
+    Some(Registers {
+        bounce_at: register("bounce_at")?,
+        complaint_at: register("complaint_at")?,
+        blocked_at: register("blocked_at")?,
+        bounce_echo_at: register("bounce_echo_at")?,
+        complaint_echo_at: register("complaint_echo_at")?,
+        soft: soft.iter().map(|(_, at)| *at).collect(),
+        soft_of: soft
+            .iter()
+            .filter_map(|(feedback_id, at)| Some((feedback_id.rsplit_once('#')?.1.parse().ok()?, *at)))
+            .collect(),
+        manual_at: register("manual_at")?,
+        manual_expires_at: register("manual_expires_at")?,
+        lifted_at: register("lifted_at")?,
+    })
+}

@@ -1,0 +1,217 @@
+//! The table of usage: the gate, the reports and the marks.
+//!
+//! | `pk` | `sk` | holds |
+//! |---|---|---|
+//! | `gate#<region>` | `gate` | `next_free_slot`, `slot_interval`, `left_all`, `left_bulk`, `granted`, `brake`, `account_read_at`: the limits of sends; `overridden_at`: the time of the override that it follows |
+//! | `gate#<region>` | `brake_override` | `brake_override`: an operator's `none`, `bulk`, `all` or `auto`; `by`, `why`, `at` where `okite brake` wrote it; no report erases it |
+//! | `gate#<region>` | `sample#<hour>` | `at`, `granted`: the running total at the beginning of an hour; those of midnight are kept for longer |
+//! | `gate#<region>` | `sample#latest` | the same at the last report |
+//! | `gate#<region>` | `marks#<day>` | `at`, `bounces`, `complaints`: how many marks a day has, counted at this time |
+//! | `gate#<region>` | `verified_domains` | `at`, `domains`: the domains that SES listed as verified at this time |
+//! | `gate#<region>` | `reconciliation_wanted` | `at`: when an early pass was last requested |
+//! | `gate#<region>` | `reconciliation` | `state`, as JSON: how far the daily pass over SES's own list has come; `revision` counts its writes |
+//! | `report#<region>` | `latest` | `at`, `report`: the last report, as JSON |
+//! | `brake#<region>` | `<time>#<id>` | one change of the brake; see [`BrakeChanges`] |
+//! | `mark#<day>` | `<kind>#<stream>#<hash>` | `domain`, `class`, `stream`, `at`, and `message_id` and `tag` (a set of `name=value`) where the event names them: one bounce, complaint or block that counts; see [`Marks`] |
+//!
+//! `next_free_slot` and `slot_interval` are microseconds, `account_read_at` and `at` milliseconds. All items have
+//! `expires_at`, except the gate, the override, the verified domains and those of the reconciliation.
+
+mod brake_changes;
+mod brake_override;
+mod counted;
+mod marks;
+mod permits;
+mod reconciliation;
+mod reports;
+mod samples;
+mod verified;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use std::collections::BTreeMap;
+
+pub use self::brake_changes::BrakeChanges;
+pub use self::brake_override::OverrideInGate;
+pub use self::counted::CountedDay;
+pub use self::marks::{MARK_KEPT_DAYS, Marks, MarksPage};
+pub use self::permits::{PermitError, Permits};
+pub use self::reconciliation::KeptReconciliation;
+pub use self::reports::NOT_A_REPORT;
+pub use self::verified::VerifiedDomains;
+use crate::StoreError;
+use crate::dynamodb::condition::{Written, written};
+use crate::dynamodb::item::{n, names, number_of, s, text_of, time, time_of};
+use domain::brake::Brake;
+use domain::brake::BrakeOverride;
+use domain::pacing::{GateSettings, GrantSample};
+
+/// The partition key of the gate.
+pub(super) fn gate_key(region: &str) -> String {
+    format!("gate#{region}")
+}
+
+/// What the partition of the gate holds before a report.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GateState {
+    /// The running total of granted recipients.
+    pub granted: i64,
+    /// What the gate holds back; `None` before there is a gate.
+    pub brake: Option<Brake>,
+    /// An operator's override of the brake, if there is one.
+    pub brake_override: Option<BrakeOverride>,
+    /// The time of the latest override that this state includes. [`Usage::set_gate`] rejects a state that lacks a later
+    /// one.
+    pub overridden_at: Option<Timestamp>,
+    /// The samples of the running total.
+    pub samples: Vec<GrantSample>,
+    /// The counts of past days.
+    pub counted: BTreeMap<Date, CountedDay>,
+    /// The domains that SES last listed as verified.
+    pub verified: Option<VerifiedDomains>,
+    /// How far the pass over SES's own list has come; `None` before the first report.
+    pub reconciliation: Option<KeptReconciliation>,
+    /// When an early pass was last requested.
+    pub reconciliation_wanted_at: Option<Timestamp>,
+}
+
+/// What came of setting the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateSet {
+    /// The gate is set.
+    Done,
+    /// A report of the same time or a later one has set it.
+    LaterReport,
+    /// An operator overrode the brake in the meantime. The state must be read again.
+    Overridden,
+}
+
+/// The table of usage.
+#[derive(Clone, Debug)]
+pub struct Usage {
+    client: Client,
+    table: String,
+    region: String,
+}
+
+impl Usage {
+    /// The environment variable of a function that holds the name of the table.
+    pub const TABLE_VARIABLE: &str = "USAGE_TABLE";
+
+    /// Works on `table`, for the account in `region`.
+    #[must_use]
+    pub fn new(client: Client, table: String, region: String) -> Self {
+        Self { client, table, region }
+    }
+
+    /// Reads the running total, the operator's override and the samples, consistently and in one query.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they could not be read.
+    pub async fn gate_state(&self) -> Result<GateState, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("#pk = :pk")
+            .set_expression_attribute_names(names(["pk"]))
+            .expression_attribute_values(":pk", s(gate_key(&self.region)))
+            .into_paginator()
+            .items()
+            .send();
+        let (mut state, mut gate_overridden_at) = (GateState::default(), None);
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(StoreError::of("Query"))?;
+            match text_of(&item, "sk") {
+                Some("gate") => {
+                    state.granted = number_of(&item, "granted").unwrap_or(0);
+                    state.brake = number_of(&item, "brake").map(Brake::from_level);
+                    gate_overridden_at = time_of(&item, "overridden_at");
+                }
+                Some("brake_override") => state.brake_override = brake_override::brake_override(&item),
+                Some("reconciliation") => state.reconciliation = reconciliation::read(&item),
+                Some("reconciliation_wanted") => state.reconciliation_wanted_at = time_of(&item, "at"),
+                _ if let Some((day, counted)) = counted::read(&item) => {
+                    state.counted.insert(day, counted);
+                }
+                _ if let Some(verified) = verified::read(&item) => state.verified = Some(verified),
+                _ => {
+                    if let (Some(at), Some(total)) = (time_of(&item, "at"), number_of(&item, "granted")) {
+                        state.samples.push(GrantSample { at, total });
+                    }
+                }
+            }
+        }
+        // The sample of the hour and the latest may be the same.
+        state.samples.dedup();
+        // The items of a query need not be of one moment. The override that was read counts, and not the one that the
+        // gate follows, unless a person wrote it without a time.
+        let spoken_at = state.brake_override.as_ref().and_then(|word| word.at);
+        state.overridden_at = spoken_at.or(gate_overridden_at);
+        Ok(state)
+    }
+
+    /// Sets the gate from an account that was read at `at`. A gate that a later reading set stays, and so does one that
+    /// follows an override later than `overridden_at`, the last that `brake` includes.
+    ///
+    /// The expression subtracts what was granted *since* the reading from what is left, so that sends in the meantime
+    /// are neither lost nor counted twice.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written.
+    pub async fn set_gate(
+        &self,
+        settings: GateSettings,
+        brake: Brake,
+        overridden_at: Option<Timestamp>,
+        at: Timestamp,
+    ) -> Result<GateSet, StoreError> {
+        let updated = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", s(gate_key(&self.region)))
+            .key("sk", s("gate"))
+            .update_expression(
+                "SET #left_all = :all - if_not_exists(#granted, :zero), \
+                 #left_bulk = :bulk - if_not_exists(#granted, :zero), \
+                 #granted = if_not_exists(#granted, :zero), #next_free_slot = if_not_exists(#next_free_slot, :zero), \
+                 #slot_interval = :slot_interval, #brake = :brake, #account_read_at = :at, #overridden_at = :overridden_at",
+            )
+            .condition_expression(
+                "(attribute_not_exists(#account_read_at) OR #account_read_at < :at) AND \
+                 (attribute_not_exists(#overridden_at) OR #overridden_at <= :overridden_at)",
+            )
+            .set_expression_attribute_names(names([
+                "left_all",
+                "left_bulk",
+                "granted",
+                "next_free_slot",
+                "slot_interval",
+                "brake",
+                "account_read_at",
+                "overridden_at",
+            ]))
+            .expression_attribute_values(":all", n(settings.ceiling_all))
+            .expression_attribute_values(":bulk", n(settings.ceiling_bulk))
+            .expression_attribute_values(":zero", n(0))
+            .expression_attribute_values(":slot_interval", n(settings.slot_interval))
+            .expression_attribute_values(":brake", n(brake.level()))
+            .expression_attribute_values(":at", time(at))
+            // No override is older than any.
+            .expression_attribute_values(":overridden_at", time(overridden_at.unwrap_or(Timestamp::UNIX_EPOCH)))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        Ok(match written(updated)? {
+            Written::Done(_) => GateSet::Done,
+            Written::Failed(Some(gate)) if number_of(&gate, "account_read_at") >= Some(at.as_millisecond()) => {
+                GateSet::LaterReport
+            }
+            Written::Failed(_) => GateSet::Overridden,
+        })
+    }
+}

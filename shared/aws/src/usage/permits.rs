@@ -1,0 +1,264 @@
+//! The gate in the table of usage, as sends pass it: one conditional update takes recipients from rate and quota at
+//! once.
+//!
+//! [`super::Usage`] describes the item, which its reports set. [`domain::pacing`] explains the expressions.
+//!
+//! **A permit whose answer was lost is taken again** by the SDK's next attempt, and a send that dies after it never
+//! uses it. Either costs slots that nobody uses, and grants none that the gate did not count. To recognise its own lost
+//! write, as the nonces of the other tables do, the item would have to remember every permit of the last seconds.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use jiff::Timestamp;
+
+use crate::StoreError;
+use crate::dynamodb::condition::{Written, written};
+use crate::dynamodb::item::{Item, n, names, number_of, s, time_of};
+use domain::brake::Brake;
+use domain::pacing::{
+    Allowance, Gate, GateBranch, GateWrite, PacingPolicy, Permit, PermitRequest, RememberedGate, Throttled,
+};
+use domain::stream::Stream;
+
+const OPERATION: &str = "UpdateItem";
+/// The most writes for one permit. Three suffice while the interval of the gate stays: the first of a container that
+/// knows nothing, one by the idle branch, and one by the busy branch, because the time of the gate only grows. Each
+/// report may change the interval under one more.
+const ATTEMPTS_MAX: usize = 6;
+
+/// Why there is no permit.
+#[derive(Debug, thiserror::Error)]
+pub enum PermitError {
+    /// The gate refused the send.
+    #[error("the gate refused: {0:?}")]
+    Refused(Throttled),
+    /// The gate could not be asked, so nothing may be sent.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The gate, and what this process remembers of it.
+#[derive(Debug)]
+pub struct Permits {
+    client: Client,
+    table: String,
+    pk: String,
+    policy: PacingPolicy,
+    known: Mutex<Option<RememberedGate>>,
+}
+
+impl Permits {
+    /// Works on the gate in `table`, for the account in `region`.
+    #[must_use]
+    pub fn new(client: Client, table: String, region: &str, policy: PacingPolicy) -> Self {
+        Self {
+            client,
+            table,
+            pk: super::gate_key(region),
+            policy,
+            known: Mutex::default(),
+        }
+    }
+
+    /// Reads the gate, so that the first permit of this process is one write and not two. A failure is left for that
+    /// write to report.
+    pub async fn look(&self) {
+        let read = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", s(&self.pk))
+            .key("sk", s("gate"))
+            .send()
+            .await;
+        let item = read.ok().and_then(|answer| answer.item);
+        if let Some(gate) = item.as_ref().and_then(gate) {
+            self.remember(Some(gate.known()));
+        }
+    }
+
+    /// Takes slots for a send. Slots are never given back.
+    ///
+    /// # Errors
+    /// [`PermitError::Refused`] if the gate refuses the send; [`PermitError::Store`] if the gate cannot be asked.
+    pub async fn take(&self, ask: PermitRequest) -> Result<Permit, PermitError> {
+        let mut attempt = GateWrite::first(ask, &self.policy, self.known());
+        for _ in 0..ATTEMPTS_MAX {
+            match self.write(&attempt).await? {
+                Taken::Granted(permit) => {
+                    self.remember(Some(permit.known));
+                    return Ok(permit);
+                }
+                Taken::Failed(gate) => {
+                    self.remember(gate.as_ref().map(Gate::known));
+                    attempt = match gate {
+                        None => GateWrite::first(ask, &self.policy, None),
+                        Some(gate) => GateWrite::after(ask, &self.policy, &gate).map_err(PermitError::Refused)?,
+                    };
+                }
+            }
+        }
+        Err(StoreError::new(OPERATION, "GateKeepsChanging").into())
+    }
+
+    /// Returns a refusal if the gate is certain to refuse every send for its rate, without asking it.
+    #[must_use]
+    pub fn known_refusal(&self, now: Timestamp) -> Option<Throttled> {
+        self.known()?.refusal(&self.policy, now)
+    }
+
+    /// Returns what a caller learns of the rate, if this process has seen the gate.
+    #[must_use]
+    pub fn allowance(&self, now: Timestamp) -> Option<Allowance> {
+        Some(self.known()?.allowance(&self.policy, now))
+    }
+
+    /// Returns when the next slot is free, as a refusal, if this process has seen the gate.
+    #[must_use]
+    pub fn next_slot(&self, now: Timestamp) -> Option<Throttled> {
+        Some(self.known()?.next_slot(now))
+    }
+
+    /// Returns how many recipients can have their slots within `time`, if nobody else sends and this process has seen
+    /// the gate.
+    #[must_use]
+    pub fn recipients_within(&self, time: Duration) -> Option<i64> {
+        Some(self.known()?.recipients_within(time))
+    }
+
+    /// Returns how long the slots of so many recipients take, by the rate that this process has seen.
+    #[must_use]
+    pub fn time_of(&self, recipients: i64) -> Duration {
+        self.known().map_or(Duration::ZERO, |known| known.time_of(recipients))
+    }
+
+    fn known(&self) -> Option<RememberedGate> {
+        // A value that is copied in and out is whole even if its holder panicked.
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, known: Option<RememberedGate>) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    async fn write(&self, attempt: &GateWrite) -> Result<Taken, StoreError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", s(&self.pk))
+            .key("sk", s("gate"))
+            .return_values(ReturnValue::UpdatedNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .set_expression_attribute_names(names([
+                "next_free_slot",
+                "slot_interval",
+                "left_all",
+                "left_bulk",
+                "granted",
+                "brake",
+                "account_read_at",
+            ]))
+            .expression_attribute_values(":slot_interval", n(attempt.slot_interval));
+        let request = match attempt.branch {
+            GateBranch::First => first(request, attempt),
+            GateBranch::Busy => busy(request, attempt),
+            GateBranch::Idle => idle(request, attempt),
+        };
+        match written(request.send().await)? {
+            Written::Done(updated) => {
+                let next_free_slot = updated.attributes().and_then(|item| number_of(item, "next_free_slot"));
+                let next_free_slot = next_free_slot.ok_or_else(|| StoreError::new(OPERATION, "GateUnreadable"))?;
+                Ok(Taken::Granted(attempt.granted(next_free_slot)))
+            }
+            Written::Failed(None) => Ok(Taken::Failed(None)),
+            Written::Failed(Some(item)) => match gate(&item) {
+                Some(gate) => Ok(Taken::Failed(Some(gate))),
+                None => Err(StoreError::new(OPERATION, "GateUnreadable")),
+            },
+        }
+    }
+}
+
+/// What came of one write.
+enum Taken {
+    /// The permit is taken.
+    Granted(Permit),
+    /// The condition failed on this gate, or because there is none.
+    Failed(Option<Gate>),
+}
+
+/// Creates the gate before the first report does. The account counts as read at the earliest time, so any report
+/// replaces the quota, and until then the rate alone limits sends. What it granted counts from the beginning.
+fn first(request: UpdateItemFluentBuilder, attempt: &GateWrite) -> UpdateItemFluentBuilder {
+    request
+        .update_expression(
+            "SET #next_free_slot = :next_free_slot, #slot_interval = :slot_interval, #left_all = :minus_n, #left_bulk = :minus_n, #granted = :n, \
+             #brake = :zero, #account_read_at = :zero",
+        )
+        .condition_expression("attribute_not_exists(#pk)")
+        .expression_attribute_names("#pk", "pk")
+        .expression_attribute_values(":next_free_slot", n(attempt.floor + attempt.cost))
+        .expression_attribute_values(":n", n(attempt.ask.recipients))
+        .expression_attribute_values(":minus_n", n(-attempt.ask.recipients))
+        .expression_attribute_values(":zero", n(0))
+}
+
+fn busy(request: UpdateItemFluentBuilder, attempt: &GateWrite) -> UpdateItemFluentBuilder {
+    let request = request
+        .expression_attribute_values(":cost", n(attempt.cost))
+        .expression_attribute_values(":floor", n(attempt.floor))
+        .expression_attribute_values(":latest", n(attempt.latest));
+    take(
+        request,
+        attempt,
+        "#next_free_slot + :cost",
+        "#next_free_slot BETWEEN :floor AND :latest",
+    )
+}
+
+fn idle(request: UpdateItemFluentBuilder, attempt: &GateWrite) -> UpdateItemFluentBuilder {
+    let request = request
+        .expression_attribute_values(":next_free_slot", n(attempt.floor + attempt.cost))
+        .expression_attribute_values(":floor", n(attempt.floor));
+    take(request, attempt, ":next_free_slot", "#next_free_slot < :floor")
+}
+
+/// Completes a branch. The two branches differ in the new time of the gate, and in what that time must have been
+/// before.
+fn take(
+    request: UpdateItemFluentBuilder,
+    attempt: &GateWrite,
+    next_free_slot: &str,
+    when: &str,
+) -> UpdateItemFluentBuilder {
+    let left = match attempt.ask.stream {
+        Stream::Transactional => "#left_all",
+        Stream::Bulk => "#left_bulk",
+    };
+    request
+        .update_expression(format!(
+            "SET #next_free_slot = {next_free_slot}, #left_all = #left_all - :n, #left_bulk = #left_bulk - :n ADD #granted :n"
+        ))
+        .condition_expression(format!(
+            "{when} AND #slot_interval = :slot_interval AND #brake < :brake AND ({left} >= :n OR #account_read_at < :stale)"
+        ))
+        .expression_attribute_values(":n", n(attempt.ask.recipients))
+        .expression_attribute_values(":brake", n(attempt.brake.level()))
+        .expression_attribute_values(":stale", n(attempt.stale_before))
+}
+
+fn gate(item: &Item) -> Option<Gate> {
+    Some(Gate {
+        next_free_slot: number_of(item, "next_free_slot")?,
+        slot_interval: number_of(item, "slot_interval")?,
+        left_all: number_of(item, "left_all")?,
+        left_bulk: number_of(item, "left_bulk")?,
+        brake: Brake::from_level(number_of(item, "brake")?),
+        account_read_at: time_of(item, "account_read_at")?,
+    })
+}

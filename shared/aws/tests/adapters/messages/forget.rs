@@ -1,0 +1,397 @@
+//! Forgetting an address: on the suppression list, and in the records of messages.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+use std::collections::BTreeMap;
+
+use aws::{Evidence, NewMessage, SentTo, Suppressions};
+use domain::address::EmailAddress;
+use domain::feedback::MessageEvent;
+use domain::message::EmailParts;
+use domain::recipient::{RecipientOutcome, RecipientStatus};
+use domain::stream::Stream;
+use domain::suppression::{Registers, SuppressionReason};
+use uuid::Uuid;
+
+use crate::support::{Item, Store, at, email, mailboxes, parts, text};
+
+const TABLE: &str = "SuppressionsTable";
+const MESSAGES: &str = "MessagesTable";
+
+fn address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).unwrap()
+}
+
+fn id() -> Uuid {
+    Uuid::from_u128(1)
+}
+
+fn evidence(source: &str) -> Evidence<'_> {
+    Evidence {
+        subtype: "NoEmail",
+        diagnostic: Some("550 <Anna@Example.net> no such user"),
+        source,
+    }
+}
+
+/// Anna's entry, with every register.
+async fn anna(list: &Suppressions) -> (EmailAddress, Registers) {
+    let anna = address("Anna@Example.net");
+    for (reason, time) in [
+        (SuppressionReason::Bounce, 1),
+        (SuppressionReason::Complaint, 2),
+        (SuppressionReason::Blocked, 3),
+        (SuppressionReason::Soft, 4),
+        (SuppressionReason::Soft, 5),
+    ] {
+        let source = format!("f-{time}");
+        list.record(&anna, reason, at(time), evidence(&source), id())
+            .await
+            .unwrap();
+    }
+    list.record_manual(&anna, at(6), Some(at(60)), evidence("crm"), id())
+        .await
+        .unwrap();
+    list.record_lift(&anna, at(0), id()).await.unwrap();
+    let registers = lookup(list, "anna@example.net").await.unwrap();
+    (anna, registers)
+}
+
+async fn lookup(list: &Suppressions, who: &str) -> Option<Registers> {
+    let address = address(who);
+    list.lookup([&address]).await.unwrap().remove(address.normalised())
+}
+
+async fn row(store: &Store, name: &str) -> Option<Item> {
+    store.item(TABLE, &[("address", name)]).await
+}
+
+fn names_anna(item: &Item) -> bool {
+    format!("{item:?}").to_lowercase().contains("anna@")
+}
+
+#[tokio::test]
+async fn evidence_that_is_forgotten_leaves_the_key_and_every_register() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    let (anna, before) = anna(&list).await;
+    for _ in 0..2 {
+        assert!(list.forget_evidence(&anna).await.unwrap());
+        let mut row = row(&store, "anna@example.net").await.unwrap();
+        row.remove("address");
+        assert!(!names_anna(&row), "{row:?}");
+        assert!(!format!("{row:?}").contains("550"));
+        assert_eq!(lookup(&list, "ANNA@example.net").await.as_ref(), Some(&before));
+    }
+    // A later event is recorded as ever, and an older one is not.
+    for time in [9, 8] {
+        list.record(&anna, SuppressionReason::Bounce, at(time), evidence("f-9"), id())
+            .await
+            .unwrap();
+    }
+    assert_eq!(lookup(&list, "anna@example.net").await.unwrap().bounce_at, Some(at(9)));
+    assert!(!list.forget_evidence(&address("bob@example.net")).await.unwrap());
+    assert_eq!(store.count(TABLE).await, 1);
+}
+
+#[tokio::test]
+async fn an_address_that_is_forgotten_is_nowhere_and_stays_suppressed_in_every_spelling() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    let (anna, before) = anna(&list).await;
+    assert!(list.forget_address(&anna, id).await.unwrap());
+    assert!(!list.forget_address(&anna, id).await.unwrap());
+    assert_eq!(row(&store, "anna@example.net").await, None);
+    let forgotten = row(&store, anna.pseudonym().normalised()).await.unwrap();
+    assert!(
+        !names_anna(&forgotten) && !format!("{forgotten:?}").contains("550"),
+        "{forgotten:?}"
+    );
+    for spelling in ["anna@example.net", "ANNA@EXAMPLE.NET"] {
+        assert_eq!(lookup(&list, spelling).await.as_ref(), Some(&before));
+        let entry = list.get(&address(spelling)).await.unwrap().unwrap();
+        assert_eq!((entry.registers, entry.address), (before.clone(), anna.clone()));
+    }
+    assert_eq!(lookup(&list, "bob@example.net").await, None);
+}
+
+#[tokio::test]
+async fn what_comes_later_counts_together_with_what_was_forgotten_and_can_be_forgotten_too() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    let (anna, before) = anna(&list).await;
+    list.forget_address(&anna, id).await.unwrap();
+    list.record(&anna, SuppressionReason::Complaint, at(100), evidence("f-100"), id())
+        .await
+        .unwrap();
+    list.record(&anna, SuppressionReason::Soft, at(101), evidence("f-101"), id())
+        .await
+        .unwrap();
+    let mut both = Registers {
+        complaint_at: Some(at(100)),
+        ..before
+    };
+    both.soft.push(at(101));
+    assert_eq!(lookup(&list, "anna@example.net").await.as_ref(), Some(&both));
+    let entry = list.get(&anna).await.unwrap().unwrap();
+    assert_eq!(entry.registers, both);
+    assert_eq!(entry.evidence[&SuppressionReason::Complaint.into()].source, "f-100");
+    assert_eq!(entry.evidence[&SuppressionReason::Bounce.into()].source, "f-1");
+    assert!(list.forget_address(&anna, id).await.unwrap());
+    assert_eq!(lookup(&list, "anna@example.net").await.as_ref(), Some(&both));
+    assert_eq!(store.count(TABLE).await, 1);
+    // A lift of the address by its name lifts what is under its pseudonym.
+    list.record_lift(&anna, at(200), id()).await.unwrap();
+    assert_eq!(
+        lookup(&list, "anna@example.net").await.unwrap().lifted_at,
+        Some(at(200))
+    );
+}
+
+#[tokio::test]
+async fn whoever_dies_between_the_two_writes_leaves_the_address_suppressed() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    let (anna, before) = anna(&list).await;
+    // The copy is made, the delete is not: as if the old row came back.
+    let old = row(&store, "anna@example.net").await.unwrap();
+    list.forget_address(&anna, id).await.unwrap();
+    let put = store.client().put_item().table_name(store.table(TABLE));
+    put.set_item(Some(old)).send().await.unwrap();
+    assert_eq!(lookup(&list, "anna@example.net").await.as_ref(), Some(&before));
+    assert!(list.forget_address(&anna, id).await.unwrap());
+    assert_eq!(lookup(&list, "anna@example.net").await, Some(before));
+}
+
+fn message(number: u128, parts: EmailParts) -> (Uuid, EmailParts) {
+    (Uuid::from_u128(number), parts)
+}
+
+async fn put(store: &Store, id: Uuid, parts: EmailParts) {
+    let email = email(parts);
+    let outcomes: Vec<RecipientOutcome> = email
+        .to
+        .iter()
+        .chain(&email.cc)
+        .map(|mailbox| RecipientOutcome {
+            address: mailbox.address().clone(),
+            status: RecipientStatus::Accepted,
+        })
+        .collect();
+    let message = NewMessage {
+        id,
+        attempt: 1,
+        attempt_at: at(0),
+        nonce: id,
+        email: &email,
+        outcomes: &outcomes,
+        will_be_sent: true,
+        stream: Stream::Transactional,
+        key_id: "k",
+        created_at: at(0),
+        expires_at: at(1_000_000),
+    };
+    store.messages().put(&message).await.unwrap();
+}
+
+/// Events about a message to Anna and Bob; one of them is without our tag.
+fn events_about_anna_and_bob(message_id: Uuid) -> [MessageEvent; 5] {
+    let event = |kind: &str, recipients: &[(&str, Option<&str>)]| MessageEvent {
+        message_id: Some(message_id),
+        ses_id: "s-1".to_owned(),
+        kind: kind.to_owned(),
+        id: "f-1".to_owned(),
+        at: at(5),
+        kept_from: at(0),
+        recipients: recipients
+            .iter()
+            .map(|(address, said)| ((*address).to_owned(), said.map(str::to_owned)))
+            .collect(),
+        subtype: None,
+    };
+    [
+        event("Send", &[]),
+        event("Delivery", &[("anna@example.net", Some("250 for <Anna@Example.net>"))]),
+        event("Delivery", &[("bob@example.net", Some("250 fine"))]),
+        event(
+            "Bounce",
+            &[
+                ("anna@example.net", Some("550 unknown")),
+                ("bob@example.net", Some("550 neither <Anna@example.net>")),
+            ],
+        ),
+        // Without our tag.
+        MessageEvent {
+            message_id: None,
+            ..event("Complaint", &[("anna@example.net", None)])
+        },
+    ]
+}
+
+#[tokio::test]
+async fn messages_name_somebody_who_is_forgotten_nowhere_and_everybody_else_as_before() {
+    let store = Store::start().await;
+    let (first, to) = message(
+        1,
+        EmailParts {
+            to: mailboxes(&["Anna Ä <Anna@Example.net>", "Bob <bob@example.net>"]),
+            reply_to: mailboxes(&["ANNA@example.net"]),
+            ..parts()
+        },
+    );
+    let (second, cc) = message(
+        2,
+        EmailParts {
+            cc: mailboxes(&["anna@example.net"]),
+            bcc: mailboxes(&["\"anna\"@example.net"]),
+            ..parts()
+        },
+    );
+    let (third, other) = message(3, parts());
+    for (id, parts) in [(first, to), (second, cc), (third, other)] {
+        put(&store, id, parts).await;
+    }
+    let (anna, bob) = (address("anna@example.net"), address("bob@example.net"));
+    let events = events_about_anna_and_bob(first);
+    for event in &events {
+        store.messages().add_event(event, at(1_000_000)).await.unwrap();
+    }
+    let before = all(&store).await;
+    // The rows of three mails, entries of the index for two of them, and six items of events.
+    assert_eq!(before.len(), 3 + 4 + 6);
+    for (read, rewritten) in [(13, 3), (8, 0)] {
+        let page = store.messages().forget(&anna, None).await.unwrap();
+        assert_eq!((page.read, page.rewritten, page.next), (read, rewritten, None));
+    }
+    assert_eq!(
+        store.messages().sent_to(&anna, None, 10).await.unwrap(),
+        SentTo::default()
+    );
+    let to_bob = store.messages().sent_to(&bob, None, 10).await.unwrap();
+    assert_eq!(to_bob.ids, [first]);
+    let after = all(&store).await;
+    let hash = hash(&anna);
+    for item in &after {
+        let shown = format!("{item:?}").to_lowercase();
+        let named = ["anna@example.net", "anna ä", "\\\"anna", &hash];
+        assert!(named.iter().all(|name| !shown.contains(name)), "{item:?}");
+    }
+    // What names somebody else alone is as it was.
+    let of_bob = |item: &&Item| {
+        let sk = text(item, "sk");
+        sk == "event#1800000000005#Send#f-1#-" || sk.starts_with("delivery#") || text(item, "id") == third.to_string()
+    };
+    let untouched: Vec<_> = after.iter().filter(of_bob).collect();
+    assert_eq!(untouched.len(), 3);
+    assert!(untouched.iter().all(|item| before.contains(item)));
+    let record = store.messages().read(first).await.unwrap().unwrap();
+    assert_eq!(record.ses_id.as_deref(), Some("s-1"));
+    let emails: Vec<_> = record
+        .recipients
+        .iter()
+        .map(|recipient| recipient.email.as_str())
+        .collect();
+    assert_eq!(emails, ["forgotten@forgotten.invalid", "bob@example.net"]);
+    let told: Vec<_> = record
+        .events
+        .iter()
+        .map(|event| {
+            (
+                event.kind.as_str(),
+                event.recipient.as_deref(),
+                event.diagnostic.as_deref(),
+            )
+        })
+        .collect();
+    let bob = Some("bob@example.net");
+    assert_eq!(
+        told,
+        [
+            ("Send", None, None),
+            ("Delivery", bob, Some("250 fine")),
+            ("Bounce", bob, Some("forgotten@forgotten.invalid")),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_event_that_comes_after_an_address_was_forgotten_names_it_until_it_is_forgotten_again() {
+    let store = Store::start().await;
+    let (id, parts) = message(1, parts());
+    put(&store, id, parts).await;
+    let anna = address("anna@example.org");
+    assert_eq!(store.messages().forget(&anna, None).await.unwrap().rewritten, 1);
+    let complaint = MessageEvent {
+        message_id: Some(id),
+        ses_id: "s-1".to_owned(),
+        kind: "Complaint".to_owned(),
+        id: "f-1".to_owned(),
+        at: at(5),
+        kept_from: at(0),
+        recipients: BTreeMap::from([("anna@example.org".to_owned(), None)]),
+        subtype: None,
+    };
+    store.messages().add_event(&complaint, at(1_000_000)).await.unwrap();
+    assert_eq!(store.count(MESSAGES).await, 2);
+    for rewritten in [1, 0] {
+        let page = store.messages().forget(&anna, None).await.unwrap();
+        assert_eq!(page.rewritten, rewritten);
+    }
+    assert_eq!(store.count(MESSAGES).await, 1);
+}
+
+/// All items of the table of messages.
+async fn all(store: &Store) -> Vec<Item> {
+    let scan = store.client().scan().table_name(store.table(MESSAGES));
+    scan.send().await.unwrap().items.unwrap()
+}
+
+/// The hash of an address in keys and in the index.
+fn hash(address: &EmailAddress) -> String {
+    use sha2::{Digest, Sha256};
+    domain::hex::hex(&Sha256::digest(address.normalised())[..16])
+}
+
+#[tokio::test]
+async fn a_table_of_several_pages_is_gone_through_to_its_end() {
+    let store = Store::start().await;
+    // A page of a scan is 1 MB.
+    for number in 0..30 {
+        let subject = "x".repeat(900);
+        let names = vec![format!("{} <anna@example.net>", "n".repeat(300)); 50];
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let parts = EmailParts {
+            subject,
+            reply_to: mailboxes(&names),
+            ..parts()
+        };
+        put(&store, Uuid::from_u128(number), parts).await;
+    }
+    let filler = "f".repeat(350_000);
+    for name in ["claim#1", "claim#2", "claim#3", "claim#4"] {
+        store
+            .put(
+                MESSAGES,
+                [
+                    ("id", crate::support::s(name)),
+                    ("sk", crate::support::s("claim")),
+                    ("body_hash", crate::support::s(&filler)),
+                ],
+            )
+            .await;
+    }
+    let anna = address("anna@example.net");
+    let (mut read, mut rewritten, mut pages, mut after) = (0, 0, 0, None);
+    loop {
+        let page = store.messages().forget(&anna, after.as_deref()).await.unwrap();
+        read += page.read;
+        rewritten += page.rewritten;
+        pages += 1;
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert!(pages > 1, "{pages} pages");
+    assert_eq!((read, rewritten), (34, 30));
+}

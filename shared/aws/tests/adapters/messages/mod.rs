@@ -1,0 +1,7 @@
+//! The table of messages.
+
+mod claims;
+mod events;
+mod forget;
+mod rows;
+mod units;

@@ -1,0 +1,5 @@
+//! Amazon SES.
+
+mod simulator;
+mod suppression_list;
+mod wire;

@@ -1,0 +1,144 @@
+//! Looking addresses up on the suppression list: all of them, or it is an error.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+use domain::address::EmailAddress;
+use serde_json::json;
+
+use super::registers::addresses;
+use crate::support::{Answer, Fake, Request, Store, at, s};
+
+const TABLE: &str = "SuppressionsTable";
+
+/// Asks a fake DynamoDB that leaves out all keys but the first `answered` of each request, and finds each it answers.
+async fn partial(answered: usize) -> Fake {
+    Fake::start(move |_, request| Answer::ok(batch_answer(request, answered))).await
+}
+
+fn batch_answer(request: &Request, answered: usize) -> String {
+    let asked = request.json();
+    let (table, keys) = asked["RequestItems"].as_object().unwrap().iter().next().unwrap();
+    let keys = keys["Keys"].as_array().unwrap();
+    let (done, left) = keys.split_at(answered.min(keys.len()));
+    let items: Vec<_> = done
+        .iter()
+        .map(|key| json!({ "address": key["address"], "bounce_at": { "N": at(0).as_millisecond().to_string() } }))
+        .collect();
+    let mut answer = json!({ "Responses": { table: items }, "UnprocessedKeys": {} });
+    if !left.is_empty() {
+        answer["UnprocessedKeys"] = json!({ table: { "Keys": left, "ConsistentRead": true } });
+    }
+    answer.to_string()
+}
+
+fn keys_asked_for(request: &Request) -> usize {
+    request.json()["RequestItems"]["okite-SuppressionsTable"]["Keys"]
+        .as_array()
+        .unwrap()
+        .len()
+}
+
+#[tokio::test]
+async fn keys_that_are_never_processed_are_an_error_and_not_an_empty_list() {
+    let fake = partial(0).await;
+    let error = Store::at(&fake.endpoint)
+        .suppressions()
+        .lookup(&addresses(2))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.operation, error.code.as_str()),
+        ("BatchGetItem", "UnprocessedKeys")
+    );
+    assert!(fake.requests().len() > 1);
+}
+
+#[tokio::test]
+async fn one_key_that_is_never_processed_spoils_the_whole_answer() {
+    let fake = Fake::start(|number, request| {
+        let answered = if number == 0 { keys_asked_for(request) - 1 } else { 0 };
+        Answer::ok(batch_answer(request, answered))
+    })
+    .await;
+    let error = Store::at(&fake.endpoint)
+        .suppressions()
+        .lookup(&addresses(50))
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, "UnprocessedKeys");
+}
+
+#[tokio::test]
+async fn keys_that_were_left_out_are_asked_for_again_and_only_those() {
+    let fake = partial(20).await;
+    let found = Store::at(&fake.endpoint)
+        .suppressions()
+        .lookup(&addresses(25))
+        .await
+        .unwrap();
+    assert_eq!(found.len(), 25);
+    assert_eq!(
+        fake.requests().iter().map(keys_asked_for).collect::<Vec<_>>(),
+        [50, 30, 10]
+    );
+}
+
+#[tokio::test]
+async fn all_recipients_of_a_mail_and_their_pseudonyms_are_asked_for_at_once() {
+    let fake = partial(100).await;
+    let list = Store::at(&fake.endpoint).suppressions();
+    list.lookup(&addresses(50)).await.unwrap();
+    assert_eq!(fake.requests().iter().map(keys_asked_for).collect::<Vec<_>>(), [100]);
+}
+
+#[tokio::test]
+async fn every_lookup_is_consistent() {
+    let fake = partial(1).await;
+    Store::at(&fake.endpoint)
+        .suppressions()
+        .lookup(&addresses(1))
+        .await
+        .unwrap();
+    assert_eq!(fake.requests().len(), 2);
+    for request in fake.requests() {
+        assert_eq!(request.headers["x-amz-target"], "DynamoDB_20120810.BatchGetItem");
+        assert_eq!(
+            request.json()["RequestItems"]["okite-SuppressionsTable"]["ConsistentRead"],
+            true
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_lasts_is_an_error_after_three_attempts() {
+    let fake = Fake::start(|_, _| {
+        let body = r#"{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"anna@example.org"}"#;
+        Answer::Reply(500, Vec::new(), body.to_owned())
+    })
+    .await;
+    let error = Store::at(&fake.endpoint)
+        .suppressions()
+        .lookup(&addresses(1))
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, "InternalServerError");
+    assert!(!error.to_string().contains("anna"), "{error}");
+    assert_eq!(fake.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_register_that_cannot_be_read_is_an_error_and_not_an_address_that_is_free() {
+    let store = Store::start().await;
+    let anna = EmailAddress::parse("anna@example.org").unwrap();
+    store
+        .put(
+            TABLE,
+            [
+                ("address", s(anna.normalised())),
+                ("manual_at", s("2026-01-01T00:00:00Z")),
+            ],
+        )
+        .await;
+    let error = store.suppressions().lookup([&anna]).await.unwrap_err();
+    assert_eq!(error.code, "NotARegister");
+}

@@ -1,0 +1,5 @@
+//! The suppression list.
+
+mod entries;
+mod lookups;
+mod registers;

@@ -1,0 +1,627 @@
+//! The suppression list.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+use aws::{Evidence, Suppressions};
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::address::EmailAddress;
+use domain::stream::Stream;
+use domain::suppression::{Register, Registers, SOFT_BOUNCES_KEPT, SoftBounceTiers, SuppressionReason};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use uuid::Uuid;
+
+use crate::support::{Item, Store, at, closed_port, number, s, text};
+
+const TABLE: &str = "SuppressionsTable";
+const EVIDENCE: Evidence<'static> = Evidence {
+    subtype: "General",
+    diagnostic: None,
+    source: "feedback-1",
+};
+const REASONS: [SuppressionReason; 5] = [
+    SuppressionReason::Bounce,
+    SuppressionReason::Complaint,
+    SuppressionReason::Blocked,
+    SuppressionReason::Manual,
+    SuppressionReason::Soft,
+];
+
+fn address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).unwrap()
+}
+
+pub(crate) fn addresses(count: usize) -> Vec<EmailAddress> {
+    (0..count).map(|n| address(&format!("User{n}@Example.org"))).collect()
+}
+
+async fn record(list: &Suppressions, who: &str, reason: SuppressionReason, time: i64) {
+    list.record(&address(who), reason, at(time), EVIDENCE, Uuid::from_u128(1))
+        .await
+        .unwrap();
+}
+
+/// The set of soft bounces at these milliseconds with these feedback ids.
+fn soft_set<'a>(bounces: impl IntoIterator<Item = (i64, &'a str)>) -> AttributeValue {
+    let entry = |(time, id)| format!("{}#{id}", at(time).as_millisecond());
+    AttributeValue::Ss(bounces.into_iter().map(entry).collect())
+}
+
+/// Records soft bounces of Anna's.
+async fn record_soft<'a>(list: &Suppressions, bounces: impl IntoIterator<Item = (i64, &'a str)>) {
+    for (time, source) in bounces {
+        let evidence = Evidence { source, ..EVIDENCE };
+        let id = Uuid::from_u128(1);
+        list.record(
+            &address("Anna@example.org"),
+            SuppressionReason::Soft,
+            at(time),
+            evidence,
+            id,
+        )
+        .await
+        .unwrap();
+    }
+}
+
+/// The item but for the order of its soft bounces, which is no part of a set.
+fn in_order(mut item: Item) -> Item {
+    if let Some(AttributeValue::Ss(soft)) = item.get_mut("soft") {
+        soft.sort_unstable();
+    }
+    item
+}
+
+async fn item(store: &Store, normalised: &str) -> Item {
+    store.item(TABLE, &[("address", normalised)]).await.unwrap()
+}
+
+async fn registers(list: &Suppressions, who: &str) -> Registers {
+    let address = address(who);
+    list.lookup([&address])
+        .await
+        .unwrap()
+        .remove(address.normalised())
+        .unwrap_or_default()
+}
+
+#[tokio::test]
+async fn nothing_is_known_of_unknown_addresses() {
+    let store = Store::start().await;
+    assert!(store.suppressions().lookup(&addresses(3)).await.unwrap().is_empty());
+    assert!(store.suppressions().lookup([]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_address_is_found_in_every_spelling_and_asked_for_once() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    record(&list, "Anna@BÜCHER.example", SuppressionReason::Bounce, 0).await;
+    let spellings = [
+        "anna@xn--bcher-kva.example",
+        "ANNA@bücher.example",
+        "\"anna\"@Bücher.Example",
+        "bob@example.org",
+    ]
+    .map(address);
+    let expected = Registers {
+        bounce_at: Some(at(0)),
+        ..Registers::default()
+    };
+    for spelling in &spellings[..3] {
+        assert_eq!(
+            registers(&list, spelling.as_given()).await,
+            expected,
+            "{}",
+            spelling.as_given()
+        );
+    }
+    let found = list.lookup(spellings.iter().chain(&spellings)).await.unwrap();
+    assert_eq!(
+        Vec::from_iter(found),
+        [("anna@xn--bcher-kva.example".to_owned(), expected)]
+    );
+}
+
+#[tokio::test]
+async fn as_many_addresses_as_a_batch_or_several_hold_are_looked_up() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    for count in [50, 100, 101, 230] {
+        let addresses = addresses(count);
+        let final_one = &addresses[count - 1];
+        record(&list, final_one.as_given(), SuppressionReason::Complaint, 0).await;
+        let found = list.lookup(&addresses).await.unwrap();
+        assert!(found.contains_key(final_one.normalised()), "the last of {count}");
+    }
+    assert_eq!(list.lookup(&addresses(230)).await.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn each_reason_has_a_register_of_its_own() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    let none = Registers::default();
+    for (reason, expected) in [
+        (
+            SuppressionReason::Bounce,
+            Registers {
+                bounce_at: Some(at(5)),
+                ..none.clone()
+            },
+        ),
+        (
+            SuppressionReason::Complaint,
+            Registers {
+                complaint_at: Some(at(5)),
+                ..none.clone()
+            },
+        ),
+        (
+            SuppressionReason::Blocked,
+            Registers {
+                blocked_at: Some(at(5)),
+                ..none.clone()
+            },
+        ),
+        (
+            SuppressionReason::Manual,
+            Registers {
+                manual_at: Some(at(5)),
+                ..none.clone()
+            },
+        ),
+        (
+            SuppressionReason::Soft,
+            Registers {
+                soft: vec![at(5)],
+                ..none.clone()
+            },
+        ),
+    ] {
+        let who = format!("{}@example.org", reason.as_str());
+        record(&list, &who, reason, 5).await;
+        assert_eq!(registers(&list, &who).await, expected);
+        let tiers = "1/1d:1d".parse().unwrap();
+        let suppression = expected.suppression(&address(&who), at(6), Stream::Bulk, &tiers);
+        let suppression = suppression.unwrap();
+        assert_eq!((suppression.reason, suppression.since), (reason, at(5)));
+    }
+}
+
+#[tokio::test]
+async fn all_registers_that_an_item_has_are_read() {
+    let store = Store::start().await;
+    let time = |milliseconds: i64| crate::support::n(at(milliseconds).as_millisecond());
+    store
+        .put(
+            TABLE,
+            [
+                ("address", s("anna@example.org")),
+                ("bounce_at", time(1)),
+                ("complaint_at", time(2)),
+                ("blocked_at", time(3)),
+                ("manual_at", time(4)),
+                ("manual_expires_at", time(5)),
+                ("lifted_at", time(6)),
+                ("bounce_echo_at", time(10)),
+                ("complaint_echo_at", time(11)),
+                ("soft", soft_set([(8, "f-1"), (7, "f-2"), (9, "f-1")])),
+            ],
+        )
+        .await;
+    let expected = Registers {
+        bounce_at: Some(at(1)),
+        complaint_at: Some(at(2)),
+        blocked_at: Some(at(3)),
+        manual_at: Some(at(4)),
+        manual_expires_at: Some(at(5)),
+        lifted_at: Some(at(6)),
+        bounce_echo_at: Some(at(10)),
+        complaint_echo_at: Some(at(11)),
+        // A feedback that came with two times counts once.
+        soft: vec![at(7), at(8)],
+        soft_of: Vec::new(),
+    };
+    assert_eq!(registers(&store.suppressions(), "anna@example.org").await, expected);
+}
+
+#[tokio::test]
+async fn the_item_has_the_attributes_that_are_documented() {
+    let store = Store::start().await;
+    let evidence = Evidence {
+        diagnostic: Some("smtp; 550 5.1.1 no such user"),
+        ..EVIDENCE
+    };
+    let anna = address("Anna@Example.org");
+    store
+        .suppressions()
+        .record(&anna, SuppressionReason::Bounce, at(5), evidence, Uuid::from_u128(9))
+        .await
+        .unwrap();
+    let item = item(&store, "anna@example.org").await;
+    assert_eq!(text(&item, "id"), Uuid::from_u128(9).to_string());
+    assert_eq!(number(&item, "bounce_at"), at(5).as_millisecond());
+    let bounce = item["bounce"].as_m().unwrap();
+    assert_eq!(text(bounce, "address"), "Anna@Example.org");
+    assert_eq!(text(bounce, "subtype"), "General");
+    assert_eq!(text(bounce, "diagnostic"), "smtp; 550 5.1.1 no such user");
+    assert_eq!(text(bounce, "source"), "feedback-1");
+    assert!(text(&item, "shard").starts_with("newest#"));
+    assert_eq!((item.len(), bounce.len()), (5, 4));
+}
+
+#[tokio::test]
+async fn a_register_never_moves_back() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    record(&list, "anna@example.org", SuppressionReason::Bounce, 10).await;
+    let before = item(&store, "anna@example.org").await;
+    for time in [9, 0, 10] {
+        record(&list, "anna@example.org", SuppressionReason::Bounce, time).await;
+        assert_eq!(item(&store, "anna@example.org").await, before);
+    }
+    record(&list, "anna@example.org", SuppressionReason::Bounce, 11).await;
+    assert_eq!(registers(&list, "anna@example.org").await.bounce_at, Some(at(11)));
+}
+
+#[tokio::test]
+async fn later_evidence_replaces_all_of_the_earlier() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    let anna = address("anna@example.org");
+    let first = Evidence {
+        diagnostic: Some("no such user"),
+        ..EVIDENCE
+    };
+    list.record(&anna, SuppressionReason::Bounce, at(0), first, Uuid::from_u128(1))
+        .await
+        .unwrap();
+    let second = Evidence {
+        subtype: "NoEmail",
+        diagnostic: None,
+        source: "a-smaller-source",
+    };
+    list.record(&anna, SuppressionReason::Bounce, at(1), second, Uuid::from_u128(2))
+        .await
+        .unwrap();
+    let item = item(&store, "anna@example.org").await;
+    let bounce = item["bounce"].as_m().unwrap();
+    assert_eq!(
+        (text(bounce, "subtype"), text(bounce, "source")),
+        ("NoEmail", "a-smaller-source")
+    );
+    assert!(!bounce.contains_key("diagnostic"));
+    assert_eq!(
+        text(&item, "id"),
+        Uuid::from_u128(1).to_string(),
+        "the id is the first one for good"
+    );
+}
+
+#[tokio::test]
+async fn two_reasons_live_side_by_side() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    record(&list, "anna@example.org", SuppressionReason::Complaint, 10).await;
+    record(&list, "anna@example.org", SuppressionReason::Bounce, 5).await;
+    let expected = Registers {
+        bounce_at: Some(at(5)),
+        complaint_at: Some(at(10)),
+        ..Registers::default()
+    };
+    assert_eq!(registers(&list, "anna@example.org").await, expected);
+    let item = item(&store, "anna@example.org").await;
+    assert!(item.contains_key("bounce") && item.contains_key("complaint"));
+}
+
+#[tokio::test]
+async fn recording_leaves_other_attributes_of_the_item_alone() {
+    let store = Store::start().await;
+    let lifted = crate::support::n(at(3).as_millisecond());
+    store
+        .put(
+            TABLE,
+            [
+                ("address", s("anna@example.org")),
+                ("id", s("first")),
+                ("lifted_at", lifted),
+            ],
+        )
+        .await;
+    record(&store.suppressions(), "anna@example.org", SuppressionReason::Bounce, 5).await;
+    let item = item(&store, "anna@example.org").await;
+    assert_eq!(
+        (text(&item, "id"), number(&item, "lifted_at")),
+        ("first", at(3).as_millisecond())
+    );
+}
+
+#[tokio::test]
+async fn both_indexes_find_the_item() {
+    let store = Store::start().await;
+    record(&store.suppressions(), "anna@example.org", SuppressionReason::Bounce, 0).await;
+    let item = item(&store, "anna@example.org").await;
+    for (index, key) in [("by-id", "id"), ("newest", "shard")] {
+        let query = store.client().query().table_name(store.table(TABLE)).index_name(index);
+        let query = query
+            .key_condition_expression("#key = :key")
+            .expression_attribute_names("#key", key);
+        let found = query
+            .expression_attribute_values(":key", item[key].clone())
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(found.items(), std::slice::from_ref(&item), "{index}");
+    }
+}
+
+/// One thing to record: reason, time, and a source, which the subtype and the spelling follow from.
+type Fact = (usize, i64, u8);
+
+async fn record_all(list: &Suppressions, facts: &[Fact]) {
+    for &(reason, time, source) in facts {
+        let evidence = Evidence {
+            subtype: &format!("subtype-{source}-{time}"),
+            diagnostic: (source % 2 == 0).then_some("smtp; 550"),
+            source: &format!("source-{source}"),
+        };
+        let spelling = if source % 2 == 0 {
+            "anna@example.org"
+        } else {
+            "Anna@Example.org"
+        };
+        let id = Uuid::from_u128(u128::from(source));
+        list.record(&address(spelling), REASONS[reason], at(time), evidence, id)
+            .await
+            .unwrap();
+    }
+}
+
+/// The item that these facts leave behind, but for its id, which is that of whichever came first.
+async fn outcome(store: &Store, facts: &[Fact]) -> Item {
+    record_all(&store.suppressions(), facts).await;
+    let mut item = item(store, "anna@example.org").await;
+    item.remove("id").unwrap();
+    store.delete(TABLE, &[("address", "anna@example.org")]).await;
+    in_order(item)
+}
+
+#[tokio::test]
+async fn soft_bounces_are_a_set_to_which_each_is_added_once() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    let bounces = [(5, "f-2"), (5, "f-1"), (3, "f-3")];
+    record_soft(&list, bounces.into_iter().chain(bounces)).await;
+    let found = registers(&list, "anna@example.org").await;
+    assert_eq!(found.soft, [at(3), at(5), at(5)]);
+    let item = in_order(item(&store, "anna@example.org").await);
+    assert_eq!(item["soft"], soft_set([(3, "f-3"), (5, "f-1"), (5, "f-2")]));
+    assert_eq!(text(&item, "id"), Uuid::from_u128(1).to_string());
+    assert!(text(&item, "shard").starts_with("newest#"));
+    assert_eq!(item.len(), 4);
+}
+
+#[tokio::test]
+async fn the_newest_soft_bounces_are_kept_in_whichever_order_they_come() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    let most = i64::try_from(SOFT_BOUNCES_KEPT).unwrap();
+    let newest: Vec<_> = (20..20 + most).map(|time| (time, "f")).collect();
+    let ids: Vec<_> = newest
+        .iter()
+        .map(|(time, id)| (*time, format!("{id}-{time}")))
+        .collect();
+    let newest = || ids.iter().map(|(time, id)| (*time, id.as_str()));
+    record_soft(&list, newest().skip(7)).await;
+    record_soft(&list, [(1, "old-1"), (2, "old-2"), (19, "old-3")]).await;
+    record_soft(&list, newest().take(7)).await;
+    record_soft(&list, [(3, "old-4"), (19, "old-3")]).await;
+    let item = in_order(item(&store, "anna@example.org").await);
+    assert_eq!(item["soft"], soft_set(newest()));
+}
+
+#[tokio::test]
+async fn a_soft_bounce_whose_answer_was_lost_is_repeated_and_counts_once() {
+    let store = Store::start().await;
+    record_soft(&store.losing_an_answer().await.suppressions(), [(5, "f-1")]).await;
+    assert_eq!(registers(&store.suppressions(), "anna@example.org").await.soft, [at(5)]);
+}
+
+#[test]
+fn soft_bounces_in_any_order_and_number_of_copies_leave_the_same_item_and_judgement() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let store = runtime.block_on(Store::start());
+    let day = 24 * 3_600_000;
+    // More of them than are kept, now and then, and some at the same time.
+    let bounces = proptest::collection::vec((0_i64..40, 0_u8..6), 1..70);
+    let histories = bounces.prop_flat_map(|bounces| {
+        let copies: Vec<_> = bounces.iter().chain(bounces.iter().step_by(3)).copied().collect();
+        (Just(bounces), Just(copies).prop_shuffle())
+    });
+    let outcome = async |bounces: &[(i64, u8)]| {
+        let list = store.suppressions();
+        let ids: Vec<_> = bounces.iter().map(|(days, id)| format!("f-{days}-{id}")).collect();
+        record_soft(
+            &list,
+            bounces
+                .iter()
+                .zip(&ids)
+                .map(|((days, _), id)| (days * day, id.as_str())),
+        )
+        .await;
+        let registers = registers(&list, "anna@example.org").await;
+        let item = in_order(item(&store, "anna@example.org").await);
+        store.delete(TABLE, &[("address", "anna@example.org")]).await;
+        (item, registers)
+    };
+    let tiers: SoftBounceTiers = SoftBounceTiers::EXAMPLE.parse().unwrap();
+    let mut runner = TestRunner::new(Config {
+        cases: 12,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let checked = runner.run(&histories, |(bounces, shuffled)| {
+        let (expected, found) = runtime.block_on(async { (outcome(&bounces).await, outcome(&shuffled).await) });
+        prop_assert_eq!(&found.0, &expected.0);
+        let mut all: Vec<_> = bounces.clone();
+        all.sort_unstable();
+        all.dedup();
+        let all: Vec<_> = all.into_iter().map(|(days, _)| at(days * day)).collect();
+        for days in 39..75 {
+            let now = at(days * day + 1);
+            let judge = |registers: &Registers| {
+                let anna = address("anna@example.org");
+                registers
+                    .suppression(&anna, now, Stream::Bulk, &tiers)
+                    .map(|found| found.since)
+            };
+            prop_assert_eq!(judge(&found.1), tiers.since(&all, now));
+            prop_assert_eq!(judge(&expected.1), judge(&found.1));
+        }
+        Ok(())
+    });
+    checked.unwrap();
+}
+
+#[test]
+fn any_order_and_number_of_copies_leaves_the_same_item() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let store = runtime.block_on(Store::start());
+    // Few times and sources, so that equal times with different sources are common.
+    let facts = proptest::collection::vec((0..REASONS.len(), 0_i64..3, 0_u8..4), 1..8);
+    let histories = facts.prop_flat_map(|facts| {
+        let copies: Vec<Fact> = facts.iter().chain(facts.iter().step_by(2)).copied().collect();
+        (Just(facts), Just(copies).prop_shuffle())
+    });
+    let mut runner = TestRunner::new(Config {
+        cases: 40,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let checked = runner.run(&histories, |(facts, shuffled)| {
+        let (expected, found) =
+            runtime.block_on(async { (outcome(&store, &facts).await, outcome(&store, &shuffled).await) });
+        if expected == found {
+            return Ok(());
+        }
+        Err(TestCaseError::fail(format!(
+            "{facts:?} leaves {expected:?}\n{shuffled:?} leaves {found:?}"
+        )))
+    });
+    checked.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_at_the_same_moment_lose_nothing() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    let facts: Vec<Fact> = (0..24).map(|n| (n % 4, i64::try_from(n).unwrap() / 4, 1)).collect();
+    let writers: Vec<_> = facts
+        .into_iter()
+        .map(|fact| {
+            let list = list.clone();
+            tokio::spawn(async move { record_all(&list, &[fact]).await })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let latest = Some(at(5));
+    let expected = Registers {
+        bounce_at: latest,
+        complaint_at: latest,
+        blocked_at: latest,
+        manual_at: latest,
+        ..Registers::default()
+    };
+    assert_eq!(registers(&list, "anna@example.org").await, expected);
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_repeated_and_counts_once() {
+    let store = Store::start().await;
+    record(
+        &store.losing_an_answer().await.suppressions(),
+        "anna@example.org",
+        SuppressionReason::Bounce,
+        5,
+    )
+    .await;
+    assert_eq!(
+        registers(&store.suppressions(), "anna@example.org").await.bounce_at,
+        Some(at(5))
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_is_an_error_and_not_an_empty_list() {
+    let list = Store::at(&closed_port().await).suppressions();
+    let anna = address("anna@example.org");
+    let error = list.lookup([&anna]).await.unwrap_err();
+    assert_eq!(
+        (error.operation, error.code.as_str()),
+        ("BatchGetItem", "ConnectionFailed")
+    );
+    let error = list
+        .record(&anna, SuppressionReason::Bounce, at(0), EVIDENCE, Uuid::from_u128(1))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.operation, error.code.as_str()),
+        ("UpdateItem", "ConnectionFailed")
+    );
+    assert!(!error.to_string().contains("anna"), "{error}");
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_there_is_an_error() {
+    let store = Store::start().await;
+    let list = Suppressions::new(store.client().clone(), "okite-Elsewhere".to_owned());
+    let error = list.lookup(&addresses(1)).await.unwrap_err();
+    assert_eq!(error.code, "ResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn an_echo_is_a_register_of_its_own() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    for (register, milliseconds) in [
+        (Register::BounceEcho, 2),
+        (Register::ComplaintEcho, 3),
+        (Register::BounceEcho, 1),
+    ] {
+        let anna = address("anna@example.org");
+        list.record(&anna, register, at(milliseconds), EVIDENCE, Uuid::nil())
+            .await
+            .unwrap();
+    }
+    let expected = Registers {
+        bounce_echo_at: Some(at(2)),
+        complaint_echo_at: Some(at(3)),
+        ..Registers::default()
+    };
+    assert_eq!(registers(&list, "anna@example.org").await, expected);
+}
+
+#[tokio::test]
+async fn lifting_keeps_the_latest_time_and_makes_no_ghost() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    let anna = address("anna@example.org");
+    assert!(!list.lift(&anna, at(1)).await.unwrap());
+    assert_eq!(store.count(TABLE).await, 0);
+    record(&list, "anna@example.org", SuppressionReason::Bounce, 0).await;
+    for milliseconds in [5, 9, 7] {
+        assert!(list.lift(&anna, at(milliseconds)).await.unwrap());
+    }
+    assert_eq!(registers(&list, "Anna@example.org").await.lifted_at, Some(at(9)));
+}

@@ -1,0 +1,7 @@
+//! The table of usage.
+
+mod brake_changes;
+mod brake_overrides;
+mod marks;
+mod permits;
+mod reports;

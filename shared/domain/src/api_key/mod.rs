@@ -1,0 +1,243 @@
+//! API keys: `ok_<id>_<secret>`. The table keeps the id and the SHA-256 of the secret, so that who reads the table
+//! cannot send. The secret has 256 random bits, which is why a plain hash is enough: there is nothing to guess.
+
+mod from_domain;
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::address::EmailAddress;
+use crate::hex::hex;
+use crate::stream::Stream;
+
+pub use from_domain::{FromDomainError, from_domain};
+
+/// How long a function believes a key that it read: one that is revoked stops working within this time.
+pub const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
+
+/// What every key begins with.
+const PREFIX: &str = "ok_";
+/// Longer ids than any we make are not looked up.
+const ID_MAX: usize = 64;
+
+/// A key as a caller presents it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    id: String,
+    secret: String,
+}
+
+/// A text that cannot be one of our keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an API key has the form ok_<id>_<secret>")]
+pub struct InvalidApiKey;
+
+/// A text that names none of our keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a key is named by its id, which `okite keys list` shows, or by the whole key")]
+pub struct InvalidApiKeyId;
+
+impl ApiKey {
+    /// Makes a key of 64 random bits for the id and 256 for the secret, which the caller draws.
+    #[must_use]
+    pub fn from_random(id: [u8; 8], secret: [u8; 32]) -> Self {
+        Self {
+            id: hex(&id),
+            secret: hex(&secret),
+        }
+    }
+
+    /// Parses a key.
+    ///
+    /// # Errors
+    /// [`InvalidApiKey`] if it has another form.
+    pub fn parse(text: &str) -> Result<Self, InvalidApiKey> {
+        let (id, secret) = text
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split_once('_'))
+            .ok_or(InvalidApiKey)?;
+        if !is_id(id) || secret.is_empty() {
+            return Err(InvalidApiKey);
+        }
+        Ok(Self {
+            id: id.to_owned(),
+            secret: secret.to_owned(),
+        })
+    }
+
+    /// Returns the id, which is no secret.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns the whole key, secret included: for showing it once to who made it.
+    #[must_use]
+    pub fn reveal(&self) -> String {
+        format!("{PREFIX}{}_{}", self.id, self.secret)
+    }
+
+    /// Returns the SHA-256 of the secret, in hexadecimal.
+    #[must_use]
+    pub fn secret_hash(&self) -> String {
+        hex(&Sha256::digest(self.secret.as_bytes()))
+    }
+}
+
+/// Tells whether a text has the form of a key's id.
+fn is_id(text: &str) -> bool {
+    (1..=ID_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+/// Finds the id in what an operator names a key by: the id itself, or the whole key.
+///
+/// # Errors
+/// [`InvalidApiKeyId`] if it is neither. It does not repeat the text, which may have a secret in it.
+pub fn id_of(text: &str) -> Result<String, InvalidApiKeyId> {
+    let text = text.trim();
+    match ApiKey::parse(text) {
+        Ok(key) => Ok(key.id),
+        Err(_) if is_id(text) => Ok(text.to_owned()),
+        Err(_) => Err(InvalidApiKeyId),
+    }
+}
+
+/// Shows the id alone.
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// What a key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyPermission {
+    /// Send mail.
+    Sending,
+    /// Everything.
+    Full,
+}
+
+/// A key as the table keeps it; the item has these attributes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKeyRecord {
+    /// The key's id.
+    pub id: String,
+    /// The SHA-256 of its secret, in hexadecimal.
+    pub secret_sha256: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// What it may do.
+    pub permission: KeyPermission,
+    /// The stream its mail belongs to.
+    pub stream: Stream,
+    /// The domains that it may send from; all of them if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from_domains: Vec<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl ApiKeyRecord {
+    /// Tells whether `key` is this key, in a time that does not depend on where the two differ.
+    #[must_use]
+    pub fn admits(&self, key: &ApiKey) -> bool {
+        self.id == key.id && self.secret_sha256.as_bytes().ct_eq(key.secret_hash().as_bytes()).into()
+    }
+
+    /// Tells whether mail from `sender` may be sent with this key: from one of its domains or below one.
+    #[must_use]
+    pub fn may_send_from(&self, sender: &EmailAddress) -> bool {
+        let allows = |domain: &String| {
+            sender
+                .domain()
+                .strip_suffix(domain.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
+        self.from_domains.is_empty() || self.from_domains.iter().any(allows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(key: &ApiKey) -> ApiKeyRecord {
+        ApiKeyRecord {
+            id: key.id().to_owned(),
+            secret_sha256: key.secret_hash(),
+            name: "test".to_owned(),
+            permission: KeyPermission::Sending,
+            stream: Stream::Transactional,
+            from_domains: Vec::new(),
+            created_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_made_key_parses_again_and_is_admitted() {
+        let key = ApiKey::from_random([0xab; 8], [0x01; 32]);
+        assert_eq!(key.reveal(), format!("ok_{}_{}", "ab".repeat(8), "01".repeat(32)));
+        assert_eq!(ApiKey::parse(&key.reveal()).unwrap(), key);
+        assert!(record(&key).admits(&key));
+    }
+
+    #[test]
+    fn another_secret_or_id_is_not_admitted() {
+        let key = ApiKey::parse("ok_1_secret").unwrap();
+        for other in ["ok_1_secres", "ok_2_secret", "ok_1_secret_"] {
+            assert!(!record(&key).admits(&ApiKey::parse(other).unwrap()), "{other}");
+        }
+    }
+
+    #[test]
+    fn refuses_other_forms() {
+        for text in [
+            "",
+            "re_123",
+            "ok_",
+            "ok_a",
+            "ok_a_",
+            "ok__b",
+            "ok_a b_c",
+            "OK_a_b",
+            &format!("ok_{}_s", "a".repeat(65)),
+        ] {
+            assert_eq!(ApiKey::parse(text), Err(InvalidApiKey), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_named_by_its_id_or_by_all_of_it() {
+        for text in ["a1", " a1\n", "ok_a1_hush", "ok_a1_hu_sh"] {
+            assert_eq!(id_of(text).as_deref(), Ok("a1"), "{text}");
+        }
+        for text in ["", "ok_", "ok_a1", "ok_a1_", "a1_hush", "a-1", "ä", &"a".repeat(65)] {
+            assert_eq!(id_of(text), Err(InvalidApiKeyId), "{text}");
+        }
+    }
+
+    #[test]
+    fn never_shows_its_secret_by_accident() {
+        let key = ApiKey::parse("ok_1_hush").unwrap();
+        assert!(!format!("{key:?}").contains("hush"));
+    }
+
+    #[test]
+    fn sends_from_its_domains_and_those_below_them() {
+        let key = ApiKey::parse("ok_1_s").unwrap();
+        let bound = ApiKeyRecord {
+            from_domains: vec!["example.com".to_owned()],
+            ..record(&key)
+        };
+        let may = |sender: &str| bound.may_send_from(&EmailAddress::parse(sender).unwrap());
+        assert!(may("a@Example.com") && may("a@mail.example.com"));
+        assert!(!may("a@badexample.com") && !may("a@example.org"));
+        assert!(record(&key).may_send_from(&EmailAddress::parse("a@example.org").unwrap()));
+    }
+}

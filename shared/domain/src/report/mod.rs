@@ -1,0 +1,590 @@
+//! The report: the reporter's answer, what `GET /quota` shows, and what an operator reads.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+mod advice;
+mod quota;
+mod reasons;
+
+use crate::account::{Account, AccountHealth};
+use crate::brake::Brake;
+use crate::pacing::GrantHistory;
+use crate::reputation::{
+    AwsRate, AwsRates, FeedbackCounts, Headroom, RateKind, RateThresholds, ReputationRate, ReputationRates, headroom,
+    judge_rate,
+};
+pub use advice::Advice;
+use advice::advice;
+pub use quota::{LimitDrop, Quota, QuotaShare, SendingRate};
+use quota::{quota, send_rate};
+pub use reasons::HealthReason;
+use reasons::reasons;
+
+use crate::suppression::ReportedReconciliation;
+
+/// The reporter's answer: one JSON object, whose field names are a contract. Fields that a report of an older version does
+/// not have are read as if nothing was known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// When the account was read.
+    pub at: Timestamp,
+    /// The region it was read in: SES accounts are regional.
+    pub region: String,
+    /// What SES said.
+    pub account: ReportedAccount,
+    /// What it means.
+    pub verdict: AccountHealth,
+    /// Why, the worst first; empty when the verdict is `healthy`.
+    #[serde(default)]
+    pub reasons: Vec<HealthReason>,
+    /// The 24-hour quota.
+    #[serde(default)]
+    pub quota: Quota,
+    /// The sending rate.
+    #[serde(default)]
+    pub rate: SendingRate,
+    /// The bounce rate and the complaint rate.
+    #[serde(default)]
+    pub rates: ReputationRates,
+    /// How many more bounces and complaints until each limit.
+    #[serde(default)]
+    pub headroom: Headrooms,
+    /// What can be done.
+    #[serde(default)]
+    pub advice: Vec<Advice>,
+    /// What is held back.
+    #[serde(default)]
+    pub brake: ReportedBrake,
+    /// What could not be read for this report, which then has what was known before.
+    #[serde(default)]
+    pub troubles: Vec<ReadFailure>,
+    /// How SES's own suppression list compares with ours; `null` where no report was made before.
+    #[serde(default)]
+    pub suppression_list: Option<ReportedReconciliation>,
+}
+
+/// The account as the report shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReportedAccount {
+    /// What SES said.
+    #[serde(flatten)]
+    pub account: Account,
+    /// What is left of the quota; `null` when it is unlimited.
+    pub remaining: Option<f64>,
+}
+
+/// The headroom of both rates; `null` when there is no figure, or nothing was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Headrooms {
+    /// More hard bounces.
+    pub bounces: Option<Headroom>,
+    /// More complaints.
+    pub complaints: Option<Headroom>,
+}
+
+/// Who set the brake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BrakeSetBy {
+    /// The verdict did.
+    #[default]
+    Reporter,
+    /// An operator did, with `okite brake`.
+    Operator,
+}
+
+/// The brake as the report shows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedBrake {
+    /// What is held back.
+    pub level: Brake,
+    /// Who set it.
+    pub set_by: BrakeSetBy,
+}
+
+/// Something that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadFailure {
+    /// What was tried: an operation of AWS.
+    pub operation: String,
+    /// The error's code.
+    pub code: String,
+}
+
+impl ReadFailure {
+    /// Makes one.
+    #[must_use]
+    pub fn new(operation: &str, code: &str) -> Self {
+        Self {
+            operation: operation.to_owned(),
+            code: code.to_owned(),
+        }
+    }
+}
+
+/// What a report is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct ReportInput<'a> {
+    /// What SES says.
+    pub account: Account,
+    /// The region it was read in.
+    pub region: &'a str,
+    /// What CloudWatch says.
+    pub reputation: AwsRates,
+    /// What we counted; nothing when it could not be read.
+    pub counted: Option<FeedbackCounts>,
+    /// What the gate let pass until now, which is when the report is made.
+    pub history: GrantHistory<'a>,
+    /// The thresholds of the stack.
+    pub thresholds: &'a RateThresholds,
+    /// The share of the account that is this stack's.
+    pub account_share: f64,
+    /// The report before this one.
+    pub before: Option<&'a Report>,
+}
+
+impl Report {
+    /// Judges the evidence.
+    #[must_use]
+    pub fn new(evidence: &ReportInput<'_>) -> Self {
+        let ReportInput { account, before, .. } = evidence;
+        let quota = quota(
+            account,
+            evidence.account_share,
+            &evidence.history,
+            before
+                .filter(|before| before.rate.limit > 0.0)
+                .map(|before| &before.quota),
+        );
+        let rate = send_rate(account, evidence.history.now, before.map(|before| &before.rate));
+        let judge = |kind: RateKind, rate_before: fn(&ReputationRates) -> Option<ReputationRate>| {
+            let level_before = before
+                .and_then(|before| rate_before(&before.rates))
+                .map_or(AccountHealth::Healthy, |rate| rate.level);
+            judge_rate(
+                kind,
+                evidence.reputation.of(kind),
+                evidence.counted.as_ref(),
+                account.sent_last_24_hours,
+                evidence.thresholds,
+                level_before,
+            )
+        };
+        let bounce = judge(RateKind::Bounce, |rates| rates.bounce);
+        let complaint = judge(RateKind::Complaint, |rates| rates.complaint);
+        let rates = ReputationRates {
+            bounce: Some(bounce),
+            complaint: Some(complaint),
+        };
+        let reasons = reasons(account, &quota, &rate, &rates);
+        Self {
+            at: evidence.history.now,
+            region: evidence.region.to_owned(),
+            account: ReportedAccount {
+                account: *account,
+                remaining: account.remaining(),
+            },
+            verdict: worst(&reasons),
+            advice: advice(account, &quota, &rates),
+            reasons,
+            quota,
+            rate,
+            rates,
+            headroom: Headrooms {
+                bounces: headroom(RateKind::Bounce, &bounce, evidence.thresholds),
+                complaints: headroom(RateKind::Complaint, &complaint, evidence.thresholds),
+            },
+            brake: ReportedBrake::default(),
+            troubles: Vec::new(),
+            suppression_list: None,
+        }
+    }
+
+    /// Makes the report of a run at `now` that could not read the account: what was known before, and that it is old. It
+    /// keeps the time of its reading, and sets no gate.
+    #[must_use]
+    pub fn unread(mut self, trouble: ReadFailure, now: Timestamp) -> Self {
+        let minutes = now.duration_since(self.at).as_mins().max(0);
+        let message = format!(
+            "the account could not be read ({}): these figures and the gate are {minutes} minutes old; after an hour the gate \
+             keeps the rate alone",
+            trouble.code
+        );
+        self.reasons.retain(|reason| reason.code != UNREAD);
+        self.reasons
+            .push(HealthReason::new(UNREAD, AccountHealth::Warn, message));
+        self.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.level));
+        self.verdict = worst(&self.reasons);
+        self.troubles = vec![trouble];
+        self
+    }
+
+    /// AWS's figure of a rate as this report has it, for one at `now` that could not read it; none when it is a day old,
+    /// however often it was handed on.
+    #[must_use]
+    pub fn aws_rate(&self, kind: RateKind, now: Timestamp) -> Option<AwsRate> {
+        let rate = match kind {
+            RateKind::Bounce => self.rates.bounce,
+            RateKind::Complaint => self.rates.complaint,
+        }?;
+        let figure = AwsRate::new(rate.aws?, rate.aws_at?)?;
+        (now.duration_since(figure.at) < AWS_RATE_KEPT).then_some(figure)
+    }
+
+    /// The brake that the verdict asks for, or the one that an operator set.
+    #[must_use]
+    pub fn brake_or(&self, overridden: Option<Brake>) -> ReportedBrake {
+        match overridden {
+            Some(level) => ReportedBrake {
+                level,
+                set_by: BrakeSetBy::Operator,
+            },
+            None => ReportedBrake {
+                level: self.verdict.into(),
+                set_by: BrakeSetBy::Reporter,
+            },
+        }
+    }
+}
+
+/// How long a figure of AWS's stands for a newer one that cannot be read.
+const AWS_RATE_KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// The code of the reason that the account could not be read.
+const UNREAD: &str = "account_unread";
+
+fn worst(reasons: &[HealthReason]) -> AccountHealth {
+    reasons.iter().map(|reason| reason.level).max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::account::EnforcementStatus;
+    use crate::pacing::GrantSample;
+
+    const ACCOUNT: Account = Account {
+        max_24_hour_send: 50_000.0,
+        sent_last_24_hours: 120.0,
+        max_send_rate: 14.0,
+        production_access: true,
+        sending_enabled: true,
+        enforcement_status: EnforcementStatus::Healthy,
+    };
+
+    fn report_of(account: Account, counted: Option<FeedbackCounts>, before: Option<&Report>) -> Report {
+        Report::new(&ReportInput {
+            account,
+            region: "eu-west-1",
+            reputation: AwsRates::default(),
+            counted,
+            history: GrantHistory {
+                samples: &[GrantSample {
+                    at: Timestamp::UNIX_EPOCH,
+                    total: 0,
+                }],
+                total: 100,
+                now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(2),
+            },
+            thresholds: &RateThresholds::default(),
+            account_share: 1.0,
+            before,
+        })
+    }
+
+    fn codes(report: &Report) -> Vec<(&str, AccountHealth)> {
+        report
+            .reasons
+            .iter()
+            .map(|reason| (reason.code.as_str(), reason.level))
+            .collect()
+    }
+
+    #[test]
+    fn reports_in_the_agreed_shape() {
+        let counted = FeedbackCounts {
+            days: 1,
+            sent: 2_000,
+            bounces: 4,
+            complaints: 0,
+        };
+        let report = serde_json::to_value(report_of(ACCOUNT, Some(counted), None)).unwrap();
+        let expected = json!({
+            "at": "1970-01-01T02:00:00Z",
+            "region": "eu-west-1",
+            "account": {
+                "max_24_hour_send": 50000.0, "sent_last_24_hours": 120.0, "remaining": 49880.0, "max_send_rate": 14.0,
+                "production_access": true, "sending_enabled": true, "enforcement_status": "HEALTHY",
+            },
+            "verdict": "healthy",
+            "reasons": [],
+            "quota": {
+                "limit": 50000.0, "used": 120.0, "remaining": 49880.0, "used_share": 0.0024, "by_us": 100.0,
+                "by_others": 20.0, "share": null, "per_hour": 50.0, "exhausted_in_seconds": null, "fell": null,
+            },
+            "rate": { "limit": 14.0, "fell": null },
+            "rates": {
+                "bounce": {
+                    "aws": null, "aws_at": null, "estimate": { "rate": 0.002, "count": 4, "sent": 2000, "days": 1 }, "source": "estimate",
+                    "level": "healthy", "warn_at": 0.03, "brake_at": 0.045, "review_at": 0.05, "pause_at": 0.1,
+                },
+                "complaint": {
+                    "aws": null, "aws_at": null, "estimate": { "rate": 0.0, "count": 0, "sent": 2000, "days": 1 }, "source": "estimate",
+                    "level": "healthy", "warn_at": 0.0005, "brake_at": 0.0008, "review_at": 0.001, "pause_at": 0.005,
+                },
+            },
+            "headroom": {
+                "bounces": { "warn": 56, "brake": 86, "review": 96, "pause": 196 },
+                "complaints": { "warn": 2, "brake": 2, "review": 2, "pause": 10 },
+            },
+            "advice": report["advice"],
+            "brake": { "level": "none", "set_by": "reporter" },
+            "troubles": [],
+            "suppression_list": null,
+        });
+        assert_eq!(report, expected);
+    }
+
+    #[test]
+    fn reads_a_report_of_an_older_version_and_takes_nothing_for_a_fall() {
+        let old = json!({
+            "at": "1970-01-01T00:00:00Z",
+            "region": "eu-west-1",
+            "account": {
+                "max_24_hour_send": 50000.0, "sent_last_24_hours": 120.0, "remaining": 49880.0, "max_send_rate": 14.0,
+                "production_access": true, "sending_enabled": true, "enforcement_status": "HEALTHY",
+            },
+            "verdict": "healthy",
+        });
+        let old: Report = serde_json::from_value(old).unwrap();
+        assert_eq!(codes(&report_of(ACCOUNT, None, Some(&old))), []);
+    }
+
+    #[test]
+    fn only_a_shutdown_stops_everything() {
+        let judged = |status, sending_enabled| {
+            let account = Account {
+                enforcement_status: status,
+                sending_enabled,
+                ..ACCOUNT
+            };
+            report_of(account, None, None).verdict
+        };
+        assert_eq!(judged(EnforcementStatus::Healthy, true), AccountHealth::Healthy);
+        assert_eq!(judged(EnforcementStatus::Healthy, false), AccountHealth::Warn);
+        assert_eq!(judged(EnforcementStatus::Probation, true), AccountHealth::Warn);
+        assert_eq!(judged(EnforcementStatus::Shutdown, true), AccountHealth::BrakeAll);
+    }
+
+    #[test]
+    fn the_worst_reason_makes_the_verdict_and_comes_first() {
+        let counted = FeedbackCounts {
+            days: 7,
+            sent: 10_000,
+            bounces: 500,
+            complaints: 6,
+        };
+        let account = Account {
+            sent_last_24_hours: 45_000.0,
+            enforcement_status: EnforcementStatus::Probation,
+            ..ACCOUNT
+        };
+        let report = report_of(account, Some(counted), None);
+        assert_eq!(report.verdict, AccountHealth::BrakeBulk);
+        let expected = [
+            ("bounce_rate", AccountHealth::BrakeBulk),
+            ("probation", AccountHealth::Warn),
+            ("complaint_rate", AccountHealth::Warn),
+            ("quota_low", AccountHealth::Warn),
+        ];
+        assert_eq!(codes(&report), expected);
+        assert!(
+            report.reasons[0]
+                .message
+                .contains("5 % (our estimate): bulk mail is held back")
+        );
+        assert!(
+            report.reasons[2]
+                .message
+                .contains("0.06 % (our estimate): bulk mail is not held back yet")
+        );
+    }
+
+    #[test]
+    fn warns_of_the_quota_before_it_is_used_up_and_when_it_is() {
+        let warned = |limit, sent| {
+            let account = Account {
+                max_24_hour_send: limit,
+                sent_last_24_hours: sent,
+                ..ACCOUNT
+            };
+            codes(&report_of(account, None, None))
+                .first()
+                .map(|(code, _)| (*code).to_owned())
+        };
+        for (limit, sent, code) in [
+            (50_000.0, 39_999.0, None),
+            (50_000.0, 40_000.0, Some("quota_low")),
+            // 50 an hour
+            (50_000.0, 49_900.0, Some("quota_soon_exhausted")),
+            (50_000.0, 50_000.0, Some("quota_exhausted")),
+            (50_000.0, 60_000.0, Some("quota_exhausted")),
+            (0.0, 0.0, Some("quota_exhausted")),
+            (f64::NAN, 0.0, Some("quota_exhausted")),
+            (-1.0, 1e9, None),
+        ] {
+            assert_eq!(warned(limit, sent).as_deref(), code, "{sent} of {limit}");
+        }
+    }
+
+    #[test]
+    fn a_quota_and_a_rate_that_fell_are_warned_of() {
+        let before = report_of(ACCOUNT, None, None);
+        let account = Account {
+            max_24_hour_send: 10_000.0,
+            max_send_rate: 5.0,
+            ..ACCOUNT
+        };
+        let report = report_of(account, None, Some(&before));
+        assert_eq!(
+            codes(&report),
+            [("quota_fell", AccountHealth::Warn), ("rate_fell", AccountHealth::Warn)]
+        );
+        assert_eq!(codes(&report_of(account, None, Some(&report))).len(), 2);
+        assert_eq!(codes(&report_of(ACCOUNT, None, Some(&report))), []);
+    }
+
+    #[test]
+    fn an_account_that_could_not_be_read_is_reported_as_it_was() {
+        let before = report_of(ACCOUNT, None, None);
+        let trouble = ReadFailure::new("GetAccount", "TooManyRequestsException");
+        let now = before.at + SignedDuration::from_mins(7);
+        let report = before.clone().unread(trouble.clone(), now);
+        assert_eq!((report.at, report.verdict), (before.at, AccountHealth::Warn));
+        assert_eq!(codes(&report), [("account_unread", AccountHealth::Warn)]);
+        assert!(
+            report.reasons[0].message.contains("7 minutes old"),
+            "{:?}",
+            report.reasons
+        );
+        // Again, and it says so once.
+        let report = report.unread(trouble, now);
+        assert_eq!(codes(&report).len(), 1);
+        assert_eq!(codes(&report_of(ACCOUNT, None, Some(&report))), []);
+    }
+
+    #[test]
+    fn a_figure_of_aws_stands_for_a_day_from_its_reading_on_however_often_it_is_handed_on() {
+        let mut before = report_of(ACCOUNT, None, None);
+        let read_at = before.at;
+        let hours = |hours| read_at + SignedDuration::from_hours(hours);
+        for (now, stands) in [(0, true), (12, true), (23, true), (24, false), (25, false)] {
+            let bounce = if now == 0 {
+                AwsRate::new(0.06, read_at)
+            } else {
+                before.aws_rate(RateKind::Bounce, hours(now))
+            };
+            assert_eq!(bounce.is_some(), stands, "{now}");
+            before = Report::new(&ReportInput {
+                account: ACCOUNT,
+                region: "eu-west-1",
+                reputation: AwsRates {
+                    bounce,
+                    complaint: None,
+                },
+                counted: None,
+                history: GrantHistory {
+                    samples: &[],
+                    total: 0,
+                    now: hours(now),
+                },
+                thresholds: &RateThresholds::default(),
+                account_share: 1.0,
+                before: Some(&before),
+            });
+        }
+    }
+
+    #[test]
+    fn a_high_rate_of_little_mail_says_why_nothing_is_held_back() {
+        let report = Report::new(&ReportInput {
+            account: ACCOUNT,
+            region: "eu-west-1",
+            reputation: AwsRates {
+                bounce: AwsRate::new(0.1, Timestamp::UNIX_EPOCH),
+                complaint: None,
+            },
+            counted: None,
+            history: GrantHistory {
+                samples: &[],
+                total: 0,
+                now: Timestamp::UNIX_EPOCH,
+            },
+            thresholds: &RateThresholds::default(),
+            account_share: 1.0,
+            before: None,
+        });
+        assert_eq!(codes(&report), [("bounce_rate", AccountHealth::Warn)]);
+        assert!(
+            report.reasons[0].message.contains("too little was sent"),
+            "{:?}",
+            report.reasons
+        );
+    }
+
+    #[test]
+    fn a_level_without_a_figure_says_so() {
+        let mut before = report_of(ACCOUNT, None, None);
+        before.rates.bounce.as_mut().unwrap().level = AccountHealth::BrakeBulk;
+        let report = report_of(ACCOUNT, None, Some(&before));
+        assert_eq!(codes(&report), [("bounce_rate", AccountHealth::BrakeBulk)]);
+        assert!(
+            report.reasons[0].message.contains("cannot be read"),
+            "{:?}",
+            report.reasons
+        );
+    }
+
+    #[test]
+    fn a_stack_with_a_share_is_warned_of_its_own_end() {
+        let report = |share| {
+            Report::new(&ReportInput {
+                account: ACCOUNT,
+                region: "eu-west-1",
+                reputation: AwsRates::default(),
+                counted: None,
+                history: GrantHistory {
+                    samples: &[GrantSample {
+                        at: Timestamp::UNIX_EPOCH,
+                        total: 0,
+                    }],
+                    total: 110,
+                    now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(30),
+                },
+                thresholds: &RateThresholds::default(),
+                account_share: share,
+                before: None,
+            })
+        };
+        assert_eq!(codes(&report(0.5)), []);
+        // 88 of 100 recipients, by a straight line from 0 to 110 in 30 hours.
+        let report = report(0.002);
+        assert_eq!(codes(&report), [("quota_low", AccountHealth::Warn)]);
+        assert!(
+            report.reasons[0].message.contains("12 recipients are left"),
+            "{:?}",
+            report.reasons
+        );
+    }
+
+    #[test]
+    fn an_operator_has_the_last_word_on_the_brake() {
+        let report = report_of(ACCOUNT, None, None);
+        let brake = report.brake_or(Some(Brake::All));
+        assert_eq!((brake.level, brake.set_by), (Brake::All, BrakeSetBy::Operator));
+        let brake = report.brake_or(None);
+        assert_eq!((brake.level, brake.set_by), (Brake::None, BrakeSetBy::Reporter));
+    }
+}

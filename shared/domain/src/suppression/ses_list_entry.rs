@@ -1,0 +1,282 @@
+//! What SES's own list of the account says of an address, held against ours.
+//!
+//! SES puts an address on its list by itself, and not always lets us know: an event may be lost, another application may
+//! send. So what it lists and we lack is added here. The other way round, SES knows nothing of lifting and of blocks that
+//! pass, and would go on dropping mail that we let through: what we have let go is taken off its list.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{BLOCKED_FOR, Registers, SuppressionReason};
+use crate::address::EmailAddress;
+
+/// How far apart a block and SES's entry about the same bounce may be.
+const SAME_BOUNCE: SignedDuration = SignedDuration::from_hours(1);
+
+/// An address on SES's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SesListEntry {
+    /// The address as SES writes it: the key by which it takes it off.
+    pub address: String,
+    /// Why it is there: [`SuppressionReason::Bounce`] or [`SuppressionReason::Complaint`].
+    pub reason: SuppressionReason,
+    /// When SES put it there last.
+    pub updated_at: Timestamp,
+}
+
+/// What is to be done about an address on SES's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReconciliationStep {
+    /// Our list says the same.
+    Agree,
+    /// It is an address of the mailbox simulator: whoever put it there rehearses.
+    LeaveAlone,
+    /// Our list lacks it: the register of its reason is to be set to this time.
+    Add(Timestamp),
+    /// We let it go, and SES is to do so too.
+    Lift,
+}
+
+impl SesListEntry {
+    /// Decides what is to be done about this address, parsed as `address`, of which we know `registers`.
+    ///
+    /// When in doubt, the address stays on both lists.
+    #[must_use]
+    pub fn step(&self, address: &EmailAddress, registers: &Registers, now: Timestamp) -> ReconciliationStep {
+        if address.is_simulator() {
+            return ReconciliationStep::LeaveAlone;
+        }
+        let in_force =
+            |at: &Option<Timestamp>| at.is_some_and(|at| registers.lifted_at.is_none_or(|lifted| at > lifted));
+        let same = match self.reason {
+            SuppressionReason::Complaint => &registers.complaint_at,
+            _ => &registers.bounce_at,
+        };
+        if in_force(same) {
+            return ReconciliationStep::Agree;
+        }
+        let kept_for_another_reason = [&registers.bounce_at, &registers.complaint_at, &registers.manual_at]
+            .into_iter()
+            .any(in_force);
+        if registers.lifted_at.is_some_and(|lifted| lifted >= self.updated_at) {
+            return if kept_for_another_reason {
+                ReconciliationStep::Agree
+            } else {
+                ReconciliationStep::Lift
+            };
+        }
+        // A register in the future could not be lifted.
+        let at = self.updated_at.min(now);
+        match registers.blocked_at {
+            // SES lists whom a provider blocked us from, for good; to us it was the sender's fault, and passes.
+            Some(blocked)
+                if self.reason == SuppressionReason::Bounce && self.is_about(blocked) && !kept_for_another_reason =>
+            {
+                if in_force(&registers.blocked_at) && now.duration_since(blocked) < BLOCKED_FOR {
+                    ReconciliationStep::Agree
+                } else {
+                    ReconciliationStep::Lift
+                }
+            }
+            _ => ReconciliationStep::Add(at),
+        }
+    }
+
+    fn is_about(&self, blocked: Timestamp) -> bool {
+        self.updated_at.duration_since(blocked).abs() <= SAME_BOUNCE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::stream::Stream;
+    use crate::suppression::SoftBounceTiers;
+
+    const HOUR: i64 = 3600;
+    const DAY: i64 = 24 * HOUR;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+
+    fn address(text: &str) -> EmailAddress {
+        EmailAddress::parse(text).unwrap()
+    }
+
+    fn step(reason: SuppressionReason, updated: i64, registers: &Registers, now: i64) -> ReconciliationStep {
+        let listed = SesListEntry {
+            address: "anna@example.org".to_owned(),
+            reason,
+            updated_at: at(updated),
+        };
+        listed.step(&address(&listed.address), registers, at(now))
+    }
+
+    fn bounced(time: i64) -> Registers {
+        Registers {
+            bounce_at: Some(at(time)),
+            ..Registers::default()
+        }
+    }
+
+    #[test]
+    fn what_we_lack_is_added_at_the_time_that_ses_says() {
+        for reason in [SuppressionReason::Bounce, SuppressionReason::Complaint] {
+            assert_eq!(
+                step(reason, 5, &Registers::default(), DAY),
+                ReconciliationStep::Add(at(5))
+            );
+        }
+        assert_eq!(
+            step(SuppressionReason::Complaint, 5, &bounced(0), DAY),
+            ReconciliationStep::Add(at(5))
+        );
+    }
+
+    #[test]
+    fn a_time_in_the_future_is_cut_to_now() {
+        assert_eq!(
+            step(SuppressionReason::Bounce, DAY, &Registers::default(), 0),
+            ReconciliationStep::Add(at(0))
+        );
+    }
+
+    #[test]
+    fn what_we_have_needs_nothing() {
+        assert_eq!(
+            step(SuppressionReason::Bounce, 5, &bounced(0), DAY),
+            ReconciliationStep::Agree
+        );
+        assert_eq!(
+            step(SuppressionReason::Bounce, 0, &bounced(5), DAY),
+            ReconciliationStep::Agree
+        );
+    }
+
+    #[test]
+    fn what_we_lifted_is_lifted_there_and_not_added_again() {
+        let lifted = Registers {
+            lifted_at: Some(at(10)),
+            ..bounced(0)
+        };
+        for updated in [0, 9, 10] {
+            assert_eq!(
+                step(SuppressionReason::Bounce, updated, &lifted, DAY),
+                ReconciliationStep::Lift
+            );
+            assert_eq!(
+                step(SuppressionReason::Complaint, updated, &lifted, DAY),
+                ReconciliationStep::Lift
+            );
+        }
+        assert_eq!(
+            step(SuppressionReason::Bounce, 11, &lifted, DAY),
+            ReconciliationStep::Add(at(11))
+        );
+    }
+
+    #[test]
+    fn what_was_lifted_and_bounced_again_or_was_put_there_by_hand_stays_there() {
+        let complained = Registers {
+            lifted_at: Some(at(10)),
+            complaint_at: Some(at(11)),
+            ..bounced(0)
+        };
+        assert_eq!(
+            step(SuppressionReason::Bounce, 9, &complained, DAY),
+            ReconciliationStep::Agree
+        );
+        let manual = Registers {
+            lifted_at: Some(at(10)),
+            manual_at: Some(at(11)),
+            ..bounced(0)
+        };
+        assert_eq!(
+            step(SuppressionReason::Bounce, 9, &manual, DAY),
+            ReconciliationStep::Agree
+        );
+    }
+
+    #[test]
+    fn a_block_waits_until_it_lapses_and_is_lifted_then() {
+        let blocked = Registers {
+            blocked_at: Some(at(0)),
+            ..Registers::default()
+        };
+        assert_eq!(
+            step(SuppressionReason::Bounce, 60, &blocked, DAY - 1),
+            ReconciliationStep::Agree
+        );
+        assert_eq!(
+            step(SuppressionReason::Bounce, 60, &blocked, DAY),
+            ReconciliationStep::Lift
+        );
+        assert_eq!(
+            step(SuppressionReason::Bounce, -60, &blocked, DAY),
+            ReconciliationStep::Lift
+        );
+        assert_eq!(
+            step(SuppressionReason::Bounce, 2 * HOUR, &blocked, DAY),
+            ReconciliationStep::Add(at(2 * HOUR))
+        );
+        assert_eq!(
+            step(SuppressionReason::Complaint, 60, &blocked, DAY),
+            ReconciliationStep::Add(at(60))
+        );
+        let by_hand = Registers {
+            manual_at: Some(at(0)),
+            ..blocked
+        };
+        assert_eq!(
+            step(SuppressionReason::Bounce, 60, &by_hand, DAY),
+            ReconciliationStep::Add(at(60))
+        );
+    }
+
+    #[test]
+    fn a_rehearsal_with_the_simulator_is_left_alone() {
+        let listed = SesListEntry {
+            address: "bounce@simulator.amazonses.com".to_owned(),
+            reason: SuppressionReason::Bounce,
+            updated_at: at(0),
+        };
+        let step = listed.step(&address(&listed.address), &Registers::default(), at(DAY));
+        assert_eq!(step, ReconciliationStep::LeaveAlone);
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_whom_we_suppress_for_good_is_lifted_and_who_is_added_is_suppressed(
+            times in proptest::array::uniform5(proptest::option::of(-100_000i64..=0)),
+            updated in -100_000i64..=100,
+            complaint in any::<bool>(),
+        ) {
+            let [bounce_at, complaint_at, blocked_at, manual_at, lifted_at] = times.map(|time| time.map(at));
+            let mut registers = Registers {
+                bounce_at, complaint_at, blocked_at, manual_at, lifted_at, ..Registers::default()
+            };
+            let anna = address("anna@example.org");
+            let tiers = SoftBounceTiers::EXAMPLE.parse().unwrap();
+            let suppressed = |registers: &Registers| registers.suppression(&anna, at(0), Stream::Transactional, &tiers);
+            let reason = if complaint { SuppressionReason::Complaint } else { SuppressionReason::Bounce };
+            match step(reason, updated, &registers, 0) {
+                ReconciliationStep::Lift => {
+                    let reason = suppressed(&registers).map(|suppression| suppression.reason);
+                    prop_assert!(matches!(reason, None | Some(SuppressionReason::Blocked)));
+                }
+                ReconciliationStep::Add(at) => {
+                    match reason {
+                        SuppressionReason::Complaint => registers.complaint_at = registers.complaint_at.max(Some(at)),
+                        _ => registers.bounce_at = registers.bounce_at.max(Some(at)),
+                    }
+                    prop_assert!(suppressed(&registers).is_some());
+                    prop_assert_eq!(step(reason, updated, &registers, 0), ReconciliationStep::Agree);
+                }
+                ReconciliationStep::Agree => prop_assert!(suppressed(&registers).is_some()),
+                ReconciliationStep::LeaveAlone => prop_assert!(false),
+            }
+        }
+    }
+}

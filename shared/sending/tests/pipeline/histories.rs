@@ -1,0 +1,356 @@
+//! Histories: requests that are repeated, run side by side, die anywhere and lose answers, at a gate that opens and closes,
+//! with events of SES that come late, twice or never. Whatever happens, what callers are answered agrees with what SES took.
+//!
+//! proptest prints a history that fails as short as it can, and keeps its seed. `PROPTEST_CASES` says how many there are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use domain::brake::Brake;
+use domain::pacing::UNLIMITED;
+use futures_util::future::join_all;
+use proptest::prelude::*;
+use proptest::test_runner::{Config as Proptest, TestRunner};
+use sending::{Invalid, NotSent};
+
+use crate::network::{ALL, Accepted, Fate, Fault, On};
+use crate::world::{Ended, Mail, Request, World};
+
+/// How many histories there are where `PROPTEST_CASES` does not say.
+const HISTORIES: u32 = 100;
+/// How many keys a history has.
+const KEYS: usize = 2;
+
+#[derive(Clone, Debug)]
+struct History {
+    /// The emails of each key's request.
+    mails: Vec<Vec<Mail>>,
+    rounds: Vec<Round>,
+}
+
+#[derive(Clone, Debug)]
+struct Round {
+    gate: Gate,
+    requests: Vec<Asked>,
+    /// Whether the calls that are late are carried out after this round.
+    is_late_over: bool,
+    passes: Duration,
+    /// How many copies of SES's events arrive; `None` if they come later.
+    events: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Gate {
+    Open,
+    /// So many recipients are left of the quota.
+    Quota(i64),
+    Brake,
+    /// The next slot is a minute ahead.
+    Full,
+}
+
+#[derive(Clone, Debug)]
+struct Asked {
+    key: usize,
+    has_key: bool,
+    is_another_body: bool,
+    is_warm: bool,
+    faults: Vec<Fault>,
+    dies_after: Option<u32>,
+}
+
+/// A request of a history, and how it ended.
+struct Seen {
+    request: Request,
+    ended: Ended,
+}
+
+impl World {
+    async fn run(&self, history: &History) -> Result<(), String> {
+        // Those of the last history are checked.
+        self.shared.accepted.lock().unwrap().clear();
+        self.new_gate().await;
+        let name = format!("h{}", self.new_id().as_u128());
+        let mut seen: Vec<Seen> = Vec::new();
+        for (number, round) in history.rounds.iter().enumerate() {
+            match round.gate {
+                Gate::Open => self.set_gate(1, UNLIMITED, Brake::None).await,
+                Gate::Quota(left) => self.set_gate(1, left, Brake::None).await,
+                Gate::Brake => self.set_gate(1, UNLIMITED, Brake::All).await,
+                Gate::Full => self.fill_gate(Duration::from_mins(1)).await,
+            }
+            let requests = round.requests.iter().enumerate().map(|(place, asked)| {
+                let key = format!("{name}-k{}", asked.key);
+                let body = if asked.has_key {
+                    format!("{key}-{}", u8::from(asked.is_another_body))
+                } else {
+                    format!("{key}-r{number}-{place}")
+                };
+                let key = asked.has_key.then_some(key.as_str());
+                let mut request = Request::new(key, &body, &history.mails[asked.key]);
+                request.is_warm = asked.is_warm;
+                request.faults.clone_from(&asked.faults);
+                request.dies_after = asked.dies_after;
+                request
+            });
+            let requests: Vec<Request> = requests.collect();
+            let ended = join_all(requests.iter().map(|request| Box::pin(self.submit(request)))).await;
+            seen.extend(
+                requests
+                    .into_iter()
+                    .zip(ended)
+                    .map(|(request, ended)| Seen { request, ended }),
+            );
+            if round.is_late_over {
+                self.shared.carry_out_late().await;
+            }
+            self.advance(round.passes);
+            if let Some(copies) = round.events {
+                self.deliver(copies).await;
+            }
+        }
+        // All is over and quiet.
+        self.shared.carry_out_late().await;
+        self.advance(Duration::from_mins(5));
+        self.set_gate(1, UNLIMITED, Brake::None).await;
+        for key in 0..KEYS {
+            Box::pin(self.settle(&format!("{name}-k{key}"), &history.mails[key], &mut seen)).await?;
+        }
+        self.check(&seen).map_err(|error| {
+            let told: Vec<_> = seen
+                .iter()
+                .map(|seen| (&seen.request.body, seen.ended.number, &seen.ended.outcomes))
+                .collect();
+            format!("{error}: callers were answered {told:#?}")
+        })
+    }
+
+    /// Repeats the request of a key until it has its last answer.
+    async fn settle(&self, key: &str, mails: &[Mail], seen: &mut Vec<Seen>) -> Result<(), String> {
+        let request = |body: u8| Request::new(Some(key), &format!("{key}-{body}"), mails);
+        let mut request_now = request(0);
+        let mut ended = self.submit(&request_now).await;
+        if ended.only() == &Err(NotSent::KeyReused) {
+            request_now = request(1);
+            ended = self.submit(&request_now).await;
+        }
+        let first = ended.clone();
+        seen.push(Seen {
+            request: request_now.clone(),
+            ended,
+        });
+        self.deliver(1).await;
+        let ended = self.submit(&request_now).await;
+        for (place, outcome) in ended.each().iter().enumerate() {
+            let sent = self.mails(&request_now.subject(place));
+            let is_right = match (mails[place], outcome) {
+                (Mail::Reject, Err(NotSent::Invalid(Invalid::Suppressed(_)))) => sent.is_empty(),
+                (Mail::Plain | Mail::Part, Ok(_)) => sent.len() == 1,
+                (Mail::Plain | Mail::Part, Err(NotSent::StillUnknown { .. })) => true,
+                (Mail::Nobody, Ok(receipt)) => sent.is_empty() && receipt.ses_id.is_none(),
+                _ => false,
+            };
+            if !is_right {
+                return Err(format!(
+                    "{key} ends with {outcome:?} for email {place} after {:?}, and SES took {sent:?}",
+                    first.outcomes
+                ));
+            }
+        }
+        seen.push(Seen {
+            request: request_now,
+            ended,
+        });
+        Ok(())
+    }
+
+    fn check(&self, seen: &[Seen]) -> Result<(), String> {
+        let without_row = self.shared.without_row.lock().unwrap();
+        if !without_row.is_empty() {
+            return Err(format!("SES was called without a row: {without_row:?}"));
+        }
+        // One accepted mail for an email of a key, of one body, under one id.
+        let mut of_keys: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut ids = BTreeMap::new();
+        for Seen { request, ended } in seen {
+            for place in 0..request.mails.len() {
+                let subject = request.subject(place);
+                let sent = self.mails(&subject);
+                if sent.len() > 1 {
+                    return Err(format!("{subject} went out more than once: {sent:?}"));
+                }
+                if let Some(key) = &request.key
+                    && !sent.is_empty()
+                {
+                    of_keys.entry(key).or_default().insert(&request.body);
+                }
+                let Some(outcomes) = &ended.outcomes else { continue };
+                let own: Vec<&Accepted> = sent.iter().filter(|mail| mail.request == ended.number).collect();
+                let is_right = match &outcomes[place] {
+                    Ok(receipt) => {
+                        let first = *ids.entry(subject.clone()).or_insert(receipt.id);
+                        let is_mine = |mail: &Accepted| {
+                            mail.id == receipt.id && receipt.ses_id.as_ref().is_none_or(|id| *id == mail.ses_id)
+                        };
+                        let expected = usize::from(request.mails[place] != Mail::Nobody);
+                        (request.key.is_none() || first == receipt.id)
+                            && sent.len() == expected
+                            && sent.iter().all(is_mine)
+                    }
+                    Err(NotSent::Unknown { id }) => own.iter().all(|mail| mail.id == *id),
+                    // Neither then nor later.
+                    Err(_) => own.is_empty(),
+                };
+                if !is_right {
+                    return Err(format!(
+                        "request {} was answered {:?} for {subject}, and SES took {sent:?}",
+                        ended.number, outcomes[place]
+                    ));
+                }
+            }
+        }
+        match of_keys.into_iter().find(|(_, bodies)| bodies.len() > 1) {
+            Some((key, bodies)) => Err(format!("{key} sent for two bodies: {bodies:?}")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    let lost = prop_oneof![
+        3 => Just(Fate::CutAfter),
+        2 => Just(Fate::CutBefore),
+        2 => Just(Fate::Late),
+        1 => Just(Fate::DiesBefore),
+        2 => Just(Fate::DiesAfter),
+    ];
+    let at_store = prop_oneof![
+        4 => lost.clone(),
+        1 => Just(Fate::Refused(500, "InternalServerError", "x")),
+        1 => Just(Fate::Refused(400, "AccessDeniedException", "x")),
+    ];
+    let on_store = prop_oneof![
+        4 => Just(On::Store),
+        1 => prop::sample::select(vec![On::Claim("PutItem"), On::Claim("UpdateItem"), On::Claim("DeleteItem")]),
+    ];
+    let store = (
+        on_store,
+        0..12_u32,
+        1..=3_u32,
+        at_store,
+        prop_oneof![1 => Just(1), 3 => Just(ALL)],
+    )
+        .prop_map(|(on, skip, calls, fate, attempts)| {
+            let skip = if on == On::Store { skip } else { skip / 6 };
+            Fault {
+                on,
+                skip,
+                calls,
+                attempts,
+                fate,
+            }
+        });
+    let at_ses = prop_oneof![
+        4 => lost,
+        2 => Just(Fate::Refused(429, "TooManyRequestsException", "Maximum sending rate exceeded.")),
+        1 => Just(Fate::Refused(429, "TooManyRequestsException", "Daily message quota exceeded.")),
+        2 => Just(Fate::Refused(400, "MessageRejected", "No")),
+        1 => Just(Fate::Refused(403, "AccessDeniedException", "No")),
+        1 => Just(Fate::Refused(503, "ServiceUnavailable", "No")),
+        1 => Just(Fate::Refused(500, "InternalServiceErrorException", "x")),
+    ];
+    let on_ses = prop_oneof![1 => Just(On::Ses), 2 => (0..4_usize).prop_map(On::Mail)];
+    let ses = (on_ses, 0..2_u32, 1..=6_u32, at_ses).prop_map(|(on, skip, calls, fate)| {
+        let skip = if on == On::Ses { skip } else { 0 };
+        Fault::at(on, skip, calls, fate)
+    });
+    prop_oneof![2 => store, 2 => ses]
+}
+
+fn asked() -> impl Strategy<Value = Asked> {
+    (
+        prop_oneof![3 => Just(0), 1 => Just(1)],
+        prop::bool::weighted(0.9),
+        prop::bool::weighted(0.1),
+        any::<bool>(),
+        prop::collection::vec(fault(), 0..=2),
+        prop_oneof![4 => Just(None), 1 => (0..80_u32).prop_map(Some)],
+    )
+        .prop_map(|(key, has_key, is_another_body, is_warm, faults, dies_after)| Asked {
+            key,
+            has_key,
+            is_another_body,
+            is_warm,
+            faults,
+            dies_after,
+        })
+}
+
+fn round() -> impl Strategy<Value = Round> {
+    let gate = prop_oneof![
+        8 => Just(Gate::Open),
+        1 => (0..4_i64).prop_map(Gate::Quota),
+        1 => Just(Gate::Brake),
+        1 => Just(Gate::Full),
+    ];
+    let passes = prop_oneof![3 => Just(0), 1 => 1..35_u64, 2 => 35..80_u64].prop_map(Duration::from_secs);
+    let events = prop_oneof![3 => Just(None), 1 => Just(Some(0)), 2 => (1..=2_usize).prop_map(Some)];
+    (
+        gate,
+        prop::collection::vec(asked(), 1..=3),
+        any::<bool>(),
+        passes,
+        events,
+    )
+        .prop_map(|(gate, requests, is_late_over, passes, events)| Round {
+            gate,
+            requests,
+            is_late_over,
+            passes,
+            events,
+        })
+}
+
+fn history() -> impl Strategy<Value = History> {
+    let mail = || {
+        prop_oneof![
+            6 => Just(Mail::Plain),
+            1 => Just(Mail::Part),
+            1 => Just(Mail::Nobody),
+            1 => Just(Mail::Reject),
+        ]
+    };
+    let mails = prop_oneof![
+        2 => prop::collection::vec(mail(), 1),
+        3 => prop::collection::vec(mail(), 2..=6),
+    ];
+    (
+        prop::collection::vec(mails, KEYS),
+        prop::collection::vec(round(), 1..=4),
+    )
+        .prop_map(|(mails, rounds)| History { mails, rounds })
+}
+
+#[test]
+fn what_callers_are_answered_agrees_with_what_ses_took() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let world = runtime.block_on(World::start());
+    let cases = std::env::var("PROPTEST_CASES").map_or(HISTORIES, |cases| cases.parse().unwrap());
+    let config = Proptest {
+        cases,
+        source_file: Some(file!()),
+        max_shrink_iters: 300,
+        ..Proptest::default()
+    };
+    let ended = TestRunner::new(config).run(&history(), |history| {
+        runtime
+            .block_on(Box::pin(world.run(&history)))
+            .map_err(TestCaseError::fail)
+    });
+    if let Err(failure) = ended {
+        panic!("{failure}");
+    }
+}

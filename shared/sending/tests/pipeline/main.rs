@@ -1,0 +1,11 @@
+//! The pipeline, in this process, against DynamoDB and SES in miniature: no front, no function.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod chunks;
+mod frees_key;
+mod histories;
+mod network;
+mod standings;
+mod takeover;
+mod world;

@@ -1,0 +1,463 @@
+//! DynamoDB and SES in miniature, and requests to the pipeline, each in a process of its own.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use aws::{Claims, Evidence, Marks, Messages, Permits, Ses, Suppressions, Usage};
+use aws_config::{Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector, http_client_fn};
+use domain::address::Mailbox;
+use domain::brake::Brake;
+use domain::feedback::{Feedback, read};
+use domain::idempotency::{Claim, RequestBody};
+use domain::message::{Email, EmailParts};
+use domain::pacing::{GateSettings, PacingPolicy, PermitRequest, UNLIMITED};
+use domain::recipient::OnSuppressed;
+use domain::retention::MessageRetention;
+use domain::stream::Stream;
+use domain::suppression::SoftBounceTiers;
+use futures_util::future::poll_fn;
+use local_aws::clock::Clock;
+use local_aws::middleware::Middleware;
+use local_aws::services::dynamodb::Dynamodb;
+use local_aws::services::ses::{self, AccountPatch, PublishedEvent};
+use local_aws::template::{Stack, StackContext};
+use sending::{Deadlines, Ids, NotSent, Origin, Outcomes, Patience, Receipt, Rules, Sending, Submission};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
+
+use crate::network::{Accepted, Call, Fault, Network, Shared};
+
+/// The template that is deployed.
+const TEMPLATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml"));
+/// The time that an invocation has.
+const TIMEOUT: Duration = Duration::from_secs(29);
+/// How long a mail waits for its slot, and while SES throttles.
+pub(crate) const WAIT: Duration = Duration::from_millis(100);
+/// An address that is suppressed.
+pub(crate) const SUPPRESSED: &str = "gone@example.net";
+
+/// One email of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mail {
+    /// To one recipient.
+    Plain,
+    /// One of two recipients is suppressed and left out.
+    Part,
+    /// The only recipient is suppressed and left out.
+    Nobody,
+    /// A recipient is suppressed, which the caller does not accept.
+    Reject,
+}
+
+/// A request.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) key: Option<String>,
+    /// What its subjects begin with: another one is another body.
+    pub(crate) body: String,
+    pub(crate) mails: Vec<Mail>,
+    pub(crate) stream: Stream,
+    pub(crate) patience: Patience,
+    /// Whether its process has seen the gate.
+    pub(crate) is_warm: bool,
+    pub(crate) faults: Vec<Fault>,
+    /// After how many polls its process ends.
+    pub(crate) dies_after: Option<u32>,
+}
+
+impl Request {
+    pub(crate) fn new(key: Option<&str>, body: &str, mails: &[Mail]) -> Self {
+        let patience = if mails.len() == 1 {
+            Patience::Within(WAIT)
+        } else {
+            Patience::UntilDeadline
+        };
+        Self {
+            key: key.map(str::to_owned),
+            body: body.to_owned(),
+            mails: mails.to_vec(),
+            stream: Stream::Transactional,
+            patience,
+            is_warm: true,
+            faults: Vec::new(),
+            dies_after: None,
+        }
+    }
+
+    pub(crate) fn with(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
+    pub(crate) fn subject(&self, place: usize) -> String {
+        format!("{}/{place}", self.body)
+    }
+
+    fn submissions(&self) -> Vec<Submission> {
+        let mailboxes = |texts: &[&str]| texts.iter().map(|text| Mailbox::parse(text).unwrap()).collect();
+        let each = self.mails.iter().enumerate().map(|(place, mail)| {
+            let anna = format!("anna{place}@example.net");
+            let (to, cc): (Vec<&str>, Vec<&str>) = match mail {
+                Mail::Plain => (vec![&anna], vec![]),
+                Mail::Nobody => (vec![SUPPRESSED], vec![]),
+                Mail::Part | Mail::Reject => (vec![&anna], vec![SUPPRESSED]),
+            };
+            let email = Email::new(EmailParts {
+                from: Mailbox::parse("acme@example.com").unwrap(),
+                to: mailboxes(&to),
+                cc: mailboxes(&cc),
+                bcc: Vec::new(),
+                reply_to: Vec::new(),
+                subject: self.subject(place),
+                html: None,
+                text: Some("Hello".to_owned()),
+                headers: Vec::new(),
+                tags: Vec::new(),
+                attachments: Vec::new(),
+            });
+            Submission {
+                place,
+                email: email.unwrap(),
+                on_suppressed: match mail {
+                    Mail::Reject => OnSuppressed::Reject,
+                    _ => OnSuppressed::Skip,
+                },
+            }
+        });
+        each.collect()
+    }
+}
+
+/// How a request ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended {
+    /// Its number.
+    pub(crate) number: u32,
+    /// The id of the email at place 0, if it has the key as the first.
+    pub(crate) message: Uuid,
+    /// One outcome for each email; `None` if the process ended first.
+    pub(crate) outcomes: Option<Vec<Result<Receipt, NotSent>>>,
+    pub(crate) calls: Vec<Call>,
+}
+
+impl Ended {
+    pub(crate) fn only(&self) -> &Result<Receipt, NotSent> {
+        &self.outcomes.as_ref().unwrap()[0]
+    }
+
+    pub(crate) fn each(&self) -> &[Result<Receipt, NotSent>] {
+        self.outcomes.as_ref().unwrap()
+    }
+
+    /// How many calls an operation had.
+    pub(crate) fn count(&self, operation: &str) -> usize {
+        self.calls.iter().filter(|call| call.operation == operation).count()
+    }
+}
+
+/// AWS in miniature.
+pub(crate) struct World {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) clock: Clock,
+    dynamodb_url: String,
+    ses_url: String,
+    tables: BTreeMap<String, String>,
+    configuration_set: String,
+    events: Mutex<UnboundedReceiver<PublishedEvent>>,
+    ids: Cell<u128>,
+    requests: Cell<u32>,
+    gates: Cell<u32>,
+    _stop: DropGuard,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let context = StackContext {
+            region: "us-east-1".to_owned(),
+            account_id: "000000000000".to_owned(),
+            stack_name: "okite".to_owned(),
+            parameters: BTreeMap::new(),
+        };
+        let stack = Stack::read(TEMPLATE, &context).unwrap();
+        let (clock, stop) = (Clock::default(), CancellationToken::new());
+        let listen = async || {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}", listener.local_addr().unwrap());
+            (listener, url)
+        };
+        let (listener, dynamodb_url) = listen().await;
+        let database = Dynamodb::open(None, &stack.tables).unwrap();
+        tokio::spawn(database.serve(listener, Middleware::default(), stop.clone()));
+
+        let (sender, events) = unbounded_channel();
+        let set = &stack.configuration_sets[0];
+        let configuration_set = set.name.clone();
+        let set = ses::SesConfigurationSet {
+            name: set.name.clone(),
+            event_types: set.event_destinations[0].event_types.clone(),
+            topic_arn: Some(set.event_destinations[0].topic_arn.clone()),
+        };
+        let settings = ses::SesSettings {
+            region: "us-east-1".to_owned(),
+            account_id: "000000000000".to_owned(),
+            configuration_sets: vec![set],
+            production_access: true,
+            verified: vec!["example.com".to_owned()],
+            outbox_file: None,
+            id_tag: None,
+        };
+        let simulator = ses::Ses::new(settings, clock.clone(), sender).unwrap();
+        simulator.update_account(&AccountPatch {
+            max_24_hour_send: Some(-1),
+            max_send_rate: Some(1e6),
+            ..AccountPatch::default()
+        });
+        let (listener, ses_url) = listen().await;
+        let router = simulator.router(&Middleware::default());
+        tokio::spawn(local_aws::server::serve(listener, router, None, stop.clone()));
+
+        let tables: BTreeMap<String, String> = stack
+            .tables
+            .into_iter()
+            .map(|table| (table.logical_id, table.name))
+            .collect();
+        let connector = aws::http_connector();
+        let messages = Messages::new(
+            dynamodb(&sdk(&dynamodb_url, connector.clone())),
+            tables["MessagesTable"].clone(),
+        );
+        let world = Self {
+            shared: Arc::new(Shared::new(connector, messages)),
+            clock,
+            dynamodb_url,
+            ses_url,
+            tables,
+            configuration_set,
+            events: Mutex::new(events),
+            ids: Cell::new(0),
+            requests: Cell::new(0),
+            gates: Cell::new(0),
+            _stop: stop.drop_guard(),
+        };
+        world.new_gate().await;
+        let address = Mailbox::parse(SUPPRESSED).unwrap();
+        let evidence = Evidence {
+            subtype: "",
+            diagnostic: None,
+            source: "a test",
+        };
+        let suppressions = &world.sending(&world.shared.connector).suppressions;
+        let (at, id) = (world.clock.now(), world.new_id());
+        suppressions
+            .record_manual(address.address(), at, None, evidence, id)
+            .await
+            .unwrap();
+        world
+    }
+
+    pub(crate) fn new_id(&self) -> Uuid {
+        // A request counts its ids on from its first.
+        self.ids.set(self.ids.get() + 256);
+        Uuid::from_u128(self.ids.get())
+    }
+
+    pub(crate) fn advance(&self, time: Duration) {
+        self.clock.advance(time).unwrap();
+    }
+
+    /// The gate has the region in its key, so each region has a gate of its own.
+    fn region(&self) -> String {
+        format!("region-{}", self.gates.get())
+    }
+
+    /// Makes a new gate that lets everything through, which all requests pass from now on.
+    pub(crate) async fn new_gate(&self) {
+        self.gates.set(self.gates.get() + 1);
+        self.set_gate(1, UNLIMITED, Brake::None).await;
+    }
+
+    /// Sets the gate: microseconds between recipients, how many may still be granted, and the brake.
+    pub(crate) async fn set_gate(&self, interval: i64, left: i64, brake: Brake) {
+        // A report of the same moment does not count.
+        self.advance(Duration::from_millis(2));
+        let client = dynamodb(&sdk(&self.dynamodb_url, self.shared.connector.clone()));
+        let usage = Usage::new(client, self.tables["UsageTable"].clone(), self.region());
+        let granted = usage.gate_state().await.unwrap().granted;
+        let ceiling = left.saturating_add(granted);
+        let settings = GateSettings {
+            slot_interval: interval,
+            ceiling_all: ceiling,
+            ceiling_bulk: ceiling,
+        };
+        usage.set_gate(settings, brake, None, self.clock.now()).await.unwrap();
+    }
+
+    /// Takes the slots of so long a time at the gate.
+    pub(crate) async fn fill_gate(&self, time: Duration) {
+        let recipients = i64::try_from(time.as_millis()).unwrap();
+        self.set_gate(1_000, UNLIMITED, Brake::None).await;
+        let ask = PermitRequest {
+            recipients,
+            stream: Stream::Transactional,
+            now: self.clock.now(),
+            patience: Duration::from_hours(1),
+        };
+        let permits = self.sending(&self.shared.connector).permits;
+        permits.take(ask).await.unwrap();
+    }
+
+    /// The pipeline over `connector`, in a process of its own.
+    pub(crate) fn sending(&self, connector: &(impl HttpConnector + Clone + 'static)) -> Sending {
+        let connector = SharedHttpConnector::new(connector.clone());
+        let dynamodb = dynamodb(&sdk(&self.dynamodb_url, connector.clone()));
+        let ses = aws::sesv2(&sdk(&self.ses_url, connector));
+        let table = |name: &str| self.tables[name].clone();
+        let policy = PacingPolicy {
+            account_share: 1.0,
+            burst: Duration::ZERO,
+            wait: WAIT,
+            bulk_reserve: 0.0,
+        };
+        Sending {
+            rules: Rules {
+                wait: WAIT,
+                soft_bounce_tiers: SoftBounceTiers::default(),
+                message_retention: MessageRetention::from_days(30),
+            },
+            suppressions: Suppressions::new(dynamodb.clone(), table("SuppressionsTable")),
+            claims: Claims::new(dynamodb.clone(), table("MessagesTable")),
+            messages: Messages::new(dynamodb.clone(), table("MessagesTable")),
+            marks: Marks::new(dynamodb.clone(), table("UsageTable")),
+            permits: Permits::new(dynamodb, table("UsageTable"), &self.region(), policy),
+            ses: Ses::new(ses, self.configuration_set.clone()),
+        }
+    }
+
+    /// Carries out a request.
+    pub(crate) async fn submit(&self, request: &Request) -> Ended {
+        self.requests.set(self.requests.get() + 1);
+        let number = self.requests.get();
+        let network = Network::new(Arc::clone(&self.shared), number, request.faults.clone());
+        let sending = self.sending(&network);
+        if request.is_warm {
+            network.open();
+            sending.warm_up().await;
+            network.close();
+        }
+        let ids = Ids {
+            message: self.new_id(),
+            nonce: self.new_id(),
+        };
+        let now = self.clock.now();
+        let body = json!({ "subject": request.body, "mails": request.mails.len() });
+        let claim = request.key.as_deref().map(|key| {
+            let body = RequestBody::One(body.as_object().unwrap());
+            Claim::new(("k", "POST /emails", key), body, (ids.message, ids.nonce), now)
+        });
+        let origin = Origin {
+            key_id: "k",
+            stream: request.stream,
+            claim,
+            patience: request.patience,
+            ids,
+        };
+        let submissions = request.submissions();
+        let deadlines = Deadlines::new(now, Instant::now() + TIMEOUT);
+        // The future is too large for the stack of a test.
+        let submitted = Box::pin(sending.submit_all(&submissions, &origin, &deadlines));
+        let submitted = unless_dead(submitted, request.dies_after);
+        let ended: Option<Result<Outcomes, NotSent>> = tokio::select! {
+            ended = submitted => ended,
+            () = network.is_dead.cancelled() => None,
+        };
+        let outcomes = ended.map(|ended| match ended {
+            Ok(outcomes) => outcomes.each,
+            Err(error) => vec![Err(error); submissions.len()],
+        });
+        Ended {
+            number,
+            message: ids.message,
+            outcomes,
+            calls: network.calls(),
+        }
+    }
+
+    /// The mails with a subject that SES took.
+    pub(crate) fn mails(&self, subject: &str) -> Vec<Accepted> {
+        let accepted = self.shared.accepted.lock().unwrap();
+        accepted
+            .iter()
+            .filter(|mail| mail.subject == subject)
+            .cloned()
+            .collect()
+    }
+
+    /// Writes the `Send` events that SES has published since, so many copies of each, as the feedback function does.
+    pub(crate) async fn deliver(&self, copies: usize) {
+        let mut events = self.events.lock().await;
+        while let Ok(published) = events.try_recv() {
+            let now = self.clock.now();
+            let text = match &published.event {
+                Value::String(text) => text.clone(),
+                event => event.to_string(),
+            };
+            let Feedback::Event(event) = read(&text, now).unwrap() else {
+                continue;
+            };
+            let Some(message) = event.message.filter(|message| message.kind == "Send") else {
+                continue;
+            };
+            for _ in 0..copies {
+                let expires = now + Duration::from_hours(24 * 30);
+                self.shared.messages.add_event(&message, expires).await.unwrap();
+            }
+        }
+    }
+}
+
+/// A client that repeats a call at once.
+fn dynamodb(sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    let retries = RetryConfig::standard()
+        .with_max_attempts(3)
+        .with_initial_backoff(Duration::from_millis(1));
+    let config = aws::dynamodb(sdk).config().to_builder().retry_config(retries);
+    aws_sdk_dynamodb::Client::from_conf(config.build())
+}
+
+fn sdk(endpoint: &str, connector: SharedHttpConnector) -> SdkConfig {
+    let credentials = Credentials::new("AKIDTEST", "test", None, None, "tests");
+    SdkConfig::builder()
+        .behavior_version(aws::behavior_version())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(http_client_fn(move |_, _| connector.clone()))
+        .endpoint_url(endpoint)
+        .build()
+}
+
+/// Drops a future after so many polls.
+async fn unless_dead<T>(mut future: Pin<Box<impl Future<Output = T>>>, mut polls: Option<u32>) -> Option<T> {
+    poll_fn(|context| {
+        if let Some(left) = &mut polls {
+            match left.checked_sub(1) {
+                Some(fewer) => *left = fewer,
+                None => return Poll::Ready(None),
+            }
+        }
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}

@@ -1,0 +1,329 @@
+//! The template that is deployed: what it declares, and what it takes.
+
+mod monitoring;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use local_aws::services::dynamodb::Dynamodb;
+use local_aws::template::{
+    AsynchronousEvents, EventDestination, HttpApi, Mapping, Schedule, Stack, StackContext, TemplateError,
+};
+use okite::application::{APPLICATION, TEMPLATE};
+use proptest::prelude::*;
+use serde_json::json;
+
+/// The context of a stack on one machine, without the topic for alarms, which `okite up` adds.
+fn context(parameters: &[(&str, &str)]) -> StackContext {
+    StackContext {
+        parameters: parameters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        ..APPLICATION.stack_context(BTreeMap::new())
+    }
+}
+
+fn stack_with(parameters: &[(&str, &str)]) -> Result<Stack, TemplateError> {
+    Stack::read(TEMPLATE, &context(parameters))
+}
+
+fn stack() -> Stack {
+    stack_with(&[]).unwrap()
+}
+
+#[test]
+fn has_the_four_tables_with_their_keys_and_indexes() {
+    let tables = stack().tables;
+    let summary: Vec<_> = tables
+        .iter()
+        .map(|table| {
+            (
+                table.logical_id.as_str(),
+                table.name.as_str(),
+                table.time_to_live.as_deref(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        summary,
+        [
+            ("SuppressionsTable", "okite-SuppressionsTable", None),
+            ("MessagesTable", "okite-MessagesTable", Some("expires_at")),
+            ("UsageTable", "okite-UsageTable", Some("expires_at")),
+            ("ApiKeysTable", "okite-ApiKeysTable", None),
+        ]
+    );
+    assert_eq!(
+        tables[0].create,
+        json!({
+            "TableName": "okite-SuppressionsTable",
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [
+                {"AttributeName": "address", "AttributeType": "S"},
+                {"AttributeName": "id", "AttributeType": "S"},
+                {"AttributeName": "shard", "AttributeType": "S"},
+            ],
+            "KeySchema": [{"AttributeName": "address", "KeyType": "HASH"}],
+            "GlobalSecondaryIndexes": [
+                {
+                    "IndexName": "by-id",
+                    "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+                    "Projection": {"ProjectionType": "ALL"},
+                },
+                {
+                    "IndexName": "newest",
+                    "KeySchema": [
+                        {"AttributeName": "shard", "KeyType": "HASH"},
+                        {"AttributeName": "id", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                },
+            ],
+        })
+    );
+    assert_eq!(
+        tables[2].create["KeySchema"],
+        json!([
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ])
+    );
+    assert_eq!(
+        tables[1].create["GlobalSecondaryIndexes"][0]["IndexName"],
+        "by-recipient"
+    );
+    assert_eq!(tables[3].create.get("GlobalSecondaryIndexes"), None);
+}
+
+#[test]
+fn has_tables_that_dynamodb_creates() {
+    Dynamodb::open(None, &stack().tables).unwrap();
+}
+
+#[test]
+fn has_every_function_of_the_registry() {
+    let functions = stack().functions;
+    let names: Vec<_> = functions.iter().map(|function| function.name.as_str()).collect();
+    assert_eq!(names, registry::FUNCTIONS.map(|function| function.name));
+}
+
+#[test]
+fn gives_each_function_its_time_and_memory() {
+    for (name, timeout, memory_mb) in [
+        ("send-api", 29, 128),
+        ("feedback", 60, 128),
+        ("quota-reporter", 60, 128),
+    ] {
+        let function = stack().functions.into_iter().find(|function| function.name == name);
+        let function = function.unwrap();
+        assert_eq!(
+            (function.timeout.as_secs(), function.memory_mb),
+            (timeout, memory_mb),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn gives_each_function_the_variables_that_it_reads() {
+    let everywhere = [
+        ("LOG_LEVEL", "info"),
+        ("SUPPRESSIONS_TABLE", "okite-SuppressionsTable"),
+        ("USAGE_TABLE", "okite-UsageTable"),
+    ];
+    let policy = [
+        ("ACCOUNT_SHARE", "1"),
+        ("BULK_RESERVE", "0.2"),
+        ("PERMIT_BURST_SECONDS", "1"),
+        ("PERMIT_WAIT_SECONDS", "2"),
+    ];
+    let of_messages = [
+        ("MESSAGES_TABLE", "okite-MessagesTable"),
+        ("MESSAGE_RETENTION_DAYS", "30"),
+    ];
+    let set = ("CONFIGURATION_SET", "okite-ConfigurationSet");
+    let send_api = [
+        set,
+        ("API_KEYS_TABLE", "okite-ApiKeysTable"),
+        ("SOFT_BOUNCE_TIERS", "3/14d:3d,5/14d:30d"),
+    ];
+    let topic = "arn:aws:sns:us-east-1:000000000000:okite-FeedbackTopic";
+    let reporter = [
+        set,
+        ("ALARM_TOPIC_ARN", ""),
+        ("BOUNCE_BRAKE", "0.045"),
+        ("BOUNCE_WARN", "0.03"),
+        ("COMPLAINTS_MIN", "2"),
+        ("COMPLAINT_BRAKE", "0.0008"),
+        ("COMPLAINT_WARN", "0.0005"),
+        ("JUDGED_VOLUME_MIN", "1000"),
+        ("METRICS", "true"),
+    ];
+    for (name, own) in [
+        ("send-api", [&policy[..], &of_messages, &send_api].concat()),
+        (
+            "feedback",
+            [&of_messages[..], &[("FEEDBACK_TOPIC_ARN", topic)]].concat(),
+        ),
+        ("quota-reporter", [&policy[..], &reporter].concat()),
+    ] {
+        let function = stack().functions.into_iter().find(|function| function.name == name);
+        let expected: BTreeMap<String, String> = everywhere
+            .into_iter()
+            .chain(own)
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        assert_eq!(function.unwrap().environment, expected, "{name}");
+    }
+}
+
+#[test]
+fn runs_the_reporter_every_five_minutes() {
+    assert_eq!(
+        stack().schedules,
+        [Schedule {
+            logical_id: "QuotaReporterSchedule".to_owned(),
+            function: "quota-reporter".to_owned(),
+            every: Duration::from_mins(5),
+            input: json!({"source": "okite.schedule"}),
+        }]
+    );
+}
+
+#[test]
+fn brings_bounces_and_complaints_to_the_feedback_function() {
+    const WITHOUT: [&str; 4] = ["SEND", "REJECT", "BOUNCE", "COMPLAINT"];
+    const WITH: [&str; 6] = ["SEND", "REJECT", "BOUNCE", "COMPLAINT", "DELIVERY", "DELIVERY_DELAY"];
+    for (deliveries, event_types) in [("true", &WITH[..]), ("false", &WITHOUT)] {
+        let stack = stack_with(&[("DeliveryEvents", deliveries)]);
+        events_of(&stack.unwrap(), event_types);
+    }
+}
+
+fn events_of(stack: &Stack, event_types: &[&str]) {
+    let [topic] = stack.topics.as_slice() else {
+        panic!("one topic")
+    };
+    let [subscription] = topic.subscriptions.as_slice() else {
+        panic!("one subscription")
+    };
+    assert_eq!(subscription.function, "feedback");
+    let [set] = stack.configuration_sets.as_slice() else {
+        panic!("one configuration set")
+    };
+    assert_eq!(set.name, "okite-ConfigurationSet");
+    assert_eq!(
+        set.event_destinations,
+        [EventDestination {
+            topic_arn: topic.arn.clone(),
+            event_types: event_types.iter().map(|&kind| kind.to_owned()).collect(),
+        }]
+    );
+}
+
+#[test]
+fn loses_no_event_that_fails() {
+    let stack = stack();
+    let [retries, dead] = stack.queues.as_slice() else {
+        panic!("a retry queue and a dead-letter queue")
+    };
+    let [topic] = stack.topics.as_slice() else {
+        panic!("one topic")
+    };
+    assert_eq!(topic.subscriptions[0].redrive.as_ref(), Some(&retries.arn));
+    assert_eq!(
+        stack.asynchronous_events,
+        [AsynchronousEvents {
+            function: "feedback".to_owned(),
+            retries: 2,
+            on_failure: Some(retries.arn.clone()),
+        }]
+    );
+    assert_eq!(
+        stack.mappings,
+        [Mapping {
+            queue_arn: retries.arn.clone(),
+            function: "feedback".to_owned(),
+            batch_size: 10,
+            reports_item_failures: true,
+            concurrency: 5,
+        }]
+    );
+    let redrive = retries.redrive.as_ref().unwrap();
+    assert_eq!((&redrive.queue_arn, &dead.redrive), (&dead.arn, &None));
+    // The rules of AWS: a batch is at work for a while, and the age of a message moves along.
+    let feedback = stack
+        .functions
+        .iter()
+        .find(|function| function.name == "feedback")
+        .unwrap();
+    assert!(retries.visibility_timeout >= 6 * feedback.timeout);
+    assert!(retries.retention < dead.retention);
+    assert_eq!(dead.retention, Duration::from_hours(14 * 24));
+    // An outage of an hour brings nothing to the dead-letter queue.
+    let last_try = retries.visibility_timeout * (redrive.max_receive_count - 1);
+    assert!(last_try > Duration::from_hours(1), "{last_try:?}");
+}
+
+#[test]
+fn routes_every_request_to_the_send_api() {
+    assert_eq!(
+        stack().http_api,
+        Some(HttpApi {
+            logical_id: "SendApi".to_owned(),
+            function: "send-api".to_owned()
+        })
+    );
+}
+
+#[test]
+fn takes_overrides_inside_the_limits_only() {
+    let stack = stack_with(&[("AccountShare", "0.5"), ("LogLevel", "warn")]).unwrap();
+    assert_eq!(stack.functions[0].environment["ACCOUNT_SHARE"], "0.5");
+    assert_eq!(stack.functions[2].environment["LOG_LEVEL"], "warn");
+    for (name, value) in [
+        ("AccountShare", "0"),
+        ("AccountShare", "1.1"),
+        ("LogLevel", "loud"),
+        ("Share", "1"),
+    ] {
+        let error = stack_with(&[(name, value)]).unwrap_err().to_string();
+        assert!(error.contains(name), "{error}");
+    }
+}
+
+#[test]
+fn names_everything_after_the_stack() {
+    let context = StackContext {
+        region: "eu-west-1".to_owned(),
+        account_id: "123456789012".to_owned(),
+        stack_name: "mail".to_owned(),
+        parameters: BTreeMap::new(),
+    };
+    let stack = Stack::read(TEMPLATE, &context).unwrap();
+    assert_eq!(stack.tables[0].name, "mail-SuppressionsTable");
+    assert_eq!(
+        stack.functions[0].arn,
+        "arn:aws:lambda:eu-west-1:123456789012:function:mail-SendApiFunction"
+    );
+}
+
+proptest! {
+    #[test]
+    fn reading_never_panics_on_a_template_with_something_cut_out_or_put_in(
+        from in 0..TEMPLATE.len(),
+        cut in 0_usize..80,
+        put in prop::sample::select(vec![
+            "", "!Ref ", "!Sub", "!If [", "Fn::Sub: ", "[", "]", "{", "}", ": ", "- ", "\n", "  ", "\t", "~", "0",
+            "true", "${", "&a ", "*a", "'", "\"", "|", ">", "? ", "%", "---\n", "\0", "ü",
+        ]),
+    ) {
+        let mut text = TEMPLATE.to_owned();
+        let until = (from + cut).min(text.len());
+        if text.is_char_boundary(from) && text.is_char_boundary(until) {
+            text.replace_range(from..until, put);
+            let _ = Stack::read(&text, &context(&[]));
+        }
+    }
+}

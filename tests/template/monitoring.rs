@@ -1,0 +1,225 @@
+//! What watches the stack: its alarms, its dashboard and what people read of them.
+
+use std::collections::BTreeSet;
+
+use local_aws::template::{Monitoring, Stack, WatchedMetric};
+use okite::application::TEMPLATE;
+
+use super::{context, stack};
+
+/// What an operator reads when an alarm goes off.
+const OPERATIONS: &str = include_str!("../../docs/OPERATIONS.md");
+
+/// Where the cost stands.
+const DEPLOY: &str = include_str!("../../docs/DEPLOY.md");
+
+/// What the quota reporter publishes, for itself as the dimension `FunctionName`.
+const OF_THE_REPORTER: [&str; 7] = [
+    "AccountRead",
+    "BounceRateEstimate",
+    "BrakeLevel",
+    "ComplaintRateEstimate",
+    "EnforcementLevel",
+    "LimitFell",
+    "QuotaUsedShare",
+];
+
+fn monitoring(parameters: &[(&str, &str)]) -> Monitoring {
+    Stack::monitoring(TEMPLATE, &context(parameters)).unwrap()
+}
+
+/// The monitoring with everything that parameters can add.
+fn all_on() -> Monitoring {
+    monitoring(&[("Dashboard", "true")])
+}
+
+fn metrics(monitoring: &Monitoring) -> impl Iterator<Item = &WatchedMetric> {
+    let of_alarms = monitoring.alarms.iter().flat_map(|alarm| &alarm.metrics);
+    let of_dashboards = monitoring.dashboards.iter().flat_map(|dashboard| &dashboard.metrics);
+    of_alarms.chain(of_dashboards)
+}
+
+#[test]
+fn every_alarm_has_a_runbook_and_every_runbook_an_alarm() {
+    let alarms: Vec<_> = all_on().alarms.into_iter().map(|alarm| alarm.logical_id).collect();
+    let runbooks: Vec<_> = OPERATIONS
+        .lines()
+        .filter_map(|line| line.strip_prefix("## ")?.split_once(": "))
+        .flat_map(|(names, _)| names.split(", "))
+        .collect();
+    let (of_alarms, of_runbooks): (BTreeSet<_>, BTreeSet<_>) = (
+        alarms.iter().map(String::as_str).collect(),
+        runbooks.iter().copied().collect(),
+    );
+    assert_eq!(of_alarms, of_runbooks);
+    assert_eq!(alarms.len(), runbooks.len(), "one is there twice");
+}
+
+/// The names that `AWS` has for what is watched, with the dimension that they are read by.
+const OF_AWS: [(&str, Option<&str>, &[&str]); 5] = [
+    (
+        "AWS/DynamoDB",
+        Some("TableName"),
+        &["ReadThrottleEvents", "WriteThrottleEvents"],
+    ),
+    (
+        "AWS/Lambda",
+        Some("FunctionName"),
+        &[
+            "DestinationDeliveryFailures",
+            "Duration",
+            "Errors",
+            "Invocations",
+            "Throttles",
+        ],
+    ),
+    (
+        "AWS/SES",
+        None,
+        &[
+            "Bounce",
+            "Complaint",
+            "Delivery",
+            "Reject",
+            "Reputation.BounceRate",
+            "Reputation.ComplaintRate",
+            "Send",
+        ],
+    ),
+    (
+        "AWS/SNS",
+        Some("TopicName"),
+        &["NumberOfNotificationsFailedToRedriveToDlq"],
+    ),
+    (
+        "AWS/SQS",
+        Some("QueueName"),
+        &["ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"],
+    ),
+];
+
+#[test]
+fn every_metric_is_one_that_there_is() {
+    for metric in metrics(&all_on()) {
+        let dimensions: Vec<_> = metric.dimensions.keys().map(String::as_str).collect();
+        let (dimension, names) = match metric.namespace.as_str() {
+            "Okite" => (Some("FunctionName"), &OF_THE_REPORTER[..]),
+            // Made by metric filters on the log.
+            "Okite/okite" => (None, &["ForeignEvents", "StormsOfBlocks"][..]),
+            of_aws => OF_AWS
+                .iter()
+                .find(|(namespace, ..)| *namespace == of_aws)
+                .map(|(_, dimension, names)| (*dimension, *names))
+                .unwrap(),
+        };
+        assert!(names.contains(&metric.name.as_str()), "{metric:?}");
+        assert_eq!(dimensions, Vec::from_iter(dimension), "{metric:?}");
+    }
+}
+
+#[test]
+fn every_metric_is_of_something_in_the_stack() {
+    let stack = stack();
+    let named = |logical_id: &str| format!("okite-{logical_id}");
+    let functions: Vec<_> = stack
+        .functions
+        .iter()
+        .map(|function| named(&function.logical_id))
+        .collect();
+    let topics: Vec<_> = stack.topics.iter().map(|topic| named(&topic.logical_id)).collect();
+    let queues: Vec<_> = stack.queues.into_iter().map(|queue| queue.name).collect();
+    let tables: Vec<_> = stack.tables.into_iter().map(|table| table.name).collect();
+    let reporter = named("QuotaReporterFunction");
+    for metric in metrics(&all_on()) {
+        for (dimension, name) in &metric.dimensions {
+            let is_there = match (metric.namespace.as_str(), dimension.as_str()) {
+                ("Okite", _) => *name == reporter,
+                (_, "FunctionName") => functions.contains(name),
+                (_, "TopicName") => topics.contains(name),
+                (_, "QueueName") => queues.contains(name),
+                (_, "TableName") => tables.contains(name),
+                _ => false,
+            };
+            assert!(is_there, "{metric:?}");
+        }
+    }
+}
+
+#[test]
+fn the_dashboard_shows_all_that_the_reporter_publishes() {
+    let all = all_on();
+    let shown: BTreeSet<_> = all.dashboards[0]
+        .metrics
+        .iter()
+        .filter(|metric| metric.namespace == "Okite")
+        .map(|metric| metric.name.as_str())
+        .collect();
+    assert_eq!(shown, OF_THE_REPORTER.into_iter().collect());
+}
+
+#[test]
+fn no_alarm_goes_off_because_there_are_no_figures_yet() {
+    for alarm in all_on().alarms {
+        assert!(
+            ["ignore", "notBreaching"].contains(&alarm.missing_data.as_str()),
+            "{alarm:?}"
+        );
+    }
+}
+
+#[test]
+fn every_alarm_tells_the_topic_if_there_is_one() {
+    let topic = "arn:aws:sns:us-east-1:000000000000:operators";
+    for alarm in monitoring(&[("AlarmTopicArn", topic)]).alarms {
+        assert_eq!(alarm.actions, [topic], "{}", alarm.logical_id);
+    }
+    assert!(all_on().alarms.iter().all(|alarm| alarm.actions.is_empty()));
+}
+
+#[test]
+fn alarms_use_no_metric_that_is_not_published() {
+    let all = monitoring(&[("Metrics", "false")]);
+    assert!(metrics(&all).all(|metric| metric.namespace != "Okite"));
+    let silent = all
+        .alarms
+        .iter()
+        .find(|alarm| alarm.logical_id == "QuotaReporterSilentAlarm")
+        .unwrap();
+    assert_eq!(silent.metrics[0].name, "Invocations");
+    assert_eq!(all_on().alarms.len(), all.alarms.len() + 3);
+}
+
+#[test]
+fn the_dashboard_shows_the_alarms_that_there_are_and_stays_within_the_free_metrics() {
+    for (alarms, metrics) in [
+        ("true", "true"),
+        ("true", "false"),
+        ("false", "true"),
+        ("false", "false"),
+    ] {
+        let parameters = [("Dashboard", "true"), ("Alarms", alarms), ("Metrics", metrics)];
+        let all = monitoring(&parameters);
+        let [dashboard] = all.dashboards.as_slice() else {
+            panic!("one dashboard")
+        };
+        let arns: BTreeSet<_> = all.alarms.iter().map(|alarm| &alarm.arn).collect();
+        assert_eq!(dashboard.alarms.iter().collect::<BTreeSet<_>>(), arns, "{parameters:?}");
+        assert_eq!(arns.is_empty(), alarms == "false");
+        // Three dashboards are free, of 50 metrics at most.
+        let different: BTreeSet<_> = dashboard.metrics.iter().collect();
+        assert!(different.len() <= 50, "{}", different.len());
+    }
+    assert!(monitoring(&[]).dashboards.is_empty());
+}
+
+#[test]
+fn the_document_counts_what_is_billed() {
+    let alarms = all_on().alarms;
+    let watched: usize = alarms.iter().map(|alarm| alarm.metrics.len()).sum();
+    for counted in [
+        format!("{} alarms on {watched} metrics", alarms.len()),
+        format!("{} metrics of the reporter", OF_THE_REPORTER.len()),
+    ] {
+        assert!(DEPLOY.contains(&counted), "docs/DEPLOY.md does not say `{counted}`");
+    }
+}
