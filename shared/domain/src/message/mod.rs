@@ -182,7 +182,10 @@ impl Email {
             .iter()
             .all(|header| names.insert(header.name().to_ascii_lowercase()))
         {
-            return Err(InvalidEmail::field("headers", "the same header is given twice; remove one"));
+            return Err(InvalidEmail::field(
+                "headers",
+                "the same header is given twice; remove one",
+            ));
         }
         if parts.tags.len() > TAGS_MAX - OWN_TAGS {
             return Err(InvalidEmail::field(

@@ -64,7 +64,7 @@ pub struct Reconciliation {
     pub pass: Option<ReconciliationPass>,
     /// The last pass that finished.
     pub last: Option<FinishedPass>,
-    /// Why the last attempt did not get on; SES's error code, or `sandbox`.
+    /// The error of the last attempt: SES's error code, or `sandbox`.
     pub trouble: Option<String>,
 }
 
@@ -148,7 +148,7 @@ pub struct ReportedReconciliation {
     /// The differences that the pass found.
     #[serde(flatten)]
     pub drift: ListDrift,
-    /// Why the last attempt did not get on; SES's error code, or `sandbox`.
+    /// The error of the last attempt: SES's error code, or `sandbox`.
     pub trouble: Option<String>,
 }
 
@@ -206,10 +206,7 @@ mod tests {
         state.pass(at(700));
         state.page_done(None, at(701));
         state.wanted(at(699));
-        assert!(
-            !state.is_due(at(800)),
-            "a pass that began after the request fulfils it"
-        );
+        assert!(!state.is_due(at(800)), "a pass that began after the request fulfils it");
         state.wanted(at(750));
         assert!(state.is_due(at(800)));
         state.pass(at(800));
