@@ -180,7 +180,7 @@ mod tests {
     };
 
     fn named(judgement: &JudgedRecipients<'_>) -> Vec<(String, &'static str)> {
-        let name = |outcome| match outcome {
+        let name = |status| match status {
             RecipientStatus::Accepted => "accepted",
             RecipientStatus::Suppressed(Suppression {
                 reason: SuppressionReason::Bounce,
@@ -192,7 +192,7 @@ mod tests {
         judgement
             .outcomes
             .iter()
-            .map(|v| (v.address.as_given().to_owned(), name(v.status)))
+            .map(|outcome| (outcome.address.as_given().to_owned(), name(outcome.status)))
             .collect()
     }
 

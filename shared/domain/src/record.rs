@@ -230,18 +230,18 @@ impl MessageRecord {
             DeliveryState::Refused | DeliveryState::Suppressed => return LastEvent::Failed,
             DeliveryState::Sent => {}
         }
-        let told = |about: &dyn Fn(&RecordedEvent) -> bool| {
-            let told = self.events.iter().filter(|event| about(event));
-            let told: BTreeSet<LastEvent> = told.filter_map(|event| LastEvent::of(&event.kind)).collect();
+        let latest = |about: &dyn Fn(&RecordedEvent) -> bool| {
+            let events = self.events.iter().filter(|event| about(event));
+            let known: BTreeSet<LastEvent> = events.filter_map(|event| LastEvent::of(&event.kind)).collect();
             let is_final = |event: &&LastEvent| **event != LastEvent::DeliveryDelayed && **event > LastEvent::Sent;
-            // The worst final event counts, because a complaint follows a delivery. Without a final event, the latest of
-            // the others counts.
-            told.iter().rev().find(is_final).or(told.last()).copied()
+            // The worst final event counts, because a complaint follows a delivery. Without a final event, the latest
+            // other event counts.
+            known.iter().rev().find(is_final).or(known.last()).copied()
         };
         let about: BTreeSet<Option<&String>> = self.events.iter().map(|event| event.recipient.as_ref()).collect();
         let each = about
             .into_iter()
-            .filter_map(|recipient| told(&|event| event.recipient.as_ref() == recipient));
+            .filter_map(|recipient| latest(&|event| event.recipient.as_ref() == recipient));
         each.max().unwrap_or(LastEvent::Sent)
     }
 }

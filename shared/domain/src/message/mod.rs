@@ -47,7 +47,7 @@ pub enum InvalidEmail {
     Field {
         /// The field, with its place in a list: `to[2]`.
         field: String,
-        /// What is wrong with it, and what to do.
+        /// The problem and the remedy.
         problem: String,
     },
     /// The name or the content of an attachment is missing or cannot be sent.
@@ -55,7 +55,7 @@ pub enum InvalidEmail {
     Attachment {
         /// The attachment, with its place in the list.
         field: String,
-        /// What is wrong with it, and what to do.
+        /// The problem and the remedy.
         problem: String,
     },
 }
@@ -132,7 +132,7 @@ impl Email {
     /// [`InvalidEmail`] with the first problem found.
     pub fn new(mut parts: EmailParts) -> Result<Self, InvalidEmail> {
         if parts.to.is_empty() {
-            return Err(InvalidEmail::field("to", "name at least one recipient"));
+            return Err(InvalidEmail::field("to", "give at least one recipient"));
         }
         let recipients = parts.to.len() + parts.cc.len() + parts.bcc.len();
         if recipients > RECIPIENTS_MAX {
@@ -144,7 +144,7 @@ impl Email {
         if parts.reply_to.len() > REPLY_TO_MAX {
             return Err(InvalidEmail::field(
                 "reply_to",
-                format_args!("name at most {REPLY_TO_MAX} addresses"),
+                format_args!("give at most {REPLY_TO_MAX} addresses"),
             ));
         }
         if parts.subject.chars().any(char::is_control) {
