@@ -125,7 +125,8 @@ fn of_quota(quota: &Quota) -> Option<HealthReason> {
         "the 24-hour quota"
     };
     if remaining < 1.0 {
-        let message = format!("{whose}, {limit} recipients, is used up: Okite refuses mail until the oldest sends are a day old");
+        let message =
+            format!("{whose}, {limit} recipients, is used up: Okite refuses mail until the oldest sends are a day old");
         return Some(HealthReason::new("quota_exhausted", AccountHealth::Warn, message));
     }
     if let Some(seconds) = quota
