@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 const AHEAD_MAX: Duration = Duration::from_hours(24 * 3653);
 
 /// The time of the simulated services: the machine's, or ahead of it by as much as a caller has set. Clones share it.
+///
+/// The clock of a function has the same name, because it follows this one.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     ahead_ms: Arc<AtomicU64>,

@@ -165,6 +165,7 @@ pub struct Handled {
 /// When the environment is not complete, or the Runtime API is gone.
 pub async fn run() -> Result<(), lambda_runtime::Error> {
     function::run(
+        env!("CARGO_CRATE_NAME"),
         TIMEOUT,
         Config::read,
         State::new,

@@ -37,7 +37,7 @@ pub(crate) async fn count(
         now: history.now,
         verified: None,
     };
-    let mut counted = FeedbackCounts {
+    let mut counts = FeedbackCounts {
         days: 0,
         sent: window.sent,
         bounces: 0,
@@ -45,11 +45,11 @@ pub(crate) async fn count(
     };
     for day in window.days() {
         let of_day = counter.day(day, day < window.today).await?;
-        counted.days += 1;
-        counted.bounces += of_day.bounces;
-        counted.complaints += of_day.complaints;
+        counts.days += 1;
+        counts.bounces += of_day.bounces;
+        counts.complaints += of_day.complaints;
     }
-    Ok(Some(counted))
+    Ok(Some(counts))
 }
 
 struct MarkCounter<'a> {

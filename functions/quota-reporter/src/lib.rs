@@ -52,6 +52,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// If a variable is missing or invalid, or the Runtime API is unreachable.
 pub async fn run() -> Result<(), lambda_runtime::Error> {
     function::run(
+        env!("CARGO_CRATE_NAME"),
         TIMEOUT,
         Config::read,
         QuotaReporterState::new,

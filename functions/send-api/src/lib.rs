@@ -56,6 +56,7 @@ const TIMEOUT: Duration = Duration::from_secs(29);
 /// If a variable is missing or invalid, or the Runtime API is unreachable.
 pub async fn run() -> Result<(), lambda_runtime::Error> {
     function::run(
+        env!("CARGO_CRATE_NAME"),
         TIMEOUT,
         Config::read,
         SendApiState::new,

@@ -27,6 +27,8 @@ const DEPLOYMENT_ONLY: &[&str] = &[
 ];
 
 /// A Lambda function of the template.
+///
+/// The registry's function has the same name: it is the code of this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Function {
     /// Logical id of the resource: `WorkerFunction`.

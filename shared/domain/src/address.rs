@@ -266,15 +266,13 @@ fn unquote(rest: &str) -> Option<String> {
     None
 }
 
+/// What no host name has. An underscore is allowed: such names exist in DNS and take mail.
+const HOST_NAME: AsciiDenyList = AsciiDenyList::new(true, "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~");
+
 /// Maps a domain to lower-case ASCII as UTS-46 has it, and refuses what is not a host name below a top-level domain.
 pub(crate) fn ascii_domain(domain: &str) -> Result<Cow<'_, str>, AddressError> {
     let ascii = Uts46::new()
-        .to_ascii(
-            domain.as_bytes(),
-            AsciiDenyList::STD3,
-            Hyphens::CheckFirstLast,
-            DnsLength::Verify,
-        )
+        .to_ascii(domain.as_bytes(), HOST_NAME, Hyphens::CheckFirstLast, DnsLength::Verify)
         .map_err(|_| AddressError::DomainInvalid)?;
     // No top-level domain is a number: what ends in one is an IP address.
     let top_level = ascii.rsplit_once('.').map_or("", |(_, top_level)| top_level);

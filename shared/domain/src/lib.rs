@@ -10,6 +10,7 @@
 //! | [`retention`] | how long that record is kept |
 //! | [`idempotency`] | keys by which a repeated request is known |
 //! | [`suppression`] | the registers of an address, and whether they suppress it |
+//! | [`bounce`] | why one recipient's mail bounced, and what follows |
 //! | [`feedback`] | SES's event JSON into facts about recipients |
 //! | [`account`] | the SES account: its limits, its standing and its health |
 //! | [`reputation`] | the bounce rate and the complaint rate, and how they are judged |
@@ -25,6 +26,7 @@ pub mod account;
 pub mod address;
 pub mod api_key;
 pub mod backoff;
+pub mod bounce;
 pub mod brake;
 pub mod feedback;
 pub mod hex;

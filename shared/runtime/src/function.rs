@@ -50,11 +50,13 @@ impl IdSource {
 }
 
 /// Runs a function until Lambda ends the process: reads its configuration, sets the log up, makes its state, and hands
-/// every event to `handle`. `timeout` is the function's timeout in the template, for callers that name no deadline.
+/// every event to `handle`. `own_crate` is the name of the function's crate, `env!("CARGO_CRATE_NAME")`, whose records are
+/// logged. `timeout` is the function's timeout in the template, for callers that name no deadline.
 ///
 /// # Errors
 /// When a variable is missing or wrong, the state cannot be made, or the Runtime API is gone.
 pub async fn run<C, S, E, A, F>(
+    own_crate: &'static str,
     timeout: Duration,
     read: impl FnOnce(ProcessConfig, &Environment<'_>) -> Result<C, ConfigError>,
     start: impl AsyncFnOnce(C) -> Result<S, F>,
@@ -68,7 +70,8 @@ where
     let environment = Environment::of_process();
     let process = ProcessConfig::read(&environment);
     // An error is logged in the same form as everything else.
-    telemetry::init(process.as_ref().map_or(LevelFilter::INFO, |process| process.log_level));
+    let level = process.as_ref().map_or(LevelFilter::INFO, |process| process.log_level);
+    telemetry::init(own_crate, level);
     let process = process.inspect_err(log_init_error)?;
     let clock = process.clock;
     let config = read(process, &environment).inspect_err(log_init_error)?;

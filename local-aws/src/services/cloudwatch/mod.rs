@@ -24,6 +24,8 @@ pub use embedded_metrics::{PrintedMetric, PrintedMetrics};
 use wire::CloudWatchWire;
 
 /// CloudWatch, for one account and one stack.
+///
+/// It has AWS's own name, as the adapter or value of the product that plays the other side has.
 #[derive(Debug)]
 pub struct CloudWatch {
     ses: Arc<Ses>,

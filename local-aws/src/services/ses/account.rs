@@ -15,6 +15,8 @@ use super::error::SesError;
 const WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
 /// AWS's judgement of the account's sending.
+///
+/// It has AWS's own name, as the adapter or value of the product that plays the other side has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum EnforcementStatus {
@@ -51,6 +53,8 @@ pub struct AccountSettings {
     /// Whether sending is switched on.
     pub sending_enabled: bool,
     /// AWS's judgement of the account's sending.
+    ///
+    /// It has AWS's own name, as the adapter or value of the product that plays the other side has.
     pub enforcement_status: EnforcementStatus,
     /// The share of mail that bounced, as SES publishes it to CloudWatch. Nothing if it has published none.
     pub bounce_rate: Option<f64>,
@@ -106,6 +110,8 @@ pub struct AccountPatch {
     /// Whether sending is switched on.
     pub sending_enabled: Option<bool>,
     /// AWS's judgement of the account's sending.
+    ///
+    /// It has AWS's own name, as the adapter or value of the product that plays the other side has.
     pub enforcement_status: Option<EnforcementStatus>,
     /// The share of mail that bounced, 0 to 1, or `null` for none.
     #[serde(default, deserialize_with = "share")]

@@ -97,6 +97,8 @@ pub struct PublishedEvent {
 }
 
 /// The simulator.
+///
+/// It has AWS's own name, as the adapter or value of the product that plays the other side has.
 #[derive(Debug)]
 pub struct Ses {
     region: String,

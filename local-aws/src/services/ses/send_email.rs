@@ -78,6 +78,8 @@ struct Pair {
 }
 
 /// A tag of a mail.
+///
+/// It has AWS's own name, as the adapter or value of the product that plays the other side has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tag {
     /// The name of the tag.

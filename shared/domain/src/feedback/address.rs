@@ -4,20 +4,57 @@ use mail_parser::MessageParser;
 
 use crate::address::{EmailAddress, Mailbox};
 
-/// Reads the address out of `a@b`, `Name <a@b>`, `"Name" <a@b>` or an RFC 2047 encoded word that holds one of them, with
-/// what receiving servers leave around it: the `rfc822;` of a delivery report, a comment, the root's dot.
-pub(super) fn read(text: &str) -> Option<EmailAddress> {
+/// Reads the addresses of one entry, which is one as a rule: `a@b`, `Name <a@b>`, `"Name" <a@b>` or an RFC 2047 encoded word
+/// that holds one of them, with what receiving servers and mail programs leave around it: the `rfc822;` of a delivery
+/// report, `mailto:` and `SMTP:`, single quotes, a comment, the root's dot, a semicolon, folding. A group and a list give
+/// several; each must be readable, or nothing is.
+pub(super) fn read_all(text: &str) -> Vec<EmailAddress> {
     if text.contains("=?")
         && let Some(decoded) = decode(text)
-        && let Some(address) = plain(&decoded)
+        && let addresses = all(&decoded)
+        && !addresses.is_empty()
     {
-        return Some(address);
+        return addresses;
     }
-    plain(text)
+    all(text)
+}
+
+fn all(text: &str) -> Vec<EmailAddress> {
+    // A folded field; other control characters are no part of an address either.
+    let unfolded = text.replace(char::is_control, " ");
+    let members = match unfolded.split_once(':') {
+        // `Group: a@b, c@d;`
+        Some((name, members)) if !name.contains(['@', '<', '"']) && members.trim_end().ends_with(';') => members,
+        _ => &unfolded,
+    };
+    if let Some(address) = plain(members) {
+        return vec![address];
+    }
+    let parts = split(members);
+    let addresses: Vec<_> = parts.iter().map(|part| plain(part)).collect();
+    addresses.into_iter().collect::<Option<_>>().unwrap_or_default()
+}
+
+/// Splits a list at commas and semicolons outside of quotes and angle brackets.
+fn split(text: &str) -> Vec<&str> {
+    let (mut quoted, mut bracketed, mut escaped) = (false, false, false);
+    let separates = |c: char| {
+        match c {
+            _ if std::mem::take(&mut escaped) => {}
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '<' if !quoted => bracketed = true,
+            '>' if !quoted => bracketed = false,
+            ',' | ';' => return !quoted && !bracketed,
+            _ => {}
+        }
+        false
+    };
+    text.split(separates).filter(|part| !part.trim().is_empty()).collect()
 }
 
 fn plain(text: &str) -> Option<EmailAddress> {
-    let text = text.trim();
+    let text = text.trim().trim_end_matches(';').trim_end();
     let text = match text.split_once(';') {
         Some((kind, address)) if kind.trim().eq_ignore_ascii_case("rfc822") => address.trim(),
         _ => text,
@@ -26,8 +63,35 @@ fn plain(text: &str) -> Option<EmailAddress> {
         Some((address, comment)) if comment.ends_with(')') => address.trim_end(),
         _ => text,
     };
+    let text = match text.split_once(':') {
+        Some((scheme, address)) if scheme.eq_ignore_ascii_case("mailto") || scheme.eq_ignore_ascii_case("smtp") => {
+            address.trim()
+        }
+        _ => text,
+    };
+    let text = text
+        .strip_prefix('\'')
+        .and_then(|text| text.strip_suffix('\''))
+        .unwrap_or(text);
     let parse = |text: &str| Mailbox::parse(text).ok().map(|mailbox| mailbox.address().clone());
-    parse(text).or_else(|| parse(text.strip_suffix('.')?))
+    parse(text)
+        .or_else(|| parse(text.strip_suffix('.')?))
+        .or_else(|| parse(&quoted(text)?))
+}
+
+/// Puts the quotes around a local part that needs them: some providers gave out `a..b@…`, and name it without.
+fn quoted(text: &str) -> Option<String> {
+    let address = match text.strip_suffix('>') {
+        Some(inner) => {
+            let (name, address) = inner.rsplit_once('<')?;
+            // With an address in front it is a list.
+            (!name.contains('@')).then_some(address)?
+        }
+        None => text,
+    };
+    let (local, domain) = address.rsplit_once('@')?;
+    let is_plain = |c: char| c.is_ascii_graphic() && !"\"\\()<>[]:;,@".contains(c);
+    (!local.is_empty() && local.chars().all(is_plain)).then(|| format!("\"{local}\"@{domain}"))
 }
 
 /// Decodes encoded words, as a mail program would decode a subject.
@@ -53,12 +117,22 @@ mod tests {
             "rfc822;anna@example.org",
             "RFC822; anna@example.org",
             "anna@example.org (Anna B)",
+            "'anna@example.org'",
+            "mailto:anna@example.org",
+            "MAILTO:anna@example.org",
+            "SMTP:anna@example.org",
+            "anna@example.org;",
+            "\"Long Name\"\r\n <anna@example.org>",
+            "Group: anna@example.org;",
             "=?UTF-8?Q?Ann=C3=A4?= <anna@example.org>",
             "=?UTF-8?B?QW5uw6Q=?= <anna@example.org>",
             "=?UTF-8?Q?anna=40example.org?=",
             "=?utf-8?B?QW5uYSA8YW5uYUBleGFtcGxlLm9yZz4=?=",
         ] {
-            let address = read(text).unwrap_or_else(|| panic!("{text}"));
+            let addresses = read_all(text);
+            let [address] = &addresses[..] else {
+                panic!("{text}: {addresses:?}")
+            };
             assert_eq!(address.normalised(), "anna@example.org", "{text}");
         }
     }
@@ -66,7 +140,33 @@ mod tests {
     #[test]
     fn finds_no_address_where_there_is_none() {
         for text in ["", "anna", "=?UTF-8?Q?anna?=", "undisclosed-recipients:;"] {
-            assert!(read(text).is_none(), "{text}");
+            assert!(read_all(text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_lists_and_quotes_what_needs_quotes() {
+        let read = |text: &str| {
+            let addresses = read_all(text);
+            addresses
+                .iter()
+                .map(|address| address.normalised().to_owned())
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        for (text, expected) in [
+            ("a@example.org, b@example.org", "a@example.org b@example.org"),
+            ("\"B, A\" <a@example.org>; b@example.org", "a@example.org b@example.org"),
+            (
+                "Group: a@example.org, B <b@example.org>;",
+                "a@example.org b@example.org",
+            ),
+            ("a..b@example.org", "\"a..b\"@example.org"),
+            ("Anna <.a.@example.org>", "\".a.\"@example.org"),
+            ("a@under_score.example.org", "a@under_score.example.org"),
+            ("a@example.org, nobody", ""),
+        ] {
+            assert_eq!(read(text), expected, "{text}");
         }
     }
 }

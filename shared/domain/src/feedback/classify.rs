@@ -1,14 +1,10 @@
 //! What a bounce or a complaint means for one recipient.
 //!
-//! SES's own type is the last thing looked at, because it is about the mail and often too kind or too harsh for the
-//! address: a domain that does not exist is filed as Transient, and a block of the *sender* as Permanent. The order of
-//! precedence is: subtypes that speak of a list; subtypes that blame the message; the receiver's status codes that say
-//! "no such mailbox"; signs of a block (but for a full mailbox); the type. A Transient bounce in which no server says
-//! anything is an automatic reply: SES reports an out-of-office note like that.
-//!
-//! Types: <https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#bounce-types>; status codes: RFC 3463.
+//! A bounce is judged by [`crate::bounce`]; here its decision becomes a class. Complaint types are compared without case, as
+//! RFC 6650 has it.
 
 use super::event::Recipient;
+use crate::bounce::{self, Blame, BounceInput, BounceJudgement, BounceReason, Decision};
 use crate::suppression::{Register, SuppressionReason};
 
 /// What happened to a recipient, by what follows from it.
@@ -87,91 +83,48 @@ impl FeedbackClass {
     }
 }
 
-/// Beginnings of words in a receiver's answer that speak of the sender.
-const BLOCK_WORDS: [&str; 6] = ["block", "policy", "spf", "dkim", "dmarc", "reputation"];
+/// Judges one recipient of a bounce.
+pub(super) fn bounce(bounce_type: &str, sub_type: &str, recipient: &Recipient) -> (FeedbackClass, BounceJudgement) {
+    let judgement = bounce::judge(&BounceInput {
+        bounce_type,
+        sub_type,
+        status: recipient.status.as_deref(),
+        action: recipient.action.as_deref(),
+        diagnostic: recipient.diagnostic_code.as_deref(),
+    });
+    (FeedbackClass::of(&judgement), judgement)
+}
 
-/// Classifies one recipient of a bounce.
-pub(super) fn bounce(bounce_type: &str, sub_type: &str, recipient: &Recipient) -> FeedbackClass {
-    match sub_type {
-        "Suppressed" => return FeedbackClass::GloballySuppressed,
-        "OnAccountSuppressionList" | "OnTenantSuppressionList" => return FeedbackClass::ListEcho,
-        "UnsubscribedRecipient" => return FeedbackClass::Unsubscribed,
-        "EmailValidationSuppressed" => return FeedbackClass::ValidationSuppressed,
-        "MessageTooLarge" | "ContentRejected" | "AttachmentRejected" => return FeedbackClass::MessageFault,
-        _ if bounce_type == "Undetermined" => return FeedbackClass::Undetermined,
-        _ => {}
-    }
-    let diagnostic = recipient.diagnostic_code.as_deref().unwrap_or_default();
-    let statuses = || statuses(recipient.status.as_deref().unwrap_or_default()).chain(statuses(diagnostic));
-    if statuses().any(|status| matches!(status, [5, 1, _] | [5, 2, 1] | [5, 4, 4])) {
-        return FeedbackClass::HardBounce;
-    }
-    // A mailbox that is full is about the address, whatever policy its server quotes.
-    if sub_type != "MailboxFull"
-        && (statuses().any(|status| matches!(status, [5, 7, _])) || speaks_of_a_block(diagnostic))
-    {
-        return FeedbackClass::Blocked;
-    }
-    match bounce_type {
-        "Permanent" if is_delayed(recipient) => FeedbackClass::Soft,
-        "Permanent" => FeedbackClass::HardBounce,
-        "Transient" if says_something(recipient) => FeedbackClass::Soft,
-        _ => FeedbackClass::Undetermined,
+impl FeedbackClass {
+    /// Returns the class that follows from the judgement of a bounce.
+    #[must_use]
+    pub fn of(judgement: &BounceJudgement) -> Self {
+        match (judgement.decision, judgement.reason) {
+            (Decision::Suppress, BounceReason::GlobalSuppressionList) => Self::GloballySuppressed,
+            (Decision::Suppress, BounceReason::AddressValidation) => Self::ValidationSuppressed,
+            (Decision::Suppress, _) => Self::HardBounce,
+            (Decision::Block, _) => Self::Blocked,
+            (Decision::Soft, _) => Self::Soft,
+            (Decision::Echo, _) => Self::ListEcho,
+            (Decision::Record, BounceReason::Unsubscribed) => Self::Unsubscribed,
+            (Decision::Record, _) if judgement.blame == Blame::Message => Self::MessageFault,
+            (Decision::Record | Decision::AutomaticReply, _) => Self::Undetermined,
+        }
     }
 }
 
-/// Classifies a complaint, which is about all of its recipients.
+/// Classifies a complaint, which is about all of its recipients. A type that is not known counts as a complaint.
 pub(super) fn complaint(feedback_type: &str, sub_type: &str) -> FeedbackClass {
-    match (sub_type, feedback_type) {
-        ("OnAccountSuppressionList", _) => FeedbackClass::ComplaintEcho,
-        (_, "not-spam") => FeedbackClass::NotSpam,
-        (_, "auth-failure") => FeedbackClass::AuthFailure,
-        _ => FeedbackClass::Complaint,
+    let is = |text: &str, name: &str| text.trim().eq_ignore_ascii_case(name);
+    if is(sub_type, "OnAccountSuppressionList") || is(sub_type, "OnTenantSuppressionList") {
+        FeedbackClass::ComplaintEcho
+    } else if is(feedback_type, "not-spam") {
+        FeedbackClass::NotSpam
+    } else if is(feedback_type, "auth-failure") {
+        FeedbackClass::AuthFailure
+    } else {
+        FeedbackClass::Complaint
     }
-}
-
-/// Tells whether the receiver has not given up on this recipient, though the bounce as a whole is permanent.
-fn is_delayed(recipient: &Recipient) -> bool {
-    recipient
-        .action
-        .as_deref()
-        .is_some_and(|action| action.eq_ignore_ascii_case("delayed"))
-        || recipient
-            .status
-            .as_deref()
-            .is_some_and(|status| status.trim_start().starts_with('4'))
-}
-
-/// Tells whether a server said anything about this recipient.
-fn says_something(recipient: &Recipient) -> bool {
-    let said = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
-    said(&recipient.status) || said(&recipient.diagnostic_code)
-}
-
-/// Tells whether an answer has a word for blocking in it. Addresses, host names and links are no words: somebody at
-/// `policy.example.org` is not blocked by that.
-fn speaks_of_a_block(diagnostic: &str) -> bool {
-    let is_name =
-        |text: &str| text.contains(['@', '/']) || text.trim_end_matches(['.', ',', ';', ':', ')', '>']).contains('.');
-    diagnostic
-        .split_ascii_whitespace()
-        .filter(|text| !is_name(text))
-        .flat_map(|text| text.split(|c: char| !c.is_ascii_alphabetic()))
-        .any(|word| {
-            let word = word.to_ascii_lowercase();
-            BLOCK_WORDS.iter().any(|beginning| word.starts_with(beginning))
-        })
-}
-
-/// Finds the enhanced status codes (RFC 3463: class.subject.detail) in a text.
-fn statuses(text: &str) -> impl Iterator<Item = [u16; 3]> {
-    text.split(|c: char| !c.is_ascii_digit() && c != '.')
-        .filter_map(|word| {
-            let mut numbers = word.trim_end_matches('.').split('.').map(str::parse);
-            let mut next = || numbers.next()?.ok();
-            let status = [next()?, next()?, next()?];
-            (matches!(status[0], 2 | 4 | 5) && numbers.next().is_none()).then_some(status)
-        })
 }
 
 #[cfg(test)]
@@ -185,7 +138,7 @@ mod tests {
             diagnostic_code: text(diagnostic),
             ..Recipient::default()
         };
-        bounce(bounce_type, sub_type, &recipient)
+        bounce(bounce_type, sub_type, &recipient).0
     }
 
     #[test]
@@ -217,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_transient_bounce_is_soft_where_a_server_says_something_and_else_an_automatic_reply() {
-        for sub_type in ["General", "MailboxFull", "CustomTimeoutExceeded", "SomethingNew"] {
+        for sub_type in ["General", "SomethingNew"] {
             for (status, diagnostic) in [("4.4.7", ""), ("", "smtp; 421 try again"), ("4.2.2", "smtp; 452 full")] {
                 assert_eq!(
                     class("Transient", sub_type, status, diagnostic),
@@ -245,76 +198,28 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_address_is_hard_whatever_ses_calls_it() {
-        for status in ["5.1.1", "5.1.2", "5.1.10", "5.2.1", "5.4.4"] {
+    fn a_full_mailbox_and_a_timeout_are_soft_without_any_words() {
+        for sub_type in ["MailboxFull", "mailboxfull", "CustomTimeoutExceeded"] {
+            assert_eq!(class("Transient", sub_type, "", ""), FeedbackClass::Soft, "{sub_type}");
+        }
+    }
+
+    #[test]
+    fn a_dead_address_is_hard_though_ses_says_transient() {
+        for status in ["5.1.1", "5.1.2", "5.1.10", "5.4.4"] {
             assert_eq!(
                 class("Transient", "General", status, ""),
                 FeedbackClass::HardBounce,
                 "{status}"
             );
-            let diagnostic = format!("smtp; 550 {status} <a@example.org>: no such user here");
+        }
+        for status in ["5.1.3", "5.2.1", "5.2.2"] {
             assert_eq!(
-                class("Transient", "General", "", &diagnostic),
-                FeedbackClass::HardBounce,
-                "{diagnostic}"
+                class("Transient", "General", status, ""),
+                FeedbackClass::Soft,
+                "{status}"
             );
         }
-        assert_eq!(class("Transient", "General", "5.2.2", ""), FeedbackClass::Soft);
-    }
-
-    #[test]
-    fn a_dead_address_is_hard_even_where_the_answer_speaks_of_policy() {
-        assert_eq!(
-            class("Permanent", "General", "5.1.1", "550 5.1.1 rejected by policy"),
-            FeedbackClass::HardBounce
-        );
-    }
-
-    #[test]
-    fn a_block_blames_the_sender() {
-        for (status, diagnostic) in [
-            ("5.7.1", ""),
-            ("5.7.26", ""),
-            ("", "smtp; 550 5.7.1 Access denied"),
-            ("5.0.0", "smtp; 554 Message BLOCKED, see our site"),
-            ("", "550 SPF check failed"),
-            ("", "550 rejected because of poor Reputation"),
-        ] {
-            assert_eq!(
-                class("Permanent", "General", status, diagnostic),
-                FeedbackClass::Blocked,
-                "{status} {diagnostic}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_address_or_host_that_contains_such_a_word_is_no_block() {
-        for diagnostic in [
-            "smtp; 550 No such user u@blockchain.example.org",
-            "smtp; 550 unknown user at policy.example.org.",
-            "smtp; 550 unknown, see https://example.org/policy",
-            "smtp; 550 unblocked by roadblocks",
-        ] {
-            assert_eq!(
-                class("Permanent", "NoEmail", "5.0.0", diagnostic),
-                FeedbackClass::HardBounce,
-                "{diagnostic}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_full_mailbox_is_soft_whatever_policy_it_quotes() {
-        assert_eq!(
-            class(
-                "Transient",
-                "MailboxFull",
-                "4.2.2",
-                "452 4.2.2 over quota, storage policy"
-            ),
-            FeedbackClass::Soft
-        );
     }
 
     #[test]
@@ -328,10 +233,6 @@ mod tests {
             FeedbackClass::Unsubscribed
         );
         assert_eq!(
-            class("Undetermined", "Undetermined", "5.1.1", ""),
-            FeedbackClass::Undetermined
-        );
-        assert_eq!(
             class("Permanent", "OnAccountSuppressionList", "5.7.1", ""),
             FeedbackClass::ListEcho
         );
@@ -343,13 +244,30 @@ mod tests {
             action: Some("Delayed".into()),
             ..Recipient::default()
         };
-        assert_eq!(bounce("Permanent", "General", &delayed), FeedbackClass::Soft);
+        assert_eq!(bounce("Permanent", "General", &delayed).0, FeedbackClass::Soft);
         assert_eq!(class("Permanent", "General", "4.4.7", ""), FeedbackClass::Soft);
     }
 
     #[test]
-    fn finds_status_codes_and_not_other_numbers() {
-        let found: Vec<_> = statuses("smtp; 550-5.1.1. from 10.5.1.1 and 5.1 at 2.0.0 (5.7.26)").collect();
-        assert_eq!(found, [[5, 1, 1], [2, 0, 0], [5, 7, 26]]);
+    fn complaint_types_are_compared_without_case() {
+        for (feedback_type, sub_type, expected) in [
+            ("abuse", "", FeedbackClass::Complaint),
+            ("Fraud", "", FeedbackClass::Complaint),
+            ("virus", "", FeedbackClass::Complaint),
+            ("other", "", FeedbackClass::Complaint),
+            ("opt-out", "", FeedbackClass::Complaint),
+            ("", "", FeedbackClass::Complaint),
+            ("something-new", "", FeedbackClass::Complaint),
+            ("Not-Spam", "", FeedbackClass::NotSpam),
+            ("AUTH-FAILURE", "", FeedbackClass::AuthFailure),
+            ("abuse", "onaccountsuppressionlist", FeedbackClass::ComplaintEcho),
+            ("", "OnTenantSuppressionList", FeedbackClass::ComplaintEcho),
+        ] {
+            assert_eq!(
+                complaint(feedback_type, sub_type),
+                expected,
+                "{feedback_type}/{sub_type}"
+            );
+        }
     }
 }

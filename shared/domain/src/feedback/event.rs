@@ -1,11 +1,9 @@
-//! The parts of SES's event JSON that are read. Everything is optional and times are whatever they are: an event must
-//! not be lost over a field that is not needed.
+//! The parts of SES's event JSON that are read. Everything is optional, and a field of another type than expected counts
+//! as missing: an event must not be lost over a field that is not needed. Of a field given twice the last one counts.
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub(super) struct Json {
     pub(super) event_type: Option<String>,
     pub(super) notification_type: Option<String>,
@@ -18,8 +16,7 @@ pub(super) struct Json {
     pub(super) failure: Option<Value>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub(super) struct Mail {
     pub(super) message_id: Option<String>,
     pub(super) timestamp: Option<Value>,
@@ -36,8 +33,7 @@ impl Mail {
 }
 
 #[expect(clippy::struct_field_names, reason = "the names are SES's")]
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub(super) struct Bounce {
     pub(super) bounce_type: Option<String>,
     pub(super) bounce_sub_type: Option<String>,
@@ -55,8 +51,7 @@ impl Bounce {
 }
 
 #[expect(clippy::struct_field_names, reason = "the names are SES's")]
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub(super) struct Complaint {
     pub(super) complained_recipients: Option<Vec<Recipient>>,
     pub(super) timestamp: Option<Value>,
@@ -75,11 +70,121 @@ impl Complaint {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub(super) struct Recipient {
     pub(super) email_address: Option<String>,
     pub(super) action: Option<String>,
     pub(super) status: Option<String>,
     pub(super) diagnostic_code: Option<String>,
+}
+
+/// A JSON object of which fields are taken.
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn of(value: Value) -> Option<Self> {
+        match value {
+            Value::Object(fields) => Some(Self(fields)),
+            _ => None,
+        }
+    }
+
+    fn value(&mut self, name: &str) -> Option<Value> {
+        self.0.remove(name).filter(|value| !value.is_null())
+    }
+
+    fn text(&mut self, name: &str) -> Option<String> {
+        match self.value(name)? {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn object(&mut self, name: &str) -> Option<Self> {
+        Self::of(self.value(name)?)
+    }
+
+    fn recipients(&mut self, name: &str) -> Option<Vec<Recipient>> {
+        match self.value(name)? {
+            Value::Array(entries) => Some(entries.into_iter().map(Recipient::read).collect()),
+            entry @ Value::Object(_) => Some(vec![Recipient::read(entry)]),
+            _ => None,
+        }
+    }
+}
+
+impl Json {
+    /// Takes what is needed; everything else is dropped.
+    pub(super) fn read(value: Value) -> Self {
+        let Some(mut fields) = Fields::of(value) else {
+            return Self::default();
+        };
+        Self {
+            event_type: fields.text("eventType"),
+            notification_type: fields.text("notificationType"),
+            mail: fields.object("mail").map(Mail::read),
+            bounce: fields.object("bounce").map(Bounce::read),
+            complaint: fields.object("complaint").map(Complaint::read),
+            delivery: fields.value("delivery"),
+            delivery_delay: fields.value("deliveryDelay"),
+            reject: fields.value("reject"),
+            failure: fields.value("failure"),
+        }
+    }
+}
+
+impl Mail {
+    fn read(mut fields: Fields) -> Self {
+        Self {
+            message_id: fields.text("messageId"),
+            timestamp: fields.value("timestamp"),
+            sending_account_id: fields.text("sendingAccountId"),
+            tags: fields.value("tags"),
+        }
+    }
+}
+
+impl Bounce {
+    fn read(mut fields: Fields) -> Self {
+        Self {
+            bounce_type: fields.text("bounceType"),
+            bounce_sub_type: fields.text("bounceSubType"),
+            bounced_recipients: fields.recipients("bouncedRecipients"),
+            timestamp: fields.value("timestamp"),
+            feedback_id: fields.text("feedbackId"),
+        }
+    }
+}
+
+impl Complaint {
+    fn read(mut fields: Fields) -> Self {
+        Self {
+            complained_recipients: fields.recipients("complainedRecipients"),
+            timestamp: fields.value("timestamp"),
+            feedback_id: fields.text("feedbackId"),
+            complaint_sub_type: fields.text("complaintSubType"),
+            complaint_feedback_type: fields.text("complaintFeedbackType"),
+        }
+    }
+}
+
+impl Recipient {
+    /// Reads an entry; one that is no object has no address, unless it is a text.
+    fn read(entry: Value) -> Self {
+        if let Value::String(address) = entry {
+            return Self {
+                email_address: Some(address),
+                ..Self::default()
+            };
+        }
+        let Some(mut fields) = Fields::of(entry) else {
+            return Self::default();
+        };
+        Self {
+            email_address: fields.text("emailAddress"),
+            action: fields.text("action"),
+            status: fields.text("status"),
+            diagnostic_code: fields.text("diagnosticCode"),
+        }
+    }
 }

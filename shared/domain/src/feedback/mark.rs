@@ -59,21 +59,13 @@ impl MarkKind {
             .find(|kind| kind.as_str() == name)
     }
 
-    fn of(class: FeedbackClass) -> Option<Self> {
-        match class {
-            FeedbackClass::HardBounce | FeedbackClass::GloballySuppressed => Some(Self::Bounce),
-            FeedbackClass::Complaint => Some(Self::Complaint),
-            FeedbackClass::Blocked => Some(Self::Block),
-            FeedbackClass::ListEcho
-            | FeedbackClass::ValidationSuppressed
-            | FeedbackClass::Unsubscribed
-            | FeedbackClass::Soft
-            | FeedbackClass::MessageFault
-            | FeedbackClass::Undetermined
-            | FeedbackClass::ComplaintEcho
-            | FeedbackClass::NotSpam
-            | FeedbackClass::AuthFailure => None,
-        }
+    /// What a fact counts for: what AWS counts, and beside it every refusal of the sender.
+    fn of(fact: &RecipientFact) -> impl Iterator<Item = Self> {
+        let rate = fact.counts_for_rate.then_some(match fact.class {
+            FeedbackClass::Complaint => Self::Complaint,
+            _ => Self::Bounce,
+        });
+        rate.into_iter().chain(fact.blames_sender.then_some(Self::Block))
     }
 }
 
@@ -132,13 +124,13 @@ pub struct RecordedMark {
 pub(super) fn of(mail: &Mail, facts: &[RecipientFact]) -> Vec<Mark> {
     let stream = mail.tag(STREAM_TAG).and_then(|tag| Stream::deserialize(tag).ok());
     let tags = own_tags(mail);
-    let mark = |fact: &RecipientFact| {
-        let kind = MarkKind::of(fact.class)?;
-        // Without any id of SES's the hash would be one of the address alone; no event of SES's is like that.
-        if fact.address.is_simulator() || fact.feedback_id.is_empty() {
-            return None;
-        }
-        Some(Mark {
+    // Without any id of SES's the hash would be one of the address alone; no event of SES's is like that.
+    let counted = facts
+        .iter()
+        .filter(|fact| !fact.address.is_simulator() && !fact.feedback_id.is_empty());
+    let kinds = counted.flat_map(|fact| MarkKind::of(fact).map(move |kind| (fact, kind)));
+    kinds
+        .map(|(fact, kind)| Mark {
             kind,
             stream: stream.unwrap_or_default(),
             hash: hash(kind, fact),
@@ -148,8 +140,7 @@ pub(super) fn of(mail: &Mail, facts: &[RecipientFact]) -> Vec<Mark> {
             message_id: message_event::id(mail),
             at: fact.at,
         })
-    };
-    facts.iter().filter_map(mark).collect()
+        .collect()
 }
 
 fn hash(kind: MarkKind, fact: &RecipientFact) -> String {
@@ -178,6 +169,16 @@ mod tests {
         RecipientFact {
             address: EmailAddress::parse(address).unwrap(),
             class,
+            reason: None,
+            why: None,
+            blames_sender: class == FeedbackClass::Blocked,
+            counts_for_rate: matches!(
+                class,
+                FeedbackClass::HardBounce
+                    | FeedbackClass::GloballySuppressed
+                    | FeedbackClass::Complaint
+                    | FeedbackClass::MessageFault
+            ),
             at: "2026-01-01T23:59:59Z".parse().unwrap(),
             feedback_id: "f-1".to_owned(),
             subtype: String::new(),
@@ -208,7 +209,7 @@ mod tests {
             (Unsubscribed, None),
             (Blocked, Some(MarkKind::Block)),
             (Soft, None),
-            (MessageFault, None),
+            (MessageFault, Some(MarkKind::Bounce)),
             (Undetermined, None),
             (Complaint, Some(MarkKind::Complaint)),
             (ComplaintEcho, None),

@@ -76,8 +76,9 @@ pub(super) fn id(mail: &Mail) -> Option<Uuid> {
 /// Makes the event of a mail that SES took at `sent`, as far as that is known.
 pub(super) fn of(mail: &Mail, about: About<'_>, sent: Option<Timestamp>, received: Timestamp) -> Option<MessageEvent> {
     let recipient = |(text, diagnostic): (&str, Option<&str>)| {
-        let address = address::read(text)?;
-        Some((address.normalised().to_owned(), diagnostic.map(short)))
+        let diagnostic = diagnostic.map(short);
+        let addresses = address::read_all(text).into_iter();
+        addresses.map(move |address| (address.normalised().to_owned(), diagnostic.clone()))
     };
     Some(MessageEvent {
         message_id: id(mail),
@@ -88,7 +89,7 @@ pub(super) fn of(mail: &Mail, about: About<'_>, sent: Option<Timestamp>, receive
         at: about.at.or(sent).unwrap_or(Timestamp::UNIX_EPOCH),
         // A time in the future would keep the event for good.
         kept_from: sent.or(about.at).unwrap_or(received).min(received),
-        recipients: about.recipients.into_iter().filter_map(recipient).collect(),
+        recipients: about.recipients.into_iter().flat_map(recipient).collect(),
         subtype: about.subtype.map(|text| short(&text)),
     })
 }

@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::address::EmailAddress;
+use crate::bounce::{Blame, BounceJudgement, BounceReason};
 
 pub use classify::FeedbackClass;
 pub use mark::{Mark, MarkKind, RecordedMark};
@@ -59,6 +60,8 @@ pub struct FeedbackEvent {
     pub marks: Vec<Mark>,
     /// How many recipients ought to be suppressed and have an address that cannot be read.
     pub unreadable_recipients: usize,
+    /// Whether a bounce or a complaint names no recipient at all: nobody can be suppressed, and trying again mends nothing.
+    pub lists_nobody: bool,
     /// What it says of the message, if the type is one that says what became of it.
     pub message: Option<MessageEvent>,
 }
@@ -70,6 +73,14 @@ pub struct RecipientFact {
     pub address: EmailAddress,
     /// What happened.
     pub class: FeedbackClass,
+    /// Why the mail bounced; nothing for a complaint.
+    pub reason: Option<BounceReason>,
+    /// The judgement of a bounce in one sentence, without addresses.
+    pub why: Option<String>,
+    /// Whether the evidence blames the sender, whatever follows for the address: it counts towards storms.
+    pub blames_sender: bool,
+    /// Whether AWS counts it in the account's bounce or complaint rate, whatever follows for the address.
+    pub counts_for_rate: bool,
     /// When SES says it happened.
     pub at: Timestamp,
     /// SES's id of this feedback; of the mail if it has none.
@@ -110,10 +121,11 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
     if message.starts_with(SET_UP_TEXT) {
         return Ok(Feedback::SetUp);
     }
-    let mut json: Json = serde_json::from_str(message).map_err(|error| UnreadableFeedback::NotJson {
+    let value: Value = serde_json::from_str(message).map_err(|error| UnreadableFeedback::NotJson {
         line: error.line(),
         column: error.column(),
     })?;
+    let mut json = Json::read(value);
     let kind = json
         .event_type
         .take()
@@ -138,6 +150,7 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
         facts: Vec::new(),
         marks: Vec::new(),
         unreadable_recipients: 0,
+        lists_nobody: false,
         message,
     };
     match event.kind.as_str() {
@@ -153,6 +166,8 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
         }
         _ => {}
     }
+    let is_about_recipients = matches!(event.kind.as_str(), "Bounce" | "Complaint");
+    event.lists_nobody = is_about_recipients && event.facts.is_empty() && event.unreadable_recipients == 0;
     event.marks = mark::of(&mail, &event.facts);
     Ok(Feedback::Event(Box::new(event)))
 }
@@ -222,8 +237,15 @@ impl FeedbackEvent {
         let bounce_sub_type = bounce.bounce_sub_type.unwrap_or_default();
         let feedback_id = self.feedback_id(bounce.feedback_id);
         for recipient in bounce.bounced_recipients.unwrap_or_default() {
-            let class = classify::bounce(&bounce_type, &bounce_sub_type, &recipient);
-            self.add(recipient, class, at, &feedback_id, subtype.clone());
+            let (class, judgement) = classify::bounce(&bounce_type, &bounce_sub_type, &recipient);
+            let happened = Happened {
+                class,
+                judgement: Some(judgement),
+                at,
+                feedback_id: &feedback_id,
+                subtype: &subtype,
+            };
+            self.add(recipient, &happened);
         }
     }
 
@@ -231,10 +253,16 @@ impl FeedbackEvent {
         let words = complaint.words().to_owned();
         let feedback_type = complaint.complaint_feedback_type.unwrap_or_default();
         let sub_type = complaint.complaint_sub_type.unwrap_or_default();
-        let class = classify::complaint(&feedback_type, &sub_type);
         let feedback_id = self.feedback_id(complaint.feedback_id);
+        let happened = Happened {
+            class: classify::complaint(&feedback_type, &sub_type),
+            judgement: None,
+            at,
+            feedback_id: &feedback_id,
+            subtype: &words,
+        };
         for recipient in complaint.complained_recipients.unwrap_or_default() {
-            self.add(recipient, class, at, &feedback_id, words.clone());
+            self.add(recipient, &happened);
         }
     }
 
@@ -242,22 +270,45 @@ impl FeedbackEvent {
         id.or_else(|| self.ses_message_id.clone()).unwrap_or_default()
     }
 
-    fn add(&mut self, recipient: Recipient, class: FeedbackClass, at: Timestamp, feedback_id: &str, subtype: String) {
-        let Some(address) = recipient.email_address.as_deref().and_then(address::read) else {
-            self.unreadable_recipients += usize::from(class.suppresses());
+    /// Adds a fact for each address of an entry, which is one address as a rule.
+    fn add(&mut self, recipient: Recipient, happened: &Happened<'_>) {
+        let addresses = recipient
+            .email_address
+            .as_deref()
+            .map(address::read_all)
+            .unwrap_or_default();
+        if addresses.is_empty() {
+            self.unreadable_recipients += usize::from(happened.class.suppresses());
             return;
-        };
-        self.facts.push(RecipientFact {
+        }
+        let diagnostic = recipient
+            .diagnostic_code
+            .map(|text| text.chars().take(DIAGNOSTIC_MAX).collect::<String>());
+        let judgement = happened.judgement.as_ref();
+        self.facts.extend(addresses.into_iter().map(|address| RecipientFact {
             address,
-            class,
-            at,
-            feedback_id: feedback_id.to_owned(),
-            subtype,
-            diagnostic: recipient
-                .diagnostic_code
-                .map(|text| text.chars().take(DIAGNOSTIC_MAX).collect()),
-        });
+            class: happened.class,
+            reason: judgement.map(|judgement| judgement.reason),
+            why: judgement.map(|judgement| judgement.why.clone()),
+            blames_sender: judgement.is_some_and(|judgement| judgement.blame == Blame::Sender),
+            counts_for_rate: judgement.map_or(happened.class == FeedbackClass::Complaint, |judgement| {
+                judgement.counts_for_rate
+            }),
+            at: happened.at,
+            feedback_id: happened.feedback_id.to_owned(),
+            subtype: happened.subtype.to_owned(),
+            diagnostic: diagnostic.clone(),
+        }));
     }
+}
+
+/// What happened to one recipient, apart from its address.
+struct Happened<'a> {
+    class: FeedbackClass,
+    judgement: Option<BounceJudgement>,
+    at: Timestamp,
+    feedback_id: &'a str,
+    subtype: &'a str,
 }
 
 #[cfg(test)]
@@ -358,7 +409,7 @@ mod tests {
     fn a_complaint_that_names_nobody_is_no_fault() {
         let event =
             event(&json!({"eventType": "Complaint", "complaint": {"complaintSubType": "OnAccountSuppressionList"}}));
-        assert!(event.facts.is_empty());
+        assert!(event.facts.is_empty() && event.lists_nobody);
     }
 
     #[test]
@@ -419,6 +470,93 @@ mod tests {
         ] {
             let error = read(message, received()).unwrap_err();
             assert!(!error.to_string().contains("anna"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_field_of_another_type_loses_that_field_alone() {
+        let facts = |message: &Value| event(message).facts;
+        let mut message = bounce(&json!([{"emailAddress": "a@example.org", "status": 5.1, "action": ["failed"]}]));
+        message["bounce"]["feedbackId"] = json!(7);
+        message["mail"]["tags"] = json!("none");
+        assert_eq!(facts(&message)[0].class, FeedbackClass::HardBounce);
+        let complaint = json!({"eventType": "Complaint", "mail": "lost",
+            "complaint": {"feedbackId": "f-2", "complainedRecipients": [{"emailAddress": "a@example.org"}]}});
+        assert_eq!(facts(&complaint)[0].class, FeedbackClass::Complaint);
+        let twice = r#"{"eventType":"Bounce","bounce":{"bounceType":"Transient","bounceType":"Permanent",
+            "bouncedRecipients":[{"emailAddress":"a@example.org"}]}}"#;
+        let Feedback::Event(twice) = read(twice, received()).unwrap() else {
+            panic!("a set-up message")
+        };
+        assert_eq!(twice.facts[0].class, FeedbackClass::HardBounce);
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_read_does_not_hold_up_the_others() {
+        let event = event(&bounce(
+            &json!([null, {"emailAddress": "a@example.org"}, 7, "b@example.org"]),
+        ));
+        let addresses: Vec<_> = event.facts.iter().map(|fact| fact.address.normalised()).collect();
+        assert_eq!(
+            (addresses, event.unreadable_recipients),
+            (vec!["a@example.org", "b@example.org"], 2)
+        );
+    }
+
+    #[test]
+    fn a_list_in_one_entry_is_several_recipients() {
+        let event = event(&bounce(&json!([{"emailAddress": "a@example.org, a..b@example.org"}])));
+        let addresses: Vec<_> = event.facts.iter().map(|fact| fact.address.normalised()).collect();
+        assert_eq!(addresses, ["a@example.org", "\"a..b\"@example.org"]);
+    }
+
+    #[test]
+    fn counts_what_aws_counts_and_refusals_of_the_sender_apart() {
+        let kinds = |bounce_type: &str, diagnostic: &str| {
+            let mut message = bounce(&json!([{"emailAddress": "a@example.org", "diagnosticCode": diagnostic}]));
+            message["bounce"]["bounceType"] = json!(bounce_type);
+            let event = event(&message);
+            let kinds: Vec<_> = event.marks.iter().map(|mark| mark.kind.as_str()).collect();
+            (
+                event.facts[0].class,
+                event.facts[0].reason.unwrap().as_str(),
+                kinds.join(" "),
+            )
+        };
+        for (bounce_type, diagnostic, expected) in [
+            (
+                "Permanent",
+                "550 5.1.1 unknown user",
+                (FeedbackClass::HardBounce, "user_unknown", "bounce"),
+            ),
+            (
+                "Permanent",
+                "554 5.7.1 listed at some RBL",
+                (FeedbackClass::Blocked, "sender_blocked", "bounce block"),
+            ),
+            (
+                "Transient",
+                "554 5.7.1 listed at some RBL",
+                (FeedbackClass::Soft, "sender_blocked", "block"),
+            ),
+            (
+                "Permanent",
+                "552 5.2.2 mailbox full",
+                (FeedbackClass::Soft, "mailbox_full", "bounce"),
+            ),
+            (
+                "Permanent",
+                "552 5.3.4 too large",
+                (FeedbackClass::MessageFault, "size", "bounce"),
+            ),
+            (
+                "Transient",
+                "550 5.4.4 no such domain",
+                (FeedbackClass::HardBounce, "host_unknown", ""),
+            ),
+        ] {
+            let expected = (expected.0, expected.1, expected.2.to_owned());
+            assert_eq!(kinds(bounce_type, diagnostic), expected, "{bounce_type} {diagnostic}");
         }
     }
 

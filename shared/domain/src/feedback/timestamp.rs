@@ -6,9 +6,18 @@ use jiff::fmt::rfc2822;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
+/// 2200-01-01T00:00:00Z, in seconds.
+const LATEST: i64 = 7_258_118_400;
+
 /// Reads a time: RFC 3339 with `Z` or an offset (with or without a space before it), RFC 2822, or a civil time without a
-/// zone, which is taken as UTC. `None` for everything else.
+/// zone, which is taken as UTC. `None` for everything else. A time before 1970 or after 2200 is moved to that end: nothing
+/// later has to reckon with times that cannot be.
 pub(super) fn read(value: &Value) -> Option<Timestamp> {
+    let latest = Timestamp::from_second(LATEST).unwrap_or(Timestamp::MAX);
+    read_any(value).map(|time| time.clamp(Timestamp::UNIX_EPOCH, latest))
+}
+
+fn read_any(value: &Value) -> Option<Timestamp> {
     let text = value.as_str()?.trim();
     let compact = text.replace(" +", "+").replace(" -", "-");
     compact
@@ -47,6 +56,17 @@ mod tests {
                 Some(expected),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn moves_a_time_that_cannot_be_to_the_nearest_end() {
+        for (text, expected) in [
+            ("-009999-01-02T01:59:59Z", "1970-01-01T00:00:00Z"),
+            ("0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
+            ("9999-12-30T22:00:00.001Z", "2200-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(read(&json!(text)).unwrap().to_string(), expected, "{text}");
         }
     }
 
