@@ -229,10 +229,7 @@ async fn without_an_event_it_stays_open_and_is_never_sent_again_by_this_key() {
         okite.advance(Duration::from_hours(hours)).await;
         let open = okite.post_keyed("k", &mail("Hello")).await;
         let message = open.refused(409, "concurrent_idempotent_requests");
-        assert!(
-            message.contains("not known") && message.contains("new key"),
-            "{message}"
-        );
+        assert!(message.contains("unknown") && message.contains("new key"), "{message}");
         assert_eq!((&open.body["id"], retry_after(&open)), (&first.body["id"], 60));
     }
     assert_eq!(okite.outbox().await.len(), 0);

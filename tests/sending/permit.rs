@@ -149,7 +149,7 @@ async fn bulk_mail_leaves_a_reserve_to_transactional_mail() {
     account(&okite, json!({ "max_24_hour_send": 10 })).await;
     let answer = okite.post_with(BULK_KEY, &email(people(9))).await;
     let message = held_back(&answer, 429, "daily_quota_exceeded", "300");
-    assert!(message.contains("kept for transactional mail"), "{message}");
+    assert!(message.contains("reserved for transactional mail"), "{message}");
     assert_eq!(okite.post_with(BULK_KEY, &email(people(8))).await.status, 200);
     okite.send(&email(people(2))).await;
 }
