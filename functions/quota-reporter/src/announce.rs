@@ -16,11 +16,12 @@ use crate::state::QuotaReporterState;
 /// How long an unpublished change is still published. Older ones, such as those from before the topic existed, are not.
 const NEWS_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long the reporter waits for the record of an override: the operator's command writes it right after the override.
+/// How long the reporter waits for the record of an override: the operator's command writes it right after the
+/// override.
 const RECORDED_WITHIN: SignedDuration = SignedDuration::from_mins(1);
 
-/// Records and publishes a change of the brake. A failure is only logged: the gate is already set, and the next run tries
-/// again.
+/// Records and publishes a change of the brake. A failure is only logged: the gate is already set, and the next run
+/// tries again.
 pub(crate) async fn changes(state: &QuotaReporterState, read: &GateState, report: &Report, now: Timestamp, id: Uuid) {
     if let Err(error) = record(state, read, report, now, id).await {
         tracing::error!("a change of the brake was not recorded: {error}");

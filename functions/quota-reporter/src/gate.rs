@@ -11,8 +11,8 @@ use crate::error::ReporterError;
 use crate::state::QuotaReporterState;
 
 /// Sets the gate. The brake is the operator's override, or else the level that the report asks for; the report records
-/// which. If an operator changes the override meanwhile, the function reads it and tries once more. Returns the state that
-/// the gate was set from, and the outcome.
+/// which. If an operator changes the override meanwhile, the function reads it and tries once more. Returns the state
+/// that the gate was set from, and the outcome.
 pub(crate) async fn set_gate(
     state: &QuotaReporterState,
     mut read: GateState,
@@ -31,8 +31,8 @@ pub(crate) async fn set_gate(
     Err(ReporterError::Overridden)
 }
 
-/// Makes the report of a run that could not read the account. It repeats the figures of the previous report and replaces
-/// it. The gate stays as it is, except that an operator's override that is not yet in it is applied.
+/// Makes the report of a run that could not read the account. It repeats the figures of the previous report and
+/// replaces it. The gate stays as it is, except that an operator's override that is not yet in it is applied.
 pub(crate) async fn report_without_account(
     state: &QuotaReporterState,
     gate: &GateState,

@@ -1,8 +1,8 @@
 //! The quota reporter: reads the SES account, reports its state, and sets the gate that limits sending.
 //!
 //! It runs on a schedule, and its failures never stop sending. If a figure cannot be read, the report names the failure
-//! and the previous value stays, above all the gate's. If the store cannot be reached, or the account cannot be read and
-//! there is no previous report, the run fails and the previous gate stays in force.
+//! and the previous value stays, above all the gate's. If the store cannot be reached, or the account cannot be read
+//! and there is no previous report, the run fails and the previous gate stays in force.
 //!
 //! | module | concept |
 //! |---|---|
@@ -60,7 +60,8 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
             let report = handle(state, call.now, call.deadline, || call.ids.new_id()).await;
             report.map_err(|error| {
                 tracing::error!("the run made no report: {error}");
-                // The runtime would show the whole error, including DynamoDB's answer. The diagnostic has only its text.
+                // The runtime would show the whole error, including DynamoDB's answer. The diagnostic has only its
+                // text.
                 Diagnostic::from(error)
             })
         },
@@ -68,9 +69,9 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     .await
 }
 
-/// Makes one report and sets the gate from it. In the time left until `deadline`, it continues the daily pass over SES's
-/// own suppression list. If the account cannot be read, the report repeats the previous one and names the failure, and the
-/// gate stays.
+/// Makes one report and sets the gate from it. In the time left until `deadline`, it continues the daily pass over
+/// SES's own suppression list. If the account cannot be read, the report repeats the previous one and names the
+/// failure, and the gate stays.
 ///
 /// # Errors
 /// [`ReporterError`]. The gate then has its previous settings, or those of this report.
@@ -83,8 +84,8 @@ pub async fn handle(
     // The granted total is read before the account, so that the gate counts later grants itself.
     let gate = state.usage.gate_state().await?;
     let account = state.ses.account().await;
-    // The previous report drives hysteresis and quota-drop detection. An invalid one must not stop later reports. One that
-    // cannot be read now may be readable in the next run, so this run fails.
+    // The previous report drives hysteresis and quota-drop detection. An invalid one must not stop later reports. One
+    // that cannot be read now may be readable in the next run, so this run fails.
     let before = match state.usage.latest_report().await {
         Err(error) if error.code == NOT_A_REPORT => {
             tracing::warn!("the stored report is not valid; the report starts anew");

@@ -1,8 +1,9 @@
-//! Publishes the report as metrics: one log line in CloudWatch's embedded metric format, which CloudWatch turns into metrics.
+//! Publishes the report as metrics: one log line in CloudWatch's embedded metric format, which CloudWatch turns into
+//! metrics.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 //!
-//! Each metric costs money every month, so only the figures that alarms and dashboards need are metrics. The line also has
-//! the other figures, so that Logs Insights finds them.
+//! Each metric costs money every month, so only the figures that alarms and dashboards need are metrics. The line also
+//! has the other figures, so that Logs Insights finds them.
 
 use std::io::Write;
 
@@ -19,7 +20,8 @@ const DIMENSION: &str = "FunctionName";
 
 /// Writes a report's line to the log.
 pub(crate) fn publish(report: &Report, function_name: &str, now: Timestamp) {
-    // Not with `tracing`, which would wrap the line: the line itself must be the JSON. A closed log is no reason to fail.
+    // Not with `tracing`, which would wrap the line: the line itself must be the JSON. A closed log is no reason to
+    // fail.
     let _ = writeln!(std::io::stdout(), "{}", line(report, function_name, now));
 }
 

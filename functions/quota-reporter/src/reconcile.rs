@@ -1,8 +1,8 @@
 //! The daily pass over SES's own suppression list. Each run does a part of it.
 //!
-//! A run continues the pass while it has time, and stores the position after each page. Every step can be repeated: if a
-//! run stops in the middle of a page, the next run reads the page again and changes nothing twice. Failures stop nothing
-//! else: the pass's state records them, and a later run tries again.
+//! A run continues the pass while it has time, and stores the position after each page. Every step can be repeated: if
+//! a run stops in the middle of a page, the next run reads the page again and changes nothing twice. Failures stop
+//! nothing else: the pass's state records them, and a later run tries again.
 
 use std::time::Duration;
 
@@ -123,8 +123,8 @@ impl<F: Fn() -> Uuid> Pass<'_, F> {
         Ok(())
     }
 
-    /// Applies one page. Returns whether it reached the end of the page. The counts include the applied part in any case,
-    /// and the next run does not repeat it.
+    /// Applies one page. Returns whether it reached the end of the page. The counts include the applied part in any
+    /// case, and the next run does not repeat it.
     async fn page(&mut self, listed: &[SesListEntry]) -> Result<bool, PassError> {
         let mut read = ListDrift::default();
         for part in listed.chunks(TAKEN_AT_ONCE) {
