@@ -179,7 +179,6 @@ async fn what_is_not_the_recipients_fault_or_wish_suppresses_nobody() {
     let named = &named;
     for event in [
         bounce("Transient", "General", named, 1),
-        bounce("Transient", "MailboxFull", named, 1),
         bounce("Transient", "MessageTooLarge", named, 1),
         bounce("Transient", "ContentRejected", named, 1),
         bounce("Undetermined", "Undetermined", named, 1),

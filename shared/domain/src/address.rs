@@ -1,10 +1,13 @@
-//! An email address, parsed once: a value of [`EmailAddress`] is one that SES takes.
+//! Email addresses, parsed once. SES accepts every value of [`EmailAddress`].
 //!
-//! Three spellings of an address matter and each has its accessor. The one the caller wrote is for showing. The one on
-//! the wire keeps the local part as written (its case may matter to the receiver) and has the domain in ASCII, for SES
-//! wants punycode. The normalised one is the identity of the mailbox: it keys the suppression list, so two spellings
-//! that reach one mailbox must never differ in it. It never drops a `+tag` or dots: those are other mailboxes to most
-//! receivers, and a wrong guess would suppress somebody else.
+//! Each address has three spellings, and each spelling has an accessor:
+//!
+//! - The given spelling is the caller's. Okite shows this one.
+//! - The wire spelling goes to SES. It keeps the local part as given, because its case may matter to the receiver. Its
+//!   domain is ASCII, because SES requires punycode.
+//! - The normalised spelling identifies the mailbox and is the key of the suppression list. Two spellings that reach
+//!   one mailbox must normalise alike. Normalising keeps `+tag` and dots, because most receivers treat them as
+//!   different mailboxes. Dropping them could suppress another person's address.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,31 +21,33 @@ use crate::hex::hex;
 const LOCAL_PART_MAX: usize = 64;
 /// The longest address that SMTP carries, in octets (RFC 5321, 4.5.3.1.3, less the angle brackets).
 const ADDRESS_MAX: usize = 254;
-/// The longest spelling that is kept, in octets: an international domain is longer as written than on the wire.
+/// The longest given spelling, in octets. An international domain may be longer in Unicode than in ASCII.
 const GIVEN_MAX: usize = 512;
-/// The longest display name that is taken, in octets.
+/// The longest display name, in octets.
 const NAME_MAX: usize = 320;
 /// The domain of Amazon's mailbox simulator.
 const SIMULATOR_DOMAIN: &str = "simulator.amazonses.com";
 
-/// A domain that never exists (RFC 2606): that of addresses which stand for forgotten ones.
+/// The domain of the pseudonyms of forgotten addresses. RFC 2606 reserves it, so it never exists.
 const FORGOTTEN_DOMAIN: &str = "forgotten.invalid";
-/// What stands for a forgotten address where nothing needs to tell it from other forgotten ones.
+/// The placeholder for a forgotten address where forgotten addresses need not be distinguished.
 pub const FORGOTTEN: &str = "forgotten@forgotten.invalid";
 
 /// A valid email address (an addr-spec, without a display name).
 ///
-/// Two addresses are equal when they are the same mailbox, whatever their spelling.
+/// Two addresses are equal if they normalise to the same mailbox.
 #[derive(Clone, Debug)]
 pub struct EmailAddress {
     given: String,
     wire: String,
     normalised: String,
-    /// Where the `@` of `normalised` stands.
+    /// The byte index of the `@` in `normalised`.
     at: usize,
 }
 
-/// Leaves out of a text whatever looks like an address, and control characters: what people write is shown to many.
+/// Replaces everything that looks like an address by `[address]`, and control characters by spaces.
+///
+/// Use it for text that one person writes and others read.
 #[must_use]
 pub fn without_addresses(text: &str) -> String {
     let ends_a_word = |c: char| c.is_whitespace() || c.is_control() || "=,;<>()\"".contains(c);
@@ -58,55 +63,55 @@ pub fn without_addresses(text: &str) -> String {
     words.collect()
 }
 
-/// Why a text is not an email address that SES takes. The text itself is not repeated: it may end in a log.
+/// The reason that a text is not an address that SES accepts. It never repeats the text, because it may be logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// Nothing but white space.
+    /// The text is empty or white space.
     #[error("the address is empty")]
     Empty,
-    /// A control character, CR and LF included.
+    /// The text contains a control character, such as CR or LF.
     #[error("the address contains a control character")]
     ControlCharacter,
-    /// No `@`, or nothing on one side of it.
+    /// The text has no `@`, or nothing on one side of it.
     #[error("the address must have the form local-part@domain")]
     NotAnAddress,
-    /// SES does not speak SMTPUTF8.
+    /// The local part is not ASCII. SES does not support SMTPUTF8.
     #[error("the part before the @ must be ASCII: Amazon SES does not support internationalised local parts")]
     LocalPartNotAscii,
-    /// Characters that need quoting, or a wrongly quoted string.
-    #[error("the part before the @ has characters that it may not have")]
+    /// The local part has characters that need quotes, or its quotes are wrong.
+    #[error("the part before the @ contains characters that are not allowed there")]
     LocalPartInvalid,
-    /// White space inside.
+    /// The address contains white space.
     #[error("the address contains a space")]
     Space,
-    /// More than 64 octets.
+    /// The local part has more than 64 octets.
     #[error("the part before the @ is longer than 64 characters")]
     LocalPartTooLong,
-    /// Not a host name, no dot in it, or an address literal.
+    /// The domain is not a host name, has no dot, or is an IP address.
     #[error("the domain is not a valid domain name")]
     DomainInvalid,
-    /// More than 254 octets, or a spelling of it that is far longer.
+    /// The address has more than 254 octets on the wire, or more than 512 as given.
     #[error("the address is longer than 254 characters")]
     TooLong,
-    /// A display name of more than 320 octets.
+    /// The display name has more than 320 octets.
     #[error("the display name is longer than 320 bytes")]
     NameTooLong,
-    /// Several addresses in one text.
-    #[error("there must be one address in each text: give several as an array, or put quotes around the name")]
+    /// The text has several addresses.
+    #[error("each text must have one address: give several addresses as an array, or put quotes around the name")]
     SeveralAddresses,
-    /// A link instead of an address.
+    /// The text is a `mailto:` link.
     #[error("write the address without `mailto:`")]
     MailtoLink,
-    /// Angle brackets that do not pair, or text after them.
+    /// The angle brackets do not pair, or text follows them.
     #[error("the address must have the form Name <local-part@domain>")]
     BracketsInvalid,
 }
 
 impl EmailAddress {
-    /// Parses an address without a display name; white space around it is dropped.
+    /// Parses an address without a display name, and ignores white space around it.
     ///
     /// # Errors
-    /// [`AddressError`] names what is wrong, without the address.
+    /// [`AddressError`] names the problem and never repeats the address.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let given = text.trim();
         if given.is_empty() {
@@ -136,38 +141,40 @@ impl EmailAddress {
         Ok(address)
     }
 
-    /// Returns the address as its author wrote it.
+    /// Returns the address as the caller wrote it.
     #[must_use]
     pub fn as_given(&self) -> &str {
         &self.given
     }
 
-    /// Returns the address as SES is told it: the domain in ASCII and lower case.
+    /// Returns the address as Okite sends it to SES, with the domain in lower-case ASCII.
     #[must_use]
     pub fn as_wire(&self) -> &str {
         &self.wire
     }
 
-    /// Returns the identity of the mailbox: what the suppression list is keyed by.
+    /// Returns the normalised address: the identity of the mailbox and the key of the suppression list.
     #[must_use]
     pub fn normalised(&self) -> &str {
         &self.normalised
     }
 
-    /// Returns the domain, in ASCII and lower case.
+    /// Returns the domain in lower-case ASCII.
     #[must_use]
     pub fn domain(&self) -> &str {
         &self.normalised[self.at + 1..]
     }
 
-    /// Tells whether this stands for an address that was forgotten: see [`Self::pseudonym`].
+    /// Returns whether this is the pseudonym of a forgotten address. See [`Self::pseudonym`].
     #[must_use]
     pub fn is_pseudonym(&self) -> bool {
         self.domain() == FORGOTTEN_DOMAIN
     }
 
-    /// Returns what stands for the address on the suppression list once it is forgotten there: an address that cannot be, of a
-    /// SHA-256 of this one. Whoever guesses the address can tell that it is the one; nobody can read it there.
+    /// Returns the pseudonym that replaces a forgotten address on the suppression list.
+    ///
+    /// The pseudonym has the SHA-256 of the address as its local part, and a domain that never exists. A reader of the
+    /// list can test a guess against it, but cannot read the address from it.
     #[must_use]
     pub fn pseudonym(&self) -> Self {
         let local = hex(&Sha256::digest(self.normalised.as_bytes()));
@@ -180,7 +187,7 @@ impl EmailAddress {
         }
     }
 
-    /// Tells whether the address belongs to Amazon's mailbox simulator, whose answers are rehearsals.
+    /// Returns whether the address belongs to Amazon's mailbox simulator, whose bounces and complaints are only tests.
     /// <https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html>
     #[must_use]
     pub fn is_simulator(&self) -> bool {
@@ -196,7 +203,7 @@ impl PartialEq for EmailAddress {
 
 impl Eq for EmailAddress {}
 
-/// Finds the likelier mistake behind a local part that cannot be one.
+/// Returns the most likely mistake behind an invalid local part.
 fn blame(given: &str, error: AddressError) -> AddressError {
     match error {
         AddressError::LocalPartInvalid if given.starts_with('"') => error,
@@ -211,7 +218,7 @@ fn blame(given: &str, error: AddressError) -> AddressError {
     }
 }
 
-/// Lower-cases a local part, and unquotes it where the quotes change nothing.
+/// Lower-cases a local part, and removes quotes that it does not need.
 fn normalise_local_part(local: &str) -> Result<Cow<'_, str>, AddressError> {
     if !local.is_ascii() {
         return Err(AddressError::LocalPartNotAscii);
@@ -242,7 +249,7 @@ fn quote(content: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-/// Tells whether `local` needs no quotes (RFC 5322 dot-atom).
+/// Returns whether `local` needs no quotes (RFC 5322 dot-atom).
 fn is_dot_atom(local: &str) -> bool {
     local.split('.').all(|atom| {
         !atom.is_empty()
@@ -252,7 +259,7 @@ fn is_dot_atom(local: &str) -> bool {
     })
 }
 
-/// Takes the content out of a quoted string whose opening quote is gone; `None` if it is not closed at its very end.
+/// Returns the content of a quoted string without its opening quote. Returns `None` unless the closing quote ends it.
 fn unquote(rest: &str) -> Option<String> {
     let mut content = String::with_capacity(rest.len());
     let mut chars = rest.chars();
@@ -266,15 +273,15 @@ fn unquote(rest: &str) -> Option<String> {
     None
 }
 
-/// What no host name has. An underscore is allowed: such names exist in DNS and take mail.
+/// The characters that no host name has. An underscore is allowed: such names exist in DNS and take mail.
 const HOST_NAME: AsciiDenyList = AsciiDenyList::new(true, "!\"#$%&'()*+,/:;<=>?@[\\]^`{|}~");
 
-/// Maps a domain to lower-case ASCII as UTS-46 has it, and refuses what is not a host name below a top-level domain.
+/// Maps a domain to lower-case ASCII (UTS-46), and rejects anything but a host name below a top-level domain.
 pub(crate) fn ascii_domain(domain: &str) -> Result<Cow<'_, str>, AddressError> {
     let ascii = Uts46::new()
         .to_ascii(domain.as_bytes(), HOST_NAME, Hyphens::CheckFirstLast, DnsLength::Verify)
         .map_err(|_| AddressError::DomainInvalid)?;
-    // No top-level domain is a number: what ends in one is an IP address.
+    // No top-level domain is a number, so a name that ends in a number is an IP address.
     let top_level = ascii.rsplit_once('.').map_or("", |(_, top_level)| top_level);
     if top_level.bytes().any(|b| b.is_ascii_alphabetic()) {
         Ok(ascii)
@@ -283,7 +290,7 @@ pub(crate) fn ascii_domain(domain: &str) -> Result<Cow<'_, str>, AddressError> {
     }
 }
 
-/// An address with the name shown beside it.
+/// An address with its display name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mailbox {
     name: Option<String>,
@@ -293,11 +300,10 @@ pub struct Mailbox {
 impl Mailbox {
     /// Parses `local@domain`, `Name <local@domain>` or `"Name" <local@domain>`.
     ///
-    /// The name may be raw (`Ünï <u@example.com>`, `Acme, Inc. <a@example.com>`): everything before the last `<` is the
-    /// name.
+    /// The name needs no quotes: everything before the last `<` is the name, as in `Acme, Inc. <a@example.com>`.
     ///
     /// # Errors
-    /// [`AddressError`] names what is wrong, without the address.
+    /// [`AddressError`] names the problem and never repeats the address.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let text = text.trim();
         if text.chars().any(char::is_control) {
@@ -312,7 +318,7 @@ impl Mailbox {
         let name = name.trim();
         let name = match name.strip_prefix('"').and_then(unquote) {
             Some(quoted) => quoted,
-            // `A <a@example.com>, B <b@example.com>` would reach B alone, under a strange name.
+            // `A <a@example.com>, B <b@example.com>` would reach only B, and with the rest as its name.
             None if name.contains('@') && name.contains(['<', ',', ';']) => {
                 return Err(AddressError::SeveralAddresses);
             }
@@ -325,19 +331,19 @@ impl Mailbox {
         Ok(Self { name, address })
     }
 
-    /// Returns the display name, decoded.
+    /// Returns the display name in Unicode.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// Returns the address.
+    /// Returns the address without the name.
     #[must_use]
     pub fn address(&self) -> &EmailAddress {
         &self.address
     }
 
-    /// Returns the mailbox as SES wants it: the name quoted, or as RFC 2047 encoded words when it is not ASCII.
+    /// Returns the mailbox as SES requires it. The name is quoted, or in RFC 2047 encoded words if it is not ASCII.
     #[must_use]
     pub fn to_wire(&self) -> String {
         match &self.name {
@@ -347,7 +353,7 @@ impl Mailbox {
     }
 }
 
-/// Shows the mailbox as its author would write it.
+/// Shows the mailbox as a person would write it.
 impl fmt::Display for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.name {
@@ -357,7 +363,7 @@ impl fmt::Display for Mailbox {
     }
 }
 
-/// Encodes a display name for a header field: quoted where it is ASCII (RFC 5322), else as encoded words (RFC 2047).
+/// Encodes a display name for a header: quoted if it is ASCII (RFC 5322), otherwise in encoded words (RFC 2047).
 fn encode_display_name(name: &str) -> String {
     use email_encoding::headers::{rfc2047, writer::EmailWriter};
     if name.is_ascii() {
@@ -369,7 +375,7 @@ fn encode_display_name(name: &str) -> String {
     let mut encoded = String::with_capacity(name.len() * 2);
     let written = rfc2047::encode(name, &mut EmailWriter::new(&mut encoded, 0, 0, true));
     debug_assert!(written.is_ok(), "writing into a String cannot fail");
-    // The encoder folds long lines for a header; the SES API takes one line and folds by itself.
+    // The encoder folds long lines. The SES API takes one line and folds it itself.
     encoded.replace("\r\n ", " ")
 }
 
@@ -384,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_left_out_of_a_text_wherever_they_are() {
+    fn addresses_anywhere_in_a_text_are_replaced() {
         for (text, wanted) in [
             ("a bad list", "a bad list"),
             (
@@ -408,12 +414,12 @@ mod tests {
     }
 
     #[test]
-    fn keeps_tags_and_dots_for_they_are_other_mailboxes() {
+    fn keeps_tags_and_dots_because_they_are_other_mailboxes() {
         assert_eq!(normalised("First.Last+News@gmail.com"), "first.last+news@gmail.com");
     }
 
     #[test]
-    fn maps_an_international_domain_to_punycode_whatever_its_spelling() {
+    fn maps_every_spelling_of_an_international_domain_to_punycode() {
         for spelling in [
             "a@BÜCHER.example",
             "a@bu\u{308}cher.example",
@@ -432,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_that_change_nothing_do_not_make_another_mailbox() {
+    fn unneeded_quotes_do_not_make_another_mailbox() {
         assert_eq!(normalised("\"John.Doe\"@example.com"), "john.doe@example.com");
         assert_eq!(normalised("\"j\\ohn\"@example.com"), "john@example.com");
         assert_eq!(normalised("\"a..b\"@example.com"), "\"a..b\"@example.com");
@@ -440,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_ses_refuses() {
+    fn rejects_addresses_that_ses_rejects() {
         use AddressError::*;
         let long = format!("{}@example.com", "a".repeat(65));
         let longer = format!("a@{}.example", "a.".repeat(125));
@@ -480,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_the_mailbox_simulator_in_any_spelling() {
+    fn recognises_the_mailbox_simulator_in_any_spelling() {
         assert!(
             EmailAddress::parse("bounce+x@Simulator.AmazonSES.com")
                 .unwrap()
@@ -494,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_display_names_raw_quoted_and_missing() {
+    fn reads_unquoted_quoted_and_missing_display_names() {
         for (text, name, address) in [
             ("a@example.com", None, "a@example.com"),
             ("<a@example.com>", None, "a@example.com"),
@@ -517,7 +523,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_broken_brackets_and_line_breaks_in_names() {
+    fn rejects_broken_brackets_and_line_breaks_in_names() {
         assert_eq!(Mailbox::parse("a@example.com>"), Err(AddressError::BracketsInvalid));
         assert!(Mailbox::parse("A <a@example.com> trailing").is_err());
         assert_eq!(
@@ -527,7 +533,7 @@ mod tests {
     }
 
     #[test]
-    fn never_takes_a_list_for_one_address_with_a_strange_name() {
+    fn never_reads_a_list_as_one_address_with_a_long_name() {
         for text in [
             "Bob <bob@example.com>, Carol <carol@example.net>",
             "bob@example.com, Carol <carol@example.net>",
@@ -545,13 +551,13 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_name_of_absurd_length() {
+    fn rejects_a_name_that_is_too_long() {
         let text = format!("{} <a@example.com>", "n".repeat(321));
         assert_eq!(Mailbox::parse(&text), Err(AddressError::NameTooLong));
     }
 
     #[test]
-    fn writes_names_for_the_wire() {
+    fn encodes_names_for_ses() {
         for (text, wire) in [
             ("Acme <a@example.com>", "Acme <a@example.com>"),
             ("Acme, Inc. <a@example.com>", "\"Acme, Inc.\" <a@example.com>"),

@@ -1,25 +1,25 @@
-//! How long to wait before SES is called again, when it has turned a mail away for its rate.
+//! The wait before Okite retries a call that SES throttled.
 //!
-//! Everybody whom SES throttles at one moment would be throttled again at the next if they all waited equally long, so a
-//! delay is drawn anew from the whole range between nothing and a bound that doubles ("full jitter").
+//! Calls that SES throttled together would collide again if they all waited equally long. So each delay is random,
+//! between zero and a bound that doubles with every retry ("full jitter").
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use uuid::Uuid;
 
-/// The bound of the first delay, in microseconds.
+/// The upper bound of the first delay, in microseconds.
 const FIRST: u64 = 100_000;
-/// How often it doubles: to 3.2 s.
+/// The number of times that the bound doubles. Its maximum is 3.2 s.
 const DOUBLINGS: u32 = 5;
 
-/// Returns the delay before a retry, the first being 0; `None` if it does not fit into the time that is `left`.
+/// Returns the delay before retry number `retry`, counted from 0. Returns `None` if the delay does not fit in `left`.
 ///
-/// `random` is drawn once for all retries of a mail, and gives each another delay.
+/// The caller draws `random` once for all retries of a mail. Each retry still has a different delay.
 #[must_use]
 pub fn delay(retry: u32, random: Uuid, left: Duration) -> Option<Duration> {
     let bound = FIRST << retry.min(DOUBLINGS);
-    // A fixed hash: random numbers go in and, one for each retry, come out.
+    // A fixed hash derives one random number for each retry.
     let mut hasher = DefaultHasher::new();
     (random.as_u128(), retry).hash(&mut hasher);
     let delay = Duration::from_micros(hasher.finish() % bound);
@@ -32,7 +32,7 @@ mod tests {
 
     use super::*;
 
-    /// The delays of many mails before the same retry.
+    /// Returns the delays of many mails before the same retry.
     fn delays(retry: u32) -> impl Iterator<Item = Duration> {
         (0..1_000).map(move |random| delay(retry, Uuid::from_u128(random), Duration::MAX).unwrap())
     }
@@ -64,14 +64,14 @@ mod tests {
     }
 
     #[test]
-    fn each_retry_of_a_mail_draws_anew() {
+    fn each_retry_of_a_mail_has_another_delay() {
         let random = Uuid::from_u128(7);
         let late: Vec<_> = (5..9).map(|retry| delay(retry, random, Duration::MAX)).collect();
         assert!(late.windows(2).all(|pair| pair[0] != pair[1]), "{late:?}");
     }
 
     #[test]
-    fn no_time_left_is_no_retry() {
+    fn without_time_left_there_is_no_retry() {
         assert_eq!(delay(0, Uuid::nil(), Duration::ZERO), None);
     }
 

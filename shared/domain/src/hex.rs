@@ -1,8 +1,8 @@
-//! Bytes as text.
+//! Bytes as hexadecimal text.
 
 use std::fmt::Write;
 
-/// Writes bytes as hexadecimal digits in lower case.
+/// Writes each byte as two lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes

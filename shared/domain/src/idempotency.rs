@@ -1,6 +1,8 @@
-//! Idempotency keys: a caller who repeats a request with the same key gets the answer of the first one, and no second mail.
+//! Idempotency keys: a caller that repeats a request with the same key receives the first answer, and no second mail is
+//! sent.
 //!
-//! A key remembers what was sent or suppressed, never a refusal: whoever is told that nothing was sent may use it again.
+//! A key remembers sent and suppressed mail, but never a refusal. If nothing was sent, the caller may use the key
+//! again.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -12,33 +14,32 @@ use uuid::Uuid;
 
 use crate::hex::hex;
 
-/// How long a key is remembered.
+/// The time that Okite remembers a key.
 pub const REMEMBERED: Duration = Duration::from_hours(24);
-/// How long a request may be at work: longer than the function may run (29 s), so that whoever comes after it is over
-/// finds nobody else at work.
+/// The lease of a request on its key. It is longer than the function may run (29 s), so no request outlives its lease.
 pub const LEASE: Duration = Duration::from_secs(35);
-/// How many characters a key may have.
+/// The allowed length of a key, in characters.
 pub const KEY_LENGTH: std::ops::RangeInclusive<usize> = 1..=256;
 
-/// What a request asks for by its key.
+/// The claim of a request on its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The key's row: a hash over the API key, the endpoint and the caller's key.
+    /// The key of the row: a hash of the API key's id, the endpoint and the caller's key.
     pub id: String,
-    /// The hash of the body, by which a different request is told.
+    /// The hash of the body, which distinguishes different requests with the same key.
     pub body_hash: String,
-    /// The message that the first request made; of a batch, the first one of it: see [`nth_id`].
+    /// The id of the message of the first request. For a batch, it is the id of its first message: see [`nth_id`].
     pub message_id: Uuid,
-    /// By which the request at work knows the claim as its own.
+    /// A random value that marks the claim as that of the running request.
     pub nonce: Uuid,
-    /// Until when that request may be at work.
+    /// The time until which that request may run.
     pub lease_until: Timestamp,
-    /// Until when the key is remembered.
+    /// The time until which Okite remembers the key.
     pub expires: Timestamp,
 }
 
 impl Claim {
-    /// Makes the claim of a request that came at `now`. `endpoint` is method and path.
+    /// Makes the claim of a request that arrived at `now`. `endpoint` is the method and the path.
     #[must_use]
     pub fn new(
         (api_key_id, endpoint, key): (&str, &str, &str),
@@ -46,7 +47,7 @@ impl Claim {
         (message_id, nonce): (Uuid, Uuid),
         now: Timestamp,
     ) -> Self {
-        // The caller's key comes last and the others cannot contain a line break, so no two triples hash alike.
+        // The caller's key comes last, and the others contain no line break. So no two triples give the same text.
         let id = Sha256::digest(format!("{api_key_id}\n{endpoint}\n{key}"));
         Self {
             id: format!("claim#{}", hex(&id)),
@@ -62,15 +63,15 @@ impl Claim {
 /// The body of a request.
 #[derive(Clone, Copy, Debug)]
 pub enum RequestBody<'a> {
-    /// An object.
+    /// A JSON object: one email.
     One(&'a Map<String, Value>),
-    /// An array.
+    /// A JSON array: a batch.
     Many(&'a [Value]),
 }
 
-/// The id of a message of a batch whose first one has the id `first`.
+/// Returns the id of message number `nth`, counted from 0, of a batch whose first message has the id `first`.
 ///
-/// They follow each other, so that a claim names all of them by the first. The random part of a `UUIDv7` is counted on; its time
+/// The ids are consecutive, so a claim needs only the first. The random part of the `UUIDv7` increases, and its time
 /// and version stay.
 #[must_use]
 pub fn nth_id(first: Uuid, nth: usize) -> Uuid {
@@ -80,7 +81,7 @@ pub fn nth_id(first: Uuid, nth: usize) -> Uuid {
     Uuid::from_u128((first & !RANDOM) | (first.wrapping_add(nth) & RANDOM))
 }
 
-/// Writes JSON so that what means the same is the same: no spaces, the members of objects sorted by name.
+/// Writes canonical JSON, without spaces and with the members of objects sorted by name. Equal values give equal text.
 fn canonical(body: RequestBody<'_>) -> String {
     let mut text = String::new();
     match body {
@@ -112,7 +113,7 @@ fn write_array(array: &[Value], text: &mut String) {
 }
 
 fn write_object(object: &Map<String, Value>, text: &mut String) {
-    // Not left to serde_json, whose maps keep another order when a crate somewhere asks for it.
+    // serde_json does not always sort: a feature that any crate can enable makes its maps keep insertion order.
     let mut members: Vec<_> = object.iter().collect();
     members.sort_unstable_by_key(|(name, _)| *name);
     text.push('{');
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_one_of_an_api_key_and_an_endpoint() {
+    fn a_key_is_scoped_to_an_api_key_and_an_endpoint() {
         let ids: std::collections::BTreeSet<String> = [
             ("a", "POST /emails", "k"),
             ("b", "POST /emails", "k"),
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_members_and_the_spaces_make_no_difference() {
+    fn member_order_and_spaces_make_no_difference() {
         let hash = |text: &str| claim(("a", "e", "k"), &serde_json::from_str(text).unwrap()).body_hash;
         assert_eq!(
             hash(r#"{"to": ["a", "b"], "from": {"x": 1, "w": null}}"#),
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn is_held_for_a_lease_and_remembered_for_a_day() {
+    fn a_claim_has_a_lease_and_is_remembered_for_a_day() {
         let claim = claim(("a", "e", "k"), &json!({}));
         assert_eq!(claim.lease_until.as_second(), 35);
         assert_eq!(claim.expires.as_second(), 24 * 3_600);
@@ -203,7 +204,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_canonical_text_means_the_same(value in json_value()) {
+        fn the_canonical_text_parses_to_the_same_value(value in json_value()) {
             let object = Map::from_iter([("member".to_owned(), value)]);
             let read: Map<String, Value> = serde_json::from_str(&canonical(RequestBody::One(&object))).unwrap();
             prop_assert_eq!(read, object);
@@ -229,7 +230,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_ids_of_a_batch_are_a_hundred_of_one_time(bits in any::<u128>()) {
+        fn the_ids_of_a_batch_differ_and_share_their_time(bits in any::<u128>()) {
             let first = uuid::Builder::from_unix_timestamp_millis(1_800_000_000_000, &bits.to_be_bytes()[..10].try_into().unwrap());
             let first = first.into_uuid();
             let ids: Vec<_> = (0..100).map(|nth| nth_id(first, nth)).collect();

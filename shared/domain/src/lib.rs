@@ -1,25 +1,27 @@
-//! The rules of sending: plain values and pure functions that know no async, no SDK type, no clock (`now` and new ids are
-//! passed in) and no HTTP.
+//! The rules of sending, as plain values and pure functions.
+//!
+//! This crate uses no async, no SDK types and no HTTP. It reads no clock and draws no ids: callers pass them in.
 //!
 //! | module | concept |
 //! |---|---|
-//! | [`address`] | an email address: parsed once, normalised, valid if it exists |
-//! | [`message`] | an outgoing email that SES can take |
-//! | [`recipient`] | who of a message's recipients gets it, and why not |
-//! | [`record`] | what is on record of a message, and what became of it |
-//! | [`retention`] | how long that record is kept |
-//! | [`idempotency`] | keys by which a repeated request is known |
+//! | [`address`] | valid, normalised email addresses |
+//! | [`message`] | outgoing emails that SES accepts |
+//! | [`recipient`] | the outcome for each recipient of a message |
+//! | [`record`] | the record of a message, and the state that follows from it |
+//! | [`retention`] | the time that Okite keeps the record of a message |
+//! | [`stream`] | the two kinds of mail: transactional and bulk |
+//! | [`idempotency`] | the keys that identify a repeated request |
 //! | [`suppression`] | the registers of an address, and whether they suppress it |
-//! | [`bounce`] | why one recipient's mail bounced, and what follows |
-//! | [`feedback`] | SES's event JSON into facts about recipients |
+//! | [`bounce`] | the reason why a recipient's mail bounced, and its consequence |
+//! | [`feedback`] | SES's event JSON, parsed into facts about recipients |
 //! | [`account`] | the SES account: its limits, its standing and its health |
-//! | [`reputation`] | the bounce rate and the complaint rate, and how they are judged |
+//! | [`reputation`] | the bounce and complaint rates, and their levels |
 //! | [`report`] | the report on the account: quota, rates, reasons and advice |
-//! | [`brake`] | how much mail is stopped, who changed that, and why |
+//! | [`brake`] | the level of the brake, and its changes with author and reason |
 //! | [`pacing`] | the gate: the arithmetic of the sending rate and the quota |
-//! | [`ses_error`] | what each SES error means for the caller |
-//! | [`backoff`] | how long to wait before SES is called again |
-//! | [`api_key`] | API keys, their secrets and what they allow |
+//! | [`ses_error`] | the meaning of each SES error for the caller |
+//! | [`backoff`] | the wait before a retry of a throttled call to SES |
+//! | [`api_key`] | API keys, their secrets and their permissions |
 //! | [`hex`] | bytes as hexadecimal digits |
 
 pub mod account;

@@ -1,4 +1,4 @@
-//! Who of a message's recipients gets it, and why the others do not.
+//! The outcome for each recipient of a message: accepted, suppressed or not sent.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,20 @@ use crate::message::Email;
 use crate::stream::Stream;
 use crate::suppression::{Registers, SoftBounceTiers, Suppression};
 
-/// What happens with one recipient.
+/// The status of one recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecipientStatus {
-    /// The mail goes to it.
+    /// Okite sends the mail to the recipient.
     Accepted,
-    /// It is on the suppression list.
+    /// The recipient is suppressed.
     Suppressed(Suppression),
-    /// Nothing is wrong with it, but the mail goes to nobody: nobody is left on the To line, or a suppressed recipient refuses it.
+    /// The recipient is not suppressed, but Okite sends the mail to no one. Either no recipient is left on the To line,
+    /// or the caller chose [`OnSuppressed::Reject`].
     NotSent,
 }
 
 impl RecipientStatus {
-    /// Returns the name used in the API and in items.
+    /// Returns the name that the API and items use.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -31,7 +32,7 @@ impl RecipientStatus {
         }
     }
 
-    /// Returns why there is nobody to send to, if that is it.
+    /// Returns the suppression, if the recipient is suppressed.
     #[must_use]
     pub fn suppression(self) -> Option<Suppression> {
         match self {
@@ -41,18 +42,18 @@ impl RecipientStatus {
     }
 }
 
-/// What a suppressed recipient means for the rest of an email.
+/// The effect of a suppressed recipient on the other recipients of an email.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnSuppressed {
-    /// It is left out, and the others get the mail.
+    /// Okite leaves out the suppressed recipient and sends the mail to the others.
     #[default]
     Skip,
-    /// Nobody gets the mail.
+    /// Okite sends the mail to no one.
     Reject,
 }
 
 impl OnSuppressed {
-    /// Reads the name used in the API.
+    /// Reads the name that the API uses. Returns `None` for any other text.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         match name {
@@ -63,45 +64,45 @@ impl OnSuppressed {
     }
 }
 
-/// A recipient and what happens with it.
+/// The outcome for one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecipientOutcome {
-    /// The recipient, in the spelling given first.
+    /// The address, in the spelling that was given first.
     pub address: EmailAddress,
-    /// What happens with it.
+    /// The status of the recipient.
     pub status: RecipientStatus,
 }
 
-/// Whom a mail goes to.
+/// The recipients that a mail is sent to.
 #[derive(Clone, Debug, Default)]
 pub struct ResolvedRecipients<'a> {
-    /// The To line.
+    /// The recipients on the To line.
     pub to: Vec<&'a Mailbox>,
-    /// The Cc line.
+    /// The recipients on the Cc line.
     pub cc: Vec<&'a Mailbox>,
-    /// Those nobody else sees.
+    /// The Bcc recipients, whom no other recipient sees.
     pub bcc: Vec<&'a Mailbox>,
 }
 
 impl ResolvedRecipients<'_> {
-    /// Counts the recipients: what the mail costs of rate and quota.
+    /// Returns the number of recipients, which is the cost of the mail in rate and quota.
     #[must_use]
     pub fn recipients(&self) -> usize {
         self.to.len() + self.cc.len() + self.bcc.len()
     }
 }
 
-/// What is to be done with an email, given what is known about its recipients.
+/// The outcomes for all recipients of an email, and the recipients that are left.
 #[derive(Clone, Debug)]
 pub struct JudgedRecipients<'a> {
-    /// One outcome a recipient, in the order To, Cc, Bcc.
+    /// One outcome per recipient, in the order To, Cc, Bcc.
     pub outcomes: Vec<RecipientOutcome>,
-    /// Whom it goes to; `None` when it goes to nobody.
+    /// The recipients that the mail is sent to. It is `None` if Okite sends the mail to no one.
     pub destination: Option<ResolvedRecipients<'a>>,
 }
 
 impl JudgedRecipients<'_> {
-    /// Returns the outcomes when nobody is to get a mail that somebody cannot get; `None` if everybody can.
+    /// Returns the outcomes for [`OnSuppressed::Reject`], or `None` if no recipient is suppressed.
     #[must_use]
     pub fn rejected(&self) -> Option<Vec<RecipientOutcome>> {
         let is_suppressed = |outcome: &RecipientOutcome| matches!(outcome.status, RecipientStatus::Suppressed(_));
@@ -116,10 +117,12 @@ impl JudgedRecipients<'_> {
     }
 }
 
-/// Judges every recipient of `email`, a mail of `stream`, by its registers (keyed by normalised address; no entry means none are known).
+/// Decides the outcome for every recipient of `email`, which is a mail of `stream`.
 ///
-/// A mail whose To line has nobody left is not sent to the rest: people in Cc would get a mail that seems addressed to
-/// somebody who never got it.
+/// `registers` is keyed by normalised address. An address without an entry has empty registers.
+///
+/// If no recipient is left on the To line, Okite sends the mail to no one. Otherwise a Cc recipient would receive a
+/// mail whose addressee never received it.
 #[must_use]
 pub fn judge<'a>(
     email: &'a Email,
@@ -177,7 +180,7 @@ mod tests {
     };
 
     fn named(judgement: &JudgedRecipients<'_>) -> Vec<(String, &'static str)> {
-        let name = |outcome| match outcome {
+        let name = |status| match status {
             RecipientStatus::Accepted => "accepted",
             RecipientStatus::Suppressed(Suppression {
                 reason: SuppressionReason::Bounce,
@@ -189,7 +192,7 @@ mod tests {
         judgement
             .outcomes
             .iter()
-            .map(|v| (v.address.as_given().to_owned(), name(v.status)))
+            .map(|outcome| (outcome.address.as_given().to_owned(), name(outcome.status)))
             .collect()
     }
 
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_out_a_suppressed_recipient_in_any_spelling_and_line() {
+    fn leaves_out_suppressed_recipients_in_any_spelling_and_line() {
         let email = email(
             &["A@Example.org", "b@example.org"],
             &["C@example.ORG"],
@@ -245,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn sends_to_nobody_when_nobody_is_left_in_to() {
+    fn sends_to_no_one_if_no_recipient_is_left_in_to() {
         let email = email(&["a@example.org"], &["good@example.org"], &[]);
         let judgement = judge(&email, &suppressed(&["a@example.org"]), Timestamp::UNIX_EPOCH);
         assert!(judgement.destination.is_none());

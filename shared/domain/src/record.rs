@@ -1,16 +1,15 @@
 //! The record of a message, and the state that follows from it.
 //!
-//! Nothing writes a final state. The sender writes what it knows, events are added in any order, and the state is
-//! computed when it is read. So an event that comes before SES's answer to the sender needs no condition and loses
-//! nothing.
+//! No writer stores a final state. The sender writes its own state, and events are added in any order. The final state
+//! is computed on reading. So an event that arrives before SES's answer needs no condition and is not lost.
 //!
-//! | state | evidence | leaves it by |
+//! | state | evidence | next state |
 //! |---|---|---|
 //! | (none) | no row | the row is put → sending, or suppressed |
-//! | sending | an attempt within its lease | SES's answer or any event → sent; a certain refusal → refused; the lease ends → unknown |
+//! | sending | an attempt within its lease | SES's answer or an event → sent; a certain refusal → refused; the lease ends → unknown |
 //! | refused | SES certainly did not accept it | a retry → sending, with the next attempt |
 //! | suppressed | no recipient was left to send to | |
-//! | unknown | an attempt past its lease | an event of SES → sent |
+//! | unknown | an attempt after its lease | an event of SES → sent |
 //! | sent | SES's id, or any event | |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,7 +51,7 @@ impl SenderState {
     }
 }
 
-/// The verdict on one recipient, as the caller received it.
+/// The outcome for one recipient, as the caller received it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedRecipient {
     /// The address as the caller gave it.
@@ -66,36 +65,36 @@ pub struct RecordedRecipient {
 }
 
 impl From<&RecipientOutcome> for RecordedRecipient {
-    fn from(verdict: &RecipientOutcome) -> Self {
-        let suppression = verdict.status.suppression();
+    fn from(outcome: &RecipientOutcome) -> Self {
+        let suppression = outcome.status.suppression();
         Self {
-            email: verdict.address.as_given().to_owned(),
-            status: verdict.status.as_str().to_owned(),
+            email: outcome.address.as_given().to_owned(),
+            status: outcome.status.as_str().to_owned(),
             reason: suppression.map(|suppression| suppression.reason.as_str().to_owned()),
             since: suppression.map(|suppression| suppression.since),
         }
     }
 }
 
-/// What an event of SES says of one recipient of a message, or of the message as a whole.
+/// An event of SES about one recipient of a message, or about the whole message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedEvent {
-    /// The event's type, as SES names it: `Send`, `Bounce` …
+    /// SES's type of the event, such as `Send` or `Bounce`.
     pub kind: String,
-    /// When SES says it happened.
+    /// The time of the event according to SES.
     pub at: Timestamp,
-    /// The recipient, normalised; `None` where the event is about the mail as a whole.
+    /// The normalised address of the recipient. It is `None` if the event is about the whole message.
     pub recipient: Option<String>,
-    /// SES's words for what happened, such as `Permanent/General`.
+    /// SES's subtype of the event, such as `Permanent/General`.
     pub subtype: Option<String>,
-    /// What the receiving server said.
+    /// The diagnostic of the receiving server.
     pub diagnostic: Option<String>,
 }
 
 /// A mail as the caller gave it, without its bodies and attachments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordedMail {
-    /// The `From` address, with its name.
+    /// The `From` address, with its display name.
     pub from: String,
     /// The `To` recipients, with their names.
     pub to: Vec<String>,
@@ -105,32 +104,32 @@ pub struct RecordedMail {
     pub bcc: Vec<String>,
     /// The addresses that replies go to.
     pub reply_to: Vec<String>,
-    /// The subject, decoded.
+    /// The subject, in Unicode.
     pub subject: String,
     /// The caller's own tags, by name.
     pub tags: BTreeMap<String, String>,
 }
 
-/// The record of a message: its row, and its events where they were read.
+/// The record of a message: its row, and its events if they were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageRecord {
-    /// Our id of the message.
+    /// Okite's id of the message.
     pub id: Uuid,
     /// The state that the sender wrote last.
     pub written: SenderState,
     /// The number of the last attempt, from 1; 0 if the message was never attempted.
     pub attempt: u32,
-    /// When that attempt began.
+    /// The time at which that attempt began.
     pub attempt_at: Option<Timestamp>,
     /// A random value that marks the writes of that attempt.
     pub nonce: Option<Uuid>,
-    /// SES's id, once it is known.
+    /// SES's id of the message, once it is known.
     pub ses_id: Option<String>,
-    /// When the first request for the message came.
+    /// The time at which the first request for the message arrived.
     pub created_at: Timestamp,
     /// The mail as the caller gave it.
     pub mail: RecordedMail,
-    /// The verdict on each recipient.
+    /// The outcome for each recipient.
     pub recipients: Vec<RecordedRecipient>,
     /// The events of SES, in no particular order. Empty if only the row was read.
     pub events: Vec<RecordedEvent>,
@@ -151,27 +150,27 @@ pub enum DeliveryState {
     Sent,
 }
 
-/// The latest known event of a message, in the words of the Resend API, which its SDKs understand.
+/// The latest known event of a message, in the terms of the Resend API, so that Resend's SDKs understand it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LastEvent {
     /// The message is being sent, or it is not known whether it was sent.
     Queued,
     /// SES accepted the message.
     Sent,
-    /// The receiving server accepted it.
+    /// The receiving server accepted the message.
     Delivered,
-    /// The receiving server does not accept it for now.
+    /// The receiving server temporarily does not accept the message.
     DeliveryDelayed,
     /// The message was not sent, or SES could not send it.
     Failed,
-    /// The receiving server rejected it.
+    /// The receiving server rejected the message.
     Bounced,
-    /// The recipient reported it as spam.
+    /// The recipient reported the message as spam.
     Complained,
 }
 
 impl LastEvent {
-    /// Returns the word in the API.
+    /// Returns the name that the API uses.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -185,8 +184,8 @@ impl LastEvent {
         }
     }
 
-    /// Returns the meaning of a type of event. Types that say nothing of delivery, such as an open or a click, have
-    /// none.
+    /// Returns the meaning of SES's event type `kind`. Returns `None` for a type that is not about delivery, such as
+    /// `Open` or `Click`.
     #[must_use]
     pub fn of(kind: &str) -> Option<Self> {
         match kind {
@@ -202,7 +201,7 @@ impl LastEvent {
 }
 
 impl MessageRecord {
-    /// Computes the state of the message.
+    /// Computes the state of the message at `now`.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> DeliveryState {
         if self.ses_id.is_some() || !self.events.is_empty() {
@@ -222,8 +221,8 @@ impl MessageRecord {
         }
     }
 
-    /// Computes the word for the latest event. For each recipient a final event beats a delay, and of all recipients
-    /// the worst counts.
+    /// Computes the latest event. For each recipient, a final event goes before a delay. Of all recipients, the worst
+    /// event counts.
     #[must_use]
     pub fn last_event(&self, now: Timestamp) -> LastEvent {
         match self.state(now) {
@@ -231,18 +230,18 @@ impl MessageRecord {
             DeliveryState::Refused | DeliveryState::Suppressed => return LastEvent::Failed,
             DeliveryState::Sent => {}
         }
-        let told = |about: &dyn Fn(&RecordedEvent) -> bool| {
-            let told = self.events.iter().filter(|event| about(event));
-            let told: BTreeSet<LastEvent> = told.filter_map(|event| LastEvent::of(&event.kind)).collect();
+        let latest = |about: &dyn Fn(&RecordedEvent) -> bool| {
+            let events = self.events.iter().filter(|event| about(event));
+            let known: BTreeSet<LastEvent> = events.filter_map(|event| LastEvent::of(&event.kind)).collect();
             let is_final = |event: &&LastEvent| **event != LastEvent::DeliveryDelayed && **event > LastEvent::Sent;
-            // The worst final event, because a complaint follows a delivery. Without a final event, the latest of the
-            // others.
-            told.iter().rev().find(is_final).or(told.last()).copied()
+            // The worst final event counts, because a complaint follows a delivery. Without a final event, the latest
+            // other event counts.
+            known.iter().rev().find(is_final).or(known.last()).copied()
         };
         let about: BTreeSet<Option<&String>> = self.events.iter().map(|event| event.recipient.as_ref()).collect();
         let each = about
             .into_iter()
-            .filter_map(|recipient| told(&|event| event.recipient.as_ref() == recipient));
+            .filter_map(|recipient| latest(&|event| event.recipient.as_ref() == recipient));
         each.max().unwrap_or(LastEvent::Sent)
     }
 }
@@ -282,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn the_state_follows_from_what_is_there() {
+    fn the_state_follows_from_the_record() {
         let later = NOW + LEASE;
         let sent: &[(&str, Option<&str>)] = &[("Send", None)];
         for (written, ses_id, events, at, state) in [
@@ -314,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_recipient_counts_and_a_final_event_beats_a_delay() {
+    fn the_worst_recipient_counts_and_a_final_event_goes_before_a_delay() {
         let (anna, bob) = (Some("a"), Some("b"));
         for (events, expected) in [
             (vec![], LastEvent::Sent),
@@ -341,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_sent_has_no_events_word() {
+    fn a_message_that_is_not_sent_is_queued_or_failed() {
         for (written, at, expected) in [
             (SenderState::Sending, NOW, LastEvent::Queued),
             (SenderState::Sending, NOW + LEASE, LastEvent::Queued),

@@ -1,4 +1,4 @@
-//! How long the record of a message is kept.
+//! The time that Okite keeps the record of a message.
 
 use std::time::Duration;
 
@@ -6,19 +6,21 @@ use jiff::Timestamp;
 
 use crate::idempotency::REMEMBERED;
 
-/// How long the record of a message is kept: always longer than the idempotency key that is answered from it.
+/// The time that Okite keeps the record of a message.
+///
+/// It is always longer than the life of an idempotency key, because a repeated request is answered from the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageRetention(Duration);
 
 impl MessageRetention {
-    /// Keeps records for so many days.
+    /// Keeps records for `days` days, or for 25 hours if that is longer.
     #[must_use]
     pub fn from_days(days: u64) -> Self {
         let days = Duration::from_secs(days.saturating_mul(24 * 3_600));
         Self(days.max(REMEMBERED + Duration::from_hours(1)))
     }
 
-    /// Returns when DynamoDB may delete the record of a message that was accepted at `at`.
+    /// Returns the time after which DynamoDB may delete the record of a message that Okite accepted at `at`.
     #[must_use]
     pub fn expires_at(self, at: Timestamp) -> Timestamp {
         at.checked_add(self.0).unwrap_or(Timestamp::MAX)

@@ -1,20 +1,20 @@
-//! The two kinds of mail that Okite tells apart.
+//! The two kinds of mail: transactional and bulk.
 
 use serde::{Deserialize, Serialize};
 
-/// What a mail is for. Bulk mail gives way to transactional mail wherever the two compete.
+/// The kind of a mail. Where the two compete, transactional mail goes before bulk mail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stream {
-    /// Mail that one person waits for: a password reset, a receipt.
+    /// Mail that one person expects, such as a password reset or a receipt.
     #[default]
     Transactional,
-    /// Mail that goes to many: a newsletter, an announcement.
+    /// Mail to many people, such as a newsletter or an announcement.
     Bulk,
 }
 
 impl Stream {
-    /// Returns the name used in tags, items and options.
+    /// Returns the name that tags, items and options use.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -23,7 +23,7 @@ impl Stream {
         }
     }
 
-    /// Reads the name.
+    /// Reads the name that tags, items and options use. Returns `None` for any other text.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Transactional, Self::Bulk]

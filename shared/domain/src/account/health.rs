@@ -1,19 +1,19 @@
-//! How healthy the account is.
+//! The account's health.
 
 use serde::{Deserialize, Serialize};
 
-/// Where the account stands; a later one is worse.
+/// The account's health. Later variants are worse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountHealth {
-    /// Nothing to do.
+    /// The account has no problems.
     #[default]
     Healthy,
-    /// Somebody should look.
+    /// An operator should look at the reasons.
     Warn,
-    /// Bulk mail stops; transactional mail passes.
+    /// Okite stops bulk mail; transactional mail passes.
     BrakeBulk,
-    /// Nothing is sent.
+    /// Okite sends nothing.
     BrakeAll,
 }
 

@@ -13,16 +13,16 @@ use serde::{Deserialize, Serialize};
 pub use self::health::AccountHealth;
 pub use self::ramp::{RampPlan, plan_ramp};
 
-/// What AWS thinks of the account.
+/// The account's enforcement status, set by AWS.
 /// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum EnforcementStatus {
-    /// Nothing is wrong.
+    /// AWS sees no problem.
     Healthy,
-    /// The account is under review.
+    /// AWS reviews the account.
     Probation,
-    /// AWS ended the account's sending.
+    /// AWS has shut down the account's sending.
     Shutdown,
 }
 
@@ -31,30 +31,30 @@ pub enum EnforcementStatus {
 pub struct Account {
     /// The rolling 24-hour quota; −1 is no limit.
     pub max_24_hour_send: f64,
-    /// How much of it is used, by every sender of the account in this region.
+    /// The used part of the quota, by all senders of the account in this region.
     pub sent_last_24_hours: f64,
-    /// Recipients a second.
+    /// The sending rate in recipients a second.
     pub max_send_rate: f64,
     /// Whether the account is out of the sandbox.
     pub production_access: bool,
-    /// Whether sending is on.
+    /// Whether SES sends for the account: `false` while its sending is paused.
     pub sending_enabled: bool,
-    /// What AWS thinks of it.
+    /// The status that AWS gives the account.
     pub enforcement_status: EnforcementStatus,
 }
 
 impl Account {
-    /// Returns the quota, or `None` when there is none to keep.
+    /// Returns the quota, or `None` when it is unlimited.
     #[must_use]
     pub fn quota(&self) -> Option<f64> {
         if self.max_24_hour_send < 0.0 {
             return None;
         }
-        // What is no number is no leave to send without end.
+        // NaN is not unlimited: it becomes a quota of 0.
         Some(self.max_24_hour_send.max(0.0))
     }
 
-    /// Returns what is left of the quota, or `None` when there is none to keep.
+    /// Returns the remaining quota, or `None` when it is unlimited.
     #[must_use]
     pub fn remaining(&self) -> Option<f64> {
         self.quota().map(|quota| (quota - self.sent_last_24_hours).max(0.0))

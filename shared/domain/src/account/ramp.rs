@@ -6,31 +6,31 @@
 use jiff::civil::Date;
 use jiff::{Span, Unit};
 
-/// How fast a volume may grow: it doubles in so many days. An assumption: raising a quota is said to take two weeks and
-/// more, and warming up to double every few days at most.
+/// The number of days in which a volume may double. An assumption: a higher quota reportedly takes two weeks or more, and
+/// volume doubles at most every few days during warm-up.
 const DOUBLES_IN_DAYS: f64 = 7.0;
 
-/// How to come to a volume.
+/// The plan to reach a volume.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum RampPlan {
-    /// The quota allows it already.
+    /// The quota already allows the volume.
     AllowedNow,
     /// Begin today with `start` recipients a day, and grow by `daily_factor` every day.
     Start {
         /// Recipients on the first day.
         start: f64,
-        /// How much more each day is.
+        /// The factor between one day and the next.
         daily_factor: f64,
         /// Days from today until the date.
         days: i32,
     },
-    /// It takes longer: begun today with all that the quota allows, it is reached on this date.
+    /// The date is too early. Starting today with the whole quota reaches the volume on this date.
     NotBefore(Date),
     /// The date is not in the future.
     Past,
 }
 
-/// Plans how to come from `quota` recipients a day to `need` by the date `by`. A quota of `None` is unlimited.
+/// Plans the growth from `quota` recipients a day to `need` by the date `by`. A quota of `None` is unlimited.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, reason = "some thousands of days at most")]
 pub fn plan_ramp(quota: Option<f64>, need: f64, today: Date, by: Date) -> RampPlan {

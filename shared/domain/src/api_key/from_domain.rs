@@ -1,31 +1,34 @@
-//! A domain that a key may send from, as an operator writes it.
+//! The domains that a key may send from, parsed from an operator's input.
 //!
-//! It is kept in the spelling that addresses have their domains in, so that the two can be compared byte by byte: a list
-//! whose domains no mail could match would refuse everything, and nobody would see why.
+//! Okite keeps them in the spelling of [`EmailAddress::domain`](crate::address::EmailAddress::domain) and compares the
+//! bytes. A domain in another spelling would match no mail, and the key would reject every mail without an obvious
+//! cause.
 
 use crate::address::ascii_domain;
 
-/// Why a text is no domain to send from.
+/// The reason that a text is not a domain to send from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FromDomainError {
-    /// Nothing but white space.
+    /// The text is empty or white space.
     #[error("the domain is empty")]
     Empty,
-    /// An address.
-    #[error("this is an address: name its domain alone, what comes after the @")]
+    /// The text is an email address.
+    #[error("this is an address: give only its domain, the part after the @")]
     Address,
-    /// A pattern.
-    #[error("name the domain without a wildcard: the domains below it are included already")]
+    /// The text has a wildcard or begins with a dot.
+    #[error("give the domain without a wildcard: its subdomains are already included")]
     Wildcard,
-    /// Not a host name, no dot in it, or an IP address.
+    /// The text is not a host name, has no dot, or is an IP address.
     #[error("this is not a valid domain name: write it like example.com")]
     Invalid,
 }
 
-/// Parses a domain that mail may come from, into ASCII and lower case (UTS-46); white space around it is dropped.
+/// Parses a domain that a key may send from, and ignores white space around it.
+///
+/// Returns the domain in lower-case ASCII (UTS-46).
 ///
 /// # Errors
-/// [`FromDomainError`] says what to write instead.
+/// [`FromDomainError`] names the problem and the remedy.
 pub fn from_domain(text: &str) -> Result<String, FromDomainError> {
     let text = text.trim();
     if text.is_empty() {
@@ -48,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_domain_is_kept_as_addresses_have_it() {
+    fn a_domain_has_the_spelling_of_addresses() {
         for (text, domain) in [
             ("example.com", "example.com"),
             (" Mail.Example.COM ", "mail.example.com"),
@@ -61,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_domain_is_refused_with_what_to_write() {
+    fn rejects_anything_but_a_domain() {
         use FromDomainError::*;
         for (text, error) in [
             ("", Empty),

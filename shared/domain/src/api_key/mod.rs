@@ -1,5 +1,7 @@
-//! API keys: `ok_<id>_<secret>`. The table keeps the id and the SHA-256 of the secret, so that who reads the table
-//! cannot send. The secret has 256 random bits, which is why a plain hash is enough: there is nothing to guess.
+//! API keys, in the form `ok_<id>_<secret>`.
+//!
+//! The table keeps the id and the SHA-256 of the secret, so a reader of the table cannot send. The secret has 256
+//! random bits, which no attacker can guess. So a plain hash is enough.
 
 mod from_domain;
 
@@ -16,33 +18,33 @@ use crate::stream::Stream;
 
 pub use from_domain::{FromDomainError, from_domain};
 
-/// How long a function believes a key that it read: one that is revoked stops working within this time.
+/// The time that a function caches a key. A revoked key stops working within this time.
 pub const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
 
-/// What every key begins with.
+/// The prefix of every key.
 const PREFIX: &str = "ok_";
-/// Longer ids than any we make are not looked up.
+/// The longest id, in characters. Okite makes shorter ids and does not look up longer ones.
 const ID_MAX: usize = 64;
 
-/// A key as a caller presents it.
+/// An API key as a caller sends it, with its secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
     id: String,
     secret: String,
 }
 
-/// A text that cannot be one of our keys.
+/// The text does not have the form of an API key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an API key has the form ok_<id>_<secret>")]
 pub struct InvalidApiKey;
 
-/// A text that names none of our keys.
+/// The text is neither the id of a key nor a whole key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a key is named by its id, which `okite keys list` shows, or by the whole key")]
+#[error("give the id of the key, which `okite keys list` shows, or the whole key")]
 pub struct InvalidApiKeyId;
 
 impl ApiKey {
-    /// Makes a key of 64 random bits for the id and 256 for the secret, which the caller draws.
+    /// Makes a key from random bits that the caller draws: 64 for the id and 256 for the secret.
     #[must_use]
     pub fn from_random(id: [u8; 8], secret: [u8; 32]) -> Self {
         Self {
@@ -51,10 +53,10 @@ impl ApiKey {
         }
     }
 
-    /// Parses a key.
+    /// Parses a key of the form `ok_<id>_<secret>`.
     ///
     /// # Errors
-    /// [`InvalidApiKey`] if it has another form.
+    /// [`InvalidApiKey`] if the text has another form.
     pub fn parse(text: &str) -> Result<Self, InvalidApiKey> {
         let (id, secret) = text
             .strip_prefix(PREFIX)
@@ -69,13 +71,13 @@ impl ApiKey {
         })
     }
 
-    /// Returns the id, which is no secret.
+    /// Returns the id, which is not secret.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Returns the whole key, secret included: for showing it once to who made it.
+    /// Returns the whole key with its secret. Show it once, to the operator who made the key.
     #[must_use]
     pub fn reveal(&self) -> String {
         format!("{PREFIX}{}_{}", self.id, self.secret)
@@ -88,15 +90,15 @@ impl ApiKey {
     }
 }
 
-/// Tells whether a text has the form of a key's id.
+/// Returns whether a text has the form of a key's id.
 fn is_id(text: &str) -> bool {
     (1..=ID_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-/// Finds the id in what an operator names a key by: the id itself, or the whole key.
+/// Returns the id of a key from an operator's input: the id itself, or the whole key.
 ///
 /// # Errors
-/// [`InvalidApiKeyId`] if it is neither. It does not repeat the text, which may have a secret in it.
+/// [`InvalidApiKeyId`] if the text is neither. It does not repeat the text, which may contain a secret.
 pub fn id_of(text: &str) -> Result<String, InvalidApiKeyId> {
     let text = text.trim();
     match ApiKey::parse(text) {
@@ -106,51 +108,51 @@ pub fn id_of(text: &str) -> Result<String, InvalidApiKeyId> {
     }
 }
 
-/// Shows the id alone.
+/// Shows only the id.
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiKey").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
-/// What a key may do.
+/// The permission of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyPermission {
-    /// Send mail.
+    /// The key may send mail and nothing else.
     Sending,
-    /// Everything.
+    /// The key may call every endpoint.
     Full,
 }
 
-/// A key as the table keeps it; the item has these attributes.
+/// A key as the table keeps it. The fields are the attributes of the item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKeyRecord {
-    /// The key's id.
+    /// The id of the key.
     pub id: String,
-    /// The SHA-256 of its secret, in hexadecimal.
+    /// The SHA-256 of the secret, in hexadecimal.
     pub secret_sha256: String,
-    /// What its owner calls it.
+    /// The name that the operator gave the key.
     pub name: String,
-    /// What it may do.
+    /// The permission of the key.
     pub permission: KeyPermission,
-    /// The stream its mail belongs to.
+    /// The stream of all mail that is sent with the key.
     pub stream: Stream,
-    /// The domains that it may send from; all of them if empty.
+    /// The domains that the key may send from, with their subdomains. If empty, it may send from every domain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from_domains: Vec<String>,
-    /// When it was made.
+    /// The time at which the key was made.
     pub created_at: Timestamp,
 }
 
 impl ApiKeyRecord {
-    /// Tells whether `key` is this key, in a time that does not depend on where the two differ.
+    /// Returns whether `key` is this key. The comparison of the secrets takes constant time.
     #[must_use]
     pub fn admits(&self, key: &ApiKey) -> bool {
         self.id == key.id && self.secret_sha256.as_bytes().ct_eq(key.secret_hash().as_bytes()).into()
     }
 
-    /// Tells whether mail from `sender` may be sent with this key: from one of its domains or below one.
+    /// Returns whether the key may send mail from `sender`: from one of its domains or a subdomain.
     #[must_use]
     pub fn may_send_from(&self, sender: &EmailAddress) -> bool {
         let allows = |domain: &String| {
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_made_key_parses_again_and_is_admitted() {
+    fn a_new_key_parses_and_is_admitted() {
         let key = ApiKey::from_random([0xab; 8], [0x01; 32]);
         assert_eq!(key.reveal(), format!("ok_{}_{}", "ab".repeat(8), "01".repeat(32)));
         assert_eq!(ApiKey::parse(&key.reveal()).unwrap(), key);
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_other_forms() {
+    fn rejects_other_forms() {
         for text in [
             "",
             "re_123",
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_named_by_its_id_or_by_all_of_it() {
+    fn the_id_is_read_from_an_id_or_a_whole_key() {
         for text in ["a1", " a1\n", "ok_a1_hush", "ok_a1_hu_sh"] {
             assert_eq!(id_of(text).as_deref(), Ok("a1"), "{text}");
         }
@@ -223,13 +225,13 @@ mod tests {
     }
 
     #[test]
-    fn never_shows_its_secret_by_accident() {
+    fn debug_output_never_shows_the_secret() {
         let key = ApiKey::parse("ok_1_hush").unwrap();
         assert!(!format!("{key:?}").contains("hush"));
     }
 
     #[test]
-    fn sends_from_its_domains_and_those_below_them() {
+    fn a_key_may_send_from_its_domains_and_their_subdomains() {
         let key = ApiKey::parse("ok_1_s").unwrap();
         let bound = ApiKeyRecord {
             from_domains: vec!["example.com".to_owned()],

@@ -4,21 +4,21 @@ use jiff::Timestamp;
 
 use super::Brake;
 
-/// An operator's word on the brake, as it is kept.
+/// An operator's override of the brake, as the table stores it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BrakeOverride {
-    /// `none`, `bulk` or `all`, or `auto` for what the reports say; [`Brake::from_override`] reads it.
+    /// `none`, `bulk` or `all`, or `auto` to follow the account's health; [`Brake::from_override`] reads it.
     pub setting: String,
-    /// Who says so.
+    /// The operator's name.
     pub by: String,
-    /// Why.
+    /// The operator's reason.
     pub why: String,
-    /// Since when, to the millisecond; nothing if it was written by hand.
+    /// The time of the override, to the millisecond; `None` if somebody wrote the item by hand.
     pub at: Option<Timestamp>,
 }
 
 impl BrakeOverride {
-    /// Returns what is held back by it; nothing is said if that is left to the reports.
+    /// Returns the brake that it sets, or `None` if the brake follows the account's health.
     #[must_use]
     pub fn brake(&self) -> Option<Brake> {
         Brake::from_override(&self.setting)

@@ -1,7 +1,7 @@
-//! Changes of the brake: who stopped mail or let it go, why, and by what figures.
+//! Changes of the brake: who changed it, when, why, and on which figures.
 //!
-//! A brake that comes and goes without a word looks like a fault to whoever waits for their mail, and is the first thing that AWS
-//! asks for after an incident. So every change is kept, by whomever it was made, and told to the operators once.
+//! An unexplained brake looks like a fault to people who wait for mail, and AWS asks about it after an incident. So Okite
+//! records every change and notifies the operators once.
 
 use std::fmt::Write;
 
@@ -12,40 +12,40 @@ use uuid::Uuid;
 use crate::address::without_addresses;
 use crate::brake::Brake;
 
-/// Who a change of the reporter's own is by.
+/// The author of the reporter's own changes.
 pub const BY_THE_REPORTER: &str = "reporter";
 
 /// One change of the brake.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BrakeChange {
-    /// When it was made; kept to the millisecond.
+    /// The time of the change; the table stores it to the millisecond.
     pub at: Timestamp,
-    /// What tells it from another at the same time.
+    /// Distinguishes the change from others at the same time.
     pub id: Uuid,
-    /// What was held back before.
+    /// The brake before the change.
     pub from: Brake,
-    /// What is held back now.
+    /// The brake after the change.
     pub to: Brake,
-    /// Who made it: [`BY_THE_REPORTER`], or an operator's name.
+    /// The author: [`BY_THE_REPORTER`], or an operator's name.
     pub by: String,
-    /// Why.
+    /// The author's reason.
     pub why: String,
-    /// The figures that it was made by: an object, or `null`.
+    /// The figures behind the change: an object, or `null`.
     pub figures: Value,
 }
 
-/// What the operators are told of a change.
+/// The notice to the operators about a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrakeNotice {
-    /// One line of ASCII, as the subject of an SNS message has to be, of at most 100 characters.
+    /// The subject of the SNS message: one line of at most 100 ASCII characters.
     pub subject: String,
-    /// All of it.
+    /// The text of the SNS message, with the author, the reason and the figures.
     pub message: String,
 }
 
 impl BrakeChange {
-    /// Says the change in `region` to people. Whatever looks like an address in what an operator wrote is left out: the
-    /// message goes to many.
+    /// Writes the notice about the change in `region`. It replaces addresses in an operator's text, because the notice goes
+    /// to many people.
     #[must_use]
     pub fn notice(&self, region: &str) -> BrakeNotice {
         let (from, to) = (self.from.as_str(), self.to.as_str());
@@ -74,8 +74,8 @@ impl BrakeChange {
             let _ = writeln!(message, "- {name}: {figure}");
         }
         message.push_str(
-            "\n`okite brake` shows who set it and what it was before. `okite brake none`, `bulk` and `all` override it, \
-             `okite brake auto` leaves it to the reports again.\n",
+            "\n`okite brake` shows who set the brake and what it was before. `okite brake none`, `bulk` and `all` override \
+             it. `okite brake auto` ends the override: the brake follows the account's health again.\n",
         );
         BrakeNotice {
             subject: format!("Okite, {region}: the brake {happened}"),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn people_are_told_what_is_stopped_by_whom_why_and_by_which_figures() {
+    fn a_notice_names_the_stopped_mail_the_author_the_reason_and_the_figures() {
         let notice = change().notice("eu-west-1");
         assert_eq!(notice.subject, "Okite, eu-west-1: the brake went from none to bulk");
         let wanted = "\
@@ -121,14 +121,14 @@ Figures:
 - bounce_rate: 0.041
 - verdict: warn
 
-`okite brake` shows who set it and what it was before. `okite brake none`, `bulk` and `all` override it, `okite brake auto` \
-leaves it to the reports again.
+`okite brake` shows who set the brake and what it was before. `okite brake none`, `bulk` and `all` override it. \
+`okite brake auto` ends the override: the brake follows the account's health again.
 ";
         assert_eq!(notice.message, wanted);
     }
 
     #[test]
-    fn a_change_without_figures_says_none() {
+    fn the_notice_of_a_change_without_figures_has_none() {
         for figures in [Value::Null, json!({}), json!([1])] {
             let change = BrakeChange { figures, ..change() };
             assert!(!change.notice("eu-west-1").message.contains("Figures"));
@@ -136,7 +136,7 @@ leaves it to the reports again.
     }
 
     #[test]
-    fn a_word_that_changes_nothing_is_said_as_that() {
+    fn the_notice_of_an_override_that_changes_nothing_says_that_the_brake_stays() {
         let change = BrakeChange {
             from: Brake::Bulk,
             ..change()
@@ -148,7 +148,7 @@ leaves it to the reports again.
     }
 
     #[test]
-    fn addresses_in_what_somebody_wrote_are_left_out() {
+    fn addresses_in_an_operators_text_are_left_out() {
         let change = BrakeChange {
             by: "Anna <anna@example.org>".to_owned(),
             why: "complaint of\nbob@example.net, again".to_owned(),
@@ -161,7 +161,7 @@ leaves it to the reports again.
     }
 
     #[test]
-    fn the_subject_is_one_that_sns_takes() {
+    fn sns_accepts_the_subject() {
         for to in [Brake::None, Brake::Bulk, Brake::All] {
             let subject = BrakeChange { to, ..change() }.notice("ap-southeast-99").subject;
             assert!(subject.len() <= 100 && subject.is_ascii() && !subject.contains(char::is_control));

@@ -11,7 +11,7 @@ use crate::stream::Stream;
 pub use self::brake_override::BrakeOverride;
 pub use self::change::{BY_THE_REPORTER, BrakeChange, BrakeNotice};
 
-/// How much of the mail the gate holds back; a later one holds back more.
+/// How much of the mail the gate holds back. Later variants hold back more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Brake {
@@ -43,7 +43,7 @@ impl Brake {
             .find(|brake| brake.as_str() == name)
     }
 
-    /// Says what is held back, for a person.
+    /// Returns a sentence for people that names the mail held back.
     #[must_use]
     pub fn holds_back(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl Brake {
         }
     }
 
-    /// Returns the number that stands for it in the gate.
+    /// Returns the number of this brake in the gate's item.
     #[must_use]
     pub fn level(self) -> i64 {
         match self {
@@ -63,7 +63,7 @@ impl Brake {
         }
     }
 
-    /// Reads the number; one that nobody wrote holds everything back.
+    /// Reads the number of a brake. An unknown number holds everything back.
     #[must_use]
     pub fn from_level(level: i64) -> Self {
         match level {
@@ -82,8 +82,8 @@ impl Brake {
         }
     }
 
-    /// Reads an operator's override; `auto` leaves the brake to the verdict. Whoever writes a word that is none of these
-    /// means to stop mail, and is stopped until the word is right.
+    /// Reads an operator's override. `auto` returns `None`: the brake follows the account's health. Any unknown value stops
+    /// all mail, because its author wanted to stop some.
     #[must_use]
     pub fn from_override(text: &str) -> Option<Self> {
         match text.trim().to_ascii_lowercase().as_str() {
@@ -96,8 +96,8 @@ impl Brake {
 }
 
 impl From<AccountHealth> for Brake {
-    fn from(verdict: AccountHealth) -> Self {
-        match verdict {
+    fn from(health: AccountHealth) -> Self {
+        match health {
             AccountHealth::Healthy | AccountHealth::Warn => Self::None,
             AccountHealth::BrakeBulk => Self::Bulk,
             AccountHealth::BrakeAll => Self::All,
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_brake_is_known_by_its_name() {
+    fn a_name_reads_back_as_its_brake() {
         for brake in [Brake::None, Brake::Bulk, Brake::All] {
             assert_eq!(Brake::parse(brake.as_str()), Some(brake));
         }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_brake_is_known_by_its_number() {
+    fn a_number_reads_back_as_its_brake() {
         for brake in [Brake::None, Brake::Bulk, Brake::All] {
             assert_eq!(Brake::from_level(brake.level()), brake);
         }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_overrides_the_verdict() {
+    fn an_override_is_read_and_an_unknown_one_stops_all_mail() {
         assert_eq!(Brake::from_override("none"), Some(Brake::None));
         assert_eq!(Brake::from_override("all"), Some(Brake::All));
         assert_eq!(Brake::from_override("auto"), None);

@@ -1,13 +1,13 @@
-//! Files that go with an email.
+//! The attachments of an email, checked against SES's limits.
 
 use super::InvalidEmail;
 
-/// The longest file name that SES takes.
+/// The longest file name that SES accepts, in bytes.
 const NAME_MAX: usize = 255;
-/// The longest content type and content id that SES takes.
+/// The longest content type or content id that SES accepts.
 const PARAMETER_MAX: usize = 78;
 
-/// File name extensions that SES refuses.
+/// The file name extensions that SES rejects.
 /// <https://docs.aws.amazon.com/ses/latest/dg/mime-types.html>
 const REFUSED_EXTENSIONS: [&str; 90] = [
     "ade", "adp", "app", "asp", "bas", "bat", "cer", "chm", "cmd", "com", "cpl", "crt", "csh", "der", "exe", "fxp",
@@ -21,13 +21,13 @@ const REFUSED_EXTENSIONS: [&str; 90] = [
 /// How a mail program shows an attachment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
-    /// As a file beside the text.
+    /// As a file beside the body.
     Attachment,
-    /// In the HTML, where it names the content id.
+    /// Inside the HTML body, where the HTML refers to its content id.
     Inline,
 }
 
-/// A file that goes with an email.
+/// A file that is attached to an email.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Attachment {
     filename: String,
@@ -40,7 +40,8 @@ impl Attachment {
     /// Checks a file against SES's limits. Without a content type, SES derives one from the file name.
     ///
     /// # Errors
-    /// [`InvalidEmail::Attachment`] for a missing or unusable name or no content, [`InvalidEmail::Field`] for the rest.
+    /// [`InvalidEmail::Attachment`] if the name or the content is missing or invalid, and [`InvalidEmail::Field`] for
+    /// all other problems.
     pub fn new(
         filename: &str,
         content: Vec<u8>,
@@ -57,15 +58,15 @@ impl Attachment {
             return refuse("a `filename` must be 1 to 255 bytes without control characters");
         }
         if extension.is_empty() {
-            return refuse("a `filename` needs an extension, such as `.pdf`: Amazon SES refuses files without one");
+            return refuse("a `filename` needs an extension, such as `.pdf`: Amazon SES rejects files without one");
         }
         if REFUSED_EXTENSIONS.contains(&extension.as_str()) {
             return refuse(&format!(
-                "Amazon SES refuses files with the extension `.{extension}`; send a link instead"
+                "Amazon SES rejects files with the extension `.{extension}`; send a link instead"
             ));
         }
         if content.is_empty() {
-            return refuse("an attachment has no content");
+            return refuse("an attachment must have content");
         }
         for (name, value) in [("content_type", &content_type), ("content_id", &content_id)] {
             if value.as_ref().is_some_and(|value| !is_parameter(value)) {
@@ -89,7 +90,7 @@ impl Attachment {
         })
     }
 
-    /// Returns the name the receiver sees.
+    /// Returns the file name that the recipient sees.
     #[must_use]
     pub fn filename(&self) -> &str {
         &self.filename
@@ -101,7 +102,7 @@ impl Attachment {
         &self.content
     }
 
-    /// Returns the MIME type, if the caller named one.
+    /// Returns the MIME type, if the caller gave one.
     #[must_use]
     pub fn content_type(&self) -> Option<&str> {
         self.content_type.as_deref()
@@ -113,7 +114,7 @@ impl Attachment {
         self.content_id.as_deref()
     }
 
-    /// Tells how it is shown: a file that has a content id is part of the HTML.
+    /// Returns how a mail program shows the file. A file with a content id is part of the HTML.
     #[must_use]
     pub fn disposition(&self) -> Disposition {
         if self.content_id.is_some() {
@@ -124,7 +125,7 @@ impl Attachment {
     }
 }
 
-/// Shows the size only: file names and contents are the sender's business.
+/// Shows only the size, because file names and contents may be private.
 impl std::fmt::Debug for Attachment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Attachment")
@@ -133,8 +134,9 @@ impl std::fmt::Debug for Attachment {
     }
 }
 
-/// Leaves the parameter `name` out of a content type that SES does not take with it: it says no more than the file name, in
-/// characters and in a length that SES does not take here. Other parameters say how the file is to be read, and stay.
+/// Removes the parameter `name` from a content type that is too long or not ASCII, because SES rejects it.
+///
+/// The name only repeats the file name. All other parameters stay, because the reader of the file needs them.
 fn fitting(content_type: String) -> String {
     if is_parameter(&content_type) || content_type.chars().any(char::is_control) {
         return content_type;
@@ -147,7 +149,7 @@ fn fitting(content_type: String) -> String {
     });
     let is_name = |part: &&str| {
         let (attribute, _) = part.split_once('=').unwrap_or_default();
-        // RFC 2231 writes a long one as `name*0`, `name*1`, and one that is not ASCII as `name*`.
+        // RFC 2231 splits a long name into `name*0`, `name*1`, and writes one that is not ASCII as `name*`.
         let attribute = attribute.split('*').next().unwrap_or_default();
         attribute.trim().eq_ignore_ascii_case("name")
     };
@@ -168,14 +170,14 @@ mod tests {
     }
 
     #[test]
-    fn takes_files_with_an_extension_that_ses_sends() {
+    fn accepts_files_with_an_extension_that_ses_accepts() {
         for name in ["invoice.pdf", "a.b.tar.gz", "фото.JPG", "notes.TXT"] {
             assert!(file(name).is_ok(), "{name}");
         }
     }
 
     #[test]
-    fn refuses_names_that_ses_refuses() {
+    fn rejects_names_that_ses_rejects() {
         let long = format!("{}.txt", "a".repeat(252));
         for name in ["", "README", "a.", "virus.EXE", "a.js", "a\r\nb.txt", &long] {
             assert!(matches!(file(name), Err(InvalidEmail::Attachment { .. })), "{name}");
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_an_attachment_without_content() {
+    fn rejects_an_attachment_without_content() {
         assert!(matches!(
             Attachment::new("a.txt", Vec::new(), None, None),
             Err(InvalidEmail::Attachment { .. })
@@ -191,14 +193,14 @@ mod tests {
     }
 
     #[test]
-    fn a_content_id_makes_it_inline() {
+    fn a_content_id_makes_an_attachment_inline() {
         let inline = Attachment::new("a.png", b"x".to_vec(), Some("image/png".into()), Some("logo".into())).unwrap();
         assert_eq!(inline.disposition(), Disposition::Inline);
         assert_eq!(file("a.png").unwrap().disposition(), Disposition::Attachment);
     }
 
     #[test]
-    fn a_content_type_keeps_its_parameters_but_for_a_name_that_does_not_fit() {
+    fn a_content_type_loses_only_a_name_that_ses_rejects() {
         let long = "a".repeat(70);
         for (given, kept) in [
             (
@@ -234,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_content_types_and_ids_that_could_break_a_header() {
+    fn rejects_content_types_and_ids_that_could_break_a_header() {
         for bad in ["", "image/png\r\nX: y", &"a".repeat(79), "imagé/png"] {
             assert!(
                 Attachment::new("a.png", b"x".to_vec(), Some(bad.into()), None).is_err(),

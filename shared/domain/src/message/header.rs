@@ -1,15 +1,15 @@
-//! Further header fields that a caller adds.
+//! The header fields that a caller adds to an email.
 
 use super::InvalidEmail;
 
-/// The longest name that SES takes.
+/// The longest header name that SES accepts.
 const NAME_MAX: usize = 126;
-/// The longest value that SES takes.
+/// The longest header value that SES accepts.
 const VALUE_MAX: usize = 995;
-/// The longest name and value together.
+/// The longest name and value together that SES accepts.
 const FIELD_MAX: usize = 996;
 
-/// Fields that SES, the email itself or Okite writes: a second one would contradict it.
+/// The fields that SES or Okite writes, or that other fields of the email set. A second one would contradict the first.
 const RESERVED: [&str; 13] = [
     "from",
     "to",
@@ -25,10 +25,10 @@ const RESERVED: [&str; 13] = [
     "dkim-signature",
     "received",
 ];
-/// Beginnings of names that belong to SES or to the structure of the message.
+/// The prefixes of header names that belong to SES or to the structure of the message.
 const RESERVED_PREFIXES: [&str; 3] = ["resent-", "content-", "x-ses-"];
 
-/// A header field that may be added to an email.
+/// A header field that a caller adds to an email.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     name: String,
@@ -36,10 +36,10 @@ pub struct Header {
 }
 
 impl Header {
-    /// Checks a name and a value against SES's limits and against the fields that are not the caller's to write.
+    /// Checks a name and a value against SES's limits, and rejects the reserved fields.
     ///
     /// # Errors
-    /// [`InvalidEmail::Field`]; it repeats the name only if that is a header name.
+    /// [`InvalidEmail::Field`]. It repeats the name only if the name is valid.
     pub fn new(name: &str, value: &str) -> Result<Self, InvalidEmail> {
         let refuse = |problem: String| Err(InvalidEmail::field("headers", problem));
         if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(|b| matches!(b, b'!'..=b'9' | b';'..=b'~')) {
@@ -50,7 +50,7 @@ impl Header {
         let lower = name.to_ascii_lowercase();
         if RESERVED.contains(&lower.as_str()) || RESERVED_PREFIXES.iter().any(|prefix| lower.starts_with(prefix)) {
             return refuse(format!(
-                "`{name}` is set by the email's own fields or by Amazon SES; remove it"
+                "other fields of the email or Amazon SES set `{name}`; remove it"
             ));
         }
         if value.is_empty() {
@@ -63,12 +63,12 @@ impl Header {
         }
         if !value.is_ascii() {
             return refuse(format!(
-                "the value of `{name}` must be ASCII: encode it as RFC 2047 has it"
+                "the value of `{name}` must be ASCII: encode it according to RFC 2047"
             ));
         }
         if value.len() > VALUE_MAX || name.len() + value.len() > FIELD_MAX {
             return refuse(format!(
-                "`{name}` is longer than Amazon SES takes ({FIELD_MAX} characters with its value)"
+                "`{name}` is too long: Amazon SES accepts at most {VALUE_MAX} characters for the value and {FIELD_MAX} with the name"
             ));
         }
         Ok(Self {
@@ -83,7 +83,7 @@ impl Header {
         &self.name
     }
 
-    /// Returns the value.
+    /// Returns the value, which is ASCII without control characters.
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_the_headers_that_senders_add() {
+    fn accepts_the_headers_that_senders_add() {
         for (name, value) in [
             ("List-Unsubscribe", "<https://example.com/u?id=1>"),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_headers_that_are_not_the_callers_in_any_case() {
+    fn rejects_reserved_headers_in_any_case() {
         for name in [
             "from",
             "TO",
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_injection_through_name_or_value() {
+    fn rejects_injection_through_name_or_value() {
         for (name, value) in [
             ("X-A", "a\r\nBcc: x"),
             ("X-A", "a\nb"),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn holds_the_lengths_that_ses_takes() {
+    fn enforces_the_lengths_that_ses_accepts() {
         assert!(Header::new("X", &"a".repeat(995)).is_ok());
         assert!(Header::new("X", &"a".repeat(996)).is_err());
         assert!(Header::new("XY", &"a".repeat(995)).is_err());

@@ -1,15 +1,15 @@
-//! Tags out of headers: django-anymail has no other place for the tags and the metadata of a mail than the headers `X-Tags`
-//! (a JSON array of texts) and `X-Metadata` (a JSON object).
+//! Tags made from the headers `X-Tags` (a JSON array of strings) and `X-Metadata` (a JSON object).
 //!
-//! The headers go out as they are, and for them alone. What of them SES takes as a tag is one too, and so comes back in
-//! events: metadata by its name, tags as `tag`, `tag_2`, `tag_3`, …, because SES wants a name for each. The rest is left out
-//! without a word: the caller asked for headers, and has them.
+//! django-anymail can pass the tags and the metadata of a mail only in these headers. Okite sends the headers
+//! unchanged. It also adds each value that SES accepts as a tag, so that SES repeats it in events. Metadata keeps its
+//! names. Tags become `tag`, `tag_2`, `tag_3` and so on, because SES requires a name for each. Values that SES does
+//! not accept stay in the headers only, without an error.
 
 use serde_json::{Map, Value};
 
 use super::{Header, Tag};
 
-/// Makes tags of what the headers say, at most `room` of them. None has a name that one of `given` has already.
+/// Makes at most `room` tags from the headers. No tag repeats a name in `given`.
 pub(super) fn header_tags(headers: &[Header], given: &[Tag], room: usize) -> Vec<Tag> {
     let mut made: Vec<Tag> = Vec::new();
     for tag in metadata(headers).into_iter().chain(tags(headers)) {
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_becomes_tags_by_its_names_and_tags_are_numbered() {
+    fn metadata_keeps_its_names_and_tags_are_numbered() {
         let headers = [
             ("X-Metadata", r#"{"order": 17, "plan": "pro", "trial": true}"#),
             ("x-tags", r#"["welcome", "spring", "b"]"#),
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ses_does_not_take_stays_in_the_header_alone() {
+    fn values_that_ses_rejects_stay_in_the_header_only() {
         let headers = [
             (
                 "X-Metadata",
@@ -109,7 +109,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_headers_say_the_tags_are_few_and_their_names_are_different(
+        fn tags_of_any_headers_are_few_and_have_different_names(
             metadata in "[ -~]{1,60}|\\{(\"[a-z ]{1,3}\":(1|\"x\"|null),){0,9}\"a\":1\\}",
             tags in "[ -~]{1,60}|\\[(\"[a-z ]{1,3}\",){0,9}\"a\"\\]",
             room in 0_usize..9,

@@ -1,7 +1,7 @@
-//! A valid outgoing email: [`Email::new`] lets through what SES's `SendEmail` (`Content.Simple`) can take.
+//! A valid outgoing email: [`Email::new`] accepts what SES's `SendEmail` (`Content.Simple`) accepts.
 //!
-//! Every limit that SES documents is checked here, so that a caller learns the cause and the remedy in
-//! plain words instead of an SES error about a field it never wrote. Limits:
+//! This module checks every limit that SES documents. So the caller reads the cause and the remedy in plain words,
+//! and not an SES error about a field that the caller never wrote. The limits:
 //! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>.
 
 mod attachment;
@@ -18,24 +18,25 @@ pub use tag::Tag;
 
 use crate::address::Mailbox;
 
-/// The most recipients one message may have, over To, Cc and Bcc.
+/// The most recipients of one message, in To, Cc and Bcc together.
 pub const RECIPIENTS_MAX: usize = 50;
-/// The most addresses that answers may go to. SES documents no limit; this one keeps a message's row small.
+/// The most reply-to addresses. SES documents no limit; this one keeps the row of a message small.
 const REPLY_TO_MAX: usize = 50;
-/// The most extra headers `Content.Simple` takes.
+/// The most extra headers that `Content.Simple` accepts.
 pub const HEADERS_MAX: usize = 15;
-/// The most tags a message may carry, ours included.
+/// The most tags of a message, including Okite's own.
 const TAGS_MAX: usize = 50;
-/// The tags that Okite adds to every mail.
+/// The number of tags that Okite adds to every mail.
 pub const OWN_TAGS: usize = 3;
-/// The longest subject line that mail can carry, less the field's name (RFC 5322, 2.1.1).
+/// The longest subject, in bytes: the longest line (RFC 5322, 2.1.1) without the name of the field.
 const SUBJECT_MAX: usize = 998 - "Subject: ".len();
 
-/// Why something is not an email that can be sent; says which field, what is wrong and what to do, and repeats nothing
-/// that the caller wrote there.
+/// The reason that an email cannot be sent. It names the field, the problem and the remedy.
+///
+/// It repeats no value that the caller wrote in the field.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEmail {
-    /// A required field is not there.
+    /// A required field is missing.
     #[error("{0}")]
     Missing(String),
     /// The email as a whole cannot be sent.
@@ -46,21 +47,21 @@ pub enum InvalidEmail {
     Field {
         /// The field, with its place in a list: `to[2]`.
         field: String,
-        /// What is wrong with it, and what to do.
+        /// The problem and the remedy.
         problem: String,
     },
-    /// An attachment has no name or content, or one that cannot be sent.
+    /// The name or the content of an attachment is missing or cannot be sent.
     #[error("`{field}`: {problem}.")]
     Attachment {
         /// The attachment, with its place in the list.
         field: String,
-        /// What is wrong with it, and what to do.
+        /// The problem and the remedy.
         problem: String,
     },
 }
 
 impl InvalidEmail {
-    /// A field, by its name, and what is wrong with it.
+    /// Makes the error of a field from its name and the problem.
     #[must_use]
     pub fn field(name: &str, problem: impl std::fmt::Display) -> Self {
         Self::Field {
@@ -69,7 +70,7 @@ impl InvalidEmail {
         }
     }
 
-    /// An attachment, and what is wrong with it.
+    /// Makes the error of an attachment from the problem.
     #[must_use]
     pub fn attachment(problem: impl std::fmt::Display) -> Self {
         Self::Attachment {
@@ -78,7 +79,7 @@ impl InvalidEmail {
         }
     }
 
-    /// Says more exactly which field it is about.
+    /// Replaces the name of the field by a more exact `place`, such as `to[2]`.
     #[must_use]
     pub fn at(self, place: &str) -> Self {
         let field = place.to_owned();
@@ -90,30 +91,30 @@ impl InvalidEmail {
     }
 }
 
-/// What an email is made of, before the checks that need all of it.
+/// The parts of an email, before [`Email::new`] checks them together.
 #[derive(Clone, Debug)]
 pub struct EmailParts {
-    /// Who it is from.
+    /// The sender.
     pub from: Mailbox,
-    /// Its recipients on the To line; at least one.
+    /// The recipients on the To line, at least one.
     pub to: Vec<Mailbox>,
-    /// Its recipients on the Cc line.
+    /// The recipients on the Cc line.
     pub cc: Vec<Mailbox>,
-    /// Its recipients that no other recipient sees.
+    /// The Bcc recipients, whom no other recipient sees.
     pub bcc: Vec<Mailbox>,
-    /// Where answers go, if not to From.
+    /// The addresses that replies go to. If empty, replies go to the sender.
     pub reply_to: Vec<Mailbox>,
     /// The subject line, in Unicode.
     pub subject: String,
     /// The HTML body.
     pub html: Option<String>,
-    /// The plain-text body; one that is missing is made of the HTML, an empty one is none.
+    /// The plain-text body. If it is `None`, Okite makes it from the HTML. If it is empty, the email has no text part.
     pub text: Option<String>,
-    /// Further header fields.
+    /// The header fields that the caller adds.
     pub headers: Vec<Header>,
-    /// The caller's tags, with those that headers ask for.
+    /// The caller's tags. [`Email::new`] adds the tags that it makes from the headers.
     pub tags: Vec<Tag>,
-    /// Files.
+    /// The attached files.
     pub attachments: Vec<Attachment>,
 }
 
@@ -124,26 +125,26 @@ pub struct Email(EmailParts);
 impl Email {
     /// Checks the parts against each other.
     ///
-    /// An address that appears more than once, in any spelling, stays where it stands first (To, then Cc, then Bcc): one
-    /// person gets one copy, and one copy is what the quota is charged.
+    /// If an address appears more than once, in any spelling, only the first one stays (To, then Cc, then Bcc). So each
+    /// person receives one copy, and each copy is charged to the quota once.
     ///
     /// # Errors
     /// [`InvalidEmail`] with the first problem found.
     pub fn new(mut parts: EmailParts) -> Result<Self, InvalidEmail> {
         if parts.to.is_empty() {
-            return Err(InvalidEmail::field("to", "name at least one recipient"));
+            return Err(InvalidEmail::field("to", "give at least one recipient"));
         }
         let recipients = parts.to.len() + parts.cc.len() + parts.bcc.len();
         if recipients > RECIPIENTS_MAX {
             return Err(InvalidEmail::Whole(format!(
-                "The email has {recipients} recipients; Amazon SES takes at most {RECIPIENTS_MAX} over `to`, `cc` and \
-                 `bcc`. Send several emails."
+                "The email has {recipients} recipients; Amazon SES accepts at most {RECIPIENTS_MAX} in `to`, `cc` and \
+                `bcc` together. Send several emails."
             )));
         }
         if parts.reply_to.len() > REPLY_TO_MAX {
             return Err(InvalidEmail::field(
                 "reply_to",
-                format_args!("name at most {REPLY_TO_MAX} addresses"),
+                format_args!("give at most {REPLY_TO_MAX} addresses"),
             ));
         }
         if parts.subject.chars().any(char::is_control) {
@@ -158,7 +159,7 @@ impl Email {
                 format_args!("shorten it to {SUBJECT_MAX} bytes"),
             ));
         }
-        // SES is not sent empty parts. An empty text beside an HTML body is a caller's wish for no text part.
+        // Okite sends no empty parts. With an HTML body, an empty text means that the caller wants no text part.
         parts.html = parts.html.filter(|html| !html.is_empty());
         parts.text = match parts.text {
             Some(text) => Some(text).filter(|text| !text.is_empty()),
@@ -172,7 +173,7 @@ impl Email {
         if parts.headers.len() > HEADERS_MAX {
             return Err(InvalidEmail::field(
                 "headers",
-                format_args!("Amazon SES takes at most {HEADERS_MAX}"),
+                format_args!("Amazon SES accepts at most {HEADERS_MAX} headers"),
             ));
         }
         let mut names = HashSet::new();
@@ -181,17 +182,20 @@ impl Email {
             .iter()
             .all(|header| names.insert(header.name().to_ascii_lowercase()))
         {
-            return Err(InvalidEmail::field("headers", "the same header is given twice"));
+            return Err(InvalidEmail::field(
+                "headers",
+                "the same header is given twice; remove one",
+            ));
         }
         if parts.tags.len() > TAGS_MAX - OWN_TAGS {
             return Err(InvalidEmail::field(
                 "tags",
-                format_args!("at most {} are possible", TAGS_MAX - OWN_TAGS),
+                format_args!("give at most {} tags", TAGS_MAX - OWN_TAGS),
             ));
         }
         let mut names = HashSet::new();
         if !parts.tags.iter().all(|tag| names.insert(tag.name())) {
-            return Err(InvalidEmail::field("tags", "the same tag is given twice"));
+            return Err(InvalidEmail::field("tags", "the same tag is given twice; remove one"));
         }
         let room = TAGS_MAX - OWN_TAGS - parts.tags.len();
         let made = header_tags::header_tags(&parts.headers, &parts.tags, room);
@@ -244,7 +248,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn keeps_a_repeated_address_once_where_it_stands_first() {
+    fn keeps_only_the_first_of_repeated_addresses() {
         let email = Email::new(EmailParts {
             to: mailboxes(&["Anna@example.org", "anna@EXAMPLE.org"]),
             cc: mailboxes(&["bob@example.org", "ANNA@example.org"]),
@@ -259,7 +263,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn takes_fifty_recipients_over_all_lists_and_not_one_more() {
+    fn accepts_at_most_fifty_recipients_in_all_lists_together() {
         let addresses: Vec<String> = (0..51).map(|n| format!("u{n}@example.org")).collect();
         let all: Vec<&str> = addresses.iter().map(String::as_str).collect();
         let split = |n: usize| EmailParts {
@@ -273,7 +277,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn refuses_an_email_without_content_or_recipient() {
+    fn rejects_an_email_without_content_or_recipient() {
         assert!(matches!(
             Email::new(EmailParts { text: None, ..parts() }),
             Err(InvalidEmail::Missing(_))
@@ -306,7 +310,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_missing_text_is_made_of_the_html() {
+    fn a_missing_text_is_made_from_the_html() {
         let of = |html: &str| {
             let html = Some(html.to_owned());
             let parts = EmailParts {
@@ -317,12 +321,12 @@ pub(crate) mod tests {
             Email::new(parts).unwrap().text.clone()
         };
         assert_eq!(of("<p>Hi").as_deref(), Some("Hi"));
-        // The HTML is sent all the same.
+        // Okite still sends the HTML.
         assert_eq!(of("<img src='cid:a'>"), None);
     }
 
     #[test]
-    fn refuses_line_breaks_in_the_subject() {
+    fn rejects_line_breaks_in_the_subject() {
         for subject in ["a\r\nBcc: x@example.com", "a\nb", "a\0b"] {
             assert!(
                 problem(EmailParts {
@@ -335,7 +339,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn refuses_the_same_header_or_tag_twice() {
+    fn rejects_the_same_header_or_tag_twice() {
         let header = |name| Header::new(name, "v").unwrap();
         assert!(
             problem(EmailParts {
@@ -355,7 +359,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn refuses_more_headers_than_ses_takes() {
+    fn rejects_more_headers_than_ses_accepts() {
         let headers = (0..16).map(|n| Header::new(&format!("X-{n}"), "v").unwrap()).collect();
         assert!(problem(EmailParts { headers, ..parts() }).contains("15"));
     }

@@ -1,19 +1,19 @@
-//! The text of an HTML body, for an email that has none: people and machines that show no HTML get something to read.
+//! Makes the plain-text body of an email from its HTML body, for mail programs that show no HTML.
 //!
-//! One pass over the tokens of the HTML, without a tree: any nesting costs no stack, and the work grows with the length of
-//! the HTML alone. What a browser would not show (styles, scripts, comments, elements that are hidden, such as a preheader)
-//! is left out; blocks and the rows of a table become lines, and a link keeps its address in brackets behind its text.
+//! It reads the tokens of the HTML in one pass and builds no tree. So nesting uses no stack, and the work grows only
+//! with the length of the HTML. It leaves out everything that a browser does not show, such as styles, scripts,
+//! comments and hidden elements. Blocks and table rows become lines. A link becomes its text, then its address in
+//! brackets.
 
 use std::convert::Infallible;
 
 use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
 use html5gum::{Span, Tokenizer};
 
-/// The longest HTML that a text is made of, in bytes. Mail programs cut off far shorter ones, and whoever sends one as long
-/// as this wants it sent rather than read through.
+/// The longest HTML that Okite makes a text from, in bytes. Mail programs cut off far shorter HTML.
 pub(super) const HTML_MAX: usize = 1_000_000;
 
-/// Makes the text of `html`; `None` if there is nothing in it to read, or if it is longer than [`HTML_MAX`].
+/// Makes the text of `html`. Returns `None` if the text is empty, or if the HTML is longer than [`HTML_MAX`].
 pub(super) fn plain_text(html: &str) -> Option<String> {
     if html.len() > HTML_MAX {
         return None;
@@ -23,7 +23,7 @@ pub(super) fn plain_text(html: &str) -> Option<String> {
         page.see(&event);
         None::<Infallible>
     });
-    // Otherwise the text of a script would be read as HTML.
+    // Without this, the tokenizer would read the text of a script as HTML.
     emitter.naively_switch_states(true);
     Tokenizer::new_with_emitter(html, emitter).for_each(drop);
     page.close_link();
@@ -31,7 +31,7 @@ pub(super) fn plain_text(html: &str) -> Option<String> {
     Some(page.text).filter(|text| !text.is_empty())
 }
 
-/// What separates two pieces of text; the greater of two wins.
+/// The separation between two pieces of text. Where two meet, the greater applies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Gap {
     #[default]
@@ -41,44 +41,44 @@ enum Gap {
     BlankLine,
 }
 
-/// A start tag that is being read.
+/// The start tag that the tokenizer is reading.
 #[derive(Debug, Default)]
 struct Tag {
     name: String,
-    /// The attribute whose value comes next.
+    /// The attribute that the next value belongs to.
     attribute: String,
     href: String,
     alt: String,
     is_hidden: bool,
 }
 
-/// A link whose text is being read.
+/// The link that is open.
 #[derive(Debug)]
 struct Link {
     href: String,
-    /// Where its text begins.
+    /// The byte index at which its text begins.
     start: usize,
 }
 
-/// An element that is not shown, and how many of its name are open.
+/// A hidden element, and the number of open elements of its name.
 #[derive(Debug)]
 struct Hidden {
     name: String,
     open: usize,
 }
 
-/// The text so far, and what it takes to go on.
+/// The text so far, and the state that the next token needs.
 #[derive(Debug, Default)]
 struct Page {
     text: String,
     gap: Gap,
-    /// The mark of a list entry that has no text yet.
+    /// The bullet or number of a list item that has no text yet.
     mark: String,
     tag: Tag,
     link: Option<Link>,
     hidden: Option<Hidden>,
     preformatted: usize,
-    /// The lists that are open, each with the number of its last entry if it counts them.
+    /// The open lists, each with the number of its last item if it is an ordered list.
     lists: Vec<Option<u32>>,
 }
 
@@ -191,7 +191,7 @@ impl Page {
         self.gap = self.gap.max(gap);
     }
 
-    /// A second one in a row makes a blank line.
+    /// Breaks the line. A second break in a row makes a blank line.
     fn break_line(&mut self) {
         self.gap = if self.gap >= Gap::Line {
             Gap::BlankLine
@@ -200,7 +200,7 @@ impl Page {
         };
     }
 
-    /// Adds what is to be read.
+    /// Appends visible text and collapses its white space, except in preformatted text.
     fn read(&mut self, text: &str) {
         for c in text.chars() {
             match c {
@@ -231,7 +231,7 @@ impl Page {
         self.text.push(c);
     }
 
-    /// Writes where the link leads, unless its text says so already.
+    /// Appends the address of the link, unless the text of the link is already the address.
     fn close_link(&mut self) {
         let Some(Link { href, start }) = self.link.take() else {
             return;
@@ -246,7 +246,7 @@ impl Page {
     }
 }
 
-/// Tells the elements whose content is for machines, or for programs that show less than HTML.
+/// Returns whether the content of the element is never part of the text.
 fn never_shown(name: &str) -> bool {
     matches!(
         name,
@@ -263,7 +263,7 @@ fn never_shown(name: &str) -> bool {
     )
 }
 
-/// Tells the elements that have no content.
+/// Returns whether the element has no content and no end tag.
 fn is_void(name: &str) -> bool {
     matches!(
         name,
@@ -271,12 +271,12 @@ fn is_void(name: &str) -> bool {
     )
 }
 
-/// Tells the elements that the next one of their name ends, for their end tag may be left out.
+/// Returns whether the next element of the same name ends this one. The end tag of these elements is optional.
 fn ends_by_itself(name: &str) -> bool {
     matches!(name, "p" | "li" | "dt" | "dd" | "a")
 }
 
-/// Tells whether a `style` hides its element.
+/// Returns whether a `style` attribute hides its element.
 fn hides(style: &str) -> bool {
     let style: String = style.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     style.to_ascii_lowercase().split(';').any(|rule| {
@@ -288,7 +288,7 @@ fn hides(style: &str) -> bool {
     })
 }
 
-/// What separates an element from the text before and after it.
+/// Returns the separation between an element and the text before and after it.
 fn gap_around(name: &str) -> Gap {
     match name {
         "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "ul" | "ol" | "dl" | "table" | "blockquote" | "pre" | "hr" => {
@@ -301,7 +301,7 @@ fn gap_around(name: &str) -> Gap {
     }
 }
 
-/// The address that a reader can use: none that leads to a place in the mail itself, or nowhere.
+/// Returns the address of a link, if the reader can use it outside the mail.
 fn address_of(href: &str) -> Option<String> {
     let href: String = href.trim().chars().filter(|c| !c.is_control()).collect();
     let (scheme, _) = href.split_once(':')?;
@@ -311,7 +311,7 @@ fn address_of(href: &str) -> Option<String> {
         .then_some(href)
 }
 
-/// An address as people write it: without its scheme, and without a slash at its end.
+/// Returns the address without its scheme and without a slash at its end.
 fn shortened(href: &str) -> Option<&str> {
     let (_, rest) = href.split_once(':')?;
     let rest = rest.trim_start_matches("//");
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_become_lines_and_paragraphs_are_apart() {
+    fn blocks_become_lines_and_blank_lines_separate_paragraphs() {
         reads(
             "<p>One\n  two</p><p>Three<br>four<br><br>five",
             "One two\n\nThree\nfour\n\nfive",
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_marked_or_numbered() {
+    fn list_items_have_bullets_or_numbers() {
         reads(
             "<ul><li>One<li><p>Two</p></li><li></li></ul><ol><li>First</li><li>Second<ul><li>in it</ol>end",
             "- One\n\n- Two\n\n1. First\n2. Second\n\n- in it\n\nend",
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_out_what_nobody_sees() {
+    fn leaves_out_hidden_content() {
         for html in [
             "<style>p{}</style>x<script>'<p>y</p>'</script>",
             "<head><title>y</title><meta name=y><body>x",
@@ -405,7 +405,7 @@ mod tests {
         reads("a<pre>  x   y\n\tz\n\n</pre>b  c", "a\n\nx   y\n\tz\n\nb c");
     }
 
-    /// A mail as the usual builders make them: tables in tables, a preheader, a button, comments for Outlook.
+    /// A typical newsletter: nested tables, a preheader, a button and comments for Outlook.
     #[test]
     fn reads_a_newsletter() {
         let html = r#"<!DOCTYPE html><html><head><meta charset="utf-8"><title>Acme</title>
@@ -428,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn html_that_is_made_to_break_it_is_read_to_its_end() {
+    fn reads_hostile_html_to_its_end() {
         let times = |text: &str, n: usize| text.repeat(n);
         for html in [
             times("<div>", 100_000),
@@ -452,7 +452,7 @@ mod tests {
             times("<!--", 200_000),
             times("<script>", 100_000),
         ] {
-            // What is made of nothing but tags says nothing, or its own links and signs: at most twice its length.
+            // HTML of tags alone yields no text, or its own links and bullets: at most twice its length.
             let length = plain_text(&html).map_or(0, |text| text.len());
             assert!(length <= 2 * html.len(), "{length} bytes out of {html:.20}");
         }
@@ -461,21 +461,21 @@ mod tests {
     }
 
     #[test]
-    fn of_html_that_is_too_long_there_is_no_text() {
+    fn html_that_is_too_long_has_no_text() {
         assert!(plain_text(&"x".repeat(HTML_MAX)).is_some());
         assert_eq!(plain_text(&"x".repeat(HTML_MAX + 1)), None);
     }
 
     proptest! {
         #[test]
-        fn any_text_is_read_without_a_panic_into_tidy_lines(
+        fn any_html_becomes_tidy_lines_without_a_panic(
             html in "(<(/?(a|p|li|ul|ol|pre|div|td|br|script|style)|a href=https://x\\.y|div hidden|img alt=z)>|[a-c ]|\\n|&lt;|&|<|\\PC){0,60}",
         ) {
             if let Some(text) = plain_text(&html) {
                 prop_assert!(!text.trim().is_empty());
                 prop_assert!(text.chars().all(|c| !c.is_control() || c == '\n' || c == '\t'));
                 prop_assert!(html.contains("<pre") || !text.contains("\n\n\n"), "{text:?}");
-                // Other spaces, as U+3000 that Japanese paragraphs begin with, are the text's own.
+                // Other spaces are part of the text, such as U+3000 at the start of a Japanese paragraph.
                 prop_assert!(!text.starts_with(|c: char| c.is_ascii_whitespace()) || html.contains("<pre"), "{text:?}");
             }
         }

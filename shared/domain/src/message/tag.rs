@@ -1,13 +1,13 @@
-//! Tags: names and values that SES repeats in every event about a mail.
+//! Tags: the names and values that SES repeats in every event about a mail.
 
 use super::InvalidEmail;
 
-/// The longest name or value that SES takes.
+/// The longest name or value that SES accepts.
 const LENGTH_MAX: usize = 256;
-/// What the names of Okite's own tags begin with.
+/// The prefix of the names of Okite's own tags.
 const OWN_PREFIX: &str = "okite_";
 
-/// A caller's tag on an email.
+/// A tag that a caller adds to an email.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag {
     name: String,
@@ -18,7 +18,8 @@ impl Tag {
     /// Checks a name and a value against SES's limits.
     ///
     /// # Errors
-    /// [`InvalidEmail::Field`] for other characters than `A-Z a-z 0-9 _ -`, a wrong length, or a name of ours.
+    /// [`InvalidEmail::Field`] if a character is not one of `A-Z a-z 0-9 _ -`, a length is wrong, or the name is
+    /// reserved for Okite.
     pub fn new(name: &str, value: &str) -> Result<Self, InvalidEmail> {
         if !is_tag_text(name) || !is_tag_text(value) {
             return Err(InvalidEmail::field(
@@ -29,7 +30,7 @@ impl Tag {
         if name.to_ascii_lowercase().starts_with(OWN_PREFIX) {
             return Err(InvalidEmail::field(
                 "tags",
-                "names that begin with `okite_` are Okite's own",
+                "names that begin with `okite_` are reserved for Okite; choose another name",
             ));
         }
         Ok(Self {
@@ -38,13 +39,13 @@ impl Tag {
         })
     }
 
-    /// Returns the name.
+    /// Returns the name, 1 to 256 characters.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns the value.
+    /// Returns the value, 1 to 256 characters.
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_what_ses_takes_and_nothing_else() {
+    fn accepts_only_tags_that_ses_accepts() {
         assert!(Tag::new("campaign", "spring_2026-A").is_ok());
         assert!(Tag::new("a", &"v".repeat(256)).is_ok());
         for (name, value) in [
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_our_own_names_to_ourselves() {
+    fn rejects_the_names_of_okites_own_tags() {
         assert!(Tag::new("okite_id", "1").is_err());
         assert!(Tag::new("OKITE_ID", "1").is_err());
         assert!(Tag::new("okite", "1").is_ok());

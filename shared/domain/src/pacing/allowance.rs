@@ -1,30 +1,30 @@
-//! What callers are told of the rate, in the headers of every answer.
+//! The sending rate as the headers of every answer show it to the caller.
 
 use jiff::Timestamp;
 
 use crate::pacing::{PacingPolicy, RememberedGate};
 
-/// How many microseconds a second has.
+/// Microseconds in a second.
 const SECOND: i64 = 1_000_000;
 
-/// The rate, and how much of it is free, by what a container saw of the gate last.
+/// The sending rate and its free part, from the gate as the container last saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
     /// Recipients a second, rounded down, one at least.
     pub limit: i64,
-    /// How many recipients could go out at once without waiting, at most `limit`.
+    /// Recipients that could go out at once without waiting, at most `limit`.
     pub remaining: i64,
-    /// In how many seconds, rounded up, `remaining` is as high as it gets, if nobody sends.
+    /// Seconds, rounded up, until `remaining` reaches its maximum if nobody sends.
     pub reset: i64,
 }
 
 impl RememberedGate {
-    /// Works out what a caller is told at `now`.
+    /// Works out the allowance at `now`.
     #[must_use]
     pub fn allowance(&self, policy: &PacingPolicy, now: Timestamp) -> Allowance {
         let now = now.as_microsecond();
         let limit = (SECOND / self.slot_interval).max(1);
-        // At once go those that the burst holds and the one whose slot is now.
+        // The recipients of the burst and the one whose slot is now pass at once.
         let slack = policy.slack(self.slot_interval);
         let most = (slack / self.slot_interval + 1).min(limit);
         let ahead = now - self.next_free_slot.max(now - slack);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_comes_back_with_time() {
+    fn taken_slots_become_free_again_with_time() {
         assert_eq!(told(99_500_000), (10, 6, 1));
         assert_eq!(told(100_000_000), (10, 1, 1));
         assert_eq!(told(100_000_001), (10, 0, 1));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_below_one_is_told_as_one() {
+    fn a_rate_below_one_is_shown_as_one() {
         let known = RememberedGate {
             slot_interval: 3_000_000,
             next_free_slot: 0,
@@ -93,7 +93,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_free_is_never_more_than_the_limit(
+        fn the_free_part_never_exceeds_the_limit(
             slot_interval in 1i64..10_000_000, next_free_slot in 0i64..200_000_000, now in 0i64..200_000_000, burst in 0u64..5_000,
         ) {
             let policy = PacingPolicy { burst: Duration::from_millis(burst), ..POLICY };

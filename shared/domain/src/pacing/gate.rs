@@ -1,17 +1,17 @@
-//! The sends' half: what a send asks of the gate, what it writes, and how it reads a refusal.
+//! The sends' half: a send's request to the gate, its write, and how it reads a refusal.
 //!
-//! A send is admitted by its **start**. Its slots begin at `max(now, next_free_slot)`; if that is near enough, it takes as many as
-//! it has recipients, and those that come after it wait for them. So 5 recipients at 1/s pass at once, and then nothing
-//! for 5 s: the same as SES allows. In any one second of slots there are at most the rate, the burst, and the largest
-//! weight less one, whatever the clocks of those who ask.
+//! The gate admits a send by its **start**. Its slots begin at `max(now, next_free_slot)`. If that is near enough, the send
+//! takes one slot for each recipient, and later sends wait for them. So 5 recipients at 1/s pass at once, and then nothing
+//! passes for 5 s: SES allows the same. Any one second of slots holds at most the rate, the burst, and the largest weight
+//! less one. The clocks of the senders do not matter.
 //!
-//! Rate, quota and brake are the condition of **one** write, so nobody can pass between a check and a count. As an
-//! expression cannot say `max`, there are two branches: *busy*, when `next_free_slot` is not further back than the burst, and
-//! *idle*, when it is. A container tries the branch that the last answer suggests; a condition that failed answers with
-//! the gate as it is, which names either the right branch or the cause of the refusal.
+//! Rate, quota and brake are the condition of **one** write, so no send can pass between a check and a count. An expression
+//! has no `max`, so there are two branches: *busy*, when `next_free_slot` is within the burst, and *idle*, when it is
+//! further back. A container tries the branch that the last answer suggests. A failed condition returns the gate as it is,
+//! which shows either the right branch or the cause of the refusal.
 //!
-//! Slots are never given back: two that give back and take at once grant a slot twice. What was taken in vain is put
-//! right by the next report, which counts what SES counts.
+//! Slots are never returned: a return and a take at the same time would grant a slot twice. The next report corrects
+//! slots taken in vain, because it uses SES's own count.
 
 use std::time::Duration;
 
@@ -23,31 +23,31 @@ use crate::brake::Brake;
 use crate::pacing::PacingPolicy;
 use crate::stream::Stream;
 
-/// How old a report may be for its word on the quota to hold. After that the rate alone is kept, and SES keeps the quota:
-/// a reporter that fails must not take sending down.
+/// The age up to which the gate enforces a report's quota. After that the gate enforces only the sending rate and leaves
+/// the quota to SES, because a failed reporter must not stop sending.
 const STALE_AFTER: SignedDuration = SignedDuration::from_hours(1);
-/// Recipients a second before the first report: what SES gives every new account.
+/// Recipients a second before the first report: the sending rate of every new SES account.
 const FIRST_RATE: f64 = 1.0;
 
-/// The gate as it is in the table.
+/// The gate as the table stores it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gate {
-    /// Up to when slots are taken, in microseconds since the epoch.
+    /// The time up to which slots are taken, in microseconds since the epoch.
     pub next_free_slot: i64,
     /// Microseconds between two recipients.
     pub slot_interval: i64,
     /// How many recipients may still be granted.
     pub left_all: i64,
-    /// How many of them to bulk mail.
+    /// How many of them may be bulk mail.
     pub left_bulk: i64,
-    /// What is held back.
+    /// The mail that the gate holds back.
     pub brake: Brake,
-    /// When the account was read by which this was set.
+    /// When the reporter read the account for these settings.
     pub account_read_at: Timestamp,
 }
 
 impl Gate {
-    /// How many recipients may still be granted to `stream`.
+    /// Returns how many recipients of `stream` may still be granted.
     #[must_use]
     pub fn left(&self, stream: Stream) -> i64 {
         match stream {
@@ -57,20 +57,20 @@ impl Gate {
     }
 }
 
-/// What a container remembers of the gate.
+/// The part of the gate that a container remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RememberedGate {
     /// Microseconds between two recipients.
     pub slot_interval: i64,
-    /// Up to when slots were taken at least: this time never goes back.
+    /// The earliest time up to which slots are taken: it never goes back.
     pub next_free_slot: i64,
 }
 
 impl RememberedGate {
-    /// Tells whether the gate is certain to refuse every send for its rate, without asking it.
+    /// Returns a refusal if the gate is certain to refuse every send because of the sending rate, without asking it.
     ///
-    /// What is remembered is never later than the gate, so nobody is refused whom the gate would let through. There is
-    /// no such memory of the quota and the brake: the next report may change them, and it may come at any moment.
+    /// The remembered time is never later than the gate's, so no send is refused that the gate would admit. Quota and
+    /// brake are not remembered, because the next report may change them at any moment.
     #[must_use]
     pub fn refusal(&self, policy: &PacingPolicy, now: Timestamp) -> Option<Throttled> {
         (self.next_free_slot > now.as_microsecond() + micros(policy.wait)).then(|| self.too_fast(policy, now))
@@ -84,48 +84,48 @@ impl RememberedGate {
     }
 }
 
-/// What a send asks of the gate.
+/// A send's request to the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PermitRequest {
-    /// How many recipients it has, one at least.
+    /// The number of recipients, at least one.
     pub recipients: i64,
-    /// The stream it belongs to.
+    /// The stream of the mail.
     pub stream: Stream,
-    /// When it asks, by its own clock.
+    /// The time of the request, by the sender's clock.
     pub now: Timestamp,
-    /// How long it can wait for its slot.
+    /// How long the send can wait for its slot.
     pub patience: Duration,
 }
 
-/// Which of the gate's expressions is written.
+/// The expression of a write to the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GateBranch {
-    /// There is no gate yet: make one.
+    /// There is no gate yet: the write makes one.
     First,
-    /// Slots were taken not long ago: take the next ones.
+    /// Slots were taken within the burst: the write takes the next ones.
     Busy,
-    /// None were: take them from the burst on.
+    /// No slots were taken within the burst: the write takes slots from the start of the burst.
     Idle,
 }
 
 /// One write to the gate: a branch, and the values of its expression. Times and durations are in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GateWrite {
-    /// What is asked.
+    /// The send's request.
     pub ask: PermitRequest,
     /// The branch.
     pub branch: GateBranch,
-    /// The interval that `cost` goes by: the condition is that it is still the gate's.
+    /// The interval behind `cost`. The write's condition is that the gate still has it.
     pub slot_interval: i64,
-    /// How much time the recipients take.
+    /// The time that the recipients' slots take.
     pub cost: i64,
-    /// The earliest time that the gate may be left at.
+    /// The earliest time from which slots may be taken.
     pub floor: i64,
     /// The latest start that the sender can wait for.
     pub latest: i64,
-    /// A report before this moment, in milliseconds since the epoch, has no say in the quota any more.
+    /// The quota of a report before this time, in milliseconds since the epoch, is ignored.
     pub stale_before: i64,
-    /// The least brake that would hold this send back.
+    /// The least brake that holds this send back.
     pub brake: Brake,
 }
 
@@ -134,25 +134,25 @@ pub struct GateWrite {
 pub struct Permit {
     /// How long to wait for the first of them, from [`PermitRequest::now`].
     pub wait: Duration,
-    /// When the first of them is, in microseconds from [`PermitRequest::now`]: after a pause it has passed.
+    /// When the first of them is, in microseconds from [`PermitRequest::now`]. It is negative after a pause.
     first: i64,
-    /// What is known of the gate now.
+    /// The gate after this write.
     pub known: RememberedGate,
 }
 
-/// Why there is no permit. Nothing was taken then.
+/// The reason for a refusal. A refused send takes no slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Throttled {
     /// The next slot is further ahead than the send can wait.
     Rate {
-        /// When to ask again: whoever does then is let through if nobody else came.
+        /// The time until a repeated request passes, if nobody else takes slots.
         retry_after: Duration,
         /// Microseconds between two recipients.
         slot_interval: i64,
     },
     /// The quota is used up.
     Quota {
-        /// Whether transactional mail would still pass: what is left is kept for it.
+        /// Whether transactional mail would still pass: the remaining quota is reserved for it.
         reserved: bool,
     },
     /// The brake is on.
@@ -160,7 +160,8 @@ pub enum Throttled {
 }
 
 impl Permit {
-    /// How long the recipient after so many others of this permit has to wait for its slot, from [`PermitRequest::now`].
+    /// Returns how long a recipient waits for its slot when `recipients` of this permit come first. The wait starts at
+    /// [`PermitRequest::now`].
     #[must_use]
     pub fn wait_after(&self, recipients: i64) -> Duration {
         microseconds(
@@ -171,7 +172,7 @@ impl Permit {
 }
 
 impl RememberedGate {
-    /// Tells as a refusal when the next slot is free; a second from now at the earliest, for whoever asks has no time left.
+    /// Returns a refusal with the time until the next free slot, at least a second, because the sender has no time left.
     #[must_use]
     pub fn next_slot(&self, now: Timestamp) -> Throttled {
         Throttled::Rate {
@@ -180,13 +181,13 @@ impl RememberedGate {
         }
     }
 
-    /// How long the slots of so many recipients take.
+    /// Returns how long the slots of `recipients` take.
     #[must_use]
     pub fn time_of(&self, recipients: i64) -> Duration {
         microseconds(recipients.saturating_mul(self.slot_interval))
     }
 
-    /// How many recipients can have their slots within `time`, if nobody else takes any.
+    /// Returns how many recipients get slots within `time` if nobody else takes any.
     #[must_use]
     pub fn recipients_within(&self, time: Duration) -> i64 {
         micros(time) / self.slot_interval.max(1)
@@ -194,8 +195,8 @@ impl RememberedGate {
 }
 
 impl GateWrite {
-    /// Makes the first attempt of a send. A container that knows nothing asks as if there were no gate: the answer is the
-    /// gate.
+    /// Makes the first attempt of a send. A container that has not seen the gate asks as if there were none, and the answer
+    /// contains the gate.
     #[must_use]
     pub fn first(ask: PermitRequest, policy: &PacingPolicy, known: Option<RememberedGate>) -> Self {
         let slot_interval = known.map_or_else(|| slot_interval(FIRST_RATE), |known| known.slot_interval);
@@ -217,10 +218,10 @@ impl GateWrite {
         }
     }
 
-    /// Makes the next attempt after one that failed on `gate`: another branch, or another interval.
+    /// Makes the next attempt after one that failed on `gate`, with another branch or another interval.
     ///
     /// # Errors
-    /// [`Throttled`] if the gate lets the send through by no branch.
+    /// [`Throttled`] if no branch of the gate admits the send.
     pub fn after(ask: PermitRequest, policy: &PacingPolicy, gate: &Gate) -> Result<Self, Throttled> {
         let known = gate.known();
         let next = Self::first(ask, policy, Some(known));
@@ -236,7 +237,7 @@ impl GateWrite {
         }
     }
 
-    /// Reads the permit from the time that the gate was left at by this attempt.
+    /// Returns the permit for the gate's `next_free_slot` after this attempt.
     #[must_use]
     pub fn granted(&self, next_free_slot: i64) -> Permit {
         let first = next_free_slot - self.cost - self.ask.now.as_microsecond();
@@ -252,7 +253,7 @@ impl GateWrite {
 }
 
 impl Gate {
-    /// What a container remembers of it.
+    /// Returns the part of the gate that a container remembers.
     #[must_use]
     pub fn known(&self) -> RememberedGate {
         RememberedGate {
@@ -262,7 +263,7 @@ impl Gate {
     }
 }
 
-/// Returns a duration, which is none when it would be negative.
+/// Returns the duration of some microseconds, zero for a negative number.
 fn microseconds(duration: i64) -> Duration {
     Duration::from_micros(u64::try_from(duration).unwrap_or(0))
 }

@@ -1,5 +1,5 @@
-//! The reporter's half: the account and what was granted become the settings of the gate. Figures that SES does not
-//! publish are named constants here.
+//! The reporter's half: it turns the account and the grants into the settings of the gate. Figures that SES does not publish
+//! are named constants here.
 
 use std::time::Duration;
 
@@ -11,25 +11,25 @@ use crate::account::Account;
 use crate::message::RECIPIENTS_MAX;
 use crate::pacing::PacingPolicy;
 
-/// The share of the account's rate that is used: SES may take a little less than the rate it names.
+/// The share of the account's sending rate that Okite uses: SES may accept slightly less than the rate it reports.
 const RATE_USED: f64 = 0.95;
-/// What stands for "no limit" in the gate.
+/// The number that means "no limit" in the gate.
 pub const UNLIMITED: i64 = 9_000_000_000_000_000;
 /// How long SES may take to show a recipient in `SentLast24Hours`. An assumption: AWS documents no figure.
 const COUNTING_LAG: Duration = Duration::from_mins(1);
-/// The longest that one `SendEmail` may take, from the first byte to the answer.
+/// The longest time that one `SendEmail` may take, from the first byte to the answer.
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest interval between two recipients, for accounts whose rate is next to nothing.
 const INTERVAL_MAX: i64 = 3_600_000_000;
 
-/// What Okite itself granted, by the gate's running total and its hourly samples.
+/// Okite's own grants, from the gate's running total and its hourly samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GrantTotals {
     /// The running total, read just before the account.
     pub total: i64,
     /// How much of it was granted in the last 24 hours.
     pub last_24_hours: i64,
-    /// How much of it may not be in SES's own count yet.
+    /// How much of it SES may not have counted yet.
     pub lately: i64,
 }
 
@@ -38,13 +38,13 @@ pub struct GrantTotals {
 pub struct GateSettings {
     /// Microseconds between two recipients.
     pub slot_interval: i64,
-    /// `left_all` plus the total granted: how far that total may go for any mail.
+    /// `left_all` plus the total granted: the limit of that total for all mail.
     pub ceiling_all: i64,
-    /// The same for bulk mail.
+    /// The limit of that total for bulk mail.
     pub ceiling_bulk: i64,
 }
 
-/// Works out the gate for an account, the policy of this stack, and what it granted.
+/// Works out the gate from the account, this stack's policy and its grants.
 #[must_use]
 pub fn gate_settings(account: &Account, policy: &PacingPolicy, granted: GrantTotals) -> GateSettings {
     let slot_interval = slot_interval(account.max_send_rate * policy.account_share);
@@ -56,7 +56,7 @@ pub fn gate_settings(account: &Account, policy: &PacingPolicy, granted: GrantTot
         };
     };
     let left_of_account = whole(quota - account.sent_last_24_hours);
-    // No more of what was granted was sent than SES has counted of all senders; the rest was refused, or is taken off below.
+    // SES's count of all senders bounds our sends. SES refused the other grants, or they are subtracted below.
     let own = granted.last_24_hours.min(whole(account.sent_last_24_hours));
     let left_of_share = whole(quota * policy.account_share) - own;
     let left =
@@ -69,7 +69,7 @@ pub fn gate_settings(account: &Account, policy: &PacingPolicy, granted: GrantTot
     }
 }
 
-/// Returns the microseconds between two recipients at `rate` recipients a second, rounded so as to be slower.
+/// Returns the microseconds between two recipients at `rate` recipients a second, rounded up.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, reason = "clamped to a range that i64 holds")]
 pub(super) fn slot_interval(rate: f64) -> i64 {
@@ -81,15 +81,15 @@ pub(super) fn slot_interval(rate: f64) -> i64 {
     }
 }
 
-/// Returns how long it may be before a recipient that was granted is in SES's own count, the burst included.
+/// Returns how long SES may take to count a granted recipient, the burst included.
 fn uncounted(policy: &PacingPolicy) -> Duration {
     policy.burst + policy.wait + SEND_TIMEOUT + COUNTING_LAG
 }
 
-/// Returns how many recipients the rate lets through before SES's own count shows the first of them: no more than these
-/// are in flight, however much was granted lately.
+/// Returns how many recipients the rate admits before SES's own count shows the first of them: the most that can be in
+/// flight.
 ///
-/// A mail is admitted by its first slot, so all the recipients of the last one may come on top.
+/// The gate admits a mail by its first slot, so all recipients of the last mail may come on top.
 fn in_flight(slot_interval: i64, policy: &PacingPolicy) -> i64 {
     let largest = i64::try_from(RECIPIENTS_MAX).unwrap_or(i64::MAX);
     micros(uncounted(policy)).div_euclid(slot_interval) + largest
@@ -104,10 +104,11 @@ fn whole(recipients: f64) -> i64 {
     (recipients.floor() as i64).clamp(-UNLIMITED, UNLIMITED)
 }
 
-/// Works out what was granted in the last 24 hours, and lately, from `total` and its samples, in any order.
+/// Works out the grants of the last 24 hours, and those that SES may not have counted, from `total` and its samples in any
+/// order.
 ///
-/// The youngest sample that is old enough is the base, so that too much may be counted (up to an hour of a day) and never
-/// too little. While no sample is that old, everything counts.
+/// The base is the youngest sample that is old enough. So the result may be too high (by up to an hour's grants), but never
+/// too low. If no sample is old enough, everything counts.
 #[must_use]
 pub fn grant_totals(total: i64, samples: &[GrantSample], policy: &PacingPolicy, now: Timestamp) -> GrantTotals {
     let since = |age: SignedDuration| {

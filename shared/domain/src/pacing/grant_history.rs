@@ -1,30 +1,30 @@
-//! How many recipients the gate granted until when, from samples of its running total.
+//! How many recipients the gate granted up to a time, from samples of its running total.
 
 use jiff::Timestamp;
 
 /// A sample of the running total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrantSample {
-    /// When it was taken.
+    /// The time of the sample.
     pub at: Timestamp,
-    /// The running total then.
+    /// The running total at that time.
     pub total: i64,
 }
 
-/// The history of the gate's running total: its samples, and what it is at `now`.
+/// The history of the gate's running total: its samples, and its value at `now`.
 #[derive(Clone, Copy, Debug)]
 pub struct GrantHistory<'a> {
     /// The samples, in any order.
     pub samples: &'a [GrantSample],
     /// The running total now.
     pub total: i64,
-    /// Now.
+    /// The time of `total`.
     pub now: Timestamp,
 }
 
 impl GrantHistory<'_> {
-    /// Returns the total at a time, on a straight line between the samples around it. Before the first sample it is that
-    /// sample's: whatever was sent before is not known to be younger.
+    /// Returns the total at a time, interpolated between the samples around it. Before the first sample it is that sample's
+    /// total, because the times of earlier grants are unknown.
     #[expect(clippy::cast_precision_loss, reason = "totals are far below 2^53")]
     fn total_at(&self, at: Timestamp) -> f64 {
         let known = || {
@@ -52,7 +52,7 @@ impl GrantHistory<'_> {
         }
     }
 
-    /// Returns how many were granted between two times.
+    /// Returns how many recipients the gate granted between two times.
     pub(crate) fn granted(&self, from: Timestamp, to: Timestamp) -> f64 {
         (self.total_at(to) - self.total_at(from)).max(0.0)
     }

@@ -1,16 +1,16 @@
-//! The arithmetic of rate and quota: the gate that the reporter sets and that every send passes.
+//! The arithmetic of sending rate and quota: the reporter sets the gate, and every send passes it.
 //!
 //! SES limits recipients, not messages: at most `MaxSendRate` of them a second and `Max24HourSend` of them in any 24
-//! hours. Both limits are kept by one small item, the gate. The rate is an interval between recipients (GCRA, the
-//! leaky bucket as a meter): the gate remembers up to when slots are taken, and a send takes the next ones, as many as
-//! it has recipients. The quota is how many recipients may still be granted. A send takes both at once or neither.
+//! hours. One small item, the gate, enforces both limits. The sending rate is an interval between recipients (GCRA, the
+//! leaky bucket as a meter). The gate stores the time up to which slots are taken, and a send takes the next slot for each
+//! recipient. The quota is the number of recipients that may still be granted. A send takes both at once or neither.
 //!
 //! | module | concept |
 //! |---|---|
-//! | `gate_settings` | the reporter's half: what the gate is to be, given the account and what was granted |
-//! | `gate` | the sends' half: what a send asks, what it writes, and how it reads a refusal |
-//! | `grant_history` | how many recipients the gate granted until when |
-//! | `allowance` | what callers are told of the rate |
+//! | `gate_settings` | the reporter's half: the settings of the gate, from the account and the grants |
+//! | `gate` | the sends' half: a send's request, its write, and how it reads a refusal |
+//! | `grant_history` | how many recipients the gate granted up to a time |
+//! | `allowance` | the sending rate in the headers of every answer |
 
 mod allowance;
 mod gate;
@@ -31,9 +31,9 @@ pub use grant_history::{GrantHistory, GrantSample};
 /// How this stack may use the account, from the template's parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PacingPolicy {
-    /// The share of the account's rate and quota that is this stack's, above 0 and at most 1.
+    /// This stack's share of the account's sending rate and quota, above 0 and at most 1.
     pub account_share: f64,
-    /// How much of the rate may go out at once after a pause.
+    /// The time whose slots may go out at once after a pause.
     pub burst: Duration,
     /// How long a send may wait for its slot.
     pub wait: Duration,
@@ -42,10 +42,10 @@ pub struct PacingPolicy {
 }
 
 impl PacingPolicy {
-    /// How far behind `now` the gate's time may be, in microseconds: slots that nobody took longer ago are gone.
+    /// Returns how far the gate's time may be behind `now`, in microseconds. Older unused slots expire.
     ///
-    /// It is an interval short of the burst, for the recipient whose slot is `now` itself passes too. SES counts as
-    /// strictly: whoever sends 14 at once at 14 a second has to wait for the 15th.
+    /// It is one interval shorter than the burst, because the recipient whose slot is `now` passes too. SES counts as
+    /// strictly: after 14 recipients at once at 14 a second, the 15th has to wait.
     fn slack(&self, slot_interval: i64) -> i64 {
         (micros(self.burst) - slot_interval).max(0)
     }

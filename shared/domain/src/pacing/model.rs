@@ -1,5 +1,5 @@
-//! The gate's arithmetic against a model of the table: what the expressions do, in a few lines, and on it callers with
-//! skewed clocks. That DynamoDB does the same with the expressions is tested by the adapters' tests.
+//! Tests the gate's arithmetic against a small model of the table and its expressions, with callers whose clocks are
+//! skewed. The adapters' tests check that DynamoDB evaluates the expressions in the same way.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(super) fn policy(burst: i64, wait: i64) -> PacingPolicy {
     }
 }
 
-/// A time, in microseconds after one that all tests share.
+/// Returns a time that is `micros` microseconds after the start of every test.
 pub(super) fn at(micros: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap() + SignedDuration::from_micros(micros)
 }
@@ -44,7 +44,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Carries an attempt out, or says why not, as the expressions do.
+    /// Carries out an attempt as the expressions do. A failed condition returns the gate.
     fn write(&mut self, attempt: &GateWrite) -> Result<i64, Option<Gate>> {
         let recipients = attempt.ask.recipients;
         let Some(gate) = &mut self.gate else {
@@ -178,7 +178,7 @@ fn a_burst_is_a_second_of_the_rate_and_no_more() {
 }
 
 #[test]
-fn whoever_comes_early_waits_for_the_slot() {
+fn an_early_send_waits_for_its_slot() {
     let policy = policy(0, 2 * SECOND);
     let mut table = table(gate(SECOND, micros(at(500_000)), 1_000));
     let waits: Vec<_> = (0..3)
@@ -345,9 +345,9 @@ fn any_gate() -> impl Strategy<Value = Gate> {
 }
 
 proptest! {
-    /// A container that knows nothing, or something old, needs three writes at most, and takes the same as any other.
+    /// A container without a memory of the gate, or with an old one, gets the same answer after at most two writes.
     #[test]
-    fn what_is_remembered_changes_how_often_is_asked_and_not_the_answer(
+    fn the_memory_of_the_gate_changes_the_number_of_writes_and_not_the_answer(
         gate in any_gate(), recipients in 1i64..=50, stream in prop::sample::select(STREAMS.as_slice()),
         burst in 0..2 * SECOND, wait in 0..3 * SECOND, old in 0..10 * SECOND, other in 1..5 * SECOND,
     ) {
@@ -365,9 +365,9 @@ proptest! {
         }
     }
 
-    /// Who is told to come again in so long is let through then, and nobody who comes earlier is.
+    /// A repeated request passes after `retry_after`, and no earlier.
     #[test]
-    fn the_time_to_come_again_is_exact(
+    fn the_time_to_retry_is_exact(
         ahead in 1..100 * SECOND, slot_interval in 1..5 * SECOND, recipients in 1i64..=50,
         burst in 0..2 * SECOND, wait in 0..3 * SECOND,
     ) {
@@ -385,7 +385,7 @@ proptest! {
         }
     }
 
-    /// Whoever asks, however often, by whatever clock: slots are taken once, and a second holds no more than it may.
+    /// For all callers and clocks: each slot is taken once, and a second holds no more than its bound.
     #[test]
     fn a_second_holds_the_rate_and_the_burst_and_the_largest_weight_less_one(
         slot_interval in 1_000..SECOND, burst in 0..2 * SECOND, wait in 0..3 * SECOND,
@@ -417,9 +417,9 @@ proptest! {
         }
     }
 
-    /// SES's own rate limit, a bucket of one second that a mail may overdraw, never refuses a mail that has come through.
+    /// SES's own rate limit, a bucket of one second that a mail may overdraw, never refuses a mail that the gate admitted.
     #[test]
-    fn ses_never_refuses_what_the_gate_lets_through_at_its_slot(
+    fn ses_never_refuses_a_mail_that_the_gate_admitted_at_its_slot(
         rate in 0.1f64..500.0, callers in prop::collection::vec((0i64..500_000, 1i64..=50), 1..100),
     ) {
         let policy = policy(SECOND, 2 * SECOND);

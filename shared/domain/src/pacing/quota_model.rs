@@ -1,5 +1,5 @@
-//! Two days of an account's quota: Okite's mail through the model of the gate, mail of others, a reporter, and an SES that
-//! counts late.
+//! Simulates two days of an account's quota: Okite's mail through the model of the gate, mail of others, a reporter, and an
+//! SES that counts late.
 
 use proptest::prelude::*;
 
@@ -27,10 +27,10 @@ struct Day {
     report_every: i64,
 }
 
-/// What is taken off the quota for being in flight.
+/// The recipients in flight that are subtracted from the quota.
 #[derive(Clone, Copy, Debug)]
 enum TakenOff {
-    /// What is meant to be.
+    /// All recipients in flight: the real arithmetic.
     All,
     /// All but 49 of the last mail's 50 recipients.
     OneOfTheLast,
@@ -38,8 +38,8 @@ enum TakenOff {
     Nothing,
 }
 
-/// Runs two days. Returns by how many recipients Okite overran what others had left of
-/// the quota at the last report before, at the worst; and how many recipients it was granted on the second day.
+/// Runs two days. Returns by how many recipients, at most, Okite overran the quota that others had left at the previous
+/// report, and the recipients granted on the second day.
 fn overrun(day: Day, taken_off: TakenOff) -> (i64, i64) {
     let policy = policy(SECOND, 2 * SECOND);
     let mut table = Table::default();
@@ -58,7 +58,7 @@ fn overrun(day: Day, taken_off: TakenOff) -> (i64, i64) {
         if report_at <= ours_at.min(theirs_at) {
             let now = report_at;
             let counted = |sent| sum(sent, now - DAY, now - day.lag);
-            // What others send after SES has counted is not Okite's to know.
+            // Okite cannot know what others send after SES's count.
             known_of_others = now - day.lag;
             #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
             let account = Account {
@@ -106,7 +106,7 @@ fn overrun(day: Day, taken_off: TakenOff) -> (i64, i64) {
     (worst, second_day)
 }
 
-/// A day on which others have used much of the quota when Okite uses up the rest.
+/// A day on which others use much of the quota and Okite uses up the rest.
 const BUSY_DAY: Day = Day {
     quota: 2_000,
     rate: 10.0,
@@ -149,7 +149,7 @@ proptest! {
         weight in 1i64..=50, pause in SECOND..60 * SECOND, others in 0.0f64..0.6, others_pause in 300 * SECOND..DAY,
         report_every in 20 * SECOND..600 * SECOND,
     ) {
-        // No faster than is asked for in vain: the model counts every mail.
+        // Faster requests would be refused anyway, and the model counts every mail.
         let pause = pause.max(weight * SECOND / 5);
         #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small numbers")]
         let others = (quota as f64 * others) as i64;

@@ -1,4 +1,4 @@
-//! Advice: what an operator can do about what the report says, and what SES asks of an account before it raises a quota.
+//! Advice to the operator: remedies for the report's findings, and SES's conditions for a higher quota.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,15 +7,16 @@ use crate::report::Quota;
 use crate::reputation::ReputationRates;
 use crate::reputation::percent;
 
-/// What is "near the quota": SES raises quotas by itself where the volume comes near, and names no figure.
+/// The share of the quota that counts as near it. SES raises quotas by itself when the volume comes near them, and AWS
+/// publishes no figure.
 const NEAR_THE_QUOTA: f64 = 0.5;
 
 /// A piece of advice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Advice {
-    /// What it is about; a stable name.
+    /// The topic, a stable name.
     pub code: String,
-    /// What to do, and why.
+    /// The action, and the reason for it.
     pub message: String,
 }
 
@@ -28,7 +29,7 @@ impl Advice {
     }
 }
 
-/// Says what the account misses of SES's conditions for a higher quota, and what the sandbox leaves.
+/// Returns advice on the sandbox, on AWS's enforcement and on SES's conditions for a higher quota.
 /// <https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas.html>
 #[must_use]
 pub(super) fn advice(account: &Account, quota: &Quota, rates: &ReputationRates) -> Vec<Advice> {
@@ -36,16 +37,16 @@ pub(super) fn advice(account: &Account, quota: &Quota, rates: &ReputationRates) 
     if !account.production_access {
         advice.push(Advice::new(
             "sandbox",
-            "The account is in SES's sandbox: mail goes to verified addresses and domains and to the mailbox simulator \
-             only, and SES's own suppression list cannot be changed. Sending, bounces, complaints and suppressions can all \
-             be tried. Ask for production access in the SES console, in this region.",
+            "The account is in SES's sandbox. SES sends only to verified addresses and domains and to the mailbox \
+             simulator, and its own suppression list cannot be changed. You can still try sending, bounces, complaints and \
+             suppressions. Ask for production access in the SES console, in this region.",
         ));
     }
     if account.enforcement_status != EnforcementStatus::Healthy {
         advice.push(Advice::new(
             "enforcement",
-            "AWS has sent a message to the account's address, and waits for an answer that says what was wrong and what \
-             was changed. `okite incident` writes what it will ask for.",
+            "AWS has sent a message to the account's address. It expects an answer that explains the cause and the \
+             changes you made. `okite incident` drafts that answer.",
         ));
     }
     if [&rates.bounce, &rates.complaint]
@@ -54,8 +55,8 @@ pub(super) fn advice(account: &Account, quota: &Quota, rates: &ReputationRates) 
     {
         advice.push(Advice::new(
             "quota_needs_low_rates",
-            "SES raises no quota while bounces or complaints are high. `okite incident --days 7` shows by domain, tag and \
-             key where they come from: pause that sender first.",
+            "SES raises no quota while the bounce rate or the complaint rate is high. `okite incident --days 7` shows by \
+             domain, tag and key where bounces and complaints come from. Pause that sender first.",
         ));
     }
     if let Some(share) = quota.used_share.filter(|_| account.production_access) {
@@ -64,18 +65,18 @@ pub(super) fn advice(account: &Account, quota: &Quota, rates: &ReputationRates) 
             Advice::new(
                 "quota_grows_with_volume",
                 format!(
-                    "{used} of the quota was used in the last 24 hours. SES raises quotas by itself for accounts that send \
-                     near them, with few bounces and complaints; one that idles is not raised. For a higher quota by a \
-                     date, raise the volume step by step (`okite status --need 200000 --by 2027-01-31` says from where), \
-                     or ask for it in the Service Quotas console."
+                    "The account used {used} of the quota in the last 24 hours. SES raises quotas by itself for accounts \
+                     that send near them with few bounces and complaints. To get a higher quota by a date, raise the \
+                     volume step by step (`okite status --need 200000 --by 2027-01-31` plans the steps), or ask for it in \
+                     the Service Quotas console."
                 ),
             )
         } else {
             Advice::new(
                 "quota_is_used",
                 format!(
-                    "{used} of the quota was used in the last 24 hours. If more is to come, ask for a higher quota in the \
-                     Service Quotas console now: an answer takes a day or more."
+                    "The account used {used} of the quota in the last 24 hours. If you plan to send more, ask for a higher \
+                     quota in the Service Quotas console now. An answer takes a day or more."
                 ),
             )
         });
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_the_account_misses() {
+    fn advises_on_each_condition_that_the_account_does_not_meet() {
         assert_eq!(codes(|_| (), None), ["quota_grows_with_volume"]);
         assert_eq!(
             codes(|account| account.sent_last_24_hours = 25_000.0, None),

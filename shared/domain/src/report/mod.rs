@@ -1,4 +1,4 @@
-//! The report: the reporter's answer, what `GET /quota` shows, and what an operator reads.
+//! The report on the account: the reporter writes it, `GET /quota` returns it, and operators read it.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -23,19 +23,19 @@ use reasons::reasons;
 
 use crate::suppression::ReportedReconciliation;
 
-/// The reporter's answer: one JSON object, whose field names are a contract. Fields that a report of an older version does
-/// not have are read as if nothing was known.
+/// The reporter's answer: one JSON object whose field names are a contract. Fields missing from an older report get their
+/// default: nothing is known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// When the account was read.
     pub at: Timestamp,
-    /// The region it was read in: SES accounts are regional.
+    /// The account's region: SES accounts are regional.
     pub region: String,
-    /// What SES said.
+    /// The account's limits and standing, as SES reports them.
     pub account: ReportedAccount,
-    /// What it means.
+    /// The account's health.
     pub verdict: AccountHealth,
-    /// Why, the worst first; empty when the verdict is `healthy`.
+    /// The reasons for the health, the worst first; empty when the account is `healthy`.
     #[serde(default)]
     pub reasons: Vec<HealthReason>,
     /// The 24-hour quota.
@@ -47,19 +47,19 @@ pub struct Report {
     /// The bounce rate and the complaint rate.
     #[serde(default)]
     pub rates: ReputationRates,
-    /// How many more bounces and complaints until each limit.
+    /// How many more bounces and complaints reach each limit.
     #[serde(default)]
     pub headroom: Headrooms,
-    /// What can be done.
+    /// Advice to the operator.
     #[serde(default)]
     pub advice: Vec<Advice>,
-    /// What is held back.
+    /// The mail that the gate holds back.
     #[serde(default)]
     pub brake: ReportedBrake,
-    /// What could not be read for this report, which then has what was known before.
+    /// The reads that failed. The report keeps the previous values for them.
     #[serde(default)]
     pub troubles: Vec<ReadFailure>,
-    /// How SES's own suppression list compares with ours; `null` where no report was made before.
+    /// How SES's own suppression list compares with ours; `null` before the first comparison.
     #[serde(default)]
     pub suppression_list: Option<ReportedReconciliation>,
 }
@@ -67,14 +67,14 @@ pub struct Report {
 /// The account as the report shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReportedAccount {
-    /// What SES said.
+    /// The account as SES reports it.
     #[serde(flatten)]
     pub account: Account,
-    /// What is left of the quota; `null` when it is unlimited.
+    /// The remaining quota in recipients; `null` when it is unlimited.
     pub remaining: Option<f64>,
 }
 
-/// The headroom of both rates; `null` when there is no figure, or nothing was sent.
+/// The headroom of both rates; `null` when there is no figure or nothing was sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Headrooms {
     /// More hard bounces.
@@ -87,10 +87,10 @@ pub struct Headrooms {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BrakeSetBy {
-    /// The verdict did.
+    /// The reporter set it from the account's health.
     #[default]
     Reporter,
-    /// An operator did, with `okite brake`.
+    /// An operator set it with `okite brake`.
     Operator,
 }
 
@@ -103,17 +103,17 @@ pub struct ReportedBrake {
     pub set_by: BrakeSetBy,
 }
 
-/// Something that could not be read.
+/// A read of AWS that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadFailure {
-    /// What was tried: an operation of AWS.
+    /// The operation of AWS, such as `GetAccount`.
     pub operation: String,
-    /// The error's code.
+    /// The code of AWS's error.
     pub code: String,
 }
 
 impl ReadFailure {
-    /// Makes one.
+    /// Makes the failure of an operation of AWS with an error code.
     #[must_use]
     pub fn new(operation: &str, code: &str) -> Self {
         Self {
@@ -123,29 +123,29 @@ impl ReadFailure {
     }
 }
 
-/// What a report is made of.
+/// The evidence for a report.
 #[derive(Clone, Copy, Debug)]
 pub struct ReportInput<'a> {
-    /// What SES says.
+    /// The account as SES reports it.
     pub account: Account,
-    /// The region it was read in.
+    /// The account's region.
     pub region: &'a str,
-    /// What CloudWatch says.
+    /// The rates that CloudWatch publishes.
     pub reputation: AwsRates,
-    /// What we counted; nothing when it could not be read.
+    /// Our own counts; `None` when they could not be read.
     pub counted: Option<FeedbackCounts>,
-    /// What the gate let pass until now, which is when the report is made.
+    /// The history of the gate's grants. Its `now` is the time of the report.
     pub history: GrantHistory<'a>,
     /// The thresholds of the stack.
     pub thresholds: &'a RateThresholds,
-    /// The share of the account that is this stack's.
+    /// This stack's share of the account.
     pub account_share: f64,
-    /// The report before this one.
+    /// The previous report: it drives hysteresis and the detection of lowered limits.
     pub before: Option<&'a Report>,
 }
 
 impl Report {
-    /// Judges the evidence.
+    /// Makes a report from the evidence.
     #[must_use]
     pub fn new(evidence: &ReportInput<'_>) -> Self {
         let ReportInput { account, before, .. } = evidence;
@@ -201,14 +201,14 @@ impl Report {
         }
     }
 
-    /// Makes the report of a run at `now` that could not read the account: what was known before, and that it is old. It
-    /// keeps the time of its reading, and sets no gate.
+    /// Makes the report of a run at `now` that could not read the account: the previous figures, and a warning about their
+    /// age. The report keeps the time of its reading and does not set the gate.
     #[must_use]
     pub fn unread(mut self, trouble: ReadFailure, now: Timestamp) -> Self {
         let minutes = now.duration_since(self.at).as_mins().max(0);
         let message = format!(
             "the account could not be read ({}): these figures and the gate are {minutes} minutes old; after an hour the gate \
-             keeps the rate alone",
+             limits only the sending rate",
             trouble.code
         );
         self.reasons.retain(|reason| reason.code != UNREAD);
@@ -220,8 +220,8 @@ impl Report {
         self
     }
 
-    /// AWS's figure of a rate as this report has it, for one at `now` that could not read it; none when it is a day old,
-    /// however often it was handed on.
+    /// Returns AWS's figure of a rate from this report, for a report at `now` that could not read it. Returns `None` once
+    /// the figure is a day old, counted from its first reading.
     #[must_use]
     pub fn aws_rate(&self, kind: RateKind, now: Timestamp) -> Option<AwsRate> {
         let rate = match kind {
@@ -232,7 +232,7 @@ impl Report {
         (now.duration_since(figure.at) < AWS_RATE_KEPT).then_some(figure)
     }
 
-    /// The brake that the verdict asks for, or the one that an operator set.
+    /// Returns the operator's override, or else the brake that follows from the account's health.
     #[must_use]
     pub fn brake_or(&self, overridden: Option<Brake>) -> ReportedBrake {
         match overridden {
@@ -248,7 +248,7 @@ impl Report {
     }
 }
 
-/// How long a figure of AWS's stands for a newer one that cannot be read.
+/// How long a figure of AWS replaces a newer one that cannot be read.
 const AWS_RATE_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// The code of the reason that the account could not be read.
 const UNREAD: &str = "account_unread";
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_a_report_of_an_older_version_and_takes_nothing_for_a_fall() {
+    fn reads_a_report_of_an_older_version_and_detects_no_lowered_limit() {
         let old = json!({
             "at": "1970-01-01T00:00:00Z",
             "region": "eu-west-1",
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_reason_makes_the_verdict_and_comes_first() {
+    fn the_worst_reason_sets_the_health_and_comes_first() {
         let counted = FeedbackCounts {
             days: 7,
             sent: 10_000,
@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quota_and_a_rate_that_fell_are_warned_of() {
+    fn warns_of_a_quota_and_a_sending_rate_that_fell() {
         let before = report_of(ACCOUNT, None, None);
         let account = Account {
             max_24_hour_send: 10_000.0,
@@ -469,14 +469,14 @@ mod tests {
             "{:?}",
             report.reasons
         );
-        // Again, and it says so once.
+        // A second failure adds no second reason.
         let report = report.unread(trouble, now);
         assert_eq!(codes(&report).len(), 1);
         assert_eq!(codes(&report_of(ACCOUNT, None, Some(&report))), []);
     }
 
     #[test]
-    fn a_figure_of_aws_stands_for_a_day_from_its_reading_on_however_often_it_is_handed_on() {
+    fn a_figure_of_aws_expires_a_day_after_its_reading_even_when_reports_pass_it_on() {
         let mut before = report_of(ACCOUNT, None, None);
         let read_at = before.at;
         let hours = |hours| read_at + SignedDuration::from_hours(hours);
@@ -508,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn a_high_rate_of_little_mail_says_why_nothing_is_held_back() {
+    fn a_high_rate_of_little_mail_explains_why_nothing_is_held_back() {
         let report = Report::new(&ReportInput {
             account: ACCOUNT,
             region: "eu-west-1",
@@ -535,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_without_a_figure_says_so() {
+    fn a_level_without_a_figure_is_explained() {
         let mut before = report_of(ACCOUNT, None, None);
         before.rates.bounce.as_mut().unwrap().level = AccountHealth::BrakeBulk;
         let report = report_of(ACCOUNT, None, Some(&before));
@@ -548,7 +548,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_with_a_share_is_warned_of_its_own_end() {
+    fn a_stack_with_a_share_is_warned_when_its_own_share_runs_out() {
         let report = |share| {
             Report::new(&ReportInput {
                 account: ACCOUNT,
@@ -580,7 +580,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_has_the_last_word_on_the_brake() {
+    fn an_operators_override_takes_precedence_over_the_health() {
         let report = report_of(ACCOUNT, None, None);
         let brake = report.brake_or(Some(Brake::All));
         assert_eq!((brake.level, brake.set_by), (Brake::All, BrakeSetBy::Operator));

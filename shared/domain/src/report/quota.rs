@@ -1,5 +1,5 @@
-//! The rolling 24-hour quota and the rate: what is used, by whom, until when it lasts at the present pace, and whether
-//! either fell.
+//! The rolling 24-hour quota and the sending rate: who uses how much, how long the quota lasts, and whether SES lowered
+//! either.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::account::Account;
 use crate::pacing::GrantHistory;
 
-/// How long a fall of the quota or the rate is reported: AWS lowers them for complaints, and somebody is to hear of it.
+/// How long a report shows that the quota or the sending rate fell. AWS lowers them because of complaints, so an operator
+/// must see it.
 const FELL_REPORTED: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// How far back the present pace is looked for.
+/// The period over which the present pace is measured.
 const PACE_OVER: SignedDuration = SignedDuration::from_hours(1);
 /// Hours of a day.
 const DAY: i64 = 24;
@@ -17,16 +18,17 @@ const DAY: i64 = 24;
 /// A limit that SES lowered.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LimitDrop {
-    /// What it was; −1 is no limit.
+    /// The limit before; −1 is no limit.
     pub from: f64,
-    /// What it is since then.
+    /// The limit since then.
     pub to: f64,
-    /// When it was first seen.
+    /// When a report first saw the lower limit.
     pub at: Timestamp,
 }
 
 impl LimitDrop {
-    /// Tells whether a limit fell since the report before, or did lately and is still below. A limit below 0 is none.
+    /// Returns the drop if the limit fell since the previous report, or fell lately and has not recovered. A negative
+    /// limit means no limit.
     #[must_use]
     pub fn seen(before: Option<(f64, Option<Self>)>, limit: f64, at: Timestamp) -> Option<Self> {
         let height = |limit: f64| if limit < 0.0 { f64::INFINITY } else { limit };
@@ -35,7 +37,7 @@ impl LimitDrop {
             fell_before.filter(|fell| height(limit) < height(fell.from) && at.duration_since(fell.at) < FELL_REPORTED);
         if height(limit) < height(limit_before) {
             return Some(Self {
-                // Falling in steps is one fall.
+                // Several steps down count as one drop.
                 from: still.map_or(limit_before, |fell| fell.from),
                 to: limit,
                 at,
@@ -48,26 +50,24 @@ impl LimitDrop {
 /// The quota. Figures are recipients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quota {
-    /// How many in 24 hours; `null` when unlimited.
+    /// The limit for 24 hours; `null` when unlimited.
     pub limit: Option<f64>,
-    /// How many were sent in the last 24 hours, as SES counts.
+    /// Recipients in the last 24 hours, by SES's count.
     pub used: f64,
-    /// What is left; `null` when unlimited.
+    /// The remaining recipients; `null` when unlimited.
     pub remaining: Option<f64>,
-    /// The share that is used, from 0 to 1, of the account's quota or of this stack's, whichever is greater; `null` when
-    /// unlimited.
+    /// The used share, from 0 to 1: the greater of the account's and of this stack's part. `null` when unlimited.
     pub used_share: Option<f64>,
-    /// This stack's own part of the quota; `null` where that is all of it.
+    /// This stack's own part of the quota; `null` when the stack may use the whole quota.
     #[serde(default)]
     pub share: Option<QuotaShare>,
-    /// How many of them this stack sent: an estimate, by what its gate let pass, and up to an hour's too many.
+    /// The part of `used` that this stack sent: an estimate from its gate's grants, at most an hour's mail too high.
     pub by_us: f64,
-    /// How many others sent: other stacks, other applications of the account in this region.
+    /// The part of `used` that other stacks and applications of the account sent in this region.
     pub by_others: f64,
-    /// How many this stack sends an hour at present.
+    /// Recipients an hour that this stack sends at present.
     pub per_hour: f64,
-    /// When the quota, or this stack's part of it, will be used up at this pace, in seconds; `null` when that is not within 24
-    /// hours.
+    /// Seconds until the quota, or this stack's part of it, is used up at this pace; `null` when it lasts 24 hours.
     pub exhausted_in_seconds: Option<u64>,
     /// Whether the quota fell in the last 7 days.
     pub fell: Option<LimitDrop>,
@@ -76,14 +76,14 @@ pub struct Quota {
 /// The part of the quota that this stack may use (`AccountShare`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct QuotaShare {
-    /// How many recipients in 24 hours.
+    /// The limit in recipients for 24 hours.
     pub limit: f64,
-    /// What is left of it.
+    /// The recipients that remain of it.
     pub remaining: f64,
 }
 
 impl Quota {
-    /// Returns how many recipients this stack may still send to: of the account's quota, and of its own part.
+    /// Returns how many recipients this stack may still send to, by the account's quota and by its own part.
     #[must_use]
     pub fn remaining_to_us(&self) -> Option<f64> {
         let remaining = self.remaining?;
@@ -116,7 +116,7 @@ pub(super) fn quota(
         0.0
     };
     let ago = |duration: SignedDuration| now - duration;
-    // What was granted and not sent was refused by SES: no more than SES counted is ours.
+    // SES refused recipients that were granted and not sent, so our part is at most SES's count.
     let by_us = history.granted(ago(SignedDuration::from_hours(DAY)), now).min(used);
     let per_hour = history.granted(ago(PACE_OVER), now);
     let limit = account.quota();
@@ -148,7 +148,7 @@ pub(super) fn quota(
     }
 }
 
-/// Works out the rate.
+/// Works out the sending rate and whether SES lowered it.
 #[must_use]
 pub(super) fn send_rate(account: &Account, now: Timestamp, before: Option<&SendingRate>) -> SendingRate {
     SendingRate {
@@ -161,8 +161,8 @@ pub(super) fn send_rate(account: &Account, now: Timestamp, before: Option<&Sendi
     }
 }
 
-/// Looks for when the quota is used up, hour by hour: we go on at the present pace, what we sent a day before falls out of
-/// the 24 hours, and others go on as they did.
+/// Finds the time until the quota is used up, hour by hour. It assumes that we keep the present pace, that our sends of a
+/// day ago leave the 24 hours, and that others keep their pace.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_we_sent_from_what_others_sent() {
+    fn separates_our_sends_from_those_of_others() {
         let of = |sent, samples: &[(i64, i64)], total| {
             let quota = of(account(50_000.0, sent), samples, total);
             (quota.used, quota.by_us, quota.by_others)
@@ -241,15 +241,15 @@ mod tests {
         // A new stack.
         assert_eq!(of(5_000.0, &[(2, 0)], 700), (5_000.0, 700.0, 4_300.0));
         assert_eq!(of(5_000.0, &[], 700), (5_000.0, 0.0, 5_000.0));
-        // What SES refused after it was granted.
+        // SES refused some recipients after the gate granted them.
         assert_eq!(of(100.0, &[(24, 0)], 700), (100.0, 100.0, 0.0));
-        // The gate's row was lost and begun anew.
+        // The gate's item was lost and made anew.
         assert_eq!(of(100.0, &[(24, 9_000)], 50), (100.0, 0.0, 100.0));
         assert_eq!(of(f64::NAN, &[(24, 0)], 700), (0.0, 0.0, 0.0));
     }
 
     #[test]
-    fn says_what_is_left_and_what_share_is_used() {
+    fn reports_the_remaining_quota_and_the_used_share() {
         let of = |limit, sent| {
             let quota = of(account(limit, sent), &[], 0);
             (quota.limit, quota.remaining, quota.used_share)
@@ -262,14 +262,14 @@ mod tests {
     }
 
     #[test]
-    fn says_when_the_quota_is_used_up_at_the_present_pace() {
+    fn predicts_when_the_quota_is_used_up_at_the_present_pace() {
         let of =
             |limit, sent, samples: &[(i64, i64)], total| of(account(limit, sent), samples, total).exhausted_in_seconds;
-        // 600 an hour, 900 left, and nothing of a day ago that falls out.
+        // 600 an hour, 900 left, and no sends of a day ago leave the 24 hours.
         assert_eq!(of(2_000.0, 1_100.0, &[(30, 0), (23, 0), (1, 0)], 600), Some(5_400));
         assert_eq!(of(2_000.0, 2_000.0, &[], 0), Some(0));
         assert_eq!(of(2_000.0, 1_900.0, &[(24, 0)], 0), None);
-        // As much falls out as is sent.
+        // As many sends leave the 24 hours as are added.
         assert_eq!(of(2_000.0, 1_990.0, &[(24, 0), (0, 1_990)], 1_990), None);
         // 100 an hour for ever makes 2,400 in a day.
         assert_eq!(of(2_000.0, 100.0, &[(24, 0), (1, 0)], 100), Some(19 * 3_600));

@@ -7,24 +7,24 @@ use crate::account::{Account, AccountHealth, EnforcementStatus};
 use crate::reputation::percent;
 use crate::reputation::{RateKind, RateSource, ReputationRate, ReputationRates};
 
-/// The share of the quota from which on somebody is warned; an alarm of the template has the same.
+/// The used share of the quota from which the report warns. An alarm of the template has the same threshold.
 const QUOTA_WARN: f64 = 0.8;
-/// A quota that lasts no longer than this is warned of.
+/// The report warns when the quota lasts no longer than this.
 const EXHAUSTED_SOON_SECONDS: u64 = 2 * 3_600;
 
-/// Why the verdict is what it is.
+/// One reason for the account's health.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthReason {
-    /// What it is about; a stable name.
+    /// The topic, a stable name.
     pub code: String,
-    /// What it asks for.
+    /// The health that follows from this reason alone.
     pub level: AccountHealth,
-    /// What is the case, with its figures.
+    /// The finding, with its figures.
     pub message: String,
 }
 
 impl HealthReason {
-    /// Makes one.
+    /// Makes a reason with a stable code, its level and its text.
     #[must_use]
     pub fn new(code: &str, level: AccountHealth, message: impl Into<String>) -> Self {
         Self {
@@ -35,9 +35,10 @@ impl HealthReason {
     }
 }
 
-/// Lists what is wrong with the account, the worst first; nothing when all is well. By rates, the brake goes to bulk mail
-/// at most: a rate does not get better when nothing is sent, and password resets must pass. Only AWS's own shutdown stops
-/// everything.
+/// Lists the account's problems, the worst first. The list is empty for a healthy account.
+///
+/// The bounce rate and the complaint rate stop bulk mail at most: no rate improves while nothing is sent, and password
+/// resets must pass. Only AWS's own shutdown stops all mail.
 #[must_use]
 pub(super) fn reasons(
     account: &Account,
@@ -59,7 +60,7 @@ pub(super) fn reasons(
         rate.fell
             .map(|fell| of_fall("rate_fell", "the sending rate", "recipients a second", fell)),
     );
-    // Stable: those of one level stay in this order.
+    // The sort is stable: reasons of one level keep this order.
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.level));
     reasons
 }
@@ -69,7 +70,7 @@ fn standing(account: &Account) -> Option<HealthReason> {
         EnforcementStatus::Shutdown => Some(HealthReason::new(
             "shutdown",
             AccountHealth::BrakeAll,
-            "AWS has ended the account's sending (enforcement status SHUTDOWN): nothing is sent until AWS lifts it",
+            "AWS has shut down the account's sending (enforcement status SHUTDOWN): SES sends no mail until AWS lifts it",
         )),
         EnforcementStatus::Probation => Some(HealthReason::new(
             "probation",
@@ -96,12 +97,12 @@ fn of_rate(kind: RateKind, rate: &ReputationRate) -> Option<HealthReason> {
     let figure = match (rate.source, rate.judged()) {
         (Some(RateSource::Aws), Some(judged)) => format!("is {} (AWS's figure)", percent(judged)),
         (Some(RateSource::Estimate), Some(judged)) => format!("is {} (our estimate)", percent(judged)),
-        _ => "cannot be read, and stays what it was judged to be".to_owned(),
+        _ => "cannot be read, so the health stays as last judged".to_owned(),
     };
     let does = match rate.level {
         AccountHealth::BrakeBulk | AccountHealth::BrakeAll => "bulk mail is held back",
         AccountHealth::Healthy | AccountHealth::Warn if rate.judged() >= Some(rate.brake_at) => {
-            "bulk mail is not held back, for too little was sent to judge by"
+            "bulk mail is not held back because too little was sent to judge the rate"
         }
         AccountHealth::Healthy | AccountHealth::Warn => "bulk mail is not held back yet",
     };
@@ -124,7 +125,8 @@ fn of_quota(quota: &Quota) -> Option<HealthReason> {
         "the 24-hour quota"
     };
     if remaining < 1.0 {
-        let message = format!("{whose}, {limit} recipients, is used up: mail is refused until some of it is a day old");
+        let message =
+            format!("{whose}, {limit} recipients, is used up: Okite refuses mail until the oldest sends are a day old");
         return Some(HealthReason::new("quota_exhausted", AccountHealth::Warn, message));
     }
     if let Some(seconds) = quota
@@ -132,7 +134,7 @@ fn of_quota(quota: &Quota) -> Option<HealthReason> {
         .filter(|seconds| *seconds <= EXHAUSTED_SOON_SECONDS)
     {
         let message = format!(
-            "at the present {} recipients an hour {whose} is used up in {} minutes; {remaining} are left",
+            "at the present pace of {} recipients an hour, {whose} is used up in {} minutes; {remaining} recipients are left",
             quota.per_hour,
             seconds / 60,
         );
@@ -151,7 +153,7 @@ fn of_fall(code: &str, what: &str, unit: &str, fell: LimitDrop) -> HealthReason 
         fell.from.to_string()
     };
     let message = format!(
-        "{what} fell from {from} to {} {unit} at {}: AWS lowers it for complaints or poor content",
+        "{what} fell from {from} to {} {unit} at {}: AWS lowers it because of complaints or poor content",
         fell.to, fell.at
     );
     HealthReason::new(code, AccountHealth::Warn, message)

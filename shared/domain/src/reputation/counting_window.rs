@@ -1,7 +1,7 @@
-//! The days over which we count ourselves.
+//! The days over which we count bounces and complaints ourselves.
 //!
-//! AWS's "representative volume" is not published; a week holds a whole cycle of most senders and forgets soon enough for a
-//! brake to release itself.
+//! AWS does not publish its "representative volume". A week covers a whole cycle of most senders, and is short enough for
+//! the brake to release itself.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -9,27 +9,27 @@ use jiff::{SignedDuration, Span, Timestamp};
 
 use crate::pacing::GrantHistory;
 
-/// Days (UTC) that are counted, the present one included.
+/// The number of counted days (UTC), the present one included.
 const DAYS: i32 = 7;
-/// A day's count is final so long after its end: whatever SES reports later is too late to matter.
+/// The time after a day's end from which its count is final. Later feedback of SES does not matter.
 const FINAL_AFTER: SignedDuration = SignedDuration::from_hours(24);
-/// How often the count of a day that is over and not final is made anew.
+/// The interval at which the count of a past day is repeated until it is final.
 const RECOUNTED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
-/// Days, and what the gate let pass in them.
+/// The counted days, and the recipients that the gate granted in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CountingWindow {
     /// The first day.
     pub since: Date,
     /// The present day.
     pub today: Date,
-    /// Recipients in all of them.
+    /// Recipients granted in all of these days.
     pub sent: u64,
 }
 
 impl CountingWindow {
-    /// The days that end with the present one and whose sent mail is known; nothing where that is not even the present one,
-    /// on the day of an upgrade.
+    /// Returns the days up to the present one whose grants are known. Returns `None` if even the present day's are not
+    /// known, which happens on the day of an upgrade.
     #[must_use]
     pub fn of(history: &GrantHistory<'_>) -> Option<Self> {
         let today = day_of(history.now);
@@ -39,7 +39,7 @@ impl CountingWindow {
         let since = if first.at <= start_of(wanted)? {
             wanted
         } else if first.total == 0 || first.at < start_of(day_of_first)? + SignedDuration::from_hours(1) {
-            // Nothing was sent before, or hardly anything of that day.
+            // Nothing was sent before the first sample, or hardly anything on that day.
             day_of_first.max(wanted)
         } else {
             day_of_first.tomorrow().ok()?.max(wanted)
@@ -52,7 +52,7 @@ impl CountingWindow {
         })
     }
 
-    /// The days, the oldest first.
+    /// Returns the days, the oldest first.
     pub fn days(&self) -> impl Iterator<Item = Date> + use<> {
         let today = self.today;
         self.since
@@ -61,7 +61,7 @@ impl CountingWindow {
     }
 }
 
-/// Tells whether the marks of a day, last counted at `counted_at`, are to be counted again.
+/// Returns whether the marks of a day, last counted at `counted_at`, need a new count.
 #[must_use]
 pub fn is_to_be_counted(day: Date, counted_at: Option<Timestamp>, now: Timestamp) -> bool {
     let Some(counted_at) = counted_at else { return true };
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn is_seven_days_of_which_the_mail_is_known() {
+    fn covers_seven_days_whose_grants_are_known() {
         let now = "2026-01-10T12:00:00Z";
         let since = |day: &str, sent, days| Some((day.to_owned(), sent, days));
         let old = [
@@ -146,7 +146,7 @@ mod tests {
         );
         assert_eq!(of(&[("2026-01-10T09:00:00Z", 7_000)], 7_150, now), None);
         assert_eq!(of(&[], 7_150, now), None);
-        // The gate was begun anew.
+        // The gate was made anew.
         assert_eq!(of(&old, 3, now), since("2026-01-04", 0, 7));
     }
 
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_a_day_until_nothing_of_it_comes_any_more() {
+    fn counts_a_day_until_its_count_is_final() {
         let day = "2026-01-05".parse().unwrap();
         for (counted_at, now, again) in [
             (None, "2026-01-10T00:00:00Z", true),

@@ -1,25 +1,25 @@
-//! Headroom: how many more bounces or complaints until each limit.
+//! Headroom: how many more bounces or complaints reach each limit.
 
 use serde::{Deserialize, Serialize};
 
 use crate::account::AccountHealth;
 use crate::reputation::{RateKind, RateThresholds, ReputationRate};
 
-/// How many more until each limit, if nothing else is sent; 0 when it is reached.
+/// How many more bounces or complaints reach each limit if nothing else is sent; 0 when the limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Headroom {
-    /// Until somebody is warned.
+    /// Until Okite warns the operators.
     pub warn: u64,
-    /// Until bulk mail is held back.
+    /// Until Okite holds bulk mail back.
     pub brake: u64,
     /// Until AWS reviews the account.
     pub review: u64,
-    /// Until AWS may pause it.
+    /// Until AWS may pause the account's sending.
     pub pause: u64,
 }
 
-/// Works out the headroom of a rate; nothing when there is no figure, or nothing was sent. Where complaints are judged from a
-/// number on, as many are missing at least.
+/// Works out the headroom of a rate. Returns `None` when there is no figure or nothing was sent. The headroom of complaints
+/// covers at least those missing from the minimum that a judgement needs.
 #[must_use]
 pub fn headroom(kind: RateKind, rate: &ReputationRate, thresholds: &RateThresholds) -> Option<Headroom> {
     let (count, sent) = rate.count_of()?;
@@ -43,7 +43,7 @@ pub fn headroom(kind: RateKind, rate: &ReputationRate, thresholds: &RateThreshol
     })
 }
 
-/// What the arithmetic of fractions may be wrong by: 5 % of 1,000 is 50, and not 50 and a bit.
+/// The tolerance for the error of floating-point arithmetic: 5 % of 1,000 is exactly 50.
 const TOLERANCE: f64 = 1e-6;
 
 #[expect(
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn says_how_many_more_until_each_limit() {
+    fn counts_how_many_more_reach_each_limit() {
         let until = |warn, brake, review, pause| {
             Some(Headroom {
                 warn,
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn says_nothing_without_figures() {
+    fn there_is_no_headroom_without_figures() {
         assert_eq!(of(RateKind::Bounce, None, 0, 0), None);
         assert_eq!(of(RateKind::Bounce, Some(0.5), 0, 0), None);
         assert_eq!(of(RateKind::Bounce, None, 10, 1), None);

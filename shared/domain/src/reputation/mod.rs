@@ -5,7 +5,7 @@
 //! | `rates` | AWS's figures and our estimates of both rates, and the health that each means |
 //! | `counting_window` | the days over which we count |
 //! | `thresholds` | the rates at which operators are warned and bulk mail is stopped |
-//! | `headroom` | how many more bounces or complaints until each limit |
+//! | `headroom` | how many more bounces or complaints reach each limit |
 
 mod counting_window;
 mod headroom;

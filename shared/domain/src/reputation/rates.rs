@@ -1,8 +1,8 @@
-//! The bounce rate and the complaint rate: AWS's own figures, our estimates of them, and what either means.
+//! The bounce rate and the complaint rate: AWS's own figures, our estimates of them, and the health that each means.
 //!
 //! AWS counts hard bounces and complaints over a "representative volume" of mail that it does not publish, and shows the
-//! result as the metrics `AwsRates.BounceRate` and `AwsRates.ComplaintRate`. They are the authority. The estimate is of
-//! our own marks and of what the gate granted, and stands in where CloudWatch has no figure.
+//! result as the metrics `Reputation.BounceRate` and `Reputation.ComplaintRate`. They are the authority. Our estimate
+//! comes from our own marks and the gate's grants, and replaces AWS's figure when CloudWatch has none.
 //! <https://docs.aws.amazon.com/ses/latest/dg/reputation-dashboard-dg.html>
 
 use jiff::Timestamp;
@@ -20,8 +20,8 @@ pub const COMPLAINT_REVIEW: f64 = 0.001;
 /// At this complaint rate AWS may pause its sending.
 pub const COMPLAINT_PAUSE: f64 = 0.005;
 
-/// A level that was reached is left when the rate is below this share of its threshold, and not at the threshold itself:
-/// a rate that wavers around it would brake and release with every report.
+/// The share of a threshold below which a rate leaves the level again. At the threshold itself, a rate that wavers around it
+/// would set and release the brake with every report.
 const RELEASED_AT: f64 = 0.8;
 
 /// The two rates that AWS judges an account by.
@@ -44,34 +44,34 @@ impl RateKind {
     }
 }
 
-/// A rate as AWS publishes it, and when it was read.
+/// A rate that AWS published, and the time of its reading.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AwsRate {
     /// The rate, a fraction.
     pub rate: f64,
-    /// When CloudWatch said so.
+    /// When CloudWatch returned it.
     pub at: Timestamp,
 }
 
 impl AwsRate {
-    /// Takes a figure of CloudWatch, unless it is none: a rate is a number from 0 to 1.
+    /// Accepts a figure of CloudWatch. Returns `None` unless it is a number from 0 to 1.
     #[must_use]
     pub fn new(rate: f64, at: Timestamp) -> Option<Self> {
         (0.0..=1.0).contains(&rate).then_some(Self { rate, at })
     }
 }
 
-/// What CloudWatch says of the two rates; nothing where it has no figure of the last 24 hours.
+/// CloudWatch's figures of the two rates; `None` where it has no figure of the last 24 hours.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct AwsRates {
-    /// `AwsRates.BounceRate`.
+    /// CloudWatch's metric `Reputation.BounceRate`.
     pub bounce: Option<AwsRate>,
-    /// `AwsRates.ComplaintRate`.
+    /// CloudWatch's metric `Reputation.ComplaintRate`.
     pub complaint: Option<AwsRate>,
 }
 
 impl AwsRates {
-    /// Returns the figure of a kind.
+    /// Returns the figure of one kind of rate.
     #[must_use]
     pub fn of(&self, kind: RateKind) -> Option<AwsRate> {
         match kind {
@@ -81,21 +81,21 @@ impl AwsRates {
     }
 }
 
-/// What we counted ourselves over some days.
+/// Our own counts over some days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedbackCounts {
     /// Days (UTC) that were counted, the present one included.
     pub days: u32,
-    /// Recipients that the gate let pass in them.
+    /// Recipients that the gate granted in these days.
     pub sent: u64,
-    /// Hard bounces of them, without recipients at domains that the account has verified.
+    /// Hard bounces in these days, without recipients at domains that the account has verified.
     pub bounces: u64,
-    /// Complaints of them, without the same.
+    /// Complaints in these days, without recipients at domains that the account has verified.
     pub complaints: u64,
 }
 
 impl FeedbackCounts {
-    /// Returns how many there were of a kind.
+    /// Returns the count of one kind.
     #[must_use]
     pub fn of(&self, kind: RateKind) -> u64 {
         match kind {
@@ -105,14 +105,14 @@ impl FeedbackCounts {
     }
 }
 
-/// Our own idea of a rate: never AWS's figure, but near it.
+/// Our estimate of a rate: near AWS's figure, never equal to it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RateEstimate {
     /// `count` of `sent`, as a fraction; `null` when nothing was sent.
     pub rate: Option<f64>,
-    /// Bounces or complaints.
+    /// The number of bounces or complaints.
     pub count: u64,
-    /// Recipients.
+    /// The number of recipients.
     pub sent: u64,
     /// Days (UTC) that were counted, the present one included.
     pub days: u32,
@@ -122,7 +122,7 @@ impl RateEstimate {
     fn of(kind: RateKind, counted: &FeedbackCounts) -> Self {
         let (count, sent) = (counted.of(kind), counted.sent);
         Self {
-            // More events than mails: they are of mails before the days that were counted, or came from elsewhere.
+            // More events than mails are possible: some belong to mails from before the counted days, or to other senders.
             rate: (sent > 0).then(|| (float(count) / float(sent)).min(1.0)),
             count,
             sent,
@@ -131,7 +131,7 @@ impl RateEstimate {
     }
 }
 
-/// Where a rate that was judged comes from.
+/// The source of a judged rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RateSource {
@@ -146,22 +146,22 @@ pub enum RateSource {
 pub struct ReputationRate {
     /// AWS's figure; `null` when CloudWatch has none of the last 24 hours.
     pub aws: Option<f64>,
-    /// When that was read: with this report, or before, when CloudWatch could not be read.
+    /// When CloudWatch returned AWS's figure: earlier than the report if CloudWatch could not be read for it.
     #[serde(default)]
     pub aws_at: Option<Timestamp>,
     /// Our own estimate; `null` when it could not be made.
     pub estimate: Option<RateEstimate>,
-    /// Which of the two was judged; `null` when neither says enough.
+    /// Which of the two was judged; `null` when neither is sufficient.
     pub source: Option<RateSource>,
-    /// What it means: `healthy`, `warn` or `brake_bulk`.
+    /// The health that the rate means: `healthy`, `warn` or `brake_bulk`.
     pub level: AccountHealth,
-    /// From here on it is `warn`.
+    /// The rate from which the level is `warn`.
     pub warn_at: f64,
-    /// From here on it is `brake_bulk`.
+    /// The rate from which the level is `brake_bulk`.
     pub brake_at: f64,
-    /// From here on AWS reviews the account.
+    /// The rate at which AWS reviews the account.
     pub review_at: f64,
-    /// From here on AWS may pause it.
+    /// The rate at which AWS may pause the account's sending.
     pub pause_at: f64,
 }
 
@@ -175,8 +175,8 @@ impl ReputationRate {
         }
     }
 
-    /// Returns over how many recipients, and how many bounces or complaints that makes. AWS does not say over how many its
-    /// own figure is, so it is laid upon what we sent.
+    /// Returns the number of bounces or complaints, and the number of recipients. AWS does not publish the volume behind its
+    /// figure, so the figure is applied to our own volume.
     #[must_use]
     pub fn count_of(&self) -> Option<(f64, f64)> {
         let sent = float(self.estimate?.sent);
@@ -194,12 +194,13 @@ pub struct ReputationRates {
     pub complaint: Option<ReputationRate>,
 }
 
-/// Judges one rate. `before` is the level that it had in the report before; `sent_last_24_hours` is SES's own count.
+/// Judges one rate. `before` is its level in the previous report; `sent_last_24_hours` is SES's own count.
 ///
-/// A level is *entered* by an estimate only over enough mail and with enough complaints; of AWS's own figure such a little
-/// makes a warning and no brake. So one bounce in ten mails does not stop a new account. It is *left* only when a figure is
-/// well below it, however little the mail has become: while bulk mail is held back there may be hardly any. When nothing can
-/// be read, the level stays; when nothing was sent in all the days that are counted, there is nothing left to judge.
+/// An estimate *enters* a level only with enough mail and enough complaints. With less, AWS's own figure causes a warning
+/// but no brake. So one bounce in ten mails does not stop a new account.
+///
+/// A rate *leaves* a level only when a figure is well below it, however little mail there is: a braked account may send
+/// hardly any. The level stays when nothing can be read. It is healthy when nothing was sent in all counted days.
 #[must_use]
 pub fn judge_rate(
     kind: RateKind,
@@ -237,7 +238,7 @@ pub fn judge_rate(
             } else {
                 0.0
             });
-            // AWS does not say how many there were.
+            // AWS does not publish the count.
             let enough = volume >= volume_min && (rate * volume).round().max(count) >= count_min;
             let most = if enough {
                 AccountHealth::BrakeBulk
@@ -306,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn aws_is_the_authority_and_our_estimate_stands_in_for_it() {
+    fn aws_is_the_authority_and_our_estimate_replaces_a_missing_figure() {
         let bad = Some(counted(10_000, 900));
         let rate = judge(Bounce, Some(0.001), bad, Healthy);
         assert_eq!(
@@ -321,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_stays_until_a_figure_says_that_it_is_over() {
+    fn a_level_stays_until_a_figure_ends_it() {
         for before in [Healthy, Warn, BrakeBulk] {
             // Nothing could be read.
             let rate = judge(Bounce, None, None, before);
@@ -422,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rate_is_no_figure() {
+    fn a_value_outside_0_to_1_is_no_figure() {
         for value in [f64::NAN, f64::INFINITY, -1.0, -0.1, 1.1, 5.0] {
             assert_eq!(AwsRate::new(value, Timestamp::UNIX_EPOCH), None, "{value}");
         }

@@ -1,31 +1,31 @@
-//! From which rates on somebody is warned and bulk mail is held back; parameters of the template.
+//! The rates from which Okite warns the operators and holds bulk mail back. They are parameters of the template.
 
 use crate::reputation::RateKind;
 
-/// Two steps of a rate, as fractions.
+/// The two thresholds of a rate, as fractions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RateThreshold {
-    /// From here on somebody should look.
+    /// The rate from which Okite warns the operators.
     pub warn: f64,
-    /// From here on bulk mail is held back.
+    /// The rate from which Okite holds bulk mail back.
     pub brake: f64,
 }
 
-/// The thresholds of both rates, and how much must have been sent for them to be judged.
+/// The thresholds of both rates, and the least mail that a judgement needs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RateThresholds {
-    /// Of hard bounces.
+    /// The thresholds of the bounce rate.
     pub bounce: RateThreshold,
-    /// Of complaints.
+    /// The thresholds of the complaint rate.
     pub complaint: RateThreshold,
-    /// So many complaints at least, for one alone means nothing.
+    /// The least number of complaints: a single one means nothing.
     pub complaints_min: u64,
-    /// So many recipients at least.
+    /// The least number of recipients.
     pub volume_min: u64,
 }
 
 impl RateThresholds {
-    /// Returns those of a kind.
+    /// Returns the thresholds of one kind of rate.
     #[must_use]
     pub fn of(&self, kind: RateKind) -> RateThreshold {
         match kind {
@@ -36,7 +36,7 @@ impl RateThresholds {
 }
 
 impl Default for RateThresholds {
-    /// Those of the template's parameters.
+    /// Returns the defaults of the template's parameters.
     fn default() -> Self {
         Self {
             bounce: RateThreshold {

@@ -1,10 +1,10 @@
 //! What each error of SES's `SendEmail` means for the caller.
 //!
-//! SES says the same thing in different words: a rate that was exceeded comes as `TooManyRequestsException` or as
-//! `Throttling`, and an unverified *sender* and an unverified *recipient* (in the sandbox) share one type and differ in
-//! the text. [`TABLE`] has one row for each meaning: the signs of it in SES's answer, its cause, its remedy and whether a retry helps.
-//! [`classify`] finds the row of an error. Each front adds its own protocol's status to it; docs/ERRORS.md shows the table as
-//! the HTTP API answers it. SES's text itself goes no further: it contains addresses.
+//! SES reports one condition in several ways. An exceeded sending rate comes as `TooManyRequestsException` or as
+//! `Throttling`. An unverified *sender* and an unverified *recipient* (in the sandbox) share one type and differ only in
+//! the text. [`TABLE`] has one row for each meaning: its signs in SES's answer, its cause, its remedy and its retry advice.
+//! [`classify`] finds the row of an error. Each front adds its own protocol's status; docs/ERRORS.md shows the table with
+//! the statuses of the HTTP API. Okite never passes SES's text on, because it contains addresses.
 //!
 //! Errors of the operation: <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors>
 //! and <https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html>.
@@ -17,14 +17,14 @@ use crate::address::EmailAddress;
 pub use sign::ErrorSign;
 pub use table::{RETRY_LATER, RETRY_SOON, SesErrorRow, TABLE};
 
-/// A certain refusal: SES did not take the mail. The order is that of [`TABLE`].
+/// A certain refusal: SES did not take the mail. The variants have the order of [`TABLE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SesRefusal {
     /// The sender is not verified in this region.
     SenderNotVerified,
     /// The account is in the sandbox and a recipient is not verified.
     RecipientNotVerified,
-    /// SES's legacy block list holds a recipient, or nothing accepts mail for the sender.
+    /// SES's legacy block list contains a recipient, or no server accepts mail for the sender.
     Blacklisted,
     /// The account's rolling 24-hour quota is used up.
     QuotaExceeded,
@@ -42,47 +42,47 @@ pub enum SesRefusal {
     ContentRejected,
     /// SES rejected the message for another reason.
     Rejected,
-    /// SES refused the request: something that Okite should have checked before.
+    /// SES refused the request as malformed: Okite should have checked it first.
     BadRequest,
     /// The configuration set (or another part of the stack) is missing.
     StackIncomplete,
     /// SES is not enabled for this account in this region.
     NotSubscribed,
-    /// The function may not send.
+    /// The function has no permission to send.
     NotAllowed,
-    /// The function has no credentials, or none that are valid.
+    /// The function has no valid credentials.
     BadCredentials,
     /// SES could not be reached at all: the request never left.
     Unreachable,
-    /// SES turned the request away for now.
+    /// SES temporarily refuses requests.
     Unavailable,
-    /// An error we do not know that says it does not pass.
+    /// An unknown error with a status that rules out acceptance.
     Unknown,
 }
 
-/// Who may try again, and when. Times are whole seconds.
+/// Whether a retry helps, who retries, and when. Times are whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryAdvice {
-    /// Okite itself, while the caller has patience; then the caller, after this time.
+    /// Okite retries while the caller's patience lasts; the caller retries after this time.
     AtOnceThenAfter(u32),
-    /// The caller, after this time.
+    /// The caller retries after this time.
     After(u32),
-    /// Nobody, until what is wrong has been put right.
+    /// A retry fails until somebody removes the cause.
     Never,
-    /// Whoever would rather send the mail twice than not at all.
+    /// A retry may send the mail a second time.
     AtTheRiskOfTwo,
 }
 
-/// What has to change before SES takes a mail that it refused.
+/// What has to change before SES accepts a mail that it refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCause {
-    /// The account's rate, quota or another limit, or its sending is paused: time or an operator changes it.
+    /// The account's sending rate, quota or another limit, or a pause of its sending. Time or an operator changes it.
     Capacity,
     /// The mail: its content, its addresses, its sender.
     Mail,
     /// The deployment: its role, its configuration set, its identities, its account.
     Deployment,
-    /// SES itself, which cannot be reached or turns requests away.
+    /// SES itself: it is unreachable or refuses requests.
     Service,
 }
 
@@ -93,7 +93,7 @@ impl SesRefusal {
         &TABLE[self as usize]
     }
 
-    /// Returns what has to change before SES takes the mail.
+    /// Returns what has to change before SES accepts the mail.
     #[must_use]
     pub fn fault(self) -> ErrorCause {
         match self {
@@ -117,7 +117,7 @@ impl SesRefusal {
 }
 
 impl RetryAdvice {
-    /// Returns how long the caller has to wait, if waiting helps.
+    /// Returns how long the caller waits before a retry, or `None` if waiting does not help.
     #[must_use]
     pub fn seconds(self) -> Option<u32> {
         match self {
@@ -127,14 +127,14 @@ impl RetryAdvice {
     }
 }
 
-/// Returns what comes of a mail that SES may have taken: the last row.
+/// Returns the row for a mail that SES may have accepted: the last one.
 #[must_use]
 pub fn ambiguous() -> &'static SesErrorRow {
     &TABLE[TABLE.len() - 1]
 }
 
-/// An answer that speaks of an error.
-struct Told<'a> {
+/// An answer of SES that reports an error.
+struct ErrorAnswer<'a> {
     code: &'a str,
     /// In lower case and with single spaces.
     text: String,
@@ -142,15 +142,15 @@ struct Told<'a> {
     sender: &'a EmailAddress,
 }
 
-/// Reads SES's error: its type, its text, and the HTTP status it came with. `None` means that the error does not rule
-/// out that SES took the mail: a fault inside SES (500, 502) or a time-out (408, 504) may come after the acceptance.
+/// Classifies an error of SES by its type, its text and its HTTP status. Returns `None` if SES may have accepted the
+/// mail: a fault inside SES (500, 502) or a time-out (408, 504) may follow the acceptance.
 ///
-/// `sender` is who the mail was from: an identity that failed the check is the sender if it is this address or its
-/// domain, and a recipient otherwise.
+/// `sender` is the mail's sender address. An unverified identity is the sender if it is this address or its domain.
+/// Otherwise it is a recipient.
 #[must_use]
 pub fn classify(code: &str, text: &str, status: u16, sender: &EmailAddress) -> Option<SesRefusal> {
     let words: Vec<&str> = text.split_whitespace().collect();
-    let told = Told {
+    let answer = ErrorAnswer {
         code,
         text: words.join(" ").to_ascii_lowercase(),
         status,
@@ -158,7 +158,7 @@ pub fn classify(code: &str, text: &str, status: u16, sender: &EmailAddress) -> O
     };
     let row = TABLE
         .iter()
-        .find(|row| row.signs.iter().any(|sign| sign.is_in(&told)))?;
+        .find(|row| row.signs.iter().any(|sign| sign.is_in(&answer)))?;
     row.refusal
 }
 
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_inside_ses_leaves_it_open_whether_it_took_the_mail() {
+    fn a_fault_inside_ses_does_not_rule_out_acceptance() {
         for (code, status) in [
             ("InternalFailure", 500),
             ("BadGateway", 502),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_rate_quota_and_other_limits_apart_by_their_text() {
+    fn distinguishes_rate_quota_and_other_limits_by_their_text() {
         for code in ["TooManyRequestsException", "Throttling", "ThrottlingException"] {
             assert_eq!(
                 refusal(code, "Maximum sending rate exceeded.", 429),
@@ -207,13 +207,13 @@ mod tests {
         );
     }
 
-    /// What SES says when these identities are not verified.
+    /// SES's text for these unverified identities.
     fn not_verified(who: &str) -> String {
         format!("Email address is not verified. The following identities failed the check in region EU-WEST-1: {who}")
     }
 
     #[test]
-    fn tells_an_unverified_sender_from_an_unverified_recipient() {
+    fn distinguishes_an_unverified_sender_from_an_unverified_recipient() {
         for who in [
             "shop@example.com",
             "Shop@example.com",
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_not_taken_for_the_words_of_ses() {
+    fn words_inside_an_address_do_not_count_as_words_of_ses() {
         for who in [
             "blacklisted@example.org",
             "paused@virus.example",
@@ -267,7 +267,7 @@ mod tests {
         }
     }
 
-    /// Type, text and status of answers, and what each means. Texts: from AWS's documents where they give any.
+    /// Type, text and status of answers, and the expected refusal. Texts come from AWS's documentation where it has any.
     const ANSWERS: &[(&str, &str, u16, SesRefusal)] = &[
         ("SendingPausedException", "", 400, SesRefusal::SendingPaused),
         ("AccountSendingPausedException", "", 400, SesRefusal::SendingPaused),
@@ -328,7 +328,7 @@ mod tests {
     ];
 
     #[test]
-    fn knows_every_other_error_by_type_text_or_status() {
+    fn classifies_every_other_error_by_type_text_or_status() {
         for &(code, text, status, expected) in ANSWERS {
             assert_eq!(refusal(code, text, status), expected, "{code}: {text}");
         }
@@ -344,15 +344,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_error_at_all_leaves_it_open() {
+    fn a_status_that_is_no_error_does_not_rule_out_acceptance() {
         for status in [100, 200, 204, 600, 999] {
             assert_eq!(classify("", "", status, &sender()), None, "{status}");
         }
     }
 
-    /// Answers that bear a sign: type, text and status.
-    fn bearing(sign: &ErrorSign) -> Vec<(&str, String, u16)> {
-        // An address at the end, in case the sign speaks of identities.
+    /// Returns answers that have a sign: type, text and status.
+    fn answers_with(sign: &ErrorSign) -> Vec<(&str, String, u16)> {
+        // An address at the end, in case the sign is about identities.
         let saying = |phrase: &str| format!("{phrase} in region x: b@example.org");
         match sign {
             ErrorSign::Type(types) => types.iter().map(|code| (*code, String::new(), 400)).collect(),
@@ -374,7 +374,7 @@ mod tests {
     #[test]
     fn no_sign_is_hidden_behind_another_row() {
         for row in &TABLE {
-            for (code, text, status) in row.signs.iter().flat_map(bearing) {
+            for (code, text, status) in row.signs.iter().flat_map(answers_with) {
                 let classified = classify(code, &text, status, &sender());
                 assert_eq!(classified, row.refusal, "{code} {status}: {text}");
             }
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn phrases_are_written_as_the_text_is_looked_at() {
+    fn phrases_are_in_lower_case_with_single_spaces() {
         for sign in TABLE.iter().flat_map(|row| row.signs) {
             let phrases = match sign {
                 ErrorSign::Saying(_, phrases) => phrases.to_vec(),
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn every_message_says_cause_and_remedy_in_whole_sentences() {
+    fn every_message_has_its_cause_and_remedy_in_whole_sentences() {
         for row in &TABLE {
             let message = row.message("example.com", "eu-west-1");
             assert!(!message.contains(['{', '}', '@']), "{message}");
@@ -451,7 +451,7 @@ mod tests {
         }
 
         #[test]
-        fn a_type_that_nobody_knows_is_as_certain_as_its_status(code in "X[a-z]{0,9}", status in 0u16..=u16::MAX) {
+        fn an_unknown_type_is_as_certain_as_its_status(code in "X[a-z]{0,9}", status in 0u16..=u16::MAX) {
             let certain = matches!(status, 300..=407 | 409..=499 | 503);
             prop_assert_eq!(classify(&code, "", status, &sender()).is_some(), certain);
         }

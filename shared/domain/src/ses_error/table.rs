@@ -1,19 +1,19 @@
-//! The one table of what SES can answer instead of taking a mail.
+//! The table of SES's errors: their signs, causes and remedies.
 //!
-//! Rows are tried in this order. Those whose text lists identities come first: whatever an address or a name in that text
-//! says, it is not taken for SES's words.
+//! [`classify`](super::classify) tries the rows in this order. Rows whose text lists identities come first, so a word
+//! inside an address or a name cannot be mistaken for SES's own.
 
 use super::sign::{ErrorSign, MESSAGE_REJECTED, NOT_VERIFIED};
 use super::{RetryAdvice, SesRefusal};
 
-/// How long to wait before asking again, in whole seconds: for a service that is down.
+/// Seconds to wait before a retry when a service is down.
 pub const RETRY_SOON: u32 = 5;
-/// The same for a quota, a limit or a pause: they do not change in a moment.
+/// Seconds to wait before a retry when a quota, a limit or a pause is the cause: they last longer.
 pub const RETRY_LATER: u32 = 300;
-/// The same for the rate, when SES has turned a mail away for as long as a send may wait.
+/// Seconds to wait before a retry when SES throttled a mail for as long as a send may wait.
 const NEXT_SECOND: u32 = 1;
 
-/// The types by which SES throttles; the text says whether the rate or the quota is meant.
+/// The types of errors by which SES throttles. The text names the sending rate or the quota.
 /// <https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html>
 const THROTTLING: &[&str] = &[
     "TooManyRequestsException",
@@ -21,27 +21,28 @@ const THROTTLING: &[&str] = &[
     "ThrottlingException",
     "TooManyRequests",
 ];
-/// Another limit, or one of the two above: the text tells.
+/// Another limit, or one of the two above. The text names it.
 const LIMIT: &[&str] = &["LimitExceededException"];
 const REJECTED: &[&str] = &[MESSAGE_REJECTED];
 
-/// What an error is known by, and what comes of it.
+/// One meaning of SES's errors: its signs, its cause, its remedy and the retry advice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SesErrorRow {
-    /// The refusal; `None` when SES may have taken the mail all the same.
+    /// The refusal; `None` when SES may have accepted the mail.
     pub refusal: Option<SesRefusal>,
-    /// What it is known by: any of these.
+    /// The signs; one of them is enough.
     pub signs: &'static [ErrorSign],
-    /// Who may try again, and when.
+    /// Whether a retry helps, and when.
     pub retry: RetryAdvice,
-    /// What is the matter. `{domain}` stands for the sender's, `{region}` for SES's.
+    /// The cause, without a full stop. `{domain}` stands for the sender's domain, `{region}` for the region of SES.
     pub cause: &'static str,
-    /// What to do.
+    /// The remedy, in whole sentences.
     pub remedy: &'static str,
 }
 
 impl SesErrorRow {
-    /// Says cause and remedy to the caller, who wrote the mail from `domain`. No other part of the mail is in it.
+    /// Returns cause and remedy as a message to the caller. `domain` is the sender's; the message has no other part of
+    /// the mail.
     #[must_use]
     pub fn message(&self, domain: &str, region: &str) -> String {
         let sent = if self.refusal.is_some() {
@@ -55,29 +56,30 @@ impl SesErrorRow {
     }
 }
 
-/// One row for each [`SesRefusal`], in its order, and the last for everything else.
+/// One row for each [`SesRefusal`], in its order. The last row is for everything else.
 pub static TABLE: [SesErrorRow; 20] = [
     SesErrorRow {
         refusal: Some(SesRefusal::SenderNotVerified),
         signs: &[ErrorSign::UnverifiedSender],
         retry: RetryAdvice::Never,
-        cause: "The sender domain {domain} is not verified in {region}, nor is this address of it",
-        remedy: "Verify it in Amazon SES in that region, or send from an identity that is verified there.",
+        cause: "The sender domain {domain} is not verified in {region}, and neither is the sender address",
+        remedy: "Verify the domain or the address in Amazon SES in that region, or send from an identity that is verified \
+                 there.",
     },
     SesErrorRow {
         refusal: Some(SesRefusal::RecipientNotVerified),
         signs: &[ErrorSign::Saying(REJECTED, &[NOT_VERIFIED])],
         retry: RetryAdvice::Never,
         cause: "The Amazon SES account is in the sandbox in {region}, and a recipient of this email is not verified there",
-        remedy: "In the sandbox every recipient must be verified first. Verify the recipient, send to the mailbox \
-                 simulator, or ask AWS for production access.",
+        remedy: "In the sandbox, every recipient must be verified. Verify the recipient, send to the mailbox simulator, or \
+                 ask AWS for production access.",
     },
     SesErrorRow {
         refusal: Some(SesRefusal::Blacklisted),
         signs: &[ErrorSign::Saying(REJECTED, &["blacklisted"])],
         retry: RetryAdvice::Never,
-        cause: "Amazon SES refuses one of the addresses as blocked",
-        remedy: "Leave out the recipient it is, and see to it that mail to the address in `from` is accepted.",
+        cause: "Amazon SES blocks one of the addresses of this email",
+        remedy: "Remove the blocked recipient, and make sure that the address in `from` accepts mail.",
     },
     SesErrorRow {
         refusal: Some(SesRefusal::QuotaExceeded),
@@ -87,21 +89,21 @@ pub static TABLE: [SesErrorRow; 20] = [
         ],
         retry: RetryAdvice::After(RETRY_LATER),
         cause: "The 24-hour sending quota of the Amazon SES account is used up",
-        remedy: "It frees up as the sends of the last 24 hours age; ask AWS for a higher quota if this recurs.",
+        remedy: "Quota becomes free again 24 hours after each email. If this recurs, ask AWS for a higher quota.",
     },
     SesErrorRow {
         refusal: Some(SesRefusal::RateExceeded),
         signs: &[ErrorSign::Type(THROTTLING), ErrorSign::Saying(LIMIT, &["sending rate"])],
         retry: RetryAdvice::AtOnceThenAfter(NEXT_SECOND),
-        cause: "The sending rate of the Amazon SES account, in which each recipient counts, is exceeded",
-        remedy: "Send more slowly.",
+        cause: "The sending rate of the Amazon SES account is exceeded",
+        remedy: "Send more slowly: each recipient counts towards the rate.",
     },
     SesErrorRow {
         refusal: Some(SesRefusal::AccountLimit),
         signs: &[ErrorSign::Type(LIMIT)],
         retry: RetryAdvice::After(RETRY_LATER),
         cause: "A limit of the Amazon SES account is reached",
-        remedy: "Try again later; if this recurs, an operator must find out which of the account's limits it is.",
+        remedy: "Try again later. If this recurs, an operator must find out which limit it is.",
     },
     SesErrorRow {
         refusal: Some(SesRefusal::SendingPaused),
@@ -115,7 +117,7 @@ pub static TABLE: [SesErrorRow; 20] = [
         ],
         retry: RetryAdvice::After(RETRY_LATER),
         cause: "Sending is paused for the Amazon SES account in {region} or for its configuration set",
-        remedy: "An operator must find out why and resume it.",
+        remedy: "An operator must find the reason and resume sending.",
     },
     SesErrorRow {
         refusal: Some(SesRefusal::AccountSuspended),
@@ -125,7 +127,7 @@ pub static TABLE: [SesErrorRow; 20] = [
         ],
         retry: RetryAdvice::Never,
         cause: "AWS has suspended the Amazon SES account in {region}",
-        remedy: "An operator must answer the case that AWS opened.",
+        remedy: "An operator must answer the support case that AWS opened.",
     },
     SesErrorRow {
         refusal: Some(SesRefusal::MailFromNotVerified),
@@ -148,8 +150,8 @@ pub static TABLE: [SesErrorRow; 20] = [
         refusal: Some(SesRefusal::Rejected),
         signs: &[ErrorSign::Type(REJECTED)],
         retry: RetryAdvice::Never,
-        cause: "Amazon SES rejected the email and did not say why in words that are known here",
-        remedy: "Compare it with an email that is accepted: its addresses, headers, content and attachments.",
+        cause: "Amazon SES rejected the email for a reason that Okite does not recognise",
+        remedy: "Compare its addresses, headers, content and attachments with an email that SES accepts.",
     },
     SesErrorRow {
         refusal: Some(SesRefusal::BadRequest),
@@ -160,8 +162,8 @@ pub static TABLE: [SesErrorRow; 20] = [
             "InvalidParameterValue",
         ])],
         retry: RetryAdvice::Never,
-        cause: "Amazon SES refused the email as not well-formed",
-        remedy: "Check every field.",
+        cause: "Amazon SES refused the email as malformed",
+        remedy: "Check every field of the request.",
     },
     SesErrorRow {
         refusal: Some(SesRefusal::StackIncomplete),
@@ -170,8 +172,8 @@ pub static TABLE: [SesErrorRow; 20] = [
             "ConfigurationSetDoesNotExistException",
         ])],
         retry: RetryAdvice::Never,
-        cause: "A part of the deployment is missing in Amazon SES in {region} (its configuration set, perhaps)",
-        remedy: "An operator must deploy again.",
+        cause: "A part of the deployment, such as its configuration set, is missing in Amazon SES in {region}",
+        remedy: "An operator must deploy the stack again.",
     },
     SesErrorRow {
         refusal: Some(SesRefusal::NotSubscribed),
@@ -191,8 +193,8 @@ pub static TABLE: [SesErrorRow; 20] = [
             "NotAuthorized",
         ])],
         retry: RetryAdvice::Never,
-        cause: "The deployment may not send through Amazon SES from this address",
-        remedy: "An operator must check the policies: the function's role, the identity's and the organisation's.",
+        cause: "The deployment has no permission to send through Amazon SES from this address",
+        remedy: "An operator must check the policies of the function's role, of the identity and of the organisation.",
     },
     SesErrorRow {
         refusal: Some(SesRefusal::BadCredentials),
@@ -214,31 +216,31 @@ pub static TABLE: [SesErrorRow; 20] = [
             ErrorSign::NoAnswer("the function has no credentials to sign with"),
         ],
         retry: RetryAdvice::Never,
-        cause: "Amazon SES does not know the deployment by its credentials",
-        remedy: "An operator must check the function's role, and that the region is enabled for the AWS account.",
+        cause: "Amazon SES does not accept the credentials of the deployment",
+        remedy: "An operator must check the function's role and whether the region is enabled for the AWS account.",
     },
     SesErrorRow {
         refusal: Some(SesRefusal::Unreachable),
         signs: &[ErrorSign::NoAnswer("no connection was opened, so nothing was written")],
         retry: RetryAdvice::After(RETRY_SOON),
-        cause: "Amazon SES cannot be reached just now",
+        cause: "Okite cannot reach Amazon SES",
         remedy: "Try again shortly.",
     },
     SesErrorRow {
         refusal: Some(SesRefusal::Unavailable),
         signs: &[ErrorSign::Status(&[429..=429, 503..=503])],
         retry: RetryAdvice::After(RETRY_SOON),
-        cause: "Amazon SES turns requests away just now",
+        cause: "Amazon SES is temporarily unavailable",
         remedy: "Try again shortly.",
     },
     SesErrorRow {
         refusal: Some(SesRefusal::Unknown),
         signs: &[ErrorSign::Status(&[300..=407, 409..=499])],
         retry: RetryAdvice::Never,
-        cause: "Amazon SES refused the email for a reason that is not known here",
-        remedy: "An operator finds the code of the error in the log.",
+        cause: "Amazon SES refused the email with an error that Okite does not recognise",
+        remedy: "An operator can find the error code in the log.",
     },
-    // It has the signs of whatever is left. When in doubt, SES took the mail.
+    // This row has all remaining signs. When in doubt, Okite assumes that SES accepted the mail.
     SesErrorRow {
         refusal: None,
         signs: &[
@@ -246,14 +248,14 @@ pub static TABLE: [SesErrorRow; 20] = [
             ErrorSign::NoAnswer("no answer in time, a cut connection, or a success that cannot be read"),
         ],
         retry: RetryAdvice::AtTheRiskOfTwo,
-        cause: "Amazon SES did not answer, or not clearly, so it is not known whether this email was sent",
-        remedy: "Repeat the request with the same `Idempotency-Key`, if it has one: an event of SES settles it, within seconds \
-                 as a rule, and nothing is sent twice. With a new key or none it may be sent a second time. The field `id` \
-                 is the tag `okite_id` of its events.",
+        cause: "Amazon SES gave no clear answer, so Okite cannot determine whether this email was sent",
+        remedy: "If the request had an `Idempotency-Key`, repeat it with the same key: nothing is sent twice, and an event \
+                 of SES usually settles the outcome within seconds. With a new key or none, the email may be sent a second \
+                 time. SES's events have the field `id` as their tag `okite_id`.",
     },
 ];
 
-// A refusal finds its row by its place, so every build checks the places.
+// A refusal finds its row by its position, so every build checks the positions.
 const _: () = {
     let last = TABLE.len() - 1;
     let mut place = 0;

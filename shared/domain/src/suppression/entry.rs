@@ -1,7 +1,7 @@
-//! All that the list holds of one address.
+//! An entry of the suppression list: everything that the list stores about one address.
 //!
-//! What decides about a mail is in the [`Registers`]; the evidence beside them is for the person who asks why, and for
-//! taking the list elsewhere.
+//! Only the [`Registers`] decide about a mail. The evidence explains the decision to operators, and makes the list
+//! portable.
 
 use std::collections::BTreeMap;
 
@@ -11,29 +11,29 @@ use uuid::Uuid;
 use super::{Register, Registers};
 use crate::address::EmailAddress;
 
-/// An address on the list, with everything that is known of it.
+/// An address on the list, with its registers and their evidence.
 ///
-/// That there is one does not mean that the address is suppressed: see [`Registers::suppression`].
+/// An address with an entry is not always suppressed: see [`Registers::suppression`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SuppressionEntry {
-    /// The id by which the API names it (`UUIDv7`).
+    /// The id of the entry in the API (`UUIDv7`).
     pub id: Uuid,
-    /// The address, normalised; each spelling that was met is in its evidence.
+    /// The normalised address. The evidence keeps the spellings that were given.
     pub address: EmailAddress,
-    /// What happened to it, and when.
+    /// The latest time of each event of the address.
     pub registers: Registers,
-    /// The soft bounces behind those of the registers, in no order, with SES's feedback ids.
+    /// The times and SES feedback ids of the soft bounces in the registers, in no particular order.
     pub soft_bounces: Vec<(Timestamp, String)>,
-    /// Why each register is as it is. Soft bounces have none but their ids.
+    /// The evidence of each register. Soft bounces have only their feedback ids.
     pub evidence: BTreeMap<Register, RegisterEvidence>,
 }
 
 impl SuppressionEntry {
-    /// Joins what is known of the same address under another name; this one's name and id stay.
+    /// Joins another entry of the same address into this one. The address and id of this entry stay.
     #[must_use]
     pub fn joined(mut self, other: Self) -> Self {
         for (reason, evidence) in other.evidence {
-            // The evidence of the register that stands.
+            // The evidence of the later register stays.
             let later = other.registers.at(reason) > self.registers.at(reason);
             if later || !self.evidence.contains_key(&reason) {
                 self.evidence.insert(reason, evidence);
@@ -49,15 +49,15 @@ impl SuppressionEntry {
     }
 }
 
-/// Why a register was set, as it was recorded.
+/// The reason that a register was set, as it was recorded then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegisterEvidence {
-    /// The address as it was given then; empty where it was forgotten.
+    /// The address in the spelling given then. It is empty if the address was forgotten.
     pub address: String,
-    /// SES's words for what happened.
+    /// SES's type of the event, such as `Permanent/General`.
     pub subtype: String,
-    /// What the receiving server said.
+    /// The diagnostic of the receiving server.
     pub diagnostic: Option<String>,
-    /// Where it is known from: SES's feedback id, or who put it there.
+    /// The source: SES's feedback id, or the operator or application that added the entry.
     pub source: String,
 }

@@ -1,12 +1,10 @@
 //! The registers of an address, and whether they suppress it.
 //!
-//! What is known about an address is a handful of registers, each "the latest time that this happened". Taking the
-//! latest is idempotent and commutative, so that events may come twice and in any order and the item ends the same. What
-//! the registers *mean* is decided here, when somebody is about to send: expiry and lifting compare times and delete
-//! nothing.
+//! Each register of an address keeps the latest time of one kind of event. Taking the latest time is idempotent and
+//! commutative. So events may arrive twice and in any order, and the item ends the same. This module interprets the
+//! registers when Okite is about to send. Expiry and lifting only compare times; they delete nothing.
 //!
-//! Soft bounces are more than one time, and a set of the newest of them commutes as well: [`SoftBounceTiers`] decides what
-//! they mean.
+//! Soft bounces are a set of the newest times, which commutes as well. [`SoftBounceTiers`] interprets the set.
 
 mod entry;
 mod reconciliation;
@@ -28,33 +26,35 @@ pub use ses_list_entry::{ReconciliationStep, SesListEntry};
 pub use storm::{STORM_BLOCKS, STORM_ENOUGH, STORM_WINDOW, is_storm};
 pub use tiers::{InvalidTiers, SoftBounceTiers};
 
-/// How many soft bounces of an address are kept: the newest. An address that takes no mail for months would fill its item
-/// otherwise, and the usual tiers are judged by no more than 17: at most 4 in each of the three windows that fit into 30 days
-/// without reaching a tier again, and 5 that reached it.
+/// The number of soft bounces that Okite keeps of an address: the newest. Without a limit, an address that rejects mail
+/// for months would fill its item.
+///
+/// The default tiers need no more than 17. Three windows fit into 30 days, each with at most 4 soft bounces that do not
+/// reach a tier again. The other 5 reached the tier.
 pub const SOFT_BOUNCES_KEPT: usize = 50;
 
-/// How long an address is left alone after its provider blocked us: the block is the sender's fault and passes.
+/// The duration of a block. It is short, because a block is the sender's fault and temporary.
 const BLOCKED_FOR: SignedDuration = SignedDuration::from_hours(24);
-/// How long an address of Amazon's mailbox simulator stays suppressed, so that a rehearsal can be repeated.
+/// The duration of every suppression of a mailbox simulator address, so that tests can be repeated.
 const SIMULATOR_FOR: SignedDuration = SignedDuration::from_hours(1);
 
-/// Why an address is suppressed; each reason has a register, but for soft bounces, which have a set.
+/// The reason that an address is suppressed. Soft bounces have a set of times; each other reason has a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SuppressionReason {
-    /// The address does not take mail: a hard bounce.
+    /// A hard bounce: the address does not accept mail.
     Bounce,
-    /// The person complained.
+    /// The recipient reported a mail as spam.
     Complaint,
-    /// The receiver refused the sender, not the address; for a day.
+    /// The receiver blocked the sender, not the address. It suppresses for a day.
     Blocked,
-    /// Its mail bounced softly again and again; for some days, and for bulk mail only.
+    /// Repeated soft bounces. They suppress for some days, and for bulk mail only.
     Soft,
-    /// An operator or the application put it on the list.
+    /// An operator or the application added the address to the list.
     Manual,
 }
 
 impl SuppressionReason {
-    /// Returns the name used in the API, in items and for the register's attributes.
+    /// Returns the name that the API, items and the attributes of the register use.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -67,23 +67,24 @@ impl SuppressionReason {
     }
 }
 
-/// What an event is written to: the register of a reason, or that of an echo.
+/// The register that an event is written to: that of a reason, or that of an echo.
 ///
-/// An echo is an event by which SES says that a list of the account held an address back. It tells nothing new, and comes for as
-/// long as the list holds the address: also after it was lifted here, and for an address that was merely blocked, for SES puts
-/// that on its list as well. So it has a register of its own, which counts while nothing here says better.
+/// SES sends an echo when it drops a mail because the address is on a suppression list of the account. An echo is no
+/// new fact about the address. SES sends it as long as its list has the address, even after Okite lifted it. SES also
+/// lists addresses that were only blocked. So echoes have registers of their own, which apply only without better
+/// evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Register {
-    /// That of a reason.
+    /// The register of a reason.
     Of(SuppressionReason),
-    /// The list has it for a bounce.
+    /// SES's list has the address because of a bounce.
     BounceEcho,
-    /// The list has it for a complaint.
+    /// SES's list has the address because of a complaint.
     ComplaintEcho,
 }
 
 impl Register {
-    /// The registers that hold one time; soft bounces are a set.
+    /// The registers that keep one time. Soft bounces are a set.
     pub const WITH_ONE_TIME: [Self; 6] = [
         Self::Of(SuppressionReason::Bounce),
         Self::Of(SuppressionReason::Complaint),
@@ -93,7 +94,7 @@ impl Register {
         Self::ComplaintEcho,
     ];
 
-    /// Returns the name of its attributes in items.
+    /// Returns the name of the register's attributes in items.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -110,42 +111,42 @@ impl From<SuppressionReason> for Register {
     }
 }
 
-/// That an address must not be sent to, why, and since when.
+/// A suppression in force: Okite sends no mail to the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suppression {
     /// The gravest reason in force.
     pub reason: SuppressionReason,
-    /// When it happened.
+    /// The time of the event that suppresses the address.
     pub since: Timestamp,
 }
 
-/// The latest time of each thing that happened to an address.
+/// The latest time of each kind of event of an address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Registers {
-    /// The latest hard bounce.
+    /// The time of the latest hard bounce.
     pub bounce_at: Option<Timestamp>,
-    /// The latest complaint.
+    /// The time of the latest complaint.
     pub complaint_at: Option<Timestamp>,
-    /// The latest block.
+    /// The time of the latest block.
     pub blocked_at: Option<Timestamp>,
-    /// The latest time that a list of the account held it back for a bounce.
+    /// The time of the latest echo of a bounce. See [`Register`].
     pub bounce_echo_at: Option<Timestamp>,
-    /// The latest time that a list of the account held it back for a complaint.
+    /// The time of the latest echo of a complaint. See [`Register`].
     pub complaint_echo_at: Option<Timestamp>,
-    /// The newest soft bounces, oldest first; see [`SOFT_BOUNCES_KEPT`].
+    /// The times of the newest soft bounces, oldest first. See [`SOFT_BOUNCES_KEPT`].
     pub soft: Vec<Timestamp>,
-    /// Those of them that are about messages of ours: our id, and when.
+    /// The soft bounces of messages that Okite sent: Okite's id of the message, and the time.
     pub soft_of: Vec<(Uuid, Timestamp)>,
-    /// The latest time that it was put on the list by hand.
+    /// The latest time that an operator or the application added the address.
     pub manual_at: Option<Timestamp>,
-    /// When the entry made by hand ends, if it does.
+    /// The time at which the manual entry expires, if it does.
     pub manual_expires_at: Option<Timestamp>,
-    /// The latest time that the address was taken off the list: everything up to then no longer counts.
+    /// The latest time that the address was lifted. No earlier event counts.
     pub lifted_at: Option<Timestamp>,
 }
 
 impl Registers {
-    /// When this last happened; of soft bounces, the newest.
+    /// Returns the time in the register. For soft bounces, returns the newest time.
     #[must_use]
     pub fn at(&self, register: impl Into<Register>) -> Option<Timestamp> {
         match register.into() {
@@ -159,7 +160,7 @@ impl Registers {
         }
     }
 
-    /// Joins what two items hold of one address: the latest of each.
+    /// Joins the registers of two items of one address: the latest time of each.
     #[must_use]
     pub fn joined(mut self, other: Self) -> Self {
         self.bounce_at = self.bounce_at.max(other.bounce_at);
@@ -168,13 +169,13 @@ impl Registers {
         self.bounce_echo_at = self.bounce_echo_at.max(other.bounce_echo_at);
         self.complaint_echo_at = self.complaint_echo_at.max(other.complaint_echo_at);
         self.lifted_at = self.lifted_at.max(other.lifted_at);
-        // The end belongs to the entry; of two at the same time, the one that lasts longer counts.
+        // The expiry belongs to its entry. Of two entries with the same time, the one that lasts longer counts.
         let end = |registers: &Self| registers.manual_expires_at.unwrap_or(Timestamp::MAX);
         if (other.manual_at, end(&other)) > (self.manual_at, end(&self)) {
             self.manual_at = other.manual_at;
             self.manual_expires_at = other.manual_expires_at;
         }
-        // One that both hold is the same: a copy that was not finished.
+        // A time that both items have is one bounce, from an unfinished copy.
         let held = std::mem::take(&mut self.soft);
         self.soft.extend(other.soft.into_iter().filter(|at| !held.contains(at)));
         self.soft.extend(held);
@@ -185,9 +186,10 @@ impl Registers {
         self
     }
 
-    /// Decides whether `address`, whose registers these are, is suppressed at `now` for mail of `stream`.
+    /// Decides whether these registers of `address` suppress it at `now` for mail of `stream`.
     ///
-    /// Soft bounces suppress by `tiers` and for bulk mail only: a full mailbox must not stop a password reset.
+    /// Soft bounces suppress according to `tiers`, and for bulk mail only. A full mailbox must not stop a password
+    /// reset.
     #[must_use]
     pub fn suppression(
         &self,
@@ -209,14 +211,14 @@ impl Registers {
             let soft: Vec<_> = self.soft.iter().copied().filter(counts).collect();
             tiers.since(&soft, now)
         };
-        // What was lifted here may be on SES's list still, and what was blocked is: neither is news of the address.
+        // SES's list may still have a lifted address, and has a blocked one. Neither is a new fact about the address.
         let echo = |at| since(at, lasts).filter(|_| self.lifted_at.is_none());
         let (bounce_echo, block_echo) = match self.blocked_at {
             None => (echo(self.bounce_echo_at), None),
             Some(_) => (None, self.bounce_echo_at.filter(|_| self.lifted_at.is_none())),
         };
         let blocked_at = self.blocked_at.max(block_echo);
-        // The gravest first: it is the one that an operator must know of before lifting anything.
+        // The gravest comes first, because an operator must see it before lifting the address.
         [
             (
                 SuppressionReason::Complaint,
@@ -236,23 +238,23 @@ impl Registers {
 }
 
 impl Registers {
-    /// Tells when the block was by which alone `address` is suppressed at `now`, if nothing weighs more.
+    /// Returns the time of the block if it is the gravest reason that suppresses `address` at `now`.
     #[must_use]
     pub fn blocked_alone(&self, address: &EmailAddress, now: Timestamp) -> Option<Timestamp> {
-        // Soft bounces weigh less, so neither stream nor tiers matter.
+        // A block is graver than soft bounces, so neither stream nor tiers matter.
         let found = self.suppression(address, now, Stream::Transactional, &SoftBounceTiers::default())?;
         self.blocked_at.filter(|_| found.reason == SuppressionReason::Blocked)
     }
 
-    /// Tells whether soft bounces alone suppress `address` at `now` for bulk mail.
+    /// Returns whether only soft bounces suppress `address` at `now` for bulk mail.
     #[must_use]
     pub fn soft_alone(&self, address: &EmailAddress, now: Timestamp, tiers: &SoftBounceTiers) -> bool {
         let found = self.suppression(address, now, Stream::Bulk, tiers);
         found.is_some_and(|found| found.reason == SuppressionReason::Soft)
     }
 
-    /// Forgets the soft bounces about messages that were delivered to the address: a bounce after the delivery is an automatic
-    /// reply, whatever it says.
+    /// Removes the soft bounces of messages that were delivered to the address. A bounce after the delivery is an
+    /// automatic reply.
     #[must_use]
     pub fn without_replies(mut self, delivered: &BTreeSet<Uuid>) -> Self {
         let replies = self.soft_of.extract_if(.., |(message, _)| delivered.contains(message));
@@ -264,12 +266,12 @@ impl Registers {
         self
     }
 
-    /// Forgets the block, which was part of a storm: see [`is_storm`].
+    /// Removes a block that was part of a storm. See [`is_storm`].
     #[must_use]
     pub fn without_block(self) -> Self {
         Self {
             blocked_at: None,
-            // While there was a block, it was what SES's list had the address for.
+            // If there is a block, it is the reason that SES's list has the address.
             bounce_echo_at: self.bounce_echo_at.filter(|_| self.blocked_at.is_none()),
             ..self
         }
@@ -313,12 +315,12 @@ mod tests {
     const DAY: i64 = 24 * 60 * 60;
 
     #[test]
-    fn an_address_without_registers_may_be_sent_to() {
+    fn an_address_without_registers_is_not_suppressed() {
         assert_eq!(reason(&Registers::default(), ANNA, 0), None);
     }
 
     #[test]
-    fn a_bounce_or_complaint_suppresses_for_good() {
+    fn a_bounce_or_complaint_suppresses_permanently() {
         let bounced = Registers {
             bounce_at: Some(at(0)),
             ..Registers::default()
@@ -335,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn says_since_when() {
+    fn a_suppression_has_the_time_of_its_event() {
         let bounced = Registers {
             bounce_at: Some(at(7)),
             ..Registers::default()
@@ -362,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn an_echo_suppresses_an_address_of_which_nothing_else_is_known() {
+    fn an_echo_suppresses_an_address_without_other_registers() {
         let echoed = Registers {
             bounce_echo_at: Some(at(0)),
             ..Registers::default()
@@ -379,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn an_echo_never_brings_back_what_was_lifted_whenever_it_comes() {
+    fn an_echo_never_suppresses_a_lifted_address_again() {
         for echo in [0, 10, 20] {
             let lifted = Registers {
                 bounce_at: Some(at(0)),
@@ -404,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_of_a_storm_does_not_count_and_neither_does_its_echo() {
+    fn neither_a_block_of_a_storm_nor_its_echo_counts() {
         let blocked = Registers {
             blocked_at: Some(at(0)),
             bounce_echo_at: Some(at(1)),
@@ -436,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manual_entry_ends_when_it_says() {
+    fn a_manual_entry_ends_when_it_expires() {
         let manual = Registers {
             manual_at: Some(at(0)),
             manual_expires_at: Some(at(100)),
@@ -458,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn lifting_ends_what_was_before_it_and_nothing_that_comes_later() {
+    fn lifting_ends_earlier_events_but_not_later_ones() {
         let lifted = Registers {
             bounce_at: Some(at(0)),
             lifted_at: Some(at(10)),
@@ -501,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_soft_bounces_suppress_for_a_time_and_for_bulk_mail_only() {
+    fn repeated_soft_bounces_suppress_temporarily_and_for_bulk_mail_only() {
         let soft = soft(&[0, DAY, 2 * DAY]);
         let bulk = |now| reason_for(Stream::Bulk, &soft, ANNA, now);
         assert_eq!(bulk(2 * DAY), Some(SuppressionReason::Soft));
@@ -544,7 +546,7 @@ mod tests {
     }
 
     #[test]
-    fn what_weighs_more_than_soft_bounces_is_told_first() {
+    fn a_graver_reason_goes_before_soft_bounces() {
         let registers = Registers {
             blocked_at: Some(at(0)),
             ..soft(&[0, 1, 2])
@@ -560,7 +562,7 @@ mod tests {
     }
 
     #[test]
-    fn soft_bounces_of_a_rehearsal_lapse_after_an_hour_each() {
+    fn each_soft_bounce_of_a_simulator_address_expires_after_an_hour() {
         const SIMULATOR: &str = "ooto@simulator.amazonses.com";
         let soft = soft(&[0, 10, 20]);
         assert_eq!(
@@ -571,7 +573,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rehearsal_with_the_simulator_lapses_after_an_hour() {
+    fn a_suppression_of_a_simulator_address_expires_after_an_hour() {
         let all = Registers {
             bounce_at: Some(at(0)),
             complaint_at: Some(at(0)),
@@ -590,7 +592,7 @@ mod tests {
     }
 
     #[test]
-    fn a_register_from_a_clock_ahead_of_ours_counts_at_once() {
+    fn a_register_with_a_time_in_the_future_counts_at_once() {
         let ahead = Registers {
             blocked_at: Some(at(5)),
             ..Registers::default()
@@ -599,7 +601,7 @@ mod tests {
     }
 
     #[test]
-    fn two_items_of_one_address_join_to_the_latest_of_each() {
+    fn joining_two_items_of_one_address_keeps_the_latest_times() {
         let one = Registers {
             bounce_at: Some(at(1)),
             manual_at: Some(at(1)),
@@ -630,7 +632,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn lifting_now_always_frees_the_address(
+        fn lifting_now_ends_every_suppression(
             times in proptest::array::uniform4(proptest::option::of(-1_000_000i64..=0)),
             later in 0i64..1_000_000,
         ) {

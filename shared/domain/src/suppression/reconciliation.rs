@@ -1,32 +1,32 @@
-//! How far the daily pass over SES's own list has come.
+//! The progress of the daily pass over SES's own suppression list.
 //!
-//! SES gives a page a second, and a run of the reporter has less than a minute: a long list takes several runs. So what is
-//! kept between them is the token of the next page. A page is done when all of it is; one that was cut off is read again,
-//! which changes nothing, for whatever was done about it is found done.
+//! SES returns one page a second, and a run of the reporter has less than a minute. So a long list takes several runs,
+//! and Okite keeps the token of the next page between them. If a run ends within a page, the next run reads the whole
+//! page again. That is safe, because the steps are idempotent.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// From the beginning of one pass to the next.
+/// The time between the starts of two passes.
 const EVERY: SignedDuration = SignedDuration::from_hours(24);
-/// How long the first pass waits after the first report: a deployment is to be ready soon, and the gate comes first.
+/// The wait between the first report and the first pass. A new deployment first makes the gate ready.
 const FIRST_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
-/// What passes over SES's list found and did.
+/// The differences that a pass over SES's list found and removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListDrift {
-    /// Addresses on SES's list.
+    /// The number of addresses on SES's list.
     pub listed: u64,
-    /// Of them, those that were put on ours.
+    /// The number that was missing on Okite's list and was added to it.
     pub added: u64,
-    /// Of them, those that were taken off SES's, because ours had let them go.
+    /// The number that Okite had lifted and removed from SES's list.
     pub lifted: u64,
-    /// Of them, those that are no addresses by our rules, and are on neither.
+    /// The number that Okite cannot parse as addresses. It adds and removes none of them.
     pub unreadable: u64,
 }
 
 impl ListDrift {
-    /// Adds what another part of the pass found.
+    /// Adds the numbers of another part of the pass.
     pub fn add(&mut self, other: Self) {
         self.listed += other.listed;
         self.added += other.added;
@@ -35,41 +35,41 @@ impl ListDrift {
     }
 }
 
-/// A pass under way.
+/// A pass that has not reached the end of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReconciliationPass {
-    /// When it began.
+    /// The time at which the pass began.
     pub started_at: Timestamp,
-    /// SES's token of the page that is next; none for the first.
+    /// SES's token of the next page. It is `None` before the first page.
     pub next_token: Option<String>,
-    /// What it found so far.
+    /// The differences found so far.
     pub drift: ListDrift,
 }
 
-/// A pass that came to the end of the list.
+/// A pass that reached the end of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FinishedPass {
-    /// When it ended.
+    /// The time at which the pass ended.
     pub at: Timestamp,
-    /// What it found.
+    /// The differences found.
     pub drift: ListDrift,
 }
 
 /// The state of the daily pass.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reconciliation {
-    /// When the next pass may begin.
+    /// The time from which the next pass may begin.
     pub due_at: Timestamp,
-    /// The pass that is under way.
+    /// The pass that is running, if any.
     pub pass: Option<ReconciliationPass>,
-    /// The last one that was finished.
+    /// The last pass that finished.
     pub last: Option<FinishedPass>,
-    /// Why the last attempt did not get on; SES's error code, or `sandbox`.
+    /// The error of the last attempt: SES's error code, or `sandbox`.
     pub trouble: Option<String>,
 }
 
 impl Reconciliation {
-    /// The state before the first pass, in a stack whose first report is made at `now`.
+    /// Returns the state before the first pass of a stack that makes its first report at `now`.
     #[must_use]
     pub fn before_the_first(now: Timestamp) -> Self {
         Self {
@@ -80,13 +80,13 @@ impl Reconciliation {
         }
     }
 
-    /// Tells whether there is something to do at `now`.
+    /// Returns whether a pass is running or due at `now`.
     #[must_use]
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.pass.is_some() || now >= self.due_at
     }
 
-    /// Lets the next pass begin at once if one was asked for at `wanted_at`, since the last one began.
+    /// Makes the next pass due at once if an operator requested it at `wanted_at`, after the last pass began.
     pub fn wanted(&mut self, wanted_at: Timestamp) {
         let began = self.due_at - EVERY;
         if wanted_at > began {
@@ -94,7 +94,7 @@ impl Reconciliation {
         }
     }
 
-    /// Returns the pass that is under way, or begins one.
+    /// Returns the running pass, or begins one.
     pub fn pass(&mut self, now: Timestamp) -> &mut ReconciliationPass {
         self.pass.get_or_insert_with(|| ReconciliationPass {
             started_at: now,
@@ -103,7 +103,7 @@ impl Reconciliation {
         })
     }
 
-    /// Goes on to the page of `next`, or ends the pass if there is none.
+    /// Continues with the page of the token `next`. Ends the pass if there is no next page.
     pub fn page_done(&mut self, next: Option<String>, now: Timestamp) {
         self.trouble = None;
         match (next, self.pass.as_mut()) {
@@ -120,7 +120,7 @@ impl Reconciliation {
         }
     }
 
-    /// Begins the pass anew: SES no longer takes its token.
+    /// Restarts the running pass at the first page, because SES rejected its token.
     pub fn token_refused(&mut self) {
         if let Some(pass) = &mut self.pass {
             pass.next_token = None;
@@ -128,7 +128,7 @@ impl Reconciliation {
         }
     }
 
-    /// Gives the pass up until tomorrow: SES keeps no list for accounts in the sandbox.
+    /// Ends the pass and makes the next one due in a day. SES keeps no list for accounts in the sandbox.
     pub fn refused_in_the_sandbox(&mut self, now: Timestamp) {
         self.pass = None;
         self.due_at = now + EVERY;
@@ -136,19 +136,19 @@ impl Reconciliation {
     }
 }
 
-/// The pass in the report: the one under way, or else the last.
+/// The reconciliation in the report: the running pass, or otherwise the last one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedReconciliation {
-    /// Whether a pass is under way.
+    /// Whether a pass is running.
     pub running: bool,
-    /// When the last one ended.
+    /// The time at which the last pass ended.
     pub last_finished_at: Option<Timestamp>,
-    /// When the next one may begin.
+    /// The time from which the next pass may begin. It is `None` while a pass is running.
     pub next_at: Option<Timestamp>,
-    /// What was found.
+    /// The differences that the pass found.
     #[serde(flatten)]
     pub drift: ListDrift,
-    /// Why the last attempt did not get on; SES's error code, or `sandbox`.
+    /// The error of the last attempt: SES's error code, or `sandbox`.
     pub trouble: Option<String>,
 }
 
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_goes_from_page_to_page_and_begins_again_a_day_after_it_began() {
+    fn a_pass_reads_page_after_page_and_the_next_begins_a_day_after_it_began() {
         let mut state = Reconciliation::before_the_first(at(0));
         state.pass(at(10)).drift.listed += 3;
         state.page_done(Some("t".to_owned()), at(11));
@@ -201,15 +201,12 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_that_is_asked_for_begins_at_once_and_once() {
+    fn a_requested_pass_begins_at_once_and_only_once() {
         let mut state = Reconciliation::before_the_first(at(0));
         state.pass(at(700));
         state.page_done(None, at(701));
         state.wanted(at(699));
-        assert!(
-            !state.is_due(at(800)),
-            "the pass that began after it was asked for has done it"
-        );
+        assert!(!state.is_due(at(800)), "a pass that began after the request fulfils it");
         state.wanted(at(750));
         assert!(state.is_due(at(800)));
         state.pass(at(800));
@@ -219,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_ses_no_longer_takes_begins_the_pass_anew() {
+    fn a_rejected_token_restarts_the_pass() {
         let mut state = Reconciliation::before_the_first(at(0));
         state.pass(at(10)).drift.listed += 3;
         state.page_done(Some("t".to_owned()), at(11));
@@ -229,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sandbox_is_asked_again_a_day_later_and_the_report_says_so() {
+    fn a_sandbox_account_is_tried_again_a_day_later_and_the_report_shows_it() {
         let mut state = Reconciliation::before_the_first(at(0));
         state.pass(at(10));
         state.refused_in_the_sandbox(at(10));

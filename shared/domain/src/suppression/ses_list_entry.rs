@@ -1,45 +1,45 @@
-//! What SES's own list of the account says of an address, held against ours.
+//! An entry of SES's own account-level suppression list, compared with Okite's list.
 //!
-//! SES puts an address on its list by itself, and not always lets us know: an event may be lost, another application may
-//! send. So what it lists and we lack is added here. The other way round, SES knows nothing of lifting and of blocks that
-//! pass, and would go on dropping mail that we let through: what we have let go is taken off its list.
+//! SES adds addresses to its list by itself, and Okite may miss it: an event may be lost, or another application may
+//! send. So Okite adds the missing entries to its own list. SES also never lifts an entry or ends a block, and would
+//! drop mail that Okite sends. So Okite removes from SES's list the addresses that it has lifted.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{BLOCKED_FOR, Registers, SuppressionReason};
 use crate::address::EmailAddress;
 
-/// How far apart a block and SES's entry about the same bounce may be.
+/// The longest time between a block and SES's entry about the same bounce.
 const SAME_BOUNCE: SignedDuration = SignedDuration::from_hours(1);
 
 /// An address on SES's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SesListEntry {
-    /// The address as SES writes it: the key by which it takes it off.
+    /// The address in SES's spelling, which is the key for removing it.
     pub address: String,
-    /// Why it is there: [`SuppressionReason::Bounce`] or [`SuppressionReason::Complaint`].
+    /// SES's reason: [`SuppressionReason::Bounce`] or [`SuppressionReason::Complaint`].
     pub reason: SuppressionReason,
-    /// When SES put it there last.
+    /// The time at which SES last added the address.
     pub updated_at: Timestamp,
 }
 
-/// What is to be done about an address on SES's list.
+/// The step that reconciles an address on SES's list with Okite's list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReconciliationStep {
-    /// Our list says the same.
+    /// The two lists agree, and nothing needs to change.
     Agree,
-    /// It is an address of the mailbox simulator: whoever put it there rehearses.
+    /// The address belongs to the mailbox simulator. An operator added it as a test.
     LeaveAlone,
-    /// Our list lacks it: the register of its reason is to be set to this time.
+    /// The entry is missing on Okite's list. The register of its reason must be set to this time.
     Add(Timestamp),
-    /// We let it go, and SES is to do so too.
+    /// Okite lifted the address, and must remove it from SES's list.
     Lift,
 }
 
 impl SesListEntry {
-    /// Decides what is to be done about this address, parsed as `address`, of which we know `registers`.
+    /// Decides the step for this entry, from its parsed `address` and Okite's `registers` of it.
     ///
-    /// When in doubt, the address stays on both lists.
+    /// In case of doubt, the address stays on both lists.
     #[must_use]
     pub fn step(&self, address: &EmailAddress, registers: &Registers, now: Timestamp) -> ReconciliationStep {
         if address.is_simulator() {
@@ -64,10 +64,10 @@ impl SesListEntry {
                 ReconciliationStep::Lift
             };
         }
-        // A register in the future could not be lifted.
+        // A register with a time in the future could not be lifted.
         let at = self.updated_at.min(now);
         match registers.blocked_at {
-            // SES lists whom a provider blocked us from, for good; to us it was the sender's fault, and passes.
+            // If a provider blocked the sender, SES lists the recipient for good. To Okite the block is temporary.
             Some(blocked)
                 if self.reason == SuppressionReason::Bounce && self.is_about(blocked) && !kept_for_another_reason =>
             {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_we_lack_is_added_at_the_time_that_ses_says() {
+    fn a_missing_entry_is_added_with_the_time_of_ses() {
         for reason in [SuppressionReason::Bounce, SuppressionReason::Complaint] {
             assert_eq!(
                 step(reason, 5, &Registers::default(), DAY),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_we_have_needs_nothing() {
+    fn an_entry_on_both_lists_needs_no_step() {
         assert_eq!(
             step(SuppressionReason::Bounce, 5, &bounced(0), DAY),
             ReconciliationStep::Agree
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_we_lifted_is_lifted_there_and_not_added_again() {
+    fn a_lifted_entry_is_removed_from_ses_and_not_added_again() {
         let lifted = Registers {
             lifted_at: Some(at(10)),
             ..bounced(0)
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_lifted_and_bounced_again_or_was_put_there_by_hand_stays_there() {
+    fn a_lifted_entry_with_a_later_complaint_or_manual_entry_stays() {
         let complained = Registers {
             lifted_at: Some(at(10)),
             complaint_at: Some(at(11)),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_waits_until_it_lapses_and_is_lifted_then() {
+    fn a_block_is_lifted_when_it_expires() {
         let blocked = Registers {
             blocked_at: Some(at(0)),
             ..Registers::default()
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rehearsal_with_the_simulator_is_left_alone() {
+    fn a_simulator_address_is_left_alone() {
         let listed = SesListEntry {
             address: "bounce@simulator.amazonses.com".to_owned(),
             reason: SuppressionReason::Bounce,
@@ -248,7 +248,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nobody_whom_we_suppress_for_good_is_lifted_and_who_is_added_is_suppressed(
+        fn permanent_suppressions_are_never_lifted_and_added_entries_suppress(
             times in proptest::array::uniform5(proptest::option::of(-100_000i64..=0)),
             updated in -100_000i64..=100,
             complaint in any::<bool>(),

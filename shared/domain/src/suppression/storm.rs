@@ -1,21 +1,25 @@
-//! Storms of blocks: when a domain turns away one mail of ours after the other, it is we who are blocked, and no longer to
-//! mail the addresses that were tried would only hide it.
+//! Storms of blocks: many blocks of one domain within a short time.
 //!
-//! Blocks are always recorded. Whether one was part of a storm is asked when somebody is about to be sent to, of the blocks of
-//! its domain around it, so that the order in which events come makes no difference.
+//! In a storm the domain blocks the sender, not the recipients. A recipient blocked during a storm is not suppressed,
+//! because that would only hide the problem.
+//!
+//! Okite records every block. Before it sends to a blocked address, it looks at the other blocks of the domain around
+//! that time. So the order in which events arrive makes no difference.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// So many blocks of one domain within the window are a storm.
+/// The number of blocks of one domain within the window that makes a storm.
 pub const STORM_BLOCKS: usize = 20;
-/// The window.
+/// The longest time between the first and the last block of a storm.
 pub const STORM_WINDOW: SignedDuration = SignedDuration::from_mins(10);
-/// So many blocks around one, on both sides of it, are enough to tell: half of them are in the window before it or in the one
-/// after.
+/// The number of blocks around one block, within a window before and after it, that always makes a storm. At least
+/// half of them are on the same side.
 pub const STORM_ENOUGH: usize = 2 * STORM_BLOCKS;
 
-/// Tells whether a block at `at` was part of a storm, by the times of all blocks of its domain up to a window before it and
-/// after it, itself included; the first [`STORM_ENOUGH`] of them will do.
+/// Returns whether a block at `at` was part of a storm.
+///
+/// `blocks` are the times of all blocks of its domain within a window before and after it, including its own. The
+/// first [`STORM_ENOUGH`] of them are enough.
 #[must_use]
 pub fn is_storm(at: Timestamp, blocks: &[Timestamp]) -> bool {
     if blocks.len() >= STORM_ENOUGH {
@@ -46,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn twenty_within_ten_minutes_are_a_storm_wherever_in_it_a_block_is() {
+    fn twenty_blocks_within_ten_minutes_are_a_storm_for_each_of_them() {
         let storm = blocks((0..20).map(|number| number * 30));
         for second in [0, 300, 570] {
             assert!(is_storm(at(second), &storm), "{second}");
@@ -55,13 +59,13 @@ mod tests {
     }
 
     #[test]
-    fn twenty_over_a_longer_time_are_none() {
+    fn twenty_blocks_over_a_longer_time_are_no_storm() {
         let slowly = blocks((0..20).map(|number| number * 32));
         assert!(!is_storm(at(0), &slowly));
     }
 
     #[test]
-    fn a_storm_long_before_a_block_is_not_its_own() {
+    fn a_block_long_after_a_storm_is_not_part_of_it() {
         let mut storm = blocks(0..20);
         storm.push(at(700));
         assert!(!is_storm(at(700), &storm));
@@ -69,7 +73,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn enough_blocks_around_one_are_always_a_storm(times in prop::collection::vec(-600i64..=600, STORM_ENOUGH)) {
+        fn enough_blocks_around_a_block_are_always_a_storm(times in prop::collection::vec(-600i64..=600, STORM_ENOUGH)) {
             let near: Vec<_> = times.iter().filter(|time| **time <= 0).copied().collect();
             let half = if near.len() >= STORM_BLOCKS { near } else { times.into_iter().filter(|time| *time >= 0).collect() };
             prop_assert!(half.len() >= STORM_BLOCKS);

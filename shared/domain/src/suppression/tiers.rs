@@ -1,8 +1,8 @@
-//! When soft bounces suppress an address, and for how long.
+//! The tiers of soft bounces: how many of them suppress an address, and for how long.
 //!
-//! A soft bounce may be over tomorrow; several in a row seldom are. A tier says how many within which time suppress for how
-//! long, and is asked of the times themselves whenever somebody is about to send. So nothing has to be counted or reset, and
-//! the order in which bounces become known makes no difference.
+//! The cause of one soft bounce often ends within a day. The cause of several in a row seldom does. A tier has a number
+//! of soft bounces, a window and a duration. Okite applies the tiers to the recorded times before it sends. So it
+//! counts and resets nothing, and the order in which bounces arrive makes no difference.
 
 use std::str::FromStr;
 
@@ -10,37 +10,38 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::SOFT_BOUNCES_KEPT;
 
-/// The longest window and the longest suppression, in days.
+/// The longest window and the longest duration, in days.
 const DAYS_MAX: i64 = 999;
 
-/// The tiers of an address's soft bounces, in no order; none of them means that soft bounces suppress nobody.
+/// The tiers of soft bounces, in no particular order. Without a tier, soft bounces suppress no address.
 ///
-/// Their text is `off`, or tiers with commas between them: `3/14d:3d` suppresses for 3 days after 3 soft bounces within 14
-/// days.
+/// As text, they are `off` or a list separated by commas. `3/14d:3d` suppresses for 3 days after 3 soft bounces
+/// within 14 days.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SoftBounceTiers(Vec<Tier>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Tier {
-    /// How many soft bounces it takes.
+    /// The number of soft bounces that reaches the tier.
     count: usize,
-    /// Within which time.
+    /// The time within which they must happen.
     window: SignedDuration,
-    /// How long they suppress, from the one on that makes their number full.
+    /// The duration of the suppression, from the last of them.
     lasts: SignedDuration,
 }
 
-/// The text is not `off` and not tiers.
+/// The text is neither `off` nor a list of tiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("soft bounce tiers must be `off` or like {}", SoftBounceTiers::EXAMPLE)]
+#[error("soft bounce tiers must be `off` or a list such as `{}`", SoftBounceTiers::EXAMPLE)]
 pub struct InvalidTiers;
 
 impl SoftBounceTiers {
-    /// What the text of tiers looks like; the template's default.
+    /// An example of tiers as text. It is the default in the template.
     pub const EXAMPLE: &str = "3/14d:3d,5/14d:30d";
 
-    /// Decides whether soft bounces at `times`, oldest first, suppress at `now`, and since when: since the latest of them by
-    /// which a tier that is in force was reached.
+    /// Decides whether soft bounces at `times`, oldest first, suppress an address at `now`.
+    ///
+    /// Returns the time since which they do: that of the latest soft bounce that reached a tier still in force.
     #[must_use]
     pub fn since(&self, times: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
         self.0.iter().filter_map(|tier| tier.since(times, now)).max()
@@ -98,7 +99,7 @@ mod tests {
 
     use super::*;
 
-    /// The time so many tenths of a day after one that all tests share.
+    /// Returns the time that is `tenths` tenths of a day after the start that all tests share.
     fn at(tenths: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + tenths * 8_640).unwrap()
     }
@@ -107,7 +108,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Since which tenth of a day the soft bounces at `times` suppress at `now`.
+    /// Returns the tenth of a day since which the soft bounces at `times` suppress at `now`.
     fn since(text: &str, times: &[i64], now: i64) -> Option<i64> {
         let times: Vec<_> = times.iter().map(|tenths| at(*tenths)).collect();
         let since = tiers(text).since(&times, at(now))?;
@@ -117,23 +118,23 @@ mod tests {
     const USUAL: &str = SoftBounceTiers::EXAMPLE;
 
     #[test]
-    fn too_few_suppress_nobody() {
+    fn too_few_soft_bounces_do_not_suppress() {
         for times in [&[][..], &[0], &[0, 1]] {
             assert_eq!(since(USUAL, times, 1), None);
         }
     }
 
     #[test]
-    fn three_within_a_fortnight_suppress_for_three_days_from_the_last_of_them() {
+    fn three_within_14_days_suppress_for_3_days_from_the_last_of_them() {
         for now in [139, 168] {
             assert_eq!(since(USUAL, &[0, 70, 139], now), Some(139));
         }
         assert_eq!(since(USUAL, &[0, 70, 139], 169), None);
-        assert_eq!(since(USUAL, &[0, 70, 140], 140), None, "the fortnight was over");
+        assert_eq!(since(USUAL, &[0, 70, 140], 140), None, "the 14 days were over");
     }
 
     #[test]
-    fn five_suppress_for_thirty() {
+    fn five_within_14_days_suppress_for_30_days() {
         let times = [0, 10, 20, 60, 100];
         assert_eq!(since(USUAL, &times, 100), Some(100));
         assert_eq!(since(USUAL, &times, 399), Some(100));
@@ -141,36 +142,36 @@ mod tests {
     }
 
     #[test]
-    fn one_more_bounce_after_a_suppression_that_lapsed_brings_it_back() {
+    fn one_more_bounce_after_an_expired_suppression_suppresses_again() {
         assert_eq!(since(USUAL, &[0, 1, 2], 32), None);
         assert_eq!(since(USUAL, &[0, 1, 2, 33], 34), Some(33));
     }
 
     #[test]
-    fn a_later_bounce_that_reaches_no_tier_ends_none() {
+    fn a_later_bounce_that_reaches_no_tier_does_not_end_a_suppression() {
         let times = [0, 10, 20, 30, 40, 300];
         assert_eq!(since(USUAL, &times, 300), Some(40));
         assert_eq!(since(USUAL, &times, 340), None);
     }
 
     #[test]
-    fn a_bounce_by_a_clock_ahead_of_ours_counts_at_once() {
+    fn a_bounce_with_a_time_in_the_future_counts_at_once() {
         assert_eq!(since(USUAL, &[0, 1, 5], 0), Some(5));
     }
 
     #[test]
-    fn off_suppresses_nobody() {
+    fn off_never_suppresses() {
         assert_eq!(since("off", &[0; 50], 0), None);
     }
 
     #[test]
-    fn one_bounce_may_be_enough() {
+    fn a_tier_of_one_bounce_works() {
         assert_eq!(since("1/1d:2d", &[0], 19), Some(0));
         assert_eq!(since("1/1d:2d", &[0], 20), None);
     }
 
     #[test]
-    fn refuses_what_is_no_tier_and_shows_how_one_looks() {
+    fn rejects_invalid_tiers_and_shows_an_example() {
         for text in [
             "",
             "on",
@@ -196,7 +197,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_address_is_free_when_the_longest_tier_is_over(
+        fn no_suppression_outlasts_the_longest_tier(
             mut times in proptest::collection::vec(0_i64..1_000, 0..60), later in 0_i64..1_000,
         ) {
             times.sort_unstable();
@@ -205,7 +206,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_not_kept_would_have_changed_nothing(
+        fn soft_bounces_that_are_not_kept_make_no_difference(
             mut times in proptest::collection::vec(0_i64..2_000, 51..200), now in 0_i64..2_500,
         ) {
             times.sort_unstable();
