@@ -3,9 +3,9 @@
 
 #![no_main]
 
+use domain::feedback::{self, Feedback};
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
-use domain::feedback::{self, Feedback};
 
 fuzz_target!(|message: &str| {
     let received = Timestamp::from_second(1_800_000_000).expect("a time");

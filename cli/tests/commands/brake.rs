@@ -118,7 +118,7 @@ async fn an_error_names_what_is_in_force() {
     up.send("anna@example.net").await;
     report(&up).await;
     assert_eq!(up.post_with(KEY, &email("anna@example.net")).await.0, 503);
-    let fault = json!({ "operation": "PutItem", "times": 1, "error": "ValidationException" });
+    let fault = json!({ "operation": "PutItem", "table": "UsageTable", "times": 1, "error": "ValidationException" });
     assert_eq!(up.local("faults", &fault).await.status(), 204);
     let none = output_of(&["none"], &data_dir).await;
     assert!(none.contains("could not be recorded"), "{none}");
