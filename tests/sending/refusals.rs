@@ -45,7 +45,7 @@ async fn in_the_sandbox_every_recipient_must_be_verified() {
     let answer = okite.post(&email("bob@example.net")).await;
     let message = answer.refused(403, "validation_error");
     assert!(
-        message.contains("sandbox in us-east-1") && message.contains("every recipient must be verified first"),
+        message.contains("sandbox in us-east-1") && message.contains("every recipient must be verified"),
         "{message}"
     );
     assert!(
