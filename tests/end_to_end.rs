@@ -1,5 +1,5 @@
-//! Okite as its users meet it: requests go in over HTTP, mails and events come out of the simulated Amazon SES, and
-//! between them are the functions themselves, each in processes of its own.
+//! Okite as its users see it: the tests send requests over HTTP and read mails and events from the simulated Amazon
+//! SES. The functions between them run in processes of their own.
 
 #![expect(
     clippy::unwrap_used,

@@ -32,8 +32,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// An attribute by its name.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// The functions: those that cargo-lambda built in the folder that `OKITE_TEST_BOOTSTRAPS` names, or else those that were
-/// built with the tests.
+/// The functions: those that cargo-lambda built in the folder that `OKITE_TEST_BOOTSTRAPS` names, or else those that
+/// were built with the tests.
 fn program() -> Program {
     match std::env::var_os("OKITE_TEST_BOOTSTRAPS") {
         Some(folder) => Program::Bootstraps(folder.into()),
@@ -100,7 +100,7 @@ impl Okite {
         self.put_record(key, |record| record.stream = stream).await;
     }
 
-    /// Makes an API key that may do so much.
+    /// Makes an API key with these permissions.
     pub(crate) async fn put_key_for(&self, key: &str, permission: KeyPermission) {
         self.put_record(key, |record| record.permission = permission).await;
     }
@@ -307,7 +307,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Sends a request. What the API answers is held against docs/openapi.json.
+    /// Sends a request, and compares the API's answer with docs/openapi.json.
     pub(crate) async fn of(request: RequestBuilder) -> Self {
         let (client, request) = request.build_split();
         let request = request.unwrap();
@@ -356,7 +356,7 @@ pub(crate) fn email_with(field: &str, value: impl Into<Value>) -> Value {
     email
 }
 
-/// What an answer says of one recipient.
+/// The outcome of one recipient in an answer.
 #[track_caller]
 pub(crate) fn verdict<'a>(body: &'a Value, email: &str) -> &'a Value {
     let recipients = body["recipients"].as_array().unwrap();
@@ -364,7 +364,7 @@ pub(crate) fn verdict<'a>(body: &'a Value, email: &str) -> &'a Value {
     verdict.unwrap_or_else(|| panic!("{email} is not among {recipients:?}"))
 }
 
-/// Checks what an answer says of a recipient that is on the list.
+/// Checks the outcome of a recipient that is on the list.
 #[track_caller]
 pub(crate) fn assert_suppressed(body: &Value, email: &str, reason: &str) {
     let verdict = verdict(body, email);
@@ -376,7 +376,7 @@ pub(crate) fn assert_suppressed(body: &Value, email: &str, reason: &str) {
     assert!(since.parse::<Timestamp>().is_ok(), "{since} is not RFC 3339");
 }
 
-/// Checks what an answer says of a recipient that is not on the list.
+/// Checks the outcome of a recipient that is not on the list.
 #[track_caller]
 pub(crate) fn assert_status(body: &Value, email: &str, status: &str) {
     assert_eq!(verdict(body, email), &json!({ "email": email, "status": status }));

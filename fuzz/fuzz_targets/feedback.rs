@@ -1,5 +1,5 @@
-//! Whatever a message says, it is read without a panic, and what is read keeps its promises. The seeds are the messages of
-//! events/feedback; `fuzz/run` takes them out and begins.
+//! Every message is read without a panic, and the result keeps its invariants. The seeds are the messages in
+//! events/feedback; `fuzz/run` extracts them and starts.
 
 #![no_main]
 

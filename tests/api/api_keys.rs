@@ -1,4 +1,4 @@
-//! API keys over time: how long one that was read is believed, and what guesses cost.
+//! API keys over time: how long a process caches a key, and what guesses cost.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::support::{Answer, KEY, Okite, email, email_with};
 
 const OTHER_KEY: &str = "ok_other_secret";
 
-/// One execution environment of the send API in this process, so that a test says what time it is.
+/// One execution environment of the send API in this process, so that a test sets its time.
 struct Container<'a> {
     okite: &'a Okite,
     state: send_api::SendApiState,
@@ -68,7 +68,7 @@ impl<'a> Container<'a> {
         (of("dynamodb:GetItem"), of("dynamodb:Scan"))
     }
 
-    /// Comes with so many keys that do not exist, each once.
+    /// Sends a request with each of so many keys that do not exist.
     async fn guess(&self, name: &str, times: u32, seconds: i64) {
         for guess in 0..times {
             assert_eq!(self.status(&format!("ok_{name}{guess}_secret"), seconds).await, 403);
@@ -87,7 +87,7 @@ async fn a_key_that_is_revoked_works_for_less_than_thirty_seconds() {
     let container = Container::new(&okite);
     assert_eq!(container.status(OTHER_KEY, 0).await, 200);
     keys(&okite).delete("other").await.unwrap();
-    // To use it does not make it last.
+    // Using a key does not extend its caching.
     for seconds in [10, 20, 29] {
         assert_eq!(container.status(OTHER_KEY, seconds).await, 200, "{seconds}");
     }
@@ -162,7 +162,7 @@ async fn a_caller_with_a_key_that_is_gone_costs_a_read_in_ten_seconds() {
 #[tokio::test]
 async fn a_key_that_is_made_after_its_id_was_refused_works_after_ten_seconds() {
     let okite = Okite::start().await;
-    // Refused because it was looked for in vain, and because it was not among all.
+    // Rejected because the key was not found, and because it is not among the ids of all keys.
     for guesses in [1, 100] {
         let container = Container::new(&okite);
         keys(&okite).delete("other").await.unwrap();
@@ -191,7 +191,7 @@ async fn a_valid_key_passes_where_the_ids_of_all_keys_cannot_be_read() {
     okite.fault(fault).await;
     let container = Container::new(&okite);
     container.guess("a", 20, 0).await;
-    // One try in a while, and after it every guess is looked up.
+    // The process tries once in each period. After that, it looks up every guess.
     assert_eq!(container.reads(), (20, 1));
     assert_eq!(container.status(KEY, 0).await, 200);
 }

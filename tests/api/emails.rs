@@ -1,4 +1,4 @@
-//! `GET /emails/{id}`: what became of a mail, for each recipient.
+//! `GET /emails/{id}`: the delivery of a mail to each recipient.
 
 use domain::api_key::KeyPermission;
 use reqwest::Method;

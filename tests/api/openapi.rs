@@ -1,7 +1,7 @@
-//! docs/openapi.json against what the API does: every answer to every request of these tests is held against it, and every
-//! request that is carried out. The tests of this module add what the others may not come to.
+//! Compares docs/openapi.json with the API: every answer in these tests must match the document, and so must every
+//! successful request. The tests of this module cover operations that other tests may leave out.
 //!
-//! Answers are held against it more strictly than it says: they may not have a field that is not in it.
+//! Answers are compared more strictly than the document requires: they must not have unlisted fields.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -36,7 +36,7 @@ struct Operation {
     responses: BTreeMap<u16, Option<SchemaIndex>>,
 }
 
-/// Holds an exchange against the document.
+/// Compares an exchange with the document.
 #[track_caller]
 pub(crate) fn check(method: &Method, path: &str, request: Option<&[u8]>, status: u16, answer: &Value) {
     if let Some(problem) = CONTRACT.problem(method, path, request, status, answer) {
@@ -121,7 +121,7 @@ impl Contract {
         found.map(|(_, operation)| operation)
     }
 
-    /// Tells how an exchange differs from the document.
+    /// Returns how an exchange differs from the document.
     fn problem(
         &self,
         method: &Method,

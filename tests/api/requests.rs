@@ -1,5 +1,5 @@
-//! What the send API refuses before anything is looked up or sent: every documented error, in the documented shape and
-//! order.
+//! The requests that the send API rejects before it looks up or sends anything: every documented error, in the
+//! documented shape and order.
 
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -14,7 +14,7 @@ async fn assert_nothing_sent(okite: &Okite) {
     assert_eq!(okite.outbox().await, [] as [Value; 0]);
 }
 
-/// Posts each email and wants the same refusal, in words that name what is given with it; nothing is sent.
+/// Posts each email and expects the same error, whose message contains the given text. Nothing is sent.
 async fn refuses_all(status: u16, name: &str, emails: impl IntoIterator<Item = (Value, &str)>) {
     let okite = Okite::start().await;
     for (email, names) in emails {

@@ -1,4 +1,5 @@
-//! `POST /emails/batch`: each email has an outcome of its own, and a batch that was cut off is resumed and never sent twice.
+//! `POST /emails/batch`: each email has an outcome of its own, and a batch that was cut off is resumed and never sent
+//! twice.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -259,7 +260,7 @@ async fn what_was_refused_of_a_batch_is_sent_by_the_next_request_and_nothing_els
 
 #[tokio::test]
 async fn a_batch_that_was_cut_off_is_resumed_and_sends_nothing_twice() {
-    // A chunk is done when the function dies: of one email where the function has not seen the gate yet, and knows no rate.
+    // One chunk is complete when the function dies. It has one email if the function has not read the gate yet.
     for (operation, skip, moment) in [
         ("SendEmail", 35, "after"),
         ("SendEmail", 35, "before"),
@@ -292,7 +293,7 @@ async fn a_batch_that_was_cut_off_is_resumed_and_sends_nothing_twice() {
             received.values().all(|count| *count == 1),
             "{operation} {moment}: {received:?}"
         );
-        // Of a chunk whose rows were written nobody knows what was sent, until SES tells; all others are.
+        // For a chunk with rows it is unknown which mails were sent, until SES's events arrive. All others were sent.
         let unsettled = answer.body["errors"].as_array().map_or(0, Vec::len);
         assert!(
             unsettled <= 25 && received.len() >= 70 - unsettled,
@@ -350,7 +351,7 @@ async fn a_batch_of_which_nothing_is_known_is_a_conflict_until_ses_tells() {
         again.header("retry-after").is_some() && again.body["id"] == errors[0]["id"],
         "{again:?}"
     );
-    // A delivery does not write SES's id into the record, and is found all the same.
+    // A delivery does not write SES's id into the record, but it still proves that the mail was sent.
     for error in errors {
         okite.publish(&delivery(&error["id"])).await;
     }
@@ -452,7 +453,7 @@ async fn a_batch_is_paced_under_the_rate() {
     let began = std::time::Instant::now();
     assert_eq!(post(&okite, &emails(40), &[]).await.status, 200);
     assert_eq!(received(&okite).await.len(), 40);
-    // 14 go out at once and 26 at 13.3 a second: SES, which is as strict, turned none away.
+    // 14 are sent at once and 26 at 13.3 a second. SES, which is as strict, throttled none.
     assert!(began.elapsed() >= Duration::from_millis(1_500));
 }
 

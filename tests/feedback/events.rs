@@ -1,4 +1,4 @@
-//! Events of Amazon SES: they come twice, late and in any order, and end in the same list.
+//! Events of Amazon SES: they arrive twice, late and in any order, and lead to the same list.
 
 use aws::{Marks, Suppressions};
 use bytes::Bytes;
@@ -346,7 +346,7 @@ pub(crate) fn block(address: &str, second: u8) -> Value {
     bounce("Permanent", "General", &recipients, second)
 }
 
-/// The event without a time: it happened when it came. A block of a day that is long over suppresses nobody.
+/// The event without a time, so that it counts as of its arrival. A block that ended long ago suppresses nobody.
 pub(crate) fn just_now(mut event: Value) -> Value {
     event["mail"]["timestamp"] = Value::Null;
     event["bounce"]["timestamp"] = Value::Null;

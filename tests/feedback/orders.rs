@@ -1,4 +1,4 @@
-//! Events of SES in every order and in any number of copies: all tables end the same, and so does what they say of each
+//! Events of SES in every order and in any number of copies lead to the same tables and the same state of each
 //! recipient. The function's code runs in this process, over a DynamoDB with the template's tables.
 
 use std::collections::BTreeMap;

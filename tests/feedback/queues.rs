@@ -1,4 +1,5 @@
-//! What fails is not lost: it comes again through the retry queue, each record by itself, and ends where a person looks.
+//! Failed events are not lost: each record is retried through the retry queue, and at last reaches the dead-letter
+//! queue.
 
 use std::time::Duration;
 
@@ -88,7 +89,8 @@ impl Okite {
             .collect()
     }
 
-    /// Lets six minutes pass at a time, in each of which Lambda takes out what is in the retry queue, until that is empty.
+    /// Lets six minutes pass at a time, in each of which Lambda takes out what is in the retry queue, until that is
+    /// empty.
     async fn until_nothing_is_to_be_retried(&self) {
         for _ in 0..=TRIES {
             eventually("all was received", async || self.queue(RETRIES).await.0 == 0).await;

@@ -1,4 +1,4 @@
-//! Soft bounces: one of them says little, several in a row stop bulk mail for some days.
+//! Soft bounces: several of them stop bulk mail to an address for some days; one alone changes nothing.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The main job: what bounces or complains once is not sent to again, and the caller is told.
+//! The main purpose: an address that bounced or complained receives no more mail, and the answer to the caller shows
+//! it.
 
 use domain::suppression::SuppressionReason;
 use futures_util::future::join_all;

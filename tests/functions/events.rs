@@ -1,4 +1,4 @@
-//! Every file in events/ calls the function whose folder it is in, and does what its name says.
+//! Every file in events/ invokes the function of its folder, and has the effect that its name describes.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -130,7 +130,7 @@ exercises! {
     }
 }
 
-/// However the bounce is wrapped, it does what the bounce of event publishing does.
+/// A bounce has the same effect in every envelope as a bounce of event publishing.
 async fn suppresses_from_a_queue(okite: &Okite, file: &str) {
     assert_eq!(call(okite, file).await, json!({ "batchItemFailures": [] }));
     assert_eq!(okite.registers("anna@example.net").await, Registers::default());
@@ -140,7 +140,7 @@ async fn suppresses_from_a_queue(okite: &Okite, file: &str) {
     assert_eq!(okite.registers("gone@example.net").await, from_queue);
 }
 
-/// Whoever the event names is left out of the next mail, and the other recipients of the first mail are not.
+/// The recipients that the event names are left out of the next mail. The other recipients of the first mail are not.
 async fn suppresses(okite: &Okite, file: &str, address: &str, reason: &str) {
     let handled = call(okite, file).await;
     assert_eq!(handled, json!({ "events": 1, "set_up": 0, "suppressed": 1 }));

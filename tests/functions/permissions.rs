@@ -1,4 +1,4 @@
-//! What the functions do, held against what their roles allow: nothing is missing, and nothing is allowed in vain.
+//! Compares the calls of the functions with the permissions of their roles: none is missing, and none is unused.
 
 use std::collections::BTreeMap;
 
@@ -70,7 +70,7 @@ async fn exercise(okite: &Okite) {
     okite.report().await;
 }
 
-/// Comes with keys that do not exist, until one process has had many enough to read the ids of all keys.
+/// Sends requests with keys that do not exist, until one process has seen enough of them to read the ids of all keys.
 async fn guess_keys(okite: &Okite) {
     let scan = |call: &Call| call.action == "dynamodb:Scan" && call.resource.contains("ApiKeysTable");
     for guess in 0..1_000 {

@@ -1,4 +1,4 @@
-//! The functions' processes: one that ends takes its own invocation with it and nothing else.
+//! The functions' processes: when one ends, it ends only its own invocation.
 
 use std::path::Path;
 use std::process::Command;

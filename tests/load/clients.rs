@@ -1,4 +1,4 @@
-//! Those who send: each posts one mail after the other for as long as they are to, and notes what it was told.
+//! The clients: each posts one mail after the other for a given time, and records the answers.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::stack::Stack;
 /// The most mails of one run, however fast they are refused.
 const MAILS_MAX: u32 = 200_000;
 
-/// What a client was told, and when.
+/// An answer that a client received, and its time.
 pub(crate) struct Answer {
     pub(crate) told: Told,
     /// When the answer came, from the beginning of the run.
@@ -25,7 +25,7 @@ pub(crate) struct Answer {
     retry_after: Option<Duration>,
 }
 
-/// Lets the clients send, and returns what they were told when the last of them has its last answer.
+/// Runs the clients, and returns their answers once the last client has its last answer.
 pub(crate) async fn send(stack: &Stack, arguments: &Arguments) -> Vec<Answer> {
     let began = Instant::now();
     let end = began + arguments.time();

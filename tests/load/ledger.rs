@@ -1,9 +1,9 @@
-//! What was granted, held against what may be granted and against what SES took.
+//! Compares the grants of the gate with the account's rate and with the mails that SES accepted.
 //!
-//! When SES takes a mail depends on the machine as well, which may deliver late what was granted in time; the gate's own
-//! count does not. Every recipient has a slot of its own: `granted` of them take `granted` intervals of the gate's time,
-//! which cannot begin further back than the burst nor go further ahead than a mail waits. So what it granted is held
-//! against the time that it has, by its own figures, and what SES took against what it granted.
+//! The time at which SES accepts a mail also depends on the machine, which may deliver late. The gate's own count does
+//! not. Every recipient has a slot: `granted` recipients take `granted` intervals of the gate's time. The slots begin
+//! no earlier than the burst allows and end no later than a mail may wait. The ledger therefore compares the grants
+//! with that time, and the mails that SES accepted with the grants.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const SECOND: i64 = 1_000_000;
 /// How much of the account's rate the gate may give.
 const RATE_USED_PERCENT: i64 = 95;
 
-/// What is to be kept.
+/// The limits that a run must keep.
 pub(crate) struct Policy {
     /// Recipients a second that SES allows.
     pub(crate) rate: u32,
@@ -34,7 +34,7 @@ pub(crate) struct Gate {
     pub(crate) granted: i64,
 }
 
-/// A mail, and what its sender was told of it.
+/// A mail, and the answer to its sender.
 #[derive(Clone)]
 pub(crate) struct Told {
     pub(crate) number: u32,
@@ -61,7 +61,7 @@ pub(crate) struct Sent {
     pub(crate) at: i64,
 }
 
-/// All that is known of a run.
+/// The record of a run.
 pub(crate) struct Ledger {
     pub(crate) policy: Policy,
     /// The most recipients of a mail.
@@ -116,7 +116,7 @@ impl Ledger {
         without_slot.max(0) + without_grant.max(0) + i64::from(busiest.saturating_sub(most))
     }
 
-    /// What does not add up.
+    /// The contradictions in the record.
     pub(crate) fn contradictions(&self) -> Vec<String> {
         let mut found = Vec::new();
         let mut check = |holds: bool, what: String| {

@@ -1,4 +1,5 @@
-//! The arithmetic of the program `load`, which has no test harness of its own: what it is blind to would never fail.
+//! Tests the arithmetic of the program `load`, which has no test harness of its own: an error in it would hide
+//! failures.
 
 use std::time::Duration;
 

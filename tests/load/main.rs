@@ -1,15 +1,15 @@
-//! Load: how the gate keeps the account's rate when everybody wants to send at once.
+//! Load test: whether the gate keeps the account's rate when many clients send at once.
 //!
-//! For each rate it runs all that `okite up` runs, the functions in processes of their own, and lets clients send over HTTP as
-//! fast as they are let. Times are printed and judged by nobody, for they are the machine's; what fails is a recipient
-//! too many, a mail lost or doubled, or an account that does not add up.
+//! For each rate it runs a whole `okite up`, with the functions in processes of their own, and lets clients send over
+//! HTTP as fast as possible. It prints times but does not judge them, because they depend on the machine. A run fails
+//! if there is a recipient too many, a mail is lost or duplicated, or the counts contradict each other.
 //!
 //! | module | concept |
 //! |---|---|
 //! | `stack` | a running Okite |
-//! | `clients` | those who send, and what they were told |
-//! | `ledger` | what was granted, held against what may be and against what SES took (its tests are in `end_to_end`) |
-//! | `report` | what is printed |
+//! | `clients` | the clients, and the answers that they received |
+//! | `ledger` | compares grants, the rate and the mails that SES accepted (its tests are in `end_to_end`) |
+//! | `report` | prints the result |
 
 mod clients;
 mod ledger;
@@ -30,23 +30,23 @@ use stack::Stack;
 
 type Done<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Let clients send through `okite up` as fast as they are let, and hold what went out against the rate.
+/// Sends through `okite up` as fast as possible, and compares the sent mail with the rate.
 #[derive(Clone, Parser)]
 #[command(name = "load")]
 struct Arguments {
-    /// Recipients a second that the SES account may send to; repeated for one run after another
+    /// Sending rate of the SES account, in recipients a second; repeat it for several runs
     #[arg(long = "rate", value_name = "RATE", required = true, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     rates: Vec<u32>,
-    /// How long the clients begin new mails
+    /// Seconds during which the clients start new mails
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=300))]
     seconds: u64,
-    /// How many send at a time
+    /// Number of clients that send at the same time
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200))]
     clients: u32,
-    /// Recipients of a mail: a number up to 50, or a range that mails go through in turn
+    /// Recipients of a mail: a number up to 50, or a range that the mails cycle through
     #[arg(long, default_value = "1-5")]
     recipients: Recipients,
-    /// Send again at once after a refusal, whatever `retry-after` says
+    /// Send again at once after an error, and ignore `retry-after`
     #[arg(long)]
     impatient: bool,
 }
@@ -98,7 +98,8 @@ impl FromStr for Recipients {
     reason = "a program talks to the person who calls it"
 )]
 fn main() -> ExitCode {
-    // `cargo test` starts every test with arguments that are meant for others: the names of tests, flags of their harness.
+    // `cargo test` starts every test with arguments that are meant for others: the names of tests, flags of their
+    // harness.
     let is_meant = |argument: String| argument.starts_with("--rate") || argument == "--help";
     if !std::env::args().any(is_meant) {
         println!("load: run by hand, cargo test --workspace --test load -- --rate 14 --rate 200");
@@ -114,7 +115,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs at every rate, and tells whether all was as it must be.
+/// Runs at every rate, and returns whether every run passed.
 #[expect(clippy::print_stdout, reason = "the reports are what it is for")]
 fn run(arguments: &Arguments) -> Done<bool> {
     let runtime = tokio::runtime::Runtime::new()?;

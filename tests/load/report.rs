@@ -1,4 +1,4 @@
-//! What is printed of a run.
+//! The printed report of a run.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,7 +20,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Tells whether nothing was granted too much and everything adds up.
+    /// Returns whether nothing was granted in excess and all counts agree.
     pub(crate) fn is_right(&self) -> bool {
         self.ledger.over_grants() == 0 && self.ledger.contradictions().is_empty()
     }

@@ -99,7 +99,7 @@ impl Stack {
         Ok(())
     }
 
-    /// Has so many requests at a time start as many processes as there may be.
+    /// Sends so many requests at once that the maximum number of processes starts.
     pub(crate) async fn warm_up(&self, clients: u32) -> Done<()> {
         let requests: Vec<_> = (0..clients)
             .map(|_| tokio::spawn(self.request(Method::GET, "/health").send()))

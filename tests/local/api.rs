@@ -1,4 +1,4 @@
-//! `/_local/`: what tests and people see and change of the simulated account.
+//! `/_local/`: shows and changes the simulated account, for tests and people.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What takes an hour or a day happens at once when the clock is set forward, for the services and for the functions.
+//! Setting the clock forward makes an hour or a day pass at once, for the services and for the functions.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The verdict of the reporter, the brake that follows it, and what the operators are told.
+//! The reporter's verdict, the brake that follows it, and the notices to the operators.
 
 use aws::Usage;
 use domain::brake::BrakeOverride;
@@ -105,7 +105,7 @@ async fn our_own_count_stands_in_where_aws_says_nothing() {
         report["headroom"]["bounces"],
         json!({ "warn": 0, "brake": 0, "review": 0, "pause": 1 })
     );
-    // AWS knows better.
+    // AWS's own figure has precedence.
     okite.account(json!({ "bounce_rate": 0.001 })).await;
     let report = okite.report().await;
     is(&report, "healthy", "none");
@@ -118,7 +118,7 @@ async fn a_bad_day_leaves_the_count_after_a_week() {
     send(&okite, 20).await;
     bounced(&okite, "gone@example.net", 1).await;
     is(&okite.report().await, "brake_bulk", "bulk");
-    // Every day somebody sends, and the reporter runs.
+    // Every day mail is sent, and the reporter runs.
     let mut braked = 0;
     for _ in 0..8 {
         for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! The quota reporter: what it answers, and the gate that it sets.
+//! The quota reporter: its report, and the gate that it sets.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What a mail is made of arrives at Amazon SES as it was given.
+//! The content of a mail reaches Amazon SES unchanged.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,5 +1,5 @@
-//! Bad days of DynamoDB, and functions that die at any step: whatever happens before SES is called, nothing is sent, and
-//! whatever happens afterwards, nothing is sent twice.
+//! Faults of DynamoDB, and functions that die at any step. A failure before the call to SES sends nothing, and a
+//! failure after it sends nothing twice.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ impl Okite {
     }
 }
 
-/// Checks that a request was told to come again soon, and that nothing was sent.
+/// Checks that the answer names a short retry time, and that nothing was sent.
 async fn assert_store_down(okite: &Okite, answer: &Answer) {
     answer.refused(503, "service_unavailable");
     assert_eq!(answer.header("retry-after"), Some("5"));

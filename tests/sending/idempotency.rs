@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a repeated request is answered as the first one was, and no mail goes out twice.
+//! `Idempotency-Key`: a repeated request receives the first request's answer, and no mail is sent twice.
 
 use std::time::Duration;
 

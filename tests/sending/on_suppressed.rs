@@ -1,4 +1,4 @@
-//! All or none: with `okite_on_suppressed`, one suppressed recipient refuses the whole request.
+//! `okite_on_suppressed`: with `reject`, one suppressed recipient makes Okite reject the whole request.
 
 use domain::suppression::SuppressionReason;
 use reqwest::Method;

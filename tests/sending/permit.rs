@@ -1,4 +1,4 @@
-//! The gate: mail that is paced under the account's rate, held back by its quota or the brake, and told when to come again.
+//! The gate: it paces mail under the account's rate, holds it back by quota or brake, and names a retry time.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::stream::Stream;
@@ -36,7 +36,7 @@ async fn account(okite: &Okite, patch: Value) {
     okite.report().await;
 }
 
-/// Checks an answer of the gate's, and returns its message.
+/// Checks an answer to a request that the gate held back, and returns its message.
 #[track_caller]
 fn held_back<'a>(answer: &'a Answer, status: u16, name: &str, retry_after: &str) -> &'a str {
     assert_eq!(answer.header("retry-after"), Some(retry_after), "{answer:?}");
@@ -86,8 +86,8 @@ async fn a_burst_above_the_rate_is_spread_out_or_told_when_to_come_again_and_all
         sent.len(),
         refused.len()
     );
-    // A machine that is late brings mails too near to each other, and then SES refuses one that was granted its slots. That slots
-    // keep SES's rate is held by the property tests of the arithmetic.
+    // A machine that is late brings mails too near to each other, and then SES refuses one that was granted its slots.
+    // That slots keep SES's rate is held by the property tests of the arithmetic.
     let by_the_gate = |answer: &&&Answer| {
         let message = answer.refused(429, "rate_limit_exceeded");
         message.contains("recipients a second")

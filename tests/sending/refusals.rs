@@ -1,4 +1,4 @@
-//! What becomes of a mail that Amazon SES does not take, or may have taken, and of one while a service is down.
+//! Mails that Amazon SES rejects or may have accepted, and mails sent while a service is down.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ async fn in_the_sandbox_every_recipient_must_be_verified() {
     let answer = okite.post(&email("bob@example.net")).await;
     let message = answer.refused(403, "validation_error");
     assert!(
-        message.contains("sandbox in us-east-1") && message.contains("every recipient must be verified first"),
+        message.contains("sandbox in us-east-1") && message.contains("every recipient must be verified"),
         "{message}"
     );
     assert!(
@@ -252,7 +252,7 @@ async fn the_row_of_a_refused_mail_says_so() {
     assert_eq!(rows[0]["state"].as_s().unwrap(), "refused");
 }
 
-/// Has one call of SES go wrong, and wants to be told that nobody knows, with the id of the message's row.
+/// Makes one call to SES fail, and expects the answer that the result is unknown, with the id of the message's row.
 async fn told_that_it_is_unknown(okite: &Okite, fault: Value) -> Value {
     okite.fault(fault).await;
     let answer = okite.post(&email(GOOD)).await;
@@ -302,7 +302,7 @@ async fn a_slow_answer_is_waited_for() {
     assert_eq!(okite.outbox().await.len(), 1);
 }
 
-/// Starts with one variable of the functions replaced, and wants a 503 that says when to come again and no mail.
+/// Starts with one variable of the functions replaced, and expects a 503 with a retry time and no mail.
 async fn refuses_without(variable: &str, value: &str) {
     let okite = Okite::start_with(|settings| {
         settings.environment.insert(variable.to_owned(), value.to_owned());

@@ -1,4 +1,4 @@
-//! `/suppressions`: seeing, adding and lifting, here and on SES's own list.
+//! `/suppressions`: shows, adds and lifts suppressions, in Okite's list and in SES's own.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The daily pass over SES's own suppression list, in runs of the reporter that may die anywhere.
+//! The daily pass over SES's own suppression list, in runs of the reporter that may stop at any step.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::suppression::SuppressionReason;
@@ -121,7 +121,8 @@ async fn what_was_lifted_here_is_taken_off_sess_list_and_not_added_again() {
     suppress_at_ses(&okite, "blocked@example.net", "BOUNCE").await;
     suppress_at_ses(&okite, "stays@example.net", "BOUNCE").await;
     let at = milliseconds(&okite.report().await["at"]);
-    // All three are on our list by now. One is lifted; another turns out to have been a block, which has lapsed tomorrow.
+    // All three are on our list by now. One is lifted; another turns out to have been a block, which has lapsed
+    // tomorrow.
     set_register(&okite, "lifted@example.net", "lifted_at", at + 1).await;
     let key = AttributeValue::S("blocked@example.net".to_owned());
     let table = okite.variable("SUPPRESSIONS_TABLE");

@@ -1,4 +1,4 @@
-//! What instructions may be: the figures that are committed, and how far one may be above them.
+//! The committed instruction counts, and how far a count may be above them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,11 +25,11 @@ pub(crate) struct Baseline {
 /// How a figure compares with its baseline.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Verdict {
-    /// It is near enough.
+    /// The figure is within the tolerance.
     Holds,
-    /// It is above by so many percent: the change costs too much, or the baseline has to be raised, with a reason.
+    /// The figure is above the baseline by so many percent: reduce the cost, or raise the baseline with a reason.
     Above(f64),
-    /// It is below by so many percent: the baseline should be lowered, lest the gain be lost unnoticed.
+    /// The figure is below the baseline by so many percent: lower the baseline, so that a later loss is noticed.
     Below(f64),
     /// There is no baseline for this function.
     Unknown,
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_is_above_and_what_is_below() {
+    fn distinguishes_figures_above_and_below() {
         let [cold, warm] = compare("send-api", 1_060_000, 900);
         assert!(
             matches!(cold, Verdict::Above(percent) if percent.round().to_string() == "6"),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_nothing_of_another_function() {
+    fn has_no_baseline_for_another_function() {
         assert_eq!(compare("feedback", 1, 1), [Verdict::Unknown; 2]);
     }
 

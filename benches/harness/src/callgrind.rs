@@ -1,4 +1,4 @@
-//! Instructions, as valgrind's callgrind counts them: the one figure that the load of a machine does not move.
+//! Counts instructions with valgrind's callgrind. The machine's load does not change this figure.
 //! <https://valgrind.org/docs/manual/cl-manual.html>
 
 use std::env;

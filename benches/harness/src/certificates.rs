@@ -1,9 +1,8 @@
 //! A certificate authority that lives as long as this process, and the certificate of the services.
 //!
-//! The handshake is to cost a function what one with AWS costs. So the chain has the shape of Amazon's: a root that
-//! functions trust, an intermediate, and the service's own, all with RSA keys of 2048 bits; and the service takes
-//! AES-128 with SHA-256. Trusted with the root are others that nothing is signed with, as many as Amazon has, so that
-//! reading the file costs what reading Amazon's roots costs.
+//! A handshake should cost a function as much as one with AWS. The chain therefore resembles Amazon's: a trusted root,
+//! an intermediate and the service's own certificate, all with RSA keys of 2048 bits. The service uses AES-128 with
+//! SHA-256. The file of trusted roots has as many further roots as Amazon's, so that reading it costs as much.
 
 use std::sync::Arc;
 

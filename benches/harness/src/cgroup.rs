@@ -1,4 +1,4 @@
-//! The CPU of a function of 128 MB: a quota of a control group, where this machine lets us make one.
+//! The CPU of a function with 128 MB: the quota of a control group, if this machine allows one.
 //!
 //! Lambda gives CPU in proportion to memory, a whole one at 1769 MB, so 128 MB are 1.447 ms of every 20 ms. It does so
 //! from the first event on: init runs at full speed.
@@ -55,7 +55,7 @@ impl Group {
         Ok(group)
     }
 
-    /// Tells whether groups can be made here, and if not, why.
+    /// Checks whether control groups can be made on this machine. The error has the reason.
     pub(crate) fn available() -> Result<(), String> {
         Self::create().map(drop).map_err(|error| error.to_string())
     }

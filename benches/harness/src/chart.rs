@@ -1,4 +1,4 @@
-//! The chart: how long a cold start takes, and what a warm mail costs, as bars.
+//! The chart: bars for the time of a cold start and the cost of a warm mail.
 //!
 //! Its colours are readable on a light and on a dark page alike, and it has no background of its own.
 

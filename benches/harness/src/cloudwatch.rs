@@ -1,5 +1,4 @@
-//! CloudWatch as the reporter meets it on a good day: it has one figure of each rate, in the concise binary form (CBOR) that
-//! the SDK speaks.
+//! An emulated CloudWatch without faults: it has one figure of each rate, in the binary form (CBOR) that the SDK reads.
 
 use crate::http::{Request, Response, Service};
 

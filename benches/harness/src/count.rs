@@ -16,7 +16,7 @@ use crate::summary::Instructions;
 use crate::table;
 use crate::world::{Latency, World};
 
-/// What `bench count` is told.
+/// The arguments of `bench count`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// What to count: NAME, NAME=PATH or NAME@LABEL=PATH; Okite's three functions if nothing is named.
@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     /// How many warm events there are in a run.
     #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     warm: u32,
-    /// How often everything is counted; the least counts, for what varies only ever adds.
+    /// How often everything is counted; the least count applies, because variations only add instructions.
     #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
     /// Fails if a figure is more than 5 % above that of this file.
@@ -101,7 +101,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(judge(&counted, &Baseline::read(path)?))
 }
 
-/// Says how the figures compare with the baseline.
+/// Prints how the figures compare with the baseline.
 fn judge(counted: &[Counted], baseline: &Baseline) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     let mut failed = |text: &str| {

@@ -1,4 +1,4 @@
-//! The document that figures are written into, between two markers; what people write around them stays.
+//! Writes figures into a document between two markers, and keeps the text around them.
 
 use std::fs;
 use std::io;

@@ -1,4 +1,4 @@
-//! DynamoDB as a function meets it on a good day: the caller's key is known, nobody is suppressed, every write succeeds.
+//! An emulated DynamoDB without faults: the caller's key exists, nobody is suppressed, and every write succeeds.
 
 use std::thread;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl Dynamodb {
             "brake": { "N": "0" },
             "account_read_at": { "N": "0" },
         });
-        // The daily pass over SES's list is done for a long time.
+        // The daily pass over SES's list is not due.
         let state = json!({ "due_at": "2100-01-01T00:00:00Z", "pass": null, "last": null, "trouble": null });
         let reconciliation = json!({
             "pk": { "S": "gate#us-east-1" },

@@ -1,4 +1,4 @@
-//! The variables that a function is given: what the template sets, and what Lambda adds.
+//! The environment of a function: the variables that the template sets, and those that Lambda adds.
 
 use std::path::Path;
 
@@ -67,7 +67,8 @@ pub(crate) fn of(name: &str, runtime_api: &str, world: &World) -> Vec<(String, S
         ("AWS_ENDPOINT_URL_DYNAMODB", format!("https://{}", world.dynamodb())),
         ("AWS_ENDPOINT_URL_SESV2", format!("https://{}", world.ses())),
         ("AWS_ENDPOINT_URL_CLOUDWATCH", format!("https://{}", world.cloudwatch())),
-        // A function trusts the authority of this process by the first, and what reads the system's roots by the second.
+        // A function trusts the authority of this process by the first, and what reads the system's roots by the
+        // second.
         ("AWS_CA_BUNDLE", path(world.roots())),
         ("SSL_CERT_FILE", path(world.system_roots())),
     ];

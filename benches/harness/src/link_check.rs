@@ -1,4 +1,4 @@
-//! `bench link-check`: what a function must not carry, looked for in what it is built from and in what was built.
+//! `bench link-check`: searches a function's dependencies and its program for code that it must not contain.
 //!
 //! AWS-LC gathers CPU jitter as entropy at its first handshake, some 420 million instructions; a second TLS stack costs
 //! megabytes, and milliseconds of every cold start.
@@ -43,7 +43,7 @@ const TRACES: [&str; 11] = [
     "/hyper-0.14.",
 ];
 
-/// What `bench link-check` is told.
+/// The arguments of `bench link-check`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// What to check: NAME or NAME=PATH; Okite's three functions if nothing is named.

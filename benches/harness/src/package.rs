@@ -1,4 +1,4 @@
-//! What is deployed: the program, and the zip that it comes in.
+//! The deployed artefacts: the program and its zip.
 
 use std::fs;
 use std::io::Write;

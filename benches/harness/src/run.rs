@@ -45,7 +45,7 @@ pub(crate) struct Tool {
     pub(crate) preload: PathBuf,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Finished {
     pub(crate) timeline: Timeline,

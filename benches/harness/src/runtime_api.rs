@@ -1,4 +1,4 @@
-//! The Runtime API: hands one event after the other to a function, and notes when.
+//! An emulated Runtime API: it gives a function one event after the other, and records the times.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 //!
 //! A function that fetches an event has nothing left to do of the one before. So these moments divide its life: up to

@@ -1,4 +1,4 @@
-//! Amazon SES as a function meets it on a good day: it takes every mail, and the account has room.
+//! An emulated Amazon SES without faults: it accepts every mail, and the account has quota left.
 
 use std::thread;
 use std::time::Duration;

@@ -1,8 +1,7 @@
 //! A clock for functions that are counted.
 //!
-//! Under callgrind a function is some hundred times slower than it is, and a busy machine makes it slower still. By the
-//! clock on the wall its timeouts would fire, and it would do something else than what is to be counted. Its own clock
-//! goes slower, too.
+//! Under callgrind a function runs about a hundred times slower, and a busy machine makes it slower still. With the
+//! real clock its timeouts would fire and change the counted work, so the function has a clock that is slower too.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Figures of many figures.
+//! Medians, percentiles and ratios.
 
 /// Returns the value that `share` of the values do not exceed (nearest rank), or 0 of none.
 pub(crate) fn percentile(values: &[f64], share: f64) -> f64 {

@@ -1,4 +1,4 @@
-//! What is measured: a program, and the event that it is given.
+//! The subject of a measurement: a program, and its event.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What many runs of one program come to.
+//! Summarises many runs of one program.
 
 use std::time::Duration;
 

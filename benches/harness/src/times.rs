@@ -1,4 +1,4 @@
-//! `bench times`: what depends on the machine, measured side by side.
+//! `bench times`: measures the figures that depend on the machine, side by side.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -27,12 +27,12 @@ const PAUSE: Duration = Duration::from_millis(25);
 /// How many warm events instructions are counted of.
 const COUNTED: u32 = 50;
 
-/// What `bench times` is told.
+/// The arguments of `bench times`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// What to measure: NAME, NAME=PATH or NAME@LABEL=PATH; Okite's functions and both floors if nothing is named.
     subjects: Vec<String>,
-    /// How often each program is started, with and without a quota; they take turns.
+    /// How often each program is started with and without a quota; the programs take turns.
     #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     runs: u32,
     /// How many events each process is given after its first.
@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     warm: u16,
     #[command(flatten)]
     latency: Latency,
-    /// Leaves instructions out, which take the longest.
+    /// Does not count instructions, which takes the longest.
     #[arg(long)]
     no_count: bool,
     /// Writes PERFORMANCE.md and performance.svg into the documentation, or into the given directory.

@@ -1,4 +1,4 @@
-//! What is around a function while it is measured: DynamoDB, SES, CloudWatch, and the files that say whom to trust.
+//! The environment of a measured function: DynamoDB, SES, CloudWatch, and the files of trusted roots.
 
 use std::fs;
 use std::net::SocketAddr;

@@ -1,7 +1,7 @@
-//! Telling the operators of changes of the brake: each is kept, then published, then marked as published.
+//! Notifies the operators of changes of the brake. Each change is recorded, then published, then marked as published.
 //!
-//! Whoever dies in between leaves one that is kept and not marked, and the next run publishes it: twice at worst, and never
-//! not at all. A gate that nobody recorded is made good in the same way: the record follows the gate.
+//! If a run stops in between, the change stays unmarked and the next run publishes it. A change is published at least
+//! once and at worst twice. If the gate changed without a record, the next run adds the record.
 
 use aws::{GateState, StoreError};
 use domain::brake::Brake;
@@ -13,14 +13,15 @@ use uuid::Uuid;
 
 use crate::state::QuotaReporterState;
 
-/// A change that nobody could be told of is old news after that, and so is one from before there was a topic.
+/// How long an unpublished change is still published. Older ones, such as those from before the topic existed, are not.
 const NEWS_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// Whoever gives a word on the brake records it right after; what they may be about to record is left to them.
+/// How long the reporter waits for the record of an override: the operator's command writes it right after the
+/// override.
 const RECORDED_WITHIN: SignedDuration = SignedDuration::from_mins(1);
 
-/// Records and publishes a change of the brake. Says what failed in the log: mail is held back or let go either way, and the
-/// next run tries again.
+/// Records and publishes a change of the brake. A failure is only logged: the gate is already set, and the next run
+/// tries again.
 pub(crate) async fn changes(state: &QuotaReporterState, read: &GateState, report: &Report, now: Timestamp, id: Uuid) {
     if let Err(error) = record(state, read, report, now, id).await {
         tracing::error!("a change of the brake was not recorded: {error}");
@@ -28,7 +29,7 @@ pub(crate) async fn changes(state: &QuotaReporterState, read: &GateState, report
     publish(state, now).await;
 }
 
-/// Records that the brake is what `report` says, if the gate of `read` had another one, or if that is not on record.
+/// Records the brake of `report`, if the gate that was read had another one, or if the brake has no record.
 async fn record(
     state: &QuotaReporterState,
     read: &GateState,
@@ -37,28 +38,30 @@ async fn record(
     id: Uuid,
 ) -> Result<(), StoreError> {
     let (before, to) = (read.brake.unwrap_or_default(), report.brake.level);
-    let word = read.brake_override.as_ref();
-    let just_given = word.and_then(|word| word.at).is_some_and(|at| {
-        // A clock that is ahead of ours must not silence us for long.
-        (SignedDuration::ZERO..RECORDED_WITHIN).contains(&now.duration_since(at))
-    });
+    let brake_override = read.brake_override.as_ref();
+    let just_given = brake_override
+        .and_then(|brake_override| brake_override.at)
+        .is_some_and(|at| {
+            // An operator's clock that is ahead must not suppress the record for long.
+            (SignedDuration::ZERO..RECORDED_WITHIN).contains(&now.duration_since(at))
+        });
     if just_given {
         return Ok(());
     }
     let recorded = state
         .brake_changes
-        // More than one, in case that the last is none that can be read.
+        // More than one, because the latest may be unreadable.
         .latest(5)
         .await?
         .first()
         .map_or(Brake::None, |change| change.to);
-    // Another run at the same time records its own change; what it may be about to record is not made good.
+    // A concurrent run records its own change, so this run does not record it too.
     let from = if before == to { recorded } else { before };
     if from == to || (before != to && recorded == to) {
         return Ok(());
     }
-    let (by, why) = match (report.brake.set_by, word) {
-        (BrakeSetBy::Operator, Some(word)) => (word.by.clone(), word.why.clone()),
+    let (by, why) = match (report.brake.set_by, brake_override) {
+        (BrakeSetBy::Operator, Some(brake_override)) => (brake_override.by.clone(), brake_override.why.clone()),
         (BrakeSetBy::Operator, None) | (BrakeSetBy::Reporter, _) => (BY_THE_REPORTER.to_owned(), why(report)),
     };
     state
@@ -75,24 +78,26 @@ async fn record(
         .await
 }
 
-/// Publishes what was not published yet.
+/// Publishes the changes that are not yet marked as published.
 pub(crate) async fn publish(state: &QuotaReporterState, now: Timestamp) {
     let Some(topic) = &state.notifications else { return };
     let changes = match state.brake_changes.unpublished(now - NEWS_FOR).await {
         Ok(changes) => changes,
         Err(error) => {
-            tracing::warn!("what operators are to be told could not be read: {error}");
+            tracing::warn!("the unpublished changes of the brake cannot be read: {error}");
             return;
         }
     };
     for change in changes {
         let notice = change.notice(&state.region);
         if let Err(error) = topic.publish(&notice.subject, &notice.message).await {
-            tracing::error!("operators could not be told of the brake: {error}");
+            tracing::error!("a change of the brake was not published to the operators: {error}");
             return;
         }
         if let Err(error) = state.brake_changes.published(&change, now).await {
-            tracing::warn!("operators will be told again of the brake: {error}");
+            tracing::warn!(
+                "a change of the brake was not marked as published; operators will receive it again: {error}"
+            );
         }
     }
 }
@@ -106,8 +111,8 @@ fn why(report: &Report) -> String {
     if !messages.is_empty() {
         return messages.join("; ");
     }
-    "no figure asks for it any more: AWS has not ended the account's sending, and the rates are well below their thresholds, or \
-     nothing was sent in the days that are counted"
+    "no figure requires the brake any more: AWS has not shut down the account's sending, and the rates are well below their \
+     thresholds or no mail was sent in the counted days"
         .to_owned()
 }
 

@@ -1,4 +1,4 @@
-//! The environment of this function.
+//! The configuration of the quota reporter, read from its environment variables.
 
 use aws::{Suppressions, Usage};
 use domain::pacing::PacingPolicy;
@@ -6,12 +6,12 @@ use domain::reputation::{RateThreshold, RateThresholds};
 use runtime::config::{ProcessConfig, policy};
 use runtime::environment::{ConfigError, Environment};
 
-/// What the function reads from its environment.
+/// The configuration of the quota reporter.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The part that every function has.
     pub process: ProcessConfig,
-    /// The function's own name, which tells its metrics from those of other stacks.
+    /// The function's own name. It distinguishes this stack's metrics from those of other stacks.
     pub function_name: String,
     /// The table of suppressed addresses.
     pub suppressions_table: String,
@@ -21,11 +21,11 @@ pub struct Config {
     pub configuration_set: String,
     /// How this stack may use the account's sending rate and quota.
     pub policy: PacingPolicy,
-    /// The rates from which on the report warns, and bulk mail is held back.
+    /// The rates at which the report warns, and at which bulk mail is stopped.
     pub thresholds: RateThresholds,
     /// Whether the function publishes metrics.
     pub metrics: bool,
-    /// The topic that operators are told through, if there is one.
+    /// The SNS topic that notifies the operators, if there is one.
     pub alarm_topic_arn: Option<String>,
 }
 
@@ -58,7 +58,7 @@ fn thresholds(environment: &Environment<'_>) -> Result<RateThresholds, ConfigErr
     let threshold = |warn, brake| {
         let (warn, brake): (f64, f64) = (rate(warn)?, rate(brake)?);
         Ok(RateThreshold {
-            // A brake that is stricter than the warning takes the warning along.
+            // A brake threshold below the warning threshold lowers the warning threshold too.
             warn: warn.min(brake),
             brake,
         })
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn names_what_is_missing_or_makes_no_sense() {
+    fn names_a_missing_or_invalid_variable() {
         for (name, _) in VARIABLES {
             assert_eq!(read(name, Some("")).unwrap_err(), ConfigError::Missing(name));
         }
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stricter_brake_takes_the_warning_along() {
+    fn a_stricter_brake_lowers_the_warning_too() {
         let bounce = read("BOUNCE_BRAKE", Some("0.02")).unwrap().thresholds.bounce;
         assert_eq!(
             bounce,
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn operators_need_no_topic() {
+    fn the_topic_is_optional() {
         for (value, topic) in [(None, None), (Some(""), None), (Some("arn"), Some("arn"))] {
             assert_eq!(
                 read("ALARM_TOPIC_ARN", value).unwrap().alarm_topic_arn.as_deref(),

@@ -1,7 +1,8 @@
-//! Counts our own bounces and complaints, for the estimates of AWS's rates.
+//! Counts the stack's own bounces and complaints, to estimate AWS's rates.
 //!
-//! The marks are the count. Those of the present day are counted with each report, those of a day that is over once an hour
-//! until nothing of it comes any more; the counts are kept beside the gate. Whoever counts twice gets the same.
+//! Each bounce and complaint left a mark. The marks of the present day are counted for each report. Those of a past day
+//! are counted once an hour until no more can arrive, and the counts are stored beside the gate. Counting again returns
+//! the same result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,12 +17,12 @@ use tokio::time::timeout;
 
 use crate::state::QuotaReporterState;
 
-/// How long SES may take to list them: it is asked once a second.
+/// How long SES may take to list the verified domains. The reporter calls it at most once a second.
 const LISTED_WITHIN: Duration = Duration::from_secs(5);
-/// How long what SES said of the verified domains is believed.
+/// How long SES's list of verified domains is cached.
 const VERIFIED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-/// Counts the days of the window; nothing where it is not known what was sent.
+/// Counts the days of the window. Returns `None` if the number of sent mails is unknown.
 pub(crate) async fn count(
     state: &QuotaReporterState,
     gate: &GateState,
@@ -55,7 +56,7 @@ struct MarkCounter<'a> {
     state: &'a QuotaReporterState,
     gate: &'a GateState,
     now: Timestamp,
-    /// Asked for once, when there is something to leave out.
+    /// The verified domains. They are read at most once, when there are marks to filter.
     verified: Option<BTreeSet<String>>,
 }
 
@@ -86,8 +87,8 @@ impl MarkCounter<'_> {
         Ok(counts.map(|(_, count)| count).sum())
     }
 
-    /// The domains that the account has verified. AWS leaves out recipients at them; where SES does not say which they are,
-    /// what it said before holds, or none are left out: too high an estimate is the safe one.
+    /// Returns the domains that the account has verified. AWS does not count recipients at these domains. If SES cannot
+    /// list them, the cached list applies, or none are left out: an estimate that is too high is safe.
     async fn verified(&mut self) -> &BTreeSet<String> {
         if self.verified.is_none() {
             self.verified = Some(self.read_verified().await);
@@ -109,12 +110,12 @@ impl MarkCounter<'_> {
                 let domains = domains.into_iter().collect();
                 let verified = VerifiedDomains { at: self.now, domains };
                 if let Err(error) = self.state.usage.put_verified_domains(&verified).await {
-                    tracing::warn!("the verified domains were not kept: {error}");
+                    tracing::warn!("the verified domains were not stored: {error}");
                 }
                 verified.domains
             }
             Err(error) => {
-                tracing::warn!("the verified domains could not be read: {error}");
+                tracing::warn!("the verified domains cannot be read: {error}");
                 kept.map(|kept| kept.domains.clone()).unwrap_or_default()
             }
         }

@@ -1,19 +1,21 @@
-//! Why a run makes no report.
+//! The errors of a run that makes no report.
 
 use aws::{AccountError, StoreError};
 use lambda_runtime::Diagnostic;
 
-/// Why there is no report.
+/// Why a run made no report, or did not set the gate.
 #[derive(Debug, thiserror::Error)]
 pub enum ReporterError {
-    /// SES did not say how the account is.
-    #[error("the account could not be read, the last gate stays in force: {0}")]
+    /// SES's account could not be read.
+    #[error("the account cannot be read; the previous gate stays in force: {0}")]
     Account(#[from] AccountError),
     /// The gate or the report could not be read or written.
-    #[error("the gate could not be set: {0}")]
+    #[error("the gate cannot be set: {0}")]
     Store(#[from] StoreError),
-    /// An operator changed the brake, and changed it again.
-    #[error("the gate was not set, an operator changed the brake twice meanwhile; their word is in force")]
+    /// An operator changed the brake twice while the run set the gate.
+    #[error(
+        "the gate was not set, because an operator changed the brake twice meanwhile; the operator's brake is in force"
+    )]
     Overridden,
 }
 

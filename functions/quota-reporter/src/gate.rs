@@ -1,4 +1,4 @@
-//! Sets the gate by a report, and leaves it where the account could not be read.
+//! Sets the gate from a report. If the account cannot be read, the gate keeps its previous settings.
 
 use aws::{AccountError, GateSet, GateState, OverrideInGate};
 use domain::brake::BrakeOverride;
@@ -10,8 +10,9 @@ use crate::announce;
 use crate::error::ReporterError;
 use crate::state::QuotaReporterState;
 
-/// Sets the gate, with the brake that an operator or else the report says, which the report is told. Where an operator speaks at
-/// the same moment, their word is read and it is tried once more. Returns the state by which it was set, and what came of it.
+/// Sets the gate. The brake is the operator's override, or else the level that the report asks for; the report records
+/// which. If an operator changes the override meanwhile, the function reads it and tries once more. Returns the state
+/// that the gate was set from, and the outcome.
 pub(crate) async fn set_gate(
     state: &QuotaReporterState,
     mut read: GateState,
@@ -30,8 +31,8 @@ pub(crate) async fn set_gate(
     Err(ReporterError::Overridden)
 }
 
-/// The report of a run that could not read the account. It is kept in the place of the one before, which it says again. The
-/// gate stays as it is, but for an operator's word that is not in it yet.
+/// Makes the report of a run that could not read the account. It repeats the figures of the previous report and
+/// replaces it. The gate stays as it is, except that an operator's override that is not yet in it is applied.
 pub(crate) async fn report_without_account(
     state: &QuotaReporterState,
     gate: &GateState,
@@ -39,12 +40,12 @@ pub(crate) async fn report_without_account(
     error: AccountError,
     now: Timestamp,
 ) -> Result<Report, ReporterError> {
-    tracing::error!("the account could not be read, the last gate stays in force: {error}");
+    tracing::error!("the account cannot be read; the previous gate stays in force: {error}");
     let mut report = before.unread(ReadFailure::new("GetAccount", &error.code), now);
-    let word = gate.brake_override.as_ref();
-    report.brake = report.brake_or(word.and_then(BrakeOverride::brake));
+    let brake_override = gate.brake_override.as_ref();
+    report.brake = report.brake_or(brake_override.and_then(BrakeOverride::brake));
     if gate.brake != Some(report.brake.level) {
-        let in_force = match word.and_then(|word| word.at) {
+        let in_force = match brake_override.and_then(|brake_override| brake_override.at) {
             Some(at) => state.usage.set_brake(report.brake.level, at).await.ok() == Some(OverrideInGate::InForce),
             None => false,
         };
@@ -55,7 +56,7 @@ pub(crate) async fn report_without_account(
     let kept = state.usage.put_report(&report).await;
     state.publish_metrics(&report, now);
     kept?;
-    // Of operators, those that were not told yet are told now.
+    // Changes that earlier runs could not publish are published now.
     announce::publish(state, now).await;
     Ok(report)
 }

@@ -1,4 +1,4 @@
-//! Gathers what there is to know of the account, and judges it.
+//! Gathers the figures of the account, and makes the report from them.
 
 use std::time::Duration;
 
@@ -14,14 +14,15 @@ use tokio::time::timeout;
 use crate::count;
 use crate::state::QuotaReporterState;
 
-/// How long one of CloudWatch's figures may take, and counting the marks: the gate waits for both, and is to be set in time.
+/// How long reading one of CloudWatch's figures may take. The gate is set only afterwards, so both times are limited.
 const CLOUDWATCH_WITHIN: Duration = Duration::from_secs(4);
+/// How long counting the marks may take.
 const COUNT_WITHIN: Duration = Duration::from_secs(12);
-/// The code of what took longer.
+/// The error code of a read that took too long.
 const TOO_SLOW: &str = "TooSlow";
 
-/// Gathers what else there is to know of the account, and judges it. What cannot be read is a trouble of the report and stops
-/// nothing.
+/// Reads AWS's rates, counts the marks, and makes the report. The report lists the reads that failed; they stop nothing
+/// else.
 pub(crate) async fn judge(
     state: &QuotaReporterState,
     gate: &GateState,
@@ -42,12 +43,12 @@ pub(crate) async fn judge(
     let counted = match timeout(COUNT_WITHIN, count::count(state, gate, &history)).await {
         Ok(Ok(counted)) => counted,
         Ok(Err(error)) => {
-            tracing::warn!("the marks could not be counted: {error}");
+            tracing::warn!("the marks cannot be counted: {error}");
             troubles.push(ReadFailure::new(error.operation, &error.code));
             None
         }
         Err(_) => {
-            tracing::warn!("the marks could not be counted in time");
+            tracing::warn!("counting the marks took too long");
             troubles.push(ReadFailure::new("Query", TOO_SLOW));
             None
         }
@@ -68,7 +69,7 @@ pub(crate) async fn judge(
     report
 }
 
-/// Reads one of AWS's rates; for one that cannot be read, that of the report before stands for a day.
+/// Reads one of AWS's rates. If it cannot be read, the rate of the previous report applies for up to a day.
 async fn aws_rate(
     state: &QuotaReporterState,
     kind: RateKind,
@@ -81,7 +82,7 @@ async fn aws_rate(
         Ok(Err(error)) => error.code,
         Err(_) => TOO_SLOW.to_owned(),
     };
-    tracing::warn!("a rate of AWS's could not be read: {code}");
+    tracing::warn!("one of AWS's rates cannot be read: {code}");
     troubles.push(ReadFailure::new("GetMetricStatistics", &code));
     before?.aws_rate(kind, now)
 }

@@ -1,7 +1,17 @@
-//! The quota reporter: reads the SES account, says where it stands, and sets the gate that sends obey.
+//! The quota reporter: reads the SES account, reports its state, and sets the gate that limits sending.
 //!
-//! It runs on a schedule and never takes sending down: what cannot be read is named in the report and stays as it was, the
-//! gate first of all. Without a report before, or without the store, the run fails, and the gate of the run before stays in force.
+//! It runs on a schedule, and its failures never stop sending. If a figure cannot be read, the report names the failure
+//! and the previous value stays, above all the gate's. If the store cannot be reached, or the account cannot be read
+//! and there is no previous report, the run fails and the previous gate stays in force.
+//!
+//! | module | concept |
+//! |---|---|
+//! | `judge` | gathers the figures and makes the report |
+//! | `count` | counts bounces and complaints for the report |
+//! | `gate` | sets the gate |
+//! | `announce` | notifies the operators of changes of the brake |
+//! | `metrics` | publishes the report as metrics |
+//! | `reconcile` | compares SES's suppression list with Okite's |
 
 mod announce;
 mod config;
@@ -39,7 +49,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 /// Runs the function until Lambda ends it.
 ///
 /// # Errors
-/// When the environment is not complete, or the Runtime API is gone.
+/// If a variable is missing or invalid, or the Runtime API is unreachable.
 pub async fn run() -> Result<(), lambda_runtime::Error> {
     function::run(
         env!("CARGO_CRATE_NAME"),
@@ -49,8 +59,9 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
         async |state: &QuotaReporterState, call: Invocation<Value>| {
             let report = handle(state, call.now, call.deadline, || call.ids.new_id()).await;
             report.map_err(|error| {
-                tracing::error!("there is no report: {error}");
-                // The runtime shows an error with all that is in it, an answer of DynamoDB included; this is its text alone.
+                tracing::error!("the run made no report: {error}");
+                // The runtime would show the whole error, including DynamoDB's answer. The diagnostic has only its
+                // text.
                 Diagnostic::from(error)
             })
         },
@@ -58,25 +69,26 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     .await
 }
 
-/// Makes one report and sets the gate by it; in the time that is left until `deadline`, goes on with the daily pass over
-/// SES's own suppression list. An account that cannot be read makes the report of before, which says so, and leaves the gate.
+/// Makes one report and sets the gate from it. In the time left until `deadline`, it continues the daily pass over
+/// SES's own suppression list. If the account cannot be read, the report repeats the previous one and names the
+/// failure, and the gate stays.
 ///
 /// # Errors
-/// [`ReporterError`]; the gate is then as it was, or as this report wants it.
+/// [`ReporterError`]. The gate then has its previous settings, or those of this report.
 pub async fn handle(
     state: &QuotaReporterState,
     now: Timestamp,
     deadline: Instant,
     new_id: impl Fn() -> Uuid,
 ) -> Result<Report, ReporterError> {
-    // What was granted is read before the account: what is granted in between is then counted by the gate itself.
+    // The granted total is read before the account, so that the gate counts later grants itself.
     let gate = state.usage.gate_state().await?;
     let account = state.ses.account().await;
-    // By what was known before levels are left and falls are seen. One that is no report any more must not stop those that follow;
-    // one that cannot be read now can with the next run.
+    // The previous report drives hysteresis and quota-drop detection. An invalid one must not stop later reports. One
+    // that cannot be read now may be readable in the next run, so this run fails.
     let before = match state.usage.latest_report().await {
         Err(error) if error.code == NOT_A_REPORT => {
-            tracing::warn!("the report before is none, and is begun anew");
+            tracing::warn!("the stored report is not valid; the report starts anew");
             None
         }
         before => before?,
@@ -90,7 +102,7 @@ pub async fn handle(
     let settings = pacing::gate_settings(&account, &state.policy, granted);
     let mut report = judge(state, &gate, account, before.as_ref(), now).await;
 
-    // One after the other, over the one connection that is open; each is tried, whatever became of the one before.
+    // One after the other over one open connection. Each write is tried even if the previous one failed.
     let set = set_gate(state, gate, settings, &mut report, now).await;
     let sample = GrantSample {
         at: now,
@@ -106,7 +118,7 @@ pub async fn handle(
         announce::changes(state, &gate, &report, now, new_id()).await;
     }
 
-    // Last, for it may take long and fail; the report is kept already.
+    // Last, because it may take long or fail. The report is already stored.
     let before = report.suppression_list.take();
     if let (Some(kept), Some(wanted_at)) = (&mut gate.reconciliation, gate.reconciliation_wanted_at) {
         kept.state.wanted(wanted_at);
@@ -116,7 +128,7 @@ pub async fn handle(
     if report.suppression_list != before
         && let Err(error) = state.usage.put_report(&report).await
     {
-        tracing::warn!("how the pass over SES's own list went was not added to the report: {error}");
+        tracing::warn!("the state of the pass over SES's suppression list was not added to the report: {error}");
     }
     Ok(report)
 }

@@ -1,8 +1,9 @@
-//! The report as metrics: one line in CloudWatch's embedded metric format, which the log turns into metrics by itself.
+//! Publishes the report as metrics: one log line in CloudWatch's embedded metric format, which CloudWatch turns into
+//! metrics.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 //!
-//! A metric costs by the month, so only what an alarm or a glance needs is one. The other figures stand in the same line, for
-//! Logs Insights to find.
+//! Each metric costs money every month, so only the figures that alarms and dashboards need are metrics. The line also
+//! has the other figures, so that Logs Insights finds them.
 
 use std::io::Write;
 
@@ -14,22 +15,23 @@ use serde_json::{Map, Value, json};
 
 /// The namespace of the metrics.
 const NAMESPACE: &str = "Okite";
-/// What their dimension is called; its value is the reporter's own name, for a region may hold several stacks.
+/// The dimension of the metrics. Its value is the reporter's function name, because a region may hold several stacks.
 const DIMENSION: &str = "FunctionName";
 
-/// Writes the line of a report to the log.
+/// Writes a report's line to the log.
 pub(crate) fn publish(report: &Report, function_name: &str, now: Timestamp) {
-    // Not by way of `tracing`, which would wrap it: the line itself has to be the JSON. A log that is gone is nothing to fail for.
+    // Not with `tracing`, which would wrap the line: the line itself must be the JSON. A closed log is no reason to
+    // fail.
     let _ = writeln!(std::io::stdout(), "{}", line(report, function_name, now));
 }
 
-/// Makes the line of a report, which was made at `now`. Figures that are not known are left out: a metric without a value is
-/// missing, and an alarm says what that means.
+/// Returns the line of a report that was made at `now`. Unknown figures are left out; each alarm defines how it treats
+/// missing data.
 fn line(report: &Report, function_name: &str, now: Timestamp) -> Value {
     let was_read = report.troubles.iter().all(|trouble| trouble.operation != "GetAccount");
     let percent = |fraction: f64| fraction * 100.0;
     let estimate = |rate: Option<ReputationRate>| {
-        // Too little mail says nothing: such a figure would only alarm people.
+        // A rate of too little mail is meaningless and would only cause false alarms.
         let rate = rate.filter(|rate| rate.source.is_some())?;
         rate.estimate?.rate.map(percent)
     };
@@ -112,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn every_metric_that_is_announced_has_a_value_and_every_figure_is_in_one_line() {
+    fn declares_only_metrics_with_values_and_writes_every_figure_in_one_line() {
         let line = line(&report(|_| {}), "reporter-1", Timestamp::UNIX_EPOCH);
         let announced = &line["_aws"]["CloudWatchMetrics"][0];
         let names: Vec<&str> = announced["Metrics"]
@@ -121,7 +123,7 @@ mod tests {
             .iter()
             .map(|metric| metric["Name"].as_str().unwrap())
             .collect();
-        // What is not known is left out.
+        // Unknown figures are left out.
         assert_eq!(names, ["AccountRead", "EnforcementLevel", "BrakeLevel", "LimitFell"]);
         for name in names {
             assert!(line[name].is_number(), "{name}");
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_was_not_read_is_told() {
+    fn reports_an_account_that_was_not_read() {
         let line = |troubles: Value| {
             line(
                 &report(|report| report["troubles"] = troubles),

@@ -1,8 +1,8 @@
-//! The daily pass over SES's own suppression list, a part of it in each run.
+//! The daily pass over SES's own suppression list. Each run does a part of it.
 //!
-//! It goes on for as long as the run has time, and keeps where it stopped after each page. What it does may be done twice: a
-//! run that dies leaves a page to be read again, by which nothing changes. It takes nothing down: whatever goes wrong is
-//! kept as the state's trouble and tried again.
+//! A run continues the pass while it has time, and stores the position after each page. Every step can be repeated: if
+//! a run stops in the middle of a page, the next run reads the page again and changes nothing twice. Failures stop
+//! nothing else: the pass's state records them, and a later run tries again.
 
 use std::time::Duration;
 
@@ -14,21 +14,22 @@ use uuid::Uuid;
 
 use crate::state::QuotaReporterState;
 
-/// What a run must have left to begin another step: a call to SES, which may take 10 s, then up to two to the store and the report, 6 s each.
+/// The time that a run must have left to begin another step: a call to SES of up to 10 s, then up to two calls to the
+/// store and one for the report, of up to 6 s each.
 const STEP: Duration = Duration::from_secs(30);
 
-/// Why a part of the pass was not done.
+/// Why a run could not do its part of the pass.
 #[derive(Debug, thiserror::Error)]
 enum PassError {
     #[error(transparent)]
     List(#[from] ListError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("another run is at work on SES's list")]
+    #[error("another run is working on SES's suppression list")]
     Overtaken,
 }
 
-/// Goes on with the pass if one is due, until it is done or `deadline` is near. Returns the state, which is to be reported.
+/// Continues the pass if one is due, until it is complete or `deadline` is near. Returns the state for the report.
 pub(crate) async fn run(
     state: &QuotaReporterState,
     kept: Option<KeptReconciliation>,
@@ -51,20 +52,20 @@ pub(crate) async fn run(
         pace: Pace::new(true),
     };
     if let Err(error) = run.pages().await {
-        tracing::warn!("SES's suppression list was not gone through: {error}");
+        tracing::warn!("the pass over SES's suppression list failed: {error}");
         run.failed(&error).await;
     }
     run.kept.state
 }
 
-/// The first report of a stack: the pass waits until the deployment is through.
+/// Schedules the first pass of a new stack. It waits until the deployment is complete.
 async fn begin(state: &QuotaReporterState, now: Timestamp) -> Reconciliation {
     let kept = KeptReconciliation {
         state: Reconciliation::before_the_first(now),
         revision: 1,
     };
     if let Err(error) = state.usage.put_reconciliation(&kept).await {
-        tracing::warn!("the pass over SES's suppression list was not planned: {error}");
+        tracing::warn!("the first pass over SES's suppression list was not scheduled: {error}");
     }
     kept.state
 }
@@ -81,7 +82,7 @@ struct Pass<'a, F> {
 impl<F: Fn() -> Uuid> Pass<'_, F> {
     async fn pages(&mut self) -> Result<(), PassError> {
         let mut begun_anew = false;
-        // Whoever is at work writes first: the other run of the same time stops here.
+        // Each run writes the state first, so a concurrent run stops here.
         self.kept.state.pass(self.now);
         self.keep().await?;
         while self.has_time() {
@@ -114,7 +115,7 @@ impl<F: Fn() -> Uuid> Pass<'_, F> {
                     added,
                     lifted,
                     unreadable,
-                    "SES's suppression list was gone through"
+                    "the pass over SES's suppression list is complete"
                 );
                 return Ok(());
             }
@@ -122,8 +123,8 @@ impl<F: Fn() -> Uuid> Pass<'_, F> {
         Ok(())
     }
 
-    /// Does what a page asks for, and tells whether it came to the end of it. What was done of it is kept in the count either
-    /// way, and not done again.
+    /// Applies one page. Returns whether it reached the end of the page. The counts include the applied part in any
+    /// case, and the next run does not repeat it.
     async fn page(&mut self, listed: &[SesListEntry]) -> Result<bool, PassError> {
         let mut read = ListDrift::default();
         for part in listed.chunks(TAKEN_AT_ONCE) {
@@ -147,7 +148,7 @@ impl<F: Fn() -> Uuid> Pass<'_, F> {
                 }
                 self.pace.wait().await;
                 self.state.ses_list.remove(&listed.address).await?;
-                // It is off the list: whoever reads the page again does not find it.
+                // The address is off SES's list, so a second read of the page does not return it.
                 let done = &mut self.kept.state.pass(self.now).drift;
                 done.lifted += 1;
                 done.listed += 1;
@@ -174,7 +175,7 @@ impl<F: Fn() -> Uuid> Pass<'_, F> {
     async fn failed(&mut self, error: &PassError) {
         let state = &mut self.kept.state;
         match error {
-            // What the other run keeps is the truth.
+            // The state that the other run stored applies.
             PassError::Overtaken => return,
             PassError::List(ListError::Sandbox) => state.refused_in_the_sandbox(self.now),
             PassError::List(ListError::StaleToken) => {
@@ -185,7 +186,7 @@ impl<F: Fn() -> Uuid> Pass<'_, F> {
             PassError::Store(error) => state.trouble = Some(error.code.clone()),
         }
         if let Err(error) = self.keep().await {
-            tracing::warn!("where the pass over SES's suppression list stopped was not kept: {error}");
+            tracing::warn!("the position of the pass over SES's suppression list was not stored: {error}");
         }
     }
 }

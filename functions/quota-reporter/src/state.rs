@@ -1,4 +1,4 @@
-//! What the reporter keeps between invocations: its clients and its settings.
+//! The state of the quota reporter between invocations: its clients and its settings.
 
 use aws::{
     BrakeChanges, CloudWatch, FunctionConfig, Marks, Notifications, Ses, SesSuppressionList, Suppressions, TrustError,
@@ -12,19 +12,19 @@ use jiff::Timestamp;
 use crate::config::Config;
 use crate::metrics;
 
-/// What the function keeps between invocations.
+/// The state of the quota reporter: its clients and its settings.
 #[derive(Debug)]
 pub struct QuotaReporterState {
     pub(crate) region: String,
     pub(crate) policy: PacingPolicy,
     pub(crate) thresholds: RateThresholds,
-    /// The function's own name, by which its metrics are told from those of other stacks; nothing where it publishes none.
+    /// The function's own name, the dimension of its metrics; `None` if it publishes no metrics.
     metrics_of: Option<String>,
     pub(crate) usage: Usage,
     pub(crate) marks: Marks,
     pub(crate) brake_changes: BrakeChanges,
     pub(crate) cloudwatch: CloudWatch,
-    /// The operators' topic, if there is one.
+    /// The SNS topic that notifies the operators, if there is one.
     pub(crate) notifications: Option<Notifications>,
     pub(crate) ses: Ses,
     pub(crate) ses_list: SesSuppressionList,
@@ -32,10 +32,10 @@ pub struct QuotaReporterState {
 }
 
 impl QuotaReporterState {
-    /// Makes the clients for what the environment names, and opens their connections.
+    /// Makes the clients for the services that the environment names, and opens their connections.
     ///
     /// # Errors
-    /// [`TrustError`] if they cannot speak TLS.
+    /// [`TrustError`] if the clients cannot set up TLS.
     pub async fn new(config: Config) -> Result<Self, TrustError> {
         let aws = FunctionConfig::from_env(&config.process.region)?;
         let (dynamodb, ses) = (aws.dynamodb(), aws.sesv2());

@@ -1,7 +1,7 @@
 //! Parses JSON bodies into values, more strictly than `serde_json` and with less memory.
 //!
-//! - A repeated field is rejected. JSON parsers differ in which of the two values they take, so a program that checks the
-//!   request might see another recipient than the one that receives the mail.
+//! - A repeated field is rejected. JSON parsers differ in which of the two values they take, so a program that checks
+//!   the request might see another recipient than the one that receives the mail.
 //! - The bytes of a file, written as an array of numbers, would take ten times the request's memory as values. In the
 //!   content of an attachment they are parsed as bytes and become the equivalent base64 string.
 //! - A request has at most [`VALUES_MAX`] values. Millions of empty values would take far more memory than their text.

@@ -52,7 +52,8 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Finds the operation. It ignores slashes at either end, because clients join a base URL and a path in several ways.
+    /// Finds the operation. It ignores slashes at either end, because clients join a base URL and a path in several
+    /// ways.
     pub(crate) fn of(method: &str, path: &str) -> Result<Self, ApiError> {
         let path = path.trim_matches('/');
         let fits = |line: &&OperationRow| named(line.1, path).is_some();

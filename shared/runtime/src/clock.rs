@@ -1,8 +1,8 @@
 //! The clock of a function: the machine's, unless local AWS has set it forward.
 //!
-//! A function is a process of its own, so local AWS sets the clock through a variable that nothing else sets. The variable
-//! stops init wherever AWS's services are not at 127.0.0.1, so it cannot change the time of a deployed function. The SDK's
-//! signatures and timeouts use the machine's clock in any case.
+//! A function is a process of its own, so local AWS sets the clock through a variable that nothing else sets. The
+//! variable stops init wherever AWS's services are not at 127.0.0.1, so it cannot change the time of a deployed
+//! function. The SDK's signatures and timeouts use the machine's clock in any case.
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::{NoContext, Uuid};
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "it is the clock that is tested")]
-    fn goes_by_the_machine_unless_it_is_told_otherwise() {
+    fn returns_the_machines_time_by_default() {
         let clock = Clock::read(&Environment::new(|_| None)).unwrap();
         let (before, now) = (Timestamp::now(), clock.now());
         assert!(before <= now && now <= Timestamp::now());
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "it is the clock that is tested")]
-    fn is_ahead_where_aws_is_local_and_its_ids_with_it() {
+    fn is_ahead_with_local_aws_and_so_are_its_ids() {
         let clock = read(DAY_MS, Some("http://127.0.0.1:4000")).unwrap();
         let day_later = Timestamp::now() + SignedDuration::from_hours(24);
         assert!(clock.now() >= day_later);
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn is_never_put_out_of_time_on_aws() {
+    fn rejects_the_variable_on_aws() {
         for endpoint in [None, Some("https://dynamodb.us-east-1.amazonaws.com")] {
             let refusal = read(DAY_MS, endpoint).unwrap_err();
             assert!(refusal.to_string().contains(AHEAD), "{refusal}");
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_none_is_refused() {
+    fn rejects_an_invalid_time() {
         for ahead in ["-1", "1 h", "99999999999999999999"] {
             assert!(read(ahead, Some("http://127.0.0.1:4000")).is_err(), "{ahead}");
         }

@@ -50,8 +50,8 @@ impl IdSource {
 }
 
 /// Runs a function until Lambda ends the process: reads its configuration, sets the log up, makes its state, and hands
-/// every event to `handle`. `own_crate` is the name of the function's crate, `env!("CARGO_CRATE_NAME")`, whose records are
-/// logged. `timeout` is the function's timeout in the template, for callers that name no deadline.
+/// every event to `handle`. `own_crate` is the name of the function's crate, `env!("CARGO_CRATE_NAME")`, whose records
+/// are logged. `timeout` is the function's timeout in the template, for callers that name no deadline.
 ///
 /// # Errors
 /// When a variable is missing or wrong, the state cannot be made, or the Runtime API is gone.
@@ -101,8 +101,8 @@ fn begin<E>(event: LambdaEvent<E>, clock: Clock, timeout: Duration) -> Invocatio
     }
 }
 
-/// Returns how long Lambda lets an invocation run; `deadline` is in milliseconds since the epoch. A deadline that passed
-/// before the invocation began is none: `cargo lambda watch` names such a time.
+/// Returns how long Lambda lets an invocation run; `deadline` is in milliseconds since the epoch. A deadline that
+/// passed before the invocation began is none: `cargo lambda watch` names such a time.
 fn time_left(deadline: u64, now: Timestamp) -> Option<Duration> {
     let now = u64::try_from(now.as_millisecond()).unwrap_or_default();
     let left = Duration::from_millis(deadline.saturating_sub(now));

@@ -1,4 +1,4 @@
-//! A function that answers a constant: what is left when everything that Okite does is taken away.
+//! A function that answers a constant: the lower bound of a function's cost.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! The same mail, sent as the first page of every tutorial does it: default features, a thread for each core, and clients
-//! that connect when they are first asked. Suppressed recipients are looked up, SES is called, the answer is given.
+//! Sends the same mail in the way of a typical tutorial: default features, a thread for each core, and clients that
+//! connect at their first call. It looks up suppressed recipients, calls SES and answers.
 
 use std::collections::HashMap;
 use std::env;

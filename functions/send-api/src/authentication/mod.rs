@@ -1,7 +1,7 @@
 //! Authenticates requests by their API key.
 //!
-//! A process caches a key's record for a while, and the absence of a key for a shorter while. A rejection is answered at
-//! once: a Lambda environment serves one request at a time, so a pause would delay other callers.
+//! A process caches a key's record for a while, and the absence of a key for a shorter while. A rejection is answered
+//! at once: a Lambda environment serves one request at a time, so a pause would delay other callers.
 
 mod unknown_ids;
 

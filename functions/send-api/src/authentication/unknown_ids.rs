@@ -1,9 +1,9 @@
 //! Caches the ids of API keys that do not exist, so that guesses cost few reads.
 //!
-//! A secret of 256 bits cannot be guessed, so guesses need no delay, but they must not cost a read each. For a short time
-//! a process remembers the first few ids that it did not find. More of them mean that a caller guesses: the process then
-//! reads the ids of all keys once. It rejects ids outside that set without a read and looks up the others as before, so
-//! no number of guesses delays a valid key.
+//! A secret of 256 bits cannot be guessed, so guesses need no delay, but they must not cost a read each. For a short
+//! time a process remembers the first few ids that it did not find. More of them mean that a caller guesses: the
+//! process then reads the ids of all keys once. It rejects ids outside that set without a read and looks up the others
+//! as before, so no number of guesses delays a valid key.
 
 use std::collections::HashSet;
 

@@ -130,8 +130,8 @@ pub(super) fn body<'a>(record: &'a MessageRecord, region: &str, now: Timestamp) 
     }
 }
 
-/// The header `Message-ID` of a mail as SES writes it. That other regions name themselves is an assumption: AWS documents the
-/// form for us-east-1 alone.
+/// The header `Message-ID` of a mail as SES writes it. That other regions name themselves is an assumption: AWS
+/// documents the form for us-east-1 alone.
 fn message_id(ses_id: &str, region: &str) -> String {
     match region {
         "us-east-1" => format!("<{ses_id}@email.amazonses.com>"),

@@ -2,7 +2,8 @@
 
 use domain::ses_error::{RETRY_LATER, RETRY_SOON};
 
-/// How many seconds to wait before repeating a request that SES did not answer. SES's event usually comes within seconds.
+/// How many seconds to wait before repeating a request that SES did not answer. SES's event usually comes within
+/// seconds.
 const RETRY_UNSETTLED: u32 = 60;
 
 /// One of Okite's own errors, in the order of the checks.

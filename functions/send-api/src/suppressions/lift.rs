@@ -1,9 +1,9 @@
 //! `DELETE /suppressions/{id or email}` and `POST /suppressions/batch/remove`: lifts suppressions.
 //!
-//! SES keeps a suppression list of its own for the account, and would still drop mail to a lifted address that is on it.
-//! SES accepts one request a second for that list, and none in the sandbox. A single address is therefore removed from
-//! SES's list at once, before Okite lifts it, so that mail reaches an address as soon as the caller reads that it was
-//! lifted. For a batch, or when SES does not answer, the quota reporter removes the addresses in its next run.
+//! SES keeps a suppression list of its own for the account, and would still drop mail to a lifted address that is on
+//! it. SES accepts one request a second for that list, and none in the sandbox. A single address is therefore removed
+//! from SES's list at once, before Okite lifts it, so that mail reaches an address as soon as the caller reads that it
+//! was lifted. For a batch, or when SES does not answer, the quota reporter removes the addresses in its next run.
 
 use aws::{ListError, StoreError};
 use domain::message::InvalidEmail;
@@ -110,8 +110,8 @@ pub(crate) async fn lift_all(
             return Err(InvalidEmail::Whole(message.to_owned()).into());
         }
     };
-    // Requested before, because a function that stops in between must not leave lifted addresses on SES's list. Requested
-    // again after, because a pass that began before an address was lifted may already be past it.
+    // Requested before, because a function that stops in between must not leave lifted addresses on SES's list.
+    // Requested again after, because a pass that began before an address was lifted may already be past it.
     deadlines
         .before_answering(pass_over_ses_list(state, deadlines))
         .await??;

@@ -93,7 +93,8 @@ impl<'a> ErrorBody<'a> {
 }
 
 /// Returns the answer to a batch whose first email has the id `first`. If valid emails exist and none of the batch was
-/// sent, the answer is the first error, as for a single email. The same holds if the outcome of every email is still open.
+/// sent, the answer is the first error, as for a single email. The same holds if the outcome of every email is still
+/// open.
 pub(super) fn respond(mode: ValidationMode, first: Uuid, outcomes: &[ItemOutcome]) -> Result<Response, ApiError> {
     let not_sent = outcomes.iter().find_map(|outcome| match outcome {
         ItemOutcome::NotSent { error, .. } => Some(error),

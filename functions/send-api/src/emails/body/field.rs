@@ -22,7 +22,8 @@ pub(super) fn optional_text(object: &mut Object, field: &str) -> Result<Option<S
     object.remove(field).map(|value| text(field, value)).transpose()
 }
 
-/// Returns the objects in a field that is an array of objects, each with its path. A `null` in an object counts as absent.
+/// Returns the objects in a field that is an array of objects, each with its path. A `null` in an object counts as
+/// absent.
 pub(super) fn objects(field: &str, value: Option<Value>) -> Result<Vec<(String, Object)>, InvalidEmail> {
     let entry = |(index, value): (usize, Value)| {
         let place = format!("{field}[{index}]");

@@ -1,13 +1,15 @@
 //! Rejects known fields in another spelling: `replyTo` for `reply_to`, `Bcc` for `bcc`.
 //!
-//! Unknown fields are ignored, but a misspelled one is a mistake: SDKs convert such names, and a caller without an SDK may
-//! forget to. A mail sent too early or with the wrong reply address does more harm than an error that names the field.
+//! Unknown fields are ignored, but a misspelled one is a mistake: SDKs convert such names, and a caller without an SDK
+//! may forget to. A mail sent too early or with the wrong reply address does more harm than an error that names the
+//! field.
 
 use domain::message::InvalidEmail;
 
 use super::field::Object;
 
-/// Rejects an object that has one of `fields` only in another spelling. `place` is the prefix of the field's name in errors.
+/// Rejects an object that has one of `fields` only in another spelling. `place` is the prefix of the field's name in
+/// errors.
 pub(super) fn check(object: &Object, fields: &[&str], place: &str) -> Result<(), InvalidEmail> {
     let missing = || fields.iter().filter(|field| !object.contains_key(**field));
     for name in object.keys() {
