@@ -87,6 +87,7 @@ struct Span {
 /// Finds the patterns in a folded text: those that no longer phrase covers, each reason and strength once.
 pub(super) fn find(folded: &str) -> Vec<PatternHit> {
     let words = text::words(folded);
+    let initials = Initials::of(&words);
     let mut spans = Vec::new();
     let mut hits: Vec<PatternHit> = Vec::new();
     for pattern in PATTERNS {
@@ -98,12 +99,17 @@ pub(super) fn find(folded: &str) -> Vec<PatternHit> {
         }
         let about_recipient = matches!(pattern.reason.blame(), Blame::Address | Blame::Moment);
         for phrase in pattern.phrases {
-            for from in 0..words.len() {
-                if let Some(to) = matches(phrase, &words[from..], about_recipient) {
+            let (first, rest) = phrase.split_once(' ').unwrap_or((phrase, ""));
+            // Hundreds of phrases meet a text of some twenty words: most are dismissed by the letters that words begin with.
+            if !first.split('|').any(|choice| initials.may_have(choice)) {
+                continue;
+            }
+            for from in (0..words.len()).filter(|from| is_word(first, words[*from])) {
+                if let Some(to) = matches(rest, &words[from + 1..], about_recipient) {
                     spans.push(Span {
                         pattern,
                         from,
-                        to: from + to,
+                        to: from + 1 + to,
                     });
                 }
             }
@@ -133,26 +139,52 @@ fn add(hits: &mut Vec<PatternHit>, pattern: &Pattern, words: String) {
     }
 }
 
-/// Matches a phrase at the beginning of words; returns how many words it took.
+/// Matches a phrase at the beginning of words; returns how many words it took. An empty phrase takes none.
 fn matches(phrase: &str, words: &[&str], about_recipient: bool) -> Option<usize> {
+    if phrase.is_empty() {
+        return Some(0);
+    }
     let (first, rest) = phrase.split_once(' ').unwrap_or((phrase, ""));
     if first == "*" {
         let ends = |word: &&str| about_recipient && OF_THE_SENDER.contains(word);
         let gap = words.iter().take(GAP).position(ends).unwrap_or(GAP);
         return (0..=gap.min(words.len())).find_map(|gap| Some(gap + matches(rest, &words[gap..], about_recipient)?));
     }
-    let word = words.first()?;
-    let is_hit = first.split('|').any(|choice| match choice.strip_suffix('~') {
-        Some(beginning) => word.starts_with(beginning),
-        None => *word == choice,
-    });
-    if !is_hit {
-        return None;
-    }
-    if rest.is_empty() {
-        Some(1)
-    } else {
+    if is_word(first, words.first()?) {
         Some(1 + matches(rest, &words[1..], about_recipient)?)
+    } else {
+        None
+    }
+}
+
+/// Tells whether a word is one of the choices of a phrase: `a|b`, or `block~` for a word that begins so.
+fn is_word(choices: &str, word: &str) -> bool {
+    choices.split('|').any(|choice| match choice.strip_suffix('~') {
+        Some(beginning) => word.starts_with(beginning),
+        None => word == choice,
+    })
+}
+
+/// The first bytes of the words of a text.
+struct Initials([bool; 256]);
+
+impl Initials {
+    fn of(words: &[&str]) -> Self {
+        let mut initials = [false; 256];
+        for word in words {
+            if let Some(first) = word.as_bytes().first() {
+                initials[usize::from(*first)] = true;
+            }
+        }
+        Self(initials)
+    }
+
+    /// Returns whether a word of the text may begin as `choice` does.
+    fn may_have(&self, choice: &str) -> bool {
+        choice
+            .as_bytes()
+            .first()
+            .is_some_and(|first| self.0[usize::from(*first)])
     }
 }
 
@@ -164,7 +196,11 @@ fn provider_code<'a>(pattern: &'static Pattern, folded: &'a str) -> Option<&'a s
     folded
         .split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '#' | '@' | '.' | '/'))
         .map(|piece| piece.trim_matches(['.', '-', '/']))
-        .find(|piece| pattern.phrases.iter().any(|code| is_code(code, piece)))
+        .find(|piece| {
+            let initial = piece.as_bytes().first();
+            let mut codes = pattern.phrases.iter().filter(|code| code.as_bytes().first() == initial);
+            initial.is_some() && codes.any(|code| is_code(code, piece))
+        })
 }
 
 fn is_code(code: &str, piece: &str) -> bool {
