@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
 
 use domain::bounce::{self, Blame, BounceInput, BounceJudgement, BounceReason};
 use proptest::prelude::*;
@@ -147,19 +146,18 @@ fn the_document_counts_the_replies_by_reason() {
 }
 
 #[test]
-fn a_long_text_takes_no_longer_than_its_beginning() {
+fn of_a_long_text_only_the_beginning_is_read() {
     for unit in [
         "mailbox ", "550-'", "a.", "user * ", "é", "(", "blocked.", "5.1.1 ", "<550 ", "http://", "@:",
     ] {
-        let text = unit.repeat(100_000 / unit.len());
-        let begun = Instant::now();
-        let judgement = judge_text("Permanent", &text);
-        assert!(
-            begun.elapsed() < Duration::from_secs(2),
-            "{unit}: {:?}",
-            begun.elapsed()
+        // A word that is cut off at the end would be another word.
+        let beginning = unit.repeat(4_000 / unit.len());
+        let long = format!("{beginning}{} user unknown", unit.repeat(96_000 / unit.len()));
+        assert_eq!(
+            judge_text("Permanent", &long),
+            judge_text("Permanent", &beginning),
+            "{unit}"
         );
-        assert!(judgement.why.len() < 10_000);
     }
 }
 
