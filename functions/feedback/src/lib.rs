@@ -8,8 +8,8 @@
 //! may not have happened, and is called again with the same event.
 
 mod config;
-mod sns;
-mod source;
+mod envelope;
+mod sns_event;
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 pub use config::Config;
 
-use source::{Record, Source};
+use envelope::{Record, Source};
 
 /// The function's timeout in the template.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -229,7 +229,7 @@ async fn handle_record(
 /// Handles all messages, whatever comes of one of them. `id` is that of their record, if they come from a queue.
 async fn handle_messages(
     state: &State,
-    messages: &[sns::Message],
+    messages: &[sns_event::Message],
     now: Timestamp,
     new_id: &impl Fn() -> Uuid,
     id: Option<&str>,
@@ -256,7 +256,7 @@ fn log_failure(error: &FeedbackError, id: Option<&str>) {
 
 async fn handle_message(
     state: &State,
-    message: &sns::Message,
+    message: &sns_event::Message,
     now: Timestamp,
     new_id: &impl Fn() -> Uuid,
     handled: &mut Handled,

@@ -10,7 +10,7 @@ use domain::recipient::{JudgedRecipients, OnSuppressed, judge};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use crate::claim::ClaimResult;
+use crate::idempotency::ClaimResult;
 use crate::{Busy, Deadlines, Invalid, NotSent, Origin, Receipt, Sending, Submission};
 
 /// The most emails in a chunk; they go out side by side.

@@ -5,7 +5,7 @@
 //!
 //! | step | module | what it does |
 //! |---|---|---|
-//! | claim | `claim` | takes the idempotency key, or finds the answer on record |
+//! | claim | `idempotency` | takes the idempotency key, or finds the answer on record |
 //! | plan | `plan` | reads the suppression list, consistently, and judges every recipient |
 //! | admit | `admit` | takes the slots of a chunk at the gate, then writes its rows |
 //! | deliver | `deliver` | calls SES once a mail, when its slot has come; again only when SES throttles |
@@ -20,9 +20,9 @@
 
 mod admit;
 mod chunks;
-mod claim;
 mod deadlines;
 mod deliver;
+mod idempotency;
 mod not_sent;
 mod plan;
 mod settle;
@@ -117,7 +117,7 @@ impl Sending {
         let first = claimed.first;
         let mut outcomes: Vec<Option<Result<Receipt, NotSent>>> = submissions
             .iter()
-            .map(|submission| claim::settled(claimed.record(submission), deadlines.arrived))
+            .map(|submission| idempotency::settled(claimed.record(submission), deadlines.arrived))
             .collect();
         if !claimed.is_answered {
             let chunks = chunks::Chunks {

@@ -3,9 +3,9 @@
 use aws::Pace;
 use local_aws::template::Stack;
 
-use super::dns::{self, ResolverAddress};
 use super::facts::{DnsAnswers, Facts, Identity};
 use super::finding::{Diagnosis, Finding};
+use super::resolver::{self, ResolverAddress};
 use super::self_test::{self, SelfTest};
 use super::{account, alarms, event_pipeline, gather, identity};
 use crate::application::{APPLICATION, STACK_NAME, TEMPLATE};
@@ -56,7 +56,7 @@ pub(super) async fn examine(options: &DiagnosisOptions) -> Result<Examined, Targ
         let unknown = |query| (query, Err(SIMULATED.to_owned()));
         queries.into_iter().map(unknown).collect()
     } else {
-        dns::query(queries, *resolver).await
+        resolver::query(queries, *resolver).await
     };
     let facts = Facts {
         region: set.config.region().map(ToString::to_string).unwrap_or_default(),

@@ -6,13 +6,13 @@
 
 mod account;
 mod alarms;
-mod dns;
 mod event_pipeline;
 mod examine;
 mod facts;
 mod finding;
 mod gather;
 mod identity;
+mod resolver;
 mod self_test;
 mod sender_domain;
 #[cfg(test)]
@@ -30,9 +30,9 @@ use crate::local::{DEFAULT_DATA_DIR, LOCAL_API_KEY};
 use crate::target::Target;
 use crate::terminal::Colours;
 
-use dns::ResolverAddress;
 use examine::DiagnosisOptions;
 use finding::Diagnosis;
+use resolver::ResolverAddress;
 
 /// Check the account, identities, DNS and event pipeline for problems
 ///

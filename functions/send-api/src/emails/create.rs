@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::body::{self, ParsedBody};
-use super::idempotency::{self, Endpoint};
+use super::idempotency_key::{self, Endpoint};
 use crate::error::{AnswerContext, ApiError, Problem};
 use crate::recipient::RecipientBody;
 use crate::request::Request;
@@ -28,7 +28,7 @@ pub(crate) async fn create(
     let now = deadlines.arrived;
     let authenticated = state.authentication.authenticate(request, now);
     let api_key = deadlines.before_sending(authenticated).await??;
-    let key = idempotency::key(request)?;
+    let key = idempotency_key::key(request)?;
     let object = body::parse(&request.body)?;
     let claim = key.map(|key| Endpoint::Email(&object).claim(&api_key, &key, ids, now));
     let ParsedBody { email, on_suppressed } = body::email(object)?;

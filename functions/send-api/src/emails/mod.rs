@@ -3,7 +3,7 @@
 mod batch;
 mod body;
 mod create;
-mod idempotency;
+mod idempotency_key;
 mod list;
 mod show;
 

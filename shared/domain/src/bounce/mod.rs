@@ -20,19 +20,19 @@
 //! <https://www.iana.org/assignments/smtp-enhanced-status-codes>.
 
 mod codes;
+mod decision;
 mod pattern;
 mod patterns;
 mod reason;
 mod text;
-mod verdict;
 
 pub use codes::{CodePlace, EnhancedCode};
+pub use decision::Decision;
 pub use pattern::{PatternHit, Strength};
 pub use reason::{Blame, BounceReason};
-pub use verdict::Decision;
 
 use codes::Codes;
-use verdict::SesType;
+use decision::SesType;
 
 /// One recipient of a bounce, as SES describes it. Everything but the type is optional.
 #[derive(Clone, Copy, Debug, Default)]
@@ -116,8 +116,8 @@ const PREFERENCE: [BounceReason; 20] = [
 #[must_use]
 pub fn judge(input: &BounceInput<'_>) -> BounceJudgement {
     let ses_type = SesType::read(input.bounce_type);
-    let counts_for_rate = ses_type == SesType::Permanent && !verdict::is_uncounted(input.sub_type);
-    if let Some((reason, decision)) = verdict::by_subtype(input.sub_type) {
+    let counts_for_rate = ses_type == SesType::Permanent && !decision::is_uncounted(input.sub_type);
+    if let Some((reason, decision)) = decision::by_subtype(input.sub_type) {
         let evidence = BounceEvidence {
             deciding_subtype: Some(input.sub_type.trim().to_owned()),
             ..BounceEvidence::default()
@@ -149,7 +149,7 @@ pub fn judge(input: &BounceInput<'_>) -> BounceJudgement {
     }
     let reason = reasons(&evidence, &codes, sub_type)
         .into_iter()
-        .min_by_key(|reason| (verdict::severity(reason.blame()), preference(*reason)));
+        .min_by_key(|reason| (decision::severity(reason.blame()), preference(*reason)));
     let delayed = input
         .action
         .is_some_and(|action| action.trim().eq_ignore_ascii_case("delayed"));
@@ -157,8 +157,8 @@ pub fn judge(input: &BounceInput<'_>) -> BounceJudgement {
     let silent = status.is_empty() && diagnostic.is_empty();
     let (reason, decision) = match reason {
         Some(reason) => {
-            let clear = verdict::is_certain(reason, &evidence);
-            (reason, verdict::of(reason.blame(), ses_type, transient, clear))
+            let clear = decision::is_certain(reason, &evidence);
+            (reason, decision::of(reason.blame(), ses_type, transient, clear))
         }
         None => match (ses_type, transient) {
             (SesType::Permanent, Some(true)) => (BounceReason::TemporarilyUnavailable, Decision::Soft),
@@ -187,10 +187,10 @@ fn reasons(evidence: &BounceEvidence, codes: &Codes, sub_type: &str) -> Vec<Boun
     let code = evidence.code.map(|(code, _)| code);
     let specific = code
         .filter(|code| !code.is_generic())
-        .and_then(verdict::reason_of_code)
+        .and_then(decision::reason_of_code)
         .into_iter()
-        .chain(codes.other().and_then(verdict::reason_of_code))
-        .chain(verdict::reason_of_subtype(sub_type));
+        .chain(codes.other().and_then(decision::reason_of_code))
+        .chain(decision::reason_of_subtype(sub_type));
     let mut found: Vec<_> = of(Strength::Provider).collect();
     if found.is_empty() {
         found.extend(of(Strength::Clear));
@@ -199,11 +199,11 @@ fn reasons(evidence: &BounceEvidence, codes: &Codes, sub_type: &str) -> Vec<Boun
     if found.is_empty() {
         found.extend(of(Strength::Weak));
         let generic = code.filter(|code| code.is_generic());
-        found.extend(generic.and_then(verdict::reason_of_generic_code));
+        found.extend(generic.and_then(decision::reason_of_generic_code));
     }
     if found.is_empty() {
         found.extend(of(Strength::Faint));
-        found.extend(code.and_then(verdict::reason_of_protocol_code));
+        found.extend(code.and_then(decision::reason_of_protocol_code));
     }
     found
 }
@@ -216,7 +216,7 @@ fn conclude(
     counts_for_rate: bool,
 ) -> BounceJudgement {
     BounceJudgement {
-        why: verdict::sentence(ses_type, &evidence, reason, decision),
+        why: decision::sentence(ses_type, &evidence, reason, decision),
         evidence,
         reason,
         blame: reason.blame(),

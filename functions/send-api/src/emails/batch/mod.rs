@@ -13,7 +13,7 @@ use sending::{Deadlines, Ids, NotSent, Origin, Patience, Submission};
 
 use self::answer::{ItemOutcome, respond};
 use self::input::{ValidEmail, ValidationMode, read};
-use super::idempotency::{self, Endpoint};
+use super::idempotency_key::{self, Endpoint};
 use crate::error::{AnswerContext, ApiError};
 use crate::request::Request;
 use crate::response::Response;
@@ -28,7 +28,7 @@ pub(crate) async fn create_batch(
     let now = deadlines.arrived;
     let authenticated = state.authentication.authenticate(request, now);
     let api_key = deadlines.before_sending(authenticated).await??;
-    let key = idempotency::key(request)?;
+    let key = idempotency_key::key(request)?;
     let mode = ValidationMode::of(request)?;
     let values = input::values(&request.body)?;
     let claim = key.map(|key| Endpoint::Batch(&values).claim(&api_key, &key, ids, now));

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::FeedbackError;
-use crate::sns::{self, Message};
+use crate::sns_event::{self, Message};
 
 /// The caller, and what it called with.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ fn called_with(event: Value) -> Result<Vec<Message>, FeedbackError> {
             topic_arn: None,
         }]);
     }
-    sns::messages(event)
+    sns_event::messages(event)
 }
 
 #[cfg(test)]
