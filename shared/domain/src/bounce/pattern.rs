@@ -101,16 +101,15 @@ pub(super) fn find(folded: &str) -> Vec<PatternHit> {
         for phrase in pattern.phrases {
             let (first, rest) = phrase.split_once(' ').unwrap_or((phrase, ""));
             // Hundreds of phrases meet a text of some twenty words: most are dismissed by the letters that words begin with.
-            if !first.split('|').any(|choice| initials.may_have(choice)) {
-                continue;
-            }
-            for from in (0..words.len()).filter(|from| is_word(first, words[*from])) {
-                if let Some(to) = matches(rest, &words[from + 1..], about_recipient) {
-                    spans.push(Span {
-                        pattern,
-                        from,
-                        to: from + 1 + to,
-                    });
+            for choice in first.split('|').filter(|choice| initials.may_have(choice)) {
+                for from in (0..words.len()).filter(|from| is_choice(choice, words[*from])) {
+                    if let Some(to) = matches(rest, &words[from + 1..], about_recipient) {
+                        spans.push(Span {
+                            pattern,
+                            from,
+                            to: from + 1 + to,
+                        });
+                    }
                 }
             }
         }
@@ -150,19 +149,20 @@ fn matches(phrase: &str, words: &[&str], about_recipient: bool) -> Option<usize>
         let gap = words.iter().take(GAP).position(ends).unwrap_or(GAP);
         return (0..=gap.min(words.len())).find_map(|gap| Some(gap + matches(rest, &words[gap..], about_recipient)?));
     }
-    if is_word(first, words.first()?) {
+    let word = words.first()?;
+    if first.split('|').any(|choice| is_choice(choice, word)) {
         Some(1 + matches(rest, &words[1..], about_recipient)?)
     } else {
         None
     }
 }
 
-/// Tells whether a word is one of the choices of a phrase: `a|b`, or `block~` for a word that begins so.
-fn is_word(choices: &str, word: &str) -> bool {
-    choices.split('|').any(|choice| match choice.strip_suffix('~') {
+/// Returns whether a word is a choice of a phrase: the same word, or for `block~` one that begins so.
+fn is_choice(choice: &str, word: &str) -> bool {
+    match choice.strip_suffix('~') {
         Some(beginning) => word.starts_with(beginning),
         None => word == choice,
-    })
+    }
 }
 
 /// The first bytes of the words of a text.
