@@ -1,7 +1,7 @@
 //! The services and their operations, by the names that IAM, the SDKs and faults use.
 //!
-//! A service that gains an operation gains a name here. Each service has a test that compares its part of this list with
-//! the operations that it carries out.
+//! A service that gains an operation gains a name here. Each service has a test that compares its part of this list
+//! with the operations that it carries out.
 
 /// A service whose API is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

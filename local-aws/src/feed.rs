@@ -1,9 +1,9 @@
 //! The feed that watchers follow: each mail that SES accepts, and each published event with its result.
 //!
-//! Every entry has a number. An entry that changes, because the handling of its event ended, gets a new number and moves to
-//! the end. A watcher that knows the last number it saw therefore misses nothing by reading on from there, even after a
-//! broken connection. Only the newest entries are kept, in memory. A watcher that missed more, or that comes from an earlier
-//! run, starts from the beginning.
+//! Every entry has a number. An entry that changes, because the handling of its event ended, gets a new number and
+//! moves to the end. A watcher that knows the last number it saw therefore misses nothing by reading on from there,
+//! even after a broken connection. Only the newest entries are kept, in memory. A watcher that missed more, or that
+//! comes from an earlier run, starts from the beginning.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -135,8 +135,8 @@ impl Feed {
         format!("{}.{number}", self.run.as_simple())
     }
 
-    /// Returns the entries after the one with an id. Without an id, or with one of another run or of a dropped entry, it
-    /// returns all kept events.
+    /// Returns the entries after the one with an id. Without an id, or with one of another run or of a dropped entry,
+    /// it returns all kept events.
     pub(crate) fn after(&self, id: Option<&str>) -> FeedUpdate {
         let number = id.and_then(|id| {
             let (run, number) = id.split_once('.')?;

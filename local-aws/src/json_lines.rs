@@ -1,7 +1,7 @@
 //! A file of JSON lines that survives the process, even one that is killed.
 //!
-//! A line is in the file before it counts. A process that is killed while it writes leaves an incomplete last line, which no
-//! caller has been told about. It is cut off when the file is opened again.
+//! A line is in the file before it counts. A process that is killed while it writes leaves an incomplete last line,
+//! which no caller has been told about. It is cut off when the file is opened again.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};

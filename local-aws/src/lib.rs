@@ -1,10 +1,10 @@
 //! AWS in one process, for running a serverless application on one machine.
 //!
-//! [`LocalAws`] reads the CloudFormation template of an [`Application`] and starts what it declares: DynamoDB on a file, an
-//! SES simulator, SNS, SQS, CloudWatch, schedules, Lambda with every function in processes of its own, and the HTTP API in
-//! front. The functions are the ones that are deployed. The endpoint variables of their SDK direct them here. Everything
-//! listens on 127.0.0.1 only. This crate models AWS. The caller passes in everything that
-//! is particular to the application.
+//! [`LocalAws`] reads the CloudFormation template of an [`Application`] and starts what it declares: DynamoDB on a
+//! file, an SES simulator, SNS, SQS, CloudWatch, schedules, Lambda with every function in processes of its own, and the
+//! HTTP API in front. The functions are the ones that are deployed. The endpoint variables of their SDK direct them
+//! here. Everything listens on 127.0.0.1 only. This crate models AWS. The caller passes in everything that is
+//! particular to the application.
 //!
 //! | module | contents |
 //! |---|---|

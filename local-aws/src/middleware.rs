@@ -1,4 +1,5 @@
-//! The one layer around every operation of every service: it records the call, applies a fault, and carries the call out.
+//! The one layer around every operation of every service: it records the call, applies a fault, and carries the call
+//! out.
 //!
 //! A service implements `WireService`: it names the operation and the resources of a request, carries the request out,
 //! and writes an error in its own shape. `Middleware::router` does the rest. What Lambda and SNS do on behalf of a
@@ -64,15 +65,15 @@ pub(crate) trait WireService: Send + Sync + 'static {
     /// The largest body of a request, in bytes.
     const BODY_MAX: usize;
 
-    /// Names the operation that a request asks for. Returns nothing for a request that is no call of the API, such as one
-    /// that only opens the connection: it is neither recorded nor given a fault.
+    /// Names the operation that a request asks for. Returns nothing for a request that is no call of the API, such as
+    /// one that only opens the connection: it is neither recorded nor given a fault.
     fn operation(&self, request: &WireRequest) -> Option<Operation>;
 
     /// Carries a request out.
     fn carry_out(self: Arc<Self>, request: WireRequest) -> impl Future<Output = Response> + Send + 'static;
 
-    /// Carries a batch out but for its last `undone` keys or items, which the answer returns as unprocessed. Only DynamoDB
-    /// has such operations.
+    /// Carries a batch out but for its last `undone` keys or items, which the answer returns as unprocessed. Only
+    /// DynamoDB has such operations.
     fn carry_out_in_part(
         self: Arc<Self>,
         request: WireRequest,
@@ -95,8 +96,8 @@ impl Middleware {
         Router::new().fallback(handle::<S>).with_state(Arc::new(served))
     }
 
-    /// Carries out what another service does in this process. `role` is the function with whose role it acts, if it acts
-    /// with one.
+    /// Carries out what another service does in this process. `role` is the function with whose role it acts, if it
+    /// acts with one.
     ///
     /// # Errors
     /// Returns the error of `carry_out`, or the one that a fault causes.

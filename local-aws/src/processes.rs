@@ -1,7 +1,7 @@
 //! The running processes of Lambda, so that a fault can kill the process that made a call.
 //!
-//! Lambda gives every environment its id as the session token, which the SDK sends with each call. A service reads it to
-//! find the process. Only processes that Lambda started are registered, and each is killed by its handle.
+//! Lambda gives every environment its id as the session token, which the SDK sends with each call. A service reads it
+//! to find the process. Only processes that Lambda started are registered, and each is killed by its handle.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

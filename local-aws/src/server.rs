@@ -1,8 +1,8 @@
 //! The HTTP/1.1 server under every service of this crate.
 //!
-//! It drives hyper directly rather than through `axum::serve`, because it must do two things that AWS does to its clients:
-//! close connections that stay idle, and cut one before an answer is written. Each connection is a task of its own. When
-//! `stop` is cancelled, requests in flight get [`GRACE`] to end, and [`serve`] returns once no task is left.
+//! It drives hyper directly rather than through `axum::serve`, because it must do two things that AWS does to its
+//! clients: close connections that stay idle, and cut one before an answer is written. Each connection is a task of its
+//! own. When `stop` is cancelled, requests in flight get [`GRACE`] to end, and [`serve`] returns once no task is left.
 
 use std::convert::Infallible;
 use std::io;
@@ -28,8 +28,8 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 /// Marks a response that the server must not write: it cuts the connection instead.
 ///
-/// A handler puts it into the response's extensions. The caller sees a connection that closes before the first byte of an
-/// answer.
+/// A handler puts it into the response's extensions. The caller sees a connection that closes before the first byte of
+/// an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct CutConnection;
 

@@ -1,10 +1,11 @@
-//! Histories: requests that are repeated, run side by side, die at any await and lose answers, with events of SES in between.
-//! Whatever happens, what callers were told must agree with the mails that SES accepted: none is lost without an error, and
-//! none goes out twice.
+//! Histories: requests that are repeated, run side by side, die at any await and lose answers, with events of SES in
+//! between. Whatever happens, what callers were told must agree with the mails that SES accepted: none is lost without
+//! an error, and none goes out twice.
 //!
-//! The functions' code runs in this process, each request as an execution environment of its own, so that one can die by
-//! having its future dropped. proptest makes the histories, prints one that fails as short as it can, and keeps its seed in
-//! `tests/tests/proptest-regressions`, from where the next run replays it first. `PROPTEST_CASES` says how many there are.
+//! The functions' code runs in this process, each request as an execution environment of its own, so that one can die
+//! by having its future dropped. proptest makes the histories, prints one that fails as short as it can, and keeps its
+//! seed in `tests/tests/proptest-regressions`, from where the next run replays it first. `PROPTEST_CASES` says how many
+//! there are.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};

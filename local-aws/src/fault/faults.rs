@@ -67,11 +67,11 @@ impl Faults {
         self.active().push(Active { fault, until });
     }
 
-    /// Takes the effect on a call that is made now, if a fault applies to it. A fault that still skips calls counts this
-    /// one and leaves it to the next fault.
+    /// Takes the effect on a call that is made now, if a fault applies to it. A fault that still skips calls counts
+    /// this one and leaves it to the next fault.
     ///
-    /// `tables` are the logical ids of the call's DynamoDB tables; `environment` is the Lambda environment that it comes
-    /// from.
+    /// `tables` are the logical ids of the call's DynamoDB tables; `environment` is the Lambda environment that it
+    /// comes from.
     #[must_use]
     pub fn take(&self, operation: &str, tables: &[String], environment: Option<Uuid>) -> Option<Effect> {
         let mut active = self.active();

@@ -1,8 +1,8 @@
 //! Injected faults: an error, a delay, a cut connection or a killed function, for a number of calls or a span of time.
 //!
-//! A fault names an operation of a service. Each call of the operation takes the oldest fault in force ([`Faults`]), and
-//! `Faults::apply` does to the call what the fault says. The service itself writes the error in its own shape and answers
-//! a batch in part.
+//! A fault names an operation of a service. Each call of the operation takes the oldest fault in force ([`Faults`]),
+//! and `Faults::apply` does to the call what the fault says. The service itself writes the error in its own shape and
+//! answers a batch in part.
 
 mod apply;
 mod faults;
@@ -27,7 +27,8 @@ use crate::catalogue::{AwsService, BATCH_OPERATIONS};
 pub struct Fault {
     /// The operation that it applies to, such as `SendEmail`.
     pub operation: String,
-    /// The logical id of the only DynamoDB table that it applies to: `OrdersTable`. It applies to every table without one.
+    /// The logical id of the only DynamoDB table that it applies to: `OrdersTable`. It applies to every table without
+    /// one.
     pub table: Option<String>,
     /// The number of calls that pass before it begins.
     pub skip: u32,

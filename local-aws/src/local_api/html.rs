@@ -1,12 +1,12 @@
 //! The HTML of a mail as a page shows it: in a frame that lets it do nothing.
 //!
-//! The sandbox of the answer and of the frame makes the HTML harmless, not this module. There is one exception: for `<link>`
-//! (`dns-prefetch`, `preconnect`) a browser may look up names and open connections, which no policy of a page forbids. So
-//! `<link>` becomes an element without a meaning.
+//! The sandbox of the answer and of the frame makes the HTML harmless, not this module. There is one exception: for
+//! `<link>` (`dns-prefetch`, `preconnect`) a browser may look up names and open connections, which no policy of a page
+//! forbids. So `<link>` becomes an element without a meaning.
 //!
-//! Nothing else is removed. An attached image takes its place in the HTML. A link opens in a window of its own, which the
-//! sandbox refuses; otherwise the linked site would replace the mail. The links are listed beside the mail, and can be opened
-//! from there. The HTML is read once, as the tokens of [`html5gum`], and copied where it does not change.
+//! Nothing else is removed. An attached image takes its place in the HTML. A link opens in a window of its own, which
+//! the sandbox refuses; otherwise the linked site would replace the mail. The links are listed beside the mail, and can
+//! be opened from there. The HTML is read once, as the tokens of [`html5gum`], and copied where it does not change.
 
 use std::convert::Infallible;
 

@@ -16,8 +16,8 @@ use super::html::{self, InlineImage, OutsideReferences};
 use super::{LocalApi, LocalApiError};
 use crate::services::ses::{MailDetail, MailSummary, OutboxAttachment, OutboxMail};
 
-/// The policy of a mail's HTML: it may have styles and the images that came with it. The sandbox forbids everything else,
-/// even when the mail is opened outside the page's frame.
+/// The policy of a mail's HTML: it may have styles and the images that came with it. The sandbox forbids everything
+/// else, even when the mail is opened outside the page's frame.
 const HTML_POLICY: &str = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; \
                            form-action 'none'; frame-ancestors 'self'";
 

@@ -82,8 +82,8 @@ impl EventPipeline {
     }
 }
 
-/// Publishes the events of SES, each at its time, until `stop` is cancelled. Then it delivers the events that are left, or
-/// puts them into their queues, and returns.
+/// Publishes the events of SES, each at its time, until `stop` is cancelled. Then it delivers the events that are left,
+/// or puts them into their queues, and returns.
 pub(super) async fn deliver(
     mut published: mpsc::UnboundedReceiver<PublishedEvent>,
     sns: Arc<Sns>,

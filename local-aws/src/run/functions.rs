@@ -6,8 +6,8 @@ use crate::data_dir::DataDir;
 use crate::services::lambda::FunctionSettings;
 use crate::template::Function;
 
-/// Returns the settings of functions. The variables of each are those of the template, of Lambda, the `endpoints` of the
-/// services, and the run's own; a later one replaces an earlier one.
+/// Returns the settings of functions. The variables of each are those of the template, of Lambda, the `endpoints` of
+/// the services, and the run's own; a later one replaces an earlier one.
 pub(super) fn function_settings(
     functions: Vec<Function>,
     endpoints: &[(&str, String)],

@@ -71,8 +71,8 @@ impl LocalAws {
         start::start(settings).await
     }
 
-    /// Waits until the HTTP API answers its readiness check and every schedule has fired once, successfully or not. On AWS
-    /// both are true some seconds after a deployment.
+    /// Waits until the HTTP API answers its readiness check and every schedule has fired once, successfully or not. On
+    /// AWS both are true some seconds after a deployment.
     ///
     /// # Errors
     /// Returns [`StartError::Unhealthy`] if the answer is not 200.
@@ -101,8 +101,8 @@ impl LocalAws {
         self.data_dir.as_ref()
     }
 
-    /// Stops everything, in an order that loses nothing: first new requests, then the events of SES, which are delivered or
-    /// queued, and then the functions and the services behind them.
+    /// Stops everything, in an order that loses nothing: first new requests, then the events of SES, which are
+    /// delivered or queued, and then the functions and the services behind them.
     pub async fn stop(self) {
         if let Some(Err(error)) = self.data_dir.as_ref().map(DataDir::withdraw) {
             tracing::warn!(%error, "local.json could not be removed");

@@ -26,7 +26,8 @@ pub struct RunSettings {
     pub retries: Vec<Duration>,
     /// The values of template parameters that differ from their defaults.
     pub parameters: BTreeMap<String, String>,
-    /// Variables of every function that replace those it would get otherwise: the endpoint of a service that is down, say.
+    /// Variables of every function that replace those it would get otherwise: the endpoint of a service that is down,
+    /// say.
     pub environment: BTreeMap<String, String>,
     /// The time limit of an invocation of any function, if it differs from the template's.
     pub timeout: Option<Duration>,

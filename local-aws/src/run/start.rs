@@ -217,8 +217,8 @@ async fn serve_dynamodb(dynamodb: Dynamodb, socket: TcpListener, middleware: Mid
     }
 }
 
-/// Returns the routes behind the port of the HTTP API: the API itself, and what only this machine may reach, the page and
-/// `/_local/`.
+/// Returns the routes behind the port of the HTTP API: the API itself, and what only this machine may reach, the page
+/// and `/_local/`.
 fn front_router(local_api: LocalApi, page: Option<&'static str>, gateway: &Arc<Gateway>) -> Router {
     let mut local = local_api.router();
     if let Some(page) = page {

@@ -1,12 +1,14 @@
 //! The deployment template, read for a run on one machine.
 //!
-//! A run here uses the same tables, environment variables, routes, subscriptions and schedules as the deployment, because it
-//! reads them from the same template. [`Stack::read`] works in three steps. `yaml` makes a tree whose nodes have line
-//! numbers. `scope` evaluates references and conditions when a caller asks for their value. One module for each kind of
-//! resource (`table`, `function`, `events`, `queue`, `schedule`, `alarm`) turns properties into plain data.
+//! A run here uses the same tables, environment variables, routes, subscriptions and schedules as the deployment,
+//! because it reads them from the same template. [`Stack::read`] works in three steps. `yaml` makes a tree whose nodes
+//! have line numbers. `scope` evaluates references and conditions when a caller asks for their value. One module for
+//! each kind of resource (`table`, `function`, `events`, `queue`, `schedule`, `alarm`) turns properties into plain
+//! data.
 //!
-//! A module reads its resource completely. A function, property or value that it does not support is an error with its line,
-//! and never ignored. Resources without an effect on one machine (roles, log groups, policies, outputs) are not read.
+//! A module reads its resource completely. A function, property or value that it does not support is an error with its
+//! line, and never ignored. Resources without an effect on one machine (roles, log groups, policies, outputs) are not
+//! read.
 
 mod alarm;
 mod context;
@@ -71,8 +73,8 @@ impl Stack {
     /// Reads the text of a template.
     ///
     /// # Errors
-    /// Returns an error if the text is not a template, if a parameter is unknown or outside its limits, or if a property is
-    /// missing, of the wrong type or not supported. The error has the line.
+    /// Returns an error if the text is not a template, if a parameter is unknown or outside its limits, or if a
+    /// property is missing, of the wrong type or not supported. The error has the line.
     pub fn read(template: &str, context: &StackContext) -> Result<Self, TemplateError> {
         evaluate(template, context, Self::declared)
     }

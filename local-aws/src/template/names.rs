@@ -1,7 +1,7 @@
 //! The names, ARNs and URLs of resources on one machine.
 //!
-//! CloudFormation makes up physical names. Here a resource is called `<stack>-<logical id>`, so that a template always gives
-//! the same names and the data survives a restart.
+//! CloudFormation makes up physical names. Here a resource is called `<stack>-<logical id>`, so that a template always
+//! gives the same names and the data survives a restart.
 
 use super::StackContext;
 

@@ -170,8 +170,8 @@ pub(super) fn mapping(
     })
 }
 
-/// Reads the settings of a function's asynchronous events. Their maximum age makes no difference here, because only their
-/// retries make them wait.
+/// Reads the settings of a function's asynchronous events. Their maximum age makes no difference here, because only
+/// their retries make them wait.
 pub(super) fn asynchronous_events(
     resource: &Resource<'_>,
     arns: &[String],

@@ -1,7 +1,8 @@
-//! The meaning of names: parameters, conditions, pseudo parameters and resources, and the intrinsic functions over them.
+//! The meaning of names: parameters, conditions, pseudo parameters and resources, and the intrinsic functions over
+//! them.
 //!
-//! A function is evaluated only when a caller asks for its value. Parts of a template that make no difference on one machine
-//! may therefore hold functions that are not supported here.
+//! A function is evaluated only when a caller asks for its value. Parts of a template that make no difference on one
+//! machine may therefore hold functions that are not supported here.
 
 use std::collections::BTreeMap;
 

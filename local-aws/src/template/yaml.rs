@@ -1,7 +1,7 @@
 //! The text as a tree whose nodes have line numbers.
 //!
-//! The two spellings of an intrinsic function, `!Sub text` and `Fn::Sub: text`, become one kind of node, so that no other
-//! module sees a tag.
+//! The two spellings of an intrinsic function, `!Sub text` and `Fn::Sub: text`, become one kind of node, so that no
+//! other module sees a tag.
 
 use saphyr::{LoadableYamlNode as _, MarkedYaml, Scalar, YamlData};
 use serde_json::Number;

@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `api_keys`, `messages`, `suppressions`, `usage` | a table of DynamoDB each: its schema, keys and expressions, and its variable |
+//! | `api_keys`, `messages`, `suppressions`, `usage` | one table each: schema, keys, expressions, variable |
 //! | `ses`, `cloudwatch`, `sns` | a service each, behind a cargo feature of that name |
 //! | `dynamodb` | what all tables share: the client, items, batches, conditions and errors |
 //! | `connection` | what all clients share: the HTTP client and its certificates |

@@ -6,7 +6,7 @@
 //! | state | evidence | next state |
 //! |---|---|---|
 //! | (none) | no row | the row is put → sending, or suppressed |
-//! | sending | an attempt within its lease | SES's answer or an event → sent; a certain refusal → refused; the lease ends → unknown |
+//! | sending | an attempt within its lease | SES's answer or an event → sent; a refusal → refused; later → unknown |
 //! | refused | SES certainly did not accept it | a retry → sending, with the next attempt |
 //! | suppressed | no recipient was left to send to | |
 //! | unknown | an attempt after its lease | an event of SES → sent |

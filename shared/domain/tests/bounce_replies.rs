@@ -80,8 +80,8 @@ fn every_reply_has_its_reason_and_its_decision() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// At most 3 % of the replies that blame the sender, or say full, busy or greylisted, suppress for good; of those that blame
-/// the address at least 95 % do.
+/// At most 3 % of the replies that blame the sender, or say full, busy or greylisted, suppress for good; of those that
+/// blame the address at least 95 % do.
 #[test]
 fn of_the_replies_held_out_few_are_judged_wrongly() {
     let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();

@@ -16,8 +16,8 @@ use crate::{Busy, NotSent, Patience, Unavailable};
 const ROWS_AT_ONCE: usize = 5;
 
 impl Chunks<'_> {
-    /// Takes the slots of a chunk. Returns the emails that have one, their slots, and the outcomes of the emails whose slots
-    /// come too late.
+    /// Takes the slots of a chunk. Returns the emails that have one, their slots, and the outcomes of the emails whose
+    /// slots come too late.
     pub(crate) async fn take_slots<'e>(
         &self,
         planned: Vec<Planned<'e>>,

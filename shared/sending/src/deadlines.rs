@@ -22,8 +22,8 @@ pub struct Deadlines {
     pub arrived: Timestamp,
     /// The same moment, by which the time since is measured.
     began: Instant,
-    /// When a mail must be on its way at the latest. A mail that SES took must be answered for, so the steps before it may
-    /// use only the time that sending and settling leave.
+    /// When a mail must be on its way at the latest. A mail that SES took must be answered for, so the steps before it
+    /// may use only the time that sending and settling leave.
     latest_start: Instant,
     /// When all work must be over, because Lambda ends the invocation soon after.
     answer_by: Instant,

@@ -1,8 +1,8 @@
 //! Calling SES for one mail, again while it throttles, and settling the mail's row.
 //!
-//! A mail that SES turns away for its rate is certainly not taken, so calling again cannot send it twice. No other call is
-//! repeated: another refusal would be the same again, and a call without a clear answer may have sent the mail. All calls
-//! are one attempt of the message, because SES accepts at most one of them.
+//! A mail that SES turns away for its rate is certainly not taken, so calling again cannot send it twice. No other call
+//! is repeated: another refusal would be the same again, and a call without a clear answer may have sent the mail. All
+//! calls are one attempt of the message, because SES accepts at most one of them.
 
 use aws::{NewMessage, Outgoing, SendError};
 use domain::backoff;
@@ -83,14 +83,14 @@ impl Chunks<'_> {
     }
 }
 
-/// Returns the value that the delays of a message are drawn from. The emails of a request share a nonce, and must not come
-/// again together.
+/// Returns the value that the delays of a message are drawn from. The emails of a request share a nonce, and must not
+/// come again together.
 fn delays_of(message: &NewMessage<'_>) -> Uuid {
     Uuid::from_u128(message.nonce.as_u128() ^ message.id.as_u128().rotate_left(64))
 }
 
-/// Calls SES until its answer is not throttling, or `until` is too near. `random` spreads the calls of requests that are
-/// throttled together.
+/// Calls SES until its answer is not throttling, or `until` is too near. `random` spreads the calls of requests that
+/// are throttled together.
 async fn retry_throttled<T>(
     call: impl AsyncFn() -> Result<T, SendError>,
     until: Instant,

@@ -1,10 +1,10 @@
 //! The idempotency key of a request: which request may send, and what the others are answered.
 //!
 //! The claim of a key is one conditional write, so one of any number of callers wins. It names the first message of the
-//! request; the others follow it. Every other caller reads the messages' records, which say the rest: an email was sent or
-//! suppressed (the same answer again), it is being sent (come again), it is not known (come again: an event of SES settles
-//! it), or it was never attempted or certainly refused. Once the request that holds the key has ended, the next caller
-//! takes the key over for these, under the same ids.
+//! request; the others follow it. Every other caller reads the messages' records, which say the rest: an email was sent
+//! or suppressed (the same answer again), it is being sent (come again), it is not known (come again: an event of SES
+//! settles it), or it was never attempted or certainly refused. Once the request that holds the key has ended, the next
+//! caller takes the key over for these, under the same ids.
 
 use std::collections::BTreeMap;
 
@@ -196,9 +196,9 @@ impl Sending {
     }
 }
 
-/// Returns until when a key is remembered that is taken over. Rows that an earlier request wrote live no longer than they
-/// were to live then, and a row that is gone would be taken for one that was never attempted: with such rows the key is
-/// forgotten when it was to be at first.
+/// Returns until when a key is remembered that is taken over. Rows that an earlier request wrote live no longer than
+/// they were to live then, and a row that is gone would be taken for one that was never attempted: with such rows the
+/// key is forgotten when it was to be at first.
 fn expires(held: &Claim, claim: &Claim, keeps_rows: bool) -> Timestamp {
     if keeps_rows { held.expires } else { claim.expires }
 }

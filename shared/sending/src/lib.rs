@@ -1,7 +1,7 @@
 //! The one pipeline that sends mail. Every front hands it [`Submission`]s; none of them knows how mail is sent.
 //!
-//! [`Sending::submit`] takes one email, [`Sending::submit_all`] up to a hundred under one claim: one email is a chunk of
-//! one and takes the same code. The order of the steps is what makes it safe:
+//! [`Sending::submit`] takes one email, [`Sending::submit_all`] up to a hundred under one claim: one email is a chunk
+//! of one and takes the same code. The order of the steps is what makes it safe:
 //!
 //! | step | module | what it does |
 //! |---|---|---|
@@ -69,8 +69,8 @@ pub struct Sending {
 }
 
 impl Sending {
-    /// Reads the gate, so that the first permit of this process is one write and not two. It also opens the connection to
-    /// DynamoDB.
+    /// Reads the gate, so that the first permit of this process is one write and not two. It also opens the connection
+    /// to DynamoDB.
     pub async fn warm_up(&self) {
         self.permits.look().await;
     }
@@ -102,8 +102,8 @@ impl Sending {
 
     /// Sends emails under one claim, each with an outcome of its own, in their order.
     ///
-    /// A request with the same key resumes one that was cut off anywhere: an email without a row was never attempted, one
-    /// that was refused is attempted again, and the others are answered from their rows.
+    /// A request with the same key resumes one that was cut off anywhere: an email without a row was never attempted,
+    /// one that was refused is attempted again, and the others are answered from their rows.
     ///
     /// # Errors
     /// [`NotSent`] if none of them was attempted.

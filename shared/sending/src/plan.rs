@@ -17,8 +17,8 @@ use crate::Sending;
 pub(crate) type Known = BTreeMap<String, Registers>;
 
 impl Sending {
-    /// Reads the registers of every recipient of some emails. A recipient blocked during a domain-wide block of us, or whose
-    /// soft bounces were automatic replies, is not to blame.
+    /// Reads the registers of every recipient of some emails. A recipient blocked during a domain-wide block of us, or
+    /// whose soft bounces were automatic replies, is not to blame.
     pub(crate) async fn registers(
         &self,
         emails: impl Iterator<Item = &Email>,
@@ -46,8 +46,8 @@ impl Sending {
         Ok(known)
     }
 
-    /// Drops the soft bounces that were automatic replies: those of messages that were delivered. Rare: the messages matter
-    /// only for an address that soft bounces alone keep from bulk mail.
+    /// Drops the soft bounces that were automatic replies: those of messages that were delivered. Rare: the messages
+    /// matter only for an address that soft bounces alone keep from bulk mail.
     async fn drop_automatic_replies(
         &self,
         recipients: &[&EmailAddress],

@@ -61,8 +61,8 @@ pub struct Ids {
 pub struct Receipt {
     /// Our id of the email.
     pub id: Uuid,
-    /// SES's id of it; `None` if every recipient on the To line is suppressed, so that nothing was sent, or if SES's id is
-    /// not on record yet.
+    /// SES's id of it; `None` if every recipient on the To line is suppressed, so that nothing was sent, or if SES's id
+    /// is not on record yet.
     pub ses_id: Option<String>,
     /// What happened with each recipient, in the order To, Cc, Bcc.
     pub recipients: Vec<RecordedRecipient>,

@@ -3,7 +3,8 @@
 //! | column | holds |
 //! |---|---|
 //! | `address` | the address; the only required column |
-//! | `reason` | `bounce`, `complaint`, `blocked`, `manual`, `soft`, `bounce_echo` or `complaint_echo`: the register; `lifted` for the time when the address was removed from the list; `manual` if empty |
+//! | `reason` | the register: `bounce`, `complaint`, `blocked`, `soft`, `bounce_echo`, `complaint_echo` or `manual`; |
+//! | | `lifted` for the time when the address was removed from the list; `manual` if empty |
 //! | `since` | when it happened (RFC 3339); the time of the import if empty |
 //! | `expires_at` | when a manual entry ends; never if empty |
 //! | `subtype`, `diagnostic` | SES's bounce subtype and the receiving server's response |

@@ -61,8 +61,8 @@ struct Definition {
 }
 
 impl PrintedMetrics {
-    /// Reads a line of a function's output, and returns whether it held metrics. As in CloudWatch, a line whose metrics are
-    /// malformed is an ordinary one.
+    /// Reads a line of a function's output, and returns whether it held metrics. As in CloudWatch, a line whose metrics
+    /// are malformed is an ordinary one.
     pub(crate) fn take(&self, line: &[u8]) -> bool {
         let Some(metrics) = read(line) else { return false };
         let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -15,7 +15,8 @@ fn field(operation: &str) -> Option<&'static str> {
     }
 }
 
-/// Takes up to `count` keys or items out of a request, the last ones of each table, and returns them in the request's shape.
+/// Takes up to `count` keys or items out of a request, the last ones of each table, and returns them in the request's
+/// shape.
 pub(super) fn take(request: &mut Value, mut count: usize) -> Items {
     let mut undone = Items::new();
     let Some(tables) = request["RequestItems"].as_object_mut() else {

@@ -122,7 +122,8 @@ impl WireService for DynamodbWire {
     }
 }
 
-/// Reads the operation's name: `x-amz-target: DynamoDB_20120810.GetItem`. A request that only opens a connection has none.
+/// Reads the operation's name: `x-amz-target: DynamoDB_20120810.GetItem`. A request that only opens a connection has
+/// none.
 fn operation_name(head: &Parts) -> Option<String> {
     let headers: &HeaderMap = &head.headers;
     let target = headers.get("x-amz-target")?.to_str().ok()?;

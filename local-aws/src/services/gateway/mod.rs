@@ -147,7 +147,8 @@ fn text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
 
-/// Lists the headers in lower case. The values of a repeated one are joined by commas. Cookies have a list of their own.
+/// Lists the headers in lower case. The values of a repeated one are joined by commas. Cookies have a list of their
+/// own.
 fn headers(headers: &HeaderMap) -> Map<String, Value> {
     headers
         .keys()

@@ -1,5 +1,5 @@
-//! Asynchronous invocations: a caller hands an event over, Lambda retries it when the function fails, and in the end sends it
-//! to the queue for failures.
+//! Asynchronous invocations: a caller hands an event over, Lambda retries it when the function fails, and in the end
+//! sends it to the queue for failures.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 
 use std::io;

@@ -13,15 +13,15 @@ use super::function::FunctionSettings;
 use super::output::Outputs;
 use super::program::Program;
 
-/// The variable with the number of milliseconds by which a function's clock is ahead of the machine's. It is not set while
-/// the two agree, and AWS has no such variable.
+/// The variable with the number of milliseconds by which a function's clock is ahead of the machine's. It is not set
+/// while the two agree, and AWS has no such variable.
 const CLOCK_AHEAD: &str = "LOCAL_AWS_CLOCK_AHEAD_MS";
 
-/// Runs the process of one environment until it ends or `end` is cancelled, and returns how it ended. The process's clock is
-/// `ahead` of the machine's.
+/// Runs the process of one environment until it ends or `end` is cancelled, and returns how it ended. The process's
+/// clock is `ahead` of the machine's.
 ///
-/// As on AWS, the process inherits no variable of ours. Its standard input is a pipe that closes when this process is gone,
-/// however it ends: see [`end_with_parent`].
+/// As on AWS, the process inherits no variable of ours. Its standard input is a pipe that closes when this process is
+/// gone, however it ends: see [`end_with_parent`].
 pub(super) async fn run(
     program: &Program,
     function: &FunctionSettings,
@@ -88,8 +88,8 @@ pub(super) async fn run(
 
 /// Ends this process when its parent is gone. The process of an environment calls it first.
 ///
-/// The parent holds the other end of the standard input and never writes to it. When the parent dies, even by `kill -9`,
-/// the pipe closes and the read below returns.
+/// The parent holds the other end of the standard input and never writes to it. When the parent dies, even by `kill
+/// -9`, the pipe closes and the read below returns.
 pub fn end_with_parent() {
     std::thread::spawn(|| {
         let mut nothing = [0_u8; 64];

@@ -1,5 +1,5 @@
-//! Event source mappings: Lambda receives messages from a queue, invokes the function with them, and deletes those that it
-//! handled. The others come again when their visibility timeout ends.
+//! Event source mappings: Lambda receives messages from a queue, invokes the function with them, and deletes those that
+//! it handled. The others come again when their visibility timeout ends.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 
 use std::collections::BTreeSet;

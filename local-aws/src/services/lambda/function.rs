@@ -128,8 +128,8 @@ impl Function {
         state.pending.len().max(1).min(room)
     }
 
-    /// Gives up an invocation that ran out of time and ends the environment that handles it, as Lambda does. If none fetched
-    /// it, it waited for an init that does not end, and the environments in their init are ended.
+    /// Gives up an invocation that ran out of time and ends the environment that handles it, as Lambda does. If none
+    /// fetched it, it waited for an init that does not end, and the environments in their init are ended.
     pub(super) fn time_out(&self, invocation: Uuid) {
         let mut state = self.state();
         let pending = state.pending.len();

@@ -2,8 +2,9 @@
 //!
 //! Every execution environment is a process that handles one invocation at a time, as on AWS. An invocation goes to an
 //! environment that waits for one. If none waits, another environment is started, up to [`ENVIRONMENTS_MAX`], and the
-//! invocation goes to the first that is free. An environment that exits or exceeds its time limit fails its invocation and is
-//! not used again. An environment gets the time once, when it starts, so advancing the clock replaces all environments.
+//! invocation goes to the first that is free. An environment that exits or exceeds its time limit fails its invocation
+//! and is not used again. An environment gets the time once, when it starts, so advancing the clock replaces all
+//! environments.
 //!
 //! | module | contents |
 //! |---|---|
@@ -122,7 +123,8 @@ impl Lambda {
         }
     }
 
-    /// Replaces the environments whose clock is out of date: idle ones at once, the others when they ask for the next event.
+    /// Replaces the environments whose clock is out of date: idle ones at once, the others when they ask for the next
+    /// event.
     pub(crate) fn renew(self: &Arc<Self>) {
         for function in self.functions.values() {
             let wanted = function.retire_idle();
@@ -132,8 +134,8 @@ impl Lambda {
         }
     }
 
-    /// Invokes a function and waits for its answer, as a synchronous caller does. The invocation goes on if the caller stops
-    /// waiting.
+    /// Invokes a function and waits for its answer, as a synchronous caller does. The invocation goes on if the caller
+    /// stops waiting.
     ///
     /// # Errors
     /// Returns an [`InvokeError`] if there is no answer.

@@ -1,7 +1,7 @@
 //! The output of functions: metrics are kept, and everything else goes to the log.
 //!
-//! The output of a process is a pipe that this process reads. Everything that a function printed before its answer is in the
-//! log before the caller gets the answer: [`Outputs::settle`] empties the pipe without waiting for more.
+//! The output of a process is a pipe that this process reads. Everything that a function printed before its answer is
+//! in the log before the caller gets the answer: [`Outputs::settle`] empties the pipe without waiting for more.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -40,8 +40,8 @@ impl Outputs {
         &self.metrics
     }
 
-    /// Makes the pipe of an environment and returns the end that its process writes to. The output goes to the file `log`, or
-    /// to our own output.
+    /// Makes the pipe of an environment and returns the end that its process writes to. The output goes to the file
+    /// `log`, or to our own output.
     pub(super) fn open(&self, environment: Uuid, log: Option<&Path>) -> io::Result<PipeWriter> {
         let log = match log {
             Some(file) => Some(OpenOptions::new().create(true).append(true).open(file)?),

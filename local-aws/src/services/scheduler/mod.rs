@@ -9,8 +9,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use crate::services::lambda::Lambda;
 use crate::template::Schedule;
 
-/// Runs a schedule until `stop` is cancelled. As on AWS, a rate without a start date fires at once. `first` is dropped when
-/// that run has ended, successfully or not.
+/// Runs a schedule until `stop` is cancelled. As on AWS, a rate without a start date fires at once. `first` is dropped
+/// when that run has ended, successfully or not.
 pub(crate) async fn run(schedule: Schedule, lambda: Arc<Lambda>, first: TaskTrackerToken, stop: CancellationToken) {
     let mut first = Some(first);
     let input = Bytes::from(schedule.input.to_string());

@@ -79,8 +79,8 @@ impl Ses {
 }
 
 impl SesState {
-    /// Refuses a mail whose sender is not verified; in the sandbox also one with an unverified recipient. Returns the name
-    /// of the identity that authorizes the sender.
+    /// Refuses a mail whose sender is not verified; in the sandbox also one with an unverified recipient. Returns the
+    /// name of the identity that authorizes the sender.
     fn check_identities(&self, mail: &Mail, region: &str) -> Result<&str, SesError> {
         let verified = |mailbox: &Mailbox| self.identities.authorizing(mailbox);
         let mut failed: Vec<&Mailbox> = Vec::new();

@@ -1,8 +1,8 @@
 //! The account: its limits, and how much of them is used.
 //!
-//! Two limits hold at once, and both count recipients. The rate is a token bucket that may go into debt. A mail passes when
-//! one token is there, and takes one for each recipient. So a mail to five recipients passes at a rate of one per second, and
-//! then nothing passes for five seconds. The quota is a rolling sum over 24 hours, to the millisecond.
+//! Two limits hold at once, and both count recipients. The rate is a token bucket that may go into debt. A mail passes
+//! when one token is there, and takes one for each recipient. So a mail to five recipients passes at a rate of one per
+//! second, and then nothing passes for five seconds. The quota is a rolling sum over 24 hours, to the millisecond.
 
 use std::collections::VecDeque;
 

@@ -1,7 +1,7 @@
 //! The errors of the SES API on the wire.
 //!
-//! One enum serves all operations. A variant is a modelled exception, and its text is the one that SES returns. The status of
-//! each comes from the service's model. No other module of the simulator deals with HTTP statuses.
+//! One enum serves all operations. A variant is a modelled exception, and its text is the one that SES returns. The
+//! status of each comes from the service's model. No other module of the simulator deals with HTTP statuses.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -97,7 +97,8 @@ impl IntoResponse for SesError {
     }
 }
 
-/// Returns the status of an error type: that of the service's model, or of AWS's common errors, or 400 for any other type.
+/// Returns the status of an error type: that of the service's model, or of AWS's common errors, or 400 for any other
+/// type.
 fn status_of(code: &str) -> StatusCode {
     match code {
         "NotFoundException" | "UnknownOperationException" => StatusCode::NOT_FOUND,

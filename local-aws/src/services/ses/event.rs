@@ -1,8 +1,8 @@
 //! The events of a mail, in the two JSON forms that SES publishes.
 //!
-//! [`published`] is the form of event publishing through a configuration set (`eventType`, with tags). [`notification`] is
-//! the older form of an identity's notifications (`notificationType`, without tags). Addresses are repeated as they were
-//! sent. The shapes are those of
+//! [`published`] is the form of event publishing through a configuration set (`eventType`, with tags). [`notification`]
+//! is the older form of an identity's notifications (`notificationType`, without tags). Addresses are repeated as they
+//! were sent. The shapes are those of
 //! <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html>.
 
 use std::time::Duration;

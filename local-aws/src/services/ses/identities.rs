@@ -1,8 +1,8 @@
 //! The identities: addresses and domains that may send.
 //!
-//! An identity that is created over the API stays pending, because there is no link to click and no DNS record to publish.
-//! [`Identities::verify`] stands for both. A verified domain authorizes its subdomains, and a verified address itself with any
-//! `+label`, in any case.
+//! An identity that is created over the API stays pending, because there is no link to click and no DNS record to
+//! publish. [`Identities::verify`] stands for both. A verified domain authorizes its subdomains, and a verified address
+//! itself with any `+label`, in any case.
 //! <https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html>
 
 use std::collections::BTreeMap;
@@ -154,8 +154,8 @@ impl Identities {
         self.known.values()
     }
 
-    /// Finds the verified identity that authorizes an address. It is the address, the address without its label, its domain,
-    /// or the closest parent domain, in this order.
+    /// Finds the verified identity that authorizes an address. It is the address, the address without its label, its
+    /// domain, or the closest parent domain, in this order.
     pub(super) fn authorizing(&self, mailbox: &Mailbox) -> Option<&Identity> {
         let address = mailbox.key();
         let unlabelled = address

@@ -1,7 +1,7 @@
 //! An address as SES reads it: `a@b`, `Name <a@b>`, `"Quoted, name" <a@b>`, or an encoded word for the name.
 //!
-//! The text is kept as it was sent, because SES repeats it in its events. The checks are those of the mail library whose
-//! error messages SES returns. SES does not support SMTPUTF8, so an address is ASCII.
+//! The text is kept as it was sent, because SES repeats it in its events. The checks are those of the mail library
+//! whose error messages SES returns. SES does not support SMTPUTF8, so an address is ASCII.
 
 use super::error::SesError;
 

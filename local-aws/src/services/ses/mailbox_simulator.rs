@@ -1,7 +1,7 @@
 //! The outcome of a mail at each recipient.
 //!
-//! SES's own mailbox simulator answers for addresses at `simulator.amazonses.com`, in any case and with any `+label`. A mail
-//! to any other address is delivered: there is no bounce and no complaint unless the recipient asks for one.
+//! SES's own mailbox simulator answers for addresses at `simulator.amazonses.com`, in any case and with any `+label`. A
+//! mail to any other address is delivered: there is no bounce and no complaint unless the recipient asks for one.
 //! <https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html>
 
 use super::mailbox::Mailbox;

@@ -1,8 +1,8 @@
 //! Amazon SES in miniature: the API version 2, its rules, and the events that it publishes.
 //!
-//! [`Ses`] holds the whole state behind one lock, so that a mail is checked and counted in one step. A refused mail leaves
-//! no trace. An accepted one is in the outbox, in the counts, and on its way as events. Every operation is given the time;
-//! only `operations` reads the clock.
+//! [`Ses`] holds the whole state behind one lock, so that a mail is checked and counted in one step. A refused mail
+//! leaves no trace. An accepted one is in the outbox, in the counts, and on its way as events. Every operation is given
+//! the time; only `operations` reads the clock.
 //!
 //! | module | contents |
 //! |---|---|
@@ -15,8 +15,8 @@
 //! | `outbox` | the accepted mails, which outlive a restart; everything else starts afresh |
 //! | `outbox_view`, `person` | the mails as `/_local/` returns them |
 //!
-//! Not simulated: signatures (a request must only carry one), raw and templated mail, the limit of one request a second on
-//! the other operations, and the way a mail is built and delivered.
+//! Not simulated: signatures (a request must only carry one), raw and templated mail, the limit of one request a second
+//! on the other operations, and the way a mail is built and delivered.
 
 mod accept;
 mod account;
@@ -214,8 +214,8 @@ impl Ses {
         self.state().identities.update(identity, patch)
     }
 
-    /// Also publishes deliveries, bounces and complaints of every mail to a topic, in the older form of SES for identities
-    /// that have a topic of their own.
+    /// Also publishes deliveries, bounces and complaints of every mail to a topic, in the older form of SES for
+    /// identities that have a topic of their own.
     pub fn notify(&self, topic_arn: Option<String>) {
         self.state().notification_topic = topic_arn;
     }

@@ -1,8 +1,8 @@
 //! The outbox: the mails that were accepted.
 //!
-//! With a file, a mail becomes a JSON line before it counts as accepted. The next start reads the file again, so the outbox and
-//! the count of the last 24 hours survive a restart. Emptying the outbox leaves a short line for each mail that still counts
-//! towards the quota.
+//! With a file, a mail becomes a JSON line before it counts as accepted. The next start reads the file again, so the
+//! outbox and the count of the last 24 hours survive a restart. Emptying the outbox leaves a short line for each mail
+//! that still counts towards the quota.
 
 use std::collections::BTreeMap;
 use std::io;

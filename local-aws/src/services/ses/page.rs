@@ -1,7 +1,7 @@
 //! Lists in pages.
 //!
-//! The token of a page is the key of its last entry. Entries that come or go between two pages therefore neither repeat nor
-//! hide others.
+//! The token of a page is the key of its last entry. Entries that come or go between two pages therefore neither repeat
+//! nor hide others.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,8 +1,8 @@
 //! The `SendEmail` request, and the checks that need nothing but the request.
 //!
-//! [`check`] turns a request into a [`Mail`] or returns the limit that it breaks. Only `Content.Simple` is supported; `Raw`
-//! and `Template` are refused by name. An accepted mail is kept as it was sent: its subject, bodies and addresses reach the
-//! outbox unchanged.
+//! [`check`] turns a request into a [`Mail`] or returns the limit that it breaks. Only `Content.Simple` is supported;
+//! `Raw` and `Template` are refused by name. An accepted mail is kept as it was sent: its subject, bodies and addresses
+//! reach the outbox unchanged.
 //! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>
 
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! The account's own suppression list, as its API shows it.
 //!
-//! Nothing adds to it by itself: neither the mailbox simulator's bounces and complaints nor any other. An address is found in
-//! any case, which is an assumption, because AWS does not document it. It is shown as it was put on the list.
+//! Nothing adds to it by itself: neither the mailbox simulator's bounces and complaints nor any other. An address is
+//! found in any case, which is an assumption, because AWS does not document it. It is shown as it was put on the list.
 
 use std::collections::BTreeMap;
 

@@ -121,7 +121,8 @@ impl Sns {
     /// Publishes a message. Returns when every subscriber has handled it or has it in a queue.
     ///
     /// # Errors
-    /// Returns a [`PublishError`] if a subscriber neither handled it nor has it in a queue. The others got it nevertheless.
+    /// Returns a [`PublishError`] if a subscriber neither handled it nor has it in a queue. The others got it
+    /// nevertheless.
     pub async fn publish(&self, topic_arn: &str, message: &str) -> Result<EventOutcome, PublishError> {
         let publication = self.feed.publish(topic_arn, message, self.clock.now());
         let outcome = self.deliver_to_all(topic_arn, message).await;

@@ -1,8 +1,8 @@
 //! The messages of all queues, and their file.
 //!
-//! Pure but for the file: callers pass the time and the ids in. Each change is one line of the file: a message as it is now,
-//! or the note that it is gone. So a message that moves from one queue to another is in exactly one of them, whenever the
-//! process dies.
+//! Pure but for the file: callers pass the time and the ids in. Each change is one line of the file: a message as it is
+//! now, or the note that it is gone. So a message that moves from one queue to another is in exactly one of them,
+//! whenever the process dies.
 
 use std::io;
 use std::path::PathBuf;
@@ -99,8 +99,8 @@ impl Messages {
         })
     }
 
-    /// Receives up to `max` messages of a queue, which then cannot be received again until their visibility timeout ends. A
-    /// message that was received as often as its queue allows goes to the dead-letter queue instead.
+    /// Receives up to `max` messages of a queue, which then cannot be received again until their visibility timeout
+    /// ends. A message that was received as often as its queue allows goes to the dead-letter queue instead.
     pub(super) fn receive(&mut self, queue_arn: &str, max: usize, now: Timestamp) -> io::Result<Vec<Message>> {
         self.expire(now)?;
         let Some(queue) = self.queues.iter().find(|queue| queue.arn == queue_arn).cloned() else {
@@ -131,8 +131,8 @@ impl Messages {
         Ok(received)
     }
 
-    /// Deletes a message if the queue still holds it. A message that went to the dead-letter queue meanwhile stays there, as
-    /// on AWS.
+    /// Deletes a message if the queue still holds it. A message that went to the dead-letter queue meanwhile stays
+    /// there, as on AWS.
     pub(super) fn delete(&mut self, queue_arn: &str, message_id: Uuid) -> io::Result<()> {
         if !self.of(queue_arn).any(|message| message.message_id == message_id) {
             return Ok(());

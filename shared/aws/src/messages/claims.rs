@@ -8,7 +8,7 @@
 //! | `message_id` | the message of the first request |
 //! | `nonce` | the request that holds the key: only that request may free it |
 //! | `lease_until` | the end of the time that the request may be at work (milliseconds) |
-//! | `expires` | the end of the time that the key is remembered (milliseconds); it is compared, because DynamoDB deletes late |
+//! | `expires` | when the key is forgotten (milliseconds); it is compared, because DynamoDB deletes late |
 //! | `expires_at` | when DynamoDB may delete it (seconds) |
 
 use aws_sdk_dynamodb::Client;

@@ -3,7 +3,7 @@
 //! | attribute | holds |
 //! |---|---|
 //! | `id` | our id of the message, or `ses#<SES's id of the mail>` for an event without our tag |
-//! | `sk` | `event#<at>#<type>#<SES's id of the bounce or complaint>#<hash of the recipient, or ->`, or `delivery#<hash>` |
+//! | `sk` | `event#<at>#<type>#<feedback id>#<hash of the recipient, or ->`, or `delivery#<hash>` |
 //! | `at` | when it happened, by SES (milliseconds) |
 //! | `recipient` | the recipient, normalised; absent where the event is about the whole mail |
 //! | `subtype`, `diagnostic` | SES's words for what happened, and what the receiving server said |

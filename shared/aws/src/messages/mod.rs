@@ -1,9 +1,9 @@
-//! The table of messages: what a message is, what SES reported of it, and who may send it.
+//! The table of messages: messages, the events that SES reported about them, and the claims of idempotency keys.
 //!
 //! | `id` | `sk` | holds |
 //! |---|---|---|
-//! | our id (`UUIDv7`) | `mail` | the row of the message: the mail without its bodies, and how far the sender has come |
-//! | our id | `event#<at>#<type>#<SES's id>#<recipient>` | one event of SES about one recipient, or about the whole mail |
+//! | our id (`UUIDv7`) | `mail` | the row of the message: the mail without its bodies, and the sender's state |
+//! | our id | `event#<at>#<type>#<SES's id>#<recipient>` | one event about one recipient, or the whole mail |
 //! | our id | `delivery#<recipient>` | the latest `Delivery` to a recipient |
 //! | our id | `to#<n>` | an entry of the index `by-recipient`, if the mail has several recipients |
 //! | `ses#<SES's id of the mail>` | `event#…`, `delivery#…` | the same for events without our tag |
@@ -14,7 +14,7 @@
 //! | attribute | holds |
 //! |---|---|
 //! | `state` | `sending`, `refused` or `suppressed`: what the sender wrote last |
-//! | `attempt`, `attempt_at`, `nonce` | the number of the attempt, when it began, and a random value that marks its writes |
+//! | `attempt`, `attempt_at`, `nonce` | the attempt's number, its beginning, and a random value that marks its writes |
 //! | `ses_id` | SES's id, once it is known: the mail was sent, whatever `state` says; key of the index `by-ses-id` |
 //! | `from`, `to`, `cc`, `bcc`, `reply_to`, `subject`, `tags` | the mail as the caller gave it, without its bodies |
 //! | `recipients` | the outcome on each address |
@@ -29,8 +29,9 @@
 //! An event without our tag comes from a classic notification. It may come before the sender has stored SES's id, so it
 //! cannot be written to the message itself. Reading a message reads both partitions.
 //!
-//! The state of a message is computed from these items when it is read ([`state`](domain::record::MessageRecord::state)), so
-//! that an event that comes before the sender's own update needs no condition and loses nothing.
+//! The state of a message is computed from these items when it is read
+//! ([`state`](domain::record::MessageRecord::state)), so that an event that comes before the sender's own update needs
+//! no condition and loses nothing.
 
 mod attempts;
 mod by_recipient;

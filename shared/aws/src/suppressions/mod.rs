@@ -7,9 +7,9 @@
 //! | `shard` | the partition of the index `newest`, a function of the address |
 //! | `bounce_at`, `complaint_at`, `blocked_at`, `manual_at` | registers, in milliseconds since the epoch |
 //! | `bounce_echo_at`, `complaint_echo_at` | registers of mails that the account's own lists held back |
-//! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | the evidence of that register: address as given, subtype, diagnostic, source |
+//! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | its evidence: address, subtype, diagnostic, source |
 //! | `manual_expires_at`, `lifted_at` | times in milliseconds |
-//! | `soft` | the newest soft bounces, a string set of `time#feedback id`, followed by `#our id` if the message is ours |
+//! | `soft` | the newest soft bounces: a string set of `time#feedback id`, and `#our id` if the mail is ours |
 //!
 //! The condition of its update lets a register only move forward. Where two events have the same time, the greater
 //! source wins, so the item ends the same in whichever order events come. Of the soft bounces the newest

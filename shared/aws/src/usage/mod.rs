@@ -2,17 +2,22 @@
 //!
 //! | `pk` | `sk` | holds |
 //! |---|---|---|
-//! | `gate#<region>` | `gate` | `next_free_slot`, `slot_interval`, `left_all`, `left_bulk`, `granted`, `brake`, `account_read_at`: the limits of sends; `overridden_at`: the time of the override that it follows |
-//! | `gate#<region>` | `brake_override` | `brake_override`: an operator's `none`, `bulk`, `all` or `auto`; `by`, `why`, `at` where `okite brake` wrote it; no report erases it |
-//! | `gate#<region>` | `sample#<hour>` | `at`, `granted`: the running total at the beginning of an hour; those of midnight are kept for longer |
+//! | `gate#<region>` | `gate` | the gate, with the attributes listed below |
+//! | `gate#<region>` | `brake_override` | an operator's override of the brake; no report erases it |
+//! | `gate#<region>` | `sample#<hour>` | `at`, `granted`: the total at the beginning of an hour; midnight's is kept longer |
 //! | `gate#<region>` | `sample#latest` | the same at the last report |
 //! | `gate#<region>` | `marks#<day>` | `at`, `bounces`, `complaints`: how many marks a day has, counted at this time |
 //! | `gate#<region>` | `verified_domains` | `at`, `domains`: the domains that SES listed as verified at this time |
 //! | `gate#<region>` | `reconciliation_wanted` | `at`: when an early pass was last requested |
-//! | `gate#<region>` | `reconciliation` | `state`, as JSON: how far the daily pass over SES's own list has come; `revision` counts its writes |
+//! | `gate#<region>` | `reconciliation` | `state` (JSON): the daily pass over SES's list; `revision`: its writes |
 //! | `report#<region>` | `latest` | `at`, `report`: the last report, as JSON |
 //! | `brake#<region>` | `<time>#<id>` | one change of the brake; see [`BrakeChanges`] |
-//! | `mark#<day>` | `<kind>#<stream>#<hash>` | `domain`, `class`, `stream`, `at`, and `message_id` and `tag` (a set of `name=value`) where the event names them: one bounce, complaint or block that counts; see [`Marks`] |
+//! | `mark#<day>` | `<kind>#<stream>#<hash>` | one bounce, complaint or block that counts; see [`Marks`] |
+//!
+//! The gate has `next_free_slot`, `slot_interval`, `left_all`, `left_bulk`, `granted`, `brake`, `account_read_at` and
+//! `overridden_at`, the time of the override that it follows. An override has `brake_override` (`none`, `bulk`, `all`
+//! or `auto`), and `by`, `why` and `at` where `okite brake` wrote it. A mark has `domain`, `class`, `stream`, `at`, and
+//! `message_id` and `tag` (a set of `name=value`) where the event names them.
 //!
 //! `next_free_slot` and `slot_interval` are microseconds, `account_read_at` and `at` milliseconds. All items have
 //! `expires_at`, except the gate, the override, the verified domains and those of the reconciliation.

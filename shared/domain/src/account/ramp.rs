@@ -1,13 +1,13 @@
 //! Planning a higher volume from a date backwards.
 //!
-//! SES raises a quota when the volume comes near it, and mailbox providers trust volume that grows slowly. AWS publishes no
-//! figure for either, so the pace is an assumption.
+//! SES raises a quota when the volume comes near it, and mailbox providers trust volume that grows slowly. AWS
+//! publishes no figure for either, so the pace is an assumption.
 
 use jiff::civil::Date;
 use jiff::{Span, Unit};
 
-/// The number of days in which a volume may double. An assumption: a higher quota reportedly takes two weeks or more, and
-/// volume doubles at most every few days during warm-up.
+/// The number of days in which a volume may double. An assumption: a higher quota reportedly takes two weeks or more,
+/// and volume doubles at most every few days during warm-up.
 const DOUBLES_IN_DAYS: f64 = 7.0;
 
 /// The plan to reach a volume.

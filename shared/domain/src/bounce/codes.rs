@@ -1,7 +1,8 @@
 //! The codes of a reply, read strictly: only where a code stands.
 //!
-//! An enhanced status (RFC 3463) stands at the beginning of the recipient's `status`, or right after a three-digit reply
-//! (`550 5.7.1`, `550-5.7.1`), or behind `#`. Three numbers with dots anywhere else are a date, a version or history.
+//! An enhanced status (RFC 3463) stands at the beginning of the recipient's `status`, or right after a three-digit
+//! reply (`550 5.7.1`, `550-5.7.1`), or behind `#`. Three numbers with dots anywhere else are a date, a version or
+//! history.
 
 use std::fmt;
 
@@ -39,8 +40,8 @@ impl EnhancedCode {
         matches!(class, 4 | 5).then_some(Self { class, subject, detail })
     }
 
-    /// Whether servers send it for so many reasons that it says little: it yields to the server's own code, and to a reason
-    /// in the text.
+    /// Whether servers send it for so many reasons that it says little: it yields to the server's own code, and to a
+    /// reason in the text.
     #[must_use]
     pub fn is_generic(self) -> bool {
         self.detail == 0 || matches!((self.subject, self.detail), (2 | 7, 1) | (5, 1 | 2 | 4..))

@@ -124,7 +124,8 @@ pub(super) fn reason_of_code(code: EnhancedCode) -> Option<BounceReason> {
         SenderBlocked, SenderRefused, Size, TemporarilyUnavailable, TooMuchMail, UserUnknown,
     };
     Some(match (code.class, code.subject, code.detail) {
-        // Exchange Online answers 5.4.1 where it does not know the recipient; elsewhere it is "no answer from the host".
+        // Exchange Online answers 5.4.1 where it does not know the recipient; elsewhere it is "no answer from the
+        // host".
         (_, 1, 1 | 3) | (5, 4, 1) => UserUnknown,
         // RFC 7293 has 7.17 and 7.18: the mailbox or the domain has another owner now. Exchange Online has 4.310.
         (_, 1, 2 | 10) | (5, 4, 4 | 310) | (_, 7, 18) => HostUnknown,

@@ -1,9 +1,9 @@
 //! How one bounced recipient is judged: what the receiving server said, whom that blames, and what follows.
 //!
-//! Three pieces of evidence are read, each strictly: SES's type and subtype, the codes ([`codes`](EnhancedCode)) and the words of the
-//! server's reply (a table of patterns, `patterns.rs`). A clear reason and a specific code decide. Where two of them blame
-//! different parties, the one that suppresses less wins: a living person who is not sent to is the worse fault. Where
-//! neither is there, weak words and generic codes decide, and at last words such as "try later".
+//! Three pieces of evidence are read, each strictly: SES's type and subtype, the codes ([`codes`](EnhancedCode)) and
+//! the words of the server's reply (a table of patterns, `patterns.rs`). A clear reason and a specific code decide.
+//! Where two of them blame different parties, the one that suppresses less wins: a living person who is not sent to is
+//! the worse fault. Where neither is there, weak words and generic codes decide, and at last words such as "try later".
 //!
 //! | blame | SES says Permanent | SES says Transient or Undetermined |
 //! |---|---|---|
@@ -11,7 +11,7 @@
 //! | the sender | 5xx: blocked for 24 hours; 4xx: soft | soft |
 //! | the message | recorded | recorded |
 //! | the moment | soft | soft |
-//! | nobody | suppressed for good | Transient: soft, or an automatic reply where no server said anything; Undetermined: recorded |
+//! | nobody | suppressed for good | Transient: soft, or an automatic reply without a text; Undetermined: recorded |
 //!
 //! `NoEmail` is always a dead address. Subtypes that speak of a list, of validation or of the message decide alone.
 //! Whether SES counts the bounce against the account is a separate question: [`BounceJudgement::counts_for_rate`].

@@ -100,7 +100,8 @@ pub(super) fn find(folded: &str) -> Vec<PatternHit> {
         let about_recipient = matches!(pattern.reason.blame(), Blame::Address | Blame::Moment);
         for phrase in pattern.phrases {
             let (first, rest) = phrase.split_once(' ').unwrap_or((phrase, ""));
-            // Hundreds of phrases meet a text of some twenty words: most are dismissed by the letters that words begin with.
+            // Hundreds of phrases meet a text of some twenty words: most are dismissed by the letters that words begin
+            // with.
             for choice in first.split('|').filter(|choice| initials.may_have(choice)) {
                 for from in (0..words.len()).filter(|from| is_choice(choice, words[*from])) {
                     if let Some(to) = matches(rest, &words[from + 1..], about_recipient) {

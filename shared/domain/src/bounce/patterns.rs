@@ -1,11 +1,12 @@
 //! The data: which words of a receiving server speak for which reason. Nothing but data stands here.
 //!
-//! A phrase is a row of words. `a|b` is one word out of several, `block~` a word that begins so, `*` up to six words of any
-//! kind. Words are lower case and without accents, split at every character that is no letter or digit. Codes of providers
-//! are compared with whole pieces of the text, which keep `_`, `-` and `#`; `*` there is any row of characters.
+//! A phrase is a row of words. `a|b` is one word out of several, `block~` a word that begins so, `*` up to six words of
+//! any kind. Words are lower case and without accents, split at every character that is no letter or digit. Codes of
+//! providers are compared with whole pieces of the text, which keep `_`, `-` and `#`; `*` there is any row of
+//! characters.
 //!
-//! A phrase inside of a longer one that was found as well does not count: `sender address * does not exist` is not about
-//! the recipient.
+//! A phrase inside of a longer one that was found as well does not count: `sender address * does not exist` is not
+//! about the recipient.
 
 use super::pattern::{Pattern, Strength};
 use super::reason::BounceReason;

@@ -1,14 +1,14 @@
 //! The receiving server's own words, taken out of what stands around them.
 //!
-//! A text is folded first: lower case, no accents, white space collapsed, [`LOOKED_AT`] characters at most. SES wraps the
-//! reply of some servers in words of its own (`5.1.0 - Unknown address error 550-'…'`); the wrapper is cut off. Words are
-//! what is left once addresses, host names, links and numbers are gone.
+//! A text is folded first: lower case, no accents, white space collapsed, [`LOOKED_AT`] characters at most. SES wraps
+//! the reply of some servers in words of its own (`5.1.0 - Unknown address error 550-'…'`); the wrapper is cut off.
+//! Words are what is left once addresses, host names, links and numbers are gone.
 
 /// How many characters of a diagnostic are looked at. Longer replies repeat themselves.
 pub(super) const LOOKED_AT: usize = 2_000;
 
-/// Top-level domains by which a name with a single dot is read as a host name. Those that are English words (`is`, `in`,
-/// `to`, `it`, `at`, …) are missing on purpose: `blocked.It` is the end of one sentence and the start of another.
+/// Top-level domains by which a name with a single dot is read as a host name. Those that are English words (`is`,
+/// `in`, `to`, `it`, `at`, …) are missing on purpose: `blocked.It` is the end of one sentence and the start of another.
 const TOP_LEVEL: [&str; 46] = [
     "com",
     "net",
@@ -220,8 +220,8 @@ pub(super) fn leading_reply(text: &str) -> Option<u16> {
     }
 }
 
-/// Splits a text into words. Addresses, host names, links, IP addresses and numbers are no words; a host name or link of a
-/// block list is the word [`BLOCK_LIST_NAMED`].
+/// Splits a text into words. Addresses, host names, links, IP addresses and numbers are no words; a host name or link
+/// of a block list is the word [`BLOCK_LIST_NAMED`].
 pub(super) fn words(text: &str) -> Vec<&str> {
     let mut words = Vec::with_capacity(text.len() / 6);
     for chunk in text.split(' ') {

@@ -1,7 +1,7 @@
 //! Changes of the brake: who changed it, when, why, and on which figures.
 //!
-//! An unexplained brake looks like a fault to people who wait for mail, and AWS asks about it after an incident. So Okite
-//! records every change and notifies the operators once.
+//! An unexplained brake looks like a fault to people who wait for mail, and AWS asks about it after an incident. So
+//! Okite records every change and notifies the operators once.
 
 use std::fmt::Write;
 
@@ -44,8 +44,8 @@ pub struct BrakeNotice {
 }
 
 impl BrakeChange {
-    /// Writes the notice about the change in `region`. It replaces addresses in an operator's text, because the notice goes
-    /// to many people.
+    /// Writes the notice about the change in `region`. It replaces addresses in an operator's text, because the notice
+    /// goes to many people.
     #[must_use]
     pub fn notice(&self, region: &str) -> BrakeNotice {
         let (from, to) = (self.from.as_str(), self.to.as_str());

@@ -82,8 +82,8 @@ impl Brake {
         }
     }
 
-    /// Reads an operator's override. `auto` returns `None`: the brake follows the account's health. Any unknown value stops
-    /// all mail, because its author wanted to stop some.
+    /// Reads an operator's override. `auto` returns `None`: the brake follows the account's health. Any unknown value
+    /// stops all mail, because its author wanted to stop some.
     #[must_use]
     pub fn from_override(text: &str) -> Option<Self> {
         match text.trim().to_ascii_lowercase().as_str() {

@@ -4,10 +4,10 @@ use mail_parser::MessageParser;
 
 use crate::address::{EmailAddress, Mailbox};
 
-/// Reads the addresses of one entry, which is one as a rule: `a@b`, `Name <a@b>`, `"Name" <a@b>` or an RFC 2047 encoded word
-/// that holds one of them, with what receiving servers and mail programs leave around it: the `rfc822;` of a delivery
-/// report, `mailto:` and `SMTP:`, single quotes, a comment, the root's dot, a semicolon, folding. A group and a list give
-/// several; each must be readable, or nothing is.
+/// Reads the addresses of one entry, which is one as a rule: `a@b`, `Name <a@b>`, `"Name" <a@b>` or an RFC 2047 encoded
+/// word that holds one of them, with what receiving servers and mail programs leave around it: the `rfc822;` of a
+/// delivery report, `mailto:` and `SMTP:`, single quotes, a comment, the root's dot, a semicolon, folding. A group and
+/// a list give several; each must be readable, or nothing is.
 pub(super) fn read_all(text: &str) -> Vec<EmailAddress> {
     if text.contains("=?")
         && let Some(decoded) = decode(text)

@@ -1,7 +1,7 @@
 //! What a bounce or a complaint means for one recipient.
 //!
-//! A bounce is judged by [`crate::bounce`]; here its decision becomes a class. Complaint types are compared without case, as
-//! RFC 6650 has it.
+//! A bounce is judged by [`crate::bounce`]; here its decision becomes a class. Complaint types are compared without
+//! case, as RFC 6650 has it.
 
 use super::event::Recipient;
 use crate::bounce::{self, Blame, BounceInput, BounceJudgement, BounceReason, Decision};

@@ -1,5 +1,6 @@
-//! The parts of SES's event JSON that are read. Everything is optional, and a field of another type than expected counts
-//! as missing: an event must not be lost over a field that is not needed. Of a field given twice the last one counts.
+//! The parts of SES's event JSON that are read. Everything is optional, and a field of another type than expected
+//! counts as missing: an event must not be lost over a field that is not needed. Of a field given twice the last one
+//! counts.
 
 use serde_json::{Map, Value};
 

@@ -1,13 +1,13 @@
 //! Marks: what SES counts against the account, one for each recipient of a bounce or a complaint.
 //!
-//! A mark is written once however often its event comes, and the marks *are* the count: nothing is incremented. Left out is
-//! what SES leaves out of its rates: echoes of a list of the account, unsubscribed recipients, reports that are no
-//! complaints, and mail to the mailbox simulator. So are recipients at domains that the account has verified, but only by
-//! whoever counts: this function does not know them, and so the mark says the domain.
+//! A mark is written once however often its event comes, and the marks *are* the count: nothing is incremented. Left
+//! out is what SES leaves out of its rates: echoes of a list of the account, unsubscribed recipients, reports that are
+//! no complaints, and mail to the mailbox simulator. So are recipients at domains that the account has verified, but
+//! only by whoever counts: this function does not know them, and so the mark says the domain.
 //!
-//! A mark holds no address. What tells it from others is a hash of the feedback's id, its kind and the address. The id is a
-//! random value of SES, so the hash cannot be searched for an address by whoever does not know the feedback, and needs no
-//! secret.
+//! A mark holds no address. What tells it from others is a hash of the feedback's id, its kind and the address. The id
+//! is a random value of SES, so the hash cannot be searched for an address by whoever does not know the feedback, and
+//! needs no secret.
 
 use std::collections::BTreeSet;
 

@@ -3,8 +3,8 @@
 //! SES tells what became of a mail in two formats: the *classic* notifications of an identity (`notificationType`) and
 //! the *event publishing* of a configuration set (`eventType`). They differ in that word and in what is optional, so
 //! one tolerant reader serves both. [`read`] decides everything in one pure step: which recipients are concerned, what
-//! happened to each ([`FeedbackClass`]) and when. It acts on the recipients that the bounce or complaint *lists* and never on
-//! `mail.destination`: one bad address among fifty must not suppress the other forty-nine.
+//! happened to each ([`FeedbackClass`]) and when. It acts on the recipients that the bounce or complaint *lists* and
+//! never on `mail.destination`: one bad address among fifty must not suppress the other forty-nine.
 //!
 //! Formats: <https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html> and
 //! <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html>.
@@ -60,7 +60,8 @@ pub struct FeedbackEvent {
     pub marks: Vec<Mark>,
     /// How many recipients ought to be suppressed and have an address that cannot be read.
     pub unreadable_recipients: usize,
-    /// Whether a bounce or a complaint names no recipient at all: nobody can be suppressed, and trying again mends nothing.
+    /// Whether a bounce or a complaint names no recipient at all: nobody can be suppressed, and trying again mends
+    /// nothing.
     pub lists_nobody: bool,
     /// What it says of the message, if the type is one that says what became of it.
     pub message: Option<MessageEvent>,

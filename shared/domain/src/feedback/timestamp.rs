@@ -9,9 +9,9 @@ use serde_json::Value;
 /// 2200-01-01T00:00:00Z, in seconds.
 const LATEST: i64 = 7_258_118_400;
 
-/// Reads a time: RFC 3339 with `Z` or an offset (with or without a space before it), RFC 2822, or a civil time without a
-/// zone, which is taken as UTC. `None` for everything else. A time before 1970 or after 2200 is moved to that end: nothing
-/// later has to reckon with times that cannot be.
+/// Reads a time: RFC 3339 with `Z` or an offset (with or without a space before it), RFC 2822, or a civil time without
+/// a zone, which is taken as UTC. `None` for everything else. A time before 1970 or after 2200 is moved to that end:
+/// nothing later has to reckon with times that cannot be.
 pub(super) fn read(value: &Value) -> Option<Timestamp> {
     let latest = Timestamp::from_second(LATEST).unwrap_or(Timestamp::MAX);
     read_any(value).map(|time| time.clamp(Timestamp::UNIX_EPOCH, latest))

@@ -1,14 +1,14 @@
 //! The sends' half: a send's request to the gate, its write, and how it reads a refusal.
 //!
-//! The gate admits a send by its **start**. Its slots begin at `max(now, next_free_slot)`. If that is near enough, the send
-//! takes one slot for each recipient, and later sends wait for them. So 5 recipients at 1/s pass at once, and then nothing
-//! passes for 5 s: SES allows the same. Any one second of slots holds at most the rate, the burst, and the largest weight
-//! less one. The clocks of the senders do not matter.
+//! The gate admits a send by its **start**. Its slots begin at `max(now, next_free_slot)`. If that is near enough, the
+//! send takes one slot for each recipient, and later sends wait for them. So 5 recipients at 1/s pass at once, and then
+//! nothing passes for 5 s: SES allows the same. Any one second of slots holds at most the rate, the burst, and the
+//! largest weight less one. The clocks of the senders do not matter.
 //!
-//! Rate, quota and brake are the condition of **one** write, so no send can pass between a check and a count. An expression
-//! has no `max`, so there are two branches: *busy*, when `next_free_slot` is within the burst, and *idle*, when it is
-//! further back. A container tries the branch that the last answer suggests. A failed condition returns the gate as it is,
-//! which shows either the right branch or the cause of the refusal.
+//! Rate, quota and brake are the condition of **one** write, so no send can pass between a check and a count. An
+//! expression has no `max`, so there are two branches: *busy*, when `next_free_slot` is within the burst, and *idle*,
+//! when it is further back. A container tries the branch that the last answer suggests. A failed condition returns the
+//! gate as it is, which shows either the right branch or the cause of the refusal.
 //!
 //! Slots are never returned: a return and a take at the same time would grant a slot twice. The next report corrects
 //! slots taken in vain, because it uses SES's own count.
@@ -23,8 +23,8 @@ use crate::brake::Brake;
 use crate::pacing::PacingPolicy;
 use crate::stream::Stream;
 
-/// The age up to which the gate enforces a report's quota. After that the gate enforces only the sending rate and leaves
-/// the quota to SES, because a failed reporter must not stop sending.
+/// The age up to which the gate enforces a report's quota. After that the gate enforces only the sending rate and
+/// leaves the quota to SES, because a failed reporter must not stop sending.
 const STALE_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// Recipients a second before the first report: the sending rate of every new SES account.
 const FIRST_RATE: f64 = 1.0;
@@ -172,7 +172,8 @@ impl Permit {
 }
 
 impl RememberedGate {
-    /// Returns a refusal with the time until the next free slot, at least a second, because the sender has no time left.
+    /// Returns a refusal with the time until the next free slot, at least a second, because the sender has no time
+    /// left.
     #[must_use]
     pub fn next_slot(&self, now: Timestamp) -> Throttled {
         Throttled::Rate {
@@ -195,8 +196,8 @@ impl RememberedGate {
 }
 
 impl GateWrite {
-    /// Makes the first attempt of a send. A container that has not seen the gate asks as if there were none, and the answer
-    /// contains the gate.
+    /// Makes the first attempt of a send. A container that has not seen the gate asks as if there were none, and the
+    /// answer contains the gate.
     #[must_use]
     pub fn first(ask: PermitRequest, policy: &PacingPolicy, known: Option<RememberedGate>) -> Self {
         let slot_interval = known.map_or_else(|| slot_interval(FIRST_RATE), |known| known.slot_interval);

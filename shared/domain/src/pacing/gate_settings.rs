@@ -1,5 +1,5 @@
-//! The reporter's half: it turns the account and the grants into the settings of the gate. Figures that SES does not publish
-//! are named constants here.
+//! The reporter's half: it turns the account and the grants into the settings of the gate. Figures that SES does not
+//! publish are named constants here.
 
 use std::time::Duration;
 
@@ -104,11 +104,11 @@ fn whole(recipients: f64) -> i64 {
     (recipients.floor() as i64).clamp(-UNLIMITED, UNLIMITED)
 }
 
-/// Works out the grants of the last 24 hours, and those that SES may not have counted, from `total` and its samples in any
-/// order.
+/// Works out the grants of the last 24 hours, and those that SES may not have counted, from `total` and its samples in
+/// any order.
 ///
-/// The base is the youngest sample that is old enough. So the result may be too high (by up to an hour's grants), but never
-/// too low. If no sample is old enough, everything counts.
+/// The base is the youngest sample that is old enough. So the result may be too high (by up to an hour's grants), but
+/// never too low. If no sample is old enough, everything counts.
 #[must_use]
 pub fn grant_totals(total: i64, samples: &[GrantSample], policy: &PacingPolicy, now: Timestamp) -> GrantTotals {
     let since = |age: SignedDuration| {

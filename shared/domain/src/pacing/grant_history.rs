@@ -23,8 +23,8 @@ pub struct GrantHistory<'a> {
 }
 
 impl GrantHistory<'_> {
-    /// Returns the total at a time, interpolated between the samples around it. Before the first sample it is that sample's
-    /// total, because the times of earlier grants are unknown.
+    /// Returns the total at a time, interpolated between the samples around it. Before the first sample it is that
+    /// sample's total, because the times of earlier grants are unknown.
     #[expect(clippy::cast_precision_loss, reason = "totals are far below 2^53")]
     fn total_at(&self, at: Timestamp) -> f64 {
         let known = || {

@@ -2,8 +2,9 @@
 //!
 //! SES limits recipients, not messages: at most `MaxSendRate` of them a second and `Max24HourSend` of them in any 24
 //! hours. One small item, the gate, enforces both limits. The sending rate is an interval between recipients (GCRA, the
-//! leaky bucket as a meter). The gate stores the time up to which slots are taken, and a send takes the next slot for each
-//! recipient. The quota is the number of recipients that may still be granted. A send takes both at once or neither.
+//! leaky bucket as a meter). The gate stores the time up to which slots are taken, and a send takes the next slot for
+//! each recipient. The quota is the number of recipients that may still be granted. A send takes both at once or
+//! neither.
 //!
 //! | module | concept |
 //! |---|---|

@@ -417,7 +417,8 @@ proptest! {
         }
     }
 
-    /// SES's own rate limit, a bucket of one second that a mail may overdraw, never refuses a mail that the gate admitted.
+    /// SES's own rate limit, a bucket of one second that a mail may overdraw, never refuses a mail that the gate
+    /// admitted.
     #[test]
     fn ses_never_refuses_a_mail_that_the_gate_admitted_at_its_slot(
         rate in 0.1f64..500.0, callers in prop::collection::vec((0i64..500_000, 1i64..=50), 1..100),

@@ -1,5 +1,5 @@
-//! Simulates two days of an account's quota: Okite's mail through the model of the gate, mail of others, a reporter, and an
-//! SES that counts late.
+//! Simulates two days of an account's quota: Okite's mail through the model of the gate, mail of others, a reporter,
+//! and an SES that counts late.
 
 use proptest::prelude::*;
 

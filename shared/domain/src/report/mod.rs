@@ -23,8 +23,8 @@ use reasons::reasons;
 
 use crate::suppression::ReportedReconciliation;
 
-/// The reporter's answer: one JSON object whose field names are a contract. Fields missing from an older report get their
-/// default: nothing is known.
+/// The reporter's answer: one JSON object whose field names are a contract. Fields missing from an older report get
+/// their default: nothing is known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// When the account was read.
@@ -201,8 +201,8 @@ impl Report {
         }
     }
 
-    /// Makes the report of a run at `now` that could not read the account: the previous figures, and a warning about their
-    /// age. The report keeps the time of its reading and does not set the gate.
+    /// Makes the report of a run at `now` that could not read the account: the previous figures, and a warning about
+    /// their age. The report keeps the time of its reading and does not set the gate.
     #[must_use]
     pub fn unread(mut self, trouble: ReadFailure, now: Timestamp) -> Self {
         let minutes = now.duration_since(self.at).as_mins().max(0);
@@ -220,8 +220,8 @@ impl Report {
         self
     }
 
-    /// Returns AWS's figure of a rate from this report, for a report at `now` that could not read it. Returns `None` once
-    /// the figure is a day old, counted from its first reading.
+    /// Returns AWS's figure of a rate from this report, for a report at `now` that could not read it. Returns `None`
+    /// once the figure is a day old, counted from its first reading.
     #[must_use]
     pub fn aws_rate(&self, kind: RateKind, now: Timestamp) -> Option<AwsRate> {
         let rate = match kind {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::account::Account;
 use crate::pacing::GrantHistory;
 
-/// How long a report shows that the quota or the sending rate fell. AWS lowers them because of complaints, so an operator
-/// must see it.
+/// How long a report shows that the quota or the sending rate fell. AWS lowers them because of complaints, so an
+/// operator must see it.
 const FELL_REPORTED: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The period over which the present pace is measured.
 const PACE_OVER: SignedDuration = SignedDuration::from_hours(1);
@@ -100,8 +100,8 @@ pub struct SendingRate {
     pub fell: Option<LimitDrop>,
 }
 
-/// Works out where the quota stands, for a stack whose part of it is `account_share`. `before` is the quota of the report
-/// before.
+/// Works out where the quota stands, for a stack whose part of it is `account_share`. `before` is the quota of the
+/// report before.
 #[must_use]
 pub(super) fn quota(
     account: &Account,
@@ -161,8 +161,8 @@ pub(super) fn send_rate(account: &Account, now: Timestamp, before: Option<&Sendi
     }
 }
 
-/// Finds the time until the quota is used up, hour by hour. It assumes that we keep the present pace, that our sends of a
-/// day ago leave the 24 hours, and that others keep their pace.
+/// Finds the time until the quota is used up, hour by hour. It assumes that we keep the present pace, that our sends of
+/// a day ago leave the 24 hours, and that others keep their pace.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,7 +1,7 @@
 //! The days over which we count bounces and complaints ourselves.
 //!
-//! AWS does not publish its "representative volume". A week covers a whole cycle of most senders, and is short enough for
-//! the brake to release itself.
+//! AWS does not publish its "representative volume". A week covers a whole cycle of most senders, and is short enough
+//! for the brake to release itself.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;

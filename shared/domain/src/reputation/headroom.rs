@@ -18,8 +18,8 @@ pub struct Headroom {
     pub pause: u64,
 }
 
-/// Works out the headroom of a rate. Returns `None` when there is no figure or nothing was sent. The headroom of complaints
-/// covers at least those missing from the minimum that a judgement needs.
+/// Works out the headroom of a rate. Returns `None` when there is no figure or nothing was sent. The headroom of
+/// complaints covers at least those missing from the minimum that a judgement needs.
 #[must_use]
 pub fn headroom(kind: RateKind, rate: &ReputationRate, thresholds: &RateThresholds) -> Option<Headroom> {
     let (count, sent) = rate.count_of()?;

@@ -1,8 +1,8 @@
 //! The bounce rate and the complaint rate: AWS's own figures, our estimates of them, and the health that each means.
 //!
-//! AWS counts hard bounces and complaints over a "representative volume" of mail that it does not publish, and shows the
-//! result as the metrics `Reputation.BounceRate` and `Reputation.ComplaintRate`. They are the authority. Our estimate
-//! comes from our own marks and the gate's grants, and replaces AWS's figure when CloudWatch has none.
+//! AWS counts hard bounces and complaints over a "representative volume" of mail that it does not publish, and shows
+//! the result as the metrics `Reputation.BounceRate` and `Reputation.ComplaintRate`. They are the authority. Our
+//! estimate comes from our own marks and the gate's grants, and replaces AWS's figure when CloudWatch has none.
 //! <https://docs.aws.amazon.com/ses/latest/dg/reputation-dashboard-dg.html>
 
 use jiff::Timestamp;
@@ -20,8 +20,8 @@ pub const COMPLAINT_REVIEW: f64 = 0.001;
 /// At this complaint rate AWS may pause its sending.
 pub const COMPLAINT_PAUSE: f64 = 0.005;
 
-/// The share of a threshold below which a rate leaves the level again. At the threshold itself, a rate that wavers around it
-/// would set and release the brake with every report.
+/// The share of a threshold below which a rate leaves the level again. At the threshold itself, a rate that wavers
+/// around it would set and release the brake with every report.
 const RELEASED_AT: f64 = 0.8;
 
 /// The two rates that AWS judges an account by.
@@ -122,7 +122,8 @@ impl RateEstimate {
     fn of(kind: RateKind, counted: &FeedbackCounts) -> Self {
         let (count, sent) = (counted.of(kind), counted.sent);
         Self {
-            // More events than mails are possible: some belong to mails from before the counted days, or to other senders.
+            // More events than mails are possible: some belong to mails from before the counted days, or to other
+            // senders.
             rate: (sent > 0).then(|| (float(count) / float(sent)).min(1.0)),
             count,
             sent,
@@ -175,8 +176,8 @@ impl ReputationRate {
         }
     }
 
-    /// Returns the number of bounces or complaints, and the number of recipients. AWS does not publish the volume behind its
-    /// figure, so the figure is applied to our own volume.
+    /// Returns the number of bounces or complaints, and the number of recipients. AWS does not publish the volume
+    /// behind its figure, so the figure is applied to our own volume.
     #[must_use]
     pub fn count_of(&self) -> Option<(f64, f64)> {
         let sent = float(self.estimate?.sent);
@@ -196,8 +197,8 @@ pub struct ReputationRates {
 
 /// Judges one rate. `before` is its level in the previous report; `sent_last_24_hours` is SES's own count.
 ///
-/// An estimate *enters* a level only with enough mail and enough complaints. With less, AWS's own figure causes a warning
-/// but no brake. So one bounce in ten mails does not stop a new account.
+/// An estimate *enters* a level only with enough mail and enough complaints. With less, AWS's own figure causes a
+/// warning but no brake. So one bounce in ten mails does not stop a new account.
 ///
 /// A rate *leaves* a level only when a figure is well below it, however little mail there is: a braked account may send
 /// hardly any. The level stays when nothing can be read. It is healthy when nothing was sent in all counted days.

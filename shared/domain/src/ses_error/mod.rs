@@ -1,13 +1,14 @@
 //! What each error of SES's `SendEmail` means for the caller.
 //!
 //! SES reports one condition in several ways. An exceeded sending rate comes as `TooManyRequestsException` or as
-//! `Throttling`. An unverified *sender* and an unverified *recipient* (in the sandbox) share one type and differ only in
-//! the text. [`TABLE`] has one row for each meaning: its signs in SES's answer, its cause, its remedy and its retry advice.
-//! [`classify`] finds the row of an error. Each front adds its own protocol's status; docs/ERRORS.md shows the table with
-//! the statuses of the HTTP API. Okite never passes SES's text on, because it contains addresses.
+//! `Throttling`. An unverified *sender* and an unverified *recipient* (in the sandbox) share one type and differ only
+//! in the text. [`TABLE`] has one row for each meaning: its signs in SES's answer, its cause, its remedy and its retry
+//! advice. [`classify`] finds the row of an error. Each front adds its own protocol's status; docs/ERRORS.md shows the
+//! table with the statuses of the HTTP API. Okite never passes SES's text on, because it contains addresses.
 //!
-//! Errors of the operation: <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors>
-//! and <https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html>.
+//! Errors of the operation:
+//! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors> and
+//! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html>.
 
 mod sign;
 mod table;
@@ -267,7 +268,8 @@ mod tests {
         }
     }
 
-    /// Type, text and status of answers, and the expected refusal. Texts come from AWS's documentation where it has any.
+    /// Type, text and status of answers, and the expected refusal. Texts come from AWS's documentation where it has
+    /// any.
     const ANSWERS: &[(&str, &str, u16, SesRefusal)] = &[
         ("SendingPausedException", "", 400, SesRefusal::SendingPaused),
         ("AccountSendingPausedException", "", 400, SesRefusal::SendingPaused),

@@ -47,8 +47,8 @@ impl ErrorSign {
 /// identity in the list is a recipient in the sandbox. If SES lists none, it means the sender.
 ///
 /// "Email address is not verified. The following identities failed the check in region EU-WEST-1: a@example.com, Bob
-/// <b@example.org>": <https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html>. The list is the end of
-/// the text, so its contents cannot be mistaken for SES's own words.
+/// <b@example.org>". The list is the end of the text, so its contents cannot be mistaken for SES's own words.
+/// <https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html>
 fn lists_the_sender(answer: &ErrorAnswer<'_>) -> bool {
     let list = answer
         .text

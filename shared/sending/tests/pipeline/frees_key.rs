@@ -1,5 +1,5 @@
-//! Every answer that frees a key is one after which SES does not take the mail, neither then nor later. After every other
-//! answer the key holds.
+//! Every answer that frees a key is one after which SES does not take the mail, neither then nor later. After every
+//! other answer the key holds.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -54,7 +54,8 @@ impl World {
         }
     }
 
-    /// Checks that a request that ended with `error` has sent nothing, left no row that says otherwise, and freed its key.
+    /// Checks that a request that ended with `error` has sent nothing, left no row that says otherwise, and freed its
+    /// key.
     async fn is_free(&self, request: &Request, ended: &Ended, is_late: bool) {
         let error = ended.only().as_ref().unwrap_err();
         let context = format!("{error:?}: {:?}", request.faults);

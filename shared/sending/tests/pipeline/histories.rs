@@ -1,7 +1,9 @@
-//! Histories: requests that are repeated, run side by side, die anywhere and lose answers, at a gate that opens and closes,
-//! with events of SES that come late, twice or never. Whatever happens, what callers are answered agrees with what SES took.
+//! Histories: requests that are repeated, run side by side, die anywhere and lose answers, at a gate that opens and
+//! closes, with events of SES that come late, twice or never. Whatever happens, what callers are answered agrees with
+//! what SES took.
 //!
-//! proptest prints a history that fails as short as it can, and keeps its seed. `PROPTEST_CASES` says how many there are.
+//! proptest prints a history that fails as short as it can, and keeps its seed. `PROPTEST_CASES` says how many there
+//! are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

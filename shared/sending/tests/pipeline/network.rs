@@ -1,7 +1,7 @@
 //! The network between one request and AWS, which loses, delays and refuses calls as a test asks for.
 //!
-//! A fault counts calls, not the SDK's attempts at them: an attempt carries the id of its call, so a fault may befall one
-//! attempt or all of them.
+//! A fault counts calls, not the SDK's attempts at them: an attempt carries the id of its call, so a fault may befall
+//! one attempt or all of them.
 
 use std::collections::HashMap;
 use std::io;

@@ -5,8 +5,8 @@ use sending::{NotSent, Unavailable};
 use crate::network::{Fate, Fault, On};
 use crate::world::{Mail, Request, World};
 
-/// One email of a batch was sent and SES refused the other. The request that takes the key over never learns that it has
-/// it, and must not free a key that remembers a mail.
+/// One email of a batch was sent and SES refused the other. The request that takes the key over never learns that it
+/// has it, and must not free a key that remembers a mail.
 #[tokio::test]
 async fn a_takeover_whose_answer_is_lost_keeps_the_key_of_what_was_sent() {
     let world = World::start().await;
@@ -34,8 +34,8 @@ async fn a_takeover_whose_answer_is_lost_keeps_the_key_of_what_was_sent() {
     assert_eq!(world.mails(&batch.subject(1)).len(), 1);
 }
 
-/// A refusal that an earlier request left is no word on the request that holds the key now: it may be about to attempt the
-/// email again.
+/// A refusal that an earlier request left is no word on the request that holds the key now: it may be about to attempt
+/// the email again.
 #[tokio::test]
 async fn a_request_that_has_taken_over_is_in_flight_before_it_writes_its_row() {
     let world = World::start().await;

@@ -322,8 +322,8 @@ struct Crowd {
 }
 
 impl Crowd {
-    /// Sends a hundred containers to the gate at once, each several times, with weights of 1 to 50 and clocks that are up
-    /// to 400 ms apart.
+    /// Sends a hundred containers to the gate at once, each several times, with weights of 1 to 50 and clocks that are
+    /// up to 400 ms apart.
     async fn rush(store: &Arc<Store>, asks: i64) -> Self {
         let mut callers = JoinSet::new();
         for caller in 0..100_i64 {
