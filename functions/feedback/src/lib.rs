@@ -82,7 +82,7 @@ impl State {
 #[derive(Debug, thiserror::Error)]
 pub enum FeedbackError {
     /// The event comes from none of the callers of the function.
-    #[error("the event comes from neither SNS nor SQS and is no event of Amazon SES, or one of its records is not")]
+    #[error("the event, or one of its records, is neither from SNS or SQS nor an event of Amazon SES")]
     UnknownSource,
     /// The message comes from another topic.
     #[error("a message came from a topic that is not of this stack")]
@@ -226,7 +226,7 @@ async fn handle_record(
     })
 }
 
-/// Handles all messages, whatever comes of one of them. `id` is that of their record, if they come from a queue.
+/// Handles all messages, even if one of them fails. `id` is that of their record, if they come from a queue.
 async fn handle_messages(
     state: &State,
     messages: &[sns_event::Message],
@@ -310,8 +310,8 @@ async fn apply(state: &State, event: &FeedbackEvent, new_id: &impl Fn() -> Uuid)
     };
     let writes: Vec<_> = event.facts.iter().filter_map(write).collect();
     let suppressed = event.facts.iter().filter(|fact| fact.class.suppresses()).count();
-    // Every write is tried, whatever comes of another. If one failed, the event comes again. Nobody waits for the marks
-    // and the record, so they use the connections that are open.
+    // A failed write does not stop the others; Lambda then retries the event. The marks and the record are not urgent,
+    // so they come after the registers and reuse their connections.
     let written = future::join_all(writes).await;
     let marked = future::join_all(event.marks.iter().map(|mark| state.marks.put(mark))).await;
     let recorded = match &event.message {

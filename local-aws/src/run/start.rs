@@ -210,7 +210,7 @@ fn configuration_set(set: &ConfigurationSet) -> SesConfigurationSet {
     }
 }
 
-/// Serves DynamoDB until `stop` is cancelled, and logs an earlier end.
+/// Serves DynamoDB until `stop` is cancelled, and logs an error if it ends before that.
 async fn serve_dynamodb(dynamodb: Dynamodb, socket: TcpListener, middleware: Middleware, stop: CancellationToken) {
     if let Err(error) = dynamodb.serve(socket, middleware, stop).await {
         tracing::error!("DynamoDB ended: {error}");

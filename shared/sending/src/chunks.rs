@@ -1,7 +1,8 @@
-//! The emails of a request, a chunk at a time: the list is read and the slots are taken for a whole chunk, its rows are
-//! written, and its emails go out side by side, each when its slot has come.
+//! Sends the emails of a request in chunks. For each chunk, it reads the suppression list, takes the slots and writes
+//! the rows. Then it sends the chunk's emails concurrently, each at its slot.
 //!
-//! A chunk is as much as goes out in a few seconds: slots taken for emails that then cannot be sent are lost.
+//! A chunk is limited to what goes out in [`CHUNK_TIME`], because the gate takes no slot back: the slots of emails that
+//! then cannot be sent are lost.
 
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ pub(crate) type Attempted = (usize, Result<Receipt, NotSent>);
 pub(crate) enum Stopped {
     /// The quota has not enough left for all of it.
     Quota(NotSent),
-    /// What comes after it cannot be attempted either.
+    /// Neither this chunk nor the rest of the request can be attempted.
     All(NotSent),
 }
 
@@ -80,7 +81,8 @@ impl Chunks<'_> {
             .enumerate()
             .filter(|(index, _)| outcomes[*index].is_none())
             .collect();
-        // Some of a request that is resumed may have been sent: it is not to be split.
+        // An earlier attempt may have sent some emails of a resumed request, so its caller must not be told to split
+        // it.
         if submissions.len() > 1 && self.claimed.records.is_empty() {
             self.refuse_too_many(&waiting)?;
         }
@@ -156,7 +158,7 @@ impl Chunks<'_> {
         waiting.iter().take_while(fits).count().clamp(1, CHUNK_MAX)
     }
 
-    /// Attempts the emails of a chunk, or none of them; nothing is written then.
+    /// Attempts all emails of a chunk. If it returns an error, it attempted none and wrote no row.
     async fn attempt_chunk(&self, chunk: &[(usize, &Submission)]) -> Result<Vec<Attempted>, Stopped> {
         let emails = chunk.iter().map(|(_, submission)| &submission.email);
         let (stream, now) = (self.origin.stream, self.deadlines.arrived);

@@ -1,10 +1,14 @@
-//! The idempotency key of a request: which request may send, and what the others are answered.
+//! Decides which of several requests with one idempotency key may send, and how the pipeline answers the others.
 //!
-//! The claim of a key is one conditional write, so one of any number of callers wins. It names the first message of the
-//! request; the others follow it. Every other caller reads the messages' records, which say the rest: an email was sent
-//! or suppressed (the same answer again), it is being sent (come again), it is not known (come again: an event of SES
-//! settles it), or it was never attempted or certainly refused. Once the request that holds the key has ended, the next
-//! caller takes the key over for these, under the same ids.
+//! The claim of a key is one conditional write, so exactly one request wins. It names the first message of the request;
+//! the ids of the other messages follow from it. Every other request reads the messages' records:
+//!
+//! | the record | the other request |
+//! |---|---|
+//! | sent or suppressed | gets the same answer |
+//! | being sent | gets "in flight", and retries later |
+//! | unknown | gets "unknown", until an event of SES settles it |
+//! | missing or refused | takes the key over once the first request has ended, and sends under the same ids |
 
 use std::collections::BTreeMap;
 
@@ -100,8 +104,9 @@ impl Sending {
         if let Err(error) = &claimed
             && error.frees_key()
         {
-            // The key may be ours although nobody said so, and nothing was done by it. One that was taken over may
-            // remember what an earlier request sent: freed, it would let all of that be sent again.
+            // The write may have taken the key although its answer was lost, and this request sent nothing. A new key
+            // is freed. A key that was taken over is only released: freeing it would let the next request send the
+            // earlier request's emails again.
             if takes_over {
                 let release = self.claims.release(claim, deadlines.now());
                 settle(claim.message_id, deadlines, release).await;
@@ -177,7 +182,7 @@ impl Sending {
         Ok(records)
     }
 
-    /// Lets go of a key that has something left to do.
+    /// Frees the key if nothing was sent, and releases it if only some emails were. Otherwise the key stays.
     pub(crate) async fn let_go(
         &self,
         claim: &Claim,
@@ -196,9 +201,8 @@ impl Sending {
     }
 }
 
-/// Returns until when a key is remembered that is taken over. Rows that an earlier request wrote live no longer than
-/// they were to live then, and a row that is gone would be taken for one that was never attempted: with such rows the
-/// key is forgotten when it was to be at first.
+/// Returns the expiry of a key that is taken over. If rows of an earlier request count, the key keeps its first expiry.
+/// Otherwise it would outlive those rows, and their emails would look as if they were never attempted.
 fn expires(held: &Claim, claim: &Claim, keeps_rows: bool) -> Timestamp {
     if keeps_rows { held.expires } else { claim.expires }
 }

@@ -1,5 +1,5 @@
-//! Sends the same mail in the way of a typical tutorial: default features, a thread for each core, and clients that
-//! connect at their first call. It looks up suppressed recipients, calls SES and answers.
+//! Sends the same mail as a typical tutorial would: it uses default features, starts a thread for each core, and makes
+//! clients that connect at their first call. It looks up suppressed recipients, calls SES and answers.
 
 use std::collections::HashMap;
 use std::env;

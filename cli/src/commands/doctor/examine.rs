@@ -32,7 +32,7 @@ pub(super) struct Examined {
     sender: Option<String>,
 }
 
-/// Makes all checks.
+/// Runs all checks except the self-test.
 ///
 /// # Errors
 /// [`TargetError`] if the target was not found. Everything else that does not work is a finding.
@@ -80,7 +80,8 @@ pub(super) async fn examine(options: &DiagnosisOptions) -> Result<Examined, Targ
     })
 }
 
-/// Returns an address of the first identity that SES lets send: a named one, or one that is made up for its domain.
+/// Returns a sender address at the first verified identity: the identity itself if it is an address, else an address
+/// from `--from` in its domain, else `okite-doctor@` its domain.
 fn sender(from: &[String], facts: &Facts) -> Option<String> {
     let identities = facts.identities.as_deref().unwrap_or_default();
     let may_send = |identity: &&Identity| matches!(&identity.state, Ok(Some(state)) if state.verified);

@@ -127,7 +127,7 @@ struct IncidentFacts {
     written_at: Timestamp,
     range: DateRange,
     counts: Counts,
-    /// The number of recipients that the gate admitted, for the days on which it is known.
+    /// The number of recipients that the gate admitted on each day; a day without samples is missing.
     sent: BTreeMap<Date, i64>,
     /// Whether the verified domains are known. AWS does not count their recipients.
     verified_known: bool,

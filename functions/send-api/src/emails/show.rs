@@ -1,6 +1,6 @@
 //! `GET /emails/{id}`: a mail, and what became of it for each recipient.
 //!
-//! The id is ours, or SES's: as SES's events name it, or as it stands in the mail's `Message-ID`.
+//! The id in the path is Okite's, or SES's message id in the form of SES's events or of the `Message-ID` header.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use sending::Deadlines;
 /// The longest id of SES that is looked for; they have 60 characters.
 const SES_ID_MAX: usize = 128;
 
-/// The body of the answer. Every key is there, whatever its value: SDKs count on it.
+/// The body of the answer. SDKs rely on every key, so none is left out.
 #[derive(Serialize)]
 pub(super) struct EmailBody<'a> {
     object: &'static str,
@@ -150,7 +150,7 @@ fn events(record: &MessageRecord) -> Vec<EventBody<'_>> {
             Some((address.normalised().to_owned(), recipient.email.as_str()))
         })
         .collect();
-    let mut told: Vec<(LastEvent, EventBody<'_>)> = Vec::new();
+    let mut shown: Vec<(LastEvent, EventBody<'_>)> = Vec::new();
     for event in &record.events {
         let Some(kind) = LastEvent::of(&event.kind) else {
             continue;
@@ -163,10 +163,10 @@ fn events(record: &MessageRecord) -> Vec<EventBody<'_>> {
             subtype: event.subtype.as_deref(),
             diagnostic: event.diagnostic.as_deref(),
         };
-        told.push((kind, entry));
+        shown.push((kind, entry));
     }
-    told.sort_by_key(|(kind, entry)| (entry.at, *kind, entry.email));
-    told.into_iter().map(|(_, entry)| entry).collect()
+    shown.sort_by_key(|(kind, entry)| (entry.at, *kind, entry.email));
+    shown.into_iter().map(|(_, entry)| entry).collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
-//! The gate in the table of usage, as sends pass it: one conditional update takes recipients from rate and quota at
-//! once.
+//! Takes permits from the gate in the table of usage. One conditional update takes the slots and the quota together.
 //!
 //! [`super::Usage`] describes the item, which its reports set. [`domain::pacing`] explains the expressions.
 //!
-//! **A permit whose answer was lost is taken again** by the SDK's next attempt, and a send that dies after it never
-//! uses it. Either costs slots that nobody uses, and grants none that the gate did not count. To recognise its own lost
-//! write, as the nonces of the other tables do, the item would have to remember every permit of the last seconds.
+//! **If the answer to a write is lost, the SDK's next attempt takes a second permit.** If a send dies after its write,
+//! its permit stays unused. Both waste slots, but neither exceeds the limits. To recognise a lost write, as the other
+//! tables do by a nonce, the item would have to remember every permit of the last seconds.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -25,9 +24,8 @@ use domain::pacing::{
 use domain::stream::Stream;
 
 const OPERATION: &str = "UpdateItem";
-/// The most writes for one permit. Three suffice while the interval of the gate stays: the first of a container that
-/// knows nothing, one by the idle branch, and one by the busy branch, because the time of the gate only grows. Each
-/// report may change the interval under one more.
+/// The most writes for one permit. Three are enough while the slot interval does not change: one without knowledge of
+/// the gate, one by the idle branch and one by the busy branch. Each report that changes the interval costs one more.
 const ATTEMPTS_MAX: usize = 6;
 
 /// Why there is no permit.
@@ -193,7 +191,8 @@ enum Taken {
 }
 
 /// Creates the gate before the first report does. The account counts as read at the earliest time, so any report
-/// replaces the quota, and until then the rate alone limits sends. What it granted counts from the beginning.
+/// replaces the quota, and until then the rate alone limits sends. The new gate counts its grants from this first
+/// write.
 fn first(request: UpdateItemFluentBuilder, attempt: &GateWrite) -> UpdateItemFluentBuilder {
     request
         .update_expression(

@@ -47,7 +47,7 @@ pub struct Report {
     /// The bounce rate and the complaint rate.
     #[serde(default)]
     pub rates: ReputationRates,
-    /// How many more bounces and complaints reach each limit.
+    /// How many more bounces and complaints it takes to reach each threshold.
     #[serde(default)]
     pub headroom: Headrooms,
     /// Advice to the operator.
@@ -248,7 +248,7 @@ impl Report {
     }
 }
 
-/// How long a figure of AWS replaces a newer one that cannot be read.
+/// How long a report reuses AWS's last figure when the current one cannot be read.
 const AWS_RATE_KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// The code of the reason that the account could not be read.
 const UNREAD: &str = "account_unread";

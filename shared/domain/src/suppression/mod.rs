@@ -29,8 +29,8 @@ pub use tiers::{InvalidTiers, SoftBounceTiers};
 /// The number of soft bounces that Okite keeps of an address: the newest. Without a limit, an address that rejects mail
 /// for months would fill its item.
 ///
-/// The default tiers need no more than 17. Three windows fit into 30 days, each with at most 4 soft bounces that do not
-/// reach a tier again. The other 5 reached the tier.
+/// The default tiers need at most 17: the 5 that reached the tier, and then at most 4 in each of the three windows in
+/// 30 days (5 + 3 × 4).
 pub const SOFT_BOUNCES_KEPT: usize = 50;
 
 /// The duration of a block. It is short, because a block is the sender's fault and temporary.
@@ -211,7 +211,8 @@ impl Registers {
             let soft: Vec<_> = self.soft.iter().copied().filter(counts).collect();
             tiers.since(&soft, now)
         };
-        // SES's list may still have a lifted address, and has a blocked one. Neither is a new fact about the address.
+        // An echo proves nothing here: SES may still list an address that was lifted, and it lists blocked addresses
+        // too.
         let echo = |at| since(at, lasts).filter(|_| self.lifted_at.is_none());
         let (bounce_echo, block_echo) = match self.blocked_at {
             None => (echo(self.bounce_echo_at), None),
