@@ -7,14 +7,12 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::config::Builder;
-use aws_sdk_cloudwatch::config::retry::RetryConfig;
 use aws_sdk_cloudwatch::types::{Datapoint, Statistic};
-use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::DateTime;
+use aws_smithy_types::retry::RetryConfig;
 use jiff::Timestamp;
 
-use crate::connection::timeouts;
+use crate::connection::{CallTimeouts, client_config};
 use crate::error_code::error_code;
 use domain::reputation::{AwsRate, RateKind};
 
@@ -23,19 +21,16 @@ const LOOK_BACK: Duration = Duration::from_hours(24);
 /// The time that one datapoint covers, in seconds.
 const PERIOD: i32 = 300;
 
-/// How long one attempt at a call may take.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long all attempts at a call may take together.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
+const TIMEOUTS: CallTimeouts = CallTimeouts {
+    attempt: Some(Duration::from_secs(3)),
+    operation: Duration::from_secs(8),
+};
 
 /// Makes a CloudWatch client. The SDK's retries stay on, because every call only reads.
 #[must_use]
 pub fn client(config: &SdkConfig) -> Client {
-    let config = Builder::from(config)
-        .retry_config(RetryConfig::standard().with_max_attempts(3))
-        .timeout_config(timeouts(Some(ATTEMPT_TIMEOUT), OPERATION_TIMEOUT))
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    Client::from_conf(config.build())
+    let retries = RetryConfig::standard().with_max_attempts(3);
+    Client::new(&client_config(config, retries, TIMEOUTS))
 }
 
 /// CloudWatch could not be read; the call may succeed later.

@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
-use aws_sdk_sns::config::Builder;
-use aws_sdk_sns::config::retry::RetryConfig;
-use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_smithy_types::retry::RetryConfig;
 
-use crate::connection::timeouts;
+use crate::connection::{CallTimeouts, client_config};
 use crate::error_code::error_code;
 
 /// The longest subject that SNS takes, in characters.
@@ -16,19 +14,16 @@ const SUBJECT_MAX: usize = 100;
 /// The longest message that SNS takes, in bytes.
 const MESSAGE_MAX: usize = 256 * 1024;
 
-/// How long one attempt at a call may take.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long all attempts at a call may take together.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
+const TIMEOUTS: CallTimeouts = CallTimeouts {
+    attempt: Some(Duration::from_secs(3)),
+    operation: Duration::from_secs(8),
+};
 
 /// Makes an SNS client. The SDK's retries stay on: a message that reaches operators twice is better than none.
 #[must_use]
 pub fn client(config: &SdkConfig) -> Client {
-    let config = Builder::from(config)
-        .retry_config(RetryConfig::standard().with_max_attempts(3))
-        .timeout_config(timeouts(Some(ATTEMPT_TIMEOUT), OPERATION_TIMEOUT))
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    Client::from_conf(config.build())
+    let retries = RetryConfig::standard().with_max_attempts(3);
+    Client::new(&client_config(config, retries, TIMEOUTS))
 }
 
 /// SNS did not take a message; the call may succeed later.

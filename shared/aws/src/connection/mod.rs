@@ -4,7 +4,9 @@ mod http_client;
 
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
 pub(crate) use http_client::function_connector;
@@ -18,11 +20,23 @@ pub fn behavior_version() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
-/// Makes the timeouts of a service's client. Without `attempt`, each attempt may take as long as the operation.
-pub(crate) fn timeouts(attempt: Option<Duration>, operation: Duration) -> TimeoutConfig {
-    let mut timeouts = TimeoutConfig::builder()
+/// How long the calls of a client may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallTimeouts {
+    /// One attempt at a call; `None` for as long as the call.
+    pub(crate) attempt: Option<Duration>,
+    /// All attempts at a call together.
+    pub(crate) operation: Duration,
+}
+
+/// Returns the configuration of a service's client, with its retries and timeouts.
+pub(crate) fn client_config(config: &SdkConfig, retries: RetryConfig, timeouts: CallTimeouts) -> SdkConfig {
+    let mut limits = TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        .operation_timeout(operation);
-    timeouts.set_operation_attempt_timeout(attempt);
-    timeouts.build()
+        .operation_timeout(timeouts.operation);
+    limits.set_operation_attempt_timeout(timeouts.attempt);
+    let config = config.to_builder().retry_config(retries).timeout_config(limits.build());
+    config
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .build()
 }

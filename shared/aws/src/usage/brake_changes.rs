@@ -12,6 +12,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
@@ -71,24 +72,12 @@ impl BrakeChanges {
     /// # Errors
     /// [`StoreError`] unless all of them were read.
     pub async fn unpublished(&self, since: Timestamp) -> Result<Vec<BrakeChange>, StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("#pk = :pk AND #sk >= :since")
+        let query = self
+            .query("#pk = :pk AND #sk >= :since")
             .filter_expression("attribute_not_exists(#published_at)")
             .set_expression_attribute_names(names(["pk", "sk", "published_at"]))
-            .expression_attribute_values(":pk", self.partition())
-            .expression_attribute_values(":since", s(moment(since)))
-            .into_paginator()
-            .items()
-            .send();
-        let mut changes = Vec::new();
-        while let Some(item) = pages.next().await {
-            changes.extend(change(&item.map_err(StoreError::of("Query"))?));
-        }
-        Ok(changes)
+            .expression_attribute_values(":since", s(moment(since)));
+        all(query).await
     }
 
     /// Records that the operators were notified of a change. The first time stays.
@@ -118,15 +107,10 @@ impl BrakeChanges {
     /// [`StoreError`] if they could not be read.
     pub async fn latest(&self, count: u16) -> Result<Vec<BrakeChange>, StoreError> {
         let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
+            .query("#pk = :pk")
             .scan_index_forward(false)
             .limit(i32::from(count.max(1)))
-            .key_condition_expression("#pk = :pk")
             .set_expression_attribute_names(names(["pk"]))
-            .expression_attribute_values(":pk", self.partition())
             .send()
             .await
             .map_err(StoreError::of("Query"))?;
@@ -138,30 +122,38 @@ impl BrakeChanges {
     /// # Errors
     /// [`StoreError`] unless all of them were read.
     pub async fn between(&self, from: Timestamp, to: Timestamp) -> Result<Vec<BrakeChange>, StoreError> {
-        let mut pages = self
-            .client
+        let query = self
+            .query("#pk = :pk AND #sk BETWEEN :from AND :to")
+            .set_expression_attribute_names(names(["pk", "sk"]))
+            .expression_attribute_values(":from", s(moment(from)))
+            // This sorts before every id of that time.
+            .expression_attribute_values(":to", s(moment(to)));
+        all(query).await
+    }
+
+    /// A consistent query of the region's changes; `condition` names the partition `:pk`.
+    fn query(&self, condition: &str) -> QueryFluentBuilder {
+        self.client
             .query()
             .table_name(&self.table)
             .consistent_read(true)
-            .key_condition_expression("#pk = :pk AND #sk BETWEEN :from AND :to")
-            .set_expression_attribute_names(names(["pk", "sk"]))
+            .key_condition_expression(condition)
             .expression_attribute_values(":pk", self.partition())
-            .expression_attribute_values(":from", s(moment(from)))
-            // This sorts before every id of that time.
-            .expression_attribute_values(":to", s(moment(to)))
-            .into_paginator()
-            .items()
-            .send();
-        let mut changes = Vec::new();
-        while let Some(item) = pages.next().await {
-            changes.extend(change(&item.map_err(StoreError::of("Query"))?));
-        }
-        Ok(changes)
     }
 
     fn partition(&self) -> AttributeValue {
         s(format!("brake#{}", self.region))
     }
+}
+
+/// Reads every page of a query.
+async fn all(query: QueryFluentBuilder) -> Result<Vec<BrakeChange>, StoreError> {
+    let mut pages = query.into_paginator().items().send();
+    let mut changes = Vec::new();
+    while let Some(item) = pages.next().await {
+        changes.extend(change(&item.map_err(StoreError::of("Query"))?));
+    }
+    Ok(changes)
 }
 
 fn sort_key(change: &BrakeChange) -> AttributeValue {

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `gate#<region>` | `gate` | the gate, with the attributes listed below |
 //! | `gate#<region>` | `brake_override` | an operator's override of the brake; no report erases it |
-//! | `gate#<region>` | `sample#<hour>` | `at`, `granted`: the total at the beginning of an hour; midnight's is kept longer |
+//! | `gate#<region>` | `sample#<hour>` | `at`, `granted`: the total at that time; midnight is kept longer |
 //! | `gate#<region>` | `sample#latest` | the same at the last report |
 //! | `gate#<region>` | `marks#<day>` | `at`, `bounces`, `complaints`: how many marks a day has, counted at this time |
 //! | `gate#<region>` | `verified_domains` | `at`, `domains`: the domains that SES listed as verified at this time |
