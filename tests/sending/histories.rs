@@ -4,7 +4,7 @@
 //!
 //! The functions' code runs in this process, each request as an execution environment of its own, so that one can die
 //! by having its future dropped. proptest makes the histories, prints one that fails as short as it can, and keeps its
-//! seed in `tests/tests/proptest-regressions`, from where the next run replays it first. `PROPTEST_CASES` says how many
+//! seed beside this file, in `histories.proptest-regressions`, from where the next run replays it first. `PROPTEST_CASES` says how many
 //! there are.
 
 use std::cell::Cell;
@@ -32,7 +32,7 @@ use local_aws::services::ses::{self, AccountPatch, PublishedEvent};
 use local_aws::template::Stack;
 use okite::application::{APPLICATION, TEMPLATE};
 use proptest::prelude::*;
-use proptest::test_runner::{Config as Proptest, TestRunner};
+use proptest::test_runner::{Config as Proptest, FileFailurePersistence, TestRunner};
 use runtime::config::ProcessConfig;
 use runtime::environment::Environment;
 use serde_json::{Value, json};
@@ -435,6 +435,7 @@ fn what_callers_are_told_agrees_with_what_went_out() {
         cases,
         source_file: Some(file!()),
         max_shrink_iters: 300,
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("proptest-regressions"))),
         ..Proptest::default()
     };
     let ended = TestRunner::new(config).run(&history(), |history| {

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use registry::{FUNCTIONS, Function};
+use registry::Function;
 
 fn main() -> ExitCode {
     local_aws::services::lambda::end_with_parent();
     let Some(function) = std::env::args().nth(1).as_deref().and_then(Function::named) else {
-        let names = FUNCTIONS.map(|function| function.name).join(", ");
+        let names = registry::names().join(", ");
         // The lint keeps programs from printing in the place of logging; nothing reads a log yet.
         #[expect(clippy::print_stderr, reason = "a wrong argument is for the person who wrote it")]
         {

@@ -7,7 +7,6 @@ use clap::Args;
 use domain::address::EmailAddress;
 use uuid::Uuid;
 
-use crate::aws_error;
 use crate::execution::{CommandResult, Failure, block_on};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
@@ -125,10 +124,7 @@ async fn forget(
     let client = aws::dynamodb(&messages.config);
     let messages = Messages::new(client.clone(), messages.name);
     let suppressions = Suppressions::new(client, suppressions.name);
-    let failed = |error: StoreError| match target.unreachable() {
-        Some(unreachable) if error.never_connected() => unreachable.into(),
-        _ => ForgetError::Store(aws_error::message(&error)),
-    };
+    let failed = |error: StoreError| target.store_error(&error, ForgetError::Store);
     let mut forgotten = Forgotten::default();
     // The suppression list comes first because it is the short part.
     let changed = match entry {

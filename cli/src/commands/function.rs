@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use registry::{FUNCTIONS, Function};
+use registry::Function;
 
 use crate::execution::{CommandResult, Failure};
 
@@ -18,7 +18,7 @@ pub(crate) struct FunctionCommand {
 
 /// Finds a function by its name.
 fn parse_function(name: &str) -> Result<Function, String> {
-    let names = || FUNCTIONS.map(|known| known.name).join(", ");
+    let names = || registry::names().join(", ");
     Function::named(name).ok_or_else(|| format!("the functions are {}", names()))
 }
 

@@ -4,6 +4,7 @@ mod resource;
 
 use std::path::PathBuf;
 
+use aws::StoreError;
 use aws_config::{Region, SdkConfig};
 use jiff::Timestamp;
 use local_aws::clock::Clock;
@@ -162,6 +163,19 @@ impl Target {
         match self {
             Self::Local { data_dir } => Some(TargetError::NotRunning(data_dir.clone())),
             Self::Stack { .. } | Self::Resource { .. } => None,
+        }
+    }
+
+    /// Returns the error of a command whose table could not be used: the target's own if it explains the failure, else
+    /// the one that `otherwise` makes of AWS's message.
+    pub(crate) fn store_error<E: From<TargetError>>(
+        &self,
+        error: &StoreError,
+        otherwise: impl FnOnce(String) -> E,
+    ) -> E {
+        match self.unreachable() {
+            Some(unreachable) if error.never_connected() => unreachable.into(),
+            _ => otherwise(aws_error::message(error)),
         }
     }
 }

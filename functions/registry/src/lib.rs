@@ -1,4 +1,4 @@
-//! The list of Okite's functions, by the names of their binaries: a new function is one line here.
+//! The list of Okite's functions, by the names of their binaries: a new function is an entry here.
 //!
 //! `okite up` and the end-to-end tests run functions through it, each in a process of its own and on the same kind of
 //! runtime as the deployed binaries.
@@ -18,7 +18,7 @@ pub struct Function {
 }
 
 /// Every function.
-pub const FUNCTIONS: [Function; 3] = [
+pub const FUNCTIONS: &[Function] = &[
     Function {
         name: "send-api",
         start: || Box::pin(send_api::run()),
@@ -33,11 +33,17 @@ pub const FUNCTIONS: [Function; 3] = [
     },
 ];
 
+/// Returns the names of all functions.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    FUNCTIONS.iter().map(|function| function.name).collect()
+}
+
 impl Function {
     /// Returns the function with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        FUNCTIONS.into_iter().find(|function| function.name == name)
+        FUNCTIONS.iter().copied().find(|function| function.name == name)
     }
 
     /// Runs the function until its Runtime API is gone, on a runtime with one thread, as the deployed binary does.
@@ -65,8 +71,8 @@ mod tests {
             .filter(|folder| folder.join("src/main.rs").is_file())
             .map(|folder| folder.file_name().unwrap().to_str().unwrap().to_owned())
             .collect();
-        let listed = FUNCTIONS.map(|function| function.name.to_owned());
-        assert_eq!(BTreeSet::from(listed), folders);
+        let listed: BTreeSet<String> = names().into_iter().map(str::to_owned).collect();
+        assert_eq!(listed, folders);
     }
 
     #[test]

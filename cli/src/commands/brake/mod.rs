@@ -14,7 +14,6 @@ use aws::{BrakeChanges, StoreError, Usage};
 use clap::{Args, ValueEnum};
 use domain::brake::Brake;
 
-use crate::aws_error;
 use crate::execution::{CommandResult, block_on};
 use crate::target::{Resolved, Target, TargetArguments, TargetError, USAGE};
 
@@ -133,13 +132,10 @@ impl BrakeItems {
     }
 
     fn error(&self, error: &StoreError, consequence: &'static str) -> BrakeError {
-        match self.target.unreachable() {
-            Some(unreachable) if error.never_connected() => unreachable.into(),
-            _ => BrakeError::Store {
-                table: self.resolved.name.clone(),
-                consequence,
-                reason: aws_error::message(error),
-            },
-        }
+        self.target.store_error(error, |reason| BrakeError::Store {
+            table: self.resolved.name.clone(),
+            consequence,
+            reason,
+        })
     }
 }

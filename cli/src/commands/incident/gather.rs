@@ -10,7 +10,6 @@ use uuid::Uuid;
 use super::counts::{self, Counts, Event};
 use super::range::{DateRange, day_of, start_of};
 use super::{IncidentError, IncidentFacts, ListChanges, sent};
-use crate::aws_error;
 use crate::dead_letter_queue::{DeadLetterQueue, DeadLetterQueueError};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
@@ -193,12 +192,7 @@ impl Source {
     }
 
     fn error(&self, what: &'static str, error: &StoreError) -> IncidentError {
-        match self.target.unreachable() {
-            Some(unreachable) if error.never_connected() => unreachable.into(),
-            _ => IncidentError::Store {
-                what,
-                reason: aws_error::message(error),
-            },
-        }
+        self.target
+            .store_error(error, |reason| IncidentError::Store { what, reason })
     }
 }

@@ -8,7 +8,6 @@ use aws::{ApiKeys, StoreError};
 use clap::{Args, Subcommand};
 use domain::api_key::InvalidApiKeyId;
 
-use crate::aws_error;
 use crate::execution::CommandResult;
 use crate::target::{API_KEYS, Resolved, Target, TargetError};
 
@@ -77,12 +76,9 @@ impl KeysTable {
     }
 
     fn error(&self, error: &StoreError) -> KeysError {
-        match self.target.unreachable() {
-            Some(unreachable) if error.never_connected() => unreachable.into(),
-            _ => KeysError::Store {
-                table: self.resolved.name.clone(),
-                reason: aws_error::message(error),
-            },
-        }
+        self.target.store_error(error, |reason| KeysError::Store {
+            table: self.resolved.name.clone(),
+            reason,
+        })
     }
 }

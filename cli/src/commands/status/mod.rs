@@ -19,7 +19,6 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::aws_error;
 use crate::date::parse_date;
 use crate::execution::{CommandResult, Failure, block_on};
 use crate::retry::retry_throttled;
@@ -103,12 +102,11 @@ async fn status(target: &Target) -> Result<Status, StatusError> {
         resolved.region()?,
     );
     let report = retry_throttled(async || usage.latest_report().await).await;
-    let report = report.map_err(|error| match target.unreachable() {
-        Some(unreachable) if error.never_connected() => unreachable.into(),
-        _ => StatusError::Store {
+    let report = report.map_err(|error| {
+        target.store_error(&error, |reason| StatusError::Store {
             table: resolved.name.clone(),
-            reason: aws_error::message(&error),
-        },
+            reason,
+        })
     })?;
     Ok(Status {
         target_name: resolved.target_name,

@@ -14,7 +14,6 @@ use std::io;
 use aws::{ListError, StoreError, Suppressions};
 use clap::{Args, Subcommand};
 
-use crate::aws_error;
 use crate::execution::CommandResult;
 use crate::output::OutputError;
 use crate::target::{Resolved, SUPPRESSIONS, Target, TargetError};
@@ -81,12 +80,9 @@ impl SuppressionList {
     }
 
     fn error(&self, error: &StoreError) -> ListMoveError {
-        match self.target.unreachable() {
-            Some(unreachable) if error.never_connected() => unreachable.into(),
-            _ => ListMoveError::Store {
-                table: self.resolved.name.clone(),
-                reason: aws_error::message(error),
-            },
-        }
+        self.target.store_error(error, |reason| ListMoveError::Store {
+            table: self.resolved.name.clone(),
+            reason,
+        })
     }
 }
