@@ -19,6 +19,8 @@ pub struct SendApiState {
     pub(crate) region: String,
     pub(crate) authentication: Authentication,
     pub(crate) sending: Sending,
+    pub(crate) suppressions: Suppressions,
+    pub(crate) messages: Messages,
     pub(crate) ses_list: SesSuppressionList,
     pub(crate) usage: Usage,
 }
@@ -41,6 +43,8 @@ impl SendApiState {
     #[must_use]
     pub fn with_clients(config: Config, dynamodb: aws_sdk_dynamodb::Client, ses: aws_sdk_sesv2::Client) -> Self {
         let region = config.process.region;
+        let suppressions = Suppressions::new(dynamodb.clone(), config.suppressions_table);
+        let messages = Messages::new(dynamodb.clone(), config.messages_table.clone());
         Self {
             authentication: Authentication::new(ApiKeys::new(dynamodb.clone(), config.api_keys_table)),
             usage: Usage::new(dynamodb.clone(), config.usage_table.clone(), region.clone()),
@@ -51,13 +55,15 @@ impl SendApiState {
                     soft_bounce_tiers: config.soft_bounce_tiers,
                     message_retention: config.message_retention,
                 },
-                suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table),
-                claims: Claims::new(dynamodb.clone(), config.messages_table.clone()),
-                messages: Messages::new(dynamodb.clone(), config.messages_table),
+                suppressions: suppressions.clone(),
+                claims: Claims::new(dynamodb.clone(), config.messages_table),
+                messages: messages.clone(),
                 marks: Marks::new(dynamodb.clone(), config.usage_table.clone()),
                 permits: Permits::new(dynamodb, config.usage_table, &region, config.policy),
                 ses: Ses::new(ses, config.configuration_set),
             },
+            suppressions,
+            messages,
             region,
         }
     }

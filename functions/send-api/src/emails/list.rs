@@ -29,8 +29,8 @@ pub(crate) async fn list(state: &SendApiState, request: &Request, deadlines: &De
     let after = request.parameter("after").map(str::parse::<Uuid>).transpose();
     let after = after.map_err(|_| ApiError::invalid_parameter("after", "the id of an email"))?;
     let found = async {
-        let sent = state.sending.messages.sent_to(&address, after, limit).await?;
-        let records = state.sending.messages.read_all(&sent.ids).await?;
+        let sent = state.messages.sent_to(&address, after, limit).await?;
+        let records = state.messages.read_all(&sent.ids).await?;
         Ok::<_, ApiError>((sent.has_more, records))
     };
     let (has_more, records) = deadlines.before_answering(found).await??;

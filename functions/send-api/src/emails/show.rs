@@ -99,10 +99,10 @@ pub(crate) async fn show(
 async fn find(state: &SendApiState, id: Id<'_>) -> Result<Option<MessageRecord>, ApiError> {
     let id = match id {
         Id::Ours(id) => Some(id),
-        Id::Ses(ses_id) => state.sending.messages.id_of(ses_id).await?,
+        Id::Ses(ses_id) => state.messages.id_of(ses_id).await?,
     };
     match id {
-        Some(id) => Ok(state.sending.messages.read(id).await?),
+        Some(id) => Ok(state.messages.read(id).await?),
         None => Ok(None),
     }
 }

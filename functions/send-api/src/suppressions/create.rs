@@ -166,7 +166,7 @@ async fn put(
         diagnostic: wanted.note.as_deref(),
         source: &source,
     };
-    let (list, address) = (&state.sending.suppressions, &wanted.address);
+    let (list, address) = (&state.suppressions, &wanted.address);
     match wanted.reason {
         SuppressionReason::Manual => {
             list.record_manual(address, now, wanted.expires_at, evidence, new_id)

@@ -28,9 +28,9 @@ pub(super) async fn find(
     deadlines: &Deadlines,
 ) -> Result<(SuppressionEntry, Suppression), ApiError> {
     let found = if let Ok(id) = which.parse() {
-        state.sending.suppressions.find(id).await?
+        state.suppressions.find(id).await?
     } else if let Ok(address) = EmailAddress::parse(which) {
-        state.sending.suppressions.get(&address).await?
+        state.suppressions.get(&address).await?
     } else {
         None
     };

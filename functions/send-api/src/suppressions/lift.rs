@@ -83,7 +83,7 @@ pub(crate) async fn lift(
         .await??;
     // In this order: a function that stops in between leaves the address suppressed, and a repeated request lifts it.
     deadlines
-        .before_answering(state.sending.suppressions.lift(&entry.address, deadlines.now()))
+        .before_answering(state.suppressions.lift(&entry.address, deadlines.now()))
         .await??;
     if ses_list == SesList::Pending {
         // Requested again: a pass that began before the address was lifted may already be past it.
@@ -120,7 +120,7 @@ pub(crate) async fn lift_all(
         match deadlines.before_answering(find(state, &which, deadlines)).await? {
             Ok((entry, _)) => {
                 deadlines
-                    .before_answering(state.sending.suppressions.lift(&entry.address, deadlines.now()))
+                    .before_answering(state.suppressions.lift(&entry.address, deadlines.now()))
                     .await??;
                 data.push(LiftedBody::of(&entry, SesList::Pending));
             }

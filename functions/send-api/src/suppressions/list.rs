@@ -62,7 +62,7 @@ pub(crate) async fn list(state: &SendApiState, request: &Request, deadlines: &De
     state.authentication.authenticate_full(request, deadlines).await?;
     let asked = ListQuery::of(|name| request.parameter(name))?;
     let suppression = |entry: &_| in_force(entry, deadlines.arrived, &state.sending.rules.soft_bounce_tiers);
-    let page = state.sending.suppressions.newest(asked.from, asked.limit, |entry| {
+    let page = state.suppressions.newest(asked.from, asked.limit, |entry| {
         suppression(entry).is_some_and(|found| asked.origin.is_none_or(|asked| origin(found.reason) == asked))
     });
     let page = deadlines.before_answering(page).await??;
