@@ -1,4 +1,4 @@
-//! What every `okite up` has in common, and how a client reaches it.
+//! The constants of every `okite up`, and the configuration of a client that reaches it.
 
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;

@@ -4,8 +4,8 @@
 //!
 //! The functions' code runs in this process, each request as an execution environment of its own, so that one can die
 //! by having its future dropped. proptest makes the histories, prints one that fails as short as it can, and keeps its
-//! seed beside this file, in `histories.proptest-regressions`, from where the next run replays it first. `PROPTEST_CASES` says how many
-//! there are.
+//! seed beside this file, in `histories.proptest-regressions`, from where the next run replays it first.
+//! `PROPTEST_CASES` says how many there are.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};

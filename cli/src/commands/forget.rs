@@ -77,7 +77,7 @@ fn confirmed() -> std::io::Result<bool> {
     Ok(answer.trim() == "yes")
 }
 
-/// What the suppression list keeps of the entry.
+/// The part of the entry that the suppression list keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum KeptEntry {
     /// The address, without its spellings and without the diagnostic texts of mail servers.
@@ -86,7 +86,7 @@ enum KeptEntry {
     Hash,
 }
 
-/// What the command has done so far.
+/// The command's work so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Forgotten {
     /// Items of the table of messages that were read.

@@ -5,7 +5,7 @@ use domain::retention::MessageRetention;
 use runtime::config::{ProcessConfig, message_retention};
 use runtime::environment::{ConfigError, Environment};
 
-/// What the function reads from its environment.
+/// The configuration of the function, from its environment.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The part that every function has.

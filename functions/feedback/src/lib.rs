@@ -121,7 +121,7 @@ impl From<FeedbackError> for Diagnostic {
     }
 }
 
-/// What the function answers.
+/// The answer of the function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Answer {
@@ -148,7 +148,7 @@ pub struct BatchItemFailure {
     pub item_identifier: String,
 }
 
-/// What was done with the messages of a call.
+/// The counts of a call's messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Handled {
     /// The number of events of SES that were handled.

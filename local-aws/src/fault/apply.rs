@@ -1,4 +1,4 @@
-//! What a fault does to a call, whichever service the call is for.
+//! Applies a fault to a call of any service.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};

@@ -32,13 +32,13 @@ pub struct Fault {
     pub table: Option<String>,
     /// The number of calls that pass before it begins.
     pub skip: u32,
-    /// What it does to a call.
+    /// Its effect on a call.
     pub effect: Effect,
     /// How long it stays in force.
     pub span: FaultSpan,
 }
 
-/// What a fault does to a call.
+/// The effect of a fault on a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// The service answers with an error.

@@ -27,7 +27,7 @@ pub(super) struct EventPipeline {
     pub(super) pollers: Vec<Poller>,
 }
 
-/// What the pipeline shares with the rest of the run.
+/// The parts of a run that the pipeline uses too.
 pub(super) struct EventPipelineSettings<'a> {
     pub(super) operator_topic: Option<String>,
     /// The file of the queues.

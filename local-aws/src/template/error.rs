@@ -6,11 +6,11 @@
 pub struct TemplateError {
     /// Line of the template, counted from 1.
     pub line: usize,
-    /// What is wrong.
+    /// The problem.
     pub fault: TemplateFault,
 }
 
-/// What is wrong with a template.
+/// A template that local AWS cannot run, with all its problems.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TemplateFault {

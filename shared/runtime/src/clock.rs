@@ -13,7 +13,7 @@ use crate::environment::{ConfigError, Environment};
 const AHEAD: &str = "LOCAL_AWS_CLOCK_AHEAD_MS";
 /// Where `DynamoDB` is, if it is not where AWS has it.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
-/// What every endpoint of `local-aws` begins with.
+/// The beginning of every endpoint of local AWS.
 const LOCAL: &str = "http://127.0.0.1:";
 
 /// A function's clock.

@@ -25,7 +25,7 @@ use crate::{Deadlines, NotSent, Origin, Receipt, Sending, Submission};
 /// How often a key may change hands while it is being claimed.
 const ROUNDS_MAX: u32 = 4;
 
-/// What a request may do.
+/// The part of a request that may be attempted, and the records that answer the rest.
 #[derive(Debug)]
 pub(crate) struct ClaimResult {
     /// The id of the email at place 0.

@@ -62,7 +62,7 @@ pub enum Busy {
     Ses(SesRefusal),
 }
 
-/// What is down.
+/// The service that is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unavailable {
     /// A table could not be read or written, or not in time.

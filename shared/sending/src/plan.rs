@@ -1,4 +1,4 @@
-//! Who gets the emails of a chunk, by the suppression list.
+//! Reads the suppression list for the recipients of a chunk.
 //!
 //! The list is read consistently. If it cannot be read, nothing is sent.
 

@@ -1,4 +1,4 @@
-//! What a front hands to the pipeline, and what it gets back.
+//! The values that a front hands to the pipeline and gets back.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ pub struct Submission {
     pub place: usize,
     /// The email.
     pub email: Email,
-    /// What a suppressed recipient means for the others.
+    /// The consequence of a suppressed recipient for the others.
     pub on_suppressed: OnSuppressed,
 }
 
-/// What all submissions of one request have in common.
+/// The common parts of all submissions of one request.
 #[derive(Clone, Debug)]
 pub struct Origin<'a> {
     /// The id of the API key.
@@ -64,7 +64,7 @@ pub struct Receipt {
     /// SES's id of it; `None` if every recipient on the To line is suppressed, so that nothing was sent, or if SES's id
     /// is not on record yet.
     pub ses_id: Option<String>,
-    /// What happened with each recipient, in the order To, Cc, Bcc.
+    /// The outcome for each recipient, in the order To, Cc, Bcc.
     pub recipients: Vec<RecordedRecipient>,
 }
 

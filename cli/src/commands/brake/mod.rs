@@ -100,7 +100,7 @@ enum BrakeError {
     #[error("the table {table} could not be read or written. {consequence}. Cause: {reason}")]
     Store {
         table: String,
-        /// What is in force after the error.
+        /// The brake that is in force after the error.
         consequence: &'static str,
         reason: String,
     },

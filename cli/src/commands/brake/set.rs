@@ -24,11 +24,11 @@ const ATTEMPTS: usize = 5;
 pub(super) struct BrakeSet {
     target_name: String,
     brake_override: BrakeOverrideArgument,
-    /// What is stopped now.
+    /// The mail that is stopped now.
     brake: Brake,
     /// Whether the gate obeys already.
     in_gate: OverrideInGate,
-    /// What the last report holds against the override.
+    /// The last report's reason against the override.
     warning: Option<String>,
     /// Why the change could not be recorded.
     not_recorded: Option<String>,

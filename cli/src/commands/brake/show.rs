@@ -19,7 +19,7 @@ const HEADER: [&str; 5] = ["AT", "FROM", "TO", "BY", "WHY"];
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct BrakeStatus {
     target_name: String,
-    /// What the gate stops, or `None` before the first report creates the gate.
+    /// The mail that the gate stops; `None` before the first report creates the gate.
     brake: Option<Brake>,
     /// The last brake override of an operator.
     brake_override: Option<BrakeOverride>,

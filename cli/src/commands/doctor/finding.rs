@@ -57,11 +57,11 @@ pub(super) struct Finding {
     pub(super) level: Level,
     /// The domain or address that was checked; `None` for the account or the stack.
     pub(super) about: Option<String>,
-    /// What was found.
+    /// The fact.
     pub(super) what: String,
     /// Why it matters.
     pub(super) why: &'static str,
-    /// What to do; `None` if nothing is wrong.
+    /// The remedy; `None` if nothing is wrong.
     pub(super) remedy: Option<String>,
     /// The DNS records to create.
     pub(super) records: Vec<DnsRecord>,

@@ -138,7 +138,7 @@ struct IncidentFacts {
     dead_letters: Result<i64, String>,
 }
 
-/// What was written.
+/// The report that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct WrittenReport {
     /// Bounces, complaints and blocks in the report.

@@ -55,7 +55,7 @@ impl ExportCommand {
     }
 }
 
-/// What was exported.
+/// The result of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Exported {
     addresses: u64,

@@ -28,10 +28,10 @@ pub(super) fn run(target: &Target) -> CommandResult {
     })
 }
 
-/// What was imported.
+/// The result of an import from SES.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct ImportedFromSes {
-    /// What was found and added. An import lifts nothing in SES.
+    /// The entries that were found and added. An import lifts nothing in SES.
     drift: ListDrift,
     /// Addresses that Okite lifted and SES still lists. The reporter's daily reconciliation removes them from SES's
     /// list.

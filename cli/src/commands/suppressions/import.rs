@@ -74,7 +74,7 @@ impl ImportCommand {
     }
 }
 
-/// What was imported.
+/// The result of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Imported {
     /// Lines that were imported, or that a dry run accepted.

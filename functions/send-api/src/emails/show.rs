@@ -50,7 +50,7 @@ struct TagBody<'a> {
     value: &'a str,
 }
 
-/// What happened to one recipient, or to the mail as a whole.
+/// An event of one recipient, or of the mail as a whole.
 #[derive(Serialize)]
 struct EventBody<'a> {
     r#type: &'static str,
@@ -63,7 +63,7 @@ struct EventBody<'a> {
     diagnostic: Option<&'a str>,
 }
 
-/// What an id in the path may be.
+/// An id in the path.
 #[derive(Debug, PartialEq, Eq)]
 enum Id<'a> {
     Ours(Uuid),

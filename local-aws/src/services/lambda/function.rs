@@ -62,7 +62,7 @@ pub(super) struct Invocation {
     pub(super) reply: oneshot::Sender<Result<Bytes, InvokeError>>,
 }
 
-/// What an environment gets: the id of an invocation and its event.
+/// An invocation for an environment: its id and its event.
 pub(super) type Event = (Uuid, Bytes);
 
 /// The invocations and environments of one function.

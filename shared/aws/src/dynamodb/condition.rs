@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use super::item::Item;
 use super::store_error::StoreError;
 
-/// What came of a conditional write.
+/// The result of a conditional write.
 #[derive(Debug)]
 pub(crate) enum Written<T> {
     /// The condition held, and DynamoDB carried the write out.

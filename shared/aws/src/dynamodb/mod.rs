@@ -1,4 +1,4 @@
-//! What every table of DynamoDB has in common: the client, items, batches and errors.
+//! The common parts of all tables of DynamoDB: the client, items, batches and errors.
 
 pub(crate) mod batch;
 mod client;

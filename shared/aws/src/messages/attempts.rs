@@ -47,7 +47,7 @@ pub struct NewMessage<'a> {
     pub expires_at: Timestamp,
 }
 
-/// What came of writing the row of an attempt.
+/// The result of writing the row of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
     /// The row is written, and the attempt may be made.

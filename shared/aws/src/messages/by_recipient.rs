@@ -17,7 +17,7 @@ use domain::recipient::RecipientOutcome;
 
 /// The attribute that the index is keyed by.
 pub(super) const HASH: &str = "recipient_hash";
-/// What the sort keys of the entries of a mail to several recipients begin with.
+/// The beginning of the sort keys of the index entries of a mail to several recipients.
 pub(super) const TO: &str = "to#";
 
 /// A page of the messages to a person.

@@ -32,7 +32,7 @@ pub struct Claims {
     table: String,
 }
 
-/// What came of an attempt to claim a key.
+/// The result of an attempt to claim a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claimed {
     /// The caller holds the key now.

@@ -27,11 +27,11 @@ use domain::record::RecordedEvent;
 /// The most events of a message that are read: the newest ones.
 pub const EVENTS_READ_MAX: usize = 200;
 
-/// What the sort key of an event begins with.
+/// The beginning of the sort key of an event.
 pub(super) const EVENT: &str = "event#";
-/// What the sort key of a delivery to a recipient begins with. It sorts before [`EVENT`], with nothing between the two.
+/// The beginning of the sort key of a delivery to a recipient. It sorts before [`EVENT`], with nothing between the two.
 pub(super) const DELIVERY: &str = "delivery#";
-/// What sorts behind every event: the character that follows `#`.
+/// A key that sorts behind every event: the character that follows `#`.
 const EVENTS_END: &str = "event$";
 /// The type of event that is kept by recipient.
 const DELIVERY_TYPE: &str = "Delivery";

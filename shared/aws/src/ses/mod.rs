@@ -51,7 +51,7 @@ pub enum SendError {
     /// SES certainly did not take the mail.
     #[error("SES refused: {code}")]
     Refused {
-        /// What the refusal means.
+        /// The meaning of the refusal.
         refusal: SesRefusal,
         /// SES's error code, for the log.
         code: String,

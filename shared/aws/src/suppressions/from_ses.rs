@@ -16,10 +16,10 @@ const WRITES_AT_ONCE: usize = 8;
 /// The source of evidence that comes from SES's list.
 const SOURCE: &str = "ses-account-list";
 
-/// What came of a part of SES's list.
+/// The result of adding a part of SES's list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TakenFromSes<'a> {
-    /// What was found and done. Nothing is lifted yet.
+    /// The entries that were found and added. Nothing is lifted yet.
     pub drift: ListDrift,
     /// The entries that are to be removed from SES's list.
     pub to_lift: Vec<&'a SesListEntry>,

@@ -63,7 +63,7 @@ const REGISTERS: [&str; 10] = [
 pub struct Evidence<'a> {
     /// SES's words for what happened.
     pub subtype: &'a str,
-    /// What the receiving server said.
+    /// The words of the receiving server.
     pub diagnostic: Option<&'a str>,
     /// The source: SES's feedback id, or the person or program that added the entry.
     pub source: &'a str,

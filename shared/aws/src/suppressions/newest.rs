@@ -34,7 +34,7 @@ pub struct NewestPage {
     pub has_more: bool,
 }
 
-/// What has been read of one partition.
+/// The entries of one partition that were read so far.
 struct Partition {
     name: String,
     read: VecDeque<Item>,

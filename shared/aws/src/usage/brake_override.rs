@@ -15,7 +15,7 @@ use crate::dynamodb::item::{Item, n, names, s, text_of, time, time_of};
 use domain::brake::Brake;
 use domain::brake::BrakeOverride;
 
-/// What came of putting an operator's override into force.
+/// The result of putting an operator's override into force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OverrideInGate {
     /// It is in force.

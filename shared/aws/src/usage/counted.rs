@@ -12,7 +12,7 @@ use crate::StoreError;
 use crate::dynamodb::condition::unless_overtaken;
 use crate::dynamodb::item::{Item, n, names, number_of, s, text_of, time, time_of, ttl};
 
-/// What the sort keys begin with.
+/// The beginning of the sort keys.
 const PREFIX: &str = "marks#";
 /// How long a count is kept: until its day is out of the window, and time for a late reporter.
 const KEPT: Duration = Duration::from_hours(10 * 24);

@@ -58,12 +58,12 @@ pub(super) fn gate_key(region: &str) -> String {
     format!("gate#{region}")
 }
 
-/// What the partition of the gate holds before a report.
+/// The contents of the gate's partition before a report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GateState {
     /// The running total of granted recipients.
     pub granted: i64,
-    /// What the gate holds back; `None` before there is a gate.
+    /// The mail that the gate holds back; `None` before there is a gate.
     pub brake: Option<Brake>,
     /// An operator's override of the brake, if there is one.
     pub brake_override: Option<BrakeOverride>,
@@ -76,13 +76,13 @@ pub struct GateState {
     pub counted: BTreeMap<Date, CountedDay>,
     /// The domains that SES last listed as verified.
     pub verified: Option<VerifiedDomains>,
-    /// How far the pass over SES's own list has come; `None` before the first report.
+    /// The progress of the pass over SES's own list; `None` before the first report.
     pub reconciliation: Option<KeptReconciliation>,
     /// When an early pass was last requested.
     pub reconciliation_wanted_at: Option<Timestamp>,
 }
 
-/// What came of setting the gate.
+/// The result of setting the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GateSet {
     /// The gate is set.

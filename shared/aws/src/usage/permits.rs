@@ -182,7 +182,7 @@ impl Permits {
     }
 }
 
-/// What came of one write.
+/// The result of one write.
 enum Taken {
     /// The permit is taken.
     Granted(Permit),

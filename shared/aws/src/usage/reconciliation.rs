@@ -1,4 +1,4 @@
-//! How far the daily pass over SES's own suppression list has come.
+//! The progress of the daily pass over SES's own suppression list.
 
 use jiff::Timestamp;
 
@@ -11,7 +11,7 @@ use domain::suppression::Reconciliation;
 /// The state of the pass over SES's own list, and the number of its write: of two runs at once only one may go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptReconciliation {
-    /// How far the pass has come.
+    /// The progress of the pass.
     pub state: Reconciliation,
     /// How often the state was written.
     pub revision: i64,

@@ -13,7 +13,7 @@ use super::text::{ServerReply, leading_reply};
 pub struct EnhancedCode {
     /// 4 for a failure that may pass, 5 for one that lasts.
     pub class: u16,
-    /// What the failure is about.
+    /// The subject of the failure.
     pub subject: u16,
     /// The failure.
     pub detail: u16,

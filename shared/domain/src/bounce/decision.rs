@@ -2,7 +2,7 @@
 
 use super::{Blame, BounceEvidence, BounceReason, CodePlace, EnhancedCode, Strength};
 
-/// What follows for the address.
+/// The consequence for the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Decision {
     /// The address is suppressed for good.
@@ -106,7 +106,7 @@ pub(super) fn is_uncounted(sub_type: &str) -> bool {
     is_one_of(sub_type, &ACCOUNT_LISTS) || is_one_of(sub_type, &["UnsubscribedRecipient", "EmailValidationSuppressed"])
 }
 
-/// What a subtype speaks for beside the server's reply.
+/// The reason that a subtype names, beside the server's reply.
 pub(super) fn reason_of_subtype(sub_type: &str) -> Option<BounceReason> {
     if is_one_of(sub_type, &["MailboxFull"]) {
         Some(BounceReason::MailboxFull)
@@ -117,7 +117,7 @@ pub(super) fn reason_of_subtype(sub_type: &str) -> Option<BounceReason> {
     }
 }
 
-/// What a code that is not generic speaks for.
+/// The reason that a specific code names.
 pub(super) fn reason_of_code(code: EnhancedCode) -> Option<BounceReason> {
     use BounceReason::{
         Content, HostUnknown, Loop, MailboxDisabled, MailboxFull, MailboxMoved, Network, Policy, SenderAuthentication,
@@ -146,7 +146,7 @@ pub(super) fn reason_of_code(code: EnhancedCode) -> Option<BounceReason> {
     })
 }
 
-/// What a generic code speaks for where nothing else does.
+/// The reason that a generic code names, if there is no other evidence.
 pub(super) fn reason_of_generic_code(code: EnhancedCode) -> Option<BounceReason> {
     match (code.subject, code.detail) {
         (1, 0) => Some(BounceReason::UserUnknown),
@@ -158,7 +158,7 @@ pub(super) fn reason_of_generic_code(code: EnhancedCode) -> Option<BounceReason>
     }
 }
 
-/// What a code speaks for where no word does either: servers send 5.5.x for almost everything.
+/// The reason that a protocol code names, if no word does: servers send 5.5.x for almost everything.
 pub(super) fn reason_of_protocol_code(code: EnhancedCode) -> Option<BounceReason> {
     (code.subject == 5 && code.detail != 0).then_some(BounceReason::Protocol)
 }

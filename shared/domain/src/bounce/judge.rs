@@ -1,4 +1,4 @@
-//! From the evidence to the judgement: the reason that counts, whom it blames, and what follows.
+//! Turns the evidence into the judgement: the reason that counts, the party that it blames, and the consequence.
 
 use super::codes::Codes;
 use super::decision::{self, SesType};

@@ -1,4 +1,5 @@
-//! How one bounced recipient is judged: what the receiving server said, whom that blames, and what follows.
+//! Judges one bounced recipient: reads the reply of the receiving server, finds the party to blame, and decides the
+//! consequence.
 //!
 //! Three pieces of evidence are read, each strictly: SES's type and subtype, the codes ([`codes`](EnhancedCode)) and
 //! the words of the server's reply (a table of patterns, `patterns.rs`). A clear reason and a specific code decide.
@@ -48,7 +49,7 @@ pub struct BounceInput<'a> {
     pub diagnostic: Option<&'a str>,
 }
 
-/// What was read of a bounce.
+/// The evidence of a bounce.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BounceEvidence {
     /// SES's subtype, where it decided alone.
@@ -73,13 +74,13 @@ impl BounceEvidence {
 /// The judgement of one recipient of a bounce.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BounceJudgement {
-    /// What was read.
+    /// The evidence.
     pub evidence: BounceEvidence,
     /// Why the mail bounced.
     pub reason: BounceReason,
-    /// Whom that blames.
+    /// The party that the reason blames.
     pub blame: Blame,
-    /// What follows for the address.
+    /// The consequence for the address.
     pub decision: Decision,
     /// Whether AWS counts the bounce in the account's bounce rate, whatever is decided about the address.
     pub counts_for_rate: bool,

@@ -1,4 +1,4 @@
-//! What a pattern is, and where it is found in a text.
+//! Patterns of words, and the search for them in a text.
 
 use super::patterns::PATTERNS;
 use super::reason::{Blame, BounceReason};
@@ -70,7 +70,7 @@ pub(super) struct Pattern {
 /// A pattern that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatternHit {
-    /// What it speaks for.
+    /// The reason that it names.
     pub reason: BounceReason,
     /// How much it says.
     pub strength: Strength,

@@ -1,6 +1,6 @@
 //! Why a bounce happened, and whom that blames.
 
-/// Whom the evidence blames.
+/// The party that the evidence blames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Blame {
     /// The recipient's address: it does not take mail.
@@ -89,7 +89,7 @@ reasons! {
     Policy "policy" Sender "a policy of the receiver forbids the mail",
     /// The server does not serve the recipient's domain for this sender.
     Relaying "relaying" Sender "the receiving server refuses to relay the mail",
-    /// What is in the message.
+    /// The content of the message.
     Content "content" Message "the receiver refuses the content of the message",
     /// The message is too large.
     Size "size" Message "the message is too large",

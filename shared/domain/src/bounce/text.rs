@@ -126,7 +126,7 @@ fn fold_letter(c: char, folded: &mut String) {
     folded.push(plain);
 }
 
-/// What the receiving server said, without SES's words around it.
+/// The reply of the receiving server, without SES's words around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ServerReply<'a> {
     /// The server's text; it may begin with codes.

@@ -1,4 +1,4 @@
-//! What a bounce or a complaint means for one recipient.
+//! The meaning of a bounce or a complaint for one recipient.
 //!
 //! A bounce is judged by [`crate::bounce`]; here its decision becomes a class. Complaint types are compared without
 //! case, as RFC 6650 has it.
@@ -7,7 +7,7 @@ use super::event::Recipient;
 use crate::bounce::{self, Blame, BounceInput, BounceJudgement, BounceReason, Decision};
 use crate::suppression::{Register, SuppressionReason};
 
-/// What happened to a recipient, by what follows from it.
+/// A bounce or complaint of a recipient, by its consequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FeedbackClass {
     /// The address does not take mail.

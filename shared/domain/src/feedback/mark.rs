@@ -3,10 +3,10 @@
 //! A mark is written once however often its event comes, and the marks *are* the count: nothing is incremented. Left
 //! out is what SES leaves out of its rates: echoes of a list of the account, unsubscribed recipients, reports that are
 //! no complaints, and mail to the mailbox simulator. So are recipients at domains that the account has verified, but
-//! only by whoever counts: this function does not know them, and so the mark says the domain.
+//! only by the quota reporter, which counts: this function does not know them, and so the mark names the domain.
 //!
 //! A mark holds no address. What tells it from others is a hash of the feedback's id, its kind and the address. The id
-//! is a random value of SES, so the hash cannot be searched for an address by whoever does not know the feedback, and
+//! is a random value of SES, so nobody who does not know the feedback can search the hash for an address, and
 //! needs no secret.
 
 use std::collections::BTreeSet;
@@ -26,10 +26,10 @@ use crate::stream::Stream;
 
 /// The tag that carries the stream of a mail.
 const STREAM_TAG: &str = "okite_stream";
-/// What the names of tags begin with that SES and Okite add.
+/// The beginnings of the names of the tags that SES and Okite add.
 const TAGS_OF_OTHERS: [&str; 2] = ["ses:", "okite_"];
 
-/// What a mark counts for.
+/// The kind of a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MarkKind {
     /// A hard bounce.
@@ -59,7 +59,7 @@ impl MarkKind {
             .find(|kind| kind.as_str() == name)
     }
 
-    /// What a fact counts for: what AWS counts, and beside it every refusal of the sender.
+    /// The marks of a fact: the bounces and complaints that AWS counts, and every refusal of the sender.
     fn of(fact: &RecipientFact) -> impl Iterator<Item = Self> {
         let rate = fact.counts_for_rate.then_some(match fact.class {
             FeedbackClass::Complaint => Self::Complaint,
@@ -72,15 +72,15 @@ impl MarkKind {
 /// One bounce or complaint of one recipient that counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// What it counts for.
+    /// Its kind.
     pub kind: MarkKind,
     /// The stream of the mail.
     pub stream: Stream,
-    /// What tells it from other marks; the same for every copy of the event.
+    /// A hash that distinguishes it from other marks; every copy of the event has the same.
     pub hash: String,
     /// The recipient's domain, normalised.
     pub domain: String,
-    /// What happened.
+    /// The class of the fact.
     pub class: FeedbackClass,
     /// The caller's own tags on the mail, as `name=value`.
     pub tags: BTreeSet<String>,
@@ -101,13 +101,13 @@ impl Mark {
 /// A mark as it was recorded, without what tells it from others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedMark {
-    /// What it counts for.
+    /// Its kind.
     pub kind: MarkKind,
     /// The stream of the mail.
     pub stream: Stream,
     /// The recipient's domain, normalised.
     pub domain: String,
-    /// What happened, by the name of its class.
+    /// The name of the fact's class.
     pub class: String,
     /// The caller's own tags on the mail, as `name=value`.
     pub tags: BTreeSet<String>,

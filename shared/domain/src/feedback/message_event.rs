@@ -55,7 +55,7 @@ impl MessageEvent {
     }
 }
 
-/// What an event says of its message, whatever its type.
+/// The contents of an event about its message, for every type.
 #[derive(Debug)]
 pub(super) struct About<'a> {
     pub(super) kind: &'a str,

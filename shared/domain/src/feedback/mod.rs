@@ -36,7 +36,7 @@ const SET_UP_TEXT: &str = "Successfully validated SNS topic";
 /// The type of the message by which SES tries a topic for notifications.
 const SET_UP_TYPE: &str = "AmazonSnsSubscriptionSucceeded";
 
-/// What a message from SES says.
+/// A message from SES.
 #[derive(Clone, Debug)]
 pub enum Feedback {
     /// SES tried whether the topic works; there is nothing to do.
@@ -54,25 +54,25 @@ pub struct FeedbackEvent {
     pub ses_message_id: Option<String>,
     /// The account that sent the mail, if the event says.
     pub sending_account: Option<String>,
-    /// What happened to each recipient concerned; empty for types that concern none.
+    /// One fact for each recipient concerned; empty for types that concern none.
     pub facts: Vec<RecipientFact>,
-    /// What counts against the account.
+    /// The marks that count against the account.
     pub marks: Vec<Mark>,
     /// How many recipients ought to be suppressed and have an address that cannot be read.
     pub unreadable_recipients: usize,
     /// Whether a bounce or a complaint names no recipient at all: nobody can be suppressed, and trying again mends
     /// nothing.
     pub lists_nobody: bool,
-    /// What it says of the message, if the type is one that says what became of it.
+    /// The event for the record of the message, if the type belongs there.
     pub message: Option<MessageEvent>,
 }
 
-/// What happened to one recipient.
+/// A bounce or complaint of one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecipientFact {
     /// The recipient.
     pub address: EmailAddress,
-    /// What happened.
+    /// The class of the bounce or complaint.
     pub class: FeedbackClass,
     /// Why the mail bounced; nothing for a complaint.
     pub reason: Option<BounceReason>,
@@ -88,7 +88,7 @@ pub struct RecipientFact {
     pub feedback_id: String,
     /// SES's own words for what happened: type and subtype.
     pub subtype: String,
-    /// What the receiving server said. It may contain addresses: it is for the table, not for a log.
+    /// The words of the receiving server. They may contain addresses: it is for the table, not for a log.
     pub diagnostic: Option<String>,
 }
 
@@ -173,7 +173,7 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
     Ok(Feedback::Event(Box::new(event)))
 }
 
-/// What an event says of its message: only types that say whether it was sent and what became of it.
+/// Returns the event for the record of the message, for the types that tell whether it was sent or delivered.
 fn about<'a>(kind: &'a str, json: &'a Json) -> Option<About<'a>> {
     let at = |time: Option<&Value>| time.and_then(timestamp::read);
     let mut about = About {
@@ -303,7 +303,7 @@ impl FeedbackEvent {
     }
 }
 
-/// What happened to one recipient, apart from its address.
+/// A fact without the recipient's address.
 struct Happened<'a> {
     class: FeedbackClass,
     judgement: Option<BounceJudgement>,

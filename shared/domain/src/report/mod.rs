@@ -83,7 +83,7 @@ pub struct Headrooms {
     pub complaints: Option<Headroom>,
 }
 
-/// Who set the brake.
+/// The author of the brake.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BrakeSetBy {
@@ -97,9 +97,9 @@ pub enum BrakeSetBy {
 /// The brake as the report shows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedBrake {
-    /// What is held back.
+    /// The mail that is held back.
     pub level: Brake,
-    /// Who set it.
+    /// Its author.
     pub set_by: BrakeSetBy,
 }
 

@@ -94,7 +94,7 @@ impl Quota {
 /// The sending rate, in recipients a second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SendingRate {
-    /// What SES allows.
+    /// SES's limit.
     pub limit: f64,
     /// Whether it fell in the last 7 days.
     pub fell: Option<LimitDrop>,

@@ -1,4 +1,4 @@
-//! What each error of SES's `SendEmail` means for the caller.
+//! The meaning of each error of SES's `SendEmail` for the caller.
 //!
 //! SES reports one condition in several ways. An exceeded sending rate comes as `TooManyRequestsException` or as
 //! `Throttling`. An unverified *sender* and an unverified *recipient* (in the sandbox) share one type and differ only
@@ -74,7 +74,7 @@ pub enum RetryAdvice {
     AtTheRiskOfTwo,
 }
 
-/// What has to change before SES accepts a mail that it refused.
+/// The party that has to act before SES accepts a mail that it refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCause {
     /// The account's sending rate, quota or another limit, or a pause of its sending. Time or an operator changes it.

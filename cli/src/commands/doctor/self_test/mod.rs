@@ -76,7 +76,7 @@ pub(super) enum SelfTestError {
     Rejected { status: u16, message: String },
 }
 
-/// What happened to a mail so far.
+/// The progress of a mail so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct MailResult {
     last_event: String,

@@ -1,4 +1,4 @@
-//! What happened: tables of bounces, complaints and blocks.
+//! The events: tables of bounces, complaints and blocks.
 
 use std::fmt::{self, Write};
 

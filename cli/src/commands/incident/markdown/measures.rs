@@ -1,4 +1,4 @@
-//! What was done, and when: suppressed addresses, changes of the brake, unhandled events.
+//! The measures, with their times: suppressed addresses, changes of the brake, unhandled events.
 
 use std::fmt::{self, Write};
 

@@ -125,7 +125,7 @@ pub(super) struct SesWire {
     router: Router,
     /// The operations by method and path.
     names: Vec<(Method, &'static str, &'static str)>,
-    /// What comes before `identity/…` and `configuration-set/…` in an ARN.
+    /// The beginning of an ARN, before `identity/…` or `configuration-set/…`.
     arn_prefix: String,
 }
 
