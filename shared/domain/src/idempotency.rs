@@ -39,23 +39,36 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Makes the claim of a request that arrived at `now`. `endpoint` is the method and the path.
+    /// Makes the claim of a request that arrived at `now`, whose first message is `message_id`.
     #[must_use]
-    pub fn new(
-        (api_key_id, endpoint, key): (&str, &str, &str),
-        body: RequestBody<'_>,
-        (message_id, nonce): (Uuid, Uuid),
-        now: Timestamp,
-    ) -> Self {
+    pub fn new(key: &RequestKey, message_id: Uuid, nonce: Uuid, now: Timestamp) -> Self {
+        Self {
+            id: key.id.clone(),
+            body_hash: key.body_hash.clone(),
+            message_id,
+            nonce,
+            lease_until: now + LEASE,
+            expires: now + REMEMBERED,
+        }
+    }
+}
+
+/// The idempotency key of a request, and its body: two requests with equal ones are the same request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestKey {
+    id: String,
+    body_hash: String,
+}
+
+impl RequestKey {
+    /// Makes the key of a request. `endpoint` is the method and the path.
+    #[must_use]
+    pub fn new((api_key_id, endpoint, key): (&str, &str, &str), body: RequestBody<'_>) -> Self {
         // The caller's key comes last, and the others contain no line break. So no two triples give the same text.
         let id = Sha256::digest(format!("{api_key_id}\n{endpoint}\n{key}"));
         Self {
             id: format!("claim#{}", hex(&id)),
             body_hash: hex(&Sha256::digest(canonical(body))),
-            message_id,
-            nonce,
-            lease_until: now + LEASE,
-            expires: now + REMEMBERED,
         }
     }
 }
@@ -135,12 +148,8 @@ mod tests {
     use super::*;
 
     fn claim(scope: (&str, &str, &str), body: &Value) -> Claim {
-        Claim::new(
-            scope,
-            RequestBody::One(body.as_object().unwrap()),
-            (Uuid::nil(), Uuid::nil()),
-            Timestamp::UNIX_EPOCH,
-        )
+        let key = RequestKey::new(scope, RequestBody::One(body.as_object().unwrap()));
+        Claim::new(&key, Uuid::nil(), Uuid::nil(), Timestamp::UNIX_EPOCH)
     }
 
     #[test]
@@ -215,13 +224,7 @@ mod tests {
     fn a_batch_is_compared_item_by_item_and_in_order() {
         let hash = |body: Value| {
             let items = body.as_array().unwrap();
-            Claim::new(
-                ("k", "e", "i"),
-                RequestBody::Many(items),
-                (Uuid::nil(), Uuid::nil()),
-                Timestamp::UNIX_EPOCH,
-            )
-            .body_hash
+            RequestKey::new(("k", "e", "i"), RequestBody::Many(items)).body_hash
         };
         let one = hash(json!([{"a": 1, "b": 2}, {"c": 3}]));
         assert_eq!(one, hash(json!([{"b": 2, "a": 1}, {"c": 3}])));

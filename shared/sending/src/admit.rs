@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
-use crate::chunks::{Attempted, Chunks, Planned, Stopped};
+use crate::chunks::{Chunks, Planned, Stopped};
 use crate::{Busy, NotSent, Patience, Unavailable};
 
 /// How many rows are written at a time.
@@ -21,21 +21,21 @@ impl Chunks<'_> {
     pub(crate) async fn take_slots<'e>(
         &self,
         planned: Vec<Planned<'e>>,
-    ) -> Result<(Vec<Planned<'e>>, Vec<Slot>, Vec<Attempted>), Stopped> {
+    ) -> Result<(Vec<Planned<'e>>, Vec<Slot>, Vec<(usize, NotSent)>), Stopped> {
         let asked = Instant::now();
         let permit = self.deadlines.before_sending(self.ask(&planned, asked)).await??;
         let left = self.deadlines.left_to_send();
         let (mut kept, mut slots, mut too_late, mut before) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for planned in planned {
-            let wait = permit.map_or(Duration::ZERO, |permit| permit.wait_after(before));
+            let wait = permit.wait_after(before);
             before += planned.recipients();
             // The rate may have fallen since this process saw it.
-            if wait > left && planned.judgement.destination.is_some() {
+            if wait > left {
                 let refusal = self.sending.permits.next_slot(self.deadlines.now());
                 let error = refusal.map_or(NotSent::Unavailable(Unavailable::Store), |refusal| {
                     NotSent::Busy(Busy::Gate(refusal))
                 });
-                too_late.push((planned.index, Err(error)));
+                too_late.push((planned.index, error));
             } else {
                 kept.push(planned);
                 slots.push(self.slot(asked, wait));
@@ -44,12 +44,9 @@ impl Chunks<'_> {
         Ok((kept, slots, too_late))
     }
 
-    /// Asks the gate for the slots of a chunk; `None` if the chunk goes to nobody.
-    async fn ask(&self, planned: &[Planned<'_>], asked: Instant) -> Result<Option<Permit>, Stopped> {
+    /// Asks the gate for the slots of a chunk.
+    async fn ask(&self, planned: &[Planned<'_>], asked: Instant) -> Result<Permit, Stopped> {
         let recipients: i64 = planned.iter().map(Planned::recipients).sum();
-        if recipients == 0 {
-            return Ok(None);
-        }
         let permits = &self.sending.permits;
         let now = self.deadlines.at(asked);
         let patience = match self.origin.patience {
@@ -73,9 +70,10 @@ impl Chunks<'_> {
             patience,
         };
         match permits.take(ask).await {
-            Ok(permit) => Ok(Some(permit)),
+            Ok(permit) => Ok(permit),
             Err(PermitError::Refused(refusal @ Throttled::Quota { .. })) => {
-                Err(Stopped::Quota(NotSent::Busy(Busy::Gate(refusal))))
+                let error = NotSent::Busy(Busy::Gate(refusal));
+                Err(Stopped::Quota { error, recipients })
             }
             Err(error) => Err(Stopped::All(error.into())),
         }
@@ -139,4 +137,12 @@ pub(crate) struct Slot {
     pub(crate) at: Instant,
     /// When SES is called again at the latest, while it throttles.
     pub(crate) retry_until: Instant,
+}
+
+impl Slot {
+    /// The slot of an email that calls nobody.
+    pub(crate) fn now() -> Self {
+        let at = Instant::now();
+        Self { at, retry_until: at }
+    }
 }

@@ -11,6 +11,7 @@ use domain::recipient::{JudgedRecipients, OnSuppressed, judge};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
+use crate::admit::Slot;
 use crate::idempotency::ClaimResult;
 use crate::{Busy, Deadlines, Invalid, NotSent, Origin, Receipt, Sending, Submission};
 
@@ -54,8 +55,13 @@ pub(crate) type Attempted = (usize, Result<Receipt, NotSent>);
 /// Why a chunk was not attempted.
 #[derive(Debug)]
 pub(crate) enum Stopped {
-    /// The quota has not enough left for all of it.
-    Quota(NotSent),
+    /// The quota has not enough left for the recipients of all of it.
+    Quota {
+        /// The outcome for an email that gets no slot.
+        error: NotSent,
+        /// How many recipients the chunk has.
+        recipients: i64,
+    },
     /// Neither this chunk nor the rest of the request can be attempted.
     All(NotSent),
 }
@@ -86,38 +92,30 @@ impl Chunks<'_> {
         if submissions.len() > 1 && self.claimed.records.is_empty() {
             self.refuse_too_many(&waiting)?;
         }
-        let mut waiting = waiting.as_slice();
+        let mut waiting = waiting;
         let mut limit = CHUNK_MAX;
         let mut is_first = true;
         while !waiting.is_empty() {
-            if !is_first && let Some(refusal) = self.too_late() {
-                for (index, _) in waiting {
-                    outcomes[*index] = Some(Err(refusal.clone()));
-                }
-                return Ok(());
-            }
+            let refusal = if is_first { None } else { self.too_late() };
             is_first = false;
-            let (chunk, rest) = waiting.split_at(self.chunk_len(waiting).min(limit));
-            match self.attempt_chunk(chunk).await {
-                Ok(attempted) => {
-                    for (index, outcome) in attempted {
-                        outcomes[index] = Some(outcome);
-                    }
-                }
+            let chunk = &waiting[..self.chunk_len(&waiting).min(limit)];
+            let stopped = match refusal {
+                Some(refusal) => Err(Stopped::All(refusal)),
+                None => self.attempt_chunk(chunk, outcomes).await,
+            };
+            match stopped {
+                Ok(()) => {}
                 // The rest of the quota may be enough for some of them.
-                Err(Stopped::Quota(_)) if chunk.len() > 1 => {
-                    limit = chunk.len() / 2;
-                    continue;
-                }
-                Err(Stopped::Quota(error)) => outcomes[chunk[0].0] = Some(Err(error)),
-                Err(Stopped::All(error)) => {
-                    for (index, _) in waiting {
-                        outcomes[*index] = Some(Err(error.clone()));
+                Err(Stopped::Quota { .. }) if chunk.len() > 1 => limit = chunk.len() / 2,
+                Err(Stopped::Quota { error, recipients }) if recipients > 1 => outcomes[chunk[0].0] = Some(Err(error)),
+                // No email is smaller than one recipient.
+                Err(Stopped::Quota { error, .. } | Stopped::All(error)) => {
+                    for (index, _) in &waiting {
+                        outcomes[*index].get_or_insert_with(|| Err(error.clone()));
                     }
-                    return Ok(());
                 }
             }
-            waiting = rest;
+            waiting.retain(|(index, _)| outcomes[*index].is_none());
         }
         Ok(())
     }
@@ -158,31 +156,61 @@ impl Chunks<'_> {
         waiting.iter().take_while(fits).count().clamp(1, CHUNK_MAX)
     }
 
-    /// Attempts all emails of a chunk. If it returns an error, it attempted none and wrote no row.
-    async fn attempt_chunk(&self, chunk: &[(usize, &Submission)]) -> Result<Vec<Attempted>, Stopped> {
+    /// Attempts the emails of a chunk and gives them their outcomes. If it returns an error, the gate let none of them
+    /// through: the emails that need its leave have no outcome and no row.
+    async fn attempt_chunk(
+        &self,
+        chunk: &[(usize, &Submission)],
+        outcomes: &mut [Option<Result<Receipt, NotSent>>],
+    ) -> Result<(), Stopped> {
         let emails = chunk.iter().map(|(_, submission)| &submission.email);
         let (stream, now) = (self.origin.stream, self.deadlines.arrived);
         let known = self.sending.registers(emails, stream, now);
         let known = self.deadlines.before_sending(known).await??;
-        let (mut planned, mut attempted) = (Vec::new(), Vec::new());
+        let (mut to_nobody, mut planned) = (Vec::new(), Vec::new());
         for (index, submission) in chunk {
             let tiers = &self.sending.rules.soft_bounce_tiers;
             let judgement = judge(&submission.email, &known, now, stream, tiers);
-            match (submission.on_suppressed, judgement.rejected()) {
-                (OnSuppressed::Reject, Some(rejected)) => {
-                    let error = NotSent::Invalid(Invalid::Suppressed(rejected));
-                    attempted.push((*index, Err(error)));
-                }
-                _ => planned.push(Planned {
-                    index: *index,
-                    id: self.claimed.id(submission),
-                    email: &submission.email,
-                    judgement,
-                }),
+            if submission.on_suppressed == OnSuppressed::Reject
+                && let Some(rejected) = judgement.rejected()
+            {
+                let error = NotSent::Invalid(Invalid::Suppressed(rejected));
+                outcomes[*index] = Some(Err(error));
+                continue;
+            }
+            let email = Planned {
+                index: *index,
+                id: self.claimed.id(submission),
+                email: &submission.email,
+                judgement,
+            };
+            if email.judgement.destination.is_some() {
+                planned.push(email);
+            } else {
+                to_nobody.push(email);
             }
         }
+        // An email with no recipient left needs no slot: the gate has no say in it.
+        let at_once = vec![Slot::now(); to_nobody.len()];
+        self.write_and_deliver(to_nobody, at_once, outcomes).await;
+        if planned.is_empty() {
+            return Ok(());
+        }
         let (planned, slots, too_late) = self.take_slots(planned).await?;
-        attempted.extend(too_late);
+        for (index, error) in too_late {
+            outcomes[index] = Some(Err(error));
+        }
+        self.write_and_deliver(planned, slots, outcomes).await;
+        Ok(())
+    }
+
+    /// Writes the rows of emails, and sends each whose row is written at its slot.
+    async fn write_and_deliver(
+        &self,
+        planned: Vec<Planned<'_>>,
+        slots: Vec<Slot>,
+        outcomes: &mut [Option<Result<Receipt, NotSent>>],
+    ) {
         let messages: Vec<_> = planned.iter().map(|planned| self.message(planned)).collect();
         let rows = self.deadlines.before_sending(self.write_rows(&messages)).await;
         let rows = rows.unwrap_or_else(|error| vec![Err(error.into()); messages.len()]);
@@ -191,8 +219,9 @@ impl Chunks<'_> {
             .zip(&messages)
             .zip(slots.into_iter().zip(rows))
             .map(|((planned, message), (slot, row))| self.deliver(planned, message, row.map(|()| slot)));
-        attempted.extend(join_all(sent).await);
-        Ok(attempted)
+        for (index, outcome) in join_all(sent).await {
+            outcomes[index] = Some(outcome);
+        }
     }
 }
 

@@ -30,16 +30,19 @@ const ROUNDS_MAX: u32 = 4;
 pub(crate) struct ClaimResult {
     /// The id of the email at place 0.
     pub(crate) first: Uuid,
-    /// The records that earlier requests with the key left, by id.
+    /// The claim that the request holds, or `None` without a key.
+    pub(crate) claim: Option<Claim>,
+    /// The records that earlier requests with the key left, by id; of emails that are not submitted now too.
     pub(crate) records: BTreeMap<Uuid, MessageRecord>,
     /// Whether the records answer the whole request, so that nothing is attempted.
     pub(crate) is_answered: bool,
 }
 
 impl ClaimResult {
-    fn new(first: Uuid) -> Self {
+    fn new(first: Uuid, claim: Option<Claim>) -> Self {
         Self {
             first,
+            claim,
             records: BTreeMap::new(),
             is_answered: false,
         }
@@ -47,6 +50,12 @@ impl ClaimResult {
 
     pub(crate) fn id(&self, submission: &Submission) -> Uuid {
         nth_id(self.first, submission.place)
+    }
+
+    /// Returns whether an earlier request sent one of the emails, or may have sent it.
+    fn may_have_sent(&self, now: Timestamp) -> bool {
+        let mut records = self.records.values();
+        records.any(|record| record.state(now) != DeliveryState::Refused)
     }
 
     pub(crate) fn record(&self, submission: &Submission) -> Option<&MessageRecord> {
@@ -92,11 +101,12 @@ impl Sending {
         origin: &Origin<'_>,
         deadlines: &Deadlines,
     ) -> Result<ClaimResult, NotSent> {
-        let Some(claim) = &origin.claim else {
-            return Ok(ClaimResult::new(origin.ids.message));
+        let Some(key) = &origin.key else {
+            return Ok(ClaimResult::new(origin.ids.message, None));
         };
+        let claim = &Claim::new(key, origin.ids.message, origin.ids.nonce, deadlines.arrived);
         let mut takes_over = false;
-        let claimed = self.take_claim(claim, submissions, origin, deadlines.arrived, &mut takes_over);
+        let claimed = self.take_claim(claim, submissions, origin.emails, deadlines.arrived, &mut takes_over);
         let claimed = match deadlines.before_sending(claimed).await {
             Ok(claimed) => claimed,
             Err(error) => Err(error.into()),
@@ -122,13 +132,13 @@ impl Sending {
         &self,
         claim: &Claim,
         submissions: &[Submission],
-        origin: &Origin<'_>,
+        emails: usize,
         now: Timestamp,
         takes_over: &mut bool,
     ) -> Result<ClaimResult, NotSent> {
         for _ in 0..ROUNDS_MAX {
             let held = match self.claims.take(claim, now).await? {
-                Claimed::Won => return Ok(ClaimResult::new(origin.ids.message)),
+                Claimed::Won => return Ok(ClaimResult::new(claim.message_id, Some(claim.clone()))),
                 Claimed::Held(held) => held,
                 Claimed::Gone => continue,
             };
@@ -136,12 +146,12 @@ impl Sending {
             if held.body_hash != claim.body_hash {
                 return Err(NotSent::KeyReused);
             }
-            let mut claimed = ClaimResult::new(held.message_id);
-            let ids: Vec<Uuid> = submissions.iter().map(|submission| claimed.id(submission)).collect();
+            let mut claimed = ClaimResult::new(held.message_id, Some(claim.clone()));
+            let ids: Vec<Uuid> = (0..emails).map(|place| nth_id(held.message_id, place)).collect();
             claimed.records = self.records(&ids, now).await?;
-            let standings: Vec<Standing> = ids
+            let standings: Vec<Standing> = submissions
                 .iter()
-                .map(|id| Standing::of(claimed.records.get(id), &held, now))
+                .map(|submission| Standing::of(claimed.record(submission), &held, now))
                 .collect();
             let is = |standing| standings.iter().filter(|each| **each == standing).count();
             let (settled, at_work, given_up) = (is(Standing::Settled), is(Standing::AtWork), is(Standing::GivenUp));
@@ -157,7 +167,7 @@ impl Sending {
                 return Ok(claimed);
             }
             let claim = Claim {
-                expires: expires(&held, claim, settled + at_work > 0),
+                expires: expires(&held, claim, claimed.may_have_sent(now)),
                 ..claim.clone()
             };
             *takes_over = true;
@@ -182,15 +192,17 @@ impl Sending {
         Ok(records)
     }
 
-    /// Frees the key if nothing was sent, and releases it if only some emails were. Otherwise the key stays.
+    /// Frees the key if no request with it sent anything, and releases it if there is something left to do. Otherwise the
+    /// key stays.
     pub(crate) async fn let_go(
         &self,
-        claim: &Claim,
+        claimed: &ClaimResult,
         outcomes: &[Option<Result<Receipt, NotSent>>],
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let Some(claim) = &claimed.claim else { return Ok(()) };
         let sent_nothing = |outcome: &Result<Receipt, NotSent>| matches!(outcome, Err(error) if error.frees_key());
-        if outcomes.iter().flatten().all(sent_nothing) {
+        if outcomes.iter().flatten().all(sent_nothing) && !claimed.may_have_sent(now) {
             // A key never remembers a refusal, and the request may be corrected.
             self.claims.free(&claim.id, claim.nonce).await
         } else if outcomes.iter().any(|outcome| outcome.as_ref().is_none_or(sent_nothing)) {

@@ -127,10 +127,8 @@ impl Sending {
                 claimed: &claimed,
             };
             let attempted = chunks.attempt(submissions, &mut outcomes).await;
-            if let Some(claim) = &origin.claim {
-                let let_go = self.let_go(claim, &outcomes, deadlines.now());
-                settle::settle(first, deadlines, let_go).await;
-            }
+            let let_go = self.let_go(&claimed, &outcomes, deadlines.now());
+            settle::settle(first, deadlines, let_go).await;
             attempted?;
         }
         // An email without an outcome was not attempted.

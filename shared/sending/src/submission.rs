@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::idempotency::Claim;
+use domain::idempotency::RequestKey;
 use domain::message::Email;
 use domain::recipient::{OnSuppressed, RecipientOutcome};
 use domain::record::{MessageRecord, RecordedRecipient};
@@ -30,8 +30,11 @@ pub struct Origin<'a> {
     pub key_id: &'a str,
     /// The stream that the mail belongs to.
     pub stream: Stream,
-    /// The claim of the request's idempotency key; without one, a repeated request sends again.
-    pub claim: Option<Claim>,
+    /// The request's idempotency key; without one, a repeated request sends again.
+    pub key: Option<RequestKey>,
+    /// How many emails the request's body has. Some may be invalid and not be submitted, and have a record all the same:
+    /// headers and the rights of the API key also decide which are valid, and these may change between two requests.
+    pub emails: usize,
     /// How long the emails may wait for their slots.
     pub patience: Patience,
     /// The new ids of the request.

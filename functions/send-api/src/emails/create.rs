@@ -28,9 +28,9 @@ pub(crate) async fn create(
     let now = deadlines.arrived;
     let authenticated = state.authentication.authenticate(request, now);
     let api_key = deadlines.before_sending(authenticated).await??;
-    let key = idempotency_key::key(request)?;
+    let header = idempotency_key::header(request)?;
     let object = body::parse(&request.body)?;
-    let claim = key.map(|key| Endpoint::Email(&object).claim(&api_key, &key, ids, now));
+    let key = header.map(|header| Endpoint::Email(&object).key(&api_key, &header));
     let ParsedBody { email, on_suppressed } = body::email(object)?;
     let on_suppressed = body::on_suppressed(on_suppressed, request)?;
     let sender = email.from.address().clone();
@@ -40,7 +40,8 @@ pub(crate) async fn create(
     let origin = Origin {
         key_id: &api_key.id,
         stream: api_key.stream,
-        claim,
+        key,
+        emails: 1,
         patience: Patience::Within(state.sending.rules.wait),
         ids,
     };

@@ -1,9 +1,7 @@
-//! Reads the header `Idempotency-Key` and makes the request's claim from it.
+//! Reads the header `Idempotency-Key` and makes the request's key from it.
 
 use domain::api_key::ApiKeyRecord;
-use domain::idempotency::{Claim, KEY_LENGTH, RequestBody};
-use jiff::Timestamp;
-use sending::Ids;
+use domain::idempotency::{KEY_LENGTH, RequestBody, RequestKey};
 use serde_json::Value;
 
 use super::body::Object;
@@ -20,18 +18,18 @@ pub(super) enum Endpoint<'a> {
 }
 
 impl Endpoint<'_> {
-    /// Makes the claim of a request on its idempotency key.
-    pub(super) fn claim(self, api_key: &ApiKeyRecord, key: &str, ids: Ids, now: Timestamp) -> Claim {
+    /// Makes the key of a request from the header's value.
+    pub(super) fn key(self, api_key: &ApiKeyRecord, header: &str) -> RequestKey {
         let (endpoint, body) = match self {
             Self::Email(object) => ("POST /emails", RequestBody::One(object)),
             Self::Batch(values) => ("POST /emails/batch", RequestBody::Many(values)),
         };
-        Claim::new((&api_key.id, endpoint, key), body, (ids.message, ids.nonce), now)
+        RequestKey::new((&api_key.id, endpoint, header), body)
     }
 }
 
 /// Reads the header and checks its length.
-pub(super) fn key(request: &Request) -> Result<Option<String>, ApiError> {
+pub(super) fn header(request: &Request) -> Result<Option<String>, ApiError> {
     match request.header("idempotency-key") {
         Some(key) if !KEY_LENGTH.contains(&key.chars().count()) => Err(Problem::InvalidIdempotencyKey.into()),
         key => Ok(key),

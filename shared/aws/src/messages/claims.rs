@@ -72,8 +72,8 @@ impl Claims {
         }
     }
 
-    /// Takes the key `held` over from a request whose lease is over, for the request of `claim`. The key has the body
-    /// of that request from then on, and keeps the message of the first one. Of any number of callers one wins.
+    /// Takes the key `held` over from a request whose lease is over, for the request of `claim`, which has the same
+    /// body. The key keeps the message of the first request. Of any number of callers one wins.
     ///
     /// # Errors
     /// [`StoreError`] if it is not known which request holds the key.
@@ -84,15 +84,13 @@ impl Claims {
             .table_name(&self.table)
             .set_key(Some(claim_key(&held.id)))
             .update_expression(
-                "SET #nonce = :nonce, #lease_until = :lease_until, #body_hash = :body_hash, #expires = :expires, \
-                 #expires_at = :expires_at",
+                "SET #nonce = :nonce, #lease_until = :lease_until, #expires = :expires, #expires_at = :expires_at",
             )
             .condition_expression("#nonce = :seen")
-            .set_expression_attribute_names(names(["nonce", "lease_until", "body_hash", "expires", "expires_at"]))
+            .set_expression_attribute_names(names(["nonce", "lease_until", "expires", "expires_at"]))
             .expression_attribute_values(":nonce", s(claim.nonce.to_string()))
             .expression_attribute_values(":seen", s(held.nonce.to_string()))
             .expression_attribute_values(":lease_until", time(claim.lease_until))
-            .expression_attribute_values(":body_hash", s(&claim.body_hash))
             .expression_attribute_values(":expires", time(claim.expires))
             .expression_attribute_values(":expires_at", ttl(claim.expires))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)

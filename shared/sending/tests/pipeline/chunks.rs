@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use domain::brake::Brake;
-use sending::{Busy, NotSent, Patience};
+use domain::pacing::UNLIMITED;
+use sending::{Busy, Invalid, NotSent, Patience};
 
 use crate::world::{Ended, Mail, Request, WAIT, World};
 
@@ -34,7 +35,8 @@ async fn a_chunk_that_the_quota_is_too_small_for_is_halved() {
     let world = Box::pin(World::start()).await;
     world.set_gate(1, 3, Brake::None).await;
     let ended = world.submit(&Request::new(None, "halved", &[Mail::Plain; 6])).await;
-    assert_eq!(chunks(&ended), [6, 3, 3, 1, 1, 1]);
+    // Where one recipient has no room, the emails behind have none either.
+    assert_eq!(chunks(&ended), [6, 3, 3, 1]);
     assert!(ended.each()[..3].iter().all(Result::is_ok));
     let is_refused = |outcome: &_| matches!(outcome, Err(NotSent::Busy(Busy::Gate(_))));
     assert!(ended.each()[3..].iter().all(is_refused), "{ended:?}");
@@ -57,4 +59,24 @@ async fn one_email_waits_for_its_patience_and_a_batch_until_its_deadline() {
         let ended = Box::pin(world.submit(&request)).await;
         assert_eq!(ended.only().is_ok(), is_sent, "{ended:?}");
     }
+}
+
+#[tokio::test]
+async fn what_needs_no_slot_is_decided_whatever_the_gate_says() {
+    let world = Box::pin(World::start()).await;
+    world.set_gate(1, UNLIMITED, Brake::All).await;
+    let mails = [Mail::Plain, Mail::Reject, Mail::Nobody];
+    let ended = world.submit(&Request::new(None, "decided", &mails)).await;
+    let [plain, rejected, to_nobody] = ended.each() else {
+        panic!("{ended:?}");
+    };
+    assert!(matches!(plain, Err(NotSent::Busy(Busy::Gate(_)))), "{plain:?}");
+    assert!(
+        matches!(rejected, Err(NotSent::Invalid(Invalid::Suppressed(_)))),
+        "{rejected:?}"
+    );
+    assert!(
+        to_nobody.as_ref().is_ok_and(|receipt| receipt.ses_id.is_none()),
+        "{to_nobody:?}"
+    );
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::brake::Brake;
-use domain::idempotency::LEASE;
+use domain::idempotency::{LEASE, nth_id};
 use domain::pacing::UNLIMITED;
 use domain::record::SenderState;
 use sending::{Busy, Invalid, NotSent, Unavailable};
@@ -69,12 +69,14 @@ impl World {
                 | NotSent::Misconfigured(_)
         );
         assert_eq!(called, is_of_ses, "{context}");
-        let row = self.shared.messages.get(ended.message).await.unwrap();
-        let is_refused = row.as_ref().map(|row| row.written == SenderState::Refused);
-        match error {
-            NotSent::Invalid(_) | NotSent::Busy(Busy::Gate(_)) => assert_eq!(is_refused, None, "{context}"),
-            NotSent::Unavailable(Unavailable::Store) => assert_ne!(is_refused, Some(false), "{context}"),
-            _ => assert_eq!(is_refused, Some(true), "{context}"),
+        for place in 0..request.mails.len() {
+            let row = self.shared.messages.get(nth_id(ended.message, place)).await.unwrap();
+            let is_refused = row.as_ref().map(|row| row.written == SenderState::Refused);
+            match error {
+                NotSent::Invalid(_) | NotSent::Busy(Busy::Gate(_)) => assert_eq!(is_refused, None, "{context}"),
+                NotSent::Unavailable(Unavailable::Store) => assert_ne!(is_refused, Some(false), "{context}"),
+                _ => assert_eq!(is_refused, Some(true), "{context}"),
+            }
         }
         self.set(Gate::Open).await;
         let body = format!("{}, corrected", request.body);
@@ -84,7 +86,9 @@ impl World {
         if is_late {
             self.shared.carry_out_late().await;
         }
-        assert_eq!(self.mails(&request.subject(0)), [], "{context}");
+        for place in 0..request.mails.len() {
+            assert_eq!(self.mails(&request.subject(place)), [], "{context}");
+        }
         assert_eq!(self.mails(&other.subject(0)).len(), 1, "{context}");
         assert_eq!(self.submit(&other).await.only(), sent.only(), "{context}");
     }

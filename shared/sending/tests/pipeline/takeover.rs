@@ -54,3 +54,26 @@ async fn a_request_that_has_taken_over_is_in_flight_before_it_writes_its_row() {
     assert!(world.submit(&request).await.only().is_ok());
     assert_eq!(world.mails(&request.subject(0)).len(), 1);
 }
+
+/// Headers and the rights of the API key also decide which emails of a body are valid. A request that submits fewer of
+/// them must not free a key that remembers a mail of the others.
+#[tokio::test]
+async fn a_repeat_that_submits_fewer_emails_keeps_the_key_of_what_was_sent() {
+    let world = World::start().await;
+    let batch = Request::new(Some("k"), "fewer", &[Mail::Plain, Mail::Plain]);
+    let refused = Fault::always(On::Mail(1), Fate::Refused(400, "MessageRejected", "No"));
+    let first = world.submit(&batch.clone().with(refused)).await;
+    assert!(first.each()[0].is_ok() && first.each()[1].is_err(), "{first:?}");
+
+    let mut fewer = batch.clone();
+    fewer.mails[0] = Mail::Invalid;
+    let refused = Fault::always(On::Ses, Fate::Refused(400, "MessageRejected", "No"));
+    let second = world.submit(&fewer.with(refused)).await;
+    assert!(matches!(second.only(), Err(NotSent::Rejected(_))), "{second:?}");
+
+    let third = world.submit(&batch).await;
+    assert_eq!(third.each()[0], first.each()[0]);
+    assert!(third.each()[1].is_ok(), "{third:?}");
+    assert_eq!(world.mails(&batch.subject(0)).len(), 1);
+    assert_eq!(world.mails(&batch.subject(1)).len(), 1);
+}

@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector, h
 use domain::address::Mailbox;
 use domain::brake::Brake;
 use domain::feedback::{Feedback, read};
-use domain::idempotency::{Claim, RequestBody};
+use domain::idempotency::{RequestBody, RequestKey};
 use domain::message::{Email, EmailParts};
 use domain::pacing::{GateSettings, PacingPolicy, PermitRequest, UNLIMITED};
 use domain::recipient::OnSuppressed;
@@ -58,6 +58,8 @@ pub(crate) enum Mail {
     Part,
     /// The only recipient is suppressed and left out.
     Nobody,
+    /// The front finds it invalid and does not submit it.
+    Invalid,
     /// A recipient is suppressed, which the caller does not accept.
     Reject,
 }
@@ -108,10 +110,11 @@ impl Request {
 
     fn submissions(&self) -> Vec<Submission> {
         let mailboxes = |texts: &[&str]| texts.iter().map(|text| Mailbox::parse(text).unwrap()).collect();
-        let each = self.mails.iter().enumerate().map(|(place, mail)| {
+        let valid = |(_, mail): &(usize, &Mail)| **mail != Mail::Invalid;
+        let each = self.mails.iter().enumerate().filter(valid).map(|(place, mail)| {
             let anna = format!("anna{place}@example.net");
             let (to, cc): (Vec<&str>, Vec<&str>) = match mail {
-                Mail::Plain => (vec![&anna], vec![]),
+                Mail::Plain | Mail::Invalid => (vec![&anna], vec![]),
                 Mail::Nobody => (vec![SUPPRESSED], vec![]),
                 Mail::Part | Mail::Reject => (vec![&anna], vec![SUPPRESSED]),
             };
@@ -363,14 +366,15 @@ impl World {
         };
         let now = self.clock.now();
         let body = json!({ "subject": request.body, "mails": request.mails.len() });
-        let claim = request.key.as_deref().map(|key| {
+        let key = request.key.as_deref().map(|key| {
             let body = RequestBody::One(body.as_object().unwrap());
-            Claim::new(("k", "POST /emails", key), body, (ids.message, ids.nonce), now)
+            RequestKey::new(("k", "POST /emails", key), body)
         });
         let origin = Origin {
             key_id: "k",
             stream: request.stream,
-            claim,
+            key,
+            emails: request.mails.len(),
             patience: request.patience,
             ids,
         };

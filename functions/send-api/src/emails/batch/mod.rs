@@ -28,10 +28,11 @@ pub(crate) async fn create_batch(
     let now = deadlines.arrived;
     let authenticated = state.authentication.authenticate(request, now);
     let api_key = deadlines.before_sending(authenticated).await??;
-    let key = idempotency_key::key(request)?;
+    let header = idempotency_key::header(request)?;
     let mode = ValidationMode::of(request)?;
     let values = input::values(&request.body)?;
-    let claim = key.map(|key| Endpoint::Batch(&values).claim(&api_key, &key, ids, now));
+    let key = header.map(|header| Endpoint::Batch(&values).key(&api_key, &header));
+    let emails = values.len();
     let (mut invalid, mut submissions, mut senders) = (Vec::new(), Vec::new(), Vec::new());
     for (place, email) in read(values, request, &api_key, mode)?.into_iter().enumerate() {
         match email {
@@ -50,7 +51,8 @@ pub(crate) async fn create_batch(
     let origin = Origin {
         key_id: &api_key.id,
         stream: api_key.stream,
-        claim,
+        key,
+        emails,
         patience: Patience::UntilDeadline,
         ids,
     };

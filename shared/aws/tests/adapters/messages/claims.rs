@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use aws::Claimed;
-use domain::idempotency::{Claim, LEASE, REMEMBERED, RequestBody};
+use domain::idempotency::{Claim, LEASE, REMEMBERED, RequestBody, RequestKey};
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
@@ -17,13 +17,9 @@ const TABLE: &str = "MessagesTable";
 /// The claim that the `n`th request makes of one key, at `now`.
 fn claim(n: u128, now: Timestamp) -> Claim {
     let body = json!({ "subject": "Hello" });
-    let ids = (Uuid::from_u128(n), Uuid::from_u128(1_000_000 + n));
-    Claim::new(
-        ("a1b2", "POST /emails", "order-7"),
-        RequestBody::One(body.as_object().unwrap()),
-        ids,
-        now,
-    )
+    let body = RequestBody::One(body.as_object().unwrap());
+    let key = RequestKey::new(("a1b2", "POST /emails", "order-7"), body);
+    Claim::new(&key, Uuid::from_u128(n), Uuid::from_u128(1_000_000 + n), now)
 }
 
 #[tokio::test]
