@@ -11,6 +11,7 @@ mod config;
 mod envelope;
 mod sns_event;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws::{Evidence, FunctionConfig, Marks, Messages, StoreError, Suppressions, TrustError};
@@ -278,6 +279,15 @@ async fn handle_message(
                 return Err(FeedbackError::ForeignAccount);
             }
             handled.suppressed += apply(state, &event, new_id).await?;
+            if event.lists_nobody {
+                // The record and the log have it; trying again would name nobody either.
+                tracing::error!(
+                    cause = "no_recipients",
+                    kind = event.kind,
+                    ses.id = event.ses_message_id,
+                    "an event of a bounce or complaint names no recipient, so nobody was suppressed"
+                );
+            }
             if event.unreadable_recipients > 0 {
                 return Err(FeedbackError::UnreadableRecipients(event.unreadable_recipients));
             }
@@ -327,11 +337,17 @@ async fn apply(state: &State, event: &FeedbackEvent, new_id: &impl Fn() -> Uuid)
         .chain([recorded])
         .collect::<Result<(), _>>()?;
     watch_for_storms(state, event).await?;
+    let reasons: BTreeSet<&str> = event
+        .facts
+        .iter()
+        .filter_map(|fact| Some(fact.reason?.as_str()))
+        .collect();
     tracing::info!(
         kind = event.kind,
         ses.id = event.ses_message_id,
         recipients = event.facts.len(),
         suppressed,
+        reasons = reasons.into_iter().collect::<Vec<_>>().join(","),
         "an event was handled"
     );
     Ok(suppressed)

@@ -69,7 +69,7 @@ fn every_reply_has_its_reason_and_its_decision() {
         if found != (reply.reason, reply.decision) {
             let text = reply.diagnostic.as_deref().unwrap_or_default();
             let expected = (reply.reason, reply.decision);
-            let (why, evidence) = (judgement.why, judgement.evidence);
+            let (why, evidence) = (judgement.why(), judgement.evidence);
             writeln!(
                 wrong,
                 "{expected:?} found {found:?}: {text}\n    {why}\n    {evidence:?}"

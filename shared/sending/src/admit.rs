@@ -91,8 +91,8 @@ impl Chunks<'_> {
         }
     }
 
-    /// Writes the rows of a chunk, some at a time, each on its condition: a write that was given up may be carried out
-    /// later, and must not undo what became of the email since.
+    /// Writes the rows of emails, some at a time. Each row has a condition, because a write that was given up may be carried
+    /// out later, and must not undo what became of the email since.
     pub(crate) async fn write_rows(&self, messages: &[NewMessage<'_>]) -> Vec<Result<(), NotSent>> {
         let mut written = Vec::new();
         for messages in messages.chunks(ROWS_AT_ONCE) {

@@ -1,7 +1,8 @@
 //! The writes of an attempt: the row before it, and what came of it.
 //!
-//! Every write names in its condition the attempt that it belongs to, so that a write that comes late changes nothing
-//! of a later attempt.
+//! The row and its refusal name the attempt that they belong to in their conditions, so such a write that comes late
+//! changes nothing of a later attempt. SES's id is true of the message whenever it comes, and the entries of the index by
+//! recipient are the same for every attempt.
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
@@ -17,7 +18,7 @@ use crate::dynamodb::condition::{Written, unless_overtaken, written};
 use crate::dynamodb::item::{Item, n, names, s, uuid_of};
 use domain::message::Email;
 use domain::recipient::RecipientOutcome;
-use domain::record::SenderState as RowState;
+use domain::record::SenderState;
 use domain::stream::Stream;
 
 /// One attempt at a message, before it is made; or a message that has no recipient left to send to.
@@ -97,7 +98,7 @@ impl Messages {
             )
             .set_expression_attribute_names(names(["id", "attempt", "state", "ses_id"]))
             .expression_attribute_values(":before", n((message.attempt - 1).into()))
-            .expression_attribute_values(":refused", s(RowState::Refused.as_str()))
+            .expression_attribute_values(":refused", s(SenderState::Refused.as_str()))
         };
         Ok(match written(put.send().await)? {
             Written::Done(_) => Put::Written,
@@ -140,8 +141,8 @@ impl Messages {
     /// Records that the gate or SES certainly refused this attempt. An id of SES that is in the row already wins.
     ///
     /// # Errors
-    /// [`StoreError`] if it may not have been written. The row then says `sending` until the lease of the attempt is
-    /// over.
+    /// [`StoreError`] if it may not have been written. The row then says `sending`, and counts as unknown once the lease of
+    /// the attempt is over.
     pub async fn refused(&self, attempt: &NewMessage<'_>) -> Result<(), StoreError> {
         let updated = self
             .client
@@ -151,7 +152,7 @@ impl Messages {
             .update_expression("SET #state = :refused")
             .condition_expression("#attempt = :attempt AND #nonce = :nonce AND attribute_not_exists(#ses_id)")
             .set_expression_attribute_names(names(["state", "attempt", "nonce", "ses_id"]))
-            .expression_attribute_values(":refused", s(RowState::Refused.as_str()))
+            .expression_attribute_values(":refused", s(SenderState::Refused.as_str()))
             .expression_attribute_values(":attempt", n(attempt.attempt.into()))
             .expression_attribute_values(":nonce", s(attempt.nonce.to_string()))
             .send()

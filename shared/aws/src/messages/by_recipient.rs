@@ -47,6 +47,7 @@ impl Messages {
             .table_name(&self.table)
             .index_name("by-recipient")
             .scan_index_forward(false)
+            .limit(i32::try_from(limit + 1).unwrap_or(i32::MAX))
             .expression_attribute_names("#hash", HASH)
             .expression_attribute_values(":hash", s(hash(address)));
         let query = match after {

@@ -13,7 +13,7 @@ use crate::dynamodb::item::{names, s, text_of, uuid_of};
 use domain::address::EmailAddress;
 use domain::record::MessageRecord;
 
-/// How many messages are read at the same time.
+/// How many messages' events are read at the same time.
 const READ_AT_ONCE: usize = 10;
 
 impl Messages {
@@ -64,6 +64,12 @@ impl Messages {
         let (record, events) = tokio::try_join!(self.get(id), self.newest_events(&partition))?;
         let Some(mut record) = record else { return Ok(None) };
         record.events = events;
+        self.add_untagged(&mut record).await?;
+        Ok(Some(record))
+    }
+
+    /// Adds the newest events without our tag, if SES's id of the message is known.
+    async fn add_untagged(&self, record: &mut MessageRecord) -> Result<(), StoreError> {
         if let Some(ses_id) = &record.ses_id {
             let untagged = self.newest_events(&untagged(ses_id)).await?;
             if !untagged.is_empty() {
@@ -71,7 +77,7 @@ impl Messages {
                 newest_first(&mut record.events);
             }
         }
-        Ok(Some(record))
+        Ok(())
     }
 
     /// Reads messages with their newest events, consistently and in the order of `ids`. A message that is not on record
@@ -80,10 +86,15 @@ impl Messages {
     /// # Errors
     /// [`StoreError`] unless everything was read.
     pub async fn read_all(&self, ids: &[Uuid]) -> Result<Vec<MessageRecord>, StoreError> {
-        stream::iter(ids)
-            .map(|id| self.read(*id))
+        let mut rows = self.get_all(ids).await?;
+        let records: Vec<MessageRecord> = ids.iter().filter_map(|id| rows.remove(id)).collect();
+        stream::iter(records)
+            .map(async |mut record| {
+                record.events = self.newest_events(&record.id.to_string()).await?;
+                self.add_untagged(&mut record).await?;
+                Ok(record)
+            })
             .buffered(READ_AT_ONCE)
-            .try_filter_map(async |record| Ok(record))
             .try_collect()
             .await
     }

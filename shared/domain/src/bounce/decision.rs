@@ -11,7 +11,7 @@ pub enum Decision {
     Block,
     /// A soft bounce: it counts towards the tiers.
     Soft,
-    /// Nothing follows; the reason is on record.
+    /// Nothing follows for the address.
     Record,
     /// The echo of an earlier suppression.
     Echo,
@@ -20,7 +20,7 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// Returns the name used in the API and on the command line.
+    /// Returns a stable name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -132,11 +132,11 @@ fn conclude(
     counts_for_rate: bool,
 ) -> BounceJudgement {
     BounceJudgement {
-        why: decision::sentence(ses_type, &evidence, reason, decision),
         evidence,
         reason,
         blame: reason.blame(),
         decision,
         counts_for_rate,
+        ses_type,
     }
 }

@@ -30,6 +30,7 @@ mod text;
 
 pub use codes::{CodePlace, EnhancedCode};
 pub use decision::Decision;
+use decision::SesType;
 pub use judge::judge;
 pub use pattern::{PatternHit, Strength};
 pub use reason::{Blame, BounceReason};
@@ -62,15 +63,6 @@ pub struct BounceEvidence {
     pub patterns: Vec<PatternHit>,
 }
 
-impl BounceEvidence {
-    /// Returns the provider's own code, such as `OFR_506`, in lower case.
-    #[must_use]
-    pub fn provider_code(&self) -> Option<&str> {
-        let hit = self.patterns.iter().find(|hit| hit.strength == Strength::Provider)?;
-        Some(&hit.words)
-    }
-}
-
 /// The judgement of one recipient of a bounce.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BounceJudgement {
@@ -84,6 +76,13 @@ pub struct BounceJudgement {
     pub decision: Decision,
     /// Whether AWS counts the bounce in the account's bounce rate, whatever is decided about the address.
     pub counts_for_rate: bool,
-    /// The judgement in one sentence, without addresses.
-    pub why: String,
+    ses_type: SesType,
+}
+
+impl BounceJudgement {
+    /// Returns the judgement in one sentence, without addresses.
+    #[must_use]
+    pub fn why(&self) -> String {
+        decision::sentence(self.ses_type, &self.evidence, self.reason, self.decision)
+    }
 }

@@ -27,7 +27,7 @@ macro_rules! reasons {
             /// Every reason, in the order of the documentation.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// Returns the name used in items, in the API and on the command line.
+            /// Returns a stable name, as the log and the documentation have it.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {

@@ -108,8 +108,8 @@ impl Fields {
     fn recipients(&mut self, name: &str) -> Option<Vec<Recipient>> {
         match self.value(name)? {
             Value::Array(entries) => Some(entries.into_iter().map(Recipient::read).collect()),
-            entry @ Value::Object(_) => Some(vec![Recipient::read(entry)]),
-            _ => None,
+            // A recipient of another shape is one that cannot be read: the event is kept for a person.
+            entry => Some(vec![Recipient::read(entry)]),
         }
     }
 }

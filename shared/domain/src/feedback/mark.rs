@@ -170,7 +170,6 @@ mod tests {
             address: EmailAddress::parse(address).unwrap(),
             class,
             reason: None,
-            why: None,
             blames_sender: class == FeedbackClass::Blocked,
             counts_for_rate: matches!(
                 class,

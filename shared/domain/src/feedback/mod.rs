@@ -76,8 +76,6 @@ pub struct RecipientFact {
     pub class: FeedbackClass,
     /// Why the mail bounced; nothing for a complaint.
     pub reason: Option<BounceReason>,
-    /// The judgement of a bounce in one sentence, without addresses.
-    pub why: Option<String>,
     /// Whether the evidence blames the sender, whatever follows for the address: it counts towards storms.
     pub blames_sender: bool,
     /// Whether AWS counts it in the account's bounce or complaint rate, whatever follows for the address.
@@ -290,7 +288,6 @@ impl FeedbackEvent {
             address,
             class: happened.class,
             reason: judgement.map(|judgement| judgement.reason),
-            why: judgement.map(|judgement| judgement.why.clone()),
             blames_sender: judgement.is_some_and(|judgement| judgement.blame == Blame::Sender),
             counts_for_rate: judgement.map_or(happened.class == FeedbackClass::Complaint, |judgement| {
                 judgement.counts_for_rate
@@ -558,6 +555,19 @@ mod tests {
         ] {
             let expected = (expected.0, expected.1, expected.2.to_owned());
             assert_eq!(kinds(bounce_type, diagnostic), expected, "{bounce_type} {diagnostic}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_recipients_of_another_type_is_kept_for_a_person() {
+        for list in [json!("not a list"), json!(7), json!(true)] {
+            let bounce = json!({"bounceType": "Permanent", "bounceSubType": "General", "bouncedRecipients": list});
+            let message = json!({"eventType": "Bounce", "mail": {"messageId": "m-1"}, "bounce": bounce}).to_string();
+            let Ok(Feedback::Event(event)) = read(&message, Timestamp::UNIX_EPOCH) else {
+                panic!("{message}");
+            };
+            assert!(event.facts.is_empty() && !event.lists_nobody, "{message}");
+            assert_eq!(event.unreadable_recipients, 1, "{message}");
         }
     }
 
