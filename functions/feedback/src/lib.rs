@@ -347,7 +347,8 @@ async fn apply(state: &State, event: &FeedbackEvent, new_id: &impl Fn() -> Uuid)
         ses.id = event.ses_message_id,
         recipients = event.facts.len(),
         suppressed,
-        reasons = reasons.into_iter().collect::<Vec<_>>().join(","),
+        // A field without a value is left out.
+        reasons = (!reasons.is_empty()).then(|| reasons.into_iter().collect::<Vec<_>>().join(",")),
         "an event was handled"
     );
     Ok(suppressed)

@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use crate::chunks::{Chunks, Planned, Stopped};
+use crate::slot::Slot;
 use crate::{Busy, NotSent, Patience, Unavailable};
 
 /// How many rows are written at a time.
@@ -127,22 +128,5 @@ impl Chunks<'_> {
             created_at: before.map_or(now, |record| record.created_at),
             expires_at: self.sending.rules.message_retention.expires_at(now),
         }
-    }
-}
-
-/// When an email may go.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Slot {
-    /// When SES is called first.
-    pub(crate) at: Instant,
-    /// When SES is called again at the latest, while it throttles.
-    pub(crate) retry_until: Instant,
-}
-
-impl Slot {
-    /// The slot of an email that calls nobody.
-    pub(crate) fn now() -> Self {
-        let at = Instant::now();
-        Self { at, retry_until: at }
     }
 }

@@ -11,8 +11,8 @@ use domain::recipient::{JudgedRecipients, OnSuppressed, judge};
 use futures_util::future::join_all;
 use uuid::Uuid;
 
-use crate::admit::Slot;
 use crate::idempotency::ClaimResult;
+use crate::slot::Slot;
 use crate::{Busy, Deadlines, Invalid, NotSent, Origin, Receipt, Sending, Submission};
 
 /// The most emails in a chunk; they go out side by side.

@@ -11,9 +11,9 @@ use domain::ses_error::RetryAdvice;
 use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
-use crate::admit::Slot;
 use crate::chunks::{Attempted, Chunks, Planned};
 use crate::settle::settle;
+use crate::slot::Slot;
 use crate::{NotSent, Receipt};
 
 impl Chunks<'_> {

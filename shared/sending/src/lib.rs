@@ -26,6 +26,7 @@ mod idempotency;
 mod not_sent;
 mod plan;
 mod settle;
+mod slot;
 mod submission;
 
 use aws::{Claims, Marks, Messages, Permits, Ses, Suppressions};
