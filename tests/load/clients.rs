@@ -13,19 +13,19 @@ use crate::Arguments;
 use crate::ledger::{Outcome, Told};
 use crate::stack::Stack;
 
-/// The most mails of one run, however fast they are refused.
+/// The largest number of mails in one run, however fast they are refused.
 const MAILS_MAX: u32 = 200_000;
 
 /// An answer that a client received, and its time.
 pub(crate) struct Answer {
     pub(crate) told: Told,
-    /// When the answer came, from the beginning of the run.
+    /// The time of the answer since the beginning of the run.
     pub(crate) at: Duration,
     pub(crate) took: Duration,
     retry_after: Option<Duration>,
 }
 
-/// Runs the clients, and returns their answers once the last client has its last answer.
+/// Runs the clients, and returns their answers when the last client has its last answer.
 pub(crate) async fn send(stack: &Stack, arguments: &Arguments) -> Vec<Answer> {
     let began = Instant::now();
     let end = began + arguments.time();
@@ -50,7 +50,7 @@ pub(crate) async fn send(stack: &Stack, arguments: &Arguments) -> Vec<Answer> {
     answers.into_iter().flatten().collect()
 }
 
-/// Sends the mail of this number. Its subject says which it is.
+/// Sends the mail with this number. The number is in its subject.
 async fn post(stack: &Stack, number: u32, recipients: u32, began: Instant) -> Answer {
     let to: Vec<String> = (0..recipients)
         .map(|recipient| format!("success+{number}-{recipient}@simulator.amazonses.com"))
@@ -91,8 +91,8 @@ async fn outcome(answer: Response) -> Outcome {
     let message = body["message"].as_str().unwrap_or_default();
     match status {
         200 => Outcome::Accepted,
-        // The gate's refusals and those of SES have the same name, as they ask the same of a caller. Should the words
-        // change, the ledger does not add up.
+        // A refusal of the gate and one of SES have the same name, because the caller must do the same. If the words
+        // of the message change, the ledger does not add up.
         429 if message.starts_with("The sending rate of the Amazon SES account") => Outcome::Throttled,
         429 => Outcome::HeldBack,
         _ => Outcome::Unclear(format!("{status}: {message}")),

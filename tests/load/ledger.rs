@@ -10,27 +10,27 @@ use std::time::Duration;
 
 /// A second in microseconds, the unit of all times here.
 const SECOND: i64 = 1_000_000;
-/// How much of the account's rate the gate may give.
+/// The part of the account's rate that the gate may grant.
 const RATE_USED_PERCENT: i64 = 95;
 
 /// The limits that a run must keep.
 pub(crate) struct Policy {
     /// Recipients a second that SES allows.
     pub(crate) rate: u32,
-    /// How much of the rate may go out at once after a pause.
+    /// The burst: seconds of the rate that may go out at once after a pause.
     pub(crate) burst: Duration,
-    /// How long a mail waits for its slot at most.
+    /// The longest time that a mail waits for its slot.
     pub(crate) wait: Duration,
 }
 
-/// The gate at a moment.
+/// The state of the gate at a moment.
 #[derive(Clone, Copy)]
 pub(crate) struct Gate {
-    /// Up to when slots are taken.
+    /// The next free slot, in microseconds.
     pub(crate) next_free_slot: i64,
-    /// The time that one recipient takes.
+    /// The interval between two recipients, in microseconds.
     pub(crate) interval: i64,
-    /// The recipients that were ever granted.
+    /// The running total of granted recipients.
     pub(crate) granted: i64,
 }
 
@@ -44,17 +44,17 @@ pub(crate) struct Told {
 
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// SES took it.
+    /// SES accepted it.
     Accepted,
     /// The gate refused it.
     HeldBack,
     /// The gate let it through, and SES refused it for the rate.
     Throttled,
-    /// Another answer, or none: it may have a permit, and it may have been sent.
+    /// Another answer, or none: the mail may have a permit, and SES may have accepted it.
     Unclear(String),
 }
 
-/// A mail that SES took.
+/// A mail that SES accepted.
 pub(crate) struct Sent {
     pub(crate) number: u32,
     pub(crate) recipients: u32,
@@ -64,42 +64,42 @@ pub(crate) struct Sent {
 /// The record of a run.
 pub(crate) struct Ledger {
     pub(crate) policy: Policy,
-    /// The most recipients of a mail.
+    /// The largest number of recipients of a mail.
     pub(crate) largest: u32,
     pub(crate) began: i64,
     pub(crate) ended: i64,
     pub(crate) before: Gate,
     pub(crate) after: Gate,
-    /// How often SES was asked to send.
+    /// The number of calls of `SendEmail`.
     pub(crate) sends: u32,
     pub(crate) told: Vec<Told>,
     pub(crate) outbox: Vec<Sent>,
 }
 
 impl Ledger {
-    /// The recipients that the gate granted.
+    /// Returns the recipients that the gate granted.
     pub(crate) fn granted(&self) -> i64 {
         self.after.granted - self.before.granted
     }
 
-    /// The recipients that SES took.
+    /// Returns the recipients that SES accepted.
     pub(crate) fn accepted(&self) -> u32 {
         self.outbox.iter().map(|mail| mail.recipients).sum()
     }
 
-    /// The recipients that the gate had slots for, from the beginning to `until`.
+    /// Returns the number of the gate's slots from the beginning to `until`.
     pub(crate) fn slots(&self, until: i64) -> i64 {
         (until - self.first_slot()).max(0) / self.after.interval
     }
 
-    /// Where the slots of this run begin at the earliest: the recipient whose slot is now passes beside the burst, so
+    /// Returns the earliest slot of this run. The recipient whose slot is now passes besides the burst, so
     /// that is an interval shorter.
     fn first_slot(&self) -> i64 {
         let burst = micros(self.policy.burst) - self.after.interval;
         self.before.next_free_slot.max(self.began - burst.max(0))
     }
 
-    /// The most recipients that SES took in any second, and the most that may be: the rate, the burst, and the largest
+    /// The most recipients that SES accepted in any second, and the limit: the rate, the burst, and the largest
     /// mail less one.
     pub(crate) fn busiest_second(&self) -> (u32, u32) {
         let burst = u128::from(self.policy.rate) * self.policy.burst.as_micros() / 1_000_000;
@@ -108,7 +108,7 @@ impl Ledger {
         (busiest_second(&self.outbox), most)
     }
 
-    /// The recipients that are too many: granted without a slot, taken by SES without a grant, or too many in a second.
+    /// The excess recipients: granted without a slot, accepted by SES without a grant, or too many in a second.
     pub(crate) fn over_grants(&self) -> i64 {
         let without_slot = self.granted() - self.slots(self.after.next_free_slot);
         let without_grant = i64::from(self.accepted()) - self.granted();
@@ -153,7 +153,7 @@ impl Ledger {
         }
         check(!self.outbox.is_empty(), "SES took no mail at all".to_owned());
 
-        // The gate leads the mails by those whose end is unclear, and by no others.
+        // The gate's count exceeds the mails by those with an unclear end, and by no others.
         let unclear = |told: &&Told| matches!(told.outcome, Outcome::Unclear(_)) && !copies.contains_key(&told.number);
         let unclear: Vec<&Told> = self.told.iter().filter(unclear).collect();
         let throttled = self.told.iter().filter(|told| told.outcome == Outcome::Throttled);
@@ -170,7 +170,7 @@ impl Ledger {
                 self.accepted()
             ),
         );
-        // More often than that it is asked only for mails that it throttles, which Okite repeats by itself.
+        // SES gets more calls than that only for throttled mails, because Okite repeats these by itself.
         check(
             self.sends >= count(&self.outbox) + refusals,
             format!(
@@ -179,7 +179,7 @@ impl Ledger {
                 self.outbox.len()
             ),
         );
-        // The last mail has its first slot within the wait of whoever asked last.
+        // The last mail has its first slot within the wait of the last client.
         let latest = self.ended + micros(self.policy.wait) + i64::from(self.largest) * self.after.interval;
         check(
             self.after.next_free_slot <= self.before.next_free_slot.max(latest),
@@ -217,7 +217,7 @@ fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// How many there are: fewer than anybody could send.
+/// Counts them. The number is far below the limit of the type.
 pub(crate) fn count<T>(things: &[T]) -> u32 {
     u32::try_from(things.len()).unwrap_or(u32::MAX)
 }

@@ -8,13 +8,13 @@ mod file;
 
 use file::{Gate, Ledger, Outcome, Policy, Sent, Told};
 
-/// When the runs here began, in microseconds.
+/// The beginning of the runs in these tests, in microseconds.
 const BEGAN: i64 = 1_800_000_000_000_000;
 const SECOND: i64 = 1_000_000;
 /// The gate's interval at 14 a second.
 const INTERVAL: i64 = 75_188;
 
-/// A run of 10 s at 14 a second: 20 mails to 5 recipients each were granted, on an idle gate, and SES took them all.
+/// A run of 10 s at 14 a second: an idle gate granted 20 mails to 5 recipients each, and SES accepted them all.
 fn run() -> Ledger {
     let told = (0..20).map(|number| Told {
         number,
@@ -71,7 +71,7 @@ fn finds_recipients_that_were_granted_without_a_slot() {
     let mut ledger = run();
     ledger.after.next_free_slot -= 3 * INTERVAL;
     assert_eq!(ledger.over_grants(), 3);
-    // A gate that was busy before has no burst to give.
+    // A gate that was busy before has no burst left.
     let mut ledger = run();
     ledger.before.next_free_slot = BEGAN;
     assert_eq!(ledger.over_grants(), 13);
@@ -91,7 +91,7 @@ fn finds_a_second_with_too_many() {
     for mail in &mut ledger.outbox[..7] {
         mail.at = BEGAN + SECOND - 1;
     }
-    // What comes a second later is not in the same second.
+    // A mail that comes a second later is not in the same second.
     ledger.outbox[7].at = BEGAN + 2 * SECOND - 1;
     assert_eq!(ledger.busiest_second(), (35, 14 + 14 + 4));
     assert_eq!(ledger.over_grants(), 3);

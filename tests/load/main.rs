@@ -57,7 +57,7 @@ impl Arguments {
     }
 }
 
-/// How many recipients mails have.
+/// The number of recipients of the mails.
 #[derive(Clone, Copy)]
 struct Recipients {
     least: NonZeroU32,
@@ -65,7 +65,7 @@ struct Recipients {
 }
 
 impl Recipients {
-    /// How many the mail of this number has.
+    /// Returns the number of recipients of the mail with this number.
     fn of(self, number: u32) -> u32 {
         self.least.get() + number % (self.most.get() - self.least.get() + 1)
     }

@@ -8,14 +8,14 @@ use crate::Arguments;
 use crate::clients::Answer;
 use crate::ledger::{Ledger, Outcome, count};
 
-/// Below this percentage of what the gate had slots for, something else set the pace.
+/// Below this percentage of the gate's slots, something else limited the speed.
 const REACHED: i64 = 90;
 
 pub(crate) struct Report {
     pub(crate) arguments: Arguments,
     pub(crate) ledger: Ledger,
     pub(crate) answers: Vec<Answer>,
-    /// Writes to the gate, those that it refused among them.
+    /// Writes to the gate, including refused ones.
     pub(crate) gate_writes: u32,
 }
 
@@ -30,7 +30,7 @@ impl Report {
         self.answers.iter().filter(|answer| is(&answer.told.outcome)).collect()
     }
 
-    /// What happened in each second: recipients that SES took, and mails that were refused.
+    /// Returns the recipients that SES accepted in each second, and the refused mails.
     fn seconds(&self) -> BTreeMap<u128, (u32, u32)> {
         let whole: u128 = self.arguments.time().as_secs().into();
         let mut seconds: BTreeMap<u128, (u32, u32)> = (0..whole).map(|second| (second, (0, 0))).collect();
@@ -78,7 +78,7 @@ impl fmt::Display for Report {
         let accepted = ledger.accepted();
         let last = ledger.outbox.iter().map(|mail| mail.at).max().unwrap_or(ledger.began);
         let took = Duration::from_micros(u64::try_from(last - ledger.began).unwrap_or_default());
-        // A mail is let through by its first slot, so the last one may run over.
+        // A mail is admitted by its first slot, so the last mail may exceed the limit.
         let slots = ledger.slots(last) + i64::from(ledger.largest);
         writeln!(
             f,
@@ -109,7 +109,7 @@ impl fmt::Display for Report {
             unclear.len()
         )?;
         let first = throttled.iter().map(|answer| answer.at).min();
-        // Slots keep SES's bucket: with every recipient on its own, what SES refuses is the machine's delay.
+        // Slots keep SES's bucket. With one recipient a mail, SES refuses only because of the machine's delays.
         if let Some(first) = first.filter(|_| self.is_right()) {
             writeln!(
                 f,
@@ -140,9 +140,9 @@ impl fmt::Display for Report {
     }
 }
 
-/// How long answers took.
+/// The durations of answers.
 struct Latency {
-    /// In ascending order.
+    /// The durations in ascending order.
     took: Vec<Duration>,
 }
 
@@ -153,7 +153,7 @@ impl Latency {
         Self { took }
     }
 
-    /// The duration that so many of a hundred do not exceed (nearest rank).
+    /// Returns the duration at this percentile (nearest rank).
     fn percentile(&self, percent: usize) -> Option<u128> {
         let rank = (self.took.len() * percent).div_ceil(100);
         Some(self.took.get(rank.checked_sub(1)?)?.as_millis())

@@ -17,19 +17,19 @@ use tempfile::TempDir;
 use crate::Done;
 use crate::ledger::{Gate, Policy, Sent};
 
-/// How long any request may take: a little more than Lambda lets a function work.
+/// The time limit of a request: a little more than the timeout of the function.
 const DEADLINE: Duration = Duration::from_secs(35);
 
-/// The world's clock, by which Okite and SES go too.
+/// Reads the clock that Okite and SES use as well.
 #[expect(clippy::disallowed_methods, reason = "what is measured happens now")]
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 
-/// What the send API called so far.
+/// The calls of send-api.
 #[derive(Clone, Copy)]
 pub(crate) struct CallCounts {
-    /// Writes to the gate, those that it refused among them.
+    /// Writes to the gate, including refused ones.
     pub(crate) gate_writes: u32,
     /// Calls of `SendEmail`.
     pub(crate) sends: u32,
@@ -48,12 +48,12 @@ pub(crate) struct Stack {
     up: LocalOkite,
     http: reqwest::Client,
     dynamodb: aws_sdk_dynamodb::Client,
-    /// Everything is kept in it; it is removed at the end.
+    /// The data directory, removed at the end.
     _folder: TempDir,
 }
 
 impl Stack {
-    /// Starts one whose account has this rate and no quota, and whose gate knows of it.
+    /// Starts a stack whose account has this rate and no quota, and waits until the gate is set to it.
     pub(crate) async fn start(rate: u32) -> Done<Self> {
         let folder = tempfile::tempdir()?;
         let options = LocalOptions {
@@ -76,7 +76,7 @@ impl Stack {
             .build();
         let stack = Self {
             up,
-            // No proxy, whatever the environment says: all of it is on this machine.
+            // The client ignores proxies of the environment, because everything is on this machine.
             http: reqwest::Client::builder().no_proxy().timeout(DEADLINE).build()?,
             dynamodb: aws_sdk_dynamodb::Client::from_conf(config),
             _folder: folder,
@@ -99,7 +99,7 @@ impl Stack {
         Ok(())
     }
 
-    /// Sends so many requests at once that the maximum number of processes starts.
+    /// Sends enough requests at once to start the maximum number of processes.
     pub(crate) async fn warm_up(&self, clients: u32) -> Done<()> {
         let requests: Vec<_> = (0..clients)
             .map(|_| tokio::spawn(self.request(Method::GET, "/health").send()))
@@ -116,7 +116,7 @@ impl Stack {
         request.json(email).send().await
     }
 
-    /// The mails that SES accepted.
+    /// Returns the mails that SES accepted.
     pub(crate) async fn outbox(&self) -> Done<Vec<Sent>> {
         let outbox: Vec<Value> = self.request(Method::GET, "/_local/outbox").send().await?.json().await?;
         outbox
@@ -125,7 +125,7 @@ impl Stack {
             .collect()
     }
 
-    /// The gate as it is.
+    /// Returns the state of the gate.
     pub(crate) async fn gate(&self) -> Done<Gate> {
         let read = self
             .dynamodb
@@ -146,7 +146,7 @@ impl Stack {
         gate().ok_or_else(|| "the gate cannot be read".into())
     }
 
-    /// What is to be kept at this rate.
+    /// Returns the limits at this rate.
     pub(crate) fn policy(&self, rate: u32) -> Done<Policy> {
         let seconds = |name: &str| -> Done<Duration> { Ok(Duration::from_secs_f64(self.variable(name)?.parse()?)) };
         Ok(Policy {
@@ -156,7 +156,7 @@ impl Stack {
         })
     }
 
-    /// What the send API called so far. It writes to nothing of the table of usage but the gate.
+    /// Returns the calls of send-api so far. In the table of usage, it writes to the gate alone.
     pub(crate) fn calls(&self) -> Done<CallCounts> {
         let count = |action: &str, resource: String| {
             self.up.local_aws().calls.count(&Call {
@@ -173,7 +173,7 @@ impl Stack {
         })
     }
 
-    /// Ends all of it.
+    /// Stops the whole stack.
     pub(crate) async fn stop(self) {
         self.up.stop().await;
     }
@@ -182,7 +182,7 @@ impl Stack {
         self.http.request(method, format!("{}{path}", self.up.local_aws().url))
     }
 
-    /// What the template gives the send API.
+    /// Returns the variables that the template gives to send-api.
     fn variable(&self, name: &str) -> Done<&str> {
         let environment: Option<&BTreeMap<String, String>> = self.up.local_aws().environments.get("send-api");
         let variable = environment.and_then(|environment| environment.get(name));

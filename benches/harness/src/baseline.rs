@@ -10,39 +10,39 @@ use serde::{Deserialize, Serialize};
 use crate::statistics::percent_above;
 use crate::summary::Instructions;
 
-/// How many percent a figure may be off its baseline.
+/// The percentage by which a figure may differ from its baseline.
 const TOLERANCE: f64 = 5.0;
 
 /// The committed figures.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Baseline {
-    /// The compiler that built what was counted.
+    /// The compiler that built the counted programs.
     pub(crate) rustc: String,
-    /// By the label of the function.
+    /// The figures by the label of the function.
     pub(crate) instructions: BTreeMap<String, Instructions>,
 }
 
-/// How a figure compares with its baseline.
+/// The comparison of a figure with its baseline.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Verdict {
     /// The figure is within the tolerance.
     Holds,
-    /// The figure is above the baseline by so many percent: reduce the cost, or raise the baseline with a reason.
+    /// The figure is above the baseline by this percentage: reduce the cost, or raise the baseline with a reason.
     Above(f64),
-    /// The figure is below the baseline by so many percent: lower the baseline, so that a later loss is noticed.
+    /// The figure is below the baseline by this percentage: lower the baseline, so that a later loss is noticed.
     Below(f64),
     /// There is no baseline for this function.
     Unknown,
 }
 
 impl Baseline {
-    /// Reads a file.
+    /// Reads the baseline from a file.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
         serde_json::from_str(&text).with_context(|| format!("{} is no baseline", path.display()))
     }
 
-    /// Writes a file.
+    /// Writes the baseline to a file.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self)? + "\n";
         fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))

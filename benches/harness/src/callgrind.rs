@@ -16,13 +16,13 @@ use crate::subject::Subject;
 use crate::summary::Instructions;
 use crate::world::World;
 
-/// How long one run may take; the naive floor's is a minute.
+/// The time limit of one run. A run of the naive floor takes a minute.
 const DEADLINE: Duration = Duration::from_mins(10);
 
-/// How often a function is run at full speed, and how often it may then do something else under callgrind.
+/// The number of runs at full speed, and the number of runs under callgrind that may differ from them.
 const ATTEMPTS: u32 = 5;
 
-/// Valgrind, where it is installed.
+/// An installed valgrind.
 #[derive(Clone, Debug)]
 pub(crate) struct Callgrind {
     valgrind: PathBuf,
@@ -30,7 +30,7 @@ pub(crate) struct Callgrind {
 }
 
 impl Callgrind {
-    /// Looks for it, and makes what it needs besides.
+    /// Finds valgrind, and compiles the clock that counted functions use.
     pub(crate) fn find(world: &World) -> Result<Self> {
         let paths = env::var_os("PATH").unwrap_or_default();
         let valgrind = env::split_paths(&paths)
@@ -105,13 +105,13 @@ impl Callgrind {
     }
 }
 
-/// The lesser of what was used of each service.
+/// Returns the lesser usage of each service.
 fn least(one: [Traffic; 2], other: [Traffic; 2]) -> [Traffic; 2] {
     let [dynamodb, ses] = one;
     [dynamodb.min(other[0]), ses.min(other[1])]
 }
 
-/// Reads the total of a profile.
+/// Reads the total number of instructions from a profile.
 fn totals(profile: &str) -> Option<u64> {
     profile
         .lines()

@@ -1,4 +1,4 @@
-//! A certificate authority that lives as long as this process, and the certificate of the services.
+//! A certificate authority for the lifetime of this process, and the certificate of the services.
 //!
 //! A handshake should cost a function as much as one with AWS. The chain therefore resembles Amazon's: a trusted root,
 //! an intermediate and the service's own certificate, all with RSA keys of 2048 bits. The service uses AES-128 with
@@ -18,16 +18,16 @@ use rustls::crypto::ring::{self, cipher_suite::TLS13_AES_128_GCM_SHA256};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::NoServerSessionStorage;
 
-/// How many roots Amazon Trust Services has.
+/// The number of roots that Amazon Trust Services has.
 const ROOTS: usize = 5;
 const KEY_BITS: usize = 2048;
 
-/// What the two sides of a connection need.
+/// The trusted roots of the functions, and the TLS of the services.
 #[derive(Debug)]
 pub(crate) struct Certificates {
     /// The trusted roots, in PEM form.
     pub(crate) roots: String,
-    /// The TLS of every service.
+    /// The TLS configuration of every service.
     pub(crate) server: Arc<ServerConfig>,
 }
 

@@ -14,15 +14,15 @@ use std::time::Duration;
 
 use nix::unistd::Pid;
 
-/// The time that a quota is of, and the quota, in microseconds.
+/// The period of a quota, and the quota, in microseconds.
 const PERIOD: u32 = 20_000;
 const QUOTA: u32 = 1_447;
 
-/// Where version 2 and version 1 of the file system are by default.
+/// The default mount points of version 2 and version 1 of the file system.
 const UNIFIED: &str = "/sys/fs/cgroup";
 const CPU: [&str; 2] = ["/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct"];
 
-/// How many groups this process made: each has a name of its own.
+/// The number of groups that this process made, so that each has its own name.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 #[derive(Clone, Copy, Debug)]
@@ -31,11 +31,11 @@ enum Version {
     Two,
 }
 
-/// A control group of ours, removed when this is dropped: its process must have ended by then.
+/// A control group that is removed when this value is dropped. Its process must have ended by then.
 #[derive(Debug)]
 pub(crate) struct Group(Limit);
 
-/// What sets the quota of a group.
+/// A handle that sets the quota of a group.
 #[derive(Clone, Debug)]
 pub(crate) struct Limit {
     path: PathBuf,
@@ -50,7 +50,7 @@ impl Group {
         let path = parent.join(format!("okite-bench-{}-{number}", process::id()));
         fs::create_dir(&path)?;
         let group = Self(Limit { path, version });
-        // Now rather than when a process runs in it: where the quota cannot be set, there is no group.
+        // The quota is set once before a process runs in the group, so that a failure is noticed now.
         fs::metadata(group.0.path.join(version.quota_file()))?;
         Ok(group)
     }
@@ -65,7 +65,7 @@ impl Group {
         fs::write(self.0.path.join("cgroup.procs"), process.to_string())
     }
 
-    /// What sets its quota later.
+    /// Returns the handle that sets the group's quota later.
     pub(crate) fn limit(&self) -> Limit {
         self.0.clone()
     }
@@ -87,7 +87,7 @@ impl Limit {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // The kernel lets go of a process a moment after it was waited for.
+        // The kernel removes a process from its group a moment after the wait for it returns.
         for _ in 0..100 {
             if fs::remove_dir(&self.0.path).is_ok() {
                 return;
@@ -106,11 +106,11 @@ impl Version {
     }
 }
 
-/// The directory that a group can be made in.
+/// Returns the directory in which a group can be made.
 fn parent() -> Option<(PathBuf, Version)> {
     let controllers = fs::read_to_string(Path::new(UNIFIED).join("cgroup.controllers")).unwrap_or_default();
     if controllers.split_whitespace().any(|controller| controller == "cpu") {
-        // Only then do the groups below have a quota. It fails if it is not ours to say, which the caller notices.
+        // Without this, the groups below have no quota. It fails without permission, and the caller notices that.
         let _ = fs::write(Path::new(UNIFIED).join("cgroup.subtree_control"), "+cpu");
         return Some((PathBuf::from(UNIFIED), Version::Two));
     }

@@ -21,11 +21,11 @@ const STYLE: &str = "\
     .floor { fill: #8b949e }\n\
     @media (prefers-color-scheme: dark) { text { fill: #c9d1d9 } }\n";
 
-/// How lengths grow with values.
+/// The scale of the bars.
 #[derive(Clone, Copy, Debug)]
 enum Scale {
     Linear,
-    /// Each tenfold is as long as the one before: for values that differ a hundredfold.
+    /// Logarithmic, for values that differ a hundredfold.
     Logarithmic,
 }
 
@@ -73,11 +73,11 @@ pub(crate) fn draw(summaries: &[Summary], is_ours: impl Fn(&str) -> bool) -> Str
     )
 }
 
-/// Draws one title with its bars from `top` on, and returns where it ends.
+/// Draws one title with its bars from `top` on, and returns the lower end.
 fn panel(body: &mut String, top: f64, title: &str, scale: Scale, bars: &[Bar<'_>]) -> f64 {
     let greatest = bars.iter().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
     let mut y = top + HEAD;
-    // Writing to a text does not fail.
+    // Writing to a string does not fail.
     let _ = writeln!(body, "<text class=\"title\" x=\"0\" y=\"{}\">{title}</text>", y - 18.0);
     for Bar { label, is_ours, value } in bars {
         let width = length(*value, greatest, scale);

@@ -5,7 +5,7 @@ use crate::http::{Request, Response, Service};
 /// `{"Datapoints": [{"Timestamp": 1(1767225600), "Maximum": 0.01}], "Label": "x"}`
 const STATISTICS: &[u8] = b"\xa2\x6aDatapoints\x81\xa2\x69Timestamp\xc1\x1a\x69\x55\xb9\x00\x67Maximum\xfb\x3f\x84\x7a\xe1\x47\xae\x14\x7b\x65Label\x61x";
 
-/// CloudWatch, which keeps nothing.
+/// The emulated CloudWatch. It stores nothing.
 #[derive(Debug)]
 pub(crate) struct CloudWatch;
 

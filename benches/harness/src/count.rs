@@ -19,21 +19,21 @@ use crate::world::{Latency, World};
 /// The arguments of `bench count`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What to count: NAME, NAME=PATH or NAME@LABEL=PATH; Okite's three functions if nothing is named.
+    /// Programs to count: NAME, NAME=PATH or NAME@LABEL=PATH [default: Okite's functions]
     subjects: Vec<String>,
-    /// How many warm events there are in a run.
+    /// Warm events in a run
     #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     warm: u32,
-    /// How often everything is counted; the least count applies, because variations only add instructions.
+    /// Repetitions of every count; the least count applies, because variations only add instructions
     #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// Fails if a figure is more than 5 % above that of this file.
+    /// Fail if a figure is more than 5 % above that of this file
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// Writes the figures into the file of --baseline and compares nothing.
+    /// Write the figures into the file of --baseline and compare nothing
     #[arg(long, requires = "baseline")]
     write_baseline: bool,
-    /// Keeps the profile of each cold start in this directory, for `callgrind_annotate`.
+    /// Keep the profile of each cold start in this directory, for `callgrind_annotate`
     #[arg(long, value_name = "DIRECTORY")]
     profiles: Option<PathBuf>,
 }
@@ -54,7 +54,7 @@ impl Counted {
         }
     }
 
-    /// By how many percent the greatest count is above the least, cold and warm.
+    /// The percentage by which the greatest count is above the least, cold and warm.
     fn spread(&self) -> [f64; 2] {
         let of = |figure: fn(&Instructions) -> u64| {
             let figures = self.rounds.iter().map(figure);
@@ -101,7 +101,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(judge(&counted, &Baseline::read(path)?))
 }
 
-/// Prints how the figures compare with the baseline.
+/// Prints the comparison of the figures with the baseline.
 fn judge(counted: &[Counted], baseline: &Baseline) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     let mut failed = |text: &str| {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 const BEGIN: &str = "<!-- bench: begin. `bench times` writes what is between these two lines. -->";
 const END: &str = "<!-- bench: end -->";
 
-/// Puts `figures` between the markers of the document at `path`, which is made if there is none.
+/// Puts `figures` between the markers of the document at `path`, and creates the document if it does not exist.
 pub(crate) fn update(path: &Path, figures: &str) -> Result<()> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,

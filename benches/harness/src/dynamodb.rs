@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::environment::{API_KEYS_TABLE, USAGE_TABLE};
 use crate::http::{Request, Response, Service};
 
-/// The tables, which keep nothing.
+/// The emulated tables. They store nothing.
 #[derive(Debug)]
 pub(crate) struct Dynamodb {
     key: Value,
@@ -19,7 +19,7 @@ pub(crate) struct Dynamodb {
 }
 
 impl Dynamodb {
-    /// Knows the API key `ok_<id>_<secret>`, and answers after `latency`.
+    /// Makes tables that hold the API key `ok_<id>_<secret>` and answer after `latency`.
     pub(crate) fn new(id: &str, secret: &str, latency: Duration) -> Self {
         let hash = digest::digest(&digest::SHA256, secret.as_bytes());
         let hash = hash
@@ -61,7 +61,7 @@ impl Dynamodb {
         }
     }
 
-    /// The answer to an operation, if it is one that is known here.
+    /// Returns the answer to an operation, or `None` if this emulation does not have it.
     fn operate(&self, operation: &str, input: &Value) -> Option<Value> {
         let table = input["TableName"].as_str().unwrap_or_default();
         Some(match operation {
@@ -88,7 +88,7 @@ impl Dynamodb {
 impl Service for Dynamodb {
     fn answer(&self, request: &Request) -> Option<Response> {
         if request.method == "GET" {
-            // What load balancers ask, and who opens a connection.
+            // Load balancers send this request, and a function that opens its connection does.
             let text = "healthy: dynamodb.us-east-1.amazonaws.com ";
             return Some(Response::new(200, "text/plain", text));
         }

@@ -8,7 +8,7 @@ pub(crate) const REGION: &str = "us-east-1";
 pub(crate) const USAGE_TABLE: &str = "okite-UsageTable-1A2B3C4D5E6F7";
 pub(crate) const API_KEYS_TABLE: &str = "okite-ApiKeysTable-1A2B3C4D5E6F7";
 
-/// What the template sets, with values as a deployment gives them.
+/// The variables that the template sets, with values as a deployment gives them.
 const OF_THE_TEMPLATE: [(&str, &str); 21] = [
     ("SUPPRESSIONS_TABLE", "okite-SuppressionsTable-1A2B3C4D5E6F7"),
     ("MESSAGES_TABLE", "okite-MessagesTable-1A2B3C4D5E6F7"),
@@ -37,7 +37,7 @@ const OF_THE_TEMPLATE: [(&str, &str); 21] = [
     ("LOG_LEVEL", "info"),
 ];
 
-/// How long the token of a role's credentials is: it is part of every request that is signed.
+/// The length of the token of a role's credentials. The token is part of every signed request.
 const TOKEN_LENGTH: usize = 900;
 
 /// Returns the whole environment of the function `name`, which finds the Runtime API at `runtime_api`.
@@ -67,8 +67,8 @@ pub(crate) fn of(name: &str, runtime_api: &str, world: &World) -> Vec<(String, S
         ("AWS_ENDPOINT_URL_DYNAMODB", format!("https://{}", world.dynamodb())),
         ("AWS_ENDPOINT_URL_SESV2", format!("https://{}", world.ses())),
         ("AWS_ENDPOINT_URL_CLOUDWATCH", format!("https://{}", world.cloudwatch())),
-        // A function trusts the authority of this process by the first, and what reads the system's roots by the
-        // second.
+        // The first makes a function trust the authority of this process. The second makes a program that reads the
+        // system's roots trust it.
         ("AWS_CA_BUNDLE", path(world.roots())),
         ("SSL_CERT_FILE", path(world.system_roots())),
     ];
@@ -80,7 +80,7 @@ pub(crate) fn of(name: &str, runtime_api: &str, world: &World) -> Vec<(String, S
 mod tests {
     use super::*;
 
-    /// The names under every `Variables:` of the template.
+    /// Returns the names under every `Variables:` of the template.
     fn variables_of(template: &str) -> Vec<&str> {
         let indent = |line: &str| line.len() - line.trim_start().len();
         let mut names = Vec::new();
@@ -101,7 +101,7 @@ mod tests {
         let template = include_str!("../../../template.yaml");
         let mut set = variables_of(template);
         let mut given = OF_THE_TEMPLATE.map(|(name, _)| name).to_vec();
-        // Several functions have some of them.
+        // Several functions share some of the variables.
         set.sort_unstable();
         set.dedup();
         given.sort_unstable();

@@ -1,12 +1,12 @@
-//! HTTP/1.1 as far as the emulated services need it: requests with a content length, on connections that are kept.
+//! The part of HTTP/1.1 that the emulated services need: requests with a content length, on persistent connections.
 
 use std::io::{self, Read, Write};
 
-/// The most that the head of a request may hold.
+/// The largest head of a request, in bytes.
 const HEAD_MAX: usize = 64 * 1024;
-/// The most that its body may hold.
+/// The largest body of a request, in bytes.
 const BODY_MAX: usize = 8 * 1024 * 1024;
-/// The most headers that are read.
+/// The largest number of headers in a request.
 const HEADERS_MAX: usize = 64;
 
 /// A request.
@@ -14,7 +14,7 @@ const HEADERS_MAX: usize = 64;
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
-    /// Names in lower case.
+    /// The headers, with names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// An answer of this type with a body.
+    /// Makes an answer of this type with a body.
     pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         Self {
             status,
@@ -65,18 +65,18 @@ impl Response {
     }
 }
 
-/// What answers the requests of a service; `None` leaves a request without an answer, and its connection open.
+/// A service. With `None`, a request gets no answer and its connection stays open.
 pub(crate) trait Service: Send + Sync + 'static {
     /// Answers one request.
     fn answer(&self, request: &Request) -> Option<Response>;
 }
 
-/// Answers what comes on a connection until the other side closes it.
+/// Answers the requests on a connection until the other side closes it.
 pub(crate) fn serve(stream: &mut (impl Read + Write), service: &dyn Service) -> io::Result<()> {
     let mut unread = Vec::new();
     while let Some(request) = read_request(stream, &mut unread)? {
         if let Some(response) = service.answer(&request) {
-            // In one piece, so that TLS makes one record of it.
+            // The answer is written in one piece, so that TLS makes one record of it.
             stream.write_all(&response.to_bytes())?;
             stream.flush()?;
         }
@@ -84,7 +84,7 @@ pub(crate) fn serve(stream: &mut (impl Read + Write), service: &dyn Service) -> 
     Ok(())
 }
 
-/// Reads one request; `unread` holds what was received and belongs to the next.
+/// Reads one request. `unread` holds received bytes that belong to the next request.
 fn read_request(stream: &mut impl Read, unread: &mut Vec<u8>) -> io::Result<Option<Request>> {
     let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     let (mut request, head) = loop {
@@ -116,7 +116,7 @@ fn read_request(stream: &mut impl Read, unread: &mut Vec<u8>) -> io::Result<Opti
     Ok(Some(request))
 }
 
-/// Reads once, and returns how much came.
+/// Reads once, and returns the number of bytes.
 fn receive(stream: &mut impl Read, into: &mut Vec<u8>) -> io::Result<usize> {
     let mut piece = [0; 16 * 1024];
     let read = stream.read(&mut piece)?;
@@ -124,7 +124,7 @@ fn receive(stream: &mut impl Read, into: &mut Vec<u8>) -> io::Result<usize> {
     Ok(read)
 }
 
-/// Parses the head of a request, and says how long it is; `None` if it is not complete.
+/// Parses the head of a request, and returns it with its length. Returns `None` if the head is not complete.
 fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize)>, httparse::Error> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut parsed = httparse::Request::new(&mut headers);
@@ -151,7 +151,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize)>, httparse::Error>
 mod tests {
     use super::*;
 
-    /// Gives its bytes out three at a time, and keeps what is written.
+    /// A stream that returns its bytes three at a time and keeps written bytes.
     struct Wire(Vec<u8>, Vec<u8>);
 
     impl Read for Wire {

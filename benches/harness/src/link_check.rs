@@ -13,9 +13,9 @@ use memchr::memmem;
 
 use crate::subject::{Subject, workspace};
 
-/// What the functions are built for.
+/// The target for which the functions are built.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
-/// The cryptographic libraries that rustls knows; a function has one.
+/// The cryptographic libraries that rustls supports. A function has one.
 const PROVIDERS: [&str; 2] = ["ring", "aws-lc-rs"];
 /// Other TLS stacks, and the sources of CPU jitter.
 const BANNED: [&str; 7] = [
@@ -27,8 +27,8 @@ const BANNED: [&str; 7] = [
     "aws-lc-fips-sys",
     "boring-sys",
 ];
-/// What a program contains that links one of them: names of functions, texts, and the folders of sources, which the
-/// places of panics keep in a stripped program.
+/// Traces of these libraries in a program: names of functions, texts, and folders of sources, which the places of
+/// panics keep in a stripped program.
 const TRACES: [&str; 11] = [
     "jent_",
     "jitterentropy",
@@ -46,7 +46,7 @@ const TRACES: [&str; 11] = [
 /// The arguments of `bench link-check`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What to check: NAME or NAME=PATH; Okite's three functions if nothing is named.
+    /// Programs to check: NAME or NAME=PATH [default: Okite's functions]
     subjects: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         label, job, program, ..
     } in &subjects
     {
-        // A floor is another workspace's.
+        // A floor belongs to another workspace.
         let mut faults = if job.is_ours {
             of_the_tree(&tree(job.name)?)
         } else {
@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(code)
 }
 
-/// Asks cargo for every package that the function `name` is built from.
+/// Asks cargo for every package from which the function `name` is built.
 fn tree(name: &str) -> Result<String> {
     let asked = [
         "tree",
@@ -101,7 +101,7 @@ fn tree(name: &str) -> Result<String> {
     Ok(String::from_utf8(said.stdout)?)
 }
 
-/// Finds what is wrong in what cargo said: one `name vVERSION …` a line.
+/// Finds forbidden crates in cargo's output, which has one `name vVERSION …` a line.
 fn of_the_tree(tree: &str) -> Vec<String> {
     let packages: BTreeSet<(&str, &str)> = tree
         .lines()
@@ -143,7 +143,7 @@ fn of_the_tree(tree: &str) -> Vec<String> {
     faults
 }
 
-/// Finds what is wrong in a program.
+/// Finds forbidden code in a program.
 fn of_the_program(program: &Path) -> Result<Vec<String>> {
     let bytes = fs::read(program).with_context(|| format!("{} cannot be read", program.display()))?;
     let found = TRACES

@@ -6,7 +6,7 @@ use std::thread;
 
 use crate::subject::workspace;
 
-/// The crates whose versions decide most of the figures.
+/// The crates whose versions have the most influence on the figures.
 const CRATES: [&str; 8] = [
     "lambda_runtime",
     "aws-sdk-dynamodb",
@@ -27,7 +27,7 @@ pub(crate) fn machine() -> String {
     format!("{processor}, {cores} cores, Linux {}", kernel.trim())
 }
 
-/// The version of the compiler.
+/// Returns the version of the compiler.
 pub(crate) fn rustc() -> String {
     let said = Command::new("rustc").arg("--version").output();
     said.ok()
@@ -38,7 +38,7 @@ pub(crate) fn rustc() -> String {
         )
 }
 
-/// The versions of the crates that matter, from the product's lock file.
+/// Returns the versions of the crates that matter, from the product's lock file.
 pub(crate) fn crates() -> String {
     let lock = fs::read_to_string(workspace().join("Cargo.lock")).unwrap_or_default();
     let known = CRATES.map(|name| format!("{name} {}", versions(&lock, name).join(" and ")));

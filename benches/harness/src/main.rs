@@ -1,21 +1,21 @@
-//! Measures what a function costs, from its process's start to its thousandth mail.
+//! Measures the cost of a function, from the start of its process to its thousandth mail.
 //!
 //! A function runs here as it does on Lambda: a process that fetches its events from the Runtime API and reaches
 //! DynamoDB and SES over TLS. All three are emulated in this process, on 127.0.0.1, and answer at once or after a
-//! latency that is asked for, so that what is measured is the function itself.
+//! chosen latency, so that only the function itself is measured.
 //!
 //! | module | concept |
 //! |---|---|
 //! | `times`, `count`, `link_check` | the commands |
-//! | `subject`, `environment` | what is measured, with which event and which variables |
+//! | `subject`, `environment` | the measured program, its event and its variables |
 //! | `world`, `certificates`, `dynamodb`, `ses` | the services around a function |
 //! | `runtime_api`, `run`, `process`, `cgroup` | one process, from its start to its end |
-//! | `http`, `server` | HTTP/1.1 over TCP or TLS, as far as the services need it |
-//! | `callgrind`, `slow_clock`, `baseline` | instructions, and what they may be |
+//! | `http`, `server` | the part of HTTP/1.1 over TCP or TLS that the services need |
+//! | `callgrind`, `slow_clock`, `baseline` | instructions, and their limits |
 //! | `statistics`, `summary`, `package`, `machine` | figures |
-//! | `table`, `chart`, `document` | how they are shown |
+//! | `table`, `chart`, `document` | the presentation of the figures |
 //!
-//! Times depend on the machine and on what else it does; instructions do not. Only instructions are compared with a
+//! Times depend on the machine and its load. Instructions do not, so only instructions are compared with a
 //! baseline.
 
 mod baseline;
@@ -49,7 +49,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Measures what Okite's functions cost.
+/// Measure the cost of Okite's functions
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 struct Arguments {
@@ -59,11 +59,11 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measures times, CPU, memory and sizes, and writes a table and a chart.
+    /// Measure times, CPU, memory and sizes, and write a table and a chart
     Times(times::Arguments),
-    /// Counts instructions under callgrind, and compares them with a baseline.
+    /// Count instructions under callgrind, and compare them with a baseline
     Count(count::Arguments),
-    /// Fails if a function links CPU-jitter entropy or a second TLS stack.
+    /// Fail if a function links CPU-jitter entropy or a second TLS stack
     LinkCheck(link_check::Arguments),
 }
 

@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
-/// What a zip with one file called `bootstrap` has beside its data: a local header, a central one, and the end record.
+/// The bytes of a zip with one file called `bootstrap`, besides its data: a local and a central header, and the end
+/// record.
 const ZIP_RECORDS: usize = 30 + 46 + 22 + 2 * "bootstrap".len();
 
 /// Sizes in bytes.

@@ -1,4 +1,4 @@
-//! The process of a function: started with an environment and nothing else, and gone when this is dropped.
+//! The process of a function. It starts with an environment and nothing else, and ends when this value is dropped.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,15 +11,15 @@ use nix::sys::signal::{Signal, kill};
 use nix::time::ClockId;
 use nix::unistd::Pid;
 
-/// How often a process that was asked to end is looked at.
+/// The interval between two looks at a process that was asked to end.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// The CPU time of a process, in all of its threads, those that ended included.
+/// The CPU time of a process, in all of its threads, including ended ones.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CpuClock(ClockId);
 
 impl CpuClock {
-    /// Reads it.
+    /// Reads the CPU time of a process.
     pub(crate) fn read(self) -> io::Result<Duration> {
         Ok(self.0.now()?.into())
     }
@@ -33,7 +33,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `program` with this environment only; what it writes goes into the file `log`.
+    /// Starts `program` with this environment only. Its output goes into the file `log`.
     pub(crate) fn start(
         program: &Path,
         arguments: &[String],
@@ -54,28 +54,28 @@ impl Process {
         Ok(Self { child, pid })
     }
 
-    /// Its id.
+    /// Returns the id of the process.
     pub(crate) fn pid(&self) -> Pid {
         self.pid
     }
 
-    /// Its CPU time.
+    /// Returns the CPU time that the process has used.
     pub(crate) fn cpu_clock(&self) -> io::Result<CpuClock> {
         Ok(CpuClock(ClockId::pid_cpu_clock_id(self.pid)?))
     }
 
-    /// The most memory that it had at once, in bytes.
+    /// The peak memory of the process, in bytes.
     pub(crate) fn peak_memory(&self) -> io::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
         peak_memory(&status).ok_or_else(|| io::Error::other("the kernel does not say how much memory a process had"))
     }
 
-    /// How it ended, if it did.
+    /// Returns the exit status, if the process has ended.
     pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
 
-    /// Asks it to end, and returns when it did, or after `patience`.
+    /// Asks the process to end, and returns when it has ended, or after `patience`.
     pub(crate) fn terminate(&mut self, patience: Duration) -> io::Result<()> {
         kill(self.pid, Signal::SIGTERM)?;
         for _ in 0..patience.as_millis() / LOOK.as_millis() {
@@ -90,7 +90,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both are without effect on a process that ended and was waited for.
+        // Neither call has an effect on a process that has ended and was waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

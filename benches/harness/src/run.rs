@@ -16,22 +16,22 @@ use crate::server::{Server, Traffic};
 use crate::subject::Subject;
 use crate::world::World;
 
-/// How often a process is looked at that may have ended by itself.
+/// The interval between two looks at a process that may end by itself.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long a process may take to end when it is asked to: callgrind writes its file then.
+/// The time that a process has to end when asked. Callgrind writes its file then.
 const END_MAX: Duration = Duration::from_mins(1);
-/// How much of a log is shown when a run fails.
+/// The part of a log that is shown when a run fails, in bytes from its end.
 const LOG_SHOWN: usize = 2_000;
 
-/// How a function is run.
+/// The conditions of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan<'a> {
     pub(crate) pace: Pace,
-    /// Whether it gets the CPU of 128 MB from its first event on.
+    /// Whether the function gets the CPU of 128 MB from its first event on.
     pub(crate) quota: bool,
-    /// What runs the function, if the machine does not.
+    /// The program that runs the function, such as valgrind.
     pub(crate) under: Option<&'a Tool>,
-    /// How long all of it may take.
+    /// The time limit of the run.
     pub(crate) deadline: Duration,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Plan<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Tool {
     pub(crate) program: PathBuf,
-    /// Its arguments before the function's program.
+    /// The arguments before the function's program.
     pub(crate) arguments: Vec<String>,
     /// A library that the function loads before all others.
     pub(crate) preload: PathBuf,
@@ -49,9 +49,9 @@ pub(crate) struct Tool {
 #[derive(Clone, Debug)]
 pub(crate) struct Finished {
     pub(crate) timeline: Timeline,
-    /// The most memory that it had at once, in bytes.
+    /// The peak memory of the process, in bytes.
     pub(crate) peak_memory: u64,
-    /// What it used of DynamoDB and SES.
+    /// The usage of DynamoDB and SES.
     pub(crate) traffic: [Traffic; 2],
 }
 

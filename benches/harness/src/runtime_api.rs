@@ -1,7 +1,7 @@
 //! An emulated Runtime API: it gives a function one event after the other, and records the times.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 //!
-//! A function that fetches an event has nothing left to do of the one before. So these moments divide its life: up to
+//! A function that fetches an event has finished the one before. So these moments divide its life: up to
 //! the first is init, up to the second the first invoke, and every further one ends a warm invoke.
 
 use std::io;
@@ -17,34 +17,34 @@ use crate::subject::Subject;
 
 const BASE: &str = "/2018-06-01/runtime/";
 
-/// How events are handed over.
+/// The way in which events are handed to the function.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
-    /// How many events there are.
+    /// The number of events.
     pub(crate) invocations: usize,
-    /// How long the function rests before each event but the first.
+    /// The pause before each event except the first.
     pub(crate) pause: Duration,
 }
 
-/// When what happened.
+/// The times of a session.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timeline {
-    /// When events were fetched, since the process was started, and what CPU it had used by then.
+    /// The time of each fetch since the start of the process, and the CPU used by then.
     pub(crate) fetched: Vec<(Duration, Duration)>,
-    /// How long each answer took.
+    /// The duration of each answer.
     pub(crate) answered: Vec<Duration>,
 }
 
-/// How a session came to its end.
+/// The end of a session.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// Every event was answered as it should be, and the function waits for another.
+    /// Every event got its expected answer, and the function waits for another.
     Complete,
-    /// Something else happened.
+    /// The session failed, with the reason.
     Failed(String),
 }
 
-/// What the emulator knows of the process that it serves.
+/// The emulator's knowledge of the process that it serves.
 #[derive(Debug)]
 pub(crate) struct Watched {
     pub(crate) started: Instant,
@@ -70,7 +70,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Makes the API, and what tells of its end.
+    /// Makes the API, and the receiver of its end.
     pub(crate) fn new(subject: Subject, pace: Pace) -> (Arc<Self>, Receiver<Ended>) {
         let (ended, end) = channel();
         let session = Self {
@@ -82,7 +82,7 @@ impl Session {
         (Arc::new(session), end)
     }
 
-    /// Starts the process by `start`. What it asks for meanwhile is answered when all is known of it.
+    /// Starts the process by `start`. Requests of the process wait until the emulator knows its id.
     pub(crate) fn begin<T>(&self, start: impl FnOnce() -> anyhow::Result<(T, Watched)>) -> anyhow::Result<T> {
         let mut progress = self.progress();
         let (process, watched) = start()?;
@@ -90,7 +90,7 @@ impl Session {
         Ok(process)
     }
 
-    /// What was noted so far.
+    /// Returns the times so far.
     pub(crate) fn timeline(&self) -> Timeline {
         self.progress().timeline.clone()
     }
@@ -100,11 +100,11 @@ impl Session {
     }
 
     fn end(&self, how: Ended) {
-        // Nobody listens any more when the session was given up.
+        // A session that was given up has no receiver any more.
         let _ = self.ended.send(how);
     }
 
-    /// Gives the next event, or nothing when there is none left.
+    /// Returns the next event, or nothing when none is left.
     fn next(&self, at: Instant) -> io::Result<Option<Response>> {
         let mut progress = self.progress();
         let Progress { watched, timeline, .. } = &mut *progress;
@@ -127,7 +127,7 @@ impl Session {
                 "lambda-runtime-aws-request-id",
                 format!("8476a536-e9f4-11e8-9739-{number:012}"),
             )
-            // Far away: a deadline is for the function to see, and this one is not to change with the date.
+            // The deadline is far away and constant, so that the counted work does not change with the date.
             .with("lambda-runtime-deadline-ms", "4102444800000")
             .with(
                 "lambda-runtime-invoked-function-arn",

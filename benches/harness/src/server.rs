@@ -13,17 +13,17 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::http::{self, Request, Response, Service};
 
-/// A connection on which nothing comes for so long is closed.
+/// The time after which an idle connection is closed.
 const IDLE_MAX: Duration = Duration::from_mins(10);
 
-/// How much a service was used. More requests are more, and among as many, more connections.
+/// The usage of a service. Usages compare by requests first, and then by connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Traffic {
     pub(crate) requests: usize,
     pub(crate) connections: usize,
 }
 
-/// A service, and how much it was used.
+/// A service, and its usage.
 struct Counting {
     service: Arc<dyn Service>,
     connections: AtomicUsize,
@@ -43,7 +43,7 @@ impl fmt::Debug for Counting {
     }
 }
 
-/// A service that listens until this is dropped. Connections end when their function does.
+/// A service that listens until this value is dropped. Connections end with their function.
 #[derive(Debug)]
 pub(crate) struct Server {
     address: SocketAddr,
@@ -73,7 +73,7 @@ impl Server {
                 let Ok(stream) = stream else { continue };
                 counted.connections.fetch_add(1, Ordering::Relaxed);
                 let (service, tls) = (Arc::clone(&counted), tls.clone());
-                // A connection that breaks is the function's to notice: its run fails or times out.
+                // The function notices a broken connection: its run fails or times out.
                 thread::spawn(move || drop(converse(stream, service.as_ref(), tls)));
             }
         });
@@ -85,12 +85,12 @@ impl Server {
         })
     }
 
-    /// Where it listens, as `127.0.0.1:port`.
+    /// Returns the address of the service, as `127.0.0.1:port`.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// How much it was used so far.
+    /// Returns the usage so far.
     pub(crate) fn traffic(&self) -> Traffic {
         Traffic {
             connections: self.counting.connections.load(Ordering::Relaxed),
@@ -113,7 +113,7 @@ impl Sub for Traffic {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
-        // The listener notices with its next connection, which is this one.
+        // The listener stops at its next connection, which is this one.
         if TcpStream::connect(self.address).is_ok()
             && let Some(accepting) = self.accepting.take()
         {

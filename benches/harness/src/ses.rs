@@ -13,10 +13,10 @@ const ACCOUNT: &str = r#"{
     "SuppressionAttributes": {"SuppressedReasons": ["BOUNCE", "COMPLAINT"]}
 }"#;
 
-/// SES, which keeps nothing.
+/// The emulated SES. It stores nothing.
 #[derive(Debug)]
 pub(crate) struct Ses {
-    /// How long every answer takes.
+    /// The time that every answer takes.
     pub(crate) latency: Duration,
 }
 

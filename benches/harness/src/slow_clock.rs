@@ -1,4 +1,4 @@
-//! A clock for functions that are counted.
+//! A slow clock for counted functions.
 //!
 //! Under callgrind a function runs about a hundred times slower, and a busy machine makes it slower still. With the
 //! real clock its timeouts would fire and change the counted work, so the function has a clock that is slower too.
@@ -13,7 +13,7 @@ use crate::world::World;
 
 const SOURCE: &str = include_str!("../slow_clock.c");
 
-/// Compiles the clock, and returns the library that is to be loaded before all others.
+/// Compiles the clock, and returns the library that the function must load before all others.
 pub(crate) fn build(world: &World) -> Result<PathBuf> {
     let (source, library) = (world.file("slow_clock.c"), world.file("slow_clock.so"));
     fs::write(&source, SOURCE)?;

@@ -11,22 +11,22 @@ pub(crate) fn workspace() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// What a program does, whoever wrote it.
+/// A job that several programs can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Job {
     pub(crate) name: &'static str,
-    /// Whether it is one of Okite's functions, and not a floor to compare them with.
+    /// Whether the program is one of Okite's functions, and not a floor for comparison.
     pub(crate) is_ours: bool,
-    /// Where the build puts the program.
+    /// The path of the built program.
     program: &'static str,
     event: &'static str,
-    /// What the answer to the event contains if it was handled.
+    /// A text that the answer contains if the event was handled.
     answer: &'static str,
 }
 
 const SEND_EVENT: &str = "events/send-api/accepted.json";
 
-/// Everything that is known how to measure.
+/// The jobs that can be measured.
 pub(crate) const JOBS: [Job; 5] = [
     Job {
         name: "send-api",
@@ -65,7 +65,7 @@ pub(crate) const JOBS: [Job; 5] = [
     },
 ];
 
-/// The event that a mail is sent with.
+/// The event that sends a mail.
 pub(crate) fn send_event() -> Result<Value> {
     let path = workspace().join(SEND_EVENT);
     let text = fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
@@ -75,7 +75,7 @@ pub(crate) fn send_event() -> Result<Value> {
 /// A program to measure.
 #[derive(Clone, Debug)]
 pub(crate) struct Subject {
-    /// What it is called in tables.
+    /// The name of the program in tables.
     pub(crate) label: String,
     pub(crate) job: Job,
     pub(crate) program: PathBuf,
@@ -102,7 +102,7 @@ impl Subject {
         })
     }
 
-    /// Reads what a command was asked for, or takes the jobs of `otherwise` where they are built by default.
+    /// Reads the arguments of a command. Without arguments, takes the jobs of `otherwise` from their default paths.
     pub(crate) fn all(texts: &[String], otherwise: impl Fn(&Job) -> bool) -> Result<Vec<Self>> {
         let defaults = JOBS.iter().filter(|job| otherwise(job)).map(|job| job.name);
         let subjects: Vec<Self> = if texts.is_empty() {
@@ -119,7 +119,7 @@ impl Subject {
         Ok(subjects)
     }
 
-    /// Tells whether an answer says that the event was handled.
+    /// Returns whether an answer shows that the event was handled.
     pub(crate) fn accepts(&self, answer: &[u8]) -> bool {
         memchr::memmem::find(answer, self.job.answer.as_bytes()).is_some()
     }

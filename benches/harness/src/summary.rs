@@ -7,7 +7,7 @@ use crate::run::Finished;
 use crate::runtime_api::Timeline;
 use crate::statistics::{median, percentile};
 
-/// Times of several runs, in milliseconds; one entry a run, but `warm`, which has one an invoke.
+/// Times of several runs, in milliseconds. There is one entry for each run, and in `warm` one for each invoke.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Samples {
     init: Vec<f64>,
@@ -23,11 +23,11 @@ pub(crate) struct Samples {
 /// Medians of times, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Times {
-    /// From the process's start to its first fetch.
+    /// The time from the start of the process to its first fetch.
     pub(crate) init: f64,
-    /// From the first event to its answer.
+    /// The time from the first event to its answer.
     pub(crate) first: f64,
-    /// Both.
+    /// The sum of both.
     pub(crate) cold: f64,
     pub(crate) warm_p50: f64,
     pub(crate) warm_p99: f64,
@@ -36,25 +36,25 @@ pub(crate) struct Times {
 /// Instructions that were executed outside the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Instructions {
-    /// From the process's start to the fetch after its first event.
+    /// The instructions from the start of the process to the fetch after its first event.
     pub(crate) cold: u64,
-    /// Those of each event after the first.
+    /// The instructions of each event after the first.
     pub(crate) warm: u64,
 }
 
-/// All there is to say of a program.
+/// All figures of a program.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Summary {
     pub(crate) label: String,
-    /// With all the CPU there is.
+    /// The times without a quota.
     pub(crate) free: Times,
-    /// With that of 128 MB, where a quota can be set.
+    /// The times with the CPU of 128 MB, where a quota can be set.
     pub(crate) limited: Option<Times>,
-    /// CPU, in milliseconds, without a quota.
+    /// The CPU, in milliseconds, without a quota.
     pub(crate) cpu_init: f64,
     pub(crate) cpu_first: f64,
     pub(crate) cpu_warm: f64,
-    /// In bytes.
+    /// The peak memory, in bytes.
     pub(crate) peak_memory: f64,
     pub(crate) sizes: Sizes,
     pub(crate) instructions: Option<Instructions>,
@@ -98,7 +98,7 @@ impl Samples {
 }
 
 impl Summary {
-    /// Joins what was measured of a program.
+    /// Joins the measurements of a program.
     pub(crate) fn new(
         label: String,
         free: &Samples,

@@ -2,7 +2,7 @@
 
 use crate::summary::{Summary, Times};
 
-/// Makes a table; every row has as many cells as the head.
+/// Makes a table. Every row has as many cells as the head.
 pub(crate) fn markdown(head: &[&str], rows: &[Vec<String>]) -> String {
     let mut text = format!(
         "| {} |\n|---|{}\n",
@@ -28,7 +28,7 @@ pub(crate) fn thousands(number: u64) -> String {
     text
 }
 
-/// Writes three digits that matter, or two of small numbers.
+/// Writes three significant digits, or two of small numbers.
 pub(crate) fn short(number: f64) -> String {
     match number {
         small if small < 10.0 => format!("{small:.2}"),
@@ -37,7 +37,7 @@ pub(crate) fn short(number: f64) -> String {
     }
 }
 
-/// The times: with the CPU of 128 MB, where that can be had, and with all there is.
+/// The times: with the CPU of 128 MB, where a quota can be set, and without a quota.
 pub(crate) fn times(summaries: &[Summary]) -> String {
     let head = [
         "milliseconds",
@@ -67,7 +67,7 @@ pub(crate) fn times(summaries: &[Summary]) -> String {
     markdown(&head, &summaries.iter().map(row).collect::<Vec<_>>())
 }
 
-/// What does not depend on a quota: CPU, instructions, memory and sizes.
+/// The figures that do not depend on a quota: CPU, instructions, memory and sizes.
 pub(crate) fn costs(summaries: &[Summary]) -> String {
     let head = [
         "",

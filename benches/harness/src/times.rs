@@ -20,30 +20,30 @@ use crate::summary::{Samples, Summary};
 use crate::table;
 use crate::world::{Latency, World};
 
-/// How long one process may take to answer all of its events, beside the pauses.
+/// The time that one process has to answer all of its events, besides the pauses.
 const DEADLINE: Duration = Duration::from_mins(2);
-/// How long a function rests between events under the quota: a whole period, so that each has a quota of its own.
+/// The pause between events under the quota: a whole period, so that each event has a full quota.
 const PAUSE: Duration = Duration::from_millis(25);
-/// How many warm events instructions are counted of.
+/// The number of warm events in a count of instructions.
 const COUNTED: u32 = 50;
 
 /// The arguments of `bench times`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What to measure: NAME, NAME=PATH or NAME@LABEL=PATH; Okite's functions and both floors if nothing is named.
+    /// Programs to measure: NAME, NAME=PATH or NAME@LABEL=PATH [default: Okite's functions and both floors]
     subjects: Vec<String>,
-    /// How often each program is started with and without a quota; the programs take turns.
+    /// Starts of each program with and without a quota; the programs take turns
     #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     runs: u32,
-    /// How many events each process is given after its first.
+    /// Events of each process after its first
     #[arg(long, value_name = "COUNT", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     warm: u16,
     #[command(flatten)]
     latency: Latency,
-    /// Does not count instructions, which takes the longest.
+    /// Do not count instructions, which takes the longest
     #[arg(long)]
     no_count: bool,
-    /// Writes PERFORMANCE.md and performance.svg into the documentation, or into the given directory.
+    /// Write PERFORMANCE.md and performance.svg into the documentation, or into the given directory
     #[arg(long, value_name = "DIRECTORY", num_args = 0..=1, default_missing_value = "")]
     write: Option<String>,
 }
@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
     let mut measured = vec![(Samples::default(), Samples::default()); subjects.len()];
     for _ in 0..arguments.runs {
-        // In turn, so that what else the machine does meets all of them.
+        // The programs take turns, so that other load on the machine affects all of them.
         for (subject, (free, limited)) in subjects.iter().zip(&mut measured) {
             free.add(&run::run(subject, &plan(arguments, false), &world)?);
             if quota.is_ok() {
@@ -114,12 +114,12 @@ fn plan(arguments: &Arguments, quota: bool) -> Plan<'static> {
     }
 }
 
-/// Everything that is written of a measurement.
+/// Returns the whole text of a measurement.
 fn figures(arguments: &Arguments, summaries: &[Summary], no_quota: Option<&str>) -> String {
     let mut text = "![What Okite's functions cost](performance.svg)\n\n".to_owned();
     text.extend([&table::times(summaries), "\n", &table::costs(summaries), "\n"]);
     let Latency { store_ms, ses_ms } = arguments.latency;
-    // Writing to a text does not fail.
+    // Writing to a string does not fail.
     let _ = write!(
         text,
         "Measured on {} ({}) with {} and {}. Medians of {} processes of each program, which took turns, and of {} events \

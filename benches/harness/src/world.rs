@@ -16,10 +16,10 @@ use crate::dynamodb::Dynamodb;
 use crate::server::{Server, Traffic};
 use crate::ses::Ses;
 
-/// Where a machine keeps the roots that it trusts.
+/// The usual paths of a machine's trusted roots.
 const SYSTEM_ROOTS: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
 
-/// How long the services take to answer.
+/// The latencies of the services.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct Latency {
     /// Milliseconds that DynamoDB takes to answer.
@@ -30,7 +30,7 @@ pub(crate) struct Latency {
     pub(crate) ses_ms: u64,
 }
 
-/// The services, running, and a directory for what a measurement leaves behind.
+/// The running services, and a directory for the files of a measurement.
 #[derive(Debug)]
 pub(crate) struct World {
     dynamodb: Server,
@@ -42,7 +42,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Starts the services. DynamoDB knows the API key that `send` comes with, an event of the HTTP API.
+    /// Starts the services. DynamoDB holds the API key of `send`, an event of the HTTP API.
     pub(crate) fn start(latency: Latency, send: &Value) -> Result<Self> {
         let (id, secret) = key_of(send).context("the event for send-api has no API key")?;
         let certificates = Certificates::generate().context("no certificates could be made")?;
@@ -54,7 +54,7 @@ impl World {
         let directory = tempfile::tempdir()?;
         let roots = directory.path().join("roots.pem");
         fs::write(&roots, &certificates.roots)?;
-        // Who reads the system's roots reads all of them.
+        // A program that reads the system's roots reads all of them.
         let system: String = SYSTEM_ROOTS
             .iter()
             .find_map(|path| fs::read_to_string(path).ok())
@@ -83,7 +83,7 @@ impl World {
         self.cloudwatch.address()
     }
 
-    /// How much DynamoDB and SES were used so far.
+    /// Returns the usage of DynamoDB and SES so far.
     pub(crate) fn traffic(&self) -> [Traffic; 2] {
         [self.dynamodb.traffic(), self.ses.traffic()]
     }
@@ -98,7 +98,7 @@ impl World {
         &self.system_roots
     }
 
-    /// A file that lives as long as this.
+    /// Returns the path of a file that is removed with this value.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
