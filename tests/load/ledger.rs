@@ -132,26 +132,26 @@ impl Ledger {
                 Some(told) => {
                     check(
                         matches!(told.outcome, Outcome::Accepted | Outcome::Unclear(_)),
-                        format!("mail {} was refused, and SES took it", mail.number),
+                        format!("mail {} was refused, and SES accepted it", mail.number),
                     );
                     check(
                         told.recipients == mail.recipients,
                         format!("mail {} has {} recipients in SES", mail.number, mail.recipients),
                     );
                 }
-                None => check(false, format!("nobody sent mail {}", mail.number)),
+                None => check(false, format!("no client sent mail {}", mail.number)),
             }
         }
         for (number, copies) in &copies {
-            check(*copies == 1, format!("SES took mail {number} {copies} times"));
+            check(*copies == 1, format!("SES accepted mail {number} {copies} times"));
         }
         for told in self.told.iter().filter(|told| told.outcome == Outcome::Accepted) {
             check(
                 copies.contains_key(&told.number),
-                format!("mail {} was accepted, and SES has it not", told.number),
+                format!("mail {} was accepted, and SES does not have it", told.number),
             );
         }
-        check(!self.outbox.is_empty(), "SES took no mail at all".to_owned());
+        check(!self.outbox.is_empty(), "SES accepted no mail".to_owned());
 
         // The gate's count exceeds the mails by those with an unclear end, and by no others.
         let unclear = |told: &&Told| matches!(told.outcome, Outcome::Unclear(_)) && !copies.contains_key(&told.number);
@@ -165,7 +165,7 @@ impl Ledger {
         check(
             (used..=most_used).contains(&self.granted()),
             format!(
-                "the gate granted {} recipients, SES took {} and refused {refused}",
+                "the gate granted {} recipients, SES accepted {} and refused {refused}",
                 self.granted(),
                 self.accepted()
             ),
@@ -174,7 +174,7 @@ impl Ledger {
         check(
             self.sends >= count(&self.outbox) + refusals,
             format!(
-                "SES was asked to send {} times, took {} mails and refused {refusals}",
+                "SES was called {} times, accepted {} mails and refused {refusals}",
                 self.sends,
                 self.outbox.len()
             ),
@@ -183,11 +183,11 @@ impl Ledger {
         let latest = self.ended + micros(self.policy.wait) + i64::from(self.largest) * self.after.interval;
         check(
             self.after.next_free_slot <= self.before.next_free_slot.max(latest),
-            "the gate took slots further ahead than a mail waits".to_owned(),
+            "the gate granted slots further ahead than a mail waits".to_owned(),
         );
         check(
             self.before.interval == self.after.interval,
-            "the gate's rate changed meanwhile".to_owned(),
+            "the gate's rate changed during the run".to_owned(),
         );
         let fastest = i64::from(self.policy.rate) * RATE_USED_PERCENT * self.after.interval;
         check(

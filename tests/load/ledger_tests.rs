@@ -82,7 +82,7 @@ fn finds_recipients_that_were_sent_without_a_grant() {
     let mut ledger = run();
     ledger.after.granted -= 5;
     assert_eq!(ledger.over_grants(), 5);
-    contradicts(&ledger, "granted 95 recipients, SES took 100");
+    contradicts(&ledger, "granted 95 recipients, SES accepted 100");
 }
 
 #[test]
@@ -101,16 +101,16 @@ fn finds_a_second_with_too_many() {
 fn finds_mails_that_are_lost_doubled_or_of_nobody() {
     let mut ledger = run();
     ledger.outbox[3].number = 4;
-    contradicts(&ledger, "mail 3 was accepted, and SES has it not");
-    contradicts(&ledger, "SES took mail 4 2 times");
+    contradicts(&ledger, "mail 3 was accepted, and SES does not have it");
+    contradicts(&ledger, "SES accepted mail 4 2 times");
     ledger.outbox[3].number = 77;
-    contradicts(&ledger, "nobody sent mail 77");
+    contradicts(&ledger, "no client sent mail 77");
     let mut ledger = run();
     ledger.outbox[3].recipients = 4;
     contradicts(&ledger, "mail 3 has 4 recipients in SES");
     let mut ledger = run();
     ledger.outbox.clear();
-    contradicts(&ledger, "no mail at all");
+    contradicts(&ledger, "SES accepted no mail");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn finds_mails_that_were_sent_though_refused() {
     for outcome in [Outcome::HeldBack, Outcome::Throttled] {
         let mut ledger = run();
         ledger.told[3].outcome = outcome;
-        contradicts(&ledger, "mail 3 was refused, and SES took it");
+        contradicts(&ledger, "mail 3 was refused, and SES accepted it");
     }
 }
 
@@ -129,7 +129,7 @@ fn counts_what_ses_refused_as_granted_and_asked_for() {
     ledger.outbox.remove(3);
     assert_eq!(ledger.contradictions(), [""; 0]);
     ledger.told[3].outcome = Outcome::HeldBack;
-    contradicts(&ledger, "granted 100 recipients, SES took 95 and refused 0");
+    contradicts(&ledger, "granted 100 recipients, SES accepted 95 and refused 0");
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_call_that_ses_throttled_may_have_been_repeated_and_none_be_missing() {
     ledger.sends = 23;
     assert_eq!(ledger.contradictions(), [""; 0]);
     ledger.sends = 19;
-    contradicts(&ledger, "asked to send 19 times, took 20 mails and refused 0");
+    contradicts(&ledger, "called 19 times, accepted 20 mails and refused 0");
 }
 
 #[test]
@@ -151,9 +151,9 @@ fn leaves_open_what_is_unclear_and_no_more() {
     (ledger.after.granted, ledger.sends) = (102, 19);
     assert_eq!(ledger.contradictions(), [""; 0]);
     ledger.outbox.remove(3);
-    contradicts(&ledger, "mail 4 was accepted, and SES has it not");
+    contradicts(&ledger, "mail 4 was accepted, and SES does not have it");
     ledger.outbox.remove(3);
-    contradicts(&ledger, "granted 95 recipients, SES took 85");
+    contradicts(&ledger, "granted 95 recipients, SES accepted 85");
 }
 
 #[test]
@@ -165,6 +165,6 @@ fn finds_a_gate_that_runs_ahead_or_too_fast() {
     contradicts(&ledger, "further ahead than a mail waits");
     let mut ledger = run();
     ledger.after.interval = INTERVAL - 1;
-    contradicts(&ledger, "changed meanwhile");
+    contradicts(&ledger, "changed during the run");
     contradicts(&ledger, "more than 95 % of the account's rate");
 }

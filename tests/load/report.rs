@@ -82,20 +82,20 @@ impl fmt::Display for Report {
         let slots = ledger.slots(last) + i64::from(ledger.largest);
         writeln!(
             f,
-            "\n  granted           {} recipients, of {slots} that there were slots for in {:.1} s ({limit:.1}/s after the burst)",
+            "\n  granted           {} recipients for {slots} slots in {:.1} s ({limit:.1}/s after the burst)",
             ledger.granted(),
             took.as_secs_f64()
         )?;
         if ledger.granted() * 100 < slots * REACHED {
             let cause = if held_back == 0 {
-                "no mail was refused, so it was this machine that could not send faster"
+                "no mail was refused, so this machine could not send faster"
             } else {
-                "this machine and the pauses between refusals set the pace"
+                "this machine and the pauses after refusals limited the speed"
             };
             writeln!(f, "                    THE LIMIT WAS NOT REACHED: {cause}")?;
         }
         let mails = count(&ledger.outbox);
-        writeln!(f, "  taken by SES      {accepted} recipients in {mails} mails")?;
+        writeln!(f, "  accepted by SES   {accepted} recipients in {mails} mails")?;
         let (busiest, most) = ledger.busiest_second();
         writeln!(f, "  busiest second    {busiest} recipients, of {most} at most")?;
         writeln!(f, "  over-grants       {}", ledger.over_grants())?;
@@ -113,7 +113,7 @@ impl fmt::Display for Report {
         if let Some(first) = first.filter(|_| self.is_right()) {
             writeln!(
                 f,
-                "                    SES refuses what arrives late after its slot and so too near to others; the first after {:.1} s",
+                "                    SES refused mails that arrived late after their slots, too close to others; the first after {:.1} s",
                 first.as_secs_f64()
             )?;
         }
@@ -131,7 +131,7 @@ impl fmt::Display for Report {
         let trips = f64::from(*gate_writes) / f64::from(permits.max(1));
         writeln!(
             f,
-            "  trips per permit  {trips:.2}: {gate_writes} writes to the gate, its refusals included, for {permits} permits"
+            "  trips per permit  {trips:.2}: {gate_writes} writes to the gate, refusals included, for {permits} permits"
         )?;
         for contradiction in ledger.contradictions() {
             writeln!(f, "  WRONG             {contradiction}")?;
