@@ -11,6 +11,7 @@ use aws::{ApiKeys, BrakeChanges, Claims, Marks, Messages, Suppressions, Usage};
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::address::Mailbox;
 use domain::message::{Email, EmailParts};
@@ -67,6 +68,18 @@ pub(crate) fn config_without_credentials(endpoint: &str) -> SdkConfig {
         .http_client(aws::http_client())
         .endpoint_url(endpoint)
         .build()
+}
+
+/// The client of DynamoDB with all the time that a busy machine needs: how slow a store is must not decide a test.
+fn patient(client: &aws_sdk_dynamodb::Client) -> aws_sdk_dynamodb::Client {
+    let long = Duration::from_mins(10);
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(long)
+        .read_timeout(long)
+        .operation_attempt_timeout(long)
+        .operation_timeout(long);
+    let config = client.config().to_builder().timeout_config(timeouts.build());
+    aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 
 /// An address that refuses connections.
@@ -134,7 +147,7 @@ impl Store {
 
     /// Whatever answers at `endpoint`, by the same table names.
     pub(crate) fn at(endpoint: &str) -> Self {
-        let client = aws::dynamodb(&config(endpoint));
+        let client = patient(&aws::dynamodb(&config(endpoint)));
         let stack = stack();
         let environment = stack.functions[0].environment.clone();
         let tables = stack
