@@ -1,8 +1,8 @@
 //! Sets the gate from a report. If the account cannot be read, the gate keeps its previous settings.
 
-use aws::{AccountError, GateSet, GateState, OverrideInGate};
+use aws::{AccountError, GateSet, GateState, OverrideInGate, StoreError};
 use domain::brake::BrakeOverride;
-use domain::pacing::GateSettings;
+use domain::pacing::{GateSettings, RememberedGate, taken_back};
 use domain::report::{ReadFailure, Report};
 use jiff::Timestamp;
 
@@ -29,6 +29,35 @@ pub(crate) async fn set_gate(
         }
     }
     Err(ReporterError::Overridden)
+}
+
+/// How often the slots are tried to be taken back, while sends take others.
+const TRIES: usize = 3;
+
+/// Takes back the slots that would hold mail back for nothing: those that are too far ahead, and those taken at a slower
+/// rate. The next report goes on if sends are in the way.
+pub(crate) async fn take_back_slots(
+    state: &QuotaReporterState,
+    read: Option<RememberedGate>,
+    slot_interval: i64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(mut slots) = read else { return Ok(()) };
+    for _ in 0..TRIES {
+        let Some(back) = taken_back(slots, slot_interval, &state.policy, now) else {
+            break;
+        };
+        let Some(others) = state.usage.take_back_slots(back).await? else {
+            tracing::warn!(
+                seconds = (back.from - back.to) / 1_000_000,
+                "slots of the gate were too far ahead and are taken back"
+            );
+            break;
+        };
+        // The interval of the gate is the new one by now.
+        slots.next_free_slot = others.next_free_slot;
+    }
+    Ok(())
 }
 
 /// Makes the report of a run that could not read the account. It repeats the figures of the previous report and

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws::GateState;
 use domain::account::Account;
-use domain::pacing::GrantHistory;
+use domain::pacing::{GrantHistory, HeldBack};
 use domain::report::{ReadFailure, Report, ReportInput};
 use domain::reputation::{AwsRate, AwsRates, RateKind};
 use domain::suppression::ReportedReconciliation;
@@ -21,16 +21,25 @@ const COUNT_WITHIN: Duration = Duration::from_secs(12);
 /// The error code of a read that took too long.
 const TOO_SLOW: &str = "TooSlow";
 
-/// Reads AWS's rates, counts the marks, and makes the report. The report lists the reads that failed; they stop nothing
+/// Reads AWS's rates, counts the marks, and makes the report. `slot_interval` is the interval that the gate gets. The
+/// report lists the reads that failed; they stop nothing
 /// else.
 pub(crate) async fn judge(
     state: &QuotaReporterState,
     gate: &GateState,
     account: Account,
+    slot_interval: i64,
     before: Option<&Report>,
     now: Timestamp,
 ) -> Report {
     let mut troubles = Vec::new();
+    if account.send_rate().is_none() {
+        tracing::error!(
+            rate = account.max_send_rate,
+            "SES's figure is no sending rate; the gate keeps its rate"
+        );
+        troubles.push(ReadFailure::new("GetAccount", "NotARate"));
+    }
     let reputation = AwsRates {
         bounce: aws_rate(state, RateKind::Bounce, before, now, &mut troubles).await,
         complaint: aws_rate(state, RateKind::Complaint, before, now, &mut troubles).await,
@@ -64,6 +73,12 @@ pub(crate) async fn judge(
         before,
     });
     report.troubles = troubles;
+    let held_back = gate
+        .slots
+        .and_then(|slots| HeldBack::by(slots, slot_interval, &state.policy, now));
+    if let Some(held_back) = held_back {
+        report.mail_was_held_back(held_back);
+    }
     let kept = gate.reconciliation.as_ref();
     report.suppression_list = kept.map(|kept| ReportedReconciliation::from(&kept.state));
     report

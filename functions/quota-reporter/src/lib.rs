@@ -40,7 +40,7 @@ pub use config::Config;
 pub use error::ReporterError;
 pub use state::QuotaReporterState;
 
-use gate::{report_without_account, set_gate};
+use gate::{report_without_account, set_gate, take_back_slots};
 use judge::judge;
 
 /// The function's timeout in the template.
@@ -99,11 +99,22 @@ pub async fn handle(
         (Err(error), Some(before)) => return report_without_account(state, &gate, before, error, now).await,
     };
     let granted = pacing::grant_totals(gate.granted, &gate.samples, &state.policy, now);
-    let settings = pacing::gate_settings(&account, &state.policy, granted);
-    let mut report = judge(state, &gate, account, before.as_ref(), now).await;
+    let slots = gate.slots;
+    let settings = pacing::gate_settings(&account, &state.policy, granted, slots.map(|slots| slots.slot_interval));
+    if gate
+        .account_read_at
+        .is_some_and(|read_at| read_at > pacing::latest_report(now))
+    {
+        tracing::error!("the previous report is from the future: its clock or the clock of this run is wrong");
+    }
+    let mut report = judge(state, &gate, account, settings.slot_interval, before.as_ref(), now).await;
 
     // One after the other over one open connection. Each write is tried even if the previous one failed.
     let set = set_gate(state, gate, settings, &mut report, now).await;
+    let taken_back = match &set {
+        Ok((_, GateSet::Done)) => take_back_slots(state, slots, settings.slot_interval, now).await,
+        Ok(_) | Err(_) => Ok(()),
+    };
     let sample = GrantSample {
         at: now,
         total: granted.total,
@@ -112,7 +123,7 @@ pub async fn handle(
     let kept = state.usage.put_report(&report).await;
     state.publish_metrics(&report, now);
     let (mut gate, set) = set?;
-    sampled.and(kept)?;
+    taken_back.and(sampled).and(kept)?;
     tracing::info!(verdict = ?report.verdict, brake = report.brake.level.level(), "the account was read and the gate is set");
     if set == GateSet::Done {
         announce::changes(state, &gate, &report, now, new_id()).await;

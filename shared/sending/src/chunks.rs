@@ -4,9 +4,8 @@
 //! A chunk is limited to what goes out in [`CHUNK_TIME`], because the gate takes no slot back: the slots of emails that
 //! then cannot be sent are lost.
 
-use std::time::Duration;
-
 use domain::message::Email;
+use domain::pacing::CHUNK_TIME;
 use domain::recipient::{JudgedRecipients, OnSuppressed, judge};
 use futures_util::future::join_all;
 use uuid::Uuid;
@@ -17,8 +16,6 @@ use crate::{Busy, Deadlines, Invalid, NotSent, Origin, Receipt, Sending, Submiss
 
 /// The most emails in a chunk; they go out side by side.
 const CHUNK_MAX: usize = 25;
-/// How long the slots of a chunk may take.
-const CHUNK_TIME: Duration = Duration::from_secs(5);
 
 /// The attempts of one request.
 #[derive(Debug)]

@@ -30,6 +30,7 @@ mod permits;
 mod reconciliation;
 mod reports;
 mod samples;
+mod slots;
 mod verified;
 
 use aws_sdk_dynamodb::Client;
@@ -51,7 +52,7 @@ use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{n, names, number_of, s, text_of, time, time_of};
 use domain::brake::Brake;
 use domain::brake::BrakeOverride;
-use domain::pacing::{GateSettings, GrantSample};
+use domain::pacing::{GateSettings, GrantSample, RememberedGate, latest_report};
 
 /// The partition key of the gate.
 pub(super) fn gate_key(region: &str) -> String {
@@ -63,6 +64,10 @@ pub(super) fn gate_key(region: &str) -> String {
 pub struct GateState {
     /// The running total of granted recipients.
     pub granted: i64,
+    /// The slots of the gate; `None` before there is a gate.
+    pub slots: Option<RememberedGate>,
+    /// When the account was read for the gate.
+    pub account_read_at: Option<Timestamp>,
     /// The mail that the gate holds back; `None` before there is a gate.
     pub brake: Option<Brake>,
     /// An operator's override of the brake, if there is one.
@@ -134,6 +139,8 @@ impl Usage {
                 Some("gate") => {
                     state.granted = number_of(&item, "granted").unwrap_or(0);
                     state.brake = number_of(&item, "brake").map(Brake::from_level);
+                    state.slots = slots::read(&item);
+                    state.account_read_at = time_of(&item, "account_read_at");
                     gate_overridden_at = time_of(&item, "overridden_at");
                 }
                 Some("brake_override") => state.brake_override = brake_override::brake_override(&item),
@@ -159,8 +166,9 @@ impl Usage {
         Ok(state)
     }
 
-    /// Sets the gate from an account that was read at `at`. A gate that a later reading set stays, and so does one that
-    /// follows an override later than `overridden_at`, the last that `brake` includes.
+    /// Sets the gate from an account that was read at `at`. A gate that a later reading set stays, unless that reading
+    /// is from the future. A gate also stays that follows an override later than `overridden_at`, the last that `brake`
+    /// includes.
     ///
     /// The expression subtracts what was granted *since* the reading from what is left, so that sends in the meantime
     /// are neither lost nor counted twice.
@@ -187,7 +195,7 @@ impl Usage {
                  #slot_interval = :slot_interval, #brake = :brake, #account_read_at = :at, #overridden_at = :overridden_at",
             )
             .condition_expression(
-                "(attribute_not_exists(#account_read_at) OR #account_read_at < :at) AND \
+                "(attribute_not_exists(#account_read_at) OR #account_read_at < :at OR #account_read_at > :latest) AND \
                  (attribute_not_exists(#overridden_at) OR #overridden_at <= :overridden_at)",
             )
             .set_expression_attribute_names(names([
@@ -206,6 +214,7 @@ impl Usage {
             .expression_attribute_values(":slot_interval", n(settings.slot_interval))
             .expression_attribute_values(":brake", n(brake.level()))
             .expression_attribute_values(":at", time(at))
+            .expression_attribute_values(":latest", time(latest_report(at)))
             // No override is older than any.
             .expression_attribute_values(":overridden_at", time(overridden_at.unwrap_or(Timestamp::UNIX_EPOCH)))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -213,7 +222,10 @@ impl Usage {
             .await;
         Ok(match written(updated)? {
             Written::Done(_) => GateSet::Done,
-            Written::Failed(Some(gate)) if number_of(&gate, "account_read_at") >= Some(at.as_millisecond()) => {
+            Written::Failed(Some(gate))
+                if (Some(at.as_millisecond())..=Some(latest_report(at).as_millisecond()))
+                    .contains(&number_of(&gate, "account_read_at")) =>
+            {
                 GateSet::LaterReport
             }
             Written::Failed(_) => GateSet::Overridden,

@@ -19,13 +19,13 @@ use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{Item, n, names, number_of, s, time_of};
 use domain::brake::Brake;
 use domain::pacing::{
-    Allowance, Gate, GateBranch, GateWrite, PacingPolicy, Permit, PermitRequest, RememberedGate, Throttled,
+    self, Allowance, Gate, GateBranch, GateWrite, PacingPolicy, Permit, PermitRequest, RememberedGate, Throttled,
 };
 use domain::stream::Stream;
 
 const OPERATION: &str = "UpdateItem";
 /// The most writes for one permit. Three are enough while the slot interval does not change: one without knowledge of
-/// the gate, one by the idle branch and one by the busy branch. Each report that changes the interval costs one more.
+/// the gate, and one by each of two branches. Each report that changes the interval costs one more.
 const ATTEMPTS_MAX: usize = 6;
 
 /// Why there is no permit.
@@ -39,6 +39,14 @@ pub enum PermitError {
     Store(#[from] StoreError),
 }
 
+/// What this process remembers of the gate.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    gate: RememberedGate,
+    /// When it was seen; `None` before the first send.
+    at: Option<Timestamp>,
+}
+
 /// The gate, and what this process remembers of it.
 #[derive(Debug)]
 pub struct Permits {
@@ -46,7 +54,7 @@ pub struct Permits {
     table: String,
     pk: String,
     policy: PacingPolicy,
-    known: Mutex<Option<RememberedGate>>,
+    known: Mutex<Option<Seen>>,
 }
 
 impl Permits {
@@ -65,18 +73,36 @@ impl Permits {
     /// Reads the gate, so that the first permit of this process is one write and not two. A failure is left for that
     /// write to report.
     pub async fn look(&self) {
+        if let Ok(Some(gate)) = self.read(false).await {
+            self.remember(Some(&gate.known()), None);
+        }
+    }
+
+    /// Reads the brake, so that mail with a permit can still be held back.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the gate cannot be read, so nothing may be sent.
+    pub async fn brake(&self) -> Result<Brake, StoreError> {
+        // Without a gate, as after a restore of the table, there is no brake either.
+        Ok(self.read(true).await?.map_or(Brake::None, |gate| gate.brake))
+    }
+
+    async fn read(&self, consistent: bool) -> Result<Option<Gate>, StoreError> {
+        const OPERATION: &str = "GetItem";
         let read = self
             .client
             .get_item()
             .table_name(&self.table)
             .key("pk", s(&self.pk))
             .key("sk", s("gate"))
+            .consistent_read(consistent)
             .send()
-            .await;
-        let item = read.ok().and_then(|answer| answer.item);
-        if let Some(gate) = item.as_ref().and_then(gate) {
-            self.remember(Some(gate.known()));
-        }
+            .await
+            .map_err(StoreError::of(OPERATION))?;
+        let Some(item) = read.item else { return Ok(None) };
+        gate(&item)
+            .map(Some)
+            .ok_or_else(|| StoreError::new(OPERATION, "GateUnreadable"))
     }
 
     /// Takes slots for a send. Slots are never given back.
@@ -88,11 +114,25 @@ impl Permits {
         for _ in 0..ATTEMPTS_MAX {
             match self.write(&attempt).await? {
                 Taken::Granted(permit) => {
-                    self.remember(Some(permit.known));
+                    self.remember(Some(&permit.known), Some(ask.now));
+                    if attempt.branch == GateBranch::TooFar {
+                        tracing::warn!(
+                            "slots were taken further ahead than a clock that is right can take them, and no longer count: \
+                             the clock of another process is wrong"
+                        );
+                    }
                     return Ok(permit);
                 }
                 Taken::Failed(gate) => {
-                    self.remember(gate.as_ref().map(Gate::known));
+                    self.remember(gate.as_ref().map(Gate::known).as_ref(), Some(ask.now));
+                    if let Some(gate) = &gate
+                        && gate.account_read_at > pacing::latest_report(ask.now)
+                    {
+                        tracing::error!(
+                            seconds = gate.account_read_at.duration_since(ask.now).as_secs(),
+                            "the last report is from the future: the clock of this process or of quota-reporter is wrong"
+                        );
+                    }
                     attempt = match gate {
                         None => GateWrite::first(ask, &self.policy, None),
                         Some(gate) => GateWrite::after(ask, &self.policy, &gate).map_err(PermitError::Refused)?,
@@ -106,7 +146,8 @@ impl Permits {
     /// Returns a refusal if the gate is certain to refuse every send for its rate, without asking it.
     #[must_use]
     pub fn known_refusal(&self, now: Timestamp) -> Option<Throttled> {
-        self.known()?.refusal(&self.policy, now)
+        let seen = self.seen()?;
+        seen.gate.refusal(&self.policy, seen.at?, now)
     }
 
     /// Returns what a caller learns of the rate, if this process has seen the gate.
@@ -135,12 +176,17 @@ impl Permits {
     }
 
     fn known(&self) -> Option<RememberedGate> {
+        self.seen().map(|seen| seen.gate)
+    }
+
+    fn seen(&self) -> Option<Seen> {
         // A value that is copied in and out is whole even if its holder panicked.
         *self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remember(&self, known: Option<RememberedGate>) {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    fn remember(&self, known: Option<&RememberedGate>, at: Option<Timestamp>) {
+        let seen = known.map(|gate| Seen { gate: *gate, at });
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = seen;
     }
 
     async fn write(&self, attempt: &GateWrite) -> Result<Taken, StoreError> {
@@ -166,6 +212,7 @@ impl Permits {
             GateBranch::First => first(request, attempt),
             GateBranch::Busy => busy(request, attempt),
             GateBranch::Idle => idle(request, attempt),
+            GateBranch::TooFar => too_far(request, attempt),
         };
         match written(request.send().await)? {
             Written::Done(updated) => {
@@ -216,7 +263,8 @@ fn busy(request: UpdateItemFluentBuilder, attempt: &GateWrite) -> UpdateItemFlue
         request,
         attempt,
         "#next_free_slot + :cost",
-        "#next_free_slot BETWEEN :floor AND :latest",
+        // Not BETWEEN, which DynamoDB refuses when the recipients do not fit and `latest` is before `floor`.
+        "#next_free_slot >= :floor AND #next_free_slot <= :latest",
     )
 }
 
@@ -227,7 +275,20 @@ fn idle(request: UpdateItemFluentBuilder, attempt: &GateWrite) -> UpdateItemFlue
     take(request, attempt, ":next_free_slot", "#next_free_slot < :floor")
 }
 
-/// Completes a branch. The two branches differ in the new time of the gate, and in what that time must have been
+fn too_far(request: UpdateItemFluentBuilder, attempt: &GateWrite) -> UpdateItemFluentBuilder {
+    let request = request
+        .expression_attribute_values(":next_free_slot", n(attempt.now + attempt.cost))
+        .expression_attribute_values(":furthest", n(attempt.furthest))
+        .expression_attribute_values(":ahead", n(attempt.ahead_after));
+    take(
+        request,
+        attempt,
+        ":next_free_slot",
+        "#next_free_slot > :furthest AND #account_read_at <= :ahead",
+    )
+}
+
+/// Completes a branch. The branches differ in the new time of the gate, and in what that time must have been
 /// before.
 fn take(
     request: UpdateItemFluentBuilder,
@@ -254,7 +315,7 @@ fn take(
 fn gate(item: &Item) -> Option<Gate> {
     Some(Gate {
         next_free_slot: number_of(item, "next_free_slot")?,
-        slot_interval: number_of(item, "slot_interval")?,
+        slot_interval: number_of(item, "slot_interval").filter(|interval| *interval > 0)?,
         left_all: number_of(item, "left_all")?,
         left_bulk: number_of(item, "left_bulk")?,
         brake: Brake::from_level(number_of(item, "brake")?),

@@ -6,6 +6,7 @@ use super::Usage;
 use crate::StoreError;
 use crate::dynamodb::condition::unless_overtaken;
 use crate::dynamodb::item::{names, s, text_of, time, ttl};
+use domain::pacing::latest_report;
 use domain::report::Report;
 
 /// The code of the error for a latest report that cannot be read.
@@ -34,7 +35,7 @@ impl Usage {
         report.map(Some).ok_or_else(|| StoreError::new(OPERATION, NOT_A_REPORT))
     }
 
-    /// Keeps a report as the latest, unless a later one is there. A report of the same time is replaced, because a run
+    /// Keeps a report as the latest, unless a later one is there that is not from the future. A report of the same time is replaced, because a run
     /// adds to its report.
     ///
     /// # Errors
@@ -48,9 +49,10 @@ impl Usage {
             .key("pk", s(report_key(&self.region)))
             .key("sk", s("latest"))
             .update_expression("SET #at = :at, #report = :report, #expires_at = :expires_at")
-            .condition_expression("attribute_not_exists(#at) OR #at <= :at")
+            .condition_expression("attribute_not_exists(#at) OR #at <= :at OR #at > :latest")
             .set_expression_attribute_names(names(["at", "report", "expires_at"]))
             .expression_attribute_values(":at", time(report.at))
+            .expression_attribute_values(":latest", time(latest_report(report.at)))
             .expression_attribute_values(":report", s(json))
             .expression_attribute_values(":expires_at", ttl(report.at + REPORT_KEPT))
             .send()

@@ -54,6 +54,12 @@ impl Account {
         Some(self.max_24_hour_send.max(0.0))
     }
 
+    /// Returns the sending rate, or `None` if the figure is no rate: nothing can be sent at 0 recipients a second.
+    #[must_use]
+    pub fn send_rate(&self) -> Option<f64> {
+        Some(self.max_send_rate).filter(|rate| rate.is_finite() && *rate > 0.0)
+    }
+
     /// Returns the remaining quota, or `None` when it is unlimited.
     #[must_use]
     pub fn remaining(&self) -> Option<f64> {

@@ -27,13 +27,14 @@ impl RememberedGate {
         // The recipients of the burst and the one whose slot is now pass at once.
         let slack = policy.slack(self.slot_interval);
         let most = (slack / self.slot_interval + 1).min(limit);
-        let ahead = now - self.next_free_slot.max(now - slack);
+        let ahead = now.saturating_sub(self.next_free_slot.max(now - slack));
         let remaining = if ahead < 0 { 0 } else { ahead / self.slot_interval + 1 };
-        let full_at = self.next_free_slot + (most - 1) * self.slot_interval;
+        let full_at = self.next_free_slot.saturating_add((most - 1) * self.slot_interval);
         Allowance {
             limit,
             remaining: remaining.min(most),
-            reset: (full_at - now)
+            reset: full_at
+                .saturating_sub(now)
                 .max(0)
                 .unsigned_abs()
                 .div_ceil(SECOND.unsigned_abs())

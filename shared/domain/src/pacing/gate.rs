@@ -10,6 +10,9 @@
 //! when it is further back. A container tries the branch that the last answer suggests. A failed condition returns the
 //! gate as it is, which shows either the right branch or the cause of the refusal.
 //!
+//! Slots that are further ahead than a clock that is right can take them would stop all mail until their time comes. No
+//! write takes such slots by its own clock, and a send that finds some takes slots from now on: the *too far* branch.
+//!
 //! Slots are never returned: a return and a take at the same time would grant a slot twice. The next report corrects
 //! slots taken in vain, because it uses SES's own count.
 
@@ -17,8 +20,9 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::gate_settings::slot_interval;
+use super::gate_settings::{FIRST_RATE, slot_interval};
 use super::micros;
+use super::slots::{REMEMBERED_FOR, latest_report};
 use crate::brake::Brake;
 use crate::pacing::PacingPolicy;
 use crate::stream::Stream;
@@ -26,8 +30,6 @@ use crate::stream::Stream;
 /// The age up to which the gate enforces a report's quota. After that the gate enforces only the sending rate and
 /// leaves the quota to SES, because a failed reporter must not stop sending.
 const STALE_AFTER: SignedDuration = SignedDuration::from_hours(1);
-/// Recipients a second before the first report: the sending rate of every new SES account.
-const FIRST_RATE: f64 = 1.0;
 
 /// The gate as the table stores it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,23 +64,36 @@ impl Gate {
 pub struct RememberedGate {
     /// Microseconds between two recipients.
     pub slot_interval: i64,
-    /// The earliest time up to which slots are taken: it never goes back.
+    /// The time up to which slots are taken, as last seen.
     pub next_free_slot: i64,
 }
 
 impl RememberedGate {
-    /// Returns a refusal if the gate is certain to refuse every send because of the sending rate, without asking it.
+    /// Returns a refusal if the gate, seen at `seen_at`, refuses every send because of the sending rate, without asking
+    /// it.
     ///
-    /// The remembered time is never later than the gate's, so no send is refused that the gate would admit. Quota and
-    /// brake are not remembered, because the next report may change them at any moment.
+    /// Only a report or a send that repairs the gate takes slots back, so what was seen holds for [`REMEMBERED_FOR`],
+    /// unless it is too far ahead to be right. Quota and brake are not remembered, because the next report may change
+    /// them at any moment.
     #[must_use]
-    pub fn refusal(&self, policy: &PacingPolicy, now: Timestamp) -> Option<Throttled> {
-        (self.next_free_slot > now.as_microsecond() + micros(policy.wait)).then(|| self.too_fast(policy, now))
+    pub fn refusal(&self, policy: &PacingPolicy, seen_at: Timestamp, now: Timestamp) -> Option<Throttled> {
+        let is_recent = (SignedDuration::ZERO..REMEMBERED_FOR).contains(&now.duration_since(seen_at));
+        let ahead = self.next_free_slot.saturating_sub(now.as_microsecond());
+        let is_refused = ahead > micros(policy.wait) && !self.is_too_far(policy, now);
+        (is_recent && is_refused).then(|| self.too_fast(policy, now))
+    }
+
+    /// Returns whether slots are taken further ahead than a clock that is right can take them.
+    fn is_too_far(&self, policy: &PacingPolicy, now: Timestamp) -> bool {
+        self.next_free_slot.saturating_sub(now.as_microsecond()) > policy.furthest(self.slot_interval)
     }
 
     fn too_fast(&self, policy: &PacingPolicy, now: Timestamp) -> Throttled {
+        let ahead = self.next_free_slot.saturating_sub(now.as_microsecond());
+        // A caller whose gate is repaired meanwhile must not come again in hours.
+        let ahead = ahead.min(policy.furthest(self.slot_interval));
         Throttled::Rate {
-            retry_after: microseconds(self.next_free_slot - micros(policy.wait) - now.as_microsecond()),
+            retry_after: microseconds(ahead.saturating_sub(micros(policy.wait))),
             slot_interval: self.slot_interval,
         }
     }
@@ -106,6 +121,8 @@ pub enum GateBranch {
     Busy,
     /// No slots were taken within the burst: the write takes slots from the start of the burst.
     Idle,
+    /// Slots were taken further ahead than a clock that is right can take them: the write takes slots from now on.
+    TooFar,
 }
 
 /// One write to the gate: a branch, and the values of its expression. Times and durations are in microseconds.
@@ -121,10 +138,16 @@ pub struct GateWrite {
     pub cost: i64,
     /// The earliest time from which slots may be taken.
     pub floor: i64,
-    /// The latest start that the sender can wait for.
+    /// The present time by the sender's clock, from which the branch [`GateBranch::TooFar`] takes slots.
+    pub now: i64,
+    /// The latest start that the sender can wait for, and from which the slots are not too far ahead.
     pub latest: i64,
+    /// The time beyond which slots are too far ahead.
+    pub furthest: i64,
     /// The quota of a report before this time, in milliseconds since the epoch, is ignored.
     pub stale_before: i64,
+    /// A report after this time, in milliseconds since the epoch, shows that the sender's clock is behind.
+    pub ahead_after: i64,
     /// The least brake that holds this send back.
     pub brake: Brake,
 }
@@ -177,7 +200,8 @@ impl RememberedGate {
     #[must_use]
     pub fn next_slot(&self, now: Timestamp) -> Throttled {
         Throttled::Rate {
-            retry_after: microseconds(self.next_free_slot - now.as_microsecond()).max(Duration::from_secs(1)),
+            retry_after: microseconds(self.next_free_slot.saturating_sub(now.as_microsecond()))
+                .max(Duration::from_secs(1)),
             slot_interval: self.slot_interval,
         }
     }
@@ -203,18 +227,29 @@ impl GateWrite {
         let slot_interval = known.map_or_else(|| slot_interval(FIRST_RATE), |known| known.slot_interval);
         let now = ask.now.as_microsecond();
         let floor = now - policy.slack(slot_interval);
+        let cost = ask.recipients.saturating_mul(slot_interval);
+        let furthest = now.saturating_add(policy.furthest(slot_interval));
+        let latest = now
+            .saturating_add(micros(ask.patience))
+            .min(furthest.saturating_sub(cost));
         Self {
             ask,
             branch: match known {
                 None => GateBranch::First,
+                // It would not fit anywhere: its condition cannot hold.
+                Some(_) if latest < now => GateBranch::Busy,
                 Some(known) if known.next_free_slot < floor => GateBranch::Idle,
+                Some(known) if known.next_free_slot > furthest => GateBranch::TooFar,
                 Some(_) => GateBranch::Busy,
             },
             slot_interval,
-            cost: ask.recipients.saturating_mul(slot_interval),
+            cost,
             floor,
-            latest: now + micros(ask.patience),
+            now,
+            latest,
+            furthest,
             stale_before: (ask.now - STALE_AFTER).as_millisecond(),
+            ahead_after: latest_report(ask.now).as_millisecond(),
             brake: Brake::against(ask.stream),
         }
     }
@@ -231,7 +266,9 @@ impl GateWrite {
         } else if gate.left(ask.stream) < ask.recipients && gate.account_read_at.as_millisecond() >= next.stale_before {
             let reserved = gate.left_all >= ask.recipients;
             Err(Throttled::Quota { reserved })
-        } else if gate.next_free_slot > next.latest {
+        } else if next.branch == GateBranch::TooFar && gate.account_read_at.as_millisecond() <= next.ahead_after {
+            Ok(next)
+        } else if gate.next_free_slot > next.latest || next.latest < next.now {
             Err(known.too_fast(policy, ask.now))
         } else {
             Ok(next)
@@ -241,7 +278,7 @@ impl GateWrite {
     /// Returns the permit for the gate's `next_free_slot` after this attempt.
     #[must_use]
     pub fn granted(&self, next_free_slot: i64) -> Permit {
-        let first = next_free_slot - self.cost - self.ask.now.as_microsecond();
+        let first = next_free_slot.saturating_sub(self.cost).saturating_sub(self.now);
         Permit {
             wait: microseconds(first),
             first,

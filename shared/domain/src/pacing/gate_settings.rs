@@ -19,6 +19,8 @@ pub const UNLIMITED: i64 = 9_000_000_000_000_000;
 const COUNTING_LAG: Duration = Duration::from_mins(1);
 /// The longest time that one `SendEmail` may take, from the first byte to the answer.
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// Recipients a second before the first report: the sending rate of every new SES account.
+pub(super) const FIRST_RATE: f64 = 1.0;
 /// The longest interval between two recipients, for accounts whose rate is next to nothing.
 const INTERVAL_MAX: i64 = 3_600_000_000;
 
@@ -44,10 +46,21 @@ pub struct GateSettings {
     pub ceiling_bulk: i64,
 }
 
-/// Works out the gate from the account, this stack's policy and its grants.
+/// Works out the gate from the account, this stack's policy and its grants. An account without a usable rate leaves the
+/// interval at `slot_interval_before`, that of the gate as it was read.
 #[must_use]
-pub fn gate_settings(account: &Account, policy: &PacingPolicy, granted: GrantTotals) -> GateSettings {
-    let slot_interval = slot_interval(account.max_send_rate * policy.account_share);
+pub fn gate_settings(
+    account: &Account,
+    policy: &PacingPolicy,
+    granted: GrantTotals,
+    slot_interval_before: Option<i64>,
+) -> GateSettings {
+    let slot_interval = match account.send_rate() {
+        Some(rate) => slot_interval(rate * policy.account_share),
+        None => {
+            slot_interval_before.map_or_else(|| slot_interval(FIRST_RATE), |interval| interval.clamp(1, INTERVAL_MAX))
+        }
+    };
     let Some(quota) = account.quota() else {
         return GateSettings {
             slot_interval,
@@ -166,6 +179,21 @@ mod tests {
     }
 
     #[test]
+    fn a_figure_that_is_no_rate_leaves_the_rate() {
+        for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let settings =
+                |before| gate_settings(&account(50_000.0, 0.0, rate), &POLICY, GrantTotals::default(), before);
+            assert_eq!(settings(Some(75_188)).slot_interval, 75_188, "{rate}");
+            assert_eq!(settings(None).slot_interval, 1_052_632, "{rate}");
+            assert_eq!(settings(Some(0)).slot_interval, 1, "{rate}");
+        }
+        for (rate, interval) in [(0.001, 1_052_631_579), (1e-300, INTERVAL_MAX), (1e6, 2), (1e300, 1)] {
+            let settings = gate_settings(&account(50_000.0, 0.0, rate), &POLICY, GrantTotals::default(), Some(5));
+            assert_eq!(settings.slot_interval, interval, "{rate}");
+        }
+    }
+
+    #[test]
     fn takes_off_what_may_be_in_flight() {
         // 73 s of slots (1 burst + 2 wait + 10 timeout + 60 lag) at 14/s · 0.95, and the 50 recipients of the last mail
         for (lately, in_flight) in [(0, 0), (1_019, 1_019), (1_020, 1_020), (5_000, 1_020)] {
@@ -173,7 +201,7 @@ mod tests {
                 lately,
                 ..GrantTotals::default()
             };
-            let settings = gate_settings(&account(50_000.0, 1_000.0, 14.0), &POLICY, granted);
+            let settings = gate_settings(&account(50_000.0, 1_000.0, 14.0), &POLICY, granted, None);
             assert_eq!(settings.ceiling_all, 50_000 - 1_000 - in_flight);
             assert_eq!(settings.ceiling_bulk, settings.ceiling_all - 10_000);
         }
@@ -190,7 +218,7 @@ mod tests {
             last_24_hours: 20_000,
             lately: 20_000,
         };
-        let settings = gate_settings(&account(50_000.0, 20_000.0, 14.0), &half, granted);
+        let settings = gate_settings(&account(50_000.0, 20_000.0, 14.0), &half, granted, None);
         assert_eq!(settings.ceiling_all - granted.total, 25_000 - 20_000 - 535);
         assert_eq!(settings.slot_interval, 150_376);
     }
@@ -202,7 +230,7 @@ mod tests {
             last_24_hours: 60_000,
             lately: 0,
         };
-        let settings = gate_settings(&account(50_000.0, 1_000.0, 14.0), &POLICY, granted);
+        let settings = gate_settings(&account(50_000.0, 1_000.0, 14.0), &POLICY, granted, None);
         assert_eq!(settings.ceiling_all - granted.total, 49_000);
     }
 
@@ -216,6 +244,7 @@ mod tests {
                 last_24_hours: 5,
                 lately: 5,
             },
+            None,
         );
         assert_eq!((settings.ceiling_all, settings.ceiling_bulk), (UNLIMITED, UNLIMITED));
     }
@@ -253,7 +282,7 @@ mod tests {
             total in 0i64..1_000_000_000, last in 0i64..10_000_000,
         ) {
             let policy = PacingPolicy { account_share: share, ..POLICY };
-            let settings = gate_settings(&account(quota, sent, rate), &policy, GrantTotals { total, last_24_hours: last.min(total), lately: 0 });
+            let settings = gate_settings(&account(quota, sent, rate), &policy, GrantTotals { total, last_24_hours: last.min(total), lately: 0 }, None);
             #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
             let left = (settings.ceiling_all - total) as f64;
             prop_assert!(left <= quota - sent && left <= quota * share);
@@ -265,7 +294,7 @@ mod tests {
 
         #[test]
         fn any_figure_that_ses_may_send_gives_settings(quota: f64, sent: f64, rate: f64) {
-            let settings = gate_settings(&account(quota, sent, rate), &POLICY, GrantTotals::default());
+            let settings = gate_settings(&account(quota, sent, rate), &POLICY, GrantTotals::default(), None);
             prop_assert!((1..=INTERVAL_MAX).contains(&settings.slot_interval));
         }
     }

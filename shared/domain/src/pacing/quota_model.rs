@@ -71,7 +71,7 @@ fn overrun(day: Day, taken_off: TakenOff) -> (i64, i64) {
             };
             let samples: Vec<GrantSample> = hourly.iter().copied().chain(latest).collect();
             let granted = grant_totals(table.granted, &samples, &policy, at(now));
-            let mut wanted = gate_settings(&account, &policy, granted);
+            let mut wanted = gate_settings(&account, &policy, granted, None);
             let slots = 73 * SECOND / wanted.slot_interval;
             wanted.ceiling_all += match taken_off {
                 TakenOff::All => 0,

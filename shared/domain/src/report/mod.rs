@@ -9,7 +9,7 @@ mod reasons;
 
 use crate::account::{Account, AccountHealth};
 use crate::brake::Brake;
-use crate::pacing::GrantHistory;
+use crate::pacing::{GrantHistory, HeldBack};
 use crate::reputation::{
     AwsRate, AwsRates, FeedbackCounts, Headroom, RateKind, RateThresholds, ReputationRate, ReputationRates, headroom,
     judge_rate,
@@ -201,6 +201,19 @@ impl Report {
         }
     }
 
+    /// Adds a warning that the gate held all mail back for its sending rate when the report was made.
+    pub fn mail_was_held_back(&mut self, held_back: HeldBack) {
+        let message = reasons::held_back(held_back);
+        self.warn(HealthReason::new("gate_held_back", AccountHealth::Warn, message));
+    }
+
+    /// Adds a reason and judges anew.
+    fn warn(&mut self, reason: HealthReason) {
+        self.reasons.push(reason);
+        self.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.level));
+        self.verdict = worst(&self.reasons);
+    }
+
     /// Makes the report of a run at `now` that could not read the account: the previous figures, and a warning about
     /// their age. The report keeps the time of its reading and does not set the gate.
     #[must_use]
@@ -212,10 +225,7 @@ impl Report {
             trouble.code
         );
         self.reasons.retain(|reason| reason.code != UNREAD);
-        self.reasons
-            .push(HealthReason::new(UNREAD, AccountHealth::Warn, message));
-        self.reasons.sort_by_key(|reason| std::cmp::Reverse(reason.level));
-        self.verdict = worst(&self.reasons);
+        self.warn(HealthReason::new(UNREAD, AccountHealth::Warn, message));
         self.troubles = vec![trouble];
         self
     }

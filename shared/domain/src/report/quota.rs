@@ -148,9 +148,12 @@ pub(super) fn quota(
     }
 }
 
-/// Works out the sending rate and whether SES lowered it.
+/// Works out the sending rate and whether SES lowered it. A figure that is no rate leaves both as they were.
 #[must_use]
 pub(super) fn send_rate(account: &Account, now: Timestamp, before: Option<&SendingRate>) -> SendingRate {
+    if account.send_rate().is_none() {
+        return before.copied().unwrap_or_default();
+    }
     SendingRate {
         limit: account.max_send_rate,
         fell: LimitDrop::seen(

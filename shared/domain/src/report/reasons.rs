@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LimitDrop, Quota, SendingRate};
 use crate::account::{Account, AccountHealth, EnforcementStatus};
+use crate::pacing::HeldBack;
 use crate::reputation::percent;
 use crate::reputation::{RateKind, RateSource, ReputationRate, ReputationRates};
 
@@ -51,6 +52,14 @@ pub(super) fn reasons(
     reasons.extend(rates.bounce.and_then(|rate| of_rate(RateKind::Bounce, &rate)));
     reasons.extend(rates.complaint.and_then(|rate| of_rate(RateKind::Complaint, &rate)));
     reasons.extend(of_quota(quota));
+    if account.send_rate().is_none() {
+        let message = format!(
+            "SES reports a sending rate of {} recipients a second: no mail can be sent at that rate, so Okite keeps the rate \
+             of the gate",
+            account.max_send_rate
+        );
+        reasons.push(HealthReason::new("no_rate", AccountHealth::Warn, message));
+    }
     reasons.extend(
         quota
             .fell
@@ -144,6 +153,22 @@ fn of_quota(quota: &Quota) -> Option<HealthReason> {
         let message = format!("{} of {whose} is used; {remaining} recipients are left", percent(share));
         HealthReason::new("quota_low", AccountHealth::Warn, message)
     })
+}
+
+/// Writes that the gate held all mail back.
+pub(super) fn held_back(held_back: HeldBack) -> String {
+    let seconds = held_back.time.as_secs();
+    if held_back.is_taken_back {
+        format!(
+            "the gate held all mail back for another {seconds} seconds, because the clock of a process was wrong or the \
+             sending rate was lower before; this report lets mail pass again"
+        )
+    } else {
+        format!(
+            "the gate holds all mail back for {seconds} seconds, because the recipients of the last emails take so long at \
+             the account's sending rate"
+        )
+    }
 }
 
 fn of_fall(code: &str, what: &str, unit: &str, fell: LimitDrop) -> HealthReason {

@@ -11,7 +11,8 @@ use aws::{PermitError, Permits};
 use domain::account::{Account, EnforcementStatus};
 use domain::brake::Brake;
 use domain::pacing::{
-    self, Gate, GateSettings, GateWrite, GrantTotals, PacingPolicy, Permit, PermitRequest, Throttled, UNLIMITED,
+    self, Gate, GateBranch, GateSettings, GateWrite, GrantTotals, PacingPolicy, Permit, PermitRequest, Throttled,
+    UNLIMITED,
 };
 use domain::stream::Stream;
 use tokio::task::JoinSet;
@@ -124,8 +125,11 @@ async fn whoever_cannot_wait_so_long_is_told_when_to_come_again_and_takes_nothin
         }
     );
     assert_eq!(gate(&store).await, before);
-    // Whoever remembers says the same without asking, and not for a moment too long.
+    // A process that remembers says the same without asking, for a second, and not for a moment too long.
     assert_eq!(permits.known_refusal(at(0)), Some(refusal));
+    assert!(permits.known_refusal(at(999)).is_some());
+    assert_eq!(permits.known_refusal(at(1_000)), None);
+    refused(permits.take(ask(1, 1_200)).await);
     assert!(permits.known_refusal(at(2_099)).is_some());
     assert_eq!(permits.known_refusal(at(2_100)), None);
     assert_eq!(permits.take(ask(1, 2_100)).await.unwrap().wait, POLICY.wait);
@@ -230,7 +234,7 @@ async fn an_unlimited_quota_does_not_run_out() {
         sending_enabled: true,
         enforcement_status: EnforcementStatus::Healthy,
     };
-    let settings = pacing::gate_settings(&account, &POLICY, GrantTotals::default());
+    let settings = pacing::gate_settings(&account, &POLICY, GrantTotals::default(), None);
     let store = store_with(settings, Brake::None).await;
     permits(&store).take(bulk(50, 0)).await.unwrap();
     let left = numbers(&store, ["left_all", "left_bulk"]).await;
@@ -498,6 +502,74 @@ async fn nobody_passes_a_gate_that_cannot_be_read_or_asked() {
 }
 
 #[tokio::test]
+async fn slots_that_a_wrong_clock_took_stop_nobody() {
+    let store = store_with(SETTINGS, Brake::None).await;
+    let right = permits(&store);
+    right.take(ask(1, 0)).await.unwrap();
+    for skew in [HOUR, 24 * HOUR] {
+        let wrong = permits(&store);
+        wrong.take(ask(50, skew)).await.unwrap();
+        assert!(numbers(&store, ["next_free_slot"]).await[0] > at(skew).as_microsecond());
+        let permit = right.take(ask(5, 1)).await.unwrap();
+        assert_eq!(permit.wait, Duration::ZERO);
+        let slots = numbers(&store, ["next_free_slot"]).await;
+        assert_eq!(slots, [at(1).as_microsecond() + 500_000]);
+    }
+    assert_eq!(numbers(&store, ["granted"]).await, [111]);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_behind_the_last_report_takes_no_slots_back() {
+    let store = store_with(SETTINGS, Brake::None).await;
+    permits(&store).take(ask(50, 0)).await.unwrap();
+    let before = gate(&store).await;
+    let refusal = refused(permits(&store).take(ask(1, -HOUR)).await);
+    // The caller comes again when another process may answer, and not in an hour.
+    assert!(
+        matches!(refusal, Throttled::Rate { retry_after, .. } if retry_after == Duration::from_secs(20)),
+        "{refusal:?}"
+    );
+    assert_eq!(gate(&store).await, before);
+}
+
+#[tokio::test]
+async fn what_a_process_remembers_of_slots_that_are_too_far_ahead_refuses_nobody() {
+    let store = store_with(SETTINGS, Brake::None).await;
+    let permits = permits(&store);
+    permits.take(ask(50, HOUR)).await.unwrap();
+    assert!(permits.known_refusal(at(HOUR)).is_some());
+    for now in [0, HOUR - 60_000] {
+        assert_eq!(permits.known_refusal(at(now)), None);
+    }
+}
+
+#[tokio::test]
+async fn more_recipients_than_a_send_may_have_take_no_slots() {
+    let store = store_with(SETTINGS, Brake::None).await;
+    let permits = permits(&store);
+    let before = gate(&store).await;
+    for _ in 0..2 {
+        let refusal = refused(permits.take(ask(221, 0)).await);
+        assert!(matches!(refusal, Throttled::Rate { .. }), "{refusal:?}");
+    }
+    assert_eq!(gate(&store).await, before);
+    permits.take(ask(220, 0)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_brake_is_read_as_it_is_and_a_gate_that_cannot_be_read_lets_nothing_pass() {
+    let store = Store::start().await;
+    let permits = permits(&store);
+    assert_eq!(permits.brake().await.unwrap(), Brake::None);
+    for (time, brake) in [(1, Brake::All), (2, Brake::None), (3, Brake::Bulk)] {
+        store.usage().set_gate(SETTINGS, brake, None, at(time)).await.unwrap();
+        assert_eq!(permits.brake().await.unwrap(), brake);
+    }
+    let down = permits_by(&Store::at(&closed_port().await), POLICY).brake().await;
+    assert!(down.unwrap_err().never_connected());
+}
+
+#[tokio::test]
 async fn another_region_has_a_gate_of_its_own() {
     let store = store_with(SETTINGS, Brake::All).await;
     let elsewhere = Permits::new(store.client().clone(), store.table(TABLE), "eu-west-1", POLICY);
@@ -513,9 +585,29 @@ async fn the_expressions_agree_with_the_arithmetic_at_every_edge() {
     let now = at(2 * HOUR);
     let (floor, latest) = (now.as_microsecond() - 900_000, now.as_microsecond() + 2 * SECOND);
     let fresh = now.as_millisecond() - HOUR;
-    for next_free_slot in [floor - 1, floor, latest, latest + 1] {
+    // A report of a later time shows that the clock of the process is behind.
+    let soon = now.as_millisecond() + 120_000;
+    // A batch waits for 16 s, the burst is 1 s, and 50 recipients take 5 s.
+    let furthest = now.as_microsecond() + 22 * SECOND;
+    for next_free_slot in [
+        floor - 1,
+        floor,
+        latest,
+        latest + 1,
+        furthest,
+        furthest + 1,
+        i64::MAX / 2,
+    ] {
         for (left_all, left_bulk) in [(3, 3), (3, 2), (2, 2)] {
-            for (account_read_at, brake) in [(fresh, 0), (fresh, 1), (fresh, 2), (fresh - 1, 0), (fresh - 1, 2)] {
+            for (account_read_at, brake) in [
+                (fresh, 0),
+                (fresh, 1),
+                (fresh, 2),
+                (fresh - 1, 0),
+                (fresh - 1, 2),
+                (soon, 0),
+                (soon + 1, 0),
+            ] {
                 for stream in [Stream::Transactional, Stream::Bulk] {
                     let item = [
                         ("pk", s(PK)),
@@ -545,9 +637,13 @@ async fn the_expressions_agree_with_the_arithmetic_at_every_edge() {
                     let taken = container.take(ask).await;
                     let [left, granted, after] = numbers(&store, ["left_all", "granted", "next_free_slot"]).await;
                     match GateWrite::after(ask, &POLICY, &gate) {
-                        Ok(_) => {
+                        Ok(attempt) => {
+                            let start = match attempt.branch {
+                                GateBranch::TooFar => now.as_microsecond(),
+                                _ => next_free_slot.max(floor),
+                            };
                             assert_eq!(taken.unwrap().known.next_free_slot, after, "{gate:?} {stream:?}");
-                            let taken = (next_free_slot.max(floor) + 3 * interval, left_all - 3, 13);
+                            let taken = (start + 3 * interval, left_all - 3, 13);
                             assert_eq!((after, left, granted), taken, "{gate:?} {stream:?}");
                         }
                         Err(refusal) => {

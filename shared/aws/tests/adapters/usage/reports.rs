@@ -2,12 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-use aws::{CountedDay, GateState, KeptReconciliation, Usage, VerifiedDomains};
+use aws::{CountedDay, GateSet, GateState, KeptReconciliation, Usage, VerifiedDomains};
 use domain::account::{Account, EnforcementStatus};
 use domain::brake::Brake;
 use domain::brake::BrakeOverride;
 use domain::pacing::GrantHistory;
-use domain::pacing::{GateSettings, GrantSample};
+use domain::pacing::{GateSettings, GrantSample, SlotsTakenBack};
 use domain::report::{Report, ReportInput};
 use domain::reputation::{AwsRates, RateThresholds};
 use domain::suppression::Reconciliation;
@@ -184,6 +184,43 @@ async fn an_older_or_equal_reading_changes_nothing() {
         store.usage().set_gate(older, Brake::All, None, time).await.unwrap();
         assert_eq!(gate(&store).await, before);
     }
+}
+
+#[tokio::test]
+async fn a_reading_from_the_future_gives_way_to_one_of_the_present() {
+    let store = Store::start().await;
+    let usage = store.usage();
+    let tolerance = 120_000;
+    let ahead = [24 * HOUR, HOUR, tolerance + 1];
+    for (run, ahead) in (1..).zip(ahead) {
+        usage
+            .set_gate(SETTINGS, Brake::All, None, at(run + ahead))
+            .await
+            .unwrap();
+        let set = usage.set_gate(SETTINGS, Brake::None, None, at(run)).await.unwrap();
+        assert_eq!(set, GateSet::Done, "{ahead}");
+        usage.put_report(&report(at(run + ahead), 1.0)).await.unwrap();
+        usage.put_report(&report(at(run), 2.0)).await.unwrap();
+        assert_eq!(usage.latest_report().await.unwrap().unwrap().at, at(run), "{ahead}");
+    }
+    usage.set_gate(SETTINGS, Brake::All, None, at(tolerance)).await.unwrap();
+    let set = usage.set_gate(SETTINGS, Brake::None, None, at(0)).await.unwrap();
+    assert_eq!(set, GateSet::LaterReport);
+}
+
+#[tokio::test]
+async fn slots_are_taken_back_unless_others_were_taken_meanwhile() {
+    let store = Store::start().await;
+    let usage = store.usage();
+    usage.set_gate(SETTINGS, Brake::None, None, at(0)).await.unwrap();
+    grant(&store, 30).await;
+    let slots = usage.gate_state().await.unwrap().slots.unwrap();
+    assert_eq!((slots.next_free_slot, slots.slot_interval), (4_711, 75_188));
+    let back = |from| usage.take_back_slots(SlotsTakenBack { from, to: 17 });
+    assert_eq!(back(4_710).await.unwrap(), Some(slots));
+    assert_eq!(back(4_711).await.unwrap(), None);
+    let gate = gate(&store).await;
+    assert_eq!(["next_free_slot", "granted"].map(|name| number(&gate, name)), [17, 30]);
 }
 
 #[tokio::test]
