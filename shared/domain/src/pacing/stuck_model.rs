@@ -8,7 +8,9 @@ use proptest::prelude::*;
 
 use super::model::{HOUR, SECOND, Table, ask, at, micros, policy};
 use crate::account::{Account, EnforcementStatus};
-use crate::pacing::{GrantTotals, PacingPolicy, RememberedGate, gate_settings, latest_report, taken_back};
+use crate::pacing::{
+    GrantTotals, PacingPolicy, REMEMBERED_FOR, RememberedGate, gate_settings, latest_report, taken_back,
+};
 
 const DAY: i64 = 24 * HOUR;
 /// The processes that send; the clock of the first is right.
@@ -134,7 +136,9 @@ fn held_back(mut world: World, events: &[Event], rate: f64) -> (i64, i64) {
     while !world.sends(0, 1) && world.now - reported_at <= 2 * longest {
         world.passes(longest / 100 + 1);
     }
-    (world.now - reported_at, longest + longest / 100 + 1)
+    // Slots that are a little too far ahead become possible while a process still goes by its memory.
+    let remembered = i64::try_from(REMEMBERED_FOR.as_micros()).unwrap();
+    (world.now - reported_at, longest + remembered + longest / 100 + 1)
 }
 
 #[test]
