@@ -17,13 +17,13 @@ use crate::{Busy, NotSent, Patience, Unavailable};
 const ROWS_AT_ONCE: usize = 5;
 
 impl Chunks<'_> {
-    /// Takes the slots of a chunk. Returns the emails that have one, their slots, and the outcomes of the emails whose
+    /// Takes the slots of a chunk, from `asked` on. Returns the emails that have one, their slots, and the outcomes of the emails whose
     /// slots come too late.
     pub(crate) async fn take_slots<'e>(
         &self,
         planned: Vec<Planned<'e>>,
+        asked: Instant,
     ) -> Result<(Vec<Planned<'e>>, Vec<Slot>, Vec<(usize, NotSent)>), Stopped> {
-        let asked = Instant::now();
         let permit = self.deadlines.before_sending(self.ask(&planned, asked)).await??;
         let left = self.deadlines.left_to_send();
         let (mut kept, mut slots, mut too_late, mut before) = (Vec::new(), Vec::new(), Vec::new(), 0);

@@ -5,11 +5,13 @@
 //! then cannot be sent are lost.
 
 use domain::message::Email;
-use domain::pacing::CHUNK_TIME;
+use domain::pacing::{CHUNK_TIME, Throttled};
 use domain::recipient::{JudgedRecipients, OnSuppressed, judge};
 use futures_util::future::join_all;
+use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::brake_watch::BrakeWatch;
 use crate::idempotency::ClaimResult;
 use crate::slot::Slot;
 use crate::{Busy, Deadlines, Invalid, NotSent, Origin, Receipt, Sending, Submission};
@@ -107,6 +109,7 @@ impl Chunks<'_> {
                 Err(Stopped::Quota { error, recipients }) if recipients > 1 => outcomes[chunk[0].0] = Some(Err(error)),
                 // No email is smaller than one recipient.
                 Err(Stopped::Quota { error, .. } | Stopped::All(error)) => {
+                    log_refusal(&error);
                     for (index, _) in &waiting {
                         outcomes[*index].get_or_insert_with(|| Err(error.clone()));
                     }
@@ -189,25 +192,29 @@ impl Chunks<'_> {
         }
         // An email with no recipient left needs no slot: the gate has no say in it.
         let at_once = vec![Slot::now(); to_nobody.len()];
-        self.write_and_deliver(to_nobody, at_once, outcomes).await;
+        self.write_and_deliver(to_nobody, at_once, Instant::now(), outcomes)
+            .await;
         if planned.is_empty() {
             return Ok(());
         }
-        let (planned, slots, too_late) = self.take_slots(planned).await?;
+        let asked = Instant::now();
+        let (planned, slots, too_late) = self.take_slots(planned, asked).await?;
         for (index, error) in too_late {
             outcomes[index] = Some(Err(error));
         }
-        self.write_and_deliver(planned, slots, outcomes).await;
+        self.write_and_deliver(planned, slots, asked, outcomes).await;
         Ok(())
     }
 
-    /// Writes the rows of emails, and sends each whose row is written at its slot.
+    /// Writes the rows of emails, and sends each whose row is written at its slot. The gate was asked at `asked`.
     async fn write_and_deliver(
         &self,
         planned: Vec<Planned<'_>>,
         slots: Vec<Slot>,
+        asked: Instant,
         outcomes: &mut [Option<Result<Receipt, NotSent>>],
     ) {
+        let watch = BrakeWatch::new(asked);
         let messages: Vec<_> = planned.iter().map(|planned| self.message(planned)).collect();
         let rows = self.deadlines.before_sending(self.write_rows(&messages)).await;
         let rows = rows.unwrap_or_else(|error| vec![Err(error.into()); messages.len()]);
@@ -215,9 +222,27 @@ impl Chunks<'_> {
             .iter()
             .zip(&messages)
             .zip(slots.into_iter().zip(rows))
-            .map(|((planned, message), (slot, row))| self.deliver(planned, message, row.map(|()| slot)));
+            .map(|((planned, message), (slot, row))| self.deliver(planned, message, row.map(|()| slot), &watch));
         for (index, outcome) in join_all(sent).await {
             outcomes[index] = Some(outcome);
+        }
+    }
+}
+
+/// Logs that the gate refused emails: an alarm counts these lines, also for emails of a batch, whose answer is a 200.
+fn log_refusal(error: &NotSent) {
+    let NotSent::Busy(Busy::Gate(refusal)) = error else {
+        return;
+    };
+    match refusal {
+        Throttled::Rate { retry_after, .. } => tracing::warn!(
+            cause = "rate",
+            retry_after_seconds = retry_after.as_secs(),
+            "the gate refused mail"
+        ),
+        Throttled::Quota { reserved } => tracing::warn!(cause = "quota", reserved, "the gate refused mail"),
+        Throttled::Brake(brake) => {
+            tracing::warn!(cause = "brake", brake = brake.as_str(), "the gate refused mail");
         }
     }
 }

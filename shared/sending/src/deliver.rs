@@ -11,6 +11,7 @@ use domain::ses_error::RetryAdvice;
 use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
+use crate::brake_watch::BrakeWatch;
 use crate::chunks::{Attempted, Chunks, Planned};
 use crate::settle::settle;
 use crate::slot::Slot;
@@ -23,6 +24,7 @@ impl Chunks<'_> {
         planned: &Planned<'_>,
         message: &NewMessage<'_>,
         slot: Result<Slot, NotSent>,
+        watch: &BrakeWatch,
     ) -> Attempted {
         let id = planned.id;
         let sent = match (slot, &planned.judgement.destination) {
@@ -31,7 +33,10 @@ impl Chunks<'_> {
                 tracing::info!(message.id = %id, "every recipient is suppressed; nothing was sent");
                 Ok(None)
             }
-            (Ok(slot), Some(destination)) => self.call_ses(message, destination, slot).await.map(Some),
+            (Ok(slot), Some(destination)) => match self.let_pass(watch, slot.at).await {
+                Ok(()) => self.call_ses(message, destination, slot).await.map(Some),
+                Err(error) => Err(error),
+            },
         };
         if let Err(error) = &sent
             && error.frees_key()

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use domain::brake::Brake;
-use domain::pacing::UNLIMITED;
-use sending::{Busy, Invalid, NotSent, Patience};
+use domain::idempotency::nth_id;
+use domain::pacing::{Throttled, UNLIMITED};
+use domain::record::SenderState;
+use sending::{Busy, Invalid, NotSent, Patience, Unavailable};
 
+use crate::network::{Fate, Fault, On};
 use crate::world::{Ended, Mail, Request, WAIT, World};
 
 /// How many recipients each chunk had: the list is read once a chunk, by two keys for each address.
@@ -59,6 +62,66 @@ async fn one_email_waits_for_its_patience_and_a_batch_until_its_deadline() {
         let ended = Box::pin(world.submit(&request)).await;
         assert_eq!(ended.only().is_ok(), is_sent, "{ended:?}");
     }
+}
+
+/// Sends a batch, and sets the brake when the batch has its slots and writes its first row.
+async fn braked(world: &World, subject: &str, mails: &[Mail], brake: Brake) -> Ended {
+    let request = Request::new(None, subject, mails).with(Fault::at(On::Row("PutItem"), 0, 1, Fate::Waits));
+    let brakes = async {
+        world.shared.reached.notified().await;
+        world.set_gate(400_000, UNLIMITED, brake).await;
+        world.shared.go_on.notify_one();
+    };
+    let (ended, ()) = tokio::join!(Box::pin(world.submit(&request)), brakes);
+    ended
+}
+
+#[tokio::test]
+async fn a_brake_holds_back_mail_that_waits_for_its_slot() {
+    let world = Box::pin(World::start()).await;
+    world.set_gate(400_000, UNLIMITED, Brake::None).await;
+    // Slots at 0, 0.4, 0.8, 1.2 and 1.6 s: what is known of the brake holds for a second.
+    let ended = braked(&world, "braked", &[Mail::Plain; 5], Brake::All).await;
+    let (sent, held_back) = ended.each().split_at(3);
+    assert!(sent.iter().all(Result::is_ok), "{ended:?}");
+    let is_held_back = |outcome: &_| {
+        let error = NotSent::Busy(Busy::Gate(Throttled::Brake(Brake::All)));
+        *outcome == Err(error)
+    };
+    assert!(held_back.iter().all(is_held_back), "{ended:?}");
+    assert_eq!(ended.count("SendEmail"), 3);
+    for (place, _) in held_back.iter().enumerate() {
+        let row = world
+            .shared
+            .messages
+            .get(nth_id(ended.message, 3 + place))
+            .await
+            .unwrap();
+        assert_eq!(row.unwrap().written, SenderState::Refused);
+    }
+    // The emails of a chunk look once.
+    assert_eq!(ended.count("GetItem"), 1);
+}
+
+#[tokio::test]
+async fn a_brake_of_bulk_mail_lets_transactional_mail_go_on() {
+    let world = Box::pin(World::start()).await;
+    world.set_gate(400_000, UNLIMITED, Brake::None).await;
+    let ended = braked(&world, "going on", &[Mail::Plain; 4], Brake::Bulk).await;
+    assert!(ended.each().iter().all(Result::is_ok), "{ended:?}");
+    assert_eq!((ended.count("GetItem"), ended.count("SendEmail")), (1, 4));
+}
+
+#[tokio::test]
+async fn mail_whose_brake_cannot_be_read_is_not_sent() {
+    let world = Box::pin(World::start()).await;
+    world.set_gate(400_000, UNLIMITED, Brake::None).await;
+    let down = Fate::Refused(400, "AccessDeniedException", "No");
+    let request = Request::new(None, "unread", &[Mail::Plain; 4]).with(Fault::always(On::Gate("GetItem"), down));
+    let ended = Box::pin(world.submit(&request)).await;
+    let (sent, unsent) = ended.each().split_at(3);
+    assert!(sent.iter().all(Result::is_ok), "{ended:?}");
+    assert_eq!(unsent, [Err(NotSent::Unavailable(Unavailable::Store))]);
 }
 
 #[tokio::test]

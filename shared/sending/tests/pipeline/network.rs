@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -32,6 +32,8 @@ pub(crate) enum Fate {
     CutAfter,
     /// The connection is cut, and the service carries it out later: see [`Shared::carry_out_late`].
     Late,
+    /// The service reads it after the test has let it go on: see [`Shared::reached`].
+    Waits,
     /// The process ends before the service reads it.
     DiesBefore,
     /// The process ends after the service has carried it out.
@@ -43,6 +45,10 @@ pub(crate) enum Fate {
 pub(crate) enum On {
     /// Any call of DynamoDB.
     Store,
+    /// An operation of DynamoDB on a row of a message.
+    Row(&'static str),
+    /// An operation of DynamoDB on the gate.
+    Gate(&'static str),
     /// An operation of DynamoDB on a claim.
     Claim(&'static str),
     /// Any call of SES.
@@ -120,6 +126,8 @@ impl Call {
     fn is_on(&self, on: On) -> bool {
         match on {
             On::Store => !self.is_mail(),
+            On::Row(operation) => self.operation == operation && self.body["Item"].to_string().contains("\"mail\""),
+            On::Gate(operation) => self.operation == operation && self.body["Key"].to_string().contains("gate#"),
             On::Claim(operation) => {
                 let keys = self.body["Key"].to_string() + &self.body["Item"].to_string();
                 self.operation == operation && keys.contains("claim")
@@ -148,6 +156,10 @@ pub(crate) struct Shared {
     pub(crate) accepted: Mutex<Vec<Accepted>>,
     /// Mails that SES was asked to send without a row.
     pub(crate) without_row: Mutex<Vec<String>>,
+    /// A call waits.
+    pub(crate) reached: Notify,
+    /// It goes on.
+    pub(crate) go_on: Notify,
     late: Mutex<Vec<(u32, HttpRequest)>>,
     /// Calls that go on although their request may have ended.
     going_on: Mutex<Vec<JoinHandle<()>>>,
@@ -160,6 +172,8 @@ impl Shared {
             messages,
             accepted: Mutex::default(),
             without_row: Mutex::default(),
+            reached: Notify::new(),
+            go_on: Notify::new(),
             late: Mutex::default(),
             going_on: Mutex::default(),
         }
@@ -313,6 +327,11 @@ impl HttpConnector for Network {
                     let mut answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
                     answer.headers_mut().insert("x-amzn-errortype", code);
                     Ok(answer)
+                }
+                Some(Fate::Waits) => {
+                    shared.reached.notify_one();
+                    shared.go_on.notified().await;
+                    shared.carry_out(number, request).await
                 }
                 Some(Fate::CutBefore) => Err(cut()),
                 Some(Fate::CutAfter) => {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use aws::{Claims, Evidence, Marks, Messages, Permits, Ses, Suppressions, Usage};
+use aws::{Claims, Evidence, Marks, Messages, PermitError, Permits, Ses, Suppressions, Usage};
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -17,8 +17,8 @@ use domain::address::Mailbox;
 use domain::brake::Brake;
 use domain::feedback::{Feedback, read};
 use domain::idempotency::{RequestBody, RequestKey};
-use domain::message::{Email, EmailParts};
-use domain::pacing::{GateSettings, PacingPolicy, PermitRequest, UNLIMITED};
+use domain::message::{Email, EmailParts, RECIPIENTS_MAX};
+use domain::pacing::{GateSettings, PacingPolicy, PermitRequest, Throttled, UNLIMITED};
 use domain::recipient::OnSuppressed;
 use domain::retention::MessageRetention;
 use domain::stream::Stream;
@@ -310,16 +310,22 @@ impl World {
 
     /// Takes the slots of so long a time at the gate.
     pub(crate) async fn fill_gate(&self, time: Duration) {
-        let recipients = i64::try_from(time.as_millis()).unwrap();
-        self.set_gate(1_000, UNLIMITED, Brake::None).await;
+        // One email to as many recipients as an email may have: more would take slots too far ahead.
+        let recipients = i64::try_from(RECIPIENTS_MAX).unwrap();
+        let interval = i64::try_from(time.as_micros()).unwrap() / recipients;
+        self.set_gate(interval, UNLIMITED, Brake::None).await;
         let ask = PermitRequest {
             recipients,
             stream: Stream::Transactional,
             now: self.clock.now(),
-            patience: Duration::from_hours(1),
+            patience: Duration::ZERO,
         };
         let permits = self.sending(&self.shared.connector).permits;
-        permits.take(ask).await.unwrap();
+        match permits.take(ask).await {
+            // Refused for the rate, it is full already.
+            Ok(_) | Err(PermitError::Refused(Throttled::Rate { .. })) => {}
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// The pipeline over `connector`, in a process of its own.

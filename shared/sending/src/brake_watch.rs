@@ -1,0 +1,50 @@
+//! The brake, looked at again for mail that waits for its slot: an operator who stops all mail stops that mail too.
+
+use std::time::Duration;
+
+use domain::brake::Brake;
+use domain::pacing::Throttled;
+use futures_util::lock::Mutex;
+use tokio::time::{Instant, sleep_until};
+
+use crate::chunks::Chunks;
+use crate::{Busy, NotSent};
+
+/// How long what was seen of the brake holds.
+const SEEN_FOR: Duration = Duration::from_secs(1);
+/// How long before a slot the brake is looked at, so that the mail goes out at its slot.
+const BEFORE_SLOT: Duration = Duration::from_millis(200);
+
+/// When the brake was last seen, and whether it held the mail back.
+#[derive(Debug)]
+pub(crate) struct BrakeWatch(Mutex<(Instant, Option<Brake>)>);
+
+impl BrakeWatch {
+    /// Begins with a permit that the gate gave at `seen_at`, when no brake held the mail back.
+    pub(crate) fn new(seen_at: Instant) -> Self {
+        Self(Mutex::new((seen_at, None)))
+    }
+}
+
+impl Chunks<'_> {
+    /// Waits until just before `slot`, and looks at the brake if nobody did for a second. The emails of a chunk share
+    /// what is seen.
+    ///
+    /// # Errors
+    /// [`NotSent`] if the brake holds the mail back by now, or cannot be read.
+    pub(crate) async fn let_pass(&self, watch: &BrakeWatch, slot: Instant) -> Result<(), NotSent> {
+        let look_at = slot.checked_sub(BEFORE_SLOT).unwrap_or(slot);
+        sleep_until(look_at).await;
+        let mut seen = watch.0.lock().await;
+        // By the slots and not by the clock: a machine that is late looks no more often.
+        if slot >= seen.0 + SEEN_FOR && seen.1.is_none() {
+            let brake = self.deadlines.before_sending(self.sending.permits.brake()).await??;
+            let holds_back = brake.level() >= Brake::against(self.origin.stream).level();
+            *seen = (look_at, holds_back.then_some(brake));
+        }
+        match seen.1 {
+            None => Ok(()),
+            Some(brake) => Err(NotSent::Busy(Busy::Gate(Throttled::Brake(brake)))),
+        }
+    }
+}
