@@ -4,9 +4,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::stream::Stream;
 use domain::suppression::SuppressionReason;
 use futures_util::future::join_all;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, KEY, Okite, email};
+use crate::support::{Answer, KEY, Okite, email, eventually};
 
 const BULK_KEY: &str = "ok_bulk_for_newsletters_and_the_like";
 
@@ -209,12 +210,91 @@ async fn before_the_first_report_mail_is_paced_at_one_recipient_a_second() {
     );
 }
 
+/// Takes slots up to so many seconds from now, as a process whose clock is ahead does.
+async fn take_slots(okite: &Okite, seconds: i64) {
+    let at = okite.report().await["at"]
+        .as_str()
+        .unwrap()
+        .parse::<Timestamp>()
+        .unwrap();
+    let slots = at.as_microsecond() + seconds * 1_000_000;
+    let update = okite.dynamodb.update_item().table_name(okite.variable("USAGE_TABLE"));
+    let update = update.key("pk", s("gate#us-east-1")).key("sk", s("gate"));
+    let update = update.update_expression("SET next_free_slot = :slots");
+    let update = update.expression_attribute_values(":slots", AttributeValue::N(slots.to_string()));
+    update.send().await.unwrap();
+}
+
+fn codes(report: &Value) -> Vec<&str> {
+    let reasons = report["reasons"].as_array().unwrap();
+    reasons.iter().map(|reason| reason["code"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_rate_of_nothing_leaves_the_rate_of_the_gate_and_holds_no_later_mail_back() {
+    let okite = Okite::start().await;
+    account(&okite, json!({ "max_send_rate": 14 })).await;
+    okite.account(json!({ "max_send_rate": 0 })).await;
+    let report = okite.report().await;
+    assert_eq!((codes(&report), &report["verdict"]), (vec!["no_rate"], &json!("warn")));
+    assert_eq!(
+        report["troubles"],
+        json!([{ "operation": "GetAccount", "code": "NotARate" }])
+    );
+    assert_eq!(gate(&okite, "slot_interval").await, 75_188);
+    assert_eq!(okite.get("/quota").await.body["verdict"], "warn");
+    // SES throttles it.
+    okite.post(&email(people(5))).await.refused(429, "rate_limit_exceeded");
+    okite.account(json!({ "max_send_rate": 14 })).await;
+    let report = okite.report().await;
+    assert_eq!((codes(&report), &report["verdict"]), (vec![], &json!("healthy")));
+    okite.send(&email(people(5))).await;
+}
+
+#[tokio::test]
+async fn slots_that_a_clock_took_hours_ahead_hold_no_mail_back() {
+    let okite = Okite::start().await;
+    for seconds in [60, 3_600, 5 * 3_600, 24 * 3_600] {
+        take_slots(&okite, seconds).await;
+        okite.send(&email("a@example.net")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_report_takes_back_slots_that_are_too_far_ahead_and_says_that_mail_was_held_back() {
+    let okite = Okite::start().await;
+    for seconds in [120, 3_600, 24 * 3_600] {
+        take_slots(&okite, seconds).await;
+        let report = okite.report().await;
+        assert_eq!(
+            (codes(&report), &report["verdict"]),
+            (vec!["gate_held_back"], &json!("warn"))
+        );
+        let quota = okite.get("/quota").await;
+        assert_eq!(quota.body["reasons"], report["reasons"]);
+        let read_at = report["at"].as_str().unwrap().parse::<Timestamp>().unwrap();
+        assert_eq!(gate(&okite, "next_free_slot").await, read_at.as_microsecond());
+        assert_eq!(okite.report().await["verdict"], "healthy");
+    }
+}
+
+#[tokio::test]
+async fn a_higher_rate_holds_for_mail_that_was_refused_at_a_lower_one() {
+    let okite = Okite::start().await;
+    account(&okite, json!({ "max_send_rate": 1 })).await;
+    okite.send(&email(people(50))).await;
+    let mail = email("a@example.net");
+    okite.post(&mail).await.refused(429, "rate_limit_exceeded");
+    account(&okite, json!({ "max_send_rate": 500 })).await;
+    eventually("the mail passes", async || okite.post(&mail).await.status == 200).await;
+}
+
 #[tokio::test]
 async fn answers_tell_the_rate_once_the_gate_was_seen() {
     let okite = Okite::start().await;
     let names = ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
-    let refused = okite.post_text("no JSON").await;
-    assert_eq!(names.map(|name| refused.header(name)), [None; 3], "nothing is made up");
+    // Whether the process read the gate when it started depends on which came first.
+    okite.report().await;
     let sent = okite.post(&email(people(50))).await;
     assert_eq!(sent.header(names[0]), Some("13"));
     for answer in [sent, okite.post_text("no JSON").await] {
