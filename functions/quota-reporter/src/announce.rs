@@ -124,6 +124,7 @@ fn figures(report: &Report) -> Value {
             "aws": rate.aws,
             "estimate": estimate.and_then(|estimate| estimate.rate),
             "count": estimate.map(|estimate| estimate.count),
+            "at_least": estimate.map(|estimate| estimate.at_least),
             "sent": estimate.map(|estimate| estimate.sent),
         }))
     };

@@ -4,10 +4,10 @@
 //! are counted once an hour until no more can arrive, and the counts are stored beside the gate. Counting again returns
 //! the same result.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws::{CountedDay, GateState, Pace, StoreError, VerifiedDomains};
+use aws::{CountedDay, GateState, MARKS_COUNTED_MAX, Pace, StoreError, VerifiedDomains};
 use domain::feedback::MarkKind;
 use domain::pacing::GrantHistory;
 use domain::reputation::{CountingWindow, FeedbackCounts, is_to_be_counted};
@@ -40,14 +40,15 @@ pub(crate) async fn count(
     let mut counts = FeedbackCounts {
         days: 0,
         sent: window.sent,
-        bounces: 0,
-        complaints: 0,
+        ..FeedbackCounts::default()
     };
     for day in window.days() {
         let of_day = counter.day(day, day < window.today).await?;
         counts.days += 1;
         counts.bounces += of_day.bounces;
         counts.complaints += of_day.complaints;
+        counts.has_more_bounces |= of_day.has_more_bounces;
+        counts.has_more_complaints |= of_day.has_more_complaints;
     }
     Ok(Some(counts))
 }
@@ -66,10 +67,14 @@ impl MarkCounter<'_> {
         if let Some(kept) = kept.filter(|kept| !is_to_be_counted(day, Some(kept.at), self.now)) {
             return Ok(kept);
         }
+        let (bounces, has_more_bounces) = self.marks(day, MarkKind::Bounce).await?;
+        let (complaints, has_more_complaints) = self.marks(day, MarkKind::Complaint).await?;
         let counted = CountedDay {
             at: self.now,
-            bounces: self.marks(day, MarkKind::Bounce).await?,
-            complaints: self.marks(day, MarkKind::Complaint).await?,
+            bounces,
+            complaints,
+            has_more_bounces,
+            has_more_complaints,
         };
         if is_over {
             self.state.usage.put_counted_day(day, &counted).await?;
@@ -77,14 +82,18 @@ impl MarkCounter<'_> {
         Ok(counted)
     }
 
-    async fn marks(&mut self, day: Date, kind: MarkKind) -> Result<u64, StoreError> {
-        let marks: BTreeMap<String, u64> = self.state.marks.by_domain(day, kind, None).await?;
-        if marks.is_empty() {
-            return Ok(0);
+    /// Counts the marks of a kind and day. Also returns whether there are more.
+    async fn marks(&mut self, day: Date, kind: MarkKind) -> Result<(u64, bool), StoreError> {
+        let marks = self.state.marks.by_domain(day, kind, None, MARKS_COUNTED_MAX).await?;
+        if marks.by_domain.is_empty() {
+            return Ok((0, marks.has_more));
         }
         let verified = self.verified().await;
-        let counts = marks.iter().filter(|(domain, _)| !verified.contains(domain.as_str()));
-        Ok(counts.map(|(_, count)| count).sum())
+        let counts = marks
+            .by_domain
+            .iter()
+            .filter(|(domain, _)| !verified.contains(domain.as_str()));
+        Ok((counts.map(|(_, count)| count).sum(), marks.has_more))
     }
 
     /// Returns the domains that the account has verified. AWS does not count recipients at these domains. If SES cannot

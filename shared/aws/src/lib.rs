@@ -42,6 +42,6 @@ pub use ses::{
 pub use sns::{Notifications, NotifyError, client as sns};
 pub use suppressions::{EntriesPage, Evidence, NewestFrom, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes};
 pub use usage::{
-    BrakeChanges, CountedDay, GateSet, GateState, KeptReconciliation, MARK_KEPT_DAYS, Marks, MarksPage, NOT_A_REPORT,
-    OverrideInGate, PermitError, Permits, Usage, VerifiedDomains,
+    BrakeChanges, CountedDay, CountedMarks, GateSet, GateState, KeptReconciliation, MARK_KEPT_DAYS, MARKS_COUNTED_MAX,
+    Marks, MarksPage, NOT_A_REPORT, OverrideInGate, PermitError, Permits, Usage, VerifiedDomains,
 };

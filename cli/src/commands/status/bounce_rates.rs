@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use domain::report::Report;
-use domain::reputation::{Headroom, ReputationRate, percent};
+use domain::reputation::{Headroom, RateEstimate, ReputationRate, percent};
 
 use super::page::{NOT_KNOWN, colour_of, line};
 use crate::terminal::{self, Colours};
@@ -50,7 +50,11 @@ fn rate_row(name: &str, rate: &ReputationRate) -> [String; HEADER.len()] {
     let known = |rate: Option<f64>| rate.map_or_else(|| NOT_KNOWN.to_owned(), percent);
     let of_sent = estimate.map_or_else(
         || NOT_KNOWN.to_owned(),
-        |estimate| format!("{} of {} in {} d", estimate.count, estimate.sent, estimate.days),
+        |estimate| {
+            let at_least = if estimate.at_least { "at least " } else { "" };
+            let RateEstimate { count, sent, days, .. } = estimate;
+            format!("{at_least}{count} of {sent} in {days} d")
+        },
     );
     [
         name.to_owned(),

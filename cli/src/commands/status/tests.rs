@@ -31,7 +31,7 @@ fn report() -> Value {
         "rate": { "limit": 14.0, "fell": null },
         "rates": {
             "bounce": {
-                "aws": 0.05, "aws_at": "2026-01-01T00:00:00Z", "estimate": { "rate": 0.04, "count": 40, "sent": 1000, "days": 7 }, "source": "aws",
+                "aws": 0.05, "aws_at": "2026-01-01T00:00:00Z", "estimate": { "rate": 0.04, "count": 40, "at_least": false, "sent": 1000, "days": 7 }, "source": "aws",
                 "level": "brake_bulk", "warn_at": 0.03, "brake_at": 0.045, "review_at": 0.05, "pause_at": 0.1,
             },
             "complaint": {
@@ -114,6 +114,14 @@ bounces       5 %        4 %           40 of 1000 in 7 d  3 %     4.5 %      5 %
         "not read          GetMetricData failed: AccessDenied",
     ];
     assert_eq!(page[18..], last);
+}
+
+#[test]
+fn says_at_least_when_more_happened_than_was_counted() {
+    let mut report = report();
+    report["rates"]["bounce"]["estimate"]["at_least"] = json!(true);
+    let page = status(&report, "2026-01-02T03:03:20Z").page(Colours::Off);
+    assert!(page.contains("at least 40 of 1000 in 7 d"), "{page}");
 }
 
 #[test]

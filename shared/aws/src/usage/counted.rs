@@ -26,6 +26,10 @@ pub struct CountedDay {
     pub bounces: u64,
     /// The number of complaints.
     pub complaints: u64,
+    /// Whether the day has more bounces than were counted.
+    pub has_more_bounces: bool,
+    /// Whether the day has more complaints than were counted.
+    pub has_more_complaints: bool,
 }
 
 /// Reads an item, if it is one of these.
@@ -36,6 +40,8 @@ pub(super) fn read(item: &Item) -> Option<(Date, CountedDay)> {
         at: time_of(item, "at")?,
         bounces: count("bounces")?,
         complaints: count("complaints")?,
+        has_more_bounces: count("has_more_bounces").is_some_and(|more| more > 0),
+        has_more_complaints: count("has_more_complaints").is_some_and(|more| more > 0),
     };
     Some((day, counted))
 }
@@ -53,13 +59,23 @@ impl Usage {
             .key("pk", s(gate_key(&self.region)))
             .key("sk", s(format!("{PREFIX}{day}")))
             .update_expression(
-                "SET #at = :at, #bounces = :bounces, #complaints = :complaints, #expires_at = :expires_at",
+                "SET #at = :at, #bounces = :bounces, #complaints = :complaints, #has_more_bounces = :has_more_bounces, \
+                 #has_more_complaints = :has_more_complaints, #expires_at = :expires_at",
             )
             .condition_expression("attribute_not_exists(#at) OR #at < :at")
-            .set_expression_attribute_names(names(["at", "bounces", "complaints", "expires_at"]))
+            .set_expression_attribute_names(names([
+                "at",
+                "bounces",
+                "complaints",
+                "has_more_bounces",
+                "has_more_complaints",
+                "expires_at",
+            ]))
             .expression_attribute_values(":at", time(counted.at))
             .expression_attribute_values(":bounces", n(i64::try_from(counted.bounces).unwrap_or(i64::MAX)))
             .expression_attribute_values(":complaints", n(i64::try_from(counted.complaints).unwrap_or(i64::MAX)))
+            .expression_attribute_values(":has_more_bounces", n(i64::from(counted.has_more_bounces)))
+            .expression_attribute_values(":has_more_complaints", n(i64::from(counted.has_more_complaints)))
             .expression_attribute_values(":expires_at", ttl(counted.at + KEPT))
             .send()
             .await;

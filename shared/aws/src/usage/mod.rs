@@ -6,7 +6,7 @@
 //! | `gate#<region>` | `brake_override` | an operator's override of the brake; no report erases it |
 //! | `gate#<region>` | `sample#<hour>` | `at`, `granted`: the total at that time; midnight is kept longer |
 //! | `gate#<region>` | `sample#latest` | the same at the last report |
-//! | `gate#<region>` | `marks#<day>` | `at`, `bounces`, `complaints`: how many marks a day has, counted at this time |
+//! | `gate#<region>` | `marks#<day>` | `at`, `bounces`, `complaints`: how many marks a day has, counted at this time; `has_more_bounces`, `has_more_complaints` |
 //! | `gate#<region>` | `verified_domains` | `at`, `domains`: the domains that SES listed as verified at this time |
 //! | `gate#<region>` | `reconciliation_wanted` | `at`: when an early pass was last requested |
 //! | `gate#<region>` | `reconciliation` | `state` (JSON): the daily pass over SES's list; `revision`: its writes |
@@ -42,7 +42,7 @@ use std::collections::BTreeMap;
 pub use self::brake_changes::BrakeChanges;
 pub use self::brake_override::OverrideInGate;
 pub use self::counted::CountedDay;
-pub use self::marks::{MARK_KEPT_DAYS, Marks, MarksPage};
+pub use self::marks::{CountedMarks, MARK_KEPT_DAYS, MARKS_COUNTED_MAX, Marks, MarksPage};
 pub use self::permits::{PermitError, Permits};
 pub use self::reconciliation::KeptReconciliation;
 pub use self::reports::NOT_A_REPORT;

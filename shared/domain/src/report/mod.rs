@@ -319,6 +319,7 @@ mod tests {
             sent: 2_000,
             bounces: 4,
             complaints: 0,
+            ..FeedbackCounts::default()
         };
         let report = serde_json::to_value(report_of(ACCOUNT, Some(counted), None)).unwrap();
         let expected = json!({
@@ -337,11 +338,11 @@ mod tests {
             "rate": { "limit": 14.0, "fell": null },
             "rates": {
                 "bounce": {
-                    "aws": null, "aws_at": null, "estimate": { "rate": 0.002, "count": 4, "sent": 2000, "days": 1 }, "source": "estimate",
+                    "aws": null, "aws_at": null, "estimate": { "rate": 0.002, "count": 4, "at_least": false, "sent": 2000, "days": 1 }, "source": "estimate",
                     "level": "healthy", "warn_at": 0.03, "brake_at": 0.045, "review_at": 0.05, "pause_at": 0.1,
                 },
                 "complaint": {
-                    "aws": null, "aws_at": null, "estimate": { "rate": 0.0, "count": 0, "sent": 2000, "days": 1 }, "source": "estimate",
+                    "aws": null, "aws_at": null, "estimate": { "rate": 0.0, "count": 0, "at_least": false, "sent": 2000, "days": 1 }, "source": "estimate",
                     "level": "healthy", "warn_at": 0.0005, "brake_at": 0.0008, "review_at": 0.001, "pause_at": 0.005,
                 },
             },
@@ -395,6 +396,7 @@ mod tests {
             sent: 10_000,
             bounces: 500,
             complaints: 6,
+            ..FeedbackCounts::default()
         };
         let account = Account {
             sent_last_24_hours: 45_000.0,

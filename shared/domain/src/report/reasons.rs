@@ -105,7 +105,14 @@ fn of_rate(kind: RateKind, rate: &ReputationRate) -> Option<HealthReason> {
     };
     let figure = match (rate.source, rate.judged()) {
         (Some(RateSource::Aws), Some(judged)) => format!("is {} (AWS's figure)", percent(judged)),
-        (Some(RateSource::Estimate), Some(judged)) => format!("is {} (our estimate)", percent(judged)),
+        (Some(RateSource::Estimate), Some(judged)) => {
+            let at_least = if rate.estimate.is_some_and(|estimate| estimate.at_least) {
+                "at least "
+            } else {
+                ""
+            };
+            format!("is {at_least}{} (our estimate)", percent(judged))
+        }
         _ => "cannot be read, so the health stays as last judged".to_owned(),
     };
     let does = match rate.level {

@@ -68,6 +68,7 @@ mod tests {
             sent,
             bounces: count,
             complaints: count,
+            ..FeedbackCounts::default()
         };
         let aws = aws.and_then(|rate| AwsRate::new(rate, jiff::Timestamp::UNIX_EPOCH));
         let thresholds = RateThresholds::default();

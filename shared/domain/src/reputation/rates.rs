@@ -92,6 +92,12 @@ pub struct FeedbackCounts {
     pub bounces: u64,
     /// Complaints in these days, without recipients at domains that the account has verified.
     pub complaints: u64,
+    /// Whether there were more bounces than were counted.
+    #[serde(default)]
+    pub has_more_bounces: bool,
+    /// Whether there were more complaints than were counted.
+    #[serde(default)]
+    pub has_more_complaints: bool,
 }
 
 impl FeedbackCounts {
@@ -103,6 +109,15 @@ impl FeedbackCounts {
             RateKind::Complaint => self.complaints,
         }
     }
+
+    /// Returns whether there were more of one kind than were counted.
+    #[must_use]
+    pub fn has_more(&self, kind: RateKind) -> bool {
+        match kind {
+            RateKind::Bounce => self.has_more_bounces,
+            RateKind::Complaint => self.has_more_complaints,
+        }
+    }
 }
 
 /// Our estimate of a rate: near AWS's figure, never equal to it.
@@ -112,6 +127,9 @@ pub struct RateEstimate {
     pub rate: Option<f64>,
     /// The number of bounces or complaints.
     pub count: u64,
+    /// Whether there were more than were counted, so that `count` and `rate` are the least that they can be.
+    #[serde(default)]
+    pub at_least: bool,
     /// The number of recipients.
     pub sent: u64,
     /// Days (UTC) that were counted, the present one included.
@@ -126,6 +144,7 @@ impl RateEstimate {
             // senders.
             rate: (sent > 0).then(|| (float(count) / float(sent)).min(1.0)),
             count,
+            at_least: counted.has_more(kind),
             sent,
             days: counted.days,
         }
@@ -294,6 +313,7 @@ mod tests {
             sent,
             bounces: count,
             complaints: count,
+            ..FeedbackCounts::default()
         }
     }
 
@@ -320,6 +340,20 @@ mod tests {
             (rate.level, rate.source, rate.judged()),
             (BrakeBulk, Some(RateSource::Estimate), Some(0.09))
         );
+    }
+
+    #[test]
+    fn a_count_that_was_cut_is_the_least_that_it_can_be() {
+        let cut = FeedbackCounts {
+            has_more_complaints: true,
+            ..counted(10_000, 900)
+        };
+        let at_least = |kind| {
+            judge(kind, None, Some(cut), Healthy)
+                .estimate
+                .map(|estimate| estimate.at_least)
+        };
+        assert_eq!([Bounce, Complaint].map(at_least), [Some(false), Some(true)]);
     }
 
     #[test]
@@ -441,7 +475,7 @@ mod tests {
         assert_eq!(
             serde_json::to_value(estimate).unwrap(),
             serde_json::json!({
-                "rate": 0.015, "count": 30, "sent": 2_000, "days": 7,
+                "rate": 0.015, "count": 30, "at_least": false, "sent": 2_000, "days": 7,
             })
         );
         let of_nothing = judge(Bounce, None, Some(counted(0, 3)), Healthy).estimate.unwrap();

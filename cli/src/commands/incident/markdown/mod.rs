@@ -174,6 +174,15 @@ mod tests {
     }
 
     #[test]
+    fn says_at_least_when_more_happened_than_was_counted() {
+        let mut facts = facts();
+        let bounce = facts.report.as_mut().and_then(|report| report.rates.bounce.as_mut());
+        bounce.and_then(|rate| rate.estimate.as_mut()).unwrap().at_least = true;
+        let estimate = "at least 5 % according to Okite's estimate (at least 10 of 200 recipients in 2 days)";
+        has(&of(&facts), &[estimate]);
+    }
+
+    #[test]
     fn names_what_is_not_known_for_days_without_events() {
         let text = of(&IncidentFacts {
             counts: Counts::default(),

@@ -96,9 +96,14 @@ fn rate(rate: Option<&ReputationRate>) -> String {
     let aws = rate.and_then(|rate| rate.aws);
     let estimate = rate.and_then(|rate| rate.estimate);
     let aws = aws.map_or_else(|| NOT_KNOWN.to_owned(), percent);
+    let at_least = if estimate.is_some_and(|estimate| estimate.at_least) {
+        "at least "
+    } else {
+        ""
+    };
     match estimate.and_then(|estimate| Some((estimate.rate?, estimate))) {
         Some((rate, estimate)) => format!(
-            "{aws} according to AWS; {} according to Okite's estimate ({} of {} recipients in {} days)",
+            "{aws} according to AWS; {at_least}{} according to Okite's estimate ({at_least}{} of {} recipients in {} days)",
             percent(rate),
             estimate.count,
             estimate.sent,

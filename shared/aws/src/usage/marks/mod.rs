@@ -23,8 +23,17 @@ pub use page::MarksPage;
 pub const MARK_KEPT_DAYS: u16 = 90;
 const MARK_KEPT: Duration = Duration::from_hours(MARK_KEPT_DAYS as u64 * 24);
 
-/// The most marks of a day that are counted, so that a report with more of them still ends in time.
-const COUNTED_MAX: u64 = 100_000;
+/// The most marks of a kind and day that a report counts, so that it still ends in time. They are enough to judge a day.
+pub const MARKS_COUNTED_MAX: u64 = 100_000;
+
+/// The number of marks of a day, by the domains of the recipients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CountedMarks {
+    /// The counts.
+    pub by_domain: BTreeMap<String, u64>,
+    /// Whether the day has more marks than were counted.
+    pub has_more: bool,
+}
 
 /// The marks of bounces and complaints.
 #[derive(Clone, Debug)]
@@ -67,7 +76,7 @@ impl Marks {
     }
 
     /// Counts the marks of a day (UTC), of one stream or of both, by the domains of the recipients. The caller can then
-    /// leave out the domains that the account has verified. The count ends at 100,000, which is enough to judge a day.
+    /// leave out the domains that the account has verified. The count ends at `most` marks.
     ///
     /// # Errors
     /// [`StoreError`] unless all of them were read.
@@ -76,7 +85,8 @@ impl Marks {
         day: Date,
         kind: MarkKind,
         stream: Option<Stream>,
-    ) -> Result<BTreeMap<String, u64>, StoreError> {
+        most: u64,
+    ) -> Result<CountedMarks, StoreError> {
         let prefix = match (kind, stream) {
             (MarkKind::Bounce | MarkKind::Complaint, Some(stream)) => format!("{}#{}#", kind.as_str(), stream.as_str()),
             (MarkKind::Block, _) | (_, None) => format!("{}#", kind.as_str()),
@@ -99,17 +109,19 @@ impl Marks {
             None => query,
         };
         let mut pages = query.into_paginator().items().send();
-        let mut counts = BTreeMap::new();
+        let mut marks = CountedMarks::default();
         let mut counted = 0;
-        while counted < COUNTED_MAX
-            && let Some(item) = pages.next().await
-        {
+        while let Some(item) = pages.next().await {
             let item = item.map_err(StoreError::of("Query"))?;
+            if counted == most {
+                marks.has_more = true;
+                break;
+            }
             let domain = text_of(&item, "domain").unwrap_or_default();
-            *counts.entry(domain.to_owned()).or_default() += 1;
+            *marks.by_domain.entry(domain.to_owned()).or_default() += 1;
             counted += 1;
         }
-        Ok(counts)
+        Ok(marks)
     }
 
     /// Returns whether a block of `domain` at `at` was part of a storm; see [`domain::suppression::is_storm`].

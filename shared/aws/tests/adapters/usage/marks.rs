@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-use aws::MarksPage;
+use aws::{MARKS_COUNTED_MAX, MarksPage};
 use domain::feedback::{self, Feedback, Mark, MarkKind, RecordedMark};
 use domain::stream::Stream;
 use domain::suppression::STORM_WINDOW;
@@ -46,7 +46,13 @@ async fn put(store: &Store, marks: &[Mark]) {
 }
 
 async fn count(store: &Store, day: jiff::civil::Date, kind: MarkKind, stream: Stream) -> Vec<(String, u64)> {
-    Vec::from_iter(store.marks().by_domain(day, kind, Some(stream)).await.unwrap())
+    let counted = store
+        .marks()
+        .by_domain(day, kind, Some(stream), MARKS_COUNTED_MAX)
+        .await
+        .unwrap();
+    assert!(!counted.has_more);
+    Vec::from_iter(counted.by_domain)
 }
 
 const DAY: jiff::civil::Date = date(2026, 1, 1);
@@ -149,6 +155,27 @@ async fn counts_a_day_that_comes_in_pages() {
 }
 
 #[tokio::test]
+async fn a_count_says_when_there_is_more() {
+    let store = Store::start().await;
+    let marks = bounce(
+        "f-1",
+        "bulk",
+        "2026-01-01T12:00:00Z",
+        &["a@example.org", "b@example.org", "c@example.net"],
+    );
+    put(&store, &marks).await;
+    for (most, counted, has_more) in [(0, 0, true), (2, 2, true), (3, 3, false), (4, 3, false)] {
+        let marks = store
+            .marks()
+            .by_domain(DAY, MarkKind::Bounce, None, most)
+            .await
+            .unwrap();
+        let sum: u64 = marks.by_domain.values().sum();
+        assert_eq!((sum, marks.has_more), (counted, has_more), "{most}");
+    }
+}
+
+#[tokio::test]
 async fn a_write_whose_answer_was_lost_is_repeated_and_counts_once() {
     let store = Store::start().await;
     let marks = bounce("f-1", "bulk", "2026-01-01T12:00:00Z", &["a@example.org"]);
@@ -164,7 +191,7 @@ async fn a_store_that_is_down_is_an_error_of_every_operation() {
     let error = marks.put(mark).await.unwrap_err();
     assert_eq!((error.operation, error.code.as_str()), ("PutItem", "ConnectionFailed"));
     assert_eq!(marks.page(DAY, None).await.unwrap_err().code, "ConnectionFailed");
-    let error = marks.by_domain(DAY, MarkKind::Bounce, None).await.unwrap_err();
+    let error = marks.by_domain(DAY, MarkKind::Bounce, None, 1).await.unwrap_err();
     assert_eq!((error.operation, error.code.as_str()), ("Query", "ConnectionFailed"));
 }
 

@@ -500,6 +500,8 @@ async fn a_days_count_is_kept_and_an_older_one_does_not_replace_it() {
         at: at(time),
         bounces,
         complaints: 1,
+        has_more_bounces: bounces == 20,
+        has_more_complaints: bounces == 30,
     };
     let day = |day: i8| jiff::civil::date(2026, 1, day);
     usage.put_counted_day(day(1), &count(2, 20)).await.unwrap();
