@@ -90,7 +90,7 @@ async fn our_own_count_stands_in_where_aws_says_nothing() {
     let report = okite.report().await;
     assert_eq!(
         report["rates"]["bounce"]["estimate"],
-        json!({ "rate": null, "count": 0, "sent": 0, "days": 1 })
+        json!({ "rate": null, "count": 0, "at_least": false, "sent": 0, "days": 1 })
     );
     send(&okite, 20).await;
     bounced(&okite, "gone@example.net", 1).await;
