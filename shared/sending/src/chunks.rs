@@ -214,7 +214,7 @@ impl Chunks<'_> {
         asked: Instant,
         outcomes: &mut [Option<Result<Receipt, NotSent>>],
     ) {
-        let watch = BrakeWatch::new(asked);
+        let watch = BrakeWatch::new(self.sending, self.deadlines, self.origin.stream, asked);
         let messages: Vec<_> = planned.iter().map(|planned| self.message(planned)).collect();
         let rows = self.deadlines.before_sending(self.write_rows(&messages)).await;
         let rows = rows.unwrap_or_else(|error| vec![Err(error.into()); messages.len()]);

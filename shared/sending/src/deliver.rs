@@ -24,7 +24,7 @@ impl Chunks<'_> {
         planned: &Planned<'_>,
         message: &NewMessage<'_>,
         slot: Result<Slot, NotSent>,
-        watch: &BrakeWatch,
+        watch: &BrakeWatch<'_>,
     ) -> Attempted {
         let id = planned.id;
         let sent = match (slot, &planned.judgement.destination) {
@@ -33,7 +33,7 @@ impl Chunks<'_> {
                 tracing::info!(message.id = %id, "every recipient is suppressed; nothing was sent");
                 Ok(None)
             }
-            (Ok(slot), Some(destination)) => match self.let_pass(watch, slot.at).await {
+            (Ok(slot), Some(destination)) => match watch.let_pass(slot.at).await {
                 Ok(()) => self.call_ses(message, destination, slot).await.map(Some),
                 Err(error) => Err(error),
             },
