@@ -120,7 +120,7 @@ impl Middleware {
                 carry_out()
             }
             Some(Effect::Drop(Moment::Before)) => Err(cut()),
-            Some(Effect::Drop(Moment::After)) => carry_out().and(Err(cut())),
+            Some(Effect::Drop(Moment::After) | Effect::Proxy(_)) => carry_out().and(Err(cut())),
             // Neither is given to a call without a process and without a batch.
             Some(Effect::Kill(_) | Effect::Unprocessed(_)) | None => carry_out(),
         }
