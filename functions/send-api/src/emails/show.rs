@@ -200,6 +200,7 @@ mod tests {
             attempt_at: Some(at(0)),
             nonce: None,
             ses_id: Some(SES_ID.to_owned()),
+            settled_at: None,
             created_at: at(0),
             mail: RecordedMail {
                 from: "Acme <news@example.com>".to_owned(),

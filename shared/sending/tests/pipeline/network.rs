@@ -12,6 +12,9 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, S
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
+use domain::record::DeliveryState;
+use jiff::Timestamp;
+use local_aws::clock::Clock;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
@@ -146,11 +149,16 @@ pub(crate) struct Accepted {
     pub(crate) id: Uuid,
     pub(crate) ses_id: String,
     pub(crate) subject: String,
+    /// When SES took it.
+    pub(crate) at: Timestamp,
+    /// The earlier mails whose records did not say then that they were sent.
+    pub(crate) unsettled: Vec<Uuid>,
 }
 
 /// What all networks of a world share.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    clock: Clock,
     pub(crate) connector: SharedHttpConnector,
     pub(crate) messages: Messages,
     pub(crate) accepted: Mutex<Vec<Accepted>>,
@@ -166,8 +174,9 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(connector: SharedHttpConnector, messages: Messages) -> Self {
+    pub(crate) fn new(connector: SharedHttpConnector, messages: Messages, clock: Clock) -> Self {
         Self {
+            clock,
             connector,
             messages,
             accepted: Mutex::default(),
@@ -213,6 +222,11 @@ impl Shared {
         if call.is_mail() && self.messages.get(call.id().unwrap()).await.unwrap().is_none() {
             self.without_row.lock().unwrap().push(call.subject().to_owned());
         }
+        let unsettled = if call.is_mail() {
+            self.unsettled().await
+        } else {
+            Vec::new()
+        };
         let answer = self.connector.call(request).await?;
         if !call.is_mail() || !answer.status().is_success() {
             return Ok(answer);
@@ -225,8 +239,25 @@ impl Shared {
             id: call.id().unwrap(),
             ses_id: told["MessageId"].as_str().unwrap().to_owned(),
             subject: call.subject().to_owned(),
+            at: self.clock.now(),
+            unsettled,
         });
         Ok(HttpResponse::new(status, SdkBody::from(body)))
+    }
+}
+
+impl Shared {
+    /// The mails that SES took and whose records do not say so. A mail whose record has lapsed is none of them.
+    async fn unsettled(&self) -> Vec<Uuid> {
+        let accepted: Vec<Uuid> = self.accepted.lock().unwrap().iter().map(|mail| mail.id).collect();
+        let mut unsettled = Vec::new();
+        for id in accepted {
+            let record = self.messages.read(id).await.unwrap();
+            if record.is_some_and(|record| record.state(self.clock.now()) != DeliveryState::Sent) {
+                unsettled.push(id);
+            }
+        }
+        unsettled
     }
 }
 
