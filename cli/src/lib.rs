@@ -32,6 +32,7 @@ mod aws_error;
 mod commands;
 mod date;
 mod dead_letter_queue;
+mod duration;
 mod execution;
 mod identity;
 mod local;

@@ -5,6 +5,7 @@
 
 mod brake;
 mod doctor;
+mod emails;
 mod feedback;
 mod forget;
 mod function;
@@ -25,6 +26,7 @@ pub(crate) enum Command {
     Up(up::UpCommand),
     Keys(keys::KeysCommand),
     Suppressions(suppressions::SuppressionsCommand),
+    Emails(emails::EmailsCommand),
     Forget(forget::ForgetCommand),
     Status(status::StatusCommand),
     Brake(brake::BrakeCommand),
@@ -42,6 +44,7 @@ impl Command {
             Self::Up(command) => command.run(),
             Self::Keys(command) => command.run(),
             Self::Suppressions(command) => command.run(),
+            Self::Emails(command) => command.run(),
             Self::Forget(command) => command.run(),
             Self::Status(command) => command.run(),
             Self::Brake(command) => command.run(),

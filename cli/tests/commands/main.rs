@@ -5,6 +5,7 @@
 mod brake;
 mod command_line;
 mod doctor;
+mod emails;
 mod feedback;
 mod forget;
 mod incident;

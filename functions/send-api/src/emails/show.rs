@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use aws::{Messages, StoreError};
 use domain::address::EmailAddress;
-use domain::record::{LastEvent, MessageRecord};
+use domain::record::{DeliveryState, LastEvent, MessageRecord};
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::{ApiError, Problem};
@@ -63,15 +65,19 @@ struct EventBody<'a> {
     diagnostic: Option<&'a str>,
 }
 
-/// An id in the path.
-#[derive(Debug, PartialEq, Eq)]
-enum Id<'a> {
+/// An id by which an email is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailId<'a> {
+    /// Okite's id.
     Ours(Uuid),
+    /// SES's id, without its domain.
     Ses(&'a str),
 }
 
-impl<'a> Id<'a> {
-    fn read(text: &'a str) -> Option<Self> {
+impl<'a> EmailId<'a> {
+    /// Reads Okite's id, or SES's in the form of its events or of the `Message-ID` header.
+    #[must_use]
+    pub fn read(text: &'a str) -> Option<Self> {
         if let Ok(id) = text.parse() {
             return Some(Self::Ours(id));
         }
@@ -90,20 +96,42 @@ pub(crate) async fn show(
     id: &str,
 ) -> Result<Response, ApiError> {
     state.authentication.authenticate_full(request, deadlines).await?;
-    let id = Id::read(id).ok_or(Problem::EmailNotFound)?;
-    let found = deadlines.before_answering(find(state, id)).await??;
+    let id = EmailId::read(id).ok_or(Problem::EmailNotFound)?;
+    let found = deadlines.before_answering(find_email(&state.messages, id)).await??;
     let record = found.ok_or(Problem::EmailNotFound)?;
+    log_unknown(&record, deadlines.arrived);
     Ok(Response::ok(&body(&record, &state.region, deadlines.arrived)))
 }
 
-async fn find(state: &SendApiState, id: Id<'_>) -> Result<Option<MessageRecord>, ApiError> {
+/// Finds an email with its newest events. One that was sent in the last seconds is found by Okite's id only.
+///
+/// # Errors
+/// [`StoreError`] if the table could not be read.
+pub async fn find_email(messages: &Messages, id: EmailId<'_>) -> Result<Option<MessageRecord>, StoreError> {
     let id = match id {
-        Id::Ours(id) => Some(id),
-        Id::Ses(ses_id) => state.messages.id_of(ses_id).await?,
+        EmailId::Ours(id) => Some(id),
+        EmailId::Ses(ses_id) => messages.id_of(ses_id).await?,
     };
     match id {
-        Some(id) => Ok(state.messages.read(id).await?),
+        Some(id) => messages.read(id).await,
         None => Ok(None),
+    }
+}
+
+/// Returns an email as `GET /emails/{id}` does. `region` is the region of SES.
+#[must_use]
+pub fn email_json(record: &MessageRecord, region: &str, now: Timestamp) -> Value {
+    serde_json::to_value(body(record, region, now)).unwrap_or_default()
+}
+
+/// Logs that an email is unknown, so that an alarm can count such lines.
+pub(super) fn log_unknown(record: &MessageRecord, now: Timestamp) {
+    if record.state(now) == DeliveryState::Unknown {
+        tracing::warn!(
+            message.id = %record.id,
+            cause = "unknown_message",
+            "a caller read a message of which it is not known whether SES accepted it"
+        );
     }
 }
 
@@ -172,7 +200,7 @@ fn events(record: &MessageRecord) -> Vec<EventBody<'_>> {
 #[cfg(test)]
 mod tests {
     use domain::record::{RecordedEvent, RecordedMail, RecordedRecipient, SenderState};
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -267,16 +295,16 @@ mod tests {
     #[test]
     fn takes_our_ids_and_those_of_ses_and_nothing_else() {
         let ours = Uuid::from_u128(7);
-        assert_eq!(Id::read(&ours.to_string()), Some(Id::Ours(ours)));
+        assert_eq!(EmailId::read(&ours.to_string()), Some(EmailId::Ours(ours)));
         for text in [
             SES_ID,
             &format!("<{SES_ID}@email.amazonses.com>"),
             &format!("{SES_ID}@x"),
         ] {
-            assert_eq!(Id::read(text), Some(Id::Ses(SES_ID)), "{text}");
+            assert_eq!(EmailId::read(text), Some(EmailId::Ses(SES_ID)), "{text}");
         }
         for text in ["", "<>", "@", "a b", "claim#1", "ü", &"a".repeat(129)] {
-            assert_eq!(Id::read(text), None, "{text}");
+            assert_eq!(EmailId::read(text), None, "{text}");
         }
     }
 }
