@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use domain::record::DeliveryState;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use local_aws::clock::Clock;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
@@ -21,6 +21,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+/// The least time after which a mail is looked at again.
+const HOURS: SignedDuration = SignedDuration::from_hours(6);
 /// Every attempt of a call.
 pub(crate) const ALL: u32 = u32::MAX;
 
@@ -151,7 +153,7 @@ pub(crate) struct Accepted {
     pub(crate) subject: String,
     /// When SES took it.
     pub(crate) at: Timestamp,
-    /// The earlier mails whose records did not say then that they were sent.
+    /// The mails of hours before whose records did not say then that they were sent.
     pub(crate) unsettled: Vec<Uuid>,
 }
 
@@ -247,13 +249,19 @@ impl Shared {
 }
 
 impl Shared {
-    /// The mails that SES took and whose records do not say so. A mail whose record has lapsed is none of them.
+    /// The mails that SES took hours ago and whose records do not say so. A mail whose record has lapsed is none of them.
     async fn unsettled(&self) -> Vec<Uuid> {
-        let accepted: Vec<Uuid> = self.accepted.lock().unwrap().iter().map(|mail| mail.id).collect();
+        let now = self.clock.now();
+        let accepted: Vec<Uuid> = {
+            let accepted = self.accepted.lock().unwrap();
+            // A key allows no second mail of the same hours, settled or not.
+            let earlier = accepted.iter().filter(|mail| now.duration_since(mail.at) >= HOURS);
+            earlier.map(|mail| mail.id).collect()
+        };
         let mut unsettled = Vec::new();
         for id in accepted {
             let record = self.messages.read(id).await.unwrap();
-            if record.is_some_and(|record| record.state(self.clock.now()) != DeliveryState::Sent) {
+            if record.is_some_and(|record| record.state(now) != DeliveryState::Sent) {
                 unsettled.push(id);
             }
         }
