@@ -36,6 +36,7 @@ pub(crate) enum Problem {
     AllStopped,
     BulkStopped,
     StoreDown,
+    StoreRefused,
     BatchTooLarge,
 }
 
@@ -80,7 +81,7 @@ const fn row(problem: Problem, status: u16, name: &'static str, retry: RetryWhen
 }
 
 /// One row for each [`Problem`], in its order.
-pub(crate) static PROBLEMS: [ProblemRow; 28] = [
+pub(crate) static PROBLEMS: [ProblemRow; 29] = [
     row(
         Problem::TooLarge,
         413,
@@ -289,6 +290,15 @@ pub(crate) static PROBLEMS: [ProblemRow; 28] = [
         RetryWhen::After(RETRY_SOON),
         "The suppression list or the email records did not respond in time, so this request sent nothing. Try again shortly. \
          If the request has an `Idempotency-Key`, use the same one.",
+    ),
+    row(
+        Problem::StoreRefused,
+        503,
+        "service_unavailable",
+        RetryWhen::After(RETRY_LATER),
+        "A table of this deployment is missing, or its functions may not use it, so this request sent nothing. It fails until \
+         an operator has mended the deployment: the function's log names the operation and the error. If the request has an \
+         `Idempotency-Key`, use the same one afterwards.",
     ),
     row(
         Problem::BatchTooLarge,
