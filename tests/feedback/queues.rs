@@ -307,6 +307,63 @@ async fn what_is_still_being_tried_when_all_stops_is_in_the_queue_at_the_next_st
         .await;
 }
 
+/// An Okite whose events come through a queue.
+async fn through_the_queue() -> Okite {
+    Okite::start_with(|settings| {
+        settings.parameters.insert("FeedbackVia".to_owned(), "sqs".to_owned());
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_come_through_the_queue_suppress_and_settle_as_others_do() {
+    let okite = through_the_queue().await;
+    let sent = okite.send(&email("bounce@simulator.amazonses.com")).await;
+    okite
+        .until_suppressed("bounce@simulator.amazonses.com", SuppressionReason::Bounce)
+        .await;
+    eventually("the event is on record", async || {
+        okite.count_events("Bounce").await == 1
+    })
+    .await;
+    let shown = okite.get(&format!("/emails/{}", sent["id"].as_str().unwrap())).await;
+    assert_eq!(shown.body["last_event"], "bounced", "{shown:?}");
+    eventually("the queue is empty", async || okite.queue(RETRIES).await == (0, 0)).await;
+    // Nobody but Lambda's poller calls the function.
+    let invoked =
+        |call: &local_aws::calls::Call| call.action == "sqs:ReceiveMessage" && call.resource.ends_with(RETRIES);
+    assert!(okite.local.calls.seen().iter().any(invoked));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn through_the_queue_an_outage_loses_nothing_and_a_poison_event_ends_in_the_dead_letter_queue() {
+    let okite = through_the_queue().await;
+    okite.no_write_for(Duration::from_mins(10)).await;
+    let addresses: Vec<String> = (0..15).map(|n| format!("gone{n}@example.net")).collect();
+    for address in &addresses {
+        okite.publish(&hard_bounce(address, 1)).await;
+    }
+    okite.publish(&json!({ "eventType": "Bounce", "mail": {} })).await;
+    okite.until_nothing_is_to_be_retried().await;
+    for address in &addresses {
+        assert!(okite.registers(address).await.bounce_at.is_some(), "{address}");
+    }
+    assert_eq!(okite.queue(DEAD_LETTERS).await, (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_the_queue_does_not_take_goes_to_the_dead_letter_queue() {
+    let okite = through_the_queue().await;
+    okite
+        .fault(json!({ "operation": "SendMessage", "times": 1, "error": "InternalError" }))
+        .await;
+    okite.publish(&hard_bounce("gone@example.net", 1)).await;
+    assert_eq!(
+        (okite.queue(RETRIES).await, okite.queue(DEAD_LETTERS).await),
+        ((0, 0), (1, 0))
+    );
+}
+
 #[tokio::test]
 async fn a_queue_that_is_not_there_is_refused() {
     let okite = Okite::start().await;

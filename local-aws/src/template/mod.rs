@@ -33,7 +33,7 @@ use std::collections::BTreeMap;
 pub use self::alarm::{Alarm, WatchedMetric};
 pub use self::context::StackContext;
 pub use self::error::{TemplateError, TemplateFault};
-pub use self::events::{ConfigurationSet, EventDestination, Subscription, Topic};
+pub use self::events::{ConfigurationSet, Endpoint, EventDestination, Subscription, Topic};
 pub use self::function::{Function, HttpApi};
 pub use self::metric_filter::{MetricFilter, MetricFilterTerm};
 pub use self::monitoring::{Dashboard, Monitoring};
