@@ -38,6 +38,8 @@ pub(crate) struct Operation {
     pub(crate) resources: Vec<String>,
     /// The logical ids of its DynamoDB tables, which faults may name.
     pub(crate) tables: Vec<String>,
+    /// The partition key that a request on one DynamoDB table names: `dynamodb:LeadingKeys` of IAM.
+    pub(crate) leading_key: Option<String>,
 }
 
 impl Operation {
@@ -47,6 +49,7 @@ impl Operation {
             name: name.into(),
             resources: vec![resource.into()],
             tables: Vec::new(),
+            leading_key: None,
         }
     }
 }
@@ -150,7 +153,11 @@ async fn handle<S: WireService>(State(served): State<Arc<Served<S>>>, request: R
     let Middleware { calls, faults } = &served.middleware;
     let headers = &request.head.headers;
     let environment = environment_of(headers);
-    calls.record(headers, &action(S::SERVICE, &operation.name), operation.resources);
+    let action = action(S::SERVICE, &operation.name);
+    if let (Some(key), [resource]) = (&operation.leading_key, operation.resources.as_slice()) {
+        calls.record_leading_key(headers, &action, resource, key);
+    }
+    calls.record(headers, &action, operation.resources);
     match faults.take(&operation.name, &operation.tables, environment) {
         None => service.carry_out(request).await,
         Some(Effect::Unprocessed(undone)) => service.carry_out_in_part(request, undone).await,

@@ -189,6 +189,7 @@ impl WireService for SesWire {
                 name: (*name).to_owned(),
                 resources: self.resources(name, path, body),
                 tables: Vec::new(),
+                leading_key: None,
             },
             // No policy allows an action of this name.
             None => Operation::on(format!("{} {path}", head.method), "*"),
