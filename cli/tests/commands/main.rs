@@ -10,6 +10,7 @@ mod feedback;
 mod forget;
 mod incident;
 mod keys;
+mod permissions;
 mod status;
 mod support;
 mod suppressions;

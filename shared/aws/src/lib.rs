@@ -37,7 +37,7 @@ pub use messages::{
 };
 #[cfg(feature = "ses")]
 pub use ses::{
-    AccountError, IdentitiesError, ListError, ListedPage, Outgoing, Pace, SendError, Ses, SesSuppressionList,
+    AccountError, IdentitiesError, ListError, ListedPage, Outgoing, Pace, SendError, Ses, SesSuppressionList, SesText,
     client as sesv2,
 };
 #[cfg(feature = "sns")]
