@@ -47,7 +47,7 @@ impl Calls {
     }
 
     /// Records the kind of the partition key that a signed request names: its text up to the first `#`, so that the
-    /// record stays small. A key without one has the kind ``.
+    /// record stays small. A key without one has an empty kind.
     pub(crate) fn record_leading_key(&self, headers: &HeaderMap, action: &str, resource: &str, key: &str) {
         let Some(function) = caller(headers) else { return };
         let kind = key.find('#').map_or("", |end| &key[..=end]);

@@ -82,7 +82,7 @@ impl Watched {
 
     fn counted(&self) -> Vec<usize> {
         let count = |alarm: &&str| counted(self.folder.path(), alarm);
-        OF_THE_LOG.iter().map(|alarm| count(&alarm)).collect()
+        OF_THE_LOG.iter().map(count).collect()
     }
 
     /// Sends a mail under a fault, and returns the alarms whose metric has counted it and the status of the answer.

@@ -58,7 +58,7 @@ pub(super) fn read(resource: &Resource<'_>) -> Result<MetricFilter, TemplateErro
     Ok(MetricFilter {
         logical_id: resource.logical_id.to_owned(),
         log_group: properties.required("LogGroupName")?.text()?,
-        any_of: terms(properties.required("FilterPattern")?)?,
+        any_of: terms(&properties.required("FilterPattern")?)?,
         metric: WatchedMetric {
             namespace: transformation.required("MetricNamespace")?.text()?,
             name: transformation.required("MetricName")?.text()?,
@@ -69,7 +69,7 @@ pub(super) fn read(resource: &Resource<'_>) -> Result<MetricFilter, TemplateErro
 
 /// Reads `{ $.field = "value" || $.other = "value" }`.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html>
-fn terms(pattern: Value<'_>) -> Result<Vec<MetricFilterTerm>, TemplateError> {
+fn terms(pattern: &Value<'_>) -> Result<Vec<MetricFilterTerm>, TemplateError> {
     let text = pattern.clone().text()?;
     let inside = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
     let all = inside.and_then(|inside| inside.split("||").map(term).collect::<Option<Vec<_>>>());
