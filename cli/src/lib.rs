@@ -17,6 +17,7 @@
 //! | `output` | opens the output file of a report |
 //! | `terminal` | columns, colours and safe text for a terminal |
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,

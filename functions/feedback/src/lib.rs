@@ -7,6 +7,9 @@
 //! other, so an event that comes twice, late, or after a crash ends in the same tables. The function fails when a write
 //! may not have happened, and is called again with the same event.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+mod caught;
 mod config;
 mod envelope;
 mod sns_event;
@@ -29,6 +32,7 @@ use uuid::Uuid;
 
 pub use config::Config;
 
+use caught::caught;
 use envelope::{Record, Source};
 
 /// The function's timeout in the template.
@@ -100,6 +104,9 @@ pub enum FeedbackError {
     /// A write may not have happened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The code has a fault that this event brings out. A person has to look at it.
+    #[error("the handling of an event panicked")]
+    Panicked,
 }
 
 impl FeedbackError {
@@ -109,6 +116,7 @@ impl FeedbackError {
             Self::ForeignTopic | Self::ForeignAccount => "foreign",
             Self::UnknownSource | Self::Unreadable(_) | Self::UnreadableRecipients(_) => "unreadable",
             Self::Store(_) => "store",
+            Self::Panicked => "panic",
         }
     }
 }
@@ -218,9 +226,12 @@ async fn handle_record(
     new_id: &impl Fn() -> Uuid,
 ) -> Result<Handled, BatchItemFailure> {
     let id = record.message_id.as_deref();
-    let handled = match record.messages().inspect_err(|error| log_failure(error, id)) {
+    let handled = match caught(async { record.messages() }).await {
         Ok(messages) => handle_messages(state, &messages, now, new_id, id).await,
-        Err(error) => Err(error),
+        Err(error) => {
+            log_failure(&error, id);
+            Err(error)
+        }
     };
     handled.map_err(|_| BatchItemFailure {
         item_identifier: record.message_id.unwrap_or_default(),
@@ -238,7 +249,7 @@ async fn handle_messages(
     let mut handled = Handled::default();
     let mut failed = None;
     for message in messages {
-        if let Err(error) = handle_message(state, message, now, new_id, &mut handled).await {
+        if let Err(error) = caught(handle_message(state, message, now, new_id, &mut handled)).await {
             log_failure(&error, id);
             failed.get_or_insert(error);
         }

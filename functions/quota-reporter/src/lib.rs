@@ -13,6 +13,8 @@
 //! | `metrics` | publishes the report as metrics |
 //! | `reconcile` | compares SES's suppression list with Okite's |
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 mod announce;
 mod config;
 mod count;

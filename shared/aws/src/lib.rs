@@ -11,6 +11,8 @@
 //! An adapter takes and returns the types of `domain`. Its errors state what the caller must do. They carry the
 //! operation and AWS's error code for the log. They carry no text of AWS's, because those texts contain addresses.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 mod api_keys;
 #[cfg(feature = "cloudwatch")]
 mod cloudwatch;

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::hex::hex;
+use crate::time;
 
 /// The time that Okite remembers a key.
 pub const REMEMBERED: Duration = Duration::from_hours(24);
@@ -47,8 +48,8 @@ impl Claim {
             body_hash: key.body_hash.clone(),
             message_id,
             nonce,
-            lease_until: now + LEASE,
-            expires: now + REMEMBERED,
+            lease_until: time::plus(now, LEASE),
+            expires: time::plus(now, REMEMBERED),
         }
     }
 }

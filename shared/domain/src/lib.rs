@@ -22,7 +22,10 @@
 //! | [`ses_error`] | the meaning of each SES error for the caller |
 //! | [`backoff`] | the wait before a retry of a throttled call to SES |
 //! | [`api_key`] | API keys, their secrets and their permissions |
+//! | [`time`] | the span of possible times, and arithmetic that stays within it |
 //! | [`hex`] | bytes as hexadecimal digits |
+
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 pub mod account;
 pub mod address;
@@ -43,3 +46,4 @@ pub mod retention;
 pub mod ses_error;
 pub mod stream;
 pub mod suppression;
+pub mod time;

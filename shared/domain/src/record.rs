@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::idempotency::LEASE;
 use crate::recipient::RecipientOutcome;
+use crate::time;
 
 /// The state that the sender wrote last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,7 +212,7 @@ impl MessageRecord {
             SenderState::Refused => DeliveryState::Refused,
             SenderState::Suppressed => DeliveryState::Suppressed,
             SenderState::Sending => {
-                let lease_until = self.attempt_at.unwrap_or(self.created_at) + LEASE;
+                let lease_until = time::plus(self.attempt_at.unwrap_or(self.created_at), LEASE);
                 if now < lease_until {
                     DeliveryState::Sending(lease_until)
                 } else {

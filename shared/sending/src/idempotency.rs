@@ -16,6 +16,7 @@ use aws::{Claimed, StoreError};
 use domain::idempotency::{Claim, nth_id};
 use domain::record::{DeliveryState, MessageRecord};
 use domain::ses_error::RETRY_SOON;
+use domain::time::plus;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -177,7 +178,7 @@ impl Sending {
             }
         }
         Err(NotSent::InFlight {
-            until: now + SignedDuration::from_secs(RETRY_SOON.into()),
+            until: plus(now, SignedDuration::from_secs(RETRY_SOON.into())),
         })
     }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Suppressions, shard};
 use crate::StoreError;
-use crate::dynamodb::item::{Item, names, s};
+use crate::dynamodb::item::{Item, names, s, time_in};
 use domain::address::EmailAddress;
 use domain::suppression::SOFT_BOUNCES_KEPT;
 
@@ -63,7 +63,7 @@ fn soft_bounces(item: &Item) -> Vec<(Timestamp, &str, &String)> {
     let entries = item.get("soft").and_then(|value| value.as_ss().ok());
     let read = |entry| {
         let (at, feedback_id) = String::as_str(entry).split_once('#')?;
-        let at = Timestamp::from_millisecond(at.parse().ok()?).ok()?;
+        let at = time_in(at.parse().ok()?)?;
         Some((at, feedback_id, entry))
     };
     entries.into_iter().flatten().filter_map(read).collect()

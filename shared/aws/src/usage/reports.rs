@@ -8,6 +8,7 @@ use crate::dynamodb::condition::unless_overtaken;
 use crate::dynamodb::item::{names, s, text_of, time, ttl};
 use domain::pacing::latest_report;
 use domain::report::Report;
+use domain::time::plus;
 
 /// The code of the error for a latest report that cannot be read.
 pub const NOT_A_REPORT: &str = "NotAReport";
@@ -54,7 +55,7 @@ impl Usage {
             .expression_attribute_values(":at", time(report.at))
             .expression_attribute_values(":latest", time(latest_report(report.at)))
             .expression_attribute_values(":report", s(json))
-            .expression_attribute_values(":expires_at", ttl(report.at + REPORT_KEPT))
+            .expression_attribute_values(":expires_at", ttl(plus(report.at, REPORT_KEPT)))
             .send()
             .await;
         unless_overtaken(updated)

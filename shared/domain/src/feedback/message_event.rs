@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::event::Mail;
-use super::{DIAGNOSTIC_MAX, address};
+use super::{DIAGNOSTIC_MAX, RECIPIENTS_MAX, address};
 use crate::hex::hex;
 
 /// The tag that carries our id of a message.
@@ -83,23 +83,29 @@ pub(super) fn of(mail: &Mail, about: About<'_>, sent: Option<Timestamp>, receive
     Some(MessageEvent {
         message_id: id(mail),
         // It becomes a key, and DynamoDB has no empty keys.
-        ses_id: mail.message_id.clone().filter(|id| !id.is_empty())?,
+        ses_id: mail.message_id.as_deref().filter(|id| !id.is_empty()).map(key_part)?,
         kind: about.kind.to_owned(),
         id: about.feedback_id.map(key_part).unwrap_or_default(),
         at: about.at.or(sent).unwrap_or(Timestamp::UNIX_EPOCH),
         // A time in the future would keep the event for good.
         kept_from: sent.or(about.at).unwrap_or(received).min(received),
-        recipients: about.recipients.into_iter().flat_map(recipient).collect(),
+        recipients: about
+            .recipients
+            .into_iter()
+            .flat_map(recipient)
+            .take(RECIPIENTS_MAX)
+            .collect(),
         subtype: about.subtype.map(|text| short(&text)),
     })
 }
 
-fn short(text: &str) -> String {
+/// A text of SES's or of a server, cut to what is kept of it.
+pub(super) fn short(text: &str) -> String {
     text.chars().take(DIAGNOSTIC_MAX).collect()
 }
 
 /// An id as it stands in a key, whose length DynamoDB limits.
-fn key_part(id: &str) -> String {
+pub(super) fn key_part(id: &str) -> String {
     if id.len() > FEEDBACK_ID_MAX {
         return hex(&Sha256::digest(id)[..16]);
     }
