@@ -42,7 +42,9 @@ pub use ses::{
 };
 #[cfg(feature = "sns")]
 pub use sns::{Notifications, NotifyError, client as sns};
-pub use suppressions::{EntriesPage, Evidence, NewestFrom, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes};
+pub use suppressions::{
+    EntriesPage, Evidence, LOOKED_AT_MAX, NewestFrom, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes,
+};
 pub use usage::{
     BrakeChanges, CountedDay, CountedMarks, GateSet, GateState, KeptReconciliation, MARK_KEPT_DAYS, MARKS_COUNTED_MAX,
     Marks, MarksPage, NOT_A_REPORT, OverrideInGate, PermitError, Permits, Usage, VerifiedDomains,

@@ -2,4 +2,5 @@
 
 mod entries;
 mod lookups;
+mod newest;
 mod registers;
