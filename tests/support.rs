@@ -227,6 +227,12 @@ impl Okite {
         answer.body
     }
 
+    /// Runs the part of the quota reporter that goes over SES's own suppression list.
+    pub(crate) async fn pass_over_ses_list(&self) -> Result<Value, InvokeError> {
+        let task = json!({ "source": "okite.schedule", "task": "suppression-list" });
+        self.invoke("quota-reporter", &task).await
+    }
+
     /// Calls a function with an event, as `cargo lambda invoke` does.
     pub(crate) async fn invoke(&self, function: &str, event: &Value) -> Result<Value, InvokeError> {
         let answer = within(self.local.invoke(function, Bytes::from(event.to_string()))).await?;
@@ -251,6 +257,7 @@ impl Okite {
                 SuppressionReason::Blocked => registers.blocked_at.is_some(),
                 SuppressionReason::Soft => !registers.soft.is_empty(),
                 SuppressionReason::Manual => registers.manual_at.is_some(),
+                SuppressionReason::Unreadable => registers.unreadable,
             }
         })
         .await;

@@ -177,6 +177,7 @@ mod tests {
         manual_at: None,
         manual_expires_at: None,
         lifted_at: None,
+        unreadable: false,
     };
 
     fn named(judgement: &JudgedRecipients<'_>) -> Vec<(String, &'static str)> {

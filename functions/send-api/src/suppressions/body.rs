@@ -48,7 +48,7 @@ pub(super) fn evidence(entry: &SuppressionEntry, reason: SuppressionReason) -> O
     let echo = match reason {
         SuppressionReason::Bounce | SuppressionReason::Blocked => Some(Register::BounceEcho),
         SuppressionReason::Complaint => Some(Register::ComplaintEcho),
-        SuppressionReason::Soft | SuppressionReason::Manual => None,
+        SuppressionReason::Soft | SuppressionReason::Manual | SuppressionReason::Unreadable => None,
     };
     let recorded = entry.evidence.get(&reason.into());
     recorded.or_else(|| entry.evidence.get(&echo?))
@@ -59,7 +59,8 @@ pub(super) fn origin(reason: SuppressionReason) -> &'static str {
     match reason {
         SuppressionReason::Bounce | SuppressionReason::Blocked | SuppressionReason::Soft => "bounce",
         SuppressionReason::Complaint => "complaint",
-        SuppressionReason::Manual => "manual",
+        // An operator has to look at an entry that cannot be read.
+        SuppressionReason::Manual | SuppressionReason::Unreadable => "manual",
     }
 }
 

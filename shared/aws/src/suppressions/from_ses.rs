@@ -50,6 +50,7 @@ impl Suppressions {
             let registers = found.get(address.normalised()).cloned().unwrap_or_default();
             match listed.step(address, &registers, now) {
                 ReconciliationStep::Agree | ReconciliationStep::LeaveAlone => {}
+                ReconciliationStep::Unreadable => taken.drift.unreadable += 1,
                 ReconciliationStep::Lift => taken.to_lift.push(listed),
                 ReconciliationStep::Add(at) => {
                     let evidence = Evidence {

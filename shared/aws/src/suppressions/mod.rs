@@ -10,6 +10,7 @@
 //! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | its evidence: address, subtype, diagnostic, source |
 //! | `manual_expires_at`, `lifted_at` | times in milliseconds |
 //! | `soft` | the newest soft bounces: a string set of `time#feedback id`, and `#our id` if the mail is ours |
+//! | `unreadable` | is there if a part of the entry could not be moved to its pseudonym, because it could not be read |
 //!
 //! The condition of its update lets a register only move forward. Where two events have the same time, the greater
 //! source wins, so the item ends the same in whichever order events come. Of the soft bounces the newest
@@ -21,16 +22,18 @@ mod forget;
 mod from_ses;
 mod newest;
 mod soft;
+mod unreadable;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use self::soft::soft_times;
+use self::unreadable::{UNREADABLE, report, unreadable};
 use crate::StoreError;
 use crate::dynamodb::batch;
 use crate::dynamodb::condition::{Written, unless_overtaken, written};
@@ -45,7 +48,7 @@ pub use newest::{From as NewestFrom, LOOKED_AT_MAX, NewestPage};
 /// How many partitions the index `newest` is spread over.
 const SHARDS: u8 = 8;
 /// The attributes that a lookup reads.
-const REGISTERS: [&str; 10] = [
+const REGISTERS: [&str; 11] = [
     "address",
     "bounce_at",
     "complaint_at",
@@ -56,6 +59,7 @@ const REGISTERS: [&str; 10] = [
     "manual_expires_at",
     "lifted_at",
     "soft",
+    UNREADABLE,
 ];
 
 /// Why a register was set.
@@ -113,7 +117,10 @@ impl Suppressions {
         for keys in keys.chunks(batch::GET_MAX) {
             for item in batch::get(&self.client, &self.table, keys.to_vec(), &REGISTERS).await? {
                 if let Some(address) = text_of(&item, "address") {
-                    let registers = registers(&item).ok_or_else(|| StoreError::new("BatchGetItem", "NotARegister"))?;
+                    let registers = registers(&item);
+                    if registers.unreadable {
+                        report(address);
+                    }
                     found.insert(address.to_owned(), registers);
                 }
             }
@@ -149,8 +156,9 @@ impl Suppressions {
         }
     }
 
-    /// Lifts the suppression of an address: events until `at` count no longer. May be repeated and reordered at will.
-    /// Returns whether anything is known of the address. If not, nothing is written.
+    /// Lifts the suppression of an address: events until `at` count no longer, and what cannot be read of its entry is
+    /// removed. May be repeated and reordered at will. Returns whether anything is known of the address. If not, nothing
+    /// is written.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -172,14 +180,20 @@ impl Suppressions {
             )
             .set_expression_attribute_names(names(["address", "lifted_at"]))
             .expression_attribute_values(":at", time(at))
+            .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        Ok(match written(updated)? {
-            Written::Done(_) => true,
-            // If the entry is there, a later lift is recorded in it already.
-            Written::Failed(entry) => entry.is_some(),
-        })
+        let entry = match written(updated)? {
+            Written::Done(done) => done.attributes,
+            // If the entry is there, a later lift is recorded in it already, or one that cannot be read.
+            Written::Failed(entry) => entry,
+        };
+        let Some(entry) = entry else { return Ok(false) };
+        if !unreadable(&entry).is_empty() {
+            self.remove_unreadable(address, entry, at).await?;
+        }
+        Ok(true)
     }
 
     /// Suppresses an address by hand, until `expires_at` or for good. Of two manual entries the later one counts, with
@@ -295,27 +309,25 @@ fn shard(address: &EmailAddress) -> String {
     format!("newest#{}", hash[0] % SHARDS)
 }
 
-/// Reads the registers of an item. Returns `None` if a register is there and cannot be read: its writer meant to
-/// suppress the address.
-fn registers(item: &Item) -> Option<Registers> {
-    let register = |name| match item.get(name) {
-        None => Some(None),
-        Some(_) => time_of(item, name).map(Some),
-    };
+/// Reads the registers of an item. A register that is there and cannot be read makes them unreadable: its writer meant to
+/// suppress the address. So does an item without any.
+fn registers(item: &Item) -> Registers {
+    let register = |name| time_of(item, name);
     let soft = soft_times(item);
-    Some(Registers {
-        bounce_at: register("bounce_at")?,
-        complaint_at: register("complaint_at")?,
-        blocked_at: register("blocked_at")?,
-        bounce_echo_at: register("bounce_echo_at")?,
-        complaint_echo_at: register("complaint_echo_at")?,
+    Registers {
+        bounce_at: register("bounce_at"),
+        complaint_at: register("complaint_at"),
+        blocked_at: register("blocked_at"),
+        bounce_echo_at: register("bounce_echo_at"),
+        complaint_echo_at: register("complaint_echo_at"),
         soft: soft.iter().map(|(_, at)| *at).collect(),
         soft_of: soft
             .iter()
             .filter_map(|(feedback_id, at)| Some((feedback_id.rsplit_once('#')?.1.parse().ok()?, *at)))
             .collect(),
-        manual_at: register("manual_at")?,
-        manual_expires_at: register("manual_expires_at")?,
-        lifted_at: register("lifted_at")?,
-    })
+        manual_at: register("manual_at"),
+        manual_expires_at: register("manual_expires_at"),
+        lifted_at: register("lifted_at"),
+        unreadable: !unreadable(item).is_empty(),
+    }
 }

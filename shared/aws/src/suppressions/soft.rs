@@ -7,11 +7,14 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::unreadable::report;
 use super::{Suppressions, shard};
 use crate::StoreError;
+use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{Item, names, s, time_in};
 use domain::address::EmailAddress;
 use domain::suppression::SOFT_BOUNCES_KEPT;
+use domain::time::clamped;
 
 impl Suppressions {
     /// Adds a soft bounce, and removes those that are no longer among the newest. A removed bounce can never be among
@@ -24,7 +27,7 @@ impl Suppressions {
         new_id: Uuid,
     ) -> Result<(), StoreError> {
         const OPERATION: &str = "UpdateItem";
-        let bounce = format!("{}#{feedback_id}", at.as_millisecond());
+        let bounce = format!("{}#{feedback_id}", clamped(at).as_millisecond());
         let updated = self
             .client
             .update_item()
@@ -35,10 +38,16 @@ impl Suppressions {
             .expression_attribute_values(":id", s(new_id.to_string()))
             .expression_attribute_values(":shard", s(shard(address)))
             .expression_attribute_values(":bounce", AttributeValue::Ss(vec![bounce]))
+            .condition_expression("attribute_not_exists(#soft) OR attribute_type(#soft, :string_set)")
+            .expression_attribute_values(":string_set", s("SS"))
             .return_values(ReturnValue::UpdatedNew)
             .send()
-            .await
-            .map_err(StoreError::of(OPERATION))?;
+            .await;
+        let Written::Done(updated) = written(updated)? else {
+            // The entry holds something else there, and so it suppresses the address already.
+            report(address.normalised());
+            return Ok(());
+        };
         let beyond = updated.attributes.as_ref().map(beyond_the_newest).unwrap_or_default();
         if beyond.is_empty() {
             return Ok(());
@@ -57,16 +66,25 @@ impl Suppressions {
     }
 }
 
+/// Returns whether a text is a soft bounce as it stands in the set.
+pub(super) fn is_soft_bounce(text: &str) -> bool {
+    read(text).is_some()
+}
+
+/// Reads the time and the feedback id of a soft bounce.
+fn read(text: &str) -> Option<(Timestamp, &str)> {
+    let (at, feedback_id) = text.split_once('#')?;
+    Some((time_in(at.parse().ok()?)?, feedback_id))
+}
+
 /// Returns the soft bounces of an item as they stand there, with their time and feedback id. Values of another form are
 /// left out.
 fn soft_bounces(item: &Item) -> Vec<(Timestamp, &str, &String)> {
     let entries = item.get("soft").and_then(|value| value.as_ss().ok());
-    let read = |entry| {
-        let (at, feedback_id) = String::as_str(entry).split_once('#')?;
-        let at = time_in(at.parse().ok()?)?;
-        Some((at, feedback_id, entry))
-    };
-    entries.into_iter().flatten().filter_map(read).collect()
+    let entries = entries.into_iter().flatten();
+    entries
+        .filter_map(|entry| read(entry).map(|(at, feedback_id)| (at, feedback_id, entry)))
+        .collect()
 }
 
 /// Returns the soft bounces of an item that are too many, as they stand there.

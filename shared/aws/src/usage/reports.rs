@@ -50,10 +50,14 @@ impl Usage {
             .key("pk", s(report_key(&self.region)))
             .key("sk", s("latest"))
             .update_expression("SET #at = :at, #report = :report, #expires_at = :expires_at")
-            .condition_expression("attribute_not_exists(#at) OR #at <= :at OR #at > :latest")
+            .condition_expression(
+                "attribute_not_exists(#at) OR #at <= :at OR #at > :latest OR NOT attribute_type(#at, :number)",
+            )
             .set_expression_attribute_names(names(["at", "report", "expires_at"]))
             .expression_attribute_values(":at", time(report.at))
             .expression_attribute_values(":latest", time(latest_report(report.at)))
+            // A time that cannot be read would hold up every later report.
+            .expression_attribute_values(":number", s("N"))
             .expression_attribute_values(":report", s(json))
             .expression_attribute_values(":expires_at", ttl(plus(report.at, REPORT_KEPT)))
             .send()

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::address::EmailAddress;
 use crate::stream::Stream;
+use crate::time::EARLIEST;
 
 pub use entry::{RegisterEvidence, SuppressionEntry};
 pub use reconciliation::{FinishedPass, ListDrift, Reconciliation, ReconciliationPass, ReportedReconciliation};
@@ -51,6 +52,8 @@ pub enum SuppressionReason {
     Soft,
     /// An operator or the application added the address to the list.
     Manual,
+    /// The entry of the address, or a part of it, cannot be read. Its writer may have meant to suppress the address.
+    Unreadable,
 }
 
 impl SuppressionReason {
@@ -63,6 +66,7 @@ impl SuppressionReason {
             Self::Blocked => "blocked",
             Self::Soft => "soft",
             Self::Manual => "manual",
+            Self::Unreadable => "unreadable",
         }
     }
 }
@@ -116,7 +120,8 @@ impl From<SuppressionReason> for Register {
 pub struct Suppression {
     /// The gravest reason in force.
     pub reason: SuppressionReason,
-    /// The time of the event that suppresses the address.
+    /// The time of the event that suppresses the address. Nothing says it of an unreadable entry: it is then
+    /// [`EARLIEST`].
     pub since: Timestamp,
 }
 
@@ -143,6 +148,8 @@ pub struct Registers {
     pub manual_expires_at: Option<Timestamp>,
     /// The latest time that the address was lifted. No earlier event counts.
     pub lifted_at: Option<Timestamp>,
+    /// Whether a part of the entry cannot be read. Lifting the address removes that part.
+    pub unreadable: bool,
 }
 
 impl Registers {
@@ -155,6 +162,7 @@ impl Registers {
             Register::Of(SuppressionReason::Blocked) => self.blocked_at,
             Register::Of(SuppressionReason::Soft) => self.soft.last().copied(),
             Register::Of(SuppressionReason::Manual) => self.manual_at,
+            Register::Of(SuppressionReason::Unreadable) => self.unreadable.then_some(EARLIEST),
             Register::BounceEcho => self.bounce_echo_at,
             Register::ComplaintEcho => self.complaint_echo_at,
         }
@@ -169,6 +177,7 @@ impl Registers {
         self.bounce_echo_at = self.bounce_echo_at.max(other.bounce_echo_at);
         self.complaint_echo_at = self.complaint_echo_at.max(other.complaint_echo_at);
         self.lifted_at = self.lifted_at.max(other.lifted_at);
+        self.unreadable |= other.unreadable;
         // The expiry belongs to its entry. Of two entries with the same time, the one that lasts longer counts.
         let end = |registers: &Self| registers.manual_expires_at.unwrap_or(Timestamp::MAX);
         if (other.manual_at, end(&other)) > (self.manual_at, end(&self)) {
@@ -227,6 +236,7 @@ impl Registers {
             ),
             (SuppressionReason::Bounce, since(self.bounce_at, lasts).or(bounce_echo)),
             (SuppressionReason::Manual, since(manual_at, lasts)),
+            (SuppressionReason::Unreadable, self.unreadable.then_some(EARLIEST)),
             (
                 SuppressionReason::Blocked,
                 since(blocked_at, Some(lasts.unwrap_or(BLOCKED_FOR))),
@@ -314,6 +324,24 @@ mod tests {
 
     const ANNA: &str = "anna@example.org";
     const DAY: i64 = 24 * 60 * 60;
+
+    #[test]
+    fn an_entry_that_cannot_be_read_suppresses_for_good_and_every_stream() {
+        let unreadable = Registers {
+            unreadable: true,
+            blocked_at: Some(at(0)),
+            lifted_at: Some(at(9)),
+            ..Registers::default()
+        };
+        assert_eq!(
+            reason(&unreadable, ANNA, 3650 * DAY),
+            Some(SuppressionReason::Unreadable)
+        );
+        let address = EmailAddress::parse(ANNA).unwrap();
+        assert_eq!(unreadable.blocked_alone(&address, at(10)), None);
+        let joined = Registers::default().joined(unreadable);
+        assert_eq!(reason(&joined, ANNA, 10), Some(SuppressionReason::Unreadable));
+    }
 
     #[test]
     fn an_address_without_registers_is_not_suppressed() {
@@ -642,7 +670,7 @@ mod tests {
                 bounce_at: bounce, complaint_at: complaint, blocked_at: blocked, manual_at: manual,
                 bounce_echo_at: bounce, complaint_echo_at: complaint,
                 soft: vec![at(0); 5], soft_of: Vec::new(),
-                manual_expires_at: None, lifted_at: Some(at(0)),
+                manual_expires_at: None, lifted_at: Some(at(0)), unreadable: false,
             };
             prop_assert_eq!(reason(&registers, ANNA, later), None);
         }

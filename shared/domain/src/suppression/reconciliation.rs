@@ -23,7 +23,8 @@ pub struct ListDrift {
     pub added: u64,
     /// The number that Okite had lifted and removed from SES's list.
     pub lifted: u64,
-    /// The number that Okite cannot parse as addresses. It adds and removes none of them.
+    /// The number that Okite cannot parse as addresses, whose own entries it cannot read, or that SES does not remove.
+    /// It leaves them as they are.
     pub unreadable: u64,
 }
 

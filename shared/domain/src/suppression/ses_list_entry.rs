@@ -30,6 +30,8 @@ pub enum ReconciliationStep {
     Agree,
     /// The address belongs to the mailbox simulator. An operator added it as a test.
     LeaveAlone,
+    /// Okite's entry of the address cannot be read. It suppresses the address, and both lists stay as they are.
+    Unreadable,
     /// The entry is missing on Okite's list. The register of its reason must be set to this time.
     Add(Timestamp),
     /// Okite lifted the address, and must remove it from SES's list.
@@ -44,6 +46,9 @@ impl SesListEntry {
     pub fn step(&self, address: &EmailAddress, registers: &Registers, now: Timestamp) -> ReconciliationStep {
         if address.is_simulator() {
             return ReconciliationStep::LeaveAlone;
+        }
+        if registers.unreadable {
+            return ReconciliationStep::Unreadable;
         }
         let in_force =
             |at: &Option<Timestamp>| at.is_some_and(|at| registers.lifted_at.is_none_or(|lifted| at > lifted));
@@ -275,7 +280,7 @@ mod tests {
                     prop_assert_eq!(step(reason, updated, &registers, 0), ReconciliationStep::Agree);
                 }
                 ReconciliationStep::Agree => prop_assert!(suppressed(&registers).is_some()),
-                ReconciliationStep::LeaveAlone => prop_assert!(false),
+                ReconciliationStep::LeaveAlone | ReconciliationStep::Unreadable => prop_assert!(false),
             }
         }
     }

@@ -82,23 +82,6 @@ async fn there_is_no_entry_of_an_unknown_address_or_id() {
 }
 
 #[tokio::test]
-async fn an_item_that_is_no_entry_is_an_error_and_not_an_address_that_is_free() {
-    let store = Store::start().await;
-    let list = store.suppressions();
-    let anna = address("anna@example.org");
-    store.put(TABLE, [("address", s("anna@example.org"))]).await;
-    assert_eq!(list.get(&anna).await.unwrap_err().code, "NotASuppression");
-    let item = [
-        ("address", s("anna@example.org")),
-        ("id", s(&ID.to_string())),
-        ("bounce_at", s("soon")),
-    ];
-    store.put(TABLE, item).await;
-    assert_eq!(list.get(&anna).await.unwrap_err().code, "NotASuppression");
-    assert_eq!(list.find(ID).await.unwrap_err().code, "NotASuppression");
-}
-
-#[tokio::test]
 async fn pages_hold_every_entry_once_and_count_what_is_none() {
     let store = Store::start().await;
     let list = store.suppressions();

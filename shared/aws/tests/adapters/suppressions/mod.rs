@@ -4,3 +4,4 @@ mod entries;
 mod lookups;
 mod newest;
 mod registers;
+mod unreadable;
