@@ -31,6 +31,7 @@ use clap::Parser;
 pub mod application;
 mod aws_error;
 mod commands;
+mod csv_cell;
 mod date;
 mod dead_letter_queue;
 mod execution;

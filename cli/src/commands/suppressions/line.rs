@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `address` | the address; the only required column |
 //! | `reason` | the register: `bounce`, `complaint`, `blocked`, `soft`, `bounce_echo`, `complaint_echo` or `manual`; |
-//! | | `lifted` for the time when the address was removed from the list; `manual` if empty |
+//! | | `lifted` for the time when the address was removed from the list; `unreadable`, which is imported as `manual`, for |
+//! | | an entry of which a part cannot be read; `manual` if empty |
 //! | `since` | when it happened (RFC 3339); the time of the import if empty |
 //! | `expires_at` | when a manual entry ends; never if empty |
 //! | `subtype`, `diagnostic` | SES's bounce subtype and the receiving server's response |
@@ -16,9 +17,12 @@
 use csv::{ByteRecord, StringRecord};
 use domain::address::{AddressError, EmailAddress};
 use domain::suppression::{Register, RegisterEvidence, SuppressionEntry, SuppressionReason};
+use domain::time::possible;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+
+use crate::csv_cell::{disarmed, text_of};
 
 /// The columns of an export.
 pub(super) const COLUMNS: [&str; 7] = [
@@ -75,7 +79,10 @@ impl RegisterUpdate {
 
     fn parse(text: &str) -> Option<Self> {
         let reason = match letters(text).as_str() {
-            "" | "manual" | "manualsuppression" | "unsubscribe" | "unsubscribed" => SuppressionReason::Manual,
+            // An entry that could not be read when it was exported stays suppressed until a person lifts it.
+            "" | "manual" | "manualsuppression" | "unsubscribe" | "unsubscribed" | "unreadable" => {
+                SuppressionReason::Manual
+            }
             "bounce" | "bounced" | "hardbounce" | "permanent" => SuppressionReason::Bounce,
             "complaint" | "complained" | "spam" | "spamcomplaint" => SuppressionReason::Complaint,
             "blocked" => SuppressionReason::Blocked,
@@ -112,7 +119,7 @@ pub(super) enum BadLine {
         "the reason must be one of bounce, complaint, blocked, manual, soft, lifted, bounce_echo and complaint_echo"
     )]
     Reason,
-    #[error("{0} must be a time like 2026-01-31T12:00:00Z")]
+    #[error("{0} must be a time like 2026-01-31T12:00:00Z, from 1970 until 2200")]
     Time(&'static str),
     /// Without a source and a time, two soft bounces would count as one.
     #[error("a soft bounce needs the columns source, which distinguishes it from others, and since")]
@@ -141,7 +148,7 @@ impl Columns {
     /// lifted.
     pub(super) fn line(&self, record: &ByteRecord, now: Timestamp) -> Result<Line, BadLine> {
         let record = StringRecord::from_byte_record(record.clone()).map_err(|_| BadLine::NotUtf8)?;
-        let field = |column: usize| self.0[column].and_then(|at| record.get(at)).unwrap_or_default().trim();
+        let field = |column: usize| text_of(self.0[column].and_then(|at| record.get(at)).unwrap_or_default());
         let text = |column| Some(field(column)).filter(|text| !text.is_empty()).map(str::to_owned);
         let time_of = |column: usize| match field(column) {
             "" => Ok(None),
@@ -167,10 +174,10 @@ impl Columns {
     }
 }
 
-/// Parses a time with an offset, a time without one (UTC), or a day.
+/// Parses a time with an offset, a time without one (UTC), or a day. A time that cannot be ([`possible`]) is none.
 fn time(text: &str) -> Option<Timestamp> {
     let in_utc = || Some(text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
-    text.parse().ok().or_else(in_utc)
+    possible(text.parse().ok().or_else(in_utc)?)
 }
 
 /// Returns the letters and digits of a text in lower case.
@@ -205,16 +212,22 @@ pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 7]> {
         .chain([(RegisterUpdate::Lifted, registers.lifted_at)])
         .filter_map(|(update, at)| Some(line(update, at?)))
         .collect();
+    if registers.unreadable {
+        let reason = SuppressionReason::Unreadable.as_str();
+        lines.push([entry.address.normalised(), reason, "", "", "", "", ""].map(str::to_owned));
+    }
     for (at, feedback_id) in &entry.soft_bounces {
         let mut soft = line(RegisterUpdate::SOFT, *at);
         soft[6].clone_from(feedback_id);
         lines.push(soft);
     }
-    lines
+    lines.into_iter().map(|cells| cells.map(disarmed)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const HEADER: [&str; 7] = COLUMNS;
@@ -281,6 +294,14 @@ mod tests {
             ([anna, "annoyed", "", "", "", "", ""], BadLine::Reason),
             ([anna, "bounce", "soon", "", "", "", ""], BadLine::Time("since")),
             ([anna, "manual", "", "never", "", "", ""], BadLine::Time("expires_at")),
+            (
+                [anna, "manual", "", "9999-12-30T22:00:00.001Z", "", "", ""],
+                BadLine::Time("expires_at"),
+            ),
+            (
+                [anna, "bounce", "-009999-01-02T01:59:59Z", "", "", "", ""],
+                BadLine::Time("since"),
+            ),
             ([anna, "bounce", "", "2026-01-01", "", "", ""], BadLine::Expires),
             ([anna, "soft", "2026-01-01", "", "", "", ""], BadLine::SoftWithoutSource),
             ([anna, "soft", "", "", "", "", "f-1"], BadLine::SoftWithoutSource),
@@ -292,6 +313,69 @@ mod tests {
         let columns = Columns::read(&ByteRecord::from(vec!["address"])).unwrap();
         let record = ByteRecord::from(vec![&b"\xff@example.org"[..]]);
         assert_eq!(columns.line(&record, now()).unwrap_err(), BadLine::NotUtf8);
+    }
+
+    /// The entry of Anna, with a bounce that a server explained.
+    fn bounced(diagnostic: &str) -> SuppressionEntry {
+        let evidence = RegisterEvidence {
+            address: "=1+anna@example.org".to_owned(),
+            subtype: "@Permanent".to_owned(),
+            diagnostic: Some(diagnostic.to_owned()),
+            source: "-f".to_owned(),
+        };
+        let bounce = Register::Of(SuppressionReason::Bounce);
+        SuppressionEntry {
+            id: uuid::Uuid::nil(),
+            address: EmailAddress::parse("=1+anna@example.org").unwrap(),
+            registers: domain::suppression::Registers {
+                bounce_at: Some("2026-01-02T00:00:00Z".parse().unwrap()),
+                ..domain::suppression::Registers::default()
+            },
+            soft_bounces: Vec::new(),
+            evidence: [(bounce, evidence)].into(),
+        }
+    }
+
+    #[test]
+    fn no_cell_of_an_export_is_a_formula() {
+        let lines = lines_of(&bounced("=HYPERLINK(\"https://evil.example\",\"Invoice\")"));
+        let cells = lines.iter().flatten();
+        let formulas: Vec<_> = cells.filter(|cell| cell.starts_with(['=', '+', '-', '@'])).collect();
+        assert!(formulas.is_empty(), "{formulas:?}");
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_read_is_exported_as_such_and_stays_suppressed_where_it_is_imported() {
+        let mut entry = bounced("550");
+        entry.registers.unreadable = true;
+        let lines = lines_of(&entry);
+        let reasons: Vec<_> = lines.iter().map(|line| line[1].as_str()).collect();
+        assert_eq!(reasons, ["bounce", "unreadable"]);
+        let line = read(HEADER, lines[1].each_ref().map(String::as_str)).unwrap();
+        assert_eq!((line.update, line.since), (RegisterUpdate::MANUAL, now()));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_exported_is_imported_as_it_was(diagnostic in "['=+@ \t\r\n,\"a-]{1,8}|\\PC{1,20}") {
+            let entry = bounced(&diagnostic);
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            writer.write_record(COLUMNS).unwrap();
+            for line in lines_of(&entry) {
+                writer.write_record(&line).unwrap();
+            }
+            let text = writer.into_inner().unwrap();
+            let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_slice());
+            let columns = Columns::read(reader.byte_headers().unwrap()).unwrap();
+            let records: Vec<ByteRecord> = reader.byte_records().map(Result::unwrap).collect();
+            let line = columns.line(&records[0], now()).unwrap();
+            prop_assert_eq!(line.diagnostic, Some(diagnostic));
+            prop_assert_eq!(
+                (line.address.as_given(), line.subtype.as_str(), line.source.as_str()),
+                ("=1+anna@example.org", "@Permanent", "-f")
+            );
+            prop_assert_eq!(line.since, entry.registers.bounce_at.unwrap());
+        }
     }
 
     #[test]
