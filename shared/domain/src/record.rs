@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::bounce::BounceReason;
 use crate::idempotency::LEASE;
 use crate::recipient::RecipientOutcome;
 
@@ -92,6 +93,10 @@ pub struct RecordedEvent {
     pub subtype: Option<String>,
     /// The diagnostic of the receiving server.
     pub diagnostic: Option<String>,
+    /// Why the mail bounced, if it did.
+    pub bounce_reason: Option<BounceReason>,
+    /// Whether the mail was not sent to the recipient: an address that it was sent to forwarded it.
+    pub forwarded: bool,
 }
 
 /// A mail as the caller gave it, without its bodies and attachments.
@@ -291,6 +296,8 @@ mod tests {
                     recipient: recipient.map(str::to_owned),
                     subtype: None,
                     diagnostic: None,
+                    bounce_reason: None,
+                    forwarded: false,
                 })
                 .collect(),
         }

@@ -8,6 +8,7 @@
 //! | `since` | when it happened (RFC 3339); the time of the import if empty |
 //! | `expires_at` | when a manual entry ends; never if empty |
 //! | `subtype`, `diagnostic` | SES's bounce subtype and the receiving server's response |
+//! | `bounce_reason` | why the mail bounced, as Okite judged it; other words are ignored |
 //! | `source` | SES's feedback id, or the origin of a manual entry; it distinguishes soft bounces from each other |
 //!
 //! Other mail services use other names, so several names are accepted for each column and reason, in any case and with
@@ -15,13 +16,14 @@
 
 use csv::{ByteRecord, StringRecord};
 use domain::address::{AddressError, EmailAddress};
-use domain::suppression::{Register, RegisterEvidence, SuppressionEntry, SuppressionReason};
+use domain::bounce::BounceReason;
+use domain::suppression::{Register, RegisterEvidence, SoftBounce, SuppressionEntry, SuppressionReason};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 /// The columns of an export.
-pub(super) const COLUMNS: [&str; 7] = [
+pub(super) const COLUMNS: [&str; 8] = [
     "address",
     "reason",
     "since",
@@ -29,12 +31,13 @@ pub(super) const COLUMNS: [&str; 7] = [
     "subtype",
     "diagnostic",
     "source",
+    "bounce_reason",
 ];
 /// The source of a line that names none.
 const SOURCE: &str = "import";
 
 /// The accepted names of each column, reduced to lower-case letters and digits.
-const NAMES: [&[&str]; 7] = [
+const NAMES: [&[&str]; 8] = [
     &["address", "email", "emailaddress", "mail", "recipient"],
     &["reason", "suppressionreason", "type"],
     &[
@@ -51,6 +54,7 @@ const NAMES: [&[&str]; 7] = [
     &["subtype"],
     &["diagnostic", "diagnosticcode"],
     &["source", "origin"],
+    &["bouncereason"],
 ];
 
 /// The change that a line makes to an address.
@@ -99,6 +103,7 @@ pub(super) struct Line {
     pub(super) subtype: String,
     pub(super) diagnostic: Option<String>,
     pub(super) source: String,
+    pub(super) bounce_reason: Option<BounceReason>,
 }
 
 /// Why a line is skipped. The message does not repeat the address, because logs may keep it.
@@ -123,7 +128,7 @@ pub(super) enum BadLine {
 
 /// The positions of the columns of a file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Columns([Option<usize>; 7]);
+pub(super) struct Columns([Option<usize>; 8]);
 
 impl Columns {
     /// Reads the header. Returns `None` if no column holds addresses.
@@ -163,6 +168,8 @@ impl Columns {
             subtype: text(4).unwrap_or_default(),
             diagnostic: text(5),
             source: source.unwrap_or_else(|| SOURCE.to_owned()),
+            // Another service may have its own words in such a column.
+            bounce_reason: BounceReason::parse(field(7)),
         })
     }
 }
@@ -180,8 +187,9 @@ fn letters(text: &str) -> String {
 }
 
 /// Returns a line for each register of an entry, with the cells of [`COLUMNS`].
-pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 7]> {
+pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 8]> {
     let registers = &entry.registers;
+    let name = |reason: BounceReason| reason.as_str().to_owned();
     let line = |update: RegisterUpdate, since: Timestamp| {
         let evidence = match update {
             RegisterUpdate::Set(register) => entry.evidence.get(&register).cloned().unwrap_or_default(),
@@ -197,6 +205,7 @@ pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 7]> {
             evidence.subtype,
             evidence.diagnostic.unwrap_or_default(),
             evidence.source,
+            evidence.bounce_reason.map(name).unwrap_or_default(),
         ]
     };
     let set = Register::WITH_ONE_TIME.map(|register| (RegisterUpdate::Set(register), registers.at(register)));
@@ -205,9 +214,10 @@ pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 7]> {
         .chain([(RegisterUpdate::Lifted, registers.lifted_at)])
         .filter_map(|(update, at)| Some(line(update, at?)))
         .collect();
-    for (at, feedback_id) in &entry.soft_bounces {
+    for SoftBounce { at, source, reason } in &entry.soft_bounces {
         let mut soft = line(RegisterUpdate::SOFT, *at);
-        soft[6].clone_from(feedback_id);
+        soft[6].clone_from(source);
+        soft[7] = reason.map(name).unwrap_or_default();
         lines.push(soft);
     }
     lines
@@ -217,7 +227,7 @@ pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 7]> {
 mod tests {
     use super::*;
 
-    const HEADER: [&str; 7] = COLUMNS;
+    const HEADER: [&str; 8] = COLUMNS;
 
     fn now() -> Timestamp {
         "2026-06-01T00:00:00Z".parse().unwrap()
@@ -271,19 +281,25 @@ mod tests {
 
     #[test]
     fn names_the_error_of_a_line_without_the_address() {
-        let line = |values: [&str; 7]| read(HEADER, values).unwrap_err();
+        let line = |values: [&str; 8]| read(HEADER, values).unwrap_err();
         let anna = "anna@example.org";
         for (values, expected) in [
             (
-                ["nobody", "", "", "", "", "", ""],
+                ["nobody", "", "", "", "", "", "", ""],
                 BadLine::Address(AddressError::NotAnAddress),
             ),
-            ([anna, "annoyed", "", "", "", "", ""], BadLine::Reason),
-            ([anna, "bounce", "soon", "", "", "", ""], BadLine::Time("since")),
-            ([anna, "manual", "", "never", "", "", ""], BadLine::Time("expires_at")),
-            ([anna, "bounce", "", "2026-01-01", "", "", ""], BadLine::Expires),
-            ([anna, "soft", "2026-01-01", "", "", "", ""], BadLine::SoftWithoutSource),
-            ([anna, "soft", "", "", "", "", "f-1"], BadLine::SoftWithoutSource),
+            ([anna, "annoyed", "", "", "", "", "", ""], BadLine::Reason),
+            ([anna, "bounce", "soon", "", "", "", "", ""], BadLine::Time("since")),
+            (
+                [anna, "manual", "", "never", "", "", "", ""],
+                BadLine::Time("expires_at"),
+            ),
+            ([anna, "bounce", "", "2026-01-01", "", "", "", ""], BadLine::Expires),
+            (
+                [anna, "soft", "2026-01-01", "", "", "", "", ""],
+                BadLine::SoftWithoutSource,
+            ),
+            ([anna, "soft", "", "", "", "", "f-1", ""], BadLine::SoftWithoutSource),
         ] {
             let error = line(values);
             assert_eq!(error, expected);

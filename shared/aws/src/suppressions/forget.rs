@@ -1,15 +1,14 @@
 //! Erasure: what is known of a person goes, and the person stays suppressed.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Evidence, Suppressions};
+use super::{Evidence, Suppressions, soft};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{names, s, time};
 use domain::address::EmailAddress;
-use domain::suppression::{Register, RegisterEvidence, SuppressionEntry, SuppressionReason};
+use domain::suppression::{Register, RegisterEvidence, SoftBounce, SuppressionEntry, SuppressionReason};
 
 /// How often an entry is read again that changed while it was being forgotten.
 const ROUNDS_MAX: u32 = 5;
@@ -88,7 +87,7 @@ impl Suppressions {
                     None => conditions.push(format!("attribute_not_exists(#{name})")),
                 }
             }
-            let soft: Vec<String> = entry.soft_bounces.iter().map(soft_bounce).collect();
+            let soft: Vec<String> = entry.soft_bounces.iter().map(soft::as_text).collect();
             delete = delete.expression_attribute_names("#soft", "soft");
             if soft.is_empty() {
                 conditions.push("attribute_not_exists(#soft)".to_owned());
@@ -116,11 +115,17 @@ impl Suppressions {
         for register in Register::WITH_ONE_TIME {
             let Some(at) = registers.at(register) else { continue };
             let recorded = entry.evidence.get(&register).cloned();
-            let RegisterEvidence { subtype, source, .. } = recorded.unwrap_or_default();
+            let RegisterEvidence {
+                subtype,
+                bounce_reason,
+                source,
+                ..
+            } = recorded.unwrap_or_default();
             let evidence = Evidence {
                 subtype: &subtype,
-                diagnostic: None,
+                bounce_reason,
                 source: &source,
+                ..Evidence::default()
             };
             if register == SuppressionReason::Manual.into() {
                 let until = registers.manual_expires_at;
@@ -132,22 +137,17 @@ impl Suppressions {
         if let Some(at) = registers.lifted_at {
             self.record_lift(to, at, new_id()).await?;
         }
-        for (at, feedback_id) in &entry.soft_bounces {
+        for SoftBounce { at, source, reason } in &entry.soft_bounces {
             let evidence = Evidence {
-                subtype: "",
-                diagnostic: None,
-                source: feedback_id,
+                bounce_reason: *reason,
+                source,
+                ..Evidence::default()
             };
             self.record(to, SuppressionReason::Soft, *at, evidence, new_id())
                 .await?;
         }
         Ok(())
     }
-}
-
-/// Returns a soft bounce as it stands in the set.
-fn soft_bounce((at, feedback_id): &(Timestamp, String)) -> String {
-    format!("{}#{feedback_id}", at.as_millisecond())
 }
 
 /// Returns the attributes of the registers that hold one time, with their values.

@@ -7,9 +7,9 @@
 //! | `shard` | the partition of the index `newest`, a function of the address |
 //! | `bounce_at`, `complaint_at`, `blocked_at`, `manual_at` | registers, in milliseconds since the epoch |
 //! | `bounce_echo_at`, `complaint_echo_at` | registers of mails that the account's own lists held back |
-//! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | its evidence: address, subtype, diagnostic, source |
+//! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | its evidence: address, subtype, diagnostic, bounce reason, source |
 //! | `manual_expires_at`, `lifted_at` | times in milliseconds |
-//! | `soft` | the newest soft bounces: a string set of `time#feedback id`, and `#our id` if the mail is ours |
+//! | `soft` | the newest soft bounces: a string set of `time#feedback id`, `#our id` if the mail is ours, `#reason` |
 //!
 //! The condition of its update lets a register only move forward. Where two events have the same time, the greater
 //! source wins, so the item ends the same in whichever order events come. Of the soft bounces the newest
@@ -36,6 +36,7 @@ use crate::dynamodb::batch;
 use crate::dynamodb::condition::{Written, unless_overtaken, written};
 use crate::dynamodb::item::{Item, names, s, text_of, time, time_of};
 use domain::address::EmailAddress;
+use domain::bounce::BounceReason;
 use domain::suppression::{Register, Registers, SuppressionReason};
 
 pub use entries::EntriesPage;
@@ -59,12 +60,14 @@ const REGISTERS: [&str; 10] = [
 ];
 
 /// Why a register was set.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Evidence<'a> {
     /// SES's words for what happened.
     pub subtype: &'a str,
     /// The words of the receiving server.
     pub diagnostic: Option<&'a str>,
+    /// Why the mail bounced, where an event of SES says so.
+    pub bounce_reason: Option<BounceReason>,
     /// The source: SES's feedback id, or the person or program that added the entry.
     pub source: &'a str,
 }
@@ -129,7 +132,8 @@ impl Suppressions {
     }
 
     /// Sets a register of an address to `at`, unless it is later already, or adds a soft bounce to its set. May be
-    /// repeated and reordered at will. Of the evidence of a soft bounce only the source is kept.
+    /// repeated and reordered at will. Of the evidence of a soft bounce, the source and the reason are
+    /// kept.
     ///
     /// `new_id` becomes the id of the item if the address has none yet.
     ///
@@ -144,7 +148,7 @@ impl Suppressions {
         new_id: Uuid,
     ) -> Result<(), StoreError> {
         match register.into() {
-            Register::Of(SuppressionReason::Soft) => self.add_soft(address, at, evidence.source, new_id).await,
+            Register::Of(SuppressionReason::Soft) => self.add_soft(address, at, evidence, new_id).await,
             register => self.set_register(address, register, at, None, evidence, new_id).await,
         }
     }
@@ -248,6 +252,9 @@ impl Suppressions {
         if let Some(diagnostic) = evidence.diagnostic {
             details.insert("diagnostic".to_owned(), s(diagnostic));
         }
+        if let Some(reason) = evidence.bounce_reason {
+            details.insert("bounce_reason".to_owned(), s(reason.as_str()));
+        }
         // The end of a manual entry moves with it: the end of an earlier entry would end a later one too soon.
         let (end, lasts_longer) = match (register, expires_at) {
             (Register::Of(SuppressionReason::Manual), Some(_)) => (
@@ -309,10 +316,10 @@ fn registers(item: &Item) -> Option<Registers> {
         blocked_at: register("blocked_at")?,
         bounce_echo_at: register("bounce_echo_at")?,
         complaint_echo_at: register("complaint_echo_at")?,
-        soft: soft.iter().map(|(_, at)| *at).collect(),
+        soft: soft.iter().map(|(at, _)| *at).collect(),
         soft_of: soft
             .iter()
-            .filter_map(|(feedback_id, at)| Some((feedback_id.rsplit_once('#')?.1.parse().ok()?, *at)))
+            .filter_map(|(at, message)| Some(((*message)?, *at)))
             .collect(),
         manual_at: register("manual_at")?,
         manual_expires_at: register("manual_expires_at")?,

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::address::EmailAddress;
 use crate::stream::Stream;
 
-pub use entry::{RegisterEvidence, SuppressionEntry};
+pub use entry::{RegisterEvidence, SoftBounce, SuppressionEntry};
 pub use reconciliation::{FinishedPass, ListDrift, Reconciliation, ReconciliationPass, ReportedReconciliation};
 pub use ses_list_entry::{ReconciliationStep, SesListEntry};
 pub use storm::{STORM_BLOCKS, STORM_ENOUGH, STORM_WINDOW, is_storm};

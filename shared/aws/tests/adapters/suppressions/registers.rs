@@ -5,6 +5,7 @@
 use aws::{Evidence, Suppressions};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::address::EmailAddress;
+use domain::bounce::BounceReason;
 use domain::stream::Stream;
 use domain::suppression::{Register, Registers, SOFT_BOUNCES_KEPT, SoftBounceTiers, SuppressionReason};
 use proptest::prelude::*;
@@ -17,6 +18,7 @@ const TABLE: &str = "SuppressionsTable";
 const EVIDENCE: Evidence<'static> = Evidence {
     subtype: "General",
     diagnostic: None,
+    bounce_reason: None,
     source: "feedback-1",
 };
 const REASONS: [SuppressionReason; 5] = [
@@ -231,6 +233,7 @@ async fn the_item_has_the_attributes_that_are_documented() {
     let store = Store::start().await;
     let evidence = Evidence {
         diagnostic: Some("smtp; 550 5.1.1 no such user"),
+        bounce_reason: Some(BounceReason::UserUnknown),
         ..EVIDENCE
     };
     let anna = address("Anna@Example.org");
@@ -246,9 +249,10 @@ async fn the_item_has_the_attributes_that_are_documented() {
     assert_eq!(text(bounce, "address"), "Anna@Example.org");
     assert_eq!(text(bounce, "subtype"), "General");
     assert_eq!(text(bounce, "diagnostic"), "smtp; 550 5.1.1 no such user");
+    assert_eq!(text(bounce, "bounce_reason"), "user_unknown");
     assert_eq!(text(bounce, "source"), "feedback-1");
     assert!(text(&item, "shard").starts_with("newest#"));
-    assert_eq!((item.len(), bounce.len()), (5, 4));
+    assert_eq!((item.len(), bounce.len()), (5, 5));
 }
 
 #[tokio::test]
@@ -280,6 +284,7 @@ async fn later_evidence_replaces_all_of_the_earlier() {
     let second = Evidence {
         subtype: "NoEmail",
         diagnostic: None,
+        bounce_reason: None,
         source: "a-smaller-source",
     };
     list.record(&anna, SuppressionReason::Bounce, at(1), second, Uuid::from_u128(2))
@@ -364,6 +369,7 @@ async fn record_all(list: &Suppressions, facts: &[Fact]) {
         let evidence = Evidence {
             subtype: &format!("subtype-{source}-{time}"),
             diagnostic: (source % 2 == 0).then_some("smtp; 550"),
+            bounce_reason: None,
             source: &format!("source-{source}"),
         };
         let spelling = if source % 2 == 0 {
@@ -400,6 +406,40 @@ async fn soft_bounces_are_a_set_to_which_each_is_added_once() {
     assert_eq!(text(&item, "id"), Uuid::from_u128(1).to_string());
     assert!(text(&item, "shard").starts_with("newest#"));
     assert_eq!(item.len(), 4);
+}
+
+#[tokio::test]
+async fn a_soft_bounce_keeps_its_reason_and_counts_once_as_event_and_as_classic_notification() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    let anna = address("anna@example.org");
+    let id = Uuid::from_u128(9);
+    // A classic notification does not name the message.
+    let sources = [format!("f-1#{id}"), "f-1".to_owned(), "import #3".to_owned()];
+    for (source, reason) in sources.iter().zip([Some(BounceReason::MailboxFull), None, None]) {
+        let evidence = Evidence {
+            bounce_reason: reason,
+            source,
+            ..EVIDENCE
+        };
+        list.record(&anna, SuppressionReason::Soft, at(5), evidence, id)
+            .await
+            .unwrap();
+    }
+    let found = registers(&list, "anna@example.org").await;
+    assert_eq!((found.soft, found.soft_of), (vec![at(5), at(5)], vec![(id, at(5))]));
+    let mut bounces = list.get(&anna).await.unwrap().unwrap().soft_bounces;
+    bounces.sort_unstable();
+    let read: Vec<_> = bounces
+        .iter()
+        .map(|bounce| (bounce.source.as_str(), bounce.reason))
+        .collect();
+    let expected = [
+        ("f-1", None),
+        (sources[0].as_str(), Some(BounceReason::MailboxFull)),
+        ("import #3", None),
+    ];
+    assert_eq!(read, expected);
 }
 
 #[tokio::test]
