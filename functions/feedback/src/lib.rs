@@ -28,6 +28,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use config::Config;
+pub use envelope::message_texts;
 
 use envelope::{Record, Source};
 

@@ -12,6 +12,7 @@
 mod address;
 mod classify;
 mod event;
+mod explain;
 mod mark;
 mod message_event;
 mod timestamp;
@@ -23,6 +24,7 @@ use crate::address::EmailAddress;
 use crate::bounce::{Blame, BounceJudgement, BounceReason};
 
 pub use classify::FeedbackClass;
+pub use explain::{ExplainedEvent, ExplainedRecipient, explain};
 pub use mark::{Mark, MarkKind, RecordedMark};
 pub use message_event::{EventRecipient, MessageEvent};
 
