@@ -214,6 +214,17 @@ pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 8]> {
         .chain([(RegisterUpdate::Lifted, registers.lifted_at)])
         .filter_map(|(update, at)| Some(line(update, at?)))
         .collect();
+    // The other days with a block, so that repeated blocks count after an import too.
+    let blocked = RegisterUpdate::Set(SuppressionReason::Blocked.into());
+    for at in registers
+        .blocked_on
+        .iter()
+        .filter(|at| Some(**at) != registers.blocked_at)
+    {
+        let [address, reason, since, ..] = line(blocked, *at);
+        let empty = String::new;
+        lines.push([address, reason, since, empty(), empty(), empty(), empty(), empty()]);
+    }
     for SoftBounce { at, source, reason } in &entry.soft_bounces {
         let mut soft = line(RegisterUpdate::SOFT, *at);
         soft[6].clone_from(source);

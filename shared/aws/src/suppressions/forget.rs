@@ -76,7 +76,8 @@ impl Suppressions {
                 .table_name(&self.table)
                 .key("address", s(address.normalised()));
             let mut conditions = Vec::new();
-            // Only an entry that still has the registers that were read is deleted.
+            // Only an entry that still has the registers that were read is deleted. The days of blocks are no condition:
+            // a newer block moves its register, and one that came late is one day less.
             for (name, value) in registers_of(&entry) {
                 delete = delete.expression_attribute_names(format!("#{name}"), name.as_str());
                 match value {
@@ -133,6 +134,10 @@ impl Suppressions {
             } else {
                 self.record(to, register, at, evidence, new_id()).await?;
             }
+        }
+        for at in &registers.blocked_on {
+            self.record(to, SuppressionReason::Blocked, *at, Evidence::default(), new_id())
+                .await?;
         }
         if let Some(at) = registers.lifted_at {
             self.record_lift(to, at, new_id()).await?;

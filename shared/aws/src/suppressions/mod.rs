@@ -9,6 +9,7 @@
 //! | `bounce_echo_at`, `complaint_echo_at` | registers of mails that the account's own lists held back |
 //! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | its evidence: address, subtype, diagnostic, bounce reason, source |
 //! | `manual_expires_at`, `lifted_at` | times in milliseconds |
+//! | `blocked_on` | the first block of each of the newest days with one: a number set of milliseconds |
 //! | `soft` | the newest soft bounces: a string set of `time#feedback id`, `#our id` if the mail is ours, `#reason` |
 //!
 //! The condition of its update lets a register only move forward. Where two events have the same time, the greater
@@ -16,6 +17,7 @@
 //! [`SOFT_BOUNCES_KEPT`](domain::suppression::SOFT_BOUNCES_KEPT) stay. The newest of the newest do not depend on the
 //! order either.
 
+mod blocks;
 mod entries;
 mod forget;
 mod from_ses;
@@ -25,6 +27,7 @@ mod soft;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -46,7 +49,7 @@ pub use newest::{From as NewestFrom, NewestPage};
 /// How many partitions the index `newest` is spread over.
 const SHARDS: u8 = 8;
 /// The attributes that a lookup reads.
-const REGISTERS: [&str; 10] = [
+const REGISTERS: [&str; 11] = [
     "address",
     "bounce_at",
     "complaint_at",
@@ -56,6 +59,7 @@ const REGISTERS: [&str; 10] = [
     "manual_at",
     "manual_expires_at",
     "lifted_at",
+    "blocked_on",
     "soft",
 ];
 
@@ -149,7 +153,11 @@ impl Suppressions {
     ) -> Result<(), StoreError> {
         match register.into() {
             Register::Of(SuppressionReason::Soft) => self.add_soft(address, at, evidence, new_id).await,
-            register => self.set_register(address, register, at, None, evidence, new_id).await,
+            Register::Of(SuppressionReason::Blocked) => self.add_block(address, at, evidence, new_id).await,
+            register => {
+                let update = self.register_update(address, register, at, None, evidence, new_id);
+                unless_overtaken(update.send().await)
+            }
         }
     }
 
@@ -199,15 +207,9 @@ impl Suppressions {
         evidence: Evidence<'_>,
         new_id: Uuid,
     ) -> Result<(), StoreError> {
-        self.set_register(
-            address,
-            SuppressionReason::Manual.into(),
-            at,
-            expires_at,
-            evidence,
-            new_id,
-        )
-        .await
+        let register = SuppressionReason::Manual.into();
+        let update = self.register_update(address, register, at, expires_at, evidence, new_id);
+        unless_overtaken(update.send().await)
     }
 
     /// Sets the time at which an address was lifted, unless it is later already. An address that is not on the list
@@ -232,7 +234,8 @@ impl Suppressions {
         unless_overtaken(updated)
     }
 
-    async fn set_register(
+    /// Makes the update that sets a register, unless it is later already.
+    fn register_update(
         &self,
         address: &EmailAddress,
         register: Register,
@@ -240,7 +243,7 @@ impl Suppressions {
         expires_at: Option<Timestamp>,
         evidence: Evidence<'_>,
         new_id: Uuid,
-    ) -> Result<(), StoreError> {
+    ) -> UpdateItemFluentBuilder {
         let name = register.as_str();
         // The spelling of a forgotten address is forgotten too.
         let spelling = if address.is_pseudonym() { "" } else { address.as_given() };
@@ -265,6 +268,7 @@ impl Suppressions {
                 " REMOVE #expires_at",
                 " OR (#at = :at AND #evidence.#source = :source AND attribute_exists(#expires_at))",
             ),
+            (Register::Of(SuppressionReason::Blocked), _) => (" ADD #blocked_on :block", ""),
             _ => ("", ""),
         };
         let mut update = self
@@ -292,7 +296,7 @@ impl Suppressions {
         if let Some(expires_at) = expires_at {
             update = update.expression_attribute_values(":expires_at", time(expires_at));
         }
-        unless_overtaken(update.send().await)
+        update
     }
 }
 
@@ -314,6 +318,7 @@ fn registers(item: &Item) -> Option<Registers> {
         bounce_at: register("bounce_at")?,
         complaint_at: register("complaint_at")?,
         blocked_at: register("blocked_at")?,
+        blocked_on: blocks::days_of(item),
         bounce_echo_at: register("bounce_echo_at")?,
         complaint_echo_at: register("complaint_echo_at")?,
         soft: soft.iter().map(|(at, _)| *at).collect(),

@@ -57,6 +57,7 @@ async fn with_anna() -> (Store, Suppressions, SuppressionEntry) {
         registers: Registers {
             bounce_at: Some(at(5)),
             blocked_at: Some(at(6)),
+            blocked_on: vec![at(6)],
             ..Registers::default()
         },
         soft_bounces: Vec::new(),

@@ -7,7 +7,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::address::EmailAddress;
 use domain::bounce::BounceReason;
 use domain::stream::Stream;
-use domain::suppression::{Register, Registers, SOFT_BOUNCES_KEPT, SoftBounceTiers, SuppressionReason};
+use domain::suppression::{
+    Register, Registers, SOFT_BOUNCES_KEPT, SoftBounceTiers, SuppressionReason, first_blocks_of_days,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use uuid::Uuid;
@@ -70,6 +72,9 @@ async fn record_soft<'a>(list: &Suppressions, bounces: impl IntoIterator<Item = 
 fn in_order(mut item: Item) -> Item {
     if let Some(AttributeValue::Ss(soft)) = item.get_mut("soft") {
         soft.sort_unstable();
+    }
+    if let Some(AttributeValue::Ns(blocked_on)) = item.get_mut("blocked_on") {
+        blocked_on.sort_unstable();
     }
     item
 }
@@ -163,6 +168,7 @@ async fn each_reason_has_a_register_of_its_own() {
             SuppressionReason::Blocked,
             Registers {
                 blocked_at: Some(at(5)),
+                blocked_on: vec![at(5)],
                 ..none.clone()
             },
         ),
@@ -208,6 +214,10 @@ async fn all_registers_that_an_item_has_are_read() {
                 ("lifted_at", time(6)),
                 ("bounce_echo_at", time(10)),
                 ("complaint_echo_at", time(11)),
+                (
+                    "blocked_on",
+                    AttributeValue::Ns([3, 1].map(|time| at(time).as_millisecond().to_string()).into()),
+                ),
                 ("soft", soft_set([(8, "f-1"), (7, "f-2"), (9, "f-1")])),
             ],
         )
@@ -216,6 +226,8 @@ async fn all_registers_that_an_item_has_are_read() {
         bounce_at: Some(at(1)),
         complaint_at: Some(at(2)),
         blocked_at: Some(at(3)),
+        // The first of its day.
+        blocked_on: vec![at(1)],
         manual_at: Some(at(4)),
         manual_expires_at: Some(at(5)),
         lifted_at: Some(at(6)),
@@ -391,6 +403,52 @@ async fn outcome(store: &Store, facts: &[Fact]) -> Item {
     item.remove("id").unwrap();
     store.delete(TABLE, &[("address", "anna@example.org")]).await;
     in_order(item)
+}
+
+#[test]
+fn blocks_in_any_order_and_number_of_copies_leave_the_first_of_each_of_the_newest_days() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let store = runtime.block_on(Store::start());
+    let hour = 3_600_000;
+    let blocks = proptest::collection::vec(0_i64..20 * 24, 1..30);
+    let histories = blocks.prop_flat_map(|blocks| {
+        let copies: Vec<_> = blocks.iter().chain(blocks.iter().step_by(3)).copied().collect();
+        (Just(blocks), Just(copies).prop_shuffle())
+    });
+    let mut runner = TestRunner::new(Config {
+        cases: 12,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let checked = runner.run(&histories, |(blocks, shuffled)| {
+        let item = runtime.block_on(async {
+            for hours in &shuffled {
+                record(
+                    &store.suppressions(),
+                    "anna@example.org",
+                    SuppressionReason::Blocked,
+                    hours * hour,
+                )
+                .await;
+            }
+            let item = in_order(item(&store, "anna@example.org").await);
+            store.delete(TABLE, &[("address", "anna@example.org")]).await;
+            item
+        });
+        let times = blocks.iter().map(|hours| at(hours * hour));
+        let days: Vec<_> = first_blocks_of_days(times.clone())
+            .iter()
+            .map(|at| at.as_millisecond().to_string())
+            .collect();
+        prop_assert_eq!(&item["blocked_on"], &AttributeValue::Ns(days));
+        prop_assert_eq!(number(&item, "blocked_at"), times.max().unwrap().as_millisecond());
+        Ok(())
+    });
+    checked.unwrap();
 }
 
 #[tokio::test]
