@@ -49,26 +49,26 @@ pub fn explain(message: &str) -> Result<ExplainedEvent, UnreadableFeedback> {
     let recipients = match kind.as_str() {
         "Bounce" => {
             let bounce = json.bounce.ok_or(UnreadableFeedback::Incomplete("bounce"))?;
-            let subtype = bounce.words();
+            let words = bounce.words();
             let bounce_type = bounce.bounce_type.unwrap_or_default();
             let sub_type = bounce.bounce_sub_type.unwrap_or_default();
             let recipients = bounce.bounced_recipients.unwrap_or_default().into_iter();
             let explained = |recipient: Recipient| {
                 let (class, judgement) = classify::bounce(&bounce_type, &sub_type, &recipient);
-                explained(recipient, &subtype, class, Some(judgement))
+                explained(recipient, &words, class, Some(judgement))
             };
             recipients.map(explained).collect()
         }
         "Complaint" => {
             let complaint = json.complaint.ok_or(UnreadableFeedback::Incomplete("complaint"))?;
-            let subtype = complaint.words().to_owned();
+            let words = complaint.words().to_owned();
             let class = classify::complaint(
                 complaint.complaint_feedback_type.as_deref().unwrap_or_default(),
                 complaint.complaint_sub_type.as_deref().unwrap_or_default(),
             );
             let recipients = complaint.complained_recipients.unwrap_or_default().into_iter();
             recipients
-                .map(|recipient| explained(recipient, &subtype, class, None))
+                .map(|recipient| explained(recipient, &words, class, None))
                 .collect()
         }
         _ => Vec::new(),

@@ -638,6 +638,7 @@ async fn records_at_the_same_moment_lose_nothing() {
         bounce_at: latest,
         complaint_at: latest,
         blocked_at: latest,
+        blocked_on: vec![at(0)],
         manual_at: latest,
         ..Registers::default()
     };
