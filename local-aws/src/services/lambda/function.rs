@@ -78,6 +78,14 @@ pub(super) struct FunctionState {
     pub(super) environments: HashMap<Uuid, Environment>,
 }
 
+impl FunctionState {
+    /// Returns whether more events wait than environments are about to ask for one.
+    pub(super) fn wants_environment(&self) -> bool {
+        let asking = self.environments.len().saturating_sub(self.running.len());
+        self.pending.len() > asking && self.environments.len() < ENVIRONMENTS_MAX
+    }
+}
+
 /// The process of an environment.
 #[derive(Debug)]
 pub(super) struct Environment {

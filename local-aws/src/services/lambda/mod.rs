@@ -177,7 +177,17 @@ impl Lambda {
             let _ = reply.send(Err(stopped()));
             return;
         }
+        let ahead = self.clock.ahead();
         while let Some((environment, waiting)) = state.waiting.pop_front() {
+            let listed = state.environments.get(&environment);
+            if listed.is_some_and(|listed| listed.ahead != ahead) {
+                // The clock was set forward, and this environment has not been replaced yet.
+                state
+                    .environments
+                    .remove(&environment)
+                    .inspect(|outdated| outdated.end.cancel());
+                continue;
+            }
             // It is registered first, so that it fails with its environment from the first moment.
             state.running.insert(id, (environment, reply));
             match waiting.send((id, event.clone())) {
@@ -190,8 +200,7 @@ impl Lambda {
             }
         }
         state.pending.push_back(Invocation { id, event, reply });
-        let starting = state.environments.len().saturating_sub(state.running.len());
-        let wanted = state.pending.len() > starting && state.environments.len() < ENVIRONMENTS_MAX;
+        let wanted = state.wants_environment();
         drop(state);
         if wanted {
             self.start_environment(function);
@@ -239,7 +248,9 @@ impl Lambda {
         if stopping {
             fail_pending(&mut state, ended);
         }
-        let wanted = !state.pending.is_empty() && state.environments.is_empty();
+        // One that died in its init would die again and again beside the others.
+        let died_in_init = environment.is_some_and(|environment| !environment.ready);
+        let wanted = !died_in_init && state.wants_environment();
         drop(state);
         if wanted {
             self.start_environment(function);
