@@ -64,7 +64,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         calls: Calls::default(),
         faults: Faults::new(clock.clone(), lambda.processes()),
     };
-    let dynamodb = Dynamodb::open(data_dir.map(DataDir::database).as_deref(), &stack.tables)?;
+    let dynamodb = Dynamodb::open(data_dir.map(DataDir::database).as_deref(), &stack.tables)?.with_clock(clock.clone());
     let (events, published) = mpsc::unbounded_channel();
     let mut ses_settings = ses_settings(&application, &stack, data_dir);
     ses_settings.production_access = !settings.sandbox;
