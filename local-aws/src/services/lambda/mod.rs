@@ -24,10 +24,10 @@ mod program;
 mod runtime_api;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -74,15 +74,7 @@ impl Lambda {
         clock: Clock,
         stop: CancellationToken,
     ) -> Arc<Self> {
-        let function = |settings: FunctionSettings| {
-            (
-                settings.name.clone(),
-                Arc::new(Function {
-                    settings,
-                    state: Mutex::default(),
-                }),
-            )
-        };
+        let function = |settings: FunctionSettings| (settings.name.clone(), Arc::new(Function::new(settings)));
         Arc::new(Self {
             program,
             runtime_api,
@@ -114,6 +106,13 @@ impl Lambda {
     /// Returns the ARN of a function.
     fn arn(&self, name: &str) -> Option<&str> {
         Some(&self.functions.get(name)?.settings.arn)
+    }
+
+    /// Waits until an event source mapping may keep one more environment of a function busy. All mappings to a function
+    /// share its environments.
+    async fn slot(&self, name: &str) -> Option<OwnedSemaphorePermit> {
+        let slots = Arc::clone(&self.functions.get(name)?.slots);
+        slots.acquire_owned().await.ok()
     }
 
     /// Starts one environment of every function, so that the first invocation does not wait for a process.
