@@ -5,6 +5,7 @@
 mod mappings;
 mod receiving;
 mod run;
+mod schedules;
 mod sending;
 mod throughput;
 mod worker;
