@@ -87,7 +87,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         schedules: stack.schedules.clone(),
         stop: stop_front.clone(),
     };
-    let cloudwatch = Arc::new(CloudWatch::new(ses.clone(), stack.alarms, clock.clone()));
+    let cloudwatch = CloudWatch::new(ses.clone(), sqs.clone(), stack.alarms, clock.clone());
     let gateway = Gateway::new(lambda.clone(), http_api.function, ACCOUNT_ID.to_owned(), clock.clone());
 
     let router = front_router(local_api, application.page, &gateway);
