@@ -34,6 +34,7 @@ mod commands;
 mod csv_cell;
 mod date;
 mod dead_letter_queue;
+mod duration;
 mod execution;
 mod identity;
 mod local;

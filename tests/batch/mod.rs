@@ -1,6 +1,8 @@
 //! `POST /emails/batch`: each email has an outcome of its own, and a batch that was cut off is resumed and never sent
 //! twice.
 
+mod days;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -365,29 +367,6 @@ async fn a_batch_of_which_nothing_is_known_is_a_conflict_until_ses_tells() {
     let first_ids: Vec<_> = errors.iter().map(|error| &error["id"]).collect();
     assert_eq!((known.status, ids), (200, first_ids), "{known:?}");
     assert_eq!(okite.outbox().await.len(), 0);
-}
-
-#[tokio::test]
-async fn a_resumed_batch_is_forgotten_when_it_was_to_be_at_first() {
-    let okite = fast().await;
-    let batch = emails(3);
-    let refuse =
-        json!({ "operation": "SendEmail", "skip": 1, "times": 1, "error": "MessageRejected", "message": "No" });
-    okite.fault(refuse).await;
-    post(&okite, &batch, &[KEYED, PERMISSIVE]).await;
-    let claim = async || {
-        let rows = okite.all_messages().await;
-        let claim = rows
-            .into_iter()
-            .find(|row| row["id"].as_s().unwrap().starts_with("claim#"))
-            .unwrap();
-        claim["expires"].clone()
-    };
-    let first = claim().await;
-    okite.advance(Duration::from_hours(20)).await;
-    assert_eq!(post(&okite, &batch, &[KEYED, PERMISSIVE]).await.status, 200);
-    assert_eq!(claim().await, first);
-    assert_eq!(received(&okite).await.values().sum::<usize>(), 3);
 }
 
 #[tokio::test]

@@ -7,3 +7,4 @@ pub(crate) mod idempotency;
 pub(crate) mod on_suppressed;
 pub(crate) mod permit;
 pub(crate) mod refusals;
+mod unknown;

@@ -294,6 +294,16 @@ async fn a_fault_inside_ses_may_come_after_it_took_the_mail_and_is_not_tried_aga
     assert_eq!(okite.outbox().await, [] as [Value; 0]);
 }
 
+/// The mail went out, whatever the proxy says of it.
+#[tokio::test]
+async fn a_server_error_of_a_proxy_may_come_after_ses_took_the_mail_and_is_not_tried_again() {
+    let okite = Okite::start().await;
+    for (nth, status) in [500, 502, 503, 504].into_iter().enumerate() {
+        told_that_it_is_unknown(&okite, json!({ "operation": "SendEmail", "proxy_status": status })).await;
+        assert_eq!(okite.outbox().await.len(), nth + 1, "{status}");
+    }
+}
+
 #[tokio::test]
 async fn a_slow_answer_is_waited_for() {
     let okite = Okite::start().await;

@@ -253,6 +253,7 @@ fn loses_no_event_that_fails() {
             queue_arn: retries.arn.clone(),
             function: "feedback".to_owned(),
             batch_size: 10,
+            batching_window: Duration::ZERO,
             reports_item_failures: true,
             concurrency: 5,
         }]

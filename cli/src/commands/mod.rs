@@ -5,6 +5,8 @@
 
 mod brake;
 mod doctor;
+mod emails;
+mod explain_bounce;
 mod feedback;
 mod forget;
 mod function;
@@ -25,12 +27,14 @@ pub(crate) enum Command {
     Up(up::UpCommand),
     Keys(keys::KeysCommand),
     Suppressions(suppressions::SuppressionsCommand),
+    Emails(emails::EmailsCommand),
     Forget(forget::ForgetCommand),
     Status(status::StatusCommand),
     Brake(brake::BrakeCommand),
     Incident(incident::IncidentCommand),
     Feedback(feedback::FeedbackCommand),
     Doctor(doctor::DoctorCommand),
+    ExplainBounce(explain_bounce::ExplainBounceCommand),
     #[command(hide = true)]
     Function(function::FunctionCommand),
 }
@@ -42,12 +46,14 @@ impl Command {
             Self::Up(command) => command.run(),
             Self::Keys(command) => command.run(),
             Self::Suppressions(command) => command.run(),
+            Self::Emails(command) => command.run(),
             Self::Forget(command) => command.run(),
             Self::Status(command) => command.run(),
             Self::Brake(command) => command.run(),
             Self::Incident(command) => command.run(),
             Self::Feedback(command) => command.run(),
             Self::Doctor(command) => command.run(),
+            Self::ExplainBounce(command) => command.run(),
             Self::Function(command) => command.run(),
         };
         result.unwrap_or_else(Failure::report)

@@ -28,7 +28,7 @@ pub(crate) struct TargetArguments {
     /// Work on this CloudFormation stack in AWS, with the credentials of your environment or AWS profile
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
-    /// Like --stack, but names the DynamoDB table that the command uses (API keys, suppressions or usage)
+    /// Like --stack, but names the DynamoDB table that the command uses (API keys, messages, suppressions or usage)
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
     /// AWS region of the stack or table, such as eu-west-1 [default: the region of your AWS configuration]

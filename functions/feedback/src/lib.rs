@@ -31,6 +31,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use config::Config;
+pub use envelope::message_texts;
 
 use caught::caught;
 use envelope::{Record, Source};
@@ -324,6 +325,7 @@ async fn apply(state: &State, event: &FeedbackEvent, new_id: &impl Fn() -> Uuid)
             let evidence = Evidence {
                 subtype: &fact.subtype,
                 diagnostic: fact.diagnostic.as_deref(),
+                bounce_reason: fact.reason,
                 source: &source,
             };
             suppressions.record(&fact.address, reason, fact.at, evidence, id).await
@@ -347,6 +349,18 @@ async fn apply(state: &State, event: &FeedbackEvent, new_id: &impl Fn() -> Uuid)
         .chain(marked)
         .chain([recorded])
         .collect::<Result<(), _>>()?;
+    if let Some(message) = &event.message
+        && message.recipients.values().any(|recipient| recipient.forwarded)
+    {
+        tracing::warn!(
+            cause = "forwarded",
+            kind = event.kind,
+            message.id = message.message_id.map(|id| id.to_string()),
+            ses.id = event.ses_message_id,
+            "a recipient of an event is not one that the mail was sent to, so an address of the mail forwarded it: see \
+             docs/OPERATIONS.md"
+        );
+    }
     watch_for_storms(state, event).await?;
     let reasons: BTreeSet<&str> = event
         .facts

@@ -42,6 +42,7 @@ pub use sending::Ids;
 use tokio::time::Instant;
 
 pub use config::Config;
+pub use emails::{EmailId, email_json, find_email};
 pub use state::SendApiState;
 
 use error::ApiError;

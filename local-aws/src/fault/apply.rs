@@ -1,7 +1,7 @@
 //! Applies a fault to a call of any service.
 
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use uuid::Uuid;
 
 use super::{Effect, Faults, Moment};
@@ -42,6 +42,11 @@ impl Faults {
                     self.processes.kill(environment).await;
                 }
                 cut()
+            }
+            Effect::Proxy(status) => {
+                carry_out.await;
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+                (status, Html(format!("<html><h1>{status}</h1></html>"))).into_response()
             }
             // The middleware hands this one to the service.
             Effect::Unprocessed(_) => carry_out.await,

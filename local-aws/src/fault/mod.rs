@@ -52,9 +52,11 @@ pub enum Effect {
     Delay(Duration),
     /// The service cuts the connection without an answer.
     Drop(Moment),
+    /// The service carries the call out, and a proxy before it answers with this HTTP status and a page of HTML.
+    Proxy(u16),
     /// The calling process is killed. A call from outside Lambda has no such process and takes no such fault.
     Kill(Moment),
-    /// DynamoDB leaves this many keys or items of a batch unprocessed, the last ones first.
+    /// DynamoDB or SQS leaves this many keys, items or entries of a batch undone, the last ones first.
     Unprocessed(usize),
 }
 
@@ -91,6 +93,7 @@ struct Written {
     delay_ms: Option<u64>,
     drop: Option<Moment>,
     kill: Option<Moment>,
+    proxy_status: Option<u16>,
     unprocessed: Option<Value>,
 }
 
@@ -119,11 +122,18 @@ impl TryFrom<Written> for Fault {
             .delay_ms
             .map(|milliseconds| Effect::Delay(Duration::from_millis(milliseconds)));
         let (drop, kill) = (written.drop.map(Effect::Drop), written.kill.map(Effect::Kill));
+        if written
+            .proxy_status
+            .is_some_and(|status| !(300..=599).contains(&status))
+        {
+            return Err("`proxy_status` must be an HTTP status from 300 to 599".to_owned());
+        }
+        let proxy = written.proxy_status.map(Effect::Proxy);
         let unprocessed = written
             .unprocessed
             .map(|undone| unprocessed(&written.operation, &undone))
             .transpose()?;
-        let mut effects = [error, delay, drop, kill, unprocessed].into_iter().flatten();
+        let mut effects = [error, delay, drop, kill, proxy, unprocessed].into_iter().flatten();
         match (effects.next(), effects.next()) {
             (Some(effect), None) => Ok(Self {
                 operation: written.operation,
@@ -132,7 +142,9 @@ impl TryFrom<Written> for Fault {
                 effect,
                 span,
             }),
-            _ => Err("set exactly one of `error`, `delay_ms`, `drop`, `kill` and `unprocessed`".to_owned()),
+            _ => Err(
+                "set exactly one of `error`, `delay_ms`, `drop`, `kill`, `proxy_status` and `unprocessed`".to_owned(),
+            ),
         }
     }
 }
@@ -170,7 +182,7 @@ fn unprocessed(operation: &str, undone: &Value) -> Result<Effect, String> {
     };
     match count {
         None | Some(0) => {
-            Err("`unprocessed` must be true or the number of keys or items, which is 1 or more".to_owned())
+            Err("`unprocessed` must be true or the number of keys, items or entries, which is 1 or more".to_owned())
         }
         Some(count) => Ok(Effect::Unprocessed(count)),
     }
@@ -190,6 +202,7 @@ impl Serialize for Fault {
             Effect::Delay(delay) => json!({ "delay_ms": milliseconds(*delay) }),
             Effect::Drop(moment) => json!({ "drop": moment }),
             Effect::Kill(moment) => json!({ "kill": moment }),
+            Effect::Proxy(status) => json!({ "proxy_status": status }),
             Effect::Unprocessed(usize::MAX) => json!({ "unprocessed": true }),
             Effect::Unprocessed(count) => json!({ "unprocessed": count }),
         };
@@ -241,6 +254,7 @@ mod tests {
             json!({"operation": "SendEmail", "times": 1, "kill": "after"}),
             json!({"operation": "GetItem", "for_ms": 600_000, "delay_ms": 5}),
             json!({"operation": "GetItem", "times": 1, "drop": "before"}),
+            json!({"operation": "SendEmail", "times": 1, "proxy_status": 503}),
             json!({"operation": "BatchGetItem", "times": 1, "unprocessed": true}),
             json!({"operation": "BatchGetItem", "times": 1, "unprocessed": 7}),
         ] {
@@ -256,6 +270,8 @@ mod tests {
             json!({"operation": "SendEmail", "drop": "after", "kill": "after"}),
             json!({"operation": "SendEmail", "drop": "during"}),
             json!({"operation": "SendEmail", "kill": true}),
+            json!({"operation": "SendEmail", "proxy_status": 200}),
+            json!({"operation": "SendEmail", "proxy_status": 600}),
             json!({"operation": "SendEmail", "delay_ms": 1, "times": 1, "for_ms": 1}),
             json!({"operation": "SendEmail", "delay_ms": 1, "times": 0}),
             json!({"operation": "SendEmail", "delay_ms": 1, "skip": -1}),

@@ -34,7 +34,9 @@ pub use cloudwatch::{CloudWatch, MetricsError, client as cloudwatch};
 pub use connection::{TrustError, behavior_version, http_client, http_connector};
 pub use dynamodb::{StoreError, client as dynamodb};
 pub use function::FunctionConfig;
-pub use messages::{Claimed, Claims, EVENTS_READ_MAX, Forgotten, Messages, NewMessage, Put, SentTo};
+pub use messages::{
+    Claimed, Claims, EVENTS_READ_MAX, Forgotten, Messages, NewMessage, OpenMessages, Put, ScanPosition, SentTo,
+};
 #[cfg(feature = "ses")]
 pub use ses::{
     AccountError, IdentitiesError, ListError, ListedPage, Outgoing, Pace, SendError, Ses, SesSuppressionList,

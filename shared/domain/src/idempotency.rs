@@ -15,8 +15,11 @@ use uuid::Uuid;
 use crate::hex::hex;
 use crate::time;
 
-/// The time that Okite remembers a key.
+/// The time that Okite remembers a key at least, from the last request that attempted an email under it. A key whose
+/// outcome is unknown is remembered as long as the record of its message.
 pub const REMEMBERED: Duration = Duration::from_hours(24);
+/// The time that the records of a key's messages outlive the time that the key is remembered, at least.
+pub const RECORDS_OUTLIVE: Duration = Duration::from_hours(1);
 /// The lease of a request on its key. It is longer than the function may run (29 s), so no request outlives its lease.
 pub const LEASE: Duration = Duration::from_secs(35);
 /// The allowed length of a key, in characters.
@@ -35,12 +38,18 @@ pub struct Claim {
     pub nonce: Uuid,
     /// The time until which that request may run.
     pub lease_until: Timestamp,
-    /// The time until which Okite remembers the key.
+    /// The number of emails of the request's body, from 1. Their ids follow from [`Self::message_id`].
+    pub emails: usize,
+    /// The time until which Okite remembers the key, whatever became of its emails. It only grows.
     pub expires: Timestamp,
+    /// The time until which the records of the key's emails are kept, in whole seconds. Until then, the key is
+    /// remembered if one of them is not settled.
+    pub kept_until: Timestamp,
 }
 
 impl Claim {
-    /// Makes the claim of a request that arrived at `now`, whose first message is `message_id`.
+    /// Makes the claim of a request with one email that arrived at `now`, whose message is `message_id`. Its record is
+    /// kept for the least time that it may be.
     #[must_use]
     pub fn new(key: &RequestKey, message_id: Uuid, nonce: Uuid, now: Timestamp) -> Self {
         Self {
@@ -49,8 +58,52 @@ impl Claim {
             message_id,
             nonce,
             lease_until: time::plus(now, LEASE),
+            emails: 1,
             expires: time::plus(now, REMEMBERED),
+            kept_until: time::plus(time::plus(now, REMEMBERED), RECORDS_OUTLIVE),
         }
+    }
+
+    /// Returns the ids of the messages of the claim, in the order of the body.
+    #[must_use]
+    pub fn message_ids(&self) -> Vec<Uuid> {
+        (0..self.emails).map(|nth| nth_id(self.message_id, nth)).collect()
+    }
+
+    /// Returns whether the time is over for which the key is remembered whatever became of its emails, and no request
+    /// with it may be running. If all of its emails are settled, the key may then be used anew.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        now >= self.expires && now >= self.lease_until
+    }
+
+    /// Returns the claim `taker` of a request with the same body, once it takes this key over. The key keeps its
+    /// messages and is remembered anew.
+    ///
+    /// `keeps_records`: whether the records of earlier requests still count. Those and the new ones are then kept to one
+    /// time, so that no email looks as if it were never attempted while another one still holds the key.
+    #[must_use]
+    pub fn taken_over(&self, taker: &Self, keeps_records: bool) -> Self {
+        let expires = self.expires.max(taker.expires);
+        Self {
+            message_id: self.message_id,
+            expires,
+            kept_until: if keeps_records {
+                self.kept_until.max(time::plus(expires, RECORDS_OUTLIVE))
+            } else {
+                taker.kept_until
+            },
+            ..taker.clone()
+        }
+    }
+
+    /// Returns until when the key is remembered if a request at `now` finds that an email of it is still not settled:
+    /// as long as after an attempt, but never beyond the records. So a caller that keeps asking gets the answer once
+    /// it is known.
+    #[must_use]
+    pub fn remembered_anew(&self, now: Timestamp) -> Timestamp {
+        let latest = self.kept_until.checked_sub(RECORDS_OUTLIVE).unwrap_or(self.kept_until);
+        time::plus(now, REMEMBERED).min(latest).max(self.expires)
     }
 }
 
@@ -194,6 +247,57 @@ mod tests {
         let claim = claim(("a", "e", "k"), &json!({}));
         assert_eq!(claim.lease_until.as_second(), 35);
         assert_eq!(claim.expires.as_second(), 24 * 3_600);
+        assert_eq!(claim.kept_until.as_second(), 25 * 3_600);
+        assert!(!claim.is_over(claim.expires - Duration::from_millis(1)));
+        assert!(claim.is_over(claim.expires));
+    }
+
+    fn hours(hours: u64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + Duration::from_hours(hours)
+    }
+
+    /// A claim whose time is over after so many hours, and whose records are kept so many.
+    fn until(expires: u64, kept: u64) -> Claim {
+        Claim {
+            expires: hours(expires),
+            kept_until: hours(kept),
+            ..claim(("a", "e", "k"), &json!({}))
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_taken_over_is_remembered_anew_and_its_records_outlive_it() {
+        for (held, taker, keeps_records, expected) in [
+            // The records of 30 days outlive it without a change.
+            ((24, 720), (47, 743), true, (47, 720)),
+            // Those of one day do not.
+            ((24, 25), (47, 48), true, (47, 48)),
+            ((24, 720), (743, 1_439), true, (743, 744)),
+            // Nothing of before counts.
+            ((24, 720), (47, 743), false, (47, 743)),
+            // The clock of the taker is behind.
+            ((24, 25), (23, 24), true, (24, 25)),
+        ] {
+            let taken = until(held.0, held.1).taken_over(&until(taker.0, taker.1), keeps_records);
+            assert_eq!(
+                (taken.expires, taken.kept_until),
+                (hours(expected.0), hours(expected.1)),
+                "{held:?} {taker:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_asked_about_is_remembered_anew_but_not_beyond_its_records() {
+        for (held, now, expected) in [
+            ((24, 720), 25, 49),
+            ((24, 720), 710, 719),
+            ((24, 25), 25, 24),
+            ((24, 720), 800, 719),
+        ] {
+            let remembered = until(held.0, held.1).remembered_anew(hours(now));
+            assert_eq!(remembered, hours(expected), "{held:?} {now}");
+        }
     }
 
     fn json_value() -> impl Strategy<Value = Value> {

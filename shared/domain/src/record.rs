@@ -9,19 +9,20 @@
 //! | sending | an attempt within its lease | SES's answer or an event → sent; a refusal → refused; later → unknown |
 //! | refused | SES certainly did not accept it | a retry → sending, with the next attempt |
 //! | suppressed | no recipient was left to send to | |
-//! | unknown | an attempt after its lease | an event of SES → sent |
-//! | sent | SES's id, or any event | |
+//! | unknown | an attempt after its lease | an event of SES, or an operator → sent; an operator → refused |
+//! | sent | SES's id, any event, or an operator's word | |
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::bounce::BounceReason;
 use crate::idempotency::LEASE;
 use crate::recipient::RecipientOutcome;
 use crate::time;
 
-/// The state that the sender wrote last.
+/// The state that the sender wrote last, or an operator after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SenderState {
     /// The sender was about to send.
@@ -30,6 +31,8 @@ pub enum SenderState {
     Refused,
     /// No recipient was left to send to.
     Suppressed,
+    /// An operator found out that SES accepted the attempt. The sender writes SES's id instead.
+    Sent,
 }
 
 impl SenderState {
@@ -40,13 +43,14 @@ impl SenderState {
             Self::Sending => "sending",
             Self::Refused => "refused",
             Self::Suppressed => "suppressed",
+            Self::Sent => "sent",
         }
     }
 
     /// Reads the name in items.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Sending, Self::Refused, Self::Suppressed]
+        [Self::Sending, Self::Refused, Self::Suppressed, Self::Sent]
             .into_iter()
             .find(|written| written.as_str() == text)
     }
@@ -90,6 +94,10 @@ pub struct RecordedEvent {
     pub subtype: Option<String>,
     /// The diagnostic of the receiving server.
     pub diagnostic: Option<String>,
+    /// Why the mail bounced, if it did.
+    pub bounce_reason: Option<BounceReason>,
+    /// Whether the mail was not sent to the recipient: an address that it was sent to forwarded it.
+    pub forwarded: bool,
 }
 
 /// A mail as the caller gave it, without its bodies and attachments.
@@ -126,6 +134,8 @@ pub struct MessageRecord {
     pub nonce: Option<Uuid>,
     /// SES's id of the message, once it is known.
     pub ses_id: Option<String>,
+    /// The time at which an operator wrote the state; `None` if the sender wrote it.
+    pub settled_at: Option<Timestamp>,
     /// The time at which the first request for the message arrived.
     pub created_at: Timestamp,
     /// The mail as the caller gave it.
@@ -211,6 +221,7 @@ impl MessageRecord {
         match self.written {
             SenderState::Refused => DeliveryState::Refused,
             SenderState::Suppressed => DeliveryState::Suppressed,
+            SenderState::Sent => DeliveryState::Sent,
             SenderState::Sending => {
                 let lease_until = time::plus(self.attempt_at.unwrap_or(self.created_at), LEASE);
                 if now < lease_until {
@@ -219,6 +230,15 @@ impl MessageRecord {
                     DeliveryState::Unknown
                 }
             }
+        }
+    }
+
+    /// Returns whether the outcome is certain and stays so, unless the message is attempted again.
+    #[must_use]
+    pub fn is_settled(&self, now: Timestamp) -> bool {
+        match self.state(now) {
+            DeliveryState::Sent | DeliveryState::Refused | DeliveryState::Suppressed => true,
+            DeliveryState::Sending(_) | DeliveryState::Unknown => false,
         }
     }
 
@@ -265,6 +285,7 @@ mod tests {
             attempt_at: Some(NOW),
             nonce: None,
             ses_id: ses_id.map(str::to_owned),
+            settled_at: None,
             created_at: NOW,
             mail: RecordedMail::default(),
             recipients: Vec::new(),
@@ -276,6 +297,8 @@ mod tests {
                     recipient: recipient.map(str::to_owned),
                     subtype: None,
                     diagnostic: None,
+                    bounce_reason: None,
+                    forwarded: false,
                 })
                 .collect(),
         }
@@ -294,6 +317,7 @@ mod tests {
             (SenderState::Refused, None, sent, later, DeliveryState::Sent),
             (SenderState::Refused, Some("s"), &[], NOW, DeliveryState::Sent),
             (SenderState::Suppressed, None, &[], later, DeliveryState::Suppressed),
+            (SenderState::Sent, None, &[], NOW, DeliveryState::Sent),
         ] {
             assert_eq!(
                 record(written, ses_id, events).state(at),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::idempotency::REMEMBERED;
+use crate::idempotency::{RECORDS_OUTLIVE, REMEMBERED};
 use crate::time;
 
 /// The time that Okite keeps the record of a message.
@@ -18,7 +18,7 @@ impl MessageRetention {
     #[must_use]
     pub fn from_days(days: u64) -> Self {
         let days = Duration::from_secs(days.saturating_mul(24 * 3_600));
-        Self(days.max(REMEMBERED + Duration::from_hours(1)))
+        Self(days.max(REMEMBERED + RECORDS_OUTLIVE))
     }
 
     /// Returns the time after which DynamoDB may delete the record of a message that Okite accepted at `at`.

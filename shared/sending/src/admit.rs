@@ -127,7 +127,7 @@ impl Chunks<'_> {
             stream: self.origin.stream,
             key_id: self.origin.key_id,
             created_at: before.map_or(now, |record| record.created_at),
-            expires_at: self.sending.rules.message_retention.expires_at(now),
+            expires_at: self.claimed.kept_until,
         }
     }
 }

@@ -81,7 +81,12 @@ impl Chunks<'_> {
                 Err(NotSent::refused(refusal))
             }
             Err(SendError::Ambiguous { code }) => {
-                tracing::error!(message.id = %id, code, "it is not known whether SES accepted the message");
+                tracing::error!(
+                    message.id = %id,
+                    code,
+                    cause = "ambiguous_send",
+                    "it is not known whether SES accepted the message"
+                );
                 Err(NotSent::Unknown { id })
             }
         }

@@ -9,11 +9,13 @@
 //! | being sent | gets "in flight", and retries later |
 //! | unknown | gets "unknown", until an event of SES settles it |
 //! | missing or refused | takes the key over once the first request has ended, and sends under the same ids |
+//!
+//! After its time, a key is used anew only if every email of it is settled. Until then, it answers by the same rules.
 
 use std::collections::BTreeMap;
 
 use aws::{Claimed, StoreError};
-use domain::idempotency::{Claim, nth_id};
+use domain::idempotency::{Claim, REMEMBERED, nth_id};
 use domain::record::{DeliveryState, MessageRecord};
 use domain::ses_error::RETRY_SOON;
 use domain::time::plus;
@@ -35,17 +37,28 @@ pub(crate) struct ClaimResult {
     pub(crate) claim: Option<Claim>,
     /// The records that earlier requests with the key left, by id; of emails that are not submitted now too.
     pub(crate) records: BTreeMap<Uuid, MessageRecord>,
+    /// Until when the records of the request are kept.
+    pub(crate) kept_until: Timestamp,
     /// Whether the records answer the whole request, so that nothing is attempted.
     pub(crate) is_answered: bool,
 }
 
 impl ClaimResult {
-    fn new(first: Uuid, claim: Option<Claim>) -> Self {
+    fn without_key(first: Uuid, kept_until: Timestamp) -> Self {
         Self {
             first,
-            claim,
+            claim: None,
             records: BTreeMap::new(),
+            kept_until,
             is_answered: false,
+        }
+    }
+
+    fn of(claim: &Claim, records: BTreeMap<Uuid, MessageRecord>) -> Self {
+        Self {
+            claim: Some(claim.clone()),
+            records,
+            ..Self::without_key(claim.message_id, claim.kept_until)
         }
     }
 
@@ -55,13 +68,24 @@ impl ClaimResult {
 
     /// Returns whether an earlier request sent one of the emails, or may have sent it.
     fn may_have_sent(&self, now: Timestamp) -> bool {
-        let mut records = self.records.values();
-        records.any(|record| record.state(now) != DeliveryState::Refused)
+        self.records.values().any(|record| counts(record, now))
     }
 
     pub(crate) fn record(&self, submission: &Submission) -> Option<&MessageRecord> {
         self.records.get(&self.id(submission))
     }
+}
+
+/// Returns whether a record shows that its email was sent, or may have been, or had nobody to be sent to.
+fn counts(record: &MessageRecord, now: Timestamp) -> bool {
+    record.state(now) != DeliveryState::Refused
+}
+
+/// Returns whether a record keeps its key from being used anew after the key's time: the email is not settled, or an
+/// operator said so late that the caller may not have heard of it.
+fn holds_key(record: &MessageRecord, now: Timestamp) -> bool {
+    let is_news = record.settled_at.is_some_and(|at| now < plus(at, REMEMBERED));
+    !record.is_settled(now) || is_news && counts(record, now)
 }
 
 /// Where an email of a claimed request stands, for another request with the key.
@@ -102,12 +126,17 @@ impl Sending {
         origin: &Origin<'_>,
         deadlines: &Deadlines,
     ) -> Result<ClaimResult, NotSent> {
+        let kept_until = self.rules.message_retention.expires_at(deadlines.arrived);
         let Some(key) = &origin.key else {
-            return Ok(ClaimResult::new(origin.ids.message, None));
+            return Ok(ClaimResult::without_key(origin.ids.message, kept_until));
         };
-        let claim = &Claim::new(key, origin.ids.message, origin.ids.nonce, deadlines.arrived);
+        let claim = &Claim {
+            emails: origin.emails,
+            kept_until,
+            ..Claim::new(key, origin.ids.message, origin.ids.nonce, deadlines.arrived)
+        };
         let mut takes_over = false;
-        let claimed = self.take_claim(claim, submissions, origin.emails, deadlines.arrived, &mut takes_over);
+        let claimed = self.take_claim(claim, submissions, deadlines.arrived, &mut takes_over);
         let claimed = match deadlines.before_sending(claimed).await {
             Ok(claimed) => claimed,
             Err(error) => Err(error.into()),
@@ -133,23 +162,31 @@ impl Sending {
         &self,
         claim: &Claim,
         submissions: &[Submission],
-        emails: usize,
         now: Timestamp,
         takes_over: &mut bool,
     ) -> Result<ClaimResult, NotSent> {
         for _ in 0..ROUNDS_MAX {
-            let held = match self.claims.take(claim, now).await? {
-                Claimed::Won => return Ok(ClaimResult::new(claim.message_id, Some(claim.clone()))),
+            let held = match self.claims.take(claim).await? {
+                Claimed::Won => return Ok(ClaimResult::of(claim, BTreeMap::new())),
                 Claimed::Held(held) => held,
                 Claimed::Gone => continue,
             };
+            let (is_same, is_over) = (held.body_hash == claim.body_hash, held.is_over(now));
             // Some of it may have been sent, so another body cannot take its place.
-            if held.body_hash != claim.body_hash {
+            if !is_same && !is_over {
                 return Err(NotSent::KeyReused);
             }
-            let mut claimed = ClaimResult::new(held.message_id, Some(claim.clone()));
-            let ids: Vec<Uuid> = (0..emails).map(|place| nth_id(held.message_id, place)).collect();
-            claimed.records = self.records(&ids, now).await?;
+            let records = self.records(&held.message_ids(), now).await?;
+            if is_over && !records.values().any(|record| holds_key(record, now)) {
+                match self.claims.replace(&held, claim).await? {
+                    Claimed::Won => return Ok(ClaimResult::of(claim, BTreeMap::new())),
+                    Claimed::Held(_) | Claimed::Gone => continue,
+                }
+            }
+            if !is_same {
+                return Err(NotSent::KeyReused);
+            }
+            let mut claimed = ClaimResult::of(&held, records);
             let standings: Vec<Standing> = submissions
                 .iter()
                 .map(|submission| Standing::of(claimed.record(submission), &held, now))
@@ -162,18 +199,26 @@ impl Sending {
                 let until = held.lease_until;
                 return Err(NotSent::InFlight { until });
             }
-            if settled + at_work == all {
+            // After that time, an email that has no record may have had one.
+            let are_records_complete = now < held.kept_until;
+            if settled + at_work == all || !are_records_complete {
+                if is_over {
+                    self.claims.remember(&held, held.remembered_anew(now)).await?;
+                }
                 tracing::info!(message.id = %held.message_id, "a repeated request is answered from the record");
                 claimed.is_answered = true;
                 return Ok(claimed);
             }
-            let claim = Claim {
-                expires: expires(&held, claim, claimed.may_have_sent(now)),
-                ..claim.clone()
-            };
+            let taken = held.taken_over(claim, claimed.may_have_sent(now));
+            if taken.kept_until > held.kept_until {
+                // No email may look as if it were never attempted while the key is held.
+                let kept = claimed.records.values().filter(|record| counts(record, now));
+                self.messages.keep(kept, taken.kept_until).await?;
+            }
             *takes_over = true;
-            if self.claims.take_over(&held, &claim).await? == Claimed::Won {
+            if self.claims.take_over(&held, &taken).await? == Claimed::Won {
                 tracing::info!(message.id = %held.message_id, "an unfinished request is taken over");
+                (claimed.kept_until, claimed.claim) = (taken.kept_until, Some(taken));
                 return Ok(claimed);
             }
         }
@@ -182,12 +227,21 @@ impl Sending {
         })
     }
 
-    /// Reads the records of emails. An email is unknown only if no event proves that it was sent.
+    /// Reads the records of emails. An email is unknown, or not sent by an operator's word, only if no event proves that
+    /// it was sent.
     async fn records(&self, ids: &[Uuid], now: Timestamp) -> Result<BTreeMap<Uuid, MessageRecord>, StoreError> {
         let mut records = self.messages.get_all(ids).await?;
         for record in records.values_mut() {
-            if record.state(now) == DeliveryState::Unknown {
+            let is_in_doubt = record.settled_at.is_some() || record.state(now) == DeliveryState::Unknown;
+            if is_in_doubt {
                 record.events.extend(self.messages.proof_of_sending(record.id).await?);
+            }
+            if record.state(now) == DeliveryState::Unknown {
+                tracing::warn!(
+                    message.id = %record.id,
+                    cause = "unknown_message",
+                    "a repeated request found a message of which it is not known whether SES accepted it"
+                );
             }
         }
         Ok(records)
@@ -212,12 +266,6 @@ impl Sending {
             Ok(())
         }
     }
-}
-
-/// Returns the expiry of a key that is taken over. If rows of an earlier request count, the key keeps its first expiry.
-/// Otherwise it would outlive those rows, and their emails would look as if they were never attempted.
-fn expires(held: &Claim, claim: &Claim, keeps_rows: bool) -> Timestamp {
-    if keeps_rows { held.expires } else { claim.expires }
 }
 
 /// Returns the outcome of an email whose record needs no attempt.

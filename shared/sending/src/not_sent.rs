@@ -99,6 +99,7 @@ impl From<StoreError> for NotSent {
         tracing::error!(
             operation = error.operation,
             code = error.code,
+            cause = "store",
             "a table cannot be reached"
         );
         Self::Unavailable(Unavailable::Store)

@@ -13,5 +13,5 @@ pub(crate) async fn settle(id: Uuid, deadlines: &Deadlines, write: impl Future<O
         Ok(Err(error)) => error.code,
         Err(_) => "OutOfTime".to_owned(),
     };
-    tracing::error!(message.id = %id, code, "the record of a message was not settled");
+    tracing::error!(message.id = %id, code, cause = "not_settled", "the record of a message was not settled");
 }

@@ -20,7 +20,7 @@ const PAGE_SIZE: i32 = 500;
 /// Write the whole suppression list as CSV
 ///
 /// The file has one line for each reason of each address, with the columns `address`, `reason`, `since`,
-/// `expires_at`, `subtype`, `diagnostic` and `source`. `okite suppressions import` reads it.
+/// `expires_at`, `subtype`, `diagnostic`, `source` and `bounce_reason`. `okite suppressions import` reads it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:

@@ -9,6 +9,7 @@
 //! | `since` | when it happened (RFC 3339); the time of the import if empty |
 //! | `expires_at` | when a manual entry ends; never if empty |
 //! | `subtype`, `diagnostic` | SES's bounce subtype and the receiving server's response |
+//! | `bounce_reason` | why the mail bounced, as Okite judged it; other words are ignored |
 //! | `source` | SES's feedback id, or the origin of a manual entry; it distinguishes soft bounces from each other |
 //!
 //! Other mail services use other names, so several names are accepted for each column and reason, in any case and with
@@ -16,7 +17,8 @@
 
 use csv::{ByteRecord, StringRecord};
 use domain::address::{AddressError, EmailAddress};
-use domain::suppression::{Register, RegisterEvidence, SuppressionEntry, SuppressionReason};
+use domain::bounce::BounceReason;
+use domain::suppression::{Register, RegisterEvidence, SoftBounce, SuppressionEntry, SuppressionReason};
 use domain::time::possible;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -25,7 +27,7 @@ use jiff::tz::TimeZone;
 use crate::csv_cell::{disarmed, text_of};
 
 /// The columns of an export.
-pub(super) const COLUMNS: [&str; 7] = [
+pub(super) const COLUMNS: [&str; 8] = [
     "address",
     "reason",
     "since",
@@ -33,12 +35,13 @@ pub(super) const COLUMNS: [&str; 7] = [
     "subtype",
     "diagnostic",
     "source",
+    "bounce_reason",
 ];
 /// The source of a line that names none.
 const SOURCE: &str = "import";
 
 /// The accepted names of each column, reduced to lower-case letters and digits.
-const NAMES: [&[&str]; 7] = [
+const NAMES: [&[&str]; 8] = [
     &["address", "email", "emailaddress", "mail", "recipient"],
     &["reason", "suppressionreason", "type"],
     &[
@@ -55,6 +58,7 @@ const NAMES: [&[&str]; 7] = [
     &["subtype"],
     &["diagnostic", "diagnosticcode"],
     &["source", "origin"],
+    &["bouncereason"],
 ];
 
 /// The change that a line makes to an address.
@@ -106,6 +110,7 @@ pub(super) struct Line {
     pub(super) subtype: String,
     pub(super) diagnostic: Option<String>,
     pub(super) source: String,
+    pub(super) bounce_reason: Option<BounceReason>,
 }
 
 /// Why a line is skipped. The message does not repeat the address, because logs may keep it.
@@ -130,7 +135,7 @@ pub(super) enum BadLine {
 
 /// The positions of the columns of a file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Columns([Option<usize>; 7]);
+pub(super) struct Columns([Option<usize>; 8]);
 
 impl Columns {
     /// Reads the header. Returns `None` if no column holds addresses.
@@ -170,6 +175,8 @@ impl Columns {
             subtype: text(4).unwrap_or_default(),
             diagnostic: text(5),
             source: source.unwrap_or_else(|| SOURCE.to_owned()),
+            // Another service may have its own words in such a column.
+            bounce_reason: BounceReason::parse(field(7)),
         })
     }
 }
@@ -187,8 +194,9 @@ fn letters(text: &str) -> String {
 }
 
 /// Returns a line for each register of an entry, with the cells of [`COLUMNS`].
-pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 7]> {
+pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 8]> {
     let registers = &entry.registers;
+    let name = |reason: BounceReason| reason.as_str().to_owned();
     let line = |update: RegisterUpdate, since: Timestamp| {
         let evidence = match update {
             RegisterUpdate::Set(register) => entry.evidence.get(&register).cloned().unwrap_or_default(),
@@ -204,6 +212,7 @@ pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 7]> {
             evidence.subtype,
             evidence.diagnostic.unwrap_or_default(),
             evidence.source,
+            evidence.bounce_reason.map(name).unwrap_or_default(),
         ]
     };
     let set = Register::WITH_ONE_TIME.map(|register| (RegisterUpdate::Set(register), registers.at(register)));
@@ -214,11 +223,23 @@ pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 7]> {
         .collect();
     if registers.unreadable {
         let reason = SuppressionReason::Unreadable.as_str();
-        lines.push([entry.address.normalised(), reason, "", "", "", "", ""].map(str::to_owned));
+        lines.push([entry.address.normalised(), reason, "", "", "", "", "", ""].map(str::to_owned));
     }
-    for (at, feedback_id) in &entry.soft_bounces {
+    // The other days with a block, so that repeated blocks count after an import too.
+    let blocked = RegisterUpdate::Set(SuppressionReason::Blocked.into());
+    for at in registers
+        .blocked_on
+        .iter()
+        .filter(|at| Some(**at) != registers.blocked_at)
+    {
+        let [address, reason, since, ..] = line(blocked, *at);
+        let empty = String::new;
+        lines.push([address, reason, since, empty(), empty(), empty(), empty(), empty()]);
+    }
+    for SoftBounce { at, source, reason } in &entry.soft_bounces {
         let mut soft = line(RegisterUpdate::SOFT, *at);
-        soft[6].clone_from(feedback_id);
+        soft[6].clone_from(source);
+        soft[7] = reason.map(name).unwrap_or_default();
         lines.push(soft);
     }
     lines.into_iter().map(|cells| cells.map(disarmed)).collect()
@@ -230,7 +251,7 @@ mod tests {
 
     use super::*;
 
-    const HEADER: [&str; 7] = COLUMNS;
+    const HEADER: [&str; 8] = COLUMNS;
 
     fn now() -> Timestamp {
         "2026-06-01T00:00:00Z".parse().unwrap()
@@ -284,27 +305,33 @@ mod tests {
 
     #[test]
     fn names_the_error_of_a_line_without_the_address() {
-        let line = |values: [&str; 7]| read(HEADER, values).unwrap_err();
+        let line = |values: [&str; 8]| read(HEADER, values).unwrap_err();
         let anna = "anna@example.org";
         for (values, expected) in [
             (
-                ["nobody", "", "", "", "", "", ""],
+                ["nobody", "", "", "", "", "", "", ""],
                 BadLine::Address(AddressError::NotAnAddress),
             ),
-            ([anna, "annoyed", "", "", "", "", ""], BadLine::Reason),
-            ([anna, "bounce", "soon", "", "", "", ""], BadLine::Time("since")),
-            ([anna, "manual", "", "never", "", "", ""], BadLine::Time("expires_at")),
+            ([anna, "annoyed", "", "", "", "", "", ""], BadLine::Reason),
+            ([anna, "bounce", "soon", "", "", "", "", ""], BadLine::Time("since")),
             (
-                [anna, "manual", "", "9999-12-30T22:00:00.001Z", "", "", ""],
+                [anna, "manual", "", "never", "", "", "", ""],
                 BadLine::Time("expires_at"),
             ),
             (
-                [anna, "bounce", "-009999-01-02T01:59:59Z", "", "", "", ""],
+                [anna, "manual", "", "9999-12-30T22:00:00.001Z", "", "", "", ""],
+                BadLine::Time("expires_at"),
+            ),
+            (
+                [anna, "bounce", "-009999-01-02T01:59:59Z", "", "", "", "", ""],
                 BadLine::Time("since"),
             ),
-            ([anna, "bounce", "", "2026-01-01", "", "", ""], BadLine::Expires),
-            ([anna, "soft", "2026-01-01", "", "", "", ""], BadLine::SoftWithoutSource),
-            ([anna, "soft", "", "", "", "", "f-1"], BadLine::SoftWithoutSource),
+            ([anna, "bounce", "", "2026-01-01", "", "", "", ""], BadLine::Expires),
+            (
+                [anna, "soft", "2026-01-01", "", "", "", "", ""],
+                BadLine::SoftWithoutSource,
+            ),
+            ([anna, "soft", "", "", "", "", "f-1", ""], BadLine::SoftWithoutSource),
         ] {
             let error = line(values);
             assert_eq!(error, expected);
@@ -320,6 +347,7 @@ mod tests {
         let evidence = RegisterEvidence {
             address: "=1+anna@example.org".to_owned(),
             subtype: "@Permanent".to_owned(),
+            bounce_reason: None,
             diagnostic: Some(diagnostic.to_owned()),
             source: "-f".to_owned(),
         };

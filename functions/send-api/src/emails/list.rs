@@ -4,7 +4,7 @@ use domain::address::EmailAddress;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::show::{EmailBody, body};
+use super::show::{EmailBody, body, log_unknown};
 use crate::error::ApiError;
 use crate::request::{Request, limit};
 use crate::response::Response;
@@ -34,6 +34,9 @@ pub(crate) async fn list(state: &SendApiState, request: &Request, deadlines: &De
         Ok::<_, ApiError>((sent.has_more, records))
     };
     let (has_more, records) = deadlines.before_answering(found).await??;
+    for record in &records {
+        log_unknown(record, deadlines.arrived);
+    }
     Ok(Response::ok(&ListBody {
         object: "list",
         has_more,

@@ -11,3 +11,4 @@ pub(crate) use batch::create_batch;
 pub(crate) use create::create;
 pub(crate) use list::list;
 pub(crate) use show::show;
+pub use show::{EmailId, email_json, find_email};

@@ -4,10 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use aws::{Messages, StoreError};
 use domain::address::EmailAddress;
-use domain::record::{LastEvent, MessageRecord};
+use domain::bounce::BounceReason;
+use domain::record::{DeliveryState, LastEvent, MessageRecord};
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::error::{ApiError, Problem};
@@ -61,17 +64,27 @@ struct EventBody<'a> {
     subtype: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     diagnostic: Option<&'a str>,
+    /// Why the mail bounced, by Okite's judgement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bounce_reason: Option<&'static str>,
+    /// Whether the mail was not sent to this address: one of its recipients forwarded it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    forwarded: bool,
 }
 
-/// An id in the path.
-#[derive(Debug, PartialEq, Eq)]
-enum Id<'a> {
+/// An id by which an email is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmailId<'a> {
+    /// Okite's id.
     Ours(Uuid),
+    /// SES's id, without its domain.
     Ses(&'a str),
 }
 
-impl<'a> Id<'a> {
-    fn read(text: &'a str) -> Option<Self> {
+impl<'a> EmailId<'a> {
+    /// Reads Okite's id, or SES's in the form of its events or of the `Message-ID` header.
+    #[must_use]
+    pub fn read(text: &'a str) -> Option<Self> {
         if let Ok(id) = text.parse() {
             return Some(Self::Ours(id));
         }
@@ -90,20 +103,42 @@ pub(crate) async fn show(
     id: &str,
 ) -> Result<Response, ApiError> {
     state.authentication.authenticate_full(request, deadlines).await?;
-    let id = Id::read(id).ok_or(Problem::EmailNotFound)?;
-    let found = deadlines.before_answering(find(state, id)).await??;
+    let id = EmailId::read(id).ok_or(Problem::EmailNotFound)?;
+    let found = deadlines.before_answering(find_email(&state.messages, id)).await??;
     let record = found.ok_or(Problem::EmailNotFound)?;
+    log_unknown(&record, deadlines.arrived);
     Ok(Response::ok(&body(&record, &state.region, deadlines.arrived)))
 }
 
-async fn find(state: &SendApiState, id: Id<'_>) -> Result<Option<MessageRecord>, ApiError> {
+/// Finds an email with its newest events. One that was sent in the last seconds is found by Okite's id only.
+///
+/// # Errors
+/// [`StoreError`] if the table could not be read.
+pub async fn find_email(messages: &Messages, id: EmailId<'_>) -> Result<Option<MessageRecord>, StoreError> {
     let id = match id {
-        Id::Ours(id) => Some(id),
-        Id::Ses(ses_id) => state.messages.id_of(ses_id).await?,
+        EmailId::Ours(id) => Some(id),
+        EmailId::Ses(ses_id) => messages.id_of(ses_id).await?,
     };
     match id {
-        Some(id) => Ok(state.messages.read(id).await?),
+        Some(id) => messages.read(id).await,
         None => Ok(None),
+    }
+}
+
+/// Returns an email as `GET /emails/{id}` does. `region` is the region of SES.
+#[must_use]
+pub fn email_json(record: &MessageRecord, region: &str, now: Timestamp) -> Value {
+    serde_json::to_value(body(record, region, now)).unwrap_or_default()
+}
+
+/// Logs that an email is unknown, so that an alarm can count such lines.
+pub(super) fn log_unknown(record: &MessageRecord, now: Timestamp) {
+    if record.state(now) == DeliveryState::Unknown {
+        tracing::warn!(
+            message.id = %record.id,
+            cause = "unknown_message",
+            "a caller read a message of which it is not known whether SES accepted it"
+        );
     }
 }
 
@@ -162,6 +197,8 @@ fn events(record: &MessageRecord) -> Vec<EventBody<'_>> {
             email: recipient.map(|recipient| given.get(recipient).copied().unwrap_or(recipient)),
             subtype: event.subtype.as_deref(),
             diagnostic: event.diagnostic.as_deref(),
+            bounce_reason: event.bounce_reason.map(BounceReason::as_str),
+            forwarded: event.forwarded,
         };
         shown.push((kind, entry));
     }
@@ -172,7 +209,7 @@ fn events(record: &MessageRecord) -> Vec<EventBody<'_>> {
 #[cfg(test)]
 mod tests {
     use domain::record::{RecordedEvent, RecordedMail, RecordedRecipient, SenderState};
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -189,6 +226,8 @@ mod tests {
             recipient: recipient.map(str::to_owned),
             subtype: None,
             diagnostic: None,
+            bounce_reason: None,
+            forwarded: false,
         }
     }
 
@@ -200,6 +239,7 @@ mod tests {
             attempt_at: Some(at(0)),
             nonce: None,
             ses_id: Some(SES_ID.to_owned()),
+            settled_at: None,
             created_at: at(0),
             mail: RecordedMail {
                 from: "Acme <news@example.com>".to_owned(),
@@ -244,6 +284,8 @@ mod tests {
         let mut bobs = event("Bounce", 5, Some("bob@example.org"));
         bobs.subtype = annas.subtype.clone();
         annas.diagnostic = Some("550 unknown".to_owned());
+        annas.bounce_reason = Some(BounceReason::UserUnknown);
+        bobs.forwarded = true;
         let others = [event("Send", 1, None), event("Open", 9, None)];
         let shown = shown(&record([vec![bobs, annas], others.to_vec()].concat()));
         assert_eq!(
@@ -251,8 +293,9 @@ mod tests {
             json!([
                 {"type": "sent", "at": "2027-01-15T08:00:01Z", "email": null},
                 {"type": "bounced", "at": "2027-01-15T08:00:05Z", "email": "Anna@Example.org",
-                 "subtype": "Permanent/General", "diagnostic": "550 unknown"},
-                {"type": "bounced", "at": "2027-01-15T08:00:05Z", "email": "bob@example.org", "subtype": "Permanent/General"},
+                 "subtype": "Permanent/General", "diagnostic": "550 unknown", "bounce_reason": "user_unknown"},
+                {"type": "bounced", "at": "2027-01-15T08:00:05Z", "email": "bob@example.org", "subtype": "Permanent/General",
+                 "forwarded": true},
             ])
         );
         assert_eq!(shown["last_event"], "bounced");
@@ -266,16 +309,16 @@ mod tests {
     #[test]
     fn takes_our_ids_and_those_of_ses_and_nothing_else() {
         let ours = Uuid::from_u128(7);
-        assert_eq!(Id::read(&ours.to_string()), Some(Id::Ours(ours)));
+        assert_eq!(EmailId::read(&ours.to_string()), Some(EmailId::Ours(ours)));
         for text in [
             SES_ID,
             &format!("<{SES_ID}@email.amazonses.com>"),
             &format!("{SES_ID}@x"),
         ] {
-            assert_eq!(Id::read(text), Some(Id::Ses(SES_ID)), "{text}");
+            assert_eq!(EmailId::read(text), Some(EmailId::Ses(SES_ID)), "{text}");
         }
         for text in ["", "<>", "@", "a b", "claim#1", "ü", &"a".repeat(129)] {
-            assert_eq!(Id::read(text), None, "{text}");
+            assert_eq!(EmailId::read(text), None, "{text}");
         }
     }
 }

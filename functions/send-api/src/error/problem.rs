@@ -209,8 +209,8 @@ pub(crate) static PROBLEMS: [ProblemRow; 28] = [
         409,
         "invalid_idempotent_request",
         RetryWhen::Never,
-        "This `Idempotency-Key` was used with another body in the last 24 hours. This request sent nothing. Use a new key for \
-         each email.",
+        "This `Idempotency-Key` was used with another body in the last 24 hours, or it is unknown whether its email was sent. \
+         This request sent nothing. Use a new key for each email.",
     ),
     row(
         Problem::InFlight,
@@ -226,9 +226,9 @@ pub(crate) static PROBLEMS: [ProblemRow; 28] = [
         "concurrent_idempotent_requests",
         RetryWhen::After(RETRY_UNSETTLED),
         "It is unknown whether the email of this `Idempotency-Key` was sent, because Amazon SES did not answer. An event from \
-         SES usually settles this within seconds. Until then, for at most 24 hours, this key sends nothing. Repeat the request \
-         to get the answer, or search the events from SES for the tag `okite_id` with the value of the field `id`. A request \
-         with a new key may send the email a second time.",
+         SES usually settles this within seconds. Until then, this key sends nothing. Repeat the request to get the answer, or \
+         search the events from SES for the tag `okite_id` with the value of the field `id`. An operator can settle it with \
+         `okite emails settle`. A request with a new key may send the email a second time.",
     ),
     row(
         Problem::Suppressed,

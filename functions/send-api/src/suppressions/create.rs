@@ -163,9 +163,9 @@ async fn put(
 ) -> Result<Uuid, StoreError> {
     let source = format!("key {key_id}");
     let evidence = Evidence {
-        subtype: "",
         diagnostic: wanted.note.as_deref(),
         source: &source,
+        ..Evidence::default()
     };
     let (list, address) = (&state.suppressions, &wanted.address);
     match wanted.reason {

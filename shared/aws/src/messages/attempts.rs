@@ -138,7 +138,8 @@ impl Messages {
             .await
     }
 
-    /// Records that the gate or SES certainly refused this attempt. An id of SES that is in the row already wins.
+    /// Records that the gate or SES certainly refused this attempt. An id of SES and an operator's word that are in the
+    /// row already win.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written. The row then says `sending`, and counts as unknown once the lease of
@@ -150,8 +151,11 @@ impl Messages {
             .table_name(&self.table)
             .set_key(Some(mail_key(attempt.id)))
             .update_expression("SET #state = :refused")
-            .condition_expression("#attempt = :attempt AND #nonce = :nonce AND attribute_not_exists(#ses_id)")
+            .condition_expression(
+                "#state = :sending AND #attempt = :attempt AND #nonce = :nonce AND attribute_not_exists(#ses_id)",
+            )
             .set_expression_attribute_names(names(["state", "attempt", "nonce", "ses_id"]))
+            .expression_attribute_values(":sending", s(SenderState::Sending.as_str()))
             .expression_attribute_values(":refused", s(SenderState::Refused.as_str()))
             .expression_attribute_values(":attempt", n(attempt.attempt.into()))
             .expression_attribute_values(":nonce", s(attempt.nonce.to_string()))

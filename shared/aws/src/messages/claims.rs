@@ -8,10 +8,12 @@
 //! | `message_id` | the message of the first request |
 //! | `nonce` | the request that holds the key: only that request may free it |
 //! | `lease_until` | the end of the time that the request may be at work (milliseconds) |
-//! | `expires` | when the key is forgotten (milliseconds); it is compared, because DynamoDB deletes late |
-//! | `expires_at` | when DynamoDB may delete it (seconds) |
+//! | `emails` | how many messages the request has; their ids follow from `message_id` |
+//! | `expires` | when the key may be used anew, if all of its messages are settled (milliseconds); it only grows |
+//! | `expires_at` | when DynamoDB may delete it, and its messages (seconds) |
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -19,7 +21,7 @@ use uuid::Uuid;
 use super::key;
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, unless_overtaken, written};
-use crate::dynamodb::item::{Item, names, s, text_of, time, time_of, ttl, uuid_of};
+use crate::dynamodb::item::{Item, n, names, number_of, s, text_of, time, time_of, ttl, uuid_of};
 use domain::idempotency::Claim;
 
 /// The sort key of every claim.
@@ -50,30 +52,50 @@ impl Claims {
         Self { client, table }
     }
 
-    /// Claims a key that no request holds, or whose time is over at `now`. Of any number of callers one wins.
+    /// Claims a key that no request holds. Of any number of callers one wins. A claim whose time is over holds the key
+    /// too: see [`Self::replace`].
     ///
     /// # Errors
     /// [`StoreError`] if it is not known which request holds the key.
-    pub async fn take(&self, claim: &Claim, now: Timestamp) -> Result<Claimed, StoreError> {
+    pub async fn take(&self, claim: &Claim) -> Result<Claimed, StoreError> {
         let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(row(claim)))
-            .condition_expression("attribute_not_exists(#id) OR #expires <= :now")
-            .set_expression_attribute_names(names(["id", "expires"]))
-            .expression_attribute_values(":now", time(now))
+            .put(claim)
+            .condition_expression("attribute_not_exists(#id)")
+            .set_expression_attribute_names(names(["id"]));
+        self.claimed_by(put, claim).await
+    }
+
+    /// Claims a key anew that `held` has, whose time is over and whose messages are settled. Of any number of callers
+    /// one wins.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it is not known which request holds the key.
+    pub async fn replace(&self, held: &Claim, claim: &Claim) -> Result<Claimed, StoreError> {
+        let put = self
+            .put(claim)
+            .condition_expression("#nonce = :seen AND #expires = :expired")
+            .set_expression_attribute_names(names(["nonce", "expires"]))
+            .expression_attribute_values(":seen", s(held.nonce.to_string()))
+            .expression_attribute_values(":expired", time(held.expires));
+        self.claimed_by(put, claim).await
+    }
+
+    fn put(&self, claim: &Claim) -> PutItemFluentBuilder {
+        let put = self.client.put_item().table_name(&self.table);
+        put.set_item(Some(row(claim)))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match written(put)? {
+    }
+
+    async fn claimed_by(&self, put: PutItemFluentBuilder, claim: &Claim) -> Result<Claimed, StoreError> {
+        match written(put.send().await)? {
             Written::Done(_) => Ok(Claimed::Won),
             Written::Failed(row) => claimed(row, claim.nonce, "PutItem"),
         }
     }
 
     /// Takes the key `held` over from a request whose lease is over, for the request of `claim`, which has the same
-    /// body. The key keeps the message of the first request. Of any number of callers one wins.
+    /// body: see [`Claim::taken_over`]. The key keeps the message of the first request. Of any number of callers one
+    /// wins.
     ///
     /// # Errors
     /// [`StoreError`] if it is not known which request holds the key.
@@ -92,7 +114,7 @@ impl Claims {
             .expression_attribute_values(":seen", s(held.nonce.to_string()))
             .expression_attribute_values(":lease_until", time(claim.lease_until))
             .expression_attribute_values(":expires", time(claim.expires))
-            .expression_attribute_values(":expires_at", ttl(claim.expires))
+            .expression_attribute_values(":expires_at", ttl(claim.kept_until))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
@@ -100,6 +122,26 @@ impl Claims {
             Written::Done(_) => Ok(Claimed::Won),
             Written::Failed(row) => claimed(row, claim.nonce, "UpdateItem"),
         }
+    }
+
+    /// Remembers the key `held` until `expires`, unless another request has taken it or it is remembered longer.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the key may be forgotten earlier.
+    pub async fn remember(&self, held: &Claim, expires: Timestamp) -> Result<(), StoreError> {
+        let remembered = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(claim_key(&held.id)))
+            .update_expression("SET #expires = :expires")
+            .condition_expression("#nonce = :nonce AND #expires < :expires")
+            .set_expression_attribute_names(names(["nonce", "expires"]))
+            .expression_attribute_values(":nonce", s(held.nonce.to_string()))
+            .expression_attribute_values(":expires", time(expires))
+            .send()
+            .await;
+        unless_overtaken(remembered)
     }
 
     /// Ends the lease of a key, if the request with this nonce still holds it. The next request may then do at once
@@ -169,7 +211,8 @@ fn row(claim: &Claim) -> Item {
         ("nonce", s(claim.nonce.to_string())),
         ("lease_until", time(claim.lease_until)),
         ("expires", time(claim.expires)),
-        ("expires_at", ttl(claim.expires)),
+        ("emails", n(i64::try_from(claim.emails).unwrap_or(i64::MAX))),
+        ("expires_at", ttl(claim.kept_until)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
@@ -182,6 +225,8 @@ fn read(row: &Item) -> Option<Claim> {
         message_id: uuid_of(row, "message_id")?,
         nonce: uuid_of(row, "nonce")?,
         lease_until: time_of(row, "lease_until")?,
+        emails: number_of(row, "emails").map_or(Some(1), |emails| usize::try_from(emails).ok())?,
         expires: time_of(row, "expires")?,
+        kept_until: Timestamp::from_second(number_of(row, "expires_at")?).ok()?,
     })
 }

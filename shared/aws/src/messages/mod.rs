@@ -13,9 +13,10 @@
 //!
 //! | attribute | holds |
 //! |---|---|
-//! | `state` | `sending`, `refused` or `suppressed`: what the sender wrote last |
+//! | `state` | `sending`, `refused` or `suppressed`: what the sender wrote last; `sent`: what an operator wrote |
 //! | `attempt`, `attempt_at`, `nonce` | the attempt's number, its beginning, and a random value that marks its writes |
 //! | `ses_id` | SES's id, once it is known: the mail was sent, whatever `state` says; key of the index `by-ses-id` |
+//! | `settled_at` | when an operator wrote `state` (milliseconds); absent unless one did |
 //! | `from`, `to`, `cc`, `bcc`, `reply_to`, `subject`, `tags` | the mail as the caller gave it, without its bodies |
 //! | `recipients` | the outcome on each address |
 //! | `stream`, `key_id`, `created_at` | its stream, the API key that it came with, and when (milliseconds) |
@@ -38,9 +39,11 @@ mod by_recipient;
 mod claims;
 mod events;
 mod forget;
+mod keep;
 mod key_ids;
 mod read;
 mod row;
+mod unknown;
 
 use aws_sdk_dynamodb::Client;
 use uuid::Uuid;
@@ -52,6 +55,7 @@ pub use by_recipient::SentTo;
 pub use claims::{Claimed, Claims};
 pub use events::EVENTS_READ_MAX;
 pub use forget::Forgotten;
+pub use unknown::{OpenMessages, ScanPosition};
 
 /// The sort key of the row of a message.
 const MAIL: &str = "mail";

@@ -86,6 +86,7 @@ pub(super) fn record(row: &Item) -> Option<MessageRecord> {
         attempt_at: time_of(row, "attempt_at"),
         nonce: uuid_of(row, "nonce"),
         ses_id: text_of(row, "ses_id").map(str::to_owned),
+        settled_at: time_of(row, "settled_at"),
         created_at: time_of(row, "created_at")?,
         recipients: recipients
             .map(|entry| recorded_recipient(entry.as_m().ok()?))
@@ -104,6 +105,7 @@ pub(super) fn unreadable(id: Uuid) -> MessageRecord {
         attempt_at: None,
         nonce: None,
         ses_id: None,
+        settled_at: None,
         created_at: EARLIEST,
         mail: RecordedMail::default(),
         recipients: Vec::new(),

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::soft::soft_bounces_of;
+use super::soft::soft_bounces;
 use super::{Suppressions, registers};
 use crate::StoreError;
 use crate::dynamodb::item::{Item, names, s, text_of, uuid_of};
 use domain::address::EmailAddress;
+use domain::bounce::BounceReason;
 use domain::suppression::{Register, RegisterEvidence, SuppressionEntry};
 
 /// One page of the list, in no particular order.
@@ -139,6 +140,7 @@ pub(super) fn entry_of(item: &Item, address: EmailAddress) -> SuppressionEntry {
             address: text("address").unwrap_or_default(),
             subtype: text("subtype").unwrap_or_default(),
             diagnostic: text("diagnostic"),
+            bounce_reason: text_of(details, "bounce_reason").and_then(BounceReason::parse),
             source: text("source").unwrap_or_default(),
         };
         Some((register, evidence))
@@ -147,7 +149,7 @@ pub(super) fn entry_of(item: &Item, address: EmailAddress) -> SuppressionEntry {
         id: uuid_of(item, "id").unwrap_or_default(),
         address,
         registers: registers(item),
-        soft_bounces: soft_bounces_of(item),
+        soft_bounces: soft_bounces(item),
         evidence: Register::WITH_ONE_TIME.into_iter().filter_map(recorded).collect(),
     }
 }

@@ -8,7 +8,7 @@ use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::s;
 use domain::address::EmailAddress;
-use domain::suppression::{Register, RegisterEvidence, SuppressionEntry, SuppressionReason};
+use domain::suppression::{Register, RegisterEvidence, SoftBounce, SuppressionEntry, SuppressionReason};
 
 /// How often an entry is read again that changed while it was being forgotten.
 const ROUNDS_MAX: u32 = 5;
@@ -122,11 +122,17 @@ impl Suppressions {
         for register in Register::WITH_ONE_TIME {
             let Some(at) = registers.at(register) else { continue };
             let recorded = entry.evidence.get(&register).cloned();
-            let RegisterEvidence { subtype, source, .. } = recorded.unwrap_or_default();
+            let RegisterEvidence {
+                subtype,
+                bounce_reason,
+                source,
+                ..
+            } = recorded.unwrap_or_default();
             let evidence = Evidence {
                 subtype: &subtype,
-                diagnostic: None,
+                bounce_reason,
                 source: &source,
+                ..Evidence::default()
             };
             if register == SuppressionReason::Manual.into() {
                 let until = registers.manual_expires_at;
@@ -135,14 +141,18 @@ impl Suppressions {
                 self.record(to, register, at, evidence, new_id()).await?;
             }
         }
+        for at in &registers.blocked_on {
+            self.record(to, SuppressionReason::Blocked, *at, Evidence::default(), new_id())
+                .await?;
+        }
         if let Some(at) = registers.lifted_at {
             self.record_lift(to, at, new_id()).await?;
         }
-        for (at, feedback_id) in &entry.soft_bounces {
+        for SoftBounce { at, source, reason } in &entry.soft_bounces {
             let evidence = Evidence {
-                subtype: "",
-                diagnostic: None,
-                source: feedback_id,
+                bounce_reason: *reason,
+                source,
+                ..Evidence::default()
             };
             self.record(to, SuppressionReason::Soft, *at, evidence, new_id())
                 .await?;

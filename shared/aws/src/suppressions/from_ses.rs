@@ -58,8 +58,8 @@ impl Suppressions {
                             SuppressionReason::Complaint => "COMPLAINT",
                             _ => "BOUNCE",
                         },
-                        diagnostic: None,
                         source: SOURCE,
+                        ..Evidence::default()
                     };
                     writes.push(self.record(address, listed.reason, at, evidence, new_id()));
                 }

@@ -7,9 +7,10 @@
 //! | `shard` | the partition of the index `newest`, a function of the address |
 //! | `bounce_at`, `complaint_at`, `blocked_at`, `manual_at` | registers, in milliseconds since the epoch |
 //! | `bounce_echo_at`, `complaint_echo_at` | registers of mails that the account's own lists held back |
-//! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | its evidence: address, subtype, diagnostic, source |
+//! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | its evidence: address, subtype, diagnostic, bounce reason, source |
 //! | `manual_expires_at`, `lifted_at` | times in milliseconds |
-//! | `soft` | the newest soft bounces: a string set of `time#feedback id`, and `#our id` if the mail is ours |
+//! | `blocked_on` | the first block of each of the newest days with one: a number set of milliseconds |
+//! | `soft` | the newest soft bounces: a string set of `time#feedback id`, `#our id` if the mail is ours, `#reason` |
 //! | `unreadable` | is there if a part of the entry could not be moved to its pseudonym, because it could not be read |
 //!
 //! The condition of its update lets a register only move forward. Where two events have the same time, the greater
@@ -17,6 +18,7 @@
 //! [`SOFT_BOUNCES_KEPT`](domain::suppression::SOFT_BOUNCES_KEPT) stay. The newest of the newest do not depend on the
 //! order either.
 
+mod blocks;
 mod entries;
 mod forget;
 mod from_ses;
@@ -27,6 +29,7 @@ mod unreadable;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -39,6 +42,7 @@ use crate::dynamodb::batch;
 use crate::dynamodb::condition::{Written, unless_overtaken, written};
 use crate::dynamodb::item::{Item, names, s, text_of, time, time_of};
 use domain::address::EmailAddress;
+use domain::bounce::BounceReason;
 use domain::suppression::{Register, Registers, SuppressionReason};
 
 pub use entries::EntriesPage;
@@ -48,7 +52,7 @@ pub use newest::{From as NewestFrom, LOOKED_AT_MAX, NewestPage};
 /// How many partitions the index `newest` is spread over.
 const SHARDS: u8 = 8;
 /// The attributes that a lookup reads.
-const REGISTERS: [&str; 11] = [
+const REGISTERS: [&str; 12] = [
     "address",
     "bounce_at",
     "complaint_at",
@@ -58,17 +62,20 @@ const REGISTERS: [&str; 11] = [
     "manual_at",
     "manual_expires_at",
     "lifted_at",
+    "blocked_on",
     "soft",
     UNREADABLE,
 ];
 
 /// Why a register was set.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Evidence<'a> {
     /// SES's words for what happened.
     pub subtype: &'a str,
     /// The words of the receiving server.
     pub diagnostic: Option<&'a str>,
+    /// Why the mail bounced, where an event of SES says so.
+    pub bounce_reason: Option<BounceReason>,
     /// The source: SES's feedback id, or the person or program that added the entry.
     pub source: &'a str,
 }
@@ -136,7 +143,8 @@ impl Suppressions {
     }
 
     /// Sets a register of an address to `at`, unless it is later already, or adds a soft bounce to its set. May be
-    /// repeated and reordered at will. Of the evidence of a soft bounce only the source is kept.
+    /// repeated and reordered at will. Of the evidence of a soft bounce, the source and the reason are
+    /// kept.
     ///
     /// `new_id` becomes the id of the item if the address has none yet.
     ///
@@ -151,8 +159,12 @@ impl Suppressions {
         new_id: Uuid,
     ) -> Result<(), StoreError> {
         match register.into() {
-            Register::Of(SuppressionReason::Soft) => self.add_soft(address, at, evidence.source, new_id).await,
-            register => self.set_register(address, register, at, None, evidence, new_id).await,
+            Register::Of(SuppressionReason::Soft) => self.add_soft(address, at, evidence, new_id).await,
+            Register::Of(SuppressionReason::Blocked) => self.add_block(address, at, evidence, new_id).await,
+            register => {
+                let update = self.register_update(address, register, at, None, evidence, new_id);
+                unless_overtaken(update.send().await)
+            }
         }
     }
 
@@ -209,15 +221,9 @@ impl Suppressions {
         evidence: Evidence<'_>,
         new_id: Uuid,
     ) -> Result<(), StoreError> {
-        self.set_register(
-            address,
-            SuppressionReason::Manual.into(),
-            at,
-            expires_at,
-            evidence,
-            new_id,
-        )
-        .await
+        let register = SuppressionReason::Manual.into();
+        let update = self.register_update(address, register, at, expires_at, evidence, new_id);
+        unless_overtaken(update.send().await)
     }
 
     /// Sets the time at which an address was lifted, unless it is later already. An address that is not on the list
@@ -242,7 +248,8 @@ impl Suppressions {
         unless_overtaken(updated)
     }
 
-    async fn set_register(
+    /// Makes the update that sets a register, unless it is later already.
+    fn register_update(
         &self,
         address: &EmailAddress,
         register: Register,
@@ -250,7 +257,7 @@ impl Suppressions {
         expires_at: Option<Timestamp>,
         evidence: Evidence<'_>,
         new_id: Uuid,
-    ) -> Result<(), StoreError> {
+    ) -> UpdateItemFluentBuilder {
         let name = register.as_str();
         // The spelling of a forgotten address is forgotten too.
         let spelling = if address.is_pseudonym() { "" } else { address.as_given() };
@@ -262,6 +269,9 @@ impl Suppressions {
         if let Some(diagnostic) = evidence.diagnostic {
             details.insert("diagnostic".to_owned(), s(diagnostic));
         }
+        if let Some(reason) = evidence.bounce_reason {
+            details.insert("bounce_reason".to_owned(), s(reason.as_str()));
+        }
         // The end of a manual entry moves with it: the end of an earlier entry would end a later one too soon.
         let (end, lasts_longer) = match (register, expires_at) {
             (Register::Of(SuppressionReason::Manual), Some(_)) => (
@@ -272,7 +282,13 @@ impl Suppressions {
                 " REMOVE #expires_at",
                 " OR (#at = :at AND #evidence.#source = :source AND attribute_exists(#expires_at))",
             ),
+            (Register::Of(SuppressionReason::Blocked), _) => (" ADD #blocked_on :block", ""),
             _ => ("", ""),
+        };
+        let days = if register == SuppressionReason::Blocked.into() {
+            " AND (attribute_not_exists(#blocked_on) OR attribute_type(#blocked_on, :number_set))"
+        } else {
+            ""
         };
         let mut update = self
             .client
@@ -283,7 +299,7 @@ impl Suppressions {
                 "SET #at = :at, #evidence = :evidence, #id = if_not_exists(#id, :id), #shard = :shard{end}"
             ))
             .condition_expression(format!(
-                "attribute_not_exists(#at) OR #at < :at OR (#at = :at AND #evidence.#source < :source){lasts_longer}"
+                "(attribute_not_exists(#at) OR #at < :at OR (#at = :at AND #evidence.#source < :source){lasts_longer}){days}"
             ))
             .set_expression_attribute_names(names(["source", "id", "shard"]))
             .expression_attribute_names("#at", format!("{name}_at"))
@@ -299,7 +315,7 @@ impl Suppressions {
         if let Some(expires_at) = expires_at {
             update = update.expression_attribute_values(":expires_at", time(expires_at));
         }
-        unless_overtaken(update.send().await)
+        update
     }
 }
 
@@ -318,12 +334,13 @@ fn registers(item: &Item) -> Registers {
         bounce_at: register("bounce_at"),
         complaint_at: register("complaint_at"),
         blocked_at: register("blocked_at"),
+        blocked_on: blocks::days_of(item),
         bounce_echo_at: register("bounce_echo_at"),
         complaint_echo_at: register("complaint_echo_at"),
-        soft: soft.iter().map(|(_, at)| *at).collect(),
+        soft: soft.iter().map(|(at, _)| *at).collect(),
         soft_of: soft
             .iter()
-            .filter_map(|(feedback_id, at)| Some((feedback_id.rsplit_once('#')?.1.parse().ok()?, *at)))
+            .filter_map(|(at, message)| Some(((*message)?, *at)))
             .collect(),
         manual_at: register("manual_at"),
         manual_expires_at: register("manual_expires_at"),

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::blocks::is_set_of_times;
 use super::soft::is_soft_bounce;
 use super::{REGISTERS, Suppressions, shard};
 use crate::StoreError;
@@ -32,6 +33,7 @@ pub(super) fn unreadable(item: &Item) -> Vec<&'static str> {
         "soft" => item["soft"]
             .as_ss()
             .is_ok_and(|bounces| bounces.iter().all(|bounce| is_soft_bounce(bounce))),
+        "blocked_on" => is_set_of_times(&item["blocked_on"]),
         UNREADABLE => false,
         name => time_of(item, name).is_some(),
     };

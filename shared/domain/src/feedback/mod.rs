@@ -12,6 +12,7 @@
 mod address;
 mod classify;
 mod event;
+mod explain;
 mod mark;
 mod message_event;
 mod timestamp;
@@ -23,8 +24,9 @@ use crate::address::EmailAddress;
 use crate::bounce::{Blame, BounceJudgement, BounceReason};
 
 pub use classify::FeedbackClass;
+pub use explain::{ExplainedEvent, ExplainedRecipient, explain};
 pub use mark::{Mark, MarkKind, RecordedMark};
-pub use message_event::MessageEvent;
+pub use message_event::{EventRecipient, MessageEvent};
 
 use event::{Bounce, Complaint, Json, Recipient};
 use message_event::About;
@@ -172,6 +174,13 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
     let is_about_recipients = matches!(event.kind.as_str(), "Bounce" | "Complaint");
     event.lists_nobody = is_about_recipients && event.facts.is_empty() && event.unreadable_recipients == 0;
     event.marks = mark::of(&mail, &event.facts);
+    if let Some(message) = &mut event.message {
+        for fact in &event.facts {
+            if let Some(recipient) = message.recipients.get_mut(fact.address.normalised()) {
+                recipient.bounce_reason = fact.reason;
+            }
+        }
+    }
     Ok(Feedback::Event(Box::new(event)))
 }
 
@@ -183,6 +192,7 @@ fn about<'a>(kind: &'a str, json: &'a Json) -> Option<About<'a>> {
         feedback_id: None,
         at: None,
         recipients: Vec::new(),
+        may_be_forwarded: matches!(kind, "Bounce" | "Complaint"),
         subtype: None,
     };
     match kind {

@@ -144,7 +144,9 @@ struct ErrorAnswer<'a> {
 }
 
 /// Classifies an error of SES by its type, its text and its HTTP status. Returns `None` if SES may have accepted the
-/// mail: a fault inside SES (500, 502) or a time-out (408, 504) may follow the acceptance.
+/// mail. A fault inside SES, a time-out and a request that was broken off may follow the acceptance. So may a 5xx whose
+/// type is not known: whatever stands between Okite and SES may have answered it after it had passed the mail on. A 4xx
+/// other than 408 and a redirect say that the request was not carried out, whoever answers them.
 ///
 /// `sender` is the mail's sender address. An unverified identity is the sender if it is this address or its domain.
 /// Otherwise it is a recipient.
@@ -157,6 +159,11 @@ pub fn classify(code: &str, text: &str, status: u16, sender: &EmailAddress) -> O
         status,
         sender,
     };
+    // These types come with a status that would be certain without them.
+    let is_interrupted = |sign: &ErrorSign| matches!(sign, ErrorSign::Type(_)) && sign.is_in(&answer);
+    if ambiguous().signs.iter().any(is_interrupted) {
+        return None;
+    }
     let row = TABLE
         .iter()
         .find(|row| row.signs.iter().any(|sign| sign.is_in(&answer)))?;
@@ -181,11 +188,25 @@ mod tests {
     fn a_fault_inside_ses_does_not_rule_out_acceptance() {
         for (code, status) in [
             ("InternalFailure", 500),
+            ("InternalFailure", 400),
             ("BadGateway", 502),
             ("GatewayTimeout", 504),
             ("RequestTimeoutException", 408),
+            ("RequestTimeoutException", 400),
+            ("RequestAbortedException", 400),
         ] {
             assert_eq!(classify(code, "", status, &sender()), None, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_server_error_without_a_known_type_does_not_rule_out_acceptance() {
+        for status in 500..=599 {
+            for code in ["", "UnknownError", "UnreadableAnswer", "SomethingNew"] {
+                for text in ["", "Service Unavailable", "<html><h1>503</h1></html>"] {
+                    assert_eq!(classify(code, text, status, &sender()), None, "{status} {code}: {text}");
+                }
+            }
         }
     }
 
@@ -324,6 +345,7 @@ mod tests {
         ),
         ("Unheard", "", 429, SesRefusal::Unavailable),
         ("ServiceUnavailable", "", 503, SesRefusal::Unavailable),
+        ("ServiceUnavailableException", "", 503, SesRefusal::Unavailable),
         ("SomethingNew", "", 400, SesRefusal::Unknown),
         ("", "", 301, SesRefusal::Unknown),
         ("", "", 499, SesRefusal::Unknown),
@@ -454,7 +476,7 @@ mod tests {
 
         #[test]
         fn an_unknown_type_is_as_certain_as_its_status(code in "X[a-z]{0,9}", status in 0u16..=u16::MAX) {
-            let certain = matches!(status, 300..=407 | 409..=499 | 503);
+            let certain = matches!(status, 300..=407 | 409..=499);
             prop_assert_eq!(classify(&code, "", status, &sender()).is_some(), certain);
         }
     }

@@ -24,6 +24,26 @@ const THROTTLING: &[&str] = &[
 /// Another limit, or one of the two above. The text names it.
 const LIMIT: &[&str] = &["LimitExceededException"];
 const REJECTED: &[&str] = &[MESSAGE_REJECTED];
+/// The types by which an AWS front end turns a request away for now, before anything handles it.
+const TURNED_AWAY: &[&str] = &[
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "SlowDown",
+];
+/// The types by which SES reports that it broke off while it handled a request, whatever the status.
+/// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html>
+const INTERRUPTED: &[&str] = &[
+    "InternalFailure",
+    "InternalServerError",
+    "InternalServiceError",
+    "InternalServiceErrorException",
+    "RequestAbortedException",
+    "RequestTimeout",
+    "RequestTimeoutException",
+];
 
 /// One meaning of SES's errors: its signs, its cause, its remedy and the retry advice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -228,7 +248,7 @@ pub static TABLE: [SesErrorRow; 20] = [
     },
     SesErrorRow {
         refusal: Some(SesRefusal::Unavailable),
-        signs: &[ErrorSign::Status(&[429..=429, 503..=503])],
+        signs: &[ErrorSign::Type(TURNED_AWAY), ErrorSign::Status(&[429..=429])],
         retry: RetryAdvice::After(RETRY_SOON),
         cause: "Amazon SES is temporarily unavailable",
         remedy: "Try again shortly.",
@@ -240,11 +260,13 @@ pub static TABLE: [SesErrorRow; 20] = [
         cause: "Amazon SES refused the email with an error that Okite does not recognise",
         remedy: "An operator can find the error code in the log.",
     },
-    // This row has all remaining signs. When in doubt, Okite assumes that SES accepted the mail.
+    // This row has all remaining signs. When in doubt, Okite assumes that SES accepted the mail. A 5xx without a type that
+    // is known comes from SES's inside, or from a proxy or a load balancer before it, and may follow the acceptance.
     SesErrorRow {
         refusal: None,
         signs: &[
-            ErrorSign::Status(&[408..=408, 500..=502, 504..=599]),
+            ErrorSign::Type(INTERRUPTED),
+            ErrorSign::Status(&[408..=408, 500..=599]),
             ErrorSign::NoAnswer("no answer in time, a cut connection, or a success that cannot be read"),
         ],
         retry: RetryAdvice::AtTheRiskOfTwo,

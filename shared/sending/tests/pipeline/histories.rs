@@ -1,19 +1,24 @@
 //! Histories: requests that are repeated, run side by side, die anywhere and lose answers, at a gate that opens and
-//! closes, with events of SES that come late, twice or never. Whatever happens, what callers are answered agrees with
-//! what SES took.
+//! closes, with events of SES that come late, twice or never, over minutes and over days. Whatever happens, what callers
+//! are answered agrees with what SES took. No second mail goes out under a key unless the first one is certainly settled
+//! and its 24 hours are over.
 //!
 //! proptest prints a history that fails as short as it can, and keeps its seed. `PROPTEST_CASES` says how many there
 //! are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::brake::Brake;
 use domain::pacing::UNLIMITED;
+use domain::retention::MessageRetention;
 use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Proptest, TestRunner};
 use sending::{Invalid, NotSent};
+use uuid::Uuid;
 
 use crate::network::{ALL, Accepted, Fate, Fault, On};
 use crate::world::{Ended, Mail, Request, World};
@@ -22,11 +27,17 @@ use crate::world::{Ended, Mail, Request, World};
 const HISTORIES: u32 = 100;
 /// How many keys a history has.
 const KEYS: usize = 2;
+/// How long a key is remembered at least, less the time that the requests of a history take.
+const REMEMBERED: SignedDuration = SignedDuration::from_secs(24 * 3_600 - 60);
+/// How long a clock may go on before a new world has to begin.
+const CLOCK_MAX: Duration = Duration::from_hours(24 * 3_000);
 
 #[derive(Clone, Debug)]
 struct History {
     /// The emails of each key's request.
     mails: Vec<Vec<Mail>>,
+    /// For how many days the records of messages are kept.
+    retention: u64,
     rounds: Vec<Round>,
 }
 
@@ -37,6 +48,10 @@ struct Round {
     /// Whether the calls that are late are carried out after this round.
     is_late_over: bool,
     passes: Duration,
+    /// Whether DynamoDB deletes what has expired.
+    expires: bool,
+    /// Whether an operator settles what is unknown, before the events arrive.
+    is_settled: bool,
     /// How many copies of SES's events arrive; `None` if they come later.
     events: Option<usize>,
 }
@@ -72,6 +87,7 @@ impl World {
         // Those of the last history are checked.
         self.shared.accepted.lock().unwrap().clear();
         self.new_gate().await;
+        self.retention.set(MessageRetention::from_days(history.retention));
         let name = format!("h{}", self.new_id().as_u128());
         let mut seen: Vec<Seen> = Vec::new();
         for (number, round) in history.rounds.iter().enumerate() {
@@ -107,6 +123,18 @@ impl World {
                 self.shared.carry_out_late().await;
             }
             self.advance(round.passes);
+            // Only hours make anything expire.
+            if round.expires && round.passes > Duration::from_hours(1) {
+                self.expire().await;
+            }
+            // Before that, an operator cannot know.
+            if round.is_settled && round.is_late_over {
+                for outcome in seen.iter().filter_map(|seen| seen.ended.outcomes.as_ref()).flatten() {
+                    if let Err(NotSent::Unknown { id } | NotSent::StillUnknown { id }) = outcome {
+                        self.settle_as_it_is(*id).await;
+                    }
+                }
+            }
             if let Some(copies) = round.events {
                 self.deliver(copies).await;
             }
@@ -144,7 +172,10 @@ impl World {
         self.deliver(1).await;
         let ended = self.submit(&request_now).await;
         for (place, outcome) in ended.each().iter().enumerate() {
-            let sent = self.mails(&request_now.subject(place));
+            let mut sent = self.mails(&request_now.subject(place));
+            if let Ok(receipt) = outcome {
+                sent.retain(|mail| mail.id == receipt.id);
+            }
             let is_right = match (mails[place], outcome) {
                 (Mail::Reject, Err(NotSent::Invalid(Invalid::Suppressed(_)))) => sent.is_empty(),
                 (Mail::Plain | Mail::Part, Ok(_)) => sent.len() == 1,
@@ -171,33 +202,30 @@ impl World {
         if !without_row.is_empty() {
             return Err(format!("SES was called without a row: {without_row:?}"));
         }
-        // One accepted mail for an email of a key, of one body, under one id.
-        let mut of_keys: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        let mut ids = BTreeMap::new();
+        self.check_keys(seen)?;
+        // When an email was first answered with an id.
+        let mut answered: BTreeMap<String, BTreeMap<Uuid, Timestamp>> = BTreeMap::new();
         for Seen { request, ended } in seen {
             for place in 0..request.mails.len() {
                 let subject = request.subject(place);
                 let sent = self.mails(&subject);
-                if sent.len() > 1 {
-                    return Err(format!("{subject} went out more than once: {sent:?}"));
-                }
-                if let Some(key) = &request.key
-                    && !sent.is_empty()
-                {
-                    of_keys.entry(key).or_default().insert(&request.body);
-                }
                 let Some(outcomes) = &ended.outcomes else { continue };
                 let own: Vec<&Accepted> = sent.iter().filter(|mail| mail.request == ended.number).collect();
                 let is_right = match &outcomes[place] {
                     Ok(receipt) => {
-                        let first = *ids.entry(subject.clone()).or_insert(receipt.id);
-                        let is_mine = |mail: &Accepted| {
-                            mail.id == receipt.id && receipt.ses_id.as_ref().is_none_or(|id| *id == mail.ses_id)
-                        };
+                        let ids = answered.entry(subject.clone()).or_default();
+                        ids.entry(receipt.id).or_insert(ended.at);
+                        // Another id needs another day.
+                        let others = ids.iter().filter(|(id, _)| **id != receipt.id);
+                        let is_id_right = request.key.is_none()
+                            || others
+                                .into_iter()
+                                .all(|(_, at)| ended.at.duration_since(*at) >= REMEMBERED || *at > ended.at);
+                        let mine: Vec<_> = sent.iter().filter(|mail| mail.id == receipt.id).collect();
+                        let is_ses_id_right =
+                            |mail: &&Accepted| receipt.ses_id.as_ref().is_none_or(|id| *id == mail.ses_id);
                         let expected = usize::from(request.mails[place] != Mail::Nobody);
-                        (request.key.is_none() || first == receipt.id)
-                            && sent.len() == expected
-                            && sent.iter().all(is_mine)
+                        is_id_right && mine.len() == expected && mine.iter().all(is_ses_id_right)
                     }
                     Err(NotSent::Unknown { id }) => own.iter().all(|mail| mail.id == *id),
                     // Neither then nor later.
@@ -211,10 +239,32 @@ impl World {
                 }
             }
         }
-        match of_keys.into_iter().find(|(_, bodies)| bodies.len() > 1) {
-            Some((key, bodies)) => Err(format!("{key} sent for two bodies: {bodies:?}")),
-            None => Ok(()),
+        Ok(())
+    }
+
+    /// Checks each pair of mails of which a key allows one: the same email, or emails of two bodies.
+    fn check_keys(&self, seen: &[Seen]) -> Result<(), String> {
+        let keys: BTreeMap<&str, Option<&str>> = seen
+            .iter()
+            .map(|Seen { request, .. }| (request.body.as_str(), request.key.as_deref()))
+            .collect();
+        let body = |mail: &Accepted| mail.subject.rsplit_once('/').unwrap().0.to_owned();
+        let accepted = self.shared.accepted.lock().unwrap();
+        for (place, later) in accepted.iter().enumerate() {
+            for earlier in &accepted[..place] {
+                let key = |mail| keys.get(body(mail).as_str()).copied().flatten();
+                let is_same = earlier.subject == later.subject;
+                let is_of_key = key(earlier).is_some() && key(earlier) == key(later);
+                if !is_same && (!is_of_key || body(earlier) == body(later)) {
+                    continue;
+                }
+                let is_day_over = later.at.duration_since(earlier.at) >= REMEMBERED;
+                if !is_of_key || !is_day_over || later.unsettled.contains(&earlier.id) {
+                    return Err(format!("{later:?} went out after {earlier:?}"));
+                }
+            }
         }
+        Ok(())
     }
 }
 
@@ -295,22 +345,37 @@ fn round() -> impl Strategy<Value = Round> {
         1 => Just(Gate::Brake),
         1 => Just(Gate::Full),
     ];
-    let passes = prop_oneof![3 => Just(0), 1 => 1..35_u64, 2 => 35..80_u64].prop_map(Duration::from_secs);
+    let passes = prop_oneof![
+        6 => Just(0),
+        2 => 1..35_u64,
+        4 => 35..80_u64,
+        // The last seconds of a key.
+        1 => Just(24 * 3_600 - 5),
+        1 => Just(12 * 3_600),
+        2 => Just(25 * 3_600),
+    ]
+    .prop_map(Duration::from_secs);
     let events = prop_oneof![3 => Just(None), 1 => Just(Some(0)), 2 => (1..=2_usize).prop_map(Some)];
     (
         gate,
         prop::collection::vec(asked(), 1..=3),
         any::<bool>(),
         passes,
+        any::<bool>(),
+        prop::bool::weighted(0.1),
         events,
     )
-        .prop_map(|(gate, requests, is_late_over, passes, events)| Round {
-            gate,
-            requests,
-            is_late_over,
-            passes,
-            events,
-        })
+        .prop_map(
+            |(gate, requests, is_late_over, passes, expires, is_settled, events)| Round {
+                gate,
+                requests,
+                is_late_over,
+                passes,
+                expires,
+                is_settled,
+                events,
+            },
+        )
 }
 
 fn history() -> impl Strategy<Value = History> {
@@ -328,9 +393,14 @@ fn history() -> impl Strategy<Value = History> {
     ];
     (
         prop::collection::vec(mails, KEYS),
+        prop_oneof![3 => Just(30), 1 => Just(1)],
         prop::collection::vec(round(), 1..=4),
     )
-        .prop_map(|(mails, rounds)| History { mails, rounds })
+        .prop_map(|(mails, retention, rounds)| History {
+            mails,
+            retention,
+            rounds,
+        })
 }
 
 #[test]
@@ -339,7 +409,7 @@ fn what_callers_are_answered_agrees_with_what_ses_took() {
         .enable_all()
         .build()
         .unwrap();
-    let world = runtime.block_on(World::start());
+    let world = RefCell::new(runtime.block_on(Box::pin(World::start())));
     let cases = std::env::var("PROPTEST_CASES").map_or(HISTORIES, |cases| cases.parse().unwrap());
     let config = Proptest {
         cases,
@@ -348,6 +418,10 @@ fn what_callers_are_answered_agrees_with_what_ses_took() {
         ..Proptest::default()
     };
     let ended = TestRunner::new(config).run(&history(), |history| {
+        if world.borrow().clock.ahead() > CLOCK_MAX {
+            world.replace(runtime.block_on(Box::pin(World::start())));
+        }
+        let world = world.borrow();
         runtime
             .block_on(Box::pin(world.run(&history)))
             .map_err(TestCaseError::fail)

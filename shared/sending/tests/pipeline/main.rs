@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod chunks;
+mod days;
 mod frees_key;
 mod histories;
 mod network;

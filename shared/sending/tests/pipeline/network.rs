@@ -12,12 +12,17 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, S
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
+use domain::record::DeliveryState;
+use jiff::{SignedDuration, Timestamp};
+use local_aws::clock::Clock;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+/// The least time after which a mail is looked at again.
+const HOURS: SignedDuration = SignedDuration::from_hours(6);
 /// Every attempt of a call.
 pub(crate) const ALL: u32 = u32::MAX;
 
@@ -146,11 +151,16 @@ pub(crate) struct Accepted {
     pub(crate) id: Uuid,
     pub(crate) ses_id: String,
     pub(crate) subject: String,
+    /// When SES took it.
+    pub(crate) at: Timestamp,
+    /// The mails of hours before whose records did not say then that they were sent.
+    pub(crate) unsettled: Vec<Uuid>,
 }
 
 /// What all networks of a world share.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    clock: Clock,
     pub(crate) connector: SharedHttpConnector,
     pub(crate) messages: Messages,
     pub(crate) accepted: Mutex<Vec<Accepted>>,
@@ -166,8 +176,9 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(connector: SharedHttpConnector, messages: Messages) -> Self {
+    pub(crate) fn new(connector: SharedHttpConnector, messages: Messages, clock: Clock) -> Self {
         Self {
+            clock,
             connector,
             messages,
             accepted: Mutex::default(),
@@ -213,6 +224,11 @@ impl Shared {
         if call.is_mail() && self.messages.get(call.id().unwrap()).await.unwrap().is_none() {
             self.without_row.lock().unwrap().push(call.subject().to_owned());
         }
+        let unsettled = if call.is_mail() {
+            self.unsettled().await
+        } else {
+            Vec::new()
+        };
         let answer = self.connector.call(request).await?;
         if !call.is_mail() || !answer.status().is_success() {
             return Ok(answer);
@@ -225,8 +241,31 @@ impl Shared {
             id: call.id().unwrap(),
             ses_id: told["MessageId"].as_str().unwrap().to_owned(),
             subject: call.subject().to_owned(),
+            at: self.clock.now(),
+            unsettled,
         });
         Ok(HttpResponse::new(status, SdkBody::from(body)))
+    }
+}
+
+impl Shared {
+    /// The mails that SES took hours ago and whose records do not say so. A mail whose record has lapsed is none of them.
+    async fn unsettled(&self) -> Vec<Uuid> {
+        let now = self.clock.now();
+        let accepted: Vec<Uuid> = {
+            let accepted = self.accepted.lock().unwrap();
+            // A key allows no second mail of the same hours, settled or not.
+            let earlier = accepted.iter().filter(|mail| now.duration_since(mail.at) >= HOURS);
+            earlier.map(|mail| mail.id).collect()
+        };
+        let mut unsettled = Vec::new();
+        for id in accepted {
+            let record = self.messages.read(id).await.unwrap();
+            if record.is_some_and(|record| record.state(now) != DeliveryState::Sent) {
+                unsettled.push(id);
+            }
+        }
+        unsettled
     }
 }
 

@@ -12,6 +12,7 @@ use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector, http_client_fn};
 use domain::address::Mailbox;
 use domain::brake::Brake;
@@ -21,9 +22,11 @@ use domain::message::{Email, EmailParts, RECIPIENTS_MAX};
 use domain::pacing::{GateSettings, PacingPolicy, PermitRequest, Throttled, UNLIMITED};
 use domain::recipient::OnSuppressed;
 use domain::retention::MessageRetention;
+use domain::settlement::{SettleStep, Settlement};
 use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
 use futures_util::future::poll_fn;
+use jiff::Timestamp;
 use local_aws::clock::Clock;
 use local_aws::middleware::Middleware;
 use local_aws::services::dynamodb::Dynamodb;
@@ -149,6 +152,8 @@ impl Request {
 pub(crate) struct Ended {
     /// Its number.
     pub(crate) number: u32,
+    /// When it came.
+    pub(crate) at: Timestamp,
     /// The id of the email at place 0, if it has the key as the first.
     pub(crate) message: Uuid,
     /// One outcome for each email; `None` if the process ended first.
@@ -183,6 +188,8 @@ pub(crate) struct World {
     ids: Cell<u128>,
     requests: Cell<u32>,
     gates: Cell<u32>,
+    /// How long the records of messages are kept.
+    pub(crate) retention: Cell<MessageRetention>,
     _stop: DropGuard,
 }
 
@@ -243,7 +250,7 @@ impl World {
             tables["MessagesTable"].clone(),
         );
         let world = Self {
-            shared: Arc::new(Shared::new(connector, messages)),
+            shared: Arc::new(Shared::new(connector, messages, clock.clone())),
             clock,
             dynamodb_url,
             ses_url,
@@ -253,6 +260,7 @@ impl World {
             ids: Cell::new(0),
             requests: Cell::new(0),
             gates: Cell::new(0),
+            retention: Cell::new(MessageRetention::from_days(30)),
             _stop: stop.drop_guard(),
         };
         world.new_gate().await;
@@ -260,6 +268,7 @@ impl World {
         let evidence = Evidence {
             subtype: "",
             diagnostic: None,
+            bounce_reason: None,
             source: "a test",
         };
         let suppressions = &world.sending(&world.shared.connector).suppressions;
@@ -344,7 +353,7 @@ impl World {
             rules: Rules {
                 wait: WAIT,
                 soft_bounce_tiers: SoftBounceTiers::default(),
-                message_retention: MessageRetention::from_days(30),
+                message_retention: self.retention.get(),
             },
             suppressions: Suppressions::new(dynamodb.clone(), table("SuppressionsTable")),
             claims: Claims::new(dynamodb.clone(), table("MessagesTable")),
@@ -399,6 +408,7 @@ impl World {
         });
         Ended {
             number,
+            at: now,
             message: ids.message,
             outcomes,
             calls: network.calls(),
@@ -413,6 +423,38 @@ impl World {
             .filter(|mail| mail.subject == subject)
             .cloned()
             .collect()
+    }
+
+    /// Deletes the items of the table of messages whose time is over, as DynamoDB does some time or other.
+    pub(crate) async fn expire(&self) {
+        let client = dynamodb(&sdk(&self.dynamodb_url, self.shared.connector.clone()));
+        let table = &self.tables["MessagesTable"];
+        let now = self.clock.now().as_second().to_string();
+        let scan = client
+            .scan()
+            .table_name(table)
+            .consistent_read(true)
+            .filter_expression("expires_at <= :now")
+            .projection_expression("id, sk")
+            .expression_attribute_values(":now", AttributeValue::N(now));
+        let expired = scan.into_paginator().items().send().try_collect().await.unwrap();
+        for key in expired {
+            let delete = client.delete_item().table_name(table).set_key(Some(key));
+            delete.send().await.unwrap();
+        }
+    }
+
+    /// Has an operator settle a mail of which it is not known whether SES took it, by what is true.
+    pub(crate) async fn settle_as_it_is(&self, id: Uuid) {
+        let now = self.clock.now();
+        let Some(record) = self.shared.messages.read(id).await.unwrap() else {
+            return;
+        };
+        let is_sent = self.shared.accepted.lock().unwrap().iter().any(|mail| mail.id == id);
+        let word = if is_sent { Settlement::Sent } else { Settlement::NotSent };
+        if SettleStep::of(&record, word, now) == SettleStep::Write {
+            assert!(self.shared.messages.settle(&record, word, now).await.unwrap());
+        }
     }
 
     /// Writes the `Send` events that SES has published since, so many copies of each, as the feedback function does.

@@ -2,8 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-use std::time::Duration;
-
 use aws::Claimed;
 use domain::idempotency::{Claim, LEASE, REMEMBERED, RequestBody, RequestKey};
 use jiff::Timestamp;
@@ -26,15 +24,16 @@ fn claim(n: u128, now: Timestamp) -> Claim {
 async fn a_key_is_claimed_once_and_the_others_see_by_whom() {
     let store = Store::start().await;
     let (first, second) = (claim(1, at(0)), claim(2, at(5)));
-    assert_eq!(store.claims().take(&first, at(0)).await.unwrap(), Claimed::Won);
+    assert_eq!(store.claims().take(&first).await.unwrap(), Claimed::Won);
     assert_eq!(
-        store.claims().take(&second, at(5)).await.unwrap(),
+        store.claims().take(&second).await.unwrap(),
         Claimed::Held(first.clone())
     );
     let row = store.item(TABLE, &[("id", &first.id), ("sk", "claim")]).await.unwrap();
     assert_eq!(text(&row, "message_id"), first.message_id.to_string());
     assert_eq!(number(&row, "lease_until"), 35_000 + at(0).as_millisecond());
-    assert_eq!(number(&row, "expires_at"), at(0).as_second() + 24 * 3_600);
+    assert_eq!(number(&row, "expires_at"), at(0).as_second() + 25 * 3_600);
+    assert_eq!(number(&row, "emails"), 1);
     assert!(!format!("{row:?}").contains("order-7"));
 }
 
@@ -45,7 +44,7 @@ async fn of_a_hundred_at_once_one_wins() {
     let taken = futures_util::future::join_all(
         claims
             .iter()
-            .map(async |claim| store.claims().take(claim, at(0)).await.unwrap()),
+            .map(async |claim| store.claims().take(claim).await.unwrap()),
     )
     .await;
     let winner = taken.iter().position(|taken| *taken == Claimed::Won).unwrap();
@@ -59,7 +58,7 @@ async fn a_claim_whose_answer_was_lost_is_known_again() {
     let store = Store::start().await;
     let first = claim(1, at(0));
     let losing = store.losing_an_answer().await;
-    assert_eq!(losing.claims().take(&first, at(0)).await.unwrap(), Claimed::Won);
+    assert_eq!(losing.claims().take(&first).await.unwrap(), Claimed::Won);
     let second = claim(2, at(40_000));
     let losing = store.losing_an_answer().await;
     assert_eq!(losing.claims().take_over(&first, &second).await.unwrap(), Claimed::Won);
@@ -69,27 +68,104 @@ async fn a_claim_whose_answer_was_lost_is_known_again() {
 }
 
 #[tokio::test]
-async fn a_key_is_forgotten_after_a_day_though_its_row_is_there() {
+async fn a_key_whose_time_is_over_is_held_until_it_is_replaced() {
     let store = Store::start().await;
-    store.claims().take(&claim(1, at(0)), at(0)).await.unwrap();
-    let just_before = at(0) + REMEMBERED - Duration::from_millis(1);
-    let second = claim(2, just_before);
+    let (first, later) = (claim(1, at(0)), at(0) + REMEMBERED);
+    store.claims().take(&first).await.unwrap();
+    let second = claim(2, later);
+    assert_eq!(
+        store.claims().take(&second).await.unwrap(),
+        Claimed::Held(first.clone())
+    );
+    assert_eq!(store.claims().replace(&first, &second).await.unwrap(), Claimed::Won);
+    let third = claim(3, later);
+    assert_eq!(
+        store.claims().take(&third).await.unwrap(),
+        Claimed::Held(second.clone())
+    );
+    // What a late request saw is no longer true.
+    assert_eq!(
+        store.claims().replace(&first, &third).await.unwrap(),
+        Claimed::Held(second.clone())
+    );
+    store.claims().free(&second.id, second.nonce).await.unwrap();
+    assert_eq!(store.claims().replace(&second, &third).await.unwrap(), Claimed::Gone);
+    assert_eq!(store.count(TABLE).await, 0);
+}
+
+#[tokio::test]
+async fn of_many_that_replace_a_key_one_wins() {
+    let store = Store::start().await;
+    let (first, later) = (claim(1, at(0)), at(0) + REMEMBERED);
+    store.claims().take(&first).await.unwrap();
+    let rivals: Vec<Claim> = (2..=21).map(|n| claim(n, later)).collect();
+    let replaced = futures_util::future::join_all(
+        rivals
+            .iter()
+            .map(async |claim| store.claims().replace(&first, claim).await.unwrap()),
+    )
+    .await;
+    assert_eq!(replaced.iter().filter(|claimed| **claimed == Claimed::Won).count(), 1);
+}
+
+#[tokio::test]
+async fn a_key_is_remembered_longer_and_never_shorter() {
+    let store = Store::start().await;
+    let claims = store.claims();
+    let first = claim(1, at(0));
+    claims.take(&first).await.unwrap();
+    let expires = async || {
+        let row = store.item(TABLE, &[("id", &first.id), ("sk", "claim")]).await.unwrap();
+        number(&row, "expires")
+    };
+    let (longer, shorter) = (first.expires + REMEMBERED, first.expires + LEASE);
+    claims.remember(&first, longer).await.unwrap();
+    claims.remember(&first, shorter).await.unwrap();
+    assert_eq!(expires().await, longer.as_millisecond());
+    // Nor does a request replace it that saw the shorter time.
+    let second = claim(2, first.expires);
     assert!(matches!(
-        store.claims().take(&second, just_before).await.unwrap(),
+        claims.replace(&first, &second).await.unwrap(),
         Claimed::Held(_)
     ));
-    let third = claim(3, at(0) + REMEMBERED);
+    // Another request has the key by now.
+    let taken = first.taken_over(&second, true);
+    assert_eq!(claims.take_over(&first, &taken).await.unwrap(), Claimed::Won);
+    claims.remember(&first, longer + REMEMBERED).await.unwrap();
+    assert_eq!(expires().await, taken.expires.as_millisecond());
+    // Nothing comes of a key that is gone.
+    claims.free(&taken.id, taken.nonce).await.unwrap();
+    claims.remember(&taken, longer + REMEMBERED).await.unwrap();
+    assert_eq!(store.count(TABLE).await, 0);
+}
+
+#[tokio::test]
+async fn a_claim_keeps_the_number_of_its_emails_and_the_time_of_their_records() {
+    let store = Store::start().await;
+    let first = Claim {
+        emails: 100,
+        kept_until: Timestamp::from_second(at(0).as_second() + 30 * 24 * 3_600).unwrap(),
+        ..claim(1, at(0))
+    };
+    store.claims().take(&first).await.unwrap();
+    let second = claim(2, at(0) + LEASE);
     assert_eq!(
-        store.claims().take(&third, at(0) + REMEMBERED).await.unwrap(),
-        Claimed::Won
+        store.claims().take(&second).await.unwrap(),
+        Claimed::Held(first.clone())
     );
+    let taken = first.taken_over(&second, true);
+    store.claims().take_over(&first, &taken).await.unwrap();
+    let row = store.item(TABLE, &[("id", &first.id), ("sk", "claim")]).await.unwrap();
+    assert_eq!(number(&row, "emails"), 100);
+    assert_eq!(number(&row, "expires_at"), first.kept_until.as_second());
+    assert_eq!(number(&row, "expires"), second.expires.as_millisecond());
 }
 
 #[tokio::test]
 async fn a_key_is_taken_over_once_and_keeps_its_message() {
     let store = Store::start().await;
     let (first, later) = (claim(1, at(0)), at(0) + LEASE);
-    store.claims().take(&first, at(0)).await.unwrap();
+    store.claims().take(&first).await.unwrap();
     let rivals: Vec<Claim> = (2..=21).map(|n| claim(n, later)).collect();
     let taken = futures_util::future::join_all(
         rivals
@@ -102,6 +178,7 @@ async fn a_key_is_taken_over_once_and_keeps_its_message() {
         nonce: rivals[winner].nonce,
         lease_until: rivals[winner].lease_until,
         expires: rivals[winner].expires,
+        kept_until: rivals[winner].kept_until,
         ..first
     };
     for (n, taken) in taken.into_iter().enumerate().filter(|(n, _)| *n != winner) {
@@ -113,7 +190,7 @@ async fn a_key_is_taken_over_once_and_keeps_its_message() {
 async fn only_the_request_that_has_a_key_frees_it() {
     let store = Store::start().await;
     let (first, second) = (claim(1, at(0)), claim(2, at(0)));
-    store.claims().take(&first, at(0)).await.unwrap();
+    store.claims().take(&first).await.unwrap();
     store.claims().free(&second.id, second.nonce).await.unwrap();
     assert_eq!(store.count(TABLE).await, 1);
     store.claims().free(&first.id, first.nonce).await.unwrap();
@@ -128,8 +205,10 @@ async fn a_store_that_is_down_is_an_error_of_every_operation() {
     let claims = Store::at(&closed_port().await).claims();
     let claim = claim(1, at(0));
     for (failed, operation) in [
-        (claims.take(&claim, at(0)).await.map(drop), "PutItem"),
+        (claims.take(&claim).await.map(drop), "PutItem"),
         (claims.take_over(&claim, &claim).await.map(drop), "UpdateItem"),
+        (claims.replace(&claim, &claim).await.map(drop), "PutItem"),
+        (claims.remember(&claim, at(0)).await, "UpdateItem"),
         (claims.free(&claim.id, claim.nonce).await, "DeleteItem"),
     ] {
         let error = failed.unwrap_err();
@@ -142,15 +221,15 @@ async fn a_released_key_is_held_by_nobody_at_work() {
     let store = Store::start().await;
     let claims = store.claims();
     let first = claim(1, at(0));
-    assert_eq!(claims.take(&first, at(0)).await.unwrap(), Claimed::Won);
+    assert_eq!(claims.take(&first).await.unwrap(), Claimed::Won);
     // Another request's release says nothing.
     claims.release(&claim(2, at(0)), at(1)).await.unwrap();
     assert_eq!(
-        claims.take(&claim(2, at(0)), at(2)).await.unwrap(),
+        claims.take(&claim(2, at(0))).await.unwrap(),
         Claimed::Held(first.clone())
     );
     claims.release(&first, at(3)).await.unwrap();
-    let Claimed::Held(held) = claims.take(&claim(2, at(0)), at(4)).await.unwrap() else {
+    let Claimed::Held(held) = claims.take(&claim(2, at(0))).await.unwrap() else {
         panic!("it is still remembered")
     };
     assert_eq!((held.lease_until, held.message_id), (at(3), first.message_id));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use aws::{Evidence, NewMessage, SentTo, Suppressions};
 use domain::address::EmailAddress;
-use domain::feedback::MessageEvent;
+use domain::feedback::{EventRecipient, MessageEvent};
 use domain::message::EmailParts;
 use domain::recipient::{RecipientOutcome, RecipientStatus};
 use domain::stream::Stream;
@@ -30,6 +30,7 @@ fn evidence(source: &str) -> Evidence<'_> {
     Evidence {
         subtype: "NoEmail",
         diagnostic: Some("550 <Anna@Example.net> no such user"),
+        bounce_reason: None,
         source,
     }
 }
@@ -205,7 +206,13 @@ fn events_about_anna_and_bob(message_id: Uuid) -> [MessageEvent; 5] {
         kept_from: at(0),
         recipients: recipients
             .iter()
-            .map(|(address, said)| ((*address).to_owned(), said.map(str::to_owned)))
+            .map(|(address, said)| {
+                let recipient = EventRecipient {
+                    diagnostic: said.map(str::to_owned),
+                    ..EventRecipient::default()
+                };
+                ((*address).to_owned(), recipient)
+            })
             .collect(),
         subtype: None,
     };
@@ -328,7 +335,7 @@ async fn an_event_that_comes_after_an_address_was_forgotten_names_it_until_it_is
         id: "f-1".to_owned(),
         at: at(5),
         kept_from: at(0),
-        recipients: BTreeMap::from([("anna@example.org".to_owned(), None)]),
+        recipients: BTreeMap::from([("anna@example.org".to_owned(), EventRecipient::default())]),
         subtype: None,
     };
     store.messages().add_event(&complaint, at(1_000_000)).await.unwrap();
@@ -425,7 +432,13 @@ async fn the_index_finds_every_message_to_somebody_and_no_other_is_read() {
             id: format!("f-{ses_id}"),
             at: at(5),
             kept_from: at(0),
-            recipients: BTreeMap::from([("anna@example.net".to_owned(), Some("550 no".to_owned()))]),
+            recipients: BTreeMap::from([(
+                "anna@example.net".to_owned(),
+                EventRecipient {
+                    diagnostic: Some("550 no".to_owned()),
+                    ..EventRecipient::default()
+                },
+            )]),
             subtype: None,
         };
         messages.add_event(&event, at(1_000_000)).await.unwrap();

@@ -5,3 +5,4 @@ mod events;
 mod forget;
 mod rows;
 mod units;
+mod unknown;

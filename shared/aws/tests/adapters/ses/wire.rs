@@ -279,9 +279,17 @@ async fn half_an_answer_leaves_it_open_and_is_not_asked_twice() {
 
 #[tokio::test]
 async fn a_refusal_whose_text_was_cut_off_is_a_refusal() {
-    let half = "HTTP/1.1 503 Unavailable\r\ncontent-length: 40\r\n\r\n{\"mess";
+    let half = "HTTP/1.1 429 Too Many\r\ncontent-length: 40\r\n\r\n{\"mess";
     let (sent, requests) = answered(move || Answer::Raw(half)).await;
     assert_eq!((refusal(sent), requests), (SesRefusal::Unavailable, 1));
+}
+
+#[tokio::test]
+async fn a_server_error_whose_text_was_cut_off_leaves_it_open() {
+    let half = "HTTP/1.1 503 Unavailable\r\ncontent-length: 40\r\n\r\n{\"mess";
+    let (sent, requests) = answered(move || Answer::Raw(half)).await;
+    assert!(is_ambiguous(&sent), "{sent:?}");
+    assert_eq!(requests, 1);
 }
 
 #[tokio::test]
@@ -522,6 +530,10 @@ async fn a_fault_inside_ses_leaves_it_open() {
         (502, ""),
         (504, "GatewayTimeoutException"),
         (408, "RequestTimeoutException"),
+        (400, "RequestAbortedException"),
+        (503, ""),
+        (503, "NobodyKnowsThisException"),
+        (599, ""),
     ] {
         let (sent, requests) = answered(move || Answer::error(status, code, "odd")).await;
         assert!(is_ambiguous(&sent), "{status} {code}: {sent:?}");
@@ -541,13 +553,30 @@ async fn an_error_that_is_named_in_the_body_is_told_apart_too() {
 #[tokio::test]
 async fn an_error_without_a_name_is_judged_by_its_status() {
     for (status, body, expected) in [
-        (503, "<html>busy</html>", SesRefusal::Unavailable),
         (429, "{}", SesRefusal::Unavailable),
         (400, "", SesRefusal::Unknown),
         (403, "<html>", SesRefusal::Unknown),
     ] {
         let (sent, requests) = answered(move || Answer::Reply(status, Vec::new(), body.to_owned())).await;
         assert_eq!((refusal(sent), requests), (expected, 1), "{status} {body}");
+    }
+}
+
+/// A proxy or a load balancer may have passed the mail on before it answered.
+#[tokio::test]
+async fn a_server_error_without_a_name_leaves_it_open() {
+    for status in [500, 502, 503, 504, 507, 520, 529] {
+        for body in [
+            "",
+            "{}",
+            "<html><h1>503 Service Temporarily Unavailable</h1></html>",
+            "upstream",
+            "null",
+        ] {
+            let (sent, requests) = answered(move || Answer::Reply(status, Vec::new(), body.to_owned())).await;
+            assert!(is_ambiguous(&sent), "{status} {body}: {sent:?}");
+            assert_eq!(requests, 1, "{status} {body}");
+        }
     }
 }
 

@@ -53,6 +53,14 @@ fn shapes() -> Vec<(&'static str, Vec<(&'static str, AttributeValue)>)> {
             with("soft", set(&["x#f-1", "1800000000000#f-2"])),
         ),
         (
+            "days of blocks as a list",
+            with("blocked_on", AttributeValue::L(Vec::new())),
+        ),
+        (
+            "a day of a block that is too late",
+            with("blocked_on", AttributeValue::Ns(vec![TOO_LATE.to_string()])),
+        ),
+        (
             "evidence as text",
             [with("bounce_at", n(-1)), vec![("bounce", s("550 anna@example.org"))]].concat(),
         ),
@@ -122,9 +130,8 @@ async fn lifting_removes_what_cannot_be_read() {
         );
         // A later event suppresses again.
         let evidence = Evidence {
-            subtype: "",
-            diagnostic: None,
             source: "f-9",
+            ..Evidence::default()
         };
         list.record(&address(ANNA), SuppressionReason::Bounce, at(9), evidence, ID)
             .await
@@ -139,9 +146,8 @@ async fn every_event_is_recorded_beside_what_cannot_be_read() {
     let list = store.suppressions();
     let anna = address(ANNA);
     let evidence = Evidence {
-        subtype: "",
-        diagnostic: None,
         source: "f-1",
+        ..Evidence::default()
     };
     for (what, attributes) in shapes() {
         put(&store, attributes).await;
@@ -203,9 +209,8 @@ async fn an_end_that_cannot_be_is_never_written() {
     let store = Store::start().await;
     let list = store.suppressions();
     let evidence = Evidence {
-        subtype: "",
-        diagnostic: None,
         source: "a",
+        ..Evidence::default()
     };
     let end = "9999-12-30T22:00:00.001Z".parse().unwrap();
     list.record_manual(&address(ANNA), at(1), Some(end), evidence, ID)

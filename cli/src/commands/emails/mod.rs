@@ -1,0 +1,106 @@
+//! `okite emails`: the records of emails.
+
+mod settle;
+mod show;
+mod unknown;
+
+use aws::{Messages, StoreError};
+use clap::{Args, Subcommand};
+use domain::record::{DeliveryState, MessageRecord};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::execution::CommandResult;
+use crate::target::{MESSAGES, Resolved, Target, TargetError};
+
+/// Show an email, list those of which it is not known whether they were sent, and settle them
+#[derive(Debug, Args)]
+pub(crate) struct EmailsCommand {
+    #[command(subcommand)]
+    action: EmailsAction,
+}
+
+#[derive(Debug, Subcommand)]
+enum EmailsAction {
+    Show(show::ShowCommand),
+    Unknown(unknown::UnknownCommand),
+    Settle(settle::SettleCommand),
+}
+
+impl EmailsCommand {
+    pub(crate) fn run(self) -> CommandResult {
+        match self.action {
+            EmailsAction::Show(command) => command.run(),
+            EmailsAction::Unknown(command) => command.run(),
+            EmailsAction::Settle(command) => command.run(),
+        }
+    }
+}
+
+/// Why a command on emails failed.
+#[derive(Debug, thiserror::Error)]
+enum EmailsError {
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error("{0} is no id of an email: give the field `id` of the answer to a request, or Amazon SES's id")]
+    Id(String),
+    #[error(
+        "there is no email with the id {id} in {target_name}. Its record may have expired, or it may belong to another \
+         target"
+    )]
+    NotFound { id: String, target_name: String },
+    #[error(
+        "the email {id} is being sent, until {until} at the latest. Nothing was changed: run this command again after \
+         that time"
+    )]
+    TooEarly { id: Uuid, until: Timestamp },
+    #[error(
+        "the email {id} is recorded as {recorded}, so it cannot be settled as {wanted}. Nothing was changed: `okite \
+         emails show {id}` shows the record"
+    )]
+    Contradicts {
+        id: Uuid,
+        recorded: &'static str,
+        wanted: &'static str,
+    },
+    #[error("the email {0} changes all the time. Nothing was changed: run this command again")]
+    Changing(Uuid),
+    #[error("the table of messages {table} could not be read or written: {reason}")]
+    Store { table: String, reason: String },
+}
+
+/// The table of messages of a target.
+struct MessagesTable {
+    messages: Messages,
+    target: Target,
+    resolved: Resolved,
+}
+
+impl MessagesTable {
+    async fn of(target: &Target) -> Result<Self, EmailsError> {
+        let resolved = target.resolve(MESSAGES).await?;
+        Ok(Self {
+            messages: Messages::new(aws::dynamodb(&resolved.config), resolved.name.clone()),
+            target: target.clone(),
+            resolved,
+        })
+    }
+
+    fn error(&self, error: &StoreError) -> EmailsError {
+        self.target.store_error(error, |reason| EmailsError::Store {
+            table: self.resolved.name.clone(),
+            reason,
+        })
+    }
+}
+
+/// Returns the word for the state of an email.
+fn state(record: &MessageRecord, now: Timestamp) -> &'static str {
+    match record.state(now) {
+        DeliveryState::Sending(_) => "sending",
+        DeliveryState::Refused => "not sent",
+        DeliveryState::Suppressed => "suppressed",
+        DeliveryState::Unknown => "unknown",
+        DeliveryState::Sent => "sent",
+    }
+}

@@ -1,0 +1,120 @@
+//! `okite emails show`: one email and what became of it, as `GET /emails/{id}` returns it.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+use domain::record::MessageRecord;
+use jiff::Timestamp;
+use send_api::{EmailId, email_json, find_email};
+use serde_json::Value;
+
+use super::{EmailsError, MessagesTable, state};
+use crate::execution::{CommandResult, block_on};
+use crate::retry::retry_throttled;
+use crate::target::{Target, TargetArguments};
+use crate::terminal::{columns, printable};
+
+/// Show an email and what became of it for each recipient
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  okite emails show 01980000-0000-7000-8000-000000000000 --stack okite")]
+pub(crate) struct ShowCommand {
+    /// Okite's id of the email, or Amazon SES's
+    id: String,
+    /// Print what GET /emails/{id} returns
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: TargetArguments,
+}
+
+impl ShowCommand {
+    pub(crate) fn run(self) -> CommandResult {
+        let Self { id, json, target } = self;
+        let target = Target::from(target);
+        block_on(async {
+            let now = target.now();
+            let (record, region) = find(&id, &target).await?;
+            let email = email_json(&record, &region, now);
+            let mut output = std::io::stdout().lock();
+            if json {
+                writeln!(output, "{email:#}")?;
+            } else {
+                write!(output, "{}", text(&record, &email, now))?;
+            }
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+/// Finds an email, and the region of SES that it was sent in.
+async fn find(id: &str, target: &Target) -> Result<(MessageRecord, String), EmailsError> {
+    let email_id = EmailId::read(id).ok_or_else(|| EmailsError::Id(printable(id)))?;
+    let table = MessagesTable::of(target).await?;
+    let found = retry_throttled(async || find_email(&table.messages, email_id).await).await;
+    let record = found.map_err(|error| table.error(&error))?;
+    let record = record.ok_or_else(|| EmailsError::NotFound {
+        id: id.to_owned(),
+        target_name: table.resolved.target_name.clone(),
+    })?;
+    Ok((record, table.resolved.region()?))
+}
+
+/// Writes an email for a person. `email` is the same as JSON.
+fn text(record: &MessageRecord, email: &Value, now: Timestamp) -> String {
+    let mail = &record.mail;
+    let attempt = record.attempt_at.map(|at| format!("{} at {at}", record.attempt));
+    let settled = record.settled_at.map(|at| format!("by an operator at {at}"));
+    let tags = mail.tags.iter().map(|(name, value)| format!("{name}={value}"));
+    let fields = [
+        ("id", record.id.to_string()),
+        ("state", state(record, now).to_owned()),
+        ("settled", settled.unwrap_or_default()),
+        ("last event", cell(&email["last_event"])),
+        ("attempt", attempt.unwrap_or_default()),
+        ("created at", record.created_at.to_string()),
+        ("message id", cell(&email["message_id"])),
+        ("from", mail.from.clone()),
+        ("to", mail.to.join(", ")),
+        ("cc", mail.cc.join(", ")),
+        ("bcc", mail.bcc.join(", ")),
+        ("reply to", mail.reply_to.join(", ")),
+        ("subject", mail.subject.clone()),
+        ("tags", tags.collect::<Vec<_>>().join(", ")),
+    ];
+    let mut text = String::new();
+    for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
+        text.extend([format!("{name:<12}"), printable(value), "\n".to_owned()]);
+    }
+    let rows = |list: &str, names: &[&str]| -> Vec<Vec<String>> {
+        let list = email[list].as_array().into_iter().flatten();
+        list.map(|row| names.iter().map(|name| cell(&row[*name])).collect())
+            .collect()
+    };
+    let recipients = rows("recipients", &["email", "status", "reason", "since"]);
+    text.push('\n');
+    text.push_str(&columns(
+        ["RECIPIENT", "STATUS", "REASON", "SINCE"],
+        recipients.into_iter().map(cells),
+    ));
+    let events = rows("events", &["at", "type", "email", "subtype", "diagnostic"]);
+    if !events.is_empty() {
+        text.push('\n');
+        let header = ["AT", "EVENT", "RECIPIENT", "SUBTYPE", "DIAGNOSTIC"];
+        text.push_str(&columns(header, events.into_iter().map(cells)));
+    }
+    text
+}
+
+/// Returns the text of a JSON value; null has none.
+fn cell(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Makes a row of as many cells as it has.
+fn cells<const N: usize>(row: Vec<String>) -> [String; N] {
+    let mut row = row.into_iter();
+    std::array::from_fn(|_| row.next().unwrap_or_default())
+}

@@ -1,0 +1,205 @@
+//! `okite emails`: shows emails, lists the unknown ones and settles them.
+
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+async fn emails(arguments: &[&str], data_dir: &Path) -> Output {
+    let mut command = okite();
+    command.arg("emails").args(arguments).arg("--data-dir").arg(data_dir);
+    finished(&mut command).await
+}
+
+impl Up {
+    /// Posts an email under an idempotency key.
+    async fn post_keyed(&self, key: &str) -> (u16, Value) {
+        let request = self.http.post(format!("{}/emails", self.url())).bearer_auth(KEY);
+        let request = request.header("idempotency-key", key).json(&email("anna@example.net"));
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// Sends an email under a key, whose outcome is unknown. Returns its id.
+    async fn send_without_an_answer(&self, key: &str, drop: &str) -> String {
+        self.local("faults", &json!({ "operation": "SendEmail", "drop": drop }))
+            .await;
+        let (status, body) = self.post_keyed(key).await;
+        assert_eq!(status, 500, "{body}");
+        body["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn advance_seconds(&self, seconds: u64) {
+        let answer = self.local("clock", &json!({ "advance_ms": seconds * 1_000 })).await;
+        assert_eq!(answer.status(), 204);
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let request = self.http.get(format!("{}{path}", self.url())).bearer_auth(KEY);
+        request.send().await.unwrap().json().await.unwrap()
+    }
+}
+
+/// Returns the ids that `okite emails unknown --json` lists.
+async fn unknown(data_dir: &Path, since: &str) -> Vec<String> {
+    let output = emails(&["unknown", "--json", "--since", since], data_dir).await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let listed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let listed = listed.as_array().unwrap().iter();
+    listed.map(|email| email["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn lists_the_emails_whose_outcome_is_unknown_and_no_others() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    up.send("bob@example.net").await;
+    let id = up.send_without_an_answer("k", "before").await;
+    // Its request might still be running.
+    assert_eq!(unknown(&data_dir, "7d").await, [] as [String; 0]);
+    up.advance_seconds(36).await;
+    assert_eq!(unknown(&data_dir, "7d").await, [id.as_str()]);
+    let output = emails(&["unknown"], &data_dir).await;
+    let table = text(&output.stdout);
+    assert!(
+        table.contains(&id) && table.contains("anna@example.net") && table.contains("Hello"),
+        "{table}"
+    );
+    assert_eq!(table.lines().count(), 2, "{table}");
+    up.advance_seconds(3 * 3_600).await;
+    assert_eq!(unknown(&data_dir, "2h").await, [] as [String; 0]);
+    assert_eq!(unknown(&data_dir, "4h").await, [id.as_str()]);
+    // A delivery is proof enough, though it names no id of SES.
+    let delivery = json!({
+        "eventType": "Delivery", "mail": { "messageId": "m-7", "tags": { "okite_id": [id] } },
+        "delivery": { "recipients": ["anna@example.net"] },
+    });
+    assert_eq!(up.local("sns", &delivery).await.status(), 200);
+    assert_eq!(unknown(&data_dir, "7d").await, [] as [String; 0]);
+    let output = emails(&["unknown"], &data_dir).await;
+    assert!(
+        output.status.success() && text(&output.stderr).contains("is known"),
+        "{output:?}"
+    );
+    let output = emails(&["settle", &id, "--not-sent"], &data_dir).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("recorded as sent"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[tokio::test]
+async fn an_email_that_was_not_sent_goes_out_with_the_next_request_of_its_key() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let id = up.send_without_an_answer("k", "before").await;
+    let output = emails(&["settle", &id, "--not-sent"], &data_dir).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("is being sent"),
+        "{}",
+        text(&output.stderr)
+    );
+    up.advance_seconds(26 * 3_600).await;
+    assert_eq!(up.post_keyed("k").await.0, 409);
+    for said in ["is recorded as not sent", "recorded as not sent already"] {
+        let output = emails(&["settle", &id, "--not-sent"], &data_dir).await;
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    }
+    let output = emails(&["settle", &id, "--sent"], &data_dir).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("cannot be settled as sent"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert_eq!(up.outbox().await, json!([]));
+    let (status, body) = up.post_keyed("k").await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(up.post_keyed("k").await, (200, body));
+    assert_eq!(up.outbox().await.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_email_that_was_sent_answers_the_next_request_of_its_key() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let id = up.send_without_an_answer("k", "before").await;
+    up.advance_seconds(26 * 3_600).await;
+    for _ in 0..2 {
+        let output = emails(&["settle", &id, "--sent"], &data_dir).await;
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    assert_eq!(up.get(&format!("/emails/{id}")).await["last_event"], "sent");
+    let (status, body) = up.post_keyed("k").await;
+    assert_eq!((status, body["id"].as_str()), (200, Some(id.as_str())));
+    assert_eq!(up.outbox().await, json!([]));
+}
+
+#[tokio::test]
+async fn shows_an_email_as_the_api_does() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let id = up.send("success@simulator.amazonses.com").await["id"].clone();
+    let id = id.as_str().unwrap();
+    let path = format!("/emails/{id}");
+    eventually("it is delivered", async || {
+        (up.get(&path).await["last_event"] == "delivered").then_some(())
+    })
+    .await;
+    let wanted = up.get(&path).await;
+    let ses_id = wanted["message_id"].as_str().unwrap();
+    for id in [id, ses_id] {
+        let output = emails(&["show", id, "--json"], &data_dir).await;
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), wanted);
+    }
+    let output = emails(&["show", id], &data_dir).await;
+    let shown = text(&output.stdout);
+    for part in [
+        id,
+        ses_id,
+        "sent",
+        "delivered",
+        "Hello",
+        "success@simulator.amazonses.com",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
+
+#[tokio::test]
+async fn names_the_cause_of_an_error() {
+    let (_folder, data_dir) = folder();
+    let nobody = "01980000-0000-7000-8000-000000000000";
+    for arguments in [
+        &["settle", nobody][..],
+        &["settle", nobody, "--sent", "--not-sent"],
+        &["settle", "odd", "--sent"],
+        &["unknown", "--since", "yesterday"],
+    ] {
+        let output = emails(arguments, &data_dir).await;
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    }
+    let output = emails(&["unknown"], &data_dir).await;
+    assert!(
+        text(&output.stderr).contains("no `okite up` runs"),
+        "{}",
+        text(&output.stderr)
+    );
+    let _up = Up::start(&data_dir, &[]).await;
+    for (arguments, said) in [
+        (&["show", nobody][..], "no email with the id"),
+        (&["settle", nobody, "--sent"], "no email with the id"),
+        (&["show", "a b"], "no id of an email"),
+    ] {
+        let output = emails(arguments, &data_dir).await;
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    }
+}
