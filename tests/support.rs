@@ -66,6 +66,8 @@ impl Okite {
     pub(crate) async fn start_unchecked(change: impl FnOnce(&mut RunSettings)) -> Self {
         let mut settings = RunSettings::new(APPLICATION, program());
         settings.retries = vec![Duration::from_millis(10); 2];
+        // A test that sets the clock forward runs a schedule when it means to.
+        settings.repeats_schedules = false;
         // The functions write to the terminal of whoever runs the tests: LOG_LEVEL=info shows it.
         let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| "off".to_owned());
         settings.environment.insert("LOG_LEVEL".to_owned(), level);
@@ -227,6 +229,12 @@ impl Okite {
         answer.body
     }
 
+    /// Runs the part of the quota reporter that goes over SES's own suppression list.
+    pub(crate) async fn pass_over_ses_list(&self) -> Result<Value, InvokeError> {
+        let task = json!({ "source": "okite.schedule", "task": "suppression-list" });
+        self.invoke("quota-reporter", &task).await
+    }
+
     /// Calls a function with an event, as `cargo lambda invoke` does.
     pub(crate) async fn invoke(&self, function: &str, event: &Value) -> Result<Value, InvokeError> {
         let answer = within(self.local.invoke(function, Bytes::from(event.to_string()))).await?;
@@ -251,6 +259,7 @@ impl Okite {
                 SuppressionReason::Blocked => registers.blocked_at.is_some(),
                 SuppressionReason::Soft => !registers.soft.is_empty(),
                 SuppressionReason::Manual => registers.manual_at.is_some(),
+                SuppressionReason::Unreadable => registers.unreadable,
             }
         })
         .await;

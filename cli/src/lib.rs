@@ -17,6 +17,7 @@
 //! | `output` | opens the output file of a report |
 //! | `terminal` | columns, colours and safe text for a terminal |
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -30,6 +31,7 @@ use clap::Parser;
 pub mod application;
 mod aws_error;
 mod commands;
+mod csv_cell;
 mod date;
 mod dead_letter_queue;
 mod duration;

@@ -75,13 +75,17 @@ impl AwsService {
             ],
             Self::Sns => &["Publish", "ListSubscriptionsByTopic", "GetTopicAttributes"],
             Self::Sqs => &[
-                "GetQueueAttributes",
-                "StartMessageMoveTask",
-                "ListMessageMoveTasks",
-                // Lambda calls these three with the role of a function, and SNS the first one for a subscription.
+                // Lambda calls three of these with the role of a function too, and SNS the first one for a subscription.
                 "SendMessage",
                 "ReceiveMessage",
                 "DeleteMessage",
+                "SendMessageBatch",
+                "DeleteMessageBatch",
+                "ChangeMessageVisibility",
+                "ChangeMessageVisibilityBatch",
+                "GetQueueAttributes",
+                "StartMessageMoveTask",
+                "ListMessageMoveTasks",
             ],
             Self::CloudWatch => &["GetMetricStatistics", "DescribeAlarms"],
             Self::Dynamodb => &[
@@ -100,8 +104,14 @@ impl AwsService {
     }
 }
 
-/// The operations of DynamoDB whose answers may leave a part of the request unprocessed.
-pub const BATCH_OPERATIONS: [&str; 2] = ["BatchGetItem", "BatchWriteItem"];
+/// The operations whose answers may leave a part of the request undone.
+pub const BATCH_OPERATIONS: [&str; 5] = [
+    "BatchGetItem",
+    "BatchWriteItem",
+    "SendMessageBatch",
+    "DeleteMessageBatch",
+    "ChangeMessageVisibilityBatch",
+];
 
 #[cfg(test)]
 mod tests {

@@ -45,9 +45,20 @@ impl JsonLines {
 
     /// Adds a line. If that fails, the file is unchanged.
     pub(crate) fn append(&mut self, line: &impl Serialize) -> io::Result<()> {
+        self.append_all([line])
+    }
+
+    /// Adds lines, all or none. A process that is killed meanwhile may leave the first of them.
+    pub(crate) fn append_all<T: Serialize>(&mut self, lines: impl IntoIterator<Item = T>) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        for line in lines {
+            serde_json::to_writer(&mut bytes, &line)?;
+            bytes.push(b'\n');
+        }
+        if bytes.is_empty() {
+            return Ok(());
+        }
         let before = self.file.metadata()?.len();
-        let mut bytes = serde_json::to_vec(line)?;
-        bytes.push(b'\n');
         if let Err(error) = self.file.write_all(&bytes) {
             self.file.set_len(before)?;
             return Err(error);

@@ -23,6 +23,8 @@
 //! | [`data_dir`], `json_lines` | the files of a run |
 //! | [`server`] | the HTTP server under every service |
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 pub mod application;
 pub mod calls;
 pub mod catalogue;

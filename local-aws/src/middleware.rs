@@ -34,23 +34,55 @@ pub struct Middleware {
 pub(crate) struct Operation {
     /// The operation's name: `SendEmail`.
     pub(crate) name: String,
-    /// The ARNs of its resources, as IAM checks them; `*` for an operation to which IAM gives no resource.
-    pub(crate) resources: Vec<String>,
+    /// What a role must allow.
+    pub(crate) allowed_by: Vec<Access>,
     /// The logical ids of its DynamoDB tables, which faults may name.
     pub(crate) tables: Vec<String>,
     /// The partition key that a request on one DynamoDB table names: `dynamodb:LeadingKeys` of IAM.
     pub(crate) leading_key: Option<String>,
 }
 
+/// An action on a resource, as IAM checks it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Access {
+    /// The action without its service: `SendEmail`.
+    pub(crate) action: String,
+    /// The ARN of the resource; `*` for an action to which IAM gives no resource.
+    pub(crate) resource: String,
+}
+
+impl Access {
+    pub(crate) fn new(action: impl Into<String>, resource: impl Into<String>) -> Self {
+        Self {
+            action: action.into(),
+            resource: resource.into(),
+        }
+    }
+}
+
 impl Operation {
-    /// Names an operation on one resource that is not a table.
+    /// Names an operation on one resource that is not a table. The action that allows it has its name.
     pub(crate) fn on(name: impl Into<String>, resource: impl Into<String>) -> Self {
+        let name = name.into();
+        let access = Access::new(name.clone(), resource);
+        Self::allowed_by(name, vec![access])
+    }
+
+    /// Names an operation that other actions than its own allow.
+    pub(crate) fn allowed_by(name: impl Into<String>, allowed_by: Vec<Access>) -> Self {
         Self {
             name: name.into(),
-            resources: vec![resource.into()],
+            allowed_by,
             tables: Vec::new(),
             leading_key: None,
         }
+    }
+
+    /// Lists the resources that IAM checks.
+    #[cfg(test)]
+    pub(crate) fn resources(&self) -> Vec<&str> {
+        let resources = self.allowed_by.iter().map(|access| access.resource.as_str());
+        resources.collect()
     }
 }
 
@@ -75,8 +107,8 @@ pub(crate) trait WireService: Send + Sync + 'static {
     /// Carries a request out.
     fn carry_out(self: Arc<Self>, request: WireRequest) -> impl Future<Output = Response> + Send + 'static;
 
-    /// Carries a batch out but for its last `undone` keys or items, which the answer returns as unprocessed. Only
-    /// DynamoDB has such operations.
+    /// Carries a batch out but for its last `undone` keys, items or entries, which the answer returns as unprocessed or
+    /// failed. Only DynamoDB and SQS have such operations.
     fn carry_out_in_part(
         self: Arc<Self>,
         request: WireRequest,
@@ -153,11 +185,12 @@ async fn handle<S: WireService>(State(served): State<Arc<Served<S>>>, request: R
     let Middleware { calls, faults } = &served.middleware;
     let headers = &request.head.headers;
     let environment = environment_of(headers);
-    let action = action(S::SERVICE, &operation.name);
-    if let (Some(key), [resource]) = (&operation.leading_key, operation.resources.as_slice()) {
-        calls.record_leading_key(headers, &action, resource, key);
+    if let (Some(key), [access]) = (&operation.leading_key, operation.allowed_by.as_slice()) {
+        calls.record_leading_key(headers, &action(S::SERVICE, &access.action), &access.resource, key);
     }
-    calls.record(headers, &action, operation.resources);
+    for access in operation.allowed_by {
+        calls.record(headers, &action(S::SERVICE, &access.action), [access.resource]);
+    }
     match faults.take(&operation.name, &operation.tables, environment) {
         None => service.carry_out(request).await,
         Some(Effect::Unprocessed(undone)) => service.carry_out_in_part(request, undone).await,

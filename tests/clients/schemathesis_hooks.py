@@ -25,7 +25,7 @@ def has_at_most_fifty_recipients(email):
 
 def ends_in_the_future(body):
     expires_at = body.get("expires_at")
-    return not isinstance(expires_at, str) or expires_at[:4] > str(datetime.date.today().year)
+    return not isinstance(expires_at, str) or str(datetime.date.today().year) < expires_at[:4] < "2200"
 
 
 def writes_bytes_as_whole_numbers(email):

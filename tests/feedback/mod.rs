@@ -5,3 +5,4 @@ pub(crate) mod orders;
 pub(crate) mod queues;
 pub(crate) mod soft_bounces;
 pub(crate) mod suppression_loop;
+pub(crate) mod writes;

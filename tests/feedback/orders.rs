@@ -27,16 +27,17 @@ use crate::support::Item;
 const MESSAGE: Uuid = Uuid::from_u128(7);
 
 /// DynamoDB, and the function.
-struct World {
-    dynamodb: aws_sdk_dynamodb::Client,
+pub(crate) struct World {
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     tables: Vec<Table>,
     messages_table: String,
-    state: State,
+    pub(crate) suppressions_table: String,
+    pub(crate) state: State,
     _stop: DropGuard,
 }
 
 impl World {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let stack = Stack::read(TEMPLATE, &APPLICATION.stack_context(BTreeMap::new())).unwrap();
         let stop = CancellationToken::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -59,6 +60,7 @@ impl World {
         let config = Config::read(ProcessConfig::read(&environment).unwrap(), &environment).unwrap();
         Self {
             messages_table: config.messages_table.clone(),
+            suppressions_table: config.suppressions_table.clone(),
             state: State::with_client(config, dynamodb.clone()),
             dynamodb,
             tables: stack.tables,

@@ -70,12 +70,22 @@ async fn a_record_that_fails_and_has_no_id_fails_its_batch() {
 impl Okite {
     /// How many messages of a queue can be received, and how many were and may come again.
     async fn queue(&self, name: &str) -> (u64, u64) {
+        let queue = self.queue_state(name).await;
+        let count = |field: &str| queue[field].as_u64().unwrap();
+        (count("visible"), count("in_flight"))
+    }
+
+    async fn queue_state(&self, name: &str) -> Value {
         let answer = self.local(Method::GET, "queues", &Value::Null).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let queues = answer.body.as_array().unwrap();
-        let queue = queues.iter().find(|queue| queue["name"] == name).unwrap();
-        let count = |field: &str| queue[field].as_u64().unwrap();
-        (count("visible"), count("in_flight"))
+        queues.iter().find(|queue| queue["name"] == name).unwrap().clone()
+    }
+
+    /// Whether no message of a queue can be received or is being handled.
+    async fn is_idle(&self, name: &str) -> bool {
+        let queue = self.queue_state(name).await;
+        queue["visible"] == 0 && queue["being_handled"] == 0
     }
 
     /// The bodies of a queue's messages.
@@ -93,7 +103,7 @@ impl Okite {
     /// empty.
     async fn until_nothing_is_to_be_retried(&self) {
         for _ in 0..=TRIES {
-            eventually("all was received", async || self.queue(RETRIES).await.0 == 0).await;
+            eventually("all was received and handled", async || self.is_idle(RETRIES).await).await;
             if self.queue(RETRIES).await == (0, 0) {
                 return;
             }
@@ -152,10 +162,7 @@ async fn a_poison_event_holds_nothing_up_and_ends_in_the_dead_letter_queue() {
         okite.publish(&json!({ "eventType": "Bounce", "mail": {} })).await,
         (0, 1)
     );
-    eventually("all failed at the first try", async || {
-        okite.queue(RETRIES).await.0 == 0
-    })
-    .await;
+    eventually("all failed at the first try", async || okite.is_idle(RETRIES).await).await;
     okite.advance(SIX_MINUTES).await;
     for n in 0..3 {
         okite
@@ -216,6 +223,7 @@ async fn a_message_whose_deletion_fails_is_handled_again_and_deleted_then() {
         okite.local(Method::GET, "faults", &Value::Null).await.body == json!([])
     })
     .await;
+    eventually("the invocation has ended", async || okite.is_idle(RETRIES).await).await;
     assert_eq!(okite.queue(RETRIES).await, (0, 1));
     okite.advance(SIX_MINUTES).await;
     eventually("the queue is empty", async || okite.queue(RETRIES).await == (0, 0)).await;

@@ -123,6 +123,11 @@ exercises! {
         assert_eq!(call(&okite, file).await, json!({ "events": 0, "set_up": 1, "suppressed": 0 }));
     }
 
+    async fn the_task_of_the_second_schedule_goes_over_sess_list(okite, file = "quota-reporter/suppression-list.json") {
+        let done = call(&okite, file).await;
+        assert_eq!((&done["listed"], &done["running"]), (&json!(0), &json!(false)));
+    }
+
     async fn scheduled_gives_a_report(okite, file = "quota-reporter/scheduled.json") {
         let report = call(&okite, file).await;
         assert_eq!((&report["verdict"], &report["region"]), (&json!("healthy"), &json!("us-east-1")));

@@ -56,6 +56,7 @@ async fn exercise(okite: &Okite) {
     okite
         .local(Method::POST, "clock", &json!({ "advance_ms": 700_000 }))
         .await;
+    okite.pass_over_ses_list().await.unwrap();
     okite.report().await;
     let id = okite.suppress("by-hand@example.net").await;
     okite.get("/suppressions").await;

@@ -433,6 +433,7 @@ async fn unknown_parts_and_wrong_methods_are_told() {
         (Method::GET, "clock"),
         (Method::GET, "sns"),
         (Method::GET, "schedule"),
+        (Method::GET, "schedules/QuotaReporterSchedule"),
         (Method::POST, "queues"),
     ] {
         refuses(&okite, method, part, &Value::Null, 405).await;

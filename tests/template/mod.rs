@@ -113,7 +113,7 @@ fn gives_each_function_its_time_and_memory() {
     for (name, timeout, memory_mb) in [
         ("send-api", 29, 128),
         ("feedback", 60, 128),
-        ("quota-reporter", 60, 128),
+        ("quota-reporter", 300, 128),
     ] {
         let function = stack().functions.into_iter().find(|function| function.name == name);
         let function = function.unwrap();
@@ -179,15 +179,22 @@ fn gives_each_function_the_variables_that_it_reads() {
 }
 
 #[test]
-fn runs_the_reporter_every_five_minutes() {
+fn runs_the_report_and_the_pass_over_sess_list_every_five_minutes() {
+    let schedule = |logical_id: &str, input| Schedule {
+        logical_id: logical_id.to_owned(),
+        function: "quota-reporter".to_owned(),
+        every: Duration::from_mins(5),
+        input,
+    };
     assert_eq!(
         stack().schedules,
-        [Schedule {
-            logical_id: "QuotaReporterSchedule".to_owned(),
-            function: "quota-reporter".to_owned(),
-            every: Duration::from_mins(5),
-            input: json!({"source": "okite.schedule"}),
-        }]
+        [
+            schedule("QuotaReporterSchedule", json!({"source": "okite.schedule"})),
+            schedule(
+                "SuppressionListSchedule",
+                json!({"source": "okite.schedule", "task": "suppression-list"})
+            ),
+        ]
     );
 }
 
@@ -246,6 +253,7 @@ fn loses_no_event_that_fails() {
             queue_arn: retries.arn.clone(),
             function: "feedback".to_owned(),
             batch_size: 10,
+            batching_window: Duration::ZERO,
             reports_item_failures: true,
             concurrency: 5,
         }]

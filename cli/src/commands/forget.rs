@@ -14,9 +14,9 @@ use crate::target::{MESSAGES, SUPPRESSIONS, Target, TargetArguments, TargetError
 
 /// Delete a person's address from all stored records and keep it suppressed
 ///
-/// The command reads the whole table of messages, which takes time and read capacity. It asks for confirmation first.
-/// You may run it again after an error. It does not reach backups, SES's own suppression list, or events still on their
-/// way: see docs/PRIVACY.md.
+/// The command finds the mails to the address by an index. With --scan it reads the whole table of messages, which also
+/// finds records that name the address otherwise. It asks for confirmation first. You may run it again after an error.
+/// It does not reach backups, SES's own suppression list, or events still on their way: see docs/PRIVACY.md.
 #[derive(Debug, Args)]
 #[command(mut_arg("table", |table| table.hide(true)), after_help = "\
 Example:
@@ -28,6 +28,11 @@ pub(crate) struct ForgetCommand {
     /// Replace the address on the suppression list by its SHA-256 hash
     #[arg(long)]
     hash: bool,
+    /// Read every record of messages: also find the address as a sender, and in answers of mail servers about others
+    ///
+    /// This reads the whole table of messages, which takes time and read capacity.
+    #[arg(long)]
+    scan: bool,
     /// Skip the confirmation
     #[arg(long)]
     yes: bool,
@@ -40,10 +45,12 @@ impl ForgetCommand {
         let Self {
             address,
             hash,
+            scan,
             yes,
             target,
         } = self;
-        if !yes && !confirmed()? {
+        let search = if scan { Search::Table } else { Search::Index };
+        if !yes && !confirmed(search)? {
             return Err(Failure::new(
                 "nothing was deleted, because it was not confirmed. Type yes when asked, or use --yes",
             ));
@@ -51,7 +58,7 @@ impl ForgetCommand {
         let entry = if hash { KeptEntry::Hash } else { KeptEntry::Address };
         block_on(async {
             let progress = |forgotten: Forgotten| eprintln!("{} read", counted(forgotten.read, "record", "records"));
-            let forgotten = forget(&target.into(), &address, entry, progress).await?;
+            let forgotten = forget(&target.into(), &address, entry, search, progress).await?;
             let suppression = match (forgotten.had_entry, entry) {
                 (false, _) => "The suppression list had no entry under it.",
                 (true, KeptEntry::Address) => {
@@ -59,8 +66,14 @@ impl ForgetCommand {
                 }
                 (true, KeptEntry::Hash) => "The suppression list keeps a hash of it, so that it stays suppressed.",
             };
+            let not_searched = match search {
+                Search::Index => {
+                    "Records that name it as a sender or in texts about others were not searched (--scan). "
+                }
+                Search::Table => "",
+            };
             eprintln!(
-                "The address was deleted from {}. {suppression} Backups, SES's own suppression \
+                "The address was deleted from {}. {suppression} {not_searched}Backups, SES's own suppression \
                  list and events still on their way were not changed: see docs/PRIVACY.md.",
                 counted(forgotten.messages, "record of a message", "records of messages")
             );
@@ -70,11 +83,24 @@ impl ForgetCommand {
 }
 
 /// Asks the operator on standard error and reads the answer.
-fn confirmed() -> std::io::Result<bool> {
-    eprint!("This reads all records of messages and deletes the address from them for good. Type yes to continue: ");
+fn confirmed(search: Search) -> std::io::Result<bool> {
+    let records = match search {
+        Search::Index => "the records of all messages to it",
+        Search::Table => "all records of messages, and reads each of them",
+    };
+    eprint!("This deletes the address for good from {records}. Type yes to continue: ");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(answer.trim() == "yes")
+}
+
+/// How the records that name the address are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Search {
+    /// By the index of recipients.
+    Index,
+    /// By reading the whole table.
+    Table,
 }
 
 /// The part of the entry that the suppression list keeps.
@@ -108,13 +134,14 @@ enum ForgetError {
     Store(String),
 }
 
-/// Deletes `address` from the records of all messages, and reduces its suppression entry to `entry`. Calls `progress`
+/// Deletes `address` from the records of messages that `search` finds, and reduces its suppression entry to `entry`. Calls `progress`
 /// after each page. Idempotent: after an error, run it again.
 #[expect(clippy::disallowed_methods, reason = "the command makes the ids")]
 async fn forget(
     target: &Target,
     address: &EmailAddress,
     entry: KeptEntry,
+    search: Search,
     progress: impl Fn(Forgotten),
 ) -> Result<Forgotten, ForgetError> {
     if matches!(target, Target::Resource { .. }) {
@@ -134,9 +161,11 @@ async fn forget(
     forgotten.had_entry = changed.map_err(failed)?;
     let mut after = None::<String>;
     loop {
-        let page = retry_throttled(async || messages.forget(address, after.as_deref()).await)
-            .await
-            .map_err(failed)?;
+        let page = retry_throttled(async || match search {
+            Search::Index => messages.forget_sent_to(address, after.as_deref()).await,
+            Search::Table => messages.forget(address, after.as_deref()).await,
+        });
+        let page = page.await.map_err(failed)?;
         forgotten.read += page.read;
         forgotten.messages += page.rewritten;
         progress(forgotten);

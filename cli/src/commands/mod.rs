@@ -6,6 +6,7 @@
 mod brake;
 mod doctor;
 mod emails;
+mod explain_bounce;
 mod feedback;
 mod forget;
 mod function;
@@ -33,6 +34,7 @@ pub(crate) enum Command {
     Incident(incident::IncidentCommand),
     Feedback(feedback::FeedbackCommand),
     Doctor(doctor::DoctorCommand),
+    ExplainBounce(explain_bounce::ExplainBounceCommand),
     #[command(hide = true)]
     Function(function::FunctionCommand),
 }
@@ -51,6 +53,7 @@ impl Command {
             Self::Incident(command) => command.run(),
             Self::Feedback(command) => command.run(),
             Self::Doctor(command) => command.run(),
+            Self::ExplainBounce(command) => command.run(),
             Self::Function(command) => command.run(),
         };
         result.unwrap_or_else(Failure::report)

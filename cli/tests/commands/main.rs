@@ -6,6 +6,7 @@ mod brake;
 mod command_line;
 mod doctor;
 mod emails;
+mod explain_bounce;
 mod feedback;
 mod forget;
 mod incident;

@@ -84,6 +84,38 @@ fn called_with(event: Value) -> Result<Vec<Message>, FeedbackError> {
     sns_event::messages(event)
 }
 
+/// Returns the texts of the messages in an event or a body, in whichever wrapping the function accepts them.
+///
+/// # Errors
+/// [`FeedbackError::UnknownSource`] if a wrapping holds no message.
+pub fn message_texts(text: &str) -> Result<Vec<String>, FeedbackError> {
+    let as_body = |body: String| Record {
+        message_id: None,
+        body: Some(body),
+    };
+    let records = match serde_json::from_str::<Value>(text) {
+        Ok(json) if json["Records"][0]["eventSource"] == "aws:sqs" => match Source::of(json)? {
+            Source::Queue(records) => records,
+            Source::Call(messages) => return Ok(messages.into_iter().map(|message| message.text).collect()),
+        },
+        // One record of a queue, as Lambda or as SQS spells it.
+        Ok(Value::Object(mut record)) if record.contains_key("body") || record.contains_key("Body") => {
+            let body = record.remove("body").or_else(|| record.remove("Body"));
+            let body = body
+                .as_ref()
+                .and_then(Value::as_str)
+                .ok_or(FeedbackError::UnknownSource)?;
+            vec![as_body(body.to_owned())]
+        }
+        _ => vec![as_body(text.to_owned())],
+    };
+    let mut texts = Vec::new();
+    for record in records {
+        texts.extend(record.messages()?.into_iter().map(|message| message.text));
+    }
+    Ok(texts)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -7,6 +7,9 @@
 //! other, so an event that comes twice, late, or after a crash ends in the same tables. The function fails when a write
 //! may not have happened, and is called again with the same event.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+mod caught;
 mod config;
 mod envelope;
 mod sns_event;
@@ -28,7 +31,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use config::Config;
+pub use envelope::message_texts;
 
+use caught::caught;
 use envelope::{Record, Source};
 
 /// The function's timeout in the template.
@@ -100,6 +105,9 @@ pub enum FeedbackError {
     /// A write may not have happened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The code has a fault that this event brings out. A person has to look at it.
+    #[error("the handling of an event panicked")]
+    Panicked,
 }
 
 impl FeedbackError {
@@ -109,6 +117,7 @@ impl FeedbackError {
             Self::ForeignTopic | Self::ForeignAccount => "foreign",
             Self::UnknownSource | Self::Unreadable(_) | Self::UnreadableRecipients(_) => "unreadable",
             Self::Store(_) => "store",
+            Self::Panicked => "panic",
         }
     }
 }
@@ -218,9 +227,12 @@ async fn handle_record(
     new_id: &impl Fn() -> Uuid,
 ) -> Result<Handled, BatchItemFailure> {
     let id = record.message_id.as_deref();
-    let handled = match record.messages().inspect_err(|error| log_failure(error, id)) {
+    let handled = match caught(async { record.messages() }).await {
         Ok(messages) => handle_messages(state, &messages, now, new_id, id).await,
-        Err(error) => Err(error),
+        Err(error) => {
+            log_failure(&error, id);
+            Err(error)
+        }
     };
     handled.map_err(|_| BatchItemFailure {
         item_identifier: record.message_id.unwrap_or_default(),
@@ -238,7 +250,7 @@ async fn handle_messages(
     let mut handled = Handled::default();
     let mut failed = None;
     for message in messages {
-        if let Err(error) = handle_message(state, message, now, new_id, &mut handled).await {
+        if let Err(error) = caught(handle_message(state, message, now, new_id, &mut handled)).await {
             log_failure(&error, id);
             failed.get_or_insert(error);
         }
@@ -313,6 +325,7 @@ async fn apply(state: &State, event: &FeedbackEvent, new_id: &impl Fn() -> Uuid)
             let evidence = Evidence {
                 subtype: &fact.subtype,
                 diagnostic: fact.diagnostic.as_deref(),
+                bounce_reason: fact.reason,
                 source: &source,
             };
             suppressions.record(&fact.address, reason, fact.at, evidence, id).await
@@ -336,6 +349,18 @@ async fn apply(state: &State, event: &FeedbackEvent, new_id: &impl Fn() -> Uuid)
         .chain(marked)
         .chain([recorded])
         .collect::<Result<(), _>>()?;
+    if let Some(message) = &event.message
+        && message.recipients.values().any(|recipient| recipient.forwarded)
+    {
+        tracing::warn!(
+            cause = "forwarded",
+            kind = event.kind,
+            message.id = message.message_id.map(|id| id.to_string()),
+            ses.id = event.ses_message_id,
+            "a recipient of an event is not one that the mail was sent to, so an address of the mail forwarded it: see \
+             docs/OPERATIONS.md"
+        );
+    }
     watch_for_storms(state, event).await?;
     let reasons: BTreeSet<&str> = event
         .facts

@@ -7,6 +7,7 @@ use aws::{GateState, StoreError};
 use domain::brake::Brake;
 use domain::brake::{BY_THE_REPORTER, BrakeChange};
 use domain::report::{BrakeSetBy, Report};
+use domain::time::minus;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -81,7 +82,7 @@ async fn record(
 /// Publishes the changes that are not yet marked as published.
 pub(crate) async fn publish(state: &QuotaReporterState, now: Timestamp) {
     let Some(topic) = &state.notifications else { return };
-    let changes = match state.brake_changes.unpublished(now - NEWS_FOR).await {
+    let changes = match state.brake_changes.unpublished(minus(now, NEWS_FOR)).await {
         Ok(changes) => changes,
         Err(error) => {
             tracing::warn!("the unpublished changes of the brake cannot be read: {error}");

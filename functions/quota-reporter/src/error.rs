@@ -12,6 +12,9 @@ pub enum ReporterError {
     /// The gate or the report could not be read or written.
     #[error("the gate cannot be set: {0}")]
     Store(#[from] StoreError),
+    /// The report took too long, because a service was slow.
+    #[error("the report was given up, because a service was slow; the gate may be set already")]
+    TooSlow,
     /// An operator changed the brake twice while the run set the gate.
     #[error(
         "the gate was not set, because an operator changed the brake twice meanwhile; the operator's brake is in force"

@@ -1,6 +1,7 @@
 //! The quota reporter: reads the SES account, reports its state, and sets the gate that limits sending.
 //!
-//! It runs on a schedule, and its failures never stop sending. If a figure cannot be read, the report names the failure
+//! It runs on two schedules: one for the report, and one for the pass over SES's own suppression list, which may take
+//! hours in parts. Its failures never stop sending. If a figure cannot be read, the report names the failure
 //! and the previous value stays, above all the gate's. If the store cannot be reached, or the account cannot be read
 //! and there is no previous report, the run fails and the previous gate stays in force.
 //!
@@ -12,6 +13,8 @@
 //! | `announce` | notifies the operators of changes of the brake |
 //! | `metrics` | publishes the report as metrics |
 //! | `reconcile` | compares SES's suppression list with Okite's |
+
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod announce;
 mod config;
@@ -32,8 +35,9 @@ use domain::suppression::ReportedReconciliation;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
 use runtime::function::{self, Invocation};
+use serde::Serialize;
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 pub use config::Config;
@@ -43,8 +47,39 @@ pub use state::QuotaReporterState;
 use gate::{report_without_account, set_gate, take_back_slots};
 use judge::judge;
 
-/// The function's timeout in the template.
-const TIMEOUT: Duration = Duration::from_mins(1);
+/// The function's timeout in the template, which is that of a pass. The schedule starts the next part of the pass when
+/// this one has ended.
+const TIMEOUT: Duration = Duration::from_mins(5);
+/// The longest time that a report may take.
+const REPORT_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// What a call asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    /// A report, which sets the gate.
+    Report,
+    /// A part of the pass over SES's own suppression list.
+    SuppressionList,
+}
+
+impl Task {
+    /// Reads the task of an event. An event without one asks for a report.
+    fn of(event: &Value) -> Self {
+        if event["task"] == "suppression-list" {
+            Self::SuppressionList
+        } else {
+            Self::Report
+        }
+    }
+}
+
+/// The answer of the function.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum Answer {
+    Report(Box<Report>),
+    SuppressionList(ReportedReconciliation),
+}
 
 /// Runs the function until Lambda ends it.
 ///
@@ -57,9 +92,20 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
         Config::read,
         QuotaReporterState::new,
         async |state: &QuotaReporterState, call: Invocation<Value>| {
-            let report = handle(state, call.now, call.deadline, || call.ids.new_id()).await;
-            report.map_err(|error| {
-                tracing::error!("the run made no report: {error}");
+            let new_id = || call.ids.new_id();
+            let answer = match Task::of(&call.event) {
+                Task::Report => {
+                    let report = timeout(REPORT_TIMEOUT, handle(state, call.now, new_id)).await;
+                    let report = report.unwrap_or(Err(ReporterError::TooSlow));
+                    report.map(Box::new).map(Answer::Report)
+                }
+                Task::SuppressionList => {
+                    let done = pass_over_ses_list(state, call.now, call.deadline, new_id).await;
+                    done.map(Answer::SuppressionList)
+                }
+            };
+            answer.map_err(|error| {
+                tracing::error!("the run did not end: {error}");
                 // The runtime would show the whole error, including DynamoDB's answer. The diagnostic has only its
                 // text.
                 Diagnostic::from(error)
@@ -69,16 +115,14 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     .await
 }
 
-/// Makes one report and sets the gate from it. In the time left until `deadline`, it continues the daily pass over
-/// SES's own suppression list. If the account cannot be read, the report repeats the previous one and names the
-/// failure, and the gate stays.
+/// Makes one report and sets the gate from it. If the account cannot be read, the report repeats the previous one and
+/// names the failure, and the gate stays.
 ///
 /// # Errors
 /// [`ReporterError`]. The gate then has its previous settings, or those of this report.
 pub async fn handle(
     state: &QuotaReporterState,
     now: Timestamp,
-    deadline: Instant,
     new_id: impl Fn() -> Uuid,
 ) -> Result<Report, ReporterError> {
     // The granted total is read before the account, so that the gate counts later grants itself.
@@ -108,6 +152,7 @@ pub async fn handle(
         tracing::error!("the previous report is from the future: its clock or the clock of this run is wrong");
     }
     let mut report = judge(state, &gate, account, settings.slot_interval, before.as_ref(), now).await;
+    report.suppression_list = Some(reconcile::reported(state, &gate, now).await);
 
     // One after the other over one open connection. Each write is tried even if the previous one failed.
     let set = set_gate(state, gate, settings, &mut report, now).await;
@@ -122,24 +167,27 @@ pub async fn handle(
     let sampled = state.usage.put_sample(sample).await;
     let kept = state.usage.put_report(&report).await;
     state.publish_metrics(&report, now);
-    let (mut gate, set) = set?;
+    let (gate, set) = set?;
     taken_back.and(sampled).and(kept)?;
     tracing::info!(verdict = ?report.verdict, brake = report.brake.level.level(), "the account was read and the gate is set");
     if set == GateSet::Done {
         announce::changes(state, &gate, &report, now, new_id()).await;
     }
-
-    // Last, because it may take long or fail. The report is already stored.
-    let before = report.suppression_list.take();
-    if let (Some(kept), Some(wanted_at)) = (&mut gate.reconciliation, gate.reconciliation_wanted_at) {
-        kept.state.wanted(wanted_at);
-    }
-    let reconciled = reconcile::run(state, gate.reconciliation, now, deadline, new_id).await;
-    report.suppression_list = Some(ReportedReconciliation::from(&reconciled));
-    if report.suppression_list != before
-        && let Err(error) = state.usage.put_report(&report).await
-    {
-        tracing::warn!("the state of the pass over SES's suppression list was not added to the report: {error}");
-    }
     Ok(report)
+}
+
+/// Continues the daily pass over SES's own suppression list until `deadline`, if one is due. The next report has the
+/// result.
+///
+/// # Errors
+/// [`ReporterError`] if the state of the pass could not be read. Every other failure is part of the state.
+pub async fn pass_over_ses_list(
+    state: &QuotaReporterState,
+    now: Timestamp,
+    deadline: Instant,
+    new_id: impl Fn() -> Uuid,
+) -> Result<ReportedReconciliation, ReporterError> {
+    let gate = state.usage.gate_state().await?;
+    let reconciled = reconcile::run(state, gate, now, deadline, new_id).await;
+    Ok(ReportedReconciliation::from(&reconciled))
 }

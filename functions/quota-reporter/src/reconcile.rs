@@ -1,13 +1,14 @@
 //! The daily pass over SES's own suppression list. Each run does a part of it.
 //!
-//! A run continues the pass while it has time, and stores the position after each page. Every step can be repeated: if
+//! SES returns 1,000 addresses a second, so a list of ten million takes some hours, in runs of some minutes each. A run
+//! continues the pass while it has time, and stores the position after each page. Every step can be repeated: if
 //! a run stops in the middle of a page, the next run reads the page again and changes nothing twice. Failures stop
 //! nothing else: the pass's state records them, and a later run tries again.
 
 use std::time::Duration;
 
-use aws::{KeptReconciliation, ListError, Pace, StoreError, TAKEN_AT_ONCE};
-use domain::suppression::{ListDrift, Reconciliation, SesListEntry};
+use aws::{GateState, KeptReconciliation, ListError, Pace, StoreError, TAKEN_AT_ONCE};
+use domain::suppression::{ListDrift, Reconciliation, ReportedReconciliation, SesListEntry};
 use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use crate::state::QuotaReporterState;
 
 /// The time that a run must have left to begin another step: a call to SES of up to 10 s, then up to two calls to the
-/// store and one for the report, of up to 6 s each.
+/// store of up to 6 s each.
 const STEP: Duration = Duration::from_secs(30);
 
 /// Why a run could not do its part of the pass.
@@ -29,15 +30,32 @@ enum PassError {
     Overtaken,
 }
 
-/// Continues the pass if one is due, until it is complete or `deadline` is near. Returns the state for the report.
+/// Returns the state of the pass for a report. If there is none yet, the first pass is planned.
+pub(crate) async fn reported(state: &QuotaReporterState, gate: &GateState, now: Timestamp) -> ReportedReconciliation {
+    match kept(gate) {
+        Some(kept) => ReportedReconciliation::from(&kept.state),
+        None => ReportedReconciliation::from(&begin(state, now).await),
+    }
+}
+
+/// Returns the state of the pass. An early pass that was requested is due.
+fn kept(gate: &GateState) -> Option<KeptReconciliation> {
+    let mut kept = gate.reconciliation.clone()?;
+    if let Some(wanted_at) = gate.reconciliation_wanted_at {
+        kept.state.wanted(wanted_at);
+    }
+    Some(kept)
+}
+
+/// Continues the pass if one is due, until it is complete or `deadline` is near. Returns its state.
 pub(crate) async fn run(
     state: &QuotaReporterState,
-    kept: Option<KeptReconciliation>,
+    gate: GateState,
     now: Timestamp,
     deadline: Instant,
     new_id: impl Fn() -> Uuid,
 ) -> Reconciliation {
-    let Some(kept) = kept else {
+    let Some(kept) = kept(&gate) else {
         return begin(state, now).await;
     };
     if !kept.state.is_due(now) {
@@ -49,7 +67,7 @@ pub(crate) async fn run(
         now,
         deadline,
         new_id,
-        pace: Pace::new(true),
+        pace: Pace::new(false),
     };
     if let Err(error) = run.pages().await {
         tracing::warn!("the pass over SES's suppression list failed: {error}");
@@ -147,7 +165,16 @@ impl<F: Fn() -> Uuid> Pass<'_, F> {
                     return Ok(false);
                 }
                 self.pace.wait().await;
-                self.state.ses_list.remove(&listed.address).await?;
+                match self.state.ses_list.remove(&listed.address).await {
+                    Ok(()) => {}
+                    // SES would refuse it in every pass. It must not hold up the rest of the list.
+                    Err(ListError::Failed { code, .. }) if code == "BadRequestException" => {
+                        tracing::warn!("SES refuses to remove an address from its suppression list");
+                        read.unreadable += 1;
+                        continue;
+                    }
+                    Err(error) => return Err(error.into()),
+                }
                 // The address is off SES's list, so a second read of the page does not return it.
                 let done = &mut self.kept.state.pass(self.now).drift;
                 done.lifted += 1;

@@ -13,6 +13,8 @@
 //!
 //! The contract fixes the order of the checks: size, route, API key, idempotency key, JSON, fields.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 mod authentication;
 mod config;
 #[cfg(test)]

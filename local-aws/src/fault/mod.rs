@@ -56,7 +56,7 @@ pub enum Effect {
     Proxy(u16),
     /// The calling process is killed. A call from outside Lambda has no such process and takes no such fault.
     Kill(Moment),
-    /// DynamoDB leaves this many keys or items of a batch unprocessed, the last ones first.
+    /// DynamoDB or SQS leaves this many keys, items or entries of a batch undone, the last ones first.
     Unprocessed(usize),
 }
 
@@ -182,7 +182,7 @@ fn unprocessed(operation: &str, undone: &Value) -> Result<Effect, String> {
     };
     match count {
         None | Some(0) => {
-            Err("`unprocessed` must be true or the number of keys or items, which is 1 or more".to_owned())
+            Err("`unprocessed` must be true or the number of keys, items or entries, which is 1 or more".to_owned())
         }
         Some(count) => Ok(Effect::Unprocessed(count)),
     }

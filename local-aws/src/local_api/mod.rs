@@ -49,8 +49,10 @@ pub(crate) struct LocalApi {
     pub(crate) tables: Vec<String>,
     /// The topic of SES's events.
     pub(crate) event_topic: Option<String>,
-    /// The schedule that can be run by hand.
-    pub(crate) schedule: Option<Schedule>,
+    /// The schedule that is run by hand without its name.
+    pub(crate) watched_schedule: Option<Schedule>,
+    /// All schedules.
+    pub(crate) schedules: Vec<Schedule>,
     /// Cancelled at shutdown.
     pub(crate) stop: CancellationToken,
 }
@@ -89,7 +91,8 @@ impl LocalApi {
             .route("/_local/notifications", get(notifications))
             .route("/_local/queues", get(queues))
             .route("/_local/queues/{name}", get(messages))
-            .route("/_local/schedule", post(run_schedule))
+            .route("/_local/schedule", post(run_watched_schedule))
+            .route("/_local/schedules/{logical_id}", post(run_schedule))
             .route("/_local", any(unknown))
             .route("/_local/", any(unknown))
             .route("/_local/{*rest}", any(unknown))
@@ -107,7 +110,8 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, LocalApiError> {
 async fn unknown() -> LocalApiError {
     LocalApiError(
         StatusCode::NOT_FOUND,
-        "/_local/ has outbox, events, account, identities, faults, clock, sns, metrics, notifications, queues and schedule"
+        "/_local/ has outbox, events, account, identities, faults, clock, sns, metrics, notifications, queues, schedule and \
+         schedules"
             .to_owned(),
     )
 }
@@ -255,16 +259,42 @@ async fn messages(State(api): State<Arc<LocalApi>>, Path(name): Path<String>) ->
     Ok(axum::Json(messages).into_response())
 }
 
-async fn run_schedule(State(api): State<Arc<LocalApi>>) -> Result<Response, LocalApiError> {
-    let schedule = api
-        .schedule
-        .as_ref()
-        .ok_or_else(|| LocalApiError::bad_request("the application has no schedule that can be run by hand"))?;
-    let input = Bytes::from(schedule.input.to_string());
-    let report = api
-        .lambda
-        .invoke(&schedule.function, input)
-        .await
-        .map_err(|error| LocalApiError(StatusCode::BAD_GATEWAY, error.to_string()))?;
-    Ok(([("content-type", "application/json")], report).into_response())
+async fn run_watched_schedule(State(api): State<Arc<LocalApi>>) -> Result<Response, LocalApiError> {
+    let schedule = api.watched_schedule.as_ref().ok_or_else(|| {
+        LocalApiError::bad_request("the application has no schedule that can be run without its name")
+    })?;
+    api.run(schedule).await
+}
+
+async fn run_schedule(
+    State(api): State<Arc<LocalApi>>,
+    Path(logical_id): Path<String>,
+) -> Result<Response, LocalApiError> {
+    let schedule = api.schedules.iter().find(|schedule| schedule.logical_id == logical_id);
+    let missing = || {
+        let names: Vec<&str> = api
+            .schedules
+            .iter()
+            .map(|schedule| schedule.logical_id.as_str())
+            .collect();
+        let message = format!(
+            "the template has no schedule {logical_id:?}; it has {}",
+            names.join(", ")
+        );
+        LocalApiError(StatusCode::NOT_FOUND, message)
+    };
+    api.run(schedule.ok_or_else(missing)?).await
+}
+
+impl LocalApi {
+    /// Runs the function of a schedule and returns its answer.
+    async fn run(&self, schedule: &Schedule) -> Result<Response, LocalApiError> {
+        let input = Bytes::from(schedule.input.to_string());
+        let report = self
+            .lambda
+            .invoke(&schedule.function, input)
+            .await
+            .map_err(|error| LocalApiError(StatusCode::BAD_GATEWAY, error.to_string()))?;
+        Ok(([("content-type", "application/json")], report).into_response())
+    }
 }

@@ -65,6 +65,7 @@ impl EventPipeline {
             sqs: Arc::clone(&sqs),
             lambda: Arc::clone(lambda),
             middleware: middleware.clone(),
+            clock: clock.clone(),
         };
         Ok(Self {
             pollers: stack.mappings.iter().map(poller).collect(),

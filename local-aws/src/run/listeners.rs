@@ -53,10 +53,11 @@ impl Listeners {
     }
 
     /// Returns the variables that direct the clients of a function to the services.
-    pub(super) fn endpoints(&self) -> [(&'static str, String); 4] {
+    pub(super) fn endpoints(&self) -> [(&'static str, String); 5] {
         [
             ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb.url.clone()),
             ("AWS_ENDPOINT_URL_SESV2", self.ses.url.clone()),
+            ("AWS_ENDPOINT_URL_SQS", self.sqs.url.clone()),
             ("AWS_ENDPOINT_URL_SNS", self.sns.url.clone()),
             ("AWS_ENDPOINT_URL_CLOUDWATCH", self.cloudwatch.url.clone()),
         ]

@@ -24,6 +24,9 @@ pub struct RunSettings {
     pub program: Program,
     /// The pauses before Lambda retries a failed asynchronous event; see [`lambda::RETRIES`].
     pub retries: Vec<Duration>,
+    /// Whether schedules run again after their first run. Setting the clock forward runs those that come due, so a test
+    /// may want none but those that it asks for.
+    pub repeats_schedules: bool,
     /// The values of template parameters that differ from their defaults.
     pub parameters: BTreeMap<String, String>,
     /// Variables of every function that replace those it would get otherwise: the endpoint of a service that is down,
@@ -45,6 +48,7 @@ impl RunSettings {
             verified: vec!["example.com".to_owned(), "example.org".to_owned()],
             program,
             retries: lambda::RETRIES.to_vec(),
+            repeats_schedules: true,
             parameters: BTreeMap::new(),
             environment: BTreeMap::new(),
             timeout: None,

@@ -27,7 +27,7 @@ use crate::services::cloudwatch::CloudWatch;
 use crate::services::dynamodb::Dynamodb;
 use crate::services::gateway::Gateway;
 use crate::services::lambda::{FunctionSettings, Lambda};
-use crate::services::scheduler;
+use crate::services::scheduler::Scheduler;
 use crate::services::ses::{Ses, SesConfigurationSet, SesSettings};
 use crate::template::{ConfigurationSet, Queue, Schedule, Stack};
 use crate::{page, server};
@@ -39,8 +39,8 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
     let application = settings.application;
     let context = application.stack_context(settings.parameters.clone());
     let mut stack = Stack::read(application.template, &context)?;
-    let incomplete = |what: &str| StartError::Incomplete(what.to_owned());
-    let http_api = stack.http_api.take().ok_or_else(|| incomplete("HTTP API"))?;
+    let incomplete = || StartError::Incomplete("HTTP API".to_owned());
+    let http_api = stack.http_api.take().ok_or_else(incomplete)?;
     let watched_schedule = watched_schedule(&application, &stack)?;
     let at = Listeners::bind(settings.port).await?;
 
@@ -50,25 +50,18 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
     let (stop_front, stop_events) = (CancellationToken::new(), CancellationToken::new());
     let tasks = TaskTracker::new();
 
+    let ses_settings = ses_settings(&settings, &stack);
     let functions = function_settings(std::mem::take(&mut stack.functions), &at.endpoints(), &settings);
     let environments = environments(&functions);
-    let lambda = Lambda::new(
-        settings.program,
-        functions,
-        at.runtime.url,
-        clock.clone(),
-        stop.child_token(),
-    );
+    let (program, url) = (settings.program, at.runtime.url);
+    let lambda = Lambda::new(program, functions, url, clock.clone(), stop.child_token());
 
     let middleware = Middleware {
         calls: Calls::default(),
         faults: Faults::new(clock.clone(), lambda.processes()),
     };
-    let dynamodb = Dynamodb::open(data_dir.map(DataDir::database).as_deref(), &stack.tables)?;
+    let dynamodb = Dynamodb::open(data_dir.map(DataDir::database).as_deref(), &stack.tables)?.with_clock(clock.clone());
     let (events, published) = mpsc::unbounded_channel();
-    let mut ses_settings = ses_settings(&application, &stack, data_dir);
-    ses_settings.production_access = !settings.sandbox;
-    ses_settings.verified = settings.verified;
     let ses = Ses::new(ses_settings, clock.clone(), events).map_err(StartError::Ses)?;
     let pipeline = EventPipelineSettings {
         operator_topic: application.operator_topic_in(&context),
@@ -90,11 +83,12 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         feed: ses.feed().clone(),
         tables: stack.tables.into_iter().map(|table| table.logical_id).collect(),
         event_topic: event_topic(&stack.configuration_sets),
-        schedule: watched_schedule,
+        watched_schedule,
+        schedules: stack.schedules.clone(),
         stop: stop_front.clone(),
     };
-    let cloudwatch = Arc::new(CloudWatch::new(ses.clone(), stack.alarms, clock.clone()));
-    let gateway = Gateway::new(Arc::clone(&lambda), http_api.function, ACCOUNT_ID.to_owned(), clock);
+    let cloudwatch = CloudWatch::new(ses.clone(), sqs.clone(), stack.alarms, clock.clone());
+    let gateway = Gateway::new(lambda.clone(), http_api.function, ACCOUNT_ID.to_owned(), clock.clone());
 
     let router = front_router(local_api, application.page, &gateway);
     let front = tokio::spawn(server::serve(at.front.socket, router, None, stop_front.clone()));
@@ -104,18 +98,20 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
     serve(at.sns.socket, sns.router(), None);
     serve(at.cloudwatch.socket, cloudwatch.router(&middleware), None);
     serve(at.runtime.socket, lambda.router(), None);
-    tasks.spawn(serve_dynamodb(
-        dynamodb,
-        at.dynamodb.socket,
-        middleware.clone(),
-        stop.clone(),
-    ));
+    let dynamodb = serve_dynamodb(dynamodb, at.dynamodb.socket, middleware.clone(), stop.clone());
+    tasks.spawn(dynamodb);
     let events = tokio::spawn(deliver(published, sns, stop_events.clone()));
     lambda.warm_up();
     for poller in pollers {
         tasks.spawn(poller.run(stop_events.clone()));
     }
-    let first_runs = run_schedules(stack.schedules, &lambda, &tasks, &stop);
+    let scheduler = Scheduler {
+        lambda: lambda.clone(),
+        clock,
+        repeats: settings.repeats_schedules,
+        stop: stop.clone(),
+    };
+    let first_runs = scheduler.run_all(stack.schedules, &tasks);
     Ok(LocalAws {
         url: at.front.url,
         dynamodb_url: at.dynamodb.url,
@@ -158,22 +154,6 @@ fn queue_urls(queues: Vec<Queue>) -> BTreeMap<String, String> {
     queues.into_iter().map(|queue| (queue.logical_id, queue.url)).collect()
 }
 
-/// Runs schedules until `stop` is cancelled. Returns a tracker of the first run of each.
-fn run_schedules(
-    schedules: Vec<Schedule>,
-    lambda: &Arc<Lambda>,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
-) -> TaskTracker {
-    let first_runs = TaskTracker::new();
-    for schedule in schedules {
-        let first = first_runs.token();
-        tasks.spawn(scheduler::run(schedule, Arc::clone(lambda), first, stop.clone()));
-    }
-    first_runs.close();
-    first_runs
-}
-
 /// Returns the variables of each function, by its name.
 fn environments(functions: &[FunctionSettings]) -> BTreeMap<String, BTreeMap<String, String>> {
     let environment = |function: &FunctionSettings| (function.name.clone(), function.environment.clone());
@@ -186,16 +166,16 @@ fn event_topic(sets: &[ConfigurationSet]) -> Option<String> {
     destinations.next().map(|destination| destination.topic_arn.clone())
 }
 
-/// Returns the settings of an SES account in the sandbox, without a verified identity.
-fn ses_settings(application: &Application, stack: &Stack, data_dir: Option<&DataDir>) -> SesSettings {
+/// Returns the settings of the SES account of a run.
+fn ses_settings(run: &RunSettings, stack: &Stack) -> SesSettings {
     SesSettings {
         region: REGION.to_owned(),
         account_id: ACCOUNT_ID.to_owned(),
         configuration_sets: stack.configuration_sets.iter().map(configuration_set).collect(),
-        production_access: false,
-        verified: Vec::new(),
-        outbox_file: data_dir.map(DataDir::outbox),
-        id_tag: application.mail_id_tag.map(str::to_owned),
+        production_access: !run.sandbox,
+        verified: run.verified.clone(),
+        outbox_file: run.data_dir.as_ref().map(DataDir::outbox),
+        id_tag: run.application.mail_id_tag.map(str::to_owned),
     }
 }
 

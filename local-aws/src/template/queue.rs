@@ -13,8 +13,13 @@ use super::value::Value;
 /// SQS's defaults.
 const DEFAULT_VISIBILITY_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_RETENTION: Duration = Duration::from_hours(4 * 24);
+const DEFAULT_MESSAGE_MAX: usize = 1024 * 1024;
 /// Lambda's default for the messages of one batch.
 const DEFAULT_BATCH_SIZE: usize = 10;
+/// The largest batch without a batching window.
+const BATCH_SIZE_MAX: usize = 10;
+/// The largest batch with one.
+const WINDOWED_BATCH_SIZE_MAX: usize = 10_000;
 /// The default for the batches at a time: the number with which Lambda begins.
 const DEFAULT_CONCURRENCY: usize = 5;
 /// Lambda's default for the retries of a failed asynchronous event.
@@ -35,8 +40,32 @@ pub struct Queue {
     pub visibility_timeout: Duration,
     /// Time for which a message is kept after it was sent.
     pub retention: Duration,
+    /// Time until a message that names no delay can be received.
+    pub delay: Duration,
+    /// The largest message, in bytes.
+    pub message_max: usize,
+    /// Time for which an answer waits for a message, if the receiver names none.
+    pub receive_wait: Duration,
     /// Dead-letter queue for messages that are received too often.
     pub redrive: Option<Redrive>,
+}
+
+/// A queue without a name, with SQS's defaults.
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            logical_id: String::new(),
+            name: String::new(),
+            arn: String::new(),
+            url: String::new(),
+            visibility_timeout: DEFAULT_VISIBILITY_TIMEOUT,
+            retention: DEFAULT_RETENTION,
+            delay: Duration::ZERO,
+            message_max: DEFAULT_MESSAGE_MAX,
+            receive_wait: Duration::ZERO,
+            redrive: None,
+        }
+    }
 }
 
 /// The redrive policy of a queue.
@@ -57,6 +86,8 @@ pub struct Mapping {
     pub function: String,
     /// The most messages of one invocation.
     pub batch_size: usize,
+    /// The time for which an invocation waits until its batch is full.
+    pub batching_window: Duration,
     /// Whether the function's answer lists the messages that failed.
     pub reports_item_failures: bool,
     /// The most invocations at a time.
@@ -78,13 +109,25 @@ pub struct AsynchronousEvents {
 pub(super) fn read(resource: &Resource<'_>, arns: &[String], context: &StackContext) -> Result<Queue, TemplateError> {
     let properties = &resource.properties;
     properties.only(
-        &["MessageRetentionPeriod", "RedrivePolicy", "VisibilityTimeout"],
+        &[
+            "DelaySeconds",
+            "MaximumMessageSize",
+            "MessageRetentionPeriod",
+            "ReceiveMessageWaitTimeSeconds",
+            "RedrivePolicy",
+            "VisibilityTimeout",
+        ],
         &["SqsManagedSseEnabled", "Tags"],
     )?;
-    let seconds = |property, default| match properties.optional(property)? {
-        Some(value) => Ok(Duration::from_secs(value.number("a whole number of seconds")?)),
-        None => Ok(default),
+    let seconds = |property, (least, most), default| {
+        let read = properties.number_within(property, "a whole number of seconds", (least, most))?;
+        Ok(read.map_or(default, Duration::from_secs))
     };
+    let message_max = properties.number_within(
+        "MaximumMessageSize",
+        "a whole number of bytes",
+        (1_024, DEFAULT_MESSAGE_MAX),
+    )?;
     let redrive = match properties.optional("RedrivePolicy")? {
         Some(policy) => {
             let policy = policy.map()?;
@@ -106,8 +149,11 @@ pub(super) fn read(resource: &Resource<'_>, arns: &[String], context: &StackCont
         name: names::physical(context, resource.logical_id),
         arn: names::queue_arn(context, resource.logical_id),
         url: names::reference(context, names::QUEUE, resource.logical_id),
-        visibility_timeout: seconds("VisibilityTimeout", DEFAULT_VISIBILITY_TIMEOUT)?,
-        retention: seconds("MessageRetentionPeriod", DEFAULT_RETENTION)?,
+        visibility_timeout: seconds("VisibilityTimeout", (0, 43_200), DEFAULT_VISIBILITY_TIMEOUT)?,
+        retention: seconds("MessageRetentionPeriod", (60, 1_209_600), DEFAULT_RETENTION)?,
+        delay: seconds("DelaySeconds", (0, 900), Duration::ZERO)?,
+        message_max: message_max.unwrap_or(DEFAULT_MESSAGE_MAX),
+        receive_wait: seconds("ReceiveMessageWaitTimeSeconds", (0, 20), Duration::ZERO)?,
         redrive,
     })
 }
@@ -125,6 +171,7 @@ pub(super) fn mapping(
             "EventSourceArn",
             "FunctionName",
             "FunctionResponseTypes",
+            "MaximumBatchingWindowInSeconds",
             "ScalingConfig",
         ],
         &["Tags"],
@@ -138,35 +185,24 @@ pub(super) fn mapping(
             reports_item_failures = true;
         }
     }
-    let batch_size = match properties.optional("BatchSize")? {
-        Some(size) => {
-            let messages = size.clone().number("a whole number")?;
-            if !(1..=10).contains(&messages) {
-                // Larger batches need a batching window.
-                return Err(size.unfit("must be 1 to 10"));
-            }
-            messages
-        }
-        None => DEFAULT_BATCH_SIZE,
+    let window = properties.number_within("MaximumBatchingWindowInSeconds", "a whole number of seconds", (0, 300))?;
+    let window = window.unwrap_or(0);
+    let most = if window == 0 {
+        BATCH_SIZE_MAX
+    } else {
+        WINDOWED_BATCH_SIZE_MAX
     };
+    let batch_size = properties.number_within("BatchSize", "a whole number", (1, most))?;
     let scaling = properties.map("ScalingConfig")?;
     scaling.only(&["MaximumConcurrency"], &[])?;
-    let concurrency = match scaling.optional("MaximumConcurrency")? {
-        Some(most) => {
-            let calls = most.clone().number("a whole number")?;
-            if !(2..=1_000).contains(&calls) {
-                return Err(most.unfit("must be 2 to 1000"));
-            }
-            calls
-        }
-        None => DEFAULT_CONCURRENCY,
-    };
+    let concurrency = scaling.number_within("MaximumConcurrency", "a whole number", (2, 1_000))?;
     Ok(Mapping {
         queue_arn: known(&properties.required("EventSourceArn")?, arns)?,
         function: called(&properties.required("FunctionName")?, functions)?,
-        batch_size,
+        batch_size: batch_size.unwrap_or(DEFAULT_BATCH_SIZE),
+        batching_window: Duration::from_secs(window),
         reports_item_failures,
-        concurrency,
+        concurrency: concurrency.unwrap_or(DEFAULT_CONCURRENCY),
     })
 }
 
@@ -282,6 +318,7 @@ Resources:
             visibility_timeout,
             retention,
             redrive,
+            ..Queue::default()
         };
         let redrive = Redrive {
             queue_arn: arn("Dead"),
@@ -305,6 +342,7 @@ Resources:
                 queue_arn: arn("Retries"),
                 function: "listener".to_owned(),
                 batch_size: 5,
+                batching_window: Duration::ZERO,
                 reports_item_failures: true,
                 concurrency: 3,
             }]
@@ -316,6 +354,24 @@ Resources:
                 retries: 1,
                 on_failure: Some(arn("Retries")),
             }]
+        );
+    }
+
+    #[test]
+    fn reads_a_delay_and_a_batching_window() {
+        let stack = stack(
+            &QUEUES
+                .replace("SqsManagedSseEnabled: true", "DelaySeconds: 30")
+                .replace(
+                    "BatchSize: 5",
+                    "MaximumBatchingWindowInSeconds: 1\n      BatchSize: 100",
+                ),
+        );
+        assert_eq!(stack.queues[0].delay, Duration::from_secs(30));
+        let mapping = &stack.mappings[0];
+        assert_eq!(
+            (mapping.batch_size, mapping.batching_window),
+            (100, Duration::from_secs(1))
         );
     }
 
@@ -345,8 +401,13 @@ Resources:
             ),
             (
                 "SqsManagedSseEnabled: true",
-                "DelaySeconds: 5",
-                "5: `Retries.DelaySeconds` is not supported here",
+                "FifoQueue: true",
+                "5: `Retries.FifoQueue` is not supported here",
+            ),
+            (
+                "SqsManagedSseEnabled: true",
+                "DelaySeconds: 901",
+                "5: Retries.DelaySeconds must be 0 to 900",
             ),
             ("!GetAtt Dead.Arn", "other", "9: there is no queue `other`"),
             (
@@ -361,6 +422,11 @@ Resources:
             ),
             ("!GetAtt Listener.Arn", "other", "18: there is no function `other`"),
             ("BatchSize: 5", "BatchSize: 11", "19: Mapping.BatchSize must be 1 to 10"),
+            (
+                "BatchSize: 5",
+                "MaximumBatchingWindowInSeconds: 301",
+                "19: Mapping.MaximumBatchingWindowInSeconds must be 0 to 300",
+            ),
             (
                 "[ReportBatchItemFailures]",
                 "[Other]",

@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 use super::error::{TemplateError, TemplateFault};
 use super::function::Function;
 use super::resource::Resource;
-use super::value::Value;
+use super::value::{Map, Value};
 
-/// An EventBridge schedule of the template. It fires at once and then after every interval.
+/// An EventBridge schedule of the template. It fires at once and then after every interval of the clock.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
     /// Logical id of the resource: `ReportSchedule`.
@@ -35,7 +35,8 @@ pub(super) fn read(resource: &Resource<'_>, functions: &[Function]) -> Result<Sc
         return Err(mode.unfit("must be 'OFF'"));
     }
     let target = properties.required("Target")?.map()?;
-    target.only(&["Arn", "Input"], &["RetryPolicy", "RoleArn"])?;
+    target.only(&["Arn", "Input", "RetryPolicy"], &["RoleArn"])?;
+    check_retry_policy(&target.map("RetryPolicy")?)?;
     let input = target.required("Input")?;
     let event =
         serde_json::from_str(&input.clone().text()?).map_err(|error| input.unfit(format!("is not JSON: {error}")))?;
@@ -45,6 +46,15 @@ pub(super) fn read(resource: &Resource<'_>, functions: &[Function]) -> Result<Sc
         every: rate(&properties.required("ScheduleExpression")?)?,
         input: event,
     })
+}
+
+/// Checks what the scheduler does with a run that Lambda does not accept. Lambda accepts every run here, so it has no
+/// further effect: a function that accepts a run and fails is no matter of the scheduler's.
+fn check_retry_policy(policy: &Map<'_>) -> Result<(), TemplateError> {
+    policy.only(&["MaximumEventAgeInSeconds", "MaximumRetryAttempts"], &[])?;
+    policy.number_within::<u32>("MaximumEventAgeInSeconds", "a whole number of seconds", (60, 86_400))?;
+    policy.number_within::<u32>("MaximumRetryAttempts", "a whole number", (0, 185))?;
+    Ok(())
 }
 
 /// Finds the function that an ARN names.
@@ -102,6 +112,7 @@ Resources:
       Target:
         Arn: !GetAtt Reporter.Arn
         Input: '{\"source\":\"here\"}'
+        RetryPolicy: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 }
 ";
 
     #[test]
@@ -157,6 +168,16 @@ Resources:
                 "'{\"source\":\"here\"}'",
                 "'{'",
                 "12: Often.Target.Input is not JSON: EOF while parsing an object at line 1 column 1",
+            ),
+            (
+                "MaximumRetryAttempts: 0",
+                "MaximumRetryAttempts: 186",
+                "13: Often.Target.RetryPolicy.MaximumRetryAttempts must be 0 to 185",
+            ),
+            (
+                "MaximumEventAgeInSeconds: 60",
+                "MaximumEventAgeInSeconds: 59",
+                "13: Often.Target.RetryPolicy.MaximumEventAgeInSeconds must be 60 to 86400",
             ),
             (
                 "      ScheduleExpression",

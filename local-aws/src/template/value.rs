@@ -1,5 +1,6 @@
 //! Evaluated values, read by type. A value of another type is an error with its line and path.
 
+use std::fmt::Display;
 use std::str::FromStr;
 
 use serde_json::Number;
@@ -189,6 +190,23 @@ impl<'t> Map<'t> {
             Some(value) => value.map(),
             None => Ok(Map::empty(self.scope, self.line, &format!("{}.{key}", self.path))),
         }
+    }
+
+    /// Reads a number of an optional key, which must be within limits. `expected` describes it.
+    pub(super) fn number_within<N: FromStr + PartialOrd + Display>(
+        &self,
+        key: &str,
+        expected: &'static str,
+        (least, most): (N, N),
+    ) -> Result<Option<N>, TemplateError> {
+        let Some(value) = self.optional(key)? else {
+            return Ok(None);
+        };
+        let number = value.clone().number(expected)?;
+        if number < least || number > most {
+            return Err(value.unfit(format!("must be {least} to {most}")));
+        }
+        Ok(Some(number))
     }
 
     /// Returns every key that has a value, with the value.

@@ -11,6 +11,8 @@
 //! An adapter takes and returns the types of `domain`. Its errors state what the caller must do. They carry the
 //! operation and AWS's error code for the log. They carry no text of AWS's, because those texts contain addresses.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 mod api_keys;
 #[cfg(feature = "cloudwatch")]
 mod cloudwatch;
@@ -42,7 +44,9 @@ pub use ses::{
 };
 #[cfg(feature = "sns")]
 pub use sns::{Notifications, NotifyError, client as sns};
-pub use suppressions::{EntriesPage, Evidence, NewestFrom, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes};
+pub use suppressions::{
+    EntriesPage, Evidence, LOOKED_AT_MAX, NewestFrom, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes,
+};
 pub use usage::{
     BrakeChanges, CountedDay, CountedMarks, GateSet, GateState, KeptReconciliation, MARK_KEPT_DAYS, MARKS_COUNTED_MAX,
     Marks, MarksPage, NOT_A_REPORT, OverrideInGate, PermitError, Permits, Usage, VerifiedDomains,

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::hex::hex;
+use crate::time;
 
 /// The time that Okite remembers a key at least, from the last request that attempted an email under it. A key whose
 /// outcome is unknown is remembered as long as the record of its message.
@@ -56,10 +57,10 @@ impl Claim {
             body_hash: key.body_hash.clone(),
             message_id,
             nonce,
-            lease_until: now + LEASE,
+            lease_until: time::plus(now, LEASE),
             emails: 1,
-            expires: now + REMEMBERED,
-            kept_until: now + REMEMBERED + RECORDS_OUTLIVE,
+            expires: time::plus(now, REMEMBERED),
+            kept_until: time::plus(time::plus(now, REMEMBERED), RECORDS_OUTLIVE),
         }
     }
 
@@ -88,7 +89,7 @@ impl Claim {
             message_id: self.message_id,
             expires,
             kept_until: if keeps_records {
-                self.kept_until.max(expires + RECORDS_OUTLIVE)
+                self.kept_until.max(time::plus(expires, RECORDS_OUTLIVE))
             } else {
                 taker.kept_until
             },
@@ -102,7 +103,7 @@ impl Claim {
     #[must_use]
     pub fn remembered_anew(&self, now: Timestamp) -> Timestamp {
         let latest = self.kept_until.checked_sub(RECORDS_OUTLIVE).unwrap_or(self.kept_until);
-        (now + REMEMBERED).min(latest).max(self.expires)
+        time::plus(now, REMEMBERED).min(latest).max(self.expires)
     }
 }
 

@@ -23,7 +23,10 @@
 //! | [`ses_error`] | the meaning of each SES error for the caller |
 //! | [`backoff`] | the wait before a retry of a throttled call to SES |
 //! | [`api_key`] | API keys, their secrets and their permissions |
+//! | [`time`] | the span of possible times, and arithmetic that stays within it |
 //! | [`hex`] | bytes as hexadecimal digits |
+
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 pub mod account;
 pub mod address;
@@ -45,3 +48,4 @@ pub mod ses_error;
 pub mod settlement;
 pub mod stream;
 pub mod suppression;
+pub mod time;

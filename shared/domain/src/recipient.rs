@@ -170,6 +170,7 @@ mod tests {
         bounce_at: Some(Timestamp::UNIX_EPOCH),
         complaint_at: None,
         blocked_at: None,
+        blocked_on: Vec::new(),
         bounce_echo_at: None,
         complaint_echo_at: None,
         soft: Vec::new(),
@@ -177,6 +178,7 @@ mod tests {
         manual_at: None,
         manual_expires_at: None,
         lifted_at: None,
+        unreadable: false,
     };
 
     fn named(judgement: &JudgedRecipients<'_>) -> Vec<(String, &'static str)> {

@@ -17,8 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::bounce::BounceReason;
 use crate::idempotency::LEASE;
 use crate::recipient::RecipientOutcome;
+use crate::time;
 
 /// The state that the sender wrote last, or an operator after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +94,10 @@ pub struct RecordedEvent {
     pub subtype: Option<String>,
     /// The diagnostic of the receiving server.
     pub diagnostic: Option<String>,
+    /// Why the mail bounced, if it did.
+    pub bounce_reason: Option<BounceReason>,
+    /// Whether the mail was not sent to the recipient: an address that it was sent to forwarded it.
+    pub forwarded: bool,
 }
 
 /// A mail as the caller gave it, without its bodies and attachments.
@@ -217,7 +223,7 @@ impl MessageRecord {
             SenderState::Suppressed => DeliveryState::Suppressed,
             SenderState::Sent => DeliveryState::Sent,
             SenderState::Sending => {
-                let lease_until = self.attempt_at.unwrap_or(self.created_at) + LEASE;
+                let lease_until = time::plus(self.attempt_at.unwrap_or(self.created_at), LEASE);
                 if now < lease_until {
                     DeliveryState::Sending(lease_until)
                 } else {
@@ -291,6 +297,8 @@ mod tests {
                     recipient: recipient.map(str::to_owned),
                     subtype: None,
                     diagnostic: None,
+                    bounce_reason: None,
+                    forwarded: false,
                 })
                 .collect(),
         }

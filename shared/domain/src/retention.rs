@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::idempotency::{RECORDS_OUTLIVE, REMEMBERED};
+use crate::time;
 
 /// The time that Okite keeps the record of a message.
 ///
@@ -23,7 +24,7 @@ impl MessageRetention {
     /// Returns the time after which DynamoDB may delete the record of a message that Okite accepted at `at`.
     #[must_use]
     pub fn expires_at(self, at: Timestamp) -> Timestamp {
-        at.checked_add(self.0).unwrap_or(Timestamp::MAX)
+        time::plus(at, self.0)
     }
 }
 
@@ -36,6 +37,6 @@ mod tests {
         let expires = |days| MessageRetention::from_days(days).expires_at(Timestamp::UNIX_EPOCH);
         assert_eq!(expires(30), Timestamp::UNIX_EPOCH + Duration::from_hours(30 * 24));
         assert_eq!(expires(1), Timestamp::UNIX_EPOCH + REMEMBERED + Duration::from_hours(1));
-        assert_eq!(expires(u64::MAX), Timestamp::MAX);
+        assert_eq!(expires(u64::MAX), time::LATEST);
     }
 }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::{NoContext, Uuid};
 
 use crate::environment::{ConfigError, Environment};
+use domain::time::plus;
 
 /// How many milliseconds the clock of `local-aws` is ahead of the machine's.
 const AHEAD: &str = "LOCAL_AWS_CLOCK_AHEAD_MS";
@@ -44,7 +45,7 @@ impl Clock {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is where a function's clock is read")]
     pub fn now(self) -> Timestamp {
-        Timestamp::now().checked_add(self.ahead).unwrap_or(Timestamp::MAX)
+        plus(Timestamp::now(), self.ahead)
     }
 
     /// Makes an id that sorts by time (`UUIDv7`).

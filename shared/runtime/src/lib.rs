@@ -9,6 +9,8 @@
 //! | [`telemetry`] | the log |
 //! | [`clock`] | the time, and new ids |
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 pub mod clock;
 pub mod config;
 pub mod environment;

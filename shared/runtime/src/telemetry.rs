@@ -1,5 +1,7 @@
 //! How a function logs: one JSON object a line.
 
+use std::panic;
+
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
@@ -19,6 +21,11 @@ pub fn init(own_crate: &'static str, level: LevelFilter) {
         .flatten_event(true)
         .with_ansi(false);
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+    // The usual line of a panic can hold what the code was working on, such as an address. The place is enough.
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(cause = "panic", place, "the code panicked");
+    }));
 }
 
 /// Returns the level down to which the records of a target are written.

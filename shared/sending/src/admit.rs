@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws::{NewMessage, PermitError, Put};
 use domain::pacing::{Permit, PermitRequest, Throttled};
 use domain::ses_error::RETRY_SOON;
+use domain::time::plus;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use tokio::time::Instant;
@@ -106,7 +107,7 @@ impl Chunks<'_> {
         match self.sending.messages.put(message).await? {
             Put::Written => Ok(()),
             Put::Overtaken => Err(NotSent::InFlight {
-                until: self.deadlines.now() + SignedDuration::from_secs(RETRY_SOON.into()),
+                until: plus(self.deadlines.now(), SignedDuration::from_secs(RETRY_SOON.into())),
             }),
         }
     }

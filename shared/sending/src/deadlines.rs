@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::pacing::SEND_TIMEOUT;
+use domain::time::plus;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
@@ -44,7 +45,7 @@ impl Deadlines {
     /// Returns the world's time at `moment`.
     #[must_use]
     pub fn at(&self, moment: Instant) -> Timestamp {
-        self.arrived + moment.saturating_duration_since(self.began)
+        plus(self.arrived, moment.saturating_duration_since(self.began))
     }
 
     /// Returns the world's time.

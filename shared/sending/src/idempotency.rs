@@ -18,6 +18,7 @@ use aws::{Claimed, StoreError};
 use domain::idempotency::{Claim, REMEMBERED, nth_id};
 use domain::record::{DeliveryState, MessageRecord};
 use domain::ses_error::RETRY_SOON;
+use domain::time::plus;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -83,7 +84,7 @@ fn counts(record: &MessageRecord, now: Timestamp) -> bool {
 /// Returns whether a record keeps its key from being used anew after the key's time: the email is not settled, or an
 /// operator said so late that the caller may not have heard of it.
 fn holds_key(record: &MessageRecord, now: Timestamp) -> bool {
-    let is_news = record.settled_at.is_some_and(|at| now < at + REMEMBERED);
+    let is_news = record.settled_at.is_some_and(|at| now < plus(at, REMEMBERED));
     !record.is_settled(now) || is_news && counts(record, now)
 }
 
@@ -222,7 +223,7 @@ impl Sending {
             }
         }
         Err(NotSent::InFlight {
-            until: now + SignedDuration::from_secs(RETRY_SOON.into()),
+            until: plus(now, SignedDuration::from_secs(RETRY_SOON.into())),
         })
     }
 

@@ -18,6 +18,8 @@
 //! [`NotSent`] says why an email was not sent, by what is *known*. It alone decides whether a key is freed and a row
 //! becomes refused; each front maps it to its own protocol in one exhaustive match.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 mod admit;
 mod brake_watch;
 mod chunks;

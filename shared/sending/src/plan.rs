@@ -41,9 +41,37 @@ impl Sending {
             }
         }
         if stream == Stream::Bulk {
+            self.drop_days_of_storms(&recipients, &mut known, now).await?;
             self.drop_automatic_replies(&recipients, &mut known, now).await?;
         }
         Ok(known)
+    }
+
+    /// Drops the days on which an address was blocked during a domain-wide block. Rare: the domain matters only for an
+    /// address that repeated blocks alone keep from bulk mail.
+    async fn drop_days_of_storms(
+        &self,
+        recipients: &[&EmailAddress],
+        known: &mut Known,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for address in recipients {
+            let Some(registers) = known.get_mut(address.normalised()) else {
+                continue;
+            };
+            let tiers = &self.rules.soft_bounce_tiers;
+            let Some(days) = registers.repeatedly_blocked_alone(address, now, tiers) else {
+                continue;
+            };
+            let mut in_storms = Vec::new();
+            for at in days {
+                if self.marks.in_storm(address.domain(), *at).await? {
+                    in_storms.push(*at);
+                }
+            }
+            *registers = std::mem::take(registers).without_block_days(&in_storms);
+        }
+        Ok(())
     }
 
     /// Drops the soft bounces that were automatic replies: those of messages that were delivered. Rare: the messages

@@ -7,6 +7,7 @@ use domain::account::{AccountHealth, EnforcementStatus};
 use domain::brake::Brake;
 use domain::brake::{BrakeChange, BrakeOverride};
 use domain::report::Report;
+use domain::time::plus;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -116,7 +117,9 @@ async fn store(
 
 /// Returns the time of a new override: now in milliseconds, but later than the override before it.
 fn after(before: Option<Timestamp>, now: Timestamp) -> Timestamp {
-    let next = before.map_or(Timestamp::UNIX_EPOCH, |before| before + SignedDuration::from_millis(1));
+    let next = before.map_or(Timestamp::UNIX_EPOCH, |before| {
+        plus(before, SignedDuration::from_millis(1))
+    });
     let latest = now.max(next);
     Timestamp::from_millisecond(latest.as_millisecond()).unwrap_or(latest)
 }

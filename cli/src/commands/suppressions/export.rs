@@ -20,7 +20,7 @@ const PAGE_SIZE: i32 = 500;
 /// Write the whole suppression list as CSV
 ///
 /// The file has one line for each reason of each address, with the columns `address`, `reason`, `since`,
-/// `expires_at`, `subtype`, `diagnostic` and `source`. `okite suppressions import` reads it.
+/// `expires_at`, `subtype`, `diagnostic`, `source` and `bounce_reason`. `okite suppressions import` reads it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -44,9 +44,14 @@ impl ExportCommand {
                 counted(exported.addresses, "address", "addresses"),
                 counted(exported.lines, "line", "lines")
             );
-            match exported.unreadable {
-                0 => Ok(ExitCode::SUCCESS),
-                unreadable => Err(Failure::new(format!(
+            match (exported.unreadable, exported.in_part) {
+                (0, 0) => Ok(ExitCode::SUCCESS),
+                (0, in_part) => Err(Failure::new(format!(
+                    "the export is not complete: {} could not be read in full. Each has a line with the reason \
+                     unreadable, and stays suppressed until DELETE /suppressions/ADDRESS removes what cannot be read",
+                    counted(in_part, "entry", "entries")
+                ))),
+                (unreadable, _) => Err(Failure::new(format!(
                     "the export is not complete: {} of the table could not be read as suppressions",
                     counted(unreadable, "item", "items")
                 ))),
@@ -61,7 +66,9 @@ struct Exported {
     addresses: u64,
     /// Lines, one for each register.
     lines: u64,
-    /// Items of the table that are not entries of the list.
+    /// Entries of which a part cannot be read. Each has a line that says so.
+    in_part: u64,
+    /// Items of the table whose keys are no addresses.
     unreadable: u64,
 }
 
@@ -80,6 +87,7 @@ async fn export(target: &Target, file: Option<&Path>, progress: impl Fn(Exported
             .map_err(|error| list.error(&error))?;
         for entry in &page.entries {
             exported.addresses += 1;
+            exported.in_part += u64::from(entry.registers.unreadable);
             for line in lines_of(entry) {
                 exported.lines += 1;
                 writer.write_record(&line).map_err(csv_error)?;

@@ -29,7 +29,7 @@ const WRITES_AT_ONCE: usize = 32;
 ///
 /// The first line of the file names the columns. One must be `address` or `email`. Optional columns: `reason` (bounce,
 /// complaint, blocked, manual, soft or lifted; manual if empty), `since` and `expires_at` (like 2026-01-31T12:00:00Z),
-/// `subtype`, `diagnostic` and `source`. Column names and reasons of other mail services work too. A line that cannot
+/// `subtype`, `diagnostic`, `source` and `bounce_reason`. Column names and reasons of other mail services work too. A line that cannot
 /// be read is reported and skipped; the command then exits with 1. You may import a file again.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -157,6 +157,7 @@ async fn write_line(suppressions: &Suppressions, line: &Line) -> Result<(), Stor
     let evidence = Evidence {
         subtype: &line.subtype,
         diagnostic: line.diagnostic.as_deref(),
+        bounce_reason: line.bounce_reason,
         source: &line.source,
     };
     match line.update {

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `address` | the address; the only required column |
 //! | `reason` | the register: `bounce`, `complaint`, `blocked`, `soft`, `bounce_echo`, `complaint_echo` or `manual`; |
-//! | | `lifted` for the time when the address was removed from the list; `manual` if empty |
+//! | | `lifted` for the time when the address was removed from the list; `unreadable`, which is imported as `manual`, for |
+//! | | an entry of which a part cannot be read; `manual` if empty |
 //! | `since` | when it happened (RFC 3339); the time of the import if empty |
 //! | `expires_at` | when a manual entry ends; never if empty |
 //! | `subtype`, `diagnostic` | SES's bounce subtype and the receiving server's response |
+//! | `bounce_reason` | why the mail bounced, as Okite judged it; other words are ignored |
 //! | `source` | SES's feedback id, or the origin of a manual entry; it distinguishes soft bounces from each other |
 //!
 //! Other mail services use other names, so several names are accepted for each column and reason, in any case and with
@@ -15,13 +17,17 @@
 
 use csv::{ByteRecord, StringRecord};
 use domain::address::{AddressError, EmailAddress};
-use domain::suppression::{Register, RegisterEvidence, SuppressionEntry, SuppressionReason};
+use domain::bounce::BounceReason;
+use domain::suppression::{Register, RegisterEvidence, SoftBounce, SuppressionEntry, SuppressionReason};
+use domain::time::possible;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use crate::csv_cell::{disarmed, text_of};
+
 /// The columns of an export.
-pub(super) const COLUMNS: [&str; 7] = [
+pub(super) const COLUMNS: [&str; 8] = [
     "address",
     "reason",
     "since",
@@ -29,12 +35,13 @@ pub(super) const COLUMNS: [&str; 7] = [
     "subtype",
     "diagnostic",
     "source",
+    "bounce_reason",
 ];
 /// The source of a line that names none.
 const SOURCE: &str = "import";
 
 /// The accepted names of each column, reduced to lower-case letters and digits.
-const NAMES: [&[&str]; 7] = [
+const NAMES: [&[&str]; 8] = [
     &["address", "email", "emailaddress", "mail", "recipient"],
     &["reason", "suppressionreason", "type"],
     &[
@@ -51,6 +58,7 @@ const NAMES: [&[&str]; 7] = [
     &["subtype"],
     &["diagnostic", "diagnosticcode"],
     &["source", "origin"],
+    &["bouncereason"],
 ];
 
 /// The change that a line makes to an address.
@@ -75,7 +83,10 @@ impl RegisterUpdate {
 
     fn parse(text: &str) -> Option<Self> {
         let reason = match letters(text).as_str() {
-            "" | "manual" | "manualsuppression" | "unsubscribe" | "unsubscribed" => SuppressionReason::Manual,
+            // An entry that could not be read when it was exported stays suppressed until a person lifts it.
+            "" | "manual" | "manualsuppression" | "unsubscribe" | "unsubscribed" | "unreadable" => {
+                SuppressionReason::Manual
+            }
             "bounce" | "bounced" | "hardbounce" | "permanent" => SuppressionReason::Bounce,
             "complaint" | "complained" | "spam" | "spamcomplaint" => SuppressionReason::Complaint,
             "blocked" => SuppressionReason::Blocked,
@@ -99,6 +110,7 @@ pub(super) struct Line {
     pub(super) subtype: String,
     pub(super) diagnostic: Option<String>,
     pub(super) source: String,
+    pub(super) bounce_reason: Option<BounceReason>,
 }
 
 /// Why a line is skipped. The message does not repeat the address, because logs may keep it.
@@ -112,7 +124,7 @@ pub(super) enum BadLine {
         "the reason must be one of bounce, complaint, blocked, manual, soft, lifted, bounce_echo and complaint_echo"
     )]
     Reason,
-    #[error("{0} must be a time like 2026-01-31T12:00:00Z")]
+    #[error("{0} must be a time like 2026-01-31T12:00:00Z, from 1970 until 2200")]
     Time(&'static str),
     /// Without a source and a time, two soft bounces would count as one.
     #[error("a soft bounce needs the columns source, which distinguishes it from others, and since")]
@@ -123,7 +135,7 @@ pub(super) enum BadLine {
 
 /// The positions of the columns of a file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Columns([Option<usize>; 7]);
+pub(super) struct Columns([Option<usize>; 8]);
 
 impl Columns {
     /// Reads the header. Returns `None` if no column holds addresses.
@@ -141,7 +153,7 @@ impl Columns {
     /// lifted.
     pub(super) fn line(&self, record: &ByteRecord, now: Timestamp) -> Result<Line, BadLine> {
         let record = StringRecord::from_byte_record(record.clone()).map_err(|_| BadLine::NotUtf8)?;
-        let field = |column: usize| self.0[column].and_then(|at| record.get(at)).unwrap_or_default().trim();
+        let field = |column: usize| text_of(self.0[column].and_then(|at| record.get(at)).unwrap_or_default());
         let text = |column| Some(field(column)).filter(|text| !text.is_empty()).map(str::to_owned);
         let time_of = |column: usize| match field(column) {
             "" => Ok(None),
@@ -163,14 +175,16 @@ impl Columns {
             subtype: text(4).unwrap_or_default(),
             diagnostic: text(5),
             source: source.unwrap_or_else(|| SOURCE.to_owned()),
+            // Another service may have its own words in such a column.
+            bounce_reason: BounceReason::parse(field(7)),
         })
     }
 }
 
-/// Parses a time with an offset, a time without one (UTC), or a day.
+/// Parses a time with an offset, a time without one (UTC), or a day. A time that cannot be ([`possible`]) is none.
 fn time(text: &str) -> Option<Timestamp> {
     let in_utc = || Some(text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
-    text.parse().ok().or_else(in_utc)
+    possible(text.parse().ok().or_else(in_utc)?)
 }
 
 /// Returns the letters and digits of a text in lower case.
@@ -180,8 +194,9 @@ fn letters(text: &str) -> String {
 }
 
 /// Returns a line for each register of an entry, with the cells of [`COLUMNS`].
-pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 7]> {
+pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 8]> {
     let registers = &entry.registers;
+    let name = |reason: BounceReason| reason.as_str().to_owned();
     let line = |update: RegisterUpdate, since: Timestamp| {
         let evidence = match update {
             RegisterUpdate::Set(register) => entry.evidence.get(&register).cloned().unwrap_or_default(),
@@ -197,6 +212,7 @@ pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 7]> {
             evidence.subtype,
             evidence.diagnostic.unwrap_or_default(),
             evidence.source,
+            evidence.bounce_reason.map(name).unwrap_or_default(),
         ]
     };
     let set = Register::WITH_ONE_TIME.map(|register| (RegisterUpdate::Set(register), registers.at(register)));
@@ -205,19 +221,37 @@ pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 7]> {
         .chain([(RegisterUpdate::Lifted, registers.lifted_at)])
         .filter_map(|(update, at)| Some(line(update, at?)))
         .collect();
-    for (at, feedback_id) in &entry.soft_bounces {
+    if registers.unreadable {
+        let reason = SuppressionReason::Unreadable.as_str();
+        lines.push([entry.address.normalised(), reason, "", "", "", "", "", ""].map(str::to_owned));
+    }
+    // The other days with a block, so that repeated blocks count after an import too.
+    let blocked = RegisterUpdate::Set(SuppressionReason::Blocked.into());
+    for at in registers
+        .blocked_on
+        .iter()
+        .filter(|at| Some(**at) != registers.blocked_at)
+    {
+        let [address, reason, since, ..] = line(blocked, *at);
+        let empty = String::new;
+        lines.push([address, reason, since, empty(), empty(), empty(), empty(), empty()]);
+    }
+    for SoftBounce { at, source, reason } in &entry.soft_bounces {
         let mut soft = line(RegisterUpdate::SOFT, *at);
-        soft[6].clone_from(feedback_id);
+        soft[6].clone_from(source);
+        soft[7] = reason.map(name).unwrap_or_default();
         lines.push(soft);
     }
-    lines
+    lines.into_iter().map(|cells| cells.map(disarmed)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    const HEADER: [&str; 7] = COLUMNS;
+    const HEADER: [&str; 8] = COLUMNS;
 
     fn now() -> Timestamp {
         "2026-06-01T00:00:00Z".parse().unwrap()
@@ -271,19 +305,33 @@ mod tests {
 
     #[test]
     fn names_the_error_of_a_line_without_the_address() {
-        let line = |values: [&str; 7]| read(HEADER, values).unwrap_err();
+        let line = |values: [&str; 8]| read(HEADER, values).unwrap_err();
         let anna = "anna@example.org";
         for (values, expected) in [
             (
-                ["nobody", "", "", "", "", "", ""],
+                ["nobody", "", "", "", "", "", "", ""],
                 BadLine::Address(AddressError::NotAnAddress),
             ),
-            ([anna, "annoyed", "", "", "", "", ""], BadLine::Reason),
-            ([anna, "bounce", "soon", "", "", "", ""], BadLine::Time("since")),
-            ([anna, "manual", "", "never", "", "", ""], BadLine::Time("expires_at")),
-            ([anna, "bounce", "", "2026-01-01", "", "", ""], BadLine::Expires),
-            ([anna, "soft", "2026-01-01", "", "", "", ""], BadLine::SoftWithoutSource),
-            ([anna, "soft", "", "", "", "", "f-1"], BadLine::SoftWithoutSource),
+            ([anna, "annoyed", "", "", "", "", "", ""], BadLine::Reason),
+            ([anna, "bounce", "soon", "", "", "", "", ""], BadLine::Time("since")),
+            (
+                [anna, "manual", "", "never", "", "", "", ""],
+                BadLine::Time("expires_at"),
+            ),
+            (
+                [anna, "manual", "", "9999-12-30T22:00:00.001Z", "", "", "", ""],
+                BadLine::Time("expires_at"),
+            ),
+            (
+                [anna, "bounce", "-009999-01-02T01:59:59Z", "", "", "", "", ""],
+                BadLine::Time("since"),
+            ),
+            ([anna, "bounce", "", "2026-01-01", "", "", "", ""], BadLine::Expires),
+            (
+                [anna, "soft", "2026-01-01", "", "", "", "", ""],
+                BadLine::SoftWithoutSource,
+            ),
+            ([anna, "soft", "", "", "", "", "f-1", ""], BadLine::SoftWithoutSource),
         ] {
             let error = line(values);
             assert_eq!(error, expected);
@@ -292,6 +340,70 @@ mod tests {
         let columns = Columns::read(&ByteRecord::from(vec!["address"])).unwrap();
         let record = ByteRecord::from(vec![&b"\xff@example.org"[..]]);
         assert_eq!(columns.line(&record, now()).unwrap_err(), BadLine::NotUtf8);
+    }
+
+    /// The entry of Anna, with a bounce that a server explained.
+    fn bounced(diagnostic: &str) -> SuppressionEntry {
+        let evidence = RegisterEvidence {
+            address: "=1+anna@example.org".to_owned(),
+            subtype: "@Permanent".to_owned(),
+            bounce_reason: None,
+            diagnostic: Some(diagnostic.to_owned()),
+            source: "-f".to_owned(),
+        };
+        let bounce = Register::Of(SuppressionReason::Bounce);
+        SuppressionEntry {
+            id: uuid::Uuid::nil(),
+            address: EmailAddress::parse("=1+anna@example.org").unwrap(),
+            registers: domain::suppression::Registers {
+                bounce_at: Some("2026-01-02T00:00:00Z".parse().unwrap()),
+                ..domain::suppression::Registers::default()
+            },
+            soft_bounces: Vec::new(),
+            evidence: [(bounce, evidence)].into(),
+        }
+    }
+
+    #[test]
+    fn no_cell_of_an_export_is_a_formula() {
+        let lines = lines_of(&bounced("=HYPERLINK(\"https://evil.example\",\"Invoice\")"));
+        let cells = lines.iter().flatten();
+        let formulas: Vec<_> = cells.filter(|cell| cell.starts_with(['=', '+', '-', '@'])).collect();
+        assert!(formulas.is_empty(), "{formulas:?}");
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_read_is_exported_as_such_and_stays_suppressed_where_it_is_imported() {
+        let mut entry = bounced("550");
+        entry.registers.unreadable = true;
+        let lines = lines_of(&entry);
+        let reasons: Vec<_> = lines.iter().map(|line| line[1].as_str()).collect();
+        assert_eq!(reasons, ["bounce", "unreadable"]);
+        let line = read(HEADER, lines[1].each_ref().map(String::as_str)).unwrap();
+        assert_eq!((line.update, line.since), (RegisterUpdate::MANUAL, now()));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_exported_is_imported_as_it_was(diagnostic in "['=+@ \t\r\n,\"a-]{1,8}|\\PC{1,20}") {
+            let entry = bounced(&diagnostic);
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            writer.write_record(COLUMNS).unwrap();
+            for line in lines_of(&entry) {
+                writer.write_record(&line).unwrap();
+            }
+            let text = writer.into_inner().unwrap();
+            let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_slice());
+            let columns = Columns::read(reader.byte_headers().unwrap()).unwrap();
+            let records: Vec<ByteRecord> = reader.byte_records().map(Result::unwrap).collect();
+            let line = columns.line(&records[0], now()).unwrap();
+            prop_assert_eq!(line.diagnostic, Some(diagnostic));
+            prop_assert_eq!(
+                (line.address.as_given(), line.subtype.as_str(), line.source.as_str()),
+                ("=1+anna@example.org", "@Permanent", "-f")
+            );
+            prop_assert_eq!(line.since, entry.registers.bounce_at.unwrap());
+        }
     }
 
     #[test]

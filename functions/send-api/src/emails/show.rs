@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use aws::{Messages, StoreError};
 use domain::address::EmailAddress;
+use domain::bounce::BounceReason;
 use domain::record::{DeliveryState, LastEvent, MessageRecord};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -63,6 +64,12 @@ struct EventBody<'a> {
     subtype: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     diagnostic: Option<&'a str>,
+    /// Why the mail bounced, by Okite's judgement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bounce_reason: Option<&'static str>,
+    /// Whether the mail was not sent to this address: one of its recipients forwarded it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    forwarded: bool,
 }
 
 /// An id by which an email is found.
@@ -190,6 +197,8 @@ fn events(record: &MessageRecord) -> Vec<EventBody<'_>> {
             email: recipient.map(|recipient| given.get(recipient).copied().unwrap_or(recipient)),
             subtype: event.subtype.as_deref(),
             diagnostic: event.diagnostic.as_deref(),
+            bounce_reason: event.bounce_reason.map(BounceReason::as_str),
+            forwarded: event.forwarded,
         };
         shown.push((kind, entry));
     }
@@ -217,6 +226,8 @@ mod tests {
             recipient: recipient.map(str::to_owned),
             subtype: None,
             diagnostic: None,
+            bounce_reason: None,
+            forwarded: false,
         }
     }
 
@@ -273,6 +284,8 @@ mod tests {
         let mut bobs = event("Bounce", 5, Some("bob@example.org"));
         bobs.subtype = annas.subtype.clone();
         annas.diagnostic = Some("550 unknown".to_owned());
+        annas.bounce_reason = Some(BounceReason::UserUnknown);
+        bobs.forwarded = true;
         let others = [event("Send", 1, None), event("Open", 9, None)];
         let shown = shown(&record([vec![bobs, annas], others.to_vec()].concat()));
         assert_eq!(
@@ -280,8 +293,9 @@ mod tests {
             json!([
                 {"type": "sent", "at": "2027-01-15T08:00:01Z", "email": null},
                 {"type": "bounced", "at": "2027-01-15T08:00:05Z", "email": "Anna@Example.org",
-                 "subtype": "Permanent/General", "diagnostic": "550 unknown"},
-                {"type": "bounced", "at": "2027-01-15T08:00:05Z", "email": "bob@example.org", "subtype": "Permanent/General"},
+                 "subtype": "Permanent/General", "diagnostic": "550 unknown", "bounce_reason": "user_unknown"},
+                {"type": "bounced", "at": "2027-01-15T08:00:05Z", "email": "bob@example.org", "subtype": "Permanent/General",
+                 "forwarded": true},
             ])
         );
         assert_eq!(shown["last_event"], "bounced");

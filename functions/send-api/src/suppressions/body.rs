@@ -1,5 +1,6 @@
 //! A suppression, as the answers show it.
 
+use domain::bounce::BounceReason;
 use domain::stream::Stream;
 use domain::suppression::{
     Register, RegisterEvidence, SoftBounceTiers, Suppression, SuppressionEntry, SuppressionReason,
@@ -32,6 +33,9 @@ pub(super) struct SuppressionBody<'a> {
     /// SES's subtype of the bounce or complaint.
     #[serde(skip_serializing_if = "Option::is_none")]
     subtype: Option<&'a str>,
+    /// Why the mail bounced, by Okite's judgement. A suppression without an event has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bounce_reason: Option<&'static str>,
     /// The receiving server's answer, or the note of the operator who added the address.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
@@ -48,10 +52,23 @@ pub(super) fn evidence(entry: &SuppressionEntry, reason: SuppressionReason) -> O
     let echo = match reason {
         SuppressionReason::Bounce | SuppressionReason::Blocked => Some(Register::BounceEcho),
         SuppressionReason::Complaint => Some(Register::ComplaintEcho),
-        SuppressionReason::Soft | SuppressionReason::Manual => None,
+        SuppressionReason::Soft | SuppressionReason::Manual | SuppressionReason::Unreadable => None,
     };
     let recorded = entry.evidence.get(&reason.into());
     recorded.or_else(|| entry.evidence.get(&echo?))
+}
+
+/// Returns why the mail bounced: by the evidence of the register or, for soft bounces, by that of the bounce from which
+/// on they suppress.
+fn bounce_reason(entry: &SuppressionEntry, suppression: Suppression) -> Option<BounceReason> {
+    if suppression.reason == SuppressionReason::Soft {
+        let mut bounces = entry
+            .soft_bounces
+            .iter()
+            .filter(|bounce| bounce.at == suppression.since);
+        return bounces.find_map(|bounce| bounce.reason);
+    }
+    evidence(entry, suppression.reason)?.bounce_reason
 }
 
 /// Returns the Resend API's term for a reason.
@@ -59,7 +76,8 @@ pub(super) fn origin(reason: SuppressionReason) -> &'static str {
     match reason {
         SuppressionReason::Bounce | SuppressionReason::Blocked | SuppressionReason::Soft => "bounce",
         SuppressionReason::Complaint => "complaint",
-        SuppressionReason::Manual => "manual",
+        // An operator has to look at an entry that cannot be read.
+        SuppressionReason::Manual | SuppressionReason::Unreadable => "manual",
     }
 }
 
@@ -86,6 +104,7 @@ impl<'a> SuppressionBody<'a> {
                 .manual_expires_at
                 .filter(|_| reason == SuppressionReason::Manual),
             subtype: evidence.and_then(|evidence| text(&evidence.subtype)),
+            bounce_reason: bounce_reason(entry, suppression).map(BounceReason::as_str),
             note: evidence.and_then(|evidence| text(evidence.diagnostic.as_ref()?)),
         }
     }

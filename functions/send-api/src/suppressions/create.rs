@@ -5,6 +5,7 @@ use domain::address::EmailAddress;
 use domain::idempotency::nth_id;
 use domain::message::InvalidEmail;
 use domain::suppression::SuppressionReason;
+use domain::time::possible;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -137,8 +138,8 @@ fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<NewSuppressi
         .map(|text| text.parse())
         .transpose()
         .map_err(|_| InvalidEmail::field("expires_at", "must be a time like 2027-01-31T12:00:00Z"))?;
-    if expires_at.is_some_and(|end| end <= now) {
-        return Err(InvalidEmail::field("expires_at", "must be in the future").into());
+    if expires_at.is_some_and(|end| end <= now || possible(end).is_none()) {
+        return Err(InvalidEmail::field("expires_at", "must be in the future, and before the year 2200").into());
     }
     if expires_at.is_some() && reason != SuppressionReason::Manual {
         let problem = "is allowed only with the reason `manual`. Bounces and complaints do not expire";
@@ -162,9 +163,9 @@ async fn put(
 ) -> Result<Uuid, StoreError> {
     let source = format!("key {key_id}");
     let evidence = Evidence {
-        subtype: "",
         diagnostic: wanted.note.as_deref(),
         source: &source,
+        ..Evidence::default()
     };
     let (list, address) = (&state.suppressions, &wanted.address);
     match wanted.reason {
@@ -219,6 +220,14 @@ mod tests {
             ),
             (
                 json!({ "email": "a@b.example", "expires_at": "2025-01-01T00:00:00Z" }),
+                "expires_at",
+            ),
+            (
+                json!({ "email": "a@b.example", "expires_at": "9999-12-30T22:00:00.001Z" }),
+                "expires_at",
+            ),
+            (
+                json!({ "email": "a@b.example", "expires_at": "2200-01-01T00:00:00.001Z" }),
                 "expires_at",
             ),
             (

@@ -15,6 +15,9 @@ use sending::Deadlines;
 struct ListBody<'a> {
     object: &'static str,
     has_more: bool,
+    /// The id at which the next page in this direction begins, for `after` or `before`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Uuid>,
     data: Vec<SuppressionBody<'a>>,
 }
 
@@ -69,7 +72,8 @@ pub(crate) async fn list(state: &SendApiState, request: &Request, deadlines: &De
     let shown = |entry| Some(SuppressionBody::of(entry, suppression(entry)?));
     Ok(Response::ok(&ListBody {
         object: "list",
-        has_more: page.has_more,
+        has_more: page.next.is_some(),
+        next: page.next,
         data: page.entries.iter().filter_map(shown).collect(),
     }))
 }

@@ -1,4 +1,5 @@
-//! CloudWatch: the account's reputation as SES publishes it, and the alarms of the template.
+//! CloudWatch: the account's reputation as SES publishes it, the numbers of messages in queues, and the alarms of the
+//! template.
 //!
 //! | module | contents |
 //! |---|---|
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::middleware::Middleware;
 use crate::services::ses::Ses;
+use crate::services::sqs::Sqs;
 use crate::template::Alarm;
 
 pub use embedded_metrics::{PrintedMetric, PrintedMetrics};
@@ -29,15 +31,22 @@ use wire::CloudWatchWire;
 #[derive(Debug)]
 pub struct CloudWatch {
     ses: Arc<Ses>,
+    sqs: Arc<Sqs>,
     alarms: Vec<Alarm>,
     clock: Clock,
 }
 
 impl CloudWatch {
-    /// Serves the reputation of the account of `ses`, and the alarms of a stack.
+    /// Serves the reputation of the account of `ses`, the numbers of messages in the queues of `sqs`, and the alarms of
+    /// a stack.
     #[must_use]
-    pub fn new(ses: Arc<Ses>, alarms: Vec<Alarm>, clock: Clock) -> Self {
-        Self { ses, alarms, clock }
+    pub fn new(ses: Arc<Ses>, sqs: Arc<Sqs>, alarms: Vec<Alarm>, clock: Clock) -> Arc<Self> {
+        Arc::new(Self {
+            ses,
+            sqs,
+            alarms,
+            clock,
+        })
     }
 
     /// Returns the routes of the API.

@@ -69,6 +69,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::middleware::Middleware;
     use crate::services::ses::{Ses, SesSettings};
+    use crate::services::sqs::Sqs;
 
     #[tokio::test]
     async fn carries_out_every_operation_of_the_catalogue_and_no_other() {
@@ -82,7 +83,8 @@ mod tests {
             id_tag: None,
         };
         let ses = Ses::new(settings, Clock::default(), unbounded_channel().0).unwrap();
-        let cloudwatch = Arc::new(CloudWatch::new(ses, Vec::new(), Clock::default()));
+        let sqs = Sqs::open(Vec::new(), None, Clock::default()).unwrap();
+        let cloudwatch = CloudWatch::new(ses, sqs, Vec::new(), Clock::default());
         let is_known = async |operation: &str| {
             let request = Request::post(format!("/service/x/operation/{operation}")).body(Body::from(vec![0xa0]));
             let router = Arc::clone(&cloudwatch).router(&Middleware::default());

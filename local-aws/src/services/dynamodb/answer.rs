@@ -5,6 +5,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::transaction;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 /// The header with the checksum of the body, which some SDKs verify.
 const CHECKSUM: HeaderName = HeaderName::from_static("x-amz-crc32");
@@ -12,7 +14,12 @@ const CHECKSUM: HeaderName = HeaderName::from_static("x-amz-crc32");
 /// Writes an error of a type such as `ThrottlingException`.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>
 pub(super) fn error(code: &str, message: &str) -> Response {
-    let body = json!({ "__type": format!("{}#{code}", namespace(code)), "message": message });
+    let mut body = json!({ "__type": format!("{}#{code}", namespace(code)), "message": message });
+    if code == "TransactionCanceledException"
+        && let Some(reasons) = transaction::cancellation_reasons(message)
+    {
+        body["CancellationReasons"] = reasons;
+    }
     answer(status(code), &body)
 }
 

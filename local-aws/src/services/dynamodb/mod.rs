@@ -5,8 +5,10 @@
 //! | `wire` | the requests on their way to the database |
 //! | `answer` | answers that do not come from the database |
 //! | `unprocessed` | the part of a batch that stays unprocessed |
+//! | `transaction` | the steps, tokens and cancellation reasons of transactions |
 
 mod answer;
+mod transaction;
 mod unprocessed;
 mod wire;
 
@@ -24,6 +26,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::middleware::Middleware;
 use crate::server;
 use crate::template::Table;
@@ -59,6 +62,7 @@ pub struct Dynamodb {
     database: Database,
     /// The tables, by their names.
     tables: BTreeMap<String, TableIdentity>,
+    clock: Clock,
 }
 
 impl std::fmt::Debug for Dynamodb {
@@ -77,6 +81,9 @@ impl Dynamodb {
             Some(file) => Database::new(file.to_str().ok_or(DynamodbError::Path)?)?,
             None => Database::memory()?,
         };
+        // A write survives the process without waiting for the disk; SQLite's default waits, for the sake of a machine
+        // that loses its power. The name is dynoxide's: it sets SQLite's `synchronous` to `NORMAL`.
+        database.disable_bulk_loading()?;
         for table in tables {
             create(&database, table)?;
         }
@@ -92,7 +99,14 @@ impl Dynamodb {
         Ok(Self {
             database,
             tables: tables.iter().map(identity).collect(),
+            clock: Clock::default(),
         })
+    }
+
+    /// Lets the tokens of transactions be in force by `clock`, instead of the machine's.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
     }
 
     /// Serves the wire protocol on `listener` until `stop` is cancelled, and sweeps expired items every minute.
@@ -102,7 +116,7 @@ impl Dynamodb {
     pub async fn serve(self, listener: TcpListener, middleware: Middleware, stop: CancellationToken) -> io::Result<()> {
         let database = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", database.local_addr()?);
-        let router = middleware.router(Arc::new(DynamodbWire::new(url, self.tables)));
+        let router = middleware.router(Arc::new(DynamodbWire::new(url, self.tables, self.clock)));
         let sweeper = tokio::spawn(sweep(self.database.clone(), stop.clone()));
         let (served, ()) = tokio::join!(
             dynoxide::server::serve_with_shutdown(database, self.database, stop.clone().cancelled_owned()),

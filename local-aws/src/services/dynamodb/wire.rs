@@ -1,4 +1,5 @@
-//! DynamoDB on the wire. Every request goes on to the database as it came, unless a batch is carried out in part.
+//! DynamoDB on the wire. Every request goes on to the database as it came, unless a batch is carried out in part or the
+//! token of a transaction needs another name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,12 +13,15 @@ use bytes::Bytes;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
+use super::transaction::{Tokens, steps};
 use super::{answer, unprocessed};
 use crate::catalogue::AwsService;
+use crate::clock::Clock;
 use crate::fault::cut;
-use crate::middleware::{Operation, WireRequest, WireService};
+use crate::middleware::{Access, Operation, WireRequest, WireService};
 
 /// The logical id and the ARN of a table.
 #[derive(Clone, Debug)]
@@ -35,15 +39,41 @@ pub(super) struct DynamodbWire {
     /// The tables, by their names.
     tables: BTreeMap<String, TableIdentity>,
     client: Client<HttpConnector, Body>,
+    tokens: Tokens,
+    clock: Clock,
 }
 
 impl DynamodbWire {
-    pub(super) fn new(database: String, tables: BTreeMap<String, TableIdentity>) -> Self {
+    pub(super) fn new(database: String, tables: BTreeMap<String, TableIdentity>, clock: Clock) -> Self {
         Self {
             database,
             tables,
             client: Client::builder(TokioExecutor::new()).build_http(),
+            tokens: Tokens::default(),
+            clock,
         }
+    }
+
+    /// Gives the token of a transaction the name by which the database knows it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the edge of the simulator, where its ids are made"
+    )]
+    fn rename_token(&self, mut request: WireRequest) -> WireRequest {
+        if operation_name(&request.head).as_deref() != Some("TransactWriteItems") {
+            return request;
+        }
+        let mut body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let Some(token) = body["ClientRequestToken"].as_str() else {
+            return request;
+        };
+        let name = self.tokens.name(token, self.clock.now(), || Uuid::new_v4().to_string());
+        if name != token {
+            body["ClientRequestToken"] = json!(name);
+            request.head.headers.remove(header::CONTENT_LENGTH);
+            request.body = Bytes::from(body.to_string());
+        }
+        request
     }
 
     async fn pass_on(&self, WireRequest { mut head, body }: WireRequest) -> Response {
@@ -74,17 +104,23 @@ impl WireService for DynamodbWire {
         let index = body["IndexName"].as_str().map(|index| format!("/index/{index}"));
         let index = index.unwrap_or_default();
         let known = |table: &&str| self.tables.get(*table);
-        let resource = |table: &&str| {
-            let arn = known(table).map_or(*table, |known| &known.arn);
-            format!("{arn}{index}")
+        let access = |action: &str, table: &str| {
+            let arn = known(&table).map_or(table, |known| &known.arn);
+            Access::new(action, format!("{arn}{index}"))
+        };
+        let steps = steps(&body);
+        let allowed_by = if steps.is_empty() {
+            tables.iter().map(|table| access(&name, table)).collect()
+        } else {
+            steps.iter().map(|step| access(step.action, step.table)).collect()
         };
         Some(Operation {
             name,
+            allowed_by,
             leading_key: match tables.as_slice() {
                 [table] if index.is_empty() => known(table).and_then(|table| leading_key(&body, &table.partition_key)),
                 _ => None,
             },
-            resources: tables.iter().map(resource).collect(),
             tables: tables
                 .iter()
                 .filter_map(known)
@@ -94,7 +130,7 @@ impl WireService for DynamodbWire {
     }
 
     async fn carry_out(self: Arc<Self>, request: WireRequest) -> Response {
-        self.pass_on(request).await
+        self.pass_on(self.rename_token(request)).await
     }
 
     async fn carry_out_in_part(
@@ -139,14 +175,9 @@ fn operation_name(head: &Parts) -> Option<String> {
 /// Lists the tables that a request names: one, those of a batch, or those of a transaction.
 fn table_names(request: &Value) -> Vec<&str> {
     let batch = request["RequestItems"].as_object().into_iter().flatten();
-    let steps = request["TransactItems"].as_array().into_iter().flatten();
-    // Each step is one action by its name: `{"Put": {…}}`.
-    let actions = steps.filter_map(Value::as_object).flat_map(|step| step.values());
-    let named = std::iter::once(request).chain(actions);
-    named
-        .filter_map(|action| action["TableName"].as_str())
-        .chain(batch.map(|(table, _)| table.as_str()))
-        .collect()
+    let steps = steps(request).into_iter().map(|step| step.table);
+    let own = request["TableName"].as_str().into_iter();
+    own.chain(steps).chain(batch.map(|(table, _)| table.as_str())).collect()
 }
 
 /// Returns the partition key that a request on a table names: in its key or item, or in the first condition of a
@@ -165,8 +196,6 @@ fn leading_key(request: &Value, attribute: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn operation(name: &str, body: &Value) -> Operation {
@@ -184,7 +213,7 @@ mod tests {
                 },
             )
         };
-        let wire = DynamodbWire::new(String::new(), ["A", "B"].map(table).into());
+        let wire = DynamodbWire::new(String::new(), ["A", "B"].map(table).into(), Clock::default());
         let target = format!("DynamoDB_20120810.{name}");
         let (head, ()) = Request::post("/")
             .header("x-amz-target", target)
@@ -211,7 +240,7 @@ mod tests {
             assert_eq!(operation.name, name);
             assert_eq!(operation.tables, tables);
             let arns: Vec<_> = tables.iter().map(|table| format!("arn:table/s-{table}")).collect();
-            assert_eq!(operation.resources, arns);
+            assert_eq!(operation.resources(), arns);
         }
     }
 
@@ -243,9 +272,19 @@ mod tests {
     }
 
     #[test]
+    fn a_transaction_is_allowed_by_the_actions_of_its_steps() {
+        let body = json!({"TransactItems": [{"Put": {"TableName": "s-A"}}, {"Delete": {"TableName": "s-B"}}]});
+        let access = |action: &str, table: &str| Access::new(action, format!("arn:table/s-{table}"));
+        assert_eq!(
+            operation("TransactWriteItems", &body).allowed_by,
+            [access("PutItem", "A"), access("DeleteItem", "B")]
+        );
+    }
+
+    #[test]
     fn names_the_index_that_is_read() {
         let operation = operation("Query", &json!({"TableName": "s-A", "IndexName": "newest"}));
-        assert_eq!(operation.resources, ["arn:table/s-A/index/newest"]);
+        assert_eq!(operation.resources(), ["arn:table/s-A/index/newest"]);
         assert_eq!(operation.tables, ["A"]);
     }
 }

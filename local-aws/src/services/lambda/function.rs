@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -78,6 +78,14 @@ pub(super) struct FunctionState {
     pub(super) environments: HashMap<Uuid, Environment>,
 }
 
+impl FunctionState {
+    /// Returns whether more events wait than environments are about to ask for one.
+    pub(super) fn wants_environment(&self) -> bool {
+        let asking = self.environments.len().saturating_sub(self.running.len());
+        self.pending.len() > asking && self.environments.len() < ENVIRONMENTS_MAX
+    }
+}
+
 /// The process of an environment.
 #[derive(Debug)]
 pub(super) struct Environment {
@@ -94,9 +102,19 @@ pub(super) struct Environment {
 pub(super) struct Function {
     pub(super) settings: FunctionSettings,
     pub(super) state: Mutex<FunctionState>,
+    /// One permit for each environment that event source mappings may keep busy.
+    pub(super) slots: Arc<Semaphore>,
 }
 
 impl Function {
+    pub(super) fn new(settings: FunctionSettings) -> Self {
+        Self {
+            settings,
+            state: Mutex::default(),
+            slots: Arc::new(Semaphore::new(ENVIRONMENTS_MAX)),
+        }
+    }
+
     pub(super) fn state(&self) -> MutexGuard<'_, FunctionState> {
         // A panic while the lock was held leaves the lists usable.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -24,10 +24,10 @@ mod program;
 mod runtime_api;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -74,15 +74,7 @@ impl Lambda {
         clock: Clock,
         stop: CancellationToken,
     ) -> Arc<Self> {
-        let function = |settings: FunctionSettings| {
-            (
-                settings.name.clone(),
-                Arc::new(Function {
-                    settings,
-                    state: Mutex::default(),
-                }),
-            )
-        };
+        let function = |settings: FunctionSettings| (settings.name.clone(), Arc::new(Function::new(settings)));
         Arc::new(Self {
             program,
             runtime_api,
@@ -114,6 +106,13 @@ impl Lambda {
     /// Returns the ARN of a function.
     fn arn(&self, name: &str) -> Option<&str> {
         Some(&self.functions.get(name)?.settings.arn)
+    }
+
+    /// Waits until an event source mapping may keep one more environment of a function busy. All mappings to a function
+    /// share its environments.
+    async fn slot(&self, name: &str) -> Option<OwnedSemaphorePermit> {
+        let slots = Arc::clone(&self.functions.get(name)?.slots);
+        slots.acquire_owned().await.ok()
     }
 
     /// Starts one environment of every function, so that the first invocation does not wait for a process.
@@ -177,7 +176,17 @@ impl Lambda {
             let _ = reply.send(Err(stopped()));
             return;
         }
+        let ahead = self.clock.ahead();
         while let Some((environment, waiting)) = state.waiting.pop_front() {
+            let listed = state.environments.get(&environment);
+            if listed.is_some_and(|listed| listed.ahead != ahead) {
+                // The clock was set forward, and this environment has not been replaced yet.
+                state
+                    .environments
+                    .remove(&environment)
+                    .inspect(|outdated| outdated.end.cancel());
+                continue;
+            }
             // It is registered first, so that it fails with its environment from the first moment.
             state.running.insert(id, (environment, reply));
             match waiting.send((id, event.clone())) {
@@ -190,8 +199,7 @@ impl Lambda {
             }
         }
         state.pending.push_back(Invocation { id, event, reply });
-        let starting = state.environments.len().saturating_sub(state.running.len());
-        let wanted = state.pending.len() > starting && state.environments.len() < ENVIRONMENTS_MAX;
+        let wanted = state.wants_environment();
         drop(state);
         if wanted {
             self.start_environment(function);
@@ -239,7 +247,9 @@ impl Lambda {
         if stopping {
             fail_pending(&mut state, ended);
         }
-        let wanted = !state.pending.is_empty() && state.environments.is_empty();
+        // One that died in its init would die again and again beside the others.
+        let died_in_init = environment.is_some_and(|environment| !environment.ready);
+        let wanted = !died_in_init && state.wants_environment();
         drop(state);
         if wanted {
             self.start_environment(function);

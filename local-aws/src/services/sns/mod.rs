@@ -288,9 +288,7 @@ pub(super) mod tests {
             name: "q".to_owned(),
             arn: QUEUE.to_owned(),
             url: "q".to_owned(),
-            visibility_timeout: std::time::Duration::from_mins(1),
-            retention: std::time::Duration::from_hours(1),
-            redrive: None,
+            ..Queue::default()
         };
         let sqs = Sqs::open(vec![queue], None, clock.clone()).unwrap();
         let topic = Topic {

@@ -3,11 +3,16 @@
 //! | module | contents |
 //! |---|---|
 //! | `wire` | the JSON protocol |
-//! | `operations` | the API, as far as operators use it |
+//! | `operations` | the API |
+//! | `error` | its errors |
+//! | `message` | a message, its attributes and receipts |
 //! | `messages` | the messages in the queues, and their file |
 //!
-//! All times are those of [`crate::clock`]: setting the clock forward ends a visibility timeout of minutes at once.
+//! All times are those of [`crate::clock`]: setting the clock forward ends a delay or a visibility timeout at once.
+//! Only a receiver that waits for a message does so by the machine's time.
 
+mod error;
+mod message;
 mod messages;
 mod operations;
 mod wire;
@@ -15,6 +20,7 @@ mod wire;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -24,8 +30,9 @@ use crate::clock::Clock;
 use crate::middleware::Middleware;
 use crate::template::Queue;
 
-pub use messages::Message;
+pub use message::{Message, MessageAttribute};
 
+use message::{NewMessage, Receipt};
 use messages::Messages;
 use operations::MoveTask;
 use wire::SqsWire;
@@ -54,6 +61,26 @@ pub struct QueueState {
     pub visible: usize,
     /// The number of messages that were received and may come again.
     pub in_flight: usize,
+    /// The number of those in flight that an invocation is handling now.
+    pub being_handled: usize,
+    /// The number of messages that cannot be received yet, because they were sent with a delay.
+    pub delayed: usize,
+    /// The time since the oldest message was sent, or came to a dead-letter queue, in seconds; nothing without one.
+    pub oldest_seconds: Option<i64>,
+}
+
+/// Messages that an invocation is handling. Dropping it lets others receive those that are left.
+#[derive(Debug)]
+pub(crate) struct Held {
+    sqs: Arc<Sqs>,
+    ids: Vec<Uuid>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.sqs.messages().let_go(&self.ids);
+        self.sqs.changed.notify_waiters();
+    }
 }
 
 impl Sqs {
@@ -63,7 +90,7 @@ impl Sqs {
     /// Returns an error if the file cannot be read or written, or holds something else.
     pub fn open(queues: Vec<Queue>, file: Option<PathBuf>, clock: Clock) -> io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
-            messages: Mutex::new(Messages::open(queues, file)?),
+            messages: Mutex::new(Messages::open(queues, file, clock.now())?),
             changed: Notify::new(),
             clock,
             moves: Mutex::default(),
@@ -75,11 +102,10 @@ impl Sqs {
         middleware.router(Arc::new(SqsWire(Arc::clone(self))))
     }
 
-    /// Returns the ARN of the queue with a URL.
-    fn queue_arn(&self, url: &str) -> Option<String> {
+    /// Returns the queue with a URL.
+    fn queue_of_url(&self, url: &str) -> Option<Queue> {
         let messages = self.messages();
-        let queue = messages.queues().iter().find(|queue| queue.url == url)?;
-        Some(queue.arn.clone())
+        messages.queues().iter().find(|queue| queue.url == url).cloned()
     }
 
     /// Sends a message to the queue of an ARN.
@@ -87,9 +113,20 @@ impl Sqs {
     /// # Errors
     /// Returns an error if the message could not be kept. It was not sent then.
     pub fn send(&self, queue_arn: &str, body: String) -> io::Result<()> {
-        self.messages().send(queue_arn, body, new_id(), self.clock.now())?;
+        let message = NewMessage {
+            body,
+            ..NewMessage::default()
+        };
+        self.send_all(queue_arn, vec![message]).map(drop)
+    }
+
+    /// Sends messages, all or none, and returns their ids.
+    fn send_all(&self, queue_arn: &str, messages: Vec<NewMessage>) -> io::Result<Vec<Uuid>> {
+        let messages: Vec<_> = messages.into_iter().map(|message| (new_id(), message)).collect();
+        let ids = messages.iter().map(|(id, _)| *id).collect();
+        self.messages().send(queue_arn, messages, self.clock.now())?;
         self.changed.notify_waiters();
-        Ok(())
+        Ok(ids)
     }
 
     /// Lists the queues.
@@ -101,16 +138,17 @@ impl Sqs {
         let mut messages = self.messages();
         messages.expire(now)?;
         let state = |queue: &Queue| {
-            let visible = messages
-                .of(&queue.arn)
-                .filter(|message| message.visible_at <= now)
-                .count();
+            let counts = messages.count(&queue.arn, now);
+            let oldest = messages.of(&queue.arn).map(Message::held_since).min();
             QueueState {
                 name: queue.name.clone(),
                 url: queue.url.clone(),
                 arn: queue.arn.clone(),
-                visible,
-                in_flight: messages.of(&queue.arn).count() - visible,
+                visible: counts.visible,
+                in_flight: counts.in_flight,
+                being_handled: counts.being_handled,
+                delayed: counts.delayed,
+                oldest_seconds: oldest.map(|since| now.duration_since(since).as_secs()),
             }
         };
         Ok(messages.queues().iter().map(state).collect())
@@ -147,16 +185,35 @@ impl Sqs {
     ///
     /// # Errors
     /// Returns an error if the change could not be kept.
-    pub(crate) fn receive(&self, queue_arn: &str, max: usize) -> io::Result<Vec<Message>> {
-        self.messages().receive(queue_arn, max, self.clock.now())
+    pub(crate) fn receive(
+        &self,
+        queue_arn: &str,
+        max: usize,
+        visibility: Option<Duration>,
+    ) -> io::Result<Vec<Message>> {
+        self.messages().receive(queue_arn, max, visibility, self.clock.now())
     }
 
-    /// Deletes a message from a queue.
+    /// Receives messages for an invocation. Nobody else can receive them until it ends, however far the clock is set
+    /// forward meanwhile: what is under way keeps its time, and on AWS no invocation outlasts a visibility timeout.
     ///
     /// # Errors
     /// Returns an error if the change could not be kept.
-    pub(crate) fn delete(&self, queue_arn: &str, message_id: Uuid) -> io::Result<()> {
-        self.messages().delete(queue_arn, message_id)
+    pub(crate) fn receive_and_hold(self: &Arc<Self>, queue_arn: &str, max: usize) -> io::Result<(Vec<Message>, Held)> {
+        let mut messages = self.messages();
+        let received = messages.receive(queue_arn, max, None, self.clock.now())?;
+        let ids: Vec<Uuid> = received.iter().map(|message| message.message_id).collect();
+        messages.hold(&ids);
+        let sqs = Arc::clone(self);
+        Ok((received, Held { sqs, ids }))
+    }
+
+    /// Deletes a message from a queue, if the receipt is its newest.
+    ///
+    /// # Errors
+    /// Returns an error if the change could not be kept.
+    pub(crate) fn delete(&self, queue_arn: &str, receipt: Receipt) -> io::Result<()> {
+        self.messages().delete(queue_arn, receipt)
     }
 
     fn messages(&self) -> MutexGuard<'_, Messages> {

@@ -9,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::Sqs;
-use super::operations::SqsError;
+use super::error::{SqsError, code};
 use crate::catalogue::AwsService;
-use crate::middleware::{Operation, WireRequest, WireService};
+use crate::middleware::{Access, Operation, WireRequest, WireService};
 
 /// SQS as callers reach it.
 pub(super) struct SqsWire(pub(super) Arc<Sqs>);
@@ -23,22 +23,38 @@ impl WireService for SqsWire {
     fn operation(&self, request: &WireRequest) -> Option<Operation> {
         let name = operation_name(&request.head)?;
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        let of_url = || self.0.queue_arn(body["QueueUrl"].as_str()?);
+        let of_url = || self.0.queue_of_url(body["QueueUrl"].as_str()?).map(|queue| queue.arn);
         let arn = body["SourceArn"].as_str().map(str::to_owned).or_else(of_url);
-        Some(Operation::on(name, arn.unwrap_or_else(|| "*".to_owned())))
+        // A role has no action for a batch: it needs that of the single message.
+        let action = name.strip_suffix("Batch").unwrap_or(name);
+        let access = Access::new(action, arn.unwrap_or_else(|| "*".to_owned()));
+        Some(Operation::allowed_by(name, vec![access]))
     }
 
     async fn carry_out(self: Arc<Self>, request: WireRequest) -> Response {
+        self.carry_out_in_part(request, 0).await
+    }
+
+    async fn carry_out_in_part(self: Arc<Self>, request: WireRequest, undone: usize) -> Response {
         let operation = operation_name(&request.head).unwrap_or_default();
-        match self.0.carry_out(operation, &request.body) {
+        match self.0.carry_out(operation, &request.body, undone).await {
             Ok(answer) => ([("content-type", "application/x-amz-json-1.0")], answer.to_string()).into_response(),
-            Err(SqsError { code, message }) => self.refuse(code.to_owned(), message),
+            Err(SqsError { kind, message }) => self.refuse(kind.to_owned(), message),
         }
     }
 
-    fn refuse(&self, code: String, message: String) -> Response {
-        let body = json!({ "__type": format!("com.amazonaws.sqs#{code}"), "message": message });
-        (StatusCode::BAD_REQUEST, axum::Json(body)).into_response()
+    fn refuse(&self, kind: String, message: String) -> Response {
+        let body = json!({ "__type": format!("com.amazonaws.sqs#{kind}"), "message": message });
+        let (status, blame) = match kind.as_str() {
+            kind if kind.starts_with("Internal") => (StatusCode::INTERNAL_SERVER_ERROR, "Receiver"),
+            "ServiceUnavailable" => (StatusCode::SERVICE_UNAVAILABLE, "Receiver"),
+            _ => (StatusCode::BAD_REQUEST, "Sender"),
+        };
+        let headers = [
+            ("content-type", "application/x-amz-json-1.0".to_owned()),
+            ("x-amzn-query-error", format!("{};{blame}", code(&kind))),
+        ];
+        (status, headers, body.to_string()).into_response()
     }
 }
 
@@ -74,7 +90,7 @@ mod tests {
             url: URL.to_owned(),
             visibility_timeout: Duration::from_mins(1),
             retention: Duration::from_hours(1),
-            redrive: None,
+            ..Queue::default()
         };
         Sqs::open(vec![queue], None, Clock::default()).unwrap()
     }
@@ -84,7 +100,9 @@ mod tests {
         let request = Request::post("/")
             .header("authorization", signature)
             .header("x-amz-target", "AmazonSQS.GetQueueAttributes")
-            .body(Body::from(json!({ "QueueUrl": URL }).to_string()))
+            .body(Body::from(
+                json!({ "QueueUrl": URL, "AttributeNames": ["All"] }).to_string(),
+            ))
             .unwrap();
         sqs.router(middleware).oneshot(request).await.unwrap()
     }

@@ -56,7 +56,7 @@ mod tests {
             client
                 .config()
                 .timeout_config()
-                .and_then(|timeouts| timeouts.operation_timeout())
+                .and_then(aws_smithy_types::timeout::TimeoutConfig::operation_timeout)
         };
         assert_eq!(operation(client(&config)), Some(Duration::from_secs(6)));
         assert_eq!(operation(client_for_events(&config)), Some(Duration::from_secs(2)));

@@ -6,6 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use domain::time::{clamped, possible};
+
 /// A DynamoDB item.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -31,9 +33,10 @@ pub(crate) fn list<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> Attri
     AttributeValue::L(texts.into_iter().map(s).collect())
 }
 
-/// A time, in milliseconds since the epoch, which expressions can compare.
+/// A time, in milliseconds since the epoch, which expressions can compare. A time that cannot be is clamped, so that
+/// every time that is written can be read.
 pub(crate) fn time(at: Timestamp) -> AttributeValue {
-    n(at.as_millisecond())
+    n(clamped(at).as_millisecond())
 }
 
 /// A time for DynamoDB's TTL, in seconds.
@@ -51,9 +54,14 @@ pub(crate) fn number_of(item: &Item, name: &str) -> Option<i64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 
-/// Reads a time.
+/// Reads a time. A time that cannot be ([`possible`]) is none.
 pub(crate) fn time_of(item: &Item, name: &str) -> Option<Timestamp> {
-    Timestamp::from_millisecond(number_of(item, name)?).ok()
+    time_in(number_of(item, name)?)
+}
+
+/// Reads a time from milliseconds since the epoch. A time that cannot be is none.
+pub(crate) fn time_in(milliseconds: i64) -> Option<Timestamp> {
+    possible(Timestamp::from_millisecond(milliseconds).ok()?)
 }
 
 /// Reads an id.

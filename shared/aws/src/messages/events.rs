@@ -7,6 +7,8 @@
 //! | `at` | when it happened, by SES (milliseconds) |
 //! | `recipient` | the recipient, normalised; absent where the event is about the whole mail |
 //! | `subtype`, `diagnostic` | SES's words for what happened, and what the receiving server said |
+//! | `bounce_reason` | why the mail bounced, by [`domain::bounce`] |
+//! | `forwarded` | `true` where the mail was not sent to the recipient |
 //! | `expires_at` | when DynamoDB may delete it (seconds) |
 //!
 //! The key of an event is made of the event alone, so that its copies overwrite one another. A `Delivery` to a
@@ -21,7 +23,8 @@ use super::{Messages, by_recipient, key};
 use crate::StoreError;
 use crate::dynamodb::condition::unless_overtaken;
 use crate::dynamodb::item::{Item, names, s, text_of, time, time_of, ttl};
-use domain::feedback::MessageEvent;
+use domain::bounce::BounceReason;
+use domain::feedback::{EventRecipient, MessageEvent};
 use domain::record::RecordedEvent;
 
 /// The most events of a message that are read: the newest ones.
@@ -158,11 +161,11 @@ fn items(event: &MessageEvent, expires_at: Timestamp) -> Vec<Item> {
     }
     let recipients = event.recipients.iter();
     recipients
-        .map(|(recipient, said)| item(event, Some((recipient, said.as_deref())), expires_at))
+        .map(|recipient| item(event, Some(recipient), expires_at))
         .collect()
 }
 
-fn item(event: &MessageEvent, recipient: Option<(&String, Option<&str>)>, expires_at: Timestamp) -> Item {
+fn item(event: &MessageEvent, recipient: Option<(&String, &EventRecipient)>, expires_at: Timestamp) -> Item {
     let partition = event
         .message_id
         .map_or_else(|| untagged(&event.ses_id), |id| id.to_string());
@@ -174,10 +177,16 @@ fn item(event: &MessageEvent, recipient: Option<(&String, Option<&str>)>, expire
     let mut set = |name: &str, value: AttributeValue| item.insert(name.to_owned(), value);
     set("at", time(event.at));
     set("expires_at", ttl(expires_at));
-    if let Some((address, said)) = recipient {
+    if let Some((address, about)) = recipient {
         set("recipient", s(address));
-        if let Some(said) = said {
-            set("diagnostic", s(said));
+        if let Some(diagnostic) = &about.diagnostic {
+            set("diagnostic", s(diagnostic));
+        }
+        if let Some(reason) = about.bounce_reason {
+            set("bounce_reason", s(reason.as_str()));
+        }
+        if about.forwarded {
+            set("forwarded", AttributeValue::Bool(true));
         }
     }
     if let Some(subtype) = &event.subtype {
@@ -206,5 +215,9 @@ fn recorded(item: &Item) -> Option<RecordedEvent> {
         recipient: text("recipient"),
         subtype: text("subtype"),
         diagnostic: text("diagnostic"),
+        bounce_reason: text_of(item, "bounce_reason").and_then(BounceReason::parse),
+        forwarded: item
+            .get("forwarded")
+            .is_some_and(|value| value == &AttributeValue::Bool(true)),
     })
 }

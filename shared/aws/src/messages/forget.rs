@@ -4,17 +4,22 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::events::{DELIVERY, EVENT};
-use super::{Messages, by_recipient, key};
+use uuid::Uuid;
+
+use super::events::{DELIVERY, EVENT, untagged};
+use super::{MAIL, Messages, by_recipient, key};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
-use crate::dynamodb::item::{Item, s, text_of};
+use crate::dynamodb::item::{Item, names, s, text_of};
 use domain::address::{EmailAddress, FORGOTTEN, Mailbox};
 
 /// How often a row is read again that changed while it was being rewritten.
 const ROUNDS_MAX: u32 = 5;
 /// The attributes of the items of a message that name people.
 const NAMING: [&str; 7] = ["from", "to", "cc", "bcc", "reply_to", "recipients", "diagnostic"];
+
+/// How many messages are handled between two positions.
+const MESSAGES_AT_ONCE: usize = 25;
 
 /// A page of messages out of which an address was taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,12 +33,71 @@ pub struct Forgotten {
 }
 
 impl Messages {
+    /// Takes `address` out of a page of the messages to it, the newest or those older than `after`: their rows have
+    /// [`FORGOTTEN`] in its place afterwards, and events about it and its entries of the index are deleted. May be
+    /// repeated.
+    ///
+    /// The messages are found by the index `by-recipient`, which leaves out mails of the last moments, and items that
+    /// name the address otherwise: as a sender, in a server's answer about another recipient, in an event whose mail is
+    /// not on record. [`forget`](Self::forget) finds those as well.
+    ///
+    /// # Errors
+    /// [`StoreError`] if an item of the page may still name the address, or `after` is no position.
+    pub async fn forget_sent_to(&self, address: &EmailAddress, after: Option<&str>) -> Result<Forgotten, StoreError> {
+        let after = after.map(str::parse).transpose();
+        let after = after.map_err(|_| StoreError::new("Query", "NotAPosition"))?;
+        let found = self.sent_to(address, after, MESSAGES_AT_ONCE).await?;
+        let mut page = Forgotten {
+            next: found.ids.last().filter(|_| found.has_more).map(Uuid::to_string),
+            ..Forgotten::default()
+        };
+        for id in found.ids {
+            let mut named = false;
+            for item in self.items_of(id).await? {
+                page.read += 1;
+                named |= self.forget_in(item, address).await?;
+            }
+            page.rewritten += u64::from(named);
+        }
+        Ok(page)
+    }
+
+    /// Reads all items of a message, consistently. Those by which the index finds it come last: if forgetting stops
+    /// before them, the message is found again.
+    async fn items_of(&self, id: Uuid) -> Result<Vec<Item>, StoreError> {
+        let mut items = self.partition(&id.to_string()).await?;
+        let sk = |item: &Item| text_of(item, "sk").unwrap_or_default().to_owned();
+        let mail = items.iter().find(|item| sk(item) == MAIL);
+        if let Some(ses_id) = mail.and_then(|mail| text_of(mail, "ses_id")) {
+            items.extend(self.partition(&untagged(ses_id)).await?);
+        }
+        items.sort_by_key(|item| {
+            let sk = sk(item);
+            (sk.starts_with(by_recipient::TO), sk == MAIL)
+        });
+        Ok(items)
+    }
+
+    async fn partition(&self, id: &str) -> Result<Vec<Item>, StoreError> {
+        let query = self.client.query().table_name(&self.table).consistent_read(true);
+        let pages = query
+            .key_condition_expression("#id = :id")
+            .set_expression_attribute_names(names(["id"]))
+            .expression_attribute_values(":id", s(id))
+            .into_paginator()
+            .items()
+            .send();
+        pages
+            .collect::<Result<Vec<_>, _>>()
+            .await
+            .map_err(StoreError::of("Query"))
+    }
+
     /// Reads a page of the table, the first or that which follows `after`, and takes `address` out of it, in any
     /// spelling and with any name beside it. The row of a message has [`FORGOTTEN`] in its place afterwards. Events
     /// about the address and its entries of the index are deleted. May be repeated.
     ///
-    /// Nothing finds rows by every address that they name, so the whole table is read. An event that comes later names
-    /// the address again.
+    /// The whole table is read, which finds every item that names the address. An event that comes later names it again.
     ///
     /// # Errors
     /// [`StoreError`] if an item of the page may still name the address.

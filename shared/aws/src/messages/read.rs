@@ -38,7 +38,8 @@ impl Messages {
     }
 
     /// Reads the rows of different messages, consistently and without their events. A message that is not in the answer
-    /// has none.
+    /// has none. A row that cannot be read is that of a message that may have been sent: it is unknown and is never sent
+    /// again. The others are not held up.
     ///
     /// # Errors
     /// [`StoreError`] unless every row was read.
@@ -47,8 +48,12 @@ impl Messages {
         for ids in ids.chunks(batch::GET_MAX) {
             let keys = ids.iter().copied().map(mail_key);
             for row in batch::get(&self.client, &self.table, keys.collect(), &[]).await? {
-                let record = row::record(&row).ok_or_else(|| StoreError::new("BatchGetItem", "NotAMessage"))?;
-                records.insert(record.id, record);
+                let Some(id) = uuid_of(&row, "id") else { continue };
+                let record = row::record(&row).unwrap_or_else(|| {
+                    tracing::error!(message.id = %id, "the row of a message cannot be read, and counts as unknown");
+                    row::unreadable(id)
+                });
+                records.insert(id, record);
             }
         }
         Ok(records)

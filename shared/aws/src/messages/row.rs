@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use uuid::Uuid;
 
 use super::{MAIL, NewMessage, by_recipient};
 use crate::dynamodb::item::{Item, list, n, number_of, s, text_of, texts_of, time, time_of, ttl, uuid_of};
 use domain::address::Mailbox;
 use domain::recipient::RecipientOutcome;
 use domain::record::{MessageRecord, RecordedMail, RecordedRecipient, SenderState};
+use domain::time::EARLIEST;
 
 /// Makes the row of an attempt, or of a message that no recipient is left for.
 pub(super) fn of(message: &NewMessage<'_>) -> Item {
@@ -92,6 +94,23 @@ pub(super) fn record(row: &Item) -> Option<MessageRecord> {
         mail: recorded_mail(row),
         events: Vec::new(),
     })
+}
+
+/// Returns what is known of a message whose row cannot be read: an attempt whose end nobody knows.
+pub(super) fn unreadable(id: Uuid) -> MessageRecord {
+    MessageRecord {
+        id,
+        written: SenderState::Sending,
+        attempt: 0,
+        attempt_at: None,
+        nonce: None,
+        ses_id: None,
+        settled_at: None,
+        created_at: EARLIEST,
+        mail: RecordedMail::default(),
+        recipients: Vec::new(),
+        events: Vec::new(),
+    }
 }
 
 fn recorded_mail(row: &Item) -> RecordedMail {

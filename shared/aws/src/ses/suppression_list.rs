@@ -157,7 +157,7 @@ fn list_error<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkEr
 fn timestamp(time: aws_smithy_types::DateTime) -> Timestamp {
     let nanoseconds = i32::try_from(time.subsec_nanos()).unwrap_or(0);
     // A time that cannot be represented counts as the oldest: anything on record is later.
-    Timestamp::new(time.secs(), nanoseconds).unwrap_or(Timestamp::UNIX_EPOCH)
+    Timestamp::new(time.secs(), nanoseconds).map_or(domain::time::EARLIEST, domain::time::clamped)
 }
 
 /// Keeps calls to SES a second apart.

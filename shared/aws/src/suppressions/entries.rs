@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::soft::soft_bounces_of;
+use super::soft::soft_bounces;
 use super::{Suppressions, registers};
 use crate::StoreError;
 use crate::dynamodb::item::{Item, names, s, text_of, uuid_of};
 use domain::address::EmailAddress;
+use domain::bounce::BounceReason;
 use domain::suppression::{Register, RegisterEvidence, SuppressionEntry};
 
 /// One page of the list, in no particular order.
@@ -16,7 +17,7 @@ use domain::suppression::{Register, RegisterEvidence, SuppressionEntry};
 pub struct EntriesPage {
     /// The entries.
     pub entries: Vec<SuppressionEntry>,
-    /// The number of items of the page that are no entries of Okite's.
+    /// The number of items of the page whose keys are no addresses. They suppress nobody.
     pub unreadable: usize,
     /// The position after which to go on; `None` if this page is the last.
     pub next: Option<String>,
@@ -26,7 +27,7 @@ impl Suppressions {
     /// Reads all that is known of an address, consistently: the entry of the address and that of its pseudonym, joined.
     ///
     /// # Errors
-    /// [`StoreError`] if the table could not be read, or holds something else there.
+    /// [`StoreError`] if the table could not be read.
     pub async fn get(&self, address: &EmailAddress) -> Result<Option<SuppressionEntry>, StoreError> {
         let pseudonym = address.pseudonym();
         let (plain, forgotten) = tokio::try_join!(self.row(address), self.row(&pseudonym))?;
@@ -42,7 +43,14 @@ impl Suppressions {
 
     /// Reads the entry with exactly this key, consistently.
     pub(super) async fn row(&self, address: &EmailAddress) -> Result<Option<SuppressionEntry>, StoreError> {
-        const OPERATION: &str = "GetItem";
+        Ok(self
+            .item(address)
+            .await?
+            .map(|item| entry(&item).unwrap_or_else(|| entry_of(&item, address.clone()))))
+    }
+
+    /// Reads the item with exactly this key, consistently.
+    pub(super) async fn item(&self, address: &EmailAddress) -> Result<Option<Item>, StoreError> {
         let answer = self
             .client
             .get_item()
@@ -51,17 +59,16 @@ impl Suppressions {
             .consistent_read(true)
             .send()
             .await
-            .map_err(StoreError::of(OPERATION))?;
-        answer.item.as_ref().map(|item| entry_of(item, OPERATION)).transpose()
+            .map_err(StoreError::of("GetItem"))?;
+        Ok(answer.item)
     }
 
     /// Finds an entry by its id. An entry that was written just now may be missing, because the index is eventually
     /// consistent.
     ///
     /// # Errors
-    /// [`StoreError`] if the index could not be read, or holds something else there.
+    /// [`StoreError`] if the index could not be read.
     pub async fn find(&self, id: Uuid) -> Result<Option<SuppressionEntry>, StoreError> {
-        const OPERATION: &str = "Query";
         let answer = self
             .client
             .query()
@@ -73,9 +80,9 @@ impl Suppressions {
             .limit(1)
             .send()
             .await
-            .map_err(StoreError::of(OPERATION))?;
+            .map_err(StoreError::of("Query"))?;
         let found = answer.items.unwrap_or_default().into_iter().next();
-        let Some(found) = found.as_ref().map(|item| entry_of(item, OPERATION)).transpose()? else {
+        let Some(found) = found.as_ref().and_then(entry) else {
             return Ok(None);
         };
         if found.address.is_pseudonym() {
@@ -118,12 +125,14 @@ impl Suppressions {
     }
 }
 
-fn entry_of(item: &Item, operation: &'static str) -> Result<SuppressionEntry, StoreError> {
-    entry(item).ok_or_else(|| StoreError::new(operation, "NotASuppression"))
+/// Reads an entry. Returns `None` if its key is no address.
+pub(super) fn entry(item: &Item) -> Option<SuppressionEntry> {
+    let address = EmailAddress::parse(text_of(item, "address")?).ok()?;
+    Some(entry_of(item, address))
 }
 
-/// Reads an entry.
-pub(super) fn entry(item: &Item) -> Option<SuppressionEntry> {
+/// Reads the entry of an address. Its id is nil if it has none that can be read.
+pub(super) fn entry_of(item: &Item, address: EmailAddress) -> SuppressionEntry {
     let recorded = |register: Register| {
         let details = item.get(register.as_str())?.as_m().ok()?;
         let text = |name| text_of(details, name).map(str::to_owned);
@@ -131,15 +140,16 @@ pub(super) fn entry(item: &Item) -> Option<SuppressionEntry> {
             address: text("address").unwrap_or_default(),
             subtype: text("subtype").unwrap_or_default(),
             diagnostic: text("diagnostic"),
+            bounce_reason: text_of(details, "bounce_reason").and_then(BounceReason::parse),
             source: text("source").unwrap_or_default(),
         };
         Some((register, evidence))
     };
-    Some(SuppressionEntry {
-        id: uuid_of(item, "id")?,
-        address: EmailAddress::parse(text_of(item, "address")?).ok()?,
-        registers: registers(item)?,
-        soft_bounces: soft_bounces_of(item),
+    SuppressionEntry {
+        id: uuid_of(item, "id").unwrap_or_default(),
+        address,
+        registers: registers(item),
+        soft_bounces: soft_bounces(item),
         evidence: Register::WITH_ONE_TIME.into_iter().filter_map(recorded).collect(),
-    })
+    }
 }

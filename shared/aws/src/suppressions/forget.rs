@@ -1,15 +1,14 @@
 //! Erasure: what is known of a person goes, and the person stays suppressed.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Evidence, Suppressions};
+use super::entries::entry_of;
+use super::{Evidence, REGISTERS, Suppressions};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
-use crate::dynamodb::item::{names, s, time};
+use crate::dynamodb::item::s;
 use domain::address::EmailAddress;
-use domain::suppression::{Register, RegisterEvidence, SuppressionEntry, SuppressionReason};
+use domain::suppression::{Register, RegisterEvidence, SoftBounce, SuppressionEntry, SuppressionReason};
 
 /// How often an entry is read again that changed while it was being forgotten.
 const ROUNDS_MAX: u32 = 5;
@@ -22,33 +21,43 @@ impl Suppressions {
     pub async fn forget_evidence(&self, address: &EmailAddress) -> Result<bool, StoreError> {
         const OPERATION: &str = "UpdateItem";
         for _ in 0..ROUNDS_MAX {
-            let Some(entry) = self.row(address).await? else {
+            let Some(item) = self.item(address).await? else {
                 return Ok(false);
             };
-            let with_evidence: Vec<Register> = entry.evidence.keys().copied().collect();
-            if with_evidence.is_empty() {
-                return Ok(true);
-            }
-            let clauses = |form: &dyn Fn(&str) -> String, between: &str| {
-                let clauses: Vec<String> = with_evidence.iter().map(|register| form(register.as_str())).collect();
-                clauses.join(between)
-            };
+            let (mut set, mut removed, mut conditions) = (Vec::new(), Vec::new(), Vec::new());
             let mut update = self
                 .client
                 .update_item()
                 .table_name(&self.table)
-                .key("address", s(address.normalised()))
-                .update_expression(format!(
-                    "SET {} REMOVE {}",
-                    clauses(&|name| format!("#{name}.#address = :nothing"), ", "),
-                    clauses(&|name| format!("#{name}.#diagnostic"), ", "),
-                ))
-                .condition_expression(clauses(&|name| format!("attribute_exists(#{name})"), " AND "))
-                .set_expression_attribute_names(names(["address", "diagnostic"]))
-                .expression_attribute_values(":nothing", s(""));
-            for register in &with_evidence {
-                update = update.expression_attribute_names(format!("#{}", register.as_str()), register.as_str());
+                .key("address", s(address.normalised()));
+            for name in Register::WITH_ONE_TIME.map(Register::as_str) {
+                let Some(evidence) = item.get(name) else { continue };
+                update = update.expression_attribute_names(format!("#{name}"), name);
+                if evidence.is_m() {
+                    set.push(format!("#{name}.#address = :nothing"));
+                    removed.push(format!("#{name}.#diagnostic"));
+                    conditions.push(format!("attribute_type(#{name}, :map)"));
+                } else {
+                    // It cannot be read, and may hold anything.
+                    removed.push(format!("#{name}"));
+                    conditions.push(format!("NOT attribute_type(#{name}, :map)"));
+                }
             }
+            if conditions.is_empty() {
+                return Ok(true);
+            }
+            let mut expression = format!("REMOVE {}", removed.join(", "));
+            if !set.is_empty() {
+                expression = format!("SET {} {expression}", set.join(", "));
+                update = update
+                    .expression_attribute_names("#address", "address")
+                    .expression_attribute_names("#diagnostic", "diagnostic")
+                    .expression_attribute_values(":nothing", s(""));
+            }
+            let update = update
+                .update_expression(expression)
+                .condition_expression(conditions.join(" AND "))
+                .expression_attribute_values(":map", s("M"));
             if let Written::Done(_) = written(update.send().await)? {
                 return Ok(true);
             }
@@ -67,10 +76,11 @@ impl Suppressions {
         const OPERATION: &str = "DeleteItem";
         let pseudonym = address.pseudonym();
         for round in 0..ROUNDS_MAX {
-            let Some(entry) = self.row(address).await? else {
+            let Some(item) = self.item(address).await? else {
                 return Ok(round > 0);
             };
-            self.copy(&entry, &pseudonym, &new_id).await?;
+            self.copy(&entry_of(&item, address.clone()), &pseudonym, &new_id)
+                .await?;
             let mut delete = self
                 .client
                 .delete_item()
@@ -78,23 +88,15 @@ impl Suppressions {
                 .key("address", s(address.normalised()));
             let mut conditions = Vec::new();
             // Only an entry that still has the registers that were read is deleted.
-            for (name, value) in registers_of(&entry) {
-                delete = delete.expression_attribute_names(format!("#{name}"), name.as_str());
-                match value {
+            for name in REGISTERS.into_iter().filter(|name| *name != "address") {
+                delete = delete.expression_attribute_names(format!("#{name}"), name);
+                match item.get(name) {
                     Some(value) => {
-                        delete = delete.expression_attribute_values(format!(":{name}"), value);
+                        delete = delete.expression_attribute_values(format!(":{name}"), value.clone());
                         conditions.push(format!("#{name} = :{name}"));
                     }
                     None => conditions.push(format!("attribute_not_exists(#{name})")),
                 }
-            }
-            let soft: Vec<String> = entry.soft_bounces.iter().map(soft_bounce).collect();
-            delete = delete.expression_attribute_names("#soft", "soft");
-            if soft.is_empty() {
-                conditions.push("attribute_not_exists(#soft)".to_owned());
-            } else {
-                conditions.push("#soft = :soft".to_owned());
-                delete = delete.expression_attribute_values(":soft", AttributeValue::Ss(soft));
             }
             let deleted = delete.condition_expression(conditions.join(" AND ")).send().await;
             if let Written::Done(_) = written(deleted)? {
@@ -105,7 +107,8 @@ impl Suppressions {
         Err(StoreError::new(OPERATION, "ChangedMeanwhile"))
     }
 
-    /// Records everything of an entry under another address, without the texts of servers.
+    /// Records everything of an entry under another address, without the texts of servers. What cannot be read is not
+    /// copied, because it may hold anything; a mark keeps the person suppressed.
     async fn copy(
         &self,
         entry: &SuppressionEntry,
@@ -113,14 +116,23 @@ impl Suppressions {
         new_id: &impl Fn() -> Uuid,
     ) -> Result<(), StoreError> {
         let registers = &entry.registers;
+        if registers.unreadable {
+            self.mark_unreadable(to).await?;
+        }
         for register in Register::WITH_ONE_TIME {
             let Some(at) = registers.at(register) else { continue };
             let recorded = entry.evidence.get(&register).cloned();
-            let RegisterEvidence { subtype, source, .. } = recorded.unwrap_or_default();
+            let RegisterEvidence {
+                subtype,
+                bounce_reason,
+                source,
+                ..
+            } = recorded.unwrap_or_default();
             let evidence = Evidence {
                 subtype: &subtype,
-                diagnostic: None,
+                bounce_reason,
                 source: &source,
+                ..Evidence::default()
             };
             if register == SuppressionReason::Manual.into() {
                 let until = registers.manual_expires_at;
@@ -129,36 +141,22 @@ impl Suppressions {
                 self.record(to, register, at, evidence, new_id()).await?;
             }
         }
+        for at in &registers.blocked_on {
+            self.record(to, SuppressionReason::Blocked, *at, Evidence::default(), new_id())
+                .await?;
+        }
         if let Some(at) = registers.lifted_at {
             self.record_lift(to, at, new_id()).await?;
         }
-        for (at, feedback_id) in &entry.soft_bounces {
+        for SoftBounce { at, source, reason } in &entry.soft_bounces {
             let evidence = Evidence {
-                subtype: "",
-                diagnostic: None,
-                source: feedback_id,
+                bounce_reason: *reason,
+                source,
+                ..Evidence::default()
             };
             self.record(to, SuppressionReason::Soft, *at, evidence, new_id())
                 .await?;
         }
         Ok(())
     }
-}
-
-/// Returns a soft bounce as it stands in the set.
-fn soft_bounce((at, feedback_id): &(Timestamp, String)) -> String {
-    format!("{}#{feedback_id}", at.as_millisecond())
-}
-
-/// Returns the attributes of the registers that hold one time, with their values.
-fn registers_of(entry: &SuppressionEntry) -> Vec<(String, Option<AttributeValue>)> {
-    let registers = &entry.registers;
-    let with_evidence =
-        Register::WITH_ONE_TIME.map(|register| (format!("{}_at", register.as_str()), registers.at(register)));
-    let others = [
-        ("manual_expires_at".to_owned(), registers.manual_expires_at),
-        ("lifted_at".to_owned(), registers.lifted_at),
-    ];
-    let all = with_evidence.into_iter().chain(others);
-    all.map(|(name, at)| (name, at.map(time))).collect()
 }

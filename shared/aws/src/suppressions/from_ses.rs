@@ -50,6 +50,7 @@ impl Suppressions {
             let registers = found.get(address.normalised()).cloned().unwrap_or_default();
             match listed.step(address, &registers, now) {
                 ReconciliationStep::Agree | ReconciliationStep::LeaveAlone => {}
+                ReconciliationStep::Unreadable => taken.drift.unreadable += 1,
                 ReconciliationStep::Lift => taken.to_lift.push(listed),
                 ReconciliationStep::Add(at) => {
                     let evidence = Evidence {
@@ -57,8 +58,8 @@ impl Suppressions {
                             SuppressionReason::Complaint => "COMPLAINT",
                             _ => "BOUNCE",
                         },
-                        diagnostic: None,
                         source: SOURCE,
+                        ..Evidence::default()
                     };
                     writes.push(self.record(address, listed.reason, at, evidence, new_id()));
                 }

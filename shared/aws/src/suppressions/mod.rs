@@ -7,45 +7,52 @@
 //! | `shard` | the partition of the index `newest`, a function of the address |
 //! | `bounce_at`, `complaint_at`, `blocked_at`, `manual_at` | registers, in milliseconds since the epoch |
 //! | `bounce_echo_at`, `complaint_echo_at` | registers of mails that the account's own lists held back |
-//! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | its evidence: address, subtype, diagnostic, source |
+//! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | its evidence: address, subtype, diagnostic, bounce reason, source |
 //! | `manual_expires_at`, `lifted_at` | times in milliseconds |
-//! | `soft` | the newest soft bounces: a string set of `time#feedback id`, and `#our id` if the mail is ours |
+//! | `blocked_on` | the first block of each of the newest days with one: a number set of milliseconds |
+//! | `soft` | the newest soft bounces: a string set of `time#feedback id`, `#our id` if the mail is ours, `#reason` |
+//! | `unreadable` | is there if a part of the entry could not be moved to its pseudonym, because it could not be read |
 //!
 //! The condition of its update lets a register only move forward. Where two events have the same time, the greater
 //! source wins, so the item ends the same in whichever order events come. Of the soft bounces the newest
 //! [`SOFT_BOUNCES_KEPT`](domain::suppression::SOFT_BOUNCES_KEPT) stay. The newest of the newest do not depend on the
 //! order either.
 
+mod blocks;
 mod entries;
 mod forget;
 mod from_ses;
 mod newest;
 mod soft;
+mod unreadable;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use self::soft::soft_times;
+use self::unreadable::{UNREADABLE, report, unreadable};
 use crate::StoreError;
 use crate::dynamodb::batch;
 use crate::dynamodb::condition::{Written, unless_overtaken, written};
 use crate::dynamodb::item::{Item, names, s, text_of, time, time_of};
 use domain::address::EmailAddress;
+use domain::bounce::BounceReason;
 use domain::suppression::{Register, Registers, SuppressionReason};
 
 pub use entries::EntriesPage;
 pub use from_ses::{TAKEN_AT_ONCE, TakenFromSes};
-pub use newest::{From as NewestFrom, NewestPage};
+pub use newest::{From as NewestFrom, LOOKED_AT_MAX, NewestPage};
 
 /// How many partitions the index `newest` is spread over.
 const SHARDS: u8 = 8;
 /// The attributes that a lookup reads.
-const REGISTERS: [&str; 10] = [
+const REGISTERS: [&str; 12] = [
     "address",
     "bounce_at",
     "complaint_at",
@@ -55,16 +62,20 @@ const REGISTERS: [&str; 10] = [
     "manual_at",
     "manual_expires_at",
     "lifted_at",
+    "blocked_on",
     "soft",
+    UNREADABLE,
 ];
 
 /// Why a register was set.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Evidence<'a> {
     /// SES's words for what happened.
     pub subtype: &'a str,
     /// The words of the receiving server.
     pub diagnostic: Option<&'a str>,
+    /// Why the mail bounced, where an event of SES says so.
+    pub bounce_reason: Option<BounceReason>,
     /// The source: SES's feedback id, or the person or program that added the entry.
     pub source: &'a str,
 }
@@ -113,7 +124,10 @@ impl Suppressions {
         for keys in keys.chunks(batch::GET_MAX) {
             for item in batch::get(&self.client, &self.table, keys.to_vec(), &REGISTERS).await? {
                 if let Some(address) = text_of(&item, "address") {
-                    let registers = registers(&item).ok_or_else(|| StoreError::new("BatchGetItem", "NotARegister"))?;
+                    let registers = registers(&item);
+                    if registers.unreadable {
+                        report(address);
+                    }
                     found.insert(address.to_owned(), registers);
                 }
             }
@@ -129,7 +143,8 @@ impl Suppressions {
     }
 
     /// Sets a register of an address to `at`, unless it is later already, or adds a soft bounce to its set. May be
-    /// repeated and reordered at will. Of the evidence of a soft bounce only the source is kept.
+    /// repeated and reordered at will. Of the evidence of a soft bounce, the source and the reason are
+    /// kept.
     ///
     /// `new_id` becomes the id of the item if the address has none yet.
     ///
@@ -144,13 +159,18 @@ impl Suppressions {
         new_id: Uuid,
     ) -> Result<(), StoreError> {
         match register.into() {
-            Register::Of(SuppressionReason::Soft) => self.add_soft(address, at, evidence.source, new_id).await,
-            register => self.set_register(address, register, at, None, evidence, new_id).await,
+            Register::Of(SuppressionReason::Soft) => self.add_soft(address, at, evidence, new_id).await,
+            Register::Of(SuppressionReason::Blocked) => self.add_block(address, at, evidence, new_id).await,
+            register => {
+                let update = self.register_update(address, register, at, None, evidence, new_id);
+                unless_overtaken(update.send().await)
+            }
         }
     }
 
-    /// Lifts the suppression of an address: events until `at` count no longer. May be repeated and reordered at will.
-    /// Returns whether anything is known of the address. If not, nothing is written.
+    /// Lifts the suppression of an address: events until `at` count no longer, and what cannot be read of its entry is
+    /// removed. May be repeated and reordered at will. Returns whether anything is known of the address. If not, nothing
+    /// is written.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -172,14 +192,20 @@ impl Suppressions {
             )
             .set_expression_attribute_names(names(["address", "lifted_at"]))
             .expression_attribute_values(":at", time(at))
+            .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        Ok(match written(updated)? {
-            Written::Done(_) => true,
-            // If the entry is there, a later lift is recorded in it already.
-            Written::Failed(entry) => entry.is_some(),
-        })
+        let entry = match written(updated)? {
+            Written::Done(done) => done.attributes,
+            // If the entry is there, a later lift is recorded in it already, or one that cannot be read.
+            Written::Failed(entry) => entry,
+        };
+        let Some(entry) = entry else { return Ok(false) };
+        if !unreadable(&entry).is_empty() {
+            self.remove_unreadable(address, entry, at).await?;
+        }
+        Ok(true)
     }
 
     /// Suppresses an address by hand, until `expires_at` or for good. Of two manual entries the later one counts, with
@@ -195,15 +221,9 @@ impl Suppressions {
         evidence: Evidence<'_>,
         new_id: Uuid,
     ) -> Result<(), StoreError> {
-        self.set_register(
-            address,
-            SuppressionReason::Manual.into(),
-            at,
-            expires_at,
-            evidence,
-            new_id,
-        )
-        .await
+        let register = SuppressionReason::Manual.into();
+        let update = self.register_update(address, register, at, expires_at, evidence, new_id);
+        unless_overtaken(update.send().await)
     }
 
     /// Sets the time at which an address was lifted, unless it is later already. An address that is not on the list
@@ -228,7 +248,8 @@ impl Suppressions {
         unless_overtaken(updated)
     }
 
-    async fn set_register(
+    /// Makes the update that sets a register, unless it is later already.
+    fn register_update(
         &self,
         address: &EmailAddress,
         register: Register,
@@ -236,7 +257,7 @@ impl Suppressions {
         expires_at: Option<Timestamp>,
         evidence: Evidence<'_>,
         new_id: Uuid,
-    ) -> Result<(), StoreError> {
+    ) -> UpdateItemFluentBuilder {
         let name = register.as_str();
         // The spelling of a forgotten address is forgotten too.
         let spelling = if address.is_pseudonym() { "" } else { address.as_given() };
@@ -248,6 +269,9 @@ impl Suppressions {
         if let Some(diagnostic) = evidence.diagnostic {
             details.insert("diagnostic".to_owned(), s(diagnostic));
         }
+        if let Some(reason) = evidence.bounce_reason {
+            details.insert("bounce_reason".to_owned(), s(reason.as_str()));
+        }
         // The end of a manual entry moves with it: the end of an earlier entry would end a later one too soon.
         let (end, lasts_longer) = match (register, expires_at) {
             (Register::Of(SuppressionReason::Manual), Some(_)) => (
@@ -258,7 +282,13 @@ impl Suppressions {
                 " REMOVE #expires_at",
                 " OR (#at = :at AND #evidence.#source = :source AND attribute_exists(#expires_at))",
             ),
+            (Register::Of(SuppressionReason::Blocked), _) => (" ADD #blocked_on :block", ""),
             _ => ("", ""),
+        };
+        let days = if register == SuppressionReason::Blocked.into() {
+            " AND (attribute_not_exists(#blocked_on) OR attribute_type(#blocked_on, :number_set))"
+        } else {
+            ""
         };
         let mut update = self
             .client
@@ -269,7 +299,7 @@ impl Suppressions {
                 "SET #at = :at, #evidence = :evidence, #id = if_not_exists(#id, :id), #shard = :shard{end}"
             ))
             .condition_expression(format!(
-                "attribute_not_exists(#at) OR #at < :at OR (#at = :at AND #evidence.#source < :source){lasts_longer}"
+                "(attribute_not_exists(#at) OR #at < :at OR (#at = :at AND #evidence.#source < :source){lasts_longer}){days}"
             ))
             .set_expression_attribute_names(names(["source", "id", "shard"]))
             .expression_attribute_names("#at", format!("{name}_at"))
@@ -285,7 +315,7 @@ impl Suppressions {
         if let Some(expires_at) = expires_at {
             update = update.expression_attribute_values(":expires_at", time(expires_at));
         }
-        unless_overtaken(update.send().await)
+        update
     }
 }
 
@@ -295,27 +325,26 @@ fn shard(address: &EmailAddress) -> String {
     format!("newest#{}", hash[0] % SHARDS)
 }
 
-/// Reads the registers of an item. Returns `None` if a register is there and cannot be read: its writer meant to
-/// suppress the address.
-fn registers(item: &Item) -> Option<Registers> {
-    let register = |name| match item.get(name) {
-        None => Some(None),
-        Some(_) => time_of(item, name).map(Some),
-    };
+/// Reads the registers of an item. A register that is there and cannot be read makes them unreadable: its writer meant to
+/// suppress the address. So does an item without any.
+fn registers(item: &Item) -> Registers {
+    let register = |name| time_of(item, name);
     let soft = soft_times(item);
-    Some(Registers {
-        bounce_at: register("bounce_at")?,
-        complaint_at: register("complaint_at")?,
-        blocked_at: register("blocked_at")?,
-        bounce_echo_at: register("bounce_echo_at")?,
-        complaint_echo_at: register("complaint_echo_at")?,
-        soft: soft.iter().map(|(_, at)| *at).collect(),
+    Registers {
+        bounce_at: register("bounce_at"),
+        complaint_at: register("complaint_at"),
+        blocked_at: register("blocked_at"),
+        blocked_on: blocks::days_of(item),
+        bounce_echo_at: register("bounce_echo_at"),
+        complaint_echo_at: register("complaint_echo_at"),
+        soft: soft.iter().map(|(at, _)| *at).collect(),
         soft_of: soft
             .iter()
-            .filter_map(|(feedback_id, at)| Some((feedback_id.rsplit_once('#')?.1.parse().ok()?, *at)))
+            .filter_map(|(at, message)| Some(((*message)?, *at)))
             .collect(),
-        manual_at: register("manual_at")?,
-        manual_expires_at: register("manual_expires_at")?,
-        lifted_at: register("lifted_at")?,
-    })
+        manual_at: register("manual_at"),
+        manual_expires_at: register("manual_expires_at"),
+        lifted_at: register("lifted_at"),
+        unreadable: !unreadable(item).is_empty(),
+    }
 }

@@ -8,11 +8,14 @@ use uuid::Uuid;
 use super::entries::entry;
 use super::{SHARDS, Suppressions};
 use crate::StoreError;
-use crate::dynamodb::item::{Item, names, s};
+use crate::dynamodb::item::{Item, names, s, uuid_of};
 use domain::suppression::SuppressionEntry;
 
 /// How many entries of a partition are read at a time, after the first request.
-const LARGE: i32 = 1_000;
+const LARGE: i32 = 250;
+/// The most entries that are looked at for one page. If few of them are kept, the page ends there, and the next one goes
+/// on. Some more may be read, at most 250 of each partition.
+pub const LOOKED_AT_MAX: usize = 4_000;
 
 /// Where a page of the list begins. Ids sort by the time at which they were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +33,9 @@ pub enum From {
 pub struct NewestPage {
     /// The entries.
     pub entries: Vec<SuppressionEntry>,
-    /// Whether there are more entries in the direction of the page.
-    pub has_more: bool,
+    /// The id at which the next page in this direction begins, if there may be more entries. It need not be that of an
+    /// entry of this page, and this page may be empty.
+    pub next: Option<Uuid>,
 }
 
 /// The entries of one partition that were read so far.
@@ -43,8 +47,8 @@ struct Partition {
 }
 
 impl Suppressions {
-    /// Reads `limit` entries that `keep` accepts, in the order of their ids. An entry of the last moments may be
-    /// missing, because the index is eventually consistent.
+    /// Reads at most `limit` entries that `keep` accepts, in the order of their ids, out of at most [`LOOKED_AT_MAX`]. An
+    /// entry of the last moments may be missing, because the index is eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`] if the index could not be read.
@@ -63,6 +67,8 @@ impl Suppressions {
             })
             .collect();
         let mut page = NewestPage::default();
+        // The id of the last entry that was looked at, and how many were.
+        let (mut last, mut looked_at) = (None, 0);
         loop {
             for partition in &mut partitions {
                 if partition.read.is_empty() && !partition.ended {
@@ -82,18 +88,20 @@ impl Suppressions {
                 From::Before(_) => first.min_by_key(id),
                 From::Newest | From::After(_) => first.max_by_key(id),
             };
-            let Some(item) = first.and_then(|partition| partition.read.pop_front()) else {
-                break;
-            };
-            // A lookup fails on an entry that cannot be read. A list shows the others all the same.
-            let Some(entry) = entry(&item).filter(&keep) else {
-                continue;
-            };
-            if page.entries.len() == limit {
-                page.has_more = true;
+            let Some(first) = first else { break };
+            if looked_at == LOOKED_AT_MAX {
+                page.next = last;
                 break;
             }
-            page.entries.push(entry);
+            let Some(item) = first.read.pop_front() else { break };
+            looked_at += 1;
+            let kept = entry(&item).filter(&keep);
+            if kept.is_some() && page.entries.len() == limit {
+                page.next = last;
+                break;
+            }
+            page.entries.extend(kept);
+            last = uuid_of(&item, "id").or(last);
         }
         if matches!(from, From::Before(_)) {
             page.entries.reverse();

@@ -21,6 +21,7 @@ use crate::dynamodb::condition::unless_overtaken;
 use crate::dynamodb::item::{Item, names, s, text_of, time, time_of, ttl, uuid_of};
 use domain::brake::Brake;
 use domain::brake::BrakeChange;
+use domain::time::plus;
 
 /// How long a change is kept: a year and some weeks.
 const CHANGE_KEPT: Duration = Duration::from_hours(400 * 24);
@@ -58,7 +59,7 @@ impl BrakeChanges {
             .item("by", s(&change.by))
             .item("why", s(&change.why))
             .item("figures", s(change.figures.to_string()))
-            .item("expires_at", ttl(change.at + CHANGE_KEPT))
+            .item("expires_at", ttl(plus(change.at, CHANGE_KEPT)))
             .condition_expression("attribute_not_exists(#pk)")
             .set_expression_attribute_names(names(["pk"]))
             .send()

@@ -11,6 +11,7 @@ use super::{Usage, gate_key};
 use crate::StoreError;
 use crate::dynamodb::condition::unless_overtaken;
 use crate::dynamodb::item::{Item, n, names, number_of, s, text_of, time, time_of, ttl};
+use domain::time::plus;
 
 /// The beginning of the sort keys.
 const PREFIX: &str = "marks#";
@@ -76,7 +77,7 @@ impl Usage {
             .expression_attribute_values(":complaints", n(i64::try_from(counted.complaints).unwrap_or(i64::MAX)))
             .expression_attribute_values(":has_more_bounces", n(i64::from(counted.has_more_bounces)))
             .expression_attribute_values(":has_more_complaints", n(i64::from(counted.has_more_complaints)))
-            .expression_attribute_values(":expires_at", ttl(counted.at + KEPT))
+            .expression_attribute_values(":expires_at", ttl(plus(counted.at, KEPT)))
             .send()
             .await;
         unless_overtaken(updated)

@@ -33,10 +33,14 @@ impl Usage {
             .key("pk", s(gate_key(&self.region)))
             .key("sk", s("reconciliation"))
             .update_expression("SET #state = :state, #revision = :revision")
-            .condition_expression("attribute_not_exists(#revision) OR #revision < :revision")
+            .condition_expression(
+                "attribute_not_exists(#revision) OR #revision < :revision OR NOT attribute_type(#revision, :number)",
+            )
             .set_expression_attribute_names(names(["state", "revision"]))
             .expression_attribute_values(":state", s(json))
             .expression_attribute_values(":revision", n(kept.revision))
+            // A revision that cannot be read would hold up every later pass.
+            .expression_attribute_values(":number", s("N"))
             .send()
             .await;
         Ok(matches!(written(updated)?, Written::Done(_)))

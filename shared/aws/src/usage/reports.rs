@@ -8,6 +8,7 @@ use crate::dynamodb::condition::unless_overtaken;
 use crate::dynamodb::item::{names, s, text_of, time, ttl};
 use domain::pacing::latest_report;
 use domain::report::Report;
+use domain::time::plus;
 
 /// The code of the error for a latest report that cannot be read.
 pub const NOT_A_REPORT: &str = "NotAReport";
@@ -49,12 +50,16 @@ impl Usage {
             .key("pk", s(report_key(&self.region)))
             .key("sk", s("latest"))
             .update_expression("SET #at = :at, #report = :report, #expires_at = :expires_at")
-            .condition_expression("attribute_not_exists(#at) OR #at <= :at OR #at > :latest")
+            .condition_expression(
+                "attribute_not_exists(#at) OR #at <= :at OR #at > :latest OR NOT attribute_type(#at, :number)",
+            )
             .set_expression_attribute_names(names(["at", "report", "expires_at"]))
             .expression_attribute_values(":at", time(report.at))
             .expression_attribute_values(":latest", time(latest_report(report.at)))
+            // A time that cannot be read would hold up every later report.
+            .expression_attribute_values(":number", s("N"))
             .expression_attribute_values(":report", s(json))
-            .expression_attribute_values(":expires_at", ttl(report.at + REPORT_KEPT))
+            .expression_attribute_values(":expires_at", ttl(plus(report.at, REPORT_KEPT)))
             .send()
             .await;
         unless_overtaken(updated)

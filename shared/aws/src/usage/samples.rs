@@ -9,6 +9,7 @@ use crate::StoreError;
 use crate::dynamodb::condition::unless_overtaken;
 use crate::dynamodb::item::{n, names, s, time, ttl};
 use domain::pacing::GrantSample;
+use domain::time::plus;
 
 /// How long a sample is kept: a day, and time for a late reporter.
 const SAMPLE_KEPT: Duration = Duration::from_hours(50);
@@ -39,7 +40,7 @@ impl Usage {
             .set_expression_attribute_names(names(["at", "granted", "expires_at"]))
             .expression_attribute_values(":at", time(sample.at))
             .expression_attribute_values(":granted", n(sample.total))
-            .expression_attribute_values(":expires_at", ttl(sample.at + SAMPLE_KEPT))
+            .expression_attribute_values(":expires_at", ttl(plus(sample.at, SAMPLE_KEPT)))
             .send()
             .await;
         unless_overtaken(updated)
@@ -63,7 +64,7 @@ impl Usage {
             .set_expression_attribute_names(names(["at", "granted", "expires_at"]))
             .expression_attribute_values(":at", time(sample.at))
             .expression_attribute_values(":granted", n(sample.total))
-            .expression_attribute_values(":expires_at", ttl(sample.at + kept))
+            .expression_attribute_values(":expires_at", ttl(plus(sample.at, kept)))
             .send()
             .await
             .map(drop)

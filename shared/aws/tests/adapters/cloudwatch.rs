@@ -42,12 +42,13 @@ impl World {
             id_tag: None,
         };
         let ses = Ses::new(settings, clock.clone(), unbounded_channel().0).unwrap();
+        let sqs = local_aws::services::sqs::Sqs::open(Vec::new(), None, clock.clone()).unwrap();
         let cloudwatch =
-            local_aws::services::cloudwatch::CloudWatch::new(Arc::clone(&ses), stack().alarms, clock.clone());
+            local_aws::services::cloudwatch::CloudWatch::new(Arc::clone(&ses), sqs, stack().alarms, clock.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        let router = Arc::new(cloudwatch).router(&middleware);
+        let router = cloudwatch.router(&middleware);
         tokio::spawn(local_aws::server::serve(listener, router, None, stop.clone()));
         Self {
             endpoint,

@@ -9,7 +9,22 @@ const GAP: usize = 6;
 
 /// Words that no gap passes in a phrase about the recipient: what follows them is about somebody else. "Mailbox
 /// unavailable, your IP is blocked" is no blocked mailbox.
-const OF_THE_SENDER: [&str; 7] = ["your", "ip", "sender", "client", "sending", "send", "host"];
+const OF_THE_SENDER: [&str; 14] = [
+    "your",
+    "ip",
+    "sender",
+    "client",
+    "sending",
+    "send",
+    "host",
+    "absender",
+    "absenders",
+    "expediteur",
+    "emetteur",
+    "remitente",
+    "mittente",
+    "remetente",
+];
 
 /// Words for the recipient.
 const OF_THE_RECIPIENT: [&str; 24] = [
@@ -158,15 +173,20 @@ fn matches(phrase: &str, words: &[&str], about_recipient: bool) -> Option<usize>
     }
 }
 
-/// Returns whether a word is a choice of a phrase: the same word, or for `block~` one that begins so.
+/// The least first byte, in UTF-8, of the scripts that put no space between words: Chinese, Japanese and Korean.
+const UNSPACED: u8 = 0xE3;
+
+/// Returns whether a word is a choice of a phrase: the same word, for `block~` one that begins so, and for a choice in
+/// a script without spaces one that contains it.
 fn is_choice(choice: &str, word: &str) -> bool {
     match choice.strip_suffix('~') {
         Some(beginning) => word.starts_with(beginning),
+        None if choice.as_bytes().first().is_some_and(|first| *first >= UNSPACED) => word.contains(choice),
         None => word == choice,
     }
 }
 
-/// The first bytes of the words of a text.
+/// The first bytes of the words of a text, and of each character of a script without spaces.
 struct Initials([bool; 256]);
 
 impl Initials {
@@ -175,6 +195,11 @@ impl Initials {
         for word in words {
             if let Some(first) = word.as_bytes().first() {
                 initials[usize::from(*first)] = true;
+            }
+            if !word.is_ascii() {
+                for byte in word.bytes().filter(|byte| *byte >= UNSPACED) {
+                    initials[usize::from(byte)] = true;
+                }
             }
         }
         Self(initials)
@@ -193,6 +218,11 @@ fn provider_code<'a>(pattern: &'static Pattern, folded: &'a str) -> Option<&'a s
     let mut enclosed = pattern.phrases.iter().filter(|code| code.starts_with('('));
     if let Some(code) = enclosed.find(|code| folded.contains(**code)) {
         return Some(*code);
+    }
+    // `dt:spm`, as NetEase writes it.
+    let mut pairs = folded.split(' ').filter(|piece| piece.as_bytes().get(2) == Some(&b':'));
+    if let Some(code) = pairs.find(|piece| pattern.phrases.contains(piece)) {
+        return Some(code);
     }
     folded
         .split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '#' | '@' | '.' | '/'))

@@ -1,9 +1,10 @@
 //! The data: which words of a receiving server speak for which reason. Nothing but data stands here.
 //!
 //! A phrase is a row of words. `a|b` is one word out of several, `block~` a word that begins so, `*` up to six words of
-//! any kind. Words are lower case and without accents, split at every character that is no letter or digit. Codes of
+//! any kind. Words are lower case and without accents, split at every character that is no letter or digit. A phrase in
+//! Chinese, Japanese or Korean is found anywhere in a word, because those scripts put no space between words. Codes of
 //! providers are compared with whole pieces of the text, which keep `_`, `-` and `#`; `*` there is any row of
-//! characters.
+//! characters. A code such as `dt:spm` is compared with what stands between two spaces.
 //!
 //! A phrase inside of a longer one that was found as well does not count: `sender address * does not exist` is not
 //! about the recipient.
@@ -33,8 +34,9 @@ patterns! {
         "bl000*", "bl21", "bl23", "tss07", "tss09", "tss11", "s3140", "s3150", "s3113", "ipbl*", "cxbl", "cdrbl",
         "ib103", "ib104", "ib105", "ib106", "ib110", "ib111", "ib112", "ib113", "aup#i-1000", "aup#i-12*", "aup#1260",
         "sc-001", "sc-002", "sc-003", "sc-004", "ou-001", "ou-002", "dy-001", "(bl)", "shxbl", "hs:bl",
+        "dt:spm", "dt:sum", "dt:rbl", "hl:ipb", "hl:ihu", "mi:spb", "rp:trc", "wm:bli", "wm:blu",
     ]
-    yes ["554 IP=192.0.2.7 - A problem occurred. (BL)", "550 Service refuse OFR006_103 [103]", "550 5.7.1 part of their network (S3150)"]
+    yes ["554 IP=192.0.2.7 - A problem occurred. (BL)", "550 Service refuse OFR006_103 [103]", "550 5.7.1 part of their network (S3150)", "554 DT:SPM 163 mx12,PsCow 1700000000"]
     no ["550 5.1.1 bl is unknown", "550 5.1.1 Invalid recipient. OFR_416 [416]"]
 
     Policy Provider ["ph01", "aup#i-1160", "aup#i-1190"]
@@ -49,8 +51,9 @@ patterns! {
     TooMuchMail Provider [
         "ofr*_104", "lpn*_104", "tss04", "tss05", "ts01", "ts02", "ts03", "ts04", "rp-001", "rp-002", "rp-003", "ib007",
         "ib504", "ib510", "ib607", "cxcnct", "cxmxrt", "aup#i-13*", "aup#i-14*", "aup#i-1540", "aup#i-1580",
+        "hl:icc", "hl:ifc", "hl:itc", "hl:mep", "mi:cel", "mi:dmc", "mi:ccl", "mi:sfq", "mi:stc", "rp:drc", "rp:ccl", "rp:cel", "rp:qrc",
     ]
-    yes ["421 RP-001 (BAY004) Unfortunately", "421 4.7.0 [TSS04] Messages from 192.0.2.1"] no ["550 5.1.1 tss is no user here"]
+    yes ["421 RP-001 (BAY004) Unfortunately", "421 4.7.0 [TSS04] Messages from 192.0.2.1", "450 MI:DMC 126 mx4,abc"] no ["550 5.1.1 tss is no user here"]
 
     MailboxFull Provider ["ofr*_417", "lpn*_417", "lpn417"]
     yes ["552 5.1.1 Recipient. OFR_417 [417]"] no ["550 mailbox 417 is unknown"]
@@ -95,11 +98,13 @@ patterns! {
         "resolver adr", "address lookup failed", "email name is not found", "wrong or no longer", "is not an active address",
         "user|recipient * isn|not|is in|on my|our list|directory", "not in * directory", "not present in directory",
         "not listed in * directory|domino", "bad destination mailbox|email|address", "no one at this|that address", "not one of our", "no longer * registered",
+        "不存在", "查无此", "查無此", "无此", "無此", "没有此", "沒有此", "找不到", "未知用户", "未知用戶", "收件人无效", "收件人無效", "无效的收件人", "無效的收件人", "用户名错误", "收件地址错误", "存在しません", "存在しない", "存在いたしません", "見つかりません", "見つからない", "宛先不明", "宛先が不明", "宛先に該当", "該当するユーザー", "ユーザー不明", "使われておりません", "使用されておりません", "존재하지", "없는 사용자", "찾을 수 없",
     ]
     yes [
         "550 5.1.1 The email account that you tried to reach does not exist", "550 Unknown user a@b.example", "554 This user doesn't have a mail account",
         "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found", "550 Unrouteable address", "550 Benutzer unbekannt",
         "550 sorry, no mailbox here by that name", "550 user _unknown_", "550 <anna@x.example>: invalid mailbox",
+        "550 收件人不存在", "550 指定されたユーザーは存在しません",
     ]
     no [
         "550 Mailbox is full", "550 message content not accepted", "550 5.7.1 your ip is blocked", "450 user is over quota",
@@ -114,9 +119,9 @@ patterns! {
         "no longer accept|accepts|accepting mail|mails|email|emails|messages", "no longer valid|active|exists|available|in use",
         "extended inactivity", "due to inactivity|nonuse", "not been used|accessed for|since|in", "mailbox|account|user * not active|activated|enabled",
         "mail receiving disabled", "user is terminated", "not accepting any mail", "disabled or discontinued", "out of service|use",
-        "has been disabled|deactivated|discontinued|terminated",
+        "has been disabled|deactivated|discontinued|terminated", "停用", "冻结", "凍結", "注销", "註銷", "邮箱已禁用", "账号已禁用", "账户已禁用", "帐号被禁用", "邮箱已关闭", "解約", "退会", "利用停止", "휴면", "해지",
     ]
-    yes ["550 5.2.1 The email account that you tried to reach is disabled", "554 delivery error: This mailbox is disabled", "550 5.1.1 inactive user", "550 this address is no longer valid"]
+    yes ["550 5.2.1 The email account that you tried to reach is disabled", "554 delivery error: This mailbox is disabled", "550 5.1.1 inactive user", "550 this address is no longer valid", "550 该账号已停用"]
     no ["554 your IP address has been blocked", "550 mail from this host was blocked", "452 mailbox full"]
 
     MailboxMoved Clear [
@@ -142,8 +147,9 @@ patterns! {
         "not enough space|storage|room", "not|insufficient sufficient|enough * space|storage", "storage|space * limit|full|used|exhausted", "mailbox|account * size|storage|quota limit|exceeded|exceeds|maximum|too", "mailbox|account|inbox * exceed~", "mailbox would exceed", "disk full",
         "too much mail data", "too many messages|mails on|in|stored * server|mailbox|inbox", "quota", "quotas", "speicherplatz", "speicherlimit", "kontingent", "mailbox|inbox|maildir overfull|overflow",
         "переполнен", "ящик переполнен",
+        "已满", "已滿", "空间不足", "空間不足", "容量", "配额", "配額", "いっぱい", "満杯", "空きがありません", "가득", "용량",
     ]
-    yes ["552 5.2.2 user is over quota", "452-4.2.2 The recipient's inbox is out of storage space", "552 5.1.1 Boîte du destinataire pleine", "550 Postfach voll", "554 5.2.2 mailbox full"]
+    yes ["552 5.2.2 user is over quota", "452-4.2.2 The recipient's inbox is out of storage space", "552 5.1.1 Boîte du destinataire pleine", "550 Postfach voll", "554 5.2.2 mailbox full", "552 对方邮箱已满", "552 メールボックスがいっぱいです"]
     no ["550 user unknown", "552 message too large", "550 full name of host required"]
 
     TooMuchMail Clear [
@@ -151,9 +157,9 @@ patterns! {
         "too quickly|fast|frequently|often|rapidly", "send|sending limit|quota", "rate control", "rate limit~|limited|exceeded|controlled|control", "ratelimit~", "rate limiting", "throttl~", "frequency limit~", "frequency limited", "excessive volume|rate|connections|messages|number",
         "slow down", "message|sending|connection|mail rate|limit|threshold", "exceed~ * rate|messages|connections|hour|hourly|daily|connection", "maximum * connections|messages|sessions|rate", "unexpected volume", "per hour|minute|day|second",
         "trop de connexions|messages|destinataires", "zu viele verbindungen|mails|nachrichten", "demasiados|demasiadas mensajes|conexiones|correos", "unusual rate|volume", "connection limit", "limit reached|exceeded",
-        "will be rate|ratelimited limited", "mailbox * receiving too many",
+        "will be rate|ratelimited limited", "mailbox * receiving too many", "频率", "頻率", "过于频繁", "過於頻繁", "过快", "過快", "过多", "過多", "太多", "次数超", "数量超", "送信数", "通数", "流量制限", "同時接続",
     ]
-    yes ["450 4.2.1 The user you are trying to contact is receiving mail too quickly", "421 Too many connections, slow down", "450 4.2.1 The user is receiving mail at a rate that prevents more"]
+    yes ["450 4.2.1 The user you are trying to contact is receiving mail too quickly", "421 Too many connections, slow down", "450 4.2.1 The user is receiving mail at a rate that prevents more", "451 发信频率超过限制"]
     no ["550 user unknown", "554 poor reputation"]
 
     Greylisted Clear [
@@ -182,9 +188,9 @@ patterns! {
     yes ["554 Service unavailable"] no ["550 user unknown"]
 
     TemporarilyUnavailable Faint [
-        "try|retry later|again", "try * later|again", "later", "again", "temporar~", "temporaire~", "temporan~", "retry", "deferred", "vorubergehend", "spater", "voruebergehend", "spaeter", "mas tarde", "plus tard", "piu tardi", "mais tarde", "позже", "временно",
+        "try|retry later|again", "try * later|again", "later", "again", "temporar~", "temporaire~", "temporan~", "retry", "deferred", "vorubergehend", "spater", "voruebergehend", "spaeter", "mas tarde", "plus tard", "piu tardi", "mais tarde", "позже", "временно", "稍后", "稍後", "稍候", "重试", "重試", "暂时", "暫時", "临时", "臨時", "しばらく", "後ほど", "時間をおいて", "再送", "一時的", "잠시 후", "일시적",
     ]
-    yes ["550 please try later", "550 Veuillez essayer plus tard", "451 temporarily not possible"] no ["550 user unknown"]
+    yes ["550 please try later", "550 Veuillez essayer plus tard", "451 temporarily not possible", "450 しばらくしてから再送してください"] no ["550 user unknown"]
 
     // Where no pattern says more, a text that speaks of the mail and of no mailbox is no proof against the address.
     Policy Faint [
@@ -198,7 +204,7 @@ patterns! {
     ]
     yes ["550 Mailbox at 100% of capacity", "552 Postfach überfüllt", "552 Espace disque insuffisant"] no ["550 user unknown", "554 spam"]
 
-    TemporarilyUnavailable Weak ["busy", "offline", "maintenance", "at the|this moment", "at present", "momentan", "en ce moment", "outage"]
+    TemporarilyUnavailable Weak ["busy", "offline", "maintenance", "at the|this moment", "at present", "momentan", "en ce moment", "outage", "繁忙", "混雑", "混み合って", "メンテナンス", "维护"]
     yes ["550 the store is offline"] no ["550 user unknown"]
 
     TooMuchMail Weak ["limit * exceeded|reached|erreicht|uberschritten", "hourly|daily limit", "limit exceeded|reached", "session * limit"]
@@ -206,12 +212,12 @@ patterns! {
 
     // The message.
     Size Clear [
-        "message|mail|email|attachment|messages|letter|it too|is large|big|long|too", "too large|big", "message|mail|email|maximum|max size", "size * exceed~|limit|maximum|larger", "exceed~ * size", "maximum message", "length exceeds", "taille * message|limite|maximale", "zu gross", "demasiado grande", "muito grande", "troppo grande", "larger than the",
+        "message|mail|email|attachment|messages|letter|it too|is large|big|long|too", "too large|big", "太大", "过大", "過大", "大きすぎ", "サイズ", "message|mail|email|maximum|max size", "size * exceed~|limit|maximum|larger", "exceed~ * size", "maximum message", "length exceeds", "taille * message|limite|maximale", "zu gross", "demasiado grande", "muito grande", "troppo grande", "larger than the",
     ]
     yes ["552 5.3.4 Message size exceeds fixed limit", "552 message too large", "554 Taille limite du message atteinte"] no ["552 5.2.2 mailbox size limit exceeded", "550 user unknown"]
 
     Content Clear [
-        "virus|viruses|malware|trojan|infected|virusscan~", "attachment|attachments * not|blocked|rejected|type|forbidden|extension|allowed|prohibited|denied", "illegal|banned|forbidden|prohibited|executable attachment|file|files|extension|attachments|content", "content * rejected|denied|unacceptable|refused|blocked|filter|presents|error|accepted|allowed|policy|inappropriate|prohibited",
+        "virus|viruses|malware|trojan|infected|virusscan~", "病毒", "附件", "添付ファイル", "ウイルス", "ウィルス", "attachment|attachments * not|blocked|rejected|type|forbidden|extension|allowed|prohibited|denied", "illegal|banned|forbidden|prohibited|executable attachment|file|files|extension|attachments|content", "content * rejected|denied|unacceptable|refused|blocked|filter|presents|error|accepted|allowed|policy|inappropriate|prohibited",
         "message content", "unacceptable|inappropriate|objectionable content", "header|headers * syntax|invalid|missing|error|malformed|too|duplicate|compliant|accepted|required|not", "invalid|missing|malformed|duplicate|bad|improper header|headers", "malformed mime|message|mail|header", "mime", "not rfc compliant|conformant|valid", "rfc compliant|compliance|violation", "not * compliant", "bare lf|cr|linefeed|line|newline",
         "url|urls|link|links|domain * listed|blacklisted|found in|on|uribl|surbl", "uribl|surbl|urlbl|urlbl~", "executable", "invalid characters", "line too|length|limit long|exceeded|exceeds", "8bit", "potential security issue", "message was blocked because * content", "single from", "multiple from", "body * rejected|denied", "contains * url|link|attachment|virus", "mail|message content denied",
     ]
@@ -224,7 +230,8 @@ patterns! {
     // The sender.
     SenderBlocked Clear [
         "blacklist~", "black list|listed|lists|listing", "blocklist~", "block list|listed|lists", "blacklistis", "denylist~", "dnsbl~", "dnsbls", "rbl~", "rbls", "attrbl", "banned", "spamhaus", "spamcop", "sorbs", "xbl", "pbl", "sbl", "cbl", "uceprotect", "barracuda", "cloudmark", "senderscore", "senderbase", "mailspike", "invaluement",
-        "reputation", "spam", "spams", "spammer", "spammers", "spamming", "spammy", "antispam", "spamassassin", "rspamd", "ham", "junk", "junkmail", "unsolicited", "bulk mail|email|mailing|advertising|mailer", "mass mail|mailing|mailer", "ube|uce", "abusive", "abuse", "complaints", "suspicious", "suspected", "phish~", "scam", "dynamic ip|ips|address|range", "open relay|proxy", "blocked", "blocking", "block for|sender|ip|due", "bloquee", "bloquees", "bloques", "bloque", "bloqueado", "bloqueada", "bloqueados", "bloccat~", "gesperrt", "geblockt", "blockiert", "zablokowan~", "заблокирован~", "спам",
+        "reputation", "spam~", "antispam", "rspamd", "ham", "junk", "junkmail", "unsolicited", "bulk mail|email|mailing|advertising|mailer", "mass mail|mailing|mailer", "ube|uce", "abusive", "abuse", "complaints", "suspicious", "suspected", "phish~", "scam", "dynamic ip|ips|address|range", "open relay|proxy", "blocked", "blocking", "block for|sender|ip|due", "bloquee", "bloquees", "bloques", "bloque", "bloqueado", "bloqueada", "bloqueados", "bloccat~", "gesperrt", "geblockt", "blockiert", "zablokowan~", "заблокирован~", "спам~",
+        "黑名单", "黑名單", "垃圾", "拒收", "被封", "封禁", "封锁", "封鎖", "屏蔽", "攔截", "拦截", "挂起", "信誉", "信譽", "受信拒否", "迷惑メール", "ブロック", "ブラックリスト", "スパム", "レピュテーション", "拒否リスト", "스팸", "차단", "블랙리스트",
         "listed", "sperrliste", "liste noire", "lista negra|nera", "client host * rejected|denied|refused", "client host rejected", "ptr", "rdns", "reverse dns|lookup|resolution|record|hostname", "reverse dns * fail~|error|missing|required|not|match", "cannot find your hostname", "hostname * not * resolve|match", "helo|ehlo",
         "not accepting|accept|accepted * from|your ip|server|host|ips", "too many invalid|unknown|bad|nonexistent|unsuccessful|spam recipients|users|user|recipient|addresses|complaints", "harvest~", "harvesting", "blocked|rejected|refused|declined by recipient|user", "recipient|user|account|mailbox has|have blocked|rejected your|this|you|sender|the", "recipient|user * blocked|reject|rejects|refuse|refuses|refuses|accept you|your|this|mail|messages|mails from|sender|mail",
         "you have been blocked", "not in * whitelist|allowlist", "ip|ips * rejected|refused|denied|barred|prohibited|allowed|bad|permitted|disallowed|forbidden|listed|refuse|rejete", "your ip|server|host|network|isp * rejected|denied|refused|allowed|bad|poor|permitted|restricted|barred|disabled|identified|looks|refuse",
@@ -232,21 +239,22 @@ patterns! {
     ]
     yes [
         "554 Your IP 192.0.2.7 is blacklisted", "553 alph1 DNSBL:RBL 521< 192.0.2.7 >_is_blocked.For assistance", "550 5.7.1 Service unavailable; client [192.0.2.1] blocked using zen.spamhaus.org",
-        "554 poor reputation of the sending MTA", "550 spam message rejected", "554 5.7.1 Client host rejected: no PTR", "553 https://www.spamhaus.org/query/ip/192.0.2.1", "550 Adresse IP source bloquée",
+        "554 poor reputation of the sending MTA", "550 spam message rejected", "554 5.7.1 Client host rejected: no PTR", "553 https://www.spamhaus.org/query/ip/192.0.2.1", "550 Adresse IP source bloquée", "550 Spamverdacht", "550 您的IP已被列入黑名单", "550 受信拒否設定のため",
     ]
     no ["550 user u@blockchain.example.org unknown", "550 mailbox is full", "550 roadblocks here", "550 unblocked", "550 see https://example.org/blocked"]
 
     SenderAuthentication Clear [
-        "spf", "dkim", "dmarc", "authentication", "authenticate", "authentification", "authentifizierung", "unauthenticated", "not authenticated", "authentication * fail~|required|check|checks|verification|results|information|not|pass", "authenticate|authenticated * spf|dkim|with", "sender policy framework", "domainkeys", "sender id", "not|isn authorized|authorised|t to|authorized send|use|to|deliver", "not * authorized|authorised to send|relay|use", "unauthorized|unauthorised sender|ip|host|server", "spoof~", "spoofing", "rejected by * spoofing policy", "forged|forgery", "impersonat~", "not|never permitted|allowed|designated to|sender send|be", "fail~ * authentication", "dkim signature", "alignment", "authentication required", "authentification requise|invalide", "was not authenticated",
+        "spf", "dkim", "dmarc", "authentication", "authenticate", "authentification", "authentifizierung", "unauthenticated", "not authenticated", "authentication * fail~|required|check|checks|verification|results|information|not|pass", "authenticate|authenticated * spf|dkim|with", "sender policy framework", "domainkeys", "sender id", "not|isn authorized|authorised|t to|authorized send|use|to|deliver", "not * authorized|authorised to send|relay|use", "unauthorized|unauthorised sender|ip|host|server", "spoof~", "spoofing", "rejected by * spoofing policy", "forged|forgery", "impersonat~", "not|never permitted|allowed|designated to|sender send|be", "fail~ * authentication", "dkim signature", "alignment", "authentication required", "authentification requise|invalide", "was not authenticated", "验证失败", "驗證失敗", "认证失败", "認證失敗", "身份验证", "認証", "なりすまし", "伪造", "偽造", "인증",
     ]
     yes ["550-5.7.26 This mail is unauthenticated", "550 Rejected, SPF/DKIM authentication failed", "550 5.7.1 rejected due to DMARC policy"] no ["550 user unknown", "550 spfeldmann is no user"]
 
     SenderRefused Clear [
         "sender address|domain|verify|verification|callout|email|mail", "sender rejected|refused|denied|invalid|unknown|is|was|not|unauthorized|does|unverified|must|must|blocked|has", "sender s|for address|domain|mail", "sender * address|domain * found|exist|exists|exists|valid|resolve|resolved", "sender|senders * rejected|refused|denied|invalid|abgelehnt|accepted",
         "invalid|bad|illegal|unverified|unknown|unroutable|unresolvable|rejected sender", "domain of sender|from", "domain of sender * exist|resolve|found|mx", "mail from * rejected|refused|invalid|not|denied|owned", "from address|domain|addresses * rejected|invalid|missing|does|blocked|exist|allowed|valid", "from domain * exist|resolve|found|invalid", "from domain is invalid",
-        "absender|absenderadresse|emetteur|expediteur|remitente|mittente|remetente|nadawca * abgelehnt|invalide|invalido|unbekannt|refuse|rejete|rechazado|rejeitado|rifiutato|verify|ungultig|existiert|gesperrt|inconnu|odrzucony", "envelope sender|from", "originator", "return path|address", "bounce address", "can t|could|cannot not|verify|verify verify|sender|sender", "could not verify * sender", "unroutable sender address", "mail from address", "your email|mail|domain address|domain|has * rejected|blacklisted|denied|not|refused|blocked", "valid sender", "verification of * sender", "permission|permissions to send|submit", "sending domain", "from address",
+        "absender|absenders|absenderadresse|absenderdomain|emetteur|expediteur|remitente|mittente|remetente|nadawca|отправител~ * abgelehnt|abgewiesen|zuruckgewiesen|zurueckgewiesen|verweigert|nicht|invalid~|inexistant~|inexistente|unbekannt|refus~|rejet~|bloque~|rechazad~|rejeitad~|rifiutat~|verify|ungultig|ungueltig|existiert|gesperrt|inconnu~|odrzucony|отклонен~|заблокирован~",
+        "发件人", "發件人", "寄件人", "寄件者", "发信人", "发件域", "发信域", "送信元", "送信者", "差出人", "발신자", "보낸 사람", "envelope sender|from", "originator", "return path|address", "bounce address", "can t|could|cannot not|verify|verify verify|sender|sender", "could not verify * sender", "unroutable sender address", "mail from address", "your email|mail|domain address|domain|has * rejected|blacklisted|denied|not|refused|blocked", "valid sender", "verification of * sender", "permission|permissions to send|submit", "sending domain", "from address",
     ]
-    yes ["550 5.1.8 <a@b.example>: Sender address rejected: Domain not found", "550 Sender verify failed", "501 Emetteur invalide. Invalid Sender."] no ["550 user unknown", "550 returned to you"]
+    yes ["550 5.1.8 <a@b.example>: Sender address rejected: Domain not found", "550 Sender verify failed", "501 Emetteur invalide. Invalid Sender.", "550 Adresse de l'expéditeur refusée: domaine inexistant", "553 发件人域名不存在"] no ["550 user unknown", "550 returned to you"]
 
     Relaying Clear ["relay access denied", "relay~ * denied|not|prohibited|forbidden|disallowed|permitted|refused|rejected", "relaying denied", "unable|not|cannot|refuse|allowed|permitted|configured|wont to|relay relay|mail|through|for", "not to relay", "no relaying|relay", "we do|don not|t relay", "not permitted|allowed to relay", "rcpthosts", "not a gateway", "don t|not handle mail|email for", "domain * not hosted|served|local here", "not * served|local domain|host", "not an open relay"]
     yes ["550 5.7.1 Unable to relay", "553 sorry, that domain isn't in my list of allowed rcpthosts", "554 Relay access denied"] no ["550 user unknown"]
@@ -258,7 +266,7 @@ patterns! {
     yes ["554 5.7.1 Message rejected due to local policy", "550 Email not accepted for policy reasons", "550 Administrative prohibition"] no ["550 user unknown", "450 mailbox busy"]
 
     Policy Weak [
-        "policy|policies|richtlinie|richtlinien|politique", "rejected", "reject", "rejects", "rejecting", "rejete", "unwelcome", "untrusted", "trusted", "declined", "barred", "unwanted", "permission", "permissions", "terms", "rules", "usage", "members", "comply", "region", "risk", "not|t|never accept|accepts|accepted|accepting", "nicht akzeptiert|angenommen|erwunscht|erlaubt|zulassig", "pas accepte|autorise", "no aceptado|permitido|autorizado|acepta", "not aligned", "verification", "outside", "external", "not taking|wanting mail|mails|messages|email", "disallowed", "no access", "access denied", "denied", "not accepted|allowed|permitted|authorized|authorised|welcome|wanted|acceptable", "rejected by", "unauthorized", "prohibited", "forbidden", "go away", "message|mail|email|messages|mails|delivery|service|transaction|connection|connections|courrier|nachricht|session rejected|refused|denied|rejete|refuse|abgelehnt|verweigert|declined|discarded", "message|mail|email|delivery|mails|messages|nachricht * rejected|refused|denied|abgelehnt|annahme|declined", "refused", "refuse to accept", "annahme verweigert", "rejected your|this|the", "rejected for", "reject mail|message|id", "filtered", "unacceptable", "rechazado", "rejeitad~", "rifiutat~", "odrzucon~", "отклонен~",
+        "policy|policies|richtlinie|richtlinien|politique", "rejected", "reject", "rejects", "rejecting", "rejete", "unwelcome", "untrusted", "trusted", "declined", "barred", "unwanted", "permission", "permissions", "terms", "rules", "usage", "members", "comply", "region", "risk", "not|t|never accept|accepts|accepted|accepting", "nicht akzeptiert|angenommen|erwunscht|erlaubt|zulassig", "pas accepte|autorise", "no aceptado|permitido|autorizado|acepta", "not aligned", "verification", "outside", "external", "not taking|wanting mail|mails|messages|email", "disallowed", "no access", "access denied", "denied", "not accepted|allowed|permitted|authorized|authorised|welcome|wanted|acceptable", "rejected by", "unauthorized", "prohibited", "forbidden", "go away", "filter|filters", "dropped|discarded|thrown", "abgewiesen|zuruckgewiesen|zurueckgewiesen", "拒绝", "拒絕", "拒否", "禁止", "不允许", "不允許", "許可されて", "거부", "message|mail|email|messages|mails|delivery|service|transaction|connection|connections|courrier|nachricht|session rejected|refused|denied|rejete|refuse|abgelehnt|verweigert|declined|discarded", "message|mail|email|delivery|mails|messages|nachricht * rejected|refused|denied|abgelehnt|annahme|declined", "refused", "refuse to accept", "annahme verweigert", "rejected your|this|the", "rejected for", "reject mail|message|id", "filtered", "unacceptable", "rechazado", "rejeitad~", "rifiutat~", "odrzucon~", "отклонен~",
     ]
     yes ["550 5.0.0 Access denied", "550 message rejected", "554 not allowed"] no ["550 user unknown", "450 busy"]
 

@@ -27,12 +27,18 @@ macro_rules! reasons {
             /// Every reason, in the order of the documentation.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// Returns a stable name, as the log and the documentation have it.
+            /// Returns a stable name, as items, the API and the log have it.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+
                 }
+            }
+
+            /// Reads the name.
+            #[must_use]
+            pub fn parse(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.as_str() == name)
             }
 
             /// Returns whom the reason blames.
@@ -120,5 +126,9 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), BounceReason::ALL.len());
+        for reason in BounceReason::ALL {
+            assert_eq!(BounceReason::parse(reason.as_str()), Some(*reason));
+        }
+        assert_eq!(BounceReason::parse("Unknown"), None);
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Mail {
     pub(super) message_id: Option<String>,
     pub(super) timestamp: Option<Value>,
     pub(super) sending_account_id: Option<String>,
+    /// The list of addresses that the mail was sent to.
+    pub(super) destination: Option<Value>,
     /// Names and lists of values; event publishing alone has them.
     pub(super) tags: Option<Value>,
 }
@@ -140,6 +142,7 @@ impl Mail {
             message_id: fields.text("messageId"),
             timestamp: fields.value("timestamp"),
             sending_account_id: fields.text("sendingAccountId"),
+            destination: fields.value("destination"),
             tags: fields.value("tags"),
         }
     }

@@ -29,6 +29,9 @@ const STREAM_TAG: &str = "okite_stream";
 /// The beginnings of the names of the tags that SES and Okite add.
 const TAGS_OF_OTHERS: [&str; 2] = ["ses:", "okite_"];
 
+/// The most tags of a mail that a mark keeps; SES allows 50.
+const TAGS_MAX: usize = 50;
+
 /// The kind of a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MarkKind {
@@ -153,8 +156,9 @@ fn own_tags(mail: &Mail) -> BTreeSet<String> {
     tags.filter(|(name, _)| !TAGS_OF_OTHERS.iter().any(|prefix| name.starts_with(prefix)))
         .flat_map(|(name, values)| {
             let values = values.as_array().into_iter().flatten().filter_map(Value::as_str);
-            values.map(move |value| format!("{name}={value}"))
+            values.map(move |value| message_event::short(&format!("{name}={value}")))
         })
+        .take(TAGS_MAX)
         .collect()
 }
 

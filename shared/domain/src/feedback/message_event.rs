@@ -8,7 +8,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::event::Mail;
-use super::{DIAGNOSTIC_MAX, address};
+use super::{DIAGNOSTIC_MAX, RECIPIENTS_MAX, address};
+use crate::address::EmailAddress;
+use crate::bounce::BounceReason;
 use crate::hex::hex;
 
 /// The tag that carries our id of a message.
@@ -39,12 +41,22 @@ pub struct MessageEvent {
     pub at: Timestamp,
     /// The time from which its retention counts: that of the mail, so that every copy lapses at the same time.
     pub kept_from: Timestamp,
-    /// The recipients that it is about, normalised, each with what the receiving server said. Empty where the event is
-    /// about the mail as a whole. Addresses that cannot be read are left out. The texts may contain addresses: they are
-    /// for the table, not for a log.
-    pub recipients: BTreeMap<String, Option<String>>,
+    /// The recipients that it is about, by normalised address. Empty where the event is about the mail as a whole.
+    /// Addresses that cannot be read are left out.
+    pub recipients: BTreeMap<String, EventRecipient>,
     /// SES's words for what happened, such as `Permanent/General`, where the type has more than its name.
     pub subtype: Option<String>,
+}
+
+/// What an event says of one recipient.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventRecipient {
+    /// The words of the receiving server. They may contain addresses: they are for the table, not for a log.
+    pub diagnostic: Option<String>,
+    /// Why the mail bounced, if it did.
+    pub bounce_reason: Option<BounceReason>,
+    /// Whether the mail was not sent to this address: an address that it was sent to forwarded it.
+    pub forwarded: bool,
 }
 
 impl MessageEvent {
@@ -65,6 +77,9 @@ pub(super) struct About<'a> {
     pub(super) at: Option<Timestamp>,
     /// The addresses as SES writes them, each with what its server said.
     pub(super) recipients: Vec<(&'a str, Option<&'a str>)>,
+    /// Whether the recipients may be others than those that the mail was sent to. Only the servers of the final
+    /// recipient make a bounce or a complaint; SES itself reports everything else.
+    pub(super) may_be_forwarded: bool,
     pub(super) subtype: Option<String>,
 }
 
@@ -75,31 +90,80 @@ pub(super) fn id(mail: &Mail) -> Option<Uuid> {
 
 /// Makes the event of a mail that SES took at `sent`, as far as that is known.
 pub(super) fn of(mail: &Mail, about: About<'_>, sent: Option<Timestamp>, received: Timestamp) -> Option<MessageEvent> {
+    let sent_to = SentTo::of(mail);
     let recipient = |(text, diagnostic): (&str, Option<&str>)| {
+        let forwarded = about.may_be_forwarded && !sent_to.has_text(text);
         let diagnostic = diagnostic.map(short);
         let addresses = address::read_all(text).into_iter();
-        addresses.map(move |address| (address.normalised().to_owned(), diagnostic.clone()))
+        addresses.map(move |address| {
+            let recipient = EventRecipient {
+                diagnostic: diagnostic.clone(),
+                bounce_reason: None,
+                forwarded: forwarded && !sent_to.may_have(&address),
+            };
+            (address.normalised().to_owned(), recipient)
+        })
     };
     Some(MessageEvent {
         message_id: id(mail),
         // It becomes a key, and DynamoDB has no empty keys.
-        ses_id: mail.message_id.clone().filter(|id| !id.is_empty())?,
+        ses_id: mail.message_id.as_deref().filter(|id| !id.is_empty()).map(key_part)?,
         kind: about.kind.to_owned(),
         id: about.feedback_id.map(key_part).unwrap_or_default(),
         at: about.at.or(sent).unwrap_or(Timestamp::UNIX_EPOCH),
         // A time in the future would keep the event for good.
         kept_from: sent.or(about.at).unwrap_or(received).min(received),
-        recipients: about.recipients.into_iter().flat_map(recipient).collect(),
+        recipients: about
+            .recipients
+            .into_iter()
+            .flat_map(recipient)
+            .take(RECIPIENTS_MAX)
+            .collect(),
         subtype: about.subtype.map(|text| short(&text)),
     })
 }
 
-fn short(text: &str) -> String {
+/// The addresses that a mail was sent to, as SES's event names them.
+#[derive(Clone, Copy)]
+struct SentTo<'a>(&'a [Value]);
+
+impl<'a> SentTo<'a> {
+    fn of(mail: &'a Mail) -> Self {
+        Self(
+            mail.destination
+                .as_ref()
+                .and_then(Value::as_array)
+                .map_or(&[], Vec::as_slice),
+        )
+    }
+
+    fn texts(self) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter_map(Value::as_str)
+    }
+
+    /// Returns whether an address stands there in the same spelling. That is the rule, and costs no parsing.
+    fn has_text(self, text: &str) -> bool {
+        self.texts().any(|sent| sent.eq_ignore_ascii_case(text))
+    }
+
+    /// Returns whether an address is there, or may be: without a list, or with an entry that cannot be read, nobody
+    /// knows.
+    fn may_have(self, address: &EmailAddress) -> bool {
+        let is_it = |sent| {
+            let addresses = address::read_all(sent);
+            addresses.is_empty() || addresses.iter().any(|sent| sent.normalised() == address.normalised())
+        };
+        self.0.is_empty() || self.0.iter().any(|sent| sent.as_str().is_none_or(is_it))
+    }
+}
+
+/// A text of SES's or of a server, cut to what is kept of it.
+pub(super) fn short(text: &str) -> String {
     text.chars().take(DIAGNOSTIC_MAX).collect()
 }
 
 /// An id as it stands in a key, whose length DynamoDB limits.
-fn key_part(id: &str) -> String {
+pub(super) fn key_part(id: &str) -> String {
     if id.len() > FEEDBACK_ID_MAX {
         return hex(&Sha256::digest(id)[..16]);
     }
@@ -233,16 +297,17 @@ mod tests {
             {"emailAddress": "Anna@example.org", "diagnosticCode": "x".repeat(2_000)}, {"emailAddress": "bob@example.org"}]});
         let told = message(&event("Bounce", "bounce", bounce)).unwrap();
         assert_eq!(told.subtype.as_deref(), Some("Permanent/General"));
-        let said = [
-            ("anna@example.org".to_owned(), Some("x".repeat(DIAGNOSTIC_MAX))),
-            ("bob@example.org".to_owned(), None),
-        ];
-        assert_eq!(told.recipients, BTreeMap::from(said));
+        let said = |address: &str| told.recipients[address].diagnostic.clone();
+        assert_eq!(said("anna@example.org"), Some("x".repeat(DIAGNOSTIC_MAX)));
+        assert_eq!((said("bob@example.org"), told.recipients.len()), (None, 2));
         let delay = json!({"delayType": "MailboxFull", "delayedRecipients": [
             {"emailAddress": "anna@example.org", "diagnosticCode": "452 full"}]});
         let told = message(&event("DeliveryDelay", "deliveryDelay", delay)).unwrap();
         assert_eq!(told.subtype.as_deref(), Some("MailboxFull"));
-        assert_eq!(told.recipients["anna@example.org"].as_deref(), Some("452 full"));
+        assert_eq!(
+            told.recipients["anna@example.org"].diagnostic.as_deref(),
+            Some("452 full")
+        );
         let complaint = json!({"complaintFeedbackType": "abuse", "complainedRecipients": []});
         let told = message(&event("Complaint", "complaint", complaint)).unwrap();
         assert_eq!(told.subtype.as_deref(), Some("abuse"));
@@ -254,6 +319,72 @@ mod tests {
         let failure = json!({"errorMessage": "no such part", "templateName": "t"});
         let told = message(&event("Rendering Failure", "failure", failure)).unwrap();
         assert_eq!(told.subtype.as_deref(), Some("no such part"));
+    }
+
+    #[test]
+    fn names_why_each_recipient_bounced() {
+        let bounce = json!({"bounceType": "Permanent", "bounceSubType": "General", "bouncedRecipients": [
+            {"emailAddress": "Anna@example.org", "diagnosticCode": "smtp; 550 5.1.1 no such user"},
+            {"emailAddress": "bob@example.org", "diagnosticCode": "smtp; 552 5.2.2 mailbox full"}]});
+        let told = message(&event("Bounce", "bounce", bounce)).unwrap();
+        let reasons: Vec<_> = told
+            .recipients
+            .values()
+            .map(|recipient| recipient.bounce_reason)
+            .collect();
+        assert_eq!(
+            reasons,
+            [Some(BounceReason::UserUnknown), Some(BounceReason::MailboxFull)]
+        );
+        let complaint = json!({"complainedRecipients": [{"emailAddress": "anna@example.org"}]});
+        let told = message(&event("Complaint", "complaint", complaint)).unwrap();
+        assert_eq!(told.recipients["anna@example.org"].bounce_reason, None);
+    }
+
+    #[test]
+    fn a_recipient_that_the_mail_was_not_sent_to_got_it_by_forwarding() {
+        let forwarded = |kind: &str, destination: Value, recipient: &str| {
+            let recipients = json!([{ "emailAddress": recipient }]);
+            let (member, list) = match kind {
+                "Bounce" => ("bounce", "bouncedRecipients"),
+                _ => ("complaint", "complainedRecipients"),
+            };
+            let mut event = event(kind, member, json!({ list: recipients }));
+            event["mail"]["destination"] = destination;
+            let recipients = message(&event).unwrap().recipients;
+            recipients.into_values().next().unwrap().forwarded
+        };
+        for kind in ["Bounce", "Complaint"] {
+            assert!(
+                forwarded(kind, json!(["team@example.org"]), "anna@example.net"),
+                "{kind}"
+            );
+            assert!(
+                forwarded(kind, json!(["a@example.org", "b@example.org"]), "c@example.org"),
+                "{kind}"
+            );
+        }
+        // The same person in another spelling, or nobody knows.
+        for (destination, recipient) in [
+            (json!(["anna@example.net"]), "Anna@Example.net"),
+            (json!(["Anna B <Anna@example.net>"]), "<anna@example.net>"),
+            (json!(["b@example.org", "\"a..b\"@example.net"]), "a..b@example.net"),
+            (json!(["anna@example.net"]), "rfc822; anna@example.net"),
+            (json!([]), "anna@example.net"),
+            (json!(null), "anna@example.net"),
+            (json!("team@example.org"), "anna@example.net"),
+            (json!(["nobody knows"]), "anna@example.net"),
+            (json!([7]), "anna@example.net"),
+        ] {
+            assert!(
+                !forwarded("Bounce", destination.clone(), recipient),
+                "{destination} {recipient}"
+            );
+        }
+        let delivery = json!({"recipients": ["anna@example.net"]});
+        let mut delivery = event("Delivery", "delivery", delivery);
+        delivery["mail"]["destination"] = json!(["team@example.org"]);
+        assert!(!message(&delivery).unwrap().recipients["anna@example.net"].forwarded);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 mod address;
 mod classify;
 mod event;
+mod explain;
 mod mark;
 mod message_event;
 mod timestamp;
@@ -23,14 +24,18 @@ use crate::address::EmailAddress;
 use crate::bounce::{Blame, BounceJudgement, BounceReason};
 
 pub use classify::FeedbackClass;
+pub use explain::{ExplainedEvent, ExplainedRecipient, explain};
 pub use mark::{Mark, MarkKind, RecordedMark};
-pub use message_event::MessageEvent;
+pub use message_event::{EventRecipient, MessageEvent};
 
 use event::{Bounce, Complaint, Json, Recipient};
 use message_event::About;
 
 /// The longest diagnostic text that is kept, in characters.
 const DIAGNOSTIC_MAX: usize = 1_000;
+/// The most recipients of one event that are handled; a mail of SES's has 50. An event that lists more is handled for
+/// these, and kept for a person.
+const RECIPIENTS_MAX: usize = 100;
 /// The text of the message by which SES tries a topic for event publishing.
 const SET_UP_TEXT: &str = "Successfully validated SNS topic";
 /// The type of the message by which SES tries a topic for notifications.
@@ -58,7 +63,8 @@ pub struct FeedbackEvent {
     pub facts: Vec<RecipientFact>,
     /// The marks that count against the account.
     pub marks: Vec<Mark>,
-    /// How many recipients ought to be suppressed and have an address that cannot be read.
+    /// How many recipients ought to be suppressed and are not among the facts: their addresses cannot be read, or the
+    /// event lists more than can be of one mail.
     pub unreadable_recipients: usize,
     /// Whether a bounce or a complaint names no recipient at all: nobody can be suppressed, and trying again mends
     /// nothing.
@@ -168,6 +174,13 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
     let is_about_recipients = matches!(event.kind.as_str(), "Bounce" | "Complaint");
     event.lists_nobody = is_about_recipients && event.facts.is_empty() && event.unreadable_recipients == 0;
     event.marks = mark::of(&mail, &event.facts);
+    if let Some(message) = &mut event.message {
+        for fact in &event.facts {
+            if let Some(recipient) = message.recipients.get_mut(fact.address.normalised()) {
+                recipient.bounce_reason = fact.reason;
+            }
+        }
+    }
     Ok(Feedback::Event(Box::new(event)))
 }
 
@@ -179,6 +192,7 @@ fn about<'a>(kind: &'a str, json: &'a Json) -> Option<About<'a>> {
         feedback_id: None,
         at: None,
         recipients: Vec::new(),
+        may_be_forwarded: matches!(kind, "Bounce" | "Complaint"),
         subtype: None,
     };
     match kind {
@@ -231,7 +245,7 @@ fn listed(recipients: Option<&[Recipient]>) -> Vec<(&str, Option<&str>)> {
 
 impl FeedbackEvent {
     fn add_bounce(&mut self, bounce: Bounce, at: Timestamp) {
-        let subtype = bounce.words();
+        let subtype = message_event::short(&bounce.words());
         let bounce_type = bounce.bounce_type.unwrap_or_default();
         let bounce_sub_type = bounce.bounce_sub_type.unwrap_or_default();
         let feedback_id = self.feedback_id(bounce.feedback_id);
@@ -244,12 +258,12 @@ impl FeedbackEvent {
                 feedback_id: &feedback_id,
                 subtype: &subtype,
             };
-            self.add(recipient, &happened);
+            self.add(&recipient, &happened);
         }
     }
 
     fn add_complaint(&mut self, complaint: Complaint, at: Timestamp) {
-        let words = complaint.words().to_owned();
+        let words = message_event::short(complaint.words());
         let feedback_type = complaint.complaint_feedback_type.unwrap_or_default();
         let sub_type = complaint.complaint_sub_type.unwrap_or_default();
         let feedback_id = self.feedback_id(complaint.feedback_id);
@@ -261,16 +275,17 @@ impl FeedbackEvent {
             subtype: &words,
         };
         for recipient in complaint.complained_recipients.unwrap_or_default() {
-            self.add(recipient, &happened);
+            self.add(&recipient, &happened);
         }
     }
 
     fn feedback_id(&self, id: Option<String>) -> String {
-        id.or_else(|| self.ses_message_id.clone()).unwrap_or_default()
+        let id = id.or_else(|| self.ses_message_id.clone()).unwrap_or_default();
+        message_event::key_part(&id)
     }
 
     /// Adds a fact for each address of an entry, which is one address as a rule.
-    fn add(&mut self, recipient: Recipient, happened: &Happened<'_>) {
+    fn add(&mut self, recipient: &Recipient, happened: &Happened<'_>) {
         let addresses = recipient
             .email_address
             .as_deref()
@@ -280,23 +295,26 @@ impl FeedbackEvent {
             self.unreadable_recipients += usize::from(happened.class.suppresses());
             return;
         }
-        let diagnostic = recipient
-            .diagnostic_code
-            .map(|text| text.chars().take(DIAGNOSTIC_MAX).collect::<String>());
+        let room = RECIPIENTS_MAX.saturating_sub(self.facts.len());
+        if happened.class.suppresses() {
+            self.unreadable_recipients += addresses.len().saturating_sub(room);
+        }
+        let diagnostic = recipient.diagnostic_code.as_deref().map(message_event::short);
         let judgement = happened.judgement.as_ref();
-        self.facts.extend(addresses.into_iter().map(|address| RecipientFact {
-            address,
-            class: happened.class,
-            reason: judgement.map(|judgement| judgement.reason),
-            blames_sender: judgement.is_some_and(|judgement| judgement.blame == Blame::Sender),
-            counts_for_rate: judgement.map_or(happened.class == FeedbackClass::Complaint, |judgement| {
-                judgement.counts_for_rate
-            }),
-            at: happened.at,
-            feedback_id: happened.feedback_id.to_owned(),
-            subtype: happened.subtype.to_owned(),
-            diagnostic: diagnostic.clone(),
-        }));
+        self.facts
+            .extend(addresses.into_iter().take(room).map(|address| RecipientFact {
+                address,
+                class: happened.class,
+                reason: judgement.map(|judgement| judgement.reason),
+                blames_sender: judgement.is_some_and(|judgement| judgement.blame == Blame::Sender),
+                counts_for_rate: judgement.map_or(happened.class == FeedbackClass::Complaint, |judgement| {
+                    judgement.counts_for_rate
+                }),
+                at: happened.at,
+                feedback_id: happened.feedback_id.to_owned(),
+                subtype: happened.subtype.to_owned(),
+                diagnostic: diagnostic.clone(),
+            }));
     }
 }
 

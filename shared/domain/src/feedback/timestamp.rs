@@ -6,15 +6,12 @@ use jiff::fmt::rfc2822;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-/// 2200-01-01T00:00:00Z, in seconds.
-const LATEST: i64 = 7_258_118_400;
+use crate::time;
 
 /// Reads a time: RFC 3339 with `Z` or an offset (with or without a space before it), RFC 2822, or a civil time without
-/// a zone, which is taken as UTC. `None` for everything else. A time before 1970 or after 2200 is moved to that end:
-/// nothing later has to reckon with times that cannot be.
+/// a zone, which is taken as UTC. `None` for everything else. A time that cannot be is [clamped](time::clamped).
 pub(super) fn read(value: &Value) -> Option<Timestamp> {
-    let latest = Timestamp::from_second(LATEST).unwrap_or(Timestamp::MAX);
-    read_any(value).map(|time| time.clamp(Timestamp::UNIX_EPOCH, latest))
+    read_any(value).map(time::clamped)
 }
 
 fn read_any(value: &Value) -> Option<Timestamp> {

@@ -26,6 +26,7 @@ use super::slots::{REMEMBERED_FOR, latest_report};
 use crate::brake::Brake;
 use crate::pacing::PacingPolicy;
 use crate::stream::Stream;
+use crate::time;
 
 /// The age up to which the gate enforces a report's quota. After that the gate enforces only the sending rate and
 /// leaves the quota to SES, because a failed reporter must not stop sending.
@@ -248,7 +249,7 @@ impl GateWrite {
             now,
             latest,
             furthest,
-            stale_before: (ask.now - STALE_AFTER).as_millisecond(),
+            stale_before: time::minus(ask.now, STALE_AFTER).as_millisecond(),
             ahead_after: latest_report(ask.now).as_millisecond(),
             brake: Brake::against(ask.stream),
         }

@@ -292,11 +292,11 @@ mod tests {
             counted,
             history: GrantHistory {
                 samples: &[GrantSample {
-                    at: Timestamp::UNIX_EPOCH,
+                    at: Timestamp::constant(1_800_000_000, 0),
                     total: 0,
                 }],
                 total: 100,
-                now: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(2),
+                now: Timestamp::constant(1_800_000_000, 0) + SignedDuration::from_hours(2),
             },
             thresholds: &RateThresholds::default(),
             account_share: 1.0,
@@ -323,7 +323,7 @@ mod tests {
         };
         let report = serde_json::to_value(report_of(ACCOUNT, Some(counted), None)).unwrap();
         let expected = json!({
-            "at": "1970-01-01T02:00:00Z",
+            "at": "2027-01-15T10:00:00Z",
             "region": "eu-west-1",
             "account": {
                 "max_24_hour_send": 50000.0, "sent_last_24_hours": 120.0, "remaining": 49880.0, "max_send_rate": 14.0,

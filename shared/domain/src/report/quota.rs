@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
 use crate::pacing::GrantHistory;
+use crate::time;
 
 /// How long a report shows that the quota or the sending rate fell. AWS lowers them because of complaints, so an
 /// operator must see it.
@@ -115,7 +116,7 @@ pub(super) fn quota(
     } else {
         0.0
     };
-    let ago = |duration: SignedDuration| now - duration;
+    let ago = |duration: SignedDuration| time::minus(now, duration);
     // SES refused recipients that were granted and not sent, so our part is at most SES's count.
     let by_us = history.granted(ago(SignedDuration::from_hours(DAY)), now).min(used);
     let per_hour = history.granted(ago(PACE_OVER), now);
@@ -175,11 +176,11 @@ fn exhausted_in(limit: f64, used: f64, per_hour: f64, history: &GrantHistory<'_>
     if used >= limit {
         return Some(0);
     }
-    let day_ago = history.now - SignedDuration::from_hours(DAY);
+    let day_ago = time::minus(history.now, SignedDuration::from_hours(DAY));
     let mut left = limit - used;
     for hour in 0_u8..24 {
-        let from = day_ago + SignedDuration::from_hours(hour.into());
-        let grows = per_hour - history.granted(from, from + SignedDuration::from_hours(1));
+        let from = time::plus(day_ago, SignedDuration::from_hours(hour.into()));
+        let grows = per_hour - history.granted(from, time::plus(from, SignedDuration::from_hours(1)));
         if grows >= left {
             let part = left / grows;
             return Some(((f64::from(hour) + part) * 3_600.0) as u64);

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 
 use crate::pacing::GrantHistory;
+use crate::time;
 
 /// The number of counted days (UTC), the present one included.
 const DAYS: i32 = 7;
@@ -38,7 +39,7 @@ impl CountingWindow {
         let day_of_first = day_of(first.at);
         let since = if first.at <= start_of(wanted)? {
             wanted
-        } else if first.total == 0 || first.at < start_of(day_of_first)? + SignedDuration::from_hours(1) {
+        } else if first.total == 0 || first.at < time::plus(start_of(day_of_first)?, SignedDuration::from_hours(1)) {
             // Nothing was sent before the first sample, or hardly anything on that day.
             day_of_first.max(wanted)
         } else {
@@ -72,7 +73,7 @@ pub fn is_to_be_counted(day: Date, counted_at: Option<Timestamp>, now: Timestamp
         .tomorrow()
         .ok()
         .and_then(start_of)
-        .is_some_and(|end| counted_at >= end + FINAL_AFTER);
+        .is_some_and(|end| counted_at >= time::plus(end, FINAL_AFTER));
     !is_final && now.duration_since(counted_at) >= RECOUNTED_AFTER
 }
 

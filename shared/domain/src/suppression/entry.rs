@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{Register, Registers};
 use crate::address::EmailAddress;
+use crate::bounce::BounceReason;
 
 /// An address on the list, with its registers and their evidence.
 ///
@@ -22,9 +23,9 @@ pub struct SuppressionEntry {
     pub address: EmailAddress,
     /// The latest time of each event of the address.
     pub registers: Registers,
-    /// The times and SES feedback ids of the soft bounces in the registers, in no particular order.
-    pub soft_bounces: Vec<(Timestamp, String)>,
-    /// The evidence of each register. Soft bounces have only their feedback ids.
+    /// The soft bounces in the registers, in no particular order.
+    pub soft_bounces: Vec<SoftBounce>,
+    /// The evidence of each register that keeps one time.
     pub evidence: BTreeMap<Register, RegisterEvidence>,
 }
 
@@ -49,6 +50,17 @@ impl SuppressionEntry {
     }
 }
 
+/// One soft bounce of an address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SoftBounce {
+    /// The time of the bounce.
+    pub at: Timestamp,
+    /// The source: SES's feedback id, and behind it `#` and Okite's id of the message if Okite sent it.
+    pub source: String,
+    /// Why the mail bounced. An imported bounce may have no reason.
+    pub reason: Option<BounceReason>,
+}
+
 /// The reason that a register was set, as it was recorded then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegisterEvidence {
@@ -58,6 +70,8 @@ pub struct RegisterEvidence {
     pub subtype: String,
     /// The diagnostic of the receiving server.
     pub diagnostic: Option<String>,
+    /// Why the mail bounced. Only bounces that came as events of SES have a reason.
+    pub bounce_reason: Option<BounceReason>,
     /// The source: SES's feedback id, or the operator or application that added the entry.
     pub source: String,
 }

@@ -8,6 +8,7 @@
 
 mod entry;
 mod reconciliation;
+mod repeated_blocks;
 mod ses_list_entry;
 mod storm;
 mod tiers;
@@ -19,9 +20,11 @@ use uuid::Uuid;
 
 use crate::address::EmailAddress;
 use crate::stream::Stream;
+use crate::time::EARLIEST;
 
-pub use entry::{RegisterEvidence, SuppressionEntry};
+pub use entry::{RegisterEvidence, SoftBounce, SuppressionEntry};
 pub use reconciliation::{FinishedPass, ListDrift, Reconciliation, ReconciliationPass, ReportedReconciliation};
+pub use repeated_blocks::{BLOCK_DAYS_KEPT, first_blocks_of_days};
 pub use ses_list_entry::{ReconciliationStep, SesListEntry};
 pub use storm::{STORM_BLOCKS, STORM_ENOUGH, STORM_WINDOW, is_storm};
 pub use tiers::{InvalidTiers, SoftBounceTiers};
@@ -51,6 +54,8 @@ pub enum SuppressionReason {
     Soft,
     /// An operator or the application added the address to the list.
     Manual,
+    /// The entry of the address, or a part of it, cannot be read. Its writer may have meant to suppress the address.
+    Unreadable,
 }
 
 impl SuppressionReason {
@@ -63,6 +68,7 @@ impl SuppressionReason {
             Self::Blocked => "blocked",
             Self::Soft => "soft",
             Self::Manual => "manual",
+            Self::Unreadable => "unreadable",
         }
     }
 }
@@ -116,7 +122,8 @@ impl From<SuppressionReason> for Register {
 pub struct Suppression {
     /// The gravest reason in force.
     pub reason: SuppressionReason,
-    /// The time of the event that suppresses the address.
+    /// The time of the event that suppresses the address. Nothing says it of an unreadable entry: it is then
+    /// [`EARLIEST`].
     pub since: Timestamp,
 }
 
@@ -129,6 +136,8 @@ pub struct Registers {
     pub complaint_at: Option<Timestamp>,
     /// The time of the latest block.
     pub blocked_at: Option<Timestamp>,
+    /// The first block of each of the newest days with a block, oldest first. See [`first_blocks_of_days`].
+    pub blocked_on: Vec<Timestamp>,
     /// The time of the latest echo of a bounce. See [`Register`].
     pub bounce_echo_at: Option<Timestamp>,
     /// The time of the latest echo of a complaint. See [`Register`].
@@ -143,6 +152,8 @@ pub struct Registers {
     pub manual_expires_at: Option<Timestamp>,
     /// The latest time that the address was lifted. No earlier event counts.
     pub lifted_at: Option<Timestamp>,
+    /// Whether a part of the entry cannot be read. Lifting the address removes that part.
+    pub unreadable: bool,
 }
 
 impl Registers {
@@ -155,6 +166,7 @@ impl Registers {
             Register::Of(SuppressionReason::Blocked) => self.blocked_at,
             Register::Of(SuppressionReason::Soft) => self.soft.last().copied(),
             Register::Of(SuppressionReason::Manual) => self.manual_at,
+            Register::Of(SuppressionReason::Unreadable) => self.unreadable.then_some(EARLIEST),
             Register::BounceEcho => self.bounce_echo_at,
             Register::ComplaintEcho => self.complaint_echo_at,
         }
@@ -162,13 +174,15 @@ impl Registers {
 
     /// Joins the registers of two items of one address: the latest time of each.
     #[must_use]
-    pub fn joined(mut self, other: Self) -> Self {
+    pub fn joined(mut self, mut other: Self) -> Self {
         self.bounce_at = self.bounce_at.max(other.bounce_at);
         self.complaint_at = self.complaint_at.max(other.complaint_at);
         self.blocked_at = self.blocked_at.max(other.blocked_at);
+        self.blocked_on = first_blocks_of_days(self.blocked_on.drain(..).chain(other.blocked_on.drain(..)));
         self.bounce_echo_at = self.bounce_echo_at.max(other.bounce_echo_at);
         self.complaint_echo_at = self.complaint_echo_at.max(other.complaint_echo_at);
         self.lifted_at = self.lifted_at.max(other.lifted_at);
+        self.unreadable |= other.unreadable;
         // The expiry belongs to its entry. Of two entries with the same time, the one that lasts longer counts.
         let end = |registers: &Self| registers.manual_expires_at.unwrap_or(Timestamp::MAX);
         if (other.manual_at, end(&other)) > (self.manual_at, end(&self)) {
@@ -188,7 +202,8 @@ impl Registers {
 
     /// Decides whether these registers of `address` suppress it at `now` for mail of `stream`.
     ///
-    /// Soft bounces suppress according to `tiers`, and for bulk mail only. A full mailbox must not stop a password
+    /// Blocks on three days of the last fourteen suppress for bulk mail. Soft bounces suppress according to `tiers`, and
+    /// for bulk mail only. A full mailbox must not stop a password
     /// reset.
     #[must_use]
     pub fn suppression(
@@ -211,6 +226,10 @@ impl Registers {
             let soft: Vec<_> = self.soft.iter().copied().filter(counts).collect();
             tiers.since(&soft, now)
         };
+        let repeated_since = || {
+            let counts = |at: &Timestamp| since(Some(*at), lasts).is_some();
+            repeated_blocks::suppressed_since(self.blocked_on.iter().copied().filter(counts), now)
+        };
         // An echo proves nothing here: SES may still list an address that was lifted, and it lists blocked addresses
         // too.
         let echo = |at| since(at, lasts).filter(|_| self.lifted_at.is_none());
@@ -227,9 +246,14 @@ impl Registers {
             ),
             (SuppressionReason::Bounce, since(self.bounce_at, lasts).or(bounce_echo)),
             (SuppressionReason::Manual, since(manual_at, lasts)),
+            (SuppressionReason::Unreadable, self.unreadable.then_some(EARLIEST)),
             (
                 SuppressionReason::Blocked,
                 since(blocked_at, Some(lasts.unwrap_or(BLOCKED_FOR))),
+            ),
+            (
+                SuppressionReason::Blocked,
+                repeated_since().filter(|_| stream == Stream::Bulk),
             ),
             (SuppressionReason::Soft, soft_since().filter(|_| stream == Stream::Bulk)),
         ]
@@ -245,6 +269,27 @@ impl Registers {
         // A block is graver than soft bounces, so neither stream nor tiers matter.
         let found = self.suppression(address, now, Stream::Transactional, &SoftBounceTiers::default())?;
         self.blocked_at.filter(|_| found.reason == SuppressionReason::Blocked)
+    }
+
+    /// Returns the days with a block if repeated blocks alone keep `address` from bulk mail at `now`.
+    #[must_use]
+    pub fn repeatedly_blocked_alone(
+        &self,
+        address: &EmailAddress,
+        now: Timestamp,
+        tiers: &SoftBounceTiers,
+    ) -> Option<&[Timestamp]> {
+        let found = |stream| self.suppression(address, now, stream, tiers);
+        let is_repeated = found(Stream::Transactional).is_none()
+            && found(Stream::Bulk).is_some_and(|found| found.reason == SuppressionReason::Blocked);
+        is_repeated.then_some(self.blocked_on.as_slice())
+    }
+
+    /// Removes days whose block was part of a storm. See [`is_storm`].
+    #[must_use]
+    pub fn without_block_days(mut self, in_storms: &[Timestamp]) -> Self {
+        self.blocked_on.retain(|at| !in_storms.contains(at));
+        self
     }
 
     /// Returns whether only soft bounces suppress `address` at `now` for bulk mail.
@@ -316,6 +361,24 @@ mod tests {
     const DAY: i64 = 24 * 60 * 60;
 
     #[test]
+    fn an_entry_that_cannot_be_read_suppresses_for_good_and_every_stream() {
+        let unreadable = Registers {
+            unreadable: true,
+            blocked_at: Some(at(0)),
+            lifted_at: Some(at(9)),
+            ..Registers::default()
+        };
+        assert_eq!(
+            reason(&unreadable, ANNA, 3650 * DAY),
+            Some(SuppressionReason::Unreadable)
+        );
+        let address = EmailAddress::parse(ANNA).unwrap();
+        assert_eq!(unreadable.blocked_alone(&address, at(10)), None);
+        let joined = Registers::default().joined(unreadable);
+        assert_eq!(reason(&joined, ANNA, 10), Some(SuppressionReason::Unreadable));
+    }
+
+    #[test]
     fn an_address_without_registers_is_not_suppressed() {
         assert_eq!(reason(&Registers::default(), ANNA, 0), None);
     }
@@ -362,6 +425,36 @@ mod tests {
         };
         assert_eq!(reason(&blocked, ANNA, DAY - 1), Some(SuppressionReason::Blocked));
         assert_eq!(reason(&blocked, ANNA, DAY), None);
+    }
+
+    #[test]
+    fn blocks_on_three_days_suppress_for_bulk_mail_until_they_are_old_or_lifted() {
+        let blocked = Registers {
+            blocked_at: Some(at(2 * DAY)),
+            blocked_on: vec![at(0), at(DAY), at(2 * DAY)],
+            ..Registers::default()
+        };
+        let address = EmailAddress::parse(ANNA).unwrap();
+        let alone = |registers: &Registers, now| {
+            registers
+                .repeatedly_blocked_alone(&address, at(now), &tiers())
+                .is_some()
+        };
+        assert_eq!(reason(&blocked, ANNA, 3 * DAY - 1), Some(SuppressionReason::Blocked));
+        assert!(!alone(&blocked, 3 * DAY - 1));
+        for (now, bulk) in [(3 * DAY, true), (14 * DAY - 1, true), (14 * DAY, false)] {
+            let expected = bulk.then_some(SuppressionReason::Blocked);
+            assert_eq!(reason_for(Stream::Bulk, &blocked, ANNA, now), expected, "{now}");
+            assert_eq!(reason_for(Stream::Transactional, &blocked, ANNA, now), None, "{now}");
+            assert_eq!(alone(&blocked, now), bulk, "{now}");
+        }
+        let lifted = Registers {
+            lifted_at: Some(at(0)),
+            ..blocked.clone()
+        };
+        assert_eq!(reason_for(Stream::Bulk, &lifted, ANNA, 3 * DAY), None);
+        let without = blocked.without_block_days(&[at(DAY)]);
+        assert_eq!(reason_for(Stream::Bulk, &without, ANNA, 3 * DAY), None);
     }
 
     #[test]
@@ -640,9 +733,10 @@ mod tests {
             let [bounce, complaint, blocked, manual] = times.map(|time| time.map(at));
             let registers = Registers {
                 bounce_at: bounce, complaint_at: complaint, blocked_at: blocked, manual_at: manual,
+                blocked_on: vec![at(-3 * DAY), at(-2 * DAY), at(-DAY)],
                 bounce_echo_at: bounce, complaint_echo_at: complaint,
                 soft: vec![at(0); 5], soft_of: Vec::new(),
-                manual_expires_at: None, lifted_at: Some(at(0)),
+                manual_expires_at: None, lifted_at: Some(at(0)), unreadable: false,
             };
             prop_assert_eq!(reason(&registers, ANNA, later), None);
         }

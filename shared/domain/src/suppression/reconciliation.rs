@@ -7,6 +7,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::time;
+
 /// The time between the starts of two passes.
 const EVERY: SignedDuration = SignedDuration::from_hours(24);
 /// The wait between the first report and the first pass. A new deployment first makes the gate ready.
@@ -21,7 +23,8 @@ pub struct ListDrift {
     pub added: u64,
     /// The number that Okite had lifted and removed from SES's list.
     pub lifted: u64,
-    /// The number that Okite cannot parse as addresses. It adds and removes none of them.
+    /// The number that Okite cannot parse as addresses, whose own entries it cannot read, or that SES does not remove.
+    /// It leaves them as they are.
     pub unreadable: u64,
 }
 
@@ -73,7 +76,7 @@ impl Reconciliation {
     #[must_use]
     pub fn before_the_first(now: Timestamp) -> Self {
         Self {
-            due_at: now + FIRST_AFTER,
+            due_at: time::plus(now, FIRST_AFTER),
             pass: None,
             last: None,
             trouble: None,
@@ -88,7 +91,7 @@ impl Reconciliation {
 
     /// Makes the next pass due at once if an operator requested it at `wanted_at`, after the last pass began.
     pub fn wanted(&mut self, wanted_at: Timestamp) {
-        let began = self.due_at - EVERY;
+        let began = time::minus(self.due_at, EVERY);
         if wanted_at > began {
             self.due_at = self.due_at.min(wanted_at);
         }
@@ -109,7 +112,7 @@ impl Reconciliation {
         match (next, self.pass.as_mut()) {
             (Some(next), Some(pass)) => pass.next_token = Some(next),
             (_, Some(pass)) => {
-                self.due_at = pass.started_at + EVERY;
+                self.due_at = time::plus(pass.started_at, EVERY);
                 self.last = Some(FinishedPass {
                     at: now,
                     drift: pass.drift,
@@ -131,7 +134,7 @@ impl Reconciliation {
     /// Ends the pass and makes the next one due in a day. SES keeps no list for accounts in the sandbox.
     pub fn refused_in_the_sandbox(&mut self, now: Timestamp) {
         self.pass = None;
-        self.due_at = now + EVERY;
+        self.due_at = time::plus(now, EVERY);
         self.trouble = Some("sandbox".to_owned());
     }
 }

@@ -1,8 +1,9 @@
 //! An entry of SES's own account-level suppression list, compared with Okite's list.
 //!
 //! SES adds addresses to its list by itself, and Okite may miss it: an event may be lost, or another application may
-//! send. So Okite adds the missing entries to its own list. SES also never lifts an entry or ends a block, and would
-//! drop mail that Okite sends. So Okite removes from SES's list the addresses that it has lifted.
+//! send. So Okite adds the missing entries to its own list. SES also never lifts an entry, and would drop mail that
+//! Okite sends. So Okite removes from SES's list the addresses that an operator or the application has lifted, and no
+//! others: that a bounce was a block is Okite's judgement of a text, and no reason to overrule SES.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -30,6 +31,8 @@ pub enum ReconciliationStep {
     Agree,
     /// The address belongs to the mailbox simulator. An operator added it as a test.
     LeaveAlone,
+    /// Okite's entry of the address cannot be read. It suppresses the address, and both lists stay as they are.
+    Unreadable,
     /// The entry is missing on Okite's list. The register of its reason must be set to this time.
     Add(Timestamp),
     /// Okite lifted the address, and must remove it from SES's list.
@@ -44,6 +47,9 @@ impl SesListEntry {
     pub fn step(&self, address: &EmailAddress, registers: &Registers, now: Timestamp) -> ReconciliationStep {
         if address.is_simulator() {
             return ReconciliationStep::LeaveAlone;
+        }
+        if registers.unreadable {
+            return ReconciliationStep::Unreadable;
         }
         let in_force =
             |at: &Option<Timestamp>| at.is_some_and(|at| registers.lifted_at.is_none_or(|lifted| at > lifted));
@@ -67,15 +73,16 @@ impl SesListEntry {
         // A register with a time in the future could not be lifted.
         let at = self.updated_at.min(now);
         match registers.blocked_at {
-            // If a provider blocked the sender, SES lists the recipient for good. To Okite the block is temporary.
+            // If a provider blocked the sender, SES lists the recipient for good. While the block lasts, it says more
+            // than SES's entry. Afterwards SES still drops the mail, and Okite must not report it as accepted.
             Some(blocked)
-                if self.reason == SuppressionReason::Bounce && self.is_about(blocked) && !kept_for_another_reason =>
+                if self.reason == SuppressionReason::Bounce
+                    && self.is_about(blocked)
+                    && !kept_for_another_reason
+                    && in_force(&registers.blocked_at)
+                    && now.duration_since(blocked) < BLOCKED_FOR =>
             {
-                if in_force(&registers.blocked_at) && now.duration_since(blocked) < BLOCKED_FOR {
-                    ReconciliationStep::Agree
-                } else {
-                    ReconciliationStep::Lift
-                }
+                ReconciliationStep::Agree
             }
             _ => ReconciliationStep::Add(at),
         }
@@ -200,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_lifted_when_it_expires() {
+    fn an_entry_about_a_block_stays_on_the_list_of_ses_and_is_added_when_the_block_ends() {
         let blocked = Registers {
             blocked_at: Some(at(0)),
             ..Registers::default()
@@ -211,10 +218,18 @@ mod tests {
         );
         assert_eq!(
             step(SuppressionReason::Bounce, 60, &blocked, DAY),
-            ReconciliationStep::Lift
+            ReconciliationStep::Add(at(60))
         );
         assert_eq!(
             step(SuppressionReason::Bounce, -60, &blocked, DAY),
+            ReconciliationStep::Add(at(-60))
+        );
+        let lifted = Registers {
+            lifted_at: Some(at(60)),
+            ..blocked.clone()
+        };
+        assert_eq!(
+            step(SuppressionReason::Bounce, 60, &lifted, DAY),
             ReconciliationStep::Lift
         );
         assert_eq!(
@@ -265,6 +280,7 @@ mod tests {
                 ReconciliationStep::Lift => {
                     let reason = suppressed(&registers).map(|suppression| suppression.reason);
                     prop_assert!(matches!(reason, None | Some(SuppressionReason::Blocked)));
+                    prop_assert!(lifted_at.is_some_and(|lifted| lifted >= at(updated)), "nobody lifted it");
                 }
                 ReconciliationStep::Add(at) => {
                     match reason {
@@ -275,7 +291,7 @@ mod tests {
                     prop_assert_eq!(step(reason, updated, &registers, 0), ReconciliationStep::Agree);
                 }
                 ReconciliationStep::Agree => prop_assert!(suppressed(&registers).is_some()),
-                ReconciliationStep::LeaveAlone => prop_assert!(false),
+                ReconciliationStep::LeaveAlone | ReconciliationStep::Unreadable => prop_assert!(false),
             }
         }
     }

@@ -76,7 +76,7 @@ impl World {
             match error {
                 NotSent::Invalid(_) | NotSent::Busy(Busy::Gate(_)) => assert_eq!(is_refused, None, "{context}"),
                 NotSent::Unavailable(Unavailable::Store | Unavailable::StoreRefused) => {
-                    assert_ne!(is_refused, Some(false), "{context}")
+                    assert_ne!(is_refused, Some(false), "{context}");
                 }
                 _ => assert_eq!(is_refused, Some(true), "{context}"),
             }

@@ -268,6 +268,7 @@ impl World {
         let evidence = Evidence {
             subtype: "",
             diagnostic: None,
+            bounce_reason: None,
             source: "a test",
         };
         let suppressions = &world.sending(&world.shared.connector).suppressions;

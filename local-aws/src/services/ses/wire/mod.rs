@@ -20,7 +20,7 @@ use super::error::SesError;
 use super::ids::new_id;
 use super::operations::{account, configuration_sets, identities, send, suppression};
 use crate::catalogue::AwsService;
-use crate::middleware::{Operation, WireRequest, WireService};
+use crate::middleware::{Access, Operation, WireRequest, WireService};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
@@ -185,12 +185,11 @@ impl WireService for SesWire {
         let path = head.uri.path();
         let is_asked = |(method, route, _): &&(Method, &str, &str)| *method == head.method && is_on(route, path);
         Some(match self.names.iter().find(is_asked) {
-            Some((_, _, name)) => Operation {
-                name: (*name).to_owned(),
-                resources: self.resources(name, path, body),
-                tables: Vec::new(),
-                leading_key: None,
-            },
+            Some((_, _, name)) => {
+                let access = |resource| Access::new(*name, resource);
+                let resources = self.resources(name, path, body).into_iter();
+                Operation::allowed_by(*name, resources.map(access).collect())
+            }
             // No policy allows an action of this name.
             None => Operation::on(format!("{} {path}", head.method), "*"),
         })

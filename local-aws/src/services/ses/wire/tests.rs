@@ -416,7 +416,7 @@ async fn names_the_resources_that_iam_checks() {
     let body = json!({"FromEmailAddress": "Ada <ada@example.com>", "ConfigurationSetName": "shop"});
     mail.body = bytes::Bytes::from(body.to_string());
     assert_eq!(
-        wire.operation(&mail).unwrap().resources,
+        wire.operation(&mail).unwrap().resources(),
         [arn("identity/example.com"), arn("configuration-set/shop")]
     );
     for (path, resource) in [
@@ -425,6 +425,6 @@ async fn names_the_resources_that_iam_checks() {
         ("/v2/email/configuration-sets/shop", arn("configuration-set/shop")),
     ] {
         let operation = wire.operation(&signed(Method::GET, path)).unwrap();
-        assert_eq!(operation.resources, [resource]);
+        assert_eq!(operation.resources(), [resource]);
     }
 }

@@ -16,6 +16,7 @@ use crate::dynamodb::item::{names, s, text_of, time, time_of, ttl};
 use domain::feedback::{Mark, MarkKind};
 use domain::stream::Stream;
 use domain::suppression::{STORM_ENOUGH, STORM_WINDOW, is_storm};
+use domain::time::{minus, plus};
 
 pub use page::MarksPage;
 
@@ -64,7 +65,7 @@ impl Marks {
             .item("class", s(mark.class.as_str()))
             .item("stream", s(mark.stream.as_str()))
             .item("at", time(mark.at))
-            .item("expires_at", ttl(mark.at + MARK_KEPT));
+            .item("expires_at", ttl(plus(mark.at, MARK_KEPT)));
         if let Some(id) = mark.message_id {
             row = row.item("message_id", s(id.to_string()));
         }
@@ -129,7 +130,7 @@ impl Marks {
     /// # Errors
     /// [`StoreError`] unless all marks were read.
     pub async fn in_storm(&self, domain: &str, at: Timestamp) -> Result<bool, StoreError> {
-        let (from, to) = (at - STORM_WINDOW, at + STORM_WINDOW);
+        let (from, to) = (minus(at, STORM_WINDOW), plus(at, STORM_WINDOW));
         let mut days = vec![utc_day(from), utc_day(to)];
         days.dedup();
         let mut blocks = Vec::new();

@@ -5,8 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws::{EVENTS_READ_MAX, NewMessage, Put};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::address::EmailAddress;
-use domain::feedback::MessageEvent;
+use domain::bounce::BounceReason;
+use domain::feedback::{EventRecipient, MessageEvent};
 use domain::idempotency::LEASE;
 use domain::record::{DeliveryState, LastEvent, RecordedEvent};
 use futures_util::stream::{self, StreamExt};
@@ -18,7 +20,14 @@ use crate::support::{Item, Store, at, closed_port, n, number, s, text};
 
 /// An event one second after the mail, about these recipients.
 pub(super) fn event(kind: &str, id: &str, recipients: &[&str]) -> MessageEvent {
-    let said = |recipient: &str| (recipient == "bob@example.org").then(|| "550 unknown".to_owned());
+    let said = |recipient: &str| match recipient {
+        "bob@example.org" => EventRecipient {
+            diagnostic: Some("550 unknown".to_owned()),
+            bounce_reason: Some(BounceReason::UserUnknown),
+            forwarded: true,
+        },
+        _ => EventRecipient::default(),
+    };
     MessageEvent {
         message_id: Some(ID),
         ses_id: SES_ID.to_owned(),
@@ -86,6 +95,8 @@ async fn an_event_has_one_item_for_each_recipient_with_the_attributes_that_are_d
     };
     let mut bob = item("bob@example.org");
     bob.insert("diagnostic".to_owned(), s("550 unknown"));
+    bob.insert("bounce_reason".to_owned(), s("user_unknown"));
+    bob.insert("forwarded".to_owned(), AttributeValue::Bool(true));
     let mut expected = vec![item("anna@example.org"), bob];
     expected.sort_by_key(|item| text(item, "sk").to_owned());
     assert_eq!(items(&store).await, expected);
@@ -248,6 +259,8 @@ async fn an_event_without_our_tag_may_come_before_the_id_of_ses_is_known() {
         recipient: Some("bob@example.org".to_owned()),
         subtype: Some("General".to_owned()),
         diagnostic: Some("550 unknown".to_owned()),
+        bounce_reason: Some(BounceReason::UserUnknown),
+        forwarded: true,
     };
     assert_eq!(*bounce, expected);
     // The index finds the message, and not its events.

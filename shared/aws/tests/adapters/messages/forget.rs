@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use aws::{Evidence, NewMessage, SentTo, Suppressions};
 use domain::address::EmailAddress;
-use domain::feedback::MessageEvent;
+use domain::feedback::{EventRecipient, MessageEvent};
 use domain::message::EmailParts;
 use domain::recipient::{RecipientOutcome, RecipientStatus};
 use domain::stream::Stream;
@@ -30,6 +30,7 @@ fn evidence(source: &str) -> Evidence<'_> {
     Evidence {
         subtype: "NoEmail",
         diagnostic: Some("550 <Anna@Example.net> no such user"),
+        bounce_reason: None,
         source,
     }
 }
@@ -205,7 +206,13 @@ fn events_about_anna_and_bob(message_id: Uuid) -> [MessageEvent; 5] {
         kept_from: at(0),
         recipients: recipients
             .iter()
-            .map(|(address, said)| ((*address).to_owned(), said.map(str::to_owned)))
+            .map(|(address, said)| {
+                let recipient = EventRecipient {
+                    diagnostic: said.map(str::to_owned),
+                    ..EventRecipient::default()
+                };
+                ((*address).to_owned(), recipient)
+            })
             .collect(),
         subtype: None,
     };
@@ -328,7 +335,7 @@ async fn an_event_that_comes_after_an_address_was_forgotten_names_it_until_it_is
         id: "f-1".to_owned(),
         at: at(5),
         kept_from: at(0),
-        recipients: BTreeMap::from([("anna@example.org".to_owned(), None)]),
+        recipients: BTreeMap::from([("anna@example.org".to_owned(), EventRecipient::default())]),
         subtype: None,
     };
     store.messages().add_event(&complaint, at(1_000_000)).await.unwrap();
@@ -394,4 +401,101 @@ async fn a_table_of_several_pages_is_gone_through_to_its_end() {
     }
     assert!(pages > 1, "{pages} pages");
     assert_eq!((read, rewritten), (34, 30));
+}
+
+#[tokio::test]
+async fn the_index_finds_every_message_to_somebody_and_no_other_is_read() {
+    let store = Store::start().await;
+    let messages = store.messages();
+    // One recipient or several, in more than a page; and mails to others, one of which names her as a sender.
+    for number in 1..=30 {
+        let to: &[&str] = if number % 2 == 0 {
+            &["Anna <Anna@Example.net>"]
+        } else {
+            &["bob@example.net", "anna@example.net"]
+        };
+        let (id, parts) = message(
+            number,
+            EmailParts {
+                to: mailboxes(to),
+                ..parts()
+            },
+        );
+        put(&store, id, parts).await;
+    }
+    let (tagged, untagged) = (message(1, parts()).0, None);
+    for (message_id, ses_id) in [(Some(tagged), "s-1"), (untagged, "s-1"), (untagged, "s-unknown")] {
+        let event = MessageEvent {
+            message_id,
+            ses_id: ses_id.to_owned(),
+            kind: "Bounce".to_owned(),
+            id: format!("f-{ses_id}"),
+            at: at(5),
+            kept_from: at(0),
+            recipients: BTreeMap::from([(
+                "anna@example.net".to_owned(),
+                EventRecipient {
+                    diagnostic: Some("550 no".to_owned()),
+                    ..EventRecipient::default()
+                },
+            )]),
+            subtype: None,
+        };
+        messages.add_event(&event, at(1_000_000)).await.unwrap();
+    }
+    for number in 100..200 {
+        let (id, parts) = message(
+            number,
+            EmailParts {
+                to: mailboxes(&["bob@example.net"]),
+                ..parts()
+            },
+        );
+        put(&store, id, parts).await;
+    }
+    let (sender, from_anna) = message(
+        300,
+        EmailParts {
+            to: mailboxes(&["bob@example.net"]),
+            reply_to: mailboxes(&["anna@example.net"]),
+            ..parts()
+        },
+    );
+    put(&store, sender, from_anna).await;
+
+    let anna = address("anna@example.net");
+    for expected in [30, 0] {
+        let (mut rewritten, mut read, mut after) = (0, 0, None);
+        loop {
+            let page = messages.forget_sent_to(&anna, after.as_deref()).await.unwrap();
+            (rewritten, read, after) = (rewritten + page.rewritten, read + page.read, page.next);
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(rewritten, expected);
+        assert!(read <= 15 + 3 * 15 + 2, "{read} items were read");
+    }
+    let named: Vec<String> = all(&store)
+        .await
+        .iter()
+        .filter(|item| {
+            let shown = format!("{item:?}").to_lowercase();
+            shown.contains("anna@") || shown.contains(&hash(&anna))
+        })
+        .map(|item| text(item, "id").to_owned())
+        .collect();
+    // The reading of the whole table finds the rest.
+    let mut expected = vec![sender.to_string(), "ses#s-unknown".to_owned()];
+    expected.sort();
+    assert_eq!(
+        named
+            .into_iter()
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect::<Vec<_>>(),
+        expected
+    );
+    assert_eq!(messages.forget(&anna, None).await.unwrap().rewritten, 2);
+    assert!(messages.forget_sent_to(&anna, Some("nowhere")).await.is_err());
 }

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::address::{EmailAddress, Mailbox};
 use domain::message::{Attachment, Email, EmailParts, Header, Tag};
 use domain::recipient::{RecipientOutcome, RecipientStatus};
-use domain::record::SenderState;
+use domain::record::{DeliveryState, SenderState};
 use domain::stream::Stream;
 use domain::suppression::{Suppression, SuppressionReason};
 use jiff::SignedDuration;
@@ -424,6 +424,18 @@ async fn a_row_that_is_no_message_is_an_error() {
     store.put(TABLE, [("id", s(&ID.to_string())), ("sk", s("mail"))]).await;
     let error = store.messages().get(ID).await.unwrap_err();
     assert_eq!(error.code, "NotAMessage");
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_unknown_and_holds_up_no_other() {
+    let store = sending().await;
+    let other = Uuid::from_u128(99);
+    let unreadable = [("id", s(&other.to_string())), ("sk", s("mail")), ("created_at", n(-1))];
+    store.put(TABLE, unreadable).await;
+    let found = store.messages().get_all(&[ID, other]).await.unwrap();
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[&other].state(at(0)), DeliveryState::Unknown);
+    assert_eq!(store.messages().read_all(&[ID, other]).await.unwrap().len(), 2);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws::{Evidence, Suppressions};
 use domain::address::EmailAddress;
+use domain::bounce::BounceReason;
 use domain::suppression::{RegisterEvidence, Registers, SuppressionEntry, SuppressionReason};
 use uuid::Uuid;
 
@@ -22,6 +23,7 @@ async fn record(list: &Suppressions, who: &str, reason: SuppressionReason, time:
     let evidence = Evidence {
         subtype: "NoEmail",
         diagnostic: Some("550 no such user"),
+        bounce_reason: Some(BounceReason::UserUnknown),
         source: "feedback-1",
     };
     list.record(&address(who), reason, at(time), evidence, id)
@@ -46,6 +48,7 @@ async fn with_anna() -> (Store, Suppressions, SuppressionEntry) {
         address: address.to_owned(),
         subtype: "NoEmail".to_owned(),
         diagnostic: Some("550 no such user".to_owned()),
+        bounce_reason: Some(BounceReason::UserUnknown),
         source: "feedback-1".to_owned(),
     };
     let expected = SuppressionEntry {
@@ -54,6 +57,7 @@ async fn with_anna() -> (Store, Suppressions, SuppressionEntry) {
         registers: Registers {
             bounce_at: Some(at(5)),
             blocked_at: Some(at(6)),
+            blocked_on: vec![at(6)],
             ..Registers::default()
         },
         soft_bounces: Vec::new(),
@@ -79,23 +83,6 @@ async fn there_is_no_entry_of_an_unknown_address_or_id() {
     let (_store, list, _) = with_anna().await;
     assert_eq!(list.get(&address("bob@example.org")).await.unwrap(), None);
     assert_eq!(list.find(Uuid::from_u128(8)).await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn an_item_that_is_no_entry_is_an_error_and_not_an_address_that_is_free() {
-    let store = Store::start().await;
-    let list = store.suppressions();
-    let anna = address("anna@example.org");
-    store.put(TABLE, [("address", s("anna@example.org"))]).await;
-    assert_eq!(list.get(&anna).await.unwrap_err().code, "NotASuppression");
-    let item = [
-        ("address", s("anna@example.org")),
-        ("id", s(&ID.to_string())),
-        ("bounce_at", s("soon")),
-    ];
-    store.put(TABLE, item).await;
-    assert_eq!(list.get(&anna).await.unwrap_err().code, "NotASuppression");
-    assert_eq!(list.find(ID).await.unwrap_err().code, "NotASuppression");
 }
 
 #[tokio::test]
@@ -161,6 +148,7 @@ async fn the_end_of_an_entry_by_hand_moves_with_it_in_whichever_order_they_come(
                 let evidence = Evidence {
                     subtype: "",
                     diagnostic: None,
+                    bounce_reason: None,
                     source,
                 };
                 list.record_manual(&anna, at(time), end.map(at), evidence, ID)
@@ -186,6 +174,7 @@ async fn an_entry_by_hand_for_good_replaces_one_of_the_same_time_that_ends() {
     let evidence = Evidence {
         subtype: "",
         diagnostic: None,
+        bounce_reason: None,
         source: "a",
     };
     for end in [Some(at(9)), None, Some(at(99))] {

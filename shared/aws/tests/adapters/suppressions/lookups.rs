@@ -2,13 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-use domain::address::EmailAddress;
 use serde_json::json;
 
 use super::registers::addresses;
-use crate::support::{Answer, Fake, Request, Store, at, s};
-
-const TABLE: &str = "SuppressionsTable";
+use crate::support::{Answer, Fake, Request, Store, at};
 
 /// Asks a fake DynamoDB that leaves out all keys but the first `answered` of each request, and finds each it answers.
 async fn partial(answered: usize) -> Fake {
@@ -124,21 +121,4 @@ async fn an_error_that_lasts_is_an_error_after_three_attempts() {
     assert_eq!(error.code, "InternalServerError");
     assert!(!error.to_string().contains("anna"), "{error}");
     assert_eq!(fake.requests().len(), 3);
-}
-
-#[tokio::test]
-async fn a_register_that_cannot_be_read_is_an_error_and_not_an_address_that_is_free() {
-    let store = Store::start().await;
-    let anna = EmailAddress::parse("anna@example.org").unwrap();
-    store
-        .put(
-            TABLE,
-            [
-                ("address", s(anna.normalised())),
-                ("manual_at", s("2026-01-01T00:00:00Z")),
-            ],
-        )
-        .await;
-    let error = store.suppressions().lookup([&anna]).await.unwrap_err();
-    assert_eq!(error.code, "NotARegister");
 }

@@ -2,4 +2,6 @@
 
 mod entries;
 mod lookups;
+mod newest;
 mod registers;
+mod unreadable;

@@ -5,8 +5,11 @@
 use aws::{Evidence, Suppressions};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::address::EmailAddress;
+use domain::bounce::BounceReason;
 use domain::stream::Stream;
-use domain::suppression::{Register, Registers, SOFT_BOUNCES_KEPT, SoftBounceTiers, SuppressionReason};
+use domain::suppression::{
+    Register, Registers, SOFT_BOUNCES_KEPT, SoftBounceTiers, SuppressionReason, first_blocks_of_days,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use uuid::Uuid;
@@ -17,6 +20,7 @@ const TABLE: &str = "SuppressionsTable";
 const EVIDENCE: Evidence<'static> = Evidence {
     subtype: "General",
     diagnostic: None,
+    bounce_reason: None,
     source: "feedback-1",
 };
 const REASONS: [SuppressionReason; 5] = [
@@ -68,6 +72,9 @@ async fn record_soft<'a>(list: &Suppressions, bounces: impl IntoIterator<Item = 
 fn in_order(mut item: Item) -> Item {
     if let Some(AttributeValue::Ss(soft)) = item.get_mut("soft") {
         soft.sort_unstable();
+    }
+    if let Some(AttributeValue::Ns(blocked_on)) = item.get_mut("blocked_on") {
+        blocked_on.sort_unstable();
     }
     item
 }
@@ -161,6 +168,7 @@ async fn each_reason_has_a_register_of_its_own() {
             SuppressionReason::Blocked,
             Registers {
                 blocked_at: Some(at(5)),
+                blocked_on: vec![at(5)],
                 ..none.clone()
             },
         ),
@@ -206,6 +214,10 @@ async fn all_registers_that_an_item_has_are_read() {
                 ("lifted_at", time(6)),
                 ("bounce_echo_at", time(10)),
                 ("complaint_echo_at", time(11)),
+                (
+                    "blocked_on",
+                    AttributeValue::Ns([3, 1].map(|time| at(time).as_millisecond().to_string()).into()),
+                ),
                 ("soft", soft_set([(8, "f-1"), (7, "f-2"), (9, "f-1")])),
             ],
         )
@@ -214,6 +226,8 @@ async fn all_registers_that_an_item_has_are_read() {
         bounce_at: Some(at(1)),
         complaint_at: Some(at(2)),
         blocked_at: Some(at(3)),
+        // The first of its day.
+        blocked_on: vec![at(1)],
         manual_at: Some(at(4)),
         manual_expires_at: Some(at(5)),
         lifted_at: Some(at(6)),
@@ -222,6 +236,7 @@ async fn all_registers_that_an_item_has_are_read() {
         // A feedback that came with two times counts once.
         soft: vec![at(7), at(8)],
         soft_of: Vec::new(),
+        unreadable: false,
     };
     assert_eq!(registers(&store.suppressions(), "anna@example.org").await, expected);
 }
@@ -231,6 +246,7 @@ async fn the_item_has_the_attributes_that_are_documented() {
     let store = Store::start().await;
     let evidence = Evidence {
         diagnostic: Some("smtp; 550 5.1.1 no such user"),
+        bounce_reason: Some(BounceReason::UserUnknown),
         ..EVIDENCE
     };
     let anna = address("Anna@Example.org");
@@ -246,9 +262,10 @@ async fn the_item_has_the_attributes_that_are_documented() {
     assert_eq!(text(bounce, "address"), "Anna@Example.org");
     assert_eq!(text(bounce, "subtype"), "General");
     assert_eq!(text(bounce, "diagnostic"), "smtp; 550 5.1.1 no such user");
+    assert_eq!(text(bounce, "bounce_reason"), "user_unknown");
     assert_eq!(text(bounce, "source"), "feedback-1");
     assert!(text(&item, "shard").starts_with("newest#"));
-    assert_eq!((item.len(), bounce.len()), (5, 4));
+    assert_eq!((item.len(), bounce.len()), (5, 5));
 }
 
 #[tokio::test]
@@ -280,6 +297,7 @@ async fn later_evidence_replaces_all_of_the_earlier() {
     let second = Evidence {
         subtype: "NoEmail",
         diagnostic: None,
+        bounce_reason: None,
         source: "a-smaller-source",
     };
     list.record(&anna, SuppressionReason::Bounce, at(1), second, Uuid::from_u128(2))
@@ -364,6 +382,7 @@ async fn record_all(list: &Suppressions, facts: &[Fact]) {
         let evidence = Evidence {
             subtype: &format!("subtype-{source}-{time}"),
             diagnostic: (source % 2 == 0).then_some("smtp; 550"),
+            bounce_reason: None,
             source: &format!("source-{source}"),
         };
         let spelling = if source % 2 == 0 {
@@ -387,6 +406,52 @@ async fn outcome(store: &Store, facts: &[Fact]) -> Item {
     in_order(item)
 }
 
+#[test]
+fn blocks_in_any_order_and_number_of_copies_leave_the_first_of_each_of_the_newest_days() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let store = runtime.block_on(Store::start());
+    let hour = 3_600_000;
+    let blocks = proptest::collection::vec(0_i64..20 * 24, 1..30);
+    let histories = blocks.prop_flat_map(|blocks| {
+        let copies: Vec<_> = blocks.iter().chain(blocks.iter().step_by(3)).copied().collect();
+        (Just(blocks), Just(copies).prop_shuffle())
+    });
+    let mut runner = TestRunner::new(Config {
+        cases: 12,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let checked = runner.run(&histories, |(blocks, shuffled)| {
+        let item = runtime.block_on(async {
+            for hours in &shuffled {
+                record(
+                    &store.suppressions(),
+                    "anna@example.org",
+                    SuppressionReason::Blocked,
+                    hours * hour,
+                )
+                .await;
+            }
+            let item = in_order(item(&store, "anna@example.org").await);
+            store.delete(TABLE, &[("address", "anna@example.org")]).await;
+            item
+        });
+        let times = blocks.iter().map(|hours| at(hours * hour));
+        let days: Vec<_> = first_blocks_of_days(times.clone())
+            .iter()
+            .map(|at| at.as_millisecond().to_string())
+            .collect();
+        prop_assert_eq!(&item["blocked_on"], &AttributeValue::Ns(days));
+        prop_assert_eq!(number(&item, "blocked_at"), times.max().unwrap().as_millisecond());
+        Ok(())
+    });
+    checked.unwrap();
+}
+
 #[tokio::test]
 async fn soft_bounces_are_a_set_to_which_each_is_added_once() {
     let store = Store::start().await;
@@ -400,6 +465,40 @@ async fn soft_bounces_are_a_set_to_which_each_is_added_once() {
     assert_eq!(text(&item, "id"), Uuid::from_u128(1).to_string());
     assert!(text(&item, "shard").starts_with("newest#"));
     assert_eq!(item.len(), 4);
+}
+
+#[tokio::test]
+async fn a_soft_bounce_keeps_its_reason_and_counts_once_as_event_and_as_classic_notification() {
+    let store = Store::start().await;
+    let list = store.suppressions();
+    let anna = address("anna@example.org");
+    let id = Uuid::from_u128(9);
+    // A classic notification does not name the message.
+    let sources = [format!("f-1#{id}"), "f-1".to_owned(), "import #3".to_owned()];
+    for (source, reason) in sources.iter().zip([Some(BounceReason::MailboxFull), None, None]) {
+        let evidence = Evidence {
+            bounce_reason: reason,
+            source,
+            ..EVIDENCE
+        };
+        list.record(&anna, SuppressionReason::Soft, at(5), evidence, id)
+            .await
+            .unwrap();
+    }
+    let found = registers(&list, "anna@example.org").await;
+    assert_eq!((found.soft, found.soft_of), (vec![at(5), at(5)], vec![(id, at(5))]));
+    let mut bounces = list.get(&anna).await.unwrap().unwrap().soft_bounces;
+    bounces.sort_unstable();
+    let read: Vec<_> = bounces
+        .iter()
+        .map(|bounce| (bounce.source.as_str(), bounce.reason))
+        .collect();
+    let expected = [
+        ("f-1", None),
+        (sources[0].as_str(), Some(BounceReason::MailboxFull)),
+        ("import #3", None),
+    ];
+    assert_eq!(read, expected);
 }
 
 #[tokio::test]
@@ -540,6 +639,7 @@ async fn records_at_the_same_moment_lose_nothing() {
         bounce_at: latest,
         complaint_at: latest,
         blocked_at: latest,
+        blocked_on: vec![at(0)],
         manual_at: latest,
         ..Registers::default()
     };

@@ -1,0 +1,19 @@
+//! A work queue on a whole run: SQS as its SDK speaks to it, event source mappings, and schedules.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod mappings;
+mod receiving;
+mod run;
+mod schedules;
+mod sending;
+mod throughput;
+mod worker;
+
+/// The function of the stack, in a process of its own: a run starts this program with the function's name, which is the
+/// name of this test. For anybody else it does nothing.
+#[tokio::test(flavor = "current_thread")]
+#[ignore = "a run starts it"]
+async fn worker() {
+    worker::run().await;
+}
