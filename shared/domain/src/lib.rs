@@ -20,6 +20,7 @@
 //! | [`report`] | the report on the account: quota, rates, reasons and advice |
 //! | [`brake`] | the level of the brake, and its changes with author and reason |
 //! | [`pacing`] | the gate: the arithmetic of the sending rate and the quota |
+//! | [`queue`] | mail that waits until there is room, or until a time that the caller names |
 //! | [`ses_error`] | the meaning of each SES error for the caller |
 //! | [`backoff`] | the wait before a retry of a throttled call to SES |
 //! | [`api_key`] | API keys, their secrets and their permissions |
@@ -39,6 +40,7 @@ pub mod hex;
 pub mod idempotency;
 pub mod message;
 pub mod pacing;
+pub mod queue;
 pub mod recipient;
 pub mod record;
 pub mod report;

@@ -53,6 +53,15 @@ pub enum OnSuppressed {
 }
 
 impl OnSuppressed {
+    /// Returns the name that the API and items use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Reject => "reject",
+        }
+    }
+
     /// Reads the name that the API uses. Returns `None` for any other text.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {

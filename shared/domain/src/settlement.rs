@@ -33,7 +33,7 @@ pub enum SettleStep {
     Known,
     /// The record says the opposite, so the word is refused.
     Contradicts,
-    /// A request is sending it until this time at the latest, so the word comes too early.
+    /// A request or a worker may send it until this time at the latest, so the word comes too early.
     TooEarly(Timestamp),
 }
 
@@ -44,10 +44,19 @@ impl SettleStep {
         match (record.state(now), settlement) {
             (DeliveryState::Unknown, _) => Self::Write,
             (DeliveryState::Sending(until), _) => Self::TooEarly(until),
-            (DeliveryState::Sent, Settlement::Sent)
-            | (DeliveryState::Refused | DeliveryState::Suppressed, Settlement::NotSent) => Self::Known,
-            (DeliveryState::Sent, Settlement::NotSent)
-            | (DeliveryState::Refused | DeliveryState::Suppressed, Settlement::Sent) => Self::Contradicts,
+            (DeliveryState::Queued | DeliveryState::Scheduled(_), _) => {
+                let deadline = record.queued.as_ref().map_or(now, |queued| queued.deadline);
+                Self::TooEarly(deadline)
+            }
+            (DeliveryState::Sent, Settlement::Sent) => Self::Known,
+            (DeliveryState::Sent, Settlement::NotSent) => Self::Contradicts,
+            (
+                DeliveryState::Refused | DeliveryState::Suppressed | DeliveryState::Failed | DeliveryState::Canceled,
+                word,
+            ) => match word {
+                Settlement::NotSent => Self::Known,
+                Settlement::Sent => Self::Contradicts,
+            },
         }
     }
 }
@@ -69,6 +78,9 @@ mod tests {
             attempt: 1,
             attempt_at: Some(NOW),
             nonce: None,
+            lease_until: None,
+            queued: None,
+            failed: None,
             ses_id: None,
             settled_at: None,
             created_at: NOW,
@@ -115,6 +127,13 @@ mod tests {
                 SettleStep::Contradicts,
                 SettleStep::Known,
             ),
+            (
+                record(SenderState::Failed),
+                later,
+                SettleStep::Contradicts,
+                SettleStep::Known,
+            ),
+            (record(SenderState::Unknown), NOW, SettleStep::Write, SettleStep::Write),
         ] {
             let steps = [Settlement::Sent, Settlement::NotSent].map(|word| SettleStep::of(&record, word, at));
             assert_eq!(steps, [sent, not_sent], "{record:?}");

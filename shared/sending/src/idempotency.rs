@@ -6,6 +6,7 @@
 //! | the record | the other request |
 //! |---|---|
 //! | sent or suppressed | gets the same answer |
+//! | ever queued | gets the same answer, whatever became of it |
 //! | being sent | gets "in flight", and retries later |
 //! | unknown | gets "unknown", until an event of SES settles it |
 //! | missing or refused | takes the key over once the first request has ended, and sends under the same ids |
@@ -106,8 +107,17 @@ impl Standing {
         let Some(record) = record else {
             return Self::Open;
         };
+        if record.queued.is_some() {
+            return Self::Settled;
+        }
         match record.state(now) {
-            DeliveryState::Sent | DeliveryState::Suppressed | DeliveryState::Unknown => Self::Settled,
+            DeliveryState::Sent
+            | DeliveryState::Suppressed
+            | DeliveryState::Unknown
+            | DeliveryState::Queued
+            | DeliveryState::Scheduled(_)
+            | DeliveryState::Failed
+            | DeliveryState::Canceled => Self::Settled,
             DeliveryState::Sending(_) => Self::AtWork,
             DeliveryState::Refused if record.nonce == Some(held.nonce) => Self::GivenUp,
             DeliveryState::Refused => Self::Open,
@@ -271,9 +281,17 @@ impl Sending {
 /// Returns the outcome of an email whose record needs no attempt.
 pub(crate) fn settled(record: Option<&MessageRecord>, now: Timestamp) -> Option<Result<Receipt, NotSent>> {
     let record = record?;
+    if record.queued.is_some() {
+        return Some(Ok(record.into()));
+    }
     match record.state(now) {
         DeliveryState::Refused => None,
-        DeliveryState::Sent | DeliveryState::Suppressed => Some(Ok(record.into())),
+        DeliveryState::Sent
+        | DeliveryState::Suppressed
+        | DeliveryState::Queued
+        | DeliveryState::Scheduled(_)
+        | DeliveryState::Failed
+        | DeliveryState::Canceled => Some(Ok(record.into())),
         DeliveryState::Sending(until) => Some(Err(NotSent::InFlight { until })),
         DeliveryState::Unknown => Some(Err(NotSent::StillUnknown { id: record.id })),
     }

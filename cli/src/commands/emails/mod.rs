@@ -97,6 +97,10 @@ impl MessagesTable {
 /// Returns the word for the state of an email.
 fn state(record: &MessageRecord, now: Timestamp) -> &'static str {
     match record.state(now) {
+        DeliveryState::Queued => "queued",
+        DeliveryState::Scheduled(_) => "scheduled",
+        DeliveryState::Failed => "failed",
+        DeliveryState::Canceled => "canceled",
         DeliveryState::Sending(_) => "sending",
         DeliveryState::Refused => "not sent",
         DeliveryState::Suppressed => "suppressed",

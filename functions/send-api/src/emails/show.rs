@@ -235,6 +235,9 @@ mod tests {
         MessageRecord {
             id: Uuid::from_u128(7),
             written: SenderState::Sending,
+            lease_until: None,
+            queued: None,
+            failed: None,
             attempt: 1,
             attempt_at: Some(at(0)),
             nonce: None,

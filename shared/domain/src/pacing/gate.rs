@@ -58,6 +58,23 @@ impl Gate {
             Stream::Bulk => self.left_bulk,
         }
     }
+
+    /// Returns how many recipients of `stream` the gate lets through within `time` if nobody else sends: none while the
+    /// brake holds the stream back.
+    #[must_use]
+    pub fn lets_through(&self, stream: Stream, time: Duration, now: Timestamp) -> u64 {
+        if self.brake.level() >= Brake::against(stream).level() {
+            return 0;
+        }
+        let by_rate = self.known().recipients_within(time);
+        let is_stale = now.duration_since(self.account_read_at) > STALE_AFTER;
+        let recipients = if is_stale {
+            by_rate
+        } else {
+            by_rate.min(self.left(stream))
+        };
+        u64::try_from(recipients).unwrap_or(0)
+    }
 }
 
 /// The part of the gate that a container remembers.

@@ -5,12 +5,24 @@
 //!
 //! | state | evidence | next state |
 //! |---|---|---|
-//! | (none) | no row | the row is put → sending, or suppressed |
-//! | sending | an attempt within its lease | SES's answer or an event → sent; a refusal → refused; later → unknown |
-//! | refused | SES certainly did not accept it | a retry → sending, with the next attempt |
+//! | (none) | no row | the row is put → sending, suppressed, or queued |
+//! | queued | it waits for room | a worker → sending, suppressed or failed; the caller → canceled |
+//! | scheduled | it waits for its time | the time → queued; the caller → canceled |
+//! | sending | an attempt within its lease | SES's answer or an event → sent; a refusal → refused or queued; later → unknown |
+//! | refused | SES certainly did not accept it | a retry → sending or queued, with the next attempt |
 //! | suppressed | no recipient was left to send to | |
-//! | unknown | an attempt after its lease | an event of SES, or an operator → sent; an operator → refused |
+//! | failed | it was queued and will not be sent | |
+//! | canceled | it was queued and the caller called it back | |
+//! | unknown | an attempt after its lease, or written an hour later | an event of SES, or an operator → sent; an operator → refused |
 //! | sent | SES's id, any event, or an operator's word | |
+//!
+//! | module | concept |
+//! |---|---|
+//! | `queued` | what a row holds of a mail that was queued |
+//! | `okite_state` | the state in Okite's own terms, with its reason |
+
+mod okite_state;
+mod queued;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +33,9 @@ use crate::bounce::BounceReason;
 use crate::idempotency::LEASE;
 use crate::recipient::RecipientOutcome;
 use crate::time;
+
+pub use okite_state::OkiteState;
+pub use queued::{FailedReason, QueuedMail, WaitsFor};
 
 /// The state that the sender wrote last, or an operator after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +48,28 @@ pub enum SenderState {
     Suppressed,
     /// An operator found out that SES accepted the attempt. The sender writes SES's id instead.
     Sent,
+    /// The mail waits in the queue.
+    Queued,
+    /// The mail was queued and will not be sent.
+    Failed,
+    /// The mail was queued, and its caller called it back.
+    Canceled,
+    /// Long after its lease nobody knows whether SES accepted the attempt. Its content is deleted.
+    Unknown,
 }
 
 impl SenderState {
+    const ALL: [Self; 8] = [
+        Self::Sent,
+        Self::Sending,
+        Self::Refused,
+        Self::Suppressed,
+        Self::Queued,
+        Self::Failed,
+        Self::Canceled,
+        Self::Unknown,
+    ];
+
     /// Returns the name in items.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -44,15 +78,17 @@ impl SenderState {
             Self::Refused => "refused",
             Self::Suppressed => "suppressed",
             Self::Sent => "sent",
+            Self::Queued => "queued",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+            Self::Unknown => "unknown",
         }
     }
 
     /// Reads the name in items.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Sending, Self::Refused, Self::Suppressed, Self::Sent]
-            .into_iter()
-            .find(|written| written.as_str() == text)
+        Self::ALL.into_iter().find(|written| written.as_str() == text)
     }
 }
 
@@ -132,6 +168,13 @@ pub struct MessageRecord {
     pub attempt_at: Option<Timestamp>,
     /// A random value that marks the writes of that attempt.
     pub nonce: Option<Uuid>,
+    /// The time until which a worker may be at that attempt. A request that sends at once has none: its lease is
+    /// [`LEASE`].
+    pub lease_until: Option<Timestamp>,
+    /// What the row holds of the queue, if the mail was ever queued.
+    pub queued: Option<QueuedMail>,
+    /// Why a queued mail will not be sent, if it failed.
+    pub failed: Option<FailedReason>,
     /// SES's id of the message, once it is known.
     pub ses_id: Option<String>,
     /// The time at which an operator wrote the state; `None` if the sender wrote it.
@@ -149,12 +192,20 @@ pub struct MessageRecord {
 /// The state of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryState {
+    /// The mail waits for room.
+    Queued,
+    /// The mail waits for this time.
+    Scheduled(Timestamp),
     /// An attempt is under way. It ends at this time at the latest.
     Sending(Timestamp),
     /// SES certainly did not accept the message.
     Refused,
     /// No recipient was left to send to.
     Suppressed,
+    /// The mail was queued and will not be sent.
+    Failed,
+    /// The mail was queued, and its caller called it back.
+    Canceled,
     /// An attempt was made, and it is not known whether SES accepted it.
     Unknown,
     /// SES accepted the message.
@@ -164,8 +215,12 @@ pub enum DeliveryState {
 /// The latest known event of a message, in the terms of the Resend API, so that Resend's SDKs understand it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LastEvent {
-    /// The message is being sent, or it is not known whether it was sent.
+    /// The message waits for the time that its caller named.
+    Scheduled,
+    /// The message waits for room, is being sent, or it is not known whether it was sent.
     Queued,
+    /// The caller called the message back before it was sent.
+    Canceled,
     /// SES accepted the message.
     Sent,
     /// The receiving server accepted the message.
@@ -185,7 +240,9 @@ impl LastEvent {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Scheduled => "scheduled",
             Self::Queued => "queued",
+            Self::Canceled => "canceled",
             Self::Sent => "sent",
             Self::Delivered => "delivered",
             Self::DeliveryDelayed => "delivery_delayed",
@@ -222,8 +279,16 @@ impl MessageRecord {
             SenderState::Refused => DeliveryState::Refused,
             SenderState::Suppressed => DeliveryState::Suppressed,
             SenderState::Sent => DeliveryState::Sent,
+            SenderState::Failed => DeliveryState::Failed,
+            SenderState::Canceled => DeliveryState::Canceled,
+            SenderState::Unknown => DeliveryState::Unknown,
+            // A mail past its deadline is queued until somebody has settled it: until then it may still be sent.
+            SenderState::Queued => match self.queued.as_ref().and_then(|queued| queued.scheduled_at) {
+                Some(at) if at > now => DeliveryState::Scheduled(at),
+                _ => DeliveryState::Queued,
+            },
             SenderState::Sending => {
-                let lease_until = time::plus(self.attempt_at.unwrap_or(self.created_at), LEASE);
+                let lease_until = self.lease_until();
                 if now < lease_until {
                     DeliveryState::Sending(lease_until)
                 } else {
@@ -237,9 +302,23 @@ impl MessageRecord {
     #[must_use]
     pub fn is_settled(&self, now: Timestamp) -> bool {
         match self.state(now) {
-            DeliveryState::Sent | DeliveryState::Refused | DeliveryState::Suppressed => true,
-            DeliveryState::Sending(_) | DeliveryState::Unknown => false,
+            DeliveryState::Sent
+            | DeliveryState::Refused
+            | DeliveryState::Suppressed
+            | DeliveryState::Failed
+            | DeliveryState::Canceled => true,
+            DeliveryState::Queued
+            | DeliveryState::Scheduled(_)
+            | DeliveryState::Sending(_)
+            | DeliveryState::Unknown => false,
         }
+    }
+
+    /// Returns the time until which somebody may be at work on the last attempt.
+    #[must_use]
+    pub fn lease_until(&self) -> Timestamp {
+        let begun = self.attempt_at.unwrap_or(self.created_at);
+        self.lease_until.unwrap_or_else(|| time::plus(begun, LEASE))
     }
 
     /// Computes the latest event. For each recipient, a final event goes before a delay. Of all recipients, the worst
@@ -247,8 +326,10 @@ impl MessageRecord {
     #[must_use]
     pub fn last_event(&self, now: Timestamp) -> LastEvent {
         match self.state(now) {
-            DeliveryState::Sending(_) | DeliveryState::Unknown => return LastEvent::Queued,
-            DeliveryState::Refused | DeliveryState::Suppressed => return LastEvent::Failed,
+            DeliveryState::Scheduled(_) => return LastEvent::Scheduled,
+            DeliveryState::Queued | DeliveryState::Sending(_) | DeliveryState::Unknown => return LastEvent::Queued,
+            DeliveryState::Canceled => return LastEvent::Canceled,
+            DeliveryState::Refused | DeliveryState::Suppressed | DeliveryState::Failed => return LastEvent::Failed,
             DeliveryState::Sent => {}
         }
         let latest = |about: &dyn Fn(&RecordedEvent) -> bool| {
@@ -284,6 +365,9 @@ mod tests {
             attempt: 1,
             attempt_at: Some(NOW),
             nonce: None,
+            lease_until: None,
+            queued: None,
+            failed: None,
             ses_id: ses_id.map(str::to_owned),
             settled_at: None,
             created_at: NOW,
@@ -325,6 +409,14 @@ mod tests {
                 "{written:?} {ses_id:?} {at}"
             );
         }
+    }
+
+    #[test]
+    fn a_name_reads_back_as_its_state() {
+        for state in SenderState::ALL {
+            assert_eq!(SenderState::parse(state.as_str()), Some(state));
+        }
+        assert_eq!(SenderState::parse("scheduled"), None);
     }
 
     #[test]
