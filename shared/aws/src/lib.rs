@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `api_keys`, `messages`, `suppressions`, `usage` | one table each: schema, keys, expressions, variable |
+//! | `api_keys`, `messages`, `outbox`, `suppressions`, `usage` | one table each: schema, keys, expressions, variable |
 //! | `ses`, `cloudwatch`, `sns` | a service each, behind a cargo feature of that name |
 //! | `dynamodb` | what all tables share: the client, items, batches, conditions and errors |
 //! | `connection` | what all clients share: the HTTP client and its certificates |
@@ -21,6 +21,7 @@ mod dynamodb;
 mod error_code;
 mod function;
 mod messages;
+mod outbox;
 #[cfg(feature = "ses")]
 mod ses;
 #[cfg(feature = "sns")]
@@ -35,8 +36,10 @@ pub use connection::{TrustError, behavior_version, http_client, http_connector};
 pub use dynamodb::{StoreError, client as dynamodb};
 pub use function::FunctionConfig;
 pub use messages::{
-    Claimed, Claims, EVENTS_READ_MAX, Forgotten, Messages, NewMessage, OpenMessages, Put, ScanPosition, SentTo,
+    Accepted, Cancel, ClaimGrowth, Claimed, Claims, ContentSwitch, EVENTS_READ_MAX, Forgotten, Messages, Moved,
+    NewAttempt, NewMessage, NewQueued, OpenMessages, Put, Reschedule, Rescheduled, ScanPosition, SentTo,
 };
+pub use outbox::{CONTENT_MAX, ContentError, DueEntry, Outbox};
 #[cfg(feature = "ses")]
 pub use ses::{
     AccountError, IdentitiesError, ListError, ListedPage, Outgoing, Pace, SendError, Ses, SesSuppressionList, SesText,

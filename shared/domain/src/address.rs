@@ -331,6 +331,19 @@ impl Mailbox {
         Ok(Self { name, address })
     }
 
+    /// Puts a mailbox together again from its stored name and address. A name may hold what [`Self::parse`] would read as
+    /// something else.
+    ///
+    /// # Errors
+    /// [`AddressError`] if no mailbox has this name.
+    pub fn from_parts(name: Option<String>, address: EmailAddress) -> Result<Self, AddressError> {
+        match &name {
+            Some(name) if name.chars().any(char::is_control) => Err(AddressError::ControlCharacter),
+            Some(name) if name.len() > NAME_MAX => Err(AddressError::NameTooLong),
+            _ => Ok(Self { name, address }),
+        }
+    }
+
     /// Returns the display name in Unicode.
     #[must_use]
     pub fn name(&self) -> Option<&str> {

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{KeysAndAttributes, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{DeleteRequest, KeysAndAttributes, PutRequest, WriteRequest};
+use aws_smithy_types::error::operation::BuildError;
 
 use super::item::Item;
 use crate::StoreError;
@@ -55,12 +56,30 @@ pub(crate) async fn get(
 
 /// Puts at most [`WRITE_MAX`] items, without a condition. After an error some of them may have been written.
 pub(crate) async fn put(client: &Client, table: &str, items: Vec<Item>) -> Result<(), StoreError> {
-    const OPERATION: &str = "BatchWriteItem";
     let request = |item| {
         let put = PutRequest::builder().set_item(Some(item)).build();
         put.map(|put| WriteRequest::builder().put_request(put).build())
     };
-    let requests: Result<Vec<_>, _> = items.into_iter().map(request).collect();
+    write(client, table, items.into_iter().map(request)).await
+}
+
+/// Deletes the items of at most [`WRITE_MAX`] different keys, without a condition. After an error some of them may have
+/// been deleted.
+pub(crate) async fn delete(client: &Client, table: &str, keys: Vec<Item>) -> Result<(), StoreError> {
+    let request = |key| {
+        let delete = DeleteRequest::builder().set_key(Some(key)).build();
+        delete.map(|delete| WriteRequest::builder().delete_request(delete).build())
+    };
+    write(client, table, keys.into_iter().map(request)).await
+}
+
+async fn write(
+    client: &Client,
+    table: &str,
+    requests: impl Iterator<Item = Result<WriteRequest, BuildError>>,
+) -> Result<(), StoreError> {
+    const OPERATION: &str = "BatchWriteItem";
+    let requests: Result<Vec<_>, _> = requests.collect();
     let mut requests = requests.map_err(|error| StoreError::new(OPERATION, &error.to_string()))?;
     for round in 0..ROUNDS_MAX {
         rest_before(round).await;

@@ -5,6 +5,7 @@ mod client;
 pub(crate) mod condition;
 pub(crate) mod item;
 pub(crate) mod store_error;
+pub(crate) mod transaction;
 
 pub use client::client;
 pub(crate) use client::client_for_events;

@@ -69,6 +69,8 @@ impl StoreError {
                 | "InternalServerError"
                 | "ServiceUnavailable"
                 | "Timeout"
+                | "TransactionConflict"
+                | "TransactionInProgressException"
                 | "UnprocessedKeys"
         )
     }

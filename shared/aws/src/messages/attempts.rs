@@ -4,6 +4,8 @@
 //! changes nothing of a later attempt. SES's id is true of the message whenever it comes, and the entries of the index by
 //! recipient are the same for every attempt.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
@@ -15,7 +17,7 @@ use super::{Messages, by_recipient, mail_key, row};
 use crate::StoreError;
 use crate::dynamodb::batch;
 use crate::dynamodb::condition::{Written, unless_overtaken, written};
-use crate::dynamodb::item::{Item, n, names, s, uuid_of};
+use crate::dynamodb::item::{Item, n, names, s, text_of, uuid_of};
 use domain::message::Email;
 use domain::recipient::RecipientOutcome;
 use domain::record::SenderState;
@@ -57,6 +59,34 @@ pub enum Put {
     Overtaken,
 }
 
+/// The condition of the first write of an attempt: there is no row, or the row of the attempt before was refused.
+pub(super) struct PutCondition {
+    pub(super) expression: &'static str,
+    pub(super) names: HashMap<String, String>,
+    pub(super) values: Option<Item>,
+}
+
+impl PutCondition {
+    pub(super) fn of(attempt: u32) -> Self {
+        if attempt <= 1 {
+            return Self {
+                expression: "attribute_not_exists(#id)",
+                names: names(["id"]).unwrap_or_default(),
+                values: None,
+            };
+        }
+        let values = [
+            (":before", n((attempt - 1).into())),
+            (":refused", s(SenderState::Refused.as_str())),
+        ];
+        Self {
+            expression: "attribute_exists(#id) AND #attempt = :before AND #state = :refused AND attribute_not_exists(#ses_id)",
+            names: names(["id", "attempt", "state", "ses_id"]).unwrap_or_default(),
+            values: Some(values.map(|(name, value)| (name.to_owned(), value)).into()),
+        }
+    }
+}
+
 impl Messages {
     /// Writes the row of a message before anything is sent: `sending`, or `suppressed` if no recipient is left.
     ///
@@ -75,7 +105,7 @@ impl Messages {
         put
     }
 
-    async fn put_all(&self, items: Vec<Item>) -> Result<(), StoreError> {
+    pub(super) async fn put_all(&self, items: Vec<Item>) -> Result<(), StoreError> {
         for items in items.chunks(batch::WRITE_MAX) {
             batch::put(&self.client, &self.table, items.to_vec()).await?;
         }
@@ -89,17 +119,11 @@ impl Messages {
             .table_name(&self.table)
             .set_item(Some(row::of(message)))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let put = if message.attempt == 1 {
-            put.condition_expression("attribute_not_exists(#id)")
-                .set_expression_attribute_names(names(["id"]))
-        } else {
-            put.condition_expression(
-                "attribute_exists(#id) AND #attempt = :before AND #state = :refused AND attribute_not_exists(#ses_id)",
-            )
-            .set_expression_attribute_names(names(["id", "attempt", "state", "ses_id"]))
-            .expression_attribute_values(":before", n((message.attempt - 1).into()))
-            .expression_attribute_values(":refused", s(SenderState::Refused.as_str()))
-        };
+        let condition = PutCondition::of(message.attempt);
+        let put = put
+            .condition_expression(condition.expression)
+            .set_expression_attribute_names(Some(condition.names))
+            .set_expression_attribute_values(condition.values);
         Ok(match written(put.send().await)? {
             Written::Done(_) => Put::Written,
             // The SDK repeated a write whose answer was lost: the row that is there is our own.
@@ -163,4 +187,44 @@ impl Messages {
             .await;
         unless_overtaken(updated)
     }
+
+    /// Records that nothing was sent, after the write of the row had no answer: the attempt becomes `refused` whether that
+    /// write was carried out or not, and it fails if it is carried out later.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been written. The key of the request must then be kept.
+    pub async fn refused_without_row(&self, attempt: &NewMessage<'_>) -> Result<Put, StoreError> {
+        let own = PutCondition::of(attempt.attempt);
+        let mut item = row::of(attempt);
+        item.insert("state".to_owned(), s(SenderState::Refused.as_str()));
+        let mut values = own.values.unwrap_or_default();
+        values.insert(":sending".to_owned(), s(SenderState::Sending.as_str()));
+        values.insert(":nonce".to_owned(), s(attempt.nonce.to_string()));
+        let mut placeholders = own.names;
+        placeholders.extend(names(["state", "nonce"]).unwrap_or_default());
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression(format!(
+                "({}) OR (#state = :sending AND #nonce = :nonce)",
+                own.expression
+            ))
+            .set_expression_attribute_names(Some(placeholders))
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        Ok(match written(put)? {
+            Written::Done(_) => Put::Written,
+            Written::Failed(Some(row)) if is_own_refusal(&row, attempt.nonce) => Put::Written,
+            Written::Failed(_) => Put::Overtaken,
+        })
+    }
+}
+
+/// Returns whether the SDK repeated a refusal whose answer was lost.
+fn is_own_refusal(row: &Item, nonce: Uuid) -> bool {
+    text_of(row, "state") == Some(SenderState::Refused.as_str()) && uuid_of(row, "nonce") == Some(nonce)
 }

@@ -93,6 +93,21 @@ impl Claims {
         }
     }
 
+    /// Reads a claim, consistently.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it could not be read.
+    pub async fn get(&self, id: &str) -> Result<Option<Claim>, StoreError> {
+        const OPERATION: &str = "GetItem";
+        let read = self.client.get_item().table_name(&self.table);
+        let read = read.set_key(Some(claim_key(id))).consistent_read(true).send().await;
+        let Some(row) = read.map_err(StoreError::of(OPERATION))?.item else {
+            return Ok(None);
+        };
+        let claim = self::read(&row).ok_or_else(|| StoreError::new(OPERATION, "NotAClaim"))?;
+        Ok(Some(claim))
+    }
+
     /// Takes the key `held` over from a request whose lease is over, for the request of `claim`, which has the same
     /// body: see [`Claim::taken_over`]. The key keeps the message of the first request. Of any number of callers one
     /// wins.
@@ -198,7 +213,7 @@ fn claimed(row: Option<Item>, nonce: Uuid, operation: &'static str) -> Result<Cl
     })
 }
 
-fn claim_key(id: &str) -> Item {
+pub(super) fn claim_key(id: &str) -> Item {
     key(id, CLAIM)
 }
 

@@ -13,8 +13,12 @@
 //!
 //! | attribute | holds |
 //! |---|---|
-//! | `state` | `sending`, `refused` or `suppressed`: what the sender wrote last; `sent`: what an operator wrote |
+//! | `state` | `sending`, `refused`, `suppressed`, `queued`, `failed`, `canceled` or `unknown`: what was written last; `sent`: what an operator wrote |
 //! | `attempt`, `attempt_at`, `nonce` | the attempt's number, its beginning, and a random value that marks its writes |
+//! | `lease_until` | until when a worker may be at that attempt (milliseconds), if a worker makes it |
+//! | `queued_at`, `content_nonce`, `deadline` | if the mail was ever queued: when, its content in the Outbox, and when it fails |
+//! | `scheduled_at`, `claim_id` | the time that the caller named, and the claim of the request, if there are any |
+//! | `waits_for`, `failed` | why it waits after an attempt, and why it failed |
 //! | `ses_id` | SES's id, once it is known: the mail was sent, whatever `state` says; key of the index `by-ses-id` |
 //! | `settled_at` | when an operator wrote `state` (milliseconds); absent unless one did |
 //! | `from`, `to`, `cc`, `bcc`, `reply_to`, `subject`, `tags` | the mail as the caller gave it, without its bodies |
@@ -33,7 +37,11 @@
 //! The state of a message is computed from these items when it is read
 //! ([`state`](domain::record::MessageRecord::state)), so that an event that comes before the sender's own update needs
 //! no condition and loses nothing.
+//!
+//! `accept`, `recall` and `transitions` hold the writes of the queue. **Every one of them names the state that it leaves in its
+//! condition.** A row that is `queued` has an entry in the [`Outbox`](crate::Outbox), and the two change together.
 
+mod accept;
 mod attempts;
 mod by_recipient;
 mod claims;
@@ -42,7 +50,9 @@ mod forget;
 mod keep;
 mod key_ids;
 mod read;
+mod recall;
 mod row;
+mod transitions;
 mod unknown;
 
 use aws_sdk_dynamodb::Client;
@@ -50,11 +60,14 @@ use uuid::Uuid;
 
 use crate::dynamodb::item::{Item, s};
 
+pub use accept::{Accepted, NewQueued};
 pub use attempts::{NewMessage, Put};
 pub use by_recipient::SentTo;
 pub use claims::{Claimed, Claims};
 pub use events::EVENTS_READ_MAX;
 pub use forget::Forgotten;
+pub use recall::{Cancel, ClaimGrowth, ContentSwitch, Reschedule, Rescheduled};
+pub use transitions::{Moved, NewAttempt};
 pub use unknown::{OpenMessages, ScanPosition};
 
 /// The sort key of the row of a message.

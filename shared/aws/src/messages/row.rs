@@ -9,7 +9,7 @@ use super::{MAIL, NewMessage, by_recipient};
 use crate::dynamodb::item::{Item, list, n, number_of, s, text_of, texts_of, time, time_of, ttl, uuid_of};
 use domain::address::Mailbox;
 use domain::recipient::RecipientOutcome;
-use domain::record::{MessageRecord, RecordedMail, RecordedRecipient, SenderState};
+use domain::record::{FailedReason, MessageRecord, QueuedMail, RecordedMail, RecordedRecipient, SenderState, WaitsFor};
 use domain::time::EARLIEST;
 
 /// Makes the row of an attempt, or of a message that no recipient is left for.
@@ -29,10 +29,7 @@ pub(super) fn of(message: &NewMessage<'_>) -> Item {
         ("bcc", mailboxes(&email.bcc)),
         ("reply_to", mailboxes(&email.reply_to)),
         ("subject", s(&email.subject)),
-        (
-            "recipients",
-            AttributeValue::L(message.outcomes.iter().map(outcome).collect()),
-        ),
+        ("recipients", outcomes(message.outcomes)),
         (
             "tags",
             AttributeValue::M(
@@ -60,6 +57,30 @@ pub(super) fn of(message: &NewMessage<'_>) -> Item {
     row.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+/// Makes the row of a message that waits in the queue. Its attempt is the one that the request would have made.
+pub(super) fn queued(message: &NewMessage<'_>, queued: &QueuedMail) -> Item {
+    let mut row = of(message);
+    row.remove("attempt_at");
+    let mut set = |name: &str, value| row.insert(name.to_owned(), value);
+    set("state", s(SenderState::Queued.as_str()));
+    set("attempt", n(message.attempt.into()));
+    set("queued_at", time(queued.queued_at));
+    set("content_nonce", s(queued.content_nonce.to_string()));
+    set("deadline", time(queued.deadline));
+    if let Some(at) = queued.scheduled_at {
+        set("scheduled_at", time(at));
+    }
+    if let Some(claim_id) = &queued.claim_id {
+        set("claim_id", s(claim_id));
+    }
+    row
+}
+
+/// The outcomes on the recipients, as the row holds them.
+pub(super) fn outcomes(outcomes: &[RecipientOutcome]) -> AttributeValue {
+    AttributeValue::L(outcomes.iter().map(outcome).collect())
+}
+
 fn mailboxes(mailboxes: &[Mailbox]) -> AttributeValue {
     list(mailboxes.iter().map(Mailbox::to_string))
 }
@@ -79,9 +100,19 @@ fn outcome(outcome: &RecipientOutcome) -> AttributeValue {
 /// Reads the row of a message, whose events are items of their own.
 pub(super) fn record(row: &Item) -> Option<MessageRecord> {
     let recipients = row.get("recipients")?.as_l().ok()?.iter();
+    let written = SenderState::parse(text_of(row, "state")?)?;
+    let queued = match row.contains_key("queued_at") {
+        true => Some(queued_mail(row)?),
+        // A row that waits for a content that it does not name.
+        false if written == SenderState::Queued => return None,
+        false => None,
+    };
     Some(MessageRecord {
         id: uuid_of(row, "id")?,
-        written: SenderState::parse(text_of(row, "state")?)?,
+        written,
+        lease_until: time_of(row, "lease_until"),
+        queued,
+        failed: text_of(row, "failed").and_then(FailedReason::parse),
         attempt: number_of(row, "attempt").map_or(Some(0), |attempt| u32::try_from(attempt).ok())?,
         attempt_at: time_of(row, "attempt_at"),
         nonce: uuid_of(row, "nonce"),
@@ -104,6 +135,9 @@ pub(super) fn unreadable(id: Uuid) -> MessageRecord {
         attempt: 0,
         attempt_at: None,
         nonce: None,
+        lease_until: None,
+        queued: None,
+        failed: None,
         ses_id: None,
         settled_at: None,
         created_at: EARLIEST,
@@ -111,6 +145,17 @@ pub(super) fn unreadable(id: Uuid) -> MessageRecord {
         recipients: Vec::new(),
         events: Vec::new(),
     }
+}
+
+fn queued_mail(row: &Item) -> Option<QueuedMail> {
+    Some(QueuedMail {
+        queued_at: time_of(row, "queued_at")?,
+        content_nonce: uuid_of(row, "content_nonce")?,
+        scheduled_at: time_of(row, "scheduled_at"),
+        deadline: time_of(row, "deadline")?,
+        waits_for: text_of(row, "waits_for").and_then(WaitsFor::parse),
+        claim_id: text_of(row, "claim_id").map(str::to_owned),
+    })
 }
 
 fn recorded_mail(row: &Item) -> RecordedMail {

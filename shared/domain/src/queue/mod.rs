@@ -32,7 +32,7 @@ pub use deadline::{AFTER_SCHEDULE_MAX, DeadlineDefaults, DeadlineError, claim_ex
 pub use entry::{ENTRY_KEPT, OutboxEntry, WAKE_SHARDS, first_hint, first_wake_at, row_expires_at, wake_shard};
 pub use hand_over::{QueueDepth, hand_over_budget, wake_again_at};
 pub use hint::{HINT_LENGTH_MAX, Hint, HintError};
-pub use next_step::{NextStep, UNKNOWN_AFTER, next_step};
+pub use next_step::{Leaving, NextStep, Settle, UNKNOWN_AFTER, next_step};
 pub use retry_wait::{HINT_DELAY_MAX, Wait, cause_wait, retry_wait};
 pub use scheduled_at::{SCHEDULE_MAX, ScheduleError, parse_scheduled_at, reparse_scheduled_at};
 pub use when_busy::WhenBusy;

@@ -1,0 +1,277 @@
+//! The bytes of a content: a submission as JSON with its members in a fixed order, deflated.
+//!
+//! The form is ours alone and says its version, because a mail may wait for a month while a new version of Okite is
+//! deployed. An email is put together again by the checks that it passed when it was accepted.
+
+use aws_smithy_types::base64;
+use miniz_oxide::deflate::compress_to_vec;
+use miniz_oxide::inflate::decompress_to_vec_with_limit;
+use serde::{Deserialize, Serialize};
+
+use domain::address::{EmailAddress, Mailbox};
+use domain::message::{Attachment, Email, EmailParts, Header, Tag};
+use domain::queue::QueuedContent;
+use domain::recipient::OnSuppressed;
+
+/// The most bytes of a content before it is deflated. SES takes 40 MB, of which an invocation of the API can receive 6.
+pub const CONTENT_MAX: usize = 24 * 1024 * 1024;
+/// The version of the form.
+const VERSION: u32 = 1;
+/// How hard the content is deflated, from 1 to 10. More costs time and saves little.
+const LEVEL: u8 = 3;
+
+#[derive(Serialize, Deserialize)]
+struct StoredContent {
+    version: u32,
+    on_suppressed: String,
+    from: StoredMailbox,
+    to: Vec<StoredMailbox>,
+    cc: Vec<StoredMailbox>,
+    bcc: Vec<StoredMailbox>,
+    reply_to: Vec<StoredMailbox>,
+    subject: String,
+    html: Option<String>,
+    text: Option<String>,
+    headers: Vec<(String, String)>,
+    tags: Vec<(String, String)>,
+    attachments: Vec<StoredAttachment>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredMailbox {
+    name: Option<String>,
+    address: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredAttachment {
+    filename: String,
+    content_type: Option<String>,
+    content_id: Option<String>,
+    /// The bytes, in base64.
+    content: String,
+}
+
+/// Writes a content. Returns `None` if it is larger than [`CONTENT_MAX`].
+pub(super) fn encode(content: &QueuedContent) -> Option<Vec<u8>> {
+    let email = &content.email;
+    let all = |mailboxes: &[Mailbox]| mailboxes.iter().map(stored).collect();
+    let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let stored = StoredContent {
+        version: VERSION,
+        on_suppressed: content.on_suppressed.as_str().to_owned(),
+        from: stored(&email.from),
+        to: all(&email.to),
+        cc: all(&email.cc),
+        bcc: all(&email.bcc),
+        reply_to: all(&email.reply_to),
+        subject: email.subject.clone(),
+        html: email.html.clone(),
+        text: email.text.clone(),
+        headers: email
+            .headers
+            .iter()
+            .map(|header| pair((header.name(), header.value())))
+            .collect(),
+        tags: email.tags.iter().map(|tag| pair((tag.name(), tag.value()))).collect(),
+        attachments: email.attachments.iter().map(stored_attachment).collect(),
+    };
+    let json = serde_json::to_vec(&stored)
+        .ok()
+        .filter(|json| json.len() <= CONTENT_MAX)?;
+    Some(compress_to_vec(&json, LEVEL))
+}
+
+/// Reads a content. Returns `None` for anything that [`encode`] did not write.
+pub(super) fn decode(bytes: &[u8]) -> Option<QueuedContent> {
+    let json = decompress_to_vec_with_limit(bytes, CONTENT_MAX).ok()?;
+    let stored: StoredContent = serde_json::from_slice(&json).ok()?;
+    if stored.version != VERSION {
+        return None;
+    }
+    let all = |mailboxes: Vec<StoredMailbox>| mailboxes.into_iter().map(mailbox).collect::<Option<Vec<_>>>();
+    let email = Email::new(EmailParts {
+        from: mailbox(stored.from)?,
+        to: all(stored.to)?,
+        cc: all(stored.cc)?,
+        bcc: all(stored.bcc)?,
+        reply_to: all(stored.reply_to)?,
+        subject: stored.subject,
+        html: stored.html,
+        // The text part was made from the HTML, or left out, when the mail was accepted.
+        text: Some(stored.text.unwrap_or_default()),
+        headers: stored
+            .headers
+            .iter()
+            .map(|(name, value)| Header::new(name, value).ok())
+            .collect::<Option<_>>()?,
+        tags: stored
+            .tags
+            .iter()
+            .map(|(name, value)| Tag::new(name, value).ok())
+            .collect::<Option<_>>()?,
+        attachments: stored.attachments.into_iter().map(attachment).collect::<Option<_>>()?,
+    });
+    Some(QueuedContent {
+        email: email.ok()?,
+        on_suppressed: OnSuppressed::parse(&stored.on_suppressed)?,
+    })
+}
+
+fn stored(mailbox: &Mailbox) -> StoredMailbox {
+    StoredMailbox {
+        name: mailbox.name().map(str::to_owned),
+        address: mailbox.address().as_given().to_owned(),
+    }
+}
+
+fn mailbox(stored: StoredMailbox) -> Option<Mailbox> {
+    Mailbox::from_parts(stored.name, EmailAddress::parse(&stored.address).ok()?).ok()
+}
+
+fn stored_attachment(attachment: &Attachment) -> StoredAttachment {
+    StoredAttachment {
+        filename: attachment.filename().to_owned(),
+        content_type: attachment.content_type().map(str::to_owned),
+        content_id: attachment.content_id().map(str::to_owned),
+        content: base64::encode(attachment.content()),
+    }
+}
+
+fn attachment(stored: StoredAttachment) -> Option<Attachment> {
+    let content = base64::decode(stored.content).ok()?;
+    Attachment::new(&stored.filename, content, stored.content_type, stored.content_id).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parts() -> EmailParts {
+        EmailParts {
+            from: Mailbox::parse("Acme <acme@example.com>").unwrap(),
+            to: vec![Mailbox::parse("anna@example.org").unwrap()],
+            cc: Vec::new(),
+            bcc: Vec::new(),
+            reply_to: Vec::new(),
+            subject: "Hello".to_owned(),
+            html: None,
+            text: Some("Hello".to_owned()),
+            headers: Vec::new(),
+            tags: Vec::new(),
+            attachments: Vec::new(),
+        }
+    }
+
+    fn content(parts: EmailParts) -> QueuedContent {
+        QueuedContent {
+            email: Email::new(parts).unwrap(),
+            on_suppressed: OnSuppressed::Reject,
+        }
+    }
+
+    fn read_back(content: &QueuedContent) -> QueuedContent {
+        decode(&encode(content).unwrap()).unwrap()
+    }
+
+    /// Addresses are equal in any spelling, so the texts are compared.
+    fn shown(content: &QueuedContent) -> String {
+        format!("{content:?}")
+    }
+
+    #[test]
+    fn a_content_is_read_as_it_was_written() {
+        let names_anything = Mailbox::from_parts(
+            Some("a@b, c <d>; \"e\"".to_owned()),
+            EmailAddress::parse("Bob@Bücher.example").unwrap(),
+        );
+        let full = content(EmailParts {
+            to: vec![
+                Mailbox::parse("Ünï <Anna@Example.org>").unwrap(),
+                names_anything.unwrap(),
+            ],
+            bcc: vec![Mailbox::parse("carol@example.org").unwrap()],
+            html: Some("<p>Grüße</p>".to_owned()),
+            text: None,
+            headers: vec![
+                Header::new("X-Tags", r#"["a","b"]"#).unwrap(),
+                Header::new("List-Unsubscribe", "<https://example.com>").unwrap(),
+            ],
+            tags: vec![Tag::new("campaign", "spring").unwrap()],
+            attachments: vec![
+                Attachment::new("a.pdf", vec![0, 255, 1], None, None).unwrap(),
+                Attachment::new(
+                    "b.png",
+                    vec![7; 1_000],
+                    Some("image/png".to_owned()),
+                    Some("logo".to_owned()),
+                )
+                .unwrap(),
+            ],
+            ..parts()
+        });
+        assert_eq!(shown(&read_back(&full)), shown(&full));
+        let without_text = content(EmailParts {
+            html: Some("<p>Hi</p>".to_owned()),
+            text: Some(String::new()),
+            ..parts()
+        });
+        assert_eq!(read_back(&without_text).email.text, None);
+    }
+
+    #[test]
+    fn equal_contents_have_equal_bytes_and_a_repetitive_one_is_small() {
+        let long = || {
+            content(EmailParts {
+                text: Some("Hello ".repeat(10_000)),
+                ..parts()
+            })
+        };
+        let bytes = encode(&long()).unwrap();
+        assert_eq!(bytes, encode(&long()).unwrap());
+        assert!(bytes.len() < 2_000, "{}", bytes.len());
+    }
+
+    #[test]
+    fn a_content_that_is_too_large_is_not_written_and_one_that_grows_too_large_is_not_read() {
+        let large = content(EmailParts {
+            text: Some("a".repeat(CONTENT_MAX)),
+            ..parts()
+        });
+        assert!(encode(&large).is_none());
+        let bomb = compress_to_vec(&vec![b' '; CONTENT_MAX + 1], LEVEL);
+        assert!(bomb.len() < 200_000 && decode(&bomb).is_none());
+    }
+
+    #[test]
+    fn what_was_not_written_so_is_not_read() {
+        let json = |json: &str| compress_to_vec(json.as_bytes(), LEVEL);
+        for bytes in [Vec::new(), b"{}".to_vec(), json(""), json("{}"), json("[]")] {
+            assert!(decode(&bytes).is_none());
+        }
+        let whole = encode(&content(parts())).unwrap();
+        assert!(decode(&whole[..whole.len() - 1]).is_none());
+        let text = String::from_utf8(decompress_to_vec_with_limit(&whole, CONTENT_MAX).unwrap()).unwrap();
+        assert!(decode(&json(&text)).is_some());
+        assert!(decode(&json(&text.replace("\"version\":1", "\"version\":2"))).is_none());
+        assert!(decode(&json(&text.replace("anna@example.org", "anna"))).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_survives(name in "\\PC{0,40}", subject in "\\PC{0,100}", html in prop::option::of("\\PC{0,200}"), text in "\\PC{1,200}") {
+            let name = Some(name).filter(|name| !name.is_empty() && name.len() < 320);
+            let from = Mailbox::from_parts(name, EmailAddress::parse("acme@example.com").unwrap()).unwrap();
+            let Ok(email) = Email::new(EmailParts { from, subject, html, text: Some(text), ..parts() }) else { return Ok(()) };
+            let content = QueuedContent { email, on_suppressed: OnSuppressed::Skip };
+            prop_assert_eq!(shown(&read_back(&content)), shown(&content));
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = decode(&bytes);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The parts of a content: written before the mail is queued, and deleted after it has ended.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Outbox, PART_SIZE, content, key};
+use crate::StoreError;
+use crate::dynamodb::batch;
+use crate::dynamodb::item::{Item, text_of, ttl};
+use domain::queue::{ContentEncoding, ContentRef, QueuedContent};
+
+/// How many parts are read at a time. One answer has at most 16 MB.
+const READ_AT_ONCE: usize = 25;
+
+/// Why a content cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ContentError {
+    /// The table could not be read or written. It may work later.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The content is larger than [`super::CONTENT_MAX`].
+    #[error("the content is too large to wait")]
+    TooLarge,
+    /// A part is not there, or the parts together are no content. They never will be.
+    #[error("the content is missing or cannot be read")]
+    Missing,
+}
+
+impl Outbox {
+    /// Writes a content under a new `nonce`, before the mail is queued. May be repeated.
+    ///
+    /// # Errors
+    /// [`ContentError`] if it may not have been written whole. What was written lapses at `expires_at`.
+    pub async fn put_content(
+        &self,
+        id: Uuid,
+        nonce: Uuid,
+        content: &QueuedContent,
+        expires_at: Timestamp,
+    ) -> Result<ContentRef, ContentError> {
+        let bytes = content::encode(content).ok_or(ContentError::TooLarge)?;
+        let parts: Vec<&[u8]> = bytes.chunks(PART_SIZE).collect();
+        let content = ContentRef {
+            nonce,
+            parts: u32::try_from(parts.len()).map_err(|_| ContentError::TooLarge)?,
+            size: bytes.len() as u64,
+            encoding: ContentEncoding::DeflatedJson,
+        };
+        let item = |(mut item, bytes): (Item, &[u8])| {
+            item.insert("content".to_owned(), AttributeValue::B(Blob::new(bytes)));
+            item.insert("expires_at".to_owned(), ttl(expires_at));
+            item
+        };
+        let items: Vec<Item> = part_keys(id, &content).zip(parts).map(item).collect();
+        for items in items.chunks(batch::WRITE_MAX) {
+            batch::put(&self.client, &self.table, items.to_vec()).await?;
+        }
+        Ok(content)
+    }
+
+    /// Reads a content, consistently.
+    ///
+    /// # Errors
+    /// [`ContentError`] if it could not be read.
+    pub async fn content(&self, id: Uuid, content: &ContentRef) -> Result<QueuedContent, ContentError> {
+        let keys: Vec<Item> = part_keys(id, content).collect();
+        // A row of ours never names so many. What is not ours is not read into memory.
+        if keys.len() > CONTENT_PARTS_MAX {
+            return Err(ContentError::Missing);
+        }
+        let mut parts: HashMap<String, Vec<u8>> = HashMap::new();
+        for keys in keys.chunks(READ_AT_ONCE) {
+            for mut item in batch::get(&self.client, &self.table, keys.to_vec(), &["part", "content"]).await? {
+                if let (Some(part), Some(AttributeValue::B(bytes))) =
+                    (text_of(&item, "part").map(str::to_owned), item.remove("content"))
+                {
+                    parts.insert(part, bytes.into_inner());
+                }
+            }
+        }
+        let mut bytes = Vec::new();
+        for key in &keys {
+            let part = text_of(key, "part").and_then(|part| parts.remove(part));
+            bytes.extend(part.ok_or(ContentError::Missing)?);
+        }
+        if bytes.len() as u64 != content.size {
+            return Err(ContentError::Missing);
+        }
+        match content.encoding {
+            ContentEncoding::DeflatedJson => content::decode(&bytes).ok_or(ContentError::Missing),
+        }
+    }
+
+    /// Deletes a content. May be repeated.
+    ///
+    /// # Errors
+    /// [`StoreError`] if a part may be left. The entry must stay then.
+    pub async fn delete_content(&self, id: Uuid, content: &ContentRef) -> Result<(), StoreError> {
+        let keys: Vec<Item> = part_keys(id, content).collect();
+        for keys in keys.chunks(batch::WRITE_MAX) {
+            batch::delete(&self.client, &self.table, keys.to_vec()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The most parts of a content: its bytes may not grow when they are deflated by more than a fraction.
+const CONTENT_PARTS_MAX: usize = 2 * content::CONTENT_MAX / PART_SIZE;
+
+/// The keys of the parts of a content, in their order.
+pub(crate) fn part_keys(id: Uuid, content: &ContentRef) -> impl Iterator<Item = Item> + use<> {
+    let nonce = content.nonce;
+    (1..=content.parts).map(move |number| key(id, format!("{nonce}#{number}")))
+}
