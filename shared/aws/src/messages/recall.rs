@@ -17,6 +17,8 @@ use domain::record::{MessageRecord, SenderState};
 
 /// The most bytes of content that a transaction deletes with its row. All items of a transaction together may have 4 MB.
 const DELETED_AT_ONCE_MAX: u64 = 3_000_000;
+/// The most parts that it deletes. A transaction has at most 100 writes.
+const PARTS_AT_ONCE_MAX: u32 = 50;
 
 /// A mail that its caller calls back.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +111,7 @@ impl Messages {
             .set("state", s(SenderState::Canceled.as_str()))
             .remove("waits_for");
         let mut actions = vec![update(row.in_transaction(&self.table, mail_key(cancel.id))?)];
-        if cancel.content.size > DELETED_AT_ONCE_MAX {
+        if cancel.content.size > DELETED_AT_ONCE_MAX || cancel.content.parts > PARTS_AT_ONCE_MAX {
             let entry = entry_update(outbox, cancel.id, "SET #wake_at = :wake_at", &["wake_at"])
                 .expression_attribute_values(":wake_at", time(cancel.now));
             actions.push(update(entry.build()?));

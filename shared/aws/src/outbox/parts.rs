@@ -67,11 +67,11 @@ impl Outbox {
     /// # Errors
     /// [`ContentError`] if it could not be read.
     pub async fn content(&self, id: Uuid, content: &ContentRef) -> Result<QueuedContent, ContentError> {
-        let keys: Vec<Item> = part_keys(id, content).collect();
-        // A row of ours never names so many. What is not ours is not read into memory.
-        if keys.len() > CONTENT_PARTS_MAX {
+        // An entry of ours never names so many.
+        if content.parts > PARTS_MAX {
             return Err(ContentError::Missing);
         }
+        let keys: Vec<Item> = part_keys(id, content).collect();
         let mut parts: HashMap<String, Vec<u8>> = HashMap::new();
         for keys in keys.chunks(READ_AT_ONCE) {
             for mut item in batch::get(&self.client, &self.table, keys.to_vec(), &["part", "content"]).await? {
@@ -108,11 +108,12 @@ impl Outbox {
     }
 }
 
-/// The most parts of a content: its bytes may not grow when they are deflated by more than a fraction.
-const CONTENT_PARTS_MAX: usize = 2 * content::CONTENT_MAX / PART_SIZE;
+/// The most parts of a content. Bytes that do not deflate grow by a fraction of a percent.
+const PARTS_MAX: u32 = 100;
+const _: () = assert!(PARTS_MAX as usize * PART_SIZE > content::CONTENT_MAX + content::CONTENT_MAX / 100);
 
-/// The keys of the parts of a content, in their order.
+/// The keys of the parts of a content, in their order, and no more than a content has.
 pub(crate) fn part_keys(id: Uuid, content: &ContentRef) -> impl Iterator<Item = Item> + use<> {
     let nonce = content.nonce;
-    (1..=content.parts).map(move |number| key(id, format!("{nonce}#{number}")))
+    (1..=content.parts.min(PARTS_MAX)).map(move |number| key(id, format!("{nonce}#{number}")))
 }

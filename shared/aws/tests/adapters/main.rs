@@ -4,6 +4,7 @@
 mod api_keys;
 mod cloudwatch;
 mod messages;
+mod outbox;
 mod ses;
 mod sns;
 mod support;

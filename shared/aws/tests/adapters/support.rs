@@ -7,7 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws::{ApiKeys, BrakeChanges, Claims, Marks, Messages, Suppressions, Usage};
+use aws::{ApiKeys, BrakeChanges, Claims, Marks, Messages, Outbox, Suppressions, Usage};
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -197,6 +197,10 @@ impl Store {
 
     pub(crate) fn messages(&self) -> Messages {
         Messages::new(self.client.clone(), self.named(Messages::TABLE_VARIABLE))
+    }
+
+    pub(crate) fn outbox(&self) -> Outbox {
+        Outbox::new(self.client.clone(), self.table("OutboxTable"))
     }
 
     pub(crate) fn marks(&self) -> Marks {
