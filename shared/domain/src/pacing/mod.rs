@@ -13,6 +13,7 @@
 //! | `slots` | how far ahead slots can be taken, and how a report takes back those that are further |
 //! | `grant_history` | how many recipients the gate granted up to a time |
 //! | `allowance` | the sending rate in the headers of every answer |
+//! | `priority` | how direct calls and waiting mail share the sending rate |
 
 mod allowance;
 mod gate;
@@ -20,6 +21,9 @@ mod gate_settings;
 mod grant_history;
 #[cfg(test)]
 mod model;
+mod priority;
+#[cfg(test)]
+mod priority_model;
 #[cfg(test)]
 mod quota_model;
 mod slots;
@@ -34,6 +38,7 @@ pub use allowance::Allowance;
 pub use gate::{Gate, GateBranch, GateWrite, Permit, PermitRequest, RememberedGate, Throttled};
 pub use gate_settings::{GateSettings, GrantTotals, SEND_TIMEOUT, UNLIMITED, gate_settings, grant_totals};
 pub use grant_history::{GrantHistory, GrantSample};
+pub use priority::{WORKER_CHUNK_MAX, WORKER_CHUNK_TIME, lets_bulk_pass, transactional_until};
 pub use slots::{HeldBack, REMEMBERED_FOR, SlotsTakenBack, latest_report, taken_back};
 
 /// The longest that an email of a batch waits for its slot: the time that an invocation of send-api has, without what

@@ -1,6 +1,5 @@
 //! Every row of the table of steps, and what holds for all of them.
 
-use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::*;
