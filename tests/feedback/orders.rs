@@ -96,6 +96,7 @@ impl World {
                 "SuppressionsTable" => name == "address",
                 "UsageTable" => name == "pk" || name == "sk",
                 "MessagesTable" => name == "id" || name == "sk",
+                "OutboxTable" => name == "id" || name == "part",
                 _ => name == "id",
             };
             let key: Item = item

@@ -33,7 +33,7 @@ fn stack() -> Stack {
 }
 
 #[test]
-fn has_the_four_tables_with_their_keys_and_indexes() {
+fn has_the_five_tables_with_their_keys_and_indexes() {
     let tables = stack().tables;
     let summary: Vec<_> = tables
         .iter()
@@ -50,6 +50,7 @@ fn has_the_four_tables_with_their_keys_and_indexes() {
         [
             ("SuppressionsTable", "okite-SuppressionsTable", None),
             ("MessagesTable", "okite-MessagesTable", Some("expires_at")),
+            ("OutboxTable", "okite-OutboxTable", Some("expires_at")),
             ("UsageTable", "okite-UsageTable", Some("expires_at")),
             ("ApiKeysTable", "okite-ApiKeysTable", None),
         ]
@@ -83,7 +84,21 @@ fn has_the_four_tables_with_their_keys_and_indexes() {
         })
     );
     assert_eq!(
-        tables[2].create["KeySchema"],
+        tables[2].create["GlobalSecondaryIndexes"],
+        json!([{
+            "IndexName": "wake",
+            "KeySchema": [
+                {"AttributeName": "wake_shard", "KeyType": "HASH"},
+                {"AttributeName": "wake_at", "KeyType": "RANGE"},
+            ],
+            "Projection": {
+                "ProjectionType": "INCLUDE",
+                "NonKeyAttributes": ["key_id", "content_nonce", "size", "deadline"],
+            },
+        }])
+    );
+    assert_eq!(
+        tables[3].create["KeySchema"],
         json!([
             {"AttributeName": "pk", "KeyType": "HASH"},
             {"AttributeName": "sk", "KeyType": "RANGE"},
@@ -93,7 +108,7 @@ fn has_the_four_tables_with_their_keys_and_indexes() {
         tables[1].create["GlobalSecondaryIndexes"][0]["IndexName"],
         "by-recipient"
     );
-    assert_eq!(tables[3].create.get("GlobalSecondaryIndexes"), None);
+    assert_eq!(tables[4].create.get("GlobalSecondaryIndexes"), None);
 }
 
 #[test]
