@@ -296,3 +296,58 @@ pub(crate) fn settled(record: Option<&MessageRecord>, now: Timestamp) -> Option<
         DeliveryState::Unknown => Some(Err(NotSent::StillUnknown { id: record.id })),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::record::{QueuedMail, RecordedMail, SenderState};
+
+    use super::*;
+
+    #[test]
+    fn a_mail_that_was_ever_queued_answers_every_repeat_whatever_became_of_it() {
+        let now = Timestamp::UNIX_EPOCH;
+        let held = Claim {
+            id: String::new(),
+            body_hash: String::new(),
+            message_id: Uuid::nil(),
+            nonce: Uuid::nil(),
+            lease_until: now,
+            expires: now,
+        };
+        for written in [
+            "queued",
+            "sending",
+            "unknown",
+            "failed",
+            "canceled",
+            "suppressed",
+            "refused",
+        ] {
+            let record = MessageRecord {
+                id: Uuid::from_u128(1),
+                written: SenderState::parse(written).unwrap(),
+                attempt: 2,
+                attempt_at: None,
+                nonce: None,
+                lease_until: None,
+                queued: Some(QueuedMail {
+                    queued_at: now,
+                    content_nonce: Uuid::nil(),
+                    scheduled_at: None,
+                    deadline: now,
+                    waits_for: None,
+                    claim_id: None,
+                }),
+                failed: None,
+                ses_id: None,
+                created_at: now,
+                mail: RecordedMail::default(),
+                recipients: Vec::new(),
+                events: Vec::new(),
+            };
+            let receipt = settled(Some(&record), now).unwrap().unwrap();
+            assert_eq!(receipt.id, record.id, "{written}");
+            assert_eq!(Standing::of(Some(&record), &held, now), Standing::Settled, "{written}");
+        }
+    }
+}

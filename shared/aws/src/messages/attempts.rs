@@ -113,11 +113,13 @@ impl Messages {
     }
 
     async fn put_row(&self, message: &NewMessage<'_>) -> Result<Put, StoreError> {
+        let item = row::of(message);
+        let state = item.get("state").cloned();
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(row::of(message)))
+            .set_item(Some(item))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let condition = PutCondition::of(message.attempt);
         let put = put
@@ -126,8 +128,13 @@ impl Messages {
             .set_expression_attribute_values(condition.values);
         Ok(match written(put.send().await)? {
             Written::Done(_) => Put::Written,
-            // The SDK repeated a write whose answer was lost: the row that is there is our own.
-            Written::Failed(Some(row)) if uuid_of(&row, "nonce") == Some(message.nonce) => Put::Written,
+            // The SDK repeated a write whose answer was lost: the row that is there is our own. If it has moved on, this
+            // write is late.
+            Written::Failed(Some(row))
+                if uuid_of(&row, "nonce") == Some(message.nonce) && row.get("state") == state.as_ref() =>
+            {
+                Put::Written
+            }
             Written::Failed(_) => Put::Overtaken,
         })
     }
