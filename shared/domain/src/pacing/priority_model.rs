@@ -152,7 +152,9 @@ fn simulate(rate: f64, callers: Callers, backlog: Backlog, seconds: i64) -> Outc
         bulk_held_until: at(0),
     };
     let chunk = world.known().worker_chunk();
-    let workers = 1 + (0.6 * SECOND as f64 / interval as f64 / chunk as f64).ceil() as i64;
+    let mails = i64::try_from(chunk).unwrap();
+    // ⌈rate × 0.6 s / chunk⌉ + 1, which uses the whole rate.
+    let workers = (SECOND * 6 / 10).div_euclid(interval * mails) + 2;
     let mut events = BinaryHeap::new();
     let mut sequence = 0_u64;
     let mut actors = Vec::new();
@@ -198,14 +200,14 @@ fn simulate(rate: f64, callers: Callers, backlog: Backlog, seconds: i64) -> Outc
                 }
             }
             Actor::Worker(stream) => {
-                let patience = world.known().worker_patience(stream, i64::try_from(chunk).unwrap());
+                let patience = world.known().worker_patience(stream, mails);
                 match world.ask(now, stream, chunk, patience) {
                     Ok(granted) => {
                         if stream == Stream::Transactional {
                             let held = transactional_until(at(now), Duration::from_micros(granted.last.unsigned_abs()));
                             world.bulk_held_until = world.bulk_held_until.max(held);
                         }
-                        by_workers[usize::from(stream == Stream::Bulk)] += if counts { chunk as i64 } else { 0 };
+                        by_workers[usize::from(stream == Stream::Bulk)] += if counts { mails } else { 0 };
                         now + granted.over
                     }
                     Err(again) => now + again.max(WORKER_AGAIN),

@@ -87,8 +87,8 @@ mod tests {
         }
     }
 
-    fn depth(visible: u64, in_flight: u64) -> Option<QueueDepth> {
-        Some(QueueDepth { visible, in_flight })
+    fn depth(visible: u64, in_flight: u64) -> QueueDepth {
+        QueueDepth { visible, in_flight }
     }
 
     #[test]
@@ -104,16 +104,16 @@ mod tests {
             ..gate()
         };
         for (gate, stream, queue, budget) in [
-            (gate(), Bulk, depth(0, 0), 20_000),
-            (gate(), Transactional, depth(0, 0), 24_000),
-            (gate(), Transactional, depth(10_000, 4_000), 10_000),
-            (gate(), Transactional, depth(24_000, 0), 0),
-            (gate(), Transactional, depth(u64::MAX, 9), 0),
+            (gate(), Bulk, Some(depth(0, 0)), 20_000),
+            (gate(), Transactional, Some(depth(0, 0)), 24_000),
+            (gate(), Transactional, Some(depth(10_000, 4_000)), 10_000),
+            (gate(), Transactional, Some(depth(24_000, 0)), 0),
+            (gate(), Transactional, Some(depth(u64::MAX, 9)), 0),
             (gate(), Transactional, None, 0),
-            (braked, Bulk, depth(0, 0), 0),
-            (braked, Transactional, depth(0, 0), 24_000),
-            (used_up, Bulk, depth(0, 0), 0),
-            (used_up, Transactional, depth(30, 0), 70),
+            (braked, Bulk, Some(depth(0, 0)), 0),
+            (braked, Transactional, Some(depth(0, 0)), 24_000),
+            (used_up, Bulk, Some(depth(0, 0)), 0),
+            (used_up, Transactional, Some(depth(30, 0)), 70),
         ] {
             assert_eq!(
                 hand_over_budget(&gate, stream, queue, now()),
@@ -131,7 +131,7 @@ mod tests {
             ..gate()
         };
         assert_eq!(
-            hand_over_budget(&old, Stream::Transactional, depth(0, 0), now()),
+            hand_over_budget(&old, Stream::Transactional, Some(depth(0, 0)), now()),
             24_000
         );
     }

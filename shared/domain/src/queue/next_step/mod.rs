@@ -102,11 +102,10 @@ pub fn next_step(row: Option<&MessageRecord>, entry: Option<&OutboxEntry>, hint:
     match row.written {
         SenderState::Sent => ended(OkiteState::Sent),
         SenderState::Suppressed => ended(OkiteState::Suppressed),
-        SenderState::Failed => ended(OkiteState::Failed),
         SenderState::Canceled => ended(OkiteState::Canceled),
         SenderState::Unknown => ended(OkiteState::Unknown),
-        // No write leads from `queued` to `refused`. The row tells its caller that the mail failed.
-        SenderState::Refused => ended(OkiteState::Failed),
+        // No write leads from `queued` to `refused`. Such a row tells its caller that the mail failed.
+        SenderState::Failed | SenderState::Refused => ended(OkiteState::Failed),
         SenderState::Queued => match this_content(row, entry, hint) {
             Some(queued) => due(queued, leaving_queue(row, queued), hint, now),
             None => ACKNOWLEDGE,
