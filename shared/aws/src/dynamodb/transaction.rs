@@ -28,9 +28,8 @@ pub(crate) enum Transacted {
 pub(crate) fn transacted(
     answer: Result<TransactWriteItemsOutput, SdkError<TransactWriteItemsError, HttpResponse>>,
 ) -> Result<Transacted, StoreError> {
-    let error = match answer {
-        Ok(_) => return Ok(Transacted::Done),
-        Err(error) => error,
+    let Err(error) = answer else {
+        return Ok(Transacted::Done);
     };
     let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) = error.as_service_error() else {
         return Err(StoreError::of(OPERATION)(error));

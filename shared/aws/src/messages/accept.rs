@@ -31,7 +31,7 @@ pub enum Accepted {
     Queued,
     /// The row of another request or attempt is there, and decides the answer. It is `None` if the row that this attempt
     /// was to follow is gone.
-    Overtaken(Option<MessageRecord>),
+    Overtaken(Option<Box<MessageRecord>>),
 }
 
 impl Messages {

@@ -71,7 +71,7 @@ pub enum Rescheduled {
     /// The mail has its new time.
     Done,
     /// The row was not queued, or it was rescheduled, attempted or expired in the meantime. This is the row.
-    Otherwise(Option<MessageRecord>),
+    Otherwise(Option<Box<MessageRecord>>),
     /// The claim was changed in the meantime. It is to be read again.
     ClaimChanged,
 }
@@ -98,7 +98,7 @@ impl Messages {
     /// # Errors
     /// [`StoreError`] if it is not known whether the mail is cancelled. May be repeated with the same values.
     pub async fn cancel(&self, outbox: &Outbox, cancel: &Cancel) -> Result<Moved, StoreError> {
-        let actions = self.cancellation(outbox, cancel).map_err(incomplete)?;
+        let actions = self.cancellation(outbox, cancel).map_err(|error| incomplete(&error))?;
         match self.transact(actions, cancel.token).await? {
             Transacted::Done => Ok(Moved::Done),
             Transacted::Failed { item, .. } => Ok(Moved::Otherwise(record_of(item, OPERATION)?)),
@@ -133,7 +133,9 @@ impl Messages {
     /// # Errors
     /// [`StoreError`] if it is not known whether the mail has its new time. May be repeated with the same values.
     pub async fn reschedule(&self, outbox: &Outbox, reschedule: &Reschedule) -> Result<Rescheduled, StoreError> {
-        let actions = self.rescheduling(outbox, reschedule).map_err(incomplete)?;
+        let actions = self
+            .rescheduling(outbox, reschedule)
+            .map_err(|error| incomplete(&error))?;
         match self.transact(actions, reschedule.token).await? {
             Transacted::Done => Ok(Rescheduled::Done),
             Transacted::Failed { index: 2, .. } => Ok(Rescheduled::ClaimChanged),
@@ -181,7 +183,7 @@ impl Messages {
     /// # Errors
     /// [`StoreError`] if it is not known which content the mail has. May be repeated with the same values.
     pub async fn switch_content(&self, outbox: &Outbox, switch: &ContentSwitch) -> Result<Moved, StoreError> {
-        let actions = self.switching(outbox, switch).map_err(incomplete)?;
+        let actions = self.switching(outbox, switch).map_err(|error| incomplete(&error))?;
         match self.transact(actions, switch.to.nonce).await? {
             Transacted::Done => Ok(Moved::Done),
             Transacted::Failed { item, .. } => Ok(Moved::Otherwise(record_of(item, OPERATION)?)),
@@ -236,6 +238,6 @@ fn update(update: UpdateAction) -> TransactWriteItem {
     TransactWriteItem::builder().update(update).build()
 }
 
-fn incomplete(error: BuildError) -> StoreError {
+fn incomplete(error: &BuildError) -> StoreError {
     StoreError::new(OPERATION, &error.to_string())
 }

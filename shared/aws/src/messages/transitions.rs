@@ -32,7 +32,7 @@ pub enum Moved {
     Done,
     /// The row was not in the state that the write leaves. This is the row that was there, if there was one: the next step
     /// follows from it.
-    Otherwise(Option<MessageRecord>),
+    Otherwise(Option<Box<MessageRecord>>),
 }
 
 /// The attempt of a worker, before SES is called.
@@ -177,8 +177,11 @@ impl Messages {
 }
 
 /// Reads the row on which a condition failed.
-pub(super) fn record_of(item: Option<Item>, operation: &'static str) -> Result<Option<MessageRecord>, StoreError> {
-    let read = |item: Item| row::record(&item).ok_or_else(|| StoreError::new(operation, "NotAMessage"));
+pub(super) fn record_of(item: Option<Item>, operation: &'static str) -> Result<Option<Box<MessageRecord>>, StoreError> {
+    let read = |item: Item| {
+        let record = row::record(&item).map(Box::new);
+        record.ok_or_else(|| StoreError::new(operation, "NotAMessage"))
+    };
     item.map(read).transpose()
 }
 

@@ -82,7 +82,7 @@ async fn a_mail_whose_attempt_was_refused_may_be_queued_and_the_refusal_that_com
     let waiting = Waiting::stored(&store).await;
     let (messages, outbox, first) = (store.messages(), store.outbox(), waiting.message());
     messages.put(&first).await.unwrap();
-    let mut second = waiting.new();
+    let mut second = waiting.mail();
     second.message.attempt = 2;
     second.message.nonce = THEIRS;
     // The attempt is not refused yet.
@@ -112,7 +112,7 @@ async fn a_refused_row_that_ses_has_named_since_is_not_queued() {
     messages.put(&waiting.message()).await.unwrap();
     messages.refused(&waiting.message()).await.unwrap();
     messages.accepted(ID, "0100").await.unwrap();
-    let mut second = waiting.new();
+    let mut second = waiting.mail();
     second.message.attempt = 2;
     let accepted = messages.accept(&store.outbox(), &second).await.unwrap();
     assert!(matches!(accepted, Accepted::Overtaken(Some(found)) if found.ses_id.is_some()));
@@ -123,7 +123,7 @@ async fn an_acceptance_whose_answer_is_lost_is_recognised() {
     let store = Store::start().await;
     let waiting = Waiting::stored(&store).await;
     let lossy = store.losing_an_answer().await;
-    let accepted = lossy.messages().accept(&lossy.outbox(), &waiting.new()).await.unwrap();
+    let accepted = lossy.messages().accept(&lossy.outbox(), &waiting.mail()).await.unwrap();
     assert_eq!(accepted, Accepted::Queued);
     assert!(entry_item(&store).await.is_some());
 }
@@ -135,7 +135,7 @@ async fn an_acceptance_without_an_answer_is_an_error() {
     let down = Store::at(&closed_port().await);
     let error = down
         .messages()
-        .accept(&down.outbox(), &waiting.new())
+        .accept(&down.outbox(), &waiting.mail())
         .await
         .unwrap_err();
     assert_eq!(

@@ -91,7 +91,7 @@ impl Waiting {
         }
     }
 
-    fn new(&self) -> NewQueued<'_> {
+    fn mail(&self) -> NewQueued<'_> {
         NewQueued {
             message: self.message(),
             queued: &self.queued,
@@ -100,7 +100,7 @@ impl Waiting {
     }
 
     async fn accept(&self, store: &Store) -> Accepted {
-        store.messages().accept(&store.outbox(), &self.new()).await.unwrap()
+        store.messages().accept(&store.outbox(), &self.mail()).await.unwrap()
     }
 }
 

@@ -36,7 +36,7 @@ async fn sending() -> Store {
     store
 }
 
-fn is_otherwise(moved: Moved) -> bool {
+fn is_otherwise(moved: &Moved) -> bool {
     matches!(moved, Moved::Otherwise(Some(_)))
 }
 
@@ -86,7 +86,7 @@ async fn an_attempt_begins_only_on_the_row_that_was_read() {
             ..attempt(leaving)
         };
         let moved = store.messages().begin_attempt(&attempt).await.unwrap();
-        assert!(is_otherwise(moved), "{name} {value:?} {leaving:?} {now}");
+        assert!(is_otherwise(&moved), "{name} {value:?} {leaving:?} {now}");
         assert_eq!(row_item(&store).await, before);
     }
 }
@@ -112,13 +112,13 @@ async fn a_released_attempt_is_taken_over_by_its_nonce_alone() {
     ] {
         let store = sending().await;
         let moved = store.messages().begin_attempt(&take(leaving, now)).await.unwrap();
-        assert!(is_otherwise(moved), "{leaving:?} {now}");
+        assert!(is_otherwise(&moved), "{leaving:?} {now}");
     }
     for (name, value) in [("ses_id", s("0100")), ("state", s("queued")), ("state", s("unknown"))] {
         let store = sending().await;
         set_in_row(&store, name, value).await;
         let moved = store.messages().begin_attempt(&take(RELEASED, 2_000)).await.unwrap();
-        assert!(is_otherwise(moved), "{name}");
+        assert!(is_otherwise(&moved), "{name}");
     }
     let store = sending().await;
     assert_eq!(
@@ -129,8 +129,8 @@ async fn a_released_attempt_is_taken_over_by_its_nonce_alone() {
     assert_eq!((record.attempt, record.nonce), (3, Some(THEIRS)));
     // The one before is late: with the state it left, and with its return to the queue.
     let messages = store.messages();
-    assert!(is_otherwise(messages.begin_attempt(&attempt(QUEUED)).await.unwrap()));
-    assert!(is_otherwise(messages.requeue(ID, OURS, WaitsFor::Rate).await.unwrap()));
+    assert!(is_otherwise(&messages.begin_attempt(&attempt(QUEUED)).await.unwrap()));
+    assert!(is_otherwise(&messages.requeue(ID, OURS, WaitsFor::Rate).await.unwrap()));
 }
 
 #[tokio::test]
@@ -156,7 +156,7 @@ async fn an_attempt_that_came_to_nothing_waits_again_and_says_for_what() {
     let store = sending().await;
     let messages = store.messages();
     assert!(is_otherwise(
-        messages.requeue(ID, THEIRS, WaitsFor::Account).await.unwrap()
+        &messages.requeue(ID, THEIRS, WaitsFor::Account).await.unwrap()
     ));
     assert_eq!(
         messages.requeue(ID, OURS, WaitsFor::Account).await.unwrap(),
@@ -171,7 +171,7 @@ async fn an_attempt_that_came_to_nothing_waits_again_and_says_for_what() {
     // Once it is cancelled, the late copy of the write changes nothing.
     set_in_row(&store, "state", s("canceled")).await;
     assert!(is_otherwise(
-        messages.requeue(ID, OURS, WaitsFor::Account).await.unwrap()
+        &messages.requeue(ID, OURS, WaitsFor::Account).await.unwrap()
     ));
     assert_eq!(state(&store).await, SenderState::Canceled);
 }
@@ -181,10 +181,10 @@ async fn a_queued_mail_expires_at_its_deadline_and_no_other_does() {
     let (store, _) = waiting().await;
     let messages = store.messages();
     assert!(is_otherwise(
-        messages.expire(ID, QUEUED, at(DEADLINE - 1)).await.unwrap()
+        &messages.expire(ID, QUEUED, at(DEADLINE - 1)).await.unwrap()
     ));
     set_in_row(&store, "state", s("sending")).await;
-    assert!(is_otherwise(messages.expire(ID, QUEUED, at(DEADLINE)).await.unwrap()));
+    assert!(is_otherwise(&messages.expire(ID, QUEUED, at(DEADLINE)).await.unwrap()));
     set_in_row(&store, "state", s("queued")).await;
     assert_eq!(messages.expire(ID, QUEUED, at(DEADLINE)).await.unwrap(), Moved::Done);
     let record = record(&store).await;
@@ -194,7 +194,7 @@ async fn a_queued_mail_expires_at_its_deadline_and_no_other_does() {
     );
     // Nobody else ends it in another way.
     assert!(is_otherwise(
-        messages.fail(ID, QUEUED, FailedReason::Crashed).await.unwrap()
+        &messages.fail(ID, QUEUED, FailedReason::Crashed).await.unwrap()
     ));
 }
 
@@ -207,14 +207,14 @@ async fn a_released_mail_expires_by_its_nonce() {
         content_nonce: CONTENT,
         nonce: THEIRS,
     };
-    assert!(is_otherwise(messages.expire(ID, other, at(DEADLINE)).await.unwrap()));
+    assert!(is_otherwise(&messages.expire(ID, other, at(DEADLINE)).await.unwrap()));
     assert_eq!(messages.expire(ID, RELEASED, at(DEADLINE)).await.unwrap(), Moved::Done);
     assert_eq!(record(&store).await.failed, Some(FailedReason::Expired));
     // A row that says `queued` is not ended by the nonce of an attempt.
     let store = sending().await;
     store.messages().requeue(ID, OURS, WaitsFor::Rate).await.unwrap();
     assert!(is_otherwise(
-        store.messages().expire(ID, RELEASED, at(DEADLINE)).await.unwrap()
+        &store.messages().expire(ID, RELEASED, at(DEADLINE)).await.unwrap()
     ));
 }
 
@@ -234,7 +234,7 @@ async fn a_mail_fails_before_its_attempt_only_as_it_was_read() {
     ] {
         let (store, _) = waiting().await;
         let moved = store.messages().fail(ID, leaving, reason).await.unwrap();
-        assert!(is_otherwise(moved), "{leaving:?}");
+        assert!(is_otherwise(&moved), "{leaving:?}");
     }
     let (store, _) = waiting().await;
     assert_eq!(store.messages().fail(ID, QUEUED, reason).await.unwrap(), Moved::Done);
@@ -246,14 +246,14 @@ async fn a_mail_at_fault_fails_by_the_nonce_of_its_attempt() {
     let store = sending().await;
     let messages = store.messages();
     let reason = FailedReason::Rejected;
-    assert!(is_otherwise(messages.fail_attempt(ID, THEIRS, reason).await.unwrap()));
+    assert!(is_otherwise(&messages.fail_attempt(ID, THEIRS, reason).await.unwrap()));
     assert_eq!(messages.fail_attempt(ID, OURS, reason).await.unwrap(), Moved::Done);
     assert_eq!(record(&store).await.failed, Some(reason));
     // It is not the nonce alone: the mail has returned to the queue.
     let store = sending().await;
     store.messages().requeue(ID, OURS, WaitsFor::Rate).await.unwrap();
     assert!(is_otherwise(
-        store.messages().fail_attempt(ID, OURS, reason).await.unwrap()
+        &store.messages().fail_attempt(ID, OURS, reason).await.unwrap()
     ));
     assert_eq!(state(&store).await, SenderState::Queued);
 }
@@ -262,14 +262,14 @@ async fn a_mail_at_fault_fails_by_the_nonce_of_its_attempt() {
 async fn an_attempt_without_an_answer_is_given_up_by_its_nonce_and_an_id_still_makes_it_sent() {
     let store = sending().await;
     let messages = store.messages();
-    assert!(is_otherwise(messages.give_up(ID, THEIRS).await.unwrap()));
+    assert!(is_otherwise(&messages.give_up(ID, THEIRS).await.unwrap()));
     assert_eq!(messages.give_up(ID, OURS).await.unwrap(), Moved::Done);
     assert_eq!(state(&store).await, SenderState::Unknown);
     messages.accepted(ID, "0100").await.unwrap();
     assert_eq!(record(&store).await.okite_state(at(0)).0.as_str(), "sent");
     let store = sending().await;
     store.messages().requeue(ID, OURS, WaitsFor::Rate).await.unwrap();
-    assert!(is_otherwise(store.messages().give_up(ID, OURS).await.unwrap()));
+    assert!(is_otherwise(&store.messages().give_up(ID, OURS).await.unwrap()));
 }
 
 #[tokio::test]
@@ -283,7 +283,7 @@ async fn a_mail_that_nobody_is_left_for_is_suppressed_on_the_conditions_of_an_at
         let (store, _) = waiting().await;
         set_in_row(&store, name, value).await;
         let moved = store.messages().suppress(ID, QUEUED, &[], at(now)).await.unwrap();
-        assert!(is_otherwise(moved), "{name} {now}");
+        assert!(is_otherwise(&moved), "{name} {now}");
     }
     let (store, _) = waiting().await;
     let moved = store.messages().suppress(ID, QUEUED, &[], at(1_000)).await.unwrap();
