@@ -313,6 +313,8 @@ mod tests {
             nonce: Uuid::nil(),
             lease_until: now,
             expires: now,
+            kept_until: now,
+            emails: 1,
         };
         for written in [
             "queued",
@@ -340,6 +342,7 @@ mod tests {
                 }),
                 failed: None,
                 ses_id: None,
+                settled_at: None,
                 created_at: now,
                 mail: RecordedMail::default(),
                 recipients: Vec::new(),

@@ -63,6 +63,8 @@ pub struct ClaimGrowth {
     pub message_id: Uuid,
     /// Until when the key is to be remembered. It must be later than the claim says.
     pub expires: Timestamp,
+    /// When DynamoDB may delete the claim. It must not be earlier than the claim says.
+    pub kept_until: Timestamp,
 }
 
 /// The result of a reschedule.
@@ -168,10 +170,12 @@ impl Messages {
                 .table_name(&self.table)
                 .set_key(Some(claim_key(&claim.id)))
                 .update_expression("SET #expires = :expires, #expires_at = :expires_at")
-                .condition_expression("#message_id = :message_id AND #expires < :expires")
+                .condition_expression(
+                    "#message_id = :message_id AND #expires < :expires AND #expires_at <= :expires_at",
+                )
                 .set_expression_attribute_names(names(["expires", "expires_at", "message_id"]))
                 .expression_attribute_values(":expires", time(claim.expires))
-                .expression_attribute_values(":expires_at", ttl(claim.expires))
+                .expression_attribute_values(":expires_at", ttl(claim.kept_until))
                 .expression_attribute_values(":message_id", s(claim.message_id.to_string()));
             actions.push(update(grown.build()?));
         }

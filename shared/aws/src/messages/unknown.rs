@@ -45,12 +45,13 @@ impl Messages {
             .consistent_read(true)
             .set_exclusive_start_key(after.map(|position| position.0.clone()))
             .filter_expression(
-                "#sk = :mail AND #state = :sending AND attribute_not_exists(#ses_id) AND #attempt_at BETWEEN :since AND \
-                 :until",
+                "#sk = :mail AND #state IN (:sending, :unknown) AND attribute_not_exists(#ses_id) AND \
+                 #attempt_at BETWEEN :since AND :until",
             )
             .set_expression_attribute_names(names(["sk", "state", "ses_id", "attempt_at"]))
             .expression_attribute_values(":mail", s(MAIL))
             .expression_attribute_values(":sending", s(SenderState::Sending.as_str()))
+            .expression_attribute_values(":unknown", s(SenderState::Unknown.as_str()))
             .expression_attribute_values(":since", time(since))
             .expression_attribute_values(":until", time(until))
             .send()
@@ -91,12 +92,13 @@ impl Messages {
             .set_key(Some(mail_key(record.id)))
             .update_expression("SET #state = :settled, #settled_at = :now")
             .condition_expression(
-                "#state = :sending AND #attempt = :attempt AND #nonce = :nonce AND attribute_not_exists(#ses_id)",
+                "#state IN (:sending, :unknown) AND #attempt = :attempt AND #nonce = :nonce AND attribute_not_exists(#ses_id)",
             )
             .set_expression_attribute_names(names(["state", "settled_at", "attempt", "nonce", "ses_id"]))
             .expression_attribute_values(":settled", s(settlement.state().as_str()))
             .expression_attribute_values(":now", time(now))
             .expression_attribute_values(":sending", s(SenderState::Sending.as_str()))
+            .expression_attribute_values(":unknown", s(SenderState::Unknown.as_str()))
             .expression_attribute_values(":attempt", n(record.attempt.into()))
             .expression_attribute_values(":nonce", s(nonce))
             .send()

@@ -109,11 +109,13 @@ async fn put_claim(store: &Store, expires: i64) {
         id: CLAIM.to_owned(),
         body_hash: "b".to_owned(),
         message_id: ID,
+        emails: 1,
         nonce: NONCE,
         lease_until: at(35_000),
         expires: at(expires),
+        kept_until: at(expires + 3_600_000),
     };
-    store.claims().take(&claim, at(0)).await.unwrap();
+    store.claims().take(&claim).await.unwrap();
 }
 
 async fn claim(store: &Store) -> Claim {
@@ -130,6 +132,7 @@ async fn a_new_time_changes_row_entry_and_claim() {
             id: CLAIM.to_owned(),
             message_id: ID,
             expires: at(2_000_000),
+            kept_until: at(2_000_000 + 3_600_000),
         }),
         ..reschedule()
     };
@@ -188,7 +191,13 @@ async fn a_mail_is_rescheduled_only_as_it_was_read_and_before_its_deadline() {
 
 #[tokio::test]
 async fn a_claim_never_lives_shorter_and_another_request_s_claim_is_left_alone() {
-    for (expires, message_id) in [(3_000_000, ID), (2_000_000, ID), (1_000_000, NONCE)] {
+    let longer = 9_000_000;
+    for (expires, message_id, kept_until) in [
+        (3_000_000, ID, longer),
+        (2_000_000, ID, longer),
+        (1_000_000, NONCE, longer),
+        (1_000_000, ID, 1_000_000),
+    ] {
         let (store, _) = waiting().await;
         put_claim(&store, expires).await;
         let later = Reschedule {
@@ -196,6 +205,7 @@ async fn a_claim_never_lives_shorter_and_another_request_s_claim_is_left_alone()
                 id: CLAIM.to_owned(),
                 message_id,
                 expires: at(2_000_000),
+                kept_until: at(kept_until),
             }),
             ..reschedule()
         };
