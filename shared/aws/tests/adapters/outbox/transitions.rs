@@ -4,6 +4,7 @@ use aws::{Moved, NewAttempt};
 use domain::address::EmailAddress;
 use domain::recipient::{RecipientOutcome, RecipientStatus};
 use domain::record::{FailedReason, WaitsFor};
+use domain::settlement::Settlement;
 
 use super::*;
 use crate::support::{closed_port, n, s};
@@ -265,6 +266,17 @@ async fn an_attempt_without_an_answer_is_given_up_by_its_nonce_and_an_id_still_m
     assert!(is_otherwise(&messages.give_up(ID, THEIRS).await.unwrap()));
     assert_eq!(messages.give_up(ID, OURS).await.unwrap(), Moved::Done);
     assert_eq!(state(&store).await, SenderState::Unknown);
+    let given_up = record(&store).await;
+    let open = messages.open_page((at(0), at(DEADLINE)), None).await.unwrap();
+    assert_eq!(open.records.len(), 1, "an operator finds it");
+    assert!(
+        messages
+            .settle(&given_up, Settlement::NotSent, at(DEADLINE))
+            .await
+            .unwrap()
+    );
+    assert_eq!(state(&store).await, SenderState::Refused);
+    set_in_row(&store, "state", s("unknown")).await;
     messages.accepted(ID, "0100").await.unwrap();
     assert_eq!(record(&store).await.okite_state(at(0)).0.as_str(), "sent");
     let store = sending().await;
