@@ -34,6 +34,7 @@ pub mod api_key;
 pub mod backoff;
 pub mod bounce;
 pub mod brake;
+mod encoded_words;
 pub mod feedback;
 pub mod hex;
 pub mod idempotency;
