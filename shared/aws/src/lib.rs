@@ -6,6 +6,7 @@
 //! | `ses`, `cloudwatch`, `sns` | a service each, behind a cargo feature of that name |
 //! | `dynamodb` | what all tables share: the client, items, batches, conditions and errors |
 //! | `connection` | what all clients share: the HTTP client and its certificates |
+//! | `newest_from` | where a page of a list by age begins |
 //! | `function` | the clients of a function, from its environment, and their warm-up during init |
 //!
 //! An adapter takes and returns the types of `domain`. Its errors state what the caller must do. They carry the
@@ -21,6 +22,7 @@ mod dynamodb;
 mod error_code;
 mod function;
 mod messages;
+mod newest_from;
 #[cfg(feature = "ses")]
 mod ses;
 #[cfg(feature = "sns")]
@@ -35,8 +37,9 @@ pub use connection::{TrustError, behavior_version, http_client, http_connector};
 pub use dynamodb::{StoreError, client as dynamodb};
 pub use function::FunctionConfig;
 pub use messages::{
-    Claimed, Claims, EVENTS_READ_MAX, Forgotten, Messages, NewMessage, OpenMessages, Put, ScanPosition, SentTo,
+    Claimed, Claims, EVENTS_READ_MAX, Forgotten, Messages, MessagesPage, NewMessage, OpenMessages, Put, ScanPosition,
 };
+pub use newest_from::NewestFrom;
 #[cfg(feature = "ses")]
 pub use ses::{
     AccountError, IdentitiesError, ListError, ListedPage, Outgoing, Pace, SendError, Ses, SesSuppressionList,
@@ -44,9 +47,7 @@ pub use ses::{
 };
 #[cfg(feature = "sns")]
 pub use sns::{Notifications, NotifyError, client as sns};
-pub use suppressions::{
-    EntriesPage, Evidence, LOOKED_AT_MAX, NewestFrom, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes,
-};
+pub use suppressions::{EntriesPage, Evidence, LOOKED_AT_MAX, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes};
 pub use usage::{
     BrakeChanges, CountedDay, CountedMarks, GateSet, GateState, KeptReconciliation, MARK_KEPT_DAYS, MARKS_COUNTED_MAX,
     Marks, MarksPage, NOT_A_REPORT, OverrideInGate, PermitError, Permits, Usage, VerifiedDomains,

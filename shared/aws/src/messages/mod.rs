@@ -20,6 +20,7 @@
 //! | `from`, `to`, `cc`, `bcc`, `reply_to`, `subject`, `tags` | the mail as the caller gave it, without its bodies |
 //! | `recipients` | the outcome on each address |
 //! | `stream`, `key_id`, `created_at` | its stream, the API key that it came with, and when (milliseconds) |
+//! | `shard` | key of the index `newest`: one of some partitions, so that no partition is written too often |
 //! | `recipient_hash` | key of the index `by-recipient`, here if the mail has one recipient, else in each `to#<n>` |
 //! | `expires_at` | when DynamoDB may delete the item (seconds); every item of the table has it |
 //!
@@ -41,6 +42,7 @@ mod events;
 mod forget;
 mod keep;
 mod key_ids;
+mod pages;
 mod read;
 mod row;
 mod unknown;
@@ -51,10 +53,10 @@ use uuid::Uuid;
 use crate::dynamodb::item::{Item, s};
 
 pub use attempts::{NewMessage, Put};
-pub use by_recipient::SentTo;
 pub use claims::{Claimed, Claims};
 pub use events::EVENTS_READ_MAX;
 pub use forget::Forgotten;
+pub use pages::MessagesPage;
 pub use unknown::{OpenMessages, ScanPosition};
 
 /// The sort key of the row of a message.

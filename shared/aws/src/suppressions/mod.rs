@@ -47,7 +47,7 @@ use domain::suppression::{Register, Registers, SuppressionReason};
 
 pub use entries::EntriesPage;
 pub use from_ses::{TAKEN_AT_ONCE, TakenFromSes};
-pub use newest::{From as NewestFrom, LOOKED_AT_MAX, NewestPage};
+pub use newest::{LOOKED_AT_MAX, NewestPage};
 
 /// How many partitions the index `newest` is spread over.
 const SHARDS: u8 = 8;
