@@ -169,7 +169,11 @@ mod tests {
             address: EmailAddress::parse("ANNA@Bücher.example").unwrap(),
             registers: Registers::default(),
             soft_bounces: soft
-                .map(|(source, number)| (at(number), (*source).to_owned()))
+                .map(|(source, number)| SoftBounce {
+                    at: at(number),
+                    source: (*source).to_owned(),
+                    reason: None,
+                })
                 .collect(),
             evidence: BTreeMap::from([(register, evidence)]),
         };
