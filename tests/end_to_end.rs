@@ -6,6 +6,7 @@
     reason = "what a test needs and does not get is a failure of the test"
 )]
 
+mod alarms;
 mod api;
 mod batch;
 mod feedback;

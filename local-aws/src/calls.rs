@@ -20,7 +20,12 @@ pub struct Call {
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
     seen: Arc<Mutex<BTreeMap<Call, u32>>>,
+    /// The kinds of partition keys of the calls of DynamoDB.
+    leading_keys: Arc<Mutex<BTreeMap<Call, BTreeSet<String>>>>,
 }
+
+/// The longest kind of a partition key, in bytes.
+const KIND_MAX: usize = 16;
 
 impl Calls {
     /// Records a signed request. A request without a signature is not a call of the API.
@@ -39,6 +44,29 @@ impl Calls {
             resource: resource.to_owned(),
         };
         *self.lock().entry(call).or_default() += 1;
+    }
+
+    /// Records the kind of the partition key that a signed request names: its text up to the first `#`, so that the
+    /// record stays small. A key without one has an empty kind.
+    pub(crate) fn record_leading_key(&self, headers: &HeaderMap, action: &str, resource: &str, key: &str) {
+        let Some(function) = caller(headers) else { return };
+        let kind = key.find('#').map_or("", |end| &key[..=end]);
+        let is_kind = kind.len() <= KIND_MAX && kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'#');
+        let call = Call {
+            function: function.to_owned(),
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+        };
+        let mut keys = self.leading_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let kinds = keys.entry(call).or_default();
+        kinds.insert(if is_kind { kind } else { "" }.to_owned());
+    }
+
+    /// Lists the kinds of the partition keys that a call has named, such as `order#`.
+    #[must_use]
+    pub fn leading_keys(&self, call: &Call) -> BTreeSet<String> {
+        let keys = self.leading_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.get(call).cloned().unwrap_or_default()
     }
 
     /// Lists the calls so far.
@@ -94,6 +122,28 @@ mod tests {
         assert_eq!(count("dynamodb:BatchGetItem", "u"), 1);
         assert_eq!(count("dynamodb:GetItem", "t"), 0);
         assert_eq!(calls.seen().len(), 3);
+    }
+
+    #[test]
+    fn keeps_the_kinds_of_partition_keys_and_not_the_keys() {
+        let calls = Calls::default();
+        for key in [
+            "order#1",
+            "order#2",
+            "gate#a#b",
+            "plain",
+            "Secret#1",
+            "much-too-long-for-a-kind#1",
+        ] {
+            calls.record_leading_key(&signed(), "dynamodb:PutItem", "t", key);
+        }
+        let call = Call {
+            function: "worker".to_owned(),
+            action: "dynamodb:PutItem".to_owned(),
+            resource: "t".to_owned(),
+        };
+        let kinds = calls.leading_keys(&call);
+        assert_eq!(kinds, ["", "gate#", "order#"].map(str::to_owned).into());
     }
 
     #[test]

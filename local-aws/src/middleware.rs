@@ -38,6 +38,8 @@ pub(crate) struct Operation {
     pub(crate) allowed_by: Vec<Access>,
     /// The logical ids of its DynamoDB tables, which faults may name.
     pub(crate) tables: Vec<String>,
+    /// The partition key that a request on one DynamoDB table names: `dynamodb:LeadingKeys` of IAM.
+    pub(crate) leading_key: Option<String>,
 }
 
 /// An action on a resource, as IAM checks it.
@@ -72,6 +74,7 @@ impl Operation {
             name: name.into(),
             allowed_by,
             tables: Vec::new(),
+            leading_key: None,
         }
     }
 
@@ -182,6 +185,9 @@ async fn handle<S: WireService>(State(served): State<Arc<Served<S>>>, request: R
     let Middleware { calls, faults } = &served.middleware;
     let headers = &request.head.headers;
     let environment = environment_of(headers);
+    if let (Some(key), [access]) = (&operation.leading_key, operation.allowed_by.as_slice()) {
+        calls.record_leading_key(headers, &action(S::SERVICE, &access.action), &access.resource, key);
+    }
     for access in operation.allowed_by {
         calls.record(headers, &action(S::SERVICE, &access.action), [access.resource]);
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use domain::suppression::{Registers, SuppressionReason};
 use local_aws::data_dir::DataDir;
-use okite::application::TEMPLATE;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::alarms::{counted, log_lines};
 use crate::feedback::events::{block, hard_bounce, just_now};
 use crate::functions::processes::take_again;
 use crate::support::{Okite, email, eventually, within};
@@ -244,20 +244,6 @@ async fn an_event_that_no_queue_accepts_is_reported_as_lost() {
     assert_eq!(okite.registers("gone@example.net").await.bounce_at, None);
 }
 
-/// The field and the value by which a filter of the template finds lines of the log: `{ $.field = "value" }`.
-fn filter(logical_id: &str) -> (&'static str, &'static str) {
-    let (_, resource) = TEMPLATE.split_once(&format!("\n  {logical_id}:\n")).unwrap();
-    let (_, pattern) = resource.split_once("FilterPattern: '{ $.").unwrap();
-    let (pattern, _) = pattern.split_once("\" }'").unwrap();
-    pattern.split_once(" = \"").unwrap()
-}
-
-/// The lines of the feedback function's log.
-fn log_lines(folder: &std::path::Path) -> Vec<Value> {
-    let log = std::fs::read_to_string(folder.join("logs/feedback.log")).unwrap();
-    log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_event_is_refused_and_told_in_the_words_that_the_alarm_listens_for() {
     let folder = tempfile::tempdir().unwrap();
@@ -275,9 +261,8 @@ async fn a_foreign_event_is_refused_and_told_in_the_words_that_the_alarm_listens
     assert_eq!(okite.queue(DEAD_LETTERS).await, (2, 0));
     assert_eq!(okite.registers("gone@example.net").await, Registers::default());
 
-    let lines = log_lines(folder.path());
-    let (field, value) = filter("FeedbackForeignEvents");
-    let found = lines.iter().filter(|line| line[field] == value).count();
+    let lines = log_lines(folder.path(), "feedback");
+    let found = counted(folder.path(), "FeedbackForeignAlarm");
     assert!(found >= 3 && found < lines.len(), "{found} of {}", lines.len());
     assert!(lines.iter().all(|line| !line.to_string().contains("gone")), "{lines:?}");
 }
@@ -290,18 +275,15 @@ async fn a_storm_of_blocks_is_told_in_the_words_that_the_alarm_listens_for() {
         settings.environment.insert("LOG_LEVEL".to_owned(), "error".to_owned());
     })
     .await;
-    let (field, value) = filter("FeedbackStormsOfBlocks");
     for number in 0..20 {
-        let told = log_lines(folder.path()).iter().any(|line| line[field] == value);
-        assert!(!told, "{number} blocks are no storm");
+        let told = counted(folder.path(), "FeedbackBlockedAlarm");
+        assert_eq!(told, 0, "{number} blocks are no storm");
         let blocked = just_now(block(&format!("anna{number}@example.net"), number));
         assert_eq!(okite.publish(&blocked).await, (1, 0));
     }
-    let lines = log_lines(folder.path());
-    assert_eq!(
-        (lines.len(), &lines[0][field], &lines[0]["domain"]),
-        (1, &json!(value), &json!("example.net"))
-    );
+    let lines = log_lines(folder.path(), "feedback");
+    let told = counted(folder.path(), "FeedbackBlockedAlarm");
+    assert_eq!((lines.len(), told, &lines[0]["domain"]), (1, 1, &json!("example.net")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -331,6 +313,63 @@ async fn what_is_still_being_tried_when_all_stops_is_in_the_queue_at_the_next_st
     okite
         .until_suppressed("gone@example.net", SuppressionReason::Bounce)
         .await;
+}
+
+/// An Okite whose events come through a queue.
+async fn through_the_queue() -> Okite {
+    Okite::start_with(|settings| {
+        settings.parameters.insert("FeedbackVia".to_owned(), "sqs".to_owned());
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_come_through_the_queue_suppress_and_settle_as_others_do() {
+    let okite = through_the_queue().await;
+    let sent = okite.send(&email("bounce@simulator.amazonses.com")).await;
+    okite
+        .until_suppressed("bounce@simulator.amazonses.com", SuppressionReason::Bounce)
+        .await;
+    eventually("the event is on record", async || {
+        okite.count_events("Bounce").await == 1
+    })
+    .await;
+    let shown = okite.get(&format!("/emails/{}", sent["id"].as_str().unwrap())).await;
+    assert_eq!(shown.body["last_event"], "bounced", "{shown:?}");
+    eventually("the queue is empty", async || okite.queue(RETRIES).await == (0, 0)).await;
+    // Nobody but Lambda's poller calls the function.
+    let invoked =
+        |call: &local_aws::calls::Call| call.action == "sqs:ReceiveMessage" && call.resource.ends_with(RETRIES);
+    assert!(okite.local.calls.seen().iter().any(invoked));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn through_the_queue_an_outage_loses_nothing_and_a_poison_event_ends_in_the_dead_letter_queue() {
+    let okite = through_the_queue().await;
+    okite.no_write_for(Duration::from_mins(10)).await;
+    let addresses: Vec<String> = (0..15).map(|n| format!("gone{n}@example.net")).collect();
+    for address in &addresses {
+        okite.publish(&hard_bounce(address, 1)).await;
+    }
+    okite.publish(&json!({ "eventType": "Bounce", "mail": {} })).await;
+    okite.until_nothing_is_to_be_retried().await;
+    for address in &addresses {
+        assert!(okite.registers(address).await.bounce_at.is_some(), "{address}");
+    }
+    assert_eq!(okite.queue(DEAD_LETTERS).await, (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_the_queue_does_not_take_goes_to_the_dead_letter_queue() {
+    let okite = through_the_queue().await;
+    okite
+        .fault(json!({ "operation": "SendMessage", "times": 1, "error": "InternalError" }))
+        .await;
+    okite.publish(&hard_bounce("gone@example.net", 1)).await;
+    assert_eq!(
+        (okite.queue(RETRIES).await, okite.queue(DEAD_LETTERS).await),
+        ((0, 0), (1, 0))
+    );
 }
 
 #[tokio::test]

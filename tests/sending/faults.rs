@@ -87,13 +87,39 @@ async fn nothing_is_sent_while_dynamodb_answers_with_errors() {
             "InternalServerError",
             "RequestLimitExceeded",
             "ServiceUnavailable",
-            "AccessDeniedException",
         ] {
             okite
                 .fault(json!({ "operation": operation, "table": table, "for_ms": FOR_GOOD, "error": error }))
                 .await;
             let answer = okite.post(&email(GOOD)).await;
             assert_store_down(&okite, &answer).await;
+            okite.clear_faults().await;
+        }
+    }
+    okite.send(&email(GOOD)).await;
+}
+
+#[tokio::test]
+async fn a_table_that_may_not_be_used_is_the_operators_to_mend() {
+    let okite = Okite::start().await;
+    for (operation, table) in BEFORE_SES {
+        for error in [
+            "AccessDeniedException",
+            "ResourceNotFoundException",
+            "UnrecognizedClientException",
+        ] {
+            okite
+                .fault(json!({ "operation": operation, "table": table, "for_ms": FOR_GOOD, "error": error }))
+                .await;
+            let answer = okite.post(&email(GOOD)).await;
+            answer.refused(503, "service_unavailable");
+            assert_eq!(answer.header("retry-after"), Some("300"), "{operation} {error}");
+            let message = answer.body["message"].as_str().unwrap();
+            assert!(
+                message.contains("an operator has mended") && !message.contains("shortly"),
+                "{message}"
+            );
+            assert_eq!(okite.outbox().await, [] as [Value; 0]);
             okite.clear_faults().await;
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use local_aws::services::dynamodb::Dynamodb;
 use local_aws::template::{
-    AsynchronousEvents, EventDestination, HttpApi, Mapping, Schedule, Stack, StackContext, TemplateError,
+    AsynchronousEvents, Endpoint, EventDestination, HttpApi, Mapping, Schedule, Stack, StackContext, TemplateError,
 };
 use okite::application::{APPLICATION, TEMPLATE};
 use proptest::prelude::*;
@@ -215,7 +215,7 @@ fn events_of(stack: &Stack, event_types: &[&str]) {
     let [subscription] = topic.subscriptions.as_slice() else {
         panic!("one subscription")
     };
-    assert_eq!(subscription.function, "feedback");
+    assert_eq!(subscription.endpoint, Endpoint::Function("feedback".to_owned()));
     let [set] = stack.configuration_sets.as_slice() else {
         panic!("one configuration set")
     };
@@ -272,6 +272,23 @@ fn loses_no_event_that_fails() {
     // An outage of an hour brings nothing to the dead-letter queue.
     let last_try = retries.visibility_timeout * (redrive.max_receive_count - 1);
     assert!(last_try > Duration::from_hours(1), "{last_try:?}");
+}
+
+#[test]
+fn brings_events_through_a_queue_if_told_to() {
+    let parameters = [("FeedbackVia", "sqs"), ("FeedbackConcurrency", "3")];
+    let stack = stack_with(&parameters).unwrap();
+    let [queue, dead] = stack.queues.as_slice() else {
+        panic!("a queue and a dead-letter queue")
+    };
+    let subscription = &stack.topics[0].subscriptions[0];
+    assert_eq!(subscription.endpoint, Endpoint::Queue(queue.arn.clone()));
+    assert_eq!(subscription.redrive.as_ref(), Some(&dead.arn));
+    assert_eq!(
+        (&stack.mappings[0].queue_arn, stack.mappings[0].concurrency),
+        (&queue.arn, 3)
+    );
+    assert!(stack_with(&[("FeedbackVia", "smoke")]).is_err());
 }
 
 #[test]

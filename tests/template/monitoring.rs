@@ -56,7 +56,8 @@ fn every_alarm_has_a_runbook_and_every_runbook_an_alarm() {
 }
 
 /// The names that `AWS` has for what is watched, with the dimension that they are read by.
-const OF_AWS: [(&str, Option<&str>, &[&str]); 5] = [
+const OF_AWS: [(&str, Option<&str>, &[&str]); 6] = [
+    ("AWS/ApiGateway", Some("ApiId"), &["4xx", "5xx", "Count"]),
     (
         "AWS/DynamoDB",
         Some("TableName"),
@@ -100,12 +101,17 @@ const OF_AWS: [(&str, Option<&str>, &[&str]); 5] = [
 
 #[test]
 fn every_metric_is_one_that_there_is() {
-    for metric in metrics(&all_on()) {
+    let all = all_on();
+    for metric in metrics(&all) {
         let dimensions: Vec<_> = metric.dimensions.keys().map(String::as_str).collect();
         let (dimension, names) = match metric.namespace.as_str() {
             "Okite" => (Some("FunctionName"), &OF_THE_REPORTER[..]),
             // Made by metric filters on the log.
-            "Okite/okite" => (None, &["ForeignEvents", "StormsOfBlocks"][..]),
+            "Okite/okite" => {
+                let made = all.metric_filters.iter().any(|filter| filter.metric == *metric);
+                assert!(made, "no metric filter makes {metric:?}");
+                continue;
+            }
             of_aws => OF_AWS
                 .iter()
                 .find(|(namespace, ..)| *namespace == of_aws)
@@ -134,6 +140,7 @@ fn every_metric_is_of_something_in_the_stack() {
         for (dimension, name) in &metric.dimensions {
             let is_there = match (metric.namespace.as_str(), dimension.as_str()) {
                 ("Okite", _) => *name == reporter,
+                (_, "ApiId") => *name == named("SendApi"),
                 (_, "FunctionName") => functions.contains(name),
                 (_, "TopicName") => topics.contains(name),
                 (_, "QueueName") => queues.contains(name),
@@ -143,6 +150,48 @@ fn every_metric_is_of_something_in_the_stack() {
             assert!(is_there, "{metric:?}");
         }
     }
+}
+
+#[test]
+fn every_metric_filter_reads_a_log_of_the_stack_and_has_an_alarm() {
+    let all = all_on();
+    assert!(all.metric_filters.len() >= 6);
+    for filter in &all.metric_filters {
+        let of_function = stack().functions.into_iter().any(|function| {
+            let name = function.logical_id.trim_end_matches("Function");
+            filter.log_group == format!("okite-{name}LogGroup")
+        });
+        assert!(of_function, "{filter:?}");
+        let mut watched = all.alarms.iter().flat_map(|alarm| &alarm.metrics);
+        assert!(watched.any(|metric| *metric == filter.metric), "{filter:?}");
+    }
+}
+
+#[test]
+fn the_alarm_on_throttles_watches_reads_and_writes_of_all_tables_that_grow() {
+    let all = all_on();
+    let alarm = all
+        .alarms
+        .iter()
+        .find(|alarm| alarm.logical_id == "TableThrottlesAlarm");
+    let watched: BTreeSet<_> = alarm.unwrap().metrics.iter().collect();
+    let tables = ["Suppressions", "Messages", "Usage"];
+    assert_eq!(watched.len(), 2 * tables.len());
+    for table in tables {
+        for name in ["ReadThrottleEvents", "WriteThrottleEvents"] {
+            let found = watched
+                .iter()
+                .any(|metric| metric.name == name && metric.dimensions["TableName"] == format!("okite-{table}Table"));
+            assert!(found, "{name} of {table}");
+        }
+    }
+}
+
+#[test]
+fn the_alarm_on_requests_follows_the_limit() {
+    let all = monitoring(&[("ApiRate", "20")]);
+    let alarm = all.alarms.iter().find(|alarm| alarm.logical_id == "ApiRequestsAlarm");
+    assert_eq!(alarm.unwrap().expressions, ["100 * requests / (300 * 20)"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod feedback;
 mod forget;
 mod incident;
 mod keys;
+mod permissions;
 mod status;
 mod support;
 mod suppressions;

@@ -59,7 +59,7 @@ impl State {
     /// [`TrustError`] if the certificates for TLS cannot be used.
     pub async fn new(config: Config) -> Result<Self, TrustError> {
         let aws = FunctionConfig::from_env(&config.process.region)?;
-        let state = Self::with_client(config, aws.dynamodb());
+        let state = Self::with_client(config, aws.dynamodb_for_events());
         aws.open_dynamodb().await;
         Ok(state)
     }

@@ -88,12 +88,23 @@ pub async fn handle(
     let response = match answer(state, event, &deadlines, ids).await {
         Ok(response) => response,
         Err(error) => {
-            tracing::info!(status = error.status, name = error.name, "a request received an error");
+            log(&error);
             error.into()
         }
     };
     let allowance = state.sending.allowance(deadlines.now());
     response.with_allowance(allowance).into()
+}
+
+/// Logs an error answer. An alarm of the template counts those for the sending rate, so they have a `cause` and are
+/// logged at `warn` too.
+fn log(error: &ApiError) {
+    let (status, name) = (error.status, error.name);
+    if name == "rate_limit_exceeded" {
+        tracing::warn!(cause = "rate", status, name, "a request exceeded the sending rate");
+    } else {
+        tracing::info!(status, name, "a request received an error");
+    }
 }
 
 async fn answer(

@@ -9,7 +9,7 @@ use super::resource::Resource;
 use super::value::{Map, Value};
 
 /// A CloudWatch alarm of the template. Nothing on this machine triggers it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Alarm {
     /// Logical id of the resource: `QueueFullAlarm`.
     pub logical_id: String,
@@ -25,6 +25,10 @@ pub struct Alarm {
     pub actions: Vec<String>,
     /// The metrics that it watches. AWS bills each of them.
     pub metrics: Vec<WatchedMetric>,
+    /// Its metric math: the last expression is what it compares with the threshold.
+    pub expressions: Vec<String>,
+    /// The value that the metric or the expression is compared with.
+    pub threshold: Option<f64>,
     /// How it treats periods without a datapoint: `missing`, `ignore`, `breaching` or `notBreaching`.
     pub missing_data: String,
 }
@@ -50,10 +54,11 @@ pub(super) fn read(resource: &Resource<'_>, context: &StackContext) -> Result<Al
         Some(actions) => actions.list()?.into_iter().map(Value::text).collect::<Result<_, _>>()?,
         None => Vec::new(),
     };
-    let metrics = match properties.optional("Metrics")? {
+    let (metrics, expressions) = match properties.optional("Metrics")? {
         Some(queries) => read_queries(queries)?,
-        None => vec![read_metric(properties)?],
+        None => (vec![read_metric(properties)?], Vec::new()),
     };
+    let threshold = properties.optional("Threshold")?;
     Ok(Alarm {
         logical_id: resource.logical_id.to_owned(),
         name: names::physical(context, resource.logical_id),
@@ -62,23 +67,25 @@ pub(super) fn read(resource: &Resource<'_>, context: &StackContext) -> Result<Al
         actions_enabled: actions_enabled.unwrap_or(true),
         actions,
         metrics,
+        expressions,
+        threshold: threshold.map(|value| value.number("a number")).transpose()?,
         missing_data: text("TreatMissingData")?.unwrap_or_else(|| "missing".to_owned()),
     })
 }
 
-/// Reads the metrics out of metric math, whose expressions name them by their ids.
-fn read_queries(queries: Value<'_>) -> Result<Vec<WatchedMetric>, TemplateError> {
-    let mut metrics = Vec::new();
+/// Reads the metrics and the expressions of metric math. An expression names metrics by their ids.
+fn read_queries(queries: Value<'_>) -> Result<(Vec<WatchedMetric>, Vec<String>), TemplateError> {
+    let (mut metrics, mut expressions) = (Vec::new(), Vec::new());
     for query in queries.list()? {
         let query = query.map()?;
         query.only(&["Expression", "Id", "MetricStat"], &["Label", "ReturnData"])?;
         if let Some(stat) = query.optional("MetricStat")? {
             metrics.push(read_metric(&stat.map()?.required("Metric")?.map()?)?);
         } else {
-            query.required("Expression")?.text()?;
+            expressions.push(query.required("Expression")?.text()?);
         }
     }
-    Ok(metrics)
+    Ok((metrics, expressions))
 }
 
 fn read_metric(metric: &Map<'_>) -> Result<WatchedMetric, TemplateError> {
@@ -143,6 +150,8 @@ Resources:
                     name: "Much".to_owned(),
                     dimensions: BTreeMap::new(),
                 }],
+                expressions: Vec::new(),
+                threshold: Some(0.0),
                 missing_data: "missing".to_owned(),
             }
         );

@@ -15,17 +15,26 @@ pub struct Topic {
     pub logical_id: String,
     /// ARN of the topic.
     pub arn: String,
-    /// The subscribed functions.
+    /// The subscribed functions and queues.
     pub subscriptions: Vec<Subscription>,
 }
 
-/// A function that is subscribed to a topic.
+/// A function or a queue that is subscribed to a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
-    /// Name of the function, as in [`Function::name`].
-    pub function: String,
-    /// ARN of the dead-letter queue for messages that Lambda does not accept.
+    /// The function or the queue.
+    pub endpoint: Endpoint,
+    /// ARN of the dead-letter queue for messages that the endpoint does not accept.
     pub redrive: Option<String>,
+}
+
+/// Where a topic delivers its messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// The function of this name, as in [`Function::name`].
+    Function(String),
+    /// The queue of this ARN.
+    Queue(String),
 }
 
 /// An SES configuration set of the template.
@@ -86,9 +95,12 @@ pub(super) fn subscribe(
     let properties = &resource.properties;
     properties.only(&["Endpoint", "Protocol", "RedrivePolicy", "TopicArn"], &[])?;
     let protocol = properties.required("Protocol")?;
-    if protocol.clone().text()? != "lambda" {
-        return Err(protocol.unfit("must be lambda"));
-    }
+    let endpoint = properties.required("Endpoint")?;
+    let endpoint = match protocol.clone().text()?.as_str() {
+        "lambda" => Endpoint::Function(called(&endpoint, functions)?),
+        "sqs" => Endpoint::Queue(known(&endpoint, queue_arns)?),
+        _ => return Err(protocol.unfit("must be lambda or sqs")),
+    };
     let redrive = match properties.optional("RedrivePolicy")? {
         Some(policy) => {
             let policy = policy.map()?;
@@ -97,10 +109,7 @@ pub(super) fn subscribe(
         }
         None => None,
     };
-    let subscription = Subscription {
-        function: called(&properties.required("Endpoint")?, functions)?,
-        redrive,
-    };
+    let subscription = Subscription { endpoint, redrive };
     let arn = properties.required("TopicArn")?;
     let line = arn.line;
     let arn = arn.text()?;
@@ -236,11 +245,23 @@ Resources:
                 logical_id: "Events".to_owned(),
                 arn,
                 subscriptions: vec![Subscription {
-                    function: "listener".to_owned(),
+                    endpoint: Endpoint::Function("listener".to_owned()),
                     redrive: Some("arn:aws:sqs:us-east-1:000000000000:shop-Lost".to_owned()),
                 }],
             }]
         );
+    }
+
+    #[test]
+    fn leads_from_a_topic_to_a_queue() {
+        let to_queue = EVENTS
+            .replace("Protocol: lambda", "Protocol: sqs")
+            .replace("!GetAtt Listener.Arn", "!GetAtt Lost.Arn");
+        let arn = "arn:aws:sqs:us-east-1:000000000000:shop-Lost".to_owned();
+        let topic = stack(&to_queue).topics.remove(0);
+        assert_eq!(topic.subscriptions[0].endpoint, Endpoint::Queue(arn));
+        let unknown = to_queue.replace("Endpoint: !GetAtt Lost.Arn", "Endpoint: other");
+        assert_eq!(error_of(&unknown), "template.yaml:19: there is no queue `other`");
     }
 
     #[test]
@@ -266,7 +287,7 @@ Resources:
             (
                 "Protocol: lambda",
                 "Protocol: https",
-                "18: Subscription.Protocol must be lambda",
+                "18: Subscription.Protocol must be lambda or sqs",
             ),
             (
                 "!GetAtt Listener.Arn",

@@ -15,6 +15,7 @@ mod context;
 mod error;
 mod events;
 mod function;
+mod metric_filter;
 mod monitoring;
 mod names;
 mod parameters;
@@ -32,8 +33,9 @@ use std::collections::BTreeMap;
 pub use self::alarm::{Alarm, WatchedMetric};
 pub use self::context::StackContext;
 pub use self::error::{TemplateError, TemplateFault};
-pub use self::events::{ConfigurationSet, EventDestination, Subscription, Topic};
+pub use self::events::{ConfigurationSet, Endpoint, EventDestination, Subscription, Topic};
 pub use self::function::{Function, HttpApi};
+pub use self::metric_filter::{MetricFilter, MetricFilterTerm};
 pub use self::monitoring::{Dashboard, Monitoring};
 pub use self::policy::Permission;
 pub use self::queue::{AsynchronousEvents, Mapping, Queue, Redrive};
@@ -90,7 +92,7 @@ impl Stack {
         evaluate(template, context, policy::read_all)
     }
 
-    /// Reads the alarms and dashboards of the stack. A run on one machine does not need them.
+    /// Reads the alarms, metric filters and dashboards of the stack. A run on one machine does not need them.
     ///
     /// # Errors
     /// As for [`Self::read`], and if a dashboard has a form that is not supported.
@@ -106,7 +108,9 @@ impl Stack {
 
         let apis = all(names::HTTP_API)?;
         for api in &apis {
-            api.properties.only(&[], &["Description", "Tags"])?;
+            // Nothing throttles requests on one machine.
+            api.properties
+                .only(&[], &["DefaultRouteSettings", "Description", "Tags"])?;
         }
         let mut http_api = None;
         let mut functions = Vec::new();

@@ -30,6 +30,8 @@ pub(super) const EVENT_SOURCE_MAPPING: &str = "AWS::Lambda::EventSourceMapping";
 pub(super) const EVENT_INVOKE_CONFIG: &str = "AWS::Lambda::EventInvokeConfig";
 /// Alarm of CloudWatch.
 pub(super) const ALARM: &str = "AWS::CloudWatch::Alarm";
+/// Metric filter of a log group.
+pub(super) const METRIC_FILTER: &str = "AWS::Logs::MetricFilter";
 /// Role of a function.
 pub(super) const ROLE: &str = "AWS::IAM::Role";
 /// Dashboard of the template.

@@ -19,6 +19,8 @@ pub struct Permission {
     pub action: String,
     /// The ARN of the resource, in which `*` matches any text.
     pub resource: String,
+    /// The patterns of the partition keys that it is limited to (`dynamodb:LeadingKeys`); none for no limit.
+    pub leading_keys: Vec<String>,
 }
 
 impl Permission {
@@ -26,6 +28,13 @@ impl Permission {
     #[must_use]
     pub fn allows(&self, action: &str, resource: &str) -> bool {
         self.action == action && matches(&self.resource, resource)
+    }
+
+    /// Returns whether it allows requests with this partition key.
+    #[must_use]
+    pub fn allows_key(&self, key: &str) -> bool {
+        let mut patterns = self.leading_keys.iter();
+        self.leading_keys.is_empty() || patterns.any(|pattern| matches(pattern, key))
     }
 }
 
@@ -88,16 +97,25 @@ fn read(
         let document = policy.map()?.required("PolicyDocument")?.map()?;
         for statement in document.required("Statement")?.list()? {
             let statement = statement.map()?;
-            statement.only(&["Action", "Effect", "Resource"], &["Sid"])?;
+            statement.only(&["Action", "Condition", "Effect", "Resource"], &["Sid"])?;
             let effect = statement.required("Effect")?;
             if effect.clone().text()? != "Allow" {
                 return Err(effect.unfit("must be Allow"));
             }
             let resources = one_or_many(statement.required("Resource")?)?;
+            let condition = statement.map("Condition")?;
+            condition.only(&["ForAllValues:StringLike"], &[])?;
+            let condition = condition.map("ForAllValues:StringLike")?;
+            condition.only(&["dynamodb:LeadingKeys"], &[])?;
+            let leading_keys = match condition.optional("dynamodb:LeadingKeys")? {
+                Some(keys) => one_or_many(keys)?,
+                None => Vec::new(),
+            };
             for action in one_or_many(statement.required("Action")?)? {
                 permissions.extend(resources.iter().map(|resource| Permission {
                     action: action.clone(),
                     resource: resource.clone(),
+                    leading_keys: leading_keys.clone(),
                 }));
             }
         }

@@ -42,7 +42,7 @@ pub use messages::{
 pub use newest_from::NewestFrom;
 #[cfg(feature = "ses")]
 pub use ses::{
-    AccountError, IdentitiesError, ListError, ListedPage, Outgoing, Pace, SendError, Ses, SesSuppressionList,
+    AccountError, IdentitiesError, ListError, ListedPage, Outgoing, Pace, SendError, Ses, SesSuppressionList, SesText,
     client as sesv2,
 };
 #[cfg(feature = "sns")]

@@ -83,7 +83,10 @@ impl Deadlines {
 
 async fn within<T>(end: Instant, work: impl Future<Output = T>) -> Result<T, OutOfTime> {
     timeout_at(end, work).await.map_err(|_| {
-        tracing::error!("no time is left: a table was slow, or the function's timeout is short");
+        tracing::error!(
+            cause = "store",
+            "no time is left: a table was slow, or the function's timeout is short"
+        );
         OutOfTime
     })
 }

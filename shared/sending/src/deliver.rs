@@ -7,7 +7,7 @@
 use aws::{NewMessage, Outgoing, SendError};
 use domain::backoff;
 use domain::recipient::ResolvedRecipients;
-use domain::ses_error::RetryAdvice;
+use domain::ses_error::{ErrorCause, RetryAdvice, SesRefusal};
 use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
@@ -77,7 +77,11 @@ impl Chunks<'_> {
                 Ok(ses_id)
             }
             Err(SendError::Refused { refusal, code }) => {
-                tracing::warn!(message.id = %id, code, ?refusal, "SES refused the message");
+                if needs_operator(refusal) {
+                    tracing::error!(cause = "deployment", message.id = %id, code, ?refusal, "SES refused the message");
+                } else {
+                    tracing::warn!(message.id = %id, code, ?refusal, "SES refused the message");
+                }
                 Err(NotSent::refused(refusal))
             }
             Err(SendError::Ambiguous { code }) => {
@@ -91,6 +95,11 @@ impl Chunks<'_> {
             }
         }
     }
+}
+
+/// Returns whether SES refuses every mail until somebody mends the deployment or its account.
+fn needs_operator(refusal: SesRefusal) -> bool {
+    refusal.fault() == ErrorCause::Deployment || refusal == SesRefusal::SendingPaused
 }
 
 /// Returns the value that the delays of a message are drawn from. The emails of a request share a nonce, and must not
@@ -133,7 +142,7 @@ mod tests {
     use std::cell::RefCell;
     use std::time::Duration;
 
-    use domain::ses_error::{SesRefusal, TABLE};
+    use domain::ses_error::TABLE;
 
     use super::*;
 

@@ -67,6 +67,8 @@ pub enum Busy {
 pub enum Unavailable {
     /// A table could not be read or written, or not in time.
     Store,
+    /// A table is missing, or the role may not use it. An operator must mend the deployment.
+    StoreRefused,
     /// SES could not be reached, or turned the request away for now.
     Ses(SesRefusal),
 }
@@ -97,12 +99,16 @@ impl NotSent {
 impl From<StoreError> for NotSent {
     fn from(error: StoreError) -> Self {
         tracing::error!(
+            cause = error.cause(),
             operation = error.operation,
             code = error.code,
-            cause = "store",
-            "a table cannot be reached"
+            "a table cannot be read or written"
         );
-        Self::Unavailable(Unavailable::Store)
+        Self::Unavailable(if error.needs_operator() {
+            Unavailable::StoreRefused
+        } else {
+            Unavailable::Store
+        })
     }
 }
 

@@ -8,7 +8,7 @@ const WHY_SET: &str =
     "Okite sends every mail with its configuration set. Without the set, nothing is sent and no event comes back";
 const WHY_EVENTS: &str = "without these events Okite suppresses no address that bounces or complains, and AWS counts \
                           each of them against you";
-const WHY_SUBSCRIPTION: &str = "an event on a topic without a subscribed function is lost";
+const WHY_SUBSCRIPTION: &str = "an event on a topic to which nothing is subscribed is lost";
 
 /// Judges the event pipeline.
 pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
@@ -82,10 +82,14 @@ fn subscription(facts: &Facts) -> Finding {
         Ok(None) => return bad("the feedback topic does not exist"),
         Ok(Some(subscriptions)) => subscriptions,
     };
-    let of_lambda = |subscription: &&Subscription| subscription.protocol == "lambda";
-    match subscriptions.iter().find(of_lambda) {
-        None => bad("no function is subscribed to the feedback topic"),
-        Some(subscription) if !subscription.confirmed => bad("the subscription of the function is not confirmed"),
+    // With `FeedbackVia` at `sqs`, the function takes the events out of a queue.
+    let leads_to_function = |subscription: &&Subscription| ["lambda", "sqs"].contains(&subscription.protocol.as_str());
+    match subscriptions.iter().find(leads_to_function) {
+        None => bad("neither a function nor a queue is subscribed to the feedback topic"),
+        Some(subscription) if !subscription.confirmed => bad("the subscription of the feedback topic is not confirmed"),
+        Some(Subscription { protocol, .. }) if protocol == "sqs" => {
+            Finding::ok(CODE, "a queue is subscribed to the feedback topic", WHY_SUBSCRIPTION)
+        }
         Some(_) => Finding::ok(CODE, "a function is subscribed to the feedback topic", WHY_SUBSCRIPTION),
     }
 }

@@ -3,7 +3,7 @@
 use aws::Pace;
 use local_aws::template::Stack;
 
-use super::facts::{DnsAnswers, Facts, Identity};
+use super::facts::{Facts, Identity, UnknownNames};
 use super::finding::{Diagnosis, Finding};
 use super::resolver::{self, ResolverAddress};
 use super::self_test::{self, SelfTest};
@@ -52,9 +52,9 @@ pub(super) async fn examine(options: &DiagnosisOptions) -> Result<Examined, Targ
     let configuration_set = ses.configuration_set(&set.name).await;
     let (identities, identities_left_out) = ses.identities(from).await;
     let queries: Vec<_> = identities.iter().flatten().flat_map(identity::queries).collect();
-    let dns: DnsAnswers = if is_local && resolver.is_none() {
+    let (dns, unknown_names) = if is_local && resolver.is_none() {
         let unknown = |query| (query, Err(SIMULATED.to_owned()));
-        queries.into_iter().map(unknown).collect()
+        (queries.into_iter().map(unknown).collect(), UnknownNames::new())
     } else {
         resolver::query(queries, *resolver).await
     };
@@ -67,6 +67,7 @@ pub(super) async fn examine(options: &DiagnosisOptions) -> Result<Examined, Targ
         identities,
         identities_left_out,
         dns,
+        unknown_names,
         alarms: gather::alarms(&aws::cloudwatch(&metrics.config), &format!("{stack}-")).await,
         alarms_of_template: alarms_of_template()?,
     };

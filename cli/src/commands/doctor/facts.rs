@@ -1,6 +1,6 @@
 //! The facts that the doctor reads before it judges them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A fact, or why it could not be read.
 pub(super) type Known<T> = Result<T, String>;
@@ -23,14 +23,28 @@ pub(super) struct Facts {
     pub(super) identities_left_out: usize,
     /// The DNS answers by type and name. A query that was not sent has no entry.
     pub(super) dns: DnsAnswers,
+    /// The queries to which the resolver answered that nothing is under the name (NXDOMAIN).
+    pub(super) unknown_names: UnknownNames,
     /// The CloudWatch alarms whose names begin with the stack's name.
     pub(super) alarms: Known<Vec<Alarm>>,
     /// The logical ids of the alarms in the template.
     pub(super) alarms_of_template: Vec<String>,
 }
 
+impl Facts {
+    /// Returns whether the resolver knows nothing of a domain.
+    pub(super) fn is_unknown(&self, domain: &str) -> bool {
+        [DnsQuery::Mx, DnsQuery::Address]
+            .iter()
+            .all(|&query| self.unknown_names.contains(&(query, domain.to_owned())))
+    }
+}
+
 /// The values of the records of each type and name. The list is empty if DNS has no such record.
 pub(super) type DnsAnswers = BTreeMap<(DnsQuery, String), Known<Vec<String>>>;
+
+/// The queries whose name a resolver does not know.
+pub(super) type UnknownNames = BTreeSet<(DnsQuery, String)>;
 
 /// Returns the values under a name, or why they are not known.
 pub(super) fn answer<'a>(dns: &'a DnsAnswers, query: DnsQuery, name: &str) -> Known<&'a [String]> {

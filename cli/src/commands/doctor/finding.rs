@@ -65,6 +65,8 @@ pub(super) struct Finding {
     pub(super) remedy: Option<String>,
     /// The DNS records to create.
     pub(super) records: Vec<DnsRecord>,
+    /// The names of what the finding counts.
+    pub(super) names: Vec<String>,
 }
 
 impl Finding {
@@ -78,6 +80,7 @@ impl Finding {
             why,
             remedy: None,
             records: Vec::new(),
+            names: Vec::new(),
         }
     }
 
@@ -116,6 +119,11 @@ impl Finding {
     pub(super) fn with(self, records: Vec<DnsRecord>) -> Self {
         Self { records, ..self }
     }
+
+    /// Names what the finding counts. The text leaves names out; the JSON has them.
+    pub(super) fn naming(self, names: Vec<String>) -> Self {
+        Self { names, ..self }
+    }
 }
 
 /// All findings about a target.
@@ -152,6 +160,7 @@ impl Diagnosis {
                 "what": finding.what,
                 "why": finding.why,
                 "do": finding.remedy,
+                "names": finding.names,
                 "records": finding.records.iter().map(record).collect::<Value>(),
             })
         };

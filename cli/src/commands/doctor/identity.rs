@@ -46,6 +46,9 @@ fn dkim_records<'a>(identity: &'a Identity, state: &'a IdentityState) -> impl It
         })
 }
 
+/// Why the DNS of a domain is not judged that SES has verified.
+const NOT_KNOWN_HERE: &str = "this resolver does not know the domain: try --resolver, such as --resolver 9.9.9.9";
+
 /// Judges all identities and their domains.
 pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     const CODE: &str = "identity";
@@ -89,18 +92,26 @@ fn judge_identity(identity: &Identity, facts: &Facts) -> Vec<Finding> {
         Ok(Some(state)) => state,
     };
     let domain = identity.domain();
+    // SES has found the records of a verified domain, so the domain is there.
+    let is_elsewhere = state.verified && facts.is_unknown(domain);
+    let dns = if is_elsewhere {
+        let unknown = |query: &(DnsQuery, String)| (query.clone(), Err(NOT_KNOWN_HERE.to_owned()));
+        &facts.dns.keys().map(unknown).collect()
+    } else {
+        &facts.dns
+    };
     let mut findings = vec![
         verified(identity, state).about(name),
-        dkim(identity, state, &facts.dns).about(name),
-        mail_from(identity, state, &facts.region, &facts.dns).about(name),
+        dkim(identity, state, dns).about(name),
+        mail_from(identity, state, &facts.region, dns).about(name),
     ];
     // Addresses of the same domain share one finding about the domain.
     let identities = facts.identities.as_deref().unwrap_or_default();
     let first = identities.iter().find(|other| other.domain() == domain);
     if first.is_some_and(|first| first.name == identity.name) {
         findings.extend([
-            sender_domain::dmarc(domain, &facts.dns).about(domain),
-            sender_domain::receives_mail(domain, &facts.dns).about(domain),
+            sender_domain::dmarc(domain, dns).about(domain),
+            sender_domain::receives_mail(domain, dns).about(domain),
         ]);
     }
     findings

@@ -11,7 +11,7 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{RData, RecordType};
 
-use super::facts::{DnsAnswers, DnsQuery, Known};
+use super::facts::{DnsAnswers, DnsQuery, Known, UnknownNames};
 
 /// The timeout of one attempt at one query.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -35,21 +35,33 @@ impl FromStr for ResolverAddress {
     }
 }
 
-/// Sends all queries. A query that fails does not affect the others.
-pub(super) async fn query(queries: Vec<(DnsQuery, String)>, resolver: Option<ResolverAddress>) -> DnsAnswers {
+/// Sends all queries. A query that fails does not affect the others. Returns the answers, and the queries that were
+/// answered with NXDOMAIN: the resolver knows nothing under the name.
+pub(super) async fn query(
+    queries: Vec<(DnsQuery, String)>,
+    resolver: Option<ResolverAddress>,
+) -> (DnsAnswers, UnknownNames) {
     let resolver = match resolver_of(resolver) {
         Ok(resolver) => resolver,
         Err(error) => {
             let reason = format!("this machine has no usable DNS resolver ({error}): name one with --resolver");
             let unknown = |query| (query, Err(reason.clone()));
-            return queries.into_iter().map(unknown).collect();
+            return (queries.into_iter().map(unknown).collect(), UnknownNames::new());
         }
     };
     let answers = stream::iter(queries).map(async |(query, name)| {
         let values = records(&resolver, query, &name).await;
         ((query, name), values)
     });
-    answers.buffer_unordered(CONCURRENT_QUERIES).collect().await
+    let mut answers = answers.buffer_unordered(CONCURRENT_QUERIES);
+    let (mut known, mut unknown) = (DnsAnswers::new(), UnknownNames::new());
+    while let Some((query, values)) = answers.next().await {
+        if values.as_ref().is_ok_and(Option::is_none) {
+            unknown.insert(query.clone());
+        }
+        known.insert(query, values.map(Option::unwrap_or_default));
+    }
+    (known, unknown)
 }
 
 fn resolver_of(address: Option<ResolverAddress>) -> Result<TokioResolver, NetError> {
@@ -73,8 +85,8 @@ fn resolver_of(address: Option<ResolverAddress>) -> Result<TokioResolver, NetErr
     builder.build()
 }
 
-/// Returns the values of the records of a type under a name.
-async fn records(resolver: &TokioResolver, query: DnsQuery, name: &str) -> Known<Vec<String>> {
+/// Returns the values of the records of a type under a name; `None` if the resolver does not know the name.
+async fn records(resolver: &TokioResolver, query: DnsQuery, name: &str) -> Known<Option<Vec<String>>> {
     // A dot at the end keeps the resolver from appending a search domain.
     let name = format!("{}.", name.trim_end_matches('.'));
     let types: &[RecordType] = match query {
@@ -83,11 +95,15 @@ async fn records(resolver: &TokioResolver, query: DnsQuery, name: &str) -> Known
         DnsQuery::Txt => &[RecordType::TXT],
         DnsQuery::Address => &[RecordType::A, RecordType::AAAA],
     };
-    let mut values = Vec::new();
+    let (mut values, mut is_known) = (Vec::new(), false);
     for &record_type in types {
         match resolver.lookup(name.as_str(), record_type).await {
-            Ok(lookup) => values.extend(lookup.answers().iter().filter_map(|record| value(query, &record.data))),
-            Err(error) if error.is_no_records_found() => {}
+            Ok(lookup) => {
+                is_known = true;
+                values.extend(lookup.answers().iter().filter_map(|record| value(query, &record.data)));
+            }
+            Err(error) if error.is_nx_domain() => {}
+            Err(error) if error.is_no_records_found() => is_known = true,
             Err(error) => {
                 return Err(format!(
                     "the {record_type} record of {name} could not be looked up: {error}"
@@ -95,7 +111,7 @@ async fn records(resolver: &TokioResolver, query: DnsQuery, name: &str) -> Known
             }
         }
     }
-    Ok(values)
+    Ok(is_known.then_some(values))
 }
 
 /// Returns a record's value as [`DnsQuery`] describes it. Returns `None` for a record of another type, such as an alias

@@ -87,6 +87,7 @@ fn healthy() -> Facts {
             records(DnsQuery::Mx, "example.com", &["10 mx.example.com"]),
             records(DnsQuery::Address, "example.com", &[]),
         ]),
+        unknown_names: UnknownNames::new(),
         alarms: Ok(vec![Alarm {
             name: "okite-FeedbackGivenUpAlarm-1A2B".to_owned(),
             notifies: true,
@@ -237,13 +238,43 @@ fn finds_a_gap_in_the_event_pipeline() {
 }
 
 #[test]
+fn a_resolver_that_does_not_know_a_verified_domain_is_no_failure_of_the_domain() {
+    let mut facts = healthy();
+    for values in facts.dns.values_mut() {
+        *values = Ok(Vec::new());
+    }
+    facts.unknown_names = facts.dns.keys().cloned().collect();
+    let found = problems(&facts);
+    assert!(!found.is_empty());
+    for finding in &found {
+        assert_eq!(finding.level, Level::NotChecked, "{finding:?}");
+        assert!(finding.what.contains("try --resolver"), "{finding:?}");
+    }
+    // A domain that SES has not verified may not exist at all.
+    identity(&mut facts).verified = false;
+    assert!(
+        problems(&facts)
+            .iter()
+            .any(|finding| finding.code == "dns.mx" && finding.level == Level::Fail)
+    );
+}
+
+#[test]
 fn finds_alarms_that_are_missing_silent_or_in_alarm() {
     fn alarm(facts: &mut Facts) -> &mut Alarm {
         &mut facts.alarms.as_mut().unwrap()[0]
     }
-    one("alarms", Level::Warn, |facts| facts.alarms = Ok(Vec::new()));
+    let missing = one("alarms", Level::Warn, |facts| facts.alarms = Ok(Vec::new()));
+    assert_eq!(
+        (missing.what.as_str(), missing.names),
+        (
+            "1 alarm missing (--json names them)",
+            vec!["FeedbackGivenUpAlarm".to_owned()]
+        )
+    );
     one("alarms", Level::Warn, |facts| alarm(facts).notifies = false);
-    one("alarms", Level::Warn, |facts| alarm(facts).is_active = true);
+    let active = one("alarms", Level::Warn, |facts| alarm(facts).is_active = true);
+    assert_eq!(active.names, ["okite-FeedbackGivenUpAlarm-1A2B"]);
 }
 
 #[test]

@@ -58,8 +58,16 @@ enum ListMoveError {
         "the table {table} could not be read or written: {reason}. Run this command again; it repeats nothing twice"
     )]
     Store { table: String, reason: String },
-    #[error("SES's suppression list could not be read: {0}")]
+    #[error("SES's suppression list could not be read: {0}{text}", text = text_of(.0))]
     Ses(#[from] ListError),
+}
+
+/// Returns SES's own text, which the error keeps out of logs.
+fn text_of(error: &ListError) -> String {
+    match error {
+        ListError::Failed { text: Some(text), .. } => format!(": {}", text.0),
+        _ => String::new(),
+    }
 }
 
 /// The suppression list of a target.

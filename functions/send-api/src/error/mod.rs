@@ -139,11 +139,16 @@ impl From<InvalidEmail> for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         tracing::error!(
+            cause = error.cause(),
             operation = error.operation,
             code = error.code,
-            "a DynamoDB table cannot be reached"
+            "a DynamoDB table cannot be read or written"
         );
-        Self::of(Problem::StoreDown)
+        Self::of(if error.needs_operator() {
+            Problem::StoreRefused
+        } else {
+            Problem::StoreDown
+        })
     }
 }
 

@@ -38,6 +38,7 @@ impl ApiError {
             | NotSent::Misconfigured(refusal)
             | NotSent::Unavailable(Unavailable::Ses(refusal)) => refused(refusal, context),
             NotSent::Unavailable(Unavailable::Store) => Self::of(Problem::StoreDown),
+            NotSent::Unavailable(Unavailable::StoreRefused) => Self::of(Problem::StoreRefused),
             NotSent::Unknown { id } => unknown(id),
             NotSent::StillUnknown { id } => Self {
                 id: Some(id),

@@ -38,6 +38,7 @@ pub(crate) enum Problem {
     AllStopped,
     BulkStopped,
     StoreDown,
+    StoreRefused,
     BatchTooLarge,
 }
 
@@ -82,7 +83,7 @@ const fn row(problem: Problem, status: u16, name: &'static str, retry: RetryWhen
 }
 
 /// One row for each [`Problem`], in its order.
-pub(crate) static PROBLEMS: [ProblemRow; 30] = [
+pub(crate) static PROBLEMS: [ProblemRow; 31] = [
     row(
         Problem::TooLarge,
         413,
@@ -306,6 +307,15 @@ pub(crate) static PROBLEMS: [ProblemRow; 30] = [
         RetryWhen::After(RETRY_SOON),
         "The suppression list or the email records did not respond in time, so this request sent nothing. Try again shortly. \
          If the request has an `Idempotency-Key`, use the same one.",
+    ),
+    row(
+        Problem::StoreRefused,
+        503,
+        "service_unavailable",
+        RetryWhen::After(RETRY_LATER),
+        "A table of this deployment is missing, or its functions may not use it, so this request sent nothing. It fails until \
+         an operator has mended the deployment: the function's log names the operation and the error. If the request has an \
+         `Idempotency-Key`, use the same one afterwards.",
     ),
     row(
         Problem::BatchTooLarge,

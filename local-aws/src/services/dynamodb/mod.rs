@@ -88,8 +88,13 @@ impl Dynamodb {
             create(&database, table)?;
         }
         let identity = |table: &Table| {
-            let (logical_id, arn) = (table.logical_id.clone(), table.arn.clone());
-            (table.name.clone(), TableIdentity { logical_id, arn })
+            let partition_key = table.create["KeySchema"][0]["AttributeName"].as_str();
+            let identity = TableIdentity {
+                logical_id: table.logical_id.clone(),
+                arn: table.arn.clone(),
+                partition_key: partition_key.unwrap_or_default().to_owned(),
+            };
+            (table.name.clone(), identity)
         };
         Ok(Self {
             database,

@@ -28,6 +28,8 @@ use crate::middleware::{Access, Operation, WireRequest, WireService};
 pub(super) struct TableIdentity {
     pub(super) logical_id: String,
     pub(super) arn: String,
+    /// The name of its partition key.
+    pub(super) partition_key: String,
 }
 
 /// The front of the database.
@@ -115,6 +117,10 @@ impl WireService for DynamodbWire {
         Some(Operation {
             name,
             allowed_by,
+            leading_key: match tables.as_slice() {
+                [table] if index.is_empty() => known(table).and_then(|table| leading_key(&body, &table.partition_key)),
+                _ => None,
+            },
             tables: tables
                 .iter()
                 .filter_map(known)
@@ -174,6 +180,20 @@ fn table_names(request: &Value) -> Vec<&str> {
     own.chain(steps).chain(batch.map(|(table, _)| table.as_str())).collect()
 }
 
+/// Returns the partition key that a request on a table names: in its key or item, or in the first condition of a
+/// query.
+fn leading_key(request: &Value, attribute: &str) -> Option<String> {
+    let written = [&request["Key"][attribute]["S"], &request["Item"][attribute]["S"]];
+    let queried = || {
+        let condition = request["KeyConditionExpression"].as_str()?;
+        let (_, value) = condition.split_once('=')?;
+        let name = value.split_whitespace().next()?;
+        request["ExpressionAttributeValues"][name]["S"].as_str()
+    };
+    let key = written.into_iter().find_map(Value::as_str).or_else(queried);
+    key.map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,7 +203,15 @@ mod tests {
             let name = format!("s-{logical_id}");
             let arn = format!("arn:table/{name}");
             let logical_id = logical_id.to_owned();
-            (name, TableIdentity { logical_id, arn })
+            let partition_key = "pk".to_owned();
+            (
+                name,
+                TableIdentity {
+                    logical_id,
+                    arn,
+                    partition_key,
+                },
+            )
         };
         let wire = DynamodbWire::new(String::new(), ["A", "B"].map(table).into(), Clock::default());
         let target = format!("DynamoDB_20120810.{name}");
@@ -213,6 +241,33 @@ mod tests {
             assert_eq!(operation.tables, tables);
             let arns: Vec<_> = tables.iter().map(|table| format!("arn:table/s-{table}")).collect();
             assert_eq!(operation.resources(), arns);
+        }
+    }
+
+    #[test]
+    fn names_the_partition_key_of_items_keys_and_queries() {
+        let table = "s-A";
+        let values = json!({ ":pk": {"S": "order#1"}, ":from": {"S": "a"} });
+        let condition = "#pk = :pk AND #sk >= :from";
+        for (name, body, key) in [
+            (
+                "GetItem",
+                json!({"TableName": table, "Key": {"pk": {"S": "gate#a"}}}),
+                Some("gate#a"),
+            ),
+            (
+                "PutItem",
+                json!({"TableName": table, "Item": {"pk": {"S": "mark#a"}}}),
+                Some("mark#a"),
+            ),
+            (
+                "Query",
+                json!({"TableName": table, "KeyConditionExpression": condition, "ExpressionAttributeValues": values}),
+                Some("order#1"),
+            ),
+            ("Scan", json!({"TableName": table}), None),
+        ] {
+            assert_eq!(operation(name, &body).leading_key.as_deref(), key, "{name}");
         }
     }
 

@@ -26,14 +26,14 @@ use crate::feed::{Feed, PublicationResult};
 use crate::middleware::Middleware;
 use crate::services::lambda::{Asynchronous, AsynchronousError, EventOutcome, InvokeError};
 use crate::services::sqs::Sqs;
-use crate::template::{Subscription, Topic};
+use crate::template::{Endpoint, Subscription, Topic};
 
 pub use notifications::Notification;
 
 use notifications::Notifications;
 use wire::SnsWire;
 
-/// Why a message did not reach a subscriber and is in no queue.
+/// Why a message did not reach a subscriber and is in no dead-letter queue.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// No topic has this ARN.
@@ -46,13 +46,13 @@ pub enum PublishError {
     #[error(transparent)]
     GivenUp(AsynchronousError),
     /// The subscription's dead-letter queue did not accept the message.
-    #[error("Lambda did not accept the message, and its dead-letter queue did not either: {0}")]
+    #[error("neither the subscriber nor its dead-letter queue accepted the message: {0}")]
     NotKept(#[from] io::Error),
 }
 
 /// A subscription with its ARN.
 #[derive(Debug)]
-struct SubscribedFunction {
+struct Subscriber {
     arn: String,
     subscription: Subscription,
 }
@@ -61,7 +61,7 @@ struct SubscribedFunction {
 #[derive(Debug)]
 pub struct Sns {
     /// The subscribers, by the ARN of their topic.
-    topics: HashMap<String, Vec<SubscribedFunction>>,
+    topics: HashMap<String, Vec<Subscriber>>,
     /// The ARN of the operators' topic, which is not in the stack. Its messages are kept for people to read.
     operator_topic: Option<String>,
     notifications: Notifications,
@@ -87,7 +87,7 @@ impl Sns {
         feed: Feed,
     ) -> Self {
         let subscribed = |topic: Topic| {
-            let subscribed = |subscription| SubscribedFunction {
+            let subscribed = |subscription| Subscriber {
                 arn: format!("{}:{}", topic.arn, new_id()),
                 subscription,
             };
@@ -157,27 +157,53 @@ impl Sns {
 
     async fn deliver(
         &self,
-        SubscribedFunction { arn, subscription }: &SubscribedFunction,
+        Subscriber { arn, subscription }: &Subscriber,
         topic_arn: &str,
         message: &str,
     ) -> Result<EventOutcome, PublishError> {
         let notification = self.notification(topic_arn, arn, message);
+        let function = match &subscription.endpoint {
+            Endpoint::Function(function) => function,
+            Endpoint::Queue(queue_arn) => return self.deliver_to_queue(queue_arn, subscription, notification).await,
+        };
         let event = event(arn, &notification);
-        match self.asynchronous.invoke(&subscription.function, &event).await {
+        match self.asynchronous.invoke(function, &event).await {
             Ok(outcome) => Ok(outcome),
             Err(AsynchronousError::NotTaken(error)) => {
                 let Some(queue_arn) = &subscription.redrive else {
                     return Err(PublishError::NotHandedOver(error));
                 };
                 tracing::warn!("Lambda did not accept an event, which goes to its dead-letter queue: {error}");
-                // SNS sends it with the queue's own policy, not with a function's role.
-                let send = || self.sqs.send(queue_arn, envelope(notification).to_string());
-                let call = (AwsService::Sqs, "SendMessage");
-                self.middleware.carry_out_for(None, call, queue_arn, send).await?;
+                self.send(queue_arn, envelope(notification).to_string()).await?;
                 Ok(EventOutcome::Queued)
             }
             Err(error) => Err(PublishError::GivenUp(error)),
         }
+    }
+
+    /// Sends a notification to a subscribed queue, or else to its dead-letter queue.
+    async fn deliver_to_queue(
+        &self,
+        queue_arn: &str,
+        subscription: &Subscription,
+        notification: Value,
+    ) -> Result<EventOutcome, PublishError> {
+        let message = envelope(notification).to_string();
+        if let Err(error) = self.send(queue_arn, message.clone()).await {
+            let Some(redrive) = &subscription.redrive else {
+                return Err(error.into());
+            };
+            tracing::warn!("a queue did not accept an event, which goes to its dead-letter queue: {error}");
+            self.send(redrive, message).await?;
+        }
+        Ok(EventOutcome::Queued)
+    }
+
+    /// Sends a message to a queue, by the queue's own policy and not by a function's role.
+    async fn send(&self, queue_arn: &str, message: String) -> io::Result<()> {
+        let send = || self.sqs.send(queue_arn, message);
+        let call = (AwsService::Sqs, "SendMessage");
+        self.middleware.carry_out_for(None, call, queue_arn, send).await
     }
 
     /// Writes the notification of a message with the field names that a function gets.
@@ -269,7 +295,7 @@ pub(super) mod tests {
             logical_id: "T".to_owned(),
             arn: TOPIC.to_owned(),
             subscriptions: vec![Subscription {
-                function: "nobody".to_owned(),
+                endpoint: Endpoint::Function("nobody".to_owned()),
                 redrive: redrive.map(str::to_owned),
             }],
         };

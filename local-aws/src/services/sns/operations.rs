@@ -7,7 +7,8 @@ use axum::http::StatusCode;
 
 use super::notifications::Notification;
 use super::query_protocol::{Form, SnsError, escaped};
-use super::{Sns, SubscribedFunction, new_id};
+use super::{Sns, Subscriber, new_id};
+use crate::template::Endpoint;
 
 /// The longest subject, in characters.
 const SUBJECT_MAX: usize = 100;
@@ -72,15 +73,18 @@ fn is_subject(subject: &str) -> bool {
 
 fn list_subscriptions_by_topic(sns: &Sns, form: &Form) -> Result<String, SnsError> {
     let topic_arn = form.get("TopicArn").cloned().unwrap_or_default();
-    let member = |subscribed: &SubscribedFunction| {
-        let function = &subscribed.subscription.function;
+    let member = |subscribed: &Subscriber| {
+        let (protocol, endpoint) = match &subscribed.subscription.endpoint {
+            Endpoint::Function(function) => ("lambda", sns.asynchronous.arn(function).unwrap_or(function)),
+            Endpoint::Queue(arn) => ("sqs", arn.as_str()),
+        };
         format!(
-            "<member><TopicArn>{topic}</TopicArn><Protocol>lambda</Protocol><SubscriptionArn>{arn}</SubscriptionArn>\
+            "<member><TopicArn>{topic}</TopicArn><Protocol>{protocol}</Protocol><SubscriptionArn>{arn}</SubscriptionArn>\
              <Owner>{owner}</Owner><Endpoint>{endpoint}</Endpoint></member>",
             topic = escaped(&topic_arn),
             arn = escaped(&subscribed.arn),
             owner = escaped(owner(&topic_arn)),
-            endpoint = escaped(sns.asynchronous.arn(function).unwrap_or(function)),
+            endpoint = escaped(endpoint),
         )
     };
     let members: String = subscribed(sns, &topic_arn)?.iter().map(member).collect();
@@ -105,7 +109,7 @@ fn get_topic_attributes(sns: &Sns, form: &Form) -> Result<String, SnsError> {
 }
 
 /// Returns the subscribers of a topic, if the topic exists.
-fn subscribed<'a>(sns: &'a Sns, topic_arn: &str) -> Result<&'a [SubscribedFunction], SnsError> {
+fn subscribed<'a>(sns: &'a Sns, topic_arn: &str) -> Result<&'a [Subscriber], SnsError> {
     let of_template = sns.topics.get(topic_arn).map(Vec::as_slice);
     let operators = || (sns.operator_topic.as_deref() == Some(topic_arn)).then_some(&[][..]);
     of_template

@@ -7,16 +7,19 @@ use serde_json::Value as Json;
 
 use super::alarm::{self, Alarm, WatchedMetric};
 use super::error::TemplateError;
+use super::metric_filter::{self, MetricFilter};
 use super::resource::{self, Resource};
 use super::scope::Scope;
 use super::yaml::Node;
 use super::{names, section};
 
-/// The alarms and dashboards of a template, in its order.
+/// The alarms, metric filters and dashboards of a template, in its order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Monitoring {
     /// The alarms.
     pub alarms: Vec<Alarm>,
+    /// The metric filters, whose metrics alarms watch.
+    pub metric_filters: Vec<MetricFilter>,
     /// The dashboards.
     pub dashboards: Vec<Dashboard>,
 }
@@ -32,13 +35,17 @@ pub struct Dashboard {
     pub alarms: Vec<String>,
 }
 
-/// Reads all alarms and dashboards.
+/// Reads all alarms, metric filters and dashboards.
 pub(super) fn read_all<'t>(scope: &'t Scope<'t>, root: &'t Node) -> Result<Monitoring, TemplateError> {
     let resources = section(scope, root, "Resources")?;
     Ok(Monitoring {
         alarms: resource::of_type(scope, &resources, names::ALARM)?
             .iter()
             .map(|alarm| alarm::read(alarm, scope.context))
+            .collect::<Result<_, _>>()?,
+        metric_filters: resource::of_type(scope, &resources, names::METRIC_FILTER)?
+            .iter()
+            .map(metric_filter::read)
             .collect::<Result<_, _>>()?,
         dashboards: resource::of_type(scope, &resources, names::DASHBOARD)?
             .iter()

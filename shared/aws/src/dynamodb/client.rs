@@ -13,12 +13,52 @@ const TIMEOUTS: CallTimeouts = CallTimeouts {
     operation: Duration::from_secs(6),
 };
 
+/// The timeouts of a client for events, which come again by themselves. While DynamoDB is slow, each event that waits
+/// holds an execution of Lambda, which the send API may lack.
+const TIMEOUTS_FOR_EVENTS: CallTimeouts = CallTimeouts {
+    attempt: Some(Duration::from_secs(1)),
+    operation: Duration::from_secs(2),
+};
+
 /// Makes a DynamoDB client. The SDK's retries stay on, because every write of the adapters is conditional or
 /// idempotent.
 #[must_use]
 pub fn client(config: &SdkConfig) -> Client {
+    with(config, 3, TIMEOUTS)
+}
+
+/// Makes a DynamoDB client with less patience, for events that come again if they fail.
+#[must_use]
+pub(crate) fn client_for_events(config: &SdkConfig) -> Client {
+    with(config, 2, TIMEOUTS_FOR_EVENTS)
+}
+
+fn with(config: &SdkConfig, attempts: u32, timeouts: CallTimeouts) -> Client {
     let retries = RetryConfig::standard()
-        .with_max_attempts(3)
+        .with_max_attempts(attempts)
         .with_initial_backoff(Duration::from_millis(50));
-    Client::new(&client_config(config, retries, TIMEOUTS))
+    Client::new(&client_config(config, retries, timeouts))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::Region;
+
+    use super::*;
+
+    #[test]
+    fn an_event_waits_a_third_as_long_for_the_store_as_a_request_does() {
+        let config = SdkConfig::builder()
+            .behavior_version(crate::behavior_version())
+            .region(Region::new("us-east-1"))
+            .build();
+        let operation = |client: Client| {
+            client
+                .config()
+                .timeout_config()
+                .and_then(aws_smithy_types::timeout::TimeoutConfig::operation_timeout)
+        };
+        assert_eq!(operation(client(&config)), Some(Duration::from_secs(6)));
+        assert_eq!(operation(client_for_events(&config)), Some(Duration::from_secs(2)));
+    }
 }

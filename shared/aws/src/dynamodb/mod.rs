@@ -7,4 +7,5 @@ pub(crate) mod item;
 pub(crate) mod store_error;
 
 pub use client::client;
+pub(crate) use client::client_for_events;
 pub use store_error::StoreError;

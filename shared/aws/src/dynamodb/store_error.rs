@@ -35,6 +35,29 @@ impl StoreError {
         self.code == CONNECTION_FAILED
     }
 
+    /// Returns whether the request fails until somebody mends the deployment: a table is missing, or the role may not
+    /// use it or has no credentials.
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>
+    #[must_use]
+    pub fn needs_operator(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "AccessDeniedException"
+                | "ExpiredTokenException"
+                | "IncompleteSignatureException"
+                | "InvalidSignatureException"
+                | "MissingAuthenticationTokenException"
+                | "ResourceNotFoundException"
+                | "UnrecognizedClientException"
+        )
+    }
+
+    /// Returns the cause as the field `cause` of a log line, by which alarms of the template count lines.
+    #[must_use]
+    pub fn cause(&self) -> &'static str {
+        if self.needs_operator() { "deployment" } else { "store" }
+    }
+
     /// Returns whether the same request may succeed later.
     #[must_use]
     pub fn is_throttled(&self) -> bool {

@@ -52,6 +52,12 @@ impl FunctionConfig {
         crate::dynamodb(&self.sdk)
     }
 
+    /// Makes a DynamoDB client with less patience, for events that come again if they fail.
+    #[must_use]
+    pub fn dynamodb_for_events(&self) -> aws_sdk_dynamodb::Client {
+        crate::dynamodb::client_for_events(&self.sdk)
+    }
+
     /// Makes an SES client.
     #[cfg(feature = "ses")]
     #[must_use]

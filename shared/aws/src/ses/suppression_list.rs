@@ -36,7 +36,20 @@ pub enum ListError {
         operation: &'static str,
         /// SES's error code, or the kind of failure if there was no answer with one.
         code: String,
+        /// SES's own text, if it gave one.
+        text: Option<SesText>,
     },
+}
+
+/// A text of SES. It may contain addresses: it is for the operator who made the call, and never for a log, so `Debug`
+/// leaves it out.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SesText(pub String);
+
+impl std::fmt::Debug for SesText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SesText(…)")
+    }
 }
 
 /// A page of SES's list.
@@ -134,6 +147,10 @@ fn list_error<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkEr
     ListError::Failed {
         operation,
         code: error_code(error),
+        text: error
+            .as_service_error()
+            .and_then(ProvideErrorMetadata::message)
+            .map(|text| SesText(text.to_owned())),
     }
 }
 

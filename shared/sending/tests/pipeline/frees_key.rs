@@ -24,6 +24,7 @@ fn name(answer: &NotSent) -> &'static str {
         NotSent::Rejected(_) => "rejected",
         NotSent::Misconfigured(_) => "misconfigured",
         NotSent::Unavailable(Unavailable::Store) => "unavailable store",
+        NotSent::Unavailable(Unavailable::StoreRefused) => "refused by the store",
         NotSent::Unavailable(Unavailable::Ses(_)) => "unavailable SES",
         NotSent::Unknown { .. } => "unknown",
         NotSent::StillUnknown { .. } => "still unknown",
@@ -74,7 +75,9 @@ impl World {
             let is_refused = row.as_ref().map(|row| row.written == SenderState::Refused);
             match error {
                 NotSent::Invalid(_) | NotSent::Busy(Busy::Gate(_)) => assert_eq!(is_refused, None, "{context}"),
-                NotSent::Unavailable(Unavailable::Store) => assert_ne!(is_refused, Some(false), "{context}"),
+                NotSent::Unavailable(Unavailable::Store | Unavailable::StoreRefused) => {
+                    assert_ne!(is_refused, Some(false), "{context}");
+                }
                 _ => assert_eq!(is_refused, Some(true), "{context}"),
             }
         }
@@ -165,12 +168,16 @@ async fn an_answer_that_frees_the_key_is_one_after_which_nothing_is_sent() {
 #[tokio::test]
 async fn a_table_that_fails_at_any_call_lets_nothing_go_out_under_a_free_key() {
     let world = Box::pin(World::start()).await;
-    for fate in [
-        Fate::CutBefore,
-        Fate::CutAfter,
-        Fate::Late,
-        Fate::Refused(500, "InternalServerError", "x"),
-        Fate::Refused(400, "AccessDeniedException", "x"),
+    for (fate, expected) in [
+        (Fate::CutBefore, "unavailable store"),
+        (Fate::CutAfter, "unavailable store"),
+        (Fate::Late, "unavailable store"),
+        (Fate::Refused(500, "InternalServerError", "x"), "unavailable store"),
+        (Fate::Refused(400, "AccessDeniedException", "x"), "refused by the store"),
+        (
+            Fate::Refused(400, "ResourceNotFoundException", "x"),
+            "refused by the store",
+        ),
     ] {
         let mut failed = 0;
         for call in 0.. {
@@ -185,7 +192,7 @@ async fn a_table_that_fails_at_any_call_lets_nothing_go_out_under_a_free_key() {
                 }
                 Err(error) => {
                     failed += 1;
-                    assert_eq!(name(error), "unavailable store", "{fate:?} {call}");
+                    assert_eq!(name(error), expected, "{fate:?} {call}");
                     Box::pin(world.is_free(&faulty, &ended, fate == Fate::Late)).await;
                 }
             }

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use aws::{ListError, ListedPage, Pace, SesSuppressionList};
+use aws::{ListError, ListedPage, Pace, SesSuppressionList, SesText};
 use domain::suppression::{SesListEntry, SuppressionReason};
 use jiff::Timestamp;
 use serde_json::json;
@@ -72,9 +72,10 @@ async fn an_address_is_taken_off_in_the_spelling_of_the_list_and_once() {
 
 #[tokio::test]
 async fn errors_say_what_to_do_and_are_asked_for_once() {
-    let failed = |code: &str| ListError::Failed {
+    let failed = |code: &str, text: &str| ListError::Failed {
         operation: "ListSuppressedDestinations",
         code: code.to_owned(),
+        text: Some(SesText(text.to_owned())),
     };
     for (status, code, message, expected) in [
         (400, "InvalidNextTokenException", "no such token", ListError::StaleToken),
@@ -88,19 +89,19 @@ async fn errors_say_what_to_do_and_are_asked_for_once() {
             400,
             "BadRequestException",
             "something else",
-            failed("BadRequestException"),
+            failed("BadRequestException", "something else"),
         ),
         (
             429,
             "TooManyRequestsException",
             "slow down",
-            failed("TooManyRequestsException"),
+            failed("TooManyRequestsException", "slow down"),
         ),
         (
             403,
             "AccessDeniedException",
             "anna@example.org",
-            failed("AccessDeniedException"),
+            failed("AccessDeniedException", "anna@example.org"),
         ),
     ] {
         let fake = Fake::start(move |_, _| Answer::error(status, code, message)).await;

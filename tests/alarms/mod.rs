@@ -1,0 +1,256 @@
+//! Each alarm on what the send API answers and logs is set off by the faults that it is for, and by no others.
+
+use std::path::Path;
+
+use local_aws::data_dir::DataDir;
+use local_aws::template::{Alarm, MetricFilter, Monitoring, Stack};
+use okite::application::{APPLICATION, TEMPLATE};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{Okite, email, email_with};
+
+const GOOD: &str = "success@simulator.amazonses.com";
+/// Longer than any test.
+const FOR_GOOD: u64 = 3_600_000;
+
+/// The alarms, filters and dashboards of the template with its defaults.
+pub(crate) fn monitoring() -> Monitoring {
+    Stack::monitoring(TEMPLATE, &APPLICATION.stack_context(std::collections::BTreeMap::new())).unwrap()
+}
+
+/// The lines of a function's log.
+pub(crate) fn log_lines(folder: &Path, function: &str) -> Vec<Value> {
+    let log = std::fs::read_to_string(folder.join(format!("logs/{function}.log"))).unwrap_or_default();
+    log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The filter whose metric an alarm watches.
+fn filter_of<'m>(monitoring: &'m Monitoring, alarm: &Alarm) -> &'m MetricFilter {
+    let mut filters = monitoring.metric_filters.iter();
+    let filter = filters.find(|filter| alarm.metrics.contains(&filter.metric));
+    filter.unwrap_or_else(|| panic!("no filter makes the metric of {}", alarm.logical_id))
+}
+
+fn alarm<'m>(monitoring: &'m Monitoring, logical_id: &str) -> &'m Alarm {
+    let mut alarms = monitoring.alarms.iter();
+    alarms.find(|alarm| alarm.logical_id == logical_id).unwrap()
+}
+
+/// Counts the lines of the log that the metric of an alarm counts.
+pub(crate) fn counted(folder: &Path, logical_id: &str) -> usize {
+    let monitoring = monitoring();
+    let filter = filter_of(&monitoring, alarm(&monitoring, logical_id));
+    let function = match filter.log_group.as_str() {
+        "okite-SendApiLogGroup" => "send-api",
+        "okite-FeedbackLogGroup" => "feedback",
+        other => panic!("{other} is no log group of the tests"),
+    };
+    let lines = log_lines(folder, function);
+    lines.iter().filter(|line| filter.counts(line)).count()
+}
+
+/// The alarms on the log of the send API.
+const OF_THE_LOG: [&str; 4] = [
+    "SendApiBrokenAlarm",
+    "SendApiRefusesAlarm",
+    "SendApiStoreAlarm",
+    "SendApiUnknownAlarm",
+];
+
+/// An Okite whose functions log what they do by default.
+struct Watched {
+    okite: Okite,
+    folder: TempDir,
+}
+
+impl Watched {
+    async fn start(parameters: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let okite = Okite::start_with(|settings| {
+            settings.data_dir = Some(DataDir::take(folder.path()).unwrap());
+            settings.environment.insert("LOG_LEVEL".to_owned(), "warn".to_owned());
+            settings.parameters = parameters
+                .iter()
+                .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+                .collect();
+        })
+        .await;
+        Self { okite, folder }
+    }
+
+    fn counted(&self) -> Vec<usize> {
+        let count = |alarm: &&str| counted(self.folder.path(), alarm);
+        OF_THE_LOG.iter().map(count).collect()
+    }
+
+    /// Sends a mail under a fault, and returns the alarms whose metric has counted it and the status of the answer.
+    async fn post_under(&self, fault: Value, mail: &Value) -> (Vec<&'static str>, u16) {
+        let before = self.counted();
+        if !fault.is_null() {
+            self.okite.fault(fault).await;
+        }
+        let answer = self.okite.post(mail).await;
+        let cleared = self.okite.local(Method::DELETE, "faults", &Value::Null).await;
+        assert_eq!(cleared.status, 204);
+        let after = self.counted();
+        let rose = |place: &usize| after[*place] > before[*place];
+        let risen = (0..OF_THE_LOG.len()).filter(rose).map(|place| OF_THE_LOG[place]);
+        (risen.collect(), answer.status)
+    }
+}
+
+fn table(operation: &str, table: &str, error: &str) -> Value {
+    json!({ "operation": operation, "table": table, "for_ms": FOR_GOOD, "error": error })
+}
+
+fn ses(error: &str) -> Value {
+    json!({ "operation": "SendEmail", "for_ms": FOR_GOOD, "error": error })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_operator_must_mend_sets_off_an_alarm_at_once() {
+    let watched = Watched::start(&[]).await;
+    for (fault, status) in [
+        (table("GetItem", "ApiKeysTable", "AccessDeniedException"), 503),
+        (
+            table("BatchGetItem", "SuppressionsTable", "ResourceNotFoundException"),
+            503,
+        ),
+        (table("PutItem", "MessagesTable", "AccessDeniedException"), 503),
+        (table("UpdateItem", "UsageTable", "AccessDeniedException"), 503),
+        (ses("AccessDeniedException"), 500),
+        (ses("NotFoundException"), 500),
+        (ses("SendingPausedException"), 503),
+        (ses("AccountSuspendedException"), 403),
+    ] {
+        let told = watched.post_under(fault.clone(), &email(GOOD)).await;
+        assert_eq!(told, (vec!["SendApiBrokenAlarm"], status), "{fault}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_down_sets_off_its_alarm() {
+    let watched = Watched::start(&[]).await;
+    for fault in [
+        table("BatchGetItem", "SuppressionsTable", "InternalServerError"),
+        table("PutItem", "MessagesTable", "ProvisionedThroughputExceededException"),
+        json!({ "operation": "UpdateItem", "table": "UsageTable", "for_ms": FOR_GOOD, "drop": "before" }),
+    ] {
+        let told = watched.post_under(fault.clone(), &email(GOOD)).await;
+        assert_eq!(told, (vec!["SendApiStoreAlarm"], 503), "{fault}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_of_which_nobody_knows_whether_it_was_sent_sets_off_an_alarm() {
+    let watched = Watched::start(&[("DeliveryEvents", "false")]).await;
+    let cut = json!({ "operation": "SendEmail", "times": 1, "drop": "after" });
+    let told = watched.post_under(cut, &email(GOOD)).await;
+    assert_eq!(told, (vec!["SendApiUnknownAlarm"], 500));
+    // SES took the mail, and its record does not say so.
+    let unsettled = table("UpdateItem", "MessagesTable", "InternalServerError");
+    let told = watched.post_under(unsettled, &email(GOOD)).await;
+    assert_eq!(told, (vec!["SendApiUnknownAlarm"], 200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_for_the_rate_count_for_their_alarm() {
+    let watched = Watched::start(&[("PermitWaitSeconds", "0")]).await;
+    watched.okite.account(json!({ "max_send_rate": 1 })).await;
+    watched.okite.report().await;
+    let many: Vec<String> = (0..50)
+        .map(|number| format!("success+{number}@simulator.amazonses.com"))
+        .collect();
+    watched.okite.send(&email(many)).await;
+    for _ in 0..3 {
+        let told = watched.post_under(Value::Null, &email(GOOD)).await;
+        assert_eq!(told, (vec!["SendApiRefusesAlarm"], 429));
+    }
+    let monitoring = monitoring();
+    let alarm = alarm(&monitoring, "SendApiRefusesAlarm");
+    assert_eq!(alarm.expressions, ["100 * FILL(refused, 0) / requests"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_caller_did_wrong_sets_off_no_alarm() {
+    let watched = Watched::start(&[]).await;
+    let none = Vec::<&str>::new();
+    let unverified = email_with("from", "Eve <eve@unverified.example>");
+    for (fault, mail, status) in [
+        (Value::Null, email(GOOD), 200),
+        (Value::Null, email_with("to", "nobody"), 422),
+        (Value::Null, unverified, 403),
+        (ses("MessageRejected"), email(GOOD), 422),
+    ] {
+        let told = watched.post_under(fault.clone(), &mail).await;
+        assert_eq!(told, (none.clone(), status), "{fault} {mail}");
+    }
+}
+
+/// What API Gateway counts: its requests, and those that failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_share_of_failed_requests_is_above_its_threshold_while_no_mail_can_be_sent() {
+    let monitoring = monitoring();
+    let alarm = alarm(&monitoring, "SendApiFailuresAlarm");
+    assert_eq!(alarm.expressions, ["100 * FILL(failures, 0) / requests"]);
+    let names: Vec<_> = alarm.metrics.iter().map(|metric| metric.name.as_str()).collect();
+    assert_eq!(names, ["5xx", "Count"]);
+    let threshold = alarm.threshold.unwrap();
+
+    let watched = Watched::start(&[]).await;
+    for (fault, goes_off) in [
+        (Value::Null, false),
+        (ses("MessageRejected"), false),
+        (table("PutItem", "MessagesTable", "AccessDeniedException"), true),
+        (table("BatchGetItem", "SuppressionsTable", "InternalServerError"), true),
+        (ses("AccessDeniedException"), true),
+        (ses("NotFoundException"), true),
+        (
+            json!({ "operation": "PutItem", "table": "MessagesTable", "for_ms": FOR_GOOD, "kill": "before" }),
+            true,
+        ),
+    ] {
+        let (requests, mut failures) = (3, 0);
+        for _ in 0..requests {
+            let (_, status) = watched.post_under(fault.clone(), &email(GOOD)).await;
+            failures += u32::from(status >= 500);
+        }
+        let share = 100.0 * f64::from(failures) / f64::from(requests);
+        assert_eq!(share >= threshold, goes_off, "{fault}: {share}");
+    }
+}
+
+/// Lambda drops a line of JSON below the level of the template, and keeps one that names no level as `INFO`. It takes
+/// the time of a line from a `timestamp` in RFC 3339.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>
+#[tokio::test(flavor = "multi_thread")]
+async fn lambda_keeps_every_line_that_a_function_logs() {
+    let (_, logging) = TEMPLATE.split_once("    LoggingConfig:\n").unwrap();
+    let (logging, _) = logging.split_once("    Environment:").unwrap();
+    assert!(logging.contains("LogFormat: JSON"), "{logging}");
+    assert!(logging.contains("ApplicationLogLevel: INFO"), "{logging}");
+    assert!(logging.contains("SystemLogLevel: WARN"), "{logging}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let okite = Okite::start_with(|settings| {
+        settings.data_dir = Some(DataDir::take(folder.path()).unwrap());
+        settings.environment.insert("LOG_LEVEL".to_owned(), "info".to_owned());
+    })
+    .await;
+    okite.send(&email(GOOD)).await;
+    okite.post(&email_with("to", "nobody")).await;
+    okite.report().await;
+    okite.publish(&json!({ "eventType": "Bounce" })).await;
+    for function in registry::names() {
+        let lines = log_lines(folder.path(), function);
+        assert!(!lines.is_empty(), "{function}");
+        for line in lines {
+            let level = line["level"].as_str().unwrap();
+            assert!(["INFO", "WARN", "ERROR"].contains(&level), "{line}");
+            let timestamp = line["timestamp"].as_str().unwrap();
+            assert!(timestamp.parse::<jiff::Timestamp>().is_ok(), "{line}");
+        }
+    }
+}
