@@ -198,8 +198,10 @@ async fn the_emails_to_a_person_are_listed_the_newest_first() {
     assert_eq!(gone["data"][0]["last_event"], "bounced");
     assert_eq!(okite.get("/emails?to=nobody@example.net").await.body["data"], json!([]));
     for path in [
-        "/emails",
+        "/emails?to=",
         "/emails?to=x",
+        "/emails?limit=101",
+        "/emails?after=x",
         "/emails?to=a@example.net&limit=x",
         "/emails?to=a@example.net&limit=21",
         "/emails?to=a@example.net&after=x",

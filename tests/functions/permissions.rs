@@ -64,6 +64,7 @@ async fn exercise(okite: &Okite) {
     okite.delete("/suppressions/gone@example.net").await;
     okite.get("/quota").await;
     okite.get("/emails?to=anna@example.net").await;
+    okite.get("/emails").await;
     guess_keys(okite).await;
     // A mark of today has the verified domains asked for, and a brake is recorded and told.
     okite.publish(&just_now(hard_bounce("gone@example.org", 9))).await;

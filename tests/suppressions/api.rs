@@ -231,7 +231,7 @@ async fn the_list_comes_in_pages_both_ways_the_newest_first() {
     assert_eq!((emails(&back), &back["has_more"]), (emails(&second), &json!(true)));
     let bounces = okite.get("/suppressions?origin=bounce").await.body;
     assert_eq!(emails(&bounces), ["gone@example.net"]);
-    assert_eq!(bounces["data"][0]["source_id"], "f-1");
+    assert_eq!(bounces["data"][0]["source_id"], "m-1");
     okite
         .get("/suppressions?limit=0")
         .await

@@ -313,14 +313,17 @@ async fn handle_message(
 /// the event suppresses.
 async fn apply(state: &State, event: &FeedbackEvent, new_id: &impl Fn() -> Uuid) -> Result<usize, StoreError> {
     let message_id = event.message.as_ref().and_then(|message| message.message_id);
+    let ses_id = event.ses_message_id.as_deref();
     let write = |fact: &RecipientFact| {
         let reason = fact.class.register()?;
         let (suppressions, fact, id) = (&state.suppressions, fact.clone(), new_id());
         Some(async move {
-            // The record of the message shows whether a soft bounce is an automatic reply.
-            let source = match message_id.filter(|_| fact.class == FeedbackClass::Soft) {
-                Some(message_id) => format!("{}#{message_id}", fact.feedback_id),
-                None => fact.feedback_id,
+            // The record of the mail shows whether a soft bounce is an automatic reply, and to callers the mail that
+            // made Okite suppress the address.
+            let source = match (message_id, ses_id) {
+                (Some(message_id), _) => format!("{}#{message_id}", fact.feedback_id),
+                (None, Some(ses_id)) if fact.class != FeedbackClass::Soft => format!("{}#{ses_id}", fact.feedback_id),
+                (None, _) => fact.feedback_id,
             };
             let evidence = Evidence {
                 subtype: &fact.subtype,

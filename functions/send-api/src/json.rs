@@ -18,14 +18,21 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
+use crate::request::Request;
+use crate::unreadable;
 
 /// The most values in a request: four times the need of 100 emails that reach every limit.
 const VALUES_MAX: usize = 100_000;
 
 /// Parses a request's body: an email, or an array of emails.
-pub(crate) fn read(body: &[u8]) -> Result<Value, ApiError> {
+pub(crate) fn read(request: &Request) -> Result<Value, ApiError> {
+    parse(&request.body).map_err(|error| error.unwrap_or_else(|problem| unreadable::error(request, &problem)))
+}
+
+/// Parses a body. The error is the problem that makes it no JSON, or else the answer to what the JSON holds.
+fn parse(body: &[u8]) -> Result<Value, Result<ApiError, String>> {
     if body.is_empty() {
-        return Err(ApiError::not_json("the body is empty"));
+        return Err(Err("the body is empty".to_owned()));
     }
     let reading = BodyReading::default();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
@@ -37,8 +44,8 @@ pub(crate) fn read(body: &[u8]) -> Result<Value, ApiError> {
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value));
     match reading.refused.into_inner() {
-        Some(refused) => Err(refused.into()),
-        None => read.map_err(ApiError::not_json),
+        Some(refused) => Err(Ok(refused.into())),
+        None => read.map_err(|error| Err(error.to_string())),
     }
 }
 
@@ -166,6 +173,13 @@ impl<'de> Visitor<'de> for Seed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
+            if self.location == Location::Content && name == "0" {
+                // `JSON.stringify` writes a Uint8Array as {"0":104,"1":105}, which is rejected later by what it is. As
+                // values it would exceed the limit.
+                members.next_value::<IgnoredAny>()?;
+                while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                return Ok(Value::Object(Map::from_iter([(name, Value::Null)])));
+            }
             if object.contains_key(&name) {
                 return Err(self.reading.refuse(given_twice(&name)));
             }
@@ -260,6 +274,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn read(body: &[u8]) -> Result<Value, ApiError> {
+        super::read(&Request::with_body(body))
+    }
 
     fn refused(body: &str) -> String {
         let error = read(body.as_bytes()).unwrap_err();

@@ -3,7 +3,7 @@
 //! | module | concept |
 //! |---|---|
 //! | `request`, `response` | converts the gateway's events to requests, and answers to the gateway's form |
-//! | `json` | parses bodies strictly |
+//! | `json`, `unreadable` | parses bodies strictly, and says why a body is no JSON |
 //! | `route` | finds the operation for a method and path |
 //! | `authentication` | checks API keys |
 //! | `error` | every error that a caller can receive |
@@ -31,6 +31,7 @@ mod response;
 mod route;
 mod state;
 mod suppressions;
+mod unreadable;
 
 use std::time::Duration;
 

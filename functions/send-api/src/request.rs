@@ -1,9 +1,13 @@
 //! An HTTP request, read from the gateway's event.
 
+use aws::NewestFrom;
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::address::{AddressError, EmailAddress};
 use http::{HeaderMap, Method};
+use percent_encoding::percent_decode_str;
+use uuid::Uuid;
 
 use crate::error::ApiError;
 
@@ -21,6 +25,7 @@ pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) path: String,
     headers: HeaderMap,
+    raw_query: String,
     query: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
@@ -39,13 +44,13 @@ impl Request {
         if body.len() > BODY_MAX {
             return Err(ApiError::too_large(BODY_MAX));
         }
+        let raw_query = event.raw_query_string.unwrap_or_default();
         Ok(Self {
             method: event.request_context.http.method,
             path: event.raw_path.unwrap_or_default(),
             headers: event.headers,
-            query: form_urlencoded::parse(event.raw_query_string.unwrap_or_default().as_bytes())
-                .into_owned()
-                .collect(),
+            query: form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect(),
+            raw_query,
             body,
         })
     }
@@ -56,10 +61,32 @@ impl Request {
         query.find(|(is, _)| is == name).map(|(_, value)| value.as_str())
     }
 
+    /// Returns a query parameter that is an address; `None` if it is missing, and an error if it is no address.
+    ///
+    /// A plus is part of the address: clients that do not encode it are more than addresses with a space.
+    pub(crate) fn address(&self, name: &str) -> Option<Result<EmailAddress, AddressError>> {
+        let pairs = self.raw_query.split('&');
+        let mut values = pairs.filter_map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let decoded = |text| percent_decode_str(text).decode_utf8_lossy();
+            (decoded(key) == name).then(|| decoded(value))
+        });
+        values.next().map(|text| address(&text))
+    }
+
     /// Returns a header, if the caller sent it. Bytes that are not UTF-8 are replaced, and then match no known value.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         Some(String::from_utf8_lossy(self.headers.get(name)?.as_bytes()).into_owned())
     }
+}
+
+/// Reads an address from a URL. Where a client or a gateway has decoded a plus to a space, the space is a plus.
+pub(crate) fn address(text: &str) -> Result<EmailAddress, AddressError> {
+    let plus = |error| match text.trim() {
+        text if text.contains(' ') => EmailAddress::parse(&text.replace(' ', "+")),
+        _ => Err(error),
+    };
+    EmailAddress::parse(text).or_else(plus)
 }
 
 /// Reads the parameter `limit` of a list, which is at most `max`.
@@ -70,6 +97,23 @@ pub(crate) fn limit(request: &Request, max: usize) -> Result<usize, ApiError> {
 /// Reads the parameter `limit`, which is at most [`LIMIT_MAX`].
 pub(crate) fn limit_of(parameter: Option<&str>) -> Result<usize, ApiError> {
     limit_up_to(parameter, LIMIT_MAX)
+}
+
+/// Reads the parameters `after` and `before` of a list, each the id of an entry. Only one of them may be given.
+pub(crate) fn page_from(after: Option<&str>, before: Option<&str>, expected: &str) -> Result<NewestFrom, ApiError> {
+    let id = |name, parameter: Option<&str>| {
+        let id = parameter.map(str::parse::<Uuid>).transpose();
+        id.map_err(|_| ApiError::invalid_parameter(name, expected))
+    };
+    match (id("after", after)?, id("before", before)?) {
+        (None, None) => Ok(NewestFrom::Newest),
+        (Some(id), None) => Ok(NewestFrom::After(id)),
+        (None, Some(id)) => Ok(NewestFrom::Before(id)),
+        (Some(_), Some(_)) => Err(ApiError::invalid_parameter(
+            "after",
+            "given without `before`, or `before` without it",
+        )),
+    }
 }
 
 fn limit_up_to(parameter: Option<&str>, max: usize) -> Result<usize, ApiError> {
@@ -95,6 +139,42 @@ pub(crate) mod tests {
             "isBase64Encoded": is_base64_encoded,
         }))
         .unwrap()
+    }
+
+    impl Request {
+        pub(crate) fn with_body(body: &[u8]) -> Self {
+            Self::read(event(&STANDARD.encode(body), true)).unwrap()
+        }
+
+        pub(crate) fn set_header(&mut self, name: &'static str, value: &'static str) {
+            self.headers.insert(name, http::HeaderValue::from_static(value));
+        }
+    }
+
+    #[test]
+    fn a_plus_in_an_address_is_a_plus() {
+        let mut request = Request::read(event("{}", false)).unwrap();
+        let mut asked = |query: &str| {
+            request.raw_query = query.to_owned();
+            let found = request.address("to")?;
+            Some(found.map(|address| address.as_given().to_owned()))
+        };
+        for query in [
+            "to=a+b@example.net",
+            "to=a%2Bb@example.net",
+            "to=a%20b%40example.net",
+            "limit=1&to=a+b%40example.net&to=c@example.net",
+        ] {
+            assert_eq!(asked(query), Some(Ok("a+b@example.net".to_owned())), "{query}");
+        }
+        assert_eq!(
+            asked("to=%22a%20b%22@example.net"),
+            Some(Ok("\"a b\"@example.net".to_owned()))
+        );
+        assert_eq!(asked("limit=1"), None);
+        for query in ["to", "to=", "to=x", "to=a%20b"] {
+            assert!(asked(query).unwrap().is_err(), "{query}");
+        }
     }
 
     #[test]

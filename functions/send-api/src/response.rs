@@ -78,6 +78,11 @@ pub(crate) fn with_offset<S: Serializer>(at: &Timestamp, serializer: S) -> Resul
     serializer.collect_str(&at.strftime("%Y-%m-%d %H:%M:%S%.6f+00"))
 }
 
+/// Writes a time in the form of suppressions in the Resend API: `2026-10-06T23:47:56.678Z`.
+pub(crate) fn to_the_millisecond<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"))
+}
+
 /// Writes a body as JSON. Bodies are structs of texts and numbers, so this cannot fail.
 fn json(body: &impl Serialize) -> String {
     serde_json::to_string(body).unwrap_or_default()

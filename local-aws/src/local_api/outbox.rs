@@ -107,7 +107,9 @@ fn not_found(message: &str) -> LocalApiError {
 
 /// Reads an attached image that HTML can show by its id.
 fn inline(attachment: &OutboxAttachment) -> Option<InlineImage> {
-    let content_type = attachment.content_type.as_deref()?;
+    // Without a type, SES takes that of the file name.
+    let guessed = mime_guess::from_path(&attachment.filename);
+    let content_type = attachment.content_type.as_deref().or(guessed.first_raw())?;
     let content_type = content_type.split(';').next()?.trim().to_ascii_lowercase();
     let subtype = content_type.strip_prefix("image/")?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
@@ -142,9 +144,13 @@ mod tests {
     use super::*;
 
     fn image(content_type: &str, content_id: &str) -> Option<(String, String)> {
+        named("a.png", Some(content_type), content_id)
+    }
+
+    fn named(filename: &str, content_type: Option<&str>, content_id: &str) -> Option<(String, String)> {
         let attachment = OutboxAttachment {
-            filename: "a.png".to_owned(),
-            content_type: Some(content_type.to_owned()),
+            filename: filename.to_owned(),
+            content_type: content_type.map(str::to_owned),
             content_id: Some(content_id.to_owned()),
             content: "AAAA".to_owned(),
         };
@@ -156,6 +162,10 @@ mod tests {
         let png = Some(("logo".to_owned(), "data:image/png;base64,AAAA".to_owned()));
         assert_eq!(image("image/png", "logo"), png);
         assert_eq!(image("Image/PNG; name=a.png", "<logo>"), png);
+        assert_eq!(named("a.PNG", None, "logo"), png);
+        for filename in ["a.html", "a", "a.png.pdf"] {
+            assert_eq!(named(filename, None, "logo"), None, "{filename}");
+        }
         for content_type in [
             "text/html",
             "image/",

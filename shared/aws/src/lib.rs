@@ -6,6 +6,7 @@
 //! | `ses`, `cloudwatch`, `sns` | a service each, behind a cargo feature of that name |
 //! | `dynamodb` | what all tables share: the client, items, batches, conditions and errors |
 //! | `connection` | what all clients share: the HTTP client and its certificates |
+//! | `newest_from` | where a page of a list by age begins |
 //! | `function` | the clients of a function, from its environment, and their warm-up during init |
 //!
 //! An adapter takes and returns the types of `domain`. Its errors state what the caller must do. They carry the
@@ -21,6 +22,7 @@ mod dynamodb;
 mod error_code;
 mod function;
 mod messages;
+mod newest_from;
 mod outbox;
 #[cfg(feature = "ses")]
 mod ses;
@@ -36,9 +38,10 @@ pub use connection::{TrustError, behavior_version, http_client, http_connector};
 pub use dynamodb::{StoreError, client as dynamodb};
 pub use function::FunctionConfig;
 pub use messages::{
-    Accepted, Cancel, ClaimGrowth, Claimed, Claims, ContentSwitch, EVENTS_READ_MAX, Forgotten, Messages, Moved,
-    NewAttempt, NewMessage, NewQueued, OpenMessages, Put, Reschedule, Rescheduled, ScanPosition, SentTo,
+    Accepted, Cancel, ClaimGrowth, Claimed, Claims, ContentSwitch, EVENTS_READ_MAX, Forgotten, Messages, MessagesPage,
+    Moved, NewAttempt, NewMessage, NewQueued, OpenMessages, Put, Reschedule, Rescheduled, ScanPosition,
 };
+pub use newest_from::NewestFrom;
 pub use outbox::{CONTENT_MAX, ContentError, DueEntry, Outbox};
 #[cfg(feature = "ses")]
 pub use ses::{
@@ -47,9 +50,7 @@ pub use ses::{
 };
 #[cfg(feature = "sns")]
 pub use sns::{Notifications, NotifyError, client as sns};
-pub use suppressions::{
-    EntriesPage, Evidence, LOOKED_AT_MAX, NewestFrom, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes,
-};
+pub use suppressions::{EntriesPage, Evidence, LOOKED_AT_MAX, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes};
 pub use usage::{
     BrakeChanges, CountedDay, CountedMarks, GateSet, GateState, KeptReconciliation, MARK_KEPT_DAYS, MARKS_COUNTED_MAX,
     Marks, MarksPage, NOT_A_REPORT, OverrideInGate, PermitError, Permits, Usage, VerifiedDomains,

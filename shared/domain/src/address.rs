@@ -15,6 +15,7 @@ use std::fmt;
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use sha2::{Digest, Sha256};
 
+use crate::encoded_words;
 use crate::hex::hex;
 
 /// The longest local part that SMTP carries, in octets (RFC 5321, 4.5.3.1.1).
@@ -300,7 +301,9 @@ pub struct Mailbox {
 impl Mailbox {
     /// Parses `local@domain`, `Name <local@domain>` or `"Name" <local@domain>`.
     ///
-    /// The name needs no quotes: everything before the last `<` is the name, as in `Acme, Inc. <a@example.com>`.
+    /// The name needs no quotes: everything before the last `<` is the name, as in `Acme, Inc. <a@example.com>`. A name in
+    /// encoded words (RFC 2047) is decoded, in quotes too: mail libraries write such names, and receivers do not decode
+    /// them in quotes.
     ///
     /// # Errors
     /// [`AddressError`] names the problem and never repeats the address.
@@ -317,18 +320,25 @@ impl Mailbox {
         let address = EmailAddress::parse(address)?;
         let name = name.trim();
         let name = match name.strip_prefix('"').and_then(unquote) {
-            Some(quoted) => quoted,
+            Some(quoted) => encoded_words::decode(&quoted).unwrap_or(quoted),
             // `A <a@example.com>, B <b@example.com>` would reach only B, and with the rest as its name.
             None if name.contains('@') && name.contains(['<', ',', ';']) => {
                 return Err(AddressError::SeveralAddresses);
             }
-            None => name.to_owned(),
+            None => encoded_words::decode(name).unwrap_or_else(|| name.to_owned()),
         };
+        if name.chars().any(char::is_control) {
+            return Err(AddressError::ControlCharacter);
+        }
+        let name = name.trim();
         if name.len() > NAME_MAX {
             return Err(AddressError::NameTooLong);
         }
         let name = Some(name).filter(|name| !name.is_empty());
-        Ok(Self { name, address })
+        Ok(Self {
+            name: name.map(str::to_owned),
+            address,
+        })
     }
 
     /// Puts a mailbox together again from its stored name and address. A name may hold what [`Self::parse`] would read as
@@ -376,20 +386,16 @@ impl fmt::Display for Mailbox {
     }
 }
 
-/// Encodes a display name for a header: quoted if it is ASCII (RFC 5322), otherwise in encoded words (RFC 2047).
+/// Encodes a display name for a header: quoted if it is ASCII (RFC 5322), otherwise in encoded words (RFC 2047). A name
+/// that only looks like an encoded word is encoded too, so that receivers show it as it is.
 fn encode_display_name(name: &str) -> String {
-    use email_encoding::headers::{rfc2047, writer::EmailWriter};
-    if name.is_ascii() {
-        let plain = name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b" !#$%&'*+-/^_`{|}~".contains(&b));
-        return if plain { name.to_owned() } else { quote(name) };
+    if !name.is_ascii() || name.contains("=?") {
+        return encoded_words::encode(name);
     }
-    let mut encoded = String::with_capacity(name.len() * 2);
-    let written = rfc2047::encode(name, &mut EmailWriter::new(&mut encoded, 0, 0, true));
-    debug_assert!(written.is_ok(), "writing into a String cannot fail");
-    // The encoder folds long lines. The SES API takes one line and folds it itself.
-    encoded.replace("\r\n ", " ")
+    let plain = name
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b" !#$%&'*+-/^_`{|}~".contains(&b));
+    if plain { name.to_owned() } else { quote(name) }
 }
 
 #[cfg(test)]
@@ -567,6 +573,40 @@ mod tests {
     fn rejects_a_name_that_is_too_long() {
         let text = format!("{} <a@example.com>", "n".repeat(321));
         assert_eq!(Mailbox::parse(&text), Err(AddressError::NameTooLong));
+    }
+
+    #[test]
+    fn decodes_a_name_in_encoded_words_with_or_without_quotes() {
+        for (text, name) in [
+            ("=?UTF-8?Q?Ad=C3=A1_B.?= <a@example.com>", "Adá B."),
+            ("=?utf-8?b?w5xuw68=?= <a@example.com>", "Ünï"),
+            (
+                "=?iso-8859-1?Q?J=F6rg?= =?iso-8859-1?Q?_M?= (Sales) <a@example.com>",
+                "Jörg M (Sales)",
+            ),
+            ("\"=?UTF-8?Q?Ad=C3=A1?=\" <a@example.com>", "Adá"),
+            ("=?UTF-8?Q?Acme=2C_Inc=2E?= <a@example.com>", "Acme, Inc."),
+            // It is no encoded word.
+            ("=?broken <a@example.com>", "=?broken"),
+            ("Why=?Because?= <a@example.com>", "Why=?Because?="),
+            ("=?UTF-8?X?abc?= <a@example.com>", "=?UTF-8?X?abc?="),
+        ] {
+            let mailbox = Mailbox::parse(text).unwrap();
+            assert_eq!(mailbox.name(), Some(name), "{text}");
+            let wire = mailbox.to_wire();
+            assert!(wire.is_ascii() && !wire.contains("\"=?"), "{wire}");
+            assert_eq!(Mailbox::parse(&wire).unwrap(), mailbox, "{wire}");
+        }
+    }
+
+    #[test]
+    fn refuses_an_encoded_word_that_hides_a_line_break() {
+        for text in [
+            "=?UTF-8?Q?A=0D=0ABcc:_x?= <a@example.com>",
+            "\"=?UTF-8?B?QQ0KQmNjOiB4?=\" <a@example.com>",
+        ] {
+            assert_eq!(Mailbox::parse(text), Err(AddressError::ControlCharacter), "{text}");
+        }
     }
 
     #[test]

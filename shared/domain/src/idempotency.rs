@@ -13,6 +13,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::hex::hex;
+use crate::message::Email;
+use crate::recipient::OnSuppressed;
 use crate::time;
 
 /// The time that Okite remembers a key at least, from the last request that attempted an email under it. A key whose
@@ -30,7 +32,7 @@ pub const KEY_LENGTH: std::ops::RangeInclusive<usize> = 1..=256;
 pub struct Claim {
     /// The key of the row: a hash of the API key's id, the endpoint and the caller's key.
     pub id: String,
-    /// The hash of the body, which distinguishes different requests with the same key.
+    /// The hash of the emails, which distinguishes different requests with the same key.
     pub body_hash: String,
     /// The id of the message of the first request. For a batch, it is the id of its first message: see [`nth_id`].
     pub message_id: Uuid,
@@ -117,23 +119,43 @@ pub struct RequestKey {
 impl RequestKey {
     /// Makes the key of a request. `endpoint` is the method and the path.
     #[must_use]
-    pub fn new((api_key_id, endpoint, key): (&str, &str, &str), body: RequestBody<'_>) -> Self {
+    pub fn new((api_key_id, endpoint, key): (&str, &str, &str), body: RequestBody) -> Self {
         // The caller's key comes last, and the others contain no line break. So no two triples give the same text.
         let id = Sha256::digest(format!("{api_key_id}\n{endpoint}\n{key}"));
         Self {
             id: format!("claim#{}", hex(&id)),
-            body_hash: hex(&Sha256::digest(canonical(body))),
+            body_hash: hex(&body.0.finalize()),
         }
     }
 }
 
-/// The body of a request.
-#[derive(Clone, Copy, Debug)]
-pub enum RequestBody<'a> {
-    /// A JSON object: one email.
-    One(&'a Map<String, Value>),
-    /// A JSON array: a batch.
-    Many(&'a [Value]),
+/// The hash of a request's emails, in their order.
+///
+/// It is taken of the emails and not of the JSON: a field that is `null` and one that is absent, another order of the
+/// fields, base64 with and without line breaks are the same request.
+#[derive(Clone, Debug, Default)]
+pub struct RequestBody(Sha256);
+
+impl RequestBody {
+    /// Adds an email, with the rule for suppressed recipients that its fields state.
+    pub fn add(&mut self, email: &Email, on_suppressed: Option<OnSuppressed>) {
+        let rule = match on_suppressed {
+            None => b"E",
+            Some(OnSuppressed::Skip) => b"S",
+            Some(OnSuppressed::Reject) => b"R",
+        };
+        self.0.update(rule);
+        email.add_to(&mut self.0);
+    }
+
+    /// Adds what is no valid email. Its JSON counts, with the fields of objects in any order.
+    pub fn add_invalid(&mut self, value: &Value) {
+        let mut text = String::new();
+        write_value(value, &mut text);
+        self.0.update(b"V");
+        self.0.update((text.len() as u64).to_be_bytes());
+        self.0.update(text);
+    }
 }
 
 /// Returns the id of message number `nth`, counted from 0, of a batch whose first message has the id `first`.
@@ -149,15 +171,6 @@ pub fn nth_id(first: Uuid, nth: usize) -> Uuid {
 }
 
 /// Writes canonical JSON, without spaces and with the members of objects sorted by name. Equal values give equal text.
-fn canonical(body: RequestBody<'_>) -> String {
-    let mut text = String::new();
-    match body {
-        RequestBody::One(object) => write_object(object, &mut text),
-        RequestBody::Many(array) => write_array(array, &mut text),
-    }
-    text
-}
-
 fn write_value(value: &Value, text: &mut String) {
     match value {
         Value::Object(object) => write_object(object, text),
@@ -202,7 +215,9 @@ mod tests {
     use super::*;
 
     fn claim(scope: (&str, &str, &str), body: &Value) -> Claim {
-        let key = RequestKey::new(scope, RequestBody::One(body.as_object().unwrap()));
+        let mut hash = RequestBody::default();
+        hash.add_invalid(body);
+        let key = RequestKey::new(scope, hash);
         Claim::new(&key, Uuid::nil(), Uuid::nil(), Timestamp::UNIX_EPOCH)
     }
 
@@ -240,6 +255,26 @@ mod tests {
                 "{other}"
             );
         }
+    }
+
+    #[test]
+    fn the_rule_for_suppressed_recipients_is_part_of_the_request() {
+        let email = Email::new(crate::message::tests::parts()).unwrap();
+        let hash = |rule| {
+            let mut body = RequestBody::default();
+            body.add(&email, rule);
+            RequestKey::new(("k", "e", "i"), body).body_hash
+        };
+        let rules = [None, Some(OnSuppressed::Skip), Some(OnSuppressed::Reject)];
+        assert_eq!(
+            rules
+                .map(hash)
+                .into_iter()
+                .collect::<std::collections::BTreeSet<_>>()
+                .len(),
+            3
+        );
+        assert_eq!(hash(None), hash(None));
     }
 
     #[test]
@@ -319,21 +354,24 @@ mod tests {
     proptest! {
         #[test]
         fn the_canonical_text_parses_to_the_same_value(value in json_value()) {
-            let object = Map::from_iter([("member".to_owned(), value)]);
-            let read: Map<String, Value> = serde_json::from_str(&canonical(RequestBody::One(&object))).unwrap();
-            prop_assert_eq!(read, object);
+            let mut text = String::new();
+            write_value(&value, &mut text);
+            prop_assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
         }
     }
 
     #[test]
     fn a_batch_is_compared_item_by_item_and_in_order() {
-        let hash = |body: Value| {
-            let items = body.as_array().unwrap();
-            RequestKey::new(("k", "e", "i"), RequestBody::Many(items)).body_hash
+        let hash = |items: [Value; 2]| {
+            let mut body = RequestBody::default();
+            for item in &items {
+                body.add_invalid(item);
+            }
+            RequestKey::new(("k", "e", "i"), body).body_hash
         };
-        let one = hash(json!([{"a": 1, "b": 2}, {"c": 3}]));
-        assert_eq!(one, hash(json!([{"b": 2, "a": 1}, {"c": 3}])));
-        assert_ne!(one, hash(json!([{"c": 3}, {"a": 1, "b": 2}])));
+        let one = hash([json!({"a": 1, "b": 2}), json!({"c": 3})]);
+        assert_eq!(one, hash([json!({"b": 2, "a": 1}), json!({"c": 3})]));
+        assert_ne!(one, hash([json!({"c": 3}), json!({"a": 1, "b": 2})]));
     }
 
     proptest! {

@@ -35,6 +35,7 @@ pub mod api_key;
 pub mod backoff;
 pub mod bounce;
 pub mod brake;
+mod encoded_words;
 pub mod feedback;
 pub mod hex;
 pub mod idempotency;

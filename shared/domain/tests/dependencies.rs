@@ -1,12 +1,13 @@
 //! `domain` holds rules alone: it depends on no AWS SDK, no async runtime and no HTTP library, and reads no clock.
 
 /// The crates that `domain` may depend on. Each is pure computation.
-const ALLOWED: [&str; 11] = [
+const ALLOWED: [&str; 12] = [
     "email-encoding",
     "html5gum",
     "idna",
     "jiff",
     "mail-parser",
+    "mime_guess",
     "serde",
     "serde_json",
     "sha2",

@@ -120,3 +120,23 @@ def test_a_suppressed_recipient_is_left_out_or_refuses_the_email_if_that_is_wish
     good, before = local.address(), len(local.mails_to(bounced))
     send_mail("Hello", "It works.", None, [bounced, good])
     assert local.mail_to(good)["to"] == [good] and len(local.mails_to(bounced)) == before
+
+
+def test_headers_and_names_beyond_ascii_arrive_encoded():
+    to = local.address()
+    headers = {"X-Campaign": "Frühling", "Message-ID": "<1@example.com>"}
+    message = EmailMultiAlternatives("Hello", "It works.", "Zoë <zoe@example.com>", [to], headers=headers)
+    assert message.send() == 1
+    mail = local.mail_to(to)
+    assert mail["headers"] == {"X-Campaign": "=?utf-8?b?RnLDvGhsaW5n?="}
+    assert mail["from"] == "=?utf-8?b?Wm/Dqw==?= <zoe@example.com>"
+
+
+def test_an_inline_image_is_shown():
+    to = local.address()
+    message = AnymailMessage("Hello", "It works.", to=[to])
+    cid = message.attach_inline_image(FILE, filename="logo.png", subtype="png")
+    message.attach_alternative(f'<img src="cid:{cid}">', "text/html")
+    assert message.send() == 1
+    [image] = local.mail_to(to)["attachments"]
+    assert (image["content_id"], image["content_type"]) == (cid, "image/png")

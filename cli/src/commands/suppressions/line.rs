@@ -10,7 +10,7 @@
 //! | `expires_at` | when a manual entry ends; never if empty |
 //! | `subtype`, `diagnostic` | SES's bounce subtype and the receiving server's response |
 //! | `bounce_reason` | why the mail bounced, as Okite judged it; other words are ignored |
-//! | `source` | SES's feedback id, or the origin of a manual entry; it distinguishes soft bounces from each other |
+//! | `source` | SES's feedback id and the id of the mail, or the origin of a manual entry; it tells soft bounces apart |
 //!
 //! Other mail services use other names, so several names are accepted for each column and reason, in any case and with
 //! any punctuation. Unknown columns are ignored.

@@ -1,5 +1,6 @@
 //! `POST /emails`: sends one email once.
 
+use domain::idempotency::RequestBody;
 use sending::{Deadlines, Ids, Origin, Patience, Receipt, Submission};
 use serde::Serialize;
 use uuid::Uuid;
@@ -17,6 +18,9 @@ use crate::state::SendApiState;
 struct CreatedEmailBody<'a> {
     id: Uuid,
     recipients: Vec<RecipientBody<'a>>,
+    /// What Okite left out of the email.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    okite_notes: &'a [String],
 }
 
 pub(crate) async fn create(
@@ -29,9 +33,16 @@ pub(crate) async fn create(
     let authenticated = state.authentication.authenticate(request, now);
     let api_key = deadlines.before_sending(authenticated).await??;
     let header = idempotency_key::header(request)?;
-    let object = body::parse(&request.body)?;
-    let key = header.map(|header| Endpoint::Email(&object).key(&api_key, &header));
-    let ParsedBody { email, on_suppressed } = body::email(object)?;
+    let ParsedBody {
+        email,
+        on_suppressed,
+        notes,
+    } = body::email(body::parse(request)?)?;
+    let key = header.map(|header| {
+        let mut body = RequestBody::default();
+        body.add(&email, on_suppressed);
+        Endpoint::Email.key(&api_key, &header, body)
+    });
     let on_suppressed = body::on_suppressed(on_suppressed, request)?;
     let sender = email.from.address().clone();
     if !api_key.may_send_from(&sender) {
@@ -62,5 +73,6 @@ pub(crate) async fn create(
     Ok(Response::ok(&CreatedEmailBody {
         id,
         recipients: recipients.iter().map(RecipientBody::from).collect(),
+        okite_notes: &notes,
     }))
 }

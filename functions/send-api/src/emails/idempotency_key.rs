@@ -2,27 +2,25 @@
 
 use domain::api_key::ApiKeyRecord;
 use domain::idempotency::{KEY_LENGTH, RequestBody, RequestKey};
-use serde_json::Value;
 
-use super::body::Object;
 use crate::error::{ApiError, Problem};
 use crate::request::Request;
 
-/// An endpoint with the body of the request. Each endpoint has idempotency keys of its own.
+/// An endpoint. Each has idempotency keys of its own.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Endpoint<'a> {
+pub(super) enum Endpoint {
     /// `POST /emails`
-    Email(&'a Object),
+    Email,
     /// `POST /emails/batch`
-    Batch(&'a [Value]),
+    Batch,
 }
 
-impl Endpoint<'_> {
-    /// Makes the key of a request from the header's value.
-    pub(super) fn key(self, api_key: &ApiKeyRecord, header: &str) -> RequestKey {
-        let (endpoint, body) = match self {
-            Self::Email(object) => ("POST /emails", RequestBody::One(object)),
-            Self::Batch(values) => ("POST /emails/batch", RequestBody::Many(values)),
+impl Endpoint {
+    /// Makes the key of a request from the header's value and the hash of its emails.
+    pub(super) fn key(self, api_key: &ApiKeyRecord, header: &str, body: RequestBody) -> RequestKey {
+        let endpoint = match self {
+            Self::Email => "POST /emails",
+            Self::Batch => "POST /emails/batch",
         };
         RequestKey::new((&api_key.id, endpoint, header), body)
     }

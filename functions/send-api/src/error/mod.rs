@@ -101,6 +101,10 @@ impl ApiError {
         Self::with(Problem::NotJson, &[("{problem}", &problem.to_string())])
     }
 
+    pub(crate) fn compressed(compression: &str) -> Self {
+        Self::with(Problem::Compressed, &[("{compression}", compression)])
+    }
+
     /// Rejects a field that Okite knows but does not support, so that it is never silently ignored.
     pub(crate) fn not_supported(field: &str, remedy: &str) -> Self {
         Self::with(Problem::NotSupported, &[("{field}", field), ("{remedy}", remedy)])

@@ -20,6 +20,8 @@ pub(crate) enum Problem {
     NoReport,
     InvalidIdempotencyKey,
     InvalidParameter,
+    Compressed,
+    FormBody,
     NotJson,
     NotSupported,
     MissingField,
@@ -81,7 +83,7 @@ const fn row(problem: Problem, status: u16, name: &'static str, retry: RetryWhen
 }
 
 /// One row for each [`Problem`], in its order.
-pub(crate) static PROBLEMS: [ProblemRow; 29] = [
+pub(crate) static PROBLEMS: [ProblemRow; 31] = [
     row(
         Problem::TooLarge,
         413,
@@ -95,8 +97,8 @@ pub(crate) static PROBLEMS: [ProblemRow; 29] = [
         404,
         "not_found",
         RetryWhen::Never,
-        "This endpoint does not exist. The endpoints are POST /emails, POST /emails/batch, GET /emails?to=…, GET /emails/{id}, \
-         /suppressions, GET /quota, GET /openapi.json and GET /health.",
+        "This endpoint does not exist. The endpoints are POST /emails, POST /emails/batch, GET /emails, GET /emails?to=…, \
+         GET /emails/{id}, /suppressions, GET /quota, GET /openapi.json and GET /health.",
     ),
     row(
         Problem::MethodNotAllowed,
@@ -162,6 +164,21 @@ pub(crate) static PROBLEMS: [ProblemRow; 29] = [
         "invalid_parameter",
         RetryWhen::Never,
         "`{parameter}` must be {expected}. Nothing was done.",
+    ),
+    row(
+        Problem::Compressed,
+        415,
+        "validation_error",
+        RetryWhen::Never,
+        "The request body is compressed ({compression}). Send it without compression, as JSON in UTF-8, and without the header \
+         `Content-Encoding`.",
+    ),
+    row(
+        Problem::FormBody,
+        415,
+        "validation_error",
+        RetryWhen::Never,
+        "The request body is a form. Send JSON in UTF-8, with the header `Content-Type: application/json`.",
     ),
     row(
         Problem::NotJson,

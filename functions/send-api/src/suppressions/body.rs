@@ -3,26 +3,26 @@
 use domain::bounce::BounceReason;
 use domain::stream::Stream;
 use domain::suppression::{
-    Register, RegisterEvidence, SoftBounceTiers, Suppression, SuppressionEntry, SuppressionReason,
+    Register, RegisterEvidence, SoftBounceTiers, Suppression, SuppressionEntry, SuppressionReason, mail_of,
 };
 use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::response::with_offset;
+use crate::response::to_the_millisecond;
 
 /// An active entry of the suppression list.
 #[derive(Serialize)]
 pub(super) struct SuppressionBody<'a> {
     object: &'static str,
     id: Uuid,
-    /// The address in the spelling that was suppressed.
+    /// The address in lower case.
     email: &'a str,
     /// The cause, in the terms of the Resend API.
     origin: &'static str,
-    /// SES's id of the event that suppressed the address, if an event did.
+    /// The id of the email whose event suppressed the address, if an event did: Okite's, or else SES's.
     source_id: Option<&'a str>,
-    #[serde(serialize_with = "with_offset")]
+    #[serde(serialize_with = "to_the_millisecond")]
     created_at: Timestamp,
     /// The cause, in Okite's terms.
     reason: &'static str,
@@ -71,6 +71,25 @@ fn bounce_reason(entry: &SuppressionEntry, suppression: Suppression) -> Option<B
     evidence(entry, suppression.reason)?.bounce_reason
 }
 
+/// Returns the id of the email that made Okite suppress an address. A pass over SES's list and a person have none.
+fn source_id<'a>(
+    entry: &'a SuppressionEntry,
+    reason: SuppressionReason,
+    evidence: Option<&'a RegisterEvidence>,
+) -> Option<&'a str> {
+    match reason {
+        SuppressionReason::Manual | SuppressionReason::Unreadable => None,
+        SuppressionReason::Soft => {
+            let bounces = entry.soft_bounces.iter();
+            let of_mails = bounces.filter_map(|bounce| Some((bounce.at, mail_of(&bounce.source)?)));
+            of_mails.max().map(|(_, mail)| mail)
+        }
+        SuppressionReason::Bounce | SuppressionReason::Complaint | SuppressionReason::Blocked => {
+            mail_of(&evidence?.source)
+        }
+    }
+}
+
 /// Returns the Resend API's term for a reason.
 pub(super) fn origin(reason: SuppressionReason) -> &'static str {
     match reason {
@@ -89,13 +108,9 @@ impl<'a> SuppressionBody<'a> {
         Self {
             object: "suppression",
             id: entry.id,
-            email: evidence
-                .and_then(|evidence| text(&evidence.address))
-                .unwrap_or_else(|| entry.address.as_given()),
+            email: entry.address.normalised(),
             origin: origin(reason),
-            source_id: evidence
-                .filter(|_| reason != SuppressionReason::Manual)
-                .and_then(|evidence| text(&evidence.source)),
+            source_id: source_id(entry, reason, evidence),
             created_at: since,
             reason: reason.as_str(),
             since,
@@ -123,5 +138,96 @@ impl CreatedBody {
             object: "suppression",
             id,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use domain::address::EmailAddress;
+    use domain::suppression::{Registers, SoftBounce};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const MAIL: &str = "01a20241-2c4e-7a91-9d0b-51f0a3c4e6d7";
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_791_330_476_000 + milliseconds).unwrap()
+    }
+
+    fn shown(reason: SuppressionReason, register: Register, source: &str, soft: &[&str]) -> Value {
+        let evidence = RegisterEvidence {
+            address: "Anna@Example.ORG".to_owned(),
+            source: source.to_owned(),
+            ..RegisterEvidence::default()
+        };
+        let soft = soft.iter().zip(0..);
+        let entry = SuppressionEntry {
+            id: Uuid::from_u128(7),
+            address: EmailAddress::parse("ANNA@Bücher.example").unwrap(),
+            registers: Registers::default(),
+            soft_bounces: soft
+                .map(|(source, number)| SoftBounce {
+                    at: at(number),
+                    source: (*source).to_owned(),
+                    reason: None,
+                })
+                .collect(),
+            evidence: BTreeMap::from([(register, evidence)]),
+        };
+        let suppression = Suppression { reason, since: at(678) };
+        serde_json::to_value(SuppressionBody::of(&entry, suppression)).unwrap()
+    }
+
+    #[test]
+    fn has_the_address_and_the_time_in_the_form_of_the_contract() {
+        let shown = shown(
+            SuppressionReason::Manual,
+            SuppressionReason::Manual.into(),
+            "key a1b2",
+            &[],
+        );
+        assert_eq!(
+            [&shown["email"], &shown["created_at"], &shown["source_id"]],
+            [
+                &json!("anna@xn--bcher-kva.example"),
+                &json!("2026-10-06T23:47:56.678Z"),
+                &Value::Null
+            ]
+        );
+    }
+
+    #[test]
+    fn names_the_email_that_suppressed_the_address() {
+        let ses_id = "0100019b0a1b2c3d-00000000-0000-0000-0000-000000000000-000000";
+        for (source, id) in [
+            (format!("f-1#{MAIL}"), json!(MAIL)),
+            (format!("f-1#{ses_id}"), json!(ses_id)),
+            ("f-1".to_owned(), Value::Null),
+            ("SES's list".to_owned(), Value::Null),
+            ("key a1b2".to_owned(), Value::Null),
+            ("an import # of two words".to_owned(), Value::Null),
+            ("f-1#".to_owned(), Value::Null),
+        ] {
+            for reason in [
+                SuppressionReason::Bounce,
+                SuppressionReason::Complaint,
+                SuppressionReason::Blocked,
+            ] {
+                assert_eq!(shown(reason, reason.into(), &source, &[])["source_id"], id, "{source}");
+            }
+            let echo = shown(SuppressionReason::Bounce, Register::BounceEcho, &source, &[]);
+            assert_eq!(echo["source_id"], id, "{source}");
+        }
+        let newest = format!("f-1#{MAIL}");
+        let soft = shown(
+            SuppressionReason::Soft,
+            Register::BounceEcho,
+            "",
+            &["f-0#01a20241-2c4e-7a91-9d0b-51f0a3c4e6d6", &newest, "f-2"],
+        );
+        assert_eq!(soft["source_id"], MAIL);
     }
 }

@@ -1,11 +1,10 @@
 //! `GET /suppressions/{id or email}`: shows the suppression with an id or of an address.
 
-use domain::address::EmailAddress;
 use domain::suppression::{Suppression, SuppressionEntry};
 
 use super::body::{SuppressionBody, in_force};
 use crate::error::{ApiError, Problem};
-use crate::request::Request;
+use crate::request::{Request, address};
 use crate::response::Response;
 use crate::state::SendApiState;
 use sending::Deadlines;
@@ -29,7 +28,7 @@ pub(super) async fn find(
 ) -> Result<(SuppressionEntry, Suppression), ApiError> {
     let found = if let Ok(id) = which.parse() {
         state.suppressions.find(id).await?
-    } else if let Ok(address) = EmailAddress::parse(which) {
+    } else if let Ok(address) = address(which) {
         state.suppressions.get(&address).await?
     } else {
         None

@@ -101,7 +101,7 @@ pub(crate) async fn lift_all(
     deadlines: &Deadlines,
 ) -> Result<Response, ApiError> {
     state.authentication.authenticate_full(request, deadlines).await?;
-    let mut object = object(&request.body)?;
+    let mut object = object(request)?;
     let which = match (object.remove("emails"), object.remove("ids")) {
         (Some(emails), None) => texts("emails", emails)?,
         (None, Some(ids)) => texts("ids", ids)?,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::body::{SuppressionBody, in_force, origin};
 use crate::error::ApiError;
-use crate::request::{Request, limit_of};
+use crate::request::{Request, limit_of, page_from};
 use crate::response::Response;
 use crate::state::SendApiState;
 use sending::Deadlines;
@@ -39,24 +39,7 @@ impl<'a> ListQuery<'a> {
                 "`bounce`, `complaint` or `manual`",
             ));
         }
-        let id = |name| {
-            let id = |text: &str| text.parse::<Uuid>();
-            parameter(name)
-                .map(id)
-                .transpose()
-                .map_err(|_| ApiError::invalid_parameter(name, "the id of a suppression"))
-        };
-        let from = match (id("after")?, id("before")?) {
-            (None, None) => NewestFrom::Newest,
-            (Some(id), None) => NewestFrom::After(id),
-            (None, Some(id)) => NewestFrom::Before(id),
-            (Some(_), Some(_)) => {
-                return Err(ApiError::invalid_parameter(
-                    "after",
-                    "given without `before`, or `before` without it",
-                ));
-            }
-        };
+        let from = page_from(parameter("after"), parameter("before"), "the id of a suppression")?;
         Ok(Self { from, limit, origin })
     }
 }

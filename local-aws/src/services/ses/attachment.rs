@@ -85,7 +85,7 @@ impl Attachment {
             .file_name
             .as_deref()
             .ok_or_else(|| invalid("FileName is required."))?;
-        if name.len() > 255 {
+        if name.chars().count() > 255 {
             return Err(invalid("FileName is longer than 255 characters."));
         }
         if name.chars().any(char::is_control) {

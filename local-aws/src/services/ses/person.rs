@@ -1,4 +1,6 @@
 //! A sender or recipient for people to read: an address, and the name without its quotes and encoded words.
+//!
+//! An encoded word in quotes stays as it is: receivers do not decode it there (RFC 2047, 5), and show it in full.
 
 use mail_parser::MessageParser;
 use serde::Serialize;
@@ -18,11 +20,11 @@ impl Person {
         let given = given.trim();
         let named = given.strip_suffix('>').and_then(|given| given.rsplit_once('<'));
         let (name, email) = named.unwrap_or(("", given));
-        let name = unquoted(name.trim());
-        let name = if name.contains("=?") {
-            decoded(&name).unwrap_or(name)
-        } else {
-            name
+        let name = name.trim();
+        let name = match unquoted(name) {
+            Some(quoted) => quoted,
+            None if name.contains("=?") => decoded(name).unwrap_or_else(|| name.to_owned()),
+            None => name.to_owned(),
         };
         Self {
             name: Some(name).filter(|name| !name.is_empty()),
@@ -31,15 +33,14 @@ impl Person {
     }
 }
 
-fn unquoted(name: &str) -> String {
-    let quoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
-    let Some(quoted) = quoted else { return name.to_owned() };
+fn unquoted(name: &str) -> Option<String> {
+    let quoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'))?;
     let mut is_escaped = false;
     let keep = |c: &char| {
         is_escaped = *c == '\\' && !is_escaped;
         !is_escaped
     };
-    quoted.chars().filter(keep).collect()
+    Some(quoted.chars().filter(keep).collect())
 }
 
 /// Decodes encoded words, as a mail program decodes a subject.
@@ -81,6 +82,11 @@ mod tests {
             (
                 "=?utf-8?Q?Zo=C3=AB?= =?utf-8?Q?_B.?= <z@example.com>",
                 Some("Zoë B."),
+                "z@example.com",
+            ),
+            (
+                "\"=?utf-8?Q?Zo=C3=AB?=\" <z@example.com>",
+                Some("=?utf-8?Q?Zo=C3=AB?="),
                 "z@example.com",
             ),
             ("=?broken <z@example.com>", Some("=?broken"), "z@example.com"),

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `id` | `claim#<hash of API key, endpoint and idempotency key>` (key) |
 //! | `sk` | `claim` (key) |
-//! | `body_hash` | a hash of the body, to recognise another request |
+//! | `body_hash` | a hash of the emails, to recognise another request |
 //! | `message_id` | the message of the first request |
 //! | `nonce` | the request that holds the key: only that request may free it |
 //! | `lease_until` | the end of the time that the request may be at work (milliseconds) |

@@ -11,6 +11,7 @@ use super::{MAIL, Messages, by_recipient, key};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{Item, names, s, text_of};
+use crate::newest_from::NewestFrom;
 use domain::address::{EmailAddress, FORGOTTEN, Mailbox};
 
 /// How often a row is read again that changed while it was being rewritten.
@@ -46,7 +47,8 @@ impl Messages {
     pub async fn forget_sent_to(&self, address: &EmailAddress, after: Option<&str>) -> Result<Forgotten, StoreError> {
         let after = after.map(str::parse).transpose();
         let after = after.map_err(|_| StoreError::new("Query", "NotAPosition"))?;
-        let found = self.sent_to(address, after, MESSAGES_AT_ONCE).await?;
+        let from = after.map_or(NewestFrom::Newest, NewestFrom::After);
+        let found = self.sent_to(address, from, MESSAGES_AT_ONCE).await?;
         let mut page = Forgotten {
             next: found.ids.last().filter(|_| found.has_more).map(Uuid::to_string),
             ..Forgotten::default()

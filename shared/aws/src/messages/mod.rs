@@ -24,6 +24,7 @@
 //! | `from`, `to`, `cc`, `bcc`, `reply_to`, `subject`, `tags` | the mail as the caller gave it, without its bodies |
 //! | `recipients` | the outcome on each address |
 //! | `stream`, `key_id`, `created_at` | its stream, the API key that it came with, and when (milliseconds) |
+//! | `shard` | key of the index `newest`: one of some partitions, so that no partition is written too often |
 //! | `recipient_hash` | key of the index `by-recipient`, here if the mail has one recipient, else in each `to#<n>` |
 //! | `expires_at` | when DynamoDB may delete the item (seconds); every item of the table has it |
 //!
@@ -49,6 +50,7 @@ mod events;
 mod forget;
 mod keep;
 mod key_ids;
+mod pages;
 mod read;
 mod recall;
 mod row;
@@ -62,10 +64,10 @@ use crate::dynamodb::item::{Item, s};
 
 pub use accept::{Accepted, NewQueued};
 pub use attempts::{NewMessage, Put};
-pub use by_recipient::SentTo;
 pub use claims::{Claimed, Claims};
 pub use events::EVENTS_READ_MAX;
 pub use forget::Forgotten;
+pub use pages::MessagesPage;
 pub use recall::{Cancel, ClaimGrowth, ContentSwitch, Reschedule, Rescheduled};
 pub use transitions::{Moved, NewAttempt};
 pub use unknown::{OpenMessages, ScanPosition};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
-use super::{MAIL, NewMessage, by_recipient};
+use super::{MAIL, NewMessage, by_recipient, pages};
 use crate::dynamodb::item::{Item, list, n, number_of, s, text_of, texts_of, time, time_of, ttl, uuid_of};
 use domain::address::Mailbox;
 use domain::recipient::RecipientOutcome;
@@ -18,6 +18,7 @@ pub(super) fn of(message: &NewMessage<'_>) -> Item {
     let mut row = HashMap::from([
         ("id", s(message.id.to_string())),
         ("sk", s(MAIL)),
+        (pages::SHARD, s(pages::shard(message.id))),
         ("nonce", s(message.nonce.to_string())),
         ("created_at", time(message.created_at)),
         ("expires_at", ttl(message.expires_at)),

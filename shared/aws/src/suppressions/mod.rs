@@ -7,7 +7,7 @@
 //! | `shard` | the partition of the index `newest`, a function of the address |
 //! | `bounce_at`, `complaint_at`, `blocked_at`, `manual_at` | registers, in milliseconds since the epoch |
 //! | `bounce_echo_at`, `complaint_echo_at` | registers of mails that the account's own lists held back |
-//! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | its evidence: address, subtype, diagnostic, bounce reason, source |
+//! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | its evidence: address, subtype, diagnostic, bounce reason, and the source: `feedback id#id of the mail`, or who added it |
 //! | `manual_expires_at`, `lifted_at` | times in milliseconds |
 //! | `blocked_on` | the first block of each of the newest days with one: a number set of milliseconds |
 //! | `soft` | the newest soft bounces: a string set of `time#feedback id`, `#our id` if the mail is ours, `#reason` |
@@ -47,7 +47,7 @@ use domain::suppression::{Register, Registers, SuppressionReason};
 
 pub use entries::EntriesPage;
 pub use from_ses::{TAKEN_AT_ONCE, TakenFromSes};
-pub use newest::{From as NewestFrom, LOOKED_AT_MAX, NewestPage};
+pub use newest::{LOOKED_AT_MAX, NewestPage};
 
 /// How many partitions the index `newest` is spread over.
 const SHARDS: u8 = 8;
@@ -76,7 +76,8 @@ pub struct Evidence<'a> {
     pub diagnostic: Option<&'a str>,
     /// Why the mail bounced, where an event of SES says so.
     pub bounce_reason: Option<BounceReason>,
-    /// The source: SES's feedback id, or the person or program that added the entry.
+    /// The source: SES's feedback id, `#` and the id of the mail, ours or else SES's; or the person or program that added
+    /// the entry.
     pub source: &'a str,
 }
 

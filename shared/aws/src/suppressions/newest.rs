@@ -9,6 +9,7 @@ use super::entries::entry;
 use super::{SHARDS, Suppressions};
 use crate::StoreError;
 use crate::dynamodb::item::{Item, names, s, uuid_of};
+use crate::newest_from::NewestFrom as From;
 use domain::suppression::SuppressionEntry;
 
 /// How many entries of a partition are read at a time, after the first request.
@@ -16,17 +17,6 @@ const LARGE: i32 = 250;
 /// The most entries that are looked at for one page. If few of them are kept, the page ends there, and the next one goes
 /// on. Some more may be read, at most 250 of each partition.
 pub const LOOKED_AT_MAX: usize = 4_000;
-
-/// Where a page of the list begins. Ids sort by the time at which they were made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
-    /// At the newest entry.
-    Newest,
-    /// After this entry, with the older ones.
-    After(Uuid),
-    /// Before this entry, with the newer ones.
-    Before(Uuid),
-}
 
 /// A page of the list, the newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,16 +1,14 @@
 //! A recipient's address as SES and the receivers spell it: bare, with a name, or as an encoded word.
 
-use mail_parser::MessageParser;
-
 use crate::address::{EmailAddress, Mailbox};
+use crate::encoded_words::decode;
 
 /// Reads the addresses of one entry, which is one as a rule: `a@b`, `Name <a@b>`, `"Name" <a@b>` or an RFC 2047 encoded
 /// word that holds one of them, with what receiving servers and mail programs leave around it: the `rfc822;` of a
 /// delivery report, `mailto:` and `SMTP:`, single quotes, a comment, the root's dot, a semicolon, folding. A group and
 /// a list give several; each must be readable, or nothing is.
 pub(super) fn read_all(text: &str) -> Vec<EmailAddress> {
-    if text.contains("=?")
-        && let Some(decoded) = decode(text)
+    if let Some(decoded) = decode(text)
         && let addresses = all(&decoded)
         && !addresses.is_empty()
     {
@@ -92,14 +90,6 @@ fn quoted(text: &str) -> Option<String> {
     let (local, domain) = address.rsplit_once('@')?;
     let is_plain = |c: char| c.is_ascii_graphic() && !"\"\\()<>[]:;,@".contains(c);
     (!local.is_empty() && local.chars().all(is_plain)).then(|| format!("\"{local}\"@{domain}"))
-}
-
-/// Decodes encoded words, as a mail program would decode a subject.
-fn decode(text: &str) -> Option<String> {
-    let text = text.replace(char::is_control, " ");
-    let header = format!("Subject: {text}\r\n\r\n");
-    let message = MessageParser::new().header_text("Subject").parse(header.as_bytes())?;
-    message.subject().map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use super::InvalidEmail;
 
-/// The longest file name that SES accepts, in bytes.
+/// The longest file name that SES accepts, in characters.
+/// <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Attachment.html>
 const NAME_MAX: usize = 255;
 /// The longest content type or content id that SES accepts.
 const PARAMETER_MAX: usize = 78;
@@ -37,7 +38,8 @@ pub struct Attachment {
 }
 
 impl Attachment {
-    /// Checks a file against SES's limits. Without a content type, SES derives one from the file name.
+    /// Checks a file against SES's limits. A missing content type is derived from the file name, if its extension is a
+    /// known one. White space around the name, and angle brackets and `cid:` around the content id, are left out.
     ///
     /// # Errors
     /// [`InvalidEmail::Attachment`] if the name or the content is missing or invalid, and [`InvalidEmail::Field`] for
@@ -49,25 +51,27 @@ impl Attachment {
         content_id: Option<String>,
     ) -> Result<Self, InvalidEmail> {
         let refuse = |problem: &str| Err(InvalidEmail::attachment(problem));
-        let content_type = content_type.map(fitting);
-        let extension = filename
-            .rsplit_once('.')
-            .map_or("", |(_, extension)| extension)
-            .to_ascii_lowercase();
-        if filename.is_empty() || filename.len() > NAME_MAX || filename.chars().any(char::is_control) {
-            return refuse("a `filename` must be 1 to 255 bytes without control characters");
-        }
-        if extension.is_empty() {
-            return refuse("a `filename` needs an extension, such as `.pdf`: Amazon SES rejects files without one");
+        let filename = filename.trim_matches(|c| c == ' ' || is_unseen(c));
+        let extension = extension(filename);
+        if filename.is_empty() || filename.chars().count() > NAME_MAX || filename.chars().any(char::is_control) {
+            return refuse("a `filename` must be 1 to 255 characters without control characters");
         }
         if REFUSED_EXTENSIONS.contains(&extension.as_str()) {
             return refuse(&format!(
                 "Amazon SES rejects files with the extension `.{extension}`; send a link instead"
             ));
         }
+        if extension.is_empty() || filename.ends_with('.') {
+            return refuse("a `filename` needs an extension, such as `.pdf`: Amazon SES rejects files without one");
+        }
         if content.is_empty() {
             return refuse("an attachment must have content");
         }
+        let content_type = match content_type {
+            Some(given) => Some(fitting(given)),
+            None => guessed_type(&extension),
+        };
+        let content_id = content_id.map(|id| bare_id(&id).to_owned());
         for (name, value) in [("content_type", &content_type), ("content_id", &content_id)] {
             if value.as_ref().is_some_and(|value| !is_parameter(value)) {
                 return Err(InvalidEmail::field(
@@ -102,7 +106,7 @@ impl Attachment {
         &self.content
     }
 
-    /// Returns the MIME type, if the caller gave one.
+    /// Returns the MIME type, if the caller gave one or the file name shows it.
     #[must_use]
     pub fn content_type(&self) -> Option<&str> {
         self.content_type.as_deref()
@@ -132,6 +136,41 @@ impl std::fmt::Debug for Attachment {
             .field("bytes", &self.content.len())
             .finish_non_exhaustive()
     }
+}
+
+/// Returns whether a character of a file name is not seen: white space, or one of the marks of width zero and of
+/// direction. Receivers drop or hide them, so that another extension would be seen than is checked.
+fn is_unseen(c: char) -> bool {
+    let is_mark = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    is_mark || (c.is_whitespace() && !c.is_control())
+}
+
+/// Returns the extension of a file name in lower case, without what a receiver's system drops at its end: dots, spaces
+/// and unseen characters. Empty if there is none.
+fn extension(filename: &str) -> String {
+    let name = filename.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let (_, extension) = name.rsplit_once('.').unwrap_or_default();
+    extension
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
+}
+
+/// Returns the MIME type of files with an extension. SES derives one too, but does not document from which table.
+fn guessed_type(extension: &str) -> Option<String> {
+    let guess = mime_guess::from_ext(extension).first_raw()?;
+    Some(guess.to_owned())
+}
+
+/// Returns a content id without angle brackets or the scheme by which HTML refers to it: SES adds the brackets.
+fn bare_id(id: &str) -> &str {
+    let id = id.trim();
+    let id = match id.split_once(':') {
+        Some((scheme, id)) if scheme.eq_ignore_ascii_case("cid") => id,
+        _ => id,
+    };
+    id.strip_prefix('<').and_then(|id| id.strip_suffix('>')).unwrap_or(id)
 }
 
 /// Removes the parameter `name` from a content type that is too long or not ASCII, because SES rejects it.
@@ -179,8 +218,73 @@ mod tests {
     #[test]
     fn rejects_names_that_ses_rejects() {
         let long = format!("{}.txt", "a".repeat(252));
-        for name in ["", "README", "a.", "virus.EXE", "a.js", "a\r\nb.txt", &long] {
+        for name in [
+            "",
+            "README",
+            "a.",
+            ".",
+            " ",
+            "a.pdf.",
+            "virus.EXE",
+            "a.js",
+            "a\r\nb.txt",
+            &long,
+        ] {
             assert!(matches!(file(name), Err(InvalidEmail::Attachment { .. })), "{name}");
+        }
+    }
+
+    #[test]
+    fn sees_the_extension_through_what_a_receiver_drops() {
+        for name in [
+            "setup.exe ",
+            "setup.exe.",
+            "setup.exe. .",
+            "setup.exe\u{a0}",
+            "setup.exe\u{200b}",
+            "setup.e\u{200b}xe",
+            "setup.exe\u{3000}",
+            "setup.exe/",
+        ] {
+            assert!(file(name).unwrap_err().to_string().contains("`.exe`"), "{name:?}");
+        }
+        assert_eq!(file(" invoice.pdf\u{200b} ").unwrap().filename(), "invoice.pdf");
+    }
+
+    #[test]
+    fn counts_the_characters_of_a_name_and_not_its_bytes() {
+        assert!(file(&format!("{}.pdf", "漢".repeat(94))).is_ok());
+        assert!(file(&format!("{}.pdf", "漢".repeat(251))).is_ok());
+        assert!(file(&format!("{}.pdf", "漢".repeat(252))).is_err());
+    }
+
+    #[test]
+    fn a_missing_content_type_comes_from_the_name() {
+        let guessed = |name| file(name).unwrap().content_type().map(str::to_owned);
+        for (name, content_type) in [
+            ("a.png", "image/png"),
+            ("A.JPG", "image/jpeg"),
+            ("a.webp", "image/webp"),
+            ("a.svg", "image/svg+xml"),
+            ("a.pdf", "application/pdf"),
+            ("a.ics", "text/calendar"),
+        ] {
+            assert_eq!(guessed(name).as_deref(), Some(content_type), "{name}");
+        }
+        assert_eq!(guessed("a.unheard-of"), None);
+    }
+
+    #[test]
+    fn a_content_id_loses_its_brackets_and_scheme() {
+        for given in ["logo@x", "<logo@x>", " <logo@x> ", "cid:logo@x", "CID:<logo@x>"] {
+            let file = Attachment::new("a.png", b"x".to_vec(), None, Some(given.to_owned())).unwrap();
+            assert_eq!(file.content_id(), Some("logo@x"), "{given}");
+        }
+        for given in ["<>", "cid:", "<logo\r\nX: y>"] {
+            assert!(
+                Attachment::new("a.png", b"x".to_vec(), None, Some(given.to_owned())).is_err(),
+                "{given:?}"
+            );
         }
     }
 

@@ -1,6 +1,17 @@
 //! The header fields that a caller adds to an email.
+//!
+//! Mail libraries write the value of a header in two forms that SES does not take: folded over several lines, and with
+//! text beyond ASCII. Okite unfolds the one and encodes the other, as a mail program would.
+
+use std::borrow::Cow;
+use std::fmt::Write;
 
 use super::InvalidEmail;
+use crate::encoded_words;
+
+/// The fields that SES writes whatever a caller sends.
+/// <https://docs.aws.amazon.com/ses/latest/dg/header-fields.html>
+pub const WRITTEN_BY_SES: [&str; 2] = ["Date", "Message-ID"];
 
 /// The longest header name that SES accepts.
 const NAME_MAX: usize = 126;
@@ -32,7 +43,10 @@ const RESERVED_PREFIXES: [&str; 3] = ["resent-", "content-", "x-ses-"];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     name: String,
-    value: String,
+    /// The value before it was encoded, in one line.
+    text: String,
+    /// The value as SES takes it, if that is not `text`.
+    encoded: Option<String>,
 }
 
 impl Header {
@@ -53,27 +67,28 @@ impl Header {
                 "other fields of the email or Amazon SES set `{name}`; remove it"
             ));
         }
-        if value.is_empty() {
+        let text = unfolded(value);
+        let text = text.trim_matches(' ');
+        if text.is_empty() {
             return refuse(format!("`{name}` has no value; leave it out"));
         }
-        if value.chars().any(char::is_control) {
+        if text.chars().any(char::is_control) {
             return refuse(format!(
                 "remove the line breaks and control characters from the value of `{name}`"
             ));
         }
-        if !value.is_ascii() {
+        let encoded = (!text.is_ascii()).then(|| encoded(&lower, text));
+        let length = encoded.as_deref().unwrap_or(text).len();
+        if length > VALUE_MAX || name.len() + length > FIELD_MAX {
             return refuse(format!(
-                "the value of `{name}` must be ASCII: encode it according to RFC 2047"
-            ));
-        }
-        if value.len() > VALUE_MAX || name.len() + value.len() > FIELD_MAX {
-            return refuse(format!(
-                "`{name}` is too long: Amazon SES accepts at most {VALUE_MAX} characters for the value and {FIELD_MAX} with the name"
+                "`{name}` is too long: Amazon SES accepts at most {VALUE_MAX} characters for the value and {FIELD_MAX} with the name. \
+                 Characters outside ASCII count encoded, with up to 12 each"
             ));
         }
         Ok(Self {
             name: name.to_owned(),
-            value: value.to_owned(),
+            text: text.to_owned(),
+            encoded,
         })
     }
 
@@ -83,11 +98,62 @@ impl Header {
         &self.name
     }
 
-    /// Returns the value, which is ASCII without control characters.
+    /// Returns the value as SES takes it: one line of printable ASCII.
     #[must_use]
     pub fn value(&self) -> &str {
-        &self.value
+        self.encoded.as_deref().unwrap_or(&self.text)
     }
+
+    /// Returns the value before it was encoded, in one line.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Joins the lines of a folded value (RFC 5322, 2.2.3). A line break that no white space follows would begin another
+/// header, so it stays, and the value is refused.
+fn unfolded(value: &str) -> Cow<'_, str> {
+    if !value.contains(['\t', '\n']) {
+        return Cow::Borrowed(value);
+    }
+    let mut text = String::with_capacity(value.len());
+    let mut rest = value.chars().peekable();
+    while let Some(c) = rest.next() {
+        let mut after = rest.clone();
+        let is_break = c == '\n' || c == '\r' && after.next() == Some('\n');
+        if is_break && matches!(after.peek(), Some(' ' | '\t')) {
+            rest = after;
+        } else {
+            // SES takes no tab, and a tab is white space like any other.
+            text.push(if c == '\t' { ' ' } else { c });
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// Encodes a value that is not ASCII. Mail programs do not decode words in the links of `List-Unsubscribe` and its like.
+fn encoded(lower_name: &str, text: &str) -> String {
+    if !lower_name.starts_with("list-") || lower_name == "list-id" {
+        let needs_it = |word: &&str| !word.is_ascii();
+        let words: Vec<&str> = text.split(' ').collect();
+        let before = words.iter().take_while(|word| !needs_it(word)).count();
+        let after = words.iter().rev().take_while(|word| !needs_it(word)).count();
+        // The other words stay, among them the id in `Name <news.example.com>`.
+        let (before, rest) = words.split_at(before);
+        let (encoded, after) = rest.split_at(rest.len() - after);
+        let encoded = encoded_words::encode(&encoded.join(" "));
+        return [before, &[encoded.as_str()], after].concat().join(" ");
+    }
+    let mut encoded = String::with_capacity(text.len() * 2);
+    for byte in text.bytes() {
+        if byte.is_ascii() {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
 }
 
 #[cfg(test)]
@@ -127,6 +193,13 @@ mod tests {
             ("X-A", "a\r\nBcc: x"),
             ("X-A", "a\nb"),
             ("X-A", "a\0b"),
+            ("X-A", "a\r b"),
+            ("X-A", "a\n\n b"),
+            ("X-A", "a\r\n\r\n b"),
+            ("X-A", "a\r\n b\r\nBcc: x"),
+            ("X-A", "a\r\n"),
+            ("X-A", "\u{85}"),
+            ("X-A", " \r\n "),
             ("X-A\r\nBcc", "x"),
             ("X A", "x"),
             ("X-A", ""),
@@ -143,6 +216,43 @@ mod tests {
         assert!(Header::new("X", &"a".repeat(996)).is_err());
         assert!(Header::new("XY", &"a".repeat(995)).is_err());
         assert!(Header::new(&"X".repeat(127), "a").is_err());
-        assert!(Header::new("X", "ü").is_err());
+        let encoded = "ü".repeat(280);
+        assert!(Header::new("X", &encoded).is_ok());
+        assert!(Header::new("X", &encoded.repeat(2)).is_err());
+    }
+
+    #[test]
+    fn joins_the_lines_of_a_folded_value() {
+        for (value, joined) in [
+            (
+                "<https://a.example>,\r\n <mailto:u@a.example>",
+                "<https://a.example>, <mailto:u@a.example>",
+            ),
+            ("a\r\n\tb", "a b"),
+            ("a\n b", "a b"),
+            (
+                "=?utf-8?q?=C3=BC?=\r\n =?utf-8?q?b?=",
+                "=?utf-8?q?=C3=BC?= =?utf-8?q?b?=",
+            ),
+            ("\r\n a\r\n \r\n b\r\n ", "a  b"),
+            ("a\tb", "a b"),
+        ] {
+            assert_eq!(Header::new("X-A", value).unwrap().value(), joined, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn encodes_a_value_that_is_not_ascii() {
+        let header = Header::new("X-Campaign", "Frühling").unwrap();
+        assert_eq!(
+            (header.value(), header.text()),
+            ("=?utf-8?b?RnLDvGhsaW5n?=", "Frühling")
+        );
+        for name in ["List-Unsubscribe", "list-help"] {
+            let link = Header::new(name, "<https://example.com/ü?a=1>").unwrap();
+            assert_eq!(link.value(), "<https://example.com/%C3%BC?a=1>");
+        }
+        let list = Header::new("List-Id", "The Zoë letter <news.example.com>").unwrap();
+        assert_eq!(list.value(), "The =?utf-8?b?Wm/Dqw==?= letter <news.example.com>");
     }
 }

@@ -46,7 +46,7 @@ fn tags(headers: &[Header]) -> Vec<Tag> {
 
 fn json<T: serde::de::DeserializeOwned>(headers: &[Header], name: &str) -> Option<T> {
     let header = headers.iter().find(|header| header.name().eq_ignore_ascii_case(name))?;
-    serde_json::from_str(header.value()).ok()
+    serde_json::from_str(header.text()).ok()
 }
 
 #[cfg(test)]
@@ -86,6 +86,14 @@ mod tests {
         assert_eq!(
             made(&headers, &["plan", "tag"], 47),
             ["order=17", "trial=true", "tag_2=spring", "tag_3=b"]
+        );
+    }
+
+    #[test]
+    fn a_header_that_goes_out_encoded_still_gives_its_tags() {
+        assert_eq!(
+            made(&[("X-Metadata", r#"{"name": "Zoë", "order": 17}"#)], &[], 47),
+            ["order=17"]
         );
     }
 

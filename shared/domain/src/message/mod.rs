@@ -5,6 +5,7 @@
 //! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>.
 
 mod attachment;
+mod fingerprint;
 mod header;
 mod header_tags;
 mod plain_text;
@@ -13,7 +14,7 @@ mod tag;
 use std::collections::HashSet;
 
 pub use attachment::{Attachment, Disposition};
-pub use header::Header;
+pub use header::{Header, WRITTEN_BY_SES};
 pub use tag::Tag;
 
 use crate::address::Mailbox;
@@ -28,7 +29,8 @@ pub const HEADERS_MAX: usize = 15;
 const TAGS_MAX: usize = 50;
 /// The number of tags that Okite adds to every mail.
 pub const OWN_TAGS: usize = 3;
-/// The longest subject, in bytes: the longest line (RFC 5322, 2.1.1) without the name of the field.
+/// The longest subject, in characters: the longest line (RFC 5322, 2.1.1) without the name of the field. SES encodes and
+/// folds the subject by itself and documents no limit, so bytes do not count.
 const SUBJECT_MAX: usize = 998 - "Subject: ".len();
 
 /// The reason that an email cannot be sent. It names the field, the problem and the remedy.
@@ -120,13 +122,19 @@ pub struct EmailParts {
 
 /// A valid outgoing email.
 #[derive(Clone, Debug)]
-pub struct Email(EmailParts);
+pub struct Email {
+    parts: EmailParts,
+    /// Whether Okite made the text from the HTML.
+    derives_text: bool,
+    /// How many of the tags are the caller's own. The others are made from headers.
+    given_tags: usize,
+}
 
 impl Email {
     /// Checks the parts against each other.
     ///
     /// If an address appears more than once, in any spelling, only the first one stays (To, then Cc, then Bcc). So each
-    /// person receives one copy, and each copy is charged to the quota once.
+    /// person receives one copy, each copy is charged to the quota once, and each counts once against the limit.
     ///
     /// # Errors
     /// [`InvalidEmail`] with the first problem found.
@@ -134,13 +142,21 @@ impl Email {
         if parts.to.is_empty() {
             return Err(InvalidEmail::field("to", "give at least one recipient"));
         }
-        let recipients = parts.to.len() + parts.cc.len() + parts.bcc.len();
+        let mut seen = HashSet::new();
+        for list in [&mut parts.to, &mut parts.cc, &mut parts.bcc] {
+            list.retain(|mailbox| seen.insert(mailbox.address().normalised().to_owned()));
+        }
+        let recipients = seen.len();
         if recipients > RECIPIENTS_MAX {
             return Err(InvalidEmail::Whole(format!(
                 "The email has {recipients} recipients; Amazon SES accepts at most {RECIPIENTS_MAX} in `to`, `cc` and \
                 `bcc` together. Send several emails."
             )));
         }
+        let mut seen = HashSet::new();
+        parts
+            .reply_to
+            .retain(|mailbox| seen.insert(mailbox.address().normalised().to_owned()));
         if parts.reply_to.len() > REPLY_TO_MAX {
             return Err(InvalidEmail::field(
                 "reply_to",
@@ -153,14 +169,15 @@ impl Email {
                 "remove the line breaks and control characters",
             ));
         }
-        if parts.subject.len() > SUBJECT_MAX {
+        if parts.subject.chars().count() > SUBJECT_MAX {
             return Err(InvalidEmail::field(
                 "subject",
-                format_args!("shorten it to {SUBJECT_MAX} bytes"),
+                format_args!("shorten it to {SUBJECT_MAX} characters"),
             ));
         }
         // Okite sends no empty parts. With an HTML body, an empty text means that the caller wants no text part.
         parts.html = parts.html.filter(|html| !html.is_empty());
+        let derives_text = parts.text.is_none();
         parts.text = match parts.text {
             Some(text) => Some(text).filter(|text| !text.is_empty()),
             None => parts.html.as_deref().and_then(plain_text::plain_text),
@@ -197,14 +214,15 @@ impl Email {
         if !parts.tags.iter().all(|tag| names.insert(tag.name())) {
             return Err(InvalidEmail::field("tags", "the same tag is given twice; remove one"));
         }
-        let room = TAGS_MAX - OWN_TAGS - parts.tags.len();
+        let given_tags = parts.tags.len();
+        let room = TAGS_MAX - OWN_TAGS - given_tags;
         let made = header_tags::header_tags(&parts.headers, &parts.tags, room);
         parts.tags.extend(made);
-        let mut seen = HashSet::new();
-        for list in [&mut parts.to, &mut parts.cc, &mut parts.bcc] {
-            list.retain(|mailbox| seen.insert(mailbox.address().normalised().to_owned()));
-        }
-        Ok(Self(parts))
+        Ok(Self {
+            parts,
+            derives_text,
+            given_tags,
+        })
     }
 }
 
@@ -212,7 +230,7 @@ impl std::ops::Deref for Email {
     type Target = EmailParts;
 
     fn deref(&self) -> &EmailParts {
-        &self.0
+        &self.parts
     }
 }
 
@@ -274,6 +292,11 @@ pub(crate) mod tests {
         };
         assert!(Email::new(split(50)).is_ok());
         assert!(problem(split(51)).contains("51 recipients"));
+        let twice = EmailParts {
+            bcc: mailboxes(&[&all[40..50], &["U0@EXAMPLE.org", "Someone <u41@example.org>"]].concat()),
+            ..split(50)
+        };
+        assert_eq!(Email::new(twice).unwrap().bcc.len(), 10);
     }
 
     #[test]
@@ -336,6 +359,14 @@ pub(crate) mod tests {
                 .contains("`subject`")
             );
         }
+    }
+
+    #[test]
+    fn counts_the_characters_of_a_subject() {
+        let of = |subject: String| Email::new(EmailParts { subject, ..parts() });
+        assert!(of("ü".repeat(989)).is_ok());
+        assert!(of("漢".repeat(980)).is_ok());
+        assert!(of("a".repeat(990)).is_err());
     }
 
     #[test]

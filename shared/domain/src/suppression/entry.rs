@@ -72,6 +72,14 @@ pub struct RegisterEvidence {
     pub diagnostic: Option<String>,
     /// Why the mail bounced. Only bounces that came as events of SES have a reason.
     pub bounce_reason: Option<BounceReason>,
-    /// The source: SES's feedback id, or the operator or application that added the entry.
+    /// The source: SES's feedback id, `#` and the id of the mail; or the operator or application that added the entry.
     pub source: String,
+}
+
+/// Returns the id of the mail in the source of an event, Okite's or else SES's. SES's feedback ids contain no `#`.
+#[must_use]
+pub fn mail_of(source: &str) -> Option<&str> {
+    let (_, mail) = source.rsplit_once('#')?;
+    let is_id = !mail.is_empty() && mail.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    is_id.then_some(mail)
 }

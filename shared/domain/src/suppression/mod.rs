@@ -22,7 +22,7 @@ use crate::address::EmailAddress;
 use crate::stream::Stream;
 use crate::time::EARLIEST;
 
-pub use entry::{RegisterEvidence, SoftBounce, SuppressionEntry};
+pub use entry::{RegisterEvidence, SoftBounce, SuppressionEntry, mail_of};
 pub use reconciliation::{FinishedPass, ListDrift, Reconciliation, ReconciliationPass, ReportedReconciliation};
 pub use repeated_blocks::{BLOCK_DAYS_KEPT, first_blocks_of_days};
 pub use ses_list_entry::{ReconciliationStep, SesListEntry};

@@ -119,7 +119,8 @@ impl World {
                     .zip(ended)
                     .map(|(request, ended)| Seen { request, ended }),
             );
-            if round.is_late_over {
+            // No connection stays open for hours.
+            if round.is_late_over || round.passes > Duration::from_hours(1) {
                 self.shared.carry_out_late().await;
             }
             self.advance(round.passes);

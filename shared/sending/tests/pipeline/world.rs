@@ -382,8 +382,9 @@ impl World {
         let now = self.clock.now();
         let body = json!({ "subject": request.body, "mails": request.mails.len() });
         let key = request.key.as_deref().map(|key| {
-            let body = RequestBody::One(body.as_object().unwrap());
-            RequestKey::new(("k", "POST /emails", key), body)
+            let mut hash = RequestBody::default();
+            hash.add_invalid(&body);
+            RequestKey::new(("k", "POST /emails", key), hash)
         });
         let origin = Origin {
             key_id: "k",

@@ -13,8 +13,13 @@ use crate::response::Response;
 /// The outcome of one email of a batch.
 #[derive(Debug)]
 pub(super) enum ItemOutcome {
-    /// The email was sent, or all its recipients are suppressed. Holds the outcome of each recipient.
-    Done(Vec<RecordedRecipient>),
+    /// The email was sent, or all its recipients are suppressed.
+    Done {
+        /// The outcome of each recipient.
+        recipients: Vec<RecordedRecipient>,
+        /// What Okite left out of the email.
+        notes: Vec<String>,
+    },
     /// The email was not sent, or it is not known whether it was.
     NotSent {
         /// Whether the email certainly was not and will not be sent.
@@ -29,7 +34,7 @@ pub(super) enum ItemOutcome {
 impl ItemOutcome {
     fn sent_nothing(&self) -> bool {
         match self {
-            Self::Done(_) => false,
+            Self::Done { .. } => false,
             Self::NotSent { sent_nothing, .. } => *sent_nothing,
             Self::Invalid(_) => true,
         }
@@ -37,7 +42,7 @@ impl ItemOutcome {
 
     fn error(&self) -> Option<&ApiError> {
         match self {
-            Self::Done(_) => None,
+            Self::Done { .. } => None,
             Self::NotSent { error, .. } | Self::Invalid(error) => Some(error),
         }
     }
@@ -56,6 +61,8 @@ struct BatchBody<'a> {
 struct ItemBody<'a> {
     id: Uuid,
     recipients: Vec<RecipientBody<'a>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    okite_notes: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorBody<'a>>,
 }
@@ -98,7 +105,7 @@ impl<'a> ErrorBody<'a> {
 pub(super) fn respond(mode: ValidationMode, first: Uuid, outcomes: &[ItemOutcome]) -> Result<Response, ApiError> {
     let not_sent = outcomes.iter().find_map(|outcome| match outcome {
         ItemOutcome::NotSent { error, .. } => Some(error),
-        ItemOutcome::Done(_) | ItemOutcome::Invalid(_) => None,
+        ItemOutcome::Done { .. } | ItemOutcome::Invalid(_) => None,
     });
     let is_conflict =
         |outcome: &ItemOutcome| matches!(outcome, ItemOutcome::NotSent { error, .. } if error.status == 409);
@@ -118,8 +125,12 @@ pub(super) fn respond(mode: ValidationMode, first: Uuid, outcomes: &[ItemOutcome
             .map(|(index, outcome)| ItemBody {
                 id: nth_id(first, index),
                 recipients: match outcome {
-                    ItemOutcome::Done(recipients) => recipients.iter().map(RecipientBody::from).collect(),
+                    ItemOutcome::Done { recipients, .. } => recipients.iter().map(RecipientBody::from).collect(),
                     ItemOutcome::NotSent { .. } | ItemOutcome::Invalid(_) => Vec::new(),
+                },
+                okite_notes: match outcome {
+                    ItemOutcome::Done { notes, .. } => notes,
+                    ItemOutcome::NotSent { .. } | ItemOutcome::Invalid(_) => &[],
                 },
                 error: outcome.error().map(|error| ErrorBody::of(index, error)),
             })

@@ -1,6 +1,7 @@
 //! The body of a batch, an array of emails, and the mode in which its emails are validated.
 
 use domain::api_key::ApiKeyRecord;
+use domain::idempotency::RequestBody;
 use domain::message::{Email, InvalidEmail};
 use domain::recipient::OnSuppressed;
 use serde_json::Value;
@@ -39,11 +40,20 @@ impl ValidationMode {
 pub(super) struct ValidEmail {
     pub(super) email: Email,
     pub(super) on_suppressed: OnSuppressed,
+    /// What Okite left out of the email.
+    pub(super) notes: Vec<String>,
+}
+
+/// The emails of a batch, in their order.
+pub(super) struct Emails {
+    pub(super) each: Vec<Result<ValidEmail, ApiError>>,
+    /// The hash of the emails, whatever headers and the rights of the API key say about them.
+    pub(super) hash: Option<RequestBody>,
 }
 
 /// Reads the body as an array of 1 to [`EMAILS_MAX`] values.
-pub(super) fn values(body: &[u8]) -> Result<Vec<Value>, ApiError> {
-    let values = body::parse_array(body)?;
+pub(super) fn values(request: &Request) -> Result<Vec<Value>, ApiError> {
+    let values = body::parse_array(request)?;
     if values.is_empty() || values.len() > EMAILS_MAX {
         let message = format!(
             "A batch must have 1 to {EMAILS_MAX} emails; this one has {}.",
@@ -54,35 +64,72 @@ pub(super) fn values(body: &[u8]) -> Result<Vec<Value>, ApiError> {
     Ok(values)
 }
 
-/// Reads every email. In a strict batch the first invalid email is the error of the whole batch.
+/// Reads every email, and makes their hash if the request has a key. In a strict batch the first invalid email is the
+/// error of the whole batch.
 pub(super) fn read(
     values: Vec<Value>,
     request: &Request,
     api_key: &ApiKeyRecord,
     mode: ValidationMode,
-) -> Result<Vec<Result<ValidEmail, ApiError>>, ApiError> {
-    let emails = values
-        .into_iter()
-        .enumerate()
-        .map(|(index, value)| email(value, request, api_key).map_err(|error| error.of_item(index)));
-    match mode {
-        ValidationMode::Permissive => Ok(emails.collect()),
-        ValidationMode::Strict => emails.map(|email| email.map(Ok)).collect(),
+    has_key: bool,
+) -> Result<Emails, ApiError> {
+    let mut emails = Emails {
+        each: Vec::with_capacity(values.len()),
+        hash: has_key.then(RequestBody::default),
+    };
+    for (index, value) in values.into_iter().enumerate() {
+        let email = email(value, emails.hash.as_mut()).and_then(|parsed| allowed(parsed, request, api_key));
+        match (email.map_err(|error| error.of_item(index)), mode) {
+            (Err(error), ValidationMode::Strict) => return Err(error),
+            (email, _) => emails.each.push(email),
+        }
     }
+    Ok(emails)
 }
 
-fn email(value: Value, request: &Request, api_key: &ApiKeyRecord) -> Result<ValidEmail, ApiError> {
+/// Reads one email, and adds it to the hash of the batch whether it is valid or not.
+fn email(value: Value, hash: Option<&mut RequestBody>) -> Result<ParsedBody, ApiError> {
+    let Some(hash) = hash else { return parsed(value) };
+    let given = value.clone();
+    let parsed = parsed(value);
+    match &parsed {
+        Ok(parsed) => hash.add(&parsed.email, parsed.on_suppressed),
+        Err(_) => hash.add_invalid(&given),
+    }
+    parsed
+}
+
+fn parsed(value: Value) -> Result<ParsedBody, ApiError> {
     let Value::Object(object) = value else {
         return Err(InvalidEmail::Whole("It must be a JSON object.".to_owned()).into());
     };
-    if object.get("attachments").is_some_and(|files| !files.is_null()) {
+    let has_files = match object.get("attachments") {
+        None | Some(Value::Null) => false,
+        Some(Value::Array(files)) => !files.is_empty(),
+        Some(Value::String(text)) => !text.trim().is_empty(),
+        Some(_) => true,
+    };
+    if has_files {
         let remedy = "Send emails with attachments one at a time with POST /emails.";
         return Err(ApiError::not_supported("attachments` in a batch, `attachments", remedy));
     }
-    let ParsedBody { email, on_suppressed } = body::email(object)?;
+    body::email(object)
+}
+
+/// Applies the request's headers and the rights of its API key to an email.
+fn allowed(parsed: ParsedBody, request: &Request, api_key: &ApiKeyRecord) -> Result<ValidEmail, ApiError> {
+    let ParsedBody {
+        email,
+        on_suppressed,
+        notes,
+    } = parsed;
     let on_suppressed = body::on_suppressed(on_suppressed, request)?;
     if api_key.may_send_from(email.from.address()) {
-        Ok(ValidEmail { email, on_suppressed })
+        Ok(ValidEmail {
+            email,
+            on_suppressed,
+            notes,
+        })
     } else {
         Err(Problem::SenderNotAllowed.into())
     }

@@ -12,7 +12,7 @@ use domain::address::EmailAddress;
 use sending::{Deadlines, Ids, NotSent, Origin, Patience, Submission};
 
 use self::answer::{ItemOutcome, respond};
-use self::input::{ValidEmail, ValidationMode, read};
+use self::input::{Emails, ValidEmail, ValidationMode, read};
 use super::idempotency_key::{self, Endpoint};
 use crate::error::{AnswerContext, ApiError};
 use crate::request::Request;
@@ -30,14 +30,22 @@ pub(crate) async fn create_batch(
     let api_key = deadlines.before_sending(authenticated).await??;
     let header = idempotency_key::header(request)?;
     let mode = ValidationMode::of(request)?;
-    let values = input::values(&request.body)?;
-    let key = header.map(|header| Endpoint::Batch(&values).key(&api_key, &header));
-    let emails = values.len();
+    let Emails { each, hash } = read(input::values(request)?, request, &api_key, mode, header.is_some())?;
+    let key = header
+        .zip(hash)
+        .map(|(header, hash)| Endpoint::Batch.key(&api_key, &header, hash));
+    let emails = each.len();
     let (mut invalid, mut submissions, mut senders) = (Vec::new(), Vec::new(), Vec::new());
-    for (place, email) in read(values, request, &api_key, mode)?.into_iter().enumerate() {
+    let mut all_notes = Vec::new();
+    for (place, email) in each.into_iter().enumerate() {
         match email {
-            Ok(ValidEmail { email, on_suppressed }) => {
+            Ok(ValidEmail {
+                email,
+                on_suppressed,
+                notes,
+            }) => {
                 senders.push(email.from.address().clone());
+                all_notes.push(notes);
                 submissions.push(Submission {
                     place,
                     email,
@@ -70,9 +78,13 @@ pub(crate) async fn create_batch(
         .into_iter()
         .map(|(place, error)| (place, ItemOutcome::Invalid(error)))
         .collect();
-    for ((submission, sender), outcome) in submissions.iter().zip(&senders).zip(submitted.each) {
+    let sent = submissions.iter().zip(&senders).zip(all_notes);
+    for (((submission, sender), notes), outcome) in sent.zip(submitted.each) {
         let outcome = match outcome {
-            Ok(receipt) => ItemOutcome::Done(receipt.recipients),
+            Ok(receipt) => ItemOutcome::Done {
+                recipients: receipt.recipients,
+                notes,
+            },
             Err(not_sent) => ItemOutcome::NotSent {
                 sent_nothing: not_sent.frees_key(),
                 error: error(not_sent, Some(sender)),

@@ -4,11 +4,24 @@ use domain::address::Mailbox;
 use domain::message::InvalidEmail;
 use serde_json::Value;
 
-use super::field::{text, wrong_type};
+use super::field::{is_blank, text, wrong_type};
 
 /// Reads one address with an optional display name.
 pub(super) fn mailbox(field: &str, text: &str) -> Result<Mailbox, InvalidEmail> {
     Mailbox::parse(text).map_err(|error| InvalidEmail::field(field, error))
+}
+
+/// Reads an optional field of addresses. An absent field has none, and so has an empty text, which clients write for a
+/// field that they do not use. An empty text in an array has none either: `"".split(",")` gives one.
+pub(super) fn optional_mailboxes(field: &str, value: Option<Value>) -> Result<Vec<Mailbox>, InvalidEmail> {
+    match value {
+        Some(value) if is_blank(&value) => Ok(Vec::new()),
+        Some(Value::Array(mut addresses)) => {
+            addresses.retain(|address| !is_blank(address));
+            mailboxes(field, Some(Value::Array(addresses)))
+        }
+        value => mailboxes(field, value),
+    }
 }
 
 /// Reads one address or an array of addresses. An absent field has none.

@@ -2,13 +2,11 @@
 //!
 //! [`super::json`] has already converted bytes to base64, so here the content is a string, or the `data` of an object.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use domain::message::{Attachment, InvalidEmail};
 use serde_json::Value;
 
-use super::field::{Object, objects, text};
-use super::spelling;
+use super::field::{Object, is_blank, objects, text};
+use super::{base64_text, spelling};
 use crate::error::ApiError;
 
 /// The fields of an attachment that Okite knows.
@@ -29,6 +27,9 @@ pub(super) fn attachments(object: &mut Object) -> Result<Vec<Attachment>, ApiErr
 }
 
 fn attachment(place: &str, mut object: Object) -> Result<Attachment, ApiError> {
+    // The others are required, and an empty one is a mistake.
+    let is_optional = |name: &str| !matches!(name, "filename" | "content");
+    object.retain(|name, value| !(is_optional(name) && is_blank(value)));
     if object.contains_key("path") {
         let remedy = "Download the file and send it as base64 in `content`.";
         return Err(ApiError::not_supported(&format!("{place}.path"), remedy));
@@ -57,13 +58,27 @@ fn content(place: &str, value: Option<Value>) -> Result<Vec<u8>, InvalidEmail> {
     let refuse = |problem: &str| InvalidEmail::attachment(problem).at(place);
     let value = match value {
         // `JSON.stringify` writes a Node.js Buffer as {"type": "Buffer", "data": […]}.
-        Some(Value::Object(mut buffer)) => buffer.remove("data"),
+        Some(Value::Object(mut buffer)) => match buffer.remove("data") {
+            None if buffer.contains_key("0") => {
+                return Err(refuse(
+                    "it is an object with a number for each byte, as `JSON.stringify` writes a Uint8Array. Write the bytes in base64: \
+                     `Buffer.from(bytes).toString(\"base64\")`",
+                ));
+            }
+            None => {
+                return Err(refuse(
+                    "it is an object without `data`, as `JSON.stringify` writes an ArrayBuffer, a Blob, a stream or a Promise. Wait for \
+                     the bytes and write them in base64",
+                ));
+            }
+            data => data,
+        },
         other => other,
     };
     match value {
-        Some(Value::String(content)) => STANDARD
-            .decode(content.trim_ascii())
-            .map_err(|_| refuse("it is not valid base64. Use padding, and leave out `data:…;base64,`")),
+        Some(Value::String(content)) => base64_text::decode(content).ok_or_else(|| {
+            refuse("it is not valid base64. Encode the bytes of the file once, and send all of the result and nothing else")
+        }),
         Some(Value::Array(_)) => Err(refuse(
             "an array must contain only whole numbers from 0 to 255, one for each byte",
         )),

@@ -1,14 +1,15 @@
 //! The fields of one email: JSON values into a valid [`Email`].
 //!
-//! A field that is `null` counts as absent, because SDKs in languages without optional fields send such fields. Unknown
-//! fields are ignored. Fields that Okite knows but does not support are rejected, so that an email meant for later is
+//! A field that is `null` counts as absent, because SDKs in languages without optional fields send such fields. Others
+//! send an empty text; only in `from`, `to`, `subject` and `okite_on_suppressed` that is a mistake. Unknown fields are
+//! ignored. Fields that Okite knows but does not support are rejected, so that an email meant for later is
 //! never sent at once.
 
-use domain::message::{Attachment, Email, EmailParts, InvalidEmail};
+use domain::message::{Attachment, Email, EmailParts, Header, InvalidEmail};
 use domain::recipient::OnSuppressed;
 
-use super::addresses::{mailbox, mailboxes};
-use super::field::{Object, optional_text, required, text};
+use super::addresses::{mailbox, mailboxes, optional_mailboxes};
+use super::field::{Object, is_blank, optional_text, required, text};
 use super::labels::{headers, tags};
 use super::{attachments, on_suppressed, spelling};
 use crate::error::ApiError;
@@ -48,37 +49,41 @@ pub(in super::super) struct ParsedBody {
     pub(in super::super) email: Email,
     /// The rule for suppressed recipients, if the body has the field for it.
     pub(in super::super) on_suppressed: Option<OnSuppressed>,
+    /// What Okite left out of the email, for the caller.
+    pub(in super::super) notes: Vec<String>,
 }
 
 /// Reads one email from the fields of an object.
 pub(in super::super) fn email(mut object: Object) -> Result<ParsedBody, ApiError> {
     object.retain(|_, value| !value.is_null());
     for (field, remedy) in NOT_SUPPORTED {
-        if object.contains_key(field) {
+        if object.get(field).is_some_and(|value| !is_blank(value)) {
             return Err(ApiError::not_supported(field, remedy));
         }
     }
     spelling::check(&object, &FIELDS, "")?;
     let on_suppressed = on_suppressed::field(&mut object)?;
     let attachments = attachments::attachments(&mut object)?;
+    let (headers, notes) = headers(object.remove("headers"))?;
     Ok(ParsedBody {
-        email: Email::new(parts(&mut object, attachments)?)?,
+        email: Email::new(parts(&mut object, headers, attachments)?)?,
         on_suppressed,
+        notes,
     })
 }
 
-fn parts(object: &mut Object, attachments: Vec<Attachment>) -> Result<EmailParts, InvalidEmail> {
+fn parts(object: &mut Object, headers: Vec<Header>, attachments: Vec<Attachment>) -> Result<EmailParts, InvalidEmail> {
     let from = required(object, "from")?;
     Ok(EmailParts {
         from: mailbox("from", &text("from", from)?)?,
         to: mailboxes("to", Some(required(object, "to")?))?,
-        cc: mailboxes("cc", object.remove("cc"))?,
-        bcc: mailboxes("bcc", object.remove("bcc"))?,
-        reply_to: mailboxes("reply_to", object.remove("reply_to"))?,
+        cc: optional_mailboxes("cc", object.remove("cc"))?,
+        bcc: optional_mailboxes("bcc", object.remove("bcc"))?,
+        reply_to: optional_mailboxes("reply_to", object.remove("reply_to"))?,
         subject: required(object, "subject").and_then(|subject| text("subject", subject))?,
         html: optional_text(object, "html")?,
         text: optional_text(object, "text")?,
-        headers: headers(object.remove("headers"))?,
+        headers,
         tags: tags(object.remove("tags"))?,
         attachments,
     })

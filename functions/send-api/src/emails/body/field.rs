@@ -11,6 +11,11 @@ pub(super) fn required(object: &mut Object, field: &str) -> Result<Value, Invali
         .ok_or_else(|| InvalidEmail::Missing(format!("The field `{field}` is required.")))
 }
 
+/// Returns whether a value is an empty text, which says no more than an absent field.
+pub(super) fn is_blank(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
 pub(super) fn text(field: &str, value: Value) -> Result<String, InvalidEmail> {
     match value {
         Value::String(text) => Ok(text),
@@ -22,8 +27,8 @@ pub(super) fn optional_text(object: &mut Object, field: &str) -> Result<Option<S
     object.remove(field).map(|value| text(field, value)).transpose()
 }
 
-/// Returns the objects in a field that is an array of objects, each with its path. A `null` in an object counts as
-/// absent.
+/// Returns the objects in a field that is an array of objects, each with its path. An empty text counts as an empty
+/// array, and a `null` in an object as absent.
 pub(super) fn objects(field: &str, value: Option<Value>) -> Result<Vec<(String, Object)>, InvalidEmail> {
     let entry = |(index, value): (usize, Value)| {
         let place = format!("{field}[{index}]");
@@ -37,6 +42,7 @@ pub(super) fn objects(field: &str, value: Option<Value>) -> Result<Vec<(String, 
     };
     match value {
         None => Ok(Vec::new()),
+        Some(value) if is_blank(&value) => Ok(Vec::new()),
         Some(Value::Array(entries)) => entries.into_iter().enumerate().map(entry).collect(),
         Some(other) => Err(wrong_type(field, "an array of objects", &other)),
     }

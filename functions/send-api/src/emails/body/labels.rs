@@ -1,17 +1,31 @@
 //! The headers and the tags of an email: pairs of a name and a value.
 
-use domain::message::{Header, InvalidEmail, Tag};
+use domain::message::{Header, InvalidEmail, Tag, WRITTEN_BY_SES};
 use serde_json::Value;
 
-use super::field::{Object, objects, text, wrong_type};
+use super::field::{Object, is_blank, objects, text, wrong_type};
 
-/// Reads `headers`, an object of strings.
-pub(super) fn headers(value: Option<Value>) -> Result<Vec<Header>, InvalidEmail> {
-    match value {
-        None => Ok(Vec::new()),
-        Some(Value::Object(headers)) => headers.into_iter().map(header).collect(),
-        Some(other) => Err(wrong_type("headers", "an object", &other)),
+/// Reads `headers`, an object of strings. Returns the headers, and a note for each header that is dropped because SES
+/// writes its own. A header that is `null` counts as absent.
+pub(super) fn headers(value: Option<Value>) -> Result<(Vec<Header>, Vec<String>), InvalidEmail> {
+    let mut read = (Vec::new(), Vec::new());
+    let members = match value {
+        Some(Value::Object(members)) => members,
+        // PHP writes an empty object as an empty array.
+        Some(Value::Array(none)) if none.is_empty() => return Ok(read),
+        Some(value) if !is_blank(&value) => return Err(wrong_type("headers", "an object", &value)),
+        _ => return Ok(read),
+    };
+    for (name, value) in members {
+        match WRITTEN_BY_SES.iter().find(|own| own.eq_ignore_ascii_case(&name)) {
+            _ if value.is_null() && !name.is_empty() => {}
+            Some(own) => read.1.push(format!(
+                "The header `{own}` was left out: Amazon SES writes its own, whatever the email says."
+            )),
+            None => read.0.push(header((name, value))?),
+        }
     }
+    Ok(read)
 }
 
 fn header((name, value): (String, Value)) -> Result<Header, InvalidEmail> {

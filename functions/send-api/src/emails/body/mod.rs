@@ -6,10 +6,12 @@
 //! | `field` | reads single fields of an object |
 //! | `spelling` | rejects known fields in another spelling |
 //! | `addresses`, `attachments`, `labels` | the values of the fields |
+//! | `base64_text` | base64 in the forms that programs write |
 //! | `on_suppressed` | how the caller wants suppressed recipients handled |
 
 mod addresses;
 mod attachments;
+mod base64_text;
 mod email;
 mod field;
 mod labels;
@@ -25,18 +27,19 @@ pub(super) use on_suppressed::with_header as on_suppressed;
 
 use crate::error::ApiError;
 use crate::json;
+use crate::request::Request;
 
 /// Reads the body as a JSON object.
-pub(super) fn parse(body: &[u8]) -> Result<Object, ApiError> {
-    match json::read(body)? {
+pub(super) fn parse(request: &Request) -> Result<Object, ApiError> {
+    match json::read(request)? {
         Value::Object(object) => Ok(object),
         _ => Err(InvalidEmail::Whole("The request body must be a JSON object.".to_owned()).into()),
     }
 }
 
 /// Reads the body as a JSON array.
-pub(super) fn parse_array(body: &[u8]) -> Result<Vec<Value>, ApiError> {
-    match json::read(body)? {
+pub(super) fn parse_array(request: &Request) -> Result<Vec<Value>, ApiError> {
+    match json::read(request)? {
         Value::Array(array) => Ok(array),
         _ => Err(InvalidEmail::Whole("The request body must be a JSON array of emails.".to_owned()).into()),
     }
@@ -44,14 +47,14 @@ pub(super) fn parse_array(body: &[u8]) -> Result<Vec<Value>, ApiError> {
 
 #[cfg(test)]
 mod tests {
-    use domain::message::Email;
+    use domain::message::{Email, Header};
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
 
     fn read(body: &[u8]) -> Result<Email, ApiError> {
-        Ok(email(parse(body)?)?.email)
+        Ok(email(parse(&Request::with_body(body))?)?.email)
     }
 
     fn minimal() -> Value {
@@ -183,6 +186,96 @@ mod tests {
     }
 
     #[test]
+    fn treats_an_empty_optional_field_as_absent() {
+        let plain = accepted("cc", Value::Null);
+        for field in ["cc", "bcc", "reply_to"] {
+            for value in [json!(""), json!(" "), json!([]), json!([""]), json!([" ", ""])] {
+                let email = accepted(field, value.clone());
+                let lists = [&email.cc, &email.bcc, &email.reply_to].map(Vec::len);
+                assert_eq!((lists, &email.to), ([0; 3], &plain.to), "{field} {value}");
+            }
+            let email = accepted(field, json!(["", "b@example.org"]));
+            assert_eq!(email.cc.len() + email.bcc.len() + email.reply_to.len(), 1);
+        }
+        for (field, value) in [
+            ("headers", json!("")),
+            ("headers", json!([])),
+            ("headers", json!({"X-A": null})),
+            ("tags", json!("")),
+            ("attachments", json!("")),
+            ("html", json!("")),
+            ("scheduled_at", json!("")),
+            ("template", json!("")),
+            ("topic_id", json!(" ")),
+        ] {
+            let email = accepted(field, value);
+            assert!(email.headers.is_empty() && email.tags.is_empty() && email.attachments.is_empty());
+        }
+        let file = json!([{"filename": "a.txt", "content": "aGk=", "path": "", "content_type": "", "content_id": "", "inline_content_id": ""}]);
+        let email = accepted("attachments", file);
+        assert_eq!(
+            (email.attachments[0].content_type(), email.attachments[0].content_id()),
+            (Some("text/plain"), None)
+        );
+    }
+
+    #[test]
+    fn an_empty_required_field_is_a_mistake() {
+        for field in ["from", "to"] {
+            for value in [json!(""), json!(" ")] {
+                assert!(error(field, value).message.contains(&format!("`{field}`")));
+            }
+        }
+        for to in [json!([""]), json!(["a@example.org", ""])] {
+            assert!(error("to", to).message.contains("`to["));
+        }
+        assert_eq!(error("cc", json!([null])).status, 422);
+        assert_eq!(error("okite_on_suppressed", json!("")).status, 422);
+        assert_eq!(error("headers", json!(["X-A"])).status, 422);
+    }
+
+    #[test]
+    fn leaves_out_the_headers_that_ses_writes_and_notes_it() {
+        let mut body = minimal();
+        body["headers"] = json!({"message-id": "<1@x>", "DATE": "Sat, 28 Nov 2026 08:00:00 +0000", "X-A": "1"});
+        let parsed = email(parse(&Request::with_body(body.to_string().as_bytes())).unwrap()).unwrap();
+        assert_eq!(
+            parsed.email.headers.iter().map(Header::name).collect::<Vec<_>>(),
+            ["X-A"]
+        );
+        assert_eq!(parsed.notes.len(), 2);
+        for name in ["`Date`", "`Message-ID`"] {
+            assert!(parsed.notes.iter().any(|note| note.contains(name)), "{name}");
+        }
+        for name in ["Sender", "From", "Return-Path", "Content-Type"] {
+            assert!(
+                error("headers", json!({ name: "a@example.com" }))
+                    .message
+                    .contains(name),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn says_what_the_content_of_a_file_is_when_it_is_no_content() {
+        let message = |content: Value| {
+            let file = json!([{"filename": "a.txt", "content": content}]);
+            let error = error("attachments", file);
+            assert_eq!((error.status, error.name), (422, "invalid_attachment"));
+            assert!(error.message.contains("`attachments[0].content`"), "{}", error.message);
+            error.message
+        };
+        let many: serde_json::Map<String, Value> = (0..150_000).map(|n| (n.to_string(), json!(7))).collect();
+        for content in [json!({"0": 104, "1": 105}), json!({"0": 1}), json!(many)] {
+            assert!(message(content).contains("Uint8Array"));
+        }
+        for content in [json!({}), json!({"type": "Buffer"}), json!({"size": 3})] {
+            assert!(message(content).contains("ArrayBuffer"));
+        }
+    }
+
+    #[test]
     fn rejects_invalid_addresses_without_repeating_them() {
         for (field, value) in [
             ("from", json!("secret-person")),
@@ -218,6 +311,7 @@ mod tests {
             json!({"filename": "a.txt"}),
             json!({"filename": "a.txt", "content": ""}),
             json!({"filename": "a.txt", "content": "%%%"}),
+            json!({"filename": "a.txt", "content": {"0": 104, "1": 105}}),
             json!({"filename": "a.txt", "content": []}),
             json!({"filename": "a.txt", "content": [104, 256]}),
             json!({"filename": "a.txt", "content": {"type": "Buffer", "data": [104, "105"]}}),

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use aws::{Evidence, NewMessage, SentTo, Suppressions};
+use aws::{Evidence, MessagesPage, NewMessage, NewestFrom, Suppressions};
 use domain::address::EmailAddress;
 use domain::feedback::{EventRecipient, MessageEvent};
 use domain::message::EmailParts;
@@ -271,10 +271,10 @@ async fn messages_name_somebody_who_is_forgotten_nowhere_and_everybody_else_as_b
         assert_eq!((page.read, page.rewritten, page.next), (read, rewritten, None));
     }
     assert_eq!(
-        store.messages().sent_to(&anna, None, 10).await.unwrap(),
-        SentTo::default()
+        store.messages().sent_to(&anna, NewestFrom::Newest, 10).await.unwrap(),
+        MessagesPage::default()
     );
-    let to_bob = store.messages().sent_to(&bob, None, 10).await.unwrap();
+    let to_bob = store.messages().sent_to(&bob, NewestFrom::Newest, 10).await.unwrap();
     assert_eq!(to_bob.ids, [first]);
     let after = all(&store).await;
     let hash = hash(&anna);

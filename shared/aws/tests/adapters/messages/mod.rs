@@ -3,6 +3,7 @@
 mod claims;
 mod events;
 mod forget;
+mod pages;
 mod rows;
 mod units;
 mod unknown;

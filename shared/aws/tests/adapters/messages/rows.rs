@@ -100,6 +100,7 @@ async fn the_row_has_the_attributes_that_are_documented() {
     let expected = [
         ("id", s(&ID.to_string())),
         ("sk", s("mail")),
+        ("shard", s("mail#1")),
         ("state", s("sending")),
         ("attempt", n(1)),
         ("attempt_at", n(created)),

@@ -1,0 +1,123 @@
+//! Pages of messages by age: all of them, or those to a person. Ids sort by time, so a page is found by an id alone.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::try_join_all;
+use uuid::Uuid;
+
+use super::{Messages, by_recipient};
+use crate::StoreError;
+use crate::dynamodb::item::{s, uuid_of};
+use crate::newest_from::NewestFrom;
+use domain::address::EmailAddress;
+
+/// The attribute that the index `newest` is keyed by.
+pub(super) const SHARD: &str = "shard";
+/// How many partitions the index `newest` is spread over. A partition takes 1,000 writes a second, and an index that
+/// takes no more stops the writes to its table.
+const SHARDS: u8 = 8;
+
+/// A page of messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MessagesPage {
+    /// The ids of the messages, the newest first.
+    pub ids: Vec<Uuid>,
+    /// Whether there are more messages in the direction of the page.
+    pub has_more: bool,
+}
+
+impl Messages {
+    /// Finds at most `limit` messages, whoever they went to. A message of the last moments may be missing, because the
+    /// index is eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the index could not be read.
+    pub async fn newest(&self, from: NewestFrom, limit: usize) -> Result<MessagesPage, StoreError> {
+        let partitions =
+            (0..SHARDS).map(|number| self.ids_of_partition("newest", SHARD, shard_name(number), from, limit));
+        let ids = try_join_all(partitions).await?.into_iter().flatten().collect();
+        Ok(page(ids, from, limit))
+    }
+
+    /// Finds at most `limit` messages to `address`. A message of the last moments may be missing, because the index is
+    /// eventually consistent.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the index could not be read.
+    pub async fn sent_to(
+        &self,
+        address: &EmailAddress,
+        from: NewestFrom,
+        limit: usize,
+    ) -> Result<MessagesPage, StoreError> {
+        let hash = by_recipient::hash(address);
+        let ids = self
+            .ids_of_partition("by-recipient", by_recipient::HASH, hash, from, limit)
+            .await?;
+        Ok(page(ids, from, limit))
+    }
+
+    /// Reads the ids of a partition of an index: the first ones in the direction of the page, one more than `limit`.
+    async fn ids_of_partition(
+        &self,
+        index: &str,
+        attribute: &str,
+        value: String,
+        from: NewestFrom,
+        limit: usize,
+    ) -> Result<BTreeSet<Uuid>, StoreError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(index)
+            .scan_index_forward(matches!(from, NewestFrom::Before(_)))
+            .limit(i32::try_from(limit + 1).unwrap_or(i32::MAX))
+            .expression_attribute_names("#partition", attribute)
+            .expression_attribute_values(":partition", s(value));
+        let bounded =
+            |query: aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder, comparison: &str, id: Uuid| {
+                query
+                    .key_condition_expression(format!("#partition = :partition AND #id {comparison} :id"))
+                    .expression_attribute_names("#id", "id")
+                    .expression_attribute_values(":id", s(id.to_string()))
+            };
+        let query = match from {
+            NewestFrom::Newest => query.key_condition_expression("#partition = :partition"),
+            NewestFrom::After(id) => bounded(query, "<", id),
+            NewestFrom::Before(id) => bounded(query, ">", id),
+        };
+        let mut items = query.into_paginator().items().send();
+        let mut found = BTreeSet::new();
+        while found.len() <= limit
+            && let Some(item) = items.next().await
+        {
+            found.extend(uuid_of(&item.map_err(StoreError::of("Query"))?, "id"));
+        }
+        Ok(found)
+    }
+}
+
+/// Makes a page of the ids that were found, the nearest of each partition.
+fn page(ids: BTreeSet<Uuid>, from: NewestFrom, limit: usize) -> MessagesPage {
+    let has_more = ids.len() > limit;
+    let ids = match from {
+        NewestFrom::Newest | NewestFrom::After(_) => ids.into_iter().rev().take(limit).collect(),
+        NewestFrom::Before(_) => {
+            let mut nearest: Vec<Uuid> = ids.into_iter().take(limit).collect();
+            nearest.reverse();
+            nearest
+        }
+    };
+    MessagesPage { ids, has_more }
+}
+
+/// Returns the partition of the index `newest` that a message is in. The last bits of an id are random, and the ids of
+/// a batch follow one another.
+pub(super) fn shard(id: Uuid) -> String {
+    shard_name(id.as_bytes()[15] % SHARDS)
+}
+
+fn shard_name(number: u8) -> String {
+    format!("mail#{number}")
+}

@@ -1,0 +1,14 @@
+//! Where a page of a list by age begins.
+
+use uuid::Uuid;
+
+/// The beginning of a page. Ids sort by the time at which they were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewestFrom {
+    /// At the newest entry.
+    Newest,
+    /// After this entry, with the older ones.
+    After(Uuid),
+    /// Before this entry, with the newer ones.
+    Before(Uuid),
+}
