@@ -56,17 +56,7 @@ impl Suppressions {
         if beyond.is_empty() {
             return Ok(());
         }
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("address", s(address.normalised()))
-            .update_expression("DELETE #blocked_on :beyond")
-            .set_expression_attribute_names(names(["blocked_on"]))
-            .expression_attribute_values(":beyond", numbers(beyond))
-            .send()
-            .await
-            .map(drop)
-            .map_err(StoreError::of(OPERATION))
+        self.remove_from_set(address, "blocked_on", numbers(beyond)).await
     }
 
     async fn add_day(&self, address: &EmailAddress, at: Timestamp) -> Result<Option<Item>, StoreError> {

@@ -249,6 +249,26 @@ impl Suppressions {
         unless_overtaken(updated)
     }
 
+    /// Removes values from a set of an entry. Values that are not there make no difference.
+    async fn remove_from_set(
+        &self,
+        address: &EmailAddress,
+        set: &str,
+        values: AttributeValue,
+    ) -> Result<(), StoreError> {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("address", s(address.normalised()))
+            .update_expression("DELETE #set :values")
+            .expression_attribute_names("#set", set)
+            .expression_attribute_values(":values", values)
+            .send()
+            .await
+            .map(drop)
+            .map_err(StoreError::of("UpdateItem"))
+    }
+
     /// Makes the update that sets a register, unless it is later already.
     fn register_update(
         &self,

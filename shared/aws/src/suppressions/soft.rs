@@ -26,7 +26,6 @@ impl Suppressions {
         evidence: Evidence<'_>,
         new_id: Uuid,
     ) -> Result<(), StoreError> {
-        const OPERATION: &str = "UpdateItem";
         let bounce = as_text(&SoftBounce {
             at: clamped(at),
             source: evidence.source.to_owned(),
@@ -56,17 +55,7 @@ impl Suppressions {
         if beyond.is_empty() {
             return Ok(());
         }
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("address", s(address.normalised()))
-            .update_expression("DELETE #soft :beyond")
-            .set_expression_attribute_names(names(["soft"]))
-            .expression_attribute_values(":beyond", AttributeValue::Ss(beyond))
-            .send()
-            .await
-            .map(drop)
-            .map_err(StoreError::of(OPERATION))
+        self.remove_from_set(address, "soft", AttributeValue::Ss(beyond)).await
     }
 }
 
