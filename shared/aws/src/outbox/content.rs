@@ -176,9 +176,11 @@ mod tests {
         decode(&encode(content).unwrap()).unwrap()
     }
 
-    /// Addresses are equal in any spelling, so the texts are compared.
+    /// Addresses are equal in any spelling, so the texts are compared. The parts are what is sent. Which of them Okite
+    /// made matters only when a request is compared with another.
     fn shown(content: &QueuedContent) -> String {
-        format!("{content:?}")
+        let parts: &EmailParts = &content.email;
+        format!("{parts:?} {:?}", content.on_suppressed)
     }
 
     #[test]
