@@ -165,7 +165,7 @@ async fn a_mail_arrives_with_the_values_that_it_was_given() {
         "html": "<p>Hallo <img src=\"cid:logo\">",
         "headers": { "List-Unsubscribe": "<https://example.com/u>" },
         "attachments": [
-            { "filename": "a.bin", "content_type": null, "content_id": null, "content": "AP+A" },
+            { "filename": "a.bin", "content_type": "application/octet-stream", "content_id": null, "content": "AP+A" },
             { "filename": "logo.png", "content_type": "image/png", "content_id": "logo", "content": "cG5n" },
         ],
         "tags": [

@@ -142,7 +142,7 @@ async fn a_mail_with_everything_goes_out_as_ses_wants_it() {
             "Attachments": [
                 {
                     "FileName": "Rechnung März.pdf", "RawContent": "AP8NCoA=", "ContentDisposition": "ATTACHMENT",
-                    "ContentTransferEncoding": "BASE64",
+                    "ContentTransferEncoding": "BASE64", "ContentType": "application/pdf",
                 },
                 {
                     "FileName": "logo.png", "RawContent": "cG5n", "ContentDisposition": "INLINE",
