@@ -297,10 +297,16 @@ fn is_host(name: &str) -> bool {
     known || (count >= 3 && digits && plain_end) || (path && count >= 3 && plain_end)
 }
 
+/// Tells whether the host of a link, or a host name with a path behind it, belongs to a block list.
 fn names_a_block_list(text: &str) -> bool {
+    let host = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let end = host
+        .bytes()
+        .position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-')));
+    let host = end.map_or(host, |end| &host[..end]).trim_end_matches('.');
     BLOCK_LISTS.iter().any(|domain| {
-        text.match_indices(domain)
-            .any(|(at, _)| !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '-'))
+        let before = host.strip_suffix(domain);
+        before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
     })
 }
 
