@@ -158,7 +158,7 @@ pub(super) struct UnlistedFeedback {
 }
 
 /// Makes the mark of a bounce or a complaint of `mail` that lists nobody. It counts once, for nobody knows how many.
-pub(super) fn of_unlisted(mail: &Mail, unlisted: UnlistedFeedback) -> Vec<Mark> {
+pub(super) fn of_unlisted(mail: &Mail, unlisted: &UnlistedFeedback) -> Vec<Mark> {
     let sent_to = mail
         .destination
         .as_ref()

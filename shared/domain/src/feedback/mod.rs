@@ -176,7 +176,7 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
     let is_about_recipients = matches!(event.kind.as_str(), "Bounce" | "Complaint");
     event.lists_nobody = is_about_recipients && event.facts.is_empty() && event.unreadable_recipients == 0;
     event.marks = match unlisted.filter(|_| event.lists_nobody) {
-        Some(unlisted) => mark::of_unlisted(&mail, unlisted),
+        Some(unlisted) => mark::of_unlisted(&mail, &unlisted),
         None => mark::of(&mail, &event.facts),
     };
     if let Some(message) = &mut event.message {
