@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use aws::Marks;
+use domain::feedback::MarkKind;
 use domain::suppression::{Registers, SuppressionReason};
 use local_aws::data_dir::DataDir;
 use reqwest::Method;
@@ -380,4 +382,71 @@ async fn a_queue_that_is_not_there_is_refused() {
     let mail = email("success@simulator.amazonses.com");
     okite.send(&mail).await;
     assert_eq!(okite.queue(RETRIES).await, (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bounce_and_a_complaint_that_list_nobody_are_recorded_counted_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let okite = Okite::start_with(|settings| {
+        settings.data_dir = Some(DataDir::take(folder.path()).unwrap());
+        settings.environment.insert("LOG_LEVEL".to_owned(), "error".to_owned());
+    })
+    .await;
+    let id = okite.send(&email("anna@example.net")).await["id"].clone();
+    for (number, kind, contents) in [
+        (
+            1,
+            "Bounce",
+            json!({ "bounceType": "Permanent", "bounceSubType": "General", "bouncedRecipients": [] }),
+        ),
+        (
+            2,
+            "Complaint",
+            json!({ "complaintFeedbackType": "abuse", "complainedRecipients": [] }),
+        ),
+    ] {
+        let mut contents = contents;
+        contents["feedbackId"] = json!(format!("f-{number}"));
+        contents["timestamp"] = json!("2026-01-01T12:00:00Z");
+        let event = json!({
+            "eventType": kind,
+            "mail": {
+                "messageId": "m-1", "timestamp": "2026-01-01T11:00:00Z", "destination": ["anna@example.net"],
+                "tags": { "okite_id": [id] },
+            },
+            kind.to_lowercase(): contents,
+        });
+        assert_eq!(okite.publish_copies(&event, 2).await, (2, 0));
+    }
+    okite.until_nothing_is_to_be_retried().await;
+    assert_eq!(okite.queue(DEAD_LETTERS).await, (0, 0));
+    assert_eq!(okite.registers("anna@example.net").await, Registers::default());
+
+    let marks = Marks::new(okite.dynamodb.clone(), okite.variable("USAGE_TABLE").to_owned());
+    for kind in [MarkKind::Bounce, MarkKind::Complaint] {
+        let counted = within(marks.by_domain(jiff::civil::date(2026, 1, 1), kind, None, 100))
+            .await
+            .unwrap();
+        assert_eq!(
+            Vec::from_iter(counted.by_domain),
+            [("example.net".to_owned(), 1)],
+            "{kind:?}"
+        );
+    }
+    let shown = okite.get(&format!("/emails/{}", id.as_str().unwrap())).await.body;
+    for (kind, subtype) in [("bounced", "Permanent/General"), ("complained", "abuse")] {
+        let events = shown["events"].as_array().unwrap().iter();
+        let found: Vec<_> = events.filter(|event| event["type"] == kind).collect();
+        assert_eq!(
+            (found.len(), &found[0]["subtype"], &found[0]["email"]),
+            (1, &json!(subtype), &Value::Null)
+        );
+    }
+
+    let lines = log_lines(folder.path());
+    let told = lines
+        .iter()
+        .filter(|line| line["cause"] == "no_recipients" && line["ses.id"] == "m-1");
+    assert_eq!(told.count(), 4, "{lines:?}");
+    assert!(lines.iter().all(|line| !line.to_string().contains("anna")), "{lines:?}");
 }

@@ -8,10 +8,15 @@ use aws::StoreError;
 use domain::address::{EmailAddress, Mailbox};
 use domain::message::Email;
 use domain::stream::Stream;
-use domain::suppression::Registers;
+use domain::suppression::{BLOCK_DAYS_ENOUGH, Registers};
+use futures_util::future::try_join_all;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
 use crate::Sending;
+
+/// The number of addresses whose storms are looked up side by side.
+const ADDRESSES_AT_ONCE: usize = 10;
 
 /// The registers of addresses, by normalised address.
 pub(crate) type Known = BTreeMap<String, Registers>;
@@ -31,47 +36,78 @@ impl Sending {
             .map(Mailbox::address)
             .collect();
         let mut known = self.suppressions.lookup(recipients.iter().copied()).await?;
-        for address in &recipients {
-            // Rare: the domain matters only for an address that a block within the last day alone suppresses.
-            if let Some(registers) = known.get_mut(address.normalised())
-                && let Some(at) = registers.blocked_alone(address, now)
-                && self.marks.in_storm(address.domain(), at).await?
-            {
-                *registers = std::mem::take(registers).without_block();
-            }
-        }
+        self.drop_storms(&recipients, &mut known, stream, now).await?;
         if stream == Stream::Bulk {
-            self.drop_days_of_storms(&recipients, &mut known, now).await?;
             self.drop_automatic_replies(&recipients, &mut known, now).await?;
         }
         Ok(known)
     }
 
-    /// Drops the days on which an address was blocked during a domain-wide block. Rare: the domain matters only for an
-    /// address that repeated blocks alone keep from bulk mail.
-    async fn drop_days_of_storms(
+    /// Drops the blocks that were part of a domain-wide block of us. Rare: the domain matters only for an address that
+    /// blocks alone suppress.
+    async fn drop_storms(
         &self,
         recipients: &[&EmailAddress],
         known: &mut Known,
+        stream: Stream,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        for address in recipients {
-            let Some(registers) = known.get_mut(address.normalised()) else {
-                continue;
-            };
-            let tiers = &self.rules.soft_bounce_tiers;
-            let Some(days) = registers.repeatedly_blocked_alone(address, now, tiers) else {
-                continue;
-            };
-            let mut in_storms = Vec::new();
-            for at in days {
-                if self.marks.in_storm(address.domain(), *at).await? {
+        let mut blocked = BTreeMap::new();
+        for &address in recipients {
+            let registers = known.get(address.normalised());
+            let is_blocked =
+                |registers: &&Registers| registers.blocked_at.is_some() || !registers.blocked_on.is_empty();
+            if let Some(registers) = registers.filter(is_blocked) {
+                blocked.insert(address.normalised(), (address, registers.clone()));
+            }
+        }
+        let dropped: Vec<_> = stream::iter(blocked.into_values())
+            .map(|(address, registers)| self.without_storms(address, registers, stream, now))
+            .buffer_unordered(ADDRESSES_AT_ONCE)
+            .try_collect()
+            .await?;
+        known.extend(dropped);
+        Ok(())
+    }
+
+    async fn without_storms(
+        &self,
+        address: &EmailAddress,
+        mut registers: Registers,
+        stream: Stream,
+        now: Timestamp,
+    ) -> Result<(String, Registers), StoreError> {
+        if let Some(at) = registers.blocked_alone(address, now)
+            && self.marks.in_storm(address.domain(), at).await?
+        {
+            registers = registers.without_block();
+        }
+        if stream == Stream::Bulk
+            && let Some(days) = registers.repeatedly_blocked_alone(address, now, &self.rules.soft_bounce_tiers)
+        {
+            let in_storms = self.days_in_storms(address.domain(), &days).await?;
+            registers = registers.without_block_days(&in_storms);
+        }
+        Ok((address.normalised().to_owned(), registers))
+    }
+
+    /// Returns the days whose block was part of a storm, as far as the decision needs them. Days are read side by side,
+    /// and no more of them than may still make up [`BLOCK_DAYS_ENOUGH`].
+    async fn days_in_storms(&self, domain: &str, days: &[Timestamp]) -> Result<Vec<Timestamp>, StoreError> {
+        let (mut in_storms, mut counted, mut unread) = (Vec::new(), 0, days);
+        while counted < BLOCK_DAYS_ENOUGH && counted + unread.len() >= BLOCK_DAYS_ENOUGH {
+            let (next, rest) = unread.split_at(BLOCK_DAYS_ENOUGH - counted);
+            let found = try_join_all(next.iter().map(|at| self.marks.in_storm(domain, *at))).await?;
+            for (at, in_storm) in next.iter().zip(found) {
+                if in_storm {
                     in_storms.push(*at);
+                } else {
+                    counted += 1;
                 }
             }
-            *registers = std::mem::take(registers).without_block_days(&in_storms);
+            unread = rest;
         }
-        Ok(())
+        Ok(in_storms)
     }
 
     /// Drops the soft bounces that were automatic replies: those of messages that were delivered. Rare: the messages

@@ -25,6 +25,7 @@ mod decision;
 mod judge;
 mod pattern;
 mod patterns;
+mod phrase_index;
 mod reason;
 mod text;
 

@@ -1,6 +1,7 @@
 //! Patterns of words, and the search for them in a text.
 
 use super::patterns::PATTERNS;
+use super::phrase_index::{self, is_choice};
 use super::reason::{Blame, BounceReason};
 use super::text;
 
@@ -94,6 +95,7 @@ pub struct PatternHit {
 }
 
 struct Span {
+    order: usize,
     pattern: &'static Pattern,
     from: usize,
     to: usize,
@@ -102,34 +104,24 @@ struct Span {
 /// Finds the patterns in a folded text: those that no longer phrase covers, each reason and strength once.
 pub(super) fn find(folded: &str) -> Vec<PatternHit> {
     let words = text::words(folded);
-    let initials = Initials::of(&words);
-    let mut spans = Vec::new();
     let mut hits: Vec<PatternHit> = Vec::new();
-    for pattern in PATTERNS {
-        if pattern.strength == Strength::Provider {
-            if let Some(code) = provider_code(pattern, folded) {
-                add(&mut hits, pattern, code.to_owned());
-            }
-            continue;
-        }
-        let about_recipient = matches!(pattern.reason.blame(), Blame::Address | Blame::Moment);
-        for phrase in pattern.phrases {
-            let (first, rest) = phrase.split_once(' ').unwrap_or((phrase, ""));
-            // Hundreds of phrases meet a text of some twenty words: most are dismissed by the letters that words begin
-            // with.
-            for choice in first.split('|').filter(|choice| initials.may_have(choice)) {
-                for from in (0..words.len()).filter(|from| is_choice(choice, words[*from])) {
-                    if let Some(to) = matches(rest, &words[from + 1..], about_recipient) {
-                        spans.push(Span {
-                            pattern,
-                            from,
-                            to: from + 1 + to,
-                        });
-                    }
-                }
+    find_provider_codes(folded, &mut hits);
+    let mut spans = Vec::new();
+    for (from, word) in words.iter().enumerate() {
+        for beginning in phrase_index::beginnings(word) {
+            let pattern = beginning.pattern;
+            let about_recipient = matches!(pattern.reason.blame(), Blame::Address | Blame::Moment);
+            if let Some(more) = matches(beginning.rest, &words[from + 1..], about_recipient) {
+                spans.push(Span {
+                    order: beginning.order,
+                    pattern,
+                    from,
+                    to: from + 1 + more,
+                });
             }
         }
     }
+    spans.sort_unstable_by_key(|span| (span.order, span.from));
     let covers = |long: &Span, short: &Span| {
         long.from <= short.from && long.to >= short.to && long.to - long.from > short.to - short.from
     };
@@ -159,79 +151,84 @@ fn matches(phrase: &str, words: &[&str], about_recipient: bool) -> Option<usize>
     if phrase.is_empty() {
         return Some(0);
     }
-    let (first, rest) = phrase.split_once(' ').unwrap_or((phrase, ""));
-    if first == "*" {
-        let ends = |word: &&str| about_recipient && OF_THE_SENDER.contains(word);
-        let gap = words.iter().take(GAP).position(ends).unwrap_or(GAP);
-        return (0..=gap.min(words.len())).find_map(|gap| Some(gap + matches(rest, &words[gap..], about_recipient)?));
+    let (first, rest) = split_at_byte(phrase, b' ');
+    if first != "*" {
+        let (word, words) = words.split_first()?;
+        return is_one_of(first, word)
+            .then(|| matches(rest, words, about_recipient))?
+            .map(|more| 1 + more);
     }
-    let word = words.first()?;
-    if first.split('|').any(|choice| is_choice(choice, word)) {
-        Some(1 + matches(rest, &words[1..], about_recipient)?)
-    } else {
-        None
-    }
-}
-
-/// The least first byte, in UTF-8, of the scripts that put no space between words: Chinese, Japanese and Korean.
-const UNSPACED: u8 = 0xE3;
-
-/// Returns whether a word is a choice of a phrase: the same word, for `block~` one that begins so, and for a choice in
-/// a script without spaces one that contains it.
-fn is_choice(choice: &str, word: &str) -> bool {
-    match choice.strip_suffix('~') {
-        Some(beginning) => word.starts_with(beginning),
-        None if choice.as_bytes().first().is_some_and(|first| *first >= UNSPACED) => word.contains(choice),
-        None => word == choice,
-    }
-}
-
-/// The first bytes of the words of a text, and of each character of a script without spaces.
-struct Initials([bool; 256]);
-
-impl Initials {
-    fn of(words: &[&str]) -> Self {
-        let mut initials = [false; 256];
-        for word in words {
-            if let Some(first) = word.as_bytes().first() {
-                initials[usize::from(*first)] = true;
-            }
-            if !word.is_ascii() {
-                for byte in word.bytes().filter(|byte| *byte >= UNSPACED) {
-                    initials[usize::from(byte)] = true;
-                }
-            }
+    let (next, rest) = split_at_byte(rest, b' ');
+    for (gap, word) in words.iter().take(GAP + 1).enumerate() {
+        if is_one_of(next, word)
+            && let Some(more) = matches(rest, &words[gap + 1..], about_recipient)
+        {
+            return Some(gap + 1 + more);
         }
-        Self(initials)
+        if about_recipient && OF_THE_SENDER.contains(word) {
+            return None;
+        }
     }
+    None
+}
 
-    /// Returns whether a word of the text may begin as `choice` does.
-    fn may_have(&self, choice: &str) -> bool {
-        choice
-            .as_bytes()
-            .first()
-            .is_some_and(|first| self.0[usize::from(*first)])
+/// Returns whether a word is one of the choices between bars.
+fn is_one_of(mut choices: &str, word: &str) -> bool {
+    while !choices.is_empty() {
+        let (choice, rest) = split_at_byte(choices, b'|');
+        if is_choice(choice, word) {
+            return true;
+        }
+        choices = rest;
+    }
+    false
+}
+
+/// Splits at the first such ASCII character. Phrases are short, and there are thousands: a search that needs no set-up
+/// costs least.
+fn split_at_byte(text: &str, byte: u8) -> (&str, &str) {
+    match text.as_bytes().iter().position(|found| *found == byte) {
+        Some(at) => (&text[..at], &text[at + 1..]),
+        None => (text, ""),
     }
 }
 
-fn provider_code<'a>(pattern: &'static Pattern, folded: &'a str) -> Option<&'a str> {
+/// Adds the providers' codes that stand in the text. They are compared with whole pieces of it.
+fn find_provider_codes(folded: &str, hits: &mut Vec<PatternHit>) {
+    let pieces: Vec<&str> = folded
+        .split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '#' | '@' | '.' | '/'))
+        .map(|piece| piece.trim_matches(['.', '-', '/']))
+        .filter(|piece| !piece.is_empty())
+        .collect();
+    // `dt:spm`, as NetEase writes it.
+    let pairs = folded.split(' ').filter(|piece| piece.as_bytes().get(2) == Some(&b':'));
+    let pairs: Vec<&str> = pairs.collect();
+    for pattern in PATTERNS.iter().filter(|pattern| pattern.strength == Strength::Provider) {
+        if let Some(code) = provider_code(pattern, folded, &pieces, &pairs) {
+            add(hits, pattern, code.to_owned());
+        }
+    }
+}
+
+fn provider_code<'a>(
+    pattern: &'static Pattern,
+    folded: &str,
+    pieces: &[&'a str],
+    pairs: &[&'a str],
+) -> Option<&'a str> {
     let mut enclosed = pattern.phrases.iter().filter(|code| code.starts_with('('));
     if let Some(code) = enclosed.find(|code| folded.contains(**code)) {
         return Some(*code);
     }
-    // `dt:spm`, as NetEase writes it.
-    let mut pairs = folded.split(' ').filter(|piece| piece.as_bytes().get(2) == Some(&b':'));
-    if let Some(code) = pairs.find(|piece| pattern.phrases.contains(piece)) {
+    if let Some(code) = pairs.iter().find(|pair| pattern.phrases.contains(pair)) {
         return Some(code);
     }
-    folded
-        .split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '#' | '@' | '.' | '/'))
-        .map(|piece| piece.trim_matches(['.', '-', '/']))
-        .find(|piece| {
-            let initial = piece.as_bytes().first();
-            let mut codes = pattern.phrases.iter().filter(|code| code.as_bytes().first() == initial);
-            initial.is_some() && codes.any(|code| is_code(code, piece))
-        })
+    let is_a_code = |piece: &&&str| {
+        let initial = piece.as_bytes().first();
+        let mut codes = pattern.phrases.iter().filter(|code| code.as_bytes().first() == initial);
+        codes.any(|code| is_code(code, piece))
+    };
+    pieces.iter().find(is_a_code).copied()
 }
 
 fn is_code(code: &str, piece: &str) -> bool {

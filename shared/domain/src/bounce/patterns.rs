@@ -139,6 +139,30 @@ patterns! {
     yes ["550 5.1.2 Host unknown", "550 5.4.4 Invalid domain", "smtp; 5.1.2 - Bad destination host 'DNS Hard Error looking up x (MX): NXDomain'", "556 5.1.10 Recipient address has null MX"]
     no ["550 5.1.8 Sender address rejected: x", "421 host busy"]
 
+    // The address, in further words and languages.
+    UserUnknown Clear [
+        "user|recipient|mailbox|account|person not listed|registered in|on|at|with",
+        "uzivatel|adresat|prijemce|schranka|postafiok|cimzett|felhasznalo neexistuje|neznamy|nenalezen|nenalezena|ismeretlen", "neexistuje", "nem letezik", "nem talalhato",
+        "kullanici * yok|bulunamadi|mevcut|bilinmiyor", "kullanici bulunamadi", "anvandaren|mottagaren|brugeren|modtageren|brukeren|mottakeren|adressen finns|findes|finnes|eksisterer|existerar|okand|ukendt|ukjent", "finns|findes|finnes inte|ikke", "tuntematon vastaanottaja|kayttaja|osoite", "ei loydy", "ei ole olemassa",
+        "utilizator|destinatar|adresa inexistent|inexistenta|necunoscut|invalid", "nu exista", "tidak ditemukan|terdaftar|dikenal", "khong ton tai", "mailbox|gebruiker|adres|postvak bestaat niet", "не існує", "не знайдено", "учетная|учётная|аккаунт|пользователя|получателя|адресата|ящика * найдена|существует|нет|не", "δεν υπαρχει", "לא קיים",
+    ]
+    yes ["550 Mailbox bestaat niet", "550 Adresát neexistuje", "550 Böyle bir kullanıcı yok", "550 Vastaanottajaa ei löydy", "550 Utilizator inexistent", "550 User x@y.example not listed in the directory"]
+    no ["550 your IP is not listed in our records", "550 A postafiók megtelt"]
+
+    MailboxDisabled Clear [
+        "account|accounts|mailbox * purged|graduated|deceased|geblokkeerd|opgeheven|verwijderd", "user|person|student|employee|recipient|account|owner * graduated|deceased|died|retired|resigned", "policy rejection on the target|recipient address",
+        "konto|skrzynka|schranka|postafiok|kontot|kontoen|tili|cont|hesap|hesabi|akun * zablokowane|zablokowana|usuniete|usunieta|nieaktywne|nieaktywna|zamkniete|zrusena|zruseno|zablokovana|zablokovano|letiltva|megszunt|avslutat|avstangt|inaktiverat|sparrat|deaktiveret|lukket|slettet|sperret|suljettu|poistettu|dezactivat|inchis|kapatildi|silindi|dinonaktifkan|diblokir", "ящик|аккаунт|запись|пользователь|пользователя|адрес * заблокирован~|отключен~|отключён~|удален~|удалён~|закрыт~|неактив~|деактивирован~|приостановлен~|вимкнен~|видален~",
+        "por inactividad", "por inatividade", "za nieaktywnosc", "за неактивность",
+    ]
+    yes ["550 Аккаунт заблокирован", "550 Konto zostało zablokowane", "550 the student has graduated", "550 Policy rejection on the target address"]
+    no ["550 IP заблокирован", "550 nadawca zablokowany", "550 Skrzynka jest pełna"]
+
+    HostUnknown Clear [
+        "domain|host|hostname * parked|discontinued|retired|expired", "no longer handle|handles|host|hosts|serve|serves|process mail|mails|email|emails|domain", "domain|host * accepts|receives|takes no mail|email|messages", "domain|host * doesn|does t|not receive|take|handle|accept mail|email|messages|any", "mail|email for|to this|that|the|your domain * off|disabled|discontinued|stopped",
+    ]
+    yes ["550 Domain x.example is parked", "550 we no longer handle mail for this domain", "550 domain x.example does not receive mail"]
+    no ["550 this domain accepts mail of members", "550 user unknown", "550 no longer listed"]
+
     // The moment.
     MailboxFull Clear [
         "mailbox|account|inbox|user|recipient|postfach|maildir|boite|casella|buzon|caixa|storage|box|folder|konto|mailfolder|destinataire|skrzynka|mailbox~ * full|voll|pleine|piena|lleno|llena|cheia|pelna|overfull|overquota",
@@ -152,6 +176,13 @@ patterns! {
     yes ["552 5.2.2 user is over quota", "452-4.2.2 The recipient's inbox is out of storage space", "552 5.1.1 Boîte du destinataire pleine", "550 Postfach voll", "554 5.2.2 mailbox full", "552 对方邮箱已满", "552 メールボックスがいっぱいです"]
     no ["550 user unknown", "552 message too large", "550 full name of host required"]
 
+    MailboxFull Clear [
+        "mailbox|postvak|inbox|innboks|innboksen|postkasse|postkassen|postboks|inkorg|inkorgen|brevlada|brevladan|postilaatikko|postafiok|posta|casuta|schranka|skrzynka|kotak|kutusu|hop|casella|caixa|buzon|bandeja|ящик|скринька * vol|volle|full|fullt|fuld|fyldt|taynna|megtelt|tele|plina|plna|plny|pelna|penuh|dolu|doldu|day|piena|lotada|cheia|llena|переповнена|заполнен~|полон",
+        "kvot~", "kotasi", "kiintio~", "quotum", "cuota", "cota", "квот~", "переполнен~", "переповнен~", "przepelnion~", "prekrocil~ * kvot~|limit", "asildi", "limite * armazenamento|almacenamiento|stockage|archiviazione", "armazenamento|almacenamiento|archiviazione * limite|cheio|lleno|atingido|excedido|superato|esaurito", "opslagruimte|lagringsplats|lagerplads|lagringsplass|uloziste",
+    ]
+    yes ["550 Postvak is vol", "550 Postkassen er fuld", "550 A postafiók megtelt", "550 Căsuța poștală este plină", "550 Hộp thư đã đầy", "550 Квота превышена", "550 cuota excedida del usuario", "550 Limite de armazenamento atingido"]
+    no ["550 Mailbox bestaat niet", "550 volume of spam", "550 Konto nie istnieje"]
+
     TooMuchMail Clear [
         "too many errors|messages|connections|mails|emails|sessions|concurrent|requests|simultaneous|recipients|letters|smtp|mail|rcpt", "receiving|received mail|messages|email at a|too rate|quickly",
         "too quickly|fast|frequently|often|rapidly", "send|sending limit|quota", "rate control", "rate limit~|limited|exceeded|controlled|control", "ratelimit~", "rate limiting", "throttl~", "frequency limit~", "frequency limited", "excessive volume|rate|connections|messages|number",
@@ -161,6 +192,9 @@ patterns! {
     ]
     yes ["450 4.2.1 The user you are trying to contact is receiving mail too quickly", "421 Too many connections, slow down", "450 4.2.1 The user is receiving mail at a rate that prevents more", "451 发信频率超过限制"]
     no ["550 user unknown", "554 poor reputation"]
+
+    TooMuchMail Clear ["message|messages|mail|mails|email|emails|recipients|connections * this|per|each|every|in hour|minute|day|second|today", "message|mail|recipient|sending cap|caps", "throttle~"]
+    yes ["550 too many recipients this hour", "550 Recipient is over the message cap for today"] no ["550 no mail from you", "554 your mail is spam"]
 
     Greylisted Clear [
         "greylist~", "graylist~", "grey|gray listed|listing|list", "postgrey", "greylisting", "graylisting", "greylisted", "grey rbl", "first * delivery attempt|contact", "temporarily deferred for * minutes", "unverified address", "policyd", "delay~ * unknown|new sender|senders", "wait * minutes * retry~|try|again",
@@ -184,6 +218,20 @@ patterns! {
     ]
     yes ["421 4.3.2 Server busy", "451 4.3.0 Temporary system problem", "450 4.2.0 mailbox temporarily unavailable"] no ["550 user unknown", "554 5.7.1 blocked"]
 
+    // A part of the receiver's own system fails. Whatever part it is, neither the mailbox nor the sender is at fault.
+    TemporarilyUnavailable Clear [
+        "load average|too", "backend|backends|database|datastore|db|mysql|sql|postgres|redis|ldap|directory|store|storage|cluster|node|scanner|antivirus|milter|dovecot|lmtp|quota|policy|authentication|auth|content|filter|spam * server|service|daemon|backend|socket|process error|unavailable|unreachable|down|offline|failed|failure|crashed|timeout|problem",
+        "backend|database|datastore|db|sql|mysql|postgres|redis|ldap|store|storage|cluster|node|scanner|antivirus|milter|disk|filesystem|lmtp|spooler error|errors|failure|failed|unavailable|unreachable|down|offline|problem|dismounted|corrupt|corrupted|crashed",
+        "scanner|antivirus|milter|scan|store|database|backend * is|has|did|could|not unavailable|failed|down|offline|dismounted|crashed|restarting|unreachable|available|responding|respond|not", "cannot fork|open|access|write|read|reach|contact|allocate|lock|query", "unable|failed|could|can to|not|t contact|reach|query|open|access|write|read|create|fork|allocate|fsync|lock|chdir|execute", "out of memory|resources|processes|descriptors|sockets", "i o error", "write|read|open|io|disk|fork|filesystem|file error|errors|failed|failure",
+        "shutting|going|powering down", "restarting|rebooting|restarted|failover", "starting|not up|ready", "internal|unexpected|fatal|unhandled failure|failures|problem|exception|condition", "mailbox|account|maildir|user|store * locked|used|opened|accessed by another|other|process|session|client|pop|imap", "mailbox|account|maildir|user * in use by", "lock|locking timeout|failed|error",
+        "mailbox|account|user|recipient * being|currently|still moved|migrated|relocated|restored|upgraded|rebuilt|transferred|repaired", "mailbox|account|user|recipient * under migration|maintenance|restore|repair", "currently|is|are being moved|migrated|relocated|restored|upgraded|rebuilt|transferred|repaired", "сервер|система|сервис * перегружен~|недоступ~|занят~",
+    ]
+    yes [
+        "550 load average too high", "550 backend unavailable", "550 database error while looking up user", "550 service shutting down", "550 mailbox is locked by another process", "550 the mailbox is currently being moved",
+        "550 policy server unavailable", "550 unable to contact authentication backend", "550 cannot fork", "550 mailbox store is dismounted", "550 Сервер перегружен",
+    ]
+    no ["550 mailbox is locked", "550 user has moved", "550 LDAP lookup failed: not found", "550 5.7.1 policy violation", "550 authentication failed"]
+
     TemporarilyUnavailable Weak ["service unavailable", "service not available", "unable to accept", "not accepting messages|mail|connections", "cannot accept", "nicht erreichbar"]
     yes ["554 Service unavailable"] no ["550 user unknown"]
 
@@ -191,6 +239,11 @@ patterns! {
         "try|retry later|again", "try * later|again", "later", "again", "temporar~", "temporaire~", "temporan~", "retry", "deferred", "vorubergehend", "spater", "voruebergehend", "spaeter", "mas tarde", "plus tard", "piu tardi", "mais tarde", "позже", "временно", "稍后", "稍後", "稍候", "重试", "重試", "暂时", "暫時", "临时", "臨時", "しばらく", "後ほど", "時間をおいて", "再送", "一時的", "잠시 후", "일시적",
     ]
     yes ["550 please try later", "550 Veuillez essayer plus tard", "451 temporarily not possible", "450 しばらくしてから再送してください"] no ["550 user unknown"]
+
+    TemporarilyUnavailable Faint [
+        "probeer * opnieuw|later", "tijdelijk~", "forsok igen", "senare", "tillfallig~", "prov igen", "senere", "midlertidig~", "forsok igjen", "sprobuj", "ponownie", "pozniej", "tymczasow~", "zkuste", "pozdeji", "docasn~", "neskor", "daha sonra", "tekrar", "gecici~", "myohemmin", "valiaikai~", "tilapai~", "kesobb", "ideiglenes~", "atmeneti~", "mai tarziu", "coba lagi", "sementara", "thu lai", "попробуйте", "повторите", "позднее", "временн~", "пізніше", "тимчасов~", "спробуйте", "αργοτερα", "attempts exhausted",
+    ]
+    yes ["550 försök igen senare", "550 prosím zkuste později", "550 lütfen daha sonra deneyin", "550 spróbuj ponownie później", "550 попробуйте позднее"] no ["550 Konto nie istnieje", "550 Брак"]
 
     // Where no pattern says more, a text that speaks of the mail and of no mailbox is no proof against the address.
     Policy Faint [
@@ -205,7 +258,7 @@ patterns! {
     yes ["550 Mailbox at 100% of capacity", "552 Postfach überfüllt", "552 Espace disque insuffisant"] no ["550 user unknown", "554 spam"]
 
     TemporarilyUnavailable Weak ["busy", "offline", "maintenance", "at the|this moment", "at present", "momentan", "en ce moment", "outage", "繁忙", "混雑", "混み合って", "メンテナンス", "维护"]
-    yes ["550 the store is offline"] no ["550 user unknown"]
+    yes ["550 the post office is offline"] no ["550 user unknown"]
 
     TooMuchMail Weak ["limit * exceeded|reached|erreicht|uberschritten", "hourly|daily limit", "limit exceeded|reached", "session * limit"]
     yes ["550 hourly limit for this recipient exceeded"] no ["550 user unknown"]
@@ -243,6 +296,14 @@ patterns! {
     ]
     no ["550 user u@blockchain.example.org unknown", "550 mailbox is full", "550 roadblocks here", "550 unblocked", "550 see https://example.org/blocked"]
 
+    // The sender, in further words and languages.
+    SenderBlocked Clear [
+        "whitelist~", "allowlist~", "safelist~", "white|allow|safe|approved|permit list|lists|listed", "geoip~", "geo ip|block|blocking|location|fence|fencing", "geolocation", "asn", "firewall", "your|sender|sender|sending|client|remote * misconfigured|misconfiguration|ptr",
+        "zwarte lijst", "geblokkeerd~", "blokovan~", "zablokovan~", "cerna listina", "cernem seznamu", "nevyzadan~", "engellen~", "kara liste~", "blockerad~", "svartlist~", "skrappost", "blokeret", "sortlist~", "blokkert", "estetty", "mustalla listalla", "roskaposti~", "blokkol~", "tiltolistan", "feketelist~", "levelszemet", "blocat~", "diblokir", "daftar hitam", "черн~|чёрн~ список|списке|списка", "чорн~ список|списку", "заблокован~", "блокировк~", "репутац~", "danh sach den",
+    ]
+    yes ["550 Not in recipient's allow list", "550 GeoIP rejection", "550 uw server staat op een zwarte lijst", "550 Ваш сервер в чёрном списке", "550 IP adresiniz engellenmistir", "550 lähettäjä estetty"]
+    no ["550 Аккаунт не найден", "550 Postvak is vol", "550 list is unknown"]
+
     SenderAuthentication Clear [
         "spf", "dkim", "dmarc", "authentication", "authenticate", "authentification", "authentifizierung", "unauthenticated", "not authenticated", "authentication * fail~|required|check|checks|verification|results|information|not|pass", "authenticate|authenticated * spf|dkim|with", "sender policy framework", "domainkeys", "sender id", "not|isn authorized|authorised|t to|authorized send|use|to|deliver", "not * authorized|authorised to send|relay|use", "unauthorized|unauthorised sender|ip|host|server", "spoof~", "spoofing", "rejected by * spoofing policy", "forged|forgery", "impersonat~", "not|never permitted|allowed|designated to|sender send|be", "fail~ * authentication", "dkim signature", "alignment", "authentication required", "authentification requise|invalide", "was not authenticated", "验证失败", "驗證失敗", "认证失败", "認證失敗", "身份验证", "認証", "なりすまし", "伪造", "偽造", "인증",
     ]
@@ -269,6 +330,11 @@ patterns! {
         "policy|policies|richtlinie|richtlinien|politique", "rejected", "reject", "rejects", "rejecting", "rejete", "unwelcome", "untrusted", "trusted", "declined", "barred", "unwanted", "permission", "permissions", "terms", "rules", "usage", "members", "comply", "region", "risk", "not|t|never accept|accepts|accepted|accepting", "nicht akzeptiert|angenommen|erwunscht|erlaubt|zulassig", "pas accepte|autorise", "no aceptado|permitido|autorizado|acepta", "not aligned", "verification", "outside", "external", "not taking|wanting mail|mails|messages|email", "disallowed", "no access", "access denied", "denied", "not accepted|allowed|permitted|authorized|authorised|welcome|wanted|acceptable", "rejected by", "unauthorized", "prohibited", "forbidden", "go away", "filter|filters", "dropped|discarded|thrown", "abgewiesen|zuruckgewiesen|zurueckgewiesen", "拒绝", "拒絕", "拒否", "禁止", "不允许", "不允許", "許可されて", "거부", "message|mail|email|messages|mails|delivery|service|transaction|connection|connections|courrier|nachricht|session rejected|refused|denied|rejete|refuse|abgelehnt|verweigert|declined|discarded", "message|mail|email|delivery|mails|messages|nachricht * rejected|refused|denied|abgelehnt|annahme|declined", "refused", "refuse to accept", "annahme verweigert", "rejected your|this|the", "rejected for", "reject mail|message|id", "filtered", "unacceptable", "rechazado", "rejeitad~", "rifiutat~", "odrzucon~", "отклонен~",
     ]
     yes ["550 5.0.0 Access denied", "550 message rejected", "554 not allowed"] no ["550 user unknown", "450 busy"]
+
+    Policy Weak [
+        "geweigerd", "afgewezen", "niet toegestaan|geaccepteerd", "odmitnut~", "zamitnut~", "neni povolen~", "reddedil~", "izin verilmiyor", "avvisad~", "nekad~", "tillats|tillaten inte", "ej tillaten", "afvist", "nægtet", "avvist", "nektet", "hylatty", "evatty", "elutasit~", "respins~", "refuzat~", "ditolak", "tu choi", "відхилен~", "запрещен~", "запрещён~", "заборонен~", "отказано", "no|nao|non * autorizado|autorizada|permitido|permitida|autorizzato|consentito", "απορριφθηκε",
+    ]
+    yes ["550 Bericht geweigerd", "550 Zprava odmitnuta", "550 Afsender afvist", "550 Viesti hylätty", "550 el servidor remitente no esta autorizado"] no ["550 Postkassen er fuld", "550 user unknown"]
 
     // Words about the address that some servers say of a sender as well.
     UserUnknown Weak [

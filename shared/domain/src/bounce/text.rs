@@ -106,16 +106,23 @@ pub(super) fn fold(text: &str) -> String {
 fn fold_letter(c: char, folded: &mut String) {
     let lower = c.to_lowercase().next().unwrap_or(c);
     let plain = match lower {
-        'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' | 'ą' => 'a',
+        'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' | 'ą' | 'ă' | 'ā' | 'ạ' | 'ả' | 'ấ' | 'ầ' => 'a',
         'ç' | 'ć' | 'č' => 'c',
-        'è' | 'é' | 'ê' | 'ë' | 'ę' | 'ě' => 'e',
-        'ì' | 'í' | 'î' | 'ï' | 'ı' => 'i',
-        'ñ' | 'ń' => 'n',
-        'ł' => 'l',
-        'ò' | 'ó' | 'ô' | 'õ' | 'ö' | 'ø' => 'o',
-        'ś' | 'š' => 's',
-        'ù' | 'ú' | 'û' | 'ü' => 'u',
+        'ď' | 'đ' => 'd',
+        'è' | 'é' | 'ê' | 'ë' | 'ę' | 'ě' | 'ē' | 'ė' | 'ế' | 'ề' => 'e',
+        'ğ' => 'g',
+        'ì' | 'í' | 'î' | 'ï' | 'ı' | 'ī' | 'ị' => 'i',
+        'ñ' | 'ń' | 'ň' => 'n',
+        'ł' | 'ľ' => 'l',
+        'ò' | 'ó' | 'ô' | 'õ' | 'ö' | 'ø' | 'ő' | 'ō' | 'ộ' | 'ồ' | 'ố' => 'o',
+        'ř' => 'r',
+        'ś' | 'š' | 'ş' | 'ș' => 's',
+        'ť' | 'ţ' | 'ț' => 't',
+        'ù' | 'ú' | 'û' | 'ü' | 'ů' | 'ű' | 'ū' | 'ư' | 'ừ' => 'u',
+        'ý' | 'ÿ' => 'y',
         'ź' | 'ż' | 'ž' => 'z',
+        // An accent that follows its letter (Unicode's decomposed form), a soft hyphen, a space without width.
+        '\u{300}'..='\u{36f}' | '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' => return,
         '’' | '‘' => '\'',
         'ß' => {
             folded.push_str("ss");
@@ -297,10 +304,16 @@ fn is_host(name: &str) -> bool {
     known || (count >= 3 && digits && plain_end) || (path && count >= 3 && plain_end)
 }
 
+/// Tells whether the host of a link, or a host name with a path behind it, belongs to a block list.
 fn names_a_block_list(text: &str) -> bool {
+    let host = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let end = host
+        .bytes()
+        .position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-')));
+    let host = end.map_or(host, |end| &host[..end]).trim_end_matches('.');
     BLOCK_LISTS.iter().any(|domain| {
-        text.match_indices(domain)
-            .any(|(at, _)| !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '-'))
+        let before = host.strip_suffix(domain);
+        before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
     })
 }
 
@@ -311,6 +324,10 @@ mod tests {
     #[test]
     fn folds_case_accents_and_white_space() {
         assert_eq!(fold("  Boîte\r\n\t PLEINE  Größe "), "boite pleine grosse");
+        assert_eq!(
+            fold("Boi\u{302}te plei\u{ad}ne, Căsuța kutusı"),
+            "boite pleine, casuta kutusi"
+        );
         assert_eq!(fold(&"é".repeat(5_000)).chars().count(), LOOKED_AT);
     }
 

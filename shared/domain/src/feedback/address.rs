@@ -1,12 +1,31 @@
 //! A recipient's address as SES and the receivers spell it: bare, with a name, or as an encoded word.
 
+use std::borrow::Cow;
+
 use crate::address::{EmailAddress, Mailbox};
 use crate::encoded_words::decode;
 
+/// The most layers that are taken off of an address.
+const LAYERS_MAX: usize = 8;
+/// What stands in front of an address in delivery reports, links and directories.
+const SCHEMES: [&str; 4] = ["mailto", "smtp", "rfc822", "to"];
+/// What encloses an address.
+const PAIRS: [(char, char); 9] = [
+    ('\'', '\''),
+    ('"', '"'),
+    ('`', '`'),
+    ('<', '>'),
+    ('[', ']'),
+    ('{', '}'),
+    ('‘', '’'),
+    ('“', '”'),
+    ('«', '»'),
+];
+
 /// Reads the addresses of one entry, which is one as a rule: `a@b`, `Name <a@b>`, `"Name" <a@b>` or an RFC 2047 encoded
 /// word that holds one of them, with what receiving servers and mail programs leave around it: the `rfc822;` of a
-/// delivery report, `mailto:` and `SMTP:`, single quotes, a comment, the root's dot, a semicolon, folding. A group and
-/// a list give several; each must be readable, or nothing is.
+/// delivery report, `mailto:` and `SMTP:`, quotes and brackets of any kind, a comment, the root's dot, a semicolon,
+/// folding, in any order. A group and a list give several; each must be readable, or nothing is.
 pub(super) fn read_all(text: &str) -> Vec<EmailAddress> {
     if let Some(decoded) = decode(text)
         && let addresses = all(&decoded)
@@ -18,12 +37,11 @@ pub(super) fn read_all(text: &str) -> Vec<EmailAddress> {
 }
 
 fn all(text: &str) -> Vec<EmailAddress> {
-    // A folded field; other control characters are no part of an address either.
-    let unfolded = text.replace(char::is_control, " ");
+    let unfolded = unfolded(text);
     let members = match unfolded.split_once(':') {
         // `Group: a@b, c@d;`
         Some((name, members)) if !name.contains(['@', '<', '"']) && members.trim_end().ends_with(';') => members,
-        _ => &unfolded,
+        _ => &*unfolded,
     };
     if let Some(address) = plain(members) {
         return vec![address];
@@ -31,6 +49,17 @@ fn all(text: &str) -> Vec<EmailAddress> {
     let parts = split(members);
     let addresses: Vec<_> = parts.iter().map(|part| plain(part)).collect();
     addresses.into_iter().collect::<Option<_>>().unwrap_or_default()
+}
+
+/// Replaces the breaks of a folded field and other control characters, and takes out characters without width: neither
+/// is part of an address.
+fn unfolded(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
+    let is_invisible = |c: &char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}');
+    let kept = text.chars().filter(|c| !is_invisible(c));
+    Cow::Owned(kept.map(|c| if c.is_control() { ' ' } else { c }).collect())
 }
 
 /// Splits a list at commas and semicolons outside of quotes and angle brackets.
@@ -52,29 +81,49 @@ fn split(text: &str) -> Vec<&str> {
 }
 
 fn plain(text: &str) -> Option<EmailAddress> {
-    let text = text.trim().trim_end_matches(';').trim_end();
-    let text = match text.split_once(';') {
-        Some((kind, address)) if kind.trim().eq_ignore_ascii_case("rfc822") => address.trim(),
-        _ => text,
-    };
-    let text = match text.rsplit_once(" (") {
-        Some((address, comment)) if comment.ends_with(')') => address.trim_end(),
-        _ => text,
-    };
-    let text = match text.split_once(':') {
-        Some((scheme, address)) if scheme.eq_ignore_ascii_case("mailto") || scheme.eq_ignore_ascii_case("smtp") => {
-            address.trim()
-        }
-        _ => text,
-    };
-    let text = text
-        .strip_prefix('\'')
-        .and_then(|text| text.strip_suffix('\''))
-        .unwrap_or(text);
     let parse = |text: &str| Mailbox::parse(text).ok().map(|mailbox| mailbox.address().clone());
-    parse(text)
-        .or_else(|| parse(text.strip_suffix('.')?))
-        .or_else(|| parse(&quoted(text)?))
+    let mut text = text.trim();
+    for _ in 0..LAYERS_MAX {
+        if let Some(address) = parse(text) {
+            return Some(address);
+        }
+        let Some(inner) = without_layer(text) else {
+            break;
+        };
+        text = inner.trim();
+    }
+    parse(text).or_else(|| parse(&quoted(text)?))
+}
+
+/// Takes off one layer of what others leave around an address.
+fn without_layer(text: &str) -> Option<&str> {
+    if let Some(inner) = text.strip_suffix([';', ',', '.']) {
+        return Some(inner);
+    }
+    if let Some((kind, inner)) = text.split_once([':', ';'])
+        && SCHEMES.iter().any(|scheme| kind.trim().eq_ignore_ascii_case(scheme))
+    {
+        // A link may have a subject behind the address.
+        return Some(inner.split_once('?').map_or(inner, |(address, _)| address));
+    }
+    if let Some((inner, _)) = text.rsplit_once(" (").filter(|(_, comment)| comment.ends_with(')')) {
+        return Some(inner);
+    }
+    if let Some(inner) = text.strip_prefix('(').and_then(|text| Some(text.split_once(") ")?.1)) {
+        return Some(inner);
+    }
+    if let Some(inner) = PAIRS
+        .iter()
+        .find_map(|(open, close)| text.strip_prefix(*open)?.strip_suffix(*close))
+    {
+        return Some(inner);
+    }
+    match (text.rsplit_once('<'), text.split_once('>')) {
+        // With an address in front it is a list.
+        (Some((name, inner)), Some(_)) if !name.contains('@') => inner.strip_suffix('>'),
+        (Some(("", inner)), None) | (None, Some((inner, ""))) => Some(inner),
+        _ => None,
+    }
 }
 
 /// Puts the quotes around a local part that needs them: some providers gave out `a..b@…`, and name it without.
@@ -112,6 +161,21 @@ mod tests {
             "MAILTO:anna@example.org",
             "SMTP:anna@example.org",
             "anna@example.org;",
+            "<mailto:anna@example.org>",
+            "mailto:anna@example.org?subject=Hello",
+            "RFC822:anna@example.org",
+            "(Anna) anna@example.org",
+            "\"anna@example.org\"",
+            "“anna@example.org”",
+            "‘anna@example.org’",
+            "`anna@example.org`",
+            "[anna@example.org]",
+            "<<anna@example.org>>",
+            "<anna@example.org",
+            "anna@example.org>",
+            "'Anna' <'anna@example.org'>",
+            "Anna <SMTP:anna@example.org>;",
+            "\u{feff}anna\u{200b}@example.org",
             "\"Long Name\"\r\n <anna@example.org>",
             "Group: anna@example.org;",
             "=?UTF-8?Q?Ann=C3=A4?= <anna@example.org>",
@@ -129,7 +193,17 @@ mod tests {
 
     #[test]
     fn finds_no_address_where_there_is_none() {
-        for text in ["", "anna", "=?UTF-8?Q?anna?=", "undisclosed-recipients:;"] {
+        for text in [
+            "",
+            "anna",
+            "=?UTF-8?Q?anna?=",
+            "undisclosed-recipients:;",
+            "<>",
+            "''",
+            "<<<<",
+            "to:",
+            "(anna@example.org)",
+        ] {
             assert!(read_all(text).is_empty(), "{text}");
         }
     }

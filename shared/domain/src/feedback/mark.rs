@@ -5,6 +5,8 @@
 //! no complaints, and mail to the mailbox simulator. So are recipients at domains that the account has verified, but
 //! only by the quota reporter, which counts: this function does not know them, and so the mark names the domain.
 //!
+//! AWS counts a bounce or a complaint that lists nobody as well. Its mark names the domain that the mail was sent to.
+//!
 //! A mark holds no address. What tells it from others is a hash of the feedback's id, its kind and the address. The id
 //! is a random value of SES, so nobody who does not know the feedback can search the hash for an address, and
 //! needs no secret.
@@ -20,7 +22,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::event::Mail;
-use super::{FeedbackClass, RecipientFact, message_event};
+use super::{FeedbackClass, RecipientFact, address, message_event};
+use crate::address::EmailAddress;
 use crate::hex::hex;
 use crate::stream::Stream;
 
@@ -31,6 +34,8 @@ const TAGS_OF_OTHERS: [&str; 2] = ["ses:", "okite_"];
 
 /// The most tags of a mail that a mark keeps; SES allows 50.
 const TAGS_MAX: usize = 50;
+/// The domain of a mark that lists nobody, of a mail that was not sent to one domain alone.
+const UNKNOWN_DOMAIN: &str = "unknown";
 
 /// The kind of a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -125,29 +130,78 @@ pub struct RecordedMark {
 /// A mail that names no stream counts as transactional, the default of a mail.
 /// Classic notifications name none.
 pub(super) fn of(mail: &Mail, facts: &[RecipientFact]) -> Vec<Mark> {
-    let stream = mail.tag(STREAM_TAG).and_then(|tag| Stream::deserialize(tag).ok());
-    let tags = own_tags(mail);
     // Without any id of SES's the hash would be one of the address alone; no event of SES's is like that.
     let counted = facts
         .iter()
         .filter(|fact| !fact.address.is_simulator() && !fact.feedback_id.is_empty());
     let kinds = counted.flat_map(|fact| MarkKind::of(fact).map(move |kind| (fact, kind)));
-    kinds
-        .map(|(fact, kind)| Mark {
-            kind,
-            stream: stream.unwrap_or_default(),
-            hash: hash(kind, fact),
-            domain: fact.address.domain().to_owned(),
-            class: fact.class,
-            tags: tags.clone(),
-            message_id: message_event::id(mail),
-            at: fact.at,
-        })
-        .collect()
+    let marks = kinds.map(|(fact, kind)| Mark {
+        kind,
+        stream: Stream::default(),
+        hash: hash(kind, &fact.feedback_id, fact.address.normalised()),
+        domain: fact.address.domain().to_owned(),
+        class: fact.class,
+        tags: BTreeSet::new(),
+        message_id: None,
+        at: fact.at,
+    });
+    of_mail(mail, marks.collect())
 }
 
-fn hash(kind: MarkKind, fact: &RecipientFact) -> String {
-    let parts = [&fact.feedback_id, kind.as_str(), fact.address.normalised()];
+/// A bounce or a complaint that lists nobody, and that AWS counts all the same.
+#[derive(Debug)]
+pub(super) struct UnlistedFeedback {
+    pub(super) kind: MarkKind,
+    pub(super) class: FeedbackClass,
+    pub(super) at: Timestamp,
+    pub(super) feedback_id: String,
+}
+
+/// Makes the mark of a bounce or a complaint of `mail` that lists nobody. It counts once, for nobody knows how many.
+pub(super) fn of_unlisted(mail: &Mail, unlisted: &UnlistedFeedback) -> Vec<Mark> {
+    let sent_to = mail
+        .destination
+        .as_ref()
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let sent_to: Vec<_> = sent_to.filter_map(Value::as_str).flat_map(address::read_all).collect();
+    let is_simulator = !sent_to.is_empty() && sent_to.iter().all(EmailAddress::is_simulator);
+    if is_simulator || unlisted.feedback_id.is_empty() {
+        return Vec::new();
+    }
+    let domains: BTreeSet<&str> = sent_to.iter().map(EmailAddress::domain).collect();
+    let only = domains.first().filter(|_| domains.len() == 1);
+    let mark = Mark {
+        kind: unlisted.kind,
+        stream: Stream::default(),
+        hash: hash(unlisted.kind, &unlisted.feedback_id, ""),
+        domain: only.copied().unwrap_or(UNKNOWN_DOMAIN).to_owned(),
+        class: unlisted.class,
+        tags: BTreeSet::new(),
+        message_id: None,
+        at: unlisted.at,
+    };
+    of_mail(mail, vec![mark])
+}
+
+/// Adds what the marks of a mail have in common.
+fn of_mail(mail: &Mail, mut marks: Vec<Mark>) -> Vec<Mark> {
+    if marks.is_empty() {
+        return marks;
+    }
+    let stream = mail.tag(STREAM_TAG).and_then(|tag| Stream::deserialize(tag).ok());
+    let tags = own_tags(mail);
+    for mark in &mut marks {
+        mark.stream = stream.unwrap_or_default();
+        mark.tags.clone_from(&tags);
+        mark.message_id = message_event::id(mail);
+    }
+    marks
+}
+
+fn hash(kind: MarkKind, feedback_id: &str, address: &str) -> String {
+    let parts = [feedback_id, kind.as_str(), address];
     hex(&Sha256::digest(parts.join("\n"))[..16])
 }
 
@@ -167,7 +221,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::address::EmailAddress;
 
     fn fact(address: &str, class: FeedbackClass) -> RecipientFact {
         RecipientFact {

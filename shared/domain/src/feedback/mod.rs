@@ -29,6 +29,7 @@ pub use mark::{Mark, MarkKind, RecordedMark};
 pub use message_event::{EventRecipient, MessageEvent};
 
 use event::{Bounce, Complaint, Json, Recipient};
+use mark::UnlistedFeedback;
 use message_event::About;
 
 /// The longest diagnostic text that is kept, in characters.
@@ -158,22 +159,26 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
         lists_nobody: false,
         message,
     };
+    let mut unlisted = None;
     match event.kind.as_str() {
         "Bounce" => {
             let bounce = json.bounce.ok_or(UnreadableFeedback::Incomplete("bounce"))?;
             let at = at(bounce.timestamp.as_ref());
-            event.add_bounce(bounce, at);
+            unlisted = event.add_bounce(bounce, at);
         }
         "Complaint" => {
             let complaint = json.complaint.ok_or(UnreadableFeedback::Incomplete("complaint"))?;
             let at = at(complaint.timestamp.as_ref());
-            event.add_complaint(complaint, at);
+            unlisted = event.add_complaint(complaint, at);
         }
         _ => {}
     }
     let is_about_recipients = matches!(event.kind.as_str(), "Bounce" | "Complaint");
     event.lists_nobody = is_about_recipients && event.facts.is_empty() && event.unreadable_recipients == 0;
-    event.marks = mark::of(&mail, &event.facts);
+    event.marks = match unlisted.filter(|_| event.lists_nobody) {
+        Some(unlisted) => mark::of_unlisted(&mail, &unlisted),
+        None => mark::of(&mail, &event.facts),
+    };
     if let Some(message) = &mut event.message {
         for fact in &event.facts {
             if let Some(recipient) = message.recipients.get_mut(fact.address.normalised()) {
@@ -244,12 +249,14 @@ fn listed(recipients: Option<&[Recipient]>) -> Vec<(&str, Option<&str>)> {
 }
 
 impl FeedbackEvent {
-    fn add_bounce(&mut self, bounce: Bounce, at: Timestamp) {
+    /// Adds the recipients of a bounce. Returns what counts if it lists none, and AWS counts it.
+    fn add_bounce(&mut self, bounce: Bounce, at: Timestamp) -> Option<UnlistedFeedback> {
         let subtype = message_event::short(&bounce.words());
         let bounce_type = bounce.bounce_type.unwrap_or_default();
         let bounce_sub_type = bounce.bounce_sub_type.unwrap_or_default();
         let feedback_id = self.feedback_id(bounce.feedback_id);
-        for recipient in bounce.bounced_recipients.unwrap_or_default() {
+        let recipients = bounce.bounced_recipients.unwrap_or_default();
+        for recipient in recipients {
             let (class, judgement) = classify::bounce(&bounce_type, &bounce_sub_type, &recipient);
             let happened = Happened {
                 class,
@@ -260,9 +267,20 @@ impl FeedbackEvent {
             };
             self.add(&recipient, &happened);
         }
+        if !self.facts.is_empty() {
+            return None;
+        }
+        let (class, judgement) = classify::bounce(&bounce_type, &bounce_sub_type, &Recipient::default());
+        judgement.counts_for_rate.then_some(UnlistedFeedback {
+            kind: MarkKind::Bounce,
+            class,
+            at,
+            feedback_id,
+        })
     }
 
-    fn add_complaint(&mut self, complaint: Complaint, at: Timestamp) {
+    /// Adds the recipients of a complaint. Returns what counts if it lists none, and AWS counts it.
+    fn add_complaint(&mut self, complaint: Complaint, at: Timestamp) -> Option<UnlistedFeedback> {
         let words = message_event::short(complaint.words());
         let feedback_type = complaint.complaint_feedback_type.unwrap_or_default();
         let sub_type = complaint.complaint_sub_type.unwrap_or_default();
@@ -277,6 +295,13 @@ impl FeedbackEvent {
         for recipient in complaint.complained_recipients.unwrap_or_default() {
             self.add(&recipient, &happened);
         }
+        let class = happened.class;
+        (self.facts.is_empty() && class == FeedbackClass::Complaint).then_some(UnlistedFeedback {
+            kind: MarkKind::Complaint,
+            class,
+            at,
+            feedback_id,
+        })
     }
 
     fn feedback_id(&self, id: Option<String>) -> String {
@@ -333,6 +358,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::stream::Stream;
 
     fn received() -> Timestamp {
         "2026-01-02T00:00:00Z".parse().unwrap()
@@ -426,6 +452,55 @@ mod tests {
         let event =
             event(&json!({"eventType": "Complaint", "complaint": {"complaintSubType": "OnAccountSuppressionList"}}));
         assert!(event.facts.is_empty() && event.lists_nobody);
+        assert_eq!(event.marks, [], "an echo of a list of the account does not count");
+    }
+
+    #[test]
+    fn a_bounce_or_complaint_that_lists_nobody_counts_once_if_aws_counts_it() {
+        let marks = |kind: &str, contents: Value, destination: Value| {
+            let mut contents = contents;
+            contents["feedbackId"] = json!("f-1");
+            let mail = json!({"messageId": "m-1", "destination": destination, "tags": {"okite_stream": ["bulk"]}});
+            event(&json!({"eventType": kind, "mail": mail, kind.to_lowercase(): contents})).marks
+        };
+        let hard = |recipients: Value| json!({"bounceType": "Permanent", "bounceSubType": "General", "bouncedRecipients": recipients});
+        let abuse = json!({"complaintFeedbackType": "abuse", "complainedRecipients": []});
+        for recipients in [json!([]), Value::Null] {
+            let found = marks("Bounce", hard(recipients), json!(["Anna@Example.org"]));
+            assert_eq!(
+                (found.len(), found[0].kind, found[0].stream),
+                (1, MarkKind::Bounce, Stream::Bulk)
+            );
+            assert_eq!(
+                (found[0].domain.as_str(), found[0].class),
+                ("example.org", FeedbackClass::HardBounce)
+            );
+        }
+        let complaint = marks("Complaint", abuse.clone(), json!(["a@example.org", "b@example.net"]));
+        assert_eq!(
+            (complaint.len(), complaint[0].kind, complaint[0].domain.as_str()),
+            (1, MarkKind::Complaint, "unknown")
+        );
+        for (kind, contents, destination) in [
+            (
+                "Bounce",
+                json!({"bounceType": "Transient", "bounceSubType": "General"}),
+                json!(["a@example.org"]),
+            ),
+            (
+                "Bounce",
+                json!({"bounceType": "Permanent", "bounceSubType": "OnAccountSuppressionList"}),
+                json!(["a@example.org"]),
+            ),
+            ("Bounce", hard(json!([])), json!(["bounce@simulator.amazonses.com"])),
+            (
+                "Complaint",
+                json!({"complaintFeedbackType": "not-spam"}),
+                json!(["a@example.org"]),
+            ),
+        ] {
+            assert_eq!(marks(kind, contents.clone(), destination), [], "{contents}");
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::time::EARLIEST;
 
 pub use entry::{RegisterEvidence, SoftBounce, SuppressionEntry, mail_of};
 pub use reconciliation::{FinishedPass, ListDrift, Reconciliation, ReconciliationPass, ReportedReconciliation};
-pub use repeated_blocks::{BLOCK_DAYS_KEPT, first_blocks_of_days};
+pub use repeated_blocks::{BLOCK_DAYS_ENOUGH, BLOCK_DAYS_KEPT, first_blocks_of_days};
 pub use ses_list_entry::{ReconciliationStep, SesListEntry};
 pub use storm::{STORM_BLOCKS, STORM_ENOUGH, STORM_WINDOW, is_storm};
 pub use tiers::{InvalidTiers, SoftBounceTiers};
@@ -271,18 +271,21 @@ impl Registers {
         self.blocked_at.filter(|_| found.reason == SuppressionReason::Blocked)
     }
 
-    /// Returns the days with a block if repeated blocks alone keep `address` from bulk mail at `now`.
+    /// Returns the blocks that count, oldest first, if repeated blocks alone keep `address` from bulk mail at `now`:
+    /// [`BLOCK_DAYS_ENOUGH`] to [`BLOCK_DAYS_KEPT`].
     #[must_use]
     pub fn repeatedly_blocked_alone(
         &self,
         address: &EmailAddress,
         now: Timestamp,
         tiers: &SoftBounceTiers,
-    ) -> Option<&[Timestamp]> {
+    ) -> Option<Vec<Timestamp>> {
         let found = |stream| self.suppression(address, now, stream, tiers);
         let is_repeated = found(Stream::Transactional).is_none()
             && found(Stream::Bulk).is_some_and(|found| found.reason == SuppressionReason::Blocked);
-        is_repeated.then_some(self.blocked_on.as_slice())
+        let counts =
+            |at: &Timestamp| repeated_blocks::is_recent(*at, now) && self.lifted_at.is_none_or(|lifted| *at > lifted);
+        is_repeated.then(|| self.blocked_on.iter().copied().filter(counts).collect())
     }
 
     /// Removes days whose block was part of a storm. See [`is_storm`].
@@ -440,6 +443,26 @@ mod tests {
                 .repeatedly_blocked_alone(&address, at(now), &tiers())
                 .is_some()
         };
+        let counting = |registers: &Registers, now| registers.repeatedly_blocked_alone(&address, at(now), &tiers());
+        let four = Registers {
+            blocked_on: [0, DAY, 2 * DAY, 3 * DAY].map(at).to_vec(),
+            ..Registers::default()
+        };
+        assert_eq!(counting(&four, 4 * DAY), Some(four.blocked_on.clone()));
+        assert_eq!(
+            counting(&four, 14 * DAY),
+            Some(four.blocked_on[1..].to_vec()),
+            "too old"
+        );
+        let lifted = Registers {
+            lifted_at: Some(at(0)),
+            ..four.clone()
+        };
+        assert_eq!(
+            counting(&lifted, 4 * DAY),
+            Some(four.blocked_on[1..].to_vec()),
+            "lifted"
+        );
         assert_eq!(reason(&blocked, ANNA, 3 * DAY - 1), Some(SuppressionReason::Blocked));
         assert!(!alone(&blocked, 3 * DAY - 1));
         for (now, bulk) in [(3 * DAY, true), (14 * DAY - 1, true), (14 * DAY, false)] {

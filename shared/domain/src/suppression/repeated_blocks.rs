@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 
 /// The number of days with a block that Okite keeps of an address: the newest.
 pub const BLOCK_DAYS_KEPT: usize = 7;
-/// The number of days with a block, within [`WINDOW`], that keep an address from bulk mail.
-const DAYS: usize = 3;
+/// The number of days with a block, within fourteen days, that keep an address from bulk mail.
+pub const BLOCK_DAYS_ENOUGH: usize = 3;
 /// The time before now in which blocks count.
 const WINDOW: SignedDuration = SignedDuration::from_hours(14 * 24);
 
@@ -31,10 +31,15 @@ pub fn first_blocks_of_days(blocks: impl IntoIterator<Item = Timestamp>) -> Vec<
     by_day.into_values().skip(beyond).collect()
 }
 
+/// Returns whether a block of `at` still counts at `now`.
+pub(super) fn is_recent(at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(at) < WINDOW
+}
+
 /// Returns the time of the block from which on an address gets no bulk mail, if it gets none at `now`. `days` are the
 /// first blocks of days, oldest first, that count.
 pub(super) fn suppressed_since(days: impl Iterator<Item = Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    days.filter(|at| now.duration_since(*at) < WINDOW).nth(DAYS - 1)
+    days.filter(|at| is_recent(*at, now)).nth(BLOCK_DAYS_ENOUGH - 1)
 }
 
 #[cfg(test)]
@@ -92,9 +97,9 @@ mod tests {
                 blocks.iter().filter(|hours| now - **hours < 14 * DAY).map(|hours| hours / DAY).collect();
             let first_counts = |days: &std::collections::BTreeSet<i64>| days.len();
             // The first block of the oldest day may lie outside of the window while a later one lies inside.
-            if first_counts(&days) < DAYS {
+            if first_counts(&days) < BLOCK_DAYS_ENOUGH {
                 prop_assert_eq!(suppressed_since(kept.into_iter(), at(now)), None);
-            } else if first_counts(&days) > DAYS {
+            } else if first_counts(&days) > BLOCK_DAYS_ENOUGH {
                 prop_assert!(suppressed_since(kept.into_iter(), at(now)).is_some());
             }
         }

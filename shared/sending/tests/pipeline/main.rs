@@ -8,5 +8,6 @@ mod frees_key;
 mod histories;
 mod network;
 mod standings;
+mod storms;
 mod takeover;
 mod world;

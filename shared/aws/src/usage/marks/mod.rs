@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -133,11 +134,8 @@ impl Marks {
         let (from, to) = (minus(at, STORM_WINDOW), plus(at, STORM_WINDOW));
         let mut days = vec![utc_day(from), utc_day(to)];
         days.dedup();
-        let mut blocks = Vec::new();
-        for day in days {
-            blocks.extend(self.blocks(day, domain, from, to).await?);
-        }
-        Ok(is_storm(at, &blocks))
+        let blocks = try_join_all(days.into_iter().map(|day| self.blocks(day, domain, from, to))).await?;
+        Ok(is_storm(at, &blocks.concat()))
     }
 
     /// Returns the times of the first [`STORM_ENOUGH`] blocks of a day and domain between two times.
