@@ -317,6 +317,20 @@ patterns! {
     ]
     yes ["550 5.1.8 <a@b.example>: Sender address rejected: Domain not found", "550 Sender verify failed", "501 Emetteur invalide. Invalid Sender.", "550 Adresse de l'expéditeur refusée: domaine inexistant", "553 发件人域名不存在"] no ["550 user unknown", "550 returned to you"]
 
+    // "Does not exist" may be about anything in a script without spaces. These words say that it is about the sender's
+    // side.
+    SenderAuthentication Clear ["记录", "記錄", "紀錄", "レコード", "逆引き", "反向", "逆向", "레코드", "역방향", "ポリシー"]
+    yes ["550 SPF记录不存在", "550 PTR记录不存在", "550 IPアドレスの逆引きが見つかりません", "550 DMARCポリシーが見つかりません"] no ["550 收件人不存在", "550 ユーザーが見つかりません"]
+
+    SenderRefused Clear ["您的域名", "你的域名", "发件域名", "发送域名", "發件網域", "寄件網域", "送信ドメイン", "送信元ドメイン", "お客様のドメイン", "貴社のドメイン", "발신 도메인", "발신도메인"]
+    yes ["550 5.7.1 您的域名不存在，拒绝接收", "550 送信ドメインが存在しません"] no ["550 收件人不存在", "550 宛先ドメインが見つかりません"]
+
+    Content Clear ["链接", "鏈接", "連結", "リンク", "링크"]
+    yes ["550 邮件中的链接不存在"] no ["550 收件人不存在"]
+
+    TemporarilyUnavailable Clear ["服务暂", "服務暫", "服务停", "服務停", "サービス停止", "サービスを停止", "サービスが停止", "서비스 중단"]
+    yes ["550 服务暂时停用，请稍后再试"] no ["550 该账号已停用"]
+
     Relaying Clear ["relay access denied", "relay~ * denied|not|prohibited|forbidden|disallowed|permitted|refused|rejected", "relaying denied", "unable|not|cannot|refuse|allowed|permitted|configured|wont to|relay relay|mail|through|for", "not to relay", "no relaying|relay", "we do|don not|t relay", "not permitted|allowed to relay", "rcpthosts", "not a gateway", "don t|not handle mail|email for", "domain * not hosted|served|local here", "not * served|local domain|host", "not an open relay"]
     yes ["550 5.7.1 Unable to relay", "553 sorry, that domain isn't in my list of allowed rcpthosts", "554 Relay access denied"] no ["550 user unknown"]
 

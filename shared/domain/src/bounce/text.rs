@@ -256,13 +256,37 @@ fn add_words<'a>(part: &'a str, words: &mut Vec<&'a str>) {
             }
             continue;
         }
-        let letters = |word: &&str| word.chars().any(|c| !c.is_ascii_digit());
-        words.extend(
-            name.split(|c: char| !c.is_alphanumeric())
-                .filter(letters)
-                .filter(|word| !word.is_empty()),
-        );
+        for word in name.split(|c: char| !c.is_alphanumeric()) {
+            add_word(word, words);
+        }
     }
+}
+
+/// Adds a word unless it is a number. Latin letters end a word in a script without spaces: `SPF记录不存在`.
+fn add_word<'a>(mut word: &'a str, words: &mut Vec<&'a str>) {
+    let has_letters = |word: &str| word.chars().any(|c| !c.is_ascii_digit());
+    while !word.is_ascii()
+        && let Some(at) = script_change(word)
+    {
+        let (before, behind) = word.split_at(at);
+        if has_letters(before) {
+            words.push(before);
+        }
+        word = behind;
+    }
+    if has_letters(word) {
+        words.push(word);
+    }
+}
+
+/// Finds the first character that is of a script without spaces where the one before is not, or the other way round.
+fn script_change(word: &str) -> Option<usize> {
+    let is_unspaced = |c: char| c >= '\u{3000}';
+    let mut chars = word.char_indices();
+    let (_, first) = chars.next()?;
+    chars
+        .find(|(_, c)| is_unspaced(*c) != is_unspaced(first))
+        .map(|(at, _)| at)
 }
 
 fn link_start(chunk: &str) -> Option<usize> {
