@@ -16,6 +16,9 @@ use crate::terminal::printable;
 /// The longest input, in bytes. An event of SES in every wrapping is shorter.
 const INPUT_MAX: u64 = 1 << 20;
 
+/// The types of a bounce, as SES spells them.
+const TYPES: [&str; 3] = ["Permanent", "Transient", "Undetermined"];
+
 const GIVE: &str = "Give a file or standard input with an SES event, or with a server's reply such as \
                     \"550 5.1.1 user unknown\", or give --type and --status.";
 
@@ -34,13 +37,13 @@ pub(crate) struct ExplainBounceCommand {
     file: Option<PathBuf>,
     /// SES's bounce type, for a reply alone: Permanent, Transient or Undetermined [default: Permanent]
     #[arg(long = "type", value_name = "TYPE", ignore_case = true,
-          value_parser = ["Permanent", "Transient", "Undetermined"])]
+          value_parser = TYPES)]
     bounce_type: Option<String>,
     /// SES's bounce subtype, for a reply alone [default: General]
     #[arg(long, value_name = "SUBTYPE")]
     subtype: Option<String>,
     /// The status of the recipient, for a reply alone, such as 5.1.1
-    #[arg(long)]
+    #[arg(long, value_parser = parse_status)]
     status: Option<String>,
     /// Print JSON
     #[arg(long)]
@@ -86,7 +89,7 @@ impl ExplainBounceCommand {
         }
         if let Err(error) = serde_json::from_str::<Value>(text) {
             return Err(Failure::new(format!(
-                "the input begins like JSON and is none: line {}, column {}",
+                "the input begins like JSON but is not valid JSON: line {}, column {}",
                 error.line(),
                 error.column()
             )));
@@ -106,7 +109,9 @@ impl ExplainBounceCommand {
     }
 
     fn of_reply(&self, text: &str) -> Explained {
-        let bounce_type = self.bounce_type.as_deref().unwrap_or("Permanent");
+        let given = self.bounce_type.as_deref().unwrap_or("Permanent");
+        let spelled = TYPES.into_iter().find(|name| name.eq_ignore_ascii_case(given));
+        let bounce_type = spelled.unwrap_or(given);
         let sub_type = self.subtype.as_deref().unwrap_or("General");
         let diagnostic = Some(text).filter(|text| !text.is_empty());
         let judgement = bounce::judge(&BounceInput {
@@ -157,12 +162,26 @@ impl ExplainBounceCommand {
 fn looks_like_a_reply(text: &str) -> bool {
     text.split(|c: char| c.is_whitespace() || matches!(c, '-' | ';' | '(' | ')' | '#'))
         .any(|word| {
-            let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-            let is_class = word.starts_with(['2', '4', '5']);
-            let is_reply = word.len() == 3 && digits(word);
-            let is_enhanced = word.split('.').count() == 3 && word.split('.').all(digits);
-            is_class && (is_reply || is_enhanced)
+            let is_reply = word.len() == 3 && word.starts_with(['2', '4', '5']) && is_number(word);
+            is_reply || is_enhanced_code(word)
         })
+}
+
+/// Parses an enhanced status code, such as `5.1.1`.
+fn parse_status(text: &str) -> Result<String, &'static str> {
+    if is_enhanced_code(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("a status has the form 5.1.1 and begins with 2, 4 or 5")
+    }
+}
+
+fn is_enhanced_code(word: &str) -> bool {
+    word.starts_with(['2', '4', '5']) && word.split('.').count() == 3 && word.split('.').all(is_number)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// One event, or one reply.

@@ -1,10 +1,10 @@
-//! `okite forget`: deletes an address from all stored records, and keeps it suppressed.
+//! `okite forget`: deletes an address from all stored records. A suppressed address stays suppressed.
 
 use std::process::ExitCode;
 
 use aws::{Messages, StoreError, Suppressions};
 use clap::Args;
-use domain::address::EmailAddress;
+use domain::address::{AddressError, EmailAddress};
 use uuid::Uuid;
 
 use crate::execution::{CommandResult, Failure, block_on};
@@ -12,9 +12,9 @@ use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{MESSAGES, SUPPRESSIONS, Target, TargetArguments, TargetError};
 
-/// Delete a person's address from all stored records and keep it suppressed
+/// Delete a person's address from all stored records; a suppressed address stays suppressed
 ///
-/// The command finds the mails to the address by an index. With --scan it reads the whole table of messages, which also
+/// An address that was not suppressed can get mail again. The command finds the mails to the address by an index. With --scan it reads the whole table of messages, which also
 /// finds records that name the address otherwise. It asks for confirmation first. You may run it again after an error.
 /// It does not reach backups, SES's own suppression list, or events still on their way: see docs/PRIVACY.md.
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ Example:
   okite forget anna@example.net --hash --stack okite")]
 pub(crate) struct ForgetCommand {
     /// The address, in any spelling
-    #[arg(value_parser = EmailAddress::parse)]
+    #[arg(value_parser = parse_address)]
     address: EmailAddress,
     /// Replace the address on the suppression list by its SHA-256 hash
     #[arg(long)]
@@ -82,6 +82,14 @@ impl ForgetCommand {
     }
 }
 
+/// Parses an address. The domain's text about brackets is for addresses that may have a name.
+fn parse_address(text: &str) -> Result<EmailAddress, String> {
+    EmailAddress::parse(text).map_err(|error| match error {
+        AddressError::BracketsInvalid => "give the address alone, without a name and without < and >".to_owned(),
+        error => error.to_string(),
+    })
+}
+
 /// Asks the operator on standard error and reads the answer.
 fn confirmed(search: Search) -> std::io::Result<bool> {
     let records = match search {
@@ -90,7 +98,9 @@ fn confirmed(search: Search) -> std::io::Result<bool> {
     };
     eprint!("This deletes the address for good from {records}. Type yes to continue: ");
     let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
+    if std::io::stdin().read_line(&mut answer)? == 0 {
+        eprintln!();
+    }
     Ok(answer.trim() == "yes")
 }
 

@@ -64,7 +64,10 @@ async fn stops_and_releases_mail_at_once_and_no_report_undoes_it() {
         ],
         "{shown}"
     );
-    assert!(shown.contains("The reports decide, set by anna at"), "{shown}");
+    assert!(
+        shown.contains("Brake override: none, the reports decide, set by anna at"),
+        "{shown}"
+    );
 }
 
 #[tokio::test]
@@ -123,4 +126,20 @@ async fn an_error_names_what_is_in_force() {
     let none = output_of(&["none"], &data_dir).await;
     assert!(none.contains("could not be recorded"), "{none}");
     up.send("anna@example.net").await;
+}
+
+#[tokio::test]
+async fn a_blank_reason_or_name_counts_as_none_and_a_long_one_is_rejected() {
+    let (_folder, data_dir) = folder();
+    let _up = reported(&data_dir).await;
+    output_of(&["bulk", "--why", " ", "--by", ""], &data_dir).await;
+    let shown = output_of(&[], &data_dir).await;
+    assert!(shown.contains("no reason was given"), "{shown}");
+    assert!(!shown.contains("set by  at"), "{shown}");
+    let long = "a".repeat(1001);
+    for option in ["--why", "--by"] {
+        let output = brake(&["all", option, &long], &data_dir).await;
+        assert_eq!(output.status.code(), Some(2), "{option}");
+        assert!(text(&output.stderr).contains("at most 1000 characters"), "{option}");
+    }
 }

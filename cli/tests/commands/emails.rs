@@ -196,7 +196,7 @@ async fn names_the_cause_of_an_error() {
     for (arguments, said) in [
         (&["show", nobody][..], "no email with the id"),
         (&["settle", nobody, "--sent"], "no email with the id"),
-        (&["show", "a b"], "no id of an email"),
+        (&["show", "a b"], "not the id of an email"),
     ] {
         let output = emails(arguments, &data_dir).await;
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");

@@ -90,3 +90,13 @@ fn says_what_is_wrong_with_an_input() {
     let (succeeded, output, _) = explain(&[], nobody);
     assert!(succeeded && output.contains("names no recipient"), "{output}");
 }
+
+#[test]
+fn spells_a_type_as_ses_does_and_rejects_a_status_that_is_none() {
+    let (succeeded, output, _) = explain(&["--type", "transient"], "452 mailbox full");
+    assert!(succeeded && output.contains("Transient/General"), "{output}");
+    for status in ["99", "5.1", "3.1.1", "5.1.x", ""] {
+        let (succeeded, _, errors) = explain(&["--status", status], "452 mailbox full");
+        assert!(!succeeded && errors.contains("--status"), "{status}: {errors}");
+    }
+}

@@ -204,3 +204,24 @@ async fn names_the_cause_of_an_error() {
     let output = run(&["import"], &data_dir).await;
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[tokio::test]
+async fn an_import_without_a_time_is_later_than_a_lift_by_the_clock_of_okite_up() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let clock = up.http.post(format!("{}/_local/clock", up.url()));
+    let set = clock.json(&json!({ "advance_ms": 86_400_000 })).send().await.unwrap();
+    assert!(set.status().is_success());
+    let suppressions = format!("{}/suppressions", up.url());
+    let entry = format!("{suppressions}/anna@example.net");
+    let add = up.http.post(&suppressions).bearer_auth(KEY);
+    let added = add.json(&json!({ "email": "anna@example.net" })).send().await.unwrap();
+    assert!(added.status().is_success());
+    let lifted = up.http.delete(&entry).bearer_auth(KEY).send().await.unwrap();
+    assert!(lifted.status().is_success());
+
+    let output = import("email\nanna@example.net\n", &data_dir).await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let shown = up.http.get(&entry).bearer_auth(KEY).send().await.unwrap();
+    assert_eq!(shown.status(), 200);
+}

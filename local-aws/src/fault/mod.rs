@@ -79,9 +79,12 @@ pub enum FaultSpan {
     For(Duration),
 }
 
+/// The longest delay of a call, an hour in milliseconds. No function of Lambda runs for longer than 15 minutes.
+const DELAY_MS_MAX: u64 = 3_600_000;
+
 /// A fault in JSON, not yet validated.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
 struct Written {
     operation: String,
     table: Option<String>,
@@ -118,6 +121,9 @@ impl TryFrom<Written> for Fault {
                 .unwrap_or_else(|| format!("{code}, injected by a fault.")),
             code,
         });
+        if written.delay_ms.is_some_and(|milliseconds| milliseconds > DELAY_MS_MAX) {
+            return Err(format!("`delay_ms` must be at most {DELAY_MS_MAX}"));
+        }
         let delay = written
             .delay_ms
             .map(|milliseconds| Effect::Delay(Duration::from_millis(milliseconds)));
@@ -276,6 +282,8 @@ mod tests {
             json!({"operation": "SendEmail", "delay_ms": 1, "times": 0}),
             json!({"operation": "SendEmail", "delay_ms": 1, "skip": -1}),
             json!({"operation": "SendEmail", "delay_ms": -1}),
+            json!({"operation": "SendEmail", "delay_ms": 3_600_001}),
+            json!([]),
             json!({"operation": "SendEmail", "delay_ms": 1, "message": "m"}),
             json!({"operation": "SendEmail", "delay_ms": 1, "table": "OrdersTable"}),
             json!({"operation": "SendEmail", "unprocessed": true}),

@@ -17,6 +17,11 @@ use domain::brake::Brake;
 use crate::execution::{CommandResult, block_on};
 use crate::target::{Resolved, Target, TargetArguments, TargetError, USAGE};
 
+/// The reason of a change for which none was given.
+const NO_REASON: &str = "no reason was given";
+/// The most characters of a reason or a name. Every report reads them, and the alarm topic gets them.
+const NOTE_MAX: usize = 1000;
+
 /// Stop or release mail at once, or show the brake
 ///
 /// Without an argument, shows what is stopped, who set the brake, since when and why, and the last 10 changes. With
@@ -36,14 +41,23 @@ pub(crate) struct BrakeCommand {
         long,
         value_name = "TEXT",
         requires = "brake_override",
-        default_value = "no reason was given"
+        default_value = NO_REASON,
+        value_parser = parse_note
     )]
     why: String,
     /// Your name; recorded with the change [default: $USER]
-    #[arg(long, value_name = "NAME", requires = "brake_override")]
+    #[arg(long, value_name = "NAME", requires = "brake_override", value_parser = parse_note)]
     by: Option<String>,
     #[command(flatten)]
     target: TargetArguments,
+}
+
+/// Checks the length of a reason or a name.
+fn parse_note(text: &str) -> Result<String, String> {
+    if text.chars().count() > NOTE_MAX {
+        return Err(format!("give at most {NOTE_MAX} characters"));
+    }
+    Ok(text.to_owned())
 }
 
 /// A brake override, as the operator names it.
@@ -84,9 +98,12 @@ impl BrakeCommand {
                 write!(output, "{}", show::show(&target).await?)?;
                 return Ok(ExitCode::SUCCESS);
             };
-            let user = || std::env::var("USER").ok().filter(|user| !user.is_empty());
-            let by = self.by.or_else(user).unwrap_or_else(|| "operator".to_owned());
-            write!(output, "{}", set::set(&target, brake_override, by, self.why).await?)?;
+            let filled = |text: &String| !text.trim().is_empty();
+            let user = || std::env::var("USER").ok().filter(filled);
+            let by = self.by.filter(filled).or_else(user);
+            let by = by.unwrap_or_else(|| "operator".to_owned());
+            let why = Some(self.why).filter(filled).unwrap_or_else(|| NO_REASON.to_owned());
+            write!(output, "{}", set::set(&target, brake_override, by, why).await?)?;
             Ok(ExitCode::SUCCESS)
         })
     }

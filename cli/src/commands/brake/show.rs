@@ -55,8 +55,8 @@ impl Display for BrakeStatus {
             Some(given) if given.brake().is_some() => {
                 writeln!(f, "Brake override: {}{}", printable(&given.setting), origin(given))?;
             }
-            Some(given) => writeln!(f, "The reports decide{}", origin(given))?,
-            None => writeln!(f, "The reports decide; no operator has set a brake override.")?,
+            Some(given) => writeln!(f, "Brake override: none, the reports decide{}", origin(given))?,
+            None => writeln!(f, "Brake override: none. No operator has set one; the reports decide.")?,
         }
         if self.changes.is_empty() {
             return writeln!(f, "No change is recorded.");
@@ -140,7 +140,7 @@ AT                    FROM  TO    BY        WHY
         };
         let said = brake.to_string();
         assert!(
-            said.contains("no gate yet") && said.contains("The reports decide;"),
+            said.contains("no gate yet") && said.contains("No operator has set one; the reports decide."),
             "{said}"
         );
         brake.brake_override = Some(BrakeOverride {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::execution::CommandResult;
 use crate::target::{MESSAGES, Resolved, Target, TargetError};
 
-/// Show an email, list those of which it is not known whether they were sent, and settle them
+/// Show an email, list emails whose outcome is unknown, and settle them
 #[derive(Debug, Args)]
 pub(crate) struct EmailsCommand {
     #[command(subcommand)]
@@ -42,7 +42,7 @@ impl EmailsCommand {
 enum EmailsError {
     #[error(transparent)]
     Target(#[from] TargetError),
-    #[error("{0} is no id of an email: give the field `id` of the answer to a request, or Amazon SES's id")]
+    #[error("`{0}` is not the id of an email: give the field `id` of the answer to a request, or Amazon SES's id")]
     Id(String),
     #[error(
         "there is no email with the id {id} in {target_name}. Its record may have expired, or it may belong to another \

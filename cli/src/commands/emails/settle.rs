@@ -15,7 +15,7 @@ use crate::target::{Target, TargetArguments};
 /// How often the record is read again if it changes meanwhile.
 const ROUNDS_MAX: u32 = 5;
 
-/// Record whether an email was sent of which it is not known
+/// Record whether an email whose outcome is unknown was sent
 ///
 /// The command sends nothing. After --not-sent, a request with the same Idempotency-Key sends the email. After --sent,
 /// it gets the id of the email. An email whose outcome is known stays as it is.
@@ -25,6 +25,7 @@ Example:
   okite emails settle 01980000-0000-7000-8000-000000000000 --not-sent --stack okite")]
 pub(crate) struct SettleCommand {
     /// Okite's id of the email, as `okite emails unknown` shows it
+    #[arg(value_parser = parse_id)]
     id: Uuid,
     /// The email was sent: a recipient has it, or SES has a record of it
     #[arg(long)]
@@ -57,6 +58,12 @@ impl SettleCommand {
 enum Settled {
     Now,
     Before,
+}
+
+/// Parses Okite's id of an email.
+fn parse_id(text: &str) -> Result<Uuid, &'static str> {
+    text.parse()
+        .map_err(|_| "this is not Okite's id of an email; `okite emails unknown` shows the ids")
 }
 
 fn name(settlement: Settlement) -> &'static str {

@@ -1,4 +1,4 @@
-//! `okite emails unknown`: lists the emails of which it is not known whether SES accepted them.
+//! `okite emails unknown`: lists the emails whose outcome is unknown: SES may or may not have accepted them.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -18,10 +18,10 @@ use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
 use crate::terminal::columns;
 
-/// The most emails that are listed. More of them have one cause, and that is to be found first.
+/// The most emails that are listed. More than these have a common cause, which an operator must find first.
 const LISTED_MAX: usize = 1_000;
 
-/// List the emails of which it is not known whether they were sent, oldest first
+/// List the emails whose outcome is unknown (sent or not), oldest first
 ///
 /// Amazon SES gave no clear answer for them, or the function ended before it could record the answer, and no event has
 /// come. The command reads the whole table of messages, which takes time and read capacity.
@@ -56,8 +56,10 @@ impl UnknownCommand {
                 writeln!(output, "{:#}", found.emails.iter().map(email).collect::<Value>())?;
             } else if found.emails.is_empty() {
                 eprintln!(
-                    "The outcome of every email of this time in {} is known.",
-                    found.target_name
+                    "In {}, the outcome of every email of this time is known. Emails of the last {} seconds are not \
+                     listed, because they may still be on their way to SES.",
+                    found.target_name,
+                    LEASE.as_secs()
                 );
             } else {
                 let header = ["ID", "ATTEMPTED", "TO", "SUBJECT"];

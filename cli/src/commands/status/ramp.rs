@@ -18,14 +18,24 @@ pub(super) fn describe(ramp: RampPlan, quota: Option<f64>, need: u32, by: Date) 
             daily_factor,
             days,
         } => format!(
-            "For {need} recipients a day by {by}: send to {start} today and to {:.0} % more each day, for {days} days. \
+            "For {need} recipients a day by {by}: send to {start} today and to {} % more each day, for {days} days. \
              The quota is {quota} a day now and has to grow with it.\n{ADVICE}",
-            (daily_factor - 1.0) * 100.0
+            percent_of_growth(daily_factor)
         ),
         RampPlan::NotBefore(date) => format!(
             "{need} recipients a day by {by} is too soon for a quota of {quota} a day. If you begin today, it takes \
              until about {date}. Send part of the mail later, or from another account.\n{ADVICE}"
         ),
+    }
+}
+
+/// Writes the daily growth in whole percent, or with two digits behind the point if it is small.
+fn percent_of_growth(daily_factor: f64) -> String {
+    let percent = (daily_factor - 1.0) * 100.0;
+    if percent < 5.0 {
+        format!("{percent:.2}")
+    } else {
+        format!("{percent:.0}")
     }
 }
 
@@ -49,6 +59,11 @@ mod tests {
         let text = text_of(Some(50_000.0), "2026-01-22");
         assert!(
             text.contains("send to 25000 today and to 10 % more each day, for 21 days"),
+            "{text}"
+        );
+        let text = text_of(Some(50_000.0), "2029-03-06");
+        assert!(
+            text.contains("send to 1 today and to 1.06 % more each day, for 1160 days"),
             "{text}"
         );
         let text = text_of(Some(50_000.0), "2026-01-10");

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use aws::{Pace, SesSuppressionList, TAKEN_AT_ONCE};
 use domain::suppression::ListDrift;
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{ListMoveError, SuppressionList};
@@ -42,7 +41,7 @@ struct ImportedFromSes {
 ///
 /// # Errors
 /// [`ListMoveError`]. What was imported before the error stays in the list.
-#[expect(clippy::disallowed_methods, reason = "the command reads the clock and makes the ids")]
+#[expect(clippy::disallowed_methods, reason = "the command makes the ids")]
 async fn from_ses(target: &Target, progress: impl Fn(ImportedFromSes)) -> Result<ImportedFromSes, ListMoveError> {
     let list = SuppressionList::of(target).await?;
     let ses = SesSuppressionList::new(aws::sesv2(&list.resolved.ses_config));
@@ -51,7 +50,7 @@ async fn from_ses(target: &Target, progress: impl Fn(ImportedFromSes)) -> Result
         calls.wait().await;
         let page = ses.page(token.as_deref()).await?;
         for part in page.listed.chunks(TAKEN_AT_ONCE) {
-            let now = Timestamp::now();
+            let now = target.now();
             let found = retry_throttled(async || list.suppressions.take_from_ses(part, now, Uuid::now_v7).await)
                 .await
                 .map_err(|error| list.error(&error))?;

@@ -10,7 +10,6 @@ use clap::Args;
 use csv::{ByteRecord, ReaderBuilder};
 use domain::suppression::{Register, SuppressionReason};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::line::{BadLine, Columns, Line, RegisterUpdate};
@@ -29,8 +28,8 @@ const WRITES_AT_ONCE: usize = 32;
 ///
 /// The first line of the file names the columns. One must be `address` or `email`. Optional columns: `reason` (bounce,
 /// complaint, blocked, manual, soft or lifted; manual if empty), `since` and `expires_at` (like 2026-01-31T12:00:00Z),
-/// `subtype`, `diagnostic`, `source` and `bounce_reason`. Column names and reasons of other mail services work too. A line that cannot
-/// be read is reported and skipped; the command then exits with 1. You may import a file again.
+/// `subtype`, `diagnostic`, `source` and `bounce_reason`. Column names and reasons of other mail services work too. A
+/// line that cannot be read is reported and skipped; the command then exits with 1. You may import a file again.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -88,7 +87,6 @@ struct Imported {
 ///
 /// # Errors
 /// [`ListMoveError`]. What was imported before the error stays in the list.
-#[expect(clippy::disallowed_methods, reason = "the command reads the clock")]
 async fn import(
     target: &Target,
     file: &Path,
@@ -96,13 +94,18 @@ async fn import(
     bad_line: impl Fn(u64, BadLine),
     progress: impl Fn(Imported),
 ) -> Result<Imported, ListMoveError> {
-    let now = Timestamp::now();
-    let name = file.display().to_string();
+    let now = target.now();
+    let from_stdin = file == Path::new("-");
+    let name = if from_stdin {
+        "standard input".to_owned()
+    } else {
+        file.display().to_string()
+    };
     let input_error = |source: io::Error| ListMoveError::Input {
         input: name.clone(),
         source,
     };
-    let source: Box<dyn Read> = if file == Path::new("-") {
+    let source: Box<dyn Read> = if from_stdin {
         Box::new(io::stdin())
     } else {
         Box::new(File::open(file).map_err(input_error)?)

@@ -3,8 +3,8 @@
 //! SES raises a quota when the volume comes near it, and mailbox providers trust volume that grows slowly. AWS
 //! publishes no figure for either, so the pace is an assumption.
 
+use jiff::Span;
 use jiff::civil::Date;
-use jiff::{Span, Unit};
 
 /// The number of days in which a volume may double. An assumption: a higher quota reportedly takes two weeks or more,
 /// and volume doubles at most every few days during warm-up.
@@ -37,17 +37,19 @@ pub fn plan_ramp(quota: Option<f64>, need: f64, today: Date, by: Date) -> RampPl
     let Some(quota) = quota.filter(|quota| *quota < need) else {
         return RampPlan::AllowedNow;
     };
-    let days = (by - today).total((Unit::Day, today)).unwrap_or(0.0);
-    if days < 1.0 {
+    let days = (by - today).get_days();
+    if days < 1 {
         return RampPlan::Past;
     }
-    let daily_factor = (1.0 / DOUBLES_IN_DAYS).exp2();
-    let start = need / (days / DOUBLES_IN_DAYS).exp2();
+    let start = need / (f64::from(days) / DOUBLES_IN_DAYS).exp2();
     if start <= quota {
+        let start = start.ceil().max(1.0);
+        // A distant date needs less growth than the volume may have.
+        let daily_factor = (need / start).powf(1.0 / f64::from(days));
         return RampPlan::Start {
-            start: start.ceil(),
+            start,
             daily_factor,
-            days: days as i32,
+            days,
         };
     }
     let takes = (need / quota.max(1.0)).log2() * DOUBLES_IN_DAYS;
@@ -79,6 +81,16 @@ mod tests {
         };
         assert_eq!((start, days), (25_000.0, 21));
         assert!((daily_factor - 1.104_089).abs() < 1e-6);
+        let RampPlan::Start {
+            start,
+            daily_factor,
+            days,
+        } = plan(Some(50_000.0), 200_000.0, "9999-12-31")
+        else {
+            panic!("there is time enough")
+        };
+        assert_eq!((start, days > 21), (1.0, true));
+        assert!((daily_factor.powi(days) / 200_000.0 - 1.0).abs() < 1e-6);
         assert_eq!(
             plan(Some(50_000.0), 200_000.0, "2026-01-10"),
             RampPlan::NotBefore("2026-01-15".parse().unwrap())

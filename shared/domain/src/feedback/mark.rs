@@ -1,15 +1,16 @@
 //! Marks: what SES counts against the account, one for each recipient of a bounce or a complaint.
 //!
-//! A mark is written once however often its event comes, and the marks *are* the count: nothing is incremented. Left
-//! out is what SES leaves out of its rates: echoes of a list of the account, unsubscribed recipients, reports that are
-//! no complaints, and mail to the mailbox simulator. So are recipients at domains that the account has verified, but
-//! only by the quota reporter, which counts: this function does not know them, and so the mark names the domain.
+//! A mark is written once however often its event comes, and the marks *are* the count: nothing is incremented. Okite
+//! leaves out what SES leaves out of its rates: echoes of a list of the account, unsubscribed recipients, reports that
+//! are no complaints, and mail to the mailbox simulator. SES also leaves out recipients at domains that the account has
+//! verified. The quota reporter does that when it counts: this function does not know these domains, so the mark names
+//! the domain of its recipient.
 //!
 //! AWS counts a bounce or a complaint that lists nobody as well. Its mark names the domain that the mail was sent to.
 //!
-//! A mark holds no address. What tells it from others is a hash of the feedback's id, its kind and the address. The id
-//! is a random value of SES, so nobody who does not know the feedback can search the hash for an address, and
-//! needs no secret.
+//! A mark holds no address. A hash of the feedback's id, its kind and the address distinguishes it. The id is a random
+//! value of SES, so nobody who does not know the feedback can find the address by its hash, and the hash needs no
+//! secret.
 
 use std::collections::BTreeSet;
 
@@ -106,7 +107,7 @@ impl Mark {
     }
 }
 
-/// A mark as it was recorded, without what tells it from others.
+/// A mark as it was recorded, without the hash that distinguishes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedMark {
     /// Its kind.

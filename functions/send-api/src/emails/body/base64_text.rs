@@ -1,8 +1,8 @@
 //! Base64 as programs write it: the standard and the URL-safe alphabet, with or without padding, on one line or several,
 //! bare or behind `data:…;base64,`.
 //!
-//! None of these forms can be taken for another. What remains is refused, such as bits that are not zero at the end:
-//! they are a sign of a content that was cut off.
+//! None of these forms can be taken for another. Everything else is refused, such as bits at the end that are not
+//! zero, which show that the content was cut off.
 
 use base64::Engine;
 use base64::alphabet::STANDARD as ALPHABET;
@@ -15,7 +15,7 @@ const UNPADDED: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(Indifferent),
 );
 
-/// Decodes a text, or returns `None` if it is no base64.
+/// Decodes a text, or returns `None` if it is not base64.
 pub(super) fn decode(text: String) -> Option<Vec<u8>> {
     // Most clients write it like this, and it needs no copy.
     if let Ok(bytes) = STANDARD.decode(&text) {
