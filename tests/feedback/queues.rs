@@ -443,7 +443,7 @@ async fn a_bounce_and_a_complaint_that_list_nobody_are_recorded_counted_and_told
         );
     }
 
-    let lines = log_lines(folder.path());
+    let lines = log_lines(folder.path(), "feedback");
     let told = lines
         .iter()
         .filter(|line| line["cause"] == "no_recipients" && line["ses.id"] == "m-1");
