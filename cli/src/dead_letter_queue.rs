@@ -78,9 +78,38 @@ impl<'a> DeadLetterQueue<'a> {
         Ok(answer.results.unwrap_or_default().into_iter().next())
     }
 
-    /// Starts to move all events back to the queue that they came from.
-    pub(crate) async fn start_move_task(&self, arn: &str) -> Result<(), DeadLetterQueueError> {
-        let started = self.client.start_message_move_task().source_arn(arn).send().await;
+    /// Returns the ARN of the retry queue, whose failed events come here.
+    pub(crate) async fn retry_queue_arn(&self) -> Result<String, DeadLetterQueueError> {
+        const OPERATION: &str = "ListDeadLetterSourceQueues";
+        let sources = self.client.list_dead_letter_source_queues();
+        let sources = sources.queue_url(&self.resolved.name).send().await;
+        let sources = sources.map_err(|error| self.error(OPERATION, &error))?;
+        let [url] = sources.queue_urls() else {
+            return Err(DeadLetterQueueError::Sqs {
+                operation: OPERATION,
+                target_name: self.resolved.target_name.clone(),
+                reason: format!("{} queues lead to the queue, and not one", sources.queue_urls().len()),
+            });
+        };
+        let answer = self
+            .client
+            .get_queue_attributes()
+            .queue_url(url)
+            .attribute_names(QueueAttributeName::QueueArn)
+            .send()
+            .await
+            .map_err(|error| self.error("GetQueueAttributes", &error))?;
+        let arn = answer
+            .attributes()
+            .and_then(|all| all.get(&QueueAttributeName::QueueArn));
+        Ok(arn.cloned().unwrap_or_default())
+    }
+
+    /// Starts to move all events to the queue `destination_arn`. SQS needs it for events that SNS put into the
+    /// dead-letter queue, which came from no queue: without it, the task fails at them.
+    pub(crate) async fn start_move_task(&self, arn: &str, destination_arn: &str) -> Result<(), DeadLetterQueueError> {
+        let task = self.client.start_message_move_task();
+        let started = task.source_arn(arn).destination_arn(destination_arn).send().await;
         started.map_err(|error| self.error("StartMessageMoveTask", &error))?;
         Ok(())
     }

@@ -86,6 +86,7 @@ impl AwsService {
                 "GetQueueAttributes",
                 "StartMessageMoveTask",
                 "ListMessageMoveTasks",
+                "ListDeadLetterSourceQueues",
             ],
             Self::CloudWatch => &["GetMetricStatistics", "DescribeAlarms"],
             Self::Dynamodb => &[

@@ -128,7 +128,8 @@ async fn redrive(target: &Target, mut progress: impl FnMut(i64)) -> Result<Redri
             moved: task.approximate_number_of_messages_moved(),
         });
     }
-    queue.start_move_task(&arn).await?;
+    let retry_queue_arn = queue.retry_queue_arn().await?;
+    queue.start_move_task(&arn, &retry_queue_arn).await?;
     let before = before.map(|task| task.started_timestamp());
     loop {
         let task = queue.newest_move_task(&arn).await?;

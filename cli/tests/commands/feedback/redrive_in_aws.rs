@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use crate::support::text;
 
 const ARN: &str = "arn:aws:sqs:eu-west-1:111111111111:Dead";
+const RETRIES_ARN: &str = "arn:aws:sqs:eu-west-1:111111111111:Retries";
+const RETRIES_URL: &str = "https://sqs.eu-west-1.amazonaws.com/111111111111/Retries";
 const URL: &str = "https://sqs.eu-west-1.amazonaws.com/111111111111/Dead";
 
 /// Returns a move task of SQS.
@@ -32,6 +34,13 @@ fn sqs(waiting: u64, tasks: Vec<Option<Value>>) -> String {
         let mut tasks = tasks.into_iter();
         for stream in listener.incoming() {
             answer(stream.unwrap(), |operation, body| match operation {
+                "ListDeadLetterSourceQueues" => {
+                    assert_eq!(body["QueueUrl"], URL);
+                    json!({ "queueUrls": [RETRIES_URL] })
+                }
+                "GetQueueAttributes" if body["QueueUrl"] == RETRIES_URL => {
+                    json!({ "Attributes": { "QueueArn": RETRIES_ARN } })
+                }
                 "GetQueueAttributes" => {
                     assert_eq!(body["QueueUrl"], URL);
                     json!({ "Attributes": { "QueueArn": ARN, "ApproximateNumberOfMessages": waiting.to_string() } })
@@ -42,7 +51,9 @@ fn sqs(waiting: u64, tasks: Vec<Option<Value>>) -> String {
                     json!({ "Results": listed.into_iter().collect::<Vec<_>>() })
                 }
                 "StartMessageMoveTask" => {
-                    assert_eq!((&body["SourceArn"], body.get("DestinationArn")), (&json!(ARN), None));
+                    // Without a destination, SQS fails at an event that SNS put into the queue.
+                    let arns = [&body["SourceArn"], &body["DestinationArn"]];
+                    assert_eq!(arns, [ARN, RETRIES_ARN]);
                     json!({ "TaskHandle": "handle" })
                 }
                 other => panic!("{other}"),

@@ -47,6 +47,15 @@ pub(super) struct Counts {
     pub(super) delayed: usize,
 }
 
+/// The end of a move out of a dead-letter queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MovedBack {
+    pub(super) moved: usize,
+    pub(super) to_move: usize,
+    /// The move ended early at a message that came from no queue.
+    pub(super) source_is_unknown: bool,
+}
+
 /// Why the visibility of a message was not changed.
 #[derive(Debug)]
 pub(super) enum VisibilityError {
@@ -216,20 +225,27 @@ impl Messages {
         self.save(vec![message]).map_err(VisibilityError::NotKept)
     }
 
-    /// Moves the messages of a dead-letter queue back to the queues that they came from, as new messages. Returns their
-    /// number.
+    /// Moves the messages of a dead-letter queue, as new messages: to the queue `destination_arn`, or each back to the
+    /// queue that it came from. Without a destination it ends at a message that came from no queue, as on AWS.
     pub(super) fn move_back(
         &mut self,
         dead_letter_arn: &str,
+        destination_arn: Option<&str>,
         new_id: impl Fn() -> Uuid,
         now: Timestamp,
-    ) -> io::Result<usize> {
+    ) -> io::Result<MovedBack> {
         self.expire(now)?;
-        let dead = self.of(dead_letter_arn);
-        let dead: Vec<Message> = dead.filter(|message| message.source_arn.is_some()).cloned().collect();
-        let moved = dead.len();
+        let dead: Vec<Message> = self.of(dead_letter_arn).cloned().collect();
+        let mut result = MovedBack {
+            moved: 0,
+            to_move: dead.len(),
+            source_is_unknown: false,
+        };
         for message in dead {
-            let queue_arn = message.source_arn.unwrap_or_default();
+            let Some(queue_arn) = destination_arn.map(str::to_owned).or(message.source_arn) else {
+                result.source_is_unknown = true;
+                break;
+            };
             let new = NewMessage {
                 body: message.body,
                 delay: Some(Duration::ZERO),
@@ -239,8 +255,9 @@ impl Messages {
             // A kill in between leaves the message twice, which AWS does not rule out either.
             self.send(&queue_arn, vec![(new_id(), new)], now)?;
             self.remove(message.message_id)?;
+            result.moved += 1;
         }
-        Ok(moved)
+        Ok(result)
     }
 
     /// Lists the messages of a queue.

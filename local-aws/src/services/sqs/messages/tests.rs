@@ -116,8 +116,13 @@ fn what_is_moved_back_comes_as_a_new_message() {
     for minutes in [0, 6, 12] {
         receive(&mut messages, 10, minutes);
     }
-    let moved = messages.move_back(DEAD, || Uuid::from_u128(2), at(60)).unwrap();
-    assert_eq!((moved, in_queue(&messages, DEAD)), (1, vec![]));
+    let moved = messages.move_back(DEAD, None, || Uuid::from_u128(2), at(60)).unwrap();
+    let all = MovedBack {
+        moved: 1,
+        to_move: 1,
+        source_is_unknown: false,
+    };
+    assert_eq!((moved, in_queue(&messages, DEAD)), (all, vec![]));
     let received = messages.receive(RETRIES, 10, None, at(60)).unwrap();
     let Message {
         body,
@@ -126,6 +131,24 @@ fn what_is_moved_back_comes_as_a_new_message() {
         ..
     } = &received[0];
     assert_eq!((body.as_str(), *sent_at, *receive_count), ("body 1", at(60), 1));
+}
+
+#[test]
+fn what_came_from_no_queue_is_moved_to_a_destination_only() {
+    let mut messages = messages();
+    let message = (Uuid::from_u128(1), NewMessage::default());
+    messages.send(DEAD, vec![message], at(0)).unwrap();
+    let new_id = || Uuid::from_u128(2);
+    let result = |moved, source_is_unknown| MovedBack {
+        moved,
+        to_move: 1,
+        source_is_unknown,
+    };
+    let moved = messages.move_back(DEAD, None, new_id, at(1)).unwrap();
+    assert_eq!((moved, in_queue(&messages, DEAD)), (result(0, true), vec![1]));
+    let moved = messages.move_back(DEAD, Some(RETRIES), new_id, at(1)).unwrap();
+    assert_eq!((moved, in_queue(&messages, DEAD)), (result(1, false), vec![]));
+    assert_eq!(receive(&mut messages, 10, 1), [2]);
 }
 
 #[test]

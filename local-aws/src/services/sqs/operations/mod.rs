@@ -40,6 +40,7 @@ impl Sqs {
             "GetQueueAttributes" => self.get_queue_attributes(body),
             "StartMessageMoveTask" => self.start_message_move_task(body),
             "ListMessageMoveTasks" => self.list_message_move_tasks(body),
+            "ListDeadLetterSourceQueues" => self.list_dead_letter_source_queues(body),
             other => Err(SqsError::new(
                 "UnsupportedOperation",
                 format!("SQS does not carry out {other:?} on this machine"),
