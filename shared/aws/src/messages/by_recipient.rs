@@ -1,12 +1,15 @@
 //! The index `by-recipient`, which finds the messages to a person.
 //!
 //! An item is in an index once. A mail to one recipient is found by its own row; a mail to several has an item `to#<n>`
-//! for each of them. The sort key of the index is the id of the message, which sorts by time.
+//! for each of them. An event about somebody to whom the mail was forwarded adds an item `to#forwarded#<hash>`, so that
+//! [`Messages::forget_sent_to`](super::Messages::forget_sent_to) finds the event. The sort key of the index is the id of the message, which sorts by time.
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::{NewMessage, key};
-use crate::dynamodb::item::{Item, s, ttl};
+use crate::dynamodb::item::{Item, s, text_of, ttl};
 use domain::address::EmailAddress;
 use domain::hex::hex;
 use domain::recipient::RecipientOutcome;
@@ -15,6 +18,8 @@ use domain::recipient::RecipientOutcome;
 pub(super) const HASH: &str = "recipient_hash";
 /// The beginning of the sort keys of the index entries of a mail to several recipients.
 pub(super) const TO: &str = "to#";
+/// The beginning of the sort keys of the entries for those to whom a mail was forwarded.
+const FORWARDED: &str = "to#forwarded#";
 
 /// The entries of a message in the index; none if it has one recipient.
 pub(super) fn rows(message: &NewMessage<'_>) -> Vec<Item> {
@@ -28,6 +33,19 @@ pub(super) fn rows(message: &NewMessage<'_>) -> Vec<Item> {
         row
     };
     message.outcomes.iter().enumerate().map(row).collect()
+}
+
+/// The entry of a message in the index for somebody, by the hash of the address, to whom the mail was forwarded.
+pub(super) fn forwarded_row(id: Uuid, hash: &str, expires_at: Timestamp) -> Item {
+    let mut row = key(id.to_string(), format!("{FORWARDED}{hash}"));
+    row.insert(HASH.to_owned(), s(hash));
+    row.insert("expires_at".to_owned(), ttl(expires_at));
+    row
+}
+
+/// Returns whether an item of the index says that the mail was forwarded to the person, and not sent.
+pub(super) fn is_forwarded(item: &Item) -> bool {
+    text_of(item, "sk").is_some_and(|sk| sk.starts_with(FORWARDED))
 }
 
 /// The hash of an address, by which its items are found. It keeps nothing secret: anybody who holds the table can try

@@ -154,14 +154,21 @@ pub(super) fn delivery_key(hash: &str) -> String {
     format!("{DELIVERY}{hash}")
 }
 
-/// The items of an event: one for each recipient, or one for the mail as a whole.
+/// The items of an event: one for each recipient, or one for the mail as a whole; and an entry of the index for each
+/// recipient to whom the mail was forwarded, whom the entries of the mail do not name.
 fn items(event: &MessageEvent, expires_at: Timestamp) -> Vec<Item> {
     if event.recipients.is_empty() {
         return vec![item(event, None, expires_at)];
     }
     let recipients = event.recipients.iter();
+    let forwarded = recipients.clone().filter(|(_, about)| about.forwarded);
+    let entries = event.message_id.into_iter().flat_map(|id| {
+        let hashes = forwarded.clone().map(|(address, _)| by_recipient::hash_of(address));
+        hashes.map(move |hash| by_recipient::forwarded_row(id, &hash, expires_at))
+    });
     recipients
         .map(|recipient| item(event, Some(recipient), expires_at))
+        .chain(entries)
         .collect()
 }
 

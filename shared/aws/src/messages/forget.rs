@@ -34,13 +34,13 @@ pub struct Forgotten {
 }
 
 impl Messages {
-    /// Takes `address` out of a page of the messages to it, the newest or those older than `after`: their rows have
+    /// Takes `address` out of a page of the messages that were sent or forwarded to it, the newest or those older than `after`: their rows have
     /// [`FORGOTTEN`] in its place afterwards, and events about it and its entries of the index are deleted. May be
     /// repeated.
     ///
     /// The messages are found by the index `by-recipient`, which leaves out mails of the last moments, and items that
     /// name the address otherwise: as a sender, in a server's answer about another recipient, in an event whose mail is
-    /// not on record. [`forget`](Self::forget) finds those as well.
+    /// not on record, in an event without our tag about a mail that was forwarded. [`forget`](Self::forget) finds those as well.
     ///
     /// # Errors
     /// [`StoreError`] if an item of the page may still name the address, or `after` is no position.
@@ -48,7 +48,7 @@ impl Messages {
         let after = after.map(str::parse).transpose();
         let after = after.map_err(|_| StoreError::new("Query", "NotAPosition"))?;
         let from = after.map_or(NewestFrom::Newest, NewestFrom::After);
-        let found = self.sent_to(address, from, MESSAGES_AT_ONCE).await?;
+        let found = self.naming(address, from, MESSAGES_AT_ONCE).await?;
         let mut page = Forgotten {
             next: found.ids.last().filter(|_| found.has_more).map(Uuid::to_string),
             ..Forgotten::default()

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Messages, by_recipient};
 use crate::StoreError;
-use crate::dynamodb::item::{s, uuid_of};
+use crate::dynamodb::item::{Item, s, uuid_of};
 use crate::newest_from::NewestFrom;
 use domain::address::EmailAddress;
 
@@ -34,7 +34,7 @@ impl Messages {
     /// [`StoreError`] if the index could not be read.
     pub async fn newest(&self, from: NewestFrom, limit: usize) -> Result<MessagesPage, StoreError> {
         let partitions =
-            (0..SHARDS).map(|number| self.ids_of_partition("newest", SHARD, shard_name(number), from, limit));
+            (0..SHARDS).map(|number| self.ids_of_partition("newest", SHARD, shard_name(number), from, limit, |_| true));
         let ids = try_join_all(partitions).await?.into_iter().flatten().collect();
         Ok(page(ids, from, limit))
     }
@@ -50,14 +50,40 @@ impl Messages {
         from: NewestFrom,
         limit: usize,
     ) -> Result<MessagesPage, StoreError> {
+        self.of_recipient(address, from, limit, |item| !by_recipient::is_forwarded(item))
+            .await
+    }
+
+    /// Reads a page of the ids of the messages that were sent to `address`, and of those that were forwarded to it, by
+    /// an event with our tag. Otherwise like [`sent_to`](Self::sent_to).
+    ///
+    /// # Errors
+    /// [`StoreError`] if the index could not be read.
+    pub(super) async fn naming(
+        &self,
+        address: &EmailAddress,
+        from: NewestFrom,
+        limit: usize,
+    ) -> Result<MessagesPage, StoreError> {
+        self.of_recipient(address, from, limit, |_| true).await
+    }
+
+    async fn of_recipient(
+        &self,
+        address: &EmailAddress,
+        from: NewestFrom,
+        limit: usize,
+        counts: impl Fn(&Item) -> bool,
+    ) -> Result<MessagesPage, StoreError> {
         let hash = by_recipient::hash(address);
         let ids = self
-            .ids_of_partition("by-recipient", by_recipient::HASH, hash, from, limit)
+            .ids_of_partition("by-recipient", by_recipient::HASH, hash, from, limit, counts)
             .await?;
         Ok(page(ids, from, limit))
     }
 
-    /// Reads the ids of a partition of an index: the first ones in the direction of the page, one more than `limit`.
+    /// Reads the ids of a partition of an index: the first ones in the direction of the page, one more than `limit`, of
+    /// items that count.
     async fn ids_of_partition(
         &self,
         index: &str,
@@ -65,6 +91,7 @@ impl Messages {
         value: String,
         from: NewestFrom,
         limit: usize,
+        counts: impl Fn(&Item) -> bool,
     ) -> Result<BTreeSet<Uuid>, StoreError> {
         let query = self
             .client
@@ -92,7 +119,8 @@ impl Messages {
         while found.len() <= limit
             && let Some(item) = items.next().await
         {
-            found.extend(uuid_of(&item.map_err(StoreError::of("Query"))?, "id"));
+            let item = item.map_err(StoreError::of("Query"))?;
+            found.extend(uuid_of(&item, "id").filter(|_| counts(&item)));
         }
         Ok(found)
     }

@@ -499,3 +499,50 @@ async fn the_index_finds_every_message_to_somebody_and_no_other_is_read() {
     assert_eq!(messages.forget(&anna, None).await.unwrap().rewritten, 2);
     assert!(messages.forget_sent_to(&anna, Some("nowhere")).await.is_err());
 }
+
+#[tokio::test]
+async fn the_index_finds_somebody_to_whom_a_mail_was_forwarded() {
+    let store = Store::start().await;
+    let messages = store.messages();
+    let (id, to_team) = message(
+        1,
+        EmailParts {
+            to: mailboxes(&["team@example.org"]),
+            ..parts()
+        },
+    );
+    put(&store, id, to_team).await;
+    let before = all(&store).await;
+    let anna = address("anna@example.net");
+    let bounce = MessageEvent {
+        message_id: Some(id),
+        ses_id: "s-1".to_owned(),
+        kind: "Bounce".to_owned(),
+        id: "f-1".to_owned(),
+        at: at(5),
+        kept_from: at(0),
+        recipients: BTreeMap::from([(
+            anna.normalised().to_owned(),
+            EventRecipient {
+                forwarded: true,
+                ..EventRecipient::default()
+            },
+        )]),
+        subtype: None,
+    };
+    for _ in 0..2 {
+        messages.add_event(&bounce, at(1_000_000)).await.unwrap();
+        assert_eq!(store.count(MESSAGES).await, 3);
+    }
+    // The mail was not sent to her.
+    let sent = messages.sent_to(&anna, NewestFrom::Newest, 10).await.unwrap();
+    assert_eq!(sent, MessagesPage::default());
+    for rewritten in [1, 0] {
+        let page = messages.forget_sent_to(&anna, None).await.unwrap();
+        assert_eq!((page.rewritten, page.next), (rewritten, None));
+    }
+    let after = all(&store).await;
+    assert_eq!(after.len(), before.len());
+    let shown = format!("{after:?}");
+    assert!(!shown.contains("anna@") && !shown.contains(&hash(&anna)), "{shown}");
+}
