@@ -117,7 +117,7 @@ impl Suppressions {
     ) -> Result<(), StoreError> {
         let registers = &entry.registers;
         if registers.unreadable {
-            self.mark_unreadable(to).await?;
+            self.mark_unreadable(to, new_id()).await?;
         }
         for register in Register::WITH_ONE_TIME {
             let Some(at) = registers.at(register) else { continue };

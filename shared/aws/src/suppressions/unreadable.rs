@@ -6,6 +6,7 @@
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::blocks::is_set_of_times;
 use super::soft::is_soft_bounce;
@@ -110,15 +111,18 @@ impl Suppressions {
         Err(StoreError::new("UpdateItem", "ChangedMeanwhile"))
     }
 
-    /// Marks an entry as one of which a part could not be moved to it.
-    pub(super) async fn mark_unreadable(&self, address: &EmailAddress) -> Result<(), StoreError> {
+    /// Marks an entry as one of which a part could not be moved to it. An entry that is new gets the id `id`, without
+    /// which no index has it.
+    pub(super) async fn mark_unreadable(&self, address: &EmailAddress, id: Uuid) -> Result<(), StoreError> {
         self.client
             .update_item()
             .table_name(&self.table)
             .key("address", s(address.normalised()))
-            .update_expression("SET #unreadable = :yes, #shard = :shard")
+            .update_expression("SET #unreadable = :yes, #shard = :shard, #id = if_not_exists(#id, :id)")
             .expression_attribute_names("#unreadable", UNREADABLE)
             .expression_attribute_names("#shard", "shard")
+            .expression_attribute_names("#id", "id")
+            .expression_attribute_values(":id", s(id.to_string()))
             .expression_attribute_values(":yes", aws_sdk_dynamodb::types::AttributeValue::Bool(true))
             .expression_attribute_values(":shard", s(shard(address)))
             .send()

@@ -197,6 +197,12 @@ async fn it_can_be_forgotten_and_the_person_stays_suppressed() {
         assert!(list.forget_address(&anna, || ID).await.unwrap(), "{what}");
         assert!(store.item(TABLE, &[("address", ANNA)]).await.is_none(), "{what}");
         assert!(reason_of(&list).await.is_some(), "{what}");
+        // Without both attributes, no index has the entry.
+        let pseudonym = anna.pseudonym();
+        let moved = store.item(TABLE, &[("address", pseudonym.normalised())]).await.unwrap();
+        for name in ["id", "shard"] {
+            assert!(moved.contains_key(name), "{what}: {name} of {moved:?}");
+        }
         // Lifting works on the pseudonym too.
         assert!(list.lift(&anna, at(9)).await.unwrap(), "{what}");
         assert_eq!(reason_of(&list).await, None, "{what}");
