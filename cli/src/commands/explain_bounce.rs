@@ -123,6 +123,7 @@ impl ExplainBounceCommand {
         });
         let recipient = ExplainedRecipient {
             address: String::new(),
+            is_readable: true,
             subtype: format!("{bounce_type}/{sub_type}"),
             status: self.status.clone(),
             action: None,
@@ -191,8 +192,12 @@ struct Explained {
 }
 
 /// Returns what Okite does with the address.
-fn consequence(class: FeedbackClass) -> &'static str {
-    match class {
+fn consequence(recipient: &ExplainedRecipient) -> &'static str {
+    match recipient.class {
+        class if !recipient.is_readable && class.suppresses() => {
+            "the address cannot be read: the event fails and waits for a person"
+        }
+        _ if !recipient.is_readable => "the address cannot be read, and nothing happens to it",
         FeedbackClass::HardBounce
         | FeedbackClass::GloballySuppressed
         | FeedbackClass::ValidationSuppressed
@@ -201,7 +206,10 @@ fn consequence(class: FeedbackClass) -> &'static str {
             "keeps the suppression that the account's list repeats; an address about which nothing else is known is \
              suppressed"
         }
-        FeedbackClass::Blocked => "blocks the address for 24 hours",
+        FeedbackClass::Blocked => {
+            "blocks the address for 24 hours; if SES lists the address because of the block, it stays suppressed until \
+             somebody lifts it"
+        }
         FeedbackClass::Soft => "adds a soft bounce; several of them suppress the address for bulk mail",
         FeedbackClass::Unsubscribed
         | FeedbackClass::MessageFault
@@ -254,7 +262,10 @@ fn as_text(explained: &Explained) -> String {
         let kind = printable(&explained.kind);
         return match explained.kind.as_str() {
             "Bounce" | "Complaint" => {
-                format!("{kind}: it names no recipient. Okite counts it and suppresses no address.\n")
+                format!(
+                    "{kind}: it names no recipient. Okite suppresses no address, and counts the event once if AWS counts \
+                     its type.\n"
+                )
             }
             _ => format!("{kind}: an event of this type changes nothing for an address.\n"),
         };
@@ -287,7 +298,7 @@ fn as_text(explained: &Explained) -> String {
             line("reason", judgement.reason.as_str());
         }
         line("decision", decision(recipient));
-        line("Okite", consequence(recipient.class));
+        line("Okite", consequence(recipient));
         if let Some(judgement) = &recipient.judgement {
             line("why", &judgement.why());
             line(
@@ -329,7 +340,7 @@ fn as_json(explained: &Explained) -> Value {
             "words": words,
             "bounce_reason": judgement.map(|judgement| judgement.reason.as_str()),
             "decision": decision(recipient),
-            "consequence": consequence(recipient.class),
+            "consequence": consequence(recipient),
             "why": judgement.map(BounceJudgement::why),
             "counts_for_rate": judgement.map_or(recipient.class == FeedbackClass::Complaint, |judgement| judgement.counts_for_rate),
         })

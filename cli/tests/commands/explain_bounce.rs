@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::*;
 
@@ -89,6 +89,12 @@ fn says_what_is_wrong_with_an_input() {
     let nobody = "{\"eventType\": \"Complaint\", \"complaint\": {}}";
     let (succeeded, output, _) = explain(&[], nobody);
     assert!(succeeded && output.contains("names no recipient"), "{output}");
+    let nonsense = json!({"eventType": "Bounce", "bounce": {"bounceType": "Permanent", "bounceSubType": "General",
+        "bouncedRecipients": [{"emailAddress": "not an address", "status": "5.1.1"}]}});
+    let (succeeded, output, _) = explain(&[], &nonsense.to_string());
+    let words = "the address cannot be read: the event fails and waits for a person";
+    assert!(succeeded && output.contains(words), "{output}");
+    assert!(!output.contains("for good"), "{output}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::event::{Json, Recipient};
-use super::{FeedbackClass, UnreadableFeedback, classify};
+use super::{FeedbackClass, UnreadableFeedback, address, classify};
 use crate::bounce::BounceJudgement;
 
 /// A recipient of a bounce or complaint, with the evidence that SES gave. It holds addresses, and is not for a log.
@@ -11,6 +11,8 @@ use crate::bounce::BounceJudgement;
 pub struct ExplainedRecipient {
     /// The address as SES wrote it. It is empty if SES gave none.
     pub address: String,
+    /// Whether the address can be read. If it cannot, an event that ought to suppress it is kept for a person.
+    pub is_readable: bool,
     /// SES's words for what happened: type and subtype.
     pub subtype: String,
     /// The recipient's `status`.
@@ -82,7 +84,9 @@ fn explained(
     class: FeedbackClass,
     judgement: Option<BounceJudgement>,
 ) -> ExplainedRecipient {
+    let address = recipient.email_address.as_deref().unwrap_or_default();
     ExplainedRecipient {
+        is_readable: !address::read_all(address).is_empty(),
         address: recipient.email_address.unwrap_or_default(),
         subtype: subtype.to_owned(),
         status: recipient.status,
