@@ -80,7 +80,7 @@ pub(crate) async fn judge(
         report.mail_was_held_back(held_back);
     }
     let kept = gate.reconciliation.as_ref();
-    report.suppression_list = kept.map(|kept| ReportedReconciliation::from(&kept.state));
+    report.suppression_list = kept.map(|kept| ReportedReconciliation::of(&kept.state, now));
     report
 }
 

@@ -189,5 +189,5 @@ pub async fn pass_over_ses_list(
 ) -> Result<ReportedReconciliation, ReporterError> {
     let gate = state.usage.gate_state().await?;
     let reconciled = reconcile::run(state, gate, now, deadline, new_id).await;
-    Ok(ReportedReconciliation::from(&reconciled))
+    Ok(ReportedReconciliation::of(&reconciled, now))
 }

@@ -33,8 +33,8 @@ enum PassError {
 /// Returns the state of the pass for a report. If there is none yet, the first pass is planned.
 pub(crate) async fn reported(state: &QuotaReporterState, gate: &GateState, now: Timestamp) -> ReportedReconciliation {
     match kept(gate) {
-        Some(kept) => ReportedReconciliation::from(&kept.state),
-        None => ReportedReconciliation::from(&begin(state, now).await),
+        Some(kept) => ReportedReconciliation::of(&kept.state, now),
+        None => ReportedReconciliation::of(&begin(state, now).await, now),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use domain::account::{AccountHealth, EnforcementStatus};
 use domain::brake::Brake;
 use domain::report::{BrakeSetBy, Report};
-use domain::suppression::ReportedReconciliation;
+use domain::suppression::{ReportedReconciliation, UNFINISHED};
 use jiff::{Timestamp, Unit};
 
 use super::{Status, bounce_rates, quota};
@@ -127,16 +127,17 @@ fn brake(report: &Report, colours: Colours) -> String {
 
 fn suppression_list(list: &ReportedReconciliation) -> String {
     let when = match (list.running, list.last_finished_at) {
-        (true, _) => "reconciliation is running".to_owned(),
+        (true, Some(at)) => format!("reconciliation is running, the last one ended at {}", seconds(at)),
+        (true, None) => "the first reconciliation is running".to_owned(),
         (false, Some(at)) => format!("reconciled at {}", seconds(at)),
         (false, None) => "not reconciled yet".to_owned(),
     };
     let drift = &list.drift;
     let trouble = list.trouble.as_deref().map_or_else(String::new, |trouble| {
-        let trouble = if trouble == "sandbox" {
-            "SES does not let a sandbox account change it"
-        } else {
-            trouble
+        let trouble = match trouble {
+            "sandbox" => "SES does not let a sandbox account change it",
+            UNFINISHED => "it has been running for three days and has not reached the end of SES's list",
+            other => other,
         };
         format!("; it failed: {}", printable(trouble))
     });

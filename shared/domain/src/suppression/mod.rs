@@ -23,7 +23,9 @@ use crate::stream::Stream;
 use crate::time::EARLIEST;
 
 pub use entry::{RegisterEvidence, SoftBounce, SuppressionEntry, mail_of};
-pub use reconciliation::{FinishedPass, ListDrift, Reconciliation, ReconciliationPass, ReportedReconciliation};
+pub use reconciliation::{
+    FinishedPass, ListDrift, Reconciliation, ReconciliationPass, ReportedReconciliation, UNFINISHED,
+};
 pub use repeated_blocks::{BLOCK_DAYS_ENOUGH, BLOCK_DAYS_KEPT, first_blocks_of_days};
 pub use ses_list_entry::{ReconciliationStep, SesListEntry};
 pub use storm::{STORM_BLOCKS, STORM_ENOUGH, STORM_WINDOW, is_storm};

@@ -1,6 +1,6 @@
 //! The progress of the daily pass over SES's own suppression list.
 //!
-//! SES returns one page a second, and a run of the reporter has less than a minute. So a long list takes several runs,
+//! SES returns one page a second, and a run of the reporter has less than 5 minutes. So a long list takes several runs,
 //! and Okite keeps the token of the next page between them. If a run ends within a page, the next run reads the whole
 //! page again. That is safe, because the steps are idempotent.
 
@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::time;
 
+/// The time after which a pass that has not reached the end of the list is reported. The longest list takes some hours.
+const OVERDUE_AFTER: SignedDuration = SignedDuration::from_hours(3 * 24);
+/// The trouble of such a pass. SES may reject the token of each run, which begins the pass anew each time.
+pub const UNFINISHED: &str = "unfinished";
 /// The time between the starts of two passes.
 const EVERY: SignedDuration = SignedDuration::from_hours(24);
 /// The wait between the first report and the first pass. A new deployment first makes the gate ready.
@@ -151,14 +155,18 @@ pub struct ReportedReconciliation {
     /// The differences that the pass found.
     #[serde(flatten)]
     pub drift: ListDrift,
-    /// The error of the last attempt: SES's error code, or `sandbox`.
+    /// The error of the last attempt: SES's error code, `sandbox`, or [`UNFINISHED`] for a pass that has been running
+    /// for three days.
     pub trouble: Option<String>,
 }
 
-impl From<&Reconciliation> for ReportedReconciliation {
-    fn from(state: &Reconciliation) -> Self {
+impl ReportedReconciliation {
+    /// Reports the state at `now`.
+    #[must_use]
+    pub fn of(state: &Reconciliation, now: Timestamp) -> Self {
         let running = state.pass.as_ref();
         let last = state.last.as_ref();
+        let is_overdue = running.is_some_and(|pass| now.duration_since(pass.started_at) >= OVERDUE_AFTER);
         Self {
             running: running.is_some(),
             last_finished_at: last.map(|last| last.at),
@@ -167,7 +175,7 @@ impl From<&Reconciliation> for ReportedReconciliation {
                 .map(|pass| pass.drift)
                 .or(last.map(|last| last.drift))
                 .unwrap_or_default(),
-            trouble: state.trouble.clone(),
+            trouble: state.trouble.clone().or(is_overdue.then(|| UNFINISHED.to_owned())),
         }
     }
 }
@@ -196,10 +204,10 @@ mod tests {
         assert!(state.is_due(at(12)));
         let pass = state.pass(at(12)).clone();
         assert_eq!((pass.next_token.as_deref(), pass.started_at), (Some("t"), at(10)));
-        assert!(ReportedReconciliation::from(&state).running);
+        assert!(ReportedReconciliation::of(&state, at(12)).running);
         state.page_done(None, at(12));
         assert!(!state.is_due(at(DAY + 9)) && state.is_due(at(DAY + 10)));
-        let reported = ReportedReconciliation::from(&state);
+        let reported = ReportedReconciliation::of(&state, at(12));
         assert_eq!((reported.last_finished_at, reported.drift.listed), (Some(at(12)), 3));
     }
 
@@ -229,12 +237,34 @@ mod tests {
     }
 
     #[test]
+    fn a_pass_that_begins_anew_for_three_days_is_reported() {
+        let mut state = Reconciliation::before_the_first(at(0));
+        state.pass(at(10));
+        state.page_done(None, at(11));
+        state.pass(at(20));
+        for days in 0..4 {
+            let now = at(20 + days * DAY);
+            state.token_refused();
+            state.pass(now);
+            state.page_done(Some("t".to_owned()), now);
+            let reported = ReportedReconciliation::of(&state, now);
+            assert_eq!((reported.running, reported.last_finished_at), (true, Some(at(11))));
+            assert_eq!(reported.trouble.as_deref(), (days == 3).then_some(UNFINISHED), "{days}");
+        }
+        state.page_done(None, at(20 + 4 * DAY));
+        assert_eq!(ReportedReconciliation::of(&state, at(20 + 4 * DAY)).trouble, None);
+    }
+
+    #[test]
     fn a_sandbox_account_is_tried_again_a_day_later_and_the_report_shows_it() {
         let mut state = Reconciliation::before_the_first(at(0));
         state.pass(at(10));
         state.refused_in_the_sandbox(at(10));
         assert!(!state.is_due(at(DAY + 9)) && state.is_due(at(DAY + 10)));
-        assert_eq!(ReportedReconciliation::from(&state).trouble.as_deref(), Some("sandbox"));
+        assert_eq!(
+            ReportedReconciliation::of(&state, at(9 * DAY)).trouble.as_deref(),
+            Some("sandbox")
+        );
         state.pass(at(DAY + 10));
         state.page_done(None, at(DAY + 10));
         assert_eq!(state.trouble, None);
