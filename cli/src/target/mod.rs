@@ -14,8 +14,8 @@ use crate::aws_error;
 use crate::local::{DEFAULT_DATA_DIR, local_config};
 
 pub(crate) use resource::{
-    API_KEYS, CLOUDWATCH, CONFIGURATION_SET, DEAD_LETTER_QUEUE, FEEDBACK_TOPIC, MESSAGES, Resource, SEND_API,
-    SUPPRESSIONS, USAGE,
+    API_KEYS, CLOUDWATCH, CONFIGURATION_SET, DEAD_LETTER_QUEUE, FEEDBACK_ENDPOINT, FEEDBACK_TOPIC, MESSAGES, Resource,
+    SEND_API, SUPPRESSIONS, USAGE,
 };
 
 /// The options that name the target of a command.

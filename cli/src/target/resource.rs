@@ -47,6 +47,13 @@ pub(crate) const FEEDBACK_TOPIC: Resource = Resource {
     local_endpoint: "/sns_url",
     local_name: "/functions/feedback/env/FEEDBACK_TOPIC_ARN",
 };
+/// The function or queue that the topic hands events to. Its name is its ARN. An `okite up` does not tell it.
+pub(crate) const FEEDBACK_ENDPOINT: Resource = Resource {
+    kind: "endpoint",
+    stack_output: "FeedbackEndpointArn",
+    local_endpoint: "/sns_url",
+    local_name: "/feedback_endpoint",
+};
 /// CloudWatch, in the account and region of the configuration set. Only its endpoint is used.
 pub(crate) const CLOUDWATCH: Resource = Resource {
     local_endpoint: "/cloudwatch_url",

@@ -83,8 +83,15 @@ fn subscription(facts: &Facts) -> Finding {
         Ok(Some(subscriptions)) => subscriptions,
     };
     // With `FeedbackVia` at `sqs`, the function takes the events out of a queue.
-    let leads_to_function = |subscription: &&Subscription| ["lambda", "sqs"].contains(&subscription.protocol.as_str());
+    let is_possible = |subscription: &&Subscription| ["lambda", "sqs"].contains(&subscription.protocol.as_str());
+    let leads_to_function = |subscription: &&Subscription| {
+        let expected = facts.feedback_endpoint.as_ref();
+        is_possible(subscription) && expected.is_none_or(|endpoint| *endpoint == subscription.endpoint)
+    };
     match subscriptions.iter().find(leads_to_function) {
+        None if subscriptions.iter().any(|subscription| is_possible(&subscription)) => {
+            bad("what is subscribed to the feedback topic is not the stack's function or queue")
+        }
         None => bad("neither a function nor a queue is subscribed to the feedback topic"),
         Some(subscription) if !subscription.confirmed => bad("the subscription of the feedback topic is not confirmed"),
         Some(Subscription { protocol, .. }) if protocol == "sqs" => {

@@ -9,7 +9,7 @@ use super::resolver::{self, ResolverAddress};
 use super::self_test::{self, SelfTest};
 use super::{account, alarms, event_pipeline, gather, identity};
 use crate::application::{APPLICATION, STACK_NAME, TEMPLATE};
-use crate::target::{CLOUDWATCH, CONFIGURATION_SET, FEEDBACK_TOPIC, SEND_API, Target, TargetError};
+use crate::target::{CLOUDWATCH, CONFIGURATION_SET, FEEDBACK_ENDPOINT, FEEDBACK_TOPIC, SEND_API, Target, TargetError};
 
 /// Why DNS is not queried for the identities of an `okite up`.
 const SIMULATED: &str = "`okite up` simulates its identities. Name a resolver with --resolver to query DNS anyway";
@@ -41,6 +41,11 @@ pub(super) async fn examine(options: &DiagnosisOptions) -> Result<Examined, Targ
     let set = target.resolve(CONFIGURATION_SET).await?;
     let topic = target.resolve(FEEDBACK_TOPIC).await?;
     let metrics = target.resolve(CLOUDWATCH).await?;
+    // The topic of an `okite up` has the subscriptions of the template and no others.
+    let feedback_endpoint = match target {
+        Target::Stack { .. } => Some(target.resolve(FEEDBACK_ENDPOINT).await?.name),
+        Target::Local { .. } | Target::Resource { .. } => None,
+    };
     let is_local = matches!(target, Target::Local { .. });
     let stack = match target {
         Target::Stack { name, .. } | Target::Resource { name, .. } => name.as_str(),
@@ -64,6 +69,7 @@ pub(super) async fn examine(options: &DiagnosisOptions) -> Result<Examined, Targ
         configuration_set,
         subscriptions: gather::subscriptions(&aws::sns(&topic.config), &topic.name).await,
         feedback_topic: topic.name,
+        feedback_endpoint,
         identities,
         identities_left_out,
         dns,

@@ -15,6 +15,8 @@ pub(super) struct Facts {
     pub(super) configuration_set: Known<Option<ConfigurationSet>>,
     /// The ARN of the topic to which SES should publish events.
     pub(super) feedback_topic: String,
+    /// The ARN of the function or queue that should receive the events; `None` if nobody says.
+    pub(super) feedback_endpoint: Option<String>,
     /// The subscriptions of that topic; `None` if the topic does not exist.
     pub(super) subscriptions: Known<Option<Vec<Subscription>>>,
     /// The identities to check.
@@ -103,6 +105,8 @@ pub(super) struct EventDestination {
 pub(super) struct Subscription {
     /// The protocol: `lambda`, `email`, ….
     pub(super) protocol: String,
+    /// The ARN of what receives the messages, or its address.
+    pub(super) endpoint: String,
     pub(super) confirmed: bool,
 }
 

@@ -214,6 +214,7 @@ pub(super) async fn subscriptions(client: &aws_sdk_sns::Client, topic: &str) -> 
         subscriptions.extend(answer.subscriptions().iter().map(|subscription| {
             Subscription {
                 protocol: subscription.protocol().unwrap_or_default().to_owned(),
+                endpoint: subscription.endpoint().unwrap_or_default().to_owned(),
                 // A subscription that is not confirmed has `PendingConfirmation` instead of an ARN.
                 confirmed: subscription
                     .subscription_arn()

@@ -7,6 +7,7 @@ use super::facts::*;
 use super::finding::{DnsRecord, Finding, Level};
 use super::identity;
 
+const FUNCTION: &str = "arn:aws:lambda:eu-west-1:111111111111:function:okite-FeedbackFunction";
 const TOPIC: &str = "arn:aws:sns:eu-west-1:111111111111:okite-FeedbackTopic";
 
 fn state() -> IdentityState {
@@ -49,8 +50,10 @@ fn healthy() -> Facts {
             }]),
         })),
         feedback_topic: TOPIC.to_owned(),
+        feedback_endpoint: Some(FUNCTION.to_owned()),
         subscriptions: Ok(Some(vec![Subscription {
             protocol: "lambda".to_owned(),
+            endpoint: FUNCTION.to_owned(),
             confirmed: true,
         }])),
         identities: Ok(vec![Identity {
@@ -234,6 +237,10 @@ fn finds_a_gap_in_the_event_pipeline() {
     });
     one("feedback.subscription", Level::Fail, |facts| {
         facts.subscriptions.as_mut().unwrap().as_mut().unwrap()[0].confirmed = false;
+    });
+    one("feedback.subscription", Level::Fail, |facts| {
+        let other = &mut facts.subscriptions.as_mut().unwrap().as_mut().unwrap()[0];
+        other.endpoint = FUNCTION.replace("Feedback", "Other");
     });
 }
 
