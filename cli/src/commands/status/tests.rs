@@ -125,6 +125,17 @@ fn says_at_least_when_more_happened_than_was_counted() {
 }
 
 #[test]
+fn a_pass_that_does_not_end_shows_the_last_one_that_did() {
+    let mut report = report();
+    report["suppression_list"]["running"] = json!(true);
+    report["suppression_list"]["trouble"] = json!("unfinished");
+    let page = status(&report, "2026-01-02T03:03:20Z").page(Colours::Off);
+    for words in ["the last one ended at 2026-01-02T00:00:00Z", "running for three days"] {
+        assert!(page.contains(words), "{page}");
+    }
+}
+
+#[test]
 fn warns_about_an_old_report() {
     for (now, old) in [
         ("2026-01-02T03:15:00Z", false),
