@@ -28,6 +28,7 @@ mod deliver;
 mod idempotency;
 mod not_sent;
 mod plan;
+mod refusals;
 mod settle;
 mod slot;
 mod submission;

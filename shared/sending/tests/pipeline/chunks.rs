@@ -121,7 +121,7 @@ async fn mail_whose_brake_cannot_be_read_is_not_sent() {
     let ended = Box::pin(world.submit(&request)).await;
     let (sent, unsent) = ended.each().split_at(3);
     assert!(sent.iter().all(Result::is_ok), "{ended:?}");
-    assert_eq!(unsent, [Err(NotSent::Unavailable(Unavailable::Store))]);
+    assert_eq!(unsent, [Err(NotSent::Unavailable(Unavailable::StoreRefused))]);
 }
 
 #[tokio::test]
