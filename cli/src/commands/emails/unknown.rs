@@ -56,7 +56,7 @@ impl UnknownCommand {
                 writeln!(output, "{:#}", found.emails.iter().map(email).collect::<Value>())?;
             } else if found.emails.is_empty() {
                 eprintln!(
-                    "The outcome of every email of this time in {} is known.",
+                    "No email in this period has an unknown outcome in {}.",
                     found.target_name
                 );
             } else {
