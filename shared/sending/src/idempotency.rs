@@ -247,8 +247,8 @@ impl Sending {
         })
     }
 
-    /// Reads the records of emails. An email is unknown, or not sent by an operator's word, only if no event proves that
-    /// it was sent.
+    /// Reads the records of emails. An email is unknown, or not sent by an operator's decision, only if no event proves
+    /// that it was sent.
     async fn records(&self, ids: &[Uuid], now: Timestamp) -> Result<BTreeMap<Uuid, MessageRecord>, StoreError> {
         let mut records = self.messages.get_all(ids).await?;
         for record in records.values_mut() {
