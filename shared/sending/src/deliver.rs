@@ -46,8 +46,11 @@ impl Chunks<'_> {
         {
             let messages = &self.sending.messages;
             if may_get_row {
-                let refused = async { messages.refused_without_row(message).await.map(drop) };
-                settle(id, self.deadlines, refused).await;
+                let refused = messages.refused_without_row(message);
+                // Nothing was sent, so this is no email whose outcome is open. The failed table is logged already.
+                if !matches!(self.deadlines.before_answering(refused).await, Ok(Ok(_))) {
+                    tracing::warn!(message.id = %id, "the row of a message that was not sent may still be written");
+                }
             } else {
                 settle(id, self.deadlines, messages.refused(message)).await;
             }
