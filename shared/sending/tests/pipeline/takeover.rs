@@ -95,15 +95,14 @@ async fn a_row_that_is_written_too_late_leaves_no_email_in_doubt() {
     }
 }
 
-/// The request that holds a key has refused its first email and is about to attempt the second one, which a repeat does
-/// not submit.
+/// The request that holds a key has refused its first email and is about to attempt those of its second chunk,
+/// which a repeat does not submit.
 #[tokio::test]
 async fn a_repeat_that_submits_only_refused_emails_waits_for_the_request_that_holds_the_key() {
     let world = World::start().await;
-    let batch = Request::new(Some("k"), "at work", &[Mail::Plain, Mail::Plain]);
+    let batch = Request::new(Some("k"), "at work", &[Mail::Plain; 26]);
     let refused = Fault::always(On::Mail(0), Fate::Refused(400, "MessageRejected", "No"));
-    // The gate is not known yet, so each email is a chunk of its own.
-    let dies = Fault::at(On::Row("PutItem"), 1, 1, Fate::DiesBefore);
+    let dies = Fault::at(On::Row("PutItem"), 25, 1, Fate::DiesBefore);
     assert!(
         world
             .submit(&batch.clone().with(refused).with(dies))
@@ -112,7 +111,7 @@ async fn a_repeat_that_submits_only_refused_emails_waits_for_the_request_that_ho
             .is_none()
     );
     let mut fewer = batch.clone();
-    fewer.mails[1] = Mail::Invalid;
+    fewer.mails[1..].fill(Mail::Invalid);
     let second = world.submit(&fewer).await;
     assert!(matches!(second.only(), Err(NotSent::InFlight { .. })), "{second:?}");
 }
