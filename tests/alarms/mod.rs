@@ -164,10 +164,16 @@ async fn refusals_for_the_rate_count_for_their_alarm() {
         .map(|number| format!("success+{number}@simulator.amazonses.com"))
         .collect();
     watched.okite.send(&email(many)).await;
+    let refused = || counted(watched.folder.path(), "SendApiRefusesAlarm");
     for _ in 0..3 {
+        let before = refused();
         let told = watched.post_under(Value::Null, &email(GOOD)).await;
         assert_eq!(told, (vec!["SendApiRefusesAlarm"], 429));
+        assert_eq!(refused(), before + 1);
     }
+    let before = refused();
+    let told = watched.post_under(ses("TooManyRequestsException"), &email(GOOD)).await;
+    assert_eq!((told.1, refused()), (429, before + 1));
     let monitoring = monitoring();
     let alarm = alarm(&monitoring, "SendApiRefusesAlarm");
     assert_eq!(alarm.expressions, ["100 * FILL(refused, 0) / requests"]);

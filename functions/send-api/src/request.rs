@@ -9,7 +9,7 @@ use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Problem};
 
 /// The largest accepted body, in bytes. Lambda's limit of 6 MB applies to the whole event with the escaped body.
 pub(crate) const BODY_MAX: usize = 5_900_000;
@@ -109,10 +109,7 @@ pub(crate) fn page_from(after: Option<&str>, before: Option<&str>, expected: &st
         (None, None) => Ok(NewestFrom::Newest),
         (Some(id), None) => Ok(NewestFrom::After(id)),
         (None, Some(id)) => Ok(NewestFrom::Before(id)),
-        (Some(_), Some(_)) => Err(ApiError::invalid_parameter(
-            "after",
-            "given without `before`, or `before` without it",
-        )),
+        (Some(_), Some(_)) => Err(Problem::TwoPagePositions.into()),
     }
 }
 

@@ -9,7 +9,7 @@
 //! | [`recipient`] | the outcome for each recipient of a message |
 //! | [`record`] | the record of a message, and the state that follows from it |
 //! | [`retention`] | the time that Okite keeps the record of a message |
-//! | [`settlement`] | an operator's word on a message whose outcome is unknown |
+//! | [`settlement`] | an operator's decision on a message whose outcome is unknown |
 //! | [`stream`] | the two kinds of mail: transactional and bulk |
 //! | [`idempotency`] | the keys that identify a repeated request |
 //! | [`suppression`] | the registers of an address, and whether they suppress it |

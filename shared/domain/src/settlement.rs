@@ -1,8 +1,15 @@
-//! An operator's word on a message of which it is not known whether SES took it.
+//! An operator's decision on a message of which it is not known whether SES took it.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::record::{DeliveryState, MessageRecord, SenderState};
+use crate::time::plus;
+
+/// How long after the lease of its last attempt a message may be settled. The operator's clock may be ahead of the clock
+/// of the function, which may then still wait for SES's answer.
+pub const SETTLED_AFTER: Duration = Duration::from_mins(5);
 
 /// What an operator found out about a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,36 +31,43 @@ impl Settlement {
     }
 }
 
-/// The consequence of an operator's word for a message, by what its record says.
+/// The consequence of an operator's decision for a message, by what its record says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SettleStep {
-    /// It is unknown, so the word is written.
+    /// It is unknown, so the decision is written.
     Write,
     /// The record says the same already.
     Known,
-    /// The record says the opposite, so the word is refused.
+    /// The record says the opposite, so the decision is refused.
     Contradicts,
-    /// A request or a worker may send it until this time at the latest, so the word comes too early.
+    /// A request or a worker may still be sending it, so the decision comes too early. It can be made from this time on.
     TooEarly(Timestamp),
+    /// It waits in the queue until this deadline, so nobody has tried to send it.
+    Waits(Timestamp),
+    /// It was queued, so its caller was told that Okite sends it, and no request sends it again: it cannot be recorded
+    /// as not sent.
+    WasQueued,
 }
 
 impl SettleStep {
     /// Finds the consequence for a message whose record was read with its events.
     #[must_use]
     pub fn of(record: &MessageRecord, settlement: Settlement, now: Timestamp) -> Self {
+        let from = plus(record.lease_until(), SETTLED_AFTER);
         match (record.state(now), settlement) {
+            (DeliveryState::Sending(_), _) => Self::TooEarly(from),
+            (DeliveryState::Unknown, _) if now < from => Self::TooEarly(from),
+            (DeliveryState::Unknown, Settlement::NotSent) if record.queued.is_some() => Self::WasQueued,
             (DeliveryState::Unknown, _) => Self::Write,
-            (DeliveryState::Sending(until), _) => Self::TooEarly(until),
             (DeliveryState::Queued | DeliveryState::Scheduled(_), _) => {
-                let deadline = record.queued.as_ref().map_or(now, |queued| queued.deadline);
-                Self::TooEarly(deadline)
+                Self::Waits(record.queued.as_ref().map_or(now, |queued| queued.deadline))
             }
             (DeliveryState::Sent, Settlement::Sent) => Self::Known,
             (DeliveryState::Sent, Settlement::NotSent) => Self::Contradicts,
             (
                 DeliveryState::Refused | DeliveryState::Suppressed | DeliveryState::Failed | DeliveryState::Canceled,
-                word,
-            ) => match word {
+                decision,
+            ) => match decision {
                 Settlement::NotSent => Self::Known,
                 Settlement::Sent => Self::Contradicts,
             },
@@ -67,7 +81,7 @@ mod tests {
 
     use super::*;
     use crate::idempotency::LEASE;
-    use crate::record::RecordedMail;
+    use crate::record::{QueuedMail, RecordedMail};
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -92,7 +106,19 @@ mod tests {
 
     #[test]
     fn only_an_unknown_message_is_settled() {
-        let later = NOW + LEASE;
+        let later = NOW + LEASE + SETTLED_AFTER;
+        let just_before = later - Duration::from_millis(1);
+        let queued = |written| MessageRecord {
+            queued: Some(QueuedMail {
+                queued_at: NOW,
+                content_nonce: Uuid::nil(),
+                scheduled_at: None,
+                deadline: later,
+                waits_for: None,
+                claim_id: None,
+            }),
+            ..record(written)
+        };
         let mut taken = record(SenderState::Sending);
         taken.ses_id = Some("s".to_owned());
         for (record, at, sent, not_sent) in [
@@ -107,6 +133,24 @@ mod tests {
                 NOW,
                 SettleStep::TooEarly(later),
                 SettleStep::TooEarly(later),
+            ),
+            (
+                record(SenderState::Sending),
+                just_before,
+                SettleStep::TooEarly(later),
+                SettleStep::TooEarly(later),
+            ),
+            (
+                queued(SenderState::Queued),
+                later,
+                SettleStep::Waits(later),
+                SettleStep::Waits(later),
+            ),
+            (
+                queued(SenderState::Unknown),
+                later,
+                SettleStep::Write,
+                SettleStep::WasQueued,
             ),
             (taken, later, SettleStep::Known, SettleStep::Contradicts),
             (
@@ -133,9 +177,14 @@ mod tests {
                 SettleStep::Contradicts,
                 SettleStep::Known,
             ),
-            (record(SenderState::Unknown), NOW, SettleStep::Write, SettleStep::Write),
+            (
+                record(SenderState::Unknown),
+                later,
+                SettleStep::Write,
+                SettleStep::Write,
+            ),
         ] {
-            let steps = [Settlement::Sent, Settlement::NotSent].map(|word| SettleStep::of(&record, word, at));
+            let steps = [Settlement::Sent, Settlement::NotSent].map(|decision| SettleStep::of(&record, decision, at));
             assert_eq!(steps, [sent, not_sent], "{record:?}");
         }
     }

@@ -5,7 +5,7 @@
 //! then cannot be sent are lost.
 
 use domain::message::Email;
-use domain::pacing::{CHUNK_TIME, Throttled};
+use domain::pacing::CHUNK_TIME;
 use domain::recipient::{JudgedRecipients, OnSuppressed, judge};
 use futures_util::future::join_all;
 use tokio::time::Instant;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::brake_watch::BrakeWatch;
 use crate::idempotency::ClaimResult;
+use crate::refusals::log_refusals;
 use crate::slot::Slot;
 use crate::{Busy, Deadlines, Invalid, NotSent, Origin, Receipt, Sending, Submission};
 
@@ -109,7 +110,6 @@ impl Chunks<'_> {
                 Err(Stopped::Quota { error, recipients }) if recipients > 1 => outcomes[chunk[0].0] = Some(Err(error)),
                 // No email is smaller than one recipient.
                 Err(Stopped::Quota { error, .. } | Stopped::All(error)) => {
-                    log_refusal(&error);
                     for (index, _) in &waiting {
                         outcomes[*index].get_or_insert_with(|| Err(error.clone()));
                     }
@@ -117,6 +117,7 @@ impl Chunks<'_> {
             }
             waiting.retain(|(index, _)| outcomes[*index].is_none());
         }
+        log_refusals(outcomes);
         Ok(())
     }
 
@@ -225,24 +226,6 @@ impl Chunks<'_> {
             .map(|((planned, message), (slot, row))| self.deliver(planned, message, row.map(|()| slot), &watch));
         for (index, outcome) in join_all(sent).await {
             outcomes[index] = Some(outcome);
-        }
-    }
-}
-
-/// Logs that the gate refused emails: an alarm counts these lines, also for emails of a batch, whose answer is a 200.
-fn log_refusal(error: &NotSent) {
-    let NotSent::Busy(Busy::Gate(refusal)) = error else {
-        return;
-    };
-    match refusal {
-        Throttled::Rate { retry_after, .. } => tracing::warn!(
-            cause = "rate",
-            retry_after_seconds = retry_after.as_secs(),
-            "the gate refused mail"
-        ),
-        Throttled::Quota { reserved } => tracing::warn!(cause = "quota", reserved, "the gate refused mail"),
-        Throttled::Brake(brake) => {
-            tracing::warn!(cause = "brake", brake = brake.as_str(), "the gate refused mail");
         }
     }
 }

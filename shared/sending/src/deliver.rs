@@ -15,10 +15,11 @@ use crate::brake_watch::BrakeWatch;
 use crate::chunks::{Attempted, Chunks, Planned};
 use crate::settle::settle;
 use crate::slot::Slot;
-use crate::{NotSent, Receipt};
+use crate::{NotSent, Receipt, Unavailable};
 
 impl Chunks<'_> {
-    /// Sends an email whose row is written, at its slot, and settles the row.
+    /// Sends an email whose row is written, at its slot, and settles the row. `slot` is the error of the row if it may not
+    /// have been written.
     pub(crate) async fn deliver(
         &self,
         planned: &Planned<'_>,
@@ -27,6 +28,8 @@ impl Chunks<'_> {
         watch: &BrakeWatch<'_>,
     ) -> Attempted {
         let id = planned.id;
+        // The write of the row may still be carried out, after the request has ended.
+        let may_get_row = matches!(slot, Err(NotSent::Unavailable(Unavailable::Store)));
         let sent = match (slot, &planned.judgement.destination) {
             (Err(error), _) => Err(error),
             (Ok(_), None) => {
@@ -41,7 +44,16 @@ impl Chunks<'_> {
         if let Err(error) = &sent
             && error.frees_key()
         {
-            settle(id, self.deadlines, self.sending.messages.refused(message)).await;
+            let messages = &self.sending.messages;
+            if may_get_row {
+                let refused = messages.refused_without_row(message);
+                // Nothing was sent, so this is no email whose outcome is open. The failed table is logged already.
+                if !matches!(self.deadlines.before_answering(refused).await, Ok(Ok(_))) {
+                    tracing::warn!(message.id = %id, "the row of a message that was not sent may still be written");
+                }
+            } else {
+                settle(id, self.deadlines, messages.refused(message)).await;
+            }
         }
         let receipt = sent.map(|ses_id| Receipt::new(id, ses_id, &planned.judgement.outcomes));
         (planned.index, receipt)

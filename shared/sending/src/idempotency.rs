@@ -96,7 +96,8 @@ enum Standing {
     Settled,
     /// It is being sent.
     AtWork,
-    /// The request that holds the key has refused it, and does not attempt it again.
+    /// The request that holds the key has refused it, and does not attempt it again. An operator who says that it was
+    /// not sent does not end that request: the operator's clock may be ahead.
     GivenUp,
     /// It has no record yet, or one of an earlier request: the request that holds the key may still attempt it.
     Open,
@@ -119,10 +120,20 @@ impl Standing {
             | DeliveryState::Failed
             | DeliveryState::Canceled => Self::Settled,
             DeliveryState::Sending(_) => Self::AtWork,
-            DeliveryState::Refused if record.nonce == Some(held.nonce) => Self::GivenUp,
+            DeliveryState::Refused if record.nonce == Some(held.nonce) && record.settled_at.is_none() => Self::GivenUp,
             DeliveryState::Refused => Self::Open,
         }
     }
+}
+
+/// Returns whether the request that holds a key sends nothing more. Before its lease is over, that is certain only if no
+/// email of the key is left: the request may still attempt one that the other request does not submit.
+fn has_ended(held: &Claim, records: &BTreeMap<Uuid, MessageRecord>, now: Timestamp) -> bool {
+    let is_done = |id| match Standing::of(records.get(&id), held, now) {
+        Standing::Settled | Standing::GivenUp => true,
+        Standing::AtWork | Standing::Open => false,
+    };
+    now >= held.lease_until || held.message_ids().into_iter().all(is_done)
 }
 
 impl Sending {
@@ -202,10 +213,9 @@ impl Sending {
                 .map(|submission| Standing::of(claimed.record(submission), &held, now))
                 .collect();
             let is = |standing| standings.iter().filter(|each| **each == standing).count();
-            let (settled, at_work, given_up) = (is(Standing::Settled), is(Standing::AtWork), is(Standing::GivenUp));
+            let (settled, at_work) = (is(Standing::Settled), is(Standing::AtWork));
             let all = standings.len();
-            let has_ended = now >= held.lease_until || settled + given_up == all;
-            if settled != all && !has_ended {
+            if settled != all && !has_ended(&held, &claimed.records, now) {
                 let until = held.lease_until;
                 return Err(NotSent::InFlight { until });
             }
@@ -237,8 +247,8 @@ impl Sending {
         })
     }
 
-    /// Reads the records of emails. An email is unknown, or not sent by an operator's word, only if no event proves that
-    /// it was sent.
+    /// Reads the records of emails. An email is unknown, or not sent by an operator's decision, only if no event proves
+    /// that it was sent.
     async fn records(&self, ids: &[Uuid], now: Timestamp) -> Result<BTreeMap<Uuid, MessageRecord>, StoreError> {
         let mut records = self.messages.get_all(ids).await?;
         for record in records.values_mut() {
@@ -303,19 +313,69 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_mail_that_was_ever_queued_answers_every_repeat_whatever_became_of_it() {
-        let now = Timestamp::UNIX_EPOCH;
-        let held = Claim {
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    /// A claim of `emails` emails, which may be at work for another second.
+    fn held(emails: usize) -> Claim {
+        Claim {
             id: String::new(),
             body_hash: String::new(),
             message_id: Uuid::nil(),
-            nonce: Uuid::nil(),
-            lease_until: now,
-            expires: now,
-            kept_until: now,
-            emails: 1,
+            nonce: Uuid::from_u128(7),
+            lease_until: NOW + SignedDuration::from_secs(1),
+            expires: NOW,
+            kept_until: NOW,
+            emails,
+        }
+    }
+
+    /// The record that the request of [`held`] left of its email at place `nth`.
+    fn record(nth: usize, written: SenderState) -> MessageRecord {
+        MessageRecord {
+            id: nth_id(Uuid::nil(), nth),
+            written,
+            attempt: 2,
+            attempt_at: None,
+            nonce: Some(held(1).nonce),
+            lease_until: None,
+            queued: None,
+            failed: None,
+            ses_id: None,
+            settled_at: None,
+            created_at: NOW,
+            mail: RecordedMail::default(),
+            recipients: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    fn ended(emails: usize, records: impl IntoIterator<Item = MessageRecord>, now: Timestamp) -> bool {
+        let records = records.into_iter().map(|record| (record.id, record)).collect();
+        has_ended(&held(emails), &records, now)
+    }
+
+    #[test]
+    fn a_request_has_ended_early_only_if_no_email_of_its_key_is_left() {
+        let (refused, sent) = (record(0, SenderState::Refused), record(1, SenderState::Sent));
+        assert!(ended(2, [refused.clone(), sent], NOW));
+        // The email at place 1 has no record yet, whether another request submits it or not.
+        assert!(!ended(2, [refused.clone()], NOW));
+        assert!(!ended(2, [refused.clone(), record(1, SenderState::Sending)], NOW));
+        assert!(ended(2, [refused], held(2).lease_until));
+    }
+
+    #[test]
+    fn an_operators_decision_does_not_end_the_request_that_holds_the_key() {
+        let settled = MessageRecord {
+            settled_at: Some(NOW),
+            ..record(0, SenderState::Refused)
         };
+        assert!(!ended(1, [settled.clone()], NOW));
+        assert!(ended(1, [settled], held(1).lease_until));
+    }
+
+    #[test]
+    fn a_mail_that_was_ever_queued_answers_every_repeat_whatever_became_of_it() {
         for written in [
             "queued",
             "sending",
@@ -326,31 +386,23 @@ mod tests {
             "refused",
         ] {
             let record = MessageRecord {
-                id: Uuid::from_u128(1),
-                written: SenderState::parse(written).unwrap(),
-                attempt: 2,
-                attempt_at: None,
-                nonce: None,
-                lease_until: None,
                 queued: Some(QueuedMail {
-                    queued_at: now,
+                    queued_at: NOW,
                     content_nonce: Uuid::nil(),
                     scheduled_at: None,
-                    deadline: now,
+                    deadline: NOW,
                     waits_for: None,
                     claim_id: None,
                 }),
-                failed: None,
-                ses_id: None,
-                settled_at: None,
-                created_at: now,
-                mail: RecordedMail::default(),
-                recipients: Vec::new(),
-                events: Vec::new(),
+                ..record(1, SenderState::parse(written).unwrap())
             };
-            let receipt = settled(Some(&record), now).unwrap().unwrap();
+            let receipt = settled(Some(&record), NOW).unwrap().unwrap();
             assert_eq!(receipt.id, record.id, "{written}");
-            assert_eq!(Standing::of(Some(&record), &held, now), Standing::Settled, "{written}");
+            assert_eq!(
+                Standing::of(Some(&record), &held(1), NOW),
+                Standing::Settled,
+                "{written}"
+            );
         }
     }
 }

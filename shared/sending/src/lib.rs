@@ -28,6 +28,7 @@ mod deliver;
 mod idempotency;
 mod not_sent;
 mod plan;
+mod refusals;
 mod settle;
 mod slot;
 mod submission;
@@ -135,10 +136,18 @@ impl Sending {
             settle::settle(first, deadlines, let_go).await;
             attempted?;
         }
-        // An email without an outcome was not attempted.
-        let each = outcomes
-            .into_iter()
-            .map(|outcome| outcome.unwrap_or(Err(NotSent::Unavailable(Unavailable::Store))));
+        let each = outcomes.into_iter().zip(submissions).map(|(outcome, submission)| {
+            outcome.unwrap_or_else(|| {
+                Err(if claimed.is_answered && claimed.record(submission).is_none() {
+                    // Its record may have expired before those of the others, so it may have been sent.
+                    let id = claimed.id(submission);
+                    NotSent::StillUnknown { id }
+                } else {
+                    // It was not attempted.
+                    NotSent::Unavailable(Unavailable::Store)
+                })
+            })
+        });
         Ok(Outcomes {
             first,
             each: each.collect(),

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::execution::CommandResult;
 use crate::target::{MESSAGES, Resolved, Target, TargetError};
 
-/// Show an email, list emails whose outcome is unknown, and settle them
+/// Show an email, list emails with an unknown outcome, and settle them
 #[derive(Debug, Args)]
 pub(crate) struct EmailsCommand {
     #[command(subcommand)]
@@ -42,18 +42,25 @@ impl EmailsCommand {
 enum EmailsError {
     #[error(transparent)]
     Target(#[from] TargetError),
-    #[error("`{0}` is not the id of an email: give the field `id` of the answer to a request, or Amazon SES's id")]
+    #[error("`{0}` is not an email id. Use the field `id` of the answer to a request, or Amazon SES's id")]
     Id(String),
     #[error(
         "there is no email with the id {id} in {target_name}. Its record may have expired, or it may belong to another \
          target"
     )]
     NotFound { id: String, target_name: String },
+    #[error("a request may still be sending the email {id}. Nothing was changed: run this command again after {from}")]
+    TooEarly { id: Uuid, from: Timestamp },
     #[error(
-        "the email {id} is being sent, until {until} at the latest. Nothing was changed: run this command again after \
-         that time"
+        "the email {id} waits in the queue, until {deadline} at the latest. Nothing was changed: only an email with an \
+         unknown outcome can be settled"
     )]
-    TooEarly { id: Uuid, until: Timestamp },
+    Waits { id: Uuid, deadline: Timestamp },
+    #[error(
+        "the email {0} was queued, so no request sends it again, and it cannot be settled as not sent. Nothing was \
+         changed: if it was not sent, send it in a new request with a new Idempotency-Key"
+    )]
+    WasQueued(Uuid),
     #[error(
         "the email {id} is recorded as {recorded}, so it cannot be settled as {wanted}. Nothing was changed: `okite \
          emails show {id}` shows the record"
@@ -63,7 +70,7 @@ enum EmailsError {
         recorded: &'static str,
         wanted: &'static str,
     },
-    #[error("the email {0} changes all the time. Nothing was changed: run this command again")]
+    #[error("the email {0} kept changing while it was read. Nothing was changed: run this command again")]
     Changing(Uuid),
     #[error("the table of messages {table} could not be read or written: {reason}")]
     Store { table: String, reason: String },

@@ -15,7 +15,7 @@ use crate::target::{Target, TargetArguments};
 /// How often the record is read again if it changes meanwhile.
 const ROUNDS_MAX: u32 = 5;
 
-/// Record whether an email whose outcome is unknown was sent
+/// Record whether an email with an unknown outcome was sent
 ///
 /// The command sends nothing. After --not-sent, a request with the same Idempotency-Key sends the email. After --sent,
 /// it gets the id of the email. An email whose outcome is known stays as it is.
@@ -85,10 +85,12 @@ async fn settle(id: Uuid, settlement: Settlement, target: &Target) -> Result<Set
             target_name: table.resolved.target_name.clone(),
         })?;
         match SettleStep::of(&record, settlement, now) {
-            // A repeat by the SDK finds the word that it wrote.
+            // A repeat by the SDK finds the decision that it wrote.
             SettleStep::Known if round > 0 && record.settled_at.is_some() => return Ok(Settled::Now),
             SettleStep::Known => return Ok(Settled::Before),
-            SettleStep::TooEarly(until) => return Err(EmailsError::TooEarly { id, until }),
+            SettleStep::TooEarly(from) => return Err(EmailsError::TooEarly { id, from }),
+            SettleStep::Waits(deadline) => return Err(EmailsError::Waits { id, deadline }),
+            SettleStep::WasQueued => return Err(EmailsError::WasQueued(id)),
             SettleStep::Contradicts => {
                 return Err(EmailsError::Contradicts {
                     id,

@@ -20,6 +20,7 @@ pub(crate) enum Problem {
     NoReport,
     InvalidIdempotencyKey,
     InvalidParameter,
+    TwoPagePositions,
     Compressed,
     FormBody,
     NotJson,
@@ -83,7 +84,7 @@ const fn row(problem: Problem, status: u16, name: &'static str, retry: RetryWhen
 }
 
 /// One row for each [`Problem`], in its order.
-pub(crate) static PROBLEMS: [ProblemRow; 31] = [
+pub(crate) static PROBLEMS: [ProblemRow; 32] = [
     row(
         Problem::TooLarge,
         413,
@@ -164,6 +165,13 @@ pub(crate) static PROBLEMS: [ProblemRow; 31] = [
         "invalid_parameter",
         RetryWhen::Never,
         "`{parameter}` must be {expected}. Nothing was done.",
+    ),
+    row(
+        Problem::TwoPagePositions,
+        422,
+        "invalid_parameter",
+        RetryWhen::Never,
+        "`after` and `before` cannot be used together. Nothing was done.",
     ),
     row(
         Problem::Compressed,

@@ -169,7 +169,7 @@ impl Messages {
             .await
     }
 
-    /// Records that the gate or SES certainly refused this attempt. An id of SES and an operator's word that are in the
+    /// Records that the gate or SES certainly refused this attempt. An id of SES and an operator's decision that are in the
     /// row already win.
     ///
     /// # Errors

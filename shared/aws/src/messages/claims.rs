@@ -123,10 +123,12 @@ impl Claims {
             .update_expression(
                 "SET #nonce = :nonce, #lease_until = :lease_until, #expires = :expires, #expires_at = :expires_at",
             )
-            .condition_expression("#nonce = :seen")
+            // A mail that is rescheduled lets its claim live longer, and leaves the nonce as it is.
+            .condition_expression("#nonce = :seen AND #expires = :seen_expires")
             .set_expression_attribute_names(names(["nonce", "lease_until", "expires", "expires_at"]))
             .expression_attribute_values(":nonce", s(claim.nonce.to_string()))
             .expression_attribute_values(":seen", s(held.nonce.to_string()))
+            .expression_attribute_values(":seen_expires", time(held.expires))
             .expression_attribute_values(":lease_until", time(claim.lease_until))
             .expression_attribute_values(":expires", time(claim.expires))
             .expression_attribute_values(":expires_at", ttl(claim.kept_until))

@@ -132,7 +132,7 @@ fn mailbox(stored: StoredMailbox) -> Option<Mailbox> {
 fn stored_attachment(attachment: &Attachment) -> StoredAttachment {
     StoredAttachment {
         filename: attachment.filename().to_owned(),
-        content_type: attachment.content_type().map(str::to_owned),
+        content_type: attachment.given_type().map(str::to_owned),
         content_id: attachment.content_id().map(str::to_owned),
         content: base64::encode(attachment.content()),
     }

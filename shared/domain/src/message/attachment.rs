@@ -35,6 +35,8 @@ pub struct Attachment {
     content: Vec<u8>,
     content_type: Option<String>,
     content_id: Option<String>,
+    /// Whether the caller gave the content type.
+    is_type_given: bool,
 }
 
 impl Attachment {
@@ -67,6 +69,7 @@ impl Attachment {
         if content.is_empty() {
             return refuse("an attachment must have content");
         }
+        let is_type_given = content_type.is_some();
         let content_type = match content_type {
             Some(given) => Some(fitting(given)),
             None => guessed_type(&extension),
@@ -91,6 +94,7 @@ impl Attachment {
             content,
             content_type,
             content_id,
+            is_type_given,
         })
     }
 
@@ -104,6 +108,12 @@ impl Attachment {
     #[must_use]
     pub fn content(&self) -> &[u8] {
         &self.content
+    }
+
+    /// Returns the MIME type that the caller gave, if it gave one.
+    #[must_use]
+    pub fn given_type(&self) -> Option<&str> {
+        self.content_type().filter(|_| self.is_type_given)
     }
 
     /// Returns the MIME type, if the caller gave one or the file name shows it.

@@ -14,7 +14,7 @@
 //! | failed | it was queued and will not be sent | |
 //! | canceled | it was queued and the caller called it back | |
 //! | unknown | an attempt after its lease, or written an hour later | an event of SES, or an operator → sent; an operator → refused |
-//! | sent | SES's id, any event, or an operator's word | |
+//! | sent | SES's id, any event, or an operator's decision | |
 //!
 //! | module | concept |
 //! |---|---|

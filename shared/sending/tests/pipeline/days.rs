@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::idempotency::LEASE;
 use domain::retention::MessageRetention;
+use domain::settlement::SETTLED_AFTER;
 use sending::NotSent;
 
 use crate::network::{Fate, Fault, On};
@@ -62,6 +63,23 @@ async fn an_unknown_mail_keeps_its_key_no_longer_than_its_record() {
     assert!(world.submit(&request).await.only().is_ok());
 }
 
+/// DynamoDB deletes the rows of a batch one after the other.
+#[tokio::test]
+async fn an_email_whose_record_has_expired_is_unknown_while_its_key_is_held() {
+    let world = Box::pin(World::start()).await;
+    let batch = Request::new(Some("k"), "half gone", &[Mail::Plain; 2]);
+    let first = world.submit(&ambiguous(&batch, 1)).await;
+    let (Ok(sent), Err(NotSent::Unknown { id })) = (&first.each()[0], &first.each()[1]) else {
+        panic!("{first:?}")
+    };
+    world.advance(DAY * 31);
+    world.expire_row(sent.id).await;
+    let again = world.submit(&batch).await;
+    let unknown = [sent.id, *id].map(|id| Err(NotSent::StillUnknown { id }));
+    assert_eq!(again.each(), unknown);
+    assert_eq!(world.mails(&batch.subject(0)).len(), 1);
+}
+
 /// Nothing of the batch that may have gone goes again, and the rest is attempted as ever.
 #[tokio::test]
 async fn a_batch_with_an_unknown_mail_is_resumed_after_its_day() {
@@ -112,7 +130,7 @@ async fn a_batch_that_is_taken_over_in_the_last_seconds_of_its_key_is_remembered
 }
 
 #[tokio::test]
-async fn an_operators_word_answers_a_key_whose_day_is_over() {
+async fn an_operators_decision_answers_a_key_whose_day_is_over() {
     let world = Box::pin(World::start()).await;
     let request = Request::new(Some("sent"), "sent", &[Mail::Plain]);
     let first = world.submit(&ambiguous(&request, 0)).await;
@@ -124,7 +142,7 @@ async fn an_operators_word_answers_a_key_whose_day_is_over() {
     assert_eq!(world.submit(&request).await.only().as_ref().unwrap().id, id);
     assert_eq!(world.mails(&request.subject(0)).len(), 1);
 
-    for time in [LEASE, DAY * 2] {
+    for time in [LEASE + SETTLED_AFTER, DAY * 2] {
         let name = format!("not sent {time:?}");
         let request = Request::new(Some(&name), &name, &[Mail::Plain]);
         let lost = Fault::always(On::Ses, Fate::CutBefore);

@@ -77,3 +77,41 @@ async fn a_repeat_that_submits_fewer_emails_keeps_the_key_of_what_was_sent() {
     assert_eq!(world.mails(&batch.subject(0)).len(), 1);
     assert_eq!(world.mails(&batch.subject(1)).len(), 1);
 }
+
+/// A write that is carried out after its request has given it up must not make an email look as if it were being sent.
+#[tokio::test]
+async fn a_row_that_is_written_too_late_leaves_no_email_in_doubt() {
+    for key in [Some("k"), None] {
+        let world = World::start().await;
+        let request = Request::new(key, "late row", &[Mail::Plain]);
+        let late = Fault::at(On::Row("PutItem"), 0, 1, Fate::Late);
+        let ended = world.submit(&request.clone().with(late)).await;
+        assert_eq!(*ended.only(), Err(NotSent::Unavailable(Unavailable::Store)));
+        world.shared.carry_out_late().await;
+        let record = world.shared.messages.read(ended.message).await.unwrap().unwrap();
+        assert_eq!(record.written, domain::record::SenderState::Refused, "{key:?}");
+        assert!(world.submit(&request).await.only().is_ok());
+        assert_eq!(world.mails(&request.subject(0)).len(), 1);
+    }
+}
+
+/// The request that holds a key has refused its first email and is about to attempt those of its second chunk,
+/// which a repeat does not submit.
+#[tokio::test]
+async fn a_repeat_that_submits_only_refused_emails_waits_for_the_request_that_holds_the_key() {
+    let world = World::start().await;
+    let batch = Request::new(Some("k"), "at work", &[Mail::Plain; 26]);
+    let refused = Fault::always(On::Mail(0), Fate::Refused(400, "MessageRejected", "No"));
+    let dies = Fault::at(On::Row("PutItem"), 25, 1, Fate::DiesBefore);
+    assert!(
+        world
+            .submit(&batch.clone().with(refused).with(dies))
+            .await
+            .outcomes
+            .is_none()
+    );
+    let mut fewer = batch.clone();
+    fewer.mails[1..].fill(Mail::Invalid);
+    let second = world.submit(&fewer).await;
+    assert!(matches!(second.only(), Err(NotSent::InFlight { .. })), "{second:?}");
+}

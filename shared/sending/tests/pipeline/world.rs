@@ -445,6 +445,15 @@ impl World {
         }
     }
 
+    /// Deletes the row of a mail, as DynamoDB does when its time is over.
+    pub(crate) async fn expire_row(&self, id: Uuid) {
+        let client = dynamodb(&sdk(&self.dynamodb_url, self.shared.connector.clone()));
+        let delete = client.delete_item().table_name(&self.tables["MessagesTable"]);
+        let key = [("id", id.to_string()), ("sk", "mail".to_owned())];
+        let key = key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value)));
+        delete.set_key(Some(key.into())).send().await.unwrap();
+    }
+
     /// Has an operator settle a mail of which it is not known whether SES took it, by what is true.
     pub(crate) async fn settle_as_it_is(&self, id: Uuid) {
         let now = self.clock.now();

@@ -110,8 +110,8 @@ fn parsed(value: Value) -> Result<ParsedBody, ApiError> {
         Some(_) => true,
     };
     if has_files {
-        let remedy = "Send emails with attachments one at a time with POST /emails.";
-        return Err(ApiError::not_supported("attachments` in a batch, `attachments", remedy));
+        let problem = "Emails of a batch cannot have `attachments`. Send each email that has some with POST /emails.";
+        return Err(InvalidEmail::Whole(problem.to_owned()).into());
     }
     body::email(object)
 }

@@ -16,10 +16,7 @@ pub(super) fn mailbox(field: &str, text: &str) -> Result<Mailbox, InvalidEmail> 
 pub(super) fn optional_mailboxes(field: &str, value: Option<Value>) -> Result<Vec<Mailbox>, InvalidEmail> {
     match value {
         Some(value) if is_blank(&value) => Ok(Vec::new()),
-        Some(Value::Array(mut addresses)) => {
-            addresses.retain(|address| !is_blank(address));
-            mailboxes(field, Some(Value::Array(addresses)))
-        }
+        Some(Value::Array(addresses)) => entries(field, addresses, |address| !is_blank(address)),
         value => mailboxes(field, value),
     }
 }
@@ -29,13 +26,30 @@ pub(super) fn mailboxes(field: &str, value: Option<Value>) -> Result<Vec<Mailbox
     match value {
         None => Ok(Vec::new()),
         Some(Value::String(address)) => Ok(vec![mailbox(field, &address)?]),
-        Some(Value::Array(addresses)) => {
-            let entry = |(index, value)| {
-                let field = format!("{field}[{index}]");
-                mailbox(&field, &text(&field, value)?)
-            };
-            addresses.into_iter().enumerate().map(entry).collect()
-        }
+        Some(Value::Array(addresses)) => entries(field, addresses, |_| true),
         Some(other) => Err(wrong_type(field, "a string or an array of strings", &other)),
+    }
+}
+
+/// Reads the entries of an array that `counts` keeps. An error names the place in the array as the caller wrote it.
+fn entries(field: &str, addresses: Vec<Value>, counts: impl Fn(&Value) -> bool) -> Result<Vec<Mailbox>, InvalidEmail> {
+    let entry = |(index, value)| {
+        let field = format!("{field}[{index}]");
+        mailbox(&field, &text(&field, value)?)
+    };
+    let all = addresses.into_iter().enumerate();
+    all.filter(|(_, value)| counts(value)).map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_place_that_the_caller_wrote() {
+        let error = optional_mailboxes("cc", Some(json!(["", "a@example.com", " ", "bad"]))).unwrap_err();
+        assert!(error.to_string().contains("cc[3]"), "{error}");
     }
 }

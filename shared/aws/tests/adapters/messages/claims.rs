@@ -127,9 +127,18 @@ async fn a_key_is_remembered_longer_and_never_shorter() {
         claims.replace(&first, &second).await.unwrap(),
         Claimed::Held(_)
     ));
+    // Nor does one take it over.
+    let Claimed::Held(seen) = claims
+        .take_over(&first, &first.taken_over(&second, true))
+        .await
+        .unwrap()
+    else {
+        panic!("a key was taken over by a request that saw a shorter time");
+    };
+    assert_eq!(seen.expires, longer);
     // Another request has the key by now.
-    let taken = first.taken_over(&second, true);
-    assert_eq!(claims.take_over(&first, &taken).await.unwrap(), Claimed::Won);
+    let taken = seen.taken_over(&second, true);
+    assert_eq!(claims.take_over(&seen, &taken).await.unwrap(), Claimed::Won);
     claims.remember(&first, longer + REMEMBERED).await.unwrap();
     assert_eq!(expires().await, taken.expires.as_millisecond());
     // Nothing comes of a key that is gone.

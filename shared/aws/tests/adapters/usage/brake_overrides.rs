@@ -1,4 +1,4 @@
-//! An operator's word on the brake, beside the reports that set the same gate.
+//! An operator's decision on the brake, beside the reports that set the same gate.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -18,7 +18,7 @@ const SETTINGS: GateSettings = GateSettings {
     ceiling_bulk: 800,
 };
 
-/// An operator's word, so many milliseconds after the time that all tests share.
+/// An operator's decision, so many milliseconds after the time that all tests share.
 fn word(word: &str, milliseconds: i64) -> BrakeOverride {
     BrakeOverride {
         setting: word.to_owned(),
@@ -56,7 +56,7 @@ async fn a_word_is_kept_with_who_why_and_when() {
     let texts = ["brake_override", "by", "why"].map(|name| text(&row, name));
     assert_eq!(texts, ["all", "anna", "a bad list"]);
     assert_eq!(number(&row, "at"), at(5).as_millisecond());
-    assert!(!row.contains_key("expires_at"), "an operator's word must never go");
+    assert!(!row.contains_key("expires_at"), "an operator's decision must never go");
     let read = usage.gate_state().await.unwrap();
     assert_eq!(
         (read.brake_override, read.overridden_at, read.brake),
