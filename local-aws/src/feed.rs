@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_says_why() {
+    fn a_lost_message_has_a_reason() {
         let feed = Feed::default();
         event(&feed).ended(PublicationResult::Lost("there is no topic arn:t".to_owned()));
         let entry = &feed.after(None).entries[0];

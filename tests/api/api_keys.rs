@@ -175,7 +175,7 @@ async fn a_key_that_is_made_after_its_id_was_refused_works_after_ten_seconds() {
 }
 
 #[tokio::test]
-async fn a_new_key_works_at_once_where_nobody_guesses_much() {
+async fn a_new_key_works_at_once_after_few_guesses() {
     let okite = Okite::start().await;
     let container = Container::new(&okite);
     container.guess("a", 9, 0).await;

@@ -105,7 +105,7 @@ async fn a_classic_notification_is_shown_though_it_carries_no_tag() {
 }
 
 #[tokio::test]
-async fn an_email_that_was_sent_to_nobody_is_shown_as_failed() {
+async fn an_email_without_remaining_recipients_is_shown_as_failed() {
     let okite = Okite::start().await;
     let sent = okite.send(&email(GONE)).await;
     until_last_event(&okite, sent["id"].as_str().unwrap(), "bounced").await;
@@ -119,7 +119,7 @@ async fn an_email_that_was_sent_to_nobody_is_shown_as_failed() {
 }
 
 #[tokio::test]
-async fn what_is_not_on_record_is_not_found() {
+async fn an_unknown_id_is_not_found() {
     let okite = Okite::start().await;
     let unknown = Uuid::from_u128(7).to_string();
     for id in [unknown.as_str(), "0100019b-000000", "claim%231", "%00", "a%20b"] {

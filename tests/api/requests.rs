@@ -222,7 +222,7 @@ async fn refuses_headers_and_tags_that_are_not_the_callers() {
 }
 
 #[tokio::test]
-async fn refuses_by_name_what_it_does_not_do_yet() {
+async fn refuses_unsupported_fields_by_name() {
     let mut emails = Vec::new();
     for field in ["scheduled_at", "template", "topic_id"] {
         emails.extend(each(field, [json!("x"), json!({ "id": "x" }), json!(false)]));
@@ -332,7 +332,7 @@ async fn refuses_a_known_field_in_another_spelling_and_names_the_right_one() {
 
 /// Every field with every odd value: an answer that is documented, and a mail only for a 200.
 #[tokio::test]
-async fn whatever_stands_in_a_field_the_answer_is_a_documented_one() {
+async fn any_value_in_any_field_gets_a_documented_answer() {
     let okite = Okite::start().await;
     okite.account(json!({ "max_send_rate": 10_000.0 })).await;
     okite.report().await;
@@ -535,7 +535,7 @@ async fn takes_a_body_whatever_its_content_type_says() {
 }
 
 #[tokio::test]
-async fn tells_an_unknown_path_from_a_wrong_method() {
+async fn distinguishes_an_unknown_path_from_a_wrong_method() {
     let okite = Okite::start().await;
     for path in ["/", "/email", "/Emails", "/emails/1/2", "/v1/emails", "/%00"] {
         let request = okite.request(Method::POST, path).bearer_auth(KEY);

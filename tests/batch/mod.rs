@@ -93,7 +93,7 @@ async fn a_batch_is_answered_in_the_order_it_came_and_each_email_is_sent_once() 
 }
 
 #[tokio::test]
-async fn an_invalid_email_stops_a_strict_batch_and_is_told_by_its_place() {
+async fn an_invalid_email_refuses_a_strict_batch_and_is_named_by_its_index() {
     let okite = fast().await;
     for (wrong, status, name) in [
         (json!({ "from": "a@example.com" }), 422, "missing_required_field"),
@@ -195,7 +195,7 @@ async fn an_email_that_wants_all_recipients_or_none_is_refused_by_itself() {
 }
 
 #[tokio::test]
-async fn what_is_no_batch_is_refused_and_nothing_is_sent() {
+async fn a_body_that_is_no_batch_is_refused_and_nothing_is_sent() {
     let okite = fast().await;
     post(&okite, &[], &[]).await.refused(422, "validation_error");
     let message = post(&okite, &emails(101), &[]).await;
@@ -237,7 +237,7 @@ async fn a_repeated_batch_is_answered_as_before_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_refused_of_a_batch_is_sent_by_the_next_request_and_nothing_else() {
+async fn the_refused_emails_of_a_batch_are_sent_by_the_next_request_and_no_others() {
     let okite = fast().await;
     let batch = emails(30);
     okite
@@ -332,7 +332,7 @@ async fn a_batch_that_is_still_at_work_is_a_conflict_to_its_repeats() {
 }
 
 #[tokio::test]
-async fn a_batch_of_which_nothing_is_known_is_a_conflict_until_ses_tells() {
+async fn an_unknown_batch_is_a_conflict_until_an_event_settles_it() {
     let okite = fast().await;
     okite
         .fault(json!({ "operation": "SendEmail", "times": 2, "drop": "before" }))
@@ -370,7 +370,7 @@ async fn a_batch_of_which_nothing_is_known_is_a_conflict_until_ses_tells() {
 }
 
 #[tokio::test]
-async fn what_the_rate_leaves_no_time_for_is_a_429_and_the_rest_is_sent() {
+async fn emails_without_time_at_the_rate_are_a_429_and_the_rest_is_sent() {
     let okite = Okite::start().await;
     okite.account(json!({ "max_send_rate": 1 })).await;
     okite.report().await;
@@ -437,7 +437,7 @@ async fn a_batch_is_paced_under_the_rate() {
 }
 
 #[tokio::test]
-async fn a_batch_that_can_never_fit_is_refused_at_once_with_what_can() {
+async fn a_batch_that_can_never_fit_is_refused_with_the_number_that_fits() {
     let okite = Okite::start().await;
     okite.account(json!({ "max_send_rate": 1 })).await;
     okite.report().await;
@@ -452,7 +452,7 @@ async fn a_batch_that_can_never_fit_is_refused_at_once_with_what_can() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_into_the_quota_is_refused_and_the_rest_is_sent() {
+async fn emails_above_the_quota_are_refused_and_the_rest_is_sent() {
     let okite = Okite::start().await;
     okite
         .account(json!({ "max_24_hour_send": 60, "max_send_rate": 500 }))

@@ -96,7 +96,7 @@ async fn the_order_of_events_makes_no_difference() {
 }
 
 #[tokio::test]
-async fn the_evidence_is_that_of_the_latest_event_in_whichever_order_they_come() {
+async fn the_evidence_is_that_of_the_latest_event_in_any_order() {
     let okite = Okite::start().await;
     for seconds in [[1, 2], [2, 1]] {
         let address = format!("gone{}@example.net", seconds[0]);
@@ -110,7 +110,7 @@ async fn the_evidence_is_that_of_the_latest_event_in_whichever_order_they_come()
 }
 
 #[tokio::test]
-async fn one_event_suppresses_all_whom_it_names_and_nobody_else() {
+async fn one_event_suppresses_all_of_its_recipients_and_no_others() {
     let okite = Okite::start().await;
     let event = bounce(
         "Permanent",
@@ -172,7 +172,7 @@ async fn a_complaint_is_graver_than_a_bounce() {
 }
 
 #[tokio::test]
-async fn what_is_not_the_recipients_fault_or_wish_suppresses_nobody() {
+async fn an_event_that_does_not_blame_the_recipient_does_not_suppress() {
     let okite = Okite::start().await;
     let address = "fine@example.net";
     let named = json!([{ "emailAddress": address }]);
@@ -196,7 +196,7 @@ async fn what_is_not_the_recipients_fault_or_wish_suppresses_nobody() {
 }
 
 #[tokio::test]
-async fn a_block_of_the_sender_is_told_as_one() {
+async fn a_block_of_the_sender_is_logged_as_a_block() {
     let okite = Okite::start().await;
     let address = "wall@example.net";
     let now = jiff::Timestamp::MAX.to_string();
@@ -293,7 +293,7 @@ async fn one_bad_message_fails_the_event_and_holds_no_other_up() {
 }
 
 #[tokio::test]
-async fn what_is_not_from_sns_is_an_error() {
+async fn an_event_that_is_not_from_sns_is_an_error() {
     let okite = Okite::start().await;
     for event in ["{}", "null", "[]", r#"{"Records":[{}]}"#] {
         let called = within(okite.local.invoke("feedback", Bytes::from(event))).await;
@@ -305,7 +305,7 @@ async fn what_is_not_from_sns_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_counts_against_the_account_leaves_one_mark_however_often_it_is_told() {
+async fn an_event_leaves_one_mark_whatever_the_number_of_its_copies() {
     let okite = Okite::start().await;
     let bulk = |mut event: Value| {
         event["mail"]["tags"] = json!({ "okite_stream": ["bulk"] });

@@ -247,7 +247,7 @@ async fn an_event_that_no_queue_accepts_is_reported_as_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_foreign_event_is_refused_and_told_in_the_words_that_the_alarm_listens_for() {
+async fn a_foreign_event_is_refused_and_matches_the_alarms_filter() {
     let folder = tempfile::tempdir().unwrap();
     let okite = Okite::start_with(|settings| {
         settings.data_dir = Some(DataDir::take(folder.path()).unwrap());
@@ -270,7 +270,7 @@ async fn a_foreign_event_is_refused_and_told_in_the_words_that_the_alarm_listens
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_storm_of_blocks_is_told_in_the_words_that_the_alarm_listens_for() {
+async fn a_storm_of_blocks_matches_the_alarms_filter() {
     let folder = tempfile::tempdir().unwrap();
     let okite = Okite::start_with(|settings| {
         settings.data_dir = Some(DataDir::take(folder.path()).unwrap());
@@ -289,7 +289,7 @@ async fn a_storm_of_blocks_is_told_in_the_words_that_the_alarm_listens_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_still_being_tried_when_all_stops_is_in_the_queue_at_the_next_start() {
+async fn an_event_under_way_at_the_stop_is_in_the_queue_at_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = DataDir::take(folder.path()).unwrap();
     let okite = Okite::start_with(|settings| {

@@ -115,7 +115,7 @@ fn about(message: &Value, kind: &str, number: usize) -> Value {
 }
 
 #[tokio::test]
-async fn a_bounce_of_a_mail_that_was_delivered_is_a_reply_in_whichever_order_they_come() {
+async fn a_bounce_of_a_delivered_mail_is_a_reply_in_any_order() {
     let okite = Okite::start_with(|settings| {
         settings
             .parameters

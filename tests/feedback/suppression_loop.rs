@@ -124,7 +124,7 @@ async fn nothing_is_sent_when_every_recipient_is_suppressed() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_to_copies_when_nobody_is_left_in_to() {
+async fn nothing_is_sent_to_cc_when_to_is_empty() {
     let okite = Okite::start().await;
     let address = "bounce@simulator.amazonses.com";
     okite.send(&email(address)).await;

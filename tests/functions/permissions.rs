@@ -114,7 +114,7 @@ fn feedback_and_the_send_api_cannot_write_what_is_not_theirs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_allows_what_its_function_does_and_nothing_more() {
+async fn a_role_allows_the_calls_of_its_function_and_no_others() {
     let okite = Okite::start().await;
     exercise(&okite).await;
     let deleted = |call: &Call| call.action == "sqs:DeleteMessage";

@@ -112,7 +112,7 @@ async fn no_process_is_left_when_all_is_stopped() {
 }
 
 #[tokio::test]
-async fn what_ses_has_published_is_handed_over_before_all_stops() {
+async fn published_events_are_handed_over_before_the_stop() {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = DataDir::take(folder.path()).unwrap();
     let okite = Okite::start_with(|settings| settings.data_dir = Some(data_dir)).await;
@@ -125,13 +125,13 @@ async fn what_ses_has_published_is_handed_over_before_all_stops() {
 }
 
 #[tokio::test]
-async fn stopping_at_once_does_not_wait_for_what_never_began() {
+async fn stopping_at_once_does_not_wait_for_tasks_that_never_began() {
     let okite = Okite::start_unchecked(|_| {}).await;
     within(okite.local.stop()).await;
 }
 
 #[tokio::test]
-async fn a_function_without_its_environment_does_not_start_and_names_what_is_missing() {
+async fn a_function_without_its_environment_names_the_missing_variable() {
     let folder = tempfile::tempdir().unwrap();
     let okite = Okite::start_unchecked(|settings| {
         settings.data_dir = Some(DataDir::take(folder.path()).unwrap());

@@ -98,7 +98,7 @@ fn finds_a_second_with_too_many() {
 }
 
 #[test]
-fn finds_mails_that_are_lost_doubled_or_of_nobody() {
+fn finds_lost_doubled_and_unknown_mails() {
     let mut ledger = run();
     ledger.outbox[3].number = 4;
     contradicts(&ledger, "mail 3 was accepted, and SES does not have it");
@@ -123,7 +123,7 @@ fn finds_mails_that_were_sent_though_refused() {
 }
 
 #[test]
-fn counts_what_ses_refused_as_granted_and_asked_for() {
+fn counts_refusals_of_ses_as_granted_and_as_calls() {
     let mut ledger = run();
     ledger.told[3].outcome = Outcome::Throttled;
     ledger.outbox.remove(3);
@@ -142,7 +142,7 @@ fn a_call_that_ses_throttled_may_have_been_repeated_and_none_be_missing() {
 }
 
 #[test]
-fn leaves_open_what_is_unclear_and_no_more() {
+fn leaves_only_unclear_mails_open() {
     let mut ledger = run();
     ledger.told[3].outcome = Outcome::Unclear("no answer".to_owned());
     assert_eq!(ledger.contradictions(), [""; 0]);

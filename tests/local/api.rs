@@ -192,7 +192,7 @@ async fn follow(
 }
 
 #[tokio::test]
-async fn what_happens_is_told_as_it_happens_and_from_where_a_watcher_was() {
+async fn events_are_streamed_at_once_and_resume_where_a_watcher_stopped() {
     let okite = Okite::start().await;
     let begun = follow(&okite, None, |name, _| name == "ready").await;
     assert_eq!(begun[0].0, "reset");
@@ -216,7 +216,7 @@ async fn what_happens_is_told_as_it_happens_and_from_where_a_watcher_was() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_handled_is_told_to_be_in_the_queue() {
+async fn an_unhandled_event_is_shown_in_the_queue() {
     let okite = Okite::start().await;
     let seen = follow(&okite, None, |name, _| name == "ready").await.pop().unwrap().1;
     let poison = json!({ "eventType": "Bounce", "mail": {}, "bounce": 7 });
@@ -337,7 +337,7 @@ async fn the_account_is_shown_and_changed_in_part() {
 }
 
 #[tokio::test]
-async fn an_account_that_makes_no_sense_is_refused_whole() {
+async fn an_invalid_account_is_refused_whole() {
     let okite = Okite::start().await;
     let before = okite.local(Method::GET, "account", &Value::Null).await.body;
     for patch in [
@@ -356,7 +356,7 @@ async fn an_account_that_makes_no_sense_is_refused_whole() {
 }
 
 #[tokio::test]
-async fn a_fault_lasts_as_often_as_it_says() {
+async fn a_fault_lasts_for_the_given_number_of_calls() {
     let okite = Okite::start().await;
     let error = json!({ "operation": "SendEmail", "times": 2, "error": "BadRequestException", "message": "Bad." });
     okite.fault(error).await;
@@ -414,7 +414,7 @@ async fn a_number_of_copies_that_makes_no_sense_is_refused() {
 }
 
 #[tokio::test]
-async fn unknown_parts_and_wrong_methods_are_told() {
+async fn unknown_parts_and_wrong_methods_are_errors() {
     let okite = Okite::start().await;
     for part in [
         "nowhere",
@@ -441,7 +441,7 @@ async fn unknown_parts_and_wrong_methods_are_told() {
 }
 
 #[tokio::test]
-async fn what_is_published_for_operators_can_be_read() {
+async fn notifications_for_operators_can_be_read() {
     let okite = Okite::start().await;
     let notifications = async || okite.local(Method::GET, "notifications", &Value::Null).await.body;
     assert_eq!(notifications().await, json!([]));
@@ -478,7 +478,7 @@ async fn what_is_published_for_operators_can_be_read() {
 }
 
 #[tokio::test]
-async fn an_identity_is_changed_in_part_and_made_where_there_is_none() {
+async fn an_identity_is_changed_in_part_or_created() {
     let okite = Okite::start().await;
     let mail_from = json!({ "domain": "bounce.example.com", "status": "PENDING" });
     for (identity, patch) in [

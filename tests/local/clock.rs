@@ -56,7 +56,7 @@ async fn an_address_of_the_mailbox_simulator_is_free_again_after_an_hour() {
 }
 
 #[tokio::test]
-async fn everybody_is_told_the_same_time() {
+async fn every_caller_gets_the_same_time() {
     let okite = Okite::start().await;
     let before = okite.time_of_a_function().await;
     okite.advance(Duration::from_hours(48)).await;
@@ -78,7 +78,7 @@ async fn everybody_is_told_the_same_time() {
 }
 
 #[tokio::test]
-async fn a_request_under_way_goes_on_and_the_next_one_is_told_the_new_time() {
+async fn a_request_under_way_goes_on_and_the_next_one_gets_the_new_time() {
     let okite = Okite::start().await;
     let before = okite.time_of_a_function().await;
     okite

@@ -85,7 +85,7 @@ async fn the_brake_follows_aws_stops_bulk_mail_and_releases_itself() {
 }
 
 #[tokio::test]
-async fn our_own_count_stands_in_where_aws_says_nothing() {
+async fn the_estimate_counts_where_aws_has_no_figure() {
     let okite = start().await;
     let report = okite.report().await;
     assert_eq!(
@@ -138,7 +138,7 @@ async fn a_bad_day_leaves_the_count_after_a_week() {
 }
 
 #[tokio::test]
-async fn a_figure_that_cannot_be_read_stays_as_it_was_and_is_named() {
+async fn a_figure_that_cannot_be_read_keeps_its_level_and_is_reported() {
     let okite = start().await;
     send(&okite, 10).await;
     okite.account(json!({ "bounce_rate": 0.05 })).await;
@@ -153,7 +153,7 @@ async fn a_figure_that_cannot_be_read_stays_as_it_was_and_is_named() {
 }
 
 #[tokio::test]
-async fn operators_who_could_not_be_told_are_told_with_the_next_report_and_once() {
+async fn an_unpublished_change_is_published_once_with_the_next_report() {
     let okite = start().await;
     okite.account(json!({ "enforcement_status": "SHUTDOWN" })).await;
     okite
@@ -169,7 +169,7 @@ async fn operators_who_could_not_be_told_are_told_with_the_next_report_and_once(
 }
 
 #[tokio::test]
-async fn a_change_whose_record_was_lost_is_made_good() {
+async fn a_lost_record_of_a_change_is_written_again() {
     let okite = start().await;
     okite.account(json!({ "enforcement_status": "SHUTDOWN" })).await;
     okite
@@ -227,7 +227,7 @@ async fn the_figures_become_metrics() {
 }
 
 #[tokio::test]
-async fn a_word_that_is_not_in_the_gate_yet_is_put_there_though_the_account_cannot_be_read() {
+async fn an_override_reaches_the_gate_though_the_account_cannot_be_read() {
     let okite = start().await;
     okite.report().await;
     // An operator's command that died between its two writes.

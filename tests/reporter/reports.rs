@@ -101,7 +101,7 @@ async fn the_report_has_the_agreed_shape() {
 }
 
 #[tokio::test]
-async fn what_was_sent_is_taken_off_and_the_mailbox_simulator_is_not() {
+async fn sent_recipients_are_subtracted_and_the_mailbox_simulator_is_not() {
     let okite = start().await;
     okite
         .send(&email(json!([
@@ -140,7 +140,7 @@ async fn changes_of_the_account_show_in_the_next_report() {
 }
 
 #[tokio::test]
-async fn the_verdict_follows_what_aws_thinks_of_the_account() {
+async fn the_verdict_follows_the_accounts_standing_at_aws() {
     let okite = start().await;
     for (change, verdict, brake) in [
         (json!({ "enforcement_status": "PROBATION" }), "warn", 0),
@@ -197,7 +197,7 @@ async fn no_report_erases_an_operators_brake() {
 }
 
 #[tokio::test]
-async fn an_operator_who_speaks_while_a_report_is_made_is_not_undone_by_it() {
+async fn an_override_set_during_a_report_is_not_undone_by_it() {
     let okite = start().await;
     okite.report().await;
     let usage = Usage::new(

@@ -126,7 +126,7 @@ async fn headers_and_tags_arrive_beside_our_own() {
 }
 
 #[tokio::test]
-async fn the_headers_of_anymail_arrive_and_what_fits_is_a_tag_too() {
+async fn the_headers_of_anymail_arrive_and_become_tags_where_they_fit() {
     let mut mail = email("success@simulator.amazonses.com");
     mail["headers"] = json!({
         "X-Tags": r#"["welcome", "two words", "spring"]"#,

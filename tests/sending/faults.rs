@@ -65,7 +65,7 @@ fn assert_died(answer: &Answer) {
 }
 
 #[tokio::test]
-async fn a_throttled_call_is_repeated_and_nobody_notices() {
+async fn a_throttled_call_is_repeated_without_an_error() {
     let okite = Okite::start().await;
     for (operation, table) in BEFORE_SES {
         let error = "ProvisionedThroughputExceededException";
@@ -199,7 +199,7 @@ async fn writes_that_come_back_undone_are_named_and_the_others_are_done() {
 }
 
 #[tokio::test]
-async fn a_row_whose_answer_is_lost_is_known_again_and_the_mail_goes_out_once() {
+async fn a_row_with_a_lost_answer_is_recognised_and_the_mail_goes_out_once() {
     let okite = Okite::start().await;
     okite
         .fault(json!({ "operation": "PutItem", "table": "MessagesTable", "drop": "after" }))
@@ -233,7 +233,7 @@ async fn a_connection_that_is_cut_before_the_row_is_written_is_opened_again() {
 }
 
 #[tokio::test]
-async fn a_mail_that_ses_took_is_answered_for_though_its_row_cannot_be_settled() {
+async fn an_accepted_mail_is_a_200_though_its_row_cannot_be_settled() {
     let okite = Okite::start().await;
     okite
         .fault(json!({ "operation": "UpdateItem", "table": "MessagesTable", "for_ms": FOR_GOOD, "drop": "before" }))
@@ -272,7 +272,7 @@ async fn nothing_is_sent_when_the_time_that_sending_may_need_is_not_left() {
 }
 
 #[tokio::test]
-async fn a_delayed_call_is_carried_out_though_nobody_waits_for_it() {
+async fn a_delayed_call_is_carried_out_after_its_caller_gave_up() {
     let okite = Okite::start_with(|settings| settings.timeout = Some(SHORT)).await;
     okite
         .fault(json!({ "operation": "PutItem", "table": "MessagesTable", "delay_ms": 1_800 }))
@@ -380,7 +380,7 @@ async fn an_event_whose_function_dies_comes_again() {
 }
 
 #[tokio::test]
-async fn the_faults_in_force_are_shown_with_what_is_left_of_them() {
+async fn the_faults_in_force_are_shown_with_their_remaining_calls() {
     let okite = Okite::start().await;
     okite.assert_no_fault_is_left().await;
     let throttled = json!({

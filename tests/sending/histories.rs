@@ -424,7 +424,7 @@ fn history() -> impl Strategy<Value = History> {
 }
 
 #[test]
-fn what_callers_are_told_agrees_with_what_went_out() {
+fn the_answers_agree_with_the_mails_in_the_outbox() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -55,7 +55,7 @@ async fn a_repeated_request_gets_the_same_answer_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn a_mail_for_nobody_is_remembered_too() {
+async fn a_mail_without_remaining_recipients_is_remembered_too() {
     let okite = Okite::start().await;
     let event = json!({"eventType": "Complaint", "mail": {"messageId": "m"}, "complaint": {
         "feedbackId": "f", "timestamp": "2026-01-01T00:00:00Z", "complainedRecipients": [{"emailAddress": "anna@example.net"}]}});
@@ -218,7 +218,7 @@ async fn an_event_settles_a_mail_whose_answer_never_came() {
 }
 
 #[tokio::test]
-async fn without_an_event_it_stays_open_and_is_never_sent_again_by_this_key() {
+async fn without_an_event_the_mail_stays_open_and_its_key_never_sends_again() {
     let okite = Okite::start().await;
     okite.fault(json!({"operation": "SendEmail", "drop": "before"})).await;
     let first = okite.post_keyed("k", &mail("Hello")).await;
@@ -267,7 +267,7 @@ async fn a_delivery_alone_proves_that_a_mail_of_which_nothing_was_known_was_sent
 }
 
 #[tokio::test]
-async fn what_a_dead_request_left_is_taken_over_when_its_lease_is_over() {
+async fn an_unfinished_request_is_taken_over_after_its_lease() {
     for (fault, sent) in [
         // It had claimed the key.
         (

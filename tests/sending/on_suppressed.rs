@@ -38,7 +38,7 @@ async fn granted(okite: &Okite) -> String {
 }
 
 #[tokio::test]
-async fn a_suppressed_recipient_refuses_the_whole_request_and_the_answer_says_who_it_is() {
+async fn a_suppressed_recipient_refuses_the_whole_request_and_is_named() {
     let okite = with_a_bounce().await;
     let before = (granted(&okite).await, okite.messages().await.len());
     for answer in [
@@ -75,7 +75,7 @@ async fn without_the_rule_or_with_skip_the_others_get_the_mail() {
 }
 
 #[tokio::test]
-async fn with_nobody_suppressed_the_rule_changes_nothing() {
+async fn without_a_suppressed_recipient_the_rule_changes_nothing() {
     let okite = Okite::start().await;
     let mut mail = email(GOOD);
     mail["okite_on_suppressed"] = json!("reject");

@@ -54,7 +54,7 @@ fn retry_after(answer: &Answer) -> u64 {
 }
 
 #[tokio::test]
-async fn a_mail_that_comes_too_soon_is_told_the_rate_and_when_to_come_again() {
+async fn a_mail_above_the_rate_is_refused_with_the_rate_and_retry_after() {
     let okite = Okite::start().await;
     account(&okite, json!({ "max_send_rate": 1 })).await;
     okite.send(&email(people(50))).await;
@@ -70,7 +70,7 @@ async fn a_mail_that_comes_too_soon_is_told_the_rate_and_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_burst_above_the_rate_is_spread_out_or_told_when_to_come_again_and_all_of_it_is_accounted_for() {
+async fn a_burst_above_the_rate_is_spread_out_or_refused_and_nothing_is_lost() {
     // Half a second's burst, so that what a busy machine delays does not pile up to more than SES takes at once.
     let okite = Okite::start_with(|settings| {
         settings
@@ -120,7 +120,7 @@ async fn only_recipients_that_are_left_count() {
 }
 
 #[tokio::test]
-async fn what_the_quota_has_no_room_for_never_reaches_ses() {
+async fn a_mail_above_the_quota_never_reaches_ses() {
     let okite = Okite::start().await;
     account(&okite, json!({ "max_24_hour_send": 2 })).await;
     let answer = okite

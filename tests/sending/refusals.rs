@@ -23,7 +23,7 @@ async fn told_of(okite: &Okite, error: &str, text: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn an_unverified_sender_is_told_which_domain_and_region() {
+async fn an_unverified_sender_is_refused_with_its_domain_and_region() {
     let okite = Okite::start().await;
     let answer = okite.post(&email_with("from", "Eve <eve@unverified.example>")).await;
     let message = answer.refused(403, "validation_error");
@@ -130,7 +130,7 @@ async fn told_by(okite: &Okite, status: u16, name: &str, retry_after: Option<&st
 }
 
 #[tokio::test]
-async fn a_limit_of_ses_is_told_with_when_to_come_again() {
+async fn a_limit_of_ses_is_an_error_with_retry_after() {
     let rate = [
         ("TooManyRequestsException", "Maximum sending rate exceeded."),
         ("Throttling", "Maximum sending rate exceeded."),
@@ -193,7 +193,7 @@ async fn a_throttled_mail_whose_next_call_is_cut_is_not_tried_a_third_time() {
 }
 
 #[tokio::test]
-async fn what_an_operator_must_repair_at_ses_is_told_as_forbidden() {
+async fn a_fault_that_an_operator_must_repair_at_ses_is_a_403() {
     let text = "Email address is not verified. The following identities failed the check in region US-EAST-1: ";
     let errors = [
         ("AccountSuspendedException", "Suspended."),
@@ -205,7 +205,7 @@ async fn what_an_operator_must_repair_at_ses_is_told_as_forbidden() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_mail_is_told_as_invalid() {
+async fn a_fault_of_the_mail_is_a_422() {
     let errors = [
         ("MessageRejected", "Address blacklisted."),
         ("MessageRejected", "Message contains a virus."),
@@ -216,7 +216,7 @@ async fn what_is_wrong_with_the_mail_is_told_as_invalid() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_deployment_is_told_as_an_error_of_ours() {
+async fn a_fault_of_the_deployment_is_a_500() {
     let errors = [
         ("NotFoundException", "No such configuration set."),
         ("AccessDeniedException", "No."),
@@ -228,7 +228,7 @@ async fn what_is_wrong_with_the_deployment_is_told_as_an_error_of_ours() {
 }
 
 #[tokio::test]
-async fn an_ses_that_turns_mails_away_is_told_with_when_to_come_again() {
+async fn an_unavailable_ses_is_an_error_with_retry_after() {
     told_as(
         503,
         "service_unavailable",
@@ -264,14 +264,14 @@ async fn told_that_it_is_unknown(okite: &Okite, fault: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_connection_cut_before_ses_took_the_mail_is_told_and_not_tried_again() {
+async fn a_connection_cut_before_ses_accepted_the_mail_is_an_error_without_a_retry() {
     let okite = Okite::start().await;
     told_that_it_is_unknown(&okite, json!({ "operation": "SendEmail", "drop": "before" })).await;
     assert_eq!(okite.outbox().await, [] as [Value; 0]);
 }
 
 #[tokio::test]
-async fn a_connection_cut_after_ses_took_the_mail_is_told_and_the_mail_went_out_once() {
+async fn a_connection_cut_after_ses_accepted_the_mail_is_an_error_and_the_mail_went_out_once() {
     let okite = Okite::start().await;
     let id = told_that_it_is_unknown(&okite, json!({ "operation": "SendEmail", "drop": "after" })).await;
     let outbox = okite.outbox().await;

@@ -83,7 +83,7 @@ async fn an_address_that_is_added_is_not_sent_to_until_it_is_lifted() {
 }
 
 #[tokio::test]
-async fn an_entry_by_hand_ends_when_it_says() {
+async fn a_manual_entry_ends_at_its_expiry() {
     let okite = Okite::start().await;
     let body = json!({ "email": "anna@example.net", "note": "on holiday", "expires_at": in_an_hour(&okite).await });
     assert_eq!(okite.post_to("/suppressions", &body).await.status, 201);

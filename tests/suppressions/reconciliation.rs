@@ -89,7 +89,7 @@ fn pages_asked_for(okite: &Okite) -> u32 {
 }
 
 #[tokio::test]
-async fn what_ses_lists_is_suppressed_here_once_a_day() {
+async fn entries_of_sess_list_are_added_once_a_day() {
     let okite = due().await;
     suppress_at_ses(&okite, "Anna@example.net", "BOUNCE").await;
     suppress_at_ses(&okite, "bob@example.net", "COMPLAINT").await;
@@ -124,7 +124,7 @@ async fn what_ses_lists_is_suppressed_here_once_a_day() {
 }
 
 #[tokio::test]
-async fn what_was_lifted_here_is_taken_off_sess_list_and_not_added_again() {
+async fn a_lifted_address_is_removed_from_sess_list_and_not_added_again() {
     let okite = due().await;
     suppress_at_ses(&okite, "Lifted@example.net", "BOUNCE").await;
     suppress_at_ses(&okite, "blocked@example.net", "BOUNCE").await;
@@ -207,7 +207,7 @@ async fn a_run_that_dies_while_it_writes_or_lifts_is_repeated_and_nothing_is_los
 }
 
 #[tokio::test]
-async fn a_token_that_ses_no_longer_takes_begins_the_pass_anew() {
+async fn a_rejected_token_starts_the_pass_again() {
     let okite = due().await;
     suppress_at_ses(&okite, "anna@example.net", "BOUNCE").await;
     okite
@@ -280,7 +280,7 @@ async fn the_report_does_not_wait_for_the_pass() {
 }
 
 #[tokio::test]
-async fn the_sandbox_is_told_in_the_report_and_tried_again_a_day_later() {
+async fn the_sandbox_is_reported_and_tried_again_a_day_later() {
     let okite = due().await;
     suppress_at_ses(&okite, "anna@example.net", "BOUNCE").await;
     okite.account(json!({ "production_access": false })).await;

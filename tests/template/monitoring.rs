@@ -217,7 +217,7 @@ fn no_alarm_goes_off_because_there_are_no_figures_yet() {
 }
 
 #[test]
-fn every_alarm_tells_the_topic_if_there_is_one() {
+fn every_alarm_notifies_the_topic_if_there_is_one() {
     let topic = "arn:aws:sns:us-east-1:000000000000:operators";
     for alarm in monitoring(&[("AlarmTopicArn", topic)]).alarms {
         assert_eq!(alarm.actions, [topic], "{}", alarm.logical_id);
@@ -262,7 +262,7 @@ fn the_dashboard_shows_the_alarms_that_there_are_and_stays_within_the_free_metri
 }
 
 #[test]
-fn the_document_counts_what_is_billed() {
+fn the_document_counts_billed_requests() {
     let alarms = all_on().alarms;
     let watched: usize = alarms.iter().map(|alarm| alarm.metrics.len()).sum();
     for counted in [

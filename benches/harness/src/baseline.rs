@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_it_wrote() {
+    fn reads_its_own_output() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("baseline.json");
         baseline().write(&path).unwrap();

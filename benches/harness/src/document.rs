@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn replaces_what_is_between_the_markers_and_nothing_else() {
+    fn replaces_the_text_between_the_markers_only() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("PERFORMANCE.md");
         update(&path, "old").unwrap();

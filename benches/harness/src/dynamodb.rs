@@ -136,13 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn finds_nobody_suppressed() {
+    fn an_unknown_address_is_not_suppressed() {
         let (status, output) = ask("BatchGetItem", &json!({ "RequestItems": { "t": { "Keys": [] } } }));
         assert_eq!((status, &output["Responses"]["t"]), (200, &json!([])));
     }
 
     #[test]
-    fn refuses_what_it_does_not_know() {
+    fn refuses_unknown_values() {
         assert_eq!(ask("Scan", &json!({})).0, 400);
     }
 }

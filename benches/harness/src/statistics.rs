@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_how_much_more_a_value_is() {
+    fn computes_the_difference_in_percent() {
         assert!(close(percent_above(105, 100), 5.0));
         assert!(close(percent_above(50, 100), -50.0));
         assert!(close(percent_above(0, 0), 0.0));

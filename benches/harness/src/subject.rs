@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn names_what_it_knows_when_asked_for_something_else() {
+    fn names_the_known_values_after_an_unknown_one() {
         let error = Subject::read("mailer=/x/bootstrap").unwrap_err().to_string();
         assert!(error.contains("send-api"), "{error}");
     }

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_in_which_a_record_is_none_is_refused_whole() {
+    fn refuses_a_whole_batch_with_an_unreadable_record() {
         let event = json!({"Records": [{"eventSource": "aws:sqs", "body": SES}, {"body": 5}]});
         assert!(matches!(Source::of(event), Err(FeedbackError::UnknownSource)));
     }

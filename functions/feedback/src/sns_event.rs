@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_from_sns() {
+    fn refuses_a_record_that_is_not_from_sns() {
         for event in [
             json!({}),
             json!(null),

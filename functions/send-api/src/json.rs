@@ -377,7 +377,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reads_what_serde_json_reads(value in any_json()) {
+        fn reads_the_same_values_as_serde_json(value in any_json()) {
             let text = value.to_string();
             prop_assert_eq!(read(text.as_bytes()).unwrap(), value);
         }

@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_exactly_one_effect_or_contradicts_itself() {
+    fn refuses_no_effect_several_effects_and_contradictions() {
         for written in [
             json!({"operation": "SendEmail"}),
             json!({"operation": "SendEmail", "error": "X", "delay_ms": 1}),

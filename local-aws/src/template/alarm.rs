@@ -159,7 +159,7 @@ Resources:
     }
 
     #[test]
-    fn names_the_line_of_what_does_not_fit() {
+    fn names_the_line_of_an_invalid_value() {
         assert_eq!(
             error_of(&ALARMS.replace("MetricName: Much", "Metric: Much")),
             "template.yaml:7: Full has no `MetricName`"

@@ -392,7 +392,7 @@ Resources:
     }
 
     #[test]
-    fn names_the_line_of_what_does_not_fit() {
+    fn names_the_line_of_an_invalid_value() {
         for (good, bad, error) in [
             (
                 "VisibilityTimeout: 360",

@@ -169,7 +169,7 @@ Resources:
 }
 
 #[test]
-fn does_not_look_at_what_one_machine_does_not_need() {
+fn does_not_check_deployed_parts_locally() {
     let stack = stack(
         "\
 Resources:
@@ -213,7 +213,7 @@ fn refuses_a_second_default_route() {
 }
 
 #[test]
-fn says_what_is_wrong_with_a_section_or_a_resource() {
+fn names_the_fault_of_a_section_or_a_resource() {
     for (template, error) in [
         ("[]", "1: the template must be a map, but is a list"),
         ("Resources: []", "1: Resources must be a map, but is a list"),

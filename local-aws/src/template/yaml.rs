@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_no_template_is() {
+    fn refuses_input_that_is_not_a_template() {
         assert_eq!(
             parse("").unwrap_err().to_string(),
             "template.yaml:1: the template is empty"

@@ -59,7 +59,7 @@ fn damaged(message: &str, (place, length, damage): (prop::sample::Index, usize, 
 }
 
 #[test]
-fn whatever_is_left_of_an_event_is_read_without_a_panic_and_keeps_its_promises() {
+fn a_damaged_event_is_read_without_a_panic() {
     let messages = messages();
     let received: Timestamp = "2027-01-01T00:00:00Z".parse().unwrap();
     let config = Config {

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_that_has_passed_already_is_none() {
+    fn a_deadline_in_the_past_is_no_deadline() {
         let now = Timestamp::from_millisecond(1_800_000_000_000).unwrap();
         assert_eq!(time_left(1_800_000_005_000, now), Some(Duration::from_secs(5)));
         for deadline in [0, 600_000, 1_800_000_000_000] {

@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn shows_what_is_stopped_and_how_to_release_it() {
+    fn shows_the_stopped_mail_and_the_way_to_release_it() {
         let set = BrakeSet {
             target_name: "the stack okite".to_owned(),
             brake_override: BrakeOverrideArgument::All,

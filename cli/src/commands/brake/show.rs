@@ -131,7 +131,7 @@ AT                    FROM  TO    BY        WHY
     }
 
     #[test]
-    fn shows_who_decides_without_an_override() {
+    fn shows_that_reports_decide_without_an_override() {
         let mut brake = BrakeStatus {
             target_name: "a test".to_owned(),
             brake: None,

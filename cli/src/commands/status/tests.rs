@@ -167,7 +167,7 @@ fn colours_follow_the_level_and_change_nothing_else() {
 }
 
 #[test]
-fn a_report_of_an_older_version_shows_what_it_has() {
+fn a_report_of_an_older_version_shows_its_own_fields() {
     let mut old = report();
     let fields = old.as_object_mut().unwrap();
     fields.retain(|name, _| ["at", "region", "verdict", "account"].contains(&name.as_str()));

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_a_request_consists_of() {
+    fn reads_the_parts_of_a_request() {
         let mut encoder = Encoder::new(Vec::new());
         encoder.begin_map();
         encoder.str("Namespace").str("AWS/SES");
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_cut_off_goes_on_or_is_nested_without_end() {
+    fn refuses_truncated_trailing_and_deeply_nested_input() {
         let mut encoder = Encoder::new(Vec::new());
         encoder.map(1).str("Namespace").str("AWS/SES");
         let whole = encoder.into_writer();

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_batch_stays_as_it_is() {
+    fn an_event_that_is_no_batch_is_unchanged() {
         let mut request = json!({ "RequestItems": "nonsense" });
         assert!(take(&mut request, 1).is_empty() && !is_empty(&request));
     }

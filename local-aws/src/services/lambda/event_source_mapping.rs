@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_names_what_failed_and_one_that_makes_no_sense_means_all() {
+    fn an_answer_names_the_failed_records_and_an_unreadable_one_fails_all() {
         let ids: BTreeSet<String> = ["a", "b"].map(str::to_owned).into();
         for (answer, failed) in [
             ("null", vec![]),

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_printed_is_in_the_log_or_among_the_metrics_at_once() {
+    async fn a_printed_line_is_in_the_log_or_the_metrics_at_once() {
         let (mut end, outputs, log) = piped();
         end.write_all(format!("one\n{METRICS}two\nthree").as_bytes()).unwrap();
         outputs.settle(Uuid::nil());
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_printed_at_last_is_kept_without_the_end_of_its_line() {
+    async fn a_last_line_without_its_end_is_kept() {
         let (mut end, outputs, log) = piped();
         end.write_all(b"last words").unwrap();
         drop(end);

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_base64_and_members_it_does_not_know() {
+    fn refuses_invalid_base64_and_unknown_members() {
         assert!(check(&json!({"RawContent": "%%%"})).is_err());
         assert!(check(&json!({"RawContent": null})).is_err());
         assert!(check(&json!({"ContentDisposition": "SIDEWAYS"})).is_err());

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_address() {
+    fn refuses_an_invalid_address() {
         assert_eq!(refusal("ada"), "Missing final '@domain'");
         assert_eq!(refusal(""), "Missing final '@domain'");
         assert_eq!(refusal("@example.com"), "Missing local name");

@@ -322,7 +322,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_handed_over_goes_to_the_subscriptions_queue_in_its_envelope() {
+    async fn an_undeliverable_message_goes_to_the_subscriptions_queue_in_its_envelope() {
         let (sns, sqs) = without_a_function(Some(QUEUE));
         assert_eq!(sns.publish(TOPIC, "hello").await.unwrap(), EventOutcome::Queued);
         let messages = sqs.messages_of("q").unwrap();
@@ -335,7 +335,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_handed_over_is_lost_without_a_queue() {
+    async fn an_undeliverable_message_is_lost_without_a_queue() {
         let (sns, _) = without_a_function(None);
         let error = sns.publish(TOPIC, "hello").await.unwrap_err();
         assert!(matches!(

@@ -93,7 +93,7 @@ fn reads_alarms_and_dashboards_with_their_metrics() {
 }
 
 #[test]
-fn names_the_line_of_what_does_not_fit() {
+fn names_the_line_of_an_invalid_value() {
     for (good, bad, error) in [
         ("Namespace: AWS/SQS", "Period: 1", "7: QueueAlarm has no `Namespace`"),
         (

@@ -56,7 +56,7 @@ async fn every_permission_and_stream_comes_back() {
 }
 
 #[tokio::test]
-async fn an_unknown_id_is_nobodys_key() {
+async fn an_unknown_id_has_no_key() {
     let store = Store::start().await;
     store.api_keys().put(&record(&key())).await.unwrap();
     assert_eq!(store.api_keys().get("unknown").await.unwrap(), None);
@@ -98,7 +98,7 @@ async fn an_item_that_is_no_key_opens_nothing() {
 }
 
 #[tokio::test]
-async fn a_key_that_was_deleted_is_nobodys() {
+async fn a_deleted_key_is_unknown() {
     let store = Store::start().await;
     let keys = store.api_keys();
     keys.put(&record(&key())).await.unwrap();
@@ -129,7 +129,7 @@ async fn an_item_that_is_no_key_can_be_deleted_like_one() {
 }
 
 #[tokio::test]
-async fn pages_hold_every_key_once_and_count_what_is_none() {
+async fn pages_hold_every_key_once_and_count_foreign_items() {
     let store = Store::start().await;
     let keys = store.api_keys();
     let ids: Vec<String> = (0..7).map(|number| format!("key{number}")).collect();

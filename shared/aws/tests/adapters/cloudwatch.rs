@@ -102,14 +102,14 @@ async fn an_account_has_a_reputation_once_ses_publishes_one() {
 }
 
 #[tokio::test]
-async fn a_figure_that_is_not_there_at_the_time_is_none() {
+async fn a_missing_figure_is_none() {
     let world = World::start().await;
     world.set(json!({ "bounce_rate": 0.1, "complaint_rate": 0.1 }));
     assert_eq!(rates(&world.endpoint, at(0)).await.unwrap(), (None, None));
 }
 
 #[tokio::test]
-async fn what_could_not_be_read_says_why() {
+async fn a_failed_read_has_a_reason() {
     let world = World::start().await;
     let error = |code: &str| Err(MetricsError { code: code.to_owned() });
     let fault = r#"{"operation": "GetMetricStatistics", "times": 2, "error": "AccessDenied"}"#;
@@ -120,7 +120,7 @@ async fn what_could_not_be_read_says_why() {
 }
 
 #[tokio::test]
-async fn the_simulator_refuses_what_cloudwatch_refuses() {
+async fn the_simulator_refuses_requests_as_cloudwatch_does() {
     let world = World::start().await;
     let asked = |start, period| {
         client(&world.endpoint)
@@ -159,7 +159,7 @@ fn datapoints(points: &[(i64, f64)]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn the_newest_figure_counts_in_whatever_order_they_come_and_nonsense_is_none() {
+async fn the_newest_valid_figure_counts_in_any_order() {
     for (points, expected) in [
         (&[(300, 0.1), (900, 0.3), (600, 0.2)][..], Some(0.3)),
         (&[(300, 0.1), (900, f64::NAN)], None),

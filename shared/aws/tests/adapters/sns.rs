@@ -87,7 +87,7 @@ async fn a_message_reaches_the_topic_with_its_subject_as_snss_rules_allow_it() {
 }
 
 #[tokio::test]
-async fn a_message_that_was_not_taken_says_why() {
+async fn a_message_that_was_not_accepted_has_a_reason() {
     let topics = Topics::start().await;
     let error = |code: &str| Err(NotifyError { code: code.to_owned() });
     let unknown = notifications(&topics.endpoint, "arn:aws:sns:us-east-1:000000000000:other");

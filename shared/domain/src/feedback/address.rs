@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_lists_and_quotes_what_needs_quotes() {
+    fn reads_lists_and_adds_needed_quotes() {
         let read = |text: &str| {
             let addresses = read_all(text);
             addresses

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transient_bounce_is_soft_where_a_server_says_something_and_else_an_automatic_reply() {
+    fn a_transient_bounce_is_soft_with_a_diagnostic_and_a_reply_without_one() {
         for sub_type in ["General", "SomethingNew"] {
             for (status, diagnostic) in [("4.4.7", ""), ("", "smtp; 421 try again"), ("4.2.2", "smtp; 452 full")] {
                 assert_eq!(
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_soft_bounce_adds_to_a_register_and_suppresses_nobody_by_itself() {
+    fn one_soft_bounce_is_recorded_and_does_not_suppress() {
         assert_eq!(
             (FeedbackClass::Soft.register(), FeedbackClass::Soft.suppresses()),
             (Some(SuppressionReason::Soft.into()), false)

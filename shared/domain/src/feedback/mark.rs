@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_what_ses_counts() {
+    fn counts_like_ses() {
         use FeedbackClass::*;
         for (class, kind) in [
             (HardBounce, Some(MarkKind::Bounce)),
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_out_the_mailbox_simulator_and_what_has_no_id() {
+    fn leaves_out_the_mailbox_simulator_and_events_without_id() {
         let simulator = fact("bounce+x@Simulator.amazonses.com", FeedbackClass::HardBounce);
         let nameless = RecipientFact {
             feedback_id: String::new(),

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn is_about_the_mail_as_a_whole_where_nobody_is_named() {
+    fn an_event_without_recipients_is_about_the_whole_mail() {
         for (kind, member) in [("Send", "send"), ("Reject", "reject"), ("Rendering Failure", "failure")] {
             let told = message(&event(kind, member, json!({}))).unwrap();
             assert!(
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn keeps_what_servers_said_of_each_recipient_and_the_words_of_ses() {
+    fn keeps_the_diagnostic_of_each_recipient_and_the_subtype() {
         let bounce = json!({"bounceType": "Permanent", "bounceSubType": "General", "bouncedRecipients": [
             {"emailAddress": "Anna@example.org", "diagnosticCode": "x".repeat(2_000)}, {"emailAddress": "bob@example.org"}]});
         let told = message(&event("Bounce", "bounce", bounce)).unwrap();

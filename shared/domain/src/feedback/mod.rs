@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complaint_that_names_nobody_is_no_fault() {
+    fn a_complaint_without_recipients_is_accepted() {
         let event =
             event(&json!({"eventType": "Complaint", "complaint": {"complaintSubType": "OnAccountSuppressionList"}}));
         assert!(event.facts.is_empty() && event.lists_nobody);
@@ -549,7 +549,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_from_ses_without_repeating_it() {
+    fn refuses_foreign_input_without_repeating_it() {
         for message in [
             "",
             "hello anna@example.org",
@@ -602,7 +602,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_what_aws_counts_and_refusals_of_the_sender_apart() {
+    fn counts_like_aws_and_counts_refusals_of_the_sender_separately() {
         let kinds = |bounce_type: &str, diagnostic: &str| {
             let mut message = bounce(&json!([{"emailAddress": "a@example.org", "diagnosticCode": diagnostic}]));
             message["bounce"]["bounceType"] = json!(bounce_type);

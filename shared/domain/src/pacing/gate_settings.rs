@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_off_what_may_be_in_flight() {
+    fn subtracts_recipients_in_flight() {
         // 73 s of slots (1 burst + 2 wait + 10 timeout + 60 lag) at 14/s · 0.95, and the 50 recipients of the last mail
         for (lately, in_flight) in [(0, 0), (1_019, 1_019), (1_020, 1_020), (5_000, 1_020)] {
             let granted = GrantTotals {
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_bounds_what_this_stack_may_send_whatever_is_left() {
+    fn a_share_limits_this_stack_whatever_is_left() {
         let half = PacingPolicy {
             account_share: 0.5,
             ..POLICY
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ses_refused_after_it_was_granted_uses_up_nothing() {
+    fn a_grant_that_ses_refused_uses_no_quota() {
         let granted = GrantTotals {
             total: 90_000,
             last_24_hours: 60_000,
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_as_lately_what_came_after_the_youngest_sample_that_ses_has_counted_all_of() {
+    fn counts_grants_after_the_youngest_sample_that_ses_has_counted() {
         let seconds = |seconds| at(0) + SignedDuration::from_secs(seconds);
         let samples = [(0, 10), (300, 40), (600, 45)].map(|(at, total)| GrantSample { at: seconds(at), total });
         for (now, lately) in [(600, 60), (672, 60), (673, 55), (10_000, 55)] {

@@ -253,7 +253,7 @@ fn the_quota_is_granted_to_the_last_recipient() {
 }
 
 #[test]
-fn what_is_reserved_stops_bulk_mail_only_and_says_so() {
+fn the_reserve_stops_bulk_mail_only_and_is_named() {
     let policy = policy(SECOND, 0);
     let mut table = table(Gate {
         left_bulk: 4,

@@ -120,7 +120,7 @@ const BUSY_DAY: Day = Day {
 };
 
 #[test]
-fn without_what_is_in_flight_the_quota_is_overrun() {
+fn without_recipients_in_flight_the_quota_is_overrun() {
     let (with, granted) = overrun(BUSY_DAY, TakenOff::All);
     let (without, _) = overrun(BUSY_DAY, TakenOff::Nothing);
     assert!(with <= 0 && without > 0, "{with} with it, {without} without");

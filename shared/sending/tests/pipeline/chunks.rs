@@ -125,7 +125,7 @@ async fn mail_whose_brake_cannot_be_read_is_not_sent() {
 }
 
 #[tokio::test]
-async fn what_needs_no_slot_is_decided_whatever_the_gate_says() {
+async fn emails_without_recipients_are_decided_without_the_gate() {
     let world = Box::pin(World::start()).await;
     world.set_gate(1, UNLIMITED, Brake::All).await;
     let mails = [Mail::Plain, Mail::Reject, Mail::Nobody];

@@ -405,7 +405,7 @@ fn history() -> impl Strategy<Value = History> {
 }
 
 #[test]
-fn what_callers_are_answered_agrees_with_what_ses_took() {
+fn the_answers_agree_with_the_mails_that_ses_accepted() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

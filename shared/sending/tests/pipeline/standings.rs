@@ -146,7 +146,7 @@ fn id(ended: &Ended) -> Option<u128> {
 }
 
 #[tokio::test]
-async fn every_combination_of_what_was_left_is_answered_by_the_rule() {
+async fn every_combination_of_left_records_is_answered_by_the_rule() {
     let world = Box::pin(World::start()).await;
     let singles = ALL.iter().map(|&left| vec![left]);
     let pairs = ALL

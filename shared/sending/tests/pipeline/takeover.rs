@@ -8,7 +8,7 @@ use crate::world::{Mail, Request, World};
 /// One email of a batch was sent and SES refused the other. The request that takes the key over never learns that it
 /// has it, and must not free a key that remembers a mail.
 #[tokio::test]
-async fn a_takeover_whose_answer_is_lost_keeps_the_key_of_what_was_sent() {
+async fn a_takeover_with_a_lost_answer_keeps_the_key_of_sent_emails() {
     let world = World::start().await;
     let batch = Request::new(Some("k"), "lost takeover", &[Mail::Plain, Mail::Plain]);
     let refused = Fault::always(On::Mail(1), Fate::Refused(400, "MessageRejected", "No"));
@@ -58,7 +58,7 @@ async fn a_request_that_has_taken_over_is_in_flight_before_it_writes_its_row() {
 /// Headers and the rights of the API key also decide which emails of a body are valid. A request that submits fewer of
 /// them must not free a key that remembers a mail of the others.
 #[tokio::test]
-async fn a_repeat_that_submits_fewer_emails_keeps_the_key_of_what_was_sent() {
+async fn a_repeat_that_submits_fewer_emails_keeps_the_key_of_the_sent_ones() {
     let world = World::start().await;
     let batch = Request::new(Some("k"), "fewer", &[Mail::Plain, Mail::Plain]);
     let refused = Fault::always(On::Mail(1), Fate::Refused(400, "MessageRejected", "No"));

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn names_what_is_not_known_for_days_without_events() {
+    fn names_unknown_figures_for_days_without_events() {
         let text = of(&IncidentFacts {
             counts: Counts::default(),
             sent: BTreeMap::new(),
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn names_unhandled_events_and_what_was_left_out() {
+    fn names_unhandled_events_and_omissions() {
         let mut facts = IncidentFacts {
             dead_letters: Ok(3),
             ..facts()

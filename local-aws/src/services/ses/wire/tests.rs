@@ -190,7 +190,7 @@ async fn requires_a_signature_except_for_a_warm_up() {
 }
 
 #[tokio::test]
-async fn refuses_what_it_does_not_serve_by_name() {
+async fn refuses_unsupported_operations_by_name() {
     let server = production().await;
     for (method, path) in [
         (Method::GET, "/v2/email/templates"),
@@ -344,7 +344,7 @@ async fn creates_identities_pending_and_lists_them_in_both_ways() {
 }
 
 #[tokio::test]
-async fn a_fault_answers_with_its_error_as_often_as_it_says() {
+async fn a_fault_answers_with_its_error_the_given_number_of_times() {
     let server = production().await;
     let error = json!({"operation": "SendEmail", "times": 2, "error": "TooManyRequestsException",
         "message": "Maximum sending rate exceeded."});

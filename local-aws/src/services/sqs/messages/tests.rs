@@ -85,7 +85,7 @@ fn as_many_are_received_as_are_asked_for_oldest_first() {
 }
 
 #[test]
-fn what_is_deleted_does_not_come_again() {
+fn a_deleted_message_does_not_come_again() {
     let mut messages = messages();
     send(&mut messages, 1, 0);
     receive(&mut messages, 10, 0);
@@ -95,7 +95,7 @@ fn what_is_deleted_does_not_come_again() {
 }
 
 #[test]
-fn what_was_received_too_often_goes_to_the_dead_letter_queue_with_its_age() {
+fn a_message_received_too_often_goes_to_the_dead_letter_queue_with_its_age() {
     let mut messages = messages();
     send(&mut messages, 1, 0);
     for minutes in [0, 6] {
@@ -110,7 +110,7 @@ fn what_was_received_too_often_goes_to_the_dead_letter_queue_with_its_age() {
 }
 
 #[test]
-fn what_is_moved_back_comes_as_a_new_message() {
+fn a_redriven_message_is_a_new_message() {
     let mut messages = messages();
     send(&mut messages, 1, 0);
     for minutes in [0, 6, 12] {

@@ -20,7 +20,7 @@ fn claim(n: u128, now: Timestamp) -> Claim {
 }
 
 #[tokio::test]
-async fn a_key_is_claimed_once_and_the_others_see_by_whom() {
+async fn a_key_is_claimed_once_and_the_others_see_its_holder() {
     let store = Store::start().await;
     let (first, second) = (claim(1, at(0)), claim(2, at(5)));
     assert_eq!(store.claims().take(&first).await.unwrap(), Claimed::Won);
@@ -53,7 +53,7 @@ async fn of_a_hundred_at_once_one_wins() {
 }
 
 #[tokio::test]
-async fn a_claim_whose_answer_was_lost_is_known_again() {
+async fn a_claim_with_a_lost_answer_is_recognised() {
     let store = Store::start().await;
     let first = claim(1, at(0));
     let losing = store.losing_an_answer().await;
@@ -225,7 +225,7 @@ async fn a_store_that_is_down_is_an_error_of_every_operation() {
 }
 
 #[tokio::test]
-async fn a_released_key_is_held_by_nobody_at_work() {
+async fn a_released_key_has_no_holder_at_work() {
     let store = Store::start().await;
     let claims = store.claims();
     let first = claim(1, at(0));

@@ -188,7 +188,7 @@ async fn an_event_about_a_message_that_is_not_on_record_is_kept_and_makes_no_row
 }
 
 #[tokio::test]
-async fn of_two_deliveries_to_one_recipient_the_later_stays_in_whichever_order_they_come() {
+async fn of_two_deliveries_to_one_recipient_the_later_stays_in_any_order() {
     for times in [[1_000, 2_000], [2_000, 1_000]] {
         let store = sending().await;
         for time in times {

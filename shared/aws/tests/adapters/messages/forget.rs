@@ -117,7 +117,7 @@ async fn an_address_that_is_forgotten_is_nowhere_and_stays_suppressed_in_every_s
 }
 
 #[tokio::test]
-async fn what_comes_later_counts_together_with_what_was_forgotten_and_can_be_forgotten_too() {
+async fn later_entries_count_with_forgotten_ones_and_can_be_forgotten_too() {
     let store = Store::start().await;
     let list = store.suppressions();
     let (anna, before) = anna(&list).await;
@@ -150,7 +150,7 @@ async fn what_comes_later_counts_together_with_what_was_forgotten_and_can_be_for
 }
 
 #[tokio::test]
-async fn whoever_dies_between_the_two_writes_leaves_the_address_suppressed() {
+async fn a_crash_between_the_two_writes_leaves_the_address_suppressed() {
     let store = Store::start().await;
     let list = store.suppressions();
     let (anna, before) = anna(&list).await;
@@ -236,7 +236,7 @@ fn events_about_anna_and_bob(message_id: Uuid) -> [MessageEvent; 5] {
 }
 
 #[tokio::test]
-async fn messages_name_somebody_who_is_forgotten_nowhere_and_everybody_else_as_before() {
+async fn messages_name_a_forgotten_person_nowhere_and_all_others_as_before() {
     let store = Store::start().await;
     let (first, to) = message(
         1,

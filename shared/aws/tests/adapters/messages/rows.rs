@@ -172,7 +172,7 @@ async fn putting_the_same_write_again_is_a_success() {
 }
 
 #[tokio::test]
-async fn an_id_that_somebody_else_took_is_theirs_and_their_row_stays() {
+async fn a_row_of_another_writer_with_the_same_id_stays() {
     let store = sending().await;
     let before = row(&store).await;
     let email = email(EmailParts {
@@ -188,7 +188,7 @@ async fn an_id_that_somebody_else_took_is_theirs_and_their_row_stays() {
 }
 
 #[tokio::test]
-async fn a_write_whose_answer_was_lost_is_known_again() {
+async fn a_write_with_a_lost_answer_is_recognised() {
     let store = Store::start().await;
     let email = email(parts());
     store
@@ -223,7 +223,7 @@ async fn a_refusal_whose_answer_was_lost_is_written_once() {
 }
 
 #[tokio::test]
-async fn a_message_for_nobody_is_suppressed_and_has_no_attempt() {
+async fn a_message_without_remaining_recipients_is_suppressed_and_has_no_attempt() {
     let store = Store::start().await;
     let email = email(parts());
     let outcomes = [

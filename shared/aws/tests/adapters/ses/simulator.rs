@@ -233,7 +233,7 @@ async fn a_verified_recipient_gets_mail_in_the_sandbox() {
 }
 
 #[tokio::test]
-async fn a_rate_that_is_used_up_is_told_apart_from_a_quota_that_is() {
+async fn a_used_up_rate_is_distinguished_from_a_used_up_quota() {
     let world = World::production().await;
     world.patch(json!({ "max_send_rate": 0.001 }));
     world.send(&email(parts())).await.unwrap();
@@ -311,7 +311,7 @@ async fn an_error_that_a_fault_asks_for_is_met_once() {
 }
 
 #[tokio::test]
-async fn reads_the_account_and_what_was_sent() {
+async fn reads_the_account_and_the_sent_recipients() {
     let world = World::production().await;
     world.send(&email(parts())).await.unwrap();
     world.patch(json!({ "max_24_hour_send": 1_000, "max_send_rate": 2.5, "enforcement_status": "PROBATION" }));

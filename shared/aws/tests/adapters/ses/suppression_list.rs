@@ -71,7 +71,7 @@ async fn an_address_is_taken_off_in_the_spelling_of_the_list_and_once() {
 }
 
 #[tokio::test]
-async fn errors_say_what_to_do_and_are_asked_for_once() {
+async fn errors_have_a_remedy_and_are_not_retried() {
     let failed = |code: &str, text: &str| ListError::Failed {
         operation: "ListSuppressedDestinations",
         code: code.to_owned(),

@@ -504,7 +504,7 @@ const ERRORS: [(u16, &str, &str, SesRefusal); 21] = [
 ];
 
 #[tokio::test]
-async fn every_error_of_ses_is_told_apart() {
+async fn every_error_of_ses_is_distinguished() {
     for (status, code, message, expected) in ERRORS {
         // AWS's front ends add a namespace or an address to the type now and then.
         for spelled in [
@@ -542,7 +542,7 @@ async fn a_fault_inside_ses_leaves_it_open() {
 }
 
 #[tokio::test]
-async fn an_error_that_is_named_in_the_body_is_told_apart_too() {
+async fn an_error_named_in_the_body_is_distinguished_too() {
     for field in ["__type", "code"] {
         let body = json!({ field: "SendingPausedException", "message": "paused" }).to_string();
         let (sent, _) = answered(move || Answer::Reply(400, Vec::new(), body.clone())).await;

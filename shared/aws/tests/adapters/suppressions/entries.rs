@@ -86,7 +86,7 @@ async fn there_is_no_entry_of_an_unknown_address_or_id() {
 }
 
 #[tokio::test]
-async fn pages_hold_every_entry_once_and_count_what_is_none() {
+async fn pages_hold_every_entry_once_and_count_foreign_items() {
     let store = Store::start().await;
     let list = store.suppressions();
     for number in 0..7 {
@@ -130,7 +130,7 @@ async fn pages_hold_every_entry_once_and_count_what_is_none() {
 type ByHand = (i64, Option<i64>, &'static str);
 
 #[tokio::test]
-async fn the_end_of_an_entry_by_hand_moves_with_it_in_whichever_order_they_come() {
+async fn the_expiry_of_a_manual_entry_moves_with_it_in_any_order() {
     let entries: [ByHand; 5] = [
         (1, Some(500), "a"),
         (2, None, "a"),
@@ -187,7 +187,7 @@ async fn an_entry_by_hand_for_good_replaces_one_of_the_same_time_that_ends() {
 }
 
 #[tokio::test]
-async fn a_lift_never_moves_back_and_makes_an_entry_where_there_is_none() {
+async fn a_lift_never_moves_back_and_creates_a_missing_entry() {
     let store = Store::start().await;
     let list = store.suppressions();
     let anna = address("Anna@example.org");

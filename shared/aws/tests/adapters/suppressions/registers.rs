@@ -502,7 +502,7 @@ async fn a_soft_bounce_keeps_its_reason_and_counts_once_as_event_and_as_classic_
 }
 
 #[tokio::test]
-async fn the_newest_soft_bounces_are_kept_in_whichever_order_they_come() {
+async fn the_newest_soft_bounces_are_kept_in_any_order() {
     let store = Store::start().await;
     let list = store.suppressions();
     let most = i64::try_from(SOFT_BOUNCES_KEPT).unwrap();

@@ -56,7 +56,7 @@ async fn the_latest_changes_come_the_newest_first_and_no_more_than_asked_for() {
 }
 
 #[tokio::test]
-async fn each_change_is_told_of_once() {
+async fn each_change_is_published_once() {
     let store = Store::start().await;
     let changes = store.brake_changes();
     for milliseconds in [2, 1] {
@@ -77,7 +77,7 @@ async fn each_change_is_told_of_once() {
 }
 
 #[tokio::test]
-async fn a_change_that_is_gone_does_not_come_back_by_having_been_told() {
+async fn marking_a_deleted_change_as_published_does_not_restore_it() {
     let store = Store::start().await;
     store.brake_changes().published(&change(1), at(2)).await.unwrap();
     assert_eq!(store.count(TABLE).await, 0);

@@ -45,7 +45,7 @@ async fn report(usage: &Usage, read: &GateState, milliseconds: i64) -> GateSet {
 }
 
 #[tokio::test]
-async fn a_word_is_kept_with_who_why_and_when() {
+async fn an_override_is_kept_with_author_reason_and_time() {
     let store = Store::start().await;
     let usage = store.usage();
     assert!(usage.put_brake_override(&word("all", 5)).await.unwrap());
@@ -65,7 +65,7 @@ async fn a_word_is_kept_with_who_why_and_when() {
 }
 
 #[tokio::test]
-async fn of_two_words_the_later_is_kept_in_whichever_order_they_come() {
+async fn of_two_overrides_the_later_is_kept_in_any_order() {
     let store = Store::start().await;
     let usage = store.usage();
     assert!(usage.put_brake_override(&word("all", 2)).await.unwrap());
@@ -84,7 +84,7 @@ async fn of_two_words_the_later_is_kept_in_whichever_order_they_come() {
 }
 
 #[tokio::test]
-async fn a_word_is_in_force_at_once_and_touches_nothing_else_of_the_gate() {
+async fn an_override_is_in_force_at_once_and_changes_nothing_else_of_the_gate() {
     let store = Store::start().await;
     let usage = store.usage();
     assert_eq!(report(&usage, &GateState::default(), 0).await, GateSet::Done);
@@ -112,7 +112,7 @@ async fn a_gate_that_is_not_there_is_not_made_by_half() {
 }
 
 #[tokio::test]
-async fn the_gate_of_an_earlier_version_takes_a_word() {
+async fn the_gate_of_an_earlier_version_accepts_an_override() {
     let store = Store::start().await;
     let old = [
         ("pk", s(PK)),
@@ -130,7 +130,7 @@ async fn the_gate_of_an_earlier_version_takes_a_word() {
 }
 
 #[tokio::test]
-async fn a_report_that_has_not_heard_the_word_cannot_undo_it_and_can_once_it_has() {
+async fn a_report_without_the_override_cannot_undo_it() {
     let store = Store::start().await;
     let usage = store.usage();
     report(&usage, &GateState::default(), 0).await;
@@ -157,7 +157,7 @@ async fn a_report_that_has_not_heard_the_word_cannot_undo_it_and_can_once_it_has
 }
 
 #[tokio::test]
-async fn the_word_counts_when_the_report_writes_between_its_two_rows_or_instead_of_the_second() {
+async fn an_override_counts_when_a_report_writes_between_its_two_writes() {
     for read_before in [true, false] {
         let store = Store::start().await;
         let usage = store.usage();
@@ -186,7 +186,7 @@ async fn the_word_counts_when_the_report_writes_between_its_two_rows_or_instead_
 }
 
 #[tokio::test]
-async fn a_later_report_is_told_from_a_later_word() {
+async fn a_later_report_is_distinguished_from_a_later_override() {
     let store = Store::start().await;
     let usage = store.usage();
     report(&usage, &GateState::default(), 10).await;
@@ -197,7 +197,7 @@ async fn a_later_report_is_told_from_a_later_word() {
 }
 
 #[tokio::test]
-async fn a_word_that_was_written_by_hand_after_another_is_heard() {
+async fn an_override_written_by_hand_after_another_counts() {
     let store = Store::start().await;
     let usage = store.usage();
     report(&usage, &GateState::default(), 0).await;

@@ -298,7 +298,7 @@ async fn marks_are_read_back_whole_by_their_day() {
 }
 
 #[tokio::test]
-async fn a_long_day_is_read_in_pages_and_what_is_no_mark_is_counted() {
+async fn a_long_day_is_read_in_pages_and_foreign_items_are_counted() {
     let store = Store::start().await;
     let padding = "x".repeat(350_000);
     for number in 0..8 {

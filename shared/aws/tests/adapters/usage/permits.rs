@@ -110,7 +110,7 @@ async fn after_a_busy_moment_slots_follow_those_that_are_taken_and_are_waited_fo
 }
 
 #[tokio::test]
-async fn whoever_cannot_wait_so_long_is_told_when_to_come_again_and_takes_nothing() {
+async fn a_send_that_cannot_wait_is_refused_with_a_time_and_takes_no_slot() {
     let store = store_with(SETTINGS, Brake::None).await;
     let permits = permits(&store);
     permits.take(ask(50, 0)).await.unwrap();
@@ -290,7 +290,7 @@ async fn containers_that_meet_no_gate_make_one_between_them() {
 }
 
 #[tokio::test]
-async fn what_a_container_remembers_wrongly_costs_a_try_and_changes_nothing() {
+async fn a_wrong_memory_of_the_gate_costs_one_write_and_changes_nothing() {
     let store = store_with(SETTINGS, Brake::None).await;
     let (first, second) = (permits(&store), permits(&store));
     for container in [&first, &second] {
@@ -481,7 +481,7 @@ async fn a_permit_whose_answer_was_lost_costs_its_slots_and_grants_nothing_twice
 }
 
 #[tokio::test]
-async fn nobody_passes_a_gate_that_cannot_be_read_or_asked() {
+async fn no_send_passes_a_gate_that_cannot_be_reached() {
     let down = permits(&Store::at(&closed_port().await)).take(ask(1, 0)).await;
     assert!(matches!(down, Err(PermitError::Store(error)) if error.never_connected()));
 

@@ -104,7 +104,7 @@ async fn the_first_report_makes_the_gate() {
 }
 
 #[tokio::test]
-async fn a_later_report_sets_the_gate_anew_and_keeps_what_sends_wrote() {
+async fn a_later_report_sets_the_gate_and_keeps_the_writes_of_sends() {
     let store = Store::start().await;
     store
         .usage()
@@ -139,7 +139,7 @@ async fn a_later_report_sets_the_gate_anew_and_keeps_what_sends_wrote() {
 }
 
 #[tokio::test]
-async fn what_is_granted_while_the_account_is_read_comes_off_what_is_left() {
+async fn grants_made_while_the_account_is_read_are_subtracted() {
     let store = Store::start().await;
     store
         .usage()
@@ -233,7 +233,7 @@ async fn every_brake_has_its_number() {
 }
 
 #[tokio::test]
-async fn what_is_left_may_fall_below_nothing() {
+async fn the_rest_of_the_quota_may_be_negative() {
     let store = Store::start().await;
     let overdrawn = GateSettings {
         ceiling_all: -971,
@@ -382,7 +382,7 @@ async fn another_region_has_a_gate_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_latest_report_is_kept_in_whichever_order_they_come() {
+async fn the_latest_report_is_kept_in_any_order() {
     let store = Store::start().await;
     let (older, newer) = (report(at(0), 1.0), report(at(1), 2.0));
     for reports in [[&older, &newer], [&newer, &older], [&older, &older]] {
@@ -465,7 +465,7 @@ async fn the_state_of_the_pass_is_read_with_the_gate_and_written_by_one_run_at_a
 }
 
 #[tokio::test]
-async fn a_state_of_the_pass_that_cannot_be_read_is_begun_anew() {
+async fn a_pass_with_an_unreadable_state_starts_again() {
     let store = Store::start().await;
     let usage = store.usage();
     let item = [
