@@ -56,8 +56,8 @@ impl UnknownCommand {
                 writeln!(output, "{:#}", found.emails.iter().map(email).collect::<Value>())?;
             } else if found.emails.is_empty() {
                 eprintln!(
-                    "In {}, the outcome of every email of this time is known. Emails of the last {} seconds are not \
-                     listed, because they may still be on their way to SES.",
+                    "No email in this period has an unknown outcome in {}. Emails of the last {} seconds are not listed, \
+                     because they may still be on their way to SES.",
                     found.target_name,
                     LEASE.as_secs()
                 );
