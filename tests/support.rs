@@ -68,7 +68,7 @@ impl Okite {
         settings.retries = vec![Duration::from_millis(10); 2];
         // A test that sets the clock forward runs a schedule when it means to.
         settings.repeats_schedules = false;
-        // The functions write to the terminal of whoever runs the tests: LOG_LEVEL=info shows it.
+        // The functions write to the terminal of the test run: LOG_LEVEL=info shows their lines.
         let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| "off".to_owned());
         settings.environment.insert("LOG_LEVEL".to_owned(), level);
         change(&mut settings);

@@ -1,13 +1,13 @@
 //! Cells of a CSV file that a spreadsheet would run as formulas.
 //!
-//! Mail servers and callers write the texts of some cells, and an operator opens the file in a spreadsheet. An apostrophe
-//! before a cell makes it text there: <https://owasp.org/www-community/attacks/CSV_Injection>
+//! Mail servers and callers write the texts of some cells, and an operator opens the file in a spreadsheet. An
+//! apostrophe before a cell makes it text there: <https://owasp.org/www-community/attacks/CSV_Injection>
 
 /// The characters that begin a formula, in half width and full width.
 const FORMULA: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
 
-/// Returns whether a cell, without the apostrophes at its beginning, may not stand as it is. White space at an end would
-/// be trimmed, and a formula may stand behind it.
+/// Returns whether a cell, without the apostrophes at its beginning, may not stand as it is. White space at an end
+/// would be trimmed, and a formula may stand behind it.
 fn needs_apostrophe(cell: &str) -> bool {
     let text = cell.trim_start_matches('\'');
     text.starts_with(FORMULA)
@@ -25,7 +25,8 @@ pub(crate) fn disarmed(cell: String) -> String {
     }
 }
 
-/// Returns the text of a cell that [`disarmed`] may have made, and that of any other cell without white space around it.
+/// Returns the text of a cell that [`disarmed`] may have made, and that of any other cell without white space around
+/// it.
 pub(crate) fn text_of(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
         Some(text) if needs_apostrophe(text) => text,

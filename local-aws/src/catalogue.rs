@@ -75,7 +75,8 @@ impl AwsService {
             ],
             Self::Sns => &["Publish", "ListSubscriptionsByTopic", "GetTopicAttributes"],
             Self::Sqs => &[
-                // Lambda calls three of these with the role of a function too, and SNS the first one for a subscription.
+                // Lambda calls three of these with the role of a function too, and SNS the first one for a
+                // subscription.
                 "SendMessage",
                 "ReceiveMessage",
                 "DeleteMessage",

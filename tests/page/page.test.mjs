@@ -1,5 +1,5 @@
-// The page of `okite up`, as a person meets it in a browser. Every test fails on an error in the console and on a request
-// to another origin; those about hostile mails say what they expect of both themselves.
+// The page of `okite up`, as a person meets it in a browser. Every test fails on an error in the console and on a
+// request to another origin; those about hostile mails say what they expect of both themselves.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -25,8 +25,8 @@ const GIVE: &str = "Give a file or standard input with an SES event, or with a s
 /// Explain how Okite judges a bounce or complaint
 ///
 /// The input is an SES event in any form that Okite accepts (event publishing, classic notification, SNS envelope, SQS
-/// record, failure record of Lambda), or the reply of a receiving server alone. The command prints the evidence for each
-/// recipient, the reason, and what Okite does with the address. It reads no table and changes nothing.
+/// record, failure record of Lambda), or the reply of a receiving server alone. The command prints the evidence for
+/// each recipient, the reason, and what Okite does with the address. It reads no table and changes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -14,9 +14,10 @@ use crate::target::{MESSAGES, SUPPRESSIONS, Target, TargetArguments, TargetError
 
 /// Delete a person's address from all stored records; a suppressed address stays suppressed
 ///
-/// An address that was not suppressed can get mail again. The command finds the mails to the address by an index. With --scan it reads the whole table of messages, which also
-/// finds records that name the address otherwise. It asks for confirmation first. You may run it again after an error.
-/// It does not reach backups, SES's own suppression list, or events still on their way: see docs/PRIVACY.md.
+/// An address that was not suppressed can get mail again. The command finds the mails to the address by an index. With
+/// --scan it reads the whole table of messages, which also finds records that name the address otherwise. It asks for
+/// confirmation first. You may run it again after an error. It does not reach backups, SES's own suppression list, or
+/// events still on their way: see docs/PRIVACY.md.
 #[derive(Debug, Args)]
 #[command(mut_arg("table", |table| table.hide(true)), after_help = "\
 Example:
@@ -144,8 +145,8 @@ enum ForgetError {
     Store(String),
 }
 
-/// Deletes `address` from the records of messages that `search` finds, and reduces its suppression entry to `entry`. Calls `progress`
-/// after each page. Idempotent: after an error, run it again.
+/// Deletes `address` from the records of messages that `search` finds, and reduces its suppression entry to `entry`.
+/// Calls `progress` after each page. Idempotent: after an error, run it again.
 #[expect(clippy::disallowed_methods, reason = "the command makes the ids")]
 async fn forget(
     target: &Target,

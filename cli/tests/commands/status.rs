@@ -50,7 +50,7 @@ async fn shows_the_last_report_as_a_page_and_as_json() {
         "{}",
         text(&page.stdout)
     );
-    // An hour later it is old, for the schedule's run makes no new one.
+    // An hour later the report is old, because the schedule runs, and its run cannot make a new one.
     let dies = json!({ "operation": "GetAccount", "for_ms": 7_200_000, "kill": "before" });
     assert_eq!(up.local("faults", &dies).await.status(), 204);
     let later = json!({ "advance_ms": 3_600_000 });

@@ -34,8 +34,8 @@ pub(crate) async fn set_gate(
 /// How often the slots are tried to be taken back, while sends take others.
 const TRIES: usize = 3;
 
-/// Takes back the slots that would hold mail back for nothing: those that are too far ahead, and those taken at a slower
-/// rate. The next report goes on if sends are in the way.
+/// Takes back the slots that would hold mail back for nothing: those that are too far ahead, and those taken at a
+/// slower rate. The next report goes on if sends are in the way.
 pub(crate) async fn take_back_slots(
     state: &QuotaReporterState,
     read: Option<RememberedGate>,

@@ -96,7 +96,7 @@ pub async fn handle(
     response.with_allowance(allowance).into()
 }
 
-/// Logs an error answer. It has no `cause`: whoever finds the cause logs it, and the alarms count each once.
+/// Logs an error answer. It has no `cause`: the code that finds the cause logs it, so that the alarms count it once.
 fn log(error: &ApiError) {
     let (status, name) = (error.status, error.name);
     tracing::info!(status, name, "a request received an error");

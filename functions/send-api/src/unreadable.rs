@@ -45,8 +45,8 @@ pub(crate) fn error(request: &Request, problem: &str) -> ApiError {
     ApiError::not_json(problem)
 }
 
-/// Returns whether a body begins as UTF-16 and UTF-32 do. The first character of JSON is an ASCII one, and the second one
-/// nearly always, so every second byte is a NUL there.
+/// Returns whether a body begins as UTF-16 and UTF-32 do. The first character of JSON is an ASCII one, and the second
+/// one nearly always, so every second byte is a NUL there.
 fn has_wide_characters(body: &[u8]) -> bool {
     // A gateway has replaced the byte order mark.
     let mut start = body;

@@ -11,7 +11,7 @@ mod throughput;
 mod worker;
 
 /// The function of the stack, in a process of its own: a run starts this program with the function's name, which is the
-/// name of this test. For anybody else it does nothing.
+/// name of this test. Without a run there is nothing to serve, so `cargo test` must not start it.
 #[tokio::test(flavor = "current_thread")]
 #[ignore = "a run starts it"]
 async fn worker() {

@@ -301,9 +301,9 @@ pub struct Mailbox {
 impl Mailbox {
     /// Parses `local@domain`, `Name <local@domain>` or `"Name" <local@domain>`.
     ///
-    /// The name needs no quotes: everything before the last `<` is the name, as in `Acme, Inc. <a@example.com>`. A name in
-    /// encoded words (RFC 2047) is decoded, in quotes too: mail libraries write such names, and receivers do not decode
-    /// them in quotes.
+    /// The name needs no quotes: everything before the last `<` is the name, as in `Acme, Inc. <a@example.com>`. A name
+    /// in encoded words (RFC 2047) is decoded, in quotes too: mail libraries write such names, and receivers do not
+    /// decode them in quotes.
     ///
     /// # Errors
     /// [`AddressError`] names the problem and never repeats the address.
@@ -341,8 +341,8 @@ impl Mailbox {
         })
     }
 
-    /// Puts a mailbox together again from its stored name and address. A name may hold what [`Self::parse`] would read as
-    /// something else.
+    /// Puts a mailbox together again from its stored name and address. A name may hold what [`Self::parse`] would read
+    /// as something else.
     ///
     /// # Errors
     /// [`AddressError`] if no mailbox has this name.

@@ -82,8 +82,8 @@ impl Claim {
     /// Returns the claim `taker` of a request with the same body, once it takes this key over. The key keeps its
     /// messages and is remembered anew.
     ///
-    /// `keeps_records`: whether the records of earlier requests still count. Those and the new ones are then kept to one
-    /// time, so that no email looks as if it were never attempted while another one still holds the key.
+    /// `keeps_records`: whether the records of earlier requests still count. Those and the new ones are then kept to
+    /// one time, so that no email looks as if it were never attempted while another one still holds the key.
     #[must_use]
     pub fn taken_over(&self, taker: &Self, keeps_records: bool) -> Self {
         let expires = self.expires.max(taker.expires);

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::record::{DeliveryState, MessageRecord, SenderState};
 use crate::time::plus;
 
-/// How long after the lease of its last attempt a message may be settled. The operator's clock may be ahead of the clock
-/// of the function, which may then still wait for SES's answer.
+/// How long after the lease of its last attempt a message may be settled. The operator's clock may be ahead of the
+/// clock of the function, which may then still wait for SES's answer.
 pub const SETTLED_AFTER: Duration = Duration::from_mins(5);
 
 /// What an operator found out about a message.
@@ -40,7 +40,8 @@ pub enum SettleStep {
     Known,
     /// The record says the opposite, so the decision is refused.
     Contradicts,
-    /// A request or a worker may still be sending it, so the decision comes too early. It can be made from this time on.
+    /// A request or a worker may still be sending it, so the decision comes too early. It can be made from this time
+    /// on.
     TooEarly(Timestamp),
     /// It waits in the queue until this deadline, so nobody has tried to send it.
     Waits(Timestamp),

@@ -18,8 +18,8 @@ use crate::{Busy, NotSent, Patience, Unavailable};
 const ROWS_AT_ONCE: usize = 5;
 
 impl Chunks<'_> {
-    /// Takes the slots of a chunk, from `asked` on. Returns the emails that have one, their slots, and the outcomes of the emails whose
-    /// slots come too late.
+    /// Takes the slots of a chunk, from `asked` on. Returns the emails that have one, their slots, and the outcomes of
+    /// the emails whose slots come too late.
     pub(crate) async fn take_slots<'e>(
         &self,
         planned: Vec<Planned<'e>>,
@@ -93,8 +93,8 @@ impl Chunks<'_> {
         }
     }
 
-    /// Writes the rows of emails, some at a time. Each row has a condition, because a write that was given up may be carried
-    /// out later, and must not undo what became of the email since.
+    /// Writes the rows of emails, some at a time. Each row has a condition, because a write that was given up may be
+    /// carried out later, and must not undo what became of the email since.
     pub(crate) async fn write_rows(&self, messages: &[NewMessage<'_>]) -> Vec<Result<(), NotSent>> {
         let mut written = Vec::new();
         for messages in messages.chunks(ROWS_AT_ONCE) {

@@ -18,8 +18,8 @@ use crate::slot::Slot;
 use crate::{NotSent, Receipt, Unavailable};
 
 impl Chunks<'_> {
-    /// Sends an email whose row is written, at its slot, and settles the row. `slot` is the error of the row if it may not
-    /// have been written.
+    /// Sends an email whose row is written, at its slot, and settles the row. `slot` is the error of the row if it may
+    /// not have been written.
     pub(crate) async fn deliver(
         &self,
         planned: &Planned<'_>,

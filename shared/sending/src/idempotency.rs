@@ -126,8 +126,8 @@ impl Standing {
     }
 }
 
-/// Returns whether the request that holds a key sends nothing more. Before its lease is over, that is certain only if no
-/// email of the key is left: the request may still attempt one that the other request does not submit.
+/// Returns whether the request that holds a key sends nothing more. Before its lease is over, that is certain only if
+/// no email of the key is left: the request may still attempt one that the other request does not submit.
 fn has_ended(held: &Claim, records: &BTreeMap<Uuid, MessageRecord>, now: Timestamp) -> bool {
     let is_done = |id| match Standing::of(records.get(&id), held, now) {
         Standing::Settled | Standing::GivenUp => true,
@@ -267,8 +267,8 @@ impl Sending {
         Ok(records)
     }
 
-    /// Frees the key if no request with it sent anything, and releases it if there is something left to do. Otherwise the
-    /// key stays.
+    /// Frees the key if no request with it sent anything, and releases it if there is something left to do. Otherwise
+    /// the key stays.
     pub(crate) async fn let_go(
         &self,
         claimed: &ClaimResult,

@@ -8,7 +8,7 @@
 //! | claim | `idempotency` | takes the idempotency key, or finds the answer on record |
 //! | plan | `plan` | reads the suppression list, consistently, and judges every recipient |
 //! | admit | `admit` | takes the slots of a chunk at the gate, then writes its rows |
-//! | deliver | `deliver`, `brake_watch` | calls SES once a mail, when its slot has come and no brake has; again only when SES throttles |
+//! | deliver | `deliver`, `brake_watch` | calls SES once a mail, at its slot; again only when SES throttles |
 //! | settle | `settle` | writes what became of each mail, and frees the key where nothing was sent |
 //!
 //! Permit, then row, then SES: a mail that the gate refuses leaves no row, and SES is never called without one. What a

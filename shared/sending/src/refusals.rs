@@ -5,8 +5,8 @@ use domain::ses_error::SesRefusal;
 
 use crate::{Busy, NotSent, Receipt};
 
-/// Logs why emails of a request are held back, each cause once. An alarm compares the lines of the cause `rate` with the
-/// number of requests. A batch whose emails are refused is answered with 200, so its answer shows nothing.
+/// Logs why emails of a request are held back, each cause once. An alarm compares the lines of the cause `rate` with
+/// the number of requests. A batch whose emails are refused is answered with 200, so its answer shows nothing.
 pub(crate) fn log_refusals(outcomes: &[Option<Result<Receipt, NotSent>>]) {
     let mut logged: Vec<&str> = Vec::new();
     for outcome in outcomes.iter().flatten() {

@@ -32,8 +32,9 @@ pub struct Origin<'a> {
     pub stream: Stream,
     /// The request's idempotency key; without one, a repeated request sends again.
     pub key: Option<RequestKey>,
-    /// How many emails the request's body has. Some may be invalid and not be submitted, and have a record all the same:
-    /// headers and the rights of the API key also decide which are valid, and these may change between two requests.
+    /// How many emails the request's body has. Some may be invalid and not be submitted, and have a record all the
+    /// same: headers and the rights of the API key also decide which are valid, and these may change between two
+    /// requests.
     pub emails: usize,
     /// How long the emails may wait for their slots.
     pub patience: Patience,

@@ -4,13 +4,13 @@
 //! |---|---|
 //! | `address` | the address; the only required column |
 //! | `reason` | the register: `bounce`, `complaint`, `blocked`, `soft`, `bounce_echo`, `complaint_echo` or `manual`; |
-//! | | `lifted` for the time when the address was removed from the list; `unreadable`, which is imported as `manual`, for |
-//! | | an entry of which a part cannot be read; `manual` if empty |
+//! | | `lifted` for the time when the address was removed from the list; `unreadable` for an entry of which a part |
+//! | | cannot be read, which is imported as `manual`; `manual` if empty |
 //! | `since` | when it happened (RFC 3339); the time of the import if empty |
 //! | `expires_at` | when a manual entry ends; never if empty |
 //! | `subtype`, `diagnostic` | SES's bounce subtype and the receiving server's response |
 //! | `bounce_reason` | why the mail bounced, as Okite judged it; other words are ignored |
-//! | `source` | SES's feedback id and the id of the mail, or the origin of a manual entry; it tells soft bounces apart |
+//! | `source` | SES's feedback id and the id of the mail, or the origin of a manual entry |
 //!
 //! Other mail services use other names, so several names are accepted for each column and reason, in any case and with
 //! any punctuation. Unknown columns are ignored.

@@ -18,7 +18,7 @@ use crate::state::SendApiState;
 struct CreatedEmailBody<'a> {
     id: Uuid,
     recipients: Vec<RecipientBody<'a>>,
-    /// What Okite left out of the email.
+    /// Notes about parts of the email that Okite left out.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     okite_notes: &'a [String],
 }

@@ -81,8 +81,8 @@ impl Dynamodb {
             Some(file) => Database::new(file.to_str().ok_or(DynamodbError::Path)?)?,
             None => Database::memory()?,
         };
-        // A write survives the process without waiting for the disk; SQLite's default waits, for the sake of a machine
-        // that loses its power. The name is dynoxide's: it sets SQLite's `synchronous` to `NORMAL`.
+        // A write then survives a crash of the process without a wait for the disk. SQLite waits by default, so that a
+        // write also survives a loss of power. The name is dynoxide's: it sets SQLite's `synchronous` to `NORMAL`.
         database.disable_bulk_loading()?;
         for table in tables {
             create(&database, table)?;

@@ -43,8 +43,8 @@ pub(super) fn steps(request: &Value) -> Vec<Step<'_>> {
     steps
 }
 
-/// Reads the reasons out of the text of an error as DynamoDB writes it: `… reasons [None, TransactionConflict]`. Returns
-/// nothing if it names none.
+/// Reads the reasons out of the text of an error as DynamoDB writes it: `… reasons [None, TransactionConflict]`.
+/// Returns nothing if it names none.
 pub(super) fn cancellation_reasons(message: &str) -> Option<Value> {
     let (_, reasons) = message.strip_suffix(']')?.rsplit_once('[')?;
     let reason = |code: &str| match code.trim() {

@@ -23,8 +23,8 @@ pub(crate) enum Transacted {
     },
 }
 
-/// Separates a condition that failed from a transaction that may not have happened. One that collided with another write
-/// is an error, which [`StoreError::is_throttled`] recognises.
+/// Separates a condition that failed from a transaction that may not have happened. One that collided with another
+/// write is an error, which [`StoreError::is_throttled`] recognises.
 pub(crate) fn transacted(
     answer: Result<TransactWriteItemsOutput, SdkError<TransactWriteItemsError, HttpResponse>>,
 ) -> Result<Transacted, StoreError> {

@@ -29,21 +29,21 @@ pub struct NewQueued<'a> {
 pub enum Accepted {
     /// The mail waits, or has waited: this acceptance was carried out.
     Queued,
-    /// The row of another request or attempt is there, and decides the answer. It is `None` if the row that this attempt
-    /// was to follow is gone.
+    /// The row of another request or attempt is there, and decides the answer. It is `None` if the row that this
+    /// attempt was to follow is gone.
     Overtaken(Option<Box<MessageRecord>>),
 }
 
 impl Messages {
-    /// Queues a mail: its row becomes `queued` and its entry is written, or neither. The condition is that of the attempt
-    /// that would otherwise be made.
+    /// Queues a mail: its row becomes `queued` and its entry is written, or neither. The condition is that of the
+    /// attempt that would otherwise be made.
     ///
-    /// May be repeated with the same values for 10 minutes: the nonce of the content is the token that DynamoDB recognises
-    /// the transaction by.
+    /// May be repeated with the same values for 10 minutes: the nonce of the content is the token that DynamoDB
+    /// recognises the transaction by.
     ///
     /// # Errors
-    /// [`StoreError`] if it is not known whether the mail is queued. The request must keep its key then, and the mail must
-    /// not be sent otherwise.
+    /// [`StoreError`] if it is not known whether the mail is queued. The request must keep its key then, and the mail
+    /// must not be sent otherwise.
     pub async fn accept(&self, outbox: &Outbox, mail: &NewQueued<'_>) -> Result<Accepted, StoreError> {
         // The entries of the index by recipient are the same for every attempt.
         self.put_all(by_recipient::rows(&mail.message)).await?;

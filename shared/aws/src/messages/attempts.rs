@@ -1,8 +1,8 @@
 //! The writes of an attempt: the row before it, and what came of it.
 //!
 //! The row and its refusal name the attempt that they belong to in their conditions, so such a write that comes late
-//! changes nothing of a later attempt. SES's id is true of the message whenever it comes, and the entries of the index by
-//! recipient are the same for every attempt.
+//! changes nothing of a later attempt. SES's id is true of the message whenever it comes, and the entries of the index
+//! by recipient are the same for every attempt.
 
 use std::collections::HashMap;
 
@@ -128,8 +128,8 @@ impl Messages {
             .set_expression_attribute_values(condition.values);
         Ok(match written(put.send().await)? {
             Written::Done(_) => Put::Written,
-            // The SDK repeated a write whose answer was lost: the row that is there is our own. If it has moved on, this
-            // write is late.
+            // The SDK repeated a write whose answer was lost: the row that is there is our own. If it has moved on,
+            // this write is late.
             Written::Failed(Some(row))
                 if uuid_of(&row, "nonce") == Some(message.nonce) && row.get("state") == state.as_ref() =>
             {
@@ -169,12 +169,12 @@ impl Messages {
             .await
     }
 
-    /// Records that the gate or SES certainly refused this attempt. An id of SES and an operator's decision that are in the
-    /// row already win.
+    /// Records that the gate or SES certainly refused this attempt. An id of SES and an operator's decision that are in
+    /// the row already win.
     ///
     /// # Errors
-    /// [`StoreError`] if it may not have been written. The row then says `sending`, and counts as unknown once the lease of
-    /// the attempt is over.
+    /// [`StoreError`] if it may not have been written. The row then says `sending`, and counts as unknown once the
+    /// lease of the attempt is over.
     pub async fn refused(&self, attempt: &NewMessage<'_>) -> Result<(), StoreError> {
         let updated = self
             .client
@@ -195,8 +195,8 @@ impl Messages {
         unless_overtaken(updated)
     }
 
-    /// Records that nothing was sent, after the write of the row had no answer: the attempt becomes `refused` whether that
-    /// write was carried out or not, and it fails if it is carried out later.
+    /// Records that nothing was sent, after the write of the row had no answer: the attempt becomes `refused` whether
+    /// that write was carried out or not, and it fails if it is carried out later.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written. The key of the request must then be kept.

@@ -2,7 +2,8 @@
 //!
 //! An item is in an index once. A mail to one recipient is found by its own row; a mail to several has an item `to#<n>`
 //! for each of them. An event about somebody to whom the mail was forwarded adds an item `to#forwarded#<hash>`, so that
-//! [`Messages::forget_sent_to`](super::Messages::forget_sent_to) finds the event. The sort key of the index is the id of the message, which sorts by time.
+//! [`Messages::forget_sent_to`](super::Messages::forget_sent_to) finds the event. The sort key of the index is the id
+//! of the message, which sorts by time.
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -18,7 +19,7 @@ use domain::recipient::RecipientOutcome;
 pub(super) const HASH: &str = "recipient_hash";
 /// The beginning of the sort keys of the index entries of a mail to several recipients.
 pub(super) const TO: &str = "to#";
-/// The beginning of the sort keys of the entries for those to whom a mail was forwarded.
+/// The beginning of the sort keys of the entries for recipients of a forwarded mail.
 const FORWARDED: &str = "to#forwarded#";
 
 /// The entries of a message in the index; none if it has one recipient.

@@ -108,9 +108,8 @@ impl Claims {
         Ok(Some(claim))
     }
 
-    /// Takes the key `held` over from a request whose lease is over, for the request of `claim`, which has the same
-    /// body: see [`Claim::taken_over`]. The key keeps the message of the first request. Of any number of callers one
-    /// wins.
+    /// Lets the request of `claim` take over the key `held` from a request with the same body whose lease is over: see
+    /// [`Claim::taken_over`]. The key keeps the message of the first request. Of several callers, one wins.
     ///
     /// # Errors
     /// [`StoreError`] if it is not known which request holds the key.

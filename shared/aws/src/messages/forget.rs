@@ -34,13 +34,14 @@ pub struct Forgotten {
 }
 
 impl Messages {
-    /// Takes `address` out of a page of the messages that were sent or forwarded to it, the newest or those older than `after`: their rows have
-    /// [`FORGOTTEN`] in its place afterwards, and events about it and its entries of the index are deleted. May be
-    /// repeated.
+    /// Takes `address` out of a page of the messages that were sent or forwarded to it, the newest or those older than
+    /// `after`: their rows have [`FORGOTTEN`] in its place afterwards, and events about it and its entries of the index
+    /// are deleted. May be repeated.
     ///
     /// The messages are found by the index `by-recipient`, which leaves out mails of the last moments, and items that
     /// name the address otherwise: as a sender, in a server's answer about another recipient, in an event whose mail is
-    /// not on record, in an event without our tag about a mail that was forwarded. [`forget`](Self::forget) finds those as well.
+    /// not on record, in an event without our tag about a mail that was forwarded. [`forget`](Self::forget) finds those
+    /// as well.
     ///
     /// # Errors
     /// [`StoreError`] if an item of the page may still name the address, or `after` is no position.
@@ -99,7 +100,8 @@ impl Messages {
     /// spelling and with any name beside it. The row of a message has [`FORGOTTEN`] in its place afterwards. Events
     /// about the address and its entries of the index are deleted. May be repeated.
     ///
-    /// The whole table is read, which finds every item that names the address. An event that comes later names it again.
+    /// The whole table is read, which finds every item that names the address. An event that comes later names it
+    /// again.
     ///
     /// # Errors
     /// [`StoreError`] if an item of the page may still name the address.

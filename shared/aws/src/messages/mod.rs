@@ -14,10 +14,10 @@
 //!
 //! | attribute | holds |
 //! |---|---|
-//! | `state` | `sending`, `refused`, `suppressed`, `queued`, `failed`, `canceled` or `unknown`: what was written last; `sent`: what an operator wrote |
+//! | `state` | the state that was written last, see [`SenderState`](domain::record::SenderState) |
 //! | `attempt`, `attempt_at`, `nonce` | the attempt's number, its beginning, and a random value that marks its writes |
 //! | `lease_until` | until when a worker may be at that attempt (milliseconds), if a worker makes it |
-//! | `queued_at`, `content_nonce`, `deadline` | if the mail was ever queued: when, its content in the Outbox, and when it fails |
+//! | `queued_at`, `content_nonce`, `deadline` | of a mail that was ever queued: when, its content, and its deadline |
 //! | `scheduled_at`, `claim_id` | the time that the caller named, and the claim of the request, if there are any |
 //! | `waits_for`, `failed` | why it waits after an attempt, and why it failed |
 //! | `ses_id` | SES's id, once it is known: the mail was sent, whatever `state` says; key of the index `by-ses-id` |
@@ -40,8 +40,9 @@
 //! ([`state`](domain::record::MessageRecord::state)), so that an event that comes before the sender's own update needs
 //! no condition and loses nothing.
 //!
-//! `accept`, `recall` and `transitions` hold the writes of the queue. **Every one of them names the state that it leaves in its
-//! condition.** A row that is `queued` has an entry in the [`Outbox`](crate::Outbox), and the two change together.
+//! `accept`, `recall` and `transitions` hold the writes of the queue. **Every one of them names the state that it
+//! leaves in its condition.** A row that is `queued` has an entry in the [`Outbox`](crate::Outbox), and the two change
+//! together.
 
 mod accept;
 mod attempts;

@@ -27,7 +27,7 @@ pub struct MessagesPage {
 }
 
 impl Messages {
-    /// Finds at most `limit` messages, whoever they went to. A message of the last moments may be missing, because the
+    /// Finds at most `limit` messages to any recipient. A message of the last moments may be missing, because the
     /// index is eventually consistent.
     ///
     /// # Errors

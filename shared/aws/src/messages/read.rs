@@ -38,8 +38,8 @@ impl Messages {
     }
 
     /// Reads the rows of different messages, consistently and without their events. A message that is not in the answer
-    /// has none. A row that cannot be read is that of a message that may have been sent: it is unknown and is never sent
-    /// again. The others are not held up.
+    /// has none. A row that cannot be read is that of a message that may have been sent: it is unknown and is never
+    /// sent again. The others are not held up.
     ///
     /// # Errors
     /// [`StoreError`] unless every row was read.

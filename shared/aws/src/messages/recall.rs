@@ -15,7 +15,8 @@ use crate::{Outbox, StoreError};
 use domain::queue::ContentRef;
 use domain::record::{MessageRecord, SenderState};
 
-/// The most bytes of content that a transaction deletes with its row. All items of a transaction together may have 4 MB.
+/// The most bytes of content that a transaction deletes with its row. All items of a transaction together may have 4
+/// MB.
 const DELETED_AT_ONCE_MAX: u64 = 3_000_000;
 /// The most parts that it deletes. A transaction has at most 100 writes.
 const PARTS_AT_ONCE_MAX: u32 = 50;
@@ -94,8 +95,8 @@ pub struct ContentSwitch {
 impl Messages {
     /// Cancels a mail that is queued: its row becomes `canceled`, and entry and content are deleted.
     ///
-    /// A large content does not fit in the transaction. Then the entry stays and is due at once, and whoever works on it
-    /// deletes both. The caller may do so itself, the content first.
+    /// A large content does not fit in the transaction. Then the entry stays and is due at once, and the worker that
+    /// finds it deletes both. The caller may do so itself, the content first.
     ///
     /// # Errors
     /// [`StoreError`] if it is not known whether the mail is cancelled. May be repeated with the same values.
@@ -129,8 +130,8 @@ impl Messages {
         Ok(actions)
     }
 
-    /// Gives a mail that is queued a new time: row, entry and claim change together. The attempt counts up, so a worker that
-    /// read the row before does not send it.
+    /// Gives a mail that is queued a new time: row, entry and claim change together. The attempt counts up, so a worker
+    /// that read the row before does not send it.
     ///
     /// # Errors
     /// [`StoreError`] if it is not known whether the mail has its new time. May be repeated with the same values.

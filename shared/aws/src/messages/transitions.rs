@@ -30,8 +30,8 @@ const OPERATION: &str = "UpdateItem";
 pub enum Moved {
     /// The row has the new state.
     Done,
-    /// The row was not in the state that the write leaves. This is the row that was there, if there was one: the next step
-    /// follows from it.
+    /// The row was not in the state that the write leaves. This is the row that was there, if there was one: the next
+    /// step follows from it.
     Otherwise(Option<Box<MessageRecord>>),
 }
 
@@ -56,7 +56,8 @@ impl Messages {
     /// Writes that a worker is about to call SES for a mail: the row becomes `sending`, with the next attempt.
     ///
     /// # Errors
-    /// [`StoreError`] if the row may or may not say so. SES must not be called, and the next hint must release this nonce.
+    /// [`StoreError`] if the row may or may not say so. SES must not be called, and the next hint must release this
+    /// nonce.
     pub async fn begin_attempt(&self, attempt: &NewAttempt<'_>) -> Result<Moved, StoreError> {
         let update = Update::leaving(attempt.leaving)
             .before_deadline(attempt.now)
@@ -116,7 +117,8 @@ impl Messages {
         }
     }
 
-    /// Writes that a mail failed because its deadline is over, if it is still queued. Whoever reads such a row may do so.
+    /// Writes that a mail failed because its deadline is over, if it is still queued. Any reader of such a row may do
+    /// so.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written. The mail is shown as queued then.

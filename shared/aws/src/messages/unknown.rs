@@ -71,7 +71,8 @@ impl Messages {
         Ok(page)
     }
 
-    /// Writes an operator's decision on a message, unless its row has changed since it was read. Returns whether it did.
+    /// Writes an operator's decision on a message, unless its row has changed since it was read. Returns whether it
+    /// did.
     ///
     /// Nothing is sent. After [`Settlement::NotSent`], a request with the idempotency key of the message may attempt it
     /// again, as after a refusal of SES.

@@ -43,8 +43,9 @@ impl Outbox {
         Ok(Some(entry))
     }
 
-    /// Finds at most `limit` entries of one part of the index that are due at `until`, the oldest first. An entry of the last
-    /// moments may be missing or out of date, because the index is eventually consistent: a write to it has a condition.
+    /// Finds at most `limit` entries of one part of the index that are due at `until`, the oldest first. An entry of
+    /// the last moments may be missing or out of date, because the index is eventually consistent: a write to it has a
+    /// condition.
     ///
     /// # Errors
     /// [`StoreError`] if the index could not be read.
@@ -70,8 +71,8 @@ impl Outbox {
         Ok(due)
     }
 
-    /// Sets when a mail is due again, if it is still due when the caller saw. Returns whether it was: if not, somebody else
-    /// has set another time, which stands.
+    /// Sets when a mail is due again, if it is still due when the caller saw. Returns whether it was: if not, somebody
+    /// else has set another time, which stands.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -140,7 +141,8 @@ impl Outbox {
         written(updated).map(drop)
     }
 
-    /// Deletes the entry of a mail that has ended. Its content must be deleted before: without the entry nothing finds it.
+    /// Deletes the entry of a mail that has ended. Its content must be deleted before: without the entry nothing finds
+    /// it.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been deleted. The hint must then not be acknowledged.

@@ -10,7 +10,7 @@
 //! | attribute | holds |
 //! |---|---|
 //! | `stream`, `key_id` | the stream that the mail is sent in, and the API key that it came with |
-//! | `content_nonce`, `parts`, `size`, `encoding` | which parts are its content, how many, their bytes, how to read them |
+//! | `content_nonce`, `parts`, `size`, `encoding` | the parts of its content, their number, bytes and encoding |
 //! | `deadline` | when the mail becomes `failed` (milliseconds) |
 //! | `wake_at` | when the sweep looks at it next (milliseconds); sort key of the index `wake` |
 //! | `wake_shard` | `<stream>#<0–3>`, chosen from the id; hash key of the index `wake` |
@@ -19,9 +19,9 @@
 //!
 //! A part has its bytes in `content`, at most [`PART_SIZE`] of them.
 //!
-//! **The entry and the row of the message change together**, in one transaction, so the writes of acceptance, cancelling and
-//! rescheduling are those of [`Messages`](crate::Messages). Parts are written first, under a nonce of their own. Parts that
-//! no row names lapse.
+//! **The entry and the row of the message change together**, in one transaction, so the writes of acceptance,
+//! cancelling and rescheduling are those of [`Messages`](crate::Messages). Parts are written first, under a nonce of
+//! their own. Parts that no row names lapse.
 
 mod content;
 mod entries;

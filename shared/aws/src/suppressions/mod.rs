@@ -7,7 +7,7 @@
 //! | `shard` | the partition of the index `newest`, a function of the address |
 //! | `bounce_at`, `complaint_at`, `blocked_at`, `manual_at` | registers, in milliseconds since the epoch |
 //! | `bounce_echo_at`, `complaint_echo_at` | registers of mails that the account's own lists held back |
-//! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | its evidence: address, subtype, diagnostic, bounce reason, and the source: `feedback id#id of the mail`, or who added it |
+//! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | its [`Evidence`], and the address as given |
 //! | `manual_expires_at`, `lifted_at` | times in milliseconds |
 //! | `blocked_on` | the first block of each of the newest days with one: a number set of milliseconds |
 //! | `soft` | the newest soft bounces: a string set of `time#feedback id`, `#our id` if the mail is ours, `#reason` |
@@ -76,8 +76,8 @@ pub struct Evidence<'a> {
     pub diagnostic: Option<&'a str>,
     /// Why the mail bounced, where an event of SES says so.
     pub bounce_reason: Option<BounceReason>,
-    /// The source: SES's feedback id, `#` and the id of the mail, ours or else SES's; or the person or program that added
-    /// the entry.
+    /// The source: SES's feedback id, `#` and the id of the mail, ours or else SES's; or the person or program that
+    /// added the entry.
     pub source: &'a str,
 }
 
@@ -170,8 +170,8 @@ impl Suppressions {
     }
 
     /// Lifts the suppression of an address: events until `at` count no longer, and what cannot be read of its entry is
-    /// removed. May be repeated and reordered at will. Returns whether anything is known of the address. If not, nothing
-    /// is written.
+    /// removed. May be repeated and reordered at will. Returns whether anything is known of the address. If not,
+    /// nothing is written.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -346,8 +346,8 @@ fn shard(address: &EmailAddress) -> String {
     format!("newest#{}", hash[0] % SHARDS)
 }
 
-/// Reads the registers of an item. A register that is there and cannot be read makes them unreadable: its writer meant to
-/// suppress the address. So does an item without any.
+/// Reads the registers of an item. A register that is there and cannot be read makes them unreadable: its writer meant
+/// to suppress the address. So does an item without any.
 fn registers(item: &Item) -> Registers {
     let register = |name| time_of(item, name);
     let soft = soft_times(item);

@@ -14,8 +14,8 @@ use domain::suppression::SuppressionEntry;
 
 /// How many entries of a partition are read at a time, after the first request.
 const LARGE: i32 = 250;
-/// The most entries that are looked at for one page. If few of them are kept, the page ends there, and the next one goes
-/// on. Some more may be read, at most 250 of each partition.
+/// The most entries that are looked at for one page. If few of them are kept, the page ends there, and the next one
+/// goes on. Some more may be read, at most 250 of each partition.
 pub const LOOKED_AT_MAX: usize = 4_000;
 
 /// A page of the list, the newest first.
@@ -37,8 +37,8 @@ struct Partition {
 }
 
 impl Suppressions {
-    /// Reads at most `limit` entries that `keep` accepts, in the order of their ids, out of at most [`LOOKED_AT_MAX`]. An
-    /// entry of the last moments may be missing, because the index is eventually consistent.
+    /// Reads at most `limit` entries that `keep` accepts, in the order of their ids, out of at most [`LOOKED_AT_MAX`].
+    /// An entry of the last moments may be missing, because the index is eventually consistent.
     ///
     /// # Errors
     /// [`StoreError`] if the index could not be read.

@@ -22,8 +22,8 @@ pub(super) const UNREADABLE: &str = "unreadable";
 /// How often an entry is read again that changed while it was being mended.
 const ROUNDS_MAX: u32 = 5;
 
-/// Returns the attributes of an entry that should be registers and cannot be read as such. An entry without any register
-/// is not readable as a whole; [`UNREADABLE`] stands for that.
+/// Returns the attributes of an entry that should be registers and cannot be read as such. An entry without any
+/// register is not readable as a whole; [`UNREADABLE`] stands for that.
 pub(super) fn unreadable(item: &Item) -> Vec<&'static str> {
     let registers = REGISTERS.into_iter().filter(|name| *name != "address");
     let present: Vec<&'static str> = registers.filter(|name| item.contains_key(*name)).collect();

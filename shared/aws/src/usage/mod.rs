@@ -6,7 +6,7 @@
 //! | `gate#<region>` | `brake_override` | an operator's override of the brake; no report erases it |
 //! | `gate#<region>` | `sample#<hour>` | `at`, `granted`: the total at that time; midnight is kept longer |
 //! | `gate#<region>` | `sample#latest` | the same at the last report |
-//! | `gate#<region>` | `marks#<day>` | `at`, `bounces`, `complaints`: how many marks a day has, counted at this time; `has_more_bounces`, `has_more_complaints` |
+//! | `gate#<region>` | `marks#<day>` | the marks of a day, counted at `at`: `bounces`, `complaints`, `has_more_…` |
 //! | `gate#<region>` | `verified_domains` | `at`, `domains`: the domains that SES listed as verified at this time |
 //! | `gate#<region>` | `reconciliation_wanted` | `at`: when an early pass was last requested |
 //! | `gate#<region>` | `reconciliation` | `state` (JSON): the daily pass over SES's list; `revision`: its writes |

@@ -36,8 +36,8 @@ impl Usage {
         report.map(Some).ok_or_else(|| StoreError::new(OPERATION, NOT_A_REPORT))
     }
 
-    /// Keeps a report as the latest, unless a later one is there that is not from the future. A report of the same time is replaced, because a run
-    /// adds to its report.
+    /// Keeps a report as the latest, unless a later one is there that is not from the future. A report of the same time
+    /// is replaced, because a run adds to its report.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.

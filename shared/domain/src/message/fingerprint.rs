@@ -98,8 +98,8 @@ mod tests {
             ..mail("Zoë")
         };
         assert_ne!(of(with_a_type), of(mail("Zoë")));
-        // This is the hash of what the caller wrote. A change of it turns requests that are repeated across a deployment
-        // into conflicts.
+        // This is the hash of what the caller wrote. A change of it turns requests that are repeated across a
+        // deployment into conflicts.
         let hash = crate::hex::hex(&of(mail("Zoë")));
         assert_eq!(hash, "2ae22187ab25fdf68265f01b1efb43ee6d75e213a7129c29ca182c924b5c0c02");
     }

@@ -132,7 +132,8 @@ fn unfolded(value: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// Encodes a value that is not ASCII. Mail programs do not decode words in the links of `List-Unsubscribe` and its like.
+/// Encodes a value that is not ASCII. Mail programs do not decode words in the links of `List-Unsubscribe` and its
+/// like.
 fn encoded(lower_name: &str, text: &str) -> String {
     if !lower_name.starts_with("list-") || lower_name == "list-id" {
         let needs_it = |word: &&str| !word.is_ascii();

@@ -1,11 +1,10 @@
 //! How direct calls, transactional mail that waits and bulk mail that waits share the sending rate.
 //!
 //! The gate has one line of slots and no memory of who waits. So a worker takes little at a time: it asks for the next
-//! permit when its last slot is over ([`wait_after`](super::Permit::wait_after) all of its recipients), and each permit is for a
-//! fraction of a second. If it asked when that slot begins, two workers at one mail a second would leave nothing to direct
-//! calls. Transactional workers are as patient as
-//! direct calls, and get their turn among them. Bulk workers must be done soon, and transactional workers can hold them
-//! back for some seconds.
+//! permit when its last slot is over ([`wait_after`](super::Permit::wait_after) all of its recipients), and each permit
+//! is for a fraction of a second. If it asked when that slot begins, two workers at one mail a second would leave
+//! nothing to direct calls. Transactional workers are as patient as direct calls, and get their turn among them. Bulk
+//! workers must be done soon, and transactional workers can hold them back for some seconds.
 
 use std::time::Duration;
 
@@ -39,8 +38,8 @@ impl RememberedGate {
 
     /// Returns how long a worker waits for the first slot of a chunk with so many recipients.
     ///
-    /// Bulk mail waits only if its last slot is over soon. One mail may always start now, however many recipients it has:
-    /// a chunk of several whose patience is zero is to be made smaller.
+    /// Bulk mail waits only if its last slot is over soon. One mail may always start now, however many recipients it
+    /// has: a chunk of several whose patience is zero is to be made smaller.
     #[must_use]
     pub fn worker_patience(&self, stream: Stream, recipients: i64) -> Duration {
         let chunk = self.time_of(recipients);
@@ -59,8 +58,8 @@ pub fn transactional_until(now: Timestamp, last_slot: Duration) -> Timestamp {
     now.checked_add(after.min(HELD_BACK_MAX)).unwrap_or(Timestamp::MAX)
 }
 
-/// Returns whether bulk mail passes at `now`. A time that is too far ahead does not stop it: whoever set it has a wrong
-/// clock.
+/// Returns whether bulk mail passes at `now`. A time that is too far ahead does not stop it: the worker that set it has
+/// a wrong clock.
 #[must_use]
 pub fn lets_bulk_pass(transactional_until: Timestamp, now: Timestamp) -> bool {
     transactional_until <= now || transactional_until.duration_since(now) > PLAUSIBLE

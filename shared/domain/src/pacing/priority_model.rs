@@ -1,7 +1,7 @@
 //! Simulates direct calls beside a backlog of waiting mail, at three sending rates, and prints what each gets.
 //!
-//! The permits are those of the model of the gate. Direct callers either go away when they are refused, or come again after
-//! the time that they are told. Workers take chunk after chunk from a backlog that never ends.
+//! The permits are those of the model of the gate. Direct callers either go away when they are refused, or come again
+//! after the time that they are told. Workers take chunk after chunk from a backlog that never ends.
 //!
 //! ```sh
 //! cargo test -p domain priority_model -- --nocapture
@@ -31,8 +31,8 @@ enum Callers {
     None,
     /// Calls come at random, so many for each that the rate lets through. Who is refused goes away.
     GoAway(f64),
-    /// So many callers send mail after mail, and pause between two so long on average that they would use this part of the
-    /// rate. Who is refused comes again.
+    /// So many callers send mail after mail, and pause between two so long on average that they would use this part of
+    /// the rate. Who is refused comes again.
     ComeAgain(i64, f64),
 }
 

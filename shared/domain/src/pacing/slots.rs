@@ -1,7 +1,7 @@
 //! How long slots of the gate stay taken: what a process may remember of them, and which of them a report takes back.
 //!
-//! Slots that a clock which is right cannot have taken, and slots that were taken at a slower rate than the present one,
-//! would hold all mail back for nothing.
+//! Slots that a clock which is right cannot have taken, and slots that were taken at a slower rate than the present
+//! one, would hold all mail back for nothing.
 
 use std::time::Duration;
 

@@ -60,8 +60,8 @@ pub enum DeadlineError {
     TooLate,
 }
 
-/// Reads the deadline of a mail that is to be sent at `scheduled_at` (now, for a mail that is not scheduled): RFC 3339, or
-/// a span that counts from `scheduled_at`.
+/// Reads the deadline of a mail that is to be sent at `scheduled_at` (now, for a mail that is not scheduled): RFC 3339,
+/// or a span that counts from `scheduled_at`.
 ///
 /// # Errors
 /// [`DeadlineError`] if the text is no deadline, or one that no mail can have.

@@ -80,8 +80,8 @@ pub fn first_hint(stream: Stream, scheduled_at: Option<Timestamp>, now: Timestam
     (stream == Stream::Transactional && ahead <= HINT_DELAY_MAX).then(|| whole_seconds(ahead))
 }
 
-/// Returns when DynamoDB may delete the row of a mail that was queued at `accepted_at`: not before its entry, and an hour
-/// after its idempotency key at the earliest.
+/// Returns when DynamoDB may delete the row of a mail that was queued at `accepted_at`: not before its entry, and an
+/// hour after its idempotency key at the earliest.
 #[must_use]
 pub fn row_expires_at(
     retention: MessageRetention,

@@ -1,7 +1,7 @@
 //! How many mails the sweep hands to SQS, and when an entry that it handed over is due again.
 //!
-//! A backlog waits in the index, in order, and each mail is handed over about once. So SQS holds no more than what goes out
-//! in the next two minutes.
+//! A backlog waits in the index, in order, and each mail is handed over about once. So SQS holds no more than what goes
+//! out in the next two minutes.
 
 use std::time::Duration;
 
@@ -33,8 +33,8 @@ impl QueueDepth {
     }
 }
 
-/// Returns how many mails of `stream` the sweep hands over: what rate and quota let through in the next two minutes, less
-/// what the queue of the stream holds. Without an answer about the queue it hands over none this minute.
+/// Returns how many mails of `stream` the sweep hands over: what rate and quota let through in the next two minutes,
+/// less what the queue of the stream holds. Without an answer about the queue it hands over none this minute.
 #[must_use]
 pub fn hand_over_budget(gate: &Gate, stream: Stream, queue: Option<QueueDepth>, now: Timestamp) -> u64 {
     let Some(queue) = queue else { return 0 };
@@ -42,8 +42,8 @@ pub fn hand_over_budget(gate: &Gate, stream: Stream, queue: Option<QueueDepth>, 
     lets_through.saturating_sub(queue.waiting())
 }
 
-/// Returns when a mail is due again that was handed over at `now` and was due at `due_at`, its `wake_at` before. `waiting`
-/// is how many mails are to be worked off before it, and `slot_interval` the time of each, in microseconds.
+/// Returns when a mail is due again that was handed over at `now` and was due at `due_at`, its `wake_at` before.
+/// `waiting` is how many mails are to be worked off before it, and `slot_interval` the time of each, in microseconds.
 ///
 /// The deadline comes first if it is still ahead, so that the mail is settled then.
 #[must_use]

@@ -42,8 +42,8 @@ impl Hint {
 
     /// Makes the hint that follows this one when the attempt with `nonce` was given up and its row may say `sending`.
     ///
-    /// A hint that is full forgets its oldest nonce. If the row has that one, the mail ends as `unknown` and is not sent
-    /// twice.
+    /// A hint that is full forgets its oldest nonce. If the row has that one, the mail ends as `unknown` and is not
+    /// sent twice.
     #[must_use]
     pub fn releasing(mut self, nonce: Uuid) -> Self {
         if !self.released.contains(&nonce) {

@@ -1,7 +1,7 @@
 //! The queue: mail that is accepted now and sent when there is room, or at a time that the caller names.
 //!
-//! The table Outbox is the authority: each waiting mail has an entry there, and an index finds what is due. A message of
-//! SQS is a hint to look at one mail. So a hint that is lost, repeated or late does no harm.
+//! The table Outbox is the authority: each waiting mail has an entry there, and an index finds what is due. A message
+//! of SQS is a hint to look at one mail. So a hint that is lost, repeated or late does no harm.
 //!
 //! | module | concept |
 //! |---|---|

@@ -11,7 +11,8 @@ use super::entry::ahead;
 use crate::pacing::Throttled;
 use crate::ses_error::{ErrorCause, RETRY_LATER, RETRY_SOON, SesRefusal};
 
-/// The longest delay of a message of SQS. <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+/// The longest delay of a message of SQS.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 pub const HINT_DELAY_MAX: Duration = Duration::from_mins(15);
 /// Up to this wait, a mail comes back by a hint.
 const SHORT: Duration = Duration::from_mins(1);

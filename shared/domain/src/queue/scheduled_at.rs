@@ -30,8 +30,8 @@ pub enum ScheduleError {
     Past,
 }
 
-/// Reads the `scheduled_at` of a mail that is accepted at `now`: RFC 3339, or `in N UNIT`. Returns `now` for a time that
-/// is at most a minute past.
+/// Reads the `scheduled_at` of a mail that is accepted at `now`: RFC 3339, or `in N UNIT`. Returns `now` for a time
+/// that is at most a minute past.
 ///
 /// # Errors
 /// [`ScheduleError`] if the text is no time, or a time for which no mail can be scheduled.

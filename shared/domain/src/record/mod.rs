@@ -8,12 +8,12 @@
 //! | (none) | no row | the row is put → sending, suppressed, or queued |
 //! | queued | it waits for room | a worker → sending, suppressed or failed; the caller → canceled |
 //! | scheduled | it waits for its time | the time → queued; the caller → canceled |
-//! | sending | an attempt within its lease | SES's answer or an event → sent; a refusal → refused or queued; later → unknown |
+//! | sending | an attempt within its lease | SES's answer, an event → sent; a refusal → refused, queued; then unknown |
 //! | refused | SES certainly did not accept it | a retry → sending or queued, with the next attempt |
 //! | suppressed | no recipient was left to send to | |
 //! | failed | it was queued and will not be sent | |
 //! | canceled | it was queued and the caller called it back | |
-//! | unknown | an attempt after its lease, or written an hour later | an event of SES, or an operator → sent; an operator → refused |
+//! | unknown | an attempt after its lease | an event, an operator → sent; an operator → refused |
 //! | sent | SES's id, any event, or an operator's decision | |
 //!
 //! | module | concept |

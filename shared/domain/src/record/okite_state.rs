@@ -58,8 +58,8 @@ impl From<DeliveryState> for OkiteState {
 }
 
 impl MessageRecord {
-    /// Computes `okite_state` and `okite_reason`. A mail has a reason if it failed, or if it still waits after an attempt
-    /// that came to nothing.
+    /// Computes `okite_state` and `okite_reason`. A mail has a reason if it failed, or if it still waits after an
+    /// attempt that came to nothing.
     #[must_use]
     pub fn okite_state(&self, now: Timestamp) -> (OkiteState, Option<&'static str>) {
         let state = OkiteState::from(self.state(now));

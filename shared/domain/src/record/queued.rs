@@ -18,7 +18,8 @@ pub struct QueuedMail {
     pub deadline: Timestamp,
     /// Why the mail still waits, after an attempt that came to nothing.
     pub waits_for: Option<WaitsFor>,
-    /// The id of the claim of the request's idempotency key, if it had one. A later deadline lets the claim live longer.
+    /// The id of the claim of the request's idempotency key, if it had one. A later deadline lets the claim live
+    /// longer.
     pub claim_id: Option<String>,
 }
 

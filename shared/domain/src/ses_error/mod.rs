@@ -145,8 +145,8 @@ struct ErrorAnswer<'a> {
 
 /// Classifies an error of SES by its type, its text and its HTTP status. Returns `None` if SES may have accepted the
 /// mail. A fault inside SES, a time-out and a request that was broken off may follow the acceptance. So may a 5xx whose
-/// type is not known: whatever stands between Okite and SES may have answered it after it had passed the mail on. A 4xx
-/// other than 408 and a redirect say that the request was not carried out, whoever answers them.
+/// type is not known: a proxy between Okite and SES may have answered it after it had passed the mail on. A 4xx other
+/// than 408 and a redirect say that the request was not carried out, also if a proxy answers them.
 ///
 /// `sender` is the mail's sender address. An unverified identity is the sender if it is this address or its domain.
 /// Otherwise it is a recipient.

@@ -260,8 +260,9 @@ pub static TABLE: [SesErrorRow; 20] = [
         cause: "Amazon SES refused the email with an error that Okite does not recognise",
         remedy: "An operator can find the error code in the log.",
     },
-    // This row has all remaining signs. When in doubt, Okite assumes that SES accepted the mail. A 5xx without a type that
-    // is known comes from SES's inside, or from a proxy or a load balancer before it, and may follow the acceptance.
+    // This row has all remaining signs. When in doubt, Okite assumes that SES accepted the mail. A 5xx without a type
+    // that is known comes from SES's inside, or from a proxy or a load balancer before it, and may follow the
+    // acceptance.
     SesErrorRow {
         refusal: None,
         signs: &[

@@ -204,9 +204,8 @@ impl Registers {
 
     /// Decides whether these registers of `address` suppress it at `now` for mail of `stream`.
     ///
-    /// Blocks on three days of the last fourteen suppress for bulk mail. Soft bounces suppress according to `tiers`, and
-    /// for bulk mail only. A full mailbox must not stop a password
-    /// reset.
+    /// Blocks on three days of the last fourteen suppress for bulk mail. Soft bounces suppress according to `tiers`,
+    /// and for bulk mail only. A full mailbox must not stop a password reset.
     #[must_use]
     pub fn suppression(
         &self,

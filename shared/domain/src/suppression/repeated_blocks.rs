@@ -1,9 +1,9 @@
 //! Repeated blocks: an address whose server blocks the sender day after day gets no bulk mail for a while.
 //!
-//! A block is the sender's fault and lasts a day. Mail that is blocked again on the next day, and on the one after, only
-//! hurts the sender's reputation. Okite keeps the first block of each of the newest days with a block, and judges them
-//! when it is about to send bulk mail. The first of a day is a function of the set of blocks, so order and copies make
-//! no difference.
+//! A block is the sender's fault and lasts a day. Mail that is blocked again on the next day, and on the one after,
+//! only hurts the sender's reputation. Okite keeps the first block of each of the newest days with a block, and judges
+//! them when it is about to send bulk mail. The first of a day is a function of the set of blocks, so order and copies
+//! make no difference.
 
 use std::collections::BTreeMap;
 

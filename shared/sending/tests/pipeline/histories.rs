@@ -1,7 +1,7 @@
 //! Histories: requests that are repeated, run side by side, die anywhere and lose answers, at a gate that opens and
-//! closes, with events of SES that come late, twice or never, over minutes and over days. Whatever happens, what callers
-//! are answered agrees with what SES took. No second mail goes out under a key unless the first one is certainly settled
-//! and its 24 hours are over.
+//! closes, with events of SES that come late, twice or never, over minutes and over days. Whatever happens, what
+//! callers are answered agrees with what SES took. No second mail goes out under a key unless the first one is
+//! certainly settled and its 24 hours are over.
 //!
 //! proptest prints a history that fails as short as it can, and keeps its seed. `PROPTEST_CASES` says how many there
 //! are.

@@ -249,7 +249,8 @@ impl Shared {
 }
 
 impl Shared {
-    /// The mails that SES took hours ago and whose records do not say so. A mail whose record has lapsed is none of them.
+    /// The mails that SES took hours ago and whose records do not say so. A mail whose record has lapsed is none of
+    /// them.
     async fn unsettled(&self) -> Vec<Uuid> {
         let now = self.clock.now();
         let accepted: Vec<Uuid> = {

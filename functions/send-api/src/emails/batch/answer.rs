@@ -17,7 +17,7 @@ pub(super) enum ItemOutcome {
     Done {
         /// The outcome of each recipient.
         recipients: Vec<RecordedRecipient>,
-        /// What Okite left out of the email.
+        /// Notes about parts of the email that Okite left out.
         notes: Vec<String>,
     },
     /// The email was not sent, or it is not known whether it was.

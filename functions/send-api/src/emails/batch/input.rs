@@ -40,7 +40,7 @@ impl ValidationMode {
 pub(super) struct ValidEmail {
     pub(super) email: Email,
     pub(super) on_suppressed: OnSuppressed,
-    /// What Okite left out of the email.
+    /// Notes about parts of the email that Okite left out.
     pub(super) notes: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! Base64 as programs write it: the standard and the URL-safe alphabet, with or without padding, on one line or several,
-//! bare or behind `data:…;base64,`.
+//! Base64 as programs write it: the standard and the URL-safe alphabet, with or without padding, on one line or
+//! several, bare or behind `data:…;base64,`.
 //!
 //! None of these forms can be taken for another. Everything else is refused, such as bits at the end that are not
 //! zero, which show that the content was cut off.

@@ -49,7 +49,7 @@ pub(in super::super) struct ParsedBody {
     pub(in super::super) email: Email,
     /// The rule for suppressed recipients, if the body has the field for it.
     pub(in super::super) on_suppressed: Option<OnSuppressed>,
-    /// What Okite left out of the email, for the caller.
+    /// Notes for the caller about parts of the email that Okite left out.
     pub(in super::super) notes: Vec<String>,
 }
 

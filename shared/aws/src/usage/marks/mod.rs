@@ -25,7 +25,8 @@ pub use page::MarksPage;
 pub const MARK_KEPT_DAYS: u16 = 90;
 const MARK_KEPT: Duration = Duration::from_hours(MARK_KEPT_DAYS as u64 * 24);
 
-/// The most marks of a kind and day that a report counts, so that it still ends in time. They are enough to judge a day.
+/// The most marks of a kind and day that a report counts, so that it still ends in time. They are enough to judge a
+/// day.
 pub const MARKS_COUNTED_MAX: u64 = 100_000;
 
 /// The number of marks of a day, by the domains of the recipients.

@@ -285,7 +285,7 @@ async fn marks_are_read_back_whole_by_their_day() {
         at: "2026-01-01T23:59:00Z".parse().unwrap(),
         ..bounced.clone()
     };
-    // AWS counts a permanent bounce, whoever is to blame for it.
+    // AWS counts a permanent bounce, whether the recipient or the sender is to blame.
     let counted = RecordedMark {
         kind: MarkKind::Bounce,
         ..blocked.clone()

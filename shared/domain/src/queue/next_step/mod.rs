@@ -17,8 +17,8 @@ use super::retry_wait::{HINT_DELAY_MAX, whole_seconds};
 use super::{Hint, OutboxEntry, Wait};
 use crate::record::{MessageRecord, OkiteState, QueuedMail, SenderState};
 
-/// How long after the end of its lease an attempt without an answer becomes `unknown` for good. Until then an event of SES
-/// may still tell.
+/// How long after the end of its lease an attempt without an answer becomes `unknown` for good. Until then an event of
+/// SES may still tell.
 pub const UNKNOWN_AFTER: Duration = Duration::from_hours(1);
 
 /// What a worker does with a mail.
