@@ -82,26 +82,15 @@ mod tests {
 
     use super::*;
     use crate::idempotency::LEASE;
-    use crate::record::{QueuedMail, RecordedMail};
+    use crate::record::QueuedMail;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn record(written: SenderState) -> MessageRecord {
         MessageRecord {
-            id: Uuid::nil(),
-            written,
             attempt: 1,
             attempt_at: Some(NOW),
-            nonce: None,
-            lease_until: None,
-            queued: None,
-            failed: None,
-            ses_id: None,
-            settled_at: None,
-            created_at: NOW,
-            mail: RecordedMail::default(),
-            recipients: Vec::new(),
-            events: Vec::new(),
+            ..MessageRecord::new(Uuid::nil(), written, NOW)
         }
     }
 
@@ -122,68 +111,24 @@ mod tests {
         };
         let mut taken = record(SenderState::Sending);
         taken.ses_id = Some("s".to_owned());
+        let (write, known, contradicts) = (SettleStep::Write, SettleStep::Known, SettleStep::Contradicts);
+        let (too_early, waits, was_queued) = (
+            SettleStep::TooEarly(later),
+            SettleStep::Waits(later),
+            SettleStep::WasQueued,
+        );
         for (record, at, sent, not_sent) in [
-            (
-                record(SenderState::Sending),
-                later,
-                SettleStep::Write,
-                SettleStep::Write,
-            ),
-            (
-                record(SenderState::Sending),
-                NOW,
-                SettleStep::TooEarly(later),
-                SettleStep::TooEarly(later),
-            ),
-            (
-                record(SenderState::Sending),
-                just_before,
-                SettleStep::TooEarly(later),
-                SettleStep::TooEarly(later),
-            ),
-            (
-                queued(SenderState::Queued),
-                later,
-                SettleStep::Waits(later),
-                SettleStep::Waits(later),
-            ),
-            (
-                queued(SenderState::Unknown),
-                later,
-                SettleStep::Write,
-                SettleStep::WasQueued,
-            ),
-            (taken, later, SettleStep::Known, SettleStep::Contradicts),
-            (
-                record(SenderState::Sent),
-                later,
-                SettleStep::Known,
-                SettleStep::Contradicts,
-            ),
-            (
-                record(SenderState::Refused),
-                later,
-                SettleStep::Contradicts,
-                SettleStep::Known,
-            ),
-            (
-                record(SenderState::Suppressed),
-                later,
-                SettleStep::Contradicts,
-                SettleStep::Known,
-            ),
-            (
-                record(SenderState::Failed),
-                later,
-                SettleStep::Contradicts,
-                SettleStep::Known,
-            ),
-            (
-                record(SenderState::Unknown),
-                later,
-                SettleStep::Write,
-                SettleStep::Write,
-            ),
+            (record(SenderState::Sending), later, write, write),
+            (record(SenderState::Sending), NOW, too_early, too_early),
+            (record(SenderState::Sending), just_before, too_early, too_early),
+            (queued(SenderState::Queued), later, waits, waits),
+            (queued(SenderState::Unknown), later, write, was_queued),
+            (taken, later, known, contradicts),
+            (record(SenderState::Sent), later, known, contradicts),
+            (record(SenderState::Refused), later, contradicts, known),
+            (record(SenderState::Suppressed), later, contradicts, known),
+            (record(SenderState::Failed), later, contradicts, known),
+            (record(SenderState::Unknown), later, write, write),
         ] {
             let steps = [Settlement::Sent, Settlement::NotSent].map(|decision| SettleStep::of(&record, decision, at));
             assert_eq!(steps, [sent, not_sent], "{record:?}");

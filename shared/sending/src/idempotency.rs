@@ -309,7 +309,7 @@ pub(crate) fn settled(record: Option<&MessageRecord>, now: Timestamp) -> Option<
 
 #[cfg(test)]
 mod tests {
-    use domain::record::{QueuedMail, RecordedMail, SenderState};
+    use domain::record::{QueuedMail, SenderState};
 
     use super::*;
 
@@ -332,20 +332,9 @@ mod tests {
     /// The record that the request of [`held`] left of its email at place `nth`.
     fn record(nth: usize, written: SenderState) -> MessageRecord {
         MessageRecord {
-            id: nth_id(Uuid::nil(), nth),
-            written,
             attempt: 2,
-            attempt_at: None,
             nonce: Some(held(1).nonce),
-            lease_until: None,
-            queued: None,
-            failed: None,
-            ses_id: None,
-            settled_at: None,
-            created_at: NOW,
-            mail: RecordedMail::default(),
-            recipients: Vec::new(),
-            events: Vec::new(),
+            ..MessageRecord::new(nth_id(Uuid::nil(), nth), written, NOW)
         }
     }
 

@@ -233,17 +233,9 @@ mod tests {
 
     fn record(events: Vec<RecordedEvent>) -> MessageRecord {
         MessageRecord {
-            id: Uuid::from_u128(7),
-            written: SenderState::Sending,
-            lease_until: None,
-            queued: None,
-            failed: None,
             attempt: 1,
             attempt_at: Some(at(0)),
-            nonce: None,
             ses_id: Some(SES_ID.to_owned()),
-            settled_at: None,
-            created_at: at(0),
             mail: RecordedMail {
                 from: "Acme <news@example.com>".to_owned(),
                 to: vec!["Anna <Anna@Example.org>".to_owned()],
@@ -257,6 +249,7 @@ mod tests {
                 since: None,
             }],
             events,
+            ..MessageRecord::new(Uuid::from_u128(7), SenderState::Sending, at(0))
         }
     }
 

@@ -130,22 +130,7 @@ pub(super) fn record(row: &Item) -> Option<MessageRecord> {
 
 /// Returns what is known of a message whose row cannot be read: an attempt whose end nobody knows.
 pub(super) fn unreadable(id: Uuid) -> MessageRecord {
-    MessageRecord {
-        id,
-        written: SenderState::Sending,
-        attempt: 0,
-        attempt_at: None,
-        nonce: None,
-        lease_until: None,
-        queued: None,
-        failed: None,
-        ses_id: None,
-        settled_at: None,
-        created_at: EARLIEST,
-        mail: RecordedMail::default(),
-        recipients: Vec::new(),
-        events: Vec::new(),
-    }
+    MessageRecord::new(id, SenderState::Sending, EARLIEST)
 }
 
 fn queued_mail(row: &Item) -> Option<QueuedMail> {

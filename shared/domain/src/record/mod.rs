@@ -269,6 +269,27 @@ impl LastEvent {
 }
 
 impl MessageRecord {
+    /// Makes the record of a message about which nothing else is known.
+    #[must_use]
+    pub fn new(id: Uuid, written: SenderState, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            written,
+            created_at,
+            attempt: 0,
+            attempt_at: None,
+            nonce: None,
+            lease_until: None,
+            queued: None,
+            failed: None,
+            ses_id: None,
+            settled_at: None,
+            mail: RecordedMail::default(),
+            recipients: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
     /// Computes the state of the message at `now`.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> DeliveryState {
@@ -360,19 +381,9 @@ mod tests {
 
     fn record(written: SenderState, ses_id: Option<&str>, events: &[(&str, Option<&str>)]) -> MessageRecord {
         MessageRecord {
-            id: Uuid::nil(),
-            written,
             attempt: 1,
             attempt_at: Some(NOW),
-            nonce: None,
-            lease_until: None,
-            queued: None,
-            failed: None,
             ses_id: ses_id.map(str::to_owned),
-            settled_at: None,
-            created_at: NOW,
-            mail: RecordedMail::default(),
-            recipients: Vec::new(),
             events: events
                 .iter()
                 .map(|(kind, recipient)| RecordedEvent {
@@ -385,6 +396,7 @@ mod tests {
                     forwarded: false,
                 })
                 .collect(),
+            ..MessageRecord::new(Uuid::nil(), written, NOW)
         }
     }
 

@@ -78,7 +78,7 @@ mod tests {
     use jiff::SignedDuration;
     use uuid::Uuid;
 
-    use super::super::{LastEvent, QueuedMail, RecordedMail, SenderState};
+    use super::super::{LastEvent, QueuedMail, SenderState};
     use super::*;
     use crate::idempotency::LEASE;
 
@@ -88,12 +88,8 @@ mod tests {
 
     fn record(written: SenderState) -> MessageRecord {
         MessageRecord {
-            id: Uuid::nil(),
-            written,
             attempt: 1,
             attempt_at: Some(at(0)),
-            nonce: None,
-            lease_until: None,
             queued: Some(QueuedMail {
                 queued_at: at(0),
                 content_nonce: Uuid::nil(),
@@ -102,13 +98,7 @@ mod tests {
                 waits_for: None,
                 claim_id: None,
             }),
-            failed: None,
-            ses_id: None,
-            settled_at: None,
-            created_at: at(0),
-            mail: RecordedMail::default(),
-            recipients: Vec::new(),
-            events: Vec::new(),
+            ..MessageRecord::new(Uuid::nil(), written, at(0))
         }
     }
 

@@ -4,7 +4,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::queue::{ContentEncoding, ContentRef};
-use crate::record::RecordedMail;
 use crate::stream::Stream;
 
 const ID: Uuid = Uuid::from_u128(1);
@@ -22,8 +21,6 @@ fn at(seconds: i64) -> Timestamp {
 
 fn row(written: SenderState) -> MessageRecord {
     MessageRecord {
-        id: ID,
-        written,
         attempt: 7,
         attempt_at: Some(at(0)),
         nonce: Some(NONCE),
@@ -36,13 +33,7 @@ fn row(written: SenderState) -> MessageRecord {
             waits_for: None,
             claim_id: None,
         }),
-        failed: None,
-        ses_id: None,
-        settled_at: None,
-        created_at: at(0),
-        mail: RecordedMail::default(),
-        recipients: Vec::new(),
-        events: Vec::new(),
+        ..MessageRecord::new(ID, written, at(0))
     }
 }
 
