@@ -7,7 +7,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{BLOCKED_FOR, Registers, SuppressionReason};
+use super::registers::BLOCKED_FOR;
+use super::{Registers, SuppressionReason};
 use crate::address::EmailAddress;
 
 /// The longest time between a block and SES's entry about the same bounce.
