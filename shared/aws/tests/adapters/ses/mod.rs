@@ -1,5 +1,6 @@
 //! Amazon SES.
 
+mod account;
 mod simulator;
 mod suppression_list;
 mod wire;

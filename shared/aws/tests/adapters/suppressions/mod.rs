@@ -4,4 +4,5 @@ mod entries;
 mod lookups;
 mod newest;
 mod registers;
+mod soft;
 mod unreadable;

@@ -2,6 +2,7 @@
 
 mod brake_changes;
 mod brake_overrides;
+mod crowd;
 mod marks;
 mod permits;
 mod reports;
