@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::brake::Brake;
 use domain::pacing::Throttled;
 use domain::stream::Stream;
-use futures_util::lock::Mutex;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use crate::{Busy, Deadlines, NotSent, Sending};
