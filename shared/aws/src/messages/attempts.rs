@@ -204,6 +204,8 @@ impl Messages {
         let own = PutCondition::of(attempt.attempt);
         let mut item = row::of(attempt);
         item.insert("state".to_owned(), s(SenderState::Refused.as_str()));
+        // The row of a mail to nobody has no attempt, but the condition of the next attempt needs the last one.
+        item.insert("attempt".to_owned(), n(attempt.attempt.into()));
         let mut values = own.values.unwrap_or_default();
         values.insert(":sending".to_owned(), s(SenderState::Sending.as_str()));
         values.insert(":nonce".to_owned(), s(attempt.nonce.to_string()));

@@ -115,3 +115,17 @@ async fn a_repeat_that_submits_only_refused_emails_waits_for_the_request_that_ho
     let second = world.submit(&fewer).await;
     assert!(matches!(second.only(), Err(NotSent::InFlight { .. })), "{second:?}");
 }
+
+/// The first request sends another email, so its key is not freed.
+#[tokio::test]
+async fn a_repeat_answers_an_email_to_nobody_whose_row_could_not_be_written() {
+    let world = Box::pin(World::start()).await;
+    let request = Request::new(Some("nobody"), "nobody", &[Mail::Nobody, Mail::Plain]);
+    let row = Fault::at(On::Row("PutItem"), 0, 1, Fate::CutBefore);
+    let ended = world.submit(&request.clone().with(row)).await;
+    assert_eq!(ended.each()[0], Err(NotSent::Unavailable(Unavailable::Store)));
+    let ended = world.submit(&request).await;
+    let receipt = ended.each()[0].as_ref().unwrap();
+    assert_eq!(receipt.ses_id, None);
+    assert_eq!(receipt.recipients[0].status, "suppressed");
+}
