@@ -41,7 +41,8 @@ impl Chunks<'_> {
         if let Err(error) = &sent
             && error.frees_key()
         {
-            settle(id, self.deadlines, self.sending.messages.refused(message)).await;
+            let is_refused = settle(id, self.deadlines, self.sending.messages.refused(message)).await;
+            self.own_attempts.ended(id, is_refused.then_some(message.attempt));
         }
         let receipt = sent.map(|ses_id| Receipt::new(id, ses_id, &planned.judgement.outcomes));
         (planned.index, receipt)

@@ -7,7 +7,8 @@ use domain::retention::MessageRetention;
 use sending::NotSent;
 
 use crate::network::{Fate, Fault, On};
-use crate::world::{Mail, Request, World};
+use crate::request::{Mail, Request};
+use crate::world::World;
 
 const DAY: Duration = Duration::from_hours(24);
 

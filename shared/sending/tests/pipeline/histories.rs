@@ -21,7 +21,8 @@ use sending::{Invalid, NotSent};
 use uuid::Uuid;
 
 use crate::network::{ALL, Accepted, Fate, Fault, On};
-use crate::world::{Ended, Mail, Request, World};
+use crate::request::{Mail, Request};
+use crate::world::{Ended, World};
 
 /// How many histories there are where `PROPTEST_CASES` does not say.
 const HISTORIES: u32 = 100;
