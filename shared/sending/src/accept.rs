@@ -107,7 +107,23 @@ impl Chunks<'_> {
         {
             return Err(NotSent::Invalid(Invalid::Suppressed(rejected)));
         }
+        if judgement.destination.is_none() && !submission.is_scheduled(arrived) {
+            return self.leave_out(submission, &judgement).await;
+        }
         self.accept(queue, submission, &judgement).await
+    }
+
+    /// Answers for an email that the gate refused together with others, although it calls nobody: nothing waits.
+    async fn leave_out(&self, submission: &Submission, judgement: &JudgedRecipients<'_>) -> Result<Receipt, NotSent> {
+        let id = self.claimed.id(submission);
+        let message = NewMessage {
+            outcomes: &judgement.outcomes,
+            will_be_sent: false,
+            ..self.message_to_nobody(id, &submission.email)
+        };
+        self.deadlines.before_answering(self.write_row(&message)).await??;
+        tracing::info!(message.id = %id, "every recipient is suppressed; nothing was sent");
+        Ok(Receipt::new(id, None, &judgement.outcomes))
     }
 
     async fn accept(

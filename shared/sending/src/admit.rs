@@ -105,7 +105,7 @@ impl Chunks<'_> {
         written
     }
 
-    async fn write_row(&self, message: &NewMessage<'_>) -> Result<(), NotSent> {
+    pub(crate) async fn write_row(&self, message: &NewMessage<'_>) -> Result<(), NotSent> {
         match self.sending.messages.put(message).await? {
             Put::Written => Ok(()),
             Put::Overtaken => Err(NotSent::InFlight {

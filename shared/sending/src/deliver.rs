@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::brake_watch::BrakeWatch;
 use crate::chunks::{Attempted, Chunks, Planned};
+use crate::own_attempts::AttemptLeft;
 use crate::settle::settle;
 use crate::slot::Slot;
 use crate::{NotSent, Receipt};
@@ -42,7 +43,11 @@ impl Chunks<'_> {
             && error.frees_key()
         {
             let is_refused = settle(id, self.deadlines, self.sending.messages.refused(message)).await;
-            self.own_attempts.ended(id, is_refused.then_some(message.attempt));
+            let left = match is_refused {
+                true => AttemptLeft::Refused(message.attempt),
+                false => AttemptLeft::Unconfirmed,
+            };
+            self.own_attempts.ended(id, left);
         }
         let receipt = sent.map(|ses_id| Receipt::new(id, ses_id, &planned.judgement.outcomes));
         (planned.index, receipt)

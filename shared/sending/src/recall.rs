@@ -151,7 +151,9 @@ impl Sending {
         let entry = deadlines.before_answering(queue.outbox.entry(id)).await?;
         // Row and entry change together, so what was read of both belongs together only if the content is the same.
         match entry.map_err(unavailable)? {
-            Some(entry) if entry.content.nonce == queued.content_nonce => Ok(Found::Waiting(record, queued, entry)),
+            Some(entry) if entry.content.nonce == queued.content_nonce => {
+                Ok(Found::Waiting(Box::new(record), queued, Box::new(entry)))
+            }
             _ => Ok(Found::Changing),
         }
     }
@@ -192,7 +194,7 @@ impl Sending {
 /// A mail that is to be called back or to get another time.
 enum Found {
     /// It waits.
-    Waiting(MessageRecord, QueuedMail, OutboxEntry),
+    Waiting(Box<MessageRecord>, QueuedMail, Box<OutboxEntry>),
     /// It was called back before.
     Canceled,
     /// It was changed while it was read.
