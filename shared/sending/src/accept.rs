@@ -6,8 +6,9 @@
 //! | the transaction, repeated with its token | nothing | unknown, with the id; the key is kept |
 //! | the hint | the mail is queued, and the sweep finds it | the mail is queued |
 //!
-//! A transaction whose condition fails has found the row of another request or attempt, and that row decides. So no second
-//! mail is queued. Nothing is compensated: a transaction may be carried out late, and a repeated request finds its row.
+//! A transaction whose condition fails has found the row of another request or attempt, and that row decides. So no
+//! second mail is queued. Nothing is compensated: a transaction may be carried out late, and a repeated request finds
+//! its row.
 
 use aws::{Accepted, ContentError, NewMessage, NewQueued};
 use domain::queue::{

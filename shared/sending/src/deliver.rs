@@ -43,9 +43,10 @@ impl Chunks<'_> {
             && error.frees_key()
         {
             let is_refused = settle(id, self.deadlines, self.sending.messages.refused(message)).await;
-            let left = match is_refused {
-                true => AttemptLeft::Refused(message.attempt),
-                false => AttemptLeft::Unconfirmed,
+            let left = if is_refused {
+                AttemptLeft::Refused(message.attempt)
+            } else {
+                AttemptLeft::Unconfirmed
             };
             self.own_attempts.ended(id, left);
         }

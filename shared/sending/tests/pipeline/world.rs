@@ -92,7 +92,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     dynamodb_url: String,
     ses_url: String,
-    sqs_url: String,
+    queue_url: String,
     /// The queue of hints.
     pub(crate) sqs: Arc<Sqs>,
     /// Whether mail can wait.
@@ -160,7 +160,7 @@ impl World {
             ..SqsQueue::default()
         };
         let sqs = Sqs::open(vec![queue], None, clock.clone()).unwrap();
-        let (listener, sqs_url) = listen().await;
+        let (listener, queue_url) = listen().await;
         let router = sqs.router(&Middleware::default());
         tokio::spawn(local_aws::server::serve(listener, router, None, stop.clone()));
 
@@ -179,7 +179,7 @@ impl World {
             clock,
             dynamodb_url,
             ses_url,
-            sqs_url,
+            queue_url,
             sqs,
             has_queue: Cell::new(true),
             tables,
@@ -270,7 +270,7 @@ impl World {
         let connector = SharedHttpConnector::new(connector.clone());
         let dynamodb = dynamodb(&sdk(&self.dynamodb_url, connector.clone()));
         let ses = aws::sesv2(&sdk(&self.ses_url, connector.clone()));
-        let hints = Hints::new(aws::sqs(&sdk(&self.sqs_url, connector)), HINTS_URL.to_owned());
+        let hints = Hints::new(aws::sqs(&sdk(&self.queue_url, connector)), HINTS_URL.to_owned());
         let table = |name: &str| self.tables[name].clone();
         let policy = PacingPolicy {
             account_share: 1.0,
