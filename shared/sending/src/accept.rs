@@ -26,7 +26,7 @@ use crate::answered::{Unanswered, until_answered};
 use crate::chunks::{CHUNK_MAX, Chunks};
 use crate::idempotency::settled;
 use crate::plan::Known;
-use crate::{Became, Invalid, NotSent, Queue, Receipt, Submission, Unavailable};
+use crate::{Became, Invalid, MailQueue, NotSent, Receipt, Submission, Unavailable};
 
 /// How many mails are accepted at a time.
 const ACCEPTED_AT_ONCE: usize = 5;
@@ -96,7 +96,7 @@ impl Chunks<'_> {
 
     async fn judge_and_accept(
         &self,
-        queue: &Queue,
+        queue: &MailQueue,
         submission: &Submission,
         known: &Known,
     ) -> Result<Receipt, NotSent> {
@@ -129,7 +129,7 @@ impl Chunks<'_> {
 
     async fn accept(
         &self,
-        queue: &Queue,
+        queue: &MailQueue,
         submission: &Submission,
         judgement: &JudgedRecipients<'_>,
     ) -> Result<Receipt, NotSent> {

@@ -53,7 +53,7 @@ use jiff::Timestamp;
 
 pub use deadlines::{Deadlines, OutOfTime};
 pub use not_sent::{Busy, Invalid, NotSent, Unavailable};
-pub use queue::Queue;
+pub use queue::MailQueue;
 pub use recall::{NotRecalled, Rescheduling};
 pub use submission::{Became, Ids, Origin, Outcomes, Patience, Receipt, Submission};
 
@@ -86,7 +86,7 @@ pub struct Sending {
     /// Amazon SES.
     pub ses: Ses,
     /// The queue. Without one, no mail waits: what there is no room for is refused.
-    pub queue: Option<Queue>,
+    pub queue: Option<MailQueue>,
 }
 
 impl Sending {

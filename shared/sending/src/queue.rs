@@ -11,7 +11,7 @@ use crate::{Deadlines, Submission};
 
 /// The queue: the table of the mails that wait, and the hints to look at one.
 #[derive(Clone, Debug)]
-pub struct Queue {
+pub struct MailQueue {
     /// The table of the mails that wait.
     pub outbox: Outbox,
     /// The hints about transactional mail. The sweep hands all other mail over.
@@ -20,7 +20,7 @@ pub struct Queue {
     pub deadlines: DeadlineDefaults,
 }
 
-impl Queue {
+impl MailQueue {
     /// Returns the deadline of an email that waits, of a request that arrived at `arrived`.
     pub(crate) fn deadline(&self, submission: &Submission, stream: Stream, arrived: Timestamp) -> Timestamp {
         let due = submission.scheduled_at.unwrap_or(arrived).max(arrived);

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::answered::until_answered;
-use crate::{Deadlines, NotSent, OutOfTime, Queue, Sending, Unavailable};
+use crate::{Deadlines, MailQueue, NotSent, OutOfTime, Sending, Unavailable};
 
 /// How often a mail is read again that was changed in the meantime.
 const ROUNDS_MAX: u128 = 4;
@@ -127,14 +127,14 @@ impl Sending {
         Err(NotRecalled::Contended)
     }
 
-    fn queue(&self) -> Result<&Queue, NotRecalled> {
+    fn queue(&self) -> Result<&MailQueue, NotRecalled> {
         self.queue
             .as_ref()
             .ok_or(NotRecalled::Unavailable(Unavailable::StoreRefused))
     }
 
     /// Reads a mail and its entry.
-    async fn waiting(&self, queue: &Queue, id: Uuid, deadlines: &Deadlines) -> Result<Found, NotRecalled> {
+    async fn waiting(&self, queue: &MailQueue, id: Uuid, deadlines: &Deadlines) -> Result<Found, NotRecalled> {
         let record = deadlines.before_answering(self.messages.get(id)).await?;
         let mut record = record.map_err(unavailable)?.ok_or(NotRecalled::NotFound)?;
         let now = deadlines.now();

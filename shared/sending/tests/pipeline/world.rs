@@ -33,7 +33,7 @@ use local_aws::services::dynamodb::Dynamodb;
 use local_aws::services::ses::{self, AccountPatch, PublishedEvent};
 use local_aws::services::sqs::Sqs;
 use local_aws::template::{Queue as SqsQueue, Stack, StackContext};
-use sending::{Deadlines, Ids, NotSent, Origin, Outcomes, Queue, Receipt, Rules, Sending};
+use sending::{Deadlines, Ids, MailQueue, NotSent, Origin, Outcomes, Receipt, Rules, Sending};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
@@ -278,7 +278,7 @@ impl World {
             wait: WAIT,
             bulk_reserve: 0.0,
         };
-        let queue = Queue {
+        let queue = MailQueue {
             outbox: Outbox::new(dynamodb.clone(), table("OutboxTable")),
             hints,
             deadlines: DeadlineDefaults::default(),
