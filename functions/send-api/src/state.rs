@@ -61,6 +61,7 @@ impl SendApiState {
                 marks: Marks::new(dynamodb.clone(), config.usage_table.clone()),
                 permits: Permits::new(dynamodb, config.usage_table, &region, config.policy),
                 ses: Ses::new(ses, config.configuration_set),
+                queue: None,
             },
             suppressions,
             messages,

@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `api_keys`, `messages`, `outbox`, `suppressions`, `usage` | one table each: schema, keys, expressions, variable |
-//! | `ses`, `cloudwatch`, `sns` | a service each, behind a cargo feature of that name |
+//! | `ses`, `cloudwatch`, `sns`, `sqs` | a service each, behind a cargo feature of that name |
 //! | `dynamodb` | what all tables share: the client, items, batches, conditions and errors |
 //! | `connection` | what all clients share: the HTTP client and its certificates |
 //! | `newest_from` | where a page of a list by age begins |
@@ -28,6 +28,8 @@ mod outbox;
 mod ses;
 #[cfg(feature = "sns")]
 mod sns;
+#[cfg(feature = "sqs")]
+mod sqs;
 mod suppressions;
 mod usage;
 
@@ -50,6 +52,8 @@ pub use ses::{
 };
 #[cfg(feature = "sns")]
 pub use sns::{Notifications, NotifyError, client as sns};
+#[cfg(feature = "sqs")]
+pub use sqs::{HintNotSent, Hints, client as sqs};
 pub use suppressions::{EntriesPage, Evidence, LOOKED_AT_MAX, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes};
 pub use usage::{
     BrakeChanges, CountedDay, CountedMarks, GateSet, GateState, KeptReconciliation, MARK_KEPT_DAYS, MARKS_COUNTED_MAX,

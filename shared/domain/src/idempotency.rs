@@ -93,7 +93,7 @@ impl Claim {
             kept_until: if keeps_records {
                 self.kept_until.max(time::plus(expires, RECORDS_OUTLIVE))
             } else {
-                taker.kept_until
+                taker.kept_until.max(time::plus(expires, RECORDS_OUTLIVE))
             },
             ..taker.clone()
         }
@@ -310,6 +310,8 @@ mod tests {
             ((24, 720), (743, 1_439), true, (743, 744)),
             // Nothing of before counts.
             ((24, 720), (47, 743), false, (47, 743)),
+            // Nor of a mail that was to wait for longer.
+            ((96, 720), (47, 48), false, (96, 97)),
             // The clock of the taker is behind.
             ((24, 25), (23, 24), true, (24, 25)),
         ] {

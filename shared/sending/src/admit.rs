@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use aws::{NewMessage, PermitError, Put};
+use domain::message::Email;
 use domain::pacing::{Permit, PermitRequest, Throttled};
 use domain::ses_error::RETRY_SOON;
 use domain::time::plus;
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::chunks::{Chunks, Planned, Stopped};
 use crate::slot::Slot;
@@ -103,7 +105,7 @@ impl Chunks<'_> {
         written
     }
 
-    async fn write_row(&self, message: &NewMessage<'_>) -> Result<(), NotSent> {
+    pub(crate) async fn write_row(&self, message: &NewMessage<'_>) -> Result<(), NotSent> {
         match self.sending.messages.put(message).await? {
             Put::Written => Ok(()),
             Put::Overtaken => Err(NotSent::InFlight {
@@ -114,16 +116,26 @@ impl Chunks<'_> {
 
     /// The row of an attempt at an email.
     pub(crate) fn message<'m>(&'m self, planned: &'m Planned<'_>) -> NewMessage<'m> {
-        let before = self.claimed.records.get(&planned.id);
-        let now = self.deadlines.arrived;
         NewMessage {
-            id: planned.id,
-            attempt: before.map_or(1, |record| record.attempt + 1),
-            attempt_at: self.deadlines.now(),
-            nonce: self.origin.ids.nonce,
-            email: planned.email,
             outcomes: &planned.judgement.outcomes,
             will_be_sent: planned.judgement.destination.is_some(),
+            ..self.message_to_nobody(planned.id, planned.email)
+        }
+    }
+
+    /// The row of an attempt at an email that no recipient has an outcome of.
+    pub(crate) fn message_to_nobody<'m>(&'m self, id: Uuid, email: &'m Email) -> NewMessage<'m> {
+        let before = self.claimed.records.get(&id);
+        let attempt_before = self.own_attempts.refused(id).or(before.map(|record| record.attempt));
+        let now = self.deadlines.arrived;
+        NewMessage {
+            id,
+            attempt: attempt_before.map_or(1, |attempt| attempt.saturating_add(1)),
+            attempt_at: self.deadlines.now(),
+            nonce: self.origin.ids.nonce,
+            email,
+            outcomes: &[],
+            will_be_sent: true,
             stream: self.origin.stream,
             key_id: self.origin.key_id,
             created_at: before.map_or(now, |record| record.created_at),

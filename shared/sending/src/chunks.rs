@@ -13,12 +13,12 @@ use uuid::Uuid;
 
 use crate::brake_watch::BrakeWatch;
 use crate::idempotency::ClaimResult;
-use crate::refusals::log_refusals;
+use crate::own_attempts::OwnAttempts;
 use crate::slot::Slot;
 use crate::{Busy, Deadlines, Invalid, NotSent, Origin, Receipt, Sending, Submission};
 
 /// The most emails in a chunk; they go out side by side.
-const CHUNK_MAX: usize = 25;
+pub(crate) const CHUNK_MAX: usize = 25;
 
 /// The attempts of one request.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(crate) struct Chunks<'a> {
     pub(crate) origin: &'a Origin<'a>,
     pub(crate) deadlines: &'a Deadlines,
     pub(crate) claimed: &'a ClaimResult,
+    /// What the request itself has attempted.
+    pub(crate) own_attempts: OwnAttempts,
 }
 
 /// An email that is to be attempted.
@@ -73,7 +75,7 @@ impl<E: Into<NotSent>> From<E> for Stopped {
 }
 
 impl Chunks<'_> {
-    /// Attempts every submission that has no outcome yet, and gives it one.
+    /// Attempts every submission that has no outcome yet and is not scheduled for later, and gives it one.
     ///
     /// # Errors
     /// When the request is larger than can ever be sent in one request; nothing was attempted then.
@@ -85,11 +87,14 @@ impl Chunks<'_> {
         let waiting: Vec<(usize, &Submission)> = submissions
             .iter()
             .enumerate()
-            .filter(|(index, _)| outcomes[*index].is_none())
+            .filter(|(index, submission)| {
+                outcomes[*index].is_none() && !submission.is_scheduled(self.deadlines.arrived)
+            })
             .collect();
         // An earlier attempt may have sent some emails of a resumed request, so its caller must not be told to split
-        // it.
-        if submissions.len() > 1 && self.claimed.records.is_empty() {
+        // it. A request whose emails may wait is never too large.
+        let may_wait = waiting.iter().any(|(_, submission)| self.queues_when_busy(submission));
+        if submissions.len() > 1 && self.claimed.records.is_empty() && !may_wait {
             self.refuse_too_many(&waiting)?;
         }
         let mut waiting = waiting;
@@ -117,7 +122,6 @@ impl Chunks<'_> {
             }
             waiting.retain(|(index, _)| outcomes[*index].is_none());
         }
-        log_refusals(outcomes);
         Ok(())
     }
 

@@ -59,6 +59,11 @@ impl Deadlines {
         self.latest_start.saturating_duration_since(Instant::now())
     }
 
+    /// Returns how long it is until all work must be over.
+    pub(crate) fn left_to_answer(&self) -> Duration {
+        self.answer_by.saturating_duration_since(Instant::now())
+    }
+
     /// Returns until when a mail may wait that has so much patience from now on.
     pub(crate) fn patience(&self, wait: Duration) -> Instant {
         (Instant::now() + wait).min(self.latest_start)

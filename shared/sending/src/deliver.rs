@@ -4,7 +4,7 @@
 //! is repeated: another refusal would be the same again, and a call without a clear answer may have sent the mail. All
 //! calls are one attempt of the message, because SES accepts at most one of them.
 
-use aws::{NewMessage, Outgoing, SendError};
+use aws::{NewMessage, Outgoing, Put, SendError};
 use domain::backoff;
 use domain::recipient::ResolvedRecipients;
 use domain::ses_error::{ErrorCause, RetryAdvice, SesRefusal};
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::brake_watch::BrakeWatch;
 use crate::chunks::{Attempted, Chunks, Planned};
+use crate::own_attempts::AttemptLeft;
 use crate::settle::settle;
 use crate::slot::Slot;
 use crate::{NotSent, Receipt, Unavailable};
@@ -45,15 +46,23 @@ impl Chunks<'_> {
             && error.frees_key()
         {
             let messages = &self.sending.messages;
-            if may_get_row {
+            let is_refused = if may_get_row {
                 let refused = messages.refused_without_row(message);
                 // Nothing was sent, so this is no email whose outcome is open. The failed table is logged already.
-                if !matches!(self.deadlines.before_answering(refused).await, Ok(Ok(_))) {
+                let refused = self.deadlines.before_answering(refused).await;
+                if !matches!(refused, Ok(Ok(_))) {
                     tracing::warn!(message.id = %id, "the row of a message that was not sent may still be written");
                 }
+                matches!(refused, Ok(Ok(Put::Written)))
             } else {
-                settle(id, self.deadlines, messages.refused(message)).await;
-            }
+                settle(id, self.deadlines, messages.refused(message)).await
+            };
+            let left = if is_refused {
+                AttemptLeft::Refused(message.attempt)
+            } else {
+                AttemptLeft::Unconfirmed
+            };
+            self.own_attempts.ended(id, left);
         }
         let receipt = sent.map(|ses_id| Receipt::new(id, ses_id, &planned.judgement.outcomes));
         (planned.index, receipt)

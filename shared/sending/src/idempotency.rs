@@ -16,7 +16,8 @@
 use std::collections::BTreeMap;
 
 use aws::{Claimed, StoreError};
-use domain::idempotency::{Claim, REMEMBERED, nth_id};
+use domain::idempotency::{Claim, RECORDS_OUTLIVE, REMEMBERED, RequestKey, nth_id};
+use domain::queue::{WhenBusy, claim_expires};
 use domain::record::{DeliveryState, MessageRecord};
 use domain::ses_error::RETRY_SOON;
 use domain::time::plus;
@@ -42,6 +43,8 @@ pub(crate) struct ClaimResult {
     pub(crate) kept_until: Timestamp,
     /// Whether the records answer the whole request, so that nothing is attempted.
     pub(crate) is_answered: bool,
+    /// Whether the key was taken over from an earlier request.
+    pub(crate) is_taken_over: bool,
 }
 
 impl ClaimResult {
@@ -52,6 +55,7 @@ impl ClaimResult {
             records: BTreeMap::new(),
             kept_until,
             is_answered: false,
+            is_taken_over: false,
         }
     }
 
@@ -68,7 +72,7 @@ impl ClaimResult {
     }
 
     /// Returns whether an earlier request sent one of the emails, or may have sent it.
-    fn may_have_sent(&self, now: Timestamp) -> bool {
+    pub(crate) fn may_have_sent(&self, now: Timestamp) -> bool {
         self.records.values().any(|record| counts(record, now))
     }
 
@@ -151,11 +155,7 @@ impl Sending {
         let Some(key) = &origin.key else {
             return Ok(ClaimResult::without_key(origin.ids.message, kept_until));
         };
-        let claim = &Claim {
-            emails: origin.emails,
-            kept_until,
-            ..Claim::new(key, origin.ids.message, origin.ids.nonce, deadlines.arrived)
-        };
+        let claim = &self.new_claim(key, submissions, origin, deadlines.arrived);
         let mut takes_over = false;
         let claimed = self.take_claim(claim, submissions, deadlines.arrived, &mut takes_over);
         let claimed = match deadlines.before_sending(claimed).await {
@@ -176,6 +176,26 @@ impl Sending {
             }
         }
         claimed
+    }
+
+    /// Makes the claim of a request. A key whose emails may wait is remembered for a day after the latest deadline, and its
+    /// records outlive it.
+    fn new_claim(&self, key: &RequestKey, submissions: &[Submission], origin: &Origin<'_>, now: Timestamp) -> Claim {
+        let new = Claim::new(key, origin.ids.message, origin.ids.nonce, now);
+        let deadlines = submissions.iter().filter_map(|submission| {
+            let queue = self.queue.as_ref()?;
+            let may_wait = submission.when_busy == WhenBusy::Queue || submission.is_scheduled(now);
+            may_wait.then(|| queue.deadline(submission, origin.stream, now))
+        });
+        let expires = deadlines.map(|deadline| claim_expires(now, deadline)).max();
+        let expires = expires.map_or(new.expires, |expires| expires.max(new.expires));
+        let kept_until = self.rules.message_retention.expires_at(now);
+        Claim {
+            emails: origin.emails,
+            expires,
+            kept_until: kept_until.max(plus(expires, RECORDS_OUTLIVE)),
+            ..new
+        }
     }
 
     /// Takes the key, and sets `takes_over` before it writes to a key that another request had.
@@ -239,6 +259,7 @@ impl Sending {
             if self.claims.take_over(&held, &taken).await? == Claimed::Won {
                 tracing::info!(message.id = %held.message_id, "an unfinished request is taken over");
                 (claimed.kept_until, claimed.claim) = (taken.kept_until, Some(taken));
+                claimed.is_taken_over = true;
                 return Ok(claimed);
             }
         }
@@ -252,10 +273,7 @@ impl Sending {
     async fn records(&self, ids: &[Uuid], now: Timestamp) -> Result<BTreeMap<Uuid, MessageRecord>, StoreError> {
         let mut records = self.messages.get_all(ids).await?;
         for record in records.values_mut() {
-            let is_in_doubt = record.settled_at.is_some() || record.state(now) == DeliveryState::Unknown;
-            if is_in_doubt {
-                record.events.extend(self.messages.proof_of_sending(record.id).await?);
-            }
+            self.add_proof(record, now).await?;
             if record.state(now) == DeliveryState::Unknown {
                 tracing::warn!(
                     message.id = %record.id,
@@ -267,24 +285,12 @@ impl Sending {
         Ok(records)
     }
 
-    /// Frees the key if no request with it sent anything, and releases it if there is something left to do. Otherwise
-    /// the key stays.
-    pub(crate) async fn let_go(
-        &self,
-        claimed: &ClaimResult,
-        outcomes: &[Option<Result<Receipt, NotSent>>],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let Some(claim) = &claimed.claim else { return Ok(()) };
-        let sent_nothing = |outcome: &Result<Receipt, NotSent>| matches!(outcome, Err(error) if error.frees_key());
-        if outcomes.iter().flatten().all(sent_nothing) && !claimed.may_have_sent(now) {
-            // A key never remembers a refusal, and the request may be corrected.
-            self.claims.free(&claim.id, claim.nonce).await
-        } else if outcomes.iter().any(|outcome| outcome.as_ref().is_none_or(sent_nothing)) {
-            self.claims.release(claim, now).await
-        } else {
-            Ok(())
+    /// Adds an event that proves that an email was sent, if its row leaves that open.
+    pub(crate) async fn add_proof(&self, record: &mut MessageRecord, now: Timestamp) -> Result<(), StoreError> {
+        if record.settled_at.is_some() || record.state(now) == DeliveryState::Unknown {
+            record.events.extend(self.messages.proof_of_sending(record.id).await?);
         }
+        Ok(())
     }
 }
 
@@ -292,7 +298,7 @@ impl Sending {
 pub(crate) fn settled(record: Option<&MessageRecord>, now: Timestamp) -> Option<Result<Receipt, NotSent>> {
     let record = record?;
     if record.queued.is_some() {
-        return Some(Ok(record.into()));
+        return Some(Ok(Receipt::of(record, now)));
     }
     match record.state(now) {
         DeliveryState::Refused => None,
@@ -301,7 +307,7 @@ pub(crate) fn settled(record: Option<&MessageRecord>, now: Timestamp) -> Option<
         | DeliveryState::Queued
         | DeliveryState::Scheduled(_)
         | DeliveryState::Failed
-        | DeliveryState::Canceled => Some(Ok(record.into())),
+        | DeliveryState::Canceled => Some(Ok(Receipt::of(record, now))),
         DeliveryState::Sending(until) => Some(Err(NotSent::InFlight { until })),
         DeliveryState::Unknown => Some(Err(NotSent::StillUnknown { id: record.id })),
     }

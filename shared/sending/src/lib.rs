@@ -9,29 +9,42 @@
 //! | plan | `plan` | reads the suppression list, consistently, and judges every recipient |
 //! | admit | `admit` | takes the slots of a chunk at the gate, then writes its rows |
 //! | deliver | `deliver`, `brake_watch` | calls SES once a mail, at its slot; again only when SES throttles |
-//! | settle | `settle` | writes what became of each mail, and frees the key where nothing was sent |
+//! | settle | `settle` | writes what became of each mail |
+//! | wait | `wait` | attempts a mail again for some seconds, if its caller wants that while there is no room |
+//! | accept | `accept` | puts a mail into the queue that is scheduled, or for which there is no room |
+//! | let go | `let_go` | frees the key where nothing was sent |
 //!
 //! Permit, then row, then SES: a mail that the gate refuses leaves no row, and SES is never called without one. What a
 //! step does not know for certain counts against sending: the list cannot be read, so nothing is sent; SES did not
 //! answer, so the mail may have been sent and is never sent again.
+//!
+//! A mail that was accepted into the queue is sent by a worker. Until then, [`Sending::cancel`] calls it back and
+//! [`Sending::reschedule`] gives it another time (`recall`).
 //!
 //! [`NotSent`] says why an email was not sent, by what is *known*. It alone decides whether a key is freed and a row
 //! becomes refused; each front maps it to its own protocol in one exhaustive match.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+mod accept;
 mod admit;
+mod answered;
 mod brake_watch;
 mod chunks;
 mod deadlines;
 mod deliver;
 mod idempotency;
+mod let_go;
 mod not_sent;
+mod own_attempts;
 mod plan;
+mod queue;
+mod recall;
 mod refusals;
 mod settle;
 mod slot;
 mod submission;
+mod wait;
 
 use aws::{Claims, Marks, Messages, Permits, Ses, Suppressions};
 use domain::pacing::Allowance;
@@ -41,7 +54,9 @@ use jiff::Timestamp;
 
 pub use deadlines::{Deadlines, OutOfTime};
 pub use not_sent::{Busy, Invalid, NotSent, Unavailable};
-pub use submission::{Ids, Origin, Outcomes, Patience, Receipt, Submission};
+pub use queue::MailQueue;
+pub use recall::{NotRecalled, Rescheduling};
+pub use submission::{Became, Ids, Origin, Outcomes, Patience, Receipt, Submission};
 
 /// The rules of a deployment, from its configuration.
 #[derive(Clone, Debug)]
@@ -71,6 +86,8 @@ pub struct Sending {
     pub permits: Permits,
     /// Amazon SES.
     pub ses: Ses,
+    /// The queue. Without one, no mail waits: what there is no room for is refused.
+    pub queue: Option<MailQueue>,
 }
 
 impl Sending {
@@ -86,7 +103,7 @@ impl Sending {
         self.permits.allowance(now)
     }
 
-    /// Sends one email, once.
+    /// Sends one email, once, or accepts it into the queue.
     ///
     /// # Errors
     /// [`NotSent`] says why it was not sent, or that this is not known.
@@ -105,7 +122,7 @@ impl Sending {
             .unwrap_or(Err(NotSent::Unavailable(Unavailable::Store)))
     }
 
-    /// Sends emails under one claim, each with an outcome of its own, in their order.
+    /// Sends emails under one claim, or accepts them into the queue, each with an outcome of its own, in their order.
     ///
     /// A request with the same key resumes one that was cut off anywhere: an email without a row was never attempted,
     /// one that was refused is attempted again, and the others are answered from their rows.
@@ -130,10 +147,14 @@ impl Sending {
                 origin,
                 deadlines,
                 claimed: &claimed,
+                own_attempts: own_attempts::OwnAttempts::default(),
             };
-            let attempted = chunks.attempt(submissions, &mut outcomes).await;
-            let let_go = self.let_go(&claimed, &outcomes, deadlines.now());
-            settle::settle(first, deadlines, let_go).await;
+            let attempted = chunks.attempt_patiently(submissions, &mut outcomes).await;
+            if attempted.is_ok() {
+                chunks.accept_all(submissions, &mut outcomes).await;
+                refusals::log_refusals(&outcomes);
+            }
+            settle::settle(first, deadlines, chunks.let_go(submissions, &outcomes)).await;
             attempted?;
         }
         let each = outcomes.into_iter().zip(submissions).map(|(outcome, submission)| {

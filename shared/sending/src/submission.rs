@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use domain::idempotency::RequestKey;
 use domain::message::Email;
+use domain::queue::WhenBusy;
 use domain::recipient::{OnSuppressed, RecipientOutcome};
-use domain::record::{MessageRecord, RecordedRecipient};
+use domain::record::{DeliveryState, MessageRecord, RecordedRecipient};
 use domain::stream::Stream;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::NotSent;
@@ -21,6 +23,20 @@ pub struct Submission {
     pub email: Email,
     /// The consequence of a suppressed recipient for the others.
     pub on_suppressed: OnSuppressed,
+    /// What the caller wants if there is no room for it now.
+    pub when_busy: WhenBusy,
+    /// When the caller wants it to be sent. A time that is not after the request's arrival is now.
+    pub scheduled_at: Option<Timestamp>,
+    /// When it becomes `failed` if it waits and is not sent. It is after `scheduled_at`. Without one, the deployment's
+    /// default counts: see [`domain::queue::DeadlineDefaults`].
+    pub deadline: Option<Timestamp>,
+}
+
+impl Submission {
+    /// Returns whether it is to be sent later than at `now`.
+    pub(crate) fn is_scheduled(&self, now: Timestamp) -> bool {
+        self.scheduled_at.is_some_and(|at| at > now)
+    }
 }
 
 /// The common parts of all submissions of one request.
@@ -60,32 +76,73 @@ pub struct Ids {
     pub nonce: Uuid,
 }
 
-/// An email that was sent, or that had nobody left to go to.
+/// An email that Okite answers for: it was sent, had nobody left to go to, or waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// Our id of the email.
     pub id: Uuid,
-    /// SES's id of it; `None` if every recipient on the To line is suppressed, so that nothing was sent, or if SES's id
-    /// is not on record yet.
+    /// What became of it.
+    pub became: Became,
+    /// SES's id of it; `None` if it is not sent, or if SES's id is not on record yet.
     pub ses_id: Option<String>,
     /// The outcome for each recipient, in the order To, Cc, Bcc.
     pub recipients: Vec<RecordedRecipient>,
 }
 
+/// What became of an email.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Became {
+    /// SES accepted it.
+    Sent,
+    /// Every recipient on the To line is suppressed, so nothing was sent.
+    Suppressed,
+    /// It is in the queue, or was in it: a repeated request is answered so whatever became of the mail since, unless it
+    /// was sent or its recipients were suppressed. Its record says more.
+    Queued,
+    /// It waits for this time.
+    Scheduled(Timestamp),
+}
+
 impl Receipt {
+    /// Makes the receipt of an email that was sent, or that has no recipient left if there is no `ses_id`.
     pub(crate) fn new(id: Uuid, ses_id: Option<String>, recipients: &[RecipientOutcome]) -> Self {
+        let became = if ses_id.is_some() {
+            Became::Sent
+        } else {
+            Became::Suppressed
+        };
+        Self {
+            ses_id,
+            ..Self::waiting(id, became, recipients)
+        }
+    }
+
+    /// Makes the receipt of an email that waits.
+    pub(crate) fn waiting(id: Uuid, became: Became, recipients: &[RecipientOutcome]) -> Self {
         Self {
             id,
-            ses_id,
+            became,
+            ses_id: None,
             recipients: recipients.iter().map(RecordedRecipient::from).collect(),
         }
     }
-}
 
-impl From<&MessageRecord> for Receipt {
-    fn from(record: &MessageRecord) -> Self {
+    /// Makes the receipt of an email that a record answers for.
+    pub(crate) fn of(record: &MessageRecord, now: Timestamp) -> Self {
+        let became = match record.state(now) {
+            DeliveryState::Sent => Became::Sent,
+            DeliveryState::Suppressed => Became::Suppressed,
+            DeliveryState::Scheduled(at) => Became::Scheduled(at),
+            DeliveryState::Queued
+            | DeliveryState::Sending(_)
+            | DeliveryState::Refused
+            | DeliveryState::Failed
+            | DeliveryState::Canceled
+            | DeliveryState::Unknown => Became::Queued,
+        };
         Self {
             id: record.id,
+            became,
             ses_id: record.ses_id.clone(),
             recipients: record.recipients.clone(),
         }

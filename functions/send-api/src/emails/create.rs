@@ -1,12 +1,14 @@
 //! `POST /emails`: sends one email once.
 
 use domain::idempotency::RequestBody;
-use sending::{Deadlines, Ids, Origin, Patience, Receipt, Submission};
+use domain::queue::WhenBusy;
+use sending::{Deadlines, Ids, Origin, Patience, Submission};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::body::{self, ParsedBody};
 use super::idempotency_key::{self, Endpoint};
+use super::receipt;
 use crate::error::{AnswerContext, ApiError, Problem};
 use crate::recipient::RecipientBody;
 use crate::request::Request;
@@ -60,9 +62,12 @@ pub(crate) async fn create(
         place: 0,
         email,
         on_suppressed,
+        when_busy: WhenBusy::Refuse,
+        scheduled_at: None,
+        deadline: None,
     };
     let submitted = state.sending.submit(submission, &origin, deadlines).await;
-    let Receipt { id, recipients, .. } = submitted.map_err(|not_sent| {
+    let receipt = submitted.map_err(|not_sent| {
         let context = AnswerContext {
             sender_domain: sender.domain(),
             region: &state.region,
@@ -70,6 +75,8 @@ pub(crate) async fn create(
         };
         ApiError::not_sent(not_sent, context)
     })?;
+    let id = receipt.id;
+    let recipients = receipt::recipients(receipt);
     Ok(Response::ok(&CreatedEmailBody {
         id,
         recipients: recipients.iter().map(RecipientBody::from).collect(),

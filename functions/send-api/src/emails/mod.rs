@@ -5,6 +5,7 @@ mod body;
 mod create;
 mod idempotency_key;
 mod list;
+mod receipt;
 mod show;
 
 pub(crate) use batch::create_batch;

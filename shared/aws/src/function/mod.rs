@@ -79,6 +79,13 @@ impl FunctionConfig {
         crate::sns(&self.sdk)
     }
 
+    /// Makes an SQS client. Its connection opens with the first call.
+    #[cfg(feature = "sqs")]
+    #[must_use]
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        crate::sqs(&self.sdk)
+    }
+
     /// Opens a connection to DynamoDB.
     pub async fn open_dynamodb(&self) {
         warm_up::open(&self.connector, warm_up::dynamodb(&self.sdk).await).await;

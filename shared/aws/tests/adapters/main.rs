@@ -7,6 +7,7 @@ mod messages;
 mod outbox;
 mod ses;
 mod sns;
+mod sqs;
 mod support;
 mod suppressions;
 mod usage;

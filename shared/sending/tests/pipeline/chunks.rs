@@ -9,7 +9,8 @@ use domain::record::SenderState;
 use sending::{Busy, Invalid, NotSent, Patience, Unavailable};
 
 use crate::network::{Fate, Fault, On};
-use crate::world::{Ended, Mail, Request, WAIT, World};
+use crate::request::{Mail, Request};
+use crate::world::{Ended, WAIT, World};
 
 /// How many recipients each chunk had: the list is read once a chunk, by two keys for each address.
 fn chunks(ended: &Ended) -> Vec<usize> {

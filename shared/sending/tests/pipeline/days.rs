@@ -8,7 +8,8 @@ use domain::settlement::SETTLED_AFTER;
 use sending::NotSent;
 
 use crate::network::{Fate, Fault, On};
-use crate::world::{Mail, Request, World};
+use crate::request::{Mail, Request};
+use crate::world::World;
 
 const DAY: Duration = Duration::from_hours(24);
 

@@ -11,7 +11,8 @@ use domain::record::SenderState;
 use sending::{Busy, Invalid, NotSent, Unavailable};
 
 use crate::network::{Fate, Fault, On};
-use crate::world::{Ended, Mail, Request, World};
+use crate::request::{Mail, Request};
+use crate::world::{Ended, World};
 
 /// The name of an answer; a new variant has to be named and provoked here.
 fn name(answer: &NotSent) -> &'static str {

@@ -2,12 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod accept;
 mod chunks;
 mod days;
 mod frees_key;
 mod histories;
 mod network;
+mod recall;
+mod request;
+mod shut_out;
 mod standings;
 mod storms;
 mod takeover;
+mod waiting;
 mod world;

@@ -56,6 +56,14 @@ pub(crate) enum On {
     Gate(&'static str),
     /// An operation of DynamoDB on a claim.
     Claim(&'static str),
+    /// A transaction over a row and its entry.
+    Transaction,
+    /// A write of the parts of a content.
+    Parts,
+    /// A hint to SQS.
+    Hint,
+    /// The write that an attempt was refused.
+    Refusal,
     /// Any call of SES.
     Ses,
     /// The mail at this place of the request.
@@ -110,6 +118,10 @@ impl Call {
         }
     }
 
+    fn is_hint(&self) -> bool {
+        self.operation == "SendMessage"
+    }
+
     fn is_mail(&self) -> bool {
         self.operation == "SendEmail"
     }
@@ -130,7 +142,11 @@ impl Call {
 
     fn is_on(&self, on: On) -> bool {
         match on {
-            On::Store => !self.is_mail(),
+            On::Store => !self.is_mail() && !self.is_hint(),
+            On::Hint => self.is_hint(),
+            On::Refusal => self.operation == "UpdateItem" && self.body.to_string().contains(":refused"),
+            On::Transaction => self.operation == "TransactWriteItems",
+            On::Parts => self.operation == "BatchWriteItem" && self.body.to_string().contains("\"content\""),
             On::Row(operation) => self.operation == operation && self.body["Item"].to_string().contains("\"mail\""),
             On::Gate(operation) => self.operation == operation && self.body["Key"].to_string().contains("gate#"),
             On::Claim(operation) => {

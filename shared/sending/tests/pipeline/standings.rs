@@ -6,7 +6,8 @@ use domain::idempotency::LEASE;
 use sending::NotSent;
 
 use crate::network::{Fate, Fault, On};
-use crate::world::{Ended, Mail, Request, World};
+use crate::request::{Mail, Request};
+use crate::world::{Ended, World};
 
 /// What the first request left of an email.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

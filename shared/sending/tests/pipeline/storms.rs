@@ -9,7 +9,8 @@ use jiff::ToSpan;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use crate::world::{Ended, Mail, Request, World};
+use crate::request::{Mail, Request};
+use crate::world::{Ended, World};
 
 const DAY: Duration = Duration::from_hours(24);
 const ANNA: &str = "anna0@example.net";

@@ -3,7 +3,8 @@
 use sending::{NotSent, Unavailable};
 
 use crate::network::{Fate, Fault, On};
-use crate::world::{Mail, Request, World};
+use crate::request::{Mail, Request};
+use crate::world::World;
 
 /// One email of a batch was sent and SES refused the other. The request that takes the key over never learns that it
 /// has it, and must not free a key that remembers a mail.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use aws::{Claims, Evidence, Marks, Messages, PermitError, Permits, Ses, Suppressions, Usage};
+use aws::{Claims, Evidence, Hints, Marks, Messages, Outbox, PermitError, Permits, Ses, Suppressions, Usage};
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -18,9 +18,9 @@ use domain::address::Mailbox;
 use domain::brake::Brake;
 use domain::feedback::{Feedback, read};
 use domain::idempotency::{RequestBody, RequestKey};
-use domain::message::{Email, EmailParts, RECIPIENTS_MAX};
+use domain::message::RECIPIENTS_MAX;
 use domain::pacing::{GateSettings, PacingPolicy, PermitRequest, Throttled, UNLIMITED};
-use domain::recipient::OnSuppressed;
+use domain::queue::DeadlineDefaults;
 use domain::retention::MessageRetention;
 use domain::settlement::{SettleStep, Settlement};
 use domain::stream::Stream;
@@ -31,8 +31,9 @@ use local_aws::clock::Clock;
 use local_aws::middleware::Middleware;
 use local_aws::services::dynamodb::Dynamodb;
 use local_aws::services::ses::{self, AccountPatch, PublishedEvent};
-use local_aws::template::{Stack, StackContext};
-use sending::{Deadlines, Ids, NotSent, Origin, Outcomes, Patience, Receipt, Rules, Sending, Submission};
+use local_aws::services::sqs::Sqs;
+use local_aws::template::{Queue as SqsQueue, Stack, StackContext};
+use sending::{Deadlines, Ids, MailQueue, NotSent, Origin, Outcomes, Receipt, Rules, Sending};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
@@ -41,7 +42,8 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use crate::network::{Accepted, Call, Fault, Network, Shared};
+use crate::network::{Accepted, Call, Network, Shared};
+use crate::request::Request;
 
 /// The template that is deployed.
 const TEMPLATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml"));
@@ -49,103 +51,11 @@ const TEMPLATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../
 const TIMEOUT: Duration = Duration::from_secs(29);
 /// How long a mail waits for its slot, and while SES throttles.
 pub(crate) const WAIT: Duration = Duration::from_millis(100);
+/// The queue of hints.
+pub(crate) const HINTS: &str = "hints";
+const HINTS_URL: &str = "https://sqs.us-east-1.amazonaws.com/000000000000/hints";
 /// An address that is suppressed.
 pub(crate) const SUPPRESSED: &str = "gone@example.net";
-
-/// One email of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mail {
-    /// To one recipient.
-    Plain,
-    /// One of two recipients is suppressed and left out.
-    Part,
-    /// The only recipient is suppressed and left out.
-    Nobody,
-    /// The front finds it invalid and does not submit it.
-    Invalid,
-    /// A recipient is suppressed, which the caller does not accept.
-    Reject,
-}
-
-/// A request.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) key: Option<String>,
-    /// What its subjects begin with: another one is another body.
-    pub(crate) body: String,
-    pub(crate) mails: Vec<Mail>,
-    pub(crate) stream: Stream,
-    pub(crate) patience: Patience,
-    /// Whether its process has seen the gate.
-    pub(crate) is_warm: bool,
-    pub(crate) faults: Vec<Fault>,
-    /// After how many polls its process ends.
-    pub(crate) dies_after: Option<u32>,
-}
-
-impl Request {
-    pub(crate) fn new(key: Option<&str>, body: &str, mails: &[Mail]) -> Self {
-        let patience = if mails.len() == 1 {
-            Patience::Within(WAIT)
-        } else {
-            Patience::UntilDeadline
-        };
-        Self {
-            key: key.map(str::to_owned),
-            body: body.to_owned(),
-            mails: mails.to_vec(),
-            stream: Stream::Transactional,
-            patience,
-            is_warm: true,
-            faults: Vec::new(),
-            dies_after: None,
-        }
-    }
-
-    pub(crate) fn with(mut self, fault: Fault) -> Self {
-        self.faults.push(fault);
-        self
-    }
-
-    pub(crate) fn subject(&self, place: usize) -> String {
-        format!("{}/{place}", self.body)
-    }
-
-    fn submissions(&self) -> Vec<Submission> {
-        let mailboxes = |texts: &[&str]| texts.iter().map(|text| Mailbox::parse(text).unwrap()).collect();
-        let valid = |(_, mail): &(usize, &Mail)| **mail != Mail::Invalid;
-        let each = self.mails.iter().enumerate().filter(valid).map(|(place, mail)| {
-            let anna = format!("anna{place}@example.net");
-            let (to, cc): (Vec<&str>, Vec<&str>) = match mail {
-                Mail::Plain | Mail::Invalid => (vec![&anna], vec![]),
-                Mail::Nobody => (vec![SUPPRESSED], vec![]),
-                Mail::Part | Mail::Reject => (vec![&anna], vec![SUPPRESSED]),
-            };
-            let email = Email::new(EmailParts {
-                from: Mailbox::parse("acme@example.com").unwrap(),
-                to: mailboxes(&to),
-                cc: mailboxes(&cc),
-                bcc: Vec::new(),
-                reply_to: Vec::new(),
-                subject: self.subject(place),
-                html: None,
-                text: Some("Hello".to_owned()),
-                headers: Vec::new(),
-                tags: Vec::new(),
-                attachments: Vec::new(),
-            });
-            Submission {
-                place,
-                email: email.unwrap(),
-                on_suppressed: match mail {
-                    Mail::Reject => OnSuppressed::Reject,
-                    _ => OnSuppressed::Skip,
-                },
-            }
-        });
-        each.collect()
-    }
-}
 
 /// How a request ended.
 #[derive(Clone, Debug)]
@@ -182,6 +92,11 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     dynamodb_url: String,
     ses_url: String,
+    queue_url: String,
+    /// The queue of hints.
+    pub(crate) sqs: Arc<Sqs>,
+    /// Whether mail can wait.
+    pub(crate) has_queue: Cell<bool>,
     tables: BTreeMap<String, String>,
     configuration_set: String,
     events: Mutex<UnboundedReceiver<PublishedEvent>>,
@@ -239,6 +154,16 @@ impl World {
         let router = simulator.router(&Middleware::default());
         tokio::spawn(local_aws::server::serve(listener, router, None, stop.clone()));
 
+        let queue = SqsQueue {
+            name: HINTS.to_owned(),
+            url: HINTS_URL.to_owned(),
+            ..SqsQueue::default()
+        };
+        let sqs = Sqs::open(vec![queue], None, clock.clone()).unwrap();
+        let (listener, queue_url) = listen().await;
+        let router = sqs.router(&Middleware::default());
+        tokio::spawn(local_aws::server::serve(listener, router, None, stop.clone()));
+
         let tables: BTreeMap<String, String> = stack
             .tables
             .into_iter()
@@ -254,6 +179,9 @@ impl World {
             clock,
             dynamodb_url,
             ses_url,
+            queue_url,
+            sqs,
+            has_queue: Cell::new(true),
             tables,
             configuration_set,
             events: Mutex::new(events),
@@ -341,7 +269,8 @@ impl World {
     pub(crate) fn sending(&self, connector: &(impl HttpConnector + Clone + 'static)) -> Sending {
         let connector = SharedHttpConnector::new(connector.clone());
         let dynamodb = dynamodb(&sdk(&self.dynamodb_url, connector.clone()));
-        let ses = aws::sesv2(&sdk(&self.ses_url, connector));
+        let ses = aws::sesv2(&sdk(&self.ses_url, connector.clone()));
+        let hints = Hints::new(aws::sqs(&sdk(&self.queue_url, connector)), HINTS_URL.to_owned());
         let table = |name: &str| self.tables[name].clone();
         let policy = PacingPolicy {
             account_share: 1.0,
@@ -349,7 +278,13 @@ impl World {
             wait: WAIT,
             bulk_reserve: 0.0,
         };
+        let queue = MailQueue {
+            outbox: Outbox::new(dynamodb.clone(), table("OutboxTable")),
+            hints,
+            deadlines: DeadlineDefaults::default(),
+        };
         Sending {
+            queue: self.has_queue.get().then_some(queue),
             rules: Rules {
                 wait: WAIT,
                 soft_bounce_tiers: SoftBounceTiers::default(),

@@ -9,11 +9,13 @@ mod answer;
 mod input;
 
 use domain::address::EmailAddress;
+use domain::queue::WhenBusy;
 use sending::{Deadlines, Ids, NotSent, Origin, Patience, Submission};
 
 use self::answer::{ItemOutcome, respond};
 use self::input::{Emails, ValidEmail, ValidationMode, read};
 use super::idempotency_key::{self, Endpoint};
+use super::receipt;
 use crate::error::{AnswerContext, ApiError};
 use crate::request::Request;
 use crate::response::Response;
@@ -50,6 +52,9 @@ pub(crate) async fn create_batch(
                     place,
                     email,
                     on_suppressed,
+                    when_busy: WhenBusy::Refuse,
+                    scheduled_at: None,
+                    deadline: None,
                 });
             }
             Err(error) => invalid.push((place, error)),
@@ -82,7 +87,7 @@ pub(crate) async fn create_batch(
     for (((submission, sender), notes), outcome) in sent.zip(submitted.each) {
         let outcome = match outcome {
             Ok(receipt) => ItemOutcome::Done {
-                recipients: receipt.recipients,
+                recipients: receipt::recipients(receipt),
                 notes,
             },
             Err(not_sent) => ItemOutcome::NotSent {

@@ -1,0 +1,39 @@
+//! The queue, as the pipeline uses it.
+
+use std::time::Duration;
+
+use aws::{Hints, Outbox};
+use domain::queue::{DeadlineDefaults, Hint};
+use domain::stream::Stream;
+use jiff::Timestamp;
+
+use crate::{Deadlines, Submission};
+
+/// The queue: the table of the mails that wait, and the hints to look at one.
+#[derive(Clone, Debug)]
+pub struct MailQueue {
+    /// The table of the mails that wait.
+    pub outbox: Outbox,
+    /// The hints about transactional mail. The sweep hands all other mail over.
+    pub hints: Hints,
+    /// How long a mail waits whose caller names no deadline.
+    pub deadlines: DeadlineDefaults,
+}
+
+impl MailQueue {
+    /// Returns the deadline of an email that waits, of a request that arrived at `arrived`.
+    pub(crate) fn deadline(&self, submission: &Submission, stream: Stream, arrived: Timestamp) -> Timestamp {
+        let due = submission.scheduled_at.unwrap_or(arrived).max(arrived);
+        submission
+            .deadline
+            .unwrap_or_else(|| self.deadlines.deadline(stream, due))
+    }
+
+    /// Sends a hint, if there is time. A mail whose hint is lost is found in the index.
+    pub(crate) async fn hint(&self, hint: &Hint, key_id: &str, delay: Duration, deadlines: &Deadlines) {
+        let sent = deadlines.before_answering(self.hints.send(hint, key_id, delay)).await;
+        if let Ok(Err(error)) = sent {
+            tracing::warn!(message.id = %hint.id, code = error.code, cause = "no_hint", "a queued message has no hint yet");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Calling a mail back, and giving it another time, while it waits in the queue.
+
+use std::time::Duration;
+
+use aws::{Cancel, ClaimGrowth, Moved, Reschedule, Rescheduled, StoreError};
+use domain::idempotency::RECORDS_OUTLIVE;
+use domain::queue::{AFTER_SCHEDULE_MAX, Hint, OutboxEntry, claim_expires, first_hint, first_wake_at};
+use domain::record::{MessageRecord, OkiteState, QueuedMail, SenderState};
+use domain::time::plus;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::answered::until_answered;
+use crate::{Deadlines, MailQueue, NotSent, OutOfTime, Sending, Unavailable};
+
+/// How often a mail is read again that was changed in the meantime.
+const ROUNDS_MAX: u128 = 4;
+
+/// Why a mail was not cancelled or rescheduled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotRecalled {
+    /// No mail on record has this id.
+    NotFound,
+    /// The mail does not wait any more, or never did. This is its state.
+    TooLate(OkiteState),
+    /// Others keep changing the mail. Nothing was changed.
+    Contended,
+    /// A service is down, or there is no queue. Nothing was changed.
+    Unavailable(Unavailable),
+    /// The change may have been made: its answer never came. The request may be repeated.
+    Unknown,
+}
+
+/// A new time for a mail.
+#[derive(Clone, Copy, Debug)]
+pub struct Rescheduling {
+    /// Our id of the mail.
+    pub id: Uuid,
+    /// When it is to be sent. A time that is past is now. See [`domain::queue::reparse_scheduled_at`] for the bounds.
+    pub scheduled_at: Timestamp,
+    /// A random value by which DynamoDB recognises the transaction when it is repeated.
+    pub token: Uuid,
+}
+
+impl Sending {
+    /// Calls a mail back that waits. It is never sent afterwards. A mail that was called back before is a success.
+    ///
+    /// `token` is a random value by which DynamoDB recognises the transaction when it is repeated.
+    ///
+    /// # Errors
+    /// [`NotRecalled`] if the mail was not called back, or if that is not known.
+    pub async fn cancel(&self, id: Uuid, token: Uuid, deadlines: &Deadlines) -> Result<(), NotRecalled> {
+        let queue = self.queue()?;
+        for round in 0..ROUNDS_MAX {
+            let (record, _, entry) = match self.waiting(queue, id, deadlines).await? {
+                Found::Waiting(record, queued, entry) => (record, queued, entry),
+                Found::Canceled => return Ok(()),
+                Found::Changing => continue,
+            };
+            let cancel = Cancel {
+                id: record.id,
+                content: entry.content,
+                now: deadlines.now(),
+                token: nth(token, round),
+            };
+            let cancelled = until_answered(
+                deadlines,
+                cancel.token,
+                |_| true,
+                async || self.messages.cancel(&queue.outbox, &cancel).await,
+            );
+            if cancelled.await.map_err(|_| unknown(id))? == Moved::Done {
+                tracing::info!(message.id = %id, "the message is cancelled");
+                return Ok(());
+            }
+        }
+        Err(NotRecalled::Contended)
+    }
+
+    /// Gives a mail that waits a new time. It keeps the span between the time at which it is to be sent and its deadline.
+    ///
+    /// # Errors
+    /// [`NotRecalled`] if the mail keeps its time, or if that is not known.
+    pub async fn reschedule(&self, new: Rescheduling, deadlines: &Deadlines) -> Result<(), NotRecalled> {
+        let queue = self.queue()?;
+        for round in 0..ROUNDS_MAX {
+            let now = deadlines.now();
+            let (record, queued, entry) = match self.waiting(queue, new.id, deadlines).await? {
+                Found::Waiting(_, queued, _) if queued.deadline <= now => {
+                    return Err(NotRecalled::TooLate(OkiteState::Failed));
+                }
+                Found::Waiting(record, queued, entry) => (record, queued, entry),
+                Found::Canceled => return Err(NotRecalled::TooLate(OkiteState::Canceled)),
+                Found::Changing => continue,
+            };
+            let deadline = plus(new.scheduled_at.max(now), patience(&queued));
+            let claim = self.claim_growth(&queued, new.id, claim_expires(now, deadline));
+            let claim = deadlines.before_answering(claim).await?.map_err(unavailable)?;
+            let reschedule = Reschedule {
+                id: new.id,
+                attempt: record.attempt,
+                now,
+                scheduled_at: new.scheduled_at,
+                deadline,
+                wake_at: first_wake_at(entry.stream, Some(new.scheduled_at), now),
+                claim,
+                token: nth(new.token, round),
+            };
+            let rescheduled = until_answered(
+                deadlines,
+                reschedule.token,
+                |_| true,
+                async || self.messages.reschedule(&queue.outbox, &reschedule).await,
+            );
+            match rescheduled.await.map_err(|_| unknown(new.id))? {
+                Rescheduled::Done => {
+                    tracing::info!(message.id = %new.id, "the message is rescheduled");
+                    if let Some(delay) = first_hint(entry.stream, Some(new.scheduled_at), now) {
+                        let hint = Hint::new(new.id, entry.content.nonce);
+                        queue.hint(&hint, &entry.key_id, delay, deadlines).await;
+                    }
+                    return Ok(());
+                }
+                Rescheduled::Otherwise(_) | Rescheduled::ClaimChanged => {}
+            }
+        }
+        Err(NotRecalled::Contended)
+    }
+
+    fn queue(&self) -> Result<&MailQueue, NotRecalled> {
+        self.queue
+            .as_ref()
+            .ok_or(NotRecalled::Unavailable(Unavailable::StoreRefused))
+    }
+
+    /// Reads a mail and its entry.
+    async fn waiting(&self, queue: &MailQueue, id: Uuid, deadlines: &Deadlines) -> Result<Found, NotRecalled> {
+        let record = deadlines.before_answering(self.messages.get(id)).await?;
+        let mut record = record.map_err(unavailable)?.ok_or(NotRecalled::NotFound)?;
+        let now = deadlines.now();
+        let queued = match (record.written, record.queued.clone()) {
+            (SenderState::Canceled, _) => return Ok(Found::Canceled),
+            // SES's id is there: the mail is sent, although its row says that it waits.
+            (SenderState::Queued, Some(queued)) if record.ses_id.is_none() => queued,
+            _ => {
+                let proof = deadlines.before_answering(self.add_proof(&mut record, now)).await?;
+                proof.map_err(unavailable)?;
+                return Err(NotRecalled::TooLate(record.okite_state(now).0));
+            }
+        };
+        let entry = deadlines.before_answering(queue.outbox.entry(id)).await?;
+        // Row and entry change together, so what was read of both belongs together only if the content is the same.
+        match entry.map_err(unavailable)? {
+            Some(entry) if entry.content.nonce == queued.content_nonce => {
+                Ok(Found::Waiting(Box::new(record), queued, Box::new(entry)))
+            }
+            _ => Ok(Found::Changing),
+        }
+    }
+
+    /// Returns how the claim of a mail must grow so that its key is remembered until `expires`. The records of the claim's
+    /// other mails are kept as long.
+    async fn claim_growth(
+        &self,
+        queued: &QueuedMail,
+        id: Uuid,
+        expires: Timestamp,
+    ) -> Result<Option<ClaimGrowth>, StoreError> {
+        let Some(claim_id) = &queued.claim_id else {
+            return Ok(None);
+        };
+        let Some(claim) = self.claims.get(claim_id).await? else {
+            return Ok(None);
+        };
+        let ids = claim.message_ids();
+        // The key may belong to another request by now.
+        if !ids.contains(&id) || expires <= claim.expires {
+            return Ok(None);
+        }
+        let kept_until = claim.kept_until.max(plus(expires, RECORDS_OUTLIVE));
+        if kept_until > claim.kept_until {
+            let records = self.messages.get_all(&ids).await?;
+            self.messages.keep(records.values(), kept_until).await?;
+        }
+        Ok(Some(ClaimGrowth {
+            id: claim_id.clone(),
+            message_id: claim.message_id,
+            expires,
+            kept_until,
+        }))
+    }
+}
+
+/// A mail that is to be called back or to get another time.
+enum Found {
+    /// It waits.
+    Waiting(Box<MessageRecord>, QueuedMail, Box<OutboxEntry>),
+    /// It was called back before.
+    Canceled,
+    /// It was changed while it was read.
+    Changing,
+}
+
+/// How long a mail may wait from when it is to be sent.
+fn patience(queued: &QueuedMail) -> Duration {
+    let due = queued.scheduled_at.unwrap_or(queued.queued_at);
+    let span = Duration::try_from(queued.deadline.duration_since(due)).unwrap_or_default();
+    span.min(AFTER_SCHEDULE_MAX)
+}
+
+/// The token of a round, which has other values than the round before.
+fn nth(token: Uuid, round: u128) -> Uuid {
+    Uuid::from_u128(token.as_u128() ^ round)
+}
+
+fn unknown(id: Uuid) -> NotRecalled {
+    tracing::error!(message.id = %id, cause = "ambiguous_recall", "it is not known whether a queued message was changed");
+    NotRecalled::Unknown
+}
+
+fn unavailable(error: StoreError) -> NotRecalled {
+    match NotSent::from(error) {
+        NotSent::Unavailable(unavailable) => NotRecalled::Unavailable(unavailable),
+        _ => NotRecalled::Unavailable(Unavailable::Store),
+    }
+}
+
+impl From<OutOfTime> for NotRecalled {
+    fn from(OutOfTime: OutOfTime) -> Self {
+        Self::Unavailable(Unavailable::Store)
+    }
+}
