@@ -45,6 +45,7 @@ mod settle;
 mod slot;
 mod submission;
 mod wait;
+mod worker;
 
 use aws::{Claims, Marks, Messages, Permits, Ses, Suppressions};
 use domain::pacing::Allowance;
@@ -57,6 +58,7 @@ pub use not_sent::{Busy, Invalid, NotSent, Unavailable};
 pub use queue::MailQueue;
 pub use recall::{NotRecalled, Rescheduling};
 pub use submission::{Became, Ids, Origin, Outcomes, Patience, Receipt, Submission};
+pub use worker::{HintQueues, ReceivedHint, Worker};
 
 /// The rules of a deployment, from its configuration.
 #[derive(Clone, Debug)]

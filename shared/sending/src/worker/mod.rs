@@ -1,0 +1,53 @@
+//! The queue's worker: it sends the mails that wait, and hands over those that are due.
+//!
+//! The index of the table Outbox is the authority. A hint only asks the worker to look at one mail: a hint that is
+//! lost, doubled or out of date changes nothing but the time at which the mail is looked at.
+
+use aws::{ApiKeys, Hints, Outbox};
+use domain::stream::Stream;
+
+use crate::Sending;
+
+/// The worker, with the tables, queues and services that it works on.
+#[derive(Debug)]
+pub struct Worker {
+    /// The pipeline. The worker accepts no mail, so it needs no queue of its own.
+    pub sending: Sending,
+    /// The table of the mails that wait.
+    pub outbox: Outbox,
+    /// The queues of hints.
+    pub hints: HintQueues,
+    /// The API keys: a mail is not sent if its key was revoked while it waited.
+    pub keys: ApiKeys,
+}
+
+/// The queues of hints, one for each stream.
+#[derive(Clone, Debug)]
+pub struct HintQueues {
+    /// The hints about transactional mail.
+    pub transactional: Hints,
+    /// The hints about bulk mail.
+    pub bulk: Hints,
+}
+
+impl HintQueues {
+    /// Returns the queue of a stream.
+    #[must_use]
+    pub fn of(&self, stream: Stream) -> &Hints {
+        match stream {
+            Stream::Transactional => &self.transactional,
+            Stream::Bulk => &self.bulk,
+        }
+    }
+}
+
+/// A hint as SQS delivers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceivedHint {
+    /// SQS's id of the message.
+    pub message_id: String,
+    /// The hint in the form of [`domain::queue::Hint::to_body`].
+    pub body: String,
+    /// How often SQS has delivered the message, this time included.
+    pub receive_count: u32,
+}
