@@ -69,10 +69,15 @@ impl Up {
         let output = data_dir.with_extension("output");
         command.stdout(File::create(&output).unwrap());
         command.stderr(File::create(data_dir.with_extension("errors")).unwrap());
+        Self::of(command.spawn().unwrap(), data_dir)
+    }
+
+    /// Takes over a process that is `okite up`.
+    pub(crate) fn of(process: Child, data_dir: &Path) -> Self {
         Self {
-            process: command.spawn().unwrap(),
+            process,
             data_dir: data_dir.to_owned(),
-            output,
+            output: data_dir.with_extension("output"),
             http: reqwest::Client::builder().timeout(DEADLINE).build().unwrap(),
         }
     }

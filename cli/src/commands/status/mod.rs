@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use crate::date::parse_date;
 use crate::execution::{CommandResult, Failure, block_on};
+use crate::output;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments, TargetError, USAGE};
 use crate::terminal::Colours;
@@ -56,7 +57,7 @@ impl StatusCommand {
     fn show(self) -> CommandResult {
         block_on(async {
             let status = status(&self.target.into()).await?;
-            let mut output = std::io::stdout().lock();
+            let mut output = output::stdout();
             if self.json {
                 writeln!(output, "{:#}", status.json()?)?;
                 return Ok(ExitCode::SUCCESS);

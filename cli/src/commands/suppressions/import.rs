@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::line::{BadLine, Columns, Line, RegisterUpdate};
 use super::{ListMoveError, SuppressionList, from_ses};
 use crate::execution::{CommandResult, Failure, block_on};
+use crate::output::note;
 use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -56,12 +57,12 @@ impl ImportCommand {
             return from_ses::run(&target);
         };
         block_on(async {
-            let bad_line = |number, error| eprintln!("line {number} is skipped: {error}");
+            let bad_line = |number, error| note!("line {number} is skipped: {error}");
             let progress =
-                |imported: Imported| eprintln!("{} read", counted(imported.lines + imported.skipped, "line", "lines"));
+                |imported: Imported| note!("{} read", counted(imported.lines + imported.skipped, "line", "lines"));
             let imported = import(&target, &file, self.dry_run, bad_line, progress).await?;
             let done = if self.dry_run { "Can be imported" } else { "Imported" };
-            eprintln!("{done}: {}.", counted(imported.lines, "line", "lines"));
+            note!("{done}: {}.", counted(imported.lines, "line", "lines"));
             match imported.skipped {
                 0 => Ok(ExitCode::SUCCESS),
                 skipped => Err(Failure::new(format!(
