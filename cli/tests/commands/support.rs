@@ -139,6 +139,15 @@ impl Up {
         self.http.post(url).body(body.to_string()).send().await.unwrap()
     }
 
+    /// Puts an address on the suppression list that SES keeps for the account.
+    pub(crate) async fn put_on_the_list_of_ses(&self, address: &str, reason: &str) {
+        let ses = self.local_json().unwrap()["ses_url"].as_str().unwrap().to_owned();
+        let request = self.http.put(format!("{ses}/v2/email/suppression/addresses"));
+        let request = request.header("authorization", "AWS4-HMAC-SHA256 Credential=test");
+        let body = json!({ "EmailAddress": address, "Reason": reason });
+        assert_eq!(request.json(&body).send().await.unwrap().status(), 200);
+    }
+
     /// Sends a signal to this process alone.
     pub(crate) fn signal(&self, signal: &str) {
         let pid = self.process.id().to_string();
