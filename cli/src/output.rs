@@ -7,8 +7,8 @@
 //! - A list or a report that nobody reads ends at once, with [`ReaderGone`], which [`crate::execution`] does not print.
 
 use std::fmt;
-use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -26,7 +26,14 @@ macro_rules! note {
     };
 }
 
-pub(crate) use {note, say};
+/// Prints a line about work that goes on to standard error, if a person watches it.
+macro_rules! progress {
+    ($($text:tt)*) => {
+        $crate::output::print_progress(format_args!($($text)*))
+    };
+}
+
+pub(crate) use {note, progress, say};
 
 /// Why an output could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +128,23 @@ pub(crate) fn print_line(text: fmt::Arguments<'_>) -> io::Result<()> {
 /// Prints a line to standard error. There is nowhere to tell that it cannot be written.
 pub(crate) fn print_note(text: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Prints a line about work that goes on. A log or a script needs the end of the work alone.
+pub(crate) fn print_progress(text: fmt::Arguments<'_>) {
+    if io::stderr().is_terminal() {
+        print_note(text);
+    }
+}
+
+/// Checks that [`open`] can create the file, before the long work for it. It leaves no file behind.
+///
+/// # Errors
+/// [`OutputError`] if the file already exists or cannot be created.
+pub(crate) fn check(file: Option<&Path>) -> Result<(), OutputError> {
+    let Some(path) = file else { return Ok(()) };
+    open(file)?;
+    fs::remove_file(path).map_err(|source| OutputError::of(file, source))
 }
 
 /// Creates the file for its owner alone (mode 0600), or returns standard output if there is no file name.

@@ -9,7 +9,7 @@ use domain::address::{AddressError, EmailAddress};
 use uuid::Uuid;
 
 use crate::execution::{CommandResult, Failure, block_on};
-use crate::output::note;
+use crate::output::{note, progress};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{MESSAGES, SUPPRESSIONS, Target, TargetArguments, TargetError};
@@ -60,7 +60,7 @@ impl ForgetCommand {
         }
         let entry = if hash { KeptEntry::Hash } else { KeptEntry::Address };
         block_on(async {
-            let progress = |forgotten: Forgotten| note!("{} read", counted(forgotten.read, "record", "records"));
+            let progress = |forgotten: Forgotten| progress!("{} read", counted(forgotten.read, "record", "records"));
             let forgotten = forget(&target.into(), &address, entry, search, progress).await?;
             let suppression = match (forgotten.had_entry, entry) {
                 (false, _) => "The suppression list had no entry under it.",

@@ -156,6 +156,18 @@ async fn imports_the_list_of_ses() {
 }
 
 #[tokio::test]
+async fn an_import_of_nothing_says_what_to_name() {
+    let (_folder, data_dir) = folder();
+    let output = run(&["import"], &data_dir).await;
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert_eq!(
+        said,
+        "okite: name what to import: a CSV file, - for standard input, or --from-ses for the list of SES\n"
+    );
+}
+
+#[tokio::test]
 async fn the_sandbox_has_no_list_to_import() {
     let (_folder, data_dir) = folder();
     let _up = Up::start(&data_dir, &["--sandbox"]).await;

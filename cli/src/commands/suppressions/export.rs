@@ -9,7 +9,7 @@ use clap::Args;
 use super::line::{COLUMNS, lines_of};
 use super::{ListMoveError, SuppressionList};
 use crate::execution::{CommandResult, Failure, block_on};
-use crate::output::{self, OutputError, note};
+use crate::output::{self, OutputError, note, progress};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -37,7 +37,7 @@ impl ExportCommand {
     pub(crate) fn run(self) -> CommandResult {
         let Self { output, target } = self;
         block_on(async {
-            let progress = |exported: Exported| note!("{}", counted(exported.addresses, "address", "addresses"));
+            let progress = |exported: Exported| progress!("{}", counted(exported.addresses, "address", "addresses"));
             let exported = export(&target.into(), output.as_deref(), progress).await?;
             note!(
                 "Exported {} in {}.",

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{ListMoveError, SuppressionList};
 use crate::execution::{CommandResult, block_on};
-use crate::output::note;
+use crate::output::{note, progress};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::Target;
@@ -16,7 +16,8 @@ use crate::target::Target;
 /// Imports SES's list and prints what was found.
 pub(super) fn run(target: &Target) -> CommandResult {
     block_on(async {
-        let progress = |imported: ImportedFromSes| note!("{}", counted(imported.drift.listed, "address", "addresses"));
+        let progress =
+            |imported: ImportedFromSes| progress!("{}", counted(imported.drift.listed, "address", "addresses"));
         let imported = from_ses(target, progress).await?;
         note!(
             "On SES's list: {}. Added to Okite's list: {}. Unreadable: {}. Lifted in Okite: {}; the daily \
