@@ -1,11 +1,13 @@
 //! The dead-letter queue: SES events that the `feedback` function could not handle.
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::SdkError;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::operation::get_queue_attributes::GetQueueAttributesError;
 use aws_sdk_sqs::types::{ListMessageMoveTasksResultEntry, QueueAttributeName};
 
 use crate::aws_error;
 use crate::target::{DEAD_LETTER_QUEUE, Resolved, Target, TargetError};
+use crate::terminal::printable;
 
 /// Why the dead-letter queue could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +20,16 @@ pub(crate) enum DeadLetterQueueError {
         target_name: String,
         reason: String,
     },
+    #[error("{named} is not the URL of a queue in this account and region. Its queues: {queues}")]
+    NotAQueue { named: String, queues: String },
+    #[error("there are no queues in this account and region. Check --region and your AWS profile")]
+    NoQueue,
 }
+
+/// The ends of SQS's codes for a queue that does not exist.
+const MISSING: [&str; 3] = ["QueueDoesNotExist", "NonExistentQueue", "InvalidAddress"];
+/// The most queues that an error names.
+const LISTED_MAX: i32 = 20;
 
 /// The dead-letter queue of a target.
 pub(crate) struct DeadLetterQueue<'a> {
@@ -58,8 +69,11 @@ impl<'a> DeadLetterQueue<'a> {
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
             .send()
-            .await
-            .map_err(|error| self.error("GetQueueAttributes", &error))?;
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.unusable(&error).await),
+        };
         let attribute = |name| answer.attributes()?.get(&name).cloned();
         let count = |name| attribute(name).and_then(|count| count.parse().ok()).unwrap_or(0_i64);
         let waiting = count(QueueAttributeName::ApproximateNumberOfMessages)
@@ -112,6 +126,25 @@ impl<'a> DeadLetterQueue<'a> {
         let started = task.source_arn(arn).destination_arn(destination_arn).send().await;
         started.map_err(|error| self.error("StartMessageMoveTask", &error))?;
         Ok(())
+    }
+
+    /// Returns the error of a queue that cannot be looked at. If the operator named a queue that does not exist, it names
+    /// those that do.
+    async fn unusable(&self, error: &SdkError<GetQueueAttributesError>) -> DeadLetterQueueError {
+        let found = match (self.target, error.code()) {
+            (Target::Resource { .. }, Some(code)) if MISSING.iter().any(|missing| code.ends_with(missing)) => {
+                self.client.list_queues().max_results(LISTED_MAX).send().await.ok()
+            }
+            _ => None,
+        };
+        match found {
+            Some(found) if found.queue_urls().is_empty() => DeadLetterQueueError::NoQueue,
+            Some(found) => DeadLetterQueueError::NotAQueue {
+                named: printable(&self.resolved.name),
+                queues: found.queue_urls().join(", "),
+            },
+            None => self.error("GetQueueAttributes", error),
+        }
     }
 
     fn error<E: std::error::Error + 'static>(

@@ -2,13 +2,16 @@
 
 use std::process::ExitCode;
 
+use crate::output::{ReaderGone, note};
+
 /// The exit code of a command, or the error that ended it.
 pub(crate) type CommandResult = Result<ExitCode, Failure>;
 
 /// An error that ends a command.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    message: String,
+    /// The message; `None` if the command only ends because nobody reads its output.
+    message: Option<String>,
     exit_code: u8,
 }
 
@@ -16,7 +19,7 @@ impl Failure {
     /// Makes a failure that exits with `1`.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self {
-            message: message.into(),
+            message: Some(message.into()),
             exit_code: 1,
         }
     }
@@ -28,13 +31,21 @@ impl Failure {
 
     /// Prints the error to standard error and returns the exit code.
     pub(crate) fn report(self) -> ExitCode {
-        eprintln!("okite: {}", self.message);
+        if let Some(message) = self.message {
+            note!("okite: {message}");
+        }
         ExitCode::from(self.exit_code)
     }
 }
 
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
+        if ReaderGone::caused(&error) {
+            return Self {
+                message: None,
+                exit_code: 0,
+            };
+        }
         Self::new(error.to_string())
     }
 }

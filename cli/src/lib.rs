@@ -14,15 +14,10 @@
 //! | `aws_error` | shows AWS's own message of an error |
 //! | `date`, `plural` | parse a date, print a counted noun |
 //! | `retry` | repeats a call that DynamoDB throttles |
-//! | `output` | opens the output file of a report |
+//! | `output` | prints, and opens the output file of a report |
 //! | `terminal` | columns, colours and safe text for a terminal |
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command prints its result and its errors"
-)]
 
 use std::process::ExitCode;
 

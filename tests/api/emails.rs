@@ -201,6 +201,7 @@ async fn the_emails_to_a_person_are_listed_the_newest_first() {
         "/emails?to=",
         "/emails?to=x",
         "/emails?limit=101",
+        "/emails?too=a@example.net",
         "/emails?after=x",
         "/emails?to=a@example.net&limit=x",
         "/emails?to=a@example.net&limit=21",

@@ -88,6 +88,10 @@ async fn while_sending_is_paused_a_mail_is_refused_for_a_while() {
     assert_eq!(okite.outbox().await, [] as [Value; 0]);
     okite.account(json!({ "sending_enabled": true })).await;
     okite.send(&email(GOOD)).await;
+    // Read back, the newest first: SES accepted the second mail and not the first.
+    let listed = okite.get(&format!("/emails?to={GOOD}")).await;
+    let status = |place: usize| &listed.body["data"][place]["recipients"][0]["status"];
+    assert_eq!([status(0), status(1)], ["accepted", "not_sent"]);
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ async fn without_an_event_a_key_sends_nothing_however_many_days_pass() {
     }
     let shown = okite.get(&format!("/emails/{}", id.as_str().unwrap())).await;
     assert_eq!(shown.body["last_event"], "queued");
+    assert_eq!(shown.body["recipients"][0]["status"], "unknown");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! `okite explain-bounce`: how Okite judges a bounce, and by which evidence. It reads nothing but its input.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,6 +11,7 @@ use domain::feedback::{ExplainedRecipient, FeedbackClass, explain};
 use serde_json::{Value, json};
 
 use crate::execution::{CommandResult, Failure};
+use crate::output::{self, say};
 use crate::terminal::printable;
 
 /// The longest input, in bytes. An event of SES in every wrapping is shorter.
@@ -55,10 +56,10 @@ impl ExplainBounceCommand {
         let explained = self.explained()?;
         if self.json {
             let events: Vec<Value> = explained.iter().map(as_json).collect();
-            println!("{}", json!({ "object": "list", "data": events }));
+            say!("{}", json!({ "object": "list", "data": events }))?;
         } else {
             let texts: Vec<String> = explained.iter().map(as_text).collect();
-            print!("{}", texts.join("\n"));
+            write!(output::stdout(), "{}", texts.join("\n"))?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,5 +1,6 @@
 //! `okite forget`: deletes an address from all stored records. A suppressed address stays suppressed.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use aws::{Messages, StoreError, Suppressions};
@@ -8,6 +9,7 @@ use domain::address::{AddressError, EmailAddress};
 use uuid::Uuid;
 
 use crate::execution::{CommandResult, Failure, block_on};
+use crate::output::{note, progress};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{MESSAGES, SUPPRESSIONS, Target, TargetArguments, TargetError};
@@ -58,7 +60,7 @@ impl ForgetCommand {
         }
         let entry = if hash { KeptEntry::Hash } else { KeptEntry::Address };
         block_on(async {
-            let progress = |forgotten: Forgotten| eprintln!("{} read", counted(forgotten.read, "record", "records"));
+            let progress = |forgotten: Forgotten| progress!("{} read", counted(forgotten.read, "record", "records"));
             let forgotten = forget(&target.into(), &address, entry, search, progress).await?;
             let suppression = match (forgotten.had_entry, entry) {
                 (false, _) => "The suppression list had no entry under it.",
@@ -73,7 +75,7 @@ impl ForgetCommand {
                 }
                 Search::Table => "",
             };
-            eprintln!(
+            note!(
                 "The address was deleted from {}. {suppression} {not_searched}Backups, SES's own suppression \
                  list and events still on their way were not changed: see docs/PRIVACY.md.",
                 counted(forgotten.messages, "record of a message", "records of messages")
@@ -97,10 +99,13 @@ fn confirmed(search: Search) -> std::io::Result<bool> {
         Search::Index => "the records of all messages to it",
         Search::Table => "all records of messages, and reads each of them",
     };
-    eprint!("This deletes the address for good from {records}. Type yes to continue: ");
+    write!(
+        std::io::stderr(),
+        "This deletes the address for good from {records}. Type yes to continue: "
+    )?;
     let mut answer = String::new();
     if std::io::stdin().read_line(&mut answer)? == 0 {
-        eprintln!();
+        note!("");
     }
     Ok(answer.trim() == "yes")
 }

@@ -48,6 +48,11 @@ async fn stops_and_releases_mail_at_once_and_no_report_undoes_it() {
     output_of(&["bulk"], &data_dir).await;
     up.send("anna@example.net").await;
     output_of(&["auto"], &data_dir).await;
+    let again = output_of(&["auto"], &data_dir).await;
+    assert!(
+        again.contains("nothing changed") && !again.contains("recorded"),
+        "{again}"
+    );
     let shown = output_of(&[], &data_dir).await;
     let rows: Vec<Vec<&str>> = shown.lines().skip(4).map(|row| row.split("  ").collect()).collect();
     let changes = rows.iter().map(|row| {

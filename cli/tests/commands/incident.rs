@@ -134,6 +134,7 @@ async fn creates_a_private_file_and_overwrites_none() {
         errors.contains("No bounces, complaints or blocks are recorded"),
         "{errors}"
     );
+    assert_eq!(errors.lines().count(), 1, "only a person sees progress: {errors}");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let before = fs::read_to_string(&file).unwrap();
     assert!(
@@ -151,6 +152,12 @@ async fn names_the_cause_of_an_error() {
     let (_folder, data_dir) = folder();
     for (arguments, code, words) in [
         (&["--days", "1"][..], 1, "no `okite up` runs"),
+        // The file is tried before any work.
+        (
+            &["--output", "/nowhere/incident.md"],
+            1,
+            "/nowhere/incident.md could not be written",
+        ),
         (&["--days", "91"], 2, "91"),
         (&["--days", "5", "--since", "2026-01-01"], 2, "--since"),
         (&["--since", "yesterday"], 2, "yesterday"),

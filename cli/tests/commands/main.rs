@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test fails the test")]
 
 mod brake;
+mod closed_pipes;
 mod command_line;
 mod doctor;
 mod emails;

@@ -10,7 +10,7 @@ use crate::support::*;
 const CLI: &str = include_str!("../../../docs/CLI.md");
 
 /// Runs a command while `action` on the table `table` is refused. Returns its exit code and its output.
-async fn without(up: &Up, action: &str, table: Option<&str>, arguments: &[&str]) -> (i32, String) {
+pub(crate) async fn without(up: &Up, action: &str, table: Option<&str>, arguments: &[&str]) -> (i32, String) {
     let (_, operation) = action.split_once(':').unwrap();
     let mut fault = json!({
         "operation": operation, "for_ms": 3_600_000, "error": "AccessDeniedException",
@@ -28,8 +28,23 @@ async fn without(up: &Up, action: &str, table: Option<&str>, arguments: &[&str])
     (output.status.code().unwrap(), printed)
 }
 
+/// Returns whether a command that was refused printed AWS's own message and no debug text.
+pub(crate) fn is_aws_own_message(printed: &str) -> bool {
+    let debug = [
+        "Error {",
+        "ErrorMetadata",
+        "Unhandled",
+        "Extensions",
+        "SdkBody",
+        "ServiceError",
+        "Some(",
+    ];
+    printed.contains("User: nobody is not authorized to perform this.")
+        && !debug.iter().any(|text| printed.contains(text))
+}
+
 /// Returns the section of a command in docs/CLI.md.
-fn section(command: &str) -> &'static str {
+pub(crate) fn section(command: &str) -> &'static str {
     let (_, rest) = CLI.split_once(&format!("\n## okite {command}\n")).unwrap();
     rest.split_once("\n## ").map_or(rest, |(section, _)| section)
 }
@@ -90,6 +105,63 @@ fn cases<'a>(list: &'a str, export: &'a str) -> Vec<Case<'a>> {
             vec!["suppressions", "import", "--from-ses"],
         ),
         (
+            "suppressions",
+            "dynamodb:BatchGetItem",
+            Some("SuppressionsTable"),
+            vec!["suppressions", "import", "--from-ses"],
+        ),
+        (
+            "suppressions",
+            "dynamodb:UpdateItem",
+            Some("SuppressionsTable"),
+            vec!["suppressions", "import", "--from-ses"],
+        ),
+        ("incident", "dynamodb:Query", Some("UsageTable"), vec!["incident"]),
+        ("incident", "dynamodb:GetItem", Some("UsageTable"), vec!["incident"]),
+        ("incident", "dynamodb:Scan", Some("SuppressionsTable"), vec!["incident"]),
+        ("incident", "dynamodb:Scan", Some("ApiKeysTable"), vec!["incident"]),
+        ("incident", "sqs:GetQueueAttributes", None, vec!["incident"]),
+        ("doctor", "ses:GetAccount", None, vec!["doctor"]),
+        ("doctor", "ses:ListEmailIdentities", None, vec!["doctor"]),
+        ("doctor", "ses:GetConfigurationSet", None, vec!["doctor"]),
+        ("doctor", "sns:ListSubscriptionsByTopic", None, vec!["doctor"]),
+        ("doctor", "cloudwatch:DescribeAlarms", None, vec!["doctor"]),
+    ]
+}
+
+fn cases_of_forget<'a>() -> Vec<Case<'a>> {
+    vec![
+        (
+            "forget",
+            "dynamodb:Query",
+            Some("MessagesTable"),
+            vec!["forget", "anna@example.net", "--yes"],
+        ),
+        (
+            "forget",
+            "dynamodb:Scan",
+            Some("MessagesTable"),
+            vec!["forget", "anna@example.net", "--scan", "--yes"],
+        ),
+        (
+            "forget",
+            "dynamodb:DeleteItem",
+            Some("MessagesTable"),
+            vec!["forget", "anna@example.net", "--yes"],
+        ),
+        (
+            "forget",
+            "dynamodb:DeleteItem",
+            Some("SuppressionsTable"),
+            vec!["forget", "anna@example.net", "--hash", "--yes"],
+        ),
+        (
+            "forget",
+            "dynamodb:UpdateItem",
+            Some("SuppressionsTable"),
+            vec!["forget", "anna@example.net", "--yes"],
+        ),
+        (
             "forget",
             "dynamodb:UpdateItem",
             Some("SuppressionsTable"),
@@ -107,16 +179,6 @@ fn cases<'a>(list: &'a str, export: &'a str) -> Vec<Case<'a>> {
             Some("SuppressionsTable"),
             vec!["forget", "anna@example.net", "--yes"],
         ),
-        ("incident", "dynamodb:Query", Some("UsageTable"), vec!["incident"]),
-        ("incident", "dynamodb:GetItem", Some("UsageTable"), vec!["incident"]),
-        ("incident", "dynamodb:Scan", Some("SuppressionsTable"), vec!["incident"]),
-        ("incident", "dynamodb:Scan", Some("ApiKeysTable"), vec!["incident"]),
-        ("incident", "sqs:GetQueueAttributes", None, vec!["incident"]),
-        ("doctor", "ses:GetAccount", None, vec!["doctor"]),
-        ("doctor", "ses:ListEmailIdentities", None, vec!["doctor"]),
-        ("doctor", "ses:GetConfigurationSet", None, vec!["doctor"]),
-        ("doctor", "sns:ListSubscriptionsByTopic", None, vec!["doctor"]),
-        ("doctor", "cloudwatch:DescribeAlarms", None, vec!["doctor"]),
     ]
 }
 
@@ -125,19 +187,23 @@ async fn a_command_without_one_of_its_permissions_fails_with_the_message_of_aws(
     let (_folder, data_dir) = folder();
     let up = reported(&data_dir).await;
     up.send("anna@example.net").await;
+    up.put_on_the_list_of_ses("dora@example.net", "BOUNCE").await;
     let list = csv(&data_dir);
     let export = data_dir.with_extension("export");
     let export = export.to_str().unwrap();
     let mut wrong = Vec::new();
-    for (section_name, action, table, arguments) in cases(&list, export) {
+    for (section_name, action, table, arguments) in [cases(&list, export), cases_of_forget()].concat() {
         let context = format!("{arguments:?} without {action} on {table:?}");
         assert!(
             section(section_name).contains(&format!("`{action}`")),
             "docs/CLI.md: {context}"
         );
         if section_name == "forget" {
-            // There must be something to forget.
-            up.send("anna@example.net").await;
+            // There must be something to forget: a mail to several people has an item for each.
+            let mail = json!({
+                "from": "hello@example.com", "to": ["anna@example.net", "bob@example.net"], "subject": "Hi", "text": "Hi.",
+            });
+            assert_eq!(up.post_with(KEY, &mail).await.0, 200);
             let mut import = okite();
             import
                 .args(["suppressions", "import", &list, "--data-dir"])
@@ -145,20 +211,24 @@ async fn a_command_without_one_of_its_permissions_fails_with_the_message_of_aws(
             assert!(finished(&mut import).await.status.success());
         }
         let (code, printed) = without(&up, action, table, &arguments).await;
-        let is_debug = [
-            "Error {",
-            "ErrorMetadata",
-            "Unhandled",
-            "Extensions",
-            "SdkBody",
-            "ServiceError",
-            "Some(",
-        ]
-        .iter()
-        .any(|debug| printed.contains(debug));
-        if is_debug || !printed.contains("User: nobody is not authorized to perform this.") {
+        if !is_aws_own_message(&printed) {
             wrong.push(format!("{context}: {code}\n{printed}"));
         }
     }
     assert_eq!(wrong, [""; 0], "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn forget_reads_a_record_that_changed_meanwhile_and_needs_a_permission_for_it() {
+    let (_folder, data_dir) = folder();
+    let up = reported(&data_dir).await;
+    up.send("anna@example.net").await;
+    let changed = json!({
+        "operation": "UpdateItem", "table": "MessagesTable", "for_ms": 3_600_000,
+        "error": "ConditionalCheckFailedException",
+    });
+    assert_eq!(up.local("faults", &changed).await.status(), 204);
+    let arguments = ["forget", "anna@example.net", "--yes"];
+    let (code, printed) = without(&up, "dynamodb:GetItem", Some("MessagesTable"), &arguments).await;
+    assert!(code == 1 && is_aws_own_message(&printed), "{printed}");
 }

@@ -69,10 +69,15 @@ impl Up {
         let output = data_dir.with_extension("output");
         command.stdout(File::create(&output).unwrap());
         command.stderr(File::create(data_dir.with_extension("errors")).unwrap());
+        Self::of(command.spawn().unwrap(), data_dir)
+    }
+
+    /// Takes over a process that is `okite up`.
+    pub(crate) fn of(process: Child, data_dir: &Path) -> Self {
         Self {
-            process: command.spawn().unwrap(),
+            process,
             data_dir: data_dir.to_owned(),
-            output,
+            output: data_dir.with_extension("output"),
             http: reqwest::Client::builder().timeout(DEADLINE).build().unwrap(),
         }
     }
@@ -132,6 +137,15 @@ impl Up {
     pub(crate) async fn local(&self, part: &str, body: &Value) -> reqwest::Response {
         let url = format!("{}/_local/{part}", self.url());
         self.http.post(url).body(body.to_string()).send().await.unwrap()
+    }
+
+    /// Puts an address on the suppression list that SES keeps for the account.
+    pub(crate) async fn put_on_the_list_of_ses(&self, address: &str, reason: &str) {
+        let ses = self.local_json().unwrap()["ses_url"].as_str().unwrap().to_owned();
+        let request = self.http.put(format!("{ses}/v2/email/suppression/addresses"));
+        let request = request.header("authorization", "AWS4-HMAC-SHA256 Credential=test");
+        let body = json!({ "EmailAddress": address, "Reason": reason });
+        assert_eq!(request.json(&body).send().await.unwrap().status(), 200);
     }
 
     /// Sends a signal to this process alone.

@@ -138,15 +138,8 @@ async fn a_dry_run_changes_nothing_and_standard_input_is_read() {
 async fn imports_the_list_of_ses() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &[]).await;
-    let ses = up.local_json().unwrap()["ses_url"].as_str().unwrap().to_owned();
-    let put = async |address: &str, reason: &str| {
-        let request = up.http.put(format!("{ses}/v2/email/suppression/addresses"));
-        let request = request.header("authorization", "AWS4-HMAC-SHA256 Credential=test");
-        let body = json!({ "EmailAddress": address, "Reason": reason });
-        assert_eq!(request.json(&body).send().await.unwrap().status(), 200);
-    };
-    put("Anna@example.net", "BOUNCE").await;
-    put("bob@example.net", "COMPLAINT").await;
+    up.put_on_the_list_of_ses("Anna@example.net", "BOUNCE").await;
+    up.put_on_the_list_of_ses("bob@example.net", "COMPLAINT").await;
     for added in [2, 0] {
         let output = run(&["import", "--from-ses"], &data_dir).await;
         let said = text(&output.stderr);
@@ -160,6 +153,18 @@ async fn imports_the_list_of_ses() {
         .into_iter()
         .find(|line| line.starts_with("Anna@"));
     assert!(of_anna.unwrap().ends_with(",BOUNCE,,ses-account-list,"));
+}
+
+#[tokio::test]
+async fn an_import_of_nothing_says_what_to_name() {
+    let (_folder, data_dir) = folder();
+    let output = run(&["import"], &data_dir).await;
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert_eq!(
+        said,
+        "okite: name what to import: a CSV file, - for standard input, or --from-ses for the list of SES\n"
+    );
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::error::not_sent::status;
 use crate::error::problem::{PROBLEMS, ProblemRow, RetryWhen};
 use crate::openapi::DOCUMENT;
+use crate::route::OPERATIONS;
 
 fn own_table() -> String {
     let mut table = String::from("| answer | `retry-after` | message |\n|---|---|---|\n");
@@ -153,5 +154,23 @@ fn names_a_retry_time_exactly_where_waiting_helps() {
     for row in &PROBLEMS {
         let waits = matches!(row.status, 429 | 503) || row.name == "concurrent_idempotent_requests";
         assert_eq!(row.retry != RetryWhen::Never, waits, "{:?}", row.problem);
+    }
+}
+
+#[test]
+fn openapi_json_lists_the_parameters_of_each_query() {
+    let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+    for (method, path, operation) in OPERATIONS {
+        let listed = document["paths"][path][method.to_lowercase()]["parameters"].as_array();
+        let of_query = listed
+            .into_iter()
+            .flatten()
+            .filter(|parameter| parameter["in"] == "query");
+        let names: BTreeSet<_> = of_query.filter_map(|parameter| parameter["name"].as_str()).collect();
+        assert_eq!(
+            names,
+            operation.parameters().iter().copied().collect(),
+            "{method} {path}"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! The outcome for one recipient, as the answers show it.
 
 use domain::recipient::RecipientOutcome;
-use domain::record::RecordedRecipient;
+use domain::record::{MessageRecord, RecordedRecipient};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -35,6 +35,16 @@ impl<'a> From<&'a RecordedRecipient> for RecipientBody<'a> {
             status: &verdict.status,
             reason: verdict.reason.as_deref(),
             since: verdict.since,
+        }
+    }
+}
+
+impl<'a> RecipientBody<'a> {
+    /// Returns the outcome for a recipient of an email that is read back at `now`.
+    pub(crate) fn of(record: &MessageRecord, recipient: &'a RecordedRecipient, now: Timestamp) -> Self {
+        Self {
+            status: record.recipient_status(recipient, now),
+            ..Self::from(recipient)
         }
     }
 }

@@ -55,28 +55,46 @@ impl Request {
         })
     }
 
+    /// Returns the query, if each of its parameters is among the `known` ones. A misspelt parameter would otherwise
+    /// answer another question than the caller's.
+    pub(crate) fn query(&self, known: &'static [&'static str]) -> Result<Query<'_>, ApiError> {
+        let mut names = self.query.iter().map(|(name, _)| name.as_str());
+        match names.find(|name| !known.contains(name)) {
+            Some(unknown) => Err(ApiError::unknown_parameter(unknown, known)),
+            None => Ok(Query { request: self }),
+        }
+    }
+
+    /// Returns a header, if the caller sent it. Bytes that are not UTF-8 are replaced, and then match no known value.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        Some(String::from_utf8_lossy(self.headers.get(name)?.as_bytes()).into_owned())
+    }
+}
+
+/// The query of a request whose parameters are all known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Query<'a> {
+    request: &'a Request,
+}
+
+impl<'a> Query<'a> {
     /// Returns a query parameter, if the caller sent it; the first one, if the caller repeated it.
-    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        let mut query = self.query.iter();
+    pub(crate) fn parameter(self, name: &str) -> Option<&'a str> {
+        let mut query = self.request.query.iter();
         query.find(|(is, _)| is == name).map(|(_, value)| value.as_str())
     }
 
     /// Returns a query parameter that is an address; `None` if it is missing, and an error if it is no address.
     ///
     /// A plus is part of the address: clients that do not encode it are more than addresses with a space.
-    pub(crate) fn address(&self, name: &str) -> Option<Result<EmailAddress, AddressError>> {
-        let pairs = self.raw_query.split('&');
+    pub(crate) fn address(self, name: &str) -> Option<Result<EmailAddress, AddressError>> {
+        let pairs = self.request.raw_query.split('&');
         let mut values = pairs.filter_map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             let decoded = |text| percent_decode_str(text).decode_utf8_lossy();
             (decoded(key) == name).then(|| decoded(value))
         });
         values.next().map(|text| address(&text))
-    }
-
-    /// Returns a header, if the caller sent it. Bytes that are not UTF-8 are replaced, and then match no known value.
-    pub(crate) fn header(&self, name: &str) -> Option<String> {
-        Some(String::from_utf8_lossy(self.headers.get(name)?.as_bytes()).into_owned())
     }
 }
 
@@ -90,8 +108,8 @@ pub(crate) fn address(text: &str) -> Result<EmailAddress, AddressError> {
 }
 
 /// Reads the parameter `limit` of a list, which is at most `max`.
-pub(crate) fn limit(request: &Request, max: usize) -> Result<usize, ApiError> {
-    limit_up_to(request.parameter("limit"), max)
+pub(crate) fn limit(query: Query<'_>, max: usize) -> Result<usize, ApiError> {
+    limit_up_to(query.parameter("limit"), max)
 }
 
 /// Reads the parameter `limit`, which is at most [`LIMIT_MAX`].
@@ -153,7 +171,8 @@ pub(crate) mod tests {
         let mut request = Request::read(event("{}", false)).unwrap();
         let mut asked = |query: &str| {
             request.raw_query = query.to_owned();
-            let found = request.address("to")?;
+            let query = Query { request: &request };
+            let found = query.address("to")?;
             Some(found.map(|address| address.as_given().to_owned()))
         };
         for query in [
@@ -195,7 +214,8 @@ pub(crate) mod tests {
     #[test]
     fn decodes_query_parameters_and_returns_the_first_of_a_name() {
         let request = Request::read(event("{}", false)).unwrap();
-        let found = ["limit", "origin", "flag", "after"].map(|name| request.parameter(name));
+        let query = request.query(&["limit", "origin", "flag"]).unwrap();
+        let found = ["limit", "origin", "flag", "after"].map(|name| query.parameter(name));
         assert_eq!(found, [Some("5"), Some("a b c"), Some(""), None]);
     }
 
@@ -205,5 +225,32 @@ pub(crate) mod tests {
             Request::read(event("{}", false)).unwrap().header("X-Odd").as_deref(),
             Some("ü")
         );
+    }
+
+    #[test]
+    fn refuses_a_parameter_that_the_route_does_not_have() {
+        let mut request = Request::read(event("{}", false)).unwrap();
+        let message = request.query(&["limit", "origin"]).unwrap_err().message;
+        assert!(
+            message.starts_with("There is no parameter `flag` here: the parameters are `limit`, `origin`."),
+            "{message}"
+        );
+        for (name, shown) in [
+            ("too", "`too`"),
+            ("", "``"),
+            ("a<b>", "of this name"),
+            (&"a".repeat(41), "of this name"),
+        ] {
+            request.query = vec![(name.to_owned(), "x".to_owned())];
+            let error = request.query(&["to"]).unwrap_err();
+            assert_eq!((error.status, error.name), (422, "invalid_parameter"));
+            assert!(
+                error.message.contains(&format!("no parameter {shown} here")),
+                "{}",
+                error.message
+            );
+        }
+        request.query = Vec::new();
+        assert!(request.query(&[]).is_ok());
     }
 }

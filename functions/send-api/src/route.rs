@@ -22,6 +22,17 @@ pub(crate) enum Operation {
     ShowQuota,
 }
 
+impl Operation {
+    /// Returns the parameters of the operation's query. An operation without any ignores its query.
+    pub(crate) fn parameters(self) -> &'static [&'static str] {
+        match self {
+            Self::ListEmails => &["to", "limit", "after", "before"],
+            Self::ListSuppressions => &["origin", "limit", "after", "before"],
+            _ => &[],
+        }
+    }
+}
+
 /// A row of the table of operations: method, path, operation. A segment in braces is a placeholder for any value.
 pub(crate) type OperationRow = (&'static str, &'static str, Operation);
 

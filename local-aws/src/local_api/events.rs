@@ -33,7 +33,7 @@ pub(super) async fn follow(
     after: Result<Query<AfterQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, LocalApiError> {
-    let Query(AfterQuery { after }) = after.map_err(LocalApiError::bad_request)?;
+    let Query(AfterQuery { after }) = after?;
     let last_seen = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let mut watcher = Watcher {
         changes: api.feed.watch(),

@@ -1,5 +1,6 @@
 //! `/_local/`: reads and changes the simulated account. AWS has nothing like it.
 
+mod body;
 mod events;
 mod guard;
 mod html;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -72,6 +74,12 @@ impl LocalApiError {
     }
 }
 
+impl From<QueryRejection> for LocalApiError {
+    fn from(error: QueryRejection) -> Self {
+        Self::bad_request(body::unreadable_query(&error))
+    }
+}
+
 type ChangeResult = Result<StatusCode, LocalApiError>;
 
 impl LocalApi {
@@ -104,7 +112,7 @@ impl LocalApi {
 
 /// Reads a JSON body of any content type.
 fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, LocalApiError> {
-    serde_json::from_slice(body).map_err(LocalApiError::bad_request)
+    serde_json::from_slice(body).map_err(|error| LocalApiError::bad_request(body::unreadable(&error)))
 }
 
 async fn unknown() -> LocalApiError {
@@ -202,16 +210,17 @@ fn one() -> usize {
 /// handled or has failed; a failed copy is in its queue by then.
 async fn publish(
     State(api): State<Arc<LocalApi>>,
-    copies: Result<Query<PublishQuery>, axum::extract::rejection::QueryRejection>,
+    copies: Result<Query<PublishQuery>, QueryRejection>,
     body: Bytes,
 ) -> Result<axum::Json<Value>, LocalApiError> {
-    let Query(PublishQuery { copies }) = copies.map_err(LocalApiError::bad_request)?;
+    let Query(PublishQuery { copies }) = copies?;
     if !(1..=COPIES_MAX).contains(&copies) {
         return Err(LocalApiError::bad_request(format_args!(
             "`copies` must be 1 to {COPIES_MAX}"
         )));
     }
-    let message = String::from_utf8(body.into()).map_err(LocalApiError::bad_request)?;
+    let message = String::from_utf8(body.into());
+    let message = message.map_err(|_| LocalApiError::bad_request("the body is not text in UTF-8"))?;
     let topic = api
         .event_topic
         .clone()

@@ -42,7 +42,7 @@ pub(super) async fn list(
     State(api): State<Arc<LocalApi>>,
     wanted: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, LocalApiError> {
-    let Query(ListQuery { summary }) = wanted.map_err(LocalApiError::bad_request)?;
+    let Query(ListQuery { summary }) = wanted?;
     let mails = api.ses.outbox();
     Ok(if summary {
         let summary = |mail| MailSummary::new(mail, api.ses.id_tag());

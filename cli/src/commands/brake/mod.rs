@@ -15,6 +15,7 @@ use clap::{Args, ValueEnum};
 use domain::brake::Brake;
 
 use crate::execution::{CommandResult, block_on};
+use crate::output;
 use crate::target::{Resolved, Target, TargetArguments, TargetError, USAGE};
 
 /// The reason of a change for which none was given.
@@ -93,7 +94,7 @@ impl BrakeCommand {
     pub(crate) fn run(self) -> CommandResult {
         let target = self.target.into();
         block_on(async {
-            let mut output = std::io::stdout().lock();
+            let mut output = output::stdout();
             let Some(brake_override) = self.brake_override else {
                 write!(output, "{}", show::show(&target).await?)?;
                 return Ok(ExitCode::SUCCESS);

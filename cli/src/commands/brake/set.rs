@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use aws::OverrideInGate;
+use aws::{GateState, OverrideInGate};
 use domain::account::{AccountHealth, EnforcementStatus};
 use domain::brake::Brake;
 use domain::brake::{BrakeChange, BrakeOverride};
@@ -31,8 +31,19 @@ pub(super) struct BrakeSet {
     in_gate: OverrideInGate,
     /// The last report's reason against the override.
     warning: Option<String>,
-    /// Why the change could not be recorded.
-    not_recorded: Option<String>,
+    /// Whether the change is on record.
+    record: ChangeRecord,
+}
+
+/// Whether a change of the brake is on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum ChangeRecord {
+    /// It is, and the next report announces it.
+    Recorded,
+    /// There was no change.
+    NothingToRecord,
+    /// It could not be recorded, for this reason.
+    Failed(String),
 }
 
 /// Sets the brake override of `target` and puts it into force in the gate; `by` and `why` are stored with it.
@@ -49,6 +60,7 @@ pub(super) async fn set(
 ) -> Result<BrakeSet, BrakeError> {
     let items = BrakeItems::of(target).await?;
     let (before, stored) = store(&items, brake_override, by, why, target.now()).await?;
+    let (before, override_before) = (before.brake.unwrap_or(Brake::None), before.brake_override);
     let at = stored.at.unwrap_or(Timestamp::UNIX_EPOCH);
     let stored_only = "The brake override is stored and takes effect with the next report, within 5 minutes; run this \
                        command again for immediate effect";
@@ -67,6 +79,16 @@ pub(super) async fn set(
         Some(report) => Some(report),
         None => items.usage.latest_report().await.ok().flatten(),
     };
+    if changes_nothing(brake_override, override_before.as_ref(), (before, brake)) {
+        return Ok(BrakeSet {
+            target_name: items.resolved.target_name.clone(),
+            brake_override,
+            brake,
+            in_gate,
+            warning: report.as_ref().and_then(|report| warning(brake, report)),
+            record: ChangeRecord::NothingToRecord,
+        });
+    }
     let change = BrakeChange {
         at,
         id: Uuid::now_v7(),
@@ -83,11 +105,26 @@ pub(super) async fn set(
         brake,
         in_gate,
         warning: report.as_ref().and_then(|report| warning(brake, report)),
-        not_recorded: recorded.err().map(|error| aws_error::message(&error)),
+        record: match recorded {
+            Ok(()) => ChangeRecord::Recorded,
+            Err(error) => ChangeRecord::Failed(aws_error::message(&error)),
+        },
     })
 }
 
-/// Stores the override as the latest one, whatever the clocks of other operators show. Returns the brake before it, and
+/// Returns whether the reports decided already, and go on to stop the same mail. `brakes` is the brake before and after.
+/// An override that is set again is a decision, whose reason is recorded.
+fn changes_nothing(
+    brake_override: BrakeOverrideArgument,
+    before: Option<&BrakeOverride>,
+    brakes: (Brake, Brake),
+) -> bool {
+    let auto = BrakeOverrideArgument::Auto;
+    let decided = before.is_none_or(|before| before.setting == auto.as_str());
+    brake_override == auto && decided && brakes.0 == brakes.1
+}
+
+/// Stores the override as the latest one, whatever the clocks of other operators show. Returns the state before it, and
 /// the stored override.
 async fn store(
     items: &BrakeItems,
@@ -95,7 +132,7 @@ async fn store(
     by: String,
     why: String,
     now: Timestamp,
-) -> Result<(Brake, BrakeOverride), BrakeError> {
+) -> Result<(GateState, BrakeOverride), BrakeError> {
     let unchanged = "The brake is unchanged";
     let mut stored = BrakeOverride {
         setting: brake_override.as_str().to_owned(),
@@ -109,7 +146,7 @@ async fn store(
         stored.at = Some(after(state.overridden_at, now));
         let put = retry_throttled(async || items.usage.put_brake_override(&stored).await).await;
         if put.map_err(|error| items.error(&error, unchanged))? {
-            return Ok((state.brake.unwrap_or(Brake::None), stored));
+            return Ok((state, stored));
         }
     }
     Err(BrakeError::Contended)
@@ -205,12 +242,13 @@ impl Display for BrakeSet {
             )?,
             None => {}
         }
-        match &self.not_recorded {
-            None => writeln!(
+        match &self.record {
+            ChangeRecord::NothingToRecord => writeln!(f, "The reports decided before, so nothing changed."),
+            ChangeRecord::Recorded => writeln!(
                 f,
                 "The change is recorded. The next report announces it on the alarm topic, if the stack has one."
             ),
-            Some(reason) => writeln!(f, "Warning: the change could not be recorded: {reason}"),
+            ChangeRecord::Failed(reason) => writeln!(f, "Warning: the change could not be recorded: {reason}"),
         }
     }
 }
@@ -296,7 +334,7 @@ mod tests {
             brake: Brake::All,
             in_gate: OverrideInGate::InForce,
             warning: None,
-            not_recorded: None,
+            record: ChangeRecord::Recorded,
         };
         let text = set.to_string();
         for words in [
@@ -312,7 +350,7 @@ mod tests {
             brake: Brake::None,
             in_gate: OverrideInGate::NoGate,
             warning: Some("look".to_owned()),
-            not_recorded: Some("no".to_owned()),
+            record: ChangeRecord::Failed("no".to_owned()),
             ..set
         };
         let text = released.to_string();

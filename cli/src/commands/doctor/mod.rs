@@ -27,6 +27,7 @@ use clap::Args;
 use crate::execution::{CommandResult, Failure, block_on};
 use crate::identity::parse_identity;
 use crate::local::{DEFAULT_DATA_DIR, LOCAL_API_KEY};
+use crate::output;
 use crate::target::Target;
 use crate::terminal::Colours;
 
@@ -84,7 +85,7 @@ impl DoctorCommand {
         block_on(async {
             let json = self.json;
             let diagnosis = self.diagnose().await?;
-            let mut output = std::io::stdout().lock();
+            let mut output = output::stdout();
             if json {
                 writeln!(output, "{:#}", diagnosis.json())?;
             } else {

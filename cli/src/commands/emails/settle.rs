@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{EmailsError, MessagesTable, state};
 use crate::execution::{CommandResult, block_on};
+use crate::output::note;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
 
@@ -45,8 +46,8 @@ impl SettleCommand {
             let settled = settle(id, settlement, &target.into()).await?;
             let name = name(settlement);
             match settled {
-                Settled::Now => eprintln!("The email {id} is recorded as {name}. Nothing was sent."),
-                Settled::Before => eprintln!("The email {id} was recorded as {name} already. Nothing was changed."),
+                Settled::Now => note!("The email {id} is recorded as {name}. Nothing was sent."),
+                Settled::Before => note!("The email {id} was recorded as {name} already. Nothing was changed."),
             }
             Ok(ExitCode::SUCCESS)
         })

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{EmailsError, MessagesTable, state};
 use crate::execution::{CommandResult, block_on};
+use crate::output;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
 use crate::terminal::{columns, printable};
@@ -38,7 +39,7 @@ impl ShowCommand {
             let now = target.now();
             let (record, region) = find(&id, &target).await?;
             let email = email_json(&record, &region, now);
-            let mut output = std::io::stdout().lock();
+            let mut output = output::stdout();
             if json {
                 writeln!(output, "{email:#}")?;
             } else {

@@ -1,6 +1,6 @@
 //! `okite emails unknown`: lists the emails whose outcome is unknown: SES may or may not have accepted them.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{EmailsError, MessagesTable};
 use crate::duration::parse_duration;
 use crate::execution::{CommandResult, Failure, block_on};
+use crate::output::{self, note, progress};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -44,18 +45,13 @@ impl UnknownCommand {
     pub(crate) fn run(self) -> CommandResult {
         let Self { since, json, target } = self;
         block_on(async {
-            let shows_progress = std::io::stderr().is_terminal();
-            let progress = |read| {
-                if shows_progress {
-                    eprintln!("{} read", counted(read, "record", "records"));
-                }
-            };
+            let progress = |read| progress!("{} read", counted(read, "record", "records"));
             let found = find(&target.into(), since, progress).await?;
-            let mut output = std::io::stdout().lock();
+            let mut output = output::stdout();
             if json {
                 writeln!(output, "{:#}", found.emails.iter().map(email).collect::<Value>())?;
             } else if found.emails.is_empty() {
-                eprintln!(
+                note!(
                     "No email in this period has an unknown outcome in {}. Emails of the last {} seconds are not listed, \
                      because they may still be on their way to SES.",
                     found.target_name,

@@ -9,6 +9,7 @@ use clap::Args;
 use crate::dead_letter_queue::{DeadLetterQueue, DeadLetterQueueError};
 use crate::execution::{CommandResult, block_on};
 use crate::local::DEFAULT_DATA_DIR;
+use crate::output::{note, say};
 use crate::target::Target;
 
 /// The wait between two looks at the progress of SQS.
@@ -60,7 +61,7 @@ impl RedriveCommand {
         let target = Target::from(self);
         block_on(async {
             let progress = |moved| {
-                eprintln!("{moved} events moved so far. Ctrl-C ends this display; SQS goes on moving them.");
+                note!("{moved} events moved so far. Ctrl-C ends this display; SQS goes on moving them.");
             };
             let Redriven {
                 target_name,
@@ -68,9 +69,9 @@ impl RedriveCommand {
                 left,
             } = redrive(&target, progress).await?;
             if (moved, left) == (0, 0) {
-                println!("The dead-letter queue of {target_name} is empty. No event was moved.");
+                say!("The dead-letter queue of {target_name} is empty. No event was moved.")?;
             } else {
-                println!("Moved to the retry queue of {target_name}: {moved}. Left in the dead-letter queue: {left}.");
+                say!("Moved to the retry queue of {target_name}: {moved}. Left in the dead-letter queue: {left}.")?;
             }
             Ok(ExitCode::SUCCESS)
         })

@@ -24,7 +24,7 @@ use jiff::civil::Date;
 
 use crate::date::parse_date;
 use crate::execution::{CommandResult, Failure, block_on};
-use crate::output::{self, OutputError};
+use crate::output::{self, OutputError, note, progress};
 use crate::plural::counted;
 use crate::target::{Target, TargetArguments, TargetError};
 
@@ -81,11 +81,11 @@ impl IncidentCommand {
         block_on(async {
             let target: Target = target.into();
             let range = DateRange::new(days, since, until, target.now())?;
-            let progress = |read: &str| eprintln!("{read}");
+            let progress = |read: &str| progress!("{read}");
             let written = write_report(&target, range, format, output.as_deref(), progress).await?;
             if written.events == 0 {
                 let (since, until) = (range.since, range.until);
-                eprintln!("No bounces, complaints or blocks are recorded from {since} to {until}.");
+                note!("No bounces, complaints or blocks are recorded from {since} to {until}.");
             }
             match written.unreadable {
                 0 => Ok(ExitCode::SUCCESS),
@@ -156,10 +156,8 @@ async fn write_report(
     progress: impl Fn(&str),
 ) -> Result<WrittenReport, IncidentError> {
     let output_error = |source: io::Error| OutputError::of(file, source);
-    // The file is created at the end, but an existing one is an error before the long work.
-    if file.is_some_and(Path::exists) {
-        return Err(output_error(io::ErrorKind::AlreadyExists.into()).into());
-    }
+    // The file is created at the end, so that an interrupted command leaves none.
+    output::check(file)?;
     let facts = gather::gather(target, range, progress).await?;
     let text = match format {
         Format::Markdown => markdown::of(&facts),

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::{KeysError, KeysTable, MAX_NAME_CHARS};
 use crate::execution::{CommandResult, block_on};
+use crate::output::{note, say};
 use crate::target::{Target, TargetArguments};
 
 /// Create an API key and print it
@@ -87,12 +88,12 @@ impl CreateCommand {
         };
         block_on(async {
             let created = create(new, &target.into()).await?;
-            eprintln!(
+            note!(
                 "Created the key \"{name}\" (id {}) in {}. It is shown only now:",
                 created.key.id(),
                 created.target_name
             );
-            println!("{}", created.key.reveal());
+            say!("{}", created.key.reveal())?;
             Ok(ExitCode::SUCCESS)
         })
     }

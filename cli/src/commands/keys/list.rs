@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{KeysError, KeysTable};
 use crate::execution::{CommandResult, Failure, block_on};
+use crate::output::{self, note};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -36,11 +37,11 @@ impl ListCommand {
         let Self { json, target } = self;
         block_on(async {
             let listed = list(&target.into()).await?;
-            let mut output = std::io::stdout().lock();
+            let mut output = output::stdout();
             if json {
                 writeln!(output, "{:#}", listed.json())?;
             } else if listed.keys.is_empty() {
-                eprintln!(
+                note!(
                     "There are no keys in {}. `okite keys create` creates one.",
                     listed.target_name
                 );

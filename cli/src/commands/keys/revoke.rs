@@ -7,6 +7,7 @@ use domain::api_key::{REMEMBERED, id_of};
 
 use super::{KeysError, KeysTable};
 use crate::execution::{CommandResult, block_on};
+use crate::output::note;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
 
@@ -27,7 +28,7 @@ impl RevokeCommand {
         let Self { id, target } = self;
         block_on(async {
             let revoked = revoke(&id, &target.into()).await?;
-            eprintln!(
+            note!(
                 "Revoked the key {} of {}. It stops working within {} seconds.",
                 revoked.id,
                 revoked.target_name,

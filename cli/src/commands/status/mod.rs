@@ -21,9 +21,12 @@ use serde_json::{Value, json};
 
 use crate::date::parse_date;
 use crate::execution::{CommandResult, Failure, block_on};
+use crate::output;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments, TargetError, USAGE};
 use crate::terminal::Colours;
+
+use ramp::NoPlan;
 
 /// Show the SES account's standing, quota, bounce rate and complaint rate from the last report
 ///
@@ -56,14 +59,16 @@ impl StatusCommand {
     fn show(self) -> CommandResult {
         block_on(async {
             let status = status(&self.target.into()).await?;
-            let mut output = std::io::stdout().lock();
+            let mut output = output::stdout();
             if self.json {
                 writeln!(output, "{:#}", status.json()?)?;
                 return Ok(ExitCode::SUCCESS);
             }
+            let asked = self.need.zip(self.by);
+            let plan = asked.map(|(need, by)| status.ramp(need, by)).transpose()?;
             write!(output, "{}", status.page(Colours::of_stdout()))?;
-            if let Some((need, by)) = self.need.zip(self.by) {
-                writeln!(output, "\n{}", status.ramp(need, by))?;
+            if let Some(plan) = plan {
+                writeln!(output, "\n{plan}")?;
             }
             Ok::<_, Failure>(ExitCode::SUCCESS)
         })
@@ -131,7 +136,7 @@ impl Status {
     }
 
     /// Returns a plan to reach `need` recipients a day by a date.
-    fn ramp(&self, need: u32, by: Date) -> String {
+    fn ramp(&self, need: u32, by: Date) -> Result<String, NoPlan> {
         let today = self.now.to_zoned(TimeZone::UTC).date();
         let account = &self.report.account.account;
         ramp::describe(

@@ -7,12 +7,22 @@ const ADVICE: &str = "SES raises a quota by itself when the volume comes near it
                       Also request the increase in the Service Quotas console: that takes days. The plan assumes that \
                       the volume may double in a week; AWS publishes no figure.";
 
+/// Why there is no plan for a date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoPlan {
+    #[error("--by {0} is not in the future: name a later date")]
+    Past(Date),
+    #[error("--by {by} is too far ahead: plan for {last} at the latest")]
+    TooFar { by: Date, last: Date },
+}
+
 /// Describes a plan for `need` recipients a day by a date. A quota of `None` is unlimited.
-pub(super) fn describe(ramp: RampPlan, quota: Option<f64>, need: u32, by: Date) -> String {
+pub(super) fn describe(ramp: RampPlan, quota: Option<f64>, need: u32, by: Date) -> Result<String, NoPlan> {
     let quota = quota.unwrap_or(0.0);
-    match ramp {
+    Ok(match ramp {
+        RampPlan::Past => return Err(NoPlan::Past(by)),
+        RampPlan::TooFar(last) => return Err(NoPlan::TooFar { by, last }),
         RampPlan::AllowedNow => format!("The quota already allows {need} recipients a day."),
-        RampPlan::Past => format!("{by} is not in the future. Name a later date with --by."),
         RampPlan::Start {
             start,
             daily_factor,
@@ -26,7 +36,7 @@ pub(super) fn describe(ramp: RampPlan, quota: Option<f64>, need: u32, by: Date) 
             "{need} recipients a day by {by} is too soon for a quota of {quota} a day. If you begin today, it takes \
              until about {date}. Send part of the mail later, or from another account.\n{ADVICE}"
         ),
-    }
+    })
 }
 
 /// Writes the daily growth in whole percent, or with two digits behind the point if it is small.
@@ -47,7 +57,7 @@ mod tests {
 
     #[test]
     fn names_the_first_volume_or_a_later_date() {
-        let text_of = |quota: Option<f64>, by: &str| {
+        let plan_of = |quota: Option<f64>, by: &str| {
             let by = by.parse().unwrap();
             describe(
                 plan_ramp(quota, 200_000.0, "2026-01-01".parse().unwrap(), by),
@@ -56,19 +66,28 @@ mod tests {
                 by,
             )
         };
+        let text_of = |quota, by| plan_of(quota, by).unwrap();
         let text = text_of(Some(50_000.0), "2026-01-22");
         assert!(
             text.contains("send to 25000 today and to 10 % more each day, for 21 days"),
             "{text}"
         );
-        let text = text_of(Some(50_000.0), "2029-03-06");
+        let text = text_of(Some(50_000.0), "2029-01-01");
         assert!(
-            text.contains("send to 1 today and to 1.06 % more each day, for 1160 days"),
+            text.contains("send to 1 today and to 1.12 % more each day, for 1096 days"),
             "{text}"
         );
         let text = text_of(Some(50_000.0), "2026-01-10");
         assert!(text.contains("too soon") && text.contains("2026-01-15"), "{text}");
         assert!(text_of(None, "2026-01-10").contains("already"));
-        assert!(text_of(Some(1.0), "2026-01-01").contains("not in the future"));
+        let refusal = |by| plan_of(Some(1.0), by).unwrap_err().to_string();
+        assert_eq!(
+            refusal("2026-01-01"),
+            "--by 2026-01-01 is not in the future: name a later date"
+        );
+        assert_eq!(
+            refusal("9999-12-31"),
+            "--by 9999-12-31 is too far ahead: plan for 2029-01-03 at the latest"
+        );
     }
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use super::line::{COLUMNS, lines_of};
 use super::{ListMoveError, SuppressionList};
 use crate::execution::{CommandResult, Failure, block_on};
-use crate::output::{self, OutputError};
+use crate::output::{self, OutputError, note, progress};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -37,9 +37,9 @@ impl ExportCommand {
     pub(crate) fn run(self) -> CommandResult {
         let Self { output, target } = self;
         block_on(async {
-            let progress = |exported: Exported| eprintln!("{}", counted(exported.addresses, "address", "addresses"));
+            let progress = |exported: Exported| progress!("{}", counted(exported.addresses, "address", "addresses"));
             let exported = export(&target.into(), output.as_deref(), progress).await?;
-            eprintln!(
+            note!(
                 "Exported {} in {}.",
                 counted(exported.addresses, "address", "addresses"),
                 counted(exported.lines, "line", "lines")
@@ -78,7 +78,11 @@ async fn export(target: &Target, file: Option<&Path>, progress: impl Fn(Exported
     let output_error = |source: io::Error| OutputError::of(file, source);
     let sink = output::open(file)?;
     let mut writer = csv::Writer::from_writer(sink);
-    let csv_error = |error: csv::Error| output_error(error.into());
+    // The conversion of the crate hides the cause.
+    let csv_error = |error: csv::Error| match error.into_kind() {
+        csv::ErrorKind::Io(cause) => output_error(cause),
+        kind => output_error(io::Error::other(format!("{kind:?}"))),
+    };
     writer.write_record(COLUMNS).map_err(csv_error)?;
     let (mut exported, mut after) = (Exported::default(), None::<String>);
     loop {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{ListMoveError, SuppressionList};
 use crate::execution::{CommandResult, block_on};
+use crate::output::{note, progress};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::Target;
@@ -16,12 +17,15 @@ use crate::target::Target;
 pub(super) fn run(target: &Target) -> CommandResult {
     block_on(async {
         let progress =
-            |imported: ImportedFromSes| eprintln!("{}", counted(imported.drift.listed, "address", "addresses"));
+            |imported: ImportedFromSes| progress!("{}", counted(imported.drift.listed, "address", "addresses"));
         let imported = from_ses(target, progress).await?;
-        eprintln!(
+        note!(
             "On SES's list: {}. Added to Okite's list: {}. Unreadable: {}. Lifted in Okite: {}; the daily \
              reconciliation removes these from SES's list.",
-            imported.drift.listed, imported.drift.added, imported.drift.unreadable, imported.to_lift
+            imported.drift.listed,
+            imported.drift.added,
+            imported.drift.unreadable,
+            imported.to_lift
         );
         Ok(ExitCode::SUCCESS)
     })

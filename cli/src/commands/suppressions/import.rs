@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::line::{BadLine, Columns, Line, RegisterUpdate};
 use super::{ListMoveError, SuppressionList, from_ses};
 use crate::execution::{CommandResult, Failure, block_on};
+use crate::output::{note, progress};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -37,7 +38,6 @@ Examples:
   okite suppressions import --from-ses --stack okite")]
 pub(crate) struct ImportCommand {
     /// CSV file, or - for standard input
-    #[arg(required_unless_present = "from_ses")]
     file: Option<PathBuf>,
     /// Import the suppression list that SES keeps for the account
     #[arg(long, conflicts_with = "file")]
@@ -53,15 +53,19 @@ impl ImportCommand {
     pub(crate) fn run(self) -> CommandResult {
         let target = self.target.into();
         let Some(file) = self.file else {
-            return from_ses::run(&target);
+            if self.from_ses {
+                return from_ses::run(&target);
+            }
+            let nothing = "name what to import: a CSV file, - for standard input, or --from-ses for the list of SES";
+            return Err(Failure::new(nothing).exiting_with(2));
         };
         block_on(async {
-            let bad_line = |number, error| eprintln!("line {number} is skipped: {error}");
+            let bad_line = |number, error| note!("line {number} is skipped: {error}");
             let progress =
-                |imported: Imported| eprintln!("{} read", counted(imported.lines + imported.skipped, "line", "lines"));
+                |imported: Imported| progress!("{} read", counted(imported.lines + imported.skipped, "line", "lines"));
             let imported = import(&target, &file, self.dry_run, bad_line, progress).await?;
             let done = if self.dry_run { "Can be imported" } else { "Imported" };
-            eprintln!("{done}: {}.", counted(imported.lines, "line", "lines"));
+            note!("{done}: {}.", counted(imported.lines, "line", "lines"));
             match imported.skipped {
                 0 => Ok(ExitCode::SUCCESS),
                 skipped => Err(Failure::new(format!(

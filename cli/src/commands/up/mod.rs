@@ -10,6 +10,7 @@ use clap::Args;
 use crate::execution::CommandResult;
 use crate::identity::parse_identity;
 use crate::local::DEFAULT_DATA_DIR;
+use crate::output::{note, say};
 
 pub use start::{LocalOkite, LocalOptions, UpError};
 
@@ -65,9 +66,9 @@ impl UpCommand {
                 local = LocalOkite::start(options) => local?,
                 () = &mut stop => return Ok(ExitCode::SUCCESS),
             };
-            println!("{}", local.welcome());
+            say!("{}", local.welcome())?;
             stop.await;
-            eprintln!("okite: stopping; press Ctrl-C again to stop at once");
+            note!("okite: stopping; press Ctrl-C again to stop at once");
             let stop_now = stop_signal()?;
             tokio::select! {
                 () = local.stop() => Ok(ExitCode::SUCCESS),
@@ -101,6 +102,8 @@ fn log_to_stderr() {
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_target(false)
+        // It would tell standard error that nobody reads standard error, by a macro that panics then.
+        .log_internal_errors(false)
         .compact();
     // DynamoDB's refusals are for its callers to handle: a failed condition is an answer like any other.
     let filter = Targets::new()

@@ -7,6 +7,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
+use crate::permissions::{is_aws_own_message, section, without};
 use crate::support::*;
 
 impl Up {
@@ -102,6 +103,20 @@ async fn redrive_moves_events_of_the_dead_letter_queue() {
         .await
         .unwrap();
     assert_eq!(cleared.status(), 204);
+    // The other actions that docs/CLI.md names are SQS's own: it judges them as it moves events, which no fault shows.
+    for action in [
+        "sqs:GetQueueAttributes",
+        "sqs:ListDeadLetterSourceQueues",
+        "sqs:ListMessageMoveTasks",
+        "sqs:StartMessageMoveTask",
+    ] {
+        assert!(
+            section("feedback redrive").contains(&format!("`{action}`")),
+            "docs/CLI.md: {action}"
+        );
+        let (code, printed) = without(&up, action, None, &["feedback", "redrive"]).await;
+        assert!(code == 1 && is_aws_own_message(&printed), "{action}: {printed}");
+    }
     let output = redrive(&data_dir).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
     let said = text(&output.stdout);

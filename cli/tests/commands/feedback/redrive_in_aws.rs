@@ -84,9 +84,11 @@ fn answer(stream: TcpStream, mut carry_out: impl FnMut(&str, &Value) -> Value) {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
-    let answer = carry_out(&operation, &serde_json::from_slice(&body).unwrap()).to_string();
+    let answer = carry_out(&operation, &serde_json::from_slice(&body).unwrap());
+    let status = if answer["__type"].is_null() { 200 } else { 400 };
+    let answer = answer.to_string();
     let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\nconnection: \
+        "HTTP/1.1 {status} OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\nconnection: \
          close\r\n\r\n",
         answer.len()
     );
@@ -95,8 +97,12 @@ fn answer(stream: TcpStream, mut carry_out: impl FnMut(&str, &Value) -> Value) {
 
 /// Runs the command as in AWS, with SQS at `endpoint`.
 fn redrive(endpoint: &str) -> Output {
+    redrive_queue(URL, endpoint)
+}
+
+fn redrive_queue(queue: &str, endpoint: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_okite"))
-        .args(["feedback", "redrive", "--region", "eu-west-1", "--queue", URL])
+        .args(["feedback", "redrive", "--region", "eu-west-1", "--queue", queue])
         .env("AWS_ENDPOINT_URL_SQS", endpoint)
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
@@ -153,4 +159,52 @@ fn leaves_an_empty_queue_alone() {
     let output = redrive(&sqs(0, Vec::new()));
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("is empty"), "{}", text(&output.stdout));
+}
+
+/// Starts an SQS that has these queues, and not the one that is asked for.
+fn without_the_queue(code: &'static str, queues: Option<Vec<&'static str>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            answer(stream.unwrap(), |operation, _| match (operation, &queues) {
+                ("ListQueues", Some(queues)) => json!({ "QueueUrls": queues }),
+                ("ListQueues", None) => json!({ "__type": "AccessDenied", "message": "no" }),
+                _ => json!({ "__type": code, "message": "The address foo is not valid." }),
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn names_the_queues_that_exist_for_one_that_does_not() {
+    let (invalid, missing) = ("InvalidAddress", "com.amazonaws.sqs#QueueDoesNotExist");
+    for (code, queues, wanted) in [
+        (
+            invalid,
+            Some(vec![URL, RETRIES_URL]),
+            format!("foo is not the URL of a queue in this account and region. Its queues: {URL}, {RETRIES_URL}"),
+        ),
+        (missing, Some(vec![URL]), format!("Its queues: {URL}")),
+        (
+            missing,
+            Some(vec![]),
+            "there are no queues in this account and region".to_owned(),
+        ),
+        (invalid, None, "The address foo is not valid.".to_owned()),
+        (
+            "AccessDenied",
+            Some(vec![URL]),
+            "The address foo is not valid.".to_owned(),
+        ),
+    ] {
+        let output = redrive_queue("foo", &without_the_queue(code, queues));
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            text(&output.stderr).contains(&wanted),
+            "{code}: {}",
+            text(&output.stderr)
+        );
+    }
 }

@@ -9,6 +9,7 @@ use super::show::{body, log_unknown};
 use crate::error::ApiError;
 use crate::request::{Request, limit, page_from};
 use crate::response::{Response, with_offset};
+use crate::route::Operation;
 use crate::state::SendApiState;
 use sending::Deadlines;
 
@@ -60,10 +61,11 @@ impl<'a> ListedEmailBody<'a> {
 
 pub(crate) async fn list(state: &SendApiState, request: &Request, deadlines: &Deadlines) -> Result<Response, ApiError> {
     state.authentication.authenticate_full(request, deadlines).await?;
-    let address = request.address("to").transpose();
+    let query = request.query(Operation::ListEmails.parameters())?;
+    let address = query.address("to").transpose();
     let address = address.map_err(|_| ApiError::invalid_parameter("to", "the address of a recipient"))?;
-    let limit = limit(request, if address.is_some() { LIMIT_TO_ADDRESS } else { LIMIT_MAX })?;
-    let (after, before) = (request.parameter("after"), request.parameter("before"));
+    let limit = limit(query, if address.is_some() { LIMIT_TO_ADDRESS } else { LIMIT_MAX })?;
+    let (after, before) = (query.parameter("after"), query.parameter("before"));
     let from = page_from(after, before, "the id of an email")?;
     let found = async {
         let page = match &address {

@@ -160,7 +160,12 @@ pub(super) fn body<'a>(record: &'a MessageRecord, region: &str, now: Timestamp) 
         last_event: record.last_event(now).as_str(),
         scheduled_at: None,
         tags: mail.tags.iter().map(|(name, value)| TagBody { name, value }).collect(),
-        recipients: record.recipients.iter().map(RecipientBody::from).collect(),
+        recipients: {
+            let recipients = record.recipients.iter();
+            recipients
+                .map(|recipient| RecipientBody::of(record, recipient, now))
+                .collect()
+        },
         events: events(record),
     }
 }

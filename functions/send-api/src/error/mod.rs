@@ -5,7 +5,8 @@
 //! | `problem` | the table of Okite's own errors |
 //! | `not_sent` | the answer when an email was not sent, including SES's errors |
 //!
-//! No message contains internal text. The sender's domain is the only value of the caller's that a message repeats.
+//! No message contains internal text. Of what the caller sent, a message repeats only the sender's domain and the plain
+//! name of a query parameter.
 //! docs/ERRORS.md lists all errors.
 
 pub(crate) mod not_sent;
@@ -21,6 +22,9 @@ pub(crate) use not_sent::AnswerContext;
 pub(crate) use problem::Problem;
 
 use problem::RetryWhen;
+
+/// The longest name of an unknown query parameter that a message repeats.
+const PARAMETER_SHOWN: usize = 40;
 
 /// An error answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +98,23 @@ impl ApiError {
         Self::with(
             Problem::InvalidParameter,
             &[("{parameter}", name), ("{expected}", expected)],
+        )
+    }
+
+    /// Refuses a query parameter that its route does not have.
+    pub(crate) fn unknown_parameter(name: &str, known: &[&str]) -> Self {
+        let is_plain =
+            name.len() <= PARAMETER_SHOWN && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let quoted = |name: &str| format!("`{name}`");
+        let shown = if is_plain {
+            quoted(name)
+        } else {
+            "of this name".to_owned()
+        };
+        let known: Vec<String> = known.iter().copied().map(quoted).collect();
+        Self::with(
+            Problem::UnknownParameter,
+            &[("{parameter}", &shown), ("{known}", &known.join(", "))],
         )
     }
 

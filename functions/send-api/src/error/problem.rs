@@ -19,6 +19,7 @@ pub(crate) enum Problem {
     SuppressionNotFound,
     NoReport,
     InvalidIdempotencyKey,
+    UnknownParameter,
     InvalidParameter,
     TwoPagePositions,
     Compressed,
@@ -84,7 +85,7 @@ const fn row(problem: Problem, status: u16, name: &'static str, retry: RetryWhen
 }
 
 /// One row for each [`Problem`], in its order.
-pub(crate) static PROBLEMS: [ProblemRow; 32] = [
+pub(crate) static PROBLEMS: [ProblemRow; 33] = [
     row(
         Problem::TooLarge,
         413,
@@ -158,6 +159,13 @@ pub(crate) static PROBLEMS: [ProblemRow; 32] = [
         "invalid_idempotency_key",
         RetryWhen::Never,
         "The header `Idempotency-Key` must have 1 to 256 characters.",
+    ),
+    row(
+        Problem::UnknownParameter,
+        422,
+        "invalid_parameter",
+        RetryWhen::Never,
+        "There is no parameter {parameter} here: the parameters are {known}. Nothing was done.",
     ),
     row(
         Problem::InvalidParameter,

@@ -8,6 +8,7 @@ use super::body::{SuppressionBody, in_force, origin};
 use crate::error::ApiError;
 use crate::request::{Request, limit_of, page_from};
 use crate::response::Response;
+use crate::route::Operation;
 use crate::state::SendApiState;
 use sending::Deadlines;
 
@@ -46,7 +47,8 @@ impl<'a> ListQuery<'a> {
 
 pub(crate) async fn list(state: &SendApiState, request: &Request, deadlines: &Deadlines) -> Result<Response, ApiError> {
     state.authentication.authenticate_full(request, deadlines).await?;
-    let asked = ListQuery::of(|name| request.parameter(name))?;
+    let query = request.query(Operation::ListSuppressions.parameters())?;
+    let asked = ListQuery::of(|name| query.parameter(name))?;
     let suppression = |entry: &_| in_force(entry, deadlines.arrived, &state.sending.rules.soft_bounce_tiers);
     let page = state.suppressions.newest(asked.from, asked.limit, |entry| {
         suppression(entry).is_some_and(|found| asked.origin.is_none_or(|asked| origin(found.reason) == asked))

@@ -98,12 +98,20 @@ pub(super) struct Identities {
 }
 
 impl Identities {
-    /// Verifies an identity, and creates it if it does not exist.
+    /// Verifies an identity, and creates it if it does not exist. A domain that is created so is set up in full, as AWS
+    /// recommends: with a custom MAIL FROM domain.
     pub(super) fn verify(&mut self, name: &str) {
         let key = name.to_ascii_lowercase();
         let known = self.known.remove(&key);
         let verified = Identity::new(known.as_ref().map_or(name, |known| &known.name), true);
-        let mail_from = known.and_then(|known| known.mail_from);
+        let set_up = || MailFrom {
+            domain: format!("bounce.{key}"),
+            status: DnsStatus::Success,
+        };
+        let mail_from = match known {
+            Some(known) => known.mail_from,
+            None => (!verified.is_address()).then(set_up),
+        };
         self.known.insert(key, Identity { mail_from, ..verified });
     }
 
@@ -213,6 +221,20 @@ mod tests {
         assert!(!may_send(&identities, "ada@example.com"));
         identities.verify("example.com");
         assert!(may_send(&identities, "ada@example.com"));
+    }
+
+    #[test]
+    fn a_domain_that_is_verified_from_the_start_is_set_up_in_full() {
+        let mut identities = verified(&["Example.com", "ada@example.org"]);
+        let mail_from = identities.get("example.com").unwrap().mail_from.clone().unwrap();
+        assert_eq!(
+            (mail_from.domain.as_str(), mail_from.status),
+            ("bounce.example.com", DnsStatus::Success)
+        );
+        assert_eq!(identities.get("ada@example.org").unwrap().mail_from, None);
+        identities.create("new.example").unwrap();
+        identities.verify("new.example");
+        assert_eq!(identities.get("new.example").unwrap().mail_from, None);
     }
 
     #[test]

@@ -46,10 +46,11 @@ pub(super) struct Bounce {
 }
 
 impl Bounce {
-    /// SES's words for it: type and subtype.
+    /// SES's words for it: type and subtype, as far as they are there.
     pub(super) fn words(&self) -> String {
-        let word = |word: &Option<String>| word.clone().unwrap_or_default();
-        format!("{}/{}", word(&self.bounce_type), word(&self.bounce_sub_type))
+        let words = [&self.bounce_type, &self.bounce_sub_type].into_iter().flatten();
+        let words: Vec<&str> = words.map(String::as_str).filter(|word| !word.is_empty()).collect();
+        words.join("/")
     }
 }
 

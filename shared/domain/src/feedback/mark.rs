@@ -97,6 +97,9 @@ pub struct Mark {
     pub message_id: Option<Uuid>,
     /// When SES says it happened.
     pub at: Timestamp,
+    /// Whether the event carried the tags of the mail, and so its stream and its id. A classic notification carries
+    /// none: it never replaces the mark of the same feedback.
+    pub has_tags: bool,
 }
 
 impl Mark {
@@ -145,6 +148,7 @@ pub(super) fn of(mail: &Mail, facts: &[RecipientFact]) -> Vec<Mark> {
         tags: BTreeSet::new(),
         message_id: None,
         at: fact.at,
+        has_tags: false,
     });
     of_mail(mail, marks.collect())
 }
@@ -182,6 +186,7 @@ pub(super) fn of_unlisted(mail: &Mail, unlisted: &UnlistedFeedback) -> Vec<Mark>
         tags: BTreeSet::new(),
         message_id: None,
         at: unlisted.at,
+        has_tags: false,
     };
     of_mail(mail, vec![mark])
 }
@@ -197,6 +202,7 @@ fn of_mail(mail: &Mail, mut marks: Vec<Mark>) -> Vec<Mark> {
         mark.stream = stream.unwrap_or_default();
         mark.tags.clone_from(&tags);
         mark.message_id = message_event::id(mail);
+        mark.has_tags = mail.tags.as_ref().is_some_and(Value::is_object);
     }
     marks
 }
@@ -319,7 +325,9 @@ mod tests {
             json!({"okite_stream": ["new"]}),
             json!({"okite_stream": "bulk"}),
         ] {
-            assert_eq!(mark(&tags).stream, Stream::Transactional, "{tags}");
+            let mark = mark(&tags);
+            assert_eq!(mark.stream, Stream::Transactional, "{tags}");
+            assert_eq!(mark.has_tags, tags.is_object(), "{tags}");
         }
     }
 

@@ -297,6 +297,24 @@ mod tests {
             {"emailAddress": "Anna@example.org", "diagnosticCode": "x".repeat(2_000)}, {"emailAddress": "bob@example.org"}]});
         let told = message(&event("Bounce", "bounce", bounce)).unwrap();
         assert_eq!(told.subtype.as_deref(), Some("Permanent/General"));
+        for (bounce, words) in [
+            (
+                json!({"bounceType": "Permanent", "bouncedRecipients": []}),
+                Some("Permanent"),
+            ),
+            (
+                json!({"bounceType": "Permanent", "bounceSubType": "", "bouncedRecipients": []}),
+                Some("Permanent"),
+            ),
+            (
+                json!({"bounceSubType": "General", "bouncedRecipients": []}),
+                Some("General"),
+            ),
+            (json!({"bouncedRecipients": []}), None),
+        ] {
+            let told = message(&event("Bounce", "bounce", bounce)).unwrap();
+            assert_eq!(told.subtype.as_deref(), words);
+        }
         let said = |address: &str| told.recipients[address].diagnostic.clone();
         assert_eq!(said("anna@example.org"), Some("x".repeat(DIAGNOSTIC_MAX)));
         assert_eq!((said("bob@example.org"), told.recipients.len()), (None, 2));

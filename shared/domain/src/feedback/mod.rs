@@ -206,7 +206,7 @@ fn about<'a>(kind: &'a str, json: &'a Json) -> Option<About<'a>> {
             about.feedback_id = bounce.feedback_id.as_deref();
             about.at = at(bounce.timestamp.as_ref());
             about.recipients = listed(bounce.bounced_recipients.as_deref());
-            about.subtype = Some(bounce.words());
+            about.subtype = Some(bounce.words()).filter(|words| !words.is_empty());
         }
         "Complaint" => {
             let complaint = json.complaint.as_ref()?;
@@ -445,6 +445,17 @@ mod tests {
             complaint(Value::Null, json!("OnAccountSuppressionList")),
             anna(FeedbackClass::ComplaintEcho)
         );
+    }
+
+    #[test]
+    fn the_bounce_of_the_documents_suppresses_and_counts() {
+        let documents = include_str!("../../../../docs/LOCAL.md");
+        let (_, json) = documents.split_once("_local/sns -d '").unwrap();
+        let (json, _) = json.split_once("'\n").unwrap();
+        let event = event(&serde_json::from_str(json).unwrap());
+        assert_eq!(event.facts[0].class, FeedbackClass::HardBounce);
+        assert_eq!(event.facts[0].subtype, "Permanent/General");
+        assert_eq!(event.marks.len(), 1);
     }
 
     #[test]

@@ -20,9 +20,11 @@
 //! |---|---|
 //! | `queued` | what a row holds of a mail that was queued |
 //! | `okite_state` | the state in Okite's own terms, with its reason |
+//! | `recipient_status` | the status of each recipient |
 
 mod okite_state;
 mod queued;
+mod recipient_status;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,7 +94,8 @@ impl SenderState {
     }
 }
 
-/// The outcome for one recipient, as the caller received it.
+/// The outcome for one recipient, as it was decided before SES was asked.
+/// [`MessageRecord::recipient_status`] says what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedRecipient {
     /// The address as the caller gave it.

@@ -76,6 +76,16 @@ pub(super) enum SelfTestError {
     Rejected { status: u16, message: String },
 }
 
+impl SelfTestError {
+    /// Returns whether every other mail of the test would fail in the same way.
+    fn stops_every_mail(&self) -> bool {
+        match self {
+            Self::Unreachable(_) => true,
+            Self::Rejected { status, .. } => matches!(status, 401 | 403),
+        }
+    }
+}
+
 /// The progress of a mail so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct MailResult {
@@ -120,7 +130,13 @@ impl SelfTest {
         let api = Api::new(self);
         let mut sent = Vec::new();
         for case in &CASES {
-            sent.push((case, api.send(case).await));
+            let id = api.send(case).await;
+            if let Err(error) = &id
+                && error.stops_every_mail()
+            {
+                return vec![failed("self_test", error)];
+            }
+            sent.push((case, id));
         }
         let deadline = Instant::now() + EVENT_TIMEOUT;
         let mut findings = Vec::new();
@@ -154,18 +170,20 @@ fn judge(case: &SelfTestCase, result: Result<MailResult, SelfTestError>) -> Find
             let what = format!("expected: {expected}; result: {result}");
             Finding::bad(case.code, Level::Fail, what, WHY, REMEDY)
         }
-        Err(error) => {
-            let remedy = match &error {
-                SelfTestError::Rejected { status: 401 | 403, .. } => {
-                    "name an API key of this stack with full permission for that sender domain, with --key or \
-                     OKITE_API_KEY"
-                }
-                SelfTestError::Rejected { .. } => "follow the message; docs/ERRORS.md describes each error",
-                SelfTestError::Unreachable(_) => "check that this machine reaches the URL in the stack's output ApiUrl",
-            };
-            Finding::bad(case.code, Level::Fail, error.to_string(), WHY, remedy)
-        }
+        Err(error) => failed(case.code, &error),
     }
+}
+
+/// Returns the finding that a request of the test failed.
+fn failed(code: &'static str, error: &SelfTestError) -> Finding {
+    let remedy = match error {
+        SelfTestError::Rejected { status: 401 | 403, .. } => {
+            "name an API key of this stack with full permission for that sender domain, with --key or OKITE_API_KEY"
+        }
+        SelfTestError::Rejected { .. } => "follow the message; docs/ERRORS.md describes each error",
+        SelfTestError::Unreachable(_) => "check that this machine reaches the URL in the stack's output ApiUrl",
+    };
+    Finding::bad(code, Level::Fail, error.to_string(), WHY, remedy)
 }
 
 #[cfg(test)]

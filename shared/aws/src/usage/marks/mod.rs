@@ -13,6 +13,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::StoreError;
+use crate::dynamodb::condition::unless_overtaken;
 use crate::dynamodb::item::{names, s, text_of, time, time_of, ttl};
 use domain::feedback::{Mark, MarkKind};
 use domain::stream::Stream;
@@ -52,7 +53,8 @@ impl Marks {
         Self { client, table }
     }
 
-    /// Puts a mark. Every copy of its event puts it in the same place, so it may be repeated at will.
+    /// Puts a mark. Every copy of its event, in either format of SES, puts it in the same place, so it may be repeated
+    /// at will. A copy that names neither stream nor mail leaves one that does.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -75,7 +77,12 @@ impl Marks {
         if !mark.tags.is_empty() {
             row = row.item("tag", AttributeValue::Ss(mark.tags.iter().cloned().collect()));
         }
-        row.send().await.map(drop).map_err(StoreError::of("PutItem"))
+        if !mark.has_tags {
+            row = row
+                .condition_expression("attribute_not_exists(#pk)")
+                .set_expression_attribute_names(names(["pk"]));
+        }
+        unless_overtaken(row.send().await)
     }
 
     /// Counts the marks of a day (UTC), of one stream or of both, by the domains of the recipients. The caller can then
@@ -90,10 +97,6 @@ impl Marks {
         stream: Option<Stream>,
         most: u64,
     ) -> Result<CountedMarks, StoreError> {
-        let prefix = match (kind, stream) {
-            (MarkKind::Bounce | MarkKind::Complaint, Some(stream)) => format!("{}#{}#", kind.as_str(), stream.as_str()),
-            (MarkKind::Block, _) | (_, None) => format!("{}#", kind.as_str()),
-        };
         let query = self
             .client
             .query()
@@ -102,9 +105,9 @@ impl Marks {
             .projection_expression("#domain")
             .set_expression_attribute_names(names(["pk", "sk", "domain"]))
             .expression_attribute_values(":pk", s(partition(day)))
-            .expression_attribute_values(":prefix", s(prefix));
+            .expression_attribute_values(":prefix", s(format!("{}#", kind.as_str())));
         let query = match stream {
-            // The blocks of both streams are kept together.
+            // The marks of both streams are kept together, because not every copy of an event names the stream.
             Some(stream) => query
                 .filter_expression("#stream = :stream")
                 .expression_attribute_names("#stream", "stream")
@@ -175,13 +178,13 @@ fn partition(day: Date) -> String {
     format!("mark#{day}")
 }
 
-/// Returns the sort key of a mark within its day. Bounces and complaints are counted by stream; blocks are looked up by
-/// domain and time.
+/// Returns the sort key of a mark within its day. It holds nothing that copies of an event may differ in. Blocks are
+/// looked up by domain and time.
 fn sort_key(mark: &Mark) -> String {
     let (kind, hash) = (mark.kind.as_str(), &mark.hash);
     match mark.kind {
         MarkKind::Block => format!("{}#{hash}", block_key(&mark.domain, mark.at)),
-        MarkKind::Bounce | MarkKind::Complaint => format!("{kind}#{}#{hash}", mark.stream.as_str()),
+        MarkKind::Bounce | MarkKind::Complaint => format!("{kind}#{hash}"),
     }
 }
 

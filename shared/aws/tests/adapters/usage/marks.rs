@@ -62,7 +62,7 @@ async fn the_row_has_the_attributes_that_are_documented_and_no_address() {
     let store = Store::start().await;
     let marks = bounce("f-1", "bulk", "2026-01-01T12:00:00Z", &["Gone@Example.org"]);
     put(&store, &marks).await;
-    let sk = format!("bounce#bulk#{}", marks[0].hash);
+    let sk = format!("bounce#{}", marks[0].hash);
     let row = store
         .item(TABLE, &[("pk", "mark#2026-01-01"), ("sk", &sk)])
         .await
@@ -88,7 +88,7 @@ async fn a_mail_without_tags_leaves_them_out() {
     });
     let marks = marks(&event);
     put(&store, &marks).await;
-    let sk = format!("complaint#transactional#{}", marks[0].hash);
+    let sk = format!("complaint#{}", marks[0].hash);
     let row = store
         .item(TABLE, &[("pk", "mark#2026-01-01"), ("sk", &sk)])
         .await
@@ -134,6 +134,49 @@ async fn marks_are_counted_once_by_day_kind_stream_and_domain() {
     assert_eq!(count(&store, DAY, MarkKind::Block, Stream::Bulk).await, []);
 }
 
+/// The mark of a feedback, as its event and as its classic notification tell it.
+fn in_both_formats(kind: &str, contents: &Value) -> [Vec<Mark>; 2] {
+    let lower = kind.to_lowercase();
+    let tags = json!({ "okite_id": ["00000000-0000-0000-0000-000000000007"], "okite_stream": ["bulk"] });
+    let event = json!({ "eventType": kind, "mail": { "messageId": "m-1", "tags": tags }, &lower: contents });
+    let classic = json!({ "notificationType": kind, "mail": { "messageId": "m-1" }, &lower: contents });
+    [marks(&event), marks(&classic)]
+}
+
+#[tokio::test]
+async fn a_feedback_that_comes_in_both_formats_counts_once_and_for_its_stream() {
+    let time = "2026-01-01T12:00:00Z";
+    let people = |name: &str| json!([{ "emailAddress": "gone@example.org", "status": name }]);
+    let bounced = |status: &str| {
+        json!({ "bounceType": "Permanent", "bounceSubType": "General", "feedbackId": "f-1", "timestamp": time,
+                "bouncedRecipients": people(status) })
+    };
+    let complained = json!({ "feedbackId": "c-1", "timestamp": time, "complainedRecipients": people("") });
+    for (kind, told, counted) in [
+        ("Bounce", bounced("5.1.1"), MarkKind::Bounce),
+        ("Bounce", bounced("5.7.1"), MarkKind::Block),
+        ("Complaint", complained, MarkKind::Complaint),
+    ] {
+        let [event, classic] = in_both_formats(kind, &told);
+        for copies in [[&event, &classic, &event], [&classic, &event, &classic]] {
+            let store = Store::start().await;
+            for marks in copies {
+                put(&store, marks).await;
+            }
+            let page = store.marks().page(DAY, None).await.unwrap();
+            assert_eq!(page.marks.len(), event.len(), "{counted:?}");
+            assert!(
+                page.marks
+                    .iter()
+                    .all(|mark| mark.message_id == Some(Uuid::from_u128(7)))
+            );
+            let one = [("example.org".to_owned(), 1)];
+            assert_eq!(count(&store, DAY, counted, Stream::Bulk).await, one, "{counted:?}");
+            assert_eq!(count(&store, DAY, counted, Stream::Transactional).await, []);
+        }
+    }
+}
+
 #[tokio::test]
 async fn counts_a_day_that_comes_in_pages() {
     let store = Store::start().await;
@@ -142,7 +185,7 @@ async fn counts_a_day_that_comes_in_pages() {
     for number in 0..8 {
         let row = [
             ("pk", s("mark#2026-01-01")),
-            ("sk", s(&format!("bounce#bulk#{number}"))),
+            ("sk", s(&format!("bounce#{number}"))),
             ("domain", s("example.org")),
             ("stream", s("bulk")),
             ("at", n(number)),
@@ -305,7 +348,7 @@ async fn a_long_day_is_read_in_pages_and_foreign_items_are_counted() {
         let class = if number == 5 { "note" } else { "class" };
         let row = [
             ("pk", s("mark#2026-01-01")),
-            ("sk", s(&format!("bounce#bulk#{number}"))),
+            ("sk", s(&format!("bounce#{number}"))),
             ("domain", s("example.org")),
             ("stream", s("bulk")),
             (class, s("hard_bounce")),
