@@ -1,0 +1,3 @@
+//! What a worker does with mail that waits: each row of its tables.
+
+mod outcomes;
