@@ -12,7 +12,7 @@ use crate::network::{Call, Fault, Network};
 use crate::world::{BULK_HINTS, HINTS, World, unless_dead};
 
 /// The time that an invocation of the worker has.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// An invocation of the worker, before it begins.
 #[derive(Clone, Debug, Default)]

@@ -12,6 +12,7 @@ use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector, http_client_fn};
 use domain::address::Mailbox;
@@ -428,6 +429,34 @@ impl World {
             let delete = client.delete_item().table_name(table).set_key(Some(key));
             delete.send().await.unwrap();
         }
+    }
+
+    /// Replaces the content of a mail that waits by these bytes.
+    pub(crate) async fn overwrite_content(&self, id: Uuid, content: Vec<u8>) {
+        let client = dynamodb(&sdk(&self.dynamodb_url, self.shared.connector.clone()));
+        let entry = self.entry(id).await.unwrap();
+        let key = |part: &str| {
+            let key = [("id", id.to_string()), ("part", part.to_owned())];
+            key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value)))
+        };
+        let update = |part: &str| {
+            let update = client.update_item().table_name(&self.tables["OutboxTable"]);
+            update.set_key(Some(key(part).into()))
+        };
+        let size = AttributeValue::N(content.len().to_string());
+        let of_entry = update("entry").update_expression("SET #size = :size");
+        let of_entry = of_entry.expression_attribute_names("#size", "size");
+        of_entry
+            .expression_attribute_values(":size", size)
+            .send()
+            .await
+            .unwrap();
+        let part = update(&format!("{}#1", entry.content.nonce)).update_expression("SET content = :content");
+        let content = AttributeValue::B(Blob::new(content));
+        part.expression_attribute_values(":content", content)
+            .send()
+            .await
+            .unwrap();
     }
 
     /// How many items the table of the mails that wait has, of one mail or of all.
