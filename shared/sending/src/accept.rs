@@ -230,6 +230,8 @@ fn not_stored(error: ContentError) -> NotSent {
     match error {
         ContentError::Store(error) => error.into(),
         // A mail so large is none that SES takes.
-        ContentError::TooLarge | ContentError::Missing => NotSent::Rejected(SesRefusal::BadRequest),
+        ContentError::TooLarge | ContentError::Missing | ContentError::Newer => {
+            NotSent::Rejected(SesRefusal::BadRequest)
+        }
     }
 }

@@ -28,6 +28,8 @@ pub struct Deadlines {
     latest_start: Instant,
     /// When all work must be over, because Lambda ends the invocation soon after.
     answer_by: Instant,
+    /// When Lambda ends the invocation.
+    end: Instant,
 }
 
 impl Deadlines {
@@ -39,6 +41,7 @@ impl Deadlines {
             began: Instant::now(),
             latest_start: end - SEND_TIMEOUT - SETTLING,
             answer_by: end - ANSWERING,
+            end,
         }
     }
 
@@ -52,6 +55,16 @@ impl Deadlines {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.at(Instant::now())
+    }
+
+    /// Returns when Lambda ends the invocation, by the world's clock.
+    pub(crate) fn end(&self) -> Timestamp {
+        self.at(self.end)
+    }
+
+    /// Returns how long it is from `moment` until Lambda ends the invocation.
+    pub(crate) fn left_after(&self, moment: Instant) -> Duration {
+        self.end.saturating_duration_since(moment)
     }
 
     /// Returns how long it is until the last mail must be on its way.

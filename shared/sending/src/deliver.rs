@@ -16,7 +16,7 @@ use crate::chunks::{Attempted, Chunks, Planned};
 use crate::own_attempts::AttemptLeft;
 use crate::settle::settle;
 use crate::slot::Slot;
-use crate::{NotSent, Receipt, Unavailable};
+use crate::{NotSent, Receipt, Sending, Unavailable};
 
 impl Chunks<'_> {
     /// Sends an email whose row is written, at its slot, and settles the row. `slot` is the error of the row if it may
@@ -82,39 +82,54 @@ impl Chunks<'_> {
             email: message.email,
             destination,
         };
+        sleep_until(slot.at).await;
+        let called = self.sending.call_ses(outgoing, slot.retry_until, message.nonce);
+        match called.await {
+            Ok(ses_id) => {
+                // The mail is on its way: a record that cannot be written must not tell the caller otherwise.
+                settle(id, self.deadlines, self.sending.messages.accepted(id, &ses_id)).await;
+                Ok(ses_id)
+            }
+            Err(SendError::Refused { refusal, .. }) => Err(NotSent::refused(refusal)),
+            Err(SendError::Ambiguous { .. }) => Err(NotSent::Unknown { id }),
+        }
+    }
+}
+
+impl Sending {
+    /// Calls SES for one mail, again while it throttles and `retry_until` is not too near. `random` spreads the calls of
+    /// mails that are throttled together.
+    pub(crate) async fn call_ses(
+        &self,
+        outgoing: Outgoing<'_>,
+        retry_until: Instant,
+        random: Uuid,
+    ) -> Result<String, SendError> {
+        let id = outgoing.id;
         let call = async || {
-            let answer = self.sending.ses.send(outgoing).await;
+            let answer = self.ses.send(outgoing).await;
             if is_throttled(&answer) {
                 tracing::info!(message.id = %id, "SES throttled a call");
             }
             answer
         };
-        sleep_until(slot.at).await;
-        match retry_throttled(call, slot.retry_until, delays_of(message)).await {
-            Ok(ses_id) => {
-                tracing::info!(message.id = %id, ses.id = ses_id, "SES accepted the message");
-                // The mail is on its way: a record that cannot be written must not tell the caller otherwise.
-                settle(id, self.deadlines, self.sending.messages.accepted(id, &ses_id)).await;
-                Ok(ses_id)
+        let answer = retry_throttled(call, retry_until, delays_of(id, random)).await;
+        match &answer {
+            Ok(ses_id) => tracing::info!(message.id = %id, ses.id = ses_id, "SES accepted the message"),
+            Err(SendError::Refused { refusal, code }) if needs_operator(*refusal) => {
+                tracing::error!(cause = "deployment", message.id = %id, code, ?refusal, "SES refused the message");
             }
             Err(SendError::Refused { refusal, code }) => {
-                if needs_operator(refusal) {
-                    tracing::error!(cause = "deployment", message.id = %id, code, ?refusal, "SES refused the message");
-                } else {
-                    tracing::warn!(message.id = %id, code, ?refusal, "SES refused the message");
-                }
-                Err(NotSent::refused(refusal))
+                tracing::warn!(message.id = %id, code, ?refusal, "SES refused the message");
             }
-            Err(SendError::Ambiguous { code }) => {
-                tracing::error!(
-                    message.id = %id,
-                    code,
-                    cause = "ambiguous_send",
-                    "it is not known whether SES accepted the message"
-                );
-                Err(NotSent::Unknown { id })
-            }
+            Err(SendError::Ambiguous { code }) => tracing::error!(
+                message.id = %id,
+                code,
+                cause = "ambiguous_send",
+                "it is not known whether SES accepted the message"
+            ),
         }
+        answer
     }
 }
 
@@ -125,8 +140,8 @@ fn needs_operator(refusal: SesRefusal) -> bool {
 
 /// Returns the value that the delays of a message are drawn from. The emails of a request share a nonce, and must not
 /// come again together.
-fn delays_of(message: &NewMessage<'_>) -> Uuid {
-    Uuid::from_u128(message.nonce.as_u128() ^ message.id.as_u128().rotate_left(64))
+fn delays_of(id: Uuid, random: Uuid) -> Uuid {
+    Uuid::from_u128(random.as_u128() ^ id.as_u128().rotate_left(64))
 }
 
 /// Calls SES until its answer is not throttling, or `until` is too near. `random` spreads the calls of requests that

@@ -96,7 +96,7 @@ impl Sending {
     /// Reads the gate, so that the first permit of this process is one write and not two. It also opens the connection
     /// to DynamoDB.
     pub async fn warm_up(&self) {
-        self.permits.look().await;
+        let _ = self.permits.look().await;
     }
 
     /// Returns the sending rate as far as this process knows it; `None` before it has seen the gate.

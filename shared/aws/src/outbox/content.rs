@@ -1,11 +1,12 @@
 //! The bytes of a content: a submission as JSON with its members in a fixed order, deflated.
 //!
 //! The form is ours alone and says its version, because a mail may wait for a month while a new version of Okite is
-//! deployed. An email is put together again by the checks that it passed when it was accepted.
+//! deployed. A version of Okite that comes upon a newer form lets the mail wait: a newer function will read it. An email
+//! is put together again by the checks that it passed when it was accepted.
 
 use aws_smithy_types::base64;
 use miniz_oxide::deflate::compress_to_vec;
-use miniz_oxide::inflate::decompress_to_vec_with_limit;
+use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_with_limit};
 use serde::{Deserialize, Serialize};
 
 use domain::address::{EmailAddress, Mailbox};
@@ -20,8 +21,14 @@ const VERSION: u32 = 1;
 /// How hard the content is deflated, from 1 to 10. More costs time and saves little.
 const LEVEL: u8 = 3;
 
+/// What every form says of itself.
+#[derive(Deserialize)]
+struct StoredVersion {
+    version: u32,
+}
+
 #[derive(Serialize, Deserialize)]
-struct StoredContent {
+struct StoredForm {
     version: u32,
     on_suppressed: String,
     from: StoredMailbox,
@@ -57,7 +64,7 @@ pub(super) fn encode(content: &QueuedContent) -> Option<Vec<u8>> {
     let email = &content.email;
     let all = |mailboxes: &[Mailbox]| mailboxes.iter().map(stored).collect();
     let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    let stored = StoredContent {
+    let stored = StoredForm {
         version: VERSION,
         on_suppressed: content.on_suppressed.as_str().to_owned(),
         from: stored(&email.from),
@@ -82,13 +89,33 @@ pub(super) fn encode(content: &QueuedContent) -> Option<Vec<u8>> {
     Some(compress_to_vec(&json, LEVEL))
 }
 
-/// Reads a content. Returns `None` for anything that [`encode`] did not write.
-pub(super) fn decode(bytes: &[u8]) -> Option<QueuedContent> {
-    let json = decompress_to_vec_with_limit(bytes, CONTENT_MAX).ok()?;
-    let stored: StoredContent = serde_json::from_slice(&json).ok()?;
-    if stored.version != VERSION {
-        return None;
+/// Why bytes are not read as a content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Undecoded {
+    /// Inflated they are larger than the caller wants them.
+    TooLarge,
+    /// A newer version of Okite wrote them.
+    Newer,
+    /// Nobody wrote them so.
+    Broken,
+}
+
+/// Reads a content that has at most `most` bytes when it is inflated. Returns it with the number of these bytes.
+pub(super) fn decode(bytes: &[u8], most: usize) -> Result<(QueuedContent, usize), Undecoded> {
+    let json = decompress_to_vec_with_limit(bytes, most.min(CONTENT_MAX)).map_err(|error| match error.status {
+        TINFLStatus::HasMoreOutput if most < CONTENT_MAX => Undecoded::TooLarge,
+        _ => Undecoded::Broken,
+    })?;
+    let form: StoredVersion = serde_json::from_slice(&json).map_err(|_| Undecoded::Broken)?;
+    if form.version > VERSION {
+        return Err(Undecoded::Newer);
     }
+    let content = read(&json).filter(|_| form.version == VERSION);
+    content.map(|content| (content, json.len())).ok_or(Undecoded::Broken)
+}
+
+fn read(json: &[u8]) -> Option<QueuedContent> {
+    let stored: StoredForm = serde_json::from_slice(json).ok()?;
     let all = |mailboxes: Vec<StoredMailbox>| mailboxes.into_iter().map(mailbox).collect::<Option<Vec<_>>>();
     let email = Email::new(EmailParts {
         from: mailbox(stored.from)?,
@@ -173,7 +200,7 @@ mod tests {
     }
 
     fn read_back(content: &QueuedContent) -> QueuedContent {
-        decode(&encode(content).unwrap()).unwrap()
+        decode(&encode(content).unwrap(), CONTENT_MAX).unwrap().0
     }
 
     /// Addresses are equal in any spelling, so the texts are compared. The parts are what is sent. Which of them Okite
@@ -244,21 +271,39 @@ mod tests {
         });
         assert!(encode(&large).is_none());
         let bomb = compress_to_vec(&vec![b' '; CONTENT_MAX + 1], LEVEL);
-        assert!(bomb.len() < 200_000 && decode(&bomb).is_none());
+        assert!(bomb.len() < 200_000);
+        assert_eq!(decode(&bomb, usize::MAX).unwrap_err(), Undecoded::Broken);
+    }
+
+    #[test]
+    fn a_content_is_read_with_its_bytes_if_it_is_as_small_as_wanted() {
+        let bytes = encode(&content(parts())).unwrap();
+        let (_, inflated) = decode(&bytes, CONTENT_MAX).unwrap();
+        assert_eq!(decode(&bytes, inflated).unwrap().1, inflated);
+        assert_eq!(decode(&bytes, inflated - 1).unwrap_err(), Undecoded::TooLarge);
+        assert_eq!(decode(&bytes, 0).unwrap_err(), Undecoded::TooLarge);
     }
 
     #[test]
     fn what_was_not_written_so_is_not_read() {
         let json = |json: &str| compress_to_vec(json.as_bytes(), LEVEL);
         for bytes in [Vec::new(), b"{}".to_vec(), json(""), json("{}"), json("[]")] {
-            assert!(decode(&bytes).is_none());
+            assert_eq!(decode(&bytes, CONTENT_MAX).unwrap_err(), Undecoded::Broken);
         }
         let whole = encode(&content(parts())).unwrap();
-        assert!(decode(&whole[..whole.len() - 1]).is_none());
+        let cut = decode(&whole[..whole.len() - 1], CONTENT_MAX);
+        assert_eq!(cut.unwrap_err(), Undecoded::Broken);
         let text = String::from_utf8(decompress_to_vec_with_limit(&whole, CONTENT_MAX).unwrap()).unwrap();
-        assert!(decode(&json(&text)).is_some());
-        assert!(decode(&json(&text.replace("\"version\":1", "\"version\":2"))).is_none());
-        assert!(decode(&json(&text.replace("anna@example.org", "anna"))).is_none());
+        assert!(decode(&json(&text), CONTENT_MAX).is_ok());
+        for (text, error) in [
+            (text.replace("\"version\":1", "\"version\":2"), Undecoded::Newer),
+            // Its other members may be of another kind.
+            (r#"{"version":2,"from":7}"#.to_owned(), Undecoded::Newer),
+            (text.replace("\"version\":1", "\"version\":0"), Undecoded::Broken),
+            (text.replace("anna@example.org", "anna"), Undecoded::Broken),
+        ] {
+            assert_eq!(decode(&json(&text), CONTENT_MAX).unwrap_err(), error, "{text}");
+        }
     }
 
     proptest! {
@@ -273,7 +318,7 @@ mod tests {
 
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = decode(&bytes);
+            let _ = decode(&bytes, CONTENT_MAX);
         }
     }
 }

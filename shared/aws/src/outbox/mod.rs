@@ -35,7 +35,7 @@ use crate::dynamodb::item::{Item, s};
 
 pub use content::CONTENT_MAX;
 pub use entries::DueEntry;
-pub use parts::ContentError;
+pub use parts::{ContentError, StoredContent};
 
 pub(crate) use item::{content_attributes, of as entry_item};
 pub(crate) use parts::part_keys;

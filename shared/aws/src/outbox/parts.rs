@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::content::Undecoded;
 use super::{Outbox, PART_SIZE, content, key};
 use crate::StoreError;
 use crate::dynamodb::batch;
@@ -22,12 +23,38 @@ pub enum ContentError {
     /// The table could not be read or written. It may work later.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The content is larger than [`super::CONTENT_MAX`].
-    #[error("the content is too large to wait")]
+    /// The content is larger than [`super::CONTENT_MAX`], or than the reader wants it.
+    #[error("the content is too large")]
     TooLarge,
+    /// A newer version of Okite wrote the content, and will read it.
+    #[error("a newer version wrote the content")]
+    Newer,
     /// A part is not there, or the parts together are no content. They never will be.
     #[error("the content is missing or cannot be read")]
     Missing,
+}
+
+/// A content as the table holds it, before it is inflated.
+#[derive(Clone, Debug)]
+pub struct StoredContent {
+    bytes: Vec<u8>,
+    encoding: ContentEncoding,
+}
+
+impl StoredContent {
+    /// Inflates and reads the content, if it then has at most `most` bytes. Returns it with the number of these bytes.
+    ///
+    /// # Errors
+    /// [`ContentError`] if it cannot be read: [`ContentError::TooLarge`] if it could be with a larger `most`.
+    pub fn read(&self, most: usize) -> Result<(QueuedContent, usize), ContentError> {
+        match self.encoding {
+            ContentEncoding::DeflatedJson => content::decode(&self.bytes, most).map_err(|error| match error {
+                Undecoded::TooLarge => ContentError::TooLarge,
+                Undecoded::Newer => ContentError::Newer,
+                Undecoded::Broken => ContentError::Missing,
+            }),
+        }
+    }
 }
 
 impl Outbox {
@@ -67,6 +94,15 @@ impl Outbox {
     /// # Errors
     /// [`ContentError`] if it could not be read.
     pub async fn content(&self, id: Uuid, content: &ContentRef) -> Result<QueuedContent, ContentError> {
+        let stored = self.stored_content(id, content).await?;
+        stored.read(content::CONTENT_MAX).map(|(content, _)| content)
+    }
+
+    /// Reads the bytes of a content, consistently.
+    ///
+    /// # Errors
+    /// [`ContentError`] if they could not be read, or are not all there.
+    pub async fn stored_content(&self, id: Uuid, content: &ContentRef) -> Result<StoredContent, ContentError> {
         // An entry of ours never names so many.
         if content.parts > PARTS_MAX {
             return Err(ContentError::Missing);
@@ -90,9 +126,8 @@ impl Outbox {
         if bytes.len() as u64 != content.size {
             return Err(ContentError::Missing);
         }
-        match content.encoding {
-            ContentEncoding::DeflatedJson => content::decode(&bytes).ok_or(ContentError::Missing),
-        }
+        let encoding = content.encoding;
+        Ok(StoredContent { bytes, encoding })
     }
 
     /// Deletes a content. May be repeated.

@@ -71,11 +71,11 @@ impl Permits {
     }
 
     /// Reads the gate, so that the first permit of this process is one write and not two. A failure is left for that
-    /// write to report.
-    pub async fn look(&self) {
-        if let Ok(Some(gate)) = self.read(false).await {
-            self.remember(Some(&gate.known()), None);
-        }
+    /// write to report. What it returns may be out of date by a moment.
+    pub async fn look(&self) -> Option<Gate> {
+        let gate = self.read(false).await.ok().flatten()?;
+        self.remember(Some(&gate.known()), None);
+        Some(gate)
     }
 
     /// Reads the brake, so that mail with a permit can still be held back.
@@ -173,6 +173,13 @@ impl Permits {
     #[must_use]
     pub fn time_of(&self, recipients: i64) -> Duration {
         self.known().map_or(Duration::ZERO, |known| known.time_of(recipients))
+    }
+
+    /// Returns how long a worker waits for the first slot of a chunk with so many recipients, if this process has seen
+    /// the gate.
+    #[must_use]
+    pub fn worker_patience(&self, stream: Stream, recipients: i64) -> Option<Duration> {
+        Some(self.known()?.worker_patience(stream, recipients))
     }
 
     fn known(&self) -> Option<RememberedGate> {

@@ -2,6 +2,30 @@
 //!
 //! The index of the table Outbox is the authority. A hint only asks the worker to look at one mail: a hint that is
 //! lost, doubled or out of date changes nothing but the time at which the mail is looked at.
+//!
+//! | module | concept |
+//! |---|---|
+//! | `work` | a batch of hints, and which of them are to be delivered again |
+//! | `hinted` | the mails that the hints of a batch name |
+//! | `look` | what the row and the entry of a mail ask for |
+//! | `pace` | the mails that are due, in chunks: a permit for each |
+//! | `prepare` | the API key and the content of the mails of a chunk |
+//! | `rejudge` | the recipients of a chunk, judged again |
+//! | `attempt` | one mail at its slot: the row, SES, and the row again |
+//! | `come_again` | how a mail comes back that is not sent now |
+//! | `ended` | the end of a mail: its content and its entry are deleted |
+//! | `alone` | the mails with which workers died |
+
+mod alone;
+mod attempt;
+mod come_again;
+mod ended;
+mod hinted;
+mod look;
+mod pace;
+mod prepare;
+mod rejudge;
+mod work;
 
 use aws::{ApiKeys, Hints, Outbox};
 use domain::stream::Stream;

@@ -15,4 +15,6 @@ mod standings;
 mod storms;
 mod takeover;
 mod waiting;
+mod worker;
+mod working;
 mod world;

@@ -43,6 +43,8 @@ pub(crate) enum Fate {
     DiesBefore,
     /// The process ends after the service has carried it out.
     DiesAfter,
+    /// The work panics.
+    Panics,
 }
 
 /// Which calls a fault befalls.
@@ -64,6 +66,8 @@ pub(crate) enum On {
     Hint,
     /// The write that an attempt was refused.
     Refusal,
+    /// An operation of DynamoDB whose request has this text.
+    Saying(&'static str, &'static str),
     /// Any call of SES.
     Ses,
     /// The mail at this place of the request.
@@ -145,6 +149,7 @@ impl Call {
             On::Store => !self.is_mail() && !self.is_hint(),
             On::Hint => self.is_hint(),
             On::Refusal => self.operation == "UpdateItem" && self.body.to_string().contains(":refused"),
+            On::Saying(operation, text) => self.operation == operation && self.body.to_string().contains(text),
             On::Transaction => self.operation == "TransactWriteItems",
             On::Parts => self.operation == "BatchWriteItem" && self.body.to_string().contains("\"content\""),
             On::Row(operation) => self.operation == operation && self.body["Item"].to_string().contains("\"mail\""),
@@ -389,6 +394,7 @@ impl HttpConnector for Network {
                     shared.go_on.notified().await;
                     shared.carry_out(number, request).await
                 }
+                Some(Fate::Panics) => panic!("as a test wants it"),
                 Some(Fate::CutBefore) => Err(cut()),
                 Some(Fate::CutAfter) => {
                     shared.carry_out_in_any_case(number, request).await?;

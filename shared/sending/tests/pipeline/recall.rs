@@ -21,13 +21,13 @@ impl World {
         Deadlines::new(self.clock.now(), Instant::now() + Duration::from_secs(29))
     }
 
-    async fn cancel(&self, id: Uuid, faults: &[Fault]) -> Result<(), NotRecalled> {
+    pub(crate) async fn cancel(&self, id: Uuid, faults: &[Fault]) -> Result<(), NotRecalled> {
         let network = Network::new(Arc::clone(&self.shared), 0, faults.to_vec());
         let sending = self.sending(&network);
         sending.cancel(id, self.new_id(), &self.deadlines()).await
     }
 
-    async fn reschedule(&self, id: Uuid, ahead: i64, faults: &[Fault]) -> Result<(), NotRecalled> {
+    pub(crate) async fn reschedule(&self, id: Uuid, ahead: i64, faults: &[Fault]) -> Result<(), NotRecalled> {
         let network = Network::new(Arc::clone(&self.shared), 0, faults.to_vec());
         let new = Rescheduling {
             id,
@@ -39,7 +39,7 @@ impl World {
     }
 
     /// A worker is about to send a mail that waits.
-    async fn begin(&self, id: Uuid) {
+    pub(crate) async fn begin(&self, id: Uuid) {
         let row = self.row(id).await.unwrap();
         let attempt = NewAttempt {
             id,
@@ -56,7 +56,7 @@ impl World {
         assert_eq!(self.state(id).await, SenderState::Sending);
     }
 
-    async fn state(&self, id: Uuid) -> SenderState {
+    pub(crate) async fn state(&self, id: Uuid) -> SenderState {
         self.row(id).await.unwrap().written
     }
 }

@@ -24,6 +24,12 @@ pub(crate) enum Mail {
     Invalid,
     /// A recipient is suppressed, which the caller does not accept.
     Reject,
+    /// To one recipient. The caller would not accept that it is suppressed.
+    Strict,
+    /// To two recipients.
+    Two,
+    /// To one recipient, with thirteen megabytes of text.
+    Large,
 }
 
 /// A request.
@@ -82,7 +88,8 @@ impl Request {
         let each = self.mails.iter().enumerate().filter(valid).map(|(place, mail)| {
             let anna = format!("anna{place}@example.net");
             let (to, cc): (Vec<&str>, Vec<&str>) = match mail {
-                Mail::Plain | Mail::Invalid => (vec![&anna], vec![]),
+                Mail::Plain | Mail::Invalid | Mail::Strict | Mail::Large => (vec![&anna], vec![]),
+                Mail::Two => (vec![&anna], vec!["bert@example.net"]),
                 Mail::Nobody => (vec![SUPPRESSED], vec![]),
                 Mail::Part | Mail::Reject => (vec![&anna], vec![SUPPRESSED]),
             };
@@ -94,7 +101,10 @@ impl Request {
                 reply_to: Vec::new(),
                 subject: self.subject(place),
                 html: None,
-                text: Some("Hello".to_owned()),
+                text: Some(match mail {
+                    Mail::Large => "Hello ".repeat(13_000_000 / 6),
+                    _ => "Hello".to_owned(),
+                }),
                 headers: Vec::new(),
                 tags: Vec::new(),
                 attachments: Vec::new(),
@@ -103,7 +113,7 @@ impl Request {
                 place,
                 email: email.unwrap(),
                 on_suppressed: match mail {
-                    Mail::Reject => OnSuppressed::Reject,
+                    Mail::Reject | Mail::Strict => OnSuppressed::Reject,
                     _ => OnSuppressed::Skip,
                 },
                 when_busy: self.when_busy,

@@ -1,0 +1,122 @@
+//! How a mail comes back that is not sent now: by a fresh hint, or by the index.
+
+use std::time::Duration;
+
+use aws::StoreError;
+use domain::backoff;
+use domain::queue::{Hint, OutboxEntry, Wait, retry_wait};
+use domain::ses_error::{RETRY_LATER, RETRY_SOON};
+use futures_util::future::join_all;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::hinted::HintEnd;
+use super::look::{DueMail, Looked, log};
+use super::work::Run;
+
+/// How often a fresh hint is sent again that SQS did not confirm. A second one does no harm.
+const HINT_REPEATS_MAX: u32 = 2;
+/// How many fresh hints are sent side by side.
+const HINTS_AT_ONCE: usize = 25;
+/// The wait of a mail that may be sent again at once.
+pub(super) const AT_ONCE: Duration = Duration::ZERO;
+
+impl Run<'_> {
+    /// Lets mails come back whose rows are as they were read.
+    pub(super) async fn all_come_again(&self, mails: Vec<DueMail>, cause: Duration) -> Vec<(usize, HintEnd)> {
+        let mut ends = Vec::new();
+        for mails in mails.chunks(HINTS_AT_ONCE) {
+            let ended = mails
+                .iter()
+                .map(async |mail| (mail.place, self.come_again(mail, cause).await));
+            ends.extend(join_all(ended).await);
+        }
+        ends
+    }
+
+    /// Lets a mail come back whose row is as it was read, or says `queued` again. Its cause asks for a wait of `cause`.
+    pub(super) async fn come_again(&self, mail: &DueMail, cause: Duration) -> HintEnd {
+        let releases = !mail.hint.released.is_empty();
+        let wait = retry_wait(cause, mail.entry.deadline, self.deadlines.now(), releases);
+        self.wait(&mail.hint, &mail.entry, wait).await
+    }
+
+    /// Lets a mail come back after an attempt that certainly sent nothing, but whose row may say `sending`. The fresh hint
+    /// releases the attempt's nonce, so that a worker may take the row over.
+    pub(super) async fn come_again_released(&self, mail: &DueMail, nonce: Uuid, cause: Duration) -> HintEnd {
+        let mail = DueMail {
+            hint: mail.hint.clone().releasing(nonce),
+            ..mail.clone()
+        };
+        self.come_again(&mail, cause).await
+    }
+
+    /// Looks at a mail again whose row was in another state than expected. If it is due again, it comes back at once.
+    pub(super) async fn decide_again(&self, mail: &DueMail) -> HintEnd {
+        match Box::pin(self.look_again(mail)).await {
+            Looked::Ended(end) => end,
+            Looked::Due(mail) => self.come_again(&mail, AT_ONCE).await,
+        }
+    }
+
+    /// Lets a mail come back.
+    pub(super) async fn wait(&self, hint: &Hint, entry: &OutboxEntry, wait: Wait) -> HintEnd {
+        match wait {
+            Wait::Standing => HintEnd::Acknowledge,
+            Wait::Hint(delay) => self.hint(hint, entry, delay).await,
+            Wait::Index(at) => {
+                let wake = self.worker.outbox.wake_again(entry.id, entry.wake_at, at);
+                match self.deadlines.before_answering(wake).await {
+                    // If somebody else has set another time, that stands.
+                    Ok(Ok(_)) => HintEnd::Acknowledge,
+                    Ok(Err(error)) => {
+                        log(entry.id, &error);
+                        HintEnd::DeliverAgain
+                    }
+                    Err(_) => HintEnd::DeliverAgain,
+                }
+            }
+        }
+    }
+
+    /// Sends a fresh hint, and again while SQS does not confirm it: what it releases is known to nobody else.
+    async fn hint(&self, hint: &Hint, entry: &OutboxEntry, delay: Duration) -> HintEnd {
+        let queue = self.worker.hints.of(entry.stream);
+        for repeat in 0..=HINT_REPEATS_MAX {
+            let sent = queue.send(hint, &entry.key_id, delay);
+            match self.deadlines.before_answering(sent).await {
+                Ok(Ok(())) => return HintEnd::Acknowledge,
+                Ok(Err(error)) => {
+                    tracing::warn!(
+                        message.id = %hint.id,
+                        code = error.code,
+                        cause = "no_hint",
+                        "a queued message has no fresh hint yet"
+                    );
+                }
+                Err(_) => break,
+            }
+            match backoff::delay(repeat, hint.id, self.deadlines.left_to_answer()) {
+                Some(delay) if repeat < HINT_REPEATS_MAX => sleep(delay).await,
+                _ => break,
+            }
+        }
+        HintEnd::DeliverAgain
+    }
+}
+
+/// Returns how long a mail waits after an error of a table, which it logs.
+pub(super) fn store_wait(id: Uuid, error: &StoreError) -> Duration {
+    log(id, error);
+    let seconds = if error.needs_operator() {
+        RETRY_LATER
+    } else {
+        RETRY_SOON
+    };
+    Duration::from_secs(seconds.into())
+}
+
+/// The wait of a mail for which there was no time.
+pub(super) fn no_time_wait() -> Duration {
+    Duration::from_secs(RETRY_SOON.into())
+}

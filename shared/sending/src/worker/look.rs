@@ -1,0 +1,176 @@
+//! Looking at a mail: its entry and its row are read, what they ask for is done, and both are read again until the mail
+//! is due or its hint has done its work.
+
+use aws::{Moved, StoreError};
+use domain::queue::{Hint, Leaving, NextStep, OutboxEntry, Settle, next_step};
+use domain::record::{MessageRecord, SenderState};
+use uuid::Uuid;
+
+use super::hinted::{HintEnd, HintedMail};
+use super::work::Run;
+
+/// How often a mail is read again that changes meanwhile.
+const ROUNDS_MAX: u32 = 6;
+
+/// A mail that may be sent now.
+#[derive(Clone, Debug)]
+pub(super) struct DueMail {
+    /// Its place among the mails of the batch.
+    pub(super) place: usize,
+    pub(super) hint: Hint,
+    pub(super) random: Uuid,
+    pub(super) entry: OutboxEntry,
+    /// The state of its row that the next write leaves.
+    pub(super) leaving: Leaving,
+    /// How many recipients it has, whether they are suppressed or not.
+    pub(super) addressed: i64,
+}
+
+impl DueMail {
+    pub(super) fn id(&self) -> Uuid {
+        self.entry.id
+    }
+}
+
+/// What looking at a mail came to.
+#[derive(Debug)]
+pub(super) enum Looked {
+    /// It may be sent.
+    Due(Box<DueMail>),
+    /// Its hints have this end.
+    Ended(HintEnd),
+}
+
+impl Run<'_> {
+    /// Looks at a mail that a hint names.
+    pub(super) async fn look(&self, place: usize, mail: &HintedMail) -> Looked {
+        self.look_by(place, &mail.hint, mail.random).await
+    }
+
+    /// Looks again at a mail whose row was in another state than it had been read in.
+    pub(super) async fn look_again(&self, mail: &DueMail) -> Looked {
+        self.look_by(mail.place, &mail.hint, mail.random).await
+    }
+
+    async fn look_by(&self, place: usize, hint: &Hint, random: Uuid) -> Looked {
+        for _ in 0..ROUNDS_MAX {
+            let (entry, row) = match self.deadlines.before_answering(self.read(hint)).await {
+                Ok(Ok(read)) => read,
+                Ok(Err(error)) => {
+                    // Neither its stream nor its key is known, so there can be no fresh hint.
+                    log(hint.id, &error);
+                    return Looked::Ended(HintEnd::DeliverAgain);
+                }
+                Err(_) => return Looked::Ended(HintEnd::DeliverAgain),
+            };
+            let step = next_step(row.as_ref(), entry.as_ref(), hint, self.deadlines.now());
+            let Some(entry) = entry else {
+                return Looked::Ended(HintEnd::Acknowledge);
+            };
+            match step {
+                NextStep::Send(leaving) => {
+                    return Looked::Due(Box::new(DueMail {
+                        place,
+                        hint: hint.clone(),
+                        random,
+                        entry,
+                        leaving,
+                        addressed: row.as_ref().map_or(1, addressed),
+                    }));
+                }
+                NextStep::Wait(wait) => return Looked::Ended(self.wait(hint, &entry, wait).await),
+                NextStep::Drop { delete: false, .. } => return Looked::Ended(HintEnd::Acknowledge),
+                NextStep::Drop { emit, delete: true } => {
+                    // Another content may have come between the two reads. It must not lose its entry.
+                    if is_of_one_content(row.as_ref(), &entry) {
+                        return Looked::Ended(self.end(&entry, emit).await);
+                    }
+                }
+                NextStep::Settle(settle) => {
+                    if !self.settle(hint.id, settle).await {
+                        return Looked::Ended(HintEnd::DeliverAgain);
+                    }
+                }
+            }
+        }
+        tracing::warn!(message.id = %hint.id, "a message keeps changing");
+        Looked::Ended(HintEnd::DeliverAgain)
+    }
+
+    /// Reads the entry, then the row: see [`next_step`] for why in this order.
+    async fn read(&self, hint: &Hint) -> Result<(Option<OutboxEntry>, Option<MessageRecord>), StoreError> {
+        let sending = &self.worker.sending;
+        let Some(entry) = self.worker.outbox.entry(hint.id).await? else {
+            return Ok((None, None));
+        };
+        let mut row = sending.messages.get(hint.id).await?;
+        if let Some(row) = &mut row
+            && row.written == SenderState::Sending
+        {
+            sending.add_proof(row, self.deadlines.now()).await?;
+        }
+        Ok((Some(entry), row))
+    }
+
+    /// Writes the end of a mail. Returns whether the row has an answer, which may be that it is in another state.
+    async fn settle(&self, id: Uuid, settle: Settle) -> bool {
+        let messages = &self.worker.sending.messages;
+        let moved = match settle {
+            Settle::Expired(leaving) => {
+                let now = self.deadlines.now();
+                self.moved(id, messages.expire(id, leaving, now)).await
+            }
+            Settle::Unknown { nonce } => self.moved(id, messages.give_up(id, nonce)).await,
+        };
+        if moved == Some(Moved::Done) {
+            match settle {
+                Settle::Expired(_) => {
+                    tracing::warn!(message.id = %id, cause = "expired", "a message was not sent by its deadline");
+                }
+                Settle::Unknown { .. } => tracing::error!(
+                    message.id = %id,
+                    cause = "queue_unknown",
+                    "it will stay unknown whether SES accepted a message"
+                ),
+            }
+        }
+        moved.is_some()
+    }
+
+    /// Carries out a transition, as long as there is time. Returns `None` if it has no answer.
+    pub(super) async fn moved(
+        &self,
+        id: Uuid,
+        transition: impl Future<Output = Result<Moved, StoreError>>,
+    ) -> Option<Moved> {
+        match self.deadlines.before_answering(transition).await {
+            Ok(Ok(moved)) => Some(moved),
+            Ok(Err(error)) => {
+                log(id, &error);
+                None
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+/// Logs that a table has no answer about a mail.
+pub(super) fn log(id: Uuid, error: &StoreError) {
+    tracing::error!(
+        message.id = %id,
+        cause = error.cause(),
+        operation = error.operation,
+        code = error.code,
+        "a table cannot be read or written"
+    );
+}
+
+fn is_of_one_content(row: Option<&MessageRecord>, entry: &OutboxEntry) -> bool {
+    let queued = row.and_then(|row| row.queued.as_ref());
+    queued.is_none_or(|queued| queued.content_nonce == entry.content.nonce)
+}
+
+fn addressed(row: &MessageRecord) -> i64 {
+    let recipients = row.mail.to.len() + row.mail.cc.len() + row.mail.bcc.len();
+    i64::try_from(recipients).unwrap_or(i64::MAX).max(1)
+}
