@@ -15,6 +15,7 @@
 //! | [`middleware`] | the one layer around every operation of every service |
 //! | [`catalogue`] | the names of all operations |
 //! | [`calls`] | the record of calls |
+//! | [`service_metrics`] | the metrics that services publish of themselves |
 //! | [`fault`] | injected faults |
 //! | [`processes`] | the running processes of functions, which a fault may kill |
 //! | [`clock`] | the time, which can be set forward |
@@ -39,6 +40,7 @@ mod page;
 pub mod processes;
 pub mod run;
 pub mod server;
+pub mod service_metrics;
 pub mod services;
 pub mod template;
 

@@ -19,6 +19,7 @@ use crate::calls::Calls;
 use crate::catalogue::AwsService;
 use crate::fault::{Effect, Faults, Moment};
 use crate::processes::environment_of;
+use crate::service_metrics::ServiceMetrics;
 
 /// The record of calls and the faults in force, which all services share. Clones share both.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,8 @@ pub struct Middleware {
     pub calls: Calls,
     /// The faults in force.
     pub faults: Faults,
+    /// What the services count of themselves.
+    pub metrics: ServiceMetrics,
 }
 
 /// An operation that a caller asks a service for.
@@ -182,16 +185,21 @@ async fn handle<S: WireService>(State(served): State<Arc<Served<S>>>, request: R
     let Some(operation) = service.operation(&request) else {
         return service.carry_out(request).await;
     };
-    let Middleware { calls, faults } = &served.middleware;
+    let Middleware { calls, faults, metrics } = &served.middleware;
     let headers = &request.head.headers;
     let environment = environment_of(headers);
     if let (Some(key), [access]) = (&operation.leading_key, operation.allowed_by.as_slice()) {
         calls.record_leading_key(headers, &action(S::SERVICE, &access.action), &access.resource, key);
     }
-    for access in operation.allowed_by {
-        calls.record(headers, &action(S::SERVICE, &access.action), [access.resource]);
+    for access in &operation.allowed_by {
+        calls.record(headers, &action(S::SERVICE, &access.action), [access.resource.clone()]);
     }
-    match faults.take(&operation.name, &operation.tables, environment) {
+    let effect = faults.take(&operation.name, &operation.tables, environment);
+    if let (AwsService::Dynamodb, Some(Effect::Error { code, .. })) = (S::SERVICE, &effect) {
+        let tables = operation.allowed_by.iter().map(|access| access.resource.as_str());
+        metrics.refused(&operation.name, code, tables);
+    }
+    match effect {
         None => service.carry_out(request).await,
         Some(Effect::Unprocessed(undone)) => service.carry_out_in_part(request, undone).await,
         Some(effect) => {

@@ -1,6 +1,7 @@
 //! Each alarm on what the send API answers and logs is set off by the faults that it is for, and by no others.
 
 use std::path::Path;
+use std::time::Duration;
 
 use local_aws::data_dir::DataDir;
 use local_aws::template::{Alarm, MetricFilter, Monitoring, Stack};
@@ -225,6 +226,72 @@ async fn the_share_of_failed_requests_is_above_its_threshold_while_no_mail_can_b
         }
         let share = 100.0 * f64::from(failures) / f64::from(requests);
         assert_eq!(share >= threshold, goes_off, "{fault}: {share}");
+    }
+}
+
+/// The periods of the alarms on what services count of themselves.
+const PERIOD: Duration = Duration::from_mins(5);
+
+/// Returns the sum of all metrics of an alarm in the last period.
+fn sum(okite: &Okite, alarm: &Alarm) -> u64 {
+    let sum = |metric| okite.local.metrics.in_the_last(PERIOD, metric);
+    alarm.metrics.iter().filter_map(sum).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_requests_sets_off_its_alarm_and_usual_traffic_does_not() {
+    let okite = Okite::start_with(|settings| {
+        settings.parameters.insert("ApiRate".to_owned(), "1".to_owned());
+    })
+    .await;
+    let monitoring = Stack::monitoring(
+        TEMPLATE,
+        &APPLICATION.stack_context([("ApiRate".to_owned(), "1".to_owned())].into()),
+    );
+    let monitoring = monitoring.unwrap();
+    let alarm = alarm(&monitoring, "ApiRequestsAlarm");
+    assert_eq!(alarm.expressions, ["100 * requests / (300 * 1)"]);
+    let (threshold, limit) = (alarm.threshold.unwrap(), 300.0);
+    // What API Gateway counts does not depend on the answer.
+    for (path, requests, goes_off) in [("/health", 20, false), ("/health", 240, true), ("/nowhere", 240, true)] {
+        for _ in 0..requests {
+            okite.get(path).await;
+        }
+        let counted = sum(&okite, alarm);
+        assert_eq!(counted, requests, "{path}");
+        let share = 100.0 * f64::from(u32::try_from(counted).unwrap()) / limit;
+        assert_eq!(share >= threshold, goes_off, "{path}: {share}");
+        okite.advance(PERIOD).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_table_that_dynamodb_throttles_counts_for_the_alarm_on_throttles() {
+    let monitoring = monitoring();
+    let alarm = alarm(&monitoring, "TableThrottlesAlarm");
+    assert!(alarm.expressions[0].starts_with("SUM(["), "{:?}", alarm.expressions);
+    let threshold = alarm.threshold.unwrap();
+    let watched = Watched::start(&[]).await;
+    let throttled = "ProvisionedThroughputExceededException";
+    for (fault, goes_off) in [
+        (Value::Null, false),
+        (table("PutItem", "MessagesTable", "AccessDeniedException"), false),
+        (table("BatchGetItem", "SuppressionsTable", "InternalServerError"), false),
+        (table("BatchGetItem", "SuppressionsTable", throttled), true),
+        (table("PutItem", "MessagesTable", throttled), true),
+        (table("UpdateItem", "UsageTable", throttled), true),
+        (table("UpdateItem", "UsageTable", "ThrottlingException"), true),
+        // The table of API keys is not watched.
+        (table("GetItem", "ApiKeysTable", throttled), false),
+    ] {
+        watched.post_under(fault.clone(), &email(GOOD)).await;
+        let counted = sum(&watched.okite, alarm);
+        assert_eq!(
+            f64::from(u32::try_from(counted).unwrap()) > threshold,
+            goes_off,
+            "{fault}: {counted}"
+        );
+        watched.okite.advance(PERIOD).await;
     }
 }
 

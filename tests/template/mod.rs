@@ -312,6 +312,7 @@ fn routes_every_request_to_the_send_api() {
         stack().http_api,
         Some(HttpApi {
             logical_id: "SendApi".to_owned(),
+            name: "okite-SendApi".to_owned(),
             function: "send-api".to_owned()
         })
     );

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::calls::Calls;
 use crate::data_dir::DataDir;
+use crate::service_metrics::ServiceMetrics;
 use crate::services::gateway::Gateway;
 use crate::services::lambda::{InvokeError, Lambda};
 
@@ -45,6 +46,8 @@ pub struct LocalAws {
     pub environments: BTreeMap<String, BTreeMap<String, String>>,
     /// The calls of services so far.
     pub calls: Calls,
+    /// What the services have counted of themselves.
+    pub metrics: ServiceMetrics,
     readiness_path: &'static str,
     data_dir: Option<DataDir>,
     gateway: Arc<Gateway>,

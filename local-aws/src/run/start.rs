@@ -23,6 +23,7 @@ use crate::data_dir::DataDir;
 use crate::fault::Faults;
 use crate::local_api::{LocalApi, guard};
 use crate::middleware::Middleware;
+use crate::service_metrics::ServiceMetrics;
 use crate::services::cloudwatch::CloudWatch;
 use crate::services::dynamodb::Dynamodb;
 use crate::services::gateway::Gateway;
@@ -59,6 +60,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
     let middleware = Middleware {
         calls: Calls::default(),
         faults: Faults::new(clock.clone(), lambda.processes()),
+        metrics: ServiceMetrics::new(clock.clone()),
     };
     let dynamodb = Dynamodb::open(data_dir.map(DataDir::database).as_deref(), &stack.tables)?.with_clock(clock.clone());
     let (events, published) = mpsc::unbounded_channel();
@@ -88,7 +90,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         stop: stop_front.clone(),
     };
     let cloudwatch = CloudWatch::new(ses.clone(), sqs.clone(), stack.alarms, clock.clone());
-    let gateway = Gateway::new(lambda.clone(), http_api.function, ACCOUNT_ID.to_owned(), clock.clone());
+    let gateway = Gateway::new(lambda.clone(), http_api, clock.clone(), middleware.metrics.clone());
 
     let router = front_router(local_api, application.page, &gateway);
     let front = tokio::spawn(server::serve(at.front.socket, router, None, stop_front.clone()));
@@ -122,6 +124,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         queues: queue_urls(stack.queues),
         environments,
         calls: middleware.calls,
+        metrics: middleware.metrics,
         readiness_path: application.readiness_path,
         data_dir: settings.data_dir,
         gateway,

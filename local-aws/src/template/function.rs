@@ -50,6 +50,8 @@ pub struct Function {
 pub struct HttpApi {
     /// Logical id of the resource: `Api`.
     pub logical_id: String,
+    /// Id of the API, the value of `!Ref`: `stack-Api`.
+    pub name: String,
     /// Name of the function (as in [`Function::name`]) that every request goes to, by the `$default` route.
     pub function: String,
 }
@@ -129,11 +131,12 @@ pub(super) fn http_api(
             .find(|logical_id| names::physical(context, logical_id) == id)
             .ok_or(TemplateFault::Unknown {
                 what: "HTTP API",
-                name: id,
+                name: id.clone(),
             })
             .map_err(|fault| fault.on(line))?;
         found = Some(HttpApi {
             logical_id: logical_id.to_owned(),
+            name: id,
             function: function.name.clone(),
         });
     }
@@ -192,6 +195,7 @@ Resources:
             stack.http_api,
             Some(HttpApi {
                 logical_id: "Api".to_owned(),
+                name: "shop-Api".to_owned(),
                 function: "greeter".to_owned()
             })
         );

@@ -19,8 +19,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::application::ACCOUNT_ID;
 use crate::clock::Clock;
+use crate::service_metrics::ServiceMetrics;
 use crate::services::lambda::{InvokeError, Lambda};
+use crate::template::HttpApi;
 
 /// The largest body that an HTTP API accepts, in bytes.
 const BODY_MAX: usize = 10 * 1024 * 1024;
@@ -29,9 +32,9 @@ const BODY_MAX: usize = 10 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Gateway {
     lambda: Arc<Lambda>,
-    function: String,
-    account_id: String,
+    api: HttpApi,
     clock: Clock,
+    metrics: ServiceMetrics,
 }
 
 /// The answer of a function in payload format 2.0.
@@ -50,14 +53,14 @@ struct FunctionAnswer {
 }
 
 impl Gateway {
-    /// Routes every request to `function`.
+    /// Routes every request of the API to its function, and counts the requests.
     #[must_use]
-    pub fn new(lambda: Arc<Lambda>, function: String, account_id: String, clock: Clock) -> Arc<Self> {
+    pub fn new(lambda: Arc<Lambda>, api: HttpApi, clock: Clock, metrics: ServiceMetrics) -> Arc<Self> {
         Arc::new(Self {
             lambda,
-            function,
-            account_id,
+            api,
             clock,
+            metrics,
         })
     }
 
@@ -69,12 +72,15 @@ impl Gateway {
     /// Invokes the function with a request and turns its answer into a response.
     pub async fn call(&self, head: &Parts, body: &Bytes) -> Response {
         let event = Bytes::from(self.event(head, body).to_string());
-        match self.lambda.invoke(&self.function, event).await {
+        match self.lambda.invoke(&self.api.function, event).await {
             Ok(answer) => response(&answer).unwrap_or_else(|| own(StatusCode::INTERNAL_SERVER_ERROR)),
             Err(InvokeError::TooLarge) => own(StatusCode::PAYLOAD_TOO_LARGE),
             Err(InvokeError::TimedOut) => own(StatusCode::SERVICE_UNAVAILABLE),
             Err(error) => {
-                tracing::error!(function = self.function, "an invocation for a request failed: {error}");
+                tracing::error!(
+                    function = self.api.function,
+                    "an invocation for a request failed: {error}"
+                );
                 own(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }
@@ -95,8 +101,8 @@ impl Gateway {
             "rawQueryString": head.uri.query().unwrap_or_default(),
             "headers": headers(&head.headers),
             "requestContext": {
-                "accountId": self.account_id,
-                "apiId": "local",
+                "accountId": ACCOUNT_ID,
+                "apiId": self.api.name,
                 "domainName": host,
                 "domainPrefix": host.split('.').next().unwrap_or_default(),
                 "http": {
@@ -126,6 +132,7 @@ impl Gateway {
 }
 
 async fn handle(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response {
+    gateway.metrics.request(&gateway.api.name);
     let (head, body) = request.into_parts();
     match axum::body::to_bytes(body, BODY_MAX).await {
         Ok(body) => gateway.call(&head, &body).await,
