@@ -128,7 +128,7 @@ mod tests {
         clock.advance(Duration::from_hours(1)).unwrap();
         metrics.request("api");
         assert_eq!([in_hours(1), in_hours(2)], [Some(1), Some(2)]);
-        clock.advance(Duration::from_hours(3)).unwrap();
+        clock.advance(Duration::from_hours(4)).unwrap();
         assert_eq!(in_hours(1), None);
         metrics.request("api");
         assert_eq!(in_hours(9), Some(1), "what no alarm looks at is forgotten");

@@ -2,6 +2,7 @@
 
 mod entries;
 mod lookups;
+mod many;
 mod newest;
 mod registers;
 mod soft;

@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use aws::{LOOKED_AT_MAX, NewestFrom};
 use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
@@ -18,6 +19,11 @@ const ENTRIES: u128 = 2 * LOOKED_AT_MAX as u128 + 1_000;
 const RARE: u128 = 1_500;
 
 async fn fill(store: &Store) {
+    put(store, 0..ENTRIES).await;
+}
+
+/// Puts entries whose ids are these numbers.
+pub(super) async fn put(store: &Store, numbers: Range<u128>) {
     let entry = |number: u128| {
         let register = if number.is_multiple_of(RARE) {
             "manual_at"
@@ -33,7 +39,7 @@ async fn fill(store: &Store) {
         let put = PutRequest::builder().set_item(Some(item)).build().unwrap();
         WriteRequest::builder().put_request(put).build()
     };
-    let numbers: Vec<u128> = (0..ENTRIES).collect();
+    let numbers: Vec<u128> = numbers.collect();
     for numbers in numbers.chunks(25) {
         let entries = numbers.iter().copied().map(entry).collect();
         let write = store
