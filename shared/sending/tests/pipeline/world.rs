@@ -263,6 +263,7 @@ impl World {
             stream: Stream::Transactional,
             now: self.clock.now(),
             patience: Duration::ZERO,
+            holds_bulk_back: false,
         };
         let permits = self.sending(&self.shared.connector).permits;
         match permits.take(ask).await {
