@@ -55,11 +55,12 @@ impl Chunks<'_> {
         let now = self.deadlines.at(asked);
         let patience = match self.origin.patience {
             Patience::Within(wait) => {
+                let patience = self.deadlines.patience(wait).saturating_duration_since(asked);
                 // A refusal that this process knows to be certain costs the gate nothing.
-                if let Some(refusal) = permits.known_refusal(now) {
+                if let Some(refusal) = permits.known_refusal(patience, now) {
                     return Err(Stopped::All(NotSent::Busy(Busy::Gate(refusal))));
                 }
-                self.deadlines.patience(wait).saturating_duration_since(asked)
+                patience
             }
             // The last slot comes before sending has to end.
             Patience::UntilDeadline => self
@@ -72,6 +73,7 @@ impl Chunks<'_> {
             stream: self.origin.stream,
             now,
             patience,
+            holds_bulk_back: false,
         };
         match permits.take(ask).await {
             Ok(permit) => Ok(permit),

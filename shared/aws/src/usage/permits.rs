@@ -19,7 +19,8 @@ use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{Item, n, names, number_of, s, time_of};
 use domain::brake::Brake;
 use domain::pacing::{
-    self, Allowance, Gate, GateBranch, GateWrite, PacingPolicy, Permit, PermitRequest, RememberedGate, Throttled,
+    self, Allowance, BulkHeldBack, Gate, GateBranch, GateWrite, PacingPolicy, Permit, PermitRequest, RememberedGate,
+    Throttled,
 };
 use domain::stream::Stream;
 
@@ -27,6 +28,9 @@ const OPERATION: &str = "UpdateItem";
 /// The most writes for one permit. Three are enough while the slot interval does not change: one without knowledge of
 /// the gate, and one by each of two branches. Each report that changes the interval costs one more.
 const ATTEMPTS_MAX: usize = 6;
+
+/// The attribute that holds bulk mail back while transactional mail waits.
+const TRANSACTIONAL_UNTIL: &str = "transactional_until";
 
 /// Why there is no permit.
 #[derive(Debug, thiserror::Error)]
@@ -143,11 +147,12 @@ impl Permits {
         Err(StoreError::new(OPERATION, "GateKeepsChanging").into())
     }
 
-    /// Returns a refusal if the gate is certain to refuse every send for its rate, without asking it.
+    /// Returns a refusal if the gate is certain to refuse every send with so much patience for its rate, without asking
+    /// it.
     #[must_use]
-    pub fn known_refusal(&self, now: Timestamp) -> Option<Throttled> {
+    pub fn known_refusal(&self, patience: Duration, now: Timestamp) -> Option<Throttled> {
         let seen = self.seen()?;
-        seen.gate.refusal(&self.policy, seen.at?, now)
+        seen.gate.refusal(&self.policy, patience, seen.at?, now)
     }
 
     /// Returns what a caller learns of the rate, if this process has seen the gate.
@@ -244,15 +249,29 @@ enum Taken {
     Failed(Option<Gate>),
 }
 
+/// The write of the time until which bulk mail is held back: what is set, after the other attributes.
+fn hold_back(request: UpdateItemFluentBuilder, held_back: BulkHeldBack) -> (UpdateItemFluentBuilder, &'static str) {
+    let (time, set) = match held_back {
+        BulkHeldBack::AsBefore => return (request, ""),
+        BulkHeldBack::Until(until) => (until, ", #transactional_until = :held_back"),
+        BulkHeldBack::AfterSlots(after) => (after, ", #transactional_until = #next_free_slot + :held_back"),
+    };
+    let request = request
+        .expression_attribute_names("#transactional_until", TRANSACTIONAL_UNTIL)
+        .expression_attribute_values(":held_back", n(time));
+    (request, set)
+}
+
 /// Creates the gate before the first report does. The account counts as read at the earliest time, so any report
 /// replaces the quota, and until then the rate alone limits sends. The new gate counts its grants from this first
 /// write.
 fn first(request: UpdateItemFluentBuilder, attempt: &GateWrite) -> UpdateItemFluentBuilder {
+    let (request, held_back) = hold_back(request, attempt.bulk_held_back);
     request
-        .update_expression(
+        .update_expression(format!(
             "SET #next_free_slot = :next_free_slot, #slot_interval = :slot_interval, #left_all = :minus_n, #left_bulk = :minus_n, #granted = :n, \
-             #brake = :zero, #account_read_at = :zero",
-        )
+             #brake = :zero, #account_read_at = :zero{held_back}"
+        ))
         .condition_expression("attribute_not_exists(#pk)")
         .expression_attribute_names("#pk", "pk")
         .expression_attribute_values(":next_free_slot", n(attempt.floor + attempt.cost))
@@ -307,12 +326,25 @@ fn take(
         Stream::Transactional => "#left_all",
         Stream::Bulk => "#left_bulk",
     };
+    let (request, held_back) = hold_back(request, attempt.bulk_held_back);
+    // Transactional mail that waits holds bulk mail back, unless a wrong clock says so.
+    let (request, passes) = match attempt.ask.stream {
+        Stream::Transactional => (request, ""),
+        Stream::Bulk => (
+            request
+                .expression_attribute_names("#transactional_until", TRANSACTIONAL_UNTIL)
+                .expression_attribute_values(":now", n(attempt.now))
+                .expression_attribute_values(":implausible", n(attempt.implausible)),
+            " AND (attribute_not_exists(#transactional_until) OR #transactional_until <= :now \
+             OR #transactional_until > :implausible)",
+        ),
+    };
     request
         .update_expression(format!(
-            "SET #next_free_slot = {next_free_slot}, #left_all = #left_all - :n, #left_bulk = #left_bulk - :n ADD #granted :n"
+            "SET #next_free_slot = {next_free_slot}, #left_all = #left_all - :n, #left_bulk = #left_bulk - :n{held_back} ADD #granted :n"
         ))
         .condition_expression(format!(
-            "{when} AND #slot_interval = :slot_interval AND #brake < :brake AND ({left} >= :n OR #account_read_at < :stale)"
+            "{when} AND #slot_interval = :slot_interval AND #brake < :brake AND ({left} >= :n OR #account_read_at < :stale){passes}"
         ))
         .expression_attribute_values(":n", n(attempt.ask.recipients))
         .expression_attribute_values(":brake", n(attempt.brake.level()))
@@ -327,5 +359,6 @@ fn gate(item: &Item) -> Option<Gate> {
         left_bulk: number_of(item, "left_bulk")?,
         brake: Brake::from_level(number_of(item, "brake")?),
         account_read_at: time_of(item, "account_read_at")?,
+        transactional_until: number_of(item, TRANSACTIONAL_UNTIL).unwrap_or(0),
     })
 }

@@ -240,7 +240,7 @@ impl Store {
     }
 
     /// Writes one item as it is.
-    pub(crate) async fn put<const N: usize>(&self, logical_id: &str, item: [(&str, AttributeValue); N]) {
+    pub(crate) async fn put<'a>(&self, logical_id: &str, item: impl IntoIterator<Item = (&'a str, AttributeValue)>) {
         let item = item.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         self.client
             .put_item()

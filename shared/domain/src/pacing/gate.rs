@@ -13,6 +13,9 @@
 //! Slots that are further ahead than a clock that is right can take them would stop all mail until their time comes. No
 //! write takes such slots by its own clock, and a send that finds some takes slots from now on: the *too far* branch.
 //!
+//! A permit of a transactional worker that leaves mails of its batch waiting also sets `transactional_until`, and bulk mail
+//! is refused until then: see [`priority`](super::priority).
+//!
 //! Slots are never returned: a return and a take at the same time would grant a slot twice. The next report corrects
 //! slots taken in vain, because it uses SES's own count.
 
@@ -22,6 +25,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::gate_settings::{FIRST_RATE, slot_interval};
 use super::micros;
+use super::priority::{HELD_BACK, HELD_BACK_MAX, PLAUSIBLE, lets_bulk_pass, transactional_until};
 use super::slots::{REMEMBERED_FOR, latest_report};
 use crate::brake::Brake;
 use crate::pacing::PacingPolicy;
@@ -47,6 +51,9 @@ pub struct Gate {
     pub brake: Brake,
     /// When the reporter read the account for these settings.
     pub account_read_at: Timestamp,
+    /// Until when bulk mail is held back because transactional mail waits, in microseconds since the epoch; 0 if it never
+    /// was.
+    pub transactional_until: i64,
 }
 
 impl Gate {
@@ -92,13 +99,19 @@ impl RememberedGate {
     ///
     /// Only a report or a send that repairs the gate takes slots back, so what was seen holds for [`REMEMBERED_FOR`],
     /// unless it is too far ahead to be right. Quota and brake are not remembered, because the next report may change
-    /// them at any moment.
+    /// them at any moment. A send with more `patience` may pass.
     #[must_use]
-    pub fn refusal(&self, policy: &PacingPolicy, seen_at: Timestamp, now: Timestamp) -> Option<Throttled> {
+    pub fn refusal(
+        &self,
+        policy: &PacingPolicy,
+        patience: Duration,
+        seen_at: Timestamp,
+        now: Timestamp,
+    ) -> Option<Throttled> {
         let is_recent = (SignedDuration::ZERO..REMEMBERED_FOR).contains(&now.duration_since(seen_at));
         let ahead = self.next_free_slot.saturating_sub(now.as_microsecond());
-        let is_refused = ahead > micros(policy.wait) && !self.is_too_far(policy, now);
-        (is_recent && is_refused).then(|| self.too_fast(policy, now))
+        let is_refused = ahead > micros(patience) && !self.is_too_far(policy, now);
+        (is_recent && is_refused).then(|| self.too_fast(policy, patience, now))
     }
 
     /// Returns whether slots are taken further ahead than a clock that is right can take them.
@@ -106,12 +119,12 @@ impl RememberedGate {
         self.next_free_slot.saturating_sub(now.as_microsecond()) > policy.furthest(self.slot_interval)
     }
 
-    fn too_fast(&self, policy: &PacingPolicy, now: Timestamp) -> Throttled {
+    fn too_fast(&self, policy: &PacingPolicy, patience: Duration, now: Timestamp) -> Throttled {
         let ahead = self.next_free_slot.saturating_sub(now.as_microsecond());
         // A caller whose gate is repaired meanwhile must not come again in hours.
         let ahead = ahead.min(policy.furthest(self.slot_interval));
         Throttled::Rate {
-            retry_after: microseconds(ahead.saturating_sub(micros(policy.wait))),
+            retry_after: microseconds(ahead.saturating_sub(micros(patience))),
             slot_interval: self.slot_interval,
         }
     }
@@ -128,6 +141,8 @@ pub struct PermitRequest {
     pub now: Timestamp,
     /// How long the send can wait for its slot.
     pub patience: Duration,
+    /// Whether bulk mail is to be held back for a moment after the send's slots: other transactional mail waits behind it.
+    pub holds_bulk_back: bool,
 }
 
 /// The expression of a write to the gate.
@@ -141,6 +156,17 @@ pub enum GateBranch {
     Idle,
     /// Slots were taken further ahead than a clock that is right can take them: the write takes slots from now on.
     TooFar,
+}
+
+/// What a permit writes as the time until which bulk mail is held back, in microseconds since the epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BulkHeldBack {
+    /// Nothing: the gate keeps the time that it has.
+    AsBefore,
+    /// This time.
+    Until(i64),
+    /// So long after the time up to which slots were taken before.
+    AfterSlots(i64),
 }
 
 /// One write to the gate: a branch, and the values of its expression. Times and durations are in microseconds.
@@ -168,6 +194,10 @@ pub struct GateWrite {
     pub ahead_after: i64,
     /// The least brake that holds this send back.
     pub brake: Brake,
+    /// The time until which bulk mail is held back from now on.
+    pub bulk_held_back: BulkHeldBack,
+    /// A time beyond which bulk mail is not held back, because a wrong clock has set it.
+    pub implausible: i64,
 }
 
 /// Slots that were granted.
@@ -250,16 +280,35 @@ impl GateWrite {
         let latest = now
             .saturating_add(micros(ask.patience))
             .min(furthest.saturating_sub(cost));
+        let branch = match known {
+            None => GateBranch::First,
+            // It would not fit anywhere: its condition cannot hold.
+            Some(_) if latest < now => GateBranch::Busy,
+            Some(known) if known.next_free_slot < floor => GateBranch::Idle,
+            Some(known) if known.next_free_slot > furthest => GateBranch::TooFar,
+            Some(_) => GateBranch::Busy,
+        };
+        let last_slot_after = |begin: i64| begin.saturating_add(cost.saturating_sub(slot_interval));
+        let held_until = |begin: i64| {
+            let last_slot = microseconds(last_slot_after(begin).saturating_sub(now));
+            BulkHeldBack::Until(transactional_until(ask.now, last_slot).as_microsecond())
+        };
+        // An expression has no minimum. What may be too late is held back for as long as it may be.
+        let furthest_hold = last_slot_after(latest).saturating_add(micros_of(HELD_BACK));
+        let bulk_held_back = match branch {
+            _ if !ask.holds_bulk_back => BulkHeldBack::AsBefore,
+            GateBranch::First | GateBranch::Idle => held_until(floor),
+            GateBranch::TooFar => held_until(now),
+            GateBranch::Busy if furthest_hold <= now.saturating_add(micros_of(HELD_BACK_MAX)) => {
+                BulkHeldBack::AfterSlots(last_slot_after(micros_of(HELD_BACK)))
+            }
+            GateBranch::Busy => BulkHeldBack::Until(now.saturating_add(micros_of(HELD_BACK_MAX))),
+        };
         Self {
             ask,
-            branch: match known {
-                None => GateBranch::First,
-                // It would not fit anywhere: its condition cannot hold.
-                Some(_) if latest < now => GateBranch::Busy,
-                Some(known) if known.next_free_slot < floor => GateBranch::Idle,
-                Some(known) if known.next_free_slot > furthest => GateBranch::TooFar,
-                Some(_) => GateBranch::Busy,
-            },
+            branch,
+            bulk_held_back,
+            implausible: now.saturating_add(micros_of(PLAUSIBLE)),
             slot_interval,
             cost,
             floor,
@@ -284,10 +333,17 @@ impl GateWrite {
         } else if gate.left(ask.stream) < ask.recipients && gate.account_read_at.as_millisecond() >= next.stale_before {
             let reserved = gate.left_all >= ask.recipients;
             Err(Throttled::Quota { reserved })
+        } else if let Some(until) = gate.holds_back(&next) {
+            Err(Throttled::Rate {
+                retry_after: microseconds(until.saturating_sub(next.now)),
+                slot_interval: gate.slot_interval,
+            })
         } else if next.branch == GateBranch::TooFar && gate.account_read_at.as_millisecond() <= next.ahead_after {
             Ok(next)
         } else if gate.next_free_slot > next.latest || next.latest < next.now {
-            Err(known.too_fast(policy, ask.now))
+            // What does not fit behind any slot waits for the next one all the same.
+            let waits = next.latest.saturating_sub(next.now).clamp(0, micros(ask.patience));
+            Err(known.too_fast(policy, microseconds(waits), ask.now))
         } else {
             Ok(next)
         }
@@ -309,6 +365,13 @@ impl GateWrite {
 }
 
 impl Gate {
+    /// Returns until when the gate holds the send back because transactional mail waits, if it does.
+    fn holds_back(&self, write: &GateWrite) -> Option<i64> {
+        let until = Timestamp::from_microsecond(self.transactional_until).ok()?;
+        let is_held = write.ask.stream == Stream::Bulk && !lets_bulk_pass(until, write.ask.now);
+        is_held.then_some(self.transactional_until)
+    }
+
     /// Returns the part of the gate that a container remembers.
     #[must_use]
     pub fn known(&self) -> RememberedGate {
@@ -317,6 +380,10 @@ impl Gate {
             next_free_slot: self.next_free_slot,
         }
     }
+}
+
+fn micros_of(duration: SignedDuration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Returns the duration of some microseconds, zero for a negative number.

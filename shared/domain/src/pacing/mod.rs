@@ -35,7 +35,7 @@ use std::time::Duration;
 use crate::message::RECIPIENTS_MAX;
 
 pub use allowance::Allowance;
-pub use gate::{Gate, GateBranch, GateWrite, Permit, PermitRequest, RememberedGate, Throttled};
+pub use gate::{BulkHeldBack, Gate, GateBranch, GateWrite, Permit, PermitRequest, RememberedGate, Throttled};
 pub use gate_settings::{GateSettings, GrantTotals, SEND_TIMEOUT, UNLIMITED, gate_settings, grant_totals};
 pub use grant_history::{GrantHistory, GrantSample};
 pub use priority::{WORKER_CHUNK_MAX, WORKER_CHUNK_TIME, lets_bulk_pass, transactional_until};

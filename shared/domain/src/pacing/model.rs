@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use super::gate_settings::slot_interval;
 use crate::brake::Brake;
 use crate::pacing::{
-    Gate, GateBranch, GateSettings, GateWrite, PacingPolicy, Permit, PermitRequest, RememberedGate, Throttled,
+    BulkHeldBack, Gate, GateBranch, GateSettings, GateWrite, PacingPolicy, Permit, PermitRequest, RememberedGate,
+    Throttled,
 };
 use crate::stream::Stream;
 
@@ -60,6 +61,10 @@ impl Table {
                 left_bulk: -recipients,
                 brake: Brake::None,
                 account_read_at: Timestamp::UNIX_EPOCH,
+                transactional_until: match attempt.bulk_held_back {
+                    BulkHeldBack::Until(until) => until,
+                    _ => 0,
+                },
             });
             return Ok(next_free_slot);
         };
@@ -78,10 +83,18 @@ impl Table {
         let holds = when
             && gate.slot_interval == attempt.slot_interval
             && gate.brake.level() < attempt.brake.level()
+            && (attempt.ask.stream != Stream::Bulk
+                || gate.transactional_until <= attempt.now
+                || gate.transactional_until > attempt.implausible)
             && (gate.left(attempt.ask.stream) >= recipients
                 || gate.account_read_at.as_millisecond() < attempt.stale_before);
         if !holds {
             return Err(Some(*gate));
+        }
+        match attempt.bulk_held_back {
+            BulkHeldBack::AsBefore => {}
+            BulkHeldBack::Until(until) => gate.transactional_until = until,
+            BulkHeldBack::AfterSlots(after) => gate.transactional_until = gate.next_free_slot + after,
         }
         gate.next_free_slot = next_free_slot;
         gate.left_all -= recipients;
@@ -121,6 +134,7 @@ impl Table {
             left_bulk: settings.ceiling_bulk - self.granted,
             brake: Brake::None,
             account_read_at: at,
+            transactional_until: self.gate.map_or(0, |gate| gate.transactional_until),
         });
     }
 }
@@ -133,6 +147,7 @@ fn gate(slot_interval: i64, next_free_slot: i64, left: i64) -> Gate {
         left_bulk: left,
         brake: Brake::None,
         account_read_at: at(0),
+        transactional_until: 0,
     }
 }
 
@@ -149,6 +164,7 @@ pub(super) fn ask(recipients: i64, now: i64, policy: &PacingPolicy) -> PermitReq
         stream: Stream::Transactional,
         now: at(now),
         patience: policy.wait,
+        holds_bulk_back: false,
     }
 }
 
@@ -236,6 +252,48 @@ fn a_report_takes_over_from_the_gate_that_sends_made() {
         (gate.left_all, gate.left_bulk, gate.next_free_slot, table.granted),
         (97, 77, before, 3)
     );
+}
+
+#[test]
+fn a_refusal_says_when_a_send_with_the_same_patience_passes() {
+    let policy = policy(0, 2 * SECOND);
+    for patience in [0_i64, 500_000, 3 * SECOND] {
+        let mut table = table(gate(100_000, micros(at(5 * SECOND)), 1_000));
+        let known = table.gate.unwrap().known();
+        let send = |now| PermitRequest {
+            patience: Duration::from_micros(patience.unsigned_abs()),
+            ..ask(1, now, &policy)
+        };
+        let wait = 5 * SECOND - patience;
+        let refused = table.take(send(0), &policy, None).0.unwrap_err();
+        let Throttled::Rate { retry_after, .. } = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(super::micros(retry_after), wait);
+        // A process that remembers the gate says the same.
+        assert_eq!(known.refusal(&policy, send(0).patience, at(0), at(0)), Some(refused));
+        assert!(table.take(send(wait - 1), &policy, None).0.is_err());
+        assert!(table.take(send(wait), &policy, None).0.is_ok());
+    }
+}
+
+#[test]
+fn bulk_mail_passes_again_when_nobody_waits_any_more() {
+    let policy = policy(SECOND, 2 * SECOND);
+    let mut table = table(gate(100_000, 0, 1_000));
+    let waiting = PermitRequest {
+        holds_bulk_back: true,
+        ..ask(5, 0, &policy)
+    };
+    let bulk = |now| PermitRequest {
+        stream: Stream::Bulk,
+        ..ask(1, now, &policy)
+    };
+    assert!(table.take(waiting, &policy, None).0.is_ok());
+    let refused = table.take(bulk(500_000), &policy, None).0.unwrap_err();
+    assert!(matches!(refused, Throttled::Rate { retry_after, .. } if retry_after == Duration::from_millis(1_500)));
+    assert!(table.take(ask(1, 500_000, &policy), &policy, None).0.is_ok());
+    assert!(table.take(bulk(2 * SECOND), &policy, None).0.is_ok());
 }
 
 #[test]
@@ -381,11 +439,11 @@ proptest! {
         let Err(Throttled::Rate { retry_after, .. }) = refused else { panic!("{refused:?}") };
         prop_assert_eq!(retry_after, Duration::from_micros(ahead.unsigned_abs()));
         let known = table.gate.unwrap().known();
-        prop_assert_eq!(known.refusal(&policy, at(0), at(0)), refused.err());
+        prop_assert_eq!(known.refusal(&policy, policy.wait, at(0), at(0)), refused.err());
         for (now, passes) in [(ahead - 1, false), (ahead, true)] {
             let (taken, _) = table.clone().take(ask(recipients, now, &policy), &policy, Some(known));
             prop_assert_eq!(taken.is_ok(), passes);
-            prop_assert_eq!(known.refusal(&policy, at(now), at(now)).is_none(), passes);
+            prop_assert_eq!(known.refusal(&policy, policy.wait, at(now), at(now)).is_none(), passes);
         }
     }
 

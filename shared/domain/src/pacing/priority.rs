@@ -22,11 +22,11 @@ const DIRECT_PATIENCE: Duration = Duration::from_secs(2);
 /// When the last slot of a bulk chunk must be over, from now.
 const BULK_HORIZON: Duration = Duration::from_millis(500);
 /// How long bulk mail is held back after the last slot of a transactional worker that leaves mails waiting.
-const HELD_BACK: SignedDuration = SignedDuration::from_secs(2);
+pub(super) const HELD_BACK: SignedDuration = SignedDuration::from_secs(2);
 /// The furthest that such a worker holds bulk mail back, from now.
-const HELD_BACK_MAX: SignedDuration = SignedDuration::from_secs(10);
+pub(super) const HELD_BACK_MAX: SignedDuration = SignedDuration::from_secs(10);
 /// A time further ahead than this comes from a wrong clock.
-const PLAUSIBLE: SignedDuration = SignedDuration::from_secs(30);
+pub(super) const PLAUSIBLE: SignedDuration = SignedDuration::from_secs(30);
 
 impl RememberedGate {
     /// Returns how many mails of one recipient a worker's chunk has at most.

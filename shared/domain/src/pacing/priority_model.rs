@@ -16,7 +16,7 @@ use jiff::SignedDuration;
 use super::gate_settings::slot_interval;
 use super::model::{SECOND, Table, at, micros, policy};
 use crate::brake::Brake;
-use crate::pacing::{Gate, PermitRequest, RememberedGate, lets_bulk_pass, transactional_until};
+use crate::pacing::{Gate, PermitRequest, RememberedGate, Throttled};
 use crate::stream::Stream;
 
 /// The shortest wait of a worker that is refused: that of a fresh hint.
@@ -88,18 +88,16 @@ impl Random {
     }
 }
 
-/// How long it is to the first slot of a permit, to its last, and to the end of that.
+/// How long it is to the first slot of a permit, and to the end of its last.
 #[derive(Clone, Copy)]
 struct Granted {
     first: i64,
-    last: i64,
     over: i64,
 }
 
 struct World {
     table: Table,
     random: Random,
-    bulk_held_until: jiff::Timestamp,
 }
 
 impl World {
@@ -108,26 +106,30 @@ impl World {
     }
 
     /// Asks for slots, or says how long it is until it is worth asking again.
-    fn ask(&mut self, now: i64, stream: Stream, mails: usize, patience: Duration) -> Result<Granted, i64> {
-        let is_held = stream == Stream::Bulk && !lets_bulk_pass(self.bulk_held_until, at(now));
-        if is_held {
-            return Err(micros(self.bulk_held_until) - micros(at(now)));
-        }
+    fn ask(
+        &mut self,
+        now: i64,
+        stream: Stream,
+        mails: usize,
+        patience: Duration,
+        holds_bulk_back: bool,
+    ) -> Result<Granted, i64> {
         let ask = PermitRequest {
             recipients: i64::try_from(mails).unwrap(),
             stream,
             now: at(now),
             patience,
+            holds_bulk_back,
         };
         let known = self.known();
         let wait = |of: Duration| super::micros(of);
         match self.table.take(ask, &policy(SECOND, 2 * SECOND), Some(known)).0 {
             Ok(permit) => Ok(Granted {
                 first: wait(permit.wait),
-                last: wait(permit.wait_after(ask.recipients - 1)),
                 over: wait(permit.wait_after(ask.recipients)),
             }),
-            Err(_) => Err((self.known().next_free_slot - wait(patience) - micros(at(now))).max(0)),
+            Err(Throttled::Rate { retry_after, .. }) => Err(wait(retry_after)),
+            Err(other) => panic!("{other:?}"),
         }
     }
 }
@@ -145,11 +147,11 @@ fn simulate(rate: f64, callers: Callers, backlog: Backlog, seconds: i64) -> Outc
                 left_bulk: i64::MAX / 2,
                 brake: Brake::None,
                 account_read_at: at(0),
+                transactional_until: 0,
             }),
             granted: 0,
         },
         random: Random(7),
-        bulk_held_until: at(0),
     };
     let chunk = world.known().worker_chunk();
     let mails = i64::try_from(chunk).unwrap();
@@ -184,7 +186,7 @@ fn simulate(rate: f64, callers: Callers, backlog: Backlog, seconds: i64) -> Outc
         let counts = now >= begin;
         let next = match actors[index] {
             Actor::Caller => {
-                let asked = world.ask(now, Stream::Transactional, 1, Duration::from_secs(2));
+                let asked = world.ask(now, Stream::Transactional, 1, Duration::from_secs(2), false);
                 match asked {
                     Ok(granted) if counts => waits.push(granted.first),
                     Err(_) if counts => refused += 1,
@@ -201,12 +203,9 @@ fn simulate(rate: f64, callers: Callers, backlog: Backlog, seconds: i64) -> Outc
             }
             Actor::Worker(stream) => {
                 let patience = world.known().worker_patience(stream, mails);
-                match world.ask(now, stream, chunk, patience) {
+                // Its batch never ends.
+                match world.ask(now, stream, chunk, patience, stream == Stream::Transactional) {
                     Ok(granted) => {
-                        if stream == Stream::Transactional {
-                            let held = transactional_until(at(now), Duration::from_micros(granted.last.unsigned_abs()));
-                            world.bulk_held_until = world.bulk_held_until.max(held);
-                        }
                         by_workers[usize::from(stream == Stream::Bulk)] += if counts { mails } else { 0 };
                         now + granted.over
                     }

@@ -81,7 +81,7 @@ impl World {
     fn sends(&mut self, process: usize, recipients: i64) -> bool {
         let ask = ask(recipients, self.now + self.skews[process], &self.policy);
         let known = self.known[process];
-        if known.is_some_and(|(known, seen_at)| known.refusal(&self.policy, seen_at, ask.now).is_some()) {
+        if known.is_some_and(|(known, seen_at)| known.refusal(&self.policy, ask.patience, seen_at, ask.now).is_some()) {
             return false;
         }
         let (taken, _) = self.table.take(ask, &self.policy, known.map(|(known, _)| known));

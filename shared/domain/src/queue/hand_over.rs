@@ -84,6 +84,7 @@ mod tests {
             left_bulk: 20_000,
             brake: Brake::None,
             account_read_at: now(),
+            transactional_until: 0,
         }
     }
 

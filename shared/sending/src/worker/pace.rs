@@ -60,7 +60,7 @@ impl Run<'_> {
             let preparation = Box::pin(self.prepare(waiting.drain(..len).collect())).await;
             ends.extend(preparation.ended);
             put_back(&mut waiting, preparation.left);
-            let chunk = Box::pin(self.send_chunk(stream, &preparation.prepared)).await;
+            let chunk = Box::pin(self.send_chunk(stream, &preparation.prepared, !waiting.is_empty())).await;
             ends.extend(chunk.ended);
             match chunk.next {
                 Next::Chunk(at) => ask_at = at,
@@ -100,8 +100,8 @@ impl Run<'_> {
         waiting.iter().take_while(fits).count().clamp(1, WORKER_CHUNK_MAX)
     }
 
-    /// Sends the mails of a chunk, if the gate lets them through.
-    async fn send_chunk(&self, stream: Stream, mails: &[PreparedMail]) -> ChunkEnd {
+    /// Sends the mails of a chunk, if the gate lets them through. `leaves_mails` says whether others of the batch wait.
+    async fn send_chunk(&self, stream: Stream, mails: &[PreparedMail], leaves_mails: bool) -> ChunkEnd {
         let judged_at = Instant::now();
         let (judged, mut ended) = Box::pin(self.rejudge(stream, mails)).await;
         let Some(last) = judged.last() else {
@@ -121,9 +121,18 @@ impl Run<'_> {
             stream,
             now: self.deadlines.at(asked),
             patience,
+            holds_bulk_back: leaves_mails && stream == Stream::Transactional,
         };
         let asked_for = || judged.iter().map(|judged| judged.mail.due.clone()).collect();
-        let next = match self.deadlines.before_sending(permits.take(ask)).await {
+        // A refusal that this process knows to be certain costs the gate nothing.
+        let known = permits.known_refusal(patience, ask.now);
+        let taken = async {
+            match known {
+                Some(refusal) => Err(PermitError::Refused(refusal)),
+                None => permits.take(ask).await,
+            }
+        };
+        let next = match self.deadlines.before_sending(taken).await {
             Ok(Ok(permit)) => {
                 ended.extend(
                     self.deliver_chunk(stream, &judged, &permit, (judged_at, asked, latest))

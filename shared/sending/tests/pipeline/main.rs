@@ -8,6 +8,8 @@ mod days;
 mod frees_key;
 mod histories;
 mod network;
+mod post;
+mod queue_histories;
 mod recall;
 mod request;
 mod shut_out;

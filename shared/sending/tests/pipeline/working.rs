@@ -23,6 +23,8 @@ pub(crate) struct Batch {
     pub(crate) dies_after: Option<u32>,
     /// The time that it has, if not the usual one.
     pub(crate) timeout: Option<Duration>,
+    /// How many seconds its clock is ahead.
+    pub(crate) skew: i64,
 }
 
 impl Batch {
@@ -98,7 +100,7 @@ impl World {
         let network = Network::new(Arc::clone(&self.shared), 0, batch.faults.clone());
         let worker = self.worker(&network);
         let end = Instant::now() + batch.timeout.unwrap_or(TIMEOUT);
-        let deadlines = Deadlines::new(self.clock.now(), end);
+        let deadlines = Deadlines::new(self.later(batch.skew), end);
         let before = [HINTS, BULK_HINTS].map(|queue| self.hints_in(queue).len());
         let work = Box::pin(worker.work(&batch.hints, &deadlines, || self.new_id()));
         let again = tokio::select! {

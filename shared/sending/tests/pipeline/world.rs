@@ -263,6 +263,7 @@ impl World {
             stream: Stream::Transactional,
             now: self.clock.now(),
             patience: Duration::ZERO,
+            holds_bulk_back: false,
         };
         let permits = self.sending(&self.shared.connector).permits;
         match permits.take(ask).await {
@@ -461,20 +462,39 @@ impl World {
 
     /// How many items the table of the mails that wait has, of one mail or of all.
     pub(crate) async fn waiting_items(&self, id: Option<Uuid>) -> usize {
+        let items = self.waiting_keys().await;
+        let is_of = |(of, _): &&(String, String)| id.is_none_or(|id| id.to_string() == *of);
+        items.iter().filter(is_of).count()
+    }
+
+    /// How many mails wait.
+    pub(crate) async fn entries(&self) -> usize {
+        let items = self.waiting_keys().await;
+        items.iter().filter(|(_, part)| part == "entry").count()
+    }
+
+    /// How many parts there are of a content.
+    pub(crate) async fn parts(&self, id: Uuid, content_nonce: Uuid) -> usize {
+        let (id, begins) = (id.to_string(), content_nonce.to_string());
+        let items = self.waiting_keys().await;
+        let is_part = |(of, part): &&(String, String)| *of == id && part.starts_with(&begins);
+        items.iter().filter(is_part).count()
+    }
+
+    /// The keys of the table of the mails that wait.
+    async fn waiting_keys(&self) -> Vec<(String, String)> {
         let client = dynamodb(&sdk(&self.dynamodb_url, self.shared.connector.clone()));
-        let mut scan = client
+        let scan = client
             .scan()
             .table_name(&self.tables["OutboxTable"])
             .consistent_read(true)
-            .projection_expression("id");
-        if let Some(id) = id {
-            let id = AttributeValue::S(id.to_string());
-            scan = scan
-                .filter_expression("id = :id")
-                .expression_attribute_values(":id", id);
-        }
-        let items = scan.into_paginator().items().send();
-        items.try_collect().await.unwrap().len()
+            .projection_expression("id, part");
+        let items = scan.into_paginator().items().send().try_collect().await.unwrap();
+        let text = |value: &AttributeValue| value.as_s().unwrap().clone();
+        items
+            .iter()
+            .map(|item| (text(&item["id"]), text(&item["part"])))
+            .collect()
     }
 
     /// Deletes the row of a mail, as DynamoDB does when its time is over.

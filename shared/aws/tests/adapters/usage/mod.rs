@@ -5,4 +5,5 @@ mod brake_overrides;
 mod crowd;
 mod marks;
 mod permits;
+mod priority;
 mod reports;

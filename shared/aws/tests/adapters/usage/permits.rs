@@ -68,6 +68,7 @@ pub(super) fn ask(recipients: i64, milliseconds: i64) -> PermitRequest {
         stream: Stream::Transactional,
         now: at(milliseconds),
         patience: POLICY.wait,
+        holds_bulk_back: false,
     }
 }
 
@@ -126,12 +127,12 @@ async fn a_send_that_cannot_wait_is_refused_with_a_time_and_takes_no_slot() {
     );
     assert_eq!(gate(&store).await, before);
     // A process that remembers says the same without asking, for a second, and not for a moment too long.
-    assert_eq!(permits.known_refusal(at(0)), Some(refusal));
-    assert!(permits.known_refusal(at(999)).is_some());
-    assert_eq!(permits.known_refusal(at(1_000)), None);
+    assert_eq!(permits.known_refusal(POLICY.wait, at(0)), Some(refusal));
+    assert!(permits.known_refusal(POLICY.wait, at(999)).is_some());
+    assert_eq!(permits.known_refusal(POLICY.wait, at(1_000)), None);
     refused(permits.take(ask(1, 1_200)).await);
-    assert!(permits.known_refusal(at(2_099)).is_some());
-    assert_eq!(permits.known_refusal(at(2_100)), None);
+    assert!(permits.known_refusal(POLICY.wait, at(2_099)).is_some());
+    assert_eq!(permits.known_refusal(POLICY.wait, at(2_100)), None);
     assert_eq!(permits.take(ask(1, 2_100)).await.unwrap().wait, POLICY.wait);
 }
 
@@ -393,9 +394,9 @@ async fn what_a_process_remembers_of_slots_that_are_too_far_ahead_refuses_nobody
     let store = store_with(SETTINGS, Brake::None).await;
     let permits = permits(&store);
     permits.take(ask(50, HOUR)).await.unwrap();
-    assert!(permits.known_refusal(at(HOUR)).is_some());
+    assert!(permits.known_refusal(POLICY.wait, at(HOUR)).is_some());
     for now in [0, HOUR - 60_000] {
-        assert_eq!(permits.known_refusal(at(now)), None);
+        assert_eq!(permits.known_refusal(POLICY.wait, at(now)), None);
     }
 }
 
@@ -484,6 +485,7 @@ async fn the_expressions_agree_with_the_arithmetic_at_every_edge() {
                         left_bulk,
                         brake: Brake::from_level(brake),
                         account_read_at: Timestamp::from_millisecond(account_read_at).unwrap(),
+                        transactional_until: 0,
                     };
                     let ask = PermitRequest {
                         stream,

@@ -143,3 +143,24 @@ async fn the_brake_stops_a_mail_that_has_a_slot() {
         (SenderState::Queued, 0)
     );
 }
+
+/// A permit of a worker that leaves mails of its batch waiting holds bulk mail back; the last one of a batch does not.
+#[tokio::test]
+async fn transactional_mail_that_waits_goes_before_bulk_mail() {
+    let world = Box::pin(World::start()).await;
+    let bulk = world.hints_of("bulk", Stream::Bulk, &[Mail::Plain]).await;
+    for (number, is_held_back) in [(2, true), (1, false)] {
+        let name = format!("of {number}");
+        let mails = vec![Mail::Plain; number];
+        let hints = world.hints_of(&name, Stream::Transactional, &mails).await;
+        // Five a second: one mail a chunk.
+        world.set_gate(200_000, UNLIMITED, Brake::None).await;
+        let sent = world.work(&Batch::of(&hints)).await;
+        assert_eq!(permits(&sent).len(), number, "{name}");
+        // The slots are over long before the hold is.
+        world.advance(Duration::from_secs(1));
+        let worked = world.work(&Batch::of(&bulk)).await;
+        assert!(worked.is_acknowledged(), "{name}: {worked:?}");
+        assert_eq!(worked.count("SendEmail") == 0, is_held_back, "{name}: {worked:?}");
+    }
+}
