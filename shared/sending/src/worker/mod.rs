@@ -3,10 +3,15 @@
 //! The index of the table Outbox is the authority. A hint only asks the worker to look at one mail: a hint that is
 //! lost, doubled or out of date changes nothing but the time at which the mail is looked at.
 
+mod due;
+mod sweep;
+
 use aws::{ApiKeys, Hints, Outbox};
 use domain::stream::Stream;
 
 use crate::Sending;
+
+pub use sweep::{DueMails, StreamReport, SweepReport};
 
 /// The worker, with the tables, queues and services that it works on.
 #[derive(Debug)]

@@ -39,7 +39,7 @@ impl World {
     }
 
     /// A worker is about to send a mail that waits.
-    async fn begin(&self, id: Uuid) {
+    pub(crate) async fn begin(&self, id: Uuid) {
         let row = self.row(id).await.unwrap();
         let attempt = NewAttempt {
             id,
@@ -56,7 +56,7 @@ impl World {
         assert_eq!(self.state(id).await, SenderState::Sending);
     }
 
-    async fn state(&self, id: Uuid) -> SenderState {
+    pub(crate) async fn state(&self, id: Uuid) -> SenderState {
         self.row(id).await.unwrap().written
     }
 }

@@ -38,13 +38,18 @@ impl World {
         self.sending(&self.shared.connector).queue.unwrap().outbox
     }
 
-    /// The hints so far, with their delays in seconds.
+    /// The hints about transactional mail so far, with their delays in seconds.
     pub(crate) fn hints(&self) -> Vec<(Hint, i64)> {
+        self.hints_in(HINTS)
+    }
+
+    /// The hints in a queue so far, with their delays in seconds.
+    pub(crate) fn hints_in(&self, queue: &str) -> Vec<(Hint, i64)> {
         let hint = |message: Message| {
             let delay = message.visible_at.duration_since(message.sent_at);
             (Hint::parse(&message.body).unwrap(), delay.as_secs())
         };
-        self.sqs.messages_of(HINTS).unwrap().into_iter().map(hint).collect()
+        self.sqs.messages_of(queue).unwrap().into_iter().map(hint).collect()
     }
 
     /// Queues a mail, with the gate closed.

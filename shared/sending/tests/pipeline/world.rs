@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use aws::{Claims, Evidence, Hints, Marks, Messages, Outbox, PermitError, Permits, Ses, Suppressions, Usage};
+use aws::{ApiKeys, Claims, Evidence, Hints, Marks, Messages, Outbox, PermitError, Permits, Ses, Suppressions, Usage};
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector, http_client_fn};
 use domain::address::Mailbox;
+use domain::api_key::{ApiKeyRecord, KeyPermission};
 use domain::brake::Brake;
 use domain::feedback::{Feedback, read};
 use domain::idempotency::{RequestBody, RequestKey};
@@ -33,7 +34,7 @@ use local_aws::services::dynamodb::Dynamodb;
 use local_aws::services::ses::{self, AccountPatch, PublishedEvent};
 use local_aws::services::sqs::Sqs;
 use local_aws::template::{Queue as SqsQueue, Stack, StackContext};
-use sending::{Deadlines, Ids, MailQueue, NotSent, Origin, Outcomes, Receipt, Rules, Sending};
+use sending::{Deadlines, HintQueues, Ids, MailQueue, NotSent, Origin, Outcomes, Receipt, Rules, Sending, Worker};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
@@ -51,9 +52,12 @@ const TEMPLATE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../
 const TIMEOUT: Duration = Duration::from_secs(29);
 /// How long a mail waits for its slot, and while SES throttles.
 pub(crate) const WAIT: Duration = Duration::from_millis(100);
-/// The queue of hints.
+/// The queue of hints about transactional mail.
 pub(crate) const HINTS: &str = "hints";
-const HINTS_URL: &str = "https://sqs.us-east-1.amazonaws.com/000000000000/hints";
+/// The queue of hints about bulk mail.
+pub(crate) const BULK_HINTS: &str = "bulk-hints";
+/// The API key of all requests.
+pub(crate) const KEY: &str = "k";
 /// An address that is suppressed.
 pub(crate) const SUPPRESSED: &str = "gone@example.net";
 
@@ -93,7 +97,7 @@ pub(crate) struct World {
     dynamodb_url: String,
     ses_url: String,
     queue_url: String,
-    /// The queue of hints.
+    /// The queues of hints.
     pub(crate) sqs: Arc<Sqs>,
     /// Whether mail can wait.
     pub(crate) has_queue: Cell<bool>,
@@ -154,12 +158,13 @@ impl World {
         let router = simulator.router(&Middleware::default());
         tokio::spawn(local_aws::server::serve(listener, router, None, stop.clone()));
 
-        let queue = SqsQueue {
-            name: HINTS.to_owned(),
-            url: HINTS_URL.to_owned(),
+        let queue = |name: &str| SqsQueue {
+            name: name.to_owned(),
+            url: queue_url_of(name),
+            arn: name.to_owned(),
             ..SqsQueue::default()
         };
-        let sqs = Sqs::open(vec![queue], None, clock.clone()).unwrap();
+        let sqs = Sqs::open(vec![queue(HINTS), queue(BULK_HINTS)], None, clock.clone()).unwrap();
         let (listener, queue_url) = listen().await;
         let router = sqs.router(&Middleware::default());
         tokio::spawn(local_aws::server::serve(listener, router, None, stop.clone()));
@@ -192,6 +197,7 @@ impl World {
             _stop: stop.drop_guard(),
         };
         world.new_gate().await;
+        world.keys().put(&world.key()).await.unwrap();
         let address = Mailbox::parse(SUPPRESSED).unwrap();
         let evidence = Evidence {
             subtype: "",
@@ -227,6 +233,37 @@ impl World {
     pub(crate) async fn new_gate(&self) {
         self.gates.set(self.gates.get() + 1);
         self.set_gate(1, UNLIMITED, Brake::None).await;
+    }
+
+    /// From now on there is no gate.
+    pub(crate) fn forget_gate(&self) {
+        self.gates.set(self.gates.get() + 1);
+    }
+
+    /// How many items the table of waiting mails has.
+    pub(crate) async fn outbox_items(&self) -> i32 {
+        let client = dynamodb(&sdk(&self.dynamodb_url, self.shared.connector.clone()));
+        let scan = client
+            .scan()
+            .table_name(&self.tables["OutboxTable"])
+            .consistent_read(true);
+        scan.send().await.unwrap().count()
+    }
+
+    /// Receives up to ten hints of each queue and deletes them, as a worker does that handles them.
+    pub(crate) async fn take_hints(&self) -> usize {
+        let client = aws::sqs(&sdk(&self.queue_url, self.shared.connector.clone()));
+        let mut taken = 0;
+        for queue in [HINTS, BULK_HINTS].map(queue_url_of) {
+            let receive = client.receive_message().queue_url(&queue).max_number_of_messages(10);
+            for message in receive.send().await.unwrap().messages.unwrap_or_default() {
+                let delete = client.delete_message().queue_url(&queue);
+                let delete = delete.set_receipt_handle(message.receipt_handle);
+                delete.send().await.unwrap();
+                taken += 1;
+            }
+        }
+        taken
     }
 
     /// Sets the gate: microseconds between recipients, how many may still be granted, and the brake.
@@ -270,7 +307,7 @@ impl World {
         let connector = SharedHttpConnector::new(connector.clone());
         let dynamodb = dynamodb(&sdk(&self.dynamodb_url, connector.clone()));
         let ses = aws::sesv2(&sdk(&self.ses_url, connector.clone()));
-        let hints = Hints::new(aws::sqs(&sdk(&self.queue_url, connector)), HINTS_URL.to_owned());
+        let hints = Hints::new(aws::sqs(&sdk(&self.queue_url, connector)), queue_url_of(HINTS));
         let table = |name: &str| self.tables[name].clone();
         let policy = PacingPolicy {
             account_share: 1.0,
@@ -299,6 +336,50 @@ impl World {
         }
     }
 
+    /// The API keys, over a network without faults.
+    pub(crate) fn keys(&self) -> ApiKeys {
+        self.keys_over(self.shared.connector.clone())
+    }
+
+    fn keys_over(&self, connector: SharedHttpConnector) -> ApiKeys {
+        let dynamodb = dynamodb(&sdk(&self.dynamodb_url, connector));
+        ApiKeys::new(dynamodb, self.tables["ApiKeysTable"].clone())
+    }
+
+    /// The API key of all requests, as it is when a world begins.
+    pub(crate) fn key(&self) -> ApiKeyRecord {
+        ApiKeyRecord {
+            id: KEY.to_owned(),
+            secret_sha256: String::new(),
+            name: "tests".to_owned(),
+            permission: KeyPermission::Sending,
+            stream: Stream::Transactional,
+            from_domains: Vec::new(),
+            created_at: self.clock.now(),
+        }
+    }
+
+    /// The queue's worker over `connector`, in a process of its own.
+    pub(crate) fn worker(&self, connector: &(impl HttpConnector + Clone + 'static)) -> Worker {
+        let shared = SharedHttpConnector::new(connector.clone());
+        let hints = |name| Hints::new(aws::sqs(&sdk(&self.queue_url, shared.clone())), queue_url_of(name));
+        Worker {
+            outbox: Outbox::new(
+                dynamodb(&sdk(&self.dynamodb_url, shared.clone())),
+                self.tables["OutboxTable"].clone(),
+            ),
+            hints: HintQueues {
+                transactional: hints(HINTS),
+                bulk: hints(BULK_HINTS),
+            },
+            keys: self.keys_over(shared.clone()),
+            sending: Sending {
+                queue: None,
+                ..self.sending(connector)
+            },
+        }
+    }
+
     /// Carries out a request.
     pub(crate) async fn submit(&self, request: &Request) -> Ended {
         self.requests.set(self.requests.get() + 1);
@@ -322,7 +403,7 @@ impl World {
             RequestKey::new(("k", "POST /emails", key), hash)
         });
         let origin = Origin {
-            key_id: "k",
+            key_id: KEY,
             stream: request.stream,
             key,
             emails: request.mails.len(),
@@ -425,6 +506,10 @@ impl World {
     }
 }
 
+fn queue_url_of(name: &str) -> String {
+    format!("https://sqs.us-east-1.amazonaws.com/000000000000/{name}")
+}
+
 /// A client that repeats a call at once.
 fn dynamodb(sdk: &SdkConfig) -> aws_sdk_dynamodb::Client {
     let retries = RetryConfig::standard()
@@ -446,7 +531,7 @@ fn sdk(endpoint: &str, connector: SharedHttpConnector) -> SdkConfig {
 }
 
 /// Drops a future after so many polls.
-async fn unless_dead<T>(mut future: Pin<Box<impl Future<Output = T>>>, mut polls: Option<u32>) -> Option<T> {
+pub(crate) async fn unless_dead<T>(mut future: Pin<Box<impl Future<Output = T>>>, mut polls: Option<u32>) -> Option<T> {
     poll_fn(|context| {
         if let Some(left) = &mut polls {
             match left.checked_sub(1) {
