@@ -58,6 +58,26 @@ pub struct DepthUnknown {
     pub code: String,
 }
 
+impl DepthUnknown {
+    /// Returns the cause as the field `cause` of a log line, by which alarms of the template count lines.
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html>
+    #[must_use]
+    pub fn cause(&self) -> &'static str {
+        match self.code.rsplit('.').next().unwrap_or_default() {
+            "AccessDenied"
+            | "AccessDeniedException"
+            | "ExpiredTokenException"
+            | "IncompleteSignature"
+            | "InvalidClientTokenId"
+            | "NonExistentQueue"
+            | "NotAuthorized"
+            | "QueueDoesNotExist"
+            | "UnrecognizedClientException" => "deployment",
+            _ => "no_depth",
+        }
+    }
+}
+
 /// A hint that is to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewHint {

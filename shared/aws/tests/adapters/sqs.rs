@@ -153,6 +153,15 @@ async fn the_depth_is_what_can_be_received_and_what_is_in_flight() {
 #[tokio::test]
 async fn a_queue_that_does_not_tell_its_depth_is_an_error() {
     let unknown = |code: &str| Err(DepthUnknown { code: code.to_owned() });
+    let (_, endpoint, _stop) = queue().await;
+    let elsewhere = Hints::new(aws::sqs(&config(&endpoint)), format!("{URL}-2"));
+    assert_eq!(elsewhere.depth().await.unwrap_err().cause(), "deployment");
+    let denied = Fake::start(|_, _| Answer::error(403, "AccessDenied", "no")).await;
+    assert_eq!(hints(&denied.endpoint).depth().await.unwrap_err().cause(), "deployment");
+    assert_eq!(
+        hints(&closed_port().await).depth().await.unwrap_err().cause(),
+        "no_depth"
+    );
     assert_eq!(hints(&closed_port().await).depth().await, unknown("ConnectionFailed"));
     for attributes in [
         json!({}),
