@@ -44,6 +44,19 @@ fn program() -> Program {
     }
 }
 
+/// The configuration of a client of a simulated service.
+fn sdk_config(endpoint: &str) -> aws_config::SdkConfig {
+    aws_config::SdkConfig::builder()
+        .behavior_version(aws::behavior_version())
+        .region(Region::new(REGION))
+        .endpoint_url(endpoint)
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "test", "local", None, None, "tests",
+        )))
+        .http_client(aws::http_client())
+        .build()
+}
+
 /// A running Okite. Everything of it ends with the test.
 pub(crate) struct Okite {
     pub(crate) local: LocalAws,
@@ -125,16 +138,12 @@ impl Okite {
 
     /// A client of the simulated SES.
     pub(crate) fn ses(&self) -> aws_sdk_sesv2::Client {
-        let config = aws_config::SdkConfig::builder()
-            .behavior_version(aws::behavior_version())
-            .region(Region::new(REGION))
-            .endpoint_url(&self.local.ses_url)
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-                "test", "local", None, None, "tests",
-            )))
-            .http_client(aws::http_client())
-            .build();
-        aws::sesv2(&config)
+        aws::sesv2(&sdk_config(&self.local.ses_url))
+    }
+
+    /// A client of the simulated SQS.
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws::sqs(&sdk_config(&self.local.sqs_url))
     }
 
     /// The value of a variable that the template gives functions.

@@ -32,7 +32,12 @@ impl<'a> Container<'a> {
         });
         let process = ProcessConfig::read(&environment).unwrap();
         let config = send_api::Config::read(process, &environment).unwrap();
-        let state = send_api::SendApiState::with_clients(config, okite.dynamodb.clone(), okite.ses());
+        let clients = send_api::Clients {
+            dynamodb: okite.dynamodb.clone(),
+            ses: okite.ses(),
+            sqs: okite.sqs(),
+        };
+        let state = send_api::SendApiState::with_clients(config, clients);
         Self { okite, state }
     }
 

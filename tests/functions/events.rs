@@ -128,6 +128,25 @@ exercises! {
         assert_eq!((&done["listed"], &done["running"]), (&json!(0), &json!(false)));
     }
 
+    async fn a_sweep_finds_nothing_to_hand_over(okite, file = "sender/sweep.json") {
+        let swept = call(&okite, file).await;
+        for stream in ["transactional", "bulk"] {
+            let nothing = json!({
+                "visible": 0, "in_flight": 0, "due": 0, "oldest_seconds": 0, "handed_over": 0, "expired": 0, "failed": 0,
+            });
+            assert_eq!(swept[stream], nothing);
+        }
+    }
+
+    async fn a_hint_about_a_mail_that_is_not_there_is_done(okite, file = "sender/hints.json") {
+        assert_eq!(call(&okite, file).await, json!({ "batchItemFailures": [] }));
+    }
+
+    async fn a_record_that_is_no_hint_comes_again(okite, file = "sender/malformed.json") {
+        let id = &read(file)["Records"][0]["messageId"];
+        assert_eq!(call(&okite, file).await, json!({ "batchItemFailures": [{ "itemIdentifier": id }] }));
+    }
+
     async fn scheduled_gives_a_report(okite, file = "quota-reporter/scheduled.json") {
         let report = call(&okite, file).await;
         assert_eq!((&report["verdict"], &report["region"]), (&json!("healthy"), &json!("us-east-1")));

@@ -103,7 +103,12 @@ async fn a_process_that_is_killed_at_work_fails_its_request_and_no_other() {
 #[tokio::test]
 async fn no_process_is_left_when_all_is_stopped() {
     let okite = Okite::start().await;
-    let all = || ["send-api", "feedback", "quota-reporter"].map(|function| processes(&okite, function));
+    let all = || {
+        let functions = registry::names().into_iter();
+        functions
+            .map(|function| processes(&okite, function))
+            .collect::<Vec<_>>()
+    };
     let all_run = async || all().iter().all(|processes| !processes.is_empty());
     eventually("all functions run", all_run).await;
     let pids = all().concat();
@@ -142,7 +147,7 @@ async fn a_function_without_its_environment_names_the_missing_variable() {
     })
     .await;
     assert!(matches!(within(okite.local.healthy()).await, Err(StartError::Unhealthy { status, .. }) if status == 500));
-    for function in ["send-api", "feedback", "quota-reporter"] {
+    for function in registry::names() {
         let called = okite.invoke(function, &json!({})).await;
         assert!(matches!(called, Err(InvokeError::Exited(_))), "{called:?}");
         let log = std::fs::read_to_string(folder.path().join(format!("logs/{function}.log"))).unwrap();
@@ -213,7 +218,7 @@ async fn logs_name_ids_and_no_address_subject_body_or_key() {
     okite.report().await;
     within(okite.local.stop()).await;
     let mut logs = String::new();
-    for function in ["send-api", "feedback", "quota-reporter"] {
+    for function in registry::names() {
         logs += &std::fs::read_to_string(folder.path().join(format!("logs/{function}.log"))).unwrap();
     }
     assert!(logs.contains(body["id"].as_str().unwrap()));

@@ -43,7 +43,7 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use crate::support::KEY;
+use crate::support::{CLOSED, KEY};
 
 /// How many histories there are where `PROPTEST_CASES` does not say.
 const HISTORIES: u32 = 150;
@@ -108,6 +108,7 @@ impl Told {
 struct World {
     dynamodb: aws_sdk_dynamodb::Client,
     ses: aws_sdk_sesv2::Client,
+    sqs: aws_sdk_sqs::Client,
     simulator: Arc<ses::Ses>,
     faults: Faults,
     clock: Clock,
@@ -178,6 +179,7 @@ impl World {
         let world = Self {
             dynamodb: aws::dynamodb(&sdk(&dynamodb_url)),
             ses: aws::sesv2(&sdk(&ses_url)),
+            sqs: aws::sqs(&sdk(CLOSED)),
             simulator,
             faults,
             clock,
@@ -229,7 +231,12 @@ impl World {
 
     /// Posts an email in an execution environment of its own, which dies after so many polls.
     async fn post(&self, subject: &str, key: Option<&str>, dies_after: Option<u32>) -> Told {
-        let state = send_api::SendApiState::with_clients(self.config.clone(), self.dynamodb.clone(), self.ses.clone());
+        let clients = send_api::Clients {
+            dynamodb: self.dynamodb.clone(),
+            ses: self.ses.clone(),
+            sqs: self.sqs.clone(),
+        };
+        let state = send_api::SendApiState::with_clients(self.config.clone(), clients);
         let mut headers = json!({ "authorization": format!("Bearer {KEY}") });
         if let Some(key) = key {
             headers["idempotency-key"] = json!(key);

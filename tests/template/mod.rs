@@ -129,6 +129,7 @@ fn gives_each_function_its_time_and_memory() {
         ("send-api", 29, 128),
         ("feedback", 60, 128),
         ("quota-reporter", 300, 128),
+        ("sender", 60, 512),
     ] {
         let function = stack().functions.into_iter().find(|function| function.name == name);
         let function = function.unwrap();
@@ -153,16 +154,22 @@ fn gives_each_function_the_variables_that_it_reads() {
         ("PERMIT_BURST_SECONDS", "1"),
         ("PERMIT_WAIT_SECONDS", "2"),
     ];
+    let queue = |stream| format!("https://sqs.us-east-1.amazonaws.com/000000000000/okite-{stream}HintQueue");
+    let (transactional_queue, bulk_queue) = (queue("Transactional"), queue("Bulk"));
     let of_messages = [
         ("MESSAGES_TABLE", "okite-MessagesTable"),
         ("MESSAGE_RETENTION_DAYS", "30"),
     ];
     let set = ("CONFIGURATION_SET", "okite-ConfigurationSet");
-    let send_api = [
+    let of_sending = [
         set,
         ("API_KEYS_TABLE", "okite-ApiKeysTable"),
+        ("OUTBOX_TABLE", "okite-OutboxTable"),
         ("SOFT_BOUNCE_TIERS", "3/14d:3d,5/14d:30d"),
+        ("TRANSACTIONAL_QUEUE_URL", &transactional_queue),
     ];
+    let deadlines = [("TRANSACTIONAL_DEADLINE_HOURS", "24"), ("BULK_DEADLINE_HOURS", "72")];
+    let sender = [("BULK_QUEUE_URL", bulk_queue.as_str()), ("METRICS", "true")];
     let topic = "arn:aws:sns:us-east-1:000000000000:okite-FeedbackTopic";
     let reporter = [
         set,
@@ -176,12 +183,16 @@ fn gives_each_function_the_variables_that_it_reads() {
         ("METRICS", "true"),
     ];
     for (name, own) in [
-        ("send-api", [&policy[..], &of_messages, &send_api].concat()),
+        (
+            "send-api",
+            [&policy[..], &of_messages, &of_sending, &deadlines].concat(),
+        ),
         (
             "feedback",
             [&of_messages[..], &[("FEEDBACK_TOPIC_ARN", topic)]].concat(),
         ),
         ("quota-reporter", [&policy[..], &reporter].concat()),
+        ("sender", [&policy[..], &of_messages, &of_sending, &sender].concat()),
     ] {
         let function = stack().functions.into_iter().find(|function| function.name == name);
         let expected: BTreeMap<String, String> = everywhere
@@ -194,20 +205,33 @@ fn gives_each_function_the_variables_that_it_reads() {
 }
 
 #[test]
-fn runs_the_report_and_the_pass_over_sess_list_every_five_minutes() {
-    let schedule = |logical_id: &str, input| Schedule {
+fn runs_the_report_and_the_pass_over_sess_list_every_five_minutes_and_the_sweep_every_minute() {
+    let schedule = |logical_id: &str, function: &str, minutes, input| Schedule {
         logical_id: logical_id.to_owned(),
-        function: "quota-reporter".to_owned(),
-        every: Duration::from_mins(5),
+        function: function.to_owned(),
+        every: Duration::from_mins(minutes),
         input,
     };
     assert_eq!(
         stack().schedules,
         [
-            schedule("QuotaReporterSchedule", json!({"source": "okite.schedule"})),
+            schedule(
+                "QuotaReporterSchedule",
+                "quota-reporter",
+                5,
+                json!({"source": "okite.schedule"})
+            ),
             schedule(
                 "SuppressionListSchedule",
+                "quota-reporter",
+                5,
                 json!({"source": "okite.schedule", "task": "suppression-list"})
+            ),
+            schedule(
+                "SweepSchedule",
+                "sender",
+                1,
+                json!({"source": "okite.schedule", "task": "sweep"})
             ),
         ]
     );
@@ -247,7 +271,7 @@ fn events_of(stack: &Stack, event_types: &[&str]) {
 #[test]
 fn loses_no_event_that_fails() {
     let stack = stack();
-    let [retries, dead] = stack.queues.as_slice() else {
+    let [retries, dead] = &stack.queues[..2] else {
         panic!("a retry queue and a dead-letter queue")
     };
     let [topic] = stack.topics.as_slice() else {
@@ -255,23 +279,23 @@ fn loses_no_event_that_fails() {
     };
     assert_eq!(topic.subscriptions[0].redrive.as_ref(), Some(&retries.arn));
     assert_eq!(
-        stack.asynchronous_events,
-        [AsynchronousEvents {
+        stack.asynchronous_events[0],
+        AsynchronousEvents {
             function: "feedback".to_owned(),
             retries: 2,
             on_failure: Some(retries.arn.clone()),
-        }]
+        }
     );
     assert_eq!(
-        stack.mappings,
-        [Mapping {
+        stack.mappings[0],
+        Mapping {
             queue_arn: retries.arn.clone(),
             function: "feedback".to_owned(),
             batch_size: 10,
             batching_window: Duration::ZERO,
             reports_item_failures: true,
             concurrency: 5,
-        }]
+        }
     );
     let redrive = retries.redrive.as_ref().unwrap();
     assert_eq!((&redrive.queue_arn, &dead.redrive), (&dead.arn, &None));
@@ -293,7 +317,7 @@ fn loses_no_event_that_fails() {
 fn brings_events_through_a_queue_if_told_to() {
     let parameters = [("FeedbackVia", "sqs"), ("FeedbackConcurrency", "3")];
     let stack = stack_with(&parameters).unwrap();
-    let [queue, dead] = stack.queues.as_slice() else {
+    let [queue, dead] = &stack.queues[..2] else {
         panic!("a queue and a dead-letter queue")
     };
     let subscription = &stack.topics[0].subscriptions[0];
@@ -304,6 +328,81 @@ fn brings_events_through_a_queue_if_told_to() {
         (&queue.arn, 3)
     );
     assert!(stack_with(&[("FeedbackVia", "smoke")]).is_err());
+}
+
+/// The executions that a new account has for all its functions.
+const EXECUTIONS: usize = 10;
+
+#[test]
+fn brings_hints_of_each_stream_to_the_sender() {
+    let stack = stack_with(&[("TransactionalWorkers", "6"), ("BulkWorkers", "3")]).unwrap();
+    let sender = stack
+        .functions
+        .iter()
+        .find(|function| function.name == "sender")
+        .unwrap();
+    for (stream, batch_size, window, concurrency) in [("Transactional", 10, 0, 6), ("Bulk", 25, 1, 3)] {
+        let queue = |suffix: &str| {
+            let logical_id = format!("{stream}Hint{suffix}");
+            let mut queues = stack.queues.iter();
+            queues.find(|queue| queue.logical_id == logical_id).unwrap()
+        };
+        let (hints, dead) = (queue("Queue"), queue("DeadLetterQueue"));
+        let mapping = stack.mappings.iter().find(|mapping| mapping.queue_arn == hints.arn);
+        assert_eq!(
+            mapping,
+            Some(&Mapping {
+                queue_arn: hints.arn.clone(),
+                function: "sender".to_owned(),
+                batch_size,
+                batching_window: Duration::from_secs(window),
+                reports_item_failures: true,
+                concurrency,
+            })
+        );
+        assert!(hints.visibility_timeout >= 6 * sender.timeout);
+        let redrive = hints.redrive.as_ref().unwrap();
+        assert_eq!((&redrive.queue_arn, redrive.max_receive_count), (&dead.arn, 10));
+        for queue in [hints, dead] {
+            assert_eq!(queue.retention, Duration::from_hours(14 * 24));
+        }
+    }
+    for (name, value) in [
+        ("TransactionalWorkers", "1"),
+        ("BulkWorkers", "1"),
+        ("SenderMemory", "256"),
+    ] {
+        assert!(stack_with(&[(name, value)]).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn the_sender_leaves_a_new_account_executions_for_everything_else() {
+    let stack = stack();
+    let of_sender = stack.mappings.iter().filter(|mapping| mapping.function == "sender");
+    let workers: usize = of_sender.map(|mapping| mapping.concurrency).sum();
+    // One more is for the sweep.
+    assert!(workers < EXECUTIONS / 2, "{workers}");
+}
+
+#[test]
+fn a_sweep_that_failed_is_left_to_the_next() {
+    let sender = stack()
+        .asynchronous_events
+        .into_iter()
+        .find(|events| events.function == "sender");
+    let none = AsynchronousEvents {
+        function: "sender".to_owned(),
+        retries: 0,
+        on_failure: None,
+    };
+    assert_eq!(sender, Some(none));
+    let (_, schedule) = TEMPLATE.split_once("  SweepSchedule:\n").unwrap();
+    let (schedule, _) = schedule.split_once("\n\n").unwrap();
+    assert!(
+        schedule.contains("MaximumEventAgeInSeconds: 60\n          MaximumRetryAttempts: 0"),
+        "{schedule}"
+    );
 }
 
 #[test]

@@ -24,6 +24,23 @@ const OF_THE_REPORTER: [&str; 7] = [
     "QuotaUsedShare",
 ];
 
+/// What the sender publishes, for itself as the dimension `FunctionName`.
+const OF_THE_SENDER: [&str; 4] = ["BulkDepth", "BulkOldest", "TransactionalDepth", "TransactionalOldest"];
+
+/// The functions that publish metrics, by their logical ids.
+const PUBLISHERS: [(&str, &[&str]); 2] = [
+    ("QuotaReporterFunction", &OF_THE_REPORTER),
+    ("SenderFunction", &OF_THE_SENDER),
+];
+
+/// The metrics of the publisher whose dimension a metric has.
+fn published_beside(metric: &WatchedMetric) -> &'static [&'static str] {
+    let publisher = &metric.dimensions["FunctionName"];
+    let mut publishers = PUBLISHERS.iter();
+    let found = publishers.find(|(logical_id, _)| format!("okite-{logical_id}") == *publisher);
+    found.unwrap_or_else(|| panic!("{publisher} publishes nothing")).1
+}
+
 fn monitoring(parameters: &[(&str, &str)]) -> Monitoring {
     Stack::monitoring(TEMPLATE, &context(parameters)).unwrap()
 }
@@ -105,7 +122,7 @@ fn every_metric_is_one_that_there_is() {
     for metric in metrics(&all) {
         let dimensions: Vec<_> = metric.dimensions.keys().map(String::as_str).collect();
         let (dimension, names) = match metric.namespace.as_str() {
-            "Okite" => (Some("FunctionName"), &OF_THE_REPORTER[..]),
+            "Okite" => (Some("FunctionName"), published_beside(metric)),
             // Made by metric filters on the log.
             "Okite/okite" => {
                 let made = all.metric_filters.iter().any(|filter| filter.metric == *metric);
@@ -135,11 +152,9 @@ fn every_metric_is_of_something_in_the_stack() {
     let topics: Vec<_> = stack.topics.iter().map(|topic| named(&topic.logical_id)).collect();
     let queues: Vec<_> = stack.queues.into_iter().map(|queue| queue.name).collect();
     let tables: Vec<_> = stack.tables.into_iter().map(|table| table.name).collect();
-    let reporter = named("QuotaReporterFunction");
     for metric in metrics(&all_on()) {
         for (dimension, name) in &metric.dimensions {
             let is_there = match (metric.namespace.as_str(), dimension.as_str()) {
-                ("Okite", _) => *name == reporter,
                 (_, "ApiId") => *name == named("SendApi"),
                 (_, "FunctionName") => functions.contains(name),
                 (_, "TopicName") => topics.contains(name),
@@ -175,7 +190,7 @@ fn the_alarm_on_throttles_watches_reads_and_writes_of_all_tables_that_grow() {
         .iter()
         .find(|alarm| alarm.logical_id == "TableThrottlesAlarm");
     let watched: BTreeSet<_> = alarm.unwrap().metrics.iter().collect();
-    let tables = ["Suppressions", "Messages", "Usage"];
+    let tables = ["Suppressions", "Messages", "Outbox", "Usage"];
     assert_eq!(watched.len(), 2 * tables.len());
     for table in tables {
         for name in ["ReadThrottleEvents", "WriteThrottleEvents"] {
@@ -195,7 +210,7 @@ fn the_alarm_on_requests_follows_the_limit() {
 }
 
 #[test]
-fn the_dashboard_shows_all_that_the_reporter_publishes() {
+fn the_dashboard_shows_all_that_functions_publish() {
     let all = all_on();
     let shown: BTreeSet<_> = all.dashboards[0]
         .metrics
@@ -203,7 +218,8 @@ fn the_dashboard_shows_all_that_the_reporter_publishes() {
         .filter(|metric| metric.namespace == "Okite")
         .map(|metric| metric.name.as_str())
         .collect();
-    assert_eq!(shown, OF_THE_REPORTER.into_iter().collect());
+    let published = PUBLISHERS.iter().flat_map(|(_, names)| names.iter().copied());
+    assert_eq!(shown, published.collect());
 }
 
 #[test]
@@ -235,7 +251,7 @@ fn alarms_use_no_metric_that_is_not_published() {
         .find(|alarm| alarm.logical_id == "QuotaReporterSilentAlarm")
         .unwrap();
     assert_eq!(silent.metrics[0].name, "Invocations");
-    assert_eq!(all_on().alarms.len(), all.alarms.len() + 3);
+    assert_eq!(all_on().alarms.len(), all.alarms.len() + 5);
 }
 
 #[test]
@@ -267,7 +283,11 @@ fn the_document_counts_billed_requests() {
     let watched: usize = alarms.iter().map(|alarm| alarm.metrics.len()).sum();
     for counted in [
         format!("{} alarms on {watched} metrics", alarms.len()),
-        format!("{} metrics of the reporter", OF_THE_REPORTER.len()),
+        format!(
+            "{} metrics of the reporter and {} of the sender",
+            OF_THE_REPORTER.len(),
+            OF_THE_SENDER.len()
+        ),
     ] {
         assert!(DEPLOY.contains(&counted), "docs/DEPLOY.md does not say `{counted}`");
     }

@@ -9,11 +9,22 @@ pub(crate) const USAGE_TABLE: &str = "okite-UsageTable-1A2B3C4D5E6F7";
 pub(crate) const API_KEYS_TABLE: &str = "okite-ApiKeysTable-1A2B3C4D5E6F7";
 
 /// The variables that the template sets, with values as a deployment gives them.
-const OF_THE_TEMPLATE: [(&str, &str); 21] = [
+const OF_THE_TEMPLATE: [(&str, &str); 26] = [
     ("SUPPRESSIONS_TABLE", "okite-SuppressionsTable-1A2B3C4D5E6F7"),
     ("MESSAGES_TABLE", "okite-MessagesTable-1A2B3C4D5E6F7"),
     ("USAGE_TABLE", USAGE_TABLE),
     ("API_KEYS_TABLE", API_KEYS_TABLE),
+    ("OUTBOX_TABLE", "okite-OutboxTable-1A2B3C4D5E6F7"),
+    (
+        "TRANSACTIONAL_QUEUE_URL",
+        "https://sqs.us-east-1.amazonaws.com/000000000000/okite-TransactionalHintQueue-1A2B3C4D5E6F7",
+    ),
+    (
+        "BULK_QUEUE_URL",
+        "https://sqs.us-east-1.amazonaws.com/000000000000/okite-BulkHintQueue-1A2B3C4D5E6F7",
+    ),
+    ("TRANSACTIONAL_DEADLINE_HOURS", "24"),
+    ("BULK_DEADLINE_HOURS", "72"),
     ("CONFIGURATION_SET", "ConfigurationSet-1A2B3C4D5E6F"),
     // The topic of the committed events.
     (
@@ -66,6 +77,7 @@ pub(crate) fn of(name: &str, runtime_api: &str, world: &World) -> Vec<(String, S
         ("AWS_SESSION_TOKEN", "t".repeat(TOKEN_LENGTH)),
         ("AWS_ENDPOINT_URL_DYNAMODB", format!("https://{}", world.dynamodb())),
         ("AWS_ENDPOINT_URL_SESV2", format!("https://{}", world.ses())),
+        ("AWS_ENDPOINT_URL_SQS", format!("https://{}", world.sqs())),
         ("AWS_ENDPOINT_URL_CLOUDWATCH", format!("https://{}", world.cloudwatch())),
         // The first makes a function trust the authority of this process. The second makes a program that reads the
         // system's roots trust it.

@@ -38,6 +38,7 @@ mod runtime_api;
 mod server;
 mod ses;
 mod slow_clock;
+mod sqs;
 mod statistics;
 mod subject;
 mod summary;

@@ -27,7 +27,7 @@ pub(crate) struct Job {
 const SEND_EVENT: &str = "events/send-api/accepted.json";
 
 /// The jobs that can be measured.
-pub(crate) const JOBS: [Job; 5] = [
+pub(crate) const JOBS: [Job; 6] = [
     Job {
         name: "send-api",
         is_ours: true,
@@ -48,6 +48,13 @@ pub(crate) const JOBS: [Job; 5] = [
         program: "target/lambda/quota-reporter/bootstrap",
         event: "events/quota-reporter/scheduled.json",
         answer: r#""verdict""#,
+    },
+    Job {
+        name: "sender",
+        is_ours: true,
+        program: "target/lambda/sender/bootstrap",
+        event: "events/sender/sweep.json",
+        answer: r#""handed_over":0"#,
     },
     Job {
         name: "bare",

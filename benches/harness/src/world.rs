@@ -1,4 +1,4 @@
-//! The environment of a measured function: DynamoDB, SES, CloudWatch, and the files of trusted roots.
+//! The environment of a measured function: DynamoDB, SES, CloudWatch, SQS, and the files of trusted roots.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -15,6 +15,7 @@ use crate::cloudwatch::CloudWatch;
 use crate::dynamodb::Dynamodb;
 use crate::server::{Server, Traffic};
 use crate::ses::Ses;
+use crate::sqs::Sqs;
 
 /// The usual paths of a machine's trusted roots.
 const SYSTEM_ROOTS: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
@@ -36,6 +37,7 @@ pub(crate) struct World {
     dynamodb: Server,
     ses: Server,
     cloudwatch: Server,
+    sqs: Server,
     directory: TempDir,
     roots: PathBuf,
     system_roots: PathBuf,
@@ -64,7 +66,8 @@ impl World {
         Ok(Self {
             dynamodb: Server::start(Arc::new(dynamodb), Some(Arc::clone(&certificates.server)))?,
             ses: Server::start(Arc::new(ses), Some(Arc::clone(&certificates.server)))?,
-            cloudwatch: Server::start(Arc::new(CloudWatch), Some(certificates.server))?,
+            cloudwatch: Server::start(Arc::new(CloudWatch), Some(Arc::clone(&certificates.server)))?,
+            sqs: Server::start(Arc::new(Sqs), Some(certificates.server))?,
             directory,
             roots,
             system_roots,
@@ -81,6 +84,10 @@ impl World {
 
     pub(crate) fn cloudwatch(&self) -> SocketAddr {
         self.cloudwatch.address()
+    }
+
+    pub(crate) fn sqs(&self) -> SocketAddr {
+        self.sqs.address()
     }
 
     /// Returns the usage of DynamoDB and SES so far.

@@ -83,7 +83,7 @@ async fn local_json_has_all_urls_and_environments() {
     let functions = local["functions"].as_object().unwrap();
     let mut names: Vec<&str> = functions.keys().map(String::as_str).collect();
     names.sort_unstable();
-    assert_eq!(names, ["feedback", "quota-reporter", "send-api"]);
+    assert_eq!(names, ["feedback", "quota-reporter", "send-api", "sender"]);
     let every = [
         "SUPPRESSIONS_TABLE",
         "USAGE_TABLE",
@@ -91,13 +91,22 @@ async fn local_json_has_all_urls_and_environments() {
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
     ];
-    let own: [(&str, &[&str]); 3] = [
+    let own: [(&str, &[&str]); 4] = [
         (
             "send-api",
             &["MESSAGES_TABLE", "API_KEYS_TABLE", "CONFIGURATION_SET", "ACCOUNT_SHARE"],
         ),
         ("feedback", &["MESSAGES_TABLE", "FEEDBACK_TOPIC_ARN"]),
         ("quota-reporter", &["CONFIGURATION_SET", "ACCOUNT_SHARE"]),
+        (
+            "sender",
+            &[
+                "OUTBOX_TABLE",
+                "TRANSACTIONAL_QUEUE_URL",
+                "BULK_QUEUE_URL",
+                "CONFIGURATION_SET",
+            ],
+        ),
     ];
     for (name, own) in own {
         let function = &functions[name];

@@ -25,6 +25,7 @@ use domain::retention::MessageRetention;
 use futures_util::future;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
+use runtime::batch::BatchAnswer;
 use runtime::function::{self, Invocation};
 use serde::Serialize;
 use serde_json::Value;
@@ -141,23 +142,6 @@ pub enum Answer {
     Batch(BatchAnswer),
 }
 
-/// The records of a queue that failed and come again; the others are done.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchAnswer {
-    /// The records that failed.
-    pub batch_item_failures: Vec<BatchItemFailure>,
-}
-
-/// A record that comes again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchItemFailure {
-    /// The record's id. It is empty if the record has none: Lambda then counts the whole batch as failed.
-    pub item_identifier: String,
-}
-
 /// The counts of a call's messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Handled {
@@ -212,20 +196,19 @@ pub async fn handle(
             // Side by side: while DynamoDB is down each record takes seconds to fail. Ten in a row would outlast the
             // function, and the records that could be handled would fail as well.
             let failed = future::join_all(records.into_iter().map(handle)).await;
-            Ok(Answer::Batch(BatchAnswer {
-                batch_item_failures: failed.into_iter().flatten().collect(),
-            }))
+            Ok(Answer::Batch(failed.into_iter().flatten().collect()))
         }
     }
 }
 
-/// Handles a record of a queue. Returns the record if it has to come again.
+/// Handles a record of a queue. Returns the id of the record if it has to come again; an empty one makes the whole batch
+/// come again.
 async fn handle_record(
     state: &State,
     record: Record,
     now: Timestamp,
     new_id: &impl Fn() -> Uuid,
-) -> Result<Handled, BatchItemFailure> {
+) -> Result<Handled, String> {
     let id = record.message_id.as_deref();
     let handled = match caught(async { record.messages() }).await {
         Ok(messages) => handle_messages(state, &messages, now, new_id, id).await,
@@ -234,9 +217,7 @@ async fn handle_record(
             Err(error)
         }
     };
-    handled.map_err(|_| BatchItemFailure {
-        item_identifier: record.message_id.unwrap_or_default(),
-    })
+    handled.map_err(|_| record.message_id.unwrap_or_default())
 }
 
 /// Handles all messages, even if one of them fails. `id` is that of their record, if they come from a queue.

@@ -1,32 +1,18 @@
-//! Publishes the report as metrics: one log line in CloudWatch's embedded metric format, which CloudWatch turns into
-//! metrics.
-//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
-//!
-//! Each metric costs money every month, so only the figures that alarms and dashboards need are metrics. The line also
-//! has the other figures, so that Logs Insights finds them.
-
-use std::io::Write;
+//! The report as metrics.
 
 use domain::account::EnforcementStatus;
 use domain::report::Report;
 use domain::reputation::ReputationRate;
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
-
-/// The namespace of the metrics.
-const NAMESPACE: &str = "Okite";
-/// The dimension of the metrics. Its value is the reporter's function name, because a region may hold several stacks.
-const DIMENSION: &str = "FunctionName";
+use runtime::metrics::{self, Metric};
+use serde_json::{Value, json};
 
 /// Writes a report's line to the log.
 pub(crate) fn publish(report: &Report, function_name: &str, now: Timestamp) {
-    // Not with `tracing`, which would wrap the line: the line itself must be the JSON. A closed log is no reason to
-    // fail.
-    let _ = writeln!(std::io::stdout(), "{}", line(report, function_name, now));
+    metrics::publish(&line(report, function_name, now));
 }
 
-/// Returns the line of a report that was made at `now`. Unknown figures are left out; each alarm defines how it treats
-/// missing data.
+/// Returns the line of a report that was made at `now`.
 fn line(report: &Report, function_name: &str, now: Timestamp) -> Value {
     let was_read = report.troubles.iter().all(|trouble| trouble.operation != "GetAccount");
     let percent = |fraction: f64| fraction * 100.0;
@@ -37,7 +23,7 @@ fn line(report: &Report, function_name: &str, now: Timestamp) -> Value {
     };
     let fell = report.quota.fell.is_some() || report.rate.fell.is_some();
     let account = &report.account.account;
-    let values: [(&str, &str, Option<f64>); 7] = [
+    let metrics = [
         ("AccountRead", "Count", Some(f64::from(u8::from(was_read)))),
         ("QuotaUsedShare", "Percent", report.quota.used_share.map(percent)),
         (
@@ -54,35 +40,16 @@ fn line(report: &Report, function_name: &str, now: Timestamp) -> Value {
         ("BounceRateEstimate", "Percent", estimate(report.rates.bounce)),
         ("ComplaintRateEstimate", "Percent", estimate(report.rates.complaint)),
     ];
-    let known = || {
-        values
-            .iter()
-            .filter_map(|(name, unit, value)| Some((*name, *unit, (*value)?)))
-    };
-    let metrics: Vec<Value> = known()
-        .map(|(name, unit, _)| json!({ "Name": name, "Unit": unit }))
-        .collect();
-    let mut line = Map::new();
-    line.insert(
-        "_aws".to_owned(),
-        json!({
-            "Timestamp": now.as_millisecond(),
-            "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": metrics }],
-        }),
-    );
-    line.insert(DIMENSION.to_owned(), function_name.into());
-    line.extend(known().map(|(name, _, value)| (name.to_owned(), value.into())));
-    for (name, value) in [
+    let metrics = metrics.map(|(name, unit, value)| Metric { name, unit, value });
+    let figures = [
         ("verdict", json!(report.verdict)),
         ("max_24_hour_send", json!(account.max_24_hour_send)),
         ("sent_last_24_hours", json!(account.sent_last_24_hours)),
         ("max_send_rate", json!(account.max_send_rate)),
         ("by_us", json!(report.quota.by_us)),
         ("by_others", json!(report.quota.by_others)),
-    ] {
-        line.insert(name.to_owned(), value);
-    }
-    Value::Object(line)
+    ];
+    metrics::line(function_name, &metrics, figures, now)
 }
 
 fn enforcement(status: EnforcementStatus) -> f64 {

@@ -31,6 +31,10 @@ pub const FUNCTIONS: &[Function] = &[
         name: "quota-reporter",
         start: || Box::pin(quota_reporter::run()),
     },
+    Function {
+        name: "sender",
+        start: || Box::pin(sender::run()),
+    },
 ];
 
 /// Returns the names of all functions.

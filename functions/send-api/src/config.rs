@@ -1,10 +1,12 @@
 //! The configuration of the send API, read from its environment variables.
 
-use aws::{ApiKeys, Messages, Suppressions, Usage};
+use aws::{ApiKeys, Messages, Outbox, Suppressions, Usage};
 use domain::pacing::PacingPolicy;
+use domain::queue::DeadlineDefaults;
 use domain::retention::MessageRetention;
+use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
-use runtime::config::{ProcessConfig, message_retention, policy, soft_bounce_tiers};
+use runtime::config::{ProcessConfig, deadline_defaults, hint_queue_url, message_retention, policy, soft_bounce_tiers};
 use runtime::environment::{ConfigError, Environment};
 
 /// The configuration of the send API.
@@ -16,6 +18,8 @@ pub struct Config {
     pub suppressions_table: String,
     /// The table of messages and claims.
     pub messages_table: String,
+    /// The table of the mails that wait.
+    pub outbox_table: String,
     /// The table of the gate, the reports and the marks.
     pub usage_table: String,
     /// The table of API keys.
@@ -28,6 +32,10 @@ pub struct Config {
     pub soft_bounce_tiers: SoftBounceTiers,
     /// How long the record of a message is kept.
     pub message_retention: MessageRetention,
+    /// The queue of hints about transactional mail.
+    pub transactional_queue_url: String,
+    /// How long a mail waits whose caller names no deadline.
+    pub deadlines: DeadlineDefaults,
 }
 
 impl Config {
@@ -40,12 +48,15 @@ impl Config {
             process,
             suppressions_table: environment.text(Suppressions::TABLE_VARIABLE)?,
             messages_table: environment.text(Messages::TABLE_VARIABLE)?,
+            outbox_table: environment.text(Outbox::TABLE_VARIABLE)?,
             usage_table: environment.text(Usage::TABLE_VARIABLE)?,
             api_keys_table: environment.text(ApiKeys::TABLE_VARIABLE)?,
             configuration_set: environment.text("CONFIGURATION_SET")?,
             policy: policy(environment)?,
             soft_bounce_tiers: soft_bounce_tiers(environment)?,
             message_retention: message_retention(environment)?,
+            transactional_queue_url: hint_queue_url(environment, Stream::Transactional)?,
+            deadlines: deadline_defaults(environment)?,
         })
     }
 }
@@ -55,11 +66,12 @@ mod tests {
     use super::*;
 
     /// Every variable that the template sets for this function.
-    const VARIABLES: [(&str, &str); 13] = [
+    const VARIABLES: [(&str, &str); 17] = [
         ("AWS_REGION", "eu-west-1"),
         ("LOG_LEVEL", "info"),
         ("SUPPRESSIONS_TABLE", "s"),
         ("MESSAGES_TABLE", "m"),
+        ("OUTBOX_TABLE", "o"),
         ("USAGE_TABLE", "u"),
         ("API_KEYS_TABLE", "k"),
         ("CONFIGURATION_SET", "c"),
@@ -69,6 +81,9 @@ mod tests {
         ("BULK_RESERVE", "0.2"),
         ("SOFT_BOUNCE_TIERS", SoftBounceTiers::EXAMPLE),
         ("MESSAGE_RETENTION_DAYS", "30"),
+        ("TRANSACTIONAL_QUEUE_URL", "https://t"),
+        ("TRANSACTIONAL_DEADLINE_HOURS", "24"),
+        ("BULK_DEADLINE_HOURS", "72"),
     ];
 
     fn read(missing: &str) -> Result<Config, ConfigError> {

@@ -44,7 +44,7 @@ use tokio::time::Instant;
 
 pub use config::Config;
 pub use emails::{EmailId, email_json, find_email};
-pub use state::SendApiState;
+pub use state::{Clients, SendApiState};
 
 use error::ApiError;
 use request::Request;

@@ -3,15 +3,27 @@
 use std::time::Duration;
 
 use aws::{
-    ApiKeys, Claims, FunctionConfig, Marks, Messages, Permits, Ses, SesSuppressionList, Suppressions, TrustError, Usage,
+    ApiKeys, Claims, FunctionConfig, Hints, Marks, Messages, Outbox, Permits, Ses, SesSuppressionList, Suppressions,
+    TrustError, Usage,
 };
-use sending::{Rules, Sending};
+use sending::{MailQueue, Rules, Sending};
 
 use crate::authentication::Authentication;
 use crate::config::Config;
 
 /// How long init waits for the gate. If this is too short, the first send reads the gate.
 const INIT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The clients that the send API calls AWS with: see [`aws::dynamodb`], [`aws::sesv2`] and [`aws::sqs`].
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// For the tables.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// For sending.
+    pub ses: aws_sdk_sesv2::Client,
+    /// For hints about mails that wait.
+    pub sqs: aws_sdk_sqs::Client,
+}
 
 /// The state of the send API: its clients, and the API keys that it cached.
 #[derive(Debug)]
@@ -32,16 +44,22 @@ impl SendApiState {
     /// [`TrustError`] if the clients cannot set up TLS.
     pub async fn new(config: Config) -> Result<Self, TrustError> {
         let aws = FunctionConfig::from_env(&config.process.region)?;
-        let state = Self::with_clients(config, aws.dynamodb(), aws.sesv2());
+        let clients = Clients {
+            dynamodb: aws.dynamodb(),
+            ses: aws.sesv2(),
+            sqs: aws.sqs(),
+        };
+        let state = Self::with_clients(config, clients);
         // A useful request opens the connection to DynamoDB. It also loads the SDK's code while init has a whole core.
         let gate = tokio::time::timeout(INIT_PATIENCE, state.sending.warm_up());
         let (..) = tokio::join!(gate, aws.open_sesv2());
         Ok(state)
     }
 
-    /// Makes the state with the given clients: see [`aws::dynamodb`] and [`aws::sesv2`].
+    /// Makes the state with the given clients.
     #[must_use]
-    pub fn with_clients(config: Config, dynamodb: aws_sdk_dynamodb::Client, ses: aws_sdk_sesv2::Client) -> Self {
+    pub fn with_clients(config: Config, clients: Clients) -> Self {
+        let Clients { dynamodb, ses, sqs } = clients;
         let region = config.process.region;
         let suppressions = Suppressions::new(dynamodb.clone(), config.suppressions_table);
         let messages = Messages::new(dynamodb.clone(), config.messages_table.clone());
@@ -59,9 +77,13 @@ impl SendApiState {
                 claims: Claims::new(dynamodb.clone(), config.messages_table),
                 messages: messages.clone(),
                 marks: Marks::new(dynamodb.clone(), config.usage_table.clone()),
+                queue: Some(MailQueue {
+                    outbox: Outbox::new(dynamodb.clone(), config.outbox_table),
+                    hints: Hints::new(sqs, config.transactional_queue_url),
+                    deadlines: config.deadlines,
+                }),
                 permits: Permits::new(dynamodb, config.usage_table, &region, config.policy),
                 ses: Ses::new(ses, config.configuration_set),
-                queue: None,
             },
             suppressions,
             messages,

@@ -3,8 +3,12 @@
 //! Each function reads the parts that it needs and no others, so a variable that only one function needs cannot stop
 //! another. A variable that is missing or wrong stops init, and the error names it.
 
+use std::time::Duration;
+
 use domain::pacing::PacingPolicy;
+use domain::queue::{AFTER_SCHEDULE_MAX, DeadlineDefaults};
 use domain::retention::MessageRetention;
+use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
 use tracing::level_filters::LevelFilter;
 
@@ -77,11 +81,40 @@ pub fn message_retention(environment: &Environment<'_>) -> Result<MessageRetenti
     days.map(MessageRetention::from_days)
 }
 
+/// Reads the URL of the queue of hints about the mail of a stream: `TRANSACTIONAL_QUEUE_URL` or `BULK_QUEUE_URL`.
+///
+/// # Errors
+/// [`ConfigError`] if it is missing.
+pub fn hint_queue_url(environment: &Environment<'_>, stream: Stream) -> Result<String, ConfigError> {
+    environment.text(match stream {
+        Stream::Transactional => "TRANSACTIONAL_QUEUE_URL",
+        Stream::Bulk => "BULK_QUEUE_URL",
+    })
+}
+
+/// Reads how long a mail waits whose caller names no deadline: `TRANSACTIONAL_DEADLINE_HOURS` and
+/// `BULK_DEADLINE_HOURS`.
+///
+/// # Errors
+/// [`ConfigError`] names the first variable that is missing or wrong.
+pub fn deadline_defaults(environment: &Environment<'_>) -> Result<DeadlineDefaults, ConfigError> {
+    let hours = |name| {
+        let hours = environment.value(name, "a whole number of hours, 1 to 72", |hours: &u32| {
+            *hours >= 1 && Duration::from_hours((*hours).into()) <= AFTER_SCHEDULE_MAX
+        });
+        hours.map(|hours| Duration::from_hours(hours.into()))
+    };
+    Ok(DeadlineDefaults {
+        transactional: hours("TRANSACTIONAL_DEADLINE_HOURS")?,
+        bulk: hours("BULK_DEADLINE_HOURS")?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const VARIABLES: [(&str, &str); 8] = [
+    const VARIABLES: [(&str, &str); 12] = [
         ("AWS_REGION", "eu-west-1"),
         ("ACCOUNT_SHARE", "0.5"),
         ("PERMIT_BURST_SECONDS", "1"),
@@ -89,14 +122,26 @@ mod tests {
         ("BULK_RESERVE", "0.2"),
         ("SOFT_BOUNCE_TIERS", SoftBounceTiers::EXAMPLE),
         ("MESSAGE_RETENTION_DAYS", "30"),
+        ("TRANSACTIONAL_QUEUE_URL", "https://t"),
+        ("BULK_QUEUE_URL", "https://b"),
+        ("TRANSACTIONAL_DEADLINE_HOURS", "24"),
+        ("BULK_DEADLINE_HOURS", "72"),
         ("LOG_LEVEL", "info"),
     ];
 
+    /// Every part.
+    #[derive(Debug)]
+    struct Parts {
+        process: ProcessConfig,
+        policy: PacingPolicy,
+        tiers: SoftBounceTiers,
+        retention: MessageRetention,
+        urls: [String; 2],
+        deadlines: DeadlineDefaults,
+    }
+
     /// Reads every part, in an environment with one variable replaced.
-    fn read(
-        name: &str,
-        value: Option<&str>,
-    ) -> Result<(ProcessConfig, PacingPolicy, SoftBounceTiers, MessageRetention), ConfigError> {
+    fn read(name: &str, value: Option<&str>) -> Result<Parts, ConfigError> {
         let environment = Environment::new(|asked| {
             if asked == name {
                 return value.map(str::to_owned);
@@ -104,21 +149,28 @@ mod tests {
             let known = VARIABLES.iter().find(|(known, _)| *known == asked);
             known.map(|(_, value)| (*value).to_owned())
         });
-        Ok((
-            ProcessConfig::read(&environment)?,
-            policy(&environment)?,
-            soft_bounce_tiers(&environment)?,
-            message_retention(&environment)?,
-        ))
+        Ok(Parts {
+            process: ProcessConfig::read(&environment)?,
+            policy: policy(&environment)?,
+            tiers: soft_bounce_tiers(&environment)?,
+            retention: message_retention(&environment)?,
+            urls: [
+                hint_queue_url(&environment, Stream::Transactional)?,
+                hint_queue_url(&environment, Stream::Bulk)?,
+            ],
+            deadlines: deadline_defaults(&environment)?,
+        })
     }
 
     #[test]
     fn reads_the_environment_that_the_template_sets() {
-        let (process, policy, tiers, retention) = read("", None).unwrap();
-        assert_eq!(process.region, "eu-west-1");
-        assert!((policy.account_share - 0.5).abs() < f64::EPSILON);
-        assert_eq!(tiers, SoftBounceTiers::EXAMPLE.parse().unwrap());
-        assert_eq!(retention, MessageRetention::from_days(30));
+        let parts = read("", None).unwrap();
+        assert_eq!(parts.process.region, "eu-west-1");
+        assert!((parts.policy.account_share - 0.5).abs() < f64::EPSILON);
+        assert_eq!(parts.tiers, SoftBounceTiers::EXAMPLE.parse().unwrap());
+        assert_eq!(parts.retention, MessageRetention::from_days(30));
+        assert_eq!(parts.urls, ["https://t", "https://b"]);
+        assert_eq!(parts.deadlines, DeadlineDefaults::default());
     }
 
     #[test]
@@ -143,6 +195,9 @@ mod tests {
             ("SOFT_BOUNCE_TIERS", "3"),
             ("SOFT_BOUNCE_TIERS", "51/14d:3d"),
             ("MESSAGE_RETENTION_DAYS", "0"),
+            ("TRANSACTIONAL_DEADLINE_HOURS", "0"),
+            ("TRANSACTIONAL_DEADLINE_HOURS", "1.5"),
+            ("BULK_DEADLINE_HOURS", "73"),
             ("LOG_LEVEL", "loud"),
             ("LOG_LEVEL", "debug"),
         ] {

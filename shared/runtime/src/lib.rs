@@ -6,13 +6,16 @@
 //! | [`function`] | the start of a function, and its loop |
 //! | [`environment`] | variables, each named when it is missing or wrong |
 //! | [`config`] | the parts that functions' configurations are composed of |
-//! | [`telemetry`] | the log |
+//! | [`batch`] | the answer to a batch of a queue |
+//! | [`telemetry`], [`metrics`] | the log, and the metrics in it |
 //! | [`clock`] | the time, and new ids |
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+pub mod batch;
 pub mod clock;
 pub mod config;
 pub mod environment;
 pub mod function;
+pub mod metrics;
 pub mod telemetry;

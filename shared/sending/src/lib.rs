@@ -58,7 +58,7 @@ pub use not_sent::{Busy, Invalid, NotSent, Unavailable};
 pub use queue::MailQueue;
 pub use recall::{NotRecalled, Rescheduling};
 pub use submission::{Became, Ids, Origin, Outcomes, Patience, Receipt, Submission};
-pub use worker::{HintQueues, ReceivedHint, Worker};
+pub use worker::{DueMails, HintQueues, ReceivedHint, StreamReport, SweepReport, Worker};
 
 /// The rules of a deployment, from its configuration.
 #[derive(Clone, Debug)]

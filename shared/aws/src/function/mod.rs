@@ -86,6 +86,13 @@ impl FunctionConfig {
         crate::sqs(&self.sdk)
     }
 
+    /// Makes an SQS client with the patience of the queue's worker. Its connection opens with the first call.
+    #[cfg(feature = "sqs")]
+    #[must_use]
+    pub fn sqs_for_worker(&self) -> aws_sdk_sqs::Client {
+        crate::sqs::client_for_worker(&self.sdk)
+    }
+
     /// Opens a connection to DynamoDB.
     pub async fn open_dynamodb(&self) {
         warm_up::open(&self.connector, warm_up::dynamodb(&self.sdk).await).await;

@@ -82,6 +82,14 @@ impl Permits {
         Some(gate)
     }
 
+    /// Reads the gate; `None` before the first report and the first send.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be read.
+    pub async fn gate(&self) -> Result<Option<Gate>, StoreError> {
+        self.read(true).await
+    }
+
     /// Reads the brake, so that mail with a permit can still be held back.
     ///
     /// # Errors

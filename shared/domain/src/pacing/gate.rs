@@ -57,6 +57,19 @@ pub struct Gate {
 }
 
 impl Gate {
+    /// The gate before the first report: the rate of a new account alone limits sends.
+    #[must_use]
+    pub fn before_reports() -> Self {
+        Self {
+            next_free_slot: 0,
+            slot_interval: slot_interval(FIRST_RATE),
+            left_all: 0,
+            left_bulk: 0,
+            brake: Brake::None,
+            account_read_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
     /// Returns how many recipients of `stream` may still be granted.
     #[must_use]
     pub fn left(&self, stream: Stream) -> i64 {

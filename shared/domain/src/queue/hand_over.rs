@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::entry::ahead;
+use super::retry_wait::{HINT_DELAY_MAX, whole_seconds};
 use crate::pacing::Gate;
 use crate::stream::Stream;
 
@@ -40,6 +41,12 @@ pub fn hand_over_budget(gate: &Gate, stream: Stream, queue: Option<QueueDepth>, 
     let Some(queue) = queue else { return 0 };
     let lets_through = gate.lets_through(stream, HANDED_OVER_AHEAD, now);
     lets_through.saturating_sub(queue.waiting())
+}
+
+/// Returns the delay of the hint about a mail that is handed over at `now` and due at `due_at`, in whole seconds.
+#[must_use]
+pub fn hand_over_delay(due_at: Timestamp, now: Timestamp) -> Duration {
+    whole_seconds(ahead(due_at, now).min(HINT_DELAY_MAX))
 }
 
 /// Returns when a mail is due again that was handed over at `now` and was due at `due_at`, its `wake_at` before.
@@ -121,6 +128,30 @@ mod tests {
                 budget,
                 "{gate:?} {stream:?} {queue:?}"
             );
+        }
+    }
+
+    #[test]
+    fn before_the_first_report_the_rate_of_a_new_account_limits_the_hand_over() {
+        let gate = Gate::before_reports();
+        for stream in [Stream::Transactional, Stream::Bulk] {
+            // 95 % of one recipient a second.
+            assert_eq!(hand_over_budget(&gate, stream, Some(depth(0, 0)), now()), 113);
+        }
+    }
+
+    #[test]
+    fn a_hint_is_delayed_until_its_mail_is_due() {
+        for (ahead_ms, delay) in [
+            (-5_000, 0),
+            (0, 0),
+            (1, 1),
+            (59_001, 60),
+            (60_000, 60),
+            (3_600_000, 900),
+        ] {
+            let due_at = now() + SignedDuration::from_millis(ahead_ms);
+            assert_eq!(hand_over_delay(due_at, now()), Duration::from_secs(delay), "{ahead_ms}");
         }
     }
 

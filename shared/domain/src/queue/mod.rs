@@ -30,7 +30,7 @@ mod when_busy;
 pub use content::{ContentEncoding, ContentRef, QueuedContent};
 pub use deadline::{AFTER_SCHEDULE_MAX, DeadlineDefaults, DeadlineError, claim_expires, parse_deadline};
 pub use entry::{ENTRY_KEPT, OutboxEntry, WAKE_SHARDS, first_hint, first_wake_at, row_expires_at, wake_shard};
-pub use hand_over::{QueueDepth, hand_over_budget, wake_again_at};
+pub use hand_over::{QueueDepth, hand_over_budget, hand_over_delay, wake_again_at};
 pub use hint::{HINT_LENGTH_MAX, Hint, HintError};
 pub use next_step::{Leaving, NextStep, Settle, UNKNOWN_AFTER, next_step};
 pub use retry_wait::{HINT_DELAY_MAX, Wait, cause_wait, retry_wait};

@@ -27,10 +27,15 @@ mod prepare;
 mod rejudge;
 mod work;
 
+mod due;
+mod sweep;
+
 use aws::{ApiKeys, Hints, Outbox};
 use domain::stream::Stream;
 
 use crate::Sending;
+
+pub use sweep::{DueMails, StreamReport, SweepReport};
 
 /// The worker, with the tables, queues and services that it works on.
 #[derive(Debug)]

@@ -15,6 +15,7 @@ mod request;
 mod shut_out;
 mod standings;
 mod storms;
+mod sweep;
 mod takeover;
 mod waiting;
 mod worker;

@@ -62,8 +62,12 @@ pub(crate) enum On {
     Transaction,
     /// A write of the parts of a content.
     Parts,
-    /// A hint to SQS.
+    /// A hint to SQS, or several in one call.
     Hint,
+    /// The question how full a queue of SQS is.
+    Depth,
+    /// An operation of DynamoDB on an entry of a mail that waits.
+    Entry(&'static str),
     /// The write that an attempt was refused.
     Refusal,
     /// An operation of DynamoDB whose request has this text.
@@ -123,7 +127,11 @@ impl Call {
     }
 
     fn is_hint(&self) -> bool {
-        self.operation == "SendMessage"
+        self.operation.starts_with("SendMessage")
+    }
+
+    fn is_depth(&self) -> bool {
+        self.operation == "GetQueueAttributes"
     }
 
     fn is_mail(&self) -> bool {
@@ -146,8 +154,10 @@ impl Call {
 
     fn is_on(&self, on: On) -> bool {
         match on {
-            On::Store => !self.is_mail() && !self.is_hint(),
+            On::Store => !self.is_mail() && !self.is_hint() && !self.is_depth(),
             On::Hint => self.is_hint(),
+            On::Depth => self.is_depth(),
+            On::Entry(operation) => self.operation == operation && self.body["Key"].to_string().contains("\"entry\""),
             On::Refusal => self.operation == "UpdateItem" && self.body.to_string().contains(":refused"),
             On::Saying(operation, text) => self.operation == operation && self.body.to_string().contains(text),
             On::Transaction => self.operation == "TransactWriteItems",

@@ -236,6 +236,37 @@ impl World {
         self.set_gate(1, UNLIMITED, Brake::None).await;
     }
 
+    /// From now on there is no gate.
+    pub(crate) fn forget_gate(&self) {
+        self.gates.set(self.gates.get() + 1);
+    }
+
+    /// How many items the table of waiting mails has.
+    pub(crate) async fn outbox_items(&self) -> i32 {
+        let client = dynamodb(&sdk(&self.dynamodb_url, self.shared.connector.clone()));
+        let scan = client
+            .scan()
+            .table_name(&self.tables["OutboxTable"])
+            .consistent_read(true);
+        scan.send().await.unwrap().count()
+    }
+
+    /// Receives up to ten hints of each queue and deletes them, as a worker does that handles them.
+    pub(crate) async fn take_hints(&self) -> usize {
+        let client = aws::sqs(&sdk(&self.queue_url, self.shared.connector.clone()));
+        let mut taken = 0;
+        for queue in [HINTS, BULK_HINTS].map(queue_url_of) {
+            let receive = client.receive_message().queue_url(&queue).max_number_of_messages(10);
+            for message in receive.send().await.unwrap().messages.unwrap_or_default() {
+                let delete = client.delete_message().queue_url(&queue);
+                let delete = delete.set_receipt_handle(message.receipt_handle);
+                delete.send().await.unwrap();
+                taken += 1;
+            }
+        }
+        taken
+    }
+
     /// Sets the gate: microseconds between recipients, how many may still be granted, and the brake.
     pub(crate) async fn set_gate(&self, interval: i64, left: i64, brake: Brake) {
         // A report of the same moment does not count.

@@ -1,0 +1,178 @@
+//! The events that the function is called with: batches of hints, and the schedule's sweep.
+
+use sending::ReceivedHint;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What a call asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// To work on these hints.
+    Work(Batch),
+    /// To sweep.
+    Sweep,
+}
+
+/// The records of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Batch {
+    pub(crate) hints: Vec<ReceivedHint>,
+    /// The ids of records that hold no hint; an empty one has no id.
+    pub(crate) malformed: Vec<String>,
+}
+
+/// The event is none of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the event is neither a batch of SQS nor a sweep of the schedule")]
+pub struct UnknownEvent;
+
+/// A record of SQS. Only the parts that are needed are read; every other part may be missing.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    message_id: Option<String>,
+    body: Option<String>,
+    #[serde(default)]
+    attributes: Attributes,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Attributes {
+    approximate_receive_count: Option<String>,
+}
+
+impl Task {
+    /// Reads the task of an event.
+    pub(crate) fn of(mut event: Value) -> Result<Self, UnknownEvent> {
+        if event["task"] == "sweep" {
+            return Ok(Self::Sweep);
+        }
+        match event.get_mut("Records").map(Value::take) {
+            Some(Value::Array(records)) if !records.is_empty() => Ok(Self::Work(Batch::of(records))),
+            _ => Err(UnknownEvent),
+        }
+    }
+}
+
+impl Batch {
+    fn of(records: Vec<Value>) -> Self {
+        let mut batch = Self::default();
+        for record in records {
+            let id = record["messageId"].as_str().unwrap_or_default().to_owned();
+            match hint(record) {
+                Some(hint) => batch.hints.push(hint),
+                None => batch.malformed.push(id),
+            }
+        }
+        batch
+    }
+}
+
+/// Reads a record. Returns `None` if it holds no hint.
+fn hint(record: Value) -> Option<ReceivedHint> {
+    if record["eventSource"] != "aws:sqs" {
+        return None;
+    }
+    let record: Record = serde_json::from_value(record).ok()?;
+    let body = record.body?;
+    domain::queue::Hint::parse(&body).ok()?;
+    let count = record.attributes.approximate_receive_count;
+    Some(ReceivedHint {
+        message_id: record.message_id.filter(|id| !id.is_empty())?,
+        body,
+        // A message without the count was received, if only now.
+        receive_count: count.and_then(|count| count.parse().ok()).unwrap_or(1),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::queue::Hint;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn body() -> String {
+        Hint::new(Uuid::from_u128(1), Uuid::from_u128(2)).to_body()
+    }
+
+    fn record(id: &str, body: &str) -> Value {
+        json!({
+            "messageId": id, "receiptHandle": "r", "body": body, "eventSource": "aws:sqs",
+            "attributes": { "ApproximateReceiveCount": "3", "SentTimestamp": "1800000000000" },
+        })
+    }
+
+    fn batch(records: &Value) -> Batch {
+        match Task::of(json!({ "Records": records })) {
+            Ok(Task::Work(batch)) => batch,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_batch_has_its_hints_with_their_ids_and_counts() {
+        let received = |times| ReceivedHint {
+            message_id: "a".to_owned(),
+            body: body(),
+            receive_count: times,
+        };
+        let mut without_count = record("a", &body());
+        without_count["attributes"] = json!({});
+        let batch = batch(&json!([record("a", &body()), without_count]));
+        assert_eq!((batch.hints, batch.malformed), (vec![received(3), received(1)], vec![]));
+    }
+
+    #[test]
+    fn a_malformed_record_is_told_by_its_id_and_takes_no_other_along() {
+        let (mut no_body, mut elsewhere) = (record("no-body", ""), record("elsewhere", &body()));
+        no_body["body"] = Value::Null;
+        elsewhere["eventSource"] = json!("aws:sns");
+        let mut odd = record("odd", &body());
+        odd["attributes"] = json!([]);
+        let batch = batch(&json!([
+            no_body,
+            elsewhere,
+            odd,
+            record("good", &body()),
+            record("text", "hello"),
+            record("other", r#"{"id":"1"}"#),
+            record("", &body()),
+            7,
+        ]));
+        assert_eq!(batch.hints.len(), 1);
+        assert_eq!(batch.hints[0].message_id, "good");
+        assert_eq!(
+            batch.malformed,
+            ["no-body", "elsewhere", "odd", "text", "other", "", ""]
+        );
+    }
+
+    #[test]
+    fn the_schedule_asks_for_a_sweep() {
+        for event in [
+            json!({ "source": "okite.schedule", "task": "sweep" }),
+            json!({ "task": "sweep" }),
+        ] {
+            assert_eq!(Task::of(event), Ok(Task::Sweep));
+        }
+    }
+
+    #[test]
+    fn every_other_event_is_refused() {
+        for event in [
+            json!({}),
+            json!(null),
+            json!([]),
+            json!("sweep"),
+            json!({ "task": "report" }),
+            json!({ "Records": [] }),
+            json!({ "Records": {} }),
+        ] {
+            assert_eq!(Task::of(event), Err(UnknownEvent));
+        }
+    }
+}

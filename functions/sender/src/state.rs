@@ -1,0 +1,68 @@
+//! The state of the sender between invocations: its clients and its settings.
+
+use std::time::Duration;
+
+use aws::{ApiKeys, Claims, FunctionConfig, Hints, Marks, Messages, Outbox, Permits, Ses, Suppressions, TrustError};
+use jiff::Timestamp;
+use sending::{HintQueues, Rules, Sending, SweepReport, Worker};
+
+use crate::config::Config;
+use crate::metrics;
+
+/// How long init waits for the gate. If this is too short, the first permit reads the gate.
+const INIT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The clients and the settings of the function, which it keeps between invocations.
+#[derive(Debug)]
+pub struct Sender {
+    pub(crate) worker: Worker,
+    /// The function's own name, the dimension of its metrics; `None` if it publishes no metrics.
+    metrics_of: Option<String>,
+}
+
+impl Sender {
+    /// Makes the clients for the services that the environment names, and opens their connections.
+    ///
+    /// # Errors
+    /// [`TrustError`] if the clients cannot set up TLS.
+    pub async fn new(config: Config) -> Result<Self, TrustError> {
+        let aws = FunctionConfig::from_env(&config.process.region)?;
+        let (dynamodb, sqs) = (aws.dynamodb(), aws.sqs_for_worker());
+        let suppressions = Suppressions::new(dynamodb.clone(), config.suppressions_table);
+        let state = Self {
+            metrics_of: config.metrics.then_some(config.function_name),
+            worker: Worker {
+                outbox: Outbox::new(dynamodb.clone(), config.outbox_table),
+                hints: HintQueues {
+                    transactional: Hints::new(sqs.clone(), config.transactional_queue_url),
+                    bulk: Hints::new(sqs, config.bulk_queue_url),
+                },
+                keys: ApiKeys::new(dynamodb.clone(), config.api_keys_table),
+                sending: Sending {
+                    rules: Rules {
+                        wait: config.policy.wait,
+                        soft_bounce_tiers: config.soft_bounce_tiers,
+                        message_retention: config.message_retention,
+                    },
+                    suppressions,
+                    claims: Claims::new(dynamodb.clone(), config.messages_table.clone()),
+                    messages: Messages::new(dynamodb.clone(), config.messages_table),
+                    marks: Marks::new(dynamodb.clone(), config.usage_table.clone()),
+                    permits: Permits::new(dynamodb, config.usage_table, &config.process.region, config.policy),
+                    ses: Ses::new(aws.sesv2(), config.configuration_set),
+                    queue: None,
+                },
+            },
+        };
+        // A useful request opens the connection to DynamoDB.
+        let gate = tokio::time::timeout(INIT_PATIENCE, state.worker.sending.warm_up());
+        let (..) = tokio::join!(gate, aws.open_sesv2());
+        Ok(state)
+    }
+
+    pub(crate) fn publish_metrics(&self, report: &SweepReport, now: Timestamp) {
+        if let Some(name) = &self.metrics_of {
+            metrics::publish(report, name, now);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The sweep: every minute it finds in the index what is due, and hands over what can be sent soon.
+//!
+//! | what | the sweep |
+//! |---|---|
+//! | the stream is held back by quota or brake | hands over nothing |
+//! | SQS does not tell how full the queue is | hands over nothing this minute |
+//! | a mail is due, and there is room | sends a hint, then sets when the mail is due again |
+//! | a mail is past its deadline | writes that it failed, and deletes its content and its entry |
+//! | the row of such a mail is not queued any more | sends a hint: the worker decides |
+//!
+//! The head of the index is read in any case, so deadlines are kept while a stream is held back. A sweep that dies, or
+//! two of them at once, do no harm: each write has a condition, and a hint that is sent twice changes nothing.
+
+use std::time::Duration;
+
+use aws::{DueEntry, HINTS_AT_ONCE_MAX, Moved, NewHint, StoreError};
+use domain::pacing::Gate;
+use domain::queue::{Hint, QueueDepth, hand_over_budget, hand_over_delay, wake_again_at};
+use domain::stream::Stream;
+use domain::time::plus;
+use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+
+use super::Worker;
+use crate::Deadlines;
+
+/// What is due until the next sweep is handed over now, with a delay.
+const AHEAD: SignedDuration = SignedDuration::from_mins(1);
+/// How many entries at the head of the index are read at least, and how many deadlines are settled at most.
+const HEAD: usize = 1_000;
+/// How many calls with hints are under way at a time.
+const CALLS_AT_ONCE: usize = 4;
+/// How many deadlines are settled at a time.
+const SETTLED_AT_ONCE: usize = 10;
+/// Nothing new is begun in the last part of an invocation: a call may take some seconds.
+const RESERVE: Duration = Duration::from_secs(15);
+
+/// What a sweep has found and done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SweepReport {
+    /// Of transactional mail.
+    pub transactional: StreamReport,
+    /// Of bulk mail.
+    pub bulk: StreamReport,
+}
+
+/// What a sweep has found and done of one stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamReport {
+    /// What the queue of SQS held before; `None` if SQS did not tell.
+    pub depth: Option<QueueDepth>,
+    /// What was due in the index before; `None` if the index could not be read.
+    pub due: Option<DueMails>,
+    /// How many mails were handed over.
+    pub handed_over: u64,
+    /// How many mails failed because their deadline was over.
+    pub expired: u64,
+    /// How many steps failed. The next sweep does them.
+    pub failed: u64,
+}
+
+/// The mails at the head of the index that were due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DueMails {
+    /// How many the sweep found. There may be more than it read.
+    pub count: u64,
+    /// For how long the oldest has been due.
+    pub oldest: Duration,
+}
+
+/// What became of a mail past its deadline.
+enum Expiry {
+    /// It failed, and nothing of it is left in the table of waiting mails.
+    Settled,
+    /// Its row is not queued: the worker decides what remains to be done.
+    Otherwise,
+    /// It has ended before, or has another deadline.
+    Over,
+}
+
+impl Worker {
+    /// Hands over what is due and settles what is past its deadline, as far as the time of the invocation lasts.
+    pub async fn sweep(&self, deadlines: &Deadlines) -> SweepReport {
+        let gate = match self.sending.permits.gate().await {
+            Ok(gate) => Some(gate.unwrap_or_else(Gate::before_reports)),
+            Err(error) => {
+                let code = &error.code;
+                tracing::error!(
+                    cause = error.cause(),
+                    code,
+                    "the gate cannot be read, so nothing is handed over"
+                );
+                None
+            }
+        };
+        let (transactional, bulk) = tokio::join!(
+            self.sweep_stream(Stream::Transactional, gate.as_ref(), deadlines),
+            self.sweep_stream(Stream::Bulk, gate.as_ref(), deadlines),
+        );
+        SweepReport { transactional, bulk }
+    }
+
+    async fn sweep_stream(&self, stream: Stream, gate: Option<&Gate>, deadlines: &Deadlines) -> StreamReport {
+        let mut report = StreamReport {
+            failed: u64::from(gate.is_none()),
+            ..StreamReport::default()
+        };
+        match self.hints.of(stream).depth().await {
+            Ok(depth) => report.depth = Some(depth),
+            Err(error) => {
+                let (stream, code) = (stream.as_str(), error.code);
+                tracing::error!(
+                    cause = "no_depth",
+                    stream,
+                    code,
+                    "SQS does not tell how full a queue of hints is"
+                );
+                report.failed += 1;
+            }
+        }
+        let now = deadlines.now();
+        let budget = gate.map_or(0, |gate| hand_over_budget(gate, stream, report.depth, now));
+        let budget = usize::try_from(budget).unwrap_or(usize::MAX);
+        let due = match self.due(stream, plus(now, AHEAD), budget.max(HEAD)).await {
+            Ok(due) => due,
+            Err(error) => {
+                let (stream, code) = (stream.as_str(), &error.code);
+                tracing::error!(
+                    cause = error.cause(),
+                    stream,
+                    code,
+                    "the index of what is due cannot be read"
+                );
+                report.failed += 1;
+                return report;
+            }
+        };
+        report.due = Some(DueMails::of(&due, now));
+        let (expired, mut waiting): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.deadline <= now);
+        let for_worker = self.settle_all(expired, deadlines, &mut report).await;
+        // What a worker only tidies up takes no slot.
+        waiting.truncate(budget);
+        waiting.splice(0..0, for_worker);
+        let slot_interval = gate.map_or(0, |gate| gate.slot_interval);
+        self.hand_over(stream, &waiting, slot_interval, deadlines, &mut report)
+            .await;
+        report
+    }
+
+    /// Settles mails whose deadline is over. Returns those whose row is not queued.
+    async fn settle_all(
+        &self,
+        mut expired: Vec<DueEntry>,
+        deadlines: &Deadlines,
+        report: &mut StreamReport,
+    ) -> Vec<DueEntry> {
+        expired.truncate(HEAD);
+        let settle = async |due: DueEntry| {
+            let settled = self.settle_expired(&due, deadlines.now()).await;
+            (due, settled)
+        };
+        let mut settled = stream::iter(expired)
+            .take_while(|_| std::future::ready(has_time(deadlines)))
+            .map(settle)
+            .buffer_unordered(SETTLED_AT_ONCE);
+        let mut otherwise = Vec::new();
+        while let Some((due, settled)) = settled.next().await {
+            match settled {
+                Ok(Expiry::Settled) => report.expired += 1,
+                Ok(Expiry::Otherwise) => otherwise.push(due),
+                Ok(Expiry::Over) => {}
+                Err(error) => {
+                    let code = &error.code;
+                    tracing::error!(
+                        message.id = %due.id, cause = error.cause(), code,
+                        "a message past its deadline was not settled",
+                    );
+                    report.failed += 1;
+                }
+            }
+        }
+        otherwise
+    }
+
+    async fn settle_expired(&self, due: &DueEntry, now: Timestamp) -> Result<Expiry, StoreError> {
+        // The index may be out of date, and it does not say where the content is.
+        let Some(entry) = self.outbox.entry(due.id).await? else {
+            return Ok(Expiry::Over);
+        };
+        if entry.deadline > now {
+            return Ok(Expiry::Over);
+        }
+        if self.sending.messages.expire_queued(due.id, now).await? != Moved::Done {
+            return Ok(Expiry::Otherwise);
+        }
+        tracing::error!(message.id = %due.id, cause = "expired", "a message was not sent by its deadline");
+        self.outbox.delete_content(due.id, &entry.content).await?;
+        self.outbox.delete_entry(due.id).await?;
+        Ok(Expiry::Settled)
+    }
+
+    async fn hand_over(
+        &self,
+        stream: Stream,
+        due: &[DueEntry],
+        slot_interval: i64,
+        deadlines: &Deadlines,
+        report: &mut StreamReport,
+    ) {
+        let waiting = report.depth.map_or(0, QueueDepth::waiting);
+        let few = due
+            .chunks(HINTS_AT_ONCE_MAX)
+            .zip((waiting..).step_by(HINTS_AT_ONCE_MAX));
+        let mut handed_over = stream::iter(few)
+            .take_while(|_| std::future::ready(has_time(deadlines)))
+            .map(|(few, waiting)| self.hand_over_few(stream, few, waiting, slot_interval, deadlines.now()))
+            .buffer_unordered(CALLS_AT_ONCE);
+        while let Some((done, failed)) = handed_over.next().await {
+            report.handed_over += done;
+            report.failed += failed;
+        }
+    }
+
+    /// Hands over as many mails as go in one call. `waiting` mails are to be worked off before them. Returns how many were
+    /// handed over, and how many steps failed.
+    async fn hand_over_few(
+        &self,
+        stream: Stream,
+        few: &[DueEntry],
+        waiting: u64,
+        slot_interval: i64,
+        now: Timestamp,
+    ) -> (u64, u64) {
+        let hint = |due: &DueEntry| NewHint {
+            hint: Hint::new(due.id, due.content_nonce),
+            key_id: due.key_id.clone(),
+            delay: hand_over_delay(due.wake_at, now),
+        };
+        let hints: Vec<NewHint> = few.iter().map(hint).collect();
+        let sent = self.hints.of(stream).send_all(&hints).await;
+        let (mut done, mut failed) = (0, 0);
+        let mut wake_again = Vec::new();
+        for (due, sent) in few.iter().zip(sent) {
+            match sent {
+                Ok(()) => {
+                    done += 1;
+                    let again = wake_again_at(due.wake_at, due.deadline, now, waiting, slot_interval);
+                    wake_again.push(self.outbox.wake_again(due.id, due.wake_at, again));
+                }
+                Err(error) => {
+                    failed += 1;
+                    let (stream, code) = (stream.as_str(), error.code);
+                    tracing::warn!(message.id = %due.id, cause = "no_hint", stream, code, "a message was not handed over");
+                }
+            }
+        }
+        // One that could not be written is handed over again by the next sweep, which does no harm.
+        for error in join_all(wake_again).await.into_iter().filter_map(Result::err) {
+            failed += 1;
+            let code = &error.code;
+            tracing::warn!(
+                cause = error.cause(),
+                code,
+                "it was not written when a message is due again"
+            );
+        }
+        (done, failed)
+    }
+}
+
+impl DueMails {
+    fn of(due: &[DueEntry], now: Timestamp) -> Self {
+        let mut until_now = due.iter().filter(|due| due.wake_at <= now).peekable();
+        let oldest = until_now
+            .peek()
+            .map_or(SignedDuration::ZERO, |oldest| now.duration_since(oldest.wake_at));
+        Self {
+            oldest: oldest.unsigned_abs(),
+            count: until_now.count() as u64,
+        }
+    }
+}
+
+fn has_time(deadlines: &Deadlines) -> bool {
+    deadlines.left_to_answer() > RESERVE
+}
