@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use domain::address::EmailAddress;
 use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission};
+use domain::queue::WhenBusy;
 use domain::stream::Stream;
 use domain::suppression::{Registers, SuppressionReason};
 use jiff::Timestamp;
@@ -116,6 +117,7 @@ impl Okite {
             permission: KeyPermission::Full,
             stream: Stream::Transactional,
             from_domains: Vec::new(),
+            when_busy: WhenBusy::default(),
             created_at: Timestamp::UNIX_EPOCH,
         };
         change(&mut record);
