@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::hex::hex;
 use crate::message::Email;
+use crate::queue::WhenBusy;
 use crate::recipient::OnSuppressed;
 use crate::time;
 
@@ -129,6 +130,43 @@ impl RequestKey {
     }
 }
 
+/// What the fields of an email state about how it is to be sent. `None` is a field that is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatedWishes {
+    /// The consequence of a suppressed recipient for the others.
+    pub on_suppressed: Option<OnSuppressed>,
+    /// What becomes of the email if there is no room for it.
+    pub when_busy: Option<WhenBusy>,
+    /// When it is to be sent, as the caller wrote it. What `in 10 min` means depends on the clock, and the request
+    /// stays the same.
+    pub scheduled_at: Option<String>,
+    /// Its deadline, as the caller wrote it.
+    pub deadline: Option<String>,
+}
+
+impl StatedWishes {
+    /// Adds the wishes to a hash. Those that are absent add nothing, so that a release with a further wish still
+    /// recognises a request without it.
+    fn add_to(&self, hash: &mut Sha256) {
+        let texts = [
+            (b"W", self.when_busy.map(WhenBusy::as_str)),
+            (b"A", self.scheduled_at.as_deref().map(str::trim)),
+            (b"D", self.deadline.as_deref().map(str::trim)),
+        ];
+        for (mark, text) in texts {
+            let Some(text) = text else { continue };
+            hash.update(mark);
+            hash.update((text.len() as u64).to_be_bytes());
+            hash.update(text);
+        }
+        hash.update(match self.on_suppressed {
+            None => b"E",
+            Some(OnSuppressed::Skip) => b"S",
+            Some(OnSuppressed::Reject) => b"R",
+        });
+    }
+}
+
 /// The hash of a request's emails, in their order.
 ///
 /// It is taken of the emails and not of the JSON: a field that is `null` and one that is absent, another order of the
@@ -137,14 +175,9 @@ impl RequestKey {
 pub struct RequestBody(Sha256);
 
 impl RequestBody {
-    /// Adds an email, with the rule for suppressed recipients that its fields state.
-    pub fn add(&mut self, email: &Email, on_suppressed: Option<OnSuppressed>) {
-        let rule = match on_suppressed {
-            None => b"E",
-            Some(OnSuppressed::Skip) => b"S",
-            Some(OnSuppressed::Reject) => b"R",
-        };
-        self.0.update(rule);
+    /// Adds an email, with the wishes that its fields state.
+    pub fn add(&mut self, email: &Email, wishes: &StatedWishes) {
+        wishes.add_to(&mut self.0);
         email.add_to(&mut self.0);
     }
 
@@ -258,23 +291,34 @@ mod tests {
     }
 
     #[test]
-    fn the_rule_for_suppressed_recipients_is_part_of_the_request() {
+    fn every_wish_is_part_of_the_request() {
         let email = Email::new(crate::message::tests::parts()).unwrap();
-        let hash = |rule| {
+        let hash = |wishes: &StatedWishes| {
             let mut body = RequestBody::default();
-            body.add(&email, rule);
+            body.add(&email, wishes);
             RequestKey::new(("k", "e", "i"), body).body_hash
         };
-        let rules = [None, Some(OnSuppressed::Skip), Some(OnSuppressed::Reject)];
-        assert_eq!(
-            rules
-                .map(hash)
-                .into_iter()
-                .collect::<std::collections::BTreeSet<_>>()
-                .len(),
-            3
-        );
-        assert_eq!(hash(None), hash(None));
+        let none = StatedWishes::default;
+        let scheduled = |text: &str| StatedWishes {
+            scheduled_at: Some(text.to_owned()),
+            ..none()
+        };
+        let mut wishes = vec![none(), scheduled("in 10 min"), scheduled("in 20 min")];
+        wishes.extend([OnSuppressed::Skip, OnSuppressed::Reject].map(|rule| StatedWishes {
+            on_suppressed: Some(rule),
+            ..none()
+        }));
+        wishes.extend(WhenBusy::ALL.map(|choice| StatedWishes {
+            when_busy: Some(choice),
+            ..none()
+        }));
+        wishes.push(StatedWishes {
+            deadline: Some("in 10 min".to_owned()),
+            ..none()
+        });
+        let hashes: std::collections::BTreeSet<String> = wishes.iter().map(hash).collect();
+        assert_eq!(hashes.len(), wishes.len());
+        assert_eq!(hash(&scheduled(" in 10 min\n")), hash(&scheduled("in 10 min")));
     }
 
     #[test]

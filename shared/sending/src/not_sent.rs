@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::OutOfTime;
+#[cfg(doc)]
+use crate::Submission;
 
 /// Why an email was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +53,8 @@ pub enum Invalid {
         /// How many the rate lets through.
         most: i64,
     },
+    /// The time at which the email was to be sent, or its deadline, is over: see [`Submission::is_too_late`].
+    TooLate,
 }
 
 /// Why there is no room for an email now.

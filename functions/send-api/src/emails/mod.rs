@@ -7,6 +7,7 @@ mod idempotency_key;
 mod list;
 mod receipt;
 mod show;
+mod submittable;
 
 pub(crate) use batch::create_batch;
 pub(crate) use create::create;

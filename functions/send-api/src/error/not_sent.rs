@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::brake::Brake;
+use domain::message::InvalidEmail;
 use domain::pacing;
 use domain::recipient::RecipientOutcome;
 use domain::ses_error::{self, SesErrorRow, SesRefusal};
@@ -22,6 +23,8 @@ pub(crate) struct AnswerContext<'a> {
     pub(crate) region: &'a str,
     /// When the request arrived.
     pub(crate) now: Timestamp,
+    /// Why it is too late for the email, if it is.
+    pub(crate) too_late: Option<&'a InvalidEmail>,
 }
 
 impl ApiError {
@@ -30,6 +33,11 @@ impl ApiError {
             NotSent::Invalid(Invalid::Suppressed(recipients)) => suppressed(recipients),
             NotSent::Invalid(Invalid::TooManyRecipients { most }) => {
                 Self::with(Problem::BatchTooLarge, &[("{most}", &most.to_string())])
+            }
+            NotSent::Invalid(Invalid::TooLate) => {
+                let too_late = context.too_late.cloned();
+                let without_cause = || InvalidEmail::Whole("It is too late for this email.".to_owned());
+                too_late.unwrap_or_else(without_cause).into()
             }
             NotSent::KeyReused => Self::of(Problem::KeyReused),
             NotSent::Busy(Busy::Gate(refusal)) => held_back(refusal),
@@ -190,6 +198,7 @@ mod tests {
             sender_domain: "example.com",
             region: "eu-west-1",
             now: Timestamp::UNIX_EPOCH,
+            too_late: None,
         };
         let recipients = vec![RecipientOutcome {
             address: EmailAddress::parse("b@example.com").unwrap(),

@@ -63,11 +63,11 @@ async fn a_key_of_an_earlier_version_queues() {
     let store = Store::start().await;
     let item = [
         ("id", s("old")),
-        ("secret_sha256", s(key().secret_hash())),
+        ("secret_sha256", s(&key().secret_hash())),
         ("name", s("old")),
         ("permission", s("full")),
         ("stream", s("bulk")),
-        ("created_at", s(at(0).to_string())),
+        ("created_at", s(&at(0).to_string())),
     ];
     store.put(TABLE, item).await;
     let found = store.api_keys().get("old").await.unwrap().unwrap();

@@ -14,5 +14,6 @@ mod shut_out;
 mod standings;
 mod storms;
 mod takeover;
+mod too_late;
 mod waiting;
 mod world;

@@ -24,6 +24,8 @@ pub(crate) enum Mail {
     Invalid,
     /// A recipient is suppressed, which the caller does not accept.
     Reject,
+    /// The time at which it was to be sent is over.
+    Late,
 }
 
 /// A request.
@@ -82,7 +84,7 @@ impl Request {
         let each = self.mails.iter().enumerate().filter(valid).map(|(place, mail)| {
             let anna = format!("anna{place}@example.net");
             let (to, cc): (Vec<&str>, Vec<&str>) = match mail {
-                Mail::Plain | Mail::Invalid => (vec![&anna], vec![]),
+                Mail::Plain | Mail::Invalid | Mail::Late => (vec![&anna], vec![]),
                 Mail::Nobody => (vec![SUPPRESSED], vec![]),
                 Mail::Part | Mail::Reject => (vec![&anna], vec![SUPPRESSED]),
             };
@@ -109,6 +111,7 @@ impl Request {
                 when_busy: self.when_busy,
                 scheduled_at: self.scheduled_at,
                 deadline: self.deadline,
+                is_too_late: *mail == Mail::Late,
             }
         });
         each.collect()
