@@ -31,6 +31,8 @@ struct ErrorBody<'a> {
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<Uuid>,
+    #[serde(rename = "okite_state", skip_serializing_if = "Option::is_none")]
+    okite_state: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     recipients: Vec<RecipientBody<'a>>,
 }
@@ -95,6 +97,7 @@ impl From<ApiError> for Response {
             name: error.name,
             message: &error.message,
             id: error.id,
+            okite_state: error.okite_state,
             recipients: error.recipients.iter().map(RecipientBody::from).collect(),
         });
         let mut headers = HeaderMap::new();

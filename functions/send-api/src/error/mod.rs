@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `problem` | the table of Okite's own errors |
 //! | `not_sent` | the answer when an email was not sent, including SES's errors |
+//! | `not_recalled` | the answer when an email was not called back, or did not get another time |
 //!
 //! No message contains internal text. The sender's domain is the only value of the caller's that a message repeats.
 //! docs/ERRORS.md lists all errors.
 
+mod not_recalled;
 pub(crate) mod not_sent;
 pub(crate) mod problem;
 
@@ -34,6 +36,8 @@ pub(crate) struct ApiError {
     pub(crate) allow: Option<String>,
     /// The id of an email that SES may have sent although it did not answer.
     pub(crate) id: Option<Uuid>,
+    /// The state of an email that does not wait any more, if a request wants to change it.
+    pub(crate) okite_state: Option<&'static str>,
     /// The outcome of each recipient, if a suppressed recipient made Okite reject the email.
     pub(crate) recipients: Vec<RecipientOutcome>,
 }
@@ -47,6 +51,7 @@ impl ApiError {
             retry_after: None,
             allow: None,
             id: None,
+            okite_state: None,
             recipients: Vec::new(),
         }
     }

@@ -44,7 +44,9 @@ impl ApiError {
             NotSent::Busy(Busy::Ses(refusal))
             | NotSent::Rejected(refusal)
             | NotSent::Misconfigured(refusal)
-            | NotSent::Unavailable(Unavailable::Ses(refusal)) => refused(refusal, context),
+            | NotSent::Unavailable(Unavailable::Ses(refusal)) => {
+                refused(refusal, context.sender_domain, context.region)
+            }
             NotSent::Unavailable(Unavailable::Store) => Self::of(Problem::StoreDown),
             NotSent::Unavailable(Unavailable::StoreRefused) => Self::of(Problem::StoreRefused),
             NotSent::Unknown { id } => unknown(id),
@@ -99,8 +101,8 @@ fn held_back(refusal: pacing::Throttled) -> ApiError {
 }
 
 /// Answers with the row of SES's error.
-fn refused(refusal: SesRefusal, context: AnswerContext<'_>) -> ApiError {
-    from_row(refusal.row(), context.sender_domain, context.region)
+pub(super) fn refused(refusal: SesRefusal, sender_domain: &str, region: &str) -> ApiError {
+    from_row(refusal.row(), sender_domain, region)
 }
 
 /// Answers when SES may have accepted the email, because its answer never came.

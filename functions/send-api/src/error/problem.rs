@@ -32,6 +32,8 @@ pub(crate) enum Problem {
     KeyReused,
     InFlight,
     StillUnknown,
+    NotWaiting,
+    Contended,
     Suppressed,
     TooFast,
     QuotaUsedUp,
@@ -40,6 +42,7 @@ pub(crate) enum Problem {
     BulkStopped,
     StoreDown,
     StoreRefused,
+    RecallUnknown,
     BatchTooLarge,
 }
 
@@ -84,7 +87,7 @@ const fn row(problem: Problem, status: u16, name: &'static str, retry: RetryWhen
 }
 
 /// One row for each [`Problem`], in its order.
-pub(crate) static PROBLEMS: [ProblemRow; 32] = [
+pub(crate) static PROBLEMS: [ProblemRow; 35] = [
     row(
         Problem::TooLarge,
         413,
@@ -99,7 +102,7 @@ pub(crate) static PROBLEMS: [ProblemRow; 32] = [
         "not_found",
         RetryWhen::Never,
         "This endpoint does not exist. The endpoints are POST /emails, POST /emails/batch, GET /emails, GET /emails?to=…, \
-         GET /emails/{id}, /suppressions, GET /quota, GET /openapi.json and GET /health.",
+         GET /emails/{id}, PATCH /emails/{id}, POST /emails/{id}/cancel, /suppressions, GET /quota, GET /openapi.json and GET /health.",
     ),
     row(
         Problem::MethodNotAllowed,
@@ -257,6 +260,21 @@ pub(crate) static PROBLEMS: [ProblemRow; 32] = [
          `okite emails settle`. A request with a new key may send the email a second time.",
     ),
     row(
+        Problem::NotWaiting,
+        409,
+        "validation_error",
+        RetryWhen::Never,
+        "Only an email that waits can be cancelled or get another time. This one does not: its state is `{state}`. Nothing was \
+         changed.",
+    ),
+    row(
+        Problem::Contended,
+        409,
+        "concurrent_idempotent_requests",
+        RetryWhen::After(RETRY_SOON),
+        "Other requests keep changing this email, so this one changed nothing. Repeat it after the time in `retry-after`.",
+    ),
+    row(
         Problem::Suppressed,
         422,
         "validation_error",
@@ -324,6 +342,14 @@ pub(crate) static PROBLEMS: [ProblemRow; 32] = [
         "A table of this deployment is missing, or its functions may not use it, so this request sent nothing. It fails until \
          an operator has mended the deployment: the function's log names the operation and the error. If the request has an \
          `Idempotency-Key`, use the same one afterwards.",
+    ),
+    row(
+        Problem::RecallUnknown,
+        503,
+        "service_unavailable",
+        RetryWhen::After(RETRY_SOON),
+        "The email records did not respond in time, so it is unknown whether the email was cancelled or has its new time. \
+         Repeat the request: a request that was carried out already does no harm.",
     ),
     row(
         Problem::BatchTooLarge,

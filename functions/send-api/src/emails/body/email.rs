@@ -24,7 +24,7 @@ const NOT_SUPPORTED: [(&str, &str); 2] = [
 ];
 
 /// The fields of an email that Okite knows.
-const FIELDS: [&str; 17] = [
+pub(super) const FIELDS: [&str; 17] = [
     "from",
     "to",
     "cc",

@@ -28,7 +28,7 @@ use serde_json::Value;
 pub(super) use email::{ParsedBody, email};
 pub(super) use field::Object;
 pub(super) use on_suppressed::with_header as on_suppressed;
-pub(super) use times::{Times, times};
+pub(super) use times::{Times, new_time, rescheduled, times};
 pub(super) use when_busy::or_default as when_busy;
 
 use crate::error::ApiError;
