@@ -238,8 +238,8 @@ pub(crate) static PROBLEMS: [ProblemRow; 35] = [
         409,
         "invalid_idempotent_request",
         RetryWhen::Never,
-        "This `Idempotency-Key` was used with another body in the last 24 hours, or it is unknown whether its email was sent. \
-         This request sent nothing. Use a new key for each email.",
+        "This `Idempotency-Key` belongs to a request with another body: that one came in the last 24 hours, or its email waits, or \
+         it is unknown whether its email was sent. This request sent nothing. Use a new key for each email.",
     ),
     row(
         Problem::InFlight,
