@@ -1,6 +1,6 @@
 //! The configuration of the send API, read from its environment variables.
 
-use aws::{ApiKeys, Messages, Suppressions, Usage};
+use aws::{ApiKeys, Messages, Outbox, Suppressions, Usage};
 use domain::pacing::PacingPolicy;
 use domain::retention::MessageRetention;
 use domain::suppression::SoftBounceTiers;
@@ -20,6 +20,10 @@ pub struct Config {
     pub usage_table: String,
     /// The table of API keys.
     pub api_keys_table: String,
+    /// The table of the mails that wait.
+    pub outbox_table: String,
+    /// The URL of the queue of hints about transactional mail.
+    pub hints_queue_url: String,
     /// The name of the SES configuration set that Okite sends every mail with.
     pub configuration_set: String,
     /// How this stack may use the account's sending rate and quota.
@@ -42,6 +46,8 @@ impl Config {
             messages_table: environment.text(Messages::TABLE_VARIABLE)?,
             usage_table: environment.text(Usage::TABLE_VARIABLE)?,
             api_keys_table: environment.text(ApiKeys::TABLE_VARIABLE)?,
+            outbox_table: environment.text(Outbox::TABLE_VARIABLE)?,
+            hints_queue_url: environment.text("HINTS_QUEUE_URL")?,
             configuration_set: environment.text("CONFIGURATION_SET")?,
             policy: policy(environment)?,
             soft_bounce_tiers: soft_bounce_tiers(environment)?,
@@ -55,13 +61,15 @@ mod tests {
     use super::*;
 
     /// Every variable that the template sets for this function.
-    const VARIABLES: [(&str, &str); 13] = [
+    const VARIABLES: [(&str, &str); 15] = [
         ("AWS_REGION", "eu-west-1"),
         ("LOG_LEVEL", "info"),
         ("SUPPRESSIONS_TABLE", "s"),
         ("MESSAGES_TABLE", "m"),
         ("USAGE_TABLE", "u"),
         ("API_KEYS_TABLE", "k"),
+        ("OUTBOX_TABLE", "o"),
+        ("HINTS_QUEUE_URL", "q"),
         ("CONFIGURATION_SET", "c"),
         ("ACCOUNT_SHARE", "1"),
         ("PERMIT_BURST_SECONDS", "1"),

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use aws::{
-    ApiKeys, Claims, FunctionConfig, Marks, Messages, Permits, Ses, SesSuppressionList, Suppressions, TrustError, Usage,
+    ApiKeys, Claims, FunctionConfig, Hints, Marks, Messages, Outbox, Permits, Ses, SesSuppressionList, Suppressions,
+    TrustError, Usage,
 };
-use sending::{Rules, Sending};
+use domain::queue::DeadlineDefaults;
+use sending::{MailQueue, Rules, Sending};
 
 use crate::authentication::Authentication;
 use crate::config::Config;
@@ -32,7 +34,13 @@ impl SendApiState {
     /// [`TrustError`] if the clients cannot set up TLS.
     pub async fn new(config: Config) -> Result<Self, TrustError> {
         let aws = FunctionConfig::from_env(&config.process.region)?;
-        let state = Self::with_clients(config, aws.dynamodb(), aws.sesv2());
+        let queue = MailQueue {
+            outbox: Outbox::new(aws.dynamodb(), config.outbox_table.clone()),
+            hints: Hints::new(aws.sqs(), config.hints_queue_url.clone()),
+            deadlines: DeadlineDefaults::default(),
+        };
+        let mut state = Self::with_clients(config, aws.dynamodb(), aws.sesv2());
+        state.sending.queue = Some(queue);
         // A useful request opens the connection to DynamoDB. It also loads the SDK's code while init has a whole core.
         let gate = tokio::time::timeout(INIT_PATIENCE, state.sending.warm_up());
         let (..) = tokio::join!(gate, aws.open_sesv2());
