@@ -76,6 +76,8 @@ impl Watched {
                 .map(|&(name, value)| (name.to_owned(), value.to_owned()))
                 .collect();
         })
+        .await
+        .refusing()
         .await;
         Self { okite, folder }
     }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use domain::pacing::Allowance;
+use domain::record::OkiteState;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
@@ -97,7 +98,7 @@ impl From<ApiError> for Response {
             name: error.name,
             message: &error.message,
             id: error.id,
-            okite_state: error.okite_state,
+            okite_state: error.okite_state.map(OkiteState::as_str),
             recipients: error.recipients.iter().map(RecipientBody::from).collect(),
         });
         let mut headers = HeaderMap::new();

@@ -1,7 +1,6 @@
 //! An email that may be submitted, after the request's headers, its API key and the clock have been asked about it.
 
 use domain::api_key::ApiKeyRecord;
-use domain::message::InvalidEmail;
 use jiff::Timestamp;
 use sending::Submission;
 
@@ -14,7 +13,7 @@ use crate::request::Request;
 pub(super) struct Submittable {
     pub(super) submission: Submission,
     /// The error of an email for which it is too late, unless an earlier request has attempted it.
-    pub(super) too_late: Option<InvalidEmail>,
+    pub(super) too_late: Option<ApiError>,
     /// Notes for the caller about parts of the email that Okite left out.
     pub(super) notes: Vec<String>,
 }
@@ -44,10 +43,10 @@ impl SubmitContext<'_> {
         if !self.api_key.may_send_from(email.from.address()) {
             return Err(Problem::SenderNotAllowed.into());
         }
-        let too_late = match too_late {
-            Some(error) if !self.has_key => return Err(error.into()),
-            too_late => too_late,
-        };
+        let too_late = too_late.map(ApiError::from);
+        if let Some(error) = too_late.as_ref().filter(|_| !self.has_key) {
+            return Err(error.clone());
+        }
         let submission = Submission {
             place,
             email,

@@ -16,6 +16,7 @@ pub(crate) mod problem;
 use aws::StoreError;
 use domain::message::InvalidEmail;
 use domain::recipient::RecipientOutcome;
+use domain::record::OkiteState;
 use sending::OutOfTime;
 use uuid::Uuid;
 
@@ -37,7 +38,7 @@ pub(crate) struct ApiError {
     /// The id of an email that SES may have sent although it did not answer.
     pub(crate) id: Option<Uuid>,
     /// The state of an email that does not wait any more, if a request wants to change it.
-    pub(crate) okite_state: Option<&'static str>,
+    pub(crate) okite_state: Option<OkiteState>,
     /// The outcome of each recipient, if a suppressed recipient made Okite reject the email.
     pub(crate) recipients: Vec<RecipientOutcome>,
 }

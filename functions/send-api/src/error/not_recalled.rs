@@ -11,7 +11,7 @@ impl From<NotRecalled> for ApiError {
         match not_recalled {
             NotRecalled::NotFound => Self::of(Problem::EmailNotFound),
             NotRecalled::TooLate(state) => Self {
-                okite_state: Some(state.as_str()),
+                okite_state: Some(state),
                 ..Self::with(Problem::NotWaiting, &[("{state}", state.as_str())])
             },
             NotRecalled::Contended => Self::of(Problem::Contended),
@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn the_state_of_an_email_that_does_not_wait_is_in_the_message_and_in_a_field() {
         let error = ApiError::from(NotRecalled::TooLate(OkiteState::Sending));
-        assert_eq!((error.status, error.okite_state), (409, Some("sending")));
+        assert_eq!((error.status, error.okite_state), (409, Some(OkiteState::Sending)));
         assert!(error.message.contains("`sending`"), "{}", error.message);
     }
 

@@ -24,7 +24,7 @@ pub(crate) struct AnswerContext<'a> {
     /// When the request arrived.
     pub(crate) now: Timestamp,
     /// Why it is too late for the email, if it is.
-    pub(crate) too_late: Option<&'a InvalidEmail>,
+    pub(crate) too_late: Option<&'a ApiError>,
 }
 
 impl ApiError {
@@ -35,9 +35,8 @@ impl ApiError {
                 Self::with(Problem::BatchTooLarge, &[("{most}", &most.to_string())])
             }
             NotSent::Invalid(Invalid::TooLate) => {
-                let too_late = context.too_late.cloned();
-                let without_cause = || InvalidEmail::Whole("It is too late for this email.".to_owned());
-                too_late.unwrap_or_else(without_cause).into()
+                let without_cause = || InvalidEmail::Whole("It is too late for this email.".to_owned()).into();
+                context.too_late.cloned().unwrap_or_else(without_cause)
             }
             NotSent::KeyReused => Self::of(Problem::KeyReused),
             NotSent::Busy(Busy::Gate(refusal)) => held_back(refusal),

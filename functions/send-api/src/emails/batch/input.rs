@@ -63,6 +63,10 @@ pub(super) fn read(values: Vec<Value>, mode: ValidationMode, context: SubmitCont
     };
     for (index, value) in values.into_iter().enumerate() {
         let email = email(value, emails.hash.as_mut()).and_then(|parsed| context.submittable(index, parsed));
+        let email = email.map(|email| Submittable {
+            too_late: email.too_late.map(|error| error.of_item(index)),
+            ..email
+        });
         match (email.map_err(|error| error.of_item(index)), mode) {
             (Err(error), ValidationMode::Strict) => return Err(error),
             (email, _) => emails.each.push(email),

@@ -9,7 +9,6 @@ mod answer;
 mod input;
 
 use domain::address::EmailAddress;
-use domain::message::InvalidEmail;
 use sending::{Deadlines, Ids, NotSent, Origin, Patience};
 
 use self::answer::{ItemOutcome, respond};
@@ -26,7 +25,7 @@ use crate::state::SendApiState;
 struct Known {
     sender: EmailAddress,
     /// The error of an email for which it is too late.
-    too_late: Option<InvalidEmail>,
+    too_late: Option<ApiError>,
     /// Notes about parts of the email that Okite left out.
     notes: Vec<String>,
 }

@@ -55,7 +55,7 @@ pub(in super::super) fn new_time(mut object: Object) -> Result<String, InvalidEm
     object.retain(|_, value| !value.is_null());
     spelling::check(&object, &[SCHEDULED_AT], "")?;
     let is_other = |field: &&str| *field != SCHEDULED_AT && object.contains_key(*field);
-    if let Some(field) = FIELDS.into_iter().find(|field| is_other(&field)) {
+    if let Some(field) = FIELDS.into_iter().find(|field| is_other(field)) {
         let problem = "it cannot be changed. Only `scheduled_at` can, and the deadline moves with it";
         return Err(InvalidEmail::field(field, problem));
     }
