@@ -43,18 +43,16 @@ pub(crate) async fn shown(okite: &Okite, created: &Value) -> Value {
 pub(crate) async fn states(okite: &Okite, created: &Value) -> (String, String) {
     let shown = shown(okite, created).await;
     let listed = okite.get("/emails?limit=100").await.body;
-    let listed = listed["data"].as_array().unwrap().iter();
-    let listed = listed.filter(|email| email["id"] == created["id"]);
-    for email in listed {
-        for field in [
-            "last_event",
-            "okite_state",
-            "okite_reason",
-            "scheduled_at",
-            "okite_deadline",
-        ] {
-            assert_eq!(email[field], shown[field], "{field}");
-        }
+    let mut listed = listed["data"].as_array().unwrap().iter();
+    let email = listed.find(|email| email["id"] == created["id"]).unwrap();
+    for field in [
+        "last_event",
+        "okite_state",
+        "okite_reason",
+        "scheduled_at",
+        "okite_deadline",
+    ] {
+        assert_eq!(email[field], shown[field], "{field}");
     }
     let text = |field: &str| shown[field].as_str().unwrap().to_owned();
     (text("last_event"), text("okite_state"))

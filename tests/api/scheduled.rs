@@ -176,7 +176,7 @@ async fn a_repeat_gets_the_first_answer_after_the_time_too_and_another_time_is_a
 }
 
 #[tokio::test]
-async fn mail_past_its_deadline_is_settled_by_whoever_reads_it() {
+async fn mail_past_its_deadline_is_settled_when_it_is_read() {
     let okite = without_room().await;
     let login_code = email_with("okite_deadline", "10m");
     let [shown_by_id, listed, read_later] = [

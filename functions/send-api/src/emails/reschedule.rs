@@ -20,7 +20,7 @@ pub(crate) async fn reschedule(
     let authenticated = state.authentication.authenticate(request, now);
     let api_key = deadlines.before_answering(authenticated).await??;
     let text = body::new_time(body::parse(request)?)?;
-    // What is wrong whenever the email was accepted is told before it is looked for.
+    // A time that no email can get is refused before this one is looked for.
     body::rescheduled(&text, now, now)?;
     let record = find(state, &api_key, id, deadlines).await?;
     let accepted_at = record

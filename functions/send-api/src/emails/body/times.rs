@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_at_any_time_is_an_error_and_what_was_right_before_is_too_late() {
+    fn a_time_that_is_always_wrong_is_an_error_and_one_that_is_over_is_too_late() {
         for (scheduled_at, deadline, field) in [
             (Some(""), None, SCHEDULED_AT),
             (Some("tomorrow"), None, SCHEDULED_AT),
