@@ -14,7 +14,6 @@ use uuid::Uuid;
 
 use crate::hex::hex;
 use crate::message::Email;
-use crate::queue::WhenBusy;
 use crate::recipient::OnSuppressed;
 use crate::time;
 
@@ -130,43 +129,6 @@ impl RequestKey {
     }
 }
 
-/// What the fields of an email state about how it is to be sent. `None` is a field that is absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StatedWishes {
-    /// The consequence of a suppressed recipient for the others.
-    pub on_suppressed: Option<OnSuppressed>,
-    /// What becomes of the email if there is no room for it.
-    pub when_busy: Option<WhenBusy>,
-    /// When it is to be sent, as the caller wrote it. What `in 10 min` means depends on the clock, and the request
-    /// stays the same.
-    pub scheduled_at: Option<String>,
-    /// Its deadline, as the caller wrote it.
-    pub deadline: Option<String>,
-}
-
-impl StatedWishes {
-    /// Adds the wishes to a hash. Those that are absent add nothing, so that a release with a further wish still
-    /// recognises a request without it.
-    fn add_to(&self, hash: &mut Sha256) {
-        let texts = [
-            (b"W", self.when_busy.map(WhenBusy::as_str)),
-            (b"A", self.scheduled_at.as_deref().map(str::trim)),
-            (b"D", self.deadline.as_deref().map(str::trim)),
-        ];
-        for (mark, text) in texts {
-            let Some(text) = text else { continue };
-            hash.update(mark);
-            hash.update((text.len() as u64).to_be_bytes());
-            hash.update(text);
-        }
-        hash.update(match self.on_suppressed {
-            None => b"E",
-            Some(OnSuppressed::Skip) => b"S",
-            Some(OnSuppressed::Reject) => b"R",
-        });
-    }
-}
-
 /// The hash of a request's emails, in their order.
 ///
 /// It is taken of the emails and not of the JSON: a field that is `null` and one that is absent, another order of the
@@ -175,9 +137,27 @@ impl StatedWishes {
 pub struct RequestBody(Sha256);
 
 impl RequestBody {
-    /// Adds an email, with the wishes that its fields state.
-    pub fn add(&mut self, email: &Email, wishes: &StatedWishes) {
-        wishes.add_to(&mut self.0);
+    /// Adds what a field of the next email states about how it is to be sent, as its caller wrote it: what `in 10 min`
+    /// means depends on the clock, and the request stays the same.
+    ///
+    /// A field that is absent adds nothing. So a release with a further field still recognises a request without it.
+    pub fn add_wish(&mut self, field: &str, stated: Option<&str>) {
+        let Some(stated) = stated else { return };
+        self.0.update(b"W");
+        for text in [field, stated.trim()] {
+            self.0.update((text.len() as u64).to_be_bytes());
+            self.0.update(text);
+        }
+    }
+
+    /// Adds an email, with the rule for suppressed recipients that its fields state.
+    pub fn add(&mut self, email: &Email, on_suppressed: Option<OnSuppressed>) {
+        let rule = match on_suppressed {
+            None => b"E",
+            Some(OnSuppressed::Skip) => b"S",
+            Some(OnSuppressed::Reject) => b"R",
+        };
+        self.0.update(rule);
         email.add_to(&mut self.0);
     }
 
@@ -293,32 +273,30 @@ mod tests {
     #[test]
     fn every_wish_is_part_of_the_request() {
         let email = Email::new(crate::message::tests::parts()).unwrap();
-        let hash = |wishes: &StatedWishes| {
+        let hash = |rule, wishes: &[(&str, Option<&str>)]| {
             let mut body = RequestBody::default();
-            body.add(&email, wishes);
+            for (field, stated) in wishes {
+                body.add_wish(field, *stated);
+            }
+            body.add(&email, rule);
             RequestKey::new(("k", "e", "i"), body).body_hash
         };
-        let none = StatedWishes::default;
-        let scheduled = |text: &str| StatedWishes {
-            scheduled_at: Some(text.to_owned()),
-            ..none()
-        };
-        let mut wishes = vec![none(), scheduled("in 10 min"), scheduled("in 20 min")];
-        wishes.extend([OnSuppressed::Skip, OnSuppressed::Reject].map(|rule| StatedWishes {
-            on_suppressed: Some(rule),
-            ..none()
-        }));
-        wishes.extend(WhenBusy::ALL.map(|choice| StatedWishes {
-            when_busy: Some(choice),
-            ..none()
-        }));
-        wishes.push(StatedWishes {
-            deadline: Some("in 10 min".to_owned()),
-            ..none()
-        });
-        let hashes: std::collections::BTreeSet<String> = wishes.iter().map(hash).collect();
-        assert_eq!(hashes.len(), wishes.len());
-        assert_eq!(hash(&scheduled(" in 10 min\n")), hash(&scheduled("in 10 min")));
+        let different = [
+            hash(None, &[]),
+            hash(Some(OnSuppressed::Skip), &[]),
+            hash(Some(OnSuppressed::Reject), &[]),
+            hash(None, &[("a", Some("1"))]),
+            hash(None, &[("a", Some("2"))]),
+            hash(None, &[("b", Some("1"))]),
+            hash(None, &[("a", Some("1")), ("b", Some("1"))]),
+            hash(None, &[("a1", Some(""))]),
+        ];
+        assert_eq!(
+            different.iter().collect::<std::collections::BTreeSet<_>>().len(),
+            different.len()
+        );
+        assert_eq!(hash(None, &[("a", None)]), hash(None, &[]));
+        assert_eq!(hash(None, &[("a", Some(" 1\n"))]), hash(None, &[("a", Some("1"))]));
     }
 
     #[test]

@@ -8,8 +8,6 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::OutOfTime;
-#[cfg(doc)]
-use crate::Submission;
 
 /// Why an email was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +51,7 @@ pub enum Invalid {
         /// How many the rate lets through.
         most: i64,
     },
-    /// The time at which the email was to be sent, or its deadline, is over: see [`Submission::is_too_late`].
+    /// The time at which the email was to be sent, or its deadline, is over: see `is_too_late` of a submission.
     TooLate,
 }
 

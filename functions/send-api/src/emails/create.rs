@@ -38,7 +38,7 @@ pub(crate) async fn create(
     let parsed = body::email(body::parse(request)?)?;
     let key = header.map(|header| {
         let mut body = RequestBody::default();
-        body.add(&parsed.email, &parsed.wishes);
+        parsed.wishes.add_with(&parsed.email, &mut body);
         Endpoint::Email.key(&api_key, &header, body)
     });
     let context = SubmitContext {

@@ -95,7 +95,7 @@ fn email(value: Value, hash: Option<&mut RequestBody>) -> Result<ParsedBody, Api
     let given = value.clone();
     let parsed = parsed(value);
     match &parsed {
-        Ok(parsed) => hash.add(&parsed.email, &parsed.wishes),
+        Ok(parsed) => parsed.wishes.add_with(&parsed.email, hash),
         Err(_) => hash.add_invalid(&given),
     }
     parsed

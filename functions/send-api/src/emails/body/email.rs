@@ -5,12 +5,12 @@
 //! ignored. Fields that Okite knows but does not support are rejected, so that no email goes out in a way that its
 //! caller did not mean.
 
-use domain::idempotency::StatedWishes;
 use domain::message::{Attachment, Email, EmailParts, Header, InvalidEmail};
 
 use super::addresses::{mailbox, mailboxes, optional_mailboxes};
 use super::field::{Object, is_blank, optional_text, required, text};
 use super::labels::{headers, tags};
+use super::wishes::{self, StatedWishes};
 use super::{attachments, on_suppressed, spelling, times, when_busy};
 use crate::error::ApiError;
 
@@ -62,12 +62,7 @@ pub(in super::super) fn email(mut object: Object) -> Result<ParsedBody, ApiError
         }
     }
     spelling::check(&object, &FIELDS, "")?;
-    let wishes = StatedWishes {
-        on_suppressed: on_suppressed::field(&mut object)?,
-        when_busy: when_busy::field(&mut object)?,
-        scheduled_at: optional_text(&mut object, times::SCHEDULED_AT)?,
-        deadline: optional_text(&mut object, times::DEADLINE)?,
-    };
+    let wishes = wishes::fields(&mut object)?;
     let attachments = attachments::attachments(&mut object)?;
     let (headers, notes) = headers(object.remove("headers"))?;
     Ok(ParsedBody {

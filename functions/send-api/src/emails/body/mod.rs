@@ -7,6 +7,7 @@
 //! | `spelling` | rejects known fields in another spelling |
 //! | `addresses`, `attachments`, `labels` | the values of the fields |
 //! | `base64_text` | base64 in the forms that programs write |
+//! | `wishes` | what the fields state about how the email is to be sent |
 //! | `on_suppressed` | how the caller wants suppressed recipients handled |
 //! | `when_busy` | what the caller wants if there is no room |
 //! | `times` | when the email is to be sent, and its deadline |
@@ -21,6 +22,7 @@ mod on_suppressed;
 mod spelling;
 mod times;
 mod when_busy;
+mod wishes;
 
 use domain::message::InvalidEmail;
 use serde_json::Value;

@@ -3,7 +3,6 @@
 //! What they mean depends on the clock. So they are read when the email itself is known to be valid, and a request that
 //! is repeated states the same although it is later.
 
-use domain::idempotency::StatedWishes;
 use domain::message::InvalidEmail;
 use domain::queue::{DeadlineError, ScheduleError, parse_deadline, parse_scheduled_at, reparse_scheduled_at};
 use jiff::Timestamp;
@@ -11,6 +10,7 @@ use jiff::Timestamp;
 use super::email::FIELDS;
 use super::field::{Object, required, text};
 use super::spelling;
+use super::wishes::StatedWishes;
 
 /// The name of the field with the time.
 pub(super) const SCHEDULED_AT: &str = "scheduled_at";
