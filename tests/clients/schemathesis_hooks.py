@@ -35,6 +35,12 @@ def names_no_moment(email):
     return not any(isinstance(time, str) and re.match(r"\d{4}-", time) for time in times)
 
 
+def is_within_thirty_days_of_acceptance(case):
+    """A span of 30 days counts from now, and the email was accepted before."""
+    time = case.body.get("scheduled_at") if case.method == "PATCH" and isinstance(case.body, dict) else None
+    return not (isinstance(time, str) and re.match(r"in 30 ?d", time))
+
+
 def writes_bytes_as_whole_numbers(email):
     """To JSON Schema, 7.0 is an integer."""
     attachments = email.get("attachments")
@@ -64,6 +70,7 @@ def filter_case(_context, case):
         not ("after" in query and "before" in query)
         and not ("to" in query and asks_for_more_than_twenty(query))
         and not is_wrong_where_that_is_no_error(case)
+        and is_within_thirty_days_of_acceptance(case)
         and all(writes_bytes_as_whole_numbers(email) for email in emails)
         and all(names_each_tag_once(email) and has_at_most_fifty_recipients(email) for email in emails)
         and all(ends_in_the_future(body) and names_no_moment(body) for body in emails)
