@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use domain::address::EmailAddress;
 use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission};
+use domain::queue::WhenBusy;
 use domain::stream::Stream;
 use domain::suppression::{Registers, SuppressionReason};
 use jiff::Timestamp;
@@ -75,6 +76,12 @@ impl Okite {
         okite
     }
 
+    /// Has the usual key refuse mail for which there is no room, as tests of the refusals need it.
+    pub(crate) async fn refusing(self) -> Self {
+        self.put_key_when_busy(KEY, WhenBusy::Refuse).await;
+        self
+    }
+
     /// Starts without waiting for the send API, which may not come up.
     pub(crate) async fn start_unchecked(change: impl FnOnce(&mut RunSettings)) -> Self {
         let mut settings = RunSettings::new(APPLICATION, program());
@@ -110,14 +117,32 @@ impl Okite {
         .await;
     }
 
-    /// Makes an API key for mail of `stream` from anywhere.
+    /// Makes an API key for mail of `stream` from anywhere, which refuses mail for which there is no room.
     pub(crate) async fn put_key_of(&self, key: &str, stream: Stream) {
-        self.put_record(key, |record| record.stream = stream).await;
+        self.put_record(key, |record| {
+            record.stream = stream;
+            record.when_busy = WhenBusy::Refuse;
+        })
+        .await;
     }
 
     /// Makes an API key with these permissions.
     pub(crate) async fn put_key_for(&self, key: &str, permission: KeyPermission) {
         self.put_record(key, |record| record.permission = permission).await;
+    }
+
+    /// Makes an API key with this choice for mail without room.
+    pub(crate) async fn put_key_when_busy(&self, key: &str, when_busy: WhenBusy) {
+        self.put_record(key, |record| record.when_busy = when_busy).await;
+    }
+
+    /// Makes an API key that may not send from the domain of the tests.
+    pub(crate) async fn put_foreign_key(&self, key: &str, permission: KeyPermission) {
+        self.put_record(key, |record| {
+            record.permission = permission;
+            record.from_domains = vec!["example.org".to_owned()];
+        })
+        .await;
     }
 
     async fn put_record(&self, key: &str, change: impl FnOnce(&mut ApiKeyRecord)) {
@@ -129,6 +154,7 @@ impl Okite {
             permission: KeyPermission::Full,
             stream: Stream::Transactional,
             from_domains: Vec::new(),
+            when_busy: WhenBusy::default(),
             created_at: Timestamp::UNIX_EPOCH,
         };
         change(&mut record);

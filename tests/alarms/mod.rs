@@ -77,6 +77,8 @@ impl Watched {
                 .map(|&(name, value)| (name.to_owned(), value.to_owned()))
                 .collect();
         })
+        .await
+        .refusing()
         .await;
         Self { okite, folder }
     }

@@ -224,7 +224,7 @@ async fn refuses_headers_and_tags_that_are_not_the_callers() {
 #[tokio::test]
 async fn refuses_unsupported_fields_by_name() {
     let mut emails = Vec::new();
-    for field in ["scheduled_at", "template", "topic_id"] {
+    for field in ["template", "topic_id"] {
         emails.extend(each(field, [json!("x"), json!({ "id": "x" }), json!(false)]));
     }
     let path = json!([{ "filename": "a.txt", "path": "https://example.com/a.txt" }]);
@@ -312,6 +312,7 @@ async fn refuses_a_known_field_in_another_spelling_and_names_the_right_one() {
         ("replyTo", "`reply_to`"),
         ("reply-to", "`reply_to`"),
         ("scheduledAt", "`scheduled_at`"),
+        ("okiteDeadline", "`okite_deadline`"),
         ("topicId", "`topic_id`"),
         ("Bcc", "`bcc`"),
         ("okiteOnSuppressed", "`okite_on_suppressed`"),
@@ -382,6 +383,8 @@ async fn any_value_in_any_field_gets_a_documented_answer() {
             "tags",
             "attachments",
             "okite_on_suppressed",
+            "okite_when_busy",
+            "okite_deadline",
             "scheduled_at",
             "template",
             "topic_id",
@@ -428,6 +431,8 @@ async fn ignores_fields_that_it_does_not_know_and_takes_null_for_absent() {
         "tags",
         "attachments",
         "scheduled_at",
+        "okite_deadline",
+        "okite_when_busy",
         "template",
     ] {
         mail[field] = Value::Null;

@@ -2,6 +2,7 @@
 //! twice.
 
 mod days;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -371,7 +372,7 @@ async fn an_unknown_batch_is_a_conflict_until_an_event_settles_it() {
 
 #[tokio::test]
 async fn emails_without_time_at_the_rate_are_a_429_and_the_rest_is_sent() {
-    let okite = Okite::start().await;
+    let okite = Okite::start().await.refusing().await;
     okite.account(json!({ "max_send_rate": 1 })).await;
     okite.report().await;
     okite.send(&email(to(99))).await;
@@ -438,7 +439,7 @@ async fn a_batch_is_paced_under_the_rate() {
 
 #[tokio::test]
 async fn a_batch_that_can_never_fit_is_refused_with_the_number_that_fits() {
-    let okite = Okite::start().await;
+    let okite = Okite::start().await.refusing().await;
     okite.account(json!({ "max_send_rate": 1 })).await;
     okite.report().await;
     okite.send(&email(to(0))).await;
@@ -453,7 +454,7 @@ async fn a_batch_that_can_never_fit_is_refused_with_the_number_that_fits() {
 
 #[tokio::test]
 async fn emails_above_the_quota_are_refused_and_the_rest_is_sent() {
-    let okite = Okite::start().await;
+    let okite = Okite::start().await.refusing().await;
     okite
         .account(json!({ "max_24_hour_send": 60, "max_send_rate": 500 }))
         .await;

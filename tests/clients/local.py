@@ -18,6 +18,13 @@ def call(method, path, body=None):
     return json.loads(content) if content else None
 
 
+def get(path):
+    """What the API answers to a key that may read."""
+    headers = {"Authorization": f"Bearer {os.environ['RESEND_API_KEY']}"}
+    with urllib.request.urlopen(urllib.request.Request(f"{URL}{path}", headers=headers), timeout=30) as answer:
+        return json.loads(answer.read())
+
+
 def address():
     """An address of the test's own: nobody else writes to it."""
     return f"success+{uuid.uuid4().hex}@simulator.amazonses.com"

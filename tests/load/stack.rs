@@ -110,10 +110,10 @@ impl Stack {
         Ok(())
     }
 
-    /// Posts an email with the key that every `okite up` accepts.
+    /// Posts an email with the key that every `okite up` accepts. It is refused if there is no room for it.
     pub(crate) async fn post(&self, email: &Value) -> reqwest::Result<Response> {
         let request = self.request(Method::POST, "/emails").bearer_auth(LOCAL_API_KEY);
-        request.json(email).send().await
+        request.header("okite-when-busy", "refuse").json(email).send().await
     }
 
     /// Returns the mails that SES accepted.

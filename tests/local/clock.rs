@@ -24,7 +24,7 @@ impl Okite {
     }
 
     /// The time that the reporter is told.
-    async fn time_of_a_function(&self) -> Timestamp {
+    pub(crate) async fn time_of_a_function(&self) -> Timestamp {
         self.report().await["at"].as_str().unwrap().parse().unwrap()
     }
 }
@@ -32,7 +32,7 @@ impl Okite {
 #[tokio::test]
 async fn the_quota_is_free_again_after_24_hours() {
     let sent = async |okite: &Okite| okite.report().await["account"]["sent_last_24_hours"].as_f64();
-    let okite = Okite::start().await;
+    let okite = Okite::start().await.refusing().await;
     okite.account(json!({ "max_24_hour_send": 1 })).await;
     okite.send(&email("a@example.net")).await;
     okite.advance(Duration::from_hours(23)).await;

@@ -228,7 +228,7 @@ async fn the_figures_become_metrics() {
 
 #[tokio::test]
 async fn an_override_reaches_the_gate_though_the_account_cannot_be_read() {
-    let okite = start().await;
+    let okite = start().await.refusing().await;
     okite.report().await;
     // An operator's command that died between its two writes.
     let usage = Usage::new(

@@ -21,6 +21,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission};
 use domain::brake::Brake;
 use domain::pacing::GateSettings;
+use domain::queue::WhenBusy;
 use domain::stream::Stream;
 use futures_util::future::{join_all, poll_fn};
 use jiff::Timestamp;
@@ -204,6 +205,7 @@ impl World {
             permission: KeyPermission::Full,
             stream: Stream::Transactional,
             from_domains: Vec::new(),
+            when_busy: WhenBusy::default(),
             created_at: Timestamp::UNIX_EPOCH,
         };
         let keys = ApiKeys::new(self.dynamodb.clone(), self.config.api_keys_table.clone());

@@ -89,7 +89,7 @@ async fn a_key_belongs_to_the_api_key_that_it_came_with() {
 
 #[tokio::test]
 async fn a_key_is_forgotten_after_a_day() {
-    let okite = Okite::start().await;
+    let okite = Okite::start().await.refusing().await;
     let first = okite.post_keyed("k", &mail("Hello")).await;
     okite.advance(Duration::from_hours(23)).await;
     assert_eq!(okite.post_keyed("k", &mail("Hello")).await.body, first.body);
@@ -101,8 +101,22 @@ async fn a_key_is_forgotten_after_a_day() {
 }
 
 #[tokio::test]
+async fn the_key_of_an_email_that_may_wait_is_forgotten_a_day_after_its_deadline() {
+    let okite = Okite::start().await;
+    let mut first = mail("Hello");
+    first["okite_deadline"] = json!("10h");
+    assert_eq!(okite.post_keyed("k", &first).await.status, 200);
+    okite.advance(Duration::from_hours(33)).await;
+    let answer = okite.post_keyed("k", &mail("Another")).await;
+    answer.refused(409, "invalid_idempotent_request");
+    okite.advance(Duration::from_hours(1)).await;
+    assert_eq!(okite.post_keyed("k", &mail("Another")).await.status, 200);
+    assert_eq!(okite.outbox().await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_key_remembers_no_refusal() {
-    let okite = fast().await;
+    let okite = fast().await.refusing().await;
     let refusals = [
         (
             json!({"operation": "SendEmail", "error": "MessageRejected", "message": "No"}),
@@ -142,7 +156,7 @@ async fn a_key_remembers_no_refusal() {
 
 #[tokio::test]
 async fn a_request_that_the_gate_holds_back_may_come_again_with_its_key() {
-    let okite = Okite::start().await;
+    let okite = Okite::start().await.refusing().await;
     okite.account(json!({ "max_24_hour_send": 0 })).await;
     okite.report().await;
     okite

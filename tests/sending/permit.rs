@@ -55,7 +55,7 @@ fn retry_after(answer: &Answer) -> u64 {
 
 #[tokio::test]
 async fn a_mail_above_the_rate_is_refused_with_the_rate_and_retry_after() {
-    let okite = Okite::start().await;
+    let okite = Okite::start().await.refusing().await;
     account(&okite, json!({ "max_send_rate": 1 })).await;
     okite.send(&email(people(50))).await;
     // 50 recipients take 52.6 s of slots, less the 2 s that a send may wait, and what the test takes.
@@ -77,6 +77,8 @@ async fn a_burst_above_the_rate_is_spread_out_or_refused_and_nothing_is_lost() {
             .parameters
             .insert("PermitBurstSeconds".to_owned(), "0.5".to_owned());
     })
+    .await
+    .refusing()
     .await;
     let mail = email(people(5));
     let answers = join_all((0..40).map(|_| okite.post(&mail))).await;
@@ -121,7 +123,7 @@ async fn only_recipients_that_are_left_count() {
 
 #[tokio::test]
 async fn a_mail_above_the_quota_never_reaches_ses() {
-    let okite = Okite::start().await;
+    let okite = Okite::start().await.refusing().await;
     account(&okite, json!({ "max_24_hour_send": 2 })).await;
     let answer = okite
         .post(&email(json!(["a@example.net", "b@example.net", "c@example.net"])))
@@ -145,7 +147,7 @@ async fn a_mail_above_the_quota_never_reaches_ses() {
 
 #[tokio::test]
 async fn bulk_mail_leaves_a_reserve_to_transactional_mail() {
-    let okite = Okite::start().await;
+    let okite = Okite::start().await.refusing().await;
     okite.put_key_of(BULK_KEY, Stream::Bulk).await;
     account(&okite, json!({ "max_24_hour_send": 10 })).await;
     let answer = okite.post_with(BULK_KEY, &email(people(9))).await;
@@ -157,7 +159,7 @@ async fn bulk_mail_leaves_a_reserve_to_transactional_mail() {
 
 #[tokio::test]
 async fn while_ses_has_shut_the_account_down_nothing_is_tried() {
-    let okite = Okite::start().await;
+    let okite = Okite::start().await.refusing().await;
     account(&okite, json!({ "enforcement_status": "SHUTDOWN" })).await;
     let answer = okite.post(&email("a@example.net")).await;
     let message = held_back(&answer, 503, "service_unavailable", "300");
@@ -169,7 +171,7 @@ async fn while_ses_has_shut_the_account_down_nothing_is_tried() {
 
 #[tokio::test]
 async fn an_operator_stops_bulk_mail_and_transactional_mail_passes() {
-    let okite = Okite::start().await;
+    let okite = Okite::start().await.refusing().await;
     okite.put_key_of(BULK_KEY, Stream::Bulk).await;
     for (brake, transactional, bulk) in [("bulk", 200, 503), ("all", 503, 503), ("auto", 200, 200)] {
         let put = okite.dynamodb.put_item().table_name(okite.variable("USAGE_TABLE"));
@@ -190,7 +192,7 @@ async fn an_operator_stops_bulk_mail_and_transactional_mail_passes() {
 
 #[tokio::test]
 async fn before_the_first_report_mail_is_paced_at_one_recipient_a_second() {
-    let okite = Okite::start().await;
+    let okite = Okite::start().await.refusing().await;
     let delete = okite.dynamodb.delete_item().table_name(okite.variable("USAGE_TABLE"));
     let delete = delete.key("pk", s("gate#us-east-1")).key("sk", s("gate"));
     delete.send().await.unwrap();
@@ -232,7 +234,7 @@ fn codes(report: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_rate_of_nothing_leaves_the_rate_of_the_gate_and_holds_no_later_mail_back() {
-    let okite = Okite::start().await;
+    let okite = Okite::start().await.refusing().await;
     account(&okite, json!({ "max_send_rate": 14 })).await;
     okite.account(json!({ "max_send_rate": 0 })).await;
     let report = okite.report().await;
@@ -280,7 +282,7 @@ async fn a_report_takes_back_slots_that_are_too_far_ahead_and_says_that_mail_was
 
 #[tokio::test]
 async fn a_higher_rate_holds_for_mail_that_was_refused_at_a_lower_one() {
-    let okite = Okite::start().await;
+    let okite = Okite::start().await.refusing().await;
     account(&okite, json!({ "max_send_rate": 1 })).await;
     okite.send(&email(people(50))).await;
     let mail = email("a@example.net");

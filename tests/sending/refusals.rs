@@ -62,7 +62,7 @@ async fn in_the_sandbox_every_recipient_must_be_verified() {
 
 #[tokio::test]
 async fn above_the_daily_quota_ses_refuses_a_mail_whole() {
-    let okite = Okite::start().await;
+    let okite = Okite::start().await.refusing().await;
     okite.account(json!({ "max_24_hour_send": 2 })).await;
     let answer = okite
         .post(&email(json!(["a@example.net", "b@example.net", "c@example.net"])))
@@ -80,7 +80,7 @@ async fn above_the_daily_quota_ses_refuses_a_mail_whole() {
 
 #[tokio::test]
 async fn while_sending_is_paused_a_mail_is_refused_for_a_while() {
-    let okite = Okite::start().await;
+    let okite = Okite::start().await.refusing().await;
     okite.account(json!({ "sending_enabled": false })).await;
     let answer = okite.post(&email(GOOD)).await;
     answer.refused(503, "service_unavailable");
@@ -113,6 +113,8 @@ async fn waiting(seconds: &str) -> Okite {
         let (variable, seconds) = ("PERMIT_WAIT_SECONDS".to_owned(), seconds.to_owned());
         settings.environment.insert(variable, seconds);
     })
+    .await
+    .refusing()
     .await;
     okite.account(json!({ "max_send_rate": 1000 })).await;
     okite

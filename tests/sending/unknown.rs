@@ -71,7 +71,7 @@ async fn an_event_that_comes_late_or_twice_settles_it() {
 
 #[tokio::test]
 async fn a_key_whose_email_is_settled_in_time_is_free_after_a_day() {
-    let okite = Okite::start().await;
+    let okite = Okite::start().await.refusing().await;
     let id = lost(&okite).await;
     assert_eq!(okite.publish(&sent(&id)).await, (1, 0));
     okite.advance(Duration::from_hours(25)).await;

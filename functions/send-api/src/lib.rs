@@ -118,6 +118,8 @@ async fn answer(
         Operation::CreateBatch => Box::pin(emails::create_batch(state, &request, deadlines, ids)).await,
         Operation::ListEmails => Box::pin(emails::list(state, &request, deadlines)).await,
         Operation::ShowEmail => Box::pin(emails::show(state, &request, deadlines, &named)).await,
+        Operation::RescheduleEmail => Box::pin(emails::reschedule(state, &request, deadlines, ids, &named)).await,
+        Operation::CancelEmail => Box::pin(emails::cancel(state, &request, deadlines, ids, &named)).await,
         Operation::ListSuppressions => Box::pin(suppressions::list(state, &request, deadlines)).await,
         Operation::CreateSuppression => Box::pin(suppressions::create(state, &request, deadlines, ids)).await,
         Operation::CreateSuppressions => Box::pin(suppressions::create_all(state, &request, deadlines, ids)).await,

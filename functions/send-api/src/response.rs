@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use domain::pacing::Allowance;
+use domain::record::OkiteState;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
@@ -31,6 +32,8 @@ struct ErrorBody<'a> {
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<Uuid>,
+    #[serde(rename = "okite_state", skip_serializing_if = "Option::is_none")]
+    okite_state: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     recipients: Vec<RecipientBody<'a>>,
 }
@@ -95,6 +98,7 @@ impl From<ApiError> for Response {
             name: error.name,
             message: &error.message,
             id: error.id,
+            okite_state: error.okite_state.map(OkiteState::as_str),
             recipients: error.recipients.iter().map(RecipientBody::from).collect(),
         });
         let mut headers = HeaderMap::new();

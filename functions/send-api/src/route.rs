@@ -13,6 +13,8 @@ pub(crate) enum Operation {
     CreateBatch,
     ListEmails,
     ShowEmail,
+    RescheduleEmail,
+    CancelEmail,
     ListSuppressions,
     CreateSuppression,
     CreateSuppressions,
@@ -37,7 +39,7 @@ impl Operation {
 pub(crate) type OperationRow = (&'static str, &'static str, Operation);
 
 /// Every operation. The first path that matches counts, so paths without braces come before those with braces.
-pub(crate) const OPERATIONS: [OperationRow; 14] = [
+pub(crate) const OPERATIONS: [OperationRow; 16] = [
     ("GET", "/health", Operation::ShowHealth),
     ("HEAD", "/health", Operation::ShowHealth),
     ("GET", "/openapi.json", Operation::ShowOpenApi),
@@ -45,6 +47,8 @@ pub(crate) const OPERATIONS: [OperationRow; 14] = [
     ("POST", "/emails", Operation::CreateEmail),
     ("POST", "/emails/batch", Operation::CreateBatch),
     ("GET", "/emails/{id}", Operation::ShowEmail),
+    ("PATCH", "/emails/{id}", Operation::RescheduleEmail),
+    ("POST", "/emails/{id}/cancel", Operation::CancelEmail),
     ("GET", "/suppressions", Operation::ListSuppressions),
     ("POST", "/suppressions", Operation::CreateSuppression),
     ("POST", "/suppressions/batch/add", Operation::CreateSuppressions),
@@ -137,7 +141,8 @@ mod tests {
         for (method, path, allow) in [
             ("PUT", "/emails", "GET, POST"),
             ("POST", "/health", "GET, HEAD"),
-            ("PATCH", "/emails/x", "GET"),
+            ("PUT", "/emails/x", "GET, PATCH"),
+            ("GET", "/emails/x/cancel", "POST"),
             ("GET", "/emails/batch", "POST"),
             ("PUT", "/suppressions/x", "GET, DELETE"),
         ] {

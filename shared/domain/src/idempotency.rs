@@ -137,6 +137,19 @@ impl RequestKey {
 pub struct RequestBody(Sha256);
 
 impl RequestBody {
+    /// Adds what a field of the next email states about how it is to be sent, as its caller wrote it: what `in 10 min`
+    /// means depends on the clock, and the request stays the same.
+    ///
+    /// A field that is absent adds nothing. So a release with a further field still recognises a request without it.
+    pub fn add_wish(&mut self, field: &str, stated: Option<&str>) {
+        let Some(stated) = stated else { return };
+        self.0.update(b"W");
+        for text in [field, stated.trim()] {
+            self.0.update((text.len() as u64).to_be_bytes());
+            self.0.update(text);
+        }
+    }
+
     /// Adds an email, with the rule for suppressed recipients that its fields state.
     pub fn add(&mut self, email: &Email, on_suppressed: Option<OnSuppressed>) {
         let rule = match on_suppressed {
@@ -258,23 +271,32 @@ mod tests {
     }
 
     #[test]
-    fn the_rule_for_suppressed_recipients_is_part_of_the_request() {
+    fn every_wish_is_part_of_the_request() {
         let email = Email::new(crate::message::tests::parts()).unwrap();
-        let hash = |rule| {
+        let hash = |rule, wishes: &[(&str, Option<&str>)]| {
             let mut body = RequestBody::default();
+            for (field, stated) in wishes {
+                body.add_wish(field, *stated);
+            }
             body.add(&email, rule);
             RequestKey::new(("k", "e", "i"), body).body_hash
         };
-        let rules = [None, Some(OnSuppressed::Skip), Some(OnSuppressed::Reject)];
+        let different = [
+            hash(None, &[]),
+            hash(Some(OnSuppressed::Skip), &[]),
+            hash(Some(OnSuppressed::Reject), &[]),
+            hash(None, &[("a", Some("1"))]),
+            hash(None, &[("a", Some("2"))]),
+            hash(None, &[("b", Some("1"))]),
+            hash(None, &[("a", Some("1")), ("b", Some("1"))]),
+            hash(None, &[("a1", Some(""))]),
+        ];
         assert_eq!(
-            rules
-                .map(hash)
-                .into_iter()
-                .collect::<std::collections::BTreeSet<_>>()
-                .len(),
-            3
+            different.iter().collect::<std::collections::BTreeSet<_>>().len(),
+            different.len()
         );
-        assert_eq!(hash(None), hash(None));
+        assert_eq!(hash(None, &[("a", None)]), hash(None, &[]));
+        assert_eq!(hash(None, &[("a", Some(" 1\n"))]), hash(None, &[("a", Some("1"))]));
     }
 
     #[test]

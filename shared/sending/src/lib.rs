@@ -144,6 +144,11 @@ impl Sending {
             .map(|submission| idempotency::settled(claimed.record(submission), deadlines.arrived))
             .collect();
         if !claimed.is_answered {
+            for (submission, outcome) in submissions.iter().zip(&mut outcomes) {
+                if submission.is_too_late {
+                    outcome.get_or_insert(Err(NotSent::Invalid(Invalid::TooLate)));
+                }
+            }
             let chunks = chunks::Chunks {
                 sending: self,
                 origin,

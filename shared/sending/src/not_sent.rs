@@ -51,6 +51,8 @@ pub enum Invalid {
         /// How many the rate lets through.
         most: i64,
     },
+    /// The time at which the email was to be sent, or its deadline, is over: see `is_too_late` of a submission.
+    TooLate,
 }
 
 /// Why there is no room for an email now.

@@ -1,6 +1,7 @@
 """Django through django-anymail's backend for Resend: two settings are all that is changed."""
 
 import base64
+import datetime
 import os
 import uuid
 
@@ -81,6 +82,31 @@ def test_a_batch_sends_each_recipient_an_email_of_its_own():
         assert mail["to"] == [to] and f'"{index}"' in mail["headers"]["X-Metadata"]
 
 
+def test_an_email_is_scheduled():
+    aware = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=2)
+    for send_at in (aware, aware.replace(microsecond=0), aware.replace(microsecond=0).isoformat()):
+        to = local.address()
+        message = AnymailMessage("Hello", "It works.", to=[to], send_at=send_at)
+        assert message.send() == 1
+        shown = local.get(f"/emails/{message.anymail_status.message_id}")
+        assert shown["last_event"] == "scheduled"
+        # The backend sends milliseconds.
+        scheduled_at = datetime.datetime.fromisoformat(shown["scheduled_at"])
+        assert abs(scheduled_at - aware) < datetime.timedelta(seconds=1)
+        assert local.mails_to(to) == []
+
+
+def test_a_batch_is_scheduled():
+    both = [local.address(), local.address()]
+    send_at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=2)
+    message = AnymailMessage("Hello", "It works.", to=both, send_at=send_at)
+    message.merge_metadata = {to: {"user": to[:20]} for to in both}
+    message.send()
+    for to in both:
+        id = message.anymail_status.recipients[to].message_id
+        assert local.get(f"/emails/{id}")["last_event"] == "scheduled"
+
+
 def test_an_inline_image_keeps_its_content_id():
     to = local.address()
     message = AnymailMessage("Hello", "It works.", to=[to])
@@ -95,9 +121,11 @@ def test_errors_are_the_exceptions_of_anymail():
     hello = lambda **fields: AnymailMessage("Hello", "It works.", **({"to": [local.address()]} | fields))
     refused(403, "validation_error", hello(from_email="hello@unverified.example"))
     refused(422, "validation_error", hello(headers={"Return-Path": "x@example.com"}))
+    refused(422, "validation_error", hello(send_at="tomorrow"))
     refused(422, "validation_error", hello(send_at="2999-01-01T00:00:00Z"))
     with local.fault("SendEmail", "LimitExceededException"):
-        refused(429, "rate_limit_exceeded", hello())
+        refused(429, "rate_limit_exceeded", hello(esp_extra={"okite_when_busy": "refuse"}))
+        assert hello().send() == 1
     with local.fault("BatchGetItem", "ThrottlingException"):
         refused(503, "service_unavailable", hello())
     message = hello()

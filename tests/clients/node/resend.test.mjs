@@ -153,15 +153,44 @@ test("errors are the errors of the SDK", async () => {
   refused(await send({ from: "hello@unverified.example" }), 403, "validation_error");
   refused(await new Resend("ok_nobody_knows").emails.send(email(address())), 403, "invalid_api_key");
   await withFault("SendEmail", "LimitExceededException", async () => {
-    assert.ok(Number(refused(await send(), 429, "rate_limit_exceeded").headers["retry-after"]) > 0);
+    const refusing = { headers: { "okite-when-busy": "refuse" } };
+    const answer = await resend.emails.send(email(address()), refusing);
+    assert.ok(Number(refused(answer, 429, "rate_limit_exceeded").headers["retry-after"]) > 0);
   });
   await withFault("SendEmail", "InternalFailure", async () => refused(await send(), 500, "application_error"));
   await withFault("BatchGetItem", "ThrottlingException", async () => refused(await send(), 503, "service_unavailable"));
 });
 
+test("an email is scheduled, gets another time and is cancelled", async () => {
+  const to = address();
+  const { id } = sent(await resend.emails.send(email(to, { scheduledAt: "in 1 hour" })));
+  assert.equal(sent(await resend.emails.get(id)).last_event, "scheduled");
+  const scheduledAt = new Date(Date.now() + 7_200_000).toISOString();
+  assert.deepEqual(sent(await resend.emails.update({ id, scheduledAt })), { object: "email", id });
+  assert.equal(Date.parse(sent(await resend.emails.get(id)).scheduled_at), Date.parse(scheduledAt));
+  for (let round = 0; round < 2; round++) {
+    assert.deepEqual(sent(await resend.emails.cancel(id)), { object: "email", id });
+  }
+  assert.equal(sent(await resend.emails.get(id)).last_event, "canceled");
+  refused(await resend.emails.update({ id, scheduledAt }), 409, "validation_error");
+  refused(await resend.emails.cancel(randomUUID()), 404, "not_found");
+  const { data } = sent(await resend.batch.send([email(to, { scheduledAt: "in 2 days" })]));
+  assert.equal(sent(await resend.emails.get(data[0].id)).last_event, "scheduled");
+  for (const wrong of ["tomorrow at 9am", "in 31 days", "2001-01-01T00:00:00Z"]) {
+    const answer = await resend.emails.send(email(to, { scheduledAt: wrong }));
+    assert.match(refused(answer, 422, "validation_error").message, /scheduled_at/);
+  }
+  assert.deepEqual(await mailsTo(to), []);
+});
+
+test("an email for which there is no room is queued", async () => {
+  await withFault("SendEmail", "LimitExceededException", async () => {
+    const { id } = sent(await resend.emails.send(email(address())));
+    assert.equal(sent(await resend.emails.get(id)).last_event, "queued");
+  });
+});
+
 test("what is not supported says so", async () => {
-  const scheduled = email(address(), { scheduledAt: "2999-01-01T00:00:00Z" });
-  assert.match(refused(await resend.emails.send(scheduled), 422, "validation_error").message, /scheduled_at/);
   refused(await resend.domains.list(), 404, "not_found");
 });
 

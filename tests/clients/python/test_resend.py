@@ -1,6 +1,7 @@
 """The Python SDK of Resend against Okite: RESEND_API_URL is all that is changed."""
 
 import base64
+import datetime
 import uuid
 from email.header import Header, decode_header, make_header
 
@@ -138,7 +139,7 @@ def test_errors_are_the_exceptions_of_the_sdk(monkeypatch):
     refused(ResendError, send(attachments=[{"filename": "a.pdf", "content": "%"}]), error_type="invalid_attachment")
     refused(ResendError, send(**{"from": "hello@unverified.example"}), code=403, error_type="validation_error")
     with local.fault("SendEmail", "LimitExceededException"):
-        error = refused(RateLimitError, send(), code=429, error_type="rate_limit_exceeded")
+        error = refused(RateLimitError, send(okite_when_busy="refuse"), code=429, error_type="rate_limit_exceeded")
         assert int(error.headers["retry-after"]) > 0
     with local.fault("SendEmail", "InternalFailure"):
         refused(ApplicationError, send(), code=500)
@@ -149,9 +150,35 @@ def test_errors_are_the_exceptions_of_the_sdk(monkeypatch):
     refused(InvalidApiKeyError, send(), code=403)
 
 
+def test_an_email_is_scheduled_gets_another_time_and_is_cancelled():
+    to = local.address()
+    id = resend.Emails.send(email(to, scheduled_at="in 1 hour"))["id"]
+    assert resend.Emails.get(id)["last_event"] == "scheduled"
+    later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=2)
+    moved = resend.Emails.update({"id": id, "scheduled_at": later.isoformat()})
+    assert (moved["object"], moved["id"]) == ("email", id)
+    assert datetime.datetime.fromisoformat(resend.Emails.get(id)["scheduled_at"]).date() == later.date()
+    for _ in range(2):
+        cancelled = resend.Emails.cancel(id)
+        assert (cancelled["object"], cancelled["id"]) == ("email", id)
+    assert resend.Emails.get(id)["last_event"] == "canceled"
+    refused(ResendError, lambda: resend.Emails.update({"id": id, "scheduled_at": "in 1 hour"}), code=409)
+    refused(ResendError, lambda: resend.Emails.cancel(str(uuid.uuid4())), code=404, error_type="not_found")
+    [item] = resend.Batch.send([email(to, scheduled_at="in 2 days")])["data"]
+    assert resend.Emails.get(item["id"])["last_event"] == "scheduled"
+    for wrong in ("tomorrow at 9am", "in 31 days", "2001-01-01T00:00:00Z"):
+        scheduled = email(to, scheduled_at=wrong)
+        assert "scheduled_at" in refused(ValidationError, lambda: resend.Emails.send(scheduled), code=422).message
+    assert local.mails_to(to) == []
+
+
+def test_an_email_for_which_there_is_no_room_is_queued():
+    with local.fault("SendEmail", "LimitExceededException"):
+        sent = resend.Emails.send(email(local.address(), okite_deadline="10m"))
+        assert resend.Emails.get(sent["id"])["last_event"] == "queued"
+
+
 def test_what_is_not_supported_says_so():
-    scheduled = email(local.address(), scheduled_at="2999-01-01T00:00:00Z")
-    assert "scheduled_at" in refused(ValidationError, lambda: resend.Emails.send(scheduled), code=422).message
     refused(ResendError, resend.Domains.list, code=404, error_type="not_found")
 
 

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission, from_domain};
+use domain::queue::WhenBusy;
 use domain::stream::Stream;
 use jiff::Timestamp;
 
@@ -33,6 +34,9 @@ pub(crate) struct CreateCommand {
     /// domain]
     #[arg(long, value_name = "DOMAIN", value_delimiter = ',', value_parser = from_domain)]
     from: Vec<String>,
+    /// What Okite does with a mail for which there is no room, unless its request says otherwise
+    #[arg(long, value_enum, default_value_t = WhenBusyArgument::Queue)]
+    when_busy: WhenBusyArgument,
     #[command(flatten)]
     target: TargetArguments,
 }
@@ -71,6 +75,26 @@ impl From<StreamArgument> for Stream {
     }
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum WhenBusyArgument {
+    /// Keep the mail and send it when there is room
+    Queue,
+    /// Try again for 20 seconds, then refuse
+    Wait,
+    /// Refuse at once
+    Refuse,
+}
+
+impl From<WhenBusyArgument> for WhenBusy {
+    fn from(argument: WhenBusyArgument) -> Self {
+        match argument {
+            WhenBusyArgument::Queue => Self::Queue,
+            WhenBusyArgument::Wait => Self::Wait,
+            WhenBusyArgument::Refuse => Self::Refuse,
+        }
+    }
+}
+
 impl CreateCommand {
     pub(crate) fn run(self) -> CommandResult {
         let Self {
@@ -78,6 +102,7 @@ impl CreateCommand {
             permission,
             stream,
             from,
+            when_busy,
             target,
         } = self;
         let new = NewKey {
@@ -85,6 +110,7 @@ impl CreateCommand {
             permission: permission.into(),
             stream: stream.into(),
             from_domains: from,
+            when_busy: when_busy.into(),
         };
         block_on(async {
             let created = create(new, &target.into()).await?;
@@ -106,6 +132,7 @@ struct NewKey {
     stream: Stream,
     /// Sender domains as [`domain::api_key::from_domain`] returns them; empty allows any domain.
     from_domains: Vec<String>,
+    when_busy: WhenBusy,
 }
 
 /// A created key.
@@ -136,6 +163,7 @@ async fn create(new: NewKey, target: &Target) -> Result<CreatedKey, KeysError> {
         permission: new.permission,
         stream: new.stream,
         from_domains,
+        when_busy: new.when_busy,
         created_at: Timestamp::now(),
     };
     let table = KeysTable::of(target).await?;

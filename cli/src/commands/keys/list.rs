@@ -20,7 +20,7 @@ use crate::terminal;
 
 /// The page size of a scan, in keys.
 const PAGE_SIZE: i32 = 500;
-const HEADER: [&str; 6] = ["ID", "NAME", "PERMISSION", "STREAM", "FROM", "CREATED"];
+const HEADER: [&str; 7] = ["ID", "NAME", "PERMISSION", "STREAM", "FROM", "WHEN BUSY", "CREATED"];
 
 /// List all API keys without their secrets, oldest first
 #[derive(Debug, Args)]
@@ -101,6 +101,7 @@ impl ListedKeys {
                 "permission": permission(key),
                 "stream": stream(key),
                 "from_domains": key.from_domains,
+                "when_busy": key.when_busy,
                 "created_at": key.created_at,
             })
         };
@@ -127,6 +128,7 @@ fn row(key: &ApiKeyRecord) -> [String; HEADER.len()] {
         permission(key),
         stream(key),
         &from,
+        key.when_busy.as_str(),
         &created.to_string(),
     ];
     cells.map(str::to_owned)
@@ -148,6 +150,8 @@ fn stream(key: &ApiKeyRecord) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use domain::queue::WhenBusy;
+
     use super::*;
 
     fn key(id: &str, name: &str) -> ApiKeyRecord {
@@ -158,6 +162,7 @@ mod tests {
             permission: KeyPermission::Full,
             stream: Stream::Transactional,
             from_domains: Vec::new(),
+            when_busy: WhenBusy::Queue,
             created_at: Timestamp::from_millisecond(1_800_000_000_123).unwrap(),
         }
     }
@@ -176,13 +181,14 @@ mod tests {
             permission: KeyPermission::Sending,
             stream: Stream::Bulk,
             from_domains: vec!["example.com".to_owned(), "xn--bcher-kva.example".to_owned()],
+            when_busy: WhenBusy::Refuse,
             ..key("b2", "größere Kundschaft")
         };
         let table = listed(vec![key("a1a1", "shop"), bound]).to_string();
         let wanted = "\
-ID    NAME                PERMISSION  STREAM         FROM                               CREATED
-a1a1  shop                full        transactional  any                                2027-01-15T08:00:00Z
-b2    größere Kundschaft  sending     bulk           example.com,xn--bcher-kva.example  2027-01-15T08:00:00Z
+ID    NAME                PERMISSION  STREAM         FROM                               WHEN BUSY  CREATED
+a1a1  shop                full        transactional  any                                queue      2027-01-15T08:00:00Z
+b2    größere Kundschaft  sending     bulk           example.com,xn--bcher-kva.example  refuse     2027-01-15T08:00:00Z
 ";
         assert_eq!(table, wanted);
     }
@@ -191,7 +197,7 @@ b2    größere Kundschaft  sending     bulk           example.com,xn--bcher-kva
     fn json_has_everything_but_the_hash() {
         let wanted = json!([{
             "id": "a1", "name": "shop", "permission": "full", "stream": "transactional", "from_domains": [],
-            "created_at": "2027-01-15T08:00:00.123Z",
+            "when_busy": "queue", "created_at": "2027-01-15T08:00:00.123Z",
         }]);
         assert_eq!(listed(vec![key("a1", "shop")]).json(), wanted);
         assert_eq!(listed(Vec::new()).json(), json!([]));

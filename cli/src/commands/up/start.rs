@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use aws::{self, ApiKeys, StoreError};
 use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission};
+use domain::queue::WhenBusy;
 use domain::stream::Stream;
 use jiff::Timestamp;
 use local_aws::data_dir::{DataDir, DataDirError};
@@ -206,6 +207,7 @@ async fn create_local_key(local_aws: &LocalAws) -> Result<(), StoreError> {
         permission: KeyPermission::Full,
         stream: Stream::Transactional,
         from_domains: Vec::new(),
+        when_busy: WhenBusy::default(),
         created_at: Timestamp::now(),
     };
     ApiKeys::new(client, table.clone()).put(&record).await

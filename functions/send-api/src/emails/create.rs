@@ -1,15 +1,15 @@
-//! `POST /emails`: sends one email once.
+//! `POST /emails`: sends one email once, or accepts it for later.
 
 use domain::idempotency::RequestBody;
-use domain::queue::WhenBusy;
-use sending::{Deadlines, Ids, Origin, Patience, Submission};
+use sending::{Deadlines, Ids, Origin, Patience};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::body::{self, ParsedBody};
+use super::body;
 use super::idempotency_key::{self, Endpoint};
 use super::receipt;
-use crate::error::{AnswerContext, ApiError, Problem};
+use super::submittable::{SubmitContext, Submittable};
+use crate::error::{AnswerContext, ApiError};
 use crate::recipient::RecipientBody;
 use crate::request::Request;
 use crate::response::Response;
@@ -35,21 +35,24 @@ pub(crate) async fn create(
     let authenticated = state.authentication.authenticate(request, now);
     let api_key = deadlines.before_sending(authenticated).await??;
     let header = idempotency_key::header(request)?;
-    let ParsedBody {
-        email,
-        on_suppressed,
-        notes,
-    } = body::email(body::parse(request)?)?;
+    let parsed = body::email(body::parse(request)?)?;
     let key = header.map(|header| {
         let mut body = RequestBody::default();
-        body.add(&email, on_suppressed);
+        parsed.wishes.add_with(&parsed.email, &mut body);
         Endpoint::Email.key(&api_key, &header, body)
     });
-    let on_suppressed = body::on_suppressed(on_suppressed, request)?;
-    let sender = email.from.address().clone();
-    if !api_key.may_send_from(&sender) {
-        return Err(Problem::SenderNotAllowed.into());
-    }
+    let context = SubmitContext {
+        request,
+        api_key: &api_key,
+        now,
+        has_key: key.is_some(),
+    };
+    let Submittable {
+        submission,
+        too_late,
+        notes,
+    } = context.submittable(0, parsed)?;
+    let sender = submission.email.from.address().clone();
     let origin = Origin {
         key_id: &api_key.id,
         stream: api_key.stream,
@@ -58,20 +61,13 @@ pub(crate) async fn create(
         patience: Patience::Within(state.sending.rules.wait),
         ids,
     };
-    let submission = Submission {
-        place: 0,
-        email,
-        on_suppressed,
-        when_busy: WhenBusy::Refuse,
-        scheduled_at: None,
-        deadline: None,
-    };
     let submitted = state.sending.submit(submission, &origin, deadlines).await;
     let receipt = submitted.map_err(|not_sent| {
         let context = AnswerContext {
             sender_domain: sender.domain(),
             region: &state.region,
             now,
+            too_late: too_late.as_ref(),
         };
         ApiError::not_sent(not_sent, context)
     })?;

@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::expired::settle_expired;
 use super::show::{body, log_unknown};
+use super::waiting::WaitingBody;
 use crate::error::ApiError;
 use crate::request::{Request, limit, page_from};
 use crate::response::{Response, with_offset};
@@ -38,7 +40,8 @@ struct ListedEmailBody<'a> {
     created_at: Timestamp,
     subject: &'a str,
     last_event: &'static str,
-    scheduled_at: Option<Timestamp>,
+    #[serde(flatten)]
+    waiting: WaitingBody,
 }
 
 impl<'a> ListedEmailBody<'a> {
@@ -54,7 +57,7 @@ impl<'a> ListedEmailBody<'a> {
             created_at: record.created_at,
             subject: &mail.subject,
             last_event: record.last_event(now).as_str(),
-            scheduled_at: None,
+            waiting: WaitingBody::of(record, now),
         }
     }
 }
@@ -75,7 +78,8 @@ pub(crate) async fn list(state: &SendApiState, request: &Request, deadlines: &De
         let records = state.messages.read_all(&page.ids).await?;
         Ok::<_, ApiError>((page.has_more, records))
     };
-    let (has_more, records) = deadlines.before_answering(found).await??;
+    let (has_more, mut records) = deadlines.before_answering(found).await??;
+    settle_expired(&state.messages, &mut records, deadlines).await;
     for record in &records {
         log_unknown(record, deadlines.arrived);
     }

@@ -13,6 +13,8 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::expired::settle_expired;
+use super::waiting::WaitingBody;
 use crate::error::{ApiError, Problem};
 use crate::recipient::RecipientBody;
 use crate::request::Request;
@@ -41,7 +43,8 @@ pub(super) struct EmailBody<'a> {
     html: Option<&'a str>,
     text: Option<&'a str>,
     last_event: &'static str,
-    scheduled_at: Option<Timestamp>,
+    #[serde(flatten)]
+    waiting: WaitingBody,
     tags: Vec<TagBody<'a>>,
     recipients: Vec<RecipientBody<'a>>,
     events: Vec<EventBody<'a>>,
@@ -105,7 +108,8 @@ pub(crate) async fn show(
     state.authentication.authenticate_full(request, deadlines).await?;
     let id = EmailId::read(id).ok_or(Problem::EmailNotFound)?;
     let found = deadlines.before_answering(find_email(&state.messages, id)).await??;
-    let record = found.ok_or(Problem::EmailNotFound)?;
+    let mut record = found.ok_or(Problem::EmailNotFound)?;
+    settle_expired(&state.messages, std::slice::from_mut(&mut record), deadlines).await;
     log_unknown(&record, deadlines.arrived);
     Ok(Response::ok(&body(&record, &state.region, deadlines.arrived)))
 }
@@ -158,7 +162,7 @@ pub(super) fn body<'a>(record: &'a MessageRecord, region: &str, now: Timestamp) 
         html: None,
         text: None,
         last_event: record.last_event(now).as_str(),
-        scheduled_at: None,
+        waiting: WaitingBody::of(record, now),
         tags: mail.tags.iter().map(|(name, value)| TagBody { name, value }).collect(),
         recipients: {
             let recipients = record.recipients.iter();
@@ -272,7 +276,8 @@ mod tests {
                 "message_id": format!("<{SES_ID}@email.amazonses.com>"),
                 "from": "Acme <news@example.com>", "to": ["Anna <Anna@Example.org>"], "cc": [], "bcc": [], "reply_to": [],
                 "created_at": "2027-01-15 08:00:00.000000+00", "subject": "", "html": null, "text": null,
-                "last_event": "sent", "scheduled_at": null, "tags": [{"name": "campaign", "value": "spring"}],
+                "last_event": "sent", "scheduled_at": null, "okite_deadline": null, "okite_state": "sent",
+                "okite_reason": null, "tags": [{"name": "campaign", "value": "spring"}],
                 "recipients": [{"email": "Anna@Example.org", "status": "accepted"}], "events": [],
             })
         );

@@ -4,17 +4,20 @@
 //! |---|---|
 //! | `problem` | the table of Okite's own errors |
 //! | `not_sent` | the answer when an email was not sent, including SES's errors |
+//! | `not_recalled` | the answer when an email was not called back, or did not get another time |
 //!
 //! No message contains internal text. Of what the caller sent, a message repeats only the sender's domain and the plain
 //! name of a query parameter.
 //! docs/ERRORS.md lists all errors.
 
+mod not_recalled;
 pub(crate) mod not_sent;
 pub(crate) mod problem;
 
 use aws::StoreError;
 use domain::message::InvalidEmail;
 use domain::recipient::RecipientOutcome;
+use domain::record::OkiteState;
 use sending::OutOfTime;
 use uuid::Uuid;
 
@@ -38,6 +41,8 @@ pub(crate) struct ApiError {
     pub(crate) allow: Option<String>,
     /// The id of an email that SES may have sent although it did not answer.
     pub(crate) id: Option<Uuid>,
+    /// The state of an email that does not wait any more, if a request wants to change it.
+    pub(crate) okite_state: Option<OkiteState>,
     /// The outcome of each recipient, if a suppressed recipient made Okite reject the email.
     pub(crate) recipients: Vec<RecipientOutcome>,
 }
@@ -51,6 +56,7 @@ impl ApiError {
             retry_after: None,
             allow: None,
             id: None,
+            okite_state: None,
             recipients: Vec::new(),
         }
     }

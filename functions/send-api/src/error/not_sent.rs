@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::brake::Brake;
+use domain::message::InvalidEmail;
 use domain::pacing;
 use domain::recipient::RecipientOutcome;
 use domain::ses_error::{self, SesErrorRow, SesRefusal};
@@ -22,6 +23,8 @@ pub(crate) struct AnswerContext<'a> {
     pub(crate) region: &'a str,
     /// When the request arrived.
     pub(crate) now: Timestamp,
+    /// Why it is too late for the email, if it is.
+    pub(crate) too_late: Option<&'a ApiError>,
 }
 
 impl ApiError {
@@ -31,12 +34,18 @@ impl ApiError {
             NotSent::Invalid(Invalid::TooManyRecipients { most }) => {
                 Self::with(Problem::BatchTooLarge, &[("{most}", &most.to_string())])
             }
+            NotSent::Invalid(Invalid::TooLate) => {
+                let without_cause = || InvalidEmail::Whole("It is too late for this email.".to_owned()).into();
+                context.too_late.cloned().unwrap_or_else(without_cause)
+            }
             NotSent::KeyReused => Self::of(Problem::KeyReused),
             NotSent::Busy(Busy::Gate(refusal)) => held_back(refusal),
             NotSent::Busy(Busy::Ses(refusal))
             | NotSent::Rejected(refusal)
             | NotSent::Misconfigured(refusal)
-            | NotSent::Unavailable(Unavailable::Ses(refusal)) => refused(refusal, context),
+            | NotSent::Unavailable(Unavailable::Ses(refusal)) => {
+                refused(refusal, context.sender_domain, context.region)
+            }
             NotSent::Unavailable(Unavailable::Store) => Self::of(Problem::StoreDown),
             NotSent::Unavailable(Unavailable::StoreRefused) => Self::of(Problem::StoreRefused),
             NotSent::Unknown { id } => unknown(id),
@@ -91,8 +100,8 @@ fn held_back(refusal: pacing::Throttled) -> ApiError {
 }
 
 /// Answers with the row of SES's error.
-fn refused(refusal: SesRefusal, context: AnswerContext<'_>) -> ApiError {
-    from_row(refusal.row(), context.sender_domain, context.region)
+pub(super) fn refused(refusal: SesRefusal, sender_domain: &str, region: &str) -> ApiError {
+    from_row(refusal.row(), sender_domain, region)
 }
 
 /// Answers when SES may have accepted the email, because its answer never came.
@@ -190,6 +199,7 @@ mod tests {
             sender_domain: "example.com",
             region: "eu-west-1",
             now: Timestamp::UNIX_EPOCH,
+            too_late: None,
         };
         let recipients = vec![RecipientOutcome {
             address: EmailAddress::parse("b@example.com").unwrap(),

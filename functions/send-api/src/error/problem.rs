@@ -33,6 +33,8 @@ pub(crate) enum Problem {
     KeyReused,
     InFlight,
     StillUnknown,
+    NotWaiting,
+    Contended,
     Suppressed,
     TooFast,
     QuotaUsedUp,
@@ -41,6 +43,7 @@ pub(crate) enum Problem {
     BulkStopped,
     StoreDown,
     StoreRefused,
+    RecallUnknown,
     BatchTooLarge,
 }
 
@@ -85,7 +88,7 @@ const fn row(problem: Problem, status: u16, name: &'static str, retry: RetryWhen
 }
 
 /// One row for each [`Problem`], in its order.
-pub(crate) static PROBLEMS: [ProblemRow; 33] = [
+pub(crate) static PROBLEMS: [ProblemRow; 36] = [
     row(
         Problem::TooLarge,
         413,
@@ -100,7 +103,7 @@ pub(crate) static PROBLEMS: [ProblemRow; 33] = [
         "not_found",
         RetryWhen::Never,
         "This endpoint does not exist. The endpoints are POST /emails, POST /emails/batch, GET /emails, GET /emails?to=…, \
-         GET /emails/{id}, /suppressions, GET /quota, GET /openapi.json and GET /health.",
+         GET /emails/{id}, PATCH /emails/{id}, POST /emails/{id}/cancel, /suppressions, GET /quota, GET /openapi.json and GET /health.",
     ),
     row(
         Problem::MethodNotAllowed,
@@ -243,8 +246,8 @@ pub(crate) static PROBLEMS: [ProblemRow; 33] = [
         409,
         "invalid_idempotent_request",
         RetryWhen::Never,
-        "This `Idempotency-Key` was used with another body in the last 24 hours, or it is unknown whether its email was sent. \
-         This request sent nothing. Use a new key for each email.",
+        "This `Idempotency-Key` belongs to a request with another body: that one came in the last 24 hours, or its email waits, or \
+         it is unknown whether its email was sent. This request sent nothing. Use a new key for each email.",
     ),
     row(
         Problem::InFlight,
@@ -263,6 +266,21 @@ pub(crate) static PROBLEMS: [ProblemRow; 33] = [
          SES usually settles this within seconds. Until then, this key sends nothing. Repeat the request to get the answer, or \
          search the events from SES for the tag `okite_id` with the value of the field `id`. An operator can settle it with \
          `okite emails settle`. A request with a new key may send the email a second time.",
+    ),
+    row(
+        Problem::NotWaiting,
+        409,
+        "validation_error",
+        RetryWhen::Never,
+        "Only an email that waits can be cancelled or get another time. This one does not: its state is `{state}`. Nothing was \
+         changed.",
+    ),
+    row(
+        Problem::Contended,
+        409,
+        "concurrent_idempotent_requests",
+        RetryWhen::After(RETRY_SOON),
+        "Other requests keep changing this email, so this one changed nothing. Repeat it after the time in `retry-after`.",
     ),
     row(
         Problem::Suppressed,
@@ -332,6 +350,14 @@ pub(crate) static PROBLEMS: [ProblemRow; 33] = [
         "A table of this deployment is missing, or its functions may not use it, so this request sent nothing. It fails until \
          an operator has mended the deployment: the function's log names the operation and the error. If the request has an \
          `Idempotency-Key`, use the same one afterwards.",
+    ),
+    row(
+        Problem::RecallUnknown,
+        503,
+        "service_unavailable",
+        RetryWhen::After(RETRY_SOON),
+        "The email records did not respond in time, so it is unknown whether the email was cancelled or has its new time. \
+         Repeat the request: a request that was carried out already does no harm.",
     ),
     row(
         Problem::BatchTooLarge,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission};
+use domain::queue::WhenBusy;
 use domain::stream::Stream;
 use jiff::Timestamp;
 
@@ -18,6 +19,7 @@ fn record(key: &ApiKey) -> ApiKeyRecord {
         permission: KeyPermission::Sending,
         stream: Stream::Bulk,
         from_domains: vec!["example.com".to_owned(), "xn--bcher-kva.example".to_owned()],
+        when_busy: WhenBusy::Refuse,
         created_at: at(0),
     }
 }
@@ -37,22 +39,39 @@ async fn a_key_comes_back_as_it_was_put() {
 }
 
 #[tokio::test]
-async fn every_permission_and_stream_comes_back() {
+async fn every_permission_stream_and_choice_when_busy_comes_back() {
     let store = Store::start().await;
-    for (id, permission, stream) in [
-        ("1", KeyPermission::Sending, Stream::Transactional),
-        ("2", KeyPermission::Full, Stream::Bulk),
+    for (id, permission, stream, when_busy) in [
+        ("1", KeyPermission::Sending, Stream::Transactional, WhenBusy::Queue),
+        ("2", KeyPermission::Full, Stream::Bulk, WhenBusy::Wait),
     ] {
         let record = ApiKeyRecord {
             id: id.to_owned(),
             permission,
             stream,
+            when_busy,
             from_domains: Vec::new(),
             ..record(&key())
         };
         store.api_keys().put(&record).await.unwrap();
         assert_eq!(store.api_keys().get(id).await.unwrap(), Some(record));
     }
+}
+
+#[tokio::test]
+async fn a_key_of_an_earlier_version_queues() {
+    let store = Store::start().await;
+    let item = [
+        ("id", s("old")),
+        ("secret_sha256", s(&key().secret_hash())),
+        ("name", s("old")),
+        ("permission", s("full")),
+        ("stream", s("bulk")),
+        ("created_at", s(&at(0).to_string())),
+    ];
+    store.put(TABLE, item).await;
+    let found = store.api_keys().get("old").await.unwrap().unwrap();
+    assert_eq!(found.when_busy, WhenBusy::Queue);
 }
 
 #[tokio::test]
@@ -70,6 +89,7 @@ async fn the_item_has_the_hash_and_not_the_secret() {
     assert_eq!(text(&item, "secret_sha256"), key().secret_hash());
     assert_eq!(text(&item, "permission"), "sending");
     assert_eq!(text(&item, "stream"), "bulk");
+    assert_eq!(text(&item, "when_busy"), "refuse");
     assert_eq!(text(&item, "created_at").parse::<Timestamp>().unwrap(), at(0));
     let secret = "b2".repeat(32);
     assert!(key().reveal().ends_with(&secret) && !format!("{item:?}").contains(&secret));

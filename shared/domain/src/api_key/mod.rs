@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq;
 
 use crate::address::EmailAddress;
 use crate::hex::hex;
+use crate::queue::WhenBusy;
 use crate::stream::Stream;
 
 pub use from_domain::{FromDomainError, from_domain};
@@ -141,6 +142,10 @@ pub struct ApiKeyRecord {
     /// The domains that the key may send from, with their subdomains. If empty, it may send from every domain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from_domains: Vec<String>,
+    /// What becomes of a mail for which there is no room, unless its request says otherwise. A key of an earlier version
+    /// has the default.
+    #[serde(default)]
+    pub when_busy: WhenBusy,
     /// The time at which the key was made.
     pub created_at: Timestamp,
 }
@@ -177,6 +182,7 @@ mod tests {
             permission: KeyPermission::Sending,
             stream: Stream::Transactional,
             from_domains: Vec::new(),
+            when_busy: WhenBusy::default(),
             created_at: Timestamp::UNIX_EPOCH,
         }
     }

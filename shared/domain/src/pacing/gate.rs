@@ -67,6 +67,7 @@ impl Gate {
             left_bulk: 0,
             brake: Brake::None,
             account_read_at: Timestamp::UNIX_EPOCH,
+            transactional_until: 0,
         }
     }
 

@@ -1,7 +1,10 @@
 //! What the caller wants if there is no room for a mail now.
 
+use serde::{Deserialize, Serialize};
+
 /// What Okite does with a mail for which there is no room now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum WhenBusy {
     /// Okite keeps the mail and sends it when there is room.
     #[default]
@@ -41,6 +44,7 @@ mod tests {
     fn a_name_reads_back_as_its_choice_and_no_other_text_does() {
         for choice in WhenBusy::ALL {
             assert_eq!(WhenBusy::parse(choice.as_str()), Some(choice));
+            assert_eq!(serde_json::to_value(choice).unwrap(), choice.as_str());
         }
         for other in ["", "Queue", "queue ", "now"] {
             assert_eq!(WhenBusy::parse(other), None, "{other}");

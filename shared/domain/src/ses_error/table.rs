@@ -271,7 +271,8 @@ pub static TABLE: [SesErrorRow; 20] = [
             ErrorSign::NoAnswer("no answer in time, a cut connection, or a success that cannot be read"),
         ],
         retry: RetryAdvice::AtTheRiskOfTwo,
-        cause: "Amazon SES gave no clear answer, so Okite cannot determine whether this email was sent",
+        cause: "Amazon SES, or the table of emails that wait, gave no clear answer, so Okite cannot determine whether this \
+                email was sent or will be",
         remedy: "If the request had an `Idempotency-Key`, repeat it with the same key: nothing is sent twice, and an event \
                  of SES usually settles the outcome within seconds. With a new key or none, the email may be sent a second \
                  time. SES's events have the field `id` as their tag `okite_id`.",

@@ -19,6 +19,7 @@ fn name(answer: &NotSent) -> &'static str {
     match answer {
         NotSent::Invalid(Invalid::Suppressed(_)) => "suppressed",
         NotSent::Invalid(Invalid::TooManyRecipients { .. }) => "too many recipients",
+        NotSent::Invalid(Invalid::TooLate) => "too late",
         NotSent::KeyReused => "key reused",
         NotSent::Busy(Busy::Gate(_)) => "busy gate",
         NotSent::Busy(Busy::Ses(_)) => "busy SES",
@@ -113,6 +114,7 @@ async fn an_answer_that_frees_the_key_is_one_after_which_nothing_is_sent() {
     let one: &[Mail] = &[Mail::Plain];
     for (gate, mails, fate, expected) in [
         (Gate::Open, &[Mail::Reject][..], None, "suppressed"),
+        (Gate::Open, &[Mail::Late], None, "too late"),
         (Gate::Slow, &[Mail::Plain; 6], None, "too many recipients"),
         (Gate::Full, one, None, "busy gate"),
         (Gate::NoQuota, one, None, "busy gate"),
@@ -155,6 +157,7 @@ async fn an_answer_that_frees_the_key_is_one_after_which_nothing_is_sent() {
     }
     let expected = [
         "suppressed",
+        "too late",
         "too many recipients",
         "busy gate",
         "busy SES",

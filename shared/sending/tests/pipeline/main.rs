@@ -17,6 +17,7 @@ mod standings;
 mod storms;
 mod sweep;
 mod takeover;
+mod too_late;
 mod waiting;
 mod worker;
 mod working;

@@ -18,7 +18,6 @@ use std::time::Duration;
 use domain::brake::Brake;
 use domain::idempotency::nth_id;
 use domain::pacing::UNLIMITED;
-use domain::queue::{Hint, OutboxEntry, wake_again_at};
 use domain::record::{DeliveryState, SenderState};
 use domain::stream::Stream;
 use futures_util::future::join_all;
@@ -224,7 +223,7 @@ impl World {
                 }
             }
             What::Sweep => {
-                self.sweep(&action.faults).await;
+                self.sweep_or_die(&action.faults).await;
             }
             What::Cancel(key) => {
                 let Some(&id) = known.borrow()[key].ids.last() else {
@@ -276,31 +275,13 @@ impl World {
         }
     }
 
-    /// Hands over what is due, as the sweep does: the hint first, and then the next time at which the index brings the
-    /// mail back.
-    async fn sweep(&self, faults: &[Fault]) {
+    /// Runs the sweep, in a process that its faults may end.
+    async fn sweep_or_die(&self, faults: &[Fault]) {
         let network = Network::new(Arc::clone(&self.shared), 0, faults.to_vec());
         let worker = self.worker(&network);
-        let sweep = async {
-            for stream in [Stream::Transactional, Stream::Bulk] {
-                for shard in OutboxEntry::shards(stream) {
-                    let now = self.clock.now();
-                    let Ok(due) = worker.outbox.due(&shard, now, 100).await else {
-                        continue;
-                    };
-                    for entry in due {
-                        let hint = Hint::new(entry.id, entry.content_nonce);
-                        let sent = worker.hints.of(stream).send(&hint, &entry.key_id, Duration::ZERO).await;
-                        if sent.is_ok() {
-                            let again = wake_again_at(entry.wake_at, entry.deadline, now, 0, 1);
-                            let _ = worker.outbox.wake_again(entry.id, entry.wake_at, again).await;
-                        }
-                    }
-                }
-            }
-        };
+        let deadlines = Deadlines::new(self.clock.now(), Instant::now() + Duration::from_mins(1));
         tokio::select! {
-            () = Box::pin(sweep) => {}
+            _ = Box::pin(worker.sweep(&deadlines)) => {}
             () = network.is_dead.cancelled() => {}
         }
     }
@@ -309,7 +290,7 @@ impl World {
     async fn run_on(&self, post: &Post) {
         for _ in 0..36 {
             self.set_to(Gate::Open).await;
-            self.sweep(&[]).await;
+            self.sweep_or_die(&[]).await;
             post.take_up(self);
             loop {
                 let batch = Batch {

@@ -30,6 +30,8 @@ pub(crate) enum Mail {
     Two,
     /// To one recipient, with thirteen megabytes of text.
     Large,
+    /// The time at which it was to be sent is over.
+    Late,
 }
 
 /// A request.
@@ -88,7 +90,7 @@ impl Request {
         let each = self.mails.iter().enumerate().filter(valid).map(|(place, mail)| {
             let anna = format!("anna{place}@example.net");
             let (to, cc): (Vec<&str>, Vec<&str>) = match mail {
-                Mail::Plain | Mail::Invalid | Mail::Strict | Mail::Large => (vec![&anna], vec![]),
+                Mail::Plain | Mail::Invalid | Mail::Strict | Mail::Large | Mail::Late => (vec![&anna], vec![]),
                 Mail::Two => (vec![&anna], vec!["bert@example.net"]),
                 Mail::Nobody => (vec![SUPPRESSED], vec![]),
                 Mail::Part | Mail::Reject => (vec![&anna], vec![SUPPRESSED]),
@@ -119,6 +121,7 @@ impl Request {
                 when_busy: self.when_busy,
                 scheduled_at: self.scheduled_at,
                 deadline: self.deadline,
+                is_too_late: *mail == Mail::Late,
             }
         });
         each.collect()

@@ -22,7 +22,7 @@ use domain::feedback::{Feedback, read};
 use domain::idempotency::{RequestBody, RequestKey};
 use domain::message::RECIPIENTS_MAX;
 use domain::pacing::{GateSettings, PacingPolicy, PermitRequest, Throttled, UNLIMITED};
-use domain::queue::DeadlineDefaults;
+use domain::queue::{DeadlineDefaults, WhenBusy};
 use domain::retention::MessageRetention;
 use domain::settlement::{SettleStep, Settlement};
 use domain::stream::Stream;
@@ -356,6 +356,7 @@ impl World {
             name: "tests".to_owned(),
             permission: KeyPermission::Sending,
             stream: Stream::Transactional,
+            when_busy: WhenBusy::default(),
             from_domains: Vec::new(),
             created_at: self.clock.now(),
         }

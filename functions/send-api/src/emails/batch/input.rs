@@ -1,13 +1,12 @@
 //! The body of a batch, an array of emails, and the mode in which its emails are validated.
 
-use domain::api_key::ApiKeyRecord;
 use domain::idempotency::RequestBody;
-use domain::message::{Email, InvalidEmail};
-use domain::recipient::OnSuppressed;
+use domain::message::InvalidEmail;
 use serde_json::Value;
 
 use crate::emails::body::{self, ParsedBody};
-use crate::error::{ApiError, Problem};
+use crate::emails::submittable::{SubmitContext, Submittable};
+use crate::error::ApiError;
 use crate::request::Request;
 
 /// The most emails in a batch.
@@ -35,19 +34,10 @@ impl ValidationMode {
     }
 }
 
-/// A valid email of a batch.
-#[derive(Debug)]
-pub(super) struct ValidEmail {
-    pub(super) email: Email,
-    pub(super) on_suppressed: OnSuppressed,
-    /// Notes about parts of the email that Okite left out.
-    pub(super) notes: Vec<String>,
-}
-
 /// The emails of a batch, in their order.
 pub(super) struct Emails {
-    pub(super) each: Vec<Result<ValidEmail, ApiError>>,
-    /// The hash of the emails, whatever headers and the rights of the API key say about them.
+    pub(super) each: Vec<Result<Submittable, ApiError>>,
+    /// The hash of the emails, whatever headers, the rights of the API key and the clock say about them.
     pub(super) hash: Option<RequestBody>,
 }
 
@@ -66,25 +56,37 @@ pub(super) fn values(request: &Request) -> Result<Vec<Value>, ApiError> {
 
 /// Reads every email, and makes their hash if the request has a key. In a strict batch the first invalid email is the
 /// error of the whole batch.
-pub(super) fn read(
-    values: Vec<Value>,
-    request: &Request,
-    api_key: &ApiKeyRecord,
-    mode: ValidationMode,
-    has_key: bool,
-) -> Result<Emails, ApiError> {
+pub(super) fn read(values: Vec<Value>, mode: ValidationMode, context: SubmitContext<'_>) -> Result<Emails, ApiError> {
     let mut emails = Emails {
         each: Vec::with_capacity(values.len()),
-        hash: has_key.then(RequestBody::default),
+        hash: context.has_key.then(RequestBody::default),
     };
     for (index, value) in values.into_iter().enumerate() {
-        let email = email(value, emails.hash.as_mut()).and_then(|parsed| allowed(parsed, request, api_key));
+        let email = email(value, emails.hash.as_mut()).and_then(|parsed| context.submittable(index, parsed));
+        let email = email.map(|email| Submittable {
+            too_late: email.too_late.map(|error| error.of_item(index)),
+            ..email
+        });
         match (email.map_err(|error| error.of_item(index)), mode) {
             (Err(error), ValidationMode::Strict) => return Err(error),
             (email, _) => emails.each.push(email),
         }
     }
+    if mode == ValidationMode::Strict {
+        refuse_together(&mut emails.each);
+    }
     Ok(emails)
+}
+
+/// Lets no email of a strict batch be attempted if it is too late for one of them.
+fn refuse_together(emails: &mut [Result<Submittable, ApiError>]) {
+    let too_late = emails.iter().flatten().find_map(|email| email.too_late.clone());
+    for email in emails.iter_mut().flatten() {
+        if email.too_late.is_none() && too_late.is_some() {
+            email.submission.is_too_late = true;
+            email.too_late.clone_from(&too_late);
+        }
+    }
 }
 
 /// Reads one email, and adds it to the hash of the batch whether it is valid or not.
@@ -93,7 +95,7 @@ fn email(value: Value, hash: Option<&mut RequestBody>) -> Result<ParsedBody, Api
     let given = value.clone();
     let parsed = parsed(value);
     match &parsed {
-        Ok(parsed) => hash.add(&parsed.email, parsed.on_suppressed),
+        Ok(parsed) => parsed.wishes.add_with(&parsed.email, hash),
         Err(_) => hash.add_invalid(&given),
     }
     parsed
@@ -114,23 +116,4 @@ fn parsed(value: Value) -> Result<ParsedBody, ApiError> {
         return Err(InvalidEmail::Whole(problem.to_owned()).into());
     }
     body::email(object)
-}
-
-/// Applies the request's headers and the rights of its API key to an email.
-fn allowed(parsed: ParsedBody, request: &Request, api_key: &ApiKeyRecord) -> Result<ValidEmail, ApiError> {
-    let ParsedBody {
-        email,
-        on_suppressed,
-        notes,
-    } = parsed;
-    let on_suppressed = body::on_suppressed(on_suppressed, request)?;
-    if api_key.may_send_from(email.from.address()) {
-        Ok(ValidEmail {
-            email,
-            on_suppressed,
-            notes,
-        })
-    } else {
-        Err(Problem::SenderNotAllowed.into())
-    }
 }

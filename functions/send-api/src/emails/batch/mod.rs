@@ -9,17 +9,26 @@ mod answer;
 mod input;
 
 use domain::address::EmailAddress;
-use domain::queue::WhenBusy;
-use sending::{Deadlines, Ids, NotSent, Origin, Patience, Submission};
+use sending::{Deadlines, Ids, NotSent, Origin, Patience};
 
 use self::answer::{ItemOutcome, respond};
-use self::input::{Emails, ValidEmail, ValidationMode, read};
+use self::input::{Emails, ValidationMode, read};
 use super::idempotency_key::{self, Endpoint};
 use super::receipt;
+use super::submittable::{SubmitContext, Submittable};
 use crate::error::{AnswerContext, ApiError};
 use crate::request::Request;
 use crate::response::Response;
 use crate::state::SendApiState;
+
+/// What an answer needs of an email that was submitted.
+struct Known {
+    sender: EmailAddress,
+    /// The error of an email for which it is too late.
+    too_late: Option<ApiError>,
+    /// Notes about parts of the email that Okite left out.
+    notes: Vec<String>,
+}
 
 pub(crate) async fn create_batch(
     state: &SendApiState,
@@ -32,30 +41,32 @@ pub(crate) async fn create_batch(
     let api_key = deadlines.before_sending(authenticated).await??;
     let header = idempotency_key::header(request)?;
     let mode = ValidationMode::of(request)?;
-    let Emails { each, hash } = read(input::values(request)?, request, &api_key, mode, header.is_some())?;
+    let context = SubmitContext {
+        request,
+        api_key: &api_key,
+        now,
+        has_key: header.is_some(),
+    };
+    let Emails { each, hash } = read(input::values(request)?, mode, context)?;
     let key = header
         .zip(hash)
         .map(|(header, hash)| Endpoint::Batch.key(&api_key, &header, hash));
     let emails = each.len();
-    let (mut invalid, mut submissions, mut senders) = (Vec::new(), Vec::new(), Vec::new());
-    let mut all_notes = Vec::new();
+    let (mut invalid, mut submissions, mut known) = (Vec::new(), Vec::new(), Vec::new());
     for (place, email) in each.into_iter().enumerate() {
         match email {
-            Ok(ValidEmail {
-                email,
-                on_suppressed,
+            Ok(Submittable {
+                submission,
+                too_late,
                 notes,
             }) => {
-                senders.push(email.from.address().clone());
-                all_notes.push(notes);
-                submissions.push(Submission {
-                    place,
-                    email,
-                    on_suppressed,
-                    when_busy: WhenBusy::Refuse,
-                    scheduled_at: None,
-                    deadline: None,
+                let sender = submission.email.from.address().clone();
+                known.push(Known {
+                    sender,
+                    too_late,
+                    notes,
                 });
+                submissions.push(submission);
             }
             Err(error) => invalid.push((place, error)),
         }
@@ -69,30 +80,30 @@ pub(crate) async fn create_batch(
         patience: Patience::UntilDeadline,
         ids,
     };
-    let error = |not_sent: NotSent, sender: Option<&EmailAddress>| {
+    let error = |not_sent: NotSent, known: Option<&Known>| {
         let context = AnswerContext {
-            sender_domain: sender.map_or("", EmailAddress::domain),
+            sender_domain: known.map_or("", |known| known.sender.domain()),
             region: &state.region,
             now,
+            too_late: known.and_then(|known| known.too_late.as_ref()),
         };
         ApiError::not_sent(not_sent, context)
     };
     let submitted = state.sending.submit_all(&submissions, &origin, deadlines).await;
-    let submitted = submitted.map_err(|not_sent| error(not_sent, senders.first()))?;
+    let submitted = submitted.map_err(|not_sent| error(not_sent, known.first()))?;
     let mut outcomes: Vec<(usize, ItemOutcome)> = invalid
         .into_iter()
         .map(|(place, error)| (place, ItemOutcome::Invalid(error)))
         .collect();
-    let sent = submissions.iter().zip(&senders).zip(all_notes);
-    for (((submission, sender), notes), outcome) in sent.zip(submitted.each) {
+    for ((submission, known), outcome) in submissions.iter().zip(known).zip(submitted.each) {
         let outcome = match outcome {
             Ok(receipt) => ItemOutcome::Done {
                 recipients: receipt::recipients(receipt),
-                notes,
+                notes: known.notes,
             },
             Err(not_sent) => ItemOutcome::NotSent {
                 sent_nothing: not_sent.frees_key(),
-                error: error(not_sent, Some(sender)),
+                error: error(not_sent, Some(&known)),
             },
         };
         outcomes.push((submission.place, outcome));

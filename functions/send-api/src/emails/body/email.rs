@@ -1,22 +1,21 @@
 //! The fields of one email: JSON values into a valid [`Email`].
 //!
 //! A field that is `null` counts as absent, because SDKs in languages without optional fields send such fields. Others
-//! send an empty text; only in `from`, `to`, `subject` and `okite_on_suppressed` that is a mistake. Unknown fields are
-//! ignored. Fields that Okite knows but does not support are rejected, so that an email meant for later is
-//! never sent at once.
+//! send an empty text; in `from`, `to`, `subject`, the times and Okite's own fields that is a mistake. Unknown fields are
+//! ignored. Fields that Okite knows but does not support are rejected, so that no email goes out in a way that its
+//! caller did not mean.
 
 use domain::message::{Attachment, Email, EmailParts, Header, InvalidEmail};
-use domain::recipient::OnSuppressed;
 
 use super::addresses::{mailbox, mailboxes, optional_mailboxes};
 use super::field::{Object, is_blank, optional_text, required, text};
 use super::labels::{headers, tags};
-use super::{attachments, on_suppressed, spelling};
+use super::wishes::{self, StatedWishes};
+use super::{attachments, on_suppressed, spelling, times, when_busy};
 use crate::error::ApiError;
 
 /// Fields that Okite does not support, and what to do instead.
-const NOT_SUPPORTED: [(&str, &str); 3] = [
-    ("scheduled_at", "Send the email when it is due."),
+const NOT_SUPPORTED: [(&str, &str); 2] = [
     (
         "template",
         "Render the template before sending and use `html` and `text`.",
@@ -25,7 +24,7 @@ const NOT_SUPPORTED: [(&str, &str); 3] = [
 ];
 
 /// The fields of an email that Okite knows.
-const FIELDS: [&str; 15] = [
+pub(super) const FIELDS: [&str; 17] = [
     "from",
     "to",
     "cc",
@@ -37,18 +36,19 @@ const FIELDS: [&str; 15] = [
     "headers",
     "tags",
     "attachments",
-    "scheduled_at",
+    times::SCHEDULED_AT,
     "template",
     "topic_id",
     on_suppressed::FIELD,
+    when_busy::FIELD,
+    times::DEADLINE,
 ];
 
-/// An email, and the request's rule for suppressed recipients.
+/// An email, and what its fields state about how it is to be sent.
 #[derive(Debug)]
 pub(in super::super) struct ParsedBody {
     pub(in super::super) email: Email,
-    /// The rule for suppressed recipients, if the body has the field for it.
-    pub(in super::super) on_suppressed: Option<OnSuppressed>,
+    pub(in super::super) wishes: StatedWishes,
     /// Notes for the caller about parts of the email that Okite left out.
     pub(in super::super) notes: Vec<String>,
 }
@@ -62,12 +62,12 @@ pub(in super::super) fn email(mut object: Object) -> Result<ParsedBody, ApiError
         }
     }
     spelling::check(&object, &FIELDS, "")?;
-    let on_suppressed = on_suppressed::field(&mut object)?;
+    let wishes = wishes::fields(&mut object)?;
     let attachments = attachments::attachments(&mut object)?;
     let (headers, notes) = headers(object.remove("headers"))?;
     Ok(ParsedBody {
         email: Email::new(parts(&mut object, headers, attachments)?)?,
-        on_suppressed,
+        wishes,
         notes,
     })
 }

@@ -7,7 +7,10 @@
 //! | `spelling` | rejects known fields in another spelling |
 //! | `addresses`, `attachments`, `labels` | the values of the fields |
 //! | `base64_text` | base64 in the forms that programs write |
+//! | `wishes` | what the fields state about how the email is to be sent |
 //! | `on_suppressed` | how the caller wants suppressed recipients handled |
+//! | `when_busy` | what the caller wants if there is no room |
+//! | `times` | when the email is to be sent, and its deadline |
 
 mod addresses;
 mod attachments;
@@ -17,6 +20,9 @@ mod field;
 mod labels;
 mod on_suppressed;
 mod spelling;
+mod times;
+mod when_busy;
+mod wishes;
 
 use domain::message::InvalidEmail;
 use serde_json::Value;
@@ -24,6 +30,8 @@ use serde_json::Value;
 pub(super) use email::{ParsedBody, email};
 pub(super) use field::Object;
 pub(super) use on_suppressed::with_header as on_suppressed;
+pub(super) use times::{Times, new_time, rescheduled, times};
+pub(super) use when_busy::or_default as when_busy;
 
 use crate::error::ApiError;
 use crate::json;
@@ -155,6 +163,11 @@ mod tests {
                 assert!(error.message.contains(&format!("`{field}`")), "{}", error.message);
             }
         }
+        for field in ["scheduled_at", "okite_deadline", "okite_when_busy"] {
+            for value in &wrong {
+                assert!(error(field, value.clone()).message.contains(&format!("`{field}`")));
+            }
+        }
         for field in ["headers", "tags", "attachments"] {
             assert_eq!(error(field, json!("x")).name, "validation_error");
         }
@@ -175,6 +188,8 @@ mod tests {
             "tags",
             "attachments",
             "scheduled_at",
+            "okite_deadline",
+            "okite_when_busy",
             "template",
         ] {
             accepted(field, Value::Null);
@@ -204,7 +219,6 @@ mod tests {
             ("tags", json!("")),
             ("attachments", json!("")),
             ("html", json!("")),
-            ("scheduled_at", json!("")),
             ("template", json!("")),
             ("topic_id", json!(" ")),
         ] {
@@ -230,7 +244,9 @@ mod tests {
             assert!(error("to", to).message.contains("`to["));
         }
         assert_eq!(error("cc", json!([null])).status, 422);
-        assert_eq!(error("okite_on_suppressed", json!("")).status, 422);
+        for field in ["okite_on_suppressed", "okite_when_busy"] {
+            assert_eq!(error(field, json!("")).status, 422);
+        }
         assert_eq!(error("headers", json!(["X-A"])).status, 422);
     }
 
@@ -291,7 +307,7 @@ mod tests {
 
     #[test]
     fn names_a_field_that_it_does_not_support() {
-        for field in ["scheduled_at", "template", "topic_id"] {
+        for field in ["template", "topic_id"] {
             let error = error(field, json!("x"));
             assert_eq!((error.status, error.name), (422, "validation_error"));
             assert!(error.message.contains(field), "{}", error.message);
@@ -384,7 +400,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_value_in_any_field_is_accepted_or_rejected_with_a_documented_error(
-            field in "from|to|cc|bcc|reply_to|subject|html|text|headers|tags|attachments|scheduled_at|okite_on_suppressed", value in any_json(),
+            field in "from|to|cc|bcc|reply_to|subject|html|text|headers|tags|attachments|scheduled_at|okite_on_suppressed|okite_when_busy|okite_deadline", value in any_json(),
         ) {
             let mut body = minimal();
             body[field] = value;

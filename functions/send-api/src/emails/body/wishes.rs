@@ -1,0 +1,42 @@
+//! What the fields of an email state about how it is to be sent.
+
+use domain::idempotency::RequestBody;
+use domain::message::{Email, InvalidEmail};
+use domain::queue::WhenBusy;
+use domain::recipient::OnSuppressed;
+
+use super::field::{Object, optional_text};
+use super::{on_suppressed, times, when_busy};
+
+/// What the fields of an email state. `None` is a field that is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in super::super) struct StatedWishes {
+    /// The consequence of a suppressed recipient for the others.
+    pub(in super::super) on_suppressed: Option<OnSuppressed>,
+    /// What becomes of the email if there is no room for it.
+    pub(in super::super) when_busy: Option<WhenBusy>,
+    /// When it is to be sent, as the caller wrote it.
+    pub(super) scheduled_at: Option<String>,
+    /// Its deadline, as the caller wrote it.
+    pub(super) deadline: Option<String>,
+}
+
+/// Removes the wishes from an email's fields and returns them.
+pub(super) fn fields(object: &mut Object) -> Result<StatedWishes, InvalidEmail> {
+    Ok(StatedWishes {
+        on_suppressed: on_suppressed::field(object)?,
+        when_busy: when_busy::field(object)?,
+        scheduled_at: optional_text(object, times::SCHEDULED_AT)?,
+        deadline: optional_text(object, times::DEADLINE)?,
+    })
+}
+
+impl StatedWishes {
+    /// Adds an email with these wishes to the hash of its request.
+    pub(in super::super) fn add_with(&self, email: &Email, body: &mut RequestBody) {
+        body.add_wish(when_busy::FIELD, self.when_busy.map(WhenBusy::as_str));
+        body.add_wish(times::SCHEDULED_AT, self.scheduled_at.as_deref());
+        body.add_wish(times::DEADLINE, self.deadline.as_deref());
+        body.add(email, self.on_suppressed);
+    }
+}

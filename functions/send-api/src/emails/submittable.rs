@@ -1,0 +1,65 @@
+//! An email that may be submitted, after the request's headers, its API key and the clock have been asked about it.
+
+use domain::api_key::ApiKeyRecord;
+use jiff::Timestamp;
+use sending::Submission;
+
+use super::body::{self, ParsedBody, Times};
+use crate::error::{ApiError, Problem};
+use crate::request::Request;
+
+/// An email that may be submitted.
+#[derive(Debug)]
+pub(super) struct Submittable {
+    pub(super) submission: Submission,
+    /// The error of an email for which it is too late, unless an earlier request has attempted it.
+    pub(super) too_late: Option<ApiError>,
+    /// Notes for the caller about parts of the email that Okite left out.
+    pub(super) notes: Vec<String>,
+}
+
+/// What decides about an email besides its fields.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SubmitContext<'a> {
+    pub(super) request: &'a Request,
+    pub(super) api_key: &'a ApiKeyRecord,
+    /// When the request arrived.
+    pub(super) now: Timestamp,
+    /// Whether the request has an idempotency key. Without one, no earlier request can answer for it.
+    pub(super) has_key: bool,
+}
+
+impl SubmitContext<'_> {
+    /// Makes a submission of the email at `place` in the request.
+    pub(super) fn submittable(&self, place: usize, parsed: ParsedBody) -> Result<Submittable, ApiError> {
+        let ParsedBody { email, wishes, notes } = parsed;
+        let on_suppressed = body::on_suppressed(wishes.on_suppressed, self.request)?;
+        let when_busy = body::when_busy(wishes.when_busy, self.request, self.api_key)?;
+        let Times {
+            scheduled_at,
+            deadline,
+            too_late,
+        } = body::times(&wishes, self.now)?;
+        if !self.api_key.may_send_from(email.from.address()) {
+            return Err(Problem::SenderNotAllowed.into());
+        }
+        let too_late = too_late.map(ApiError::from);
+        if let Some(error) = too_late.as_ref().filter(|_| !self.has_key) {
+            return Err(error.clone());
+        }
+        let submission = Submission {
+            place,
+            email,
+            on_suppressed,
+            when_busy,
+            scheduled_at,
+            deadline,
+            is_too_late: too_late.is_some(),
+        };
+        Ok(Submittable {
+            submission,
+            too_late,
+            notes,
+        })
+    }
+}
