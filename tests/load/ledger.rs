@@ -198,7 +198,8 @@ impl Ledger {
     }
 }
 
-fn busiest_second(outbox: &[Sent]) -> u32 {
+/// Returns the most recipients that SES accepted within any second.
+pub(crate) fn busiest_second(outbox: &[Sent]) -> u32 {
     let mut mails: Vec<(i64, u32)> = outbox.iter().map(|mail| (mail.at, mail.recipients)).collect();
     mails.sort_unstable();
     let (mut first, mut recipients, mut most) = (0, 0, 0);

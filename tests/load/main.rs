@@ -10,9 +10,11 @@
 //! | `clients` | the clients, and the answers that they received |
 //! | `ledger` | compares grants, the rate and the mails that SES accepted (its tests are in `end_to_end`) |
 //! | `report` | prints the result |
+//! | `queued` | the same for mail that waits in the queue |
 
 mod clients;
 mod ledger;
+mod queued;
 mod report;
 mod stack;
 
@@ -25,6 +27,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use ledger::Ledger;
+use queued::QueuedReport;
 use report::Report;
 use stack::Stack;
 
@@ -49,6 +52,12 @@ struct Arguments {
     /// Send again at once after an error, and ignore `retry-after`
     #[arg(long)]
     impatient: bool,
+    /// Post so many mails at once instead, and let them wait in the queue
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    queued: u32,
+    /// With `--queued`: the number of bulk mails that wait already
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    bulk: u32,
 }
 
 impl Arguments {
@@ -121,9 +130,15 @@ fn run(arguments: &Arguments) -> Done<bool> {
     let runtime = tokio::runtime::Runtime::new()?;
     let mut is_right = true;
     for &rate in &arguments.rates {
-        let report = runtime.block_on(run_at(rate, arguments))?;
-        println!("{report}");
-        is_right &= report.is_right();
+        if arguments.queued > 0 {
+            let report = runtime.block_on(run_queued_at(rate, arguments))?;
+            println!("{report}");
+            is_right &= report.is_right();
+        } else {
+            let report = runtime.block_on(run_at(rate, arguments))?;
+            println!("{report}");
+            is_right &= report.is_right();
+        }
     }
     Ok(is_right)
 }
@@ -132,6 +147,14 @@ fn run(arguments: &Arguments) -> Done<bool> {
 async fn run_at(rate: u32, arguments: &Arguments) -> Done<Report> {
     let stack = Stack::start(rate).await?;
     let report = measure(&stack, rate, arguments).await;
+    stack.stop().await;
+    report
+}
+
+/// Runs the queue at one rate, on an Okite of its own.
+async fn run_queued_at(rate: u32, arguments: &Arguments) -> Done<QueuedReport> {
+    let stack = Stack::start(rate).await?;
+    let report = queued::measure(&stack, rate, arguments).await;
     stack.stop().await;
     report
 }

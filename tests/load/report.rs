@@ -141,14 +141,17 @@ impl fmt::Display for Report {
 }
 
 /// The durations of answers.
-struct Latency {
+pub(crate) struct Latency {
     /// The durations in ascending order.
     took: Vec<Duration>,
 }
 
 impl Latency {
     fn of(answers: Vec<&Answer>) -> Self {
-        let mut took: Vec<Duration> = answers.into_iter().map(|answer| answer.took).collect();
+        Self::new(answers.into_iter().map(|answer| answer.took).collect())
+    }
+
+    pub(crate) fn new(mut took: Vec<Duration>) -> Self {
         took.sort_unstable();
         Self { took }
     }

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws::ApiKeys;
 use aws_sdk_dynamodb::config::{Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission};
+use domain::stream::Stream;
 use jiff::Timestamp;
 use local_aws::calls::Call;
 use local_aws::services::lambda::Program;
@@ -19,6 +22,9 @@ use crate::ledger::{Gate, Policy, Sent};
 
 /// The time limit of a request: a little more than the timeout of the function.
 const DEADLINE: Duration = Duration::from_secs(35);
+
+/// A key for bulk mail.
+pub(crate) const BULK_API_KEY: &str = "ok_bulk_for_the_load_of_the_queue";
 
 /// Reads the clock that Okite and SES use as well.
 #[expect(clippy::disallowed_methods, reason = "what is measured happens now")]
@@ -114,6 +120,34 @@ impl Stack {
     pub(crate) async fn post(&self, email: &Value) -> reqwest::Result<Response> {
         let request = self.request(Method::POST, "/emails").bearer_auth(LOCAL_API_KEY);
         request.header("okite-when-busy", "refuse").json(email).send().await
+    }
+
+    /// Makes the key for bulk mail.
+    pub(crate) async fn put_bulk_key(&self) -> Done<()> {
+        let key = ApiKey::parse(BULK_API_KEY)?;
+        let record = ApiKeyRecord {
+            id: key.id().to_owned(),
+            secret_sha256: key.secret_hash(),
+            name: "bulk".to_owned(),
+            permission: KeyPermission::Sending,
+            stream: Stream::Bulk,
+            from_domains: Vec::new(),
+            created_at: now(),
+        };
+        let table = self.variable("API_KEYS_TABLE")?.to_owned();
+        Ok(ApiKeys::new(self.dynamodb.clone(), table).put(&record).await?)
+    }
+
+    /// Posts to a path with a key, and returns the status and the body.
+    pub(crate) async fn post_with(&self, key: &str, path: &str, body: &Value) -> reqwest::Result<(u16, Value)> {
+        let answer = self
+            .request(Method::POST, path)
+            .bearer_auth(key)
+            .json(body)
+            .send()
+            .await?;
+        let status = answer.status().as_u16();
+        Ok((status, answer.json().await.unwrap_or_default()))
     }
 
     /// Returns the mails that SES accepted.
