@@ -3,10 +3,6 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use aws_config::{Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-
 use std::fs;
 use std::path::Path;
 use std::process::Output;
@@ -51,16 +47,7 @@ async fn with_anna(data_dir: &Path) -> Up {
 /// Returns all items of the tables of messages and suppressions as text.
 async fn kept(up: &Up) -> String {
     let local = up.local_json().unwrap();
-    let config = SdkConfig::builder()
-        .behavior_version(aws::behavior_version())
-        .region(Region::new("us-east-1"))
-        .endpoint_url(local["dynamodb_url"].as_str().unwrap())
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-            "test", "local", None, None, "tests",
-        )))
-        .http_client(aws::http_client())
-        .build();
-    let client = aws::dynamodb(&config);
+    let client = aws::dynamodb(&up.dynamodb_config());
     let mut kept = String::new();
     for variable in ["MESSAGES_TABLE", "SUPPRESSIONS_TABLE"] {
         let table = &local["functions"]["send-api"]["env"][variable];

@@ -16,3 +16,4 @@ mod status;
 mod support;
 mod suppressions;
 mod up;
+mod waiting;
