@@ -47,6 +47,14 @@ pub(crate) const OUTBOX: Resource = Resource::table("OutboxTable", "/tables/Outb
 /// The queue of hints about transactional mail. Its name is its URL.
 pub(crate) const TRANSACTIONAL_HINTS: Resource =
     Resource::queue("TransactionalHintQueueUrl", "/queues/TransactionalHintQueue");
+/// The hints about transactional mail that no worker could handle.
+pub(crate) const TRANSACTIONAL_DEAD_HINTS: Resource = Resource::queue(
+    "TransactionalHintDeadLetterQueueUrl",
+    "/queues/TransactionalHintDeadLetterQueue",
+);
+/// The hints about bulk mail that no worker could handle.
+pub(crate) const BULK_DEAD_HINTS: Resource =
+    Resource::queue("BulkHintDeadLetterQueueUrl", "/queues/BulkHintDeadLetterQueue");
 /// The SES configuration set of every mail.
 pub(crate) const CONFIGURATION_SET: Resource = Resource {
     kind: "configuration set",

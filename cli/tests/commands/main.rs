@@ -12,6 +12,7 @@ mod forget;
 mod incident;
 mod keys;
 mod permissions;
+mod queue;
 mod status;
 mod support;
 mod suppressions;

@@ -44,7 +44,7 @@ pub use messages::{
     Moved, NewAttempt, NewMessage, NewQueued, OpenMessages, Put, Reschedule, Rescheduled, ScanPosition,
 };
 pub use newest_from::NewestFrom;
-pub use outbox::{CONTENT_MAX, ContentError, DueEntry, Outbox};
+pub use outbox::{CONTENT_MAX, ContentError, Counted, DueEntry, Outbox, Wakes};
 #[cfg(feature = "ses")]
 pub use ses::{
     AccountError, IdentitiesError, ListError, ListedPage, Outgoing, Pace, SendError, Ses, SesSuppressionList, SesText,
