@@ -29,7 +29,7 @@ mod scheduled_at;
 mod time_span;
 mod when_busy;
 
-pub use content::{ContentEncoding, ContentRef, QueuedContent};
+pub use content::{ContentEncoding, ContentRef, QueuedContent, WithoutAddress};
 pub use deadline::{AFTER_SCHEDULE_MAX, DeadlineDefaults, DeadlineError, claim_expires, parse_deadline};
 pub use entry::{ENTRY_KEPT, OutboxEntry, WAKE_SHARDS, first_hint, first_wake_at, row_expires_at, wake_shard};
 pub use hand_over::{QueueDepth, hand_over_budget, wake_again_at};
