@@ -6,12 +6,12 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::support::*;
+use crate::waiting::ToWait;
 
 const CLI: &str = include_str!("../../../docs/CLI.md");
 
-/// Runs a command while `action` on the table `table` is refused. Returns its exit code and its output.
-async fn without(up: &Up, action: &str, table: Option<&str>, arguments: &[&str]) -> (i32, String) {
-    let (_, operation) = action.split_once(':').unwrap();
+/// Runs a command while `operation` on the table `table` is refused. Returns its exit code and its output.
+async fn without(up: &Up, operation: &str, table: Option<&str>, arguments: &[&str]) -> (i32, String) {
     let mut fault = json!({
         "operation": operation, "for_ms": 3_600_000, "error": "AccessDeniedException",
         "message": "User: nobody is not authorized to perform this.",
@@ -144,21 +144,73 @@ async fn a_command_without_one_of_its_permissions_fails_with_the_message_of_aws(
                 .arg(&data_dir);
             assert!(finished(&mut import).await.status.success());
         }
-        let (code, printed) = without(&up, action, table, &arguments).await;
-        let is_debug = [
-            "Error {",
-            "ErrorMetadata",
-            "Unhandled",
-            "Extensions",
-            "SdkBody",
-            "ServiceError",
-            "Some(",
-        ]
-        .iter()
-        .any(|debug| printed.contains(debug));
-        if is_debug || !printed.contains("User: nobody is not authorized to perform this.") {
-            wrong.push(format!("{context}: {code}\n{printed}"));
-        }
+        let (_, operation) = action.split_once(':').unwrap();
+        let refused = without(&up, operation, table, &arguments).await;
+        wrong.extend(complaint(&context, refused));
     }
     assert_eq!(wrong, [""; 0], "{}", wrong.join("\n"));
+}
+
+/// Returns what is wrong with the exit code and the output of a command whose permission is missing.
+fn complaint(context: &str, (code, printed): (i32, String)) -> Option<String> {
+    let is_debug = [
+        "Error {",
+        "ErrorMetadata",
+        "Unhandled",
+        "Extensions",
+        "SdkBody",
+        "ServiceError",
+        "Some(",
+    ]
+    .iter()
+    .any(|debug| printed.contains(debug));
+    let is_wrong = is_debug || !printed.contains("User: nobody is not authorized to perform this.");
+    is_wrong.then(|| format!("{context}: {code}\n{printed}"))
+}
+
+/// A transaction needs the permission for each of its writes; AWS has none of its own for it.
+const TRANSACTION: &str = "TransactWriteItems";
+
+#[tokio::test]
+async fn a_command_on_mails_that_wait_needs_its_permissions_too() {
+    let (_folder, data_dir) = folder();
+    let up = reported(&data_dir).await;
+    let mut wrong = Vec::new();
+    let shared = || ToWait {
+        to: &["bob@example.net", "anna@example.net"],
+        ..ToWait::default()
+    };
+    let id = up.put_in_queue(shared()).await.to_string();
+    let (queue, cancel) = (vec!["queue"], vec!["emails", "cancel", id.as_str()]);
+    let reschedule = vec!["emails", "reschedule", id.as_str(), "in 1 hour"];
+    let forget = vec!["forget", "anna@example.net", "--yes"];
+    for (section_name, action, operation, table, arguments) in [
+        ("queue", "Query", "Query", "OutboxTable", &queue),
+        ("queue", "BatchGetItem", "BatchGetItem", "MessagesTable", &queue),
+        ("queue", "GetItem", "GetItem", "UsageTable", &queue),
+        ("emails", "GetItem", "GetItem", "MessagesTable", &cancel),
+        ("emails", "GetItem", "GetItem", "OutboxTable", &cancel),
+        ("emails", "DeleteItem", TRANSACTION, "OutboxTable", &cancel),
+        ("emails", "UpdateItem", TRANSACTION, "MessagesTable", &reschedule),
+        ("forget", "GetItem", "GetItem", "OutboxTable", &forget),
+        ("forget", "BatchGetItem", "BatchGetItem", "OutboxTable", &forget),
+        ("forget", "BatchWriteItem", "BatchWriteItem", "OutboxTable", &forget),
+        ("forget", "UpdateItem", TRANSACTION, "OutboxTable", &forget),
+    ] {
+        let context = format!("{arguments:?} without {operation} on {table}");
+        assert!(
+            section(section_name).contains(&format!("`dynamodb:{action}`")),
+            "docs/CLI.md: {context}"
+        );
+        let refused = without(&up, operation, Some(table), arguments).await;
+        wrong.extend(complaint(&context, refused));
+    }
+    assert_eq!(wrong, [""; 0], "{}", wrong.join("\n"));
+    // What was refused has changed nothing for good.
+    let output = finished(okite().args(forget).arg("--data-dir").arg(&data_dir)).await;
+    assert!(
+        text(&output.stderr).contains("1 will be sent without it"),
+        "{}",
+        text(&output.stderr)
+    );
 }
