@@ -1,4 +1,4 @@
-//! The dead-letter queue: SES events that the `feedback` function could not handle.
+//! Dead-letter queues: SES events that the `feedback` function could not handle, and hints that no worker could.
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
@@ -6,7 +6,7 @@ use aws_sdk_sqs::operation::get_queue_attributes::GetQueueAttributesError;
 use aws_sdk_sqs::types::{ListMessageMoveTasksResultEntry, QueueAttributeName};
 
 use crate::aws_error;
-use crate::target::{DEAD_LETTER_QUEUE, Resolved, Target, TargetError};
+use crate::target::{DEAD_LETTER_QUEUE, Resolved, Resource, Target, TargetError};
 use crate::terminal::printable;
 
 /// Why the dead-letter queue could not be used.
@@ -31,7 +31,7 @@ const MISSING: [&str; 3] = ["QueueDoesNotExist", "NonExistentQueue", "InvalidAdd
 /// The most queues that an error names.
 const LISTED_MAX: i32 = 20;
 
-/// The dead-letter queue of a target.
+/// A dead-letter queue of a target.
 pub(crate) struct DeadLetterQueue<'a> {
     target: &'a Target,
     resolved: Resolved,
@@ -39,14 +39,23 @@ pub(crate) struct DeadLetterQueue<'a> {
 }
 
 impl<'a> DeadLetterQueue<'a> {
-    /// Finds the queue of the target.
+    /// Finds the queue of SES events of the target.
     pub(crate) async fn of(target: &'a Target) -> Result<Self, DeadLetterQueueError> {
-        let resolved = target.resolve(DEAD_LETTER_QUEUE).await?;
-        Ok(Self {
+        Ok(Self::resolved(target, target.resolve(DEAD_LETTER_QUEUE).await?))
+    }
+
+    /// Finds a queue that the target may lack.
+    pub(crate) async fn if_there(target: &'a Target, queue: Resource) -> Result<Option<Self>, DeadLetterQueueError> {
+        let resolved = target.resolve_if_there(queue).await?;
+        Ok(resolved.map(|resolved| Self::resolved(target, resolved)))
+    }
+
+    fn resolved(target: &'a Target, resolved: Resolved) -> Self {
+        Self {
             target,
             client: Client::new(&resolved.config),
             resolved,
-        })
+        }
     }
 
     /// Returns the target for messages: `the stack okite`.
@@ -54,7 +63,7 @@ impl<'a> DeadLetterQueue<'a> {
         &self.resolved.target_name
     }
 
-    /// Returns the approximate number of events in the queue.
+    /// Returns the approximate number of messages in the queue.
     pub(crate) async fn waiting(&self) -> Result<i64, DeadLetterQueueError> {
         Ok(self.arn_and_waiting().await?.1)
     }

@@ -9,7 +9,7 @@
 //! | `execution` | runs a command to its exit code and prints its error |
 //! | `target` | finds the local or deployed Okite that a command works on, and its tables, queues and topics |
 //! | `local` | the constants and the client configuration of every `okite up` |
-//! | `dead_letter_queue` | the queue of SES events that Okite could not handle |
+//! | `dead_letter_queue` | the queues of what Okite could not handle |
 //! | `identity` | parses an SES identity: an address or a domain |
 //! | `aws_error` | shows AWS's own message of an error |
 //! | `date`, `plural` | parse a date, print a counted noun |

@@ -7,6 +7,7 @@ use aws::ApiKeys;
 use aws_sdk_dynamodb::config::{Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission};
+use domain::queue::WhenBusy;
 use domain::stream::Stream;
 use jiff::Timestamp;
 use local_aws::calls::Call;
@@ -131,6 +132,7 @@ impl Stack {
             name: "bulk".to_owned(),
             permission: KeyPermission::Sending,
             stream: Stream::Bulk,
+            when_busy: WhenBusy::default(),
             from_domains: Vec::new(),
             created_at: now(),
         };

@@ -116,6 +116,8 @@ test('a mail is found, opened, read and closed by keyboard alone', async () => {
     await page.keyboard.press('Enter');
     assert.match(await focused(), /Gamma/);
     await page.keyboard.press('2');
+    await page.getByRole('heading', { name: 'Mails that wait' }).waitFor();
+    await page.keyboard.press('3');
     await page.getByRole('heading', { name: 'Suppressed addresses' }).waitFor();
     await page.keyboard.press('?');
     await page.getByRole('dialog', { name: 'Keys' }).waitFor();
@@ -233,6 +235,35 @@ test('the outbox is emptied after a question', async () => {
     await page.locator('#confirm-yes').click();
     await page.getByText('No mails yet.').waitFor();
     assert.deepEqual(await okite.call('GET', '/_local/outbox'), []);
+  });
+});
+
+test('mails that wait come by themselves, say why, and are called back or sent at once', async () => {
+  const schedule = (subject, hours) => okite.send({ subject, to: to('waits'), scheduled_at: `in ${hours} hours` });
+  const { id: calledBack } = await schedule('Called <b>back</b>', 5);
+  const { id: atOnce } = await schedule('At once', 6);
+  await look('queue', async (page) => {
+    const row = (name) => page.locator('#queue-rows tr').filter({ hasText: name });
+    await row('Called <b>back</b>').getByText('for its time').waitFor();
+    const { id: later } = await schedule('Later', 7);
+    await row('Later').getByText('scheduled', { exact: true }).waitFor();
+    // Those that are due first come first.
+    assert.deepEqual((await page.locator('#queue-rows tr td:first-child').allInnerTexts()).map((text) => text.split('\n')[0]), ['Called <b>back</b>', 'At once', 'Later']);
+    assert.equal(await page.locator('#queue-count').innerText(), '3');
+    await page.getByRole('button', { name: 'Cancel: Called <b>back</b>' }).click();
+    await row('Called <b>back</b>').waitFor({ state: 'detached' });
+    assert.equal((await okite.call('GET', `/emails/${calledBack}`)).last_event, 'canceled');
+    await page.getByRole('button', { name: 'Send now: At once' }).click();
+    await page.getByRole('button', { name: 'Send now: At once' }).waitFor({ state: 'detached' });
+    assert.ok(Date.parse((await okite.call('GET', `/emails/${atOnce}`)).scheduled_at) <= Date.now());
+    await page.getByLabel('Mails to show').selectOption('sending');
+    await page.getByText('None of the mails that wait matches.').waitFor();
+    await page.getByLabel('Mails to show').selectOption('scheduled');
+    await page.getByLabel('Search the queue').fill('later');
+    assert.equal(await page.locator('#queue-rows tr').count(), 1);
+    // Somebody else calls it back.
+    await okite.call('POST', `/emails/${later}/cancel`);
+    await row('Later').waitFor({ state: 'detached' });
   });
 });
 
@@ -363,6 +394,7 @@ for (const viewport of [{ width: 1240, height: 760 }, { width: 360, height: 740 
     const bounce = `bounce+${viewport.width}@simulator.amazonses.com`;
     await okite.send({ subject: 'Legible', to: [bounce], cc: [to('legible')], html: '<p>Legible</p><a href="https://example.com">x</a>', tags: [{ name: 'kind', value: 'x' }], attachments: [{ filename: 'a.txt', content: 'eA==' }] });
     await okite.send({ subject: 'Another with a rather long subject that has to be cut somewhere on a small screen' });
+    await okite.send({ subject: 'One that waits, with a rather long subject', scheduled_at: 'in 1 day' });
     await look('outbox', { viewport }, async (page) => {
       const check = async (name) => {
         await accessible(page, name);
@@ -376,7 +408,7 @@ for (const viewport of [{ width: 1240, height: 760 }, { width: 360, height: 740 
         await tab.click();
         await check(`mail, ${await tab.innerText()}`);
       }
-      for (const [view, content] of [['suppressions', 'tbody tr'], ['events', '#events-list li'], ['account', '.gauge']]) {
+      for (const [view, content] of [['queue', 'tbody tr'], ['suppressions', 'tbody tr'], ['events', '#events-list li'], ['account', '.gauge']]) {
         await page.goto(`${okite.url}/#/${view}`);
         await page.locator(`#${view} ${content}`).first().waitFor();
         await check(view);

@@ -41,13 +41,13 @@ try {
     await page.mouse.move(700, 740);
     await page.screenshot({ path: join(process.env.DOCS, colorScheme === 'light' ? 'page.png' : 'page-dark.png') });
     if (process.env.ALL) {
-      for (const view of ['suppressions', 'events', 'account']) {
+      for (const view of ['queue', 'suppressions', 'events', 'account']) {
         await page.goto(`${okite.url}/#/${view}`);
         await page.waitForTimeout(500);
         await page.screenshot({ path: join(process.env.ALL, `${view}-${colorScheme}.png`) });
       }
       await page.setViewportSize({ width: 360, height: 740 });
-      for (const view of ['outbox', 'suppressions', 'events', 'account']) {
+      for (const view of ['outbox', 'queue', 'suppressions', 'events', 'account']) {
         await page.goto(`${okite.url}/#/${view}`);
         await page.waitForTimeout(300);
         await page.screenshot({ path: join(process.env.ALL, `${view}-${colorScheme}-360.png`) });

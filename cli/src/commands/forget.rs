@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use aws::{Messages, StoreError, Suppressions};
+use aws::{LeftBecause, Messages, Outbox, StoreError, Suppressions, WaitingMails};
 use clap::Args;
 use domain::address::{AddressError, EmailAddress};
 use uuid::Uuid;
@@ -12,12 +12,13 @@ use crate::execution::{CommandResult, Failure, block_on};
 use crate::output::{note, progress};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
-use crate::target::{MESSAGES, SUPPRESSIONS, Target, TargetArguments, TargetError};
+use crate::target::{MESSAGES, OUTBOX, SUPPRESSIONS, Target, TargetArguments, TargetError};
 
 /// Delete a person's address from all stored records; a suppressed address stays suppressed
 ///
 /// An address that was not suppressed can get mail again. The command finds the mails to the address by an index. With
-/// --scan it reads the whole table of messages, which also finds records that name the address otherwise. It asks for
+/// --scan it reads the whole table of messages, which also finds records that name the address otherwise. A mail that
+/// waits is sent to its other recipients only; without one on its To line it is cancelled. The command asks for
 /// confirmation first. You may run it again after an error. It does not reach backups, SES's own suppression list, or
 /// events still on their way: see docs/PRIVACY.md.
 #[derive(Debug, Args)]
@@ -60,7 +61,7 @@ impl ForgetCommand {
         }
         let entry = if hash { KeptEntry::Hash } else { KeptEntry::Address };
         block_on(async {
-            let progress = |forgotten: Forgotten| progress!("{} read", counted(forgotten.read, "record", "records"));
+            let progress = |forgotten: &Forgotten| progress!("{} read", counted(forgotten.read, "record", "records"));
             let forgotten = forget(&target.into(), &address, entry, search, progress).await?;
             let suppression = match (forgotten.had_entry, entry) {
                 (false, _) => "The suppression list had no entry under it.",
@@ -69,6 +70,7 @@ impl ForgetCommand {
                 }
                 (true, KeptEntry::Hash) => "The suppression list keeps a hash of it, so that it stays suppressed.",
             };
+            let waiting = waiting(&forgotten);
             let not_searched = match search {
                 Search::Index => {
                     "Records that name it as a sender or in texts about others were not searched (--scan). "
@@ -76,13 +78,26 @@ impl ForgetCommand {
                 Search::Table => "",
             };
             note!(
-                "The address was deleted from {}. {suppression} {not_searched}Backups, SES's own suppression \
+                "The address was deleted from {}. {waiting}{suppression} {not_searched}Backups, SES's own suppression \
                  list and events still on their way were not changed: see docs/PRIVACY.md.",
                 counted(forgotten.messages, "record of a message", "records of messages")
             );
+            forgotten.is_everywhere()?;
             Ok(ExitCode::SUCCESS)
         })
     }
+}
+
+/// Says what became of the mails that waited; nothing if there were none.
+fn waiting(forgotten: &Forgotten) -> String {
+    if (forgotten.contents, forgotten.canceled) == (0, 0) {
+        return String::new();
+    }
+    format!(
+        "Of the mails that waited, {} will be sent without it, and {} cancelled. ",
+        forgotten.contents,
+        counted(forgotten.canceled, "was", "were")
+    )
 }
 
 /// Parses an address. The domain's text about brackets is for addresses that may have a name.
@@ -129,7 +144,7 @@ enum KeptEntry {
 }
 
 /// The command's work so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Forgotten {
     /// Items of the table of messages that were read.
     read: u64,
@@ -137,6 +152,34 @@ struct Forgotten {
     messages: u64,
     /// Whether the suppression list had an entry under the address.
     had_entry: bool,
+    /// Mails that wait, whose content was written anew without the address.
+    contents: u64,
+    /// Mails that waited and were cancelled, because nobody was left to send them to.
+    canceled: u64,
+    /// Mails of the queue that still name the address.
+    left: Vec<(Uuid, LeftBecause)>,
+}
+
+impl Forgotten {
+    fn is_everywhere(&self) -> Result<(), Failure> {
+        if self.left.is_empty() {
+            return Ok(());
+        }
+        let named = self
+            .left
+            .iter()
+            .map(|(id, because)| format!("\n{id}: {}", because.as_str()));
+        let message = format!(
+            "{} the address. Run this command again in some minutes{}",
+            counted(
+                self.left.len() as u64,
+                "mail of the queue still names",
+                "mails of the queue still name"
+            ),
+            named.collect::<String>()
+        );
+        Err(Failure::new(message))
+    }
 }
 
 /// Why an address was not deleted, or not everywhere.
@@ -158,13 +201,20 @@ async fn forget(
     address: &EmailAddress,
     entry: KeptEntry,
     search: Search,
-    progress: impl Fn(Forgotten),
+    progress: impl Fn(&Forgotten),
 ) -> Result<Forgotten, ForgetError> {
     if matches!(target, Target::Resource { .. }) {
         return Err(ForgetError::SingleTable);
     }
     let (messages, suppressions) = (target.resolve(MESSAGES).await?, target.resolve(SUPPRESSIONS).await?);
+    let outbox = target.resolve(OUTBOX).await?;
     let client = aws::dynamodb(&messages.config);
+    let outbox = Outbox::new(client.clone(), outbox.name);
+    let waiting = WaitingMails {
+        outbox: &outbox,
+        now: target.now(),
+        new_nonce: &Uuid::now_v7,
+    };
     let messages = Messages::new(client.clone(), messages.name);
     let suppressions = Suppressions::new(client, suppressions.name);
     let failed = |error: StoreError| target.store_error(&error, ForgetError::Store);
@@ -178,13 +228,16 @@ async fn forget(
     let mut after = None::<String>;
     loop {
         let page = retry_throttled(async || match search {
-            Search::Index => messages.forget_sent_to(address, after.as_deref()).await,
-            Search::Table => messages.forget(address, after.as_deref()).await,
+            Search::Index => messages.forget_sent_to(address, after.as_deref(), Some(&waiting)).await,
+            Search::Table => messages.forget(address, after.as_deref(), Some(&waiting)).await,
         });
         let page = page.await.map_err(failed)?;
         forgotten.read += page.read;
         forgotten.messages += page.rewritten;
-        progress(forgotten);
+        forgotten.contents += page.contents;
+        forgotten.canceled += page.canceled;
+        forgotten.left.extend(page.left);
+        progress(&forgotten);
         after = page.next;
         if after.is_none() {
             return Ok(forgotten);

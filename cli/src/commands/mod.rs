@@ -12,6 +12,7 @@ mod forget;
 mod function;
 mod incident;
 mod keys;
+mod queue;
 mod status;
 mod suppressions;
 pub(crate) mod up;
@@ -29,6 +30,7 @@ pub(crate) enum Command {
     Suppressions(suppressions::SuppressionsCommand),
     Emails(emails::EmailsCommand),
     Forget(forget::ForgetCommand),
+    Queue(queue::QueueCommand),
     Status(status::StatusCommand),
     Brake(brake::BrakeCommand),
     Incident(incident::IncidentCommand),
@@ -48,6 +50,7 @@ impl Command {
             Self::Suppressions(command) => command.run(),
             Self::Emails(command) => command.run(),
             Self::Forget(command) => command.run(),
+            Self::Queue(command) => command.run(),
             Self::Status(command) => command.run(),
             Self::Brake(command) => command.run(),
             Self::Incident(command) => command.run(),

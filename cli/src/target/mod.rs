@@ -2,7 +2,7 @@
 
 mod resource;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use aws::StoreError;
 use aws_config::{Region, SdkConfig};
@@ -14,8 +14,8 @@ use crate::aws_error;
 use crate::local::{DEFAULT_DATA_DIR, local_config};
 
 pub(crate) use resource::{
-    API_KEYS, CLOUDWATCH, CONFIGURATION_SET, DEAD_LETTER_QUEUE, FEEDBACK_ENDPOINT, FEEDBACK_TOPIC, MESSAGES, Resource,
-    SEND_API, SUPPRESSIONS, USAGE,
+    API_KEYS, BULK_DEAD_HINTS, CLOUDWATCH, CONFIGURATION_SET, DEAD_LETTER_QUEUE, FEEDBACK_ENDPOINT, FEEDBACK_TOPIC,
+    MESSAGES, OUTBOX, Resource, SEND_API, SUPPRESSIONS, TRANSACTIONAL_DEAD_HINTS, TRANSACTIONAL_HINTS, USAGE,
 };
 
 /// The options that name the target of a command.
@@ -107,12 +107,21 @@ impl Resolved {
 }
 
 impl Target {
+    /// Finds a resource that an older deployment may lack. Returns `None` if it has none, or if the target is a single
+    /// table.
+    pub(crate) async fn resolve_if_there(&self, resource: Resource) -> Result<Option<Resolved>, TargetError> {
+        match (self.resolve(resource).await, self) {
+            (_, Self::Resource { .. }) | (Err(TargetError::NoOutput { .. }), _) => Ok(None),
+            (Err(TargetError::NotRunning(_)), Self::Local { data_dir }) if local_json(data_dir).is_some() => Ok(None),
+            (resolved, _) => resolved.map(Some),
+        }
+    }
+
     /// Finds a resource: in `local.json` of the data directory, or in the outputs of the stack.
     pub(crate) async fn resolve(&self, resource: Resource) -> Result<Resolved, TargetError> {
         match self {
             Self::Local { data_dir } => {
-                let local = std::fs::read(local_aws::data_dir::local_json(data_dir)).ok();
-                let local: Option<Value> = local.and_then(|json| serde_json::from_slice(&json).ok());
+                let local = local_json(data_dir);
                 let text = |pointer: &str| local.as_ref()?.pointer(pointer)?.as_str().map(str::to_owned);
                 text(resource.local_endpoint)
                     .zip(text("/ses_url"))
@@ -178,6 +187,12 @@ impl Target {
             _ => otherwise(aws_error::message(error)),
         }
     }
+}
+
+/// Reads what the `okite up` of a data directory says about itself.
+fn local_json(data_dir: &Path) -> Option<Value> {
+    let json = std::fs::read(local_aws::data_dir::local_json(data_dir)).ok()?;
+    serde_json::from_slice(&json).ok()
 }
 
 /// Loads the operator's AWS configuration: the standard credential chain, and the configured region unless one is

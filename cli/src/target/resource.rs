@@ -22,6 +22,15 @@ impl Resource {
             local_name,
         }
     }
+
+    const fn queue(stack_output: &'static str, local_name: &'static str) -> Self {
+        Self {
+            kind: "queue",
+            stack_output,
+            local_endpoint: "/sqs_url",
+            local_name,
+        }
+    }
 }
 
 /// The table of API keys.
@@ -33,6 +42,19 @@ pub(crate) const SUPPRESSIONS: Resource =
 pub(crate) const MESSAGES: Resource = Resource::table("MessagesTable", "/functions/send-api/env/MESSAGES_TABLE");
 /// The table of the gate, the reports and the brake.
 pub(crate) const USAGE: Resource = Resource::table("UsageTable", "/functions/send-api/env/USAGE_TABLE");
+/// The table of the mails that wait.
+pub(crate) const OUTBOX: Resource = Resource::table("OutboxTable", "/tables/OutboxTable");
+/// The queue of hints about transactional mail. Its name is its URL.
+pub(crate) const TRANSACTIONAL_HINTS: Resource =
+    Resource::queue("TransactionalHintQueueUrl", "/queues/TransactionalHintQueue");
+/// The hints about transactional mail that no worker could handle.
+pub(crate) const TRANSACTIONAL_DEAD_HINTS: Resource = Resource::queue(
+    "TransactionalHintDeadLetterQueueUrl",
+    "/queues/TransactionalHintDeadLetterQueue",
+);
+/// The hints about bulk mail that no worker could handle.
+pub(crate) const BULK_DEAD_HINTS: Resource =
+    Resource::queue("BulkHintDeadLetterQueueUrl", "/queues/BulkHintDeadLetterQueue");
 /// The SES configuration set of every mail.
 pub(crate) const CONFIGURATION_SET: Resource = Resource {
     kind: "configuration set",
@@ -67,9 +89,5 @@ pub(crate) const SEND_API: Resource = Resource {
     local_name: "/url",
 };
 /// The queue of SES events that Okite could not handle. Its name is its URL.
-pub(crate) const DEAD_LETTER_QUEUE: Resource = Resource {
-    kind: "queue",
-    stack_output: "FeedbackDeadLetterQueueUrl",
-    local_endpoint: "/sqs_url",
-    local_name: "/queues/FeedbackDeadLetterQueue",
-};
+pub(crate) const DEAD_LETTER_QUEUE: Resource =
+    Resource::queue("FeedbackDeadLetterQueueUrl", "/queues/FeedbackDeadLetterQueue");

@@ -1,4 +1,4 @@
-//! `okite emails`: shows emails, lists the unknown ones and settles them.
+//! `okite emails`: shows emails, changes those that wait, lists the unknown ones and settles them.
 
 use std::path::Path;
 use std::process::Output;
@@ -6,6 +6,7 @@ use std::process::Output;
 use serde_json::{Value, json};
 
 use crate::support::*;
+use crate::waiting::ToWait;
 
 async fn emails(arguments: &[&str], data_dir: &Path) -> Output {
     let mut command = okite();
@@ -174,6 +175,135 @@ async fn shows_an_email_as_the_api_does() {
 }
 
 #[tokio::test]
+async fn an_email_that_waits_is_shown_and_cancelled_and_may_be_cancelled_again() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let id = up.put_in_queue(ToWait::default()).await;
+    let name = id.to_string();
+    let shown = emails(&["show", &name], &data_dir).await;
+    let shown = text(&shown.stdout);
+    for line in [
+        "state         scheduled\n",
+        "waits for     its time\n",
+        "\nscheduled at  ",
+        "\ndeadline      ",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    for _ in 0..2 {
+        let output = emails(&["cancel", &name], &data_dir).await;
+        let errors = text(&output.stderr);
+        assert!(
+            output.status.success() && errors.contains("It will not be sent."),
+            "{errors}"
+        );
+        assert!(up.outbox_table().entry(id).await.unwrap().is_none());
+    }
+    let shown = emails(&["show", &name], &data_dir).await;
+    let shown = text(&shown.stdout);
+    assert!(
+        shown.contains("state         canceled\n") && !shown.contains("waits for"),
+        "{shown}"
+    );
+    let output = emails(&["reschedule", &name, "in 1 hour"], &data_dir).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("is canceled and does not wait any more"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[tokio::test]
+async fn an_email_that_waits_gets_another_time() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let id = up.put_in_queue(ToWait::default()).await;
+    let name = id.to_string();
+    let waits_until = async || {
+        let record = up.messages().get(id).await.unwrap().unwrap();
+        let entry = up.outbox_table().entry(id).await.unwrap().unwrap();
+        let scheduled_at = record.queued.unwrap().scheduled_at;
+        assert_eq!(scheduled_at, Some(entry.wake_at));
+        entry.wake_at
+    };
+    let begun = up.now();
+    let output = emails(&["reschedule", &name, "in 2 hours"], &data_dir).await;
+    let errors = text(&output.stderr);
+    assert!(
+        output.status.success() && errors.contains("is scheduled for"),
+        "{errors}"
+    );
+    let ahead = waits_until().await.duration_since(begun).as_secs();
+    assert!((7_200..7_300).contains(&ahead), "{ahead}");
+    for time in ["tomorrow", "in 31 days", "2020-01-01T00:00:00Z"] {
+        let output = emails(&["reschedule", &name, time], &data_dir).await;
+        assert_eq!(output.status.code(), Some(1), "{time}");
+        assert!(
+            text(&output.stderr).contains("cannot be sent at that time"),
+            "{}",
+            text(&output.stderr)
+        );
+        assert!(waits_until().await.duration_since(begun).as_secs() >= 7_200);
+    }
+}
+
+#[tokio::test]
+async fn an_email_that_is_being_sent_is_neither_cancelled_nor_settled_until_its_lease_is_over() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let id = up.put_in_queue(ToWait::default()).await;
+    let name = id.to_string();
+    let output = emails(&["settle", &name, "--sent"], &data_dir).await;
+    assert!(
+        text(&output.stderr).contains("waits in the queue"),
+        "{}",
+        text(&output.stderr)
+    );
+    up.begin_sending(id).await;
+    let output = emails(&["cancel", &name], &data_dir).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("is sending and does not wait any more"),
+        "{}",
+        text(&output.stderr)
+    );
+    // The lease of a request is over, that of the worker is not.
+    up.advance_seconds(45).await;
+    assert_eq!(unknown(&data_dir, "7d").await, [] as [String; 0]);
+    up.advance_seconds(20).await;
+    assert_eq!(unknown(&data_dir, "7d").await, [name.as_str()]);
+    let output = emails(&["settle", &name, "--sent"], &data_dir).await;
+    assert!(
+        text(&output.stderr).contains("may still be sending"),
+        "{}",
+        text(&output.stderr)
+    );
+    up.advance_seconds(5 * 60).await;
+    let output = emails(&["settle", &name, "--not-sent"], &data_dir).await;
+    assert!(
+        text(&output.stderr).contains("cannot be settled as not sent"),
+        "{}",
+        text(&output.stderr)
+    );
+    let output = emails(&["settle", &name, "--sent"], &data_dir).await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(unknown(&data_dir, "7d").await, [] as [String; 0]);
+    assert_eq!(up.outbox().await, json!([]));
+}
+
+#[tokio::test]
+async fn an_email_that_stays_unknown_after_the_queue_gave_it_up_is_listed() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let id = up.put_in_queue(ToWait::default()).await;
+    let nonce = up.begin_sending(id).await;
+    up.messages().give_up(id, nonce).await.unwrap();
+    up.advance_seconds(120).await;
+    assert_eq!(unknown(&data_dir, "7d").await, [id.to_string()]);
+}
+
+#[tokio::test]
 async fn names_the_cause_of_an_error() {
     let (_folder, data_dir) = folder();
     let nobody = "01980000-0000-7000-8000-000000000000";
@@ -186,6 +316,9 @@ async fn names_the_cause_of_an_error() {
         let output = emails(arguments, &data_dir).await;
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     }
+    let mut command = okite();
+    let output = finished(command.args(["emails", "cancel", nobody, "--table", "t", "--region", "us-east-1"])).await;
+    assert!(text(&output.stderr).contains("--stack"), "{}", text(&output.stderr));
     let output = emails(&["unknown"], &data_dir).await;
     assert!(
         text(&output.stderr).contains("no `okite up` runs"),
@@ -196,6 +329,8 @@ async fn names_the_cause_of_an_error() {
     for (arguments, said) in [
         (&["show", nobody][..], "no email with the id"),
         (&["settle", nobody, "--sent"], "no email with the id"),
+        (&["cancel", nobody], "no email with the id"),
+        (&["reschedule", nobody, "in 1 hour"], "no email with the id"),
         (&["show", "a b"], "is not an email id"),
     ] {
         let output = emails(arguments, &data_dir).await;

@@ -3,10 +3,6 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use aws_config::{Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-
 use std::fs;
 use std::path::Path;
 use std::process::Output;
@@ -14,6 +10,7 @@ use std::process::Output;
 use serde_json::json;
 
 use crate::support::*;
+use crate::waiting::ToWait;
 
 async fn forget(arguments: &[&str], data_dir: &Path) -> Output {
     let mut command = okite();
@@ -51,16 +48,7 @@ async fn with_anna(data_dir: &Path) -> Up {
 /// Returns all items of the tables of messages and suppressions as text.
 async fn kept(up: &Up) -> String {
     let local = up.local_json().unwrap();
-    let config = SdkConfig::builder()
-        .behavior_version(aws::behavior_version())
-        .region(Region::new("us-east-1"))
-        .endpoint_url(local["dynamodb_url"].as_str().unwrap())
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
-            "test", "local", None, None, "tests",
-        )))
-        .http_client(aws::http_client())
-        .build();
-    let client = aws::dynamodb(&config);
+    let client = aws::dynamodb(&up.dynamodb_config());
     let mut kept = String::new();
     for variable in ["MESSAGES_TABLE", "SUPPRESSIONS_TABLE"] {
         let table = &local["functions"]["send-api"]["env"][variable];
@@ -110,6 +98,50 @@ async fn without_hash_keeps_only_the_address_and_the_suppression() {
     assert_eq!(after.to_lowercase().matches("anna").count(), 1, "{after}");
     assert!(!after.contains("no such user"), "{after}");
     assert_eq!(up.send("anna@Example.net").await["recipients"][0]["reason"], "bounce");
+}
+
+#[tokio::test]
+async fn a_mail_that_waits_goes_to_its_other_recipients_or_to_nobody() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let shared = ToWait {
+        to: &["bob@example.net", "Anna Secret <Anna@Example.net>"],
+        ..ToWait::default()
+    };
+    let (alone, shared) = (up.put_in_queue(ToWait::default()).await, up.put_in_queue(shared).await);
+    let output = forget(&["anna@example.net", "--hash", "--yes"], &data_dir).await;
+    let errors = text(&output.stderr);
+    assert!(
+        output.status.success() && errors.contains("1 will be sent without it, and 1 was cancelled"),
+        "{errors}"
+    );
+    let outbox = up.outbox_table();
+    assert!(outbox.entry(alone).await.unwrap().is_none());
+    let entry = outbox.entry(shared).await.unwrap().unwrap();
+    let content = outbox.content(shared, &entry.content).await.unwrap();
+    assert!(!format!("{content:?}").to_lowercase().contains("anna"), "{content:?}");
+    assert!(!kept(&up).await.to_lowercase().contains("anna"));
+}
+
+#[tokio::test]
+async fn a_mail_that_is_being_sent_is_named_and_left_for_another_run() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let id = up.put_in_queue(ToWait::default()).await;
+    let nonce = up.begin_sending(id).await;
+    let output = forget(&["anna@example.net", "--yes"], &data_dir).await;
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(
+        errors.contains("1 mail of the queue still names the address") && errors.contains(&id.to_string()),
+        "{errors}"
+    );
+    assert!(kept(&up).await.contains("anna@example.net"));
+    let requeued = up.messages().requeue(id, nonce, domain::record::WaitsFor::Rate).await;
+    requeued.unwrap();
+    let output = forget(&["anna@example.net", "--yes"], &data_dir).await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(!kept(&up).await.contains("anna@example.net"));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::support::*;
+use crate::waiting::ToWait;
 
 const CLI: &str = include_str!("../../../docs/CLI.md");
 
@@ -231,4 +232,54 @@ async fn forget_reads_a_record_that_changed_meanwhile_and_needs_a_permission_for
     let arguments = ["forget", "anna@example.net", "--yes"];
     let (code, printed) = without(&up, "dynamodb:GetItem", Some("MessagesTable"), &arguments).await;
     assert!(code == 1 && is_aws_own_message(&printed), "{printed}");
+}
+
+/// A transaction needs the permission for each of its writes; AWS has none of its own for it.
+const TRANSACTION: &str = "TransactWriteItems";
+
+#[tokio::test]
+async fn a_command_on_mails_that_wait_needs_its_permissions_too() {
+    let (_folder, data_dir) = folder();
+    let up = reported(&data_dir).await;
+    let mut wrong = Vec::new();
+    let shared = || ToWait {
+        to: &["bob@example.net", "anna@example.net"],
+        ..ToWait::default()
+    };
+    let id = up.put_in_queue(shared()).await.to_string();
+    let (queue, cancel) = (vec!["queue"], vec!["emails", "cancel", id.as_str()]);
+    let reschedule = vec!["emails", "reschedule", id.as_str(), "in 1 hour"];
+    let forget = vec!["forget", "anna@example.net", "--yes"];
+    for (section_name, action, operation, table, arguments) in [
+        ("queue", "Query", "Query", "OutboxTable", &queue),
+        ("queue", "BatchGetItem", "BatchGetItem", "MessagesTable", &queue),
+        ("queue", "GetItem", "GetItem", "UsageTable", &queue),
+        ("emails", "GetItem", "GetItem", "MessagesTable", &cancel),
+        ("emails", "GetItem", "GetItem", "OutboxTable", &cancel),
+        ("emails", "DeleteItem", TRANSACTION, "OutboxTable", &cancel),
+        ("emails", "UpdateItem", TRANSACTION, "MessagesTable", &reschedule),
+        ("forget", "GetItem", "GetItem", "OutboxTable", &forget),
+        ("forget", "BatchGetItem", "BatchGetItem", "OutboxTable", &forget),
+        ("forget", "BatchWriteItem", "BatchWriteItem", "OutboxTable", &forget),
+        ("forget", "UpdateItem", TRANSACTION, "OutboxTable", &forget),
+    ] {
+        let context = format!("{arguments:?} without {operation} on {table}");
+        assert!(
+            section(section_name).contains(&format!("`dynamodb:{action}`")),
+            "docs/CLI.md: {context}"
+        );
+        let action = format!("dynamodb:{operation}");
+        let (code, printed) = without(&up, &action, Some(table), arguments).await;
+        if !is_aws_own_message(&printed) {
+            wrong.push(format!("{context}: {code}\n{printed}"));
+        }
+    }
+    assert_eq!(wrong, [""; 0], "{}", wrong.join("\n"));
+    // What was refused has changed nothing for good.
+    let output = finished(okite().args(forget).arg("--data-dir").arg(&data_dir)).await;
+    assert!(
+        text(&output.stderr).contains("1 will be sent without it"),
+        "{}",
+        text(&output.stderr)
+    );
 }

@@ -66,6 +66,7 @@ async fn local_json_has_all_urls_and_environments() {
             "ses_url",
             "sns_url",
             "sqs_url",
+            "tables",
             "url"
         ]
     );

@@ -42,6 +42,8 @@ pub struct LocalAws {
     pub cloudwatch_url: String,
     /// The URLs by which the SQS API names the queues, by the logical ids of the template.
     pub queues: BTreeMap<String, String>,
+    /// The names of the tables, by the logical ids of the template.
+    pub tables: BTreeMap<String, String>,
     /// The environment variables of each function, by its name.
     pub environments: BTreeMap<String, BTreeMap<String, String>>,
     /// The calls of services so far.

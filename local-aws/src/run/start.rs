@@ -30,7 +30,7 @@ use crate::services::gateway::Gateway;
 use crate::services::lambda::{FunctionSettings, Lambda};
 use crate::services::scheduler::Scheduler;
 use crate::services::ses::{Ses, SesConfigurationSet, SesSettings};
-use crate::template::{ConfigurationSet, Queue, Schedule, Stack};
+use crate::template::{ConfigurationSet, Queue, Schedule, Stack, Table};
 use crate::{page, server};
 
 /// The time after which SES closes an idle connection. An assumption: AWS documents none.
@@ -75,6 +75,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         retries: settings.retries,
     };
     let EventPipeline { sns, sqs, pollers } = EventPipeline::open(&stack, pipeline)?;
+    let tables = table_names(stack.tables);
     let local_api = LocalApi {
         ses: Arc::clone(&ses),
         sns: Arc::clone(&sns),
@@ -83,7 +84,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         clock: clock.clone(),
         faults: middleware.faults.clone(),
         feed: ses.feed().clone(),
-        tables: stack.tables.into_iter().map(|table| table.logical_id).collect(),
+        tables: tables.keys().cloned().collect(),
         event_topic: event_topic(&stack.configuration_sets),
         watched_schedule,
         schedules: stack.schedules.clone(),
@@ -122,6 +123,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         sns_url: at.sns.url,
         cloudwatch_url: at.cloudwatch.url,
         queues: queue_urls(stack.queues),
+        tables,
         environments,
         calls: middleware.calls,
         metrics: middleware.metrics,
@@ -155,6 +157,10 @@ fn watched_schedule(application: &Application, stack: &Stack) -> Result<Option<S
 /// Returns the URLs of the queues, by their logical ids.
 fn queue_urls(queues: Vec<Queue>) -> BTreeMap<String, String> {
     queues.into_iter().map(|queue| (queue.logical_id, queue.url)).collect()
+}
+
+fn table_names(tables: Vec<Table>) -> BTreeMap<String, String> {
+    tables.into_iter().map(|table| (table.logical_id, table.name)).collect()
 }
 
 /// Returns the variables of each function, by its name.

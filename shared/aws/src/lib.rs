@@ -40,11 +40,12 @@ pub use connection::{TrustError, behavior_version, http_client, http_connector};
 pub use dynamodb::{StoreError, client as dynamodb};
 pub use function::FunctionConfig;
 pub use messages::{
-    Accepted, Cancel, ClaimGrowth, Claimed, Claims, ContentSwitch, EVENTS_READ_MAX, Forgotten, Messages, MessagesPage,
-    Moved, NewAttempt, NewMessage, NewQueued, OpenMessages, Put, Reschedule, Rescheduled, ScanPosition,
+    Accepted, Cancel, ClaimGrowth, Claimed, Claims, ContentSwitch, EVENTS_READ_MAX, Forgotten, LeftBecause, Messages,
+    MessagesPage, Moved, NewAttempt, NewMessage, NewQueued, OpenMessages, Put, Reschedule, Rescheduled, ScanPosition,
+    WaitingMails,
 };
 pub use newest_from::NewestFrom;
-pub use outbox::{CONTENT_MAX, ContentError, DueEntry, Outbox, StoredContent};
+pub use outbox::{CONTENT_MAX, ContentError, Counted, DueEntry, Outbox, StoredContent, Wakes};
 #[cfg(feature = "ses")]
 pub use ses::{
     AccountError, IdentitiesError, ListError, ListedPage, Outgoing, Pace, SendError, Ses, SesSuppressionList, SesText,

@@ -189,7 +189,7 @@ impl Chunks<'_> {
             Ok(Accepted::Queued) => {}
             Ok(Accepted::Overtaken(found)) => return self.decided_by(found).await,
             Err(Unanswered::NotBegun(error)) => return Err(error.into()),
-            Err(Unanswered::Unknown) => {
+            Err(Unanswered::Unknown(_)) => {
                 tracing::error!(message.id = %id, cause = "ambiguous_accept", "it is not known whether the message is queued");
                 return Err(NotSent::Unknown { id });
             }

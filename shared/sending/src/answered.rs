@@ -15,8 +15,8 @@ const REPEATS_MAX: u32 = 3;
 pub(crate) enum Unanswered {
     /// It certainly was not begun.
     NotBegun(StoreError),
-    /// It is not known whether it was carried out, or will be.
-    Unknown,
+    /// It is not known whether it was carried out, or will be. This is the last error, if there was one.
+    Unknown(Option<StoreError>),
 }
 
 /// Carries out a transaction, and repeats it with the same token while it has no answer and there is time. `is_begun`
@@ -28,7 +28,7 @@ pub(crate) async fn until_answered<T>(
     is_begun: impl Fn(&StoreError) -> bool,
     call: impl AsyncFn() -> Result<T, StoreError>,
 ) -> Result<T, Unanswered> {
-    let mut repeat = 0;
+    let (mut repeat, mut last) = (0, None);
     loop {
         match deadlines.before_answering(call()).await {
             Ok(Ok(answer)) => return Ok(answer),
@@ -41,13 +41,14 @@ pub(crate) async fn until_answered<T>(
                     code = error.code,
                     "a transaction has no answer"
                 );
+                last = Some(error);
             }
-            Err(_) => return Err(Unanswered::Unknown),
+            Err(_) => return Err(Unanswered::Unknown(last)),
         }
         let delay = backoff::delay(repeat, random, deadlines.left_to_answer());
         match delay.filter(|_| repeat < REPEATS_MAX) {
             Some(delay) => sleep(delay).await,
-            None => return Err(Unanswered::Unknown),
+            None => return Err(Unanswered::Unknown(last)),
         }
         repeat += 1;
     }

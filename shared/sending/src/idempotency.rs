@@ -15,7 +15,7 @@
 
 use std::collections::BTreeMap;
 
-use aws::{Claimed, StoreError};
+use aws::{Claimed, Messages, StoreError};
 use domain::idempotency::{Claim, RECORDS_OUTLIVE, REMEMBERED, RequestKey, nth_id};
 use domain::queue::{WhenBusy, claim_expires};
 use domain::record::{DeliveryState, MessageRecord};
@@ -287,11 +287,20 @@ impl Sending {
 
     /// Adds an event that proves that an email was sent, if its row leaves that open.
     pub(crate) async fn add_proof(&self, record: &mut MessageRecord, now: Timestamp) -> Result<(), StoreError> {
-        if record.settled_at.is_some() || record.state(now) == DeliveryState::Unknown {
-            record.events.extend(self.messages.proof_of_sending(record.id).await?);
-        }
-        Ok(())
+        add_proof(&self.messages, record, now).await
     }
+}
+
+/// Adds an event that proves that an email was sent, if its row leaves that open.
+pub(crate) async fn add_proof(
+    messages: &Messages,
+    record: &mut MessageRecord,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if record.settled_at.is_some() || record.state(now) == DeliveryState::Unknown {
+        record.events.extend(messages.proof_of_sending(record.id).await?);
+    }
+    Ok(())
 }
 
 /// Returns the outcome of an email whose record needs no attempt.

@@ -19,7 +19,7 @@
 //! answer, so the mail may have been sent and is never sent again.
 //!
 //! A mail that was accepted into the queue is sent by a worker. Until then, [`Sending::cancel`] calls it back and
-//! [`Sending::reschedule`] gives it another time (`recall`).
+//! [`Sending::reschedule`] gives it another time. [`Recall`] does the same for an operator.
 //!
 //! [`NotSent`] says why an email was not sent, by what is *known*. It alone decides whether a key is freed and a row
 //! becomes refused; each front maps it to its own protocol in one exhaustive match.
@@ -35,6 +35,7 @@ mod deadlines;
 mod deliver;
 mod idempotency;
 mod let_go;
+mod not_recalled;
 mod not_sent;
 mod own_attempts;
 mod plan;
@@ -54,9 +55,10 @@ use domain::suppression::SoftBounceTiers;
 use jiff::Timestamp;
 
 pub use deadlines::{Deadlines, OutOfTime};
+pub use not_recalled::{NotRecalled, RecallError};
 pub use not_sent::{Busy, Invalid, NotSent, Unavailable};
 pub use queue::MailQueue;
-pub use recall::{NotRecalled, Rescheduling};
+pub use recall::{Recall, Rescheduling};
 pub use submission::{Became, Ids, Origin, Outcomes, Patience, Receipt, Submission};
 pub use worker::{DueMails, HintQueues, ReceivedHint, StreamReport, SweepReport, Worker};
 

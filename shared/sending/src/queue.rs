@@ -29,11 +29,16 @@ impl MailQueue {
             .unwrap_or_else(|| self.deadlines.deadline(stream, due))
     }
 
-    /// Sends a hint, if there is time. A mail whose hint is lost is found in the index.
+    /// Sends a hint: [`send_hint`].
     pub(crate) async fn hint(&self, hint: &Hint, key_id: &str, delay: Duration, deadlines: &Deadlines) {
-        let sent = deadlines.before_answering(self.hints.send(hint, key_id, delay)).await;
-        if let Ok(Err(error)) = sent {
-            tracing::warn!(message.id = %hint.id, code = error.code, cause = "no_hint", "a queued message has no hint yet");
-        }
+        send_hint(&self.hints, hint, key_id, delay, deadlines).await;
+    }
+}
+
+/// Sends a hint, if there is time. A mail whose hint is lost is found in the index.
+pub(crate) async fn send_hint(hints: &Hints, hint: &Hint, key_id: &str, delay: Duration, deadlines: &Deadlines) {
+    let sent = deadlines.before_answering(hints.send(hint, key_id, delay)).await;
+    if let Ok(Err(error)) = sent {
+        tracing::warn!(message.id = %hint.id, code = error.code, cause = "no_hint", "a queued message has no hint yet");
     }
 }

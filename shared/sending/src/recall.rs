@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws::{Cancel, ClaimGrowth, Moved, Reschedule, Rescheduled, StoreError};
+use aws::{Cancel, ClaimGrowth, Claims, Hints, Messages, Moved, Outbox, Reschedule, Rescheduled, StoreError};
 use domain::idempotency::RECORDS_OUTLIVE;
 use domain::queue::{AFTER_SCHEDULE_MAX, Hint, OutboxEntry, claim_expires, first_hint, first_wake_at};
 use domain::record::{MessageRecord, OkiteState, QueuedMail, SenderState};
@@ -10,26 +10,13 @@ use domain::time::plus;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::answered::until_answered;
-use crate::{Deadlines, MailQueue, NotSent, OutOfTime, Sending, Unavailable};
+use crate::answered::{Unanswered, until_answered};
+use crate::idempotency::add_proof;
+use crate::queue::send_hint;
+use crate::{Deadlines, NotRecalled, RecallError, Sending, Unavailable};
 
 /// How often a mail is read again that was changed in the meantime.
 const ROUNDS_MAX: u128 = 4;
-
-/// Why a mail was not cancelled or rescheduled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotRecalled {
-    /// No mail on record has this id.
-    NotFound,
-    /// The mail does not wait any more, or never did. This is its state.
-    TooLate(OkiteState),
-    /// Others keep changing the mail. Nothing was changed.
-    Contended,
-    /// A service is down, or there is no queue. Nothing was changed.
-    Unavailable(Unavailable),
-    /// The change may have been made: its answer never came. The request may be repeated.
-    Unknown,
-}
 
 /// A new time for a mail.
 #[derive(Clone, Copy, Debug)]
@@ -43,16 +30,57 @@ pub struct Rescheduling {
 }
 
 impl Sending {
+    /// Calls a mail back that waits: [`Recall::cancel`].
+    ///
+    /// # Errors
+    /// [`NotRecalled`] if the mail was not called back, or if that is not known.
+    pub async fn cancel(&self, id: Uuid, token: Uuid, deadlines: &Deadlines) -> Result<(), NotRecalled> {
+        Ok(self.recall()?.cancel(id, token, deadlines).await?)
+    }
+
+    /// Gives a mail that waits a new time: [`Recall::reschedule`].
+    ///
+    /// # Errors
+    /// [`NotRecalled`] if the mail keeps its time, or if that is not known.
+    pub async fn reschedule(&self, new: Rescheduling, deadlines: &Deadlines) -> Result<(), NotRecalled> {
+        Ok(self.recall()?.reschedule(new, deadlines).await?)
+    }
+
+    fn recall(&self) -> Result<Recall<'_>, NotRecalled> {
+        let queue = self.queue.as_ref();
+        let queue = queue.ok_or(NotRecalled::Unavailable(Unavailable::StoreRefused))?;
+        Ok(Recall {
+            messages: &self.messages,
+            claims: &self.claims,
+            outbox: &queue.outbox,
+            hints: Some(&queue.hints),
+        })
+    }
+}
+
+/// What a mail is called back or rescheduled with.
+#[derive(Clone, Copy, Debug)]
+pub struct Recall<'a> {
+    /// The records of messages.
+    pub messages: &'a Messages,
+    /// The idempotency keys.
+    pub claims: &'a Claims,
+    /// The table of the mails that wait.
+    pub outbox: &'a Outbox,
+    /// The hints about transactional mail. Without them, the sweep hands a rescheduled mail over.
+    pub hints: Option<&'a Hints>,
+}
+
+impl Recall<'_> {
     /// Calls a mail back that waits. It is never sent afterwards. A mail that was called back before is a success.
     ///
     /// `token` is a random value by which DynamoDB recognises the transaction when it is repeated.
     ///
     /// # Errors
-    /// [`NotRecalled`] if the mail was not called back, or if that is not known.
-    pub async fn cancel(&self, id: Uuid, token: Uuid, deadlines: &Deadlines) -> Result<(), NotRecalled> {
-        let queue = self.queue()?;
+    /// [`RecallError`] if the mail was not called back, or if that is not known.
+    pub async fn cancel(&self, id: Uuid, token: Uuid, deadlines: &Deadlines) -> Result<(), RecallError> {
         for round in 0..ROUNDS_MAX {
-            let (record, _, entry) = match self.waiting(queue, id, deadlines).await? {
+            let (record, _, entry) = match self.waiting(id, deadlines).await? {
                 Found::Waiting(record, queued, entry) => (record, queued, entry),
                 Found::Canceled => return Ok(()),
                 Found::Changing => continue,
@@ -67,35 +95,34 @@ impl Sending {
                 deadlines,
                 cancel.token,
                 |_| true,
-                async || self.messages.cancel(&queue.outbox, &cancel).await,
+                async || self.messages.cancel(self.outbox, &cancel).await,
             );
-            if cancelled.await.map_err(|_| unknown(id))? == Moved::Done {
+            if cancelled.await.map_err(|error| unknown(id, error))? == Moved::Done {
                 tracing::info!(message.id = %id, "the message is cancelled");
                 return Ok(());
             }
         }
-        Err(NotRecalled::Contended)
+        Err(RecallError::Contended)
     }
 
     /// Gives a mail that waits a new time. It keeps the span between the time at which it is to be sent and its deadline.
     ///
     /// # Errors
-    /// [`NotRecalled`] if the mail keeps its time, or if that is not known.
-    pub async fn reschedule(&self, new: Rescheduling, deadlines: &Deadlines) -> Result<(), NotRecalled> {
-        let queue = self.queue()?;
+    /// [`RecallError`] if the mail keeps its time, or if that is not known.
+    pub async fn reschedule(&self, new: Rescheduling, deadlines: &Deadlines) -> Result<(), RecallError> {
         for round in 0..ROUNDS_MAX {
             let now = deadlines.now();
-            let (record, queued, entry) = match self.waiting(queue, new.id, deadlines).await? {
+            let (record, queued, entry) = match self.waiting(new.id, deadlines).await? {
                 Found::Waiting(_, queued, _) if queued.deadline <= now => {
-                    return Err(NotRecalled::TooLate(OkiteState::Failed));
+                    return Err(RecallError::TooLate(OkiteState::Failed));
                 }
                 Found::Waiting(record, queued, entry) => (record, queued, entry),
-                Found::Canceled => return Err(NotRecalled::TooLate(OkiteState::Canceled)),
+                Found::Canceled => return Err(RecallError::TooLate(OkiteState::Canceled)),
                 Found::Changing => continue,
             };
             let deadline = plus(new.scheduled_at.max(now), patience(&queued));
             let claim = self.claim_growth(&queued, new.id, claim_expires(now, deadline));
-            let claim = deadlines.before_answering(claim).await?.map_err(unavailable)?;
+            let claim = deadlines.before_answering(claim).await??;
             let reschedule = Reschedule {
                 id: new.id,
                 attempt: record.attempt,
@@ -110,47 +137,44 @@ impl Sending {
                 deadlines,
                 reschedule.token,
                 |_| true,
-                async || self.messages.reschedule(&queue.outbox, &reschedule).await,
+                async || self.messages.reschedule(self.outbox, &reschedule).await,
             );
-            match rescheduled.await.map_err(|_| unknown(new.id))? {
+            match rescheduled.await.map_err(|error| unknown(new.id, error))? {
                 Rescheduled::Done => {
                     tracing::info!(message.id = %new.id, "the message is rescheduled");
-                    if let Some(delay) = first_hint(entry.stream, Some(new.scheduled_at), now) {
+                    let delay = first_hint(entry.stream, Some(new.scheduled_at), now);
+                    if let (Some(delay), Some(hints)) = (delay, self.hints) {
                         let hint = Hint::new(new.id, entry.content.nonce);
-                        queue.hint(&hint, &entry.key_id, delay, deadlines).await;
+                        send_hint(hints, &hint, &entry.key_id, delay, deadlines).await;
                     }
                     return Ok(());
                 }
                 Rescheduled::Otherwise(_) | Rescheduled::ClaimChanged => {}
             }
         }
-        Err(NotRecalled::Contended)
-    }
-
-    fn queue(&self) -> Result<&MailQueue, NotRecalled> {
-        self.queue
-            .as_ref()
-            .ok_or(NotRecalled::Unavailable(Unavailable::StoreRefused))
+        Err(RecallError::Contended)
     }
 
     /// Reads a mail and its entry.
-    async fn waiting(&self, queue: &MailQueue, id: Uuid, deadlines: &Deadlines) -> Result<Found, NotRecalled> {
+    async fn waiting(&self, id: Uuid, deadlines: &Deadlines) -> Result<Found, RecallError> {
         let record = deadlines.before_answering(self.messages.get(id)).await?;
-        let mut record = record.map_err(unavailable)?.ok_or(NotRecalled::NotFound)?;
+        let mut record = record?.ok_or(RecallError::NotFound)?;
         let now = deadlines.now();
         let queued = match (record.written, record.queued.clone()) {
             (SenderState::Canceled, _) => return Ok(Found::Canceled),
             // SES's id is there: the mail is sent, although its row says that it waits.
             (SenderState::Queued, Some(queued)) if record.ses_id.is_none() => queued,
             _ => {
-                let proof = deadlines.before_answering(self.add_proof(&mut record, now)).await?;
-                proof.map_err(unavailable)?;
-                return Err(NotRecalled::TooLate(record.okite_state(now).0));
+                let proof = deadlines
+                    .before_answering(add_proof(self.messages, &mut record, now))
+                    .await?;
+                proof?;
+                return Err(RecallError::TooLate(record.okite_state(now).0));
             }
         };
-        let entry = deadlines.before_answering(queue.outbox.entry(id)).await?;
+        let entry = deadlines.before_answering(self.outbox.entry(id)).await?;
         // Row and entry change together, so what was read of both belongs together only if the content is the same.
-        match entry.map_err(unavailable)? {
+        match entry? {
             Some(entry) if entry.content.nonce == queued.content_nonce => {
                 Ok(Found::Waiting(Box::new(record), queued, Box::new(entry)))
             }
@@ -213,20 +237,10 @@ fn nth(token: Uuid, round: u128) -> Uuid {
     Uuid::from_u128(token.as_u128() ^ round)
 }
 
-fn unknown(id: Uuid) -> NotRecalled {
+fn unknown(id: Uuid, error: Unanswered) -> RecallError {
     tracing::error!(message.id = %id, cause = "ambiguous_recall", "it is not known whether a queued message was changed");
-    NotRecalled::Unknown
-}
-
-fn unavailable(error: StoreError) -> NotRecalled {
-    match NotSent::from(error) {
-        NotSent::Unavailable(unavailable) => NotRecalled::Unavailable(unavailable),
-        _ => NotRecalled::Unavailable(Unavailable::Store),
-    }
-}
-
-impl From<OutOfTime> for NotRecalled {
-    fn from(OutOfTime: OutOfTime) -> Self {
-        Self::Unavailable(Unavailable::Store)
+    match error {
+        Unanswered::NotBegun(error) => RecallError::Unknown(Some(error)),
+        Unanswered::Unknown(error) => RecallError::Unknown(error),
     }
 }

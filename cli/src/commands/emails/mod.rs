@@ -1,11 +1,15 @@
-//! `okite emails`: the records of emails.
+//! `okite emails`: the records of emails, and the emails that wait.
 
+mod cancel;
+mod reschedule;
 mod settle;
 mod show;
 mod unknown;
+mod waiting;
 
 use aws::{Messages, StoreError};
 use clap::{Args, Subcommand};
+use domain::queue::ScheduleError;
 use domain::record::{DeliveryState, MessageRecord};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -13,7 +17,7 @@ use uuid::Uuid;
 use crate::execution::CommandResult;
 use crate::target::{MESSAGES, Resolved, Target, TargetError};
 
-/// Show an email, list emails with an unknown outcome, and settle them
+/// Show an email, cancel or reschedule one that waits, and settle those whose outcome is unknown
 #[derive(Debug, Args)]
 pub(crate) struct EmailsCommand {
     #[command(subcommand)]
@@ -23,6 +27,8 @@ pub(crate) struct EmailsCommand {
 #[derive(Debug, Subcommand)]
 enum EmailsAction {
     Show(show::ShowCommand),
+    Cancel(cancel::CancelCommand),
+    Reschedule(reschedule::RescheduleCommand),
     Unknown(unknown::UnknownCommand),
     Settle(settle::SettleCommand),
 }
@@ -31,6 +37,8 @@ impl EmailsCommand {
     pub(crate) fn run(self) -> CommandResult {
         match self.action {
             EmailsAction::Show(command) => command.run(),
+            EmailsAction::Cancel(command) => command.run(),
+            EmailsAction::Reschedule(command) => command.run(),
             EmailsAction::Unknown(command) => command.run(),
             EmailsAction::Settle(command) => command.run(),
         }
@@ -70,6 +78,19 @@ enum EmailsError {
         recorded: &'static str,
         wanted: &'static str,
     },
+    #[error(
+        "the email {id} is {state} and does not wait any more. Nothing was changed: `okite emails show {id}` shows the \
+         record"
+    )]
+    TooLate { id: Uuid, state: &'static str },
+    #[error("the email {id} cannot be sent at that time: {reason}. Nothing was changed")]
+    Time { id: Uuid, reason: ScheduleError },
+    #[error("an email that waits is stored in two tables: name the stack with --stack instead of --table")]
+    SingleTable,
+    #[error("the tables did not answer in time. Nothing was changed: run this command again")]
+    OutOfTime,
+    #[error("it is not known whether the email {id} was changed: {reason}. Run this command again")]
+    Unanswered { id: Uuid, reason: String },
     #[error("the email {0} kept changing while it was read. Nothing was changed: run this command again")]
     Changing(Uuid),
     #[error("the table of messages {table} could not be read or written: {reason}")]
@@ -99,6 +120,12 @@ impl MessagesTable {
             reason,
         })
     }
+}
+
+/// Parses Okite's id of an email.
+fn parse_id(text: &str) -> Result<Uuid, &'static str> {
+    text.parse()
+        .map_err(|_| "this is not Okite's id of an email: use the field `id` of the answer to its request")
 }
 
 /// Returns the word for the state of an email.

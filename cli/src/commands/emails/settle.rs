@@ -7,7 +7,7 @@ use domain::record::MessageRecord;
 use domain::settlement::{SettleStep, Settlement};
 use uuid::Uuid;
 
-use super::{EmailsError, MessagesTable, state};
+use super::{EmailsError, MessagesTable, parse_id, state};
 use crate::execution::{CommandResult, block_on};
 use crate::output::note;
 use crate::retry::retry_throttled;
@@ -59,12 +59,6 @@ impl SettleCommand {
 enum Settled {
     Now,
     Before,
-}
-
-/// Parses Okite's id of an email.
-fn parse_id(text: &str) -> Result<Uuid, &'static str> {
-    text.parse()
-        .map_err(|_| "this is not Okite's id of an email; `okite emails unknown` shows the ids")
 }
 
 fn name(settlement: Settlement) -> &'static str {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use domain::record::MessageRecord;
+use domain::record::{MessageRecord, OkiteState};
 use jiff::Timestamp;
 use send_api::{EmailId, email_json, find_email};
 use serde_json::Value;
@@ -69,9 +69,24 @@ fn text(record: &MessageRecord, email: &Value, now: Timestamp) -> String {
     let attempt = record.attempt_at.map(|at| format!("{} at {at}", record.attempt));
     let settled = record.settled_at.map(|at| format!("by an operator at {at}"));
     let tags = mail.tags.iter().map(|(name, value)| format!("{name}={value}"));
+    let (okite_state, reason) = record.okite_state(now);
+    let waits = matches!(okite_state, OkiteState::Queued | OkiteState::Scheduled);
+    let queued = record.queued.as_ref();
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
     let fields = [
         ("id", record.id.to_string()),
         ("state", state(record, now).to_owned()),
+        ("reason", reason.filter(|_| !waits).unwrap_or_default().to_owned()),
+        (
+            "waits for",
+            queued
+                .filter(|_| waits)
+                .map_or("", |_| waits_for(okite_state, reason))
+                .to_owned(),
+        ),
+        ("queued at", time(queued.map(|queued| queued.queued_at))),
+        ("scheduled at", time(queued.and_then(|queued| queued.scheduled_at))),
+        ("deadline", time(queued.map(|queued| queued.deadline))),
         ("settled", settled.unwrap_or_default()),
         ("last event", cell(&email["last_event"])),
         ("attempt", attempt.unwrap_or_default()),
@@ -87,7 +102,7 @@ fn text(record: &MessageRecord, email: &Value, now: Timestamp) -> String {
     ];
     let mut text = String::new();
     for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
-        text.extend([format!("{name:<12}"), printable(value), "\n".to_owned()]);
+        text.extend([format!("{name:<14}"), printable(value), "\n".to_owned()]);
     }
     let rows = |list: &str, names: &[&str]| -> Vec<Vec<String>> {
         let list = email[list].as_array().into_iter().flatten();
@@ -107,6 +122,15 @@ fn text(record: &MessageRecord, email: &Value, now: Timestamp) -> String {
         text.push_str(&columns(header, events.into_iter().map(cells)));
     }
     text
+}
+
+/// Returns what an email waits for.
+fn waits_for(state: OkiteState, reason: Option<&'static str>) -> &'static str {
+    match state {
+        OkiteState::Scheduled => "its time",
+        // It has not been tried yet.
+        _ => reason.unwrap_or("its turn"),
+    }
 }
 
 /// Returns the text of a JSON value; null has none.

@@ -53,7 +53,7 @@ impl UnknownCommand {
             } else if found.emails.is_empty() {
                 note!(
                     "No email in this period has an unknown outcome in {}. Emails of the last {} seconds are not listed, \
-                     because they may still be on their way to SES.",
+                     nor are those that a worker may still be sending.",
                     found.target_name,
                     LEASE.as_secs()
                 );

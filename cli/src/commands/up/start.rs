@@ -228,6 +228,7 @@ fn local_json(local_aws: &LocalAws) -> Value {
         "sns_url": local_aws.sns_url,
         "cloudwatch_url": local_aws.cloudwatch_url,
         "queues": local_aws.queues,
+        "tables": local_aws.tables,
         "pid": std::process::id(),
         "functions": functions,
     })

@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use uuid::Uuid;
 
 use super::events::{DELIVERY, EVENT, untagged};
+use super::forget_waiting::{ForgottenWaiting, LeftBecause, WaitingMails, queued_id};
 use super::{MAIL, Messages, by_recipient, key};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
@@ -29,6 +30,12 @@ pub struct Forgotten {
     pub read: u64,
     /// How many messages named the address, in their row or in an event.
     pub rewritten: u64,
+    /// How many mails that wait have a new content without the address. They are among `rewritten`.
+    pub contents: u64,
+    /// How many mails that waited were cancelled, because nobody was left to send them to. They are among `rewritten`.
+    pub canceled: u64,
+    /// The mails of the queue that still name the address. Nothing of them was changed.
+    pub left: Vec<(Uuid, LeftBecause)>,
     /// The position after which to go on; `None` if this page is the last.
     pub next: Option<String>,
 }
@@ -43,9 +50,16 @@ impl Messages {
     /// not on record, in an event without our tag about a mail that was forwarded. [`forget`](Self::forget) finds those
     /// as well.
     ///
+    /// The contents of the messages that wait forget the address first.
+    ///
     /// # Errors
     /// [`StoreError`] if an item of the page may still name the address, or `after` is no position.
-    pub async fn forget_sent_to(&self, address: &EmailAddress, after: Option<&str>) -> Result<Forgotten, StoreError> {
+    pub async fn forget_sent_to(
+        &self,
+        address: &EmailAddress,
+        after: Option<&str>,
+        waiting: Option<&WaitingMails<'_>>,
+    ) -> Result<Forgotten, StoreError> {
         let after = after.map(str::parse).transpose();
         let after = after.map_err(|_| StoreError::new("Query", "NotAPosition"))?;
         let from = after.map_or(NewestFrom::Newest, NewestFrom::After);
@@ -55,6 +69,9 @@ impl Messages {
             ..Forgotten::default()
         };
         for id in found.ids {
+            if !self.forget_content(id, address, waiting, &mut page).await? {
+                continue;
+            }
             let mut named = false;
             for item in self.items_of(id).await? {
                 page.read += 1;
@@ -63,6 +80,28 @@ impl Messages {
             page.rewritten += u64::from(named);
         }
         Ok(page)
+    }
+
+    /// Takes the address out of the content of a message, if it waits. Returns whether its items may forget the address
+    /// too: those of a message that is left find it again.
+    async fn forget_content(
+        &self,
+        id: Uuid,
+        address: &EmailAddress,
+        waiting: Option<&WaitingMails<'_>>,
+        page: &mut Forgotten,
+    ) -> Result<bool, StoreError> {
+        let Some(waiting) = waiting else { return Ok(true) };
+        match self.forget_waiting(id, address, waiting).await? {
+            ForgottenWaiting::Unnamed => {}
+            ForgottenWaiting::Canceled => page.canceled += 1,
+            ForgottenWaiting::Rewritten => page.contents += 1,
+            ForgottenWaiting::Left(because) => {
+                page.left.push((id, because));
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Reads all items of a message, consistently. Those by which the index finds it come last: if forgetting stops
@@ -101,11 +140,16 @@ impl Messages {
     /// about the address and its entries of the index are deleted. May be repeated.
     ///
     /// The whole table is read, which finds every item that names the address. An event that comes later names it
-    /// again.
+    /// again. The contents of the messages that wait forget the address before their rows do.
     ///
     /// # Errors
     /// [`StoreError`] if an item of the page may still name the address.
-    pub async fn forget(&self, address: &EmailAddress, after: Option<&str>) -> Result<Forgotten, StoreError> {
+    pub async fn forget(
+        &self,
+        address: &EmailAddress,
+        after: Option<&str>,
+        waiting: Option<&WaitingMails<'_>>,
+    ) -> Result<Forgotten, StoreError> {
         const OPERATION: &str = "Scan";
         let start = match after {
             Some(after) => Some(position(after).ok_or_else(|| StoreError::new(OPERATION, "NotAPosition"))?),
@@ -127,6 +171,11 @@ impl Messages {
         let mut messages = BTreeSet::new();
         for item in answer.items.into_iter().flatten() {
             page.read += 1;
+            if let Some(id) = queued_id(&item).filter(|_| !changes(&item, address).is_empty())
+                && !self.forget_content(id, address, waiting, &mut page).await?
+            {
+                continue;
+            }
             let message = text_of(&item, "id").map(str::to_owned);
             if self.forget_in(item, address).await? {
                 messages.extend(message);

@@ -4,10 +4,10 @@ use aws_sdk_dynamodb::types::ReturnValue;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Outbox, entry_key, item};
+use super::{Outbox, Wakes, entry_key, item};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
-use crate::dynamodb::item::{Item, n, names, number_of, s, text_of, time, time_of, uuid_of};
+use crate::dynamodb::item::{Item, n, names, number_of, text_of, time, time_of, uuid_of};
 use domain::queue::OutboxEntry;
 
 /// An entry as the index `wake` holds it.
@@ -50,25 +50,7 @@ impl Outbox {
     /// # Errors
     /// [`StoreError`] if the index could not be read.
     pub async fn due(&self, shard: &str, until: Timestamp, limit: usize) -> Result<Vec<DueEntry>, StoreError> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name("wake")
-            .key_condition_expression("#wake_shard = :shard AND #wake_at <= :until")
-            .set_expression_attribute_names(names(["wake_shard", "wake_at"]))
-            .expression_attribute_values(":shard", s(shard))
-            .expression_attribute_values(":until", time(until))
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX).max(1));
-        let mut items = query.into_paginator().items().send();
-        let mut due = Vec::new();
-        while due.len() < limit
-            && let Some(item) = items.next().await
-        {
-            // An item that is no entry of ours must not keep the others from being found.
-            due.extend(due_entry(&item.map_err(StoreError::of("Query"))?));
-        }
-        Ok(due)
+        self.first(shard, Wakes::Until(until), limit).await
     }
 
     /// Sets when a mail is due again, if it is still due when the caller saw. Returns whether it was: if not, somebody
@@ -153,7 +135,7 @@ impl Outbox {
     }
 }
 
-fn due_entry(item: &Item) -> Option<DueEntry> {
+pub(super) fn due_entry(item: &Item) -> Option<DueEntry> {
     Some(DueEntry {
         id: uuid_of(item, "id")?,
         wake_at: time_of(item, "wake_at")?,

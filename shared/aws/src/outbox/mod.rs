@@ -24,6 +24,7 @@
 //! their own. Parts that no row names lapse.
 
 mod content;
+mod depth;
 mod entries;
 mod item;
 mod parts;
@@ -34,6 +35,7 @@ use uuid::Uuid;
 use crate::dynamodb::item::{Item, s};
 
 pub use content::CONTENT_MAX;
+pub use depth::{Counted, Wakes};
 pub use entries::DueEntry;
 pub use parts::{ContentError, StoredContent};
 

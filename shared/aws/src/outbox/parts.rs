@@ -1,6 +1,6 @@
 //! The parts of a content: written before the mail is queued, and deleted after it has ended.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -11,8 +11,9 @@ use super::content::Undecoded;
 use super::{Outbox, PART_SIZE, content, key};
 use crate::StoreError;
 use crate::dynamodb::batch;
-use crate::dynamodb::item::{Item, text_of, ttl};
-use domain::queue::{ContentEncoding, ContentRef, QueuedContent};
+use crate::dynamodb::item::{Item, names, s, text_of, ttl};
+use domain::address::EmailAddress;
+use domain::queue::{ContentEncoding, ContentRef, QueuedContent, WithoutAddress};
 
 /// How many parts are read at a time. One answer has at most 16 MB.
 const READ_AT_ONCE: usize = 25;
@@ -136,6 +137,82 @@ impl Outbox {
     /// [`StoreError`] if a part may be left. The entry must stay then.
     pub async fn delete_content(&self, id: Uuid, content: &ContentRef) -> Result<(), StoreError> {
         let keys: Vec<Item> = part_keys(id, content).collect();
+        for keys in keys.chunks(batch::WRITE_MAX) {
+            batch::delete(&self.client, &self.table, keys.to_vec()).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Outbox {
+    /// Deletes every content of a mail that has ended, whatever its nonce. May be repeated.
+    ///
+    /// # Errors
+    /// [`StoreError`] if a part may be left.
+    pub(crate) async fn delete_every_content(&self, id: Uuid) -> Result<(), StoreError> {
+        let parts = self.parts(id).await?;
+        self.delete_parts(id, parts.keys()).await
+    }
+
+    /// Deletes the contents of a mail other than `current` that name an address, or that cannot be read. They are left
+    /// over: somebody replaced them and could not delete them. Another content may be about to replace the current one.
+    ///
+    /// # Errors
+    /// [`StoreError`] if a part may be left.
+    pub(crate) async fn delete_left_over(
+        &self,
+        id: Uuid,
+        current: Uuid,
+        address: &EmailAddress,
+    ) -> Result<(), StoreError> {
+        let is_current = |part: &str| part.starts_with(&format!("{current}#"));
+        let mut contents: BTreeMap<String, Vec<(u32, Vec<u8>)>> = BTreeMap::new();
+        for (part, bytes) in self.parts(id).await?.into_iter().filter(|(part, _)| !is_current(part)) {
+            let (nonce, number) = part.rsplit_once('#').unwrap_or((&part, ""));
+            let number = number.parse().unwrap_or(0);
+            contents.entry(nonce.to_owned()).or_default().push((number, bytes));
+        }
+        for (nonce, mut parts) in contents {
+            parts.sort_by_key(|(number, _)| *number);
+            let bytes: Vec<u8> = parts.iter().flat_map(|(_, bytes)| bytes).copied().collect();
+            let names_nobody = match content::decode(&bytes, content::CONTENT_MAX) {
+                Ok((content, _)) => matches!(content.without(address), WithoutAddress::Unnamed),
+                // It may be the one that is about to replace the current one.
+                Err(content::Undecoded::Newer) => true,
+                Err(_) => false,
+            };
+            if !names_nobody {
+                let parts: Vec<String> = parts.iter().map(|(number, _)| format!("{nonce}#{number}")).collect();
+                self.delete_parts(id, parts.iter()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads all parts of all contents of a mail, consistently, by their sort keys.
+    async fn parts(&self, id: Uuid) -> Result<BTreeMap<String, Vec<u8>>, StoreError> {
+        let query = self.client.query().table_name(&self.table).consistent_read(true);
+        let mut items = query
+            .key_condition_expression("#id = :id")
+            .set_expression_attribute_names(names(["id"]))
+            .expression_attribute_values(":id", s(id.to_string()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut parts = BTreeMap::new();
+        while let Some(item) = items.next().await {
+            let mut item = item.map_err(StoreError::of("Query"))?;
+            if let (Some(part), Some(AttributeValue::B(bytes))) =
+                (text_of(&item, "part").map(str::to_owned), item.remove("content"))
+            {
+                parts.insert(part, bytes.into_inner());
+            }
+        }
+        Ok(parts)
+    }
+
+    async fn delete_parts(&self, id: Uuid, parts: impl Iterator<Item = &String>) -> Result<(), StoreError> {
+        let keys: Vec<Item> = parts.map(|part| key(id, part)).collect();
         for keys in keys.chunks(batch::WRITE_MAX) {
             batch::delete(&self.client, &self.table, keys.to_vec()).await?;
         }

@@ -53,7 +53,7 @@ use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{n, names, number_of, s, text_of, time, time_of};
 use domain::brake::Brake;
 use domain::brake::BrakeOverride;
-use domain::pacing::{GateSettings, GrantSample, RememberedGate, latest_report};
+use domain::pacing::{Gate, GateSettings, GrantSample, RememberedGate, latest_report};
 
 /// The partition key of the gate.
 pub(super) fn gate_key(region: &str) -> String {
@@ -115,6 +115,14 @@ impl Usage {
     #[must_use]
     pub fn new(client: Client, table: String, region: String) -> Self {
         Self { client, table, region }
+    }
+
+    /// Reads the gate, consistently. Before the first report and the first send there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it could not be read.
+    pub async fn gate(&self) -> Result<Option<Gate>, StoreError> {
+        permits::read(&self.client, &self.table, &gate_key(&self.region), true).await
     }
 
     /// Reads the running total, the operator's override and the samples, consistently and in one query.

@@ -100,21 +100,7 @@ impl Permits {
     }
 
     async fn read(&self, consistent: bool) -> Result<Option<Gate>, StoreError> {
-        const OPERATION: &str = "GetItem";
-        let read = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key("pk", s(&self.pk))
-            .key("sk", s("gate"))
-            .consistent_read(consistent)
-            .send()
-            .await
-            .map_err(StoreError::of(OPERATION))?;
-        let Some(item) = read.item else { return Ok(None) };
-        gate(&item)
-            .map(Some)
-            .ok_or_else(|| StoreError::new(OPERATION, "GateUnreadable"))
+        read(&self.client, &self.table, &self.pk, consistent).await
     }
 
     /// Takes slots for a send. Slots are never given back.
@@ -357,6 +343,24 @@ fn take(
         .expression_attribute_values(":n", n(attempt.ask.recipients))
         .expression_attribute_values(":brake", n(attempt.brake.level()))
         .expression_attribute_values(":stale", n(attempt.stale_before))
+}
+
+/// Reads the gate of an account.
+pub(super) async fn read(client: &Client, table: &str, pk: &str, consistent: bool) -> Result<Option<Gate>, StoreError> {
+    const OPERATION: &str = "GetItem";
+    let read = client
+        .get_item()
+        .table_name(table)
+        .key("pk", s(pk))
+        .key("sk", s("gate"))
+        .consistent_read(consistent)
+        .send()
+        .await
+        .map_err(StoreError::of(OPERATION))?;
+    let Some(item) = read.item else { return Ok(None) };
+    gate(&item)
+        .map(Some)
+        .ok_or_else(|| StoreError::new(OPERATION, "GateUnreadable"))
 }
 
 fn gate(item: &Item) -> Option<Gate> {

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use crate::message::Email;
+use crate::address::{EmailAddress, Mailbox};
+use crate::message::{Email, EmailParts};
 use crate::recipient::OnSuppressed;
 
 /// What the table keeps of a mail while it waits, so that it can be sent later.
@@ -12,6 +13,50 @@ pub struct QueuedContent {
     pub email: Email,
     /// The consequence of a recipient that is suppressed when the mail is sent.
     pub on_suppressed: OnSuppressed,
+}
+
+/// What is left of a content without an address.
+#[derive(Clone, Debug)]
+pub enum WithoutAddress {
+    /// The content does not name the address.
+    Unnamed,
+    /// Nobody is left on the To line. Such a mail is sent to no one, as when its recipients are suppressed.
+    Nobody,
+    /// The address is the sender's, and no mail is sent without one.
+    Sender,
+    /// The content without the address.
+    Rest(Box<QueuedContent>),
+}
+
+impl QueuedContent {
+    /// Takes an address out of the recipients and the Reply-To addresses. Subject, bodies, headers, tags and files stay:
+    /// what they say about a person is not known.
+    #[must_use]
+    pub fn without(&self, address: &EmailAddress) -> WithoutAddress {
+        let mut parts = EmailParts::clone(&self.email);
+        if parts.from.address() == address {
+            return WithoutAddress::Sender;
+        }
+        let mut lists = [&mut parts.to, &mut parts.cc, &mut parts.bcc, &mut parts.reply_to];
+        let count = |lists: &[&mut Vec<Mailbox>; 4]| lists.iter().map(|list| list.len()).sum::<usize>();
+        let before = count(&lists);
+        for list in &mut lists {
+            list.retain(|mailbox| mailbox.address() != address);
+        }
+        if count(&lists) == before {
+            return WithoutAddress::Unnamed;
+        }
+        // An email without a text part has said so; another text would be made from the HTML.
+        parts.text.get_or_insert_default();
+        match Email::new(parts) {
+            Ok(email) => WithoutAddress::Rest(Box::new(Self {
+                email,
+                on_suppressed: self.on_suppressed,
+            })),
+            // With fewer addresses, only the To line can be at fault.
+            Err(_) => WithoutAddress::Nobody,
+        }
+    }
 }
 
 /// How the bytes of a stored content are to be read.
@@ -48,4 +93,84 @@ pub struct ContentRef {
     pub size: u64,
     /// How the bytes are to be read.
     pub encoding: ContentEncoding,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type List = fn(&mut EmailParts) -> &mut Vec<Mailbox>;
+
+    fn content(change: impl FnOnce(&mut EmailParts)) -> QueuedContent {
+        let mut all = EmailParts {
+            from: Mailbox::parse("hello@example.com").unwrap(),
+            to: mailboxes(&["anna@example.org"]),
+            cc: Vec::new(),
+            bcc: Vec::new(),
+            reply_to: Vec::new(),
+            subject: "Hello".to_owned(),
+            html: Some("<p>Hi</p>".to_owned()),
+            text: Some(String::new()),
+            headers: Vec::new(),
+            tags: Vec::new(),
+            attachments: Vec::new(),
+        };
+        change(&mut all);
+        QueuedContent {
+            email: Email::new(all).unwrap(),
+            on_suppressed: OnSuppressed::Reject,
+        }
+    }
+
+    fn mailboxes(addresses: &[&str]) -> Vec<Mailbox> {
+        addresses.iter().map(|one| Mailbox::parse(one).unwrap()).collect()
+    }
+
+    fn rest(content: &QueuedContent) -> QueuedContent {
+        match content.without(&EmailAddress::parse("Anna@Example.org").unwrap()) {
+            WithoutAddress::Rest(rest) => *rest,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_address_is_taken_out_of_every_list_and_nothing_else_changes() {
+        let named = content(|parts| {
+            parts.to = mailboxes(&["Bob <bob@example.org>", "Anna <ANNA@example.org>"]);
+            parts.reply_to = mailboxes(&["anna@example.org", "care@example.com"]);
+        });
+        let expected = content(|parts| {
+            parts.to = mailboxes(&["Bob <bob@example.org>"]);
+            parts.reply_to = mailboxes(&["care@example.com"]);
+        });
+        assert_eq!(format!("{:?}", rest(&named)), format!("{expected:?}"));
+        let lists: [List; 3] = [
+            |parts| &mut parts.cc,
+            |parts| &mut parts.bcc,
+            |parts| &mut parts.reply_to,
+        ];
+        for list in lists {
+            let named = content(|parts| {
+                parts.to = mailboxes(&["bob@example.org"]);
+                *list(parts) = mailboxes(&["anna@example.org"]);
+            });
+            assert!(list(&mut EmailParts::clone(&rest(&named).email)).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_mail_whose_to_line_would_be_empty_goes_to_nobody() {
+        let anna = EmailAddress::parse("anna@example.org").unwrap();
+        let with_cc = content(|parts| parts.cc = mailboxes(&["bob@example.org"]));
+        for content in [content(|_| {}), with_cc] {
+            assert!(matches!(content.without(&anna), WithoutAddress::Nobody));
+        }
+    }
+
+    #[test]
+    fn the_sender_stays_and_who_is_not_named_changes_nothing() {
+        let of = |address: &str| content(|_| {}).without(&EmailAddress::parse(address).unwrap());
+        assert!(matches!(of("hello@example.com"), WithoutAddress::Sender));
+        assert!(matches!(of("carol@example.org"), WithoutAddress::Unnamed));
+    }
 }

@@ -14,12 +14,14 @@
 //! | `hint` | the message of SQS |
 //! | `next_step` | what a worker does with a mail, from its row and its entry |
 //! | `retry_wait` | how long a mail waits that could not be sent, and how it comes back |
+//! | `held_back` | why the gate holds the mail of a stream back |
 //! | `hand_over` | how many mails the sweep hands to SQS, and when an entry is due again |
 
 mod content;
 mod deadline;
 mod entry;
 mod hand_over;
+mod held_back;
 mod hint;
 mod next_step;
 mod retry_wait;
@@ -27,10 +29,11 @@ mod scheduled_at;
 mod time_span;
 mod when_busy;
 
-pub use content::{ContentEncoding, ContentRef, QueuedContent};
+pub use content::{ContentEncoding, ContentRef, QueuedContent, WithoutAddress};
 pub use deadline::{AFTER_SCHEDULE_MAX, DeadlineDefaults, DeadlineError, claim_expires, parse_deadline};
 pub use entry::{ENTRY_KEPT, OutboxEntry, WAKE_SHARDS, first_hint, first_wake_at, row_expires_at, wake_shard};
 pub use hand_over::{QueueDepth, hand_over_budget, hand_over_delay, wake_again_at};
+pub use held_back::held_back_by;
 pub use hint::{HINT_LENGTH_MAX, Hint, HintError};
 pub use next_step::{Leaving, NextStep, Settle, UNKNOWN_AFTER, next_step};
 pub use retry_wait::{HINT_DELAY_MAX, Wait, cause_wait, retry_wait};

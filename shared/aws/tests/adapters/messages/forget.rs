@@ -267,7 +267,7 @@ async fn messages_name_a_forgotten_person_nowhere_and_all_others_as_before() {
     // The rows of three mails, entries of the index for two of them, and six items of events.
     assert_eq!(before.len(), 3 + 4 + 6);
     for (read, rewritten) in [(13, 3), (8, 0)] {
-        let page = store.messages().forget(&anna, None).await.unwrap();
+        let page = store.messages().forget(&anna, None, None).await.unwrap();
         assert_eq!((page.read, page.rewritten, page.next), (read, rewritten, None));
     }
     assert_eq!(
@@ -327,7 +327,7 @@ async fn an_event_that_comes_after_an_address_was_forgotten_names_it_until_it_is
     let (id, parts) = message(1, parts());
     put(&store, id, parts).await;
     let anna = address("anna@example.org");
-    assert_eq!(store.messages().forget(&anna, None).await.unwrap().rewritten, 1);
+    assert_eq!(store.messages().forget(&anna, None, None).await.unwrap().rewritten, 1);
     let complaint = MessageEvent {
         message_id: Some(id),
         ses_id: "s-1".to_owned(),
@@ -341,7 +341,7 @@ async fn an_event_that_comes_after_an_address_was_forgotten_names_it_until_it_is
     store.messages().add_event(&complaint, at(1_000_000)).await.unwrap();
     assert_eq!(store.count(MESSAGES).await, 2);
     for rewritten in [1, 0] {
-        let page = store.messages().forget(&anna, None).await.unwrap();
+        let page = store.messages().forget(&anna, None, None).await.unwrap();
         assert_eq!(page.rewritten, rewritten);
     }
     assert_eq!(store.count(MESSAGES).await, 1);
@@ -390,7 +390,7 @@ async fn a_table_of_several_pages_is_gone_through_to_its_end() {
     let anna = address("anna@example.net");
     let (mut read, mut rewritten, mut pages, mut after) = (0, 0, 0, None);
     loop {
-        let page = store.messages().forget(&anna, after.as_deref()).await.unwrap();
+        let page = store.messages().forget(&anna, after.as_deref(), None).await.unwrap();
         read += page.read;
         rewritten += page.rewritten;
         pages += 1;
@@ -467,7 +467,7 @@ async fn the_index_finds_every_message_to_somebody_and_no_other_is_read() {
     for expected in [30, 0] {
         let (mut rewritten, mut read, mut after) = (0, 0, None);
         loop {
-            let page = messages.forget_sent_to(&anna, after.as_deref()).await.unwrap();
+            let page = messages.forget_sent_to(&anna, after.as_deref(), None).await.unwrap();
             (rewritten, read, after) = (rewritten + page.rewritten, read + page.read, page.next);
             if after.is_none() {
                 break;
@@ -496,8 +496,8 @@ async fn the_index_finds_every_message_to_somebody_and_no_other_is_read() {
             .collect::<Vec<_>>(),
         expected
     );
-    assert_eq!(messages.forget(&anna, None).await.unwrap().rewritten, 2);
-    assert!(messages.forget_sent_to(&anna, Some("nowhere")).await.is_err());
+    assert_eq!(messages.forget(&anna, None, None).await.unwrap().rewritten, 2);
+    assert!(messages.forget_sent_to(&anna, Some("nowhere"), None).await.is_err());
 }
 
 #[tokio::test]
@@ -538,7 +538,7 @@ async fn the_index_finds_somebody_to_whom_a_mail_was_forwarded() {
     let sent = messages.sent_to(&anna, NewestFrom::Newest, 10).await.unwrap();
     assert_eq!(sent, MessagesPage::default());
     for rewritten in [1, 0] {
-        let page = messages.forget_sent_to(&anna, None).await.unwrap();
+        let page = messages.forget_sent_to(&anna, None, None).await.unwrap();
         assert_eq!((page.rewritten, page.next), (rewritten, None));
     }
     let after = all(&store).await;

@@ -1,5 +1,6 @@
 //! Entries, and the index that finds what is due.
 
+use aws::{Counted, Wakes};
 use domain::queue::wake_shard;
 
 use super::*;
@@ -86,6 +87,40 @@ async fn what_is_due_is_found_the_oldest_first() {
     assert_eq!(wake_at(65_000, 10).await, [at(50_000), at(60_000)]);
     assert_eq!(wake_at(120_000, 2).await, [at(50_000), at(60_000)]);
     assert_eq!(outbox.due("bulk#1", at(120_000), 10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_waits_is_counted_up_to_a_bound_and_what_is_due_later_is_found_too() {
+    let (store, _) = waiting().await;
+    let outbox = store.outbox();
+    let shard = wake_shard(Stream::Transactional, ID);
+    let put = async |nth: u128, wake_at: i64, size: usize| {
+        let id = Uuid::from_u128(ID.as_u128() + 4 * nth);
+        let mut item = entry_item(&store).await.unwrap();
+        item.insert("id".to_owned(), s(&id.to_string()));
+        item.insert("wake_at".to_owned(), n(at(wake_at).as_millisecond()));
+        // The index holds the id of the key, so that a few entries fill a page of 1 MB.
+        item.insert("key_id".to_owned(), s(&"k".repeat(size)));
+        let put = store.client().put_item().table_name(store.table(OUTBOX));
+        put.set_item(Some(item)).send().await.unwrap();
+    };
+    for (nth, wake_at) in [(1, 50_000), (2, 130_000)] {
+        put(nth, wake_at, 4).await;
+    }
+    let count = async |wakes, enough| outbox.count(&shard, wakes, enough).await.unwrap();
+    let counted = |count, has_more| Counted { count, has_more };
+    assert_eq!(count(Wakes::Until(at(120_000)), 10).await, counted(2, false));
+    assert_eq!(count(Wakes::After(at(120_000)), 10).await, counted(1, false));
+    assert_eq!(count(Wakes::After(at(130_000)), 10).await, counted(0, false));
+    let first = outbox.first(&shard, Wakes::After(at(50_000)), 10).await.unwrap();
+    let wake_at: Vec<_> = first.into_iter().map(|entry| entry.wake_at).collect();
+    assert_eq!(wake_at, [at(120_000), at(130_000)]);
+    for nth in 10..16 {
+        put(nth, 200_000 + i64::try_from(nth).unwrap(), 300_000).await;
+    }
+    let bounded = count(Wakes::After(at(199_999)), 1).await;
+    assert!(bounded.has_more && (1..6).contains(&bounded.count), "{bounded:?}");
+    assert_eq!(count(Wakes::After(at(199_999)), 100).await, counted(6, false));
 }
 
 #[tokio::test]

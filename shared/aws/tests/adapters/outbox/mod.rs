@@ -5,6 +5,7 @@
 mod accept;
 mod content;
 mod entries;
+mod forget;
 mod recall;
 mod transitions;
 

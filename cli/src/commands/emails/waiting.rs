@@ -1,0 +1,80 @@
+//! The tables and the queue of an email that waits.
+
+use std::time::Duration;
+
+use aws::{Claims, Hints, Outbox};
+use sending::{Deadlines, Recall, RecallError};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{EmailsError, MessagesTable};
+use crate::aws_error;
+use crate::target::{OUTBOX, TRANSACTIONAL_HINTS, Target};
+
+/// How long a change may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What an email that waits is changed with.
+pub(super) struct Waiting {
+    pub(super) table: MessagesTable,
+    claims: Claims,
+    outbox: Outbox,
+    /// The hints about transactional mail; `None` if the deployment has no such queue.
+    hints: Option<Hints>,
+}
+
+impl Waiting {
+    /// Finds the tables and the queue of a target.
+    pub(super) async fn of(target: &Target) -> Result<Self, EmailsError> {
+        if matches!(target, Target::Resource { .. }) {
+            return Err(EmailsError::SingleTable);
+        }
+        let table = MessagesTable::of(target).await?;
+        let outbox = target.resolve(OUTBOX).await?;
+        let hints = target.resolve_if_there(TRANSACTIONAL_HINTS).await?;
+        let client = aws::dynamodb(&table.resolved.config);
+        Ok(Self {
+            claims: Claims::new(client.clone(), table.resolved.name.clone()),
+            outbox: Outbox::new(client, outbox.name),
+            hints: hints.map(|queue| Hints::new(aws::sqs(&queue.config), queue.name)),
+            table,
+        })
+    }
+
+    pub(super) fn recall(&self) -> Recall<'_> {
+        Recall {
+            messages: &self.table.messages,
+            claims: &self.claims,
+            outbox: &self.outbox,
+            hints: self.hints.as_ref(),
+        }
+    }
+
+    /// Begins a change now.
+    pub(super) fn deadlines(&self) -> Deadlines {
+        Deadlines::new(self.table.target.now(), Instant::now() + TIMEOUT)
+    }
+
+    pub(super) fn error(&self, id: Uuid, error: RecallError) -> EmailsError {
+        match error {
+            RecallError::NotFound => EmailsError::NotFound {
+                id: id.to_string(),
+                target_name: self.table.resolved.target_name.clone(),
+            },
+            RecallError::TooLate(state) => EmailsError::TooLate {
+                id,
+                state: state.as_str(),
+            },
+            RecallError::Contended => EmailsError::Changing(id),
+            RecallError::Store(error) => self.table.error(&error),
+            RecallError::OutOfTime => EmailsError::OutOfTime,
+            RecallError::Unknown(error) => EmailsError::Unanswered {
+                id,
+                reason: error.map_or_else(
+                    || "there was no answer in time".to_owned(),
+                    |error| aws_error::message(&error),
+                ),
+            },
+        }
+    }
+}
