@@ -40,7 +40,7 @@ enum Next {
     Smaller(Vec<DueMail>, usize),
     /// Neither these mails nor those after them are sent now: the gate refuses.
     Refused(Vec<DueMail>, Throttled),
-    /// The same, for the gate has no answer: they wait so long.
+    /// The same, for the gate has no answer, or there is no time to ask it: they wait so long.
     NoAnswer(Vec<DueMail>, Duration),
 }
 
@@ -111,6 +111,12 @@ impl Run<'_> {
         let recipients: i64 = judged.iter().map(JudgedMail::recipients).sum();
         let permits = &self.worker.sending.permits;
         let asked = Instant::now();
+        let asked_for = || judged.iter().map(|judged| judged.mail.due.clone()).collect();
+        // The tables may have been slow.
+        if self.deadlines.left_after(asked) < LAST_PART {
+            let next = Next::NoAnswer(asked_for(), AT_ONCE);
+            return ChunkEnd { ended, next };
+        }
         // The last mail must begin in time, with what was judged.
         let before_last = permits.time_of(recipients.saturating_sub(last.recipients()));
         let latest = (judged_at + JUDGED_FOR - BEGINNING).min(asked + self.deadlines.left_to_send());
@@ -123,7 +129,6 @@ impl Run<'_> {
             patience,
             holds_bulk_back: leaves_mails && stream == Stream::Transactional,
         };
-        let asked_for = || judged.iter().map(|judged| judged.mail.due.clone()).collect();
         // A refusal that this process knows to be certain costs the gate nothing.
         let known = permits.known_refusal(patience, ask.now);
         let taken = async {

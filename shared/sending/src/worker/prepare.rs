@@ -53,7 +53,9 @@ impl Run<'_> {
         let stored = chunk.iter().map(async |mail| match keys.get(&mail.entry.key_id) {
             Some(Ok(Some(_))) => caught(mail.id(), self.stored(mail)).await,
             Some(Err(wait)) => Some(Err(Lack::Waits(*wait))),
-            Some(Ok(None)) | None => Some(Err(Lack::Failed(FailedReason::KeyRevoked))),
+            Some(Ok(None)) => Some(Err(Lack::Failed(FailedReason::KeyRevoked))),
+            // Every key of the chunk was read.
+            None => Some(Err(Lack::Waits(no_time_wait()))),
         });
         let stored = join_all(stored).await;
         let (mut preparation, mut room) = (Preparation::default(), CONTENT_MAX);

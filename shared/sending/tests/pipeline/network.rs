@@ -221,13 +221,18 @@ impl Shared {
         }
     }
 
-    /// Carries out what was to be carried out later.
-    pub(crate) async fn carry_out_late(&self) {
-        let late = std::mem::take(&mut *self.late.lock().unwrap());
+    /// Lets the calls end that go on although their request may have ended.
+    pub(crate) async fn end_calls(&self) {
         let going_on = std::mem::take(&mut *self.going_on.lock().unwrap());
         for call in going_on {
             call.await.unwrap();
         }
+    }
+
+    /// Carries out what was to be carried out later.
+    pub(crate) async fn carry_out_late(&self) {
+        let late = std::mem::take(&mut *self.late.lock().unwrap());
+        self.end_calls().await;
         for (number, request) in late {
             // A condition may fail.
             let _ = self.carry_out(number, request).await;

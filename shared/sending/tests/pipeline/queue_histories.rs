@@ -142,6 +142,8 @@ impl World {
                 .iter()
                 .map(|action| Box::pin(self.act(&name, history, &post, &known, action)));
             join_all(actions).await;
+            // A call that was begun does not wait for the clock.
+            self.shared.end_calls().await;
             // No connection stays open for an hour.
             if round.is_late_over || round.passes > Duration::from_mins(50) {
                 self.shared.carry_out_late().await;

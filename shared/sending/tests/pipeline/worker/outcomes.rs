@@ -59,7 +59,7 @@ async fn a_mail_that_ses_accepts_is_sent_once_and_nothing_is_left_of_it() {
 async fn what_the_gate_refuses_is_untouched_and_waits_by_its_cause() {
     let world = Box::pin(World::start()).await;
     for (name, gate, hint, wakes_in) in [
-        ("rate", None, Some(58), None),
+        ("rate", None, Some(30), None),
         // Longer than a minute: by the index.
         ("quota", Some((0, Brake::None)), None, Some(300)),
         ("brake", Some((UNLIMITED, Brake::All)), None, Some(300)),
