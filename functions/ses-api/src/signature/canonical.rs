@@ -24,10 +24,10 @@ pub(super) struct Canonical {
 impl Canonical {
     pub(super) fn new(request: &SignedRequest<'_>, signed_headers: &[String], body_hash: &str) -> Self {
         let query = query(request.query);
-        let headers: String = signed_headers
-            .iter()
-            .map(|name| format!("{name}:{}\n", value(request.headers, name).unwrap_or_default()))
-            .collect();
+        let headers = signed_headers.iter().fold(String::new(), |headers, name| {
+            let value = value(request.headers, name).unwrap_or_default();
+            headers + name + ":" + &value + "\n"
+        });
         Self {
             method: request.method.to_owned(),
             paths: paths(request.path),

@@ -1,5 +1,7 @@
 //! Why a signed request is refused.
 
+use crate::fault::{ApiFault, FaultKind};
+
 /// The reason that a request is not authenticated. The text is the one of AWS, where AWS has one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
@@ -12,7 +14,7 @@ pub enum SignatureError {
     /// The signature is in the query string.
     #[error("Presigned requests are not supported: put the signature into the Authorization header.")]
     Presigned,
-    /// The signature is asymmetric (SigV4A).
+    /// The signature is asymmetric (`SigV4A`).
     #[error("Asymmetric signatures (SigV4A) are not supported: sign with AWS4-HMAC-SHA256.")]
     AsymmetricSignature,
     /// A part of the signature is missing.
@@ -70,26 +72,32 @@ pub enum SignatureError {
 }
 
 impl SignatureError {
-    /// Returns AWS's code for the error, as the Query protocol has it.
+    /// Returns the kind of error that the caller receives.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn kind(&self) -> FaultKind {
         match self {
-            Self::Missing => "MissingAuthenticationToken",
-            Self::UnknownAccessKey => "InvalidClientTokenId",
+            Self::Missing => FaultKind::MissingCredentials,
+            Self::UnknownAccessKey => FaultKind::UnknownAccessKey,
             Self::OtherScheme
             | Self::Presigned
             | Self::AsymmetricSignature
             | Self::Incomplete(_)
             | Self::UnknownPart
             | Self::InvalidCredential
-            | Self::InvalidTime => "IncompleteSignature",
+            | Self::InvalidTime => FaultKind::IncompleteSignature,
             Self::OtherService
             | Self::OtherDate
             | Self::NotSigned(_)
             | Self::UnsignedBody
             | Self::OtherBody
-            | Self::Mismatch => "SignatureDoesNotMatch",
-            Self::Expired { .. } | Self::NotYet { .. } => "RequestExpired",
+            | Self::Mismatch => FaultKind::WrongSignature,
+            Self::Expired { .. } | Self::NotYet { .. } => FaultKind::RequestExpired,
         }
+    }
+}
+
+impl From<SignatureError> for ApiFault {
+    fn from(error: SignatureError) -> Self {
+        Self::new(error.kind(), error.to_string())
     }
 }

@@ -182,7 +182,7 @@ fn parse_time(text: &str) -> Option<Timestamp> {
         return None;
     }
     let time = DateTime::strptime(TIME_FORM, text).ok()?;
-    Some(TimeZone::UTC.to_timestamp(time).ok()?)
+    TimeZone::UTC.to_timestamp(time).ok()
 }
 
 /// Refuses a request if a header that must be signed is not, or a signed one is missing.

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::*;
+use crate::fault::FaultKind;
 
 const ID: &str = "ok_abababababababab";
 const SECRET: &str = "0123456789012345678901234567890123456789";
@@ -163,7 +164,7 @@ fn a_signature_holds_fifteen_minutes_before_and_after() {
     let at = |seconds| sent.verify_with(SECRET, Some(Timestamp::from_second(SIGNED_AT + seconds).unwrap()));
     assert!(at(900).is_ok() && at(-900).is_ok());
     let expired = at(901).unwrap_err();
-    assert_eq!(expired.code(), "RequestExpired");
+    assert_eq!(expired.kind(), FaultKind::RequestExpired);
     assert!(expired.to_string().contains("20260921T142821Z"), "{expired}");
     assert!(matches!(at(-901), Err(SignatureError::NotYet { .. })));
     assert!(sent.verify_with(SECRET, None).is_ok());
@@ -283,14 +284,14 @@ fn the_hash_of_the_body_is_checked_where_it_is_given() {
 }
 
 #[test]
-fn every_error_has_a_code_of_aws() {
-    for (error, code) in [
-        (SignatureError::Missing, "MissingAuthenticationToken"),
-        (SignatureError::UnknownAccessKey, "InvalidClientTokenId"),
-        (SignatureError::Mismatch, "SignatureDoesNotMatch"),
-        (SignatureError::Presigned, "IncompleteSignature"),
+fn every_error_has_a_kind() {
+    for (error, kind) in [
+        (SignatureError::Missing, FaultKind::MissingCredentials),
+        (SignatureError::UnknownAccessKey, FaultKind::UnknownAccessKey),
+        (SignatureError::Mismatch, FaultKind::WrongSignature),
+        (SignatureError::Presigned, FaultKind::IncompleteSignature),
     ] {
-        assert_eq!(error.code(), code);
+        assert_eq!(error.kind(), kind);
     }
 }
 
