@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`credentials`] | what a request proves its caller with: a signature, or an API key |
 //! | [`signature`] | the check of requests that an AWS SDK signed |
+//! | [`v2`] | version 2 of the API: JSON |
+//! | [`send`] | the mail that a request of either version asks to send |
 //! | [`repeat`] | the key by which a repeated request is recognised |
 //! | [`identity`] | the identities of the account |
 //! | [`fault`] | every error that a caller can receive, in the form of both versions |
@@ -17,5 +19,7 @@ pub mod credentials;
 pub mod fault;
 pub mod identity;
 pub mod repeat;
+pub mod send;
 pub mod signature;
+pub mod v2;
 mod xml;
