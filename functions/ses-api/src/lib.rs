@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`credentials`] | what a request proves its caller with: a signature, or an API key |
 //! | [`signature`] | the check of requests that an AWS SDK signed |
+//! | [`v1`] | version 1 of the API: forms and XML |
 //! | [`v2`] | version 2 of the API: JSON |
 //! | [`send`] | the mail that a request of either version asks to send |
 //! | [`repeat`] | the key by which a repeated request is recognised |
@@ -21,5 +22,6 @@ pub mod identity;
 pub mod repeat;
 pub mod send;
 pub mod signature;
+pub mod v1;
 pub mod v2;
 mod xml;
