@@ -1,4 +1,5 @@
-//! The requests of boto3, as it signed and wrote them. They were recorded with the key that [`key`] makes.
+//! The requests of boto3 and of the SDK for JavaScript, as they signed and wrote them. They were recorded with the key
+//! that [`key`] makes.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -29,9 +30,12 @@ fn key() -> ApiKey {
 }
 
 fn recorded() -> Vec<Recorded> {
-    let all: Vec<Value> = serde_json::from_str(include_str!("boto3.json")).unwrap();
+    let of_boto3: Vec<Value> = serde_json::from_str(include_str!("boto3.json")).unwrap();
+    let of_js: Vec<Value> = serde_json::from_str(include_str!("js.json")).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    all.iter()
+    of_boto3
+        .iter()
+        .chain(&of_js)
         .map(|one| Recorded {
             call: text(&one["call"]),
             method: text(&one["method"]),
@@ -52,7 +56,7 @@ fn recorded() -> Vec<Recorded> {
 }
 
 #[test]
-fn every_request_of_boto3_is_verified() {
+fn every_recorded_request_is_verified() {
     let now: Timestamp = "2026-11-28T12:00:01Z".parse().unwrap();
     for request in recorded() {
         let decoded = percent_decode_str(&request.path).decode_utf8().unwrap();
@@ -178,6 +182,25 @@ fn every_operation_of_boto3_is_found() {
 }
 
 #[test]
+fn the_sdk_for_javascript_is_understood() {
+    let Content::Raw(email) = send_email(&body("js.sesv2.SendEmail")).unwrap().content else {
+        panic!("a raw mail");
+    };
+    assert_eq!(email.message().bytes(), b"From: a@example.com\nTo: b@example.net\n\nHi");
+    assert!(matches!(
+        Action::read(&body("js.ses.SendRawEmail")),
+        Ok(Action::SendRawEmail(_))
+    ));
+    assert_eq!(
+        operation("js.sesv2.GetSuppressedDestination"),
+        Operation::GetSuppressed("o'neil+b!*()@example.net".to_owned())
+    );
+    let list = ListSuppressed::read(&of("js.sesv2.ListSuppressedDestinations")[0].query).unwrap();
+    assert_eq!(list.from, Some("2026-11-28T12:00:00Z".parse().unwrap()));
+    assert_eq!((list.reasons.len(), list.next_token.as_deref()), (2, Some("a+/= b")));
+}
+
+#[test]
 fn every_action_of_boto3_is_found() {
     for call in [
         "GetSendQuota",
@@ -194,7 +217,7 @@ fn every_action_of_boto3_is_found() {
 }
 
 #[test]
-fn every_call_of_boto3_has_an_invocation_id_of_its_own() {
+fn every_call_has_an_invocation_id_of_its_own() {
     let ids: Vec<_> = recorded()
         .iter()
         .map(|one| RepeatKey::read(&one.headers).unwrap())
