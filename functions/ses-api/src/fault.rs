@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use domain::address::AddressError;
 use domain::message::InvalidEmail;
 use domain::message::raw::InvalidRaw;
 use http::HeaderName;
@@ -281,6 +282,17 @@ impl ApiFault {
     }
 }
 
+/// Returns the kind of an error of an address.
+///
+/// SES takes any text for a domain and rejects the message, because nobody has verified it. nodemailer's `verify` tries
+/// the credentials with a mail from `invalid@invalid`, and takes that for a success.
+pub(crate) fn kind_of(problem: AddressError) -> FaultKind {
+    match problem {
+        AddressError::DomainInvalid => FaultKind::MessageRejected,
+        _ => FaultKind::Invalid,
+    }
+}
+
 /// Writes the body of an error of version 1.
 fn document(status: u16, code: &str, message: &str, request_id: Uuid) -> String {
     let whose = if status < 500 { "Sender" } else { "Receiver" };
@@ -295,7 +307,11 @@ fn document(status: u16, code: &str, message: &str, request_id: Uuid) -> String 
 
 impl From<InvalidRaw> for ApiFault {
     fn from(invalid: InvalidRaw) -> Self {
-        Self::invalid(invalid.to_string())
+        let kind = match invalid {
+            InvalidRaw::Address { problem, .. } => kind_of(problem),
+            _ => FaultKind::Invalid,
+        };
+        Self::new(kind, invalid.to_string())
     }
 }
 

@@ -6,7 +6,7 @@ use domain::address::{AddressError, Mailbox};
 use domain::message::raw::{Envelope, ListManagement, RawEmail, RawMessage};
 use domain::message::{Attachment, Email, EmailParts, Header, RECIPIENTS_MAX, Tag};
 
-use crate::fault::{ApiFault, FaultKind};
+use crate::fault::{ApiFault, FaultKind, kind_of};
 
 /// A mail to send.
 #[derive(Clone, Debug)]
@@ -177,7 +177,7 @@ pub(crate) fn address_fault(place: &str, error: AddressError) -> ApiFault {
         AddressError::NotAnAddress => "Missing final '@domain'".to_owned(),
         other => format!("Illegal address: {other}"),
     };
-    ApiFault::invalid(format!("{words} ({place})"))
+    ApiFault::new(kind_of(error), format!("{words} ({place})"))
 }
 
 fn mailboxes(place: &str, texts: &[String]) -> Result<Vec<Mailbox>, ApiFault> {

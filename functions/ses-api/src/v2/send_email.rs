@@ -288,6 +288,18 @@ mod tests {
         assert_eq!(alone.recipients()[0].as_given(), "b@example.net");
     }
 
+    /// The mail by which nodemailer tries its credentials. It must be rejected in these words of SES.
+    #[test]
+    fn the_mail_of_nodemailers_verify_is_rejected() {
+        let fault = read(&json!({
+            "Content": {"Raw": {"Data": "RnJvbTogPGludmFsaWRAaW52YWxpZD4NClRvOiA8aW52YWxpZEBpbnZhbGlkPg0KIFN1YmplY3Q6IEludmFsaWQNCg0KSW52YWxpZA=="}},
+            "FromEmailAddress": "invalid@invalid",
+            "Destination": {"ToAddresses": ["invalid@invalid"]},
+        }))
+        .unwrap_err();
+        assert_eq!(fault.kind, FaultKind::MessageRejected);
+    }
+
     #[test]
     fn reads_a_simple_mail() {
         let body = with(

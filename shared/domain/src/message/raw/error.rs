@@ -76,7 +76,6 @@ fn words(problem: AddressError) -> String {
         AddressError::Empty => "Illegal address",
         AddressError::NotAnAddress => "Missing final '@domain'",
         AddressError::ControlCharacter | AddressError::Space => "Local address contains control or whitespace",
-        AddressError::DomainInvalid => "Domain contains illegal character",
         AddressError::LocalPartInvalid => "Local address contains illegal character",
         other => return format!("Illegal address: {other}"),
     };
