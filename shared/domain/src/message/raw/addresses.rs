@@ -6,20 +6,53 @@ use super::error::InvalidRaw;
 use super::fields::Field;
 use crate::address::{AddressError, EmailAddress, Mailbox};
 
+/// The addresses in a field, as far as they can be read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Found {
+    pub(super) mailboxes: Vec<Mailbox>,
+    /// The first problem.
+    pub(super) problem: Option<InvalidRaw>,
+}
+
+impl Found {
+    /// Returns the addresses if all of them can be read.
+    pub(super) fn all(self) -> Result<Vec<Mailbox>, InvalidRaw> {
+        self.problem.map_or(Ok(self.mailboxes), Err)
+    }
+
+    /// Adds the addresses of another field.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.mailboxes.extend(other.mailboxes);
+        self.problem = self.problem.or(other.problem);
+        self
+    }
+}
+
 /// Reads the addresses of a field. A group without members, as in `undisclosed-recipients:;`, has none.
-pub(super) fn addresses(field: &Field<'_>, place: &'static str) -> Result<Vec<Mailbox>, InvalidRaw> {
-    let invalid = |problem| InvalidRaw::Address { place, problem };
-    let value = field.value();
+pub(super) fn addresses(field: &Field<'_>, place: &'static str) -> Found {
+    let mut found = Found::default();
+    for read in mailboxes(&field.value()) {
+        match read {
+            Ok(mailbox) => found.mailboxes.push(mailbox),
+            Err(problem) => {
+                found.problem.get_or_insert(InvalidRaw::Address { place, problem });
+            }
+        }
+    }
+    found
+}
+
+fn mailboxes(value: &str) -> Vec<Result<Mailbox, AddressError>> {
     // Outside quotes and comments, readers understand a backslash in different ways.
-    if has_bare_backslash(&value) {
-        return Err(invalid(AddressError::LocalPartInvalid));
+    if has_bare_backslash(value) {
+        return vec![Err(AddressError::LocalPartInvalid)];
     }
     let header = format!("To: {value}\r\n\r\n");
     let message = MessageParser::new()
         .header_address(HeaderName::To)
         .parse_headers(header.as_bytes());
     let found = match message.as_ref().and_then(|message| message.to()) {
-        None => return Ok(Vec::new()),
+        None => return Vec::new(),
         Some(Address::List(list)) => list.iter().collect::<Vec<_>>(),
         Some(Address::Group(groups)) => groups.iter().flat_map(|group| &group.addresses).collect(),
     };
@@ -30,16 +63,12 @@ pub(super) fn addresses(field: &Field<'_>, place: &'static str) -> Result<Vec<Ma
         let name = addr.name.as_deref().map(str::to_owned);
         Mailbox::from_parts(name, address.clone()).or_else(|_| Mailbox::from_parts(None, address))
     };
-    found
-        .into_iter()
-        .map(mailbox)
-        .collect::<Result<_, _>>()
-        .map_err(invalid)
+    found.into_iter().map(mailbox).collect()
 }
 
 /// Reads the one address of a field.
 pub(super) fn address(field: &Field<'_>, place: &'static str) -> Result<Mailbox, InvalidRaw> {
-    let mut found = addresses(field, place)?.into_iter();
+    let mut found = addresses(field, place).all()?.into_iter();
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
         _ => Err(InvalidRaw::NotOneAddress(place)),
@@ -70,7 +99,7 @@ mod tests {
     fn read(value: &str) -> Result<Vec<String>, InvalidRaw> {
         let message = format!("To: {value}\n");
         let fields = fields(message.as_bytes())?;
-        let found = addresses(&fields[0], "To")?;
+        let found = addresses(&fields[0], "To").all()?;
         Ok(found.iter().map(ToString::to_string).collect())
     }
 

@@ -160,6 +160,9 @@ fn parse(text: &str, place: &'static str) -> Result<Mailbox, InvalidRaw> {
 
 fn recipients(message: &RawMessage, destinations: &[String]) -> Result<Vec<EmailAddress>, InvalidRaw> {
     let mut recipients: Vec<EmailAddress> = if destinations.is_empty() {
+        if let Some(problem) = &message.unreadable_recipient {
+            return Err(problem.clone());
+        }
         let lists = [message.to(), message.cc(), message.bcc()];
         lists.concat().iter().map(|mailbox| mailbox.address().clone()).collect()
     } else {
@@ -230,6 +233,16 @@ mod tests {
             ["b@example.net", "c@example.net", "d@example.net"]
         );
         assert_eq!(given(to(&["Eve <e@example.net>", "E@example.net"])), ["e@example.net"]);
+    }
+
+    #[test]
+    fn an_unreadable_recipient_matters_only_where_the_header_is_the_envelope() {
+        let header = "From: a@example.com\nTo: b@example.net, bob\nCc: c@example.net =?utf-8?q?=2C?= d@example.net\n";
+        let error = email(header, Envelope::default()).unwrap_err();
+        assert_eq!(error.to_string(), "Missing final '@domain' (To)");
+        let named = email(header, to(&["e@example.net"])).unwrap();
+        assert_eq!(named.recipients().len(), 1);
+        assert_eq!(named.message().to().len(), 1);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::addresses::{address, addresses};
+use super::addresses::{Found, address, addresses};
 use super::error::InvalidRaw;
 use super::fields::{Field, fields};
 use super::ses_fields::{Instructions, instructions, is_instruction};
@@ -25,6 +25,8 @@ pub struct RawMessage {
     to: Vec<Mailbox>,
     cc: Vec<Mailbox>,
     bcc: Vec<Mailbox>,
+    /// The first recipient that cannot be read.
+    pub(super) unreadable_recipient: Option<InvalidRaw>,
     message_id: Option<String>,
     subject: Option<String>,
     pub(super) instructions: Instructions,
@@ -37,6 +39,9 @@ pub struct RawMessage {
 impl RawMessage {
     /// Reads the header of a message, and leaves the fields out that recipients must not see: `Bcc`, `Resent-Bcc` and
     /// the instructions to SES. All other bytes stay as they are.
+    ///
+    /// A recipient that cannot be read is left out of the lists. It is a problem only where the header is the envelope:
+    /// some versions of mail libraries fold a long list of recipients so that nobody can read it.
     ///
     /// # Errors
     /// [`InvalidRaw`] with the first problem found.
@@ -51,12 +56,15 @@ impl RawMessage {
         let header = HeaderFields(&fields);
         let from = header.one("From")?.ok_or(InvalidRaw::MissingField("From"))?;
         let from = address(from, "From")?;
+        let (to, cc) = (header.recipients("To")?, header.recipients("Cc")?);
+        let bcc = header.hidden_recipients();
         let read = Self {
             from,
             other_senders: header.other_senders()?,
-            to: header.recipients("To")?,
-            cc: header.recipients("Cc")?,
-            bcc: header.hidden_recipients()?,
+            to: to.mailboxes,
+            cc: cc.mailboxes,
+            bcc: bcc.mailboxes,
+            unreadable_recipient: to.problem.or(cc.problem).or(bcc.problem),
             message_id: header.any("Message-ID").map(|field| message_id(&field.value())),
             subject: header.one("Subject")?.map(|field| decoded(&field.value())),
             instructions: instructions(&fields)?,
@@ -147,18 +155,15 @@ impl<'a> HeaderFields<'a> {
         }
     }
 
-    fn recipients(&self, name: &'static str) -> Result<Vec<Mailbox>, InvalidRaw> {
+    fn recipients(&self, name: &'static str) -> Result<Found, InvalidRaw> {
         let field = self.one(name)?;
-        field.map_or_else(|| Ok(Vec::new()), |field| addresses(field, name))
+        Ok(field.map_or_else(Found::default, |field| addresses(field, name)))
     }
 
     /// Returns the recipients of `Bcc`, which some libraries write once for each.
-    fn hidden_recipients(&self) -> Result<Vec<Mailbox>, InvalidRaw> {
-        let lists: Vec<_> = self
-            .all("Bcc")
-            .map(|field| addresses(field, "Bcc"))
-            .collect::<Result<_, _>>()?;
-        Ok(lists.concat())
+    fn hidden_recipients(&self) -> Found {
+        let lists = self.all("Bcc").map(|field| addresses(field, "Bcc"));
+        lists.fold(Found::default(), Found::and)
     }
 
     fn other_senders(&self) -> Result<Vec<EmailAddress>, InvalidRaw> {
@@ -168,12 +173,12 @@ impl<'a> HeaderFields<'a> {
         }
         for name in ["Resent-From", "Resent-Sender"] {
             for field in self.all(name) {
-                found.extend(addresses(field, name)?);
+                found.extend(addresses(field, name).all()?);
             }
         }
         // `<>` asks for no bounces and names nobody.
         for field in self.all("Return-Path").filter(|field| field.value() != "<>") {
-            found.extend(addresses(field, "Return-Path")?);
+            found.extend(addresses(field, "Return-Path").all()?);
         }
         Ok(found.iter().map(|mailbox| mailbox.address().clone()).collect())
     }
@@ -303,7 +308,6 @@ mod tests {
                 "Header 'From' must have exactly one address.",
             ),
             ("From:\n", "Header 'From' must have exactly one address."),
-            ("From: a@example.com\nTo: bob\n", "Missing final '@domain' (To)"),
             (
                 "From: a@example.com\nReturn-Path: bob\n",
                 "Missing final '@domain' (Return-Path)",
