@@ -10,6 +10,7 @@
 //! | [`repeat`] | the key by which a repeated request is recognised |
 //! | [`identity`] | the identities of the account |
 //! | [`fault`] | every error that a caller can receive, in the form of both versions |
+//! | `refusal` | the answer to a mail that the gate or SES refused |
 //! | [`answer`] | an HTTP answer |
 //! | `xml` | writes XML |
 
@@ -19,6 +20,7 @@ pub mod answer;
 pub mod credentials;
 pub mod fault;
 pub mod identity;
+mod refusal;
 pub mod repeat;
 pub mod send;
 pub mod signature;

@@ -119,6 +119,12 @@ impl SimpleParts {
         let source = self.source.ok_or_else(|| missing("Source"))?;
         match self.to.len() + self.cc.len() + self.bcc.len() {
             0 => return Err(missing("Destination")),
+            1..=RECIPIENTS_MAX if self.to.is_empty() => {
+                return Err(ApiFault::invalid(
+                    "Destination.ToAddresses is empty: a simple mail needs a recipient there. Send a mail with copies \
+                     alone as Raw.",
+                ));
+            }
             1..=RECIPIENTS_MAX => {}
             _ => return Err(ApiFault::invalid(format!("Recipient count exceeds {RECIPIENTS_MAX}."))),
         }
@@ -219,6 +225,15 @@ mod tests {
                     ..simple()
                 },
                 "Missing required parameter: Destination.",
+            ),
+            (
+                SimpleParts {
+                    bcc: simple().to,
+                    to: Vec::new(),
+                    ..simple()
+                },
+                "Destination.ToAddresses is empty: a simple mail needs a recipient there. Send a mail with copies alone \
+                 as Raw.",
             ),
             (
                 SimpleParts { text: None, ..simple() },
