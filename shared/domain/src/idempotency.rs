@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::hex::hex;
 use crate::message::Email;
+use crate::message::raw::RawEmail;
 use crate::recipient::OnSuppressed;
 use crate::time;
 
@@ -158,6 +159,12 @@ impl RequestBody {
             Some(OnSuppressed::Reject) => b"R",
         };
         self.0.update(rule);
+        email.add_to(&mut self.0);
+    }
+
+    /// Adds a raw email. Its bytes and its envelope count.
+    pub fn add_raw(&mut self, email: &RawEmail) {
+        self.0.update(b"M");
         email.add_to(&mut self.0);
     }
 

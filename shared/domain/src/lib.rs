@@ -26,6 +26,7 @@
 //! | [`api_key`] | API keys, their secrets and their permissions |
 //! | [`time`] | the span of possible times, and arithmetic that stays within it |
 //! | [`hex`] | bytes as hexadecimal digits |
+//! | [`hmac`] | the HMAC-SHA256 of a text under a secret |
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
@@ -38,6 +39,7 @@ pub mod brake;
 mod encoded_words;
 pub mod feedback;
 pub mod hex;
+pub mod hmac;
 pub mod idempotency;
 pub mod message;
 pub mod pacing;

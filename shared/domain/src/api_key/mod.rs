@@ -3,6 +3,7 @@
 //! The table keeps the id and the SHA-256 of the secret, so a reader of the table cannot send. The secret has 256
 //! random bits, which no attacker can guess. So a plain hash is enough.
 
+mod aws;
 mod from_domain;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use crate::hex::hex;
 use crate::queue::WhenBusy;
 use crate::stream::Stream;
 
+pub use aws::id_of_access_key;
 pub use from_domain::{FromDomainError, from_domain};
 
 /// The time that a function caches a key. A revoked key stops working within this time.

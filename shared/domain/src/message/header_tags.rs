@@ -11,8 +11,15 @@ use super::{Header, Tag};
 
 /// Makes at most `room` tags from the headers. No tag repeats a name in `given`.
 pub(super) fn header_tags(headers: &[Header], given: &[Tag], room: usize) -> Vec<Tag> {
+    let metadata = json(headers, "x-metadata").unwrap_or_default();
+    let texts: Vec<String> = json(headers, "x-tags").unwrap_or_default();
+    made_tags(metadata, &texts, given, room)
+}
+
+/// Makes at most `room` tags from metadata and the texts of tags. No tag repeats a name in `given`.
+pub(super) fn made_tags(metadata: Map<String, Value>, texts: &[String], given: &[Tag], room: usize) -> Vec<Tag> {
     let mut made: Vec<Tag> = Vec::new();
-    for tag in metadata(headers).into_iter().chain(tags(headers)) {
+    for tag in of_metadata(metadata).into_iter().chain(of_texts(texts)) {
         let is_new = |tags: &[Tag]| tags.iter().all(|other| other.name() != tag.name());
         if made.len() < room && is_new(given) && is_new(&made) {
             made.push(tag);
@@ -21,8 +28,7 @@ pub(super) fn header_tags(headers: &[Header], given: &[Tag], room: usize) -> Vec
     made
 }
 
-fn metadata(headers: &[Header]) -> Vec<Tag> {
-    let members: Map<String, Value> = json(headers, "x-metadata").unwrap_or_default();
+fn of_metadata(metadata: Map<String, Value>) -> Vec<Tag> {
     let tag = |(name, value): (String, Value)| {
         let value = match value {
             Value::String(text) => text,
@@ -31,11 +37,10 @@ fn metadata(headers: &[Header]) -> Vec<Tag> {
         };
         Tag::new(&name, &value).ok()
     };
-    members.into_iter().filter_map(tag).collect()
+    metadata.into_iter().filter_map(tag).collect()
 }
 
-fn tags(headers: &[Header]) -> Vec<Tag> {
-    let texts: Vec<String> = json(headers, "x-tags").unwrap_or_default();
+fn of_texts(texts: &[String]) -> Vec<Tag> {
     let fitting = texts.iter().filter_map(|text| Tag::new("tag", text).ok());
     let numbered = |(index, tag): (usize, Tag)| match index {
         0 => Ok(tag),

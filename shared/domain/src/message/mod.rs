@@ -1,4 +1,5 @@
-//! A valid outgoing email: [`Email::new`] accepts what SES's `SendEmail` (`Content.Simple`) accepts.
+//! A valid outgoing email: [`Email::new`] accepts what SES's `SendEmail` (`Content.Simple`) accepts. A mail that the
+//! caller wrote as MIME is a [`raw::RawEmail`].
 //!
 //! This module checks every limit that SES documents. So the caller reads the cause and the remedy in plain words,
 //! and not an SES error about a field that the caller never wrote. The limits:
@@ -9,6 +10,7 @@ mod fingerprint;
 mod header;
 mod header_tags;
 mod plain_text;
+pub mod raw;
 mod tag;
 
 use std::collections::HashSet;

@@ -1,0 +1,299 @@
+//! The mail that a request of either version asks to send.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domain::address::{AddressError, Mailbox};
+use domain::message::raw::{Envelope, ListManagement, RawEmail, RawMessage};
+use domain::message::{Attachment, Email, EmailParts, Header, RECIPIENTS_MAX, Tag};
+
+use crate::fault::{ApiFault, FaultKind, kind_of};
+
+/// A mail to send.
+#[derive(Clone, Debug)]
+pub struct SendMail {
+    /// The mail.
+    pub content: Content,
+    /// What SES is asked beside sending it.
+    pub options: SendOptions,
+}
+
+/// A mail in one of the two forms that Okite sends.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// The caller wrote the mail as MIME.
+    Raw(Box<RawEmail>),
+    /// The caller gave the fields of the mail.
+    Simple(Box<Email>),
+}
+
+/// What a request asks of SES beside sending a mail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SendOptions {
+    /// The name of a configuration set. Okite sends with its own, so another one is refused.
+    pub configuration_set: Option<String>,
+    /// The name of a tenant.
+    pub tenant: Option<String>,
+    /// The contact list that the mail belongs to.
+    pub list_management: Option<ListManagement>,
+    /// The address that bounces are forwarded to. The API key must be allowed to send from it.
+    pub feedback_address: Option<Mailbox>,
+}
+
+impl SendOptions {
+    /// Refuses another configuration set than `own`: its events would not reach Okite.
+    ///
+    /// # Errors
+    /// [`FaultKind::NoConfigurationSet`].
+    pub fn check_configuration_set(&self, own: &str) -> Result<(), ApiFault> {
+        match &self.configuration_set {
+            Some(other) if other != own => Err(ApiFault::new(
+                FaultKind::NoConfigurationSet,
+                format!(
+                    "Okite sends every mail with the configuration set <{own}>, for the events of another one would not \
+                     reach it. Leave the configuration set out of the request."
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The parts of a raw mail in a request.
+#[derive(Debug, Default)]
+pub(crate) struct RawParts {
+    /// The message in base64.
+    pub(crate) data: String,
+    pub(crate) source: Option<String>,
+    pub(crate) destinations: Vec<String>,
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) options: SendOptions,
+}
+
+impl RawParts {
+    pub(crate) fn read(self) -> Result<SendMail, ApiFault> {
+        let Self { options, .. } = self;
+        let message = RawMessage::read(blob("RawMessage.Data", &self.data)?)?;
+        let email = RawEmail::new(
+            message,
+            Envelope {
+                source: self.source,
+                destinations: self.destinations,
+                tags: self.tags,
+                configuration_set: options.configuration_set,
+                tenant: options.tenant,
+                list_management: options.list_management,
+            },
+        )?;
+        let options = SendOptions {
+            configuration_set: email.configuration_set().map(str::to_owned),
+            tenant: email.tenant().map(str::to_owned),
+            list_management: email.list_management().cloned(),
+            feedback_address: options.feedback_address,
+        };
+        Ok(SendMail {
+            content: Content::Raw(Box::new(email)),
+            options,
+        })
+    }
+}
+
+/// The parts of a simple mail in a request.
+#[derive(Debug, Default)]
+pub(crate) struct SimpleParts {
+    pub(crate) source: Option<String>,
+    pub(crate) to: Vec<String>,
+    pub(crate) cc: Vec<String>,
+    pub(crate) bcc: Vec<String>,
+    pub(crate) reply_to: Vec<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) text: Option<String>,
+    pub(crate) html: Option<String>,
+    pub(crate) headers: Vec<Header>,
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) attachments: Vec<Attachment>,
+    pub(crate) options: SendOptions,
+}
+
+impl SimpleParts {
+    pub(crate) fn read(self) -> Result<SendMail, ApiFault> {
+        let source = self.source.ok_or_else(|| missing("Source"))?;
+        match self.to.len() + self.cc.len() + self.bcc.len() {
+            0 => return Err(missing("Destination")),
+            1..=RECIPIENTS_MAX if self.to.is_empty() => {
+                return Err(ApiFault::invalid(
+                    "Destination.ToAddresses is empty: a simple mail needs a recipient there. Send a mail with copies \
+                     alone as Raw.",
+                ));
+            }
+            1..=RECIPIENTS_MAX => {}
+            _ => return Err(ApiFault::invalid(format!("Recipient count exceeds {RECIPIENTS_MAX}."))),
+        }
+        if self.text.is_none() && self.html.is_none() {
+            return Err(missing("Message.Body"));
+        }
+        let email = Email::new(EmailParts {
+            from: mailbox("Source", &source)?,
+            to: mailboxes("Destination.ToAddresses", &self.to)?,
+            cc: mailboxes("Destination.CcAddresses", &self.cc)?,
+            bcc: mailboxes("Destination.BccAddresses", &self.bcc)?,
+            reply_to: mailboxes("ReplyToAddresses", &self.reply_to)?,
+            subject: self.subject.ok_or_else(|| missing("Message.Subject"))?,
+            html: self.html,
+            // SES adds no text to a mail of HTML alone, and neither does Okite where the caller speaks to SES.
+            text: Some(self.text.unwrap_or_default()),
+            headers: self.headers,
+            tags: self.tags,
+            attachments: self.attachments,
+        })?;
+        Ok(SendMail {
+            content: Content::Simple(Box::new(email)),
+            options: self.options,
+        })
+    }
+}
+
+/// Makes the error of a missing value.
+pub(crate) fn missing(name: &str) -> ApiFault {
+    ApiFault::invalid(format!("Missing required parameter: {name}."))
+}
+
+/// Reads a blob: base64.
+pub(crate) fn blob(name: &str, data: &str) -> Result<Vec<u8>, ApiFault> {
+    STANDARD
+        .decode(data)
+        .map_err(|_| ApiFault::new(FaultKind::Malformed, format!("{name} is not valid base64.")))
+}
+
+/// Reads tags from pairs of name and value.
+pub(crate) fn tags(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Vec<Tag>, ApiFault> {
+    let tag = |(name, value): (String, String)| {
+        Tag::new(&name, &value).map_err(|error| ApiFault::invalid(format!("Invalid tag: {error}")))
+    };
+    pairs.into_iter().map(tag).collect()
+}
+
+/// Reads an address, with or without a name.
+pub(crate) fn mailbox(place: &str, text: &str) -> Result<Mailbox, ApiFault> {
+    Mailbox::parse(text).map_err(|error| address_fault(place, error))
+}
+
+/// Makes the error of an invalid address.
+pub(crate) fn address_fault(place: &str, error: AddressError) -> ApiFault {
+    let words = match error {
+        AddressError::NotAnAddress => "Missing final '@domain'".to_owned(),
+        other => format!("Illegal address: {other}"),
+    };
+    ApiFault::new(kind_of(error), format!("{words} ({place})"))
+}
+
+fn mailboxes(place: &str, texts: &[String]) -> Result<Vec<Mailbox>, ApiFault> {
+    texts.iter().map(|text| mailbox(place, text)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn simple() -> SimpleParts {
+        SimpleParts {
+            source: Some("Ada <ada@example.com>".to_owned()),
+            to: vec!["b@example.net".to_owned()],
+            subject: Some("Hi".to_owned()),
+            text: Some("Hello".to_owned()),
+            ..SimpleParts::default()
+        }
+    }
+
+    fn problem(parts: SimpleParts) -> String {
+        parts.read().unwrap_err().message
+    }
+
+    #[test]
+    fn names_what_a_simple_mail_lacks() {
+        assert!(simple().read().is_ok());
+        for (parts, words) in [
+            (
+                SimpleParts {
+                    source: None,
+                    ..simple()
+                },
+                "Missing required parameter: Source.",
+            ),
+            (
+                SimpleParts {
+                    to: Vec::new(),
+                    ..simple()
+                },
+                "Missing required parameter: Destination.",
+            ),
+            (
+                SimpleParts {
+                    bcc: simple().to,
+                    to: Vec::new(),
+                    ..simple()
+                },
+                "Destination.ToAddresses is empty: a simple mail needs a recipient there. Send a mail with copies alone \
+                 as Raw.",
+            ),
+            (
+                SimpleParts { text: None, ..simple() },
+                "Missing required parameter: Message.Body.",
+            ),
+            (
+                SimpleParts {
+                    subject: None,
+                    ..simple()
+                },
+                "Missing required parameter: Message.Subject.",
+            ),
+            (
+                SimpleParts {
+                    to: vec!["bob".to_owned()],
+                    ..simple()
+                },
+                "Missing final '@domain' (Destination.ToAddresses)",
+            ),
+            (
+                SimpleParts {
+                    bcc: vec!["a@example.net".to_owned(); 50],
+                    ..simple()
+                },
+                "Recipient count exceeds 50.",
+            ),
+        ] {
+            assert_eq!(problem(parts), words);
+        }
+    }
+
+    #[test]
+    fn a_mail_of_html_alone_stays_one() {
+        let parts = SimpleParts {
+            text: None,
+            html: Some("<p>Hi".to_owned()),
+            ..simple()
+        };
+        let Content::Simple(email) = parts.read().unwrap().content else {
+            panic!("a simple mail");
+        };
+        assert_eq!((email.text.as_deref(), email.html.as_deref()), (None, Some("<p>Hi")));
+    }
+
+    #[test]
+    fn a_raw_mail_takes_its_options_from_its_header() {
+        let message = "From: a@example.com\nTo: b@example.net\nX-SES-CONFIGURATION-SET: main\n\nHi";
+        let parts = RawParts {
+            data: STANDARD.encode(message),
+            ..RawParts::default()
+        };
+        let mail = parts.read().unwrap();
+        assert_eq!(mail.options.configuration_set.as_deref(), Some("main"));
+        assert!(mail.options.check_configuration_set("main").is_ok());
+        let fault = mail.options.check_configuration_set("own").unwrap_err();
+        assert_eq!(fault.kind, FaultKind::NoConfigurationSet);
+        let broken = RawParts {
+            data: "%".to_owned(),
+            ..RawParts::default()
+        };
+        assert_eq!(broken.read().unwrap_err().kind, FaultKind::Malformed);
+    }
+}
