@@ -18,8 +18,8 @@
 //! step does not know for certain counts against sending: the list cannot be read, so nothing is sent; SES did not
 //! answer, so the mail may have been sent and is never sent again.
 //!
-//! A mail that was accepted into the queue is sent by a worker. Until then, [`Sending::cancel`] calls it back and
-//! [`Sending::reschedule`] gives it another time (`recall`).
+//! A mail that was accepted into the queue is sent by a worker (`worker`). Until then, [`Sending::cancel`] calls it
+//! back and [`Sending::reschedule`] gives it another time (`recall`).
 //!
 //! [`NotSent`] says why an email was not sent, by what is *known*. It alone decides whether a key is freed and a row
 //! becomes refused; each front maps it to its own protocol in one exhaustive match.
