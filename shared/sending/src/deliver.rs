@@ -97,8 +97,8 @@ impl Chunks<'_> {
 }
 
 impl Sending {
-    /// Calls SES for one mail, again while it throttles and `retry_until` is not too near. `random` spreads the calls of
-    /// mails that are throttled together.
+    /// Calls SES for one mail, again while it throttles and `retry_until` is not too near. `random` spreads the calls
+    /// of mails that are throttled together.
     pub(crate) async fn call_ses(
         &self,
         outgoing: Outgoing<'_>,

@@ -1,8 +1,8 @@
 //! The bytes of a content: a submission as JSON with its members in a fixed order, deflated.
 //!
 //! The form is ours alone and says its version, because a mail may wait for a month while a new version of Okite is
-//! deployed. A version of Okite that comes upon a newer form lets the mail wait: a newer function will read it. An email
-//! is put together again by the checks that it passed when it was accepted.
+//! deployed. A version of Okite that comes upon a newer form lets the mail wait: a newer function will read it. An
+//! email is put together again by the checks that it passed when it was accepted.
 
 use aws_smithy_types::base64;
 use miniz_oxide::deflate::compress_to_vec;

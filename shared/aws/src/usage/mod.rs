@@ -20,8 +20,9 @@
 //! or `auto`), and `by`, `why` and `at` where `okite brake` wrote it. A mark has `domain`, `class`, `stream`, `at`, and
 //! `message_id` and `tag` (a set of `name=value`) where the event names them.
 //!
-//! `next_free_slot`, `slot_interval` and `transactional_until` are microseconds, `account_read_at` and `at` milliseconds. All items have
-//! `expires_at`, except the gate, the override, the verified domains and those of the reconciliation.
+//! `next_free_slot`, `slot_interval` and `transactional_until` are microseconds, `account_read_at` and `at`
+//! milliseconds. All items have `expires_at`, except the gate, the override, the verified domains and those of the
+//! reconciliation.
 
 mod brake_changes;
 mod brake_override;

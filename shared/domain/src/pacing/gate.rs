@@ -13,8 +13,8 @@
 //! Slots that are further ahead than a clock that is right can take them would stop all mail until their time comes. No
 //! write takes such slots by its own clock, and a send that finds some takes slots from now on: the *too far* branch.
 //!
-//! A permit of a transactional worker that leaves mails of its batch waiting also sets `transactional_until`, and bulk mail
-//! is refused until then: see [`priority`](super::priority).
+//! A permit of a transactional worker that leaves mails of its batch waiting also sets `transactional_until`, and bulk
+//! mail is refused until then: see [`priority`](super::priority).
 //!
 //! Slots are never returned: a return and a take at the same time would grant a slot twice. The next report corrects
 //! slots taken in vain, because it uses SES's own count.
@@ -51,8 +51,8 @@ pub struct Gate {
     pub brake: Brake,
     /// When the reporter read the account for these settings.
     pub account_read_at: Timestamp,
-    /// Until when bulk mail is held back because transactional mail waits, in microseconds since the epoch; 0 if it never
-    /// was.
+    /// Until when bulk mail is held back because transactional mail waits, in microseconds since the epoch; 0 if it
+    /// never was.
     pub transactional_until: i64,
 }
 
@@ -155,7 +155,8 @@ pub struct PermitRequest {
     pub now: Timestamp,
     /// How long the send can wait for its slot.
     pub patience: Duration,
-    /// Whether bulk mail is to be held back for a moment after the send's slots: other transactional mail waits behind it.
+    /// Whether bulk mail is to be held back for a moment after the send's slots: other transactional mail waits behind
+    /// it.
     pub holds_bulk_back: bool,
 }
 

@@ -6,7 +6,7 @@
 //! | SES refused it, for the mail's own fault | `failed` | likewise |
 //! | SES refused it for now, or our deployment is at fault | `queued` | a fresh hint, or a later `wake_at` |
 //! | it is not known whether SES accepted it | stays `sending` | acknowledged: the index brings the mail back |
-//! | the write before SES, or that of a refusal, had no answer | may say `sending` | a fresh one that releases the nonce |
+//! | the write before SES, or that of a refusal, had no answer | may say `sending` | a fresh one, with the nonce |
 //! | that SES accepted it is not confirmed | may say `sending` | delivered again |
 
 use std::time::Duration;

@@ -41,8 +41,8 @@ impl Run<'_> {
         self.wait(&mail.hint, &mail.entry, wait).await
     }
 
-    /// Lets a mail come back after an attempt that certainly sent nothing, but whose row may say `sending`. The fresh hint
-    /// releases the attempt's nonce, so that a worker may take the row over.
+    /// Lets a mail come back after an attempt that certainly sent nothing, but whose row may say `sending`. The fresh
+    /// hint releases the attempt's nonce, so that a worker may take the row over.
     pub(super) async fn come_again_released(&self, mail: &DueMail, nonce: Uuid, cause: Duration) -> HintEnd {
         let mail = DueMail {
             hint: mail.hint.clone().releasing(nonce),

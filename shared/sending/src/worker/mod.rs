@@ -15,6 +15,23 @@
 //! | `come_again` | how a mail comes back that is not sent now |
 //! | `ended` | the end of a mail: its content and its entry are deleted |
 //! | `alone` | the mails with which workers died |
+//!
+//! The lines of the log have ids and no addresses. Alarms count them by their field `cause`:
+//!
+//! | cause | what happened |
+//! |---|---|
+//! | `expired` | a mail was not sent by its deadline |
+//! | `queue_failed` | a mail will not be sent for another reason, which the field `reason` has |
+//! | `crashed` | workers died with a mail again and again |
+//! | `panicked` | the work on a mail panicked, and its hint is delivered again |
+//! | `content_missing` | the content of a mail is not there, or nobody wrote it so |
+//! | `newer_content` | a newer version of Okite wrote the content, and the mail waits for it |
+//! | `ambiguous_send` | SES gave no clear answer, as for a request |
+//! | `not_settled` | SES accepted a mail, and its row does not say so, as for a request |
+//! | `queue_unknown` | an hour past its lease nobody knows whether SES accepted a mail |
+//! | `no_hint` | SQS did not confirm a fresh hint |
+//! | `unreadable_hint` | a message of the queue is no hint |
+//! | `deployment`, `store` | the deployment is broken, or a table has no answer, as for a request |
 
 mod alone;
 mod attempt;

@@ -85,8 +85,8 @@ impl Run<'_> {
         ends
     }
 
-    /// Sends mails of a stream, or lets them come back while the brake holds the stream back: their contents need not be
-    /// read then.
+    /// Sends mails of a stream, or lets them come back while the brake holds the stream back: their contents need not
+    /// be read then.
     pub(super) async fn send(&self, stream: Stream, due: Vec<DueMail>) -> Vec<(usize, HintEnd)> {
         match self.gate {
             Some(gate) if gate.brake.level() >= Brake::against(stream).level() => {

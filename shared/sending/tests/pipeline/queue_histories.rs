@@ -1,6 +1,6 @@
-//! Histories of the queue: mails that are accepted, worked on by workers that lose answers, die at any await and run side
-//! by side, called back, and given another time, while hints are lost and doubled, the gate opens and closes, writes come
-//! late and clocks leap. Then the clock runs on. For each mail exactly one of these holds:
+//! Histories of the queue: mails that are accepted, worked on by workers that lose answers, die at any await and run
+//! side by side, called back, and given another time, while hints are lost and doubled, the gate opens and closes,
+//! writes come late and clocks leap. Then the clock runs on. For each mail exactly one of these holds:
 //!
 //! - it was sent, once;
 //! - it failed, was called back or had nobody to go to, and was not sent;
@@ -36,7 +36,7 @@ use crate::working::Batch;
 use crate::world::World;
 
 /// How many histories there are where `PROPTEST_CASES` does not say.
-const HISTORIES: u32 = 150;
+const HISTORIES: u32 = 100;
 /// How many keys a history has.
 const KEYS: usize = 3;
 /// How long a clock may go on before a new world has to begin.
