@@ -14,6 +14,7 @@ mod functions;
 #[path = "load/ledger_tests.rs"]
 mod ledger;
 mod local;
+mod queue;
 mod reporter;
 mod sending;
 mod support;

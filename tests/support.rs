@@ -126,6 +126,11 @@ impl Okite {
         .await;
     }
 
+    /// Makes an API key for mail of `stream` from anywhere, which waits if there is no room.
+    pub(crate) async fn put_key_of_queue(&self, key: &str, stream: Stream) {
+        self.put_record(key, |record| record.stream = stream).await;
+    }
+
     /// Makes an API key with these permissions.
     pub(crate) async fn put_key_for(&self, key: &str, permission: KeyPermission) {
         self.put_record(key, |record| record.permission = permission).await;

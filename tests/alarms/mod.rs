@@ -46,6 +46,7 @@ pub(crate) fn counted(folder: &Path, logical_id: &str) -> usize {
     let function = match filter.log_group.as_str() {
         "okite-SendApiLogGroup" => "send-api",
         "okite-FeedbackLogGroup" => "feedback",
+        "okite-SenderLogGroup" => "sender",
         other => panic!("{other} is no log group of the tests"),
     };
     let lines = log_lines(folder, function);

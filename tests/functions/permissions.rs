@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::stream::Stream;
 use domain::suppression::SuppressionReason;
 use local_aws::calls::Call;
 use local_aws::template::{Permission, Stack};
@@ -11,11 +12,15 @@ use serde_json::json;
 
 use crate::batch;
 use crate::feedback::events::{block, hard_bounce, just_now};
-use crate::support::{Answer, Okite, email, eventually};
+use crate::support::{Answer, KEY, Okite, email, eventually};
 use crate::suppressions::reconciliation::{set_register, suppress_at_ses};
+
+const BULK_KEY: &str = "ok_bulk_role";
 
 /// Makes the functions do everything that they can do.
 async fn exercise(okite: &Okite) {
+    // Before the guesses at keys, after which a process does not know a new one for ten seconds.
+    okite.put_key_of(BULK_KEY, Stream::Bulk).await;
     okite.send(&email(json!(["anna@example.net", "bob@example.net"]))).await;
     okite.send(&email("bounce@simulator.amazonses.com")).await;
     okite
@@ -70,6 +75,45 @@ async fn exercise(okite: &Okite) {
     okite.publish(&just_now(hard_bounce("gone@example.org", 9))).await;
     okite.account(json!({ "enforcement_status": "SHUTDOWN" })).await;
     okite.report().await;
+    exercise_queue(okite).await;
+}
+
+/// Has mail wait that is called back, is given another time, is sent, and expires.
+async fn exercise_queue(okite: &Okite) {
+    okite.account(json!({ "enforcement_status": "HEALTHY" })).await;
+    okite.report().await;
+    // Whether a storm of blocks goes on is looked up for an address that was blocked.
+    let mut mail = email(json!(["anna@example.net", "blocked@example.net"]));
+    mail["scheduled_at"] = json!("in 1 hour");
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        ids.push(okite.send(&mail).await["id"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(okite.post_with(BULK_KEY, &mail).await.status, 200);
+    mail["okite_deadline"] = json!("1s");
+    okite.send(&mail).await;
+    let cancel = okite.request(Method::POST, &format!("/emails/{}/cancel", ids[0]));
+    assert_eq!(Answer::of(cancel.bearer_auth(KEY)).await.status, 200);
+    let reschedule = okite.request(Method::PATCH, &format!("/emails/{}", ids[1]));
+    let reschedule = reschedule
+        .bearer_auth(KEY)
+        .json(&json!({ "scheduled_at": "in 30 min" }));
+    assert_eq!(Answer::of(reschedule).await.status, 200);
+    mail["okite_deadline"] = json!("1d");
+    mail["scheduled_at"] = json!("in 5 min");
+    okite.send(&mail).await;
+    okite
+        .local(Method::POST, "clock", &json!({ "advance_ms": 3_700_000 }))
+        .await;
+    okite.report().await;
+    eventually("nothing waits", async || {
+        okite
+            .local(Method::POST, "schedules/SweepSchedule", &serde_json::Value::Null)
+            .await;
+        let scan = okite.dynamodb.scan().table_name(okite.variable("OUTBOX_TABLE"));
+        scan.send().await.unwrap().count() == 0
+    })
+    .await;
 }
 
 /// Sends requests with keys that do not exist, until one process has seen enough of them to read the ids of all keys.
@@ -86,7 +130,7 @@ async fn guess_keys(okite: &Okite) {
 }
 
 #[test]
-fn feedback_and_the_send_api_cannot_write_what_is_not_theirs() {
+fn functions_that_do_not_set_the_gate_cannot_write_what_is_not_theirs() {
     let allowed = Stack::permissions(TEMPLATE, &APPLICATION.stack_context(BTreeMap::new())).unwrap();
     let table = "arn:aws:dynamodb:us-east-1:000000000000:table/okite-UsageTable";
     let may = |function: &str, action: &str, key: &str| {
@@ -98,6 +142,7 @@ fn feedback_and_the_send_api_cannot_write_what_is_not_theirs() {
         ("feedback", "mark#"),
         ("send-api", "gate#"),
         ("quota-reporter", "gate#"),
+        ("sender", "gate#"),
     ] {
         assert!(writes.iter().any(|write| may(function, write, own)), "{function}");
     }
@@ -105,6 +150,7 @@ fn feedback_and_the_send_api_cannot_write_what_is_not_theirs() {
         for (function, foreign) in [
             ("feedback", ["gate#", "report#", "brake#"]),
             ("send-api", ["mark#", "report#", "brake#"]),
+            ("sender", ["mark#", "report#", "brake#"]),
         ] {
             for key in foreign {
                 assert!(!may(function, write, key), "{function} {write} {key}");
@@ -117,15 +163,15 @@ fn feedback_and_the_send_api_cannot_write_what_is_not_theirs() {
 async fn a_role_allows_the_calls_of_its_function_and_no_others() {
     let okite = Okite::start().await;
     exercise(&okite).await;
-    let deleted = |call: &Call| call.action == "sqs:DeleteMessage";
-    eventually("what was handled is taken out of the queue", async || {
-        okite.local.calls.seen().iter().any(deleted)
+    let deleted = |call: &&Call| call.action == "sqs:DeleteMessage";
+    eventually("what was handled is taken out of each queue", async || {
+        okite.local.calls.seen().iter().filter(deleted).count() == 3
     })
     .await;
     let seen = okite.local.calls.seen();
 
     let allowed = Stack::permissions(TEMPLATE, &APPLICATION.stack_context(BTreeMap::new())).unwrap();
-    assert_eq!(allowed.len(), 3);
+    assert_eq!(allowed.len(), 4);
     for (function, permissions) in &allowed {
         let calls: Vec<_> = seen.iter().filter(|call| call.function == *function).collect();
         assert!(!calls.is_empty(), "{function} called nothing");

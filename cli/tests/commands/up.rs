@@ -233,12 +233,45 @@ async fn the_list_and_the_outbox_outlive_a_kill_and_a_stop() {
     }
 }
 
+/// The account has a rate of one a second, and the slots of the next minute are taken. A start makes a new account.
+#[tokio::test]
+async fn a_mail_that_waits_outlives_a_kill_and_is_sent_once() {
+    let (_folder, data_dir) = folder();
+    let mut up = reported(&data_dir).await;
+    let account = up.http.put(format!("{}/_local/account", up.url()));
+    let account = account.body(json!({ "max_send_rate": 1 }).to_string());
+    assert_eq!(account.send().await.unwrap().status(), 204);
+    report(&up).await;
+    let mut many = email("");
+    let people = (0..50).map(|number| format!("success+{number}@simulator.amazonses.com"));
+    many["to"] = people.collect();
+    assert_eq!(up.post_with(KEY, &many).await.0, 200);
+    let id = up.send("success+waits@simulator.amazonses.com").await["id"].clone();
+    let shown = async |up: &Up| -> Value {
+        let url = format!("{}/emails/{}", up.url(), id.as_str().unwrap());
+        let answer = up.http.get(url).bearer_auth(KEY).send().await;
+        answer.unwrap().json().await.unwrap()
+    };
+    assert_eq!(shown(&up).await["okite_state"], "queued");
+    up.signal("KILL");
+    up.ended().await;
+    let up = reported(&data_dir).await;
+    assert_eq!(shown(&up).await["okite_state"], "queued");
+    // Its hint, or the sweep, brings it back.
+    up.local("clock", &json!({ "advance_ms": 180_000 })).await;
+    eventually("it has left", async || {
+        (shown(&up).await["okite_state"] == "sent").then_some(())
+    })
+    .await;
+    assert_eq!(up.outbox().await.as_array().unwrap().len(), 2);
+}
+
 #[tokio::test]
 async fn a_kill_leaves_no_function_behind() {
     let (_folder, data_dir) = folder();
     let mut up = Up::start(&data_dir, &[]).await;
     eventually("all functions run", async || {
-        (functions(&data_dir).len() >= 3).then_some(())
+        (functions(&data_dir).len() >= 4).then_some(())
     })
     .await;
     up.signal("KILL");

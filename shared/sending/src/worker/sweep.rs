@@ -109,9 +109,9 @@ impl Worker {
         match self.hints.of(stream).depth().await {
             Ok(depth) => report.depth = Some(depth),
             Err(error) => {
-                let (stream, code) = (stream.as_str(), error.code);
+                let (stream, code) = (stream.as_str(), &error.code);
                 tracing::error!(
-                    cause = "no_depth",
+                    cause = error.cause(),
                     stream,
                     code,
                     "SQS does not tell how full a queue of hints is"
