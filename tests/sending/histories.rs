@@ -205,7 +205,7 @@ impl World {
             permission: KeyPermission::Full,
             stream: Stream::Transactional,
             from_domains: Vec::new(),
-            when_busy: WhenBusy::default(),
+            when_busy: WhenBusy::Refuse,
             created_at: Timestamp::UNIX_EPOCH,
         };
         let keys = ApiKeys::new(self.dynamodb.clone(), self.config.api_keys_table.clone());

@@ -15,6 +15,8 @@
 //! | `come_again` | how a mail comes back that is not sent now |
 //! | `ended` | the end of a mail: its content and its entry are deleted |
 //! | `alone` | the mails with which workers died |
+//! | `sweep` | once a minute: what is due is handed over, and what is past its deadline is settled |
+//! | `due` | the mails of a stream that are due, in their order |
 //!
 //! The lines of the log have ids and no addresses. Alarms count them by their field `cause`:
 //!
@@ -36,16 +38,15 @@
 mod alone;
 mod attempt;
 mod come_again;
+mod due;
 mod ended;
 mod hinted;
 mod look;
 mod pace;
 mod prepare;
 mod rejudge;
-mod work;
-
-mod due;
 mod sweep;
+mod work;
 
 use aws::{ApiKeys, Hints, Outbox};
 use domain::stream::Stream;
