@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::queue::UNKNOWN_AFTER;
 use crate::record::{DeliveryState, MessageRecord, SenderState};
 use crate::time::plus;
 
@@ -54,7 +55,10 @@ impl SettleStep {
     /// Finds the consequence for a message whose record was read with its events.
     #[must_use]
     pub fn of(record: &MessageRecord, settlement: Settlement, now: Timestamp) -> Self {
-        let from = plus(record.lease_until(), SETTLED_AFTER);
+        // A worker may still take over an attempt that certainly sent nothing, until the row says `unknown`.
+        let is_open = record.queued.is_some() && record.written != SenderState::Unknown;
+        let after = if is_open { UNKNOWN_AFTER } else { SETTLED_AFTER };
+        let from = plus(record.lease_until(), after);
         match (record.state(now), settlement) {
             (DeliveryState::Sending(_), _) => Self::TooEarly(from),
             (DeliveryState::Unknown, _) if now < from => Self::TooEarly(from),
@@ -112,8 +116,11 @@ mod tests {
         let mut taken = record(SenderState::Sending);
         taken.ses_id = Some("s".to_owned());
         let (write, known, contradicts) = (SettleStep::Write, SettleStep::Known, SettleStep::Contradicts);
-        let (too_early, waits, was_queued) = (
+        // A worker may take over an attempt that it released, so a mail of the queue is open for longer.
+        let given_up = NOW + LEASE + UNKNOWN_AFTER;
+        let (too_early, open, waits, was_queued) = (
             SettleStep::TooEarly(later),
+            SettleStep::TooEarly(given_up),
             SettleStep::Waits(later),
             SettleStep::WasQueued,
         );
@@ -122,6 +129,8 @@ mod tests {
             (record(SenderState::Sending), NOW, too_early, too_early),
             (record(SenderState::Sending), just_before, too_early, too_early),
             (queued(SenderState::Queued), later, waits, waits),
+            (queued(SenderState::Sending), later, open, open),
+            (queued(SenderState::Sending), given_up, write, was_queued),
             (queued(SenderState::Unknown), later, write, was_queued),
             (taken, later, known, contradicts),
             (record(SenderState::Sent), later, known, contradicts),

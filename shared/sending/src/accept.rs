@@ -88,10 +88,23 @@ impl Chunks<'_> {
         match outcome {
             None => submission.is_scheduled(self.deadlines.arrived),
             Some(Err(NotSent::Busy(_))) => {
-                self.queues_when_busy(submission) && self.own_attempts.allow_another(self.claimed.id(submission))
+                self.queues_when_busy(submission)
+                    && self.is_before_deadline(submission)
+                    && self.own_attempts.allow_another(self.claimed.id(submission))
             }
             Some(_) => false,
         }
+    }
+
+    /// Returns whether an email may still wait. One whose deadline went by while the gate was asked would be accepted and
+    /// fail at once.
+    fn is_before_deadline(&self, submission: &Submission) -> bool {
+        let (stream, arrived) = (self.origin.stream, self.deadlines.arrived);
+        let deadline = |queue: &MailQueue| queue.deadline(submission, stream, arrived);
+        self.sending
+            .queue
+            .as_ref()
+            .is_none_or(|queue| deadline(queue) > self.deadlines.now())
     }
 
     async fn judge_and_accept(

@@ -62,6 +62,11 @@ impl Chunks<'_> {
                 }
                 patience
             }
+            // What gets no turn by then waits in the queue.
+            Patience::UntilDeadline if self.all_may_wait => permits
+                .worker_patience(self.origin.stream, recipients)
+                .unwrap_or(self.sending.rules.wait)
+                .min(self.deadlines.left_to_send()),
             // The last slot comes before sending has to end.
             Patience::UntilDeadline => self
                 .deadlines

@@ -5,7 +5,7 @@
 //! then cannot be sent are lost.
 
 use domain::message::Email;
-use domain::pacing::CHUNK_TIME;
+use domain::pacing::{CHUNK_TIME, WORKER_CHUNK_TIME};
 use domain::recipient::{JudgedRecipients, OnSuppressed, judge};
 use futures_util::future::join_all;
 use tokio::time::Instant;
@@ -29,6 +29,9 @@ pub(crate) struct Chunks<'a> {
     pub(crate) claimed: &'a ClaimResult,
     /// What the request itself has attempted.
     pub(crate) own_attempts: OwnAttempts,
+    /// Whether every email waits in the queue if there is no room for it. Such emails take the slots of a worker: little
+    /// at a time and none that are far ahead, so that other mail gets its turn.
+    pub(crate) all_may_wait: bool,
 }
 
 /// An email that is to be attempted.
@@ -76,28 +79,8 @@ impl<E: Into<NotSent>> From<E> for Stopped {
 
 impl Chunks<'_> {
     /// Attempts every submission that has no outcome yet and is not scheduled for later, and gives it one.
-    ///
-    /// # Errors
-    /// When the request is larger than can ever be sent in one request; nothing was attempted then.
-    pub(crate) async fn attempt(
-        &self,
-        submissions: &[Submission],
-        outcomes: &mut [Option<Result<Receipt, NotSent>>],
-    ) -> Result<(), NotSent> {
-        let waiting: Vec<(usize, &Submission)> = submissions
-            .iter()
-            .enumerate()
-            .filter(|(index, submission)| {
-                outcomes[*index].is_none() && !submission.is_scheduled(self.deadlines.arrived)
-            })
-            .collect();
-        // An earlier attempt may have sent some emails of a resumed request, so its caller must not be told to split
-        // it. A request whose emails may wait is never too large.
-        let may_wait = waiting.iter().any(|(_, submission)| self.queues_when_busy(submission));
-        if submissions.len() > 1 && self.claimed.records.is_empty() && !may_wait {
-            self.refuse_too_many(&waiting)?;
-        }
-        let mut waiting = waiting;
+    pub(crate) async fn attempt(&self, submissions: &[Submission], outcomes: &mut [Option<Result<Receipt, NotSent>>]) {
+        let mut waiting = self.unattempted(submissions, outcomes);
         let mut limit = CHUNK_MAX;
         let mut is_first = true;
         while !waiting.is_empty() {
@@ -122,11 +105,37 @@ impl Chunks<'_> {
             }
             waiting.retain(|(index, _)| outcomes[*index].is_none());
         }
-        Ok(())
     }
 
-    /// Refuses a request that takes longer than it may, even when no other request sends.
-    fn refuse_too_many(&self, waiting: &[(usize, &Submission)]) -> Result<(), NotSent> {
+    /// Returns the submissions that have no outcome yet and are not scheduled for later.
+    fn unattempted<'s>(
+        &self,
+        submissions: &'s [Submission],
+        outcomes: &[Option<Result<Receipt, NotSent>>],
+    ) -> Vec<(usize, &'s Submission)> {
+        submissions
+            .iter()
+            .enumerate()
+            .filter(|(index, submission)| {
+                outcomes[*index].is_none() && !submission.is_scheduled(self.deadlines.arrived)
+            })
+            .collect()
+    }
+
+    /// Refuses a request that takes longer than it may, even when no other request sends. It must be called before
+    /// anything is attempted: the refusal says that nothing was sent.
+    pub(crate) fn refuse_too_many(
+        &self,
+        submissions: &[Submission],
+        outcomes: &[Option<Result<Receipt, NotSent>>],
+    ) -> Result<(), NotSent> {
+        let waiting = self.unattempted(submissions, outcomes);
+        // An earlier attempt may have sent some emails of a resumed request, so its caller must not be told to split
+        // it. A request whose emails may wait is never too large.
+        let may_wait = waiting.iter().any(|(_, submission)| self.queues_when_busy(submission));
+        if submissions.len() == 1 || !self.claimed.records.is_empty() || may_wait {
+            return Ok(());
+        }
         let Some(most) = self.sending.permits.recipients_within(self.deadlines.left_to_send()) else {
             return Ok(());
         };
@@ -151,7 +160,12 @@ impl Chunks<'_> {
 
     /// How many emails make the next chunk, one at least.
     fn chunk_len(&self, waiting: &[(usize, &Submission)]) -> usize {
-        let time = CHUNK_TIME.min(self.deadlines.left_to_send());
+        let time = if self.all_may_wait {
+            WORKER_CHUNK_TIME
+        } else {
+            CHUNK_TIME
+        };
+        let time = time.min(self.deadlines.left_to_send());
         let most = self.sending.permits.recipients_within(time).unwrap_or(1);
         let mut sum = 0;
         let fits = |(_, submission): &&(usize, &Submission)| {

@@ -100,8 +100,9 @@ enum Standing {
     Settled,
     /// It is being sent.
     AtWork,
-    /// The request that holds the key has refused it, and does not attempt it again. An operator who says that it was
-    /// not sent does not end that request: the operator's clock may be ahead.
+    /// The request that holds the key has refused it. It may attempt it again or queue it, but only on the condition that
+    /// the row is its own refusal, which a takeover replaces. An operator who says that it was not sent does not end that
+    /// request: the operator's clock may be ahead.
     GivenUp,
     /// It has no record yet, or one of an earlier request: the request that holds the key may still attempt it.
     Open,

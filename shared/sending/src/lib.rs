@@ -50,6 +50,7 @@ mod worker;
 
 use aws::{Claims, Marks, Messages, Permits, Ses, Suppressions};
 use domain::pacing::Allowance;
+use domain::queue::WhenBusy;
 use domain::retention::MessageRetention;
 use domain::suppression::SoftBounceTiers;
 use jiff::Timestamp;
@@ -157,6 +158,10 @@ impl Sending {
                 deadlines,
                 claimed: &claimed,
                 own_attempts: own_attempts::OwnAttempts::default(),
+                all_may_wait: self.queue.is_some()
+                    && submissions
+                        .iter()
+                        .all(|submission| submission.when_busy == WhenBusy::Queue),
             };
             let attempted = chunks.attempt_patiently(submissions, &mut outcomes).await;
             if attempted.is_ok() {

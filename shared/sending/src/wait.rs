@@ -24,10 +24,11 @@ impl Chunks<'_> {
         submissions: &[Submission],
         outcomes: &mut [Option<Result<Receipt, NotSent>>],
     ) -> Result<(), NotSent> {
+        self.refuse_too_many(submissions, outcomes)?;
         let until = Instant::now() + WAITS_FOR.min(self.deadlines.left_to_send());
         let mut retry = 0;
         loop {
-            self.attempt(submissions, outcomes).await?;
+            self.attempt(submissions, outcomes).await;
             let waits = submissions
                 .iter()
                 .zip(&*outcomes)

@@ -10,7 +10,7 @@ use domain::record::{DeliveryState, SenderState};
 use domain::stream::Stream;
 use sending::{Became, Busy, Invalid, NotSent, Unavailable};
 
-use crate::network::{Fate, Fault, On};
+use crate::network::{Call, Fate, Fault, On};
 use crate::request::{Mail, Request};
 use crate::waiting::to_queue;
 use crate::world::World;
@@ -404,4 +404,34 @@ async fn a_row_that_is_there_decides_the_answer_of_an_acceptance() {
     assert_eq!((receipt.became, receipt.id), (Became::Sent, nth_id(first.message, 0)));
     assert!(world.entry(first.message).await.is_none());
     assert_eq!(world.mails(&request.subject(0)).len(), 1);
+}
+
+#[tokio::test]
+async fn a_mail_whose_deadline_went_by_while_the_gate_was_asked_is_refused_instead() {
+    let world = Box::pin(World::start()).await;
+    world.close_gate().await;
+    let mut request = to_queue("k");
+    request.deadline = Some(world.later(0));
+    let ended = world.submit(&request).await;
+    assert!(matches!(ended.only(), Err(NotSent::Busy(Busy::Gate(_)))), "{ended:?}");
+    assert_eq!((world.entries().await, ended.count("TransactWriteItems")), (0, 0));
+}
+
+#[tokio::test]
+async fn a_batch_whose_mail_may_wait_takes_a_quarter_of_a_second_of_slots_at_a_time() {
+    let world = Box::pin(World::start()).await;
+    let mails = [Mail::Plain; 6];
+    for (when_busy, permits) in [(WhenBusy::Queue, 3), (WhenBusy::Refuse, 1)] {
+        world.new_gate().await;
+        // Ten recipients a second.
+        world.set_gate(100_000, UNLIMITED, Brake::None).await;
+        let request = Request {
+            when_busy,
+            ..Request::new(None, when_busy.as_str(), &mails)
+        };
+        let ended = world.submit(&request).await;
+        let is_gate = |call: &&Call| call.operation == "UpdateItem" && call.body["Key"].to_string().contains("gate#");
+        let asked = ended.calls.iter().filter(is_gate).count();
+        assert_eq!((asked, ended.count("SendEmail")), (permits, 6), "{when_busy:?}");
+    }
 }
