@@ -293,7 +293,7 @@ async fn the_list_shows_no_secret() {
     assert_eq!(ids, [id_of(&first), id_of(&second)]);
     let mut wanted = json!({
         "id": id_of(&first), "name": "shop", "permission": "sending", "stream": "bulk",
-        "from_domains": ["example.com", "example.org"],
+        "from_domains": ["example.com", "example.org"], "when_busy": "queue",
     });
     wanted["created_at"] = keys[0]["created_at"].clone();
     assert_eq!(keys[0], wanted);

@@ -174,8 +174,12 @@ impl Up {
     }
 }
 
+/// An email that does not wait if there is no room for it.
 pub(crate) fn email(to: &str) -> Value {
-    json!({ "from": "Acme <hello@example.com>", "to": to, "subject": "Hello", "text": "It works." })
+    json!({
+        "from": "Acme <hello@example.com>", "to": to, "subject": "Hello", "text": "It works.",
+        "okite_when_busy": "refuse",
+    })
 }
 
 /// Returns the processes whose standard error is a log of the data directory: its functions, even without their parent.

@@ -19,7 +19,7 @@ pub(super) fn unreadable(error: &serde_json::Error) -> String {
             match reworded(text) {
                 Some(text) if is_placed => format!("{text} ({place})"),
                 Some(text) => text,
-                // A check of Okite's own speaks for itself.
+                // A check of our own speaks for itself.
                 None => text.to_owned(),
             }
         }
