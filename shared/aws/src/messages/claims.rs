@@ -89,7 +89,7 @@ impl Claims {
     async fn claimed_by(&self, put: PutItemFluentBuilder, claim: &Claim) -> Result<Claimed, StoreError> {
         match written(put.send().await)? {
             Written::Done(_) => Ok(Claimed::Won),
-            Written::Failed(row) => claimed(row, claim.nonce, "PutItem"),
+            Written::Failed(row) => claimed(row, claim, "PutItem"),
         }
     }
 
@@ -136,7 +136,7 @@ impl Claims {
             .await;
         match written(updated)? {
             Written::Done(_) => Ok(Claimed::Won),
-            Written::Failed(row) => claimed(row, claim.nonce, "UpdateItem"),
+            Written::Failed(row) => claimed(row, claim, "UpdateItem"),
         }
     }
 
@@ -201,13 +201,14 @@ impl Claims {
 }
 
 /// Reads from the row that was there which request holds the key.
-fn claimed(row: Option<Item>, nonce: Uuid, operation: &'static str) -> Result<Claimed, StoreError> {
+fn claimed(row: Option<Item>, claim: &Claim, operation: &'static str) -> Result<Claimed, StoreError> {
     let Some(row) = row else {
         return Ok(Claimed::Gone);
     };
     let held = read(&row).ok_or_else(|| StoreError::new(operation, "NotAClaim"))?;
-    // The SDK repeated a write whose answer was lost: the row that is there is our own.
-    Ok(if held.nonce == nonce {
+    // The SDK repeated a write whose answer was lost: the row that is there is our own. A row of our own that names
+    // another message is that of a claim before, which came late: the caller must not use the message of this one.
+    Ok(if held.nonce == claim.nonce && held.message_id == claim.message_id {
         Claimed::Won
     } else {
         Claimed::Held(held)

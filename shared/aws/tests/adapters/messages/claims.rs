@@ -58,12 +58,32 @@ async fn a_claim_with_a_lost_answer_is_recognised() {
     let first = claim(1, at(0));
     let losing = store.losing_an_answer().await;
     assert_eq!(losing.claims().take(&first).await.unwrap(), Claimed::Won);
-    let second = claim(2, at(40_000));
+    let second = first.taken_over(&claim(2, at(40_000)), false);
     let losing = store.losing_an_answer().await;
     assert_eq!(losing.claims().take_over(&first, &second).await.unwrap(), Claimed::Won);
     let losing = store.losing_an_answer().await;
     losing.claims().free(&second.id, second.nonce).await.unwrap();
     assert_eq!(store.count(TABLE).await, 0);
+}
+
+#[tokio::test]
+async fn a_claim_of_ones_own_that_came_late_is_no_takeover() {
+    let store = Store::start().await;
+    let claims = store.claims();
+    let (first, second) = (claim(1, at(0)), claim(2, at(40_000)));
+    claims.take(&first).await.unwrap();
+    assert_eq!(claims.take(&second).await.unwrap(), Claimed::Held(first.clone()));
+    claims.free(&first.id, first.nonce).await.unwrap();
+    // An earlier copy of the second claim, which had no answer, is carried out only now.
+    claims.take(&second).await.unwrap();
+    let taken = first.taken_over(&second, false);
+    assert_ne!(taken.message_id, second.message_id);
+    // The key names the second message: the first one must not be sent under it.
+    assert_eq!(
+        claims.take_over(&first, &taken).await.unwrap(),
+        Claimed::Held(second.clone())
+    );
+    assert_eq!(claims.take(&second).await.unwrap(), Claimed::Won);
 }
 
 #[tokio::test]
