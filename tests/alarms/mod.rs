@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Okite, email, email_with};
+use crate::support::{Answer, KEY, Okite, email, email_with};
 
 const GOOD: &str = "success@simulator.amazonses.com";
 /// Longer than any test.
@@ -37,6 +37,12 @@ fn filter_of<'m>(monitoring: &'m Monitoring, alarm: &Alarm) -> &'m MetricFilter 
 fn alarm<'m>(monitoring: &'m Monitoring, logical_id: &str) -> &'m Alarm {
     let mut alarms = monitoring.alarms.iter();
     alarms.find(|alarm| alarm.logical_id == logical_id).unwrap()
+}
+
+/// Returns whether the metric of an alarm counts a line with this cause.
+pub(crate) fn counts(logical_id: &str, cause: &str) -> bool {
+    let monitoring = monitoring();
+    filter_of(&monitoring, alarm(&monitoring, logical_id)).counts(&json!({ "cause": cause }))
 }
 
 /// Counts the lines of the log that the metric of an alarm counts.
@@ -89,13 +95,18 @@ impl Watched {
         OF_THE_LOG.iter().map(count).collect()
     }
 
-    /// Sends a mail under a fault, and returns the alarms whose metric has counted it and the status of the answer.
+    /// Sends a mail under a fault: as [`Self::request_under`].
     async fn post_under(&self, fault: Value, mail: &Value) -> (Vec<&'static str>, u16) {
+        self.request_under(fault, self.okite.post(mail)).await
+    }
+
+    /// Makes a request under a fault, and returns the alarms whose metric has counted it and the status of the answer.
+    async fn request_under(&self, fault: Value, request: impl Future<Output = Answer>) -> (Vec<&'static str>, u16) {
         let before = self.counted();
         if !fault.is_null() {
             self.okite.fault(fault).await;
         }
-        let answer = self.okite.post(mail).await;
+        let answer = request.await;
         let cleared = self.okite.local(Method::DELETE, "faults", &Value::Null).await;
         assert_eq!(cleared.status, 204);
         let after = self.counted();
@@ -157,6 +168,37 @@ async fn a_mail_of_which_nobody_knows_whether_it_was_sent_sets_off_an_alarm() {
     let unsettled = table("UpdateItem", "MessagesTable", "InternalServerError");
     let told = watched.post_under(unsettled, &email(GOOD)).await;
     assert_eq!(told, (vec!["SendApiUnknownAlarm"], 200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_of_which_nobody_knows_whether_it_waits_sets_off_an_alarm() {
+    let watched = Watched::start(&[]).await;
+    let later = email_with("scheduled_at", "in 1 hour");
+    let waiting = watched.okite.send(&later).await;
+    let path = format!("/emails/{}/cancel", waiting["id"].as_str().unwrap());
+    let cancel = || Answer::of(watched.okite.request(Method::POST, &path).bearer_auth(KEY));
+    let unanswered = json!({ "operation": "TransactWriteItems", "for_ms": FOR_GOOD, "drop": "before" });
+    // Each call without an answer is one of a table, too.
+    let alarms = vec!["SendApiStoreAlarm", "SendApiUnknownAlarm"];
+    let told = watched.post_under(unanswered.clone(), &later).await;
+    assert_eq!(told, (alarms.clone(), 500));
+    let told = watched.request_under(unanswered, cancel()).await;
+    assert_eq!(told, (alarms, 503));
+    assert_eq!(watched.request_under(Value::Null, cancel()).await, (vec![], 200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hint_that_may_not_be_sent_sets_off_an_alarm_and_one_that_is_lost_does_not() {
+    let watched = Watched::start(&[]).await;
+    let soon = email_with("scheduled_at", "in 5 min");
+    for (error, alarms) in [
+        ("AccessDenied", vec!["SendApiBrokenAlarm"]),
+        ("QueueDoesNotExist", vec!["SendApiBrokenAlarm"]),
+        ("InternalError", vec![]),
+    ] {
+        let fault = json!({ "operation": "SendMessage", "for_ms": FOR_GOOD, "error": error });
+        assert_eq!(watched.post_under(fault, &soon).await, (alarms, 200), "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use local_aws::data_dir::DataDir;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::alarms::counted;
+use crate::alarms::{counted, counts};
 use crate::support::{Okite, email, email_with, eventually, within};
 
 const HINTS: &str = "okite-TransactionalHintQueue";
@@ -256,7 +256,12 @@ async fn a_message_that_is_no_hint_ends_in_the_dead_letter_queue_and_holds_nothi
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_befalls_mail_that_waits_sets_off_its_alarm_and_no_other() {
-    const ALARMS: [&str; 3] = ["QueueFailedAlarm", "QueueUnknownAlarm", "SenderBrokenAlarm"];
+    const ALARMS: [&str; 4] = [
+        "QueueFailedAlarm",
+        "QueueUnknownAlarm",
+        "SenderBrokenAlarm",
+        "SenderFailsAlarm",
+    ];
     let folder = tempfile::tempdir().unwrap();
     let okite = Okite::start_with(|settings| {
         settings.data_dir = Some(DataDir::take(folder.path()).unwrap());
@@ -267,28 +272,44 @@ async fn what_befalls_mail_that_waits_sets_off_its_alarm_and_no_other() {
             .insert("DeliveryEvents".to_owned(), "false".to_owned());
     })
     .await;
-    let counts = || ALARMS.map(|alarm| counted(folder.path(), alarm));
-    let schedule = async |deadline: &str| {
+    let told = || ALARMS.map(|alarm| counted(folder.path(), alarm));
+    let schedule = async |at: &str, deadline: &str| {
         let mut mail = numbered(1);
-        (mail["scheduled_at"], mail["okite_deadline"]) = (json!("in 1 hour"), json!(deadline));
+        (mail["scheduled_at"], mail["okite_deadline"]) = (json!(at), json!(deadline));
         okite.send(&mail).await;
         okite.advance(Duration::from_mins(61)).await;
         okite.report().await;
     };
-    schedule("1s").await;
+    schedule("in 1 hour", "1s").await;
     assert_eq!(okite.sweep().await["transactional"]["expired"], 1);
-    assert_eq!(counts(), [1, 0, 0]);
-    schedule("1d").await;
-    let denied =
-        json!({ "operation": "Query", "table": "OutboxTable", "for_ms": 60_000, "error": "AccessDeniedException" });
-    okite.fault(denied).await;
-    okite.sweep().await;
-    okite.local(Method::DELETE, "faults", &Value::Null).await;
-    // One line for each stream.
-    assert_eq!(counts(), [1, 0, 2]);
+    assert_eq!(told(), [1, 0, 0, 0]);
+    // A worker whose hint comes too late settles it itself.
+    schedule("in 5 min", "1s").await;
+    eventually("the worker tells", async || told() == [2, 0, 0, 0]).await;
+    schedule("in 1 hour", "1d").await;
+    for (error, counts) in [
+        // One line for each stream.
+        ("AccessDeniedException", [2, 0, 2, 0]),
+        ("InternalServerError", [2, 0, 2, 2]),
+    ] {
+        let fault = json!({ "operation": "Query", "table": "OutboxTable", "for_ms": 60_000, "error": error });
+        okite.fault(fault).await;
+        okite.sweep().await;
+        okite.local(Method::DELETE, "faults", &Value::Null).await;
+        assert_eq!(told(), counts, "{error}");
+    }
+    for (error, counts) in [("AccessDenied", [2, 0, 3, 2]), ("InternalError", [2, 0, 3, 2])] {
+        let fault = json!({ "operation": "SendMessageBatch", "for_ms": 60_000, "error": error });
+        okite.fault(fault).await;
+        assert_eq!(okite.sweep().await["transactional"]["handed_over"], 0, "{error}");
+        okite.local(Method::DELETE, "faults", &Value::Null).await;
+        assert_eq!(told(), counts, "{error}");
+    }
     okite.fault(json!({ "operation": "SendEmail", "drop": "after" })).await;
     okite.sweep().await;
-    eventually("it is told", async || counts() == [1, 1, 2]).await;
+    eventually("it is told", async || told() == [2, 1, 3, 2]).await;
+    // No fault makes the work panic.
+    assert!(counts("SenderFailsAlarm", "panicked"));
 }
 
 #[tokio::test]

@@ -242,6 +242,12 @@ async fn a_command_on_mails_that_wait_needs_its_permissions_too() {
     let (_folder, data_dir) = folder();
     let up = reported(&data_dir).await;
     let mut wrong = Vec::new();
+    let attributes = "sqs:GetQueueAttributes";
+    assert!(section("queue").contains(&format!("`{attributes}`")));
+    let (code, printed) = without(&up, attributes, None, &["queue"]).await;
+    if !is_aws_own_message(&printed) {
+        wrong.push(format!("queue without {attributes}: {code}\n{printed}"));
+    }
     let shared = || ToWait {
         to: &["bob@example.net", "anna@example.net"],
         ..ToWait::default()

@@ -50,6 +50,21 @@ pub struct HintNotSent {
     pub code: String,
 }
 
+impl HintNotSent {
+    /// Returns whether no hint is taken until somebody mends the deployment: the queue is missing, or the role may not
+    /// send to it.
+    #[must_use]
+    pub fn needs_operator(&self) -> bool {
+        needs_operator(&self.code)
+    }
+
+    /// Returns the cause as the field `cause` of a log line, by which alarms of the template count lines.
+    #[must_use]
+    pub fn cause(&self) -> &'static str {
+        if self.needs_operator() { "deployment" } else { "no_hint" }
+    }
+}
+
 /// SQS did not tell how many hints a queue holds.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("GetQueueAttributes failed: {code}")]
@@ -60,11 +75,22 @@ pub struct DepthUnknown {
 
 impl DepthUnknown {
     /// Returns the cause as the field `cause` of a log line, by which alarms of the template count lines.
-    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html>
     #[must_use]
     pub fn cause(&self) -> &'static str {
-        match self.code.rsplit('.').next().unwrap_or_default() {
-            "AccessDenied"
+        if needs_operator(&self.code) {
+            "deployment"
+        } else {
+            "no_depth"
+        }
+    }
+}
+
+/// Returns whether a call fails with this code until somebody mends the deployment.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html>
+fn needs_operator(code: &str) -> bool {
+    matches!(
+        code.rsplit('.').next().unwrap_or_default(),
+        "AccessDenied"
             | "AccessDeniedException"
             | "ExpiredTokenException"
             | "IncompleteSignature"
@@ -72,10 +98,8 @@ impl DepthUnknown {
             | "NonExistentQueue"
             | "NotAuthorized"
             | "QueueDoesNotExist"
-            | "UnrecognizedClientException" => "deployment",
-            _ => "no_depth",
-        }
-    }
+            | "UnrecognizedClientException"
+    )
 }
 
 /// A hint that is to be sent.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use aws::{Hints, Outbox};
+use aws::{HintNotSent, Hints, Outbox};
 use domain::queue::{DeadlineDefaults, Hint};
 use domain::stream::Stream;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::{Deadlines, Submission};
 
@@ -39,6 +40,18 @@ impl MailQueue {
 pub(crate) async fn send_hint(hints: &Hints, hint: &Hint, key_id: &str, delay: Duration, deadlines: &Deadlines) {
     let sent = deadlines.before_answering(hints.send(hint, key_id, delay)).await;
     if let Ok(Err(error)) = sent {
-        tracing::warn!(message.id = %hint.id, code = error.code, cause = "no_hint", "a queued message has no hint yet");
+        log_no_hint(hint.id, &error);
+    }
+}
+
+/// Logs that SQS did not confirm a hint about a mail. A hint that is lost is nothing to act on, and a role or a queue
+/// that lets none through is.
+pub(crate) fn log_no_hint(id: Uuid, error: &HintNotSent) {
+    const MESSAGE: &str = "a queued message has no hint yet";
+    let (cause, code) = (error.cause(), &error.code);
+    if error.needs_operator() {
+        tracing::error!(message.id = %id, code, cause, "{MESSAGE}");
+    } else {
+        tracing::warn!(message.id = %id, code, cause, "{MESSAGE}");
     }
 }

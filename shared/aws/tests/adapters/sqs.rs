@@ -151,6 +151,24 @@ async fn the_depth_is_what_can_be_received_and_what_is_in_flight() {
 }
 
 #[tokio::test]
+async fn a_hint_that_the_deployment_keeps_from_its_queue_is_told_from_one_that_may_go_later() {
+    let sent = async |hints: Hints| {
+        let one = &delayed(1)[0];
+        let alone = hints.send(&one.hint, &one.key_id, one.delay).await;
+        let together = hints.send_all(std::slice::from_ref(one)).await.remove(0);
+        [alone, together].map(|sent| sent.unwrap_err().cause())
+    };
+    let (_, endpoint, _stop) = queue().await;
+    let elsewhere = Hints::new(aws::sqs(&config(&endpoint)), format!("{URL}-2"));
+    assert_eq!(sent(elsewhere).await, ["deployment"; 2]);
+    let denied = Fake::start(|_, _| Answer::error(403, "AccessDenied", "no")).await;
+    assert_eq!(sent(hints(&denied.endpoint)).await, ["deployment"; 2]);
+    let busy = Fake::start(|_, _| Answer::error(503, "ServiceUnavailable", "no")).await;
+    assert_eq!(sent(hints(&busy.endpoint)).await, ["no_hint"; 2]);
+    assert_eq!(sent(hints(&closed_port().await)).await, ["no_hint"; 2]);
+}
+
+#[tokio::test]
 async fn a_queue_that_does_not_tell_its_depth_is_an_error() {
     let unknown = |code: &str| Err(DepthUnknown { code: code.to_owned() });
     let (_, endpoint, _stop) = queue().await;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::hinted::HintEnd;
 use super::look::{DueMail, Looked, log};
 use super::work::Run;
+use crate::queue::log_no_hint;
 
 /// How often a fresh hint is sent again that SQS did not confirm. A second one does no harm.
 const HINT_REPEATS_MAX: u32 = 2;
@@ -86,14 +87,7 @@ impl Run<'_> {
             let sent = queue.send(hint, &entry.key_id, delay);
             match self.deadlines.before_answering(sent).await {
                 Ok(Ok(())) => return HintEnd::Acknowledge,
-                Ok(Err(error)) => {
-                    tracing::warn!(
-                        message.id = %hint.id,
-                        code = error.code,
-                        cause = "no_hint",
-                        "a queued message has no fresh hint yet"
-                    );
-                }
+                Ok(Err(error)) => log_no_hint(hint.id, &error),
                 Err(_) => break,
             }
             match backoff::delay(repeat, hint.id, self.deadlines.left_to_answer()) {

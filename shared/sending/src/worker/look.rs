@@ -125,7 +125,7 @@ impl Run<'_> {
         if moved == Some(Moved::Done) {
             match settle {
                 Settle::Expired(_) => {
-                    tracing::warn!(message.id = %id, cause = "expired", "a message was not sent by its deadline");
+                    tracing::error!(message.id = %id, cause = "expired", "a message was not sent by its deadline");
                 }
                 Settle::Unknown { .. } => tracing::error!(
                     message.id = %id,

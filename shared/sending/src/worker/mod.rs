@@ -31,9 +31,10 @@
 //! | `ambiguous_send` | SES gave no clear answer, as for a request |
 //! | `not_settled` | SES accepted a mail, and its row does not say so, as for a request |
 //! | `queue_unknown` | an hour past its lease nobody knows whether SES accepted a mail |
-//! | `no_hint` | SQS did not confirm a fresh hint |
+//! | `no_hint` | SQS did not confirm a hint |
 //! | `unreadable_hint` | a message of the queue is no hint |
-//! | `deployment`, `store` | the deployment is broken, or a table has no answer, as for a request |
+//! | `deployment` | AWS refuses the calls until an operator mends the deployment, those of SQS included |
+//! | `store` | a table has no answer, as for a request |
 
 mod alone;
 mod attempt;

@@ -24,6 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Worker;
 use crate::Deadlines;
+use crate::queue::log_no_hint;
 
 /// What is due until the next sweep is handed over now, with a delay.
 const AHEAD: SignedDuration = SignedDuration::from_mins(1);
@@ -250,8 +251,7 @@ impl Worker {
                 }
                 Err(error) => {
                     failed += 1;
-                    let (stream, code) = (stream.as_str(), error.code);
-                    tracing::warn!(message.id = %due.id, cause = "no_hint", stream, code, "a message was not handed over");
+                    log_no_hint(due.id, &error);
                 }
             }
         }
