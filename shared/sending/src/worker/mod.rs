@@ -1,7 +1,8 @@
 //! The queue's worker: it sends the mails that wait, and hands over those that are due.
 //!
 //! The index of the table Outbox is the authority. A hint only asks the worker to look at one mail: a hint that is
-//! lost, doubled or out of date changes nothing but the time at which the mail is looked at.
+//! lost, doubled or out of date changes nothing but the time at which the mail is looked at. One exception: what a hint
+//! releases is known to nobody else, so a mail whose hint is lost with it may end as `unknown`.
 //!
 //! | module | concept |
 //! |---|---|
@@ -86,6 +87,16 @@ impl HintQueues {
             Stream::Bulk => &self.bulk,
         }
     }
+
+    /// Returns the stream of the queue with this ARN.
+    #[must_use]
+    pub fn stream_of(&self, arn: &str) -> Stream {
+        if self.bulk.has_arn(arn) {
+            Stream::Bulk
+        } else {
+            Stream::Transactional
+        }
+    }
 }
 
 /// A hint as SQS delivers it.
@@ -97,4 +108,6 @@ pub struct ReceivedHint {
     pub body: String,
     /// How often SQS has delivered the message, this time included.
     pub receive_count: u32,
+    /// The stream of the queue that it came from.
+    pub stream: Stream,
 }
