@@ -195,6 +195,10 @@ impl Worker {
             return Ok(Expiry::Otherwise);
         }
         tracing::error!(message.id = %due.id, cause = "expired", "a message was not sent by its deadline");
+        // An address may have been forgotten since, which gives the mail another content. From now on nothing does.
+        let Some(entry) = self.outbox.entry(due.id).await? else {
+            return Ok(Expiry::Settled);
+        };
         self.outbox.delete_content(due.id, &entry.content).await?;
         self.outbox.delete_entry(due.id).await?;
         Ok(Expiry::Settled)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws::{ContentSwitch, Moved};
 use domain::brake::Brake;
 use domain::pacing::UNLIMITED;
 use domain::queue::{QueueDepth, WhenBusy};
@@ -290,6 +291,41 @@ async fn a_mail_past_its_deadline_that_is_being_sent_is_left_to_the_worker() {
         (vec![id], SenderState::Sending)
     );
     assert!(world.entry(id).await.is_some());
+}
+
+/// An address is forgotten, and the mail gets another content, while the sweep settles it.
+#[tokio::test]
+async fn the_content_that_a_mail_has_when_it_expires_is_deleted() {
+    let world = Box::pin(World::start()).await;
+    world.close_gate().await;
+    let deadline = world.later(60);
+    let id = world.queue_bulk("b", |request| request.deadline = Some(deadline)).await;
+    world.advance(2 * MINUTE);
+    let late = [Fault::at(
+        On::Saying("UpdateItem", "#failed = :new_failed"),
+        0,
+        1,
+        Fate::Waits,
+    )];
+    let (report, ()) = tokio::join!(world.sweep_under(&late), async {
+        world.shared.reached.notified().await;
+        let outbox = world.worker(&world.shared.connector).outbox;
+        let entry = outbox.entry(id).await.unwrap().unwrap();
+        let content = outbox.content(id, &entry.content).await.unwrap();
+        let put = outbox.put_content(id, world.new_id(), &content, entry.expires_at);
+        let switch = ContentSwitch {
+            id,
+            from: entry.content.nonce,
+            to: put.await.unwrap(),
+            wake_at: world.clock.now(),
+        };
+        let switched = world.shared.messages.switch_content(&outbox, &switch).await;
+        assert_eq!(switched.unwrap(), Moved::Done);
+        outbox.delete_content(id, &entry.content).await.unwrap();
+        world.shared.go_on.notify_one();
+    });
+    assert_eq!((report.bulk.expired, report.bulk.failed), (1, 0));
+    assert!(world.is_expired(id).await);
 }
 
 #[tokio::test]
