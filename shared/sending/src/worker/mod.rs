@@ -17,6 +17,7 @@
 //! | `ended` | the end of a mail: its content and its entry are deleted |
 //! | `alone` | the mails with which workers died |
 //! | `sweep` | once a minute: what is due is handed over, and what is past its deadline is settled |
+//! | `tidy` | what has ended while its stream is held back |
 //! | `due` | the mails of a stream that are due, in their order |
 //!
 //! The lines of the log have ids and no addresses. Alarms count them by their field `cause`:
@@ -47,6 +48,7 @@ mod pace;
 mod prepare;
 mod rejudge;
 mod sweep;
+mod tidy;
 mod work;
 
 use aws::{ApiKeys, Hints, Outbox};
