@@ -1,5 +1,6 @@
 //! The events that the function is called with: batches of hints, and the schedule's sweep.
 
+use domain::stream::Stream;
 use sending::ReceivedHint;
 use serde::Deserialize;
 use serde_json::Value;
@@ -33,6 +34,8 @@ pub struct UnknownEvent;
 struct Record {
     message_id: Option<String>,
     body: Option<String>,
+    #[serde(default, rename = "eventSourceARN")]
+    event_source_arn: String,
     #[serde(default)]
     attributes: Attributes,
 }
@@ -44,24 +47,24 @@ struct Attributes {
 }
 
 impl Task {
-    /// Reads the task of an event.
-    pub(crate) fn of(mut event: Value) -> Result<Self, UnknownEvent> {
+    /// Reads the task of an event. `stream_of` returns the stream of a queue by its ARN.
+    pub(crate) fn of(mut event: Value, stream_of: impl Fn(&str) -> Stream) -> Result<Self, UnknownEvent> {
         if event["task"] == "sweep" {
             return Ok(Self::Sweep);
         }
         match event.get_mut("Records").map(Value::take) {
-            Some(Value::Array(records)) if !records.is_empty() => Ok(Self::Work(Batch::of(records))),
+            Some(Value::Array(records)) if !records.is_empty() => Ok(Self::Work(Batch::of(records, stream_of))),
             _ => Err(UnknownEvent),
         }
     }
 }
 
 impl Batch {
-    fn of(records: Vec<Value>) -> Self {
+    fn of(records: Vec<Value>, stream_of: impl Fn(&str) -> Stream) -> Self {
         let mut batch = Self::default();
         for record in records {
             let id = record["messageId"].as_str().unwrap_or_default().to_owned();
-            match hint(record) {
+            match hint(record, &stream_of) {
                 Some(hint) => batch.hints.push(hint),
                 None => batch.malformed.push(id),
             }
@@ -71,7 +74,7 @@ impl Batch {
 }
 
 /// Reads a record. Returns `None` if it holds no hint.
-fn hint(record: Value) -> Option<ReceivedHint> {
+fn hint(record: Value, stream_of: impl Fn(&str) -> Stream) -> Option<ReceivedHint> {
     if record["eventSource"] != "aws:sqs" {
         return None;
     }
@@ -84,6 +87,7 @@ fn hint(record: Value) -> Option<ReceivedHint> {
         body,
         // A message without the count was received, if only now.
         receive_count: count.and_then(|count| count.parse().ok()).unwrap_or(1),
+        stream: stream_of(&record.event_source_arn),
     })
 }
 
@@ -101,13 +105,20 @@ mod tests {
 
     fn record(id: &str, body: &str) -> Value {
         json!({
-            "messageId": id, "receiptHandle": "r", "body": body, "eventSource": "aws:sqs",
+            "messageId": id, "receiptHandle": "r", "body": body, "eventSource": "aws:sqs", "eventSourceARN": "mail",
             "attributes": { "ApproximateReceiveCount": "3", "SentTimestamp": "1800000000000" },
         })
     }
 
+    fn task(event: Value) -> Result<Task, UnknownEvent> {
+        Task::of(event, |arn| match arn {
+            "bulk" => Stream::Bulk,
+            _ => Stream::Transactional,
+        })
+    }
+
     fn batch(records: &Value) -> Batch {
-        match Task::of(json!({ "Records": records })) {
+        match task(json!({ "Records": records })) {
             Ok(Task::Work(batch)) => batch,
             other => panic!("{other:?}"),
         }
@@ -119,11 +130,23 @@ mod tests {
             message_id: "a".to_owned(),
             body: body(),
             receive_count: times,
+            stream: Stream::Transactional,
         };
         let mut without_count = record("a", &body());
         without_count["attributes"] = json!({});
         let batch = batch(&json!([record("a", &body()), without_count]));
         assert_eq!((batch.hints, batch.malformed), (vec![received(3), received(1)], vec![]));
+    }
+
+    #[test]
+    fn a_hint_has_the_stream_of_its_queue() {
+        let mut bulk = record("b", &body());
+        bulk["eventSourceARN"] = json!("bulk");
+        let mut without_queue = record("c", &body());
+        without_queue.as_object_mut().unwrap().remove("eventSourceARN");
+        let batch = batch(&json!([record("a", &body()), bulk, without_queue]));
+        let streams: Vec<Stream> = batch.hints.iter().map(|hint| hint.stream).collect();
+        assert_eq!(streams, [Stream::Transactional, Stream::Bulk, Stream::Transactional]);
     }
 
     #[test]
@@ -157,7 +180,7 @@ mod tests {
             json!({ "source": "okite.schedule", "task": "sweep" }),
             json!({ "task": "sweep" }),
         ] {
-            assert_eq!(Task::of(event), Ok(Task::Sweep));
+            assert_eq!(task(event), Ok(Task::Sweep));
         }
     }
 
@@ -172,7 +195,7 @@ mod tests {
             json!({ "Records": [] }),
             json!({ "Records": {} }),
         ] {
-            assert_eq!(Task::of(event), Err(UnknownEvent));
+            assert_eq!(task(event), Err(UnknownEvent));
         }
     }
 }

@@ -81,7 +81,8 @@ pub async fn handle(
     new_id: impl Fn() -> Uuid,
 ) -> Result<SenderAnswer, UnknownEvent> {
     let deadlines = Deadlines::new(now, deadline);
-    match Task::of(event).inspect_err(|error| tracing::error!("{error}"))? {
+    let stream_of = |arn: &str| state.worker.hints.stream_of(arn);
+    match Task::of(event, stream_of).inspect_err(|error| tracing::error!("{error}"))? {
         Task::Work(batch) => Ok(SenderAnswer::Batch(work(state, batch, &deadlines, new_id).await)),
         Task::Sweep => {
             let report = state.worker.sweep(&deadlines).await;

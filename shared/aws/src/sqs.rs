@@ -127,6 +127,14 @@ impl Hints {
         Self { client, queue_url }
     }
 
+    /// Returns whether the queue has this ARN. Its URL ends with its name too.
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html>
+    #[must_use]
+    pub fn has_arn(&self, arn: &str) -> bool {
+        let name = self.queue_url.rsplit('/').next();
+        name.is_some_and(|name| !name.is_empty()) && name == arn.rsplit(':').next()
+    }
+
     /// Sends a hint about a mail of the API key `key_id`, to be received after `delay`, in whole seconds and at most
     /// [`HINT_DELAY_MAX`]. The hints of a key are a message group, so that SQS shares the queue out fairly among keys.
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>

@@ -105,8 +105,16 @@ impl Messages {
             };
             match content.without(address) {
                 WithoutAddress::Unnamed => {
-                    outbox.delete_left_over(id, queued.content_nonce, address).await?;
-                    return Ok(ForgottenWaiting::Unnamed);
+                    let unreadable = outbox.delete_left_over(id, queued.content_nonce, address).await?;
+                    if unreadable.is_empty() {
+                        return Ok(ForgottenWaiting::Unnamed);
+                    }
+                    // Somebody may be writing one of them to replace this content. Once this content is replaced by a
+                    // copy, nobody can.
+                    if self.rewrite_content(&entry, &queued, &content, waiting).await? {
+                        outbox.delete_parts(id, unreadable.iter()).await?;
+                        return Ok(ForgottenWaiting::Unnamed);
+                    }
                 }
                 WithoutAddress::Sender => return Ok(ForgottenWaiting::Left(LeftBecause::Sender)),
                 WithoutAddress::Nobody => {

@@ -154,8 +154,12 @@ impl Outbox {
         self.delete_parts(id, parts.keys()).await
     }
 
-    /// Deletes the contents of a mail other than `current` that name an address, or that cannot be read. They are left
-    /// over: somebody replaced them and could not delete them. Another content may be about to replace the current one.
+    /// Deletes the contents of a mail other than `current` that name an address. They are left over: somebody replaced
+    /// them and could not delete them. Another content may be about to replace the current one, but it was made from the
+    /// current one, so it names nobody that the current one does not name.
+    ///
+    /// Returns the parts of those that cannot be read. Such a one is left over too, or somebody writes it just now. They
+    /// may be deleted once it can replace the current content no more.
     ///
     /// # Errors
     /// [`StoreError`] if a part may be left.
@@ -164,7 +168,7 @@ impl Outbox {
         id: Uuid,
         current: Uuid,
         address: &EmailAddress,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<String>, StoreError> {
         let is_current = |part: &str| part.starts_with(&format!("{current}#"));
         let mut contents: BTreeMap<String, Vec<(u32, Vec<u8>)>> = BTreeMap::new();
         for (part, bytes) in self.parts(id).await?.into_iter().filter(|(part, _)| !is_current(part)) {
@@ -172,21 +176,23 @@ impl Outbox {
             let number = number.parse().unwrap_or(0);
             contents.entry(nonce.to_owned()).or_default().push((number, bytes));
         }
+        let mut unreadable = Vec::new();
         for (nonce, mut parts) in contents {
             parts.sort_by_key(|(number, _)| *number);
             let bytes: Vec<u8> = parts.iter().flat_map(|(_, bytes)| bytes).copied().collect();
-            let names_nobody = match content::decode(&bytes, content::CONTENT_MAX) {
-                Ok((content, _)) => matches!(content.without(address), WithoutAddress::Unnamed),
+            let parts = parts.iter().map(|(number, _)| format!("{nonce}#{number}"));
+            match content::decode(&bytes, content::CONTENT_MAX) {
+                Ok((content, _)) if matches!(content.without(address), WithoutAddress::Unnamed) => {}
+                Ok(_) => {
+                    let parts: Vec<String> = parts.collect();
+                    self.delete_parts(id, parts.iter()).await?;
+                }
                 // It may be the one that is about to replace the current one.
-                Err(content::Undecoded::Newer) => true,
-                Err(_) => false,
-            };
-            if !names_nobody {
-                let parts: Vec<String> = parts.iter().map(|(number, _)| format!("{nonce}#{number}")).collect();
-                self.delete_parts(id, parts.iter()).await?;
+                Err(content::Undecoded::Newer) => {}
+                Err(_) => unreadable.extend(parts),
             }
         }
-        Ok(())
+        Ok(unreadable)
     }
 
     /// Reads all parts of all contents of a mail, consistently, by their sort keys.
@@ -211,7 +217,11 @@ impl Outbox {
         Ok(parts)
     }
 
-    async fn delete_parts(&self, id: Uuid, parts: impl Iterator<Item = &String>) -> Result<(), StoreError> {
+    /// Deletes parts by their sort keys. May be repeated.
+    ///
+    /// # Errors
+    /// [`StoreError`] if a part may be left.
+    pub(crate) async fn delete_parts(&self, id: Uuid, parts: impl Iterator<Item = &String>) -> Result<(), StoreError> {
         let keys: Vec<Item> = parts.map(|part| key(id, part)).collect();
         for keys in keys.chunks(batch::WRITE_MAX) {
             batch::delete(&self.client, &self.table, keys.to_vec()).await?;

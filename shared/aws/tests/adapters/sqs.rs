@@ -48,6 +48,16 @@ fn hints(endpoint: &str) -> Hints {
 }
 
 #[tokio::test]
+async fn a_queue_is_recognised_by_its_arn() {
+    let (_sqs, endpoint, _stop) = queue().await;
+    let hints = hints(&endpoint);
+    assert!(hints.has_arn("arn:aws:sqs:us-east-1:000000000000:hints"));
+    for other in ["arn:aws:sqs:us-east-1:000000000000:bulk-hints", "hints:", ""] {
+        assert!(!hints.has_arn(other), "{other}");
+    }
+}
+
+#[tokio::test]
 async fn a_hint_has_its_delay_and_the_group_of_its_key() {
     let (sqs, endpoint, _stop) = queue().await;
     let hint = Hint::new(Uuid::from_u128(1), Uuid::from_u128(2)).releasing(Uuid::from_u128(3));

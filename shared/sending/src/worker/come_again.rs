@@ -6,6 +6,7 @@ use aws::StoreError;
 use domain::backoff;
 use domain::queue::{Hint, OutboxEntry, Wait, retry_wait};
 use domain::ses_error::{RETRY_LATER, RETRY_SOON};
+use domain::stream::Stream;
 use futures_util::future::join_all;
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -64,7 +65,7 @@ impl Run<'_> {
     pub(super) async fn wait(&self, hint: &Hint, entry: &OutboxEntry, wait: Wait) -> HintEnd {
         match wait {
             Wait::Standing => HintEnd::Acknowledge,
-            Wait::Hint(delay) => self.hint(hint, entry, delay).await,
+            Wait::Hint(delay) => self.hint(hint, entry.stream, &entry.key_id, delay).await,
             Wait::Index(at) => {
                 let wake = self.worker.outbox.wake_again(entry.id, entry.wake_at, at);
                 match self.deadlines.before_answering(wake).await {
@@ -80,11 +81,21 @@ impl Run<'_> {
         }
     }
 
+    /// Has a hint delivered again whose mail could not be read or written. What it releases is known to nobody else and
+    /// must not end in the dead-letter queue, so a fresh hint, which is counted anew, takes its place.
+    pub(super) async fn deliver_again(&self, hint: &Hint, stream: Stream, wait: Duration) -> HintEnd {
+        if hint.released.is_empty() {
+            return HintEnd::DeliverAgain;
+        }
+        // The key may be unknown. It only shares the queue out.
+        self.hint(hint, stream, &hint.id.to_string(), wait).await
+    }
+
     /// Sends a fresh hint, and again while SQS does not confirm it: what it releases is known to nobody else.
-    async fn hint(&self, hint: &Hint, entry: &OutboxEntry, delay: Duration) -> HintEnd {
-        let queue = self.worker.hints.of(entry.stream);
+    async fn hint(&self, hint: &Hint, stream: Stream, group: &str, delay: Duration) -> HintEnd {
+        let queue = self.worker.hints.of(stream);
         for repeat in 0..=HINT_REPEATS_MAX {
-            let sent = queue.send(hint, &entry.key_id, delay);
+            let sent = queue.send(hint, group, delay);
             match self.deadlines.before_answering(sent).await {
                 Ok(Ok(())) => return HintEnd::Acknowledge,
                 Ok(Err(error)) => log_no_hint(hint.id, &error),

@@ -1,6 +1,6 @@
 //! The mails of a stream that are due: the parts of the index, merged.
 
-use aws::{DueEntry, StoreError};
+use aws::{DueEntry, StoreError, Wakes};
 use domain::queue::{OutboxEntry, WAKE_SHARDS};
 use domain::stream::Stream;
 use futures_util::future::try_join_all;
@@ -24,6 +24,31 @@ impl Worker {
         let read = shards.iter().map(|shard| self.outbox.due(shard, until, of_each));
         Ok(oldest_first(try_join_all(read).await?, of_each, limit))
     }
+
+    /// Finds about `limit` mails of a stream that became due after `after`, and are due at `until`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the index could not be read.
+    pub(super) async fn due_after(
+        &self,
+        stream: Stream,
+        after: Timestamp,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueEntry>, StoreError> {
+        let (shards, wakes) = (OutboxEntry::shards(stream), Wakes::After(after));
+        let of_each = of_each_shard(limit);
+        let read = shards.iter().map(|shard| self.outbox.first(shard, wakes, of_each));
+        let mut due: Vec<DueEntry> = try_join_all(read).await?.into_iter().flatten().collect();
+        due.retain(|entry| entry.wake_at <= until);
+        Ok(due)
+    }
+}
+
+/// Returns whether nothing more is due than what [`Worker::due`] found with this limit.
+pub(super) fn is_whole(due: &[DueEntry], limit: usize) -> bool {
+    // Less than what is read of one part was found, so no part was cut off.
+    due.len() < of_each_shard(limit).min(limit)
 }
 
 /// Returns how many entries of each part of the index are read for `limit` entries of all. Ids are random, so each part
@@ -85,6 +110,16 @@ mod tests {
         assert_eq!(merged(vec![shard([1, 2, 3]), shard([2, 5])], 3, 10), [1, 2, 2, 3]);
         // Whatever is cut off, the sweep gets on.
         assert_eq!(merged(vec![shard([9, 9]), shard([9, 9])], 2, 10), [9, 9, 9, 9]);
+    }
+
+    #[test]
+    fn what_was_cut_off_is_not_whole() {
+        let limit = 8;
+        let of_each = of_each_shard(limit);
+        let cut_off = shard(0..i64::try_from(of_each).unwrap());
+        let due = oldest_first(vec![cut_off, shard([])], of_each, limit);
+        assert!(!is_whole(&due, limit));
+        assert!(is_whole(&oldest_first(vec![shard(0..7)], of_each, limit), limit));
     }
 
     #[test]

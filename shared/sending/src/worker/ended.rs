@@ -4,6 +4,7 @@ use aws::{Moved, StoreError};
 use domain::queue::OutboxEntry;
 use domain::record::{FailedReason, OkiteState};
 
+use super::come_again::no_time_wait;
 use super::hinted::HintEnd;
 use super::look::{DueMail, log};
 use super::work::Run;
@@ -36,7 +37,7 @@ impl Run<'_> {
         match self.moved(mail.id(), failed).await {
             Some(Moved::Done) => self.end_failed(mail, reason).await,
             Some(Moved::Otherwise(_)) => self.decide_again(mail).await,
-            None => HintEnd::DeliverAgain,
+            None => self.deliver_again(&mail.hint, mail.entry.stream, no_time_wait()).await,
         }
     }
 

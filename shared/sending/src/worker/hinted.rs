@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 
 use domain::queue::Hint;
+use domain::stream::Stream;
 use futures_util::FutureExt;
 use uuid::Uuid;
 
@@ -17,6 +18,8 @@ pub(super) struct HintedMail {
     pub(super) message_ids: Vec<String>,
     /// How often SQS has delivered the one of them that it delivered most often.
     pub(super) receive_count: u32,
+    /// The stream of the queue that they came from.
+    pub(super) stream: Stream,
     /// A random value of this mail and this invocation, from which the nonces of its attempts are made.
     pub(super) random: Uuid,
 }
@@ -56,6 +59,7 @@ pub(super) fn hinted(hints: &[ReceivedHint], new_id: impl Fn() -> Uuid) -> Vec<H
                 hint,
                 message_ids: vec![received.message_id.clone()],
                 receive_count: received.receive_count,
+                stream: received.stream,
                 random: new_id(),
             });
         }
@@ -84,6 +88,7 @@ mod tests {
             message_id: message_id.to_owned(),
             body: hint.to_body(),
             receive_count,
+            stream: Stream::Transactional,
         }
     }
 

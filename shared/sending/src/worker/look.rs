@@ -4,8 +4,10 @@
 use aws::{Moved, StoreError};
 use domain::queue::{Hint, Leaving, NextStep, OutboxEntry, Settle, next_step};
 use domain::record::{MessageRecord, SenderState};
+use domain::stream::Stream;
 use uuid::Uuid;
 
+use super::come_again::{no_time_wait, store_wait};
 use super::hinted::{HintEnd, HintedMail};
 use super::work::Run;
 
@@ -44,24 +46,25 @@ pub(super) enum Looked {
 impl Run<'_> {
     /// Looks at a mail that a hint names.
     pub(super) async fn look(&self, place: usize, mail: &HintedMail) -> Looked {
-        self.look_by(place, &mail.hint, mail.random).await
+        self.look_by(place, &mail.hint, mail.random, mail.stream).await
     }
 
     /// Looks again at a mail whose row was in another state than it had been read in.
     pub(super) async fn look_again(&self, mail: &DueMail) -> Looked {
-        self.look_by(mail.place, &mail.hint, mail.random).await
+        self.look_by(mail.place, &mail.hint, mail.random, mail.entry.stream)
+            .await
     }
 
-    async fn look_by(&self, place: usize, hint: &Hint, random: Uuid) -> Looked {
+    async fn look_by(&self, place: usize, hint: &Hint, random: Uuid, stream: Stream) -> Looked {
         for _ in 0..ROUNDS_MAX {
-            let (entry, row) = match self.deadlines.before_answering(self.read(hint)).await {
+            // A fresh hint needs some time after a read that has no answer.
+            let (entry, row) = match self.deadlines.before_sending(self.read(hint)).await {
                 Ok(Ok(read)) => read,
                 Ok(Err(error)) => {
-                    // Neither its stream nor its key is known, so there can be no fresh hint.
-                    log(hint.id, &error);
-                    return Looked::Ended(HintEnd::DeliverAgain);
+                    let wait = store_wait(hint.id, &error);
+                    return Looked::Ended(self.deliver_again(hint, stream, wait).await);
                 }
-                Err(_) => return Looked::Ended(HintEnd::DeliverAgain),
+                Err(_) => return Looked::Ended(self.deliver_again(hint, stream, no_time_wait()).await),
             };
             let step = next_step(row.as_ref(), entry.as_ref(), hint, self.deadlines.now());
             let Some(entry) = entry else {
@@ -88,13 +91,13 @@ impl Run<'_> {
                 }
                 NextStep::Settle(settle) => {
                     if !self.settle(hint.id, settle).await {
-                        return Looked::Ended(HintEnd::DeliverAgain);
+                        return Looked::Ended(self.deliver_again(hint, stream, no_time_wait()).await);
                     }
                 }
             }
         }
         tracing::warn!(message.id = %hint.id, "a message keeps changing");
-        Looked::Ended(HintEnd::DeliverAgain)
+        Looked::Ended(self.deliver_again(hint, stream, no_time_wait()).await)
     }
 
     /// Reads the entry, then the row: see [`next_step`] for why in this order.

@@ -1,7 +1,8 @@
 //! The queue's worker: it sends the mails that wait, and hands over those that are due.
 //!
 //! The index of the table Outbox is the authority. A hint only asks the worker to look at one mail: a hint that is
-//! lost, doubled or out of date changes nothing but the time at which the mail is looked at.
+//! lost, doubled or out of date changes nothing but the time at which the mail is looked at. One exception: what a hint
+//! releases is known to nobody else, so a mail whose hint is lost with it may end as `unknown`.
 //!
 //! | module | concept |
 //! |---|---|
@@ -16,6 +17,7 @@
 //! | `ended` | the end of a mail: its content and its entry are deleted |
 //! | `alone` | the mails with which workers died |
 //! | `sweep` | once a minute: what is due is handed over, and what is past its deadline is settled |
+//! | `tidy` | what has ended while its stream is held back |
 //! | `due` | the mails of a stream that are due, in their order |
 //!
 //! The lines of the log have ids and no addresses. Alarms count them by their field `cause`:
@@ -47,6 +49,7 @@ mod pace;
 mod prepare;
 mod rejudge;
 mod sweep;
+mod tidy;
 mod work;
 
 use aws::{ApiKeys, Hints, Outbox};
@@ -87,6 +90,16 @@ impl HintQueues {
             Stream::Bulk => &self.bulk,
         }
     }
+
+    /// Returns the stream of the queue with this ARN.
+    #[must_use]
+    pub fn stream_of(&self, arn: &str) -> Stream {
+        if self.bulk.has_arn(arn) {
+            Stream::Bulk
+        } else {
+            Stream::Transactional
+        }
+    }
 }
 
 /// A hint as SQS delivers it.
@@ -98,4 +111,6 @@ pub struct ReceivedHint {
     pub body: String,
     /// How often SQS has delivered the message, this time included.
     pub receive_count: u32,
+    /// The stream of the queue that it came from.
+    pub stream: Stream,
 }

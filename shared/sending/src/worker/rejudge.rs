@@ -80,7 +80,7 @@ impl Run<'_> {
                 self.end(&due.entry, Some(OkiteState::Suppressed)).await
             }
             Some(Moved::Otherwise(_)) => self.decide_again(due).await,
-            None => HintEnd::DeliverAgain,
+            None => self.deliver_again(&due.hint, due.entry.stream, no_time_wait()).await,
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! | what | the sweep |
 //! |---|---|
-//! | the stream is held back by quota or brake | hands over nothing |
-//! | SQS does not tell how full the queue is | hands over nothing this minute |
+//! | the stream is held back by quota or brake | hands over only what is not queued any more: see `tidy` |
+//! | SQS does not tell how full the queue is | the same, this minute |
 //! | a mail is due, and there is room | sends a hint, then sets when the mail is due again |
 //! | a mail is past its deadline | writes that it failed, and deletes its content and its entry |
 //! | the row of such a mail is not queued any more | sends a hint: the worker decides |
@@ -29,7 +29,7 @@ use crate::queue::log_no_hint;
 /// What is due until the next sweep is handed over now, with a delay.
 const AHEAD: SignedDuration = SignedDuration::from_mins(1);
 /// How many entries at the head of the index are read at least, and how many deadlines are settled at most.
-const HEAD: usize = 1_000;
+pub(super) const HEAD: usize = 1_000;
 /// How many calls with hints are under way at a time.
 const CALLS_AT_ONCE: usize = 4;
 /// How many deadlines are settled at a time.
@@ -139,8 +139,12 @@ impl Worker {
         };
         report.due = Some(DueMails::of(&due, now));
         let (expired, mut waiting): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.deadline <= now);
-        let for_worker = self.settle_all(expired, deadlines, &mut report).await;
+        let mut for_worker = self.settle_all(expired, deadlines, &mut report).await;
         // What a worker only tidies up takes no slot.
+        if budget == 0 {
+            let held_back = std::mem::take(&mut waiting);
+            for_worker.extend(self.not_queued(stream, held_back, deadlines, &mut report).await);
+        }
         waiting.truncate(budget);
         waiting.splice(0..0, for_worker);
         let slot_interval = gate.map_or(0, |gate| gate.slot_interval);
@@ -196,6 +200,10 @@ impl Worker {
             return Ok(Expiry::Otherwise);
         }
         tracing::error!(message.id = %due.id, cause = "expired", "a message was not sent by its deadline");
+        // An address may have been forgotten since, which gives the mail another content. From now on nothing does.
+        let Some(entry) = self.outbox.entry(due.id).await? else {
+            return Ok(Expiry::Settled);
+        };
         self.outbox.delete_content(due.id, &entry.content).await?;
         self.outbox.delete_entry(due.id).await?;
         Ok(Expiry::Settled)
@@ -282,6 +290,6 @@ impl DueMails {
     }
 }
 
-fn has_time(deadlines: &Deadlines) -> bool {
+pub(super) fn has_time(deadlines: &Deadlines) -> bool {
     deadlines.left_to_answer() > RESERVE
 }

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use domain::stream::Stream;
 use jiff::Timestamp;
 use sending::ReceivedHint;
 
@@ -19,6 +20,7 @@ struct Letter {
     body: String,
     visible_at: Timestamp,
     receive_count: u32,
+    stream: Stream,
 }
 
 /// The hints on their way to workers.
@@ -40,7 +42,7 @@ impl Post {
 
     /// Takes up what was sent since.
     pub(crate) fn take_up(&self, world: &World) {
-        for queue in [HINTS, BULK_HINTS] {
+        for (queue, stream) in [(HINTS, Stream::Transactional), (BULK_HINTS, Stream::Bulk)] {
             let sent = world.sqs.messages_of(queue).unwrap();
             let mut taken_up = self.taken_up.borrow_mut();
             let before = taken_up.insert(queue, sent.len()).unwrap_or_default();
@@ -49,6 +51,7 @@ impl Post {
                     body: message.body,
                     visible_at: message.visible_at,
                     receive_count: 0,
+                    stream,
                 };
                 self.letters.borrow_mut().insert(message.message_id.to_string(), letter);
             }
@@ -71,6 +74,7 @@ impl Post {
                 message_id: message_id.clone(),
                 body: letter.body.clone(),
                 receive_count: letter.receive_count,
+                stream: letter.stream,
             }
         });
         received.collect()

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws::{Cancel, ContentSwitch, Moved};
 use domain::brake::Brake;
 use domain::pacing::UNLIMITED;
-use domain::queue::{QueueDepth, WhenBusy};
+use domain::queue::{ContentRef, QueueDepth, WhenBusy};
 use domain::record::{FailedReason, SenderState};
 use domain::stream::Stream;
 use jiff::Timestamp;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 use crate::network::{Fate, Fault, Network, On};
 use crate::request::{Mail, Request};
 use crate::waiting::to_queue;
+use crate::working::Batch;
 use crate::world::{BULK_HINTS, HINTS, World};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -290,6 +292,79 @@ async fn a_mail_past_its_deadline_that_is_being_sent_is_left_to_the_worker() {
         (vec![id], SenderState::Sending)
     );
     assert!(world.entry(id).await.is_some());
+}
+
+/// An address is forgotten, and the mail gets another content, while the sweep settles it.
+#[tokio::test]
+async fn the_content_that_a_mail_has_when_it_expires_is_deleted() {
+    let world = Box::pin(World::start()).await;
+    world.close_gate().await;
+    let deadline = world.later(60);
+    let id = world.queue_bulk("b", |request| request.deadline = Some(deadline)).await;
+    world.advance(2 * MINUTE);
+    let late = [Fault::at(
+        On::Saying("UpdateItem", "#failed = :new_failed"),
+        0,
+        1,
+        Fate::Waits,
+    )];
+    let (report, ()) = tokio::join!(world.sweep_under(&late), async {
+        world.shared.reached.notified().await;
+        let outbox = world.worker(&world.shared.connector).outbox;
+        let entry = outbox.entry(id).await.unwrap().unwrap();
+        let content = outbox.content(id, &entry.content).await.unwrap();
+        let put = outbox.put_content(id, world.new_id(), &content, entry.expires_at);
+        let switch = ContentSwitch {
+            id,
+            from: entry.content.nonce,
+            to: put.await.unwrap(),
+            wake_at: world.clock.now(),
+        };
+        let switched = world.shared.messages.switch_content(&outbox, &switch).await;
+        assert_eq!(switched.unwrap(), Moved::Done);
+        outbox.delete_content(id, &entry.content).await.unwrap();
+        world.shared.go_on.notify_one();
+    });
+    assert_eq!((report.bulk.expired, report.bulk.failed), (1, 0));
+    assert!(world.is_expired(id).await);
+}
+
+#[tokio::test]
+async fn what_has_ended_is_tidied_up_while_its_stream_is_held_back() {
+    let world = Box::pin(World::start()).await;
+    let ids = world.queue_backlog(4).await;
+    world.begin(ids[0]).await;
+    let content = world.entry(ids[2]).await.unwrap().content;
+    // A content that is too large for the transaction, as far as the transaction is told.
+    let cancel = Cancel {
+        id: ids[2],
+        content: ContentRef {
+            size: u64::MAX,
+            ..content
+        },
+        now: world.clock.now(),
+        token: world.new_id(),
+    };
+    let outbox = world.worker(&world.shared.connector).outbox;
+    let canceled = world.shared.messages.cancel(&outbox, &cancel).await;
+    assert_eq!(canceled.unwrap(), Moved::Done);
+    world.advance(62 * MINUTE);
+    world.set_gate(1, UNLIMITED, Brake::All).await;
+    let waiting = [world.wake_at(ids[1]).await, world.wake_at(ids[3]).await];
+    let report = world.sweep().await.bulk;
+    assert_eq!((report.handed_over, report.failed), (2, 0));
+    let due = report.due.unwrap();
+    assert!(due.count == 4 && due.oldest >= 62 * MINUTE, "{due:?}");
+    assert_eq!(sorted(world.hinted()), sorted(vec![ids[0], ids[2]]));
+    for (hint, _) in world.hints_in(BULK_HINTS) {
+        assert!(world.work(&Batch::of(&[hint])).await.is_acknowledged());
+    }
+    for (id, state) in [(ids[0], SenderState::Unknown), (ids[2], SenderState::Canceled)] {
+        assert_eq!((world.state(id).await, world.waiting_items(Some(id)).await), (state, 0));
+    }
+    // The others keep their place and their age.
+    assert_eq!([world.wake_at(ids[1]).await, world.wake_at(ids[3]).await], waiting);
+    assert_eq!(world.sweep().await.bulk.handed_over, 0);
 }
 
 #[tokio::test]

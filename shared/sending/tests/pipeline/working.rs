@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::queue::Hint;
+use domain::stream::Stream;
 use sending::{Deadlines, ReceivedHint};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -34,6 +35,7 @@ impl Batch {
             message_id: nth.to_string(),
             body: hint.to_body(),
             receive_count: 1,
+            stream: Stream::Transactional,
         };
         Self {
             hints: hints.iter().enumerate().map(received).collect(),

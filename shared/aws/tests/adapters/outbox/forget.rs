@@ -1,8 +1,11 @@
 //! Forgetting an address in the contents of mails that wait.
 
 use aws::{LeftBecause, WaitingMails};
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::address::{EmailAddress, FORGOTTEN, Mailbox};
 use domain::message::EmailParts;
+use domain::queue::ContentRef;
 use domain::recipient::{RecipientOutcome, RecipientStatus};
 use domain::record::FailedReason;
 
@@ -197,4 +200,55 @@ async fn the_whole_table_finds_mails_that_wait_too() {
     let forgotten = store.messages().forget(&anna, None, Some(&forgetting)).await.unwrap();
     assert_eq!((forgotten.rewritten, forgotten.contents), (1, 1));
     assert!(content_of(&store).await.email.cc.is_empty());
+}
+
+/// Another run writes a new content while this one looks for what was left over.
+#[tokio::test]
+async fn a_content_that_is_being_written_is_deleted_only_if_no_mail_can_get_it() {
+    let store = Store::start().await;
+    queued(&store, &["bob@example.org"], &["anna@example.net"]).await;
+    let (outbox, messages) = (store.outbox(), store.messages());
+    let index = store.item(ROWS, &[("id", &ID.to_string()), ("sk", "to#1")]).await;
+    forget(&store, "anna@example.net").await;
+    // The row names the address again, so the command comes to the mail once more.
+    let put = store.client().put_item().table_name(store.table(ROWS));
+    put.set_item(index).send().await.unwrap();
+    // The other run has written the first of two parts.
+    let content = content_of(&store).await;
+    let whole = outbox.put_content(ID, THEIRS, &content, at(5_000)).await.unwrap();
+    let mut first = part_item(&store, THEIRS, 1).await.unwrap();
+    let AttributeValue::B(bytes) = &first["content"] else {
+        panic!("{first:?}")
+    };
+    let (head, tail) = bytes.as_ref().split_at(bytes.as_ref().len() / 2);
+    let (head, tail) = (Blob::new(head), Blob::new(tail));
+    let write = async |item: Item| {
+        let put = store.client().put_item().table_name(store.table(OUTBOX));
+        put.set_item(Some(item)).send().await.unwrap();
+    };
+    let mut second = first.clone();
+    first.insert("content".to_owned(), AttributeValue::B(head));
+    second.insert("part".to_owned(), AttributeValue::S(format!("{THEIRS}#2")));
+    second.insert("content".to_owned(), AttributeValue::B(tail));
+    write(first).await;
+    let (anna, other_nonce) = (EmailAddress::parse("anna@example.net").unwrap(), Uuid::from_u128(21));
+    let forgetting = WaitingMails {
+        outbox: &outbox,
+        now: at(2_000),
+        new_nonce: &|| other_nonce,
+    };
+    let forgotten = messages.forget_sent_to(&anna, None, Some(&forgetting)).await.unwrap();
+    assert_eq!(forgotten.left, []);
+    assert!(part_item(&store, THEIRS, 1).await.is_none());
+    // The other run goes on.
+    write(second).await;
+    let switch = aws::ContentSwitch {
+        id: ID,
+        from: NEW,
+        to: ContentRef { parts: 2, ..whole },
+        wake_at: at(3_000),
+    };
+    let switched = messages.switch_content(&outbox, &switch).await.unwrap();
+    assert!(matches!(switched, aws::Moved::Otherwise(Some(_))), "{switched:?}");
+    assert_eq!(content_of(&store).await.email.to[0].to_string(), "bob@example.org");
 }

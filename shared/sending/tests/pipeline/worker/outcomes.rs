@@ -296,6 +296,58 @@ async fn a_fresh_hint_carries_on_what_its_hint_released_and_is_always_a_hint() {
     assert!(world.is_gone(id).await);
 }
 
+/// SQS gives a hint up after ten deliveries. What it releases would be lost with it.
+#[tokio::test]
+async fn what_a_hint_releases_outlives_a_table_that_does_not_answer() {
+    let world = Box::pin(World::start()).await;
+    let id = world.waiting("k").await;
+    let worked = world.work_on(id, &[Fault::always(BEGIN, Fate::CutAfter)]).await;
+    let (mut hint, _) = worked.hints[0].clone();
+    let released = hint.released.clone();
+    let denied = Fate::Refused(400, "AccessDeniedException", "No");
+    let odd = Fate::Refused(400, "ValidationException", "No");
+    for (on, fate, wait) in [
+        (On::Entry("GetItem"), denied, 300),
+        (On::Entry("GetItem"), odd, 5),
+        // The row is read after the entry.
+        (On::Saying("GetItem", "\"mail\""), denied, 300),
+    ] {
+        for _ in 0..4 {
+            let batch = Batch::of(&[hint]).received(10).with(Fault::always(on, fate));
+            let worked = world.work(&batch).await;
+            assert!(worked.is_acknowledged(), "{on:?}: {worked:?}");
+            let [(fresh, delay)] = &worked.hints[..] else {
+                panic!("{on:?}: {worked:?}")
+            };
+            assert_eq!((&fresh.released, *delay), (&released, wait), "{on:?}");
+            hint = fresh.clone();
+        }
+    }
+    // A fresh hint that SQS does not confirm takes nobody's place.
+    let silent = [
+        Fault::always(On::Entry("GetItem"), denied),
+        Fault::always(On::Hint, denied),
+    ];
+    let batch = Batch {
+        faults: silent.to_vec(),
+        ..Batch::of(std::slice::from_ref(&hint))
+    };
+    assert_eq!(world.work(&batch).await.again.as_deref(), Some(&["0".to_owned()][..]));
+    // A hint that releases nothing is delivered again: the index has its mail.
+    let worked = world.work_on(id, &silent[..1]).await;
+    assert_eq!(
+        (worked.again.map(|again| again.len()), worked.hints.len()),
+        (Some(1), 0)
+    );
+    assert!(world.work(&Batch::of(&[hint])).await.is_acknowledged());
+    assert_eq!(
+        world.row(id).await.unwrap().state(world.clock.now()),
+        DeliveryState::Sent
+    );
+    assert_eq!(world.mails("k/0").len(), 1);
+    assert!(world.is_gone(id).await);
+}
+
 #[tokio::test]
 async fn a_failure_without_an_answer_is_written_by_the_next_worker() {
     let world = Box::pin(World::start()).await;
