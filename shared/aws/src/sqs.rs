@@ -35,7 +35,7 @@ pub fn client(config: &SdkConfig) -> Client {
 
 /// Makes an SQS client with the patience of the queue's worker. A hint that is sent twice does no harm.
 #[must_use]
-pub(crate) fn client_for_worker(config: &SdkConfig) -> Client {
+pub fn client_for_worker(config: &SdkConfig) -> Client {
     let retries = RetryConfig::standard()
         .with_max_attempts(3)
         .with_initial_backoff(Duration::from_millis(50));

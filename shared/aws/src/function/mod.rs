@@ -90,7 +90,7 @@ impl FunctionConfig {
     #[cfg(feature = "sqs")]
     #[must_use]
     pub fn sqs_for_worker(&self) -> aws_sdk_sqs::Client {
-        crate::sqs::client_for_worker(&self.sdk)
+        crate::sqs_for_worker(&self.sdk)
     }
 
     /// Opens a connection to DynamoDB.

@@ -43,7 +43,11 @@ impl Run<'_> {
 
     /// Tidies up after a mail whose row says that it failed.
     pub(super) async fn end_failed(&self, mail: &DueMail, reason: FailedReason) -> HintEnd {
-        let (id, reason) = (mail.id(), reason.as_str());
+        let id = mail.id();
+        if reason == FailedReason::ContentMissing {
+            tracing::error!(message.id = %id, cause = "content_missing", "the content of a message cannot be read");
+        }
+        let reason = reason.as_str();
         tracing::warn!(message.id = %id, cause = "queue_failed", reason, "a message that waited was not sent");
         self.end(&mail.entry, Some(OkiteState::Failed)).await
     }

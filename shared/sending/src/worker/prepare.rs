@@ -133,9 +133,7 @@ fn lack(mail: &DueMail, error: ContentError) -> Lack {
             tracing::warn!(message.id = %id, cause = "newer_content", "a newer version wrote the content of a message");
             Lack::Waits(Duration::from_secs(RETRY_LATER.into()))
         }
-        ContentError::Missing => {
-            tracing::error!(message.id = %id, cause = "content_missing", "the content of a message cannot be read");
-            Lack::Failed(FailedReason::ContentMissing)
-        }
+        // A cancellation deletes the content too, so this is an error only once the row says that the mail failed.
+        ContentError::Missing => Lack::Failed(FailedReason::ContentMissing),
     }
 }

@@ -309,7 +309,10 @@ impl World {
         let connector = SharedHttpConnector::new(connector.clone());
         let dynamodb = dynamodb(&sdk(&self.dynamodb_url, connector.clone()));
         let ses = aws::sesv2(&sdk(&self.ses_url, connector.clone()));
-        let hints = Hints::new(aws::sqs(&sdk(&self.queue_url, connector)), queue_url_of(HINTS));
+        let hints = Hints::new(
+            aws::sqs_for_worker(&sdk(&self.queue_url, connector)),
+            queue_url_of(HINTS),
+        );
         let table = |name: &str| self.tables[name].clone();
         let policy = PacingPolicy {
             account_share: 1.0,
@@ -365,7 +368,12 @@ impl World {
     /// The queue's worker over `connector`, in a process of its own.
     pub(crate) fn worker(&self, connector: &(impl HttpConnector + Clone + 'static)) -> Worker {
         let shared = SharedHttpConnector::new(connector.clone());
-        let hints = |name| Hints::new(aws::sqs(&sdk(&self.queue_url, shared.clone())), queue_url_of(name));
+        let hints = |name| {
+            Hints::new(
+                aws::sqs_for_worker(&sdk(&self.queue_url, shared.clone())),
+                queue_url_of(name),
+            )
+        };
         Worker {
             outbox: Outbox::new(
                 dynamodb(&sdk(&self.dynamodb_url, shared.clone())),
