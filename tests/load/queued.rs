@@ -108,14 +108,17 @@ pub(crate) async fn measure(stack: &Stack, rate: u32, arguments: &Arguments) -> 
 async fn post_all(stack: &Stack, key: &str, numbers: Range<u32>, scheduled_at: Option<&str>) -> Vec<String> {
     let firsts: Vec<u32> = numbers.clone().step_by(usize::try_from(BATCH).unwrap_or(1)).collect();
     let posted = stream::iter(firsts)
-        .map(async |first| {
-            let emails: Vec<Value> = (first..numbers.end.min(first + BATCH))
+        .map(async |first_of| {
+            let emails: Vec<Value> = (first_of..numbers.end.min(first_of + BATCH))
                 .map(|number| email(number, scheduled_at, "queue"))
                 .collect();
             match stack.post_with(key, "/emails/batch", &json!(emails)).await {
-                Ok((200, _)) => None,
-                Ok((status, body)) => Some(format!("batch from {first}: {status} {body}")),
-                Err(error) => Some(format!("batch from {first}: {error}")),
+                Ok((200, body)) => body["errors"].as_array().and_then(|errors| {
+                    let first = errors.first()?;
+                    Some(format!("batch from {first_of}: {} errors; {first}", errors.len()))
+                }),
+                Ok((status, body)) => Some(format!("batch from {first_of}: {status} {body}")),
+                Err(error) => Some(format!("batch from {first_of}: {error}")),
             }
         })
         .buffer_unordered(BATCHES_AT_ONCE);

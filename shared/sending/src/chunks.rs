@@ -147,9 +147,14 @@ impl Chunks<'_> {
         Ok(())
     }
 
-    /// Refuses the rest of a request when there is no time to send it in.
+    /// Refuses the rest of a request when there is no time to send it in. Emails that may wait are not attempted for so
+    /// long: their acceptance needs time too.
     fn too_late(&self) -> Option<NotSent> {
-        let is_over = self.deadlines.left_to_send().is_zero();
+        let is_over = if self.all_may_wait {
+            self.deadlines.elapsed() >= CHUNK_TIME
+        } else {
+            self.deadlines.left_to_send().is_zero()
+        };
         let refusal = self
             .sending
             .permits

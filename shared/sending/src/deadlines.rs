@@ -67,6 +67,11 @@ impl Deadlines {
         self.end.saturating_duration_since(moment)
     }
 
+    /// Returns how long ago the invocation began.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
     /// Returns how long it is until the last mail must be on its way.
     pub(crate) fn left_to_send(&self) -> Duration {
         self.latest_start.saturating_duration_since(Instant::now())
