@@ -53,8 +53,8 @@ pub(crate) const JOBS: [Job; 6] = [
         name: "sender",
         is_ours: true,
         program: "target/lambda/sender/bootstrap",
-        event: "events/sender/sweep.json",
-        answer: r#""handed_over":0"#,
+        event: "events/sender/hints.json",
+        answer: r#""batchItemFailures":[]"#,
     },
     Job {
         name: "bare",
