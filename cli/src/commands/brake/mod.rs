@@ -27,7 +27,8 @@ const NOTE_MAX: usize = 1000;
 ///
 /// Without an argument, shows what is stopped, who set the brake, since when and why, and the last 10 changes. With
 /// one, sets a brake override: it takes effect with the next send and stays until `okite brake auto`. While mail is
-/// stopped, the API answers requests to send with 503 and retry-after.
+/// stopped, it waits in the queue, or gets a 503 with retry-after if its caller wants that. Once it is released, mail
+/// that waits goes out within five minutes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -233,12 +233,12 @@ impl Display for BrakeSet {
         match self.brake_override.brake() {
             Some(Brake::All | Brake::Bulk) => writeln!(
                 f,
-                "The API answers stopped mail with 503 and retry-after. `okite brake auto` lets the reports decide \
-                 again; `okite brake none` releases all mail."
+                "Stopped mail waits in the queue, or gets a 503 with retry-after if its caller wants that. `okite brake \
+                 auto` lets the reports decide again; `okite brake none` releases all mail."
             )?,
             Some(Brake::None) => writeln!(
                 f,
-                "No report can stop mail until `okite brake auto` lets the reports decide again."
+                "Mail that waits goes out within five minutes. No report can stop mail until `okite brake auto` lets the reports decide again."
             )?,
             None => {}
         }
