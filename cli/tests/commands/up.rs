@@ -246,7 +246,11 @@ async fn a_mail_that_waits_outlives_a_kill_and_is_sent_once() {
     let people = (0..50).map(|number| format!("success+{number}@simulator.amazonses.com"));
     many["to"] = people.collect();
     assert_eq!(up.post_with(KEY, &many).await.0, 200);
-    let id = up.send("success+waits@simulator.amazonses.com").await["id"].clone();
+    let mut waits = email("success+waits@simulator.amazonses.com");
+    waits["okite_when_busy"] = json!("queue");
+    let (status, body) = up.post_with(KEY, &waits).await;
+    assert_eq!(status, 200, "{body}");
+    let id = body["id"].clone();
     let shown = async |up: &Up| -> Value {
         let url = format!("{}/emails/{}", up.url(), id.as_str().unwrap());
         let answer = up.http.get(url).bearer_auth(KEY).send().await;
