@@ -137,8 +137,8 @@ impl<'a> DeadLetterQueue<'a> {
         Ok(())
     }
 
-    /// Returns the error of a queue that cannot be looked at. If the operator named a queue that does not exist, it names
-    /// those that do.
+    /// Returns the error of a queue that cannot be looked at. If the operator named a queue that does not exist, it
+    /// names those that do.
     async fn unusable(&self, error: &SdkError<GetQueueAttributesError>) -> DeadLetterQueueError {
         let found = match (self.target, error.code()) {
             (Target::Resource { .. }, Some(code)) if MISSING.iter().any(|missing| code.ends_with(missing)) => {

@@ -2,8 +2,8 @@
 //!
 //! A reader may close its end at any time (`okite doctor | head -1`). That is no failure of the command:
 //!
-//! - What is written to [`stdout`], by [`say!`] or by [`note!`] is then dropped, and the command goes on to its own exit
-//!   code. A change that has begun is never cut off because nobody reads about it.
+//! - What is written to [`stdout`], by [`say!`] or by [`note!`] is then dropped, and the command goes on to its own
+//!   exit code. A change that has begun is never cut off because nobody reads about it.
 //! - A list or a report that nobody reads ends at once, with [`ReaderGone`], which [`crate::execution`] does not print.
 
 use std::fmt;

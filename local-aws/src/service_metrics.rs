@@ -44,8 +44,8 @@ impl ServiceMetrics {
         self.count(metric("AWS/ApiGateway", "Count", ("ApiId", api_id)));
     }
 
-    /// Counts a request that DynamoDB answers with an error, if the error is that it throttles the request. `tables` are
-    /// the ARNs of its tables or indexes.
+    /// Counts a request that DynamoDB answers with an error, if the error is that it throttles the request. `tables`
+    /// are the ARNs of its tables or indexes.
     pub(crate) fn refused<'a>(&self, operation: &str, code: &str, tables: impl IntoIterator<Item = &'a str>) {
         if !THROTTLES.contains(&code) {
             return;

@@ -79,8 +79,8 @@ async fn exercise(okite: &Okite) {
     exercise_queue(okite).await;
 }
 
-/// Has mail wait that is called back, is given another time, is sent, expires, and of which SES does not tell whether it
-/// took it.
+/// Has mail wait that is called back, is given another time, is sent, expires, and of which SES does not tell whether
+/// it took it.
 async fn exercise_queue(okite: &Okite) {
     okite.account(json!({ "enforcement_status": "HEALTHY" })).await;
     okite.report().await;

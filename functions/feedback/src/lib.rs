@@ -201,8 +201,8 @@ pub async fn handle(
     }
 }
 
-/// Handles a record of a queue. Returns the id of the record if it has to come again; an empty one makes the whole batch
-/// come again.
+/// Handles a record of a queue. Returns the id of the record if it has to come again; an empty one makes the whole
+/// batch come again.
 async fn handle_record(
     state: &State,
     record: Record,

@@ -68,8 +68,8 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     .await
 }
 
-/// Works on a batch of hints, or sweeps, before Lambda ends the invocation at `deadline`. `new_id` makes random values by
-/// which the writes of attempts are recognised.
+/// Works on a batch of hints, or sweeps, before Lambda ends the invocation at `deadline`. `new_id` makes random values
+/// by which the writes of attempts are recognised.
 ///
 /// # Errors
 /// [`UnknownEvent`] if the event is neither.
@@ -103,8 +103,8 @@ pub async fn handle(
     }
 }
 
-/// Works on the hints of a batch. What is no hint comes again until it is in the dead-letter queue, where a person finds
-/// it.
+/// Works on the hints of a batch. What is no hint comes again until it is in the dead-letter queue, where a person
+/// finds it.
 async fn work(state: &Sender, batch: Batch, deadlines: &Deadlines, new_id: impl Fn() -> Uuid) -> BatchAnswer {
     for id in &batch.malformed {
         tracing::error!(cause = "malformed", record.id = id, "a message of the queue is no hint");

@@ -49,8 +49,8 @@ impl SendOptions {
             Some(other) if other != own => Err(ApiFault::new(
                 FaultKind::NoConfigurationSet,
                 format!(
-                    "Okite sends every mail with the configuration set <{own}>, for the events of another one would not \
-                     reach it. Leave the configuration set out of the request."
+                    "Okite sends every mail with the configuration set <{own}>, because the events of another one would \
+                     not reach Okite. Leave the configuration set out of the request."
                 ),
             )),
             _ => Ok(()),

@@ -156,8 +156,8 @@ impl Hints {
         })
     }
 
-    /// Sends at most [`HINTS_AT_ONCE_MAX`] hints in one call, as [`Self::send`] sends each. Returns the outcome of each,
-    /// in their order: SQS may take some and not the others.
+    /// Sends at most [`HINTS_AT_ONCE_MAX`] hints in one call, as [`Self::send`] sends each. Returns the outcome of
+    /// each, in their order: SQS may take some and not the others.
     pub async fn send_all(&self, hints: &[NewHint]) -> Vec<Result<(), HintNotSent>> {
         let not_sent = |code: &str| Err(HintNotSent { code: code.to_owned() });
         let entries: Result<Vec<_>, _> = hints

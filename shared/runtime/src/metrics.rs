@@ -1,8 +1,8 @@
 //! Metrics: log lines in CloudWatch's embedded metric format, which CloudWatch turns into metrics.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 //!
-//! Each metric costs money every month, so only the figures that alarms and dashboards need are metrics. A line also has
-//! other figures, so that Logs Insights finds them.
+//! Each metric costs money every month, so only the figures that alarms and dashboards need are metrics. A line also
+//! has other figures, so that Logs Insights finds them.
 
 use std::io::Write;
 

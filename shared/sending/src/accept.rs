@@ -82,8 +82,8 @@ impl Chunks<'_> {
         }
     }
 
-    /// Returns whether an email is to wait: it is scheduled, or there was no room for it, and no attempt of this request may
-    /// still count as being made.
+    /// Returns whether an email is to wait: it is scheduled, or there was no room for it, and no attempt of this
+    /// request may still count as being made.
     fn is_to_wait(&self, submission: &Submission, outcome: Option<&Result<Receipt, NotSent>>) -> bool {
         match outcome {
             None => submission.is_scheduled(self.deadlines.arrived),
@@ -96,8 +96,8 @@ impl Chunks<'_> {
         }
     }
 
-    /// Returns whether an email may still wait. One whose deadline went by while the gate was asked would be accepted and
-    /// fail at once.
+    /// Returns whether an email may still wait. One whose deadline went by while the gate was asked would be accepted
+    /// and fail at once.
     fn is_before_deadline(&self, submission: &Submission) -> bool {
         let (stream, arrived) = (self.origin.stream, self.deadlines.arrived);
         let deadline = |queue: &MailQueue| queue.deadline(submission, stream, arrived);

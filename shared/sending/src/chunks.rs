@@ -29,8 +29,8 @@ pub(crate) struct Chunks<'a> {
     pub(crate) claimed: &'a ClaimResult,
     /// What the request itself has attempted.
     pub(crate) own_attempts: OwnAttempts,
-    /// Whether every email waits in the queue if there is no room for it. Such emails take the slots of a worker: little
-    /// at a time and none that are far ahead, so that other mail gets its turn.
+    /// Whether every email waits in the queue if there is no room for it. Such emails take the slots of a worker:
+    /// little at a time and none that are far ahead, so that other mail gets its turn.
     pub(crate) all_may_wait: bool,
 }
 

@@ -100,9 +100,9 @@ enum Standing {
     Settled,
     /// It is being sent.
     AtWork,
-    /// The request that holds the key has refused it. It may attempt it again or queue it, but only on the condition that
-    /// the row is its own refusal, which a takeover replaces. An operator who says that it was not sent does not end that
-    /// request: the operator's clock may be ahead.
+    /// The request that holds the key has refused it. It may attempt it again or queue it, but only on the condition
+    /// that the row is its own refusal, which a takeover replaces. An operator who says that it was not sent does not
+    /// end that request: the operator's clock may be ahead.
     GivenUp,
     /// It has no record yet, or one of an earlier request: the request that holds the key may still attempt it.
     Open,
@@ -179,8 +179,8 @@ impl Sending {
         claimed
     }
 
-    /// Makes the claim of a request. A key whose emails may wait is remembered for a day after the latest deadline, and its
-    /// records outlive it.
+    /// Makes the claim of a request. A key whose emails may wait is remembered for a day after the latest deadline, and
+    /// its records outlive it.
     fn new_claim(&self, key: &RequestKey, submissions: &[Submission], origin: &Origin<'_>, now: Timestamp) -> Claim {
         let new = Claim::new(key, origin.ids.message, origin.ids.nonce, now);
         let deadlines = submissions.iter().filter_map(|submission| {

@@ -10,8 +10,8 @@ use crate::{NotSent, Receipt, Submission};
 const ROWS_AT_ONCE: usize = 5;
 
 impl Chunks<'_> {
-    /// Frees the key if no request with it sent anything, and releases it if there is something left to do. Otherwise the
-    /// key stays.
+    /// Frees the key if no request with it sent anything, and releases it if there is something left to do. Otherwise
+    /// the key stays.
     pub(crate) async fn let_go(
         &self,
         submissions: &[Submission],
@@ -35,9 +35,9 @@ impl Chunks<'_> {
         }
     }
 
-    /// Returns whether no earlier request with the key can queue one of its emails any more. Such a write may have had no
-    /// answer and be carried out late. It fails once the email has a refused row of this request. Without one, the key
-    /// must not be freed: its caller could send the email again while the first one is queued.
+    /// Returns whether no earlier request with the key can queue one of its emails any more. Such a write may have had
+    /// no answer and be carried out late. It fails once the email has a refused row of this request. Without one, the
+    /// key must not be freed: its caller could send the email again while the first one is queued.
     async fn predecessor_is_shut_out(&self, submissions: &[Submission], emails: usize) -> Result<bool, StoreError> {
         if !self.claimed.is_taken_over || self.sending.queue.is_none() {
             return Ok(true);

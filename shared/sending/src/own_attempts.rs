@@ -33,7 +33,8 @@ impl OwnAttempts {
         }
     }
 
-    /// Returns whether an email may be attempted again or accepted: no row of this request may say that it is being sent.
+    /// Returns whether an email may be attempted again or accepted: no row of this request may say that it is being
+    /// sent.
     pub(crate) fn allow_another(&self, id: Uuid) -> bool {
         self.last(id) != Some(AttemptLeft::Unconfirmed)
     }

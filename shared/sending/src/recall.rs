@@ -105,7 +105,8 @@ impl Recall<'_> {
         Err(RecallError::Contended)
     }
 
-    /// Gives a mail that waits a new time. It keeps the span between the time at which it is to be sent and its deadline.
+    /// Gives a mail that waits a new time. It keeps the span between the time at which it is to be sent and its
+    /// deadline.
     ///
     /// # Errors
     /// [`RecallError`] if the mail keeps its time, or if that is not known.
@@ -182,8 +183,8 @@ impl Recall<'_> {
         }
     }
 
-    /// Returns how the claim of a mail must grow so that its key is remembered until `expires`. The records of the claim's
-    /// other mails are kept as long.
+    /// Returns how the claim of a mail must grow so that its key is remembered until `expires`. The records of the
+    /// claim's other mails are kept as long.
     async fn claim_growth(
         &self,
         queued: &QueuedMail,

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::Deadlines;
 
-/// Carries out a write about a message, as long as there is time to answer afterwards. Returns whether it was confirmed.
-/// A write that fails is logged: the mail is sent or not, whatever its record says.
+/// Carries out a write about a message, as long as there is time to answer afterwards. Returns whether it was
+/// confirmed. A write that fails is logged: the mail is sent or not, whatever its record says.
 pub(crate) async fn settle(
     id: Uuid,
     deadlines: &Deadlines,

@@ -30,8 +30,8 @@ pub struct Submission {
     /// When it becomes `failed` if it waits and is not sent. It is after `scheduled_at`. Without one, the deployment's
     /// default counts: see [`domain::queue::DeadlineDefaults`].
     pub deadline: Option<Timestamp>,
-    /// Whether it is too late for it, so that only an earlier request can have attempted it: one of these times is over,
-    /// or that of another email which it is not sent without. Its record answers for it then; without one, it is
+    /// Whether it is too late for it, so that only an earlier request can have attempted it: one of these times is
+    /// over, or that of another email which it is not sent without. Its record answers for it then; without one, it is
     /// invalid, and is never attempted.
     pub is_too_late: bool,
 }

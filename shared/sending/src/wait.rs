@@ -14,8 +14,8 @@ use crate::{Busy, NotSent, Receipt, Submission};
 const WAITS_FOR: Duration = Duration::from_secs(20);
 
 impl Chunks<'_> {
-    /// Attempts every submission that has no outcome yet and is not scheduled for later. Those that want to wait for room
-    /// are attempted again when there may be some.
+    /// Attempts every submission that has no outcome yet and is not scheduled for later. Those that want to wait for
+    /// room are attempted again when there may be some.
     ///
     /// # Errors
     /// When the request is larger than can ever be sent in one request; nothing was attempted then.

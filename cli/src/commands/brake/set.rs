@@ -112,8 +112,8 @@ pub(super) async fn set(
     })
 }
 
-/// Returns whether the reports decided already, and go on to stop the same mail. `brakes` is the brake before and after.
-/// An override that is set again is a decision, whose reason is recorded.
+/// Returns whether the reports decided already, and go on to stop the same mail. `brakes` is the brake before and
+/// after. An override that is set again is a decision, whose reason is recorded.
 fn changes_nothing(
     brake_override: BrakeOverrideArgument,
     before: Option<&BrakeOverride>,

@@ -1,6 +1,6 @@
 //! Finds the email that a request calls back or gives another time.
 //!
-//! Any key may do so with the mails that it may send, for the caller that sent a mail is the one that calls it back.
+//! A key may cancel and reschedule the mails that it may send, because the caller that sent a mail also cancels it.
 
 use domain::address::Mailbox;
 use domain::api_key::{ApiKeyRecord, KeyPermission};

@@ -7,7 +7,8 @@
 //! | `error` | why a request is refused, in AWS's words |
 //!
 //! The check has two steps. [`Signature::read`] returns the access key id, whose secret the caller looks up;
-//! [`Signature::verify`] then compares. Only signatures in the header are taken, for the service `ses` and any region.
+//! [`Signature::verify`] then compares. The check accepts signatures in the header only. Their service must be `ses`,
+//! and their region may be any.
 //!
 //! An HTTP API of API Gateway hands over the path decoded, so the client's spelling of it is lost. SDKs sign the
 //! encoding of the encoded path, and a client may send a path that needs no encoding. So the signature may hold over

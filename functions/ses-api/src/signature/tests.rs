@@ -323,7 +323,7 @@ fn parts() -> impl Strategy<Value = Part> {
         Just(Part::Header("x-own")),
         Just(Part::Header("content-type")),
         Just(Part::Header("x-amz-content-sha256")),
-        // Twice, for it has the most parts.
+        // This header is listed twice because it has the most parts to damage.
         Just(Part::Header("authorization")),
         Just(Part::Header("authorization")),
         Just(Part::Body),

@@ -201,7 +201,7 @@ fn state(record: &MessageRecord, queued: &QueuedMail, entry: Option<OutboxEntry>
         Some(entry) if waits && entry.content.nonce == queued.content_nonce => State::Waits(entry),
         None if record.written == SenderState::Sending && record.ses_id.is_none() => State::AtWork,
         _ if waits => State::Changing,
-        // Nobody sends it any more, whoever deletes its content.
+        // No worker sends it any more. A worker, or the command that cancelled it, deletes its content.
         Some(_) if record.written == SenderState::Canceled => State::Ended,
         Some(_) => State::AtWork,
         None => State::Ended,

@@ -155,11 +155,11 @@ impl Outbox {
     }
 
     /// Deletes the contents of a mail other than `current` that name an address. They are left over: somebody replaced
-    /// them and could not delete them. Another content may be about to replace the current one, but it was made from the
-    /// current one, so it names nobody that the current one does not name.
+    /// them and could not delete them. Another content may be about to replace the current one, but it was made from
+    /// the current one, so it names nobody that the current one does not name.
     ///
-    /// Returns the parts of those that cannot be read. Such a one is left over too, or somebody writes it just now. They
-    /// may be deleted once it can replace the current content no more.
+    /// Returns the parts of those that cannot be read. Such a one is left over too, or somebody writes it just now.
+    /// They may be deleted once it can replace the current content no more.
     ///
     /// # Errors
     /// [`StoreError`] if a part may be left.

@@ -2,9 +2,9 @@
 //!
 //! The tables are in memory, and each write has the conditions of its adapter. The actors take the steps of the code:
 //! requests with one key, those who cancel, reschedule and replace a content, workers with the real `next_step`,
-//! `retry_wait` and hints, the sweep, SES and its events. A history chooses who acts next, which call has no answer, is
-//! carried out late or twice, who dies and when, how far the clock leaps, and which hint is lost, doubled or late. Then
-//! everything calms down, and every mail must settle.
+//! `retry_wait` and hints, the sweep, SES and its events. A history chooses the next actor, and the calls that have no
+//! answer, are carried out late or are carried out twice. It also chooses when an actor dies, how far the clock leaps,
+//! and the hints that are lost, doubled or late. After that there are no more faults, and every mail must settle.
 //!
 //! | module | concept |
 //! |---|---|

@@ -29,8 +29,8 @@ pub enum WithoutAddress {
 }
 
 impl QueuedContent {
-    /// Takes an address out of the recipients and the Reply-To addresses. Subject, bodies, headers, tags and files stay:
-    /// what they say about a person is not known.
+    /// Takes an address out of the recipients and the Reply-To addresses. Subject, bodies, headers, tags and files
+    /// stay: what they say about a person is not known.
     #[must_use]
     pub fn without(&self, address: &EmailAddress) -> WithoutAddress {
         let mut parts = EmailParts::clone(&self.email);

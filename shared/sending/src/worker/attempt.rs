@@ -3,7 +3,7 @@
 //! | what came | the row | the hint |
 //! |---|---|---|
 //! | SES accepted it | SES's id | acknowledged once content and entry are deleted |
-//! | SES refused it, for the mail's own fault | `failed` | likewise |
+//! | SES refused it because of the mail itself | `failed` | likewise |
 //! | SES refused it for now, or our deployment is at fault | `queued` | a fresh hint, or a later `wake_at` |
 //! | it is not known whether SES accepted it | stays `sending` | acknowledged: the index brings the mail back |
 //! | the write before SES, or that of a refusal, had no answer | may say `sending` | a fresh one, with the nonce |
@@ -111,7 +111,7 @@ impl Run<'_> {
                 }
             }
             Err(SendError::Refused { refusal, .. }) => self.refused(due, nonce, refusal).await,
-            // Nobody sends it again. It becomes `unknown` unless an event of SES tells more.
+            // No worker sends it again. It becomes `unknown` unless an event of SES settles it.
             Err(SendError::Ambiguous { .. }) => self.decide_again(due).await,
         }
     }

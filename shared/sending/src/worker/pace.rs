@@ -40,7 +40,8 @@ enum Next {
     Smaller(Vec<DueMail>, usize),
     /// Neither these mails nor those after them are sent now: the gate refuses.
     Refused(Vec<DueMail>, Throttled),
-    /// The same, for the gate has no answer, or there is no time to ask it: they wait so long.
+    /// The gate has no answer, or there is no time to ask it. Neither these mails nor those after them are sent now;
+    /// they wait so long.
     NoAnswer(Vec<DueMail>, Duration),
 }
 

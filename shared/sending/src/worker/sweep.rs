@@ -231,8 +231,8 @@ impl Worker {
         }
     }
 
-    /// Hands over as many mails as go in one call. `waiting` mails are to be worked off before them. Returns how many were
-    /// handed over, and how many steps failed.
+    /// Hands over as many mails as go in one call. `waiting` mails are to be worked off before them. Returns how many
+    /// were handed over, and how many steps failed.
     async fn hand_over_few(
         &self,
         stream: Stream,

@@ -1,8 +1,8 @@
 //! The fields of one email: JSON values into a valid [`Email`].
 //!
 //! A field that is `null` counts as absent, because SDKs in languages without optional fields send such fields. Others
-//! send an empty text; in `from`, `to`, `subject`, the times and Okite's own fields that is a mistake. Unknown fields are
-//! ignored. Fields that Okite knows but does not support are rejected, so that no email goes out in a way that its
+//! send an empty text; in `from`, `to`, `subject`, the times and Okite's own fields that is a mistake. Unknown fields
+//! are ignored. Fields that Okite knows but does not support are rejected, so that no email goes out in a way that its
 //! caller did not mean.
 
 use domain::message::{Attachment, Email, EmailParts, Header, InvalidEmail};

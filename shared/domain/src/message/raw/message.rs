@@ -385,8 +385,8 @@ mod tests {
         fn another_reader_sees_the_same_senders(text in "(From:|from :|Sender:|Bcc:|X:|Hi| |\t|\r?\n|\r| ?<?[ab]@(c|d)\\.example>?|\"|\\\\|,|\\(|\\)|:|;|=\\?utf-8\\?q\\?b=40d\\?=){2,14}") {
             let text = format!("From: a@c.example{text}\n");
             let Ok(read) = RawMessage::read(text.clone().into_bytes()) else { return Ok(()) };
-            // The other reader takes an empty line before white space for a part of the header, against the standard, and
-            // joins the addresses around a fold.
+            // The other reader takes an empty line before white space for a part of the header, against the standard,
+            // and joins the addresses around a fold.
             let lines = text.replace("\r\n", "\n");
             prop_assume!(!lines.contains("\n\n ") && !lines.contains("\n\n\t"));
             let unfolded = lines.replace("\n ", " ").replace("\n\t", "\t");

@@ -63,7 +63,7 @@ pub enum Leaving {
 /// The end of a mail that is still to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settle {
-    /// `failed`, for its deadline is over.
+    /// `failed`, because its deadline is over.
     Expired(Leaving),
     /// `unknown`: the attempt with this nonce has had no answer for long.
     Unknown {

@@ -66,7 +66,7 @@ async fn a_mail_past_its_deadline_fails() {
     let id = world.waiting("k").await;
     world.advance(Duration::from_hours(25));
     world.fails(id, FailedReason::Expired).await;
-    // Whoever has settled the row before, the rest is tidied up.
+    // Another reader may have settled the row before. The worker still deletes the content and the entry.
     let id = world.waiting("settled").await;
     let hint = world.hint(id).await;
     let messages = &world.shared.messages;
