@@ -69,7 +69,7 @@ impl OutputError {
     }
 }
 
-/// What becomes of text that nobody reads.
+/// The consequence for text that nobody reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unread {
     /// It is dropped.

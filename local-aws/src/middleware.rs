@@ -28,7 +28,7 @@ pub struct Middleware {
     pub calls: Calls,
     /// The faults in force.
     pub faults: Faults,
-    /// What the services count of themselves.
+    /// The counts that the services keep of their own requests.
     pub metrics: ServiceMetrics,
 }
 

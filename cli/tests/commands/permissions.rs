@@ -281,7 +281,7 @@ async fn a_command_on_mails_that_wait_needs_its_permissions_too() {
         }
     }
     assert_eq!(wrong, [""; 0], "{}", wrong.join("\n"));
-    // What was refused has changed nothing for good.
+    // The refused commands changed nothing for good.
     let output = finished(okite().args(forget).arg("--data-dir").arg(&data_dir)).await;
     assert!(
         text(&output.stderr).contains("1 will be sent without it"),

@@ -5,7 +5,7 @@ use sending::ReceivedHint;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What a call asks for.
+/// The task that a call asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     /// To work on these hints.

@@ -88,7 +88,7 @@ mod tests {
             .iter()
             .map(|metric| metric["Name"].as_str().unwrap())
             .collect();
-        // What SQS did not tell is no zero.
+        // A number that SQS did not return is not zero.
         assert_eq!(names, ["TransactionalDepth", "TransactionalOldest", "BulkOldest"]);
         assert_eq!(
             (

@@ -1,4 +1,4 @@
-//! What a request proves its caller with: a signature, or an API key as it is.
+//! The proof of its caller that a request carries: a signature, or an API key as it is.
 
 use std::fmt;
 

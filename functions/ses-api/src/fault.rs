@@ -22,7 +22,7 @@ const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 /// The time before a repetition in milliseconds, which botocore obeys.
 const AMZ_RETRY_AFTER: HeaderName = HeaderName::from_static("x-amz-retry-after");
 
-/// What went wrong.
+/// The kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
     /// The request has no credentials.
@@ -43,7 +43,7 @@ pub enum FaultKind {
     Invalid,
     /// The API has no such operation, or Okite does not carry it out.
     UnknownOperation,
-    /// What the request asks for does not exist.
+    /// The requested thing does not exist.
     NotFound,
     /// The request names a configuration set that is not Okite's.
     NoConfigurationSet,
@@ -199,7 +199,7 @@ const _: () = {
 /// An error answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiFault {
-    /// What went wrong.
+    /// The kind of fault.
     pub kind: FaultKind,
     /// The cause and the remedy.
     pub message: String,

@@ -15,7 +15,7 @@ const INVOCATION_IDS: [HeaderName; 2] = [
     HeaderName::from_static("aws-sdk-invocation-id"),
 ];
 
-/// What two attempts of one request have in common.
+/// The value that all attempts of one request share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RepeatKey {
     /// The header `Idempotency-Key`, which the application sent.

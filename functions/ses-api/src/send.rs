@@ -13,7 +13,7 @@ use crate::fault::{ApiFault, FaultKind, kind_of};
 pub struct SendMail {
     /// The mail.
     pub content: Content,
-    /// What SES is asked beside sending it.
+    /// The options beside the mail itself.
     pub options: SendOptions,
 }
 
@@ -26,7 +26,7 @@ pub enum Content {
     Simple(Box<Email>),
 }
 
-/// What a request asks of SES beside sending a mail.
+/// The options of a request to send, beside the mail itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SendOptions {
     /// The name of a configuration set. Okite sends with its own, so another one is refused.

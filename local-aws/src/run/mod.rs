@@ -48,7 +48,7 @@ pub struct LocalAws {
     pub environments: BTreeMap<String, BTreeMap<String, String>>,
     /// The calls of services so far.
     pub calls: Calls,
-    /// What the services have counted of themselves.
+    /// The counts that the services keep of their own requests.
     pub metrics: ServiceMetrics,
     readiness_path: &'static str,
     data_dir: Option<DataDir>,

@@ -171,7 +171,7 @@ impl Hints {
         let call = self.client.send_message_batch().queue_url(&self.queue_url);
         match call.set_entries(Some(entries)).send().await {
             Ok(answer) => {
-                // What the answer does not name may not have been taken.
+                // SQS may not have taken a hint that its answer does not name.
                 let mut outcomes = vec![not_sent("NotAnswered"); hints.len()];
                 let failed = answer
                     .failed

@@ -62,7 +62,7 @@ impl Chunks<'_> {
                 }
                 patience
             }
-            // What gets no turn by then waits in the queue.
+            // Emails without a turn by then wait in the queue.
             Patience::UntilDeadline if self.all_may_wait => permits
                 .worker_patience(self.origin.stream, recipients)
                 .unwrap_or(self.sending.rules.wait)

@@ -27,7 +27,7 @@ pub(crate) struct Chunks<'a> {
     pub(crate) origin: &'a Origin<'a>,
     pub(crate) deadlines: &'a Deadlines,
     pub(crate) claimed: &'a ClaimResult,
-    /// What the request itself has attempted.
+    /// The attempts that the request itself has made.
     pub(crate) own_attempts: OwnAttempts,
     /// Whether every email waits in the queue if there is no room for it. Such emails take the slots of a worker:
     /// little at a time and none that are far ahead, so that other mail gets its turn.

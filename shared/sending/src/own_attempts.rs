@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
 
-/// What is left of an attempt that sent nothing.
+/// The trace of an attempt that sent nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AttemptLeft {
     /// A row that is confirmed as refused, with the number of the attempt.

@@ -58,7 +58,7 @@ impl Sending {
     }
 }
 
-/// What a mail is called back or rescheduled with.
+/// The tables and the queue by which a mail is cancelled or rescheduled.
 #[derive(Clone, Copy, Debug)]
 pub struct Recall<'a> {
     /// The records of messages.

@@ -23,7 +23,7 @@ pub struct Submission {
     pub email: Email,
     /// The consequence of a suppressed recipient for the others.
     pub on_suppressed: OnSuppressed,
-    /// What the caller wants if there is no room for it now.
+    /// The caller's choice if there is no room for it now.
     pub when_busy: WhenBusy,
     /// When the caller wants it to be sent. A time that is not after the request's arrival is now.
     pub scheduled_at: Option<Timestamp>,
@@ -85,7 +85,7 @@ pub struct Ids {
 pub struct Receipt {
     /// Our id of the email.
     pub id: Uuid,
-    /// What became of it.
+    /// Its outcome.
     pub became: Became,
     /// SES's id of it; `None` if it is not sent, or if SES's id is not on record yet.
     pub ses_id: Option<String>,
@@ -93,7 +93,7 @@ pub struct Receipt {
     pub recipients: Vec<RecordedRecipient>,
 }
 
-/// What became of an email.
+/// The outcome of an email.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Became {
     /// SES accepted it.

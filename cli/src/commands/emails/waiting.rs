@@ -14,7 +14,7 @@ use crate::target::{OUTBOX, TRANSACTIONAL_HINTS, Target};
 /// How long a change may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What an email that waits is changed with.
+/// The tables and the queue that a command needs to change an email that waits.
 pub(super) struct Waiting {
     pub(super) table: MessagesTable,
     claims: Claims,

@@ -21,9 +21,9 @@ pub(super) struct StreamDepth {
     pub(super) at_work: u64,
     /// When the oldest due mail was queued, or was to be sent; of those that were looked at.
     pub(super) oldest_due_at: Option<Timestamp>,
-    /// What the mails that were looked at wait for after an attempt.
+    /// The causes that the mails that were looked at wait for after an attempt.
     pub(super) waits_for: BTreeMap<&'static str, u64>,
-    /// What the gate holds the stream back for.
+    /// The cause for which the gate holds the stream back.
     pub(super) held_back_by: Option<WaitsFor>,
     /// Hints that no worker could handle; `None` if the deployment has no such queue.
     pub(super) dead_letters: Option<i64>,

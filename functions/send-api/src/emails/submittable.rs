@@ -18,7 +18,7 @@ pub(super) struct Submittable {
     pub(super) notes: Vec<String>,
 }
 
-/// What decides about an email besides its fields.
+/// The facts besides its fields that decide about an email.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SubmitContext<'a> {
     pub(super) request: &'a Request,

@@ -1,4 +1,4 @@
-//! What an email waits for, as the answers show it.
+//! The cause that an email waits for, as the answers show it.
 
 use domain::record::MessageRecord;
 use jiff::Timestamp;

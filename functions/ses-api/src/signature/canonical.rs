@@ -7,9 +7,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_e
 
 use super::SignedRequest;
 
-/// What is encoded in a query: all but the unreserved characters (RFC 3986).
+/// The characters that are encoded in a query: all but the unreserved characters (RFC 3986).
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// What is encoded in a path.
+/// The characters that are encoded in a path.
 const PATH: &AsciiSet = &QUERY.remove(b'/');
 
 /// The parts of a canonical request.

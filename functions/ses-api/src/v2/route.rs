@@ -27,7 +27,7 @@ pub enum Operation {
     GetIdentity(String),
 }
 
-/// What an operation that is not carried out is told. A path begins with the text.
+/// The answers to operations that are not carried out, by the text that their paths begin with.
 const REFUSED: [(&str, &str); 6] = [
     (
         "outbound-bulk-emails",

@@ -18,7 +18,7 @@ use domain::record::{MessageRecord, QueuedMail};
 pub struct NewQueued<'a> {
     /// The row, as an attempt would have it. `attempt` is the number that the attempt would have.
     pub message: NewMessage<'a>,
-    /// What the row holds of the queue.
+    /// The attributes of the row that concern the queue.
     pub queued: &'a QueuedMail,
     /// The entry. Its content is that of `queued`.
     pub entry: &'a OutboxEntry,

@@ -27,7 +27,7 @@ pub struct WaitingMails<'a> {
     pub new_nonce: &'a (dyn Fn() -> Uuid + Sync),
 }
 
-/// What became of a mail that may wait.
+/// The outcome for a mail that may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ForgottenWaiting {
     /// Its content does not name the address, or it has none.

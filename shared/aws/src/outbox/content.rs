@@ -21,7 +21,7 @@ const VERSION: u32 = 1;
 /// How hard the content is deflated, from 1 to 10. More costs time and saves little.
 const LEVEL: u8 = 3;
 
-/// What every form says of itself.
+/// The version, which every form states.
 #[derive(Deserialize)]
 struct StoredVersion {
     version: u32,

@@ -2,7 +2,7 @@
 
 use self::Loss::{Harmless, Often, Once, Seldom};
 
-/// What comes of a condition that is taken away.
+/// The consequence of a condition that is taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
     /// A history breaks a promise, and it is found soon.

@@ -323,7 +323,7 @@ impl History {
             let hints = state.hints.iter().map(|message| message.visible_at);
             let entries = state.store.mails.iter().filter_map(|mail| mail.entry.as_ref());
             let in_a_minute = plus(state.now, Duration::from_mins(1));
-            // What the sweep does not hand over waits for its deadline.
+            // A mail that the sweep does not hand over waits for its deadline.
             let entries = entries.map(|entry| {
                 if entry.wake_at > state.now {
                     entry.wake_at

@@ -1,4 +1,4 @@
-//! What every history must keep.
+//! The rules that every history must keep.
 
 use std::collections::BTreeMap;
 

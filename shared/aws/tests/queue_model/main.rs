@@ -65,7 +65,7 @@ fn seeds(variable: &str, default: u64) -> Range<u64> {
     first..first + number(variable, default)
 }
 
-/// What is promised is in [`invariants`].
+/// The promises are in [`invariants`].
 #[test]
 fn no_history_breaks_a_promise() {
     let seeds = seeds("QUEUE_HISTORIES", HISTORIES);

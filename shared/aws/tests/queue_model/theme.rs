@@ -1,6 +1,6 @@
-//! What histories are about, and what happens in them how often.
+//! The themes of histories, and how often each kind of step happens in them.
 
-/// What a history is about. Doubling is rare unless a history is full of what may lead to it.
+/// The theme of a history. Doubling is rare unless a history is full of what may lead to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Theme {
     Everything,
@@ -29,7 +29,7 @@ pub(crate) enum Action {
 }
 
 impl Theme {
-    /// What happens, and how often.
+    /// The kinds of steps, and how often each happens.
     pub(crate) fn actions(self) -> &'static [(Action, u32)] {
         use Action::{
             Cancel, CarryOutLate, Deliver, Event, Kill, Leap, Poll, Read, Request, Reschedule, Sweep, SwitchContent,

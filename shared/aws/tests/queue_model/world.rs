@@ -28,7 +28,7 @@ const VISIBILITY: Duration = Duration::from_mins(6);
 /// How long after its deadline a mail may still be on its way: an invocation, and its reserve.
 const AFTER_DEADLINE: Duration = Duration::from_secs(65);
 
-/// What a caller was told.
+/// The answer that a caller got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// 200, with the id.
@@ -61,7 +61,7 @@ pub(crate) struct Taken {
     wrong: Option<&'static str>,
 }
 
-/// What SES mostly answers in a history.
+/// The answer that SES mostly gives in a history.
 #[derive(Clone, Copy, Debug)]
 enum Mood {
     Mixed,
@@ -70,7 +70,7 @@ enum Mood {
     Silent,
 }
 
-/// What SES answers.
+/// An answer of SES.
 #[derive(Clone, Debug)]
 pub(crate) enum SesAnswer {
     Accepted(String),
@@ -103,7 +103,7 @@ pub(crate) struct State {
     pub(crate) violation: Option<String>,
     /// The kind of write that has an answer seldom. With 0, all are alike.
     weak: u32,
-    /// What SES mostly answers.
+    /// The answer that SES mostly gives.
     mood: Mood,
     log: Option<Vec<String>>,
     last_id: u128,
@@ -114,7 +114,7 @@ pub(crate) struct State {
 #[derive(Clone, Debug)]
 pub(crate) struct World(Rc<RefCell<State>>);
 
-/// What becomes of a write.
+/// The fate of a write.
 enum Fate {
     Answered,
     /// The SDK repeats it, because the first answer was lost.

@@ -144,7 +144,7 @@ pub(crate) enum Write {
     },
 }
 
-/// What the caller of an adapter gets to know.
+/// The result that the caller of an adapter sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
     Done,

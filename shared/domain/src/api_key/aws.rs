@@ -8,7 +8,7 @@ use super::{ApiKey, PREFIX, is_id};
 use crate::hex::hex;
 use crate::hmac::hmac_sha256;
 
-/// What the key's secret is applied to. Another purpose needs another text.
+/// The text that the key's secret is applied to. Another purpose needs another text.
 const PURPOSE: &[u8] = b"okite sigv4";
 /// How many bytes of the HMAC the secret access key has. AWS's own secrets have 40 characters, as this one in
 /// hexadecimal.

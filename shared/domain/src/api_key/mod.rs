@@ -144,7 +144,7 @@ pub struct ApiKeyRecord {
     /// The domains that the key may send from, with their subdomains. If empty, it may send from every domain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from_domains: Vec<String>,
-    /// What becomes of a mail for which there is no room, unless its request says otherwise. A key of an earlier
+    /// The key's choice for a mail for which there is no room, unless its request says otherwise. A key of an earlier
     /// version has the default.
     #[serde(default)]
     pub when_busy: WhenBusy,

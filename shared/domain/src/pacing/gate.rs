@@ -173,7 +173,7 @@ pub enum GateBranch {
     TooFar,
 }
 
-/// What a permit writes as the time until which bulk mail is held back, in microseconds since the epoch.
+/// The time until which a permit holds bulk mail back, as it is written: in microseconds since the epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BulkHeldBack {
     /// Nothing: the gate keeps the time that it has.

@@ -36,7 +36,7 @@ enum Callers {
     ComeAgain(i64, f64),
 }
 
-/// What waits in the queue.
+/// The mails that wait in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Backlog {
     Bulk,
@@ -50,7 +50,7 @@ enum Actor {
     Worker(Stream),
 }
 
-/// What came out of a simulation. Shares are of what the rate lets through.
+/// The result of a simulation. Shares are of the mail that the rate lets through.
 #[derive(Clone, Copy, Debug)]
 struct Outcome {
     direct: f64,

@@ -6,7 +6,7 @@ use crate::address::{EmailAddress, Mailbox};
 use crate::message::{Email, EmailParts};
 use crate::recipient::OnSuppressed;
 
-/// What the table keeps of a mail while it waits, so that it can be sent later.
+/// The parts of a mail that the table keeps while it waits, so that a worker can send it later.
 #[derive(Clone, Debug)]
 pub struct QueuedContent {
     /// The email.
@@ -15,7 +15,7 @@ pub struct QueuedContent {
     pub on_suppressed: OnSuppressed,
 }
 
-/// What is left of a content without an address.
+/// The rest of a content without an address.
 #[derive(Clone, Debug)]
 pub enum WithoutAddress {
     /// The content does not name the address.

@@ -12,12 +12,12 @@ use super::retry_wait::{HINT_DELAY_MAX, whole_seconds};
 use crate::pacing::Gate;
 use crate::stream::Stream;
 
-/// What the queue of SQS may hold is what goes out in this time.
+/// The queue of SQS may hold as many hints as mails go out in this time.
 const HANDED_OVER_AHEAD: Duration = Duration::from_mins(2);
 /// The least time after which a mail is handed over again.
 const AGAIN_AFTER: Duration = Duration::from_mins(30);
 
-/// What SQS answered about a queue.
+/// The depth of a queue, as SQS returned it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueDepth {
     /// Messages that a worker may receive.

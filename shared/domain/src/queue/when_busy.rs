@@ -1,8 +1,8 @@
-//! What the caller wants if there is no room for a mail now.
+//! The caller's choice if there is no room for a mail now.
 
 use serde::{Deserialize, Serialize};
 
-/// What Okite does with a mail for which there is no room now.
+/// The consequence for a mail for which there is no room now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WhenBusy {

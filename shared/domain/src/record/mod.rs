@@ -174,7 +174,7 @@ pub struct MessageRecord {
     /// The time until which a worker may be at that attempt. A request that sends at once has none: its lease is
     /// [`LEASE`].
     pub lease_until: Option<Timestamp>,
-    /// What the row holds of the queue, if the mail was ever queued.
+    /// The attributes that concern the queue, if the mail was ever queued.
     pub queued: Option<QueuedMail>,
     /// Why a queued mail will not be sent, if it failed.
     pub failed: Option<FailedReason>,

@@ -1,11 +1,11 @@
-//! What the row of a message holds of the queue.
+//! The attributes of a message's row that concern the queue.
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::ses_error::SesRefusal;
 
-/// What the row holds of a mail that was ever queued.
+/// The attributes of a row whose mail was ever queued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueuedMail {
     /// When the mail was queued.
@@ -23,7 +23,7 @@ pub struct QueuedMail {
     pub claim_id: Option<String>,
 }
 
-/// What a queued mail waits for.
+/// The cause that a queued mail waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WaitsFor {
     /// Room in the sending rate.

@@ -12,7 +12,7 @@ use super::ReceivedHint;
 /// A mail that hints of a batch name.
 #[derive(Clone, Debug)]
 pub(super) struct HintedMail {
-    /// What the hints say together: it releases what any of them releases.
+    /// The hints as one: it releases every nonce that any of them releases.
     pub(super) hint: Hint,
     /// SQS's ids of their messages, which have one fate.
     pub(super) message_ids: Vec<String>,
@@ -24,7 +24,7 @@ pub(super) struct HintedMail {
     pub(super) random: Uuid,
 }
 
-/// What becomes of the hints of a mail.
+/// The end of the hints of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HintEnd {
     /// SQS may delete them: the mail has ended, or comes back by itself.
@@ -69,7 +69,7 @@ pub(super) fn hinted(hints: &[ReceivedHint], new_id: impl Fn() -> Uuid) -> Vec<H
 
 /// Does the work on one mail. Returns `None` if it panics, so that the others go on.
 pub(super) async fn caught<T>(id: Uuid, work: impl Future<Output = T>) -> Option<T> {
-    // What the work leaves behind are rows and entries, and a mail that is looked at again.
+    // The work leaves rows and entries behind, and a worker looks at the mail again.
     let done = AssertUnwindSafe(work).catch_unwind().await.ok();
     if done.is_none() {
         tracing::error!(message.id = %id, cause = "panicked", "the work on a message panicked");

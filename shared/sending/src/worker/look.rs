@@ -34,7 +34,7 @@ impl DueMail {
     }
 }
 
-/// What looking at a mail came to.
+/// The result of a look at a mail.
 #[derive(Debug)]
 pub(super) enum Looked {
     /// It may be sent.

@@ -26,13 +26,13 @@ pub(super) const JUDGED_FOR: Duration = Duration::from_secs(25);
 /// How much of that the write before SES is called may take.
 const BEGINNING: Duration = Duration::from_secs(7);
 
-/// What became of a chunk.
+/// The end of a chunk.
 struct ChunkEnd {
     ended: Vec<(usize, HintEnd)>,
     next: Next,
 }
 
-/// What follows a chunk.
+/// The step after a chunk.
 enum Next {
     /// The next chunk, at this time.
     Chunk(Instant),

@@ -1,4 +1,4 @@
-//! What a chunk needs before its mails are judged: their API keys, read again, and their contents.
+//! The preparation of a chunk, before its mails are judged: their API keys, read again, and their contents.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(super) struct PreparedMail {
     pub(super) content: QueuedContent,
 }
 
-/// What became of the mails of a chunk.
+/// The result of preparing a chunk.
 #[derive(Debug, Default)]
 pub(super) struct Preparation {
     /// Those that may be sent.
@@ -36,7 +36,7 @@ pub(super) struct Preparation {
 /// A key, or how long the mails wait that came with it because it cannot be read.
 type ReadKey = Result<Option<ApiKeyRecord>, Duration>;
 
-/// What a mail lacks.
+/// The reason why a mail cannot be sent now.
 enum Lack {
     /// It fails.
     Failed(FailedReason),

@@ -26,7 +26,7 @@ use super::Worker;
 use crate::Deadlines;
 use crate::queue::log_no_hint;
 
-/// What is due until the next sweep is handed over now, with a delay.
+/// A mail that is due before the next sweep is handed over now, with a delay.
 const AHEAD: SignedDuration = SignedDuration::from_mins(1);
 /// How many entries at the head of the index are read at least, and how many deadlines are settled at most.
 pub(super) const HEAD: usize = 1_000;
@@ -37,7 +37,7 @@ const SETTLED_AT_ONCE: usize = 10;
 /// Nothing new is begun in the last part of an invocation: a call may take some seconds.
 const RESERVE: Duration = Duration::from_secs(15);
 
-/// What a sweep has found and done.
+/// The report of a sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SweepReport {
     /// Of transactional mail.
@@ -46,12 +46,12 @@ pub struct SweepReport {
     pub bulk: StreamReport,
 }
 
-/// What a sweep has found and done of one stream.
+/// The report of a sweep about one stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamReport {
-    /// What the queue of SQS held before; `None` if SQS did not tell.
+    /// The depth of the queue of SQS before; `None` if SQS did not return it.
     pub depth: Option<QueueDepth>,
-    /// What was due in the index before; `None` if the index could not be read.
+    /// The mails that were due in the index before; `None` if the index could not be read.
     pub due: Option<DueMails>,
     /// How many mails were handed over.
     pub handed_over: u64,
@@ -70,7 +70,7 @@ pub struct DueMails {
     pub oldest: Duration,
 }
 
-/// What became of a mail past its deadline.
+/// The outcome for a mail past its deadline.
 enum Expiry {
     /// It failed, and nothing of it is left in the table of waiting mails.
     Settled,
@@ -140,7 +140,7 @@ impl Worker {
         report.due = Some(DueMails::of(&due, now));
         let (expired, mut waiting): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.deadline <= now);
         let mut for_worker = self.settle_all(expired, deadlines, &mut report).await;
-        // What a worker only tidies up takes no slot.
+        // A mail whose rest a worker only deletes takes no slot.
         if budget == 0 {
             let held_back = std::mem::take(&mut waiting);
             for_worker.extend(self.not_queued(stream, held_back, deadlines, &mut report).await);

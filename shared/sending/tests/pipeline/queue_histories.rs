@@ -108,7 +108,7 @@ enum What {
     Reschedule(usize, i64),
 }
 
-/// What a history knows of a mail.
+/// The facts that a history keeps of a mail.
 #[derive(Clone, Debug, Default)]
 struct Known {
     ids: Vec<Uuid>,
@@ -125,7 +125,7 @@ impl World {
         let name = format!("q{}", self.new_id().as_u128());
         let post = Post::begin(self);
         let known = RefCell::new(vec![Known::default(); KEYS]);
-        // What is accepted waits: the gate is closed.
+        // Accepted mail waits, because the gate is closed.
         self.close_gate().await;
         let begin = Round {
             gate: Gate::Full,

@@ -21,7 +21,7 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::state::SendApiState;
 
-/// What an answer needs of an email that was submitted.
+/// The parts of a submitted email that its answer needs.
 struct Known {
     sender: EmailAddress,
     /// The error of an email for which it is too late.

@@ -1,4 +1,4 @@
-//! What the fields of an email state about how it is to be sent.
+//! The fields of an email that state how it is to be sent.
 
 use domain::idempotency::RequestBody;
 use domain::message::{Email, InvalidEmail};
@@ -8,12 +8,12 @@ use domain::recipient::OnSuppressed;
 use super::field::{Object, optional_text};
 use super::{on_suppressed, times, when_busy};
 
-/// What the fields of an email state. `None` is a field that is absent.
+/// The wishes in the fields of an email. `None` is a field that is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct StatedWishes {
     /// The consequence of a suppressed recipient for the others.
     pub(in super::super) on_suppressed: Option<OnSuppressed>,
-    /// What becomes of the email if there is no room for it.
+    /// The caller's choice if there is no room for the email.
     pub(in super::super) when_busy: Option<WhenBusy>,
     /// When it is to be sent, as the caller wrote it.
     pub(super) scheduled_at: Option<String>,

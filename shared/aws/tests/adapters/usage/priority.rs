@@ -25,7 +25,7 @@ const SETTINGS: GateSettings = GateSettings {
     ceiling_bulk: 800,
 };
 
-/// What a worker asks for that leaves mails of its batch waiting.
+/// The request of a worker that leaves mails of its batch waiting.
 fn leaving_some(recipients: i64, milliseconds: i64) -> PermitRequest {
     PermitRequest {
         holds_bulk_back: true,

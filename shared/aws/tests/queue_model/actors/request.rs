@@ -15,7 +15,7 @@ use crate::store::LARGE;
 use crate::world::{Answer, SesAnswer, World, pause};
 use crate::write::{Attempt, Reply, Write};
 
-/// What a request asks for.
+/// The wish of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Order {
     pub(crate) has_key: bool,

@@ -10,7 +10,7 @@ use super::worker::end_mail;
 use crate::world::{World, pause};
 use crate::write::{Reply, Write};
 
-/// What is due until the next sweep is handed over now, with a delay.
+/// A mail that is due before the next sweep is handed over now, with a delay.
 const AHEAD: Duration = Duration::from_mins(1);
 /// The time of each mail, in microseconds.
 const SLOT_INTERVAL: i64 = 5_000;

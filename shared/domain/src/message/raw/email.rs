@@ -11,7 +11,7 @@ use crate::address::{EmailAddress, Mailbox};
 use crate::message::header_tags::made_tags;
 use crate::message::{OWN_TAGS, RECIPIENTS_MAX, TAGS_MAX, Tag};
 
-/// What a request says beside the message.
+/// The values that a request gives beside the message.
 #[derive(Clone, Debug, Default)]
 pub struct Envelope {
     /// The sender that replaces the one of the message: `Source` or `FromEmailAddress`.

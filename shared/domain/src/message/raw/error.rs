@@ -34,7 +34,7 @@ pub enum InvalidRaw {
     Address {
         /// The field or the parameter.
         place: &'static str,
-        /// What is wrong.
+        /// The fault, in words.
         problem: AddressError,
     },
     /// The message goes to nobody.

@@ -1,4 +1,4 @@
-//! What a worker does with a mail that a hint names, from its row and its entry.
+//! The next step of a worker for a mail that a hint names, from its row and its entry.
 //!
 //! Both are read consistently, **the entry first**: an entry that is there was written together with its row, so a row
 //! that is then missing has expired, and is not still to come.
@@ -21,7 +21,7 @@ use crate::record::{MessageRecord, OkiteState, QueuedMail, SenderState};
 /// SES may still tell.
 pub const UNKNOWN_AFTER: Duration = Duration::from_hours(1);
 
-/// What a worker does with a mail.
+/// The next step of a worker for a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextStep {
     /// Ask for a permit and send it. The write before SES is called leaves this state.
