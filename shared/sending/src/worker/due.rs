@@ -51,6 +51,17 @@ pub(super) fn is_whole(due: &[DueEntry], limit: usize) -> bool {
     due.len() < of_each_shard(limit).min(limit)
 }
 
+/// Logs that the index of a stream's mails cannot be read.
+pub(super) fn log_index(stream: Stream, error: &StoreError) {
+    let (stream, code) = (stream.as_str(), &error.code);
+    tracing::error!(
+        cause = error.cause(),
+        stream,
+        code,
+        "the index of what is due cannot be read"
+    );
+}
+
 /// Returns how many entries of each part of the index are read for `limit` entries of all. Ids are random, so each part
 /// has about as many; the rest makes up for the difference.
 fn of_each_shard(limit: usize) -> usize {

@@ -23,6 +23,7 @@ use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Worker;
+use super::due::log_index;
 use crate::Deadlines;
 use crate::queue::log_no_hint;
 
@@ -126,13 +127,7 @@ impl Worker {
         let due = match self.due(stream, plus(now, AHEAD), budget.max(HEAD)).await {
             Ok(due) => due,
             Err(error) => {
-                let (stream, code) = (stream.as_str(), &error.code);
-                tracing::error!(
-                    cause = error.cause(),
-                    stream,
-                    code,
-                    "the index of what is due cannot be read"
-                );
+                log_index(stream, &error);
                 report.failed += 1;
                 return report;
             }

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use super::Worker;
-use super::due::is_whole;
+use super::due::{is_whole, log_index};
 use super::look::log;
 use super::sweep::{HEAD, StreamReport, has_time};
 use crate::Deadlines;
@@ -37,13 +37,7 @@ impl Worker {
             match self.due_after(stream, after, now, HEAD).await {
                 Ok(behind) => waiting.extend(behind),
                 Err(error) => {
-                    let (stream, code) = (stream.as_str(), &error.code);
-                    tracing::error!(
-                        cause = error.cause(),
-                        stream,
-                        code,
-                        "the index of what is due cannot be read"
-                    );
+                    log_index(stream, &error);
                     report.failed += 1;
                 }
             }

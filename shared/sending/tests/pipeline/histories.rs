@@ -8,7 +8,6 @@
 //! proptest prints a history that fails as short as it can, and keeps its seed. `PROPTEST_CASES` says how many there
 //! are.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -21,12 +20,12 @@ use domain::retention::MessageRetention;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use proptest::test_runner::{Config as Proptest, TestRunner};
 use sending::{Invalid, NotSent};
 use uuid::Uuid;
 
 use crate::network::{ALL, Accepted, Fate, Fault, On};
 use crate::request::{Mail, Request};
+use crate::runner::run_histories;
 use crate::world::{Ended, World};
 
 /// How many histories there are where `PROPTEST_CASES` does not say.
@@ -35,8 +34,6 @@ const HISTORIES: u32 = 100;
 const KEYS: usize = 2;
 /// How long a key is remembered at least, less the time that the requests of a history take.
 const REMEMBERED: SignedDuration = SignedDuration::from_secs(24 * 3_600 - 60);
-/// How long a clock may go on before a new world has to begin.
-const CLOCK_MAX: Duration = Duration::from_hours(24 * 3_000);
 
 #[derive(Clone, Debug)]
 struct History {
@@ -454,28 +451,10 @@ fn history() -> impl Strategy<Value = History> {
 
 #[test]
 fn the_answers_agree_with_the_mails_that_ses_accepted() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let world = RefCell::new(runtime.block_on(Box::pin(World::start())));
-    let cases = std::env::var("PROPTEST_CASES").map_or(HISTORIES, |cases| cases.parse().unwrap());
-    let config = Proptest {
-        cases,
-        source_file: Some(file!()),
-        max_shrink_iters: 300,
-        ..Proptest::default()
-    };
-    let ended = TestRunner::new(config).run(&history(), |history| {
-        if world.borrow().clock.ahead() > CLOCK_MAX {
-            world.replace(runtime.block_on(Box::pin(World::start())));
-        }
-        let world = world.borrow();
-        runtime
-            .block_on(Box::pin(world.run(&history)))
-            .map_err(TestCaseError::fail)
-    });
-    if let Err(failure) = ended {
-        panic!("{failure}");
-    }
+    run_histories(
+        file!(),
+        HISTORIES,
+        &history(),
+        &async |world: &World, history: &History| world.run(history).await,
+    );
 }

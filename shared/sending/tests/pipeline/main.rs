@@ -12,6 +12,7 @@ mod post;
 mod queue_histories;
 mod recall;
 mod request;
+mod runner;
 mod shut_out;
 mod standings;
 mod storms;

@@ -23,7 +23,6 @@ use domain::stream::Stream;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use proptest::test_runner::{Config as Proptest, TestRunner};
 use sending::{Deadlines, NotRecalled, Rescheduling};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -31,6 +30,7 @@ use uuid::Uuid;
 use crate::network::{ALL, Fate, Fault, Network, On};
 use crate::post::Post;
 use crate::request::{Mail, Request};
+use crate::runner::run_histories;
 use crate::waiting::to_queue;
 use crate::working::Batch;
 use crate::world::World;
@@ -39,8 +39,6 @@ use crate::world::World;
 const HISTORIES: u32 = 100;
 /// How many keys a history has.
 const KEYS: usize = 3;
-/// How long a clock may go on before a new world has to begin.
-const CLOCK_MAX: Duration = Duration::from_hours(24 * 300);
 /// How long after a mail's last moment SES may take it: its call was begun before.
 const CALLED_FOR: SignedDuration = SignedDuration::from_secs(5);
 
@@ -510,28 +508,10 @@ fn history() -> impl Strategy<Value = History> {
 
 #[test]
 fn each_mail_that_waits_comes_to_one_end_and_leaves_nothing() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let world = RefCell::new(runtime.block_on(Box::pin(World::start())));
-    let cases = std::env::var("PROPTEST_CASES").map_or(HISTORIES, |cases| cases.parse().unwrap());
-    let config = Proptest {
-        cases,
-        source_file: Some(file!()),
-        max_shrink_iters: 300,
-        ..Proptest::default()
-    };
-    let ended = TestRunner::new(config).run(&history(), |history| {
-        if world.borrow().clock.ahead() > CLOCK_MAX {
-            world.replace(runtime.block_on(Box::pin(World::start())));
-        }
-        let world = world.borrow();
-        runtime
-            .block_on(Box::pin(world.run_queue(&history)))
-            .map_err(TestCaseError::fail)
-    });
-    if let Err(failure) = ended {
-        panic!("{failure}");
-    }
+    run_histories(
+        file!(),
+        HISTORIES,
+        &history(),
+        &async |world: &World, history: &History| world.run_queue(history).await,
+    );
 }
