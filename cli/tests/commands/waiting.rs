@@ -7,7 +7,7 @@ use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use domain::address::Mailbox;
-use domain::message::{Email, EmailParts};
+use domain::message::{Email, EmailParts, Mail};
 use domain::queue::{ENTRY_KEPT, OutboxEntry, QueuedContent, first_wake_at};
 use domain::recipient::{OnSuppressed, RecipientOutcome, RecipientStatus};
 use domain::record::QueuedMail;
@@ -91,11 +91,10 @@ impl Up {
             headers: Vec::new(),
             tags: Vec::new(),
             attachments: Vec::new(),
-        })
-        .unwrap();
-        let outcomes: Vec<_> = [&email.to, &email.cc]
-            .into_iter()
-            .flatten()
+        });
+        let email = Mail::from(email.unwrap());
+        let outcomes: Vec<_> = email
+            .recipients()
             .map(|mailbox| RecipientOutcome {
                 address: mailbox.address().clone(),
                 status: RecipientStatus::Accepted,
@@ -103,7 +102,7 @@ impl Up {
             .collect();
         let (outbox, expires_at) = (self.outbox_table(), plus(now, ENTRY_KEPT));
         let content = QueuedContent {
-            email: email.clone(),
+            mail: email.clone(),
             on_suppressed: OnSuppressed::Skip,
         };
         let content = outbox.put_content(id, nonce, &content, expires_at).await.unwrap();
@@ -131,7 +130,7 @@ impl Up {
             attempt: 1,
             attempt_at: now,
             nonce,
-            email: &email,
+            mail: &email,
             outcomes: &outcomes,
             will_be_sent: true,
             stream: mail.stream,

@@ -3,43 +3,21 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::address::{AddressError, Mailbox};
-use domain::message::raw::{Envelope, ListManagement, RawEmail, RawMessage};
-use domain::message::{Attachment, Email, EmailParts, Header, RECIPIENTS_MAX, Tag};
+use domain::message::raw::{Envelope, RawEmail, RawMessage};
+use domain::message::{Attachment, Email, EmailParts, Header, Mail, MailContent, RECIPIENTS_MAX, SesOptions, Tag};
 
 use crate::fault::{ApiFault, FaultKind, kind_of};
 
-/// A mail to send.
+/// A mail to send, and the configuration set to send it with.
 #[derive(Clone, Debug)]
 pub struct SendMail {
     /// The mail.
-    pub content: Content,
-    /// The options beside the mail itself.
-    pub options: SendOptions,
-}
-
-/// A mail in one of the two forms that Okite sends.
-#[derive(Clone, Debug)]
-pub enum Content {
-    /// The caller wrote the mail as MIME.
-    Raw(Box<RawEmail>),
-    /// The caller gave the fields of the mail.
-    Simple(Box<Email>),
-}
-
-/// The options of a request to send, beside the mail itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SendOptions {
+    pub mail: Mail,
     /// The name of a configuration set. Okite sends with its own, so another one is refused.
     pub configuration_set: Option<String>,
-    /// The name of a tenant.
-    pub tenant: Option<String>,
-    /// The contact list that the mail belongs to.
-    pub list_management: Option<ListManagement>,
-    /// The address that bounces are forwarded to. The API key must be allowed to send from it.
-    pub feedback_address: Option<Mailbox>,
 }
 
-impl SendOptions {
+impl SendMail {
     /// Refuses another configuration set than `own`: its events would not reach Okite.
     ///
     /// # Errors
@@ -58,6 +36,13 @@ impl SendOptions {
     }
 }
 
+/// The options of a request beside the mail itself.
+#[derive(Debug, Default)]
+pub(crate) struct SendOptions {
+    pub(crate) configuration_set: Option<String>,
+    pub(crate) ses: SesOptions,
+}
+
 /// The parts of a raw mail in a request.
 #[derive(Debug, Default)]
 pub(crate) struct RawParts {
@@ -71,7 +56,7 @@ pub(crate) struct RawParts {
 
 impl RawParts {
     pub(crate) fn read(self) -> Result<SendMail, ApiFault> {
-        let Self { options, .. } = self;
+        let SendOptions { configuration_set, ses } = self.options;
         let message = RawMessage::read(blob("RawMessage.Data", &self.data)?)?;
         let email = RawEmail::new(
             message,
@@ -79,20 +64,21 @@ impl RawParts {
                 source: self.source,
                 destinations: self.destinations,
                 tags: self.tags,
-                configuration_set: options.configuration_set,
-                tenant: options.tenant,
-                list_management: options.list_management,
+                configuration_set,
+                tenant: ses.tenant,
+                list_management: ses.list_management,
             },
         )?;
-        let options = SendOptions {
-            configuration_set: email.configuration_set().map(str::to_owned),
-            tenant: email.tenant().map(str::to_owned),
-            list_management: email.list_management().cloned(),
-            feedback_address: options.feedback_address,
-        };
         Ok(SendMail {
-            content: Content::Raw(Box::new(email)),
-            options,
+            configuration_set: email.configuration_set().map(str::to_owned),
+            mail: Mail {
+                options: SesOptions {
+                    tenant: email.tenant().map(str::to_owned),
+                    list_management: email.list_management().cloned(),
+                    feedback_address: ses.feedback_address,
+                },
+                content: MailContent::Raw(email),
+            },
         })
     }
 }
@@ -146,8 +132,11 @@ impl SimpleParts {
             attachments: self.attachments,
         })?;
         Ok(SendMail {
-            content: Content::Simple(Box::new(email)),
-            options: self.options,
+            mail: Mail {
+                content: MailContent::Simple(email),
+                options: self.options.ses,
+            },
+            configuration_set: self.options.configuration_set,
         })
     }
 }
@@ -272,7 +261,7 @@ mod tests {
             html: Some("<p>Hi".to_owned()),
             ..simple()
         };
-        let Content::Simple(email) = parts.read().unwrap().content else {
+        let MailContent::Simple(email) = parts.read().unwrap().mail.content else {
             panic!("a simple mail");
         };
         assert_eq!((email.text.as_deref(), email.html.as_deref()), (None, Some("<p>Hi")));
@@ -286,9 +275,9 @@ mod tests {
             ..RawParts::default()
         };
         let mail = parts.read().unwrap();
-        assert_eq!(mail.options.configuration_set.as_deref(), Some("main"));
-        assert!(mail.options.check_configuration_set("main").is_ok());
-        let fault = mail.options.check_configuration_set("own").unwrap_err();
+        assert_eq!(mail.configuration_set.as_deref(), Some("main"));
+        assert!(mail.check_configuration_set("main").is_ok());
+        let fault = mail.check_configuration_set("own").unwrap_err();
         assert_eq!(fault.kind, FaultKind::NoConfigurationSet);
         let broken = RawParts {
             data: "%".to_owned(),

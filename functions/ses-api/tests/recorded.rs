@@ -4,12 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use domain::api_key::{ApiKey, id_of_access_key};
+use domain::message::MailContent;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use ses_api::repeat::RepeatKey;
-use ses_api::send::{Content, SendMail};
+use ses_api::send::SendMail;
 use ses_api::signature::{Signature, SignedRequest};
 use ses_api::v1::Action;
 use ses_api::v2::{ListEmailIdentities, ListSuppressed, ListedReason, Operation, PutSuppressed, send_email};
@@ -94,14 +95,17 @@ fn operation(call: &str) -> Operation {
 }
 
 fn raw(mail: SendMail) -> (Vec<u8>, Vec<String>) {
-    let Content::Raw(email) = mail.content else {
+    let MailContent::Raw(email) = mail.mail.content else {
         panic!("a raw mail")
     };
     assert_eq!((email.tags()[0].name(), email.tags()[0].value()), ("shop", "17"));
     assert_eq!(email.source().unwrap().to_string(), "ada@example.com");
     assert_eq!(email.message().subject(), Some("Zürich"));
-    assert_eq!(mail.options.configuration_set.as_deref(), Some("okite"));
-    let recipients = email.recipients().iter().map(|address| address.as_given().to_owned());
+    assert_eq!(mail.configuration_set.as_deref(), Some("okite"));
+    let recipients = email
+        .recipients()
+        .iter()
+        .map(|recipient| recipient.address().as_given().to_owned());
     (email.message().bytes().to_vec(), recipients.collect())
 }
 
@@ -126,7 +130,7 @@ fn raw_mails_of_boto3_keep_their_bytes() {
 #[test]
 fn simple_mails_of_boto3_keep_their_fields() {
     let request = of("sesv2.SendEmail").remove(1);
-    let Content::Simple(email) = send_email(&request.body).unwrap().content else {
+    let MailContent::Simple(email) = send_email(&request.body).unwrap().mail.content else {
         panic!("a simple mail");
     };
     assert_eq!(email.from.to_string(), "Ada <ada@example.com>");
@@ -139,7 +143,7 @@ fn simple_mails_of_boto3_keep_their_fields() {
     let Action::SendEmail(mail) = Action::read(&body("ses.SendEmail")).unwrap() else {
         panic!("a simple mail");
     };
-    let Content::Simple(email) = mail.content else {
+    let MailContent::Simple(email) = mail.mail.content else {
         panic!("a simple mail")
     };
     assert_eq!(
@@ -147,7 +151,7 @@ fn simple_mails_of_boto3_keep_their_fields() {
         ("Zürich & more", Some("a + b\n100 %"))
     );
     assert_eq!(email.cc[0].to_string(), "c@example.net");
-    assert_eq!(mail.options.feedback_address.unwrap().to_string(), "b@example.com");
+    assert_eq!(mail.mail.options.feedback_address.unwrap().to_string(), "b@example.com");
 }
 
 #[test]
@@ -183,7 +187,7 @@ fn every_operation_of_boto3_is_found() {
 
 #[test]
 fn the_sdk_for_javascript_is_understood() {
-    let Content::Raw(email) = send_email(&body("js.sesv2.SendEmail")).unwrap().content else {
+    let MailContent::Raw(email) = send_email(&body("js.sesv2.SendEmail")).unwrap().mail.content else {
         panic!("a raw mail");
     };
     assert_eq!(email.message().bytes(), b"From: a@example.com\nTo: b@example.net\n\nHi");

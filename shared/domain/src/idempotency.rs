@@ -13,8 +13,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::hex::hex;
-use crate::message::Email;
-use crate::message::raw::RawEmail;
+use crate::message::{Email, Mail, MailContent};
 use crate::recipient::OnSuppressed;
 use crate::time;
 
@@ -162,10 +161,16 @@ impl RequestBody {
         email.add_to(&mut self.0);
     }
 
-    /// Adds a raw email. Its bytes and its envelope count.
-    pub fn add_raw(&mut self, email: &RawEmail) {
-        self.0.update(b"M");
-        email.add_to(&mut self.0);
+    /// Adds a mail with its options. The bytes and the envelope of a raw mail count.
+    pub fn add_mail(&mut self, mail: &Mail) {
+        match &mail.content {
+            MailContent::Simple(email) => self.add(email, None),
+            MailContent::Raw(email) => {
+                self.0.update(b"M");
+                email.add_to(&mut self.0);
+            }
+        }
+        mail.options.add_to(&mut self.0);
     }
 
     /// Adds what is no valid email. Its JSON counts, with the fields of objects in any order.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::address::{EmailAddress, Mailbox};
-use crate::message::Email;
+use crate::message::Mail;
 use crate::stream::Stream;
 use crate::suppression::{Registers, SoftBounceTiers, Suppression};
 
@@ -126,15 +126,15 @@ impl JudgedRecipients<'_> {
     }
 }
 
-/// Decides the outcome for every recipient of `email`, which is a mail of `stream`.
+/// Decides the outcome for every recipient of `mail`, which belongs to `stream`.
 ///
 /// `registers` is keyed by normalised address. An address without an entry has empty registers.
 ///
 /// If no recipient is left on the To line, Okite sends the mail to no one. Otherwise a Cc recipient would receive a
-/// mail whose addressee never received it.
+/// mail whose addressee never received it. A raw mail has one line, its envelope: it goes to everyone who is left.
 #[must_use]
 pub fn judge<'a>(
-    email: &'a Email,
+    mail: &'a Mail,
     registers: &BTreeMap<String, Registers>,
     now: Timestamp,
     stream: Stream,
@@ -147,15 +147,11 @@ pub fn judge<'a>(
             .and_then(|registers| registers.suppression(address, now, stream, tiers))
     };
     let deliverable = |list: &'a [Mailbox]| list.iter().filter(|mailbox| suppression(mailbox).is_none()).collect();
-    let destination = ResolvedRecipients {
-        to: deliverable(&email.to),
-        cc: deliverable(&email.cc),
-        bcc: deliverable(&email.bcc),
-    };
+    let [to, cc, bcc] = mail.lines().map(deliverable);
+    let destination = ResolvedRecipients { to, cc, bcc };
     let destination = Some(destination).filter(|destination| !destination.to.is_empty());
-    let outcomes = [&email.to, &email.cc, &email.bcc]
-        .into_iter()
-        .flatten()
+    let outcomes = mail
+        .recipients()
         .map(|mailbox| RecipientOutcome {
             address: mailbox.address().clone(),
             status: match suppression(mailbox) {
@@ -171,8 +167,8 @@ pub fn judge<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::EmailParts;
     use crate::message::tests::{mailboxes, parts};
+    use crate::message::{Email, EmailParts};
     use crate::suppression::SuppressionReason;
 
     const BOUNCED: Registers = Registers {
@@ -207,7 +203,7 @@ mod tests {
             .collect()
     }
 
-    fn judge<'a>(email: &'a Email, registers: &BTreeMap<String, Registers>, now: Timestamp) -> JudgedRecipients<'a> {
+    fn judge<'a>(email: &'a Mail, registers: &BTreeMap<String, Registers>, now: Timestamp) -> JudgedRecipients<'a> {
         super::judge(
             email,
             registers,
@@ -217,7 +213,7 @@ mod tests {
         )
     }
 
-    fn email(to: &[&str], cc: &[&str], bcc: &[&str]) -> Email {
+    fn mail(to: &[&str], cc: &[&str], bcc: &[&str]) -> Mail {
         Email::new(EmailParts {
             to: mailboxes(to),
             cc: mailboxes(cc),
@@ -225,6 +221,7 @@ mod tests {
             ..parts()
         })
         .unwrap()
+        .into()
     }
 
     fn suppressed(addresses: &[&str]) -> BTreeMap<String, Registers> {
@@ -236,15 +233,15 @@ mod tests {
 
     #[test]
     fn leaves_out_suppressed_recipients_in_any_spelling_and_line() {
-        let email = email(
+        let mail = mail(
             &["A@Example.org", "b@example.org"],
             &["C@example.ORG"],
             &["D <d@EXAMPLE.org>"],
         );
         let list = suppressed(&["a@example.org", "c@example.org", "d@example.org"]);
-        let judgement = judge(&email, &list, Timestamp::UNIX_EPOCH);
+        let judgement = judge(&mail, &list, Timestamp::UNIX_EPOCH);
         let destination = judgement.destination.as_ref().unwrap();
-        assert_eq!(destination.to, [&email.to[1]]);
+        assert_eq!(destination.to, [&mail.lines()[0][1]]);
         assert!(destination.cc.is_empty() && destination.bcc.is_empty());
         let expected = [
             ("A@Example.org", "bounce"),
@@ -260,16 +257,16 @@ mod tests {
 
     #[test]
     fn sends_to_no_one_if_no_recipient_is_left_in_to() {
-        let email = email(&["a@example.org"], &["good@example.org"], &[]);
-        let judgement = judge(&email, &suppressed(&["a@example.org"]), Timestamp::UNIX_EPOCH);
+        let mail = mail(&["a@example.org"], &["good@example.org"], &[]);
+        let judgement = judge(&mail, &suppressed(&["a@example.org"]), Timestamp::UNIX_EPOCH);
         assert!(judgement.destination.is_none());
         assert_eq!(named(&judgement)[1], ("good@example.org".to_owned(), "not_sent"));
     }
 
     #[test]
     fn one_suppressed_recipient_rejects_the_mail_for_all() {
-        let email = email(&["a@example.org", "b@example.org"], &[], &["c@example.org"]);
-        let judgement = judge(&email, &suppressed(&["c@example.org"]), Timestamp::UNIX_EPOCH);
+        let mail = mail(&["a@example.org", "b@example.org"], &[], &["c@example.org"]);
+        let judgement = judge(&mail, &suppressed(&["c@example.org"]), Timestamp::UNIX_EPOCH);
         let outcomes = judgement.rejected().unwrap();
         let outcomes = named(&JudgedRecipients {
             outcomes,
@@ -279,6 +276,6 @@ mod tests {
             outcomes.iter().map(|(_, outcome)| *outcome).collect::<Vec<_>>(),
             ["not_sent", "not_sent", "bounce"]
         );
-        assert_eq!(judge(&email, &suppressed(&[]), Timestamp::UNIX_EPOCH).rejected(), None);
+        assert_eq!(judge(&mail, &suppressed(&[]), Timestamp::UNIX_EPOCH).rejected(), None);
     }
 }

@@ -58,10 +58,10 @@ impl Chunks<'_> {
             return;
         };
         for chunk in waiting.chunks(CHUNK_MAX) {
-            let emails = chunk.iter().map(|(_, submission)| &submission.email);
+            let mails = chunk.iter().map(|(_, submission)| &submission.mail);
             let known = self
                 .sending
-                .registers(emails, self.origin.stream, self.deadlines.arrived);
+                .registers(mails, self.origin.stream, self.deadlines.arrived);
             let known = match self.deadlines.before_answering(known).await {
                 Ok(Ok(known)) => Ok(known),
                 Ok(Err(error)) => Err(error.into()),
@@ -115,7 +115,7 @@ impl Chunks<'_> {
     ) -> Result<Receipt, NotSent> {
         let tiers = &self.sending.rules.soft_bounce_tiers;
         let arrived = self.deadlines.arrived;
-        let judgement = judge(&submission.email, known, arrived, self.origin.stream, tiers);
+        let judgement = judge(&submission.mail, known, arrived, self.origin.stream, tiers);
         if submission.on_suppressed == OnSuppressed::Reject
             && let Some(rejected) = judgement.rejected()
         {
@@ -133,7 +133,7 @@ impl Chunks<'_> {
         let message = NewMessage {
             outcomes: &judgement.outcomes,
             will_be_sent: false,
-            ..self.message_to_nobody(id, &submission.email)
+            ..self.message_to_nobody(id, &submission.mail)
         };
         self.deadlines.before_answering(self.write_row(&message)).await??;
         tracing::info!(message.id = %id, "every recipient is suppressed; nothing was sent");
@@ -153,7 +153,7 @@ impl Chunks<'_> {
         let deadline = queue.deadline(submission, stream, self.deadlines.arrived);
         let entry_expires_at = plus(now, ENTRY_KEPT);
         let content = QueuedContent {
-            email: submission.email.clone(),
+            mail: submission.mail.clone(),
             on_suppressed: submission.on_suppressed,
         };
         let stored = queue.outbox.put_content(id, content_nonce, &content, entry_expires_at);
@@ -176,7 +176,7 @@ impl Chunks<'_> {
             crashes: 0,
             expires_at: entry_expires_at,
         };
-        let message = self.message_to_nobody(id, &submission.email);
+        let message = self.message_to_nobody(id, &submission.mail);
         let kept_until = row_expires_at(
             self.sending.rules.message_retention,
             now,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws::{NewMessage, PermitError, Put};
-use domain::message::Email;
+use domain::message::Mail;
 use domain::pacing::{Permit, PermitRequest, Throttled};
 use domain::ses_error::RETRY_SOON;
 use domain::time::plus;
@@ -126,12 +126,12 @@ impl Chunks<'_> {
         NewMessage {
             outcomes: &planned.judgement.outcomes,
             will_be_sent: planned.judgement.destination.is_some(),
-            ..self.message_to_nobody(planned.id, planned.email)
+            ..self.message_to_nobody(planned.id, planned.mail)
         }
     }
 
     /// The row of an attempt at an email that no recipient has an outcome of.
-    pub(crate) fn message_to_nobody<'m>(&'m self, id: Uuid, email: &'m Email) -> NewMessage<'m> {
+    pub(crate) fn message_to_nobody<'m>(&'m self, id: Uuid, mail: &'m Mail) -> NewMessage<'m> {
         let before = self.claimed.records.get(&id);
         let attempt_before = self.own_attempts.refused(id).or(before.map(|record| record.attempt));
         let now = self.deadlines.arrived;
@@ -140,7 +140,7 @@ impl Chunks<'_> {
             attempt: attempt_before.map_or(1, |attempt| attempt.saturating_add(1)),
             attempt_at: self.deadlines.now(),
             nonce: self.origin.ids.nonce,
-            email,
+            mail,
             outcomes: &[],
             will_be_sent: true,
             stream: self.origin.stream,

@@ -4,7 +4,7 @@
 //! A chunk is limited to what goes out in [`CHUNK_TIME`], because the gate takes no slot back: the slots of emails that
 //! then cannot be sent are lost.
 
-use domain::message::Email;
+use domain::message::Mail;
 use domain::pacing::{CHUNK_TIME, WORKER_CHUNK_TIME};
 use domain::recipient::{JudgedRecipients, OnSuppressed, judge};
 use futures_util::future::join_all;
@@ -40,7 +40,7 @@ pub(crate) struct Planned<'a> {
     /// Its index among the submissions of the request.
     pub(crate) index: usize,
     pub(crate) id: Uuid,
-    pub(crate) email: &'a Email,
+    pub(crate) mail: &'a Mail,
     pub(crate) judgement: JudgedRecipients<'a>,
 }
 
@@ -139,7 +139,7 @@ impl Chunks<'_> {
         let Some(most) = self.sending.permits.recipients_within(self.deadlines.left_to_send()) else {
             return Ok(());
         };
-        let all: i64 = waiting.iter().map(|(_, submission)| addressed(&submission.email)).sum();
+        let all: i64 = waiting.iter().map(|(_, submission)| addressed(&submission.mail)).sum();
         // Suppressed recipients take no slots, so a request that is a little too large may fit.
         if all > most.saturating_mul(2).max(1) {
             return Err(NotSent::Invalid(Invalid::TooManyRecipients { most: most.max(1) }));
@@ -174,7 +174,7 @@ impl Chunks<'_> {
         let most = self.sending.permits.recipients_within(time).unwrap_or(1);
         let mut sum = 0;
         let fits = |(_, submission): &&(usize, &Submission)| {
-            sum += addressed(&submission.email);
+            sum += addressed(&submission.mail);
             sum <= most
         };
         waiting.iter().take_while(fits).count().clamp(1, CHUNK_MAX)
@@ -187,14 +187,14 @@ impl Chunks<'_> {
         chunk: &[(usize, &Submission)],
         outcomes: &mut [Option<Result<Receipt, NotSent>>],
     ) -> Result<(), Stopped> {
-        let emails = chunk.iter().map(|(_, submission)| &submission.email);
+        let mails = chunk.iter().map(|(_, submission)| &submission.mail);
         let (stream, now) = (self.origin.stream, self.deadlines.arrived);
-        let known = self.sending.registers(emails, stream, now);
+        let known = self.sending.registers(mails, stream, now);
         let known = self.deadlines.before_sending(known).await??;
         let (mut to_nobody, mut planned) = (Vec::new(), Vec::new());
         for (index, submission) in chunk {
             let tiers = &self.sending.rules.soft_bounce_tiers;
-            let judgement = judge(&submission.email, &known, now, stream, tiers);
+            let judgement = judge(&submission.mail, &known, now, stream, tiers);
             if submission.on_suppressed == OnSuppressed::Reject
                 && let Some(rejected) = judgement.rejected()
             {
@@ -205,7 +205,7 @@ impl Chunks<'_> {
             let email = Planned {
                 index: *index,
                 id: self.claimed.id(submission),
-                email: &submission.email,
+                mail: &submission.mail,
                 judgement,
             };
             if email.judgement.destination.is_some() {
@@ -253,8 +253,7 @@ impl Chunks<'_> {
     }
 }
 
-/// How many recipients an email has on all its lines.
-fn addressed(email: &Email) -> i64 {
-    let recipients = email.to.len() + email.cc.len() + email.bcc.len();
-    i64::try_from(recipients).unwrap_or(i64::MAX)
+/// How many recipients a mail has on all its lines.
+fn addressed(mail: &Mail) -> i64 {
+    i64::try_from(mail.recipients().count()).unwrap_or(i64::MAX)
 }

@@ -79,7 +79,7 @@ impl Chunks<'_> {
             id,
             attempt: message.attempt,
             stream: message.stream,
-            email: message.email,
+            mail: message.mail,
             destination,
         };
         sleep_until(slot.at).await;

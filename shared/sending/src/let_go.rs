@@ -50,7 +50,7 @@ impl Chunks<'_> {
         let open: Vec<&Submission> = submissions.iter().filter(open).collect();
         for submissions in open.chunks(ROWS_AT_ONCE) {
             let writes = submissions.iter().map(async |submission| {
-                let message = self.message_to_nobody(self.claimed.id(submission), &submission.email);
+                let message = self.message_to_nobody(self.claimed.id(submission), &submission.mail);
                 self.sending.messages.refused_without_row(&message).await
             });
             if try_join_all(writes).await?.contains(&Put::Overtaken) {

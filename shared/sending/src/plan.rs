@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use aws::StoreError;
 use domain::address::{EmailAddress, Mailbox};
-use domain::message::Email;
+use domain::message::Mail;
 use domain::stream::Stream;
 use domain::suppression::{BLOCK_DAYS_ENOUGH, Registers};
 use futures_util::future::try_join_all;
@@ -26,15 +26,11 @@ impl Sending {
     /// whose soft bounces were automatic replies, is not to blame.
     pub(crate) async fn registers(
         &self,
-        emails: impl Iterator<Item = &Email>,
+        mails: impl Iterator<Item = &Mail>,
         stream: Stream,
         now: Timestamp,
     ) -> Result<Known, StoreError> {
-        let recipients: Vec<&EmailAddress> = emails
-            .flat_map(|email| [&email.to, &email.cc, &email.bcc])
-            .flatten()
-            .map(Mailbox::address)
-            .collect();
+        let recipients: Vec<&EmailAddress> = mails.flat_map(Mail::recipients).map(Mailbox::address).collect();
         let mut known = self.suppressions.lookup(recipients.iter().copied()).await?;
         self.drop_storms(&recipients, &mut known, stream, now).await?;
         if stream == Stream::Bulk {

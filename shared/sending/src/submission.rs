@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::idempotency::RequestKey;
-use domain::message::Email;
+use domain::message::Mail;
 use domain::queue::WhenBusy;
 use domain::recipient::{OnSuppressed, RecipientOutcome};
 use domain::record::{DeliveryState, MessageRecord, RecordedRecipient};
@@ -19,8 +19,8 @@ pub struct Submission {
     /// Its place in the request, from 0: its id follows that of the first email by so much, see
     /// [`domain::idempotency::nth_id`].
     pub place: usize,
-    /// The email.
-    pub email: Email,
+    /// The mail, with its envelope.
+    pub mail: Mail,
     /// The consequence of a suppressed recipient for the others.
     pub on_suppressed: OnSuppressed,
     /// The caller's choice if there is no room for it now.

@@ -52,7 +52,7 @@ pub(crate) async fn create(
         too_late,
         notes,
     } = context.submittable(0, parsed)?;
-    let sender = submission.email.from.address().clone();
+    let sender = submission.mail.sender().address().clone();
     let origin = Origin {
         key_id: &api_key.id,
         stream: api_key.stream,

@@ -49,7 +49,7 @@ impl SubmitContext<'_> {
         }
         let submission = Submission {
             place,
-            email,
+            mail: email.into(),
             on_suppressed,
             when_busy,
             scheduled_at,

@@ -1,6 +1,8 @@
 //! The mails of `SendEmail` and `SendRawEmail`.
 //! <https://docs.aws.amazon.com/ses/latest/APIReference/API_SendRawEmail.html>
 
+use domain::message::SesOptions;
+
 use super::form::Form;
 use crate::fault::ApiFault;
 use crate::send::{RawParts, SendMail, SendOptions, SimpleParts, mailbox, missing, tags};
@@ -51,15 +53,17 @@ fn options(form: &mut Form) -> Result<SendOptions, ApiFault> {
     let return_path = form.take("ReturnPath");
     Ok(SendOptions {
         configuration_set: form.take("ConfigurationSetName"),
-        feedback_address: return_path.map(|address| mailbox("ReturnPath", &address)).transpose()?,
-        ..SendOptions::default()
+        ses: SesOptions {
+            feedback_address: return_path.map(|address| mailbox("ReturnPath", &address)).transpose()?,
+            ..SesOptions::default()
+        },
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::send::Content;
+    use domain::message::MailContent;
 
     fn raw(body: &str) -> Result<SendMail, ApiFault> {
         send_raw_email(Form::read(body.as_bytes()).unwrap())
@@ -75,14 +79,14 @@ mod tests {
              Tags.member.1.Value=17&ConfigurationSetName=main"
         ))
         .unwrap();
-        let Content::Raw(email) = mail.content else {
+        let MailContent::Raw(email) = mail.mail.content else {
             panic!("a raw mail")
         };
         assert_eq!(email.message().bytes(), b"From: a@example.com\nTo: b@example.net\n\nHi");
-        assert_eq!(email.recipients()[0].as_given(), "d@example.net");
+        assert_eq!(email.recipients()[0].address().as_given(), "d@example.net");
         assert_eq!(email.from().to_string(), "c@example.com");
         assert_eq!(email.tags()[0].value(), "17");
-        assert_eq!(mail.options.configuration_set.as_deref(), Some("main"));
+        assert_eq!(mail.configuration_set.as_deref(), Some("main"));
     }
 
     #[test]
@@ -90,11 +94,11 @@ mod tests {
         let body = "Source=a%40example.com&Destination.ToAddresses.member.1=b%40example.net&Message.Subject.Data=&\
                     Message.Body.Text.Data=a+%2B+b&ReturnPath=r%40example.com";
         let mail = send_email(Form::read(body.as_bytes()).unwrap()).unwrap();
-        let Content::Simple(email) = mail.content else {
+        let MailContent::Simple(email) = mail.mail.content else {
             panic!("a simple mail")
         };
         assert_eq!((email.subject.as_str(), email.text.as_deref()), ("", Some("a + b")));
-        assert_eq!(mail.options.feedback_address.unwrap().to_string(), "r@example.com");
+        assert_eq!(mail.mail.options.feedback_address.unwrap().to_string(), "r@example.com");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! ignored: its texts are Unicode, and SES chooses the charset in which it sends them.
 
 use domain::message::raw::ListManagement;
-use domain::message::{Attachment, Header, InvalidEmail};
+use domain::message::{Attachment, Header, InvalidEmail, SesOptions};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use uuid::Uuid;
@@ -132,14 +132,16 @@ pub fn send_email(body: &[u8]) -> Result<SendMail, ApiFault> {
     let feedback = request.feedback_forwarding_email_address;
     let options = SendOptions {
         configuration_set: request.configuration_set_name,
-        tenant: request.tenant_name,
-        list_management: request.list_management_options.map(|options| ListManagement {
-            contact_list_name: options.contact_list_name,
-            topic_name: options.topic_name,
-        }),
-        feedback_address: feedback
-            .map(|address| mailbox("FeedbackForwardingEmailAddress", &address))
-            .transpose()?,
+        ses: SesOptions {
+            tenant: request.tenant_name,
+            list_management: request.list_management_options.map(|options| ListManagement {
+                contact_list_name: options.contact_list_name,
+                topic_name: options.topic_name,
+            }),
+            feedback_address: feedback
+                .map(|address| mailbox("FeedbackForwardingEmailAddress", &address))
+                .transpose()?,
+        },
     };
     let tags = tags(
         request
@@ -221,14 +223,13 @@ pub fn sent(message_id: &str, request_id: Uuid) -> ApiAnswer {
 
 #[cfg(test)]
 mod tests {
-    use domain::address::EmailAddress;
     use domain::message::Email;
     use domain::message::raw::RawEmail;
     use serde_json::{Value, json};
 
     use super::*;
     use crate::fault::FaultKind;
-    use crate::send::Content;
+    use domain::message::MailContent;
 
     fn read(body: &Value) -> Result<SendMail, ApiFault> {
         send_email(body.to_string().as_bytes())
@@ -239,16 +240,16 @@ mod tests {
     }
 
     fn raw(body: &Value) -> RawEmail {
-        match read(body).unwrap().content {
-            Content::Raw(email) => *email,
-            Content::Simple(_) => panic!("a raw mail"),
+        match read(body).unwrap().mail.content {
+            MailContent::Raw(email) => email,
+            MailContent::Simple(_) => panic!("a raw mail"),
         }
     }
 
     fn simple(body: &Value) -> Email {
-        match read(body).unwrap().content {
-            Content::Simple(email) => *email,
-            Content::Raw(_) => panic!("a simple mail"),
+        match read(body).unwrap().mail.content {
+            MailContent::Simple(email) => email,
+            MailContent::Raw(_) => panic!("a simple mail"),
         }
     }
 
@@ -280,12 +281,16 @@ mod tests {
             "Content": {"Raw": {"Data": DATA}},
             "EmailTags": [{"Name": "shop", "Value": "17"}],
         }));
-        let given: Vec<_> = email.recipients().iter().map(EmailAddress::as_given).collect();
+        let given: Vec<_> = email
+            .recipients()
+            .iter()
+            .map(|recipient| recipient.address().as_given())
+            .collect();
         assert_eq!(given, ["c@example.net", "d@example.net"]);
         assert_eq!(email.tags()[0].name(), "shop");
         assert_eq!(email.from().to_string(), "a@example.com");
         let alone = raw(&json!({"Content": {"Raw": {"Data": DATA}}}));
-        assert_eq!(alone.recipients()[0].as_given(), "b@example.net");
+        assert_eq!(alone.recipients()[0].address().as_given(), "b@example.net");
     }
 
     /// The mail by which nodemailer tries its credentials. It must be rejected in these words of SES.
@@ -320,8 +325,9 @@ mod tests {
         body["TenantName"] = json!("t");
         body["FeedbackForwardingEmailAddress"] = json!("f@example.com");
         body["ListManagementOptions"] = json!({"ContactListName": "news"});
-        let options = read(&body).unwrap().options;
-        assert_eq!(options.configuration_set.as_deref(), Some("main"));
+        let mail = read(&body).unwrap();
+        assert_eq!(mail.configuration_set.as_deref(), Some("main"));
+        let options = mail.mail.options;
         assert_eq!(options.tenant.as_deref(), Some("t"));
         assert_eq!(options.list_management.unwrap().contact_list_name, "news");
         assert_eq!(options.feedback_address.unwrap().to_string(), "f@example.com");

@@ -18,7 +18,7 @@ use crate::StoreError;
 use crate::dynamodb::batch;
 use crate::dynamodb::condition::{Written, unless_overtaken, written};
 use crate::dynamodb::item::{Item, n, names, s, text_of, uuid_of};
-use domain::message::Email;
+use domain::message::Mail;
 use domain::recipient::RecipientOutcome;
 use domain::record::SenderState;
 use domain::stream::Stream;
@@ -35,7 +35,7 @@ pub struct NewMessage<'a> {
     /// A random value by which the writer recognises its own write.
     pub nonce: Uuid,
     /// The mail.
-    pub email: &'a Email,
+    pub mail: &'a Mail,
     /// The outcome on each recipient.
     pub outcomes: &'a [RecipientOutcome],
     /// Whether any recipient is left to send to.

@@ -14,7 +14,8 @@ use domain::time::EARLIEST;
 
 /// Makes the row of an attempt, or of a message that no recipient is left for.
 pub(super) fn of(message: &NewMessage<'_>) -> Item {
-    let email = message.email;
+    let mail = message.mail;
+    let lines = mail.header_lines();
     let mut row = HashMap::from([
         ("id", s(message.id.to_string())),
         ("sk", s(MAIL)),
@@ -24,18 +25,17 @@ pub(super) fn of(message: &NewMessage<'_>) -> Item {
         ("expires_at", ttl(message.expires_at)),
         ("stream", s(message.stream.as_str())),
         ("key_id", s(message.key_id)),
-        ("from", s(email.from.to_string())),
-        ("to", mailboxes(&email.to)),
-        ("cc", mailboxes(&email.cc)),
-        ("bcc", mailboxes(&email.bcc)),
-        ("reply_to", mailboxes(&email.reply_to)),
-        ("subject", s(&email.subject)),
+        ("from", s(mail.sender().to_string())),
+        ("to", mailboxes(&lines.to)),
+        ("cc", mailboxes(&lines.cc)),
+        ("bcc", mailboxes(&lines.bcc)),
+        ("reply_to", mailboxes(&lines.reply_to)),
+        ("subject", s(mail.subject())),
         ("recipients", outcomes(message.outcomes)),
         (
             "tags",
             AttributeValue::M(
-                email
-                    .tags
+                mail.tags()
                     .iter()
                     .map(|tag| (tag.name().to_owned(), s(tag.value())))
                     .collect(),
@@ -82,8 +82,8 @@ pub(super) fn outcomes(outcomes: &[RecipientOutcome]) -> AttributeValue {
     AttributeValue::L(outcomes.iter().map(outcome).collect())
 }
 
-fn mailboxes(mailboxes: &[Mailbox]) -> AttributeValue {
-    list(mailboxes.iter().map(Mailbox::to_string))
+fn mailboxes(mailboxes: &[&Mailbox]) -> AttributeValue {
+    list(mailboxes.iter().map(ToString::to_string))
 }
 
 fn outcome(outcome: &RecipientOutcome) -> AttributeValue {

@@ -22,7 +22,7 @@ pub use suppression_list::{ListError, ListedPage, Pace, SesSuppressionList, SesT
 use crate::error_code::error_code;
 use domain::account::{Account, EnforcementStatus};
 use domain::address::{EmailAddress, Mailbox};
-use domain::message::{Attachment, Disposition, Email};
+use domain::message::{Attachment, Disposition, Email, Mail, MailContent, SesOptions};
 use domain::recipient::ResolvedRecipients;
 use domain::ses_error::{SesRefusal, classify};
 use domain::stream::Stream;
@@ -40,7 +40,7 @@ pub struct Outgoing<'a> {
     /// The stream that the mail is sent in.
     pub stream: Stream,
     /// The mail.
-    pub email: &'a Email,
+    pub mail: &'a Mail,
     /// The recipients that it goes to.
     pub destination: &'a ResolvedRecipients<'a>,
 }
@@ -106,7 +106,7 @@ impl Ses {
             refusal: SesRefusal::BadRequest,
             code: "IncompleteRequest".to_owned(),
         })?;
-        let sender = outgoing.email.from.address();
+        let sender = outgoing.mail.sender().address();
         let answer = request.send().await.map_err(|error| send_error(&error, sender))?;
         // An answer without an id means that SES took the mail, but its id is lost.
         answer.message_id.ok_or_else(|| SendError::Ambiguous {
@@ -115,51 +115,50 @@ impl Ses {
     }
 
     fn request(&self, outgoing: &Outgoing<'_>) -> Result<SendEmailFluentBuilder, BuildError> {
-        let Outgoing { email, destination, .. } = *outgoing;
-        let utf8 = |data: &str| types::Content::builder().data(data).charset("UTF-8").build();
-        let mut body = types::Body::builder();
-        if let Some(text) = &email.text {
-            body = body.text(utf8(text)?);
-        }
-        if let Some(html) = &email.html {
-            body = body.html(utf8(html)?);
-        }
-        let mut message = types::Message::builder()
-            .subject(utf8(&email.subject)?)
-            .body(body.build());
-        for header in &email.headers {
-            message = message.headers(
-                types::MessageHeader::builder()
-                    .name(header.name())
-                    .value(header.value())
-                    .build()?,
-            );
-        }
-        for attachment in &email.attachments {
-            message = message.attachments(file(attachment)?);
-        }
-        let wire = |mailboxes: &[&Mailbox]| {
-            Some(mailboxes.iter().map(|mailbox| mailbox.to_wire()).collect::<Vec<_>>()).filter(|list| !list.is_empty())
-        };
+        let Outgoing { mail, destination, .. } = *outgoing;
+        let SesOptions {
+            tenant,
+            list_management,
+            feedback_address,
+        } = &mail.options;
         let destination = types::Destination::builder()
-            .set_to_addresses(wire(&destination.to))
-            .set_cc_addresses(wire(&destination.cc))
-            .set_bcc_addresses(wire(&destination.bcc))
+            .set_to_addresses(wire(destination.to.iter().copied()))
+            .set_cc_addresses(wire(destination.cc.iter().copied()))
+            .set_bcc_addresses(wire(destination.bcc.iter().copied()))
             .build();
+        let list = list_management.as_ref().map(|list| {
+            types::ListManagementOptions::builder()
+                .contact_list_name(&list.contact_list_name)
+                .set_topic_name(list.topic_name.clone())
+                .build()
+        });
+        let mut request = self
+            .client
+            .send_email()
+            .destination(destination)
+            .configuration_set_name(&self.configuration_set)
+            .set_tenant_name(tenant.clone())
+            .set_list_management_options(list.transpose()?)
+            .set_feedback_forwarding_email_address(feedback_address.as_ref().map(Mailbox::to_wire));
+        request = match &mail.content {
+            MailContent::Simple(email) => request
+                .from_email_address(email.from.to_wire())
+                .set_reply_to_addresses(wire(&email.reply_to))
+                .content(types::EmailContent::builder().simple(simple(email)?).build()),
+            // SES takes the sender of the header if the request names none.
+            MailContent::Raw(email) => {
+                let raw = types::RawMessage::builder().data(Blob::new(email.message().bytes()));
+                request
+                    .set_from_email_address(email.source().map(Mailbox::to_wire))
+                    .content(types::EmailContent::builder().raw(raw.build()?).build())
+            }
+        };
         let own_tags = [
             ("okite_id", outgoing.id.to_string()),
             ("okite_attempt", outgoing.attempt.to_string()),
             ("okite_stream", outgoing.stream.as_str().to_owned()),
         ];
-        let mut request = self
-            .client
-            .send_email()
-            .from_email_address(email.from.to_wire())
-            .destination(destination)
-            .set_reply_to_addresses(wire(&email.reply_to.iter().collect::<Vec<_>>()))
-            .configuration_set_name(&self.configuration_set)
-            .content(types::EmailContent::builder().simple(message.build()).build());
-        let tags = email.tags.iter().map(|tag| (tag.name(), tag.value().to_owned()));
+        let tags = mail.tags().iter().map(|tag| (tag.name(), tag.value().to_owned()));
         for (name, value) in own_tags.into_iter().chain(tags) {
             request = request.email_tags(types::MessageTag::builder().name(name).value(value).build()?);
         }
@@ -227,6 +226,38 @@ impl Ses {
             }
         }
     }
+}
+
+/// Writes addresses as SES requires them; `None` if there are none.
+fn wire<'a>(mailboxes: impl IntoIterator<Item = &'a Mailbox>) -> Option<Vec<String>> {
+    let list: Vec<String> = mailboxes.into_iter().map(Mailbox::to_wire).collect();
+    Some(list).filter(|list| !list.is_empty())
+}
+
+fn simple(email: &Email) -> Result<types::Message, BuildError> {
+    let utf8 = |data: &str| types::Content::builder().data(data).charset("UTF-8").build();
+    let mut body = types::Body::builder();
+    if let Some(text) = &email.text {
+        body = body.text(utf8(text)?);
+    }
+    if let Some(html) = &email.html {
+        body = body.html(utf8(html)?);
+    }
+    let mut message = types::Message::builder()
+        .subject(utf8(&email.subject)?)
+        .body(body.build());
+    for header in &email.headers {
+        message = message.headers(
+            types::MessageHeader::builder()
+                .name(header.name())
+                .value(header.value())
+                .build()?,
+        );
+    }
+    for attachment in &email.attachments {
+        message = message.attachments(file(attachment)?);
+    }
+    Ok(message.build())
 }
 
 fn file(attachment: &Attachment) -> Result<types::Attachment, BuildError> {

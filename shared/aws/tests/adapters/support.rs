@@ -14,7 +14,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::address::Mailbox;
-use domain::message::{Email, EmailParts};
+use domain::message::{Email, EmailParts, Mail};
 use domain::recipient::ResolvedRecipients;
 use jiff::Timestamp;
 use local_aws::middleware::Middleware;
@@ -451,15 +451,16 @@ pub(crate) fn parts() -> EmailParts {
     }
 }
 
-pub(crate) fn email(parts: EmailParts) -> Email {
-    Email::new(parts).unwrap()
+pub(crate) fn mail(parts: EmailParts) -> Mail {
+    Email::new(parts).unwrap().into()
 }
 
 /// Everybody that a mail names.
-pub(crate) fn everybody(email: &Email) -> ResolvedRecipients<'_> {
+pub(crate) fn everybody(mail: &Mail) -> ResolvedRecipients<'_> {
+    let [to, cc, bcc] = mail.lines();
     ResolvedRecipients {
-        to: email.to.iter().collect(),
-        cc: email.cc.iter().collect(),
-        bcc: email.bcc.iter().collect(),
+        to: to.iter().collect(),
+        cc: cc.iter().collect(),
+        bcc: bcc.iter().collect(),
     }
 }

@@ -93,6 +93,13 @@ impl Mailbox {
     }
 }
 
+/// A mailbox without a name.
+impl From<EmailAddress> for Mailbox {
+    fn from(address: EmailAddress) -> Self {
+        Self { name: None, address }
+    }
+}
+
 /// Shows the mailbox as a person would write it.
 impl fmt::Display for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,5 @@
 //! A valid outgoing email: [`Email::new`] accepts what SES's `SendEmail` (`Content.Simple`) accepts. A mail that the
-//! caller wrote as MIME is a [`raw::RawEmail`].
+//! caller wrote as MIME is a [`raw::RawEmail`]. A [`Mail`] is either of them.
 //!
 //! This module checks every limit that SES documents. So the caller reads the cause and the remedy in plain words,
 //! and not an SES error about a field that the caller never wrote. The limits:
@@ -9,6 +9,7 @@ mod attachment;
 mod fingerprint;
 mod header;
 mod header_tags;
+mod mail;
 mod plain_text;
 pub mod raw;
 mod tag;
@@ -17,6 +18,7 @@ use std::collections::HashSet;
 
 pub use attachment::{Attachment, Disposition};
 pub use header::{Header, WRITTEN_BY_SES};
+pub use mail::{HeaderLines, Mail, MailContent, SesOptions};
 pub use tag::Tag;
 
 use crate::address::Mailbox;

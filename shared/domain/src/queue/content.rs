@@ -3,14 +3,15 @@
 use uuid::Uuid;
 
 use crate::address::{EmailAddress, Mailbox};
-use crate::message::{Email, EmailParts};
+use crate::message::raw::RawEmail;
+use crate::message::{Email, EmailParts, Mail, MailContent};
 use crate::recipient::OnSuppressed;
 
 /// The parts of a mail that the table keeps while it waits, so that a worker can send it later.
 #[derive(Clone, Debug)]
 pub struct QueuedContent {
-    /// The email.
-    pub email: Email,
+    /// The mail.
+    pub mail: Mail,
     /// The consequence of a recipient that is suppressed when the mail is sent.
     pub on_suppressed: OnSuppressed,
 }
@@ -30,33 +31,57 @@ pub enum WithoutAddress {
 
 impl QueuedContent {
     /// Takes an address out of the recipients and the Reply-To addresses. Subject, bodies, headers, tags and files
-    /// stay: what they say about a person is not known.
+    /// stay: what they say about a person is not known. The bytes of a raw mail stay too, with the lines that name its
+    /// recipients, because another byte would break a signature over them.
     #[must_use]
     pub fn without(&self, address: &EmailAddress) -> WithoutAddress {
-        let mut parts = EmailParts::clone(&self.email);
-        if parts.from.address() == address {
+        if self.mail.senders().any(|sender| sender == address) {
             return WithoutAddress::Sender;
         }
-        let mut lists = [&mut parts.to, &mut parts.cc, &mut parts.bcc, &mut parts.reply_to];
-        let count = |lists: &[&mut Vec<Mailbox>; 4]| lists.iter().map(|list| list.len()).sum::<usize>();
-        let before = count(&lists);
-        for list in &mut lists {
-            list.retain(|mailbox| mailbox.address() != address);
-        }
-        if count(&lists) == before {
-            return WithoutAddress::Unnamed;
-        }
-        // An email without a text part has said so; another text would be made from the HTML.
-        parts.text.get_or_insert_default();
-        match Email::new(parts) {
-            Ok(email) => WithoutAddress::Rest(Box::new(Self {
-                email,
+        let content = match &self.mail.content {
+            MailContent::Simple(email) => simple_without(email, address),
+            MailContent::Raw(email) => raw_without(email, address),
+        };
+        match content {
+            Some(Some(content)) => WithoutAddress::Rest(Box::new(Self {
+                mail: Mail {
+                    content,
+                    options: self.mail.options.clone(),
+                },
                 on_suppressed: self.on_suppressed,
             })),
-            // With fewer addresses, only the To line can be at fault.
-            Err(_) => WithoutAddress::Nobody,
+            Some(None) => WithoutAddress::Nobody,
+            None => WithoutAddress::Unnamed,
         }
     }
+}
+
+/// Takes an address out of a simple mail. Returns `None` if the mail does not name it, and `Some(None)` if nobody is
+/// left on the To line.
+fn simple_without(email: &Email, address: &EmailAddress) -> Option<Option<MailContent>> {
+    let mut parts = EmailParts::clone(email);
+    let mut lists = [&mut parts.to, &mut parts.cc, &mut parts.bcc, &mut parts.reply_to];
+    let count = |lists: &[&mut Vec<Mailbox>; 4]| lists.iter().map(|list| list.len()).sum::<usize>();
+    let before = count(&lists);
+    for list in &mut lists {
+        list.retain(|mailbox| mailbox.address() != address);
+    }
+    if count(&lists) == before {
+        return None;
+    }
+    // An email without a text part has said so; another text would be made from the HTML.
+    parts.text.get_or_insert_default();
+    // With fewer addresses, only the To line can be at fault.
+    Some(Email::new(parts).ok().map(MailContent::Simple))
+}
+
+/// Takes an address out of the envelope of a raw mail. Returns the same as [`simple_without`].
+fn raw_without(email: &RawEmail, address: &EmailAddress) -> Option<Option<MailContent>> {
+    let is_named = email
+        .recipients()
+        .iter()
+        .any(|recipient| recipient.address() == address);
+    is_named.then(|| email.without_recipient(address).map(MailContent::Raw))
 }
 
 /// How the bytes of a stored content are to be read.
@@ -98,6 +123,8 @@ pub struct ContentRef {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::SesOptions;
+    use crate::message::raw::{Envelope, RawMessage};
 
     type List = fn(&mut EmailParts) -> &mut Vec<Mailbox>;
 
@@ -117,7 +144,7 @@ mod tests {
         };
         change(&mut all);
         QueuedContent {
-            email: Email::new(all).unwrap(),
+            mail: Email::new(all).unwrap().into(),
             on_suppressed: OnSuppressed::Reject,
         }
     }
@@ -154,7 +181,11 @@ mod tests {
                 parts.to = mailboxes(&["bob@example.org"]);
                 *list(parts) = mailboxes(&["anna@example.org"]);
             });
-            assert!(list(&mut EmailParts::clone(&rest(&named).email)).is_empty());
+            let rest = rest(&named);
+            let MailContent::Simple(email) = &rest.mail.content else {
+                panic!("a simple mail")
+            };
+            assert!(list(&mut EmailParts::clone(email)).is_empty());
         }
     }
 
@@ -172,5 +203,41 @@ mod tests {
         let of = |address: &str| content(|_| {}).without(&EmailAddress::parse(address).unwrap());
         assert!(matches!(of("hello@example.com"), WithoutAddress::Sender));
         assert!(matches!(of("carol@example.org"), WithoutAddress::Unnamed));
+    }
+
+    #[test]
+    fn an_address_leaves_the_envelope_of_a_raw_mail_and_the_bytes_stay() {
+        let raw = |destinations: &[&str]| {
+            let mime = b"From: hello@example.com\nTo: anna@example.org, bob@example.org\n\nHi".to_vec();
+            let envelope = Envelope {
+                destinations: destinations.iter().map(|text| (*text).to_owned()).collect(),
+                ..Envelope::default()
+            };
+            QueuedContent {
+                mail: Mail {
+                    content: MailContent::Raw(RawEmail::new(RawMessage::read(mime).unwrap(), envelope).unwrap()),
+                    options: SesOptions::default(),
+                },
+                on_suppressed: OnSuppressed::Skip,
+            }
+        };
+        let both = raw(&[]);
+        let rest = rest(&both);
+        let (MailContent::Raw(before), MailContent::Raw(after)) = (&both.mail.content, &rest.mail.content) else {
+            panic!("raw mails")
+        };
+        assert_eq!(after.recipients(), mailboxes(&["bob@example.org"]));
+        assert_eq!(after.message().bytes(), before.message().bytes());
+        let anna = EmailAddress::parse("anna@example.org").unwrap();
+        assert!(matches!(
+            raw(&["anna@example.org"]).without(&anna),
+            WithoutAddress::Nobody
+        ));
+        assert!(matches!(
+            raw(&["bob@example.org"]).without(&anna),
+            WithoutAddress::Unnamed
+        ));
+        let sender = EmailAddress::parse("hello@example.com").unwrap();
+        assert!(matches!(both.without(&sender), WithoutAddress::Sender));
     }
 }

@@ -99,7 +99,7 @@ impl Run<'_> {
             id,
             attempt: seen_attempt(due.leaving).saturating_add(1),
             stream: due.entry.stream,
-            email: &judged.mail.content.email,
+            mail: &judged.mail.content.mail,
             destination,
         };
         match sending.call_ses(outgoing, retry_until, nonce).await {

@@ -72,7 +72,7 @@ impl Run<'_> {
             };
             let may_send = |content: &QueuedContent| {
                 let key = keys.get(&due.entry.key_id).and_then(|key| key.as_ref().ok()?.as_ref());
-                key.is_some_and(|key| key.may_send_from(content.email.from.address()))
+                key.is_some_and(|key| content.mail.senders().all(|sender| key.may_send_from(sender)))
             };
             let lack = match read {
                 Ok((content, inflated)) if may_send(&content) => {

@@ -41,17 +41,17 @@ impl Run<'_> {
             return (Vec::new(), Vec::new());
         };
         let (sending, now) = (&self.worker.sending, self.deadlines.now());
-        let emails = mails.iter().map(|mail| &mail.content.email);
+        let contents = mails.iter().map(|mail| &mail.content.mail);
         let wait = match self
             .deadlines
-            .before_sending(sending.registers(emails, stream, now))
+            .before_sending(sending.registers(contents, stream, now))
             .await
         {
             Ok(Ok(known)) => {
                 let tiers = &sending.rules.soft_bounce_tiers;
                 let judged = mails.iter().map(|mail| JudgedMail {
                     mail,
-                    judgement: judge(&mail.content.email, &known, now, stream, tiers),
+                    judgement: judge(&mail.content.mail, &known, now, stream, tiers),
                 });
                 let (to_send, others): (Vec<_>, Vec<_>) = judged.partition(is_sent);
                 let ended = others

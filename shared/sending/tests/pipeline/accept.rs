@@ -38,7 +38,7 @@ async fn mail_without_room_waits_with_its_row_its_entry_its_content_and_a_hint()
     assert_eq!(queued.deadline.duration_since(ended.at).as_hours(), 24);
     assert_eq!(entry.wake_at.duration_since(queued.queued_at).as_secs(), 120);
     let content = world.outbox().content(receipt.id, &entry.content).await.unwrap();
-    assert_eq!(content.email.subject, "k/0");
+    assert_eq!(content.mail.subject(), "k/0");
     let [(hint, 0)] = &world.hints()[..] else {
         panic!("{:?}", world.hints())
     };

@@ -113,7 +113,7 @@ impl Request {
             });
             Submission {
                 place,
-                email: email.unwrap(),
+                mail: email.unwrap().into(),
                 on_suppressed: match mail {
                     Mail::Reject | Mail::Strict => OnSuppressed::Reject,
                     _ => OnSuppressed::Skip,

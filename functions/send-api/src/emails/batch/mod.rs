@@ -60,7 +60,7 @@ pub(crate) async fn create_batch(
                 too_late,
                 notes,
             }) => {
-                let sender = submission.email.from.address().clone();
+                let sender = submission.mail.sender().address().clone();
                 known.push(Known {
                     sender,
                     too_late,

@@ -15,7 +15,7 @@ use futures_util::stream::{self, StreamExt};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use super::rows::{ID, SES_ID, TABLE, any_email, attempt, sending};
+use super::rows::{ID, SES_ID, TABLE, any_mail, attempt, sending};
 use crate::support::{Item, Store, at, closed_port, n, number, s, text};
 
 /// An event one second after the mail, about these recipients.
@@ -164,15 +164,15 @@ async fn an_event_that_proves_sending_writes_sess_id_once_and_a_delivery_does_no
 
 #[tokio::test]
 async fn a_refused_message_is_attempted_again_unless_an_event_names_sess_id() {
-    let email = any_email();
+    let mail = any_mail();
     let second = NewMessage {
         attempt: 2,
         nonce: Uuid::from_u128(9),
-        ..attempt(&email)
+        ..attempt(&mail)
     };
     for (kind, put) in [("Send", Put::Overtaken), ("Delivery", Put::Written)] {
         let store = sending().await;
-        store.messages().refused(&attempt(&email)).await.unwrap();
+        store.messages().refused(&attempt(&mail)).await.unwrap();
         add(&store, &event(kind, "", &["anna@example.org"])).await;
         assert_eq!(store.messages().put(&second).await.unwrap(), put, "{kind}");
     }
@@ -328,12 +328,12 @@ async fn count(store: &Store) -> usize {
 #[tokio::test]
 async fn many_messages_are_read_in_the_order_that_they_are_asked_for() {
     let store = Store::start().await;
-    let email = any_email();
+    let mail = any_mail();
     let ids: Vec<Uuid> = [7, 3, 5, 9].map(Uuid::from_u128).to_vec();
     for id in &ids[..3] {
         let message = NewMessage {
             id: *id,
-            ..attempt(&email)
+            ..attempt(&mail)
         };
         store.messages().put(&message).await.unwrap();
         let send = MessageEvent {

@@ -13,7 +13,7 @@ use domain::stream::Stream;
 use domain::suppression::{Registers, SuppressionReason};
 use uuid::Uuid;
 
-use crate::support::{Item, Store, at, email, mailboxes, parts, text};
+use crate::support::{Item, Store, at, mail, mailboxes, parts, text};
 
 const TABLE: &str = "SuppressionsTable";
 const MESSAGES: &str = "MessagesTable";
@@ -169,11 +169,9 @@ fn message(number: u128, parts: EmailParts) -> (Uuid, EmailParts) {
 }
 
 async fn put(store: &Store, id: Uuid, parts: EmailParts) {
-    let email = email(parts);
-    let outcomes: Vec<RecipientOutcome> = email
-        .to
-        .iter()
-        .chain(&email.cc)
+    let mail = mail(parts);
+    let outcomes: Vec<RecipientOutcome> = mail
+        .recipients()
         .map(|mailbox| RecipientOutcome {
             address: mailbox.address().clone(),
             status: RecipientStatus::Accepted,
@@ -184,7 +182,7 @@ async fn put(store: &Store, id: Uuid, parts: EmailParts) {
         attempt: 1,
         attempt_at: at(0),
         nonce: id,
-        email: &email,
+        mail: &mail,
         outcomes: &outcomes,
         will_be_sent: true,
         stream: Stream::Transactional,

@@ -8,12 +8,12 @@ use domain::idempotency::nth_id;
 use domain::recipient::{RecipientOutcome, RecipientStatus};
 use uuid::Uuid;
 
-use super::rows::{ID, any_email, new};
+use super::rows::{ID, any_mail, new};
 use crate::support::{Store, closed_port};
 
 /// Writes messages to a person, each newer than the one before, and returns their ids, the newest first.
 async fn messages(store: &Store, count: usize) -> Vec<Uuid> {
-    let email = any_email();
+    let mail = any_mail();
     let outcomes = [RecipientOutcome {
         address: EmailAddress::parse("anna@example.org").unwrap(),
         status: RecipientStatus::Accepted,
@@ -22,7 +22,7 @@ async fn messages(store: &Store, count: usize) -> Vec<Uuid> {
     for &id in &ids {
         let message = NewMessage {
             id,
-            ..new(&email, &outcomes)
+            ..new(&mail, &outcomes)
         };
         store.messages().put(&message).await.unwrap();
     }
@@ -71,7 +71,7 @@ async fn a_message_is_listed_once_whatever_is_written_to_it_later() {
         .messages()
         .refused(&NewMessage {
             id: ids[0],
-            ..new(&any_email(), &[])
+            ..new(&any_mail(), &[])
         })
         .await
         .unwrap();

@@ -5,7 +5,7 @@
 use aws::{NewMessage, Put};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::address::{EmailAddress, Mailbox};
-use domain::message::{Attachment, Email, EmailParts, Header, Tag};
+use domain::message::{Attachment, EmailParts, Header, Mail, Tag};
 use domain::recipient::{RecipientOutcome, RecipientStatus};
 use domain::record::{DeliveryState, SenderState};
 use domain::stream::Stream;
@@ -13,20 +13,20 @@ use domain::suppression::{Suppression, SuppressionReason};
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::support::{Item, Store, at, closed_port, email, mailboxes, n, parts, s, text};
+use crate::support::{Item, Store, at, closed_port, mail, mailboxes, n, parts, s, text};
 
 pub(super) const TABLE: &str = "MessagesTable";
 pub(super) const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
 pub(super) const NONCE: Uuid = Uuid::from_u128(7);
 pub(super) const SES_ID: &str = "0100018f-1a2b-000000";
 
-pub(super) fn new<'a>(email: &'a Email, outcomes: &'a [RecipientOutcome]) -> NewMessage<'a> {
+pub(super) fn new<'a>(mail: &'a Mail, outcomes: &'a [RecipientOutcome]) -> NewMessage<'a> {
     NewMessage {
         id: ID,
         attempt: 1,
         attempt_at: at(0),
         nonce: NONCE,
-        email,
+        mail,
         outcomes,
         will_be_sent: true,
         stream: Stream::Bulk,
@@ -37,13 +37,13 @@ pub(super) fn new<'a>(email: &'a Email, outcomes: &'a [RecipientOutcome]) -> New
 }
 
 /// An email of which nothing matters.
-pub(super) fn any_email() -> Email {
-    email(parts())
+pub(super) fn any_mail() -> Mail {
+    mail(parts())
 }
 
 /// The attempt that `sending` makes.
-pub(super) fn attempt(email: &Email) -> NewMessage<'_> {
-    new(email, &[])
+pub(super) fn attempt(mail: &Mail) -> NewMessage<'_> {
+    new(mail, &[])
 }
 
 fn outcome(address: &str, status: RecipientStatus) -> RecipientOutcome {
@@ -60,15 +60,15 @@ async fn row(store: &Store) -> Option<Item> {
 /// A database with the row of a message that is being sent.
 pub(super) async fn sending() -> Store {
     let store = Store::start().await;
-    let email = email(parts());
-    store.messages().put(&new(&email, &[])).await.unwrap();
+    let mail = mail(parts());
+    store.messages().put(&new(&mail, &[])).await.unwrap();
     store
 }
 
 #[tokio::test]
 async fn the_row_has_the_attributes_that_are_documented() {
     let store = Store::start().await;
-    let email = email(EmailParts {
+    let mail = mail(EmailParts {
         to: mailboxes(&["Anna <Anna@Bücher.example>", "bob@example.org"]),
         cc: mailboxes(&["carol@example.org"]),
         bcc: mailboxes(&["dave@example.org"]),
@@ -85,7 +85,7 @@ async fn the_row_has_the_attributes_that_are_documented() {
         outcome("Anna@Bücher.example", RecipientStatus::Accepted),
         outcome("bob@example.org", RecipientStatus::Suppressed(bounced)),
     ];
-    store.messages().put(&new(&email, &outcomes)).await.unwrap();
+    store.messages().put(&new(&mail, &outcomes)).await.unwrap();
 
     let list = |texts: &[&str]| AttributeValue::L(texts.iter().map(|text| s(text)).collect());
     let map = |entries: &[(&str, AttributeValue)]| {
@@ -139,14 +139,14 @@ async fn the_row_has_the_attributes_that_are_documented() {
 #[tokio::test]
 async fn bodies_headers_and_files_are_not_stored() {
     let store = Store::start().await;
-    let email = email(EmailParts {
+    let mail = mail(EmailParts {
         text: Some("needle-text".to_owned()),
         html: Some("<p>needle-html</p>".to_owned()),
         headers: vec![Header::new("X-Needle", "needle-header").unwrap()],
         attachments: vec![Attachment::new("needle-file.txt", b"needle-content".to_vec(), None, None).unwrap()],
         ..parts()
     });
-    store.messages().put(&new(&email, &[])).await.unwrap();
+    store.messages().put(&new(&mail, &[])).await.unwrap();
     let row = row(&store).await.unwrap();
     assert!(!format!("{row:?}").to_ascii_lowercase().contains("needle"), "{row:?}");
     assert!(!row.values().any(AttributeValue::is_b));
@@ -155,19 +155,19 @@ async fn bodies_headers_and_files_are_not_stored() {
 #[tokio::test]
 async fn an_email_with_empty_strings_and_lists_is_stored() {
     let store = Store::start().await;
-    let email = email(EmailParts {
+    let mail = mail(EmailParts {
         subject: String::new(),
         ..parts()
     });
-    store.messages().put(&new(&email, &[])).await.unwrap();
+    store.messages().put(&new(&mail, &[])).await.unwrap();
     assert_eq!(text(&row(&store).await.unwrap(), "subject"), "");
 }
 
 #[tokio::test]
 async fn putting_the_same_write_again_is_a_success() {
     let store = sending().await;
-    let email = email(parts());
-    store.messages().put(&new(&email, &[])).await.unwrap();
+    let mail = mail(parts());
+    store.messages().put(&new(&mail, &[])).await.unwrap();
     assert_eq!(store.count(TABLE).await, 1);
 }
 
@@ -175,13 +175,13 @@ async fn putting_the_same_write_again_is_a_success() {
 async fn a_row_of_another_writer_with_the_same_id_stays() {
     let store = sending().await;
     let before = row(&store).await;
-    let email = email(EmailParts {
+    let mail = mail(EmailParts {
         subject: "Another".to_owned(),
         ..parts()
     });
     let other = NewMessage {
         nonce: Uuid::from_u128(8),
-        ..new(&email, &[])
+        ..new(&mail, &[])
     };
     assert_eq!(store.messages().put(&other).await.unwrap(), Put::Overtaken);
     assert_eq!(row(&store).await, before);
@@ -190,12 +190,12 @@ async fn a_row_of_another_writer_with_the_same_id_stays() {
 #[tokio::test]
 async fn a_write_with_a_lost_answer_is_recognised() {
     let store = Store::start().await;
-    let email = email(parts());
+    let mail = mail(parts());
     store
         .losing_an_answer()
         .await
         .messages()
-        .put(&new(&email, &[]))
+        .put(&new(&mail, &[]))
         .await
         .unwrap();
     assert_eq!(text(&row(&store).await.unwrap(), "state"), "sending");
@@ -216,7 +216,7 @@ async fn a_refusal_whose_answer_was_lost_is_written_once() {
         .losing_an_answer()
         .await
         .messages()
-        .refused(&attempt(&any_email()))
+        .refused(&attempt(&any_mail()))
         .await
         .unwrap();
     assert_eq!(text(&row(&store).await.unwrap(), "state"), "refused");
@@ -225,7 +225,7 @@ async fn a_refusal_whose_answer_was_lost_is_written_once() {
 #[tokio::test]
 async fn a_message_without_remaining_recipients_is_suppressed_and_has_no_attempt() {
     let store = Store::start().await;
-    let email = email(parts());
+    let mail = mail(parts());
     let outcomes = [
         outcome(
             "anna@example.org",
@@ -240,7 +240,7 @@ async fn a_message_without_remaining_recipients_is_suppressed_and_has_no_attempt
         .messages()
         .put(&NewMessage {
             will_be_sent: false,
-            ..new(&email, &outcomes)
+            ..new(&mail, &outcomes)
         })
         .await
         .unwrap();
@@ -301,7 +301,7 @@ async fn accepting_a_message_that_has_no_row_makes_no_ghost() {
 async fn a_refusal_changes_the_state_and_nothing_else() {
     let store = sending().await;
     let mut expected = row(&store).await.unwrap();
-    store.messages().refused(&attempt(&any_email())).await.unwrap();
+    store.messages().refused(&attempt(&any_mail())).await.unwrap();
     expected.insert("state".to_owned(), s("refused"));
     assert_eq!(row(&store).await.unwrap(), expected);
 }
@@ -310,15 +310,15 @@ async fn a_refusal_changes_the_state_and_nothing_else() {
 async fn a_refusal_of_another_attempt_changes_nothing() {
     let store = sending().await;
     let before = row(&store).await;
-    let email = any_email();
+    let mail = any_mail();
     for other in [
         NewMessage {
             attempt: 2,
-            ..attempt(&email)
+            ..attempt(&mail)
         },
         NewMessage {
             nonce: Uuid::from_u128(8),
-            ..attempt(&email)
+            ..attempt(&mail)
         },
     ] {
         store.messages().refused(&other).await.unwrap();
@@ -331,14 +331,14 @@ async fn a_message_that_ses_took_is_never_refused() {
     let store = sending().await;
     store.messages().accepted(ID, SES_ID).await.unwrap();
     let before = row(&store).await;
-    store.messages().refused(&attempt(&any_email())).await.unwrap();
+    store.messages().refused(&attempt(&any_mail())).await.unwrap();
     assert_eq!(row(&store).await, before);
 }
 
 #[tokio::test]
 async fn a_late_acceptance_beats_a_refusal() {
     let store = sending().await;
-    store.messages().refused(&attempt(&any_email())).await.unwrap();
+    store.messages().refused(&attempt(&any_mail())).await.unwrap();
     store.messages().accepted(ID, SES_ID).await.unwrap();
     assert_eq!(text(&row(&store).await.unwrap(), "ses_id"), SES_ID);
 }
@@ -346,26 +346,26 @@ async fn a_late_acceptance_beats_a_refusal() {
 #[tokio::test]
 async fn refusing_a_message_without_a_row_or_an_attempt_changes_nothing() {
     let store = Store::start().await;
-    store.messages().refused(&attempt(&any_email())).await.unwrap();
+    store.messages().refused(&attempt(&any_mail())).await.unwrap();
     assert_eq!(store.count(TABLE).await, 0);
-    let email = email(parts());
+    let mail = mail(parts());
     store
         .messages()
         .put(&NewMessage {
             will_be_sent: false,
-            ..new(&email, &[])
+            ..new(&mail, &[])
         })
         .await
         .unwrap();
-    store.messages().refused(&attempt(&any_email())).await.unwrap();
+    store.messages().refused(&attempt(&any_mail())).await.unwrap();
     assert_eq!(text(&row(&store).await.unwrap(), "state"), "suppressed");
 }
 
 #[tokio::test]
 async fn a_store_that_is_down_is_an_error_of_every_operation() {
     let messages = Store::at(&closed_port().await).messages();
-    let email = email(parts());
-    let message = new(&email, &[]);
+    let mail = mail(parts());
+    let message = new(&mail, &[]);
     let (put, accepted, refused) = tokio::join!(
         async { messages.put(&message).await.map(drop) },
         messages.accepted(ID, SES_ID),
@@ -381,7 +381,7 @@ async fn a_store_that_is_down_is_an_error_of_every_operation() {
 async fn a_message_is_read_as_it_was_written() {
     let store = Store::start().await;
     assert_eq!(store.messages().get(ID).await.unwrap(), None);
-    let email = any_email();
+    let mail = any_mail();
     let bounced = Suppression {
         reason: SuppressionReason::Bounce,
         since: at(-5_000),
@@ -390,7 +390,7 @@ async fn a_message_is_read_as_it_was_written() {
         outcome("anna@example.org", RecipientStatus::Accepted),
         outcome("Bob@example.org", RecipientStatus::Suppressed(bounced)),
     ];
-    store.messages().put(&new(&email, &outcomes)).await.unwrap();
+    store.messages().put(&new(&mail, &outcomes)).await.unwrap();
     let record = store.messages().get(ID).await.unwrap().unwrap();
     assert_eq!(
         (record.id, record.written, record.attempt),
@@ -442,20 +442,20 @@ async fn a_row_that_cannot_be_read_is_unknown_and_holds_up_no_other() {
 #[tokio::test]
 async fn a_refused_message_is_attempted_once_more_and_no_other_is() {
     let store = sending().await;
-    let email = any_email();
+    let mail = any_mail();
     let second = NewMessage {
         attempt: 2,
         attempt_at: at(60_000),
         nonce: Uuid::from_u128(9),
-        ..attempt(&email)
+        ..attempt(&mail)
     };
     assert_eq!(store.messages().put(&second).await.unwrap(), Put::Overtaken);
-    store.messages().refused(&attempt(&email)).await.unwrap();
+    store.messages().refused(&attempt(&mail)).await.unwrap();
     let third = NewMessage { attempt: 3, ..second };
     assert_eq!(store.messages().put(&third).await.unwrap(), Put::Overtaken);
     assert_eq!(store.messages().put(&second).await.unwrap(), Put::Written);
     // The write of the attempt before comes late, and a copy of this one.
-    store.messages().refused(&attempt(&email)).await.unwrap();
+    store.messages().refused(&attempt(&mail)).await.unwrap();
     assert_eq!(store.messages().put(&second).await.unwrap(), Put::Written);
     let rival = NewMessage {
         nonce: Uuid::from_u128(10),
@@ -482,24 +482,20 @@ async fn a_message_is_found_by_the_id_of_ses() {
 #[tokio::test]
 async fn a_message_is_read_as_it_was_given() {
     let store = sending().await;
-    let email = any_email();
+    let given = any_mail();
     let mail = store.messages().read(ID).await.unwrap().unwrap().mail;
-    let written = |mailboxes: &[Mailbox]| mailboxes.iter().map(Mailbox::to_string).collect::<Vec<_>>();
+    let written = |mailboxes: &[&Mailbox]| mailboxes.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(
-        (mail.from, mail.subject),
-        (email.from.to_string(), email.subject.clone())
+        (mail.from, mail.subject.as_str()),
+        (given.sender().to_string(), given.subject())
     );
+    let lines = given.header_lines();
     assert_eq!(
-        (mail.to, mail.cc, mail.bcc, mail.reply_to),
-        (
-            written(&email.to),
-            written(&email.cc),
-            written(&email.bcc),
-            written(&email.reply_to)
-        )
+        [mail.to, mail.cc, mail.bcc, mail.reply_to],
+        [&lines.to, &lines.cc, &lines.bcc, &lines.reply_to].map(|line| written(line))
     );
-    let tags: Vec<_> = email
-        .tags
+    let tags: Vec<_> = given
+        .tags()
         .iter()
         .map(|tag| (tag.name().to_owned(), tag.value().to_owned()))
         .collect();
@@ -509,14 +505,14 @@ async fn a_message_is_read_as_it_was_given() {
 #[tokio::test]
 async fn the_keys_of_many_messages_are_read_and_of_those_on_record_alone() {
     let store = Store::start().await;
-    let email = any_email();
+    let mail = any_mail();
     let ids: Vec<Uuid> = (0..150).map(Uuid::from_u128).collect();
     for (number, id) in ids.iter().enumerate().skip(1) {
         let key_id = format!("key-{}", number % 2);
         let message = NewMessage {
             id: *id,
             key_id: &key_id,
-            ..new(&email, &[])
+            ..new(&mail, &[])
         };
         store.messages().put(&message).await.unwrap();
     }

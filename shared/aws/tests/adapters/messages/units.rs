@@ -21,7 +21,7 @@ use domain::recipient::{RecipientOutcome, RecipientStatus};
 
 use super::events::event;
 use super::rows::{ID, attempt};
-use crate::support::{Store, at, email, mailboxes, parts};
+use crate::support::{Store, at, mail, mailboxes, parts};
 
 /// Asks every write for the capacity that it consumes, and adds it up.
 #[derive(Clone, Debug, Default)]
@@ -103,7 +103,7 @@ async fn a_mail_to_50_people_costs_one_unit_for_each_delivery() {
         .map(|number| format!("person-{number:02}@example.org"))
         .collect();
     let people: Vec<&str> = people.iter().map(String::as_str).collect();
-    let email = email(EmailParts {
+    let mail = mail(EmailParts {
         to: mailboxes(&people),
         ..parts()
     });
@@ -116,7 +116,7 @@ async fn a_mail_to_50_people_costs_one_unit_for_each_delivery() {
         .collect();
     let message = NewMessage {
         outcomes: &outcomes,
-        ..attempt(&email)
+        ..attempt(&mail)
     };
     messages.put(&message).await.unwrap();
     messages.accepted(ID, "s-1").await.unwrap();

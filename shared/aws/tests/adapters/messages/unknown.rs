@@ -12,7 +12,7 @@ use domain::settlement::Settlement;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::rows::{ID, SES_ID, TABLE, any_email, attempt, sending};
+use super::rows::{ID, SES_ID, TABLE, any_mail, attempt, sending};
 use crate::support::{Store, at, closed_port, n, number, s, text};
 
 /// Finds the messages of a time that have no outcome, on however many pages.
@@ -37,7 +37,7 @@ async fn open(store: &Store, since: Timestamp, until: Timestamp) -> OpenMessages
 #[tokio::test]
 async fn only_rows_without_an_outcome_are_found_and_only_those_of_the_time() {
     let store = Store::start().await;
-    let email = any_email();
+    let mail = any_mail();
     let id = |n: u128| Uuid::from_u128(ID.as_u128() + n);
     for (n, will_be_sent, attempt_at) in [
         (0, true, at(0)),
@@ -51,7 +51,7 @@ async fn only_rows_without_an_outcome_are_found_and_only_those_of_the_time() {
             id: id(n),
             will_be_sent,
             attempt_at,
-            ..attempt(&email)
+            ..attempt(&mail)
         };
         assert_eq!(store.messages().put(&message).await.unwrap(), Put::Written);
         match n {
@@ -77,11 +77,11 @@ async fn a_table_of_several_pages_is_read_to_the_end() {
             .put(TABLE, [("id", s(&id)), ("sk", s("claim")), ("pad", s(&pad))])
             .await;
     }
-    let email = any_email();
+    let mail = any_mail();
     for n in 0..12 {
         let message = NewMessage {
             id: Uuid::from_u128(ID.as_u128() + n),
-            ..attempt(&email)
+            ..attempt(&mail)
         };
         store.messages().put(&message).await.unwrap();
     }
@@ -125,8 +125,8 @@ async fn a_word_is_written_once_and_only_on_the_attempt_that_was_read() {
             assert!(!store.messages().settle(&settled, word, at(10)).await.unwrap());
         }
         // A late word of the sender does not undo it.
-        let email = any_email();
-        store.messages().refused(&attempt(&email)).await.unwrap();
+        let mail = any_mail();
+        store.messages().refused(&attempt(&mail)).await.unwrap();
         assert_eq!(store.messages().get(ID).await.unwrap().unwrap().written, word.state());
     }
 }
@@ -149,12 +149,12 @@ async fn what_became_of_a_message_meanwhile_wins_over_an_operators_word() {
     // The next attempt is not what the operator saw.
     let store = sending().await;
     let seen = store.messages().get(ID).await.unwrap().unwrap();
-    let email = any_email();
-    store.messages().refused(&attempt(&email)).await.unwrap();
+    let mail = any_mail();
+    store.messages().refused(&attempt(&mail)).await.unwrap();
     let second = NewMessage {
         attempt: 2,
         nonce: Uuid::from_u128(8),
-        ..attempt(&email)
+        ..attempt(&mail)
     };
     assert_eq!(store.messages().put(&second).await.unwrap(), Put::Written);
     assert!(
@@ -177,11 +177,11 @@ async fn a_message_that_was_not_sent_may_be_attempted_again_and_one_that_was_may
         let store = sending().await;
         let record = store.messages().get(ID).await.unwrap().unwrap();
         store.messages().settle(&record, word, at(9)).await.unwrap();
-        let email = any_email();
+        let mail = any_mail();
         let second = NewMessage {
             attempt: 2,
             nonce: Uuid::from_u128(8),
-            ..attempt(&email)
+            ..attempt(&mail)
         };
         assert_eq!(store.messages().put(&second).await.unwrap(), put, "{word:?}");
         let is_settled = store.messages().get(ID).await.unwrap().unwrap().settled_at.is_some();
@@ -198,7 +198,7 @@ fn outcome(address: &str) -> RecipientOutcome {
 
 #[tokio::test]
 async fn a_message_and_its_entries_of_the_index_are_kept_longer_and_never_shorter() {
-    let email = any_email();
+    let mail = any_mail();
     for outcomes in [
         vec![outcome("a@example.org")],
         vec![outcome("a@example.org"), outcome("b@example.org")],
@@ -206,7 +206,7 @@ async fn a_message_and_its_entries_of_the_index_are_kept_longer_and_never_shorte
         let store = Store::start().await;
         let message = NewMessage {
             outcomes: &outcomes,
-            ..attempt(&email)
+            ..attempt(&mail)
         };
         store.messages().put(&message).await.unwrap();
         let record = store.messages().get(ID).await.unwrap().unwrap();

@@ -18,7 +18,7 @@ fn large() -> QueuedContent {
         })
         .collect();
     QueuedContent {
-        email: email(EmailParts {
+        mail: mail(EmailParts {
             attachments: vec![Attachment::new("a.bin", bytes, None, None).unwrap()],
             ..parts()
         }),

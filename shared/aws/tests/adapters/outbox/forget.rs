@@ -16,26 +16,25 @@ const NEW: Uuid = Uuid::from_u128(20);
 
 /// Queues a mail to these people, on the To line and in Cc.
 async fn queued(store: &Store, to: &[&str], cc: &[&str]) -> Waiting {
-    let email = email(EmailParts {
+    let mail = mail(EmailParts {
         to: mailboxes(to),
         cc: mailboxes(cc),
         ..parts()
     });
     let mut waiting = Waiting::stored(store).await;
     let content = QueuedContent {
-        email: email.clone(),
+        mail: mail.clone(),
         on_suppressed: OnSuppressed::Skip,
     };
     let outbox = store.outbox();
     let expires_at = waiting.entry.expires_at;
     waiting.entry.content = outbox.put_content(ID, CONTENT, &content, expires_at).await.unwrap();
-    waiting.email = email;
+    waiting.mail = mail;
     let outcome = |mailbox: &Mailbox| RecipientOutcome {
         address: mailbox.address().clone(),
         status: RecipientStatus::Accepted,
     };
-    let people = [&waiting.email.to, &waiting.email.cc];
-    let outcomes: Vec<_> = people.into_iter().flatten().map(outcome).collect();
+    let outcomes: Vec<_> = waiting.mail.recipients().map(outcome).collect();
     let mut mail = waiting.mail();
     mail.message.outcomes = &outcomes;
     assert_eq!(store.messages().accept(&outbox, &mail).await.unwrap(), Accepted::Queued);
@@ -68,8 +67,8 @@ async fn a_mail_with_other_recipients_waits_without_the_address() {
     assert_eq!((forgotten.contents, forgotten.canceled, forgotten.rewritten), (1, 0, 1));
     assert_eq!(forgotten.left, []);
     let content = content_of(&store).await;
-    assert!(content.email.cc.is_empty());
-    assert_eq!(content.email.to[0].to_string(), "Bob <bob@example.org>");
+    assert!(content.mail.lines()[1].is_empty());
+    assert_eq!(content.mail.lines()[0][0].to_string(), "Bob <bob@example.org>");
     let entry = store.outbox().entry(ID).await.unwrap().unwrap();
     assert_eq!((entry.content.nonce, entry.wake_at), (NEW, at(1_000)));
     let record = record(&store).await;
@@ -140,7 +139,7 @@ async fn a_content_that_an_earlier_run_left_over_is_deleted() {
     assert!(part_item(&store, CONTENT, 1).await.is_none());
     // A content that somebody else is about to switch to does not name the address, and stays.
     assert!(part_item(&store, THEIRS, 1).await.is_some());
-    assert!(content_of(&store).await.email.cc.is_empty());
+    assert!(content_of(&store).await.mail.lines()[1].is_empty());
 }
 
 #[tokio::test]
@@ -161,7 +160,7 @@ async fn a_content_that_cannot_be_read_is_left_and_one_of_a_mail_that_ended_is_d
     );
     outbox.delete_entry(ID).await.unwrap();
     let content = QueuedContent {
-        email: waiting.email.clone(),
+        mail: waiting.mail.clone(),
         on_suppressed: OnSuppressed::Skip,
     };
     outbox.put_content(ID, CONTENT, &content, at(5_000)).await.unwrap();
@@ -174,7 +173,7 @@ async fn a_content_that_cannot_be_read_is_left_and_one_of_a_mail_that_ended_is_d
 async fn the_sender_of_a_mail_that_waits_is_left() {
     let store = Store::start().await;
     let waiting = queued(&store, &["bob@example.org"], &[]).await;
-    let sender = waiting.email.from.address().clone();
+    let sender = waiting.mail.sender().address().clone();
     let outbox = store.outbox();
     let forgetting = WaitingMails {
         outbox: &outbox,
@@ -183,7 +182,7 @@ async fn the_sender_of_a_mail_that_waits_is_left() {
     };
     let forgotten = store.messages().forget(&sender, None, Some(&forgetting)).await.unwrap();
     assert_eq!(forgotten.left, [(ID, LeftBecause::Sender)]);
-    assert_eq!(record(&store).await.mail.from, waiting.email.from.to_string());
+    assert_eq!(record(&store).await.mail.from, waiting.mail.sender().to_string());
 }
 
 #[tokio::test]
@@ -199,7 +198,7 @@ async fn the_whole_table_finds_mails_that_wait_too() {
     let anna = EmailAddress::parse("anna@example.net").unwrap();
     let forgotten = store.messages().forget(&anna, None, Some(&forgetting)).await.unwrap();
     assert_eq!((forgotten.rewritten, forgotten.contents), (1, 1));
-    assert!(content_of(&store).await.email.cc.is_empty());
+    assert!(content_of(&store).await.mail.lines()[1].is_empty());
 }
 
 /// Another run writes a new content while this one looks for what was left over.
@@ -250,5 +249,8 @@ async fn a_content_that_is_being_written_is_deleted_only_if_no_mail_can_get_it()
     };
     let switched = messages.switch_content(&outbox, &switch).await.unwrap();
     assert!(matches!(switched, aws::Moved::Otherwise(Some(_))), "{switched:?}");
-    assert_eq!(content_of(&store).await.email.to[0].to_string(), "bob@example.org");
+    assert_eq!(
+        content_of(&store).await.mail.lines()[0][0].to_string(),
+        "bob@example.org"
+    );
 }

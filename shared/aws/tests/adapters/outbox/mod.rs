@@ -10,7 +10,7 @@ mod recall;
 mod transitions;
 
 use aws::{Accepted, NewMessage, NewQueued};
-use domain::message::Email;
+use domain::message::Mail;
 use domain::queue::{Leaving, OutboxEntry, QueuedContent};
 use domain::recipient::OnSuppressed;
 use domain::record::{MessageRecord, QueuedMail, SenderState};
@@ -18,7 +18,7 @@ use domain::stream::Stream;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::support::{Item, Store, at, email, parts};
+use crate::support::{Item, Store, at, mail, parts};
 
 const ROWS: &str = "MessagesTable";
 const OUTBOX: &str = "OutboxTable";
@@ -34,7 +34,7 @@ const DEADLINE: i64 = 3_600_000;
 
 /// A mail that is about to be queued.
 struct Waiting {
-    email: Email,
+    mail: Mail,
     queued: QueuedMail,
     entry: OutboxEntry,
 }
@@ -42,9 +42,9 @@ struct Waiting {
 impl Waiting {
     /// Stores the content of a small mail.
     async fn stored(store: &Store) -> Self {
-        let email = email(parts());
+        let mail = mail(parts());
         let content = QueuedContent {
-            email: email.clone(),
+            mail: mail.clone(),
             on_suppressed: OnSuppressed::Skip,
         };
         let expires_at = at(0) + SignedDuration::from_hours(45 * 24);
@@ -54,7 +54,7 @@ impl Waiting {
             .await
             .unwrap();
         Self {
-            email,
+            mail,
             queued: QueuedMail {
                 queued_at: at(0),
                 content_nonce: CONTENT,
@@ -82,7 +82,7 @@ impl Waiting {
             attempt: 1,
             attempt_at: at(0),
             nonce: NONCE,
-            email: &self.email,
+            mail: &self.mail,
             outcomes: &[],
             will_be_sent: true,
             stream: Stream::Transactional,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws::{Outgoing, Pace, SendError, Ses};
 use domain::account::EnforcementStatus;
-use domain::message::{Attachment, Email, EmailParts, Header, Tag};
+use domain::message::{Attachment, EmailParts, Header, Mail, Tag};
 use domain::ses_error::SesRefusal;
 use domain::stream::Stream;
 use local_aws::fault::Faults;
@@ -20,7 +20,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use crate::support::{REGION, Store, config, email, everybody, mailboxes, parts};
+use crate::support::{REGION, Store, config, everybody, mail, mailboxes, parts};
 
 const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0002);
 const SET: &str = "okite-ConfigurationSet";
@@ -88,20 +88,20 @@ impl World {
         Ses::new(aws::sesv2(&config(&self.endpoint)), SET.to_owned())
     }
 
-    async fn send(&self, email: &Email) -> Result<String, SendError> {
-        let destination = everybody(email);
+    async fn send(&self, mail: &Mail) -> Result<String, SendError> {
+        let destination = everybody(mail);
         let outgoing = Outgoing {
             id: ID,
             attempt: 1,
             stream: Stream::Transactional,
-            email,
+            mail,
             destination: &destination,
         };
         self.ses().send(outgoing).await
     }
 
     async fn refusal(&self, parts: EmailParts) -> SesRefusal {
-        match self.send(&email(parts)).await {
+        match self.send(&mail(parts)).await {
             Err(SendError::Refused { refusal, .. }) => refusal,
             other => panic!("a refusal was expected: {other:?}"),
         }
@@ -126,7 +126,7 @@ impl World {
 #[tokio::test]
 async fn a_mail_arrives_with_the_values_that_it_was_given() {
     let world = World::production().await;
-    let email = email(EmailParts {
+    let mail = mail(EmailParts {
         from: mailboxes(&["Grüße <No.Reply@example.com>"]).remove(0),
         to: mailboxes(&["Acme, Inc. <Anna.Case@EXAMPLE.org>", "bob@bücher.example"]),
         cc: mailboxes(&["carol@example.org"]),
@@ -148,7 +148,7 @@ async fn a_mail_arrives_with_the_values_that_it_was_given() {
             .unwrap(),
         ],
     });
-    let ses_id = world.send(&email).await.unwrap();
+    let ses_id = world.send(&mail).await.unwrap();
     let mut outbox = world.simulator.outbox();
     assert_eq!(outbox.len(), 1);
     let OutboxMail { ses_message_id, at, .. } = outbox[0].clone();
@@ -182,8 +182,8 @@ async fn a_mail_arrives_with_the_values_that_it_was_given() {
 #[tokio::test]
 async fn two_sends_are_two_mails_with_ids_of_their_own() {
     let world = World::production().await;
-    let email = email(parts());
-    let ids = [world.send(&email).await.unwrap(), world.send(&email).await.unwrap()];
+    let mail = mail(parts());
+    let ids = [world.send(&mail).await.unwrap(), world.send(&mail).await.unwrap()];
     assert_ne!(ids[0], ids[1]);
     assert_eq!(world.simulator.outbox().len(), 2);
 }
@@ -229,19 +229,19 @@ async fn an_unverified_recipient_is_refused_as_one_in_the_sandbox() {
 async fn a_verified_recipient_gets_mail_in_the_sandbox() {
     let world = World::start(false).await;
     world.simulator.verify("anna@example.org");
-    world.send(&email(parts())).await.unwrap();
+    world.send(&mail(parts())).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_used_up_rate_is_distinguished_from_a_used_up_quota() {
     let world = World::production().await;
     world.patch(json!({ "max_send_rate": 0.001 }));
-    world.send(&email(parts())).await.unwrap();
+    world.send(&mail(parts())).await.unwrap();
     assert_eq!(world.refusal(parts()).await, SesRefusal::RateExceeded);
 
     let world = World::production().await;
     world.patch(json!({ "max_24_hour_send": 1 }));
-    world.send(&email(parts())).await.unwrap();
+    world.send(&mail(parts())).await.unwrap();
     assert_eq!(world.refusal(parts()).await, SesRefusal::QuotaExceeded);
     assert_eq!(world.simulator.outbox().len(), 1);
 }
@@ -260,13 +260,13 @@ async fn sending_that_is_switched_off_is_paused_and_a_shutdown_is_a_suspension()
 async fn a_configuration_set_that_is_not_there_is_a_stack_that_is_not_complete() {
     let world = World::production().await;
     let ses = Ses::new(aws::sesv2(&config(&world.endpoint)), "elsewhere".to_owned());
-    let email = email(parts());
-    let destination = everybody(&email);
+    let mail = mail(parts());
+    let destination = everybody(&mail);
     let outgoing = Outgoing {
         id: ID,
         attempt: 1,
         stream: Stream::Bulk,
-        email: &email,
+        mail: &mail,
         destination: &destination,
     };
     let sent = ses.send(outgoing).await;
@@ -287,11 +287,11 @@ async fn a_cut_connection_leaves_it_open_whether_the_mail_went_out_or_not() {
     for (moment, mails) in [("before", 0), ("after", 1)] {
         let world = World::production().await;
         world.fault(json!({ "operation": "SendEmail", "times": 1, "drop": moment }));
-        let sent = world.send(&email(parts())).await;
+        let sent = world.send(&mail(parts())).await;
         assert!(matches!(sent, Err(SendError::Ambiguous { .. })), "{moment}: {sent:?}");
         // One fault and no mail more: a second request would have got through.
         assert_eq!(world.simulator.outbox().len(), mails, "{moment}");
-        world.send(&email(parts())).await.unwrap();
+        world.send(&mail(parts())).await.unwrap();
         assert_eq!(world.simulator.outbox().len(), mails + 1, "{moment}");
     }
 }
@@ -313,7 +313,7 @@ async fn an_error_that_a_fault_asks_for_is_met_once() {
 #[tokio::test]
 async fn reads_the_account_and_the_sent_recipients() {
     let world = World::production().await;
-    world.send(&email(parts())).await.unwrap();
+    world.send(&mail(parts())).await.unwrap();
     world.patch(json!({ "max_24_hour_send": 1_000, "max_send_rate": 2.5, "enforcement_status": "PROBATION" }));
     let account = world.ses().account().await.unwrap();
     assert_eq!(account.quota(), Some(1_000.0));
@@ -347,18 +347,18 @@ fn a_connection_that_ses_closed_while_the_function_was_frozen_is_not_written_to(
         .unwrap();
     function.block_on(async {
         let (ses, suppressions) = (world.ses(), store.suppressions());
-        let email = email(parts());
-        let destination = everybody(&email);
+        let mail = mail(parts());
+        let destination = everybody(&mail);
         for _ in 0..INVOCATIONS {
             let outgoing = Outgoing {
                 id: ID,
                 attempt: 1,
                 stream: Stream::Transactional,
-                email: &email,
+                mail: &mail,
                 destination: &destination,
             };
             // Every invocation looks its recipients up first; that is when the closed connection is noticed.
-            suppressions.lookup([email.to[0].address()]).await.unwrap();
+            suppressions.lookup([mail.lines()[0][0].address()]).await.unwrap();
             ses.send(outgoing).await.unwrap();
             // Nothing of the function runs for longer than SES keeps a connection, and for less than the pool does.
             std::thread::sleep(4 * idle);

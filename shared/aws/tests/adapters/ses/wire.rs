@@ -9,15 +9,18 @@ use aws_credential_types::provider::{
 };
 use aws_sdk_sesv2::config::retry::RetryConfig;
 use aws_sdk_sesv2::config::timeout::TimeoutConfig;
-use domain::message::{Attachment, Email, EmailParts, Header, Tag};
+use aws_smithy_types::base64;
+use domain::address::Mailbox;
+use domain::message::raw::{Envelope, ListManagement, RawEmail, RawMessage};
+use domain::message::{Attachment, EmailParts, Header, Mail, MailContent, SesOptions, Tag};
 use domain::recipient::ResolvedRecipients;
 use domain::ses_error::SesRefusal;
 use domain::stream::Stream;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::{
-    Answer, Fake, closed_port, config, config_without_credentials, email, everybody, full_port, mailboxes, parts,
+    Answer, Fake, closed_port, config, config_without_credentials, everybody, full_port, mail, mailboxes, parts,
 };
 
 const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
@@ -28,12 +31,12 @@ pub(super) fn ses(endpoint: &str) -> Ses {
     Ses::new(aws::sesv2(&config(endpoint)), "okite-ConfigurationSet".to_owned())
 }
 
-async fn send(ses: &Ses, email: &Email, destination: &ResolvedRecipients<'_>) -> Result<String, SendError> {
+async fn send(ses: &Ses, mail: &Mail, destination: &ResolvedRecipients<'_>) -> Result<String, SendError> {
     ses.send(Outgoing {
         id: ID,
         attempt: 1,
         stream: Stream::Transactional,
-        email,
+        mail,
         destination,
     })
     .await
@@ -41,8 +44,8 @@ async fn send(ses: &Ses, email: &Email, destination: &ResolvedRecipients<'_>) ->
 
 /// Sends a small mail.
 async fn send_small(ses: &Ses) -> Result<String, SendError> {
-    let email = email(parts());
-    send(ses, &email, &everybody(&email)).await
+    let mail = mail(parts());
+    send(ses, &mail, &everybody(&mail)).await
 }
 
 fn refusal(sent: Result<String, SendError>) -> SesRefusal {
@@ -65,7 +68,7 @@ async fn answered(answer: impl Fn() -> Answer + Send + Sync + 'static) -> (Resul
 
 #[tokio::test]
 async fn a_mail_with_everything_goes_out_as_ses_wants_it() {
-    let email = email(EmailParts {
+    let mail = mail(EmailParts {
         from: mailboxes(&["Grüße <No.Reply@Bücher.example>"]).remove(0),
         to: mailboxes(&["Acme, Inc. <Anna.Case@EXAMPLE.org>", "bob@example.org"]),
         cc: mailboxes(&["Carol Plain <Carol@Straße.example>"]),
@@ -94,12 +97,12 @@ async fn a_mail_with_everything_goes_out_as_ses_wants_it() {
         ],
     });
     let fake = Fake::start(|_, _| Answer::ok(ACCEPTED)).await;
-    let destination = everybody(&email);
+    let destination = everybody(&mail);
     let outgoing = Outgoing {
         id: ID,
         attempt: 3,
         stream: Stream::Bulk,
-        email: &email,
+        mail: &mail,
         destination: &destination,
     };
     assert_eq!(
@@ -174,17 +177,17 @@ async fn a_small_mail_goes_out_without_the_fields_that_it_has_not() {
 
 #[tokio::test]
 async fn recipients_that_were_left_out_are_nowhere_in_the_request() {
-    let email = email(EmailParts {
+    let mail = mail(EmailParts {
         to: mailboxes(&["anna@example.org", "Bob <left-out@example.org>"]),
         cc: mailboxes(&["left-out-too@example.org"]),
         ..parts()
     });
     let fake = Fake::start(|_, _| Answer::ok(ACCEPTED)).await;
     let destination = ResolvedRecipients {
-        to: vec![&email.to[0]],
+        to: vec![&mail.lines()[0][0]],
         ..ResolvedRecipients::default()
     };
-    send(&ses(&fake.endpoint), &email, &destination).await.unwrap();
+    send(&ses(&fake.endpoint), &mail, &destination).await.unwrap();
     let request = fake.requests().remove(0);
     assert_eq!(
         request.json()["Destination"],
@@ -198,12 +201,12 @@ async fn fifty_recipients_with_long_unicode_names_are_one_line_of_ascii_each() {
     let named: Vec<String> = (0..50)
         .map(|n| format!("{} <u{n}@example.org>", "漢字かな".repeat(20)))
         .collect();
-    let email = email(EmailParts {
+    let mail = mail(EmailParts {
         to: mailboxes(&named.iter().map(String::as_str).collect::<Vec<_>>()),
         ..parts()
     });
     let fake = Fake::start(|_, _| Answer::ok(ACCEPTED)).await;
-    send(&ses(&fake.endpoint), &email, &everybody(&email)).await.unwrap();
+    send(&ses(&fake.endpoint), &mail, &everybody(&mail)).await.unwrap();
     let request = fake.requests()[0].json();
     let to = request["Destination"]["ToAddresses"].as_array().unwrap();
     assert_eq!(to.len(), 50);
@@ -603,4 +606,58 @@ async fn no_error_shows_an_address_or_sess_text() {
             assert!(!shown.contains('@') && !shown.contains("verified."), "{shown}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_raw_mail_goes_out_with_its_bytes_and_to_those_who_are_left() {
+    let mime = b"From: Ada <ada@example.com>\r\nTo: anna@example.org\r\nX-Tag: shop\r\n\r\nGr\xfc\xdfe".to_vec();
+    let envelope = Envelope {
+        source: Some("Shop <shop@example.com>".to_owned()),
+        destinations: vec!["anna@example.org".to_owned(), "bob@example.org".to_owned()],
+        tags: vec![Tag::new("a", "b").unwrap()],
+        ..Envelope::default()
+    };
+    let raw = |envelope| Mail {
+        content: MailContent::Raw(RawEmail::new(RawMessage::read(mime.clone()).unwrap(), envelope).unwrap()),
+        options: SesOptions {
+            tenant: Some("t".to_owned()),
+            list_management: Some(ListManagement {
+                contact_list_name: "news".to_owned(),
+                topic_name: None,
+            }),
+            feedback_address: Some(Mailbox::parse("f@example.com").unwrap()),
+        },
+    };
+    let fake = Fake::start(|_, _| Answer::ok(ACCEPTED)).await;
+    let mail = raw(envelope);
+    let destination = ResolvedRecipients {
+        to: vec![&mail.lines()[0][1]],
+        ..ResolvedRecipients::default()
+    };
+    send(&ses(&fake.endpoint), &mail, &destination).await.unwrap();
+    // Without a sender of its own, the request names none: SES takes the one of the header.
+    let mail = raw(Envelope::default());
+    send(&ses(&fake.endpoint), &mail, &everybody(&mail)).await.unwrap();
+    let bodies: Vec<Value> = fake.requests().iter().map(|request| request.json()).collect();
+    assert_eq!(
+        bodies[0],
+        json!({
+            "FromEmailAddress": "Shop <shop@example.com>",
+            "FeedbackForwardingEmailAddress": "f@example.com",
+            "Destination": { "ToAddresses": ["bob@example.org"] },
+            "Content": { "Raw": { "Data": base64::encode(&mime) } },
+            "ConfigurationSetName": "okite-ConfigurationSet",
+            "TenantName": "t",
+            "ListManagementOptions": { "ContactListName": "news" },
+            "EmailTags": [
+                { "Name": "okite_id", "Value": ID.to_string() },
+                { "Name": "okite_attempt", "Value": "1" },
+                { "Name": "okite_stream", "Value": "transactional" },
+                { "Name": "a", "Value": "b" },
+                { "Name": "tag", "Value": "shop" },
+            ],
+        })
+    );
+    assert_eq!(bodies[1].get("FromEmailAddress"), None);
+    assert_eq!(bodies[1]["Destination"], json!({ "ToAddresses": ["anna@example.org"] }));
 }

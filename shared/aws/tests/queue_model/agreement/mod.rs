@@ -6,14 +6,14 @@ use aws::{
     Accepted, Cancel, ClaimGrowth, ContentSwitch, Moved, NewAttempt, NewMessage, NewQueued, Put, Reschedule,
     Rescheduled,
 };
-use domain::message::Email;
+use domain::message::Mail;
 use domain::record::{MessageRecord, RecordedMail};
 use domain::stream::Stream;
 
 use self::writes::{Writes, claim_of};
 use crate::seeds;
 use crate::store::Store;
-use crate::support::{self, at, email, parts};
+use crate::support::{self, at, mail, parts};
 use crate::write::{Attempt, Reply, Write};
 
 /// How many sequences of writes a normal test carries out, and how long each is.
@@ -23,7 +23,7 @@ const WRITES: u32 = 10;
 /// The tables of the local engine.
 struct Engine {
     store: support::Store,
-    email: Email,
+    mail: Mail,
 }
 
 impl Engine {
@@ -33,7 +33,7 @@ impl Engine {
             attempt: attempt.attempt,
             attempt_at: attempt.attempt_at,
             nonce: attempt.nonce,
-            email: &self.email,
+            mail: &self.mail,
             outcomes: &[],
             will_be_sent: true,
             stream: Stream::Transactional,
@@ -215,7 +215,7 @@ fn plain(record: Box<MessageRecord>) -> Box<MessageRecord> {
 async fn the_model_says_what_the_adapters_say() {
     let engine = Engine {
         store: support::Store::start().await,
-        email: email(parts()),
+        mail: mail(parts()),
     };
     for sequence in seeds("QUEUE_AGREEMENTS", SEQUENCES) {
         let mut model = Store::new(None);

@@ -33,7 +33,7 @@ pub struct Envelope {
 pub struct RawEmail {
     message: RawMessage,
     source: Option<Mailbox>,
-    recipients: Vec<EmailAddress>,
+    recipients: Vec<Mailbox>,
     tags: Vec<Tag>,
     /// How many of the tags are the caller's own. The others are made from headers.
     given_tags: usize,
@@ -97,16 +97,30 @@ impl RawEmail {
         self.source.iter().map(Mailbox::address).chain(self.message.senders())
     }
 
-    /// Returns the recipients of the envelope: 1 to 50.
+    /// Returns the recipients of the envelope: 1 to 50, without names.
     #[must_use]
-    pub fn recipients(&self) -> &[EmailAddress] {
+    pub fn recipients(&self) -> &[Mailbox] {
         &self.recipients
+    }
+
+    /// Returns the email without a recipient; `None` if that was the only one.
+    #[must_use]
+    pub fn without_recipient(&self, address: &EmailAddress) -> Option<Self> {
+        let mut rest = self.clone();
+        rest.recipients.retain(|recipient| recipient.address() != address);
+        Some(rest).filter(|rest| !rest.recipients.is_empty())
     }
 
     /// Returns the tags: the caller's own, and those that Okite makes from headers.
     #[must_use]
     pub fn tags(&self) -> &[Tag] {
         &self.tags
+    }
+
+    /// Returns the caller's own tags, without those that Okite makes from headers.
+    #[must_use]
+    pub fn given_tags(&self) -> &[Tag] {
+        &self.tags[..self.given_tags]
     }
 
     /// Returns the configuration set that the caller names. Okite sends with its own only.
@@ -141,12 +155,9 @@ impl RawEmail {
             .as_bytes());
         add(&self.recipients.len().to_be_bytes());
         for recipient in &self.recipients {
-            add(recipient.as_wire().as_bytes());
+            add(recipient.address().as_wire().as_bytes());
         }
-        let mut tags: Vec<[&str; 2]> = self.tags[..self.given_tags]
-            .iter()
-            .map(|tag| [tag.name(), tag.value()])
-            .collect();
+        let mut tags: Vec<[&str; 2]> = self.given_tags().iter().map(|tag| [tag.name(), tag.value()]).collect();
         tags.sort_unstable();
         for text in tags.concat() {
             add(text.as_bytes());
@@ -158,7 +169,7 @@ fn parse(text: &str, place: &'static str) -> Result<Mailbox, InvalidRaw> {
     Mailbox::parse(text).map_err(|problem| InvalidRaw::Address { place, problem })
 }
 
-fn recipients(message: &RawMessage, destinations: &[String]) -> Result<Vec<EmailAddress>, InvalidRaw> {
+fn recipients(message: &RawMessage, destinations: &[String]) -> Result<Vec<Mailbox>, InvalidRaw> {
     let mut recipients: Vec<EmailAddress> = if destinations.is_empty() {
         if let Some(problem) = &message.unreadable_recipient {
             return Err(problem.clone());
@@ -175,7 +186,7 @@ fn recipients(message: &RawMessage, destinations: &[String]) -> Result<Vec<Email
     recipients.retain(|address| seen.insert(address.normalised().to_owned()));
     match recipients.len() {
         0 => Err(InvalidRaw::NoRecipients),
-        1..=RECIPIENTS_MAX => Ok(recipients),
+        1..=RECIPIENTS_MAX => Ok(recipients.into_iter().map(Mailbox::from).collect()),
         _ => Err(InvalidRaw::TooManyRecipients(RECIPIENTS_MAX)),
     }
 }
@@ -225,7 +236,7 @@ mod tests {
             email
                 .recipients()
                 .iter()
-                .map(|address| address.as_given().to_owned())
+                .map(|recipient| recipient.address().as_given().to_owned())
                 .collect::<Vec<_>>()
         };
         assert_eq!(

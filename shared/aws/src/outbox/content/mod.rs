@@ -1,18 +1,31 @@
 //! The bytes of a content: a submission as JSON with its members in a fixed order, deflated.
 //!
+//! | module | concept |
+//! |---|---|
+//! | `simple` | the form of a simple mail |
+//! | `raw` | the form of a raw mail |
+//! | `mailbox` | the form of an address with its name |
+//!
 //! The form is ours alone and says its version, because a mail may wait for a month while a new version of Okite is
 //! deployed. A version of Okite that comes upon a newer form lets the mail wait: a newer function will read it. An
 //! email is put together again by the checks that it passed when it was accepted.
 
-use aws_smithy_types::base64;
+mod mailbox;
+mod raw;
+mod simple;
+
 use miniz_oxide::deflate::compress_to_vec;
 use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_with_limit};
 use serde::{Deserialize, Serialize};
 
-use domain::address::{EmailAddress, Mailbox};
-use domain::message::{Attachment, Email, EmailParts, Header, Tag};
+use domain::message::raw::ListManagement;
+use domain::message::{Mail, MailContent, SesOptions};
 use domain::queue::QueuedContent;
 use domain::recipient::OnSuppressed;
+
+use mailbox::StoredMailbox;
+use raw::StoredRaw;
+use simple::StoredSimple;
 
 /// The most bytes of a content before it is deflated. SES takes 40 MB, of which an invocation of the API can receive 6.
 pub const CONTENT_MAX: usize = 24 * 1024 * 1024;
@@ -31,57 +44,39 @@ struct StoredVersion {
 struct StoredForm {
     version: u32,
     on_suppressed: String,
-    from: StoredMailbox,
-    to: Vec<StoredMailbox>,
-    cc: Vec<StoredMailbox>,
-    bcc: Vec<StoredMailbox>,
-    reply_to: Vec<StoredMailbox>,
-    subject: String,
-    html: Option<String>,
-    text: Option<String>,
-    headers: Vec<(String, String)>,
-    tags: Vec<(String, String)>,
-    attachments: Vec<StoredAttachment>,
+    options: StoredOptions,
+    mail: StoredMail,
+}
+
+/// The options of SES, of which most mails have none.
+#[derive(Serialize, Deserialize)]
+struct StoredOptions {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tenant: Option<String>,
+    /// The contact list, and the topic within it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    list_management: Option<(String, Option<String>)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    feedback_address: Option<StoredMailbox>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredMailbox {
-    name: Option<String>,
-    address: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredAttachment {
-    filename: String,
-    content_type: Option<String>,
-    content_id: Option<String>,
-    /// The bytes, in base64.
-    content: String,
+#[serde(rename_all = "lowercase")]
+enum StoredMail {
+    Simple(StoredSimple),
+    Raw(StoredRaw),
 }
 
 /// Writes a content. Returns `None` if it is larger than [`CONTENT_MAX`].
 pub(super) fn encode(content: &QueuedContent) -> Option<Vec<u8>> {
-    let email = &content.email;
-    let all = |mailboxes: &[Mailbox]| mailboxes.iter().map(stored).collect();
-    let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let stored = StoredForm {
         version: VERSION,
         on_suppressed: content.on_suppressed.as_str().to_owned(),
-        from: stored(&email.from),
-        to: all(&email.to),
-        cc: all(&email.cc),
-        bcc: all(&email.bcc),
-        reply_to: all(&email.reply_to),
-        subject: email.subject.clone(),
-        html: email.html.clone(),
-        text: email.text.clone(),
-        headers: email
-            .headers
-            .iter()
-            .map(|header| pair((header.name(), header.value())))
-            .collect(),
-        tags: email.tags.iter().map(|tag| pair((tag.name(), tag.value()))).collect(),
-        attachments: email.attachments.iter().map(stored_attachment).collect(),
+        options: stored_options(&content.mail.options),
+        mail: match &content.mail.content {
+            MailContent::Simple(email) => StoredMail::Simple(StoredSimple::of(email)),
+            MailContent::Raw(email) => StoredMail::Raw(StoredRaw::of(email)),
+        },
     };
     let json = serde_json::to_vec(&stored)
         .ok()
@@ -116,63 +111,49 @@ pub(super) fn decode(bytes: &[u8], most: usize) -> Result<(QueuedContent, usize)
 
 fn read(json: &[u8]) -> Option<QueuedContent> {
     let stored: StoredForm = serde_json::from_slice(json).ok()?;
-    let all = |mailboxes: Vec<StoredMailbox>| mailboxes.into_iter().map(mailbox).collect::<Option<Vec<_>>>();
-    let email = Email::new(EmailParts {
-        from: mailbox(stored.from)?,
-        to: all(stored.to)?,
-        cc: all(stored.cc)?,
-        bcc: all(stored.bcc)?,
-        reply_to: all(stored.reply_to)?,
-        subject: stored.subject,
-        html: stored.html,
-        // The text part was made from the HTML, or left out, when the mail was accepted.
-        text: Some(stored.text.unwrap_or_default()),
-        headers: stored
-            .headers
-            .iter()
-            .map(|(name, value)| Header::new(name, value).ok())
-            .collect::<Option<_>>()?,
-        tags: stored
-            .tags
-            .iter()
-            .map(|(name, value)| Tag::new(name, value).ok())
-            .collect::<Option<_>>()?,
-        attachments: stored.attachments.into_iter().map(attachment).collect::<Option<_>>()?,
-    });
     Some(QueuedContent {
-        email: email.ok()?,
+        mail: Mail {
+            content: match stored.mail {
+                StoredMail::Simple(simple) => MailContent::Simple(simple.read()?),
+                StoredMail::Raw(raw) => MailContent::Raw(raw.read()?),
+            },
+            options: options(stored.options)?,
+        },
         on_suppressed: OnSuppressed::parse(&stored.on_suppressed)?,
     })
 }
 
-fn stored(mailbox: &Mailbox) -> StoredMailbox {
-    StoredMailbox {
-        name: mailbox.name().map(str::to_owned),
-        address: mailbox.address().as_given().to_owned(),
+fn stored_options(options: &SesOptions) -> StoredOptions {
+    let list = options.list_management.clone();
+    StoredOptions {
+        tenant: options.tenant.clone(),
+        list_management: list.map(|list| (list.contact_list_name, list.topic_name)),
+        feedback_address: options.feedback_address.as_ref().map(StoredMailbox::of),
     }
 }
 
-fn mailbox(stored: StoredMailbox) -> Option<Mailbox> {
-    Mailbox::from_parts(stored.name, EmailAddress::parse(&stored.address).ok()?).ok()
-}
-
-fn stored_attachment(attachment: &Attachment) -> StoredAttachment {
-    StoredAttachment {
-        filename: attachment.filename().to_owned(),
-        content_type: attachment.given_type().map(str::to_owned),
-        content_id: attachment.content_id().map(str::to_owned),
-        content: base64::encode(attachment.content()),
-    }
-}
-
-fn attachment(stored: StoredAttachment) -> Option<Attachment> {
-    let content = base64::decode(stored.content).ok()?;
-    Attachment::new(&stored.filename, content, stored.content_type, stored.content_id).ok()
+fn options(stored: StoredOptions) -> Option<SesOptions> {
+    let feedback_address = match stored.feedback_address {
+        Some(stored) => Some(stored.read()?),
+        None => None,
+    };
+    let list = |(contact_list_name, topic_name)| ListManagement {
+        contact_list_name,
+        topic_name,
+    };
+    Some(SesOptions {
+        tenant: stored.tenant,
+        list_management: stored.list_management.map(list),
+        feedback_address,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use domain::address::{EmailAddress, Mailbox};
+    use domain::message::{Attachment, Email, EmailParts, Header, Tag};
 
     use super::*;
 
@@ -194,7 +175,7 @@ mod tests {
 
     fn content(parts: EmailParts) -> QueuedContent {
         QueuedContent {
-            email: Email::new(parts).unwrap(),
+            mail: Email::new(parts).unwrap().into(),
             on_suppressed: OnSuppressed::Reject,
         }
     }
@@ -203,11 +184,18 @@ mod tests {
         decode(&encode(content).unwrap(), CONTENT_MAX).unwrap().0
     }
 
+    fn email(content: &QueuedContent) -> &Email {
+        match &content.mail.content {
+            MailContent::Simple(email) => email,
+            MailContent::Raw(_) => panic!("a simple mail"),
+        }
+    }
+
     /// Addresses are equal in any spelling, so the texts are compared. The parts are what is sent. Which of them Okite
     /// made matters only when a request is compared with another.
     fn shown(content: &QueuedContent) -> String {
-        let parts: &EmailParts = &content.email;
-        format!("{parts:?} {:?}", content.on_suppressed)
+        let parts: &EmailParts = email(content);
+        format!("{parts:?} {:?} {:?}", content.mail.options, content.on_suppressed)
     }
 
     #[test]
@@ -247,7 +235,7 @@ mod tests {
             text: Some(String::new()),
             ..parts()
         });
-        assert_eq!(read_back(&without_text).email.text, None);
+        assert_eq!(email(&read_back(&without_text)).text, None);
     }
 
     #[test]
@@ -298,7 +286,7 @@ mod tests {
         for (text, error) in [
             (text.replace("\"version\":1", "\"version\":2"), Undecoded::Newer),
             // Its other members may be of another kind.
-            (r#"{"version":2,"from":7}"#.to_owned(), Undecoded::Newer),
+            (r#"{"version":2,"mail":7}"#.to_owned(), Undecoded::Newer),
             (text.replace("\"version\":1", "\"version\":0"), Undecoded::Broken),
             (text.replace("anna@example.org", "anna"), Undecoded::Broken),
         ] {
@@ -312,7 +300,7 @@ mod tests {
             let name = Some(name).filter(|name| !name.is_empty() && name.len() < 320);
             let from = Mailbox::from_parts(name, EmailAddress::parse("acme@example.com").unwrap()).unwrap();
             let Ok(email) = Email::new(EmailParts { from, subject, html, text: Some(text), ..parts() }) else { return Ok(()) };
-            let content = QueuedContent { email, on_suppressed: OnSuppressed::Skip };
+            let content = QueuedContent { mail: email.into(), on_suppressed: OnSuppressed::Skip };
             prop_assert_eq!(shown(&read_back(&content)), shown(&content));
         }
 
