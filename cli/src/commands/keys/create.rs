@@ -159,6 +159,7 @@ async fn create(new: NewKey, target: &Target) -> Result<CreatedKey, KeysError> {
     let record = ApiKeyRecord {
         id: key.id().to_owned(),
         secret_sha256: key.secret_hash(),
+        secret_access_key: None,
         name: name.to_owned(),
         permission: new.permission,
         stream: new.stream,

@@ -158,6 +158,7 @@ mod tests {
         ApiKeyRecord {
             id: id.to_owned(),
             secret_sha256: "hash".to_owned(),
+            secret_access_key: None,
             name: name.to_owned(),
             permission: KeyPermission::Full,
             stream: Stream::Transactional,

@@ -203,6 +203,7 @@ async fn create_local_key(local_aws: &LocalAws) -> Result<(), StoreError> {
     let record = ApiKeyRecord {
         id: key.id().to_owned(),
         secret_sha256: key.secret_hash(),
+        secret_access_key: None,
         name: "local".to_owned(),
         permission: KeyPermission::Full,
         stream: Stream::Transactional,
