@@ -420,6 +420,17 @@ async fn a_revoked_key_stops_working_and_the_others_do_not() {
 }
 
 #[tokio::test]
+async fn revoke_accepts_an_access_key_id() {
+    let (_folder, data_dir) = folder();
+    let _up = Up::start(&data_dir, &[]).await;
+    let printed = created(&["--aws"], &data_dir).await;
+    let access_key_id = printed.lines().find_map(|line| line.strip_prefix("AWS_ACCESS_KEY_ID="));
+    let output = run(&["revoke", access_key_id.unwrap()], &data_dir).await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(listed(&data_dir).await, [] as [Value; 0]);
+}
+
+#[tokio::test]
 async fn revoke_accepts_the_whole_key_and_does_not_repeat_it() {
     let (_folder, data_dir) = folder();
     let _up = Up::start(&data_dir, &[]).await;

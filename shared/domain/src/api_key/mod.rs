@@ -42,9 +42,9 @@ pub struct ApiKey {
 #[error("an API key has the form ok_<id>_<secret>")]
 pub struct InvalidApiKey;
 
-/// The text is neither the id of a key nor a whole key.
+/// The text is neither the id of a key, nor its access key id, nor a whole key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("give the id of the key, which `okite keys list` shows, or the whole key")]
+#[error("give the id of the key, which `okite keys list` shows, its AWS access key id, or the whole key")]
 pub struct InvalidApiKeyId;
 
 impl ApiKey {
@@ -99,16 +99,16 @@ fn is_id(text: &str) -> bool {
     (1..=ID_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-/// Returns the id of a key from an operator's input: the id itself, or the whole key.
+/// Returns the id of a key from an operator's input: the id itself, the access key id, or the whole key.
 ///
 /// # Errors
-/// [`InvalidApiKeyId`] if the text is neither. It does not repeat the text, which may contain a secret.
+/// [`InvalidApiKeyId`] if the text is none of these. It does not repeat the text, which may contain a secret.
 pub fn id_of(text: &str) -> Result<String, InvalidApiKeyId> {
     let text = text.trim();
     match ApiKey::parse(text) {
         Ok(key) => Ok(key.id),
         Err(_) if is_id(text) => Ok(text.to_owned()),
-        Err(_) => Err(InvalidApiKeyId),
+        Err(_) => id_of_access_key(text).map(str::to_owned).ok_or(InvalidApiKeyId),
     }
 }
 
@@ -267,11 +267,11 @@ mod tests {
     }
 
     #[test]
-    fn the_id_is_read_from_an_id_or_a_whole_key() {
-        for text in ["a1", " a1\n", "ok_a1_hush", "ok_a1_hu_sh"] {
+    fn the_id_is_read_from_an_id_an_access_key_id_or_a_whole_key() {
+        for text in ["a1", " a1\n", "ok_a1", "ok_a1\n", "ok_a1_hush", "ok_a1_hu_sh"] {
             assert_eq!(id_of(text).as_deref(), Ok("a1"), "{text}");
         }
-        for text in ["", "ok_", "ok_a1", "ok_a1_", "a1_hush", "a-1", "ä", &"a".repeat(65)] {
+        for text in ["", "ok_", "ok_a1_", "a1_hush", "a-1", "ä", &"a".repeat(65)] {
             assert_eq!(id_of(text), Err(InvalidApiKeyId), "{text}");
         }
     }
