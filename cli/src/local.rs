@@ -38,4 +38,14 @@ mod tests {
         assert_eq!(key.access_key_id(), LOCAL_ACCESS_KEY_ID);
         assert_eq!(key.secret_access_key(), LOCAL_SECRET_ACCESS_KEY);
     }
+
+    #[test]
+    fn the_documented_aws_credentials_are_those_of_the_local_key() {
+        let document = include_str!("../../docs/LOCAL.md");
+        for credential in [LOCAL_ACCESS_KEY_ID, LOCAL_SECRET_ACCESS_KEY] {
+            for line in [format!("={credential}\n"), format!(" = \"{credential}\"\n")] {
+                assert!(document.contains(&line), "{line}");
+            }
+        }
+    }
 }
