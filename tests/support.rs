@@ -155,6 +155,7 @@ impl Okite {
         let mut record = ApiKeyRecord {
             id: key.id().to_owned(),
             secret_sha256: key.secret_hash(),
+            secret_access_key: None,
             name: "test".to_owned(),
             permission: KeyPermission::Full,
             stream: Stream::Transactional,

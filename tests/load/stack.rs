@@ -129,6 +129,7 @@ impl Stack {
         let record = ApiKeyRecord {
             id: key.id().to_owned(),
             secret_sha256: key.secret_hash(),
+            secret_access_key: None,
             name: "bulk".to_owned(),
             permission: KeyPermission::Sending,
             stream: Stream::Bulk,

@@ -201,6 +201,7 @@ impl World {
         let record = ApiKeyRecord {
             id: key.id().to_owned(),
             secret_sha256: key.secret_hash(),
+            secret_access_key: None,
             name: "test".to_owned(),
             permission: KeyPermission::Full,
             stream: Stream::Transactional,

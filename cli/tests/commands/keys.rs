@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Output;
 
+use domain::api_key::ApiKey;
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -294,6 +295,7 @@ async fn the_list_shows_no_secret() {
     let mut wanted = json!({
         "id": id_of(&first), "name": "shop", "permission": "sending", "stream": "bulk",
         "from_domains": ["example.com", "example.org"], "when_busy": "queue",
+        "aws_credentials": false,
     });
     wanted["created_at"] = keys[0]["created_at"].clone();
     assert_eq!(keys[0], wanted);
@@ -311,6 +313,83 @@ async fn the_list_shows_no_secret() {
     for key in [first, second] {
         let secret = key.rsplit('_').next().unwrap();
         assert!(!table.contains(secret) && !keys.iter().any(|key| key.to_string().contains(secret)));
+    }
+}
+
+#[tokio::test]
+async fn a_key_with_aws_credentials_prints_them_as_lines_for_a_shell() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let output = run(&["create", "--name", "django", "--aws"], &data_dir).await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let lines: Vec<&str> = text(&output.stdout).lines().collect();
+    let [key, access_key_id, secret_access_key] = lines[..] else {
+        panic!("{lines:?}");
+    };
+    let made = ApiKey::parse(key).unwrap();
+    assert_eq!(access_key_id, format!("AWS_ACCESS_KEY_ID=ok_{}", made.id()));
+    let secret = made.secret_access_key();
+    assert_eq!(secret_access_key, format!("AWS_SECRET_ACCESS_KEY={secret}"));
+    assert!(!text(&output.stderr).contains(&secret), "{}", text(&output.stderr));
+    // The key itself works as any other, and waits for room.
+    assert_eq!(up.status_from(key, "hello@example.com").await, 200);
+    let listed = listed(&data_dir).await;
+    assert_eq!(
+        (&listed[0]["aws_credentials"], &listed[0]["when_busy"]),
+        (&json!(true), &json!("wait"))
+    );
+}
+
+#[tokio::test]
+async fn a_key_has_aws_credentials_only_if_asked_and_the_list_tells_which() {
+    let (_folder, data_dir) = folder();
+    let _up = Up::start(&data_dir, &[]).await;
+    let plain = created(&[], &data_dir).await;
+    assert_eq!(plain.lines().count(), 1);
+    let with = created(&["--aws", "--when-busy", "queue"], &data_dir).await;
+    let with = with.lines().next().unwrap();
+    let keys = listed(&data_dir).await;
+    let shown = |key: &str| {
+        let shown = keys.iter().find(|shown| shown["id"] == id_of(key)).unwrap();
+        (shown["aws_credentials"].clone(), shown["when_busy"].clone())
+    };
+    assert_eq!(shown(&plain), (json!(false), json!("queue")));
+    assert_eq!(shown(with), (json!(true), json!("queue")));
+
+    let secret = ApiKey::parse(with).unwrap().secret_access_key();
+    let output = run(&["list"], &data_dir).await;
+    let table = text(&output.stdout);
+    let (header, column) = (table.lines().next().unwrap(), table.find(" AWS ").unwrap() + 1);
+    assert!(header[column..].starts_with("AWS  CREATED"), "{table}");
+    for (key, cell) in [(plain.as_str(), "no  "), (with, "yes ")] {
+        let line = table.lines().find(|line| line.starts_with(id_of(key))).unwrap();
+        assert!(line[column..].starts_with(cell), "{table}");
+    }
+    assert!(!table.contains(&secret) && !keys.iter().any(|key| key.to_string().contains(&secret)));
+}
+
+#[tokio::test]
+async fn json_of_a_new_key_has_its_secrets() {
+    let (_folder, data_dir) = folder();
+    let _up = Up::start(&data_dir, &[]).await;
+    for aws in [false, true] {
+        let flags: &[&str] = if aws { &["--json", "--aws"] } else { &["--json"] };
+        let mut shown: Value = serde_json::from_str(&created(flags, &data_dir).await).unwrap();
+        let key = ApiKey::parse(shown["api_key"].as_str().unwrap()).unwrap();
+        let secrets = json!({
+            "api_key": key.reveal(),
+            "aws_access_key_id": key.access_key_id(),
+            "aws_secret_access_key": key.secret_access_key(),
+        });
+        let secrets = secrets.as_object().unwrap();
+        let shown = shown.as_object_mut().unwrap();
+        for (name, value) in secrets.iter().filter(|(name, _)| aws || *name == "api_key") {
+            assert_eq!(shown.remove(name).as_ref(), Some(value), "{name}");
+        }
+        // The rest is as in the list.
+        let keys = listed(&data_dir).await;
+        let wanted = keys.iter().find(|shown| shown["id"] == key.id()).unwrap();
+        assert_eq!(&Value::Object(shown.clone()), wanted);
     }
 }
 
@@ -338,6 +417,17 @@ async fn a_revoked_key_stops_working_and_the_others_do_not() {
     for words in [id_of(&gone), "okite keys list", data_dir.to_str().unwrap()] {
         assert!(text(&again.stderr).contains(words), "{}", text(&again.stderr));
     }
+}
+
+#[tokio::test]
+async fn revoke_accepts_an_access_key_id() {
+    let (_folder, data_dir) = folder();
+    let _up = Up::start(&data_dir, &[]).await;
+    let printed = created(&["--aws"], &data_dir).await;
+    let access_key_id = printed.lines().find_map(|line| line.strip_prefix("AWS_ACCESS_KEY_ID="));
+    let output = run(&["revoke", access_key_id.unwrap()], &data_dir).await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(listed(&data_dir).await, [] as [Value; 0]);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use domain::api_key::ApiKey;
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -48,6 +49,57 @@ async fn prints_a_curl_command_that_sends_a_first_email() {
 }
 
 #[tokio::test]
+async fn prints_settings_for_aws_sdks_that_a_shell_and_django_take() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    let (printed, url) = (up.printed(), up.url());
+    let lines = |start: &str| -> Vec<&str> { printed.lines().filter(|line| line.starts_with(start)).collect() };
+    let (exports, django) = (lines("export "), lines("AWS_SES_"));
+    let mut shell = Command::new("sh");
+    shell.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    let output = finished(shell.args(["-c", &format!("{}\nenv", exports.join("\n"))])).await;
+    let key = ApiKey::parse(KEY).unwrap();
+    let (id, secret) = (key.access_key_id(), key.secret_access_key());
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL_SESV2", url.as_str()),
+        ("AWS_ENDPOINT_URL_SES", &url),
+        ("AWS_ACCESS_KEY_ID", &id),
+        ("AWS_SECRET_ACCESS_KEY", &secret),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+    ] {
+        let line = format!("{name}={value}");
+        assert!(text(&output.stdout).lines().any(|set| set == line), "{line}: {printed}");
+    }
+    let wanted = [
+        format!("AWS_SES_REGION_ENDPOINT_URL = \"{url}\""),
+        format!("AWS_SES_ACCESS_KEY_ID = \"{id}\""),
+        format!("AWS_SES_SECRET_ACCESS_KEY = \"{secret}\""),
+    ];
+    assert_eq!(django, wanted);
+    for line in exports.iter().chain(&django) {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}
+
+/// The key that `okite up` made is the one whose credentials it prints.
+#[tokio::test]
+async fn the_local_key_has_aws_credentials_and_queues() {
+    let (_folder, data_dir) = folder();
+    let _up = Up::start(&data_dir, &[]).await;
+    let mut list = okite();
+    list.args(["keys", "list", "--json", "--data-dir"]).arg(&data_dir);
+    let keys: Value = serde_json::from_slice(&finished(&mut list).await.stdout).unwrap();
+    let [local] = keys.as_array().unwrap().as_slice() else {
+        panic!("{keys}");
+    };
+    assert_eq!(
+        (&local["id"], &local["aws_credentials"], &local["when_busy"]),
+        (&json!("local"), &json!(true), &json!("queue"))
+    );
+}
+
+#[tokio::test]
 async fn local_json_has_all_urls_and_environments() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &[]).await;
@@ -58,6 +110,8 @@ async fn local_json_has_all_urls_and_environments() {
         keys,
         [
             "api_key",
+            "aws_access_key_id",
+            "aws_secret_access_key",
             "cloudwatch_url",
             "dynamodb_url",
             "functions",
@@ -73,6 +127,11 @@ async fn local_json_has_all_urls_and_environments() {
     assert_eq!(
         (&local["api_key"], &local["pid"]),
         (&json!(KEY), &json!(up.process.id()))
+    );
+    let key = ApiKey::parse(KEY).unwrap();
+    assert_eq!(
+        (&local["aws_access_key_id"], &local["aws_secret_access_key"]),
+        (&json!(key.access_key_id()), &json!(key.secret_access_key()))
     );
     for url in ["url", "dynamodb_url", "ses_url", "sqs_url", "sns_url", "cloudwatch_url"] {
         assert!(

@@ -33,7 +33,7 @@ mod sqs;
 mod suppressions;
 mod usage;
 
-pub use api_keys::{ApiKeys, ApiKeysPage};
+pub use api_keys::{ApiKeys, ApiKeysPage, KnownApiKeys};
 #[cfg(feature = "cloudwatch")]
 pub use cloudwatch::{CloudWatch, MetricsError, client as cloudwatch};
 pub use connection::{TrustError, behavior_version, http_client, http_connector};

@@ -1,4 +1,5 @@
-//! `okite keys create`: generates a key, stores its hash and prints the key once.
+//! `okite keys create`: generates a key, stores its hash and prints the key once, with its AWS credentials if it has
+//! them.
 
 use std::process::ExitCode;
 
@@ -7,8 +8,9 @@ use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission, from_domain};
 use domain::queue::WhenBusy;
 use domain::stream::Stream;
 use jiff::Timestamp;
+use serde_json::Value;
 
-use super::{KeysError, KeysTable, MAX_NAME_CHARS};
+use super::{KeysError, KeysTable, MAX_NAME_CHARS, json};
 use crate::execution::{CommandResult, block_on};
 use crate::output::{note, say};
 use crate::target::{Target, TargetArguments};
@@ -16,10 +18,15 @@ use crate::target::{Target, TargetArguments};
 /// Create an API key and print it
 ///
 /// The key alone goes to standard output. Okite stores only its hash, so it can never be shown again.
+///
+/// With --aws, the key also has AWS credentials. They follow the key as two lines for a shell or an .env file. An
+/// application that sends through Amazon SES with an AWS SDK needs them, and the URL of the API as its endpoint. The
+/// table keeps the secret access key of such a key. A reader of the table can send with it, but cannot learn the API key.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
-  okite keys create --name shop --permission sending --from example.com --stack okite")]
+Examples:
+  okite keys create --name shop --permission sending --from example.com --stack okite
+  okite keys create --name django --permission sending --aws --stack okite")]
 pub(crate) struct CreateCommand {
     /// Name of the key: 1 to 100 characters. Names need not be unique
     #[arg(long)]
@@ -34,9 +41,16 @@ pub(crate) struct CreateCommand {
     /// domain]
     #[arg(long, value_name = "DOMAIN", value_delimiter = ',', value_parser = from_domain)]
     from: Vec<String>,
-    /// What Okite does with a mail for which there is no room, unless its request says otherwise
-    #[arg(long, value_enum, default_value_t = WhenBusyArgument::Queue)]
-    when_busy: WhenBusyArgument,
+    /// What Okite does with a mail for which there is no room, unless its request says otherwise [default: queue; with
+    /// --aws: wait]
+    #[arg(long, value_enum)]
+    when_busy: Option<WhenBusyArgument>,
+    /// Make AWS credentials too, for an application that calls Amazon SES with an AWS SDK
+    #[arg(long = "aws")]
+    aws_credentials: bool,
+    /// Print a JSON object instead of lines
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     target: TargetArguments,
 }
@@ -95,6 +109,18 @@ impl From<WhenBusyArgument> for WhenBusy {
     }
 }
 
+/// Returns the choice of a key for which the operator made none.
+///
+/// An application that calls SES knows a mail by SES's id, which a mail that waits in the queue does not have yet. So a
+/// key for such an application waits for room.
+fn default_when_busy(aws_credentials: bool) -> WhenBusy {
+    if aws_credentials {
+        WhenBusy::Wait
+    } else {
+        WhenBusy::default()
+    }
+}
+
 impl CreateCommand {
     pub(crate) fn run(self) -> CommandResult {
         let Self {
@@ -103,6 +129,8 @@ impl CreateCommand {
             stream,
             from,
             when_busy,
+            aws_credentials,
+            json,
             target,
         } = self;
         let new = NewKey {
@@ -110,7 +138,8 @@ impl CreateCommand {
             permission: permission.into(),
             stream: stream.into(),
             from_domains: from,
-            when_busy: when_busy.into(),
+            when_busy: when_busy.map_or_else(|| default_when_busy(aws_credentials), WhenBusy::from),
+            aws_credentials,
         };
         block_on(async {
             let created = create(new, &target.into()).await?;
@@ -119,7 +148,15 @@ impl CreateCommand {
                 created.key.id(),
                 created.target_name
             );
-            say!("{}", created.key.reveal())?;
+            if json {
+                say!("{:#}", created.json())?;
+            } else {
+                say!("{}", created.key.reveal())?;
+                if let Some(secret) = &created.record.secret_access_key {
+                    say!("AWS_ACCESS_KEY_ID={}", created.key.access_key_id())?;
+                    say!("AWS_SECRET_ACCESS_KEY={secret}")?;
+                }
+            }
             Ok(ExitCode::SUCCESS)
         })
     }
@@ -133,13 +170,29 @@ struct NewKey {
     /// Sender domains as [`domain::api_key::from_domain`] returns them; empty allows any domain.
     from_domains: Vec<String>,
     when_busy: WhenBusy,
+    /// Whether the key gets AWS credentials.
+    aws_credentials: bool,
 }
 
 /// A created key.
 struct CreatedKey {
     /// The key with its secret.
     key: ApiKey,
+    record: ApiKeyRecord,
     target_name: String,
+}
+
+impl CreatedKey {
+    /// Returns the key as `okite keys list --json` does, with its secrets.
+    fn json(&self) -> Value {
+        let mut shown = json(&self.record);
+        shown["api_key"] = self.key.reveal().into();
+        if let Some(secret) = &self.record.secret_access_key {
+            shown["aws_access_key_id"] = self.key.access_key_id().into();
+            shown["aws_secret_access_key"] = secret.as_str().into();
+        }
+        shown
+    }
 }
 
 /// Generates a key and stores its hash.
@@ -159,6 +212,7 @@ async fn create(new: NewKey, target: &Target) -> Result<CreatedKey, KeysError> {
     let record = ApiKeyRecord {
         id: key.id().to_owned(),
         secret_sha256: key.secret_hash(),
+        secret_access_key: None,
         name: name.to_owned(),
         permission: new.permission,
         stream: new.stream,
@@ -166,10 +220,16 @@ async fn create(new: NewKey, target: &Target) -> Result<CreatedKey, KeysError> {
         when_busy: new.when_busy,
         created_at: Timestamp::now(),
     };
+    let record = if new.aws_credentials {
+        record.with_aws_credentials(&key)
+    } else {
+        record
+    };
     let table = KeysTable::of(target).await?;
     table.keys.put(&record).await.map_err(|error| table.error(&error))?;
     Ok(CreatedKey {
         key,
+        record,
         target_name: table.resolved.target_name,
     })
 }

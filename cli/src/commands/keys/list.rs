@@ -5,12 +5,11 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use domain::api_key::{ApiKeyRecord, KeyPermission};
-use domain::stream::Stream;
+use domain::api_key::ApiKeyRecord;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{KeysError, KeysTable};
+use super::{KeysError, KeysTable, permission, stream};
 use crate::execution::{CommandResult, Failure, block_on};
 use crate::output::{self, note};
 use crate::plural::counted;
@@ -20,9 +19,20 @@ use crate::terminal;
 
 /// The page size of a scan, in keys.
 const PAGE_SIZE: i32 = 500;
-const HEADER: [&str; 7] = ["ID", "NAME", "PERMISSION", "STREAM", "FROM", "WHEN BUSY", "CREATED"];
+const HEADER: [&str; 8] = [
+    "ID",
+    "NAME",
+    "PERMISSION",
+    "STREAM",
+    "FROM",
+    "WHEN BUSY",
+    "AWS",
+    "CREATED",
+];
 
 /// List all API keys without their secrets, oldest first
+///
+/// The column AWS tells the keys that have AWS credentials. Their access key id is `ok_` and the key's id.
 #[derive(Debug, Args)]
 pub(crate) struct ListCommand {
     /// Print a JSON array instead of a table
@@ -92,20 +102,9 @@ async fn list(target: &Target) -> Result<ListedKeys, KeysError> {
 }
 
 impl ListedKeys {
-    /// Returns the keys as a JSON array, without their hashes.
+    /// Returns the keys as a JSON array, without their hashes and secrets.
     fn json(&self) -> Value {
-        let key = |key: &ApiKeyRecord| {
-            json!({
-                "id": key.id,
-                "name": key.name,
-                "permission": permission(key),
-                "stream": stream(key),
-                "from_domains": key.from_domains,
-                "when_busy": key.when_busy,
-                "created_at": key.created_at,
-            })
-        };
-        self.keys.iter().map(key).collect()
+        self.keys.iter().map(super::json).collect()
     }
 }
 
@@ -121,36 +120,27 @@ fn row(key: &ApiKeyRecord) -> [String; HEADER.len()] {
         [] => "any".to_owned(),
         domains => domains.join(","),
     };
+    let aws = if key.secret_access_key.is_some() { "yes" } else { "no" };
     let created = Timestamp::from_second(key.created_at.as_second()).unwrap_or(key.created_at);
     let cells = [
-        &key.id,
+        key.id.as_str(),
         &key.name,
         permission(key),
         stream(key),
         &from,
         key.when_busy.as_str(),
+        aws,
         &created.to_string(),
     ];
     cells.map(str::to_owned)
 }
 
-fn permission(key: &ApiKeyRecord) -> &'static str {
-    match key.permission {
-        KeyPermission::Sending => "sending",
-        KeyPermission::Full => "full",
-    }
-}
-
-fn stream(key: &ApiKeyRecord) -> &'static str {
-    match key.stream {
-        Stream::Transactional => "transactional",
-        Stream::Bulk => "bulk",
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use domain::api_key::KeyPermission;
     use domain::queue::WhenBusy;
+    use domain::stream::Stream;
+    use serde_json::json;
 
     use super::*;
 
@@ -158,6 +148,7 @@ mod tests {
         ApiKeyRecord {
             id: id.to_owned(),
             secret_sha256: "hash".to_owned(),
+            secret_access_key: None,
             name: name.to_owned(),
             permission: KeyPermission::Full,
             stream: Stream::Transactional,
@@ -180,26 +171,31 @@ mod tests {
         let bound = ApiKeyRecord {
             permission: KeyPermission::Sending,
             stream: Stream::Bulk,
-            from_domains: vec!["example.com".to_owned(), "xn--bcher-kva.example".to_owned()],
+            from_domains: vec!["example.com".to_owned(), "example.org".to_owned()],
             when_busy: WhenBusy::Refuse,
+            secret_access_key: Some("hush".to_owned()),
             ..key("b2", "größere Kundschaft")
         };
         let table = listed(vec![key("a1a1", "shop"), bound]).to_string();
         let wanted = "\
-ID    NAME                PERMISSION  STREAM         FROM                               WHEN BUSY  CREATED
-a1a1  shop                full        transactional  any                                queue      2027-01-15T08:00:00Z
-b2    größere Kundschaft  sending     bulk           example.com,xn--bcher-kva.example  refuse     2027-01-15T08:00:00Z
+ID    NAME                PERMISSION  STREAM         FROM                     WHEN BUSY  AWS  CREATED
+a1a1  shop                full        transactional  any                      queue      no   2027-01-15T08:00:00Z
+b2    größere Kundschaft  sending     bulk           example.com,example.org  refuse     yes  2027-01-15T08:00:00Z
 ";
         assert_eq!(table, wanted);
     }
 
     #[test]
-    fn json_has_everything_but_the_hash() {
+    fn json_has_everything_but_the_hash_and_the_secret() {
         let wanted = json!([{
             "id": "a1", "name": "shop", "permission": "full", "stream": "transactional", "from_domains": [],
-            "when_busy": "queue", "created_at": "2027-01-15T08:00:00.123Z",
+            "when_busy": "queue", "aws_credentials": true, "created_at": "2027-01-15T08:00:00.123Z",
         }]);
-        assert_eq!(listed(vec![key("a1", "shop")]).json(), wanted);
+        let key = ApiKeyRecord {
+            secret_access_key: Some("hush".to_owned()),
+            ..key("a1", "shop")
+        };
+        assert_eq!(listed(vec![key]).json(), wanted);
         assert_eq!(listed(Vec::new()).json(), json!([]));
     }
 

@@ -6,7 +6,9 @@ mod revoke;
 
 use aws::{ApiKeys, StoreError};
 use clap::{Args, Subcommand};
-use domain::api_key::InvalidApiKeyId;
+use domain::api_key::{ApiKeyRecord, InvalidApiKeyId, KeyPermission};
+use domain::stream::Stream;
+use serde_json::Value;
 
 use crate::execution::CommandResult;
 use crate::target::{API_KEYS, Resolved, Target, TargetError};
@@ -80,5 +82,33 @@ impl KeysTable {
             table: self.resolved.name.clone(),
             reason,
         })
+    }
+}
+
+/// Returns a key as a JSON object, without its hash and its secret access key.
+fn json(key: &ApiKeyRecord) -> Value {
+    serde_json::json!({
+        "id": key.id,
+        "name": key.name,
+        "permission": permission(key),
+        "stream": stream(key),
+        "from_domains": key.from_domains,
+        "when_busy": key.when_busy,
+        "aws_credentials": key.secret_access_key.is_some(),
+        "created_at": key.created_at,
+    })
+}
+
+fn permission(key: &ApiKeyRecord) -> &'static str {
+    match key.permission {
+        KeyPermission::Sending => "sending",
+        KeyPermission::Full => "full",
+    }
+}
+
+fn stream(key: &ApiKeyRecord) -> &'static str {
+    match key.stream {
+        Stream::Transactional => "transactional",
+        Stream::Bulk => "bulk",
     }
 }

@@ -17,7 +17,7 @@ use crate::target::{Target, TargetArguments};
 Example:
   okite keys revoke 0123456789abcdef --stack okite")]
 pub(crate) struct RevokeCommand {
-    /// Id of the key, as `okite keys list` shows it, or the whole key
+    /// Id of the key, as `okite keys list` shows it, its AWS access key id, or the whole key
     id: String,
     #[command(flatten)]
     target: TargetArguments,
@@ -45,7 +45,7 @@ struct RevokedKey {
     target_name: String,
 }
 
-/// Deletes a key, given its id or the whole key.
+/// Deletes a key, given its id, its access key id or the whole key.
 ///
 /// Reads the key first. A deletion that returns what it deleted would return nothing when the SDK repeats it.
 async fn revoke(key: &str, target: &Target) -> Result<RevokedKey, KeysError> {

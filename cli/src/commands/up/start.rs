@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::application::APPLICATION;
 use crate::aws_error;
-use crate::local::{LOCAL_API_KEY, local_config};
+use crate::local::{LOCAL_ACCESS_KEY_ID, LOCAL_API_KEY, LOCAL_SECRET_ACCESS_KEY, local_config};
 
 /// Options of a local Okite.
 #[derive(Debug)]
@@ -116,7 +116,8 @@ impl LocalOkite {
         &self.local_aws
     }
 
-    /// Returns the text that `okite up` prints: URLs, the API key and a first curl command.
+    /// Returns the text that `okite up` prints: URLs, the API key, a first curl command, and the settings with which an
+    /// application that uses an AWS SDK sends through Okite.
     #[must_use]
     pub fn welcome(&self) -> String {
         let url = &self.local_aws.url;
@@ -145,7 +146,9 @@ impl LocalOkite {
              Send a first email:\n\n\
              curl {url}/emails -H 'Authorization: Bearer {LOCAL_API_KEY}' \
              -H 'Content-Type: application/json' -d '{email}'\n\n\
+             {aws_settings}\n\n\
              Ctrl-C stops it.",
+            aws_settings = aws_settings(url),
             version = env!("CARGO_PKG_VERSION"),
             seconds = self.took.as_secs_f64(),
         )
@@ -155,6 +158,25 @@ impl LocalOkite {
     pub async fn stop(self) {
         self.local_aws.stop().await;
     }
+}
+
+/// Returns the settings with which an application that calls Amazon SES sends through Okite at `url`: the variables that
+/// AWS's SDKs read, and the settings of django-ses, which does not read the variables of endpoints.
+fn aws_settings(url: &str) -> String {
+    let region = local_aws::REGION;
+    // boto3 reads AWS_DEFAULT_REGION and not AWS_REGION; most other SDKs read AWS_REGION.
+    format!(
+        "To send from an application that uses an AWS SDK, set these in its shell:\n\
+         export AWS_ENDPOINT_URL_SESV2={url}\n\
+         export AWS_ENDPOINT_URL_SES={url}\n\
+         export AWS_ACCESS_KEY_ID={LOCAL_ACCESS_KEY_ID}\n\
+         export AWS_SECRET_ACCESS_KEY={LOCAL_SECRET_ACCESS_KEY}\n\
+         export AWS_REGION={region} AWS_DEFAULT_REGION={region}\n\n\
+         Or from Django with django-ses, in settings.py:\n\
+         AWS_SES_REGION_ENDPOINT_URL = \"{url}\"\n\
+         AWS_SES_ACCESS_KEY_ID = \"{LOCAL_ACCESS_KEY_ID}\"\n\
+         AWS_SES_SECRET_ACCESS_KEY = \"{LOCAL_SECRET_ACCESS_KEY}\""
+    )
 }
 
 fn start_error(error: StartError) -> UpError {
@@ -203,13 +225,17 @@ async fn create_local_key(local_aws: &LocalAws) -> Result<(), StoreError> {
     let record = ApiKeyRecord {
         id: key.id().to_owned(),
         secret_sha256: key.secret_hash(),
+        secret_access_key: None,
         name: "local".to_owned(),
         permission: KeyPermission::Full,
         stream: Stream::Transactional,
         from_domains: Vec::new(),
+        // Not `wait`, the default of `okite keys create --aws`: every front takes this key, and people try the queue
+        // with it. A front that needs `wait` passes it with its mails.
         when_busy: WhenBusy::default(),
         created_at: Timestamp::now(),
-    };
+    }
+    .with_aws_credentials(&key);
     ApiKeys::new(client, table.clone()).put(&record).await
 }
 
@@ -222,6 +248,8 @@ fn local_json(local_aws: &LocalAws) -> Value {
     json!({
         "url": local_aws.url,
         "api_key": LOCAL_API_KEY,
+        "aws_access_key_id": LOCAL_ACCESS_KEY_ID,
+        "aws_secret_access_key": LOCAL_SECRET_ACCESS_KEY,
         "dynamodb_url": local_aws.dynamodb_url,
         "ses_url": local_aws.ses_url,
         "sqs_url": local_aws.sqs_url,

@@ -15,6 +15,7 @@ fn record(key: &ApiKey) -> ApiKeyRecord {
     ApiKeyRecord {
         id: key.id().to_owned(),
         secret_sha256: key.secret_hash(),
+        secret_access_key: None,
         name: "Web shop, größere Kundschaft".to_owned(),
         permission: KeyPermission::Sending,
         stream: Stream::Bulk,
@@ -36,6 +37,20 @@ async fn a_key_comes_back_as_it_was_put() {
     let found = store.api_keys().get(key().id()).await.unwrap().unwrap();
     assert_eq!(found, record);
     assert!(found.admits(&key()));
+}
+
+#[tokio::test]
+async fn only_a_key_with_aws_credentials_has_a_secret_access_key() {
+    let store = Store::start().await;
+    let plain = record(&key());
+    store.api_keys().put(&plain).await.unwrap();
+    let item = store.item(TABLE, &[("id", key().id())]).await.unwrap();
+    assert!(!item.contains_key("secret_access_key"), "{item:?}");
+    let record = plain.with_aws_credentials(&key());
+    store.api_keys().put(&record).await.unwrap();
+    let item = store.item(TABLE, &[("id", key().id())]).await.unwrap();
+    assert_eq!(text(&item, "secret_access_key"), key().secret_access_key());
+    assert_eq!(store.api_keys().get(key().id()).await.unwrap(), Some(record));
 }
 
 #[tokio::test]
@@ -71,7 +86,7 @@ async fn a_key_of_an_earlier_version_queues() {
     ];
     store.put(TABLE, item).await;
     let found = store.api_keys().get("old").await.unwrap().unwrap();
-    assert_eq!(found.when_busy, WhenBusy::Queue);
+    assert_eq!((found.when_busy, found.secret_access_key), (WhenBusy::Queue, None));
 }
 
 #[tokio::test]

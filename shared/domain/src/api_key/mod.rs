@@ -1,7 +1,8 @@
 //! API keys, in the form `ok_<id>_<secret>`.
 //!
 //! The table keeps the id and the SHA-256 of the secret, so a reader of the table cannot send. The secret has 256
-//! random bits, which no attacker can guess. So a plain hash is enough.
+//! random bits, which no attacker can guess. So a plain hash is enough. A key that has AWS credentials is the
+//! exception: the table also keeps the secret access key, and its reader can sign requests with it.
 
 mod aws;
 mod from_domain;
@@ -41,9 +42,9 @@ pub struct ApiKey {
 #[error("an API key has the form ok_<id>_<secret>")]
 pub struct InvalidApiKey;
 
-/// The text is neither the id of a key nor a whole key.
+/// The text is neither the id of a key, nor its access key id, nor a whole key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("give the id of the key, which `okite keys list` shows, or the whole key")]
+#[error("give the id of the key, which `okite keys list` shows, its AWS access key id, or the whole key")]
 pub struct InvalidApiKeyId;
 
 impl ApiKey {
@@ -98,16 +99,16 @@ fn is_id(text: &str) -> bool {
     (1..=ID_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
-/// Returns the id of a key from an operator's input: the id itself, or the whole key.
+/// Returns the id of a key from an operator's input: the id itself, the access key id, or the whole key.
 ///
 /// # Errors
-/// [`InvalidApiKeyId`] if the text is neither. It does not repeat the text, which may contain a secret.
+/// [`InvalidApiKeyId`] if the text is none of these. It does not repeat the text, which may contain a secret.
 pub fn id_of(text: &str) -> Result<String, InvalidApiKeyId> {
     let text = text.trim();
     match ApiKey::parse(text) {
         Ok(key) => Ok(key.id),
         Err(_) if is_id(text) => Ok(text.to_owned()),
-        Err(_) => Err(InvalidApiKeyId),
+        Err(_) => id_of_access_key(text).map(str::to_owned).ok_or(InvalidApiKeyId),
     }
 }
 
@@ -129,12 +130,16 @@ pub enum KeyPermission {
 }
 
 /// A key as the table keeps it. The fields are the attributes of the item.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiKeyRecord {
     /// The id of the key.
     pub id: String,
     /// The SHA-256 of the secret, in hexadecimal.
     pub secret_sha256: String,
+    /// The secret access key, if the key has AWS credentials: see [`ApiKeyRecord::with_aws_credentials`]. It is as
+    /// secret as the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_access_key: Option<String>,
     /// The name that the operator gave the key.
     pub name: String,
     /// The permission of the key.
@@ -153,6 +158,16 @@ pub struct ApiKeyRecord {
 }
 
 impl ApiKeyRecord {
+    /// Returns the record with the AWS credentials of `key`, whose record it is: callers may sign requests with them.
+    #[must_use]
+    pub fn with_aws_credentials(self, key: &ApiKey) -> Self {
+        debug_assert!(self.admits(key), "the credentials of another key");
+        Self {
+            secret_access_key: Some(key.secret_access_key()),
+            ..self
+        }
+    }
+
     /// Returns whether `key` is this key. The comparison of the secrets takes constant time.
     #[must_use]
     pub fn admits(&self, key: &ApiKey) -> bool {
@@ -172,6 +187,34 @@ impl ApiKeyRecord {
     }
 }
 
+/// Shows everything but the hash and the secret access key.
+impl fmt::Debug for ApiKeyRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A new field must be named here, which is the time to ask whether it may be shown.
+        let Self {
+            id,
+            secret_sha256: _,
+            secret_access_key,
+            name,
+            permission,
+            stream,
+            from_domains,
+            when_busy,
+            created_at,
+        } = self;
+        f.debug_struct("ApiKeyRecord")
+            .field("id", id)
+            .field("has_aws_credentials", &secret_access_key.is_some())
+            .field("name", name)
+            .field("permission", permission)
+            .field("stream", stream)
+            .field("from_domains", from_domains)
+            .field("when_busy", when_busy)
+            .field("created_at", created_at)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,6 +223,7 @@ mod tests {
         ApiKeyRecord {
             id: key.id().to_owned(),
             secret_sha256: key.secret_hash(),
+            secret_access_key: None,
             name: "test".to_owned(),
             permission: KeyPermission::Sending,
             stream: Stream::Transactional,
@@ -223,11 +267,11 @@ mod tests {
     }
 
     #[test]
-    fn the_id_is_read_from_an_id_or_a_whole_key() {
-        for text in ["a1", " a1\n", "ok_a1_hush", "ok_a1_hu_sh"] {
+    fn the_id_is_read_from_an_id_an_access_key_id_or_a_whole_key() {
+        for text in ["a1", " a1\n", "ok_a1", "ok_a1\n", "ok_a1_hush", "ok_a1_hu_sh"] {
             assert_eq!(id_of(text).as_deref(), Ok("a1"), "{text}");
         }
-        for text in ["", "ok_", "ok_a1", "ok_a1_", "a1_hush", "a-1", "ä", &"a".repeat(65)] {
+        for text in ["", "ok_", "ok_a1_", "a1_hush", "a-1", "ä", &"a".repeat(65)] {
             assert_eq!(id_of(text), Err(InvalidApiKeyId), "{text}");
         }
     }
@@ -236,6 +280,28 @@ mod tests {
     fn debug_output_never_shows_the_secret() {
         let key = ApiKey::parse("ok_1_hush").unwrap();
         assert!(!format!("{key:?}").contains("hush"));
+        let record = record(&key).with_aws_credentials(&key);
+        let shown = format!("{record:?}");
+        assert!(shown.contains("has_aws_credentials: true"), "{shown}");
+        assert!(
+            !shown.contains(&key.secret_access_key()) && !shown.contains(&key.secret_hash()),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_record_has_the_secret_access_key_of_its_key() {
+        let key = ApiKey::from_random([0xab; 8], [0x01; 32]);
+        let plain = record(&key);
+        assert_eq!(plain.secret_access_key, None);
+        let with = plain.clone().with_aws_credentials(&key);
+        assert_eq!(with.secret_access_key, Some(key.secret_access_key()));
+        assert!(with.admits(&key));
+        let without = ApiKeyRecord {
+            secret_access_key: None,
+            ..with
+        };
+        assert_eq!(without, plain);
     }
 
     #[test]

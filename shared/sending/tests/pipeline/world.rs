@@ -356,6 +356,7 @@ impl World {
         ApiKeyRecord {
             id: KEY.to_owned(),
             secret_sha256: String::new(),
+            secret_access_key: None,
             name: "tests".to_owned(),
             permission: KeyPermission::Sending,
             stream: Stream::Transactional,

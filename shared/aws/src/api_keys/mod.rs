@@ -1,5 +1,8 @@
 //! The table of API keys: one item for each key, with the attributes of [`ApiKeyRecord`].
 
+mod known;
+mod unknown_ids;
+
 use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::Client;
@@ -7,6 +10,8 @@ use aws_sdk_dynamodb::Client;
 use crate::StoreError;
 use crate::dynamodb::item::{names, s, text_of};
 use domain::api_key::ApiKeyRecord;
+
+pub use known::KnownApiKeys;
 
 /// The table of API keys.
 #[derive(Clone, Debug)]
