@@ -7,6 +7,7 @@ use aws::{
     TrustError, Usage,
 };
 use sending::{MailQueue, Rules, Sending};
+use suppression::Lifting;
 
 use crate::authentication::Authentication;
 use crate::config::Config;
@@ -33,7 +34,7 @@ pub struct SendApiState {
     pub(crate) sending: Sending,
     pub(crate) suppressions: Suppressions,
     pub(crate) messages: Messages,
-    pub(crate) ses_list: SesSuppressionList,
+    pub(crate) lifting: Lifting,
     pub(crate) usage: Usage,
 }
 
@@ -63,10 +64,15 @@ impl SendApiState {
         let region = config.process.region;
         let suppressions = Suppressions::new(dynamodb.clone(), config.suppressions_table);
         let messages = Messages::new(dynamodb.clone(), config.messages_table.clone());
+        let usage = Usage::new(dynamodb.clone(), config.usage_table.clone(), region.clone());
         Self {
             authentication: Authentication::new(ApiKeys::new(dynamodb.clone(), config.api_keys_table)),
-            usage: Usage::new(dynamodb.clone(), config.usage_table.clone(), region.clone()),
-            ses_list: SesSuppressionList::new(ses.clone()),
+            lifting: Lifting {
+                suppressions: suppressions.clone(),
+                ses_list: SesSuppressionList::new(ses.clone()),
+                usage: usage.clone(),
+            },
+            usage,
             sending: Sending {
                 rules: Rules {
                     wait: config.policy.wait,

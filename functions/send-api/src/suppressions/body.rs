@@ -1,12 +1,10 @@
 //! A suppression, as the answers show it.
 
 use domain::bounce::BounceReason;
-use domain::stream::Stream;
-use domain::suppression::{
-    Register, RegisterEvidence, SoftBounceTiers, Suppression, SuppressionEntry, SuppressionReason, mail_of,
-};
+use domain::suppression::{RegisterEvidence, Suppression, SuppressionEntry, SuppressionReason, mail_of};
 use jiff::Timestamp;
 use serde::Serialize;
+use suppression::evidence;
 use uuid::Uuid;
 
 use crate::response::to_the_millisecond;
@@ -39,23 +37,6 @@ pub(super) struct SuppressionBody<'a> {
     /// The receiving server's answer, or the note of the operator who added the address.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
-}
-
-/// Returns the suppression of an entry, if it is active for any stream.
-pub(super) fn in_force(entry: &SuppressionEntry, now: Timestamp, tiers: &SoftBounceTiers) -> Option<Suppression> {
-    // Every suppression of transactional mail applies to bulk mail too.
-    entry.registers.suppression(&entry.address, now, Stream::Bulk, tiers)
-}
-
-/// Returns the recorded evidence for a suppression: that of an event, or else that of an echo.
-pub(super) fn evidence(entry: &SuppressionEntry, reason: SuppressionReason) -> Option<&RegisterEvidence> {
-    let echo = match reason {
-        SuppressionReason::Bounce | SuppressionReason::Blocked => Some(Register::BounceEcho),
-        SuppressionReason::Complaint => Some(Register::ComplaintEcho),
-        SuppressionReason::Soft | SuppressionReason::Manual | SuppressionReason::Unreadable => None,
-    };
-    let recorded = entry.evidence.get(&reason.into());
-    recorded.or_else(|| entry.evidence.get(&echo?))
 }
 
 /// Returns why the mail bounced: by the evidence of the register or, for soft bounces, by that of the bounce from which
@@ -148,6 +129,8 @@ mod tests {
     use domain::address::EmailAddress;
     use domain::suppression::{Registers, SoftBounce};
     use serde_json::{Value, json};
+
+    use domain::suppression::Register;
 
     use super::*;
 

@@ -2,12 +2,13 @@
 
 use domain::suppression::{Suppression, SuppressionEntry};
 
-use super::body::{SuppressionBody, in_force};
+use super::body::SuppressionBody;
 use crate::error::{ApiError, Problem};
 use crate::request::{Request, address};
 use crate::response::Response;
 use crate::state::SendApiState;
 use sending::Deadlines;
+use suppression::in_force;
 
 pub(crate) async fn show(
     state: &SendApiState,

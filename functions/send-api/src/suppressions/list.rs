@@ -4,13 +4,14 @@ use aws::NewestFrom;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::body::{SuppressionBody, in_force, origin};
+use super::body::{SuppressionBody, origin};
 use crate::error::ApiError;
 use crate::request::{Request, limit_of, page_from};
 use crate::response::Response;
 use crate::route::Operation;
 use crate::state::SendApiState;
 use sending::Deadlines;
+use suppression::in_force;
 
 #[derive(Serialize)]
 struct ListBody<'a> {
