@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use aws::{
-    ApiKeys, Claims, FunctionConfig, Hints, Marks, Messages, Outbox, Permits, Ses, SesSuppressionList, Suppressions,
-    TrustError, Usage,
-};
-use sending::{MailQueue, Rules, Sending};
+use aws::{ApiKeys, FunctionConfig, Hints, Messages, Outbox, SesSuppressionList, Suppressions, TrustError, Usage};
+use sending::{MailQueue, Sending, SendingConfig};
 use suppression::Lifting;
 
 use crate::authentication::Authentication;
@@ -62,9 +59,24 @@ impl SendApiState {
     pub fn with_clients(config: Config, clients: Clients) -> Self {
         let Clients { dynamodb, ses, sqs } = clients;
         let region = config.process.region;
+        let queue = MailQueue {
+            outbox: Outbox::new(dynamodb.clone(), config.outbox_table),
+            hints: Hints::new(sqs, config.transactional_queue_url),
+            deadlines: config.deadlines,
+        };
+        let sending = SendingConfig {
+            region: region.clone(),
+            suppressions_table: config.suppressions_table.clone(),
+            messages_table: config.messages_table.clone(),
+            usage_table: config.usage_table.clone(),
+            configuration_set: config.configuration_set,
+            policy: config.policy,
+            soft_bounce_tiers: config.soft_bounce_tiers,
+            message_retention: config.message_retention,
+        };
         let suppressions = Suppressions::new(dynamodb.clone(), config.suppressions_table);
-        let messages = Messages::new(dynamodb.clone(), config.messages_table.clone());
-        let usage = Usage::new(dynamodb.clone(), config.usage_table.clone(), region.clone());
+        let messages = Messages::new(dynamodb.clone(), config.messages_table);
+        let usage = Usage::new(dynamodb.clone(), config.usage_table, region.clone());
         Self {
             authentication: Authentication::new(ApiKeys::new(dynamodb.clone(), config.api_keys_table)),
             lifting: Lifting {
@@ -73,24 +85,7 @@ impl SendApiState {
                 usage: usage.clone(),
             },
             usage,
-            sending: Sending {
-                rules: Rules {
-                    wait: config.policy.wait,
-                    soft_bounce_tiers: config.soft_bounce_tiers,
-                    message_retention: config.message_retention,
-                },
-                suppressions: suppressions.clone(),
-                claims: Claims::new(dynamodb.clone(), config.messages_table),
-                messages: messages.clone(),
-                marks: Marks::new(dynamodb.clone(), config.usage_table.clone()),
-                queue: Some(MailQueue {
-                    outbox: Outbox::new(dynamodb.clone(), config.outbox_table),
-                    hints: Hints::new(sqs, config.transactional_queue_url),
-                    deadlines: config.deadlines,
-                }),
-                permits: Permits::new(dynamodb, config.usage_table, &region, config.policy),
-                ses: Ses::new(ses, config.configuration_set),
-            },
+            sending: Sending::new(sending, &dynamodb, ses, Some(queue)),
             suppressions,
             messages,
             region,

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use aws::{ApiKeys, Claims, FunctionConfig, Hints, Marks, Messages, Outbox, Permits, Ses, Suppressions, TrustError};
+use aws::{ApiKeys, FunctionConfig, Hints, Outbox, TrustError};
 use jiff::Timestamp;
-use sending::{HintQueues, Rules, Sending, SweepReport, Worker};
+use sending::{HintQueues, Sending, SendingConfig, SweepReport, Worker};
 
 use crate::config::Config;
 use crate::metrics;
@@ -28,7 +28,16 @@ impl Sender {
     pub async fn new(config: Config) -> Result<Self, TrustError> {
         let aws = FunctionConfig::from_env(&config.process.region)?;
         let (dynamodb, sqs) = (aws.dynamodb(), aws.sqs_for_worker());
-        let suppressions = Suppressions::new(dynamodb.clone(), config.suppressions_table);
+        let sending = SendingConfig {
+            region: config.process.region,
+            suppressions_table: config.suppressions_table,
+            messages_table: config.messages_table,
+            usage_table: config.usage_table,
+            configuration_set: config.configuration_set,
+            policy: config.policy,
+            soft_bounce_tiers: config.soft_bounce_tiers,
+            message_retention: config.message_retention,
+        };
         let state = Self {
             metrics_of: config.metrics.then_some(config.function_name),
             worker: Worker {
@@ -38,20 +47,7 @@ impl Sender {
                     bulk: Hints::new(sqs, config.bulk_queue_url),
                 },
                 keys: ApiKeys::new(dynamodb.clone(), config.api_keys_table),
-                sending: Sending {
-                    rules: Rules {
-                        wait: config.policy.wait,
-                        soft_bounce_tiers: config.soft_bounce_tiers,
-                        message_retention: config.message_retention,
-                    },
-                    suppressions,
-                    claims: Claims::new(dynamodb.clone(), config.messages_table.clone()),
-                    messages: Messages::new(dynamodb.clone(), config.messages_table),
-                    marks: Marks::new(dynamodb.clone(), config.usage_table.clone()),
-                    permits: Permits::new(dynamodb, config.usage_table, &config.process.region, config.policy),
-                    ses: Ses::new(aws.sesv2(), config.configuration_set),
-                    queue: None,
-                },
+                sending: Sending::new(sending, &dynamodb, aws.sesv2(), None),
             },
         };
         // A useful request opens the connection to DynamoDB.

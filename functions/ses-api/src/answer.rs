@@ -8,6 +8,8 @@ use uuid::Uuid;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 /// The header with Okite's id of a mail. The body has the one of SES.
 const OKITE_ID: HeaderName = HeaderName::from_static("x-okite-id");
+/// The header with the number of recipients that Okite left out because they are suppressed.
+const OKITE_SUPPRESSED: HeaderName = HeaderName::from_static("x-okite-suppressed");
 
 /// The two versions of the SES API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +69,15 @@ impl ApiAnswer {
     #[must_use]
     pub fn with_okite_id(self, id: Uuid) -> Self {
         self.with(OKITE_ID, &id.to_string())
+    }
+
+    /// Adds how many recipients were left out, if any were.
+    #[must_use]
+    pub fn with_suppressed(self, count: usize) -> Self {
+        match count {
+            0 => self,
+            count => self.with(OKITE_SUPPRESSED, &count.to_string()),
+        }
     }
 
     /// Adds a header.

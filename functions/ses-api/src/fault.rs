@@ -207,6 +207,8 @@ pub struct ApiFault {
     pub retry_after: Option<Duration>,
     /// The server's time, by which SDKs correct theirs.
     pub date: Option<Timestamp>,
+    /// Okite's id of the mail, if it may have been sent.
+    pub okite_id: Option<Uuid>,
 }
 
 impl ApiFault {
@@ -218,6 +220,7 @@ impl ApiFault {
             message: message.into(),
             retry_after: None,
             date: None,
+            okite_id: None,
         }
     }
 
@@ -278,7 +281,10 @@ impl ApiFault {
         if let Some(now) = self.date {
             answer = answer.with(DATE, &now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
         }
-        answer
+        match self.okite_id {
+            Some(id) => answer.with_okite_id(id),
+            None => answer,
+        }
     }
 }
 

@@ -1,11 +1,14 @@
-//! The answer to a mail that the gate or SES refused, in the words of SES where applications know them.
+//! The answer to a mail that was not sent, in the words of SES where applications know them: one exhaustive match over
+//! [`NotSent`].
 //!
 //! The quota and the pauses name no time: some SDKs would block their caller for minutes until then.
 
 use std::time::Duration;
 
+use aws::StoreError;
 use domain::pacing::Throttled;
 use domain::ses_error::{RETRY_SOON, SesRefusal};
+use sending::{Busy, Invalid, NotSent, OutOfTime, Unavailable};
 
 use crate::fault::{ApiFault, FaultKind};
 
@@ -14,6 +17,48 @@ const QUOTA: &str = "Daily message quota exceeded.";
 const NOT_VERIFIED: &str = "Email address is not verified. ";
 
 impl ApiFault {
+    /// Answers a mail that was not sent, or of which this is not known. `sender_domain` and `region` are named as the
+    /// place of the problem.
+    #[must_use]
+    pub fn not_sent(not_sent: NotSent, sender_domain: &str, region: &str) -> Self {
+        let refused = |refusal| Self::refused(refusal, sender_domain, region);
+        match not_sent {
+            NotSent::Busy(Busy::Gate(throttled)) => Self::throttled(throttled),
+            NotSent::Busy(Busy::Ses(refusal))
+            | NotSent::Rejected(refusal)
+            | NotSent::Misconfigured(refusal)
+            | NotSent::Unavailable(Unavailable::Ses(refusal)) => refused(refusal),
+            NotSent::Unavailable(Unavailable::Store) => Self::unavailable("A table of Okite does not answer in time."),
+            NotSent::Unavailable(Unavailable::StoreRefused) => Self::new(
+                FaultKind::Internal,
+                "A table of Okite is missing or may not be used. An operator finds the cause in the log.",
+            ),
+            NotSent::KeyReused => Self::invalid(
+                "The idempotency key or the invocation id of this request belongs to an earlier request with another \
+                 mail. Use a new one for each mail.",
+            ),
+            NotSent::InFlight { .. } => Self::unavailable(
+                "An earlier request with the same idempotency key or invocation id is being answered.",
+            ),
+            NotSent::Unknown { id } | NotSent::StillUnknown { id } => Self {
+                okite_id: Some(id),
+                ..Self::new(
+                    FaultKind::Internal,
+                    "Amazon SES did not answer, so it is not known whether the mail was sent. Repeat the request with \
+                     the same idempotency key or invocation id: Okite does not send the mail twice.",
+                )
+            },
+            // A request of this API holds one mail, does not refuse it for suppressed recipients and has no times.
+            NotSent::Invalid(Invalid::Suppressed(_) | Invalid::TooManyRecipients { .. } | Invalid::TooLate) => {
+                Self::invalid("The mail cannot be sent as it is.")
+            }
+        }
+    }
+
+    fn unavailable(message: &str) -> Self {
+        Self::new(FaultKind::Unavailable, message).after(Duration::from_secs(RETRY_SOON.into()))
+    }
+
     /// Answers a mail that the gate refused.
     #[must_use]
     pub fn throttled(throttled: Throttled) -> Self {
@@ -42,6 +87,18 @@ impl ApiFault {
             FaultKind::Unavailable => fault.after(Duration::from_secs(RETRY_SOON.into())),
             _ => fault,
         }
+    }
+}
+
+impl From<StoreError> for ApiFault {
+    fn from(error: StoreError) -> Self {
+        Self::not_sent(error.into(), "", "")
+    }
+}
+
+impl From<OutOfTime> for ApiFault {
+    fn from(error: OutOfTime) -> Self {
+        Self::not_sent(error.into(), "", "")
     }
 }
 

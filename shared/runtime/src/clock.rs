@@ -41,6 +41,12 @@ impl Clock {
         }
     }
 
+    /// Returns whether local AWS has set the clock forward.
+    #[must_use]
+    pub fn is_moved(self) -> bool {
+        self.ahead != SignedDuration::ZERO
+    }
+
     /// Returns the time.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is where a function's clock is read")]

@@ -68,7 +68,8 @@ impl Deadlines {
     }
 
     /// Returns how long ago the invocation began.
-    pub(crate) fn elapsed(&self) -> Duration {
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 

@@ -31,6 +31,7 @@ mod admit;
 mod answered;
 mod brake_watch;
 mod chunks;
+mod config;
 mod deadlines;
 mod deliver;
 mod idempotency;
@@ -55,6 +56,7 @@ use domain::retention::MessageRetention;
 use domain::suppression::SoftBounceTiers;
 use jiff::Timestamp;
 
+pub use config::SendingConfig;
 pub use deadlines::{Deadlines, OutOfTime};
 pub use not_recalled::{NotRecalled, RecallError};
 pub use not_sent::{Busy, Invalid, NotSent, Unavailable};

@@ -80,6 +80,17 @@ pub struct IdentitiesError {
     pub code: String,
 }
 
+/// An identity of the account, from which mail can be sent once it is verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedIdentity {
+    /// The domain or the address.
+    pub name: String,
+    /// Whether it is an address and not a domain.
+    pub is_address: bool,
+    /// Whether SES has verified it.
+    pub is_verified: bool,
+}
+
 /// Amazon SES in one region, through one configuration set.
 #[derive(Clone, Debug)]
 pub struct Ses {
@@ -198,13 +209,23 @@ impl Ses {
         })
     }
 
-    /// Lists the verified domains, in lower case. SES's rates leave out mail to them. There is one call for a thousand
-    /// identities, and `pace` keeps the calls apart.
+    /// Lists the verified domains, in lower case. SES's rates leave out mail to them.
+    ///
+    /// # Errors
+    /// [`IdentitiesError`] if SES did not list all identities.
+    pub async fn verified_domains(&self, pace: &mut Pace) -> Result<Vec<String>, IdentitiesError> {
+        let identities = self.identities(pace).await?.into_iter();
+        let verified = identities.filter(|identity| identity.is_verified && !identity.is_address);
+        Ok(verified.map(|identity| identity.name.to_ascii_lowercase()).collect())
+    }
+
+    /// Lists the identities of the account. There is one call for a thousand identities, and `pace` keeps the calls
+    /// apart.
     ///
     /// # Errors
     /// [`IdentitiesError`] if SES did not list all of them.
-    pub async fn verified_domains(&self, pace: &mut Pace) -> Result<Vec<String>, IdentitiesError> {
-        let mut domains = Vec::new();
+    pub async fn identities(&self, pace: &mut Pace) -> Result<Vec<ListedIdentity>, IdentitiesError> {
+        let mut identities = Vec::new();
         let mut token = None;
         loop {
             pace.wait().await;
@@ -213,16 +234,17 @@ impl Ses {
             let listed = answer.map_err(|error| IdentitiesError {
                 code: error_code(&error),
             })?;
-            let verified = |identity: &types::IdentityInfo| {
-                let is_domain = !matches!(identity.identity_type, Some(types::IdentityType::EmailAddress));
-                let is_verified = identity.verification_status == Some(types::VerificationStatus::Success);
-                let name = identity.identity_name.as_deref().filter(|_| is_domain && is_verified);
-                name.map(str::to_ascii_lowercase)
+            let read = |identity: &types::IdentityInfo| {
+                Some(ListedIdentity {
+                    name: identity.identity_name.clone()?,
+                    is_address: matches!(identity.identity_type, Some(types::IdentityType::EmailAddress)),
+                    is_verified: identity.verification_status == Some(types::VerificationStatus::Success),
+                })
             };
-            domains.extend(listed.email_identities().iter().filter_map(verified));
+            identities.extend(listed.email_identities().iter().filter_map(read));
             token = listed.next_token.filter(|token| !token.is_empty());
             if token.is_none() {
-                return Ok(domains);
+                return Ok(identities);
             }
         }
     }

@@ -53,7 +53,8 @@ impl GrantHistory<'_> {
     }
 
     /// Returns how many recipients the gate granted between two times.
-    pub(crate) fn granted(&self, from: Timestamp, to: Timestamp) -> f64 {
+    #[must_use]
+    pub fn granted(&self, from: Timestamp, to: Timestamp) -> f64 {
         (self.total_at(to) - self.total_at(from)).max(0.0)
     }
 }
