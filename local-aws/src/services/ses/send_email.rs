@@ -1,9 +1,9 @@
 //! The `SendEmail` request, and the checks that need nothing but the request.
 //!
 //! [`check`] turns a request into a [`Mail`] or returns the limit that it breaks. `Content.Simple` is read here, and
-//! `Content.Raw` in [`super::raw`]; `Template` is refused by name. An accepted mail is kept as it was sent: its subject,
-//! bodies and addresses reach the outbox unchanged. Members that change nothing on one machine are ignored, such as
-//! `ListManagementOptions`, `TenantName` and `ConfigurationOverrides`.
+//! `Content.Raw` in [`super::raw`]; `Template` is refused by name. An accepted mail is kept as it was sent: its
+//! subject, bodies and addresses reach the outbox unchanged. Members that change nothing on one machine are ignored,
+//! such as `ListManagementOptions`, `TenantName` and `ConfigurationOverrides`.
 //! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>
 
 use serde::{Deserialize, Serialize};

@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn reads_names_for_people_and_addresses_for_the_envelope() {
-        let source = "To: =?utf-8?Q?Zo=C3=AB?= <zoe@example.net>, \"Lovelace, Ada\" <ada@example.net>,\r\n bob@example.net\r\n\r\n";
+        let source = "To: =?utf-8?Q?Zo=C3=AB?= <zoe@example.net>, \"Lovelace, Ada\" <ada@example.net>,\r\n \
+            bob@example.net\r\n\r\n";
         let message = MessageParser::new().parse(source.as_bytes()).unwrap();
         assert_eq!(
             shown(message.to()),
@@ -214,7 +215,9 @@ mod tests {
         }
 
         #[test]
-        fn fields_lie_within_the_message_and_do_not_overlap(source in "([A-Za-z-]{0,8}:? ?[a-z<>@,\"]{0,12}(\r\n|\n| ){0,2}){0,8}") {
+        fn fields_lie_within_the_message_and_do_not_overlap(
+            source in "([A-Za-z-]{0,8}:? ?[a-z<>@,\"]{0,12}(\r\n|\n| ){0,2}){0,8}",
+        ) {
             if let Some(message) = MessageParser::new().parse(source.as_bytes()) {
                 let mut end = 0;
                 for field in fields(&message) {
