@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_sesv2::primitives::Blob;
+use aws_sdk_sesv2::types::{EmailContent, RawMessage};
 use domain::suppression::SuppressionReason;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -29,6 +31,8 @@ async fn the_outbox_shows_a_mail_in_the_agreed_shape() {
     let fields: BTreeSet<&str> = mail.as_object().unwrap().keys().map(String::as_str).collect();
     let wanted = [
         "ses_message_id",
+        "raw",
+        "envelope",
         "from",
         "to",
         "cc",
@@ -152,6 +156,56 @@ async fn the_html_of_a_mail_is_served_in_a_sandbox_with_its_images() {
         404,
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_raw_mail_is_shown_with_its_parts_and_served_as_it_was_sent() {
+    let okite = Okite::start().await;
+    let source = "From: =?utf-8?Q?Zo=C3=AB?= <zoe@example.com>\r\nTo: success@simulator.amazonses.com\r\n\
+        Subject: Raw\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<script>1</script><p>\u{fc}";
+    let raw = RawMessage::builder().data(Blob::new(source)).build().unwrap();
+    let send = okite
+        .ses()
+        .send_email()
+        .content(EmailContent::builder().raw(raw).build());
+    let id = send.send().await.unwrap().message_id.unwrap();
+    let mail = okite
+        .local(Method::GET, &format!("outbox/{id}"), &Value::Null)
+        .await
+        .body;
+    assert_eq!((&mail["raw"], &mail["subject"]), (&json!(true), &json!("Raw")));
+    assert_eq!(
+        mail["decoded"]["from"],
+        json!({ "name": "Zoë", "email": "zoe@example.com" })
+    );
+    assert_eq!(
+        mail["envelope"],
+        json!({ "from": "zoe@example.com", "to": ["success@simulator.amazonses.com"] })
+    );
+    assert!(mail.get("source").is_none(), "{mail}");
+    let disposition = format!("attachment; filename=\"{id}.eml\"");
+    for (part, kind, disposition) in [
+        ("source", "text/plain; charset=utf-8", None),
+        ("message.eml", "message/rfc822", Some(disposition.as_str())),
+    ] {
+        let path = format!("/_local/outbox/{id}/{part}");
+        let answer = within(okite.request(Method::GET, &path).send()).await.unwrap();
+        let header = |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap());
+        assert_eq!(header("content-type"), Some(kind));
+        assert_eq!(header("content-disposition"), disposition);
+        assert_eq!(header("x-content-type-options"), Some("nosniff"));
+        let policy = header("content-security-policy").unwrap();
+        assert!(
+            policy.contains("sandbox") && policy.contains("default-src 'none'"),
+            "{policy}"
+        );
+        assert_eq!(within(answer.bytes()).await.unwrap(), source);
+    }
+    let simple = okite.send(&email(GOOD)).await["id"].as_str().unwrap().to_owned();
+    for part in ["source", "message.eml"] {
+        let part = format!("outbox/{simple}/{part}");
+        refuses(&okite, Method::GET, &part, &Value::Null, 404).await;
+    }
 }
 
 /// Reads Server-Sent Events until one of a kind has come, and returns the names, ids and data of them.
@@ -420,6 +474,8 @@ async fn unknown_parts_and_wrong_methods_are_errors() {
         "nowhere",
         "outbox/1",
         "outbox/1/html",
+        "outbox/1/source",
+        "outbox/1/message.eml",
         "outbox/1/attachments/0",
         "outbox/1/x",
         "",

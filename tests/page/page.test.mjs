@@ -159,6 +159,71 @@ test('a mail shows its parts, its links and what became of it', async () => {
   });
 });
 
+/** A raw mail with HTML and an image. */
+const rawMail = (subject, html) => [`From: =?utf-8?Q?Zo=C3=AB?= <zoe@example.com>`, `To: Team <team@example.com>`, `Subject: ${subject}`, 'X-Kind: receipt',
+  'Bcc: secret@example.com', 'MIME-Version: 1.0', 'Content-Type: multipart/related; boundary=b', '', '--b', 'Content-Type: text/html; charset=utf-8', '', html,
+  '--b', 'Content-Type: image/gif', 'Content-ID: <dot>', 'Content-Transfer-Encoding: base64', '', 'R0lGODlh', '--b--', ''].join('\r\n');
+
+test('a raw mail shows its parts, its envelope and its source', async () => {
+  await empty();
+  const source = rawMail('=?utf-8?Q?Gr=C3=BC=C3=9Fe?=', '<p>Raw and <b>rendered</b><img src="cid:dot">');
+  const id = await okite.sendRaw(source, { FromEmailAddress: 'bounces@example.com', Destination: { ToAddresses: [to('raw')] } });
+  const received = source.replace('Bcc: secret@example.com\r\n', '');
+  await look('outbox', async (page) => {
+    await page.getByRole('option', { name: 'Grüße' }).click();
+    await page.getByRole('heading', { name: 'Grüße' }).waitFor();
+    const people = page.locator('.people');
+    await people.getByText('Zoë <zoe@example.com>').waitFor();
+    await people.getByText('Team <team@example.com>').waitFor();
+    await people.getByText(`bounces@example.com → ${to('raw')}`).waitFor();
+    await page.locator('#mail-head').getByText('raw', { exact: true }).waitFor();
+    const frame = page.frameLocator('#part iframe');
+    await frame.getByText('rendered').waitFor();
+    assert.equal(await frame.locator('img').getAttribute('src'), 'data:image/gif;base64,R0lGODlh');
+    await page.getByRole('tab', { name: 'Headers' }).click();
+    await page.locator('#part').getByText('X-Kind').waitFor();
+    await page.getByRole('tab', { name: 'Source' }).click();
+    await page.locator('#source').getByText('--b--').waitFor();
+    assert.equal((await page.locator('#source').textContent()).replaceAll('\r\n', '\n'), received.replaceAll('\r\n', '\n'));
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download .eml' }).click()]);
+    assert.equal(download.suggestedFilename(), `${id}.eml`);
+    assert.equal(readFileSync(await download.path(), 'utf8'), received);
+  });
+});
+
+test('a simple mail has no source', async () => {
+  await empty();
+  await okite.send({ subject: 'Simple' });
+  await look('outbox', async (page) => {
+    await rows(page).first().click();
+    await page.getByRole('tab', { name: 'JSON' }).waitFor();
+    assert.equal(await page.getByRole('tab', { name: 'Source' }).count(), 0);
+  });
+});
+
+test('a hostile raw mail does nothing', async () => {
+  await empty();
+  const evil = '<img src=x onerror="window.pwned=1">';
+  const html = `<p id="seen">Hostile</p><script>top.pwned = 1</script>${evil}<img src="${elsewhere}/pixel.gif"><a id="link" target="_top" href="${elsewhere}/link">away</a>`;
+  await okite.sendRaw(rawMail(`${evil} subject`, html));
+  await look('outbox', { expects: /Content Security Policy|sandbox/i }, async (page) => {
+    await page.addInitScript(() => { window.pwned = 0; });
+    await page.reload();
+    await rows(page).first().click();
+    const frame = page.frameLocator('#part iframe');
+    await frame.locator('#seen').waitFor();
+    const address = page.url();
+    await frame.locator('#link').click({ noWaitAfter: true });
+    for (const name of [/^Headers/, /^Source/, /^JSON/]) await page.getByRole('tab', { name }).click();
+    await page.getByRole('tab', { name: /^Source/ }).click();
+    await page.locator('#source').getByText('onerror').waitFor();
+    await page.evaluate(async () => { for (let round = 0; round < 5; round += 1) { await fetch('/_local/account'); await new Promise(requestAnimationFrame); } });
+    assert.equal(await page.evaluate(() => window.pwned), 0, 'a script ran');
+    assert.equal(page.url(), address, 'the page was left');
+    assert.deepEqual(asked, [], 'a request went out');
+  });
+});
+
 test('a hostile mail does nothing', async () => {
   await empty();
   const html = `<!doctype html><html><head><base href="${elsewhere}/" target="_top"><meta http-equiv="refresh" content="0;url=${elsewhere}/refresh">

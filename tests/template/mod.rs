@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use local_aws::services::dynamodb::Dynamodb;
 use local_aws::template::{
-    AsynchronousEvents, Endpoint, EventDestination, HttpApi, Mapping, Schedule, Stack, StackContext, TemplateError,
+    AsynchronousEvents, Endpoint, EventDestination, HttpApi, HttpRoute, Mapping, RouteKey, Schedule, Stack,
+    StackContext, TemplateError,
 };
 use okite::application::{APPLICATION, TEMPLATE};
 use proptest::prelude::*;
@@ -412,7 +413,10 @@ fn routes_every_request_to_the_send_api() {
         Some(HttpApi {
             logical_id: "SendApi".to_owned(),
             name: "okite-SendApi".to_owned(),
-            function: "send-api".to_owned()
+            routes: vec![HttpRoute {
+                key: RouteKey::Default,
+                function: "send-api".to_owned(),
+            }],
         })
     );
 }

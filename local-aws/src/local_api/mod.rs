@@ -88,6 +88,8 @@ impl LocalApi {
             .route("/_local/outbox", get(outbox::list).delete(clear_outbox))
             .route("/_local/outbox/{id}", get(outbox::one))
             .route("/_local/outbox/{id}/html", get(outbox::html))
+            .route("/_local/outbox/{id}/source", get(outbox::source))
+            .route("/_local/outbox/{id}/message.eml", get(outbox::message))
             .route("/_local/outbox/{id}/attachments/{index}", get(outbox::attachment))
             .route("/_local/events", get(events::follow))
             .route("/_local/account", get(account).put(update_account))

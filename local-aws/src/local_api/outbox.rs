@@ -94,6 +94,39 @@ pub(super) async fn attachment(
     Ok((headers, content).into_response())
 }
 
+/// Returns the bytes of a raw mail as text.
+pub(super) async fn source(
+    State(api): State<Arc<LocalApi>>,
+    Path(id): Path<String>,
+) -> Result<Response, LocalApiError> {
+    let (_, source) = find_source(&api, &id)?;
+    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], source).into_response())
+}
+
+/// Returns a raw mail as a file, which mail programs open.
+pub(super) async fn message(
+    State(api): State<Arc<LocalApi>>,
+    Path(id): Path<String>,
+) -> Result<Response, LocalApiError> {
+    let (mail, source) = find_source(&api, &id)?;
+    let disposition = format!("attachment; filename=\"{}.eml\"", mail.ses_message_id);
+    let headers = [
+        (CONTENT_TYPE, "message/rfc822"),
+        (CONTENT_DISPOSITION, disposition.as_str()),
+    ];
+    Ok((headers, source).into_response())
+}
+
+fn find_source(api: &LocalApi, id: &str) -> Result<(OutboxMail, Vec<u8>), LocalApiError> {
+    let mail = find(api, id)?;
+    match mail.source.as_deref().map(<[u8]>::to_vec) {
+        Some(source) => Ok((mail, source)),
+        None => Err(not_found(
+            "this mail has no source: SES builds it out of fields, and the simulator does not; only a raw mail has one",
+        )),
+    }
+}
+
 fn find(api: &LocalApi, id: &str) -> Result<OutboxMail, LocalApiError> {
     let mail = api.ses.mail(id);
     mail.ok_or_else(|| {

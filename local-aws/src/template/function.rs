@@ -1,10 +1,10 @@
-//! Functions, with the properties that `Globals` gives all of them, and the API that invokes one.
+//! Functions, with the properties that `Globals` gives all of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::StackContext;
-use super::error::{TemplateError, TemplateFault};
+use super::error::TemplateError;
 use super::names;
 use super::resource::Resource;
 use super::value::Map;
@@ -43,17 +43,6 @@ pub struct Function {
     pub timeout: Duration,
     /// Memory of one execution environment, in MB.
     pub memory_mb: u32,
-}
-
-/// The HTTP API of the template.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpApi {
-    /// Logical id of the resource: `Api`.
-    pub logical_id: String,
-    /// Id of the API, the value of `!Ref`: `stack-Api`.
-    pub name: String,
-    /// Name of the function (as in [`Function::name`]) that every request goes to, by the `$default` route.
-    pub function: String,
 }
 
 pub(super) fn read<'t>(
@@ -95,54 +84,6 @@ pub(super) fn read<'t>(
     })
 }
 
-/// Finds the API that invokes the function, if there is one.
-pub(super) fn http_api(
-    resource: &Resource<'_>,
-    function: &Function,
-    apis: &[Resource<'_>],
-    context: &StackContext,
-) -> Result<Option<HttpApi>, TemplateError> {
-    let mut found: Option<HttpApi> = None;
-    for (_, event) in resource.properties.map("Events")?.all()? {
-        let event = event.map()?;
-        event.only(&["Properties", "Type"], &[])?;
-        let kind = event.required("Type")?;
-        let line = kind.line;
-        if kind.clone().text()? != "HttpApi" {
-            return Err(kind.unfit("must be HttpApi"));
-        }
-        if found.is_some() {
-            return Err(TemplateFault::NotUnderstood(format!("a second event, `{}`,", event.path)).on(line));
-        }
-        let route = event.required("Properties")?.map()?;
-        // Without a path and a method, the event is the `$default` route.
-        route.only(&["ApiId", "PayloadFormatVersion"], &[])?;
-        if let Some(version) = route.optional("PayloadFormatVersion")?
-            && version.clone().plain_text()? != "2.0"
-        {
-            return Err(version.unfit("must be '2.0'"));
-        }
-        let api = route.required("ApiId")?;
-        let line = api.line;
-        let id = api.text()?;
-        let logical_id = apis
-            .iter()
-            .map(|api| api.logical_id)
-            .find(|logical_id| names::physical(context, logical_id) == id)
-            .ok_or(TemplateFault::Unknown {
-                what: "HTTP API",
-                name: id.clone(),
-            })
-            .map_err(|fault| fault.on(line))?;
-        found = Some(HttpApi {
-            logical_id: logical_id.to_owned(),
-            name: id,
-            function: function.name.clone(),
-        });
-    }
-    Ok(found)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{error_of, stack};
@@ -157,8 +98,6 @@ Globals:
         LEVEL: info
         SHARE: 0.5
 Resources:
-  Api:
-    Type: AWS::Serverless::HttpApi
   Greeter:
     Type: AWS::Serverless::Function
     Metadata:
@@ -169,10 +108,6 @@ Resources:
       Timeout: 29
       Environment:
         Variables: { LEVEL: debug, STACK: !Ref AWS::StackName }
-      Events:
-        Any:
-          Type: HttpApi
-          Properties: { ApiId: !Ref Api }
 ";
 
     #[test]
@@ -190,14 +125,6 @@ Resources:
                 timeout: Duration::from_secs(29),
                 memory_mb: 256,
             }]
-        );
-        assert_eq!(
-            stack.http_api,
-            Some(HttpApi {
-                logical_id: "Api".to_owned(),
-                name: "shop-Api".to_owned(),
-                function: "greeter".to_owned()
-            })
         );
     }
 
@@ -223,32 +150,12 @@ Resources:
             (
                 "Timeout: 29",
                 "Timeout: soon",
-                "18: Greeter.Timeout must be a whole number of seconds, but is text",
+                "16: Greeter.Timeout must be a whole number of seconds, but is text",
             ),
             (
                 "{ Binary: greeter }",
                 "{ }",
-                "15: Greeter.Metadata.BuildProperties has no `Binary`",
-            ),
-            (
-                "Type: HttpApi",
-                "Type: SQS",
-                "23: Greeter.Events.Any.Type must be HttpApi",
-            ),
-            (
-                "{ ApiId: !Ref Api }",
-                "{ ApiId: other }",
-                "24: there is no HTTP API `other`",
-            ),
-            (
-                "{ ApiId: !Ref Api }",
-                "{ ApiId: !Ref Api, Path: /a }",
-                "24: `Greeter.Events.Any.Properties.Path` is not supported here",
-            ),
-            (
-                "{ ApiId: !Ref Api }",
-                "{ ApiId: !Ref Api, PayloadFormatVersion: 1.0 }",
-                "24: Greeter.Events.Any.Properties.PayloadFormatVersion must be '2.0'",
+                "13: Greeter.Metadata.BuildProperties has no `Binary`",
             ),
             (
                 "MemorySize: 256",
@@ -258,7 +165,7 @@ Resources:
             (
                 "STACK: !Ref AWS::StackName",
                 "STACK: [a]",
-                "20: Greeter.Environment.Variables.STACK must be text, a number or a boolean, but is a list",
+                "18: Greeter.Environment.Variables.STACK must be text, a number or a boolean, but is a list",
             ),
         ] {
             assert!(FUNCTION.contains(good));

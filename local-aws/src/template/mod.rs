@@ -3,8 +3,8 @@
 //! A run here uses the same tables, environment variables, routes, subscriptions and schedules as the deployment,
 //! because it reads them from the same template. [`Stack::read`] works in three steps. `yaml` makes a tree whose nodes
 //! have line numbers. `scope` evaluates references and conditions when a caller asks for their value. One module for
-//! each kind of resource (`table`, `function`, `events`, `queue`, `schedule`, `alarm`) turns properties into plain
-//! data.
+//! each kind of resource (`table`, `function`, `http_api`, `events`, `queue`, `schedule`, `alarm`) turns properties
+//! into plain data.
 //!
 //! A module reads its resource completely. A function, property or value that it does not support is an error with its
 //! line, and never ignored. Resources without an effect on one machine (roles, log groups, policies, outputs) are not
@@ -15,6 +15,7 @@ mod context;
 mod error;
 mod events;
 mod function;
+mod http_api;
 mod metric_filter;
 mod monitoring;
 mod names;
@@ -34,7 +35,8 @@ pub use self::alarm::{Alarm, WatchedMetric};
 pub use self::context::StackContext;
 pub use self::error::{TemplateError, TemplateFault};
 pub use self::events::{ConfigurationSet, Endpoint, EventDestination, Subscription, Topic};
-pub use self::function::{Function, HttpApi};
+pub use self::function::Function;
+pub use self::http_api::{HttpApi, HttpRoute, PathSegment, RouteKey};
 pub use self::metric_filter::{MetricFilter, MetricFilterTerm};
 pub use self::monitoring::{Dashboard, Monitoring};
 pub use self::policy::Permission;
@@ -110,18 +112,13 @@ impl Stack {
         for api in &apis {
             // Nothing throttles requests on one machine.
             api.properties
-                .only(&[], &["DefaultRouteSettings", "Description", "Tags"])?;
+                .only(&[], &["DefaultRouteSettings", "Description", "RouteSettings", "Tags"])?;
         }
         let mut http_api = None;
         let mut functions = Vec::new();
         for resource in &all(names::FUNCTION)? {
             let function = function::read(resource, &globals, context)?;
-            if let Some(api) = function::http_api(resource, &function, &apis, context)?
-                && let Some(first) = http_api.replace(api)
-            {
-                let what = format!("a second default route beside that of `{}`", first.function);
-                return Err(TemplateFault::NotUnderstood(what).on(resource.properties.line));
-            }
+            http_api::add_routes(&mut http_api, resource, &function, &apis, context)?;
             functions.push(function);
         }
 
@@ -221,7 +218,7 @@ fn section<'t>(scope: &'t Scope<'t>, root: &'t Node, name: &str) -> Result<Map<'
 }
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ pub(super) fn stack_with(template: &str, parameters: &[(&str, &str)]) -> Result<
     Stack::read(template, &context)
 }
 
-pub(super) fn stack(template: &str) -> Stack {
+pub(crate) fn stack(template: &str) -> Stack {
     stack_with(template, &[]).unwrap()
 }
 
@@ -27,6 +27,28 @@ pub(super) fn error_of(template: &str) -> String {
 pub(super) fn error_with(template: &str, parameters: &[(&str, &str)]) -> String {
     stack_with(template, parameters).unwrap_err().to_string()
 }
+
+/// A template with an HTTP API in front of two functions.
+pub(super) const TWO_FUNCTIONS: &str = "\
+Resources:
+  Api: { Type: AWS::Serverless::HttpApi }
+  Shop:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: shop } }
+    Properties:
+      Timeout: 29
+      Events:
+        Any: { Type: HttpApi, Properties: { ApiId: !Ref Api, PayloadFormatVersion: '2.0' } }
+        Account: { Type: HttpApi, Properties: { Path: /v2/email/account, Method: GET, ApiId: !Ref Api } }
+  Post:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: post } }
+    Properties:
+      Timeout: 10
+      Events:
+        Root: { Type: HttpApi, Properties: { Path: /, Method: POST, ApiId: !Ref Api } }
+        Tree: { Type: HttpApi, Properties: { Path: '/v2/email/{proxy+}', Method: ANY, ApiId: !Ref Api } }
+";
 
 /// A template with every kind of resource that is read.
 pub(super) const EVERY_KIND: &str = r#"

@@ -55,7 +55,7 @@ fn reads_every_kind_of_resource() {
         stack.configuration_sets.len(),
     ];
     assert_eq!(counts, [1, 1, 1, 1, 2, 1, 1, 1, 1]);
-    assert_eq!(stack.http_api.unwrap().function, "worker");
+    assert_eq!(stack.http_api.unwrap().routes[0].function, "worker");
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn refuses_a_second_default_route() {
     );
     assert_eq!(
         error_of(&template),
-        "template.yaml:16: a second default route beside that of `One` is not supported here"
+        "template.yaml:19: a second route `$default` beside that of `One` is not supported here"
     );
 }
 

@@ -1,9 +1,10 @@
-//! A work queue on a whole run: SQS as its SDK speaks to it, event source mappings, and schedules.
+//! A whole run: a work queue (SQS as its SDK speaks to it, event source mappings), schedules, and an HTTP API.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod mappings;
 mod receiving;
+mod routes;
 mod run;
 mod schedules;
 mod sending;
@@ -15,5 +16,12 @@ mod worker;
 #[tokio::test(flavor = "current_thread")]
 #[ignore = "a run starts it"]
 async fn worker() {
+    worker::run().await;
+}
+
+/// A second function of a stack; see [`worker()`].
+#[tokio::test(flavor = "current_thread")]
+#[ignore = "a run starts it"]
+async fn poster() {
     worker::run().await;
 }

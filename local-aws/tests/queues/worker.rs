@@ -4,7 +4,7 @@ use std::env;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -13,6 +13,9 @@ use tokio::sync::{mpsc, oneshot};
 /// The variable with the URL of the test that decides on the answers. Without it, every event is handled at once.
 pub(crate) const DIRECTOR: &str = "DIRECTOR";
 
+/// The header with the name of the function that hands an event to the test.
+const FUNCTION: &str = "x-function";
+
 /// Handles events until the Runtime API is gone.
 pub(crate) async fn run() {
     let Ok(runtime) = env::var("AWS_LAMBDA_RUNTIME_API") else {
@@ -20,6 +23,7 @@ pub(crate) async fn run() {
     };
     local_aws::services::lambda::end_with_parent();
     let director = env::var(DIRECTOR).ok();
+    let function = env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let invocation = format!("{runtime}/2018-06-01/runtime/invocation");
     while let Ok(next) = http.get(format!("{invocation}/next")).send().await
@@ -32,7 +36,13 @@ pub(crate) async fn run() {
         let event = next.bytes().await.unwrap();
         let (path, answer) = match &director {
             Some(director) => {
-                let told = http.post(director).body(event).send().await.unwrap();
+                let told = http
+                    .post(director)
+                    .header(FUNCTION, &function)
+                    .body(event)
+                    .send()
+                    .await
+                    .unwrap();
                 let path = if told.status() == 200 { "response" } else { "error" };
                 (path, told.text().await.unwrap())
             }
@@ -48,6 +58,8 @@ pub(crate) async fn run() {
 /// An event that the function is handling. Dropping it makes the function fail.
 pub(crate) struct Invocation {
     pub(crate) event: Value,
+    /// The name of the function.
+    pub(crate) function: String,
     answer: oneshot::Sender<Value>,
 }
 
@@ -77,6 +89,7 @@ pub(crate) async fn director() -> (String, mpsc::UnboundedReceiver<Invocation>) 
 
 async fn direct(
     State(invocations): State<mpsc::UnboundedSender<Invocation>>,
+    headers: HeaderMap,
     body: String,
 ) -> Result<String, (StatusCode, &'static str)> {
     let fails = || {
@@ -87,6 +100,11 @@ async fn direct(
     };
     let (answer, told) = oneshot::channel();
     let event = serde_json::from_str(&body).unwrap();
-    invocations.send(Invocation { event, answer }).map_err(|_| fails())?;
+    let invocation = Invocation {
+        event,
+        function: headers[FUNCTION].to_str().unwrap().to_owned(),
+        answer,
+    };
+    invocations.send(invocation).map_err(|_| fails())?;
     told.await.map(|answer| answer.to_string()).map_err(|_| fails())
 }

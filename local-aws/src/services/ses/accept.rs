@@ -83,14 +83,15 @@ impl SesState {
     /// name of the identity that authorizes the sender.
     fn check_identities(&self, mail: &Mail, region: &str) -> Result<&str, SesError> {
         let verified = |mailbox: &Mailbox| self.identities.authorizing(mailbox);
-        let mut failed: Vec<&Mailbox> = Vec::new();
+        let senders = std::iter::once(&mail.from).chain(&mail.other_senders);
+        let mut failed: Vec<&Mailbox> = senders.filter(|m| verified(m).is_none()).collect();
         if !self.account.settings.production_access {
             failed.extend(mail.recipients().filter(|m| !is_simulated(m) && verified(m).is_none()));
         }
-        match verified(&mail.from) {
-            Some(identity) if failed.is_empty() => return Ok(&identity.name),
-            Some(_) => {}
-            None => failed.insert(0, &mail.from),
+        if let Some(identity) = verified(&mail.from)
+            && failed.is_empty()
+        {
+            return Ok(&identity.name);
         }
         let mut names: Vec<&str> = Vec::new();
         for mailbox in failed {

@@ -95,13 +95,39 @@ impl Attachment {
             Some((_, extension)) if !extension.is_empty() => extension.to_ascii_lowercase(),
             _ => return Err(invalid("FileName must have an extension.")),
         };
-        if REFUSED.split_whitespace().any(|refused| refused == extension) {
+        if is_refused(&extension) {
             return Err(invalid(&format!(
                 "Files with the extension .{extension} are not supported."
             )));
         }
         Ok(())
     }
+
+    /// Reads an attachment of a MIME message, with the only check that SES makes of it.
+    pub(super) fn of_part(
+        file_name: Option<&str>,
+        content_type: Option<String>,
+        content_id: Option<&str>,
+        content: &[u8],
+    ) -> Result<Self, SesError> {
+        let extension = file_name.and_then(|name| name.rsplit_once('.'));
+        if let (Some(name), Some((_, extension))) = (file_name, extension)
+            && is_refused(&extension.to_ascii_lowercase())
+        {
+            return Err(SesError::BadRequest(format!("Illegal filename '{name}'.")));
+        }
+        Ok(Self {
+            file_name: file_name.map(str::to_owned),
+            raw_content: Some(STANDARD.encode(content)),
+            content_type,
+            content_id: content_id.map(str::to_owned),
+            ..Self::default()
+        })
+    }
+}
+
+fn is_refused(extension: &str) -> bool {
+    REFUSED.split_whitespace().any(|refused| refused == extension)
 }
 
 fn invalid(why: &str) -> SesError {

@@ -153,12 +153,31 @@ fn mail(accepted: &Accepted) -> Map<String, Value> {
     let message_id = ses_id(accepted.id, accepted.at);
 
     let mut common = Map::new();
-    common.insert("from".to_owned(), json!([mail.from.given]));
-    for (member, mailboxes) in [("replyTo", &mail.reply_to), ("to", &mail.to), ("cc", &mail.cc)] {
-        if !mailboxes.is_empty() {
-            common.insert(member.to_owned(), json!(given(mailboxes)));
+    let people = match &mail.raw {
+        Some(raw) => [
+            ("from", raw.from.clone()),
+            ("sender", raw.sender.clone()),
+            ("replyTo", raw.reply_to.clone()),
+            ("to", raw.to.clone()),
+            ("cc", raw.cc.clone()),
+        ],
+        None => [
+            ("from", vec![mail.from.given.clone()]),
+            ("sender", Vec::new()),
+            ("replyTo", given(&mail.reply_to)),
+            ("to", given(&mail.to)),
+            ("cc", given(&mail.cc)),
+        ],
+    };
+    for (member, people) in people {
+        if !people.is_empty() {
+            common.insert(member.to_owned(), json!(people));
         }
     }
+    if let Some(date) = mail.raw.as_ref().and_then(|raw| raw.date.as_ref()) {
+        common.insert("date".to_owned(), json!(date));
+    }
+    // SES gives a mail an id of its own, whatever its header says.
     common.insert("messageId".to_owned(), json!(message_id));
     common.insert("subject".to_owned(), json!(mail.subject));
 
@@ -183,8 +202,14 @@ fn mail(accepted: &Accepted) -> Map<String, Value> {
         .collect()
 }
 
-/// Lists the headers of the mail that SES would build. None of them holds the blind copies.
+/// Lists the headers of the mail that SES builds, or of the one that the caller built. None of them holds the blind
+/// copies.
 fn headers(mail: &Mail) -> Value {
+    let written = |(name, value): (&str, String)| json!({"name": name, "value": value});
+    let own = mail.headers.iter().map(|(name, value)| (name.as_str(), value.clone()));
+    if mail.raw.is_some() {
+        return own.map(written).collect();
+    }
     let joined = |mailboxes: &[Mailbox]| {
         let given: Vec<&str> = mailboxes.iter().map(|m| m.given.as_str()).collect();
         given.join(", ")
@@ -204,12 +229,7 @@ fn headers(mail: &Mail) -> Value {
     headers.push(("Subject", mail.subject.clone()));
     headers.push(("MIME-Version", "1.0".to_owned()));
     headers.push(("Content-Type", content_type.to_owned()));
-    let own = mail.headers.iter().map(|(n, v)| (n.as_str(), v.clone()));
-    headers
-        .into_iter()
-        .chain(own)
-        .map(|(name, value)| json!({"name": name, "value": value}))
-        .collect()
+    headers.into_iter().chain(own).map(written).collect()
 }
 
 /// Lists the tags, SES's own and the caller's, each with its values.

@@ -9,13 +9,14 @@
 //! | `wire`, `ids` | routes, operation names, resources, request ids |
 //! | `operations` | one function an operation |
 //! | `send_email`, `attachment`, `mailbox` | a request, checked on its own |
+//! | `raw` | a MIME message that the caller built |
 //! | `account`, `identities`, `suppression_list`, `configuration_set` | the state that it is checked against |
 //! | `accept` | `SendEmail` carried out |
 //! | `mailbox_simulator`, `mail_event`, `event` | each recipient's outcome, and the events that SES publishes |
 //! | `outbox` | the accepted mails, which outlive a restart; everything else starts afresh |
 //! | `outbox_view`, `person` | the mails as `/_local/` returns them |
 //!
-//! Not simulated: signatures (a request must only carry one), raw and templated mail, the limit of one request a second
+//! Not simulated: signatures (a request must only carry one), templated mail, the limit of one request a second
 //! on the other operations, and the way a mail is built and delivered.
 
 mod accept;
@@ -34,6 +35,7 @@ mod outbox;
 mod outbox_view;
 mod page;
 mod person;
+mod raw;
 mod send_email;
 mod suppression_list;
 mod wire;
@@ -55,7 +57,7 @@ pub use self::configuration_set::SesConfigurationSet;
 pub use self::error::SesError;
 pub use self::identities::{DnsStatus, IdentityPatch, MailFrom};
 pub use self::mailbox_simulator::SIMULATOR_DOMAIN;
-pub use self::outbox::{OutboxAttachment, OutboxMail};
+pub use self::outbox::{Envelope, OutboxAttachment, OutboxMail};
 pub(crate) use self::outbox_view::{MailDetail, MailSummary};
 pub use self::send_email::Tag;
 

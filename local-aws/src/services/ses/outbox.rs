@@ -7,7 +7,10 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -15,6 +18,8 @@ use uuid::Uuid;
 use super::account::{Cost, RollingCount};
 use super::mailbox::Mailbox;
 use super::mailbox_simulator::is_simulated;
+use super::person::Person;
+use super::raw::RawMail;
 use super::send_email::{Mail, Tag};
 use crate::json_lines::JsonLines;
 
@@ -23,13 +28,20 @@ use crate::json_lines::JsonLines;
 pub struct OutboxMail {
     /// The id in the answer to `SendEmail`.
     pub ses_message_id: String,
+    /// Whether the caller built the MIME message. The fields below are then as its header and its parts have them, and
+    /// names are decoded.
+    #[serde(default)]
+    pub raw: bool,
+    /// Who sends a raw mail and who receives it, whatever its header says.
+    #[serde(default)]
+    pub envelope: Option<Envelope>,
     /// The sender.
     pub from: String,
     /// The recipients.
     pub to: Vec<String>,
     /// The recipients of copies.
     pub cc: Vec<String>,
-    /// The recipients of blind copies.
+    /// The recipients of blind copies; of a raw mail, those in the envelope that its header does not name.
     pub bcc: Vec<String>,
     /// The addresses for replies.
     pub reply_to: Vec<String>,
@@ -39,7 +51,7 @@ pub struct OutboxMail {
     pub text: Option<String>,
     /// The HTML, if there is one.
     pub html: Option<String>,
-    /// The caller's own headers. The values of a repeated one are joined by a comma.
+    /// The caller's own headers; all headers of a raw mail. The values of a repeated one are joined by a comma.
     pub headers: BTreeMap<String, String>,
     /// The attachments.
     pub attachments: Vec<OutboxAttachment>,
@@ -47,6 +59,18 @@ pub struct OutboxMail {
     pub tags: Vec<Tag>,
     /// The time of acceptance.
     pub at: Timestamp,
+    /// The bytes of a raw mail, as recipients receive them.
+    #[serde(skip)]
+    pub source: Option<Arc<[u8]>>,
+}
+
+/// The addresses that a mail travels by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The sender.
+    pub from: String,
+    /// All recipients.
+    pub to: Vec<String>,
 }
 
 /// An attachment of an accepted mail.
@@ -85,8 +109,10 @@ impl OutboxMail {
                 content: attachment.raw_content.clone().unwrap_or_default(),
             })
             .collect();
-        Self {
+        let mut kept = Self {
             ses_message_id,
+            raw: false,
+            envelope: None,
             from: mail.from.given.clone(),
             to: given(&mail.to),
             cc: given(&mail.cc),
@@ -99,12 +125,38 @@ impl OutboxMail {
             attachments,
             tags: mail.tags.clone(),
             at,
+            source: None,
+        };
+        if let Some(raw) = &mail.raw {
+            kept.take(raw, mail);
         }
+        kept
+    }
+
+    /// Takes the people of a raw mail from its header.
+    fn take(&mut self, raw: &RawMail, mail: &Mail) {
+        self.raw = true;
+        self.envelope = Some(Envelope {
+            from: mail.from.bare(),
+            to: mail.recipients().map(Mailbox::bare).collect(),
+        });
+        self.from = raw.from.first().cloned().unwrap_or_default();
+        self.to.clone_from(&raw.to);
+        self.cc.clone_from(&raw.cc);
+        self.reply_to.clone_from(&raw.reply_to);
+        let address = |given: &String| Person::read(given).email.to_ascii_lowercase();
+        let named: Vec<String> = self.to.iter().chain(&self.cc).map(address).collect();
+        let blind = mail.recipients().filter(|mailbox| !named.contains(&mailbox.key()));
+        self.bcc = blind.map(Mailbox::bare).collect();
+        self.source = Some(raw.source.as_slice().into());
     }
 
     fn counted_recipients(&self) -> u32 {
-        let addresses = self.to.iter().chain(&self.cc).chain(&self.bcc);
-        let mailboxes = addresses.filter_map(|given| Mailbox::parse(given).ok());
+        let addresses: Vec<&String> = match &self.envelope {
+            Some(envelope) => envelope.to.iter().collect(),
+            None => self.to.iter().chain(&self.cc).chain(&self.bcc).collect(),
+        };
+        let mailboxes = addresses.into_iter().filter_map(|given| Mailbox::parse(given).ok());
         cost(mailboxes.collect::<Vec<_>>().iter()).counted
     }
 }
@@ -136,7 +188,35 @@ enum OutboxLine {
         counted_recipients: u32,
         at: Timestamp,
     },
-    Mail(Box<OutboxMail>),
+    Mail(Box<MailLine>),
+}
+
+/// The line of a mail, with the bytes of a raw one.
+#[derive(Serialize, Deserialize)]
+struct MailLine {
+    #[serde(flatten)]
+    mail: OutboxMail,
+    /// The bytes in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+}
+
+impl MailLine {
+    fn new(mail: &OutboxMail) -> Self {
+        Self {
+            source: mail.source.as_deref().map(|source| STANDARD.encode(source)),
+            mail: mail.clone(),
+        }
+    }
+
+    fn read(self) -> io::Result<OutboxMail> {
+        let source = self.source.map(|source| STANDARD.decode(source)).transpose();
+        let source = source.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        Ok(OutboxMail {
+            source: source.map(Into::into),
+            ..self.mail
+        })
+    }
 }
 
 /// The accepted mails, oldest first, and their file.
@@ -161,9 +241,10 @@ impl Outbox {
         for line in lines {
             match line {
                 OutboxLine::Counted { counted_recipients, at } => sent.add(counted_recipients, at),
-                OutboxLine::Mail(mail) => {
+                OutboxLine::Mail(line) => {
+                    let mail = line.read()?;
                     sent.add(mail.counted_recipients(), mail.at);
-                    mails.push(*mail);
+                    mails.push(mail);
                 }
             }
         }
@@ -178,7 +259,7 @@ impl Outbox {
     /// Adds a mail, to the file first. If that fails, nothing was added.
     pub(super) fn append(&mut self, mail: OutboxMail) -> io::Result<()> {
         if let Some(file) = &mut self.file {
-            file.append(&mail)?;
+            file.append(&MailLine::new(&mail))?;
         }
         self.mails.push(mail);
         Ok(())
@@ -208,6 +289,8 @@ mod tests {
     fn mail(subject: &str, to: &[&str]) -> OutboxMail {
         OutboxMail {
             ses_message_id: ses_id(Uuid::from_u128(7), at(0)),
+            raw: false,
+            envelope: None,
             from: "Ada <ada@example.com>".to_owned(),
             to: to.iter().map(|&given| given.to_owned()).collect(),
             cc: Vec::new(),
@@ -220,6 +303,19 @@ mod tests {
             attachments: Vec::new(),
             tags: Vec::new(),
             at: at(0),
+            source: None,
+        }
+    }
+
+    fn raw_mail(source: &[u8]) -> OutboxMail {
+        OutboxMail {
+            raw: true,
+            envelope: Some(Envelope {
+                from: "ada@example.com".to_owned(),
+                to: vec!["bob@example.net".to_owned()],
+            }),
+            source: Some(source.into()),
+            ..mail("raw", &["eve@example.net", "all@example.net"])
         }
     }
 
@@ -251,6 +347,29 @@ mod tests {
         assert_eq!(outbox.mails()[0], mail("one", &to));
         assert_eq!(outbox.mails().len(), 2);
         assert_eq!(sent.total(at(0)), 2);
+    }
+
+    #[test]
+    fn keeps_the_bytes_of_a_raw_mail_and_counts_its_envelope() {
+        let scratch = scratch();
+        let (mut outbox, _) = open(&scratch.path);
+        let mail = raw_mail(b"From: ada@example.com\r\n\r\n\xff\0");
+        outbox.append(mail.clone()).unwrap();
+        drop(outbox);
+        let (outbox, mut sent) = open(&scratch.path);
+        assert_eq!(outbox.mails(), [mail]);
+        assert_eq!(sent.total(at(0)), 1);
+    }
+
+    #[test]
+    fn reads_the_mails_of_earlier_versions() {
+        let scratch = scratch();
+        let mut line = serde_json::to_value(mail("one", &["bob@example.net"])).unwrap();
+        let members = line.as_object_mut().unwrap();
+        members.remove("raw");
+        members.remove("envelope");
+        std::fs::write(&scratch.path, format!("{line}\n")).unwrap();
+        assert_eq!(open(&scratch.path).0.mails(), [mail("one", &["bob@example.net"])]);
     }
 
     #[test]
@@ -302,6 +421,8 @@ mod tests {
         let members: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
         let mut expected = [
             "ses_message_id",
+            "raw",
+            "envelope",
             "from",
             "to",
             "cc",

@@ -24,6 +24,7 @@ pub(crate) struct MailDetail<'a> {
 pub(crate) struct MailSummary<'a> {
     id: Option<&'a str>,
     ses_message_id: &'a str,
+    raw: bool,
     at: jiff::Timestamp,
     subject: &'a str,
     decoded: DecodedPeople,
@@ -74,6 +75,7 @@ impl<'a> MailSummary<'a> {
         Self {
             id: mail.id(id_tag),
             ses_message_id: &mail.ses_message_id,
+            raw: mail.raw,
             at: mail.at,
             subject: &mail.subject,
             decoded: DecodedPeople::new(mail),

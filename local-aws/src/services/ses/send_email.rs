@@ -1,8 +1,9 @@
 //! The `SendEmail` request, and the checks that need nothing but the request.
 //!
-//! [`check`] turns a request into a [`Mail`] or returns the limit that it breaks. Only `Content.Simple` is supported;
-//! `Raw` and `Template` are refused by name. An accepted mail is kept as it was sent: its subject, bodies and addresses
-//! reach the outbox unchanged.
+//! [`check`] turns a request into a [`Mail`] or returns the limit that it breaks. `Content.Simple` is read here, and
+//! `Content.Raw` in [`super::raw`]; `Template` is refused by name. An accepted mail is kept as it was sent: its
+//! subject, bodies and addresses reach the outbox unchanged. Members that change nothing on one machine are ignored,
+//! such as `ListManagementOptions`, `TenantName` and `ConfigurationOverrides`.
 //! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use serde_json::Value;
 use super::attachment::Attachment;
 use super::error::SesError;
 use super::mailbox::Mailbox;
+use super::raw::{self, RawMail};
 
 const MAX_RECIPIENTS: usize = 50;
 const MAX_HEADERS: usize = 15;
@@ -24,6 +26,7 @@ pub(super) struct SendEmailRequest {
     from_email_address: Option<String>,
     destination: Destination,
     reply_to_addresses: Vec<String>,
+    feedback_forwarding_email_address: Option<String>,
     configuration_set_name: Option<String>,
     email_tags: Vec<Pair>,
     content: Content,
@@ -44,7 +47,7 @@ struct Destination {
 #[serde(rename_all = "PascalCase", default)]
 struct Content {
     simple: Option<Simple>,
-    raw: Option<Value>,
+    raw: Option<Raw>,
     template: Option<Value>,
 }
 
@@ -55,6 +58,13 @@ struct Simple {
     body: Body,
     headers: Vec<Pair>,
     attachments: Vec<Attachment>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Raw {
+    /// The MIME message in base64.
+    data: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -88,10 +98,20 @@ pub struct Tag {
     pub value: String,
 }
 
-/// A mail within all limits.
+/// The recipients that a request names beside the content.
+#[derive(Clone, Debug)]
+pub(super) struct Recipients {
+    pub(super) to: Vec<Mailbox>,
+    pub(super) cc: Vec<Mailbox>,
+    pub(super) bcc: Vec<Mailbox>,
+}
+
+/// A mail within all limits. The recipients are those of the envelope.
 #[derive(Clone, Debug)]
 pub(super) struct Mail {
     pub(super) from: Mailbox,
+    /// Other addresses that must be verified: where bounces go, and senders in the header of a raw mail.
+    pub(super) other_senders: Vec<Mailbox>,
     pub(super) to: Vec<Mailbox>,
     pub(super) cc: Vec<Mailbox>,
     pub(super) bcc: Vec<Mailbox>,
@@ -103,6 +123,8 @@ pub(super) struct Mail {
     pub(super) attachments: Vec<Attachment>,
     pub(super) tags: Vec<Tag>,
     pub(super) configuration_set: Option<String>,
+    /// The MIME message, if the caller built it.
+    pub(super) raw: Option<RawMail>,
 }
 
 impl Mail {
@@ -117,52 +139,68 @@ impl Mail {
 /// # Errors
 /// Returns a `BadRequestException` with the limit that it breaks.
 pub(super) fn check(request: SendEmailRequest) -> Result<Mail, SesError> {
-    let simple = simple_content(request.content)?;
-    let from = request
-        .from_email_address
-        .ok_or_else(|| bad("FromEmailAddress is required."))?;
-    let mail = Mail {
-        from: Mailbox::parse(&from)?,
+    let feedback = request.feedback_forwarding_email_address.as_deref();
+    let feedback = feedback.map(Mailbox::parse).transpose()?;
+    let to = Recipients {
         to: mailboxes(&request.destination.to)?,
         cc: mailboxes(&request.destination.cc)?,
         bcc: mailboxes(&request.destination.bcc)?,
-        reply_to: mailboxes(&request.reply_to_addresses)?,
-        subject: subject(simple.subject)?,
-        text: simple.body.text.map(|text| text.data),
-        html: simple.body.html.map(|html| html.data),
-        headers: headers(simple.headers)?,
-        attachments: simple.attachments,
-        tags: tags(request.email_tags)?,
-        configuration_set: request.configuration_set_name,
     };
+    let from = request.from_email_address.as_deref();
+    let from = from.map(Mailbox::parse).transpose()?;
+    let tags = tags(request.email_tags)?;
+    let configuration_set = request.configuration_set_name;
+    let mut mail = match request.content {
+        Content {
+            simple: Some(simple),
+            raw: None,
+            template: None,
+        } => Mail {
+            from: from.ok_or_else(|| bad("FromEmailAddress is required."))?,
+            other_senders: Vec::new(),
+            to: to.to,
+            cc: to.cc,
+            bcc: to.bcc,
+            reply_to: mailboxes(&request.reply_to_addresses)?,
+            subject: subject(simple.subject)?,
+            text: simple.body.text.map(|text| text.data),
+            html: simple.body.html.map(|html| html.data),
+            headers: headers(simple.headers)?,
+            attachments: simple.attachments,
+            tags,
+            configuration_set,
+            raw: None,
+        },
+        Content {
+            simple: None,
+            raw: Some(Raw { data }),
+            template: None,
+        } => raw::read(&data, from, to, tags, configuration_set)?,
+        Content {
+            simple: None,
+            raw: None,
+            template: None,
+        } => return Err(bad("Content is required.")),
+        Content { template: Some(_), .. } => {
+            return Err(bad(
+                "The simulator handles Content.Simple and Content.Raw, not Template.",
+            ));
+        }
+        _ => return Err(bad("Content must hold one of Simple, Raw and Template.")),
+    };
+    mail.other_senders.extend(feedback);
     match mail.recipients().count() {
         0 => return Err(bad("At least one recipient is required.")),
         count if count > MAX_RECIPIENTS => return Err(bad("Recipient count exceeds 50.")),
         _ => {}
     }
-    if mail.text.is_none() && mail.html.is_none() {
-        return Err(bad("Body must hold Text, Html or both."));
+    if mail.raw.is_none() {
+        if mail.text.is_none() && mail.html.is_none() {
+            return Err(bad("Body must hold Text, Html or both."));
+        }
+        check_size(&mail)?;
     }
-    check_size(&mail)?;
     Ok(mail)
-}
-
-fn simple_content(content: Content) -> Result<Simple, SesError> {
-    match content {
-        Content {
-            simple: Some(simple),
-            raw: None,
-            template: None,
-        } => Ok(simple),
-        Content {
-            simple: None,
-            raw: None,
-            template: None,
-        } => Err(bad("Content is required.")),
-        _ => Err(bad(
-            "The simulator handles Content.Simple only, not Raw and not Template.",
-        )),
-    }
 }
 
 fn mailboxes(addresses: &[String]) -> Result<Vec<Mailbox>, SesError> {
@@ -208,24 +246,27 @@ fn headers(headers: Vec<Pair>) -> Result<Vec<(String, String)>, SesError> {
 }
 
 fn tags(tags: Vec<Pair>) -> Result<Vec<Tag>, SesError> {
-    let legal = |text: &str| {
-        (1..=256).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-    };
     tags.into_iter()
-        .map(|Pair { name, value }| {
-            if legal(&name) && legal(&value) {
-                Ok(Tag { name, value })
-            } else {
-                Err(bad(&format!(
-                    "Tag <{name}> is not valid: name and value take 1 to 256 letters, digits, \
-                     underscores and dashes."
-                )))
-            }
-        })
+        .map(|Pair { name, value }| Tag::new(name, value))
         .collect()
+}
+
+impl Tag {
+    /// Makes a tag of legal letters.
+    pub(super) fn new(name: String, value: String) -> Result<Self, SesError> {
+        let legal = |text: &str| {
+            (1..=256).contains(&text.len())
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        };
+        if legal(&name) && legal(&value) {
+            return Ok(Self { name, value });
+        }
+        Err(bad(&format!(
+            "Tag <{name}> is not valid: name and value take 1 to 256 letters, digits, underscores and dashes."
+        )))
+    }
 }
 
 fn check_size(mail: &Mail) -> Result<(), SesError> {
@@ -234,6 +275,11 @@ fn check_size(mail: &Mail) -> Result<(), SesError> {
     for attachment in &mail.attachments {
         size += attachment.check()?;
     }
+    check_length(size)
+}
+
+/// Refuses a mail of more than [`MAX_SIZE`] bytes.
+pub(super) fn check_length(size: usize) -> Result<(), SesError> {
     if size > MAX_SIZE {
         return Err(bad(&format!(
             "Message length is more than {MAX_SIZE} bytes long: '{size}'."
@@ -242,7 +288,7 @@ fn check_size(mail: &Mail) -> Result<(), SesError> {
     Ok(())
 }
 
-fn bad(why: &str) -> SesError {
+pub(super) fn bad(why: &str) -> SesError {
     SesError::BadRequest(why.to_owned())
 }
 
@@ -299,12 +345,30 @@ mod tests {
     }
 
     #[test]
-    fn refuses_raw_and_template_by_name() {
-        for member in ["Raw", "Template"] {
-            let refusal = with("/Content", json!({ member: {} })).unwrap_err();
-            assert!(refusal.contains("Simple only"), "{refusal}");
-        }
+    fn refuses_templates_by_name_and_anything_but_one_content() {
+        let refusal = with("/Content", json!({ "Template": {} })).unwrap_err();
+        assert!(refusal.contains("not Template"), "{refusal}");
         assert!(with("/Content", json!({})).is_err());
+        let refusal = with("/Content/Raw", json!({"Data": "QQ=="})).unwrap_err();
+        assert!(refusal.contains("one of"), "{refusal}");
+    }
+
+    #[test]
+    fn ignores_members_that_change_nothing_here_and_checks_where_bounces_go() {
+        for (member, value) in [
+            ("ListManagementOptions", json!({"ContactListName": "news"})),
+            ("TenantName", json!("shop")),
+            ("ConfigurationOverrides", json!({"Tracking": {}})),
+            ("EndpointId", json!("abc.def")),
+        ] {
+            assert!(with(&format!("/{member}"), value).is_ok(), "{member}");
+        }
+        let forwarding = |address: &str| with("/FeedbackForwardingEmailAddress", json!(address));
+        assert_eq!(
+            forwarding("b@example.org").unwrap().other_senders[0].domain,
+            "example.org"
+        );
+        assert!(forwarding("bounces").is_err());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The rules that need the whole state: what is accepted, what is refused, and what is left behind.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -95,6 +97,124 @@ fn mail(from: &str, to: &[&str], configuration_set: &str) -> Mail {
         }},
     });
     check(serde_json::from_value(request).unwrap()).unwrap()
+}
+
+/// Makes a raw mail of these header fields.
+fn raw_mail(header: &str, members: Value) -> Mail {
+    let mut request = members;
+    let source = format!("{header}\r\n\r\nHi");
+    request["Content"] = json!({"Raw": {"Data": STANDARD.encode(source)}});
+    check(serde_json::from_value(request).unwrap()).unwrap()
+}
+
+#[test]
+fn every_sender_of_a_raw_mail_must_be_verified() {
+    let world = world(settings());
+    let now = Timestamp::from_second(1_800_000_000).unwrap();
+    let failed = |header: &str, members: Value| {
+        let refusal = world
+            .ses
+            .send(raw_mail(header, members), Uuid::from_u128(1), now)
+            .unwrap_err();
+        assert_eq!(refusal.code(), "MessageRejected");
+        let text = refusal.to_string();
+        text.rsplit_once(": ").unwrap().1.to_owned()
+    };
+    let to = "To: bob@example.net";
+    let own = || json!({"FromEmailAddress": "ada@example.com"});
+    assert_eq!(
+        failed(&format!("From: Eve <eve@else.example>\r\n{to}"), json!({})),
+        "Eve <eve@else.example>"
+    );
+    assert_eq!(
+        failed(&format!("From: Eve <eve@else.example>\r\n{to}"), own()),
+        "Eve <eve@else.example>"
+    );
+    assert_eq!(
+        failed(&format!("From: ada@example.com, eve@else.example\r\n{to}"), own()),
+        "eve@else.example"
+    );
+    assert_eq!(
+        failed(
+            &format!("From: ada@example.com\r\nSender: s@else.example\r\n{to}"),
+            json!({})
+        ),
+        "s@else.example"
+    );
+    assert_eq!(
+        failed(
+            &format!("From: ada@example.com\r\nReturn-Path: <r@else.example>\r\n{to}"),
+            json!({})
+        ),
+        "<r@else.example>"
+    );
+    let forwarding = json!({"FeedbackForwardingEmailAddress": "f@else.example"});
+    assert_eq!(
+        failed(&format!("From: ada@example.com\r\n{to}"), forwarding),
+        "f@else.example"
+    );
+    let envelope = json!({"FromEmailAddress": "eve@else.example"});
+    assert_eq!(
+        failed(&format!("From: ada@example.com\r\n{to}"), envelope),
+        "eve@else.example"
+    );
+    assert!(world.ses.outbox().is_empty());
+    let good = raw_mail(
+        &format!("From: ada@example.com\r\nSender: b@mail.example.com\r\n{to}"),
+        own(),
+    );
+    world.ses.send(good, Uuid::from_u128(1), now).unwrap();
+}
+
+#[test]
+fn the_sandbox_looks_at_the_envelope_of_a_raw_mail() {
+    let world = sandbox();
+    let now = Timestamp::from_second(1_800_000_000).unwrap();
+    let header = "From: ada@example.com\r\nTo: bob@example.net";
+    let refusal = world
+        .ses
+        .send(raw_mail(header, json!({})), Uuid::from_u128(1), now)
+        .unwrap_err();
+    assert!(refusal.to_string().ends_with("US-EAST-1: bob@example.net"), "{refusal}");
+    let envelope = json!({"Destination": {"ToAddresses": ["success@simulator.amazonses.com"]}});
+    world
+        .ses
+        .send(raw_mail(header, envelope), Uuid::from_u128(1), now)
+        .unwrap();
+    assert_eq!(world.sent(), 0);
+}
+
+#[test]
+fn a_configuration_set_in_the_header_must_exist() {
+    let mut world = world(settings());
+    let now = Timestamp::from_second(1_800_000_000).unwrap();
+    let mail = |set: &str| {
+        let header = format!("From: ada@example.com\r\nTo: bob@example.net\r\nX-SES-CONFIGURATION-SET: {set}");
+        raw_mail(&header, json!({}))
+    };
+    let refusal = world.ses.send(mail("nowhere"), Uuid::from_u128(1), now).unwrap_err();
+    assert_eq!(refusal.code(), "NotFoundException");
+    world.ses.send(mail("shop"), Uuid::from_u128(1), now).unwrap();
+    assert_eq!(world.event_names(), ["Send", "Delivery"]);
+}
+
+#[test]
+fn a_raw_mail_survives_a_restart_with_its_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = SesSettings {
+        outbox_file: Some(folder.path().join("outbox.jsonl")),
+        ..settings()
+    };
+    let world = world(settings.clone());
+    let envelope = json!({"Destination": {"ToAddresses": ["a@example.net", "b@example.net"]}});
+    let mail = raw_mail("From: ada@example.com\r\nTo: all@example.net", envelope);
+    let now = Timestamp::from_second(1_800_000_000).unwrap();
+    world.ses.send(mail, Uuid::from_u128(1), now).unwrap();
+    let kept = world.ses.outbox();
+    drop(world);
+    let again = self::world(settings);
+    assert_eq!(again.ses.outbox(), kept);
+    assert_eq!(again.ses.state().account.sent.total(now), 2);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use super::Ses;
 use super::error::SesError;
 use super::ids::new_id;
 use super::operations::{account, configuration_sets, identities, send, suppression};
+use super::raw;
 use crate::catalogue::AwsService;
 use crate::middleware::{Access, Operation, WireRequest, WireService};
 
@@ -149,18 +150,27 @@ impl SesWire {
         }
     }
 
-    /// Returns the resources of an operation on which IAM checks a permission.
-    fn resources(&self, operation: &str, path: &str, body: &[u8]) -> Vec<String> {
+    /// Returns the permissions of an operation that IAM checks.
+    fn access(&self, operation: &'static str, path: &str, body: &[u8]) -> Vec<Access> {
         let prefix = &self.arn_prefix;
         let named = |position: usize| path.split('/').nth(position).unwrap_or_default();
-        match operation {
+        let mut action = operation;
+        let resources = match operation {
             // SES checks both the identity that sends, by its domain, and the configuration set.
             "SendEmail" => {
                 let mail: Value = serde_json::from_slice(body).unwrap_or_default();
-                let sender = mail["FromEmailAddress"].as_str().unwrap_or_default();
+                let (sender, set) = if let Some(inputs) = raw::permission_inputs(&mail) {
+                    action = "SendRawEmail";
+                    inputs
+                } else {
+                    let text = |member: &str| mail[member].as_str().map(str::to_owned);
+                    (
+                        text("FromEmailAddress").unwrap_or_default(),
+                        text("ConfigurationSetName"),
+                    )
+                };
                 let domain = sender.rsplit_once('@').map_or("", |(_, domain)| domain);
                 let identity = format!("{prefix}identity/{}", domain.trim_end_matches('>'));
-                let set = mail["ConfigurationSetName"].as_str();
                 let set = set.map(|set| format!("{prefix}configuration-set/{set}"));
                 std::iter::once(identity).chain(set).collect()
             }
@@ -170,7 +180,9 @@ impl SesWire {
             }
             // The account and its suppression list are no resources in IAM.
             _ => vec!["*".to_owned()],
-        }
+        };
+        let access = |resource| Access::new(action, resource);
+        resources.into_iter().map(access).collect()
     }
 }
 
@@ -185,11 +197,7 @@ impl WireService for SesWire {
         let path = head.uri.path();
         let is_asked = |(method, route, _): &&(Method, &str, &str)| *method == head.method && is_on(route, path);
         Some(match self.names.iter().find(is_asked) {
-            Some((_, _, name)) => {
-                let access = |resource| Access::new(*name, resource);
-                let resources = self.resources(name, path, body).into_iter();
-                Operation::allowed_by(*name, resources.map(access).collect())
-            }
+            Some((_, _, name)) => Operation::allowed_by(*name, self.access(name, path, body)),
             // No policy allows an action of this name.
             None => Operation::on(format!("{} {path}", head.method), "*"),
         })

@@ -1,7 +1,11 @@
 //! The API over real sockets.
 
+mod raw;
+
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -130,6 +134,8 @@ async fn accepts_a_mail_and_shows_it_in_the_outbox_as_it_was_sent() {
         outbox,
         json!([{
             "ses_message_id": message_id,
+            "raw": false,
+            "envelope": null,
             "from": "ada@example.com",
             "to": ["Bob <success+a@simulator.amazonses.com>"],
             "cc": [],
@@ -419,6 +425,19 @@ async fn names_the_resources_that_iam_checks() {
         wire.operation(&mail).unwrap().resources(),
         [arn("identity/example.com"), arn("configuration-set/shop")]
     );
+    let source = "From: Ada <ada@example.org>\nX-SES-CONFIGURATION-SET: other\n\nHi";
+    for (members, identity, set) in [
+        (json!({}), "identity/example.org", "configuration-set/other"),
+        (body, "identity/example.com", "configuration-set/shop"),
+    ] {
+        let mut body = members;
+        body["Content"] = json!({"Raw": {"Data": STANDARD.encode(source)}});
+        mail.body = bytes::Bytes::from(body.to_string());
+        let operation = wire.operation(&mail).unwrap();
+        assert_eq!(operation.name, "SendEmail");
+        let allowed_by = [identity, set].map(|resource| Access::new("SendRawEmail", arn(resource)));
+        assert_eq!(operation.allowed_by, allowed_by);
+    }
     for (path, resource) in [
         ("/v2/email/account", "*".to_owned()),
         ("/v2/email/identities/example.com", arn("identity/example.com")),
