@@ -24,6 +24,10 @@ pub const FUNCTIONS: &[Function] = &[
         start: || Box::pin(send_api::run()),
     },
     Function {
+        name: "ses-api",
+        start: || Box::pin(ses_api::run()),
+    },
+    Function {
         name: "feedback",
         start: || Box::pin(feedback::run()),
     },

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::address::{AddressError, Mailbox};
-use domain::message::raw::{Envelope, RawEmail, RawMessage};
+use domain::message::raw::{RawEmail, RawEnvelope, RawMessage};
 use domain::message::{Attachment, Email, EmailParts, Header, Mail, MailContent, RECIPIENTS_MAX, SesOptions, Tag};
 
 use crate::fault::{ApiFault, FaultKind, kind_of};
@@ -60,7 +60,7 @@ impl RawParts {
         let message = RawMessage::read(blob("RawMessage.Data", &self.data)?)?;
         let email = RawEmail::new(
             message,
-            Envelope {
+            RawEnvelope {
                 source: self.source,
                 destinations: self.destinations,
                 tags: self.tags,

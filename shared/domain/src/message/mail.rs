@@ -166,17 +166,17 @@ fn raw_lines(email: &RawEmail) -> HeaderLines<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::raw::{Envelope, RawMessage};
+    use crate::message::raw::{RawEnvelope, RawMessage};
     use crate::message::tests::parts;
 
     const MIME: &str =
         "From: ada@example.com\nSender: desk@example.com\nTo: Bob <b@example.net>\nCc: c@example.net\n\nHi";
 
     fn raw(destinations: &[&str]) -> Mail {
-        let envelope = Envelope {
+        let envelope = RawEnvelope {
             source: Some("shop@example.com".to_owned()),
             destinations: destinations.iter().map(|text| (*text).to_owned()).collect(),
-            ..Envelope::default()
+            ..RawEnvelope::default()
         };
         let message = RawMessage::read(MIME.as_bytes().to_vec()).unwrap();
         Mail {

@@ -124,7 +124,7 @@ pub struct ContentRef {
 mod tests {
     use super::*;
     use crate::message::SesOptions;
-    use crate::message::raw::{Envelope, RawMessage};
+    use crate::message::raw::{RawEnvelope, RawMessage};
 
     type List = fn(&mut EmailParts) -> &mut Vec<Mailbox>;
 
@@ -209,9 +209,9 @@ mod tests {
     fn an_address_leaves_the_envelope_of_a_raw_mail_and_the_bytes_stay() {
         let raw = |destinations: &[&str]| {
             let mime = b"From: hello@example.com\nTo: anna@example.org, bob@example.org\n\nHi".to_vec();
-            let envelope = Envelope {
+            let envelope = RawEnvelope {
                 destinations: destinations.iter().map(|text| (*text).to_owned()).collect(),
-                ..Envelope::default()
+                ..RawEnvelope::default()
             };
             QueuedContent {
                 mail: Mail {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use domain::address::Mailbox;
 use domain::message::Tag;
-use domain::message::raw::{Envelope, RawEmail, RawMessage};
+use domain::message::raw::{RawEmail, RawEnvelope, RawMessage};
 
 use super::mailbox::StoredMailbox;
 
@@ -39,7 +39,7 @@ impl StoredRaw {
             Some(source) => Some(source.read()?.to_wire()),
             None => None,
         };
-        let envelope = Envelope {
+        let envelope = RawEnvelope {
             source,
             destinations: self.recipients,
             tags: self
@@ -47,7 +47,7 @@ impl StoredRaw {
                 .iter()
                 .map(|(name, value)| Tag::new(name, value).ok())
                 .collect::<Option<_>>()?,
-            ..Envelope::default()
+            ..RawEnvelope::default()
         };
         RawEmail::new(message, envelope).ok()
     }
@@ -59,7 +59,7 @@ mod tests {
 
     use super::*;
 
-    fn email(header: &str, body: &[u8], envelope: Envelope) -> RawEmail {
+    fn email(header: &str, body: &[u8], envelope: RawEnvelope) -> RawEmail {
         let message = [b"From: ada@example.com\r\n", header.as_bytes(), b"\r\n", body].concat();
         RawEmail::new(RawMessage::read(message).unwrap(), envelope).unwrap()
     }
@@ -87,17 +87,17 @@ mod tests {
         let whole = email(
             header,
             b"Gr\xfc\xdfe\0",
-            Envelope {
+            RawEnvelope {
                 source: Some("Ünï <shop@Example.com>".to_owned()),
-                ..Envelope::default()
+                ..RawEnvelope::default()
             },
         );
         assert_eq!((whole.tags().len(), whole.recipients().len()), (2, 2));
         assert_eq!(sent(&read_back(&whole)), sent(&whole));
-        let to_others = Envelope {
+        let to_others = RawEnvelope {
             destinations: vec!["d@example.net".to_owned()],
             tags: vec![Tag::new("a", "b").unwrap()],
-            ..Envelope::default()
+            ..RawEnvelope::default()
         };
         let to_others = email(header, b"Hi", to_others);
         assert_eq!(sent(&read_back(&to_others)), sent(&to_others));
@@ -106,7 +106,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_survive(body in prop::collection::vec(any::<u8>(), 0..300)) {
-            let whole = email("To: b@example.net\r\n", &body, Envelope::default());
+            let whole = email("To: b@example.net\r\n", &body, RawEnvelope::default());
             prop_assert_eq!(sent(&read_back(&whole)), sent(&whole));
         }
     }

@@ -11,7 +11,7 @@ use aws_sdk_sesv2::config::retry::RetryConfig;
 use aws_sdk_sesv2::config::timeout::TimeoutConfig;
 use aws_smithy_types::base64;
 use domain::address::Mailbox;
-use domain::message::raw::{Envelope, ListManagement, RawEmail, RawMessage};
+use domain::message::raw::{ListManagement, RawEmail, RawEnvelope, RawMessage};
 use domain::message::{Attachment, EmailParts, Header, Mail, MailContent, SesOptions, Tag};
 use domain::recipient::ResolvedRecipients;
 use domain::ses_error::SesRefusal;
@@ -611,11 +611,11 @@ async fn no_error_shows_an_address_or_sess_text() {
 #[tokio::test]
 async fn a_raw_mail_goes_out_with_its_bytes_and_to_those_who_are_left() {
     let mime = b"From: Ada <ada@example.com>\r\nTo: anna@example.org\r\nX-Tag: shop\r\n\r\nGr\xfc\xdfe".to_vec();
-    let envelope = Envelope {
+    let envelope = RawEnvelope {
         source: Some("Shop <shop@example.com>".to_owned()),
         destinations: vec!["anna@example.org".to_owned(), "bob@example.org".to_owned()],
         tags: vec![Tag::new("a", "b").unwrap()],
-        ..Envelope::default()
+        ..RawEnvelope::default()
     };
     let raw = |envelope| Mail {
         content: MailContent::Raw(RawEmail::new(RawMessage::read(mime.clone()).unwrap(), envelope).unwrap()),
@@ -636,7 +636,7 @@ async fn a_raw_mail_goes_out_with_its_bytes_and_to_those_who_are_left() {
     };
     send(&ses(&fake.endpoint), &mail, &destination).await.unwrap();
     // Without a sender of its own, the request names none: SES takes the one of the header.
-    let mail = raw(Envelope::default());
+    let mail = raw(RawEnvelope::default());
     send(&ses(&fake.endpoint), &mail, &everybody(&mail)).await.unwrap();
     let bodies: Vec<Value> = fake.requests().iter().map(|request| request.json()).collect();
     assert_eq!(

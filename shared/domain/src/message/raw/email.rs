@@ -13,7 +13,7 @@ use crate::message::{OWN_TAGS, RECIPIENTS_MAX, TAGS_MAX, Tag};
 
 /// The values that a request gives beside the message.
 #[derive(Clone, Debug, Default)]
-pub struct Envelope {
+pub struct RawEnvelope {
     /// The sender that replaces the one of the message: `Source` or `FromEmailAddress`.
     pub source: Option<String>,
     /// The recipients, who replace those of the header. If empty, the header names them.
@@ -47,7 +47,7 @@ impl RawEmail {
     ///
     /// # Errors
     /// [`InvalidRaw`] with the first problem found.
-    pub fn new(message: RawMessage, envelope: Envelope) -> Result<Self, InvalidRaw> {
+    pub fn new(message: RawMessage, envelope: RawEnvelope) -> Result<Self, InvalidRaw> {
         let source = envelope.source.map(|source| parse(&source, "Source")).transpose()?;
         let recipients = recipients(&message, &envelope.destinations)?;
         let instructions = &message.instructions;
@@ -210,14 +210,14 @@ mod tests {
     const HEADER: &str =
         "From: ada@example.com\nTo: b@example.net\nCc: c@example.net\nBcc: d@example.net, B@EXAMPLE.net\n";
 
-    fn email(header: &str, envelope: Envelope) -> Result<RawEmail, InvalidRaw> {
+    fn email(header: &str, envelope: RawEnvelope) -> Result<RawEmail, InvalidRaw> {
         RawEmail::new(RawMessage::read(format!("{header}\nHi").into_bytes())?, envelope)
     }
 
-    fn to(destinations: &[&str]) -> Envelope {
-        Envelope {
+    fn to(destinations: &[&str]) -> RawEnvelope {
+        RawEnvelope {
             destinations: destinations.iter().map(|text| (*text).to_owned()).collect(),
-            ..Envelope::default()
+            ..RawEnvelope::default()
         }
     }
 
@@ -240,7 +240,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(
-            given(Envelope::default()),
+            given(RawEnvelope::default()),
             ["b@example.net", "c@example.net", "d@example.net"]
         );
         assert_eq!(given(to(&["Eve <e@example.net>", "E@example.net"])), ["e@example.net"]);
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn an_unreadable_recipient_matters_only_where_the_header_is_the_envelope() {
         let header = "From: a@example.com\nTo: b@example.net, bob\nCc: c@example.net =?utf-8?q?=2C?= d@example.net\n";
-        let error = email(header, Envelope::default()).unwrap_err();
+        let error = email(header, RawEnvelope::default()).unwrap_err();
         assert_eq!(error.to_string(), "Missing final '@domain' (To)");
         let named = email(header, to(&["e@example.net"])).unwrap();
         assert_eq!(named.recipients().len(), 1);
@@ -262,15 +262,15 @@ mod tests {
             let addresses: Vec<String> = (0..n).map(|n| format!("u{n}@example.net")).collect();
             format!("From: a@example.com\nTo: {}\n", addresses.join(",\n "))
         };
-        assert!(email(&header(50), Envelope::default()).is_ok());
-        let error = email(&header(51), Envelope::default()).unwrap_err();
+        assert!(email(&header(50), RawEnvelope::default()).is_ok());
+        let error = email(&header(51), RawEnvelope::default()).unwrap_err();
         assert_eq!(error.to_string(), "Recipient count exceeds 50.");
         // The header may name more people than the envelope.
         assert!(email(&header(51), to(&["a@example.net"])).is_ok());
         assert_eq!(
             email(
                 "From: a@example.com\nTo: undisclosed-recipients:;\n",
-                Envelope::default()
+                RawEnvelope::default()
             )
             .unwrap_err(),
             InvalidRaw::NoRecipients
@@ -279,9 +279,9 @@ mod tests {
 
     #[test]
     fn every_sender_is_listed() {
-        let envelope = Envelope {
+        let envelope = RawEnvelope {
             source: Some("Bot <bot@example.org>".to_owned()),
-            ..Envelope::default()
+            ..RawEnvelope::default()
         };
         let email = email(HEADER, envelope).unwrap();
         assert_eq!(email.from().to_string(), "Bot <bot@example.org>");
@@ -291,9 +291,9 @@ mod tests {
 
     #[test]
     fn an_invalid_address_of_the_request_is_refused_by_name() {
-        let source = Envelope {
+        let source = RawEnvelope {
             source: Some("bot".to_owned()),
-            ..Envelope::default()
+            ..RawEnvelope::default()
         };
         for (envelope, place) in [(source, "(Source)"), (to(&["a@example.net", "b"]), "(Destination)")] {
             let error = email(HEADER, envelope).unwrap_err().to_string();
@@ -305,11 +305,11 @@ mod tests {
     fn the_tags_of_the_request_replace_those_of_the_header() {
         let header =
             format!("{HEADER}X-SES-MESSAGE-TAGS: shop=17\nX-Tag: welcome\nX-Metadata: {{\"order\": 1, \"shop\": 2}}\n");
-        let of_header = email(&header, Envelope::default()).unwrap();
+        let of_header = email(&header, RawEnvelope::default()).unwrap();
         assert_eq!(tags(&of_header), [("shop", "17"), ("order", "1"), ("tag", "welcome")]);
-        let envelope = Envelope {
+        let envelope = RawEnvelope {
             tags: vec![tag("campaign")],
-            ..Envelope::default()
+            ..RawEnvelope::default()
         };
         let of_request = email(&header, envelope).unwrap();
         assert_eq!(
@@ -320,16 +320,16 @@ mod tests {
 
     #[test]
     fn limits_the_tags() {
-        let with = |n: usize| Envelope {
+        let with = |n: usize| RawEnvelope {
             tags: (0..n).map(|n| tag(&format!("t{n}"))).collect(),
-            ..Envelope::default()
+            ..RawEnvelope::default()
         };
         let header = format!("{HEADER}X-Tag: welcome\n");
         assert_eq!(email(&header, with(47)).unwrap().tags().len(), 47);
         assert_eq!(email(HEADER, with(48)).unwrap_err(), InvalidRaw::TooManyTags(47));
-        let twice = Envelope {
+        let twice = RawEnvelope {
             tags: vec![tag("a"), tag("a")],
-            ..Envelope::default()
+            ..RawEnvelope::default()
         };
         assert_eq!(email(HEADER, twice).unwrap_err(), InvalidRaw::DuplicateTag);
     }
@@ -338,16 +338,16 @@ mod tests {
     fn the_request_replaces_the_instructions_of_the_header() {
         let header =
             format!("{HEADER}X-SES-CONFIGURATION-SET: a\nX-SES-TENANT-NAME: b\nX-SES-LIST-MANAGEMENT-OPTIONS: c\n");
-        let of_header = email(&header, Envelope::default()).unwrap();
+        let of_header = email(&header, RawEnvelope::default()).unwrap();
         assert_eq!(
             (of_header.configuration_set(), of_header.tenant()),
             (Some("a"), Some("b"))
         );
         assert_eq!(of_header.list_management().unwrap().contact_list_name, "c");
-        let envelope = Envelope {
+        let envelope = RawEnvelope {
             configuration_set: Some("x".to_owned()),
             tenant: Some("y".to_owned()),
-            ..Envelope::default()
+            ..RawEnvelope::default()
         };
         let of_request = email(&header, envelope).unwrap();
         assert_eq!(
@@ -363,23 +363,23 @@ mod tests {
             email(header, envelope).unwrap().add_to(&mut hash);
             hash.finalize().to_vec()
         };
-        let source = Envelope {
+        let source = RawEnvelope {
             source: Some("bot@example.org".to_owned()),
-            ..Envelope::default()
+            ..RawEnvelope::default()
         };
-        let tagged = Envelope {
+        let tagged = RawEnvelope {
             tags: vec![tag("a")],
-            ..Envelope::default()
+            ..RawEnvelope::default()
         };
         let all = [
-            of(HEADER, Envelope::default()),
-            of(&format!("{HEADER}X: 1\n"), Envelope::default()),
+            of(HEADER, RawEnvelope::default()),
+            of(&format!("{HEADER}X: 1\n"), RawEnvelope::default()),
             of(HEADER, source),
             of(HEADER, to(&["x@example.net"])),
             of(HEADER, tagged),
         ];
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
         let named = to(&["b@example.net", "c@example.net", "d@example.net"]);
-        assert_eq!(of(HEADER, Envelope::default()), of(HEADER, named));
+        assert_eq!(of(HEADER, RawEnvelope::default()), of(HEADER, named));
     }
 }

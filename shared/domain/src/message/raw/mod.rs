@@ -19,7 +19,7 @@ mod fields;
 mod message;
 mod ses_fields;
 
-pub use email::{Envelope, RawEmail};
+pub use email::{RawEmail, RawEnvelope};
 pub use error::InvalidRaw;
 pub use message::RawMessage;
 pub use ses_fields::ListManagement;
