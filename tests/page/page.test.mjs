@@ -458,6 +458,7 @@ for (const viewport of [{ width: 1240, height: 760 }, { width: 360, height: 740 
     await empty();
     const bounce = `bounce+${viewport.width}@simulator.amazonses.com`;
     await okite.send({ subject: 'Legible', to: [bounce], cc: [to('legible')], html: '<p>Legible</p><a href="https://example.com">x</a>', tags: [{ name: 'kind', value: 'x' }], attachments: [{ filename: 'a.txt', content: 'eA==' }] });
+    const raw = await okite.sendRaw(rawMail('Raw', `<p>${'x'.repeat(500)}</p>`), { Destination: { ToAddresses: Array.from({ length: 9 }, (_, index) => to(`raw${index}`)) } });
     await okite.send({ subject: 'Another with a rather long subject that has to be cut somewhere on a small screen' });
     await okite.send({ subject: 'One that waits, with a rather long subject', scheduled_at: 'in 1 day' });
     await look('outbox', { viewport }, async (page) => {
@@ -473,6 +474,11 @@ for (const viewport of [{ width: 1240, height: 760 }, { width: 360, height: 740 
         await tab.click();
         await check(`mail, ${await tab.innerText()}`);
       }
+      await page.goto(`${okite.url}/#/outbox/${raw}`);
+      await page.getByRole('heading', { name: 'Raw' }).waitFor();
+      await page.getByRole('tab', { name: 'Source' }).click();
+      await page.locator('#source').getByText('--b--').waitFor();
+      await check('mail, Source');
       for (const [view, content] of [['queue', 'tbody tr'], ['suppressions', 'tbody tr'], ['events', '#events-list li'], ['account', '.gauge']]) {
         await page.goto(`${okite.url}/#/${view}`);
         await page.locator(`#${view} ${content}`).first().waitFor();

@@ -174,15 +174,15 @@ fn route_key(properties: &Map<'_>) -> Result<RouteKey, TemplateError> {
     match (properties.optional("Path")?, properties.optional("Method")?) {
         (None, None) => Ok(RouteKey::Default),
         (Some(path), Some(method)) => Ok(RouteKey::Path {
-            method: read_method(method)?,
-            path: read_path(path)?,
+            method: read_method(&method)?,
+            path: read_path(&path)?,
         }),
         (Some(path), None) => Err(path.unfit("needs a `Method` beside it")),
         (None, Some(method)) => Err(method.unfit("needs a `Path` beside it")),
     }
 }
 
-fn read_method(value: Value<'_>) -> Result<Option<String>, TemplateError> {
+fn read_method(value: &Value<'_>) -> Result<Option<String>, TemplateError> {
     let method = value.clone().text()?.to_ascii_uppercase();
     if method == "ANY" {
         return Ok(None);
@@ -193,7 +193,7 @@ fn read_method(value: Value<'_>) -> Result<Option<String>, TemplateError> {
     Ok(Some(method))
 }
 
-fn read_path(value: Value<'_>) -> Result<Vec<PathSegment>, TemplateError> {
+fn read_path(value: &Value<'_>) -> Result<Vec<PathSegment>, TemplateError> {
     let path = value.clone().text()?;
     let Some(rest) = path.strip_prefix('/') else {
         return Err(value.unfit("must begin with `/`"));

@@ -57,7 +57,7 @@ pub use self::configuration_set::SesConfigurationSet;
 pub use self::error::SesError;
 pub use self::identities::{DnsStatus, IdentityPatch, MailFrom};
 pub use self::mailbox_simulator::SIMULATOR_DOMAIN;
-pub use self::outbox::{Envelope, OutboxAttachment, OutboxMail};
+pub use self::outbox::{OutboxAttachment, OutboxEnvelope, OutboxMail};
 pub(crate) use self::outbox_view::{MailDetail, MailSummary};
 pub use self::send_email::Tag;
 

@@ -34,7 +34,7 @@ pub struct OutboxMail {
     pub raw: bool,
     /// Who sends a raw mail and who receives it, whatever its header says.
     #[serde(default)]
-    pub envelope: Option<Envelope>,
+    pub envelope: Option<OutboxEnvelope>,
     /// The sender.
     pub from: String,
     /// The recipients.
@@ -66,7 +66,7 @@ pub struct OutboxMail {
 
 /// The addresses that a mail travels by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Envelope {
+pub struct OutboxEnvelope {
     /// The sender.
     pub from: String,
     /// All recipients.
@@ -136,7 +136,7 @@ impl OutboxMail {
     /// Takes the people of a raw mail from its header.
     fn take(&mut self, raw: &RawMail, mail: &Mail) {
         self.raw = true;
-        self.envelope = Some(Envelope {
+        self.envelope = Some(OutboxEnvelope {
             from: mail.from.bare(),
             to: mail.recipients().map(Mailbox::bare).collect(),
         });
@@ -310,7 +310,7 @@ mod tests {
     fn raw_mail(source: &[u8]) -> OutboxMail {
         OutboxMail {
             raw: true,
-            envelope: Some(Envelope {
+            envelope: Some(OutboxEnvelope {
                 from: "ada@example.com".to_owned(),
                 to: vec!["bob@example.net".to_owned()],
             }),

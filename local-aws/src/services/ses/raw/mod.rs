@@ -1,7 +1,8 @@
 //! `Content.Raw`: a MIME message that the caller built.
 //!
 //! SES sends its bytes, without `Bcc` and its own `X-SES-…` fields. Addresses outside the message are the envelope. If
-//! there are none, the people of the header receive it. The rest is read for events and for people who look at the mail.
+//! there are none, the people of the header receive it. The rest is read for events, and for people who look at the
+//! mail.
 //! Not simulated: `Message-ID` and `Date`, which SES replaces, and the fields that SES adds.
 
 mod header;

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::permission_inputs;
+use crate::services::ses::mailbox::Mailbox;
 use crate::services::ses::send_email::{Mail, check};
 
 const PLAIN: &str = "From: Ada <ada@example.com>\r\nTo: bob@example.net\r\nSubject: Hi\r\n\r\nHello\r\n";
@@ -88,7 +89,7 @@ fn the_sender_of_the_request_goes_before_that_of_the_header_and_both_are_senders
         To: bob@example.net\r\n\r\nHi";
     let mail = with(source, json!({"FromEmailAddress": "Shop <shop@example.com>"})).unwrap();
     assert_eq!(mail.from.given, "Shop <shop@example.com>");
-    let senders: Vec<String> = mail.other_senders.iter().map(|sender| sender.bare()).collect();
+    let senders: Vec<String> = mail.other_senders.iter().map(Mailbox::bare).collect();
     assert_eq!(senders, ["ada@example.com", "office@example.org", "b@bounces.example"]);
     let empty = PLAIN.replace("Subject", "Return-Path: <>\r\nSubject");
     assert_eq!(read(empty).other_senders.len(), 1);
