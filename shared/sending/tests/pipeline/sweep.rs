@@ -152,6 +152,32 @@ async fn a_stream_that_brake_or_quota_holds_back_is_not_woken() {
     assert_eq!(world.hinted()[1..], bulk);
 }
 
+/// A worker has looked at the mail while the gate held it back. The sweep before the release does not hand it over, and
+/// the first one after it does.
+#[tokio::test]
+async fn what_a_worker_found_held_back_leaves_with_the_first_sweep_after_that() {
+    let world = Box::pin(World::start()).await;
+    for (left, brake) in [(UNLIMITED, Brake::All), (0, Brake::None)] {
+        let id = world.queue(&format!("{brake:?}")).await;
+        world.set_gate(1, left, brake).await;
+        assert!(world.work_on(id, &[]).await.is_acknowledged());
+        world.take_hints().await;
+        world.advance(Duration::from_secs(2));
+        assert_eq!(world.sweep().await.transactional.handed_over, 0, "{brake:?}");
+        world.set_gate(1, UNLIMITED, Brake::None).await;
+        assert_eq!(world.sweep().await.transactional.handed_over, 1, "{brake:?}");
+        let hints = world.hints_in(HINTS);
+        let [(hint, delay)] = &hints[..] else {
+            panic!("{hints:?}")
+        };
+        assert!(hint.id == id && *delay <= 60, "{delay}");
+        world.advance(MINUTE);
+        assert!(world.work_on(id, &[]).await.is_acknowledged());
+        assert!(world.is_gone(id).await, "{brake:?}");
+        world.take_hints().await;
+    }
+}
+
 #[tokio::test]
 async fn what_is_scheduled_for_the_next_minute_is_handed_over_with_a_delay() {
     let world = Box::pin(World::start()).await;
