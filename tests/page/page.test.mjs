@@ -332,6 +332,59 @@ test('mails that wait come by themselves, say why, and are called back or sent a
   });
 });
 
+test('a long queue is shown page by page, and a mail that is called back or sent leaves it at once', async () => {
+  const own = await Okite.start();
+  const row = (page, number) => page.locator('#queue-rows tr').filter({ hasText: `Waits ${number}.` });
+  const waits = (number) => ({ from: 'Acme <hello@example.com>', to: to(`waits${number}`), subject: `Waits ${number}.`, text: 'It works.', scheduled_at: 'in 3 hours' });
+  try {
+    // The API lists 100 at a time.
+    for (const from of [0, 100, 200]) await own.call('POST', '/emails/batch', Array.from({ length: from < 200 ? 100 : 30 }, (_, number) => waits(from + number)));
+    await look('queue', { of: own }, async (page) => {
+      const shown = page.locator('#queue-rows tr');
+      const more = page.getByRole('button', { name: /^Show more/ });
+      await eventually('all are counted', async () => (await page.locator('#queue-count').innerText()) === '230');
+      assert.equal(await shown.count(), 100);
+      for (const [name, all] of [['Show more: these are 100 of 230', 200], ['Show more: these are 200 of 230', 230]]) {
+        assert.equal(await more.innerText(), name);
+        await more.click();
+        await eventually('more are shown', async () => (await shown.count()) === all);
+      }
+      assert.ok(await more.isHidden());
+      // A search begins anew, and finds those that were not shown.
+      await page.getByLabel('Search the queue').fill('waits');
+      await eventually('the first are shown', async () => (await shown.count()) === 100);
+      await page.getByLabel('Search the queue').fill('waits 229.');
+      await eventually('one is shown', async () => (await shown.count()) === 1);
+      await page.getByLabel('Search the queue').fill('');
+      // From here on the list has no answer, as while it is read again: each mail is asked for by itself.
+      await page.route('**/emails?*', () => {});
+      await page.getByRole('button', { name: 'Cancel: Waits 7.' }).click();
+      await row(page, 7).waitFor({ state: 'detached' });
+      await page.getByRole('button', { name: 'Send now: Waits 8.' }).click();
+      await row(page, 8).waitFor({ state: 'detached' });
+      await eventually('two are gone', async () => (await page.locator('#queue-count').innerText()) === '228');
+      // The mail beside them is as it was.
+      await row(page, 9).getByRole('button', { name: 'Send now' }).waitFor();
+    });
+    await look('outbox', { of: own }, async (page) => {
+      let held = [];
+      await page.route('**/emails?*', (route) => (held && route.request().url().includes('after=') ? held.push(route) : route.continue()));
+      await page.goto(`${own.url}/#/queue`);
+      await page.reload();
+      // The first page is shown while the others are on their way.
+      await row(page, 229).waitFor();
+      assert.equal(await page.locator('#queue-count').innerText(), '100');
+      await eventually('the next page is asked for', () => held.length > 0);
+      const late = held;
+      held = null;
+      for (const route of late) await route.continue();
+      await eventually('all are counted', async () => (await page.locator('#queue-count').innerText()) === '228');
+    });
+  } finally {
+    await own.stop();
+  }
+});
+
 test('suppressions are listed, come by themselves, are added and lifted', async () => {
   await look('suppressions', async (page) => {
     await okite.send({ to: 'complaint+page@simulator.amazonses.com' });

@@ -230,6 +230,47 @@ async fn a_worker_that_is_killed_after_ses_took_the_mail_sends_it_no_second_time
     assert_eq!(okite.taken("Number 1").await, 1);
 }
 
+/// An hour after the end of the lease, the queue gives up the mail that waited.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_outcome_is_shown_alike_whether_the_mail_waited_or_not() {
+    let okite = without_room(1).await;
+    let waited = okite.queue_without_hint(&numbered(1)).await;
+    okite.until_due().await;
+    let lost = json!({ "operation": "SendEmail", "drop": "before" });
+    okite.fault(lost.clone()).await;
+    okite.sweep().await;
+    eventually("a worker has tried", async || {
+        okite.state_of(&waited).await.0 == "sending" && okite.is_at_rest().await
+    })
+    .await;
+    okite.advance(Duration::from_mins(2)).await;
+    okite.report().await;
+    okite.fault(lost).await;
+    let direct = okite.post(&email_with("subject", "Direct")).await;
+    direct.refused(500, "application_error");
+    for hours in [0, 2] {
+        okite
+            .advance(Duration::from_hours(hours) + Duration::from_mins(2))
+            .await;
+        okite.sweep().await;
+        // The worker deletes what waits once it has given the mail up.
+        let is_given_up = hours > 0;
+        eventually("the worker has looked", async || {
+            okite.is_at_rest().await && (okite.waiting_items().await == 0) == is_given_up
+        })
+        .await;
+        for sent in [&waited, &direct.body] {
+            let shown = okite.get(&format!("/emails/{}", sent["id"].as_str().unwrap())).await;
+            let shown = shown.body;
+            assert_eq!(shown["last_event"], "queued", "{hours} {shown}");
+            assert_eq!(shown["okite_state"], "unknown", "{hours} {shown}");
+            assert_eq!(shown["okite_reason"], Value::Null, "{hours} {shown}");
+            assert_eq!(shown["recipients"][0]["status"], "unknown", "{hours} {shown}");
+        }
+    }
+    assert_eq!((okite.taken("Number 1").await, okite.taken("Direct").await), (0, 0));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_is_no_hint_ends_in_the_dead_letter_queue_and_holds_nothing_up() {
     let okite = without_room(1).await;

@@ -1,5 +1,6 @@
 //! The events that the function is called with: batches of hints, and the schedule's sweep.
 
+use domain::queue::Hint;
 use domain::stream::Stream;
 use sending::ReceivedHint;
 use serde::Deserialize;
@@ -79,12 +80,10 @@ fn hint(record: Value, stream_of: impl Fn(&str) -> Stream) -> Option<ReceivedHin
         return None;
     }
     let record: Record = serde_json::from_value(record).ok()?;
-    let body = record.body?;
-    domain::queue::Hint::parse(&body).ok()?;
     let count = record.attributes.approximate_receive_count;
     Some(ReceivedHint {
         message_id: record.message_id.filter(|id| !id.is_empty())?,
-        body,
+        hint: Hint::parse(&record.body?).ok()?,
         // A message without the count was received, if only now.
         receive_count: count.and_then(|count| count.parse().ok()).unwrap_or(1),
         stream: stream_of(&record.event_source_arn),
@@ -93,14 +92,17 @@ fn hint(record: Value, stream_of: impl Fn(&str) -> Stream) -> Option<ReceivedHin
 
 #[cfg(test)]
 mod tests {
-    use domain::queue::Hint;
     use serde_json::json;
     use uuid::Uuid;
 
     use super::*;
 
+    fn asked() -> Hint {
+        Hint::new(Uuid::from_u128(1), Uuid::from_u128(2))
+    }
+
     fn body() -> String {
-        Hint::new(Uuid::from_u128(1), Uuid::from_u128(2)).to_body()
+        asked().to_body()
     }
 
     fn record(id: &str, body: &str) -> Value {
@@ -128,7 +130,7 @@ mod tests {
     fn a_batch_has_its_hints_with_their_ids_and_counts() {
         let received = |times| ReceivedHint {
             message_id: "a".to_owned(),
-            body: body(),
+            hint: asked(),
             receive_count: times,
             stream: Stream::Transactional,
         };

@@ -18,6 +18,10 @@ pub const HINT_DELAY_MAX: Duration = Duration::from_mins(15);
 const SHORT: Duration = Duration::from_mins(1);
 /// The shortest wait.
 const LEAST: Duration = Duration::from_secs(1);
+/// The wait of a mail that the brake or the quota holds back. It is the shortest one that is left to the index. The
+/// sweep looks at the gate each minute: it wakes no stream that is held back, so a short wait costs nothing, and it
+/// hands all of the stream over once that has ended.
+const HELD_BACK: Duration = SHORT.saturating_add(LEAST);
 
 /// How a mail comes back that is not sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +55,8 @@ pub fn retry_wait(cause: Duration, deadline: Timestamp, now: Timestamp, releases
 pub fn cause_wait(refusal: Throttled) -> Duration {
     match refusal {
         Throttled::Rate { retry_after, .. } => retry_after,
-        // The next report may change both.
-        Throttled::Quota { .. } | Throttled::Brake(_) => seconds(RETRY_LATER),
+        // The next report, or an operator, may change both.
+        Throttled::Quota { .. } | Throttled::Brake(_) => HELD_BACK,
     }
 }
 
@@ -141,7 +145,11 @@ mod tests {
         };
         assert_eq!(cause_wait(rate), Duration::from_millis(700));
         for refusal in [Throttled::Quota { reserved: true }, Throttled::Brake(Brake::Bulk)] {
-            assert_eq!(cause_wait(refusal), Duration::from_mins(5));
+            let wait = cause_wait(refusal);
+            assert_eq!(wait, Duration::from_secs(61));
+            let far = now() + SignedDuration::from_hours(24);
+            // The sweep decides when it ends, and no hint.
+            assert!(matches!(retry_wait(wait, far, now(), false), Wait::Index(_)));
         }
     }
 

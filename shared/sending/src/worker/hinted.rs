@@ -35,28 +35,20 @@ pub(super) enum HintEnd {
     Panicked,
 }
 
-/// Finds the mails that hints name, in the order of the hints. What is no hint is logged and left out: it never will be
-/// one. The index brings its mail back.
+/// Finds the mails that hints name, in the order of the hints.
 pub(super) fn hinted(hints: &[ReceivedHint], new_id: impl Fn() -> Uuid) -> Vec<HintedMail> {
     let mut mails: Vec<HintedMail> = Vec::new();
     for received in hints {
-        let Ok(hint) = Hint::parse(&received.body) else {
-            tracing::error!(
-                sqs.id = received.message_id,
-                cause = "unreadable_hint",
-                "a message of the queue is no hint"
-            );
-            continue;
-        };
+        let hint = &received.hint;
         let is_same = |mail: &&mut HintedMail| mail.hint.id == hint.id && mail.hint.content_nonce == hint.content_nonce;
         if let Some(mail) = mails.iter_mut().find(is_same) {
             let together = mail.hint.clone();
-            mail.hint = hint.released.into_iter().fold(together, Hint::releasing);
+            mail.hint = hint.released.iter().copied().fold(together, Hint::releasing);
             mail.message_ids.push(received.message_id.clone());
             mail.receive_count = mail.receive_count.max(received.receive_count);
         } else {
             mails.push(HintedMail {
-                hint,
+                hint: hint.clone(),
                 message_ids: vec![received.message_id.clone()],
                 receive_count: received.receive_count,
                 stream: received.stream,
@@ -86,23 +78,18 @@ mod tests {
     fn received(message_id: &str, hint: &Hint, receive_count: u32) -> ReceivedHint {
         ReceivedHint {
             message_id: message_id.to_owned(),
-            body: hint.to_body(),
+            hint: hint.clone(),
             receive_count,
             stream: Stream::Transactional,
         }
     }
 
     #[test]
-    fn the_hints_of_a_mail_are_one_and_what_is_no_hint_is_left_out() {
+    fn the_hints_of_a_mail_are_one() {
         let [id, content, first, second] = [1, 2, 3, 4].map(Uuid::from_u128);
         let hint = Hint::new(id, content);
-        let unreadable = ReceivedHint {
-            body: "{}".to_owned(),
-            ..received("b", &hint, 1)
-        };
         let received = [
             received("a", &hint.clone().releasing(first), 1),
-            unreadable,
             received("c", &Hint::new(id, first), 1),
             received("d", &hint.clone().releasing(second).releasing(first), 3),
         ];

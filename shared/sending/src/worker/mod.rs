@@ -34,7 +34,6 @@
 //! | `not_settled` | SES accepted a mail, and its row does not say so, as for a request |
 //! | `queue_unknown` | an hour past its lease nobody knows whether SES accepted a mail |
 //! | `no_hint` | SQS did not confirm a hint |
-//! | `unreadable_hint` | a message of the queue is no hint |
 //! | `deployment` | AWS refuses the calls until an operator mends the deployment, those of SQS included |
 //! | `store` | a table has no answer, as for a request |
 
@@ -53,6 +52,7 @@ mod tidy;
 mod work;
 
 use aws::{ApiKeys, Hints, Outbox};
+use domain::queue::Hint;
 use domain::stream::Stream;
 
 use crate::Sending;
@@ -107,8 +107,8 @@ impl HintQueues {
 pub struct ReceivedHint {
     /// SQS's id of the message.
     pub message_id: String,
-    /// The hint in the form of [`domain::queue::Hint::to_body`].
-    pub body: String,
+    /// The hint.
+    pub hint: Hint,
     /// How often SQS has delivered the message, this time included.
     pub receive_count: u32,
     /// The stream of the queue that it came from.

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use domain::queue::Hint;
 use domain::stream::Stream;
 use jiff::Timestamp;
 use sending::ReceivedHint;
@@ -72,7 +73,7 @@ impl Post {
             }
             ReceivedHint {
                 message_id: message_id.clone(),
-                body: letter.body.clone(),
+                hint: Hint::parse(&letter.body).unwrap(),
                 receive_count: letter.receive_count,
                 stream: letter.stream,
             }

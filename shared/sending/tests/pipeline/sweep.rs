@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::{Cancel, ContentSwitch, Moved};
+use aws::{Cancel, ContentSwitch, Moved, WaitingMails};
+use domain::address::EmailAddress;
 use domain::brake::Brake;
 use domain::pacing::UNLIMITED;
 use domain::queue::{ContentRef, QueueDepth, WhenBusy};
@@ -150,6 +151,32 @@ async fn a_stream_that_brake_or_quota_holds_back_is_not_woken() {
     world.set_gate(1, UNLIMITED, Brake::None).await;
     assert_eq!(world.sweep().await.bulk.handed_over, 3);
     assert_eq!(world.hinted()[1..], bulk);
+}
+
+/// A worker has looked at the mail while the gate held it back. The sweep before the release does not hand it over, and
+/// the first one after it does.
+#[tokio::test]
+async fn what_a_worker_found_held_back_leaves_with_the_first_sweep_after_that() {
+    let world = Box::pin(World::start()).await;
+    for (left, brake) in [(UNLIMITED, Brake::All), (0, Brake::None)] {
+        let id = world.queue(&format!("{brake:?}")).await;
+        world.set_gate(1, left, brake).await;
+        assert!(world.work_on(id, &[]).await.is_acknowledged());
+        world.take_hints().await;
+        world.advance(Duration::from_secs(2));
+        assert_eq!(world.sweep().await.transactional.handed_over, 0, "{brake:?}");
+        world.set_gate(1, UNLIMITED, Brake::None).await;
+        assert_eq!(world.sweep().await.transactional.handed_over, 1, "{brake:?}");
+        let hints = world.hints_in(HINTS);
+        let [(hint, delay)] = &hints[..] else {
+            panic!("{hints:?}")
+        };
+        assert!(hint.id == id && *delay <= 60, "{delay}");
+        world.advance(MINUTE);
+        assert!(world.work_on(id, &[]).await.is_acknowledged());
+        assert!(world.is_gone(id).await, "{brake:?}");
+        world.take_hints().await;
+    }
 }
 
 #[tokio::test]
@@ -327,6 +354,45 @@ async fn the_content_that_a_mail_has_when_it_expires_is_deleted() {
     });
     assert_eq!((report.bulk.expired, report.bulk.failed), (1, 0));
     assert!(world.is_expired(id).await);
+}
+
+/// Its hints are of its old content, and nobody sends a new one.
+#[tokio::test]
+async fn a_mail_that_forgets_an_address_leaves_at_its_time() {
+    let world = Box::pin(World::start()).await;
+    let outbox = world.outbox();
+    for (ahead, advance) in [(600, 550), (0, 0)] {
+        world.close_gate().await;
+        let request = Request {
+            scheduled_at: Some(world.later(ahead)),
+            when_busy: WhenBusy::Queue,
+            ..Request::new(None, &format!("{ahead}"), &[Mail::Two])
+        };
+        let id = world.submit(&request).await.id();
+        let waiting = WaitingMails {
+            outbox: &outbox,
+            now: world.clock.now(),
+            new_nonce: &|| Uuid::from_u128(u128::from(advance)),
+        };
+        let address = EmailAddress::parse("bert@example.net").unwrap();
+        let forgotten = world
+            .shared
+            .messages
+            .forget_sent_to(&address, None, Some(&waiting))
+            .await;
+        assert_eq!(forgotten.unwrap().contents, 1);
+        world.new_gate().await;
+        let before = world.hints_in(HINTS).len();
+        world.advance(Duration::from_secs(advance));
+        assert_eq!(world.sweep().await.transactional.handed_over, 1, "{ahead}");
+        let (hint, delay) = world.hints_in(HINTS).remove(before);
+        assert_eq!(hint, world.hint(id).await);
+        let left = ahead - i64::try_from(advance).unwrap();
+        assert!((left - 5..=left).contains(&delay), "{ahead} {delay}");
+        world.advance(Duration::from_secs(left.unsigned_abs()));
+        assert!(world.work(&Batch::of(&[hint])).await.is_acknowledged());
+        assert!(world.is_gone(id).await, "{ahead}");
+    }
 }
 
 #[tokio::test]

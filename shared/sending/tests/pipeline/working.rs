@@ -33,7 +33,7 @@ impl Batch {
     pub(crate) fn of(hints: &[Hint]) -> Self {
         let received = |(nth, hint): (usize, &Hint)| ReceivedHint {
             message_id: nth.to_string(),
-            body: hint.to_body(),
+            hint: hint.clone(),
             receive_count: 1,
             stream: Stream::Transactional,
         };

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use domain::queue::{Hint, Leaving, NextStep, OutboxEntry, Settle, Wait, next_step, retry_wait};
+use domain::brake::Brake;
+use domain::pacing::Throttled;
+use domain::queue::{Hint, Leaving, NextStep, OutboxEntry, Settle, Wait, cause_wait, next_step, retry_wait};
 use domain::record::{FailedReason, MessageRecord, WaitsFor};
 use domain::ses_error::{RETRY_LATER, RETRY_SOON};
 use domain::time::plus;
@@ -161,7 +163,8 @@ impl Worker {
     async fn send(&self, due: Due) -> End {
         let (id, content) = (self.id(), due.entry.content.nonce);
         if self.world.state().is_held_back {
-            return self.come_again(&due, &self.hint, LATER).await;
+            let wait = cause_wait(Throttled::Brake(Brake::All));
+            return self.come_again(&due, &self.hint, wait).await;
         }
         if self.world.goes_wrong(16) {
             return self.fail(&due, FailedReason::KeyRevoked).await;

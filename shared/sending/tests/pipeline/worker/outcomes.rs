@@ -24,7 +24,7 @@ const THROTTLED: Fate = Fate::Refused(429, "TooManyRequestsException", "Maximum 
 
 impl World {
     /// Whether nothing is left of a mail in the table of what waits.
-    async fn is_gone(&self, id: Uuid) -> bool {
+    pub(crate) async fn is_gone(&self, id: Uuid) -> bool {
         self.waiting_items(Some(id)).await == 0
     }
 
@@ -61,8 +61,8 @@ async fn what_the_gate_refuses_is_untouched_and_waits_by_its_cause() {
     for (name, gate, hint, wakes_in) in [
         ("rate", None, Some(30), None),
         // Longer than a minute: by the index.
-        ("quota", Some((0, Brake::None)), None, Some(300)),
-        ("brake", Some((UNLIMITED, Brake::All)), None, Some(300)),
+        ("quota", Some((0, Brake::None)), None, Some(61)),
+        ("brake", Some((UNLIMITED, Brake::All)), None, Some(61)),
     ] {
         let id = world.queue(name).await;
         let before = world.row(id).await;
@@ -273,10 +273,10 @@ async fn a_fresh_hint_carries_on_what_its_hint_released_and_is_always_a_hint() {
     let id = world.waiting("k").await;
     let released = Uuid::from_u128(7);
     let hint = world.hint(id).await.releasing(released);
-    // The quota asks for five minutes, which are more than a minute.
+    // The quota asks for more than a minute.
     world.set_gate(1, 0, Brake::None).await;
     let worked = world.work(&Batch::of(std::slice::from_ref(&hint))).await;
-    assert_eq!(worked.hints, [(hint.clone(), 300)]);
+    assert_eq!(worked.hints, [(hint.clone(), 61)]);
     world.new_gate().await;
     let lost = Fault::always(BEGIN, Fate::CutAfter);
     let worked = world.work(&Batch::of(&[hint]).with(lost)).await;
