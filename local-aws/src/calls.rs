@@ -87,7 +87,7 @@ impl Calls {
 }
 
 /// Returns the function that signed a request. A function's access key is its name.
-fn caller(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn caller(headers: &HeaderMap) -> Option<&str> {
     let signature = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (_, credential) = signature.split_once("Credential=")?;
     credential.split('/').next()

@@ -15,9 +15,9 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
-use crate::calls::Calls;
+use crate::calls::{Calls, caller};
 use crate::catalogue::AwsService;
-use crate::fault::{Effect, Faults, Moment};
+use crate::fault::{Called, Effect, Faults, Moment};
 use crate::processes::environment_of;
 use crate::service_metrics::ServiceMetrics;
 
@@ -151,12 +151,18 @@ impl Middleware {
             self.calls.record_of_role(function, &action, resource);
         }
         let cut = || io::Error::new(io::ErrorKind::ConnectionAborted, "a fault cut the connection");
-        match self.faults.take(operation, &[], None) {
+        let called = Called {
+            operation,
+            function: role,
+            ..Called::default()
+        };
+        match self.faults.take(called) {
             Some(Effect::Error { code, message }) => Err(io::Error::other(format!("{code}: {message}"))),
             Some(Effect::Delay(delay)) => {
                 tokio::time::sleep(delay).await;
                 carry_out()
             }
+            Some(Effect::Hold(moment)) => self.faults.hold(called, moment).around(async { carry_out() }).await,
             Some(Effect::Drop(Moment::Before)) => Err(cut()),
             Some(Effect::Drop(Moment::After) | Effect::Proxy(_)) => carry_out().and(Err(cut())),
             // Neither is given to a call without a process and without a batch.
@@ -194,7 +200,15 @@ async fn handle<S: WireService>(State(served): State<Arc<Served<S>>>, request: R
     for access in &operation.allowed_by {
         calls.record(headers, &action(S::SERVICE, &access.action), [access.resource.clone()]);
     }
-    let effect = faults.take(&operation.name, &operation.tables, environment);
+    // The request is given away before the fault is applied.
+    let function = caller(headers).map(str::to_owned);
+    let called = Called {
+        operation: &operation.name,
+        tables: &operation.tables,
+        function: function.as_deref(),
+        environment,
+    };
+    let effect = faults.take(called);
     if let (AwsService::Dynamodb, Some(Effect::Error { code, .. })) = (S::SERVICE, &effect) {
         let tables = operation.allowed_by.iter().map(|access| access.resource.as_str());
         metrics.refused(&operation.name, code, tables);
@@ -205,7 +219,7 @@ async fn handle<S: WireService>(State(served): State<Arc<Served<S>>>, request: R
         Some(effect) => {
             let carry_out = Arc::clone(&service).carry_out(request);
             let refuse = |code, message| service.refuse(code, message);
-            faults.apply(effect, environment, carry_out, refuse).await
+            faults.apply(effect, called, carry_out, refuse).await
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::suppressions::reconciliation::suppress_at_ses;
 const GOOD: &str = "success@simulator.amazonses.com";
 
 /// The processes of a function of this Okite: nobody else's have its SES in their environment.
-fn processes(okite: &Okite, function: &str) -> Vec<u32> {
+pub(crate) fn processes(okite: &Okite, function: &str) -> Vec<u32> {
     let variables = [
         format!("AWS_ENDPOINT_URL_SESV2={}", okite.local.ses_url),
         format!("AWS_LAMBDA_FUNCTION_NAME={function}"),
@@ -34,7 +34,7 @@ fn processes(okite: &Okite, function: &str) -> Vec<u32> {
 }
 
 /// Kills a process of ours and waits until it is gone.
-async fn kill(pid: u32) {
+pub(crate) async fn kill(pid: u32) {
     let killed = Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
     assert!(killed.success());
     eventually("the process is gone", async || {

@@ -1,5 +1,8 @@
 //! Mail that waits, from the request to SES: hints, the sweep, deadlines, and processes that are killed.
 
+mod kills;
+mod no_hints;
+
 use std::time::Duration;
 
 use domain::stream::Stream;
@@ -79,6 +82,17 @@ impl Okite {
         let mut queues = queues.as_array().unwrap().iter();
         let found = queues.find(|found| found["name"] == queue).unwrap();
         found[what].as_u64().unwrap()
+    }
+
+    /// How many hints SQS has.
+    async fn hints(&self) -> u64 {
+        let queues = self.local(Method::GET, "queues", &Value::Null).await.body;
+        let mut queues = queues.as_array().unwrap().iter();
+        let found = queues.find(|found| found["name"] == HINTS).unwrap();
+        ["visible", "in_flight", "delayed"]
+            .map(|what| found[what].as_u64().unwrap())
+            .iter()
+            .sum()
     }
 
     /// Whether no worker is at work, and none is about to be.

@@ -28,7 +28,7 @@ const BEFORE_SES: [(&str, &str); 3] = [
 
 impl Okite {
     /// The faults in force.
-    async fn faults(&self) -> Value {
+    pub(crate) async fn faults(&self) -> Value {
         let answer = self.local(Method::GET, "faults", &Value::Null).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.body
@@ -39,7 +39,7 @@ impl Okite {
         assert_eq!(self.faults().await, json!([]));
     }
 
-    async fn clear_faults(&self) {
+    pub(crate) async fn clear_faults(&self) {
         let answer = self.local(Method::DELETE, "faults", &Value::Null).await;
         assert_eq!(answer.status, 204, "{answer:?}");
     }
@@ -59,7 +59,7 @@ fn without_deliveries(settings: &mut RunSettings) {
 
 /// Checks what API Gateway answers when a function dies.
 #[track_caller]
-fn assert_died(answer: &Answer) {
+pub(crate) fn assert_died(answer: &Answer) {
     let died = json!({ "message": "Internal Server Error" });
     assert_eq!((answer.status, &answer.body), (500, &died));
 }

@@ -329,6 +329,47 @@ async fn a_mail_that_waits_outlives_a_kill_and_is_sent_once() {
     assert_eq!(up.outbox().await.as_array().unwrap().len(), 2);
 }
 
+/// A worker has begun to send the mail when everything is killed. Nobody knows then whether SES took it.
+#[tokio::test]
+async fn a_mail_that_is_being_sent_at_a_kill_is_not_sent_again() {
+    for (hold, taken) in [("before", 0), ("after", 1)] {
+        let (_folder, data_dir) = folder();
+        let mut up = reported(&data_dir).await;
+        let mut mail = email("success@simulator.amazonses.com");
+        mail["scheduled_at"] = json!("in 1 min");
+        let (status, body) = up.post_with(KEY, &mail).await;
+        assert_eq!(status, 200, "{body}");
+        let fault = json!({ "operation": "SendEmail", "function": "sender", "times": 9, "hold": hold });
+        up.local("faults", &fault).await;
+        up.local("clock", &json!({ "advance_ms": 61_000 })).await;
+        eventually("SES has the mail", async || {
+            let held = up.http.get(format!("{}/_local/held", up.url())).send().await;
+            let held: Value = held.unwrap().json().await.unwrap();
+            (held != json!([])).then_some(())
+        })
+        .await;
+        up.signal("KILL");
+        up.ended().await;
+        let up = reported(&data_dir).await;
+        let (id, outbox) = (body["id"].as_str().unwrap(), up.outbox_table());
+        // An hour after the lease of the worker that died, its entry is deleted, and its content before that.
+        eventually("nothing is left", async || {
+            up.local("clock", &json!({ "advance_ms": 3_600_000 })).await;
+            let sweep = format!("{}/_local/schedules/SweepSchedule", up.url());
+            assert_eq!(up.http.post(sweep).send().await.unwrap().status(), 200);
+            outbox.entry(id.parse().unwrap()).await.unwrap().is_none().then_some(())
+        })
+        .await;
+        assert_eq!(up.outbox().await.as_array().unwrap().len(), taken, "{hold}");
+        let url = format!("{}/emails/{}", up.url(), id);
+        let shown = up.http.get(url).bearer_auth(KEY).send().await;
+        let shown: Value = shown.unwrap().json().await.unwrap();
+        // An event of SES may have come before the kill.
+        let state = shown["okite_state"].as_str().unwrap();
+        assert!(state == "unknown" || taken == 1 && state == "sent", "{hold}: {state}");
+    }
+}
+
 #[tokio::test]
 async fn a_kill_leaves_no_function_behind() {
     let (_folder, data_dir) = folder();

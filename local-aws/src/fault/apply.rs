@@ -2,18 +2,17 @@
 
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use uuid::Uuid;
 
-use super::{Effect, Faults, Moment};
+use super::{Called, Effect, Faults, Moment};
 use crate::server::CutConnection;
 
 impl Faults {
-    /// Applies an effect to a call that comes from `environment`. `carry_out` carries the call out; `refuse` writes an
-    /// error in the service's own shape, given its type and text.
+    /// Applies an effect to a call. `carry_out` carries the call out; `refuse` writes an error in the service's own
+    /// shape, given its type and text.
     pub(crate) async fn apply(
         &self,
         effect: Effect,
-        environment: Option<Uuid>,
+        called: Called<'_>,
         carry_out: impl Future<Output = Response> + Send + 'static,
         refuse: impl FnOnce(String, String) -> Response,
     ) -> Response {
@@ -27,6 +26,12 @@ impl Faults {
                 });
                 late.await.unwrap_or_else(|_| cut())
             }
+            Effect::Hold(moment) => {
+                let hold = self.hold(called, moment);
+                // The caller may have given up, or been killed, when somebody releases the call.
+                let late = tokio::spawn(hold.around(carry_out));
+                late.await.unwrap_or_else(|_| cut())
+            }
             Effect::Drop(moment) => {
                 if moment == Moment::After {
                     carry_out.await;
@@ -37,7 +42,7 @@ impl Faults {
                 if moment == Moment::After {
                     carry_out.await;
                 }
-                if let Some(environment) = environment {
+                if let Some(environment) = called.environment {
                     // The process must be gone before it can see its connection cut.
                     self.processes.kill(environment).await;
                 }

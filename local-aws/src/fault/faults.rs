@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use uuid::Uuid;
 
-use super::{Effect, Fault, FaultSpan};
+use super::held::Held;
+use super::{Called, Effect, Fault, FaultSpan};
 use crate::clock::Clock;
 use crate::processes::Processes;
 
@@ -13,6 +13,7 @@ use crate::processes::Processes;
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     pub(super) processes: Processes,
+    pub(super) held: Held,
     clock: Clock,
     active: Arc<Mutex<Vec<Active>>>,
 }
@@ -31,16 +32,18 @@ impl Active {
         self.fault.span == FaultSpan::Times(0) || self.until.is_some_and(|until| until <= now)
     }
 
-    fn applies_to(&self, called: &str, tables: &[String], environment: Option<Uuid>) -> bool {
+    fn applies_to(&self, called: Called<'_>) -> bool {
         let Fault {
             operation,
             table,
+            function,
             effect,
             ..
         } = &self.fault;
-        operation == called
-            && table.as_ref().is_none_or(|table| tables.contains(table))
-            && (environment.is_some() || !matches!(effect, Effect::Kill(_)))
+        operation == called.operation
+            && table.as_ref().is_none_or(|table| called.tables.contains(table))
+            && (function.is_none() || function.as_deref() == called.function)
+            && (called.environment.is_some() || !matches!(effect, Effect::Kill(_)))
     }
 }
 
@@ -50,6 +53,7 @@ impl Faults {
     pub fn new(clock: Clock, processes: Processes) -> Self {
         Self {
             processes,
+            held: Held::default(),
             clock,
             active: Arc::default(),
         }
@@ -69,13 +73,10 @@ impl Faults {
 
     /// Takes the effect on a call that is made now, if a fault applies to it. A fault that still skips calls counts
     /// this one and leaves it to the next fault.
-    ///
-    /// `tables` are the logical ids of the call's DynamoDB tables; `environment` is the Lambda environment that it
-    /// comes from.
     #[must_use]
-    pub fn take(&self, operation: &str, tables: &[String], environment: Option<Uuid>) -> Option<Effect> {
+    pub(crate) fn take(&self, called: Called<'_>) -> Option<Effect> {
         let mut active = self.active();
-        let applies = |active: &&mut Active| active.applies_to(operation, tables, environment);
+        let applies = |active: &&mut Active| active.applies_to(called);
         for Active { fault, .. } in active.iter_mut().filter(applies) {
             if fault.skip > 0 {
                 fault.skip -= 1;
@@ -103,7 +104,7 @@ impl Faults {
         self.active().iter().map(left).collect()
     }
 
-    /// Ends all faults.
+    /// Ends all faults. The calls that are held stay held.
     pub fn clear(&self) {
         self.active().clear();
     }
@@ -123,6 +124,7 @@ mod tests {
     use std::time::Duration;
 
     use serde_json::{Value, json};
+    use uuid::Uuid;
 
     use super::*;
     use crate::fault::Moment;
@@ -138,7 +140,10 @@ mod tests {
     }
 
     fn take(faults: &Faults, operation: &str) -> Option<Effect> {
-        faults.take(operation, &[], None)
+        faults.take(Called {
+            operation,
+            ..Called::default()
+        })
     }
 
     #[test]
@@ -186,16 +191,41 @@ mod tests {
     #[test]
     fn applies_to_its_own_table_only() {
         let faults = faults(json!({"operation": "PutItem", "table": "OrdersTable", "drop": "after"}));
-        let on = |table: &str| faults.take("PutItem", &[table.to_owned()], None);
+        let on = |table: &str| {
+            faults.take(Called {
+                operation: "PutItem",
+                tables: &[table.to_owned()],
+                ..Called::default()
+            })
+        };
         assert_eq!(on("ItemsTable"), None);
         assert!(on("OrdersTable").is_some());
+    }
+
+    #[test]
+    fn applies_to_the_calls_of_its_own_function_only() {
+        let faults = faults(json!({"operation": "PutItem", "function": "worker", "drop": "after"}));
+        let of = |function| {
+            faults.take(Called {
+                operation: "PutItem",
+                function,
+                ..Called::default()
+            })
+        };
+        assert_eq!(of(None), None);
+        assert_eq!(of(Some("other")), None);
+        assert!(of(Some("worker")).is_some());
     }
 
     #[test]
     fn kills_only_the_process_of_a_function() {
         let faults = faults(json!({"operation": "PutItem", "kill": "before"}));
         assert_eq!(take(&faults, "PutItem"), None);
-        let of_a_function = faults.take("PutItem", &[], Some(Uuid::nil()));
+        let of_a_function = faults.take(Called {
+            operation: "PutItem",
+            environment: Some(Uuid::nil()),
+            ..Called::default()
+        });
         assert_eq!(of_a_function, Some(Effect::Kill(Moment::Before)));
     }
 

@@ -1,4 +1,5 @@
-//! Injected faults: an error, a delay, a cut connection or a killed function, for a number of calls or a span of time.
+//! Injected faults: an error, a delay, a held call, a cut connection or a killed function, for a number of calls or a
+//! span of time.
 //!
 //! A fault names an operation of a service. Each call of the operation takes the oldest fault in force ([`Faults`]),
 //! and `Faults::apply` does to the call what the fault says. The service itself writes the error in its own shape and
@@ -6,21 +7,24 @@
 
 mod apply;
 mod faults;
+mod held;
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 pub(crate) use apply::cut;
 pub use faults::Faults;
+pub use held::HeldCall;
 
 use crate::catalogue::{AwsService, BATCH_OPERATIONS};
 
 /// A fault, in the shape of `POST /_local/faults`. A value of this type is valid.
 ///
-/// It has exactly one of `error`, `delay_ms`, `drop`, `kill` and `unprocessed`. `times` or `for_ms` limits it; without
+/// It has exactly one of `error`, `delay_ms`, `hold`, `drop`, `kill`, `proxy_status` and `unprocessed`. `times` or `for_ms` limits it; without
 /// either it applies once. `skip` is the number of calls that pass before it begins.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Written")]
@@ -30,6 +34,8 @@ pub struct Fault {
     /// The logical id of the only DynamoDB table that it applies to: `OrdersTable`. It applies to every table without
     /// one.
     pub table: Option<String>,
+    /// The name of the only function that it applies to the calls of. It applies to every caller without one.
+    pub function: Option<String>,
     /// The number of calls that pass before it begins.
     pub skip: u32,
     /// Its effect on a call.
@@ -50,6 +56,8 @@ pub enum Effect {
     },
     /// The service carries the call out after this delay, even if the caller has given up.
     Delay(Duration),
+    /// The call is held until it is released, even if the caller has given up.
+    Hold(Moment),
     /// The service cuts the connection without an answer.
     Drop(Moment),
     /// The service carries the call out, and a proxy before it answers with this HTTP status and a page of HTML.
@@ -60,7 +68,7 @@ pub enum Effect {
     Unprocessed(usize),
 }
 
-/// When a fault cuts the connection or kills the process.
+/// When a fault holds a call, cuts the connection or kills the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Moment {
@@ -68,6 +76,18 @@ pub enum Moment {
     Before,
     /// After the service has carried it out, so that only the answer is lost.
     After,
+}
+
+/// A call of an operation, as faults see it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Called<'a> {
+    pub(crate) operation: &'a str,
+    /// The logical ids of its DynamoDB tables.
+    pub(crate) tables: &'a [String],
+    /// The function that makes it, or with whose role a service makes it.
+    pub(crate) function: Option<&'a str>,
+    /// The Lambda environment that it comes from.
+    pub(crate) environment: Option<Uuid>,
 }
 
 /// How long a fault stays in force.
@@ -88,12 +108,14 @@ const DELAY_MS_MAX: u64 = 3_600_000;
 struct Written {
     operation: String,
     table: Option<String>,
+    function: Option<String>,
     skip: Option<u32>,
     times: Option<u32>,
     for_ms: Option<u64>,
     error: Option<String>,
     message: Option<String>,
     delay_ms: Option<u64>,
+    hold: Option<Moment>,
     drop: Option<Moment>,
     kill: Option<Moment>,
     proxy_status: Option<u16>,
@@ -127,6 +149,7 @@ impl TryFrom<Written> for Fault {
         let delay = written
             .delay_ms
             .map(|milliseconds| Effect::Delay(Duration::from_millis(milliseconds)));
+        let hold = written.hold.map(Effect::Hold);
         let (drop, kill) = (written.drop.map(Effect::Drop), written.kill.map(Effect::Kill));
         if written
             .proxy_status
@@ -139,17 +162,21 @@ impl TryFrom<Written> for Fault {
             .unprocessed
             .map(|undone| unprocessed(&written.operation, &undone))
             .transpose()?;
-        let mut effects = [error, delay, drop, kill, proxy, unprocessed].into_iter().flatten();
+        let mut effects = [error, delay, hold, drop, kill, proxy, unprocessed]
+            .into_iter()
+            .flatten();
         match (effects.next(), effects.next()) {
             (Some(effect), None) => Ok(Self {
                 operation: written.operation,
                 table: written.table,
+                function: written.function,
                 skip: written.skip.unwrap_or(0),
                 effect,
                 span,
             }),
             _ => Err(
-                "set exactly one of `error`, `delay_ms`, `drop`, `kill`, `proxy_status` and `unprocessed`".to_owned(),
+                "set exactly one of `error`, `delay_ms`, `hold`, `drop`, `kill`, `proxy_status` and `unprocessed`"
+                    .to_owned(),
             ),
         }
     }
@@ -206,6 +233,7 @@ impl Serialize for Fault {
         let mut written = match &self.effect {
             Effect::Error { code, message } => json!({ "error": code, "message": message }),
             Effect::Delay(delay) => json!({ "delay_ms": milliseconds(*delay) }),
+            Effect::Hold(moment) => json!({ "hold": moment }),
             Effect::Drop(moment) => json!({ "drop": moment }),
             Effect::Kill(moment) => json!({ "kill": moment }),
             Effect::Proxy(status) => json!({ "proxy_status": status }),
@@ -215,6 +243,9 @@ impl Serialize for Fault {
         written["operation"] = json!(self.operation);
         if let Some(table) = &self.table {
             written["table"] = json!(table);
+        }
+        if let Some(function) = &self.function {
+            written["function"] = json!(function);
         }
         if self.skip > 0 {
             written["skip"] = json!(self.skip);
@@ -260,6 +291,7 @@ mod tests {
             json!({"operation": "SendEmail", "times": 1, "kill": "after"}),
             json!({"operation": "GetItem", "for_ms": 600_000, "delay_ms": 5}),
             json!({"operation": "GetItem", "times": 1, "drop": "before"}),
+            json!({"operation": "GetItem", "function": "worker", "times": 1, "hold": "after"}),
             json!({"operation": "SendEmail", "times": 1, "proxy_status": 503}),
             json!({"operation": "BatchGetItem", "times": 1, "unprocessed": true}),
             json!({"operation": "BatchGetItem", "times": 1, "unprocessed": 7}),
@@ -276,6 +308,8 @@ mod tests {
             json!({"operation": "SendEmail", "drop": "after", "kill": "after"}),
             json!({"operation": "SendEmail", "drop": "during"}),
             json!({"operation": "SendEmail", "kill": true}),
+            json!({"operation": "SendEmail", "hold": "during"}),
+            json!({"operation": "SendEmail", "hold": "after", "kill": "after"}),
             json!({"operation": "SendEmail", "proxy_status": 200}),
             json!({"operation": "SendEmail", "proxy_status": 600}),
             json!({"operation": "SendEmail", "delay_ms": 1, "times": 1, "for_ms": 1}),

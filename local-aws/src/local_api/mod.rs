@@ -49,6 +49,8 @@ pub(crate) struct LocalApi {
     pub(crate) feed: Feed,
     /// The logical ids of the tables, which faults may name.
     pub(crate) tables: Vec<String>,
+    /// The names of the functions, which faults may name too.
+    pub(crate) functions: Vec<String>,
     /// The topic of SES's events.
     pub(crate) event_topic: Option<String>,
     /// The schedule that is run by hand without its name.
@@ -95,6 +97,7 @@ impl LocalApi {
             .route("/_local/account", get(account).put(update_account))
             .route("/_local/identities/{identity}", put(update_identity))
             .route("/_local/faults", get(faults).post(add_fault).delete(clear_faults))
+            .route("/_local/held", get(held).delete(release))
             .route("/_local/clock", post(advance_clock))
             .route("/_local/sns", post(publish))
             .route("/_local/metrics", get(metrics))
@@ -120,8 +123,8 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, LocalApiError> {
 async fn unknown() -> LocalApiError {
     LocalApiError(
         StatusCode::NOT_FOUND,
-        "/_local/ has outbox, events, account, identities, faults, clock, sns, metrics, notifications, queues, schedule and \
-         schedules"
+        "/_local/ has outbox, events, account, identities, faults, held, clock, sns, metrics, notifications, queues, \
+         schedule and schedules"
             .to_owned(),
     )
 }
@@ -168,6 +171,14 @@ async fn add_fault(State(api): State<Arc<LocalApi>>, body: Bytes) -> ChangeResul
             "the template has no table {table:?}; it has {tables}"
         )));
     }
+    if let Some(function) = &fault.function
+        && !api.functions.contains(function)
+    {
+        let functions = api.functions.join(", ");
+        return Err(LocalApiError::bad_request(format_args!(
+            "the template has no function {function:?}; it has {functions}"
+        )));
+    }
     api.faults.add(fault);
     Ok(StatusCode::NO_CONTENT)
 }
@@ -178,6 +189,16 @@ async fn faults(State(api): State<Arc<LocalApi>>) -> Response {
 
 async fn clear_faults(State(api): State<Arc<LocalApi>>) -> StatusCode {
     api.faults.clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn held(State(api): State<Arc<LocalApi>>) -> Response {
+    axum::Json(api.faults.held()).into_response()
+}
+
+/// Lets the held calls go on. It answers when the services have carried them out.
+async fn release(State(api): State<Arc<LocalApi>>) -> StatusCode {
+    api.faults.release().await;
     StatusCode::NO_CONTENT
 }
 

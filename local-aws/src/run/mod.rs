@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::calls::Calls;
 use crate::data_dir::DataDir;
+use crate::fault::Faults;
 use crate::service_metrics::ServiceMetrics;
 use crate::services::gateway::Gateway;
 use crate::services::lambda::{InvokeError, Lambda};
@@ -48,6 +49,8 @@ pub struct LocalAws {
     pub environments: BTreeMap<String, BTreeMap<String, String>>,
     /// The calls of services so far.
     pub calls: Calls,
+    /// The faults in force, and the calls that they hold.
+    pub faults: Faults,
     /// The counts that the services keep of their own requests.
     pub metrics: ServiceMetrics,
     readiness_path: &'static str,
@@ -112,6 +115,9 @@ impl LocalAws {
         if let Some(Err(error)) = self.data_dir.as_ref().map(DataDir::withdraw) {
             tracing::warn!(%error, "local.json could not be removed");
         }
+        // A held call would hold the stop up.
+        self.faults.clear();
+        self.faults.release().await;
         self.stop_front.cancel();
         let _ = self.front.await;
         self.stop_events.cancel();

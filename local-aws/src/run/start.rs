@@ -57,11 +57,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
     let (program, url) = (settings.program, at.runtime.url);
     let lambda = Lambda::new(program, functions, url, clock.clone(), stop.child_token());
 
-    let middleware = Middleware {
-        calls: Calls::default(),
-        faults: Faults::new(clock.clone(), lambda.processes()),
-        metrics: ServiceMetrics::new(clock.clone()),
-    };
+    let middleware = middleware(&clock, &lambda);
     let dynamodb = Dynamodb::open(data_dir.map(DataDir::database).as_deref(), &stack.tables)?.with_clock(clock.clone());
     let (events, published) = mpsc::unbounded_channel();
     let ses = Ses::new(ses_settings, clock.clone(), events).map_err(StartError::Ses)?;
@@ -85,6 +81,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         faults: middleware.faults.clone(),
         feed: ses.feed().clone(),
         tables: tables.keys().cloned().collect(),
+        functions: environments.keys().cloned().collect(),
         event_topic: event_topic(&stack.configuration_sets),
         watched_schedule,
         schedules: stack.schedules.clone(),
@@ -126,6 +123,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         tables,
         environments,
         calls: middleware.calls,
+        faults: middleware.faults,
         metrics: middleware.metrics,
         readiness_path: application.readiness_path,
         data_dir: settings.data_dir,
@@ -139,6 +137,15 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         tasks,
         first_runs,
     })
+}
+
+/// Makes the layer around every operation.
+fn middleware(clock: &Clock, lambda: &Lambda) -> Middleware {
+    Middleware {
+        calls: Calls::default(),
+        faults: Faults::new(clock.clone(), lambda.processes()),
+        metrics: ServiceMetrics::new(clock.clone()),
+    }
 }
 
 /// Finds the schedule that `/_local/schedule` runs.
