@@ -13,8 +13,8 @@ use crate::data::DataReceiver;
 use crate::delivery::{self, Mail};
 use crate::limits::{LINE_MAX, Limits};
 use crate::reply::Reply;
-use crate::server::Shared;
 use crate::session::{self, KeyStatus, Offer, Session, Step};
+use crate::shared::Shared;
 
 /// The bytes that are read at once.
 const READ: usize = 16 * 1024;

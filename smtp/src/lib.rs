@@ -18,6 +18,7 @@
 //! | [`limits`] | the bounds of connections, bytes and times |
 //! | `slots` | the places for connections, and the memory for mails |
 //! | [`tls`] | the certificate, read again when its files change |
+//! | `shared` | what all connections share |
 //! | `connection` | one connection: bytes, time and TLS around a session |
 //! | [`server`] | listeners and the graceful stop |
 //! | [`descriptors`] | the file descriptors that the process may have |
@@ -43,6 +44,7 @@ pub mod reply;
 mod sasl;
 pub mod server;
 pub mod session;
+mod shared;
 mod slots;
 pub mod tls;
 

@@ -4,21 +4,18 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::api_key::ApiKey;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::rustls::ServerConfig as TlsConfig;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::Api;
 use crate::connection::{self, Client};
-use crate::key_check::KeyChecks;
 use crate::limits::Limits;
-use crate::metrics::Metrics;
-use crate::slots::{Memory, NoSlot, Slots};
+use crate::shared::Shared;
+use crate::slots::NoSlot;
 
 /// The pause after an error of accepting, such as running out of file descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
@@ -49,24 +46,6 @@ pub struct Door {
 #[derive(Clone, Debug)]
 pub struct Server(Arc<Shared>);
 
-/// What all connections of a server share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) api: Api,
-    pub(crate) limits: Limits,
-    pub(crate) tls: Option<Arc<TlsConfig>>,
-    pub(crate) default_key: Option<ApiKey>,
-    pub(crate) keys: KeyChecks,
-    pub(crate) memory: Arc<Memory>,
-    pub(crate) metrics: Metrics,
-    /// No mail begins after it.
-    pub(crate) stop: CancellationToken,
-    /// The grace is over.
-    end: CancellationToken,
-    slots: Arc<Slots>,
-    connections: AtomicU64,
-}
-
 impl Server {
     /// Makes a server.
     #[must_use]
@@ -77,19 +56,7 @@ impl Server {
             tls,
             default_key,
         } = settings;
-        Self(Arc::new(Shared {
-            api,
-            limits,
-            tls,
-            default_key,
-            keys: KeyChecks::default(),
-            memory: Arc::new(Memory::new(limits.memory_bytes)),
-            metrics: Metrics::default(),
-            stop: CancellationToken::new(),
-            end: CancellationToken::new(),
-            slots: Arc::new(Slots::new(limits.connections, limits.connections_per_client)),
-            connections: AtomicU64::new(0),
-        }))
+        Self(Arc::new(Shared::new(api, limits, tls, default_key)))
     }
 
     /// Accepts connections until [`Self::stop`], and returns when the last one has ended, or when the grace is over.
@@ -161,7 +128,7 @@ impl Server {
         };
         shared.metrics.connections.add(1);
         let client = Client {
-            connection: shared.connections.fetch_add(1, Ordering::Relaxed),
+            connection: shared.next_connection(),
             is_local: address.is_loopback(),
             is_implicit_tls,
         };
