@@ -18,6 +18,8 @@ use crate::stop_signal::stop_signal;
 
 /// The address that is listened on if no other is named.
 const DEFAULT_LISTEN: &str = "127.0.0.1:2587";
+/// The option that names addresses for connections that are encrypted from the first byte.
+const TLS_OPTION: &str = "--listen-tls";
 
 /// Take mail by SMTP, and pass it on to an Okite in AWS
 ///
@@ -76,12 +78,12 @@ impl SmtpCommand {
         let certificate = self.certificate()?;
         let mut doors = Vec::new();
         for address in self.plain_addresses()? {
-            doors.push(door(address, false).await?);
+            doors.push(door(address, "--listen").await?);
         }
         for address in &self.listen_tls {
-            doors.push(door(*address, true).await?);
+            doors.push(door(*address, TLS_OPTION).await?);
         }
-        let metrics = listener(self.metrics).await?;
+        let metrics = listener(self.metrics, "--metrics").await?;
         tracing::info!(address = %metrics.local_addr()?, "serving /health and /metrics");
 
         let server = Server::new(ServerSettings {
@@ -161,8 +163,9 @@ impl SmtpCommand {
     }
 }
 
-async fn door(address: SocketAddr, is_implicit_tls: bool) -> Result<Door, Failure> {
-    let listener = listener(address).await?;
+async fn door(address: SocketAddr, option: &str) -> Result<Door, Failure> {
+    let is_implicit_tls = option == TLS_OPTION;
+    let listener = listener(address, option).await?;
     tracing::info!(address = %listener.local_addr()?, is_implicit_tls, "listening");
     Ok(Door {
         listener,
@@ -170,10 +173,12 @@ async fn door(address: SocketAddr, is_implicit_tls: bool) -> Result<Door, Failur
     })
 }
 
-async fn listener(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| Failure::new(format!("{address} cannot be listened on: {error}")))
+async fn listener(address: SocketAddr, option: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::new(format!(
+            "{address} cannot be listened on: {error}. Name another with {option}"
+        ))
+    })
 }
 
 /// Sends the log to standard output, a JSON object a line.
