@@ -14,6 +14,7 @@
 //! | `aws_error` | shows AWS's own message of an error |
 //! | `date`, `plural` | parse a date, print a counted noun |
 //! | `retry` | repeats a call that DynamoDB throttles |
+//! | `stop_signal` | the signals that stop a command that runs until then |
 //! | `output` | prints, and opens the output file of a report |
 //! | `terminal` | columns, colours and safe text for a terminal |
 
@@ -36,10 +37,11 @@ mod local;
 mod output;
 mod plural;
 mod retry;
+mod stop_signal;
 mod target;
 mod terminal;
 
-pub use commands::up::{LocalOkite, LocalOptions, UpError};
+pub use commands::up::{LocalOkite, LocalOptions, SmtpError, UpError};
 pub use local::LOCAL_API_KEY;
 
 /// Send mail through Amazon SES, within its quotas and without mailing suppressed addresses.

@@ -2,7 +2,8 @@
 //!
 //! It drives hyper directly rather than through `axum::serve`, because it must do two things that AWS does to its
 //! clients: close connections that stay idle, and cut one before an answer is written. Each connection is a task of its
-//! own. When `stop` is cancelled, requests in flight get [`GRACE`] to end, and [`serve`] returns once no task is left.
+//! own. [`SilentClients`] says what happens to clients of SMTP, which wait for the server's first word. When `stop` is
+//! cancelled, requests in flight get [`GRACE`] to end, and [`serve`] returns once no task is left.
 
 use std::convert::Infallible;
 use std::io;
@@ -26,6 +27,19 @@ pub const GRACE: Duration = Duration::from_secs(1);
 /// The pause after an error of accepting, such as running out of file descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
+/// The answer to a client of SMTP, in its protocol.
+const NOT_SMTP: &[u8] = b"554 5.5.1 This port speaks HTTP, not SMTP\r\n";
+
+/// What happens to a client that says nothing at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SilentClients {
+    /// The server waits.
+    Wait,
+    /// After this time, the server tells the client that the port does not speak SMTP, and closes the connection. A
+    /// client of HTTP sees an unused connection that has ended.
+    GoAfter(Duration),
+}
+
 /// Marks a response that the server must not write: it cuts the connection instead.
 ///
 /// A handler puts it into the response's extensions. The caller sees a connection that closes before the first byte of
@@ -38,6 +52,17 @@ pub struct CutConnection;
 /// The server closes a connection on which no complete request head arrives within `idle`. Without `idle`, a connection
 /// stays open until the peer closes it.
 pub async fn serve(listener: TcpListener, router: Router, idle: Option<Duration>, stop: CancellationToken) {
+    serve_with(listener, router, idle, SilentClients::Wait, stop).await;
+}
+
+/// Serves as [`serve`] does, and treats clients that say nothing as `silent` says.
+pub async fn serve_with(
+    listener: TcpListener,
+    router: Router,
+    idle: Option<Duration>,
+    silent: SilentClients,
+    stop: CancellationToken,
+) {
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -46,7 +71,7 @@ pub async fn serve(listener: TcpListener, router: Router, idle: Option<Duration>
         };
         match accepted {
             Ok((stream, _peer)) => {
-                connections.spawn(connection(stream, router.clone(), idle, stop.clone()));
+                connections.spawn(connection(stream, router.clone(), idle, silent, stop.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -60,9 +85,27 @@ pub async fn serve(listener: TcpListener, router: Router, idle: Option<Duration>
 }
 
 /// Serves one connection until it ends, or until [`GRACE`] after `stop`.
-async fn connection(stream: TcpStream, router: Router, idle: Option<Duration>, stop: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    idle: Option<Duration>,
+    silent: SilentClients,
+    stop: CancellationToken,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
+    }
+    if let SilentClients::GoAfter(silence) = silent {
+        let mut first = [0];
+        let said = tokio::select! {
+            said = tokio::time::timeout(silence, stream.peek(&mut first)) => said,
+            () = stop.cancelled() => return,
+        };
+        if said.is_err() {
+            // It fits into the empty buffer of a new connection.
+            let _ = stream.try_write(NOT_SMTP);
+            return;
+        }
     }
     let service = service_fn(move |request| answer(router.clone(), request));
     let connection = http1::Builder::new()
@@ -122,10 +165,14 @@ mod tests {
     }
 
     async fn run(router: Router, idle: Option<Duration>) -> Running {
+        run_with(router, idle, SilentClients::Wait).await
+    }
+
+    async fn run_with(router: Router, idle: Option<Duration>, silent: SilentClients) -> Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let task = tokio::spawn(serve(listener, router, idle, stop.clone()));
+        let task = tokio::spawn(serve_with(listener, router, idle, silent, stop.clone()));
         Running { address, stop, task }
     }
 
@@ -169,6 +216,33 @@ mod tests {
         let server = run(hello(), Some(Duration::from_millis(100))).await;
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         assert_eq!(read_to_close(&mut stream).await, b"");
+    }
+
+    #[tokio::test]
+    async fn tells_a_client_of_smtp_that_it_is_wrong() {
+        let server = run_with(hello(), None, SilentClients::GoAfter(Duration::from_millis(50))).await;
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        assert_eq!(read_to_close(&mut stream).await, NOT_SMTP);
+        // A client that does not wait for its turn is refused at once.
+        let server = run(hello(), None).await;
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(b"EHLO localhost\r\n").await.unwrap();
+        let read = read_to_close(&mut stream).await;
+        assert!(read.starts_with(b"HTTP/1.1 400 "), "{}", String::from_utf8_lossy(&read));
+    }
+
+    #[tokio::test]
+    async fn does_not_hurry_a_client_that_has_begun() {
+        let server = run_with(hello(), None, SilentClients::GoAfter(Duration::from_millis(50))).await;
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let (begin, end) = HEAD.split_at(5);
+        stream.write_all(begin).await.unwrap();
+        let mut buffer = [0; 1024];
+        let silence = tokio::time::timeout(Duration::from_millis(200), stream.read(&mut buffer));
+        assert!(silence.await.is_err());
+        stream.write_all(end).await.unwrap();
+        let read = stream.read(&mut buffer).await.unwrap();
+        assert!(buffer[..read].ends_with(b"hello"));
     }
 
     #[tokio::test]

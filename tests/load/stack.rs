@@ -65,6 +65,7 @@ impl Stack {
         let folder = tempfile::tempdir()?;
         let options = LocalOptions {
             port: 0,
+            smtp_port: Some(0),
             data_dir: folder.path().join("okite"),
             sandbox: false,
             verify: Vec::new(),

@@ -13,6 +13,7 @@ mod function;
 mod incident;
 mod keys;
 mod queue;
+mod smtp;
 mod status;
 mod suppressions;
 pub(crate) mod up;
@@ -26,6 +27,7 @@ use crate::execution::Failure;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Up(up::UpCommand),
+    Smtp(smtp::SmtpCommand),
     Keys(keys::KeysCommand),
     Suppressions(suppressions::SuppressionsCommand),
     Emails(emails::EmailsCommand),
@@ -46,6 +48,7 @@ impl Command {
     pub(crate) fn run(self) -> ExitCode {
         let result = match self {
             Self::Up(command) => command.run(),
+            Self::Smtp(command) => command.run(),
             Self::Keys(command) => command.run(),
             Self::Suppressions(command) => command.run(),
             Self::Emails(command) => command.run(),

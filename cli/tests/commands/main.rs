@@ -14,6 +14,7 @@ mod incident;
 mod keys;
 mod permissions;
 mod queue;
+mod smtp;
 mod status;
 mod support;
 mod suppressions;

@@ -37,6 +37,18 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Opt
     found.await.unwrap_or_else(|_| panic!("timed out waiting until {what}"))
 }
 
+/// Sends a signal to a process alone.
+pub(crate) fn send_signal(process: &Child, signal: &str) {
+    let pid = process.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-s", signal, &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
 /// A running `okite up`. Dropping it kills it.
 pub(crate) struct Up {
     pub(crate) process: Child,
@@ -58,7 +70,7 @@ impl Up {
     pub(crate) fn spawn(data_dir: &Path, arguments: &[&str]) -> Self {
         let mut command = okite();
         command
-            .args(["up", "--port=0", "--data-dir"])
+            .args(["up", "--port=0", "--smtp-port=0", "--data-dir"])
             .arg(data_dir)
             .args(arguments);
         Self::run(command, data_dir)
@@ -150,14 +162,7 @@ impl Up {
 
     /// Sends a signal to this process alone.
     pub(crate) fn signal(&self, signal: &str) {
-        let pid = self.process.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-s", signal, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        send_signal(&self.process, signal);
     }
 
     /// Waits until the process has ended.

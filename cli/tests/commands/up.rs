@@ -118,6 +118,7 @@ async fn local_json_has_all_urls_and_environments() {
             "pid",
             "queues",
             "ses_url",
+            "smtp",
             "sns_url",
             "sqs_url",
             "tables",

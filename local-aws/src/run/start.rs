@@ -23,6 +23,7 @@ use crate::data_dir::DataDir;
 use crate::fault::Faults;
 use crate::local_api::{LocalApi, guard};
 use crate::middleware::Middleware;
+use crate::server::SilentClients;
 use crate::service_metrics::ServiceMetrics;
 use crate::services::cloudwatch::CloudWatch;
 use crate::services::dynamodb::Dynamodb;
@@ -35,6 +36,10 @@ use crate::{page, server};
 
 /// The time after which SES closes an idle connection. An assumption: AWS documents none.
 const SES_IDLE: Duration = Duration::from_mins(1);
+
+/// The time after which a client that says nothing is told that the HTTP API does not speak SMTP. Clients of SMTP wait
+/// longer for the greeting.
+const SMTP_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError> {
     let application = settings.application;
@@ -91,7 +96,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
     let gateway = Gateway::new(lambda.clone(), http_api, clock.clone(), middleware.metrics.clone());
 
     let router = front_router(local_api, application.page, &gateway);
-    let front = tokio::spawn(server::serve(at.front.socket, router, None, stop_front.clone()));
+    let front = tokio::spawn(serve_front(at.front.socket, router, stop_front.clone()));
     let serve = |listener, router, idle| tasks.spawn(server::serve(listener, router, idle, stop.clone()));
     serve(at.ses.socket, ses.router(&middleware), Some(SES_IDLE));
     serve(at.sqs.socket, sqs.router(&middleware), None);
@@ -146,6 +151,12 @@ fn middleware(clock: &Clock, lambda: &Lambda) -> Middleware {
         faults: Faults::new(clock.clone(), lambda.processes()),
         metrics: ServiceMetrics::new(clock.clone()),
     }
+}
+
+/// Serves the HTTP API, whose port people may name to a client of SMTP by mistake.
+async fn serve_front(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let silent = SilentClients::GoAfter(SMTP_PATIENCE);
+    server::serve_with(listener, router, None, silent, stop).await;
 }
 
 /// Finds the schedule that `/_local/schedule` runs.

@@ -1,5 +1,6 @@
 //! `okite up`: runs Okite on this machine until a signal stops it.
 
+mod smtp;
 mod start;
 
 use std::path::PathBuf;
@@ -11,7 +12,9 @@ use crate::execution::CommandResult;
 use crate::identity::parse_identity;
 use crate::local::DEFAULT_DATA_DIR;
 use crate::output::{note, say};
+use crate::stop_signal::stop_signal;
 
+pub use smtp::SmtpError;
 pub use start::{LocalOkite, LocalOptions, UpError};
 
 /// The default port.
@@ -19,9 +22,9 @@ const DEFAULT_PORT: u16 = 3000;
 
 /// Run Okite on this machine, with Amazon SES simulated
 ///
-/// Runs the same functions as a deployed stack, an HTTP API on 127.0.0.1 and local stand-ins for the AWS services. No
-/// mail leaves this machine, and no AWS account is needed. Prints a curl command that sends a first email, and the
-/// settings with which an application that uses an AWS SDK or django-ses sends. Ctrl-C stops it.
+/// Runs the same functions as a deployed stack, an HTTP API and an SMTP server on 127.0.0.1, and local stand-ins for the
+/// AWS services. No mail leaves this machine, and no AWS account is needed. Prints a curl command that sends a first
+/// email, and the settings with which an application that uses an AWS SDK, django-ses or SMTP sends. Ctrl-C stops it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -30,6 +33,9 @@ pub(crate) struct UpCommand {
     /// Port on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = DEFAULT_PORT)]
     port: u16,
+    /// Port on 127.0.0.1 that takes mail by SMTP; 0 picks a free one [default: 1025, or none if it is taken]
+    #[arg(long, value_name = "PORT")]
+    smtp_port: Option<u16>,
     /// Directory of the tables, mails and logs; created if it does not exist
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]
     data_dir: PathBuf,
@@ -46,6 +52,7 @@ impl UpCommand {
         log_to_stderr();
         let Self {
             port,
+            smtp_port,
             data_dir,
             sandbox,
             verify,
@@ -57,6 +64,7 @@ impl UpCommand {
             tokio::pin!(stop);
             let options = LocalOptions {
                 port,
+                smtp_port,
                 data_dir,
                 sandbox,
                 verify,
@@ -77,21 +85,6 @@ impl UpCommand {
             }
         })
     }
-}
-
-/// Returns a future that completes on Ctrl-C, on SIGTERM or when the terminal closes.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    })
 }
 
 /// Sends warnings of the simulated AWS to standard error. The output of the functions goes to the data directory.

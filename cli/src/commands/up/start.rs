@@ -13,7 +13,9 @@ use local_aws::data_dir::{DataDir, DataDirError};
 use local_aws::services::lambda::Program;
 use local_aws::{LocalAws, RunSettings, StartError};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
+use super::smtp::{self, LocalSmtp, SmtpError};
 use crate::application::APPLICATION;
 use crate::aws_error;
 use crate::local::{LOCAL_ACCESS_KEY_ID, LOCAL_API_KEY, LOCAL_SECRET_ACCESS_KEY, local_config};
@@ -23,6 +25,9 @@ use crate::local::{LOCAL_ACCESS_KEY_ID, LOCAL_API_KEY, LOCAL_SECRET_ACCESS_KEY, 
 pub struct LocalOptions {
     /// The port on 127.0.0.1; 0 picks a free one.
     pub port: u16,
+    /// The port of the SMTP server on 127.0.0.1; 0 picks a free one. If it is not given, 1025 is taken unless another
+    /// program has it.
+    pub smtp_port: Option<u16>,
     /// The directory of the tables, mails and logs.
     pub data_dir: PathBuf,
     /// Whether the simulated SES account is in the sandbox.
@@ -45,6 +50,12 @@ pub enum UpError {
     /// Another program listens on the port.
     #[error("{0}: stop that program, or choose another port with --port (0 picks a free one)")]
     PortTaken(#[source] StartError),
+    /// Another program listens on the SMTP port.
+    #[error("{0}: stop that program, or choose another port with --smtp-port (0 picks a free one)")]
+    SmtpPortTaken(#[source] std::io::Error),
+    /// The SMTP server did not start.
+    #[error("the SMTP server did not start: {0}")]
+    Smtp(#[from] SmtpError),
     /// The local AWS did not start.
     #[error(transparent)]
     Start(StartError),
@@ -68,6 +79,8 @@ pub enum UpError {
 #[derive(Debug)]
 pub struct LocalOkite {
     local_aws: LocalAws,
+    /// The SMTP server; nothing if another program has the default port.
+    smtp: Option<LocalSmtp>,
     data_dir: PathBuf,
     sandbox: bool,
     verified: Vec<String>,
@@ -83,11 +96,20 @@ impl LocalOkite {
         let began = Instant::now();
         let LocalOptions {
             port,
+            smtp_port,
             data_dir,
             sandbox,
             verify,
             program,
         } = options;
+        let smtp = match (
+            LocalSmtp::bind(smtp_port.unwrap_or(smtp::DEFAULT_PORT)).await,
+            smtp_port,
+        ) {
+            (Ok(listener), _) => Some(listener),
+            (Err(error), Some(port)) => return Err(smtp_port_taken(port, &error)),
+            (Err(_), None) => None,
+        };
         let mut local = RunSettings::new(APPLICATION, program);
         local.port = port;
         local.sandbox = sandbox;
@@ -95,9 +117,10 @@ impl LocalOkite {
         local.data_dir = Some(DataDir::take(&data_dir).map_err(data_dir_error)?);
         let verified = local.verified.clone();
         let local_aws = LocalAws::start(local).await.map_err(start_error)?;
-        match ready(&local_aws).await {
-            Ok(()) => Ok(Self {
+        match ready(&local_aws, smtp).await {
+            Ok(smtp) => Ok(Self {
                 local_aws,
+                smtp,
                 data_dir,
                 sandbox,
                 verified,
@@ -134,11 +157,22 @@ impl LocalOkite {
         } else {
             ""
         };
+        let smtp = match &self.smtp {
+            Some(smtp) => format!(
+                "{} (without a password, or with an API key as the password)",
+                smtp.address
+            ),
+            None => format!(
+                "none: another program has port {} (--smtp-port names another)",
+                smtp::DEFAULT_PORT
+            ),
+        };
         format!(
             "Okite {version} is ready after {seconds:.2} s. Amazon SES is simulated; no mail leaves this machine.\n\n\
              {sandbox}  \
              URL       {url}\n  \
              Page      {url}/ (shows the mails in a browser)\n  \
+             SMTP      {smtp}\n  \
              API key   {LOCAL_API_KEY}\n  \
              Verified  {verified} (--verify adds more)\n  \
              Outbox    {url}/_local/outbox\n  \
@@ -156,6 +190,9 @@ impl LocalOkite {
 
     /// Stops everything that was started.
     pub async fn stop(self) {
+        if let Some(smtp) = self.smtp {
+            smtp.stop().await;
+        }
         self.local_aws.stop().await;
     }
 }
@@ -186,6 +223,11 @@ fn start_error(error: StartError) -> UpError {
     }
 }
 
+fn smtp_port_taken(port: u16, error: &std::io::Error) -> UpError {
+    let text = format!("127.0.0.1:{port} cannot be listened on: {error}");
+    UpError::SmtpPortTaken(std::io::Error::new(error.kind(), text))
+}
+
 fn data_dir_error(error: DataDirError) -> UpError {
     match error {
         DataDirError::InUse { .. } => UpError::DataDirInUse(error),
@@ -193,18 +235,23 @@ fn data_dir_error(error: DataDirError) -> UpError {
     }
 }
 
-/// Creates the local API key, waits until the send API is healthy, and writes `local.json`.
-async fn ready(local_aws: &LocalAws) -> Result<(), UpError> {
+/// Creates the local API key, waits until the send API is healthy, starts the SMTP server, and writes `local.json`.
+async fn ready(local_aws: &LocalAws, smtp: Option<TcpListener>) -> Result<Option<LocalSmtp>, UpError> {
     create_local_key(local_aws).await?;
     let data_dir = local_aws.data_dir();
     local_aws.healthy().await.map_err(|source| UpError::Unhealthy {
         source,
         logs: data_dir.map(DataDir::logs).unwrap_or_default(),
     })?;
+    let smtp = smtp
+        .map(|listener| LocalSmtp::start(listener, &local_aws.url))
+        .transpose()?;
     if let Some(data_dir) = data_dir {
-        data_dir.publish(&local_json(local_aws)).map_err(UpError::LocalJson)?;
+        data_dir
+            .publish(&local_json(local_aws, smtp.as_ref()))
+            .map_err(UpError::LocalJson)?;
     }
-    Ok(())
+    Ok(smtp)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command reads the clock")]
@@ -239,7 +286,7 @@ async fn create_local_key(local_aws: &LocalAws) -> Result<(), StoreError> {
     ApiKeys::new(client, table.clone()).put(&record).await
 }
 
-fn local_json(local_aws: &LocalAws) -> Value {
+fn local_json(local_aws: &LocalAws, smtp: Option<&LocalSmtp>) -> Value {
     let functions: serde_json::Map<String, Value> = local_aws
         .environments
         .iter()
@@ -255,6 +302,7 @@ fn local_json(local_aws: &LocalAws) -> Value {
         "sqs_url": local_aws.sqs_url,
         "sns_url": local_aws.sns_url,
         "cloudwatch_url": local_aws.cloudwatch_url,
+        "smtp": smtp.map(|smtp| smtp.address),
         "queues": local_aws.queues,
         "tables": local_aws.tables,
         "pid": std::process::id(),
