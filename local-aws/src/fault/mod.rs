@@ -24,8 +24,8 @@ use crate::catalogue::{AwsService, BATCH_OPERATIONS};
 
 /// A fault, in the shape of `POST /_local/faults`. A value of this type is valid.
 ///
-/// It has exactly one of `error`, `delay_ms`, `hold`, `drop`, `kill`, `proxy_status` and `unprocessed`. `times` or `for_ms` limits it; without
-/// either it applies once. `skip` is the number of calls that pass before it begins.
+/// It has exactly one of `error`, `delay_ms`, `hold`, `drop`, `kill`, `proxy_status` and `unprocessed`. `times` or
+/// `for_ms` limits it; without either it applies once. `skip` is the number of calls that pass before it begins.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct Fault {
