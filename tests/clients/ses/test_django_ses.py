@@ -64,7 +64,8 @@ def test_a_message_arrives_with_all_that_it_was_given():
     assert mail["decoded"]["to"][0] == {"name": "Zoë 掟", "email": to}
     assert mail["headers"]["X-Entity-Ref-ID"] == "1" and not any("X-SES" in name.upper() for name in mail["headers"])
     assert local.own_tags(mail) == {"campaign": "spring"}
-    files = {file["filename"]: (file["content_type"], base64.b64decode(file["content"])) for file in mail["attachments"]}
+    attachments = mail["attachments"]
+    files = {file["filename"]: (file["content_type"], base64.b64decode(file["content"])) for file in attachments}
     assert files == {"ünï.pdf": ("application/pdf", FILE), "logo.png": ("image/png", IMAGE)}
 
 
