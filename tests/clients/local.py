@@ -60,3 +60,16 @@ def eventually(condition):
             return found
         time.sleep(0.05)
     raise AssertionError("it never came to be")
+
+
+@contextlib.contextmanager
+def sending_rate(rate):
+    """An account with this rate, which the gate keeps. Afterwards both have the one of before."""
+    before = call("GET", "account")["max_send_rate"]
+    try:
+        call("PUT", "account", {"max_send_rate": rate})
+        call("POST", "schedule")
+        yield
+    finally:
+        call("PUT", "account", {"max_send_rate": before})
+        call("POST", "schedule")

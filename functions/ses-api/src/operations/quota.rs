@@ -47,8 +47,27 @@ fn own_part(report: &Report, gate: Option<&Gate>) -> Account {
     account
 }
 
-/// Returns the rate of a gate that lets a recipient through every so many microseconds.
+/// Returns the rate of a gate that lets a recipient through every so many microseconds. Applications show it to people,
+/// so a rate of one or more is rounded to thousandths.
 #[expect(clippy::cast_precision_loss, reason = "an interval is far below 2^53")]
 fn rate(slot_interval: i64) -> f64 {
-    1_000_000.0 / slot_interval.max(1) as f64
+    let rate = 1_000_000.0 / slot_interval.max(1) as f64;
+    if rate < 1.0 {
+        rate
+    } else {
+        (rate * 1_000.0).round() / 1_000.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "these are the exact figures that applications show")]
+    fn a_rate_is_rounded_but_never_to_nothing() {
+        // The interval of 13.3 a second is rounded up to whole microseconds.
+        assert_eq!([75_188, 1_000_000].map(rate), [13.3, 1.0]);
+        assert_eq!(rate(4_000_000_000), 0.000_25);
+    }
 }

@@ -27,6 +27,8 @@ use crate::send::SendMail;
 const WAITS_FOR: Duration = Duration::from_secs(20);
 /// The first and the longest pause before the earlier request is looked at again.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+/// The time that looking at the earlier request again takes at most, as a rule. What is left after it is for sending.
+const LOOKING: Duration = Duration::from_secs(1);
 /// The choice of callers that keep no mail themselves and cannot wait long: the mail waits in the queue, unless the API
 /// key refuses that.
 const QUEUE_UNLESS_REFUSED: &str = "queue-unless-refused";
@@ -58,7 +60,7 @@ impl Call<'_> {
             body.add_mail(mail);
             repeat.request_key(&self.api_key.id, body)
         });
-        let (mut pause, mut round, mut unknown) = (PAUSES.0, 0, None);
+        let (mut round, mut unknown) = (0, None);
         loop {
             let submission = Submission {
                 place: 0,
@@ -90,19 +92,26 @@ impl Call<'_> {
             if matches!(not_sent, NotSent::Unknown { .. }) {
                 unknown = Some(not_sent.clone());
             }
-            // A request that asks again later than that could not send any more, even if the earlier one sent nothing.
-            let has_time = self.deadlines.elapsed() + pause < WAITS_FOR && self.deadlines.left_to_send() > pause * 2;
-            if !waits || !has_time {
+            let pause = pause_before_another(round, self.deadlines.elapsed(), self.deadlines.left_to_send());
+            let Some(pause) = pause.filter(|_| waits) else {
                 let domain = mail.sender().address().domain();
                 // Until its lease is over, the attempt of this very request looks as if it were at work.
-                let not_sent = unknown.unwrap_or(not_sent);
+                let not_sent = unknown.filter(|_| waits).unwrap_or(not_sent);
                 return Err(ApiFault::not_sent(not_sent, domain, &self.state.region));
-            }
+            };
             sleep(pause).await;
-            pause = (pause * 2).min(PAUSES.1);
             round += 1;
         }
     }
+}
+
+/// Returns how long to pause before the earlier request is looked at again, after `round` such pauses. Returns nothing if
+/// a mail could not be sent in time afterwards: the answer would then be that no time is left, in place of what is known.
+fn pause_before_another(round: usize, elapsed: Duration, left_to_send: Duration) -> Option<Duration> {
+    let doubled = u32::try_from(round).ok().and_then(|round| 2_u32.checked_pow(round));
+    let pause = PAUSES.0.saturating_mul(doubled.unwrap_or(u32::MAX)).min(PAUSES.1);
+    let fits = elapsed.saturating_add(pause) <= WAITS_FOR && pause.saturating_add(LOOKING) <= left_to_send;
+    fits.then_some(pause)
 }
 
 /// The status of a recipient that was left out, as records name it.
@@ -142,5 +151,24 @@ fn when_busy(request: &ApiRequest, api_key: &ApiKeyRecord) -> Result<WhenBusy, A
         Some(choice) => WhenBusy::parse(choice).ok_or_else(|| {
             ApiFault::invalid("The header okite-when-busy must be queue, wait, refuse or queue-unless-refused.")
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_until_a_mail_could_not_be_sent_in_time() {
+        let pause = |round, elapsed, left| {
+            let [elapsed, left] = [elapsed, left].map(Duration::from_secs);
+            pause_before_another(round, elapsed, left).map(|pause| pause.as_millis())
+        };
+        assert_eq!(
+            [0, 1, 2, 3, 4, 1_000].map(|round| pause(round, 0, 16)),
+            [250, 500, 1_000, 2_000, 2_000, 2_000].map(Some)
+        );
+        assert_eq!([pause(9, 13, 3), pause(9, 14, 2)], [Some(2_000), None]);
+        assert_eq!([pause(9, 18, 9), pause(9, 19, 9)], [Some(2_000), None]);
     }
 }

@@ -82,6 +82,11 @@ impl Operation {
 
 fn unknown(segments: &[&str]) -> ApiFault {
     let first = segments.first().copied().unwrap_or_default();
+    // Newer SDKs POST to paths such as `list-configuration-sets`.
+    let first = ["list-", "update-"]
+        .iter()
+        .find_map(|verb| first.strip_prefix(verb))
+        .unwrap_or(first);
     let refused = REFUSED.iter().find(|(begins_with, _)| *begins_with == first);
     let remedy = refused.map_or(
         "Okite carries out SendEmail, GetAccount, the operations of the suppression list, GetEmailIdentity and \
@@ -138,6 +143,9 @@ mod tests {
             ("GET", "/v2/email/templates/a", "Templates"),
             ("POST", "/v2/email/identities", "Identities"),
             ("PUT", "/v2/email/account/sending", "settings"),
+            ("GET", "/v2/email/configuration-sets", "Configuration sets"),
+            ("POST", "/v2/email/list-configuration-sets", "Configuration sets"),
+            ("POST", "/v2/email/update-configuration-sets", "Configuration sets"),
             ("GET", "/v2/email/contact-lists", "Okite carries out"),
             ("GET", "/v2/email", "Okite carries out"),
             ("GET", "/outbound-emails", "Okite carries out"),

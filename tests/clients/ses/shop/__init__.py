@@ -1,0 +1,1 @@
+"""A small project of Django that sends its mail through Amazon SES with django-ses."""
