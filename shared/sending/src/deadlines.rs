@@ -74,7 +74,8 @@ impl Deadlines {
     }
 
     /// Returns how long it is until the last mail must be on its way.
-    pub(crate) fn left_to_send(&self) -> Duration {
+    #[must_use]
+    pub fn left_to_send(&self) -> Duration {
         self.latest_start.saturating_duration_since(Instant::now())
     }
 

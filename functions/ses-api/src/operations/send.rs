@@ -58,7 +58,7 @@ impl Call<'_> {
             body.add_mail(mail);
             repeat.request_key(&self.api_key.id, body)
         });
-        let (mut pause, mut round) = (PAUSES.0, 0);
+        let (mut pause, mut round, mut unknown) = (PAUSES.0, 0, None);
         loop {
             let submission = Submission {
                 place: 0,
@@ -87,8 +87,15 @@ impl Call<'_> {
                     not_sent,
                     NotSent::InFlight { .. } | NotSent::Unknown { .. } | NotSent::StillUnknown { .. }
                 );
-            if !waits || self.deadlines.elapsed() + pause > WAITS_FOR {
+            if matches!(not_sent, NotSent::Unknown { .. }) {
+                unknown = Some(not_sent.clone());
+            }
+            // A request that asks again later than that could not send any more, even if the earlier one sent nothing.
+            let has_time = self.deadlines.elapsed() + pause < WAITS_FOR && self.deadlines.left_to_send() > pause * 2;
+            if !waits || !has_time {
                 let domain = mail.sender().address().domain();
+                // Until its lease is over, the attempt of this very request looks as if it were at work.
+                let not_sent = unknown.unwrap_or(not_sent);
                 return Err(ApiFault::not_sent(not_sent, domain, &self.state.region));
             }
             sleep(pause).await;
