@@ -71,7 +71,7 @@ mod tests {
 
     use super::*;
 
-    /// Noon of the second day. The gate granted 240 recipients on the first day, at the same pace all day, and 60 today.
+    /// The point of a day, at noon of 2 January. The gate granted 240 recipients on the first day and 60 on the second.
     fn point_of(day: Date) -> Option<SendDataPoint> {
         let midnight: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let sample = |hours: i64, total| GrantSample {
