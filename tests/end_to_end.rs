@@ -17,6 +17,7 @@ mod local;
 mod queue;
 mod reporter;
 mod sending;
+mod ses;
 mod support;
 mod suppressions;
 mod template;

@@ -150,7 +150,8 @@ impl Okite {
         .await;
     }
 
-    async fn put_record(&self, key: &str, change: impl FnOnce(&mut ApiKeyRecord)) {
+    /// Makes an API key with a record that differs from that of a usual one.
+    pub(crate) async fn put_record(&self, key: &str, change: impl FnOnce(&mut ApiKeyRecord)) {
         let key = ApiKey::parse(key).unwrap();
         let mut record = ApiKeyRecord {
             id: key.id().to_owned(),

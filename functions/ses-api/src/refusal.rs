@@ -126,7 +126,10 @@ fn kind(refusal: SesRefusal) -> FaultKind {
 
 #[cfg(test)]
 mod tests {
+    use domain::brake::Brake;
     use domain::ses_error::{ErrorCause, TABLE};
+    use jiff::Timestamp;
+    use uuid::Uuid;
 
     use super::*;
 
@@ -143,6 +146,96 @@ mod tests {
             (quota.kind, quota.message.as_str(), quota.retry_after),
             (FaultKind::Throttled, QUOTA, None)
         );
+    }
+
+    /// One of each variant, with what its answer must be.
+    #[test]
+    fn every_mail_that_was_not_sent_has_an_answer() {
+        let (id, until) = (Uuid::max(), Timestamp::UNIX_EPOCH);
+        let soon = Some(Duration::from_secs(RETRY_SOON.into()));
+        let ses = |refusal| NotSent::Unavailable(Unavailable::Ses(refusal));
+        for (not_sent, kind, retry_after, okite_id) in [
+            (
+                NotSent::Busy(Busy::Gate(Throttled::Brake(Brake::All))),
+                FaultKind::SendingPaused,
+                None,
+                None,
+            ),
+            (
+                NotSent::Busy(Busy::Ses(SesRefusal::RateExceeded)),
+                FaultKind::Throttled,
+                None,
+                None,
+            ),
+            (
+                NotSent::Rejected(SesRefusal::ContentRejected),
+                FaultKind::MessageRejected,
+                None,
+                None,
+            ),
+            (
+                NotSent::Misconfigured(SesRefusal::NotAllowed),
+                FaultKind::Internal,
+                None,
+                None,
+            ),
+            (ses(SesRefusal::Unavailable), FaultKind::Unavailable, soon, None),
+            (
+                NotSent::Unavailable(Unavailable::Store),
+                FaultKind::Unavailable,
+                soon,
+                None,
+            ),
+            (
+                NotSent::Unavailable(Unavailable::StoreRefused),
+                FaultKind::Internal,
+                None,
+                None,
+            ),
+            (NotSent::KeyReused, FaultKind::Invalid, None, None),
+            (NotSent::InFlight { until }, FaultKind::Unavailable, soon, None),
+            (NotSent::Unknown { id }, FaultKind::Internal, None, Some(id)),
+            (NotSent::StillUnknown { id }, FaultKind::Internal, None, Some(id)),
+            (NotSent::Invalid(Invalid::TooLate), FaultKind::Invalid, None, None),
+            (
+                NotSent::Invalid(Invalid::TooManyRecipients { most: 1 }),
+                FaultKind::Invalid,
+                None,
+                None,
+            ),
+            (
+                NotSent::Invalid(Invalid::Suppressed(Vec::new())),
+                FaultKind::Invalid,
+                None,
+                None,
+            ),
+        ] {
+            let case = format!("{not_sent:?}");
+            let fault = ApiFault::not_sent(not_sent.clone(), "example.com", "eu-west-1");
+            assert_eq!(
+                (fault.kind, fault.retry_after, fault.okite_id),
+                (kind, retry_after, okite_id),
+                "{case}"
+            );
+            assert!(
+                !fault.message.is_empty() && !fault.message.contains(['{', '}']),
+                "{case}"
+            );
+            // An SDK must repeat a request that waits for another one, and none that is wrong as it is.
+            let is_repeated = matches!(
+                kind,
+                FaultKind::Throttled | FaultKind::Unavailable | FaultKind::Internal
+            );
+            let waits = matches!(
+                not_sent,
+                NotSent::InFlight { .. } | NotSent::Unknown { .. } | NotSent::StillUnknown { .. }
+            );
+            let is_wrong = matches!(
+                not_sent,
+                NotSent::KeyReused | NotSent::Invalid(_) | NotSent::Rejected(_)
+            );
+            assert!((!waits || is_repeated) && !(is_wrong && is_repeated), "{case}");
+        }
     }
 
     #[test]

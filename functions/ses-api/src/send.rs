@@ -8,6 +8,12 @@ use domain::message::{Attachment, Email, EmailParts, Header, Mail, MailContent, 
 
 use crate::fault::{ApiFault, FaultKind, kind_of};
 
+/// The most bytes of a raw mail in version 1. Its form encodes base64 in percent signs, and the HTTP API encodes the
+/// form in base64 once more. Lambda takes 6 MB of that.
+pub const V1_MIME_MAX: usize = 3_300_000;
+/// The most bytes of a raw mail in version 2, whose JSON Lambda takes as it is.
+pub const V2_MIME_MAX: usize = 4_400_000;
+
 /// A mail to send, and the configuration set to send it with.
 #[derive(Clone, Debug)]
 pub struct SendMail {
@@ -55,9 +61,14 @@ pub(crate) struct RawParts {
 }
 
 impl RawParts {
-    pub(crate) fn read(self) -> Result<SendMail, ApiFault> {
+    /// Reads a mail of at most `most` bytes.
+    pub(crate) fn read(self, most: usize) -> Result<SendMail, ApiFault> {
         let SendOptions { configuration_set, ses } = self.options;
-        let message = RawMessage::read(blob("RawMessage.Data", &self.data)?)?;
+        let message = blob("RawMessage.Data", &self.data)?;
+        if message.len() > most {
+            return Err(ApiFault::too_large(most, message.len()));
+        }
+        let message = RawMessage::read(message)?;
         let email = RawEmail::new(
             message,
             RawEnvelope {
@@ -274,7 +285,7 @@ mod tests {
             data: STANDARD.encode(message),
             ..RawParts::default()
         };
-        let mail = parts.read().unwrap();
+        let mail = parts.read(message.len()).unwrap();
         assert_eq!(mail.configuration_set.as_deref(), Some("main"));
         assert!(mail.check_configuration_set("main").is_ok());
         let fault = mail.check_configuration_set("own").unwrap_err();
@@ -283,6 +294,25 @@ mod tests {
             data: "%".to_owned(),
             ..RawParts::default()
         };
-        assert_eq!(broken.read().unwrap_err().kind, FaultKind::Malformed);
+        assert_eq!(broken.read(V1_MIME_MAX).unwrap_err().kind, FaultKind::Malformed);
+    }
+
+    #[test]
+    fn a_raw_mail_that_no_request_can_carry_is_refused_with_both_sizes() {
+        let message = "From: a@example.com\nTo: b@example.net\n\nHi";
+        let parts = || RawParts {
+            data: STANDARD.encode(message),
+            ..RawParts::default()
+        };
+        assert!(parts().read(message.len()).is_ok());
+        let fault = parts().read(message.len() - 1).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Invalid);
+        assert!(
+            fault
+                .message
+                .starts_with("Message length is more than 40 bytes long: '41'."),
+            "{}",
+            fault.message
+        );
     }
 }

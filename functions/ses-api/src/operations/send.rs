@@ -156,7 +156,72 @@ fn when_busy(request: &ApiRequest, api_key: &ApiKeyRecord) -> Result<WhenBusy, A
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use domain::api_key::KeyPermission;
+    use domain::stream::Stream;
+    use http::{HeaderMap, HeaderName, HeaderValue};
+    use jiff::Timestamp;
+
     use super::*;
+
+    fn choice(of_key: WhenBusy, header: Option<&'static str>) -> Result<WhenBusy, ApiFault> {
+        let api_key = ApiKeyRecord {
+            id: "1".to_owned(),
+            secret_sha256: String::new(),
+            secret_access_key: None,
+            name: String::new(),
+            permission: KeyPermission::Sending,
+            stream: Stream::Transactional,
+            from_domains: Vec::new(),
+            when_busy: of_key,
+            created_at: Timestamp::UNIX_EPOCH,
+        };
+        let name = HeaderName::from_static("okite-when-busy");
+        let header = header.map(|text| (name, HeaderValue::from_static(text)));
+        let request = ApiRequest {
+            method: "POST".to_owned(),
+            path: "/".to_owned(),
+            query: String::new(),
+            headers: HeaderMap::from_iter(header),
+            body: Vec::new(),
+        };
+        when_busy(&request, &api_key)
+    }
+
+    #[test]
+    fn the_header_goes_before_the_key_and_a_wary_header_does_not() {
+        for of_key in WhenBusy::ALL {
+            assert_eq!(choice(of_key, None), Ok(of_key));
+            for given in WhenBusy::ALL {
+                assert_eq!(choice(of_key, Some(given.as_str())), Ok(given));
+            }
+            for unknown in ["", "later", "Queue"] {
+                assert_eq!(choice(of_key, Some(unknown)).unwrap_err().kind, FaultKind::Invalid);
+            }
+        }
+        for (of_key, chosen) in [
+            (WhenBusy::Queue, WhenBusy::Queue),
+            (WhenBusy::Wait, WhenBusy::Queue),
+            (WhenBusy::Refuse, WhenBusy::Refuse),
+        ] {
+            assert_eq!(choice(of_key, Some(QUEUE_UNLESS_REFUSED)), Ok(chosen), "{of_key:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_asks_again_has_ids_of_its_own() {
+        let ids = Ids {
+            message: Uuid::from_u128(1 << 100),
+            nonce: Uuid::max(),
+        };
+        let rounds = 200;
+        let all: Vec<Ids> = (0..rounds).map(|round| nth_ids(ids, round)).collect();
+        assert_eq!((all[0].message, all[0].nonce), (ids.message, ids.nonce));
+        let messages: BTreeSet<Uuid> = all.iter().map(|ids| ids.message).collect();
+        let nonces: BTreeSet<Uuid> = all.iter().map(|ids| ids.nonce).collect();
+        assert_eq!((messages.len(), nonces.len()), (rounds, rounds));
+    }
 
     #[test]
     fn pauses_grow_until_a_mail_could_not_be_sent_in_time() {

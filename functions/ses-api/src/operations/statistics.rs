@@ -63,3 +63,47 @@ fn point(history: &GrantHistory<'_>, day: Date, bounces: u64, complaints: u64) -
         rejects: 0,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::pacing::GrantSample;
+    use jiff::ToSpan;
+
+    use super::*;
+
+    /// The point of a day, at noon of 2 January. The gate granted 240 recipients on the first day and 60 on the second.
+    fn point_of(day: Date) -> Option<SendDataPoint> {
+        let midnight: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let sample = |hours: i64, total| GrantSample {
+            at: midnight + hours.hours(),
+            total,
+        };
+        let samples = [sample(0, 1_000), sample(12, 1_120), sample(24, 1_240)];
+        let history = GrantHistory {
+            samples: &samples,
+            total: 1_300,
+            now: midnight + 36.hours(),
+        };
+        point(&history, day, 3, 1)
+    }
+
+    #[test]
+    fn a_point_has_the_recipients_of_its_day() {
+        for (day, attempts) in [
+            ("2026-01-01", 240),
+            ("2026-01-02", 60),
+            ("2025-12-31", 0),
+            ("2026-01-03", 0),
+        ] {
+            let point = point_of(day.parse().unwrap()).unwrap();
+            let counts = (point.delivery_attempts, point.bounces, point.complaints, point.rejects);
+            assert_eq!(counts, (attempts, 3, 1, 0), "{day}");
+            assert_eq!(point.at.to_string(), format!("{day}T00:00:00Z"));
+        }
+    }
+
+    #[test]
+    fn the_last_day_of_all_has_no_point() {
+        assert_eq!(point_of(Date::MAX), None);
+    }
+}

@@ -103,3 +103,67 @@ fn listed(entry: &SuppressionEntry, suppression: Suppression) -> SuppressedDesti
         message_id: source.and_then(domain::suppression::mail_of).map(str::to_owned),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::address::EmailAddress;
+    use domain::suppression::{Register, RegisterEvidence, Registers};
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn shown(reason: SuppressionReason, recorded: &[(Register, &str)]) -> SuppressedDestination {
+        let evidence = |source: &str| RegisterEvidence {
+            address: "Anna@Example.net".to_owned(),
+            subtype: String::new(),
+            diagnostic: None,
+            bounce_reason: None,
+            source: source.to_owned(),
+        };
+        let entry = SuppressionEntry {
+            id: Uuid::nil(),
+            address: EmailAddress::parse("Anna@Example.net").unwrap(),
+            registers: Registers::default(),
+            soft_bounces: Vec::new(),
+            evidence: recorded
+                .iter()
+                .map(|(register, source)| (*register, evidence(source)))
+                .collect(),
+        };
+        let since = Timestamp::UNIX_EPOCH;
+        listed(&entry, Suppression { reason, since })
+    }
+
+    #[test]
+    fn every_reason_is_one_of_the_two_of_ses() {
+        for (reason, shown_as) in [
+            (SuppressionReason::Bounce, ListedReason::Bounce),
+            (SuppressionReason::Complaint, ListedReason::Complaint),
+            (SuppressionReason::Blocked, ListedReason::Bounce),
+            (SuppressionReason::Soft, ListedReason::Bounce),
+            (SuppressionReason::Manual, ListedReason::Bounce),
+            (SuppressionReason::Unreadable, ListedReason::Bounce),
+        ] {
+            let shown = shown(reason, &[]);
+            assert_eq!(shown.reason, shown_as, "{reason:?}");
+            assert_eq!(shown.address, "anna@example.net");
+            assert_eq!((shown.updated_at, shown.message_id), (Timestamp::UNIX_EPOCH, None));
+        }
+    }
+
+    #[test]
+    fn the_mail_of_an_event_is_named_and_no_other_source_is() {
+        let bounce = Register::from(SuppressionReason::Bounce);
+        let complaint = Register::from(SuppressionReason::Complaint);
+        for (recorded, message_id) in [
+            (vec![(bounce, "f-1#m-1")], Some("m-1")),
+            (vec![(bounce, "key 17"), (complaint, "f-1#m-1")], None),
+            (vec![(Register::BounceEcho, "f-1#m-2")], Some("m-2")),
+            (vec![(bounce, "f-1#")], None),
+        ] {
+            let shown = shown(SuppressionReason::Bounce, &recorded);
+            assert_eq!(shown.message_id.as_deref(), message_id, "{recorded:?}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use domain::message::SesOptions;
 
 use super::form::Form;
 use crate::fault::ApiFault;
-use crate::send::{RawParts, SendMail, SendOptions, SimpleParts, mailbox, missing, tags};
+use crate::send::{RawParts, SendMail, SendOptions, SimpleParts, V1_MIME_MAX, mailbox, missing, tags};
 
 /// The parameters that ask to send with the permission of another account.
 const ARNS: [&str; 3] = ["FromArn", "SourceArn", "ReturnPathArn"];
@@ -19,7 +19,7 @@ pub(super) fn send_raw_email(mut form: Form) -> Result<SendMail, ApiFault> {
         tags: tags(form.take_pairs("Tags"))?,
         options: options(&mut form)?,
     }
-    .read()
+    .read(V1_MIME_MAX)
 }
 
 pub(super) fn send_email(mut form: Form) -> Result<SendMail, ApiFault> {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::json;
 use crate::answer::ApiAnswer;
 use crate::fault::ApiFault;
-use crate::send::{RawParts, SendMail, SendOptions, SimpleParts, blob, mailbox, missing, tags};
+use crate::send::{RawParts, SendMail, SendOptions, SimpleParts, V2_MIME_MAX, blob, mailbox, missing, tags};
 
 /// A list that may be absent or `null`.
 type List<T> = Option<Vec<T>>;
@@ -167,7 +167,7 @@ pub fn send_email(body: &[u8]) -> Result<SendMail, ApiFault> {
             tags,
             options,
         }
-        .read(),
+        .read(V2_MIME_MAX),
         Content {
             raw: None,
             simple: Some(simple),

@@ -1,0 +1,11 @@
+//! The SES API: applications that speak to Amazon SES by an AWS SDK, unchanged.
+
+mod account;
+mod authentication;
+mod client;
+mod limits;
+mod outcomes;
+mod permissions;
+mod raw;
+mod repeats;
+mod suppression_list;
