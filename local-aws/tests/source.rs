@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Words of the application that is developed beside this crate. The caller passes such words in; none is written here.
-const WORDS_OF_THE_APPLICATION: [&str; 17] = [
+const WORDS_OF_THE_APPLICATION: [&str; 19] = [
     "okite",
     "ok_local",
     "send-api",
     "send api",
     "sendapi",
+    "ses-api",
+    "sesapi",
     "quota-reporter",
     "quota reporter",
     "quotareporter",

@@ -1,8 +1,11 @@
-//! Each alarm on what the send API answers and logs is set off by the faults that it is for, and by no others.
+//! Each alarm on what the send API and the SES API answer and log is set off by the faults that it is for, and by no
+//! others.
 
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use local_aws::data_dir::DataDir;
 use local_aws::template::{Alarm, MetricFilter, Monitoring, Stack};
 use okite::application::{APPLICATION, TEMPLATE};
@@ -27,11 +30,18 @@ pub(crate) fn log_lines(folder: &Path, function: &str) -> Vec<Value> {
     log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The filter whose metric an alarm watches.
-fn filter_of<'m>(monitoring: &'m Monitoring, alarm: &Alarm) -> &'m MetricFilter {
-    let mut filters = monitoring.metric_filters.iter();
-    let filter = filters.find(|filter| alarm.metrics.contains(&filter.metric));
-    filter.unwrap_or_else(|| panic!("no filter makes the metric of {}", alarm.logical_id))
+/// The filters whose metric an alarm watches: one for each log.
+fn filters_of<'m>(monitoring: &'m Monitoring, alarm: &Alarm) -> Vec<&'m MetricFilter> {
+    let filters = monitoring.metric_filters.iter();
+    let filters: Vec<_> = filters
+        .filter(|filter| alarm.metrics.contains(&filter.metric))
+        .collect();
+    assert!(
+        !filters.is_empty(),
+        "no filter makes the metric of {}",
+        alarm.logical_id
+    );
+    filters
 }
 
 fn alarm<'m>(monitoring: &'m Monitoring, logical_id: &str) -> &'m Alarm {
@@ -39,27 +49,32 @@ fn alarm<'m>(monitoring: &'m Monitoring, logical_id: &str) -> &'m Alarm {
     alarms.find(|alarm| alarm.logical_id == logical_id).unwrap()
 }
 
-/// Returns whether the metric of an alarm counts a line with this cause.
+/// Returns whether the metric of an alarm counts a line with this cause, in each of its logs.
 pub(crate) fn counts(logical_id: &str, cause: &str) -> bool {
     let monitoring = monitoring();
-    filter_of(&monitoring, alarm(&monitoring, logical_id)).counts(&json!({ "cause": cause }))
+    let filters = filters_of(&monitoring, alarm(&monitoring, logical_id));
+    filters.iter().all(|filter| filter.counts(&json!({ "cause": cause })))
 }
 
-/// Counts the lines of the log that the metric of an alarm counts.
+/// Counts the lines of the logs that the metric of an alarm counts.
 pub(crate) fn counted(folder: &Path, logical_id: &str) -> usize {
     let monitoring = monitoring();
-    let filter = filter_of(&monitoring, alarm(&monitoring, logical_id));
-    let function = match filter.log_group.as_str() {
-        "okite-SendApiLogGroup" => "send-api",
-        "okite-FeedbackLogGroup" => "feedback",
-        "okite-SenderLogGroup" => "sender",
-        other => panic!("{other} is no log group of the tests"),
+    let counted = |filter: &MetricFilter| {
+        let function = match filter.log_group.as_str() {
+            "okite-SendApiLogGroup" => "send-api",
+            "okite-SesApiLogGroup" => "ses-api",
+            "okite-FeedbackLogGroup" => "feedback",
+            "okite-SenderLogGroup" => "sender",
+            other => panic!("{other} is no log group of the tests"),
+        };
+        let lines = log_lines(folder, function);
+        lines.iter().filter(|line| filter.counts(line)).count()
     };
-    let lines = log_lines(folder, function);
-    lines.iter().filter(|line| filter.counts(line)).count()
+    let filters = filters_of(&monitoring, alarm(&monitoring, logical_id));
+    filters.into_iter().map(counted).sum()
 }
 
-/// The alarms on the log of the send API.
+/// The alarms on the logs of the send API and the SES API.
 const OF_THE_LOG: [&str; 4] = [
     "SendApiBrokenAlarm",
     "SendApiRefusesAlarm",
@@ -98,6 +113,15 @@ impl Watched {
     /// Sends a mail under a fault: as [`Self::request_under`].
     async fn post_under(&self, fault: Value, mail: &Value) -> (Vec<&'static str>, u16) {
         self.request_under(fault, self.okite.post(mail)).await
+    }
+
+    /// Sends a raw mail by the SES API under a fault: as [`Self::request_under`].
+    async fn ses_under(&self, fault: Value, from: &str) -> (Vec<&'static str>, u16) {
+        let data = STANDARD.encode(format!("From: {from}\nTo: {GOOD}\nSubject: Hello\n\nIt works.\n"));
+        let mail = json!({ "Content": { "Raw": { "Data": data } } });
+        let request = self.okite.request(Method::POST, "/v2/email/outbound-emails");
+        let request = request.bearer_auth(KEY).json(&mail);
+        self.request_under(fault, Answer::of_ses(request)).await
     }
 
     /// Makes a request under a fault, and returns the alarms whose metric has counted it and the status of the answer.
@@ -241,6 +265,55 @@ async fn what_the_caller_did_wrong_sets_off_no_alarm() {
     }
 }
 
+/// The SES API has the send API's alarms, by filters on its own log.
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_under_the_ses_api_set_off_the_same_alarms() {
+    let watched = Watched::start(&[("DeliveryEvents", "false")]).await;
+    let from = "hello@example.com";
+    for (fault, alarm, status) in [
+        (
+            table("GetItem", "ApiKeysTable", "AccessDeniedException"),
+            "SendApiBrokenAlarm",
+            500,
+        ),
+        (
+            table("PutItem", "MessagesTable", "AccessDeniedException"),
+            "SendApiBrokenAlarm",
+            500,
+        ),
+        (ses("AccessDeniedException"), "SendApiBrokenAlarm", 500),
+        (ses("SendingPausedException"), "SendApiBrokenAlarm", 400),
+        (
+            table("BatchGetItem", "SuppressionsTable", "InternalServerError"),
+            "SendApiStoreAlarm",
+            503,
+        ),
+        (
+            json!({ "operation": "SendEmail", "times": 1, "drop": "after" }),
+            "SendApiUnknownAlarm",
+            500,
+        ),
+        (
+            table("UpdateItem", "MessagesTable", "InternalServerError"),
+            "SendApiUnknownAlarm",
+            200,
+        ),
+        (ses("TooManyRequestsException"), "SendApiRefusesAlarm", 429),
+    ] {
+        let told = watched.ses_under(fault.clone(), from).await;
+        assert_eq!(told, (vec![alarm], status), "{fault}");
+    }
+    let none = Vec::<&str>::new();
+    for (fault, from, status) in [
+        (Value::Null, from, 200),
+        (Value::Null, "eve@unverified.example", 400),
+        (ses("MessageRejected"), from, 400),
+    ] {
+        let told = watched.ses_under(fault.clone(), from).await;
+        assert_eq!(told, (none.clone(), status), "{fault} {from}");
+    }
+}
+
 /// What API Gateway counts: its requests, and those that failed.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_share_of_failed_requests_is_above_its_threshold_while_no_mail_can_be_sent() {
@@ -359,6 +432,8 @@ async fn lambda_keeps_every_line_that_a_function_logs() {
     .await;
     okite.send(&email(GOOD)).await;
     okite.post(&email_with("to", "nobody")).await;
+    let unknown = okite.request(Method::GET, "/v2/email/account");
+    assert_eq!(Answer::of_ses(unknown).await.status, 403);
     okite.report().await;
     okite.publish(&json!({ "eventType": "Bounce" })).await;
     for function in registry::names() {

@@ -29,6 +29,28 @@ fn http(answer: &Value) -> (u64, Value) {
     (answer["statusCode"].as_u64().unwrap(), body)
 }
 
+/// The status and body of an answer of the SES API.
+fn ses(answer: &Value, content_type: &str) -> (u64, String) {
+    assert_eq!(answer["headers"]["content-type"], content_type);
+    assert!(answer["headers"]["x-amzn-requestid"].is_string(), "{answer}");
+    (
+        answer["statusCode"].as_u64().unwrap(),
+        answer["body"].as_str().unwrap().to_owned(),
+    )
+}
+
+/// The one mail that SES took, with the bytes and the recipient of the events in `ses-api`. Returns SES's id.
+async fn took_the_receipt(okite: &Okite) -> String {
+    let [mail] = &okite.outbox().await[..] else {
+        panic!("one mail")
+    };
+    assert_eq!(
+        (&mail["subject"], &mail["to"]),
+        (&json!("Your receipt"), &json!(["success@simulator.amazonses.com"]))
+    );
+    mail["ses_message_id"].as_str().unwrap().to_owned()
+}
+
 /// Makes a test of each function, named like it, and a list of the files that they exercise.
 macro_rules! exercises {
     ($(async fn $name:ident($okite:ident, $file:ident = $path:literal) $body:block)*) => {
@@ -83,6 +105,37 @@ exercises! {
                 assert!(asked.get(field).is_none_or(|asked| *asked == got[field]), "{field}: {asked} {got}");
             }
         }
+    }
+
+    async fn a_raw_mail_of_version_2_is_sent(okite, file = "ses-api/send-email-raw.json") {
+        let (status, body) = ses(&call(&okite, file).await, "application/json");
+        assert_eq!(status, 200, "{body}");
+        assert_eq!(body, json!({ "MessageId": took_the_receipt(&okite).await }).to_string());
+        // The same event once more is a repetition by an SDK.
+        assert_eq!(ses(&call(&okite, file).await, "application/json"), (status, body));
+        took_the_receipt(&okite).await;
+    }
+
+    async fn a_raw_mail_of_version_1_is_sent(okite, file = "ses-api/send-raw-email.json") {
+        let (status, body) = ses(&call(&okite, file).await, "text/xml");
+        assert_eq!(status, 200, "{body}");
+        let id = format!("<MessageId>{}</MessageId>", took_the_receipt(&okite).await);
+        assert!(body.starts_with("<SendRawEmailResponse") && body.contains(&id), "{body}");
+    }
+
+    async fn the_quota_is_that_of_the_report(okite, file = "ses-api/get-send-quota.json") {
+        okite.report().await;
+        let (status, body) = ses(&call(&okite, file).await, "text/xml");
+        assert_eq!(status, 200, "{body}");
+        assert!(body.contains("<Max24HourSend>50000"), "{body}");
+    }
+
+    async fn an_address_without_a_domain_is_refused(okite, file = "ses-api/invalid.json") {
+        let answer = call(&okite, file).await;
+        let (status, body) = ses(&answer, "application/json");
+        assert_eq!((status, &answer["headers"]["x-amzn-errortype"]), (400, &json!("BadRequestException")));
+        assert!(body.contains("Missing final '@domain'"), "{body}");
+        assert_eq!(okite.outbox().await, [] as [Value; 0]);
     }
 
     async fn a_bounce_of_the_classic_format_suppresses_whom_it_names(okite, file = "feedback/bounce-classic.json") {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use local_aws::services::dynamodb::Dynamodb;
 use local_aws::template::{
-    AsynchronousEvents, Endpoint, EventDestination, HttpApi, HttpRoute, Mapping, RouteKey, Schedule, Stack,
-    StackContext, TemplateError,
+    AsynchronousEvents, Endpoint, EventDestination, HttpApi, HttpRoute, Mapping, PathSegment, RouteKey, Schedule,
+    Stack, StackContext, TemplateError,
 };
 use okite::application::{APPLICATION, TEMPLATE};
 use proptest::prelude::*;
@@ -128,6 +128,7 @@ fn has_every_function_of_the_registry() {
 fn gives_each_function_its_time_and_memory() {
     for (name, timeout, memory_mb) in [
         ("send-api", 29, 128),
+        ("ses-api", 29, 128),
         ("feedback", 60, 128),
         ("quota-reporter", 300, 128),
         ("sender", 60, 512),
@@ -183,11 +184,10 @@ fn gives_each_function_the_variables_that_it_reads() {
         ("JUDGED_VOLUME_MIN", "1000"),
         ("METRICS", "true"),
     ];
+    let fronts = [&policy[..], &of_messages, &of_sending, &deadlines].concat();
     for (name, own) in [
-        (
-            "send-api",
-            [&policy[..], &of_messages, &of_sending, &deadlines].concat(),
-        ),
+        ("send-api", fronts.clone()),
+        ("ses-api", fronts),
         (
             "feedback",
             [&of_messages[..], &[("FEEDBACK_TOPIC_ARN", topic)]].concat(),
@@ -407,16 +407,30 @@ fn a_sweep_that_failed_is_left_to_the_next() {
 }
 
 #[test]
-fn routes_every_request_to_the_send_api() {
+fn routes_the_paths_of_ses_to_the_ses_api_and_every_other_request_to_the_send_api() {
+    let literal = |text: &str| PathSegment::Literal(text.to_owned());
+    let route = |function: &str, key| HttpRoute {
+        key,
+        function: function.to_owned(),
+    };
+    let of_version_1 = RouteKey::Path {
+        method: Some("POST".to_owned()),
+        path: vec![literal("")],
+    };
+    let of_version_2 = RouteKey::Path {
+        method: None,
+        path: vec![literal("v2"), literal("email"), PathSegment::Greedy("proxy".to_owned())],
+    };
     assert_eq!(
         stack().http_api,
         Some(HttpApi {
             logical_id: "SendApi".to_owned(),
             name: "okite-SendApi".to_owned(),
-            routes: vec![HttpRoute {
-                key: RouteKey::Default,
-                function: "send-api".to_owned(),
-            }],
+            routes: vec![
+                route("send-api", RouteKey::Default),
+                route("ses-api", of_version_1),
+                route("ses-api", of_version_2),
+            ],
         })
     );
 }

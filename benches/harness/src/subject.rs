@@ -27,12 +27,19 @@ pub(crate) struct Job {
 const SEND_EVENT: &str = "events/send-api/accepted.json";
 
 /// The jobs that can be measured.
-pub(crate) const JOBS: [Job; 6] = [
+pub(crate) const JOBS: [Job; 7] = [
     Job {
         name: "send-api",
         is_ours: true,
         program: "target/lambda/send-api/bootstrap",
         event: SEND_EVENT,
+        answer: r#""statusCode":200"#,
+    },
+    Job {
+        name: "ses-api",
+        is_ours: true,
+        program: "target/lambda/ses-api/bootstrap",
+        event: "events/ses-api/send-email-raw.json",
         answer: r#""statusCode":200"#,
     },
     Job {

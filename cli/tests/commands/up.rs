@@ -144,7 +144,7 @@ async fn local_json_has_all_urls_and_environments() {
     let functions = local["functions"].as_object().unwrap();
     let mut names: Vec<&str> = functions.keys().map(String::as_str).collect();
     names.sort_unstable();
-    assert_eq!(names, ["feedback", "quota-reporter", "send-api", "sender"]);
+    assert_eq!(names, ["feedback", "quota-reporter", "send-api", "sender", "ses-api"]);
     let every = [
         "SUPPRESSIONS_TABLE",
         "USAGE_TABLE",
@@ -152,11 +152,10 @@ async fn local_json_has_all_urls_and_environments() {
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
     ];
-    let own: [(&str, &[&str]); 4] = [
-        (
-            "send-api",
-            &["MESSAGES_TABLE", "API_KEYS_TABLE", "CONFIGURATION_SET", "ACCOUNT_SHARE"],
-        ),
+    let of_fronts = ["MESSAGES_TABLE", "API_KEYS_TABLE", "CONFIGURATION_SET", "ACCOUNT_SHARE"];
+    let own: [(&str, &[&str]); 5] = [
+        ("send-api", &of_fronts),
+        ("ses-api", &of_fronts),
         ("feedback", &["MESSAGES_TABLE", "FEEDBACK_TOPIC_ARN"]),
         ("quota-reporter", &["CONFIGURATION_SET", "ACCOUNT_SHARE"]),
         (
@@ -195,10 +194,12 @@ async fn local_json_has_all_urls_and_environments() {
 
 #[tokio::test]
 async fn events_carry_the_key_that_it_accepts() {
-    let events = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events/send-api");
-    for event in fs::read_dir(events).unwrap() {
-        let event: Value = serde_json::from_slice(&fs::read(event.unwrap().path()).unwrap()).unwrap();
-        assert_eq!(event["headers"]["authorization"], format!("Bearer {KEY}"));
+    let events = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
+    for function in ["send-api", "ses-api"] {
+        for event in fs::read_dir(events.join(function)).unwrap() {
+            let event: Value = serde_json::from_slice(&fs::read(event.unwrap().path()).unwrap()).unwrap();
+            assert_eq!(event["headers"]["authorization"], format!("Bearer {KEY}"));
+        }
     }
 }
 

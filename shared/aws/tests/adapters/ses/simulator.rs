@@ -174,6 +174,8 @@ async fn a_mail_arrives_with_the_values_that_it_was_given() {
             { "name": "okite_stream", "value": "transactional" },
             { "name": "campaign", "value": "spring" },
         ],
+        "raw": false,
+        "envelope": null,
         "at": at,
     });
     assert_eq!(serde_json::to_value(outbox.remove(0)).unwrap(), expected);
