@@ -126,6 +126,12 @@ impl Session {
         self.key.as_ref().or(self.offer.default_key.as_ref())
     }
 
+    /// Returns the number of wrong keys that the client gave.
+    #[must_use]
+    pub fn wrong_keys(&self) -> usize {
+        self.wrong_keys
+    }
+
     /// Reads a line without its end.
     pub fn line(&mut self, line: &[u8]) -> Step {
         match std::mem::replace(&mut self.expecting, Expecting::Command) {
