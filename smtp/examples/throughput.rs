@@ -1,5 +1,5 @@
-//! Measures how many mails a second the SMTP server passes on, over one connection and over 50, before an API in the same
-//! process that answers at once:
+//! Measures how many mails a second the SMTP server passes on, over one connection and over 50, before an API in the
+//! same process that answers at once:
 //!
 //! ```sh
 //! cargo run --release -p smtp --example throughput

@@ -167,8 +167,8 @@ impl Api {
         if is_known { KeyStatus::Valid } else { KeyStatus::Unknown }
     }
 
-    /// Sends a mail. A mail with an idempotency key is sent once more if the connection broke, which is the usual end of
-    /// one that was open for long: Okite recognises the second request.
+    /// Sends a mail. A mail with an idempotency key is sent once more if the connection broke, which is the usual end
+    /// of one that was open for long: Okite recognises the second request.
     pub(crate) async fn send(
         &self,
         key: &ApiKey,

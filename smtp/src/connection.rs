@@ -123,24 +123,24 @@ impl Connection<'_> {
     /// Reads a line and does what it asks for.
     async fn step(&mut self) -> Result<(), End> {
         let line = self.line().await?;
+        let wrong_keys = self.session.wrong_keys();
         let mut step = match line {
             Some(line) => self.session.line(&line),
             None => self.session.line_too_long(),
         };
+        let metrics = &self.shared.metrics;
         if let Step::CheckKey(key) = &step {
             let status = self.shared.keys.check(key, &self.shared.api).await;
-            let metrics = &self.shared.metrics;
-            if status == KeyStatus::Valid {
-                metrics.authenticated.add(1);
-            } else {
-                metrics.not_authenticated.add(1);
-                tracing::warn!(
-                    connection = self.client.connection,
-                    is_known = status != KeyStatus::Wrong,
-                    "a client is not authenticated"
-                );
+            match status {
+                KeyStatus::Valid => metrics.authenticated.add(1),
+                KeyStatus::Unknown => metrics.not_authenticated.add(1),
+                KeyStatus::Wrong => {}
             }
             step = self.session.key_checked(status);
+        }
+        if self.session.wrong_keys() > wrong_keys {
+            metrics.not_authenticated.add(1);
+            tracing::warn!(connection = self.client.connection, "a client gave a wrong API key");
         }
         match step {
             Step::Reply(reply) => {

@@ -20,7 +20,6 @@ use crate::mail_body::MailBody;
 use crate::reply::Reply;
 
 /// A mail and its envelope.
-#[derive(Clone, Debug)]
 pub(crate) struct Mail {
     pub(crate) bytes: Bytes,
     pub(crate) recipients: Vec<EmailAddress>,

@@ -1,9 +1,10 @@
-//! The keys by which Okite recognises a repeated mail, so that a client that lost a 250 and sends the mail again doubles
-//! nothing (RFC 1047).
+//! The keys by which Okite recognises a repeated mail, so that a client that lost a 250 and sends the mail again
+//! doubles nothing (RFC 1047).
 //!
-//! A key is a hash of the recipients and of all bytes of the mail but its fields `Received`. A mail without `Message-ID`
-//! has no key: two equal alerts of one cron job are two mails. Above [`RECIPIENTS_PER_REQUEST`] recipients such a mail
-//! has one all the same if it has a `Date`, because a repeated mail would otherwise double those groups that went before.
+//! A key is a hash of the recipients and of all bytes of the mail but its fields `Received`. A mail without
+//! `Message-ID` has no key: two equal alerts of one cron job are two mails. Above [`RECIPIENTS_PER_REQUEST`] recipients
+//! such a mail has one all the same if it has a `Date`, because a repeated mail would otherwise double those groups
+//! that went before.
 
 use domain::address::EmailAddress;
 use domain::hex::hex;

@@ -1,5 +1,5 @@
-//! The SMTP server of Okite. It passes every mail on to Okite's HTTP API and says 250 only after Okite's answer. It keeps
-//! nothing: a connection holds one mail at a time, and only in memory.
+//! The SMTP server of Okite. It passes every mail on to Okite's HTTP API and says 250 only after Okite's answer. It
+//! keeps nothing: a connection holds one mail at a time, and only in memory.
 //!
 //! | module | concept |
 //! |---|---|

@@ -16,7 +16,7 @@ use serde_json::json;
 const PIECE: usize = 48 * 1024;
 
 /// The body of a request.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct MailBody {
     head: Bytes,
     mail: Bytes,

@@ -50,7 +50,8 @@ impl Reply {
         self.lines.first().map_or("", |line| line)
     }
 
-    /// Writes the answer as it goes over the wire. Only printable ASCII is written, because text of others may be in it.
+    /// Writes the answer as it goes over the wire. Only printable ASCII is written, because text of others may be in
+    /// it.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         for (nth, line) in self.lines.iter().enumerate() {
             let separator = if nth + 1 == self.lines.len() { ' ' } else { '-' };

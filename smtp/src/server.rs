@@ -1,5 +1,5 @@
-//! The listeners of a server, and its graceful stop: after it, no connection is accepted and no mail begins, and mails on
-//! their way have the grace to end.
+//! The listeners of a server, and its graceful stop: from then on, no connection is accepted, idle ones are closed, and
+//! mails on their way have the grace to end.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,9 +1,9 @@
 //! The state of the protocol in one connection: lines in, steps out. It does no input or output and reads no clock, so
 //! every rule of the protocol can be tested here.
 //!
-//! The caller gives each line to [`Session::line`] and does what the returned [`Step`] says. After some steps it returns
-//! with the result: [`Session::key_checked`], [`Session::secured`], and [`Session::take_recipients`] when a mail is
-//! whole.
+//! The caller gives each line to [`Session::line`] and does what the returned [`Step`] says. After some steps it
+//! returns with the result: [`Session::key_checked`], [`Session::secured`], and [`Session::take_recipients`] when a
+//! mail is whole.
 
 mod errors;
 #[cfg(test)]
@@ -11,6 +11,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt;
 
 use domain::address::EmailAddress;
 use domain::api_key::ApiKey;
@@ -75,10 +76,19 @@ enum Expecting {
 }
 
 /// The recipients of a mail, each one once.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 struct Envelope {
     recipients: Vec<EmailAddress>,
     seen: HashSet<String>,
+}
+
+/// Shows no address.
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope")
+            .field("recipients", &self.recipients.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// The state of the protocol in one connection.
@@ -124,6 +134,12 @@ impl Session {
     #[must_use]
     pub fn key(&self) -> Option<&ApiKey> {
         self.key.as_ref().or(self.offer.default_key.as_ref())
+    }
+
+    /// Returns the number of wrong keys that the client gave.
+    #[must_use]
+    pub fn wrong_keys(&self) -> usize {
+        self.wrong_keys
     }
 
     /// Reads a line without its end.

@@ -56,7 +56,8 @@ fn a_mail_is_sent_with_the_local_key() {
     assert_eq!(Session::greeting().to_string(), "220 okite ESMTP");
     assert_eq!(
         say(&mut session, "EHLO laptop"),
-        "250-okite\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 AUTH PLAIN LOGIN"
+        "250-okite\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n\
+         250 AUTH PLAIN LOGIN"
     );
     converse(
         &mut session,

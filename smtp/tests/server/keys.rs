@@ -65,6 +65,11 @@ async fn what_is_no_key_costs_no_request() {
     client.says(&plain(""), "421 4.7.0").await;
     assert_eq!(client.rest().await, b"");
     assert_eq!(api.requests().len(), 0);
+    let metrics = server.server.metrics_text();
+    assert!(
+        metrics.contains("okite_smtp_authentications_total{result=\"refused\"} 3\n"),
+        "{metrics}"
+    );
 }
 
 #[tokio::test]

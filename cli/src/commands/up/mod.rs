@@ -22,9 +22,10 @@ const DEFAULT_PORT: u16 = 3000;
 
 /// Run Okite on this machine, with Amazon SES simulated
 ///
-/// Runs the same functions as a deployed stack, an HTTP API and an SMTP server on 127.0.0.1, and local stand-ins for the
-/// AWS services. No mail leaves this machine, and no AWS account is needed. Prints a curl command that sends a first
-/// email, and the settings with which an application that uses an AWS SDK, django-ses or SMTP sends. Ctrl-C stops it.
+/// Runs the same functions as a deployed stack, an HTTP API and an SMTP server on 127.0.0.1, and local stand-ins for
+/// the AWS services. No mail leaves this machine, and no AWS account is needed. Prints a curl command that sends a
+/// first email, and the settings with which an application that uses an AWS SDK, django-ses or SMTP sends. Ctrl-C
+/// stops it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
