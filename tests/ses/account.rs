@@ -1,6 +1,7 @@
 //! The account as applications see it through the SES API: quota, statistics and identities.
 
 use aws::Usage;
+use aws_sdk_sesv2::operation::list_email_identities::ListEmailIdentitiesOutput as Output;
 use domain::brake::Brake;
 use domain::queue::WhenBusy;
 use domain::stream::Stream;
@@ -174,7 +175,7 @@ async fn identities_are_paged_and_kept_for_a_minute() {
     let pages = sdk.list_email_identities().page_size(3).into_paginator().send();
     let pages = pages.collect::<Result<Vec<_>, _>>().await.unwrap();
     assert_eq!(pages.len(), 2);
-    let listed: Vec<_> = pages.iter().flat_map(|page| page.email_identities()).collect();
+    let listed: Vec<_> = pages.iter().flat_map(Output::email_identities).collect();
     let names: Vec<&str> = listed.iter().filter_map(|identity| identity.identity_name()).collect();
     assert_eq!(names, all);
     assert!(listed.iter().all(|identity| identity.sending_enabled()));

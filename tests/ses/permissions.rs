@@ -96,13 +96,13 @@ async fn exercise(okite: &Okite) {
     okite.publish(&sent(&unknown.okite_id())).await;
     lost.send(okite, Version::V1, &Raw::new("Lost")).await.message_id();
     // The list, the account and the identities.
-    let list = "/v2/email/suppression/addresses";
+    let addresses = "/v2/email/suppression/addresses";
     let put = json!({ "EmailAddress": "put@example.net", "Reason": "BOUNCE" });
-    assert_eq!(door.call(okite, Method::PUT, list, &put).await.status, 200);
+    assert_eq!(door.call(okite, Method::PUT, addresses, &put).await.status, 200);
     suppress_at_ses(okite, "put@example.net", "BOUNCE").await;
-    assert_eq!(door.call(okite, Method::GET, list, &Value::Null).await.status, 200);
+    assert_eq!(door.call(okite, Method::GET, addresses, &Value::Null).await.status, 200);
     for method in [Method::GET, Method::DELETE] {
-        let one = format!("{list}/put@example.net");
+        let one = format!("{addresses}/put@example.net");
         assert_eq!(door.call(okite, method, &one, &Value::Null).await.status, 200);
     }
     for action in [
