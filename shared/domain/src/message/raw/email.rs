@@ -141,13 +141,14 @@ impl RawEmail {
         self.list_management.as_ref()
     }
 
-    /// Adds the email to a hash, by which a repeated request is recognised. What Okite makes by itself is left out.
+    /// Adds the email to a hash, by which a repeated request is recognised. What Okite makes by itself is left out, and
+    /// so are the marks of relays.
     pub(crate) fn add_to(&self, hash: &mut Sha256) {
         let mut add = |bytes: &[u8]| {
             hash.update((bytes.len() as u64).to_be_bytes());
             hash.update(bytes);
         };
-        add(self.message.bytes());
+        add(&self.message.bytes_without_trace());
         add(self
             .source
             .as_ref()
@@ -381,5 +382,18 @@ mod tests {
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
         let named = to(&["b@example.net", "c@example.net", "d@example.net"]);
         assert_eq!(of(HEADER, RawEnvelope::default()), of(HEADER, named));
+    }
+
+    #[test]
+    fn a_mail_that_a_relay_passes_on_again_is_the_same_mail() {
+        let hash = |header: &str| {
+            let mut hash = Sha256::new();
+            email(header, RawEnvelope::default()).unwrap().add_to(&mut hash);
+            hash.finalize()
+        };
+        let received = |id: &str| format!("Received: from a.example\n by b.example id {id}\n{HEADER}");
+        assert_eq!(hash(&received("1")), hash(&received("2")));
+        assert_eq!(hash(&received("1")), hash(HEADER));
+        assert_ne!(hash(&format!("X-Received: 1\n{HEADER}")), hash(HEADER));
     }
 }

@@ -82,6 +82,16 @@ impl RawMessage {
         &self.bytes
     }
 
+    /// Returns the bytes without the fields `Received`. A relay that passes a mail on again writes others, and it is the
+    /// same mail.
+    pub(super) fn bytes_without_trace(&self) -> Vec<u8> {
+        // The fields were read once, so they can be read again.
+        fields(&self.bytes).map_or_else(
+            |_| self.bytes.clone(),
+            |fields| without(&self.bytes, &fields, |field| field.is("Received")).concat(),
+        )
+    }
+
     /// Returns the address of the field `From`.
     #[must_use]
     pub fn from(&self) -> &Mailbox {
@@ -193,17 +203,20 @@ impl<'a> HeaderFields<'a> {
 
 /// Returns the bytes without the fields that recipients must not see; nothing if there are none.
 fn shown(bytes: &[u8], fields: &[Field<'_>]) -> Option<Vec<u8>> {
-    let is_hidden = |field: &&Field<'_>| field.is("Bcc") || field.is("Resent-Bcc") || is_instruction(field);
-    let mut hidden = fields.iter().filter(is_hidden).peekable();
-    hidden.peek()?;
-    let mut shown = Vec::with_capacity(bytes.len());
-    let mut kept_from = 0;
-    for field in hidden {
-        shown.extend_from_slice(&bytes[kept_from..field.range.start]);
+    let is_hidden = |field: &Field<'_>| field.is("Bcc") || field.is("Resent-Bcc") || is_instruction(field);
+    let has_hidden = fields.iter().any(is_hidden);
+    has_hidden.then(|| without(bytes, fields, is_hidden).concat())
+}
+
+/// Returns the stretches of a message between the fields that are left out.
+fn without<'b>(bytes: &'b [u8], fields: &[Field<'_>], is_left_out: impl Fn(&Field<'_>) -> bool) -> Vec<&'b [u8]> {
+    let (mut kept, mut kept_from) = (Vec::new(), 0);
+    for field in fields.iter().filter(|field| is_left_out(field)) {
+        kept.push(&bytes[kept_from..field.range.start]);
         kept_from = field.range.end;
     }
-    shown.extend_from_slice(&bytes[kept_from..]);
-    Some(shown)
+    kept.push(&bytes[kept_from..]);
+    kept
 }
 
 fn message_id(value: &str) -> String {
