@@ -131,7 +131,7 @@ async fn exercise_ses_api(okite: &Okite) {
     assert_eq!(send(&unsure, &two).await.status, 500);
     let id = newest_id(okite).await;
     assert_eq!(okite.publish(&delivery(&id)).await, (1, 0));
-    okite.advance(Duration::from_secs(60)).await;
+    okite.advance(Duration::from_mins(1)).await;
     assert_eq!(send(&unsure, &two).await.status, 200);
 
     for (method, path, body, status) in [

@@ -310,9 +310,13 @@ async fn the_page_is_at_the_root_and_other_methods_are_the_apis() {
     assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
     assert_eq!(answer.headers()["referrer-policy"], "no-referrer");
     assert!(answer.text().await.unwrap().contains(crate::support::KEY));
-    Answer::of(okite.request(Method::POST, "/"))
+    Answer::of(okite.request(Method::PUT, "/"))
         .await
         .refused(404, "not_found");
+    let of_ses = within(okite.request(Method::POST, "/").send()).await.unwrap();
+    assert_eq!(of_ses.status(), 403);
+    let text = of_ses.text().await.unwrap();
+    assert!(text.contains("<Code>MissingAuthenticationToken</Code>"), "{text}");
 }
 
 #[tokio::test]
