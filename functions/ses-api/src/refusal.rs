@@ -20,14 +20,14 @@ impl ApiFault {
     /// Answers a mail that was not sent, or of which this is not known. `sender_domain` and `region` are named as the
     /// place of the problem.
     #[must_use]
-    pub fn not_sent(not_sent: NotSent, sender_domain: &str, region: &str) -> Self {
+    pub fn not_sent(not_sent: &NotSent, sender_domain: &str, region: &str) -> Self {
         let refused = |refusal| Self::refused(refusal, sender_domain, region);
         match not_sent {
-            NotSent::Busy(Busy::Gate(throttled)) => Self::throttled(throttled),
+            NotSent::Busy(Busy::Gate(throttled)) => Self::throttled(*throttled),
             NotSent::Busy(Busy::Ses(refusal))
             | NotSent::Rejected(refusal)
             | NotSent::Misconfigured(refusal)
-            | NotSent::Unavailable(Unavailable::Ses(refusal)) => refused(refusal),
+            | NotSent::Unavailable(Unavailable::Ses(refusal)) => refused(*refusal),
             NotSent::Unavailable(Unavailable::Store) => Self::unavailable("A table of Okite does not answer in time."),
             NotSent::Unavailable(Unavailable::StoreRefused) => Self::new(
                 FaultKind::Internal,
@@ -41,7 +41,7 @@ impl ApiFault {
                 "An earlier request with the same idempotency key or invocation id is being answered.",
             ),
             NotSent::Unknown { id } | NotSent::StillUnknown { id } => Self {
-                okite_id: Some(id),
+                okite_id: Some(*id),
                 ..Self::new(
                     FaultKind::Internal,
                     "Amazon SES did not answer, so it is not known whether the mail was sent. Repeat the request with \
@@ -92,13 +92,13 @@ impl ApiFault {
 
 impl From<StoreError> for ApiFault {
     fn from(error: StoreError) -> Self {
-        Self::not_sent(error.into(), "", "")
+        Self::not_sent(&error.into(), "", "")
     }
 }
 
 impl From<OutOfTime> for ApiFault {
     fn from(error: OutOfTime) -> Self {
-        Self::not_sent(error.into(), "", "")
+        Self::not_sent(&error.into(), "", "")
     }
 }
 
@@ -211,7 +211,7 @@ mod tests {
             ),
         ] {
             let case = format!("{not_sent:?}");
-            let fault = ApiFault::not_sent(not_sent.clone(), "example.com", "eu-west-1");
+            let fault = ApiFault::not_sent(&not_sent, "example.com", "eu-west-1");
             assert_eq!(
                 (fault.kind, fault.retry_after, fault.okite_id),
                 (kind, retry_after, okite_id),

@@ -88,7 +88,7 @@ impl RawParts {
                     list_management: email.list_management().cloned(),
                     feedback_address: ses.feedback_address,
                 },
-                content: MailContent::Raw(email),
+                content: MailContent::Raw(Box::new(email)),
             },
         })
     }
@@ -144,7 +144,7 @@ impl SimpleParts {
         })?;
         Ok(SendMail {
             mail: Mail {
-                content: MailContent::Simple(email),
+                content: MailContent::Simple(Box::new(email)),
                 options: self.options.ses,
             },
             configuration_set: self.options.configuration_set,

@@ -93,7 +93,7 @@ impl From<StreamArgument> for Stream {
 enum WhenBusyArgument {
     /// Keep the mail and send it when there is room
     Queue,
-    /// Try again for 20 seconds, then refuse
+    /// Try again for up to 16 seconds, then refuse
     Wait,
     /// Refuse at once
     Refuse,

@@ -97,7 +97,7 @@ impl Call<'_> {
                 let domain = mail.sender().address().domain();
                 // Until its lease is over, the attempt of this very request looks as if it were at work.
                 let not_sent = unknown.filter(|_| waits).unwrap_or(not_sent);
-                return Err(ApiFault::not_sent(not_sent, domain, &self.state.region));
+                return Err(ApiFault::not_sent(&not_sent, domain, &self.state.region));
             };
             sleep(pause).await;
             round += 1;

@@ -241,14 +241,14 @@ mod tests {
 
     fn raw(body: &Value) -> RawEmail {
         match read(body).unwrap().mail.content {
-            MailContent::Raw(email) => email,
+            MailContent::Raw(email) => *email,
             MailContent::Simple(_) => panic!("a raw mail"),
         }
     }
 
     fn simple(body: &Value) -> Email {
         match read(body).unwrap().mail.content {
-            MailContent::Simple(email) => email,
+            MailContent::Simple(email) => *email,
             MailContent::Raw(_) => panic!("a simple mail"),
         }
     }

@@ -19,9 +19,9 @@ pub struct Mail {
 #[derive(Clone, Debug)]
 pub enum MailContent {
     /// The caller gave the fields of the mail, and SES writes the MIME.
-    Simple(Email),
+    Simple(Box<Email>),
     /// The caller wrote the MIME.
-    Raw(RawEmail),
+    Raw(Box<RawEmail>),
 }
 
 /// The options that SES has for a mail and that Okite only hands on.
@@ -120,7 +120,7 @@ impl Mail {
 impl From<Email> for Mail {
     fn from(email: Email) -> Self {
         Self {
-            content: MailContent::Simple(email),
+            content: MailContent::Simple(Box::new(email)),
             options: SesOptions::default(),
         }
     }
@@ -180,7 +180,7 @@ mod tests {
         };
         let message = RawMessage::read(MIME.as_bytes().to_vec()).unwrap();
         Mail {
-            content: MailContent::Raw(RawEmail::new(message, envelope).unwrap()),
+            content: MailContent::Raw(Box::new(RawEmail::new(message, envelope).unwrap())),
             options: SesOptions::default(),
         }
     }

@@ -43,22 +43,37 @@ impl QueuedContent {
             MailContent::Raw(email) => raw_without(email, address),
         };
         match content {
-            Some(Some(content)) => WithoutAddress::Rest(Box::new(Self {
+            Remainder::Some(content) => WithoutAddress::Rest(Box::new(Self {
                 mail: Mail {
                     content,
                     options: self.mail.options.clone(),
                 },
                 on_suppressed: self.on_suppressed,
             })),
-            Some(None) => WithoutAddress::Nobody,
-            None => WithoutAddress::Unnamed,
+            Remainder::Nobody => WithoutAddress::Nobody,
+            Remainder::Unnamed => WithoutAddress::Unnamed,
         }
     }
 }
 
-/// Takes an address out of a simple mail. Returns `None` if the mail does not name it, and `Some(None)` if nobody is
-/// left on the To line.
-fn simple_without(email: &Email, address: &EmailAddress) -> Option<Option<MailContent>> {
+/// The rest of a mail without an address.
+enum Remainder {
+    /// The mail does not name the address.
+    Unnamed,
+    /// No recipient is left on the To line, or in the envelope.
+    Nobody,
+    /// The mail without the address.
+    Some(MailContent),
+}
+
+impl From<Option<MailContent>> for Remainder {
+    fn from(rest: Option<MailContent>) -> Self {
+        rest.map_or(Self::Nobody, Self::Some)
+    }
+}
+
+/// Takes an address out of a simple mail.
+fn simple_without(email: &Email, address: &EmailAddress) -> Remainder {
     let mut parts = EmailParts::clone(email);
     let mut lists = [&mut parts.to, &mut parts.cc, &mut parts.bcc, &mut parts.reply_to];
     let count = |lists: &[&mut Vec<Mailbox>; 4]| lists.iter().map(|list| list.len()).sum::<usize>();
@@ -67,21 +82,29 @@ fn simple_without(email: &Email, address: &EmailAddress) -> Option<Option<MailCo
         list.retain(|mailbox| mailbox.address() != address);
     }
     if count(&lists) == before {
-        return None;
+        return Remainder::Unnamed;
     }
     // An email without a text part has said so; another text would be made from the HTML.
     parts.text.get_or_insert_default();
     // With fewer addresses, only the To line can be at fault.
-    Some(Email::new(parts).ok().map(MailContent::Simple))
+    Email::new(parts).ok().map(Box::new).map(MailContent::Simple).into()
 }
 
-/// Takes an address out of the envelope of a raw mail. Returns the same as [`simple_without`].
-fn raw_without(email: &RawEmail, address: &EmailAddress) -> Option<Option<MailContent>> {
+/// Takes an address out of the envelope of a raw mail.
+fn raw_without(email: &RawEmail, address: &EmailAddress) -> Remainder {
     let is_named = email
         .recipients()
         .iter()
         .any(|recipient| recipient.address() == address);
-    is_named.then(|| email.without_recipient(address).map(MailContent::Raw))
+    if is_named {
+        email
+            .without_recipient(address)
+            .map(Box::new)
+            .map(MailContent::Raw)
+            .into()
+    } else {
+        Remainder::Unnamed
+    }
 }
 
 /// How the bytes of a stored content are to be read.
@@ -215,7 +238,9 @@ mod tests {
             };
             QueuedContent {
                 mail: Mail {
-                    content: MailContent::Raw(RawEmail::new(RawMessage::read(mime).unwrap(), envelope).unwrap()),
+                    content: MailContent::Raw(Box::new(
+                        RawEmail::new(RawMessage::read(mime).unwrap(), envelope).unwrap(),
+                    )),
                     options: SesOptions::default(),
                 },
                 on_suppressed: OnSuppressed::Skip,

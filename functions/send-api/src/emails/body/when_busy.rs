@@ -34,7 +34,7 @@ pub(in super::super) fn or_default(
 
 fn choice(place: &str, name: &str) -> Result<WhenBusy, InvalidEmail> {
     WhenBusy::parse(name).ok_or_else(|| {
-        let problem = "must be `queue` (keep the email and send it when there is room), `wait` (try again for 20 seconds) or \
+        let problem = "must be `queue` (keep the email and send it when there is room), `wait` (try again for up to 16 seconds) or \
                        `refuse` (answer with an error at once)";
         InvalidEmail::field(place, problem)
     })

@@ -114,8 +114,8 @@ fn read(json: &[u8]) -> Option<QueuedContent> {
     Some(QueuedContent {
         mail: Mail {
             content: match stored.mail {
-                StoredMail::Simple(simple) => MailContent::Simple(simple.read()?),
-                StoredMail::Raw(raw) => MailContent::Raw(raw.read()?),
+                StoredMail::Simple(simple) => MailContent::Simple(Box::new(simple.read()?)),
+                StoredMail::Raw(raw) => MailContent::Raw(Box::new(raw.read()?)),
             },
             options: options(stored.options)?,
         },

@@ -20,7 +20,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::{
-    Answer, Fake, closed_port, config, config_without_credentials, everybody, full_port, mail, mailboxes, parts,
+    Answer, Fake, Request, closed_port, config, config_without_credentials, everybody, full_port, mail, mailboxes,
+    parts,
 };
 
 const ID: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
@@ -618,7 +619,9 @@ async fn a_raw_mail_goes_out_with_its_bytes_and_to_those_who_are_left() {
         ..RawEnvelope::default()
     };
     let raw = |envelope| Mail {
-        content: MailContent::Raw(RawEmail::new(RawMessage::read(mime.clone()).unwrap(), envelope).unwrap()),
+        content: MailContent::Raw(Box::new(
+            RawEmail::new(RawMessage::read(mime.clone()).unwrap(), envelope).unwrap(),
+        )),
         options: SesOptions {
             tenant: Some("t".to_owned()),
             list_management: Some(ListManagement {
@@ -638,7 +641,7 @@ async fn a_raw_mail_goes_out_with_its_bytes_and_to_those_who_are_left() {
     // Without a sender of its own, the request names none: SES takes the one of the header.
     let mail = raw(RawEnvelope::default());
     send(&ses(&fake.endpoint), &mail, &everybody(&mail)).await.unwrap();
-    let bodies: Vec<Value> = fake.requests().iter().map(|request| request.json()).collect();
+    let bodies: Vec<Value> = fake.requests().iter().map(Request::json).collect();
     assert_eq!(
         bodies[0],
         json!({
