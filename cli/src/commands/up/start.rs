@@ -197,8 +197,8 @@ impl LocalOkite {
     }
 }
 
-/// Returns the settings with which an application that calls Amazon SES sends through Okite at `url`: the variables that
-/// AWS's SDKs read, and the settings of django-ses, which does not read the variables of endpoints.
+/// Returns the settings with which an application that calls Amazon SES sends through Okite at `url`: the variables
+/// that AWS's SDKs read, and the settings of django-ses, which does not read the variables of endpoints.
 fn aws_settings(url: &str) -> String {
     let region = local_aws::REGION;
     // boto3 reads AWS_DEFAULT_REGION and not AWS_REGION; most other SDKs read AWS_REGION.

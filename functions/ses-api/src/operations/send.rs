@@ -105,8 +105,9 @@ impl Call<'_> {
     }
 }
 
-/// Returns how long to pause before the earlier request is looked at again, after `round` such pauses. Returns nothing if
-/// a mail could not be sent in time afterwards: the answer would then be that no time is left, in place of what is known.
+/// Returns how long to pause before the earlier request is looked at again, after `round` such pauses. Returns nothing
+/// if a mail could not be sent in time afterwards: the answer would then be that no time is left, in place of what is
+/// known.
 fn pause_before_another(round: usize, elapsed: Duration, left_to_send: Duration) -> Option<Duration> {
     let doubled = u32::try_from(round).ok().and_then(|round| 2_u32.checked_pow(round));
     let pause = PAUSES.0.saturating_mul(doubled.unwrap_or(u32::MAX)).min(PAUSES.1);

@@ -1,6 +1,7 @@
 //! Amazon SES.
 
 mod account;
+mod raw;
 mod simulator;
 mod suppression_list;
 mod wire;

@@ -82,8 +82,8 @@ impl RawMessage {
         &self.bytes
     }
 
-    /// Returns the bytes without the fields `Received`. A relay that passes a mail on again writes others, and it is the
-    /// same mail.
+    /// Returns the bytes without the fields `Received`. A relay that passes a mail on again writes others, and it is
+    /// the same mail.
     pub(super) fn bytes_without_trace(&self) -> Vec<u8> {
         // The fields were read once, so they can be read again.
         fields(&self.bytes).map_or_else(
