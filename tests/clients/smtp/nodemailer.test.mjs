@@ -37,7 +37,7 @@ test("a pool sends twenty mails at once, each one once", async () => {
     assert.match(response, /^250 2\.0\.0 Ok /);
     assert.deepEqual([accepted, rejected], [[recipients[nth]], []]);
   }
-  const arrived = (await mailsTo(run)).map(({ subject, decoded }) => [subject, decoded.to[0].address]);
+  const arrived = (await mailsTo(run)).map(({ subject, decoded }) => [subject, decoded.to[0].email]);
   assert.deepEqual(arrived.toSorted(), recipients.map((to) => [`To ${to}`, to]).toSorted());
 });
 
