@@ -1,4 +1,4 @@
-"""The ways into Okite that every client takes: `okite up`, and `okite smtp` in clear text, with STARTTLS and with TLS."""
+"""The ways into Okite: `okite up`, and `okite smtp` in clear text, with STARTTLS, and encrypted from the first byte."""
 
 import dataclasses
 

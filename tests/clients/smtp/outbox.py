@@ -10,13 +10,14 @@ import local
 
 def mails_to_any(recipients):
     """The mails whose envelope names one of the recipients at least, each one once."""
-    # The list has no content and no envelopes, so that large mails cost once. It names people of the header and others.
+
+    def may_go_there(mail):
+        people = json.dumps(mail["decoded"])
+        return mail["raw"] and any(recipient in people for recipient in recipients)
+
+    # The list is short, without content. It has no envelopes, and names the people of the header too.
     listed = local.call("GET", "outbox?summary=true")
-    people = [json.dumps(mail["decoded"]) for mail in listed]
-    may_be_named = [
-        mail for mail, named in zip(listed, people) if mail["raw"] and any(recipient in named for recipient in recipients)
-    ]
-    mails = [local.call("GET", f"outbox/{mail['id']}") for mail in may_be_named]
+    mails = [local.call("GET", f"outbox/{mail['id']}") for mail in listed if may_go_there(mail)]
     return [mail for mail in mails if set(recipients) & set(mail["envelope"]["to"])]
 
 

@@ -1,4 +1,4 @@
-"""Runs `okite up` and `okite smtp` in the network that this program is in, and speaks to it as another machine would."""
+"""Runs `okite up` and `okite smtp` in the network of this program, and speaks to them as another machine would."""
 
 import base64
 import json
@@ -26,8 +26,9 @@ def main(certificate, *options):
         okite = start_okite(pathlib.Path(folder))
         try:
             described = json.loads((pathlib.Path(folder) / "local.json").read_text())
-            os.environ |= {"OKITE_URL": described["url"], "RESEND_API_KEY": described["api_key"], "OKITE_SMTP": described["smtp"]}
-            # These read the environment.
+            names = {"OKITE_URL": "url", "RESEND_API_KEY": "api_key", "OKITE_SMTP": "smtp"}
+            os.environ |= {variable: described[name] for variable, name in names.items()}
+            # It reads the environment.
             import okite_smtp
 
             with okite_smtp.running(*options) as server:

@@ -12,7 +12,8 @@ NETWORK = 'ip link set lo up && ip address add 192.0.2.1/32 dev lo && exec "$@"'
 
 def command():
     """The options of the documented command with a certificate."""
-    [_, behind] = documented.SMTP_MD.split("For clients on other machines, name addresses and a certificate:\n\n```sh\n", 1)
+    introduction = "For clients on other machines, name addresses and a certificate:\n\n```sh\n"
+    [_, behind] = documented.SMTP_MD.split(introduction, 1)
     words = behind.split("\n```", 1)[0].replace("\\\n", " ").split()
     assert words[:3] == ["okite", "smtp", "--api"]
     return words[4:]
