@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import documented
+import pytest
 
 # The only address of the network that is not of the same machine in the eyes of the server.
 NETWORK = 'ip link set lo up && ip address add 192.0.2.1/32 dev lo && exec "$@"'
@@ -23,6 +24,10 @@ def test_a_client_on_another_machine_must_encrypt_before_it_gives_its_key(certif
     files = {"/etc/okite/cert.pem": str(certificate.certificate), "/etc/okite/key.pem": str(certificate.key)}
     options = [files.get(word, word) for word in command()]
     as_root = [] if os.geteuid() == 0 else ["sudo", "-n", "--preserve-env"]
+    allowed = subprocess.run([*as_root, "unshare", "--net", "true"], capture_output=True, text=True)
+    if allowed.returncode != 0:
+        # Some containers may make no network of their own. `cargo test -p smtp` holds the same replies on a socket.
+        pytest.skip(f"no network of its own can be made here: {allowed.stderr.strip()}")
     run = subprocess.run(
         [*as_root, "unshare", "--net", "sh", "-c", NETWORK, "sh", sys.executable,
          "tests/clients/smtp/remote_client.py", certificate.certificate, *options],
