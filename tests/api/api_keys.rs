@@ -31,8 +31,8 @@ impl<'a> Container<'a> {
             name => okite.local.environments["send-api"].get(name).cloned(),
         });
         let process = ProcessConfig::read(&environment).unwrap();
-        let config = send_api::Config::read(process, &environment).unwrap();
-        let clients = send_api::Clients {
+        let config = front::FrontConfig::read(process, &environment).unwrap();
+        let clients = front::Clients {
             dynamodb: okite.dynamodb.clone(),
             ses: okite.ses(),
             sqs: okite.sqs(),

@@ -16,7 +16,6 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod authentication;
-mod config;
 #[cfg(test)]
 mod document;
 mod emails;
@@ -36,15 +35,15 @@ mod unreadable;
 use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use front::FrontConfig;
 use jiff::Timestamp;
 use runtime::function::{self, Invocation};
 use sending::Deadlines;
 pub use sending::Ids;
 use tokio::time::Instant;
 
-pub use config::Config;
 pub use emails::{EmailId, email_json, find_email};
-pub use state::{Clients, SendApiState};
+pub use state::SendApiState;
 
 use error::ApiError;
 use request::Request;
@@ -62,7 +61,7 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     function::run(
         env!("CARGO_CRATE_NAME"),
         TIMEOUT,
-        Config::read,
+        FrontConfig::read,
         SendApiState::new,
         async |state: &SendApiState, call: Invocation<ApiGatewayV2httpRequest>| {
             let ids = Ids {

@@ -23,7 +23,6 @@
 
 pub mod answer;
 mod authentication;
-mod config;
 pub mod credentials;
 pub mod fault;
 pub mod identity;
@@ -43,13 +42,13 @@ use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::encodings::Body;
+use front::FrontConfig;
 use jiff::Timestamp;
 use runtime::function::{self, Invocation};
 use sending::{Deadlines, Ids};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use config::Config;
 pub use state::SesApiState;
 
 use answer::{ApiAnswer, Protocol};
@@ -68,7 +67,7 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     function::run(
         env!("CARGO_CRATE_NAME"),
         TIMEOUT,
-        Config::read,
+        FrontConfig::read,
         SesApiState::new,
         async |state: &SesApiState, call: Invocation<ApiGatewayV2httpRequest>| {
             let ids = Ids {

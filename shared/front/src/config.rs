@@ -1,4 +1,4 @@
-//! The configuration of the SES API, read from its environment variables.
+//! The configuration of an HTTP front, read from its environment variables.
 
 use aws::{ApiKeys, Messages, Outbox, Suppressions, Usage};
 use domain::pacing::PacingPolicy;
@@ -9,9 +9,9 @@ use domain::suppression::SoftBounceTiers;
 use runtime::config::{ProcessConfig, deadline_defaults, hint_queue_url, message_retention, policy, soft_bounce_tiers};
 use runtime::environment::{ConfigError, Environment};
 
-/// The configuration of the SES API.
+/// The configuration of an HTTP front.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct FrontConfig {
     /// The part that every function has.
     pub process: ProcessConfig,
     /// The table of suppressed addresses.
@@ -38,7 +38,7 @@ pub struct Config {
     pub deadlines: DeadlineDefaults,
 }
 
-impl Config {
+impl FrontConfig {
     /// Reads the environment.
     ///
     /// # Errors
@@ -65,7 +65,7 @@ impl Config {
 mod tests {
     use super::*;
 
-    /// Every variable that the template sets for this function.
+    /// Every variable that the template sets for such a function.
     const VARIABLES: [(&str, &str); 17] = [
         ("AWS_REGION", "eu-west-1"),
         ("LOG_LEVEL", "info"),
@@ -86,12 +86,12 @@ mod tests {
         ("BULK_DEADLINE_HOURS", "72"),
     ];
 
-    fn read(missing: &str) -> Result<Config, ConfigError> {
+    fn read(missing: &str) -> Result<FrontConfig, ConfigError> {
         let environment = Environment::new(|name| {
             let known = VARIABLES.iter().find(|(known, _)| *known == name && *known != missing);
             known.map(|(_, value)| (*value).to_owned())
         });
-        Config::read(ProcessConfig::read(&environment)?, &environment)
+        FrontConfig::read(ProcessConfig::read(&environment)?, &environment)
     }
 
     #[test]
