@@ -15,7 +15,7 @@
 //! | `operations` | the operations, carried out |
 //! | [`fault`] | every error that a caller can receive, in the form of both versions |
 //! | `refusal` | the answer to a mail that was not sent |
-//! | [`answer`] | an HTTP answer |
+//! | [`mod@answer`] | an HTTP answer |
 //! | `xml` | writes XML |
 //! | `state` | the clients that the function keeps between invocations |
 
