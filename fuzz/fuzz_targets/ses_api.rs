@@ -40,7 +40,7 @@ fn check(mail: &SendMail) {
     }
 }
 
-/// What is left out of a message is left out at once.
+/// A second reading of a message leaves nothing more out.
 fn check_message(message: &RawMessage) {
     let again = RawMessage::read(message.bytes().to_vec()).expect("a message that was read");
     assert_eq!(again.bytes(), message.bytes());

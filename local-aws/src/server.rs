@@ -30,7 +30,7 @@ const ACCEPT_REST: Duration = Duration::from_millis(50);
 /// The answer to a client of SMTP, in its protocol.
 const NOT_SMTP: &[u8] = b"554 5.5.1 This port speaks HTTP, not SMTP\r\n";
 
-/// What happens to a client that says nothing at first.
+/// The treatment of a client that says nothing at first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SilentClients {
     /// The server waits.

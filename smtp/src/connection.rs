@@ -23,7 +23,7 @@ const READ: usize = 16 * 1024;
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for T {}
 
-/// What is known of a client before it says anything.
+/// The facts about a client before it says anything.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Client {
     /// The number of the connection, for the log.

@@ -26,7 +26,7 @@ pub(crate) struct Mail {
     pub(crate) key: ApiKey,
 }
 
-/// What became of a mail.
+/// The outcome of a mail.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Delivery {
     /// The groups that Okite took.

@@ -1,4 +1,4 @@
-//! Which API keys are valid, remembered for a short time: a check costs at most one request to Okite, and a client that
+//! The validity of API keys, remembered for a short time: a check costs at most one request to Okite, and a client that
 //! tries the same wrong key again and again costs one in ten seconds. The memory holds hashes of keys and is bounded.
 //!
 //! A remembered key opens the door only: every mail is sent with the key itself, and Okite checks it again.
@@ -25,7 +25,7 @@ const KEYS_MAX: usize = 10_000;
 const CHECKS_MAX: usize = 16;
 
 type KeyHash = [u8; 32];
-/// What is known of a key, and until when. Its lock is held during the check, so that others wait for the result.
+/// The status of a key, with its end. Its lock is held during the check, so that others wait for the result.
 type Known = Arc<tokio::sync::Mutex<Option<(KeyStatus, Instant)>>>;
 
 /// The keys that were checked.

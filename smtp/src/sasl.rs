@@ -18,7 +18,7 @@ pub(crate) enum Mechanism {
     Login,
 }
 
-/// What a client's response contains.
+/// The content of a client's response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Password {
     /// The response is not in the mechanism's form.

@@ -20,7 +20,7 @@ use crate::slots::NoSlot;
 /// The pause after an error of accepting, such as running out of file descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// What a server is made of.
+/// The parts of a server.
 #[derive(Debug)]
 pub struct ServerSettings {
     /// The client of Okite's API.

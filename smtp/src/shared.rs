@@ -1,4 +1,4 @@
-//! What all connections of a server share.
+//! The parts that all connections of a server share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::slots::{Memory, Slots};
 
-/// What all connections of a server share.
+/// The parts that all connections of a server share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) api: Api,

@@ -1,4 +1,4 @@
-//! Who may call the SES API: signatures of AWS's SDKs, and API keys as they are.
+//! The callers of the SES API: signatures of AWS's SDKs, and API keys as they are.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a caller is told about each end that a mail may come to, in both versions.
+//! The answers about each end that a mail may come to, in both versions.
 
 use std::time::Duration;
 

@@ -27,7 +27,7 @@ const ERRORS_MAX: usize = 20;
 /// The wrong keys after which the server closes a connection.
 const WRONG_KEYS_MAX: usize = 3;
 
-/// What the server offers in a connection.
+/// The offers of the server in a connection.
 #[derive(Clone, Debug)]
 pub struct Offer {
     /// The most bytes of a mail.
@@ -40,7 +40,7 @@ pub struct Offer {
     pub default_key: Option<ApiKey>,
 }
 
-/// What the caller of a [`Session`] does next.
+/// The next step of a [`Session`]'s caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Sends the answer and reads the next line.
@@ -55,7 +55,7 @@ pub enum Step {
     ReceiveMail(Reply),
 }
 
-/// What Okite says about a key.
+/// Okite's answer about a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyStatus {
     /// It is valid.
@@ -66,7 +66,7 @@ pub enum KeyStatus {
     Unknown,
 }
 
-/// What the next line is.
+/// The kind of the next line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expecting {
     Command,

@@ -59,7 +59,7 @@ impl Request {
     }
 }
 
-/// What the fake API does with a request.
+/// The fake API's treatment of a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     /// Answers.

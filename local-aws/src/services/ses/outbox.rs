@@ -32,7 +32,7 @@ pub struct OutboxMail {
     /// names are decoded.
     #[serde(default)]
     pub raw: bool,
-    /// Who sends a raw mail and who receives it, whatever its header says.
+    /// The sender and the recipients of a raw mail, whatever its header says.
     #[serde(default)]
     pub envelope: Option<OutboxEnvelope>,
     /// The sender.
