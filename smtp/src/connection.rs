@@ -26,7 +26,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for T {}
 /// The facts about a client before it says anything.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Client {
-    /// The number of the connection, for the log.
+    /// The number of the connection, which its lines in the log have.
     pub(crate) connection: u64,
     /// Whether the client is on this machine.
     pub(crate) is_local: bool,

@@ -1,7 +1,8 @@
 //! The content of a mail: its end, and the dots that the client doubled (RFC 5321, 4.5.2).
 //!
 //! Only CR LF `.` CR LF ends a mail. A server that takes another sequence for the end, such as LF `.` LF, reads the
-//! rest of the content as commands, so that whoever wrote it can send mails in the name of others ("SMTP smuggling").
+//! rest of the content as commands. The author of the content could then send mails in the name of others ("SMTP
+//! smuggling").
 //! All other bytes belong to the mail, lone CRs and LFs too, and stay as they are.
 
 /// The place in a line, of which a receiver must know only its beginning and its end.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{FakeApi, MAIL, Request, Running, error, ok, usual};
+use crate::support::{Answer, FakeApi, MAIL, Request, Running, error, ok, usual};
 
 /// A mail that nothing identifies.
 const ANONYMOUS: &str = "From: a@example.com\r\n\r\nHi";
@@ -38,14 +38,7 @@ async fn five_hundred_people_get_a_mail_in_groups() {
 
 #[tokio::test]
 async fn a_second_attempt_repeats_the_keys_of_the_groups_that_went() {
-    let api = FakeApi::start(|_, before| {
-        if before == 1 {
-            error(503, "ServiceUnavailableException", "x")
-        } else {
-            ok()
-        }
-    })
-    .await;
+    let api = refuses_the_second_group(|| error(503, "ServiceUnavailableException", "x")).await;
     let server = Running::start(&api.url()).await;
     let mut people = people(120);
     let reply = send(&server, &people, MAIL).await;
@@ -76,16 +69,14 @@ async fn a_date_identifies_a_mail_to_many() {
     assert_eq!(api.mails().len(), 3);
 }
 
+/// An API that takes every group but the second.
+async fn refuses_the_second_group(refusal: fn() -> Answer) -> FakeApi {
+    FakeApi::start(move |_, before| if before == 1 { refusal() } else { ok() }).await
+}
+
 #[tokio::test]
 async fn a_mail_that_nothing_identifies_is_not_sent_again() {
-    let api = FakeApi::start(|_, before| {
-        if before == 1 {
-            error(503, "ServiceUnavailableException", "x")
-        } else {
-            ok()
-        }
-    })
-    .await;
+    let api = refuses_the_second_group(|| error(503, "ServiceUnavailableException", "x")).await;
     let server = Running::start(&api.url()).await;
     let reply = send(&server, &people(120), ANONYMOUS).await;
     assert!(
@@ -110,14 +101,7 @@ async fn nobody_is_told_ok_if_no_group_went() {
 
 #[tokio::test]
 async fn a_group_that_is_rejected_for_good_does_not_stop_the_others() {
-    let api = FakeApi::start(|_, before| {
-        if before == 1 {
-            error(400, "MessageRejected", "Email address is not verified.")
-        } else {
-            ok()
-        }
-    })
-    .await;
+    let api = refuses_the_second_group(|| error(400, "MessageRejected", "Email address is not verified.")).await;
     let server = Running::start(&api.url()).await;
     let reply = send(&server, &people(120), MAIL).await;
     assert_eq!(

@@ -21,7 +21,8 @@ use crate::target::{Target, TargetArguments};
 ///
 /// With --aws, the key also has AWS credentials. They follow the key as two lines for a shell or an .env file. An
 /// application that sends through Amazon SES with an AWS SDK needs them, and the URL of the API as its endpoint. The
-/// table keeps the secret access key of such a key. A reader of the table can send with it, but cannot learn the API key.
+/// table keeps the secret access key of such a key. A reader of the table can send with it, but cannot learn the API
+/// key.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

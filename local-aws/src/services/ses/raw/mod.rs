@@ -1,8 +1,7 @@
 //! `Content.Raw`: a MIME message that the caller built.
 //!
 //! SES sends its bytes, without `Bcc` and its own `X-SES-…` fields. Addresses outside the message are the envelope. If
-//! there are none, the people of the header receive it. The rest is read for events, and for people who look at the
-//! mail.
+//! there are none, the recipients in the header receive it. The simulator reads the rest for events, and for the page.
 //! Not simulated: `Message-ID` and `Date`, which SES replaces, and the fields that SES adds.
 
 mod header;
