@@ -25,6 +25,7 @@
 //! | [`backoff`] | the wait before a retry of a throttled call to SES |
 //! | [`api_key`] | API keys, their secrets and their permissions |
 //! | [`time`] | the span of possible times, and arithmetic that stays within it |
+//! | [`webhook`] | the events that an application hears of, and the endpoints that receive them |
 //! | [`hex`] | bytes as hexadecimal digits |
 //! | [`hmac`] | the HMAC-SHA256 of a text under a secret |
 
@@ -54,3 +55,4 @@ pub mod settlement;
 pub mod stream;
 pub mod suppression;
 pub mod time;
+pub mod webhook;

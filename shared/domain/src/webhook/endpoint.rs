@@ -1,0 +1,58 @@
+//! The URL that events are delivered to, and its state.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::EventKind;
+
+/// The most endpoints of a deployment. Each function that emits events reads all of them.
+pub const ENDPOINTS_MAX: usize = 20;
+
+/// An endpoint, without its secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its id, a `UUIDv7`.
+    pub id: String,
+    /// Where its events go.
+    pub target: Target,
+    /// The kinds of events that it wants; never empty.
+    pub events: BTreeSet<EventKind>,
+    /// Whether events are delivered.
+    pub state: EndpointState,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Where the events of an endpoint go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The function `webhooks` posts them to this URL.
+    Url(String),
+    /// `okite listen` fetches them, until this time unless it asks again.
+    Listener {
+        /// When the endpoint counts as gone.
+        until: Timestamp,
+    },
+}
+
+/// Whether events are delivered to an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndpointState {
+    /// Events are delivered.
+    Enabled,
+    /// No events are emitted for the endpoint, and none are delivered.
+    Disabled,
+}
+
+impl Endpoint {
+    /// Returns whether events of this kind are emitted to it at `now`.
+    #[must_use]
+    pub fn wants(&self, kind: EventKind, now: Timestamp) -> bool {
+        let is_there = match &self.target {
+            Target::Url(_) => true,
+            Target::Listener { until } => *until > now,
+        };
+        self.state == EndpointState::Enabled && is_there && self.events.contains(&kind)
+    }
+}
