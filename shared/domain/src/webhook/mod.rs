@@ -10,6 +10,7 @@
 //! | `signing_secret` | the secrets that sign the requests to an endpoint |
 //! | `delivery` | an event on its way to one endpoint |
 //! | `delivery_record` | the log of one event to one endpoint |
+//! | `hand_over` | how many waiting deliveries the sweep hands to SQS |
 //! | `attempt` | one request to an endpoint, and the decision that follows it |
 
 mod attempt;
@@ -20,6 +21,7 @@ mod endpoint_health;
 mod event;
 mod event_id;
 mod event_kind;
+mod hand_over;
 mod signing_secret;
 
 pub use attempt::{ANSWER_MAX, ATTEMPTS_KEPT, AfterAttempt, Attempt};
@@ -33,4 +35,5 @@ pub use event::{
 };
 pub use event_id::EventId;
 pub use event_kind::EventKind;
+pub use hand_over::{deliveries_handed_over, delivery_wakes_again_at};
 pub use signing_secret::{PREVIOUS_SECRET_KEPT, Secrets, SigningSecret};
