@@ -7,12 +7,22 @@
 //! | `event_id` | the id of an event, which is the same for every copy of it |
 //! | `endpoint` | the URL that events are delivered to, and its state |
 //! | `delivery` | an event on its way to one endpoint |
+//! | [`guard`] | the URLs and addresses that requests may be sent to |
+//! | [`signature`] | the secrets of an endpoint, and the signature of a request |
+//! | [`schedule`] | the time between two attempts, and what waits in SQS |
+//! | [`judgement`] | the consequence of an answer, or of none |
+//! | [`health`] | failures in a row, which park an endpoint and at last disable it |
 
 mod delivery;
 mod endpoint;
 mod event;
 mod event_id;
 mod event_kind;
+pub mod guard;
+pub mod health;
+pub mod judgement;
+pub mod schedule;
+pub mod signature;
 
 pub use delivery::{Delivery, DeliveryMessage, UnreadableDelivery};
 pub use endpoint::{ENDPOINTS_MAX, Endpoint, EndpointState, Target};
