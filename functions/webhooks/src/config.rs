@@ -60,7 +60,10 @@ mod tests {
     #[test]
     fn names_a_missing_variable_and_needs_no_others() {
         let config = read("").unwrap();
-        assert_eq!((config.queue_url.as_str(), config.url_rules), ("https://q", UrlRules::default()));
+        assert_eq!(
+            (config.queue_url.as_str(), config.url_rules),
+            ("https://q", UrlRules::default())
+        );
         for (name, _) in VARIABLES {
             assert_eq!(read(name).unwrap_err(), ConfigError::Missing(name));
         }

@@ -139,7 +139,14 @@ mod tests {
         let (mut no_body, mut elsewhere) = (record("no-body", ""), record("elsewhere", &good));
         no_body["body"] = Value::Null;
         elsewhere["eventSource"] = json!("aws:sns");
-        let records = json!([no_body, elsewhere, record("good", &good), record("text", "hello"), record("", &good), 7]);
+        let records = json!([
+            no_body,
+            elsewhere,
+            record("good", &good),
+            record("text", "hello"),
+            record("", &good),
+            7
+        ]);
         let batch = Batch::of(json!({ "Records": records })).unwrap();
         assert_eq!(ids(&batch.endpoints[0].1), ["good"]);
         assert_eq!(batch.malformed, ["no-body", "elsewhere", "text", "", ""]);
@@ -147,7 +154,13 @@ mod tests {
 
     #[test]
     fn every_other_event_is_refused() {
-        for event in [json!({}), json!(null), json!([]), json!({ "Records": [] }), json!({ "task": "sweep" })] {
+        for event in [
+            json!({}),
+            json!(null),
+            json!([]),
+            json!({ "Records": [] }),
+            json!({ "task": "sweep" }),
+        ] {
             assert_eq!(Batch::of(event), Err(UnknownEvent));
         }
     }

@@ -243,7 +243,9 @@ mod tests {
     fn webhooks_go_to_port_443_unless_others_are_listed() {
         let rules = |ports: Option<&'static str>| {
             let ports = ports.map(str::to_owned);
-            webhook_url_rules(&Environment::new(|name| ports.clone().filter(|_| name == "WEBHOOK_PORTS")))
+            webhook_url_rules(&Environment::new(|name| {
+                ports.clone().filter(|_| name == "WEBHOOK_PORTS")
+            }))
         };
         assert_eq!(rules(None), Ok(UrlRules::default()));
         assert_eq!(rules(Some("443,8443")).unwrap().ports, [443, 8443]);
@@ -262,7 +264,10 @@ mod tests {
             webhook_url_rules(&environment).map(|rules| rules.loopback)
         };
         let local = Some("http://127.0.0.1:4000");
-        assert_eq!((loopback("true", local), loopback("false", local)), (Ok(true), Ok(false)));
+        assert_eq!(
+            (loopback("true", local), loopback("false", local)),
+            (Ok(true), Ok(false))
+        );
         assert_eq!(loopback("false", None), Ok(false));
         for (value, dynamodb) in [
             ("true", None),

@@ -166,7 +166,9 @@ async fn the_beginning_of_an_answer_is_kept() {
 async fn a_body_that_never_ends_does_not_change_the_status() {
     let receiver =
         Receiver::start(|_, _| Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf".to_vec())).await;
-    let end = client_with(Duration::from_secs(3)).post(&url(&receiver.url()), EVENT).await;
+    let end = client_with(Duration::from_secs(3))
+        .post(&url(&receiver.url()), EVENT)
+        .await;
     assert_eq!((end.outcome, end.answer.as_str()), (status(200), "half"));
 }
 
