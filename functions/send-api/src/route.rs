@@ -40,8 +40,8 @@ impl Operation {
         match self {
             Self::ListEmails => &["to", "limit", "after", "before"],
             Self::ListSuppressions => &["origin", "limit", "after", "before"],
-            Self::ListWebhooks => &["limit", "after", "before"],
-            Self::ListWebhookEvents | Self::ListWebhookAttempts => &["limit", "after"],
+            Self::ListWebhooks | Self::ListWebhookEvents => &["limit", "after", "before"],
+            Self::ListWebhookAttempts => &["limit", "after"],
             _ => &[],
         }
     }
