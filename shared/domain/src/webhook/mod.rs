@@ -11,6 +11,11 @@
 //! | `delivery` | an event on its way to one endpoint |
 //! | `delivery_record` | the log of one event to one endpoint |
 //! | `attempt` | one request to an endpoint, and the decision that follows it |
+//! | [`guard`] | the URLs and addresses that requests may be sent to |
+//! | [`signature`] | the secrets of an endpoint, and the signature of a request |
+//! | [`schedule`] | the time between two attempts, and what waits in SQS |
+//! | [`judgement`] | the consequence of an answer, or of none |
+//! | [`health`] | failures in a row, which park an endpoint and at last disable it |
 
 mod attempt;
 mod delivery;
@@ -21,6 +26,11 @@ mod event;
 mod event_id;
 mod event_kind;
 mod signing_secret;
+pub mod guard;
+pub mod health;
+pub mod judgement;
+pub mod schedule;
+pub mod signature;
 
 pub use attempt::{ANSWER_MAX, ATTEMPTS_KEPT, AfterAttempt, Attempt};
 pub use delivery::{Delivery, DeliveryMessage, UnreadableDelivery};

@@ -1,0 +1,6 @@
+//! x
+mod request;
+/// x
+pub async fn run() -> Result<(), lambda_runtime::Error> {
+    Ok(())
+}
