@@ -88,7 +88,14 @@ mod tests {
     fn only_32_bytes_behind_the_prefix_are_a_secret() {
         let secret = SigningSecret::from_random([7; 32]).reveal();
         assert_eq!(secret, "whsec_BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=");
-        for text in ["", "whsec_", "whsec_BwcH", &secret[6..], &format!("{secret}A"), &secret[..49]] {
+        for text in [
+            "",
+            "whsec_",
+            "whsec_BwcH",
+            &secret[6..],
+            &format!("{secret}A"),
+            &secret[..49],
+        ] {
             assert_eq!(SigningSecret::parse(text), None, "{text}");
         }
     }
@@ -100,7 +107,10 @@ mod tests {
             previous: Some((SigningSecret::from_random([2; 32]), Timestamp::UNIX_EPOCH)),
         };
         let shown = format!("{secrets:?}");
-        assert!(!shown.contains("whsec_") && !shown.contains("1, 1") && !shown.contains("2, 2"), "{shown}");
+        assert!(
+            !shown.contains("whsec_") && !shown.contains("1, 1") && !shown.contains("2, 2"),
+            "{shown}"
+        );
     }
 
     #[test]
