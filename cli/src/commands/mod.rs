@@ -18,7 +18,7 @@ mod smtp;
 mod status;
 mod suppressions;
 pub(crate) mod up;
-mod webhooks;
+pub(crate) mod webhooks;
 
 use std::process::ExitCode;
 
