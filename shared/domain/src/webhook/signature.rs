@@ -7,8 +7,17 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-use super::EventId;
+use super::{EventId, Secrets};
 use crate::hmac::hmac_sha256;
+
+/// Returns the value of the header `webhook-signature` of a request that is sent at `at`: the signatures of all secrets
+/// that sign then, the current one first, with a space between them.
+#[must_use]
+pub fn signatures(secrets: &Secrets, event: &EventId, at: Timestamp, body: &str) -> String {
+    let signature = |key: &[u8]| signature(key, event.as_str(), at.as_second(), body);
+    let signatures: Vec<String> = secrets.signing_at(at).map(|secret| signature(secret.key())).collect();
+    signatures.join(" ")
+}
 
 fn signature(key: &[u8], id: &str, seconds: i64, body: &str) -> String {
     let signed = format!("{id}.{seconds}.{body}");
@@ -18,6 +27,7 @@ fn signature(key: &[u8], id: &str, seconds: i64, body: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::webhook::SigningSecret;
 
     /// The example that the reference libraries are tested with.
     #[test]
@@ -32,5 +42,24 @@ mod tests {
             ),
             "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
         );
+    }
+
+    #[test]
+    fn both_secrets_sign_while_the_previous_one_is_valid() {
+        let until = Timestamp::from_second(1_800_000_000).unwrap();
+        let event = EventId::of(until, &["x"]);
+        let [old, new] = [1, 2].map(|byte| SigningSecret::from_random([byte; 32]));
+        let secrets = Secrets {
+            current: new.clone(),
+            previous: Some((old.clone(), until)),
+        };
+        let signed =
+            |secret: &SigningSecret, at: Timestamp| signature(secret.key(), event.as_str(), at.as_second(), "{}");
+        let before = Timestamp::from_second(1_799_999_999).unwrap();
+        assert_eq!(
+            signatures(&secrets, &event, before, "{}"),
+            format!("{} {}", signed(&new, before), signed(&old, before))
+        );
+        assert_eq!(signatures(&secrets, &event, until, "{}"), signed(&new, until));
     }
 }
