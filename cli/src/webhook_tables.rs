@@ -1,7 +1,9 @@
 //! The tables and the queue of webhooks, and why a command on them fails.
 
 use aws::{Created, Deliveries, DeliveryQueue, QueuedDelivery, StoreError, Webhooks};
-use domain::webhook::{DeliveryMessage, ENDPOINTS_MAX, Endpoint, EventId, EventKind, SigningSecret, Target as EventTarget};
+use domain::webhook::{
+    DeliveryMessage, ENDPOINTS_MAX, Endpoint, EventId, EventKind, SigningSecret, Target as EventTarget,
+};
 use send_api::RefusedAddress;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,9 +19,7 @@ pub(crate) enum WebhookError {
     Target(#[from] TargetError),
     #[error("the URL cannot be used: {0}")]
     Address(#[from] RefusedAddress),
-    #[error(
-        "there is no webhook with the id {id} in {target_name}. `okite webhooks list` shows all webhooks"
-    )]
+    #[error("there is no webhook with the id {id} in {target_name}. `okite webhooks list` shows all webhooks")]
     Unknown { id: String, target_name: String },
     #[error(
         "the webhook {id} has no event with the id {event}. `okite webhooks events {id}` lists its events, which are \
@@ -93,7 +93,9 @@ impl WebhooksTable {
     /// Reads an endpoint.
     pub(crate) async fn get(&self, id: &str) -> Result<Endpoint, WebhookError> {
         let found = retry_throttled(async || self.webhooks.get(id).await).await;
-        found.map_err(|error| self.error(&error))?.ok_or_else(|| self.unknown(id))
+        found
+            .map_err(|error| self.error(&error))?
+            .ok_or_else(|| self.unknown(id))
     }
 
     /// Reads an endpoint that has a URL.

@@ -137,9 +137,7 @@ async fn answer(
         Operation::RotateWebhookSecret => Box::pin(webhooks::rotate(state, &request, deadlines, &named)).await,
         Operation::ListWebhookEvents => Box::pin(webhooks::events(state, &request, deadlines, &named)).await,
         Operation::ShowWebhookEvent => Box::pin(webhooks::event(state, &request, deadlines, &named, &part)).await,
-        Operation::ListWebhookAttempts => {
-            Box::pin(webhooks::attempts(state, &request, deadlines, &named, &part)).await
-        }
+        Operation::ListWebhookAttempts => Box::pin(webhooks::attempts(state, &request, deadlines, &named, &part)).await,
         Operation::ReplayWebhookEvent => Box::pin(webhooks::replay(state, &request, deadlines, &named, &part)).await,
         Operation::ShowQuota => Box::pin(quota::show(state, &request, deadlines)).await,
     }

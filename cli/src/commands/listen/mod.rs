@@ -113,7 +113,10 @@ async fn listen(
     };
     let mut listener = Listener::start(events, &secret, target).await?;
     note!("Listening to the events of {}. Ctrl-C ends it.", listener.target_name());
-    note!("Functions learn of the listener within 30 seconds. Its id is {}.", listener.id());
+    note!(
+        "Functions learn of the listener within 30 seconds. Its id is {}.",
+        listener.id()
+    );
     if let Some(forwarding) = &forwarding {
         note!("Forwarding to {}, signed with this secret:", forwarding.url());
         note!("{SECRET_VARIABLE}={}", secret.reveal());

@@ -47,7 +47,10 @@ impl CreateCommand {
         let target = Target::from(target);
         block_on(async {
             let (endpoint, secret, target_name) = create(&url, events, &target).await?;
-            note!("Created the webhook {} in {target_name}. Its secret is shown only now:", endpoint.id);
+            note!(
+                "Created the webhook {} in {target_name}. Its secret is shown only now:",
+                endpoint.id
+            );
             if json {
                 say!("{:#}", json_with_secret(&endpoint, &secret))?;
             } else {

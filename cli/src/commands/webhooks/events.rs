@@ -164,7 +164,9 @@ fn attempt_row(attempt: &Attempt) -> [String; ATTEMPTS_HEADER.len()] {
     let answer = attempt.error.as_ref().unwrap_or(&attempt.answer);
     [
         attempt.at.to_string(),
-        attempt.status.map_or_else(|| "-".to_owned(), |status| status.to_string()),
+        attempt
+            .status
+            .map_or_else(|| "-".to_owned(), |status| status.to_string()),
         attempt.duration.as_millis().to_string(),
         answer.chars().take(ANSWER_SHOWN).collect(),
     ]
@@ -212,7 +214,9 @@ mod tests {
         let record = record();
         let shown = record_text(&record);
         let lines: Vec<&str> = shown.lines().collect();
-        assert!(lines[0].ends_with("email.bounced  2027-01-15T08:00:00Z  waiting, next attempt at 2027-01-15T08:05:06Z"));
+        assert!(
+            lines[0].ends_with("email.bounced  2027-01-15T08:00:00Z  waiting, next attempt at 2027-01-15T08:05:06Z")
+        );
         assert_eq!(lines[3], "2027-01-15T08:00:06Z  500     12  no\u{fffd}[2J");
         assert_eq!(lines[4], "2027-01-15T08:00:01Z  -       12  the connection was refused");
         assert_eq!(lines[6..], ["{", "  \"type\": \"email.bounced\"", "}"]);

@@ -34,7 +34,9 @@ impl ReplayCommand {
         let target = Target::from(target);
         block_on(async {
             let (event, when) = replay(&id, &event, &target).await?;
-            note!("The event {event} is delivered again {when}. `okite webhooks events {id} {event}` shows the attempt.");
+            note!(
+                "The event {event} is delivered again {when}. `okite webhooks events {id} {event}` shows the attempt."
+            );
             Ok(ExitCode::SUCCESS)
         })
     }

@@ -55,6 +55,8 @@ async fn rotate(id: &str, target: &Target) -> Result<(Endpoint, SigningSecret, S
     let rotated = retry_throttled(async || table.webhooks.rotate(id, &secret, now).await).await;
     let secrets = rotated.map_err(|error| table.error(&error))?;
     let secrets = secrets.ok_or_else(|| table.unknown(id))?;
-    let until = secrets.previous.map(|(_, until)| format!(" The one before signs too, until {until}."));
+    let until = secrets
+        .previous
+        .map(|(_, until)| format!(" The one before signs too, until {until}."));
     Ok((endpoint, secret, until.unwrap_or_default()))
 }

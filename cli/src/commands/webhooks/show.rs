@@ -94,9 +94,10 @@ fn text(endpoint: &Endpoint, health: &EndpointHealth) -> String {
     ];
     let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     let shown = fields.iter().filter(|(_, value)| !value.is_empty());
-    shown
+    let lines: Vec<String> = shown
         .map(|(name, value)| format!("{name:width$}  {}\n", printable(value)))
-        .collect()
+        .collect();
+    lines.concat()
 }
 
 #[cfg(test)]
@@ -131,8 +132,14 @@ last failure       status 500 at 2027-01-15T08:01:39Z
 ";
         assert_eq!(text(&endpoint("a"), &health), wanted);
         let shown = json_with_health(&endpoint("a"), &health);
-        assert_eq!(shown["last_failure"], json!({"at": "2027-01-15T08:01:39Z", "status": 500, "error": null}));
-        assert_eq!([&shown["failures"], &shown["disabled_because"]], [&json!(20), &json!("gone")]);
+        assert_eq!(
+            shown["last_failure"],
+            json!({"at": "2027-01-15T08:01:39Z", "status": 500, "error": null})
+        );
+        assert_eq!(
+            [&shown["failures"], &shown["disabled_because"]],
+            [&json!(20), &json!("gone")]
+        );
     }
 
     #[test]

@@ -66,7 +66,9 @@ impl TestCommand {
                 note!("The endpoint took the event {event}: {answer}.");
                 Ok(ExitCode::SUCCESS)
             } else {
-                Err(Failure::new(format!("the endpoint did not take the event {event}: {answer}")))
+                Err(Failure::new(format!(
+                    "the endpoint did not take the event {event}: {answer}"
+                )))
             }
         })
     }
@@ -171,7 +173,10 @@ mod tests {
     fn describes_an_answer_and_the_lack_of_one() {
         for (attempt, words) in [
             (attempt(Some(204), None, ""), "status 204 after 12 ms"),
-            (attempt(Some(500), None, "no\nway"), "status 500 after 12 ms: no\u{fffd}way"),
+            (
+                attempt(Some(500), None, "no\nway"),
+                "status 500 after 12 ms: no\u{fffd}way",
+            ),
             (attempt(None, Some("timed out"), ""), "timed out (12 ms)"),
         ] {
             assert_eq!(described(&attempt), words);
@@ -185,6 +190,9 @@ mod tests {
         assert_eq!([&shown["state"], &shown["status"]], [&json!("waiting"), &json!(null)]);
         let result = (DeliveryState::Delivered, attempt(Some(200), None, "ok"));
         let shown = result_json(&event, Some(&result));
-        assert_eq!([&shown["state"], &shown["duration_ms"]], [&json!("delivered"), &json!(12)]);
+        assert_eq!(
+            [&shown["state"], &shown["duration_ms"]],
+            [&json!("delivered"), &json!(12)]
+        );
     }
 }

@@ -67,7 +67,12 @@ impl UpdateCommand {
         let target = self.target.into();
         block_on(async {
             let changed = update(&self.id, wanted, &target).await?;
-            note!("Changed the webhook {}: {}, {}.", changed.id, place(&changed), changed.state.as_str());
+            note!(
+                "Changed the webhook {}: {}, {}.",
+                changed.id,
+                place(&changed),
+                changed.state.as_str()
+            );
             if self.json {
                 say!("{:#}", super::json(&changed))?;
             }

@@ -68,7 +68,13 @@ mod tests {
 
     #[test]
     fn one_address_that_is_not_public_is_enough() {
-        let of = |addresses: &[&str]| all_public(addresses.iter().map(|address| SocketAddr::new(address.parse().unwrap(), 443)));
+        let of = |addresses: &[&str]| {
+            all_public(
+                addresses
+                    .iter()
+                    .map(|address| SocketAddr::new(address.parse().unwrap(), 443)),
+            )
+        };
         assert_eq!(of(&["8.8.8.8", "2001:4860:4860::8888"]), Ok(()));
         assert_eq!(of(&["8.8.8.8", "10.0.0.1"]), Err(RefusedAddress::NotPublic));
         assert_eq!(of(&["fd00:ec2::254", "8.8.8.8"]), Err(RefusedAddress::NotPublic));
@@ -80,7 +86,10 @@ mod tests {
         let refused = check("https://hook.invalid/", &UrlRules::default()).await.unwrap_err();
         assert_eq!(refused, RefusedAddress::NotResolved);
         let message = InvalidEmail::from(refused).to_string();
-        assert!(message.starts_with("`endpoint`: its host does not resolve"), "{message}");
+        assert!(
+            message.starts_with("`endpoint`: its host does not resolve"),
+            "{message}"
+        );
     }
 
     #[tokio::test]
@@ -91,7 +100,10 @@ mod tests {
             check("https://169.254.169.254/", &rules).await,
             Err(RefusedAddress::Url(RefusedUrl::Address))
         );
-        let here = UrlRules { loopback: true, ..rules };
+        let here = UrlRules {
+            loopback: true,
+            ..rules
+        };
         assert!(check("http://127.0.0.1:8000/hook", &here).await.is_ok());
     }
 }

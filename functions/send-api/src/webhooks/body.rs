@@ -142,7 +142,10 @@ impl<T> ListBody<T> {
 
 /// Writes a time as [`to_the_millisecond`] does, or `null`.
 #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
-pub(super) fn to_the_millisecond_if_any<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn to_the_millisecond_if_any<S: Serializer>(
+    at: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => to_the_millisecond(at, serializer),
         None => serializer.serialize_none(),

@@ -23,7 +23,9 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     state.authentication.authenticate_full(request, deadlines).await?;
     let wanted = NewWebhook::read(object(request)?)?;
-    let url = deadlines.before_answering(check(&wanted.endpoint, &state.url_rules)).await?;
+    let url = deadlines
+        .before_answering(check(&wanted.endpoint, &state.url_rules))
+        .await?;
     let url = url.map_err(InvalidEmail::from)?;
     let endpoint = Endpoint {
         id: ids.message.to_string(),

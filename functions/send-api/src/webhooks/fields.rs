@@ -79,14 +79,20 @@ fn events(object: &mut Map<String, Value>) -> Result<Option<BTreeSet<EventKind>>
     let names = match value {
         Value::Array(names) if (1..=EVENTS_MAX).contains(&names.len()) => names,
         _ => {
-            let problem = format!("must be an array of 1 to {EVENTS_MAX} names. The names are {}", known_events());
+            let problem = format!(
+                "must be an array of 1 to {EVENTS_MAX} names. The names are {}",
+                known_events()
+            );
             return Err(InvalidEmail::field("events", problem));
         }
     };
     let kinds = names.iter().enumerate().map(|(index, name)| {
         let kind = name.as_str().and_then(EventKind::parse);
         kind.ok_or_else(|| {
-            let problem = format!("is not the name of an event that Okite has. The names are {}", known_events());
+            let problem = format!(
+                "is not the name of an event that Okite has. The names are {}",
+                known_events()
+            );
             InvalidEmail::field(&format!("events[{index}]"), problem)
         })
     });
@@ -177,7 +183,12 @@ mod tests {
                 state: Some(EndpointState::Disabled),
             }
         );
-        for body in [json!({}), json!({ "status": "paused" }), json!({ "status": true }), json!({ "id": "x" })] {
+        for body in [
+            json!({}),
+            json!({ "status": "paused" }),
+            json!({ "status": true }),
+            json!({ "id": "x" }),
+        ] {
             assert!(read(body.clone()).is_err(), "{body}");
         }
     }

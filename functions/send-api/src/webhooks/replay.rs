@@ -40,9 +40,15 @@ pub(crate) async fn replay(
         },
         delay: Duration::ZERO,
     };
-    let sent = deadlines.before_answering(state.delivery_queue.send_all(&[message])).await?;
+    let sent = deadlines
+        .before_answering(state.delivery_queue.send_all(&[message]))
+        .await?;
     if let Some(error) = sent.into_iter().find_map(Result::err) {
-        tracing::warn!(cause = error.cause(), code = error.code, "a replayed event waits for the sweep");
+        tracing::warn!(
+            cause = error.cause(),
+            code = error.code,
+            "a replayed event waits for the sweep"
+        );
     }
     tracing::info!(webhook = webhook.id, event = event.as_str(), "an event is replayed");
     Ok(Response::ok(&ChangedBody::of_event(event.as_str())))
