@@ -3,7 +3,7 @@
 //! If a run stops in between, the change stays unmarked and the next run publishes it. A change is published at least
 //! once and at worst twice. If the gate changed without a record, the next run adds the record.
 
-use aws::{GateState, StoreError};
+use aws::{BrakeMark, GateState, StoreError};
 use domain::brake::Brake;
 use domain::brake::{BY_THE_REPORTER, BrakeChange};
 use domain::report::{BrakeSetBy, Report};
@@ -82,7 +82,11 @@ async fn record(
 /// Publishes the changes that are not yet marked as published.
 pub(crate) async fn publish(state: &QuotaReporterState, now: Timestamp) {
     let Some(topic) = &state.notifications else { return };
-    let changes = match state.brake_changes.unpublished(minus(now, NEWS_FOR)).await {
+    let changes = match state
+        .brake_changes
+        .without(BrakeMark::Published, minus(now, NEWS_FOR))
+        .await
+    {
         Ok(changes) => changes,
         Err(error) => {
             tracing::warn!("the unpublished changes of the brake cannot be read: {error}");
@@ -95,7 +99,7 @@ pub(crate) async fn publish(state: &QuotaReporterState, now: Timestamp) {
             tracing::error!("a change of the brake was not published to the operators: {error}");
             return;
         }
-        if let Err(error) = state.brake_changes.published(&change, now).await {
+        if let Err(error) = state.brake_changes.mark(BrakeMark::Published, &change, now).await {
             tracing::warn!(
                 "a change of the brake was not marked as published; operators will receive it again: {error}"
             );
