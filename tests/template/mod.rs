@@ -52,10 +52,10 @@ fn has_the_seven_tables_with_their_keys_and_indexes() {
             ("SuppressionsTable", "okite-SuppressionsTable", None),
             ("MessagesTable", "okite-MessagesTable", Some("expires_at")),
             ("OutboxTable", "okite-OutboxTable", Some("expires_at")),
-            ("UsageTable", "okite-UsageTable", Some("expires_at")),
-            ("ApiKeysTable", "okite-ApiKeysTable", None),
             ("WebhooksTable", "okite-WebhooksTable", None),
             ("DeliveriesTable", "okite-DeliveriesTable", Some("expires_at")),
+            ("UsageTable", "okite-UsageTable", Some("expires_at")),
+            ("ApiKeysTable", "okite-ApiKeysTable", None),
         ]
     );
     assert_eq!(
@@ -101,7 +101,7 @@ fn has_the_seven_tables_with_their_keys_and_indexes() {
         }])
     );
     assert_eq!(
-        tables[3].create["KeySchema"],
+        tables[5].create["KeySchema"],
         json!([
             {"AttributeName": "pk", "KeyType": "HASH"},
             {"AttributeName": "sk", "KeyType": "RANGE"},
@@ -111,17 +111,17 @@ fn has_the_seven_tables_with_their_keys_and_indexes() {
         tables[1].create["GlobalSecondaryIndexes"][0]["IndexName"],
         "by-recipient"
     );
-    assert_eq!(tables[4].create.get("GlobalSecondaryIndexes"), None);
-    assert_eq!(tables[5].create.get("GlobalSecondaryIndexes"), None);
+    assert_eq!(tables[3].create.get("GlobalSecondaryIndexes"), None);
+    assert_eq!(tables[6].create.get("GlobalSecondaryIndexes"), None);
     assert_eq!(
-        tables[6].create["GlobalSecondaryIndexes"],
+        tables[4].create["GlobalSecondaryIndexes"],
         json!([{
             "IndexName": "wake",
             "KeySchema": [
                 {"AttributeName": "wake_shard", "KeyType": "HASH"},
                 {"AttributeName": "wake_at", "KeyType": "RANGE"},
             ],
-            "Projection": {"ProjectionType": "KEYS_ONLY"},
+            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["due_at"]},
         }])
     );
 }
