@@ -2,87 +2,77 @@
 
 use jiff::Timestamp;
 
-use super::{EventId, EventSubject, SuppressionChange, SuppressionEvent, WebhookEvent};
-use crate::address::EmailAddress;
-use crate::suppression::SuppressionReason;
+use super::{EventId, EventKind, EventSubject, SuppressionChange, SuppressionEvent, WebhookEvent};
 
 impl WebhookEvent {
-    /// Makes the event that an address was suppressed at `at`. `source_id` is the id of the mail that led to it, if a
-    /// mail did.
+    /// Makes the event about a change of the suppression list at `at`. Two events about the same change of an address at
+    /// the same time have the same id.
     #[must_use]
-    pub fn suppressed(
-        address: &EmailAddress,
-        reason: SuppressionReason,
-        source_id: Option<&str>,
-        at: Timestamp,
-    ) -> Self {
-        Self::of_suppression(address, SuppressionChange::Added, reason, source_id, at)
-    }
-
-    /// Makes the event that a suppression for `reason` was lifted at `at`.
-    #[must_use]
-    pub fn lifted(address: &EmailAddress, reason: SuppressionReason, at: Timestamp) -> Self {
-        Self::of_suppression(address, SuppressionChange::Removed, reason, None, at)
-    }
-
-    fn of_suppression(
-        address: &EmailAddress,
-        change: SuppressionChange,
-        reason: SuppressionReason,
-        source_id: Option<&str>,
-        at: Timestamp,
-    ) -> Self {
-        let mut event = Self {
-            id: EventId::of(at, &[]),
-            created_at: at,
-            subject: EventSubject::Suppression(SuppressionEvent {
-                email: address.normalised().to_owned(),
-                change,
-                reason: Some(reason.as_str().to_owned()),
-                source_id: source_id.map(str::to_owned),
-            }),
+    pub fn of_suppression(change: SuppressionEvent, at: Timestamp) -> Self {
+        let kind = match change.change {
+            SuppressionChange::Added => EventKind::SuppressionAdded,
+            SuppressionChange::Removed => EventKind::SuppressionRemoved,
         };
         let identity = [
-            source_id.unwrap_or_default(),
-            event.kind().as_str(),
-            address.normalised(),
-            reason.as_str(),
+            change.source_id.as_deref().unwrap_or_default(),
+            kind.as_str(),
+            &change.email,
+            change.reason.as_str(),
         ];
-        event.id = EventId::of(at, &identity);
-        event
+        Self {
+            id: EventId::of(at, &identity),
+            created_at: at,
+            subject: EventSubject::Suppression(change),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::webhook::EventKind;
+    use crate::suppression::SuppressionReason;
 
     #[test]
-    fn an_event_has_the_normalised_address_and_an_id_of_its_own() {
+    fn each_change_has_an_id_of_its_own() {
         let at: Timestamp = "2026-11-28T12:00:00Z".parse().unwrap();
-        let anna = EmailAddress::parse("Anna@Example.net").unwrap();
-        let bob = EmailAddress::parse("bob@example.net").unwrap();
-        let bounce = SuppressionReason::Bounce;
-        let event = WebhookEvent::suppressed(&anna, bounce, None, at);
-        assert_eq!(event.kind(), EventKind::SuppressionAdded);
-        let EventSubject::Suppression(subject) = &event.subject else {
-            panic!("{event:?}")
+        let added = SuppressionEvent {
+            id: "0199".to_owned(),
+            email: "anna@example.net".to_owned(),
+            change: SuppressionChange::Added,
+            reason: SuppressionReason::Bounce,
+            since: at,
+            source_id: None,
+        };
+        let id = |change: &SuppressionEvent| WebhookEvent::of_suppression(change.clone(), at).id;
+        let event = WebhookEvent::of_suppression(added.clone(), at);
+        assert_eq!((event.kind(), event.created_at), (EventKind::SuppressionAdded, at));
+        assert_eq!(event.id, id(&added));
+        let removed = SuppressionEvent {
+            change: SuppressionChange::Removed,
+            ..added.clone()
         };
         assert_eq!(
-            (subject.email.as_str(), subject.reason.as_deref()),
-            ("anna@example.net", Some("bounce"))
+            WebhookEvent::of_suppression(removed.clone(), at).kind(),
+            EventKind::SuppressionRemoved
         );
-        assert_eq!(event, WebhookEvent::suppressed(&anna, bounce, None, at));
-        let lifted = WebhookEvent::lifted(&anna, bounce, at);
-        assert_eq!(lifted.kind(), EventKind::SuppressionRemoved);
         for other in [
-            lifted,
-            WebhookEvent::suppressed(&bob, bounce, None, at),
-            WebhookEvent::suppressed(&anna, SuppressionReason::Complaint, None, at),
-            WebhookEvent::suppressed(&anna, bounce, Some("m-1"), at),
+            removed,
+            SuppressionEvent {
+                email: "bob@example.net".to_owned(),
+                ..added.clone()
+            },
+            SuppressionEvent {
+                reason: SuppressionReason::Complaint,
+                ..added.clone()
+            },
+            SuppressionEvent {
+                source_id: Some("m-1".to_owned()),
+                ..added.clone()
+            },
         ] {
-            assert_ne!(other.id, event.id, "{other:?}");
+            assert_ne!(id(&other), event.id, "{other:?}");
         }
+        let later = WebhookEvent::of_suppression(added, "2026-11-28T12:00:01Z".parse().unwrap());
+        assert_ne!(later.id, event.id);
     }
 }
