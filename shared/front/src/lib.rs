@@ -33,6 +33,8 @@ pub struct Clients {
 /// The parts of a front. Each front takes those that it needs.
 #[derive(Debug)]
 pub struct Front {
+    /// The clients, for what only one of the fronts has.
+    pub clients: Clients,
     /// The account's region.
     pub region: String,
     /// The name of the SES configuration set that every mail is sent with.
@@ -75,7 +77,7 @@ impl Front {
     /// Makes the parts with the given clients.
     #[must_use]
     pub fn new(config: FrontConfig, clients: Clients) -> Self {
-        let Clients { dynamodb, ses, sqs } = clients;
+        let Clients { dynamodb, ses, sqs } = clients.clone();
         let region = config.process.region;
         let queue = MailQueue {
             outbox: Outbox::new(dynamodb.clone(), config.outbox_table),
@@ -95,6 +97,7 @@ impl Front {
         let suppressions = Suppressions::new(dynamodb.clone(), config.suppressions_table);
         let usage = Usage::new(dynamodb.clone(), config.usage_table, region.clone());
         Self {
+            clients,
             region,
             configuration_set: config.configuration_set,
             clock: config.process.clock,

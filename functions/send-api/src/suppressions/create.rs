@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::BATCH_MAX;
 use super::body::CreatedBody;
 use crate::error::ApiError;
-use crate::json;
+use crate::json::object;
 use crate::request::Request;
 use crate::response::Response;
 use crate::state::SendApiState;
@@ -91,17 +91,6 @@ pub(crate) async fn create_all(
     }
     state.lifting.emitter.emit_or_log(&events, deadlines.now()).await;
     Ok(Response::created(&CreatedAllBody { data }))
-}
-
-/// Reads the body as an object, without its `null` fields.
-pub(super) fn object(request: &Request) -> Result<Map<String, Value>, ApiError> {
-    match json::read(request)? {
-        Value::Object(mut object) => {
-            object.retain(|_, value| !value.is_null());
-            Ok(object)
-        }
-        _ => Err(InvalidEmail::Whole("The request body must be a JSON object.".to_owned()).into()),
-    }
 }
 
 /// Reads an array of 1 to 100 strings.

@@ -10,9 +10,10 @@ use serde::Serialize;
 use suppression::{SesList, removed};
 use uuid::Uuid;
 
-use super::create::{object, texts};
+use super::create::texts;
 use super::find::find;
 use crate::error::ApiError;
+use crate::json::object;
 use crate::request::Request;
 use crate::response::Response;
 use crate::state::SendApiState;
