@@ -9,6 +9,7 @@ mod config;
 use std::time::Duration;
 
 use aws::{ApiKeys, FunctionConfig, Hints, Messages, Outbox, SesSuppressionList, Suppressions, TrustError, Usage};
+use emitter::Emitter;
 use runtime::clock::Clock;
 use sending::{MailQueue, Sending, SendingConfig};
 use suppression::Lifting;
@@ -80,7 +81,7 @@ impl Front {
         let region = config.process.region;
         let queue = MailQueue {
             outbox: Outbox::new(dynamodb.clone(), config.outbox_table),
-            hints: Hints::new(sqs, config.transactional_queue_url),
+            hints: Hints::new(sqs.clone(), config.transactional_queue_url),
             deadlines: config.deadlines,
         };
         let sending = SendingConfig {
@@ -106,6 +107,7 @@ impl Front {
                 suppressions: suppressions.clone(),
                 ses_list: SesSuppressionList::new(ses.clone()),
                 usage: usage.clone(),
+                emitter: Emitter::new(config.emitter, &dynamodb, sqs),
             },
             sending: Sending::new(sending, &dynamodb, ses, Some(queue)),
             suppressions,
