@@ -6,6 +6,7 @@ use domain::queue::DeadlineDefaults;
 use domain::retention::MessageRetention;
 use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
+use emitter::EmitterConfig;
 use runtime::config::{ProcessConfig, deadline_defaults, hint_queue_url, message_retention, policy, soft_bounce_tiers};
 use runtime::environment::{ConfigError, Environment};
 
@@ -36,6 +37,8 @@ pub struct FrontConfig {
     pub transactional_queue_url: String,
     /// How long a mail waits whose caller names no deadline.
     pub deadlines: DeadlineDefaults,
+    /// How events for webhooks are emitted.
+    pub emitter: EmitterConfig,
 }
 
 impl FrontConfig {
@@ -45,6 +48,7 @@ impl FrontConfig {
     /// [`ConfigError`] names the first variable that is missing or wrong.
     pub fn read(process: ProcessConfig, environment: &Environment<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
+            emitter: EmitterConfig::read(&process.region, |name| environment.text(name))?,
             process,
             suppressions_table: environment.text(Suppressions::TABLE_VARIABLE)?,
             messages_table: environment.text(Messages::TABLE_VARIABLE)?,
@@ -66,7 +70,7 @@ mod tests {
     use super::*;
 
     /// Every variable that the template sets for such a function.
-    const VARIABLES: [(&str, &str); 17] = [
+    const VARIABLES: [(&str, &str); 20] = [
         ("AWS_REGION", "eu-west-1"),
         ("LOG_LEVEL", "info"),
         ("SUPPRESSIONS_TABLE", "s"),
@@ -84,6 +88,9 @@ mod tests {
         ("TRANSACTIONAL_QUEUE_URL", "https://t"),
         ("TRANSACTIONAL_DEADLINE_HOURS", "24"),
         ("BULK_DEADLINE_HOURS", "72"),
+        ("WEBHOOKS_TABLE", "w"),
+        ("DELIVERIES_TABLE", "d"),
+        ("WEBHOOK_QUEUE_URL", "https://w"),
     ];
 
     fn read(missing: &str) -> Result<FrontConfig, ConfigError> {
