@@ -15,6 +15,8 @@ pub(super) struct Json {
     pub(super) delivery_delay: Option<Value>,
     pub(super) reject: Option<Value>,
     pub(super) failure: Option<Value>,
+    pub(super) open: Option<Value>,
+    pub(super) click: Option<Value>,
 }
 
 #[derive(Debug, Default)]
@@ -133,6 +135,8 @@ impl Json {
             delivery_delay: fields.value("deliveryDelay"),
             reject: fields.value("reject"),
             failure: fields.value("failure"),
+            open: fields.value("open"),
+            click: fields.value("click"),
         }
     }
 }

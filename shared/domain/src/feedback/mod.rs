@@ -11,11 +11,14 @@
 
 mod address;
 mod classify;
+mod engagement;
 mod event;
 mod explain;
 mod mark;
 mod message_event;
 mod timestamp;
+
+use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -24,11 +27,12 @@ use crate::address::EmailAddress;
 use crate::bounce::{Blame, BounceJudgement, BounceReason};
 
 pub use classify::FeedbackClass;
+pub use engagement::Engagement;
 pub use explain::{ExplainedEvent, ExplainedRecipient, explain};
 pub use mark::{Mark, MarkKind, RecordedMark};
 pub use message_event::{EventRecipient, MessageEvent};
 
-use event::{Bounce, Complaint, Json, Recipient};
+use event::{Bounce, Complaint, Json, Mail, Recipient};
 use mark::UnlistedFeedback;
 use message_event::About;
 
@@ -148,7 +152,7 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
             .unwrap_or(received)
             .min(received)
     };
-    let message = about(&kind, &json).and_then(|about| message_event::of(&mail, about, sent, received));
+    let message = about(&kind, &json, &mail).and_then(|about| message_event::of(&mail, about, sent, received));
     let mut event = FeedbackEvent {
         kind,
         ses_message_id: mail.message_id.take(),
@@ -189,8 +193,8 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
     Ok(Feedback::Event(Box::new(event)))
 }
 
-/// Returns the event for the record of the message, for the types that tell whether it was sent or delivered.
-fn about<'a>(kind: &'a str, json: &'a Json) -> Option<About<'a>> {
+/// Returns the event for the record of the message, for the types that tell what became of it.
+fn about<'a>(kind: &'a str, json: &'a Json, mail: &'a Mail) -> Option<About<'a>> {
     let at = |time: Option<&Value>| time.and_then(timestamp::read);
     let mut about = About {
         kind,
@@ -199,18 +203,19 @@ fn about<'a>(kind: &'a str, json: &'a Json) -> Option<About<'a>> {
         recipients: Vec::new(),
         may_be_forwarded: matches!(kind, "Bounce" | "Complaint"),
         subtype: None,
+        engagement: None,
     };
     match kind {
         "Bounce" => {
             let bounce = json.bounce.as_ref()?;
-            about.feedback_id = bounce.feedback_id.as_deref();
+            about.feedback_id = bounce.feedback_id.as_deref().map(Cow::Borrowed);
             about.at = at(bounce.timestamp.as_ref());
             about.recipients = listed(bounce.bounced_recipients.as_deref());
             about.subtype = Some(bounce.words()).filter(|words| !words.is_empty());
         }
         "Complaint" => {
             let complaint = json.complaint.as_ref()?;
-            about.feedback_id = complaint.feedback_id.as_deref();
+            about.feedback_id = complaint.feedback_id.as_deref().map(Cow::Borrowed);
             about.at = at(complaint.timestamp.as_ref());
             about.recipients = listed(complaint.complained_recipients.as_deref());
             about.subtype = Some(complaint.words().to_owned()).filter(|words| !words.is_empty());
@@ -229,6 +234,18 @@ fn about<'a>(kind: &'a str, json: &'a Json) -> Option<About<'a>> {
         "Reject" => about.subtype = message_event::text_of(json.reject.as_ref(), "reason").map(str::to_owned),
         "Rendering Failure" => {
             about.subtype = message_event::text_of(json.failure.as_ref(), "errorMessage").map(str::to_owned);
+        }
+        "Open" | "Click" => {
+            let object = if kind == "Open" { &json.open } else { &json.click }.as_ref();
+            about.feedback_id = Some(Cow::Owned(Engagement::id(object)));
+            about.at = at(object.and_then(|object| object.get("timestamp")));
+            about.recipients = message_event::only_recipient(mail);
+            let mut engagement = Engagement::read(object);
+            if kind == "Open" {
+                engagement.link = None;
+                engagement.link_tags.clear();
+            }
+            about.engagement = Some(engagement);
         }
         "Send" => {}
         _ => return None,
