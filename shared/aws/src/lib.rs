@@ -40,9 +40,9 @@ pub use connection::{TrustError, behavior_version, http_client, http_connector};
 pub use dynamodb::{StoreError, client as dynamodb};
 pub use function::FunctionConfig;
 pub use messages::{
-    Accepted, Cancel, ClaimGrowth, Claimed, Claims, ContentSwitch, EVENTS_READ_MAX, Forgotten, LeftBecause, Messages,
-    MessagesPage, Moved, NewAttempt, NewMessage, NewQueued, OpenMessages, Put, Reschedule, Rescheduled, ScanPosition,
-    WaitingMails,
+    Accepted, Cancel, ClaimGrowth, Claimed, Claims, ContentSwitch, ENGAGEMENTS_READ_MAX, EVENTS_READ_MAX, Forgotten,
+    LeftBecause, Messages, MessagesPage, Moved, NewAttempt, NewMessage, NewQueued, OpenMessages, Put, Reschedule,
+    Rescheduled, ScanPosition, WaitingMails,
 };
 pub use newest_from::NewestFrom;
 pub use outbox::{CONTENT_MAX, ContentError, Counted, DueEntry, Outbox, StoredContent, Wakes};

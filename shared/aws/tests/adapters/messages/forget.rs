@@ -213,6 +213,7 @@ fn events_about_anna_and_bob(message_id: Uuid) -> [MessageEvent; 5] {
             })
             .collect(),
         subtype: None,
+        engagement: None,
     };
     [
         event("Send", &[]),
@@ -335,6 +336,7 @@ async fn an_event_that_comes_after_an_address_was_forgotten_names_it_until_it_is
         kept_from: at(0),
         recipients: BTreeMap::from([("anna@example.org".to_owned(), EventRecipient::default())]),
         subtype: None,
+        engagement: None,
     };
     store.messages().add_event(&complaint, at(1_000_000)).await.unwrap();
     assert_eq!(store.count(MESSAGES).await, 2);
@@ -438,6 +440,7 @@ async fn the_index_finds_every_message_to_somebody_and_no_other_is_read() {
                 },
             )]),
             subtype: None,
+            engagement: None,
         };
         messages.add_event(&event, at(1_000_000)).await.unwrap();
     }
@@ -527,6 +530,7 @@ async fn the_index_finds_somebody_to_whom_a_mail_was_forwarded() {
             },
         )]),
         subtype: None,
+        engagement: None,
     };
     for _ in 0..2 {
         messages.add_event(&bounce, at(1_000_000)).await.unwrap();
