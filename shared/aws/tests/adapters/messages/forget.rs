@@ -13,6 +13,7 @@ use domain::stream::Stream;
 use domain::suppression::{Registers, SuppressionReason};
 use uuid::Uuid;
 
+use super::events::click;
 use crate::support::{Item, Store, at, mail, mailboxes, parts, text};
 
 const TABLE: &str = "SuppressionsTable";
@@ -318,6 +319,28 @@ async fn messages_name_a_forgotten_person_nowhere_and_all_others_as_before() {
             ("Bounce", bob, Some("forgotten@forgotten.invalid")),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_click_of_a_forgotten_person_is_deleted_and_a_link_that_names_the_person_is_not_kept() {
+    let store = Store::start().await;
+    for recipient in ["anna@example.net", "bob@example.net"] {
+        let mut click = click(recipient, &[recipient]);
+        let link = "https://example.com/?for=anna@example.net".to_owned();
+        click.engagement.as_mut().unwrap().link = Some(link);
+        store.messages().add_event(&click, at(1_000_000)).await.unwrap();
+    }
+    store
+        .messages()
+        .forget(&address("anna@example.net"), None, None)
+        .await
+        .unwrap();
+    let items = all(&store).await;
+    let left: Vec<_> = items
+        .iter()
+        .map(|item| (text(item, "recipient"), text(item, "link")))
+        .collect();
+    assert_eq!(left, [("bob@example.net", "forgotten@forgotten.invalid")]);
 }
 
 #[tokio::test]
