@@ -17,6 +17,7 @@ mod explain;
 mod mark;
 mod message_event;
 mod timestamp;
+mod webhook_events;
 
 use std::borrow::Cow;
 
@@ -76,6 +77,10 @@ pub struct FeedbackEvent {
     pub lists_nobody: bool,
     /// The event for the record of the message, if the type belongs there.
     pub message: Option<MessageEvent>,
+    /// The mail as SES describes it. The events of webhooks are made from it, if anybody wants them.
+    mail: Mail,
+    /// SES's type and subtype of a bounce or a complaint.
+    words: [Option<String>; 2],
 }
 
 /// A bounce or complaint of one recipient.
@@ -162,17 +167,24 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
         unreadable_recipients: 0,
         lists_nobody: false,
         message,
+        mail: Mail::default(),
+        words: [None, None],
     };
     let mut unlisted = None;
     match event.kind.as_str() {
         "Bounce" => {
             let bounce = json.bounce.ok_or(UnreadableFeedback::Incomplete("bounce"))?;
             let at = at(bounce.timestamp.as_ref());
+            event.words = [bounce.bounce_type.clone(), bounce.bounce_sub_type.clone()];
             unlisted = event.add_bounce(bounce, at);
         }
         "Complaint" => {
             let complaint = json.complaint.ok_or(UnreadableFeedback::Incomplete("complaint"))?;
             let at = at(complaint.timestamp.as_ref());
+            event.words = [
+                complaint.complaint_feedback_type.clone(),
+                complaint.complaint_sub_type.clone(),
+            ];
             unlisted = event.add_complaint(complaint, at);
         }
         _ => {}
@@ -190,6 +202,7 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
             }
         }
     }
+    event.mail = mail;
     Ok(Feedback::Event(Box::new(event)))
 }
 
