@@ -21,8 +21,16 @@ struct Payload<'a> {
 enum Data<'a> {
     Email(Box<EmailData<'a>>),
     Suppression(SuppressionData<'a>),
-    Verdict { from: Option<&'a str>, to: &'a str },
-    Brake { from: &'a str, to: &'a str, by: &'a str, why: &'a str },
+    Verdict {
+        from: Option<&'a str>,
+        to: &'a str,
+    },
+    Brake {
+        from: &'a str,
+        to: &'a str,
+        by: &'a str,
+        why: &'a str,
+    },
 }
 
 #[derive(Serialize)]
@@ -150,13 +158,21 @@ pub fn payload(event: &WebhookEvent, region: &str) -> String {
 fn email_data<'a>(email: &'a EmailEvent, at: Timestamp, region: &str) -> EmailData<'a> {
     let mut data = EmailData {
         email_id: &email.email_id,
-        message_id: email.ses_id.as_deref().map(|id| message_id(id, region)).unwrap_or_default(),
+        message_id: email
+            .ses_id
+            .as_deref()
+            .map(|id| message_id(id, region))
+            .unwrap_or_default(),
         created_at: time(email.email_created_at),
         from: &email.from,
         to: if email.to.is_empty() { &email.recipients } else { std::slice::from_ref(&email.to) },
         subject: &email.subject,
         tags: &email.tags,
-        headers: email.headers.iter().map(|(name, value)| Header { name, value }).collect(),
+        headers: email
+            .headers
+            .iter()
+            .map(|(name, value)| Header { name, value })
+            .collect(),
         okite_recipients: &email.recipients,
         bounce: None,
         click: None,
@@ -177,8 +193,17 @@ fn email_data<'a>(email: &'a EmailEvent, at: Timestamp, region: &str) -> EmailDa
             });
         }
         EmailOutcome::Clicked { link, visit } => {
-            let Open { ip_address, timestamp, user_agent } = open(visit, at);
-            data.click = Some(Click { ip_address, link, timestamp, user_agent });
+            let Open {
+                ip_address,
+                timestamp,
+                user_agent,
+            } = open(visit, at);
+            data.click = Some(Click {
+                ip_address,
+                link,
+                timestamp,
+                user_agent,
+            });
         }
         EmailOutcome::Opened(visit) => data.okite_open = Some(open(visit, at)),
         EmailOutcome::Failed { reason } => data.failed = Some(Failed { reason }),
@@ -227,7 +252,9 @@ fn open(visit: &Visit, at: Timestamp) -> Open<'_> {
 /// Returns the text by which a person, and a client that reads nothing else, tells kinds of bounces apart. django-anymail
 /// looks for "suppressed sending" and for "bounce message".
 fn bounce_message(bounce: &BounceFacts) -> String {
-    let BounceFacts { bounce_type, sub_type, .. } = bounce;
+    let BounceFacts {
+        bounce_type, sub_type, ..
+    } = bounce;
     if sub_type.contains("Suppress") {
         return "Amazon SES has suppressed sending to this address, which is on a suppression list of the account."
             .to_owned();
@@ -330,7 +357,8 @@ mod tests {
             sub_type: "General".to_owned(),
             diagnostic: Some("550 5.1.1 unknown".to_owned()),
         };
-        let visited = json!({"ipAddress": "203.0.113.7", "timestamp": "2026-11-28T12:00:00.500Z", "userAgent": "Mail/1"});
+        let visited =
+            json!({"ipAddress": "203.0.113.7", "timestamp": "2026-11-28T12:00:00.500Z", "userAgent": "Mail/1"});
         let mut clicked = visited.clone();
         clicked["link"] = json!("https://acme.example/");
         for (outcome, kind, part, expected) in [
@@ -347,19 +375,26 @@ mod tests {
             ),
             (EmailOutcome::Opened(visit()), "email.opened", "okite_open", visited),
             (
-                EmailOutcome::Clicked { link: "https://acme.example/".to_owned(), visit: visit() },
+                EmailOutcome::Clicked {
+                    link: "https://acme.example/".to_owned(),
+                    visit: visit(),
+                },
                 "email.clicked",
                 "click",
                 clicked,
             ),
             (
-                EmailOutcome::Failed { reason: "expired".to_owned() },
+                EmailOutcome::Failed {
+                    reason: "expired".to_owned(),
+                },
                 "email.failed",
                 "failed",
                 json!({"reason": "expired"}),
             ),
             (
-                EmailOutcome::Suppressed { reason: "bounce".to_owned() },
+                EmailOutcome::Suppressed {
+                    reason: "bounce".to_owned(),
+                },
                 "email.suppressed",
                 "suppressed",
                 json!({
@@ -368,26 +403,37 @@ mod tests {
                 }),
             ),
             (
-                EmailOutcome::Delayed { delay_type: Some("MailboxFull".to_owned()), diagnostic: None },
+                EmailOutcome::Delayed {
+                    delay_type: Some("MailboxFull".to_owned()),
+                    diagnostic: None,
+                },
                 "email.delivery_delayed",
                 "okite_delay",
                 json!({"type": "MailboxFull", "diagnosticCode": null}),
             ),
             (
-                EmailOutcome::Complained { feedback_type: Some("abuse".to_owned()) },
+                EmailOutcome::Complained {
+                    feedback_type: Some("abuse".to_owned()),
+                },
                 "email.complained",
                 "okite_complaint",
                 json!({"feedbackType": "abuse"}),
             ),
             (
-                EmailOutcome::Scheduled { at: at("2026-12-01T00:00:00Z") },
+                EmailOutcome::Scheduled {
+                    at: at("2026-12-01T00:00:00Z"),
+                },
                 "email.scheduled",
                 "okite_scheduled_at",
                 json!("2026-12-01T00:00:00.000Z"),
             ),
         ] {
             let payload = json_of(EventSubject::Email(Box::new(email(outcome))));
-            assert_eq!((&payload["type"], &payload["data"][part]), (&json!(kind), &expected), "{kind}");
+            assert_eq!(
+                (&payload["type"], &payload["data"][part]),
+                (&json!(kind), &expected),
+                "{kind}"
+            );
             // The eight fields that every event has, and its own.
             assert_eq!(payload["data"].as_object().unwrap().len(), 10, "{kind}");
         }
@@ -434,7 +480,10 @@ mod tests {
 
     #[test]
     fn a_change_of_the_account_names_both_levels() {
-        let verdict = AccountEvent::VerdictChanged { from: None, to: "warn".to_owned() };
+        let verdict = AccountEvent::VerdictChanged {
+            from: None,
+            to: "warn".to_owned(),
+        };
         assert_eq!(
             json_of(EventSubject::Account(verdict))["data"],
             json!({"from": null, "to": "warn"})
