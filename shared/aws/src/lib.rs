@@ -61,7 +61,9 @@ pub use sqs::{
     DeliveryNotQueued, DeliveryQueue, DepthUnknown, HINTS_AT_ONCE_MAX, HintNotSent, Hints, NewHint, QueuedDelivery,
     client as sqs, client_for_worker as sqs_for_worker,
 };
-pub use suppressions::{EntriesPage, Evidence, LOOKED_AT_MAX, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes};
+pub use suppressions::{
+    EntriesPage, Evidence, LOOKED_AT_MAX, NewestPage, Recorded, Suppressions, TAKEN_AT_ONCE, TakenFromSes,
+};
 pub use usage::{
     BrakeChanges, CountedDay, CountedMarks, GateSet, GateState, KeptReconciliation, MARK_KEPT_DAYS, MARKS_COUNTED_MAX,
     Marks, MarksPage, NOT_A_REPORT, OverrideInGate, PermitError, Permits, Usage, VerifiedDomains,
