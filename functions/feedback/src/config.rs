@@ -1,6 +1,6 @@
 //! The environment of this function.
 
-use aws::{Deliveries, DeliveryQueue, Messages, Suppressions, Usage, Webhooks};
+use aws::{Messages, Suppressions, Usage};
 use domain::retention::MessageRetention;
 use emitter::EmitterConfig;
 use runtime::config::{ProcessConfig, message_retention};
@@ -32,12 +32,7 @@ impl Config {
     /// [`ConfigError`] names the first variable that is missing or wrong.
     pub fn read(process: ProcessConfig, environment: &Environment<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
-            emitter: EmitterConfig {
-                region: process.region.clone(),
-                webhooks_table: environment.text(Webhooks::TABLE_VARIABLE)?,
-                deliveries_table: environment.text(Deliveries::TABLE_VARIABLE)?,
-                queue_url: environment.text(DeliveryQueue::URL_VARIABLE)?,
-            },
+            emitter: EmitterConfig::read(&process.region, |name| environment.text(name))?,
             process,
             feedback_topic_arn: environment.text("FEEDBACK_TOPIC_ARN")?,
             suppressions_table: environment.text(Suppressions::TABLE_VARIABLE)?,

@@ -165,7 +165,11 @@ fn email_data<'a>(email: &'a EmailEvent, at: Timestamp, region: &str) -> EmailDa
             .unwrap_or_default(),
         created_at: time(email.email_created_at),
         from: &email.from,
-        to: if email.to.is_empty() { &email.recipients } else { std::slice::from_ref(&email.to) },
+        to: if email.to.is_empty() {
+            &email.recipients
+        } else {
+            std::slice::from_ref(&email.to)
+        },
         subject: &email.subject,
         tags: &email.tags,
         headers: email

@@ -7,6 +7,7 @@ use domain::queue::DeadlineDefaults;
 use domain::retention::MessageRetention;
 use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
+use emitter::EmitterConfig;
 use runtime::config::{
     ProcessConfig, deadline_defaults, hint_queue_url, message_retention, policy, soft_bounce_tiers, tracking_events,
 };
@@ -41,6 +42,8 @@ pub struct FrontConfig {
     pub transactional_queue_url: String,
     /// How long a mail waits whose caller names no deadline.
     pub deadlines: DeadlineDefaults,
+    /// How events for webhooks are emitted.
+    pub emitter: EmitterConfig,
 }
 
 impl FrontConfig {
@@ -50,6 +53,7 @@ impl FrontConfig {
     /// [`ConfigError`] names the first variable that is missing or wrong.
     pub fn read(process: ProcessConfig, environment: &Environment<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
+            emitter: EmitterConfig::read(&process.region, |name| environment.text(name))?,
             process,
             suppressions_table: environment.text(Suppressions::TABLE_VARIABLE)?,
             messages_table: environment.text(Messages::TABLE_VARIABLE)?,
@@ -72,7 +76,7 @@ mod tests {
     use super::*;
 
     /// Every variable that the template sets for such a function.
-    const VARIABLES: [(&str, &str); 18] = [
+    const VARIABLES: [(&str, &str); 21] = [
         ("AWS_REGION", "eu-west-1"),
         ("LOG_LEVEL", "info"),
         ("SUPPRESSIONS_TABLE", "s"),
@@ -91,6 +95,9 @@ mod tests {
         ("TRANSACTIONAL_QUEUE_URL", "https://t"),
         ("TRANSACTIONAL_DEADLINE_HOURS", "24"),
         ("BULK_DEADLINE_HOURS", "72"),
+        ("WEBHOOKS_TABLE", "w"),
+        ("DELIVERIES_TABLE", "d"),
+        ("WEBHOOK_QUEUE_URL", "https://w"),
     ];
 
     fn read(missing: &str) -> Result<FrontConfig, ConfigError> {

@@ -9,6 +9,7 @@ mod config;
 use std::time::Duration;
 
 use aws::{ApiKeys, FunctionConfig, Hints, Messages, Outbox, SesSuppressionList, Suppressions, TrustError, Usage};
+use emitter::Emitter;
 use runtime::clock::Clock;
 use sending::{MailQueue, Sending, SendingConfig};
 use suppression::Lifting;
@@ -32,6 +33,8 @@ pub struct Clients {
 /// The parts of a front. Each front takes those that it needs.
 #[derive(Debug)]
 pub struct Front {
+    /// The clients, for what only one of the fronts has.
+    pub clients: Clients,
     /// The account's region.
     pub region: String,
     /// The name of the SES configuration set that every mail is sent with.
@@ -74,11 +77,11 @@ impl Front {
     /// Makes the parts with the given clients.
     #[must_use]
     pub fn new(config: FrontConfig, clients: Clients) -> Self {
-        let Clients { dynamodb, ses, sqs } = clients;
+        let Clients { dynamodb, ses, sqs } = clients.clone();
         let region = config.process.region;
         let queue = MailQueue {
             outbox: Outbox::new(dynamodb.clone(), config.outbox_table),
-            hints: Hints::new(sqs, config.transactional_queue_url),
+            hints: Hints::new(sqs.clone(), config.transactional_queue_url),
             deadlines: config.deadlines,
         };
         let sending = SendingConfig {
@@ -95,6 +98,7 @@ impl Front {
         let suppressions = Suppressions::new(dynamodb.clone(), config.suppressions_table);
         let usage = Usage::new(dynamodb.clone(), config.usage_table, region.clone());
         Self {
+            clients,
             region,
             configuration_set: config.configuration_set,
             clock: config.process.clock,
@@ -104,6 +108,7 @@ impl Front {
                 suppressions: suppressions.clone(),
                 ses_list: SesSuppressionList::new(ses.clone()),
                 usage: usage.clone(),
+                emitter: Emitter::new(config.emitter, &dynamodb, sqs),
             },
             sending: Sending::new(sending, &dynamodb, ses, Some(queue)),
             suppressions,

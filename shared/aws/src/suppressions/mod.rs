@@ -49,7 +49,7 @@ use domain::bounce::BounceReason;
 use domain::suppression::{Register, Registers, SuppressionReason};
 
 pub use entries::EntriesPage;
-pub use from_ses::{TAKEN_AT_ONCE, TakenFromSes};
+pub use from_ses::{AddedFromSes, TAKEN_AT_ONCE, TakenFromSes};
 pub use newest::{LOOKED_AT_MAX, NewestPage};
 pub use newly::Recorded;
 

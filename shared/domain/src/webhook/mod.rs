@@ -6,11 +6,17 @@
 //! | `event` | one event about one recipient, one suppression or the account |
 //! | `event_id` | the id of an event, which is the same for every copy of it |
 //! | `endpoint` | the URL that events are delivered to, and its state |
+//! | `of_suppression` | the events about changes of the suppression list |
 //! | `endpoint_health` | how deliveries to an endpoint went lately |
 //! | `signing_secret` | the secrets that sign the requests to an endpoint |
 //! | `delivery` | an event on its way to one endpoint |
 //! | `delivery_record` | the log of one event to one endpoint |
 //! | `attempt` | one request to an endpoint, and the decision that follows it |
+//! | [`guard`] | the URLs and addresses that requests may be sent to |
+//! | [`signature`] | the signature of a request |
+//! | [`schedule`] | the time between two attempts, and what waits in SQS |
+//! | [`judgement`] | the consequence of an answer, or of none |
+//! | `parking` | failures in a row, which park an endpoint and at last disable it |
 
 mod attempt;
 mod delivery;
@@ -20,6 +26,12 @@ mod endpoint_health;
 mod event;
 mod event_id;
 mod event_kind;
+pub mod guard;
+pub mod judgement;
+mod of_suppression;
+mod parking;
+pub mod schedule;
+pub mod signature;
 mod signing_secret;
 
 pub use attempt::{ANSWER_MAX, ATTEMPTS_KEPT, AfterAttempt, Attempt};
@@ -33,4 +45,5 @@ pub use event::{
 };
 pub use event_id::EventId;
 pub use event_kind::EventKind;
+pub use parking::{Admission, Asked};
 pub use signing_secret::{PREVIOUS_SECRET_KEPT, Secrets, SigningSecret};
