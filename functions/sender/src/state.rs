@@ -36,6 +36,7 @@ impl Sender {
             messages_table: config.messages_table,
             usage_table: config.usage_table,
             configuration_set: config.configuration_set,
+            tracking_events: config.tracking_events,
             policy: config.policy,
             soft_bounce_tiers: config.soft_bounce_tiers,
             message_retention: config.message_retention,
