@@ -164,6 +164,8 @@ impl Chunks<'_> {
             scheduled_at,
             deadline,
             waits_for: None,
+            rescheduled_at: None,
+            ended_at: None,
             claim_id: claim.map(|claim| claim.id.clone()),
         };
         let entry = OutboxEntry {

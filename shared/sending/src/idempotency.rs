@@ -397,6 +397,8 @@ mod tests {
                     scheduled_at: None,
                     deadline: NOW,
                     waits_for: None,
+                    rescheduled_at: None,
+                    ended_at: None,
                     claim_id: None,
                 }),
                 ..record(1, SenderState::parse(written).unwrap())

@@ -6,6 +6,7 @@
 //! | `event` | one event about one recipient, one suppression or the account |
 //! | `event_id` | the id of an event, which is the same for every copy of it |
 //! | `endpoint` | the URL that events are delivered to, and its state |
+//! | `own_events` | the events of Okite's own doing, made from the record of a mail |
 //! | `delivery` | an event on its way to one endpoint |
 
 mod delivery;
@@ -13,6 +14,7 @@ mod endpoint;
 mod event;
 mod event_id;
 mod event_kind;
+mod own_events;
 
 pub use delivery::{Delivery, DeliveryMessage, UnreadableDelivery};
 pub use endpoint::{ENDPOINTS_MAX, Endpoint, EndpointState, Target};

@@ -122,7 +122,8 @@ impl Run<'_> {
         let wait = Wait::after_refusal(refusal);
         let (moved, reason) = match (FailedReason::of(refusal), WaitsFor::after(refusal)) {
             (Some(reason), _) => (
-                self.moved(id, messages.fail_attempt(id, nonce, reason)).await,
+                self.moved(id, messages.fail_attempt(id, nonce, reason, self.deadlines.now()))
+                    .await,
                 Some(reason),
             ),
             (None, waits_for) => {

@@ -33,7 +33,8 @@ impl Run<'_> {
 
     /// Writes that a mail will not be sent, before SES was called for it.
     pub(super) async fn fail(&self, mail: &DueMail, reason: FailedReason) -> HintEnd {
-        let failed = self.worker.sending.messages.fail(mail.id(), mail.leaving, reason);
+        let (messages, now) = (&self.worker.sending.messages, self.deadlines.now());
+        let failed = messages.fail(mail.id(), mail.leaving, reason, now);
         match self.moved(mail.id(), failed).await {
             Some(Moved::Done) => self.end_failed(mail, reason).await,
             Some(Moved::Otherwise(_)) => self.decide_again(mail).await,
