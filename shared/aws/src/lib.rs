@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `api_keys`, `messages`, `outbox`, `suppressions`, `usage` | one table each: schema, keys, expressions, variable |
+//! | `api_keys`, `deliveries`, `messages`, `outbox`, `suppressions`, `usage`, `webhooks` | one table each: schema, keys, expressions, variable |
 //! | `ses`, `cloudwatch`, `sns`, `sqs` | a service each, behind a cargo feature of that name |
 //! | `dynamodb` | what all tables share: the client, items, batches, conditions and errors |
 //! | `connection` | what all clients share: the HTTP client and its certificates |
@@ -18,6 +18,7 @@ mod api_keys;
 #[cfg(feature = "cloudwatch")]
 mod cloudwatch;
 mod connection;
+mod deliveries;
 mod dynamodb;
 mod error_code;
 mod function;
@@ -32,11 +33,13 @@ mod sns;
 mod sqs;
 mod suppressions;
 mod usage;
+mod webhooks;
 
 pub use api_keys::{ApiKeys, ApiKeysPage, KnownApiKeys};
 #[cfg(feature = "cloudwatch")]
 pub use cloudwatch::{CloudWatch, MetricsError, client as cloudwatch};
 pub use connection::{TrustError, behavior_version, http_client, http_connector};
+pub use deliveries::{Deliveries, DeliveriesPage, DueDelivery, FailedWaiting};
 pub use dynamodb::{StoreError, client as dynamodb};
 pub use function::FunctionConfig;
 pub use messages::{
@@ -55,10 +58,12 @@ pub use ses::{
 pub use sns::{Notifications, NotifyError, client as sns};
 #[cfg(feature = "sqs")]
 pub use sqs::{
-    DepthUnknown, HINTS_AT_ONCE_MAX, HintNotSent, Hints, NewHint, client as sqs, client_for_worker as sqs_for_worker,
+    DeliveryNotQueued, DeliveryQueue, DepthUnknown, HINTS_AT_ONCE_MAX, HintNotSent, Hints, NewHint, QueuedDelivery,
+    client as sqs, client_for_worker as sqs_for_worker,
 };
 pub use suppressions::{EntriesPage, Evidence, LOOKED_AT_MAX, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes};
 pub use usage::{
     BrakeChanges, CountedDay, CountedMarks, GateSet, GateState, KeptReconciliation, MARK_KEPT_DAYS, MARKS_COUNTED_MAX,
     Marks, MarksPage, NOT_A_REPORT, OverrideInGate, PermitError, Permits, Usage, VerifiedDomains,
 };
+pub use webhooks::{Created, KnownEndpoints, Webhooks};

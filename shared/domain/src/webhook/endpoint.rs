@@ -45,6 +45,36 @@ pub enum EndpointState {
     Disabled,
 }
 
+/// A change of an endpoint by its owner. An absent part stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointChange {
+    /// The new URL. A listener has none, so it cannot get one.
+    pub url: Option<String>,
+    /// The kinds of events that it wants from now on; never empty.
+    pub events: Option<BTreeSet<EventKind>>,
+    /// The new state. An endpoint that is enabled is no longer parked.
+    pub state: Option<EndpointState>,
+}
+
+impl EndpointState {
+    /// Returns the name of the state, in the table and in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    /// Reads the name. Returns `None` for any other text.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Enabled, Self::Disabled]
+            .into_iter()
+            .find(|state| state.as_str() == name)
+    }
+}
+
 impl Endpoint {
     /// Returns whether events of this kind are emitted to it at `now`.
     #[must_use]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{EventId, EventKind};
+use crate::suppression::SuppressionReason;
 
 /// An event, as an application hears of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,13 +128,17 @@ pub struct Visit {
 /// A change of the suppression list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SuppressionEvent {
+    /// The id of the suppression, as the API has it.
+    pub id: String,
     /// The normalised address.
     pub email: String,
     /// Whether it was suppressed or lifted.
     pub change: SuppressionChange,
-    /// The reason of the suppression: `bounce`, `complaint`, `manual`.
-    pub reason: Option<String>,
-    /// The id of the mail that led to it.
+    /// The reason of the suppression, in Okite's words: `soft`.
+    pub reason: SuppressionReason,
+    /// The time since which the address is, or was, suppressed.
+    pub since: Timestamp,
+    /// The id of the mail that led to the suppression.
     pub source_id: Option<String>,
 }
 

@@ -7,20 +7,32 @@
 //! | `event_id` | the id of an event, which is the same for every copy of it |
 //! | `endpoint` | the URL that events are delivered to, and its state |
 //! | `own_events` | the events of Okite's own doing, made from the record of a mail |
+//! | `endpoint_health` | how deliveries to an endpoint went lately |
+//! | `signing_secret` | the secrets that sign the requests to an endpoint |
 //! | `delivery` | an event on its way to one endpoint |
+//! | `delivery_record` | the log of one event to one endpoint |
+//! | `attempt` | one request to an endpoint, and the decision that follows it |
 
+mod attempt;
 mod delivery;
+mod delivery_record;
 mod endpoint;
+mod endpoint_health;
 mod event;
 mod event_id;
 mod event_kind;
 mod own_events;
+mod signing_secret;
 
+pub use attempt::{ANSWER_MAX, ATTEMPTS_KEPT, AfterAttempt, Attempt};
 pub use delivery::{Delivery, DeliveryMessage, UnreadableDelivery};
-pub use endpoint::{ENDPOINTS_MAX, Endpoint, EndpointState, Target};
+pub use delivery_record::{DELIVERY_KEPT, DeliveryRecord, DeliveryState, DeliverySummary};
+pub use endpoint::{ENDPOINTS_MAX, Endpoint, EndpointChange, EndpointState, Target};
+pub use endpoint_health::{DisabledBecause, EndpointHealth, FAILURES_TO_PARK, LastFailure, PARKED_MAX};
 pub use event::{
     AccountEvent, BounceFacts, EmailEvent, EmailOutcome, EventSubject, SuppressionChange, SuppressionEvent, Visit,
     WebhookEvent,
 };
 pub use event_id::EventId;
 pub use event_kind::EventKind;
+pub use signing_secret::{PREVIOUS_SECRET_KEPT, Secrets, SigningSecret};
