@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws::{ApiKeys, FunctionConfig, Hints, Outbox, TrustError};
+use emitter::{Emitter, EmitterConfig};
 use jiff::Timestamp;
 use sending::{HintQueues, Sending, SendingConfig, SweepReport, Worker};
 
@@ -28,6 +29,13 @@ impl Sender {
     pub async fn new(config: Config) -> Result<Self, TrustError> {
         let aws = FunctionConfig::from_env(&config.process.region)?;
         let (dynamodb, sqs) = (aws.dynamodb(), aws.sqs_for_worker());
+        let emitter = EmitterConfig {
+            region: config.process.region.clone(),
+            webhooks_table: config.webhooks_table,
+            deliveries_table: config.deliveries_table,
+            queue_url: config.webhook_queue_url,
+        };
+        let emitter = Emitter::new(emitter, &dynamodb, sqs.clone());
         let sending = SendingConfig {
             region: config.process.region,
             suppressions_table: config.suppressions_table,
@@ -47,7 +55,7 @@ impl Sender {
                     bulk: Hints::new(sqs, config.bulk_queue_url),
                 },
                 keys: ApiKeys::new(dynamodb.clone(), config.api_keys_table),
-                sending: Sending::new(sending, &dynamodb, aws.sesv2(), None),
+                sending: Sending::new(sending, &dynamodb, aws.sesv2(), None, Some(emitter)),
             },
         };
         // A useful request opens the connection to DynamoDB.

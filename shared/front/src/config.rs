@@ -1,6 +1,6 @@
 //! The configuration of an HTTP front, read from its environment variables.
 
-use aws::{ApiKeys, Messages, Outbox, Suppressions, Usage};
+use aws::{ApiKeys, Deliveries, DeliveryQueue, Messages, Outbox, Suppressions, Usage, Webhooks};
 use domain::pacing::PacingPolicy;
 use domain::queue::DeadlineDefaults;
 use domain::retention::MessageRetention;
@@ -36,6 +36,12 @@ pub struct FrontConfig {
     pub transactional_queue_url: String,
     /// How long a mail waits whose caller names no deadline.
     pub deadlines: DeadlineDefaults,
+    /// The table of webhooks' endpoints.
+    pub webhooks_table: String,
+    /// The table of deliveries to them.
+    pub deliveries_table: String,
+    /// The queue of deliveries.
+    pub webhook_queue_url: String,
 }
 
 impl FrontConfig {
@@ -57,6 +63,9 @@ impl FrontConfig {
             message_retention: message_retention(environment)?,
             transactional_queue_url: hint_queue_url(environment, Stream::Transactional)?,
             deadlines: deadline_defaults(environment)?,
+            webhooks_table: environment.text(Webhooks::TABLE_VARIABLE)?,
+            deliveries_table: environment.text(Deliveries::TABLE_VARIABLE)?,
+            webhook_queue_url: environment.text(DeliveryQueue::URL_VARIABLE)?,
         })
     }
 }
@@ -66,7 +75,7 @@ mod tests {
     use super::*;
 
     /// Every variable that the template sets for such a function.
-    const VARIABLES: [(&str, &str); 17] = [
+    const VARIABLES: [(&str, &str); 20] = [
         ("AWS_REGION", "eu-west-1"),
         ("LOG_LEVEL", "info"),
         ("SUPPRESSIONS_TABLE", "s"),
@@ -84,6 +93,9 @@ mod tests {
         ("TRANSACTIONAL_QUEUE_URL", "https://t"),
         ("TRANSACTIONAL_DEADLINE_HOURS", "24"),
         ("BULK_DEADLINE_HOURS", "72"),
+        ("WEBHOOKS_TABLE", "w"),
+        ("DELIVERIES_TABLE", "d"),
+        ("WEBHOOK_QUEUE_URL", "https://w"),
     ];
 
     fn read(missing: &str) -> Result<FrontConfig, ConfigError> {

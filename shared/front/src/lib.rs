@@ -9,6 +9,7 @@ mod config;
 use std::time::Duration;
 
 use aws::{ApiKeys, FunctionConfig, Hints, Messages, Outbox, SesSuppressionList, Suppressions, TrustError, Usage};
+use emitter::{Emitter, EmitterConfig};
 use runtime::clock::Clock;
 use sending::{MailQueue, Sending, SendingConfig};
 use suppression::Lifting;
@@ -25,7 +26,7 @@ pub struct Clients {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// For sending.
     pub ses: aws_sdk_sesv2::Client,
-    /// For hints about mails that wait.
+    /// For hints about mails that wait, and for events.
     pub sqs: aws_sdk_sqs::Client,
 }
 
@@ -50,6 +51,8 @@ pub struct Front {
     pub lifting: Lifting,
     /// The reports and the gate.
     pub usage: Usage,
+    /// The emitter of events.
+    pub emitter: Emitter,
 }
 
 impl Front {
@@ -76,6 +79,13 @@ impl Front {
     pub fn new(config: FrontConfig, clients: Clients) -> Self {
         let Clients { dynamodb, ses, sqs } = clients;
         let region = config.process.region;
+        let emitter = EmitterConfig {
+            region: region.clone(),
+            webhooks_table: config.webhooks_table,
+            deliveries_table: config.deliveries_table,
+            queue_url: config.webhook_queue_url,
+        };
+        let emitter = Emitter::new(emitter, &dynamodb, sqs.clone());
         let queue = MailQueue {
             outbox: Outbox::new(dynamodb.clone(), config.outbox_table),
             hints: Hints::new(sqs, config.transactional_queue_url),
@@ -104,7 +114,8 @@ impl Front {
                 ses_list: SesSuppressionList::new(ses.clone()),
                 usage: usage.clone(),
             },
-            sending: Sending::new(sending, &dynamodb, ses, Some(queue)),
+            sending: Sending::new(sending, &dynamodb, ses, Some(queue), Some(emitter.clone())),
+            emitter,
             suppressions,
             usage,
         }

@@ -4,6 +4,7 @@ use aws::{Claims, Marks, Messages, Permits, Ses, Suppressions};
 use domain::pacing::PacingPolicy;
 use domain::retention::MessageRetention;
 use domain::suppression::SoftBounceTiers;
+use emitter::Emitter;
 
 use crate::{MailQueue, Rules, Sending};
 
@@ -36,6 +37,7 @@ impl Sending {
         dynamodb: &aws_sdk_dynamodb::Client,
         ses: aws_sdk_sesv2::Client,
         queue: Option<MailQueue>,
+        emitter: Option<Emitter>,
     ) -> Self {
         Self {
             rules: Rules {
@@ -50,6 +52,7 @@ impl Sending {
             permits: Permits::new(dynamodb.clone(), config.usage_table, &config.region, config.policy),
             ses: Ses::new(ses, config.configuration_set),
             queue,
+            emitter,
         }
     }
 }

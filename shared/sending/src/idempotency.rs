@@ -305,8 +305,7 @@ pub(crate) async fn add_proof(
 }
 
 /// Returns the outcome of an email whose record needs no attempt.
-pub(crate) fn settled(record: Option<&MessageRecord>, now: Timestamp) -> Option<Result<Receipt, NotSent>> {
-    let record = record?;
+pub(crate) fn settled(record: &MessageRecord, now: Timestamp) -> Option<Result<Receipt, NotSent>> {
     if record.queued.is_some() {
         return Some(Ok(Receipt::of(record, now)));
     }
@@ -403,7 +402,7 @@ mod tests {
                 }),
                 ..record(1, SenderState::parse(written).unwrap())
             };
-            let receipt = settled(Some(&record), NOW).unwrap().unwrap();
+            let receipt = settled(&record, NOW).unwrap().unwrap();
             assert_eq!(receipt.id, record.id, "{written}");
             assert_eq!(
                 Standing::of(Some(&record), &held(1), NOW),

@@ -105,7 +105,7 @@ impl Run<'_> {
         match sending.call_ses(outgoing, retry_until, nonce).await {
             Ok(ses_id) => {
                 if settle(id, self.deadlines, sending.messages.accepted(id, &ses_id)).await {
-                    self.end(&due.entry, Some(OkiteState::Sent)).await
+                    self.end_sent(judged, due).await
                 } else {
                     HintEnd::DeliverAgain
                 }
@@ -113,6 +113,16 @@ impl Run<'_> {
             Err(SendError::Refused { refusal, .. }) => self.refused(due, nonce, refusal).await,
             // No worker sends it again. It becomes `unknown` unless an event of SES settles it.
             Err(SendError::Ambiguous { .. }) => self.decide_again(due).await,
+        }
+    }
+
+    /// Ends a mail that SES accepted. Its suppressed recipients are reported; `email.sent` follows from SES's event.
+    async fn end_sent(&self, judged: &JudgedMail<'_>, due: &DueMail) -> HintEnd {
+        let mut outcomes = judged.judgement.outcomes.iter();
+        if outcomes.any(|outcome| outcome.status.suppression().is_some()) {
+            self.end_written(&due.entry, OkiteState::Sent).await
+        } else {
+            self.tidy(&due.entry, Some(OkiteState::Sent)).await
         }
     }
 

@@ -327,6 +327,7 @@ impl World {
         };
         Sending {
             queue: self.has_queue.get().then_some(queue),
+            emitter: None,
             rules: Rules {
                 wait: WAIT,
                 soft_bounce_tiers: SoftBounceTiers::default(),
