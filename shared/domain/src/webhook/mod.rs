@@ -41,7 +41,7 @@ mod signing_secret;
 pub use attempt::{ANSWER_MAX, ATTEMPTS_KEPT, AfterAttempt, Attempt};
 pub use delivery::{Delivery, DeliveryMessage, UnreadableDelivery};
 pub use delivery_record::{DELIVERY_KEPT, DeliveryRecord, DeliveryState, DeliverySummary};
-pub use endpoint::{ENDPOINTS_MAX, Endpoint, EndpointChange, EndpointState, Target};
+pub use endpoint::{ENDPOINTS_MAX, ENDPOINTS_REMEMBERED, Endpoint, EndpointChange, EndpointState, Target};
 pub use endpoint_health::{DisabledBecause, EndpointHealth, FAILURES_TO_PARK, LastFailure, PARKED_MAX};
 pub use event::{
     AccountEvent, BounceFacts, EmailEvent, EmailOutcome, EventSubject, SuppressionChange, SuppressionEvent, Visit,
