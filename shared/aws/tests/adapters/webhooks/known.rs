@@ -37,9 +37,12 @@ async fn a_list_of_five_minutes_ago_serves_while_the_table_cannot_be_read() {
     let fails = Arc::new(AtomicBool::new(true));
     let table = Fake::start({
         let fails = Arc::clone(&fails);
-        move |_, _| match fails.load(Ordering::SeqCst) {
-            true => Answer::error(400, "AccessDeniedException", "no"),
-            false => Answer::ok(json!({ "Items": [], "Count": 0, "ScannedCount": 0 }).to_string()),
+        move |_, _| {
+            if fails.load(Ordering::SeqCst) {
+                Answer::error(400, "AccessDeniedException", "no")
+            } else {
+                Answer::ok(json!({ "Items": [], "Count": 0, "ScannedCount": 0 }).to_string())
+            }
         }
     })
     .await;
