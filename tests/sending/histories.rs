@@ -209,12 +209,12 @@ impl World {
             when_busy: WhenBusy::Refuse,
             created_at: Timestamp::UNIX_EPOCH,
         };
-        let keys = ApiKeys::new(self.dynamodb.clone(), self.config.api_keys_table.clone());
+        let keys = ApiKeys::new(self.dynamodb.clone(), self.config.front.api_keys_table.clone());
         keys.put(&record).await.unwrap();
         let usage = Usage::new(
             self.dynamodb.clone(),
-            self.config.usage_table.clone(),
-            self.config.process.region.clone(),
+            self.config.front.usage_table.clone(),
+            self.config.front.process.region.clone(),
         );
         let settings = GateSettings {
             slot_interval: 1,

@@ -1,6 +1,6 @@
 //! The configuration of the sender, read from its environment variables.
 
-use aws::{ApiKeys, Messages, Outbox, Suppressions, Usage};
+use aws::{ApiKeys, Deliveries, DeliveryQueue, Messages, Outbox, Suppressions, Usage, Webhooks};
 use domain::message::TrackingEvents;
 use domain::pacing::PacingPolicy;
 use domain::retention::MessageRetention;
@@ -42,6 +42,12 @@ pub struct Config {
     pub message_retention: MessageRetention,
     /// Whether the function publishes metrics.
     pub metrics: bool,
+    /// The table of webhooks' endpoints.
+    pub webhooks_table: String,
+    /// The table of deliveries to them.
+    pub deliveries_table: String,
+    /// The queue of deliveries.
+    pub webhook_queue_url: String,
 }
 
 impl Config {
@@ -66,6 +72,9 @@ impl Config {
             soft_bounce_tiers: soft_bounce_tiers(environment)?,
             message_retention: message_retention(environment)?,
             metrics: environment.value("METRICS", "true or false", |_| true)?,
+            webhooks_table: environment.text(Webhooks::TABLE_VARIABLE)?,
+            deliveries_table: environment.text(Deliveries::TABLE_VARIABLE)?,
+            webhook_queue_url: environment.text(DeliveryQueue::URL_VARIABLE)?,
         })
     }
 }
@@ -75,7 +84,7 @@ mod tests {
     use super::*;
 
     /// Every variable that the template sets for this function.
-    const VARIABLES: [(&str, &str); 19] = [
+    const VARIABLES: [(&str, &str); 22] = [
         ("AWS_REGION", "eu-west-1"),
         ("LOG_LEVEL", "info"),
         ("AWS_LAMBDA_FUNCTION_NAME", "f"),
@@ -95,6 +104,9 @@ mod tests {
         ("SOFT_BOUNCE_TIERS", SoftBounceTiers::EXAMPLE),
         ("MESSAGE_RETENTION_DAYS", "30"),
         ("METRICS", "true"),
+        ("WEBHOOKS_TABLE", "w"),
+        ("DELIVERIES_TABLE", "d"),
+        ("WEBHOOK_QUEUE_URL", "https://w"),
     ];
 
     fn read(missing: &str) -> Result<Config, ConfigError> {

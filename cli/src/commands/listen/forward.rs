@@ -7,8 +7,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::webhook::signature::SigningSecret as Signer;
-use domain::webhook::{ANSWER_MAX, Attempt, Delivery, SigningSecret};
+use domain::webhook::signature::signatures;
+use domain::webhook::{ANSWER_MAX, Attempt, Delivery, Secrets, SigningSecret};
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{Method, Request, Uri};
 use http_body_util::{BodyExt, Full};
@@ -53,7 +53,7 @@ impl FromStr for ForwardUrl {
 /// A client that signs events and posts them to a URL.
 pub(super) struct Forwarding {
     url: ForwardUrl,
-    signer: Option<Signer>,
+    secrets: Secrets,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
@@ -68,7 +68,7 @@ impl Forwarding {
             .build();
         Ok(Self {
             url,
-            signer: Signer::parse(&secret.reveal()).ok(),
+            secrets: secrets(secret),
             client: Client::builder(TokioExecutor::new()).build(connector),
         })
     }
@@ -112,11 +112,7 @@ impl Forwarding {
     fn request(&self, delivery: &Delivery, signed_at: Timestamp) -> Result<Request<Full<Bytes>>, http::Error> {
         let id = delivery.event.as_str();
         let seconds = signed_at.as_second();
-        let signature = self
-            .signer
-            .as_ref()
-            .map(|signer| signer.sign(&delivery.event, signed_at, &delivery.body));
-        let signature = signature.as_deref().unwrap_or_default();
+        let signature = signatures(&self.secrets, &delivery.event, signed_at, &delivery.body);
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(self.url.0.clone())
@@ -126,16 +122,27 @@ impl Forwarding {
             request = request
                 .header(format!("{prefix}-id"), id)
                 .header(format!("{prefix}-timestamp"), seconds)
-                .header(format!("{prefix}-signature"), signature);
+                .header(format!("{prefix}-signature"), &signature);
         }
         request.body(Full::new(Bytes::from(delivery.body.clone())))
     }
 }
 
+/// The secrets of the requests: there is no other one before.
+fn secrets(secret: &SigningSecret) -> Secrets {
+    Secrets {
+        current: secret.clone(),
+        previous: None,
+    }
+}
+
 /// Returns the innermost cause of an error: that nothing listens, that the name is unknown.
 fn cause(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.last().map(ToString::to_string).unwrap_or_default()
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
 }
 
 /// Reads the beginning of an answer. One that breaks off is as long as it is.
@@ -211,8 +218,8 @@ mod tests {
             values.next().unwrap_or_else(|| panic!("{name}: {asked}")).to_owned()
         };
         let signed_at = Timestamp::from_second(header("webhook-timestamp").parse().unwrap()).unwrap();
-        let signer = Signer::parse(&SigningSecret::from_random([7; 32]).reveal()).unwrap();
-        let signature = signer.sign(&delivery().event, signed_at, &delivery().body);
+        let secrets = secrets(&SigningSecret::from_random([7; 32]));
+        let signature = signatures(&secrets, &delivery().event, signed_at, &delivery().body);
         assert_eq!(header("webhook-signature"), signature);
         assert_eq!(header("webhook-id"), delivery().event.as_str());
         for name in ["id", "timestamp", "signature"] {

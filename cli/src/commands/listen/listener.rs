@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn an_endpoint_is_renewed_in_time_and_after_the_clock_was_set() {
         let until = Timestamp::from_second(1_800_000_000).unwrap();
-        let at = |before| plus(until, SignedDuration::from_secs(-before));
+        let at = |before: i64| plus(until, SignedDuration::from_secs(-before));
         assert!(!ends_soon(until, at(90)));
         assert!(!ends_soon(until, at(60)));
         assert!(ends_soon(until, at(59)));

@@ -24,19 +24,19 @@ pub(super) fn sample(kind: EventKind, id: Uuid, now: Timestamp) -> WebhookEvent 
     WebhookEvent {
         id: EventId::of(created_at, &[&id, kind.as_str(), "sample"]),
         created_at,
-        subject: subject(kind, id, created_at),
+        subject: subject(kind, &id, created_at),
     }
 }
 
-fn subject(kind: EventKind, id: String, now: Timestamp) -> EventSubject {
+fn subject(kind: EventKind, id: &str, now: Timestamp) -> EventSubject {
     let visit = || Visit {
         ip_address: Some(VISITOR.to_owned()),
         user_agent: Some("Okite sample".to_owned()),
     };
-    let email = |outcome| EventSubject::Email(Box::new(email(&id, outcome, now)));
+    let email = |outcome| EventSubject::Email(Box::new(email(id, outcome, now)));
     let suppression = |change| {
         EventSubject::Suppression(SuppressionEvent {
-            id: id.clone(),
+            id: id.to_owned(),
             email: RECIPIENT.to_owned(),
             change,
             reason: SuppressionReason::Bounce,
@@ -76,8 +76,8 @@ fn subject(kind: EventKind, id: String, now: Timestamp) -> EventSubject {
         EventKind::SuppressionAdded => suppression(SuppressionChange::Added),
         EventKind::SuppressionRemoved => suppression(SuppressionChange::Removed),
         EventKind::AccountVerdictChanged => EventSubject::Account(AccountEvent::VerdictChanged {
-            from: Some("ok".to_owned()),
-            to: "warning".to_owned(),
+            from: Some("healthy".to_owned()),
+            to: "warn".to_owned(),
         }),
         EventKind::AccountBrakeChanged => EventSubject::Account(AccountEvent::BrakeChanged {
             from: "none".to_owned(),

@@ -94,9 +94,10 @@ fn text(endpoint: &Endpoint, health: &EndpointHealth) -> String {
     ];
     let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     let shown = fields.iter().filter(|(_, value)| !value.is_empty());
-    shown
+    let lines: Vec<String> = shown
         .map(|(name, value)| format!("{name:width$}  {}\n", printable(value)))
-        .collect()
+        .collect();
+    lines.concat()
 }
 
 #[cfg(test)]

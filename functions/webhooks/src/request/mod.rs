@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::webhook::ANSWER_MAX;
 use domain::webhook::guard::EndpointUrl;
 use domain::webhook::judgement::{AttemptError, AttemptOutcome};
 use domain::webhook::schedule::retry_after;
@@ -39,8 +40,6 @@ use connector::GuardedConnector;
 
 /// How long a request may take, from the look-up of the name to the end of the answer.
 pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(15);
-/// The most bytes of an answer's body that are kept. The rest is not read.
-const ANSWER_MAX: usize = 4_096;
 /// The most bytes of an answer's head.
 const HEAD_MAX: usize = 32 * 1_024;
 /// An idle connection is reused within this time. Many servers close theirs after two seconds, and a request to a
@@ -200,7 +199,7 @@ fn headers(event: SignedEvent<'_>) -> Option<HeaderMap> {
     Some(headers)
 }
 
-/// Reads the beginning of a body until `end`. The status has decided about the delivery, so a body that is cut off or
+/// Reads the beginning of a body until `end`, and lets the rest be. The status has decided about the delivery, so a body that is cut off or
 /// late changes nothing.
 async fn beginning(mut body: Incoming, end: Instant) -> String {
     let mut bytes = Vec::new();

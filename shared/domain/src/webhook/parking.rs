@@ -8,9 +8,13 @@
 //!      └──────────────────────── the owner enables it again ──────────────────────────┘
 //! ```
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{EndpointHealth, FAILURES_TO_PARK, LastFailure};
+use crate::time::plus;
+
+/// An attempt that comes so much too early is due: clocks differ, and SQS delays by whole seconds.
+const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 
 /// What a message asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +46,12 @@ impl EndpointHealth {
     /// that has the message: a parked endpoint may have many messages in SQS.
     #[must_use]
     pub fn admit(&self, asked: Asked, is_first: bool, now: Timestamp) -> Admission {
+        let is_due = |due_at| due_at <= plus(now, TOLERANCE);
         match (asked, self.is_parked()) {
             (Asked::Attempt, false) => Admission::Attempt,
             (Asked::Attempt, true) => Admission::Wait,
             (Asked::HandedOver { .. }, true) if !is_first => Admission::Later,
-            (Asked::HandedOver { due_at }, _) if due_at <= now => Admission::Attempt,
+            (Asked::HandedOver { due_at }, _) if is_due(due_at) => Admission::Attempt,
             (Asked::HandedOver { .. }, true) => Admission::EarlyProbe,
             // The endpoint was parked when the sweep chose this delivery as a probe, and no longer is.
             (Asked::HandedOver { .. }, false) => Admission::Later,
