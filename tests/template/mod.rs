@@ -273,6 +273,11 @@ fn brings_bounces_and_complaints_to_the_feedback_function() {
     for (deliveries, event_types) in [("true", &WITH[..]), ("false", &WITHOUT)] {
         let stack = stack_with(&[("DeliveryEvents", deliveries)]);
         events_of(&stack.unwrap(), event_types);
+        let tracking = [("DeliveryEvents", deliveries), ("TrackingEvents", "true")];
+        events_of(
+            &stack_with(&tracking).unwrap(),
+            &[event_types, &["OPEN", "CLICK"]].concat(),
+        );
     }
 }
 
