@@ -71,16 +71,6 @@ fn source_id<'a>(
     }
 }
 
-/// Returns the Resend API's term for a reason.
-pub(super) fn origin(reason: SuppressionReason) -> &'static str {
-    match reason {
-        SuppressionReason::Bounce | SuppressionReason::Blocked | SuppressionReason::Soft => "bounce",
-        SuppressionReason::Complaint => "complaint",
-        // An operator has to look at an entry that cannot be read.
-        SuppressionReason::Manual | SuppressionReason::Unreadable => "manual",
-    }
-}
-
 impl<'a> SuppressionBody<'a> {
     pub(super) fn of(entry: &'a SuppressionEntry, suppression: Suppression) -> Self {
         let Suppression { reason, since } = suppression;
@@ -90,7 +80,7 @@ impl<'a> SuppressionBody<'a> {
             object: "suppression",
             id: entry.id,
             email: entry.address.normalised(),
-            origin: origin(reason),
+            origin: reason.origin(),
             source_id: source_id(entry, reason, evidence),
             created_at: since,
             reason: reason.as_str(),

@@ -4,7 +4,7 @@ use aws::NewestFrom;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::body::{SuppressionBody, origin};
+use super::body::SuppressionBody;
 use crate::error::ApiError;
 use crate::request::{Request, limit_of, page_from};
 use crate::response::Response;
@@ -52,7 +52,7 @@ pub(crate) async fn list(state: &SendApiState, request: &Request, deadlines: &De
     let asked = ListQuery::of(|name| query.parameter(name))?;
     let suppression = |entry: &_| in_force(entry, deadlines.arrived, &state.sending.rules.soft_bounce_tiers);
     let page = state.suppressions.newest(asked.from, asked.limit, |entry| {
-        suppression(entry).is_some_and(|found| asked.origin.is_none_or(|asked| origin(found.reason) == asked))
+        suppression(entry).is_some_and(|found| asked.origin.is_none_or(|asked| found.reason.origin() == asked))
     });
     let page = deadlines.before_answering(page).await??;
     let shown = |entry| Some(SuppressionBody::of(entry, suppression(entry)?));

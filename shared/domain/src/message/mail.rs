@@ -1,9 +1,12 @@
 //! A mail in either of the two forms that SES takes, with the options that SES has for both.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 
+use super::event_headers::event_headers;
 use super::raw::{ListManagement, RawEmail};
-use super::{Email, Tag};
+use super::{Email, Tag, Tracking};
 use crate::address::{EmailAddress, Mailbox};
 
 /// A mail to send.
@@ -34,6 +37,8 @@ pub struct SesOptions {
     pub list_management: Option<ListManagement>,
     /// The address to which SES forwards bounces and complaints by mail. The API key must be allowed to send from it.
     pub feedback_address: Option<Mailbox>,
+    /// The parts that SES tracks.
+    pub tracking: Tracking,
 }
 
 /// The recipients on the lines of the header, as a person who reads the mail's record expects them.
@@ -106,6 +111,21 @@ impl Mail {
         }
     }
 
+    /// Returns the headers that events repeat, by the names in [`EVENT_HEADERS`](super::EVENT_HEADERS).
+    #[must_use]
+    pub fn event_headers(&self) -> BTreeMap<String, String> {
+        match &self.content {
+            MailContent::Simple(email) => event_headers(|name| {
+                let header = email
+                    .headers
+                    .iter()
+                    .find(|header| header.name().eq_ignore_ascii_case(name));
+                header.map(|header| header.text().to_owned())
+            }),
+            MailContent::Raw(email) => email.message().event_headers().clone(),
+        }
+    }
+
     /// Returns the tags: the caller's own, and those that Okite makes from headers.
     #[must_use]
     pub fn tags(&self) -> &[Tag] {
@@ -142,6 +162,11 @@ impl SesOptions {
             let text = text.unwrap_or_default();
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(text);
+        }
+        // A request without it has the hash that it had before there was tracking.
+        if self.tracking.is_asked_for() {
+            hash.update(b"T");
+            hash.update([u8::from(self.tracking.opens), u8::from(self.tracking.clicks)]);
         }
     }
 }

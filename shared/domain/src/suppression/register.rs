@@ -18,6 +18,17 @@ pub enum SuppressionReason {
 }
 
 impl SuppressionReason {
+    /// Returns the Resend API's term for the cause: `bounce`, `complaint` or `manual`.
+    #[must_use]
+    pub fn origin(self) -> &'static str {
+        match self {
+            Self::Bounce | Self::Blocked | Self::Soft => "bounce",
+            Self::Complaint => "complaint",
+            // An operator has to look at an entry that cannot be read.
+            Self::Manual | Self::Unreadable => "manual",
+        }
+    }
+
     /// Returns the name that the API, items and the attributes of the register use.
     #[must_use]
     pub fn as_str(self) -> &'static str {

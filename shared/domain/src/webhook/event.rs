@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{EventId, EventKind};
+use crate::suppression::SuppressionReason;
 
 /// An event, as an application hears of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +40,8 @@ pub struct EmailEvent {
     pub email_created_at: Timestamp,
     /// The sender, with its display name.
     pub from: String,
-    /// The recipient.
+    /// The recipient. It is empty if nobody knows which of the recipients the event is about: SES does not report who of
+    /// several opened a mail.
     pub to: String,
     /// Every recipient of the mail.
     pub recipients: Vec<String>,
@@ -127,13 +129,17 @@ pub struct Visit {
 /// A change of the suppression list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SuppressionEvent {
+    /// The id of the suppression, as the API has it.
+    pub id: String,
     /// The normalised address.
     pub email: String,
     /// Whether it was suppressed or lifted.
     pub change: SuppressionChange,
-    /// The reason of the suppression: `bounce`, `complaint`, `manual`.
-    pub reason: Option<String>,
-    /// The id of the mail that led to it.
+    /// The reason of the suppression, in Okite's words: `soft`.
+    pub reason: SuppressionReason,
+    /// The time since which the address is, or was, suppressed.
+    pub since: Timestamp,
+    /// The id of the mail that led to the suppression.
     pub source_id: Option<String>,
 }
 
