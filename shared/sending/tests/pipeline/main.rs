@@ -6,6 +6,7 @@ mod accept;
 mod chunks;
 mod days;
 mod frees_key;
+mod heard;
 mod histories;
 mod network;
 mod post;
