@@ -5,6 +5,7 @@
 mod accept;
 mod chunks;
 mod days;
+mod events;
 mod frees_key;
 mod heard;
 mod histories;

@@ -136,12 +136,12 @@ impl Call {
         self.operation.starts_with("SendMessage") && !self.is_event()
     }
 
-    fn is_event(&self) -> bool {
+    pub(crate) fn is_event(&self) -> bool {
         let url = self.body["QueueUrl"].as_str().unwrap_or_default();
         self.operation.starts_with("SendMessage") && url.ends_with(&format!("/{EVENTS}"))
     }
 
-    fn is_on_webhooks(&self) -> bool {
+    pub(crate) fn is_on_webhooks(&self) -> bool {
         let table = self.body["TableName"].as_str().unwrap_or_default();
         table.contains("WebhooksTable") || table.contains("DeliveriesTable")
     }
