@@ -16,6 +16,7 @@
 //! | `retry` | repeats a call that DynamoDB throttles |
 //! | `stop_signal` | the signals that stop a command that runs until then |
 //! | `output` | prints, and opens the output file of a report |
+//! | `webhook_tables` | the tables and the queue of webhooks |
 //! | `terminal` | columns, colours and safe text for a terminal |
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
@@ -40,6 +41,7 @@ mod retry;
 mod stop_signal;
 mod target;
 mod terminal;
+mod webhook_tables;
 
 pub use commands::up::{LocalOkite, LocalOptions, SmtpError, UpError};
 pub use local::LOCAL_API_KEY;

@@ -31,7 +31,7 @@ impl<'a> Container<'a> {
             name => okite.local.environments["send-api"].get(name).cloned(),
         });
         let process = ProcessConfig::read(&environment).unwrap();
-        let config = front::FrontConfig::read(process, &environment).unwrap();
+        let config = send_api::SendApiConfig::read(process, &environment).unwrap();
         let clients = front::Clients {
             dynamodb: okite.dynamodb.clone(),
             ses: okite.ses(),

@@ -113,7 +113,7 @@ struct World {
     simulator: Arc<ses::Ses>,
     faults: Faults,
     clock: Clock,
-    config: front::FrontConfig,
+    config: send_api::SendApiConfig,
     feedback_config: feedback::Config,
     events: Mutex<UnboundedReceiver<PublishedEvent>>,
     intents: Cell<u32>,
@@ -175,7 +175,7 @@ impl World {
         environment.insert("PERMIT_WAIT_SECONDS".to_owned(), "0.2".to_owned());
         let environment = Environment::new(|name| environment.get(name).cloned());
         let process = ProcessConfig::read(&environment).unwrap();
-        let config = front::FrontConfig::read(process.clone(), &environment).unwrap();
+        let config = send_api::SendApiConfig::read(process.clone(), &environment).unwrap();
         let feedback_config = feedback::Config::read(process, &environment).unwrap();
         let world = Self {
             dynamodb: aws::dynamodb(&sdk(&dynamodb_url)),
@@ -209,12 +209,12 @@ impl World {
             when_busy: WhenBusy::Refuse,
             created_at: Timestamp::UNIX_EPOCH,
         };
-        let keys = ApiKeys::new(self.dynamodb.clone(), self.config.api_keys_table.clone());
+        let keys = ApiKeys::new(self.dynamodb.clone(), self.config.front.api_keys_table.clone());
         keys.put(&record).await.unwrap();
         let usage = Usage::new(
             self.dynamodb.clone(),
-            self.config.usage_table.clone(),
-            self.config.process.region.clone(),
+            self.config.front.usage_table.clone(),
+            self.config.front.process.region.clone(),
         );
         let settings = GateSettings {
             slot_interval: 1,
@@ -269,7 +269,8 @@ impl World {
 
     /// Hands what SES has published to the feedback function, so many copies of each.
     async fn deliver(&self, copies: usize) {
-        let state = feedback::State::with_client(self.feedback_config.clone(), self.dynamodb.clone());
+        let state =
+            feedback::State::with_clients(self.feedback_config.clone(), self.dynamodb.clone(), self.sqs.clone());
         let mut events = self.events.lock().await;
         while let Ok(published) = events.try_recv() {
             let sns = json!({"TopicArn": published.topic_arn, "Message": published.event.to_string()});

@@ -34,7 +34,7 @@ fn stack() -> Stack {
 }
 
 #[test]
-fn has_the_five_tables_with_their_keys_and_indexes() {
+fn has_the_seven_tables_with_their_keys_and_indexes() {
     let tables = stack().tables;
     let summary: Vec<_> = tables
         .iter()
@@ -52,6 +52,8 @@ fn has_the_five_tables_with_their_keys_and_indexes() {
             ("SuppressionsTable", "okite-SuppressionsTable", None),
             ("MessagesTable", "okite-MessagesTable", Some("expires_at")),
             ("OutboxTable", "okite-OutboxTable", Some("expires_at")),
+            ("WebhooksTable", "okite-WebhooksTable", None),
+            ("DeliveriesTable", "okite-DeliveriesTable", Some("expires_at")),
             ("UsageTable", "okite-UsageTable", Some("expires_at")),
             ("ApiKeysTable", "okite-ApiKeysTable", None),
         ]
@@ -99,7 +101,7 @@ fn has_the_five_tables_with_their_keys_and_indexes() {
         }])
     );
     assert_eq!(
-        tables[3].create["KeySchema"],
+        tables[5].create["KeySchema"],
         json!([
             {"AttributeName": "pk", "KeyType": "HASH"},
             {"AttributeName": "sk", "KeyType": "RANGE"},
@@ -109,7 +111,19 @@ fn has_the_five_tables_with_their_keys_and_indexes() {
         tables[1].create["GlobalSecondaryIndexes"][0]["IndexName"],
         "by-recipient"
     );
-    assert_eq!(tables[4].create.get("GlobalSecondaryIndexes"), None);
+    assert_eq!(tables[3].create.get("GlobalSecondaryIndexes"), None);
+    assert_eq!(tables[6].create.get("GlobalSecondaryIndexes"), None);
+    assert_eq!(
+        tables[4].create["GlobalSecondaryIndexes"],
+        json!([{
+            "IndexName": "wake",
+            "KeySchema": [
+                {"AttributeName": "wake_shard", "KeyType": "HASH"},
+                {"AttributeName": "wake_at", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["due_at"]},
+        }])
+    );
 }
 
 #[test]
@@ -132,6 +146,7 @@ fn gives_each_function_its_time_and_memory() {
         ("feedback", 60, 128),
         ("quota-reporter", 300, 128),
         ("sender", 60, 512),
+        ("webhooks", 60, 256),
     ] {
         let function = stack().functions.into_iter().find(|function| function.name == name);
         let function = function.unwrap();
@@ -173,6 +188,15 @@ fn gives_each_function_the_variables_that_it_reads() {
     let deadlines = [("TRANSACTIONAL_DEADLINE_HOURS", "24"), ("BULK_DEADLINE_HOURS", "72")];
     let sender = [("BULK_QUEUE_URL", bulk_queue.as_str()), ("METRICS", "true")];
     let topic = "arn:aws:sns:us-east-1:000000000000:okite-FeedbackTopic";
+    let emitter = [
+        ("WEBHOOKS_TABLE", "okite-WebhooksTable"),
+        ("DELIVERIES_TABLE", "okite-DeliveriesTable"),
+        (
+            "WEBHOOK_QUEUE_URL",
+            "https://sqs.us-east-1.amazonaws.com/000000000000/okite-WebhookQueue",
+        ),
+    ];
+    let ports = [("WEBHOOK_PORTS", "443")];
     let reporter = [
         set,
         ("ALARM_TOPIC_ARN", ""),
@@ -184,16 +208,20 @@ fn gives_each_function_the_variables_that_it_reads() {
         ("JUDGED_VOLUME_MIN", "1000"),
         ("METRICS", "true"),
     ];
-    let fronts = [&policy[..], &of_messages, &of_sending, &deadlines].concat();
+    let fronts = [&policy[..], &of_messages, &of_sending, &deadlines, &emitter].concat();
     for (name, own) in [
-        ("send-api", fronts.clone()),
+        ("send-api", [&fronts[..], &ports].concat()),
         ("ses-api", fronts),
         (
             "feedback",
-            [&of_messages[..], &[("FEEDBACK_TOPIC_ARN", topic)]].concat(),
+            [&of_messages[..], &[("FEEDBACK_TOPIC_ARN", topic)], &emitter].concat(),
         ),
-        ("quota-reporter", [&policy[..], &reporter].concat()),
-        ("sender", [&policy[..], &of_messages, &of_sending, &sender].concat()),
+        ("quota-reporter", [&policy[..], &reporter, &emitter].concat()),
+        (
+            "sender",
+            [&policy[..], &of_messages, &of_sending, &sender, &emitter].concat(),
+        ),
+        ("webhooks", [&emitter[..], &ports].concat()),
     ] {
         let function = stack().functions.into_iter().find(|function| function.name == name);
         let expected: BTreeMap<String, String> = everywhere
@@ -384,6 +412,49 @@ fn the_sender_leaves_a_new_account_executions_for_everything_else() {
     let workers: usize = of_sender.map(|mapping| mapping.concurrency).sum();
     // One more is for the sweep.
     assert!(workers < EXECUTIONS / 2, "{workers}");
+}
+
+#[test]
+fn brings_events_to_the_function_that_delivers_them_to_webhooks() {
+    let stack = stack_with(&[("WebhookWorkers", "7")]).unwrap();
+    let queue = |logical_id: &str| {
+        let mut queues = stack.queues.iter();
+        queues.find(|queue| queue.logical_id == logical_id).unwrap()
+    };
+    let (events, dead) = (queue("WebhookQueue"), queue("WebhookDeadLetterQueue"));
+    let mapping = stack.mappings.iter().find(|mapping| mapping.queue_arn == events.arn);
+    assert_eq!(
+        mapping,
+        Some(&Mapping {
+            queue_arn: events.arn.clone(),
+            function: "webhooks".to_owned(),
+            batch_size: 10,
+            batching_window: Duration::ZERO,
+            reports_item_failures: true,
+            concurrency: 7,
+        })
+    );
+    let webhooks = stack.functions.iter().find(|function| function.name == "webhooks");
+    assert!(events.visibility_timeout >= 6 * webhooks.unwrap().timeout);
+    let redrive = events.redrive.as_ref().unwrap();
+    assert_eq!((&redrive.queue_arn, redrive.max_receive_count), (&dead.arn, 10));
+    assert!(events.retention < dead.retention);
+    assert!(stack_with(&[("WebhookWorkers", "1")]).is_err());
+    let stack = stack_with(&[("WebhookPorts", "443,8443")]).unwrap();
+    for function in stack.functions {
+        let ports = function.environment.get("WEBHOOK_PORTS").map(String::as_str);
+        let takes_urls = ["send-api", "webhooks"].contains(&function.name.as_str());
+        assert_eq!(ports, takes_urls.then_some("443,8443"), "{}", function.name);
+    }
+}
+
+/// Queue workers of both streams, the sweep and webhooks may run at the same time.
+#[test]
+fn workers_leave_a_new_account_executions_for_requests() {
+    let stack = stack();
+    let of_queues = stack.mappings.iter().filter(|mapping| mapping.function != "feedback");
+    let workers: usize = of_queues.map(|mapping| mapping.concurrency).sum();
+    assert!(workers + 1 < EXECUTIONS - 2, "{workers}");
 }
 
 #[test]

@@ -12,11 +12,13 @@ mod forget;
 mod function;
 mod incident;
 mod keys;
+mod listen;
 mod queue;
 mod smtp;
 mod status;
 mod suppressions;
 pub(crate) mod up;
+pub(crate) mod webhooks;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,8 @@ pub(crate) enum Command {
     Keys(keys::KeysCommand),
     Suppressions(suppressions::SuppressionsCommand),
     Emails(emails::EmailsCommand),
+    Webhooks(webhooks::WebhooksCommand),
+    Listen(listen::ListenCommand),
     Forget(forget::ForgetCommand),
     Queue(queue::QueueCommand),
     Status(status::StatusCommand),
@@ -52,6 +56,8 @@ impl Command {
             Self::Keys(command) => command.run(),
             Self::Suppressions(command) => command.run(),
             Self::Emails(command) => command.run(),
+            Self::Webhooks(command) => command.run(),
+            Self::Listen(command) => command.run(),
             Self::Forget(command) => command.run(),
             Self::Queue(command) => command.run(),
             Self::Status(command) => command.run(),

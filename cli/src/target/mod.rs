@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use aws::StoreError;
 use aws_config::{Region, SdkConfig};
+use aws_sdk_cloudformation::types::Stack;
+use domain::webhook::guard::UrlRules;
 use jiff::Timestamp;
 use local_aws::clock::Clock;
 use serde_json::Value;
@@ -14,8 +16,9 @@ use crate::aws_error;
 use crate::local::{DEFAULT_DATA_DIR, local_config};
 
 pub(crate) use resource::{
-    API_KEYS, BULK_DEAD_HINTS, CLOUDWATCH, CONFIGURATION_SET, DEAD_LETTER_QUEUE, FEEDBACK_ENDPOINT, FEEDBACK_TOPIC,
-    MESSAGES, OUTBOX, Resource, SEND_API, SUPPRESSIONS, TRANSACTIONAL_DEAD_HINTS, TRANSACTIONAL_HINTS, USAGE,
+    API_KEYS, BULK_DEAD_HINTS, CLOUDWATCH, CONFIGURATION_SET, DEAD_LETTER_QUEUE, DELIVERIES, FEEDBACK_ENDPOINT,
+    FEEDBACK_TOPIC, MESSAGES, OUTBOX, Resource, SEND_API, SUPPRESSIONS, TRANSACTIONAL_DEAD_HINTS, TRANSACTIONAL_HINTS,
+    USAGE, WEBHOOK_QUEUE, WEBHOOKS,
 };
 
 /// The options that name the target of a command.
@@ -28,7 +31,7 @@ pub(crate) struct TargetArguments {
     /// Work on this CloudFormation stack in AWS, with the credentials of your environment or AWS profile
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
-    /// Like --stack, but names the DynamoDB table that the command uses (API keys, messages, suppressions or usage)
+    /// Like --stack, but names the DynamoDB table that the command uses (API keys, messages, suppressions, usage or webhooks)
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
     /// AWS region of the stack or table, such as eu-west-1 [default: the region of your AWS configuration]
@@ -156,6 +159,32 @@ impl Target {
         }
     }
 
+    /// Returns the rules for the URLs of webhooks. A stack has them in its parameters, an `okite up` allows 127.0.0.1
+    /// too. Where the rules are not known, they are those of a stack with default parameters.
+    pub(crate) async fn url_rules(&self) -> Result<UrlRules, TargetError> {
+        let (ports, loopback) = match self {
+            Self::Local { data_dir } => {
+                let local = local_json(data_dir);
+                let ports = local.as_ref().and_then(|local| {
+                    let ports = local.pointer("/functions/send-api/env/WEBHOOK_PORTS")?;
+                    ports.as_str().map(str::to_owned)
+                });
+                (ports, true)
+            }
+            Self::Stack { name, region } => {
+                let config = operator_config(region.as_deref()).await?;
+                (stack_parameter(&config, name, "WebhookPorts").await?, false)
+            }
+            Self::Resource { .. } => (None, false),
+        };
+        let default = UrlRules::default();
+        let ports = ports.and_then(|ports| UrlRules::parse_ports(&ports).ok());
+        Ok(UrlRules {
+            ports: ports.unwrap_or(default.ports),
+            loopback,
+        })
+    }
+
     /// Returns the current time of the target. A test may have set the clock of an `okite up` forward.
     #[expect(clippy::disallowed_methods, reason = "the commands read the clock here")]
     pub(crate) fn now(&self) -> Timestamp {
@@ -210,20 +239,8 @@ async fn operator_config(region: Option<&str>) -> Result<SdkConfig, TargetError>
 }
 
 async fn stack_output(config: &SdkConfig, stack: &str, output: &'static str) -> Result<String, TargetError> {
-    let client = aws_sdk_cloudformation::Client::new(config);
-    let answer = client
-        .describe_stacks()
-        .stack_name(stack)
-        .send()
-        .await
-        .map_err(|error| TargetError::Stack {
-            stack: stack.to_owned(),
-            reason: aws_error::message(&error),
-        })?;
-    let outputs = answer
-        .stacks()
-        .iter()
-        .flat_map(aws_sdk_cloudformation::types::Stack::outputs);
+    let stacks = described(config, stack).await?;
+    let outputs = stacks.iter().flat_map(Stack::outputs);
     outputs
         .filter(|known| known.output_key() == Some(output))
         .find_map(|known| known.output_value().map(str::to_owned))
@@ -231,4 +248,22 @@ async fn stack_output(config: &SdkConfig, stack: &str, output: &'static str) -> 
             stack: stack.to_owned(),
             output,
         })
+}
+
+/// Returns the value of a parameter; `None` if the stack has no such parameter.
+async fn stack_parameter(config: &SdkConfig, stack: &str, parameter: &str) -> Result<Option<String>, TargetError> {
+    let stacks = described(config, stack).await?;
+    let parameters = stacks.iter().flat_map(Stack::parameters);
+    let mut values = parameters.filter(|known| known.parameter_key() == Some(parameter));
+    Ok(values.find_map(|known| known.parameter_value().map(str::to_owned)))
+}
+
+async fn described(config: &SdkConfig, stack: &str) -> Result<Vec<Stack>, TargetError> {
+    let client = aws_sdk_cloudformation::Client::new(config);
+    let answer = client.describe_stacks().stack_name(stack).send().await;
+    let answer = answer.map_err(|error| TargetError::Stack {
+        stack: stack.to_owned(),
+        reason: aws_error::message(&error),
+    })?;
+    Ok(answer.stacks.unwrap_or_default())
 }

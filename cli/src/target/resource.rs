@@ -55,6 +55,12 @@ pub(crate) const TRANSACTIONAL_DEAD_HINTS: Resource = Resource::queue(
 /// The hints about bulk mail that no worker could handle.
 pub(crate) const BULK_DEAD_HINTS: Resource =
     Resource::queue("BulkHintDeadLetterQueueUrl", "/queues/BulkHintDeadLetterQueue");
+/// The table of the endpoints of webhooks.
+pub(crate) const WEBHOOKS: Resource = Resource::table("WebhooksTable", "/functions/send-api/env/WEBHOOKS_TABLE");
+/// The table of the events for endpoints of webhooks.
+pub(crate) const DELIVERIES: Resource = Resource::table("DeliveriesTable", "/functions/send-api/env/DELIVERIES_TABLE");
+/// The queue of events for endpoints of webhooks. Its name is its URL.
+pub(crate) const WEBHOOK_QUEUE: Resource = Resource::queue("WebhookQueueUrl", "/queues/WebhookQueue");
 /// The SES configuration set of every mail.
 pub(crate) const CONFIGURATION_SET: Resource = Resource {
     kind: "configuration set",

@@ -1,13 +1,15 @@
-//! Notifies the operators of changes of the brake. Each change is recorded, then published, then marked as published.
+//! Notifies the operators and the applications of changes of the brake. Each change is recorded, then published and
+//! emitted as an event for webhooks, then marked as such.
 //!
-//! If a run stops in between, the change stays unmarked and the next run publishes it. A change is published at least
-//! once and at worst twice. If the gate changed without a record, the next run adds the record.
+//! If a run stops in between, the change stays unmarked and the next run publishes or emits it. A change is published at
+//! least once and at worst twice; its events have the same id. If the gate changed without a record, the next run adds the record.
 
-use aws::{GateState, StoreError};
+use aws::{BrakeMark, GateState, StoreError};
 use domain::brake::Brake;
 use domain::brake::{BY_THE_REPORTER, BrakeChange};
 use domain::report::{BrakeSetBy, Report};
 use domain::time::minus;
+use domain::webhook::WebhookEvent;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -28,6 +30,7 @@ pub(crate) async fn changes(state: &QuotaReporterState, read: &GateState, report
         tracing::error!("a change of the brake was not recorded: {error}");
     }
     publish(state, now).await;
+    emit(state, now).await;
 }
 
 /// Records the brake of `report`, if the gate that was read had another one, or if the brake has no record.
@@ -82,7 +85,11 @@ async fn record(
 /// Publishes the changes that are not yet marked as published.
 pub(crate) async fn publish(state: &QuotaReporterState, now: Timestamp) {
     let Some(topic) = &state.notifications else { return };
-    let changes = match state.brake_changes.unpublished(minus(now, NEWS_FOR)).await {
+    let changes = match state
+        .brake_changes
+        .without(BrakeMark::Published, minus(now, NEWS_FOR))
+        .await
+    {
         Ok(changes) => changes,
         Err(error) => {
             tracing::warn!("the unpublished changes of the brake cannot be read: {error}");
@@ -95,11 +102,60 @@ pub(crate) async fn publish(state: &QuotaReporterState, now: Timestamp) {
             tracing::error!("a change of the brake was not published to the operators: {error}");
             return;
         }
-        if let Err(error) = state.brake_changes.published(&change, now).await {
+        if let Err(error) = state.brake_changes.mark(BrakeMark::Published, &change, now).await {
             tracing::warn!(
                 "a change of the brake was not marked as published; operators will receive it again: {error}"
             );
         }
+    }
+}
+
+/// Emits the changes that are not yet marked as emitted.
+pub(crate) async fn emit(state: &QuotaReporterState, now: Timestamp) {
+    let changes = match state
+        .brake_changes
+        .without(BrakeMark::Emitted, minus(now, NEWS_FOR))
+        .await
+    {
+        Ok(changes) => changes,
+        Err(error) => {
+            tracing::warn!("the changes of the brake that are not emitted cannot be read: {error}");
+            return;
+        }
+    };
+    for change in changes {
+        let events: Vec<WebhookEvent> = change.event(&state.region).into_iter().collect();
+        if let Err(error) = state.emitter.emit(&events, now).await {
+            tracing::error!(
+                cause = "not_emitted",
+                "a change of the brake was not emitted; the next run tries again: {error}"
+            );
+            return;
+        }
+        if let Err(error) = state.brake_changes.mark(BrakeMark::Emitted, &change, now).await {
+            tracing::warn!("a change of the brake was not marked as emitted; it is emitted again: {error}");
+        }
+    }
+}
+
+/// Emits the changes of the health that `report` has noted, and stores the report without them. If that fails, the next
+/// run emits them.
+pub(crate) async fn verdict_changes(state: &QuotaReporterState, report: &mut Report, now: Timestamp) {
+    if report.verdict_changes.is_empty() {
+        return;
+    }
+    let changes = report.verdict_changes.iter();
+    let events: Vec<WebhookEvent> = changes.map(|change| change.event(&state.region)).collect();
+    if let Err(error) = state.emitter.emit(&events, now).await {
+        tracing::error!(
+            cause = "not_emitted",
+            "a change of the verdict was not emitted; the next run tries again: {error}"
+        );
+        return;
+    }
+    report.verdict_changes.clear();
+    if let Err(error) = state.usage.put_report(report).await {
+        tracing::warn!("a change of the verdict was not marked as emitted; it is emitted again: {error}");
     }
 }
 

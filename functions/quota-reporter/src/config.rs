@@ -3,6 +3,7 @@
 use aws::{Suppressions, Usage};
 use domain::pacing::PacingPolicy;
 use domain::reputation::{RateThreshold, RateThresholds};
+use emitter::EmitterConfig;
 use runtime::config::{ProcessConfig, policy};
 use runtime::environment::{ConfigError, Environment};
 
@@ -27,6 +28,8 @@ pub struct Config {
     pub metrics: bool,
     /// The SNS topic that notifies the operators, if there is one.
     pub alarm_topic_arn: Option<String>,
+    /// How events for webhooks are emitted.
+    pub emitter: EmitterConfig,
 }
 
 impl Config {
@@ -36,6 +39,7 @@ impl Config {
     /// [`ConfigError`] names the first variable that is missing or wrong.
     pub fn read(process: ProcessConfig, environment: &Environment<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
+            emitter: EmitterConfig::read(&process.region, |name| environment.text(name))?,
             process,
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME")?,
             suppressions_table: environment.text(Suppressions::TABLE_VARIABLE)?,
@@ -75,7 +79,7 @@ fn thresholds(environment: &Environment<'_>) -> Result<RateThresholds, ConfigErr
 mod tests {
     use super::*;
 
-    const VARIABLES: [(&str, &str); 17] = [
+    const VARIABLES: [(&str, &str); 20] = [
         ("AWS_REGION", "eu-west-1"),
         ("LOG_LEVEL", "info"),
         ("SUPPRESSIONS_TABLE", "s"),
@@ -93,6 +97,9 @@ mod tests {
         ("COMPLAINTS_MIN", "2"),
         ("JUDGED_VOLUME_MIN", "1000"),
         ("METRICS", "true"),
+        ("WEBHOOKS_TABLE", "w"),
+        ("DELIVERIES_TABLE", "d"),
+        ("WEBHOOK_QUEUE_URL", "https://w"),
     ];
 
     /// The environment with one variable replaced.

@@ -70,6 +70,7 @@ pub(crate) async fn report_without_account(
     now: Timestamp,
 ) -> Result<Report, ReporterError> {
     tracing::error!("the account cannot be read; the previous gate stays in force: {error}");
+    let earlier = before.clone();
     let mut report = before.unread(ReadFailure::new("GetAccount", &error.code), now);
     let brake_override = gate.brake_override.as_ref();
     report.brake = report.brake_or(brake_override.and_then(BrakeOverride::brake));
@@ -82,10 +83,13 @@ pub(crate) async fn report_without_account(
             report.brake.level = gate.brake.unwrap_or_default();
         }
     }
+    report.note_verdict_change(Some(&earlier), now);
     let kept = state.usage.put_report(&report).await;
     state.publish_metrics(&report, now);
     kept?;
-    // Changes that earlier runs could not publish are published now.
+    announce::verdict_changes(state, &mut report, now).await;
+    // Changes that earlier runs could not publish or emit are published and emitted now.
     announce::publish(state, now).await;
+    announce::emit(state, now).await;
     Ok(report)
 }

@@ -10,7 +10,7 @@
 //! | `judge` | gathers the figures and makes the report |
 //! | `count` | counts bounces and complaints for the report |
 //! | `gate` | sets the gate |
-//! | `announce` | notifies the operators of changes of the brake |
+//! | `announce` | notifies operators and applications of changes of the brake and of the health |
 //! | `metrics` | publishes the report as metrics |
 //! | `reconcile` | compares SES's suppression list with Okite's |
 
@@ -153,6 +153,7 @@ pub async fn handle(
     }
     let mut report = judge(state, &gate, account, settings.slot_interval, before.as_ref(), now).await;
     report.suppression_list = Some(reconcile::reported(state, &gate, now).await);
+    report.note_verdict_change(before.as_ref(), now);
 
     // One after the other over one open connection. Each write is tried even if the previous one failed.
     let set = set_gate(state, gate, settings, &mut report, now).await;
@@ -169,6 +170,7 @@ pub async fn handle(
     state.publish_metrics(&report, now);
     let (gate, set) = set?;
     taken_back.and(sampled).and(kept)?;
+    announce::verdict_changes(state, &mut report, now).await;
     tracing::info!(verdict = ?report.verdict, brake = report.brake.level.level(), "the account was read and the gate is set");
     if set == GateSet::Done {
         announce::changes(state, &gate, &report, now, new_id()).await;

@@ -4,11 +4,15 @@
 //! continues the pass while it has time, and stores the position after each page. Every step can be repeated: if
 //! a run stops in the middle of a page, the next run reads the page again and changes nothing twice. Failures stop
 //! nothing else: the pass's state records them, and a later run tries again.
+//!
+//! Each address that is added has an event for webhooks, up to [`EVENTS_MAX`] a run: the first pass over a long list must
+//! not flood an application. An address that is taken off SES's list has none, because its event was that of the lift.
 
 use std::time::Duration;
 
-use aws::{GateState, KeptReconciliation, ListError, Pace, StoreError, TAKEN_AT_ONCE};
+use aws::{AddedFromSes, GateState, KeptReconciliation, ListError, Pace, StoreError, TAKEN_AT_ONCE};
 use domain::suppression::{ListDrift, Reconciliation, ReportedReconciliation, SesListEntry};
+use domain::webhook::{SuppressionChange, SuppressionEvent, WebhookEvent};
 use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -18,6 +22,9 @@ use crate::state::QuotaReporterState;
 /// The time that a run must have left to begin another step: a call to SES of up to 10 s, then up to two calls to the
 /// store of up to 6 s each.
 const STEP: Duration = Duration::from_secs(30);
+
+/// The most additions of a run that are emitted as events.
+const EVENTS_MAX: usize = 300;
 
 /// Why a run could not do its part of the pass.
 #[derive(Debug, thiserror::Error)]
@@ -68,10 +75,18 @@ pub(crate) async fn run(
         deadline,
         new_id,
         pace: Pace::new(false),
+        events: 0,
     };
     if let Err(error) = run.pages().await {
         tracing::warn!("the pass over SES's suppression list failed: {error}");
         run.failed(&error).await;
+    }
+    if run.events > EVENTS_MAX {
+        tracing::info!(
+            added = run.events,
+            emitted = EVENTS_MAX,
+            "SES's list has more new addresses than events are emitted for in a run"
+        );
     }
     run.kept.state
 }
@@ -95,6 +110,8 @@ struct Pass<'a, F> {
     deadline: Instant,
     new_id: F,
     pace: Pace,
+    /// How many addresses this run has added.
+    events: usize,
 }
 
 impl<F: Fn() -> Uuid> Pass<'_, F> {
@@ -159,6 +176,7 @@ impl<F: Fn() -> Uuid> Pass<'_, F> {
             done.added += taken.drift.added;
             read.listed += taken.drift.listed;
             read.unreadable += taken.drift.unreadable;
+            self.emit(&taken.added).await;
             for listed in taken.to_lift {
                 if !self.has_time() {
                     self.keep().await?;
@@ -184,6 +202,38 @@ impl<F: Fn() -> Uuid> Pass<'_, F> {
         }
         self.kept.state.pass(self.now).drift.add(read);
         Ok(true)
+    }
+
+    /// Emits the events of addresses that were added, as far as they are not too many. The pass does not wait for
+    /// webhooks: what cannot be emitted is logged.
+    async fn emit(&mut self, added: &[AddedFromSes]) {
+        let left = EVENTS_MAX.saturating_sub(self.events);
+        self.events = self.events.saturating_add(added.len());
+        let mut events = Vec::new();
+        for added in added.iter().take(left) {
+            // The entry may be older than this addition, and then has another id.
+            let entry = match self.state.suppressions.get(&added.address).await {
+                Ok(entry) => entry,
+                Err(error) => {
+                    tracing::error!(
+                        cause = "not_emitted",
+                        "the entry of an event for webhooks cannot be read: {error}"
+                    );
+                    continue;
+                }
+            };
+            let Some(entry) = entry else { continue };
+            let change = SuppressionEvent {
+                id: entry.id.to_string(),
+                email: added.address.normalised().to_owned(),
+                change: SuppressionChange::Added,
+                reason: added.reason,
+                since: added.since,
+                source_id: None,
+            };
+            events.push(WebhookEvent::of_suppression(change, added.since));
+        }
+        self.state.emitter.emit_or_log(&events, self.now).await;
     }
 
     fn has_time(&self) -> bool {

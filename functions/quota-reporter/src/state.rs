@@ -7,6 +7,7 @@ use aws::{
 use domain::pacing::PacingPolicy;
 use domain::report::Report;
 use domain::reputation::RateThresholds;
+use emitter::Emitter;
 use jiff::Timestamp;
 
 use crate::config::Config;
@@ -29,6 +30,7 @@ pub struct QuotaReporterState {
     pub(crate) ses: Ses,
     pub(crate) ses_list: SesSuppressionList,
     pub(crate) suppressions: Suppressions,
+    pub(crate) emitter: Emitter,
 }
 
 impl QuotaReporterState {
@@ -41,6 +43,7 @@ impl QuotaReporterState {
         let (dynamodb, ses) = (aws.dynamodb(), aws.sesv2());
         tokio::join!(aws.open_dynamodb(), aws.open_sesv2());
         Ok(Self {
+            emitter: Emitter::new(config.emitter, &dynamodb, aws.sqs_for_worker()),
             suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table),
             ses_list: SesSuppressionList::new(ses.clone()),
             marks: Marks::new(dynamodb.clone(), config.usage_table.clone()),

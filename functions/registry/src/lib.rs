@@ -39,6 +39,10 @@ pub const FUNCTIONS: &[Function] = &[
         name: "sender",
         start: || Box::pin(sender::run()),
     },
+    Function {
+        name: "webhooks",
+        start: || Box::pin(webhooks::run()),
+    },
 ];
 
 /// Returns the names of all functions.

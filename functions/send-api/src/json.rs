@@ -268,6 +268,17 @@ fn given_twice(name: &str) -> InvalidEmail {
     ))
 }
 
+/// Reads the body as an object, without its `null` fields.
+pub(crate) fn object(request: &Request) -> Result<Map<String, Value>, ApiError> {
+    match read(request)? {
+        Value::Object(mut object) => {
+            object.retain(|_, value| !value.is_null());
+            Ok(object)
+        }
+        _ => Err(InvalidEmail::Whole("The request body must be a JSON object.".to_owned()).into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -8,14 +8,16 @@
 //! | `authentication` | checks API keys |
 //! | `error` | every error that a caller can receive |
 //! | `recipient` | a recipient's outcome in answers |
+//! | `config` | the configuration of the function |
 //! | `state` | the clients that the function keeps between invocations |
-//! | `health`, `openapi`, `emails`, `suppressions`, `quota` | the operations, by noun and verb |
+//! | `health`, `openapi`, `emails`, `suppressions`, `webhooks`, `quota` | the operations, by noun and verb |
 //!
 //! The contract fixes the order of the checks: size, route, API key, idempotency key, JSON, fields.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod authentication;
+mod config;
 #[cfg(test)]
 mod document;
 mod emails;
@@ -31,19 +33,21 @@ mod route;
 mod state;
 mod suppressions;
 mod unreadable;
+mod webhooks;
 
 use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use front::FrontConfig;
 use jiff::Timestamp;
 use runtime::function::{self, Invocation};
 use sending::Deadlines;
 pub use sending::Ids;
 use tokio::time::Instant;
 
+pub use config::SendApiConfig;
 pub use emails::{EmailId, email_json, find_email};
 pub use state::SendApiState;
+pub use webhooks::{RefusedAddress, check_webhook_address};
 
 use error::ApiError;
 use request::Request;
@@ -61,7 +65,7 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     function::run(
         env!("CARGO_CRATE_NAME"),
         TIMEOUT,
-        FrontConfig::read,
+        SendApiConfig::read,
         SendApiState::new,
         async |state: &SendApiState, call: Invocation<ApiGatewayV2httpRequest>| {
             let ids = Ids {
@@ -108,7 +112,7 @@ async fn answer(
     ids: Ids,
 ) -> Result<Response, ApiError> {
     let request = Request::read(event)?;
-    let Route { operation, named } = Route::of(request.method.as_str(), &request.path)?;
+    let Route { operation, named, part } = Route::of(request.method.as_str(), &request.path)?;
     match operation {
         Operation::ShowHealth => Ok(health::show()),
         Operation::ShowOpenApi => Ok(openapi::show()),
@@ -125,6 +129,16 @@ async fn answer(
         Operation::LiftSuppressions => Box::pin(suppressions::lift_all(state, &request, deadlines)).await,
         Operation::ShowSuppression => Box::pin(suppressions::show(state, &request, deadlines, &named)).await,
         Operation::LiftSuppression => Box::pin(suppressions::lift(state, &request, deadlines, &named)).await,
+        Operation::CreateWebhook => Box::pin(webhooks::create(state, &request, deadlines, ids)).await,
+        Operation::ListWebhooks => Box::pin(webhooks::list(state, &request, deadlines)).await,
+        Operation::ShowWebhook => Box::pin(webhooks::show(state, &request, deadlines, &named)).await,
+        Operation::UpdateWebhook => Box::pin(webhooks::update(state, &request, deadlines, &named)).await,
+        Operation::DeleteWebhook => Box::pin(webhooks::delete(state, &request, deadlines, &named)).await,
+        Operation::RotateWebhookSecret => Box::pin(webhooks::rotate(state, &request, deadlines, &named)).await,
+        Operation::ListWebhookEvents => Box::pin(webhooks::events(state, &request, deadlines, &named)).await,
+        Operation::ShowWebhookEvent => Box::pin(webhooks::event(state, &request, deadlines, &named, &part)).await,
+        Operation::ListWebhookAttempts => Box::pin(webhooks::attempts(state, &request, deadlines, &named, &part)).await,
+        Operation::ReplayWebhookEvent => Box::pin(webhooks::replay(state, &request, deadlines, &named, &part)).await,
         Operation::ShowQuota => Box::pin(quota::show(state, &request, deadlines)).await,
     }
 }

@@ -119,9 +119,19 @@ pub(crate) fn limit_of(parameter: Option<&str>) -> Result<usize, ApiError> {
 
 /// Reads the parameters `after` and `before` of a list, each the id of an entry. Only one of them may be given.
 pub(crate) fn page_from(after: Option<&str>, before: Option<&str>, expected: &str) -> Result<NewestFrom, ApiError> {
+    page_from_id(after, before, expected, |text| text.parse::<Uuid>().ok())
+}
+
+/// Reads the parameters `after` and `before` as [`page_from`] does, for ids that `parse` reads.
+pub(crate) fn page_from_id<Id>(
+    after: Option<&str>,
+    before: Option<&str>,
+    expected: &str,
+    parse: impl Fn(&str) -> Option<Id>,
+) -> Result<NewestFrom<Id>, ApiError> {
     let id = |name, parameter: Option<&str>| {
-        let id = parameter.map(str::parse::<Uuid>).transpose();
-        id.map_err(|_| ApiError::invalid_parameter(name, expected))
+        let read = |text| parse(text).ok_or_else(|| ApiError::invalid_parameter(name, expected));
+        parameter.map(read).transpose()
     };
     match (id("after", after)?, id("before", before)?) {
         (None, None) => Ok(NewestFrom::Newest),

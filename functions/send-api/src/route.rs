@@ -21,6 +21,16 @@ pub(crate) enum Operation {
     LiftSuppressions,
     ShowSuppression,
     LiftSuppression,
+    CreateWebhook,
+    ListWebhooks,
+    ShowWebhook,
+    UpdateWebhook,
+    DeleteWebhook,
+    RotateWebhookSecret,
+    ListWebhookEvents,
+    ShowWebhookEvent,
+    ListWebhookAttempts,
+    ReplayWebhookEvent,
     ShowQuota,
 }
 
@@ -30,6 +40,8 @@ impl Operation {
         match self {
             Self::ListEmails => &["to", "limit", "after", "before"],
             Self::ListSuppressions => &["origin", "limit", "after", "before"],
+            Self::ListWebhooks | Self::ListWebhookEvents => &["limit", "after", "before"],
+            Self::ListWebhookAttempts => &["limit", "after"],
             _ => &[],
         }
     }
@@ -39,7 +51,7 @@ impl Operation {
 pub(crate) type OperationRow = (&'static str, &'static str, Operation);
 
 /// Every operation. The first path that matches counts, so paths without braces come before those with braces.
-pub(crate) const OPERATIONS: [OperationRow; 16] = [
+pub(crate) const OPERATIONS: [OperationRow; 26] = [
     ("GET", "/health", Operation::ShowHealth),
     ("HEAD", "/health", Operation::ShowHealth),
     ("GET", "/openapi.json", Operation::ShowOpenApi),
@@ -55,6 +67,32 @@ pub(crate) const OPERATIONS: [OperationRow; 16] = [
     ("POST", "/suppressions/batch/remove", Operation::LiftSuppressions),
     ("GET", "/suppressions/{id_or_email}", Operation::ShowSuppression),
     ("DELETE", "/suppressions/{id_or_email}", Operation::LiftSuppression),
+    ("GET", "/webhooks", Operation::ListWebhooks),
+    ("POST", "/webhooks", Operation::CreateWebhook),
+    ("GET", "/webhooks/{webhook_id}", Operation::ShowWebhook),
+    ("PATCH", "/webhooks/{webhook_id}", Operation::UpdateWebhook),
+    ("DELETE", "/webhooks/{webhook_id}", Operation::DeleteWebhook),
+    (
+        "POST",
+        "/webhooks/{webhook_id}/signing-secret/rotate",
+        Operation::RotateWebhookSecret,
+    ),
+    ("GET", "/webhooks/{webhook_id}/events", Operation::ListWebhookEvents),
+    (
+        "GET",
+        "/webhooks/{webhook_id}/events/{event_id}",
+        Operation::ShowWebhookEvent,
+    ),
+    (
+        "GET",
+        "/webhooks/{webhook_id}/events/{event_id}/attempts",
+        Operation::ListWebhookAttempts,
+    ),
+    (
+        "POST",
+        "/webhooks/{webhook_id}/events/{event_id}/replay",
+        Operation::ReplayWebhookEvent,
+    ),
     ("GET", "/quota", Operation::ShowQuota),
 ];
 
@@ -62,8 +100,10 @@ pub(crate) const OPERATIONS: [OperationRow; 16] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) operation: Operation,
-    /// The path's value for the placeholder in the table; empty if there is no placeholder.
+    /// The path's value for the first placeholder in the table; empty if there is no placeholder.
     pub(crate) named: String,
+    /// The path's value for the second placeholder; empty if there is none.
+    pub(crate) part: String,
 }
 
 impl Route {
@@ -71,7 +111,7 @@ impl Route {
     /// ways.
     pub(crate) fn of(method: &str, path: &str) -> Result<Self, ApiError> {
         let path = path.trim_matches('/');
-        let fits = |line: &&OperationRow| named(line.1, path).is_some();
+        let fits = |line: &&OperationRow| values(line.1, path).is_some();
         let Some((_, pattern, _)) = OPERATIONS.iter().find(fits) else {
             return Err(Problem::NotFound.into());
         };
@@ -80,21 +120,27 @@ impl Route {
             let methods: Vec<&str> = of_path().map(|line| line.0).collect();
             return Err(ApiError::method_not_allowed(&methods.join(", ")));
         };
+        let (named, part) = values(pattern, path).unwrap_or_default();
         Ok(Self {
             operation: *operation,
-            named: decoded(named(pattern, path).unwrap_or_default()),
+            named: decoded(named),
+            part: decoded(part),
         })
     }
 }
 
-/// Returns the value in `path` for the placeholder in `pattern`, or an empty text; `None` if the path does not match.
-fn named<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
+/// Returns the values in `path` for the placeholders in `pattern`, of which there are at most two, or empty texts;
+/// `None` if the path does not match.
+fn values<'a>(pattern: &str, path: &'a str) -> Option<(&'a str, &'a str)> {
     let (mut expected, mut segments) = (pattern.trim_matches('/').split('/'), path.split('/'));
-    let mut found = "";
+    let mut found = Vec::new();
     loop {
         match (expected.next(), segments.next()) {
-            (None, None) => return Some(found),
-            (Some(parameter), Some(segment)) if parameter.starts_with('{') => found = segment,
+            (None, None) => {
+                let mut found = found.into_iter();
+                return Some((found.next().unwrap_or_default(), found.next().unwrap_or_default()));
+            }
+            (Some(parameter), Some(segment)) if parameter.starts_with('{') => found.push(segment),
             (Some(expected), Some(segment)) if expected == segment => {}
             _ => return None,
         }
@@ -137,6 +183,20 @@ mod tests {
     }
 
     #[test]
+    fn finds_a_webhook_and_an_event_of_it() {
+        let route = Route::of("POST", "/webhooks/a%2Fb/events/msg_1/replay").unwrap();
+        assert_eq!(
+            (route.operation, route.named.as_str(), route.part.as_str()),
+            (Operation::ReplayWebhookEvent, "a/b", "msg_1")
+        );
+        let route = Route::of("PATCH", "/webhooks/a").unwrap();
+        assert_eq!(
+            (route.operation, route.named.as_str(), route.part.as_str()),
+            (Operation::UpdateWebhook, "a", "")
+        );
+    }
+
+    #[test]
     fn distinguishes_a_wrong_method_from_a_wrong_path() {
         for (method, path, allow) in [
             ("PUT", "/emails", "GET, POST"),
@@ -145,6 +205,8 @@ mod tests {
             ("GET", "/emails/x/cancel", "POST"),
             ("GET", "/emails/batch", "POST"),
             ("PUT", "/suppressions/x", "GET, DELETE"),
+            ("PUT", "/webhooks/x", "GET, PATCH, DELETE"),
+            ("GET", "/webhooks/x/signing-secret/rotate", "POST"),
         ] {
             let error = Route::of(method, path).unwrap_err();
             assert_eq!(

@@ -1,11 +1,14 @@
 //! The state of the send API between invocations: its clients and its cache of API keys.
 
-use aws::{Messages, Suppressions, TrustError, Usage};
-use front::{Clients, Front, FrontConfig};
+use aws::{Deliveries, DeliveryQueue, Messages, Suppressions, TrustError, Usage, Webhooks};
+use domain::webhook::guard::UrlRules;
+use emitter::EmitterConfig;
+use front::{Clients, Front};
 use sending::Sending;
 use suppression::Lifting;
 
 use crate::authentication::Authentication;
+use crate::config::SendApiConfig;
 
 /// The state of the send API: its clients, and the API keys that it cached.
 #[derive(Debug)]
@@ -17,6 +20,10 @@ pub struct SendApiState {
     pub(crate) messages: Messages,
     pub(crate) lifting: Lifting,
     pub(crate) usage: Usage,
+    pub(crate) webhooks: Webhooks,
+    pub(crate) deliveries: Deliveries,
+    pub(crate) delivery_queue: DeliveryQueue,
+    pub(crate) url_rules: UrlRules,
 }
 
 impl SendApiState {
@@ -24,19 +31,20 @@ impl SendApiState {
     ///
     /// # Errors
     /// [`TrustError`] if the clients cannot set up TLS.
-    pub async fn new(config: FrontConfig) -> Result<Self, TrustError> {
-        Ok(Front::start(config).await?.into())
+    pub async fn new(config: SendApiConfig) -> Result<Self, TrustError> {
+        let webhooks = config.front.emitter.clone();
+        Ok(Self::of(Front::start(config.front).await?, webhooks, config.url_rules))
     }
 
     /// Makes the state with the given clients.
     #[must_use]
-    pub fn with_clients(config: FrontConfig, clients: Clients) -> Self {
-        Front::new(config, clients).into()
+    pub fn with_clients(config: SendApiConfig, clients: Clients) -> Self {
+        let webhooks = config.front.emitter.clone();
+        Self::of(Front::new(config.front, clients), webhooks, config.url_rules)
     }
-}
 
-impl From<Front> for SendApiState {
-    fn from(front: Front) -> Self {
+    fn of(front: Front, webhooks: EmitterConfig, url_rules: UrlRules) -> Self {
+        let Clients { dynamodb, sqs, .. } = front.clients;
         Self {
             region: front.region,
             authentication: Authentication::new(front.keys),
@@ -45,6 +53,10 @@ impl From<Front> for SendApiState {
             messages: front.messages,
             lifting: front.lifting,
             usage: front.usage,
+            webhooks: Webhooks::new(dynamodb.clone(), webhooks.webhooks_table),
+            deliveries: Deliveries::new(dynamodb, webhooks.deliveries_table),
+            delivery_queue: DeliveryQueue::new(sqs, webhooks.queue_url),
+            url_rules,
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use aws::{ApiKeys, FunctionConfig, Hints, Outbox, TrustError};
-use emitter::{Emitter, EmitterConfig};
+use aws::{ApiKeys, Deliveries, DeliveryQueue, FunctionConfig, Hints, Outbox, TrustError, Webhooks};
+use emitter::Emitter;
 use jiff::Timestamp;
 use sending::{HintQueues, Sending, SendingConfig, SweepReport, Worker};
 
 use crate::config::Config;
+use crate::deliveries::WebhookSweep;
 use crate::metrics;
 
 /// How long init waits for the gate. If this is too short, the first permit reads the gate.
@@ -17,6 +18,7 @@ const INIT_PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Sender {
     pub(crate) worker: Worker,
+    pub(crate) webhooks: WebhookSweep,
     /// The function's own name, the dimension of its metrics; `None` if it publishes no metrics.
     metrics_of: Option<String>,
 }
@@ -29,24 +31,25 @@ impl Sender {
     pub async fn new(config: Config) -> Result<Self, TrustError> {
         let aws = FunctionConfig::from_env(&config.process.region)?;
         let (dynamodb, sqs) = (aws.dynamodb(), aws.sqs_for_worker());
-        let emitter = EmitterConfig {
-            region: config.process.region.clone(),
-            webhooks_table: config.webhooks_table,
-            deliveries_table: config.deliveries_table,
-            queue_url: config.webhook_queue_url,
-        };
-        let emitter = Emitter::new(emitter, &dynamodb, sqs.clone());
+        let webhooks = WebhookSweep::new(
+            Webhooks::new(dynamodb.clone(), config.emitter.webhooks_table.clone()),
+            Deliveries::new(dynamodb.clone(), config.emitter.deliveries_table.clone()),
+            DeliveryQueue::new(sqs.clone(), config.emitter.queue_url.clone()),
+        );
+        let emitter = Emitter::new(config.emitter, &dynamodb, sqs.clone());
         let sending = SendingConfig {
             region: config.process.region,
             suppressions_table: config.suppressions_table,
             messages_table: config.messages_table,
             usage_table: config.usage_table,
             configuration_set: config.configuration_set,
+            tracking_events: config.tracking_events,
             policy: config.policy,
             soft_bounce_tiers: config.soft_bounce_tiers,
             message_retention: config.message_retention,
         };
         let state = Self {
+            webhooks,
             metrics_of: config.metrics.then_some(config.function_name),
             worker: Worker {
                 outbox: Outbox::new(dynamodb.clone(), config.outbox_table),

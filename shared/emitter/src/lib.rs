@@ -40,6 +40,21 @@ pub struct EmitterConfig {
     pub queue_url: String,
 }
 
+impl EmitterConfig {
+    /// Reads the configuration. `text` reads an environment variable.
+    ///
+    /// # Errors
+    /// That of `text`, for the first variable that it cannot read.
+    pub fn read<E>(region: &str, text: impl Fn(&'static str) -> Result<String, E>) -> Result<Self, E> {
+        Ok(Self {
+            region: region.to_owned(),
+            webhooks_table: text(Webhooks::TABLE_VARIABLE)?,
+            deliveries_table: text(Deliveries::TABLE_VARIABLE)?,
+            queue_url: text(DeliveryQueue::URL_VARIABLE)?,
+        })
+    }
+}
+
 /// Emits events to every endpoint that wants them.
 #[derive(Clone, Debug)]
 pub struct Emitter {
@@ -102,6 +117,17 @@ impl Emitter {
             }
         }
         self.send(deliveries, now).await
+    }
+
+    /// Puts each event on its way, and logs a failure, for an answer that must not depend on it. An alarm counts the line.
+    pub async fn emit_or_log(&self, events: &[WebhookEvent], now: Timestamp) {
+        if let Err(error) = self.emit(events, now).await {
+            tracing::error!(
+                cause = "not_emitted",
+                count = events.len(),
+                "events for webhooks were not emitted: {error}"
+            );
+        }
     }
 
     /// Puts an event on its way to one endpoint, whichever kinds it wants.

@@ -1,12 +1,16 @@
 //! The configuration of an HTTP front, read from its environment variables.
 
-use aws::{ApiKeys, Deliveries, DeliveryQueue, Messages, Outbox, Suppressions, Usage, Webhooks};
+use aws::{ApiKeys, Messages, Outbox, Suppressions, Usage};
+use domain::message::TrackingEvents;
 use domain::pacing::PacingPolicy;
 use domain::queue::DeadlineDefaults;
 use domain::retention::MessageRetention;
 use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
-use runtime::config::{ProcessConfig, deadline_defaults, hint_queue_url, message_retention, policy, soft_bounce_tiers};
+use emitter::EmitterConfig;
+use runtime::config::{
+    ProcessConfig, deadline_defaults, hint_queue_url, message_retention, policy, soft_bounce_tiers, tracking_events,
+};
 use runtime::environment::{ConfigError, Environment};
 
 /// The configuration of an HTTP front.
@@ -26,6 +30,8 @@ pub struct FrontConfig {
     pub api_keys_table: String,
     /// The name of the SES configuration set that Okite sends every mail with.
     pub configuration_set: String,
+    /// Whether SES tracks the mail whose callers ask for it.
+    pub tracking_events: TrackingEvents,
     /// How this stack may use the account's sending rate and quota.
     pub policy: PacingPolicy,
     /// When soft bounces suppress an address for bulk mail.
@@ -36,12 +42,8 @@ pub struct FrontConfig {
     pub transactional_queue_url: String,
     /// How long a mail waits whose caller names no deadline.
     pub deadlines: DeadlineDefaults,
-    /// The table of webhooks' endpoints.
-    pub webhooks_table: String,
-    /// The table of deliveries to them.
-    pub deliveries_table: String,
-    /// The queue of deliveries.
-    pub webhook_queue_url: String,
+    /// How events for webhooks are emitted.
+    pub emitter: EmitterConfig,
 }
 
 impl FrontConfig {
@@ -51,6 +53,7 @@ impl FrontConfig {
     /// [`ConfigError`] names the first variable that is missing or wrong.
     pub fn read(process: ProcessConfig, environment: &Environment<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
+            emitter: EmitterConfig::read(&process.region, |name| environment.text(name))?,
             process,
             suppressions_table: environment.text(Suppressions::TABLE_VARIABLE)?,
             messages_table: environment.text(Messages::TABLE_VARIABLE)?,
@@ -58,14 +61,12 @@ impl FrontConfig {
             usage_table: environment.text(Usage::TABLE_VARIABLE)?,
             api_keys_table: environment.text(ApiKeys::TABLE_VARIABLE)?,
             configuration_set: environment.text("CONFIGURATION_SET")?,
+            tracking_events: tracking_events(environment)?,
             policy: policy(environment)?,
             soft_bounce_tiers: soft_bounce_tiers(environment)?,
             message_retention: message_retention(environment)?,
             transactional_queue_url: hint_queue_url(environment, Stream::Transactional)?,
             deadlines: deadline_defaults(environment)?,
-            webhooks_table: environment.text(Webhooks::TABLE_VARIABLE)?,
-            deliveries_table: environment.text(Deliveries::TABLE_VARIABLE)?,
-            webhook_queue_url: environment.text(DeliveryQueue::URL_VARIABLE)?,
         })
     }
 }
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     /// Every variable that the template sets for such a function.
-    const VARIABLES: [(&str, &str); 20] = [
+    const VARIABLES: [(&str, &str); 21] = [
         ("AWS_REGION", "eu-west-1"),
         ("LOG_LEVEL", "info"),
         ("SUPPRESSIONS_TABLE", "s"),
@@ -84,6 +85,7 @@ mod tests {
         ("USAGE_TABLE", "u"),
         ("API_KEYS_TABLE", "k"),
         ("CONFIGURATION_SET", "c"),
+        ("TRACKING_EVENTS", "false"),
         ("ACCOUNT_SHARE", "1"),
         ("PERMIT_BURST_SECONDS", "1"),
         ("PERMIT_WAIT_SECONDS", "2"),

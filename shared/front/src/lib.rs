@@ -9,7 +9,7 @@ mod config;
 use std::time::Duration;
 
 use aws::{ApiKeys, FunctionConfig, Hints, Messages, Outbox, SesSuppressionList, Suppressions, TrustError, Usage};
-use emitter::{Emitter, EmitterConfig};
+use emitter::Emitter;
 use runtime::clock::Clock;
 use sending::{MailQueue, Sending, SendingConfig};
 use suppression::Lifting;
@@ -33,6 +33,8 @@ pub struct Clients {
 /// The parts of a front. Each front takes those that it needs.
 #[derive(Debug)]
 pub struct Front {
+    /// The clients, for what only one of the fronts has.
+    pub clients: Clients,
     /// The account's region.
     pub region: String,
     /// The name of the SES configuration set that every mail is sent with.
@@ -77,15 +79,9 @@ impl Front {
     /// Makes the parts with the given clients.
     #[must_use]
     pub fn new(config: FrontConfig, clients: Clients) -> Self {
-        let Clients { dynamodb, ses, sqs } = clients;
+        let Clients { dynamodb, ses, sqs } = clients.clone();
         let region = config.process.region;
-        let emitter = EmitterConfig {
-            region: region.clone(),
-            webhooks_table: config.webhooks_table,
-            deliveries_table: config.deliveries_table,
-            queue_url: config.webhook_queue_url,
-        };
-        let emitter = Emitter::new(emitter, &dynamodb, sqs.clone());
+        let emitter = Emitter::new(config.emitter, &dynamodb, sqs.clone());
         let queue = MailQueue {
             outbox: Outbox::new(dynamodb.clone(), config.outbox_table),
             hints: Hints::new(sqs, config.transactional_queue_url),
@@ -97,6 +93,7 @@ impl Front {
             messages_table: config.messages_table.clone(),
             usage_table: config.usage_table.clone(),
             configuration_set: config.configuration_set.clone(),
+            tracking_events: config.tracking_events,
             policy: config.policy,
             soft_bounce_tiers: config.soft_bounce_tiers,
             message_retention: config.message_retention,
@@ -104,6 +101,7 @@ impl Front {
         let suppressions = Suppressions::new(dynamodb.clone(), config.suppressions_table);
         let usage = Usage::new(dynamodb.clone(), config.usage_table, region.clone());
         Self {
+            clients,
             region,
             configuration_set: config.configuration_set,
             clock: config.process.clock,
@@ -113,6 +111,7 @@ impl Front {
                 suppressions: suppressions.clone(),
                 ses_list: SesSuppressionList::new(ses.clone()),
                 usage: usage.clone(),
+                emitter: emitter.clone(),
             },
             sending: Sending::new(sending, &dynamodb, ses, Some(queue), Some(emitter.clone())),
             emitter,

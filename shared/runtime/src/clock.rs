@@ -17,6 +17,12 @@ const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 /// The beginning of every endpoint of local AWS.
 const LOCAL: &str = "http://127.0.0.1:";
 
+/// Returns whether AWS's services are on this machine.
+pub(crate) fn is_local(environment: &Environment<'_>) -> bool {
+    let dynamodb = environment.optional(ENDPOINT);
+    dynamodb.is_some_and(|url| url.starts_with(LOCAL))
+}
+
 /// A function's clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Clock {
@@ -29,9 +35,8 @@ impl Clock {
         let Some(ahead) = environment.optional(AHEAD) else {
             return Ok(Self::default());
         };
-        let is_local = environment.optional(ENDPOINT).is_some_and(|url| url.starts_with(LOCAL));
         match ahead.parse::<i64>() {
-            Ok(milliseconds) if is_local && milliseconds >= 0 => Ok(Self {
+            Ok(milliseconds) if is_local(environment) && milliseconds >= 0 => Ok(Self {
                 ahead: SignedDuration::from_millis(milliseconds),
             }),
             _ => Err(ConfigError::Invalid {

@@ -5,14 +5,16 @@
 
 use std::time::Duration;
 
+use domain::message::TrackingEvents;
 use domain::pacing::PacingPolicy;
 use domain::queue::{AFTER_SCHEDULE_MAX, DeadlineDefaults};
 use domain::retention::MessageRetention;
 use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
+use domain::webhook::guard::UrlRules;
 use tracing::level_filters::LevelFilter;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, is_local};
 use crate::environment::{ConfigError, Environment};
 
 /// The part that every function has.
@@ -81,6 +83,14 @@ pub fn message_retention(environment: &Environment<'_>) -> Result<MessageRetenti
     days.map(MessageRetention::from_days)
 }
 
+/// Reads whether SES tracks the mail whose callers ask for it: `TRACKING_EVENTS`.
+///
+/// # Errors
+/// [`ConfigError`] if it is missing or wrong.
+pub fn tracking_events(environment: &Environment<'_>) -> Result<TrackingEvents, ConfigError> {
+    environment.value("TRACKING_EVENTS", "true or false", |_| true)
+}
+
 /// Reads the URL of the queue of hints about the mail of a stream: `TRANSACTIONAL_QUEUE_URL` or `BULK_QUEUE_URL`.
 ///
 /// # Errors
@@ -107,6 +117,35 @@ pub fn deadline_defaults(environment: &Environment<'_>) -> Result<DeadlineDefaul
     Ok(DeadlineDefaults {
         transactional: hours("TRANSACTIONAL_DEADLINE_HOURS")?,
         bulk: hours("BULK_DEADLINE_HOURS")?,
+    })
+}
+
+/// Reads which URLs may be called: `WEBHOOK_PORTS`, by default 443, and `ALLOW_LOOPBACK_WEBHOOKS`, which `okite up` sets
+/// so that an application on the same machine can receive events. The latter stops init wherever AWS's services are not
+/// at 127.0.0.1, so it opens nothing in a deployed function.
+///
+/// # Errors
+/// [`ConfigError`] names the variable that is wrong.
+pub fn webhook_url_rules(environment: &Environment<'_>) -> Result<UrlRules, ConfigError> {
+    const PORTS: &str = "WEBHOOK_PORTS";
+    const LOOPBACK: &str = "ALLOW_LOOPBACK_WEBHOOKS";
+    let ports = environment.optional(PORTS).map(|ports| UrlRules::parse_ports(&ports));
+    let default = UrlRules::default();
+    Ok(UrlRules {
+        ports: ports.unwrap_or(Ok(default.ports)).map_err(|_| ConfigError::Invalid {
+            name: PORTS,
+            expected: "1 to 20 ports with commas between them, like 443,8443: set the parameter WebhookPorts",
+        })?,
+        loopback: match environment.optional(LOOPBACK).as_deref() {
+            None | Some("false") => false,
+            Some("true") if is_local(environment) => true,
+            Some(_) => {
+                return Err(ConfigError::Invalid {
+                    name: LOOPBACK,
+                    expected: "left out: okite up alone sets it",
+                });
+            }
+        },
     })
 }
 
@@ -206,6 +245,45 @@ mod tests {
                 matches!(error, ConfigError::Invalid { name: named, .. } if named == name),
                 "{error}"
             );
+        }
+    }
+
+    #[test]
+    fn webhooks_go_to_port_443_unless_others_are_listed() {
+        let rules = |ports: Option<&'static str>| {
+            let ports = ports.map(str::to_owned);
+            webhook_url_rules(&Environment::new(|name| {
+                ports.clone().filter(|_| name == "WEBHOOK_PORTS")
+            }))
+        };
+        assert_eq!(rules(None), Ok(UrlRules::default()));
+        assert_eq!(rules(Some("443,8443")).unwrap().ports, [443, 8443]);
+        let refusal = rules(Some("https")).unwrap_err();
+        assert!(refusal.to_string().contains("WebhookPorts"), "{refusal}");
+    }
+
+    #[test]
+    fn webhooks_go_to_this_machine_only_where_aws_is_on_it() {
+        let loopback = |value: &'static str, dynamodb: Option<&'static str>| {
+            let environment = Environment::new(|name| match name {
+                "ALLOW_LOOPBACK_WEBHOOKS" => Some(value.to_owned()),
+                "AWS_ENDPOINT_URL_DYNAMODB" => dynamodb.map(str::to_owned),
+                _ => None,
+            });
+            webhook_url_rules(&environment).map(|rules| rules.loopback)
+        };
+        let local = Some("http://127.0.0.1:4000");
+        assert_eq!(
+            (loopback("true", local), loopback("false", local)),
+            (Ok(true), Ok(false))
+        );
+        assert_eq!(loopback("false", None), Ok(false));
+        for (value, dynamodb) in [
+            ("true", None),
+            ("true", Some("https://dynamodb.us-east-1.amazonaws.com")),
+            ("yes", local),
+        ] {
+            assert!(loopback(value, dynamodb).is_err(), "{value} {dynamodb:?}");
         }
     }
 }

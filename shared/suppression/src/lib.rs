@@ -4,15 +4,24 @@
 //! it. SES accepts one request a second for that list, and none in the sandbox. A single address is therefore removed
 //! from SES's list at once, before Okite lifts it, so that mail reaches an address as soon as the caller reads that it
 //! was lifted. When SES does not answer, the quota reporter removes the address in its next run.
+//!
+//! | module | concept |
+//! |---|---|
+//! | `events` | the events for webhooks about changes that a caller made |
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+mod events;
 
 use aws::{ListError, SesSuppressionList, StoreError, Suppressions, Usage};
 use domain::stream::Stream;
 use domain::suppression::{
     Register, RegisterEvidence, SoftBounceTiers, Suppression, SuppressionEntry, SuppressionReason,
 };
+use emitter::Emitter;
 use jiff::Timestamp;
+
+pub use events::{added, removed};
 
 /// The state of a lifted address on SES's own list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +43,12 @@ pub struct Lifting {
     pub ses_list: SesSuppressionList,
     /// The table in which a pass over SES's list is requested.
     pub usage: Usage,
+    /// Emits the events about changes.
+    pub emitter: Emitter,
 }
 
 impl Lifting {
-    /// Lifts one suppression, and takes the address off SES's list at once if SES answers.
+    /// Lifts one suppression, takes the address off SES's list at once if SES answers, and emits the event.
     ///
     /// # Errors
     /// [`StoreError`] if the address may still be suppressed, or if SES may still list it and no pass was requested. A
@@ -51,6 +62,9 @@ impl Lifting {
         let ses_list = self.lift_at_ses(entry, suppression, now()).await?;
         // In this order: a function that stops in between leaves the address suppressed, and a repeated call lifts it.
         self.suppressions.lift(&entry.address, now()).await?;
+        self.emitter
+            .emit_or_log(&[removed(entry, suppression, now())], now())
+            .await;
         if ses_list == SesList::Pending {
             // Requested again: a pass that began before the address was lifted may already be past it.
             self.request_pass(now()).await?;

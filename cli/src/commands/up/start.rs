@@ -115,6 +115,9 @@ impl LocalOkite {
         local.sandbox = sandbox;
         local.verified.extend(verify);
         local.data_dir = Some(DataDir::take(&data_dir).map_err(data_dir_error)?);
+        // For a webhook of an application on this machine. A deployed stack refuses such a URL.
+        let loopback = ("ALLOW_LOOPBACK_WEBHOOKS".to_owned(), "true".to_owned());
+        local.environment.extend([loopback]);
         let verified = local.verified.clone();
         let local_aws = LocalAws::start(local).await.map_err(start_error)?;
         match ready(&local_aws, smtp).await {

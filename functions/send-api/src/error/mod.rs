@@ -132,6 +132,11 @@ impl ApiError {
         Self::with(Problem::Compressed, &[("{compression}", compression)])
     }
 
+    /// Refuses a webhook beyond the `most` that a deployment has.
+    pub(crate) fn too_many_webhooks(most: usize) -> Self {
+        Self::with(Problem::TooManyWebhooks, &[("{most}", &most.to_string())])
+    }
+
     /// Rejects a field that Okite knows but does not support, so that it is never silently ignored.
     pub(crate) fn not_supported(field: &str, remedy: &str) -> Self {
         Self::with(Problem::NotSupported, &[("{field}", field), ("{remedy}", remedy)])

@@ -17,6 +17,8 @@ pub(crate) enum Problem {
     RestrictedApiKey,
     EmailNotFound,
     SuppressionNotFound,
+    WebhookNotFound,
+    WebhookEventNotFound,
     NoReport,
     InvalidIdempotencyKey,
     UnknownParameter,
@@ -29,6 +31,8 @@ pub(crate) enum Problem {
     MissingField,
     InvalidEmail,
     InvalidAttachment,
+    TooManyWebhooks,
+    WebhookDisabled,
     SenderNotAllowed,
     KeyReused,
     InFlight,
@@ -88,7 +92,7 @@ const fn row(problem: Problem, status: u16, name: &'static str, retry: RetryWhen
 }
 
 /// One row for each [`Problem`], in its order.
-pub(crate) static PROBLEMS: [ProblemRow; 36] = [
+pub(crate) static PROBLEMS: [ProblemRow; 40] = [
     row(
         Problem::TooLarge,
         413,
@@ -103,7 +107,7 @@ pub(crate) static PROBLEMS: [ProblemRow; 36] = [
         "not_found",
         RetryWhen::Never,
         "This endpoint does not exist. The endpoints are POST /emails, POST /emails/batch, GET /emails, GET /emails?to=…, \
-         GET /emails/{id}, PATCH /emails/{id}, POST /emails/{id}/cancel, /suppressions, GET /quota, GET /openapi.json and GET /health.",
+         GET /emails/{id}, PATCH /emails/{id}, POST /emails/{id}/cancel, /suppressions, /webhooks, GET /quota, GET /openapi.json and GET /health.",
     ),
     row(
         Problem::MethodNotAllowed,
@@ -148,6 +152,21 @@ pub(crate) static PROBLEMS: [ProblemRow; 36] = [
         RetryWhen::Never,
         "No suppressed address has this id or spelling: it was never suppressed, or its suppression was lifted. If the address \
          was suppressed only seconds ago, look it up by the address instead of the id.",
+    ),
+    row(
+        Problem::WebhookNotFound,
+        404,
+        "not_found",
+        RetryWhen::Never,
+        "No webhook has this id: it was never created, or it was deleted. `GET /webhooks` lists all of them.",
+    ),
+    row(
+        Problem::WebhookEventNotFound,
+        404,
+        "not_found",
+        RetryWhen::Never,
+        "This webhook has no event with this id. Check both ids. Okite keeps events for 14 days. An event that has just \
+         happened is found after the first attempt to deliver it.",
     ),
     row(
         Problem::NoReport,
@@ -233,6 +252,22 @@ pub(crate) static PROBLEMS: [ProblemRow; 36] = [
         "invalid_attachment",
         RetryWhen::Never,
         "{problem}",
+    ),
+    row(
+        Problem::TooManyWebhooks,
+        422,
+        "validation_error",
+        RetryWhen::Never,
+        "There are {most} webhooks already, and a deployment has no more. Nothing was created. Delete one that is not \
+         needed, or change its URL or its events with `PATCH /webhooks/{id}`.",
+    ),
+    row(
+        Problem::WebhookDisabled,
+        409,
+        "validation_error",
+        RetryWhen::Never,
+        "This webhook is disabled, so nothing is delivered to it. Nothing was changed. Enable it first: `PATCH \
+         /webhooks/{id}` with `{\"status\":\"enabled\"}`.",
     ),
     row(
         Problem::SenderNotAllowed,
@@ -339,8 +374,8 @@ pub(crate) static PROBLEMS: [ProblemRow; 36] = [
         503,
         "service_unavailable",
         RetryWhen::After(RETRY_SOON),
-        "The suppression list or the email records did not respond in time, so this request sent nothing. Try again shortly. \
-         If the request has an `Idempotency-Key`, use the same one.",
+        "The suppression list, the email records or the webhooks did not respond in time, so this request sent nothing. Try \
+         again shortly. If the request has an `Idempotency-Key`, use the same one.",
     ),
     row(
         Problem::StoreRefused,

@@ -15,11 +15,12 @@ use uuid::Uuid;
 use super::BATCH_MAX;
 use super::body::CreatedBody;
 use crate::error::ApiError;
-use crate::json;
+use crate::json::object;
 use crate::request::Request;
 use crate::response::Response;
 use crate::state::SendApiState;
 use sending::{Deadlines, Ids};
+use suppression::added;
 
 /// The longest note, in characters.
 const NOTE_MAX: usize = 500;
@@ -50,6 +51,8 @@ pub(crate) async fn create(
     let wanted = wanted(object(request)?, deadlines.arrived)?;
     let put = put(state, &wanted, &api_key.id, deadlines.arrived, ids.message);
     let id = deadlines.before_answering(put).await??;
+    let event = added(id, &wanted.address, wanted.reason, deadlines.arrived);
+    state.lifting.emitter.emit_or_log(&[event], deadlines.now()).await;
     Ok(Response::created(&CreatedBody::of(id)))
 }
 
@@ -68,7 +71,7 @@ pub(crate) async fn create_all(
     });
     // All of them are checked before the first one is written.
     let addresses: Vec<EmailAddress> = parsed.collect::<Result<_, _>>()?;
-    let mut data = Vec::new();
+    let (mut data, mut events) = (Vec::new(), Vec::new());
     for (chunk, addresses) in addresses.chunks(AT_ONCE).enumerate() {
         let puts = addresses.iter().enumerate().map(|(index, address)| {
             let wanted = NewSuppression {
@@ -82,20 +85,12 @@ pub(crate) async fn create_all(
             async move { put(state, &wanted, key_id, deadlines.arrived, id).await }
         });
         let ids = deadlines.before_answering(try_join_all(puts)).await??;
+        let new = addresses.iter().zip(&ids);
+        events.extend(new.map(|(address, id)| added(*id, address, SuppressionReason::Manual, deadlines.arrived)));
         data.extend(ids.into_iter().map(CreatedBody::of));
     }
+    state.lifting.emitter.emit_or_log(&events, deadlines.now()).await;
     Ok(Response::created(&CreatedAllBody { data }))
-}
-
-/// Reads the body as an object, without its `null` fields.
-pub(super) fn object(request: &Request) -> Result<Map<String, Value>, ApiError> {
-    match json::read(request)? {
-        Value::Object(mut object) => {
-            object.retain(|_, value| !value.is_null());
-            Ok(object)
-        }
-        _ => Err(InvalidEmail::Whole("The request body must be a JSON object.".to_owned()).into()),
-    }
 }
 
 /// Reads an array of 1 to 100 strings.
@@ -173,7 +168,9 @@ async fn put(
             list.record_manual(address, now, wanted.expires_at, evidence, new_id)
                 .await?;
         }
-        reason => list.record(address, reason, now, evidence, new_id).await?,
+        reason => {
+            list.record(address, reason, now, evidence, new_id).await?;
+        }
     }
     let entry = list.get(address).await?;
     Ok(entry.map_or(new_id, |entry| entry.id))

@@ -5,13 +5,15 @@
 
 use domain::message::InvalidEmail;
 use domain::suppression::SuppressionEntry;
+use domain::webhook::WebhookEvent;
 use serde::Serialize;
-use suppression::SesList;
+use suppression::{SesList, removed};
 use uuid::Uuid;
 
-use super::create::{object, texts};
+use super::create::texts;
 use super::find::find;
 use crate::error::ApiError;
+use crate::json::object;
 use crate::request::Request;
 use crate::response::Response;
 use crate::state::SendApiState;
@@ -95,13 +97,33 @@ pub(crate) async fn lift_all(
     deadlines
         .before_answering(state.lifting.request_pass(deadlines.now()))
         .await??;
-    let mut data = Vec::new();
+    let (mut data, mut events) = (Vec::new(), Vec::new());
+    let lifted = lift_each(state, &which, deadlines, &mut data, &mut events).await;
+    // Those that were lifted are not found by a repeated request.
+    state.lifting.emitter.emit_or_log(&events, deadlines.now()).await;
+    lifted?;
+    deadlines
+        .before_answering(state.lifting.request_pass(deadlines.now()))
+        .await??;
+    tracing::info!(count = data.len(), "suppressions were lifted");
+    Ok(Response::ok(&LiftedAllBody { data }))
+}
+
+/// Lifts the suppressions of `which`, up to the first that fails.
+async fn lift_each(
+    state: &SendApiState,
+    which: &[String],
+    deadlines: &Deadlines,
+    data: &mut Vec<LiftedBody>,
+    events: &mut Vec<WebhookEvent>,
+) -> Result<(), ApiError> {
     for which in which {
-        match deadlines.before_answering(find(state, &which, deadlines)).await? {
-            Ok((entry, _)) => {
+        match deadlines.before_answering(find(state, which, deadlines)).await? {
+            Ok((entry, suppression)) => {
                 deadlines
                     .before_answering(state.suppressions.lift(&entry.address, deadlines.now()))
                     .await??;
+                events.push(removed(&entry, suppression, deadlines.now()));
                 data.push(LiftedBody::of(&entry, SesList::Pending));
             }
             // An address that is not suppressed needs no change.
@@ -109,9 +131,5 @@ pub(crate) async fn lift_all(
             Err(error) => return Err(error),
         }
     }
-    deadlines
-        .before_answering(state.lifting.request_pass(deadlines.now()))
-        .await??;
-    tracing::info!(count = data.len(), "suppressions were lifted");
-    Ok(Response::ok(&LiftedAllBody { data }))
+    Ok(())
 }

@@ -5,7 +5,7 @@
 
 use aws::{Evidence, NewestFrom};
 use domain::suppression::{Suppression, SuppressionEntry, SuppressionReason};
-use suppression::{evidence, in_force};
+use suppression::{added, evidence, in_force};
 
 use super::Call;
 use crate::answer::ApiAnswer;
@@ -26,6 +26,12 @@ impl Call<'_> {
         let (now, id) = (self.deadlines.arrived, self.ids.message);
         let recorded = self.state.suppressions.record(&put.address, reason, now, evidence, id);
         self.deadlines.before_answering(recorded).await??;
+        // An address that has an entry already keeps its id.
+        let entry = self.state.suppressions.get(&put.address);
+        let entry = self.deadlines.before_answering(entry).await??;
+        let event = added(entry.map_or(id, |entry| entry.id), &put.address, reason, now);
+        let emitter = &self.state.lifting.emitter;
+        emitter.emit_or_log(&[event], self.deadlines.now()).await;
         Ok(v2::empty(self.request_id))
     }
 

@@ -1,5 +1,6 @@
 //! The entries of SES's own list, added to ours.
 
+use futures_util::TryFutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -16,11 +17,24 @@ const WRITES_AT_ONCE: usize = 8;
 /// The source of evidence that comes from SES's list.
 const SOURCE: &str = "ses-account-list";
 
+/// An entry of SES's list that was added to ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddedFromSes {
+    /// The address.
+    pub address: EmailAddress,
+    /// SES's reason.
+    pub reason: SuppressionReason,
+    /// The time from which it is suppressed.
+    pub since: Timestamp,
+}
+
 /// The result of adding a part of SES's list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TakenFromSes<'a> {
     /// The entries that were found and added. Nothing is lifted yet.
     pub drift: ListDrift,
+    /// The entries that were added.
+    pub added: Vec<AddedFromSes>,
     /// The entries that are to be removed from SES's list.
     pub to_lift: Vec<&'a SesListEntry>,
 }
@@ -61,7 +75,13 @@ impl Suppressions {
                         source: SOURCE,
                         ..Evidence::default()
                     };
-                    writes.push(self.record(address, listed.reason, at, evidence, new_id()));
+                    let record = self.record(address, listed.reason, at, evidence, new_id());
+                    writes.push(record.map_ok(drop));
+                    taken.added.push(AddedFromSes {
+                        address: address.clone(),
+                        reason: listed.reason,
+                        since: at,
+                    });
                 }
             }
         }

@@ -7,6 +7,7 @@
 //! | `from`, `to` | what the brake held back before and after: `none`, `bulk`, `all` |
 //! | `by`, `why`, `figures` | the author, the reason, and the figures that it was based on, as JSON |
 //! | `published_at` | when the operators were notified; absent until then |
+//! | `emitted_at` | when the event for webhooks was emitted; absent until then |
 //! | `expires_at` | when DynamoDB may delete it (seconds) |
 
 use std::time::Duration;
@@ -26,6 +27,24 @@ use domain::time::plus;
 /// How long a change is kept: a year and some weeks.
 const CHANGE_KEPT: Duration = Duration::from_hours(400 * 24);
 
+/// The two ways in which a change becomes known. Each has a mark of its own in the item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrakeMark {
+    /// The operators were notified.
+    Published,
+    /// The event for webhooks was emitted.
+    Emitted,
+}
+
+impl BrakeMark {
+    fn attribute(self) -> &'static str {
+        match self {
+            Self::Published => "published_at",
+            Self::Emitted => "emitted_at",
+        }
+    }
+}
+
 /// The changes of the brake, in the table of usage.
 #[derive(Clone, Debug)]
 pub struct BrakeChanges {
@@ -41,7 +60,7 @@ impl BrakeChanges {
         Self { client, table, region }
     }
 
-    /// Records a change that the operators were not notified of yet. May be repeated: the mark of a notification stays.
+    /// Records a change that is not marked yet. May be repeated: the marks stay.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -68,34 +87,36 @@ impl BrakeChanges {
         unless_overtaken(put)
     }
 
-    /// Reads the changes since a time that the operators were not notified of, the oldest first, consistently.
+    /// Reads the changes since a time that do not have a mark, the oldest first, consistently.
     ///
     /// # Errors
     /// [`StoreError`] unless all of them were read.
-    pub async fn unpublished(&self, since: Timestamp) -> Result<Vec<BrakeChange>, StoreError> {
+    pub async fn without(&self, mark: BrakeMark, since: Timestamp) -> Result<Vec<BrakeChange>, StoreError> {
         let query = self
             .query("#pk = :pk AND #sk >= :since")
-            .filter_expression("attribute_not_exists(#published_at)")
-            .set_expression_attribute_names(names(["pk", "sk", "published_at"]))
+            .filter_expression("attribute_not_exists(#mark)")
+            .set_expression_attribute_names(names(["pk", "sk"]))
+            .expression_attribute_names("#mark", mark.attribute())
             .expression_attribute_values(":since", s(moment(since)));
         all(query).await
     }
 
-    /// Records that the operators were notified of a change. The first time stays.
+    /// Marks a change. The time of the first mark stays.
     ///
     /// # Errors
-    /// [`StoreError`] if it may not have been written. The operators are then notified again.
-    pub async fn published(&self, change: &BrakeChange, at: Timestamp) -> Result<(), StoreError> {
+    /// [`StoreError`] if it may not have been written. The change is then published or emitted again.
+    pub async fn mark(&self, mark: BrakeMark, change: &BrakeChange, at: Timestamp) -> Result<(), StoreError> {
         let updated = self
             .client
             .update_item()
             .table_name(&self.table)
             .key("pk", self.partition())
             .key("sk", sort_key(change))
-            .update_expression("SET #published_at = :at")
+            .update_expression("SET #mark = :at")
             // A change that DynamoDB has deleted must not come back as half an item.
-            .condition_expression("attribute_exists(#pk) AND attribute_not_exists(#published_at)")
-            .set_expression_attribute_names(names(["pk", "published_at"]))
+            .condition_expression("attribute_exists(#pk) AND attribute_not_exists(#mark)")
+            .set_expression_attribute_names(names(["pk"]))
+            .expression_attribute_names("#mark", mark.attribute())
             .expression_attribute_values(":at", time(at))
             .send()
             .await;

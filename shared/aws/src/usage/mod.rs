@@ -41,7 +41,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use std::collections::BTreeMap;
 
-pub use self::brake_changes::BrakeChanges;
+pub use self::brake_changes::{BrakeChanges, BrakeMark};
 pub use self::brake_override::OverrideInGate;
 pub use self::counted::CountedDay;
 pub use self::marks::{CountedMarks, MARK_KEPT_DAYS, MARKS_COUNTED_MAX, Marks, MarksPage};

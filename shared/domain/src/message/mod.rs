@@ -14,6 +14,7 @@ mod mail;
 mod plain_text;
 pub mod raw;
 mod tag;
+mod tracking;
 
 use std::collections::HashSet;
 
@@ -22,6 +23,7 @@ pub use event_headers::EVENT_HEADERS;
 pub use header::{Header, WRITTEN_BY_SES};
 pub use mail::{HeaderLines, Mail, MailContent, SesOptions};
 pub use tag::Tag;
+pub use tracking::{InvalidTrackingEvents, NotTracked, Tracking, TrackingEvents};
 
 use crate::address::Mailbox;
 

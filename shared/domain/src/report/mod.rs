@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 mod advice;
 mod quota;
 mod reasons;
+mod verdict_change;
 
 use crate::account::{Account, AccountHealth};
 use crate::brake::Brake;
@@ -20,6 +21,7 @@ pub use quota::{LimitDrop, Quota, QuotaShare, SendingRate};
 use quota::{quota, send_rate};
 pub use reasons::HealthReason;
 use reasons::reasons;
+pub use verdict_change::VerdictChange;
 
 use crate::suppression::ReportedReconciliation;
 
@@ -62,6 +64,9 @@ pub struct Report {
     /// How SES's own suppression list compares with ours; `null` before the first comparison.
     #[serde(default)]
     pub suppression_list: Option<ReportedReconciliation>,
+    /// The changes of the health whose events are not emitted yet, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdict_changes: Vec<VerdictChange>,
 }
 
 /// The account as the report shows it.
@@ -198,6 +203,7 @@ impl Report {
             brake: ReportedBrake::default(),
             troubles: Vec::new(),
             suppression_list: None,
+            verdict_changes: Vec::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The changes of the brake in the table of usage.
 
-use aws::BrakeChanges;
+use aws::{BrakeChanges, BrakeMark};
 use domain::brake::Brake;
 use domain::brake::BrakeChange;
 use serde_json::json;
@@ -62,24 +62,42 @@ async fn each_change_is_published_once() {
     for milliseconds in [2, 1] {
         changes.record(&change(milliseconds)).await.unwrap();
     }
-    assert_eq!(changes.unpublished(at(0)).await.unwrap(), [change(1), change(2)]);
-    assert_eq!(changes.unpublished(at(2)).await.unwrap(), [change(2)]);
+    assert_eq!(
+        changes.without(BrakeMark::Published, at(0)).await.unwrap(),
+        [change(1), change(2)]
+    );
+    assert_eq!(changes.without(BrakeMark::Published, at(2)).await.unwrap(), [change(2)]);
     for told_at in [at(7), at(8)] {
-        changes.published(&change(1), told_at).await.unwrap();
-        assert_eq!(changes.unpublished(at(0)).await.unwrap(), [change(2)]);
+        changes.mark(BrakeMark::Published, &change(1), told_at).await.unwrap();
+        assert_eq!(changes.without(BrakeMark::Published, at(0)).await.unwrap(), [change(2)]);
     }
     // A copy of the write, as of an SDK that lost the answer, makes it no new one.
     changes.record(&change(1)).await.unwrap();
-    assert_eq!(changes.unpublished(at(0)).await.unwrap(), [change(2)]);
+    assert_eq!(changes.without(BrakeMark::Published, at(0)).await.unwrap(), [change(2)]);
     let sk = "2027-01-15T08:00:00.001Z#00000000-0000-0000-0000-000000000001";
     let row = store.item(TABLE, &[("pk", "brake#us-east-1"), ("sk", sk)]).await;
     assert_eq!(number(&row.unwrap(), "published_at"), at(7).as_millisecond());
 }
 
 #[tokio::test]
+async fn each_mark_is_its_own() {
+    let store = Store::start().await;
+    let changes = store.brake_changes();
+    changes.record(&change(1)).await.unwrap();
+    changes.mark(BrakeMark::Emitted, &change(1), at(7)).await.unwrap();
+    assert_eq!(changes.without(BrakeMark::Emitted, at(0)).await.unwrap(), []);
+    let unpublished = changes.without(BrakeMark::Published, at(0)).await;
+    assert_eq!(unpublished.unwrap(), [change(1)]);
+}
+
+#[tokio::test]
 async fn marking_a_deleted_change_as_published_does_not_restore_it() {
     let store = Store::start().await;
-    store.brake_changes().published(&change(1), at(2)).await.unwrap();
+    store
+        .brake_changes()
+        .mark(BrakeMark::Published, &change(1), at(2))
+        .await
+        .unwrap();
     assert_eq!(store.count(TABLE).await, 0);
 }
 
@@ -100,7 +118,10 @@ async fn another_region_has_changes_of_its_own() {
     let elsewhere = BrakeChanges::new(store.client().clone(), store.table(TABLE), "eu-west-1".to_owned());
     elsewhere.record(&change(1)).await.unwrap();
     assert_eq!(store.brake_changes().latest(1).await.unwrap(), []);
-    assert_eq!(elsewhere.unpublished(at(0)).await.unwrap(), [change(1)]);
+    assert_eq!(
+        elsewhere.without(BrakeMark::Published, at(0)).await.unwrap(),
+        [change(1)]
+    );
 }
 
 #[tokio::test]
@@ -115,7 +136,7 @@ async fn a_row_that_is_no_change_hides_no_other() {
     let changes = store.brake_changes();
     changes.record(&change(1)).await.unwrap();
     assert_eq!(changes.latest(2).await.unwrap(), [change(1)]);
-    assert_eq!(changes.unpublished(at(0)).await.unwrap(), [change(1)]);
+    assert_eq!(changes.without(BrakeMark::Published, at(0)).await.unwrap(), [change(1)]);
 }
 
 #[tokio::test]
@@ -124,9 +145,20 @@ async fn a_write_whose_answer_was_lost_is_repeated_and_counts_once() {
     let losing = store.losing_an_answer().await;
     losing.brake_changes().record(&change(1)).await.unwrap();
     let losing = store.losing_an_answer().await;
-    losing.brake_changes().published(&change(1), at(2)).await.unwrap();
+    losing
+        .brake_changes()
+        .mark(BrakeMark::Published, &change(1), at(2))
+        .await
+        .unwrap();
     assert_eq!(store.brake_changes().latest(2).await.unwrap(), [change(1)]);
-    assert_eq!(store.brake_changes().unpublished(at(0)).await.unwrap(), []);
+    assert_eq!(
+        store
+            .brake_changes()
+            .without(BrakeMark::Published, at(0))
+            .await
+            .unwrap(),
+        []
+    );
 }
 
 #[tokio::test]
@@ -135,8 +167,8 @@ async fn a_store_that_is_down_is_an_error_of_every_operation() {
     let change = change(1);
     let (recorded, unpublished, published, latest, between) = tokio::join!(
         changes.record(&change),
-        changes.unpublished(at(0)),
-        changes.published(&change, at(2)),
+        changes.without(BrakeMark::Published, at(0)),
+        changes.mark(BrakeMark::Published, &change, at(2)),
         changes.latest(1),
         changes.between(at(0), at(1)),
     );

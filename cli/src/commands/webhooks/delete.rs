@@ -1,0 +1,46 @@
+//! `okite webhooks delete`: deletes a webhook. What waits for it is not delivered any more.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::place;
+use crate::execution::{CommandResult, block_on};
+use crate::output::note;
+use crate::retry::retry_throttled;
+use crate::target::{Target, TargetArguments};
+use crate::webhook_tables::{WebhookError, WebhooksTable};
+
+/// Delete a webhook; events that wait for it are dropped
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  okite webhooks delete 01980000-0000-7000-8000-000000000000 --stack okite")]
+pub(crate) struct DeleteCommand {
+    /// Id of the webhook, as `okite webhooks list` shows it
+    id: String,
+    #[command(flatten)]
+    target: TargetArguments,
+}
+
+impl DeleteCommand {
+    pub(crate) fn run(self) -> CommandResult {
+        let Self { id, target } = self;
+        block_on(async {
+            let (place, target_name) = delete(&id, &target.into()).await?;
+            note!("Deleted the webhook {id} ({place}) of {target_name}.");
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+/// Deletes a webhook. Returns where its events went, and the target.
+///
+/// Reads the webhook first: a deletion that the SDK repeats would find nothing.
+async fn delete(id: &str, target: &Target) -> Result<(String, String), WebhookError> {
+    let table = WebhooksTable::of(target).await?;
+    let endpoint = table.get(id).await?;
+    let deleted = retry_throttled(async || table.webhooks.delete(id).await).await;
+    deleted.map_err(|error| table.error(&error))?;
+    Ok((place(&endpoint), table.target_name()))
+}

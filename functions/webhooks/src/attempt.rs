@@ -1,0 +1,204 @@
+//! One attempt at a delivery: the request, the health of the endpoint, the record, and what follows.
+
+use std::time::Duration;
+
+use aws::{QueuedDelivery, StoreError};
+use domain::time::plus;
+use domain::webhook::guard::EndpointUrl;
+use domain::webhook::judgement::{AttemptError, AttemptOutcome, Judgement};
+use domain::webhook::schedule::NextAttempt;
+use domain::webhook::signature::signatures;
+use domain::webhook::{AfterAttempt, Attempt, Delivery, DeliveryMessage, DisabledBecause, LastFailure};
+
+use crate::endpoint_work::{EndpointWork, Handled};
+use crate::log;
+use crate::request::{RequestEnd, SignedEvent};
+
+/// How many waiting deliveries of a disabled endpoint fail at a time.
+const FAILED_AT_ONCE: usize = 100;
+
+impl EndpointWork<'_> {
+    /// Attempts a delivery. `is_early` tells that it is a probe of a parked endpoint before the delivery is due, whose
+    /// failure does not count for the delivery.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the attempt may not have been recorded. The message comes again, and its receiver gets the event
+    /// again, with the same id.
+    pub(crate) async fn attempt(&self, delivery: &Delivery, is_early: bool) -> Result<Handled, StoreError> {
+        let at = self.invocation.now();
+        let url = EndpointUrl::parse(self.url, &self.courier.url_rules);
+        let end = match &url {
+            Ok(url) => {
+                let signature = signatures(&self.known.secrets, &delivery.event, at, &delivery.body);
+                let event = SignedEvent {
+                    id: delivery.event.as_str(),
+                    at,
+                    signature: &signature,
+                    body: &delivery.body,
+                };
+                self.invocation.client.post(url, event).await
+            }
+            Err(_) => RequestEnd {
+                outcome: AttemptOutcome::Failed(AttemptError::NotAllowed),
+                answer: String::new(),
+                duration: Duration::ZERO,
+            },
+        };
+        let host = url.as_ref().map(EndpointUrl::host).unwrap_or_default();
+        log::attempt(delivery, host, &end);
+        let attempt = Attempt {
+            at,
+            status: end.outcome.status(),
+            error: end.outcome.error().map(|error| error.to_string()),
+            duration: end.duration,
+            answer: end.answer,
+        };
+        match end.outcome.judge() {
+            Judgement::Delivered => self.delivered(delivery, &attempt).await?,
+            Judgement::Gone => self.gone(delivery, &attempt).await?,
+            Judgement::Failed { .. } if is_early => {
+                self.count_failure(&attempt).await;
+                self.record(delivery, &attempt, AfterAttempt::AsBefore).await?;
+                self.give_up_if_due().await;
+            }
+            Judgement::Failed { retry_after } => {
+                self.count_failure(&attempt).await;
+                return self.failed(delivery, &attempt, retry_after).await;
+            }
+        }
+        Ok(Handled::Done)
+    }
+
+    async fn delivered(&self, delivery: &Delivery, attempt: &Attempt) -> Result<(), StoreError> {
+        self.record(delivery, attempt, AfterAttempt::Delivered).await?;
+        let (id, seen) = (&self.known.endpoint.id, self.health());
+        match self.courier.webhooks.succeeded(id, &seen).await {
+            Ok(_) => {
+                if seen.is_parked() {
+                    log::recovered(id);
+                }
+                self.set_health(seen.after_success());
+            }
+            // The next success ends the failures in a row.
+            Err(error) => log::store(id, &error, "a success cannot be counted"),
+        }
+        Ok(())
+    }
+
+    async fn gone(&self, delivery: &Delivery, attempt: &Attempt) -> Result<(), StoreError> {
+        self.record(delivery, attempt, AfterAttempt::Failed).await?;
+        let disabled = self.courier.webhooks.disable_gone(&self.known.endpoint.id).await;
+        self.disabled(disabled, DisabledBecause::Gone).await;
+        Ok(())
+    }
+
+    async fn failed(
+        &self,
+        delivery: &Delivery,
+        attempt: &Attempt,
+        retry_after: Option<Duration>,
+    ) -> Result<Handled, StoreError> {
+        let then_at = |wait| AfterAttempt::WakeAt(plus(self.invocation.now(), wait));
+        let (then, delay) = match NextAttempt::after(delivery.attempts.saturating_add(1), retry_after) {
+            // A message for a parked endpoint would only become a row.
+            NextAttempt::Queued(wait) if self.health().is_parked() => (then_at(wait), None),
+            NextAttempt::Queued(wait) => (AfterAttempt::InQueue, Some(wait)),
+            NextAttempt::Stored(wait) => (then_at(wait), None),
+            NextAttempt::Never => (AfterAttempt::Failed, None),
+        };
+        self.record(delivery, attempt, then).await?;
+        if let Some(delay) = delay {
+            return self.queue_again(delivery, delay).await;
+        }
+        self.give_up_if_due().await;
+        Ok(Handled::Done)
+    }
+
+    /// Queues a delivery that is in the table. If SQS does not take the message, the sweep hands the delivery over.
+    async fn queue_again(&self, delivery: &Delivery, delay: Duration) -> Result<Handled, StoreError> {
+        let message = DeliveryMessage::Stored {
+            endpoint: delivery.endpoint.clone(),
+            event: delivery.event.clone(),
+        };
+        let queued = self.courier.queue.send_all(&[QueuedDelivery { message, delay }]).await;
+        if let Some(Err(error)) = queued.into_iter().next() {
+            log::not_queued(&delivery.endpoint, &error);
+            let now = self.invocation.now();
+            self.courier
+                .deliveries
+                .put_waiting(delivery, plus(now, delay), now)
+                .await?;
+        }
+        Ok(Handled::Done)
+    }
+
+    async fn record(&self, delivery: &Delivery, attempt: &Attempt, then: AfterAttempt) -> Result<(), StoreError> {
+        self.courier.deliveries.record_attempt(delivery, attempt, then).await
+    }
+
+    /// Counts a failure in the health of the endpoint. A failure that cannot be counted is not worth another attempt.
+    async fn count_failure(&self, attempt: &Attempt) {
+        let (id, seen) = (&self.known.endpoint.id, self.health());
+        let failure = LastFailure {
+            at: attempt.at,
+            status: attempt.status,
+            error: attempt.error.clone(),
+        };
+        let health = match self.courier.webhooks.failed(id, &failure, &seen).await {
+            Ok(Some(health)) => health,
+            // It was deleted.
+            Ok(None) => return,
+            Err(error) => {
+                log::store(id, &error, "a failure cannot be counted");
+                seen.clone().after_failure(failure)
+            }
+        };
+        if health.is_parked() && !seen.is_parked() {
+            log::parked(id, health.failures);
+        }
+        self.set_health(health);
+    }
+
+    /// Disables the endpoint if it has been parked for too long.
+    async fn give_up_if_due(&self) {
+        let health = self.health();
+        let Some(parked_at) = health.parked_at.filter(|_| health.is_given_up(self.invocation.now())) else {
+            return;
+        };
+        let disabled = self
+            .courier
+            .webhooks
+            .disable_parked(&self.known.endpoint.id, parked_at)
+            .await;
+        self.disabled(disabled, DisabledBecause::Parked).await;
+    }
+
+    /// Ends the deliveries that wait for an endpoint, after it was disabled.
+    async fn disabled(&self, disabled: Result<bool, StoreError>, because: DisabledBecause) {
+        let id = &self.known.endpoint.id;
+        match disabled {
+            Ok(true) => log::disabled(id, because),
+            // Its owner did, or another invocation.
+            Ok(false) => {}
+            Err(error) => {
+                log::store(
+                    id,
+                    &error,
+                    "an endpoint cannot be disabled; the next attempt will try again",
+                );
+                return;
+            }
+        }
+        self.set_disabled();
+        while self.invocation.has_time() {
+            match self.courier.deliveries.fail_waiting(id, FAILED_AT_ONCE).await {
+                Ok(step) if step.has_more => {}
+                Ok(_) => break,
+                Err(error) => {
+                    log::store(id, &error, "a delivery of a disabled endpoint still waits");
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The time of an invocation.
+
+use std::time::Duration;
+
+use domain::time::plus;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::request::RequestClient;
+
+/// What an invocation needs after a request: to write down the result, and to queue what comes again.
+const RESERVE: Duration = Duration::from_secs(10);
+
+/// An invocation: its time, and the client whose connections live as long.
+#[derive(Clone, Debug)]
+pub(crate) struct Invocation {
+    pub(crate) client: RequestClient,
+    /// When it began, by the world's clock.
+    arrived: Timestamp,
+    /// The same moment, by which the time since is measured.
+    began: Instant,
+    /// When the last delivery is begun.
+    begin_until: Instant,
+    /// When Lambda ends the invocation.
+    end: Instant,
+}
+
+impl Invocation {
+    /// Begins now, which is `arrived` by the world's clock. Deliveries are begun for the time `begin_within`; a request
+    /// takes `request_limit` at most.
+    pub(crate) fn new(
+        client: RequestClient,
+        arrived: Timestamp,
+        end: Instant,
+        begin_within: Duration,
+        request_limit: Duration,
+    ) -> Self {
+        let began = Instant::now();
+        let latest = end.checked_sub(request_limit + RESERVE).unwrap_or(began);
+        Self {
+            client,
+            arrived,
+            began,
+            begin_until: latest.min(began + begin_within),
+            end,
+        }
+    }
+
+    /// Returns the world's time.
+    pub(crate) fn now(&self) -> Timestamp {
+        plus(self.arrived, self.began.elapsed())
+    }
+
+    /// Returns whether there is time to begin one delivery more.
+    pub(crate) fn may_begin(&self) -> bool {
+        Instant::now() < self.begin_until
+    }
+
+    /// Returns whether there is time for work that nobody waits for.
+    pub(crate) fn has_time(&self) -> bool {
+        Instant::now() + RESERVE < self.end
+    }
+}
