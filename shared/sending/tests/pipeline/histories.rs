@@ -5,6 +5,8 @@
 //!
 //! Mail may wait in the queue. Nobody works there, so a mail that waits counts as one that will go out.
 //!
+//! A webhook hears of what was answered: which recipients are suppressed, and which mails wait.
+//!
 //! proptest prints a history that fails as short as it can, and keeps its seed. `PROPTEST_CASES` says how many there
 //! are.
 
@@ -17,16 +19,17 @@ use domain::pacing::UNLIMITED;
 use domain::queue::WhenBusy;
 use domain::record::SenderState;
 use domain::retention::MessageRetention;
+use domain::webhook::EventKind;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use sending::{Invalid, NotSent};
+use sending::{Became, Invalid, NotSent};
 use uuid::Uuid;
 
 use crate::network::{ALL, Accepted, Fate, Fault, On};
 use crate::request::{Mail, Request};
 use crate::runner::run_histories;
-use crate::world::{Ended, World};
+use crate::world::{Ended, SUPPRESSED, World};
 
 /// How many histories there are where `PROPTEST_CASES` does not say.
 const HISTORIES: u32 = 100;
@@ -90,6 +93,7 @@ impl World {
     async fn run(&self, history: &History) -> Result<(), String> {
         // Those of the last history are checked.
         self.shared.accepted.lock().unwrap().clear();
+        self.listen();
         self.new_gate().await;
         self.retention.set(MessageRetention::from_days(history.retention));
         let name = format!("h{}", self.new_id().as_u128());
@@ -128,6 +132,8 @@ impl World {
             if round.is_late_over || round.passes > Duration::from_hours(1) {
                 self.shared.carry_out_late().await;
             }
+            self.hear().await?;
+            self.check_heard(&seen)?;
             self.advance(round.passes);
             // Only hours make anything expire.
             if round.expires && round.passes > Duration::from_hours(1) {
@@ -153,7 +159,9 @@ impl World {
         for key in 0..KEYS {
             Box::pin(self.settle(&format!("{name}-k{key}"), &history.mails[key], &mut seen)).await?;
         }
-        self.check(&seen).map_err(|error| {
+        self.hear().await?;
+        let checked = self.check_heard(&seen).and_then(|()| self.check(&seen));
+        checked.map_err(|error| {
             let told: Vec<_> = seen
                 .iter()
                 .map(|seen| (&seen.request.body, seen.ended.number, &seen.ended.outcomes))
@@ -233,6 +241,42 @@ impl World {
             request: request_now,
             ended,
         });
+        Ok(())
+    }
+
+    /// Checks the events about mails that were answered.
+    fn check_heard(&self, seen: &[Seen]) -> Result<(), String> {
+        let heard = self.heard.borrow();
+        for (id, event) in &heard.0 {
+            heard.check_once(event.mail, 0)?;
+            let is_right = match event.kind {
+                EventKind::EmailSuppressed => event.to == SUPPRESSED,
+                // A mail that was sent at once never waited.
+                EventKind::EmailQueued => {
+                    let accepted = self.shared.accepted.lock().unwrap();
+                    accepted.iter().all(|mail| mail.id != event.mail || mail.request == 0)
+                }
+                _ => false,
+            };
+            if !is_right {
+                return Err(format!("{id} did not happen: {event:?}"));
+            }
+        }
+        for Seen { ended, .. } in seen.iter().filter(|seen| !seen.ended.may_lack_events) {
+            for receipt in ended.outcomes.iter().flatten().flatten() {
+                for recipient in &receipt.recipients {
+                    let kind = match receipt.became {
+                        Became::Sent | Became::Suppressed if recipient.reason.is_some() => EventKind::EmailSuppressed,
+                        Became::Sent | Became::Suppressed => continue,
+                        Became::Queued => EventKind::EmailQueued,
+                        Became::Scheduled(_) => EventKind::EmailScheduled,
+                    };
+                    if !heard.has(receipt.id, kind, &recipient.email) {
+                        return Err(format!("{kind:?} was not emitted to {recipient:?} of {receipt:?}"));
+                    }
+                }
+            }
+        }
         Ok(())
     }
 
@@ -345,7 +389,7 @@ fn fault() -> impl Strategy<Value = Fault> {
             }
         });
     let at_ses = prop_oneof![
-        4 => lost,
+        4 => lost.clone(),
         2 => Just(Fate::Refused(429, "TooManyRequestsException", "Maximum sending rate exceeded.")),
         1 => Just(Fate::Refused(429, "TooManyRequestsException", "Daily message quota exceeded.")),
         2 => Just(Fate::Refused(400, "MessageRejected", "No")),
@@ -358,7 +402,13 @@ fn fault() -> impl Strategy<Value = Fault> {
         let skip = if on == On::Ses { skip } else { 0 };
         Fault::at(on, skip, calls, fate)
     });
-    prop_oneof![2 => store, 2 => ses]
+    let event = (
+        prop_oneof![2 => Just(On::Event), 1 => Just(On::Webhooks)],
+        0..2_u32,
+        lost,
+    )
+        .prop_map(|(on, skip, fate)| Fault::at(on, skip, ALL, fate));
+    prop_oneof![4 => store, 4 => ses, 1 => event]
 }
 
 fn asked() -> impl Strategy<Value = Asked> {
@@ -369,7 +419,7 @@ fn asked() -> impl Strategy<Value = Asked> {
         any::<bool>(),
         prop::sample::select(vec![WhenBusy::Queue, WhenBusy::Refuse]),
         prop::collection::vec(fault(), 0..=2),
-        prop_oneof![4 => Just(None), 1 => (0..80_u32).prop_map(Some)],
+        prop_oneof![4 => Just(None), 1 => (0..120_u32).prop_map(Some)],
     )
         .prop_map(
             |(key, has_key, is_another_body, is_warm, when_busy, faults, dies_after)| Asked {

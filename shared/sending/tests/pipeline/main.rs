@@ -5,7 +5,9 @@
 mod accept;
 mod chunks;
 mod days;
+mod events;
 mod frees_key;
+mod heard;
 mod histories;
 mod network;
 mod post;

@@ -21,6 +21,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::world::EVENTS;
+
 /// The least time after which a mail is looked at again.
 const HOURS: SignedDuration = SignedDuration::from_hours(6);
 /// Every attempt of a call.
@@ -64,6 +66,10 @@ pub(crate) enum On {
     Parts,
     /// A hint to SQS, or several in one call.
     Hint,
+    /// Events for webhooks to SQS.
+    Event,
+    /// Any call on a table of webhooks: the endpoints, or the deliveries that SQS does not take.
+    Webhooks,
     /// The question how full a queue of SQS is.
     Depth,
     /// An operation of DynamoDB on an entry of a mail that waits.
@@ -127,7 +133,17 @@ impl Call {
     }
 
     fn is_hint(&self) -> bool {
-        self.operation.starts_with("SendMessage")
+        self.operation.starts_with("SendMessage") && !self.is_event()
+    }
+
+    pub(crate) fn is_event(&self) -> bool {
+        let url = self.body["QueueUrl"].as_str().unwrap_or_default();
+        self.operation.starts_with("SendMessage") && url.ends_with(&format!("/{EVENTS}"))
+    }
+
+    pub(crate) fn is_on_webhooks(&self) -> bool {
+        let table = self.body["TableName"].as_str().unwrap_or_default();
+        table.contains("WebhooksTable") || table.contains("DeliveriesTable")
     }
 
     fn is_depth(&self) -> bool {
@@ -154,7 +170,9 @@ impl Call {
 
     fn is_on(&self, on: On) -> bool {
         match on {
-            On::Store => !self.is_mail() && !self.is_hint() && !self.is_depth(),
+            On::Store => !self.is_mail() && !self.is_hint() && !self.is_event() && !self.is_depth(),
+            On::Event => self.is_event(),
+            On::Webhooks => self.is_on_webhooks(),
             On::Hint => self.is_hint(),
             On::Depth => self.is_depth(),
             On::Entry(operation) => self.operation == operation && self.body["Key"].to_string().contains("\"entry\""),
@@ -333,6 +351,8 @@ struct Seen {
     befallen: HashMap<String, (Option<usize>, u32)>,
     /// How many calls each fault could have befallen.
     counts: HashMap<usize, u32>,
+    /// Whether a fault has befallen a call on a table of webhooks.
+    may_lack_events: bool,
 }
 
 impl Network {
@@ -360,6 +380,11 @@ impl Network {
         self.seen.lock().unwrap().calls.clone()
     }
 
+    /// Whether events may be lost: a table of webhooks did not answer.
+    pub(crate) fn may_lack_events(&self) -> bool {
+        self.seen.lock().unwrap().may_lack_events
+    }
+
     /// What befalls this attempt.
     fn fate(&self, id: &str, call: &Call) -> Option<Fate> {
         let mut seen = self.seen.lock().unwrap();
@@ -376,6 +401,7 @@ impl Network {
                     befalls = Some(place);
                 }
             }
+            seen.may_lack_events |= befalls.is_some() && call.is_on_webhooks();
             seen.befallen.insert(id.to_owned(), (befalls, 0));
             seen.calls.push(call.clone());
         }

@@ -8,6 +8,10 @@
 //!
 //! No mail waits any more then, and no content is left.
 //!
+//! A webhook hears of it: SQS may be down, and a table of webhooks may not answer. Each recipient has one event of each
+//! kind, no end is told of that did not come, and the end of a mail is told of, whatever died. A call that was answered
+//! while its events could be written somewhere has told that its mail waits or is called back.
+//!
 //! proptest prints a history that fails as short as it can, and keeps its seed. `PROPTEST_CASES` says how many there
 //! are.
 
@@ -18,7 +22,7 @@ use std::time::Duration;
 use domain::brake::Brake;
 use domain::idempotency::nth_id;
 use domain::pacing::UNLIMITED;
-use domain::record::{DeliveryState, SenderState};
+use domain::record::{DeliveryState, MessageRecord, SenderState};
 use domain::stream::Stream;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -68,6 +72,8 @@ struct Round {
     is_late_over: bool,
     /// Whether the hints that are on their way after this round are lost.
     loses_hints: bool,
+    /// Whether SQS takes no events.
+    is_event_queue_down: bool,
     passes: Duration,
     /// How many copies of SES's events arrive; `None` if they come later.
     events: Option<usize>,
@@ -115,11 +121,18 @@ struct Known {
     canceled: Vec<Uuid>,
     /// The times that callers were answered that the mail has. `None` where a change had no answer.
     times: Vec<Option<(Timestamp, Timestamp)>>,
+    /// How often somebody tried to give the mail another time.
+    new_times: usize,
+    /// Whether events that the mail waits may be lost.
+    may_lack_waiting: bool,
+    /// The mails of `canceled` of which events may be lost.
+    may_lack_canceled: Vec<Uuid>,
 }
 
 impl World {
     async fn run_queue(&self, history: &History) -> Result<(), String> {
         self.shared.accepted.lock().unwrap().clear();
+        self.listen();
         let name = format!("q{}", self.new_id().as_u128());
         let post = Post::begin(self);
         let known = RefCell::new(vec![Known::default(); KEYS]);
@@ -130,13 +143,18 @@ impl World {
             actions: (0..KEYS).map(|key| Action::without_faults(What::Submit(key))).collect(),
             is_late_over: true,
             loses_hints: false,
+            is_event_queue_down: false,
             passes: Duration::ZERO,
             events: None,
         };
         for round in std::iter::once(&begin).chain(&history.rounds) {
             self.set_to(round.gate).await;
-            let actions = round
+            let actions: Vec<Action> = round
                 .actions
+                .iter()
+                .map(|action| round.with_event_queue(action))
+                .collect();
+            let actions = actions
                 .iter()
                 .map(|action| Box::pin(self.act(&name, history, &post, &known, action)));
             join_all(actions).await;
@@ -147,6 +165,7 @@ impl World {
                 self.shared.carry_out_late().await;
             }
             post.take_up(self);
+            self.hear().await?;
             if round.loses_hints {
                 post.lose_all();
             }
@@ -156,7 +175,8 @@ impl World {
             }
         }
         self.shared.carry_out_late().await;
-        self.run_on(&post).await;
+        self.hear().await?;
+        self.run_on(&post).await?;
         self.deliver(1).await;
         let mut actions = history.rounds.iter().flat_map(|round| &round.actions);
         let are_clocks_right = actions.all(|action| action.skew == 0);
@@ -201,6 +221,7 @@ impl World {
                 let ended = self.submit(&request).await;
                 let known = &mut known.borrow_mut()[key];
                 known.ids.push(nth_id(ended.message, 0));
+                known.may_lack_waiting |= ended.outcomes.is_some() && ended.may_lack_events;
                 for outcome in ended.outcomes.into_iter().flatten().flatten() {
                     known.ids.push(outcome.id);
                     known.answered.push(outcome.id);
@@ -232,8 +253,12 @@ impl World {
                 let cancelled = self.recall(&action.faults, async |sending, deadlines| {
                     sending.cancel(id, self.new_id(), deadlines).await
                 });
-                if let Some(Ok(())) = Box::pin(cancelled).await {
-                    known.borrow_mut()[key].canceled.push(id);
+                if let (Some(Ok(())), may_lack_events) = Box::pin(cancelled).await {
+                    let known = &mut known.borrow_mut()[key];
+                    known.canceled.push(id);
+                    if may_lack_events {
+                        known.may_lack_canceled.push(id);
+                    }
                 }
             }
             What::Reschedule(key, ahead) => {
@@ -250,29 +275,35 @@ impl World {
                     };
                     sending.reschedule(new, deadlines).await
                 });
-                let time = match Box::pin(rescheduled).await {
+                let (rescheduled, may_lack_events) = Box::pin(rescheduled).await;
+                let time = match rescheduled {
                     Some(Ok(())) => Some((from, at)),
                     Some(Err(NotRecalled::Unknown)) | None => None,
                     Some(Err(_)) => return,
                 };
-                known.borrow_mut()[key].times.push(time);
+                let known = &mut known.borrow_mut()[key];
+                known.new_times += 1;
+                known.may_lack_waiting |= time.is_none() || may_lack_events;
+                known.times.push(time);
             }
         }
     }
 
-    /// Calls a mail back or gives it another time. Returns `None` if the process ended first.
+    /// Calls a mail back or gives it another time. Returns `None` if the process ended first, and whether events may be
+    /// lost.
     async fn recall(
         &self,
         faults: &[Fault],
         change: impl AsyncFnOnce(&sending::Sending, &Deadlines) -> Result<(), NotRecalled>,
-    ) -> Option<Result<(), NotRecalled>> {
+    ) -> (Option<Result<(), NotRecalled>>, bool) {
         let network = Network::new(Arc::clone(&self.shared), 0, faults.to_vec());
         let sending = self.sending(&network);
         let deadlines = Deadlines::new(self.clock.now(), Instant::now() + Duration::from_secs(29));
-        tokio::select! {
+        let changed = tokio::select! {
             changed = Box::pin(change(&sending, &deadlines)) => Some(changed),
             () = network.is_dead.cancelled() => None,
-        }
+        };
+        (changed, network.may_lack_events())
     }
 
     /// Runs the sweep, in a process that its faults may end.
@@ -287,7 +318,7 @@ impl World {
     }
 
     /// Lets the clock run on, with a sweep and a worker now and then, until nothing waits or half a day is over.
-    async fn run_on(&self, post: &Post) {
+    async fn run_on(&self, post: &Post) -> Result<(), String> {
         for _ in 0..36 {
             self.set_to(Gate::Open).await;
             self.sweep_or_die(&[]).await;
@@ -304,11 +335,13 @@ impl World {
                 post.acknowledge(&batch.hints, &again);
             }
             post.take_up(self);
+            self.hear().await?;
             if self.entries().await == 0 {
-                return;
+                break;
             }
             self.advance(Duration::from_mins(20));
         }
+        Ok(())
     }
 
     async fn check_mail(&self, subject: &str, known: &Known, are_clocks_right: bool) -> Result<(), String> {
@@ -322,6 +355,9 @@ impl World {
         for id in ids {
             let is_sent = sent.iter().any(|mail| mail.id == id);
             let Some(row) = self.row(id).await else {
+                if self.heard.borrow().of(id).next().is_some() {
+                    return Err(format!("{subject} has events and no row {id}"));
+                }
                 if is_sent || known.answered.contains(&id) {
                     return Err(format!("{subject} has no row {id}, and SES took {sent:?}"));
                 }
@@ -346,6 +382,8 @@ impl World {
             if self.entry(id).await.is_some() {
                 return Err(format!("{subject} has an entry left beside {row:?}"));
             }
+            self.check_events_of(&row, known)
+                .map_err(|error| format!("{subject} ends with {row:?} after {known:?}, but {error}"))?;
             if let Some(queued) = &row.queued {
                 if self.parts(id, queued.content_nonce).await > 0 {
                     return Err(format!("{subject} has content left beside {row:?}"));
@@ -372,6 +410,44 @@ impl World {
             }
         }
         Ok(())
+    }
+}
+
+impl World {
+    /// Checks the events about a mail that has come to its end.
+    fn check_events_of(&self, row: &MessageRecord, known: &Known) -> Result<(), String> {
+        let (heard, id) = (self.heard.borrow(), row.id);
+        let (waiting, ends) = self.proved(row);
+        heard.check_once(id, known.new_times)?;
+        heard.check_ends(id, &ends)?;
+        let Some(_) = &row.queued else {
+            return if heard.is_told_to_wait(id) {
+                Err("it never waited".to_owned())
+            } else if known.answered.contains(&id) && !known.may_lack_waiting {
+                heard.check_has(&ends)
+            } else {
+                Ok(())
+            };
+        };
+        if known.answered.contains(&id) && !known.may_lack_waiting {
+            heard.check_has(&waiting)?;
+        }
+        // A call to cancel that had no answer is repeated, and tells of it then.
+        let is_told = row.written != SenderState::Canceled
+            || known.canceled.contains(&id) && !known.may_lack_canceled.contains(&id);
+        if is_told { heard.check_has(&ends) } else { Ok(()) }
+    }
+}
+
+impl Round {
+    /// An action of the round, with the fault of its queue of events.
+    fn with_event_queue(&self, action: &Action) -> Action {
+        let mut action = action.clone();
+        if self.is_event_queue_down {
+            let fate = Fate::Refused(503, "ServiceUnavailable", "x");
+            action.faults.insert(0, Fault::always(On::Event, fate));
+        }
+        action
     }
 }
 
@@ -430,8 +506,14 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => Just(Fate::Refused(503, "ServiceUnavailable", "No")),
     ];
     let ses = (0..2_u32, at_ses).prop_map(|(skip, fate)| Fault::at(On::Ses, skip, ALL, fate));
+    let event = (
+        prop_oneof![1 => Just(On::Event), 2 => Just(On::Webhooks)],
+        0..2_u32,
+        lost.clone(),
+    )
+        .prop_map(|(on, skip, fate)| Fault::at(on, skip, ALL, fate));
     let hint = lost.prop_map(|fate| Fault::always(On::Hint, fate));
-    prop_oneof![4 => store, 2 => ses, 1 => hint]
+    prop_oneof![8 => store, 4 => ses, 2 => hint, 2 => event]
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -443,7 +525,7 @@ fn action() -> impl Strategy<Value = Action> {
         2 => (0..KEYS, prop_oneof![Just(0), Just(30), Just(600), Just(4_000)])
             .prop_map(|(key, ahead)| What::Reschedule(key, ahead)),
     ];
-    let dies_after = prop_oneof![6 => Just(None), 1 => (0..120_u32).prop_map(Some)];
+    let dies_after = prop_oneof![6 => Just(None), 1 => (0..150_u32).prop_map(Some)];
     let skew = prop_oneof![12 => Just(0), 1 => -100..100_i64];
     (what, prop::collection::vec(fault(), 0..=3), dies_after, skew).prop_map(|(what, faults, dies_after, skew)| {
         Action {
@@ -476,17 +558,21 @@ fn round() -> impl Strategy<Value = Round> {
         prop::collection::vec(action(), 1..=3),
         any::<bool>(),
         prop::bool::weighted(0.1),
+        prop::bool::weighted(0.2),
         passes,
         events,
     )
-        .prop_map(|(gate, actions, is_late_over, loses_hints, passes, events)| Round {
-            gate,
-            actions,
-            is_late_over,
-            loses_hints,
-            passes,
-            events,
-        })
+        .prop_map(
+            |(gate, actions, is_late_over, loses_hints, is_event_queue_down, passes, events)| Round {
+                gate,
+                actions,
+                is_late_over,
+                loses_hints,
+                is_event_queue_down,
+                passes,
+                events,
+            },
+        )
 }
 
 fn history() -> impl Strategy<Value = History> {

@@ -30,7 +30,7 @@ impl World {
         self.sweep_under(&[]).await
     }
 
-    async fn sweep_under(&self, faults: &[Fault]) -> SweepReport {
+    pub(crate) async fn sweep_under(&self, faults: &[Fault]) -> SweepReport {
         let network = Network::new(Arc::clone(&self.shared), 0, faults.to_vec());
         let deadlines = Deadlines::new(self.clock.now(), Instant::now() + TIMEOUT);
         Box::pin(self.worker(&network).sweep(&deadlines)).await

@@ -4,7 +4,7 @@ mod gate;
 mod processes;
 mod tables;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +29,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
+use crate::heard::AllHeard;
 use crate::network::{Accepted, Shared};
 
 pub(crate) use processes::{Ended, unless_dead};
@@ -43,6 +44,8 @@ pub(crate) const WAIT: Duration = Duration::from_millis(100);
 pub(crate) const HINTS: &str = "hints";
 /// The queue of hints about bulk mail.
 pub(crate) const BULK_HINTS: &str = "bulk-hints";
+/// The queue of events.
+pub(crate) const EVENTS: &str = "events";
 /// The API key of all requests.
 pub(crate) const KEY: &str = "k";
 /// An address that is suppressed.
@@ -67,6 +70,10 @@ pub(crate) struct World {
     gates: Cell<u32>,
     /// How long the records of messages are kept.
     pub(crate) retention: Cell<MessageRetention>,
+    /// Whether the processes emit events.
+    pub(crate) listens: Cell<bool>,
+    /// The events that were emitted, as far as they were taken up.
+    pub(crate) heard: RefCell<AllHeard>,
     _stop: DropGuard,
 }
 impl World {
@@ -121,7 +128,13 @@ impl World {
             arn: name.to_owned(),
             ..SqsQueue::default()
         };
-        let sqs = Sqs::open(vec![queue(HINTS), queue(BULK_HINTS)], None, clock.clone()).unwrap();
+        let events_queue = SqsQueue {
+            // A history takes them up at once.
+            retention: Duration::from_hours(1),
+            ..queue(EVENTS)
+        };
+        let queues = vec![queue(HINTS), queue(BULK_HINTS), events_queue];
+        let sqs = Sqs::open(queues, None, clock.clone()).unwrap();
         let (listener, queue_url) = listen().await;
         let router = sqs.router(&Middleware::default());
         tokio::spawn(local_aws::server::serve(listener, router, None, stop.clone()));
@@ -151,10 +164,13 @@ impl World {
             requests: Cell::new(0),
             gates: Cell::new(0),
             retention: Cell::new(MessageRetention::from_days(30)),
+            listens: Cell::new(false),
+            heard: RefCell::default(),
             _stop: stop.drop_guard(),
         };
         world.new_gate().await;
         world.keys().put(&world.key()).await.unwrap();
+        world.make_endpoint().await;
         let address = Mailbox::parse(SUPPRESSED).unwrap();
         let evidence = Evidence {
             subtype: "",

@@ -13,6 +13,7 @@ use domain::pacing::PacingPolicy;
 use domain::queue::{DeadlineDefaults, WhenBusy};
 use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
+use emitter::{Emitter, EmitterConfig};
 use futures_util::future::poll_fn;
 use jiff::Timestamp;
 use sending::{Deadlines, HintQueues, Ids, MailQueue, NotSent, Origin, Outcomes, Receipt, Rules, Sending, Worker};
@@ -20,7 +21,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{BULK_HINTS, HINTS, KEY, TIMEOUT, WAIT, World, dynamodb, queue_url_of, sdk};
+use super::{BULK_HINTS, EVENTS, HINTS, KEY, TIMEOUT, WAIT, World, dynamodb, queue_url_of, sdk};
 use crate::network::{Call, Network};
 use crate::request::Request;
 
@@ -36,6 +37,8 @@ pub(crate) struct Ended {
     /// One outcome for each email; `None` if the process ended first.
     pub(crate) outcomes: Option<Vec<Result<Receipt, NotSent>>>,
     pub(crate) calls: Vec<Call>,
+    /// Whether events may be lost: a table of webhooks did not answer.
+    pub(crate) may_lack_events: bool,
 }
 
 impl Ended {
@@ -59,6 +62,13 @@ impl World {
         let connector = SharedHttpConnector::new(connector.clone());
         let dynamodb = dynamodb(&sdk(&self.dynamodb_url, connector.clone()));
         let ses = aws::sesv2(&sdk(&self.ses_url, connector.clone()));
+        let emitter = EmitterConfig {
+            region: "us-east-1".to_owned(),
+            webhooks_table: self.tables["WebhooksTable"].clone(),
+            deliveries_table: self.tables["DeliveriesTable"].clone(),
+            queue_url: queue_url_of(EVENTS),
+        };
+        let emitter = Emitter::new(emitter, &dynamodb, aws::sqs(&sdk(&self.queue_url, connector.clone())));
         let hints = Hints::new(
             aws::sqs_for_worker(&sdk(&self.queue_url, connector)),
             queue_url_of(HINTS),
@@ -77,7 +87,7 @@ impl World {
         };
         Sending {
             queue: self.has_queue.get().then_some(queue),
-            emitter: None,
+            emitter: self.listens.get().then_some(emitter),
             rules: Rules {
                 wait: WAIT,
                 soft_bounce_tiers: SoftBounceTiers::default(),
@@ -192,6 +202,7 @@ impl World {
             message: ids.message,
             outcomes,
             calls: network.calls(),
+            may_lack_events: network.may_lack_events(),
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use aws::{Created, Webhooks};
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::feedback::{Feedback, read};
 use domain::settlement::{SettleStep, Settlement};
+use domain::webhook::{Endpoint, EndpointState, EventId, EventKind, SigningSecret, Target};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -148,5 +150,39 @@ impl World {
                 self.shared.messages.add_event(&message, expires).await.unwrap();
             }
         }
+    }
+
+    /// Makes an endpoint that wants every kind of events.
+    pub(super) async fn make_endpoint(&self) {
+        let client = dynamodb(&sdk(&self.dynamodb_url, self.shared.connector.clone()));
+        let webhooks = Webhooks::new(client, self.tables["WebhooksTable"].clone());
+        let endpoint = Endpoint {
+            id: "endpoint".to_owned(),
+            target: Target::Url("https://app.example.com/hook".to_owned()),
+            events: EventKind::ALL.into(),
+            state: EndpointState::Enabled,
+            created_at: self.clock.now(),
+        };
+        let secret = SigningSecret::from_random([7; 32]);
+        assert_eq!(webhooks.create(&endpoint, &secret).await.unwrap(), Created::Done);
+    }
+
+    /// Takes the deliveries out of their table that wait because SQS did not take them.
+    pub(crate) async fn take_deliveries(&self) -> Vec<(EventId, EventKind, String)> {
+        let client = dynamodb(&sdk(&self.dynamodb_url, self.shared.connector.clone()));
+        let table = &self.tables["DeliveriesTable"];
+        let scan = client.scan().table_name(table).consistent_read(true);
+        let items = scan.into_paginator().items().send().try_collect().await.unwrap();
+        let mut taken = Vec::new();
+        for item in items {
+            let text = |name: &str| item[name].as_s().unwrap().as_str();
+            assert_eq!(text("state"), "waiting");
+            let (event, kind) = (EventId::parse(text("event")), EventKind::parse(text("kind")));
+            taken.push((event.unwrap(), kind.unwrap(), text("body").to_owned()));
+            let delete = client.delete_item().table_name(table);
+            let key = ["shard", "event"].map(|name| (name.to_owned(), item[name].clone()));
+            delete.set_key(Some(key.into())).send().await.unwrap();
+        }
+        taken
     }
 }
