@@ -61,7 +61,7 @@ impl World {
         Self {
             messages_table: config.messages_table.clone(),
             suppressions_table: config.suppressions_table.clone(),
-            state: State::with_client(config, dynamodb.clone()),
+            state: State::with_clients(config, dynamodb.clone(), aws::sqs_for_worker(&sdk)),
             dynamodb,
             tables: stack.tables,
             _stop: stop.drop_guard(),
@@ -107,8 +107,8 @@ impl World {
             let delete = self.dynamodb.delete_item().table_name(&table.name);
             delete.set_key(Some(key)).send().await.unwrap();
             if item.contains_key("address") {
-                // That of whichever came first.
-                item.remove("id");
+                // Those of whichever came first.
+                item.retain(|name, _| name != "id" && !name.ends_with("_since"));
             }
             for value in item.values_mut() {
                 if let AttributeValue::Ss(set) = value {

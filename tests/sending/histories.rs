@@ -269,7 +269,8 @@ impl World {
 
     /// Hands what SES has published to the feedback function, so many copies of each.
     async fn deliver(&self, copies: usize) {
-        let state = feedback::State::with_client(self.feedback_config.clone(), self.dynamodb.clone());
+        let state =
+            feedback::State::with_clients(self.feedback_config.clone(), self.dynamodb.clone(), self.sqs.clone());
         let mut events = self.events.lock().await;
         while let Ok(published) = events.try_recv() {
             let sns = json!({"TopicArn": published.topic_arn, "Message": published.event.to_string()});

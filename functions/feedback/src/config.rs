@@ -2,6 +2,7 @@
 
 use aws::{Messages, Suppressions, Usage};
 use domain::retention::MessageRetention;
+use emitter::EmitterConfig;
 use runtime::config::{ProcessConfig, message_retention};
 use runtime::environment::{ConfigError, Environment};
 
@@ -20,6 +21,8 @@ pub struct Config {
     pub usage_table: String,
     /// How long the record of a message is kept.
     pub message_retention: MessageRetention,
+    /// How events for webhooks are emitted.
+    pub emitter: EmitterConfig,
 }
 
 impl Config {
@@ -29,6 +32,7 @@ impl Config {
     /// [`ConfigError`] names the first variable that is missing or wrong.
     pub fn read(process: ProcessConfig, environment: &Environment<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
+            emitter: EmitterConfig::read(&process.region, |name| environment.text(name))?,
             process,
             feedback_topic_arn: environment.text("FEEDBACK_TOPIC_ARN")?,
             suppressions_table: environment.text(Suppressions::TABLE_VARIABLE)?,
@@ -44,7 +48,7 @@ mod tests {
     use super::*;
 
     /// All that the template gives this function.
-    const VARIABLES: [(&str, &str); 7] = [
+    const VARIABLES: [(&str, &str); 10] = [
         ("AWS_REGION", "eu-west-1"),
         ("LOG_LEVEL", "info"),
         ("FEEDBACK_TOPIC_ARN", "arn"),
@@ -52,6 +56,9 @@ mod tests {
         ("MESSAGES_TABLE", "m"),
         ("USAGE_TABLE", "u"),
         ("MESSAGE_RETENTION_DAYS", "30"),
+        ("WEBHOOKS_TABLE", "w"),
+        ("DELIVERIES_TABLE", "d"),
+        ("WEBHOOK_QUEUE_URL", "https://w"),
     ];
 
     fn read(missing: &str) -> Result<Config, ConfigError> {

@@ -2,6 +2,7 @@
 //!
 //! SES's events come through SNS, and through a queue if they failed at first. An event updates the suppression
 //! registers of its recipients, the record of its message, and the marks by which the account's rates are counted.
+//! When all of that is written, the event goes on to the endpoints of webhooks.
 //!
 //! SNS and Lambda deliver an event at least once and in any order. Every write is idempotent and commutes with every
 //! other, so an event that comes twice, late, or after a crash ends in the same tables. The function fails when a write
@@ -17,11 +18,12 @@ mod sns_event;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws::{Evidence, FunctionConfig, Marks, Messages, StoreError, Suppressions, TrustError};
+use aws::{Evidence, FunctionConfig, Marks, Messages, Recorded, StoreError, Suppressions, TrustError};
 use domain::feedback::{
     self, Feedback, FeedbackClass, FeedbackEvent, Mark, MarkKind, RecipientFact, UnreadableFeedback,
 };
 use domain::retention::MessageRetention;
+use emitter::{Emitter, NotEmitted};
 use futures_util::future;
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
@@ -49,6 +51,7 @@ pub struct State {
     suppressions: Suppressions,
     messages: Messages,
     marks: Marks,
+    emitter: Emitter,
     /// How long the record of a message is kept.
     message_retention: MessageRetention,
 }
@@ -60,14 +63,14 @@ impl State {
     /// [`TrustError`] if the certificates for TLS cannot be used.
     pub async fn new(config: Config) -> Result<Self, TrustError> {
         let aws = FunctionConfig::from_env(&config.process.region)?;
-        let state = Self::with_client(config, aws.dynamodb_for_events());
+        let state = Self::with_clients(config, aws.dynamodb_for_events(), aws.sqs_for_worker());
         aws.open_dynamodb().await;
         Ok(state)
     }
 
-    /// Makes the function with this client: see [`aws::dynamodb`].
+    /// Makes the function with these clients: see [`aws::dynamodb`] and [`aws::sqs_for_worker`].
     #[must_use]
-    pub fn with_client(config: Config, dynamodb: aws_sdk_dynamodb::Client) -> Self {
+    pub fn with_clients(config: Config, dynamodb: aws_sdk_dynamodb::Client, sqs: aws_sdk_sqs::Client) -> Self {
         Self {
             // arn:aws:sns:<region>:<account>:<name>
             account_id: config
@@ -78,6 +81,7 @@ impl State {
                 .to_owned(),
             topic_arn: config.feedback_topic_arn,
             message_retention: config.message_retention,
+            emitter: Emitter::new(config.emitter, &dynamodb, sqs),
             suppressions: Suppressions::new(dynamodb.clone(), config.suppressions_table),
             messages: Messages::new(dynamodb.clone(), config.messages_table),
             marks: Marks::new(dynamodb, config.usage_table),
@@ -106,6 +110,9 @@ pub enum FeedbackError {
     /// A write may not have happened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Everything is written, and the event may not be on its way to every endpoint of webhooks.
+    #[error("an event may not be on its way to every webhook: {0}")]
+    NotEmitted(#[from] NotEmitted),
     /// The code has a fault that this event brings out. A person has to look at it.
     #[error("the handling of an event panicked")]
     Panicked,
@@ -118,6 +125,7 @@ impl FeedbackError {
             Self::ForeignTopic | Self::ForeignAccount => "foreign",
             Self::UnknownSource | Self::Unreadable(_) | Self::UnreadableRecipients(_) => "unreadable",
             Self::Store(_) => "store",
+            Self::NotEmitted(_) => "not_emitted",
             Self::Panicked => "panic",
         }
     }
@@ -271,7 +279,7 @@ async fn handle_message(
             {
                 return Err(FeedbackError::ForeignAccount);
             }
-            handled.suppressed += apply(state, &event, new_id).await?;
+            handled.suppressed += apply(state, &event, now, new_id).await?;
             if event.lists_nobody {
                 // The record and the log have it; trying again would name nobody either.
                 tracing::error!(
@@ -290,9 +298,14 @@ async fn handle_message(
     Ok(())
 }
 
-/// Writes the registers of all recipients, then the marks, then the record of the message. Returns how many recipients
-/// the event suppresses.
-async fn apply(state: &State, event: &FeedbackEvent, new_id: &impl Fn() -> Uuid) -> Result<usize, StoreError> {
+/// Writes the registers of all recipients, then the marks, then the record of the message, and emits the event. Returns
+/// how many recipients the event suppresses.
+async fn apply(
+    state: &State,
+    event: &FeedbackEvent,
+    now: Timestamp,
+    new_id: &impl Fn() -> Uuid,
+) -> Result<usize, FeedbackError> {
     let message_id = event.message.as_ref().and_then(|message| message.message_id);
     let ses_id = event.ses_message_id.as_deref();
     let write = |fact: &RecipientFact| {
@@ -304,7 +317,7 @@ async fn apply(state: &State, event: &FeedbackEvent, new_id: &impl Fn() -> Uuid)
             let source = match (message_id, ses_id) {
                 (Some(message_id), _) => format!("{}#{message_id}", fact.feedback_id),
                 (None, Some(ses_id)) if fact.class != FeedbackClass::Soft => format!("{}#{ses_id}", fact.feedback_id),
-                (None, _) => fact.feedback_id,
+                (None, _) => fact.feedback_id.clone(),
             };
             let evidence = Evidence {
                 subtype: &fact.subtype,
@@ -312,7 +325,10 @@ async fn apply(state: &State, event: &FeedbackEvent, new_id: &impl Fn() -> Uuid)
                 bounce_reason: fact.reason,
                 source: &source,
             };
-            suppressions.record(&fact.address, reason, fact.at, evidence, id).await
+            let recorded = suppressions
+                .record(&fact.address, reason, fact.at, evidence, id)
+                .await?;
+            Ok::<_, StoreError>((fact, recorded))
         })
     };
     let writes: Vec<_> = event.facts.iter().filter_map(write).collect();
@@ -328,11 +344,8 @@ async fn apply(state: &State, event: &FeedbackEvent, new_id: &impl Fn() -> Uuid)
         }
         None => Ok(()),
     };
-    written
-        .into_iter()
-        .chain(marked)
-        .chain([recorded])
-        .collect::<Result<(), _>>()?;
+    let written: Vec<_> = written.into_iter().collect::<Result<_, _>>()?;
+    marked.into_iter().chain([recorded]).collect::<Result<(), _>>()?;
     if let Some(message) = &event.message
         && message.recipients.values().any(|recipient| recipient.forwarded)
     {
@@ -346,6 +359,14 @@ async fn apply(state: &State, event: &FeedbackEvent, new_id: &impl Fn() -> Uuid)
         );
     }
     watch_for_storms(state, event).await?;
+    // Last: no register, mark or record waits for an endpoint. If it fails, the event comes again and all of it is
+    // emitted again, with the same ids.
+    let mut events = event.webhook_events();
+    events.extend(written.iter().filter_map(|(fact, recorded)| match recorded {
+        Recorded::Suppressed { id } => event.suppression_added(fact, id.to_string()),
+        Recorded::NothingNew => None,
+    }));
+    state.emitter.emit(&events, now).await?;
     let reasons: BTreeSet<&str> = event
         .facts
         .iter()

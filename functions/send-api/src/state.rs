@@ -2,12 +2,13 @@
 
 use aws::{Deliveries, DeliveryQueue, Messages, Suppressions, TrustError, Usage, Webhooks};
 use domain::webhook::guard::UrlRules;
+use emitter::EmitterConfig;
 use front::{Clients, Front};
 use sending::Sending;
 use suppression::Lifting;
 
 use crate::authentication::Authentication;
-use crate::config::{SendApiConfig, WebhooksConfig};
+use crate::config::SendApiConfig;
 
 /// The state of the send API: its clients, and the API keys that it cached.
 #[derive(Debug)]
@@ -31,16 +32,18 @@ impl SendApiState {
     /// # Errors
     /// [`TrustError`] if the clients cannot set up TLS.
     pub async fn new(config: SendApiConfig) -> Result<Self, TrustError> {
-        Ok(Self::of(Front::start(config.front).await?, config.webhooks))
+        let webhooks = config.front.emitter.clone();
+        Ok(Self::of(Front::start(config.front).await?, webhooks, config.url_rules))
     }
 
     /// Makes the state with the given clients.
     #[must_use]
     pub fn with_clients(config: SendApiConfig, clients: Clients) -> Self {
-        Self::of(Front::new(config.front, clients), config.webhooks)
+        let webhooks = config.front.emitter.clone();
+        Self::of(Front::new(config.front, clients), webhooks, config.url_rules)
     }
 
-    fn of(front: Front, webhooks: WebhooksConfig) -> Self {
+    fn of(front: Front, webhooks: EmitterConfig, url_rules: UrlRules) -> Self {
         let Clients { dynamodb, sqs, .. } = front.clients;
         Self {
             region: front.region,
@@ -53,7 +56,7 @@ impl SendApiState {
             webhooks: Webhooks::new(dynamodb.clone(), webhooks.webhooks_table),
             deliveries: Deliveries::new(dynamodb, webhooks.deliveries_table),
             delivery_queue: DeliveryQueue::new(sqs, webhooks.queue_url),
-            url_rules: webhooks.url_rules,
+            url_rules,
         }
     }
 }

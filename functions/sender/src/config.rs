@@ -1,11 +1,12 @@
 //! The configuration of the sender, read from its environment variables.
 
-use aws::{ApiKeys, Messages, Outbox, Suppressions, Usage};
+use aws::{ApiKeys, Deliveries, DeliveryQueue, Messages, Outbox, Suppressions, Usage, Webhooks};
+use domain::message::TrackingEvents;
 use domain::pacing::PacingPolicy;
 use domain::retention::MessageRetention;
 use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
-use runtime::config::{ProcessConfig, hint_queue_url, message_retention, policy, soft_bounce_tiers};
+use runtime::config::{ProcessConfig, hint_queue_url, message_retention, policy, soft_bounce_tiers, tracking_events};
 use runtime::environment::{ConfigError, Environment};
 
 /// The configuration of the sender.
@@ -31,6 +32,8 @@ pub struct Config {
     pub bulk_queue_url: String,
     /// The name of the SES configuration set that Okite sends every mail with.
     pub configuration_set: String,
+    /// Whether SES tracks the mail whose callers ask for it.
+    pub tracking_events: TrackingEvents,
     /// How this stack may use the account's sending rate and quota.
     pub policy: PacingPolicy,
     /// When soft bounces suppress an address for bulk mail.
@@ -39,6 +42,12 @@ pub struct Config {
     pub message_retention: MessageRetention,
     /// Whether the function publishes metrics.
     pub metrics: bool,
+    /// The table of webhooks' endpoints.
+    pub webhooks_table: String,
+    /// The table of deliveries to them.
+    pub deliveries_table: String,
+    /// The queue of deliveries.
+    pub webhook_queue_url: String,
 }
 
 impl Config {
@@ -58,10 +67,14 @@ impl Config {
             transactional_queue_url: hint_queue_url(environment, Stream::Transactional)?,
             bulk_queue_url: hint_queue_url(environment, Stream::Bulk)?,
             configuration_set: environment.text("CONFIGURATION_SET")?,
+            tracking_events: tracking_events(environment)?,
             policy: policy(environment)?,
             soft_bounce_tiers: soft_bounce_tiers(environment)?,
             message_retention: message_retention(environment)?,
             metrics: environment.value("METRICS", "true or false", |_| true)?,
+            webhooks_table: environment.text(Webhooks::TABLE_VARIABLE)?,
+            deliveries_table: environment.text(Deliveries::TABLE_VARIABLE)?,
+            webhook_queue_url: environment.text(DeliveryQueue::URL_VARIABLE)?,
         })
     }
 }
@@ -71,7 +84,7 @@ mod tests {
     use super::*;
 
     /// Every variable that the template sets for this function.
-    const VARIABLES: [(&str, &str); 18] = [
+    const VARIABLES: [(&str, &str); 22] = [
         ("AWS_REGION", "eu-west-1"),
         ("LOG_LEVEL", "info"),
         ("AWS_LAMBDA_FUNCTION_NAME", "f"),
@@ -83,6 +96,7 @@ mod tests {
         ("TRANSACTIONAL_QUEUE_URL", "https://t"),
         ("BULK_QUEUE_URL", "https://b"),
         ("CONFIGURATION_SET", "c"),
+        ("TRACKING_EVENTS", "true"),
         ("ACCOUNT_SHARE", "1"),
         ("PERMIT_BURST_SECONDS", "1"),
         ("PERMIT_WAIT_SECONDS", "2"),
@@ -90,6 +104,9 @@ mod tests {
         ("SOFT_BOUNCE_TIERS", SoftBounceTiers::EXAMPLE),
         ("MESSAGE_RETENTION_DAYS", "30"),
         ("METRICS", "true"),
+        ("WEBHOOKS_TABLE", "w"),
+        ("DELIVERIES_TABLE", "d"),
+        ("WEBHOOK_QUEUE_URL", "https://w"),
     ];
 
     fn read(missing: &str) -> Result<Config, ConfigError> {

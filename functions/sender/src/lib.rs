@@ -6,12 +6,14 @@
 //! | module | concept |
 //! |---|---|
 //! | `event` | the events that the function is called with |
+//! | `deliveries` | the sweep of webhooks, beside that of mail |
 //! | `metrics` | publishes the report of a sweep as metrics |
 //! | `config`, `state` | the variables of the function, and its clients |
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod config;
+mod deliveries;
 mod event;
 mod metrics;
 mod state;
@@ -32,6 +34,7 @@ pub use config::Config;
 pub use event::UnknownEvent;
 pub use state::Sender;
 
+use deliveries::WebhookReport;
 use event::{Batch, Task};
 
 /// The function's timeout in the template.
@@ -85,21 +88,53 @@ pub async fn handle(
     match Task::of(event, stream_of).inspect_err(|error| tracing::error!("{error}"))? {
         Task::Work(batch) => Ok(SenderAnswer::Batch(work(state, batch, &deadlines, new_id).await)),
         Task::Sweep => {
-            let report = state.worker.sweep(&deadlines).await;
-            state.publish_metrics(&report, now);
-            let figures = json!({
-                "transactional": metrics::figures(&report.transactional),
-                "bulk": metrics::figures(&report.bulk),
-            });
-            tracing::info!(
-                transactional = report.transactional.handed_over,
-                bulk = report.bulk.handed_over,
-                expired = report.transactional.expired + report.bulk.expired,
-                failed = report.transactional.failed + report.bulk.failed,
-                "the sweep handed over what is due"
+            let (figures, ()) = tokio::join!(
+                sweep(state, &deadlines, now),
+                sweep_webhooks(state, &deadlines, deadline)
             );
             Ok(SenderAnswer::Sweep(figures))
         }
+    }
+}
+
+/// Hands over the mail that is due. Returns the figures.
+async fn sweep(state: &Sender, deadlines: &Deadlines, now: Timestamp) -> Value {
+    let report = state.worker.sweep(deadlines).await;
+    state.publish_metrics(&report, now);
+    tracing::info!(
+        transactional = report.transactional.handed_over,
+        bulk = report.bulk.handed_over,
+        expired = report.transactional.expired + report.bulk.expired,
+        failed = report.transactional.failed + report.bulk.failed,
+        "the sweep handed over what is due"
+    );
+    json!({
+        "transactional": metrics::figures(&report.transactional),
+        "bulk": metrics::figures(&report.bulk),
+    })
+}
+
+/// Hands over the deliveries to webhooks that are due. The invocation does not wait for it to the last, so that it can
+/// neither delay nor fail the sweep of mail.
+async fn sweep_webhooks(state: &Sender, deadlines: &Deadlines, end: Instant) {
+    const ANSWERING: Duration = Duration::from_secs(5);
+    let swept = Box::pin(state.webhooks.sweep(deadlines, end));
+    let end = end.checked_sub(ANSWERING).unwrap_or(end);
+    match tokio::time::timeout_at(end, swept).await {
+        Ok(report) if report == WebhookReport::default() => {}
+        Ok(report) => tracing::info!(
+            handed_over = report.handed_over,
+            probes = report.probes,
+            failed_deliveries = report.failed_deliveries,
+            disabled = report.disabled,
+            deleted = report.deleted,
+            failed = report.failed,
+            "the sweep looked after the endpoints of webhooks"
+        ),
+        Err(_) => tracing::error!(
+            cause = "store",
+            "no time was left for the sweep of webhooks: a store was slow"
+        ),
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use aws::{ApiKeys, FunctionConfig, Hints, Outbox, TrustError};
+use aws::{ApiKeys, Deliveries, DeliveryQueue, FunctionConfig, Hints, Outbox, TrustError, Webhooks};
 use jiff::Timestamp;
 use sending::{HintQueues, Sending, SendingConfig, SweepReport, Worker};
 
 use crate::config::Config;
+use crate::deliveries::WebhookSweep;
 use crate::metrics;
 
 /// How long init waits for the gate. If this is too short, the first permit reads the gate.
@@ -16,6 +17,7 @@ const INIT_PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Sender {
     pub(crate) worker: Worker,
+    pub(crate) webhooks: WebhookSweep,
     /// The function's own name, the dimension of its metrics; `None` if it publishes no metrics.
     metrics_of: Option<String>,
 }
@@ -34,11 +36,18 @@ impl Sender {
             messages_table: config.messages_table,
             usage_table: config.usage_table,
             configuration_set: config.configuration_set,
+            tracking_events: config.tracking_events,
             policy: config.policy,
             soft_bounce_tiers: config.soft_bounce_tiers,
             message_retention: config.message_retention,
         };
+        let webhooks = WebhookSweep::new(
+            Webhooks::new(dynamodb.clone(), config.webhooks_table.clone()),
+            Deliveries::new(dynamodb.clone(), config.deliveries_table.clone()),
+            DeliveryQueue::new(sqs.clone(), config.webhook_queue_url.clone()),
+        );
         let state = Self {
+            webhooks,
             metrics_of: config.metrics.then_some(config.function_name),
             worker: Worker {
                 outbox: Outbox::new(dynamodb.clone(), config.outbox_table),

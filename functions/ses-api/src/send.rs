@@ -87,6 +87,7 @@ impl RawParts {
                     tenant: email.tenant().map(str::to_owned),
                     list_management: email.list_management().cloned(),
                     feedback_address: ses.feedback_address,
+                    tracking: ses.tracking,
                 },
                 content: MailContent::Raw(Box::new(email)),
             },

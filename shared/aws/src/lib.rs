@@ -43,9 +43,9 @@ pub use deliveries::{Deliveries, DeliveriesPage, DueDelivery, FailedWaiting};
 pub use dynamodb::{StoreError, client as dynamodb};
 pub use function::FunctionConfig;
 pub use messages::{
-    Accepted, Cancel, ClaimGrowth, Claimed, Claims, ContentSwitch, EVENTS_READ_MAX, Forgotten, LeftBecause, Messages,
-    MessagesPage, Moved, NewAttempt, NewMessage, NewQueued, OpenMessages, Put, Reschedule, Rescheduled, ScanPosition,
-    WaitingMails,
+    Accepted, Cancel, ClaimGrowth, Claimed, Claims, ContentSwitch, ENGAGEMENTS_READ_MAX, EVENTS_READ_MAX, Forgotten,
+    LeftBecause, Messages, MessagesPage, Moved, NewAttempt, NewMessage, NewQueued, OpenMessages, Put, Reschedule,
+    Rescheduled, ScanPosition, WaitingMails,
 };
 pub use newest_from::NewestFrom;
 pub use outbox::{CONTENT_MAX, ContentError, Counted, DueEntry, Outbox, StoredContent, Wakes};
@@ -62,7 +62,7 @@ pub use sqs::{
     client as sqs, client_for_worker as sqs_for_worker,
 };
 pub use suppressions::{
-    AddedFromSes, EntriesPage, Evidence, LOOKED_AT_MAX, NewestPage, Suppressions, TAKEN_AT_ONCE, TakenFromSes,
+    AddedFromSes, EntriesPage, Evidence, LOOKED_AT_MAX, NewestPage, Recorded, Suppressions, TAKEN_AT_ONCE, TakenFromSes,
 };
 pub use usage::{
     BrakeChanges, BrakeMark, CountedDay, CountedMarks, GateSet, GateState, KeptReconciliation, MARK_KEPT_DAYS,

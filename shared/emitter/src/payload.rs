@@ -40,8 +40,8 @@ struct EmailData<'a> {
     message_id: String,
     created_at: String,
     from: &'a str,
-    /// The recipient of the event alone.
-    to: [&'a str; 1],
+    /// The recipient of the event alone; every recipient if nobody knows which it is.
+    to: &'a [String],
     subject: &'a str,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: &'a BTreeMap<String, String>,
@@ -165,7 +165,11 @@ fn email_data<'a>(email: &'a EmailEvent, at: Timestamp, region: &str) -> EmailDa
             .unwrap_or_default(),
         created_at: time(email.email_created_at),
         from: &email.from,
-        to: [&email.to],
+        to: if email.to.is_empty() {
+            &email.recipients
+        } else {
+            std::slice::from_ref(&email.to)
+        },
         subject: &email.subject,
         tags: &email.tags,
         headers: email
@@ -336,6 +340,14 @@ mod tests {
                 },
             })
         );
+    }
+
+    #[test]
+    fn an_event_of_nobody_knows_whom_names_every_recipient() {
+        let mut event = email(EmailOutcome::Opened(Visit::default()));
+        event.to.clear();
+        let data = &json_of(EventSubject::Email(Box::new(event)))["data"];
+        assert_eq!(data["to"], json!(["anna@example.org", "ben@example.org"]));
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! The configuration of an HTTP front, read from its environment variables.
 
 use aws::{ApiKeys, Messages, Outbox, Suppressions, Usage};
+use domain::message::TrackingEvents;
 use domain::pacing::PacingPolicy;
 use domain::queue::DeadlineDefaults;
 use domain::retention::MessageRetention;
 use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
 use emitter::EmitterConfig;
-use runtime::config::{ProcessConfig, deadline_defaults, hint_queue_url, message_retention, policy, soft_bounce_tiers};
+use runtime::config::{
+    ProcessConfig, deadline_defaults, hint_queue_url, message_retention, policy, soft_bounce_tiers, tracking_events,
+};
 use runtime::environment::{ConfigError, Environment};
 
 /// The configuration of an HTTP front.
@@ -27,6 +30,8 @@ pub struct FrontConfig {
     pub api_keys_table: String,
     /// The name of the SES configuration set that Okite sends every mail with.
     pub configuration_set: String,
+    /// Whether SES tracks the mail whose callers ask for it.
+    pub tracking_events: TrackingEvents,
     /// How this stack may use the account's sending rate and quota.
     pub policy: PacingPolicy,
     /// When soft bounces suppress an address for bulk mail.
@@ -56,6 +61,7 @@ impl FrontConfig {
             usage_table: environment.text(Usage::TABLE_VARIABLE)?,
             api_keys_table: environment.text(ApiKeys::TABLE_VARIABLE)?,
             configuration_set: environment.text("CONFIGURATION_SET")?,
+            tracking_events: tracking_events(environment)?,
             policy: policy(environment)?,
             soft_bounce_tiers: soft_bounce_tiers(environment)?,
             message_retention: message_retention(environment)?,
@@ -70,7 +76,7 @@ mod tests {
     use super::*;
 
     /// Every variable that the template sets for such a function.
-    const VARIABLES: [(&str, &str); 20] = [
+    const VARIABLES: [(&str, &str); 21] = [
         ("AWS_REGION", "eu-west-1"),
         ("LOG_LEVEL", "info"),
         ("SUPPRESSIONS_TABLE", "s"),
@@ -79,6 +85,7 @@ mod tests {
         ("USAGE_TABLE", "u"),
         ("API_KEYS_TABLE", "k"),
         ("CONFIGURATION_SET", "c"),
+        ("TRACKING_EVENTS", "false"),
         ("ACCOUNT_SHARE", "1"),
         ("PERMIT_BURST_SECONDS", "1"),
         ("PERMIT_WAIT_SECONDS", "2"),

@@ -90,6 +90,7 @@ impl Front {
             messages_table: config.messages_table.clone(),
             usage_table: config.usage_table.clone(),
             configuration_set: config.configuration_set.clone(),
+            tracking_events: config.tracking_events,
             policy: config.policy,
             soft_bounce_tiers: config.soft_bounce_tiers,
             message_retention: config.message_retention,

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use domain::message::TrackingEvents;
 use domain::pacing::PacingPolicy;
 use domain::queue::{AFTER_SCHEDULE_MAX, DeadlineDefaults};
 use domain::retention::MessageRetention;
@@ -80,6 +81,14 @@ pub fn message_retention(environment: &Environment<'_>) -> Result<MessageRetenti
         (1..=3650).contains(days)
     });
     days.map(MessageRetention::from_days)
+}
+
+/// Reads whether SES tracks the mail whose callers ask for it: `TRACKING_EVENTS`.
+///
+/// # Errors
+/// [`ConfigError`] if it is missing or wrong.
+pub fn tracking_events(environment: &Environment<'_>) -> Result<TrackingEvents, ConfigError> {
+    environment.value("TRACKING_EVENTS", "true or false", |_| true)
 }
 
 /// Reads the URL of the queue of hints about the mail of a stream: `TRANSACTIONAL_QUEUE_URL` or `BULK_QUEUE_URL`.

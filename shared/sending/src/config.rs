@@ -1,6 +1,7 @@
 //! The configuration of the pipeline, as each function that sends reads it from its environment.
 
 use aws::{Claims, Marks, Messages, Permits, Ses, Suppressions};
+use domain::message::TrackingEvents;
 use domain::pacing::PacingPolicy;
 use domain::retention::MessageRetention;
 use domain::suppression::SoftBounceTiers;
@@ -20,6 +21,8 @@ pub struct SendingConfig {
     pub usage_table: String,
     /// The name of the SES configuration set that every mail is sent with.
     pub configuration_set: String,
+    /// Whether its events include openings and clicks.
+    pub tracking_events: TrackingEvents,
     /// How this stack may use the account's sending rate and quota.
     pub policy: PacingPolicy,
     /// When soft bounces suppress an address for bulk mail.
@@ -48,7 +51,7 @@ impl Sending {
             messages: Messages::new(dynamodb.clone(), config.messages_table),
             marks: Marks::new(dynamodb.clone(), config.usage_table.clone()),
             permits: Permits::new(dynamodb.clone(), config.usage_table, &config.region, config.policy),
-            ses: Ses::new(ses, config.configuration_set),
+            ses: Ses::new(ses, config.configuration_set).with_tracking_events(config.tracking_events),
             queue,
         }
     }

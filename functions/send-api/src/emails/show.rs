@@ -73,6 +73,17 @@ struct EventBody<'a> {
     /// Whether the mail was not sent to this address: one of its recipients forwarded it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     forwarded: bool,
+    /// The link that was followed, as it stood in the mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<&'a str>,
+    /// The tags that the mail gave the link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link_tags: Option<&'a BTreeMap<String, String>>,
+    /// The IP address of the visitor, or of a proxy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip_address: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<&'a str>,
 }
 
 /// An id by which an email is found.
@@ -200,6 +211,7 @@ fn events(record: &MessageRecord) -> Vec<EventBody<'_>> {
             continue;
         };
         let recipient = event.recipient.as_deref();
+        let engagement = event.engagement.as_ref();
         let entry = EventBody {
             r#type: kind.as_str(),
             at: event.at,
@@ -208,6 +220,12 @@ fn events(record: &MessageRecord) -> Vec<EventBody<'_>> {
             diagnostic: event.diagnostic.as_deref(),
             bounce_reason: event.bounce_reason.map(BounceReason::as_str),
             forwarded: event.forwarded,
+            link: engagement.and_then(|engagement| engagement.link.as_deref()),
+            link_tags: engagement
+                .map(|engagement| &engagement.link_tags)
+                .filter(|tags| !tags.is_empty()),
+            ip_address: engagement.and_then(|engagement| engagement.visit.ip_address.as_deref()),
+            user_agent: engagement.and_then(|engagement| engagement.visit.user_agent.as_deref()),
         };
         shown.push((kind, entry));
     }
@@ -217,7 +235,9 @@ fn events(record: &MessageRecord) -> Vec<EventBody<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use domain::feedback::Engagement;
     use domain::record::{RecordedEvent, RecordedMail, RecordedRecipient, SenderState};
+    use domain::webhook::Visit;
     use serde_json::json;
 
     use super::*;
@@ -237,6 +257,7 @@ mod tests {
             diagnostic: None,
             bounce_reason: None,
             forwarded: false,
+            engagement: None,
         }
     }
 
@@ -292,7 +313,7 @@ mod tests {
         annas.diagnostic = Some("550 unknown".to_owned());
         annas.bounce_reason = Some(BounceReason::UserUnknown);
         bobs.forwarded = true;
-        let others = [event("Send", 1, None), event("Open", 9, None)];
+        let others = [event("Send", 1, None), event("Subscription", 9, None)];
         let shown = shown(&record([vec![bobs, annas], others.to_vec()].concat()));
         assert_eq!(
             shown["events"],
@@ -305,6 +326,31 @@ mod tests {
             ])
         );
         assert_eq!(shown["last_event"], "bounced");
+    }
+
+    #[test]
+    fn shows_the_visitor_and_the_link() {
+        let mut click = event("Click", 5, Some("anna@example.org"));
+        click.engagement = Some(Engagement {
+            visit: Visit {
+                ip_address: Some("192.0.2.1".to_owned()),
+                user_agent: Some("Mozilla/5.0".to_owned()),
+            },
+            link: Some("https://example.com/".to_owned()),
+            link_tags: BTreeMap::from([("place".to_owned(), "footer".to_owned())]),
+        });
+        let mut opened = event("Open", 4, None);
+        opened.engagement = Some(Engagement::default());
+        let shown = shown(&record(vec![click, opened]));
+        assert_eq!(
+            shown["events"],
+            json!([
+                {"type": "opened", "at": "2027-01-15T08:00:04Z", "email": null},
+                {"type": "clicked", "at": "2027-01-15T08:00:05Z", "email": "Anna@Example.org", "link": "https://example.com/",
+                 "link_tags": {"place": "footer"}, "ip_address": "192.0.2.1", "user_agent": "Mozilla/5.0"},
+            ])
+        );
+        assert_eq!(shown["last_event"], "clicked");
     }
 
     #[test]

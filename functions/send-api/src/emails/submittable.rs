@@ -1,6 +1,7 @@
 //! An email that may be submitted, after the request's headers, its API key and the clock have been asked about it.
 
 use domain::api_key::ApiKeyRecord;
+use domain::message::{InvalidEmail, Mail, TrackingEvents};
 use jiff::Timestamp;
 use sending::Submission;
 
@@ -23,6 +24,8 @@ pub(super) struct Submittable {
 pub(super) struct SubmitContext<'a> {
     pub(super) request: &'a Request,
     pub(super) api_key: &'a ApiKeyRecord,
+    /// Whether this deployment tracks openings and clicks.
+    pub(super) tracking_events: TrackingEvents,
     /// When the request arrived.
     pub(super) now: Timestamp,
     /// Whether the request has an idempotency key. Without one, no earlier request can answer for it.
@@ -34,6 +37,9 @@ impl SubmitContext<'_> {
     pub(super) fn submittable(&self, place: usize, parsed: ParsedBody) -> Result<Submittable, ApiError> {
         let ParsedBody { email, wishes, notes } = parsed;
         let on_suppressed = body::on_suppressed(wishes.on_suppressed, self.request)?;
+        let tracking = wishes.track.unwrap_or_default();
+        let tracked = self.tracking_events.check(tracking);
+        tracked.map_err(|not_tracked| InvalidEmail::field(body::TRACK, not_tracked))?;
         let when_busy = body::when_busy(wishes.when_busy, self.request, self.api_key)?;
         let Times {
             scheduled_at,
@@ -47,9 +53,11 @@ impl SubmitContext<'_> {
         if let Some(error) = too_late.as_ref().filter(|_| !self.has_key) {
             return Err(error.clone());
         }
+        let mut mail = Mail::from(email);
+        mail.options.tracking = tracking;
         let submission = Submission {
             place,
-            mail: email.into(),
+            mail,
             on_suppressed,
             when_busy,
             scheduled_at,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use domain::api_key::ApiKeyRecord;
 use domain::idempotency::{RequestBody, nth_id};
-use domain::message::Mail;
+use domain::message::{Mail, TrackingEvents};
 use domain::queue::WhenBusy;
 use domain::recipient::OnSuppressed;
 use domain::record::RecordedRecipient;
@@ -42,6 +42,7 @@ impl Call<'_> {
     ) -> Result<ApiAnswer, ApiFault> {
         mail.check_configuration_set(&self.state.configuration_set)?;
         let SendMail { mail, .. } = mail;
+        check_tracking(&mail, self.state.sending.ses.tracking_events())?;
         check_senders(&mail, self.api_key)?;
         let when_busy = when_busy(self.request, self.api_key)?;
         let repeat = RepeatKey::read(&self.request.headers)?;
@@ -141,6 +142,12 @@ fn check_senders(mail: &Mail, api_key: &ApiKeyRecord) -> Result<(), ApiFault> {
             api_key.from_domains.join(", ")
         ),
     ))
+}
+
+/// Refuses a mail that is to be tracked, unless this deployment tracks mail.
+fn check_tracking(mail: &Mail, events: TrackingEvents) -> Result<(), ApiFault> {
+    let checked = events.check(mail.options.tracking);
+    checked.map_err(|not_tracked| ApiFault::invalid(format!("ConfigurationOverrides.Tracking: {not_tracked}.")))
 }
 
 /// Returns the choice of the request, or else that of its API key.

@@ -5,7 +5,7 @@
 //! ignored: its texts are Unicode, and SES chooses the charset in which it sends them.
 
 use domain::message::raw::ListManagement;
-use domain::message::{Attachment, Header, InvalidEmail, SesOptions};
+use domain::message::{Attachment, Header, InvalidEmail, SesOptions, Tracking};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use uuid::Uuid;
@@ -33,6 +33,7 @@ struct Request {
     endpoint_id: Option<IgnoredAny>,
     tenant_name: Option<String>,
     list_management_options: Option<ListManagementOptions>,
+    configuration_overrides: Option<ConfigurationOverrides>,
 }
 
 #[derive(Default, Deserialize)]
@@ -105,6 +106,19 @@ struct ListManagementOptions {
     topic_name: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ConfigurationOverrides {
+    tracking: Option<TrackingOverrides>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TrackingOverrides {
+    open_tracking_enabled: Option<String>,
+    click_tracking_enabled: Option<String>,
+}
+
 /// Reads the mail that a request asks to send.
 ///
 /// # Errors
@@ -141,6 +155,7 @@ pub fn send_email(body: &[u8]) -> Result<SendMail, ApiFault> {
             feedback_address: feedback
                 .map(|address| mailbox("FeedbackForwardingEmailAddress", &address))
                 .transpose()?,
+            tracking: tracking(request.configuration_overrides)?,
         },
     };
     let tags = tags(
@@ -192,6 +207,25 @@ pub fn send_email(body: &[u8]) -> Result<SendMail, ApiFault> {
         }
         _ => Err(ApiFault::invalid("Content must have one of Simple and Raw.")),
     }
+}
+
+/// Reads what is to be tracked. A part that the request does not name is not tracked, whatever the configuration set
+/// would do.
+fn tracking(overrides: Option<ConfigurationOverrides>) -> Result<Tracking, ApiFault> {
+    let Some(tracking) = overrides.and_then(|overrides| overrides.tracking) else {
+        return Ok(Tracking::default());
+    };
+    let is_enabled = |name: &str, status: Option<String>| match status.as_deref() {
+        Some("ENABLED") => Ok(true),
+        Some("DISABLED") | None => Ok(false),
+        Some(_) => Err(ApiFault::invalid(format!(
+            "ConfigurationOverrides.Tracking.{name} must be ENABLED or DISABLED."
+        ))),
+    };
+    Ok(Tracking {
+        opens: is_enabled("OpenTrackingEnabled", tracking.open_tracking_enabled)?,
+        clicks: is_enabled("ClickTrackingEnabled", tracking.click_tracking_enabled)?,
+    })
 }
 
 fn headers(pairs: List<Pair>) -> Result<Vec<Header>, InvalidEmail> {
@@ -272,6 +306,41 @@ mod tests {
         let (parent, member) = pointer.rsplit_once('/').unwrap();
         body.pointer_mut(parent).unwrap()[member] = value;
         body
+    }
+
+    #[test]
+    fn the_overrides_of_tracking_are_those_of_the_mail() {
+        let read = |overrides: Value| {
+            let mut body = a_simple_mail();
+            body["ConfigurationOverrides"] = overrides;
+            read(&body)
+        };
+        for (overrides, opens, clicks) in [
+            (
+                json!({"Tracking": {"OpenTrackingEnabled": "ENABLED", "ClickTrackingEnabled": "DISABLED"}}),
+                true,
+                false,
+            ),
+            (json!({"Tracking": {"ClickTrackingEnabled": "ENABLED"}}), false, true),
+            (json!({"Tracking": {}}), false, false),
+            (json!({"Tracking": null}), false, false),
+            (Value::Null, false, false),
+        ] {
+            let mail = read(overrides).unwrap().mail;
+            assert_eq!(mail.options.tracking, Tracking { opens, clicks });
+        }
+        let fault = read(json!({"Tracking": {"OpenTrackingEnabled": "true"}})).unwrap_err();
+        assert!(fault.message.contains("OpenTrackingEnabled"), "{}", fault.message);
+        let mut raw = json!({"Content": {"Raw": {"Data": DATA}}});
+        raw["ConfigurationOverrides"] = json!({"Tracking": {"OpenTrackingEnabled": "ENABLED"}});
+        assert!(
+            super::send_email(raw.to_string().as_bytes())
+                .unwrap()
+                .mail
+                .options
+                .tracking
+                .opens
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use super::{Deliveries, item, key};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
-use crate::dynamodb::item::{Item, n, names, s, text_of, time, time_of, ttl};
+use crate::dynamodb::item::{Item, n, s, text_of, time, time_of, ttl};
 use domain::time::{EARLIEST, plus};
 use domain::webhook::{ATTEMPTS_KEPT, AfterAttempt, Attempt, DELIVERY_KEPT, Delivery, DeliveryState};
 use jiff::Timestamp;
@@ -58,7 +58,7 @@ impl Deliveries {
     fn append(&self, delivery: &Delivery, attempt: &Attempt, then: AfterAttempt) -> UpdateItemFluentBuilder {
         let last = ATTEMPTS_KEPT.saturating_sub(1);
         let condition = match then {
-            AfterAttempt::Delivered => "#state_at <> :at",
+            AfterAttempt::Delivered => "#state_at < :at",
             _ => "#state_at < :at AND #state <> :delivered",
         };
         let change = Change::begin(self, delivery, attempt.at)
@@ -66,12 +66,12 @@ impl Deliveries {
             .value(":no_attempts", AttributeValue::L(Vec::new()))
             .value(":attempt", AttributeValue::L(vec![item::of_attempt(attempt)]))
             .name("attempts")
-            .becomes(delivery, attempt, then);
+            .becomes(delivery, attempt.at, then);
         let change = match then {
             AfterAttempt::Delivered => change,
             _ => change.value(":delivered", s(DeliveryState::Delivered.as_str())),
         };
-        change.on(&format!(
+        change.name("event").on(&format!(
             "attribute_not_exists(#event) OR ({condition} AND attribute_not_exists(#attempts[{last}]))"
         ))
     }
@@ -103,7 +103,7 @@ impl Deliveries {
             .value(":seen_state_at", time(state_at))
             .name("attempts");
         let change = if sets_state {
-            change.becomes(delivery, attempt, then)
+            change.becomes(delivery, state_at.max(attempt.at), then)
         } else {
             change.name("state").name("state_at")
         };
@@ -137,7 +137,6 @@ impl Change {
             .update_item()
             .table_name(&deliveries.table)
             .set_key(Some(key(&delivery.endpoint, &delivery.event)))
-            .set_expression_attribute_names(names(["event"]))
             .expression_attribute_values(":kind", s(delivery.kind.as_str()))
             .expression_attribute_values(":created_at", time(delivery.created_at))
             .expression_attribute_values(":body", s(&delivery.body))
@@ -166,14 +165,14 @@ impl Change {
         self
     }
 
-    /// Sets the state that follows an attempt.
-    fn becomes(self, delivery: &Delivery, attempt: &Attempt, then: AfterAttempt) -> Self {
+    /// Sets the state that follows an attempt, as of this time.
+    fn becomes(self, delivery: &Delivery, at: Timestamp, then: AfterAttempt) -> Self {
         let change = self
             .sets("#state_at = :at")
             .sets("#tries = :tries")
             .name("state_at")
             .name("tries")
-            .value(":at", time(attempt.at))
+            .value(":at", time(at))
             .value(":tries", n(delivery.attempts.saturating_add(1).into()));
         match then {
             AfterAttempt::Delivered => change.state(DeliveryState::Delivered).sleeps(),

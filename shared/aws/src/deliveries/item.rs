@@ -32,7 +32,7 @@ fn beginning(text: &str) -> &str {
     &text[..end]
 }
 
-/// Reads the attempts. One that cannot be read is left out.
+/// Reads the attempts, the oldest first. One that cannot be read is left out.
 pub(super) fn attempts(item: &Item) -> Vec<Attempt> {
     let attempt = |value: &AttributeValue| {
         let item = value.as_m().ok()?;
@@ -45,7 +45,10 @@ pub(super) fn attempts(item: &Item) -> Vec<Attempt> {
         })
     };
     let list = item.get("attempts").and_then(|value| value.as_l().ok());
-    list.into_iter().flatten().filter_map(attempt).collect()
+    let mut attempts: Vec<Attempt> = list.into_iter().flatten().filter_map(attempt).collect();
+    // A write that was overtaken was added last.
+    attempts.sort_by_key(|attempt| attempt.at);
+    attempts
 }
 
 /// Returns the attempts with one more, in their order, and without the oldest beyond those that are kept.

@@ -123,13 +123,14 @@ impl Deliveries {
 }
 
 impl Change {
-    /// Sets the attributes of a delivery without attempts, if it is new.
+    /// Sets the attributes of a delivery without attempts, if it is new; the condition looks whether it is.
     fn first(self, delivery: &Delivery) -> Self {
         self.sets("#count = if_not_exists(#count, :none), #state_at = if_not_exists(#state_at, :none)")
             .sets("#tries = if_not_exists(#tries, :tries)")
             .name("count")
             .name("state_at")
             .name("tries")
+            .name("event")
             .value(":none", n(0))
             .value(":tries", n(delivery.attempts.into()))
     }

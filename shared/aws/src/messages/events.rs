@@ -4,15 +4,24 @@
 //! |---|---|
 //! | `id` | our id of the message, or `ses#<SES's id of the mail>` for an event without our tag |
 //! | `sk` | `event#<at>#<type>#<feedback id>#<hash of the recipient, or ->`, or `delivery#<hash>` |
+//! | `sk` of an opening or a click | `engaged#<at>#<type>#<identity>#<hash of the recipient, or ->` |
 //! | `at` | when it happened, by SES (milliseconds) |
 //! | `recipient` | the recipient, normalised; absent where the event is about the whole mail |
 //! | `subtype`, `diagnostic` | SES's words for what happened, and what the receiving server said |
 //! | `bounce_reason` | why the mail bounced, by [`domain::bounce`] |
 //! | `forwarded` | `true` where the mail was not sent to the recipient |
+//! | `link`, `link_tags` | the link that somebody followed, and its tags (a map) |
+//! | `ip_address`, `user_agent` | the visitor, of a mail to one recipient alone |
 //! | `expires_at` | when DynamoDB may delete it (seconds) |
 //!
 //! The key of an event is made of the event alone, so that its copies overwrite one another. A `Delivery` to a
 //! recipient has a key that is made of the recipient alone: whether a mail was delivered to somebody is one `GetItem`.
+//!
+//! A mail may be opened thousands of times. Openings and clicks have a prefix of their own, so that they do not keep
+//! a bounce out of the events that are read. Nobody knows who of several recipients opened a mail: erasing one of them
+//! could not find the visitor, so the visitor is not kept.
+
+use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::stream::{self, StreamExt};
@@ -24,16 +33,22 @@ use crate::StoreError;
 use crate::dynamodb::condition::unless_overtaken;
 use crate::dynamodb::item::{Item, names, s, text_of, time, time_of, ttl};
 use domain::bounce::BounceReason;
-use domain::feedback::{EventRecipient, MessageEvent};
+use domain::feedback::{Engagement, EventRecipient, MessageEvent};
 use domain::record::RecordedEvent;
+use domain::webhook::Visit;
 
-/// The most events of a message that are read: the newest ones.
+/// The most events of a message that are read, without openings and clicks: the newest ones.
 pub const EVENTS_READ_MAX: usize = 200;
+/// The most openings and clicks of a message that are read: the newest ones.
+pub const ENGAGEMENTS_READ_MAX: usize = 50;
 
 /// The beginning of the sort key of an event.
 pub(super) const EVENT: &str = "event#";
-/// The beginning of the sort key of a delivery to a recipient. It sorts before [`EVENT`], with nothing between the two.
+/// The beginning of the sort key of a delivery to a recipient. It sorts before [`ENGAGED`].
 pub(super) const DELIVERY: &str = "delivery#";
+/// The beginning of the sort key of an opening or a click. It sorts between [`DELIVERY`] and [`EVENT`], and nothing else
+/// does.
+pub(super) const ENGAGED: &str = "engaged#";
 /// A key that sorts behind every event: the character that follows `#`.
 const EVENTS_END: &str = "event$";
 /// The type of event that is kept by recipient.
@@ -74,14 +89,16 @@ impl Messages {
         unless_overtaken(put.send().await)
     }
 
-    /// Reads the newest events of a partition, consistently: at most [`EVENTS_READ_MAX`], the newest first.
+    /// Reads the newest events of a partition, consistently: at most [`EVENTS_READ_MAX`] and [`ENGAGEMENTS_READ_MAX`],
+    /// the newest first.
     pub(super) async fn newest_events(&self, partition: &str) -> Result<Vec<RecordedEvent>, StoreError> {
-        // The range holds the deliveries, by recipient, and behind them all other events, by time.
+        // The range holds the deliveries, by recipient; behind them openings and clicks, by time; and behind those all
+        // other events, by time. It is read from its end.
         let mut items = self.range(partition, DELIVERY, EVENTS_END).await?;
         if items.len() == EVENTS_READ_MAX {
             // There may be deliveries that were not read, and any of them may be among the newest.
-            items.retain(|item| text_of(item, "sk").is_some_and(|sk| sk.starts_with(EVENT)));
-            items.extend(self.range(partition, DELIVERY, EVENT).await?);
+            items.retain(|item| text_of(item, "sk").is_some_and(|sk| !sk.starts_with(DELIVERY)));
+            items.extend(self.range(partition, DELIVERY, ENGAGED).await?);
         }
         let mut events: Vec<RecordedEvent> = items.iter().filter_map(recorded).collect();
         newest_first(&mut events);
@@ -141,7 +158,17 @@ impl Messages {
 /// Keeps the newest events of those that were read, the newest first.
 pub(super) fn newest_first(events: &mut Vec<RecordedEvent>) {
     events.sort_by(|one, other| (other.at, &other.kind, &other.recipient).cmp(&(one.at, &one.kind, &one.recipient)));
-    events.truncate(EVENTS_READ_MAX);
+    let (mut engagements, mut others) = (ENGAGEMENTS_READ_MAX, EVENTS_READ_MAX);
+    events.retain(|event| {
+        let room = if event.engagement.is_some() {
+            &mut engagements
+        } else {
+            &mut others
+        };
+        let fits = *room > 0;
+        *room = room.saturating_sub(1);
+        fits
+    });
 }
 
 /// The partition of the events of a mail without our tag.
@@ -199,19 +226,41 @@ fn item(event: &MessageEvent, recipient: Option<(&String, &EventRecipient)>, exp
     if let Some(subtype) = &event.subtype {
         set("subtype", s(subtype));
     }
+    if let Some(engagement) = &event.engagement {
+        let visit = Some(&engagement.visit).filter(|_| recipient.is_some());
+        let texts = [
+            ("link", engagement.link.as_ref()),
+            ("ip_address", visit.and_then(|visit| visit.ip_address.as_ref())),
+            ("user_agent", visit.and_then(|visit| visit.user_agent.as_ref())),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                set(name, s(text));
+            }
+        }
+        if !engagement.link_tags.is_empty() {
+            let tags = engagement
+                .link_tags
+                .iter()
+                .map(|(name, value)| (name.clone(), s(value)));
+            set("link_tags", AttributeValue::M(tags.collect()));
+        }
+    }
     item
 }
 
 /// The sort key of an event. Milliseconds have 13 digits until the year 2286, so that keys sort by time.
 fn event_key(event: &MessageEvent, recipient: &str) -> String {
     let at = event.at.as_millisecond().clamp(0, 9_999_999_999_999);
-    format!("{EVENT}{at:013}#{}#{}#{recipient}", event.kind, event.id)
+    let prefix = if event.engagement.is_some() { ENGAGED } else { EVENT };
+    format!("{prefix}{at:013}#{}#{}#{recipient}", event.kind, event.id)
 }
 
 /// Reads an event; items of another kind are none.
 fn recorded(item: &Item) -> Option<RecordedEvent> {
     let sk = text_of(item, "sk")?;
-    let kind = match sk.strip_prefix(EVENT) {
+    let is_engagement = sk.starts_with(ENGAGED);
+    let kind = match sk.strip_prefix(EVENT).or(sk.strip_prefix(ENGAGED)) {
         Some(rest) => rest.split('#').nth(1)?,
         None => sk.strip_prefix(DELIVERY).map(|_| DELIVERY_TYPE)?,
     };
@@ -226,5 +275,23 @@ fn recorded(item: &Item) -> Option<RecordedEvent> {
         forwarded: item
             .get("forwarded")
             .is_some_and(|value| value == &AttributeValue::Bool(true)),
+        engagement: is_engagement.then(|| Engagement {
+            visit: Visit {
+                ip_address: text("ip_address"),
+                user_agent: text("user_agent"),
+            },
+            link: text("link"),
+            link_tags: link_tags(item),
+        }),
     })
+}
+
+fn link_tags(item: &Item) -> BTreeMap<String, String> {
+    let tags = item
+        .get("link_tags")
+        .and_then(|tags| tags.as_m().ok())
+        .into_iter()
+        .flatten();
+    tags.filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone())))
+        .collect()
 }

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use uuid::Uuid;
 
-use super::events::{DELIVERY, EVENT, untagged};
+use super::events::{DELIVERY, ENGAGED, EVENT, untagged};
 use super::forget_waiting::{ForgottenWaiting, LeftBecause, WaitingMails, queued_id};
 use super::{MAIL, Messages, by_recipient, key};
 use crate::StoreError;
@@ -18,7 +18,16 @@ use domain::address::{EmailAddress, FORGOTTEN, Mailbox};
 /// How often a row is read again that changed while it was being rewritten.
 const ROUNDS_MAX: u32 = 5;
 /// The attributes of the items of a message that name people.
-const NAMING: [&str; 7] = ["from", "to", "cc", "bcc", "reply_to", "recipients", "diagnostic"];
+const NAMING: [&str; 8] = [
+    "from",
+    "to",
+    "cc",
+    "bcc",
+    "reply_to",
+    "recipients",
+    "diagnostic",
+    "link",
+];
 
 /// How many messages are handled between two positions.
 const MESSAGES_AT_ONCE: usize = 25;
@@ -256,7 +265,7 @@ fn position(text: &str) -> Option<Item> {
 fn is_about(item: &Item, address: &EmailAddress) -> bool {
     let hash = by_recipient::hash(address);
     text_of(item, "sk").is_some_and(|sk| {
-        let is_event = sk.starts_with(EVENT) || sk.starts_with(DELIVERY);
+        let is_event = [EVENT, DELIVERY, ENGAGED].iter().any(|prefix| sk.starts_with(prefix));
         let is_entry = sk.starts_with(by_recipient::TO) && text_of(item, by_recipient::HASH) == Some(&hash);
         is_entry || is_event && sk.rsplit('#').next() == Some(&hash)
     })

@@ -68,7 +68,7 @@ use crate::dynamodb::item::{Item, s};
 pub use accept::{Accepted, NewQueued};
 pub use attempts::{NewMessage, Put};
 pub use claims::{Claimed, Claims};
-pub use events::EVENTS_READ_MAX;
+pub use events::{ENGAGEMENTS_READ_MAX, EVENTS_READ_MAX};
 pub use forget::Forgotten;
 pub use forget_waiting::{LeftBecause, WaitingMails};
 pub use pages::MessagesPage;

@@ -22,7 +22,7 @@ pub use suppression_list::{ListError, ListedPage, Pace, SesSuppressionList, SesT
 use crate::error_code::error_code;
 use domain::account::{Account, EnforcementStatus};
 use domain::address::{EmailAddress, Mailbox};
-use domain::message::{Attachment, Disposition, Email, Mail, MailContent, SesOptions};
+use domain::message::{Attachment, Disposition, Email, Mail, MailContent, SesOptions, Tracking, TrackingEvents};
 use domain::recipient::ResolvedRecipients;
 use domain::ses_error::{SesRefusal, classify};
 use domain::stream::Stream;
@@ -96,16 +96,33 @@ pub struct ListedIdentity {
 pub struct Ses {
     client: Client,
     configuration_set: String,
+    tracking_events: TrackingEvents,
 }
 
 impl Ses {
-    /// Sends through `configuration_set`. The `client` must not retry: see [`super::sesv2`].
+    /// Sends through `configuration_set`, which tracks nothing. The `client` must not retry: see [`super::sesv2`].
     #[must_use]
     pub fn new(client: Client, configuration_set: String) -> Self {
         Self {
             client,
             configuration_set,
+            tracking_events: TrackingEvents::Off,
         }
+    }
+
+    /// Sends through a configuration set whose events include openings and clicks, or do not.
+    #[must_use]
+    pub fn with_tracking_events(self, tracking_events: TrackingEvents) -> Self {
+        Self {
+            tracking_events,
+            ..self
+        }
+    }
+
+    /// Returns whether the configuration set's events include openings and clicks.
+    #[must_use]
+    pub fn tracking_events(&self) -> TrackingEvents {
+        self.tracking_events
     }
 
     /// Sends a mail once, and returns SES's id of it.
@@ -131,6 +148,7 @@ impl Ses {
             tenant,
             list_management,
             feedback_address,
+            tracking,
         } = &mail.options;
         let destination = types::Destination::builder()
             .set_to_addresses(wire(destination.to.iter().copied()))
@@ -150,7 +168,8 @@ impl Ses {
             .configuration_set_name(&self.configuration_set)
             .set_tenant_name(tenant.clone())
             .set_list_management_options(list.transpose()?)
-            .set_feedback_forwarding_email_address(feedback_address.as_ref().map(Mailbox::to_wire));
+            .set_feedback_forwarding_email_address(feedback_address.as_ref().map(Mailbox::to_wire))
+            .set_configuration_overrides(overrides(self.tracking_events, *tracking));
         request = match &mail.content {
             MailContent::Simple(email) => request
                 .from_email_address(email.from.to_wire())
@@ -254,6 +273,22 @@ impl Ses {
 fn wire<'a>(mailboxes: impl IntoIterator<Item = &'a Mailbox>) -> Option<Vec<String>> {
     let list: Vec<String> = mailboxes.into_iter().map(Mailbox::to_wire).collect();
     Some(list).filter(|list| !list.is_empty())
+}
+
+/// Says what SES tracks. The configuration set would decide otherwise, and track everything.
+fn overrides(events: TrackingEvents, tracking: Tracking) -> Option<types::ConfigurationOverrides> {
+    let status = |is_tracked| match is_tracked {
+        true => types::FeatureStatus::Enabled,
+        false => types::FeatureStatus::Disabled,
+    };
+    let overrides = types::TrackingConfigurationOverrides::builder()
+        .open_tracking_enabled(status(tracking.opens))
+        .click_tracking_enabled(status(tracking.clicks));
+    let overrides = types::ConfigurationOverrides::builder().tracking(overrides.build());
+    match events {
+        TrackingEvents::On => Some(overrides.build()),
+        TrackingEvents::Off => None,
+    }
 }
 
 fn simple(email: &Email) -> Result<types::Message, BuildError> {

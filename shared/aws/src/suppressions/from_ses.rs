@@ -1,5 +1,6 @@
 //! The entries of SES's own list, added to ours.
 
+use futures_util::TryFutureExt;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -74,7 +75,8 @@ impl Suppressions {
                         source: SOURCE,
                         ..Evidence::default()
                     };
-                    writes.push(self.record(address, listed.reason, at, evidence, new_id()));
+                    let record = self.record(address, listed.reason, at, evidence, new_id());
+                    writes.push(record.map_ok(drop));
                     taken.added.push(AddedFromSes {
                         address: address.clone(),
                         reason: listed.reason,

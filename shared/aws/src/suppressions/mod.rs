@@ -8,6 +8,7 @@
 //! | `bounce_at`, `complaint_at`, `blocked_at`, `manual_at` | registers, in milliseconds since the epoch |
 //! | `bounce_echo_at`, `complaint_echo_at` | registers of mails that the account's own lists held back |
 //! | `bounce`, `complaint`, `blocked`, `bounce_echo`, … | its [`Evidence`], and the address as given |
+//! | `bounce_since`, … | the first event of a register that suppresses for good, since the last lift: `time#source` |
 //! | `manual_expires_at`, `lifted_at` | times in milliseconds |
 //! | `blocked_on` | the first block of each of the newest days with one: a number set of milliseconds |
 //! | `soft` | the newest soft bounces: a string set of `time#feedback id`, `#our id` if the mail is ours, `#reason` |
@@ -23,6 +24,7 @@ mod entries;
 mod forget;
 mod from_ses;
 mod newest;
+mod newly;
 mod soft;
 mod unreadable;
 
@@ -35,6 +37,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use self::newly::{since_name, since_text};
 use self::soft::soft_times;
 use self::unreadable::{UNREADABLE, report, unreadable};
 use crate::StoreError;
@@ -48,6 +51,7 @@ use domain::suppression::{Register, Registers, SuppressionReason};
 pub use entries::EntriesPage;
 pub use from_ses::{AddedFromSes, TAKEN_AT_ONCE, TakenFromSes};
 pub use newest::{LOOKED_AT_MAX, NewestPage};
+pub use newly::Recorded;
 
 /// How many partitions the index `newest` is spread over.
 const SHARDS: u8 = 8;
@@ -66,6 +70,9 @@ const REGISTERS: [&str; 12] = [
     "soft",
     UNREADABLE,
 ];
+
+/// The part of an update that ends what the first events of the registers began.
+const REMOVE_SINCE: &str = " REMOVE bounce_since, complaint_since, bounce_echo_since, complaint_echo_since";
 
 /// Why a register was set.
 #[derive(Clone, Copy, Debug, Default)]
@@ -147,7 +154,8 @@ impl Suppressions {
     /// repeated and reordered at will. Of the evidence of a soft bounce, the source and the reason are
     /// kept.
     ///
-    /// `new_id` becomes the id of the item if the address has none yet.
+    /// `new_id` becomes the id of the item if the address has none yet. Returns whether this event suppressed the
+    /// address.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
@@ -158,15 +166,28 @@ impl Suppressions {
         at: Timestamp,
         evidence: Evidence<'_>,
         new_id: Uuid,
-    ) -> Result<(), StoreError> {
-        match register.into() {
-            Register::Of(SuppressionReason::Soft) => self.add_soft(address, at, evidence, new_id).await,
-            Register::Of(SuppressionReason::Blocked) => self.add_block(address, at, evidence, new_id).await,
+    ) -> Result<Recorded, StoreError> {
+        let register = register.into();
+        match register {
+            Register::Of(SuppressionReason::Soft) => self.add_soft(address, at, evidence, new_id).await?,
+            Register::Of(SuppressionReason::Blocked) => self.add_block(address, at, evidence, new_id).await?,
             register => {
-                let update = self.register_update(address, register, at, None, evidence, new_id);
-                unless_overtaken(update.send().await)
+                let updated = self
+                    .register_update(address, register, at, None, evidence, new_id)
+                    .return_values(ReturnValue::AllNew)
+                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                    .send()
+                    .await;
+                let item = match written(updated)? {
+                    Written::Done(done) => done.attributes,
+                    Written::Failed(item) => item,
+                };
+                if let Some(item) = item {
+                    return Ok(Recorded::of(&item, register, at, evidence.source));
+                }
             }
         }
+        Ok(Recorded::NothingNew)
     }
 
     /// Lifts the suppression of an address: events until `at` count no longer, and what cannot be read of its entry is
@@ -187,7 +208,7 @@ impl Suppressions {
             .update_item()
             .table_name(&self.table)
             .key("address", s(address.normalised()))
-            .update_expression("SET #lifted_at = :at")
+            .update_expression(format!("SET #lifted_at = :at{REMOVE_SINCE}"))
             .condition_expression(
                 "attribute_exists(#address) AND (attribute_not_exists(#lifted_at) OR #lifted_at < :at)",
             )
@@ -238,7 +259,9 @@ impl Suppressions {
             .update_item()
             .table_name(&self.table)
             .key("address", s(address.normalised()))
-            .update_expression("SET #lifted_at = :at, #id = if_not_exists(#id, :id), #shard = :shard")
+            .update_expression(format!(
+                "SET #lifted_at = :at, #id = if_not_exists(#id, :id), #shard = :shard{REMOVE_SINCE}"
+            ))
             .condition_expression("attribute_not_exists(#lifted_at) OR #lifted_at < :at")
             .set_expression_attribute_names(names(["lifted_at", "id", "shard"]))
             .expression_attribute_values(":at", time(at))
@@ -311,13 +334,18 @@ impl Suppressions {
         } else {
             ""
         };
+        let since = since_name(register);
+        let first = match since {
+            Some(_) => ", #since = if_not_exists(#since, :since)",
+            None => "",
+        };
         let mut update = self
             .client
             .update_item()
             .table_name(&self.table)
             .key("address", s(address.normalised()))
             .update_expression(format!(
-                "SET #at = :at, #evidence = :evidence, #id = if_not_exists(#id, :id), #shard = :shard{end}"
+                "SET #at = :at, #evidence = :evidence, #id = if_not_exists(#id, :id), #shard = :shard{first}{end}"
             ))
             .condition_expression(format!(
                 "(attribute_not_exists(#at) OR #at < :at OR (#at = :at AND #evidence.#source < :source){lasts_longer}){days}"
@@ -332,6 +360,11 @@ impl Suppressions {
             .expression_attribute_values(":shard", s(shard(address)));
         if register == SuppressionReason::Manual.into() {
             update = update.expression_attribute_names("#expires_at", "manual_expires_at");
+        }
+        if let Some(since) = since {
+            update = update
+                .expression_attribute_names("#since", since)
+                .expression_attribute_values(":since", s(since_text(at, evidence.source)));
         }
         if let Some(expires_at) = expires_at {
             update = update.expression_attribute_values(":expires_at", time(expires_at));

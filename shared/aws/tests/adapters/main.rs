@@ -3,6 +3,7 @@
 
 mod api_keys;
 mod cloudwatch;
+mod deliveries;
 mod messages;
 mod outbox;
 mod ses;
@@ -11,3 +12,4 @@ mod sqs;
 mod support;
 mod suppressions;
 mod usage;
+mod webhooks;

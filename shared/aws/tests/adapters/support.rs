@@ -7,7 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws::{ApiKeys, BrakeChanges, Claims, Marks, Messages, Outbox, Suppressions, Usage};
+use aws::{ApiKeys, BrakeChanges, Claims, Deliveries, Marks, Messages, Outbox, Suppressions, Usage, Webhooks};
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -201,6 +201,14 @@ impl Store {
 
     pub(crate) fn outbox(&self) -> Outbox {
         Outbox::new(self.client.clone(), self.table("OutboxTable"))
+    }
+
+    pub(crate) fn webhooks(&self) -> Webhooks {
+        Webhooks::new(self.client.clone(), self.table("WebhooksTable"))
+    }
+
+    pub(crate) fn deliveries(&self) -> Deliveries {
+        Deliveries::new(self.client.clone(), self.table("DeliveriesTable"))
     }
 
     pub(crate) fn marks(&self) -> Marks {

@@ -15,17 +15,25 @@ pub(super) struct Json {
     pub(super) delivery_delay: Option<Value>,
     pub(super) reject: Option<Value>,
     pub(super) failure: Option<Value>,
+    pub(super) open: Option<Value>,
+    pub(super) click: Option<Value>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Mail {
     pub(super) message_id: Option<String>,
     pub(super) timestamp: Option<Value>,
+    /// The address in the envelope.
+    pub(super) source: Option<String>,
     pub(super) sending_account_id: Option<String>,
     /// The list of addresses that the mail was sent to.
     pub(super) destination: Option<Value>,
     /// Names and lists of values; event publishing alone has them.
     pub(super) tags: Option<Value>,
+    /// The list of headers, each with its `name` and `value`.
+    pub(super) headers: Option<Value>,
+    /// The usual headers by name: `from` is a list, `subject` a text.
+    pub(super) common_headers: Option<Value>,
 }
 
 impl Mail {
@@ -133,6 +141,8 @@ impl Json {
             delivery_delay: fields.value("deliveryDelay"),
             reject: fields.value("reject"),
             failure: fields.value("failure"),
+            open: fields.value("open"),
+            click: fields.value("click"),
         }
     }
 }
@@ -142,9 +152,12 @@ impl Mail {
         Self {
             message_id: fields.text("messageId"),
             timestamp: fields.value("timestamp"),
+            source: fields.text("source"),
             sending_account_id: fields.text("sendingAccountId"),
             destination: fields.value("destination"),
             tags: fields.value("tags"),
+            headers: fields.value("headers"),
+            common_headers: fields.value("commonHeaders"),
         }
     }
 }

@@ -12,7 +12,7 @@
 //! value of SES, so nobody who does not know the feedback can find the address by its hash, and the hash needs no
 //! secret.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -212,15 +212,31 @@ fn hash(kind: MarkKind, feedback_id: &str, address: &str) -> String {
     hex(&Sha256::digest(parts.join("\n"))[..16])
 }
 
+/// Returns the caller's own tags as `name=value`.
 fn own_tags(mail: &Mail) -> BTreeSet<String> {
+    own_values(mail)
+        .map(|(name, value)| message_event::short(&format!("{name}={value}")))
+        .take(TAGS_MAX)
+        .collect()
+}
+
+/// Returns the caller's own tags by name, each with its first value.
+pub(super) fn own_tags_by_name(mail: &Mail) -> BTreeMap<String, String> {
+    let mut tags = BTreeMap::new();
+    for (name, value) in own_values(mail).take(TAGS_MAX) {
+        tags.entry(message_event::short(name))
+            .or_insert_with(|| message_event::short(value));
+    }
+    tags
+}
+
+fn own_values(mail: &Mail) -> impl Iterator<Item = (&str, &str)> {
     let tags = mail.tags.as_ref().and_then(Value::as_object).into_iter().flatten();
     tags.filter(|(name, _)| !TAGS_OF_OTHERS.iter().any(|prefix| name.starts_with(prefix)))
         .flat_map(|(name, values)| {
             let values = values.as_array().into_iter().flatten().filter_map(Value::as_str);
-            values.map(move |value| message_event::short(&format!("{name}={value}")))
+            values.map(move |value| (name.as_str(), value))
         })
-        .take(TAGS_MAX)
-        .collect()
 }
 
 #[cfg(test)]

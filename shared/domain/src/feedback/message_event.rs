@@ -1,5 +1,6 @@
 //! An event of SES as the record of a message keeps it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -7,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::engagement::Engagement;
 use super::event::Mail;
 use super::{DIAGNOSTIC_MAX, RECIPIENTS_MAX, address};
 use crate::address::EmailAddress;
@@ -34,7 +36,8 @@ pub struct MessageEvent {
     pub ses_id: String,
     /// The event's type, as SES names it.
     pub kind: String,
-    /// SES's id of the bounce or complaint; empty for types that have none. It is the same for every copy of an event.
+    /// SES's id of the bounce or complaint, or the identity of an opening or a click; empty for types that have none. It
+    /// is the same for every copy of an event.
     pub id: String,
     /// When SES says it happened; the time of the mail where the event has none. Without either it is
     /// [`Timestamp::UNIX_EPOCH`]: every copy of the event must have the same time, and the time of receipt differs.
@@ -46,6 +49,8 @@ pub struct MessageEvent {
     pub recipients: BTreeMap<String, EventRecipient>,
     /// SES's words for what happened, such as `Permanent/General`, where the type has more than its name.
     pub subtype: Option<String>,
+    /// The visitor and the link, if the event is an opening or a click.
+    pub engagement: Option<Engagement>,
 }
 
 /// What an event says of one recipient.
@@ -71,8 +76,8 @@ impl MessageEvent {
 #[derive(Debug)]
 pub(super) struct About<'a> {
     pub(super) kind: &'a str,
-    /// SES's id of the feedback, where the type has one.
-    pub(super) feedback_id: Option<&'a str>,
+    /// SES's id of the feedback, or the identity of an opening or a click, where the type has one.
+    pub(super) feedback_id: Option<Cow<'a, str>>,
     /// The event's own time, where it has one.
     pub(super) at: Option<Timestamp>,
     /// The addresses as SES writes them, each with what its server said.
@@ -81,6 +86,7 @@ pub(super) struct About<'a> {
     /// recipient make a bounce or a complaint; SES itself reports everything else.
     pub(super) may_be_forwarded: bool,
     pub(super) subtype: Option<String>,
+    pub(super) engagement: Option<Engagement>,
 }
 
 /// Reads our id of a mail from our tag.
@@ -109,7 +115,7 @@ pub(super) fn of(mail: &Mail, about: About<'_>, sent: Option<Timestamp>, receive
         // It becomes a key, and DynamoDB has no empty keys.
         ses_id: mail.message_id.as_deref().filter(|id| !id.is_empty()).map(key_part)?,
         kind: about.kind.to_owned(),
-        id: about.feedback_id.map(key_part).unwrap_or_default(),
+        id: about.feedback_id.as_deref().map(key_part).unwrap_or_default(),
         at: about.at.or(sent).unwrap_or(Timestamp::UNIX_EPOCH),
         // A time in the future would keep the event for good.
         kept_from: sent.or(about.at).unwrap_or(received).min(received),
@@ -120,7 +126,17 @@ pub(super) fn of(mail: &Mail, about: About<'_>, sent: Option<Timestamp>, receive
             .take(RECIPIENTS_MAX)
             .collect(),
         subtype: about.subtype.map(|text| short(&text)),
+        engagement: about.engagement,
     })
+}
+
+/// Returns the recipient of a mail with one recipient, as SES's event names it. Nobody knows who of several recipients
+/// opened a mail.
+pub(super) fn only_recipient(mail: &Mail) -> Vec<(&str, Option<&str>)> {
+    match SentTo::of(mail).0 {
+        [recipient] => recipient.as_str().map(|text| (text, None)).into_iter().collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// The addresses that a mail was sent to, as SES's event names them.
@@ -426,6 +442,32 @@ mod tests {
         for ses_id in [Value::Null, json!("")] {
             assert_eq!(with("/mail/messageId", ses_id), None);
         }
-        assert_eq!(message(&event("Open", "open", json!({}))), None);
+        assert_eq!(message(&event("Subscription", "subscription", json!({}))), None);
+    }
+
+    #[test]
+    fn an_opening_is_about_the_only_recipient_and_names_the_visitor() {
+        let click = json!({"timestamp": "2026-01-01T00:00:05Z", "ipAddress": "192.0.2.1", "userAgent": "Mozilla/5.0",
+            "link": "https://example.com/", "linkTags": {"place": ["footer"]}});
+        for (kind, member) in [("Open", "open"), ("Click", "click")] {
+            let mut event = event(kind, member, click.clone());
+            event["mail"]["destination"] = json!(["Anna <Anna@example.org>"]);
+            let told = message(&event).unwrap();
+            assert_eq!(Vec::from_iter(told.recipients.keys()), ["anna@example.org"], "{kind}");
+            assert_eq!(told.at.to_string(), "2026-01-01T00:00:05Z", "{kind}");
+            assert!(!told.names_ses_id() && told.id.len() == 32, "{kind}");
+            let engagement = told.engagement.unwrap();
+            assert_eq!(engagement.visit.ip_address.as_deref(), Some("192.0.2.1"), "{kind}");
+            assert_eq!(engagement.link.is_some(), kind == "Click", "{kind}");
+            for nobody in [
+                json!(["a@example.org", "b@example.org"]),
+                json!([]),
+                json!([7]),
+                json!("x"),
+            ] {
+                event["mail"]["destination"] = nobody;
+                assert!(message(&event).unwrap().recipients.is_empty(), "{event}");
+            }
+        }
     }
 }

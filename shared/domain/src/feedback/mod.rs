@@ -11,11 +11,15 @@
 
 mod address;
 mod classify;
+mod engagement;
 mod event;
 mod explain;
 mod mark;
 mod message_event;
 mod timestamp;
+mod webhook_events;
+
+use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -24,11 +28,12 @@ use crate::address::EmailAddress;
 use crate::bounce::{Blame, BounceJudgement, BounceReason};
 
 pub use classify::FeedbackClass;
+pub use engagement::Engagement;
 pub use explain::{ExplainedEvent, ExplainedRecipient, explain};
 pub use mark::{Mark, MarkKind, RecordedMark};
 pub use message_event::{EventRecipient, MessageEvent};
 
-use event::{Bounce, Complaint, Json, Recipient};
+use event::{Bounce, Complaint, Json, Mail, Recipient};
 use mark::UnlistedFeedback;
 use message_event::About;
 
@@ -72,6 +77,10 @@ pub struct FeedbackEvent {
     pub lists_nobody: bool,
     /// The event for the record of the message, if the type belongs there.
     pub message: Option<MessageEvent>,
+    /// The mail as SES describes it. The events of webhooks are made from it, if anybody wants them.
+    mail: Mail,
+    /// SES's type and subtype of a bounce or a complaint.
+    words: [Option<String>; 2],
 }
 
 /// A bounce or complaint of one recipient.
@@ -148,7 +157,7 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
             .unwrap_or(received)
             .min(received)
     };
-    let message = about(&kind, &json).and_then(|about| message_event::of(&mail, about, sent, received));
+    let message = about(&kind, &json, &mail).and_then(|about| message_event::of(&mail, about, sent, received));
     let mut event = FeedbackEvent {
         kind,
         ses_message_id: mail.message_id.take(),
@@ -158,17 +167,24 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
         unreadable_recipients: 0,
         lists_nobody: false,
         message,
+        mail: Mail::default(),
+        words: [None, None],
     };
     let mut unlisted = None;
     match event.kind.as_str() {
         "Bounce" => {
             let bounce = json.bounce.ok_or(UnreadableFeedback::Incomplete("bounce"))?;
             let at = at(bounce.timestamp.as_ref());
+            event.words = [bounce.bounce_type.clone(), bounce.bounce_sub_type.clone()];
             unlisted = event.add_bounce(bounce, at);
         }
         "Complaint" => {
             let complaint = json.complaint.ok_or(UnreadableFeedback::Incomplete("complaint"))?;
             let at = at(complaint.timestamp.as_ref());
+            event.words = [
+                complaint.complaint_feedback_type.clone(),
+                complaint.complaint_sub_type.clone(),
+            ];
             unlisted = event.add_complaint(complaint, at);
         }
         _ => {}
@@ -186,11 +202,12 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
             }
         }
     }
+    event.mail = mail;
     Ok(Feedback::Event(Box::new(event)))
 }
 
-/// Returns the event for the record of the message, for the types that tell whether it was sent or delivered.
-fn about<'a>(kind: &'a str, json: &'a Json) -> Option<About<'a>> {
+/// Returns the event for the record of the message, for the types that tell what became of it.
+fn about<'a>(kind: &'a str, json: &'a Json, mail: &'a Mail) -> Option<About<'a>> {
     let at = |time: Option<&Value>| time.and_then(timestamp::read);
     let mut about = About {
         kind,
@@ -199,18 +216,19 @@ fn about<'a>(kind: &'a str, json: &'a Json) -> Option<About<'a>> {
         recipients: Vec::new(),
         may_be_forwarded: matches!(kind, "Bounce" | "Complaint"),
         subtype: None,
+        engagement: None,
     };
     match kind {
         "Bounce" => {
             let bounce = json.bounce.as_ref()?;
-            about.feedback_id = bounce.feedback_id.as_deref();
+            about.feedback_id = bounce.feedback_id.as_deref().map(Cow::Borrowed);
             about.at = at(bounce.timestamp.as_ref());
             about.recipients = listed(bounce.bounced_recipients.as_deref());
             about.subtype = Some(bounce.words()).filter(|words| !words.is_empty());
         }
         "Complaint" => {
             let complaint = json.complaint.as_ref()?;
-            about.feedback_id = complaint.feedback_id.as_deref();
+            about.feedback_id = complaint.feedback_id.as_deref().map(Cow::Borrowed);
             about.at = at(complaint.timestamp.as_ref());
             about.recipients = listed(complaint.complained_recipients.as_deref());
             about.subtype = Some(complaint.words().to_owned()).filter(|words| !words.is_empty());
@@ -229,6 +247,18 @@ fn about<'a>(kind: &'a str, json: &'a Json) -> Option<About<'a>> {
         "Reject" => about.subtype = message_event::text_of(json.reject.as_ref(), "reason").map(str::to_owned),
         "Rendering Failure" => {
             about.subtype = message_event::text_of(json.failure.as_ref(), "errorMessage").map(str::to_owned);
+        }
+        "Open" | "Click" => {
+            let object = if kind == "Open" { &json.open } else { &json.click }.as_ref();
+            about.feedback_id = Some(Cow::Owned(Engagement::id(object)));
+            about.at = at(object.and_then(|object| object.get("timestamp")));
+            about.recipients = message_event::only_recipient(mail);
+            let mut engagement = Engagement::read(object);
+            if kind == "Open" {
+                engagement.link = None;
+                engagement.link_tags.clear();
+            }
+            about.engagement = Some(engagement);
         }
         "Send" => {}
         _ => return None,

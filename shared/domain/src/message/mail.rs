@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::raw::{ListManagement, RawEmail};
-use super::{Email, Tag};
+use super::{Email, Tag, Tracking};
 use crate::address::{EmailAddress, Mailbox};
 
 /// A mail to send.
@@ -34,6 +34,8 @@ pub struct SesOptions {
     pub list_management: Option<ListManagement>,
     /// The address to which SES forwards bounces and complaints by mail. The API key must be allowed to send from it.
     pub feedback_address: Option<Mailbox>,
+    /// The parts that SES tracks.
+    pub tracking: Tracking,
 }
 
 /// The recipients on the lines of the header, as a person who reads the mail's record expects them.
@@ -142,6 +144,11 @@ impl SesOptions {
             let text = text.unwrap_or_default();
             hash.update((text.len() as u64).to_be_bytes());
             hash.update(text);
+        }
+        // A request without it has the hash that it had before there was tracking.
+        if self.tracking.is_asked_for() {
+            hash.update(b"T");
+            hash.update([u8::from(self.tracking.opens), u8::from(self.tracking.clicks)]);
         }
     }
 }

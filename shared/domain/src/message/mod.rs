@@ -13,6 +13,7 @@ mod mail;
 mod plain_text;
 pub mod raw;
 mod tag;
+mod tracking;
 
 use std::collections::HashSet;
 
@@ -20,6 +21,7 @@ pub use attachment::{Attachment, Disposition};
 pub use header::{Header, WRITTEN_BY_SES};
 pub use mail::{HeaderLines, Mail, MailContent, SesOptions};
 pub use tag::Tag;
+pub use tracking::{InvalidTrackingEvents, NotTracked, Tracking, TrackingEvents};
 
 use crate::address::Mailbox;
 

@@ -32,6 +32,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::bounce::BounceReason;
+use crate::feedback::Engagement;
 use crate::idempotency::LEASE;
 use crate::recipient::RecipientOutcome;
 use crate::time;
@@ -137,6 +138,8 @@ pub struct RecordedEvent {
     pub bounce_reason: Option<BounceReason>,
     /// Whether the mail was not sent to the recipient: an address that it was sent to forwarded it.
     pub forwarded: bool,
+    /// The visitor and the link, if the event is an opening or a click.
+    pub engagement: Option<Engagement>,
 }
 
 /// A mail as the caller gave it, without its bodies and attachments.
@@ -228,6 +231,10 @@ pub enum LastEvent {
     Sent,
     /// The receiving server accepted the message.
     Delivered,
+    /// A recipient opened the message.
+    Opened,
+    /// A recipient followed a link of the message.
+    Clicked,
     /// The receiving server temporarily does not accept the message.
     DeliveryDelayed,
     /// The message was not sent, or SES could not send it.
@@ -248,6 +255,8 @@ impl LastEvent {
             Self::Canceled => "canceled",
             Self::Sent => "sent",
             Self::Delivered => "delivered",
+            Self::Opened => "opened",
+            Self::Clicked => "clicked",
             Self::DeliveryDelayed => "delivery_delayed",
             Self::Failed => "failed",
             Self::Bounced => "bounced",
@@ -255,13 +264,15 @@ impl LastEvent {
         }
     }
 
-    /// Returns the meaning of SES's event type `kind`. Returns `None` for a type that is not about delivery, such as
-    /// `Open` or `Click`.
+    /// Returns the meaning of SES's event type `kind`. Returns `None` for a type that says nothing about the message,
+    /// such as `Subscription`.
     #[must_use]
     pub fn of(kind: &str) -> Option<Self> {
         match kind {
             "Send" => Some(Self::Sent),
             "Delivery" => Some(Self::Delivered),
+            "Open" => Some(Self::Opened),
+            "Click" => Some(Self::Clicked),
             "DeliveryDelay" => Some(Self::DeliveryDelayed),
             "Reject" | "Rendering Failure" => Some(Self::Failed),
             "Bounce" => Some(Self::Bounced),
@@ -397,6 +408,7 @@ mod tests {
                     diagnostic: None,
                     bounce_reason: None,
                     forwarded: false,
+                    engagement: None,
                 })
                 .collect(),
             ..MessageRecord::new(Uuid::nil(), written, NOW)
@@ -461,7 +473,23 @@ mod tests {
             (vec![("Delivery", anna), ("Complaint", anna)], LastEvent::Complained),
             (vec![("Bounce", anna), ("Complaint", bob)], LastEvent::Complained),
             (vec![("Send", None), ("Reject", None)], LastEvent::Failed),
-            (vec![("Open", anna)], LastEvent::Sent),
+            (vec![("Open", anna)], LastEvent::Opened),
+            (vec![("Open", anna), ("Delivery", anna)], LastEvent::Opened),
+            (
+                vec![("Click", anna), ("Open", anna), ("DeliveryDelay", anna)],
+                LastEvent::Clicked,
+            ),
+            (
+                vec![("Send", None), ("Open", None), ("Delivery", anna)],
+                LastEvent::Opened,
+            ),
+            (vec![("Click", anna), ("Complaint", anna)], LastEvent::Complained),
+            (vec![("Click", None), ("Bounce", bob)], LastEvent::Bounced),
+            (
+                vec![("Click", anna), ("DeliveryDelay", bob)],
+                LastEvent::DeliveryDelayed,
+            ),
+            (vec![("Subscription", anna)], LastEvent::Sent),
         ] {
             assert_eq!(
                 record(SenderState::Sending, Some("s"), &events).last_event(NOW),
@@ -486,9 +514,10 @@ mod tests {
     proptest! {
         #[test]
         fn the_order_of_events_makes_no_difference(
-            events in prop::collection::vec((0usize..7, 0usize..3), 0..8).prop_shuffle(), seed in any::<usize>(),
+            events in prop::collection::vec((0usize..8, 0usize..3), 0..8).prop_shuffle(), seed in any::<usize>(),
         ) {
-            const KINDS: [&str; 7] = ["Send", "Delivery", "DeliveryDelay", "Bounce", "Complaint", "Reject", "Open"];
+            const KINDS: [&str; 8] =
+                ["Send", "Delivery", "DeliveryDelay", "Bounce", "Complaint", "Reject", "Open", "Click"];
             const WHO: [Option<&str>; 3] = [Some("a"), Some("b"), None];
             let events: Vec<(&str, Option<&str>)> = events.into_iter().map(|(kind, who)| (KINDS[kind], WHO[who])).collect();
             let mut turned = events.clone();

@@ -11,6 +11,7 @@
 //! | `signing_secret` | the secrets that sign the requests to an endpoint |
 //! | `delivery` | an event on its way to one endpoint |
 //! | `delivery_record` | the log of one event to one endpoint |
+//! | `hand_over` | how many waiting deliveries the sweep hands to SQS |
 //! | `attempt` | one request to an endpoint, and the decision that follows it |
 //! | [`guard`] | the URLs and addresses that requests may be sent to |
 //! | [`signature`] | the signature of a request |
@@ -27,6 +28,7 @@ mod event;
 mod event_id;
 mod event_kind;
 pub mod guard;
+mod hand_over;
 pub mod judgement;
 mod of_suppression;
 mod parking;
@@ -45,5 +47,6 @@ pub use event::{
 };
 pub use event_id::EventId;
 pub use event_kind::EventKind;
+pub use hand_over::{deliveries_handed_over, delivery_wakes_again_at};
 pub use parking::{Admission, Asked};
 pub use signing_secret::{PREVIOUS_SECRET_KEPT, Secrets, SigningSecret};

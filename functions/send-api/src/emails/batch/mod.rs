@@ -44,6 +44,7 @@ pub(crate) async fn create_batch(
     let context = SubmitContext {
         request,
         api_key: &api_key,
+        tracking_events: state.sending.ses.tracking_events(),
         now,
         has_key: header.is_some(),
     };

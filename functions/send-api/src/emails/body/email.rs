@@ -11,7 +11,7 @@ use super::addresses::{mailbox, mailboxes, optional_mailboxes};
 use super::field::{Object, is_blank, optional_text, required, text};
 use super::labels::{headers, tags};
 use super::wishes::{self, StatedWishes};
-use super::{attachments, on_suppressed, spelling, times, when_busy};
+use super::{attachments, on_suppressed, spelling, times, track, when_busy};
 use crate::error::ApiError;
 
 /// Fields that Okite does not support, and what to do instead.
@@ -24,7 +24,7 @@ const NOT_SUPPORTED: [(&str, &str); 2] = [
 ];
 
 /// The fields of an email that Okite knows.
-pub(super) const FIELDS: [&str; 17] = [
+pub(super) const FIELDS: [&str; 18] = [
     "from",
     "to",
     "cc",
@@ -41,6 +41,7 @@ pub(super) const FIELDS: [&str; 17] = [
     "topic_id",
     on_suppressed::FIELD,
     when_busy::FIELD,
+    track::FIELD,
     times::DEADLINE,
 ];
 

@@ -10,6 +10,7 @@
 //! | `wishes` | what the fields state about how the email is to be sent |
 //! | `on_suppressed` | how the caller wants suppressed recipients handled |
 //! | `when_busy` | what the caller wants if there is no room |
+//! | `track` | the parts of the email that SES tracks |
 //! | `times` | when the email is to be sent, and its deadline |
 
 mod addresses;
@@ -21,6 +22,7 @@ mod labels;
 mod on_suppressed;
 mod spelling;
 mod times;
+mod track;
 mod when_busy;
 mod wishes;
 
@@ -31,6 +33,7 @@ pub(super) use email::{ParsedBody, email};
 pub(super) use field::Object;
 pub(super) use on_suppressed::with_header as on_suppressed;
 pub(super) use times::{Times, new_time, rescheduled, times};
+pub(super) use track::FIELD as TRACK;
 pub(super) use when_busy::or_default as when_busy;
 
 use crate::error::ApiError;
@@ -190,6 +193,7 @@ mod tests {
             "scheduled_at",
             "okite_deadline",
             "okite_when_busy",
+            "okite_track",
             "template",
         ] {
             accepted(field, Value::Null);

@@ -19,7 +19,7 @@ use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_with_limit};
 use serde::{Deserialize, Serialize};
 
 use domain::message::raw::ListManagement;
-use domain::message::{Mail, MailContent, SesOptions};
+use domain::message::{Mail, MailContent, SesOptions, Tracking};
 use domain::queue::QueuedContent;
 use domain::recipient::OnSuppressed;
 
@@ -58,6 +58,9 @@ struct StoredOptions {
     list_management: Option<(String, Option<String>)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     feedback_address: Option<StoredMailbox>,
+    /// Whether openings and clicks are tracked, if either is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tracking: Option<(bool, bool)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -129,6 +132,9 @@ fn stored_options(options: &SesOptions) -> StoredOptions {
         tenant: options.tenant.clone(),
         list_management: list.map(|list| (list.contact_list_name, list.topic_name)),
         feedback_address: options.feedback_address.as_ref().map(StoredMailbox::of),
+        tracking: Some(options.tracking)
+            .filter(|tracking| tracking.is_asked_for())
+            .map(|Tracking { opens, clicks }| (opens, clicks)),
     }
 }
 
@@ -145,6 +151,10 @@ fn options(stored: StoredOptions) -> Option<SesOptions> {
         tenant: stored.tenant,
         list_management: stored.list_management.map(list),
         feedback_address,
+        tracking: stored
+            .tracking
+            .map(|(opens, clicks)| Tracking { opens, clicks })
+            .unwrap_or_default(),
     })
 }
 
@@ -182,6 +192,21 @@ mod tests {
 
     fn read_back(content: &QueuedContent) -> QueuedContent {
         decode(&encode(content).unwrap(), CONTENT_MAX).unwrap().0
+    }
+
+    #[test]
+    fn the_choice_of_tracking_comes_back_and_an_older_content_has_none() {
+        for tracking in [(false, false), (true, false), (false, true), (true, true)] {
+            let (opens, clicks) = tracking;
+            let mut content = content(parts());
+            content.mail.options.tracking = Tracking { opens, clicks };
+            assert_eq!(read_back(&content).mail.options.tracking, content.mail.options.tracking);
+            // What is not tracked is written as it was before there was tracking.
+            let bytes = encode(&content).unwrap();
+            let json = decompress_to_vec_with_limit(&bytes, CONTENT_MAX).unwrap();
+            let json = String::from_utf8(json).unwrap();
+            assert_eq!(json.contains("tracking"), opens || clicks, "{json}");
+        }
     }
 
     fn email(content: &QueuedContent) -> &Email {

@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws::{EVENTS_READ_MAX, NewMessage, Put};
+use aws::{ENGAGEMENTS_READ_MAX, EVENTS_READ_MAX, NewMessage, Put};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::address::EmailAddress;
 use domain::bounce::BounceReason;
-use domain::feedback::{EventRecipient, MessageEvent};
+use domain::feedback::{Engagement, EventRecipient, MessageEvent};
 use domain::idempotency::LEASE;
 use domain::record::{DeliveryState, LastEvent, RecordedEvent};
+use domain::webhook::Visit;
 use futures_util::stream::{self, StreamExt};
 use jiff::SignedDuration;
 use uuid::Uuid;
@@ -40,6 +41,23 @@ pub(super) fn event(kind: &str, id: &str, recipients: &[&str]) -> MessageEvent {
             .map(|&recipient| (recipient.to_owned(), said(recipient)))
             .collect(),
         subtype: Some("General".to_owned()),
+        engagement: None,
+    }
+}
+
+/// A click on a link, by the only recipient or by one of several.
+pub(super) fn click(id: &str, recipients: &[&str]) -> MessageEvent {
+    MessageEvent {
+        subtype: None,
+        engagement: Some(Engagement {
+            visit: Visit {
+                ip_address: Some("192.0.2.1".to_owned()),
+                user_agent: Some("Mozilla/5.0".to_owned()),
+            },
+            link: Some("https://example.com/".to_owned()),
+            link_tags: BTreeMap::from([("place".to_owned(), "footer".to_owned())]),
+        }),
+        ..event("Click", id, recipients)
     }
 }
 
@@ -269,6 +287,7 @@ async fn an_event_without_our_tag_may_come_before_the_id_of_ses_is_known() {
         diagnostic: Some("550 unknown".to_owned()),
         bounce_reason: Some(BounceReason::UserUnknown),
         forwarded: true,
+        engagement: None,
     };
     assert_eq!(*bounce, expected);
     // The index finds the message, and not its events.
@@ -312,6 +331,47 @@ async fn all_of_5000_events_are_kept_and_the_newest_are_read() {
         (record.events.len(), record.events[0].kind.as_str()),
         (EVENTS_READ_MAX, "Complaint")
     );
+}
+
+#[tokio::test]
+async fn a_click_is_read_as_it_was_recorded_and_names_no_visitor_among_several_recipients() {
+    let store = sending().await;
+    let (annas, somebodys) = (click("c-1", &["anna@example.org"]), click("c-2", &[]));
+    for event in [&annas, &somebodys, &annas] {
+        add(&store, event).await;
+    }
+    let record = store.messages().read(ID).await.unwrap().unwrap();
+    let mut read: Vec<_> = record.events.into_iter().collect();
+    read.sort_by(|one, other| one.recipient.cmp(&other.recipient));
+    let mut unnamed = somebodys.engagement.unwrap();
+    unnamed.visit = Visit::default();
+    let engagements: Vec<_> = read.iter().map(|event| event.engagement.clone()).collect();
+    assert_eq!(engagements, [Some(unnamed), annas.engagement]);
+    assert!(read.iter().all(|event| event.kind == "Click"));
+    assert!(store.messages().proof_of_sending(ID).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn many_openings_keep_no_other_event_out() {
+    let store = sending().await;
+    let events: Vec<MessageEvent> = (0..300)
+        .map(|number| MessageEvent {
+            at: at(10_000 + number * 10),
+            kind: "Open".to_owned(),
+            ..click("", &["anna@example.org"])
+        })
+        .chain(["Bounce", "Delivery"].map(|kind| event(kind, "f-1", &["anna@example.org"])))
+        .collect();
+    stream::iter(&events)
+        .for_each_concurrent(16, |event| add(&store, event))
+        .await;
+    let record = store.messages().read(ID).await.unwrap().unwrap();
+    assert_eq!(record.last_event(at(0)), LastEvent::Bounced);
+    let times: Vec<_> = record.events.iter().map(|event| event.at).collect();
+    let openings = (0..300).rev().map(|number| at(10_000 + number * 10));
+    let mut expected: Vec<_> = openings.take(ENGAGEMENTS_READ_MAX).collect();
+    expected.extend([at(1_000), at(1_000)]);
+    assert_eq!(times, expected);
 }
 
 async fn count(store: &Store) -> usize {

@@ -13,6 +13,7 @@ use domain::stream::Stream;
 use domain::suppression::{Registers, SuppressionReason};
 use uuid::Uuid;
 
+use super::events::click;
 use crate::support::{Item, Store, at, mail, mailboxes, parts, text};
 
 const TABLE: &str = "SuppressionsTable";
@@ -213,6 +214,7 @@ fn events_about_anna_and_bob(message_id: Uuid) -> [MessageEvent; 5] {
             })
             .collect(),
         subtype: None,
+        engagement: None,
     };
     [
         event("Send", &[]),
@@ -320,6 +322,28 @@ async fn messages_name_a_forgotten_person_nowhere_and_all_others_as_before() {
 }
 
 #[tokio::test]
+async fn a_click_of_a_forgotten_person_is_deleted_and_a_link_that_names_the_person_is_not_kept() {
+    let store = Store::start().await;
+    for recipient in ["anna@example.net", "bob@example.net"] {
+        let mut click = click(recipient, &[recipient]);
+        let link = "https://example.com/?for=anna@example.net".to_owned();
+        click.engagement.as_mut().unwrap().link = Some(link);
+        store.messages().add_event(&click, at(1_000_000)).await.unwrap();
+    }
+    store
+        .messages()
+        .forget(&address("anna@example.net"), None, None)
+        .await
+        .unwrap();
+    let items = all(&store).await;
+    let left: Vec<_> = items
+        .iter()
+        .map(|item| (text(item, "recipient"), text(item, "link")))
+        .collect();
+    assert_eq!(left, [("bob@example.net", "forgotten@forgotten.invalid")]);
+}
+
+#[tokio::test]
 async fn an_event_that_comes_after_an_address_was_forgotten_names_it_until_it_is_forgotten_again() {
     let store = Store::start().await;
     let (id, parts) = message(1, parts());
@@ -335,6 +359,7 @@ async fn an_event_that_comes_after_an_address_was_forgotten_names_it_until_it_is
         kept_from: at(0),
         recipients: BTreeMap::from([("anna@example.org".to_owned(), EventRecipient::default())]),
         subtype: None,
+        engagement: None,
     };
     store.messages().add_event(&complaint, at(1_000_000)).await.unwrap();
     assert_eq!(store.count(MESSAGES).await, 2);
@@ -438,6 +463,7 @@ async fn the_index_finds_every_message_to_somebody_and_no_other_is_read() {
                 },
             )]),
             subtype: None,
+            engagement: None,
         };
         messages.add_event(&event, at(1_000_000)).await.unwrap();
     }
@@ -527,6 +553,7 @@ async fn the_index_finds_somebody_to_whom_a_mail_was_forwarded() {
             },
         )]),
         subtype: None,
+        engagement: None,
     };
     for _ in 0..2 {
         messages.add_event(&bounce, at(1_000_000)).await.unwrap();

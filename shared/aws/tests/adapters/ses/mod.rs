@@ -4,4 +4,5 @@ mod account;
 mod raw;
 mod simulator;
 mod suppression_list;
+mod tracking;
 mod wire;

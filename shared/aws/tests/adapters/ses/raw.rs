@@ -3,7 +3,7 @@
 use aws_smithy_types::base64;
 use domain::address::Mailbox;
 use domain::message::raw::{ListManagement, RawEmail, RawEnvelope, RawMessage};
-use domain::message::{Mail, MailContent, SesOptions, Tag};
+use domain::message::{Mail, MailContent, SesOptions, Tag, Tracking};
 use domain::recipient::ResolvedRecipients;
 use serde_json::{Value, json};
 
@@ -30,6 +30,7 @@ async fn a_raw_mail_goes_out_with_its_bytes_and_to_those_who_are_left() {
                 topic_name: None,
             }),
             feedback_address: Some(Mailbox::parse("f@example.com").unwrap()),
+            tracking: Tracking::default(),
         },
     };
     let fake = Fake::start(|_, _| Answer::ok(ACCEPTED)).await;

@@ -4,6 +4,7 @@ mod entries;
 mod lookups;
 mod many;
 mod newest;
+mod newly;
 mod registers;
 mod soft;
 mod unreadable;

@@ -1,0 +1,5 @@
+//! Batches of deliveries, against the tables of the template, a queue, and receivers on this machine.
+
+mod deliveries;
+mod endpoints;
+mod world;

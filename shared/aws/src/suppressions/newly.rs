@@ -1,0 +1,85 @@
+//! Whether an event is the one that suppressed its address.
+//!
+//! The application hears of it once. A function may crash between the write and the news, and SNS may deliver an event
+//! twice, so a copy of the event must find the same answer. `<register>_since` is the answer's memory: the first write
+//! of a register sets it, in the same update, and lifting the address removes it. Like the id of the entry, it depends
+//! on the order in which events come.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::registers;
+use crate::dynamodb::item::{Item, text_of, uuid_of};
+use domain::suppression::{Register, Registers, SuppressionReason};
+use domain::time::clamped;
+
+/// The registers that suppress an address until it is lifted.
+pub(super) const FOR_GOOD: [Register; 4] = [
+    Register::Of(SuppressionReason::Bounce),
+    Register::Of(SuppressionReason::Complaint),
+    Register::BounceEcho,
+    Register::ComplaintEcho,
+];
+
+/// The consequence of recording an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// The event suppressed the address until it is lifted. Every copy of the event is answered so.
+    Suppressed {
+        /// The id of the entry.
+        id: Uuid,
+    },
+    /// The address was suppressed by an earlier event, or is not suppressed until it is lifted.
+    NothingNew,
+}
+
+/// Returns the attribute that names the first event of a register, if the register has one.
+pub(super) fn since_name(register: Register) -> Option<String> {
+    FOR_GOOD
+        .contains(&register)
+        .then(|| format!("{}_since", register.as_str()))
+}
+
+/// Returns an event as that attribute names it.
+pub(super) fn since_text(at: Timestamp, source: &str) -> String {
+    format!("{}#{source}", clamped(at).as_millisecond())
+}
+
+impl Recorded {
+    /// Judges an event by the entry as it is after the event was written, or with the later event that it has already.
+    pub(super) fn of(item: &Item, register: Register, at: Timestamp, source: &str) -> Self {
+        let is_first = since_name(register).is_some_and(|name| text_of(item, &name) == Some(&since_text(at, source)));
+        let registers = registers(item);
+        let is_new = is_first
+            && !registers.unreadable
+            && suppresses(&registers, register)
+            && !FOR_GOOD
+                .into_iter()
+                .filter(|other| *other != register && suppresses(&registers, *other))
+                .any(|other| registers.at(other).is_some_and(|other| other < clamped(at)))
+            && !is_manual(&registers, at);
+        if is_new {
+            Self::Suppressed {
+                id: uuid_of(item, "id").unwrap_or_default(),
+            }
+        } else {
+            Self::NothingNew
+        }
+    }
+}
+
+/// Returns whether a register counts. [`Registers::suppression`] has the rules.
+fn suppresses(registers: &Registers, register: Register) -> bool {
+    let lifted = registers.lifted_at;
+    match register {
+        Register::BounceEcho => lifted.is_none() && registers.blocked_at.is_none(),
+        Register::ComplaintEcho => lifted.is_none(),
+        register => registers.at(register) > lifted,
+    }
+}
+
+/// Returns whether the address was suppressed by hand before an event of this time.
+fn is_manual(registers: &Registers, at: Timestamp) -> bool {
+    let since = registers.manual_at.filter(|manual| Some(*manual) > registers.lifted_at);
+    since.is_some_and(|since| since < at) && registers.manual_expires_at.is_none_or(|end| at < end)
+}
