@@ -113,6 +113,8 @@ impl Up {
             scheduled_at,
             deadline: plus(scheduled_at.unwrap_or(now), Duration::from_hours(24)),
             waits_for: None,
+            rescheduled_at: None,
+            ended_at: None,
             claim_id: None,
         };
         let entry = OutboxEntry {

@@ -1,11 +1,12 @@
 //! The configuration of the sender, read from its environment variables.
 
-use aws::{ApiKeys, Deliveries, DeliveryQueue, Messages, Outbox, Suppressions, Usage, Webhooks};
+use aws::{ApiKeys, Messages, Outbox, Suppressions, Usage};
 use domain::message::TrackingEvents;
 use domain::pacing::PacingPolicy;
 use domain::retention::MessageRetention;
 use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
+use emitter::EmitterConfig;
 use runtime::config::{ProcessConfig, hint_queue_url, message_retention, policy, soft_bounce_tiers, tracking_events};
 use runtime::environment::{ConfigError, Environment};
 
@@ -42,12 +43,8 @@ pub struct Config {
     pub message_retention: MessageRetention,
     /// Whether the function publishes metrics.
     pub metrics: bool,
-    /// The table of webhooks' endpoints.
-    pub webhooks_table: String,
-    /// The table of deliveries to them.
-    pub deliveries_table: String,
-    /// The queue of deliveries.
-    pub webhook_queue_url: String,
+    /// How events for webhooks are emitted. The sweep hands over deliveries of the same tables to the same queue.
+    pub emitter: EmitterConfig,
 }
 
 impl Config {
@@ -57,6 +54,7 @@ impl Config {
     /// [`ConfigError`] names the first variable that is missing or wrong.
     pub fn read(process: ProcessConfig, environment: &Environment<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
+            emitter: EmitterConfig::read(&process.region, |name| environment.text(name))?,
             process,
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME")?,
             suppressions_table: environment.text(Suppressions::TABLE_VARIABLE)?,
@@ -72,9 +70,6 @@ impl Config {
             soft_bounce_tiers: soft_bounce_tiers(environment)?,
             message_retention: message_retention(environment)?,
             metrics: environment.value("METRICS", "true or false", |_| true)?,
-            webhooks_table: environment.text(Webhooks::TABLE_VARIABLE)?,
-            deliveries_table: environment.text(Deliveries::TABLE_VARIABLE)?,
-            webhook_queue_url: environment.text(DeliveryQueue::URL_VARIABLE)?,
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws::{ApiKeys, Deliveries, DeliveryQueue, FunctionConfig, Hints, Outbox, TrustError, Webhooks};
+use emitter::Emitter;
 use jiff::Timestamp;
 use sending::{HintQueues, Sending, SendingConfig, SweepReport, Worker};
 
@@ -30,6 +31,12 @@ impl Sender {
     pub async fn new(config: Config) -> Result<Self, TrustError> {
         let aws = FunctionConfig::from_env(&config.process.region)?;
         let (dynamodb, sqs) = (aws.dynamodb(), aws.sqs_for_worker());
+        let webhooks = WebhookSweep::new(
+            Webhooks::new(dynamodb.clone(), config.emitter.webhooks_table.clone()),
+            Deliveries::new(dynamodb.clone(), config.emitter.deliveries_table.clone()),
+            DeliveryQueue::new(sqs.clone(), config.emitter.queue_url.clone()),
+        );
+        let emitter = Emitter::new(config.emitter, &dynamodb, sqs.clone());
         let sending = SendingConfig {
             region: config.process.region,
             suppressions_table: config.suppressions_table,
@@ -41,11 +48,6 @@ impl Sender {
             soft_bounce_tiers: config.soft_bounce_tiers,
             message_retention: config.message_retention,
         };
-        let webhooks = WebhookSweep::new(
-            Webhooks::new(dynamodb.clone(), config.webhooks_table.clone()),
-            Deliveries::new(dynamodb.clone(), config.deliveries_table.clone()),
-            DeliveryQueue::new(sqs.clone(), config.webhook_queue_url.clone()),
-        );
         let state = Self {
             webhooks,
             metrics_of: config.metrics.then_some(config.function_name),
@@ -56,7 +58,7 @@ impl Sender {
                     bulk: Hints::new(sqs, config.bulk_queue_url),
                 },
                 keys: ApiKeys::new(dynamodb.clone(), config.api_keys_table),
-                sending: Sending::new(sending, &dynamodb, aws.sesv2(), None),
+                sending: Sending::new(sending, &dynamodb, aws.sesv2(), None, Some(emitter)),
             },
         };
         // A useful request opens the connection to DynamoDB.

@@ -109,6 +109,8 @@ mod tests {
                 scheduled_at: None,
                 deadline: later,
                 waits_for: None,
+                rescheduled_at: None,
+                ended_at: None,
                 claim_id: None,
             }),
             ..record(written)

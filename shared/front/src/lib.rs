@@ -26,7 +26,7 @@ pub struct Clients {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// For sending.
     pub ses: aws_sdk_sesv2::Client,
-    /// For hints about mails that wait.
+    /// For hints about mails that wait, and for events.
     pub sqs: aws_sdk_sqs::Client,
 }
 
@@ -53,6 +53,8 @@ pub struct Front {
     pub lifting: Lifting,
     /// The reports and the gate.
     pub usage: Usage,
+    /// The emitter of events.
+    pub emitter: Emitter,
 }
 
 impl Front {
@@ -79,9 +81,10 @@ impl Front {
     pub fn new(config: FrontConfig, clients: Clients) -> Self {
         let Clients { dynamodb, ses, sqs } = clients.clone();
         let region = config.process.region;
+        let emitter = Emitter::new(config.emitter, &dynamodb, sqs.clone());
         let queue = MailQueue {
             outbox: Outbox::new(dynamodb.clone(), config.outbox_table),
-            hints: Hints::new(sqs.clone(), config.transactional_queue_url),
+            hints: Hints::new(sqs, config.transactional_queue_url),
             deadlines: config.deadlines,
         };
         let sending = SendingConfig {
@@ -108,9 +111,10 @@ impl Front {
                 suppressions: suppressions.clone(),
                 ses_list: SesSuppressionList::new(ses.clone()),
                 usage: usage.clone(),
-                emitter: Emitter::new(config.emitter, &dynamodb, sqs),
+                emitter: emitter.clone(),
             },
-            sending: Sending::new(sending, &dynamodb, ses, Some(queue)),
+            sending: Sending::new(sending, &dynamodb, ses, Some(queue), Some(emitter.clone())),
+            emitter,
             suppressions,
             usage,
         }

@@ -15,7 +15,7 @@ use domain::queue::{
     ENTRY_KEPT, Hint, OutboxEntry, QueuedContent, WhenBusy, first_hint, first_wake_at, row_expires_at,
 };
 use domain::recipient::{JudgedRecipients, OnSuppressed, judge};
-use domain::record::{MessageRecord, QueuedMail};
+use domain::record::{MessageRecord, QueuedMail, RecordedMail, RecordedRecipient, SenderState};
 use domain::ses_error::{RETRY_SOON, SesRefusal};
 use domain::time::plus;
 use futures_util::future::join_all;
@@ -137,6 +137,7 @@ impl Chunks<'_> {
         };
         self.deadlines.before_answering(self.write_row(&message)).await??;
         tracing::info!(message.id = %id, "every recipient is suppressed; nothing was sent");
+        self.own_events.add_attempted(&message, &judgement.outcomes, Ok(None));
         Ok(Receipt::new(id, None, &judgement.outcomes))
     }
 
@@ -164,6 +165,8 @@ impl Chunks<'_> {
             scheduled_at,
             deadline,
             waits_for: None,
+            rescheduled_at: None,
+            ended_at: None,
             claim_id: claim.map(|claim| claim.id.clone()),
         };
         let entry = OutboxEntry {
@@ -208,6 +211,12 @@ impl Chunks<'_> {
             }
         }
         tracing::info!(message.id = %id, "the message is queued");
+        self.own_events.add_waiting(|| MessageRecord {
+            queued: Some(queued.clone()),
+            mail: RecordedMail::from(&submission.mail),
+            recipients: judgement.outcomes.iter().map(RecordedRecipient::from).collect(),
+            ..MessageRecord::new(id, SenderState::Queued, message.created_at)
+        });
         if let Some(delay) = first_hint(stream, scheduled_at, now) {
             let hint = Hint::new(id, content_nonce);
             queue.hint(&hint, self.origin.key_id, delay, self.deadlines).await;
@@ -234,7 +243,8 @@ impl Chunks<'_> {
         {
             tracing::warn!(message.id = %found.id, code = error.code, "the events of a message cannot be read");
         }
-        settled(Some(&found), now).unwrap_or(Err(NotSent::InFlight { until }))
+        self.own_events.add_recorded(&found, now);
+        settled(&found, now).unwrap_or(Err(NotSent::InFlight { until }))
     }
 }
 

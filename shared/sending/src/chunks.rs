@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::brake_watch::BrakeWatch;
 use crate::idempotency::ClaimResult;
 use crate::own_attempts::OwnAttempts;
+use crate::own_events::OwnEvents;
 use crate::slot::Slot;
 use crate::{Busy, Deadlines, Invalid, NotSent, Origin, Receipt, Sending, Submission};
 
@@ -29,6 +30,8 @@ pub(crate) struct Chunks<'a> {
     pub(crate) claimed: &'a ClaimResult,
     /// The attempts that the request itself has made.
     pub(crate) own_attempts: OwnAttempts,
+    /// The events about the emails of the request.
+    pub(crate) own_events: &'a OwnEvents,
     /// Whether every email waits in the queue if there is no room for it. Such emails take the slots of a worker:
     /// little at a time and none that are far ahead, so that other mail gets its turn.
     pub(crate) all_may_wait: bool,

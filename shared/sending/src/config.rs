@@ -5,6 +5,7 @@ use domain::message::TrackingEvents;
 use domain::pacing::PacingPolicy;
 use domain::retention::MessageRetention;
 use domain::suppression::SoftBounceTiers;
+use emitter::Emitter;
 
 use crate::{MailQueue, Rules, Sending};
 
@@ -39,6 +40,7 @@ impl Sending {
         dynamodb: &aws_sdk_dynamodb::Client,
         ses: aws_sdk_sesv2::Client,
         queue: Option<MailQueue>,
+        emitter: Option<Emitter>,
     ) -> Self {
         Self {
             rules: Rules {
@@ -53,6 +55,7 @@ impl Sending {
             permits: Permits::new(dynamodb.clone(), config.usage_table, &config.region, config.policy),
             ses: Ses::new(ses, config.configuration_set).with_tracking_events(config.tracking_events),
             queue,
+            emitter,
         }
     }
 }

@@ -64,7 +64,10 @@ impl Chunks<'_> {
             };
             self.own_attempts.ended(id, left);
         }
-        let receipt = sent.map(|ses_id| Receipt::new(id, ses_id, &planned.judgement.outcomes));
+        let outcomes = &planned.judgement.outcomes;
+        self.own_events
+            .add_attempted(message, outcomes, sent.as_ref().map(Option::as_deref));
+        let receipt = sent.map(|ses_id| Receipt::new(id, ses_id, outcomes));
         (planned.index, receipt)
     }
 

@@ -305,8 +305,7 @@ pub(crate) async fn add_proof(
 }
 
 /// Returns the outcome of an email whose record needs no attempt.
-pub(crate) fn settled(record: Option<&MessageRecord>, now: Timestamp) -> Option<Result<Receipt, NotSent>> {
-    let record = record?;
+pub(crate) fn settled(record: &MessageRecord, now: Timestamp) -> Option<Result<Receipt, NotSent>> {
     if record.queued.is_some() {
         return Some(Ok(Receipt::of(record, now)));
     }
@@ -397,11 +396,13 @@ mod tests {
                     scheduled_at: None,
                     deadline: NOW,
                     waits_for: None,
+                    rescheduled_at: None,
+                    ended_at: None,
                     claim_id: None,
                 }),
                 ..record(1, SenderState::parse(written).unwrap())
             };
-            let receipt = settled(Some(&record), NOW).unwrap().unwrap();
+            let receipt = settled(&record, NOW).unwrap().unwrap();
             assert_eq!(receipt.id, record.id, "{written}");
             assert_eq!(
                 Standing::of(Some(&record), &held(1), NOW),

@@ -13,6 +13,7 @@
 //! | wait | `wait` | attempts a mail again for some seconds, if its caller wants that while there is no room |
 //! | accept | `accept` | puts a mail into the queue that is scheduled, or for which there is no room |
 //! | let go | `let_go` | frees the key where nothing was sent |
+//! | emit | `own_events` | emits what webhooks hear of the emails before the answer |
 //!
 //! Permit, then row, then SES: a mail that the gate refuses leaves no row, and SES is never called without one. What a
 //! step does not know for certain counts against sending: the list cannot be read, so nothing is sent; SES did not
@@ -39,6 +40,7 @@ mod let_go;
 mod not_recalled;
 mod not_sent;
 mod own_attempts;
+mod own_events;
 mod plan;
 mod queue;
 mod recall;
@@ -54,7 +56,10 @@ use domain::pacing::Allowance;
 use domain::queue::WhenBusy;
 use domain::retention::MessageRetention;
 use domain::suppression::SoftBounceTiers;
+use emitter::Emitter;
 use jiff::Timestamp;
+
+use own_events::OwnEvents;
 
 pub use config::SendingConfig;
 pub use deadlines::{Deadlines, OutOfTime};
@@ -95,6 +100,8 @@ pub struct Sending {
     pub ses: Ses,
     /// The queue. Without one, no mail waits: what there is no room for is refused.
     pub queue: Option<MailQueue>,
+    /// The emitter of events. Without one, no webhook hears of the mails.
+    pub emitter: Option<Emitter>,
 }
 
 impl Sending {
@@ -144,9 +151,14 @@ impl Sending {
     ) -> Result<Outcomes, NotSent> {
         let claimed = self.claim(submissions, origin, deadlines).await?;
         let first = claimed.first;
+        let own_events = OwnEvents::new(self.emitter.as_ref());
         let mut outcomes: Vec<Option<Result<Receipt, NotSent>>> = submissions
             .iter()
-            .map(|submission| idempotency::settled(claimed.record(submission), deadlines.arrived))
+            .map(|submission| {
+                let record = claimed.record(submission)?;
+                own_events.add_recorded(record, deadlines.arrived);
+                idempotency::settled(record, deadlines.arrived)
+            })
             .collect();
         if !claimed.is_answered {
             for (submission, outcome) in submissions.iter().zip(&mut outcomes) {
@@ -160,6 +172,7 @@ impl Sending {
                 deadlines,
                 claimed: &claimed,
                 own_attempts: own_attempts::OwnAttempts::default(),
+                own_events: &own_events,
                 all_may_wait: self.queue.is_some()
                     && submissions
                         .iter()
@@ -173,6 +186,7 @@ impl Sending {
             settle::settle(first, deadlines, chunks.let_go(submissions, &outcomes)).await;
             attempted?;
         }
+        own_events.emit(self.emitter.as_ref(), deadlines).await;
         let each = outcomes.into_iter().zip(submissions).map(|(outcome, submission)| {
             outcome.unwrap_or_else(|| {
                 Err(if claimed.is_answered && claimed.record(submission).is_none() {

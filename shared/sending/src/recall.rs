@@ -7,11 +7,14 @@ use domain::idempotency::RECORDS_OUTLIVE;
 use domain::queue::{AFTER_SCHEDULE_MAX, Hint, OutboxEntry, claim_expires, first_hint, first_wake_at};
 use domain::record::{MessageRecord, OkiteState, QueuedMail, SenderState};
 use domain::time::plus;
+use domain::webhook::WebhookEvent;
+use emitter::Emitter;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::answered::{Unanswered, until_answered};
 use crate::idempotency::add_proof;
+use crate::own_events::emit_before_answering;
 use crate::queue::send_hint;
 use crate::{Deadlines, NotRecalled, RecallError, Sending, Unavailable};
 
@@ -54,6 +57,7 @@ impl Sending {
             claims: &self.claims,
             outbox: &queue.outbox,
             hints: Some(&queue.hints),
+            emitter: self.emitter.as_ref(),
         })
     }
 }
@@ -69,10 +73,13 @@ pub struct Recall<'a> {
     pub outbox: &'a Outbox,
     /// The hints about transactional mail. Without them, the sweep hands a rescheduled mail over.
     pub hints: Option<&'a Hints>,
+    /// The emitter of events. Without one, no webhook hears of the change.
+    pub emitter: Option<&'a Emitter>,
 }
 
 impl Recall<'_> {
-    /// Calls a mail back that waits. It is never sent afterwards. A mail that was called back before is a success.
+    /// Calls a mail back that waits. It is never sent afterwards. A mail that was called back before is a success, and
+    /// its events are emitted again: nobody else emits them if this request dies, because the mail has no entry then.
     ///
     /// `token` is a random value by which DynamoDB recognises the transaction when it is repeated.
     ///
@@ -80,9 +87,12 @@ impl Recall<'_> {
     /// [`RecallError`] if the mail was not called back, or if that is not known.
     pub async fn cancel(&self, id: Uuid, token: Uuid, deadlines: &Deadlines) -> Result<(), RecallError> {
         for round in 0..ROUNDS_MAX {
-            let (record, _, entry) = match self.waiting(id, deadlines).await? {
+            let (record, queued, entry) = match self.waiting(id, deadlines).await? {
                 Found::Waiting(record, queued, entry) => (record, queued, entry),
-                Found::Canceled => return Ok(()),
+                Found::Canceled(record) => {
+                    self.emit(&record.end_events(deadlines.now()), deadlines).await;
+                    return Ok(());
+                }
                 Found::Changing => continue,
             };
             let cancel = Cancel {
@@ -99,6 +109,15 @@ impl Recall<'_> {
             );
             if cancelled.await.map_err(|error| unknown(id, error))? == Moved::Done {
                 tracing::info!(message.id = %id, "the message is cancelled");
+                let record = MessageRecord {
+                    written: SenderState::Canceled,
+                    queued: Some(QueuedMail {
+                        ended_at: Some(cancel.now),
+                        ..queued
+                    }),
+                    ..*record
+                };
+                self.emit(&record.end_events(deadlines.now()), deadlines).await;
                 return Ok(());
             }
         }
@@ -118,7 +137,7 @@ impl Recall<'_> {
                     return Err(RecallError::TooLate(OkiteState::Failed));
                 }
                 Found::Waiting(record, queued, entry) => (record, queued, entry),
-                Found::Canceled => return Err(RecallError::TooLate(OkiteState::Canceled)),
+                Found::Canceled(_) => return Err(RecallError::TooLate(OkiteState::Canceled)),
                 Found::Changing => continue,
             };
             let deadline = plus(new.scheduled_at.max(now), patience(&queued));
@@ -148,6 +167,15 @@ impl Recall<'_> {
                         let hint = Hint::new(new.id, entry.content.nonce);
                         send_hint(hints, &hint, &entry.key_id, delay, deadlines).await;
                     }
+                    let record = MessageRecord {
+                        queued: Some(QueuedMail {
+                            scheduled_at: Some(new.scheduled_at),
+                            rescheduled_at: Some(now),
+                            ..queued
+                        }),
+                        ..*record
+                    };
+                    self.emit(&record.waiting_events(), deadlines).await;
                     return Ok(());
                 }
                 Rescheduled::Otherwise(_) | Rescheduled::ClaimChanged => {}
@@ -156,13 +184,17 @@ impl Recall<'_> {
         Err(RecallError::Contended)
     }
 
+    async fn emit(&self, events: &[WebhookEvent], deadlines: &Deadlines) {
+        emit_before_answering(self.emitter, events, deadlines).await;
+    }
+
     /// Reads a mail and its entry.
     async fn waiting(&self, id: Uuid, deadlines: &Deadlines) -> Result<Found, RecallError> {
         let record = deadlines.before_answering(self.messages.get(id)).await?;
         let mut record = record?.ok_or(RecallError::NotFound)?;
         let now = deadlines.now();
         let queued = match (record.written, record.queued.clone()) {
-            (SenderState::Canceled, _) => return Ok(Found::Canceled),
+            (SenderState::Canceled, _) => return Ok(Found::Canceled(Box::new(record))),
             // SES's id is there: the mail is sent, although its row says that it waits.
             (SenderState::Queued, Some(queued)) if record.ses_id.is_none() => queued,
             _ => {
@@ -221,7 +253,7 @@ enum Found {
     /// It waits.
     Waiting(Box<MessageRecord>, QueuedMail, Box<OutboxEntry>),
     /// It was called back before.
-    Canceled,
+    Canceled(Box<MessageRecord>),
     /// It was changed while it was read.
     Changing,
 }

@@ -47,6 +47,7 @@ impl Waiting {
             claims: &self.claims,
             outbox: &self.outbox,
             hints: self.hints.as_ref(),
+            emitter: None,
         }
     }
 

@@ -111,6 +111,8 @@ mod tests {
                 scheduled_at,
                 deadline: at(10_000),
                 waits_for,
+                rescheduled_at: None,
+                ended_at: None,
                 claim_id: None,
             }),
             ..MessageRecord::new(Uuid::nil(), written, at(-100))

@@ -179,6 +179,7 @@ async fn write_line(suppressions: &Suppressions, line: &Line) -> Result<(), Stor
             suppressions
                 .record(&line.address, register, line.since, evidence, id)
                 .await
+                .map(drop)
         }
     }
 }

@@ -168,7 +168,9 @@ async fn put(
             list.record_manual(address, now, wanted.expires_at, evidence, new_id)
                 .await?;
         }
-        reason => list.record(address, reason, now, evidence, new_id).await?,
+        reason => {
+            list.record(address, reason, now, evidence, new_id).await?;
+        }
     }
     let entry = list.get(address).await?;
     Ok(entry.map_or(new_id, |entry| entry.id))

@@ -20,9 +20,12 @@
 //! | `queued_at`, `content_nonce`, `deadline` | of a mail that was ever queued: when, its content, and its deadline |
 //! | `scheduled_at`, `claim_id` | the time that the caller named, and the claim of the request, if there are any |
 //! | `waits_for`, `failed` | why it waits after an attempt, and why it failed |
+//! | `rescheduled_at` | when it got the time that it has (milliseconds), if that is not the first one |
+//! | `ended_at` | when it failed, was called back, or had no recipient left (milliseconds), if it was ever queued |
 //! | `ses_id` | SES's id, once it is known: the mail was sent, whatever `state` says; key of the index `by-ses-id` |
 //! | `settled_at` | when an operator wrote `state` (milliseconds); absent unless one did |
 //! | `from`, `to`, `cc`, `bcc`, `reply_to`, `subject`, `tags` | the mail as the caller gave it, without its bodies |
+//! | `event_headers` | the headers that events repeat, if the mail has any |
 //! | `recipients` | the outcome on each address |
 //! | `stream`, `key_id`, `created_at` | its stream, the API key that it came with, and when (milliseconds) |
 //! | `shard` | key of the index `newest`: one of some partitions, so that no partition is written too often |

@@ -112,7 +112,7 @@ impl Messages {
         let row = Update::from(SenderState::Queued)
             .of_content(cancel.content.nonce)
             .set("state", s(SenderState::Canceled.as_str()))
-            .remove("waits_for");
+            .ending(cancel.now);
         let mut actions = vec![update(row.in_transaction(&self.table, mail_key(cancel.id))?)];
         if cancel.content.size > DELETED_AT_ONCE_MAX || cancel.content.parts > PARTS_AT_ONCE_MAX {
             let entry = entry_update(outbox, cancel.id, "SET #wake_at = :wake_at", &["wake_at"])
@@ -153,6 +153,7 @@ impl Messages {
             .set("attempt", n(i64::from(new.attempt) + 1))
             .set("scheduled_at", time(new.scheduled_at))
             .set("deadline", time(new.deadline))
+            .set("rescheduled_at", time(new.now))
             .remove("waits_for");
         let entry = entry_update(
             outbox,

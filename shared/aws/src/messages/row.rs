@@ -7,15 +7,13 @@ use uuid::Uuid;
 
 use super::{MAIL, NewMessage, by_recipient, pages};
 use crate::dynamodb::item::{Item, list, n, number_of, s, text_of, texts_of, time, time_of, ttl, uuid_of};
-use domain::address::Mailbox;
 use domain::recipient::RecipientOutcome;
 use domain::record::{FailedReason, MessageRecord, QueuedMail, RecordedMail, RecordedRecipient, SenderState, WaitsFor};
 use domain::time::EARLIEST;
 
 /// Makes the row of an attempt, or of a message that no recipient is left for.
 pub(super) fn of(message: &NewMessage<'_>) -> Item {
-    let mail = message.mail;
-    let lines = mail.header_lines();
+    let mail = RecordedMail::from(message.mail);
     let mut row = HashMap::from([
         ("id", s(message.id.to_string())),
         ("sk", s(MAIL)),
@@ -25,23 +23,18 @@ pub(super) fn of(message: &NewMessage<'_>) -> Item {
         ("expires_at", ttl(message.expires_at)),
         ("stream", s(message.stream.as_str())),
         ("key_id", s(message.key_id)),
-        ("from", s(mail.sender().to_string())),
-        ("to", mailboxes(&lines.to)),
-        ("cc", mailboxes(&lines.cc)),
-        ("bcc", mailboxes(&lines.bcc)),
-        ("reply_to", mailboxes(&lines.reply_to)),
-        ("subject", s(mail.subject())),
+        ("from", s(mail.from)),
+        ("to", list(mail.to)),
+        ("cc", list(mail.cc)),
+        ("bcc", list(mail.bcc)),
+        ("reply_to", list(mail.reply_to)),
+        ("subject", s(mail.subject)),
         ("recipients", outcomes(message.outcomes)),
-        (
-            "tags",
-            AttributeValue::M(
-                mail.tags()
-                    .iter()
-                    .map(|tag| (tag.name().to_owned(), s(tag.value())))
-                    .collect(),
-            ),
-        ),
+        ("tags", texts(mail.tags)),
     ]);
+    if !mail.event_headers.is_empty() {
+        row.insert("event_headers", texts(mail.event_headers));
+    }
     let written = if message.will_be_sent {
         row.extend([
             ("attempt", n(message.attempt.into())),
@@ -82,8 +75,8 @@ pub(super) fn outcomes(outcomes: &[RecipientOutcome]) -> AttributeValue {
     AttributeValue::L(outcomes.iter().map(outcome).collect())
 }
 
-fn mailboxes(mailboxes: &[&Mailbox]) -> AttributeValue {
-    list(mailboxes.iter().map(ToString::to_string))
+fn texts(texts: BTreeMap<String, String>) -> AttributeValue {
+    AttributeValue::M(texts.into_iter().map(|(name, text)| (name, s(text))).collect())
 }
 
 fn outcome(outcome: &RecipientOutcome) -> AttributeValue {
@@ -140,6 +133,8 @@ fn queued_mail(row: &Item) -> Option<QueuedMail> {
         scheduled_at: time_of(row, "scheduled_at"),
         deadline: time_of(row, "deadline")?,
         waits_for: text_of(row, "waits_for").and_then(WaitsFor::parse),
+        rescheduled_at: time_of(row, "rescheduled_at"),
+        ended_at: time_of(row, "ended_at"),
         claim_id: text_of(row, "claim_id").map(str::to_owned),
     })
 }
@@ -154,6 +149,7 @@ fn recorded_mail(row: &Item) -> RecordedMail {
         reply_to: texts_of(row, "reply_to"),
         subject: text("subject"),
         tags: text_map(row.get("tags")),
+        event_headers: text_map(row.get("event_headers")),
     }
 }
 

@@ -89,7 +89,7 @@ impl Messages {
             .unsent()
             .set("state", s(SenderState::Suppressed.as_str()))
             .set("recipients", row::outcomes(outcomes))
-            .remove("waits_for");
+            .ending(now);
         self.move_row(id, update, is(SenderState::Suppressed)).await
     }
 
@@ -113,7 +113,7 @@ impl Messages {
     pub async fn expire(&self, id: Uuid, leaving: Leaving, now: Timestamp) -> Result<Moved, StoreError> {
         match leaving {
             Leaving::Queued { .. } => self.expire_queued(id, now).await,
-            Leaving::Released { nonce, .. } => self.fail_attempt(id, nonce, FailedReason::Expired).await,
+            Leaving::Released { nonce, .. } => self.fail_attempt(id, nonce, FailedReason::Expired, now).await,
         }
     }
 
@@ -126,7 +126,7 @@ impl Messages {
         let update = Update::from(SenderState::Queued)
             .condition("#deadline <= :now", &["deadline"])
             .value(":now", time(now))
-            .failing(FailedReason::Expired);
+            .failing(FailedReason::Expired, now);
         self.move_row(id, update, has_failed(FailedReason::Expired)).await
     }
 
@@ -134,8 +134,14 @@ impl Messages {
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written. The hint must not be acknowledged.
-    pub async fn fail(&self, id: Uuid, leaving: Leaving, reason: FailedReason) -> Result<Moved, StoreError> {
-        let update = Update::leaving(leaving).failing(reason);
+    pub async fn fail(
+        &self,
+        id: Uuid,
+        leaving: Leaving,
+        reason: FailedReason,
+        now: Timestamp,
+    ) -> Result<Moved, StoreError> {
+        let update = Update::leaving(leaving).failing(reason, now);
         self.move_row(id, update, has_failed(reason)).await
     }
 
@@ -143,9 +149,15 @@ impl Messages {
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.
-    pub async fn fail_attempt(&self, id: Uuid, nonce: Uuid, reason: FailedReason) -> Result<Moved, StoreError> {
-        self.move_row(id, Update::sending(nonce).failing(reason), has_failed(reason))
-            .await
+    pub async fn fail_attempt(
+        &self,
+        id: Uuid,
+        nonce: Uuid,
+        reason: FailedReason,
+        now: Timestamp,
+    ) -> Result<Moved, StoreError> {
+        let update = Update::sending(nonce).failing(reason, now);
+        self.move_row(id, update, has_failed(reason)).await
     }
 
     /// Writes that it will stay unknown whether SES took the attempt with `nonce`. An event or an id of SES that comes
@@ -265,10 +277,15 @@ impl Update {
         self.condition("attribute_not_exists(#ses_id)", &["ses_id"])
     }
 
-    fn failing(self, reason: FailedReason) -> Self {
+    fn failing(self, reason: FailedReason, now: Timestamp) -> Self {
         self.set("state", s(SenderState::Failed.as_str()))
             .set("failed", s(reason.as_str()))
-            .remove("waits_for")
+            .ending(now)
+    }
+
+    /// Notes when the mail ended. An event about its end has this time, however late it is emitted.
+    pub(super) fn ending(self, now: Timestamp) -> Self {
+        self.set("ended_at", time(now)).remove("waits_for")
     }
 
     fn condition(mut self, condition: &str, names: &[&str]) -> Self {

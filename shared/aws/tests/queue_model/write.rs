@@ -74,11 +74,13 @@ pub(crate) enum Write {
         id: Uuid,
         leaving: Leaving,
         reason: FailedReason,
+        now: Timestamp,
     },
     FailAttempt {
         id: Uuid,
         nonce: Uuid,
         reason: FailedReason,
+        now: Timestamp,
     },
     GiveUp {
         id: Uuid,

@@ -1,7 +1,10 @@
 //! A mail in either of the two forms that SES takes, with the options that SES has for both.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 
+use super::event_headers::event_headers;
 use super::raw::{ListManagement, RawEmail};
 use super::{Email, Tag, Tracking};
 use crate::address::{EmailAddress, Mailbox};
@@ -105,6 +108,21 @@ impl Mail {
         match &self.content {
             MailContent::Simple(email) => &email.subject,
             MailContent::Raw(email) => email.message().subject().unwrap_or_default(),
+        }
+    }
+
+    /// Returns the headers that events repeat, by the names in [`EVENT_HEADERS`](super::EVENT_HEADERS).
+    #[must_use]
+    pub fn event_headers(&self) -> BTreeMap<String, String> {
+        match &self.content {
+            MailContent::Simple(email) => event_headers(|name| {
+                let header = email
+                    .headers
+                    .iter()
+                    .find(|header| header.name().eq_ignore_ascii_case(name));
+                header.map(|header| header.text().to_owned())
+            }),
+            MailContent::Raw(email) => email.message().event_headers().clone(),
         }
     }
 

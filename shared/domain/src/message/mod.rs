@@ -6,6 +6,7 @@
 //! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>.
 
 mod attachment;
+mod event_headers;
 mod fingerprint;
 mod header;
 mod header_tags;
@@ -18,6 +19,7 @@ mod tracking;
 use std::collections::HashSet;
 
 pub use attachment::{Attachment, Disposition};
+pub use event_headers::EVENT_HEADERS;
 pub use header::{Header, WRITTEN_BY_SES};
 pub use mail::{HeaderLines, Mail, MailContent, SesOptions};
 pub use tag::Tag;

@@ -21,12 +21,14 @@
 //! | `queued` | what a row holds of a mail that was queued |
 //! | `okite_state` | the state in Okite's own terms, with its reason |
 //! | `recipient_status` | the status of each recipient |
+//! | `recorded_mail` | a mail as its row holds it |
 
 mod okite_state;
 mod queued;
 mod recipient_status;
+mod recorded_mail;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -39,6 +41,7 @@ use crate::time;
 
 pub use okite_state::OkiteState;
 pub use queued::{FailedReason, QueuedMail, WaitsFor};
+pub use recorded_mail::RecordedMail;
 
 /// The state that the sender wrote last, or an operator after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,25 +143,6 @@ pub struct RecordedEvent {
     pub forwarded: bool,
     /// The visitor and the link, if the event is an opening or a click.
     pub engagement: Option<Engagement>,
-}
-
-/// A mail as the caller gave it, without its bodies and attachments.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RecordedMail {
-    /// The `From` address, with its display name.
-    pub from: String,
-    /// The `To` recipients, with their names.
-    pub to: Vec<String>,
-    /// The `Cc` recipients, with their names.
-    pub cc: Vec<String>,
-    /// The `Bcc` recipients, with their names.
-    pub bcc: Vec<String>,
-    /// The addresses that replies go to.
-    pub reply_to: Vec<String>,
-    /// The subject, in Unicode.
-    pub subject: String,
-    /// The caller's own tags, by name.
-    pub tags: BTreeMap<String, String>,
 }
 
 /// The record of a message: its row, and its events if they were read.

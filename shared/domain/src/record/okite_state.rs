@@ -96,6 +96,8 @@ mod tests {
                 scheduled_at: None,
                 deadline: at(100),
                 waits_for: None,
+                rescheduled_at: None,
+                ended_at: None,
                 claim_id: None,
             }),
             ..MessageRecord::new(Uuid::nil(), written, at(0))

@@ -18,6 +18,10 @@ pub struct QueuedMail {
     pub deadline: Timestamp,
     /// Why the mail still waits, after an attempt that came to nothing.
     pub waits_for: Option<WaitsFor>,
+    /// When the mail got the time that it has, if that is not the one it was queued with.
+    pub rescheduled_at: Option<Timestamp>,
+    /// When the mail failed, was called back, or turned out to have no recipient left.
+    pub ended_at: Option<Timestamp>,
     /// The id of the claim of the request's idempotency key, if it had one. A later deadline lets the claim live
     /// longer.
     pub claim_id: Option<String>,

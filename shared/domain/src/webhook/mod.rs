@@ -7,6 +7,7 @@
 //! | `event_id` | the id of an event, which is the same for every copy of it |
 //! | `endpoint` | the URL that events are delivered to, and its state |
 //! | `of_suppression` | the events about changes of the suppression list |
+//! | `own_events` | the events of Okite's own doing, made from the record of a mail |
 //! | `endpoint_health` | how deliveries to an endpoint went lately |
 //! | `signing_secret` | the secrets that sign the requests to an endpoint |
 //! | `delivery` | an event on its way to one endpoint |
@@ -31,6 +32,7 @@ pub mod guard;
 mod hand_over;
 pub mod judgement;
 mod of_suppression;
+mod own_events;
 mod parking;
 pub mod schedule;
 pub mod signature;

@@ -105,7 +105,7 @@ impl Run<'_> {
         match sending.call_ses(outgoing, retry_until, nonce).await {
             Ok(ses_id) => {
                 if settle(id, self.deadlines, sending.messages.accepted(id, &ses_id)).await {
-                    self.end(&due.entry, Some(OkiteState::Sent)).await
+                    self.end_sent(judged, due).await
                 } else {
                     HintEnd::DeliverAgain
                 }
@@ -116,13 +116,24 @@ impl Run<'_> {
         }
     }
 
+    /// Ends a mail that SES accepted. Its suppressed recipients are reported; `email.sent` follows from SES's event.
+    async fn end_sent(&self, judged: &JudgedMail<'_>, due: &DueMail) -> HintEnd {
+        let mut outcomes = judged.judgement.outcomes.iter();
+        if outcomes.any(|outcome| outcome.status.suppression().is_some()) {
+            self.end_written(&due.entry, OkiteState::Sent).await
+        } else {
+            self.tidy(&due.entry, Some(OkiteState::Sent)).await
+        }
+    }
+
     /// Settles a mail that SES certainly did not take.
     async fn refused(&self, due: &DueMail, nonce: Uuid, refusal: SesRefusal) -> HintEnd {
         let (id, messages) = (due.id(), &self.worker.sending.messages);
         let wait = Wait::after_refusal(refusal);
         let (moved, reason) = match (FailedReason::of(refusal), WaitsFor::after(refusal)) {
             (Some(reason), _) => (
-                self.moved(id, messages.fail_attempt(id, nonce, reason)).await,
+                self.moved(id, messages.fail_attempt(id, nonce, reason, self.deadlines.now()))
+                    .await,
                 Some(reason),
             ),
             (None, waits_for) => {

@@ -86,7 +86,10 @@ impl Run<'_> {
                 NextStep::Drop { emit, delete: true } => {
                     // Another content may have come between the two reads. It must not lose its entry.
                     if is_of_one_content(row.as_ref(), &entry) {
-                        return Looked::Ended(self.end(&entry, emit).await);
+                        return Looked::Ended(match (&row, emit) {
+                            (Some(row), Some(state)) => self.end(&entry, row, state).await,
+                            _ => self.tidy(&entry, emit).await,
+                        });
                     }
                 }
                 NextStep::Settle(settle) => {

@@ -14,7 +14,7 @@
 //! | `rejudge` | the recipients of a chunk, judged again |
 //! | `attempt` | one mail at its slot: the row, SES, and the row again |
 //! | `come_again` | how a mail comes back that is not sent now |
-//! | `ended` | the end of a mail: its content and its entry are deleted |
+//! | `ended` | the end of a mail: it is reported, and its content and its entry are deleted |
 //! | `alone` | the mails with which workers died |
 //! | `sweep` | once a minute: what is due is handed over, and what is past its deadline is settled |
 //! | `tidy` | what has ended while its stream is held back |
@@ -34,6 +34,7 @@
 //! | `not_settled` | SES accepted a mail, and its row does not say so, as for a request |
 //! | `queue_unknown` | an hour past its lease nobody knows whether SES accepted a mail |
 //! | `no_hint` | SQS did not confirm a hint |
+//! | `not_emitted` | events for webhooks are not on their way, and are emitted when the mail is looked at again |
 //! | `deployment` | AWS refuses the calls until an operator mends the deployment, those of SQS included |
 //! | `store` | a table has no answer, as for a request |
 

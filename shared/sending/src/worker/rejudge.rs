@@ -77,7 +77,7 @@ impl Run<'_> {
         match self.moved(due.id(), suppress).await {
             Some(Moved::Done) => {
                 tracing::info!(message.id = %due.id(), "every recipient is suppressed; nothing was sent");
-                self.end(&due.entry, Some(OkiteState::Suppressed)).await
+                self.end_written(&due.entry, OkiteState::Suppressed).await
             }
             Some(Moved::Otherwise(_)) => self.decide_again(due).await,
             None => self.deliver_again(&due.hint, due.entry.stream, no_time_wait()).await,

@@ -5,7 +5,7 @@
 //! | the stream is held back by quota or brake | hands over only what is not queued any more: see `tidy` |
 //! | SQS does not tell how full the queue is | the same, this minute |
 //! | a mail is due, and there is room | sends a hint, then sets when the mail is due again |
-//! | a mail is past its deadline | writes that it failed, and deletes its content and its entry |
+//! | a mail is past its deadline | writes that it failed, emits that, and deletes its content and its entry |
 //! | the row of such a mail is not queued any more | sends a hint: the worker decides |
 //!
 //! The head of the index is read in any case, so deadlines are kept while a stream is held back. A sweep that dies, or
@@ -79,6 +79,8 @@ enum Expiry {
     Otherwise,
     /// It has ended before, or has another deadline.
     Over,
+    /// It failed, and its events are not on their way. The next sweep emits them.
+    NotReported,
 }
 
 impl Worker {
@@ -157,7 +159,7 @@ impl Worker {
     ) -> Vec<DueEntry> {
         expired.truncate(HEAD);
         let settle = async |due: DueEntry| {
-            let settled = self.settle_expired(&due, deadlines.now()).await;
+            let settled = self.settle_expired(&due, deadlines).await;
             (due, settled)
         };
         let mut settled = stream::iter(expired)
@@ -170,6 +172,7 @@ impl Worker {
                 Ok(Expiry::Settled) => report.expired += 1,
                 Ok(Expiry::Otherwise) => otherwise.push(due),
                 Ok(Expiry::Over) => {}
+                Ok(Expiry::NotReported) => report.failed += 1,
                 Err(error) => {
                     let code = &error.code;
                     tracing::error!(
@@ -183,7 +186,8 @@ impl Worker {
         otherwise
     }
 
-    async fn settle_expired(&self, due: &DueEntry, now: Timestamp) -> Result<Expiry, StoreError> {
+    async fn settle_expired(&self, due: &DueEntry, deadlines: &Deadlines) -> Result<Expiry, StoreError> {
+        let now = deadlines.now();
         // The index may be out of date, and it does not say where the content is.
         let Some(entry) = self.outbox.entry(due.id).await? else {
             return Ok(Expiry::Over);
@@ -195,6 +199,13 @@ impl Worker {
             return Ok(Expiry::Otherwise);
         }
         tracing::error!(message.id = %due.id, cause = "expired", "a message was not sent by its deadline");
+        // A reader of the mail may have settled it before, and the row says when.
+        if self.sending.emitter.is_some()
+            && let Some(row) = self.sending.messages.get(due.id).await?
+            && !self.report(&row, deadlines).await
+        {
+            return Ok(Expiry::NotReported);
+        }
         // An address may have been forgotten since, which gives the mail another content. From now on nothing does.
         let Some(entry) = self.outbox.entry(due.id).await? else {
             return Ok(Expiry::Settled);

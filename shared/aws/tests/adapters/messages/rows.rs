@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+use std::collections::BTreeMap;
+
 use aws::{NewMessage, Put};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::address::{EmailAddress, Mailbox};
-use domain::message::{Attachment, EmailParts, Header, Mail, Tag};
+use domain::message::raw::{RawEmail, RawEnvelope, RawMessage};
+use domain::message::{Attachment, EmailParts, Header, Mail, MailContent, SesOptions, Tag};
 use domain::recipient::{RecipientOutcome, RecipientStatus};
-use domain::record::{DeliveryState, SenderState};
+use domain::record::{DeliveryState, RecordedMail, SenderState};
 use domain::stream::Stream;
 use domain::suppression::{Suppression, SuppressionReason};
 use jiff::SignedDuration;
@@ -137,7 +140,7 @@ async fn the_row_has_the_attributes_that_are_documented() {
 }
 
 #[tokio::test]
-async fn bodies_headers_and_files_are_not_stored() {
+async fn bodies_files_and_headers_that_no_event_repeats_are_not_stored() {
     let store = Store::start().await;
     let mail = mail(EmailParts {
         text: Some("needle-text".to_owned()),
@@ -150,6 +153,39 @@ async fn bodies_headers_and_files_are_not_stored() {
     let row = row(&store).await.unwrap();
     assert!(!format!("{row:?}").to_ascii_lowercase().contains("needle"), "{row:?}");
     assert!(!row.values().any(AttributeValue::is_b));
+}
+
+#[tokio::test]
+async fn the_headers_that_events_repeat_are_stored_if_there_are_any() {
+    let store = sending().await;
+    assert!(!row(&store).await.unwrap().contains_key("event_headers"));
+    let simple = mail(EmailParts {
+        headers: vec![
+            Header::new("x-metadata", r#"{"name": "Zoë"}"#).unwrap(),
+            Header::new("X-Other", "a").unwrap(),
+        ],
+        ..parts()
+    });
+    let mime = "From: a@example.com\nTo: b@example.net\nX-TAGS: =?utf-8?q?[=22Z=C3=BCrich=22]?=\nX-Metadata: ";
+    let message = RawMessage::read(format!("{mime}{}\n\nHi", "a".repeat(3_000)).into_bytes()).unwrap();
+    let raw = Mail {
+        content: MailContent::Raw(Box::new(RawEmail::new(message, RawEnvelope::default()).unwrap())),
+        options: SesOptions::default(),
+    };
+    for (mail, name, value) in [
+        (simple, "X-Metadata", r#"{"name": "Zoë"}"#),
+        // A value that is too long would be cut, and part of it would be no JSON.
+        (raw, "X-Tags", r#"["Zürich"]"#),
+    ] {
+        let store = Store::start().await;
+        store.messages().put(&new(&mail, &[])).await.unwrap();
+        let read = store.messages().get(ID).await.unwrap().unwrap().mail;
+        assert_eq!(read, RecordedMail::from(&mail));
+        assert_eq!(
+            read.event_headers,
+            BTreeMap::from([(name.to_owned(), value.to_owned())])
+        );
+    }
 }
 
 #[tokio::test]

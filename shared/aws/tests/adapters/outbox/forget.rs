@@ -153,7 +153,7 @@ async fn a_content_that_cannot_be_read_is_left_and_one_of_a_mail_that_ended_is_d
     assert_eq!(record(&store).await.mail.to[1], "anna@example.net");
     // A worker finds out, and its deletion of the parts was repeated by a late write.
     let missing = FailedReason::ContentMissing;
-    store.messages().fail(ID, QUEUED, missing).await.unwrap();
+    store.messages().fail(ID, QUEUED, missing, at(1_000)).await.unwrap();
     assert_eq!(
         forget(&store, "anna@example.net").await.left,
         [(ID, LeftBecause::AtWork)]

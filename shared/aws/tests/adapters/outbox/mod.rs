@@ -61,6 +61,8 @@ impl Waiting {
                 scheduled_at: None,
                 deadline: at(DEADLINE),
                 waits_for: None,
+                rescheduled_at: None,
+                ended_at: None,
                 claim_id: Some(CLAIM.to_owned()),
             },
             entry: OutboxEntry {

@@ -195,7 +195,10 @@ async fn a_queued_mail_expires_at_its_deadline_and_no_other_does() {
     );
     // Nobody else ends it in another way.
     assert!(is_otherwise(
-        &messages.fail(ID, QUEUED, FailedReason::Crashed).await.unwrap()
+        &messages
+            .fail(ID, QUEUED, FailedReason::Crashed, at(1_000))
+            .await
+            .unwrap()
     ));
 }
 
@@ -234,11 +237,14 @@ async fn a_mail_fails_before_its_attempt_only_as_it_was_read() {
         RELEASED,
     ] {
         let (store, _) = waiting().await;
-        let moved = store.messages().fail(ID, leaving, reason).await.unwrap();
+        let moved = store.messages().fail(ID, leaving, reason, at(1_000)).await.unwrap();
         assert!(is_otherwise(&moved), "{leaving:?}");
     }
     let (store, _) = waiting().await;
-    assert_eq!(store.messages().fail(ID, QUEUED, reason).await.unwrap(), Moved::Done);
+    assert_eq!(
+        store.messages().fail(ID, QUEUED, reason, at(1_000)).await.unwrap(),
+        Moved::Done
+    );
     assert_eq!(record(&store).await.okite_state(at(0)).1, Some("key_revoked"));
 }
 
@@ -247,14 +253,23 @@ async fn a_mail_at_fault_fails_by_the_nonce_of_its_attempt() {
     let store = sending().await;
     let messages = store.messages();
     let reason = FailedReason::Rejected;
-    assert!(is_otherwise(&messages.fail_attempt(ID, THEIRS, reason).await.unwrap()));
-    assert_eq!(messages.fail_attempt(ID, OURS, reason).await.unwrap(), Moved::Done);
+    assert!(is_otherwise(
+        &messages.fail_attempt(ID, THEIRS, reason, at(1_000)).await.unwrap()
+    ));
+    assert_eq!(
+        messages.fail_attempt(ID, OURS, reason, at(1_000)).await.unwrap(),
+        Moved::Done
+    );
     assert_eq!(record(&store).await.failed, Some(reason));
     // It is not the nonce alone: the mail has returned to the queue.
     let store = sending().await;
     store.messages().requeue(ID, OURS, WaitsFor::Rate).await.unwrap();
     assert!(is_otherwise(
-        &store.messages().fail_attempt(ID, OURS, reason).await.unwrap()
+        &store
+            .messages()
+            .fail_attempt(ID, OURS, reason, at(1_000))
+            .await
+            .unwrap()
     ));
     assert_eq!(state(&store).await, SenderState::Queued);
 }

@@ -234,6 +234,8 @@ impl Request {
             scheduled_at: self.scheduled_at,
             deadline: self.deadline,
             waits_for: None,
+            rescheduled_at: None,
+            ended_at: None,
             claim_id: claimed.claim.as_ref().map(|_| String::new()),
         };
         let attempt = self.next_attempt(claimed, left);

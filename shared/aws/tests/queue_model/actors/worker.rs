@@ -152,8 +152,13 @@ impl Worker {
     }
 
     async fn fail(&self, due: &Due, reason: FailedReason) -> End {
-        let (id, leaving) = (self.id(), due.leaving);
-        match self.world.write(Write::Fail { id, leaving, reason }).await {
+        let fail = Write::Fail {
+            id: self.id(),
+            leaving: due.leaving,
+            reason,
+            now: self.world.now(),
+        };
+        match self.world.write(fail).await {
             Some(Reply::Done) => self.end(&due.entry).await,
             Some(_) => self.decide_again().await,
             None => End::DeliverAgain,
@@ -233,7 +238,12 @@ impl Worker {
         let wait = Wait::after_refusal(refusal).unwrap_or(SOON);
         let reason = FailedReason::of(refusal);
         let write = match reason {
-            Some(reason) => Write::FailAttempt { id, nonce, reason },
+            Some(reason) => Write::FailAttempt {
+                id,
+                nonce,
+                reason,
+                now: self.world.now(),
+            },
             None => Write::Requeue {
                 id,
                 nonce,

@@ -100,9 +100,14 @@ impl Engine {
             Write::Requeue { id, nonce, waits_for } => moved(messages.requeue(*id, *nonce, *waits_for).await.unwrap()),
             Write::Expire { id, leaving, now } => moved(messages.expire(*id, *leaving, *now).await.unwrap()),
             Write::ExpireQueued { id, now } => moved(messages.expire_queued(*id, *now).await.unwrap()),
-            Write::Fail { id, leaving, reason } => moved(messages.fail(*id, *leaving, *reason).await.unwrap()),
-            Write::FailAttempt { id, nonce, reason } => {
-                moved(messages.fail_attempt(*id, *nonce, *reason).await.unwrap())
+            Write::Fail {
+                id,
+                leaving,
+                reason,
+                now,
+            } => moved(messages.fail(*id, *leaving, *reason, *now).await.unwrap()),
+            Write::FailAttempt { id, nonce, reason, now } => {
+                moved(messages.fail_attempt(*id, *nonce, *reason, *now).await.unwrap())
             }
             Write::GiveUp { id, nonce } => moved(messages.give_up(*id, *nonce).await.unwrap()),
             Write::Cancel {

@@ -192,8 +192,9 @@ impl Writes {
                 id,
                 leaving: self.leaving(store),
                 reason,
+                now,
             },
-            20 => Write::FailAttempt { id, nonce, reason },
+            20 => Write::FailAttempt { id, nonce, reason, now },
             21 => Write::GiveUp { id, nonce },
             22 => Write::Cancel {
                 id,
@@ -221,6 +222,8 @@ impl Writes {
             scheduled_at: self.choices.one_in(3).then(|| at(20_000)),
             deadline,
             waits_for: None,
+            rescheduled_at: None,
+            ended_at: None,
             claim_id: Some(self.key.clone()),
         };
         let entry = OutboxEntry {

@@ -210,7 +210,7 @@ impl Store {
                     && self.is_open(*id, *now, Condition::SuppressDeadline, Condition::SuppressUnsent);
                 let change = |row: &mut MessageRecord| {
                     row.written = SenderState::Suppressed;
-                    wait_for_nothing(row);
+                    end(row, *now);
                 };
                 self.move_row(*id, is_met, change, |row| row.written == SenderState::Suppressed)
             }
@@ -227,14 +227,19 @@ impl Store {
             }
             Write::Expire { id, leaving, now } => match *leaving {
                 Leaving::Queued { .. } => self.expire_queued(*id, *now),
-                Leaving::Released { nonce, .. } => self.fail_attempt(*id, nonce, FailedReason::Expired),
+                Leaving::Released { nonce, .. } => self.fail_attempt(*id, nonce, FailedReason::Expired, *now),
             },
             Write::ExpireQueued { id, now } => self.expire_queued(*id, *now),
-            Write::Fail { id, leaving, reason } => {
+            Write::Fail {
+                id,
+                leaving,
+                reason,
+                now,
+            } => {
                 let is_met = self.leaves(*id, *leaving, &FAIL);
-                self.fail(*id, is_met, *reason)
+                self.fail(*id, is_met, *reason, *now)
             }
-            Write::FailAttempt { id, nonce, reason } => self.fail_attempt(*id, *nonce, *reason),
+            Write::FailAttempt { id, nonce, reason, now } => self.fail_attempt(*id, *nonce, *reason, *now),
             Write::GiveUp { id, nonce } => {
                 let is_met = self.is_sending(*id, *nonce, Condition::GiveUpState, Condition::GiveUpNonce);
                 let is_unknown = |row: &MessageRecord| row.written == SenderState::Unknown;
@@ -371,18 +376,18 @@ impl Store {
             self.holds(Condition::ExpireState, row.written == SenderState::Queued)
                 && self.holds(Condition::ExpireDeadline, is_over)
         });
-        self.fail(id, is_met, FailedReason::Expired)
+        self.fail(id, is_met, FailedReason::Expired, now)
     }
 
-    fn fail_attempt(&mut self, id: Uuid, nonce: Uuid, reason: FailedReason) -> Reply {
+    fn fail_attempt(&mut self, id: Uuid, nonce: Uuid, reason: FailedReason, now: Timestamp) -> Reply {
         let is_met = self.is_sending(id, nonce, Condition::FailAttemptState, Condition::FailAttemptNonce);
-        self.fail(id, is_met, reason)
+        self.fail(id, is_met, reason, now)
     }
 
-    fn fail(&mut self, id: Uuid, is_met: bool, reason: FailedReason) -> Reply {
+    fn fail(&mut self, id: Uuid, is_met: bool, reason: FailedReason, now: Timestamp) -> Reply {
         let change = |row: &mut MessageRecord| {
             (row.written, row.failed) = (SenderState::Failed, Some(reason));
-            wait_for_nothing(row);
+            end(row, now);
         };
         let own = |row: &MessageRecord| row.written == SenderState::Failed && row.failed == Some(reason);
         self.move_row(id, is_met, change, own)
@@ -427,6 +432,13 @@ fn otherwise(row: Option<&MessageRecord>) -> Reply {
 
 fn content_of(row: &MessageRecord) -> Option<Uuid> {
     row.queued.as_ref().map(|queued| queued.content_nonce)
+}
+
+fn end(row: &mut MessageRecord, now: Timestamp) {
+    wait_for_nothing(row);
+    if let Some(queued) = &mut row.queued {
+        queued.ended_at = Some(now);
+    }
 }
 
 fn wait_for_nothing(row: &mut MessageRecord) {

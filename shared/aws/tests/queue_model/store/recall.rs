@@ -2,7 +2,7 @@
 
 use domain::record::SenderState;
 
-use super::{LARGE, Store, content_of, otherwise, wait_for_nothing};
+use super::{LARGE, Store, content_of, end, otherwise, wait_for_nothing};
 use crate::condition::Condition;
 use crate::write::{Reply, Write};
 
@@ -35,7 +35,7 @@ impl Store {
                 }
                 self.change_if(true, *id, |row| {
                     row.written = SenderState::Canceled;
-                    wait_for_nothing(row);
+                    end(row, *now);
                 });
                 Reply::Done
             }
@@ -80,6 +80,7 @@ impl Store {
                     row.attempt = attempt + 1;
                     if let Some(queued) = &mut row.queued {
                         (queued.scheduled_at, queued.deadline) = (Some(*scheduled_at), *deadline);
+                        queued.rescheduled_at = Some(*now);
                     }
                     wait_for_nothing(row);
                 });

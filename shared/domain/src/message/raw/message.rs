@@ -1,5 +1,6 @@
 //! The bytes of a raw email, and what their header says.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Map, Value};
@@ -10,6 +11,7 @@ use super::fields::{Field, fields};
 use super::ses_fields::{Instructions, instructions, is_instruction};
 use crate::address::{EmailAddress, Mailbox};
 use crate::encoded_words;
+use crate::message::event_headers::event_headers;
 
 /// The most bytes of a message, as SES accepts.
 /// <https://docs.aws.amazon.com/ses/latest/dg/quotas.html>
@@ -34,6 +36,7 @@ pub struct RawMessage {
     pub(super) tag_texts: Vec<String>,
     /// The object in the field `X-Metadata`.
     pub(super) metadata: Map<String, Value>,
+    event_headers: BTreeMap<String, String>,
 }
 
 impl RawMessage {
@@ -70,6 +73,7 @@ impl RawMessage {
             instructions: instructions(&fields)?,
             tag_texts: header.all("X-Tag").map(|field| decoded(&field.value())).collect(),
             metadata: header.metadata(),
+            event_headers: event_headers(|name| header.any(name).map(|field| decoded(&field.value()))),
             bytes: Vec::new(),
         };
         let bytes = shown(&bytes, &fields).unwrap_or(bytes);
@@ -128,6 +132,11 @@ impl RawMessage {
         self.message_id.as_deref()
     }
 
+    /// Returns the headers that events repeat: see [`Mail::event_headers`](crate::message::Mail::event_headers).
+    pub(crate) fn event_headers(&self) -> &BTreeMap<String, String> {
+        &self.event_headers
+    }
+
     /// Returns the subject in Unicode.
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
@@ -148,11 +157,12 @@ impl fmt::Debug for RawMessage {
 struct HeaderFields<'a>(&'a [Field<'a>]);
 
 impl<'a> HeaderFields<'a> {
-    fn all(&self, name: &'a str) -> impl Iterator<Item = &'a Field<'a>> {
-        self.0.iter().filter(move |field| field.is(name))
+    fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a Field<'a>> + use<'a, 'n> {
+        let fields = self.0;
+        fields.iter().filter(move |field| field.is(name))
     }
 
-    fn any(&self, name: &'a str) -> Option<&'a Field<'a>> {
+    fn any(&self, name: &str) -> Option<&'a Field<'a>> {
         self.all(name).next()
     }
 

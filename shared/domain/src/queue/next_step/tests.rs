@@ -31,6 +31,8 @@ fn row(written: SenderState) -> MessageRecord {
             scheduled_at: None,
             deadline: at(DEADLINE),
             waits_for: None,
+            rescheduled_at: None,
+            ended_at: None,
             claim_id: None,
         }),
         ..MessageRecord::new(ID, written, at(0))
