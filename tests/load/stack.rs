@@ -222,7 +222,7 @@ impl Stack {
         let config = aws_sdk_sqs::Config::builder()
             .behavior_version(aws::behavior_version())
             .region(Region::new(REGION))
-            .endpoint_url(&self.up.local_aws().url)
+            .endpoint_url(&self.up.local_aws().sqs_url)
             .credentials_provider(Credentials::new("load", "local", None, None, "load"))
             .http_client(aws::http_client())
             .build();
