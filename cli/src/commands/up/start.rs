@@ -114,6 +114,9 @@ impl LocalOkite {
         local.port = port;
         local.sandbox = sandbox;
         local.verified.extend(verify);
+        // Nothing is tracked unless an email asks for it.
+        let tracking = ("TrackingEvents".to_owned(), "true".to_owned());
+        local.parameters.extend([tracking]);
         local.data_dir = Some(DataDir::take(&data_dir).map_err(data_dir_error)?);
         // For a webhook of an application on this machine. A deployed stack refuses such a URL.
         let loopback = ("ALLOW_LOOPBACK_WEBHOOKS".to_owned(), "true".to_owned());
