@@ -86,7 +86,7 @@ async fn kinds(world: &World) -> Vec<String> {
 /// The function with a table of deliveries that is not there, as if it was killed before it emitted.
 fn killed(world: &World) -> State {
     let mut config = world.config.clone();
-    config.emitter.deliveries_table = "gone".to_owned();
+    "gone".clone_into(&mut config.emitter.deliveries_table);
     State::with_clients(config, world.dynamodb.clone(), world.sqs.clone())
 }
 

@@ -170,7 +170,7 @@ mod tests {
     const LINK: &str = "https://example.com/?a=b&c=d";
 
     /// Sends a mail through a configuration set of these events, and returns what a visit of it makes.
-    fn visited(event_types: &[&str], overrides: Value, visit: &Visit) -> Result<Vec<Value>, NotVisited> {
+    fn visited(event_types: &[&str], overrides: &Value, visit: &Visit) -> Result<Vec<Value>, NotVisited> {
         let mut settings = settings();
         settings.configuration_sets[0].event_types = event_types.iter().map(|&kind| kind.to_owned()).collect();
         let (sender, mut events) = unbounded_channel();
@@ -216,7 +216,7 @@ mod tests {
         let says = |opens: &str, clicks: &str| json!({"Tracking": {"OpenTrackingEnabled": opens, "ClickTrackingEnabled": clicks}});
         let all = ["SEND", "OPEN", "CLICK"];
         let count = |types: &[&str], overrides: Value, visit: &Visit| {
-            visited(types, overrides, visit).map(|events| events.len())
+            visited(types, &overrides, visit).map(|events| events.len())
         };
         for visit in [open(), click(LINK)] {
             assert_eq!(count(&all, json!({}), &visit), Ok(1));
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_click_is_published_with_the_mail_and_the_visitor() {
-        let events = visited(&["CLICK"], json!({}), &click(LINK)).unwrap();
+        let events = visited(&["CLICK"], &json!({}), &click(LINK)).unwrap();
         assert_eq!(events[0]["eventType"], "Click");
         assert_eq!(events[0]["mail"]["tags"]["shop_id"], json!(["m-1"]));
         assert_eq!(events[0]["mail"]["destination"], json!(["bob@example.net"]));
