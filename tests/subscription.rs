@@ -42,6 +42,20 @@ impl Subscription {
         }
     }
 
+    /// Makes a listener, as `okite listen` does, that is gone at `until`.
+    pub(crate) async fn listen_until(okite: &Okite, until: Timestamp) {
+        let endpoint = Endpoint {
+            id: "01a20000-0000-7000-8000-000000000002".to_owned(),
+            target: Target::Listener { until },
+            events: [EventKind::EmailSent].into(),
+            state: EndpointState::Enabled,
+            created_at: Timestamp::UNIX_EPOCH,
+        };
+        let webhooks = Webhooks::new(okite.dynamodb.clone(), okite.variable("WEBHOOKS_TABLE").to_owned());
+        let created = webhooks.create(&endpoint, &SigningSecret::from_random([7; 32])).await;
+        assert_eq!(created.unwrap(), Created::Done);
+    }
+
     /// Has SQS take no event from now on.
     pub(crate) async fn refuse_in_sqs(okite: &Okite) {
         let fault = json!({ "operation": "SendMessageBatch", "for_ms": FOR_GOOD, "error": "InternalError" });

@@ -8,11 +8,14 @@ use base64::engine::general_purpose::STANDARD;
 use domain::stream::Stream;
 use domain::suppression::SuppressionReason;
 use domain::webhook::EventKind;
+use jiff::Timestamp;
 use local_aws::calls::Call;
 use local_aws::template::{Permission, Stack};
 use okite::application::{APPLICATION, TEMPLATE};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::batch;
 use crate::feedback::events::{block, bounce, hard_bounce, just_now};
@@ -135,6 +138,35 @@ async fn exercise_webhooks(okite: &Okite) {
     okite.advance(Duration::from_mins(1)).await;
     sweep(okite).await;
     ask(Method::DELETE, &path, &Value::Null).await;
+    // A listener whose time is over is deleted by the sweep.
+    Subscription::listen_until(okite, Timestamp::UNIX_EPOCH).await;
+    okite.advance(Duration::from_mins(1)).await;
+    sweep(okite).await;
+    // An endpoint that is gone is disabled, and what waits for it fails.
+    let gone = json!({ "endpoint": gone_for_good().await, "events": ["suppression.added"] });
+    let id = ask(Method::POST, "/webhooks", &gone).await["id"].clone();
+    okite.advance(Duration::from_mins(1)).await;
+    okite.suppress("gone-for-good@example.net").await;
+    let path = format!("/webhooks/{}", id.as_str().unwrap());
+    eventually("the endpoint is disabled", async || {
+        ask(Method::GET, &path, &Value::Null).await["status"] == "disabled"
+    })
+    .await;
+}
+
+/// Starts a server that answers every request with 410, and returns its URL.
+async fn gone_for_good() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = [0; 4_096];
+            let _ = stream.read(&mut head).await;
+            let answer = b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let _ = stream.write_all(answer).await;
+        }
+    });
+    url
 }
 
 /// Has each function emit an event. `again` tells that it did before.
