@@ -46,11 +46,11 @@ impl Calls {
         *self.lock().entry(call).or_default() += 1;
     }
 
-    /// Records the kind of the partition key that a signed request names: its text up to the first `#`, so that the
-    /// record stays small. A key without one has an empty kind.
+    /// Records the kind of the partition key that a signed request names: its text up to the first `#`, or the whole of
+    /// a short word, so that the record stays small. Any other key has an empty kind.
     pub(crate) fn record_leading_key(&self, headers: &HeaderMap, action: &str, resource: &str, key: &str) {
         let Some(function) = caller(headers) else { return };
-        let kind = key.find('#').map_or("", |end| &key[..=end]);
+        let kind = key.find('#').map_or(key, |end| &key[..=end]);
         let is_kind = kind.len() <= KIND_MAX && kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'#');
         let call = Call {
             function: function.to_owned(),
@@ -143,7 +143,7 @@ mod tests {
             resource: "t".to_owned(),
         };
         let kinds = calls.leading_keys(&call);
-        assert_eq!(kinds, ["", "gate#", "order#"].map(str::to_owned).into());
+        assert_eq!(kinds, ["", "gate#", "order#", "plain"].map(str::to_owned).into());
     }
 
     #[test]

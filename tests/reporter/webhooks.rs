@@ -30,7 +30,7 @@ async fn each_change_of_the_verdict_and_of_the_brake_is_emitted_once() {
     for _ in 0..2 {
         okite.report().await;
     }
-    assert_eq!(emitted(&subscription).await, [vec![], vec![]]);
+    assert_eq!(emitted(&subscription).await, [(); 2].map(|()| Vec::<Value>::new()));
     shut_down(&okite).await;
     for _ in 0..2 {
         assert_eq!(okite.report().await.get("verdict_changes"), None);
@@ -92,7 +92,7 @@ async fn a_change_that_nothing_takes_is_logged_for_an_alarm_and_emitted_later() 
         }))
         .await;
     assert_eq!(okite.report().await["verdict"], "brake_all");
-    assert_eq!(emitted(&subscription).await, [vec![], vec![]]);
+    assert_eq!(emitted(&subscription).await, [(); 2].map(|()| Vec::<Value>::new()));
     assert_eq!(counted(folder.path(), "WebhookNotEmittedAlarm"), 2);
     assert_eq!(okite.local(Method::DELETE, "faults", &Value::Null).await.status, 204);
     Subscription::refuse_in_sqs(&okite).await;

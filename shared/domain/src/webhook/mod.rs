@@ -6,6 +6,7 @@
 //! | `event` | one event about one recipient, one suppression or the account |
 //! | `event_id` | the id of an event, which is the same for every copy of it |
 //! | `endpoint` | the URL that events are delivered to, and its state |
+//! | `of_brake` | the event about a change of the brake |
 //! | `of_suppression` | the events about changes of the suppression list |
 //! | `own_events` | the events of Okite's own doing, made from the record of a mail |
 //! | `endpoint_health` | how deliveries to an endpoint went lately |
@@ -31,6 +32,7 @@ mod event_kind;
 pub mod guard;
 mod hand_over;
 pub mod judgement;
+mod of_brake;
 mod of_suppression;
 mod own_events;
 mod parking;
