@@ -175,11 +175,9 @@ async fn write_line(suppressions: &Suppressions, line: &Line) -> Result<(), Stor
                 .record_manual(&line.address, line.since, until, evidence, id)
                 .await
         }
-        RegisterUpdate::Set(register) => {
-            suppressions
-                .record(&line.address, register, line.since, evidence, id)
-                .await
-                .map(drop)
-        }
+        RegisterUpdate::Set(register) => suppressions
+            .record(&line.address, register, line.since, evidence, id)
+            .await
+            .map(drop),
     }
 }
