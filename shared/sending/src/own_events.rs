@@ -93,8 +93,8 @@ pub(crate) async fn emit_before_answering(emitter: Option<&Emitter>, events: &[W
     let Some(emitter) = emitter.filter(|_| !events.is_empty()) else {
         return;
     };
-    let emitted = emitter.emit_or_log(events, deadlines.now());
-    if deadlines.before_answering(emitted).await.is_err() {
+    let emission = emitter.emit_or_log(events, deadlines.now());
+    if deadlines.before_answering(emission).await.is_err() {
         let count = events.len();
         tracing::error!(
             cause = "not_emitted",
