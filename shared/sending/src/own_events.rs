@@ -93,12 +93,13 @@ pub(crate) async fn emit_before_answering(emitter: Option<&Emitter>, events: &[W
     let Some(emitter) = emitter.filter(|_| !events.is_empty()) else {
         return;
     };
-    let emitted = deadlines.before_answering(emitter.emit(events, deadlines.now()));
-    let reason = match emitted.await {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "no time was left".to_owned(),
-    };
-    let count = events.len();
-    tracing::error!(cause = "not_emitted", reason, count, "events for webhooks may be lost");
+    let emission = emitter.emit_or_log(events, deadlines.now());
+    if deadlines.before_answering(emission).await.is_err() {
+        let count = events.len();
+        tracing::error!(
+            cause = "not_emitted",
+            count,
+            "events for webhooks were not emitted: no time was left"
+        );
+    }
 }

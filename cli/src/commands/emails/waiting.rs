@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use aws::{Claims, Hints, Outbox};
+use emitter::{Emitter, EmitterConfig};
 use sending::{Deadlines, Recall, RecallError};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{EmailsError, MessagesTable};
 use crate::aws_error;
-use crate::target::{OUTBOX, TRANSACTIONAL_HINTS, Target};
+use crate::target::{DELIVERIES, OUTBOX, TRANSACTIONAL_HINTS, Target, WEBHOOK_QUEUE, WEBHOOKS};
 
 /// How long a change may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -21,6 +22,8 @@ pub(super) struct Waiting {
     outbox: Outbox,
     /// The hints about transactional mail; `None` if the deployment has no such queue.
     hints: Option<Hints>,
+    /// The emitter of events; `None` if the deployment has no webhooks.
+    emitter: Option<Emitter>,
 }
 
 impl Waiting {
@@ -33,10 +36,12 @@ impl Waiting {
         let outbox = target.resolve(OUTBOX).await?;
         let hints = target.resolve_if_there(TRANSACTIONAL_HINTS).await?;
         let client = aws::dynamodb(&table.resolved.config);
+        let emitter = emitter(target).await?;
         Ok(Self {
             claims: Claims::new(client.clone(), table.resolved.name.clone()),
             outbox: Outbox::new(client, outbox.name),
             hints: hints.map(|queue| Hints::new(aws::sqs(&queue.config), queue.name)),
+            emitter,
             table,
         })
     }
@@ -47,7 +52,7 @@ impl Waiting {
             claims: &self.claims,
             outbox: &self.outbox,
             hints: self.hints.as_ref(),
-            emitter: None,
+            emitter: self.emitter.as_ref(),
         }
     }
 
@@ -78,4 +83,22 @@ impl Waiting {
             },
         }
     }
+}
+
+/// Makes the emitter of events, so that webhooks hear of a change by an operator too.
+async fn emitter(target: &Target) -> Result<Option<Emitter>, EmailsError> {
+    let webhooks = target.resolve_if_there(WEBHOOKS).await?;
+    let deliveries = target.resolve_if_there(DELIVERIES).await?;
+    let queue = target.resolve_if_there(WEBHOOK_QUEUE).await?;
+    let (Some(webhooks), Some(deliveries), Some(queue)) = (webhooks, deliveries, queue) else {
+        return Ok(None);
+    };
+    let config = EmitterConfig {
+        region: webhooks.region()?,
+        webhooks_table: webhooks.name.clone(),
+        deliveries_table: deliveries.name,
+        queue_url: queue.name,
+    };
+    let clients = (aws::dynamodb(&webhooks.config), aws::sqs_for_worker(&queue.config));
+    Ok(Some(Emitter::new(config, &clients.0, clients.1)))
 }

@@ -1,6 +1,7 @@
 //! Settles emails whose deadline is over when somebody reads them, so that nobody sees one waiting in vain.
 //!
-//! The entry in the table Outbox stays until a worker or the sweep finds it.
+//! The entry in the table Outbox stays until a worker or the sweep finds it, within a minute or two. It also emits that
+//! the email failed: an event from here would only be a copy.
 
 use aws::{Messages, Moved, StoreError};
 use domain::record::{DeliveryState, FailedReason, MessageRecord, SenderState};

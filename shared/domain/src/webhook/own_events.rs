@@ -60,10 +60,9 @@ impl MessageRecord {
             }
             (DeliveryState::Canceled, Some(ended_at)) => self.of_all(ended_at, &EmailOutcome::Canceled),
             (DeliveryState::Suppressed, ended_at) => self.of_suppressed(ended_at.unwrap_or(self.created_at)),
-            (DeliveryState::Sent, _) => self.of_suppressed(attempted_at),
             // A worker may still take an attempt over that certainly sent nothing, and judge its recipients again.
             (DeliveryState::Unknown, Some(_)) if self.written != SenderState::Unknown => Vec::new(),
-            (DeliveryState::Unknown, _) => self.of_suppressed(attempted_at),
+            (DeliveryState::Sent | DeliveryState::Unknown, _) => self.of_suppressed(attempted_at),
             // A mail that was refused at once has told its caller so, and may be sent by a repeated request.
             (
                 DeliveryState::Failed

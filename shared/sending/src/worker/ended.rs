@@ -24,8 +24,11 @@ impl Worker {
         match deadlines.before_answering(emitter.emit(&events, now)).await {
             Ok(Ok(())) => true,
             Ok(Err(error)) => {
-                let reason = error.to_string();
-                tracing::warn!(message.id = %row.id, cause = "not_emitted", reason, "events for webhooks are emitted later");
+                tracing::error!(
+                    message.id = %row.id,
+                    cause = "not_emitted",
+                    "events for webhooks were not emitted, and will be when the message is looked at again: {error}"
+                );
                 false
             }
             Err(_) => false,

@@ -6,7 +6,7 @@ use domain::record::SenderState;
 use domain::webhook::EventKind::{self, EmailCanceled, EmailFailed, EmailQueued, EmailScheduled, EmailSuppressed};
 use uuid::Uuid;
 
-use crate::network::{Fate, Fault, On};
+use crate::network::{Call, Fate, Fault, On};
 use crate::request::{Mail, Request};
 use crate::waiting::to_queue;
 use crate::working::Batch;
@@ -65,7 +65,7 @@ fn sorted(mut events: Vec<(EventKind, String)>) -> Vec<(EventKind, String)> {
 }
 
 /// The places of the calls that emit an event, and of those that the test looks for.
-fn places(ended: &[crate::network::Call], is: impl Fn(&crate::network::Call) -> bool) -> Vec<usize> {
+fn places(ended: &[Call], is: impl Fn(&Call) -> bool) -> Vec<usize> {
     let calls = ended.iter().enumerate();
     calls.filter(|(_, call)| is(call)).map(|(place, _)| place).collect()
 }
@@ -109,7 +109,7 @@ async fn a_suppressed_recipient_is_told_of_once_the_row_is_settled_and_again_by_
     let settled = places(&ended.calls, |call| {
         call.body.to_string().contains("if_not_exists(#ses_id")
     });
-    let emitted = places(&ended.calls, |call| call.is_event());
+    let emitted = places(&ended.calls, Call::is_event);
     assert!(settled[0] < emitted[0], "{:?}", ended.calls);
     // The list of endpoints, and one call with all events of the request.
     assert_eq!(webhook_calls(&ended), 2);
@@ -176,7 +176,7 @@ async fn a_mail_that_waits_is_judged_again_before_it_tells_who_is_suppressed() {
     let settled = places(&worked.calls, |call| {
         call.body.to_string().contains("if_not_exists(#ses_id")
     });
-    let emitted = places(&worked.calls, |call| call.is_event());
+    let emitted = places(&worked.calls, Call::is_event);
     let deleted = places(&worked.calls, |call| call.body.to_string().contains("DeleteRequest"));
     assert!(settled[0] < emitted[0] && emitted[0] < deleted[0], "{:?}", worked.calls);
 }

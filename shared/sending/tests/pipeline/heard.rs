@@ -26,7 +26,7 @@ pub(crate) struct AllHeard(pub(crate) BTreeMap<EventId, Heard>);
 
 impl AllHeard {
     /// Adds the event with this body.
-    pub(crate) fn add(&mut self, event: EventId, kind: EventKind, body: &str) -> Result<(), String> {
+    pub(crate) fn add(&mut self, event: &EventId, kind: EventKind, body: &str) -> Result<(), String> {
         let body: Value = serde_json::from_str(body).unwrap();
         let heard = Heard {
             kind,
@@ -114,7 +114,7 @@ impl World {
         emitted.extend(self.take_deliveries().await);
         let mut heard = self.heard.borrow_mut();
         for (event, kind, body) in emitted {
-            heard.add(event, kind, &body)?;
+            heard.add(&event, kind, &body)?;
         }
         Ok(())
     }

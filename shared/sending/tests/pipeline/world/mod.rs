@@ -122,19 +122,7 @@ impl World {
         let router = simulator.router(&Middleware::default());
         tokio::spawn(local_aws::server::serve(listener, router, None, stop.clone()));
 
-        let queue = |name: &str| SqsQueue {
-            name: name.to_owned(),
-            url: queue_url_of(name),
-            arn: name.to_owned(),
-            ..SqsQueue::default()
-        };
-        let events_queue = SqsQueue {
-            // A history takes them up at once.
-            retention: Duration::from_hours(1),
-            ..queue(EVENTS)
-        };
-        let queues = vec![queue(HINTS), queue(BULK_HINTS), events_queue];
-        let sqs = Sqs::open(queues, None, clock.clone()).unwrap();
+        let sqs = Sqs::open(queues(), None, clock.clone()).unwrap();
         let (listener, queue_url) = listen().await;
         let router = sqs.router(&Middleware::default());
         tokio::spawn(local_aws::server::serve(listener, router, None, stop.clone()));
@@ -222,6 +210,22 @@ impl World {
             .cloned()
             .collect()
     }
+}
+
+/// The queues of hints, and that of events.
+fn queues() -> Vec<SqsQueue> {
+    let queue = |name: &str| SqsQueue {
+        name: name.to_owned(),
+        url: queue_url_of(name),
+        arn: name.to_owned(),
+        ..SqsQueue::default()
+    };
+    let events = SqsQueue {
+        // A history takes them up at once.
+        retention: Duration::from_hours(1),
+        ..queue(EVENTS)
+    };
+    vec![queue(HINTS), queue(BULK_HINTS), events]
 }
 
 fn queue_url_of(name: &str) -> String {
