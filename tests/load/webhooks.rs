@@ -162,10 +162,10 @@ async fn answer_all(mut connection: TcpStream, received: Shared) {
         if let Some((body, rest)) = request(&read) {
             if let Some((number, delay)) = event(body) {
                 let mut received = lock(&received);
-                if received.delays.contains_key(&number) {
+                let copy = received.delays.insert(number, delay);
+                if let Some(first) = copy {
+                    received.delays.insert(number, first);
                     received.copies += 1;
-                } else {
-                    received.delays.insert(number, delay);
                 }
             }
             read = rest.to_vec();

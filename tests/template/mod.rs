@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use local_aws::services::dynamodb::Dynamodb;
 use local_aws::template::{
-    AsynchronousEvents, Endpoint, EventDestination, HttpApi, HttpRoute, Mapping, PathSegment, RouteKey, Schedule,
-    Stack, StackContext, TemplateError,
+    AsynchronousEvents, EventDestination, HttpApi, HttpRoute, Mapping, PathSegment, RouteKey, Schedule, Stack,
+    StackContext, SubscriptionEndpoint, TemplateError,
 };
 use okite::application::{APPLICATION, TEMPLATE};
 use proptest::prelude::*;
@@ -289,7 +289,10 @@ fn events_of(stack: &Stack, event_types: &[&str]) {
     let [subscription] = topic.subscriptions.as_slice() else {
         panic!("one subscription")
     };
-    assert_eq!(subscription.endpoint, Endpoint::Function("feedback".to_owned()));
+    assert_eq!(
+        subscription.endpoint,
+        SubscriptionEndpoint::Function("feedback".to_owned())
+    );
     let [set] = stack.configuration_sets.as_slice() else {
         panic!("one configuration set")
     };
@@ -356,7 +359,7 @@ fn brings_events_through_a_queue_if_told_to() {
         panic!("a queue and a dead-letter queue")
     };
     let subscription = &stack.topics[0].subscriptions[0];
-    assert_eq!(subscription.endpoint, Endpoint::Queue(queue.arn.clone()));
+    assert_eq!(subscription.endpoint, SubscriptionEndpoint::Queue(queue.arn.clone()));
     assert_eq!(subscription.redrive.as_ref(), Some(&dead.arn));
     assert_eq!(
         (&stack.mappings[0].queue_arn, stack.mappings[0].concurrency),

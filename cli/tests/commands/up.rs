@@ -99,6 +99,33 @@ async fn the_local_key_has_aws_credentials_and_queues() {
     );
 }
 
+const OF_FRONTS: [&str; 4] = ["MESSAGES_TABLE", "API_KEYS_TABLE", "CONFIGURATION_SET", "ACCOUNT_SHARE"];
+/// The variables of each function that not every function has.
+const OF_EACH_FUNCTION: [(&str, &[&str]); 6] = [
+    ("send-api", &OF_FRONTS),
+    ("ses-api", &OF_FRONTS),
+    ("feedback", &["MESSAGES_TABLE", "FEEDBACK_TOPIC_ARN"]),
+    ("quota-reporter", &["CONFIGURATION_SET", "ACCOUNT_SHARE"]),
+    (
+        "sender",
+        &[
+            "OUTBOX_TABLE",
+            "TRANSACTIONAL_QUEUE_URL",
+            "BULK_QUEUE_URL",
+            "CONFIGURATION_SET",
+        ],
+    ),
+    (
+        "webhooks",
+        &[
+            "WEBHOOKS_TABLE",
+            "DELIVERIES_TABLE",
+            "WEBHOOK_QUEUE_URL",
+            "ALLOW_LOOPBACK_WEBHOOKS",
+        ],
+    ),
+];
+
 #[tokio::test]
 async fn local_json_has_all_urls_and_environments() {
     let (_folder, data_dir) = folder();
@@ -162,32 +189,7 @@ async fn local_json_has_all_urls_and_environments() {
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
     ];
-    let of_fronts = ["MESSAGES_TABLE", "API_KEYS_TABLE", "CONFIGURATION_SET", "ACCOUNT_SHARE"];
-    let own: [(&str, &[&str]); 6] = [
-        ("send-api", &of_fronts),
-        ("ses-api", &of_fronts),
-        ("feedback", &["MESSAGES_TABLE", "FEEDBACK_TOPIC_ARN"]),
-        ("quota-reporter", &["CONFIGURATION_SET", "ACCOUNT_SHARE"]),
-        (
-            "sender",
-            &[
-                "OUTBOX_TABLE",
-                "TRANSACTIONAL_QUEUE_URL",
-                "BULK_QUEUE_URL",
-                "CONFIGURATION_SET",
-            ],
-        ),
-        (
-            "webhooks",
-            &[
-                "WEBHOOKS_TABLE",
-                "DELIVERIES_TABLE",
-                "WEBHOOK_QUEUE_URL",
-                "ALLOW_LOOPBACK_WEBHOOKS",
-            ],
-        ),
-    ];
-    for (name, own) in own {
+    for (name, own) in OF_EACH_FUNCTION {
         let function = &functions[name];
         assert_eq!(function.as_object().unwrap().len(), 1);
         for variable in every.iter().chain(own) {

@@ -49,8 +49,8 @@ fn answered(stream: TcpStream, status: u16) -> Received {
     while !head.ends_with("\r\n\r\n") {
         assert!(reader.read_line(&mut head).unwrap() > 0, "{head}");
     }
-    let lengths = head.lines().filter_map(|line| line.strip_prefix("content-length: "));
-    let mut body = vec![0; lengths.last().unwrap().parse().unwrap()];
+    let mut lengths = head.lines().filter_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; lengths.next_back().unwrap().parse().unwrap()];
     reader.read_exact(&mut body).unwrap();
     let answer = format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi");
     reader.get_mut().write_all(answer.as_bytes()).unwrap();

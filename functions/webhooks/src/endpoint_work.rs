@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use aws::{QueuedDelivery, StoreError};
 use domain::webhook::{
-    Admission, Asked, Delivery, DeliveryMessage, DeliveryState, EndpointHealth, EndpointState, Target,
+    Admission, Asked, Delivery, DeliveryMessage, EndpointHealth, EndpointState, EventDeliveryState, Target,
 };
 use futures_util::{StreamExt, stream};
 
@@ -262,7 +262,7 @@ impl EndpointWork<'_> {
         };
         let record = self.courier.deliveries.get(endpoint, event).await?;
         Ok(match (record, &received.message) {
-            (Some(record), _) if record.state != DeliveryState::Waiting => None,
+            (Some(record), _) if record.state != EventDeliveryState::Waiting => None,
             (Some(record), _) => {
                 let asked = record
                     .due_at

@@ -23,14 +23,14 @@ pub struct Topic {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     /// The function or the queue.
-    pub endpoint: Endpoint,
+    pub endpoint: SubscriptionEndpoint,
     /// ARN of the dead-letter queue for messages that the endpoint does not accept.
     pub redrive: Option<String>,
 }
 
 /// Where a topic delivers its messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Endpoint {
+pub enum SubscriptionEndpoint {
     /// The function of this name, as in [`Function::name`].
     Function(String),
     /// The queue of this ARN.
@@ -97,8 +97,8 @@ pub(super) fn subscribe(
     let protocol = properties.required("Protocol")?;
     let endpoint = properties.required("Endpoint")?;
     let endpoint = match protocol.clone().text()?.as_str() {
-        "lambda" => Endpoint::Function(called(&endpoint, functions)?),
-        "sqs" => Endpoint::Queue(known(&endpoint, queue_arns)?),
+        "lambda" => SubscriptionEndpoint::Function(called(&endpoint, functions)?),
+        "sqs" => SubscriptionEndpoint::Queue(known(&endpoint, queue_arns)?),
         _ => return Err(protocol.unfit("must be lambda or sqs")),
     };
     let redrive = match properties.optional("RedrivePolicy")? {
@@ -245,7 +245,7 @@ Resources:
                 logical_id: "Events".to_owned(),
                 arn,
                 subscriptions: vec![Subscription {
-                    endpoint: Endpoint::Function("listener".to_owned()),
+                    endpoint: SubscriptionEndpoint::Function("listener".to_owned()),
                     redrive: Some("arn:aws:sqs:us-east-1:000000000000:shop-Lost".to_owned()),
                 }],
             }]
@@ -259,7 +259,7 @@ Resources:
             .replace("!GetAtt Listener.Arn", "!GetAtt Lost.Arn");
         let arn = "arn:aws:sqs:us-east-1:000000000000:shop-Lost".to_owned();
         let topic = stack(&to_queue).topics.remove(0);
-        assert_eq!(topic.subscriptions[0].endpoint, Endpoint::Queue(arn));
+        assert_eq!(topic.subscriptions[0].endpoint, SubscriptionEndpoint::Queue(arn));
         let unknown = to_queue.replace("Endpoint: !GetAtt Lost.Arn", "Endpoint: other");
         assert_eq!(error_of(&unknown), "template.yaml:19: there is no queue `other`");
     }

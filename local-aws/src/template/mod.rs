@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 pub use self::alarm::{Alarm, WatchedMetric};
 pub use self::context::StackContext;
 pub use self::error::{TemplateError, TemplateFault};
-pub use self::events::{ConfigurationSet, Endpoint, EventDestination, Subscription, Topic};
+pub use self::events::{ConfigurationSet, EventDestination, Subscription, SubscriptionEndpoint, Topic};
 pub use self::function::Function;
 pub use self::http_api::{HttpApi, HttpRoute, PathSegment, RouteKey};
 pub use self::metric_filter::{MetricFilter, MetricFilterTerm};

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use domain::record::Visit;
 use domain::webhook::{
-    AccountEvent, BounceFacts, EmailEvent, EmailOutcome, EventSubject, SuppressionEvent, Visit, WebhookEvent,
+    AccountEvent, BounceFacts, EmailEvent, EmailOutcome, EventSubject, SuppressionEvent, WebhookEvent,
 };
 use jiff::Timestamp;
 use serde::Serialize;

@@ -98,6 +98,7 @@ async fn emitter(target: &Target) -> Result<Option<Emitter>, EmailsError> {
         webhooks_table: webhooks.name.clone(),
         deliveries_table: deliveries.name,
         queue_url: queue.name,
+        endpoints_age_max: domain::webhook::ENDPOINTS_REMEMBERED,
     };
     let clients = (aws::dynamodb(&webhooks.config), aws::sqs_for_worker(&queue.config));
     Ok(Some(Emitter::new(config, &clients.0, clients.1)))

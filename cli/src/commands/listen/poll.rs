@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use domain::webhook::{AfterAttempt, Attempt, DeliveryRecord, DeliveryState};
+use domain::webhook::{AfterAttempt, Attempt, DeliveryRecord, EventDeliveryState};
 use tokio::time::MissedTickBehavior;
 
 use super::ListenError;
@@ -54,7 +54,7 @@ impl<W: Write> Poll<'_, W> {
         self.listener.renew(now).await?;
         for record in self.listener.waiting(now).await? {
             // The index may still have an event that was handled a moment ago.
-            if record.state == DeliveryState::Waiting {
+            if record.state == EventDeliveryState::Waiting {
                 self.handle(&record).await?;
             }
         }

@@ -176,7 +176,7 @@ fn attempt_row(attempt: &Attempt) -> [String; ATTEMPTS_HEADER.len()] {
 mod tests {
     use std::time::Duration;
 
-    use domain::webhook::{Delivery, DeliveryState, EventKind};
+    use domain::webhook::{Delivery, EventDeliveryState, EventKind};
 
     use super::*;
 
@@ -201,7 +201,7 @@ mod tests {
                 body: r#"{"type":"email.bounced"}"#.to_owned(),
                 attempts: 2,
             },
-            state: DeliveryState::Waiting,
+            state: EventDeliveryState::Waiting,
             attempts: vec![attempt(1, None, ""), attempt(6, Some(500), "no\u{1b}[2J")],
             attempts_made: 2,
             due_at: Some(at(306)),

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use domain::record::Visit;
 use domain::suppression::SuppressionReason;
 use domain::webhook::{
     AccountEvent, BounceFacts, EmailEvent, EmailOutcome, EventId, EventKind, EventSubject, SuppressionChange,
-    SuppressionEvent, Visit, WebhookEvent,
+    SuppressionEvent, WebhookEvent,
 };
 use jiff::Timestamp;
 use uuid::Uuid;

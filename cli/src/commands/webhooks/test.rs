@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use domain::webhook::{Attempt, Delivery, DeliveryState, Endpoint, EndpointState, EventId, EventKind};
+use domain::webhook::{Attempt, Delivery, Endpoint, EndpointState, EventDeliveryState, EventId, EventKind};
 use serde_json::json;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -62,7 +62,7 @@ impl TestCommand {
                 )));
             };
             let answer = described(&attempt);
-            if state == DeliveryState::Delivered {
+            if state == EventDeliveryState::Delivered {
                 note!("The endpoint took the event {event}: {answer}.");
                 Ok(ExitCode::SUCCESS)
             } else {
@@ -79,7 +79,7 @@ async fn test(
     id: &str,
     kind: EventKind,
     target: &Target,
-) -> Result<(EventId, Option<(DeliveryState, Attempt)>), WebhookError> {
+) -> Result<(EventId, Option<(EventDeliveryState, Attempt)>), WebhookError> {
     let deliveries = DeliveriesTable::of(target).await?;
     let webhooks = WebhooksTable::of(target).await?;
     let endpoint = webhooks.get_with_url(id).await?;
@@ -126,10 +126,10 @@ async fn put(
     Ok(event.id)
 }
 
-fn result_json(event: &EventId, result: Option<&(DeliveryState, Attempt)>) -> serde_json::Value {
+fn result_json(event: &EventId, result: Option<&(EventDeliveryState, Attempt)>) -> serde_json::Value {
     json!({
         "event": event.as_str(),
-        "state": result.map_or(DeliveryState::Waiting, |(state, _)| *state).as_str(),
+        "state": result.map_or(EventDeliveryState::Waiting, |(state, _)| *state).as_str(),
         "status": result.and_then(|(_, attempt)| attempt.status),
         "error": result.and_then(|(_, attempt)| attempt.error.clone()),
         "duration_ms": result.map(|(_, attempt)| u64::try_from(attempt.duration.as_millis()).unwrap_or(u64::MAX)),
@@ -188,7 +188,7 @@ mod tests {
         let event = EventId::of(Timestamp::UNIX_EPOCH, &["x"]);
         let shown = result_json(&event, None);
         assert_eq!([&shown["state"], &shown["status"]], [&json!("waiting"), &json!(null)]);
-        let result = (DeliveryState::Delivered, attempt(Some(200), None, "ok"));
+        let result = (EventDeliveryState::Delivered, attempt(Some(200), None, "ok"));
         let shown = result_json(&event, Some(&result));
         assert_eq!(
             [&shown["state"], &shown["duration_ms"]],

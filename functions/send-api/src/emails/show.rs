@@ -235,9 +235,8 @@ fn events(record: &MessageRecord) -> Vec<EventBody<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use domain::feedback::Engagement;
+    use domain::record::{Engagement, Visit};
     use domain::record::{RecordedEvent, RecordedMail, RecordedRecipient, SenderState};
-    use domain::webhook::Visit;
     use serde_json::json;
 
     use super::*;

@@ -57,7 +57,7 @@ pub(crate) async fn event(
 
 #[cfg(test)]
 pub(super) mod tests {
-    use domain::webhook::{Delivery, DeliveryState, EventId, EventKind};
+    use domain::webhook::{Delivery, EventDeliveryState, EventId, EventKind};
     use serde_json::json;
 
     use super::*;
@@ -73,7 +73,7 @@ pub(super) mod tests {
                 body: r#"{"type":"email.bounced"}"#.to_owned(),
                 attempts: 1,
             },
-            state: DeliveryState::Waiting,
+            state: EventDeliveryState::Waiting,
             attempts: Vec::new(),
             attempts_made: 1,
             due_at: Some(created_at),

@@ -1,6 +1,6 @@
 //! `GET /webhooks/{id}/events`: lists the events of a webhook, newest first.
 
-use domain::webhook::{DeliveryState, DeliverySummary, EventId};
+use domain::webhook::{DeliverySummary, EventDeliveryState, EventId};
 use jiff::Timestamp;
 use sending::Deadlines;
 use serde::Serialize;
@@ -35,12 +35,12 @@ impl<'a> EventBody<'a> {
 }
 
 /// Returns the contract's word for the state of a delivery after this many attempts.
-pub(super) fn status(state: DeliveryState, attempts: u32) -> &'static str {
+pub(super) fn status(state: EventDeliveryState, attempts: u32) -> &'static str {
     match (state, attempts) {
-        (DeliveryState::Waiting, 0) => "pending",
-        (DeliveryState::Waiting, _) => "attempting",
-        (DeliveryState::Delivered, _) => "success",
-        (DeliveryState::Failed, _) => "failed",
+        (EventDeliveryState::Waiting, 0) => "pending",
+        (EventDeliveryState::Waiting, _) => "attempting",
+        (EventDeliveryState::Delivered, _) => "success",
+        (EventDeliveryState::Failed, _) => "failed",
     }
 }
 
@@ -69,12 +69,12 @@ mod tests {
     #[test]
     fn says_whether_an_event_was_attempted() {
         for (state, attempts, word) in [
-            (DeliveryState::Waiting, 0, "pending"),
-            (DeliveryState::Waiting, 1, "attempting"),
-            (DeliveryState::Delivered, 1, "success"),
-            (DeliveryState::Failed, 8, "failed"),
+            (EventDeliveryState::Waiting, 0, "pending"),
+            (EventDeliveryState::Waiting, 1, "attempting"),
+            (EventDeliveryState::Delivered, 1, "success"),
+            (EventDeliveryState::Failed, 8, "failed"),
             // It waited for an endpoint that was disabled.
-            (DeliveryState::Failed, 0, "failed"),
+            (EventDeliveryState::Failed, 0, "failed"),
         ] {
             assert_eq!(status(state, attempts), word);
         }

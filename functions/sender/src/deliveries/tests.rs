@@ -9,8 +9,8 @@ use aws_config::{Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use domain::webhook::{
-    AfterAttempt, Attempt, Delivery, DeliveryMessage, DeliveryState, DisabledBecause, Endpoint, EndpointChange,
-    EndpointHealth, EndpointState, EventId, EventKind, FAILURES_TO_PARK, LastFailure, SigningSecret, Target,
+    AfterAttempt, Attempt, Delivery, DeliveryMessage, DisabledBecause, Endpoint, EndpointChange, EndpointHealth,
+    EndpointState, EventDeliveryState, EventId, EventKind, FAILURES_TO_PARK, LastFailure, SigningSecret, Target,
 };
 use jiff::{SignedDuration, Timestamp};
 use local_aws::clock::Clock;
@@ -188,7 +188,7 @@ impl World {
         record.wake_at.map(|wake_at| wake_at.duration_since(at(0)).as_secs())
     }
 
-    async fn state(&self, endpoint: &str, number: i64) -> DeliveryState {
+    async fn state(&self, endpoint: &str, number: i64) -> EventDeliveryState {
         self.deliveries
             .get(endpoint, &event(number))
             .await
@@ -370,7 +370,7 @@ async fn an_endpoint_that_was_parked_for_five_days_is_disabled() {
         assert_eq!(health.disabled_because, Some(DisabledBecause::Parked));
     }
     for number in 1..=3 {
-        assert_eq!(world.state("a", number).await, DeliveryState::Failed);
+        assert_eq!(world.state("a", number).await, EventDeliveryState::Failed);
     }
     assert_eq!(world.sweep(5 * DAY + 60).await, WebhookReport::default());
 }
@@ -419,7 +419,7 @@ async fn a_listener_fetches_its_deliveries_and_goes_when_its_time_is_over() {
     };
     assert_eq!(world.sweep(100).await, deleted);
     assert_eq!(world.webhooks.list().await.unwrap(), [listener("b", 200)]);
-    assert_eq!(world.state("a", 1).await, DeliveryState::Waiting);
+    assert_eq!(world.state("a", 1).await, EventDeliveryState::Waiting);
     assert_eq!(world.sweep(199).await, WebhookReport::default());
     assert_eq!(world.sweep(230).await, deleted);
     assert_eq!(world.webhooks.list().await.unwrap(), []);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::webhook::signature::signatures;
-use domain::webhook::{DeliveryState, Secrets};
+use domain::webhook::{EventDeliveryState, Secrets};
 use jiff::{SignedDuration, Timestamp};
 
 use super::world::{Outage, Queued, UNLIMITED, World, at, delivery, secret, stored, whole};
@@ -41,7 +41,7 @@ async fn an_event_is_delivered_once_with_a_signature_and_a_record() {
         assert_eq!(request.header(name), Some(expected.as_str()), "{name}");
     }
     let record = world.record(&delivery).await.unwrap();
-    assert_eq!((record.state, record.attempts_made), (DeliveryState::Delivered, 1));
+    assert_eq!((record.state, record.attempts_made), (EventDeliveryState::Delivered, 1));
     let [attempt] = &record.attempts[..] else {
         panic!("{record:?}");
     };
@@ -76,7 +76,7 @@ async fn a_failed_delivery_comes_again_with_the_same_id_and_body() {
     let delivery = delivery("a", 1);
     assert_eq!(world.deliver(&[whole(&delivery)], at(0)).await, [0; 0]);
     let record = world.record(&delivery).await.unwrap();
-    assert_eq!((record.state, record.due_at), (DeliveryState::Waiting, None));
+    assert_eq!((record.state, record.due_at), (EventDeliveryState::Waiting, None));
     let queued = |delay| Queued {
         message: stored(&delivery),
         delay: Duration::from_secs(delay),
@@ -86,7 +86,7 @@ async fn a_failed_delivery_comes_again_with_the_same_id_and_body() {
     assert_eq!(world.queued(), [queued(5), queued(300)]);
     assert_eq!(world.deliver(&[stored(&delivery)], at(305)).await, [0; 0]);
     let record = world.record(&delivery).await.unwrap();
-    assert_eq!((record.state, record.attempts_made), (DeliveryState::Delivered, 3));
+    assert_eq!((record.state, record.attempts_made), (EventDeliveryState::Delivered, 3));
     let statuses: Vec<Option<u16>> = record.attempts.iter().map(|attempt| attempt.status).collect();
     assert_eq!(statuses, [Some(500), Some(500), Some(200)]);
     let requests = receiver.received();
@@ -121,7 +121,7 @@ async fn a_delivery_has_failed_after_eight_attempts() {
         world.deliver(&[stored(&delivery)], now).await;
     }
     let record = world.record(&delivery).await.unwrap();
-    assert_eq!((record.state, record.attempts_made), (DeliveryState::Failed, 8));
+    assert_eq!((record.state, record.attempts_made), (EventDeliveryState::Failed, 8));
     assert_eq!((receiver.received().len(), world.queued().len()), (8, 2));
     // A copy of a message finds that it is over.
     assert_eq!(world.deliver(&[stored(&delivery)], now).await, [0; 0]);
@@ -136,7 +136,7 @@ async fn a_receiver_may_ask_for_a_longer_wait() {
         let delivery = delivery("a", 1);
         world.deliver(&[whole(&delivery)], at(0)).await;
         let record = world.record(&delivery).await.unwrap();
-        assert_eq!(record.state, DeliveryState::Waiting);
+        assert_eq!(record.state, EventDeliveryState::Waiting);
         if queued {
             // Only with 429 and 503 does the header count.
             let expected = if status == 429 { wait } else { 5 };
@@ -177,7 +177,7 @@ async fn a_redirect_to_the_metadata_service_is_a_failure() {
     let record = world.record(&delivery).await.unwrap();
     assert_eq!(
         (record.attempts[0].status, record.state),
-        (Some(302), DeliveryState::Waiting)
+        (Some(302), EventDeliveryState::Waiting)
     );
 }
 
@@ -218,7 +218,10 @@ async fn a_crash_before_the_record_repeats_the_event_with_its_id() {
     world.restart(Outage::default(), UNLIMITED);
     assert_eq!(world.deliver_received(&[whole(&delivery)], 2, at(360)).await, [0; 0]);
     assert_eq!(receiver.ids(), [delivery.event.as_str(); 2]);
-    assert_eq!(world.record(&delivery).await.unwrap().state, DeliveryState::Delivered);
+    assert_eq!(
+        world.record(&delivery).await.unwrap().state,
+        EventDeliveryState::Delivered
+    );
 }
 
 #[tokio::test]
@@ -240,7 +243,10 @@ async fn a_copy_of_sqs_is_delivered_again_with_the_same_id() {
         assert_eq!(world.deliver(&[whole(&delivery)], now).await, [0; 0]);
     }
     assert_eq!(receiver.ids(), [delivery.event.as_str(); 2]);
-    assert_eq!(world.record(&delivery).await.unwrap().state, DeliveryState::Delivered);
+    assert_eq!(
+        world.record(&delivery).await.unwrap().state,
+        EventDeliveryState::Delivered
+    );
 }
 
 #[tokio::test]
@@ -261,7 +267,10 @@ async fn a_retry_that_sqs_does_not_take_waits_in_the_table() {
     assert!(due_at >= at(5));
     assert_eq!(world.deliveries.due("a", due_at, 10).await.unwrap().len(), 1);
     world.deliver(&[stored(&delivery)], due_at).await;
-    assert_eq!(world.record(&delivery).await.unwrap().state, DeliveryState::Delivered);
+    assert_eq!(
+        world.record(&delivery).await.unwrap().state,
+        EventDeliveryState::Delivered
+    );
 }
 
 #[tokio::test]

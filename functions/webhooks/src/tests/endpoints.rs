@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::webhook::{
-    AfterAttempt, Attempt, DeliveryMessage, DeliveryState, DisabledBecause, EndpointChange, EndpointState,
+    AfterAttempt, Attempt, DeliveryMessage, DisabledBecause, EndpointChange, EndpointState, EventDeliveryState,
     FAILURES_TO_PARK, LastFailure, Target,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -53,7 +53,7 @@ async fn waiting(world: &World, number: u32, now: Timestamp, due_at: Timestamp) 
         .unwrap();
 }
 
-async fn states(world: &World, endpoint: &str, numbers: std::ops::Range<u32>) -> Vec<Option<DeliveryState>> {
+async fn states(world: &World, endpoint: &str, numbers: std::ops::Range<u32>) -> Vec<Option<EventDeliveryState>> {
     let mut states = Vec::new();
     for number in numbers {
         states.push(
@@ -111,7 +111,7 @@ async fn two_deliveries_to_an_endpoint_are_attempted_at_a_time() {
     assert_eq!(world.deliver(&new("a", 0..6), at(0)).await, [0; 0]);
     // Each of them takes its whole time, so there were three pairs of them, one after the other.
     assert!(began.elapsed() >= 3 * limits.request);
-    assert_eq!(states(&world, "a", 0..6).await, [Some(DeliveryState::Waiting); 6]);
+    assert_eq!(states(&world, "a", 0..6).await, [Some(EventDeliveryState::Waiting); 6]);
 }
 
 #[tokio::test]
@@ -129,7 +129,10 @@ async fn a_slow_endpoint_does_not_hold_up_another() {
     let messages = [new("a", 0..4), new("b", 0..2)].concat();
     assert_eq!(world.deliver(&messages, at(0)).await, [0; 0]);
     assert_eq!((slow.received().len(), fast.received().len()), (2, 2));
-    assert_eq!(states(&world, "b", 0..2).await, [Some(DeliveryState::Delivered); 2]);
+    assert_eq!(
+        states(&world, "b", 0..2).await,
+        [Some(EventDeliveryState::Delivered); 2]
+    );
 }
 
 #[tokio::test]
@@ -154,7 +157,10 @@ async fn twenty_failures_in_a_row_park_an_endpoint() {
         [0; 0]
     );
     assert_eq!(receiver.received().len(), 20);
-    assert_eq!(states(&world, "a", 20..25).await, [Some(DeliveryState::Waiting); 5]);
+    assert_eq!(
+        states(&world, "a", 20..25).await,
+        [Some(EventDeliveryState::Waiting); 5]
+    );
     let record = world.record(&first).await.unwrap();
     assert_eq!((record.attempts_made, record.due_at.is_some()), (1, true));
     let due = world.deliveries.due("a", at(60), 100).await.unwrap();
@@ -180,7 +186,10 @@ async fn a_parked_endpoint_gets_one_probe_of_the_table() {
     // The probe is in the log, and costs the delivery no attempt.
     let record = world.record(&delivery("a", 0)).await.unwrap();
     assert_eq!((record.attempts_made, record.delivery.attempts), (2, 1));
-    assert_eq!((record.state, record.due_at), (DeliveryState::Waiting, Some(at(3_600))));
+    assert_eq!(
+        (record.state, record.due_at),
+        (EventDeliveryState::Waiting, Some(at(3_600)))
+    );
     // One that is due counts.
     world.deliver(&[stored(&delivery("a", 0))], at(3_600)).await;
     let record = world.record(&delivery("a", 0)).await.unwrap();
@@ -206,7 +215,10 @@ async fn a_probe_that_succeeds_ends_the_parking() {
     assert_eq!(world.deliver(&messages, at(60)).await, [0; 0]);
     assert_eq!(receiver.received().len(), 4);
     assert_eq!(receiver.ids()[0], delivery("a", 0).event.as_str());
-    assert_eq!(states(&world, "a", 0..4).await, [Some(DeliveryState::Delivered); 4]);
+    assert_eq!(
+        states(&world, "a", 0..4).await,
+        [Some(EventDeliveryState::Delivered); 4]
+    );
     let health = world.webhooks.health("a").await.unwrap().unwrap();
     assert_eq!((health.failures, health.is_parked()), (0, false));
 }
@@ -237,7 +249,7 @@ async fn an_endpoint_that_is_parked_for_five_days_is_disabled() {
     );
     let health = world.webhooks.health("a").await.unwrap().unwrap();
     assert_eq!(health.disabled_because, Some(DisabledBecause::Parked));
-    assert_eq!(states(&world, "a", 0..5).await, [Some(DeliveryState::Failed); 5]);
+    assert_eq!(states(&world, "a", 0..5).await, [Some(EventDeliveryState::Failed); 5]);
 }
 
 #[tokio::test]
@@ -256,8 +268,8 @@ async fn an_endpoint_that_is_gone_is_disabled() {
     // It is noticed at once, although endpoints are known for some seconds.
     assert_eq!(world.deliver(&new("a", 1..3), at(1)).await, [0; 0]);
     assert_eq!(receiver.received().len(), 1);
-    assert_eq!(states(&world, "a", 0..3).await, [Some(DeliveryState::Failed); 3]);
-    assert_eq!(states(&world, "a", 9..10).await, [Some(DeliveryState::Failed)]);
+    assert_eq!(states(&world, "a", 0..3).await, [Some(EventDeliveryState::Failed); 3]);
+    assert_eq!(states(&world, "a", 9..10).await, [Some(EventDeliveryState::Failed)]);
     assert_eq!(world.queued(), []);
 }
 
@@ -275,7 +287,7 @@ async fn a_change_by_the_owner_is_noticed_within_ten_seconds() {
     world.deliver(&new("a", 1..2), at(1)).await;
     world.deliver(&new("a", 2..3), at(11)).await;
     assert_eq!(receiver.received().len(), 2);
-    assert_eq!(states(&world, "a", 2..3).await, [Some(DeliveryState::Failed)]);
+    assert_eq!(states(&world, "a", 2..3).await, [Some(EventDeliveryState::Failed)]);
 }
 
 #[tokio::test]
@@ -296,6 +308,6 @@ async fn the_deliveries_of_a_listener_wait_for_it() {
     let world = World::start().await;
     world.target("a", Target::Listener { until: at(60) }).await;
     assert_eq!(world.deliver(&new("a", 0..2), at(0)).await, [0; 0]);
-    assert_eq!(states(&world, "a", 0..2).await, [Some(DeliveryState::Waiting); 2]);
+    assert_eq!(states(&world, "a", 0..2).await, [Some(EventDeliveryState::Waiting); 2]);
     assert_eq!(world.deliveries.due("a", at(60), 10).await.unwrap().len(), 2);
 }

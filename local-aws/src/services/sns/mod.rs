@@ -26,7 +26,7 @@ use crate::feed::{Feed, PublicationResult};
 use crate::middleware::Middleware;
 use crate::services::lambda::{Asynchronous, AsynchronousError, EventOutcome, InvokeError};
 use crate::services::sqs::Sqs;
-use crate::template::{Endpoint, Subscription, Topic};
+use crate::template::{Subscription, SubscriptionEndpoint, Topic};
 
 pub use notifications::Notification;
 
@@ -163,8 +163,10 @@ impl Sns {
     ) -> Result<EventOutcome, PublishError> {
         let notification = self.notification(topic_arn, arn, message);
         let function = match &subscription.endpoint {
-            Endpoint::Function(function) => function,
-            Endpoint::Queue(queue_arn) => return self.deliver_to_queue(queue_arn, subscription, notification).await,
+            SubscriptionEndpoint::Function(function) => function,
+            SubscriptionEndpoint::Queue(queue_arn) => {
+                return self.deliver_to_queue(queue_arn, subscription, notification).await;
+            }
         };
         let event = event(arn, &notification);
         match self.asynchronous.invoke(function, &event).await {
@@ -295,7 +297,7 @@ pub(super) mod tests {
             logical_id: "T".to_owned(),
             arn: TOPIC.to_owned(),
             subscriptions: vec![Subscription {
-                endpoint: Endpoint::Function("nobody".to_owned()),
+                endpoint: SubscriptionEndpoint::Function("nobody".to_owned()),
                 redrive: redrive.map(str::to_owned),
             }],
         };

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use super::notifications::Notification;
 use super::query_protocol::{Form, SnsError, escaped};
 use super::{Sns, Subscriber, new_id};
-use crate::template::Endpoint;
+use crate::template::SubscriptionEndpoint;
 
 /// The longest subject, in characters.
 const SUBJECT_MAX: usize = 100;
@@ -75,8 +75,8 @@ fn list_subscriptions_by_topic(sns: &Sns, form: &Form) -> Result<String, SnsErro
     let topic_arn = form.get("TopicArn").cloned().unwrap_or_default();
     let member = |subscribed: &Subscriber| {
         let (protocol, endpoint) = match &subscribed.subscription.endpoint {
-            Endpoint::Function(function) => ("lambda", sns.asynchronous.arn(function).unwrap_or(function)),
-            Endpoint::Queue(arn) => ("sqs", arn.as_str()),
+            SubscriptionEndpoint::Function(function) => ("lambda", sns.asynchronous.arn(function).unwrap_or(function)),
+            SubscriptionEndpoint::Queue(arn) => ("sqs", arn.as_str()),
         };
         format!(
             "<member><TopicArn>{topic}</TopicArn><Protocol>{protocol}</Protocol><SubscriptionArn>{arn}</SubscriptionArn>\

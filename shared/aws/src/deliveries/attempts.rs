@@ -8,7 +8,7 @@ use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{Item, n, s, text_of, time, time_of, ttl};
 use domain::time::{EARLIEST, plus};
-use domain::webhook::{ATTEMPTS_KEPT, AfterAttempt, Attempt, DELIVERY_KEPT, Delivery, DeliveryState};
+use domain::webhook::{ATTEMPTS_KEPT, AfterAttempt, Attempt, DELIVERY_KEPT, Delivery, EventDeliveryState};
 use jiff::Timestamp;
 
 /// How often a write is tried that other writes to the same delivery overtake.
@@ -69,7 +69,7 @@ impl Deliveries {
             .becomes(delivery, attempt.at, then);
         let change = match then {
             AfterAttempt::Delivered => change,
-            _ => change.value(":delivered", s(DeliveryState::Delivered.as_str())),
+            _ => change.value(":delivered", s(EventDeliveryState::Delivered.as_str())),
         };
         change.name("event").on(&format!(
             "attribute_not_exists(#event) OR ({condition} AND attribute_not_exists(#attempts[{last}]))"
@@ -89,7 +89,7 @@ impl Deliveries {
         let sets_state = match then {
             AfterAttempt::Delivered => true,
             AfterAttempt::AsBefore => false,
-            _ => state_at < attempt.at && state != DeliveryState::Delivered.as_str(),
+            _ => state_at < attempt.at && state != EventDeliveryState::Delivered.as_str(),
         };
         let attempts = item::with_attempt(item::attempts(seen), attempt);
         let change = Change::begin(self, delivery, attempt.at)
@@ -175,14 +175,14 @@ impl Change {
             .value(":at", time(at))
             .value(":tries", n(delivery.attempts.saturating_add(1).into()));
         match then {
-            AfterAttempt::Delivered => change.state(DeliveryState::Delivered).sleeps(),
-            AfterAttempt::Failed => change.state(DeliveryState::Failed).sleeps(),
-            AfterAttempt::InQueue | AfterAttempt::AsBefore => change.state(DeliveryState::Waiting).sleeps(),
-            AfterAttempt::WakeAt(at) => change.state(DeliveryState::Waiting).wakes(&delivery.endpoint, at),
+            AfterAttempt::Delivered => change.state(EventDeliveryState::Delivered).sleeps(),
+            AfterAttempt::Failed => change.state(EventDeliveryState::Failed).sleeps(),
+            AfterAttempt::InQueue | AfterAttempt::AsBefore => change.state(EventDeliveryState::Waiting).sleeps(),
+            AfterAttempt::WakeAt(at) => change.state(EventDeliveryState::Waiting).wakes(&delivery.endpoint, at),
         }
     }
 
-    pub(super) fn state(self, state: DeliveryState) -> Self {
+    pub(super) fn state(self, state: EventDeliveryState) -> Self {
         self.sets("#state = :state")
             .name("state")
             .value(":state", s(state.as_str()))

@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::dynamodb::item::{Item, n, number_of, s, text_of, time, time_of};
 use domain::webhook::{
-    ANSWER_MAX, ATTEMPTS_KEPT, Attempt, Delivery, DeliveryRecord, DeliveryState, DeliverySummary, EventId, EventKind,
+    ANSWER_MAX, ATTEMPTS_KEPT, Attempt, Delivery, DeliveryRecord, DeliverySummary, EventDeliveryState, EventId,
+    EventKind,
 };
 
 /// Makes the value of an attempt.
@@ -59,8 +60,8 @@ pub(super) fn with_attempt(mut attempts: Vec<Attempt>, attempt: &Attempt) -> Vec
     attempts.split_off(beyond)
 }
 
-pub(super) fn state(item: &Item) -> Option<DeliveryState> {
-    DeliveryState::parse(text_of(item, "state")?)
+pub(super) fn state(item: &Item) -> Option<EventDeliveryState> {
+    EventDeliveryState::parse(text_of(item, "state")?)
 }
 
 /// Reads a count; 0 if there is none.

@@ -9,7 +9,7 @@ use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{Item, n, names, s, time, ttl};
 use domain::time::plus;
-use domain::webhook::{DELIVERY_KEPT, Delivery, DeliveryRecord, DeliveryState, EventId};
+use domain::webhook::{DELIVERY_KEPT, Delivery, DeliveryRecord, EventDeliveryState, EventId};
 
 impl Deliveries {
     /// Reads a delivery, consistently.
@@ -49,9 +49,9 @@ impl Deliveries {
     ) -> Result<bool, StoreError> {
         let update = Change::of(self, delivery, now)
             .first(delivery)
-            .state(DeliveryState::Waiting)
+            .state(EventDeliveryState::Waiting)
             .wakes(&delivery.endpoint, wake_at)
-            .value(":waiting", s(DeliveryState::Waiting.as_str()))
+            .value(":waiting", s(EventDeliveryState::Waiting.as_str()))
             .on("attribute_not_exists(#event) OR (#state = :waiting AND attribute_not_exists(#wake_at))");
         Ok(matches!(written(update.send().await)?, Written::Done(_)))
     }
@@ -64,9 +64,9 @@ impl Deliveries {
     pub async fn put_failed(&self, delivery: &Delivery, now: Timestamp) -> Result<bool, StoreError> {
         let update = Change::of(self, delivery, now)
             .first(delivery)
-            .state(DeliveryState::Failed)
+            .state(EventDeliveryState::Failed)
             .sleeps()
-            .value(":waiting", s(DeliveryState::Waiting.as_str()))
+            .value(":waiting", s(EventDeliveryState::Waiting.as_str()))
             .on("attribute_not_exists(#event) OR #state = :waiting");
         Ok(matches!(written(update.send().await)?, Written::Done(_)))
     }
@@ -103,7 +103,7 @@ impl Deliveries {
                 "wake_shard",
                 "expires_at",
             ]))
-            .expression_attribute_values(":waiting", s(DeliveryState::Waiting.as_str()))
+            .expression_attribute_values(":waiting", s(EventDeliveryState::Waiting.as_str()))
             .expression_attribute_values(":now", time(now))
             .expression_attribute_values(":none", n(0))
             .expression_attribute_values(":wake_at", time(wake_at))

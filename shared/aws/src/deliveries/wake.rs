@@ -8,7 +8,7 @@ use super::{Deliveries, key};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{Item, names, s, text_of, time, time_of};
-use domain::webhook::{DeliveryState, EventId};
+use domain::webhook::{EventDeliveryState, EventId};
 
 /// How many deliveries are written at a time.
 const WRITES_AT_ONCE: usize = 10;
@@ -111,8 +111,8 @@ impl Deliveries {
             .update_expression("SET #state = :failed REMOVE #due_at, #wake_at, #wake_shard")
             .condition_expression("#state = :waiting")
             .set_expression_attribute_names(names(["state", "due_at", "wake_at", "wake_shard"]))
-            .expression_attribute_values(":failed", s(DeliveryState::Failed.as_str()))
-            .expression_attribute_values(":waiting", s(DeliveryState::Waiting.as_str()))
+            .expression_attribute_values(":failed", s(EventDeliveryState::Failed.as_str()))
+            .expression_attribute_values(":waiting", s(EventDeliveryState::Waiting.as_str()))
             .send()
             .await;
         Ok(matches!(written(updated)?, Written::Done(_)))

@@ -33,9 +33,9 @@ use crate::StoreError;
 use crate::dynamodb::condition::unless_overtaken;
 use crate::dynamodb::item::{Item, names, s, text_of, time, time_of, ttl};
 use domain::bounce::BounceReason;
-use domain::feedback::{Engagement, EventRecipient, MessageEvent};
+use domain::feedback::{EventRecipient, MessageEvent};
 use domain::record::RecordedEvent;
-use domain::webhook::Visit;
+use domain::record::{Engagement, Visit};
 
 /// The most events of a message that are read, without openings and clicks: the newest ones.
 pub const EVENTS_READ_MAX: usize = 200;

@@ -8,12 +8,12 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::engagement::Engagement;
 use super::event::Mail;
 use super::{DIAGNOSTIC_MAX, RECIPIENTS_MAX, address};
 use crate::address::EmailAddress;
 use crate::bounce::BounceReason;
 use crate::hex::hex;
+use crate::record::Engagement;
 
 /// The tag that carries our id of a message.
 const ID_TAG: &str = "okite_id";

@@ -28,7 +28,6 @@ use crate::address::EmailAddress;
 use crate::bounce::{Blame, BounceJudgement, BounceReason};
 
 pub use classify::FeedbackClass;
-pub use engagement::Engagement;
 pub use explain::{ExplainedEvent, ExplainedRecipient, explain};
 pub use mark::{Mark, MarkKind, RecordedMark};
 pub use message_event::{EventRecipient, MessageEvent};
@@ -250,10 +249,10 @@ fn about<'a>(kind: &'a str, json: &'a Json, mail: &'a Mail) -> Option<About<'a>>
         }
         "Open" | "Click" => {
             let object = if kind == "Open" { &json.open } else { &json.click }.as_ref();
-            about.feedback_id = Some(Cow::Owned(Engagement::id(object)));
+            about.feedback_id = Some(Cow::Owned(engagement::id(object)));
             about.at = at(object.and_then(|object| object.get("timestamp")));
             about.recipients = message_event::only_recipient(mail);
-            let mut engagement = Engagement::read(object);
+            let mut engagement = engagement::read(object);
             if kind == "Open" {
                 engagement.link = None;
                 engagement.link_tags.clear();

@@ -18,11 +18,13 @@
 //!
 //! | module | concept |
 //! |---|---|
+//! | `engagement` | an opening or a click |
 //! | `queued` | what a row holds of a mail that was queued |
 //! | `okite_state` | the state in Okite's own terms, with its reason |
 //! | `recipient_status` | the status of each recipient |
 //! | `recorded_mail` | a mail as its row holds it |
 
+mod engagement;
 mod okite_state;
 mod queued;
 mod recipient_status;
@@ -34,11 +36,11 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::bounce::BounceReason;
-use crate::feedback::Engagement;
 use crate::idempotency::LEASE;
 use crate::recipient::RecipientOutcome;
 use crate::time;
 
+pub use engagement::{Engagement, Visit};
 pub use okite_state::OkiteState;
 pub use queued::{FailedReason, QueuedMail, WaitsFor};
 pub use recorded_mail::RecordedMail;

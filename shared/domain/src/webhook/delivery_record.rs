@@ -9,7 +9,7 @@ pub const DELIVERY_KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The state of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeliveryState {
+pub enum EventDeliveryState {
     /// Another attempt follows.
     Waiting,
     /// The endpoint has the event.
@@ -18,7 +18,7 @@ pub enum DeliveryState {
     Failed,
 }
 
-impl DeliveryState {
+impl EventDeliveryState {
     /// Returns the name of the state, in the table and in the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -48,7 +48,7 @@ pub struct DeliverySummary {
     /// When the event happened.
     pub created_at: Timestamp,
     /// The state of the delivery.
-    pub state: DeliveryState,
+    pub state: EventDeliveryState,
     /// How many attempts were made in all, replays included.
     pub attempts_made: u32,
     /// When the next attempt is due, if the delivery waits for the sweep.
@@ -61,7 +61,7 @@ pub struct DeliveryRecord {
     /// The delivery, as the next attempt takes it. It counts the attempts since the last replay.
     pub delivery: Delivery,
     /// Its state.
-    pub state: DeliveryState,
+    pub state: EventDeliveryState,
     /// The newest attempts, the oldest of them first, at most [`ATTEMPTS_KEPT`](super::ATTEMPTS_KEPT).
     pub attempts: Vec<Attempt>,
     /// How many attempts were made in all, replays included.
@@ -78,9 +78,13 @@ mod tests {
 
     #[test]
     fn a_state_is_read_by_its_name() {
-        for state in [DeliveryState::Waiting, DeliveryState::Delivered, DeliveryState::Failed] {
-            assert_eq!(DeliveryState::parse(state.as_str()), Some(state));
+        for state in [
+            EventDeliveryState::Waiting,
+            EventDeliveryState::Delivered,
+            EventDeliveryState::Failed,
+        ] {
+            assert_eq!(EventDeliveryState::parse(state.as_str()), Some(state));
         }
-        assert_eq!(DeliveryState::parse("queued"), None);
+        assert_eq!(EventDeliveryState::parse("queued"), None);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{EventId, EventKind};
+use crate::record::Visit;
 use crate::suppression::SuppressionReason;
 
 /// An event, as an application hears of it.
@@ -115,15 +116,6 @@ pub struct BounceFacts {
     pub sub_type: String,
     /// The words of the receiving server.
     pub diagnostic: Option<String>,
-}
-
-/// A visitor who opened a mail or followed a link.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Visit {
-    /// The IP address of the visitor, or of a proxy.
-    pub ip_address: Option<String>,
-    /// The `User-Agent` of the visitor.
-    pub user_agent: Option<String>,
 }
 
 /// A change of the suppression list.

@@ -42,11 +42,11 @@ mod signing_secret;
 
 pub use attempt::{ANSWER_MAX, ATTEMPTS_KEPT, AfterAttempt, Attempt};
 pub use delivery::{Delivery, DeliveryMessage, UnreadableDelivery};
-pub use delivery_record::{DELIVERY_KEPT, DeliveryRecord, DeliveryState, DeliverySummary};
+pub use delivery_record::{DELIVERY_KEPT, DeliveryRecord, DeliverySummary, EventDeliveryState};
 pub use endpoint::{ENDPOINTS_MAX, ENDPOINTS_REMEMBERED, Endpoint, EndpointChange, EndpointState, Target};
 pub use endpoint_health::{DisabledBecause, EndpointHealth, FAILURES_TO_PARK, LastFailure, PARKED_MAX};
 pub use event::{
-    AccountEvent, BounceFacts, EmailEvent, EmailOutcome, EventSubject, SuppressionChange, SuppressionEvent, Visit,
+    AccountEvent, BounceFacts, EmailEvent, EmailOutcome, EventSubject, SuppressionChange, SuppressionEvent,
     WebhookEvent,
 };
 pub use event_id::EventId;

@@ -1,7 +1,7 @@
 //! Attempts, and what follows each.
 
 use domain::webhook::AfterAttempt::{AsBefore, Delivered, Failed, InQueue, WakeAt};
-use domain::webhook::{ANSWER_MAX, ATTEMPTS_KEPT, Attempt, Delivery, DeliveryRecord, DeliveryState};
+use domain::webhook::{ANSWER_MAX, ATTEMPTS_KEPT, Attempt, Delivery, DeliveryRecord, EventDeliveryState};
 
 use super::{FORTNIGHT, TABLE, attempt, delivery, event, read};
 use crate::support::{Store, at, closed_port, number};
@@ -25,7 +25,7 @@ async fn the_first_attempt_writes_the_delivery() {
             attempts: 1,
             ..delivery(1)
         },
-        state: DeliveryState::Waiting,
+        state: EventDeliveryState::Waiting,
         attempts: vec![first],
         attempts_made: 1,
         due_at: Some(at(60)),
@@ -41,14 +41,14 @@ async fn each_outcome_sets_state_and_index_with_its_attempt() {
     let store = Store::start().await;
     let deliveries = store.deliveries();
     let steps = [
-        (InQueue, DeliveryState::Waiting, None),
-        (WakeAt(at(100)), DeliveryState::Waiting, Some(at(100))),
-        (AsBefore, DeliveryState::Waiting, Some(at(100))),
-        (WakeAt(at(200)), DeliveryState::Waiting, Some(at(200))),
-        (Failed, DeliveryState::Failed, None),
-        (InQueue, DeliveryState::Waiting, None),
-        (WakeAt(at(300)), DeliveryState::Waiting, Some(at(300))),
-        (Delivered, DeliveryState::Delivered, None),
+        (InQueue, EventDeliveryState::Waiting, None),
+        (WakeAt(at(100)), EventDeliveryState::Waiting, Some(at(100))),
+        (AsBefore, EventDeliveryState::Waiting, Some(at(100))),
+        (WakeAt(at(200)), EventDeliveryState::Waiting, Some(at(200))),
+        (Failed, EventDeliveryState::Failed, None),
+        (InQueue, EventDeliveryState::Waiting, None),
+        (WakeAt(at(300)), EventDeliveryState::Waiting, Some(at(300))),
+        (Delivered, EventDeliveryState::Delivered, None),
     ];
     let mut attempts = Vec::new();
     let mut tries = 0;
@@ -99,9 +99,9 @@ async fn a_late_write_of_an_older_attempt_is_kept_in_the_log_alone() {
     let store = Store::start().await;
     let deliveries = store.deliveries();
     for (number, then, state) in [
-        (1, Delivered, DeliveryState::Delivered),
-        (2, Failed, DeliveryState::Failed),
-        (3, WakeAt(at(900)), DeliveryState::Waiting),
+        (1, Delivered, EventDeliveryState::Delivered),
+        (2, Failed, EventDeliveryState::Failed),
+        (3, WakeAt(at(900)), EventDeliveryState::Waiting),
     ] {
         deliveries
             .record_attempt(&delivery(number), &attempt(50), then)
@@ -146,7 +146,7 @@ async fn delivered_stays_delivered_whatever_another_attempt_finds() {
         let record = read(&deliveries, 1).await;
         assert_eq!(
             (record.state, record.wake_at),
-            (DeliveryState::Delivered, None),
+            (EventDeliveryState::Delivered, None),
             "{then:?}"
         );
     }
@@ -167,7 +167,7 @@ async fn a_success_counts_even_if_it_is_written_late() {
         .await
         .unwrap();
     let record = read(&deliveries, 1).await;
-    assert_eq!((record.state, record.wake_at), (DeliveryState::Delivered, None));
+    assert_eq!((record.state, record.wake_at), (EventDeliveryState::Delivered, None));
     assert_eq!(record.attempts, [1, 2].map(attempt));
 }
 
@@ -185,7 +185,10 @@ async fn the_newest_attempts_are_kept_and_all_are_counted() {
     let record = read(&deliveries, 1).await;
     assert_eq!((record.attempts.len(), record.attempts_made), (ATTEMPTS_KEPT, 30));
     assert_eq!((record.attempts[0].at, record.attempts[19].at), (at(11), at(30)));
-    assert_eq!((record.state, record.wake_at), (DeliveryState::Waiting, Some(at(99))));
+    assert_eq!(
+        (record.state, record.wake_at),
+        (EventDeliveryState::Waiting, Some(at(99)))
+    );
     deliveries
         .record_attempt(&delivery(1), &attempt(31), Delivered)
         .await
@@ -193,7 +196,7 @@ async fn the_newest_attempts_are_kept_and_all_are_counted() {
     let record = read(&deliveries, 1).await;
     assert_eq!(
         (record.state, record.wake_at, record.attempts_made),
-        (DeliveryState::Delivered, None, 31)
+        (EventDeliveryState::Delivered, None, 31)
     );
 }
 

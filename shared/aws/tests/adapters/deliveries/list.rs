@@ -2,7 +2,7 @@
 
 use aws::NewestFrom;
 use domain::webhook::AfterAttempt::{Delivered, WakeAt};
-use domain::webhook::{Delivery, DeliveryState, DeliverySummary, EventId, EventKind};
+use domain::webhook::{Delivery, DeliverySummary, EventDeliveryState, EventId, EventKind};
 
 use super::{attempt, delivery, event};
 use crate::support::{Store, at};
@@ -60,8 +60,8 @@ async fn a_list_shows_deliveries_without_bodies() {
     };
     let page = deliveries.list("a", &NewestFrom::Newest, 10).await.unwrap();
     let expected = [
-        summary(2, DeliveryState::Delivered, None),
-        summary(1, DeliveryState::Waiting, Some(at(9))),
+        summary(2, EventDeliveryState::Delivered, None),
+        summary(1, EventDeliveryState::Waiting, Some(at(9))),
     ];
     assert_eq!((page.deliveries.as_slice(), page.has_more), (&expected[..], false));
 }

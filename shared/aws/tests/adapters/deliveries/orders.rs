@@ -1,6 +1,6 @@
 //! Attempts and replays in any order, repeated at will: the table agrees with a model in memory.
 
-use domain::webhook::{ATTEMPTS_KEPT, AfterAttempt, DeliveryRecord, DeliveryState};
+use domain::webhook::{ATTEMPTS_KEPT, AfterAttempt, DeliveryRecord, EventDeliveryState};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -20,7 +20,7 @@ enum Write {
 /// The delivery as it should be.
 #[derive(Clone, Debug)]
 struct Model {
-    state: DeliveryState,
+    state: EventDeliveryState,
     /// When the attempt or replay began that set the state; `None` before the first.
     state_at: Option<i64>,
     attempts: Vec<i64>,
@@ -29,7 +29,7 @@ struct Model {
 }
 
 impl Model {
-    fn new(state: DeliveryState, wake_at: Option<i64>) -> Self {
+    fn new(state: EventDeliveryState, wake_at: Option<i64>) -> Self {
         Self {
             state,
             state_at: None,
@@ -43,7 +43,7 @@ impl Model {
         match (write, seen) {
             (Write::Attempt(_, AfterAttempt::AsBefore) | Write::Replay(_), None) => None,
             (Write::Attempt(at, then), seen) => {
-                let mut model = seen.unwrap_or_else(|| Self::new(DeliveryState::Waiting, None));
+                let mut model = seen.unwrap_or_else(|| Self::new(EventDeliveryState::Waiting, None));
                 if model.attempts.contains(&at) {
                     return Some(model);
                 }
@@ -56,11 +56,11 @@ impl Model {
                 let is_newest = model.state_at < Some(at);
                 let (state, wake_at) = match then {
                     AfterAttempt::AsBefore => return Some(model),
-                    AfterAttempt::Delivered => (DeliveryState::Delivered, None),
-                    _ if !is_newest || model.state == DeliveryState::Delivered => return Some(model),
-                    AfterAttempt::InQueue => (DeliveryState::Waiting, None),
-                    AfterAttempt::WakeAt(wake_at) => (DeliveryState::Waiting, Some(number(wake_at))),
-                    AfterAttempt::Failed => (DeliveryState::Failed, None),
+                    AfterAttempt::Delivered => (EventDeliveryState::Delivered, None),
+                    _ if !is_newest || model.state == EventDeliveryState::Delivered => return Some(model),
+                    AfterAttempt::InQueue => (EventDeliveryState::Waiting, None),
+                    AfterAttempt::WakeAt(wake_at) => (EventDeliveryState::Waiting, Some(number(wake_at))),
+                    AfterAttempt::Failed => (EventDeliveryState::Failed, None),
                 };
                 Some(Self {
                     state,
@@ -70,20 +70,20 @@ impl Model {
                 })
             }
             (Write::Replay(at), Some(model)) => Some(Self {
-                state: DeliveryState::Waiting,
+                state: EventDeliveryState::Waiting,
                 state_at: Some(at),
                 wake_at: Some(at),
                 ..model
             }),
-            (Write::PutWaiting(at), None) => Some(Self::new(DeliveryState::Waiting, Some(at))),
+            (Write::PutWaiting(at), None) => Some(Self::new(EventDeliveryState::Waiting, Some(at))),
             (Write::PutWaiting(at), Some(model)) => {
-                let waits_for_sqs = model.state == DeliveryState::Waiting && model.wake_at.is_none();
+                let waits_for_sqs = model.state == EventDeliveryState::Waiting && model.wake_at.is_none();
                 let wake_at = if waits_for_sqs { Some(at) } else { model.wake_at };
                 Some(Self { wake_at, ..model })
             }
-            (Write::PutFailed, None) => Some(Self::new(DeliveryState::Failed, None)),
-            (Write::PutFailed, Some(model)) if model.state == DeliveryState::Waiting => Some(Self {
-                state: DeliveryState::Failed,
+            (Write::PutFailed, None) => Some(Self::new(EventDeliveryState::Failed, None)),
+            (Write::PutFailed, Some(model)) if model.state == EventDeliveryState::Waiting => Some(Self {
+                state: EventDeliveryState::Failed,
                 wake_at: None,
                 ..model
             }),

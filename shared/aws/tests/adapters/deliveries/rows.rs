@@ -1,7 +1,7 @@
 //! Deliveries that are put without an attempt, and replayed.
 
 use domain::webhook::AfterAttempt::{Delivered, Failed, InQueue, WakeAt};
-use domain::webhook::{Delivery, DeliveryRecord, DeliveryState};
+use domain::webhook::{Delivery, DeliveryRecord, EventDeliveryState};
 
 use super::{FORTNIGHT, TABLE, attempt, delivery, event, read};
 use crate::support::{Store, at, number};
@@ -17,7 +17,7 @@ async fn a_delivery_without_a_message_waits_in_the_index() {
     assert!(deliveries.put_waiting(&tried, at(60), at(0)).await.unwrap());
     let expected = DeliveryRecord {
         delivery: tried.clone(),
-        state: DeliveryState::Waiting,
+        state: EventDeliveryState::Waiting,
         attempts: Vec::new(),
         attempts_made: 0,
         due_at: Some(at(60)),
@@ -73,7 +73,7 @@ async fn what_waits_for_a_disabled_endpoint_fails() {
     let record = read(&deliveries, 0).await;
     assert_eq!(
         (record.state, record.attempts_made, record.wake_at),
-        (DeliveryState::Failed, 0, None)
+        (EventDeliveryState::Failed, 0, None)
     );
     for (number, then, fails) in [
         (1, InQueue, true),
@@ -88,9 +88,9 @@ async fn what_waits_for_a_disabled_endpoint_fails() {
         assert_eq!(deliveries.put_failed(&delivery(number), at(6)).await.unwrap(), fails);
         let record = read(&deliveries, number).await;
         let state = if then == Delivered {
-            DeliveryState::Delivered
+            EventDeliveryState::Delivered
         } else {
-            DeliveryState::Failed
+            EventDeliveryState::Failed
         };
         assert_eq!((record.state, record.wake_at, record.attempts_made), (state, None, 1));
     }
@@ -112,7 +112,7 @@ async fn a_replay_begins_anew_whatever_the_state() {
         assert_eq!(replayed.as_ref(), Some(&record));
         assert_eq!(
             (record.state, record.due_at, record.wake_at),
-            (DeliveryState::Waiting, Some(at(61)), Some(at(61)))
+            (EventDeliveryState::Waiting, Some(at(61)), Some(at(61)))
         );
         assert_eq!((record.delivery, record.attempts), (delivery(number), vec![attempt(5)]));
         // An attempt that began before the replay does not end it, unless it succeeds.
@@ -125,7 +125,7 @@ async fn a_replay_begins_anew_whatever_the_state() {
         let record = read(&deliveries, number).await;
         assert_eq!(
             (record.state, record.delivery.attempts, record.attempts_made),
-            (DeliveryState::Delivered, 1, 3)
+            (EventDeliveryState::Delivered, 1, 3)
         );
     }
     assert_eq!(deliveries.replay("a", &event(9), at(61), at(60)).await.unwrap(), None);

@@ -2,7 +2,7 @@
 
 use aws::{Deliveries, DueDelivery, FailedWaiting};
 use domain::webhook::AfterAttempt::Delivered;
-use domain::webhook::{Delivery, DeliveryState};
+use domain::webhook::{Delivery, EventDeliveryState};
 
 use super::{attempt, delivery, event, read};
 use crate::support::{Store, at};
@@ -80,16 +80,16 @@ async fn the_deliveries_of_a_disabled_endpoint_fail_step_by_step() {
     let step = async || deliveries.fail_waiting("a", 3).await.unwrap();
     let failed = |failed, has_more| FailedWaiting { failed, has_more };
     assert_eq!(step().await, failed(3, true));
-    assert_eq!(read(&deliveries, 3).await.state, DeliveryState::Failed);
-    assert_eq!(read(&deliveries, 4).await.state, DeliveryState::Waiting);
+    assert_eq!(read(&deliveries, 3).await.state, EventDeliveryState::Failed);
+    assert_eq!(read(&deliveries, 4).await.state, EventDeliveryState::Waiting);
     assert_eq!((step().await, step().await), (failed(3, true), failed(1, false)));
     assert_eq!(step().await, failed(0, false));
     for number in 1..=7 {
         let record = read(&deliveries, number).await;
         assert_eq!(
             (record.state, record.wake_at, record.due_at),
-            (DeliveryState::Failed, None, None)
+            (EventDeliveryState::Failed, None, None)
         );
     }
-    assert_eq!(read(&deliveries, 8).await.state, DeliveryState::Delivered);
+    assert_eq!(read(&deliveries, 8).await.state, EventDeliveryState::Delivered);
 }

@@ -13,6 +13,7 @@ use domain::pacing::PacingPolicy;
 use domain::queue::{DeadlineDefaults, WhenBusy};
 use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
+use domain::webhook::ENDPOINTS_REMEMBERED;
 use emitter::{Emitter, EmitterConfig};
 use futures_util::future::poll_fn;
 use jiff::Timestamp;
@@ -67,6 +68,7 @@ impl World {
             webhooks_table: self.tables["WebhooksTable"].clone(),
             deliveries_table: self.tables["DeliveriesTable"].clone(),
             queue_url: queue_url_of(EVENTS),
+            endpoints_age_max: ENDPOINTS_REMEMBERED,
         };
         let emitter = Emitter::new(emitter, &dynamodb, aws::sqs(&sdk(&self.queue_url, connector.clone())));
         let hints = Hints::new(
