@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 use crate::api::webhooks::put_event;
 use crate::support::{Answer, KEY, Okite, email};
 
+const WEBHOOK: &str = "/webhooks/{webhook_id}";
+const EVENT: &str = "/webhooks/{webhook_id}/events/{event_id}";
+
 const DOCUMENT: &str = include_str!("../../docs/openapi.json");
 /// Where the document is for the validator: as it is, and with every object closed.
 const OPEN: &str = "https://okite.example/open.json";
@@ -325,8 +328,6 @@ async fn every_operation_succeeds_as_the_document_says() {
     let webhook = call(Method::POST, "/webhooks", "/webhooks", webhook).await;
     let id = webhook["id"].as_str().unwrap();
     let event = put_event(&okite, id, 0).await;
-    const WEBHOOK: &str = "/webhooks/{webhook_id}";
-    const EVENT: &str = "/webhooks/{webhook_id}/events/{event_id}";
     let change = json!({ "status": "enabled" });
     for (method, operation, body) in [
         (Method::GET, "/webhooks".to_owned(), Value::Null),
