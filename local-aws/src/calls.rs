@@ -47,10 +47,11 @@ impl Calls {
     }
 
     /// Records the kind of the partition key that a signed request names: its text up to the first `#`, so that the
-    /// record stays small. A key without one has an empty kind.
+    /// record stays small. A key that is one word, such as `orders`, is a kind of its own: a partition with a fixed
+    /// name. Any other key has an empty kind.
     pub(crate) fn record_leading_key(&self, headers: &HeaderMap, action: &str, resource: &str, key: &str) {
         let Some(function) = caller(headers) else { return };
-        let kind = key.find('#').map_or("", |end| &key[..=end]);
+        let kind = key.find('#').map_or(key, |end| &key[..=end]);
         let is_kind = kind.len() <= KIND_MAX && kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'#');
         let call = Call {
             function: function.to_owned(),
@@ -131,7 +132,8 @@ mod tests {
             "order#1",
             "order#2",
             "gate#a#b",
-            "plain",
+            "orders",
+            "0190-af",
             "Secret#1",
             "much-too-long-for-a-kind#1",
         ] {
@@ -143,7 +145,7 @@ mod tests {
             resource: "t".to_owned(),
         };
         let kinds = calls.leading_keys(&call);
-        assert_eq!(kinds, ["", "gate#", "order#"].map(str::to_owned).into());
+        assert_eq!(kinds, ["", "gate#", "order#", "orders"].map(str::to_owned).into());
     }
 
     #[test]
