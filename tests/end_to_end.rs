@@ -18,6 +18,7 @@ mod queue;
 mod reporter;
 mod sending;
 mod ses;
+mod subscription;
 mod support;
 mod suppressions;
 mod template;

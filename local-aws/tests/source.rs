@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Words of the application that is developed beside this crate. The caller passes such words in; none is written here.
-const WORDS_OF_THE_APPLICATION: [&str; 19] = [
+const WORDS_OF_THE_APPLICATION: [&str; 23] = [
     "okite",
     "ok_local",
     "send-api",
@@ -26,6 +26,10 @@ const WORDS_OF_THE_APPLICATION: [&str; 19] = [
     "messagestable",
     "apikeystable",
     "usagetable",
+    "webhookstable",
+    "deliveriestable",
+    "webhookqueue",
+    "webhooks",
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -65,6 +65,8 @@ pub(crate) fn counted(folder: &Path, logical_id: &str) -> usize {
             "okite-SesApiLogGroup" => "ses-api",
             "okite-FeedbackLogGroup" => "feedback",
             "okite-SenderLogGroup" => "sender",
+            "okite-QuotaReporterLogGroup" => "quota-reporter",
+            "okite-WebhooksLogGroup" => "webhooks",
             other => panic!("{other} is no log group of the tests"),
         };
         let lines = log_lines(folder, function);

@@ -1,5 +1,5 @@
 //! The HTTP contract: keys, requests, the forms in which clients write them, the OpenAPI document, reading
-//! emails, mail for later and without room, and calling it back.
+//! emails, mail for later and without room, calling it back, and webhooks.
 
 pub(crate) mod api_keys;
 pub(crate) mod busy;
@@ -9,3 +9,4 @@ pub(crate) mod openapi;
 mod recall;
 pub(crate) mod requests;
 mod scheduled;
+pub(crate) mod webhooks;

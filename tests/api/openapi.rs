@@ -10,6 +10,7 @@ use boon::{Compiler, Format, SchemaIndex, Schemas};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::api::webhooks::put_event;
 use crate::support::{Answer, KEY, Okite, email};
 
 const DOCUMENT: &str = include_str!("../../docs/openapi.json");
@@ -320,6 +321,27 @@ async fn every_operation_succeeds_as_the_document_says() {
         emails,
     )
     .await;
+    let webhook = json!({ "endpoint": "http://127.0.0.1:1/hook", "events": ["email.sent", "email.bounced"] });
+    let webhook = call(Method::POST, "/webhooks", "/webhooks", webhook).await;
+    let id = webhook["id"].as_str().unwrap();
+    let event = put_event(&okite, id, 0).await;
+    const WEBHOOK: &str = "/webhooks/{webhook_id}";
+    const EVENT: &str = "/webhooks/{webhook_id}/events/{event_id}";
+    let change = json!({ "status": "enabled" });
+    for (method, operation, body) in [
+        (Method::GET, "/webhooks".to_owned(), Value::Null),
+        (Method::GET, WEBHOOK.to_owned(), Value::Null),
+        (Method::PATCH, WEBHOOK.to_owned(), change),
+        (Method::POST, format!("{WEBHOOK}/signing-secret/rotate"), Value::Null),
+        (Method::GET, format!("{WEBHOOK}/events"), Value::Null),
+        (Method::GET, EVENT.to_owned(), Value::Null),
+        (Method::GET, format!("{EVENT}/attempts"), Value::Null),
+        (Method::POST, format!("{EVENT}/replay"), Value::Null),
+        (Method::DELETE, WEBHOOK.to_owned(), Value::Null),
+    ] {
+        let path = operation.replace("{webhook_id}", id).replace("{event_id}", &event);
+        call(method, &operation, &path, body).await;
+    }
     for path in ["/quota", "/health", "/openapi.json"] {
         call(Method::GET, path, path, Value::Null).await;
     }
@@ -333,9 +355,12 @@ async fn every_example_is_valid_and_every_request_among_them_works() {
     let mut later = email("anna@example.net");
     later["scheduled_at"] = json!("in 1 hour");
     let waiting = okite.send(&later).await;
+    let webhook = json!({ "endpoint": "http://127.0.0.1:1/hook", "events": ["email.sent"] });
+    let webhook = Answer::of(okite.request(Method::POST, "/webhooks").bearer_auth(KEY).json(&webhook)).await;
     for (path, item) in CONTRACT.document["paths"].as_object().unwrap() {
-        // The email that waits is the one that an example changes.
+        // The email that waits and the webhook are those that an example changes.
         let path = path.replace("{id}", waiting["id"].as_str().unwrap());
+        let path = path.replace("{webhook_id}", webhook.body["id"].as_str().unwrap());
         let operations = item
             .as_object()
             .unwrap()

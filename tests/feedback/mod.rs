@@ -5,4 +5,6 @@ pub(crate) mod orders;
 pub(crate) mod queues;
 pub(crate) mod soft_bounces;
 pub(crate) mod suppression_loop;
+pub(crate) mod tracking;
+pub(crate) mod webhooks;
 pub(crate) mod writes;

@@ -32,6 +32,8 @@ pub(crate) struct World {
     tables: Vec<Table>,
     messages_table: String,
     pub(crate) suppressions_table: String,
+    pub(crate) config: Config,
+    pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) state: State,
     _stop: DropGuard,
 }
@@ -53,6 +55,8 @@ impl World {
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build();
         let dynamodb = aws::dynamodb(&sdk);
+        // It has the address of DynamoDB, which knows no operation of SQS.
+        let sqs = aws::sqs_for_worker(&sdk);
         let function = stack.functions.iter().find(|function| function.name == "feedback");
         let mut environment = function.unwrap().environment.clone();
         environment.insert("AWS_REGION".to_owned(), "us-east-1".to_owned());
@@ -61,7 +65,9 @@ impl World {
         Self {
             messages_table: config.messages_table.clone(),
             suppressions_table: config.suppressions_table.clone(),
-            state: State::with_clients(config, dynamodb.clone(), aws::sqs_for_worker(&sdk)),
+            state: State::with_clients(config.clone(), dynamodb.clone(), sqs.clone()),
+            config,
+            sqs,
             dynamodb,
             tables: stack.tables,
             _stop: stop.drop_guard(),

@@ -200,6 +200,15 @@ exercises! {
         assert_eq!(call(&okite, file).await, json!({ "batchItemFailures": [{ "itemIdentifier": id }] }));
     }
 
+    async fn an_event_for_a_webhook_that_is_gone_is_done(okite, file = "webhooks/deliveries.json") {
+        assert_eq!(call(&okite, file).await, json!({ "batchItemFailures": [] }));
+    }
+
+    async fn a_record_that_is_no_delivery_comes_again(okite, file = "webhooks/malformed.json") {
+        let id = &read(file)["Records"][0]["messageId"];
+        assert_eq!(call(&okite, file).await, json!({ "batchItemFailures": [{ "itemIdentifier": id }] }));
+    }
+
     async fn scheduled_gives_a_report(okite, file = "quota-reporter/scheduled.json") {
         let report = call(&okite, file).await;
         assert_eq!((&report["verdict"], &report["region"]), (&json!("healthy"), &json!("us-east-1")));

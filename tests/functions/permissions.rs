@@ -7,15 +7,20 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::stream::Stream;
 use domain::suppression::SuppressionReason;
+use domain::webhook::EventKind;
+use jiff::Timestamp;
 use local_aws::calls::Call;
 use local_aws::template::{Permission, Stack};
 use okite::application::{APPLICATION, TEMPLATE};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::batch;
 use crate::feedback::events::{block, bounce, hard_bounce, just_now};
 use crate::sending::idempotency::delivery;
+use crate::subscription::Subscription;
 use crate::support::{Answer, KEY, Okite, email, eventually};
 use crate::suppressions::reconciliation::{set_register, suppress_at_ses};
 
@@ -81,6 +86,107 @@ async fn exercise(okite: &Okite) {
     okite.report().await;
     exercise_queue(okite).await;
     exercise_ses_api(okite).await;
+    exercise_webhooks(okite).await;
+}
+
+/// Makes requests about webhooks, and has every function emit events that SQS takes and events that it does not.
+async fn exercise_webhooks(okite: &Okite) {
+    okite
+        .account(json!({ "max_send_rate": 14, "enforcement_status": "HEALTHY" }))
+        .await;
+    okite.report().await;
+    let ask = async |method: Method, path: &str, body: &Value| {
+        let request = okite.request(method, path).bearer_auth(KEY);
+        let answer = Answer::of(if body.is_null() { request } else { request.json(body) }).await;
+        assert!(answer.status < 300, "{path}: {answer:?}");
+        answer.body
+    };
+    let all: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    // Nothing listens there.
+    let webhook = json!({ "endpoint": "http://127.0.0.1:9/hook", "events": all });
+    let id = ask(Method::POST, "/webhooks", &webhook).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("/webhooks/{id}");
+    ask(Method::GET, "/webhooks", &Value::Null).await;
+    ask(Method::PATCH, &path, &json!({ "status": "enabled" })).await;
+    ask(Method::POST, &format!("{path}/signing-secret/rotate"), &Value::Null).await;
+    okite.advance(Duration::from_mins(1)).await;
+    for sqs_fails in [false, true] {
+        if sqs_fails {
+            Subscription::refuse_in_sqs(okite).await;
+        }
+        emit_everywhere(okite, sqs_fails).await;
+        okite.local(Method::DELETE, "faults", &Value::Null).await;
+    }
+    let events = format!("{path}/events");
+    eventually("a delivery is attempted again", async || {
+        okite.advance(Duration::from_secs(5)).await;
+        let listed = ask(Method::GET, &events, &Value::Null).await;
+        listed["data"].as_array().unwrap().len() > 3
+    })
+    .await;
+    let event = ask(Method::GET, &events, &Value::Null).await["data"][0]["id"].clone();
+    let event = format!("{events}/{}", event.as_str().unwrap());
+    ask(Method::POST, &format!("{event}/replay"), &Value::Null).await;
+    ask(Method::GET, &format!("{event}/attempts"), &Value::Null).await;
+    // The sweep hands over what waits. Later it fails what waits for an endpoint that is disabled.
+    okite.advance(Duration::from_mins(1)).await;
+    sweep(okite).await;
+    ask(Method::PATCH, &path, &json!({ "status": "disabled" })).await;
+    okite.advance(Duration::from_mins(1)).await;
+    sweep(okite).await;
+    ask(Method::DELETE, &path, &Value::Null).await;
+    // A listener whose time is over is deleted by the sweep.
+    Subscription::listen_until(okite, Timestamp::UNIX_EPOCH).await;
+    okite.advance(Duration::from_mins(1)).await;
+    sweep(okite).await;
+    // An endpoint that is gone is disabled, and what waits for it fails.
+    let gone = json!({ "endpoint": gone_for_good().await, "events": ["suppression.added"] });
+    let id = ask(Method::POST, "/webhooks", &gone).await["id"].clone();
+    okite.advance(Duration::from_mins(1)).await;
+    okite.suppress("gone-for-good@example.net").await;
+    let path = format!("/webhooks/{}", id.as_str().unwrap());
+    eventually("the endpoint is disabled", async || {
+        ask(Method::GET, &path, &Value::Null).await["status"] == "disabled"
+    })
+    .await;
+}
+
+/// Starts a server that answers every request with 410, and returns its URL.
+async fn gone_for_good() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = [0; 4_096];
+            let _ = stream.read(&mut head).await;
+            let answer = b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let _ = stream.write_all(answer).await;
+        }
+    });
+    url
+}
+
+/// Has each function emit an event. `again` tells that it did before.
+async fn emit_everywhere(okite: &Okite, again: bool) {
+    let address = format!("emitted{again}@example.net");
+    okite.suppress(&address).await;
+    let put = json!({ "EmailAddress": address, "Reason": "BOUNCE" });
+    let answer = ses(okite, Method::PUT, "suppression/addresses", &[], Some(&put)).await;
+    assert_eq!(answer.status, 200);
+    okite
+        .publish(&just_now(hard_bounce(&format!("more{again}@example.net"), 77)))
+        .await;
+    let status = if again { "HEALTHY" } else { "PROBATION" };
+    okite.account(json!({ "enforcement_status": status })).await;
+    okite.report().await;
+    let mut expires = email("anna@example.net");
+    expires["scheduled_at"] = json!("in 5 min");
+    expires["okite_deadline"] = json!("1s");
+    okite.send(&expires).await;
+    until_nothing_waits(okite).await;
 }
 
 /// Calls version 2 of the SES API, and returns the answer.
@@ -311,17 +417,21 @@ fn functions_that_do_not_set_the_gate_cannot_write_what_is_not_theirs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_allows_the_calls_of_its_function_and_no_others() {
-    let okite = Okite::start().await;
+    let okite = Okite::start_with(|settings| {
+        let loopback = ("ALLOW_LOOPBACK_WEBHOOKS".to_owned(), "true".to_owned());
+        settings.environment.extend([loopback]);
+    })
+    .await;
     exercise(&okite).await;
     let deleted = |call: &&Call| call.action == "sqs:DeleteMessage";
     eventually("what was handled is taken out of each queue", async || {
-        okite.local.calls.seen().iter().filter(deleted).count() == 3
+        okite.local.calls.seen().iter().filter(deleted).count() == 4
     })
     .await;
     let seen = okite.local.calls.seen();
 
     let allowed = Stack::permissions(TEMPLATE, &APPLICATION.stack_context(BTreeMap::new())).unwrap();
-    assert_eq!(allowed.len(), 5);
+    assert_eq!(allowed.len(), 6);
     let (mut lacking, mut unused) = (Vec::new(), Vec::new());
     for (function, permissions) in &allowed {
         let calls: Vec<_> = seen.iter().filter(|call| call.function == *function).collect();

@@ -11,12 +11,14 @@
 //! | `ledger` | compares grants, the rate and the mails that SES accepted (its tests are in `end_to_end`) |
 //! | `report` | prints the result |
 //! | `queued` | the same for mail that waits in the queue |
+//! | `webhooks` | events into a fast endpoint, beside a dead one |
 
 mod clients;
 mod ledger;
 mod queued;
 mod report;
 mod stack;
+mod webhooks;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -30,6 +32,7 @@ use ledger::Ledger;
 use queued::QueuedReport;
 use report::Report;
 use stack::Stack;
+use webhooks::WebhooksReport;
 
 type Done<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -58,6 +61,9 @@ struct Arguments {
     /// With `--queued`: the number of bulk mails that wait already
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     bulk: u32,
+    /// Deliver so many events a second to each of two webhooks instead: a fast one, and one that never answers
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=5_000))]
+    events: u32,
 }
 
 impl Arguments {
@@ -130,7 +136,11 @@ fn run(arguments: &Arguments) -> Done<bool> {
     let runtime = tokio::runtime::Runtime::new()?;
     let mut is_right = true;
     for &rate in &arguments.rates {
-        if arguments.queued > 0 {
+        if arguments.events > 0 {
+            let report = runtime.block_on(run_webhooks(rate, arguments))?;
+            println!("{report}");
+            is_right &= report.is_right();
+        } else if arguments.queued > 0 {
             let report = runtime.block_on(run_queued_at(rate, arguments))?;
             println!("{report}");
             is_right &= report.is_right();
@@ -155,6 +165,14 @@ async fn run_at(rate: u32, arguments: &Arguments) -> Done<Report> {
 async fn run_queued_at(rate: u32, arguments: &Arguments) -> Done<QueuedReport> {
     let stack = Stack::start(rate).await?;
     let report = queued::measure(&stack, rate, arguments).await;
+    stack.stop().await;
+    report
+}
+
+/// Runs the webhooks, on an Okite of its own.
+async fn run_webhooks(rate: u32, arguments: &Arguments) -> Done<WebhooksReport> {
+    let stack = Stack::start(rate).await?;
+    let report = webhooks::measure(&stack, arguments).await;
     stack.stop().await;
     report
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws::ApiKeys;
+use aws::{ApiKeys, DeliveryQueue, Webhooks};
 use aws_sdk_dynamodb::config::{Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission};
@@ -209,6 +209,35 @@ impl Stack {
             gate_writes: count("dynamodb:UpdateItem", format!("{}:table/{usage}", of("dynamodb"))),
             sends: count("ses:SendEmail", format!("{}:configuration-set/{set}", of("ses"))),
         })
+    }
+
+    /// Returns the table of webhooks' endpoints.
+    pub(crate) fn webhooks(&self) -> Done<Webhooks> {
+        let table = self.variable(Webhooks::TABLE_VARIABLE)?.to_owned();
+        Ok(Webhooks::new(self.dynamodb.clone(), table))
+    }
+
+    /// Returns the queue of deliveries.
+    pub(crate) fn delivery_queue(&self) -> Done<DeliveryQueue> {
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(aws::behavior_version())
+            .region(Region::new(REGION))
+            .endpoint_url(&self.up.local_aws().sqs_url)
+            .credentials_provider(Credentials::new("load", "local", None, None, "load"))
+            .http_client(aws::http_client())
+            .build();
+        let url = self.variable(DeliveryQueue::URL_VARIABLE)?.to_owned();
+        Ok(DeliveryQueue::new(aws_sdk_sqs::Client::from_conf(config), url))
+    }
+
+    /// Counts the calls of a function to AWS, by their action.
+    pub(crate) fn calls_of(&self, function: &str) -> BTreeMap<String, u32> {
+        let calls = &self.up.local_aws().calls;
+        let mut counts = BTreeMap::new();
+        for call in calls.seen().into_iter().filter(|call| call.function == function) {
+            *counts.entry(call.action.clone()).or_default() += calls.count(&call);
+        }
+        counts
     }
 
     /// Stops the whole stack.

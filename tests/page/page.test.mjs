@@ -119,6 +119,8 @@ test('a mail is found, opened, read and closed by keyboard alone', async () => {
     await page.getByRole('heading', { name: 'Mails that wait' }).waitFor();
     await page.keyboard.press('3');
     await page.getByRole('heading', { name: 'Suppressed addresses' }).waitFor();
+    await page.keyboard.press('5');
+    await page.getByRole('heading', { name: 'Webhooks' }).waitFor();
     await page.keyboard.press('?');
     await page.getByRole('dialog', { name: 'Keys' }).waitFor();
     await page.keyboard.press('Escape');
@@ -420,6 +422,71 @@ test('events come as they are handled, and say when they were not', async () => 
   });
 });
 
+/** A receiver of webhooks of an application, which answers with `status`. */
+async function receiver(status) {
+  const application = { status, received: [] };
+  const server = createServer((request, response) => {
+    const chunks = [];
+    request.on('data', (chunk) => chunks.push(chunk));
+    request.on('end', () => {
+      application.received.push({ id: request.headers['webhook-id'], body: JSON.parse(Buffer.concat(chunks)) });
+      response.writeHead(application.status).end(`<b>${application.status}</b> from the application`);
+    });
+  });
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  server.unref();
+  application.url = `http://127.0.0.1:${server.address().port}`;
+  return application;
+}
+
+test('webhooks are listed with their deliveries, which show their payload and each answer and are replayed', async () => {
+  const own = await Okite.start();
+  try {
+    const application = await receiver(200);
+    await look('webhooks', { of: own }, async (page) => {
+      await page.getByText('No webhooks yet.').waitFor();
+      const created = await own.call('POST', '/webhooks', { endpoint: `${application.url}/hook`, events: ['suppression.added'] });
+      await own.call('POST', '/webhooks', { endpoint: `${application.url}/other`, events: ['suppression.removed', 'email.sent', 'email.bounced', 'email.opened'] });
+      const row = (path) => page.locator('#webhook-rows tr').filter({ hasText: path });
+      await row('/hook').getByText('enabled', { exact: true }).waitFor();
+      await row('/other').getByText('and 1 more').waitFor();
+      await row('/hook').getByRole('link').click();
+      await page.getByText('No event yet that this webhook subscribes to.').waitFor();
+      // A process of the send API reads the list of endpoints once in half a minute. The second webhook is newer.
+      await own.call('POST', '/suppressions', { email: 'anna@example.net' });
+      const delivery = (name) => page.locator('#delivery-list > li').filter({ hasText: name });
+      await delivery('anna@example.net').getByText('delivered', { exact: true }).waitFor();
+      await delivery('anna@example.net').getByText('1 attempt', { exact: true }).waitFor();
+      await delivery('anna@example.net').locator('summary').click();
+      await delivery('anna@example.net').getByText('"type": "suppression.added"').waitFor();
+      await delivery('anna@example.net').getByText('<b>200</b> from the application').waitFor();
+      assert.equal(await delivery('anna@example.net').locator('b').count(), 0, 'an answer became HTML');
+      application.status = 500;
+      await own.call('POST', '/suppressions', { email: 'bob@example.net' });
+      await delivery('bob@example.net').getByText('waiting for the next attempt').waitFor();
+      // The newest comes first, and what was opened stays open.
+      assert.match(await page.locator('#delivery-list > li').first().innerText(), /bob@example\.net/);
+      await delivery('anna@example.net').getByText('"type": "suppression.added"').waitFor();
+      application.status = 200;
+      const before = application.received.length;
+      await page.getByRole('button', { name: 'Replay: suppression.added, anna@example.net' }).click();
+      await delivery('anna@example.net').getByText('2 attempts', { exact: true }).waitFor();
+      const again = application.received.slice(before).find((each) => each.body.data.email === 'anna@example.net');
+      assert.equal(again.id, application.received[0].id);
+      await page.getByLabel('Search deliveries').fill('bob');
+      await delivery('anna@example.net').waitFor({ state: 'detached' });
+      await page.getByLabel('Search deliveries').fill('nobody');
+      await page.getByText('No delivery matches.').waitFor();
+      await own.call('PATCH', `/webhooks/${created.id}`, { status: 'disabled' });
+      await row('/hook').getByText('disabled', { exact: true }).waitFor();
+      await row('/other').getByRole('link').click();
+      await delivery('bob@example.net').waitFor({ state: 'detached' });
+    });
+  } finally {
+    await own.stop();
+  }
+});
+
 test('the gauges show the account as it is reported', async () => {
   await look('account', async (page) => {
     const gauge = (name) => page.locator('.gauge').filter({ has: page.getByRole('heading', { name }) });
@@ -514,6 +581,9 @@ for (const viewport of [{ width: 1240, height: 760 }, { width: 360, height: 740 
     const raw = await okite.sendRaw(rawMail('Raw', `<p>${'x'.repeat(500)}</p>`), { Destination: { ToAddresses: Array.from({ length: 9 }, (_, index) => to(`raw${index}`)) } });
     await okite.send({ subject: 'Another with a rather long subject that has to be cut somewhere on a small screen' });
     await okite.send({ subject: 'One that waits, with a rather long subject', scheduled_at: 'in 1 day' });
+    const { url } = await receiver(200);
+    const { id: webhook } = await okite.call('POST', '/webhooks', { endpoint: `${url}/${'long'.repeat(30)}`, events: ['suppression.added'] });
+    await okite.call('POST', '/suppressions', { email: `legible-${viewport.width}@example.net` });
     await look('outbox', { viewport }, async (page) => {
       const check = async (name) => {
         await accessible(page, name);
@@ -532,9 +602,10 @@ for (const viewport of [{ width: 1240, height: 760 }, { width: 360, height: 740 
       await page.getByRole('tab', { name: 'Source' }).click();
       await page.locator('#source').getByText('--b--').waitFor();
       await check('mail, Source');
-      for (const [view, content] of [['queue', 'tbody tr'], ['suppressions', 'tbody tr'], ['events', '#events-list li'], ['account', '.gauge']]) {
+      for (const [view, content] of [['queue', 'tbody tr'], ['suppressions', 'tbody tr'], ['events', '#events-list li'], [`webhooks/${webhook}`, '#delivery-list li'], ['account', '.gauge']]) {
         await page.goto(`${okite.url}/#/${view}`);
-        await page.locator(`#${view} ${content}`).first().waitFor();
+        await page.locator(content.startsWith('#') ? content : `#${view} ${content}`).first().waitFor();
+        for (const summary of await page.locator('#delivery-list summary:visible').all()) await summary.click();
         await check(view);
       }
     });

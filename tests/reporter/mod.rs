@@ -2,3 +2,4 @@
 
 pub(crate) mod account_health;
 pub(crate) mod reports;
+mod webhooks;

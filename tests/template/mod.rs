@@ -183,6 +183,7 @@ fn gives_each_function_the_variables_that_it_reads() {
         ("API_KEYS_TABLE", "okite-ApiKeysTable"),
         ("OUTBOX_TABLE", "okite-OutboxTable"),
         ("SOFT_BOUNCE_TIERS", "3/14d:3d,5/14d:30d"),
+        ("TRACKING_EVENTS", "false"),
         ("TRANSACTIONAL_QUEUE_URL", &transactional_queue),
     ];
     let deadlines = [("TRANSACTIONAL_DEADLINE_HOURS", "24"), ("BULK_DEADLINE_HOURS", "72")];
@@ -273,6 +274,11 @@ fn brings_bounces_and_complaints_to_the_feedback_function() {
     for (deliveries, event_types) in [("true", &WITH[..]), ("false", &WITHOUT)] {
         let stack = stack_with(&[("DeliveryEvents", deliveries)]);
         events_of(&stack.unwrap(), event_types);
+        let tracking = [("DeliveryEvents", deliveries), ("TrackingEvents", "true")];
+        events_of(
+            &stack_with(&tracking).unwrap(),
+            &[event_types, &["OPEN", "CLICK"]].concat(),
+        );
     }
 }
 

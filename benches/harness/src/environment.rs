@@ -9,7 +9,7 @@ pub(crate) const USAGE_TABLE: &str = "okite-UsageTable-1A2B3C4D5E6F7";
 pub(crate) const API_KEYS_TABLE: &str = "okite-ApiKeysTable-1A2B3C4D5E6F7";
 
 /// The variables that the template sets, with values as a deployment gives them.
-const OF_THE_TEMPLATE: [(&str, &str); 26] = [
+const OF_THE_TEMPLATE: [(&str, &str); 31] = [
     ("SUPPRESSIONS_TABLE", "okite-SuppressionsTable-1A2B3C4D5E6F7"),
     ("MESSAGES_TABLE", "okite-MessagesTable-1A2B3C4D5E6F7"),
     ("USAGE_TABLE", USAGE_TABLE),
@@ -23,6 +23,14 @@ const OF_THE_TEMPLATE: [(&str, &str); 26] = [
         "BULK_QUEUE_URL",
         "https://sqs.us-east-1.amazonaws.com/000000000000/okite-BulkHintQueue-1A2B3C4D5E6F7",
     ),
+    ("WEBHOOKS_TABLE", "okite-WebhooksTable-1A2B3C4D5E6F7"),
+    ("DELIVERIES_TABLE", "okite-DeliveriesTable-1A2B3C4D5E6F7"),
+    (
+        "WEBHOOK_QUEUE_URL",
+        "https://sqs.us-east-1.amazonaws.com/000000000000/okite-WebhookQueue-1A2B3C4D5E6F7",
+    ),
+    ("WEBHOOK_PORTS", "443"),
+    ("TRACKING_EVENTS", "false"),
     ("TRANSACTIONAL_DEADLINE_HOURS", "24"),
     ("BULK_DEADLINE_HOURS", "72"),
     ("CONFIGURATION_SET", "ConfigurationSet-1A2B3C4D5E6F"),

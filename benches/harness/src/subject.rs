@@ -27,7 +27,7 @@ pub(crate) struct Job {
 const SEND_EVENT: &str = "events/send-api/accepted.json";
 
 /// The jobs that can be measured.
-pub(crate) const JOBS: [Job; 7] = [
+pub(crate) const JOBS: [Job; 8] = [
     Job {
         name: "send-api",
         is_ours: true,
@@ -61,6 +61,14 @@ pub(crate) const JOBS: [Job; 7] = [
         is_ours: true,
         program: "target/lambda/sender/bootstrap",
         event: "events/sender/hints.json",
+        answer: r#""batchItemFailures":[]"#,
+    },
+    Job {
+        name: "webhooks",
+        is_ours: true,
+        program: "target/lambda/webhooks/bootstrap",
+        // The webhook is not there: no server outside this machine is called.
+        event: "events/webhooks/deliveries.json",
         answer: r#""batchItemFailures":[]"#,
     },
     Job {

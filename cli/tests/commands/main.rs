@@ -20,3 +20,4 @@ mod support;
 mod suppressions;
 mod up;
 mod waiting;
+mod webhooks;

@@ -78,6 +78,25 @@ fn cases<'a>(list: &'a str, export: &'a str) -> Vec<Case<'a>> {
             Some("ApiKeysTable"),
             vec!["keys", "revoke", "local"],
         ),
+        (
+            "webhooks",
+            "dynamodb:Query",
+            Some("WebhooksTable"),
+            vec!["webhooks", "list"],
+        ),
+        (
+            "webhooks",
+            "dynamodb:GetItem",
+            Some("WebhooksTable"),
+            vec!["webhooks", "show", "x"],
+        ),
+        (
+            "webhooks",
+            "dynamodb:GetItem",
+            Some("WebhooksTable"),
+            vec!["webhooks", "delete", "x"],
+        ),
+        ("listen", "dynamodb:Query", Some("WebhooksTable"), vec!["listen"]),
         ("status", "dynamodb:GetItem", Some("UsageTable"), vec!["status"]),
         ("brake", "dynamodb:Query", Some("UsageTable"), vec!["brake"]),
         (

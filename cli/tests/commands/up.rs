@@ -144,7 +144,17 @@ async fn local_json_has_all_urls_and_environments() {
     let functions = local["functions"].as_object().unwrap();
     let mut names: Vec<&str> = functions.keys().map(String::as_str).collect();
     names.sort_unstable();
-    assert_eq!(names, ["feedback", "quota-reporter", "send-api", "sender", "ses-api"]);
+    assert_eq!(
+        names,
+        [
+            "feedback",
+            "quota-reporter",
+            "send-api",
+            "sender",
+            "ses-api",
+            "webhooks"
+        ]
+    );
     let every = [
         "SUPPRESSIONS_TABLE",
         "USAGE_TABLE",
@@ -153,7 +163,7 @@ async fn local_json_has_all_urls_and_environments() {
         "AWS_SECRET_ACCESS_KEY",
     ];
     let of_fronts = ["MESSAGES_TABLE", "API_KEYS_TABLE", "CONFIGURATION_SET", "ACCOUNT_SHARE"];
-    let own: [(&str, &[&str]); 5] = [
+    let own: [(&str, &[&str]); 6] = [
         ("send-api", &of_fronts),
         ("ses-api", &of_fronts),
         ("feedback", &["MESSAGES_TABLE", "FEEDBACK_TOPIC_ARN"]),
@@ -165,6 +175,15 @@ async fn local_json_has_all_urls_and_environments() {
                 "TRANSACTIONAL_QUEUE_URL",
                 "BULK_QUEUE_URL",
                 "CONFIGURATION_SET",
+            ],
+        ),
+        (
+            "webhooks",
+            &[
+                "WEBHOOKS_TABLE",
+                "DELIVERIES_TABLE",
+                "WEBHOOK_QUEUE_URL",
+                "ALLOW_LOOPBACK_WEBHOOKS",
             ],
         ),
     ];

@@ -3,7 +3,7 @@
 use aws::{Messages, Suppressions, Usage};
 use domain::retention::MessageRetention;
 use emitter::EmitterConfig;
-use runtime::config::{ProcessConfig, message_retention};
+use runtime::config::{ProcessConfig, endpoints_age_max, message_retention};
 use runtime::environment::{ConfigError, Environment};
 
 /// The configuration of the function, from its environment.
@@ -32,7 +32,9 @@ impl Config {
     /// [`ConfigError`] names the first variable that is missing or wrong.
     pub fn read(process: ProcessConfig, environment: &Environment<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
-            emitter: EmitterConfig::read(&process.region, |name| environment.text(name))?,
+            emitter: EmitterConfig::read(&process.region, endpoints_age_max(environment)?, |name| {
+                environment.text(name)
+            })?,
             process,
             feedback_topic_arn: environment.text("FEEDBACK_TOPIC_ARN")?,
             suppressions_table: environment.text(Suppressions::TABLE_VARIABLE)?,

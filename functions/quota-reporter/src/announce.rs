@@ -124,7 +124,7 @@ pub(crate) async fn emit(state: &QuotaReporterState, now: Timestamp) {
         }
     };
     for change in changes {
-        let events: Vec<WebhookEvent> = change.event(&state.region).into_iter().collect();
+        let events: Vec<WebhookEvent> = WebhookEvent::of_brake(&change, &state.region).into_iter().collect();
         if let Err(error) = state.emitter.emit(&events, now).await {
             tracing::error!(
                 cause = "not_emitted",

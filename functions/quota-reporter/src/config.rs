@@ -4,7 +4,7 @@ use aws::{Suppressions, Usage};
 use domain::pacing::PacingPolicy;
 use domain::reputation::{RateThreshold, RateThresholds};
 use emitter::EmitterConfig;
-use runtime::config::{ProcessConfig, policy};
+use runtime::config::{ProcessConfig, endpoints_age_max, policy};
 use runtime::environment::{ConfigError, Environment};
 
 /// The configuration of the quota reporter.
@@ -39,7 +39,9 @@ impl Config {
     /// [`ConfigError`] names the first variable that is missing or wrong.
     pub fn read(process: ProcessConfig, environment: &Environment<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
-            emitter: EmitterConfig::read(&process.region, |name| environment.text(name))?,
+            emitter: EmitterConfig::read(&process.region, endpoints_age_max(environment)?, |name| {
+                environment.text(name)
+            })?,
             process,
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME")?,
             suppressions_table: environment.text(Suppressions::TABLE_VARIABLE)?,

@@ -176,7 +176,7 @@ impl<F: Fn() -> Uuid> Pass<'_, F> {
             done.added += taken.drift.added;
             read.listed += taken.drift.listed;
             read.unreadable += taken.drift.unreadable;
-            self.emit(&taken.added).await;
+            self.emit(&taken.suppressed).await;
             for listed in taken.to_lift {
                 if !self.has_time() {
                     self.keep().await?;
@@ -209,30 +209,7 @@ impl<F: Fn() -> Uuid> Pass<'_, F> {
     async fn emit(&mut self, added: &[AddedFromSes]) {
         let left = EVENTS_MAX.saturating_sub(self.events);
         self.events = self.events.saturating_add(added.len());
-        let mut events = Vec::new();
-        for added in added.iter().take(left) {
-            // The entry may be older than this addition, and then has another id.
-            let entry = match self.state.suppressions.get(&added.address).await {
-                Ok(entry) => entry,
-                Err(error) => {
-                    tracing::error!(
-                        cause = "not_emitted",
-                        "the entry of an event for webhooks cannot be read: {error}"
-                    );
-                    continue;
-                }
-            };
-            let Some(entry) = entry else { continue };
-            let change = SuppressionEvent {
-                id: entry.id.to_string(),
-                email: added.address.normalised().to_owned(),
-                change: SuppressionChange::Added,
-                reason: added.reason,
-                since: added.since,
-                source_id: None,
-            };
-            events.push(WebhookEvent::of_suppression(change, added.since));
-        }
+        let events: Vec<WebhookEvent> = added.iter().take(left).map(event).collect();
         self.state.emitter.emit_or_log(&events, self.now).await;
     }
 
@@ -266,4 +243,17 @@ impl<F: Fn() -> Uuid> Pass<'_, F> {
             tracing::warn!("the position of the pass over SES's suppression list was not stored: {error}");
         }
     }
+}
+
+/// Makes the event of an address that was added.
+fn event(added: &AddedFromSes) -> WebhookEvent {
+    let change = SuppressionEvent {
+        id: added.id.to_string(),
+        email: added.address.normalised().to_owned(),
+        change: SuppressionChange::Added,
+        reason: added.reason,
+        since: added.since,
+        source_id: None,
+    };
+    WebhookEvent::of_suppression(change, added.since)
 }

@@ -7,7 +7,9 @@ use domain::retention::MessageRetention;
 use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
 use emitter::EmitterConfig;
-use runtime::config::{ProcessConfig, hint_queue_url, message_retention, policy, soft_bounce_tiers, tracking_events};
+use runtime::config::{
+    ProcessConfig, endpoints_age_max, hint_queue_url, message_retention, policy, soft_bounce_tiers, tracking_events,
+};
 use runtime::environment::{ConfigError, Environment};
 
 /// The configuration of the sender.
@@ -54,7 +56,9 @@ impl Config {
     /// [`ConfigError`] names the first variable that is missing or wrong.
     pub fn read(process: ProcessConfig, environment: &Environment<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
-            emitter: EmitterConfig::read(&process.region, |name| environment.text(name))?,
+            emitter: EmitterConfig::read(&process.region, endpoints_age_max(environment)?, |name| {
+                environment.text(name)
+            })?,
             process,
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME")?,
             suppressions_table: environment.text(Suppressions::TABLE_VARIABLE)?,

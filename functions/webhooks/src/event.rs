@@ -27,7 +27,7 @@ pub(crate) struct ReceivedDelivery {
 /// The event is no batch of SQS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the event is not a batch of SQS")]
-pub struct UnknownEvent;
+pub struct NotABatch;
 
 /// A record of SQS. Only the parts that are needed are read; every other part may be missing.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
@@ -50,13 +50,13 @@ impl Batch {
     /// Reads an event.
     ///
     /// # Errors
-    /// [`UnknownEvent`] if it is no batch.
-    pub(crate) fn of(mut event: Value) -> Result<Self, UnknownEvent> {
+    /// [`NotABatch`] if it is no batch.
+    pub(crate) fn of(mut event: Value) -> Result<Self, NotABatch> {
         let Some(Value::Array(records)) = event.get_mut("Records").map(Value::take) else {
-            return Err(UnknownEvent);
+            return Err(NotABatch);
         };
         if records.is_empty() {
-            return Err(UnknownEvent);
+            return Err(NotABatch);
         }
         let mut batch = Self::default();
         for record in records {
@@ -161,7 +161,7 @@ mod tests {
             json!({ "Records": [] }),
             json!({ "task": "sweep" }),
         ] {
-            assert_eq!(Batch::of(event), Err(UnknownEvent));
+            assert_eq!(Batch::of(event), Err(NotABatch));
         }
     }
 }

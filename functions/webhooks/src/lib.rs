@@ -40,8 +40,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 pub use config::Config;
-pub use event::UnknownEvent;
-pub use state::{Courier, StartError};
+pub use event::NotABatch;
+pub use state::{Courier, NoTls};
 
 use event::Batch;
 use invocation::Invocation;
@@ -62,7 +62,7 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
         async |state: &Courier, call: function::Invocation<Value>| {
             let answer = handle(state, call.event, call.now, call.deadline).await;
             answer.map_err(|error| Diagnostic {
-                error_type: "UnknownEvent".to_owned(),
+                error_type: "NotABatch".to_owned(),
                 error_message: error.to_string(),
             })
         },
@@ -74,13 +74,13 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
 /// come again; the others are done, or a copy of them is in the queue.
 ///
 /// # Errors
-/// [`UnknownEvent`] if the event is no batch of SQS.
+/// [`NotABatch`] if the event is no batch of SQS.
 pub async fn handle(
     state: &Courier,
     event: Value,
     now: Timestamp,
     deadline: Instant,
-) -> Result<BatchAnswer, UnknownEvent> {
+) -> Result<BatchAnswer, NotABatch> {
     let batch = Batch::of(event).inspect_err(|error| tracing::error!("{error}"))?;
     // A message that is none comes again until it is in the dead-letter queue, where a person finds it.
     for id in &batch.malformed {

@@ -1,7 +1,7 @@
 //! The lines of the log. They hold ids, hosts and figures, and neither a path, a query, an address nor a body.
 
 use aws::{DeliveryNotQueued, StoreError};
-use domain::webhook::judgement::Judgement;
+use domain::webhook::judgement::{AttemptError, Judgement};
 use domain::webhook::{Delivery, DisabledBecause};
 
 use crate::request::RequestEnd;
@@ -9,7 +9,7 @@ use crate::request::RequestEnd;
 /// Writes the end of a request.
 pub(crate) fn attempt(delivery: &Delivery, host: &str, end: &RequestEnd) {
     let status = end.outcome.status();
-    let error = end.outcome.error().map(|error| error.code());
+    let error = end.outcome.error().map(AttemptError::code);
     let number = delivery.attempts.saturating_add(1);
     let duration = u64::try_from(end.duration.as_millis()).unwrap_or(u64::MAX);
     let (endpoint, event) = (&delivery.endpoint, &delivery.event);

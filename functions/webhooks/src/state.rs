@@ -35,9 +35,9 @@ pub(crate) struct Limits {
     pub(crate) begin_within: Duration,
 }
 
-/// The function cannot set up TLS.
+/// TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum NoTls {
     /// To AWS.
     #[error(transparent)]
     Aws(#[from] TrustError),
@@ -50,8 +50,8 @@ impl Courier {
     /// Makes the clients for the services that the environment names, and opens their connections.
     ///
     /// # Errors
-    /// [`StartError`] if the clients cannot set up TLS.
-    pub async fn new(config: Config) -> Result<Self, StartError> {
+    /// [`NoTls`] if the clients cannot set up TLS.
+    pub async fn new(config: Config) -> Result<Self, NoTls> {
         let aws = FunctionConfig::from_env(&config.process.region)?;
         let dynamodb = aws.dynamodb();
         let courier = Self::with(

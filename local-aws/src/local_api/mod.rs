@@ -5,6 +5,7 @@ mod events;
 mod guard;
 mod html;
 mod outbox;
+mod visits;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,6 +94,8 @@ impl LocalApi {
             .route("/_local/outbox/{id}/source", get(outbox::source))
             .route("/_local/outbox/{id}/message.eml", get(outbox::message))
             .route("/_local/outbox/{id}/attachments/{index}", get(outbox::attachment))
+            .route("/_local/outbox/{id}/open", post(visits::open))
+            .route("/_local/outbox/{id}/click", post(visits::click))
             .route("/_local/events", get(events::follow))
             .route("/_local/account", get(account).put(update_account))
             .route("/_local/identities/{identity}", put(update_identity))

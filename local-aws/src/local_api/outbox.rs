@@ -127,7 +127,7 @@ fn find_source(api: &LocalApi, id: &str) -> Result<(OutboxMail, Vec<u8>), LocalA
     }
 }
 
-fn find(api: &LocalApi, id: &str) -> Result<OutboxMail, LocalApiError> {
+pub(super) fn find(api: &LocalApi, id: &str) -> Result<OutboxMail, LocalApiError> {
     let mail = api.ses.mail(id);
     mail.ok_or_else(|| {
         not_found("the outbox has no mail with this id: use the id that SES gave it, or the sender's own")

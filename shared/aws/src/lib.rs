@@ -2,7 +2,8 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `api_keys`, `deliveries`, `messages`, `outbox`, `suppressions`, `usage`, `webhooks` | one table each: schema, keys, expressions, variable |
+//! | `api_keys`, `messages`, `outbox`, `suppressions`, `usage` | one table each: schema, keys, expressions, variable |
+//! | `webhooks`, `deliveries` | the same: the endpoints of webhooks, and the deliveries to them |
 //! | `ses`, `cloudwatch`, `sns`, `sqs` | a service each, behind a cargo feature of that name |
 //! | `dynamodb` | what all tables share: the client, items, batches, conditions and errors |
 //! | `connection` | what all clients share: the HTTP client and its certificates |

@@ -20,7 +20,7 @@ use std::time::Duration;
 use aws::{Deliveries, DeliveryNotQueued, DeliveryQueue, KnownEndpoints, QueuedDelivery, StoreError, Webhooks};
 use domain::webhook::{Delivery, DeliveryMessage, Endpoint, WebhookEvent};
 use futures_util::{StreamExt, stream};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 pub use payload::payload;
 
@@ -38,19 +38,27 @@ pub struct EmitterConfig {
     pub deliveries_table: String,
     /// The queue of deliveries.
     pub queue_url: String,
+    /// How long a process uses the list of endpoints without another read.
+    pub endpoints_age_max: SignedDuration,
 }
 
 impl EmitterConfig {
-    /// Reads the configuration. `text` reads an environment variable.
+    /// Reads the configuration. `text` reads an environment variable; the list of endpoints is used for
+    /// `endpoints_age_max`.
     ///
     /// # Errors
     /// That of `text`, for the first variable that it cannot read.
-    pub fn read<E>(region: &str, text: impl Fn(&'static str) -> Result<String, E>) -> Result<Self, E> {
+    pub fn read<E>(
+        region: &str,
+        endpoints_age_max: SignedDuration,
+        text: impl Fn(&'static str) -> Result<String, E>,
+    ) -> Result<Self, E> {
         Ok(Self {
             region: region.to_owned(),
             webhooks_table: text(Webhooks::TABLE_VARIABLE)?,
             deliveries_table: text(Deliveries::TABLE_VARIABLE)?,
             queue_url: text(DeliveryQueue::URL_VARIABLE)?,
+            endpoints_age_max,
         })
     }
 }
@@ -87,10 +95,10 @@ impl Emitter {
     pub fn new(config: EmitterConfig, dynamodb: &aws_sdk_dynamodb::Client, sqs: aws_sdk_sqs::Client) -> Self {
         Self {
             region: config.region.into(),
-            endpoints: Arc::new(KnownEndpoints::new(Webhooks::new(
-                dynamodb.clone(),
-                config.webhooks_table,
-            ))),
+            endpoints: Arc::new(KnownEndpoints::new(
+                Webhooks::new(dynamodb.clone(), config.webhooks_table),
+                config.endpoints_age_max,
+            )),
             deliveries: Deliveries::new(dynamodb.clone(), config.deliveries_table),
             queue: DeliveryQueue::new(sqs, config.queue_url),
         }

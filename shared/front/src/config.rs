@@ -9,7 +9,8 @@ use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
 use emitter::EmitterConfig;
 use runtime::config::{
-    ProcessConfig, deadline_defaults, hint_queue_url, message_retention, policy, soft_bounce_tiers, tracking_events,
+    ProcessConfig, deadline_defaults, endpoints_age_max, hint_queue_url, message_retention, policy, soft_bounce_tiers,
+    tracking_events,
 };
 use runtime::environment::{ConfigError, Environment};
 
@@ -53,7 +54,9 @@ impl FrontConfig {
     /// [`ConfigError`] names the first variable that is missing or wrong.
     pub fn read(process: ProcessConfig, environment: &Environment<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
-            emitter: EmitterConfig::read(&process.region, |name| environment.text(name))?,
+            emitter: EmitterConfig::read(&process.region, endpoints_age_max(environment)?, |name| {
+                environment.text(name)
+            })?,
             process,
             suppressions_table: environment.text(Suppressions::TABLE_VARIABLE)?,
             messages_table: environment.text(Messages::TABLE_VARIABLE)?,

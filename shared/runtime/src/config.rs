@@ -11,7 +11,9 @@ use domain::queue::{AFTER_SCHEDULE_MAX, DeadlineDefaults};
 use domain::retention::MessageRetention;
 use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
+use domain::webhook::ENDPOINTS_REMEMBERED;
 use domain::webhook::guard::UrlRules;
+use jiff::SignedDuration;
 use tracing::level_filters::LevelFilter;
 
 use crate::clock::{Clock, is_local};
@@ -147,6 +149,22 @@ pub fn webhook_url_rules(environment: &Environment<'_>) -> Result<UrlRules, Conf
             }
         },
     })
+}
+
+/// Reads how long a process uses the list of webhooks' endpoints without another read: `WEBHOOK_LIST_SECONDS`, or half
+/// a minute. `okite up` sets it, so that an endpoint receives events as soon as it is made.
+///
+/// # Errors
+/// [`ConfigError`] names the variable.
+pub fn endpoints_age_max(environment: &Environment<'_>) -> Result<SignedDuration, ConfigError> {
+    const VARIABLE: &str = "WEBHOOK_LIST_SECONDS";
+    let Some(_) = environment.optional(VARIABLE) else {
+        return Ok(ENDPOINTS_REMEMBERED);
+    };
+    let seconds = environment.value(VARIABLE, "a number of seconds, 0 to 60", |seconds| {
+        (0..=60).contains(seconds)
+    })?;
+    Ok(SignedDuration::from_secs(seconds))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { createServer } from "node:http";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Resend } from "resend";
@@ -210,4 +211,47 @@ test("suppressions are added, found, listed and removed", async () => {
   const emails = [address(), address()];
   assert.equal(sent(await resend.suppressions.batch.add({ emails })).data.length, 2);
   assert.equal(sent(await resend.suppressions.batch.remove({ emails })).data.length, 2);
+});
+
+test("a webhook is created, changed, rotated and deleted, and its requests are verified", async () => {
+  const got = [];
+  const receiver = createServer((request, answer) => {
+    let body = "";
+    request.on("data", (part) => (body += part));
+    request.on("end", () => {
+      got.push({ headers: request.headers, body });
+      answer.end("thanks");
+    });
+  });
+  await new Promise((listens) => receiver.listen(0, "127.0.0.1", listens));
+  const endpoint = `http://127.0.0.1:${receiver.address().port}/hook`;
+  const { id, signing_secret: webhookSecret } = sent(await resend.webhooks.create({ endpoint, events: ["suppression.added"] }));
+  const { status, events } = sent(await resend.webhooks.get(id));
+  assert.deepEqual([status, events], ["enabled", ["suppression.added"]]);
+  assert.ok(sent(await resend.webhooks.list({ limit: 100 })).data.some((webhook) => webhook.id === id));
+  // Functions learn of a webhook within 30 seconds.
+  await local("POST", "clock", { advance_ms: 31_000 });
+  const to = address();
+  sent(await resend.suppressions.add({ email: to }));
+  await eventually(() => got.length > 0);
+  const headers = { id: got[0].headers["webhook-id"], timestamp: got[0].headers["webhook-timestamp"], signature: got[0].headers["webhook-signature"] };
+  const event = resend.webhooks.verify({ payload: got[0].body, headers, webhookSecret });
+  assert.deepEqual([event.type, event.data.email], ["suppression.added", to]);
+  assert.throws(() => resend.webhooks.verify({ payload: `${got[0].body} `, headers, webhookSecret }));
+  const eventId = headers.id;
+  await eventually(async () => (await resend.webhooks.events.get({ webhookId: id, eventId })).data?.status === "success");
+  const shown = sent(await resend.webhooks.events.get({ webhookId: id, eventId }));
+  assert.deepEqual(shown.payload, event);
+  assert.ok(sent(await resend.webhooks.events.list({ webhookId: id, limit: 100 })).data.some((listed) => listed.id === eventId));
+  const attempts = sent(await resend.webhooks.events.attempts.list({ webhookId: id, eventId, limit: 1 }));
+  assert.deepEqual([attempts.data[0].http_status_code, attempts.data[0].response], [200, "thanks"]);
+  const before = got.length;
+  assert.equal(sent(await resend.webhooks.events.replay({ webhookId: id, eventId })).id, eventId);
+  await eventually(() => got.slice(before).some((request) => request.headers["webhook-id"] === eventId));
+  assert.notEqual(sent(await resend.webhooks.rotateSigningSecret(id)).signing_secret, webhookSecret);
+  assert.equal(sent(await resend.webhooks.update(id, { status: "disabled" })).id, id);
+  refused(await resend.webhooks.update(id, { events: ["domain.created"] }), 422, "validation_error");
+  assert.equal(sent(await resend.webhooks.remove(id)).deleted, true);
+  refused(await resend.webhooks.get(id), 404, "not_found");
+  receiver.close();
 });

@@ -210,3 +210,19 @@ def test_a_bounce_suppresses():
     assert (suppression["origin"], suppression["source_id"]) == ("bounce", sent["id"])
     assert resend.Emails.get(suppression["source_id"])["to"] == [to]
     assert resend.Emails.send(email(to)).recipients[0]["reason"] == "bounce"
+
+
+def test_a_webhook_is_created_changed_rotated_and_deleted():
+    created = resend.Webhooks.create({"endpoint": "http://127.0.0.1:9/hook", "events": ["email.bounced", "email.sent"]})
+    found = resend.Webhooks.get(created["id"])
+    assert (found["status"], found["events"], found["signing_secret"]) == ("enabled", ["email.sent", "email.bounced"], None)
+    assert created["id"] in [webhook["id"] for webhook in resend.Webhooks.list({"limit": 100})["data"]]
+    changed = resend.Webhooks.update({"webhook_id": created["id"], "events": ["email.sent"], "status": "disabled"})
+    assert changed["id"] == created["id"]
+    assert resend.Webhooks.get(created["id"])["status"] == "disabled"
+    rotated = resend.Webhooks.rotate_signing_secret(created["id"])
+    assert rotated["signing_secret"].startswith("whsec_") and rotated["signing_secret"] != created["signing_secret"]
+    assert resend.Webhooks.list_events(created["id"])["data"] == []
+    refused(ResendError, lambda: resend.Webhooks.get_event(created["id"], "msg_1"), code=404, error_type="not_found")
+    assert resend.Webhooks.remove(created["id"])["deleted"] is True
+    refused(ResendError, lambda: resend.Webhooks.get(created["id"]), code=404, error_type="not_found")

@@ -114,10 +114,15 @@ impl LocalOkite {
         local.port = port;
         local.sandbox = sandbox;
         local.verified.extend(verify);
+        // Nothing is tracked unless an email asks for it.
+        let tracking = ("TrackingEvents".to_owned(), "true".to_owned());
+        local.parameters.extend([tracking]);
         local.data_dir = Some(DataDir::take(&data_dir).map_err(data_dir_error)?);
         // For a webhook of an application on this machine. A deployed stack refuses such a URL.
         let loopback = ("ALLOW_LOOPBACK_WEBHOOKS".to_owned(), "true".to_owned());
-        local.environment.extend([loopback]);
+        // An endpoint receives events as soon as it is made.
+        let list_age = ("WEBHOOK_LIST_SECONDS".to_owned(), "1".to_owned());
+        local.environment.extend([loopback, list_age]);
         let verified = local.verified.clone();
         let local_aws = LocalAws::start(local).await.map_err(start_error)?;
         match ready(&local_aws, smtp).await {

@@ -110,10 +110,10 @@ pub(super) mod tests {
         };
         let table = columns(HEADER, [endpoint("a"), listener, many].iter().map(row));
         let wanted = "\
-ID       ENDPOINT                                  STATUS    EVENTS                    CREATED
-a        https://shop.example.com/hook             enabled   email.sent,email.bounced  2027-01-15T08:00:00Z
-b        okite listen, until 2027-01-15T08:01:00Z  enabled   all                       2027-01-15T08:00:00Z
-c\u{fffd}[2J    https://shop.example.com/hook             disabled  5 of 16                   2027-01-15T08:00:00Z
+ID     ENDPOINT                                  STATUS    EVENTS                    CREATED
+a      https://shop.example.com/hook             enabled   email.sent,email.bounced  2027-01-15T08:00:00Z
+b      okite listen, until 2027-01-15T08:01:00Z  enabled   all                       2027-01-15T08:00:00Z
+c\u{fffd}[2J  https://shop.example.com/hook             disabled  5 of 16                   2027-01-15T08:00:00Z
 ";
         assert_eq!(table, wanted);
     }

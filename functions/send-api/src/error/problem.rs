@@ -255,7 +255,7 @@ pub(crate) static PROBLEMS: [ProblemRow; 40] = [
     ),
     row(
         Problem::TooManyWebhooks,
-        422,
+        409,
         "validation_error",
         RetryWhen::Never,
         "There are {most} webhooks already, and a deployment has no more. Nothing was created. Delete one that is not \

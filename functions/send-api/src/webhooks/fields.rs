@@ -37,6 +37,8 @@ impl NewWebhook {
 
 impl WebhookChange {
     pub(super) fn read(mut object: Map<String, Value>) -> Result<Self, InvalidEmail> {
+        // The Python SDK sends the id of the path in the body too.
+        object.remove("webhook_id");
         only(&object, &["endpoint", "events", "status"])?;
         let change = Self {
             endpoint: endpoint(&mut object)?,
@@ -176,7 +178,7 @@ mod tests {
     fn a_change_names_what_it_changes() {
         let read = |body| WebhookChange::read(object(body));
         assert_eq!(
-            read(json!({ "status": "disabled" })).unwrap(),
+            read(json!({ "status": "disabled", "webhook_id": "0199" })).unwrap(),
             WebhookChange {
                 endpoint: None,
                 events: None,

@@ -20,7 +20,7 @@ use std::time::Duration;
 use aws::{Deliveries, DeliveryQueue, DueDelivery, KnownEndpoints, StoreError, Webhooks};
 use domain::queue::QueueDepth;
 use domain::time::plus;
-use domain::webhook::{Endpoint, EndpointState, Target, deliveries_handed_over};
+use domain::webhook::{ENDPOINTS_REMEMBERED, Endpoint, EndpointState, Target, deliveries_handed_over};
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use sending::Deadlines;
@@ -84,7 +84,7 @@ enum Found {
 impl WebhookSweep {
     pub(crate) fn new(webhooks: Webhooks, deliveries: Deliveries, queue: DeliveryQueue) -> Self {
         Self {
-            endpoints: KnownEndpoints::new(webhooks.clone()),
+            endpoints: KnownEndpoints::new(webhooks.clone(), ENDPOINTS_REMEMBERED),
             webhooks,
             deliveries,
             queue,

@@ -17,7 +17,7 @@ use super::*;
 use crate::receiver::{Receiver, Reply};
 
 /// Longer than any test takes, and shorter than a person waits.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 /// For receivers that never answer.
 const SHORT: Duration = Duration::from_millis(300);
 /// An address that belongs to the public internet. No test connects to it.

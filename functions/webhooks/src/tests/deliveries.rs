@@ -89,8 +89,8 @@ async fn a_failed_delivery_comes_again_with_the_same_id_and_body() {
     assert_eq!((record.state, record.attempts_made), (DeliveryState::Delivered, 3));
     let statuses: Vec<Option<u16>> = record.attempts.iter().map(|attempt| attempt.status).collect();
     assert_eq!(statuses, [Some(500), Some(500), Some(200)]);
-    let received = receiver.received();
-    assert!(received.iter().all(|request| request.body == delivery.body));
+    let requests = receiver.received();
+    assert!(requests.iter().all(|request| request.body == delivery.body));
     assert_eq!(receiver.ids(), [delivery.event.as_str(); 3]);
     assert_eq!(world.webhooks.health("a").await.unwrap().unwrap().failures, 0);
 }

@@ -7,6 +7,7 @@ use domain::webhook::{
     FAILURES_TO_PARK, LastFailure, Target,
 };
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use super::world::{Outage, UNLIMITED, World, at, delivery, stored, whole};
 use crate::receiver::{Receiver, Reply};
@@ -94,6 +95,23 @@ async fn what_the_queue_does_not_take_back_comes_again() {
     world.restart(outage, HURRIED);
     assert_eq!(world.deliver(&new("a", 0..4), at(0)).await, [2, 3]);
     assert_eq!(receiver.received().len(), 2);
+}
+
+#[tokio::test]
+async fn two_deliveries_to_an_endpoint_are_attempted_at_a_time() {
+    let mut world = World::start().await;
+    let receiver = Receiver::start(|_, _| Reply::Never).await;
+    world.endpoint("a", &receiver.url()).await;
+    let limits = Limits {
+        request: Duration::from_millis(200),
+        ..UNLIMITED
+    };
+    world.restart(Outage::default(), limits);
+    let began = Instant::now();
+    assert_eq!(world.deliver(&new("a", 0..6), at(0)).await, [0; 0]);
+    // Each of them takes its whole time, so there were three pairs of them, one after the other.
+    assert!(began.elapsed() >= 3 * limits.request);
+    assert_eq!(states(&world, "a", 0..6).await, [Some(DeliveryState::Waiting); 6]);
 }
 
 #[tokio::test]

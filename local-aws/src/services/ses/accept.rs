@@ -14,6 +14,7 @@ use super::mailbox_simulator::{RecipientOutcome, is_simulated, outcome_at};
 use super::outbox::{OutboxMail, cost, ses_id};
 use super::outbox_view::MailSummary;
 use super::send_email::Mail;
+use super::visit::TrackedMail;
 use super::{PublishedEvent, Ses, SesState};
 
 impl Ses {
@@ -45,8 +46,6 @@ impl Ses {
 
         let outcomes = mail.recipients().map(|m| (m, state.outcome_at(m)));
         let events = events_of(outcomes);
-        let notification_topic = state.notification_topic.clone();
-        drop(state);
         let accepted = Accepted {
             mail,
             id,
@@ -55,6 +54,11 @@ impl Ses {
             account_id: self.account_id.clone(),
             identity,
         };
+        if let Some(tracked) = TrackedMail::of(&accepted, set.as_ref()) {
+            state.tracked.insert(tracked.message_id(), tracked);
+        }
+        let notification_topic = state.notification_topic.clone();
+        drop(state);
         for event in &events {
             if let Some(topic) = set.as_ref().and_then(|set| set.topic_of(event.kind)) {
                 self.publish(topic, event::published(&accepted, event), event);

@@ -35,6 +35,13 @@ pub(super) fn published(accepted: &Accepted, event: &MailEvent) -> Value {
     record("eventType", mail, accepted, event)
 }
 
+/// Writes the object `mail` of an event in the form of event publishing.
+pub(super) fn mail_with_tags(accepted: &Accepted) -> Value {
+    let mut mail = mail(accepted);
+    mail.insert("tags".to_owned(), tags(accepted, MailEventKind::Send));
+    Value::Object(mail)
+}
+
 /// Writes an event in the form of an identity's notifications. `Send` has none.
 pub(super) fn notification(accepted: &Accepted, event: &MailEvent) -> Option<Value> {
     if event.kind == MailEventKind::Send {
@@ -265,7 +272,7 @@ fn later(at: Timestamp, after: Duration) -> Timestamp {
 }
 
 /// Writes a time as SES does, with milliseconds.
-fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 

@@ -14,6 +14,7 @@
 //! | `accept` | `SendEmail` carried out |
 //! | `mailbox_simulator`, `mail_event`, `event` | each recipient's outcome, and the events that SES publishes |
 //! | `outbox` | the accepted mails, which outlive a restart; everything else starts afresh |
+//! | `visit` | the openings and clicks of mails that SES tracks |
 //! | `outbox_view`, `person` | the mails as `/_local/` returns them |
 //!
 //! Not simulated: signatures (a request must only carry one), templated mail, the limit of one request a second
@@ -38,8 +39,10 @@ mod person;
 mod raw;
 mod send_email;
 mod suppression_list;
+mod visit;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -60,12 +63,14 @@ pub use self::mailbox_simulator::SIMULATOR_DOMAIN;
 pub use self::outbox::{OutboxAttachment, OutboxEnvelope, OutboxMail};
 pub(crate) use self::outbox_view::{MailDetail, MailSummary};
 pub use self::send_email::Tag;
+pub(crate) use self::visit::{Click, Visit, Visitor};
 
 use self::account::Account;
 use self::configuration_set::ConfigurationSets;
 use self::identities::Identities;
 use self::outbox::Outbox;
 use self::suppression_list::SuppressionList;
+use self::visit::TrackedMail;
 use self::wire::SesWire;
 
 /// The settings of the simulator.
@@ -119,6 +124,8 @@ struct SesState {
     identities: Identities,
     suppression_list: SuppressionList,
     outbox: Outbox,
+    /// The mails that are tracked, by SES's id.
+    tracked: BTreeMap<String, TrackedMail>,
     notification_topic: Option<String>,
 }
 
@@ -147,6 +154,7 @@ impl Ses {
                 identities,
                 suppression_list: SuppressionList::default(),
                 outbox,
+                tracked: BTreeMap::new(),
                 notification_topic: None,
             }),
         }))
@@ -185,8 +193,14 @@ impl Ses {
     /// # Errors
     /// Returns an error if the outbox file cannot be written. The outbox is then unchanged.
     pub fn clear_outbox(&self) -> io::Result<()> {
-        let SesState { outbox, account, .. } = &mut *self.state();
+        let SesState {
+            outbox,
+            account,
+            tracked,
+            ..
+        } = &mut *self.state();
         outbox.clear(account.sent.counted())?;
+        tracked.clear();
         // Under the lock, so that the feed has the order in which mails came and went.
         self.feed.cleared();
         Ok(())

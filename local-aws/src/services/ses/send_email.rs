@@ -3,7 +3,7 @@
 //! [`check`] turns a request into a [`Mail`] or returns the limit that it breaks. `Content.Simple` is read here, and
 //! `Content.Raw` in [`super::raw`]; `Template` is refused by name. An accepted mail is kept as it was sent: its
 //! subject, bodies and addresses reach the outbox unchanged. Members that change nothing on one machine are ignored,
-//! such as `ListManagementOptions`, `TenantName` and `ConfigurationOverrides`.
+//! such as `ListManagementOptions` and `TenantName`.
 //! <https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,27 @@ pub(super) struct SendEmailRequest {
     configuration_set_name: Option<String>,
     email_tags: Vec<Pair>,
     content: Content,
+    configuration_overrides: ConfigurationOverrides,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ConfigurationOverrides {
+    tracking: Option<Tracking>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Tracking {
+    open_tracking_enabled: Option<String>,
+    click_tracking_enabled: Option<String>,
+}
+
+/// Whether a request overrides what its configuration set tracks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct TrackingOverrides {
+    pub(super) opens: Option<bool>,
+    pub(super) clicks: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -123,6 +144,7 @@ pub(super) struct Mail {
     pub(super) attachments: Vec<Attachment>,
     pub(super) tags: Vec<Tag>,
     pub(super) configuration_set: Option<String>,
+    pub(super) tracking: TrackingOverrides,
     /// The MIME message, if the caller built it.
     pub(super) raw: Option<RawMail>,
 }
@@ -132,6 +154,23 @@ impl Mail {
     pub(super) fn recipients(&self) -> impl Iterator<Item = &Mailbox> {
         self.to.iter().chain(&self.cc).chain(&self.bcc)
     }
+}
+
+fn overrides(overrides: ConfigurationOverrides) -> Result<TrackingOverrides, SesError> {
+    let Tracking {
+        open_tracking_enabled,
+        click_tracking_enabled,
+    } = overrides.tracking.unwrap_or_default();
+    let status = |status: Option<String>| match status.as_deref() {
+        None => Ok(None),
+        Some("ENABLED") => Ok(Some(true)),
+        Some("DISABLED") => Ok(Some(false)),
+        Some(_) => Err(bad("Tracking must be ENABLED or DISABLED.")),
+    };
+    Ok(TrackingOverrides {
+        opens: status(open_tracking_enabled)?,
+        clicks: status(click_tracking_enabled)?,
+    })
 }
 
 /// Checks a request.
@@ -149,6 +188,7 @@ pub(super) fn check(request: SendEmailRequest) -> Result<Mail, SesError> {
     let from = request.from_email_address.as_deref();
     let from = from.map(Mailbox::parse).transpose()?;
     let tags = tags(request.email_tags)?;
+    let tracking = overrides(request.configuration_overrides)?;
     let configuration_set = request.configuration_set_name;
     let mut mail = match request.content {
         Content {
@@ -169,6 +209,7 @@ pub(super) fn check(request: SendEmailRequest) -> Result<Mail, SesError> {
             attachments: simple.attachments,
             tags,
             configuration_set,
+            tracking: TrackingOverrides::default(),
             raw: None,
         },
         Content {
@@ -189,6 +230,7 @@ pub(super) fn check(request: SendEmailRequest) -> Result<Mail, SesError> {
         _ => return Err(bad("Content must hold one of Simple, Raw and Template.")),
     };
     mail.other_senders.extend(feedback);
+    mail.tracking = tracking;
     match mail.recipients().count() {
         0 => return Err(bad("At least one recipient is required.")),
         count if count > MAX_RECIPIENTS => return Err(bad("Recipient count exceeds 50.")),

@@ -17,8 +17,8 @@ const TRIES_MAX: usize = 8;
 impl Deliveries {
     /// Adds an attempt to the log of a delivery, and sets what follows. Writes the delivery if it is not there.
     ///
-    /// The same attempt is added once, however often it is written. If a newer attempt or a replay has set the state, or
-    /// the endpoint has the event, then the attempt is added to the log and the state stays; except that a success
+    /// The same attempt is added once, however often it is written. If a newer attempt or a replay has set the state,
+    /// or the endpoint has the event, then the attempt is added to the log and the state stays; except that a success
     /// always counts.
     ///
     /// # Errors

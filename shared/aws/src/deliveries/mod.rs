@@ -1,4 +1,4 @@
-//! The table Deliveries: one item for each event to each endpoint, which is the log of its attempts, the row that waits,
+//! The table Deliveries: one item for each event to each endpoint. It is the log of the attempts, the row that waits,
 //! and the source of a replay.
 //!
 //! | key | holds |
@@ -20,8 +20,9 @@
 //! | `wake_shard` | the id of the endpoint; hash key of the index `wake` |
 //! | `expires_at` | when DynamoDB may delete the item (seconds): 14 days after it was written or replayed |
 //!
-//! **An older attempt never changes the outcome of a newer one.** Attempts overlap when SQS delivers a message twice. A
-//! write that fails to condition on `state_at` is added to the log alone, and `delivered` stays until a replay.
+//! **An older attempt never changes the outcome of a newer one.** Attempts overlap when SQS delivers a message twice.
+//! An attempt that is older than `state_at` is added to the log alone, unless it succeeded. `delivered` stays until a
+//! replay.
 
 mod attempts;
 mod item;

@@ -277,9 +277,12 @@ fn wire<'a>(mailboxes: impl IntoIterator<Item = &'a Mailbox>) -> Option<Vec<Stri
 
 /// Says what SES tracks. The configuration set would decide otherwise, and track everything.
 fn overrides(events: TrackingEvents, tracking: Tracking) -> Option<types::ConfigurationOverrides> {
-    let status = |is_tracked| match is_tracked {
-        true => types::FeatureStatus::Enabled,
-        false => types::FeatureStatus::Disabled,
+    let status = |is_tracked| {
+        if is_tracked {
+            types::FeatureStatus::Enabled
+        } else {
+            types::FeatureStatus::Disabled
+        }
     };
     let overrides = types::TrackingConfigurationOverrides::builder()
         .open_tracking_enabled(status(tracking.opens))

@@ -10,8 +10,8 @@ use crate::error_code::error_code;
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>
 pub(super) const MESSAGES_MAX: usize = 10;
 
-/// Sends messages in one call. The id of each is its place. Returns the outcome of each, in their order: nothing, or the
-/// code of the failure.
+/// Sends messages in one call. The id of each is its place. Returns the outcome of each, in their order: nothing, or
+/// the code of the failure.
 pub(super) async fn send(
     client: &Client,
     queue_url: &str,

@@ -64,9 +64,9 @@ impl DeliveryQueue {
         Self { client, queue_url }
     }
 
-    /// Sends messages, in as many calls as they need. Returns the outcome of each, in their order: SQS may take some and
-    /// not the others. The deliveries of an endpoint are a message group, so that SQS shares the queue out fairly among
-    /// endpoints.
+    /// Sends messages, in as many calls as they need. Returns the outcome of each, in their order: SQS may take some
+    /// and not the others. The deliveries of an endpoint are a message group, so that SQS shares the queue out fairly
+    /// among endpoints.
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>
     pub async fn send_all(&self, deliveries: &[QueuedDelivery]) -> Vec<Result<(), DeliveryNotQueued>> {
         let bodies: Vec<String> = deliveries.iter().map(|delivery| delivery.message.to_body()).collect();
@@ -75,10 +75,16 @@ impl DeliveryQueue {
         let mut rest = (deliveries, bodies.as_slice());
         let mut calls = Vec::new();
         while !rest.0.is_empty() {
-            let (these, those) = rest.0.split_at(fitting(rest.1));
-            let (bodies, other_bodies) = rest.1.split_at(these.len());
-            rest = (those, other_bodies);
-            calls.push(these.iter().zip(bodies).enumerate().map(entry).collect::<Vec<_>>());
+            let (call, deliveries) = rest.0.split_at(fitting(rest.1));
+            let (bodies_of_call, bodies) = rest.1.split_at(call.len());
+            rest = (deliveries, bodies);
+            calls.push(
+                call.iter()
+                    .zip(bodies_of_call)
+                    .enumerate()
+                    .map(entry)
+                    .collect::<Vec<_>>(),
+            );
         }
         stream::iter(calls)
             .map(|entries| batch::send(&self.client, &self.queue_url, entries))
@@ -90,8 +96,8 @@ impl DeliveryQueue {
             .await
     }
 
-    /// Asks how many messages are to be worked off: those that can be received, and those in flight. Delayed ones do not
-    /// count. SQS's figures are approximate.
+    /// Asks how many messages are to be worked off: those that can be received, and those in flight. Delayed ones do
+    /// not count. SQS's figures are approximate.
     ///
     /// # Errors
     /// [`DepthUnknown`] if there is no answer, or one without a figure. The queue must then count as full.

@@ -69,7 +69,8 @@ impl Hints {
     }
 
     /// Sends a hint about a mail of the API key `key_id`, to be received after `delay`, in whole seconds and at most
-    /// [`HINT_DELAY_MAX`](domain::queue::HINT_DELAY_MAX). The hints of a key are a message group, so that SQS shares the queue out fairly among keys.
+    /// [`HINT_DELAY_MAX`](domain::queue::HINT_DELAY_MAX). The hints of a key are a message group, so that SQS shares
+    /// the queue out fairly among keys.
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html>
     ///
     /// # Errors

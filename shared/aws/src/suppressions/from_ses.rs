@@ -5,7 +5,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Evidence, Suppressions};
+use super::{Evidence, Recorded, Suppressions};
 use crate::StoreError;
 use domain::address::EmailAddress;
 use domain::suppression::{ListDrift, ReconciliationStep, SesListEntry, SuppressionReason};
@@ -17,9 +17,11 @@ const WRITES_AT_ONCE: usize = 8;
 /// The source of evidence that comes from SES's list.
 const SOURCE: &str = "ses-account-list";
 
-/// An entry of SES's list that was added to ours.
+/// An address that an entry of SES's list suppressed here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddedFromSes {
+    /// The id of the entry in our list.
+    pub id: Uuid,
     /// The address.
     pub address: EmailAddress,
     /// SES's reason.
@@ -33,8 +35,8 @@ pub struct AddedFromSes {
 pub struct TakenFromSes<'a> {
     /// The entries that were found and added. Nothing is lifted yet.
     pub drift: ListDrift,
-    /// The entries that were added.
-    pub added: Vec<AddedFromSes>,
+    /// The addresses that were not suppressed before.
+    pub suppressed: Vec<AddedFromSes>,
     /// The entries that are to be removed from SES's list.
     pub to_lift: Vec<&'a SesListEntry>,
 }
@@ -76,20 +78,24 @@ impl Suppressions {
                         ..Evidence::default()
                     };
                     let record = self.record(address, listed.reason, at, evidence, new_id());
-                    writes.push(record.map_ok(drop));
-                    taken.added.push(AddedFromSes {
-                        address: address.clone(),
-                        reason: listed.reason,
-                        since: at,
-                    });
+                    writes.push(record.map_ok(move |recorded| match recorded {
+                        Recorded::Suppressed { id } => Some(AddedFromSes {
+                            id,
+                            address: address.clone(),
+                            reason: listed.reason,
+                            since: at,
+                        }),
+                        Recorded::NothingNew => None,
+                    }));
                 }
             }
         }
         taken.drift.added = writes.len() as u64;
-        stream::iter(writes)
+        let written: Vec<_> = stream::iter(writes)
             .buffer_unordered(WRITES_AT_ONCE)
-            .try_collect::<()>()
+            .try_collect()
             .await?;
+        taken.suppressed.extend(written.into_iter().flatten());
         Ok(taken)
     }
 }

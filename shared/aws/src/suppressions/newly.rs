@@ -74,7 +74,7 @@ fn suppresses(registers: &Registers, register: Register) -> bool {
     match register {
         Register::BounceEcho => lifted.is_none() && registers.blocked_at.is_none(),
         Register::ComplaintEcho => lifted.is_none(),
-        register => registers.at(register) > lifted,
+        Register::Of(reason) => registers.at(reason) > lifted,
     }
 }
 

@@ -12,8 +12,8 @@ use domain::webhook::{EndpointHealth, FAILURES_TO_PARK, LastFailure};
 const TRIES_MAX: usize = 6;
 
 impl Webhooks {
-    /// Counts a failed attempt, and parks the endpoint with the twentieth in a row. `seen` is the health that the caller
-    /// has read. Returns the health then, or `None` if there is no such endpoint.
+    /// Counts a failed attempt, and parks the endpoint with the twentieth in a row. `seen` is the health that the
+    /// caller has read. Returns the health then, or `None` if there is no such endpoint.
     ///
     /// A write whose answer is lost may be counted twice.
     ///
@@ -67,8 +67,8 @@ impl Webhooks {
         Err(StoreError::new(OPERATION, "HealthKeepsChanging"))
     }
 
-    /// Ends the failures in a row and unparks the endpoint, after an attempt that succeeded. Writes nothing if there was
-    /// none in `seen`, the health that the caller has read. Returns whether it ended any.
+    /// Ends the failures in a row and unparks the endpoint, after an attempt that succeeded. Writes nothing if there
+    /// was none in `seen`, the health that the caller has read. Returns whether it ended any.
     ///
     /// # Errors
     /// [`StoreError`] if it may not have been written.

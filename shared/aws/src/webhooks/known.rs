@@ -1,4 +1,4 @@
-//! Reads the endpoints, and caches them for half a minute: every function that emits events asks for them.
+//! Reads the endpoints, and caches them for some seconds: every function that emits events asks for them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,8 +8,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::Webhooks;
 use crate::StoreError;
 
-/// How long a list is used without another read.
-const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
 /// How long a list is used while the table cannot be read.
 const REMEMBERED_IN_NEED: SignedDuration = SignedDuration::from_mins(5);
 /// How long a list is used after a read failed, before the next one: a failing read takes seconds.
@@ -19,6 +17,8 @@ const NOT_ASKED_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 #[derive(Debug)]
 pub struct KnownEndpoints {
     webhooks: Webhooks,
+    /// How long a list is used without another read.
+    age_max: SignedDuration,
     remembered: Mutex<Option<Remembered>>,
 }
 
@@ -31,16 +31,17 @@ struct Remembered {
 }
 
 impl KnownEndpoints {
-    /// Reads from `webhooks` and knows no endpoint yet.
+    /// Reads from `webhooks` and knows no endpoint yet. A list is used for `age_max` without another read.
     #[must_use]
-    pub fn new(webhooks: Webhooks) -> Self {
+    pub fn new(webhooks: Webhooks, age_max: SignedDuration) -> Self {
         Self {
             webhooks,
+            age_max,
             remembered: Mutex::default(),
         }
     }
 
-    /// Returns all endpoints, as they are or were within the last 30 seconds; within the last five minutes if the table
+    /// Returns all endpoints, as they are or were within the time of the cache; within the last five minutes if the table
     /// cannot be read.
     ///
     /// # Errors
@@ -48,7 +49,7 @@ impl KnownEndpoints {
     pub async fn all(&self, now: Timestamp) -> Result<Arc<[Endpoint]>, StoreError> {
         let remembered = self.lock().clone();
         if let Some(remembered) = &remembered
-            && remembered.is_fresh(now)
+            && remembered.is_fresh(self.age_max, now)
         {
             return Ok(Arc::clone(&remembered.endpoints));
         }
@@ -84,12 +85,12 @@ impl KnownEndpoints {
 }
 
 impl Remembered {
-    fn is_fresh(&self, now: Timestamp) -> bool {
+    fn is_fresh(&self, age_max: SignedDuration, now: Timestamp) -> bool {
         let failed_just_now = self
             .failed_at
             .is_some_and(|failed_at| is_within(NOT_ASKED_AGAIN, failed_at, now));
         let in_need = failed_just_now && is_within(REMEMBERED_IN_NEED, self.read_at, now);
-        in_need || is_within(REMEMBERED, self.read_at, now)
+        in_need || is_within(age_max, self.read_at, now)
     }
 }
 

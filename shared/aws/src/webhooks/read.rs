@@ -28,14 +28,15 @@ impl Webhooks {
         let mut endpoints = Vec::new();
         while let Some(item) = items.next().await {
             let item = item.map_err(StoreError::of("Query"))?;
-            match item::endpoint(&item) {
-                Some(endpoint) => endpoints.push(endpoint),
-                None => tracing::error!(
+            let endpoint = item::endpoint(&item);
+            if endpoint.is_none() {
+                tracing::error!(
                     cause = "malformed",
                     endpoint.id = text_of(&item, "item"),
                     "an item of the table of webhooks is no endpoint"
-                ),
+                );
             }
+            endpoints.extend(endpoint);
         }
         Ok(endpoints)
     }

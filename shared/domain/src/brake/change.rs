@@ -11,7 +11,6 @@ use uuid::Uuid;
 
 use crate::address::without_addresses;
 use crate::brake::Brake;
-use crate::webhook::{AccountEvent, EventId, EventKind, EventSubject, WebhookEvent};
 
 /// The author of the reporter's own changes.
 pub const BY_THE_REPORTER: &str = "reporter";
@@ -45,26 +44,6 @@ pub struct BrakeNotice {
 }
 
 impl BrakeChange {
-    /// Makes the event about the change in `region`. Returns `None` for an override that leaves the brake where it is. It
-    /// replaces addresses in an operator's text, because the event goes to applications.
-    #[must_use]
-    pub fn event(&self, region: &str) -> Option<WebhookEvent> {
-        if self.from == self.to {
-            return None;
-        }
-        let (kind, id) = (EventKind::AccountBrakeChanged.as_str(), self.id.to_string());
-        Some(WebhookEvent {
-            id: EventId::of(self.at, &[region, kind, &id]),
-            created_at: self.at,
-            subject: EventSubject::Account(AccountEvent::BrakeChanged {
-                from: self.from.as_str().to_owned(),
-                to: self.to.as_str().to_owned(),
-                by: without_addresses(&self.by),
-                why: without_addresses(&self.why),
-            }),
-        })
-    }
-
     /// Writes the notice about the change in `region`. It replaces addresses in an operator's text, because the notice
     /// goes to many people.
     #[must_use]
@@ -179,32 +158,6 @@ Figures:
         let message = change.notice("eu-west-1").message;
         assert!(!message.contains('@'), "{message}");
         assert!(message.contains("Why: complaint of [address], again"), "{message}");
-    }
-
-    #[test]
-    fn a_change_has_one_event_and_an_override_that_changes_nothing_has_none() {
-        let event = change().event("eu-west-1").unwrap();
-        assert_eq!(
-            (event.kind(), event.created_at),
-            (EventKind::AccountBrakeChanged, change().at)
-        );
-        assert_eq!(change().event("eu-west-1").unwrap(), event);
-        let another = BrakeChange {
-            id: Uuid::from_u128(8),
-            why: "asked by anna@example.org".to_owned(),
-            ..change()
-        };
-        let another = another.event("eu-west-1").unwrap();
-        assert_ne!(another.id, event.id);
-        let EventSubject::Account(AccountEvent::BrakeChanged { why, .. }) = another.subject else {
-            panic!("{another:?}")
-        };
-        assert_eq!(why, "asked by [address]");
-        let stays = BrakeChange {
-            from: Brake::Bulk,
-            ..change()
-        };
-        assert_eq!(stays.event("eu-west-1"), None);
     }
 
     #[test]

@@ -453,7 +453,11 @@ mod tests {
             let mut event = event(kind, member, click.clone());
             event["mail"]["destination"] = json!(["Anna <Anna@example.org>"]);
             let told = message(&event).unwrap();
-            assert_eq!(Vec::from_iter(told.recipients.keys()), ["anna@example.org"], "{kind}");
+            assert_eq!(
+                told.recipients.keys().collect::<Vec<_>>(),
+                ["anna@example.org"],
+                "{kind}"
+            );
             assert_eq!(told.at.to_string(), "2026-01-01T00:00:05Z", "{kind}");
             assert!(!told.names_ses_id() && told.id.len() == 32, "{kind}");
             let engagement = told.engagement.unwrap();

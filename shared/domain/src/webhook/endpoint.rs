@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::EventKind;
 
 /// The most endpoints of a deployment. Each function that emits events reads all of them.
 pub const ENDPOINTS_MAX: usize = 20;
+/// How long a process uses the list of endpoints without another read, unless its deployment says otherwise.
+pub const ENDPOINTS_REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
 
 /// An endpoint, without its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]

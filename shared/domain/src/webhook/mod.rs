@@ -6,6 +6,7 @@
 //! | `event` | one event about one recipient, one suppression or the account |
 //! | `event_id` | the id of an event, which is the same for every copy of it |
 //! | `endpoint` | the URL that events are delivered to, and its state |
+//! | `of_brake` | the event about a change of the brake |
 //! | `of_suppression` | the events about changes of the suppression list |
 //! | `own_events` | the events of Okite's own doing, made from the record of a mail |
 //! | `endpoint_health` | how deliveries to an endpoint went lately |
@@ -31,6 +32,7 @@ mod event_kind;
 pub mod guard;
 mod hand_over;
 pub mod judgement;
+mod of_brake;
 mod of_suppression;
 mod own_events;
 mod parking;
@@ -41,7 +43,7 @@ mod signing_secret;
 pub use attempt::{ANSWER_MAX, ATTEMPTS_KEPT, AfterAttempt, Attempt};
 pub use delivery::{Delivery, DeliveryMessage, UnreadableDelivery};
 pub use delivery_record::{DELIVERY_KEPT, DeliveryRecord, DeliveryState, DeliverySummary};
-pub use endpoint::{ENDPOINTS_MAX, Endpoint, EndpointChange, EndpointState, Target};
+pub use endpoint::{ENDPOINTS_MAX, ENDPOINTS_REMEMBERED, Endpoint, EndpointChange, EndpointState, Target};
 pub use endpoint_health::{DisabledBecause, EndpointHealth, FAILURES_TO_PARK, LastFailure, PARKED_MAX};
 pub use event::{
     AccountEvent, BounceFacts, EmailEvent, EmailOutcome, EventSubject, SuppressionChange, SuppressionEvent, Visit,

@@ -15,7 +15,7 @@ use self::header::Field;
 use super::attachment::Attachment;
 use super::error::SesError;
 use super::mailbox::Mailbox;
-use super::send_email::{Mail, Recipients, Tag, bad, check_length};
+use super::send_email::{Mail, Recipients, Tag, TrackingOverrides, bad, check_length};
 
 const CONFIGURATION_SET: &str = "X-SES-CONFIGURATION-SET";
 const MESSAGE_TAGS: &str = "X-SES-MESSAGE-TAGS";
@@ -89,6 +89,7 @@ pub(super) fn read(
         attachments: attachments(&message)?,
         tags: if tags.is_empty() { header_tags(&fields)? } else { tags },
         configuration_set: configuration_set.or_else(|| value_of(&fields, CONFIGURATION_SET)),
+        tracking: TrackingOverrides::default(),
         raw: Some(RawMail {
             from: header::shown(message.from()),
             sender: header::shown(message.sender()),

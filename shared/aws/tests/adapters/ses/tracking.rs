@@ -1,5 +1,7 @@
 //! What a request to SES says of tracking, for either form of a mail.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use domain::message::raw::{RawEmail, RawEnvelope, RawMessage};
 use domain::message::{Mail, MailContent, SesOptions, Tracking, TrackingEvents};
 use serde_json::{Value, json};

@@ -1,11 +1,14 @@
 //! Endpoints: made, read, changed, disabled and deleted.
 
 use aws::Created;
-use domain::webhook::{DisabledBecause, ENDPOINTS_MAX, EndpointChange, EndpointState, EventKind, Target};
+use domain::webhook::{
+    DisabledBecause, ENDPOINTS_MAX, EndpointChange, EndpointHealth, EndpointState, EventKind, Target,
+};
 use futures_util::future::join_all;
+use serde_json::json;
 
 use super::{TABLE, endpoint, listener, secret, with_endpoint};
-use crate::support::{Store, at, closed_port, n, number, s, text};
+use crate::support::{Answer, Fake, Store, at, closed_port, n, number, s, text};
 
 /// Reads the count of endpoints.
 async fn counted(store: &Store) -> i64 {
@@ -81,6 +84,27 @@ async fn endpoints_made_at_once_do_not_exceed_the_limit() {
     let done = created.iter().filter(|created| matches!(created, Ok(Created::Done)));
     assert_eq!(done.count(), 3, "{created:?}");
     assert_eq!(webhooks.list().await.unwrap().len(), ENDPOINTS_MAX);
+}
+
+#[tokio::test]
+async fn a_creation_that_collides_with_another_is_tried_again() {
+    let reasons = ["TransactionConflict", "None", "None", "None"].map(|code| json!({ "Code": code }));
+    let canceled = json!({ "message": "canceled", "CancellationReasons": reasons });
+    let table = Fake::start(move |before, _| {
+        if before < 2 {
+            let kind = vec![("x-amzn-ErrorType", "TransactionCanceledException".to_owned())];
+            Answer::Reply(400, kind, canceled.to_string())
+        } else {
+            Answer::ok("{}")
+        }
+    })
+    .await;
+    let webhooks = Store::at(&table.endpoint).webhooks();
+    assert_eq!(
+        webhooks.create(&endpoint("a"), &secret(1)).await.unwrap(),
+        Created::Done
+    );
+    assert_eq!(table.requests().len(), 3);
 }
 
 #[tokio::test]
@@ -206,7 +230,7 @@ async fn an_endpoint_that_is_gone_is_disabled_until_its_owner_enables_it() {
         ..EndpointChange::default()
     };
     assert_eq!(webhooks.update("a", &change).await.unwrap(), Some(endpoint("a")));
-    assert_eq!(webhooks.health("a").await.unwrap(), Some(Default::default()));
+    assert_eq!(webhooks.health("a").await.unwrap(), Some(EndpointHealth::default()));
 }
 
 #[tokio::test]

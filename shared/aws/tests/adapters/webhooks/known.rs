@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws::KnownEndpoints;
+use domain::webhook::ENDPOINTS_REMEMBERED;
 use serde_json::json;
 
 use super::{endpoint, secret, with_endpoint};
@@ -12,7 +13,7 @@ use crate::support::{Answer, Fake, Store, at};
 #[tokio::test]
 async fn a_list_is_used_for_half_a_minute() {
     let store = with_endpoint().await;
-    let known = KnownEndpoints::new(store.webhooks());
+    let known = KnownEndpoints::new(store.webhooks(), ENDPOINTS_REMEMBERED);
     assert_eq!(known.all(at(0)).await.unwrap()[..], [endpoint("a")]);
     store.webhooks().create(&endpoint("b"), &secret(1)).await.unwrap();
     assert_eq!(known.all(at(29_999)).await.unwrap().len(), 1);
@@ -25,7 +26,7 @@ async fn a_list_is_used_for_half_a_minute() {
 #[tokio::test]
 async fn no_endpoints_are_a_list_too() {
     let store = Store::start().await;
-    let known = KnownEndpoints::new(store.webhooks());
+    let known = KnownEndpoints::new(store.webhooks(), ENDPOINTS_REMEMBERED);
     assert!(known.all(at(0)).await.unwrap().is_empty());
     store.webhooks().create(&endpoint("a"), &secret(1)).await.unwrap();
     assert!(known.all(at(29_999)).await.unwrap().is_empty());
@@ -36,13 +37,16 @@ async fn a_list_of_five_minutes_ago_serves_while_the_table_cannot_be_read() {
     let fails = Arc::new(AtomicBool::new(true));
     let table = Fake::start({
         let fails = Arc::clone(&fails);
-        move |_, _| match fails.load(Ordering::SeqCst) {
-            true => Answer::error(400, "AccessDeniedException", "no"),
-            false => Answer::ok(json!({ "Items": [], "Count": 0, "ScannedCount": 0 }).to_string()),
+        move |_, _| {
+            if fails.load(Ordering::SeqCst) {
+                Answer::error(400, "AccessDeniedException", "no")
+            } else {
+                Answer::ok(json!({ "Items": [], "Count": 0, "ScannedCount": 0 }).to_string())
+            }
         }
     })
     .await;
-    let known = KnownEndpoints::new(Store::at(&table.endpoint).webhooks());
+    let known = KnownEndpoints::new(Store::at(&table.endpoint).webhooks(), ENDPOINTS_REMEMBERED);
     let all = async |milliseconds| {
         known
             .all(at(milliseconds))

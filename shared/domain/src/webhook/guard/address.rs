@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// The blocks of IPv4 that are not public, by their first address and the length of their prefix.
 const NOT_PUBLIC_V4: [(Ipv4Addr, u32); 15] = [
     // This network, the unspecified address among them.
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::UNSPECIFIED, 8),
     // Private.
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     // Shared by the customers of a carrier (CGNAT).
@@ -40,7 +40,7 @@ const NOT_PUBLIC_V4: [(Ipv4Addr, u32); 15] = [
 ];
 
 /// The only block of IPv6 whose addresses are given out. Loopback, link-local, unique local (the metadata service is
-/// fd00:ec2::254), multicast and the addresses that embed an IPv4 address without a tunnel are outside.
+/// `fd00:ec2::254`), multicast and the addresses that embed an IPv4 address without a tunnel are outside.
 const GIVEN_OUT_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
 /// The blocks inside [`GIVEN_OUT_V6`] that are not public.
