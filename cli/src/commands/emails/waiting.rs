@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws::{Claims, Hints, Outbox};
 use emitter::{Emitter, EmitterConfig};
+use jiff::SignedDuration;
 use sending::{Deadlines, Recall, RecallError};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -98,6 +99,8 @@ async fn emitter(target: &Target) -> Result<Option<Emitter>, EmailsError> {
         webhooks_table: webhooks.name.clone(),
         deliveries_table: deliveries.name,
         queue_url: queue.name,
+        // A command reads the list once.
+        endpoints_age_max: SignedDuration::from_secs(30),
     };
     let clients = (aws::dynamodb(&webhooks.config), aws::sqs_for_worker(&queue.config));
     Ok(Some(Emitter::new(config, &clients.0, clients.1)))

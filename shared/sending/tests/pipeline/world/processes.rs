@@ -15,7 +15,7 @@ use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
 use emitter::{Emitter, EmitterConfig};
 use futures_util::future::poll_fn;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sending::{Deadlines, HintQueues, Ids, MailQueue, NotSent, Origin, Outcomes, Receipt, Rules, Sending, Worker};
 use serde_json::json;
 use tokio::time::Instant;
@@ -67,6 +67,7 @@ impl World {
             webhooks_table: self.tables["WebhooksTable"].clone(),
             deliveries_table: self.tables["DeliveriesTable"].clone(),
             queue_url: queue_url_of(EVENTS),
+            endpoints_age_max: SignedDuration::from_secs(30),
         };
         let emitter = Emitter::new(emitter, &dynamodb, aws::sqs(&sdk(&self.queue_url, connector.clone())));
         let hints = Hints::new(
