@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::client::{ANNA, BOTH, Caller, DOOR, Raw, SesAnswer, Version};
 use super::outcomes::{INTERNAL, sent};
 use crate::feedback::events::{block, bounce, hard_bounce, just_now};
+use crate::subscription::Subscription;
 use crate::support::{Okite, eventually};
 use crate::suppressions::reconciliation::suppress_at_ses;
 
@@ -112,6 +113,14 @@ async fn exercise(okite: &Okite) {
         "GetAccountSendingEnabled",
     ] {
         assert_eq!(door.act(okite, &format!("Action={action}")).await.status, 200);
+    }
+    // An event for a webhook that SQS does not take, and one that it takes.
+    Subscription::start(okite).await;
+    let people = [ANNA, "gone@example.net"];
+    for _ in 0..2 {
+        let left_out = Raw::new("Left out").to(&people);
+        door.send(okite, Version::V2, &left_out).await.message_id();
+        clear_faults(okite).await;
     }
     guess_keys(okite).await;
 }
