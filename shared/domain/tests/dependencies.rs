@@ -1,7 +1,8 @@
 //! `domain` holds rules alone: it depends on no AWS SDK, no async runtime and no HTTP library, and reads no clock.
 
 /// The crates that `domain` may depend on. Each is pure computation.
-const ALLOWED: [&str; 13] = [
+const ALLOWED: [&str; 15] = [
+    "base64",
     "email-encoding",
     "hmac",
     "html5gum",
@@ -14,6 +15,7 @@ const ALLOWED: [&str; 13] = [
     "sha2",
     "subtle",
     "thiserror",
+    "url",
     "uuid",
 ];
 
