@@ -218,6 +218,8 @@ fn queues() -> Vec<SqsQueue> {
         name: name.to_owned(),
         url: queue_url_of(name),
         arn: name.to_owned(),
+        // Longer than a world lives: tests count the messages that were sent.
+        retention: Duration::from_hours(24 * 1_000),
         ..SqsQueue::default()
     };
     let events = SqsQueue {
