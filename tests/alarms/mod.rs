@@ -438,6 +438,8 @@ async fn lambda_keeps_every_line_that_a_function_logs() {
     assert_eq!(Answer::of_ses(unknown).await.status, 403);
     okite.report().await;
     okite.publish(&json!({ "eventType": "Bounce" })).await;
+    let no_delivery = json!({ "Records": [{ "messageId": "1", "body": "hello", "eventSource": "aws:sqs" }] });
+    okite.invoke("webhooks", &no_delivery).await.unwrap();
     for function in registry::names() {
         let lines = log_lines(folder.path(), function);
         assert!(!lines.is_empty(), "{function}");

@@ -142,7 +142,7 @@ async fn a_function_without_its_environment_names_the_missing_variable() {
         settings.data_dir = Some(DataDir::take(folder.path()).unwrap());
         settings
             .environment
-            .insert("SUPPRESSIONS_TABLE".to_owned(), String::new());
+            .insert("WEBHOOKS_TABLE".to_owned(), String::new());
         settings.environment.insert("LOG_LEVEL".to_owned(), "error".to_owned());
     })
     .await;
@@ -153,7 +153,7 @@ async fn a_function_without_its_environment_names_the_missing_variable() {
         let log = std::fs::read_to_string(folder.path().join(format!("logs/{function}.log"))).unwrap();
         let line: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
         assert!(
-            line["message"].as_str().unwrap().contains("SUPPRESSIONS_TABLE"),
+            line["message"].as_str().unwrap().contains("WEBHOOKS_TABLE"),
             "{line}"
         );
         assert!(
