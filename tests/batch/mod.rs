@@ -78,8 +78,9 @@ async fn a_batch_is_answered_in_the_order_it_came_and_each_email_is_sent_once() 
             );
         }
     }
+    // On a busy machine, the queue sends the last ones.
+    eventually("all are sent", async || received(&okite).await.len() == 59).await;
     let received = received(&okite).await;
-    assert_eq!(received.len(), 59);
     assert!(received.values().all(|count| *count == 1));
     for (number, last_event) in [(0, "sent"), (41, "failed"), (59, "sent")] {
         let shown = okite
@@ -432,7 +433,8 @@ async fn a_batch_is_paced_under_the_rate() {
     let okite = Okite::start().await;
     let began = std::time::Instant::now();
     assert_eq!(post(&okite, &emails(40), &[]).await.status, 200);
-    assert_eq!(received(&okite).await.len(), 40);
+    // On a busy machine, the queue sends the last ones.
+    eventually("all are sent", async || received(&okite).await.len() == 40).await;
     // 14 are sent at once and 26 at 13.3 a second. SES, which is as strict, throttled none.
     assert!(began.elapsed() >= Duration::from_millis(1_500));
 }

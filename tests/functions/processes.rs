@@ -140,9 +140,7 @@ async fn a_function_without_its_environment_names_the_missing_variable() {
     let folder = tempfile::tempdir().unwrap();
     let okite = Okite::start_unchecked(|settings| {
         settings.data_dir = Some(DataDir::take(folder.path()).unwrap());
-        settings
-            .environment
-            .insert("WEBHOOKS_TABLE".to_owned(), String::new());
+        settings.environment.insert("WEBHOOKS_TABLE".to_owned(), String::new());
         settings.environment.insert("LOG_LEVEL".to_owned(), "error".to_owned());
     })
     .await;
@@ -152,10 +150,7 @@ async fn a_function_without_its_environment_names_the_missing_variable() {
         assert!(matches!(called, Err(InvokeError::Exited(_))), "{called:?}");
         let log = std::fs::read_to_string(folder.path().join(format!("logs/{function}.log"))).unwrap();
         let line: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
-        assert!(
-            line["message"].as_str().unwrap().contains("WEBHOOKS_TABLE"),
-            "{line}"
-        );
+        assert!(line["message"].as_str().unwrap().contains("WEBHOOKS_TABLE"), "{line}");
         assert!(
             line["timestamp"].as_str().unwrap().parse::<Timestamp>().is_ok(),
             "{line}"
