@@ -74,7 +74,7 @@ fn json(endpoint: &Endpoint) -> Value {
     })
 }
 
-/// Returns a webhook as [`json`] does, with its new secret.
+/// Returns a webhook as [`json()`] does, with its new secret.
 fn json_with_secret(endpoint: &Endpoint, secret: &SigningSecret) -> Value {
     let mut shown = json(endpoint);
     shown["signing_secret"] = secret.reveal().into();

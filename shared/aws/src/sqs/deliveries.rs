@@ -57,7 +57,7 @@ impl DeliveryQueue {
     /// The environment variable of a function that holds the URL of the queue.
     pub const URL_VARIABLE: &str = "WEBHOOK_QUEUE_URL";
 
-    /// Sends to the queue with this URL, with the patience of the client: [`sqs`](crate::sqs) or
+    /// Sends to the queue with this URL, with the patience of the client: [`sqs`](crate::sqs()) or
     /// [`sqs_for_worker`](crate::sqs_for_worker).
     #[must_use]
     pub fn new(client: Client, queue_url: String) -> Self {

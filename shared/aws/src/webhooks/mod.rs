@@ -23,7 +23,7 @@
 //!
 //! One Query reads all endpoints, and the roles of the functions that emit events allow that partition alone. The three
 //! items of an endpoint and the count are written and deleted in one transaction, so nothing of a deleted endpoint is
-//! left, and two creations at once cannot exceed [`ENDPOINTS_MAX`].
+//! left, and two creations at once cannot exceed [`ENDPOINTS_MAX`](domain::webhook::ENDPOINTS_MAX).
 
 mod change;
 mod create;
