@@ -31,7 +31,8 @@ pub(crate) struct TargetArguments {
     /// Work on this CloudFormation stack in AWS, with the credentials of your environment or AWS profile
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
-    /// Like --stack, but names the DynamoDB table that the command uses (API keys, messages, suppressions, usage or webhooks)
+    /// Like --stack, but names the DynamoDB table that the command uses (API keys, messages, suppressions, usage or
+    /// webhooks)
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
     /// AWS region of the stack or table, such as eu-west-1 [default: the region of your AWS configuration]

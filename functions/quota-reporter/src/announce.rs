@@ -1,8 +1,9 @@
 //! Notifies the operators and the applications of changes of the brake. Each change is recorded, then published and
 //! emitted as an event for webhooks, then marked as such.
 //!
-//! If a run stops in between, the change stays unmarked and the next run publishes or emits it. A change is published at
-//! least once and at worst twice; its events have the same id. If the gate changed without a record, the next run adds the record.
+//! If a run stops in between, the change stays unmarked and the next run publishes or emits it. A change is published
+//! at least once and at worst twice; its events have the same id. If the gate changed without a record, the next run
+//! adds the record.
 
 use aws::{BrakeMark, GateState, StoreError};
 use domain::brake::Brake;

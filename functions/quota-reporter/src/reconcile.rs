@@ -5,8 +5,9 @@
 //! a run stops in the middle of a page, the next run reads the page again and changes nothing twice. Failures stop
 //! nothing else: the pass's state records them, and a later run tries again.
 //!
-//! Each address that is added has an event for webhooks, up to [`EVENTS_MAX`] a run: the first pass over a long list must
-//! not flood an application. An address that is taken off SES's list has none, because its event was that of the lift.
+//! Each address that is added has an event for webhooks, up to [`EVENTS_MAX`] a run: the first pass over a long list
+//! must not flood an application. An address that is taken off SES's list has none, because its event was that of the
+//! lift.
 
 use std::time::Duration;
 

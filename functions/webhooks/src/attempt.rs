@@ -22,8 +22,8 @@ impl EndpointWork<'_> {
     /// failure does not count for the delivery.
     ///
     /// # Errors
-    /// [`StoreError`] if the attempt may not have been recorded. The message comes again, and its receiver gets the event
-    /// again, with the same id.
+    /// [`StoreError`] if the attempt may not have been recorded. The message comes again, and its receiver gets the
+    /// event again, with the same id.
     pub(crate) async fn attempt(&self, delivery: &Delivery, is_early: bool) -> Result<Handled, StoreError> {
         let at = self.invocation.now();
         let url = EndpointUrl::parse(self.url, &self.courier.url_rules);

@@ -57,7 +57,7 @@ pub(crate) enum Handled {
     Done,
     /// It comes again after the visibility timeout, because its result could not be kept.
     Again,
-    /// It goes back to the queue, for there was no time for it.
+    /// It goes back to the queue, because there was no time left.
     Back,
 }
 
@@ -181,7 +181,7 @@ impl Courier {
 impl EndpointWork<'_> {
     /// Works on all messages. Returns the ids of those that come again.
     async fn all(&self, mut messages: Vec<ReceivedDelivery>) -> Vec<String> {
-        // What the table hands over comes first, because a parked endpoint is probed with it.
+        // Deliveries of the table come first, because a parked endpoint is probed with it.
         if self.health().is_parked() {
             messages.sort_by_key(|message| matches!(message.message, DeliveryMessage::Whole(_)));
         }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::request::RequestClient;
 
-/// What an invocation needs after a request: to write down the result, and to queue what comes again.
+/// The time that an invocation needs after a request: to record the result, and to queue a retry.
 const RESERVE: Duration = Duration::from_secs(10);
 
 /// An invocation: its time, and the client whose connections live as long.

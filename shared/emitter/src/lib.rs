@@ -4,8 +4,8 @@
 //! the event, and the function `webhooks` delivers it. If SQS does not take a message, the delivery waits in its table,
 //! where the sweep finds it within a minute or two.
 //!
-//! As long as there are no endpoints, an event costs nothing but a look at the list of them, which a process reads every
-//! half minute at most. Without an event the list is not read either.
+//! As long as there are no endpoints, an event costs nothing but a look at the list of them, which a process reads
+//! every half minute at most. Without an event the list is not read either.
 //!
 //! An event may be emitted again, after a crash or because SNS delivered it twice. It has the same id then, by which
 //! receivers recognise it.
@@ -127,7 +127,8 @@ impl Emitter {
         self.send(deliveries, now).await
     }
 
-    /// Puts each event on its way, and logs a failure, for an answer that must not depend on it. An alarm counts the line.
+    /// Puts each event on its way, and logs a failure, for an answer that must not depend on it. An alarm counts the
+    /// line.
     pub async fn emit_or_log(&self, events: &[WebhookEvent], now: Timestamp) {
         if let Err(error) = self.emit(events, now).await {
             tracing::error!(

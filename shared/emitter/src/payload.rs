@@ -254,8 +254,8 @@ fn open(visit: &Visit, at: Timestamp) -> Open<'_> {
     }
 }
 
-/// Returns the text by which a person, and a client that reads nothing else, tells kinds of bounces apart. django-anymail
-/// looks for "suppressed sending" and for "bounce message".
+/// Returns the text by which a person, and a client that reads nothing else, tells kinds of bounces apart.
+/// django-anymail looks for "suppressed sending" and for "bounce message".
 fn bounce_message(bounce: &BounceFacts) -> String {
     let BounceFacts {
         bounce_type, sub_type, ..

@@ -122,9 +122,9 @@ pub fn deadline_defaults(environment: &Environment<'_>) -> Result<DeadlineDefaul
     })
 }
 
-/// Reads which URLs may be called: `WEBHOOK_PORTS`, by default 443, and `ALLOW_LOOPBACK_WEBHOOKS`, which `okite up` sets
-/// so that an application on the same machine can receive events. The latter stops init wherever AWS's services are not
-/// at 127.0.0.1, so it opens nothing in a deployed function.
+/// Reads which URLs may be called: `WEBHOOK_PORTS`, by default 443, and `ALLOW_LOOPBACK_WEBHOOKS`, which `okite up`
+/// sets so that an application on the same machine can receive events. The latter stops init wherever AWS's services
+/// are not at 127.0.0.1, so it opens nothing in a deployed function.
 ///
 /// # Errors
 /// [`ConfigError`] names the variable that is wrong.

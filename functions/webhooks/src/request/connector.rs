@@ -1,7 +1,8 @@
 //! Opens connections to addresses that were checked.
 //!
 //! A name is resolved once for a connection. If any of its addresses is not public, there is no connection, and
-//! otherwise one of exactly these addresses is called: a name server that changes its answer in between changes nothing.
+//! otherwise one of exactly these addresses is called: a name server that changes its answer in between changes
+//! nothing.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;

@@ -199,8 +199,8 @@ fn headers(event: SignedEvent<'_>) -> Option<HeaderMap> {
     Some(headers)
 }
 
-/// Reads the beginning of a body until `end`, and lets the rest be. The status has decided about the delivery, so a body that is cut off or
-/// late changes nothing.
+/// Reads the beginning of a body until `end`, and lets the rest be. The status has decided about the delivery, so a
+/// body that is cut off or late changes nothing.
 async fn beginning(mut body: Incoming, end: Instant) -> String {
     let mut bytes = Vec::new();
     while bytes.len() < ANSWER_MAX {

@@ -208,7 +208,8 @@ impl World {
         self.webhooks.create(&endpoint, &secret()).await.unwrap();
     }
 
-    /// Hands messages over in one batch, each received for the first time. Returns the numbers of those that come again.
+    /// Hands messages over in one batch, each received for the first time. Returns the numbers of those that come
+    /// again.
     pub(super) async fn deliver(&self, messages: &[DeliveryMessage], now: Timestamp) -> Vec<usize> {
         self.deliver_received(messages, 1, now).await
     }

@@ -2,7 +2,7 @@
 //!
 //! SES tracks a mail if its configuration set publishes openings or clicks, unless the request overrides that. The
 //! simulator remembers the mails that it tracks until the outbox is cleared or the process ends. It rewrites no links
-//! and adds no image: whoever plays the recipient names the mail instead.
+//! and adds no image: the caller who plays the recipient names the mail instead.
 //! <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html#event-publishing-retrieving-sns-contents-open-object>
 
 use std::time::Duration;

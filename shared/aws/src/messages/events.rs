@@ -46,8 +46,8 @@ pub const ENGAGEMENTS_READ_MAX: usize = 50;
 pub(super) const EVENT: &str = "event#";
 /// The beginning of the sort key of a delivery to a recipient. It sorts before [`ENGAGED`].
 pub(super) const DELIVERY: &str = "delivery#";
-/// The beginning of the sort key of an opening or a click. It sorts between [`DELIVERY`] and [`EVENT`], and nothing else
-/// does.
+/// The beginning of the sort key of an opening or a click. It sorts between [`DELIVERY`] and [`EVENT`], and nothing
+/// else does.
 pub(super) const ENGAGED: &str = "engaged#";
 /// A key that sorts behind every event: the character that follows `#`.
 const EVENTS_END: &str = "event$";

@@ -41,8 +41,8 @@ impl KnownEndpoints {
         }
     }
 
-    /// Returns all endpoints, as they are or were within the time of the cache; within the last five minutes if the table
-    /// cannot be read.
+    /// Returns all endpoints, as they are or were within the time of the cache; within the last five minutes if the
+    /// table cannot be read.
     ///
     /// # Errors
     /// [`StoreError`] if the table could not be read, and the process knows no list that is young enough.

@@ -36,8 +36,8 @@ pub struct MessageEvent {
     pub ses_id: String,
     /// The event's type, as SES names it.
     pub kind: String,
-    /// SES's id of the bounce or complaint, or the identity of an opening or a click; empty for types that have none. It
-    /// is the same for every copy of an event.
+    /// SES's id of the bounce or complaint, or the identity of an opening or a click; empty for types that have none.
+    /// It is the same for every copy of an event.
     pub id: String,
     /// When SES says it happened; the time of the mail where the event has none. Without either it is
     /// [`Timestamp::UNIX_EPOCH`]: every copy of the event must have the same time, and the time of receipt differs.

@@ -205,7 +205,7 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
     Ok(Feedback::Event(Box::new(event)))
 }
 
-/// Returns the event for the record of the message, for the types that tell what became of it.
+/// Returns the event for the record of the message, if its type reports an outcome.
 fn about<'a>(kind: &'a str, json: &'a Json, mail: &'a Mail) -> Option<About<'a>> {
     let at = |time: Option<&Value>| time.and_then(timestamp::read);
     let mut about = About {

@@ -41,8 +41,8 @@ pub struct EmailEvent {
     pub email_created_at: Timestamp,
     /// The sender, with its display name.
     pub from: String,
-    /// The recipient. It is empty if nobody knows which of the recipients the event is about: SES does not report who of
-    /// several opened a mail.
+    /// The recipient. It is empty if nobody knows which of the recipients the event is about: SES does not report who
+    /// of several opened a mail.
     pub to: String,
     /// Every recipient of the mail.
     pub recipients: Vec<String>,

@@ -20,7 +20,8 @@ const LENGTH: usize = 26;
 pub struct EventId(String);
 
 impl EventId {
-    /// Makes the id of an event of this time. `identity` is everything that distinguishes the event from others of its time.
+    /// Makes the id of an event of this time. `identity` is everything that distinguishes the event from others of its
+    /// time.
     #[must_use]
     pub fn of(created_at: Timestamp, identity: &[&str]) -> Self {
         let mut hash = Sha256::new();

@@ -5,8 +5,8 @@ use crate::address::without_addresses;
 use crate::brake::BrakeChange;
 
 impl WebhookEvent {
-    /// Makes the event about a change of the brake in `region`. Returns `None` for an override that leaves the brake where
-    /// it is. It replaces addresses in an operator's text, because the event goes to applications.
+    /// Makes the event about a change of the brake in `region`. Returns `None` for an override that leaves the brake
+    /// where it is. It replaces addresses in an operator's text, because the event goes to applications.
     #[must_use]
     pub fn of_brake(change: &BrakeChange, region: &str) -> Option<Self> {
         if change.from == change.to {

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::{EventId, EventKind, EventSubject, SuppressionChange, SuppressionEvent, WebhookEvent};
 
 impl WebhookEvent {
-    /// Makes the event about a change of the suppression list at `at`. Two events about the same change of an address at
-    /// the same time have the same id.
+    /// Makes the event about a change of the suppression list at `at`. Two events about the same change of an address
+    /// at the same time have the same id.
     #[must_use]
     pub fn of_suppression(change: SuppressionEvent, at: Timestamp) -> Self {
         let kind = match change.change {

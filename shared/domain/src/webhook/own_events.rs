@@ -10,8 +10,8 @@
 //! | `email.failed` | `failed`; of a queued mail `refused`, which an operator wrote | when it failed |
 //! | `email.canceled` | `canceled` | when it was called back |
 //!
-//! There is one of each for every recipient, and of `email.suppressed` for every suppressed one. Its time is that of the
-//! mail if it was sent at once, and that of the last attempt if it was queued: the outcome that acceptance finds is
+//! There is one of each for every recipient, and of `email.suppressed` for every suppressed one. Its time is that of
+//! the mail if it was sent at once, and that of the last attempt if it was queued: the outcome that acceptance finds is
 //! preliminary, and recipients are judged again when the mail is sent. A mail that failed has no `email.suppressed`.
 //!
 //! `email.sent` is none of them: SES's event alone proves it.

@@ -16,7 +16,7 @@ use crate::time::plus;
 /// An attempt that comes so much too early is due: clocks differ, and SQS delays by whole seconds.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 
-/// What a message asks for.
+/// The attempt that a message asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// An attempt at a delivery that waits in SQS alone: a new one, or one that waits for some minutes.
@@ -153,8 +153,8 @@ mod tests {
     }
 
     proptest! {
-        /// However attempts go: an endpoint is parked exactly if twenty or more failed since the last success, since the
-        /// twentieth of them, and no new delivery is attempted then.
+        /// However attempts go: an endpoint is parked exactly if twenty or more failed since the last success, since
+        /// the twentieth of them, and no new delivery is attempted then.
         #[test]
         fn the_state_follows_from_the_attempts(
             attempts in prop::collection::vec(prop::bool::weighted(0.05), 0..200),

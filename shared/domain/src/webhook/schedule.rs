@@ -26,7 +26,7 @@ const SQS_DELAY_MAX: Duration = Duration::from_mins(15);
 /// How many attempts a delivery has at most.
 pub const ATTEMPTS_MAX: u32 = 8;
 
-/// What becomes of a delivery after an attempt failed.
+/// The next attempt at a delivery after one failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextAttempt {
     /// A message of SQS with this delay brings it back.

@@ -201,7 +201,7 @@ mod tests {
             let mut content = content(parts());
             content.mail.options.tracking = Tracking { opens, clicks };
             assert_eq!(read_back(&content).mail.options.tracking, content.mail.options.tracking);
-            // What is not tracked is written as it was before there was tracking.
+            // A mail that is not tracked is written as it was before there was tracking.
             let bytes = encode(&content).unwrap();
             let json = decompress_to_vec_with_limit(&bytes, CONTENT_MAX).unwrap();
             let json = String::from_utf8(json).unwrap();

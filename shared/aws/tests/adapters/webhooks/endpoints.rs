@@ -139,7 +139,7 @@ async fn nothing_of_a_deleted_endpoint_is_left() {
     let health = webhooks.health("a").await.unwrap().unwrap();
     webhooks.rotate("a", &secret(2), at(0)).await.unwrap();
     assert!(webhooks.delete("a").await.unwrap());
-    // What still runs for it finds nothing, and leaves nothing.
+    // Calls that are still under way find nothing, and leave nothing.
     assert_eq!(
         webhooks.failed("a", &super::health::failure(1), &health).await.unwrap(),
         None

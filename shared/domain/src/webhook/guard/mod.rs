@@ -8,7 +8,7 @@
 //! | `url` | the text of a URL: its scheme, port and host |
 //! | `address` | the addresses that belong to the public internet |
 //!
-//! A name proves nothing: it may resolve to any address, and to another one a moment later. So whoever connects
+//! A name proves nothing: it may resolve to any address, and to another one a moment later. So the connector
 //! resolves once, refuses a name with any address that is not public, and connects to the addresses that it checked.
 
 mod address;
