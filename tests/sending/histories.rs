@@ -254,7 +254,13 @@ impl World {
             nonce: self.new_id(),
         };
         let event = serde_json::from_value(event).unwrap();
-        let handled = send_api::handle(&state, event, self.clock.now(), Instant::now() + TIMEOUT, ids);
+        let handled = Box::pin(send_api::handle(
+            &state,
+            event,
+            self.clock.now(),
+            Instant::now() + TIMEOUT,
+            ids,
+        ));
         let Some(answer) = unless_dead(handled, dies_after).await else {
             return Told::Nothing;
         };
@@ -277,9 +283,11 @@ impl World {
             let event = json!({ "Records": [{ "Sns": sns }] });
             for _ in 0..copies {
                 // A fault may fail it; SNS and Lambda would try again.
-                while feedback::handle(&state, event.clone(), self.clock.now(), || self.new_id())
-                    .await
-                    .is_err()
+                while Box::pin(feedback::handle(&state, event.clone(), self.clock.now(), || {
+                    self.new_id()
+                }))
+                .await
+                .is_err()
                 {}
             }
         }

@@ -366,7 +366,7 @@ async fn apply(
         Recorded::Suppressed { id } => event.suppression_added(fact, id.to_string()),
         Recorded::NothingNew => None,
     }));
-    state.emitter.emit(&events, now).await?;
+    Box::pin(state.emitter.emit(&events, now)).await?;
     let reasons: BTreeSet<&str> = event
         .facts
         .iter()

@@ -149,7 +149,8 @@ impl Sending {
         origin: &Origin<'_>,
         deadlines: &Deadlines,
     ) -> Result<Outcomes, NotSent> {
-        let claimed = self.claim(submissions, origin, deadlines).await?;
+        // Each step is on the heap: the futures of the SDK are large, and together they outgrow the stack of a thread.
+        let claimed = Box::pin(self.claim(submissions, origin, deadlines)).await?;
         let first = claimed.first;
         let own_events = OwnEvents::new(self.emitter.as_ref());
         let mut outcomes: Vec<Option<Result<Receipt, NotSent>>> = submissions
@@ -178,15 +179,15 @@ impl Sending {
                         .iter()
                         .all(|submission| submission.when_busy == WhenBusy::Queue),
             };
-            let attempted = chunks.attempt_patiently(submissions, &mut outcomes).await;
+            let attempted = Box::pin(chunks.attempt_patiently(submissions, &mut outcomes)).await;
             if attempted.is_ok() {
-                chunks.accept_all(submissions, &mut outcomes).await;
+                Box::pin(chunks.accept_all(submissions, &mut outcomes)).await;
                 refusals::log_refusals(&outcomes);
             }
             settle::settle(first, deadlines, chunks.let_go(submissions, &outcomes)).await;
             attempted?;
         }
-        own_events.emit(self.emitter.as_ref(), deadlines).await;
+        Box::pin(own_events.emit(self.emitter.as_ref(), deadlines)).await;
         let each = outcomes.into_iter().zip(submissions).map(|(outcome, submission)| {
             outcome.unwrap_or_else(|| {
                 Err(if claimed.is_answered && claimed.record(submission).is_none() {
