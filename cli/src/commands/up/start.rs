@@ -121,7 +121,7 @@ impl LocalOkite {
         // For a webhook of an application on this machine. A deployed stack refuses such a URL.
         let loopback = ("ALLOW_LOOPBACK_WEBHOOKS".to_owned(), "true".to_owned());
         // An endpoint receives events as soon as it is made.
-        let list_age = ("WEBHOOK_LIST_SECONDS".to_owned(), "1".to_owned());
+        let list_age = ("WEBHOOK_LIST_SECONDS".to_owned(), "0".to_owned());
         local.environment.extend([loopback, list_age]);
         let verified = local.verified.clone();
         let local_aws = LocalAws::start(local).await.map_err(start_error)?;
