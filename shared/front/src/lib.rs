@@ -33,7 +33,7 @@ pub struct Clients {
 /// The parts of a front. Each front takes those that it needs.
 #[derive(Debug)]
 pub struct Front {
-    /// The clients, for what only one of the fronts has.
+    /// The clients. A front makes the parts with them that no other front has.
     pub clients: Clients,
     /// The account's region.
     pub region: String,
