@@ -4,6 +4,7 @@
 //! `run(self) -> CommandResult`, then add it below: its module, its variant and its arm.
 
 mod brake;
+mod completions;
 mod doctor;
 mod emails;
 mod explain_bounce;
@@ -13,6 +14,7 @@ mod function;
 mod incident;
 mod keys;
 mod listen;
+mod man;
 mod queue;
 mod smtp;
 mod status;
@@ -43,6 +45,8 @@ pub(crate) enum Command {
     Feedback(feedback::FeedbackCommand),
     Doctor(doctor::DoctorCommand),
     ExplainBounce(explain_bounce::ExplainBounceCommand),
+    Completions(completions::CompletionsCommand),
+    Man(man::ManCommand),
     #[command(hide = true)]
     Function(function::FunctionCommand),
 }
@@ -66,6 +70,8 @@ impl Command {
             Self::Feedback(command) => command.run(),
             Self::Doctor(command) => command.run(),
             Self::ExplainBounce(command) => command.run(),
+            Self::Completions(command) => command.run(),
+            Self::Man(command) => command.run(),
             Self::Function(command) => command.run(),
         };
         result.unwrap_or_else(Failure::report)

@@ -39,6 +39,7 @@ fn commands<'a>(id: &'a str, list: &'a str) -> Vec<Vec<&'a str>> {
     vec![
         vec!["--help"],
         vec!["--version"],
+        vec!["completions", "bash"],
         vec!["keys", "create", "--name", "a"],
         vec!["keys", "list"],
         vec!["keys", "list", "--json"],
@@ -87,7 +88,7 @@ async fn a_command_ends_quietly_if_nobody_reads_its_output() {
         let command = || {
             let mut command = okite();
             command.args(&arguments);
-            if !matches!(arguments[0], "--help" | "--version" | "explain-bounce") {
+            if !matches!(arguments[0], "--help" | "--version" | "completions" | "explain-bounce") {
                 command.arg("--data-dir").arg(&data_dir);
             }
             command

@@ -86,6 +86,9 @@ async fn rejects_wrong_arguments_before_it_does_anything() {
         vec!["feedback", "redrive", "--stack", "a", "--queue", "b"],
         vec!["feedback", "redrive", "--region", "eu-west-1"],
         vec!["function", "nobody"],
+        vec!["completions"],
+        vec!["completions", "tcsh"],
+        vec!["man"],
     ] {
         let output = finished(okite().args(&arguments).current_dir(folder.path())).await;
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
