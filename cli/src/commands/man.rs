@@ -61,7 +61,8 @@ mod tests {
             for name in path.split(' ') {
                 part = part.find_subcommand(name).unwrap();
             }
-            for long in part.get_arguments().filter_map(clap::Arg::get_long) {
+            let shown = part.get_arguments().filter(|argument| !argument.is_hide_set());
+            for long in shown.filter_map(clap::Arg::get_long) {
                 assert!(page.contains(&format!("--{long}")), "{name}: --{long}");
             }
             expected.insert(name);
