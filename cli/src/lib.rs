@@ -43,7 +43,7 @@ mod target;
 mod terminal;
 mod webhook_tables;
 
-pub use commands::up::{LocalOkite, LocalOptions, SmtpError, UpError};
+pub use commands::up::{ListenOptions, LocalOkite, LocalOptions, SmtpError, UpError};
 pub use local::LOCAL_API_KEY;
 
 /// Send mail through Amazon SES, within its quotas and without mailing suppressed addresses.

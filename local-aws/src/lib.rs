@@ -45,4 +45,4 @@ pub mod services;
 pub mod template;
 
 pub use application::{ACCOUNT_ID, Application, OperatorTopic, REGION};
-pub use run::{LocalAws, RunSettings, StartError};
+pub use run::{LocalAws, RunSettings, StartError, reachable};

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use local_aws::calls::Call;
 use local_aws::services::lambda::Program;
 use local_aws::{ACCOUNT_ID, REGION};
-use okite::{LOCAL_API_KEY, LocalOkite, LocalOptions};
+use okite::{LOCAL_API_KEY, ListenOptions, LocalOkite, LocalOptions};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -64,6 +64,7 @@ impl Stack {
     pub(crate) async fn start(rate: u32) -> Done<Self> {
         let folder = tempfile::tempdir()?;
         let options = LocalOptions {
+            listen: ListenOptions::default(),
             port: 0,
             smtp_port: Some(0),
             data_dir: folder.path().join("okite"),

@@ -12,6 +12,7 @@ mod feedback;
 mod forget;
 mod incident;
 mod keys;
+mod listening;
 mod permissions;
 mod queue;
 mod smtp;

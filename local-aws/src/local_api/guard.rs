@@ -1,13 +1,13 @@
 //! Keeps other web sites away from `/_local/` and the page. Any site that a person has open in the same browser can
 //! reach a server on 127.0.0.1.
 //!
-//! A site whose name resolves to 127.0.0.1 (DNS rebinding) is recognized by the `Host` of its requests. A site that
-//! calls across origins is recognized by `Origin` and `Sec-Fetch-Site`, which browsers add and scripts cannot change.
-//! Programs such as curl send neither and are served. The port of `Host` may differ from the server's, because a port
-//! may be forwarded here; `Origin` has to be the same as `Host`.
+//! A site whose name resolves to the address of this server (DNS rebinding) is recognized by the `Host` of its requests,
+//! which has to be one of [`Hosts`]. A site that calls across origins is recognized by `Origin` and `Sec-Fetch-Site`,
+//! which browsers add and scripts cannot change. Programs such as curl send neither and are served. `Origin` has to be
+//! the same as `Host`.
 
 use axum::Json;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
@@ -16,6 +16,8 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+
+use super::hosts::{Hosts, name_of};
 
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 const SEC_FETCH_MODE: &str = "sec-fetch-mode";
@@ -33,8 +35,8 @@ const HEADERS: [(HeaderName, &str); 5] = [
 ];
 
 /// Refuses the requests of other web sites.
-pub(crate) async fn guard(request: Request, next: Next) -> Response {
-    let mut response = match check(request.method(), request.headers()) {
+pub(crate) async fn guard(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
+    let mut response = match check(&hosts, request.method(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(message) => (StatusCode::FORBIDDEN, Json(json!({ "message": message }))).into_response(),
     };
@@ -47,11 +49,11 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
     response
 }
 
-fn check(method: &Method, headers: &HeaderMap) -> Result<(), &'static str> {
+fn check(hosts: &Hosts, method: &Method, headers: &HeaderMap) -> Result<(), String> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let host = text(HOST.as_str()).unwrap_or_default();
-    if !is_this_machine(host) {
-        return Err("only this machine may call this: use 127.0.0.1 or localhost as its name");
+    if !hosts.allow(host) {
+        return Err(wrong_host(host));
     }
     let is_safe = method.is_safe();
     // Any site may link here, because it cannot read what the link opens.
@@ -64,34 +66,34 @@ fn check(method: &Method, headers: &HeaderMap) -> Result<(), &'static str> {
     });
     if (is_foreign_site && !is_opened) || (is_foreign_origin && !is_safe) {
         return Err(
-            "another web site may not call this: use the page of this server, or a program other than a browser",
+            "another web site may not call this: use the page of this server, or a program other than a browser"
+                .to_owned(),
         );
     }
     Ok(())
 }
 
-/// Returns whether a `Host` names this machine, with any port.
-fn is_this_machine(host: &str) -> bool {
-    let (name, port) = match host.rsplit_once(':') {
-        Some((name, port)) if !port.contains(']') => (name, Some(port)),
-        _ => (host, None),
+/// Returns the message about a `Host` that is not allowed.
+fn wrong_host(host: &str) -> String {
+    let (called, name) = match name_of(host) {
+        Some(name) => (format!("{name} is no name of this server"), name),
+        None => ("the header `Host` names no host".to_owned(), "NAME"),
     };
-    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    port.is_none_or(is_port)
-        && ["127.0.0.1", "localhost", "[::1]"]
-            .iter()
-            .any(|known| name.eq_ignore_ascii_case(known))
+    format!("{called}: call it by 127.0.0.1 or localhost, or start it with `--allow-host {name}`")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn checked(method: &Method, headers: &[(&'static str, &'static str)]) -> bool {
         let pairs = headers
             .iter()
             .map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-        check(method, &pairs.collect()).is_ok()
+        let hosts = Hosts::new(Ipv4Addr::LOCALHOST.into(), Vec::new());
+        check(&hosts, method, &pairs.collect()).is_ok()
     }
 
     #[test]
@@ -133,6 +135,19 @@ mod tests {
             assert!(!checked(&Method::GET, &[("host", host)]), "{host}");
         }
         assert!(!checked(&Method::GET, &[]));
+    }
+
+    #[test]
+    fn a_refusal_names_the_option_that_allows_the_host() {
+        for (host, words) in [
+            ("okite:3000", "okite is no name of this server"),
+            ("okite:3000", "`--allow-host okite`"),
+            ("<b>", "`--allow-host NAME`"),
+            ("", "the header `Host` names no host"),
+        ] {
+            let message = wrong_host(host);
+            assert!(message.contains(words), "{host}: {message}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod body;
 mod events;
 mod guard;
+mod hosts;
 mod html;
 mod outbox;
 mod visits;
@@ -32,6 +33,7 @@ use crate::services::sqs::Sqs;
 use crate::template::Schedule;
 
 pub(crate) use guard::guard;
+pub(crate) use hosts::Hosts;
 
 /// The largest body of a request, in bytes.
 const BODY_MAX: usize = 10 * 1024 * 1024;

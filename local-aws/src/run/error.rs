@@ -1,6 +1,7 @@
 //! Why a run does not start.
 
 use std::io;
+use std::net::IpAddr;
 
 use axum::http::StatusCode;
 
@@ -14,8 +15,10 @@ pub enum StartError {
     #[error("another program listens on port {0}")]
     PortTaken(u16),
     /// This process cannot listen on a port.
-    #[error("cannot listen on port {port} of 127.0.0.1: {source}")]
+    #[error("cannot listen on port {port} of {address}: {source}")]
     Port {
+        /// The address.
+        address: IpAddr,
         /// The port; 0 stands for any free one.
         port: u16,
         /// The reason.

@@ -1,7 +1,7 @@
-//! The ports of a run, all on 127.0.0.1.
+//! The ports of a run: the HTTP API's on the address of the settings, all others on 127.0.0.1.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use tokio::net::TcpListener;
 
@@ -14,16 +14,31 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    async fn bind(port: u16) -> Result<Self, StartError> {
+    async fn bind(address: IpAddr, port: u16) -> Result<Self, StartError> {
         let error = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => StartError::PortTaken(port),
-            _ => StartError::Port { port, source },
+            _ => StartError::Port { address, port, source },
         };
-        let socket = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-            .await
-            .map_err(error)?;
-        let url = format!("http://{}", socket.local_addr().map_err(error)?);
+        let socket = TcpListener::bind((address, port)).await.map_err(error)?;
+        let mut address = socket.local_addr().map_err(error)?;
+        address.set_ip(reachable(address.ip()));
+        let url = format!("http://{address}");
         Ok(Self { socket, url })
+    }
+
+    /// Binds a free port that only this machine reaches.
+    async fn internal() -> Result<Self, StartError> {
+        Self::bind(Ipv4Addr::LOCALHOST.into(), 0).await
+    }
+}
+
+/// Returns the address by which this machine reaches a server that listens on `address`.
+#[must_use]
+pub fn reachable(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        address => address,
     }
 }
 
@@ -39,16 +54,16 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Binds all ports: the HTTP API's to `port`, the others to free ones.
-    pub(super) async fn bind(port: u16) -> Result<Self, StartError> {
+    /// Binds all ports: the HTTP API's to `address` and `port`, the others to free ones.
+    pub(super) async fn bind(address: IpAddr, port: u16) -> Result<Self, StartError> {
         Ok(Self {
-            front: Listener::bind(port).await?,
-            dynamodb: Listener::bind(0).await?,
-            ses: Listener::bind(0).await?,
-            sqs: Listener::bind(0).await?,
-            sns: Listener::bind(0).await?,
-            cloudwatch: Listener::bind(0).await?,
-            runtime: Listener::bind(0).await?,
+            front: Listener::bind(address, port).await?,
+            dynamodb: Listener::internal().await?,
+            ses: Listener::internal().await?,
+            sqs: Listener::internal().await?,
+            sns: Listener::internal().await?,
+            cloudwatch: Listener::internal().await?,
+            runtime: Listener::internal().await?,
         })
     }
 

@@ -24,6 +24,7 @@ use crate::services::gateway::Gateway;
 use crate::services::lambda::{InvokeError, Lambda};
 
 pub use error::StartError;
+pub use listeners::reachable;
 pub use settings::RunSettings;
 
 /// The running services.

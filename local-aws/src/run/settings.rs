@@ -1,6 +1,7 @@
 //! The settings of a run.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use crate::application::Application;
@@ -12,8 +13,12 @@ use crate::services::lambda::{self, Program};
 pub struct RunSettings {
     /// The application that runs.
     pub application: Application,
+    /// The address of the HTTP API. All other services are on 127.0.0.1.
+    pub address: IpAddr,
     /// The port of the HTTP API; 0 picks a free one.
     pub port: u16,
+    /// Hosts that requests to the page and `/_local/` may name, besides this machine's own names and `address`.
+    pub allowed_hosts: Vec<String>,
     /// The directory of the data. Without one, everything is kept in memory.
     pub data_dir: Option<DataDir>,
     /// Whether the SES account is in the sandbox.
@@ -42,7 +47,9 @@ impl RunSettings {
     pub fn new(application: Application, program: Program) -> Self {
         Self {
             application,
+            address: Ipv4Addr::LOCALHOST.into(),
             port: 0,
+            allowed_hosts: Vec::new(),
             data_dir: None,
             sandbox: false,
             verified: vec!["example.com".to_owned(), "example.org".to_owned()],

@@ -21,7 +21,7 @@ use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::fault::Faults;
-use crate::local_api::{LocalApi, guard};
+use crate::local_api::{Hosts, LocalApi, guard};
 use crate::middleware::Middleware;
 use crate::server::SilentClients;
 use crate::service_metrics::ServiceMetrics;
@@ -48,7 +48,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
     let incomplete = || StartError::Incomplete("HTTP API".to_owned());
     let http_api = stack.http_api.take().ok_or_else(incomplete)?;
     let watched_schedule = watched_schedule(&application, &stack)?;
-    let at = Listeners::bind(settings.port).await?;
+    let at = Listeners::bind(settings.address, settings.port).await?;
 
     let data_dir = settings.data_dir.as_ref();
     let clock = open_clock(data_dir)?;
@@ -95,7 +95,8 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
     let cloudwatch = CloudWatch::new(ses.clone(), sqs.clone(), stack.alarms, clock.clone());
     let gateway = Gateway::new(lambda.clone(), http_api, clock.clone(), middleware.metrics.clone());
 
-    let router = front_router(local_api, application.page, &gateway);
+    let hosts = Hosts::new(settings.address, settings.allowed_hosts);
+    let router = front_router(local_api, application.page, &gateway, hosts);
     let front = tokio::spawn(serve_front(at.front.socket, router, stop_front.clone()));
     let serve = |listener, router, idle| tasks.spawn(server::serve(listener, router, idle, stop.clone()));
     serve(at.ses.socket, ses.router(&middleware), Some(SES_IDLE));
@@ -224,14 +225,16 @@ async fn serve_dynamodb(dynamodb: Dynamodb, socket: TcpListener, middleware: Mid
     }
 }
 
-/// Returns the routes behind the port of the HTTP API: the API itself, and what only this machine may reach, the page
-/// and `/_local/`.
-fn front_router(local_api: LocalApi, page: Option<&'static str>, gateway: &Arc<Gateway>) -> Router {
+/// Returns the routes behind the port of the HTTP API: the API itself, and what no other site may reach, the page and
+/// `/_local/`.
+fn front_router(local_api: LocalApi, page: Option<&'static str>, gateway: &Arc<Gateway>, hosts: Hosts) -> Router {
     let mut local = local_api.router();
     if let Some(page) = page {
         local = local.merge(page::router(page, gateway.router()));
     }
-    local.layer(axum::middleware::from_fn(guard)).merge(gateway.router())
+    local
+        .layer(axum::middleware::from_fn_with_state(hosts, guard))
+        .merge(gateway.router())
 }
 
 /// Opens the clock, which goes on from its setting in the data directory.

@@ -388,7 +388,7 @@ proptest! {
             match session.line(line.as_bytes()) {
                 Step::CheckKey(_) => {
                     prop_assert!(model.is_greeted && !model.has_key && model.mail.is_none());
-                    prop_assert!(model.is_secure || is_local);
+                    prop_assert!(model.is_secure || is_local || has_default);
                     let status = if command == "AUTH" { KeyStatus::Valid } else { KeyStatus::Wrong };
                     model.has_key = command == "AUTH";
                     if let Step::Close(_) = session.key_checked(status) {

@@ -1,5 +1,6 @@
 //! `okite up`: runs Okite on this machine until a signal stops it.
 
+mod listener;
 mod smtp;
 mod start;
 
@@ -14,6 +15,7 @@ use crate::local::DEFAULT_DATA_DIR;
 use crate::output::{note, say};
 use crate::stop_signal::stop_signal;
 
+pub use listener::ListenOptions;
 pub use smtp::SmtpError;
 pub use start::{LocalOkite, LocalOptions, UpError};
 
@@ -31,10 +33,10 @@ const DEFAULT_PORT: u16 = 3000;
 Example:
   okite up --port 4000 --verify shop.example")]
 pub(crate) struct UpCommand {
-    /// Port on 127.0.0.1; 0 picks a free one
+    /// Port of the HTTP API and the page; 0 picks a free one
     #[arg(long, default_value_t = DEFAULT_PORT)]
     port: u16,
-    /// Port on 127.0.0.1 that takes mail by SMTP; 0 picks a free one [default: 1025, or none if it is taken]
+    /// Port that takes mail by SMTP; 0 picks a free one [default: 1025, or none if it is taken]
     #[arg(long, value_name = "PORT")]
     smtp_port: Option<u16>,
     /// Directory of the tables, mails and logs; created if it does not exist
@@ -46,6 +48,8 @@ pub(crate) struct UpCommand {
     /// Verify this address or domain in the simulated SES, besides example.com and example.org; may be repeated
     #[arg(long, value_name = "IDENTITY", value_parser = parse_identity)]
     verify: Vec<String>,
+    #[command(flatten)]
+    listen: ListenOptions,
 }
 
 impl UpCommand {
@@ -57,6 +61,7 @@ impl UpCommand {
             data_dir,
             sandbox,
             verify,
+            listen,
         } = self;
         tokio::runtime::Runtime::new()?.block_on(async {
             // The command listens for signals before it starts anything, so that a signal during the start stops
@@ -69,6 +74,7 @@ impl UpCommand {
                 data_dir,
                 sandbox,
                 verify,
+                listen,
                 program: start::this_program()?,
             };
             let local = tokio::select! {
@@ -76,6 +82,9 @@ impl UpCommand {
                 () = &mut stop => return Ok(ExitCode::SUCCESS),
             };
             say!("{}", local.welcome())?;
+            if let Some(warning) = local.warning() {
+                note!("\n{warning}");
+            }
             stop.await;
             note!("okite: stopping; press Ctrl-C again to stop at once");
             let stop_now = stop_signal()?;

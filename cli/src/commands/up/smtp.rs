@@ -1,10 +1,11 @@
 //! The SMTP server of a local Okite. It sends with the local API key what clients send without one.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use domain::api_key::{ApiKey, InvalidApiKey};
+use local_aws::reachable;
 use smtp::api::{InvalidApiUrl, NoRoots};
 use smtp::{Api, Door, Limits, Server, ServerSettings};
 use tokio::net::TcpListener;
@@ -20,6 +21,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The SMTP server of a local Okite.
 #[derive(Debug)]
 pub(super) struct LocalSmtp {
+    /// The address by which this machine reaches it.
     pub(super) address: SocketAddr,
     server: Server,
     task: JoinHandle<()>,
@@ -43,14 +45,15 @@ pub enum SmtpError {
 }
 
 impl LocalSmtp {
-    /// Takes a port on 127.0.0.1; 0 picks a free one.
-    pub(super) async fn bind(port: u16) -> io::Result<TcpListener> {
-        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
+    /// Takes a port of an address; 0 picks a free one.
+    pub(super) async fn bind(address: IpAddr, port: u16) -> io::Result<TcpListener> {
+        TcpListener::bind((address, port)).await
     }
 
     /// Serves a listener, before the API at `url`.
     pub(super) fn start(listener: TcpListener, url: &str) -> Result<Self, SmtpError> {
-        let address = listener.local_addr()?;
+        let mut address = listener.local_addr()?;
+        address.set_ip(reachable(address.ip()));
         let limits = Limits::default();
         let server = Server::new(ServerSettings {
             api: Api::new(url.parse()?)?,

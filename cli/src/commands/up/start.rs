@@ -1,6 +1,7 @@
 //! Starts Okite on local AWS, creates the API key that always works, and writes `local.json`, which lists the URLs, the
 //! key and the environment of each function.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use local_aws::{LocalAws, RunSettings, StartError};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::listener::{ListenOptions, wrong_address};
 use super::smtp::{self, LocalSmtp, SmtpError};
 use crate::application::APPLICATION;
 use crate::aws_error;
@@ -23,10 +25,11 @@ use crate::local::{LOCAL_ACCESS_KEY_ID, LOCAL_API_KEY, LOCAL_SECRET_ACCESS_KEY, 
 /// Options of a local Okite.
 #[derive(Debug)]
 pub struct LocalOptions {
-    /// The port on 127.0.0.1; 0 picks a free one.
+    /// The address and the names by which it may be called.
+    pub listen: ListenOptions,
+    /// The port of the HTTP API; 0 picks a free one.
     pub port: u16,
-    /// The port of the SMTP server on 127.0.0.1; 0 picks a free one. If it is not given, 1025 is taken unless another
-    /// program has it.
+    /// The port of the SMTP server; 0 picks a free one. If it is not given, 1025 is taken unless another program has it.
     pub smtp_port: Option<u16>,
     /// The directory of the tables, mails and logs.
     pub data_dir: PathBuf,
@@ -53,6 +56,14 @@ pub enum UpError {
     /// Another program listens on the SMTP port.
     #[error("{0}: stop that program, or choose another port with --smtp-port (0 picks a free one)")]
     SmtpPortTaken(#[source] std::io::Error),
+    /// This process cannot listen on the address.
+    #[error("{}", wrong_address(*.address, .source))]
+    Address {
+        /// The address.
+        address: IpAddr,
+        /// The reason.
+        source: std::io::Error,
+    },
     /// The SMTP server did not start.
     #[error("the SMTP server did not start: {0}")]
     Smtp(#[from] SmtpError),
@@ -84,6 +95,7 @@ pub struct LocalOkite {
     data_dir: PathBuf,
     sandbox: bool,
     verified: Vec<String>,
+    listen: ListenOptions,
     took: Duration,
 }
 
@@ -100,18 +112,22 @@ impl LocalOkite {
             data_dir,
             sandbox,
             verify,
+            listen,
             program,
         } = options;
+        listen.check().await?;
         let smtp = match (
-            LocalSmtp::bind(smtp_port.unwrap_or(smtp::DEFAULT_PORT)).await,
+            LocalSmtp::bind(listen.listen, smtp_port.unwrap_or(smtp::DEFAULT_PORT)).await,
             smtp_port,
         ) {
             (Ok(listener), _) => Some(listener),
-            (Err(error), Some(port)) => return Err(smtp_port_taken(port, &error)),
+            (Err(error), Some(port)) => return Err(smtp_port_taken(listen.listen, port, &error)),
             (Err(_), None) => None,
         };
         let mut local = RunSettings::new(APPLICATION, program);
+        local.address = listen.listen;
         local.port = port;
+        local.allowed_hosts.clone_from(&listen.allow_host);
         local.sandbox = sandbox;
         local.verified.extend(verify);
         // Nothing is tracked unless an email asks for it.
@@ -132,6 +148,7 @@ impl LocalOkite {
                 data_dir,
                 sandbox,
                 verified,
+                listen,
                 took: began.elapsed(),
             }),
             Err(error) => {
@@ -196,6 +213,12 @@ impl LocalOkite {
         )
     }
 
+    /// Returns the warning that this Okite is reached from elsewhere, if it is.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        self.listen.warning()
+    }
+
     /// Stops everything that was started.
     pub async fn stop(self) {
         if let Some(smtp) = self.smtp {
@@ -231,8 +254,9 @@ fn start_error(error: StartError) -> UpError {
     }
 }
 
-fn smtp_port_taken(port: u16, error: &std::io::Error) -> UpError {
-    let text = format!("127.0.0.1:{port} cannot be listened on: {error}");
+fn smtp_port_taken(address: IpAddr, port: u16, error: &std::io::Error) -> UpError {
+    let address = std::net::SocketAddr::new(address, port);
+    let text = format!("{address} cannot be listened on: {error}");
     UpError::SmtpPortTaken(std::io::Error::new(error.kind(), text))
 }
 
