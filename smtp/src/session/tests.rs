@@ -51,6 +51,16 @@ fn plain() -> String {
 }
 
 #[test]
+fn a_server_that_needs_no_key_takes_one_from_anywhere() {
+    let offer = Offer {
+        is_local: false,
+        ..local()
+    };
+    let mut session = Session::new(offer, false);
+    converse(&mut session, &[("EHLO container", "250-okite"), (&plain(), "check: 1")]);
+}
+
+#[test]
 fn a_mail_is_sent_with_the_local_key() {
     let mut session = Session::new(local(), false);
     assert_eq!(Session::greeting().to_string(), "220 okite ESMTP");
