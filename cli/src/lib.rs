@@ -6,7 +6,7 @@
 //! | module | purpose |
 //! |---|---|
 //! | [`application`] | describes Okite to local AWS: template, stack name, readiness |
-//! | `execution` | runs a command to its exit code and prints its error |
+//! | `execution`, `exit` | runs a command to its exit code and prints its error |
 //! | `target` | finds the local or deployed Okite that a command works on, and its tables, queues and topics |
 //! | `local` | the constants and the client configuration of every `okite up` |
 //! | `dead_letter_queue` | the queues of what Okite could not handle |
@@ -33,6 +33,7 @@ mod date;
 mod dead_letter_queue;
 mod duration;
 mod execution;
+mod exit;
 mod identity;
 mod local;
 mod output;
@@ -50,8 +51,8 @@ pub use local::LOCAL_API_KEY;
 ///
 /// Most commands work on the `okite up` of the current directory. To work on a stack in AWS, add `--stack NAME`.
 ///
-/// Exit codes: 0 for success, 1 for an error, 2 for a wrong command line. `okite status` and `okite doctor` describe
-/// their own.
+/// Exit codes: 0 for success, 1 for an error, 2 for a wrong command line. `okite doctor` also exits with 3 for warnings
+/// and 4 for failures.
 #[derive(Debug, Parser)]
 #[command(name = "okite", version, propagate_version = true)]
 struct Okite {

@@ -1,14 +1,13 @@
 //! `okite forget`: deletes an address from all stored records. A suppressed address stays suppressed.
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use aws::{LeftBecause, Messages, Outbox, StoreError, Suppressions, WaitingMails};
 use clap::Args;
 use domain::address::{AddressError, EmailAddress};
 use uuid::Uuid;
 
-use crate::execution::{CommandResult, Failure, block_on};
+use crate::execution::{CommandResult, Exit, Failure, block_on};
 use crate::output::{note, progress};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
@@ -83,7 +82,7 @@ impl ForgetCommand {
                 counted(forgotten.messages, "record of a message", "records of messages")
             );
             forgotten.is_everywhere()?;
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

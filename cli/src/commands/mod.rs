@@ -68,6 +68,6 @@ impl Command {
             Self::ExplainBounce(command) => command.run(),
             Self::Function(command) => command.run(),
         };
-        result.unwrap_or_else(Failure::report)
+        result.map_or_else(Failure::report, ExitCode::from)
     }
 }

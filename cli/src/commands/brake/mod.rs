@@ -8,13 +8,12 @@ mod set;
 mod show;
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use aws::{BrakeChanges, StoreError, Usage};
 use clap::{Args, ValueEnum};
 use domain::brake::Brake;
 
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output;
 use crate::target::{Resolved, Target, TargetArguments, TargetError, USAGE};
 
@@ -98,7 +97,7 @@ impl BrakeCommand {
             let mut output = output::stdout();
             let Some(brake_override) = self.brake_override else {
                 write!(output, "{}", show::show(&target).await?)?;
-                return Ok(ExitCode::SUCCESS);
+                return Ok(Exit::Success);
             };
             let filled = |text: &String| !text.trim().is_empty();
             let user = || std::env::var("USER").ok().filter(filled);
@@ -106,7 +105,7 @@ impl BrakeCommand {
             let by = by.unwrap_or_else(|| "operator".to_owned());
             let why = Some(self.why).filter(filled).unwrap_or_else(|| NO_REASON.to_owned());
             write!(output, "{}", set::set(&target, brake_override, by, why).await?)?;
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

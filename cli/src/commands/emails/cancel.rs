@@ -1,13 +1,11 @@
 //! `okite emails cancel`: an email that waits is never sent.
 
-use std::process::ExitCode;
-
 use clap::Args;
 use uuid::Uuid;
 
 use super::parse_id;
 use super::waiting::Waiting;
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output::note;
 use crate::target::{Target, TargetArguments};
 
@@ -38,7 +36,7 @@ impl CancelCommand {
             let cancelled = waiting.recall().cancel(id, token, &waiting.deadlines()).await;
             cancelled.map_err(|error| waiting.error(id, error))?;
             note!("The email {id} is cancelled. It will not be sent.");
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

@@ -1,7 +1,5 @@
 //! `okite emails reschedule`: an email that waits gets another time.
 
-use std::process::ExitCode;
-
 use clap::Args;
 use domain::queue::reparse_scheduled_at;
 use sending::Rescheduling;
@@ -9,7 +7,7 @@ use uuid::Uuid;
 
 use super::waiting::Waiting;
 use super::{EmailsError, parse_id};
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output::note;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -66,7 +64,7 @@ impl RescheduleCommand {
             } else {
                 note!("The email {id} is due now.");
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

@@ -1,14 +1,12 @@
 //! `okite emails settle`: an operator records whether an email was sent. Nothing is sent.
 
-use std::process::ExitCode;
-
 use clap::Args;
 use domain::record::MessageRecord;
 use domain::settlement::{SettleStep, Settlement};
 use uuid::Uuid;
 
 use super::{EmailsError, MessagesTable, parse_id, state};
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output::note;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -49,7 +47,7 @@ impl SettleCommand {
                 Settled::Now => note!("The email {id} is recorded as {name}. Nothing was sent."),
                 Settled::Before => note!("The email {id} was recorded as {name} already. Nothing was changed."),
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

@@ -1,13 +1,12 @@
 //! `okite feedback redrive`: moves events from the dead-letter queue back to the retry queue.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::dead_letter_queue::{DeadLetterQueue, DeadLetterQueueError};
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::local::DEFAULT_DATA_DIR;
 use crate::output::{note, say};
 use crate::target::Target;
@@ -73,7 +72,7 @@ impl RedriveCommand {
             } else {
                 say!("Moved to the retry queue of {target_name}: {moved}. Left in the dead-letter queue: {left}.")?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

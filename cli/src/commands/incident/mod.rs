@@ -14,7 +14,6 @@ mod sent;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use domain::brake::BrakeChange;
@@ -23,7 +22,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::date::parse_date;
-use crate::execution::{CommandResult, Failure, block_on};
+use crate::execution::{CommandResult, Exit, Failure, block_on};
 use crate::output::{self, OutputError, note, progress};
 use crate::plural::counted;
 use crate::target::{Target, TargetArguments, TargetError};
@@ -88,7 +87,7 @@ impl IncidentCommand {
                 note!("No bounces, complaints or blocks are recorded from {since} to {until}.");
             }
             match written.unreadable {
-                0 => Ok(ExitCode::SUCCESS),
+                0 => Ok(Exit::Success),
                 unreadable => Err(Failure::new(format!(
                     "the report is not complete: {} of the table could not be read",
                     counted(unreadable, "item", "items")

@@ -1,12 +1,10 @@
 //! `okite keys revoke`: deletes a key. Functions that hold it in memory stop accepting it within 30 seconds.
 
-use std::process::ExitCode;
-
 use clap::Args;
 use domain::api_key::{REMEMBERED, id_of};
 
 use super::{KeysError, KeysTable};
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output::note;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -34,7 +32,7 @@ impl RevokeCommand {
                 revoked.target_name,
                 REMEMBERED.as_secs()
             );
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

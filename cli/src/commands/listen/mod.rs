@@ -17,7 +17,6 @@ mod poll;
 mod secret;
 
 use std::collections::BTreeSet;
-use std::process::ExitCode;
 
 use clap::Args;
 use domain::webhook::EventKind;
@@ -28,7 +27,7 @@ use self::listener::Listener;
 use self::poll::Poll;
 use self::secret::SecretError;
 use crate::commands::webhooks::SECRET_VARIABLE;
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output::{self, OutputError, note};
 use crate::stop_signal::stop_signal;
 use crate::target::Target;
@@ -91,7 +90,7 @@ impl ListenCommand {
             // The signals are listened to before the endpoint is made, so that none leaves it behind.
             let stop = stop_signal()?;
             listen(forward, events, json, &target, stop).await?;
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

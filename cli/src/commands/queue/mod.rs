@@ -5,11 +5,10 @@ mod gather;
 mod shown;
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::target::{Target, TargetArguments, TargetError};
 
 /// Show how many emails wait, since when, and what they wait for
@@ -38,7 +37,7 @@ impl QueueCommand {
             } else {
                 write!(output, "{}", shown::text(&queue))?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

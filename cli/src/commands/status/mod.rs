@@ -8,7 +8,6 @@ mod ramp;
 mod tests;
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use aws::Usage;
 use clap::Args;
@@ -20,7 +19,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::date::parse_date;
-use crate::execution::{CommandResult, Failure, block_on};
+use crate::execution::{CommandResult, Exit, Failure, block_on};
 use crate::output;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments, TargetError, USAGE};
@@ -30,7 +29,7 @@ use ramp::NoPlan;
 
 /// Show the SES account's standing, quota, bounce rate and complaint rate from the last report
 ///
-/// A report is made every 5 minutes. Exits with 0 whatever the report says, and with 2 if there is no report or it
+/// A report is made every 5 minutes. Exits with 0 whatever the report says, and with 1 if there is no report or it
 /// cannot be read. With --need and --by, the command also plans how to reach a higher daily volume.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -53,16 +52,12 @@ pub(crate) struct StatusCommand {
 
 impl StatusCommand {
     pub(crate) fn run(self) -> CommandResult {
-        self.show().map_err(|failure| failure.exiting_with(2))
-    }
-
-    fn show(self) -> CommandResult {
         block_on(async {
             let status = status(&self.target.into()).await?;
             let mut output = output::stdout();
             if self.json {
                 writeln!(output, "{:#}", status.json()?)?;
-                return Ok(ExitCode::SUCCESS);
+                return Ok(Exit::Success);
             }
             let asked = self.need.zip(self.by);
             let plan = asked.map(|(need, by)| status.ramp(need, by)).transpose()?;
@@ -70,7 +65,7 @@ impl StatusCommand {
             if let Some(plan) = plan {
                 writeln!(output, "\n{plan}")?;
             }
-            Ok::<_, Failure>(ExitCode::SUCCESS)
+            Ok::<_, Failure>(Exit::Success)
         })
     }
 }

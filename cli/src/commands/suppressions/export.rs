@@ -2,13 +2,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::Args;
 
 use super::line::{COLUMNS, lines_of};
 use super::{ListMoveError, SuppressionList};
-use crate::execution::{CommandResult, Failure, block_on};
+use crate::execution::{CommandResult, Exit, Failure, block_on};
 use crate::output::{self, OutputError, note, progress};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
@@ -45,7 +44,7 @@ impl ExportCommand {
                 counted(exported.lines, "line", "lines")
             );
             match (exported.unreadable, exported.in_part) {
-                (0, 0) => Ok(ExitCode::SUCCESS),
+                (0, 0) => Ok(Exit::Success),
                 (0, in_part) => Err(Failure::new(format!(
                     "the export is not complete: {} could not be read in full. Each has a line with the reason \
                      unreadable, and stays suppressed until DELETE /suppressions/ADDRESS removes what cannot be read",

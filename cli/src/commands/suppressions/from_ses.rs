@@ -1,13 +1,11 @@
 //! `okite suppressions import --from-ses`: imports the suppression list that SES keeps for the account.
 
-use std::process::ExitCode;
-
 use aws::{Pace, SesSuppressionList, TAKEN_AT_ONCE};
 use domain::suppression::ListDrift;
 use uuid::Uuid;
 
 use super::{ListMoveError, SuppressionList};
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output::{note, progress};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
@@ -27,7 +25,7 @@ pub(super) fn run(target: &Target) -> CommandResult {
             imported.drift.unreadable,
             imported.to_lift
         );
-        Ok(ExitCode::SUCCESS)
+        Ok(Exit::Success)
     })
 }
 

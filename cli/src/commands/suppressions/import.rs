@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use aws::{Evidence, StoreError, Suppressions};
 use clap::Args;
@@ -14,7 +13,7 @@ use uuid::Uuid;
 
 use super::line::{BadLine, Columns, Line, RegisterUpdate};
 use super::{ListMoveError, SuppressionList, from_ses};
-use crate::execution::{CommandResult, Failure, block_on};
+use crate::execution::{CommandResult, Exit, Failure, block_on};
 use crate::output::{note, progress};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
@@ -57,7 +56,7 @@ impl ImportCommand {
                 return from_ses::run(&target);
             }
             let nothing = "name what to import: a CSV file, - for standard input, or --from-ses for the list of SES";
-            return Err(Failure::new(nothing).exiting_with(2));
+            return Err(Failure::new(nothing).exiting_with(Exit::WrongCommandLine));
         };
         block_on(async {
             let bad_line = |number, error| note!("line {number} is skipped: {error}");
@@ -67,7 +66,7 @@ impl ImportCommand {
             let done = if self.dry_run { "Can be imported" } else { "Imported" };
             note!("{done}: {}.", counted(imported.lines, "line", "lines"));
             match imported.skipped {
-                0 => Ok(ExitCode::SUCCESS),
+                0 => Ok(Exit::Success),
                 skipped => Err(Failure::new(format!(
                     "skipped {}. Correct them and import the file again; the imported lines do not count twice",
                     counted(skipped, "line", "lines")

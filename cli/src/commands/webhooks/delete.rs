@@ -1,11 +1,9 @@
 //! `okite webhooks delete`: deletes a webhook. What waits for it is not delivered any more.
 
-use std::process::ExitCode;
-
 use clap::Args;
 
 use super::place;
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output::note;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -29,7 +27,7 @@ impl DeleteCommand {
         block_on(async {
             let (place, target_name) = delete(&id, &target.into()).await?;
             note!("Deleted the webhook {id} ({place}) of {target_name}.");
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

@@ -1,7 +1,6 @@
 //! `okite webhooks list`: shows all webhooks without their secrets.
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use clap::Args;
 use domain::webhook::{Endpoint, EventKind};
@@ -9,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::place;
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output::{self, note};
 use crate::target::{Target, TargetArguments};
 use crate::terminal::columns;
@@ -48,7 +47,7 @@ impl ListCommand {
             } else {
                 write!(output, "{}", columns(HEADER, endpoints.iter().map(row)))?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

@@ -1,12 +1,10 @@
 //! `okite webhooks replay`: delivers an event of a webhook again, with the same id and the same body.
 
-use std::process::ExitCode;
-
 use clap::Args;
 use domain::webhook::{EndpointState, EventId, Target as EventTarget};
 
 use super::events::find;
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output::note;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -37,7 +35,7 @@ impl ReplayCommand {
             note!(
                 "The event {event} is delivered again {when}. `okite webhooks events {id} {event}` shows the attempt."
             );
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }
