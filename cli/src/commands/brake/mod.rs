@@ -49,6 +49,9 @@ pub(crate) struct BrakeCommand {
     /// Your name; recorded with the change [default: $USER]
     #[arg(long, value_name = "NAME", requires = "brake_override", value_parser = parse_note)]
     by: Option<String>,
+    /// Print a JSON object instead of text
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     target: TargetArguments,
 }
@@ -96,7 +99,12 @@ impl BrakeCommand {
         block_on(async {
             let mut output = output::stdout();
             let Some(brake_override) = self.brake_override else {
-                write!(output, "{}", show::show(&target).await?)?;
+                let status = show::show(&target).await?;
+                if self.json {
+                    writeln!(output, "{:#}", status.json())?;
+                } else {
+                    write!(output, "{status}")?;
+                }
                 return Ok(Exit::Success);
             };
             let filled = |text: &String| !text.trim().is_empty();
@@ -104,7 +112,12 @@ impl BrakeCommand {
             let by = self.by.filter(filled).or_else(user);
             let by = by.unwrap_or_else(|| "operator".to_owned());
             let why = Some(self.why).filter(filled).unwrap_or_else(|| NO_REASON.to_owned());
-            write!(output, "{}", set::set(&target, brake_override, by, why).await?)?;
+            let set = set::set(&target, brake_override, by, why).await?;
+            if self.json {
+                writeln!(output, "{:#}", set.json())?;
+            } else {
+                write!(output, "{set}")?;
+            }
             Ok(Exit::Success)
         })
     }

@@ -2,10 +2,11 @@
 
 use clap::Args;
 use domain::api_key::{REMEMBERED, id_of};
+use serde_json::json;
 
 use super::{KeysError, KeysTable};
 use crate::execution::{CommandResult, Exit, block_on};
-use crate::output::note;
+use crate::output::{note, say};
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
 
@@ -17,13 +18,16 @@ Example:
 pub(crate) struct RevokeCommand {
     /// Id of the key, as `okite keys list` shows it, its AWS access key id, or the whole key
     id: String,
+    /// Print a JSON object with the id
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     target: TargetArguments,
 }
 
 impl RevokeCommand {
     pub(crate) fn run(self) -> CommandResult {
-        let Self { id, target } = self;
+        let Self { id, json, target } = self;
         block_on(async {
             let revoked = revoke(&id, &target.into()).await?;
             note!(
@@ -32,6 +36,9 @@ impl RevokeCommand {
                 revoked.target_name,
                 REMEMBERED.as_secs()
             );
+            if json {
+                say!("{:#}", json!({ "id": revoked.id, "revoked": true }))?;
+            }
             Ok(Exit::Success)
         })
     }

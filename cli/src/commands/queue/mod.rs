@@ -9,6 +9,7 @@ use std::io::Write;
 use clap::Args;
 
 use crate::execution::{CommandResult, Exit, block_on};
+use crate::output;
 use crate::target::{Target, TargetArguments, TargetError};
 
 /// Show how many emails wait, since when, and what they wait for
@@ -31,7 +32,7 @@ impl QueueCommand {
         let Self { json, target } = self;
         block_on(async {
             let queue = gather::gather(&Target::from(target)).await?;
-            let mut output = std::io::stdout().lock();
+            let mut output = output::stdout();
             if json {
                 writeln!(output, "{:#}", shown::json(&queue))?;
             } else {

@@ -2,17 +2,18 @@
 
 use aws::{Pace, SesSuppressionList, TAKEN_AT_ONCE};
 use domain::suppression::ListDrift;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{ListMoveError, SuppressionList};
 use crate::execution::{CommandResult, Exit, block_on};
-use crate::output::{note, progress};
+use crate::output::{note, progress, say};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::Target;
 
 /// Imports SES's list and prints what was found.
-pub(super) fn run(target: &Target) -> CommandResult {
+pub(super) fn run(target: &Target, json: bool) -> CommandResult {
     block_on(async {
         let progress =
             |imported: ImportedFromSes| progress!("{}", counted(imported.drift.listed, "address", "addresses"));
@@ -25,6 +26,15 @@ pub(super) fn run(target: &Target) -> CommandResult {
             imported.drift.unreadable,
             imported.to_lift
         );
+        if json {
+            let shown = json!({
+                "listed": imported.drift.listed,
+                "added": imported.drift.added,
+                "unreadable": imported.drift.unreadable,
+                "lifted": imported.to_lift,
+            });
+            say!("{shown:#}")?;
+        }
         Ok(Exit::Success)
     })
 }

@@ -9,12 +9,13 @@ use clap::Args;
 use csv::{ByteRecord, ReaderBuilder};
 use domain::suppression::{Register, SuppressionReason};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::line::{BadLine, Columns, Line, RegisterUpdate};
 use super::{ListMoveError, SuppressionList, from_ses};
 use crate::execution::{CommandResult, Exit, Failure, block_on};
-use crate::output::{note, progress};
+use crate::output::{note, progress, say};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -44,6 +45,9 @@ pub(crate) struct ImportCommand {
     /// Check the file and change nothing
     #[arg(long, conflicts_with = "from_ses")]
     dry_run: bool,
+    /// Print a JSON object with the numbers of lines or addresses
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     target: TargetArguments,
 }
@@ -53,7 +57,7 @@ impl ImportCommand {
         let target = self.target.into();
         let Some(file) = self.file else {
             if self.from_ses {
-                return from_ses::run(&target);
+                return from_ses::run(&target, self.json);
             }
             let nothing = "name what to import: a CSV file, - for standard input, or --from-ses for the list of SES";
             return Err(Failure::new(nothing).exiting_with(Exit::WrongCommandLine));
@@ -65,6 +69,11 @@ impl ImportCommand {
             let imported = import(&target, &file, self.dry_run, bad_line, progress).await?;
             let done = if self.dry_run { "Can be imported" } else { "Imported" };
             note!("{done}: {}.", counted(imported.lines, "line", "lines"));
+            if self.json {
+                let (lines, skipped) = (imported.lines, imported.skipped);
+                let shown = json!({ "lines": lines, "skipped": skipped, "dry_run": self.dry_run });
+                say!("{shown:#}")?;
+            }
             match imported.skipped {
                 0 => Ok(Exit::Success),
                 skipped => Err(Failure::new(format!(
