@@ -13,6 +13,7 @@
 //! | `identity` | parses an SES identity: an address or a domain |
 //! | `aws_error` | shows AWS's own message of an error |
 //! | `date`, `plural` | parse a date, print a counted noun |
+//! | `event_feed` | the events of a target as they happen |
 //! | `retry` | repeats a call that DynamoDB throttles |
 //! | `stop_signal` | the signals that stop a command that runs until then |
 //! | `output` | prints, and opens the output file of a report |
@@ -23,7 +24,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 pub mod application;
 mod aws_error;
@@ -32,6 +33,7 @@ mod csv_cell;
 mod date;
 mod dead_letter_queue;
 mod duration;
+mod event_feed;
 mod execution;
 mod exit;
 mod identity;
@@ -58,6 +60,12 @@ pub use local::LOCAL_API_KEY;
 struct Okite {
     #[command(subcommand)]
     command: commands::Command,
+}
+
+/// Returns the description of the command line, with all commands and options.
+#[must_use]
+pub fn command_line() -> clap::Command {
+    Okite::command()
 }
 
 /// Parses the command line, runs its command and returns the exit code.

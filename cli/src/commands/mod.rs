@@ -4,6 +4,8 @@
 //! `run(self) -> CommandResult`, then add it below: its module, its variant and its arm.
 
 mod brake;
+#[cfg(test)]
+mod conventions;
 mod doctor;
 mod emails;
 mod explain_bounce;
@@ -17,6 +19,7 @@ mod queue;
 mod smtp;
 mod status;
 mod suppressions;
+mod tail;
 pub(crate) mod up;
 pub(crate) mod webhooks;
 
@@ -34,6 +37,7 @@ pub(crate) enum Command {
     Suppressions(suppressions::SuppressionsCommand),
     Emails(emails::EmailsCommand),
     Webhooks(webhooks::WebhooksCommand),
+    Tail(tail::TailCommand),
     Listen(listen::ListenCommand),
     Forget(forget::ForgetCommand),
     Queue(queue::QueueCommand),
@@ -57,6 +61,7 @@ impl Command {
             Self::Suppressions(command) => command.run(),
             Self::Emails(command) => command.run(),
             Self::Webhooks(command) => command.run(),
+            Self::Tail(command) => command.run(),
             Self::Listen(command) => command.run(),
             Self::Forget(command) => command.run(),
             Self::Queue(command) => command.run(),

@@ -22,13 +22,14 @@ use domain::report::Report;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::date::{Day, parse_day};
 use crate::execution::{CommandResult, Exit, Failure, block_on};
 use crate::output::{self, OutputError, note, progress};
 use crate::plural::counted;
 use crate::target::{Target, TargetArguments, TargetError};
 
 use counts::Counts;
-use range::{DateRange, Day, parse_day};
+use range::DateRange;
 use sent::SentCount;
 
 /// Report bounces, complaints and measures taken, as a draft answer to an AWS review or suspension notice

@@ -5,6 +5,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
+use crate::date::Day;
+
 /// Consecutive days in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DateRange {
@@ -12,38 +14,6 @@ pub(super) struct DateRange {
     pub(super) since: Date,
     /// The last day.
     pub(super) until: Date,
-}
-
-/// A day on the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Day {
-    Date(Date),
-    /// A number of days before today.
-    Ago(u16),
-}
-
-impl Day {
-    fn date(self, today: Date) -> Date {
-        match self {
-            Self::Date(date) => date,
-            Self::Ago(days) => before(today, days),
-        }
-    }
-}
-
-/// Parses a day: a date such as `2026-01-31`, or a number of days ago such as `14d`.
-///
-/// # Errors
-/// The message for a text that is neither.
-pub(super) fn parse_day(text: &str) -> Result<Day, String> {
-    let ago = text
-        .strip_suffix('d')
-        .filter(|days| days.bytes().all(|byte| byte.is_ascii_digit()));
-    match ago {
-        Some(days) => days.parse().map(Day::Ago).map_err(|_| ()),
-        None => text.parse().map(Day::Date).map_err(|_| ()),
-    }
-    .map_err(|()| "a day has the form 2026-01-31 and must exist, or is a number of days ago, such as 14d".to_owned())
 }
 
 /// Why days cannot be reported.
@@ -72,8 +42,8 @@ impl DateRange {
         now: Timestamp,
     ) -> Result<Self, DateRangeError> {
         let today = day_of(now);
-        let until = until.map_or(today, |day| day.date(today));
-        let since = since.map_or_else(|| before(until, days.saturating_sub(1)), |day| day.date(today));
+        let until = until.map_or(today, |day| day.ago(today));
+        let since = since.map_or_else(|| before(until, days.saturating_sub(1)), |day| day.ago(today));
         let oldest = before(today, MARK_KEPT_DAYS);
         if until > today {
             return Err(DateRangeError::Future { until, today });
@@ -140,28 +110,6 @@ mod tests {
         assert_eq!(range(3, None, Some(named)), Ok((date(2026, 3, 8), named)));
         assert_eq!(range(30, Some(named), None), Ok((named, today)));
         assert_eq!(range(90, None, None), Ok((date(2026, 1, 1), today)));
-    }
-
-    #[test]
-    fn a_day_is_a_date_or_days_ago() {
-        let now = "2026-03-31T23:59:59Z".parse().unwrap();
-        let range = DateRange::new(30, Some(parse_day("14d").unwrap()), Some(parse_day("0d").unwrap()), now).unwrap();
-        assert_eq!((range.since, range.until), (date(2026, 3, 17), date(2026, 3, 31)));
-        assert_eq!(parse_day("2026-01-31"), Ok(Day::Date(date(2026, 1, 31))));
-        for wrong in [
-            "yesterday",
-            "2026-02-30",
-            "",
-            "d",
-            "-1d",
-            "+1d",
-            "14",
-            "14h",
-            "65536d",
-            "1.5d",
-        ] {
-            assert!(parse_day(wrong).unwrap_err().contains("14d"), "{wrong}");
-        }
     }
 
     #[test]

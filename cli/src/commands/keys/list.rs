@@ -33,6 +33,9 @@ const HEADER: [&str; 8] = [
 ///
 /// The column AWS tells the keys that have AWS credentials. Their access key id is `ok_` and the key's id.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  okite keys list --stack okite")]
 pub(crate) struct ListCommand {
     /// Print a JSON array instead of a table
     #[arg(long)]

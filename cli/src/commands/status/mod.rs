@@ -14,11 +14,10 @@ use clap::Args;
 use domain::account::plan_ramp;
 use domain::report::Report;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::date::parse_date;
+use crate::date::{Day, parse_day};
 use crate::execution::{CommandResult, Exit, Failure, block_on};
 use crate::output;
 use crate::retry::retry_throttled;
@@ -34,7 +33,7 @@ use ramp::NoPlan;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  okite status --need 200000 --by 2027-01-31 --stack okite")]
+  okite status --need 200000 --by 60d --stack okite")]
 pub(crate) struct StatusCommand {
     /// Print the report as JSON, as `GET /quota` returns it
     #[arg(long)]
@@ -43,9 +42,9 @@ pub(crate) struct StatusCommand {
     #[arg(long, value_name = "RECIPIENTS", requires = "by", conflicts_with = "json",
           value_parser = clap::value_parser!(u32).range(1..))]
     need: Option<u32>,
-    /// Date by which you need them, such as 2027-01-31
-    #[arg(long, value_name = "DATE", requires = "need", value_parser = parse_date)]
-    by: Option<Date>,
+    /// Day by which you need them: a date such as 2027-01-31, or a number of days from now such as 60d
+    #[arg(long, value_name = "DAY", requires = "need", value_parser = parse_day)]
+    by: Option<Day>,
     #[command(flatten)]
     target: TargetArguments,
 }
@@ -131,8 +130,9 @@ impl Status {
     }
 
     /// Returns a plan to reach `need` recipients a day by a date.
-    fn ramp(&self, need: u32, by: Date) -> Result<String, NoPlan> {
+    fn ramp(&self, need: u32, by: Day) -> Result<String, NoPlan> {
         let today = self.now.to_zoned(TimeZone::UTC).date();
+        let by = by.ahead(today);
         let account = &self.report.account.account;
         ramp::describe(
             plan_ramp(account.quota(), need.into(), today, by),

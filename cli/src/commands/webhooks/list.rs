@@ -20,6 +20,9 @@ const NAMED_MAX: usize = 3;
 
 /// List all webhooks without their secrets, oldest first
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  okite webhooks list --stack okite")]
 pub(crate) struct ListCommand {
     /// Print a JSON array instead of a table
     #[arg(long)]
@@ -109,10 +112,10 @@ pub(super) mod tests {
         };
         let table = columns(HEADER, [endpoint("a"), listener, many].iter().map(row));
         let wanted = "\
-ID     ENDPOINT                                  STATUS    EVENTS                    CREATED
-a      https://shop.example.com/hook             enabled   email.sent,email.bounced  2027-01-15T08:00:00Z
-b      okite listen, until 2027-01-15T08:01:00Z  enabled   all                       2027-01-15T08:00:00Z
-c\u{fffd}[2J  https://shop.example.com/hook             disabled  5 of 16                   2027-01-15T08:00:00Z
+ID     ENDPOINT                                          STATUS    EVENTS                    CREATED
+a      https://shop.example.com/hook                     enabled   email.sent,email.bounced  2027-01-15T08:00:00Z
+b      okite tail or listen, until 2027-01-15T08:01:00Z  enabled   all                       2027-01-15T08:00:00Z
+c\u{fffd}[2J  https://shop.example.com/hook                     disabled  5 of 16                   2027-01-15T08:00:00Z
 ";
         assert_eq!(table, wanted);
     }

@@ -69,7 +69,7 @@ async fn replay(id: &str, event: &str, target: &Target) -> Result<(EventId, bool
         id: id.to_owned(),
         event: event.to_string(),
     })?;
-    // `okite listen` reads the table itself.
+    // `okite tail` and `okite listen` read the table themselves.
     let is_polled = matches!(webhook.target, EventTarget::Listener { .. });
     let at_once = is_polled || hand_over(target, id, &event).await?;
     Ok((event, at_once))

@@ -81,7 +81,7 @@ fn account(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
         "- At {} the account was {standing} and its sending was {enabled}. According to AWS, it had sent \
          to {} in the 24 hours before, with or without Okite.",
         seconds(report.at),
-        recipients(account.sent_last_24_hours),
+        counted(account.sent_last_24_hours.round(), "recipient", "recipients"),
     )?;
     writeln!(
         text,
@@ -93,13 +93,6 @@ fn account(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
         "- Complaint rate at that time: {}.\n",
         rate(report.rates.complaint.as_ref())
     )
-}
-
-/// Counts recipients, which AWS gives as a number with a fraction.
-fn recipients(count: f64) -> String {
-    let count = format!("{count:.0}");
-    let noun = if count == "1" { "recipient" } else { "recipients" };
-    format!("{count} {noun}")
 }
 
 fn rate(rate: Option<&ReputationRate>) -> String {
