@@ -2,31 +2,32 @@
 
 use std::process::ExitCode;
 
+pub(crate) use crate::exit::Exit;
 use crate::output::{ReaderGone, note};
 
 /// The exit code of a command, or the error that ended it.
-pub(crate) type CommandResult = Result<ExitCode, Failure>;
+pub(crate) type CommandResult = Result<Exit, Failure>;
 
 /// An error that ends a command.
 #[derive(Debug)]
 pub(crate) struct Failure {
     /// The message; `None` if the command only ends because nobody reads its output.
     message: Option<String>,
-    exit_code: u8,
+    exit: Exit,
 }
 
 impl Failure {
-    /// Makes a failure that exits with `1`.
+    /// Makes a failure that exits with [`Exit::Failed`].
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self {
             message: Some(message.into()),
-            exit_code: 1,
+            exit: Exit::Failed,
         }
     }
 
     /// Changes the exit code.
-    pub(crate) fn exiting_with(self, exit_code: u8) -> Self {
-        Self { exit_code, ..self }
+    pub(crate) fn exiting_with(self, exit: Exit) -> Self {
+        Self { exit, ..self }
     }
 
     /// Prints the error to standard error and returns the exit code.
@@ -34,7 +35,7 @@ impl Failure {
         if let Some(message) = self.message {
             note!("okite: {message}");
         }
-        ExitCode::from(self.exit_code)
+        self.exit.into()
     }
 }
 
@@ -43,7 +44,7 @@ impl<E: std::error::Error + 'static> From<E> for Failure {
         if ReaderGone::caused(&error) {
             return Self {
                 message: None,
-                exit_code: 0,
+                exit: Exit::Success,
             };
         }
         Self::new(error.to_string())

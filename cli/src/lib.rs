@@ -6,13 +6,14 @@
 //! | module | purpose |
 //! |---|---|
 //! | [`application`] | describes Okite to local AWS: template, stack name, readiness |
-//! | `execution` | runs a command to its exit code and prints its error |
+//! | `execution`, `exit` | runs a command to its exit code and prints its error |
 //! | `target` | finds the local or deployed Okite that a command works on, and its tables, queues and topics |
 //! | `local` | the constants and the client configuration of every `okite up` |
 //! | `dead_letter_queue` | the queues of what Okite could not handle |
 //! | `identity` | parses an SES identity: an address or a domain |
 //! | `aws_error` | shows AWS's own message of an error |
 //! | `date`, `plural` | parse a date, print a counted noun |
+//! | `event_feed` | the events of a target as they happen |
 //! | `retry` | repeats a call that DynamoDB throttles |
 //! | `stop_signal` | the signals that stop a command that runs until then |
 //! | `output` | prints, and opens the output file of a report |
@@ -23,7 +24,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 pub mod application;
 mod aws_error;
@@ -32,7 +33,9 @@ mod csv_cell;
 mod date;
 mod dead_letter_queue;
 mod duration;
+mod event_feed;
 mod execution;
+mod exit;
 mod identity;
 mod local;
 mod output;
@@ -50,13 +53,19 @@ pub use local::LOCAL_API_KEY;
 ///
 /// Most commands work on the `okite up` of the current directory. To work on a stack in AWS, add `--stack NAME`.
 ///
-/// Exit codes: 0 for success, 1 for an error, 2 for a wrong command line. `okite status` and `okite doctor` describe
-/// their own.
+/// Exit codes: 0 for success, 1 for an error, 2 for a wrong command line. `okite doctor` also exits with 3 for warnings
+/// and 4 for failures.
 #[derive(Debug, Parser)]
 #[command(name = "okite", version, propagate_version = true)]
 struct Okite {
     #[command(subcommand)]
     command: commands::Command,
+}
+
+/// Returns the description of the command line, with all commands and options.
+#[must_use]
+pub fn command_line() -> clap::Command {
+    Okite::command()
 }
 
 /// Parses the command line, runs its command and returns the exit code.

@@ -117,6 +117,14 @@ pub(crate) fn stdout() -> impl Write {
     }
 }
 
+/// Returns standard error. What nobody reads is dropped.
+pub(crate) fn stderr() -> impl Write {
+    Pipe {
+        writer: io::stderr(),
+        unread: Unread::Dropped,
+    }
+}
+
 /// Prints a line to standard output.
 ///
 /// # Errors

@@ -35,7 +35,7 @@ pub(crate) enum WebhookError {
         "the webhook {id} is disabled, so nothing is delivered to it. `okite webhooks update {id} --enable` enables it"
     )]
     Disabled { id: String },
-    #[error("{id} is an `okite listen` that runs, and has no URL. Stop that command to end it")]
+    #[error("{id} is an `okite tail` or `okite listen` that runs, and has no URL. Stop that command to end it")]
     Listener { id: String },
     #[error("events are stored in another table: name the stack with --stack instead of --table")]
     SingleTable,

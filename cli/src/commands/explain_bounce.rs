@@ -3,14 +3,13 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::Args;
 use domain::bounce::{self, BounceInput, BounceJudgement, CodePlace, Strength};
 use domain::feedback::{ExplainedRecipient, FeedbackClass, explain};
 use serde_json::{Value, json};
 
-use crate::execution::{CommandResult, Failure};
+use crate::execution::{CommandResult, Exit, Failure};
 use crate::output::{self, say};
 use crate::terminal::printable;
 
@@ -61,7 +60,7 @@ impl ExplainBounceCommand {
             let texts: Vec<String> = explained.iter().map(as_text).collect();
             write!(output::stdout(), "{}", texts.join("\n"))?;
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(Exit::Success)
     }
 
     fn has_options(&self) -> bool {

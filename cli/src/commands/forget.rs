@@ -1,15 +1,15 @@
 //! `okite forget`: deletes an address from all stored records. A suppressed address stays suppressed.
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use aws::{LeftBecause, Messages, Outbox, StoreError, Suppressions, WaitingMails};
 use clap::Args;
 use domain::address::{AddressError, EmailAddress};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::execution::{CommandResult, Failure, block_on};
-use crate::output::{note, progress};
+use crate::execution::{CommandResult, Exit, Failure, block_on};
+use crate::output::{note, progress, say, stderr};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{MESSAGES, OUTBOX, SUPPRESSIONS, Target, TargetArguments, TargetError};
@@ -40,6 +40,9 @@ pub(crate) struct ForgetCommand {
     /// Skip the confirmation
     #[arg(long)]
     yes: bool,
+    /// Print a JSON object with what was deleted
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     target: TargetArguments,
 }
@@ -51,6 +54,7 @@ impl ForgetCommand {
             hash,
             scan,
             yes,
+            json,
             target,
         } = self;
         let search = if scan { Search::Table } else { Search::Index };
@@ -82,8 +86,11 @@ impl ForgetCommand {
                  list and events still on their way were not changed: see docs/PRIVACY.md.",
                 counted(forgotten.messages, "record of a message", "records of messages")
             );
+            if json {
+                say!("{:#}", forgotten.json(entry))?;
+            }
             forgotten.is_everywhere()?;
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }
@@ -115,7 +122,7 @@ fn confirmed(search: Search) -> std::io::Result<bool> {
         Search::Table => "all records of messages, and reads each of them",
     };
     write!(
-        std::io::stderr(),
+        stderr(),
         "This deletes the address for good from {records}. Type yes to continue: "
     )?;
     let mut answer = String::new();
@@ -161,6 +168,23 @@ struct Forgotten {
 }
 
 impl Forgotten {
+    /// Returns what was deleted. The address is left out.
+    fn json(&self, entry: KeptEntry) -> Value {
+        let suppression = match (self.had_entry, entry) {
+            (false, _) => None,
+            (true, KeptEntry::Address) => Some("address"),
+            (true, KeptEntry::Hash) => Some("hash"),
+        };
+        let left = self.left.iter();
+        json!({
+            "messages": self.messages,
+            "suppression_keeps": suppression,
+            "waiting_without_it": self.contents,
+            "waiting_canceled": self.canceled,
+            "left": left.map(|(id, because)| json!({ "id": id, "reason": because.as_str() })).collect::<Value>(),
+        })
+    }
+
     fn is_everywhere(&self) -> Result<(), Failure> {
         if self.left.is_empty() {
             return Ok(());

@@ -1,12 +1,10 @@
 //! `okite function NAME`: one Lambda function in a process of its own. `okite up` starts these processes. They run the
 //! code that is deployed, linked into this executable.
 
-use std::process::ExitCode;
-
 use clap::Args;
 use registry::Function;
 
-use crate::execution::{CommandResult, Failure};
+use crate::execution::{CommandResult, Exit, Failure};
 
 /// Run one function over the Lambda Runtime API; `okite up` uses this command
 #[derive(Debug, Args)]
@@ -27,6 +25,6 @@ impl FunctionCommand {
     pub(crate) fn run(self) -> CommandResult {
         local_aws::services::lambda::end_with_parent();
         self.function.run().map_err(|error| Failure::new(error.to_string()))?;
-        Ok(ExitCode::SUCCESS)
+        Ok(Exit::Success)
     }
 }

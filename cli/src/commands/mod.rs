@@ -5,6 +5,8 @@
 
 mod brake;
 mod completions;
+#[cfg(test)]
+mod conventions;
 mod doctor;
 mod emails;
 mod explain_bounce;
@@ -19,6 +21,7 @@ mod queue;
 mod smtp;
 mod status;
 mod suppressions;
+mod tail;
 pub(crate) mod up;
 pub(crate) mod webhooks;
 
@@ -36,6 +39,7 @@ pub(crate) enum Command {
     Suppressions(suppressions::SuppressionsCommand),
     Emails(emails::EmailsCommand),
     Webhooks(webhooks::WebhooksCommand),
+    Tail(tail::TailCommand),
     Listen(listen::ListenCommand),
     Forget(forget::ForgetCommand),
     Queue(queue::QueueCommand),
@@ -61,6 +65,7 @@ impl Command {
             Self::Suppressions(command) => command.run(),
             Self::Emails(command) => command.run(),
             Self::Webhooks(command) => command.run(),
+            Self::Tail(command) => command.run(),
             Self::Listen(command) => command.run(),
             Self::Forget(command) => command.run(),
             Self::Queue(command) => command.run(),
@@ -74,6 +79,6 @@ impl Command {
             Self::Man(command) => command.run(),
             Self::Function(command) => command.run(),
         };
-        result.unwrap_or_else(Failure::report)
+        result.map_or_else(Failure::report, ExitCode::from)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use smtp::{Api, ApiUrl, Door, Limits, Server, ServerSettings, descriptors, healt
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::execution::{CommandResult, Failure};
+use crate::execution::{CommandResult, Exit, Failure};
 use crate::output::note;
 use crate::stop_signal::stop_signal;
 
@@ -107,13 +106,13 @@ impl SmtpCommand {
                 let stop_now = stop_signal()?;
                 tokio::select! {
                     () = serving => {}
-                    () = stop_now => return Err(Failure::new("stopped at once").exiting_with(130)),
+                    () = stop_now => return Err(Failure::new("stopped at once").exiting_with(Exit::StoppedAtOnce)),
                 }
             }
         }
         end.cancel();
         tracing::info!("stopped");
-        Ok(ExitCode::SUCCESS)
+        Ok(Exit::Success)
     }
 
     fn limits(&self) -> Limits {

@@ -47,24 +47,36 @@ fn commands<'a>(id: &'a str, list: &'a str) -> Vec<Vec<&'a str>> {
         vec!["suppressions", "import", list],
         vec!["suppressions", "import", "--from-ses"],
         vec!["suppressions", "export"],
+        vec!["suppressions", "export", "--json"],
         vec!["emails", "show", id],
         vec!["emails", "show", id, "--json"],
         vec!["emails", "show", "nobody"],
         vec!["emails", "unknown"],
         vec!["emails", "unknown", "--json"],
         vec!["emails", "settle", id, "--sent"],
+        vec!["emails", "cancel", id],
+        vec!["emails", "reschedule", id, "in 0 seconds"],
         vec!["webhooks", "list"],
         vec!["webhooks", "list", "--json"],
         vec!["webhooks", "create", "https://8.8.8.8/", "--events", "email.sent"],
         vec!["webhooks", "show", "nobody"],
         vec!["webhooks", "events", "nobody"],
+        vec!["webhooks", "update", "nobody", "--enable"],
+        vec!["webhooks", "rotate", "nobody"],
+        vec!["webhooks", "test", "nobody"],
+        vec!["webhooks", "replay", "nobody", "msg_1"],
+        vec!["webhooks", "delete", "nobody"],
+        vec!["queue"],
+        vec!["queue", "--json"],
         vec!["status"],
         vec!["status", "--json"],
         vec!["brake"],
+        vec!["brake", "--json"],
         vec!["brake", "bulk"],
         vec!["brake", "auto"],
         vec!["incident"],
         vec!["incident", "--format", "csv"],
+        vec!["incident", "--json"],
         vec!["feedback", "redrive"],
         vec!["doctor"],
         vec!["doctor", "--json"],
@@ -105,6 +117,85 @@ async fn a_command_ends_quietly_if_nobody_reads_its_output() {
         }
     }
     assert_eq!(wrong, [""; 0], "{}", wrong.join("\n"));
+}
+
+/// The commands that another test runs with closed pipes, because they do not end by themselves or run no target.
+const TRIED_ELSEWHERE: [&[&str]; 5] = [&["up"], &["smtp"], &["tail"], &["listen"], &["function"]];
+
+#[test]
+fn every_command_is_tried() {
+    let tried = commands("id", "list");
+    let is_tried =
+        |path: &[&str]| TRIED_ELSEWHERE.contains(&path) || tried.iter().any(|arguments| arguments.starts_with(path));
+    let (all, mut untried) = (okite::command_line(), Vec::new());
+    for command in all.get_subcommands().filter(|command| command.get_name() != "help") {
+        let mut inner = command
+            .get_subcommands()
+            .filter(|inner| inner.get_name() != "help")
+            .peekable();
+        if inner.peek().is_none() && !is_tried(&[command.get_name()]) {
+            untried.push(command.get_name().to_owned());
+        }
+        for inner in inner.filter(|inner| !is_tried(&[command.get_name(), inner.get_name()])) {
+            untried.push(format!("{} {}", command.get_name(), inner.get_name()));
+        }
+    }
+    assert_eq!(untried, [""; 0]);
+}
+
+/// Waits until a listener is there.
+async fn listens(up: &Up) {
+    eventually("the listener is there", async || {
+        let mut list = okite();
+        list.args(["webhooks", "list", "--json", "--data-dir"])
+            .arg(&up.data_dir);
+        text(&finished(&mut list).await.stdout)
+            .contains("listening_until\": \"")
+            .then_some(())
+    })
+    .await;
+}
+
+/// Returns whether a process has a handler for SIGTERM.
+fn catches_sigterm(process: &std::process::Child) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << 14) != 0
+}
+
+#[tokio::test]
+async fn commands_that_run_until_ctrl_c_go_on_or_end_quietly() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    for arguments in [&["tail"][..], &["listen", "--forward", "http://127.0.0.1:1/"]] {
+        let mut command = okite();
+        command.args(arguments).arg("--data-dir").arg(&data_dir);
+        command.stdout(unread()).stderr(unread());
+        let mut process = command.spawn().unwrap();
+        listens(&up).await;
+        send_signal(&process, "INT");
+        let status = eventually("it ends", async || process.try_wait().unwrap()).await;
+        assert_eq!(status.code(), Some(0), "{arguments:?}");
+    }
+    let mut command = okite();
+    command.args([
+        "smtp",
+        "--api",
+        &up.url(),
+        "--listen",
+        "127.0.0.1:0",
+        "--metrics",
+        "127.0.0.1:0",
+    ]);
+    command.stdout(unread()).stderr(unread());
+    let mut process = command.spawn().unwrap();
+    eventually("it listens for signals", async || {
+        catches_sigterm(&process).then_some(())
+    })
+    .await;
+    send_signal(&process, "TERM");
+    let status = eventually("it ends", async || process.try_wait().unwrap()).await;
+    assert_eq!(status.code(), Some(0));
 }
 
 #[tokio::test]

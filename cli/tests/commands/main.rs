@@ -11,6 +11,7 @@ mod explain_bounce;
 mod feedback;
 mod forget;
 mod incident;
+mod json;
 mod keys;
 mod listening;
 mod permissions;

@@ -64,7 +64,7 @@ async fn shows_the_last_report_as_a_page_and_as_json() {
 }
 
 #[tokio::test]
-async fn exits_with_2_when_there_is_nothing_to_show() {
+async fn fails_when_there_is_nothing_to_show() {
     let (_folder, data_dir) = folder();
     let mut up = reported(&data_dir).await;
     let fault = json!({ "operation": "GetItem", "times": 1, "error": "ValidationException" });
@@ -74,7 +74,7 @@ async fn exits_with_2_when_there_is_nothing_to_show() {
     up.ended().await;
     let gone = status(&["--json"], &data_dir).await;
     for (output, words) in [(unread, "could not be read"), (gone, "no `okite up` runs")] {
-        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(output.status.code(), Some(1));
         assert!(text(&output.stderr).contains(words), "{}", text(&output.stderr));
         assert!(output.stdout.is_empty());
     }

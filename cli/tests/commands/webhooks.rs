@@ -1,4 +1,4 @@
-//! `okite webhooks` and `okite listen`, with an `okite up`.
+//! `okite webhooks`, `okite tail` and `okite listen`, with an `okite up`.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -205,13 +205,14 @@ async fn wrong_arguments_and_a_target_that_does_not_run_are_told() {
     for arguments in [
         vec!["webhooks", "list"],
         vec!["webhooks", "events", "x"],
-        vec!["listen"],
+        vec!["tail"],
+        vec!["listen", "--forward", "http://127.0.0.1:1/"],
     ] {
         let output = run(&arguments, &data_dir).await;
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(text(&output.stderr).contains("no `okite up` runs"), "{arguments:?}");
     }
-    for arguments in [vec!["webhooks", "events", "x"], vec!["listen"]] {
+    for arguments in [vec!["webhooks", "events", "x"], vec!["tail"]] {
         let output = finished(okite().args(&arguments).args(["--table", "t", "--region", "us-east-1"])).await;
         assert!(
             text(&output.stderr).contains("--stack instead of --table"),
@@ -220,7 +221,7 @@ async fn wrong_arguments_and_a_target_that_does_not_run_are_told() {
     }
 }
 
-/// A running `okite listen`. Dropping it kills it.
+/// A running `okite listen` or `okite tail`. Dropping it kills it.
 struct Listen {
     process: Child,
 }
@@ -235,7 +236,7 @@ impl Drop for Listen {
 impl Listen {
     fn start(arguments: &[&str], data_dir: &Path) -> Self {
         let mut command = okite();
-        command.arg("listen").args(arguments).arg("--data-dir").arg(data_dir);
+        command.args(arguments).arg("--data-dir").arg(data_dir);
         command.stdout(File::create(data_dir.with_extension("lines")).unwrap());
         command.stderr(File::create(data_dir.with_extension("notes")).unwrap());
         let process = command.spawn().unwrap();
@@ -269,7 +270,7 @@ async fn listen_forwards_what_happens_and_deletes_itself() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &[]).await;
     let (url, received) = application(200);
-    let arguments = ["--forward", &url, "--events", "suppression.added", "--json"];
+    let arguments = ["listen", "--forward", &url, "--events", "suppression.added", "--json"];
     let mut listen = Listen::start(&arguments, &data_dir);
     let id = listener(&data_dir).await;
     later(&up, 31).await;
@@ -304,20 +305,21 @@ async fn listen_forwards_what_happens_and_deletes_itself() {
             .find_map(|line| line.strip_prefix("OKITE_WEBHOOK_SECRET=").map(str::to_owned))
     };
     let first = secret(&printed(&data_dir, "notes")).unwrap();
-    let _again = Listen::start(&["--forward", &url], &data_dir);
+    let _again = Listen::start(&["listen", "--forward", &url], &data_dir);
     let second = eventually("the secret is printed", async || secret(&printed(&data_dir, "notes"))).await;
     assert_eq!(second, first);
 }
 
 #[tokio::test]
-async fn a_new_listener_deletes_one_that_was_killed() {
+async fn tail_prints_what_its_filter_passes_and_deletes_a_listener_that_was_killed() {
     let (_folder, data_dir) = folder();
     let up = Up::start(&data_dir, &[]).await;
-    let killed = Listen::start(&[], &data_dir);
+    let killed = Listen::start(&["tail"], &data_dir);
     let first = listener(&data_dir).await;
     drop(killed);
     later(&up, 180).await;
-    let _listen = Listen::start(&[], &data_dir);
+    let arguments = ["tail", "--to", "anna@example.net", "--json"];
+    let _listen = Listen::start(&arguments, &data_dir);
     eventually("the listener that was killed is gone", async || {
         let listed = run_json(&["webhooks", "list"], &data_dir).await;
         let ids: Vec<&str> = listed
@@ -328,4 +330,20 @@ async fn a_new_listener_deletes_one_that_was_killed() {
         (ids.len() == 1 && ids[0] != first).then_some(())
     })
     .await;
+    later(&up, 31).await;
+    for address in ["ben@example.net", "Anna@Example.net"] {
+        let suppressed = up.http.post(format!("{}/suppressions", up.url())).bearer_auth(KEY);
+        let suppressed = suppressed.json(&json!({ "email": address })).send().await;
+        assert_eq!(suppressed.unwrap().status(), 201);
+    }
+    let line = eventually("a line is printed", async || {
+        let lines = printed(&data_dir, "lines");
+        Some(lines.split_once('\n')?.0.to_owned())
+    })
+    .await;
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(
+        (&line["type"], &line["payload"]["data"]["email"]),
+        (&json!("suppression.added"), &json!("anna@example.net"))
+    );
 }

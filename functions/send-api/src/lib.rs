@@ -5,6 +5,7 @@
 //! | `request`, `response` | converts the gateway's events to requests, and answers to the gateway's form |
 //! | `json`, `unreadable` | parses bodies strictly, and says why a body is no JSON |
 //! | `route` | finds the operation for a method and path |
+//! | `not_offered` | says what to use instead of what only Resend's API has |
 //! | `authentication` | checks API keys |
 //! | `error` | every error that a caller can receive |
 //! | `recipient` | a recipient's outcome in answers |
@@ -24,6 +25,7 @@ mod emails;
 mod error;
 mod health;
 mod json;
+mod not_offered;
 mod openapi;
 mod quota;
 mod recipient;

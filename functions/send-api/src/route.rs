@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use crate::error::{ApiError, Problem};
+use crate::not_offered::instead_of;
 
 /// An operation of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +112,9 @@ impl Route {
     /// ways.
     pub(crate) fn of(method: &str, path: &str) -> Result<Self, ApiError> {
         let path = path.trim_matches('/');
+        if let Some(instead) = instead_of(path) {
+            return Err(ApiError::not_offered(instead));
+        }
         let fits = |line: &&OperationRow| values(line.1, path).is_some();
         let Some((_, pattern, _)) = OPERATIONS.iter().find(fits) else {
             return Err(Problem::NotFound.into());

@@ -8,13 +8,12 @@ mod set;
 mod show;
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use aws::{BrakeChanges, StoreError, Usage};
 use clap::{Args, ValueEnum};
 use domain::brake::Brake;
 
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output;
 use crate::target::{Resolved, Target, TargetArguments, TargetError, USAGE};
 
@@ -50,6 +49,9 @@ pub(crate) struct BrakeCommand {
     /// Your name; recorded with the change [default: $USER]
     #[arg(long, value_name = "NAME", requires = "brake_override", value_parser = parse_note)]
     by: Option<String>,
+    /// Print a JSON object instead of text
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     target: TargetArguments,
 }
@@ -97,16 +99,26 @@ impl BrakeCommand {
         block_on(async {
             let mut output = output::stdout();
             let Some(brake_override) = self.brake_override else {
-                write!(output, "{}", show::show(&target).await?)?;
-                return Ok(ExitCode::SUCCESS);
+                let status = show::show(&target).await?;
+                if self.json {
+                    writeln!(output, "{:#}", status.json())?;
+                } else {
+                    write!(output, "{status}")?;
+                }
+                return Ok(Exit::Success);
             };
             let filled = |text: &String| !text.trim().is_empty();
             let user = || std::env::var("USER").ok().filter(filled);
             let by = self.by.filter(filled).or_else(user);
             let by = by.unwrap_or_else(|| "operator".to_owned());
             let why = Some(self.why).filter(filled).unwrap_or_else(|| NO_REASON.to_owned());
-            write!(output, "{}", set::set(&target, brake_override, by, why).await?)?;
-            Ok(ExitCode::SUCCESS)
+            let set = set::set(&target, brake_override, by, why).await?;
+            if self.json {
+                writeln!(output, "{:#}", set.json())?;
+            } else {
+                write!(output, "{set}")?;
+            }
+            Ok(Exit::Success)
         })
     }
 }

@@ -204,6 +204,19 @@ fn warning(brake: Brake, report: &Report) -> Option<String> {
     })
 }
 
+impl BrakeSet {
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "override": self.brake_override.as_str(),
+            "brake": self.brake.as_str(),
+            "in_force": self.in_gate == OverrideInGate::InForce,
+            "changed": self.record != ChangeRecord::NothingToRecord,
+            "recorded": self.record == ChangeRecord::Recorded,
+            "warning": self.warning,
+        })
+    }
+}
+
 impl Display for BrakeSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let by_the_reports = match self.brake_override.brake() {

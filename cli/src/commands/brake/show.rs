@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use domain::brake::Brake;
 use domain::brake::{BrakeChange, BrakeOverride};
 use jiff::{Timestamp, Unit};
+use serde_json::{Value, json};
 
 use super::{BrakeError, BrakeItems};
 use crate::retry::retry_throttled;
@@ -43,6 +44,27 @@ pub(super) async fn show(target: &Target) -> Result<BrakeStatus, BrakeError> {
         brake_override: state.brake_override,
         changes,
     })
+}
+
+impl BrakeStatus {
+    pub(super) fn json(&self) -> Value {
+        let given = |given: &BrakeOverride| json!({ "setting": given.setting, "by": given.by, "why": given.why, "at": given.at });
+        let change = |change: &BrakeChange| {
+            json!({
+                "at": change.at,
+                "from": change.from.as_str(),
+                "to": change.to.as_str(),
+                "by": change.by,
+                "why": change.why,
+                "figures": change.figures,
+            })
+        };
+        json!({
+            "brake": self.brake.map(Brake::as_str),
+            "override": self.brake_override.as_ref().map(given),
+            "changes": self.changes.iter().map(change).collect::<Value>(),
+        })
+    }
 }
 
 impl Display for BrakeStatus {

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use serde_json::{Value, json};
 
+use crate::execution::Exit;
 use crate::plural::counted;
 use crate::terminal::{Colour, Colours, printable};
 
@@ -140,12 +141,12 @@ impl Diagnosis {
         self.findings.iter().filter(|finding| finding.level == level).count()
     }
 
-    /// Returns the exit code of the command: 2 with a failure, 1 with a warning, else 0.
-    pub(super) fn exit_code(&self) -> u8 {
+    /// Returns the exit code of the command, which the worst finding decides.
+    pub(super) fn exit(&self) -> Exit {
         match self.findings.iter().map(|finding| finding.level).max() {
-            Some(Level::Fail) => 2,
-            Some(Level::Warn) => 1,
-            Some(Level::NotChecked | Level::Ok) | None => 0,
+            Some(Level::Fail) => Exit::Failures,
+            Some(Level::Warn) => Exit::Warnings,
+            Some(Level::NotChecked | Level::Ok) | None => Exit::Success,
         }
     }
 
@@ -166,7 +167,7 @@ impl Diagnosis {
         };
         json!({
             "place": self.target_name,
-            "exit_code": self.exit_code(),
+            "exit_code": self.exit().code(),
             "findings": self.findings.iter().map(finding).collect::<Value>(),
         })
     }
@@ -239,10 +240,10 @@ mod tests {
         for (levels, code) in [
             (&[][..], 0),
             (&[Level::Ok, Level::NotChecked], 0),
-            (&[Level::Warn, Level::NotChecked, Level::Ok], 1),
-            (&[Level::Fail, Level::Warn], 2),
+            (&[Level::Warn, Level::NotChecked, Level::Ok], 3),
+            (&[Level::Fail, Level::Warn], 4),
         ] {
-            assert_eq!(diagnosis(levels).exit_code(), code, "{levels:?}");
+            assert_eq!(diagnosis(levels).exit().code(), code, "{levels:?}");
         }
     }
 
@@ -267,7 +268,7 @@ mod tests {
         let json = diagnosis.json();
         assert_eq!(
             (&json["findings"][0]["do"], &json["exit_code"]),
-            (&json!("create it"), &json!(1))
+            (&json!("create it"), &json!(3))
         );
     }
 }

@@ -20,7 +20,6 @@ mod tests;
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::Args;
 
@@ -41,8 +40,8 @@ use resolver::ResolverAddress;
 /// command changes nothing, and sends mail only with --self-test. SES allows one call a second, so ten identities take
 /// about 15 seconds.
 ///
-/// Exits with 0 if nothing is wrong, with 1 if there is a warning, and with 2 if a check failed or the target was not
-/// found.
+/// Exits with 0 if nothing is wrong, with 3 if there are warnings only, with 4 if a check failed, and with 1 if the
+/// target was not found.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -78,10 +77,6 @@ pub(crate) struct DoctorCommand {
 
 impl DoctorCommand {
     pub(crate) fn run(self) -> CommandResult {
-        self.examine().map_err(|failure| failure.exiting_with(2))
-    }
-
-    fn examine(self) -> CommandResult {
         block_on(async {
             let json = self.json;
             let diagnosis = self.diagnose().await?;
@@ -91,7 +86,7 @@ impl DoctorCommand {
             } else {
                 write!(output, "{}", diagnosis.shown(Colours::of_stdout()))?;
             }
-            Ok(ExitCode::from(diagnosis.exit_code()))
+            Ok(diagnosis.exit())
         })
     }
 

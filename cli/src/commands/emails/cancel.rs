@@ -1,14 +1,13 @@
 //! `okite emails cancel`: an email that waits is never sent.
 
-use std::process::ExitCode;
-
 use clap::Args;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::parse_id;
 use super::waiting::Waiting;
-use crate::execution::{CommandResult, block_on};
-use crate::output::note;
+use crate::execution::{CommandResult, Exit, block_on};
+use crate::output::{note, say};
 use crate::target::{Target, TargetArguments};
 
 /// Cancel an email that waits in the queue or for its time; it is never sent
@@ -23,6 +22,9 @@ pub(crate) struct CancelCommand {
     /// Okite's id of the email
     #[arg(value_parser = parse_id)]
     id: Uuid,
+    /// Print a JSON object with the id and the state
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     target: TargetArguments,
 }
@@ -30,7 +32,7 @@ pub(crate) struct CancelCommand {
 impl CancelCommand {
     #[expect(clippy::disallowed_methods, reason = "the command makes the ids")]
     pub(crate) fn run(self) -> CommandResult {
-        let Self { id, target } = self;
+        let Self { id, json, target } = self;
         let target = Target::from(target);
         block_on(async {
             let waiting = Waiting::of(&target).await?;
@@ -38,7 +40,10 @@ impl CancelCommand {
             let cancelled = waiting.recall().cancel(id, token, &waiting.deadlines()).await;
             cancelled.map_err(|error| waiting.error(id, error))?;
             note!("The email {id} is cancelled. It will not be sent.");
-            Ok(ExitCode::SUCCESS)
+            if json {
+                say!("{:#}", json!({ "id": id, "state": "canceled" }))?;
+            }
+            Ok(Exit::Success)
         })
     }
 }

@@ -123,7 +123,7 @@ impl MessagesTable {
 }
 
 /// Parses Okite's id of an email.
-fn parse_id(text: &str) -> Result<Uuid, &'static str> {
+pub(crate) fn parse_id(text: &str) -> Result<Uuid, &'static str> {
     text.parse()
         .map_err(|_| "this is not Okite's id of an email: use the field `id` of the answer to its request")
 }

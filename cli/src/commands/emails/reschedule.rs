@@ -1,16 +1,15 @@
 //! `okite emails reschedule`: an email that waits gets another time.
 
-use std::process::ExitCode;
-
 use clap::Args;
 use domain::queue::reparse_scheduled_at;
 use sending::Rescheduling;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::waiting::Waiting;
 use super::{EmailsError, parse_id};
-use crate::execution::{CommandResult, block_on};
-use crate::output::note;
+use crate::execution::{CommandResult, Exit, block_on};
+use crate::output::{note, say};
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
 
@@ -30,6 +29,9 @@ pub(crate) struct RescheduleCommand {
     /// The time, as in RFC 3339 or as `in 10 minutes`; `in 0 seconds` is now
     #[arg(value_name = "TIME")]
     scheduled_at: String,
+    /// Print a JSON object with the id and the time
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     target: TargetArguments,
 }
@@ -40,6 +42,7 @@ impl RescheduleCommand {
         let Self {
             id,
             scheduled_at,
+            json,
             target,
         } = self;
         let target = Target::from(target);
@@ -66,7 +69,10 @@ impl RescheduleCommand {
             } else {
                 note!("The email {id} is due now.");
             }
-            Ok(ExitCode::SUCCESS)
+            if json {
+                say!("{:#}", json!({ "id": id, "scheduled_at": scheduled_at }))?;
+            }
+            Ok(Exit::Success)
         })
     }
 }

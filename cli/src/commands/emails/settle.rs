@@ -1,15 +1,14 @@
 //! `okite emails settle`: an operator records whether an email was sent. Nothing is sent.
 
-use std::process::ExitCode;
-
 use clap::Args;
 use domain::record::MessageRecord;
 use domain::settlement::{SettleStep, Settlement};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{EmailsError, MessagesTable, parse_id, state};
-use crate::execution::{CommandResult, block_on};
-use crate::output::note;
+use crate::execution::{CommandResult, Exit, block_on};
+use crate::output::{note, say};
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
 
@@ -34,13 +33,18 @@ pub(crate) struct SettleCommand {
     /// The email was certainly not sent
     #[arg(long)]
     not_sent: bool,
+    /// Print a JSON object with the id, the outcome, and whether the record changed
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     target: TargetArguments,
 }
 
 impl SettleCommand {
     pub(crate) fn run(self) -> CommandResult {
-        let Self { id, sent, target, .. } = self;
+        let Self {
+            id, sent, json, target, ..
+        } = self;
         let settlement = if sent { Settlement::Sent } else { Settlement::NotSent };
         block_on(async {
             let settled = settle(id, settlement, &target.into()).await?;
@@ -49,7 +53,12 @@ impl SettleCommand {
                 Settled::Now => note!("The email {id} is recorded as {name}. Nothing was sent."),
                 Settled::Before => note!("The email {id} was recorded as {name} already. Nothing was changed."),
             }
-            Ok(ExitCode::SUCCESS)
+            if json {
+                let outcome = if sent { "sent" } else { "not_sent" };
+                let changed = settled == Settled::Now;
+                say!("{:#}", json!({ "id": id, "outcome": outcome, "changed": changed }))?;
+            }
+            Ok(Exit::Success)
         })
     }
 }

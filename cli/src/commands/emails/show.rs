@@ -1,7 +1,6 @@
 //! `okite emails show`: one email and what became of it, as `GET /emails/{id}` returns it.
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use clap::Args;
 use domain::record::{MessageRecord, OkiteState};
@@ -10,7 +9,7 @@ use send_api::{EmailId, email_json, find_email};
 use serde_json::Value;
 
 use super::{EmailsError, MessagesTable, state};
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -45,7 +44,7 @@ impl ShowCommand {
             } else {
                 write!(output, "{}", text(&record, &email, now))?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

@@ -1,7 +1,6 @@
 //! `okite emails unknown`: lists the emails whose outcome is unknown: SES may or may not have accepted them.
 
 use std::io::Write;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{EmailsError, MessagesTable};
 use crate::duration::parse_duration;
-use crate::execution::{CommandResult, Failure, block_on};
+use crate::execution::{CommandResult, Exit, Failure, block_on};
 use crate::output::{self, note, progress};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
@@ -62,7 +61,7 @@ impl UnknownCommand {
                 write!(output, "{}", columns(header, found.emails.iter().map(row)))?;
             }
             found.is_complete()?;
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

@@ -1,15 +1,16 @@
 //! `okite feedback redrive`: moves events from the dead-letter queue back to the retry queue.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::json;
 
 use crate::dead_letter_queue::{DeadLetterQueue, DeadLetterQueueError};
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::local::DEFAULT_DATA_DIR;
-use crate::output::{note, say};
+use crate::output::{progress, say};
+use crate::plural::counted;
 use crate::target::Target;
 
 /// The wait between two looks at the progress of SQS.
@@ -38,6 +39,9 @@ pub(crate) struct RedriveCommand {
     /// AWS region of the stack or queue, such as eu-west-1 [default: the region of your AWS configuration]
     #[arg(long, conflicts_with = "data_dir", requires = "aws")]
     region: Option<String>,
+    /// Print a JSON object with the numbers of events
+    #[arg(long)]
+    json: bool,
 }
 
 impl From<RedriveCommand> for Target {
@@ -47,6 +51,7 @@ impl From<RedriveCommand> for Target {
             stack,
             queue,
             region,
+            json: _,
         } = command;
         match (stack, queue) {
             (Some(name), _) => Self::Stack { name, region },
@@ -58,22 +63,26 @@ impl From<RedriveCommand> for Target {
 
 impl RedriveCommand {
     pub(crate) fn run(self) -> CommandResult {
+        let json = self.json;
         let target = Target::from(self);
         block_on(async {
             let progress = |moved| {
-                note!("{moved} events moved so far. Ctrl-C ends this display; SQS goes on moving them.");
+                let events = counted(moved, "event", "events");
+                progress!("{events} moved so far. Ctrl-C ends this display; SQS goes on moving them.");
             };
             let Redriven {
                 target_name,
                 moved,
                 left,
             } = redrive(&target, progress).await?;
-            if (moved, left) == (0, 0) {
+            if json {
+                say!("{:#}", json!({ "moved": moved, "left": left }))?;
+            } else if (moved, left) == (0, 0) {
                 say!("The dead-letter queue of {target_name} is empty. No event was moved.")?;
             } else {
                 say!("Moved to the retry queue of {target_name}: {moved}. Left in the dead-letter queue: {left}.")?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }
@@ -84,13 +93,15 @@ enum RedriveError {
     #[error(transparent)]
     Queue(#[from] DeadLetterQueueError),
     #[error(
-        "another redrive of {target_name} is running and has moved {moved} events so far. SQS runs one at a time: wait \
-         until it ends, then run this command again"
+        "another redrive of {target_name} is running and has moved {} so far. SQS runs one at a time: wait \
+         until it ends, then run this command again",
+        counted(*moved, "event", "events")
     )]
     Running { target_name: String, moved: i64 },
     #[error(
-        "SQS ended the redrive of {target_name} early ({status}) after {moved} events: {reason}. The other events are \
-         still in the dead-letter queue: run this command again"
+        "SQS ended the redrive of {target_name} early ({status}) after {}: {reason}. The other events are \
+         still in the dead-letter queue: run this command again",
+        counted(*moved, "event", "events")
     )]
     Ended {
         target_name: String,

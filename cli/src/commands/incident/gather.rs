@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws::{ApiKeys, BrakeChanges, GateState, Marks, Messages, StoreError, Suppressions, Usage};
+use domain::suppression::{Register, SuppressionReason, mail_of};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use uuid::Uuid;
@@ -127,6 +128,14 @@ async fn list_changes(
             };
             note(registers.bounce_at, |day| &mut day.bounces);
             note(registers.complaint_at, |day| &mut day.complaints);
+            for (at, reason) in [
+                (registers.bounce_at, SuppressionReason::Bounce),
+                (registers.complaint_at, SuppressionReason::Complaint),
+            ] {
+                let evidence = entry.evidence.get(&Register::Of(reason));
+                let is_event = evidence.is_some_and(|evidence| mail_of(&evidence.source).is_some());
+                note(at.filter(|_| !is_event), |day| &mut day.listed);
+            }
             note(registers.lifted_at, |day| &mut day.lifted);
         }
         progress(&format!(

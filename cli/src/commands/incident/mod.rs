@@ -7,6 +7,7 @@
 mod counts;
 mod csv;
 mod gather;
+mod json;
 mod markdown;
 mod range;
 mod sent;
@@ -14,7 +15,6 @@ mod sent;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use domain::brake::BrakeChange;
@@ -22,14 +22,15 @@ use domain::report::Report;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::date::parse_date;
-use crate::execution::{CommandResult, Failure, block_on};
+use crate::date::{Day, parse_day};
+use crate::execution::{CommandResult, Exit, Failure, block_on};
 use crate::output::{self, OutputError, note, progress};
 use crate::plural::counted;
 use crate::target::{Target, TargetArguments, TargetError};
 
 use counts::Counts;
 use range::DateRange;
+use sent::SentCount;
 
 /// Report bounces, complaints and measures taken, as a draft answer to an AWS review or suspension notice
 ///
@@ -39,20 +40,23 @@ use range::DateRange;
 #[command(mut_arg("table", |table| table.hide(true)), after_help = "\
 Examples:
   okite incident --days 7 --output incident.md --stack okite
-  okite incident --since 2026-01-01 --until 2026-01-31 --format csv --output january.csv")]
+  okite incident --since 60d --until 30d --format csv --output incident.csv --stack okite")]
 pub(crate) struct IncidentCommand {
     /// Number of days (1 to 90), ending with --until
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=90), conflicts_with = "since")]
     days: u16,
-    /// First day in UTC, such as 2026-01-31
-    #[arg(long, value_name = "DATE", value_parser = parse_date)]
-    since: Option<Date>,
-    /// Last day in UTC, such as 2026-01-31 [default: today]
-    #[arg(long, value_name = "DATE", value_parser = parse_date)]
-    until: Option<Date>,
+    /// First day in UTC: a date such as 2026-01-31, or a number of days ago such as 14d
+    #[arg(long, value_name = "DAY", value_parser = parse_day)]
+    since: Option<Day>,
+    /// Last day in UTC: a date, or a number of days ago [default: today]
+    #[arg(long, value_name = "DAY", value_parser = parse_day)]
+    until: Option<Day>,
     /// Format of the report
-    #[arg(long, value_enum, default_value_t = Format::Markdown)]
+    #[arg(long, value_enum, default_value_t = Format::Markdown, conflicts_with = "json")]
     format: Format,
+    /// Write a JSON object instead
+    #[arg(long)]
+    json: bool,
     /// File to create; it must not exist yet [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -66,6 +70,9 @@ enum Format {
     Markdown,
     /// One line for each day, kind, stream, domain, class, tags and key
     Csv,
+    /// A JSON object
+    #[value(skip)]
+    Json,
 }
 
 impl IncidentCommand {
@@ -75,9 +82,11 @@ impl IncidentCommand {
             since,
             until,
             format,
+            json,
             output,
             target,
         } = self;
+        let format = if json { Format::Json } else { format };
         block_on(async {
             let target: Target = target.into();
             let range = DateRange::new(days, since, until, target.now())?;
@@ -88,7 +97,7 @@ impl IncidentCommand {
                 note!("No bounces, complaints or blocks are recorded from {since} to {until}.");
             }
             match written.unreadable {
-                0 => Ok(ExitCode::SUCCESS),
+                0 => Ok(Exit::Success),
                 unreadable => Err(Failure::new(format!(
                     "the report is not complete: {} of the table could not be read",
                     counted(unreadable, "item", "items")
@@ -116,6 +125,8 @@ enum IncidentError {
 struct ListChanges {
     bounces: u64,
     complaints: u64,
+    /// Bounces and complaints that no event of SES reported: they were imported, or come from SES's own list.
+    listed: u64,
     lifted: u64,
 }
 
@@ -127,8 +138,8 @@ struct IncidentFacts {
     written_at: Timestamp,
     range: DateRange,
     counts: Counts,
-    /// The number of recipients that the gate admitted on each day; a day without samples is missing.
-    sent: BTreeMap<Date, i64>,
+    /// The recipients that the gate admitted on each day; a day without samples is missing.
+    sent: BTreeMap<Date, SentCount>,
     /// Whether the verified domains are known. AWS does not count their recipients.
     verified_known: bool,
     list_changes: BTreeMap<Date, ListChanges>,
@@ -162,6 +173,7 @@ async fn write_report(
     let text = match format {
         Format::Markdown => markdown::of(&facts),
         Format::Csv => csv::of(&facts.counts).map_err(output_error)?,
+        Format::Json => format!("{:#}\n", json::of(&facts)),
     };
     let mut sink = output::open(file)?;
     sink.write_all(text.as_bytes()).map_err(output_error)?;

@@ -5,6 +5,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
+use crate::date::Day;
+
 /// Consecutive days in UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DateRange {
@@ -21,7 +23,10 @@ pub(super) enum DateRangeError {
     Backwards { since: Date, until: Date },
     #[error("--until {until} is later than today, {today} in UTC: name an earlier day")]
     Future { until: Date, today: Date },
-    #[error("Okite keeps bounces and complaints for {MARK_KEPT_DAYS} days: the first day must be {oldest} or later")]
+    #[error(
+        "Okite keeps bounces and complaints for {MARK_KEPT_DAYS} days, and --since is earlier: name {oldest} or a later \
+         day, or {MARK_KEPT_DAYS}d"
+    )]
     TooOld { oldest: Date },
 }
 
@@ -32,13 +37,13 @@ impl DateRange {
     /// [`DateRangeError`] if the days are reversed, in the future, or no longer recorded.
     pub(super) fn new(
         days: u16,
-        since: Option<Date>,
-        until: Option<Date>,
+        since: Option<Day>,
+        until: Option<Day>,
         now: Timestamp,
     ) -> Result<Self, DateRangeError> {
         let today = day_of(now);
-        let until = until.unwrap_or(today);
-        let since = since.unwrap_or_else(|| before(until, days.saturating_sub(1)));
+        let until = until.map_or(today, |day| day.ago(today));
+        let since = since.map_or_else(|| before(until, days.saturating_sub(1)), |day| day.ago(today));
         let oldest = before(today, MARK_KEPT_DAYS);
         if until > today {
             return Err(DateRangeError::Future { until, today });
@@ -94,7 +99,7 @@ mod tests {
 
     fn range(days: u16, since: Option<Date>, until: Option<Date>) -> Result<(Date, Date), DateRangeError> {
         let now = "2026-03-31T23:59:59Z".parse().unwrap();
-        DateRange::new(days, since, until, now).map(|range| (range.since, range.until))
+        DateRange::new(days, since.map(Day::Date), until.map(Day::Date), now).map(|range| (range.since, range.until))
     }
 
     #[test]

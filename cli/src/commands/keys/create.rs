@@ -1,8 +1,6 @@
 //! `okite keys create`: generates a key, stores its hash and prints the key once, with its AWS credentials if it has
 //! them.
 
-use std::process::ExitCode;
-
 use clap::{Args, ValueEnum};
 use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission, from_domain};
 use domain::queue::WhenBusy;
@@ -11,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{KeysError, KeysTable, MAX_NAME_CHARS, json};
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output::{note, say};
 use crate::target::{Target, TargetArguments};
 
@@ -158,7 +156,7 @@ impl CreateCommand {
                     say!("AWS_SECRET_ACCESS_KEY={secret}")?;
                 }
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt::{self, Display};
 use std::io::Write;
-use std::process::ExitCode;
 
 use clap::Args;
 use domain::api_key::ApiKeyRecord;
@@ -10,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{KeysError, KeysTable, permission, stream};
-use crate::execution::{CommandResult, Failure, block_on};
+use crate::execution::{CommandResult, Exit, Failure, block_on};
 use crate::output::{self, note};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
@@ -34,6 +33,9 @@ const HEADER: [&str; 8] = [
 ///
 /// The column AWS tells the keys that have AWS credentials. Their access key id is `ok_` and the key's id.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  okite keys list --stack okite")]
 pub(crate) struct ListCommand {
     /// Print a JSON array instead of a table
     #[arg(long)]
@@ -59,7 +61,7 @@ impl ListCommand {
                 write!(output, "{listed}")?;
             }
             match listed.unreadable {
-                0 => Ok(ExitCode::SUCCESS),
+                0 => Ok(Exit::Success),
                 unreadable => Err(Failure::new(format!(
                     "the list is not complete: {} of the table could not be read as keys",
                     counted(unreadable, "item", "items")

@@ -1,13 +1,12 @@
 //! `okite keys revoke`: deletes a key. Functions that hold it in memory stop accepting it within 30 seconds.
 
-use std::process::ExitCode;
-
 use clap::Args;
 use domain::api_key::{REMEMBERED, id_of};
+use serde_json::json;
 
 use super::{KeysError, KeysTable};
-use crate::execution::{CommandResult, block_on};
-use crate::output::note;
+use crate::execution::{CommandResult, Exit, block_on};
+use crate::output::{note, say};
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
 
@@ -19,13 +18,16 @@ Example:
 pub(crate) struct RevokeCommand {
     /// Id of the key, as `okite keys list` shows it, its AWS access key id, or the whole key
     id: String,
+    /// Print a JSON object with the id
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     target: TargetArguments,
 }
 
 impl RevokeCommand {
     pub(crate) fn run(self) -> CommandResult {
-        let Self { id, target } = self;
+        let Self { id, json, target } = self;
         block_on(async {
             let revoked = revoke(&id, &target.into()).await?;
             note!(
@@ -34,7 +36,10 @@ impl RevokeCommand {
                 revoked.target_name,
                 REMEMBERED.as_secs()
             );
-            Ok(ExitCode::SUCCESS)
+            if json {
+                say!("{:#}", json!({ "id": revoked.id, "revoked": true }))?;
+            }
+            Ok(Exit::Success)
         })
     }
 }

@@ -1,59 +1,45 @@
-//! `okite listen`: prints the events of a target as they happen, and forwards them to a URL of the developer's machine.
-//!
-//! It is an endpoint like any other, except that nobody posts to it: the command reads what waits for it.
-//!
-//! | module | concept |
-//! |---|---|
-//! | `listener` | the endpoint, which lasts as long as the command |
-//! | `poll` | reads what waits for the endpoint, and handles each event |
-//! | `forward` | posts an event to the URL |
-//! | `secret` | the secret that signs what is forwarded |
-//! | `line` | the output of one event |
+//! `okite listen`: forwards the events of a target to a local URL, as they happen.
 
 mod forward;
 mod line;
-mod listener;
-mod poll;
 mod secret;
 
 use std::collections::BTreeSet;
-use std::process::ExitCode;
+use std::io::{self, Write};
 
 use clap::Args;
-use domain::webhook::EventKind;
+use domain::webhook::{AfterAttempt, Attempt, Delivery, EventKind};
+use jiff::Timestamp;
 
 use self::forward::{ForwardUrl, Forwarding, NoRoots};
-use self::line::Lines;
-use self::listener::Listener;
-use self::poll::Poll;
 use self::secret::SecretError;
 use crate::commands::webhooks::SECRET_VARIABLE;
-use crate::execution::{CommandResult, block_on};
-use crate::output::{self, OutputError, note};
+use crate::event_feed::{EventFeed, EventSink, FeedError};
+use crate::execution::{CommandResult, Exit, block_on};
+use crate::output::{self, note};
 use crate::stop_signal::stop_signal;
-use crate::target::Target;
-use crate::target::TargetArguments;
-use crate::webhook_tables::{WebhookError, parse_events};
+use crate::target::{Target, TargetArguments};
+use crate::webhook_tables::parse_events;
 
-/// Print the events of webhooks as they happen, and forward them to a local URL
+/// Forward the events of webhooks to a local URL as they happen
 ///
-/// A tool for development: it works without a public URL. It prints a line for each event, and with --forward posts the
-/// event to the URL, signed as a webhook is. It runs until Ctrl-C. An event that the URL does not take is shown and not
-/// retried; `okite webhooks replay` delivers it again. Functions learn of a new listener within 30 seconds, and only
-/// events that happen afterwards arrive.
+/// A tool for development: it works without a public URL. It posts each event to the URL, signed as a webhook is, and
+/// prints a line with the answer. It runs until Ctrl-C. An event that the URL does not take is shown and not retried;
+/// `okite webhooks replay` delivers it again. Functions learn of a new listener within 30 seconds, and only events that
+/// happen afterwards arrive. `okite tail` prints events without forwarding them.
 #[derive(Debug, Args)]
 #[command(mut_arg("table", |table| table.hide(true)), after_help = "\
 Examples:
   okite listen --forward http://127.0.0.1:8000/hook
-  okite listen --events email.bounced,email.complained --json --stack okite")]
+  okite listen --forward http://127.0.0.1:8000/hook --events email.bounced,email.complained --stack okite")]
 pub(crate) struct ListenCommand {
-    /// URL to post events to; without it, they are printed only
+    /// URL to post events to
     #[arg(long, value_name = "URL")]
-    forward: Option<ForwardUrl>,
-    /// Events to listen to, separated by commas [default: all]
+    forward: ForwardUrl,
+    /// Events to forward, separated by commas [default: all]
     #[arg(long, value_name = "EVENT,…", value_parser = parse_events)]
     events: Option<std::collections::BTreeSet<EventKind>>,
-    /// Print a JSON object a line, with the body of the event
+    /// Print a JSON object a line, with the answer and the body of the event
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -64,17 +50,11 @@ pub(crate) struct ListenCommand {
 #[derive(Debug, thiserror::Error)]
 enum ListenError {
     #[error(transparent)]
-    Webhook(#[from] WebhookError),
+    Feed(#[from] FeedError),
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error(transparent)]
     NoRoots(#[from] NoRoots),
-    #[error(transparent)]
-    Output(#[from] OutputError),
-    #[error("an event could not be printed: {0}")]
-    Line(#[source] std::io::Error),
-    #[error("the listener was deleted while it ran. Run this command again to listen on")]
-    Deleted,
 }
 
 impl ListenCommand {
@@ -91,46 +71,57 @@ impl ListenCommand {
             // The signals are listened to before the endpoint is made, so that none leaves it behind.
             let stop = stop_signal()?;
             listen(forward, events, json, &target, stop).await?;
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }
 
 async fn listen(
-    forward: Option<ForwardUrl>,
+    forward: ForwardUrl,
     events: BTreeSet<EventKind>,
     json: bool,
     target: &Target,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ListenError> {
     let secret = secret::of(target)?;
-    let forwarding = forward.map(|url| Forwarding::new(url, &secret)).transpose()?;
-    // Events that are forwarded go on although nobody reads about them.
-    let output = if forwarding.is_some() {
-        Box::new(output::stdout())
-    } else {
-        output::open(None)?
-    };
-    let mut listener = Listener::start(events, &secret, target).await?;
-    note!("Listening to the events of {}. Ctrl-C ends it.", listener.target_name());
+    let forwarding = Forwarding::new(forward, &secret)?;
+    let feed = EventFeed::start(events, &secret, target).await?;
+    note!("Listening to the events of {}. Ctrl-C ends it.", feed.target_name());
     note!(
         "Functions learn of the listener within 30 seconds. Its id is {}.",
-        listener.id()
+        feed.id()
     );
-    if let Some(forwarding) = &forwarding {
-        note!("Forwarding to {}, signed with this secret:", forwarding.url());
-        note!("{SECRET_VARIABLE}={}", secret.reveal());
-    }
-    let mut poll = Poll {
-        listener: &mut listener,
+    note!("Forwarding to {}, signed with this secret:", forwarding.url());
+    note!("{SECRET_VARIABLE}={}", secret.reveal());
+    let forwarder = Forwarder {
         forwarding,
-        lines: Lines { output, json },
-        target,
+        // Events are forwarded although nobody reads about them.
+        output: output::stdout(),
+        json,
     };
-    let ended = tokio::select! {
-        ended = poll.run() => ended,
-        () = stop => Ok(()),
-    };
-    listener.end().await;
-    ended
+    Ok(feed.run(forwarder, stop).await?)
+}
+
+/// Posts each event to the URL.
+struct Forwarder<W> {
+    forwarding: Forwarding,
+    output: W,
+    json: bool,
+}
+
+impl<W: Write> EventSink for Forwarder<W> {
+    async fn pass_on(&mut self, delivery: &Delivery, at: Timestamp) -> (Attempt, AfterAttempt) {
+        let attempt = self.forwarding.post(delivery, at).await;
+        let is_taken = attempt.status.is_some_and(|status| (200..300).contains(&status));
+        let then = if is_taken {
+            AfterAttempt::Delivered
+        } else {
+            AfterAttempt::Failed
+        };
+        (attempt, then)
+    }
+
+    fn show(&mut self, delivery: &Delivery, attempt: &Attempt) -> io::Result<()> {
+        line::write(&mut self.output, self.json, delivery, attempt)
+    }
 }

@@ -5,11 +5,11 @@ mod gather;
 mod shown;
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
+use crate::output;
 use crate::target::{Target, TargetArguments, TargetError};
 
 /// Show how many emails wait, since when, and what they wait for
@@ -32,13 +32,13 @@ impl QueueCommand {
         let Self { json, target } = self;
         block_on(async {
             let queue = gather::gather(&Target::from(target)).await?;
-            let mut output = std::io::stdout().lock();
+            let mut output = output::stdout();
             if json {
                 writeln!(output, "{:#}", shown::json(&queue))?;
             } else {
                 write!(output, "{}", shown::text(&queue))?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

@@ -8,19 +8,17 @@ mod ramp;
 mod tests;
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use aws::Usage;
 use clap::Args;
 use domain::account::plan_ramp;
 use domain::report::Report;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::date::parse_date;
-use crate::execution::{CommandResult, Failure, block_on};
+use crate::date::{Day, parse_day};
+use crate::execution::{CommandResult, Exit, Failure, block_on};
 use crate::output;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments, TargetError, USAGE};
@@ -30,12 +28,12 @@ use ramp::NoPlan;
 
 /// Show the SES account's standing, quota, bounce rate and complaint rate from the last report
 ///
-/// A report is made every 5 minutes. Exits with 0 whatever the report says, and with 2 if there is no report or it
+/// A report is made every 5 minutes. Exits with 0 whatever the report says, and with 1 if there is no report or it
 /// cannot be read. With --need and --by, the command also plans how to reach a higher daily volume.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  okite status --need 200000 --by 2027-01-31 --stack okite")]
+  okite status --need 200000 --by 60d --stack okite")]
 pub(crate) struct StatusCommand {
     /// Print the report as JSON, as `GET /quota` returns it
     #[arg(long)]
@@ -44,25 +42,21 @@ pub(crate) struct StatusCommand {
     #[arg(long, value_name = "RECIPIENTS", requires = "by", conflicts_with = "json",
           value_parser = clap::value_parser!(u32).range(1..))]
     need: Option<u32>,
-    /// Date by which you need them, such as 2027-01-31
-    #[arg(long, value_name = "DATE", requires = "need", value_parser = parse_date)]
-    by: Option<Date>,
+    /// Day by which you need them: a date such as 2027-01-31, or a number of days from now such as 60d
+    #[arg(long, value_name = "DAY", requires = "need", value_parser = parse_day)]
+    by: Option<Day>,
     #[command(flatten)]
     target: TargetArguments,
 }
 
 impl StatusCommand {
     pub(crate) fn run(self) -> CommandResult {
-        self.show().map_err(|failure| failure.exiting_with(2))
-    }
-
-    fn show(self) -> CommandResult {
         block_on(async {
             let status = status(&self.target.into()).await?;
             let mut output = output::stdout();
             if self.json {
                 writeln!(output, "{:#}", status.json()?)?;
-                return Ok(ExitCode::SUCCESS);
+                return Ok(Exit::Success);
             }
             let asked = self.need.zip(self.by);
             let plan = asked.map(|(need, by)| status.ramp(need, by)).transpose()?;
@@ -70,7 +64,7 @@ impl StatusCommand {
             if let Some(plan) = plan {
                 writeln!(output, "\n{plan}")?;
             }
-            Ok::<_, Failure>(ExitCode::SUCCESS)
+            Ok::<_, Failure>(Exit::Success)
         })
     }
 }
@@ -136,8 +130,9 @@ impl Status {
     }
 
     /// Returns a plan to reach `need` recipients a day by a date.
-    fn ramp(&self, need: u32, by: Date) -> Result<String, NoPlan> {
+    fn ramp(&self, need: u32, by: Day) -> Result<String, NoPlan> {
         let today = self.now.to_zoned(TimeZone::UTC).date();
+        let by = by.ahead(today);
         let account = &self.report.account.account;
         ramp::describe(
             plan_ramp(account.quota(), need.into(), today, by),

@@ -9,6 +9,7 @@ use domain::suppression::{ReportedReconciliation, UNFINISHED};
 use jiff::{Timestamp, Unit};
 
 use super::{Status, bounce_rates, quota};
+use crate::plural::counted;
 use crate::terminal::{Colour, Colours, printable};
 
 /// A report comes every 5 minutes. The page warns about one that is older than this.
@@ -142,8 +143,11 @@ fn suppression_list(list: &ReportedReconciliation) -> String {
         format!("; it failed: {}", printable(trouble))
     });
     format!(
-        "{when}: {} addresses, {} added to Okite's list, {} removed from SES's list, {} unreadable{trouble}",
-        drift.listed, drift.added, drift.lifted, drift.unreadable
+        "{when}: {}, {} added to Okite's list, {} removed from SES's list, {} unreadable{trouble}",
+        counted(drift.listed, "address", "addresses"),
+        drift.added,
+        drift.lifted,
+        drift.unreadable
     )
 }
 

@@ -6,6 +6,7 @@ use domain::report::{LimitDrop, Report};
 use domain::reputation::percent;
 
 use super::page::{colour_of, duration, line, seconds};
+use crate::plural::counted;
 use crate::terminal::{Colour, Colours};
 
 /// The width of the bar that shows the used share of the quota, in characters.
@@ -53,7 +54,11 @@ pub(super) fn write(text: &mut String, report: &Report, colours: Colours) -> fmt
     line(
         text,
         "sending rate",
-        &format!("{} recipients a second", report.account.account.max_send_rate),
+        &counted(
+            report.account.account.max_send_rate,
+            "recipient a second",
+            "recipients a second",
+        ),
     )?;
     fell(text, report.rate.fell.as_ref(), colours)
 }

@@ -3,6 +3,8 @@
 use domain::account::RampPlan;
 use jiff::civil::Date;
 
+use crate::plural::counted;
+
 const ADVICE: &str = "SES raises a quota by itself when the volume comes near it and bounces and complaints are few. \
                       Also request the increase in the Service Quotas console: that takes days. The plan assumes that \
                       the volume may double in a week; AWS publishes no figure.";
@@ -28,9 +30,10 @@ pub(super) fn describe(ramp: RampPlan, quota: Option<f64>, need: u32, by: Date) 
             daily_factor,
             days,
         } => format!(
-            "For {need} recipients a day by {by}: send to {start} today and to {} % more each day, for {days} days. \
+            "For {need} recipients a day by {by}: send to {start} today and to {} % more each day, for {}. \
              The quota is {quota} a day now and has to grow with it.\n{ADVICE}",
-            percent_of_growth(daily_factor)
+            percent_of_growth(daily_factor),
+            counted(days, "day", "days")
         ),
         RampPlan::NotBefore(date) => format!(
             "{need} recipients a day by {by} is too soon for a quota of {quota} a day. If you begin today, it takes \

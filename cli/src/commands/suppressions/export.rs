@@ -1,14 +1,15 @@
 //! `okite suppressions export`: writes all registers of all addresses as CSV.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::{Map, Value};
 
 use super::line::{COLUMNS, lines_of};
 use super::{ListMoveError, SuppressionList};
-use crate::execution::{CommandResult, Failure, block_on};
+use crate::csv_cell::text_of;
+use crate::execution::{CommandResult, Exit, Failure, block_on};
 use crate::output::{self, OutputError, note, progress};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
@@ -29,23 +30,27 @@ pub(crate) struct ExportCommand {
     /// File to create; it must not exist yet [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Write a JSON object a line instead of CSV, with the same names
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     target: TargetArguments,
 }
 
 impl ExportCommand {
     pub(crate) fn run(self) -> CommandResult {
-        let Self { output, target } = self;
+        let Self { output, json, target } = self;
         block_on(async {
+            let format = if json { Format::Json } else { Format::Csv };
             let progress = |exported: Exported| progress!("{}", counted(exported.addresses, "address", "addresses"));
-            let exported = export(&target.into(), output.as_deref(), progress).await?;
+            let exported = export(&target.into(), output.as_deref(), format, progress).await?;
             note!(
                 "Exported {} in {}.",
                 counted(exported.addresses, "address", "addresses"),
                 counted(exported.lines, "line", "lines")
             );
             match (exported.unreadable, exported.in_part) {
-                (0, 0) => Ok(ExitCode::SUCCESS),
+                (0, 0) => Ok(Exit::Success),
                 (0, in_part) => Err(Failure::new(format!(
                     "the export is not complete: {} could not be read in full. Each has a line with the reason \
                      unreadable, and stays suppressed until DELETE /suppressions/ADDRESS removes what cannot be read",
@@ -58,6 +63,13 @@ impl ExportCommand {
             }
         })
     }
+}
+
+/// The form of the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Csv,
+    Json,
 }
 
 /// The result of an export.
@@ -73,17 +85,16 @@ struct Exported {
 }
 
 /// Writes the list of `target` to a new file, or to standard output. Calls `progress` after each page.
-async fn export(target: &Target, file: Option<&Path>, progress: impl Fn(Exported)) -> Result<Exported, ListMoveError> {
+async fn export(
+    target: &Target,
+    file: Option<&Path>,
+    format: Format,
+    progress: impl Fn(Exported),
+) -> Result<Exported, ListMoveError> {
     let list = SuppressionList::of(target).await?;
     let output_error = |source: io::Error| OutputError::of(file, source);
     let sink = output::open(file)?;
-    let mut writer = csv::Writer::from_writer(sink);
-    // The conversion of the crate hides the cause.
-    let csv_error = |error: csv::Error| match error.into_kind() {
-        csv::ErrorKind::Io(cause) => output_error(cause),
-        kind => output_error(io::Error::other(format!("{kind:?}"))),
-    };
-    writer.write_record(COLUMNS).map_err(csv_error)?;
+    let mut lines = Lines::of(format, sink).map_err(output_error)?;
     let (mut exported, mut after) = (Exported::default(), None::<String>);
     loop {
         let page = retry_throttled(async || list.suppressions.page(after.as_deref(), PAGE_SIZE).await)
@@ -94,15 +105,63 @@ async fn export(target: &Target, file: Option<&Path>, progress: impl Fn(Exported
             exported.in_part += u64::from(entry.registers.unreadable);
             for line in lines_of(entry) {
                 exported.lines += 1;
-                writer.write_record(&line).map_err(csv_error)?;
+                lines.write(line).map_err(output_error)?;
             }
         }
         exported.unreadable += page.unreadable as u64;
         progress(exported);
         after = page.next;
         if after.is_none() {
-            writer.flush().map_err(output_error)?;
+            lines.flush().map_err(output_error)?;
             return Ok(exported);
         }
+    }
+}
+
+/// The file or the output of an export.
+enum Lines {
+    Csv(csv::Writer<Box<dyn Write>>),
+    Json(io::BufWriter<Box<dyn Write>>),
+}
+
+impl Lines {
+    /// Begins the lines.
+    fn of(format: Format, sink: Box<dyn Write>) -> io::Result<Self> {
+        Ok(match format {
+            Format::Csv => {
+                let mut writer = csv::Writer::from_writer(sink);
+                writer.write_record(COLUMNS).map_err(cause)?;
+                Self::Csv(writer)
+            }
+            Format::Json => Self::Json(io::BufWriter::new(sink)),
+        })
+    }
+
+    /// Writes a line, with the cells of [`COLUMNS`]. In JSON, an empty cell is null, and no cell is disarmed.
+    fn write(&mut self, line: [String; COLUMNS.len()]) -> io::Result<()> {
+        match self {
+            Self::Csv(writer) => writer.write_record(&line).map_err(cause),
+            Self::Json(writer) => {
+                let cells = COLUMNS.into_iter().zip(line);
+                let value = |cell: String| Some(text_of(&cell).to_owned()).filter(|cell| !cell.is_empty()).into();
+                let object: Map<String, Value> = cells.map(|(name, cell)| (name.to_owned(), value(cell))).collect();
+                writeln!(writer, "{}", Value::Object(object))
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Csv(writer) => writer.flush(),
+            Self::Json(writer) => writer.flush(),
+        }
+    }
+}
+
+/// Returns the cause of an error of the crate, whose own conversion hides it.
+fn cause(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(cause) => cause,
+        kind => io::Error::other(format!("{kind:?}")),
     }
 }

@@ -1,20 +1,19 @@
 //! `okite suppressions import --from-ses`: imports the suppression list that SES keeps for the account.
 
-use std::process::ExitCode;
-
 use aws::{Pace, SesSuppressionList, TAKEN_AT_ONCE};
 use domain::suppression::ListDrift;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{ListMoveError, SuppressionList};
-use crate::execution::{CommandResult, block_on};
-use crate::output::{note, progress};
+use crate::execution::{CommandResult, Exit, block_on};
+use crate::output::{note, progress, say};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::Target;
 
 /// Imports SES's list and prints what was found.
-pub(super) fn run(target: &Target) -> CommandResult {
+pub(super) fn run(target: &Target, json: bool) -> CommandResult {
     block_on(async {
         let progress =
             |imported: ImportedFromSes| progress!("{}", counted(imported.drift.listed, "address", "addresses"));
@@ -27,7 +26,16 @@ pub(super) fn run(target: &Target) -> CommandResult {
             imported.drift.unreadable,
             imported.to_lift
         );
-        Ok(ExitCode::SUCCESS)
+        if json {
+            let shown = json!({
+                "listed": imported.drift.listed,
+                "added": imported.drift.added,
+                "unreadable": imported.drift.unreadable,
+                "lifted": imported.to_lift,
+            });
+            say!("{shown:#}")?;
+        }
+        Ok(Exit::Success)
     })
 }
 

@@ -3,19 +3,19 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use aws::{Evidence, StoreError, Suppressions};
 use clap::Args;
 use csv::{ByteRecord, ReaderBuilder};
 use domain::suppression::{Register, SuppressionReason};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::line::{BadLine, Columns, Line, RegisterUpdate};
 use super::{ListMoveError, SuppressionList, from_ses};
-use crate::execution::{CommandResult, Failure, block_on};
-use crate::output::{note, progress};
+use crate::execution::{CommandResult, Exit, Failure, block_on};
+use crate::output::{note, progress, say};
 use crate::plural::counted;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -45,6 +45,9 @@ pub(crate) struct ImportCommand {
     /// Check the file and change nothing
     #[arg(long, conflicts_with = "from_ses")]
     dry_run: bool,
+    /// Print a JSON object with the numbers of lines or addresses
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     target: TargetArguments,
 }
@@ -54,10 +57,10 @@ impl ImportCommand {
         let target = self.target.into();
         let Some(file) = self.file else {
             if self.from_ses {
-                return from_ses::run(&target);
+                return from_ses::run(&target, self.json);
             }
             let nothing = "name what to import: a CSV file, - for standard input, or --from-ses for the list of SES";
-            return Err(Failure::new(nothing).exiting_with(2));
+            return Err(Failure::new(nothing).exiting_with(Exit::WrongCommandLine));
         };
         block_on(async {
             let bad_line = |number, error| note!("line {number} is skipped: {error}");
@@ -66,8 +69,13 @@ impl ImportCommand {
             let imported = import(&target, &file, self.dry_run, bad_line, progress).await?;
             let done = if self.dry_run { "Can be imported" } else { "Imported" };
             note!("{done}: {}.", counted(imported.lines, "line", "lines"));
+            if self.json {
+                let (lines, skipped) = (imported.lines, imported.skipped);
+                let shown = json!({ "lines": lines, "skipped": skipped, "dry_run": self.dry_run });
+                say!("{shown:#}")?;
+            }
             match imported.skipped {
-                0 => Ok(ExitCode::SUCCESS),
+                0 => Ok(Exit::Success),
                 skipped => Err(Failure::new(format!(
                     "skipped {}. Correct them and import the file again; the imported lines do not count twice",
                     counted(skipped, "line", "lines")

@@ -5,11 +5,10 @@ mod smtp;
 mod start;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::execution::CommandResult;
+use crate::execution::{CommandResult, Exit};
 use crate::identity::parse_identity;
 use crate::local::DEFAULT_DATA_DIR;
 use crate::output::{note, say};
@@ -79,7 +78,7 @@ impl UpCommand {
             };
             let local = tokio::select! {
                 local = LocalOkite::start(options) => local?,
-                () = &mut stop => return Ok(ExitCode::SUCCESS),
+                () = &mut stop => return Ok(Exit::Success),
             };
             say!("{}", local.welcome())?;
             if let Some(warning) = local.warning() {
@@ -89,9 +88,9 @@ impl UpCommand {
             note!("okite: stopping; press Ctrl-C again to stop at once");
             let stop_now = stop_signal()?;
             tokio::select! {
-                () = local.stop() => Ok(ExitCode::SUCCESS),
+                () = local.stop() => Ok(Exit::Success),
                 // Each function ends when it notices that this process is gone.
-                () = stop_now => std::process::exit(130),
+                () = stop_now => std::process::exit(Exit::StoppedAtOnce.code().into()),
             }
         })
     }

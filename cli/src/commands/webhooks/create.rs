@@ -1,7 +1,6 @@
 //! `okite webhooks create`: creates a webhook and prints its secret, which is never shown again.
 
 use std::collections::BTreeSet;
-use std::process::ExitCode;
 
 use clap::Args;
 use domain::webhook::{Endpoint, EndpointState, EventKind, SigningSecret, Target as EventTarget};
@@ -9,7 +8,7 @@ use send_api::check_webhook_address;
 use uuid::Uuid;
 
 use super::{SECRET_VARIABLE, json_with_secret};
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output::{note, say};
 use crate::target::{Target, TargetArguments};
 use crate::webhook_tables::{WebhookError, WebhooksTable, draw_secret, parse_events};
@@ -56,7 +55,7 @@ impl CreateCommand {
             } else {
                 say!("{SECRET_VARIABLE}={}", secret.reveal())?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

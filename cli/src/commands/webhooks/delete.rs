@@ -1,12 +1,11 @@
 //! `okite webhooks delete`: deletes a webhook. What waits for it is not delivered any more.
 
-use std::process::ExitCode;
-
 use clap::Args;
+use serde_json::json;
 
 use super::place;
-use crate::execution::{CommandResult, block_on};
-use crate::output::note;
+use crate::execution::{CommandResult, Exit, block_on};
+use crate::output::{note, say};
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
 use crate::webhook_tables::{WebhookError, WebhooksTable};
@@ -19,17 +18,23 @@ Example:
 pub(crate) struct DeleteCommand {
     /// Id of the webhook, as `okite webhooks list` shows it
     id: String,
+    /// Print a JSON object with the id
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     target: TargetArguments,
 }
 
 impl DeleteCommand {
     pub(crate) fn run(self) -> CommandResult {
-        let Self { id, target } = self;
+        let Self { id, json, target } = self;
         block_on(async {
             let (place, target_name) = delete(&id, &target.into()).await?;
             note!("Deleted the webhook {id} ({place}) of {target_name}.");
-            Ok(ExitCode::SUCCESS)
+            if json {
+                say!("{:#}", json!({ "id": id, "deleted": true }))?;
+            }
+            Ok(Exit::Success)
         })
     }
 }

@@ -1,7 +1,6 @@
 //! `okite webhooks events`: the events of a webhook, or one of them with its attempts.
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use aws::NewestFrom;
 use clap::Args;
@@ -9,7 +8,7 @@ use domain::webhook::{Attempt, DeliveryRecord, DeliverySummary, EventId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output::{self, note};
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -59,7 +58,7 @@ impl EventsCommand {
                 } else {
                     write!(output, "{}", record_text(&record))?;
                 }
-                return Ok(ExitCode::SUCCESS);
+                return Ok(Exit::Success);
             }
             let events = list(&deliveries, &id, self.limit.into()).await?;
             if self.json {
@@ -70,7 +69,7 @@ impl EventsCommand {
             } else {
                 write!(output, "{}", columns(HEADER, events.iter().map(row)))?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

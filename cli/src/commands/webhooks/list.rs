@@ -1,7 +1,6 @@
 //! `okite webhooks list`: shows all webhooks without their secrets.
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use clap::Args;
 use domain::webhook::{Endpoint, EventKind};
@@ -9,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::place;
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output::{self, note};
 use crate::target::{Target, TargetArguments};
 use crate::terminal::columns;
@@ -21,6 +20,9 @@ const NAMED_MAX: usize = 3;
 
 /// List all webhooks without their secrets, oldest first
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  okite webhooks list --stack okite")]
 pub(crate) struct ListCommand {
     /// Print a JSON array instead of a table
     #[arg(long)]
@@ -48,7 +50,7 @@ impl ListCommand {
             } else {
                 write!(output, "{}", columns(HEADER, endpoints.iter().map(row)))?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }
@@ -110,10 +112,10 @@ pub(super) mod tests {
         };
         let table = columns(HEADER, [endpoint("a"), listener, many].iter().map(row));
         let wanted = "\
-ID     ENDPOINT                                  STATUS    EVENTS                    CREATED
-a      https://shop.example.com/hook             enabled   email.sent,email.bounced  2027-01-15T08:00:00Z
-b      okite listen, until 2027-01-15T08:01:00Z  enabled   all                       2027-01-15T08:00:00Z
-c\u{fffd}[2J  https://shop.example.com/hook             disabled  5 of 16                   2027-01-15T08:00:00Z
+ID     ENDPOINT                                          STATUS    EVENTS                    CREATED
+a      https://shop.example.com/hook                     enabled   email.sent,email.bounced  2027-01-15T08:00:00Z
+b      okite tail or listen, until 2027-01-15T08:01:00Z  enabled   all                       2027-01-15T08:00:00Z
+c\u{fffd}[2J  https://shop.example.com/hook                     disabled  5 of 16                   2027-01-15T08:00:00Z
 ";
         assert_eq!(table, wanted);
     }

@@ -85,7 +85,7 @@ fn json_with_secret(endpoint: &Endpoint, secret: &SigningSecret) -> Value {
 fn place(endpoint: &Endpoint) -> String {
     match &endpoint.target {
         EventTarget::Url(url) => url.clone(),
-        EventTarget::Listener { until } => format!("okite listen, until {until}"),
+        EventTarget::Listener { until } => format!("okite tail or listen, until {until}"),
     }
 }
 

@@ -1,13 +1,12 @@
 //! `okite webhooks replay`: delivers an event of a webhook again, with the same id and the same body.
 
-use std::process::ExitCode;
-
 use clap::Args;
 use domain::webhook::{EndpointState, EventId, Target as EventTarget};
+use serde_json::json;
 
 use super::events::find;
-use crate::execution::{CommandResult, block_on};
-use crate::output::note;
+use crate::execution::{CommandResult, Exit, block_on};
+use crate::output::{note, say};
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
 use crate::webhook_tables::{DeliveriesTable, WebhookError, WebhooksTable, hand_over};
@@ -24,27 +23,39 @@ pub(crate) struct ReplayCommand {
     id: String,
     /// Id of the event, as `okite webhooks events` shows it
     event: String,
+    /// Print a JSON object with the ids, and whether the event is delivered at once
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     target: TargetArguments,
 }
 
 impl ReplayCommand {
     pub(crate) fn run(self) -> CommandResult {
-        let Self { id, event, target } = self;
+        let Self {
+            id,
+            event,
+            json,
+            target,
+        } = self;
         let target = Target::from(target);
         block_on(async {
-            let (event, when) = replay(&id, &event, &target).await?;
+            let (event, at_once) = replay(&id, &event, &target).await?;
+            let when = if at_once { "now" } else { "within two minutes" };
             note!(
                 "The event {event} is delivered again {when}. `okite webhooks events {id} {event}` shows the attempt."
             );
-            Ok(ExitCode::SUCCESS)
+            if json {
+                let shown = json!({ "id": id, "event": event.as_str(), "at_once": at_once });
+                say!("{shown:#}")?;
+            }
+            Ok(Exit::Success)
         })
     }
 }
 
-/// Delivers an event again. Returns its id, and when it is delivered, for a person.
-async fn replay(id: &str, event: &str, target: &Target) -> Result<(EventId, &'static str), WebhookError> {
-    const NOW: &str = "now";
+/// Delivers an event again. Returns its id, and whether it is delivered at once.
+async fn replay(id: &str, event: &str, target: &Target) -> Result<(EventId, bool), WebhookError> {
     let deliveries = DeliveriesTable::of(target).await?;
     let webhook = WebhooksTable::of(target).await?.get(id).await?;
     if webhook.state == EndpointState::Disabled {
@@ -58,12 +69,8 @@ async fn replay(id: &str, event: &str, target: &Target) -> Result<(EventId, &'st
         id: id.to_owned(),
         event: event.to_string(),
     })?;
-    // `okite listen` reads the table itself.
+    // `okite tail` and `okite listen` read the table themselves.
     let is_polled = matches!(webhook.target, EventTarget::Listener { .. });
-    let when = if is_polled || hand_over(target, id, &event).await? {
-        NOW
-    } else {
-        "within two minutes"
-    };
-    Ok((event, when))
+    let at_once = is_polled || hand_over(target, id, &event).await?;
+    Ok((event, at_once))
 }

@@ -1,12 +1,10 @@
 //! `okite webhooks rotate`: gives a webhook a new secret. Both sign for 24 hours.
 
-use std::process::ExitCode;
-
 use clap::Args;
 use domain::webhook::{Endpoint, SigningSecret};
 
 use super::{SECRET_VARIABLE, json_with_secret};
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output::{note, say};
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -41,7 +39,7 @@ impl RotateCommand {
             } else {
                 say!("{SECRET_VARIABLE}={}", secret.reveal())?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

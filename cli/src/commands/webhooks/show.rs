@@ -1,7 +1,6 @@
 //! `okite webhooks show`: one webhook and its health.
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use clap::Args;
 use domain::webhook::{DisabledBecause, Endpoint, EndpointHealth, EventKind};
@@ -9,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::place;
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -42,7 +41,7 @@ impl ShowCommand {
             } else {
                 write!(output, "{}", text(&endpoint, &health))?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

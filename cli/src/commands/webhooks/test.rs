@@ -1,6 +1,5 @@
 //! `okite webhooks test`: delivers a sample event to one webhook, and shows the endpoint's answer.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,7 +9,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::sample::sample;
-use crate::execution::{CommandResult, Failure, block_on};
+use crate::execution::{CommandResult, Exit, Failure, block_on};
 use crate::output::{note, say};
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -64,7 +63,7 @@ impl TestCommand {
             let answer = described(&attempt);
             if state == EventDeliveryState::Delivered {
                 note!("The endpoint took the event {event}: {answer}.");
-                Ok(ExitCode::SUCCESS)
+                Ok(Exit::Success)
             } else {
                 Err(Failure::new(format!(
                     "the endpoint did not take the event {event}: {answer}"

@@ -1,14 +1,13 @@
 //! `okite webhooks update`: changes the URL or the events of a webhook, or enables or disables it.
 
 use std::collections::BTreeSet;
-use std::process::ExitCode;
 
 use clap::Args;
 use domain::webhook::{Endpoint, EndpointChange, EndpointState, EventKind};
 use send_api::check_webhook_address;
 
 use super::place;
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output::{note, say};
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -76,7 +75,7 @@ impl UpdateCommand {
             if self.json {
                 say!("{:#}", super::json(&changed))?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Exit::Success)
         })
     }
 }

@@ -93,6 +93,11 @@ impl ApiError {
         Self::with(Problem::TooLarge, &[("{bytes}", &bytes.to_string())])
     }
 
+    /// Refuses a path that only Resend's API has.
+    pub(crate) fn not_offered(instead: &str) -> Self {
+        Self::with(Problem::NotOffered, &[("{instead}", instead)])
+    }
+
     pub(crate) fn method_not_allowed(allow: &str) -> Self {
         Self {
             allow: Some(allow.to_owned()),

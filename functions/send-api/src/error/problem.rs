@@ -11,6 +11,7 @@ const RETRY_UNSETTLED: u32 = 60;
 pub(crate) enum Problem {
     TooLarge,
     NotFound,
+    NotOffered,
     MethodNotAllowed,
     MissingApiKey,
     InvalidApiKey,
@@ -92,7 +93,7 @@ const fn row(problem: Problem, status: u16, name: &'static str, retry: RetryWhen
 }
 
 /// One row for each [`Problem`], in its order.
-pub(crate) static PROBLEMS: [ProblemRow; 40] = [
+pub(crate) static PROBLEMS: [ProblemRow; 41] = [
     row(
         Problem::TooLarge,
         413,
@@ -109,6 +110,7 @@ pub(crate) static PROBLEMS: [ProblemRow; 40] = [
         "This endpoint does not exist. The endpoints are POST /emails, POST /emails/batch, GET /emails, GET /emails?to=…, \
          GET /emails/{id}, PATCH /emails/{id}, POST /emails/{id}/cancel, /suppressions, /webhooks, GET /quota, GET /openapi.json and GET /health.",
     ),
+    row(Problem::NotOffered, 404, "not_found", RetryWhen::Never, "{instead}"),
     row(
         Problem::MethodNotAllowed,
         405,
@@ -357,8 +359,8 @@ pub(crate) static PROBLEMS: [ProblemRow; 40] = [
         "service_unavailable",
         RetryWhen::After(RETRY_LATER),
         "All sending is stopped, so nothing was sent. Either AWS has shut down sending for the Amazon SES account, or an \
-         operator has set the brake to `all`. An operator must answer the case that AWS opened, or release the brake with \
-         `okite brake auto`.",
+         operator has set the brake to `all`: `okite brake` shows which. An operator must answer the case that AWS opened, or \
+         release the brake with `okite brake auto`.",
     ),
     row(
         Problem::BulkStopped,
@@ -366,8 +368,8 @@ pub(crate) static PROBLEMS: [ProblemRow; 40] = [
         "service_unavailable",
         RetryWhen::After(RETRY_LATER),
         "Bulk mail is stopped, so nothing was sent. Either the account's bounce or complaint rate is so high that AWS may \
-         pause the Amazon SES account, or an operator has set the brake. Transactional mail is still sent. `okite status` \
-         shows the reason. Bulk mail resumes when the rate is well below the limit, or when an operator releases the brake.",
+         pause the Amazon SES account, or an operator has set the brake: `okite brake` shows which. Transactional mail is still \
+         sent. Bulk mail resumes when the rate is well below the limit, or when an operator releases the brake.",
     ),
     row(
         Problem::StoreDown,

@@ -67,7 +67,7 @@ pub(super) fn advice(account: &Account, quota: &Quota, rates: &ReputationRates) 
                 format!(
                     "The account used {used} of the quota in the last 24 hours. SES raises quotas by itself for accounts \
                      that send near them with few bounces and complaints. To get a higher quota by a date, raise the \
-                     volume step by step (`okite status --need 200000 --by 2027-01-31` plans the steps), or ask for it in \
+                     volume step by step (`okite status --need 200000 --by 60d` plans the steps), or ask for it in \
                      the Service Quotas console."
                 ),
             )

@@ -31,7 +31,7 @@ pub struct Endpoint {
 pub enum Target {
     /// The function `webhooks` posts them to this URL.
     Url(String),
-    /// `okite listen` fetches them, until this time unless it asks again.
+    /// `okite tail` or `okite listen` fetches them, until this time unless it asks again.
     Listener {
         /// When the endpoint counts as gone.
         until: Timestamp,

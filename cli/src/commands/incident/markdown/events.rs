@@ -6,8 +6,10 @@ use domain::reputation::percent;
 
 use super::super::IncidentFacts;
 use super::super::counts::{Event, Tally};
+use super::super::sent::SentCount;
 use super::NOT_KNOWN;
 use super::syntax::{escaped, head, row};
+use crate::plural::counted;
 
 /// The number of domains, tags and keys that a table shows. The CSV format has all of them.
 const SHOWN: usize = 20;
@@ -17,7 +19,7 @@ const TALLY: [&str; 3] = ["hard bounces", "complaints", "blocks"];
 pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
     writeln!(text, "## What happened\n")?;
     if facts.counts.events.is_empty() {
-        return writeln!(text, "Nothing is recorded.\n");
+        return writeln!(text, "SES reported no events of these kinds.\n");
     }
     by_day(text, facts)?;
     let counts = &facts.counts;
@@ -65,8 +67,8 @@ fn by_day(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
         &["day (UTC)", TALLY[0], TALLY[1], TALLY[2], "sent", "bounces of sent"],
     )?;
     for (day, tally) in facts.counts.by_day() {
-        let sent = facts.sent.get(&day).copied().filter(|sent| *sent > 0);
-        let share = sent.and_then(|sent| share(tally.bounces, sent));
+        let sent = facts.sent.get(&day).copied().filter(|sent| sent.recipients > 0);
+        let share = sent.and_then(|sent| share_of(tally.bounces, sent));
         row(
             text,
             &[
@@ -75,7 +77,7 @@ fn by_day(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
                 &tally.complaints,
                 &tally.blocks,
                 &sent.map_or_else(|| NOT_KNOWN.to_owned(), |sent| sent.to_string()),
-                &share.map_or_else(|| NOT_KNOWN.to_owned(), percent),
+                &share.unwrap_or_else(|| NOT_KNOWN.to_owned()),
             ],
         )?;
     }
@@ -85,8 +87,11 @@ fn by_day(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
     )
 }
 
-fn share(count: u64, sent: i64) -> Option<f64> {
-    Some(f64::from(u32::try_from(count).ok()?) / f64::from(u32::try_from(sent).ok()?))
+/// Returns the share of bounces in what was sent. What was sent to at least so many has bounces of at most that share.
+fn share_of(count: u64, sent: SentCount) -> Option<String> {
+    let share = f64::from(u32::try_from(count).ok()?) / f64::from(u32::try_from(sent.recipients).ok()?);
+    let at_most = if sent.at_least { "at most " } else { "" };
+    Some(format!("{at_most}{}", percent(share)))
 }
 
 /// Writes the first rows of a table, and the others as one row.
@@ -104,7 +109,7 @@ fn table(text: &mut String, title: &str, rows: &[(&str, Tally)]) -> fmt::Result 
         for (_, tally) in others {
             sum += *tally;
         }
-        let name = format!("{} others", others.len());
+        let name = counted(others.len() as u64, "other", "others");
         row(text, &[&name, &sum.bounces, &sum.complaints, &sum.blocks])?;
     }
     writeln!(text)

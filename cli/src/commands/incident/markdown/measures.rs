@@ -8,6 +8,7 @@ use domain::brake::BrakeChange;
 use super::super::IncidentFacts;
 use super::syntax::{escaped, head, row};
 use super::{NOT_KNOWN, seconds};
+use crate::plural::counted;
 
 /// Writes the section.
 pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
@@ -22,12 +23,32 @@ pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
     } else {
         head(
             text,
-            &["day (UTC)", "suppressed: bounce", "suppressed: complaint", "lifted"],
+            &[
+                "day (UTC)",
+                "suppressed: bounce",
+                "suppressed: complaint",
+                "of these, from a list",
+                "lifted",
+            ],
         )?;
         for (day, changes) in &facts.list_changes {
-            row(text, &[day, &changes.bounces, &changes.complaints, &changes.lifted])?;
+            row(
+                text,
+                &[
+                    day,
+                    &changes.bounces,
+                    &changes.complaints,
+                    &changes.listed,
+                    &changes.lifted,
+                ],
+            )?;
         }
-        writeln!(text)?;
+        writeln!(
+            text,
+            "\nAn address \"from a list\" was imported, or SES's own suppression list had it: no mail to it bounced here. \
+             An address at a verified domain of the account is suppressed too, although its events are left out \
+             above.\n"
+        )?;
     }
     if facts.brake_changes.is_empty() {
         writeln!(text, "The brake did not change in these days.\n")?;
@@ -46,9 +67,10 @@ pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
         ),
         Ok(waiting) => writeln!(
             text,
-            "**Okite could not handle {waiting} events of SES, which wait in the dead-letter queue.** Their bounces \
-             and complaints are not in this report and suppress no address yet. `okite feedback redrive` handles them \
-             again.\n"
+            "**Okite could not handle {}. The dead-letter queue holds what it could not handle.** Such bounces and \
+             complaints are not in this report and suppress no address yet. `okite feedback redrive` has them handled \
+             again.\n",
+            counted(*waiting, "event of SES", "events of SES")
         ),
         Err(reason) => writeln!(
             text,

@@ -79,6 +79,7 @@ mod tests {
     use super::super::counts::Counts;
     use super::super::counts::tests::{counts, event};
     use super::super::range::DateRange;
+    use super::super::sent::SentCount;
     use super::*;
 
     fn day(text: &str) -> jiff::civil::Date {
@@ -115,6 +116,7 @@ mod tests {
         let list_changes = ListChanges {
             bounces: 2,
             complaints: 1,
+            listed: 1,
             lifted: 0,
         };
         IncidentFacts {
@@ -126,13 +128,17 @@ mod tests {
                 until: day("2026-03-02"),
             },
             counts: counts(),
-            sent: BTreeMap::from([(day("2026-03-01"), 200)]),
+            sent: BTreeMap::from([(day("2026-03-01"), sent(200, false))]),
             verified_known: true,
             list_changes: BTreeMap::from([(day("2026-03-01"), list_changes)]),
             brake_changes: vec![change],
             report: Some(serde_json::from_value::<Report>(report).unwrap()),
             dead_letters: Ok(0),
         }
+    }
+
+    fn sent(recipients: i64, at_least: bool) -> SentCount {
+        SentCount { recipients, at_least }
     }
 
     fn has(text: &str, parts: &[&str]) {
@@ -149,9 +155,9 @@ mod tests {
             &[
                 "# Bounces and complaints, 2026-02-28 to 2026-03-02 (UTC)\n",
                 "- 3 hard bounces, 1 complaint, and 1 block.",
-                "- Mail was sent to 200 recipients. This number is known for 1 of 3 days.",
-                "- At 2026-03-02T11:55:00Z the account was under review (PROBATION) and its sending was on. It had \
-                 sent to 600 recipients",
+                "- Okite sent mail to 200 recipients. This number is known for 1 of 3 days.",
+                "- At 2026-03-02T11:55:00Z the account was under review (PROBATION) and its sending was on. \
+                 According to AWS, it had sent to 600 recipients",
                 "- Bounce rate at that time: 5.12 % according to AWS; 5 % according to Okite's estimate (10 of 200 \
                  recipients in 2 days).",
                 "- Complaint rate at that time: not known according to AWS; Okite's estimate is not known.",
@@ -161,7 +167,7 @@ mod tests {
                 "| campaign=spring | 2 | 1 | 0 |\n| (none) | 1 | 0 | 1 |\n| b=1 | 2 | 0 | 0 |",
                 "### By API key\n",
                 "| not on record | 3 | 1 | 1 |",
-                "| 2026-03-01 | 2 | 1 | 0 |\n",
+                "| 2026-03-01 | 2 | 1 | 1 | 0 |\n",
                 "| 2026-03-02T09:00:00Z | none | bulk | \\[address\\] | a \\| bad list |",
                 "the dead-letter queue is empty",
                 "At a bounce rate of 3 % Okite warns the operators, and at 4.5 % it stops bulk mail. AWS reviews an \
@@ -183,6 +189,19 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_a_day_is_at_least_so_much() {
+        let mut facts = facts();
+        facts.sent = BTreeMap::from([(day("2026-03-01"), sent(200, true))]);
+        has(
+            &of(&facts),
+            &[
+                "- Okite sent mail to at least 200 recipients. This number is known for 1 of 3 days.",
+                "| 2026-03-01 | 2 | 1 | 0 | at least 200 | at most 1 % |\n",
+            ],
+        );
+    }
+
+    #[test]
     fn names_unknown_figures_for_days_without_events() {
         let text = of(&IncidentFacts {
             counts: Counts::default(),
@@ -197,11 +216,11 @@ mod tests {
         has(
             &text,
             &[
-                "No hard bounces, complaints or blocks are recorded for these days.",
-                "The number of recipients sent to is not known",
+                "SES reported no hard bounces, complaints or blocks of Okite's mail in these days.",
+                "Okite has no count of the recipients that it sent to in these days",
                 "The verified domains of the account are not known",
                 "There is no report of the account.",
-                "Nothing is recorded.",
+                "SES reported no events of these kinds.",
                 "No address was suppressed or lifted",
                 "The brake did not change",
                 "unhandled events of SES is not known: SQS did not answer",
@@ -220,7 +239,7 @@ mod tests {
         has(
             &of(&facts),
             &[
-                "**Okite could not handle 3 events of SES",
+                "**Okite could not handle 3 events of SES.",
                 "Left out: 7 events at domains that the account has verified",
                 "Left out because unreadable: 2 records.",
             ],

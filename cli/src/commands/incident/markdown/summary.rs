@@ -6,6 +6,7 @@ use domain::account::EnforcementStatus;
 use domain::reputation::{ReputationRate, percent};
 
 use super::super::IncidentFacts;
+use super::super::sent::SentCount;
 use super::{NOT_KNOWN, seconds};
 use crate::plural::counted;
 
@@ -16,7 +17,7 @@ pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
     if all.count() == 0 {
         writeln!(
             text,
-            "- No hard bounces, complaints or blocks are recorded for these days."
+            "- SES reported no hard bounces, complaints or blocks of Okite's mail in these days."
         )?;
     } else {
         writeln!(
@@ -28,16 +29,18 @@ pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
         )?;
     }
     let (days, known) = (facts.range.days().count(), facts.sent.len());
-    let sent: i64 = facts.sent.values().sum();
+    let sent: SentCount = facts.sent.values().copied().sum();
     match known {
         0 => writeln!(
             text,
-            "- The number of recipients sent to is {NOT_KNOWN} for these days."
+            "- Okite has no count of the recipients that it sent to in these days."
         )?,
         _ => writeln!(
             text,
-            "- Mail was sent to {}. This number is known for {known} of {days} days.",
-            counted(sent, "recipient", "recipients")
+            "- Okite sent mail to {}{}. This number is known for {known} of {}.",
+            if sent.at_least { "at least " } else { "" },
+            counted(sent.recipients, "recipient", "recipients"),
+            counted(days as u64, "day", "days")
         )?,
     }
     match (facts.verified_known, facts.counts.at_verified) {
@@ -75,10 +78,10 @@ fn account(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
     let enabled = if account.sending_enabled { "on" } else { "off" };
     writeln!(
         text,
-        "- At {} the account was {standing} and its sending was {enabled}. It had sent to {:.0} recipients in 24 \
-         hours.",
+        "- At {} the account was {standing} and its sending was {enabled}. According to AWS, it had sent \
+         to {} in the 24 hours before, with or without Okite.",
         seconds(report.at),
-        account.sent_last_24_hours,
+        counted(account.sent_last_24_hours.round(), "recipient", "recipients"),
     )?;
     writeln!(
         text,
@@ -103,11 +106,11 @@ fn rate(rate: Option<&ReputationRate>) -> String {
     };
     match estimate.and_then(|estimate| Some((estimate.rate?, estimate))) {
         Some((rate, estimate)) => format!(
-            "{aws} according to AWS; {at_least}{} according to Okite's estimate ({at_least}{} of {} recipients in {} days)",
+            "{aws} according to AWS; {at_least}{} according to Okite's estimate ({at_least}{} of {} in {})",
             percent(rate),
             estimate.count,
-            estimate.sent,
-            estimate.days
+            counted(estimate.sent, "recipient", "recipients"),
+            counted(estimate.days, "day", "days")
         ),
         None => format!("{aws} according to AWS; Okite's estimate is {NOT_KNOWN}"),
     }

@@ -9,7 +9,7 @@ use domain::webhook::{DeliveryRecord, Endpoint, EndpointState, EventKind, Signin
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::ListenError;
+use super::FeedError;
 use crate::output::note;
 use crate::retry::retry_throttled;
 use crate::target::Target;
@@ -74,14 +74,14 @@ impl Listener {
     }
 
     /// Makes the endpoint last longer if it ends soon.
-    pub(super) async fn renew(&mut self, now: Timestamp) -> Result<(), ListenError> {
+    pub(super) async fn renew(&mut self, now: Timestamp) -> Result<(), FeedError> {
         if !ends_soon(self.until, now) {
             return Ok(());
         }
         let until = plus(now, LASTS);
         let renewed = retry_throttled(async || self.webhooks.webhooks.listen(&self.id, until).await).await;
         if !renewed.map_err(|error| self.webhooks.error(&error))? {
-            return Err(ListenError::Deleted);
+            return Err(FeedError::Deleted);
         }
         self.until = until;
         Ok(())
