@@ -29,6 +29,7 @@ use crate::identity::parse_identity;
 use crate::local::{DEFAULT_DATA_DIR, LOCAL_API_KEY};
 use crate::output;
 use crate::target::Target;
+use crate::target::syntax::{parse_region, parse_stack};
 use crate::terminal::Colours;
 
 use examine::DiagnosisOptions;
@@ -52,10 +53,10 @@ pub(crate) struct DoctorCommand {
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, conflicts_with = "stack")]
     data_dir: PathBuf,
     /// Check this CloudFormation stack in AWS, with the credentials of your environment or AWS profile
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_stack)]
     stack: Option<String>,
     /// AWS region of the stack, such as eu-west-1 [default: the region of your AWS configuration]
-    #[arg(long, requires = "stack")]
+    #[arg(long, requires = "stack", value_parser = parse_region)]
     region: Option<String>,
     /// Address or domain that you send from; may be repeated [default: the first 10 identities of the account]
     #[arg(long, value_name = "ADDRESS", value_parser = parse_identity)]
