@@ -4,7 +4,8 @@ use std::error::Error;
 use std::iter;
 
 use aws_credential_types::provider::error::CredentialsError;
-use aws_smithy_types::error::metadata::ErrorMetadata;
+use aws_sdk_sesv2::error::SdkError;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 
 const NO_CREDENTIALS: &str =
     "no AWS credentials were found. Run `aws configure` or `aws sso login`, or set AWS_PROFILE";
@@ -38,6 +39,23 @@ pub(crate) fn message(error: &(dyn Error + 'static)) -> String {
         joined.push_str(text);
     }
     joined
+}
+
+/// Describes why a call failed: whether the credentials do not permit it, and AWS's own message.
+pub(crate) fn failed<E, R>(operation: &str, error: &SdkError<E, R>) -> String
+where
+    E: ProvideErrorMetadata + Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    let code = error
+        .as_service_error()
+        .and_then(ProvideErrorMetadata::code)
+        .unwrap_or_default();
+    let reason = message(error);
+    if code.starts_with("AccessDenied") || code.starts_with("AuthorizationError") {
+        return format!("these AWS credentials may not call {operation}: {reason}");
+    }
+    format!("{operation} failed: {reason}")
 }
 
 /// Returns whether the credential chain found no credentials. Its own message lists every provider.

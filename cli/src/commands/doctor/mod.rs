@@ -1,6 +1,6 @@
 //! `okite doctor`: checks an account and a stack for problems.
 //!
-//! `gather` and `resolver` read facts. `account`, `identity`, `sender_domain`, `event_pipeline` and `alarms` judge
+//! `gather` and [`crate::dns`] read facts. `account`, `identity`, `sender_domain`, `event_pipeline` and `alarms` judge
 //! them: each finding is a function of the facts alone. A fact that could not be read becomes a finding with the
 //! reason. `self_test` sends mails and waits for their events.
 
@@ -12,7 +12,6 @@ mod facts;
 mod finding;
 mod gather;
 mod identity;
-mod resolver;
 mod self_test;
 mod sender_domain;
 #[cfg(test)]
@@ -24,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::dns::ResolverAddress;
 use crate::execution::{CommandResult, Failure, block_on};
 use crate::identity::parse_identity;
 use crate::local::{DEFAULT_DATA_DIR, LOCAL_API_KEY};
@@ -34,7 +34,6 @@ use crate::terminal::Colours;
 
 use examine::DiagnosisOptions;
 use finding::Diagnosis;
-use resolver::ResolverAddress;
 
 /// Check the account, identities, DNS and event pipeline for problems
 ///
