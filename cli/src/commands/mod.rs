@@ -5,6 +5,7 @@
 
 mod brake;
 mod doctor;
+mod domains;
 mod emails;
 mod explain_bounce;
 mod feedback;
@@ -42,6 +43,7 @@ pub(crate) enum Command {
     Incident(incident::IncidentCommand),
     Feedback(feedback::FeedbackCommand),
     Doctor(doctor::DoctorCommand),
+    Domains(domains::DomainsCommand),
     ExplainBounce(explain_bounce::ExplainBounceCommand),
     #[command(hide = true)]
     Function(function::FunctionCommand),
@@ -65,6 +67,7 @@ impl Command {
             Self::Incident(command) => command.run(),
             Self::Feedback(command) => command.run(),
             Self::Doctor(command) => command.run(),
+            Self::Domains(command) => command.run(),
             Self::ExplainBounce(command) => command.run(),
             Self::Function(command) => command.run(),
         };

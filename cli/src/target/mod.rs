@@ -222,6 +222,11 @@ impl Target {
     }
 }
 
+/// Returns the configuration of clients for the operator's account in a region, without a stack.
+pub(crate) async fn account_configuration(region: &str) -> Result<SdkConfig, TargetError> {
+    Ok(operator::configuration(Some(region)).await?)
+}
+
 /// Reads what the `okite up` of a data directory says about itself.
 fn local_json(data_dir: &Path) -> Option<Value> {
     let json = std::fs::read(local_aws::data_dir::local_json(data_dir)).ok()?;
