@@ -10,7 +10,8 @@
 //! | `target` | finds the local or deployed Okite that a command works on, and its tables, queues and topics |
 //! | `local` | the constants and the client configuration of every `okite up` |
 //! | `dead_letter_queue` | the queues of what Okite could not handle |
-//! | `identity` | parses an SES identity: an address or a domain |
+//! | `dns` | queries DNS |
+//! | `identity` | an SES identity, an address or a domain: its state, and the DNS records that it needs |
 //! | `aws_error` | shows AWS's own message of an error |
 //! | `date`, `plural` | parse a date, print a counted noun |
 //! | `event_feed` | the events of a target as they happen |
@@ -32,6 +33,7 @@ mod commands;
 mod csv_cell;
 mod date;
 mod dead_letter_queue;
+mod dns;
 mod duration;
 mod event_feed;
 mod execution;

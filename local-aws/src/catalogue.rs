@@ -69,6 +69,7 @@ impl AwsService {
                 "CreateEmailIdentity",
                 "ListEmailIdentities",
                 "GetEmailIdentity",
+                "PutEmailIdentityMailFromAttributes",
                 "GetConfigurationSet",
                 "PutConfigurationSetSendingOptions",
                 "GetConfigurationSetEventDestinations",

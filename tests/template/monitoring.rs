@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use local_aws::template::{Monitoring, Stack, WatchedMetric};
 use okite::application::TEMPLATE;
 
-use super::{context, stack};
+use super::{context, stack, stack_with};
 
 /// What an operator reads when an alarm goes off.
 const OPERATIONS: &str = include_str!("../../docs/OPERATIONS.md");
@@ -241,6 +241,66 @@ fn every_alarm_notifies_the_topic_if_there_is_one() {
         assert_eq!(alarm.actions, [topic], "{}", alarm.logical_id);
     }
     assert!(all_on().alarms.iter().all(|alarm| alarm.actions.is_empty()));
+}
+
+#[test]
+fn every_alarm_and_the_reporter_notify_the_address_if_there_is_one() {
+    let parameters = [("AlarmEmail", "ops@example.com")];
+    let topic = "arn:aws:sns:us-east-1:000000000000:okite-AlarmTopic";
+    for alarm in monitoring(&parameters).alarms {
+        assert_eq!(alarm.actions, [topic], "{}", alarm.logical_id);
+    }
+    let stack = stack_with(&parameters).unwrap();
+    let made = stack.topics.iter().find(|made| made.arn == topic).unwrap();
+    assert_eq!(made.email_addresses, ["ops@example.com"]);
+    let reporter = stack
+        .functions
+        .iter()
+        .find(|function| function.name == "quota-reporter")
+        .unwrap();
+    assert_eq!(reporter.environment["ALARM_TOPIC_ARN"], topic);
+    let permissions = Stack::permissions(TEMPLATE, &context(&parameters)).unwrap();
+    let publishes = permissions["quota-reporter"]
+        .iter()
+        .filter(|permission| permission.action == "sns:Publish");
+    assert_eq!(
+        publishes.map(|permission| &permission.resource).collect::<Vec<_>>(),
+        [topic]
+    );
+    // Without an address there is no topic but that of the events.
+    assert_eq!(super::stack().topics.len(), 1);
+    let silent = [("AlarmEmail", "ops@example.com"), ("Alarms", "false")];
+    assert_eq!(
+        stack_with(&silent).unwrap().topics.len(),
+        2,
+        "the reporter has messages too"
+    );
+}
+
+/// CloudFormation checks rules, patterns and policies of topics. Nothing on this machine does.
+#[test]
+fn the_topic_for_the_address_lets_alarms_of_this_account_publish_and_excludes_another_topic() {
+    let block = |begin: &str| {
+        let (_, block) = TEMPLATE.split_once(&format!("\n  {begin}:\n")).unwrap();
+        block.split_once("\n\n").unwrap().0.to_owned()
+    };
+    let policy = block("AlarmTopicPolicy");
+    for line in [
+        "Service: cloudwatch.amazonaws.com",
+        "Action: sns:Publish",
+        "Resource: !Ref AlarmTopic",
+        "aws:SourceAccount: !Ref AWS::AccountId",
+        "aws:SourceArn: !Sub arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*",
+    ] {
+        assert!(policy.contains(line), "{line}");
+    }
+    assert_eq!(policy.matches("Service:").count(), 1);
+    let rule = block("OneTopicForAlarms");
+    assert!(rule.contains("!Or [!Equals [!Ref AlarmEmail, ''], !Equals [!Ref AlarmTopicArn, '']]"));
+    assert!(rule.contains("Set AlarmEmail or AlarmTopicArn, not both."));
+    for made in ["AlarmTopic", "AlarmTopicPolicy", "AlarmEmailSubscription"] {
+        assert!(block(made).contains("Condition: HasAlarmEmail"), "{made}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod completions;
 #[cfg(test)]
 mod conventions;
 mod doctor;
+mod domains;
 mod emails;
 mod explain_bounce;
 mod feedback;
@@ -48,6 +49,7 @@ pub(crate) enum Command {
     Incident(incident::IncidentCommand),
     Feedback(feedback::FeedbackCommand),
     Doctor(doctor::DoctorCommand),
+    Domains(domains::DomainsCommand),
     ExplainBounce(explain_bounce::ExplainBounceCommand),
     Completions(completions::CompletionsCommand),
     Man(man::ManCommand),
@@ -74,6 +76,7 @@ impl Command {
             Self::Incident(command) => command.run(),
             Self::Feedback(command) => command.run(),
             Self::Doctor(command) => command.run(),
+            Self::Domains(command) => command.run(),
             Self::ExplainBounce(command) => command.run(),
             Self::Completions(command) => command.run(),
             Self::Man(command) => command.run(),

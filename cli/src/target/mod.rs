@@ -1,11 +1,13 @@
 //! The Okite that a command works on: an `okite up` on this machine, or a stack, table or queue in AWS.
 
+mod operator;
 mod resource;
+pub(crate) mod syntax;
 
 use std::path::{Path, PathBuf};
 
 use aws::StoreError;
-use aws_config::{Region, SdkConfig};
+use aws_config::SdkConfig;
 use aws_sdk_cloudformation::types::Stack;
 use domain::webhook::guard::UrlRules;
 use jiff::Timestamp;
@@ -15,6 +17,7 @@ use serde_json::Value;
 use crate::aws_error;
 use crate::local::{DEFAULT_DATA_DIR, local_config};
 
+use operator::OperatorError;
 pub(crate) use resource::{
     API_KEYS, BULK_DEAD_HINTS, CLOUDWATCH, CONFIGURATION_SET, DEAD_LETTER_QUEUE, DELIVERIES, FEEDBACK_ENDPOINT,
     FEEDBACK_TOPIC, MESSAGES, OUTBOX, Resource, SEND_API, SUPPRESSIONS, TRANSACTIONAL_DEAD_HINTS, TRANSACTIONAL_HINTS,
@@ -29,14 +32,14 @@ pub(crate) struct TargetArguments {
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, conflicts_with_all = ["stack", "table"])]
     data_dir: PathBuf,
     /// Work on this CloudFormation stack in AWS, with the credentials of your environment or AWS profile
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = syntax::parse_stack)]
     stack: Option<String>,
     /// Like --stack, but names the DynamoDB table that the command uses (API keys, messages, suppressions, usage or
     /// webhooks)
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
     /// AWS region of the stack or table, such as eu-west-1 [default: the region of your AWS configuration]
-    #[arg(long, conflicts_with = "data_dir", requires = "aws")]
+    #[arg(long, conflicts_with = "data_dir", requires = "aws", value_parser = syntax::parse_region)]
     region: Option<String>,
 }
 
@@ -77,8 +80,8 @@ pub(crate) enum TargetError {
     NotRunning(PathBuf),
     #[error("the stack {stack} could not be looked up: {reason}. Check --stack, --region and your AWS profile")]
     Stack { stack: String, reason: String },
-    #[error("no AWS region is configured. Name it with --region, or set AWS_REGION")]
-    NoRegion,
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
     #[error(
         "the stack {stack} has no output {output}. Either it is not a stack of Okite, or its deployment has not \
          finished"
@@ -103,10 +106,10 @@ impl Resolved {
     /// Returns the region of the resource.
     ///
     /// # Errors
-    /// [`TargetError::NoRegion`] if no region is configured.
+    /// [`OperatorError::NoRegion`] if no region is configured.
     pub(crate) fn region(&self) -> Result<String, TargetError> {
         let region = self.config.region().map(ToString::to_string);
-        region.ok_or(TargetError::NoRegion)
+        region.ok_or(OperatorError::NoRegion.into())
     }
 }
 
@@ -139,7 +142,7 @@ impl Target {
                     .ok_or_else(|| TargetError::NotRunning(data_dir.clone()))
             }
             Self::Stack { name: stack, region } => {
-                let config = operator_config(region.as_deref()).await?;
+                let config = operator::configuration(region.as_deref()).await?;
                 let name = stack_output(&config, stack, resource.stack_output).await?;
                 Ok(Resolved {
                     ses_config: config.clone(),
@@ -149,7 +152,7 @@ impl Target {
                 })
             }
             Self::Resource { name, region } => {
-                let config = operator_config(region.as_deref()).await?;
+                let config = operator::configuration(region.as_deref()).await?;
                 Ok(Resolved {
                     ses_config: config.clone(),
                     config,
@@ -173,7 +176,7 @@ impl Target {
                 (ports, true)
             }
             Self::Stack { name, region } => {
-                let config = operator_config(region.as_deref()).await?;
+                let config = operator::configuration(region.as_deref()).await?;
                 (stack_parameter(&config, name, "WebhookPorts").await?, false)
             }
             Self::Resource { .. } => (None, false),
@@ -219,24 +222,15 @@ impl Target {
     }
 }
 
+/// Returns the configuration of clients for the operator's account in a region, without a stack.
+pub(crate) async fn account_configuration(region: &str) -> Result<SdkConfig, TargetError> {
+    Ok(operator::configuration(Some(region)).await?)
+}
+
 /// Reads what the `okite up` of a data directory says about itself.
 fn local_json(data_dir: &Path) -> Option<Value> {
     let json = std::fs::read(local_aws::data_dir::local_json(data_dir)).ok()?;
     serde_json::from_slice(&json).ok()
-}
-
-/// Loads the operator's AWS configuration: the standard credential chain, and the configured region unless one is
-/// named.
-async fn operator_config(region: Option<&str>) -> Result<SdkConfig, TargetError> {
-    let mut loader = aws_config::defaults(aws::behavior_version()).http_client(aws::http_client());
-    if let Some(region) = region {
-        loader = loader.region(Region::new(region.to_owned()));
-    }
-    let config = loader.load().await;
-    if config.region().is_none() {
-        return Err(TargetError::NoRegion);
-    }
-    Ok(config)
 }
 
 async fn stack_output(config: &SdkConfig, stack: &str, output: &'static str) -> Result<String, TargetError> {

@@ -79,6 +79,8 @@ fn commands<'a>(id: &'a str, list: &'a str) -> Vec<Vec<&'a str>> {
         vec!["incident", "--json"],
         vec!["feedback", "redrive"],
         vec!["doctor"],
+        vec!["domains", "records", "example.com"],
+        vec!["domains", "records", "example.com", "--zone"],
         vec!["doctor", "--json"],
         vec!["explain-bounce", "550 5.1.1 unknown"],
         vec!["explain-bounce", "550 5.1.1 unknown", "--json"],

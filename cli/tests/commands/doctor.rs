@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 /// Starts a DNS server with these records. It answers NXDOMAIN for every other name, and ends with the process.
-fn dns(records: &[(RecordType, &str, &str)]) -> SocketAddr {
+pub(crate) fn dns(records: &[(RecordType, &str, &str)]) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     let mut known: HashMap<(RecordType, String), Vec<RData>> = HashMap::new();
@@ -79,7 +79,7 @@ fn levels<'a>(findings: &'a [Value], code: &str) -> Vec<&'a str> {
 }
 
 impl Up {
-    async fn put_local(&self, part: &str, body: &Value) {
+    pub(crate) async fn put_local(&self, part: &str, body: &Value) {
         let url = format!("{}/_local/{part}", self.url());
         let answer = self.http.put(url).body(body.to_string()).send().await.unwrap();
         assert_eq!(answer.status(), 204);

@@ -5,7 +5,9 @@
 mod brake;
 mod closed_pipes;
 mod command_line;
+mod credentials;
 mod doctor;
+mod domains;
 mod emails;
 mod explain_bounce;
 mod feedback;

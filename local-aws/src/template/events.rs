@@ -17,6 +17,8 @@ pub struct Topic {
     pub arn: String,
     /// The subscribed functions and queues.
     pub subscriptions: Vec<Subscription>,
+    /// The subscribed email addresses. Nothing on this machine sends them a mail.
+    pub email_addresses: Vec<String>,
 }
 
 /// A function or a queue that is subscribed to a topic.
@@ -82,6 +84,7 @@ pub(super) fn topic(resource: &Resource<'_>, context: &StackContext) -> Result<T
         logical_id: resource.logical_id.to_owned(),
         arn: names::reference(context, names::TOPIC, resource.logical_id),
         subscriptions: Vec::new(),
+        email_addresses: Vec::new(),
     })
 }
 
@@ -96,10 +99,24 @@ pub(super) fn subscribe(
     properties.only(&["Endpoint", "Protocol", "RedrivePolicy", "TopicArn"], &[])?;
     let protocol = properties.required("Protocol")?;
     let endpoint = properties.required("Endpoint")?;
+    let arn = properties.required("TopicArn")?;
+    let line = arn.line;
+    let arn = arn.text()?;
+    let Some(topic) = topics.iter_mut().find(|topic| topic.arn == arn) else {
+        return Err(TemplateFault::Unknown {
+            what: "topic",
+            name: arn,
+        }
+        .on(line));
+    };
     let endpoint = match protocol.clone().text()?.as_str() {
         "lambda" => SubscriptionEndpoint::Function(called(&endpoint, functions)?),
         "sqs" => SubscriptionEndpoint::Queue(known(&endpoint, queue_arns)?),
-        _ => return Err(protocol.unfit("must be lambda or sqs")),
+        "email" => {
+            topic.email_addresses.push(endpoint.text()?);
+            return Ok(());
+        }
+        _ => return Err(protocol.unfit("must be email, lambda or sqs")),
     };
     let redrive = match properties.optional("RedrivePolicy")? {
         Some(policy) => {
@@ -109,20 +126,7 @@ pub(super) fn subscribe(
         }
         None => None,
     };
-    let subscription = Subscription { endpoint, redrive };
-    let arn = properties.required("TopicArn")?;
-    let line = arn.line;
-    let arn = arn.text()?;
-    match topics.iter_mut().find(|topic| topic.arn == arn) {
-        Some(topic) => topic.subscriptions.push(subscription),
-        None => {
-            return Err(TemplateFault::Unknown {
-                what: "topic",
-                name: arn,
-            }
-            .on(line));
-        }
-    }
+    topic.subscriptions.push(Subscription { endpoint, redrive });
     Ok(())
 }
 
@@ -248,6 +252,7 @@ Resources:
                     endpoint: SubscriptionEndpoint::Function("listener".to_owned()),
                     redrive: Some("arn:aws:sqs:us-east-1:000000000000:shop-Lost".to_owned()),
                 }],
+                email_addresses: Vec::new(),
             }]
         );
     }
@@ -262,6 +267,16 @@ Resources:
         assert_eq!(topic.subscriptions[0].endpoint, SubscriptionEndpoint::Queue(arn));
         let unknown = to_queue.replace("Endpoint: !GetAtt Lost.Arn", "Endpoint: other");
         assert_eq!(error_of(&unknown), "template.yaml:19: there is no queue `other`");
+    }
+
+    #[test]
+    fn keeps_the_addresses_that_a_topic_informs_apart() {
+        let to_address = EVENTS
+            .replace("Protocol: lambda", "Protocol: email")
+            .replace("!GetAtt Listener.Arn", "ops@example.com");
+        let topic = stack(&to_address).topics.remove(0);
+        assert_eq!(topic.email_addresses, ["ops@example.com"]);
+        assert_eq!(topic.subscriptions, []);
     }
 
     #[test]
@@ -287,7 +302,7 @@ Resources:
             (
                 "Protocol: lambda",
                 "Protocol: https",
-                "18: Subscription.Protocol must be lambda or sqs",
+                "18: Subscription.Protocol must be email, lambda or sqs",
             ),
             (
                 "!GetAtt Listener.Arn",

@@ -29,7 +29,8 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         (
             names(|alarm| !alarm.notifies),
             "without an action",
-            "deploy the stack with the parameter AlarmTopicArn: the ARN of an SNS topic to which people are subscribed",
+            "deploy the stack with the parameter AlarmEmail, an address that somebody reads, or with AlarmTopicArn, an SNS \
+             topic to which people are subscribed",
         ),
         (
             names(|alarm| alarm.is_active),

@@ -5,10 +5,10 @@ use local_aws::template::Stack;
 
 use super::facts::{Facts, Identity, UnknownNames};
 use super::finding::{Diagnosis, Finding};
-use super::resolver::{self, ResolverAddress};
 use super::self_test::{self, SelfTest};
 use super::{account, alarms, event_pipeline, gather, identity};
 use crate::application::{APPLICATION, STACK_NAME, TEMPLATE};
+use crate::dns::{self, ResolverAddress};
 use crate::target::{CLOUDWATCH, CONFIGURATION_SET, FEEDBACK_ENDPOINT, FEEDBACK_TOPIC, SEND_API, Target, TargetError};
 
 /// Why DNS is not queried for the identities of an `okite up`.
@@ -61,7 +61,7 @@ pub(super) async fn examine(options: &DiagnosisOptions) -> Result<Examined, Targ
         let unknown = |query| (query, Err(SIMULATED.to_owned()));
         (queries.into_iter().map(unknown).collect(), UnknownNames::new())
     } else {
-        resolver::query(queries, *resolver).await
+        dns::query(queries, *resolver).await
     };
     let facts = Facts {
         region: set.config.region().map(ToString::to_string).unwrap_or_default(),

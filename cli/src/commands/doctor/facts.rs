@@ -1,9 +1,7 @@
 //! The facts that the doctor reads before it judges them.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-/// A fact, or why it could not be read.
-pub(super) type Known<T> = Result<T, String>;
+pub(super) use crate::dns::{DnsAnswers, DnsQuery, Known, UnknownNames, answer};
+pub(super) use crate::identity::{Identity, IdentityState};
 
 /// All facts.
 #[derive(Clone, Debug)]
@@ -40,34 +38,6 @@ impl Facts {
             .iter()
             .all(|&query| self.unknown_names.contains(&(query, domain.to_owned())))
     }
-}
-
-/// The values of the records of each type and name. The list is empty if DNS has no such record.
-pub(super) type DnsAnswers = BTreeMap<(DnsQuery, String), Known<Vec<String>>>;
-
-/// The queries whose name a resolver does not know.
-pub(super) type UnknownNames = BTreeSet<(DnsQuery, String)>;
-
-/// Returns the values under a name, or why they are not known.
-pub(super) fn answer<'a>(dns: &'a DnsAnswers, query: DnsQuery, name: &str) -> Known<&'a [String]> {
-    match dns.get(&(query, name.to_owned())) {
-        Some(Ok(values)) => Ok(values),
-        Some(Err(reason)) => Err(reason.clone()),
-        None => Err("DNS was not queried".to_owned()),
-    }
-}
-
-/// A type of DNS query. Each variant describes how the values are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum DnsQuery {
-    /// The target name in lower case, without a dot at its end.
-    Cname,
-    /// A preference and a name: `10 mail.example.com`; a null MX is `0 .`.
-    Mx,
-    /// The text with its parts joined.
-    Txt,
-    /// An IPv4 or IPv6 address.
-    Address,
 }
 
 /// The SES account.
@@ -108,50 +78,6 @@ pub(super) struct Subscription {
     /// The ARN of what receives the messages, or its address.
     pub(super) endpoint: String,
     pub(super) confirmed: bool,
-}
-
-/// An SES identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
-    /// An address or a domain.
-    pub(super) name: String,
-    /// Its state in SES; `None` if SES does not have the identity.
-    pub(super) state: Known<Option<IdentityState>>,
-}
-
-impl Identity {
-    /// Returns the domain, or the domain of the address.
-    pub(super) fn domain(&self) -> &str {
-        self.name.rsplit_once('@').map_or(&self.name, |(_, domain)| domain)
-    }
-
-    /// Returns whether the identity is an address.
-    pub(super) fn is_address(&self) -> bool {
-        self.name.contains('@')
-    }
-}
-
-/// The state of an identity in SES. Each status is SES's own, such as `SUCCESS`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct IdentityState {
-    /// Whether SES lets the identity send.
-    pub(super) verified: bool,
-    /// The verification status.
-    pub(super) status: String,
-    /// Why the verification failed.
-    pub(super) error: Option<String>,
-    /// The DKIM status.
-    pub(super) dkim: String,
-    /// Whether SES signs mail of the identity.
-    pub(super) signing: bool,
-    /// The tokens in the names of the DKIM records; empty if the owner brings a DKIM key.
-    pub(super) dkim_tokens: Vec<String>,
-    /// The domain to which the DKIM records point.
-    pub(super) dkim_zone: String,
-    /// The custom MAIL FROM domain and its status.
-    pub(super) mail_from: Option<(String, String)>,
-    /// Whether SES rejects mail while the custom MAIL FROM domain does not work.
-    pub(super) mail_from_required: bool,
 }
 
 /// A CloudWatch alarm.

@@ -5,6 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use serde_json::{Value, json};
 
 use crate::execution::Exit;
+pub(super) use crate::dns::DnsRecord;
 use crate::plural::counted;
 use crate::terminal::{Colour, Colours, printable};
 
@@ -39,15 +40,6 @@ impl Level {
             Self::Fail => ("FAIL", Colour::Red),
         }
     }
-}
-
-/// A DNS record that is required.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct DnsRecord {
-    pub(super) name: String,
-    /// The type: `CNAME`, `MX` or `TXT`.
-    pub(super) kind: &'static str,
-    pub(super) value: String,
 }
 
 /// The result of one check.

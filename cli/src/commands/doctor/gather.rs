@@ -1,11 +1,11 @@
 //! Reads the facts from SES, SNS and CloudWatch. A failed call becomes the reason why a fact is not known.
 
 use aws::Pace;
-use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sesv2::types::{BehaviorOnMxFailure, DkimAttributes, IdentityInfo, SendingOptions, SuppressionAttributes};
+use aws_sdk_sesv2::error::SdkError;
+use aws_sdk_sesv2::types::{IdentityInfo, SendingOptions, SuppressionAttributes};
 
 use super::facts::{Account, Alarm, ConfigurationSet, EventDestination, Identity, IdentityState, Known, Subscription};
-use crate::aws_error;
+use crate::aws_error::failed;
 
 /// The number of identities that are checked if none is named. Each takes a second.
 const MAX_IDENTITIES: usize = 10;
@@ -14,23 +14,6 @@ const MAX_IDENTITIES: usize = 10;
 pub(super) struct Ses {
     client: aws_sdk_sesv2::Client,
     pace: Option<Pace>,
-}
-
-/// Describes why a call failed: whether the credentials do not permit it, and AWS's own message.
-fn failed<E, R>(operation: &str, error: &SdkError<E, R>) -> String
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
-{
-    let code = error
-        .as_service_error()
-        .and_then(ProvideErrorMetadata::code)
-        .unwrap_or_default();
-    let reason = aws_error::message(error);
-    if code.starts_with("AccessDenied") || code.starts_with("AuthorizationError") {
-        return format!("these AWS credentials may not call {operation}: {reason}");
-    }
-    format!("{operation} failed: {reason}")
 }
 
 impl Ses {
@@ -161,40 +144,7 @@ impl Ses {
 
     async fn identity(&mut self, name: &str) -> Known<Option<IdentityState>> {
         self.wait().await;
-        let answer = self.client.get_email_identity().email_identity(name).send().await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(SdkError::ServiceError(error)) if error.err().is_not_found_exception() => return Ok(None),
-            Err(error) => return Err(failed("GetEmailIdentity", &error)),
-        };
-        let dkim = answer.dkim_attributes();
-        let mail_from = answer.mail_from_attributes();
-        let error = answer.verification_info().and_then(|info| info.error_type());
-        let own_domain = mail_from.filter(|attributes| !attributes.mail_from_domain().is_empty());
-        Ok(Some(IdentityState {
-            verified: answer.verified_for_sending_status(),
-            status: answer
-                .verification_status()
-                .map_or("PENDING", |status| status.as_str())
-                .to_owned(),
-            error: error.map(|error| error.as_str().to_owned()),
-            dkim: dkim
-                .and_then(|dkim| dkim.status())
-                .map_or("NOT_STARTED", |status| status.as_str())
-                .to_owned(),
-            signing: dkim.is_some_and(DkimAttributes::signing_enabled),
-            dkim_tokens: dkim.map(|dkim| dkim.tokens().to_vec()).unwrap_or_default(),
-            dkim_zone: dkim
-                .and_then(|dkim| dkim.signing_hosted_zone())
-                .unwrap_or("dkim.amazonses.com")
-                .to_owned(),
-            mail_from: own_domain.map(|attributes| {
-                let status = attributes.mail_from_domain_status().as_str();
-                (attributes.mail_from_domain().to_owned(), status.to_owned())
-            }),
-            mail_from_required: mail_from
-                .is_some_and(|attributes| *attributes.behavior_on_mx_failure() == BehaviorOnMxFailure::RejectMessage),
-        }))
+        crate::identity::read(&self.client, name).await
     }
 }
 

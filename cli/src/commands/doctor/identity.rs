@@ -1,21 +1,14 @@
 //! Findings about the SES identities and the DNS records that SES requires for them.
 
-use super::facts::{DnsAnswers, DnsQuery, Facts, Identity, IdentityState, Known, answer};
+use super::facts::{DnsAnswers, DnsQuery, Facts, Identity, IdentityState, Known};
 use super::finding::{DnsRecord, Finding, Level};
-use super::sender_domain::{self, dmarc_names};
+use super::sender_domain;
+use crate::identity::records::{RecordState, RequiredRecord, dkim_records, dmarc_names, mail_from_records};
 
 const WHY_VERIFIED: &str = "SES rejects mail from an identity that is not verified in the region";
 const WHY_DKIM: &str = "mailbox providers reject mail, or treat it as spam, if it is not signed for the domain in From";
 const WHY_MAIL_FROM: &str =
     "with the MAIL FROM domain of amazonses.com, SPF does not align with your domain, so DMARC depends on DKIM alone";
-
-/// Returns the value of the MX record of a MAIL FROM domain.
-fn mail_from_mx(region: &str) -> String {
-    format!("10 feedback-smtp.{region}.amazonses.com")
-}
-
-/// The value of the SPF record of a MAIL FROM domain.
-const MAIL_FROM_SPF: &str = "v=spf1 include:amazonses.com ~all";
 
 /// Returns the DNS queries for an identity.
 pub(super) fn queries(identity: &Identity) -> Vec<(DnsQuery, String)> {
@@ -26,24 +19,12 @@ pub(super) fn queries(identity: &Identity) -> Vec<(DnsQuery, String)> {
     ];
     queries.extend(dmarc_names(domain).map(|name| (DnsQuery::Txt, name)));
     if let Ok(Some(state)) = &identity.state {
-        queries.extend(dkim_records(identity, state).map(|record| (DnsQuery::Cname, record.name)));
+        queries.extend(dkim_records(identity, state).map(|required| (DnsQuery::Cname, required.record.name)));
         if let Some((mail_from, _)) = &state.mail_from {
             queries.extend([(DnsQuery::Mx, mail_from.clone()), (DnsQuery::Txt, mail_from.clone())]);
         }
     }
     queries
-}
-
-fn dkim_records<'a>(identity: &'a Identity, state: &'a IdentityState) -> impl Iterator<Item = DnsRecord> {
-    state
-        .dkim_tokens
-        .iter()
-        .filter(|_| !identity.is_address())
-        .map(|token| DnsRecord {
-            name: format!("{token}._domainkey.{}", identity.name),
-            kind: "CNAME",
-            value: format!("{token}.{}", state.dkim_zone),
-        })
 }
 
 /// Why the DNS of a domain is not judged that SES has verified.
@@ -62,8 +43,10 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         .collect();
     if identities.is_empty() {
         let what = "the account has no SES identity in this region";
-        let remedy = "run: aws sesv2 create-email-identity --email-identity example.com (with your domain). \
-                      Then run `okite doctor` again: it lists the DNS records to create";
+        let remedy = format!(
+            "run: okite domains create example.com --region {} (with your domain). It prints the DNS records to create",
+            facts.region
+        );
         findings.push(Finding::bad(CODE, Level::Fail, what, WHY_VERIFIED, remedy));
     }
     if facts.identities_left_out > 0 {
@@ -82,10 +65,12 @@ fn judge_identity(identity: &Identity, facts: &Facts) -> Vec<Finding> {
     let state = match &identity.state {
         Err(reason) => return vec![Finding::not_checked(VERIFIED, reason, WHY_VERIFIED).about(name)],
         Ok(None) => {
-            let remedy = format!(
-                "run: aws sesv2 create-email-identity --email-identity {name} --region {}",
-                facts.region
-            );
+            let region = &facts.region;
+            let remedy = if identity.is_address() {
+                format!("run: aws sesv2 create-email-identity --email-identity {name} --region {region}")
+            } else {
+                format!("run: okite domains create {name} --region {region}")
+            };
             let what = "SES has no such identity in this region";
             return vec![Finding::bad(VERIFIED, Level::Fail, what, WHY_VERIFIED, remedy).about(name)];
         }
@@ -137,23 +122,14 @@ fn verified(identity: &Identity, state: &IdentityState) -> Finding {
 }
 
 /// Returns the required records that DNS does not have, or why that is not known.
-fn missing(dns: &DnsAnswers, required: impl Iterator<Item = (DnsQuery, DnsRecord)>) -> Known<Vec<DnsRecord>> {
+fn missing(dns: &DnsAnswers, required: impl Iterator<Item = RequiredRecord>) -> Known<Vec<DnsRecord>> {
     let mut missing = Vec::new();
-    for (query, record) in required {
-        let exists = answer(dns, query, &record.name)?.iter().any(|value| match query {
-            DnsQuery::Txt => is_spf_with_ses(value),
-            _ => value.eq_ignore_ascii_case(&record.value),
-        });
-        if !exists {
-            missing.push(record);
+    for required in required {
+        if required.state_in(dns)? != RecordState::There {
+            missing.push(required.record);
         }
     }
     Ok(missing)
-}
-
-fn is_spf_with_ses(text: &str) -> bool {
-    let mut terms = text.split_ascii_whitespace().map(str::to_ascii_lowercase);
-    terms.next().is_some_and(|version| version == "v=spf1") && terms.any(|term| term == "include:amazonses.com")
 }
 
 fn dkim(identity: &Identity, state: &IdentityState, dns: &DnsAnswers) -> Finding {
@@ -164,13 +140,13 @@ fn dkim(identity: &Identity, state: &IdentityState, dns: &DnsAnswers) -> Finding
         }
         let what = "an address alone is not signed with DKIM";
         let remedy = format!(
-            "verify its domain too. Run: aws sesv2 create-email-identity --email-identity {}",
+            "verify its domain too. Run: okite domains create {} (with your --region)",
             identity.domain()
         );
         return Finding::bad(CODE, Level::Warn, what, WHY_DKIM, remedy);
     }
-    let records: Vec<DnsRecord> = dkim_records(identity, state).collect();
-    let missing = missing(dns, records.iter().cloned().map(|record| (DnsQuery::Cname, record)));
+    let required: Vec<_> = dkim_records(identity, state).collect();
+    let missing = missing(dns, required.iter().cloned());
     let wait = "SES usually finds them within minutes to hours, and looks for up to 72 hours";
     match (state.dkim.as_str(), missing) {
         ("SUCCESS", _) if !state.signing => {
@@ -208,7 +184,8 @@ fn dkim(identity: &Identity, state: &IdentityState, dns: &DnsAnswers) -> Finding
                 }
                 _ => format!("create these records. {wait}"),
             };
-            Finding::bad(CODE, level, what, WHY_DKIM, remedy).with(missing.unwrap_or(records))
+            Finding::bad(CODE, level, what, WHY_DKIM, remedy)
+                .with(missing.unwrap_or_else(|_| required.into_iter().map(|required| required.record).collect()))
         }
     }
 }
@@ -216,24 +193,22 @@ fn dkim(identity: &Identity, state: &IdentityState, dns: &DnsAnswers) -> Finding
 fn mail_from(identity: &Identity, state: &IdentityState, region: &str, dns: &DnsAnswers) -> Finding {
     const CODE: &str = "identity.mail_from";
     let Some((domain, status)) = &state.mail_from else {
-        let remedy = format!(
-            "run: aws sesv2 put-email-identity-mail-from-attributes --email-identity {} --mail-from-domain bounce.{} \
-             (or another subdomain that nothing else uses)",
-            identity.name,
-            identity.domain()
-        );
+        let (name, domain) = (&identity.name, identity.domain());
+        let remedy = if identity.is_address() {
+            format!(
+                "run: aws sesv2 put-email-identity-mail-from-attributes --email-identity {name} --mail-from-domain \
+                 bounce.{domain} (or another subdomain that nothing else uses)"
+            )
+        } else {
+            format!(
+                "run: okite domains create {name} --region {region} (it takes bounce.{domain}; --mail-from names another \
+                 subdomain that nothing else uses)"
+            )
+        };
         let what = "it has no custom MAIL FROM domain";
         return Finding::bad(CODE, Level::Warn, what, WHY_MAIL_FROM, remedy);
     };
-    let record = |kind, value: &str| DnsRecord {
-        name: domain.clone(),
-        kind,
-        value: value.to_owned(),
-    };
-    let required = [
-        (DnsQuery::Mx, record("MX", &mail_from_mx(region))),
-        (DnsQuery::Txt, record("TXT", MAIL_FROM_SPF)),
-    ];
+    let required = mail_from_records(domain, region);
     let missing = missing(dns, required.iter().cloned());
     if status == "SUCCESS" {
         return match missing {
@@ -256,6 +231,6 @@ fn mail_from(identity: &Identity, state: &IdentityState, region: &str, dns: &Dns
     };
     let what = format!("its MAIL FROM domain {domain} does not work (status {status}), so {effect}");
     let remedy = "create these records. SES usually finds them within hours, and looks for up to 72 hours";
-    let all = || required.iter().map(|(_, record)| record.clone()).collect();
+    let all = || required.iter().map(|required| required.record.clone()).collect();
     Finding::bad(CODE, level, what, WHY_MAIL_FROM, remedy).with(missing.unwrap_or_else(|_| all()))
 }

@@ -1,6 +1,6 @@
 //! `okite doctor`: checks an account and a stack for problems.
 //!
-//! `gather` and `resolver` read facts. `account`, `identity`, `sender_domain`, `event_pipeline` and `alarms` judge
+//! `gather` and [`crate::dns`] read facts. `account`, `identity`, `sender_domain`, `event_pipeline` and `alarms` judge
 //! them: each finding is a function of the facts alone. A fact that could not be read becomes a finding with the
 //! reason. `self_test` sends mails and waits for their events.
 
@@ -12,7 +12,6 @@ mod facts;
 mod finding;
 mod gather;
 mod identity;
-mod resolver;
 mod self_test;
 mod sender_domain;
 #[cfg(test)]
@@ -23,16 +22,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::dns::ResolverAddress;
 use crate::execution::{CommandResult, Failure, block_on};
 use crate::identity::parse_identity;
 use crate::local::{DEFAULT_DATA_DIR, LOCAL_API_KEY};
 use crate::output;
 use crate::target::Target;
+use crate::target::syntax::{parse_region, parse_stack};
 use crate::terminal::Colours;
 
 use examine::DiagnosisOptions;
 use finding::Diagnosis;
-use resolver::ResolverAddress;
 
 /// Check the account, identities, DNS and event pipeline for problems
 ///
@@ -51,10 +51,10 @@ pub(crate) struct DoctorCommand {
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, conflicts_with = "stack")]
     data_dir: PathBuf,
     /// Check this CloudFormation stack in AWS, with the credentials of your environment or AWS profile
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_stack)]
     stack: Option<String>,
     /// AWS region of the stack, such as eu-west-1 [default: the region of your AWS configuration]
-    #[arg(long, requires = "stack")]
+    #[arg(long, requires = "stack", value_parser = parse_region)]
     region: Option<String>,
     /// Address or domain that you send from; may be repeated [default: the first 10 identities of the account]
     #[arg(long, value_name = "ADDRESS", value_parser = parse_identity)]

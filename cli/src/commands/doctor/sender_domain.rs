@@ -1,29 +1,17 @@
 //! Findings about the domain of a sender: its DMARC policy, and whether it receives mail.
 
 use super::facts::{DnsAnswers, DnsQuery, answer};
-use super::finding::{DnsRecord, Finding, Level};
+use super::finding::{Finding, Level};
+use crate::identity::records::{dmarc_names, dmarc_record, has_policy, is_dmarc};
 
 const WHY_DMARC: &str = "Gmail, Yahoo and Outlook require a policy from bulk senders; without one, anybody can send in \
                          the name of your domain";
 const WHY_MX: &str = "some receivers reject mail from a domain that receives none, and replies and bounces are lost";
 
-/// Returns the names that may hold the DMARC policy: of the domain, then of its parent domains.
-pub(super) fn dmarc_names(domain: &str) -> impl Iterator<Item = String> {
-    std::iter::successors(Some(domain), |domain| domain.split_once('.').map(|(_, parent)| parent))
-        .filter(|domain| domain.contains('.'))
-        .map(|domain| format!("_dmarc.{domain}"))
-}
-
 /// Judges the DMARC policy.
 pub(super) fn dmarc(domain: &str, dns: &DnsAnswers) -> Finding {
     const CODE: &str = "dns.dmarc";
-    let record = || {
-        vec![DnsRecord {
-            name: format!("_dmarc.{domain}"),
-            kind: "TXT",
-            value: "v=DMARC1; p=none".to_owned(),
-        }]
-    };
+    let record = || vec![dmarc_record(domain)];
     for name in dmarc_names(domain) {
         let texts = match answer(dns, DnsQuery::Txt, &name) {
             Ok(texts) => texts,
@@ -46,25 +34,6 @@ pub(super) fn dmarc(domain: &str, dns: &DnsAnswers) -> Finding {
     let remedy =
         "create this record. Change it to p=quarantine or p=reject when DMARC reports show that all your mail passes";
     Finding::bad(CODE, Level::Warn, "it has no DMARC policy", WHY_DMARC, remedy).with(record())
-}
-
-/// Returns the tags of a policy such as `v=DMARC1; p=none`.
-fn tags(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let tags = text.split(';').filter_map(|tag| tag.split_once('='));
-    tags.map(|(name, value)| (name.trim(), value.trim()))
-}
-
-fn is_dmarc(text: &str) -> bool {
-    tags(text).next() == Some(("v", "DMARC1"))
-}
-
-fn has_policy(text: &str) -> bool {
-    let is_policy = |value: &str| {
-        ["none", "quarantine", "reject"]
-            .iter()
-            .any(|known| value.eq_ignore_ascii_case(known))
-    };
-    tags(text).any(|(name, value)| name.eq_ignore_ascii_case("p") && is_policy(value))
 }
 
 /// Judges whether the domain receives mail.

@@ -12,6 +12,7 @@ use crate::local::DEFAULT_DATA_DIR;
 use crate::output::{progress, say};
 use crate::plural::counted;
 use crate::target::Target;
+use crate::target::syntax::{parse_queue, parse_region, parse_stack};
 
 /// The wait between two looks at the progress of SQS.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -31,13 +32,13 @@ pub(crate) struct RedriveCommand {
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR, conflicts_with_all = ["stack", "queue"])]
     data_dir: PathBuf,
     /// Work on this CloudFormation stack in AWS, with the credentials of your environment or AWS profile
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = parse_stack)]
     stack: Option<String>,
     /// Like --stack, but names the dead-letter queue by its URL
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = parse_queue)]
     queue: Option<String>,
     /// AWS region of the stack or queue, such as eu-west-1 [default: the region of your AWS configuration]
-    #[arg(long, conflicts_with = "data_dir", requires = "aws")]
+    #[arg(long, conflicts_with = "data_dir", requires = "aws", value_parser = parse_region)]
     region: Option<String>,
     /// Print a JSON object with the numbers of events
     #[arg(long)]

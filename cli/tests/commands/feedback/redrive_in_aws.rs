@@ -12,6 +12,7 @@ use crate::support::text;
 const ARN: &str = "arn:aws:sqs:eu-west-1:111111111111:Dead";
 const RETRIES_ARN: &str = "arn:aws:sqs:eu-west-1:111111111111:Retries";
 const RETRIES_URL: &str = "https://sqs.eu-west-1.amazonaws.com/111111111111/Retries";
+const GONE: &str = "https://sqs.eu-west-1.amazonaws.com/111111111111/Gone";
 const URL: &str = "https://sqs.eu-west-1.amazonaws.com/111111111111/Dead";
 
 /// Returns a move task of SQS.
@@ -184,7 +185,7 @@ fn names_the_queues_that_exist_for_one_that_does_not() {
         (
             invalid,
             Some(vec![URL, RETRIES_URL]),
-            format!("foo is not the URL of a queue in this account and region. Its queues: {URL}, {RETRIES_URL}"),
+            format!("{GONE} is not the URL of a queue in this account and region. Its queues: {URL}, {RETRIES_URL}"),
         ),
         (missing, Some(vec![URL]), format!("Its queues: {URL}")),
         (
@@ -199,7 +200,7 @@ fn names_the_queues_that_exist_for_one_that_does_not() {
             "The address foo is not valid.".to_owned(),
         ),
     ] {
-        let output = redrive_queue("foo", &without_the_queue(code, queues));
+        let output = redrive_queue(GONE, &without_the_queue(code, queues));
         assert_eq!(output.status.code(), Some(1));
         assert!(
             text(&output.stderr).contains(&wanted),

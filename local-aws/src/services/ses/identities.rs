@@ -153,6 +153,34 @@ impl Identities {
         Ok(self.known.entry(key).or_insert(Identity::new(name, false)))
     }
 
+    /// Sets the custom MAIL FROM domain of an identity, which SES then looks for, or takes it away with an empty name.
+    pub(super) fn set_mail_from(&mut self, name: &str, domain: &str) -> Result<(), SesError> {
+        let key = name.to_ascii_lowercase();
+        let Some(identity) = self.known.get_mut(&key) else {
+            return Err(SesError::NotFound(format!("Email identity {name} does not exist.")));
+        };
+        if domain.is_empty() {
+            identity.mail_from = None;
+            return Ok(());
+        }
+        let own = key.rsplit_once('@').map_or(key.as_str(), |(_, domain)| domain);
+        let domain = domain.to_ascii_lowercase();
+        let label = domain.strip_suffix(own).and_then(|label| label.strip_suffix('.'));
+        if label.is_none_or(str::is_empty) || Mailbox::parse(&format!("postmaster@{domain}")).is_err() {
+            return Err(SesError::BadRequest(format!(
+                "Provided MAIL-FROM domain <{domain}> is not subdomain of the domain of the identity <{own}>."
+            )));
+        }
+        let is_the_same = identity.mail_from.as_ref().is_some_and(|known| known.domain == domain);
+        if !is_the_same {
+            identity.mail_from = Some(MailFrom {
+                domain,
+                status: DnsStatus::Pending,
+            });
+        }
+        Ok(())
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&Identity> {
         self.known.get(&name.to_ascii_lowercase())
     }
@@ -246,6 +274,35 @@ mod tests {
             let refused = identities.create(name).unwrap_err();
             assert_eq!(refused.code(), "BadRequestException", "{name}");
         }
+    }
+
+    #[test]
+    fn a_mail_from_domain_is_below_the_domain_of_its_identity_and_looked_for_anew() {
+        let mut identities = Identities::default();
+        identities.create("Example.com").unwrap();
+        identities.set_mail_from("example.com", "Bounce.example.com").unwrap();
+        let mail_from = |identities: &Identities| identities.get("example.com").unwrap().mail_from.clone();
+        let set = mail_from(&identities).unwrap();
+        assert_eq!(
+            (set.domain.as_str(), set.status),
+            ("bounce.example.com", DnsStatus::Pending)
+        );
+        for wrong in [
+            "example.com",
+            "bounce.example.org",
+            "notexample.com",
+            ".example.com",
+            "a b.example.com",
+        ] {
+            let refused = identities.set_mail_from("example.com", wrong).unwrap_err();
+            assert_eq!(refused.code(), "BadRequestException", "{wrong}");
+        }
+        let unknown = identities
+            .set_mail_from("example.org", "bounce.example.org")
+            .unwrap_err();
+        assert_eq!(unknown.code(), "NotFoundException");
+        identities.set_mail_from("example.com", "").unwrap();
+        assert_eq!(mail_from(&identities), None);
     }
 
     #[test]

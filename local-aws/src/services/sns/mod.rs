@@ -300,6 +300,7 @@ pub(super) mod tests {
                 endpoint: SubscriptionEndpoint::Function("nobody".to_owned()),
                 redrive: redrive.map(str::to_owned),
             }],
+            email_addresses: Vec::new(),
         };
         let asynchronous = Asynchronous::new(
             lambda,

@@ -57,6 +57,23 @@ pub(in crate::services::ses) async fn get(
     })))
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct PutMailFrom {
+    #[serde(default)]
+    mail_from_domain: String,
+}
+
+pub(in crate::services::ses) async fn put_mail_from(
+    State(ses): State<Arc<Ses>>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Result<Json<Value>, SesError> {
+    let PutMailFrom { mail_from_domain } = input::json(&body)?;
+    ses.state().identities.set_mail_from(&name, &mail_from_domain)?;
+    Ok(Json(json!({})))
+}
+
 pub(in crate::services::ses) async fn list_by_query(
     State(ses): State<Arc<Ses>>,
     uri: Uri,

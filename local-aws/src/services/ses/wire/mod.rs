@@ -29,7 +29,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 type Route = (Method, &'static str, &'static str, MethodRouter<Arc<Ses>>);
 
 /// Lists the routes. `{…}` in a path stands for one segment.
-fn routes() -> [Route; 14] {
+fn routes() -> [Route; 15] {
     const SET: &str = "/v2/email/configuration-sets/{set}";
     const SET_SENDING: &str = "/v2/email/configuration-sets/{set}/sending";
     const SET_DESTINATIONS: &str = "/v2/email/configuration-sets/{set}/event-destinations";
@@ -99,6 +99,12 @@ fn routes() -> [Route; 14] {
             "/v2/email/identities/{identity}",
             "GetEmailIdentity",
             get(identities::get),
+        ),
+        (
+            put_method.clone(),
+            "/v2/email/identities/{identity}/mail-from",
+            "PutEmailIdentityMailFromAttributes",
+            put(identities::put_mail_from),
         ),
         (
             get_method.clone(),
@@ -174,7 +180,9 @@ impl SesWire {
                 let set = set.map(|set| format!("{prefix}configuration-set/{set}"));
                 std::iter::once(identity).chain(set).collect()
             }
-            "GetEmailIdentity" => vec![format!("{prefix}identity/{}", named(4))],
+            "GetEmailIdentity" | "PutEmailIdentityMailFromAttributes" => {
+                vec![format!("{prefix}identity/{}", named(4))]
+            }
             "GetConfigurationSet" | "PutConfigurationSetSendingOptions" | "GetConfigurationSetEventDestinations" => {
                 vec![format!("{prefix}configuration-set/{}", named(4))]
             }

@@ -11,7 +11,7 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{RData, RecordType};
 
-use super::facts::{DnsAnswers, DnsQuery, Known, UnknownNames};
+use super::{DnsAnswers, DnsQuery, Known, UnknownNames};
 
 /// The timeout of one attempt at one query.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -20,7 +20,7 @@ const CONCURRENT_QUERIES: usize = 8;
 
 /// The address of a resolver: `9.9.9.9`, `127.0.0.1:5353`, `[::1]:53`. The default port is 53.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ResolverAddress(SocketAddr);
+pub(crate) struct ResolverAddress(SocketAddr);
 
 impl FromStr for ResolverAddress {
     type Err = String;
@@ -37,7 +37,7 @@ impl FromStr for ResolverAddress {
 
 /// Sends all queries. A query that fails does not affect the others. Returns the answers, and the queries that were
 /// answered with NXDOMAIN: the resolver knows nothing under the name.
-pub(super) async fn query(
+pub(crate) async fn query(
     queries: Vec<(DnsQuery, String)>,
     resolver: Option<ResolverAddress>,
 ) -> (DnsAnswers, UnknownNames) {
@@ -133,7 +133,39 @@ fn value(query: DnsQuery, data: &RData) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use hickory_resolver::proto::rr::Name;
+    use hickory_resolver::proto::rr::rdata::{CNAME, MX, TXT};
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_text_is_the_same_in_however_many_parts_it_is_kept(text in "[ -~]{1,120}", size in 1_usize..40) {
+            let parts: Vec<String> = text.as_bytes().chunks(size)
+                .map(|part| String::from_utf8(part.to_vec()).unwrap()).collect();
+            prop_assert_eq!(value(DnsQuery::Txt, &RData::TXT(TXT::new(parts))), Some(text));
+        }
+    }
+
+    #[test]
+    fn a_host_is_in_lower_case_without_a_dot_at_its_end() {
+        let host = || Name::from_ascii("Feedback-SMTP.Example.COM.").unwrap();
+        let mx = RData::MX(MX::new(10, host()));
+        assert_eq!(
+            value(DnsQuery::Mx, &mx).as_deref(),
+            Some("10 feedback-smtp.example.com")
+        );
+        let null = RData::MX(MX::new(0, Name::root()));
+        assert_eq!(value(DnsQuery::Mx, &null).as_deref(), Some("0 ."));
+        let alias = RData::CNAME(CNAME(host()));
+        assert_eq!(
+            value(DnsQuery::Cname, &alias).as_deref(),
+            Some("feedback-smtp.example.com")
+        );
+        // An alias on the way to the record is no answer of another type.
+        assert_eq!(value(DnsQuery::Txt, &alias), None);
+    }
 
     #[test]
     fn a_resolver_is_an_address_with_an_optional_port() {
