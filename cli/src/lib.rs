@@ -9,6 +9,7 @@
 //! | `execution` | runs a command to its exit code and prints its error |
 //! | `target` | finds the local or deployed Okite that a command works on, and its tables, queues and topics |
 //! | `local` | the constants and the client configuration of every `okite up` |
+//! | `page` | the page of `okite up`, as one file |
 //! | `dead_letter_queue` | the queues of what Okite could not handle |
 //! | `identity` | parses an SES identity: an address or a domain |
 //! | `aws_error` | shows AWS's own message of an error |
@@ -36,6 +37,7 @@ mod execution;
 mod identity;
 mod local;
 mod output;
+mod page;
 mod plural;
 mod retry;
 mod stop_signal;
