@@ -20,33 +20,5 @@ pub const APPLICATION: Application = Application {
     }),
     mail_id_tag: Some("okite_id"),
     watched_schedule: Some("QuotaReporterSchedule"),
-    page: Some(include_str!("../page/index.html")),
+    page: Some(crate::page::PAGE),
 };
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_page_has_one_script_and_one_style_and_refers_to_no_other_server() {
-        let page = APPLICATION.page.unwrap();
-        for (text, times) in [
-            ("<script", 1),
-            ("<style", 1),
-            (" style=\"", 0),
-            (" onclick=\"", 0),
-            ("innerHTML", 0),
-        ] {
-            assert_eq!(page.matches(text).count(), times, "{text}");
-        }
-        // The name of SVG's namespace is an address that no browser requests, and so is the webhook in a command that
-        // the page shows.
-        let addresses = page.match_indices("//").filter(|(at, _)| page[..*at].ends_with(':'));
-        for (at, _) in addresses {
-            let is_text = ["//www.w3.org/2000/svg", "//127.0.0.1:8000/hook"]
-                .iter()
-                .any(|text| page[at..].starts_with(text));
-            assert!(is_text);
-        }
-    }
-}

@@ -9,6 +9,7 @@
 //! | `execution`, `exit` | runs a command to its exit code and prints its error |
 //! | `target` | finds the local or deployed Okite that a command works on, and its tables, queues and topics |
 //! | `local` | the constants and the client configuration of every `okite up` |
+//! | `page` | the page of `okite up`, as one file |
 //! | `dead_letter_queue` | the queues of what Okite could not handle |
 //! | `dns` | queries DNS |
 //! | `identity` | an SES identity, an address or a domain: its state, and the DNS records that it needs |
@@ -41,6 +42,7 @@ mod exit;
 mod identity;
 mod local;
 mod output;
+mod page;
 mod plural;
 mod retry;
 mod stop_signal;

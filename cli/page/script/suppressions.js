@@ -1,0 +1,52 @@
+// Suppressions.
+
+let suppressions = [];
+let hasMore = false;
+let suppressionTimer;
+async function loadSuppressions(after) {
+  try {
+    const page = await call('GET', `/suppressions?limit=100${after ? `&after=${encodeURIComponent(after)}` : ''}`);
+    suppressions = after ? [...suppressions, ...page.data] : page.data;
+    hasMore = page.has_more;
+  } catch (error) { failed(error); return; }
+  drawSuppressions();
+}
+function drawSuppressions() {
+  const words = $('suppression-search').value.toLowerCase().split(/\s+/).filter(Boolean);
+  const text = (each) => [each.email, each.reason, each.origin, each.note, each.subtype, each.bounce_reason?.replaceAll('_', ' ')].join(' ').toLowerCase();
+  const rows = suppressions.filter((each) => words.every((word) => text(each).includes(word)));
+  const lifted = focused()?.dataset?.lift;
+  $('suppression-rows').replaceChildren(...rows.map((each) => make('tr', {},
+    make('td', {}, each.email, each.note ? make('div', { class: 'quiet small' }, each.note) : null),
+    make('td', {}, chip(each.reason, { bounce: 'bad', complaint: 'bad', blocked: 'warn', soft: 'warn' }[each.reason] ?? ''), each.subtype ? make('span', { class: 'quiet small' }, ` ${each.subtype}`) : null,
+      each.bounce_reason ? make('div', { class: 'quiet small' }, each.bounce_reason.replaceAll('_', ' ')) : null),
+    make('td', {}, time(each.since), each.expires_at ? make('div', { class: 'quiet small' }, 'until ', time(each.expires_at)) : null),
+    make('td', {}, each.origin),
+    make('td', {}, make('button', { 'data-lift': each.id, 'aria-label': `Lift ${each.email}`, onclick: () => lift(each) }, 'Lift')))));
+  if (lifted) ($('suppression-rows').querySelector(`[data-lift="${CSS.escape(lifted)}"]`) ?? $('suppression-rows').querySelector('button') ?? $('suppression-search')).focus();
+  $('suppression-rows').closest('table').hidden = rows.length === 0;
+  $('no-suppressions').hidden = rows.length > 0;
+  $('no-suppressions').textContent = suppressions.length ? 'None of those that are listed matches.' : 'No address is suppressed.';
+  $('more-suppressions').hidden = !hasMore;
+}
+async function lift(suppression) {
+  try {
+    const { ses_list: list, message } = await call('DELETE', `/suppressions/${encodeURIComponent(suppression.id)}`);
+    const onSes = { lifted: 'It is no longer on SES’s list either.', pending: 'The next report removes it from SES’s list.', kept: 'It stays on SES’s list, which cannot be changed in the sandbox.' };
+    toast(`${suppression.email} is lifted. ${onSes[list] ?? message ?? ''}`);
+  } catch (error) { failed(error); }
+  await loadSuppressions();
+}
+$('suppress').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const { email, reason, note } = Object.fromEntries(new FormData(form));
+  try {
+    await call('POST', '/suppressions', note ? { email, reason, note } : { email, reason });
+    toast(`${email} is suppressed.`);
+    form.reset();
+  } catch (error) { failed(error); }
+  await loadSuppressions();
+});
+$('suppression-search').addEventListener('input', drawSuppressions);
+$('more-suppressions').addEventListener('click', () => loadSuppressions(suppressions.at(-1)?.id));
