@@ -61,7 +61,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<M
 }
 
 /// An address or a domain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Identity {
     /// The name in the spelling in which it was created.
     pub(super) name: String,
@@ -151,6 +151,11 @@ impl Identities {
             return Err(SesError::AlreadyExists(format!("Email identity {name} already exist.")));
         }
         Ok(self.known.entry(key).or_insert(Identity::new(name, false)))
+    }
+
+    /// Puts an identity among the others, in the place of one of its name.
+    pub(super) fn put(&mut self, identity: Identity) {
+        self.known.insert(identity.name.to_ascii_lowercase(), identity);
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Identity> {
