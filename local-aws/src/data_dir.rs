@@ -106,6 +106,12 @@ impl DataDir {
         self.path.join("outbox.jsonl")
     }
 
+    /// Returns the file of the SES account: its settings, identities and suppression list.
+    #[must_use]
+    pub fn account(&self) -> PathBuf {
+        self.path.join("ses_account.jsonl")
+    }
+
     /// Returns the file of the messages in queues.
     #[must_use]
     pub fn queues(&self) -> PathBuf {

@@ -152,6 +152,8 @@ impl World {
             production_access: true,
             verified: vec!["example.com".to_owned()],
             outbox_file: None,
+            account_file: None,
+            leniency: ses::SesLeniency::default(),
             id_tag: None,
         };
         let simulator = ses::Ses::new(settings, clock.clone(), sender).unwrap();

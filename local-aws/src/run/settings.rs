@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::application::Application;
 use crate::data_dir::DataDir;
 use crate::services::lambda::{self, Program};
+use crate::services::ses::SesLeniency;
 
 /// The settings of a run.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct RunSettings {
     pub sandbox: bool,
     /// The verified identities of SES: addresses and domains.
     pub verified: Vec<String>,
+    /// What SES accepts here although it would not on AWS.
+    pub leniency: SesLeniency,
     /// How the process of a function is started.
     pub program: Program,
     /// The pauses before Lambda retries a failed asynchronous event; see [`lambda::RETRIES`].
@@ -53,6 +56,7 @@ impl RunSettings {
             data_dir: None,
             sandbox: false,
             verified: vec!["example.com".to_owned(), "example.org".to_owned()],
+            leniency: SesLeniency::default(),
             program,
             retries: lambda::RETRIES.to_vec(),
             repeats_schedules: true,

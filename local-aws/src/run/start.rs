@@ -203,6 +203,8 @@ fn ses_settings(run: &RunSettings, stack: &Stack) -> SesSettings {
         production_access: !run.sandbox,
         verified: run.verified.clone(),
         outbox_file: run.data_dir.as_ref().map(DataDir::outbox),
+        account_file: run.data_dir.as_ref().map(DataDir::account),
+        leniency: run.leniency.clone(),
         id_tag: run.application.mail_id_tag.map(str::to_owned),
     }
 }

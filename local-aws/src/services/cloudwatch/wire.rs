@@ -68,7 +68,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::middleware::Middleware;
-    use crate::services::ses::{Ses, SesSettings};
+    use crate::services::ses::{Ses, SesLeniency, SesSettings};
     use crate::services::sqs::Sqs;
 
     #[tokio::test]
@@ -80,6 +80,8 @@ mod tests {
             production_access: true,
             verified: Vec::new(),
             outbox_file: None,
+            account_file: None,
+            leniency: SesLeniency::default(),
             id_tag: None,
         };
         let ses = Ses::new(settings, Clock::default(), unbounded_channel().0).unwrap();

@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use super::error::SesError;
 use super::event::{self, Accepted};
+use super::leniency::SesLeniency;
 use super::mail_event::{MailEvent, events_of};
 use super::mailbox::Mailbox;
-use super::mailbox_simulator::{RecipientOutcome, is_simulated, outcome_at};
+use super::mailbox_simulator::RecipientOutcome;
 use super::outbox::{OutboxMail, cost, ses_id};
 use super::outbox_view::MailSummary;
 use super::send_email::Mail;
@@ -30,13 +31,14 @@ impl Ses {
         if let Some(set) = &set {
             set.check_sending()?;
         }
-        let identity = state.check_identities(&mail, &self.region)?.to_owned();
+        let sender = state.check_identities(&mail, &self.region, &self.leniency)?;
         let cost = cost(mail.recipients());
         state.account.check_limits(cost, now)?;
 
         let message_id = ses_id(id, now);
         let kept = OutboxMail::new(&mail, message_id.clone(), now);
-        let summary = json!(MailSummary::new(&kept, self.id_tag.as_deref()));
+        let mut summary = json!(MailSummary::new(&kept, self.id_tag.as_deref()));
+        summary["is_sender_verified"] = sender.is_verified.into();
         state
             .outbox
             .append(kept)
@@ -44,7 +46,7 @@ impl Ses {
         self.feed.mail(summary);
         state.account.take(cost, now);
 
-        let outcomes = mail.recipients().map(|m| (m, state.outcome_at(m)));
+        let outcomes = mail.recipients().map(|m| (m, state.outcome_at(m, &self.leniency)));
         let events = events_of(outcomes);
         let accepted = Accepted {
             mail,
@@ -52,7 +54,7 @@ impl Ses {
             at: now,
             region: self.region.clone(),
             account_id: self.account_id.clone(),
-            identity,
+            identity: sender.identity,
         };
         if let Some(tracked) = TrackedMail::of(&accepted, set.as_ref()) {
             state.tracked.insert(tracked.message_id(), tracked);
@@ -82,20 +84,37 @@ impl Ses {
     }
 }
 
+/// A sender that may send.
+struct AuthorizedSender {
+    /// The name of the identity that authorizes it; its domain if none does.
+    identity: String,
+    /// Whether SES itself would accept the sender.
+    is_verified: bool,
+}
+
 impl SesState {
-    /// Refuses a mail whose sender is not verified; in the sandbox also one with an unverified recipient. Returns the
-    /// name of the identity that authorizes the sender.
-    fn check_identities(&self, mail: &Mail, region: &str) -> Result<&str, SesError> {
+    /// Refuses a mail whose sender is not verified; in the sandbox also one with an unverified recipient.
+    fn check_identities(
+        &self,
+        mail: &Mail,
+        region: &str,
+        leniency: &SesLeniency,
+    ) -> Result<AuthorizedSender, SesError> {
         let verified = |mailbox: &Mailbox| self.identities.authorizing(mailbox);
         let senders = std::iter::once(&mail.from).chain(&mail.other_senders);
-        let mut failed: Vec<&Mailbox> = senders.filter(|m| verified(m).is_none()).collect();
+        let unverified: Vec<&Mailbox> = senders.filter(|m| verified(m).is_none()).collect();
+        let is_verified = unverified.is_empty();
+        let mut failed = if leniency.any_sender { Vec::new() } else { unverified };
         if !self.account.settings.production_access {
-            failed.extend(mail.recipients().filter(|m| !is_simulated(m) && verified(m).is_none()));
+            let is_unverified = |m: &&Mailbox| !leniency.is_test_address(m) && verified(m).is_none();
+            failed.extend(mail.recipients().filter(is_unverified));
         }
-        if let Some(identity) = verified(&mail.from)
-            && failed.is_empty()
-        {
-            return Ok(&identity.name);
+        if failed.is_empty() {
+            let identity = verified(&mail.from).map_or(&mail.from.domain, |identity| &identity.name);
+            return Ok(AuthorizedSender {
+                identity: identity.clone(),
+                is_verified,
+            });
         }
         let mut names: Vec<&str> = Vec::new();
         for mailbox in failed {
@@ -112,10 +131,10 @@ impl SesState {
     }
 
     /// Returns the outcome of a mail at a recipient.
-    fn outcome_at(&self, mailbox: &Mailbox) -> RecipientOutcome {
+    fn outcome_at(&self, mailbox: &Mailbox, leniency: &SesLeniency) -> RecipientOutcome {
         match self.suppression_list.get(&mailbox.key()) {
             Some(suppressed) => RecipientOutcome::AccountSuppressed(suppressed.reason),
-            None => outcome_at(mailbox),
+            None => leniency.outcome_at(mailbox),
         }
     }
 }

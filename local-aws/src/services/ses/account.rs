@@ -41,7 +41,7 @@ impl EnforcementStatus {
 }
 
 /// The account's limits and switches, in the shape of `GET /_local/account`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AccountSettings {
     /// Recipients in any 24 hours; −1 means no limit.
     pub max_24_hour_send: i64,

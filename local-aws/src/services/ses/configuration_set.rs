@@ -84,6 +84,11 @@ impl ConfigurationSets {
         self.sets.get(name).ok_or_else(|| missing(name))
     }
 
+    /// Lists the sets by name.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &ConfigurationSetState> {
+        self.sets.values()
+    }
+
     pub(super) fn get_mut(&mut self, name: &str) -> Result<&mut ConfigurationSetState, SesError> {
         self.sets.get_mut(name).ok_or_else(|| missing(name))
     }

@@ -61,7 +61,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<M
 }
 
 /// An address or a domain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Identity {
     /// The name in the spelling in which it was created.
     pub(super) name: String,
@@ -154,14 +154,14 @@ impl Identities {
     }
 
     /// Sets the custom MAIL FROM domain of an identity, which SES then looks for, or takes it away with an empty name.
-    pub(super) fn set_mail_from(&mut self, name: &str, domain: &str) -> Result<(), SesError> {
+    pub(super) fn set_mail_from(&mut self, name: &str, domain: &str) -> Result<&Identity, SesError> {
         let key = name.to_ascii_lowercase();
         let Some(identity) = self.known.get_mut(&key) else {
             return Err(SesError::NotFound(format!("Email identity {name} does not exist.")));
         };
         if domain.is_empty() {
             identity.mail_from = None;
-            return Ok(());
+            return Ok(identity);
         }
         let own = key.rsplit_once('@').map_or(key.as_str(), |(_, domain)| domain);
         let domain = domain.to_ascii_lowercase();
@@ -178,7 +178,12 @@ impl Identities {
                 status: DnsStatus::Pending,
             });
         }
-        Ok(())
+        Ok(identity)
+    }
+
+    /// Puts an identity among the others, in the place of one of its name.
+    pub(super) fn put(&mut self, identity: Identity) {
+        self.known.insert(identity.name.to_ascii_lowercase(), identity);
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Identity> {

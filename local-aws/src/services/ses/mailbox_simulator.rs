@@ -39,7 +39,11 @@ pub(super) fn outcome_at(mailbox: &Mailbox) -> RecipientOutcome {
         return RecipientOutcome::Delivered;
     }
     let local = mailbox.local.to_ascii_lowercase();
-    let name = local.split('+').next().unwrap_or_default();
+    outcome_of(local.split('+').next().unwrap_or_default())
+}
+
+/// Returns the outcome at the address of the mailbox simulator with this local part.
+pub(super) fn outcome_of(name: &str) -> RecipientOutcome {
     match name {
         "bounce" => RecipientOutcome::HardBounce,
         "complaint" => RecipientOutcome::Complaint,

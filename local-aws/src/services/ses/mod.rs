@@ -11,9 +11,11 @@
 //! | `send_email`, `attachment`, `mailbox` | a request, checked on its own |
 //! | `raw` | a MIME message that the caller built |
 //! | `account`, `identities`, `suppression_list`, `configuration_set` | the state that it is checked against |
+//! | `kept` | the file that keeps this state |
+//! | `leniency` | the senders and recipients that the simulator treats otherwise than SES does |
 //! | `accept` | `SendEmail` carried out |
 //! | `mailbox_simulator`, `mail_event`, `event` | each recipient's outcome, and the events that SES publishes |
-//! | `outbox` | the accepted mails, which outlive a restart; everything else starts afresh |
+//! | `outbox` | the accepted mails |
 //! | `visit` | the openings and clicks of mails that SES tracks |
 //! | `outbox_view`, `person` | the mails as `/_local/` returns them |
 //!
@@ -28,6 +30,8 @@ mod error;
 mod event;
 mod identities;
 mod ids;
+mod kept;
+mod leniency;
 mod mail_event;
 mod mailbox;
 mod mailbox_simulator;
@@ -59,6 +63,7 @@ pub use self::account::{AccountPatch, AccountSettings, EnforcementStatus};
 pub use self::configuration_set::SesConfigurationSet;
 pub use self::error::SesError;
 pub use self::identities::{DnsStatus, IdentityPatch, MailFrom};
+pub use self::leniency::SesLeniency;
 pub use self::mailbox_simulator::SIMULATOR_DOMAIN;
 pub use self::outbox::{OutboxAttachment, OutboxEnvelope, OutboxMail};
 pub(crate) use self::outbox_view::{MailDetail, MailSummary};
@@ -68,6 +73,7 @@ pub(crate) use self::visit::{Click, Visit, Visitor};
 use self::account::Account;
 use self::configuration_set::ConfigurationSets;
 use self::identities::Identities;
+use self::kept::{AccountFile, KeptAccount, StartOptions};
 use self::outbox::Outbox;
 use self::suppression_list::SuppressionList;
 use self::visit::TrackedMail;
@@ -88,6 +94,10 @@ pub struct SesSettings {
     pub verified: Vec<String>,
     /// The file of the outbox. Without one, accepted mails are kept in memory.
     pub outbox_file: Option<PathBuf>,
+    /// The file of the account. Without one, changes of the account end with the run.
+    pub account_file: Option<PathBuf>,
+    /// What the simulator accepts although SES would not.
+    pub leniency: SesLeniency,
     /// The tag in which senders put their own id of a mail. `/_local/` finds and shows mails by it.
     pub id_tag: Option<String>,
 }
@@ -111,6 +121,7 @@ pub struct Ses {
     region: String,
     account_id: String,
     id_tag: Option<String>,
+    leniency: SesLeniency,
     clock: Clock,
     events: UnboundedSender<PublishedEvent>,
     feed: Feed,
@@ -124,6 +135,7 @@ struct SesState {
     identities: Identities,
     suppression_list: SuppressionList,
     outbox: Outbox,
+    account_file: AccountFile,
     /// The mails that are tracked, by SES's id.
     tracked: BTreeMap<String, TrackedMail>,
     notification_topic: Option<String>,
@@ -133,27 +145,36 @@ impl Ses {
     /// Makes the simulator, which sends its events to `events`.
     ///
     /// # Errors
-    /// Returns an error if the outbox file cannot be used, or if a configuration set names an unknown type of event.
+    /// Returns an error if a file cannot be used, or if a configuration set names an unknown type of event.
     pub fn new(settings: SesSettings, clock: Clock, events: UnboundedSender<PublishedEvent>) -> io::Result<Arc<Self>> {
         let (outbox, sent) = Outbox::open(settings.outbox_file)?;
-        let mut identities = Identities::default();
-        for identity in &settings.verified {
-            identities.verify(identity);
-        }
-        let limits = AccountSettings::new(settings.production_access);
+        let options = StartOptions {
+            production_access: settings.production_access,
+            verified: settings.verified,
+        };
+        let sets = ConfigurationSets::new(settings.configuration_sets)?;
+        let (account_file, kept) = AccountFile::open(settings.account_file, options, sets)?;
+        let KeptAccount {
+            settings: limits,
+            identities,
+            suppression_list,
+            configuration_sets,
+        } = kept;
         Ok(Arc::new(Self {
             region: settings.region,
             account_id: settings.account_id,
             id_tag: settings.id_tag,
+            leniency: settings.leniency,
             clock,
             events,
             feed: Feed::default(),
             state: Mutex::new(SesState {
                 account: Account::new(limits, sent),
-                configuration_sets: ConfigurationSets::new(settings.configuration_sets)?,
+                configuration_sets,
                 identities,
-                suppression_list: SuppressionList::default(),
+                suppression_list,
                 outbox,
+                account_file,
                 tracked: BTreeMap::new(),
                 notification_topic: None,
             }),
@@ -214,12 +235,18 @@ impl Ses {
 
     /// Changes the account's limits and switches at once.
     pub fn update_account(&self, patch: &AccountPatch) {
-        self.state().account.settings.apply(patch);
+        self.state().change_account(|settings| settings.apply(patch));
     }
 
     /// Verifies an identity, as clicking the link or publishing the DNS record would.
     pub fn verify(&self, identity: &str) {
-        self.state().identities.verify(identity);
+        let SesState {
+            identities,
+            account_file,
+            ..
+        } = &mut *self.state();
+        identities.verify(identity);
+        account_file.identity(identities.get(identity));
     }
 
     /// Changes an identity, as a change of its DNS records would, and creates it if it does not exist.
@@ -227,7 +254,14 @@ impl Ses {
     /// # Errors
     /// Returns an error if no identity can have this name.
     pub fn update_identity(&self, identity: &str, patch: IdentityPatch) -> Result<(), SesError> {
-        self.state().identities.update(identity, patch)
+        let SesState {
+            identities,
+            account_file,
+            ..
+        } = &mut *self.state();
+        identities.update(identity, patch)?;
+        account_file.identity(identities.get(identity));
+        Ok(())
     }
 
     /// Also publishes deliveries, bounces and complaints of every mail to a topic, in the older form of SES for
@@ -239,6 +273,14 @@ impl Ses {
     fn state(&self) -> MutexGuard<'_, SesState> {
         // A panic leaves no change half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SesState {
+    /// Changes the account's limits and switches, and keeps them.
+    fn change_account(&mut self, change: impl FnOnce(&mut AccountSettings)) {
+        change(&mut self.account.settings);
+        self.account_file.settings(&self.account.settings);
     }
 }
 

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::SesError;
 
 /// The reason for which an address is on the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub(super) enum SuppressionReason {
     Bounce,
@@ -38,7 +38,7 @@ impl SuppressionReason {
 }
 
 /// One address on the list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Suppressed {
     /// The address as it was put on the list.
     pub(super) address: String,
@@ -72,14 +72,22 @@ pub(super) struct SuppressionList {
 impl SuppressionList {
     /// Puts an address on the list. One that is on it gets a new reason and time.
     pub(super) fn put(&mut self, address: &str, reason: SuppressionReason, now: Timestamp) {
-        self.addresses.insert(
-            address.to_ascii_lowercase(),
-            Suppressed {
-                address: address.to_owned(),
-                reason,
-                updated_at: now,
-            },
-        );
+        self.insert(Suppressed {
+            address: address.to_owned(),
+            reason,
+            updated_at: now,
+        });
+    }
+
+    /// Puts an entry on the list, in the place of one of its address.
+    pub(super) fn insert(&mut self, suppressed: Suppressed) {
+        self.addresses
+            .insert(suppressed.address.to_ascii_lowercase(), suppressed);
+    }
+
+    /// Lists the entries by address.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Suppressed> {
+        self.addresses.values()
     }
 
     pub(super) fn get(&self, address: &str) -> Option<&Suppressed> {

@@ -28,6 +28,8 @@ pub(super) fn settings() -> SesSettings {
         production_access: true,
         verified: vec!["example.com".to_owned()],
         outbox_file: None,
+        account_file: None,
+        leniency: SesLeniency::default(),
         id_tag: Some("shop_id".to_owned()),
     }
 }

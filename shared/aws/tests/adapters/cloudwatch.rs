@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use local_aws::calls::Call;
 use local_aws::clock::Clock;
 use local_aws::middleware::Middleware;
-use local_aws::services::ses::{Ses, SesSettings};
+use local_aws::services::ses::{Ses, SesLeniency, SesSettings};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::unbounded_channel;
@@ -39,6 +39,8 @@ impl World {
             production_access: true,
             verified: Vec::new(),
             outbox_file: None,
+            account_file: None,
+            leniency: SesLeniency::default(),
             id_tag: None,
         };
         let ses = Ses::new(settings, clock.clone(), unbounded_channel().0).unwrap();

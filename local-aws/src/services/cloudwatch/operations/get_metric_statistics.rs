@@ -132,7 +132,7 @@ mod tests {
     use super::super::super::cbor;
     use super::*;
     use crate::clock::Clock;
-    use crate::services::ses::{Ses, SesSettings};
+    use crate::services::ses::{Ses, SesLeniency, SesSettings};
     use crate::services::sqs::Sqs;
     use crate::template::Queue;
 
@@ -146,6 +146,8 @@ mod tests {
             production_access: true,
             verified: Vec::new(),
             outbox_file: None,
+            account_file: None,
+            leniency: SesLeniency::default(),
             id_tag: None,
         };
         let ses = Ses::new(ses, clock.clone(), unbounded_channel().0).unwrap();

@@ -47,6 +47,7 @@ pub(in crate::services::ses) async fn put_sending(
     body: Bytes,
 ) -> Result<Json<Value>, SesError> {
     let Sending { sending_enabled } = input::json(&body)?;
-    ses.state().account.settings.sending_enabled = sending_enabled;
+    ses.state()
+        .change_account(|settings| settings.sending_enabled = sending_enabled);
     Ok(Json(json!({})))
 }

@@ -34,6 +34,7 @@ pub(in crate::services::ses) async fn put_sending(
     let Sending { sending_enabled } = input::json(&body)?;
     let mut state = ses.state();
     state.configuration_sets.get_mut(&name)?.sending_enabled = sending_enabled;
+    state.account_file.configuration_set(&name, sending_enabled);
     Ok(Json(json!({})))
 }
 

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::input::{self, QueryString};
-use crate::services::ses::Ses;
 use crate::services::ses::error::SesError;
 use crate::services::ses::identities::Identity;
 use crate::services::ses::page::{PageRequest, page};
+use crate::services::ses::{Ses, SesState};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -26,8 +26,13 @@ pub(in crate::services::ses) async fn create(
     body: Bytes,
 ) -> Result<Json<Value>, SesError> {
     let create: CreateEmailIdentity = input::json(&body)?;
-    let mut state = ses.state();
-    let identity = state.identities.create(&create.email_identity)?;
+    let SesState {
+        identities,
+        account_file,
+        ..
+    } = &mut *ses.state();
+    let identity = identities.create(&create.email_identity)?;
+    account_file.identity(Some(identity));
     Ok(Json(json!({
         "IdentityType": identity_type(identity),
         "VerifiedForSendingStatus": identity.verified,
@@ -70,7 +75,12 @@ pub(in crate::services::ses) async fn put_mail_from(
     body: Bytes,
 ) -> Result<Json<Value>, SesError> {
     let PutMailFrom { mail_from_domain } = input::json(&body)?;
-    ses.state().identities.set_mail_from(&name, &mail_from_domain)?;
+    let SesState {
+        identities,
+        account_file,
+        ..
+    } = &mut *ses.state();
+    account_file.identity(Some(identities.set_mail_from(&name, &mail_from_domain)?));
     Ok(Json(json!({})))
 }
 

@@ -32,7 +32,13 @@ pub(in crate::services::ses) async fn put(State(ses): State<Arc<Ses>>, body: Byt
     let mut state = out_of_sandbox(&ses)?;
     let address = Mailbox::parse(&put.email_address)?.bare();
     let reason = SuppressionReason::parse(&put.reason)?;
-    state.suppression_list.put(&address, reason, now);
+    let SesState {
+        suppression_list,
+        account_file,
+        ..
+    } = &mut *state;
+    suppression_list.put(&address, reason, now);
+    account_file.suppressed(suppression_list.get(&address));
     Ok(Json(json!({})))
 }
 
@@ -73,6 +79,7 @@ pub(in crate::services::ses) async fn delete(
     let mut state = out_of_sandbox(&ses)?;
     let removed = state.suppression_list.remove(&address);
     removed.ok_or_else(|| missing(&address))?;
+    state.account_file.not_suppressed(&address);
     Ok(Json(json!({})))
 }
 

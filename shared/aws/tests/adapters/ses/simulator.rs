@@ -13,7 +13,7 @@ use domain::ses_error::SesRefusal;
 use domain::stream::Stream;
 use local_aws::fault::Faults;
 use local_aws::middleware::Middleware;
-use local_aws::services::ses::{OutboxMail, PublishedEvent, SesConfigurationSet, SesSettings};
+use local_aws::services::ses::{OutboxMail, PublishedEvent, SesConfigurationSet, SesLeniency, SesSettings};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -57,6 +57,8 @@ impl World {
             production_access,
             verified: vec!["example.com".to_owned()],
             outbox_file: None,
+            account_file: None,
+            leniency: SesLeniency::default(),
             id_tag: None,
         };
         let (sender, events) = unbounded_channel();
