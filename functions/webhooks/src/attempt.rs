@@ -1,5 +1,6 @@
 //! One attempt at a delivery: the request, the health of the endpoint, the record, and what follows.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use aws::{QueuedDelivery, StoreError};
@@ -8,7 +9,9 @@ use domain::webhook::guard::EndpointUrl;
 use domain::webhook::judgement::{AttemptError, AttemptOutcome, Judgement};
 use domain::webhook::schedule::NextAttempt;
 use domain::webhook::signature::signatures;
-use domain::webhook::{AfterAttempt, Attempt, Delivery, DeliveryMessage, DisabledBecause, LastFailure};
+use domain::webhook::{
+    AfterAttempt, Attempt, Delivery, DeliveryMessage, DisabledBecause, LastFailure, failures_to_park,
+};
 
 use crate::endpoint_work::{EndpointWork, Handled};
 use crate::log;
@@ -19,12 +22,13 @@ const FAILED_AT_ONCE: usize = 100;
 
 impl EndpointWork<'_> {
     /// Attempts a delivery. `is_early` tells that it is a probe of a parked endpoint before the delivery is due, whose
-    /// failure does not count for the delivery.
+    /// failure does not count for the delivery. Returns `None` if the answer was late and another worker has the turn to
+    /// wait for it: the receiver may have the event, and gets it again with the same id.
     ///
     /// # Errors
     /// [`StoreError`] if the attempt may not have been recorded. The message comes again, and its receiver gets the
     /// event again, with the same id.
-    pub(crate) async fn attempt(&self, delivery: &Delivery, is_early: bool) -> Result<Handled, StoreError> {
+    pub(crate) async fn attempt(&self, delivery: &Delivery, is_early: bool) -> Result<Option<Handled>, StoreError> {
         let at = self.invocation.now();
         let url = EndpointUrl::parse(self.url, &self.courier.url_rules);
         let end = match &url {
@@ -36,7 +40,11 @@ impl EndpointWork<'_> {
                     signature: &signature,
                     body: &delivery.body,
                 };
-                self.invocation.client.post(url, event).await
+                let Some(end) = self.post(url, event).await else {
+                    log::ended_early(delivery, url.host());
+                    return Ok(None);
+                };
+                end
             }
             Err(_) => RequestEnd {
                 outcome: AttemptOutcome::Failed(AttemptError::NotAllowed),
@@ -53,20 +61,37 @@ impl EndpointWork<'_> {
             duration: end.duration,
             answer: end.answer,
         };
+        let to_park = failures_to_park(end.outcome);
         match end.outcome.judge() {
             Judgement::Delivered => self.delivered(delivery, &attempt).await?,
             Judgement::Gone => self.gone(delivery, &attempt).await?,
             Judgement::Failed { .. } if is_early => {
-                self.count_failure(&attempt).await;
+                self.count_failure(&attempt, to_park).await;
                 self.record(delivery, &attempt, AfterAttempt::AsBefore).await?;
                 self.give_up_if_due().await;
             }
             Judgement::Failed { retry_after } => {
-                self.count_failure(&attempt).await;
-                return self.failed(delivery, &attempt, retry_after).await;
+                self.count_failure(&attempt, to_park).await;
+                return self.failed(delivery, &attempt, retry_after).await.map(Some);
             }
         }
-        Ok(Handled::Done)
+        Ok(Some(Handled::Done))
+    }
+
+    /// Posts an event. Returns `None` if there is no quick answer and another worker has the turn to wait.
+    async fn post(&self, url: &EndpointUrl, event: SignedEvent<'_>) -> Option<RequestEnd> {
+        let (id, slow) = (&self.known.endpoint.id, &self.courier.slow);
+        let mut request = pin!(self.invocation.client.post(url, event));
+        if let Ok(end) = tokio::time::timeout(self.courier.limits.quick, request.as_mut()).await {
+            slow.quick(id);
+            return Some(end);
+        }
+        slow.late(id, self.invocation.now());
+        if self.may_wait().await {
+            Some(request.await)
+        } else {
+            None
+        }
     }
 
     async fn delivered(&self, delivery: &Delivery, attempt: &Attempt) -> Result<(), StoreError> {
@@ -137,20 +162,20 @@ impl EndpointWork<'_> {
     }
 
     /// Counts a failure in the health of the endpoint. A failure that cannot be counted is not worth another attempt.
-    async fn count_failure(&self, attempt: &Attempt) {
+    async fn count_failure(&self, attempt: &Attempt, to_park: u32) {
         let (id, seen) = (&self.known.endpoint.id, self.health());
         let failure = LastFailure {
             at: attempt.at,
             status: attempt.status,
             error: attempt.error.clone(),
         };
-        let health = match self.courier.webhooks.failed(id, &failure, &seen).await {
+        let health = match self.courier.webhooks.failed(id, &failure, to_park, &seen).await {
             Ok(Some(health)) => health,
             // It was deleted.
             Ok(None) => return,
             Err(error) => {
                 log::store(id, &error, "a failure cannot be counted");
-                seen.clone().after_failure(failure)
+                seen.clone().after_failure(failure, to_park)
             }
         };
         if health.is_parked() && !seen.is_parked() {

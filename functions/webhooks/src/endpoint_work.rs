@@ -6,6 +6,7 @@
 //! | is disabled | fail without an attempt |
 //! | is a listener | wait in the table, where `okite listen` finds them |
 //! | is healthy | are attempted, two at a time |
+//! | is slow | are attempted by the worker whose turn it is to wait, and wait in the table for every other one |
 //! | is parked | wait in the table, but for one probe |
 //!
 //! A message is acknowledged after its result is in the table, or after a copy of it is in the queue. So a message may
@@ -15,6 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws::{QueuedDelivery, StoreError};
+use domain::time::plus;
 use domain::webhook::{
     Admission, Asked, Delivery, DeliveryMessage, EndpointHealth, EndpointState, EventDeliveryState, Target,
 };
@@ -48,6 +50,8 @@ struct Progress {
     /// How many deliveries were begun.
     begun: usize,
     has_probed: bool,
+    /// Whether another worker had the turn to wait.
+    is_refused_turn: bool,
 }
 
 /// The result for a message.
@@ -116,6 +120,7 @@ impl Courier {
                         is_disabled: false,
                         begun: 0,
                         has_probed: false,
+                        is_refused_turn: false,
                     }),
                 };
                 work.all(messages).await
@@ -220,7 +225,8 @@ impl EndpointWork<'_> {
     }
 
     async fn decided(&self, received: &ReceivedDelivery) -> Result<Handled, StoreError> {
-        if !self.may_begin() {
+        let is_slow = self.is_slow();
+        if !self.may_begin(is_slow) {
             return Ok(Handled::Back);
         }
         let Some((delivery, asked)) = self.delivery(received).await? else {
@@ -231,22 +237,56 @@ impl EndpointWork<'_> {
             self.courier.deliveries.put_failed(&delivery, now).await?;
             return Ok(Handled::Done);
         }
-        match self.admit(asked) {
-            Admission::Attempt => self.attempt(&delivery, false).await,
-            Admission::EarlyProbe => self.attempt(&delivery, true).await,
-            Admission::Wait => {
-                self.courier.deliveries.put_waiting(&delivery, now, now).await?;
-                Ok(Handled::Done)
-            }
-            Admission::Later => Ok(Handled::Done),
+        let attempted = match self.admit(asked) {
+            Admission::Attempt | Admission::EarlyProbe if is_slow && !self.may_wait().await => None,
+            Admission::Attempt => self.attempt(&delivery, false).await?,
+            Admission::EarlyProbe => self.attempt(&delivery, true).await?,
+            Admission::Wait | Admission::Later => None,
+        };
+        if let Some(handled) = attempted {
+            return Ok(handled);
         }
+        match asked {
+            Asked::Attempt => {
+                self.courier.deliveries.put_waiting(&delivery, now, now).await?;
+            }
+            // It is in the table already.
+            Asked::HandedOver { .. } => {}
+        }
+        Ok(Handled::Done)
+    }
+
+    fn is_slow(&self) -> bool {
+        self.courier
+            .slow
+            .is_slow(&self.known.endpoint.id, self.invocation.now())
+    }
+
+    /// Takes the turn to wait for slow endpoints, for the time of a request. Returns whether this worker may wait.
+    pub(crate) async fn may_wait(&self) -> bool {
+        if self.progress().is_refused_turn {
+            return false;
+        }
+        let now = self.invocation.now();
+        let until = plus(now, self.courier.limits.request);
+        let taken = self.courier.webhooks.take_turn(&self.courier.slow.worker, now, until);
+        let may = taken.await.unwrap_or_else(|error| {
+            log::store(
+                &self.known.endpoint.id,
+                &error,
+                "the turn to wait for a slow endpoint cannot be taken, so its deliveries wait in the table",
+            );
+            false
+        });
+        self.progress().is_refused_turn |= !may;
+        may
     }
 
     /// Returns whether a delivery may be begun, and counts it: for some seconds, and in any case as many as are
     /// attempted at a time, so that every invocation gets on.
-    fn may_begin(&self) -> bool {
+    fn may_begin(&self, is_slow: bool) -> bool {
         let mut progress = self.progress();
-        let may = progress.begun < AT_ONCE || self.invocation.may_begin();
+        let may = progress.begun < AT_ONCE || self.invocation.may_begin(is_slow);
         progress.begun = progress.begun.saturating_add(usize::from(may));
         may
     }

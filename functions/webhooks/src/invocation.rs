@@ -21,6 +21,8 @@ pub(crate) struct Invocation {
     began: Instant,
     /// When the last delivery is begun.
     begin_until: Instant,
+    /// When the last delivery to a slow endpoint is begun.
+    begin_slow_until: Instant,
     /// When Lambda ends the invocation.
     end: Instant,
 }
@@ -42,6 +44,7 @@ impl Invocation {
             arrived,
             began,
             begin_until: latest.min(began + begin_within),
+            begin_slow_until: latest,
             end,
         }
     }
@@ -51,9 +54,15 @@ impl Invocation {
         plus(self.arrived, self.began.elapsed())
     }
 
-    /// Returns whether there is time to begin one delivery more.
-    pub(crate) fn may_begin(&self) -> bool {
-        Instant::now() < self.begin_until
+    /// Returns whether there is time to begin one delivery more. The worker that waits for slow endpoints begins
+    /// deliveries to them for as long as Lambda's timeout allows: the others have their own workers.
+    pub(crate) fn may_begin(&self, is_slow: bool) -> bool {
+        Instant::now()
+            < if is_slow {
+                self.begin_slow_until
+            } else {
+                self.begin_until
+            }
     }
 
     /// Returns whether there is time for work that nobody waits for.

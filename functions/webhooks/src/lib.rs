@@ -25,6 +25,7 @@ mod log;
 #[cfg(test)]
 mod receiver;
 mod request;
+mod slow;
 mod state;
 #[cfg(test)]
 mod tests;

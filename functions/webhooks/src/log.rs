@@ -25,6 +25,15 @@ pub(crate) fn attempt(delivery: &Delivery, host: &str, end: &RequestEnd) {
     }
 }
 
+/// Writes that a request was ended before its time.
+pub(crate) fn ended_early(delivery: &Delivery, host: &str) {
+    let (endpoint, event) = (&delivery.endpoint, &delivery.event);
+    tracing::info!(
+        endpoint.id = endpoint, event.id = %event, host,
+        "the endpoint is slow and another worker waits for slow endpoints, so the request was ended and comes again"
+    );
+}
+
 /// Writes that a table did not do as it was asked.
 pub(crate) fn store(endpoint: &str, failure: &StoreError, consequence: &str) {
     tracing::error!(

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::{Deliveries, DeliveryQueue, FunctionConfig, TrustError, Webhooks};
+use domain::webhook::QUICK_ANSWER;
 use domain::webhook::guard::UrlRules;
 use rustls::RootCertStore;
 
 use crate::config::Config;
 use crate::known::KnownByUse;
 use crate::request::{Network, REQUEST_LIMIT, Requests, SystemNetwork, public_roots};
+use crate::slow::SlowEndpoints;
 
 /// How long deliveries are begun in an invocation. A batch whose receiver is slow must not hold up others for long.
 const BEGIN_WITHIN: Duration = Duration::from_secs(5);
@@ -21,6 +23,7 @@ pub struct Courier {
     pub(crate) deliveries: Deliveries,
     pub(crate) queue: DeliveryQueue,
     pub(crate) known: KnownByUse,
+    pub(crate) slow: SlowEndpoints,
     pub(crate) requests: Requests,
     pub(crate) url_rules: UrlRules,
     pub(crate) limits: Limits,
@@ -31,6 +34,8 @@ pub struct Courier {
 pub(crate) struct Limits {
     /// One request.
     pub(crate) request: Duration,
+    /// The part of a request in which every worker waits.
+    pub(crate) quick: Duration,
     /// The time in which deliveries are begun.
     pub(crate) begin_within: Duration,
 }
@@ -62,6 +67,7 @@ impl Courier {
             (public_roots(), Arc::new(SystemNetwork)),
             Limits {
                 request: REQUEST_LIMIT,
+                quick: QUICK_ANSWER,
                 begin_within: BEGIN_WITHIN,
             },
         )?;
@@ -83,6 +89,7 @@ impl Courier {
             deliveries,
             queue,
             known: KnownByUse::default(),
+            slow: SlowEndpoints::new(),
             requests: Requests::new(roots, network, url_rules.loopback, limits.request)?,
             url_rules,
             limits,

@@ -161,7 +161,7 @@ impl World {
             };
             health = self
                 .webhooks
-                .failed(endpoint, &failure, &health)
+                .failed(endpoint, &failure, FAILURES_TO_PARK, &health)
                 .await
                 .unwrap()
                 .unwrap();

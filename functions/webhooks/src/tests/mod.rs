@@ -2,4 +2,5 @@
 
 mod deliveries;
 mod endpoints;
+mod slow;
 mod world;

@@ -39,6 +39,7 @@ const LONG: Duration = Duration::from_mins(2);
 
 pub(super) const UNLIMITED: Limits = Limits {
     request: LONG,
+    quick: LONG,
     begin_within: LONG,
 };
 

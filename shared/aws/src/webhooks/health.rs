@@ -6,14 +6,15 @@ use super::{HEALTH, Webhooks, item, key};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
 use crate::dynamodb::item::{n, names, time};
-use domain::webhook::{EndpointHealth, FAILURES_TO_PARK, LastFailure};
+use domain::webhook::{EndpointHealth, LastFailure};
 
 /// How often a failure is counted again because others were counted at once, or a success came between.
 const TRIES_MAX: usize = 6;
 
 impl Webhooks {
-    /// Counts a failed attempt, and parks the endpoint with the twentieth in a row. `seen` is the health that the
-    /// caller has read. Returns the health then, or `None` if there is no such endpoint.
+    /// Counts a failed attempt, and parks the endpoint if so many have failed in a row
+    /// ([`failures_to_park`](domain::webhook::failures_to_park)). `seen` is the health that the caller has read. Returns
+    /// the health then, or `None` if there is no such endpoint.
     ///
     /// A write whose answer is lost may be counted twice.
     ///
@@ -23,13 +24,14 @@ impl Webhooks {
         &self,
         id: &str,
         failure: &LastFailure,
+        to_park: u32,
         seen: &EndpointHealth,
     ) -> Result<Option<EndpointHealth>, StoreError> {
         const OPERATION: &str = "UpdateItem";
         const COUNT: &str = "SET #last_failure = :failure ADD #failures :one";
         const PARK: &str = "SET #last_failure = :failure, #parked_at = if_not_exists(#parked_at, :at) \
                             ADD #failures :one";
-        let before_last = i64::from(FAILURES_TO_PARK).saturating_sub(1);
+        let before_last = i64::from(to_park).saturating_sub(1);
         let mut parks = i64::from(seen.failures) >= before_last;
         for _ in 0..TRIES_MAX {
             let (change, condition) = if parks {

@@ -5,6 +5,7 @@
 //! | `endpoints` | the id of an endpoint | the endpoint without its secrets |
 //! | the id of an endpoint | `secret` | its secrets |
 //! | the id of an endpoint | `health` | how deliveries to it went lately |
+//! | `workers` | `turn` | `worker` and `until` (milliseconds): which worker may wait for slow endpoints |
 //! | `count` | `endpoints` | `count`: how many endpoints there are |
 //!
 //! The attributes of an endpoint:
@@ -32,6 +33,7 @@ mod item;
 mod known;
 mod read;
 mod secrets;
+mod turn;
 
 use aws_sdk_dynamodb::Client;
 
@@ -45,6 +47,8 @@ const ENDPOINTS: &str = "endpoints";
 const SECRET: &str = "secret";
 const HEALTH: &str = "health";
 const COUNT: &str = "count";
+const WORKERS: &str = "workers";
+const TURN: &str = "turn";
 
 /// The table Webhooks.
 #[derive(Clone, Debug)]

@@ -19,6 +19,7 @@
 //! | [`signature`] | the signature of a request |
 //! | [`schedule`] | the time between two attempts, and what waits in SQS |
 //! | [`judgement`] | the consequence of an answer, or of none |
+//! | `slowness` | late answers in a row, which leave an endpoint to one worker at a time |
 //! | `parking` | failures in a row, which park an endpoint and at last disable it |
 
 mod attempt;
@@ -39,12 +40,15 @@ mod parking;
 pub mod schedule;
 pub mod signature;
 mod signing_secret;
+mod slowness;
 
 pub use attempt::{ANSWER_MAX, ATTEMPTS_KEPT, AfterAttempt, Attempt};
 pub use delivery::{Delivery, DeliveryMessage, UnreadableDelivery};
 pub use delivery_record::{DELIVERY_KEPT, DeliveryRecord, DeliverySummary, EventDeliveryState};
 pub use endpoint::{ENDPOINTS_MAX, ENDPOINTS_REMEMBERED, Endpoint, EndpointChange, EndpointState, Target};
-pub use endpoint_health::{DisabledBecause, EndpointHealth, FAILURES_TO_PARK, LastFailure, PARKED_MAX};
+pub use endpoint_health::{
+    DisabledBecause, EndpointHealth, FAILURES_TO_PARK, LastFailure, PARKED_MAX, TIME_OUTS_TO_PARK,
+};
 pub use event::{
     AccountEvent, BounceFacts, EmailEvent, EmailOutcome, EventSubject, SuppressionChange, SuppressionEvent,
     WebhookEvent,
@@ -52,5 +56,6 @@ pub use event::{
 pub use event_id::EventId;
 pub use event_kind::EventKind;
 pub use hand_over::{deliveries_handed_over, delivery_wakes_again_at};
-pub use parking::{Admission, Asked};
+pub use parking::{Admission, Asked, failures_to_park};
 pub use signing_secret::{PREVIOUS_SECRET_KEPT, Secrets, SigningSecret};
+pub use slowness::{QUICK_ANSWER, Slowness};

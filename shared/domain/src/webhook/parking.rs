@@ -1,7 +1,8 @@
 //! Parking: an endpoint that failed many times in a row gets one probe a minute, until one succeeds.
 //!
 //! ```text
-//!            a failure, the 20th in a row             a probe fails, 5 days later
+//!            a failure, the 20th in a row,
+//!            or a time-out, the 3rd or later          a probe fails, 5 days later
 //! delivering ─────────────────────────────> parked ─────────────────────────────> disabled
 //!      ^                                      │                                       │
 //!      └──────────── a probe succeeds ────────┘                                       │
@@ -10,7 +11,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{EndpointHealth, FAILURES_TO_PARK, LastFailure};
+use super::judgement::{AttemptError, AttemptOutcome};
+use super::{EndpointHealth, FAILURES_TO_PARK, LastFailure, TIME_OUTS_TO_PARK};
 use crate::time::plus;
 
 /// An attempt that comes so much too early is due: clocks differ, and SQS delays by whole seconds.
@@ -41,6 +43,15 @@ pub enum Admission {
     Later,
 }
 
+/// Returns how many failures in a row park an endpoint if the last of them ended so.
+#[must_use]
+pub fn failures_to_park(last: AttemptOutcome) -> u32 {
+    match last {
+        AttemptOutcome::Failed(AttemptError::TimedOut) => TIME_OUTS_TO_PARK,
+        AttemptOutcome::Failed(_) | AttemptOutcome::Answered { .. } => FAILURES_TO_PARK,
+    }
+}
+
 impl EndpointHealth {
     /// Decides about a message at `now`. `is_first` tells whether no other probe was made before it, by the function
     /// that has the message: a parked endpoint may have many messages in SQS.
@@ -68,11 +79,11 @@ impl EndpointHealth {
         }
     }
 
-    /// Returns the health after an attempt failed.
+    /// Returns the health after an attempt failed. So many failures in a row park the endpoint: [`failures_to_park`].
     #[must_use]
-    pub fn after_failure(self, failure: LastFailure) -> Self {
+    pub fn after_failure(self, failure: LastFailure, to_park: u32) -> Self {
         let failures = self.failures.saturating_add(1);
-        let parks = failures >= FAILURES_TO_PARK;
+        let parks = failures >= to_park;
         Self {
             failures,
             parked_at: self.parked_at.or(parks.then_some(failure.at)),
@@ -103,7 +114,7 @@ mod tests {
 
     fn failed(times: i64) -> EndpointHealth {
         (0..times).fold(EndpointHealth::default(), |health, minute| {
-            health.after_failure(failure(minute))
+            health.after_failure(failure(minute), FAILURES_TO_PARK)
         })
     }
 
@@ -116,6 +127,29 @@ mod tests {
         let recovered = failed(40).after_success();
         assert_eq!((recovered.failures, recovered.parked_at), (0, None));
         assert_eq!(recovered.last_failure, Some(failure(39)));
+    }
+
+    #[test]
+    fn a_time_out_parks_an_endpoint_that_has_failed_twice() {
+        let timed_out = AttemptOutcome::Failed(AttemptError::TimedOut);
+        let refused = AttemptOutcome::Failed(AttemptError::NotConnected);
+        let answered = AttemptOutcome::Answered {
+            status: 500,
+            retry_after: None,
+        };
+        for (before, last, is_parked) in [
+            (1, timed_out, false),
+            (2, timed_out, true),
+            (18, timed_out, true),
+            (2, refused, false),
+            (18, refused, false),
+            (19, refused, true),
+            (18, answered, false),
+            (19, answered, true),
+        ] {
+            let health = failed(before).after_failure(failure(before), failures_to_park(last));
+            assert_eq!(health.is_parked(), is_parked, "{before} {last:?}");
+        }
     }
 
     #[test]
@@ -153,20 +187,27 @@ mod tests {
     }
 
     proptest! {
-        /// However attempts go: an endpoint is parked exactly if twenty or more failed since the last success, since
-        /// the twentieth of them, and no new delivery is attempted then.
+        /// However attempts go: an endpoint is parked exactly if twenty or more failed since the last success, or three
+        /// or more up to a time-out. It is parked since the first of these moments, and no new delivery is attempted.
         #[test]
         fn the_state_follows_from_the_attempts(
-            attempts in prop::collection::vec(prop::bool::weighted(0.05), 0..200),
+            attempts in prop::collection::vec((prop::bool::weighted(0.05), prop::bool::weighted(0.1)), 0..200),
         ) {
             let mut health = EndpointHealth::default();
             let (mut row, mut parked_at) = (0, None);
-            for (minute, succeeds) in (0..).zip(attempts) {
-                health = if succeeds { health.after_success() } else { health.after_failure(failure(minute)) };
+            for (minute, (succeeds, times_out)) in (0..).zip(attempts) {
+                let error = if times_out { AttemptError::TimedOut } else { AttemptError::NoAnswer };
+                let to_park = failures_to_park(AttemptOutcome::Failed(error));
+                health = if succeeds {
+                    health.after_success()
+                } else {
+                    health.after_failure(failure(minute), to_park)
+                };
                 row = if succeeds { 0 } else { row + 1 };
                 parked_at = match row {
-                    0..20 => None,
-                    20 => Some(at(minute)),
+                    0 => None,
+                    20.. => parked_at.or(Some(at(minute))),
+                    3.. if times_out => parked_at.or(Some(at(minute))),
                     _ => parked_at,
                 };
                 prop_assert_eq!((health.failures, health.parked_at), (row, parked_at));

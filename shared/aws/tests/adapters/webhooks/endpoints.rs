@@ -2,7 +2,7 @@
 
 use aws::Created;
 use domain::webhook::{
-    DisabledBecause, ENDPOINTS_MAX, EndpointChange, EndpointHealth, EndpointState, EventKind, Target,
+    DisabledBecause, ENDPOINTS_MAX, EndpointChange, EndpointHealth, EndpointState, EventKind, FAILURES_TO_PARK, Target,
 };
 use futures_util::future::join_all;
 use serde_json::json;
@@ -141,7 +141,10 @@ async fn nothing_of_a_deleted_endpoint_is_left() {
     assert!(webhooks.delete("a").await.unwrap());
     // Calls that are still under way find nothing, and leave nothing.
     assert_eq!(
-        webhooks.failed("a", &super::health::failure(1), &health).await.unwrap(),
+        webhooks
+            .failed("a", &super::health::failure(1), FAILURES_TO_PARK, &health)
+            .await
+            .unwrap(),
         None
     );
     assert!(!webhooks.disable_gone("a").await.unwrap());

@@ -1,7 +1,9 @@
 //! Failures in a row, and the endpoints that they park and disable.
 
 use aws::Webhooks;
-use domain::webhook::{DisabledBecause, EndpointChange, EndpointHealth, EndpointState, FAILURES_TO_PARK, LastFailure};
+use domain::webhook::{
+    DisabledBecause, EndpointChange, EndpointHealth, EndpointState, FAILURES_TO_PARK, LastFailure, TIME_OUTS_TO_PARK,
+};
 use futures_util::future::join_all;
 
 use super::with_endpoint;
@@ -20,7 +22,7 @@ async fn fail(webhooks: &Webhooks, from: u32, to: u32) -> EndpointHealth {
     let mut health = webhooks.health("a").await.unwrap().unwrap();
     for number in from..=to {
         health = webhooks
-            .failed("a", &failure(number.into()), &health)
+            .failed("a", &failure(number.into()), FAILURES_TO_PARK, &health)
             .await
             .unwrap()
             .unwrap();
@@ -48,6 +50,25 @@ async fn the_twentieth_failure_in_a_row_parks_an_endpoint() {
 }
 
 #[tokio::test]
+async fn a_time_out_parks_an_endpoint_that_has_failed_twice() {
+    let store = with_endpoint().await;
+    let webhooks = store.webhooks();
+    let seen = fail(&webhooks, 1, 1).await;
+    let time_out = async |number, seen| {
+        let failed = webhooks.failed("a", &failure(number), TIME_OUTS_TO_PARK, seen).await;
+        failed.unwrap().unwrap()
+    };
+    let health = time_out(2, &seen).await;
+    assert_eq!((health.failures, health.parked_at), (2, None));
+    let health = time_out(3, &health).await;
+    assert_eq!((health.failures, health.parked_at), (3, Some(at(3))));
+    // An answered failure, which would not park it, leaves it parked; and so does a later time-out.
+    let health = fail(&webhooks, 4, 4).await;
+    assert_eq!(health.parked_at, Some(at(3)));
+    assert_eq!(time_out(5, &health).await.parked_at, Some(at(3)));
+}
+
+#[tokio::test]
 async fn a_failure_counts_whatever_its_caller_has_seen() {
     let store = with_endpoint().await;
     let webhooks = store.webhooks();
@@ -55,10 +76,16 @@ async fn a_failure_counts_whatever_its_caller_has_seen() {
         failures: 400,
         ..EndpointHealth::default()
     };
-    let health = webhooks.failed("a", &failure(1), &many).await.unwrap().unwrap();
+    let health = webhooks
+        .failed("a", &failure(1), FAILURES_TO_PARK, &many)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((health.failures, health.parked_at), (1, None));
     fail(&webhooks, 2, 19).await;
-    let health = webhooks.failed("a", &failure(20), &EndpointHealth::default()).await;
+    let health = webhooks
+        .failed("a", &failure(20), FAILURES_TO_PARK, &EndpointHealth::default())
+        .await;
     assert_eq!(health.unwrap().unwrap().parked_at, Some(at(20)));
 }
 
@@ -68,7 +95,12 @@ async fn failures_at_once_are_all_counted_and_park_once() {
     let webhooks = store.webhooks();
     let seen = fail(&webhooks, 1, 12).await;
     let failures: Vec<_> = (13..=30).map(failure).collect();
-    let counted = join_all(failures.iter().map(|failure| webhooks.failed("a", failure, &seen))).await;
+    let counted = join_all(
+        failures
+            .iter()
+            .map(|failure| webhooks.failed("a", failure, FAILURES_TO_PARK, &seen)),
+    )
+    .await;
     let mut counts: Vec<_> = counted
         .into_iter()
         .map(|health| health.unwrap().unwrap())
@@ -88,7 +120,12 @@ async fn a_failure_without_an_answer_keeps_its_words() {
         error: Some("no answer within 15 s".to_owned()),
     };
     let seen = EndpointHealth::default();
-    let health = store.webhooks().failed("a", &silent, &seen).await.unwrap().unwrap();
+    let health = store
+        .webhooks()
+        .failed("a", &silent, TIME_OUTS_TO_PARK, &seen)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(health.last_failure, Some(silent));
 }
 

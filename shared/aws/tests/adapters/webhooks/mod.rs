@@ -6,6 +6,7 @@ mod endpoints;
 mod health;
 mod known;
 mod secrets;
+mod turn;
 
 use domain::webhook::{Endpoint, EndpointState, EventKind, SigningSecret, Target};
 use jiff::Timestamp;
