@@ -19,7 +19,8 @@ FROM debian:trixie-slim
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --user-group --home-dir /data --shell /usr/sbin/nologin okite \
+ && groupadd --gid 10001 okite \
+ && useradd --uid 10001 --gid okite --no-create-home --home-dir /data --shell /usr/sbin/nologin okite \
  && install --directory --owner okite --group okite --mode 0700 /data
 COPY --from=build /out/bin/okite /usr/local/bin/
 COPY --from=build /out/THIRD-PARTY.txt /out/rust-standard-library.html /usr/share/doc/okite/
