@@ -53,12 +53,12 @@ pub(crate) async fn configuration(region: Option<&str>) -> Result<SdkConfig, Ope
     }
     let profile = std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty());
     let config = loader.load().await;
-    let loaded = match config.credentials_provider() {
+    let found = match config.credentials_provider() {
         Some(chain) => chain.provide_credentials().await.map(|first| (first, chain)),
         None => Err(CredentialsError::not_loaded_no_source()),
     };
     let region_is_known = config.region().is_some();
-    match loaded {
+    match found {
         Ok((first, chain)) if region_is_known => {
             let provider = Loaded {
                 first: Mutex::new(Some(first)),

@@ -61,6 +61,12 @@ async fn sets_a_domain_up_and_waits_until_its_records_are_found() {
         "{errors}"
     );
 
+    compares_with_dns_and_waits(&up).await;
+}
+
+/// The second half of the test above, on the domain that it has set up.
+async fn compares_with_dns_and_waits(up: &Up) {
+    let data_dir = &up.data_dir;
     let mail_server = "feedback-smtp.us-east-1.amazonses.com";
     let mut records = vec![
         (RecordType::MX, "bounce.new.example", mail_server),
@@ -78,11 +84,7 @@ async fn sets_a_domain_up_and_waits_until_its_records_are_found() {
         ),
     ];
     let resolver = dns(&records).to_string();
-    let (code, printed, _) = domains(
-        &data_dir,
-        &["records", "new.example", "--json", "--resolver", &resolver],
-    )
-    .await;
+    let (code, printed, _) = domains(data_dir, &["records", "new.example", "--json", "--resolver", &resolver]).await;
     let report: Value = serde_json::from_str(&printed).unwrap();
     let states: Vec<_> = report["records"]
         .as_array()
@@ -92,11 +94,7 @@ async fn sets_a_domain_up_and_waits_until_its_records_are_found() {
         .collect();
     assert_eq!((code, &report["agrees"]), (0, &json!(false)));
     assert_eq!(states, ["there", "differs", "missing", "there", "differs", "there"]);
-    let (_, zone, _) = domains(
-        &data_dir,
-        &["records", "new.example", "--zone", "--resolver", &resolver],
-    )
-    .await;
+    let (_, zone, _) = domains(data_dir, &["records", "new.example", "--zone", "--resolver", &resolver]).await;
     assert!(
         zone.contains("\n; is there: _dmarc.new.example. 3600 IN TXT "),
         "{zone}"
@@ -131,7 +129,7 @@ async fn sets_a_domain_up_and_waits_until_its_records_are_found() {
         &resolver,
         "--data-dir",
     ]);
-    watch.arg(&data_dir).stdout(Stdio::piped()).stderr(Stdio::piped());
+    watch.arg(data_dir).stdout(Stdio::piped()).stderr(Stdio::piped());
     let watching = watch.spawn().unwrap();
     up.put_local("identities/new.example", &found()).await;
     let mut watching = watching;

@@ -141,6 +141,11 @@ fn cases<'a>(list: &'a str, export: &'a str) -> Vec<Case<'a>> {
         ("incident", "dynamodb:Scan", Some("SuppressionsTable"), vec!["incident"]),
         ("incident", "dynamodb:Scan", Some("ApiKeysTable"), vec!["incident"]),
         ("incident", "sqs:GetQueueAttributes", None, vec!["incident"]),
+    ]
+}
+
+fn cases_of_ses<'a>() -> Vec<Case<'a>> {
+    vec![
         (
             "domains",
             "ses:GetEmailIdentity",
@@ -230,7 +235,7 @@ async fn a_command_without_one_of_its_permissions_fails_with_the_message_of_aws(
     let export = data_dir.with_extension("export");
     let export = export.to_str().unwrap();
     let mut wrong = Vec::new();
-    for (section_name, action, table, arguments) in [cases(&list, export), cases_of_forget()].concat() {
+    for (section_name, action, table, arguments) in [cases(&list, export), cases_of_ses(), cases_of_forget()].concat() {
         let context = format!("{arguments:?} without {action} on {table:?}");
         assert!(
             section(section_name).contains(&format!("`{action}`")),

@@ -85,6 +85,7 @@ mod tests {
         for (text, domain) in [
             ("example.com", "example.com"),
             ("Mail.Example.COM.", "mail.example.com"),
+            ("Bücher.example", "xn--bcher-kva.example"),
         ] {
             assert_eq!(parse_domain(text).as_deref(), Ok(domain));
         }

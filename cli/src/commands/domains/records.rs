@@ -13,7 +13,7 @@ use super::{NotBelow, mail_from_of, parse_domain};
 use crate::dns::{self, ResolverAddress};
 use crate::duration::parse_duration;
 use crate::execution::{CommandResult, Failure, block_on};
-use crate::identity::records::required;
+use crate::identity::records::{RequiredRecord, required};
 use crate::identity::{self, Identity};
 use crate::output::{self, note};
 use crate::stop_signal::stop_signal;
@@ -156,7 +156,7 @@ async fn read(
     let required = required(&identity, &state, mail_from.as_deref(), &account.region);
     let is_in_dns = !account.is_simulated || resolver.is_some();
     let dns = if is_in_dns {
-        let queries = required.iter().flat_map(|record| record.queries()).collect();
+        let queries = required.iter().flat_map(RequiredRecord::queries).collect();
         Some(dns::query(queries, resolver).await.0)
     } else {
         None

@@ -77,9 +77,10 @@ impl Report {
         let mail_from = mail_from
             .map(|status| format!(", MAIL FROM {status}"))
             .unwrap_or_default();
-        let of_dns = match self.records.iter().all(|record| record.dns.is_none()) {
-            true => String::new(),
-            false => format!("{there} of {} records in DNS; ", self.records.len()),
+        let of_dns = if self.records.iter().all(|record| record.dns.is_none()) {
+            String::new()
+        } else {
+            format!("{there} of {} records in DNS; ", self.records.len())
         };
         format!("{}: {of_dns}SES says: DKIM {}{mail_from}", self.domain, self.state.dkim)
     }
