@@ -40,7 +40,7 @@ pub(crate) use {note, progress, say};
 pub(crate) enum OutputError {
     #[error("{0} already exists: name another file with --output")]
     Exists(String),
-    #[error("{output} could not be written: {source}")]
+    #[error("{output} could not be written: {}", cause(source))]
     Write { output: String, source: io::Error },
 }
 
@@ -122,6 +122,15 @@ pub(crate) fn stderr() -> impl Write {
     Pipe {
         writer: io::stderr(),
         unread: Unread::Dropped,
+    }
+}
+
+/// Returns the cause of an error of a file, without the number that the operating system gives it.
+pub(crate) fn cause(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((cause, _)) => cause.to_lowercase(),
+        None => text,
     }
 }
 

@@ -115,7 +115,11 @@ fn every_command_has_an_example_that_clap_takes() {
     for (name, command) in leaves().into_iter().filter(|(_, command)| !command.is_hide_set()) {
         let about = command.get_about().unwrap_or_default().to_string();
         assert!(!about.is_empty() && !about.ends_with('.'), "okite {name}: {about}");
-        let after = command.get_after_help().unwrap_or_default().to_string();
+        let after = command
+            .get_after_help()
+            .unwrap_or_default()
+            .to_string()
+            .replace("\\\n", " ");
         let examples: Vec<_> = after.lines().filter_map(okite_line).collect();
         let prefix = format!("okite {name}");
         assert!(!examples.is_empty(), "{prefix} has no example");

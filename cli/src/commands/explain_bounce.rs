@@ -151,7 +151,7 @@ impl ExplainBounceCommand {
             None => io::stdin().lock().take(INPUT_MAX + 1).read_to_end(&mut bytes),
         };
         let name = file.map_or_else(|| "standard input".to_owned(), |file| file.display().to_string());
-        read.map_err(|error| Failure::new(format!("{name} could not be read: {error}")))?;
+        read.map_err(|error| Failure::new(format!("{name} could not be read: {}. {GIVE}", output::cause(&error))))?;
         if bytes.len() as u64 > INPUT_MAX {
             return Err(Failure::new(format!("{name} is longer than 1 MiB: give one event")));
         }

@@ -25,6 +25,7 @@ use crate::target::{MESSAGES, OUTBOX, SUPPRESSIONS, Target, TargetArguments, Tar
 #[command(mut_arg("table", |table| table.hide(true)), after_help = "\
 Example:
   okite forget anna@example.net --hash --stack okite")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(crate) struct ForgetCommand {
     /// The address, in any spelling
     #[arg(value_parser = parse_address)]

@@ -96,7 +96,12 @@ fn cases<'a>(list: &'a str, export: &'a str) -> Vec<Case<'a>> {
             Some("WebhooksTable"),
             vec!["webhooks", "delete", "x"],
         ),
-        ("listen", "dynamodb:Query", Some("WebhooksTable"), vec!["listen"]),
+        (
+            "listen",
+            "dynamodb:Query",
+            Some("WebhooksTable"),
+            vec!["listen", "--forward", "http://127.0.0.1:1/"],
+        ),
         ("status", "dynamodb:GetItem", Some("UsageTable"), vec!["status"]),
         ("brake", "dynamodb:Query", Some("UsageTable"), vec!["brake"]),
         (

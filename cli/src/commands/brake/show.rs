@@ -48,7 +48,10 @@ pub(super) async fn show(target: &Target) -> Result<BrakeStatus, BrakeError> {
 
 impl BrakeStatus {
     pub(super) fn json(&self) -> Value {
-        let given = |given: &BrakeOverride| json!({ "setting": given.setting, "by": given.by, "why": given.why, "at": given.at });
+        let given = |given: &BrakeOverride| {
+            let BrakeOverride { setting, by, why, at } = given;
+            json!({ "setting": setting, "by": by, "why": why, "at": at })
+        };
         let change = |change: &BrakeChange| {
             json!({
                 "at": change.at,

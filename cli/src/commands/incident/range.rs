@@ -24,8 +24,8 @@ pub(super) enum DateRangeError {
     #[error("--until {until} is later than today, {today} in UTC: name an earlier day")]
     Future { until: Date, today: Date },
     #[error(
-        "Okite keeps bounces and complaints for {MARK_KEPT_DAYS} days, and --since is earlier: name {oldest} or a later \
-         day, or {MARK_KEPT_DAYS}d"
+        "Okite keeps bounces and complaints for {MARK_KEPT_DAYS} days, and --since is earlier: name {oldest} or a \
+         later day, or {MARK_KEPT_DAYS}d"
     )]
     TooOld { oldest: Date },
 }

@@ -120,7 +120,7 @@ async fn export(
 
 /// The file or the output of an export.
 enum Lines {
-    Csv(csv::Writer<Box<dyn Write>>),
+    Csv(Box<csv::Writer<Box<dyn Write>>>),
     Json(io::BufWriter<Box<dyn Write>>),
 }
 
@@ -131,7 +131,7 @@ impl Lines {
             Format::Csv => {
                 let mut writer = csv::Writer::from_writer(sink);
                 writer.write_record(COLUMNS).map_err(cause)?;
-                Self::Csv(writer)
+                Self::Csv(Box::new(writer))
             }
             Format::Json => Self::Json(io::BufWriter::new(sink)),
         })

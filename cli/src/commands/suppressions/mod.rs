@@ -15,7 +15,7 @@ use aws::{ListError, StoreError, Suppressions};
 use clap::{Args, Subcommand};
 
 use crate::execution::CommandResult;
-use crate::output::OutputError;
+use crate::output::{OutputError, cause};
 use crate::target::{Resolved, SUPPRESSIONS, Target, TargetError};
 
 /// Export the suppression list to CSV, or import CSV or SES's own list into it
@@ -47,7 +47,7 @@ enum ListMoveError {
     Target(#[from] TargetError),
     #[error(transparent)]
     Output(#[from] OutputError),
-    #[error("{input} could not be read: {source}")]
+    #[error("{input} could not be read: {}", cause(source))]
     Input { input: String, source: io::Error },
     #[error(
         "{0} has no column of addresses. Its first line must name the columns, and one must be `address` or `email`. \

@@ -64,7 +64,7 @@ mod tests {
             (
                 EventKind::EmailBounced,
                 json!({ "email_id": "01980000", "to": ["anna\u{1b}@example.org"] }),
-                "08:00:01  email.bounced             anna\u{fffd}@example.org                01980000\n",
+                "08:00:01  email.bounced             anna\u{fffd}@example.org                 01980000\n",
             ),
             (
                 EventKind::SuppressionAdded,

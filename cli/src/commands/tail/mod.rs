@@ -24,8 +24,8 @@ use crate::webhook_tables::{WebhookError, draw_secret, parse_events};
 
 /// Print the events of mails, suppressions and the account as they happen
 ///
-/// A line has the time in UTC, the event, the recipient and the id of the email. The command runs until Ctrl-C, or until
-/// nobody reads its output. Functions learn of it within 30 seconds, and only events that happen afterwards arrive.
+/// A line has the time in UTC, the event, the recipient and the id of the email. The command runs until Ctrl-C, or
+/// until nobody reads its output. Functions learn of it within 30 seconds, and only events that happen afterwards arrive.
 /// `okite listen` forwards events to a local URL.
 #[derive(Debug, Args)]
 #[command(mut_arg("table", |table| table.hide(true)), after_help = "\

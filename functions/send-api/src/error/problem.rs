@@ -359,8 +359,8 @@ pub(crate) static PROBLEMS: [ProblemRow; 41] = [
         "service_unavailable",
         RetryWhen::After(RETRY_LATER),
         "All sending is stopped, so nothing was sent. Either AWS has shut down sending for the Amazon SES account, or an \
-         operator has set the brake to `all`: `okite brake` shows which. An operator must answer the case that AWS opened, or \
-         release the brake with `okite brake auto`.",
+         operator has set the brake to `all`: `okite brake` shows which. An operator must answer the case that AWS \
+         opened, or release the brake with `okite brake auto`.",
     ),
     row(
         Problem::BulkStopped,
@@ -368,8 +368,8 @@ pub(crate) static PROBLEMS: [ProblemRow; 41] = [
         "service_unavailable",
         RetryWhen::After(RETRY_LATER),
         "Bulk mail is stopped, so nothing was sent. Either the account's bounce or complaint rate is so high that AWS may \
-         pause the Amazon SES account, or an operator has set the brake: `okite brake` shows which. Transactional mail is still \
-         sent. Bulk mail resumes when the rate is well below the limit, or when an operator releases the brake.",
+         pause the Amazon SES account, or an operator has set the brake: `okite brake` shows which. Transactional \
+         mail is still sent. Bulk mail resumes when the rate is well below the limit, or when an operator releases the brake.",
     ),
     row(
         Problem::StoreDown,

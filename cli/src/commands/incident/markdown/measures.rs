@@ -45,8 +45,8 @@ pub(super) fn write(text: &mut String, facts: &IncidentFacts) -> fmt::Result {
         }
         writeln!(
             text,
-            "\nAn address \"from a list\" was imported, or SES's own suppression list had it: no mail to it bounced here. \
-             An address at a verified domain of the account is suppressed too, although its events are left out \
+            "\nAn address \"from a list\" was imported, or SES's own suppression list has it. No event of SES reported \
+             it here. An address at a verified domain of the account is suppressed too, although its events are left out \
              above.\n"
         )?;
     }
