@@ -11,8 +11,7 @@ use super::event::{self, Accepted};
 use super::mail_event::{MailEvent, events_of};
 use super::mailbox::Mailbox;
 use super::mailbox_simulator::{RecipientOutcome, is_simulated, outcome_at};
-use super::outbox::{OutboxMail, cost, ses_id};
-use super::outbox_view::MailSummary;
+use super::outbox::{MailSummary, OutboxMail, cost, ses_id};
 use super::send_email::Mail;
 use super::visit::TrackedMail;
 use super::{PublishedEvent, Ses, SesState};
@@ -36,12 +35,11 @@ impl Ses {
 
         let message_id = ses_id(id, now);
         let kept = OutboxMail::new(&mail, message_id.clone(), now);
-        let summary = json!(MailSummary::new(&kept, self.id_tag.as_deref()));
-        state
+        let kept = state
             .outbox
             .append(kept)
             .map_err(|error| SesError::Internal(format!("The outbox cannot be written: {error}")))?;
-        self.feed.mail(summary);
+        self.feed.mail(json!(MailSummary::new(&kept, self.id_tag.as_deref())));
         state.account.take(cost, now);
 
         let outcomes = mail.recipients().map(|m| (m, state.outcome_at(m)));
