@@ -229,9 +229,19 @@ impl Okite {
 
     /// The mails that SES accepted, oldest first.
     pub(crate) async fn outbox(&self) -> Vec<Value> {
-        let answer = Answer::of(self.request(Method::GET, "/_local/outbox")).await;
-        assert_eq!(answer.status, 200);
-        answer.body.as_array().unwrap().clone()
+        let (mut mails, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/_local/outbox?limit=1000{cursor}");
+            let answer = Answer::of(self.request(Method::GET, &path)).await;
+            assert_eq!(answer.status, 200);
+            mails.extend(answer.body["data"].as_array().unwrap().iter().cloned());
+            match answer.body["next"].as_str() {
+                Some(next) => cursor = format!("&after={next}"),
+                None => break,
+            }
+        }
+        mails.reverse();
+        mails
     }
 
     /// Calls a part of `/_local/` with a body.

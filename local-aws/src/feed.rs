@@ -21,7 +21,7 @@ const MESSAGE_MAX: usize = 64 * 1024;
 /// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EntryKind {
-    /// SES accepted a mail, or the outbox was emptied.
+    /// SES accepted a mail, or the outbox changed otherwise.
     Outbox(OutboxChange),
     /// A message was published to a topic, or its handling ended.
     Event,
@@ -32,6 +32,8 @@ pub(crate) enum EntryKind {
 pub(crate) enum OutboxChange {
     /// SES accepted a mail.
     Mail,
+    /// Mails were deleted, or marked as read or unread.
+    Changed,
     /// The outbox was emptied.
     Cleared,
 }
@@ -41,6 +43,7 @@ impl EntryKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Outbox(OutboxChange::Mail) => "mail",
+            Self::Outbox(OutboxChange::Changed) => "changed",
             Self::Outbox(OutboxChange::Cleared) => "cleared",
             Self::Event => "event",
         }
@@ -103,6 +106,11 @@ impl Feed {
     /// Adds a mail that SES accepted.
     pub(crate) fn mail(&self, summary: Value) {
         self.add(EntryKind::Outbox(OutboxChange::Mail), summary);
+    }
+
+    /// Adds that mails were deleted, or marked as read or unread.
+    pub(crate) fn changed(&self) {
+        self.add(EntryKind::Outbox(OutboxChange::Changed), json!({}));
     }
 
     /// Adds that the outbox was emptied.

@@ -30,9 +30,14 @@ def address():
     return f"success+{uuid.uuid4().hex}@simulator.amazonses.com"
 
 
+def outbox(summary=False):
+    """The newest thousand mails that Amazon SES took, oldest first."""
+    return call("GET", f"outbox?limit=1000&summary={str(summary).lower()}")["data"][::-1]
+
+
 def mails_to(recipient):
     """The mails that Amazon SES took for a recipient on the To line."""
-    return [mail for mail in call("GET", "outbox") if any(recipient in to for to in mail["to"])]
+    return [mail for mail in outbox() if any(recipient in to for to in mail["to"])]
 
 
 def mail_to(recipient):

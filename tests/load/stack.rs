@@ -157,11 +157,18 @@ impl Stack {
 
     /// Returns the mails that SES accepted.
     pub(crate) async fn outbox(&self) -> Done<Vec<Sent>> {
-        let outbox: Vec<Value> = self.request(Method::GET, "/_local/outbox").send().await?.json().await?;
-        outbox
-            .iter()
-            .map(|mail| sent(mail).ok_or_else(|| format!("the outbox has {mail}").into()))
-            .collect()
+        let (mut outbox, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/_local/outbox?limit=1000{cursor}");
+            let page: Value = self.request(Method::GET, &path).send().await?.json().await?;
+            for mail in page["data"].as_array().into_iter().flatten() {
+                outbox.push(sent(mail).ok_or_else(|| format!("the outbox has {mail}"))?);
+            }
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&after={next}"),
+                None => return Ok(outbox),
+            }
+        }
     }
 
     /// Returns the state of the gate.

@@ -46,6 +46,8 @@ async fn the_outbox_shows_a_mail_in_the_agreed_shape() {
         "tags",
         "at",
         "id",
+        "state",
+        "read",
         "decoded",
     ];
     assert_eq!(fields, BTreeSet::from(wanted));
@@ -102,7 +104,7 @@ async fn a_list_of_the_outbox_can_leave_bodies_and_files_out() {
         ))
         .await;
     let list = okite.local(Method::GET, "outbox?summary=true", &Value::Null).await.body;
-    let mail = &list[0];
+    let mail = &list["data"][0];
     assert_eq!(
         (&mail["snippet"], &mail["attachments"]),
         (&json!("It works."), &json!(1))
@@ -201,10 +203,15 @@ async fn a_raw_mail_is_shown_with_its_parts_and_served_as_it_was_sent() {
         );
         assert_eq!(within(answer.bytes()).await.unwrap(), source);
     }
+    // Of another mail, the message is built.
     let simple = okite.send(&email(GOOD)).await["id"].as_str().unwrap().to_owned();
     for part in ["source", "message.eml"] {
-        let part = format!("outbox/{simple}/{part}");
-        refuses(&okite, Method::GET, &part, &Value::Null, 404).await;
+        let request = okite.request(Method::GET, &format!("/_local/outbox/{simple}/{part}"));
+        let built = within(within(request.send()).await.unwrap().text()).await.unwrap();
+        assert!(
+            built.contains("\r\nSubject: Hello\r\n") && built.contains("\r\n\r\nIt works."),
+            "{built}"
+        );
     }
 }
 
@@ -481,6 +488,7 @@ async fn unknown_parts_and_wrong_methods_are_errors() {
         "outbox/1",
         "outbox/1/html",
         "outbox/1/source",
+        "outbox/1/checks",
         "outbox/1/message.eml",
         "outbox/1/attachments/0",
         "outbox/1/x",

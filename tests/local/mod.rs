@@ -2,4 +2,5 @@
 
 pub(crate) mod api;
 pub(crate) mod clock;
+mod outbox;
 mod transactions;

@@ -184,7 +184,7 @@ test('a raw mail shows its parts, its envelope and its source', async () => {
     assert.equal(await frame.locator('img').getAttribute('src'), 'data:image/gif;base64,R0lGODlh');
     await page.getByRole('tab', { name: 'Headers' }).click();
     await page.locator('#part').getByText('X-Kind').waitFor();
-    await page.getByRole('tab', { name: 'Source' }).click();
+    await page.getByRole('tab', { name: 'Source', exact: true }).click();
     await page.locator('#source').getByText('--b--').waitFor();
     assert.equal((await page.locator('#source').textContent()).replaceAll('\r\n', '\n'), received.replaceAll('\r\n', '\n'));
     const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download .eml' }).click()]);
@@ -193,14 +193,121 @@ test('a raw mail shows its parts, its envelope and its source', async () => {
   });
 });
 
-test('a simple mail has no source', async () => {
+test('a simple mail has a source that is built, and its HTML as it was written', async () => {
   await empty();
-  await okite.send({ subject: 'Simple' });
+  await okite.send({ subject: 'Simple', html: '<p>Simple <b>HTML</b></p>' });
   await look('outbox', async (page) => {
     await rows(page).first().click();
-    await page.getByRole('tab', { name: 'JSON' }).waitFor();
-    assert.equal(await page.getByRole('tab', { name: 'Source' }).count(), 0);
+    await page.getByRole('tab', { name: 'Source', exact: true }).click();
+    await page.locator('#source').getByText('Subject: Simple').waitFor();
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download .eml' }).click()]);
+    assert.match(readFileSync(await download.path(), 'utf8'), /^Date: [^]*\r\n\r\n[^]*<p>Simple <b>HTML<\/b><\/p>/);
+    await page.getByRole('tab', { name: 'HTML source' }).click();
+    assert.equal(await page.locator('#html-source').innerText(), '<p>Simple <b>HTML</b></p>');
   });
+});
+
+test('a mail is looked at before its recipients look', async () => {
+  await empty();
+  await okite.send({ html: '<a href="http://localhost:3000/confirm">Confirm</a><a href="https://example.com">Fine</a><img src="cid:x">',
+    headers: { 'List-Unsubscribe': '<https://shop.example.com/u/7>', 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' } });
+  await look('outbox', { expects: /cid:x' violates .* Content Security Policy/ }, async (page) => {
+    await rows(page).first().click();
+    await page.getByRole('tab', { name: 'Checks' }).click();
+    const checks = page.locator('#checks');
+    await checks.getByText('mailbox providers can offer one click').waitFor();
+    await checks.getByRole('row', { name: 'Confirm' }).getByText('fault', { exact: true }).waitFor();
+    await checks.getByRole('row', { name: 'Fine' }).getByText('good', { exact: true }).waitFor();
+    await checks.getByRole('listitem').getByText('cid:x').waitFor();
+  });
+});
+
+test('mails are found by filters, and a wrong filter says what is right', async () => {
+  await empty();
+  await okite.send({ subject: 'Receipt 1', to: to('anna'), tags: [{ name: 'kind', value: 'receipt' }] });
+  await okite.send({ subject: 'Receipt 2', to: 'bounce+filters@simulator.amazonses.com', attachments: [{ filename: 'a.txt', content: 'eA==' }] });
+  await look('outbox', async (page) => {
+    await page.getByRole('option', { name: 'Receipt 2' }).getByText('bounced').waitFor();
+    const finds = async (typed, subjects) => {
+      await page.getByLabel('Search mails').fill(typed);
+      await eventually(`${typed} finds ${subjects}`, async () => (await page.locator('#mail-list .subject').allInnerTexts()).join() === subjects);
+    };
+    await finds('state:bounced', 'Receipt 2');
+    await finds('to:anna tag:kind:receipt', 'Receipt 1');
+    await finds('has:attachment is:unread', 'Receipt 2');
+    await finds('subject:"receipt 1"', 'Receipt 1');
+    await finds('after:2020-01-01', 'Receipt 2,Receipt 1');
+  });
+  // A browser logs every answer of 400.
+  await look('outbox', { expects: /400/ }, async (page) => {
+    for (const [typed, said] of [['sender:anna', 'There is no filter'], ['before:yesterday', 'is no date'], ['"open', 'A quotation mark is open']]) {
+      await page.getByLabel('Search mails').fill(typed);
+      await page.locator('#search-note').getByText(said).waitFor();
+    }
+    assert.equal(await rows(page).count(), 2);
+    await page.getByLabel('Search mails').fill('');
+    await page.locator('#search-note').waitFor({ state: 'hidden' });
+  });
+});
+
+test('several mails are chosen, marked and deleted by keyboard, and all is kept over a restart', async () => {
+  const own = await Okite.start();
+  try {
+    for (const subject of ['Kept', 'Second', 'First']) await own.send({ subject, to: subject === 'Kept' ? 'bounce+kept@simulator.amazonses.com' : to('several') });
+    await look('outbox', { of: own }, async (page) => {
+      await page.getByRole('option', { name: 'Kept' }).getByText('bounced').waitFor();
+      assert.equal(await page.locator('#mail-list .fresh').count(), 3);
+      for (const key of ['j', 'x', 'j', 'x']) await page.keyboard.press(key);
+      await page.getByText('2 chosen').waitFor();
+      await page.keyboard.press('u');
+      await eventually('two are read', async () => (await page.locator('#mail-list .fresh').count()) === 1);
+      await page.keyboard.press('Delete');
+      await page.getByRole('heading', { name: 'Delete 2 mails?' }).waitFor();
+      await page.locator('#confirm-yes').click();
+      await eventually('one is left', async () => (await rows(page).count()) === 1);
+      // The focus goes on to the mail that is left, which Delete would delete without a question.
+      await page.keyboard.press('j');
+      assert.match(await page.evaluate(() => focused().innerText), /Kept/);
+    });
+    await own.end();
+    await own.again();
+    await look('outbox', { of: own }, async (page) => {
+      const kept = page.getByRole('option', { name: 'Kept' });
+      await kept.getByText('bounced').waitFor();
+      assert.equal(await page.locator('#mail-list .fresh').count(), 1);
+      await kept.click();
+      await page.locator('#fate').getByText('bounced').waitFor();
+      await eventually('it is read', async () => (await page.locator('#mail-list .fresh').count()) === 0);
+      await page.getByRole('button', { name: 'Mark unread' }).click();
+      await eventually('it is unread', async () => (await page.locator('#mail-list .fresh').count()) === 1);
+      await page.getByRole('button', { name: 'Delete', exact: true }).click();
+      await page.getByText('No mails yet.').waitFor();
+    });
+  } finally {
+    await own.stop();
+  }
+});
+
+test('a thousand mails have a few nodes, and the oldest is a key away', async () => {
+  await empty();
+  const source = (nth) => `From: hello@example.com\r\nTo: ${to('many')}\r\nSubject: Mail ${nth}.\r\n\r\nIt works.`;
+  await okite.sendRaw(source(0));
+  for (let from = 1; from < 1000; from += 37) await Promise.all(Array.from({ length: Math.min(37, 1000 - from) }, (_, nth) => okite.sendRaw(source(from + nth))));
+  await look('outbox', async (page) => {
+    await rows(page).nth(5).waitFor();
+    await page.keyboard.press('j');
+    await page.keyboard.press('End');
+    await page.getByRole('option', { name: 'Mail 0.' }).waitFor();
+    await eventually('the oldest has the focus', () => page.evaluate(() => focused().innerText.includes('Mail 0.') && focused().ariaPosInSet === '1000'));
+    assert.ok((await rows(page).count()) < 60, `${await rows(page).count()} nodes`);
+    // Whoever reads below stays there when a mail comes.
+    await okite.send({ subject: 'Newcomer' });
+    await eventually('the newcomer is counted', async () => (await page.locator('#mail-count').innerText()) === '1,001');
+    await eventually('the focus is on the same mail', () => page.evaluate(() => focused().innerText.includes('Mail 0.') && focused().ariaPosInSet === '1001'));
+    await page.keyboard.press('Home');
+    await page.getByRole('option', { name: 'Newcomer' }).waitFor();
+  });
+  await empty();
 });
 
 test('a hostile raw mail does nothing', async () => {
@@ -249,7 +356,7 @@ test('a hostile mail does nothing', async () => {
     await page.evaluate(async () => { for (let round = 0; round < 5; round += 1) { await fetch('/_local/account'); await new Promise(requestAnimationFrame); } });
     for (const name of [/^Text/, /^Headers/, /^JSON/, /^What became/]) await page.getByRole('tab', { name }).click();
     assert.equal(await page.evaluate(() => window.pwned), 0, 'a script ran');
-    await page.getByRole('tab', { name: /^HTML/ }).click();
+    await page.getByRole('tab', { name: 'HTML' }).first().click();
     await frame.locator('#seen').waitFor();
     assert.equal(await frame.locator('body').getAttribute('data-ran'), null, 'a script ran in the frame');
     assert.notEqual(await page.title(), 'pwned');
@@ -267,7 +374,7 @@ test('a hostile mail does nothing', async () => {
 test('the frame of a mail is harmless when it is opened by itself', async () => {
   await empty();
   await okite.send({ subject: 'Alone', to: to('alone'), html: '<title>quiet</title><p>Alone</p><script>document.title = "ran"</script><img src="' + elsewhere + '/pixel.gif">' });
-  const [mail] = await okite.call('GET', '/_local/outbox');
+  const { data: [mail] } = await okite.call('GET', '/_local/outbox');
   const page = await chromium.newPage();
   const requests = [];
   page.on('request', (request) => requests.push(request));
@@ -297,11 +404,11 @@ test('the outbox is emptied after a question', async () => {
     await rows(page).first().waitFor();
     await page.getByRole('button', { name: 'Delete all' }).click();
     await page.getByRole('button', { name: 'Cancel' }).click();
-    assert.equal((await okite.call('GET', '/_local/outbox')).length, 1);
+    assert.equal((await okite.call('GET', '/_local/outbox')).total, 1);
     await page.getByRole('button', { name: 'Delete all' }).click();
     await page.locator('#confirm-yes').click();
     await page.getByText('No mails yet.').waitFor();
-    assert.deepEqual(await okite.call('GET', '/_local/outbox'), []);
+    assert.deepEqual((await okite.call('GET', '/_local/outbox')).data, []);
   });
 });
 
@@ -403,6 +510,22 @@ test('suppressions are listed, come by themselves, are added and lifted', async 
     await page.keyboard.press('Escape');
     await page.getByLabel('Search suppressions').fill('nobody at all');
     await page.getByText('None of those that are listed matches.').waitFor();
+  });
+});
+
+test('a long address leaves the other columns their room, and a time of another day has its date', async () => {
+  await look('suppressions', async (page) => {
+    const entry = { object: 'suppression', id: '1', email: `${'long.'.repeat(48)}@example.net`, reason: 'bounce', origin: 'import', since: '2025-03-04T10:00:00Z', note: null };
+    await page.route('**/suppressions?*', (route) => route.fulfill({ json: { object: 'list', has_more: false, data: [entry, { ...entry, id: '2', email: 'b@example.net', since: new Date().toISOString() }] } }));
+    await page.reload();
+    const row = page.locator('#suppression-rows tr').first();
+    await row.getByText('4 Mar 2025').waitFor();
+    assert.doesNotMatch(await page.locator('#suppression-rows tr').last().locator('time').innerText(), /[a-z]/i);
+    for (const [column, least] of [[1, 60], [2, 90], [3, 55]]) {
+      const { width } = await row.locator('td').nth(column).boundingBox();
+      assert.ok(width >= least, `column ${column} has ${width} pixels`);
+    }
+    await sideways(page);
   });
 });
 
@@ -599,7 +722,7 @@ for (const viewport of [{ width: 1240, height: 760 }, { width: 360, height: 740 
       }
       await page.goto(`${okite.url}/#/outbox/${raw}`);
       await page.getByRole('heading', { name: 'Raw' }).waitFor();
-      await page.getByRole('tab', { name: 'Source' }).click();
+      await page.getByRole('tab', { name: 'Source', exact: true }).click();
       await page.locator('#source').getByText('--b--').waitFor();
       await check('mail, Source');
       for (const [view, content] of [['queue', 'tbody tr'], ['suppressions', 'tbody tr'], ['events', '#events-list li'], [`webhooks/${webhook}`, '#delivery-list li'], ['account', '.gauge']]) {

@@ -1,6 +1,5 @@
 // The key that every `okite up` accepts, and no deployed stack does.
 const KEY = 'ok_local_this_key_works_with_okite_up_only';
-const SHOWN = 200;
 
 /**
  * Finds an element of the page. Its type is left open, because each is known from index.html.

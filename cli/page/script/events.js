@@ -2,6 +2,7 @@
 
 /** By their keys, in the order in which they were published. */
 let events = new Map();
+const KINDS = { Delivery: 'good', Open: 'good', Click: 'good', DeliveryDelay: 'warn', Reject: 'bad', 'Rendering Failure': 'bad', Bounce: 'bad', Complaint: 'bad' };
 const STATES = { handling: ['being handled', ''], handled: ['handled', 'good'], queued: ['in the retry queue', 'warn'], lost: ['lost', 'bad'] };
 
 /** Decodes the encoded words of a name (RFC 2047), which events repeat as they were sent. */
@@ -33,7 +34,8 @@ function happened(entry) {
   events.set(entry.key, entry);
   while (events.size > 500) { const [oldest] = events.keys(); events.get(oldest).node?.remove(); events.delete(oldest); }
   const { type, sesId } = entry.digest;
-  if (sesId && WORSE.indexOf(type) > WORSE.indexOf(fates.get(sesId) ?? '')) { fates.set(sesId, type); drawMails(); }
+  if (sesId) refreshMails();
+  if (sesId && sesId === opened && record) loadState();
   if (entry.state !== 'handling') {
     if (sesId && sesId === opened && record) loadFate(record.mail);
     if (view === 'suppressions' && (type === 'Bounce' || type === 'Complaint')) {
@@ -47,7 +49,7 @@ function happened(entry) {
 function fill(entry, node) {
   const { type, people, detail, diagnostic, subject, sesId } = entry.digest;
   entry.node = node;
-  const kind = FATES[type]?.[1] ?? '';
+  const kind = KINDS[type] ?? '';
   const summary = node.querySelector('summary');
   summary.replaceChildren(time(entry.at), make('span', { class: 'type' }, chip(type ?? 'message', kind)),
     make('span', { class: 'what' }, people.length > 3 ? `${people.slice(0, 3).join(', ')} and ${people.length - 3} more` : people.join(', '),
@@ -56,7 +58,7 @@ function fill(entry, node) {
   const inside = node.querySelector('.inside');
   const text = entry.event === null ? 'It is too long to be kept.' : typeof entry.event === 'string' ? entry.event : JSON.stringify(entry.event, null, 2);
   inside.replaceChildren(...[entry.trouble ? make('p', {}, entry.trouble) : null,
-    sesId && mails.has(sesId) ? make('p', {}, make('a', { href: `#/outbox/${encodeURIComponent(sesId)}` }, 'To the mail')) : null,
+    sesId ? make('p', {}, make('a', { href: `#/outbox/${encodeURIComponent(sesId)}` }, 'To the mail')) : null,
     make('pre', { tabindex: 0, 'aria-label': 'The event' }, text)].filter(Boolean));
 }
 let drawingEvents = false;

@@ -9,13 +9,14 @@ document.addEventListener('keydown', (event) => {
       target.value = '';
       target.dispatchEvent(new Event('input'));
       target.blur();
-    } else if (!isTyping && view === 'outbox') close();
+    } else if (!isTyping && view === 'outbox') { if (opened === null && chosen.size > 0) { unchoose(); reach(reached); } else close(); }
     return;
   }
   if (isTyping) return;
   const search = { outbox: 'mail-search', queue: 'queue-search', suppressions: 'suppression-search', events: 'event-search', webhooks: 'delivery-search' }[view];
   const act = {
     '/': () => search && $(search).focus(), '?': () => $('help').showModal(), j: () => move(1), k: () => move(-1),
+    x: () => view === 'outbox' && choose(reached, false), u: () => view === 'outbox' && toggleRead(), Delete: () => view === 'outbox' && deleteSome(),
     ...Object.fromEntries(VIEWS.map((name, index) => [index + 1, () => { location.hash = `#/${name}`; }])),
   }[event.key];
   if (act) { event.preventDefault(); act(); }

@@ -8,9 +8,10 @@ function connect() {
   source?.close();
   source = new EventSource(`/_local/events${lastId ? `?after=${encodeURIComponent(lastId)}` : ''}`);
   const on = (name, act) => source.addEventListener(name, (event) => { lastId = event.lastEventId || lastId; act(JSON.parse(event.data)); });
-  on('reset', () => { events = new Map(); fates.clear(); $('events-list').replaceChildren(); $('event-count').textContent = ''; loadMails(); isQueueKnown = false; loadQueue(); if (view !== 'outbox') route(); });
+  on('reset', () => { events = new Map(); $('events-list').replaceChildren(); $('event-count').textContent = ''; loadMails(); isQueueKnown = false; loadQueue(); if (view !== 'outbox') route(); });
   on('ready', () => {});
   on('mail', came);
+  on('changed', refreshMails);
   on('cleared', cleared);
   on('event', happened);
   source.onopen = () => linked('live', 'live');

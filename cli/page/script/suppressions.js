@@ -1,13 +1,14 @@
 // Suppressions.
 
 let suppressions = [];
-let hasMore = false;
+/** The id to go on after. */
+let nextSuppression = null;
 let suppressionTimer;
 async function loadSuppressions(after) {
   try {
     const page = await call('GET', `/suppressions?limit=100${after ? `&after=${encodeURIComponent(after)}` : ''}`);
     suppressions = after ? [...suppressions, ...page.data] : page.data;
-    hasMore = page.has_more;
+    nextSuppression = page.has_more ? page.next ?? page.data.at(-1)?.id ?? null : null;
   } catch (error) { failed(error); return; }
   drawSuppressions();
 }
@@ -27,7 +28,7 @@ function drawSuppressions() {
   $('suppression-rows').closest('table').hidden = rows.length === 0;
   $('no-suppressions').hidden = rows.length > 0;
   $('no-suppressions').textContent = suppressions.length ? 'None of those that are listed matches.' : 'No address is suppressed.';
-  $('more-suppressions').hidden = !hasMore;
+  $('more-suppressions').hidden = nextSuppression === null;
 }
 async function lift(suppression) {
   try {
@@ -49,4 +50,4 @@ $('suppress').addEventListener('submit', async (event) => {
   await loadSuppressions();
 });
 $('suppression-search').addEventListener('input', drawSuppressions);
-$('more-suppressions').addEventListener('click', () => loadSuppressions(suppressions.at(-1)?.id));
+$('more-suppressions').addEventListener('click', () => loadSuppressions(nextSuppression));

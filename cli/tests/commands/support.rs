@@ -140,9 +140,17 @@ impl Up {
         body
     }
 
+    /// The newest thousand mails that SES accepted, oldest first.
     pub(crate) async fn outbox(&self) -> Value {
-        let answer = self.http.get(format!("{}/_local/outbox", self.url())).send().await;
-        answer.unwrap().json().await.unwrap()
+        let answer = self
+            .http
+            .get(format!("{}/_local/outbox?limit=1000", self.url()))
+            .send()
+            .await;
+        let mut page: Value = answer.unwrap().json().await.unwrap();
+        let mut mails = page["data"].take();
+        mails.as_array_mut().unwrap().reverse();
+        mails
     }
 
     /// Posts a body to a path below `/_local/`.

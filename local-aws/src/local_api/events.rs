@@ -1,9 +1,9 @@
 //! `GET /_local/events`: the feed as Server-Sent Events.
 //!
-//! There are three kinds: `mail` (the summary of a mail that SES accepted), `cleared` (the outbox was emptied) and
-//! `event` (an event that SES published, and how its handling ended). Each has an id. A client that comes back with the
-//! id as `Last-Event-ID`, as browsers do, or as `after`, gets everything since then. Any other client gets `reset`, the
-//! events that are kept, and `ready`.
+//! There are four kinds: `mail` (the summary of a mail that SES accepted), `changed` (mails were deleted, or marked as
+//! read or unread), `cleared` (the outbox was emptied) and `event` (an event that SES published, and how its handling
+//! ended). Each has an id. A client that comes back with the id as `Last-Event-ID`, as browsers do, or as `after`, gets
+//! everything since then. Any other client gets `reset`, the events that are kept, and `ready`.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

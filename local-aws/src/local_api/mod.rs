@@ -4,7 +4,6 @@ mod body;
 mod events;
 mod guard;
 mod hosts;
-mod html;
 mod outbox;
 mod visits;
 
@@ -90,8 +89,11 @@ type ChangeResult = Result<StatusCode, LocalApiError>;
 impl LocalApi {
     pub(crate) fn router(self) -> Router {
         Router::new()
-            .route("/_local/outbox", get(outbox::list).delete(clear_outbox))
-            .route("/_local/outbox/{id}", get(outbox::one))
+            .route("/_local/outbox", get(outbox::list::list).delete(clear_outbox))
+            .route("/_local/outbox/mark", post(outbox::list::mark))
+            .route("/_local/outbox/delete", post(outbox::list::delete_chosen))
+            .route("/_local/outbox/{id}", get(outbox::one).delete(outbox::list::delete_one))
+            .route("/_local/outbox/{id}/checks", get(outbox::checks))
             .route("/_local/outbox/{id}/html", get(outbox::html))
             .route("/_local/outbox/{id}/source", get(outbox::source))
             .route("/_local/outbox/{id}/message.eml", get(outbox::message))
@@ -260,6 +262,9 @@ async fn publish(
             .publications
             .spawn(async move { matches!(sns.publish(&topic, &message).await, Ok(EventOutcome::Handled)) })
     };
+    if let Ok(event) = serde_json::from_str(&message) {
+        api.ses.note(&event);
+    }
     let published: Vec<_> = (0..copies).map(publish).collect();
     let mut delivered = 0;
     for copy in published {

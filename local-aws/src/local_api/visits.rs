@@ -24,7 +24,7 @@ pub(super) async fn click(State(api): State<Arc<LocalApi>>, Path(id): Path<Strin
 }
 
 fn visit(api: &LocalApi, id: &str, visit: &Visit) -> ChangeResult {
-    let mail = outbox::find(api, id)?;
+    let mail = outbox::find(api, id)?.mail;
     let visited = api.ses.visit(&mail.ses_message_id, visit);
     visited.map_err(LocalApiError::bad_request)?;
     Ok(StatusCode::NO_CONTENT)

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::feed::Feed;
 use crate::middleware::Middleware;
 use crate::services::lambda::{Asynchronous, Lambda, Poller};
-use crate::services::ses::PublishedEvent;
+use crate::services::ses::{PublishedEvent, Ses};
 use crate::services::sns::Sns;
 use crate::services::sqs::Sqs;
 use crate::template::{Mapping, Stack};
@@ -87,13 +87,16 @@ impl EventPipeline {
 /// or puts them into their queues, and returns.
 pub(super) async fn deliver(
     mut published: mpsc::UnboundedReceiver<PublishedEvent>,
+    ses: Arc<Ses>,
     sns: Arc<Sns>,
     stop: CancellationToken,
 ) {
     let deliver = |published: PublishedEvent| {
-        let task = Arc::clone(&sns);
+        let (ses, task) = (Arc::clone(&ses), Arc::clone(&sns));
         sns.publications.spawn(async move {
             tokio::time::sleep(published.after).await;
+            // Before the feed tells of it, so that the list of mails that is read then has it.
+            ses.note(&published.event);
             let message = published.event.to_string();
             if let Err(error) = task.publish(&published.topic_arn, &message).await {
                 tracing::error!("an event of SES was lost: {error}");

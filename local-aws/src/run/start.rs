@@ -106,7 +106,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
     serve(at.runtime.socket, lambda.router(), None);
     let dynamodb = serve_dynamodb(dynamodb, at.dynamodb.socket, middleware.clone(), stop.clone());
     tasks.spawn(dynamodb);
-    let events = tokio::spawn(deliver(published, sns, stop_events.clone()));
+    let events = tokio::spawn(deliver(published, Arc::clone(&ses), sns, stop_events.clone()));
     lambda.warm_up();
     for poller in pollers {
         tasks.spawn(poller.run(stop_events.clone()));

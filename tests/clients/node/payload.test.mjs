@@ -15,8 +15,8 @@ const adapter = resendAdapter({
 })();
 
 async function mailTo(recipient) {
-  const outbox = await (await fetch(`${process.env.OKITE_URL}/_local/outbox`)).json();
-  const mails = outbox.filter((mail) => mail.to.some((to) => to.includes(recipient)));
+  const outbox = await (await fetch(`${process.env.OKITE_URL}/_local/outbox?limit=1000`)).json();
+  const mails = outbox.data.filter((mail) => mail.to.some((to) => to.includes(recipient)));
   assert.equal(mails.length, 1);
   return mails[0];
 }

@@ -18,7 +18,7 @@ async function local(method, path, body) {
 
 const address = () => `success+${randomUUID()}@simulator.amazonses.com`;
 const mailsTo = async (recipient) =>
-  (await local("GET", "outbox")).filter((mail) => mail.to.some((to) => to.includes(recipient)));
+  (await local("GET", "outbox?limit=1000")).data.filter((mail) => mail.to.some((to) => to.includes(recipient)));
 const email = (to, fields) => ({ from: "Acme, Inc. <hello@example.com>", to, subject: "Hello", text: "It works.", ...fields });
 
 async function mailTo(recipient) {

@@ -86,7 +86,7 @@ def send_v2(mail, to):
 
 def source(to):
     """The bytes that the recipient receives."""
-    [mail] = [mail for mail in local.call("GET", "outbox") if mail["raw"] and mail["envelope"]["to"] == [to]]
+    [mail] = [mail for mail in local.outbox() if mail["raw"] and mail["envelope"]["to"] == [to]]
     url = f"{local.URL}/_local/outbox/{mail['ses_message_id']}/source"
     with urllib.request.urlopen(url, timeout=30) as answer:
         return answer.read()

@@ -112,7 +112,7 @@ def test_a_hundred_mails_arrive_once_each_at_the_rate_of_the_account():
         connection.open()
         for to in recipients:
             assert message([to], connection=connection).send() == 1
-    arrived = [to for mail in local.call("GET", "outbox") if mail["raw"] for to in mail["envelope"]["to"]]
+    arrived = [to for mail in local.outbox() if mail["raw"] for to in mail["envelope"]["to"]]
     assert [arrived.count(to) for to in recipients] == [1] * len(recipients)
 
 

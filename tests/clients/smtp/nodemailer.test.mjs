@@ -14,8 +14,8 @@ const address = () => `success+${randomUUID()}@simulator.amazonses.com`;
 const local = (path) => fetch(`${process.env.OKITE_URL}/_local/${path}`);
 
 async function mailsTo(recipient) {
-  const outbox = await (await local("outbox?summary=true")).json();
-  return outbox.filter((mail) => mail.raw && JSON.stringify(mail.decoded).includes(recipient));
+  const outbox = await (await local("outbox?summary=true&limit=1000")).json();
+  return outbox.data.reverse().filter((mail) => mail.raw && JSON.stringify(mail.decoded).includes(recipient));
 }
 
 async function sourceOf(recipient) {

@@ -16,7 +16,7 @@ def mails_to_any(recipients):
         return mail["raw"] and any(recipient in people for recipient in recipients)
 
     # The list is short, without content. It has no envelopes, and names the people of the header too.
-    listed = local.call("GET", "outbox?summary=true")
+    listed = local.outbox(summary=True)
     mails = [local.call("GET", f"outbox/{mail['id']}") for mail in listed if may_go_there(mail)]
     return [mail for mail in mails if set(recipients) & set(mail["envelope"]["to"])]
 

@@ -12,8 +12,7 @@ use super::leniency::SesLeniency;
 use super::mail_event::{MailEvent, events_of};
 use super::mailbox::Mailbox;
 use super::mailbox_simulator::RecipientOutcome;
-use super::outbox::{OutboxMail, cost, ses_id};
-use super::outbox_view::MailSummary;
+use super::outbox::{MailSummary, OutboxMail, cost, ses_id};
 use super::send_email::Mail;
 use super::visit::TrackedMail;
 use super::{PublishedEvent, Ses, SesState};
@@ -37,12 +36,12 @@ impl Ses {
 
         let message_id = ses_id(id, now);
         let kept = OutboxMail::new(&mail, message_id.clone(), now);
-        let mut summary = json!(MailSummary::new(&kept, self.id_tag.as_deref()));
-        summary["is_sender_verified"] = sender.is_verified.into();
-        state
+        let kept = state
             .outbox
             .append(kept)
             .map_err(|error| SesError::Internal(format!("The outbox cannot be written: {error}")))?;
+        let mut summary = json!(MailSummary::new(&kept, self.id_tag.as_deref()));
+        summary["is_sender_verified"] = sender.is_verified.into();
         self.feed.mail(summary);
         state.account.take(cost, now);
 

@@ -15,9 +15,9 @@
 //! | `leniency` | the senders and recipients that the simulator treats otherwise than SES does |
 //! | `accept` | `SendEmail` carried out |
 //! | `mailbox_simulator`, `mail_event`, `event` | each recipient's outcome, and the events that SES publishes |
-//! | `outbox` | the accepted mails |
+//! | `outbox` | the accepted mails with their states |
 //! | `visit` | the openings and clicks of mails that SES tracks |
-//! | `outbox_view`, `person` | the mails as `/_local/` returns them |
+//! | `person` | a sender or recipient for people to read |
 //!
 //! Not simulated: signatures (a request must only carry one), templated mail, the limit of one request a second
 //! on the other operations, and the way a mail is built and delivered.
@@ -37,7 +37,6 @@ mod mailbox;
 mod mailbox_simulator;
 mod operations;
 mod outbox;
-mod outbox_view;
 mod page;
 mod person;
 mod raw;
@@ -65,8 +64,10 @@ pub use self::error::SesError;
 pub use self::identities::{DnsStatus, IdentityPatch, MailFrom};
 pub use self::leniency::SesLeniency;
 pub use self::mailbox_simulator::SIMULATOR_DOMAIN;
+pub(crate) use self::outbox::search::Search;
+pub use self::outbox::state::MailState;
+pub(crate) use self::outbox::{MailDetail, MailSummary, OutboxEntry};
 pub use self::outbox::{OutboxAttachment, OutboxEnvelope, OutboxMail};
-pub(crate) use self::outbox_view::{MailDetail, MailSummary};
 pub use self::send_email::Tag;
 pub(crate) use self::visit::{Click, Visit, Visitor};
 
@@ -75,6 +76,7 @@ use self::configuration_set::ConfigurationSets;
 use self::identities::Identities;
 use self::kept::{AccountFile, KeptAccount, StartOptions};
 use self::outbox::Outbox;
+use self::outbox::state::MailNews;
 use self::suppression_list::SuppressionList;
 use self::visit::TrackedMail;
 use self::wire::SesWire;
@@ -147,7 +149,7 @@ impl Ses {
     /// # Errors
     /// Returns an error if a file cannot be used, or if a configuration set names an unknown type of event.
     pub fn new(settings: SesSettings, clock: Clock, events: UnboundedSender<PublishedEvent>) -> io::Result<Arc<Self>> {
-        let (outbox, sent) = Outbox::open(settings.outbox_file)?;
+        let (outbox, sent) = Outbox::open(settings.outbox_file, settings.id_tag.clone())?;
         let options = StartOptions {
             production_access: settings.production_access,
             verified: settings.verified,
@@ -189,14 +191,56 @@ impl Ses {
     /// Lists the accepted mails, oldest first.
     #[must_use]
     pub fn outbox(&self) -> Vec<OutboxMail> {
-        self.state().outbox.mails().to_vec()
+        let mail = |entry: &OutboxEntry| OutboxMail::clone(&entry.mail);
+        self.state().outbox.entries().map(mail).collect()
+    }
+
+    /// Lists the accepted mails with their states, newest first.
+    pub(crate) fn newest(&self) -> Vec<OutboxEntry> {
+        self.state().outbox.entries().rev().cloned().collect()
     }
 
     /// Finds an accepted mail by SES's id of it or by its sender's.
-    pub(crate) fn mail(&self, id: &str) -> Option<OutboxMail> {
-        let state = self.state();
-        let is_named = |mail: &&OutboxMail| mail.ses_message_id == id || mail.id(self.id_tag()) == Some(id);
-        state.outbox.mails().iter().rev().find(is_named).cloned()
+    pub(crate) fn mail(&self, id: &str) -> Option<OutboxEntry> {
+        self.state().outbox.find(id).cloned()
+    }
+
+    /// Keeps what an event says about a mail of the outbox, in either form of an event of SES.
+    pub(crate) fn note(&self, event: &Value) {
+        let Some(news) = MailNews::read(event) else {
+            return;
+        };
+        if let Err(error) = self.state().outbox.add_news(&news) {
+            tracing::warn!(%error, "the state of a mail is not kept over a restart");
+        }
+    }
+
+    /// Marks mails as read or unread, and returns how many that changed.
+    ///
+    /// # Errors
+    /// Returns an error if the outbox file cannot be written. Nothing is changed then.
+    pub(crate) fn mark(&self, numbers: &[u64], is_read: bool) -> io::Result<usize> {
+        let marked = self.state().outbox.mark(numbers, is_read)?;
+        if marked > 0 {
+            self.feed.changed();
+        }
+        Ok(marked)
+    }
+
+    /// Deletes mails, and returns how many there were. They still count towards the 24-hour quota.
+    ///
+    /// # Errors
+    /// Returns an error if the outbox file cannot be written. Nothing is deleted then.
+    pub(crate) fn delete_mails(&self, numbers: &[u64]) -> io::Result<usize> {
+        let SesState { outbox, tracked, .. } = &mut *self.state();
+        let deleted = outbox.delete(numbers)?;
+        for entry in &deleted {
+            tracked.remove(&entry.mail.ses_message_id);
+        }
+        if !deleted.is_empty() {
+            self.feed.changed();
+        }
+        Ok(deleted.len())
     }
 
     /// Returns the tag in which senders put their own id of a mail.

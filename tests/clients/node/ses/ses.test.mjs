@@ -22,7 +22,7 @@ async function local(method, path, body) {
 const address = () => `success+${randomUUID()}@simulator.amazonses.com`;
 
 async function mailTo(recipient) {
-  const mails = (await local("GET", "outbox")).filter((mail) => mail.to.some((to) => to.includes(recipient)));
+  const mails = (await local("GET", "outbox?limit=1000")).data.filter((mail) => mail.to.some((to) => to.includes(recipient)));
   assert.equal(mails.length, 1);
   return mails[0];
 }

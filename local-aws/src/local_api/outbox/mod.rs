@@ -1,33 +1,29 @@
 //! `/_local/outbox`: the mails that SES accepted, as lists, one by one, and in parts for a browser.
 
+pub(super) mod checks;
+mod html;
+pub(super) mod list;
+mod mime;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::html::{self, InlineImage, OutsideReferences};
+use self::html::{InlineImage, OutsideReferences};
 use super::{LocalApi, LocalApiError};
-use crate::services::ses::{MailDetail, MailSummary, OutboxAttachment, OutboxMail};
+use crate::services::ses::{MailDetail, OutboxAttachment, OutboxEntry};
 
 /// The policy of a mail's HTML: it may have styles and the images that came with it. The sandbox forbids everything
 /// else, even when the mail is opened outside the page's frame.
 const HTML_POLICY: &str = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; \
                            form-action 'none'; frame-ancestors 'self'";
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
-    /// Whether to leave out bodies and files.
-    #[serde(default)]
-    summary: bool,
-}
 
 /// A mail with the links and remote images of its HTML.
 #[derive(Serialize)]
@@ -38,33 +34,18 @@ struct MailWithReferences<'a> {
     outside: OutsideReferences,
 }
 
-pub(super) async fn list(
-    State(api): State<Arc<LocalApi>>,
-    wanted: Result<Query<ListQuery>, QueryRejection>,
-) -> Result<Response, LocalApiError> {
-    let Query(ListQuery { summary }) = wanted?;
-    let mails = api.ses.outbox();
-    Ok(if summary {
-        let summary = |mail| MailSummary::new(mail, api.ses.id_tag());
-        axum::Json(mails.iter().map(summary).collect::<Vec<_>>()).into_response()
-    } else {
-        let detail = |mail| MailDetail::new(mail, api.ses.id_tag());
-        axum::Json(mails.iter().map(detail).collect::<Vec<_>>()).into_response()
-    })
-}
-
 pub(super) async fn one(State(api): State<Arc<LocalApi>>, Path(id): Path<String>) -> Result<Response, LocalApiError> {
-    let mail = find(&api, &id)?;
+    let entry = find(&api, &id)?;
     let detail = MailWithReferences {
-        mail: MailDetail::new(&mail, api.ses.id_tag()),
-        outside: mail.html.as_deref().map(html::outside).unwrap_or_default(),
+        mail: MailDetail::new(&entry, api.ses.id_tag()),
+        outside: entry.mail.html.as_deref().map(html::outside).unwrap_or_default(),
     };
     Ok(axum::Json(detail).into_response())
 }
 
 /// Returns the HTML of a mail in a form that can do nothing.
 pub(super) async fn html(State(api): State<Arc<LocalApi>>, Path(id): Path<String>) -> Result<Response, LocalApiError> {
-    let mail = find(&api, &id)?;
+    let mail = find(&api, &id)?.mail;
     let html = mail.html.as_deref().ok_or_else(|| not_found("this mail has no HTML"))?;
     let images: Vec<InlineImage> = mail.attachments.iter().filter_map(inline).collect();
     let headers = [
@@ -80,7 +61,7 @@ pub(super) async fn attachment(
     State(api): State<Arc<LocalApi>>,
     Path((id, index)): Path<(String, usize)>,
 ) -> Result<Response, LocalApiError> {
-    let mail = find(&api, &id)?;
+    let mail = find(&api, &id)?.mail;
     let file = mail.attachments.get(index);
     let file = file.ok_or_else(|| not_found("this mail has no such attachment; the first one has the index 0"))?;
     let content = STANDARD
@@ -94,42 +75,46 @@ pub(super) async fn attachment(
     Ok((headers, content).into_response())
 }
 
-/// Returns the bytes of a raw mail as text.
+/// Returns a mail's bytes as text: those of a raw mail, or those that SES would build, more or less.
 pub(super) async fn source(
     State(api): State<Arc<LocalApi>>,
     Path(id): Path<String>,
 ) -> Result<Response, LocalApiError> {
-    let (_, source) = find_source(&api, &id)?;
-    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], source).into_response())
+    let entry = find(&api, &id)?;
+    Ok((
+        [(CONTENT_TYPE, "text/plain; charset=utf-8")],
+        mime::source(&entry.mail).into_owned(),
+    )
+        .into_response())
 }
 
-/// Returns a raw mail as a file, which mail programs open.
+/// Returns a mail as a file, which mail programs open.
 pub(super) async fn message(
     State(api): State<Arc<LocalApi>>,
     Path(id): Path<String>,
 ) -> Result<Response, LocalApiError> {
-    let (mail, source) = find_source(&api, &id)?;
-    let disposition = format!("attachment; filename=\"{}.eml\"", mail.ses_message_id);
+    let entry = find(&api, &id)?;
+    let disposition = format!("attachment; filename=\"{}.eml\"", entry.mail.ses_message_id);
     let headers = [
         (CONTENT_TYPE, "message/rfc822"),
         (CONTENT_DISPOSITION, disposition.as_str()),
     ];
-    Ok((headers, source).into_response())
+    Ok((headers, mime::source(&entry.mail).into_owned()).into_response())
 }
 
-fn find_source(api: &LocalApi, id: &str) -> Result<(OutboxMail, Vec<u8>), LocalApiError> {
-    let mail = find(api, id)?;
-    match mail.source.as_deref().map(<[u8]>::to_vec) {
-        Some(source) => Ok((mail, source)),
-        None => Err(not_found(
-            "this mail has no source: SES builds it out of fields, and the simulator does not; only a raw mail has one",
-        )),
-    }
+/// Returns what a look at the mail finds.
+pub(super) async fn checks(
+    State(api): State<Arc<LocalApi>>,
+    Path(id): Path<String>,
+) -> Result<Response, LocalApiError> {
+    let entry = find(&api, &id)?;
+    let source = mime::source(&entry.mail);
+    Ok(axum::Json(checks::check(&entry.mail, source.len())).into_response())
 }
 
-pub(super) fn find(api: &LocalApi, id: &str) -> Result<OutboxMail, LocalApiError> {
-    let mail = api.ses.mail(id);
-    mail.ok_or_else(|| {
+pub(super) fn find(api: &LocalApi, id: &str) -> Result<OutboxEntry, LocalApiError> {
+    let entry = api.ses.mail(id);
+    entry.ok_or_else(|| {
         not_found("the outbox has no mail with this id: use the id that SES gave it, or the sender's own")
     })
 }

@@ -115,7 +115,7 @@ pub(crate) fn outside(html: &str) -> OutsideReferences {
     outside
 }
 
-fn walk(html: &str, mut see: impl FnMut(CallbackEvent<'_>, Span<usize>)) {
+pub(super) fn walk(html: &str, mut see: impl FnMut(CallbackEvent<'_>, Span<usize>)) {
     let mut emitter = CallbackEmitter::new(|event: CallbackEvent<'_>, span: Span<usize>| {
         see(event, span);
         None::<Infallible>
