@@ -15,6 +15,8 @@ pub struct RunSettings {
     pub application: Application,
     /// The port of the HTTP API; 0 picks a free one.
     pub port: u16,
+    /// The port of an SMTP server of the application. A client of SMTP that calls the port of the HTTP API is told it.
+    pub smtp_port: Option<u16>,
     /// The directory of the data. Without one, everything is kept in memory.
     pub data_dir: Option<DataDir>,
     /// Whether the SES account is in the sandbox.
@@ -46,6 +48,7 @@ impl RunSettings {
         Self {
             application,
             port: 0,
+            smtp_port: None,
             data_dir: None,
             sandbox: false,
             verified: vec!["example.com".to_owned(), "example.org".to_owned()],
