@@ -8,9 +8,27 @@ pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, singul
     format!("{count} {noun}")
 }
 
+/// Writes a number with commas between its thousands.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .filter_map(|group| std::str::from_utf8(group).ok())
+        .collect();
+    groups.join(",")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thousands_have_commas() {
+        let numbers = [0, 12, 999, 1_000, 1_234_567].map(grouped);
+        assert_eq!(numbers, ["0", "12", "999", "1,000", "1,234,567"]);
+    }
 
     #[test]
     fn one_is_singular_and_every_other_count_plural() {

@@ -7,6 +7,26 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+/// The file that every run has opened, so that a directory with it is one of ours.
+const DATABASE: &str = "dynamodb.sqlite";
+/// The file of the lock.
+const LOCK: &str = "lock";
+/// The names that a directory without a database may have: those of a run, and what version control and file systems
+/// put into an empty directory.
+const NOT_FOREIGN: [&str; 11] = [
+    LOCK,
+    "logs",
+    "local.json",
+    "clock_ahead_ms",
+    "outbox.jsonl",
+    "queues.jsonl",
+    "ses_account.jsonl",
+    ".gitignore",
+    ".gitkeep",
+    ".DS_Store",
+    "lost+found",
+];
+
 /// Why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
@@ -17,6 +37,14 @@ pub enum DataDirError {
         path: PathBuf,
         /// That process, with its id if it is known: `process 1234`.
         holder: String,
+    },
+    /// It has files of something else, and no run has used it.
+    #[error("the directory {} has other files, such as {}, so nothing was written there", .path.display(), .example.display())]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// The name of one of these files.
+        example: PathBuf,
     },
     /// It cannot be created, read or written.
     #[error("the data directory {} cannot be used: {source}", .path.display())]
@@ -40,12 +68,17 @@ impl DataDir {
     /// Creates the directory if it does not exist, locks it, and removes the `local.json` of an earlier run.
     ///
     /// # Errors
-    /// Returns a [`DataDirError`] if another process uses the directory, or the file system refuses.
+    /// Returns a [`DataDirError`] if the directory has files of something else, if another process uses it, or if the
+    /// file system refuses.
     pub fn take(path: &Path) -> Result<Self, DataDirError> {
         let unusable = |source| DataDirError::Unusable {
             path: path.to_owned(),
             source,
         };
+        if let Some(example) = foreign_file(path).map_err(unusable)? {
+            let path = path.to_owned();
+            return Err(DataDirError::Foreign { path, example });
+        }
         // It holds mails, addresses and a key, so only its owner may read it.
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700).create(path).map_err(unusable)?;
@@ -54,7 +87,7 @@ impl DataDir {
             .write(true)
             .create(true)
             .truncate(false)
-            .open(path.join("lock"))
+            .open(path.join(LOCK))
             .map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -97,7 +130,7 @@ impl DataDir {
     /// Returns the file of DynamoDB.
     #[must_use]
     pub fn database(&self) -> PathBuf {
-        self.path.join("dynamodb.sqlite")
+        self.path.join(DATABASE)
     }
 
     /// Returns the file of the mails that SES accepted.
@@ -165,6 +198,23 @@ impl DataDir {
     }
 }
 
+/// Returns the name of a file in a directory that no run has used.
+fn foreign_file(path: &Path) -> io::Result<Option<PathBuf>> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let names = entries.map(|entry| entry.map(|entry| PathBuf::from(entry.file_name())));
+    let mut names = names.collect::<io::Result<Vec<_>>>()?;
+    if names.iter().any(|name| name == Path::new(DATABASE)) {
+        return Ok(None);
+    }
+    names.sort();
+    let is_foreign = |name: &PathBuf| !NOT_FOREIGN.iter().any(|known| name == Path::new(known));
+    Ok(names.into_iter().find(is_foreign))
+}
+
 /// Returns the file of a run in `data_dir` with the milliseconds by which its clock is ahead.
 #[must_use]
 pub fn clock(data_dir: &Path) -> PathBuf {
@@ -215,6 +265,29 @@ mod tests {
         drop(directory);
         DataDir::take(folder.path()).unwrap();
         assert!(!file.exists());
+    }
+
+    #[test]
+    fn does_not_write_among_the_files_of_something_else() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("notes.txt"), "mine").unwrap();
+        let error = DataDir::take(folder.path()).unwrap_err();
+        assert!(matches!(&error, DataDirError::Foreign { example, .. } if example == Path::new("notes.txt")));
+        assert!(error.to_string().contains("notes.txt"), "{error}");
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1);
+        // One that has been used is still ours when its owner puts a file into it.
+        fs::write(folder.path().join(DATABASE), "").unwrap();
+        DataDir::take(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn takes_an_empty_directory_and_one_whose_first_start_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(".gitignore"), "*").unwrap();
+        for _ in 0..2 {
+            drop(DataDir::take(folder.path()).unwrap());
+        }
     }
 
     #[test]

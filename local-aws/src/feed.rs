@@ -10,13 +10,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
 /// The number of entries of each kind that are kept.
 const KEPT: usize = 500;
 /// The longest message that is kept, in bytes. SES's own have a few thousand.
 const MESSAGE_MAX: usize = 64 * 1024;
+
+/// The number of happenings that a slow follower may be behind.
+const BEHIND_MAX: usize = 4096;
+
+/// What a follower in this process is told.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    /// SES accepted a mail; its summary, as in the stream of `/_local/events`.
+    Mail(Arc<Value>),
+    /// The handling of a published event ended; as in that stream.
+    Event(Arc<Value>),
+}
 
 /// The kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +93,7 @@ pub struct Feed {
     run: Uuid,
     entries: Arc<Mutex<Entries>>,
     last: Arc<watch::Sender<u64>>,
+    happenings: broadcast::Sender<Happening>,
 }
 
 #[derive(Debug, Default)]
@@ -98,6 +111,7 @@ impl Default for Feed {
             run: Uuid::new_v4(),
             entries: Arc::default(),
             last: Arc::new(watch::Sender::new(0)),
+            happenings: broadcast::Sender::new(BEHIND_MAX),
         }
     }
 }
@@ -105,7 +119,10 @@ impl Default for Feed {
 impl Feed {
     /// Adds a mail that SES accepted.
     pub(crate) fn mail(&self, summary: Value) {
-        self.add(EntryKind::Outbox(OutboxChange::Mail), summary);
+        let summary = Arc::new(summary);
+        self.add(EntryKind::Outbox(OutboxChange::Mail), Arc::clone(&summary));
+        // Nobody may follow.
+        let _ = self.happenings.send(Happening::Mail(summary));
     }
 
     /// Adds that mails were deleted, or marked as read or unread.
@@ -115,7 +132,7 @@ impl Feed {
 
     /// Adds that the outbox was emptied.
     pub(crate) fn cleared(&self) {
-        self.add(EntryKind::Outbox(OutboxChange::Cleared), json!({}));
+        self.add(EntryKind::Outbox(OutboxChange::Cleared), Arc::new(json!({})));
     }
 
     /// Adds a message that is being published. The result ends the entry.
@@ -128,7 +145,7 @@ impl Feed {
         let mut entries = self.lock();
         let key = entries.last + 1;
         let data = json!({ "key": key, "at": now, "topic": topic_arn, "state": "handling", "trouble": null, "event": message });
-        let number = entries.add(EntryKind::Event, data.clone());
+        let number = entries.add(EntryKind::Event, Arc::new(data.clone()));
         drop(entries);
         self.last.send_replace(number);
         Publication {
@@ -168,7 +185,12 @@ impl Feed {
         self.last.subscribe()
     }
 
-    fn add(&self, kind: EntryKind, data: Value) {
+    /// Returns a receiver of what happens from now on.
+    pub(crate) fn follow(&self) -> broadcast::Receiver<Happening> {
+        self.happenings.subscribe()
+    }
+
+    fn add(&self, kind: EntryKind, data: Arc<Value>) {
         let number = self.lock().add(kind, data);
         self.last.send_replace(number);
     }
@@ -180,9 +202,8 @@ impl Feed {
 }
 
 impl Entries {
-    fn add(&mut self, kind: EntryKind, data: Value) -> u64 {
+    fn add(&mut self, kind: EntryKind, data: Arc<Value>) -> u64 {
         self.last += 1;
-        let data = Arc::new(data);
         self.kept.push_back(FeedEntry {
             number: self.last,
             kind,
@@ -232,9 +253,11 @@ impl Publication {
         let mut entries = self.feed.lock();
         // The new entry replaces this one.
         entries.kept.retain(|entry| entry.number != self.number);
-        let number = entries.add(EntryKind::Event, self.data);
+        let data = Arc::new(self.data);
+        let number = entries.add(EntryKind::Event, Arc::clone(&data));
         drop(entries);
         self.feed.last.send_replace(number);
+        let _ = self.feed.happenings.send(Happening::Event(data));
     }
 }
 
@@ -264,6 +287,23 @@ mod tests {
         assert!(!update.is_reset);
         assert_eq!(names(&update), ["mail", "cleared", "event"]);
         assert!(feed.after(Some(&feed.id(update.last))).entries.is_empty());
+    }
+
+    #[test]
+    fn a_follower_is_told_of_mails_and_of_how_events_ended() {
+        let feed = Feed::default();
+        feed.mail(json!({ "subject": "before" }));
+        let mut happenings = feed.follow();
+        feed.mail(json!({ "subject": "one" }));
+        let published = event(&feed);
+        feed.cleared();
+        published.ended(PublicationResult::Queued);
+        let mut next = || match happenings.try_recv() {
+            Ok(Happening::Mail(mail)) => mail["subject"].clone(),
+            Ok(Happening::Event(event)) => event["state"].clone(),
+            Err(_) => Value::Null,
+        };
+        assert_eq!([next(), next(), next()], [json!("one"), json!("queued"), Value::Null]);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,17 +28,34 @@ pub const GRACE: Duration = Duration::from_secs(1);
 /// The pause after an error of accepting, such as running out of file descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
-/// The answer to a client of SMTP, in its protocol.
-const NOT_SMTP: &[u8] = b"554 5.5.1 This port speaks HTTP, not SMTP\r\n";
+/// The first letters of the commands with which a client of SMTP begins. No method of HTTP has them.
+const SMTP_COMMANDS: [&[u8; 4]; 7] = [b"EHLO", b"HELO", b"LHLO", b"MAIL", b"NOOP", b"RSET", b"QUIT"];
 
-/// The treatment of a client that says nothing at first.
+/// The most bytes of a client of SMTP that are read, so that it sees the answer and not a reset.
+const SMTP_BYTES_MAX: usize = 4096;
+
+/// The treatment of a client of SMTP, which says nothing at first or begins with a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SilentClients {
     /// The server waits.
     Wait,
-    /// After this time, the server tells the client that the port does not speak SMTP, and closes the connection. A
-    /// client of HTTP sees an unused connection that has ended.
-    GoAfter(Duration),
+    /// After the `silence`, or at its first command, the server tells the client that the port does not speak SMTP, and
+    /// closes the connection. A client of HTTP sees an unused connection that has ended.
+    GoAfter {
+        /// The time in which a client of HTTP begins.
+        silence: Duration,
+        /// The port that speaks SMTP, if there is one.
+        smtp_port: Option<u16>,
+    },
+}
+
+/// Returns the answer to a client of SMTP, in its protocol.
+fn not_smtp(smtp_port: Option<u16>) -> String {
+    let remedy = smtp_port.map(|port| format!(". The SMTP port is {port}"));
+    format!(
+        "554 5.5.1 This port speaks HTTP, not SMTP{}\r\n",
+        remedy.unwrap_or_default()
+    )
 }
 
 /// Marks a response that the server must not write: it cuts the connection instead.
@@ -86,7 +104,7 @@ pub async fn serve_with(
 
 /// Serves one connection until it ends, or until [`GRACE`] after `stop`.
 async fn connection(
-    stream: TcpStream,
+    mut stream: TcpStream,
     router: Router,
     idle: Option<Duration>,
     silent: SilentClients,
@@ -95,15 +113,19 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
-    if let SilentClients::GoAfter(silence) = silent {
-        let mut first = [0];
+    if let SilentClients::GoAfter { silence, smtp_port } = silent {
+        let mut first = [0; 4];
         let said = tokio::select! {
             said = tokio::time::timeout(silence, stream.peek(&mut first)) => said,
             () = stop.cancelled() => return,
         };
-        if said.is_err() {
+        first.make_ascii_uppercase();
+        if said.is_err() || SMTP_COMMANDS.contains(&&first) {
+            // A connection that closes with bytes unread is reset, and the answer is lost.
+            let _ = stream.try_read(&mut [0; SMTP_BYTES_MAX]);
             // It fits into the empty buffer of a new connection.
-            let _ = stream.try_write(NOT_SMTP);
+            let _ = stream.try_write(not_smtp(smtp_port).as_bytes());
+            let _ = stream.shutdown().await;
             return;
         }
     }
@@ -150,7 +172,7 @@ mod tests {
 
     use axum::response::IntoResponse;
     use axum::routing::get;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::AsyncReadExt;
     use tokio::sync::Notify;
     use tokio::task::JoinHandle;
 
@@ -220,10 +242,20 @@ mod tests {
 
     #[tokio::test]
     async fn tells_a_client_of_smtp_that_it_is_wrong() {
-        let server = run_with(hello(), None, SilentClients::GoAfter(Duration::from_millis(50))).await;
+        let silent = |silence, smtp_port| SilentClients::GoAfter { silence, smtp_port };
+        let server = run_with(hello(), None, silent(Duration::from_millis(50), None)).await;
         let mut stream = TcpStream::connect(server.address).await.unwrap();
-        assert_eq!(read_to_close(&mut stream).await, NOT_SMTP);
-        // A client that does not wait for its turn is refused at once.
+        let told = b"554 5.5.1 This port speaks HTTP, not SMTP\r\n";
+        assert_eq!(read_to_close(&mut stream).await, told);
+        // A client that does not wait for its turn is told at once.
+        let server = run_with(hello(), None, silent(Duration::MAX, Some(1025))).await;
+        for command in ["EHLO localhost\r\n", "helo x\r\n", "QUIT\r\n"] {
+            let mut stream = TcpStream::connect(server.address).await.unwrap();
+            stream.write_all(command.as_bytes()).await.unwrap();
+            let told = b"554 5.5.1 This port speaks HTTP, not SMTP. The SMTP port is 1025\r\n";
+            assert_eq!(read_to_close(&mut stream).await, told, "{command}");
+        }
+        // Any other service answers in HTTP.
         let server = run(hello(), None).await;
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(b"EHLO localhost\r\n").await.unwrap();
@@ -233,7 +265,11 @@ mod tests {
 
     #[tokio::test]
     async fn does_not_hurry_a_client_that_has_begun() {
-        let server = run_with(hello(), None, SilentClients::GoAfter(Duration::from_millis(50))).await;
+        let silent = SilentClients::GoAfter {
+            silence: Duration::from_millis(50),
+            smtp_port: None,
+        };
+        let server = run_with(hello(), None, silent).await;
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         let (begin, end) = HEAD.split_at(5);
         stream.write_all(begin).await.unwrap();

@@ -69,6 +69,7 @@ impl Stack {
             smtp_port: Some(0),
             data_dir: folder.path().join("okite"),
             sandbox: false,
+            strict: true,
             verify: Vec::new(),
             program: Program::ByName {
                 path: env!("CARGO_BIN_EXE_run-function").into(),

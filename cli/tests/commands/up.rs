@@ -279,7 +279,7 @@ async fn listens_on_this_machine_only() {
 }
 
 #[tokio::test]
-async fn the_list_and_the_outbox_outlive_a_kill_and_a_stop() {
+async fn the_lists_the_outbox_and_the_account_outlive_a_kill_and_a_stop() {
     let (_folder, data_dir) = folder();
     let mut up = Up::start(&data_dir, &[]).await;
     up.send("success@simulator.amazonses.com").await;
@@ -302,6 +302,13 @@ async fn the_list_and_the_outbox_outlive_a_kill_and_a_stop() {
     assert_eq!(verdict[0]["status"], "suppressed");
     let outbox = up.outbox().await;
     assert_eq!(outbox.as_array().unwrap().len(), 1);
+    let account_url = |up: &Up| format!("{}/_local/account", up.url());
+    let account = up
+        .http
+        .put(account_url(&up))
+        .body(json!({ "max_send_rate": 77 }).to_string());
+    assert_eq!(account.send().await.unwrap().status(), 204);
+    up.put_on_the_list_of_ses("listed@example.net", "COMPLAINT").await;
     for signal in ["KILL", "INT"] {
         up.signal(signal);
         up.ended().await;
@@ -312,10 +319,22 @@ async fn the_list_and_the_outbox_outlive_a_kill_and_a_stop() {
             "{signal}"
         );
         assert_eq!(up.outbox().await, outbox, "{signal}");
+        let account = up.http.get(account_url(&up)).send().await.unwrap();
+        let account: Value = account.json().await.unwrap();
+        assert_eq!(account["max_send_rate"], 77, "{signal}");
+        let listed = format!(
+            "{}/v2/email/suppression/addresses/listed@example.net",
+            up.local_json().unwrap()["ses_url"].as_str().unwrap()
+        );
+        let listed = up
+            .http
+            .get(listed)
+            .header("authorization", "AWS4-HMAC-SHA256 Credential=test");
+        assert_eq!(listed.send().await.unwrap().status(), 200, "{signal}");
     }
 }
 
-/// The account has a rate of one a second, and the slots of the next minute are taken. A start makes a new account.
+/// The account has a rate of one a second, and the slots of the next minute are taken.
 #[tokio::test]
 async fn a_mail_that_waits_outlives_a_kill_and_is_sent_once() {
     let (_folder, data_dir) = folder();
@@ -549,7 +568,8 @@ async fn the_sandbox_accepts_only_verified_recipients() {
 #[tokio::test]
 async fn verifies_senders_besides_the_default_ones() {
     let (_folder, data_dir) = folder();
-    let up = Up::start(&data_dir, &["--verify", "shop.example", "--verify", "me@home.example"]).await;
+    let options = ["--strict", "--verify", "shop.example", "--verify", "me@home.example"];
+    let up = Up::start(&data_dir, &options).await;
     for (from, status) in [
         ("a@shop.example", 200),
         ("a@mail.shop.example", 200),
@@ -558,11 +578,99 @@ async fn verifies_senders_besides_the_default_ones() {
         ("a@example.org", 200),
         ("you@home.example", 403),
         ("a@example.net", 403),
+        ("webmaster@localhost", 422),
     ] {
         let mut email = email("success@simulator.amazonses.com");
         email["from"] = json!(from);
         assert_eq!(up.post_with(KEY, &email).await.0, status, "{from}");
     }
+}
+
+/// Posts an email from any sender, and returns its state once an event of SES has changed it.
+async fn state_of(up: &Up, from: &str, to: &str) -> Value {
+    let mut email = email(to);
+    email["from"] = json!(from);
+    let (status, body) = up.post_with(KEY, &email).await;
+    assert_eq!(status, 200, "{from} {to}: {body}");
+    let url = format!("{}/emails/{}", up.url(), body["id"].as_str().unwrap());
+    eventually("SES has reported", async || {
+        let shown: Value = up
+            .http
+            .get(&url)
+            .bearer_auth(KEY)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        (shown["last_event"] != "sent").then(|| shown["last_event"].clone())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_examples_of_frameworks_and_of_resend_work_and_each_mail_has_a_line() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    for (from, to, event) in [
+        ("webmaster@localhost", "anna@example.net", "delivered"),
+        ("Acme <onboarding@resend.dev>", "delivered@resend.dev", "delivered"),
+        ("onboarding@resend.dev", "bounced+label@resend.dev", "bounced"),
+        ("onboarding@resend.dev", "complained@resend.dev", "complained"),
+    ] {
+        assert_eq!(state_of(&up, from, to).await, event, "{to}");
+    }
+    eventually("each event has a line", async || {
+        up.printed().contains("complained  complained@resend.dev").then_some(())
+    })
+    .await;
+    let printed = up.printed();
+    let lines: Vec<&str> = printed.lines().collect();
+    for words in [
+        &[
+            "sent ",
+            "anna@example.net",
+            "Hello",
+            "SES refuses the sender webmaster@localhost",
+        ][..],
+        &["delivered ", "delivered@resend.dev"],
+        &["bounced ", "bounced+label@resend.dev", "Permanent/General"],
+    ] {
+        let has_all = |line: &&str| words.iter().all(|word| line.contains(word));
+        assert_eq!(
+            lines.iter().filter(|line| has_all(line)).count(),
+            1,
+            "{words:?}: {printed}"
+        );
+    }
+    assert!(!printed.contains('\u{1b}') && up.errors().is_empty(), "{printed}");
+}
+
+#[tokio::test]
+async fn prints_no_line_if_it_is_quiet() {
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &["--quiet"]).await;
+    assert_eq!(state_of(&up, "a@example.com", "anna@example.net").await, "delivered");
+    assert!(
+        up.printed().trim_end().ends_with("Ctrl-C stops it."),
+        "{}",
+        up.printed()
+    );
+}
+
+#[tokio::test]
+async fn does_not_write_into_a_directory_of_something_else() {
+    let (folder, _) = folder();
+    fs::write(folder.path().join("notes.txt"), "mine").unwrap();
+    let output = finished(okite().args(["up", "--port", "0", "--data-dir"]).arg(folder.path())).await;
+    assert_eq!(output.status.code(), Some(1));
+    let errors = text(&output.stderr);
+    assert!(
+        errors.contains("notes.txt") && errors.contains("--data-dir"),
+        "{errors}"
+    );
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[tokio::test]

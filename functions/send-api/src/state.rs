@@ -1,6 +1,7 @@
 //! The state of the send API between invocations: its clients and its cache of API keys.
 
 use aws::{Deliveries, DeliveryQueue, Messages, Suppressions, TrustError, Usage, Webhooks};
+use domain::address::LocalSenders;
 use domain::webhook::guard::UrlRules;
 use emitter::EmitterConfig;
 use front::{Clients, Front};
@@ -15,6 +16,7 @@ use crate::config::SendApiConfig;
 pub struct SendApiState {
     pub(crate) region: String,
     pub(crate) authentication: Authentication,
+    pub(crate) local_senders: LocalSenders,
     pub(crate) sending: Sending,
     pub(crate) suppressions: Suppressions,
     pub(crate) messages: Messages,
@@ -48,6 +50,7 @@ impl SendApiState {
         Self {
             region: front.region,
             authentication: Authentication::new(front.keys),
+            local_senders: front.local_senders,
             sending: front.sending,
             suppressions: front.suppressions,
             messages: front.messages,

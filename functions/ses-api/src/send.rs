@@ -130,7 +130,7 @@ impl SimpleParts {
             return Err(missing("Message.Body"));
         }
         let email = Email::new(EmailParts {
-            from: mailbox("Source", &source)?,
+            from: sender("Source", &source)?,
             to: mailboxes("Destination.ToAddresses", &self.to)?,
             cc: mailboxes("Destination.CcAddresses", &self.cc)?,
             bcc: mailboxes("Destination.BccAddresses", &self.bcc)?,
@@ -176,6 +176,11 @@ pub(crate) fn tags(pairs: impl IntoIterator<Item = (String, String)>) -> Result<
 /// Reads an address, with or without a name.
 pub(crate) fn mailbox(place: &str, text: &str) -> Result<Mailbox, ApiFault> {
     Mailbox::parse(text).map_err(|error| address_fault(place, error))
+}
+
+/// Reads a sender: see [`domain::address::EmailAddress::parse_sender`].
+fn sender(place: &str, text: &str) -> Result<Mailbox, ApiFault> {
+    Mailbox::parse_sender(text).map_err(|error| address_fault(place, error))
 }
 
 /// Makes the error of an invalid address.

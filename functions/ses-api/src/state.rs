@@ -1,6 +1,7 @@
 //! The state of the SES API between invocations: its clients, its cache of API keys and the identities that it read.
 
 use aws::{Suppressions, TrustError, Usage};
+use domain::address::LocalSenders;
 use front::{Front, FrontConfig};
 use sending::Sending;
 use suppression::Lifting;
@@ -14,6 +15,7 @@ pub struct SesApiState {
     pub(crate) region: String,
     pub(crate) configuration_set: String,
     pub(crate) authentication: Authentication,
+    pub(crate) local_senders: LocalSenders,
     pub(crate) sending: Sending,
     pub(crate) suppressions: Suppressions,
     pub(crate) lifting: Lifting,
@@ -33,6 +35,7 @@ impl SesApiState {
             configuration_set: front.configuration_set,
             authentication: Authentication::new(front.keys, front.clock),
             identities: KnownIdentities::new(front.sending.ses.clone()),
+            local_senders: front.local_senders,
             sending: front.sending,
             suppressions: front.suppressions,
             lifting: front.lifting,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use axum::http::{Request, StatusCode};
 use bytes::Bytes;
+use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use crate::calls::Calls;
 use crate::data_dir::DataDir;
 use crate::fault::Faults;
+use crate::feed::{Feed, Happening};
 use crate::service_metrics::ServiceMetrics;
 use crate::services::gateway::Gateway;
 use crate::services::lambda::{InvokeError, Lambda};
@@ -54,6 +56,7 @@ pub struct LocalAws {
     pub faults: Faults,
     /// The counts that the services keep of their own requests.
     pub metrics: ServiceMetrics,
+    feed: Feed,
     readiness_path: &'static str,
     data_dir: Option<DataDir>,
     gateway: Arc<Gateway>,
@@ -102,6 +105,12 @@ impl LocalAws {
     /// Returns an [`InvokeError`] if there is no answer.
     pub async fn invoke(&self, function: &str, event: Bytes) -> Result<Bytes, InvokeError> {
         self.lambda.invoke(function, event).await
+    }
+
+    /// Returns a receiver of the mails and events from now on.
+    #[must_use]
+    pub fn follow(&self) -> broadcast::Receiver<Happening> {
+        self.feed.follow()
     }
 
     /// Returns the data directory, if there is one.

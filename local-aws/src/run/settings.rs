@@ -20,6 +20,8 @@ pub struct RunSettings {
     pub port: u16,
     /// Hosts that requests to the page and `/_local/` may name, besides this machine's own names and `address`.
     pub allowed_hosts: Vec<String>,
+    /// The port of an SMTP server of the application. A client of SMTP that calls the port of the HTTP API is told it.
+    pub smtp_port: Option<u16>,
     /// The directory of the data. Without one, everything is kept in memory.
     pub data_dir: Option<DataDir>,
     /// Whether the SES account is in the sandbox.
@@ -53,6 +55,7 @@ impl RunSettings {
             address: Ipv4Addr::LOCALHOST.into(),
             port: 0,
             allowed_hosts: Vec::new(),
+            smtp_port: None,
             data_dir: None,
             sandbox: false,
             verified: vec!["example.com".to_owned(), "example.org".to_owned()],

@@ -77,6 +77,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
     };
     let EventPipeline { sns, sqs, pollers } = EventPipeline::open(&stack, pipeline)?;
     let tables = table_names(stack.tables);
+    let feed = ses.feed().clone();
     let local_api = LocalApi {
         ses: Arc::clone(&ses),
         sns: Arc::clone(&sns),
@@ -97,7 +98,12 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
 
     let hosts = Hosts::new(settings.address, settings.allowed_hosts);
     let router = front_router(local_api, application.page, &gateway, hosts);
-    let front = tokio::spawn(serve_front(at.front.socket, router, stop_front.clone()));
+    let silent = SilentClients::GoAfter {
+        silence: SMTP_PATIENCE,
+        smtp_port: settings.smtp_port,
+    };
+    let front = server::serve_with(at.front.socket, router, None, silent, stop_front.clone());
+    let front = tokio::spawn(front);
     let serve = |listener, router, idle| tasks.spawn(server::serve(listener, router, idle, stop.clone()));
     serve(at.ses.socket, ses.router(&middleware), Some(SES_IDLE));
     serve(at.sqs.socket, sqs.router(&middleware), None);
@@ -131,6 +137,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         calls: middleware.calls,
         faults: middleware.faults,
         metrics: middleware.metrics,
+        feed,
         readiness_path: application.readiness_path,
         data_dir: settings.data_dir,
         gateway,
@@ -152,12 +159,6 @@ fn middleware(clock: &Clock, lambda: &Lambda) -> Middleware {
         faults: Faults::new(clock.clone(), lambda.processes()),
         metrics: ServiceMetrics::new(clock.clone()),
     }
-}
-
-/// Serves the HTTP API, whose port people may name to a client of SMTP by mistake.
-async fn serve_front(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let silent = SilentClients::GoAfter(SMTP_PATIENCE);
-    server::serve_with(listener, router, None, silent, stop).await;
 }
 
 /// Finds the schedule that `/_local/schedule` runs.

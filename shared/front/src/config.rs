@@ -1,6 +1,7 @@
 //! The configuration of an HTTP front, read from its environment variables.
 
 use aws::{ApiKeys, Messages, Outbox, Suppressions, Usage};
+use domain::address::LocalSenders;
 use domain::message::TrackingEvents;
 use domain::pacing::PacingPolicy;
 use domain::queue::DeadlineDefaults;
@@ -9,8 +10,8 @@ use domain::stream::Stream;
 use domain::suppression::SoftBounceTiers;
 use emitter::EmitterConfig;
 use runtime::config::{
-    ProcessConfig, deadline_defaults, endpoints_age_max, hint_queue_url, message_retention, policy, soft_bounce_tiers,
-    tracking_events,
+    ProcessConfig, deadline_defaults, endpoints_age_max, hint_queue_url, local_senders, message_retention, policy,
+    soft_bounce_tiers, tracking_events,
 };
 use runtime::environment::{ConfigError, Environment};
 
@@ -33,6 +34,8 @@ pub struct FrontConfig {
     pub configuration_set: String,
     /// Whether SES tracks the mail whose callers ask for it.
     pub tracking_events: TrackingEvents,
+    /// Whether senders like `webmaster@localhost` are accepted, as in `okite up`.
+    pub local_senders: LocalSenders,
     /// How this stack may use the account's sending rate and quota.
     pub policy: PacingPolicy,
     /// When soft bounces suppress an address for bulk mail.
@@ -65,6 +68,7 @@ impl FrontConfig {
             api_keys_table: environment.text(ApiKeys::TABLE_VARIABLE)?,
             configuration_set: environment.text("CONFIGURATION_SET")?,
             tracking_events: tracking_events(environment)?,
+            local_senders: local_senders(environment)?,
             policy: policy(environment)?,
             soft_bounce_tiers: soft_bounce_tiers(environment)?,
             message_retention: message_retention(environment)?,

@@ -9,6 +9,7 @@ mod config;
 use std::time::Duration;
 
 use aws::{ApiKeys, FunctionConfig, Hints, Messages, Outbox, SesSuppressionList, Suppressions, TrustError, Usage};
+use domain::address::LocalSenders;
 use emitter::Emitter;
 use runtime::clock::Clock;
 use sending::{MailQueue, Sending, SendingConfig};
@@ -39,6 +40,8 @@ pub struct Front {
     pub region: String,
     /// The name of the SES configuration set that every mail is sent with.
     pub configuration_set: String,
+    /// Whether senders like `webmaster@localhost` are accepted.
+    pub local_senders: LocalSenders,
     /// The clock of the function.
     pub clock: Clock,
     /// The table of API keys.
@@ -104,6 +107,7 @@ impl Front {
             clients,
             region,
             configuration_set: config.configuration_set,
+            local_senders: config.local_senders,
             clock: config.process.clock,
             keys: ApiKeys::new(dynamodb.clone(), config.api_keys_table),
             messages: Messages::new(dynamodb.clone(), config.messages_table),

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use domain::address::LocalSenders;
 use domain::message::TrackingEvents;
 use domain::pacing::PacingPolicy;
 use domain::queue::{AFTER_SCHEDULE_MAX, DeadlineDefaults};
@@ -138,17 +139,33 @@ pub fn webhook_url_rules(environment: &Environment<'_>) -> Result<UrlRules, Conf
             name: PORTS,
             expected: "1 to 20 ports with commas between them, like 443,8443: set the parameter WebhookPorts",
         })?,
-        loopback: match environment.optional(LOOPBACK).as_deref() {
-            None | Some("false") => false,
-            Some("true") if is_local(environment) => true,
-            Some(_) => {
-                return Err(ConfigError::Invalid {
-                    name: LOOPBACK,
-                    expected: "left out: okite up alone sets it",
-                });
-            }
-        },
+        loopback: only_in_okite_up(environment, LOOPBACK)?,
     })
+}
+
+/// Reads whether senders like `webmaster@localhost` are accepted: `ALLOW_LOCAL_SENDERS`, which `okite up` sets. It stops
+/// init wherever AWS's services are not at 127.0.0.1, so a deployed function refuses them as SES does.
+///
+/// # Errors
+/// [`ConfigError`] names the variable if it is wrong.
+pub fn local_senders(environment: &Environment<'_>) -> Result<LocalSenders, ConfigError> {
+    Ok(if only_in_okite_up(environment, "ALLOW_LOCAL_SENDERS")? {
+        LocalSenders::Accepted
+    } else {
+        LocalSenders::Refused
+    })
+}
+
+/// Reads a switch that `okite up` alone may turn on.
+fn only_in_okite_up(environment: &Environment<'_>, name: &'static str) -> Result<bool, ConfigError> {
+    match environment.optional(name).as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") if is_local(environment) => Ok(true),
+        Some(_) => Err(ConfigError::Invalid {
+            name,
+            expected: "left out: okite up alone sets it",
+        }),
+    }
 }
 
 /// Reads how long a process uses the list of webhooks' endpoints without another read: `WEBHOOK_LIST_SECONDS`, or half
@@ -302,6 +319,25 @@ mod tests {
             ("yes", local),
         ] {
             assert!(loopback(value, dynamodb).is_err(), "{value} {dynamodb:?}");
+        }
+    }
+
+    #[test]
+    fn local_senders_are_accepted_only_where_aws_is_on_this_machine() {
+        let senders = |value: Option<&'static str>, dynamodb: Option<&'static str>| {
+            local_senders(&Environment::new(|name| match name {
+                "ALLOW_LOCAL_SENDERS" => value.map(str::to_owned),
+                "AWS_ENDPOINT_URL_DYNAMODB" => dynamodb.map(str::to_owned),
+                _ => None,
+            }))
+        };
+        let local = Some("http://127.0.0.1:4000");
+        assert_eq!(senders(Some("true"), local), Ok(LocalSenders::Accepted));
+        for refused in [senders(None, local), senders(None, None), senders(Some("false"), None)] {
+            assert_eq!(refused, Ok(LocalSenders::Refused));
+        }
+        for dynamodb in [None, Some("https://dynamodb.us-east-1.amazonaws.com")] {
+            assert!(senders(Some("true"), dynamodb).is_err());
         }
     }
 }

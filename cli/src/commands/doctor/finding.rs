@@ -4,8 +4,8 @@ use std::fmt::{self, Display, Formatter};
 
 use serde_json::{Value, json};
 
-use crate::execution::Exit;
 pub(super) use crate::dns::DnsRecord;
+use crate::execution::Exit;
 use crate::plural::counted;
 use crate::terminal::{Colour, Colours, printable};
 

@@ -1,5 +1,6 @@
 //! `okite up`: runs Okite on this machine until a signal stops it.
 
+mod lines;
 mod listener;
 mod smtp;
 mod start;
@@ -13,6 +14,7 @@ use crate::identity::parse_identity;
 use crate::local::DEFAULT_DATA_DIR;
 use crate::output::{note, say};
 use crate::stop_signal::stop_signal;
+use crate::terminal::Colours;
 
 pub use listener::ListenOptions;
 pub use smtp::SmtpError;
@@ -25,8 +27,8 @@ const DEFAULT_PORT: u16 = 3000;
 ///
 /// Runs the same functions as a deployed stack, an HTTP API and an SMTP server on 127.0.0.1, and local stand-ins for
 /// the AWS services. No mail leaves this machine, and no AWS account is needed. Prints a curl command that sends a
-/// first email, and the settings with which an application that uses an AWS SDK, django-ses or SMTP sends. Ctrl-C
-/// stops it.
+/// first email, and the settings with which an application that uses an AWS SDK, django-ses or SMTP sends. Then prints
+/// a line for each mail and for each event of SES. Ctrl-C stops it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -44,6 +46,12 @@ pub(crate) struct UpCommand {
     /// Put the simulated SES account into the sandbox: 200 recipients a day, 1 a second, verified recipients only
     #[arg(long)]
     sandbox: bool,
+    /// Refuse a sender that is not verified in the simulated SES, as SES does; without it, any sender is accepted
+    #[arg(long)]
+    strict: bool,
+    /// Print no line for each mail and event
+    #[arg(long)]
+    quiet: bool,
     /// Verify this address or domain in the simulated SES, besides example.com and example.org; may be repeated
     #[arg(long, value_name = "IDENTITY", value_parser = parse_identity)]
     verify: Vec<String>,
@@ -59,6 +67,8 @@ impl UpCommand {
             smtp_port,
             data_dir,
             sandbox,
+            strict,
+            quiet,
             verify,
             listen,
         } = self;
@@ -74,17 +84,21 @@ impl UpCommand {
                 sandbox,
                 verify,
                 listen,
+                strict,
                 program: start::this_program()?,
             };
             let local = tokio::select! {
                 local = LocalOkite::start(options) => local?,
                 () = &mut stop => return Ok(Exit::Success),
             };
+            let happenings = local.local_aws().follow();
             say!("{}", local.welcome())?;
             if let Some(warning) = local.warning() {
                 note!("\n{warning}");
             }
+            let lines = (!quiet).then(|| tokio::spawn(lines::print_all(happenings, Colours::of_stdout())));
             stop.await;
+            lines.inspect(tokio::task::JoinHandle::abort);
             note!("okite: stopping; press Ctrl-C again to stop at once");
             let stop_now = stop_signal()?;
             tokio::select! {

@@ -1,6 +1,7 @@
 //! Starts Okite on local AWS, creates the API key that always works, and writes `local.json`, which lists the URLs, the
 //! key and the environment of each function.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use domain::stream::Stream;
 use jiff::Timestamp;
 use local_aws::data_dir::{DataDir, DataDirError};
 use local_aws::services::lambda::Program;
+use local_aws::services::ses::SesLeniency;
 use local_aws::{LocalAws, RunSettings, StartError};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -37,6 +39,8 @@ pub struct LocalOptions {
     pub sandbox: bool,
     /// Identities that SES has verified, besides `example.com` and `example.org`.
     pub verify: Vec<String>,
+    /// Whether the simulated SES refuses every sender that is not verified, as SES does.
+    pub strict: bool,
     /// The program that runs a function, given the function's name.
     pub program: Program,
 }
@@ -47,6 +51,9 @@ pub enum UpError {
     /// Another process uses the data directory.
     #[error("{0}. Stop the other `okite up`, or name another directory with --data-dir")]
     DataDirInUse(#[source] DataDirError),
+    /// The directory has files of something else.
+    #[error("{0}. Name an empty or a new directory with --data-dir")]
+    ForeignDataDir(#[source] DataDirError),
     /// The data directory cannot be written.
     #[error(transparent)]
     DataDir(DataDirError),
@@ -96,6 +103,7 @@ pub struct LocalOkite {
     sandbox: bool,
     verified: Vec<String>,
     listen: ListenOptions,
+    strict: bool,
     took: Duration,
 }
 
@@ -113,6 +121,7 @@ impl LocalOkite {
             sandbox,
             verify,
             listen,
+            strict,
             program,
         } = options;
         listen.check().await?;
@@ -128,6 +137,8 @@ impl LocalOkite {
         local.address = listen.listen;
         local.port = port;
         local.allowed_hosts.clone_from(&listen.allow_host);
+        let address = smtp.as_ref().and_then(|listener| listener.local_addr().ok());
+        local.smtp_port = address.map(|address| address.port());
         local.sandbox = sandbox;
         local.verified.extend(verify);
         // Nothing is tracked unless an email asks for it.
@@ -139,6 +150,14 @@ impl LocalOkite {
         // An endpoint receives events as soon as it is made.
         let list_age = ("WEBHOOK_LIST_SECONDS".to_owned(), "0".to_owned());
         local.environment.extend([loopback, list_age]);
+        if !strict {
+            local.leniency = SesLeniency {
+                any_sender: true,
+                test_addresses: test_addresses(),
+            };
+            let local_senders = ("ALLOW_LOCAL_SENDERS".to_owned(), "true".to_owned());
+            local.environment.extend([local_senders]);
+        }
         let verified = local.verified.clone();
         let local_aws = LocalAws::start(local).await.map_err(start_error)?;
         match ready(&local_aws, smtp).await {
@@ -149,6 +168,7 @@ impl LocalOkite {
                 sandbox,
                 verified,
                 listen,
+                strict,
                 took: began.elapsed(),
             }),
             Err(error) => {
@@ -177,6 +197,11 @@ impl LocalOkite {
             "text": "It works.",
         });
         let verified = self.verified.join(", ");
+        let senders = if self.strict {
+            format!("{verified} (--verify adds more)")
+        } else {
+            format!("any (verified: {verified}; --strict refuses the others, as SES does)")
+        };
         let sandbox = if self.sandbox {
             "The SES account is in the sandbox: 200 recipients a day, 1 a second, verified recipients only.\n\n"
         } else {
@@ -199,7 +224,7 @@ impl LocalOkite {
              Page      {url}/ (shows the mails in a browser)\n  \
              SMTP      {smtp}\n  \
              API key   {LOCAL_API_KEY}\n  \
-             Verified  {verified} (--verify adds more)\n  \
+             Senders   {senders}\n  \
              Outbox    {url}/_local/outbox\n  \
              Data      {data_dir} (logs in {data_dir}/logs)\n\n\
              Send a first email:\n\n\
@@ -247,6 +272,19 @@ fn aws_settings(url: &str) -> String {
     )
 }
 
+/// Returns the test addresses of Resend, whose API Okite's has the shape of, with the names of those of SES's mailbox
+/// simulator that behave alike. <https://resend.com/docs/dashboard/emails/send-test-emails>
+fn test_addresses() -> BTreeMap<String, String> {
+    [
+        ("delivered", "success"),
+        ("bounced", "bounce"),
+        ("complained", "complaint"),
+        ("suppressed", "suppressionlist"),
+    ]
+    .map(|(name, simulated)| (format!("{name}@resend.dev"), simulated.to_owned()))
+    .into()
+}
+
 fn start_error(error: StartError) -> UpError {
     match error {
         StartError::PortTaken(_) => UpError::PortTaken(error),
@@ -263,6 +301,7 @@ fn smtp_port_taken(address: IpAddr, port: u16, error: &std::io::Error) -> UpErro
 fn data_dir_error(error: DataDirError) -> UpError {
     match error {
         DataDirError::InUse { .. } => UpError::DataDirInUse(error),
+        DataDirError::Foreign { .. } => UpError::ForeignDataDir(error),
         DataDirError::Unusable { .. } => UpError::DataDir(error),
     }
 }

@@ -49,7 +49,7 @@ pub(super) async fn find(
         .before_answering(found)
         .await??
         .ok_or(Problem::EmailNotFound)?;
-    let is_own = Mailbox::parse(&record.mail.from).is_ok_and(|from| api_key.may_send_from(from.address()));
+    let is_own = Mailbox::parse_sender(&record.mail.from).is_ok_and(|from| api_key.may_send_from(from.address()));
     match api_key.permission {
         _ if is_own => Ok(record),
         // It may read the email, so it is told why.

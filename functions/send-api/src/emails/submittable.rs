@@ -1,5 +1,6 @@
 //! An email that may be submitted, after the request's headers, its API key and the clock have been asked about it.
 
+use domain::address::LocalSenders;
 use domain::api_key::ApiKeyRecord;
 use domain::message::{InvalidEmail, Mail, TrackingEvents};
 use jiff::Timestamp;
@@ -26,6 +27,8 @@ pub(super) struct SubmitContext<'a> {
     pub(super) api_key: &'a ApiKeyRecord,
     /// Whether this deployment tracks openings and clicks.
     pub(super) tracking_events: TrackingEvents,
+    /// Whether a sender may be at a machine's name.
+    pub(super) local_senders: LocalSenders,
     /// When the request arrived.
     pub(super) now: Timestamp,
     /// Whether the request has an idempotency key. Without one, no earlier request can answer for it.
@@ -36,6 +39,8 @@ impl SubmitContext<'_> {
     /// Makes a submission of the email at `place` in the request.
     pub(super) fn submittable(&self, place: usize, parsed: ParsedBody) -> Result<Submittable, ApiError> {
         let ParsedBody { email, wishes, notes } = parsed;
+        let sender = self.local_senders.check(email.from.address());
+        sender.map_err(|error| InvalidEmail::field("from", error))?;
         let on_suppressed = body::on_suppressed(wishes.on_suppressed, self.request)?;
         let tracking = wishes.track.unwrap_or_default();
         let tracked = self.tracking_events.check(tracking);

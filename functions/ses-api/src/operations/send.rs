@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use domain::address::LocalSenders;
 use domain::api_key::ApiKeyRecord;
 use domain::idempotency::{RequestBody, nth_id};
 use domain::message::{Mail, TrackingEvents};
@@ -21,7 +22,7 @@ use crate::answer::ApiAnswer;
 use crate::fault::{ApiFault, FaultKind};
 use crate::repeat::RepeatKey;
 use crate::request::ApiRequest;
-use crate::send::SendMail;
+use crate::send::{SendMail, address_fault};
 
 /// How long a request waits for the end of an earlier one, from when it arrived.
 const WAITS_FOR: Duration = Duration::from_secs(20);
@@ -43,6 +44,7 @@ impl Call<'_> {
         mail.check_configuration_set(&self.state.configuration_set)?;
         let SendMail { mail, .. } = mail;
         check_tracking(&mail, self.state.sending.ses.tracking_events())?;
+        check_local_senders(&mail, self.state.local_senders)?;
         check_senders(&mail, self.api_key)?;
         let when_busy = when_busy(self.request, self.api_key)?;
         let repeat = RepeatKey::read(&self.request.headers)?;
@@ -127,6 +129,12 @@ fn nth_ids(ids: Ids, round: usize) -> Ids {
         message: nth_id(ids.message, round),
         nonce: Uuid::from_u128(ids.nonce.as_u128() ^ random),
     }
+}
+
+/// Refuses a mail that names a sender at a machine's name, unless the deployment accepts such senders.
+fn check_local_senders(mail: &Mail, local_senders: LocalSenders) -> Result<(), ApiFault> {
+    let mut checked = mail.senders().map(|sender| local_senders.check(sender));
+    checked.try_for_each(|sender| sender.map_err(|error| address_fault("From", error)))
 }
 
 /// Refuses a mail that names a sender from which the API key may not send.

@@ -411,3 +411,92 @@ fn refuses_an_event_type_that_ses_does_not_have() {
     let refusal = Ses::new(settings, fresh(), events).unwrap_err();
     assert!(refusal.to_string().contains("BOUNCED"));
 }
+
+#[test]
+fn an_account_is_kept_and_a_start_that_asks_for_something_else_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ses_account.jsonl");
+    let open = |production_access, verified: &[&str]| {
+        world(SesSettings {
+            account_file: Some(file.clone()),
+            production_access,
+            verified: verified.iter().map(|&name| name.to_owned()).collect(),
+            ..settings()
+        })
+        .ses
+    };
+    let ses = open(true, &["example.com"]);
+    let patch = json!({ "max_send_rate": 77, "enforcement_status": "PROBATION", "bounce_rate": 0.04 });
+    ses.update_account(&serde_json::from_value(patch).unwrap());
+    ses.update_identity(
+        "example.com",
+        serde_json::from_value(json!({ "verified": false })).unwrap(),
+    )
+    .unwrap();
+    ses.verify("shop.example");
+    ses.state()
+        .suppression_list
+        .put("x@example.net", SuppressionReason::Bounce, Timestamp::UNIX_EPOCH);
+    {
+        let mut state = ses.state();
+        let SesState {
+            suppression_list,
+            account_file,
+            ..
+        } = &mut *state;
+        account_file.suppressed(suppression_list.get("x@example.net"));
+        account_file.suppressed(suppression_list.get("nobody@example.net"));
+        state.configuration_sets.get_mut("shop").unwrap().sending_enabled = false;
+        state.account_file.configuration_set("shop", false);
+    }
+    let before = ses.account();
+    drop(ses);
+    // The file is written anew at each start, and says the same.
+    for _ in 0..2 {
+        let ses = open(true, &["example.com"]);
+        assert_eq!(ses.account(), before);
+        let state = ses.state();
+        let verified = |name: &str| state.identities.get(name).unwrap().verified;
+        assert!(!verified("example.com") && verified("shop.example"));
+        assert_eq!(
+            state.suppression_list.get("x@example.net").unwrap().reason,
+            SuppressionReason::Bounce
+        );
+        assert!(!state.configuration_sets.get("shop").unwrap().sending_enabled);
+    }
+    let ses = open(false, &["example.com", "new.example"]);
+    assert_eq!(ses.account(), AccountSettings::new(false));
+    let state = ses.state();
+    assert!(state.identities.get("new.example").unwrap().verified);
+    assert!(!state.identities.get("example.com").unwrap().verified);
+    drop(state);
+    std::fs::write(&file, "hello\n").unwrap();
+    let (sender, _events) = unbounded_channel();
+    let settings = SesSettings {
+        account_file: Some(file),
+        ..settings()
+    };
+    let refusal = Ses::new(settings, fresh(), sender).unwrap_err();
+    assert!(refusal.to_string().contains("ses_account.jsonl, line 1"), "{refusal}");
+}
+
+#[test]
+fn any_sender_may_send_only_if_the_account_is_lenient() {
+    let strict = world(settings());
+    assert!(strict.send_at(0, "a@localhost", &["b@example.net"]).is_err());
+    let lenient = world(SesSettings {
+        leniency: SesLeniency {
+            any_sender: true,
+            ..SesLeniency::default()
+        },
+        ..settings()
+    });
+    let follow = &mut lenient.ses.feed().follow();
+    for (from, is_verified) in [("a@localhost", false), ("a@example.com", true)] {
+        lenient.send_at(0, from, &["b@example.net"]).unwrap();
+        let Ok(crate::feed::Happening::Mail(mail)) = follow.try_recv() else {
+            panic!("no mail");
+        };
+        assert_eq!(mail["is_sender_verified"], is_verified, "{from}");
+    }
+}

@@ -25,16 +25,31 @@ impl Mailbox {
     /// # Errors
     /// [`AddressError`] names the problem and never repeats the address.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
+        Self::read(text, EmailAddress::parse)
+    }
+
+    /// Parses a sender: see [`EmailAddress::parse_sender`].
+    ///
+    /// # Errors
+    /// [`AddressError`] names the problem and never repeats the address.
+    pub fn parse_sender(text: &str) -> Result<Self, AddressError> {
+        Self::read(text, EmailAddress::parse_sender)
+    }
+
+    fn read(
+        text: &str,
+        address_of: impl FnOnce(&str) -> Result<EmailAddress, AddressError>,
+    ) -> Result<Self, AddressError> {
         let text = text.trim();
         if text.chars().any(char::is_control) {
             return Err(AddressError::ControlCharacter);
         }
         let Some(inner) = text.strip_suffix('>') else {
-            let address = EmailAddress::parse(text)?;
+            let address = address_of(text)?;
             return Ok(Self { name: None, address });
         };
         let (name, address) = inner.rsplit_once('<').ok_or(AddressError::BracketsInvalid)?;
-        let address = EmailAddress::parse(address)?;
+        let address = address_of(address)?;
         let name = name.trim();
         let name = match name.strip_prefix('"').and_then(unquote) {
             Some(quoted) => encoded_words::decode(&quoted).unwrap_or(quoted),

@@ -114,6 +114,22 @@ impl EmailAddress {
     /// # Errors
     /// [`AddressError`] names the problem and never repeats the address.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
+        Self::read(text, ascii_domain)
+    }
+
+    /// Parses the address of a sender: as [`Self::parse`] does, but the domain may be the name of a machine, such as
+    /// `localhost`. SES refuses such a sender, so every front must ask [`Self::has_machine_name`] and [`LocalSenders`].
+    ///
+    /// # Errors
+    /// [`AddressError`] names the problem and never repeats the address.
+    pub fn parse_sender(text: &str) -> Result<Self, AddressError> {
+        Self::read(text, |domain| ascii_domain(domain).or_else(|_| machine_name(domain)))
+    }
+
+    fn read(
+        text: &str,
+        domain_of: impl FnOnce(&str) -> Result<Cow<'_, str>, AddressError>,
+    ) -> Result<Self, AddressError> {
         let given = text.trim();
         if given.is_empty() {
             return Err(AddressError::Empty);
@@ -129,7 +145,7 @@ impl EmailAddress {
             return Err(AddressError::NotAnAddress);
         }
         let mailbox = normalise_local_part(local).map_err(|error| blame(given, error))?;
-        let domain = ascii_domain(domain)?;
+        let domain = domain_of(domain)?;
         let address = Self {
             given: given.to_owned(),
             wire: format!("{local}@{domain}"),
@@ -186,6 +202,12 @@ impl EmailAddress {
             wire: text.clone(),
             normalised: text,
         }
+    }
+
+    /// Returns whether the domain is the name of a machine, without a dot. Only [`Self::parse_sender`] accepts one.
+    #[must_use]
+    pub fn has_machine_name(&self) -> bool {
+        !self.domain().contains('.')
     }
 
     /// Returns whether the address belongs to Amazon's mailbox simulator, whose bounces and complaints are only tests.
@@ -291,11 +313,82 @@ pub(crate) fn ascii_domain(domain: &str) -> Result<Cow<'_, str>, AddressError> {
     }
 }
 
+/// Reads the name of a machine: one label of a host name.
+fn machine_name(name: &str) -> Result<Cow<'_, str>, AddressError> {
+    let is_label = name.len() <= 63
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && name.bytes().any(|byte| byte.is_ascii_alphabetic());
+    if is_label {
+        Ok(Cow::Owned(name.to_ascii_lowercase()))
+    } else {
+        Err(AddressError::DomainInvalid)
+    }
+}
+
+/// Whether senders like `webmaster@localhost` are accepted. They are in the settings that frameworks have at first, and
+/// SES refuses them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LocalSenders {
+    /// They are refused, as by SES.
+    #[default]
+    Refused,
+    /// They are accepted. Only the SES that `okite up` simulates takes such mail.
+    Accepted,
+}
+
+impl LocalSenders {
+    /// Refuses a sender that this setting does not accept.
+    ///
+    /// # Errors
+    /// [`AddressError::DomainInvalid`].
+    pub fn check(self, sender: &EmailAddress) -> Result<(), AddressError> {
+        match self {
+            Self::Refused if sender.has_machine_name() => Err(AddressError::DomainInvalid),
+            Self::Refused | Self::Accepted => Ok(()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn only_a_sender_may_be_at_the_name_of_a_machine() {
+        for text in ["webmaster@localhost", "root@My-Laptop", "a@x1"] {
+            assert_eq!(EmailAddress::parse(text), Err(AddressError::DomainInvalid), "{text}");
+            let sender = EmailAddress::parse_sender(text).unwrap();
+            assert!(sender.has_machine_name());
+            assert_eq!(sender.as_wire(), text.to_ascii_lowercase());
+            assert_eq!(LocalSenders::default().check(&sender), Err(AddressError::DomainInvalid));
+            assert_eq!(LocalSenders::Accepted.check(&sender), Ok(()));
+            let named = Mailbox::parse_sender(&format!("Web <{text}>")).unwrap();
+            assert_eq!(named.address(), &sender);
+        }
+        for text in [
+            "a@1",
+            "a@127.0.0.1",
+            "a@-x",
+            "a@x-",
+            "a@a_b",
+            "a@[::1]",
+            "a@",
+            "a@x.",
+            "a@ö",
+        ] {
+            assert_eq!(
+                EmailAddress::parse_sender(text).is_ok(),
+                EmailAddress::parse(text).is_ok(),
+                "{text}"
+            );
+        }
+        let usual = EmailAddress::parse_sender("anna@Example.net").unwrap();
+        assert!(!usual.has_machine_name() && LocalSenders::Refused.check(&usual).is_ok());
+    }
 
     fn normalised(text: &str) -> String {
         EmailAddress::parse(text).unwrap().normalised().to_owned()

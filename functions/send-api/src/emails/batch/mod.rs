@@ -45,6 +45,7 @@ pub(crate) async fn create_batch(
         request,
         api_key: &api_key,
         tracking_events: state.sending.ses.tracking_events(),
+        local_senders: state.local_senders,
         now,
         has_key: header.is_some(),
     };

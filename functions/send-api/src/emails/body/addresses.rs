@@ -11,6 +11,11 @@ pub(super) fn mailbox(field: &str, text: &str) -> Result<Mailbox, InvalidEmail> 
     Mailbox::parse(text).map_err(|error| InvalidEmail::field(field, error))
 }
 
+/// Reads the sender: see [`domain::address::EmailAddress::parse_sender`].
+pub(super) fn sender(field: &str, text: &str) -> Result<Mailbox, InvalidEmail> {
+    Mailbox::parse_sender(text).map_err(|error| InvalidEmail::field(field, error))
+}
+
 /// Reads an optional field of addresses. An absent field has none, and so has an empty text, which clients write for a
 /// field that they do not use. An empty text in an array has none either: `"".split(",")` gives one.
 pub(super) fn optional_mailboxes(field: &str, value: Option<Value>) -> Result<Vec<Mailbox>, InvalidEmail> {

@@ -7,7 +7,7 @@
 
 use domain::message::{Attachment, Email, EmailParts, Header, InvalidEmail};
 
-use super::addresses::{mailbox, mailboxes, optional_mailboxes};
+use super::addresses::{mailboxes, optional_mailboxes, sender};
 use super::field::{Object, is_blank, optional_text, required, text};
 use super::labels::{headers, tags};
 use super::wishes::{self, StatedWishes};
@@ -76,7 +76,7 @@ pub(in super::super) fn email(mut object: Object) -> Result<ParsedBody, ApiError
 fn parts(object: &mut Object, headers: Vec<Header>, attachments: Vec<Attachment>) -> Result<EmailParts, InvalidEmail> {
     let from = required(object, "from")?;
     Ok(EmailParts {
-        from: mailbox("from", &text("from", from)?)?,
+        from: sender("from", &text("from", from)?)?,
         to: mailboxes("to", Some(required(object, "to")?))?,
         cc: optional_mailboxes("cc", object.remove("cc"))?,
         bcc: optional_mailboxes("bcc", object.remove("bcc"))?,

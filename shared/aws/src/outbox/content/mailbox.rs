@@ -19,6 +19,7 @@ impl StoredMailbox {
     }
 
     pub(super) fn read(self) -> Option<Mailbox> {
-        Mailbox::from_parts(self.name, EmailAddress::parse(&self.address).ok()?).ok()
+        // A front has checked who it is, so it may be a sender that only `okite up` accepts.
+        Mailbox::from_parts(self.name, EmailAddress::parse_sender(&self.address).ok()?).ok()
     }
 }

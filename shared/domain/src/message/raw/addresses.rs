@@ -30,8 +30,20 @@ impl Found {
 
 /// Reads the addresses of a field. A group without members, as in `undisclosed-recipients:;`, has none.
 pub(super) fn addresses(field: &Field<'_>, place: &'static str) -> Found {
+    found(field, place, EmailAddress::parse)
+}
+
+/// Reads the senders in a field: see [`EmailAddress::parse_sender`].
+pub(super) fn senders(field: &Field<'_>, place: &'static str) -> Found {
+    found(field, place, EmailAddress::parse_sender)
+}
+
+/// Reads an address without its name.
+type ReadAddress = fn(&str) -> Result<EmailAddress, AddressError>;
+
+fn found(field: &Field<'_>, place: &'static str, address_of: ReadAddress) -> Found {
     let mut found = Found::default();
-    for read in mailboxes(&field.value()) {
+    for read in mailboxes(&field.value(), address_of) {
         match read {
             Ok(mailbox) => found.mailboxes.push(mailbox),
             Err(problem) => {
@@ -42,7 +54,7 @@ pub(super) fn addresses(field: &Field<'_>, place: &'static str) -> Found {
     found
 }
 
-fn mailboxes(value: &str) -> Vec<Result<Mailbox, AddressError>> {
+fn mailboxes(value: &str, address_of: ReadAddress) -> Vec<Result<Mailbox, AddressError>> {
     // Outside quotes and comments, readers understand a backslash in different ways.
     if has_bare_backslash(value) {
         return vec![Err(AddressError::LocalPartInvalid)];
@@ -58,7 +70,7 @@ fn mailboxes(value: &str) -> Vec<Result<Mailbox, AddressError>> {
     };
     let mailbox = |addr: &mail_parser::Addr<'_>| {
         let text = addr.address.as_deref().ok_or(AddressError::NotAnAddress)?;
-        let address = EmailAddress::parse(text)?;
+        let address = address_of(text)?;
         // A name that Okite cannot keep is left out; the message has it all the same.
         let name = addr.name.as_deref().map(str::to_owned);
         Mailbox::from_parts(name, address.clone()).or_else(|_| Mailbox::from_parts(None, address))
@@ -66,9 +78,9 @@ fn mailboxes(value: &str) -> Vec<Result<Mailbox, AddressError>> {
     found.into_iter().map(mailbox).collect()
 }
 
-/// Reads the one address of a field.
-pub(super) fn address(field: &Field<'_>, place: &'static str) -> Result<Mailbox, InvalidRaw> {
-    let mut found = addresses(field, place).all()?.into_iter();
+/// Reads the one sender of a field.
+pub(super) fn sender(field: &Field<'_>, place: &'static str) -> Result<Mailbox, InvalidRaw> {
+    let mut found = senders(field, place).all()?.into_iter();
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
         _ => Err(InvalidRaw::NotOneAddress(place)),

@@ -48,7 +48,10 @@ impl RawEmail {
     /// # Errors
     /// [`InvalidRaw`] with the first problem found.
     pub fn new(message: RawMessage, envelope: RawEnvelope) -> Result<Self, InvalidRaw> {
-        let source = envelope.source.map(|source| parse(&source, "Source")).transpose()?;
+        let source = envelope
+            .source
+            .map(|source| parse_sender(&source, "Source"))
+            .transpose()?;
         let recipients = recipients(&message, &envelope.destinations)?;
         let instructions = &message.instructions;
         let given = match envelope.tags {
@@ -164,6 +167,10 @@ impl RawEmail {
             add(text.as_bytes());
         }
     }
+}
+
+fn parse_sender(text: &str, place: &'static str) -> Result<Mailbox, InvalidRaw> {
+    Mailbox::parse_sender(text).map_err(|problem| InvalidRaw::Address { place, problem })
 }
 
 fn parse(text: &str, place: &'static str) -> Result<Mailbox, InvalidRaw> {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::addresses::{Found, address, addresses};
+use super::addresses::{Found, addresses, sender, senders};
 use super::error::InvalidRaw;
 use super::fields::{Field, fields};
 use super::ses_fields::{Instructions, instructions, is_instruction};
@@ -58,7 +58,7 @@ impl RawMessage {
         let fields = fields(&bytes)?;
         let header = HeaderFields(&fields);
         let from = header.one("From")?.ok_or(InvalidRaw::MissingField("From"))?;
-        let from = address(from, "From")?;
+        let from = sender(from, "From")?;
         let (to, cc) = (header.recipients("To")?, header.recipients("Cc")?);
         let bcc = header.hidden_recipients();
         let read = Self {
@@ -188,17 +188,17 @@ impl<'a> HeaderFields<'a> {
 
     fn other_senders(&self) -> Result<Vec<EmailAddress>, InvalidRaw> {
         let mut found = Vec::new();
-        if let Some(sender) = self.one("Sender")? {
-            found.push(address(sender, "Sender")?);
+        if let Some(field) = self.one("Sender")? {
+            found.push(sender(field, "Sender")?);
         }
         for name in ["Resent-From", "Resent-Sender"] {
             for field in self.all(name) {
-                found.extend(addresses(field, name).all()?);
+                found.extend(senders(field, name).all()?);
             }
         }
         // `<>` asks for no bounces and names nobody.
         for field in self.all("Return-Path").filter(|field| field.value() != "<>") {
-            found.extend(addresses(field, "Return-Path").all()?);
+            found.extend(senders(field, "Return-Path").all()?);
         }
         Ok(found.iter().map(|mailbox| mailbox.address().clone()).collect())
     }
