@@ -127,7 +127,7 @@ impl Feed {
 
     /// Adds that mails were deleted, or marked as read or unread.
     pub(crate) fn changed(&self) {
-        self.add(EntryKind::Outbox(OutboxChange::Changed), json!({}));
+        self.add(EntryKind::Outbox(OutboxChange::Changed), json!({}).into());
     }
 
     /// Adds that the outbox was emptied.
