@@ -39,8 +39,8 @@ use crate::webhook_tables::{WebhookError, parse_events};
 ///
 /// A tool for development: it works without a public URL. It prints a line for each event, and with --forward posts the
 /// event to the URL, signed as a webhook is. It runs until Ctrl-C. An event that the URL does not take is shown and not
-/// retried; `okite webhooks replay` delivers it again. Functions learn of a new listener within 30 seconds, and only
-/// events that happen afterwards arrive.
+/// retried; `okite webhooks replay` delivers it again. `okite up` learns of a new listener at once, and the functions of
+/// a stack within 30 seconds. Only events that happen afterwards arrive.
 #[derive(Debug, Args)]
 #[command(mut_arg("table", |table| table.hide(true)), after_help = "\
 Examples:
@@ -114,7 +114,7 @@ async fn listen(
     let mut listener = Listener::start(events, &secret, target).await?;
     note!("Listening to the events of {}. Ctrl-C ends it.", listener.target_name());
     note!(
-        "Functions learn of the listener within 30 seconds. Its id is {}.",
+        "The functions of a stack learn of the listener within 30 seconds, okite up at once. Its id is {}.",
         listener.id()
     );
     if let Some(forwarding) = &forwarding {
