@@ -19,6 +19,7 @@ pub(crate) struct SlowEndpoints {
 }
 
 impl SlowEndpoints {
+    #[expect(clippy::disallowed_methods, reason = "a process draws its name once, when it starts")]
     pub(crate) fn new() -> Self {
         Self {
             worker: Uuid::new_v4().to_string(),

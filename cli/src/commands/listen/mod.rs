@@ -25,8 +25,8 @@ use crate::webhook_tables::parse_events;
 ///
 /// A tool for development: it works without a public URL. It posts each event to the URL, signed as a webhook is, and
 /// prints a line with the answer. It runs until Ctrl-C. An event that the URL does not take is shown and not retried;
-/// `okite webhooks replay` delivers it again. Functions learn of a new listener within 30 seconds, and only events that
-/// happen afterwards arrive. `okite tail` prints events without forwarding them.
+/// `okite webhooks replay` delivers it again. `okite up` learns of a new listener at once, and the functions of a stack
+/// within 30 seconds. Only events that happen afterwards arrive. `okite tail` prints events without forwarding them.
 #[derive(Debug, Args)]
 #[command(mut_arg("table", |table| table.hide(true)), after_help = "\
 Examples:
@@ -88,7 +88,7 @@ async fn listen(
     let feed = EventFeed::start(events, &secret, target).await?;
     note!("Listening to the events of {}. Ctrl-C ends it.", feed.target_name());
     note!(
-        "Functions learn of the listener within 30 seconds. Its id is {}.",
+        "The functions of a stack learn of the listener within 30 seconds, okite up at once. Its id is {}.",
         feed.id()
     );
     note!("Forwarding to {}, signed with this secret:", forwarding.url());
