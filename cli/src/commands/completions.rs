@@ -1,13 +1,12 @@
 //! `okite completions SHELL`: what a shell completes after `okite`.
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use clap::{Args, CommandFactory};
 use clap_complete::{Shell, generate};
 
 use crate::Okite;
-use crate::execution::CommandResult;
+use crate::execution::{CommandResult, Exit};
 use crate::output;
 
 /// Print the completions of a shell
@@ -29,7 +28,7 @@ impl CompletionsCommand {
         let mut script = Vec::new();
         generate(self.shell, &mut Okite::command(), "okite", &mut script);
         output::stdout().write_all(&script)?;
-        Ok(ExitCode::SUCCESS)
+        Ok(Exit::Success)
     }
 }
 

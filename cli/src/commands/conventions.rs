@@ -9,7 +9,7 @@ use clap::{Arg, Command, CommandFactory, Parser};
 use crate::Okite;
 
 /// The commands without `--json`, and why.
-const WITHOUT_JSON: [(&str, &str); 3] = [
+const WITHOUT_JSON: [(&str, &str); 5] = [
     (
         "up",
         "runs until Ctrl-C; local.json in its data directory is for programs",
@@ -18,11 +18,13 @@ const WITHOUT_JSON: [(&str, &str); 3] = [
         "smtp",
         "runs until Ctrl-C, and prints its log, which is JSON; --metrics has its state",
     ),
+    ("completions", "prints a script for a shell"),
+    ("man", "writes files, and prints nothing"),
     ("function", "is no command for people: it runs a Lambda function"),
 ];
 
 /// The commands that work on no target.
-const WITHOUT_TARGET: [&str; 3] = ["smtp", "explain-bounce", "function"];
+const WITHOUT_TARGET: [&str; 5] = ["smtp", "explain-bounce", "completions", "man", "function"];
 
 /// Returns every command that does something, with its name after `okite`.
 fn leaves() -> Vec<(String, Command)> {

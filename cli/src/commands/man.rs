@@ -1,13 +1,12 @@
 //! `okite man DIR`: the manual pages.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::{fs, io};
 
 use clap::{Args, CommandFactory};
 
 use crate::Okite;
-use crate::execution::{CommandResult, Failure};
+use crate::execution::{CommandResult, Exit, Failure};
 
 /// Write the manual pages to a directory
 ///
@@ -30,7 +29,7 @@ impl ManCommand {
                 self.dir.display()
             ))
         })?;
-        Ok(ExitCode::SUCCESS)
+        Ok(Exit::Success)
     }
 }
 

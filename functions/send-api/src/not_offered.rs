@@ -4,8 +4,8 @@
 const NOT_OFFERED: [(&str, &str); 13] = [
     (
         "domains",
-        "Okite has no domains of its own: it sends from the verified identities of Amazon SES. Verify a domain in the \
-         SES console, and check its DNS with `okite doctor --from DOMAIN`.",
+        "Okite has no domains of its own: it sends from the verified identities of Amazon SES. Create \
+         one with `okite domains create`, and print its DNS records with `okite domains records`.",
     ),
     (
         "api-keys",
@@ -96,8 +96,8 @@ mod tests {
         let sentences: BTreeSet<&str> = NOT_OFFERED.iter().map(|(_, instead)| *instead).collect();
         assert_eq!(sentences.len(), NOT_OFFERED.len());
         for (method, path, words) in [
-            ("GET", "/domains", "SES console"),
-            ("POST", "/domains/4dd369bc/verify", "SES console"),
+            ("GET", "/domains", "okite domains create"),
+            ("POST", "/domains/4dd369bc/verify", "okite domains create"),
             ("POST", "/api-keys", "okite keys create"),
             ("DELETE", "/api-keys/b6d24b8e/", "okite keys revoke"),
             ("GET", "/audiences/78261eea/contacts", "audiences"),

@@ -1,7 +1,6 @@
 //! `okite domains records`: the DNS records of a domain, with what SES and DNS know of them.
 
 use std::io::Write;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,7 +11,7 @@ use super::watch::{Ended, until_agreed};
 use super::{NotBelow, mail_from_of, parse_domain};
 use crate::dns::{self, ResolverAddress};
 use crate::duration::parse_duration;
-use crate::execution::{CommandResult, Failure, block_on};
+use crate::execution::{CommandResult, Exit, Failure, block_on};
 use crate::identity::records::{RequiredRecord, required};
 use crate::identity::{self, Identity};
 use crate::output::{self, note};
@@ -106,7 +105,7 @@ pub(super) async fn show(
     // Before the first look, so that Ctrl-C always ends a wait in the same way.
     let stop = options.watch.then(stop_signal).transpose()?;
     let mut report = read(account, domain, mail_from, options.resolver).await?;
-    let mut exit_code = ExitCode::SUCCESS;
+    let mut exit = Exit::Success;
     if let Some(stop) = stop {
         let look = async || read(account, domain, mail_from, options.resolver).await;
         let waited = until_agreed(report, look, options.timeout, stop).await;
@@ -117,7 +116,7 @@ pub(super) async fn show(
             Ended::Stopped => note!("okite: stopped before everything agreed"),
         }
         if waited.ended != Ended::Agreed {
-            exit_code = ExitCode::FAILURE;
+            exit = Exit::Failed;
         }
     }
     let mut output = output::stdout();
@@ -129,7 +128,7 @@ pub(super) async fn show(
         write!(output, "{}", report.text(&account.options))
     };
     written.map_err(Failure::from)?;
-    Ok(exit_code)
+    Ok(exit)
 }
 
 /// Reads what SES and DNS know.
