@@ -25,7 +25,8 @@ use crate::webhook_tables::{WebhookError, draw_secret, parse_events};
 /// Print the events of mails, suppressions and the account as they happen
 ///
 /// A line has the time in UTC, the event, the recipient and the id of the email. The command runs until Ctrl-C, or
-/// until nobody reads its output. Functions learn of it within 30 seconds, and only events that happen afterwards arrive.
+/// until nobody reads its output. `okite up` learns of it at once, and the functions of a stack within 30 seconds. Only
+/// events that happen afterwards arrive.
 /// `okite listen` forwards events to a local URL.
 #[derive(Debug, Args)]
 #[command(mut_arg("table", |table| table.hide(true)), after_help = "\
@@ -92,7 +93,7 @@ async fn tail(
     // Nothing is signed with it: an endpoint has a secret in any case.
     let feed = EventFeed::start(events, &draw_secret()?, target).await?;
     note!(
-        "Printing the events of {} from now on, within 30 seconds. Ctrl-C ends it.",
+        "Printing the events of {} from now on (of a stack, within 30 seconds). Ctrl-C ends it.",
         feed.target_name()
     );
     let printer = Printer { filter, json, output };
