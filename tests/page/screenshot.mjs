@@ -1,5 +1,6 @@
-// Makes the pictures of the README: the outbox with a mail open, light and dark.
+// Makes the pictures of README.md and docs/LOCAL.md, in the folder that PICTURES names.
 
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { browser, eventually, Okite } from './okite.mjs';
 
@@ -26,33 +27,32 @@ const MAILS = [
     attachments: [{ filename: 'logo.svg', content: logo, content_type: 'image/svg+xml', content_id: 'logo' }] },
 ];
 
+/** Each picture: its name, the colours, and the part of the mail that is open. */
+const PICTURES = [['page', 'light', 'HTML'], ['page-dark', 'dark', 'HTML'], ['page-checks', 'light', 'Checks']];
+
 const okite = await Okite.start();
 const chromium = await browser();
 try {
   for (const mail of MAILS) await okite.send(mail);
   await eventually('all is delivered', async () => (await okite.call('GET', '/suppressions')).data.length === 2);
-  for (const colorScheme of ['light', 'dark']) {
+  const first = 'q=' + encodeURIComponent('subject:"on its way"');
+  await eventually('the last mail is delivered', async () => (await okite.call('GET', `/_local/outbox?${first}`)).data[0].state === 'delivered');
+  for (const [name, colorScheme, part] of PICTURES) {
     const page = await chromium.newPage({ viewport: { width: 1240, height: 760 }, colorScheme });
     await page.goto(okite.url);
     await page.getByRole('option').nth(5).waitFor();
     await page.getByRole('option').first().click();
     await page.locator('#fate .chip').waitFor();
     await page.frameLocator('iframe').getByText('Follow your parcel').waitFor();
-    await page.mouse.move(700, 740);
-    await page.screenshot({ path: join(process.env.DOCS, colorScheme === 'light' ? 'page.png' : 'page-dark.png') });
-    if (process.env.ALL) {
-      for (const view of ['queue', 'suppressions', 'events', 'account']) {
-        await page.goto(`${okite.url}/#/${view}`);
-        await page.waitForTimeout(500);
-        await page.screenshot({ path: join(process.env.ALL, `${view}-${colorScheme}.png`) });
-      }
-      await page.setViewportSize({ width: 360, height: 740 });
-      for (const view of ['outbox', 'queue', 'suppressions', 'events', 'account']) {
-        await page.goto(`${okite.url}/#/${view}`);
-        await page.waitForTimeout(300);
-        await page.screenshot({ path: join(process.env.ALL, `${view}-${colorScheme}-360.png`) });
-      }
+    if (part !== 'HTML') {
+      await page.getByRole('tab', { name: part }).click();
+      await page.locator('#checks table').first().waitFor();
     }
+    await page.mouse.move(700, 740);
+    const path = join(process.env.PICTURES, `${name}.png`);
+    await page.screenshot({ path });
+    // A page without its style or its mails makes a smaller one.
+    if (statSync(path).size < 30_000) throw new Error(`${path} is too small to show the page`);
     await page.close();
   }
 } finally {

@@ -64,13 +64,13 @@ function drawMail(mail) {
   const parts = [
     mail.html !== null && ['HTML', () => htmlPart(mail), size(mail.html)],
     mail.text !== null && ['Text', () => [make('pre', { class: 'pad' }, mail.text)], size(mail.text)],
+    ['What became of it', () => fatePart()],
     ['Checks', () => checksPart(mail)],
     ['Headers', () => headersPart(mail)],
     mail.html !== null && ['HTML source', () => [make('pre', { class: 'pad', id: 'html-source' }, beginning(mail.html))]],
     ['Source', () => sourcePart(mail)],
     mail.attachments.length > 0 && ['Attachments', () => attachmentsPart(mail), number(mail.attachments.length)],
     mail.links.length > 0 && ['Links', () => linksPart(mail), number(mail.links.length)],
-    ['What became of it', () => fatePart()],
     ['JSON', () => jsonPart(mail)],
   ].filter(Boolean);
   const panel = make('div', { id: 'part', role: 'tabpanel', tabindex: 0 });

@@ -283,7 +283,8 @@ mod tests {
             prop_assert!(bytes.split(|byte| *byte == b'\n').all(|line| line.len() <= 998));
             let message = MessageParser::default().parse(bytes.as_ref()).unwrap();
             prop_assert_eq!(message.subject().unwrap(), subject.split_whitespace().collect::<Vec<_>>().join(" "));
-            let plain = |text: &str| text.replace("\r\n", "\n");
+            // A message that is one part ends with a line break.
+            let plain = |text: &str| text.replace("\r\n", "\n").trim_end_matches('\n').to_owned();
             if let Some(text) = &text {
                 prop_assert_eq!(plain(&message.body_text(0).unwrap()), text.as_str());
             }
