@@ -59,7 +59,7 @@ mod tests {
     fn database() -> Database {
         let database = Database::memory().unwrap();
         let table = json!({
-            "TableName": "t", "BillingMode": "PAY_PER_REQUEST",
+            "TableName": "things", "BillingMode": "PAY_PER_REQUEST",
             "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
             "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
         });
@@ -89,8 +89,8 @@ mod tests {
     #[tokio::test]
     async fn carries_out_what_succeeds_and_leaves_the_rest_to_the_server() {
         let database = database();
-        let put = |value: &str| json!({"TableName": "t", "Item": {"id": {"S": "a"}, "value": {"S": value}}});
-        let get = json!({"TableName": "t", "Key": {"id": {"S": "a"}}});
+        let put = |value: &str| json!({"TableName": "things", "Item": {"id": {"S": "a"}, "value": {"S": value}}});
+        let get = json!({"TableName": "things", "Key": {"id": {"S": "a"}}});
         assert!(done(&database, "PutItem", &put("one"), &SIGNED).await.is_some());
         let mut conditional = put("two");
         conditional["ConditionExpression"] = "attribute_not_exists(id)".into();
@@ -98,7 +98,7 @@ mod tests {
             ("PutItem", &conditional),
             ("PutItem", &json!({"TableName": "other", "Item": {"id": {"S": "a"}}})),
             ("PutItem", &json!({"TableName": 1})),
-            ("Scan", &json!({"TableName": "t"})),
+            ("Scan", &json!({"TableName": "things"})),
         ] {
             assert!(
                 done(&database, operation, body, &SIGNED).await.is_none(),
