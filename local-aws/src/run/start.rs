@@ -98,12 +98,12 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
 
     let hosts = Hosts::new(settings.address, settings.allowed_hosts);
     let router = front_router(local_api, application.page, &gateway, hosts);
-    let silent = SilentClients::GoAfter {
-        silence: SMTP_PATIENCE,
-        smtp_port: settings.smtp_port,
-    };
-    let front = server::serve_with(at.front.socket, router, None, silent, stop_front.clone());
-    let front = tokio::spawn(front);
+    let front = tokio::spawn(serve_front(
+        at.front.socket,
+        router,
+        settings.smtp_port,
+        stop_front.clone(),
+    ));
     let serve = |listener, router, idle| tasks.spawn(server::serve(listener, router, idle, stop.clone()));
     serve(at.ses.socket, ses.router(&middleware), Some(SES_IDLE));
     serve(at.sqs.socket, sqs.router(&middleware), None);
@@ -238,6 +238,15 @@ fn front_router(local_api: LocalApi, page: Option<&'static str>, gateway: &Arc<G
     local
         .layer(axum::middleware::from_fn_with_state(hosts, guard))
         .merge(gateway.router())
+}
+
+/// Serves these routes until `stop` is cancelled, and tells clients of SMTP which port is theirs.
+async fn serve_front(socket: TcpListener, router: Router, smtp_port: Option<u16>, stop: CancellationToken) {
+    let silent = SilentClients::GoAfter {
+        silence: SMTP_PATIENCE,
+        smtp_port,
+    };
+    server::serve_with(socket, router, None, silent, stop).await;
 }
 
 /// Opens the clock, which goes on from its setting in the data directory.
