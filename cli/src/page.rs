@@ -29,7 +29,7 @@ const PARTS: &[&str] = &[
     AROUND_SCRIPT.1,
 ];
 
-const BYTES: [u8; length()] = joined();
+static BYTES: [u8; length()] = joined();
 
 /// The page, as a browser gets it.
 pub(crate) const PAGE: &str = match std::str::from_utf8(&BYTES) {
@@ -62,6 +62,7 @@ const fn length() -> usize {
     length
 }
 
+#[expect(clippy::large_stack_arrays, reason = "it runs in the compiler")]
 const fn joined() -> [u8; length()] {
     let mut bytes = [0; length()];
     let (mut at, mut index) = (0, 0);

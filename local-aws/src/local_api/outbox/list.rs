@@ -130,7 +130,9 @@ struct Mark {
 pub(in super::super) async fn mark(State(api): State<Arc<LocalApi>>, body: Bytes) -> Result<Response, LocalApiError> {
     let Mark { ids, q, read: is_read } = read(&body)?;
     let numbers = Chosen { ids, q }.numbers(&api).await?;
-    Ok(changed(api.ses.mark(&numbers, is_read).map_err(unwritten)?))
+    Ok(changed(
+        api.ses.mark(&numbers, is_read).map_err(|error| unwritten(&error))?,
+    ))
 }
 
 pub(in super::super) async fn delete_chosen(
@@ -138,12 +140,16 @@ pub(in super::super) async fn delete_chosen(
     body: Bytes,
 ) -> Result<Response, LocalApiError> {
     let numbers = read::<Chosen>(&body)?.numbers(&api).await?;
-    Ok(changed(api.ses.delete_mails(&numbers).map_err(unwritten)?))
+    Ok(changed(
+        api.ses.delete_mails(&numbers).map_err(|error| unwritten(&error))?,
+    ))
 }
 
 pub(in super::super) async fn delete_one(State(api): State<Arc<LocalApi>>, Path(id): Path<String>) -> ChangeResult {
     let entry = find(&api, &id)?;
-    api.ses.delete_mails(&[entry.number]).map_err(unwritten)?;
+    api.ses
+        .delete_mails(&[entry.number])
+        .map_err(|error| unwritten(&error))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -187,7 +193,7 @@ fn changed(mails: usize) -> Response {
     axum::Json(json!({ "changed": mails })).into_response()
 }
 
-fn unwritten(error: std::io::Error) -> LocalApiError {
+fn unwritten(error: &std::io::Error) -> LocalApiError {
     LocalApiError(
         StatusCode::INTERNAL_SERVER_ERROR,
         format!("the file of the outbox cannot be written: {error}"),

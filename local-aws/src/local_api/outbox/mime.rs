@@ -2,6 +2,7 @@
 //! SES's boundaries, its encodings and the fields that it adds are its own.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -33,7 +34,7 @@ fn built(mail: &OutboxMail) -> String {
     let mut message = String::new();
     let mut field = |name: &str, value: &str| {
         if !value.is_empty() {
-            message.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(message, "{name}: {value}\r\n");
         }
     };
     field(
@@ -50,7 +51,7 @@ fn built(mail: &OutboxMail) -> String {
         field(name, &value(own));
     }
     field("MIME-Version", "1.0");
-    write(&body(mail), &mail.ses_message_id, &mut message);
+    put(&body(mail), &mail.ses_message_id, &mut message);
     message
 }
 
@@ -81,7 +82,7 @@ fn several(kind: &'static str, mut parts: Vec<Part>) -> Option<Part> {
     Some(Part::Several { kind, parts })
 }
 
-fn write(part: &Part, id: &str, message: &mut String) {
+fn put(part: &Part, id: &str, message: &mut String) {
     match part {
         Part::Leaf { fields, content } => {
             message.push_str(fields);
@@ -92,14 +93,15 @@ fn write(part: &Part, id: &str, message: &mut String) {
         Part::Several { kind, parts } => {
             // No sender can know the id, so no content has the boundary.
             let boundary = format!("{kind}_{id}");
-            message.push_str(&format!(
+            let _ = write!(
+                message,
                 "Content-Type: multipart/{kind}; boundary=\"{boundary}\"\r\n\r\n"
-            ));
+            );
             for part in parts {
-                message.push_str(&format!("--{boundary}\r\n"));
-                write(part, id, message);
+                let _ = write!(message, "--{boundary}\r\n");
+                put(part, id, message);
             }
-            message.push_str(&format!("--{boundary}--\r\n"));
+            let _ = write!(message, "--{boundary}--\r\n");
         }
     }
 }

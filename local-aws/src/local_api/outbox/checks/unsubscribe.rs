@@ -44,7 +44,7 @@ pub(super) fn check(headers: &BTreeMap<String, String>) -> UnsubscribeCheck {
         )),
         (Some(_), post) => {
             findings.extend(of_uris(&uris));
-            findings.extend(of_post(post));
+            findings.push(of_post(post));
         }
     }
     let one_click = list.is_some() && findings.iter().all(|finding| finding.level < Level::Warning);
@@ -106,19 +106,16 @@ fn of_uris(uris: &[String]) -> Vec<Finding> {
     findings
 }
 
-fn of_post(post: Option<&str>) -> Option<Finding> {
+fn of_post(post: Option<&str>) -> Finding {
     match post {
-        Some(value) if value.trim() == POST_VALUE => Some(Finding::new(
-            Level::Good,
-            "List-Unsubscribe-Post says that one click is enough.",
-        )),
-        Some(_) => Some(fault(
-            "List-Unsubscribe-Post must be exactly List-Unsubscribe=One-Click.",
-        )),
-        None => Some(fault(
+        Some(value) if value.trim() == POST_VALUE => {
+            Finding::new(Level::Good, "List-Unsubscribe-Post says that one click is enough.")
+        }
+        Some(_) => fault("List-Unsubscribe-Post must be exactly List-Unsubscribe=One-Click."),
+        None => fault(
             "There is no List-Unsubscribe-Post, so the link opens a page. Add it with the value \
              List-Unsubscribe=One-Click.",
-        )),
+        ),
     }
 }
 

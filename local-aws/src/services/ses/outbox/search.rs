@@ -148,11 +148,11 @@ impl Term {
             "state" => {
                 let named = MailState::ALL.into_iter().find(|state| state.name() == text);
                 Self::State(named.ok_or_else(|| {
-                    let names: Vec<String> = MailState::ALL
+                    let known: Vec<String> = MailState::ALL
                         .iter()
                         .map(|state| format!("`{}`", state.name()))
                         .collect();
-                    unknown("state", &names.join(", "))
+                    unknown("state", &known.join(", "))
                 })?)
             }
             "has" if text == "attachment" => Self::HasAttachment,

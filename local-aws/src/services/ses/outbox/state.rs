@@ -74,10 +74,9 @@ impl MailState {
     /// final event counts, because a complaint follows a delivery.
     fn then(self, next: Self) -> Self {
         match (self.is_final(), next.is_final()) {
-            (true, true) => self.max(next),
             (true, false) => self,
             (false, true) => next,
-            (false, false) => self.max(next),
+            (true, true) | (false, false) => self.max(next),
         }
     }
 }
