@@ -31,29 +31,26 @@ use crate::services::gateway::Gateway;
 use crate::services::lambda::{FunctionSettings, Lambda};
 use crate::services::scheduler::Scheduler;
 use crate::services::ses::{Ses, SesConfigurationSet, SesSettings};
-use crate::template::{ConfigurationSet, Queue, Schedule, Stack, Table};
+use crate::template::{ConfigurationSet, HttpApi, Queue, Schedule, Stack, Table};
 use crate::{page, server};
 
 /// The time after which SES closes an idle connection. An assumption: AWS documents none.
 const SES_IDLE: Duration = Duration::from_mins(1);
 
 /// The time after which a client that says nothing is told that the HTTP API does not speak SMTP. Clients of SMTP wait
-/// longer for the greeting.
-const SMTP_PATIENCE: Duration = Duration::from_secs(5);
+/// 30 seconds or longer for the greeting, and browsers close a connection that they opened in advance after 10.
+const SMTP_PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError> {
     let application = settings.application;
     let context = application.stack_context(settings.parameters.clone());
     let mut stack = Stack::read(application.template, &context)?;
-    let incomplete = || StartError::Incomplete("HTTP API".to_owned());
-    let http_api = stack.http_api.take().ok_or_else(incomplete)?;
-    let watched_schedule = watched_schedule(&application, &stack)?;
+    let (http_api, watched_schedule) = (http_api(&mut stack)?, watched_schedule(&application, &stack)?);
     let at = Listeners::bind(settings.address, settings.port).await?;
 
     let data_dir = settings.data_dir.as_ref();
     let clock = open_clock(data_dir)?;
-    let stop = CancellationToken::new();
-    let (stop_front, stop_events) = (CancellationToken::new(), CancellationToken::new());
+    let [stop, stop_front, stop_events] = [(); 3].map(|()| CancellationToken::new());
     let tasks = TaskTracker::new();
 
     let ses_settings = ses_settings(&settings, &stack);
@@ -77,7 +74,6 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
     };
     let EventPipeline { sns, sqs, pollers } = EventPipeline::open(&stack, pipeline)?;
     let tables = table_names(stack.tables);
-    let feed = ses.feed().clone();
     let local_api = LocalApi {
         ses: Arc::clone(&ses),
         sns: Arc::clone(&sns),
@@ -110,20 +106,18 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
     serve(at.sns.socket, sns.router(), None);
     serve(at.cloudwatch.socket, cloudwatch.router(&middleware), None);
     serve(at.runtime.socket, lambda.router(), None);
-    let dynamodb = serve_dynamodb(dynamodb, at.dynamodb.socket, middleware.clone(), stop.clone());
-    tasks.spawn(dynamodb);
+    tasks.spawn(serve_dynamodb(
+        dynamodb,
+        at.dynamodb.socket,
+        middleware.clone(),
+        stop.clone(),
+    ));
     let events = tokio::spawn(deliver(published, Arc::clone(&ses), sns, stop_events.clone()));
     lambda.warm_up();
     for poller in pollers {
         tasks.spawn(poller.run(stop_events.clone()));
     }
-    let scheduler = Scheduler {
-        lambda: lambda.clone(),
-        clock,
-        repeats: settings.repeats_schedules,
-        stop: stop.clone(),
-    };
-    let first_runs = scheduler.run_all(stack.schedules, &tasks);
+    let scheduler = scheduler(&lambda, clock, settings.repeats_schedules, &stop);
     Ok(LocalAws {
         url: at.front.url,
         dynamodb_url: at.dynamodb.url,
@@ -137,7 +131,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         calls: middleware.calls,
         faults: middleware.faults,
         metrics: middleware.metrics,
-        feed,
+        feed: ses.feed().clone(),
         readiness_path: application.readiness_path,
         data_dir: settings.data_dir,
         gateway,
@@ -147,9 +141,25 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         stop_events,
         events,
         stop,
+        first_runs: scheduler.run_all(stack.schedules, &tasks),
         tasks,
-        first_runs,
     })
+}
+
+/// Takes the HTTP API out of a stack.
+fn http_api(stack: &mut Stack) -> Result<HttpApi, StartError> {
+    let incomplete = || StartError::Incomplete("HTTP API".to_owned());
+    stack.http_api.take().ok_or_else(incomplete)
+}
+
+/// Makes the caller of the functions that run on a schedule.
+fn scheduler(lambda: &Arc<Lambda>, clock: Clock, repeats: bool, stop: &CancellationToken) -> Scheduler {
+    Scheduler {
+        lambda: Arc::clone(lambda),
+        clock,
+        repeats,
+        stop: stop.clone(),
+    }
 }
 
 /// Makes the layer around every operation.

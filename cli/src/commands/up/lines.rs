@@ -249,17 +249,17 @@ mod tests {
         json!({ "at": AT, "state": state, "trouble": "no topic", "event": event })
     }
 
-    fn shown(happening: Happening) -> Option<String> {
-        line(&happening, Colours::Off)
+    fn shown(happening: &Happening) -> Option<String> {
+        line(happening, Colours::Off)
     }
 
     fn of_event(kind: &str, state: &str, detail: &Value) -> Option<String> {
-        shown(Happening::Event(Arc::new(event(kind, state, detail))))
+        shown(&Happening::Event(Arc::new(event(kind, state, detail))))
     }
 
     #[test]
     fn a_mail_has_its_time_first_recipient_subject_and_id() {
-        let line = shown(Happening::Mail(Arc::new(mail(
+        let line = shown(&Happening::Mail(Arc::new(mail(
             "Hello",
             &["anna@example.net", "b@example.net"],
         ))));
@@ -268,7 +268,7 @@ mod tests {
         let mut unverified = mail("Hi", &["b@example.net"]);
         unverified["is_sender_verified"] = json!(false);
         unverified["id"] = Value::Null;
-        let line = shown(Happening::Mail(Arc::new(unverified))).unwrap();
+        let line = shown(&Happening::Mail(Arc::new(unverified))).unwrap();
         assert!(
             line.ends_with("Hi  0100  (on AWS, SES refuses the sender a@example.com until it is verified)"),
             "{line}"
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_subject_is_shortened_and_cannot_command_the_terminal() {
-        let line = |subject: &str| shown(Happening::Mail(Arc::new(mail(subject, &["b@example.net"])))).unwrap();
+        let line = |subject: &str| shown(&Happening::Mail(Arc::new(mail(subject, &["b@example.net"])))).unwrap();
         let hostile = line("\u{1b}[31m\r\n\u{9b}2J\u{202e}abc\u{7}");
         assert!(
             !hostile.contains(|c: char| c.is_control() || c == '\u{202e}'),
@@ -289,7 +289,7 @@ mod tests {
             "{long}"
         );
         let address = format!("{}\u{1b}@example.net", "a".repeat(300));
-        let long = shown(Happening::Mail(Arc::new(mail("s", &[&address])))).unwrap();
+        let long = shown(&Happening::Mail(Arc::new(mail("s", &[&address])))).unwrap();
         assert!(long.chars().count() < 120, "{long}");
     }
 
@@ -316,7 +316,7 @@ mod tests {
         assert!(of_event("Send", "queued", &json!({})).is_some());
         // A message that is no event of SES.
         let other = json!({ "at": AT, "state": "handled", "event": "hello" });
-        assert_eq!(shown(Happening::Event(Arc::new(other))), None);
+        assert_eq!(shown(&Happening::Event(Arc::new(other))), None);
     }
 
     #[test]

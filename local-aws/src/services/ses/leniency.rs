@@ -24,8 +24,7 @@ impl SesLeniency {
 
     /// Returns the outcome at a recipient that is not on the account's suppression list.
     pub(super) fn outcome_at(&self, mailbox: &Mailbox) -> RecipientOutcome {
-        self.name_of(mailbox)
-            .map_or_else(|| outcome_at(mailbox), |name| outcome_of(name))
+        self.name_of(mailbox).map_or_else(|| outcome_at(mailbox), outcome_of)
     }
 
     fn name_of(&self, mailbox: &Mailbox) -> Option<&str> {
