@@ -17,6 +17,7 @@ mod queue;
 mod smtp;
 mod status;
 mod suppressions;
+mod unsubscribe;
 pub(crate) mod up;
 pub(crate) mod webhooks;
 
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Smtp(smtp::SmtpCommand),
     Keys(keys::KeysCommand),
     Suppressions(suppressions::SuppressionsCommand),
+    Unsubscribe(unsubscribe::UnsubscribeCommand),
     Emails(emails::EmailsCommand),
     Webhooks(webhooks::WebhooksCommand),
     Listen(listen::ListenCommand),
@@ -55,6 +57,7 @@ impl Command {
             Self::Smtp(command) => command.run(),
             Self::Keys(command) => command.run(),
             Self::Suppressions(command) => command.run(),
+            Self::Unsubscribe(command) => command.run(),
             Self::Emails(command) => command.run(),
             Self::Webhooks(command) => command.run(),
             Self::Listen(command) => command.run(),

@@ -3,7 +3,7 @@
 use aws::{Deliveries, DeliveryQueue, Messages, Suppressions, TrustError, Usage, Webhooks};
 use domain::webhook::guard::UrlRules;
 use emitter::EmitterConfig;
-use front::{Clients, Front};
+use front::{Clients, Front, LinkMaker};
 use sending::Sending;
 use suppression::Lifting;
 
@@ -24,6 +24,7 @@ pub struct SendApiState {
     pub(crate) deliveries: Deliveries,
     pub(crate) delivery_queue: DeliveryQueue,
     pub(crate) url_rules: UrlRules,
+    pub(crate) links: LinkMaker,
 }
 
 impl SendApiState {
@@ -53,6 +54,7 @@ impl SendApiState {
             messages: front.messages,
             lifting: front.lifting,
             usage: front.usage,
+            links: front.links,
             webhooks: Webhooks::new(dynamodb.clone(), webhooks.webhooks_table),
             deliveries: Deliveries::new(dynamodb, webhooks.deliveries_table),
             delivery_queue: DeliveryQueue::new(sqs, webhooks.queue_url),

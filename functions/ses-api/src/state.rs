@@ -1,7 +1,7 @@
 //! The state of the SES API between invocations: its clients, its cache of API keys and the identities that it read.
 
 use aws::{Suppressions, TrustError, Usage};
-use front::{Front, FrontConfig};
+use front::{Front, FrontConfig, LinkMaker};
 use sending::Sending;
 use suppression::Lifting;
 
@@ -19,6 +19,7 @@ pub struct SesApiState {
     pub(crate) lifting: Lifting,
     pub(crate) usage: Usage,
     pub(crate) identities: KnownIdentities,
+    pub(crate) links: LinkMaker,
 }
 
 impl SesApiState {
@@ -37,6 +38,7 @@ impl SesApiState {
             suppressions: front.suppressions,
             lifting: front.lifting,
             usage: front.usage,
+            links: front.links,
         })
     }
 }

@@ -17,6 +17,7 @@ mod self_test;
 mod sender_domain;
 #[cfg(test)]
 mod tests;
+mod unsubscribe;
 
 use std::io::Write;
 use std::path::PathBuf;

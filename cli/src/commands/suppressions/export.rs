@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use domain::unsubscribe::Topic;
 
-use super::line::{COLUMNS, lines_of};
+use super::line::{COLUMNS, line_of_topic, lines_of};
 use super::{ListMoveError, SuppressionList};
 use crate::execution::{CommandResult, Failure, block_on};
 use crate::output::{self, OutputError, note, progress};
@@ -20,7 +21,7 @@ const PAGE_SIZE: i32 = 500;
 /// Write the whole suppression list as CSV
 ///
 /// The file has one line for each reason of each address, with the columns `address`, `reason`, `since`,
-/// `expires_at`, `subtype`, `diagnostic`, `source` and `bounce_reason`. `okite suppressions import` reads it.
+/// `expires_at`, `subtype`, `diagnostic`, `source`, `bounce_reason` and `topic`. `okite suppressions import` reads it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -29,16 +30,19 @@ pub(crate) struct ExportCommand {
     /// File to create; it must not exist yet [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Export the people who left this topic, and nothing else about them
+    #[arg(long)]
+    topic: Option<Topic>,
     #[command(flatten)]
     target: TargetArguments,
 }
 
 impl ExportCommand {
     pub(crate) fn run(self) -> CommandResult {
-        let Self { output, target } = self;
+        let Self { output, topic, target } = self;
         block_on(async {
             let progress = |exported: Exported| progress!("{}", counted(exported.addresses, "address", "addresses"));
-            let exported = export(&target.into(), output.as_deref(), progress).await?;
+            let exported = export(&target.into(), output.as_deref(), topic.as_ref(), progress).await?;
             note!(
                 "Exported {} in {}.",
                 counted(exported.addresses, "address", "addresses"),
@@ -73,7 +77,12 @@ struct Exported {
 }
 
 /// Writes the list of `target` to a new file, or to standard output. Calls `progress` after each page.
-async fn export(target: &Target, file: Option<&Path>, progress: impl Fn(Exported)) -> Result<Exported, ListMoveError> {
+async fn export(
+    target: &Target,
+    file: Option<&Path>,
+    topic: Option<&Topic>,
+    progress: impl Fn(Exported),
+) -> Result<Exported, ListMoveError> {
     let list = SuppressionList::of(target).await?;
     let output_error = |source: io::Error| OutputError::of(file, source);
     let sink = output::open(file)?;
@@ -90,9 +99,13 @@ async fn export(target: &Target, file: Option<&Path>, progress: impl Fn(Exported
             .await
             .map_err(|error| list.error(&error))?;
         for entry in &page.entries {
-            exported.addresses += 1;
             exported.in_part += u64::from(entry.registers.unreadable);
-            for line in lines_of(entry) {
+            let lines = match topic {
+                None => lines_of(entry),
+                Some(topic) => line_of_topic(entry, topic).into_iter().collect(),
+            };
+            exported.addresses += u64::from(topic.is_none() || !lines.is_empty());
+            for line in lines {
                 exported.lines += 1;
                 writer.write_record(&line).map_err(csv_error)?;
             }

@@ -21,7 +21,7 @@ pub struct InvalidTopic;
 
 impl Topic {
     /// The topic of a mail whose caller asks for one-click unsubscribe and names no topic.
-    pub const DEFAULT: &str = "all";
+    pub const DEFAULT: &str = "default";
 
     /// Reads a topic.
     ///
