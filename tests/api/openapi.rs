@@ -385,7 +385,8 @@ async fn every_example_is_valid_and_every_request_among_them_works() {
                     "{path}"
                 );
             }
-            if let Some(body) = operation.get("requestBody") {
+            let with_json = |body: &&Value| !example(body).is_null();
+            if let Some(body) = operation.get("requestBody").filter(with_json) {
                 let answer = Answer::of(okite.request(method, &path).bearer_auth(KEY).json(&example(body))).await;
                 assert!(answer.status < 300, "{path}: {answer:?}");
             }

@@ -155,7 +155,7 @@ async fn imports_the_list_of_ses() {
         .await
         .into_iter()
         .find(|line| line.starts_with("Anna@"));
-    assert!(of_anna.unwrap().ends_with(",BOUNCE,,ses-account-list,"));
+    assert!(of_anna.unwrap().ends_with(",BOUNCE,,ses-account-list,,"));
 }
 
 #[tokio::test]
