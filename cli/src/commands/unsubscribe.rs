@@ -8,6 +8,7 @@ use domain::unsubscribe::{TooManySecrets, UnsubscribeSecret};
 
 use crate::execution::{CommandResult, block_on};
 use crate::output::note;
+use crate::plural::counted;
 use crate::target::{Target, TargetArguments, TargetError, USAGE};
 
 /// How often the secrets are read again that somebody else changed meanwhile.
@@ -62,8 +63,8 @@ impl UnsubscribeCommand {
             match secrets {
                 1 => note!("{target_name} had no secret of unsubscribe links. It has one now."),
                 secrets => note!(
-                    "New mail of {target_name} gets links under a new secret. The {} old ones stay valid.",
-                    secrets - 1
+                    "New mail of {target_name} gets links under a new secret. Links under {} stay valid.",
+                    counted(secrets - 1, "older secret", "older secrets")
                 ),
             }
             Ok(ExitCode::SUCCESS)
