@@ -128,17 +128,13 @@ impl Call<'_> {
                 });
             }
         };
-        let links = match key_topic {
-            None => None,
-            Some(_) => {
-                let links = self.state.links.links(&self.request.api, self.deadlines.arrived);
-                let links = self.deadlines.before_sending(links).await;
-                Some(
-                    links
-                        .map_err(|error| self.not_linked(error.into()))?
-                        .map_err(|error| self.not_linked(error.into()))?,
-                )
-            }
+        let links = if key_topic.is_some() {
+            let links = self.state.links.links(&self.request.api, self.deadlines.arrived);
+            let links = self.deadlines.before_sending(links).await;
+            let links = links.map_err(|error| self.not_linked(&error.into()))?;
+            Some(links.map_err(|error| self.not_linked(&error.into()))?)
+        } else {
+            None
         };
         let linked = linked(email, None, key_topic, links.as_ref());
         let linked = linked.map_err(|error| ApiFault::invalid(error.to_string()))?;
@@ -149,8 +145,8 @@ impl Call<'_> {
         })
     }
 
-    fn not_linked(&self, not_sent: NotSent) -> ApiFault {
-        ApiFault::not_sent(&not_sent, "", &self.state.region)
+    fn not_linked(&self, not_sent: &NotSent) -> ApiFault {
+        ApiFault::not_sent(not_sent, "", &self.state.region)
     }
 }
 

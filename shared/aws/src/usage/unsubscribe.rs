@@ -139,12 +139,11 @@ impl KnownUnsubscribeSecrets {
         if let Some(known) = self.younger_than(REMEMBERED, now) {
             return Ok(known);
         }
-        let secrets = match self.usage.unsubscribe_secrets().await? {
-            Some(secrets) => secrets,
-            None => {
-                let new = new().ok_or_else(|| StoreError::new("UpdateItem", "NoRandomBytes"))?;
-                self.usage.first_unsubscribe_secret(new).await?
-            }
+        let secrets = if let Some(secrets) = self.usage.unsubscribe_secrets().await? {
+            secrets
+        } else {
+            let new = new().ok_or_else(|| StoreError::new("UpdateItem", "NoRandomBytes"))?;
+            self.usage.first_unsubscribe_secret(new).await?
         };
         Ok(self.remember(secrets, now))
     }

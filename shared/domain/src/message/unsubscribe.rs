@@ -195,11 +195,11 @@ mod tests {
 
     fn plan(
         parts: EmailParts,
-        wish: Option<UnsubscribeWish>,
+        wish: impl Into<Option<UnsubscribeWish>>,
         key_topic: Option<&str>,
     ) -> Result<Option<UnsubscribePlan>, InvalidEmail> {
         let key_topic = key_topic.map(topic);
-        UnsubscribePlan::of(&Email::new(parts).unwrap(), wish.as_ref(), key_topic.as_ref())
+        UnsubscribePlan::of(&Email::new(parts).unwrap(), wish.into().as_ref(), key_topic.as_ref())
     }
 
     fn headers(count: usize) -> Vec<Header> {
@@ -208,8 +208,8 @@ mod tests {
             .collect()
     }
 
-    fn link_for(name: &str) -> Option<UnsubscribeWish> {
-        Some(UnsubscribeWish::LinkFor(topic(name)))
+    fn link_for(name: &str) -> UnsubscribeWish {
+        UnsubscribeWish::LinkFor(topic(name))
     }
 
     #[test]
@@ -219,8 +219,8 @@ mod tests {
             (None, Some("news"), Some("news")),
             (Some(UnsubscribeWish::Link), None, Some("default")),
             (Some(UnsubscribeWish::Link), Some("news"), Some("news")),
-            (link_for("sale"), None, Some("sale")),
-            (link_for("sale"), Some("news"), Some("sale")),
+            (Some(link_for("sale")), None, Some("sale")),
+            (Some(link_for("sale")), Some("news"), Some("sale")),
         ] {
             let plan = plan(parts(), wish, key_topic).unwrap();
             assert_eq!(plan.as_ref().map(|plan| plan.topic.as_str()), expected);
@@ -306,7 +306,7 @@ mod tests {
                 headers: headers(count),
                 ..parts()
             };
-            for (wish, key_topic) in [(link_for("news"), None), (None, Some("news"))] {
+            for (wish, key_topic) in [(Some(link_for("news")), None), (None, Some("news"))] {
                 let plan = plan(full(), wish, key_topic);
                 assert_eq!(plan.is_ok(), fits, "{count}");
                 if let Err(error) = plan {

@@ -27,9 +27,8 @@ impl SuppressionReason {
             Self::Bounce | Self::Blocked | Self::Soft => "bounce",
             Self::Complaint => "complaint",
             // An operator has to look at an entry that cannot be read.
-            Self::Manual | Self::Unreadable => "manual",
-            // The API of Resend has no fourth word, and a person has asked for it.
-            Self::Unsubscribed => "manual",
+            // The API of Resend has no fourth word, and a person has asked not to get the topic.
+            Self::Manual | Self::Unreadable | Self::Unsubscribed => "manual",
         }
     }
 

@@ -1,7 +1,5 @@
 //! The secrets of unsubscribe links.
 
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
-
 use aws::KnownUnsubscribeSecrets;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::unsubscribe::{UnsubscribeSecret, UnsubscribeSecrets};
