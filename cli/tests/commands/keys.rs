@@ -307,7 +307,7 @@ async fn the_list_shows_no_secret() {
     let column = table.find("PERMISSION").unwrap();
     let line = table.lines().find(|line| line.starts_with(id_of(&first))).unwrap();
     assert!(
-        line[column..].starts_with("sending     bulk           example.com,example.org"),
+        line[column..].starts_with("sending     bulk           -      example.com,example.org"),
         "{table}"
     );
     for key in [first, second] {
