@@ -165,6 +165,7 @@ impl Okite {
             stream: Stream::Transactional,
             from_domains: Vec::new(),
             when_busy: WhenBusy::default(),
+            topic: None,
             created_at: Timestamp::UNIX_EPOCH,
         };
         change(&mut record);
@@ -315,6 +316,7 @@ impl Okite {
                 SuppressionReason::Soft => !registers.soft.is_empty(),
                 SuppressionReason::Manual => registers.manual_at.is_some(),
                 SuppressionReason::Unreadable => registers.unreadable,
+                SuppressionReason::Unsubscribed => !registers.topics.is_empty(),
             }
         })
         .await;

@@ -61,7 +61,8 @@ impl Contract {
         compiler.add_resource(CLOSED, closed(document.clone())).unwrap();
         let mut schemas = Schemas::new();
         let mut compile = |resource: &str, pointer: &str| {
-            document.pointer(&format!("{pointer}/content"))?;
+            // A page for people has no schema, and neither has a form.
+            document.pointer(&format!("{pointer}/content/application~1json"))?;
             let schema = format!("{resource}#{pointer}/content/application~1json/schema");
             Some(
                 compiler
@@ -168,7 +169,12 @@ impl Contract {
 
     /// The operations and the statuses with which they succeed.
     fn successes(&self) -> BTreeSet<(String, u16)> {
-        let successes = self.operations.iter().flat_map(|(name, operation)| {
+        // The pages for people have tests of their own.
+        let operations = self
+            .operations
+            .iter()
+            .filter(|(name, _)| !name.contains(" /unsubscribe/"));
+        let successes = operations.flat_map(|(name, operation)| {
             let statuses = operation.responses.keys().filter(|status| **status < 300);
             statuses.map(move |status| (name.clone(), *status))
         });
@@ -379,7 +385,8 @@ async fn every_example_is_valid_and_every_request_among_them_works() {
                     "{path}"
                 );
             }
-            if let Some(body) = operation.get("requestBody") {
+            let with_json = |body: &&Value| !example(body).is_null();
+            if let Some(body) = operation.get("requestBody").filter(with_json) {
                 let answer = Answer::of(okite.request(method, &path).bearer_auth(KEY).json(&example(body))).await;
                 assert!(answer.status < 300, "{path}: {answer:?}");
             }

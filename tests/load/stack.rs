@@ -138,6 +138,7 @@ impl Stack {
             stream: Stream::Bulk,
             when_busy: WhenBusy::default(),
             from_domains: Vec::new(),
+            topic: None,
             created_at: now(),
         };
         let table = self.variable("API_KEYS_TABLE")?.to_owned();

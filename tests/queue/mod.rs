@@ -51,7 +51,7 @@ async fn without_room(rate: u32) -> Okite {
 
 impl Okite {
     /// Runs the sweep, and returns its figures.
-    async fn sweep(&self) -> Value {
+    pub(crate) async fn sweep(&self) -> Value {
         let answer = self.local(Method::POST, "schedules/SweepSchedule", &Value::Null).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.body

@@ -209,6 +209,7 @@ impl World {
             stream: Stream::Transactional,
             from_domains: Vec::new(),
             when_busy: WhenBusy::Refuse,
+            topic: None,
             created_at: Timestamp::UNIX_EPOCH,
         };
         let keys = ApiKeys::new(self.dynamodb.clone(), self.config.front.api_keys_table.clone());

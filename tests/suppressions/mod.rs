@@ -2,4 +2,5 @@
 
 pub(crate) mod api;
 pub(crate) mod reconciliation;
+mod unsubscribe;
 mod webhooks;

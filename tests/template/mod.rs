@@ -209,7 +209,8 @@ fn gives_each_function_the_variables_that_it_reads() {
         ("JUDGED_VOLUME_MIN", "1000"),
         ("METRICS", "true"),
     ];
-    let fronts = [&policy[..], &of_messages, &of_sending, &deadlines, &emitter].concat();
+    let links = [("UNSUBSCRIBE_BASE_URL", "")];
+    let fronts = [&policy[..], &of_messages, &of_sending, &deadlines, &emitter, &links].concat();
     for (name, own) in [
         ("send-api", [&fronts[..], &ports].concat()),
         ("ses-api", fronts),
@@ -501,6 +502,11 @@ fn routes_the_paths_of_ses_to_the_ses_api_and_every_other_request_to_the_send_ap
         method: None,
         path: vec![literal("v2"), literal("email"), PathSegment::Greedy("proxy".to_owned())],
     };
+    // A route of its own, because it has limits of its own.
+    let of_links = RouteKey::Path {
+        method: None,
+        path: vec![literal("unsubscribe"), PathSegment::Variable("token".to_owned())],
+    };
     assert_eq!(
         stack().http_api,
         Some(HttpApi {
@@ -508,6 +514,7 @@ fn routes_the_paths_of_ses_to_the_ses_api_and_every_other_request_to_the_send_ap
             name: "okite-SendApi".to_owned(),
             routes: vec![
                 route("send-api", RouteKey::Default),
+                route("send-api", of_links),
                 route("ses-api", of_version_1),
                 route("ses-api", of_version_2),
             ],

@@ -23,6 +23,7 @@ mod smtp;
 mod status;
 mod suppressions;
 mod tail;
+mod unsubscribe;
 pub(crate) mod up;
 pub(crate) mod webhooks;
 
@@ -38,6 +39,7 @@ pub(crate) enum Command {
     Smtp(smtp::SmtpCommand),
     Keys(keys::KeysCommand),
     Suppressions(suppressions::SuppressionsCommand),
+    Unsubscribe(unsubscribe::UnsubscribeCommand),
     Emails(emails::EmailsCommand),
     Webhooks(webhooks::WebhooksCommand),
     Tail(tail::TailCommand),
@@ -65,6 +67,7 @@ impl Command {
             Self::Smtp(command) => command.run(),
             Self::Keys(command) => command.run(),
             Self::Suppressions(command) => command.run(),
+            Self::Unsubscribe(command) => command.run(),
             Self::Emails(command) => command.run(),
             Self::Webhooks(command) => command.run(),
             Self::Tail(command) => command.run(),

@@ -101,6 +101,7 @@ async fn a_new_okite_up_is_well() {
         "feedback.event_destination",
         "feedback.subscription",
         "alarms",
+        "keys.unsubscribe",
     ] {
         assert_eq!(levels(&findings, good), ["ok"], "{good}: {findings:#?}");
     }

@@ -293,7 +293,7 @@ async fn the_list_shows_no_secret() {
     let ids: Vec<_> = keys.iter().map(|key| key["id"].as_str().unwrap()).collect();
     assert_eq!(ids, [id_of(&first), id_of(&second)]);
     let mut wanted = json!({
-        "id": id_of(&first), "name": "shop", "permission": "sending", "stream": "bulk",
+        "id": id_of(&first), "name": "shop", "permission": "sending", "stream": "bulk", "topic": null,
         "from_domains": ["example.com", "example.org"], "when_busy": "queue",
         "aws_credentials": false,
     });
@@ -307,7 +307,7 @@ async fn the_list_shows_no_secret() {
     let column = table.find("PERMISSION").unwrap();
     let line = table.lines().find(|line| line.starts_with(id_of(&first))).unwrap();
     assert!(
-        line[column..].starts_with("sending     bulk           example.com,example.org"),
+        line[column..].starts_with("sending     bulk           -      example.com,example.org"),
         "{table}"
     );
     for key in [first, second] {

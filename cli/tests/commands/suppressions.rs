@@ -14,17 +14,20 @@ use crate::support::*;
 
 /// Every register once, with its time, and a diagnostic that needs quotes.
 const EVERYTHING: &str = "\
-address,reason,since,expires_at,subtype,diagnostic,source,bounce_reason
-Anna@example.net,bounce,2026-01-02T03:04:05.678Z,,General,\"550 5.1.1 no such user, \"\"anna\"\"\",f-1,user_unknown
-anna@example.net,complaint,2026-01-03T00:00:00Z,,abuse,,f-2,
-anna@example.net,lifted,2026-01-04T00:00:00Z,,,,,
-bob@example.net,blocked,2026-01-02T00:00:00Z,,General,550 5.7.1 policy,f-3,policy
-bob@example.net,blocked,2025-12-31T00:00:00Z,,,,,
-bob@example.net,blocked,2026-01-01T00:00:00Z,,,,,
-carl@example.net,manual,2026-01-02T00:00:00Z,2099-01-01T00:00:00Z,,,crm,
-dora@example.net,manual,2026-01-02T00:00:00Z,,,,crm,
-emil@example.net,soft,2026-01-02T00:00:00Z,,,,f-4,mailbox_full
-emil@example.net,soft,2026-01-02T00:00:00Z,,,,f-5,
+address,reason,since,expires_at,subtype,diagnostic,source,bounce_reason,topic
+Anna@example.net,bounce,2026-01-02T03:04:05.678Z,,General,\"550 5.1.1 no such user, \"\"anna\"\"\",f-1,user_unknown,
+anna@example.net,complaint,2026-01-03T00:00:00Z,,abuse,,f-2,,
+anna@example.net,lifted,2026-01-04T00:00:00Z,,,,,,
+bob@example.net,blocked,2026-01-02T00:00:00Z,,General,550 5.7.1 policy,f-3,policy,
+bob@example.net,blocked,2025-12-31T00:00:00Z,,,,,,
+bob@example.net,blocked,2026-01-01T00:00:00Z,,,,,,
+carl@example.net,manual,2026-01-02T00:00:00Z,2099-01-01T00:00:00Z,,,crm,,
+dora@example.net,manual,2026-01-02T00:00:00Z,,,,crm,,
+emil@example.net,soft,2026-01-02T00:00:00Z,,,,f-4,mailbox_full,
+emil@example.net,soft,2026-01-02T00:00:00Z,,,,f-5,,
+frida@example.net,resubscribed,2026-01-03T00:00:00Z,,,,link,,sale
+frida@example.net,unsubscribed,2026-01-02T00:00:00Z,,,,link,,news
+gina@example.net,unsubscribed,2026-01-02T00:00:00Z,,,,link,,*
 ";
 
 /// Runs `okite suppressions` on the `okite up` of a data directory.
@@ -152,7 +155,7 @@ async fn imports_the_list_of_ses() {
         .await
         .into_iter()
         .find(|line| line.starts_with("Anna@"));
-    assert!(of_anna.unwrap().ends_with(",BOUNCE,,ses-account-list,"));
+    assert!(of_anna.unwrap().ends_with(",BOUNCE,,ses-account-list,,"));
 }
 
 #[tokio::test]

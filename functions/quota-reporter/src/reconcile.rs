@@ -253,6 +253,7 @@ fn event(added: &AddedFromSes) -> WebhookEvent {
         email: added.address.normalised().to_owned(),
         change: SuppressionChange::Added,
         reason: added.reason,
+        topic: None,
         since: added.since,
         source_id: None,
     };

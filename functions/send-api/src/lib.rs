@@ -11,6 +11,7 @@
 //! | `recipient` | a recipient's outcome in answers |
 //! | `config` | the configuration of the function |
 //! | `state` | the clients that the function keeps between invocations |
+//! | `unsubscribe` | the public page of an unsubscribe link |
 //! | `health`, `openapi`, `emails`, `suppressions`, `webhooks`, `quota` | the operations, by noun and verb |
 //!
 //! The contract fixes the order of the checks: size, route, API key, idempotency key, JSON, fields.
@@ -35,6 +36,7 @@ mod route;
 mod state;
 mod suppressions;
 mod unreadable;
+mod unsubscribe;
 mod webhooks;
 
 use std::time::Duration;
@@ -141,6 +143,8 @@ async fn answer(
         Operation::ShowWebhookEvent => Box::pin(webhooks::event(state, &request, deadlines, &named, &part)).await,
         Operation::ListWebhookAttempts => Box::pin(webhooks::attempts(state, &request, deadlines, &named, &part)).await,
         Operation::ReplayWebhookEvent => Box::pin(webhooks::replay(state, &request, deadlines, &named, &part)).await,
+        Operation::ShowUnsubscribe => Ok(Box::pin(unsubscribe::show(state, &request, deadlines, &named)).await),
+        Operation::Unsubscribe => Ok(Box::pin(unsubscribe::choose(state, &request, deadlines, ids, &named)).await),
         Operation::ShowQuota => Box::pin(quota::show(state, &request, deadlines)).await,
     }
 }

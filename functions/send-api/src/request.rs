@@ -5,6 +5,7 @@ use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::address::{AddressError, EmailAddress};
+use front::api_url;
 use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 use uuid::Uuid;
@@ -28,6 +29,8 @@ pub(crate) struct Request {
     raw_query: String,
     query: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// The URL of the API that received the request.
+    pub(crate) api: String,
 }
 
 impl Request {
@@ -46,6 +49,7 @@ impl Request {
         }
         let raw_query = event.raw_query_string.unwrap_or_default();
         Ok(Self {
+            api: api_url(&event.request_context),
             method: event.request_context.http.method,
             path: event.raw_path.unwrap_or_default(),
             headers: event.headers,

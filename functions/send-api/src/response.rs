@@ -1,4 +1,4 @@
-//! An HTTP response with a JSON body, and its conversion to the gateway's form.
+//! An HTTP response with a JSON body, or with a page for people, and its conversion to the gateway's form.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,11 @@ use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use domain::pacing::Allowance;
 use domain::record::OkiteState;
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
@@ -15,11 +18,15 @@ use uuid::Uuid;
 use crate::error::ApiError;
 use crate::recipient::RecipientBody;
 
-/// A status and a JSON body.
+/// The type of all bodies but the pages.
+const JSON: &str = "application/json";
+
+/// A status and a body, as a rule JSON.
 #[derive(Debug)]
 pub(crate) struct Response {
     status: u16,
     headers: HeaderMap,
+    content_type: &'static str,
     body: Cow<'static, str>,
 }
 
@@ -44,6 +51,7 @@ impl Response {
         Self {
             status: 200,
             headers: HeaderMap::new(),
+            content_type: JSON,
             body: json(body).into(),
         }
     }
@@ -53,6 +61,7 @@ impl Response {
         Self {
             status: 200,
             headers: HeaderMap::new(),
+            content_type: JSON,
             body: body.into(),
         }
     }
@@ -65,9 +74,35 @@ impl Response {
         }
     }
 
-    /// Adds the headers of the sending rate, if the allowance is known.
+    /// Answers with a page for people. It is the reader's own: no cache keeps it, and no link leads elsewhere with the
+    /// token in its address.
+    pub(crate) fn page(status: u16, html: String, policy: &str, language: &'static str) -> Self {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            (CACHE_CONTROL, "no-store"),
+            (REFERRER_POLICY, "no-referrer"),
+            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (VARY, "accept-language"),
+            (CONTENT_LANGUAGE, language),
+            (HeaderName::from_static("x-robots-tag"), "noindex"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if let Ok(policy) = HeaderValue::try_from(policy) {
+            headers.insert(CONTENT_SECURITY_POLICY, policy);
+        }
+        Self {
+            status,
+            headers,
+            content_type: "text/html; charset=utf-8",
+            body: html.into(),
+        }
+    }
+
+    /// Adds the headers of the sending rate, if the allowance is known. They are for callers with a key, not for the
+    /// readers of a page.
     pub(crate) fn with_allowance(mut self, allowance: Option<Allowance>) -> Self {
-        if let Some(allowance) = allowance {
+        if let Some(allowance) = allowance.filter(|_| self.content_type == JSON) {
             self.headers.insert("ratelimit-limit", allowance.limit.into());
             self.headers.insert("ratelimit-remaining", allowance.remaining.into());
             self.headers.insert("ratelimit-reset", allowance.reset.into());
@@ -111,6 +146,7 @@ impl From<ApiError> for Response {
         Self {
             status: error.status,
             headers,
+            content_type: JSON,
             body: body.into(),
         }
     }
@@ -123,7 +159,7 @@ impl From<Response> for ApiGatewayV2httpResponse {
         answer.headers = response.headers;
         answer
             .headers
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            .insert(CONTENT_TYPE, HeaderValue::from_static(response.content_type));
         answer.body = Some(Body::Text(response.body.into_owned()));
         answer
     }

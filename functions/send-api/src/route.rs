@@ -33,6 +33,8 @@ pub(crate) enum Operation {
     ListWebhookAttempts,
     ReplayWebhookEvent,
     ShowQuota,
+    ShowUnsubscribe,
+    Unsubscribe,
 }
 
 impl Operation {
@@ -40,7 +42,8 @@ impl Operation {
     pub(crate) fn parameters(self) -> &'static [&'static str] {
         match self {
             Self::ListEmails => &["to", "limit", "after", "before"],
-            Self::ListSuppressions => &["origin", "limit", "after", "before"],
+            Self::ListSuppressions => &["origin", "topic", "limit", "after", "before"],
+            Self::ShowSuppression | Self::LiftSuppression => &["topic"],
             Self::ListWebhooks | Self::ListWebhookEvents => &["limit", "after", "before"],
             Self::ListWebhookAttempts => &["limit", "after"],
             _ => &[],
@@ -52,7 +55,7 @@ impl Operation {
 pub(crate) type OperationRow = (&'static str, &'static str, Operation);
 
 /// Every operation. The first path that matches counts, so paths without braces come before those with braces.
-pub(crate) const OPERATIONS: [OperationRow; 26] = [
+pub(crate) const OPERATIONS: [OperationRow; 29] = [
     ("GET", "/health", Operation::ShowHealth),
     ("HEAD", "/health", Operation::ShowHealth),
     ("GET", "/openapi.json", Operation::ShowOpenApi),
@@ -95,6 +98,9 @@ pub(crate) const OPERATIONS: [OperationRow; 26] = [
         Operation::ReplayWebhookEvent,
     ),
     ("GET", "/quota", Operation::ShowQuota),
+    ("GET", "/unsubscribe/{token}", Operation::ShowUnsubscribe),
+    ("HEAD", "/unsubscribe/{token}", Operation::ShowUnsubscribe),
+    ("POST", "/unsubscribe/{token}", Operation::Unsubscribe),
 ];
 
 /// The operation that a request asks for.

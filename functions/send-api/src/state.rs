@@ -4,7 +4,7 @@ use aws::{Deliveries, DeliveryQueue, Messages, Suppressions, TrustError, Usage, 
 use domain::address::LocalSenders;
 use domain::webhook::guard::UrlRules;
 use emitter::EmitterConfig;
-use front::{Clients, Front};
+use front::{Clients, Front, LinkMaker};
 use sending::Sending;
 use suppression::Lifting;
 
@@ -26,6 +26,7 @@ pub struct SendApiState {
     pub(crate) deliveries: Deliveries,
     pub(crate) delivery_queue: DeliveryQueue,
     pub(crate) url_rules: UrlRules,
+    pub(crate) links: LinkMaker,
 }
 
 impl SendApiState {
@@ -56,6 +57,7 @@ impl SendApiState {
             messages: front.messages,
             lifting: front.lifting,
             usage: front.usage,
+            links: front.links,
             webhooks: Webhooks::new(dynamodb.clone(), webhooks.webhooks_table),
             deliveries: Deliveries::new(dynamodb, webhooks.deliveries_table),
             delivery_queue: DeliveryQueue::new(sqs, webhooks.queue_url),

@@ -3,6 +3,7 @@
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use front::api_url;
 use http::HeaderMap;
 
 use crate::fault::{ApiFault, FaultKind};
@@ -17,6 +18,8 @@ pub(crate) struct ApiRequest {
     pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+    /// The URL of the API that received the request.
+    pub(crate) api: String,
 }
 
 impl ApiRequest {
@@ -32,6 +35,7 @@ impl ApiRequest {
             query: event.raw_query_string.unwrap_or_default(),
             headers: event.headers,
             body,
+            api: api_url(&event.request_context),
         };
         (request, decoded)
     }

@@ -90,6 +90,7 @@ impl RawParts {
                     tracking: ses.tracking,
                 },
                 content: MailContent::Raw(Box::new(email)),
+                topic: None,
             },
         })
     }
@@ -147,6 +148,7 @@ impl SimpleParts {
             mail: Mail {
                 content: MailContent::Simple(Box::new(email)),
                 options: self.options.ses,
+                topic: None,
             },
             configuration_set: self.options.configuration_set,
         })

@@ -2,7 +2,7 @@
 
 use aws::{Suppressions, TrustError, Usage};
 use domain::address::LocalSenders;
-use front::{Front, FrontConfig};
+use front::{Front, FrontConfig, LinkMaker};
 use sending::Sending;
 use suppression::Lifting;
 
@@ -21,6 +21,7 @@ pub struct SesApiState {
     pub(crate) lifting: Lifting,
     pub(crate) usage: Usage,
     pub(crate) identities: KnownIdentities,
+    pub(crate) links: LinkMaker,
 }
 
 impl SesApiState {
@@ -40,6 +41,7 @@ impl SesApiState {
             suppressions: front.suppressions,
             lifting: front.lifting,
             usage: front.usage,
+            links: front.links,
         })
     }
 }

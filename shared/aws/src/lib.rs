@@ -63,10 +63,12 @@ pub use sqs::{
     client as sqs, client_for_worker as sqs_for_worker,
 };
 pub use suppressions::{
-    AddedFromSes, EntriesPage, Evidence, LOOKED_AT_MAX, NewestPage, Recorded, Suppressions, TAKEN_AT_ONCE, TakenFromSes,
+    AddedFromSes, ChoiceRecorded, EntriesPage, Evidence, LOOKED_AT_MAX, NewestPage, Recorded, Suppressions,
+    TAKEN_AT_ONCE, TakenFromSes,
 };
 pub use usage::{
-    BrakeChanges, BrakeMark, CountedDay, CountedMarks, GateSet, GateState, KeptReconciliation, MARK_KEPT_DAYS,
-    MARKS_COUNTED_MAX, Marks, MarksPage, NOT_A_REPORT, OverrideInGate, PermitError, Permits, Usage, VerifiedDomains,
+    BrakeChanges, BrakeMark, CountedDay, CountedMarks, GateSet, GateState, KeptReconciliation, KnownUnsubscribeSecrets,
+    MARK_KEPT_DAYS, MARKS_COUNTED_MAX, Marks, MarksPage, NOT_A_REPORT, OverrideInGate, PermitError, Permits, Usage,
+    VerifiedDomains,
 };
 pub use webhooks::{Created, KnownEndpoints, Webhooks};

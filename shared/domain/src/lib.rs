@@ -24,6 +24,7 @@
 //! | [`ses_error`] | the meaning of each SES error for the caller |
 //! | [`backoff`] | the wait before a retry of a throttled call to SES |
 //! | [`api_key`] | API keys, their secrets and their permissions |
+//! | [`unsubscribe`] | topics of bulk mail, and the tokens in the links to leave one |
 //! | [`time`] | the span of possible times, and arithmetic that stays within it |
 //! | [`webhook`] | the events that an application hears of, and the endpoints that receive them |
 //! | [`hex`] | bytes as hexadecimal digits |
@@ -55,4 +56,5 @@ pub mod settlement;
 pub mod stream;
 pub mod suppression;
 pub mod time;
+pub mod unsubscribe;
 pub mod webhook;

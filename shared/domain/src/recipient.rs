@@ -130,6 +130,8 @@ impl JudgedRecipients<'_> {
 ///
 /// `registers` is keyed by normalised address. An address without an entry has empty registers.
 ///
+/// A recipient who left the topic of the mail is suppressed for it. Mail without a topic is not asked about topics.
+///
 /// If no recipient is left on the To line, Okite sends the mail to no one. Otherwise a Cc recipient would receive a
 /// mail whose addressee never received it. A raw mail has one line, its envelope: it goes to everyone who is left.
 #[must_use]
@@ -142,9 +144,10 @@ pub fn judge<'a>(
 ) -> JudgedRecipients<'a> {
     let suppression = |mailbox: &Mailbox| {
         let address = mailbox.address();
-        registers
-            .get(address.normalised())
-            .and_then(|registers| registers.suppression(address, now, stream, tiers))
+        registers.get(address.normalised()).and_then(|registers| {
+            let of_topic = || registers.topics.suppression(mail.topic.as_ref()?);
+            registers.suppression(address, now, stream, tiers).or_else(of_topic)
+        })
     };
     let deliverable = |list: &'a [Mailbox]| list.iter().filter(|mailbox| suppression(mailbox).is_none()).collect();
     let [to, cc, bcc] = mail.lines().map(deliverable);
@@ -169,7 +172,8 @@ mod tests {
     use super::*;
     use crate::message::tests::{mailboxes, parts};
     use crate::message::{Email, EmailParts};
-    use crate::suppression::SuppressionReason;
+    use crate::suppression::{SuppressionReason, TopicChoice, TopicChoices};
+    use crate::unsubscribe::Topic;
 
     const BOUNCED: Registers = Registers {
         bounce_at: Some(Timestamp::UNIX_EPOCH),
@@ -183,6 +187,10 @@ mod tests {
         manual_at: None,
         manual_expires_at: None,
         lifted_at: None,
+        topics: TopicChoices {
+            by_topic: BTreeMap::new(),
+            others: None,
+        },
         unreadable: false,
     };
 
@@ -261,6 +269,33 @@ mod tests {
         let judgement = judge(&mail, &suppressed(&["a@example.org"]), Timestamp::UNIX_EPOCH);
         assert!(judgement.destination.is_none());
         assert_eq!(named(&judgement)[1], ("good@example.org".to_owned(), "not_sent"));
+    }
+
+    #[test]
+    fn somebody_who_left_a_topic_gets_every_other_mail() {
+        let left = TopicChoice {
+            at: Timestamp::from_second(7).unwrap(),
+            is_unsubscribed: true,
+            source: "link".to_owned(),
+        };
+        let news = Topic::parse("news").unwrap();
+        let registers = Registers {
+            topics: TopicChoices {
+                by_topic: [(news.clone(), left)].into(),
+                others: None,
+            },
+            ..Registers::default()
+        };
+        let known = [("a@example.org".to_owned(), registers)].into();
+        for (topic, is_sent) in [(None, true), (Some("sale"), true), (Some("news"), false)] {
+            let mut mail = mail(&["a@example.org"], &[], &[]);
+            mail.topic = topic.map(|topic| Topic::parse(topic).unwrap());
+            let judgement = judge(&mail, &known, Timestamp::from_second(9).unwrap());
+            assert_eq!(judgement.destination.is_some(), is_sent, "{topic:?}");
+            let suppression = judgement.outcomes[0].status.suppression();
+            let expected = (!is_sent).then_some((SuppressionReason::Unsubscribed, Timestamp::from_second(7).unwrap()));
+            assert_eq!(suppression.map(|found| (found.reason, found.since)), expected);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::record::Visit;
+use domain::unsubscribe::Topic;
 use domain::webhook::{
     AccountEvent, BounceFacts, EmailEvent, EmailOutcome, EventSubject, SuppressionEvent, WebhookEvent,
 };
@@ -133,6 +134,9 @@ struct SuppressionData<'a> {
     source_id: Option<&'a str>,
     created_at: String,
     okite_reason: &'static str,
+    /// The topic that the change concerns. Without one, it concerns all mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    okite_topic: Option<&'a str>,
 }
 
 /// Writes the body of the request for an event. `region` is that of the account: SES's `Message-ID` names it.
@@ -243,6 +247,7 @@ fn suppression_data(suppression: &SuppressionEvent) -> SuppressionData<'_> {
         source_id: suppression.source_id.as_deref(),
         created_at: time(suppression.since),
         okite_reason: suppression.reason.as_str(),
+        okite_topic: suppression.topic.as_ref().map(Topic::as_str),
     }
 }
 
@@ -463,9 +468,20 @@ mod tests {
             email: "anna@example.org".to_owned(),
             change: SuppressionChange::Removed,
             reason: SuppressionReason::Soft,
+            topic: None,
             since: at("2026-11-01T00:00:00Z"),
             source_id: None,
         };
+        let of_topic = SuppressionEvent {
+            reason: SuppressionReason::Unsubscribed,
+            topic: Some(Topic::parse("news").unwrap()),
+            ..suppression.clone()
+        };
+        let of_topic = json_of(EventSubject::Suppression(of_topic));
+        assert_eq!(
+            (&of_topic["data"]["okite_topic"], &of_topic["data"]["okite_reason"]),
+            (&json!("news"), &json!("unsubscribed"))
+        );
         let payload = json_of(EventSubject::Suppression(suppression));
         assert_eq!(
             (&payload["type"], &payload["data"]),

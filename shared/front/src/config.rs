@@ -11,7 +11,7 @@ use domain::suppression::SoftBounceTiers;
 use emitter::EmitterConfig;
 use runtime::config::{
     ProcessConfig, deadline_defaults, endpoints_age_max, hint_queue_url, local_senders, message_retention, policy,
-    soft_bounce_tiers, tracking_events,
+    soft_bounce_tiers, tracking_events, unsubscribe_base_url,
 };
 use runtime::environment::{ConfigError, Environment};
 
@@ -46,6 +46,8 @@ pub struct FrontConfig {
     pub transactional_queue_url: String,
     /// How long a mail waits whose caller names no deadline.
     pub deadlines: DeadlineDefaults,
+    /// The URL that unsubscribe links begin with. Without one, they lead to the API that received the mail.
+    pub unsubscribe_base_url: Option<String>,
     /// How events for webhooks are emitted.
     pub emitter: EmitterConfig,
 }
@@ -74,6 +76,7 @@ impl FrontConfig {
             message_retention: message_retention(environment)?,
             transactional_queue_url: hint_queue_url(environment, Stream::Transactional)?,
             deadlines: deadline_defaults(environment)?,
+            unsubscribe_base_url: unsubscribe_base_url(environment)?,
         })
     }
 }

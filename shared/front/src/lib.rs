@@ -5,10 +5,14 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod config;
+mod unsubscribe;
 
 use std::time::Duration;
 
-use aws::{ApiKeys, FunctionConfig, Hints, Messages, Outbox, SesSuppressionList, Suppressions, TrustError, Usage};
+use aws::{
+    ApiKeys, FunctionConfig, Hints, KnownUnsubscribeSecrets, Messages, Outbox, SesSuppressionList, Suppressions,
+    TrustError, Usage,
+};
 use domain::address::LocalSenders;
 use emitter::Emitter;
 use runtime::clock::Clock;
@@ -16,6 +20,7 @@ use sending::{MailQueue, Sending, SendingConfig};
 use suppression::Lifting;
 
 pub use config::FrontConfig;
+pub use unsubscribe::{LinkMaker, LinkedMail, Links, api_url, linked};
 
 /// How long init waits for the gate. If this is too short, the first send reads the gate.
 const INIT_PATIENCE: Duration = Duration::from_secs(1);
@@ -58,6 +63,8 @@ pub struct Front {
     pub usage: Usage,
     /// The emitter of events.
     pub emitter: Emitter,
+    /// Makes the unsubscribe links.
+    pub links: LinkMaker,
 }
 
 impl Front {
@@ -118,6 +125,7 @@ impl Front {
                 emitter: emitter.clone(),
             },
             sending: Sending::new(sending, &dynamodb, ses, Some(queue), Some(emitter.clone())),
+            links: LinkMaker::new(KnownUnsubscribeSecrets::new(usage.clone()), config.unsubscribe_base_url),
             emitter,
             suppressions,
             usage,

@@ -94,6 +94,33 @@ pub fn tracking_events(environment: &Environment<'_>) -> Result<TrackingEvents, 
     environment.value("TRACKING_EVENTS", "true or false", |_| true)
 }
 
+/// Reads the URL that unsubscribe links begin with: `UNSUBSCRIBE_BASE_URL`. Without one, or with an empty one, they
+/// lead to the API that received the mail.
+///
+/// # Errors
+/// [`ConfigError`] if it is wrong.
+pub fn unsubscribe_base_url(environment: &Environment<'_>) -> Result<Option<String>, ConfigError> {
+    const NAME: &str = "UNSUBSCRIBE_BASE_URL";
+    const LENGTH_MAX: usize = 200;
+    let is_url = |url: &str| {
+        let rest = url.strip_prefix("https://").unwrap_or_default();
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte);
+        url.len() <= LENGTH_MAX
+            && rest.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && rest.bytes().all(is_allowed)
+            && !rest.ends_with('/')
+    };
+    let url = environment.optional(NAME).filter(|url| !url.is_empty());
+    match url {
+        Some(url) if !is_url(&url) => Err(ConfigError::Invalid {
+            name: NAME,
+            expected: "a URL like https://mail.example.com, without a slash at its end: set the parameter \
+                       UnsubscribeBaseUrl",
+        }),
+        url => Ok(url),
+    }
+}
+
 /// Reads the URL of the queue of hints about the mail of a stream: `TRANSACTIONAL_QUEUE_URL` or `BULK_QUEUE_URL`.
 ///
 /// # Errors

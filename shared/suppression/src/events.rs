@@ -1,7 +1,8 @@
 //! The events for webhooks about changes of the list that a caller made.
 
 use domain::address::EmailAddress;
-use domain::suppression::{Suppression, SuppressionEntry, SuppressionReason, mail_of};
+use domain::suppression::{Suppression, SuppressionEntry, SuppressionReason, TopicChoice, mail_of};
+use domain::unsubscribe::Topic;
 use domain::webhook::{SuppressionChange, SuppressionEvent, WebhookEvent};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -16,10 +17,30 @@ pub fn added(id: Uuid, address: &EmailAddress, reason: SuppressionReason, at: Ti
         email: address.normalised().to_owned(),
         change: SuppressionChange::Added,
         reason,
+        topic: None,
         since: at,
         source_id: None,
     };
     WebhookEvent::of_suppression(change, at)
+}
+
+/// Makes the event that a person left a topic, or came back to it. `id` is that of the entry.
+#[must_use]
+pub fn chose(id: Uuid, address: &EmailAddress, topic: &Topic, choice: &TopicChoice) -> WebhookEvent {
+    let change = SuppressionEvent {
+        id: id.to_string(),
+        email: address.normalised().to_owned(),
+        change: if choice.is_unsubscribed {
+            SuppressionChange::Added
+        } else {
+            SuppressionChange::Removed
+        },
+        reason: SuppressionReason::Unsubscribed,
+        topic: Some(topic.clone()),
+        since: choice.at,
+        source_id: None,
+    };
+    WebhookEvent::of_suppression(change, choice.at)
 }
 
 /// Makes the event that a caller lifted a suppression at `at`.
@@ -31,6 +52,7 @@ pub fn removed(entry: &SuppressionEntry, suppression: Suppression, at: Timestamp
         email: entry.address.normalised().to_owned(),
         change: SuppressionChange::Removed,
         reason: suppression.reason,
+        topic: None,
         since: suppression.since,
         source_id: source.and_then(mail_of).map(str::to_owned),
     };

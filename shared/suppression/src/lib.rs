@@ -13,15 +13,18 @@
 
 mod events;
 
-use aws::{ListError, SesSuppressionList, StoreError, Suppressions, Usage};
+use aws::{ChoiceRecorded, ListError, SesSuppressionList, StoreError, Suppressions, Usage};
+use domain::address::EmailAddress;
 use domain::stream::Stream;
 use domain::suppression::{
-    Register, RegisterEvidence, SoftBounceTiers, Suppression, SuppressionEntry, SuppressionReason,
+    Register, RegisterEvidence, SoftBounceTiers, Suppression, SuppressionEntry, SuppressionReason, TopicChoice,
 };
+use domain::unsubscribe::Topic;
 use emitter::Emitter;
 use jiff::Timestamp;
+use uuid::Uuid;
 
-pub use events::{added, removed};
+pub use events::{added, chose, removed};
 
 /// The state of a lifted address on SES's own list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +74,27 @@ impl Lifting {
         }
         tracing::info!(suppression.id = %entry.id, ?ses_list, "a suppression was lifted");
         Ok(ses_list)
+    }
+
+    /// Records that a person left a topic or came back to it, and emits the event if that changed anything. `new_id`
+    /// becomes the id of the entry if the address has none.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it may not have been recorded. A repeated call goes on.
+    pub async fn choose(
+        &self,
+        address: &EmailAddress,
+        topic: &Topic,
+        choice: &TopicChoice,
+        new_id: Uuid,
+    ) -> Result<ChoiceRecorded, StoreError> {
+        let recorded = self.suppressions.record_choice(address, topic, choice, new_id).await?;
+        // Nobody could find a forgotten person by the hash in the pseudonym, which is the point of it.
+        if recorded.is_new && !address.is_pseudonym() {
+            let event = chose(recorded.id, address, topic, choice);
+            self.emitter.emit_or_log(&[event], choice.at).await;
+        }
+        Ok(recorded)
     }
 
     /// Asks the quota reporter for a pass over SES's list in its next run.
@@ -131,7 +155,10 @@ pub fn evidence(entry: &SuppressionEntry, reason: SuppressionReason) -> Option<&
     let echo = match reason {
         SuppressionReason::Bounce | SuppressionReason::Blocked => Some(Register::BounceEcho),
         SuppressionReason::Complaint => Some(Register::ComplaintEcho),
-        SuppressionReason::Soft | SuppressionReason::Manual | SuppressionReason::Unreadable => None,
+        SuppressionReason::Soft
+        | SuppressionReason::Manual
+        | SuppressionReason::Unreadable
+        | SuppressionReason::Unsubscribed => None,
     };
     let recorded = entry.evidence.get(&reason.into());
     recorded.or_else(|| entry.evidence.get(&echo?))

@@ -1,15 +1,17 @@
 //! Reads the facts of a target and judges them.
 
-use aws::Pace;
+use aws::{ApiKeys, Pace};
 use local_aws::template::Stack;
 
 use super::facts::{Facts, Identity, UnknownNames};
 use super::finding::{Diagnosis, Finding};
 use super::self_test::{self, SelfTest};
-use super::{account, alarms, event_pipeline, gather, identity};
+use super::{account, alarms, event_pipeline, gather, identity, unsubscribe};
 use crate::application::{APPLICATION, STACK_NAME, TEMPLATE};
 use crate::dns::{self, ResolverAddress};
-use crate::target::{CLOUDWATCH, CONFIGURATION_SET, FEEDBACK_ENDPOINT, FEEDBACK_TOPIC, SEND_API, Target, TargetError};
+use crate::target::{
+    API_KEYS, CLOUDWATCH, CONFIGURATION_SET, FEEDBACK_ENDPOINT, FEEDBACK_TOPIC, SEND_API, Target, TargetError,
+};
 
 /// Why DNS is not queried for the identities of an `okite up`.
 const SIMULATED: &str = "`okite up` simulates its identities. Name a resolver with --resolver to query DNS anyway";
@@ -41,6 +43,7 @@ pub(super) async fn examine(options: &DiagnosisOptions) -> Result<Examined, Targ
     let set = target.resolve(CONFIGURATION_SET).await?;
     let topic = target.resolve(FEEDBACK_TOPIC).await?;
     let metrics = target.resolve(CLOUDWATCH).await?;
+    let keys = target.resolve(API_KEYS).await?;
     // The topic of an `okite up` has the subscriptions of the template and no others.
     let feedback_endpoint = match target {
         Target::Stack { .. } => Some(target.resolve(FEEDBACK_ENDPOINT).await?.name),
@@ -76,6 +79,7 @@ pub(super) async fn examine(options: &DiagnosisOptions) -> Result<Examined, Targ
         unknown_names,
         alarms: gather::alarms(&aws::cloudwatch(&metrics.config), &format!("{stack}-")).await,
         alarms_of_template: alarms_of_template()?,
+        bulk_keys: gather::bulk_keys(&ApiKeys::new(aws::dynamodb(&keys.config), keys.name)).await,
     };
     let diagnosis = Diagnosis {
         target_name: format!("{} in {}", set.target_name, facts.region),
@@ -137,6 +141,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         identity::judge(facts),
         event_pipeline::judge(facts),
         alarms::judge(facts),
+        unsubscribe::judge(facts),
     ]
     .concat()
 }

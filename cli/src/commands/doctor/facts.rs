@@ -29,6 +29,15 @@ pub(super) struct Facts {
     pub(super) alarms: Known<Vec<Alarm>>,
     /// The logical ids of the alarms in the template.
     pub(super) alarms_of_template: Vec<String>,
+    /// The API keys for bulk mail.
+    pub(super) bulk_keys: Known<Vec<BulkKey>>,
+}
+
+/// An API key for bulk mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct BulkKey {
+    pub(super) name: String,
+    pub(super) has_topic: bool,
 }
 
 impl Facts {

@@ -1,11 +1,14 @@
 //! Reads the facts from SES, SNS and CloudWatch. A failed call becomes the reason why a fact is not known.
 
-use aws::Pace;
+use aws::{ApiKeys, Pace};
 use aws_sdk_sesv2::error::SdkError;
 use aws_sdk_sesv2::types::{IdentityInfo, SendingOptions, SuppressionAttributes};
+use domain::stream::Stream;
 
-use super::facts::{Account, Alarm, ConfigurationSet, EventDestination, Identity, IdentityState, Known, Subscription};
-use crate::aws_error::failed;
+use super::facts::{
+    Account, Alarm, BulkKey, ConfigurationSet, EventDestination, Identity, IdentityState, Known, Subscription,
+};
+use crate::aws_error::{self, failed};
 
 /// The number of identities that are checked if none is named. Each takes a second.
 const MAX_IDENTITIES: usize = 10;
@@ -174,6 +177,30 @@ pub(super) async fn subscriptions(client: &aws_sdk_sns::Client, topic: &str) -> 
         token = answer.next_token.filter(|token| !token.is_empty());
         if token.is_none() {
             return Ok(Some(subscriptions));
+        }
+    }
+}
+
+/// Reads the API keys for bulk mail.
+pub(super) async fn bulk_keys(keys: &ApiKeys) -> Known<Vec<BulkKey>> {
+    const PAGE_SIZE: i32 = 500;
+    let (mut found, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let page = keys.page(after.as_deref(), PAGE_SIZE).await;
+        let page = page.map_err(|error| {
+            format!(
+                "the table of API keys could not be read: {}",
+                aws_error::message(&error)
+            )
+        })?;
+        let bulk = page.keys.into_iter().filter(|key| key.stream == Stream::Bulk);
+        found.extend(bulk.map(|key| BulkKey {
+            has_topic: key.topic.is_some(),
+            name: key.name,
+        }));
+        after = page.next;
+        if after.is_none() {
+            return Ok(found);
         }
     }
 }

@@ -16,6 +16,7 @@ mod self_test;
 mod sender_domain;
 #[cfg(test)]
 mod tests;
+mod unsubscribe;
 
 use std::io::Write;
 use std::path::PathBuf;

@@ -97,6 +97,7 @@ fn healthy() -> Facts {
             is_active: false,
         }]),
         alarms_of_template: vec!["FeedbackGivenUpAlarm".to_owned()],
+        bulk_keys: Ok(Vec::new()),
     }
 }
 
@@ -436,4 +437,22 @@ fn an_address_alone_is_not_signed() {
         identity(facts).signing = false;
     });
     assert_eq!(finding.about.as_deref(), Some("anna@example.com"));
+}
+
+#[test]
+fn a_bulk_key_without_a_topic_sends_mail_without_one_click_unsubscribe() {
+    let key = |name: &str, has_topic| BulkKey {
+        name: name.to_owned(),
+        has_topic,
+    };
+    let mut facts = healthy();
+    facts.bulk_keys = Ok(vec![key("news", true)]);
+    assert!(problems(&facts).is_empty());
+    facts.bulk_keys = Ok(vec![key("news", true), key("sale", false)]);
+    let [finding] = problems(&facts).try_into().unwrap();
+    assert_eq!((finding.code, finding.level), ("keys.unsubscribe", Level::Warn));
+    assert_eq!(finding.names, ["sale"]);
+    assert!(finding.remedy.unwrap().contains("--topic"));
+    facts.bulk_keys = Err("no access".to_owned());
+    assert_eq!(problems(&facts)[0].level, Level::NotChecked);
 }

@@ -5,11 +5,12 @@ use clap::{Args, ValueEnum};
 use domain::api_key::{ApiKey, ApiKeyRecord, KeyPermission, from_domain};
 use domain::queue::WhenBusy;
 use domain::stream::Stream;
+use domain::unsubscribe::Topic;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{KeysError, KeysTable, MAX_NAME_CHARS, json};
-use crate::execution::{CommandResult, Exit, block_on};
+use crate::execution::{CommandResult, Exit, Failure, block_on};
 use crate::output::{note, say};
 use crate::target::{Target, TargetArguments};
 
@@ -25,6 +26,7 @@ use crate::target::{Target, TargetArguments};
 #[command(after_help = "\
 Examples:
   okite keys create --name shop --permission sending --from example.com --stack okite
+  okite keys create --name newsletter --permission sending --stream bulk --topic news --stack okite
   okite keys create --name django --permission sending --aws --stack okite")]
 pub(crate) struct CreateCommand {
     /// Name of the key: 1 to 100 characters. Names need not be unique
@@ -36,6 +38,9 @@ pub(crate) struct CreateCommand {
     /// Stream of all mail sent with the key
     #[arg(long, value_enum, default_value_t = StreamArgument::Transactional)]
     stream: StreamArgument,
+    /// Topic of all mail sent with the key, from which its readers can unsubscribe by one click; only with --stream bulk
+    #[arg(long)]
+    topic: Option<Topic>,
     /// Domain that the key may send from, with its subdomains; may be repeated or separated by commas [default: any
     /// domain]
     #[arg(long, value_name = "DOMAIN", value_delimiter = ',', value_parser = from_domain)]
@@ -126,16 +131,22 @@ impl CreateCommand {
             name,
             permission,
             stream,
+            topic,
             from,
             when_busy,
             aws_credentials,
             json,
             target,
         } = self;
+        if topic.is_some() && !matches!(stream, StreamArgument::Bulk) {
+            let wrong = "--topic needs --stream bulk: nobody unsubscribes from a password reset";
+            return Err(Failure::new(wrong).exiting_with(Exit::WrongCommandLine));
+        }
         let new = NewKey {
             name: name.clone(),
             permission: permission.into(),
             stream: stream.into(),
+            topic,
             from_domains: from,
             when_busy: when_busy.map_or_else(|| default_when_busy(aws_credentials), WhenBusy::from),
             aws_credentials,
@@ -166,6 +177,7 @@ struct NewKey {
     name: String,
     permission: KeyPermission,
     stream: Stream,
+    topic: Option<Topic>,
     /// Sender domains as [`domain::api_key::from_domain`] returns them; empty allows any domain.
     from_domains: Vec<String>,
     when_busy: WhenBusy,
@@ -217,6 +229,7 @@ async fn create(new: NewKey, target: &Target) -> Result<CreatedKey, KeysError> {
         stream: new.stream,
         from_domains,
         when_busy: new.when_busy,
+        topic: new.topic,
         created_at: Timestamp::now(),
     };
     let record = if new.aws_credentials {

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use clap::Args;
 use domain::api_key::ApiKeyRecord;
+use domain::unsubscribe::Topic;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -18,11 +19,12 @@ use crate::terminal;
 
 /// The page size of a scan, in keys.
 const PAGE_SIZE: i32 = 500;
-const HEADER: [&str; 8] = [
+const HEADER: [&str; 9] = [
     "ID",
     "NAME",
     "PERMISSION",
     "STREAM",
+    "TOPIC",
     "FROM",
     "WHEN BUSY",
     "AWS",
@@ -122,6 +124,7 @@ fn row(key: &ApiKeyRecord) -> [String; HEADER.len()] {
         [] => "any".to_owned(),
         domains => domains.join(","),
     };
+    let topic = key.topic.as_ref().map_or("-", Topic::as_str);
     let aws = if key.secret_access_key.is_some() { "yes" } else { "no" };
     let created = Timestamp::from_second(key.created_at.as_second()).unwrap_or(key.created_at);
     let cells = [
@@ -129,6 +132,7 @@ fn row(key: &ApiKeyRecord) -> [String; HEADER.len()] {
         &key.name,
         permission(key),
         stream(key),
+        topic,
         &from,
         key.when_busy.as_str(),
         aws,
@@ -156,6 +160,7 @@ mod tests {
             stream: Stream::Transactional,
             from_domains: Vec::new(),
             when_busy: WhenBusy::Queue,
+            topic: None,
             created_at: Timestamp::from_millisecond(1_800_000_000_123).unwrap(),
         }
     }
@@ -173,6 +178,7 @@ mod tests {
         let bound = ApiKeyRecord {
             permission: KeyPermission::Sending,
             stream: Stream::Bulk,
+            topic: Some(Topic::parse("news").unwrap()),
             from_domains: vec!["example.com".to_owned(), "example.org".to_owned()],
             when_busy: WhenBusy::Refuse,
             secret_access_key: Some("hush".to_owned()),
@@ -180,9 +186,9 @@ mod tests {
         };
         let table = listed(vec![key("a1a1", "shop"), bound]).to_string();
         let wanted = "\
-ID    NAME                PERMISSION  STREAM         FROM                     WHEN BUSY  AWS  CREATED
-a1a1  shop                full        transactional  any                      queue      no   2027-01-15T08:00:00Z
-b2    größere Kundschaft  sending     bulk           example.com,example.org  refuse     yes  2027-01-15T08:00:00Z
+ID    NAME                PERMISSION  STREAM         TOPIC  FROM                     WHEN BUSY  AWS  CREATED
+a1a1  shop                full        transactional  -      any                      queue      no   2027-01-15T08:00:00Z
+b2    größere Kundschaft  sending     bulk           news   example.com,example.org  refuse     yes  2027-01-15T08:00:00Z
 ";
         assert_eq!(table, wanted);
     }
@@ -190,7 +196,7 @@ b2    größere Kundschaft  sending     bulk           example.com,example.org  
     #[test]
     fn json_has_everything_but_the_hash_and_the_secret() {
         let wanted = json!([{
-            "id": "a1", "name": "shop", "permission": "full", "stream": "transactional", "from_domains": [],
+            "id": "a1", "name": "shop", "permission": "full", "stream": "transactional", "topic": null, "from_domains": [],
             "when_busy": "queue", "aws_credentials": true, "created_at": "2027-01-15T08:00:00.123Z",
         }]);
         let key = ApiKeyRecord {

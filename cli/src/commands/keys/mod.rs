@@ -92,6 +92,7 @@ fn json(key: &ApiKeyRecord) -> Value {
         "name": key.name,
         "permission": permission(key),
         "stream": stream(key),
+        "topic": key.topic,
         "from_domains": key.from_domains,
         "when_busy": key.when_busy,
         "aws_credentials": key.secret_access_key.is_some(),

@@ -4,9 +4,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use domain::unsubscribe::Topic;
 use serde_json::{Map, Value};
 
-use super::line::{COLUMNS, lines_of};
+use super::line::{COLUMNS, line_of_topic, lines_of};
 use super::{ListMoveError, SuppressionList};
 use crate::csv_cell::text_of;
 use crate::execution::{CommandResult, Exit, Failure, block_on};
@@ -21,7 +22,7 @@ const PAGE_SIZE: i32 = 500;
 /// Write the whole suppression list as CSV
 ///
 /// The file has one line for each reason of each address, with the columns `address`, `reason`, `since`,
-/// `expires_at`, `subtype`, `diagnostic`, `source` and `bounce_reason`. `okite suppressions import` reads it.
+/// `expires_at`, `subtype`, `diagnostic`, `source`, `bounce_reason` and `topic`. `okite suppressions import` reads it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -33,17 +34,25 @@ pub(crate) struct ExportCommand {
     /// Write a JSON object a line instead of CSV, with the same names
     #[arg(long)]
     json: bool,
+    /// Export the people who left this topic, and nothing else about them
+    #[arg(long)]
+    topic: Option<Topic>,
     #[command(flatten)]
     target: TargetArguments,
 }
 
 impl ExportCommand {
     pub(crate) fn run(self) -> CommandResult {
-        let Self { output, json, target } = self;
+        let Self {
+            output,
+            json,
+            topic,
+            target,
+        } = self;
         block_on(async {
             let format = if json { Format::Json } else { Format::Csv };
             let progress = |exported: Exported| progress!("{}", counted(exported.addresses, "address", "addresses"));
-            let exported = export(&target.into(), output.as_deref(), format, progress).await?;
+            let exported = export(&target.into(), output.as_deref(), topic.as_ref(), format, progress).await?;
             note!(
                 "Exported {} in {}.",
                 counted(exported.addresses, "address", "addresses"),
@@ -88,6 +97,7 @@ struct Exported {
 async fn export(
     target: &Target,
     file: Option<&Path>,
+    topic: Option<&Topic>,
     format: Format,
     progress: impl Fn(Exported),
 ) -> Result<Exported, ListMoveError> {
@@ -101,9 +111,13 @@ async fn export(
             .await
             .map_err(|error| list.error(&error))?;
         for entry in &page.entries {
-            exported.addresses += 1;
             exported.in_part += u64::from(entry.registers.unreadable);
-            for line in lines_of(entry) {
+            let lines = match topic {
+                None => lines_of(entry),
+                Some(topic) => line_of_topic(entry, topic).into_iter().collect(),
+            };
+            exported.addresses += u64::from(topic.is_none() || !lines.is_empty());
+            for line in lines {
                 exported.lines += 1;
                 lines.write(line).map_err(output_error)?;
             }

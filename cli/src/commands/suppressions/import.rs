@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use aws::{Evidence, StoreError, Suppressions};
 use clap::Args;
 use csv::{ByteRecord, ReaderBuilder};
-use domain::suppression::{Register, SuppressionReason};
+use domain::suppression::{Register, SuppressionReason, TopicChoice};
+use domain::unsubscribe::Topic;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde_json::json;
 use uuid::Uuid;
@@ -28,13 +29,14 @@ const WRITES_AT_ONCE: usize = 32;
 /// Import addresses from CSV, or from SES's own suppression list
 ///
 /// The first line of the file names the columns. One must be `address` or `email`. Optional columns: `reason` (bounce,
-/// complaint, blocked, manual, soft or lifted; manual if empty), `since` and `expires_at` (like 2026-01-31T12:00:00Z),
+/// complaint, blocked, manual, soft or lifted; manual if empty; unsubscribed or resubscribed with a `topic`), `since` and `expires_at` (like 2026-01-31T12:00:00Z),
 /// `subtype`, `diagnostic`, `source` and `bounce_reason`. Column names and reasons of other mail services work too. A
 /// line that cannot be read is reported and skipped; the command then exits with 1. You may import a file again.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   okite suppressions import old-list.csv --dry-run
+  okite suppressions import left-the-newsletter.csv --topic news --stack okite
   okite suppressions import --from-ses --stack okite")]
 pub(crate) struct ImportCommand {
     /// CSV file, or - for standard input
@@ -42,6 +44,9 @@ pub(crate) struct ImportCommand {
     /// Import the suppression list that SES keeps for the account
     #[arg(long, conflicts_with = "file")]
     from_ses: bool,
+    /// Import people who left this topic. Each line needs an address alone; it may have the reason resubscribed
+    #[arg(long, conflicts_with = "from_ses")]
+    topic: Option<Topic>,
     /// Check the file and change nothing
     #[arg(long, conflicts_with = "from_ses")]
     dry_run: bool,
@@ -66,7 +71,7 @@ impl ImportCommand {
             let bad_line = |number, error| note!("line {number} is skipped: {error}");
             let progress =
                 |imported: Imported| progress!("{} read", counted(imported.lines + imported.skipped, "line", "lines"));
-            let imported = import(&target, &file, self.dry_run, bad_line, progress).await?;
+            let imported = import(&target, &file, self.topic.as_ref(), self.dry_run, bad_line, progress).await?;
             let done = if self.dry_run { "Can be imported" } else { "Imported" };
             note!("{done}: {}.", counted(imported.lines, "line", "lines"));
             if self.json {
@@ -102,6 +107,7 @@ struct Imported {
 async fn import(
     target: &Target,
     file: &Path,
+    topic: Option<&Topic>,
     dry_run: bool,
     bad_line: impl Fn(u64, BadLine),
     progress: impl Fn(Imported),
@@ -137,7 +143,7 @@ async fn import(
             if !more {
                 break;
             }
-            match columns.line(&record, now) {
+            match columns.line(&record, now, topic) {
                 Ok(line) => lines.push(line),
                 Err(error) => {
                     imported.skipped += 1;
@@ -176,6 +182,20 @@ async fn write_line(suppressions: &Suppressions, line: &Line) -> Result<(), Stor
         source: &line.source,
     };
     match line.update {
+        RegisterUpdate::Unsubscribed | RegisterUpdate::Resubscribed => {
+            let choice = TopicChoice {
+                at: line.since,
+                is_unsubscribed: line.update == RegisterUpdate::Unsubscribed,
+                source: line.source.clone(),
+            };
+            match &line.topic {
+                Some(topic) => {
+                    let recorded = suppressions.record_choice(&line.address, topic, &choice, id);
+                    recorded.await.map(drop)
+                }
+                None => suppressions.record_others_left(&line.address, &choice, id).await,
+            }
+        }
         RegisterUpdate::Lifted => suppressions.record_lift(&line.address, line.since, id).await,
         RegisterUpdate::Set(Register::Of(SuppressionReason::Manual)) => {
             let until = line.expires_at;

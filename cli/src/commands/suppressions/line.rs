@@ -5,11 +5,12 @@
 //! | `address` | the address; the only required column |
 //! | `reason` | the register: `bounce`, `complaint`, `blocked`, `soft`, `bounce_echo`, `complaint_echo` or `manual`; |
 //! | | `lifted` for the time when the address was removed from the list; `unreadable` for an entry of which a part |
-//! | | cannot be read, which is imported as `manual`; `manual` if empty |
+//! | | cannot be read, which is imported as `manual`; `manual` if empty; `unsubscribed` or `resubscribed` for a topic |
 //! | `since` | when it happened (RFC 3339); the time of the import if empty |
 //! | `expires_at` | when a manual entry ends; never if empty |
 //! | `subtype`, `diagnostic` | SES's bounce subtype and the receiving server's response |
 //! | `bounce_reason` | why the mail bounced, as Okite judged it; other words are ignored |
+//! | `topic` | the topic of a choice; `*` for all topics that the entry has no choice about |
 //! | `source` | SES's feedback id and the id of the mail, or the origin of a manual entry |
 //!
 //! Other mail services use other names, so several names are accepted for each column and reason, in any case and with
@@ -18,8 +19,9 @@
 use csv::{ByteRecord, StringRecord};
 use domain::address::{AddressError, EmailAddress};
 use domain::bounce::BounceReason;
-use domain::suppression::{Register, RegisterEvidence, SoftBounce, SuppressionEntry, SuppressionReason};
+use domain::suppression::{Register, RegisterEvidence, SoftBounce, SuppressionEntry, SuppressionReason, TopicChoice};
 use domain::time::possible;
+use domain::unsubscribe::{InvalidTopic, Topic};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -27,7 +29,7 @@ use jiff::tz::TimeZone;
 use crate::csv_cell::{disarmed, text_of};
 
 /// The columns of an export.
-pub(super) const COLUMNS: [&str; 8] = [
+pub(super) const COLUMNS: [&str; 9] = [
     "address",
     "reason",
     "since",
@@ -36,12 +38,13 @@ pub(super) const COLUMNS: [&str; 8] = [
     "diagnostic",
     "source",
     "bounce_reason",
+    "topic",
 ];
 /// The source of a line that names none.
 const SOURCE: &str = "import";
 
 /// The accepted names of each column, reduced to lower-case letters and digits.
-const NAMES: [&[&str]; 8] = [
+const NAMES: [&[&str]; 9] = [
     &["address", "email", "emailaddress", "mail", "recipient"],
     &["reason", "suppressionreason", "type"],
     &[
@@ -59,7 +62,11 @@ const NAMES: [&[&str]; 8] = [
     &["diagnostic", "diagnosticcode"],
     &["source", "origin"],
     &["bouncereason"],
+    &["topic"],
 ];
+
+/// Stands for all topics that an entry has no choice about.
+const OTHER_TOPICS: &str = "*";
 
 /// The change that a line makes to an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +75,10 @@ pub(super) enum RegisterUpdate {
     Set(Register),
     /// Removes the address from the list.
     Lifted,
+    /// The person left the topic of the line.
+    Unsubscribed,
+    /// The person came back to the topic of the line.
+    Resubscribed,
 }
 
 impl RegisterUpdate {
@@ -78,6 +89,8 @@ impl RegisterUpdate {
         match self {
             Self::Set(register) => register.as_str(),
             Self::Lifted => "lifted",
+            Self::Unsubscribed => "unsubscribed",
+            Self::Resubscribed => "resubscribed",
         }
     }
 
@@ -111,6 +124,8 @@ pub(super) struct Line {
     pub(super) diagnostic: Option<String>,
     pub(super) source: String,
     pub(super) bounce_reason: Option<BounceReason>,
+    /// The topic of a choice. A choice without one is about all topics that the entry has no choice about.
+    pub(super) topic: Option<Topic>,
 }
 
 /// Why a line is skipped. The message does not repeat the address, because logs may keep it.
@@ -129,13 +144,19 @@ pub(super) enum BadLine {
     /// Without a source and a time, two soft bounces would count as one.
     #[error("a soft bounce needs the columns source, which distinguishes it from others, and since")]
     SoftWithoutSource,
+    #[error("the column topic: {0}")]
+    Topic(#[from] InvalidTopic),
+    #[error("only a line with the reason unsubscribed, resubscribed or none may be imported for a topic")]
+    NotAChoice,
+    #[error("a line with the reason resubscribed needs a topic")]
+    NoTopic,
     #[error("only a line with the reason manual may have expires_at")]
     Expires,
 }
 
 /// The positions of the columns of a file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Columns([Option<usize>; 8]);
+pub(super) struct Columns([Option<usize>; 9]);
 
 impl Columns {
     /// Reads the header. Returns `None` if no column holds addresses.
@@ -151,7 +172,9 @@ impl Columns {
 
     /// Reads a line. A time after `now`, the time of the import, becomes `now`: a register in the future could not be
     /// lifted.
-    pub(super) fn line(&self, record: &ByteRecord, now: Timestamp) -> Result<Line, BadLine> {
+    ///
+    /// With `for_topic`, each line is a choice about this topic.
+    pub(super) fn line(&self, record: &ByteRecord, now: Timestamp, for_topic: Option<&Topic>) -> Result<Line, BadLine> {
         let record = StringRecord::from_byte_record(record.clone()).map_err(|_| BadLine::NotUtf8)?;
         let field = |column: usize| text_of(self.0[column].and_then(|at| record.get(at)).unwrap_or_default());
         let text = |column| Some(field(column)).filter(|text| !text.is_empty()).map(str::to_owned);
@@ -159,7 +182,15 @@ impl Columns {
             "" => Ok(None),
             text => time(text).map(Some).ok_or(BadLine::Time(COLUMNS[column])),
         };
-        let update = RegisterUpdate::parse(field(1)).ok_or(BadLine::Reason)?;
+        let (update, topic) = match (choice(field(1)), for_topic, field(8)) {
+            (Some(choice), Some(topic), _) => (choice, Some(topic.clone())),
+            (None, Some(_), _) => return Err(BadLine::NotAChoice),
+            (Some(choice), None, OTHER_TOPICS) => (choice, None),
+            (Some(choice), None, topic) if !topic.is_empty() => (choice, Some(Topic::parse(topic)?)),
+            (Some(RegisterUpdate::Resubscribed), None, _) => return Err(BadLine::NoTopic),
+            // Somebody who unsubscribed elsewhere, where there are no topics, gets no mail at all.
+            _ => (RegisterUpdate::parse(field(1)).ok_or(BadLine::Reason)?, None),
+        };
         let (since, expires_at, source) = (time_of(2)?, time_of(3)?, text(6));
         if update == RegisterUpdate::SOFT && (source.is_none() || since.is_none()) {
             return Err(BadLine::SoftWithoutSource);
@@ -177,7 +208,17 @@ impl Columns {
             source: source.unwrap_or_else(|| SOURCE.to_owned()),
             // Another service may have its own words in such a column.
             bounce_reason: BounceReason::parse(field(7)),
+            topic,
         })
+    }
+}
+
+/// Reads the reason of a line as a choice about a topic. A line without a reason may be one.
+fn choice(reason: &str) -> Option<RegisterUpdate> {
+    match letters(reason).as_str() {
+        "" | "unsubscribe" | "unsubscribed" => Some(RegisterUpdate::Unsubscribed),
+        "resubscribe" | "resubscribed" => Some(RegisterUpdate::Resubscribed),
+        _ => None,
     }
 }
 
@@ -194,13 +235,15 @@ fn letters(text: &str) -> String {
 }
 
 /// Returns a line for each register of an entry, with the cells of [`COLUMNS`].
-pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 8]> {
+pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 9]> {
     let registers = &entry.registers;
     let name = |reason: BounceReason| reason.as_str().to_owned();
     let line = |update: RegisterUpdate, since: Timestamp| {
         let evidence = match update {
             RegisterUpdate::Set(register) => entry.evidence.get(&register).cloned().unwrap_or_default(),
-            RegisterUpdate::Lifted => RegisterEvidence::default(),
+            RegisterUpdate::Lifted | RegisterUpdate::Unsubscribed | RegisterUpdate::Resubscribed => {
+                RegisterEvidence::default()
+            }
         };
         let given = Some(evidence.address).filter(|given| !given.is_empty());
         let expires_at = registers.manual_expires_at.filter(|_| update == RegisterUpdate::MANUAL);
@@ -213,6 +256,7 @@ pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 8]> {
             evidence.diagnostic.unwrap_or_default(),
             evidence.source,
             evidence.bounce_reason.map(name).unwrap_or_default(),
+            String::new(),
         ]
     };
     let set = Register::WITH_ONE_TIME.map(|register| (RegisterUpdate::Set(register), registers.at(register)));
@@ -223,7 +267,7 @@ pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 8]> {
         .collect();
     if registers.unreadable {
         let reason = SuppressionReason::Unreadable.as_str();
-        lines.push([entry.address.normalised(), reason, "", "", "", "", "", ""].map(str::to_owned));
+        lines.push([entry.address.normalised(), reason, "", "", "", "", "", "", ""].map(str::to_owned));
     }
     // The other days with a block, so that repeated blocks count after an import too.
     let blocked = RegisterUpdate::Set(SuppressionReason::Blocked.into());
@@ -234,7 +278,14 @@ pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 8]> {
     {
         let [address, reason, since, ..] = line(blocked, *at);
         let empty = String::new;
-        lines.push([address, reason, since, empty(), empty(), empty(), empty(), empty()]);
+        let [e1, e2, e3, e4, e5, e6] = std::array::from_fn(|_| empty());
+        lines.push([address, reason, since, e1, e2, e3, e4, e5, e6]);
+    }
+    let by_topic = registers.topics.by_topic.iter();
+    let by_topic = by_topic.map(|(topic, choice)| (topic.as_str(), choice));
+    let others = registers.topics.others.iter().map(|choice| (OTHER_TOPICS, choice));
+    for (topic, choice) in by_topic.chain(others) {
+        lines.push(line_of_choice(line, topic, choice));
     }
     for SoftBounce { at, source, reason } in &entry.soft_bounces {
         let mut soft = line(RegisterUpdate::SOFT, *at);
@@ -245,13 +296,43 @@ pub(super) fn lines_of(entry: &SuppressionEntry) -> Vec<[String; 8]> {
     lines.into_iter().map(|cells| cells.map(disarmed)).collect()
 }
 
+/// Returns the line that says that the person left a topic; `None` if that is not so.
+pub(super) fn line_of_topic(entry: &SuppressionEntry, topic: &Topic) -> Option<[String; 9]> {
+    let choice = entry.registers.topics.left(topic)?;
+    let line = |update: RegisterUpdate, since: Timestamp| {
+        let mut cells: [String; 9] = std::array::from_fn(|_| String::new());
+        entry.address.normalised().clone_into(&mut cells[0]);
+        update.as_str().clone_into(&mut cells[1]);
+        cells[2] = since.to_string();
+        cells
+    };
+    Some(line_of_choice(line, topic.as_str(), choice).map(disarmed))
+}
+
+/// Returns the line of a choice about a topic.
+fn line_of_choice(
+    line: impl Fn(RegisterUpdate, Timestamp) -> [String; 9],
+    topic: &str,
+    choice: &TopicChoice,
+) -> [String; 9] {
+    let update = if choice.is_unsubscribed {
+        RegisterUpdate::Unsubscribed
+    } else {
+        RegisterUpdate::Resubscribed
+    };
+    let mut cells = line(update, choice.at);
+    cells[6].clone_from(&choice.source);
+    topic.clone_into(&mut cells[8]);
+    cells
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    const HEADER: [&str; 8] = COLUMNS;
+    const HEADER: [&str; 9] = COLUMNS;
 
     fn now() -> Timestamp {
         "2026-06-01T00:00:00Z".parse().unwrap()
@@ -259,7 +340,7 @@ mod tests {
 
     fn read<const N: usize>(header: [&str; N], line: [&str; N]) -> Result<Line, BadLine> {
         let columns = Columns::read(&ByteRecord::from(header.to_vec())).unwrap();
-        columns.line(&ByteRecord::from(line.to_vec()), now())
+        columns.line(&ByteRecord::from(line.to_vec()), now(), None)
     }
 
     #[test]
@@ -305,7 +386,30 @@ mod tests {
 
     #[test]
     fn names_the_error_of_a_line_without_the_address() {
-        let line = |values: [&str; 8]| read(HEADER, values).unwrap_err();
+        let line = |values: [&str; 8]| {
+            let [
+                address,
+                reason,
+                since,
+                expires_at,
+                subtype,
+                diagnostic,
+                source,
+                bounce_reason,
+            ] = values;
+            let values = [
+                address,
+                reason,
+                since,
+                expires_at,
+                subtype,
+                diagnostic,
+                source,
+                bounce_reason,
+                "",
+            ];
+            read(HEADER, values).unwrap_err()
+        };
         let anna = "anna@example.org";
         for (values, expected) in [
             (
@@ -339,7 +443,47 @@ mod tests {
         }
         let columns = Columns::read(&ByteRecord::from(vec!["address"])).unwrap();
         let record = ByteRecord::from(vec![&b"\xff@example.org"[..]]);
-        assert_eq!(columns.line(&record, now()).unwrap_err(), BadLine::NotUtf8);
+        assert_eq!(columns.line(&record, now(), None).unwrap_err(), BadLine::NotUtf8);
+    }
+
+    #[test]
+    fn a_choice_has_a_topic_and_without_topics_it_is_a_manual_entry() {
+        let news = Topic::parse("news").unwrap();
+        let columns = Columns::read(&ByteRecord::from(vec!["address", "reason", "topic"])).unwrap();
+        let line = |reason: &str, topic: &str, for_topic: Option<&Topic>| {
+            let record = ByteRecord::from(vec!["anna@example.org", reason, topic]);
+            columns
+                .line(&record, now(), for_topic)
+                .map(|line| (line.update, line.topic))
+        };
+        let (left, back) = (RegisterUpdate::Unsubscribed, RegisterUpdate::Resubscribed);
+        let of_news = Some(news.clone());
+        for (reason, topic, for_topic, expected) in [
+            ("unsubscribed", "news", None, Ok((left, of_news.clone()))),
+            ("Unsubscribe", "news", None, Ok((left, of_news.clone()))),
+            ("", "news", None, Ok((left, of_news.clone()))),
+            ("resubscribed", "news", None, Ok((back, of_news.clone()))),
+            ("unsubscribed", "*", None, Ok((left, None))),
+            ("unsubscribed", "", None, Ok((RegisterUpdate::MANUAL, None))),
+            ("", "", None, Ok((RegisterUpdate::MANUAL, None))),
+            ("", "", Some(&news), Ok((left, of_news.clone()))),
+            ("resubscribed", "sale", Some(&news), Ok((back, of_news.clone()))),
+            (
+                "bounce",
+                "News!",
+                None,
+                Ok((RegisterUpdate::Set(SuppressionReason::Bounce.into()), None)),
+            ),
+            ("bounce", "", Some(&news), Err(BadLine::NotAChoice)),
+            ("unsubscribed", "News", None, Err(BadLine::Topic(InvalidTopic))),
+            ("resubscribed", "", None, Err(BadLine::NoTopic)),
+        ] {
+            assert_eq!(
+                line(reason, topic, for_topic),
+                expected,
+                "{reason} {topic} {for_topic:?}"
+            );
+        }
     }
 
     /// The entry of Anna, with a bounce that a server explained.
@@ -396,7 +540,7 @@ mod tests {
             let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_slice());
             let columns = Columns::read(reader.byte_headers().unwrap()).unwrap();
             let records: Vec<ByteRecord> = reader.byte_records().map(Result::unwrap).collect();
-            let line = columns.line(&records[0], now()).unwrap();
+            let line = columns.line(&records[0], now(), None).unwrap();
             prop_assert_eq!(line.diagnostic, Some(diagnostic));
             prop_assert_eq!(
                 (line.address.as_given(), line.subtype.as_str(), line.source.as_str()),

@@ -351,6 +351,7 @@ async fn create_local_key(local_aws: &LocalAws) -> Result<(), StoreError> {
         // Not `wait`, the default of `okite keys create --aws`: every front takes this key, and people try the queue
         // with it. A front that needs `wait` passes it with its mails.
         when_busy: WhenBusy::default(),
+        topic: None,
         created_at: Timestamp::now(),
     }
     .with_aws_credentials(&key);

@@ -41,6 +41,7 @@ fn subject(kind: EventKind, id: &str, now: Timestamp) -> EventSubject {
             email: RECIPIENT.to_owned(),
             change,
             reason: SuppressionReason::Bounce,
+            topic: None,
             since: now,
             source_id: None,
         })

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::body;
 use super::idempotency_key::{self, Endpoint};
 use super::receipt;
-use super::submittable::{SubmitContext, Submittable};
+use super::submittable::{SubmitContext, Submittable, links};
 use crate::error::{AnswerContext, ApiError};
 use crate::recipient::RecipientBody;
 use crate::request::Request;
@@ -41,11 +41,14 @@ pub(crate) async fn create(
         parsed.wishes.add_with(&parsed.email, &mut body);
         Endpoint::Email.key(&api_key, &header, body)
     });
+    let is_asked_for = parsed.wishes.unsubscribe.is_some();
+    let links = links(state, request, &api_key, is_asked_for, deadlines).await?;
     let context = SubmitContext {
         request,
         api_key: &api_key,
         tracking_events: state.sending.ses.tracking_events(),
         local_senders: state.local_senders,
+        links: links.as_ref(),
         now,
         has_key: key.is_some(),
     };

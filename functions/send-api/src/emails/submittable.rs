@@ -3,12 +3,14 @@
 use domain::address::LocalSenders;
 use domain::api_key::ApiKeyRecord;
 use domain::message::{InvalidEmail, Mail, TrackingEvents};
+use front::{LinkedMail, Links, linked};
 use jiff::Timestamp;
-use sending::Submission;
+use sending::{Deadlines, Submission};
 
 use super::body::{self, ParsedBody, Times};
 use crate::error::{ApiError, Problem};
 use crate::request::Request;
+use crate::state::SendApiState;
 
 /// An email that may be submitted.
 #[derive(Debug)]
@@ -29,16 +31,37 @@ pub(super) struct SubmitContext<'a> {
     pub(super) tracking_events: TrackingEvents,
     /// Whether a sender may be at a machine's name.
     pub(super) local_senders: LocalSenders,
+    /// The unsubscribe links, if an email of the request may need them.
+    pub(super) links: Option<&'a Links>,
     /// When the request arrived.
     pub(super) now: Timestamp,
     /// Whether the request has an idempotency key. Without one, no earlier request can answer for it.
     pub(super) has_key: bool,
 }
 
+/// Prepares the unsubscribe links of a request, if its API key or an email asks for them. Other requests cost nothing.
+pub(super) async fn links(
+    state: &SendApiState,
+    request: &Request,
+    api_key: &ApiKeyRecord,
+    is_asked_for: bool,
+    deadlines: &Deadlines,
+) -> Result<Option<Links>, ApiError> {
+    if api_key.topic.is_none() && !is_asked_for {
+        return Ok(None);
+    }
+    let links = state.links.links(&request.api, deadlines.arrived);
+    Ok(Some(deadlines.before_sending(links).await??))
+}
+
 impl SubmitContext<'_> {
     /// Makes a submission of the email at `place` in the request.
     pub(super) fn submittable(&self, place: usize, parsed: ParsedBody) -> Result<Submittable, ApiError> {
-        let ParsedBody { email, wishes, notes } = parsed;
+        let ParsedBody {
+            email,
+            wishes,
+            mut notes,
+        } = parsed;
         let sender = self.local_senders.check(email.from.address());
         sender.map_err(|error| InvalidEmail::field("from", error))?;
         let on_suppressed = body::on_suppressed(wishes.on_suppressed, self.request)?;
@@ -58,8 +81,16 @@ impl SubmitContext<'_> {
         if let Some(error) = too_late.as_ref().filter(|_| !self.has_key) {
             return Err(error.clone());
         }
+        let LinkedMail { email, topic, note } = linked(
+            email,
+            wishes.unsubscribe.as_ref(),
+            self.api_key.topic.as_ref(),
+            self.links,
+        )?;
+        notes.extend(note.map(str::to_owned));
         let mut mail = Mail::from(email);
         mail.options.tracking = tracking;
+        mail.topic = topic;
         let submission = Submission {
             place,
             mail,

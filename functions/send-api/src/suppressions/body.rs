@@ -2,6 +2,7 @@
 
 use domain::bounce::BounceReason;
 use domain::suppression::{RegisterEvidence, Suppression, SuppressionEntry, SuppressionReason, mail_of};
+use domain::unsubscribe::Topic;
 use jiff::Timestamp;
 use serde::Serialize;
 use suppression::evidence;
@@ -24,6 +25,9 @@ pub(super) struct SuppressionBody<'a> {
     created_at: Timestamp,
     /// The cause, in Okite's terms.
     reason: &'static str,
+    /// The topic that the person left. Without one, the suppression concerns all mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic: Option<&'a str>,
     since: Timestamp,
     /// When the suppression ends by itself, if it has an end.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,7 +63,7 @@ fn source_id<'a>(
     evidence: Option<&'a RegisterEvidence>,
 ) -> Option<&'a str> {
     match reason {
-        SuppressionReason::Manual | SuppressionReason::Unreadable => None,
+        SuppressionReason::Manual | SuppressionReason::Unreadable | SuppressionReason::Unsubscribed => None,
         SuppressionReason::Soft => {
             let bounces = entry.soft_bounces.iter();
             let of_mails = bounces.filter_map(|bounce| Some((bounce.at, mail_of(&bounce.source)?)));
@@ -84,6 +88,7 @@ impl<'a> SuppressionBody<'a> {
             source_id: source_id(entry, reason, evidence),
             created_at: since,
             reason: reason.as_str(),
+            topic: None,
             since,
             expires_at: entry
                 .registers
@@ -93,6 +98,17 @@ impl<'a> SuppressionBody<'a> {
             bounce_reason: bounce_reason(entry, suppression).map(BounceReason::as_str),
             note: evidence.and_then(|evidence| text(evidence.diagnostic.as_ref()?)),
         }
+    }
+}
+
+impl<'a> SuppressionBody<'a> {
+    /// Shows that a person left a topic. Returns `None` if that is not so.
+    pub(super) fn of_topic(entry: &'a SuppressionEntry, topic: &'a Topic) -> Option<Self> {
+        let suppression = entry.registers.topics.suppression(topic)?;
+        Some(Self {
+            topic: Some(topic.as_str()),
+            ..Self::of(entry, suppression)
+        })
     }
 }
 

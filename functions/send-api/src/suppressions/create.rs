@@ -4,8 +4,9 @@ use aws::{Evidence, StoreError};
 use domain::address::EmailAddress;
 use domain::idempotency::nth_id;
 use domain::message::InvalidEmail;
-use domain::suppression::SuppressionReason;
+use domain::suppression::{SuppressionReason, TopicChoice};
 use domain::time::possible;
+use domain::unsubscribe::Topic;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -34,6 +35,8 @@ struct NewSuppression {
     reason: SuppressionReason,
     note: Option<String>,
     expires_at: Option<Timestamp>,
+    /// The topic that the person left. Without one, the address is suppressed for all mail.
+    topic: Option<Topic>,
 }
 
 #[derive(Serialize)]
@@ -49,6 +52,16 @@ pub(crate) async fn create(
 ) -> Result<Response, ApiError> {
     let api_key = state.authentication.authenticate_full(request, deadlines).await?;
     let wanted = wanted(object(request)?, deadlines.arrived)?;
+    if let Some(topic) = &wanted.topic {
+        let choice = TopicChoice {
+            at: deadlines.arrived,
+            is_unsubscribed: true,
+            source: format!("key {}", api_key.id),
+        };
+        let recorded = state.lifting.choose(&wanted.address, topic, &choice, ids.message);
+        let recorded = deadlines.before_answering(recorded).await??;
+        return Ok(Response::created(&CreatedBody::of(recorded.id)));
+    }
     let put = put(state, &wanted, &api_key.id, deadlines.arrived, ids.message);
     let id = deadlines.before_answering(put).await??;
     let event = added(id, &wanted.address, wanted.reason, deadlines.arrived);
@@ -79,6 +92,7 @@ pub(crate) async fn create_all(
                 reason: SuppressionReason::Manual,
                 note: None,
                 expires_at: None,
+                topic: None,
             };
             let id = nth_id(ids.message, chunk * AT_ONCE + index);
             let key_id = &api_key.id;
@@ -118,18 +132,24 @@ fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<NewSuppressi
     let missing = || InvalidEmail::Missing("The field `email` is required.".to_owned());
     let email = text("email")?.ok_or_else(missing)?;
     let address = EmailAddress::parse(&email).map_err(|error| InvalidEmail::field("email", error))?;
-    let reason = match text("reason")?.as_deref() {
+    let topic = text("topic")?.as_deref().map(Topic::parse).transpose();
+    let topic = topic.map_err(|error| InvalidEmail::field("topic", error))?;
+    let (reason, note, expires_at) = (text("reason")?, text("note")?, text("expires_at")?);
+    if topic.is_some() && (reason.is_some() || note.is_some() || expires_at.is_some()) {
+        let problem = "a person who left a topic has neither `reason` nor `note` nor `expires_at`; leave them out";
+        return Err(InvalidEmail::field("topic", problem).into());
+    }
+    let reason = match reason.as_deref() {
         None | Some("manual") => SuppressionReason::Manual,
         Some("bounce") => SuppressionReason::Bounce,
         Some("complaint") => SuppressionReason::Complaint,
         Some(_) => return Err(InvalidEmail::field("reason", "must be `manual`, `bounce` or `complaint`").into()),
     };
-    let note = text("note")?;
     if note.as_ref().is_some_and(|note| note.chars().count() > NOTE_MAX) {
         let problem = format_args!("must have at most {NOTE_MAX} characters");
         return Err(InvalidEmail::field("note", problem).into());
     }
-    let expires_at: Option<Timestamp> = text("expires_at")?
+    let expires_at: Option<Timestamp> = expires_at
         .map(|text| text.parse())
         .transpose()
         .map_err(|_| InvalidEmail::field("expires_at", "must be a time like 2027-01-31T12:00:00Z"))?;
@@ -145,6 +165,7 @@ fn wanted(mut object: Map<String, Value>, now: Timestamp) -> Result<NewSuppressi
         reason,
         note,
         expires_at,
+        topic,
     })
 }
 
@@ -211,6 +232,8 @@ mod tests {
             (json!({ "email": "anna" }), "email"),
             (json!({ "email": "a@b.example", "reason": "blocked" }), "reason"),
             (json!({ "email": "a@b.example", "note": "x".repeat(501) }), "note"),
+            (json!({ "email": "a@b.example", "topic": "News" }), "topic"),
+            (json!({ "email": "a@b.example", "topic": "news", "note": "x" }), "topic"),
             (
                 json!({ "email": "a@b.example", "expires_at": "tomorrow" }),
                 "expires_at",

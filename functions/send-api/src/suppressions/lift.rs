@@ -4,18 +4,20 @@
 //! in its next run.
 
 use domain::message::InvalidEmail;
-use domain::suppression::SuppressionEntry;
+use domain::suppression::{SuppressionEntry, TOPICS_KEPT, TopicChoice};
+use domain::unsubscribe::Topic;
 use domain::webhook::WebhookEvent;
 use serde::Serialize;
 use suppression::{SesList, removed};
 use uuid::Uuid;
 
 use super::create::texts;
-use super::find::find;
-use crate::error::ApiError;
+use super::find::{find, find_entry, topic_of};
+use crate::error::{ApiError, Problem};
 use crate::json::object;
 use crate::request::Request;
 use crate::response::Response;
+use crate::route::Operation;
 use crate::state::SendApiState;
 use sending::Deadlines;
 
@@ -24,8 +26,9 @@ struct LiftedBody {
     object: &'static str,
     id: Uuid,
     deleted: bool,
-    /// The state of the address on SES's own list.
-    ses_list: &'static str,
+    /// The state of the address on SES's own list, which knows no topics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ses_list: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'static str>,
 }
@@ -58,7 +61,7 @@ impl LiftedBody {
             object: "suppression",
             id: entry.id,
             deleted: true,
-            ses_list,
+            ses_list: Some(ses_list),
             message,
         }
     }
@@ -70,11 +73,49 @@ pub(crate) async fn lift(
     deadlines: &Deadlines,
     which: &str,
 ) -> Result<Response, ApiError> {
-    state.authentication.authenticate_full(request, deadlines).await?;
+    let api_key = state.authentication.authenticate_full(request, deadlines).await?;
+    if let Some(topic) = topic_of(request, Operation::LiftSuppression)? {
+        return resubscribe(state, deadlines, which, &topic, &api_key.id).await;
+    }
     let (entry, suppression) = deadlines.before_answering(find(state, which, deadlines)).await??;
     let lifted = state.lifting.lift(&entry, suppression, || deadlines.now());
     let ses_list = deadlines.before_answering(lifted).await??;
     Ok(Response::ok(&LiftedBody::of(&entry, ses_list)))
+}
+
+/// Records that a person came back to a topic.
+async fn resubscribe(
+    state: &SendApiState,
+    deadlines: &Deadlines,
+    which: &str,
+    topic: &Topic,
+    key_id: &str,
+) -> Result<Response, ApiError> {
+    let entry = deadlines.before_answering(find_entry(state, which)).await??;
+    if entry.registers.topics.left(topic).is_none() {
+        return Err(Problem::SuppressionNotFound.into());
+    }
+    let choice = TopicChoice {
+        at: deadlines.now(),
+        is_unsubscribed: false,
+        source: format!("key {key_id}"),
+    };
+    let recorded = state.lifting.choose(&entry.address, topic, &choice, entry.id);
+    let recorded = deadlines.before_answering(recorded).await??;
+    if recorded.has_left {
+        let message = format!(
+            "The address has a choice about {TOPICS_KEPT} topics and has left all others. It cannot come back to another \
+             topic."
+        );
+        return Err(InvalidEmail::Whole(message).into());
+    }
+    Ok(Response::ok(&LiftedBody {
+        object: "suppression",
+        id: entry.id,
+        deleted: true,
+        ses_list: None,
+        message: None,
+    }))
 }
 
 pub(crate) async fn lift_all(

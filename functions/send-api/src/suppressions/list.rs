@@ -1,6 +1,7 @@
 //! `GET /suppressions`: lists suppressions, newest first.
 
 use aws::NewestFrom;
+use domain::unsubscribe::Topic;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -29,6 +30,8 @@ struct ListQuery<'a> {
     from: NewestFrom,
     limit: usize,
     origin: Option<&'a str>,
+    /// Lists those who left this topic, and not those who are suppressed for all mail.
+    topic: Option<Topic>,
 }
 
 impl<'a> ListQuery<'a> {
@@ -42,7 +45,17 @@ impl<'a> ListQuery<'a> {
             ));
         }
         let from = page_from(parameter("after"), parameter("before"), "the id of a suppression")?;
-        Ok(Self { from, limit, origin })
+        let topic = parameter("topic").map(Topic::parse).transpose();
+        let topic = topic.map_err(|error| ApiError::invalid_parameter("topic", &error.to_string()))?;
+        if topic.is_some() && origin.is_some() {
+            return Err(ApiError::invalid_parameter("origin", "absent beside `topic`"));
+        }
+        Ok(Self {
+            from,
+            limit,
+            origin,
+            topic,
+        })
     }
 }
 
@@ -52,10 +65,16 @@ pub(crate) async fn list(state: &SendApiState, request: &Request, deadlines: &De
     let asked = ListQuery::of(|name| query.parameter(name))?;
     let suppression = |entry: &_| in_force(entry, deadlines.arrived, &state.sending.rules.soft_bounce_tiers);
     let page = state.suppressions.newest(asked.from, asked.limit, |entry| {
+        if let Some(topic) = &asked.topic {
+            return entry.registers.topics.left(topic).is_some();
+        }
         suppression(entry).is_some_and(|found| asked.origin.is_none_or(|asked| found.reason.origin() == asked))
     });
     let page = deadlines.before_answering(page).await??;
-    let shown = |entry| Some(SuppressionBody::of(entry, suppression(entry)?));
+    let shown = |entry| match &asked.topic {
+        Some(topic) => SuppressionBody::of_topic(entry, topic),
+        None => Some(SuppressionBody::of(entry, suppression(entry)?)),
+    };
     Ok(Response::ok(&ListBody {
         object: "list",
         has_more: page.next.is_some(),

@@ -9,10 +9,11 @@ use std::time::Duration;
 use domain::address::LocalSenders;
 use domain::api_key::ApiKeyRecord;
 use domain::idempotency::{RequestBody, nth_id};
-use domain::message::{Mail, TrackingEvents};
+use domain::message::{Mail, MailContent, TrackingEvents};
 use domain::queue::WhenBusy;
 use domain::recipient::OnSuppressed;
 use domain::record::RecordedRecipient;
+use front::linked;
 use sending::{Ids, NotSent, Origin, Patience, Receipt, Submission};
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -63,6 +64,7 @@ impl Call<'_> {
             body.add_mail(mail);
             repeat.request_key(&self.api_key.id, body)
         });
+        let mail = &self.with_topic(mail.clone()).await?;
         let (mut round, mut unknown) = (0, None);
         loop {
             let submission = Submission {
@@ -105,6 +107,48 @@ impl Call<'_> {
             sleep(pause).await;
             round += 1;
         }
+    }
+}
+
+impl Call<'_> {
+    /// Gives a mail the topic of its API key, and a simple one to one recipient the unsubscribe link of the recipient.
+    /// The bytes of a raw mail stay: another header would break a signature over them.
+    async fn with_topic(&self, mail: Mail) -> Result<Mail, ApiFault> {
+        let key_topic = self.api_key.topic.as_ref();
+        let Mail {
+            content,
+            options,
+            topic: _,
+        } = mail;
+        let email = match content {
+            MailContent::Simple(email) => *email,
+            MailContent::Raw(_) => {
+                return Ok(Mail {
+                    content,
+                    options,
+                    topic: key_topic.cloned(),
+                });
+            }
+        };
+        let links = if key_topic.is_some() {
+            let links = self.state.links.links(&self.request.api, self.deadlines.arrived);
+            let links = self.deadlines.before_sending(links).await;
+            let links = links.map_err(|error| self.not_linked(&error.into()))?;
+            Some(links.map_err(|error| self.not_linked(&error.into()))?)
+        } else {
+            None
+        };
+        let linked = linked(email, None, key_topic, links.as_ref());
+        let linked = linked.map_err(|error| ApiFault::invalid(error.to_string()))?;
+        Ok(Mail {
+            content: MailContent::Simple(Box::new(linked.email)),
+            options,
+            topic: linked.topic,
+        })
+    }
+
+    fn not_linked(&self, not_sent: &NotSent) -> ApiFault {
+        ApiFault::not_sent(not_sent, "", &self.state.region)
     }
 }
 
@@ -191,6 +235,7 @@ mod tests {
             stream: Stream::Transactional,
             from_domains: Vec::new(),
             when_busy: of_key,
+            topic: None,
             created_at: Timestamp::UNIX_EPOCH,
         };
         let name = HeaderName::from_static("okite-when-busy");
@@ -201,6 +246,7 @@ mod tests {
             query: String::new(),
             headers: HeaderMap::from_iter(header),
             body: Vec::new(),
+            api: String::new(),
         };
         when_busy(&request, &api_key)
     }

@@ -99,7 +99,8 @@ fn listed(entry: &SuppressionEntry, suppression: Suppression) -> SuppressedDesti
         | SuppressionReason::Blocked
         | SuppressionReason::Soft
         | SuppressionReason::Manual
-        | SuppressionReason::Unreadable => ListedReason::Bounce,
+        | SuppressionReason::Unreadable
+        | SuppressionReason::Unsubscribed => ListedReason::Bounce,
     };
     let source = evidence(entry, suppression.reason).map(|evidence| evidence.source.as_str());
     SuppressedDestination {

@@ -55,6 +55,11 @@ pub(super) fn hash(address: &EmailAddress) -> String {
     hash_of(address.normalised())
 }
 
+/// The hash of the address behind a pseudonym, which begins the hash in the pseudonym.
+pub(super) fn hash_of_pseudonym(pseudonym: &EmailAddress) -> String {
+    hex(&pseudonym.pseudonym_hash()[..16])
+}
+
 /// The hash of an address that is normalised.
 pub(super) fn hash_of(normalised: &str) -> String {
     hex(&Sha256::digest(normalised)[..16])

@@ -54,6 +54,32 @@ impl Messages {
             .await
     }
 
+    /// Finds the address behind a pseudonym, if a message of the last ones to it still names it: not if the person was
+    /// forgotten, or if the records have expired.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the index or a row could not be read.
+    pub async fn address_behind(&self, pseudonym: &EmailAddress) -> Result<Option<EmailAddress>, StoreError> {
+        const LOOKED_AT: usize = 3;
+        let hash = by_recipient::hash_of_pseudonym(pseudonym);
+        let counts = |item: &Item| !by_recipient::is_forwarded(item);
+        let ids = self
+            .ids_of_partition(
+                "by-recipient",
+                by_recipient::HASH,
+                hash,
+                NewestFrom::Newest,
+                LOOKED_AT,
+                counts,
+            )
+            .await?;
+        let ids: Vec<Uuid> = ids.into_iter().collect();
+        let records = self.get_all(&ids).await?;
+        let recipients = records.into_values().flat_map(|record| record.recipients);
+        let mut addresses = recipients.filter_map(|recipient| EmailAddress::parse(&recipient.email).ok());
+        Ok(addresses.find(|address| !address.is_pseudonym() && address.pseudonym() == *pseudonym))
+    }
+
     /// Reads a page of the ids of the messages that were sent to `address`, and of those that were forwarded to it, by
     /// an event with our tag. Otherwise like [`sent_to`](Self::sent_to).
     ///

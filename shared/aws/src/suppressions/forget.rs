@@ -148,6 +148,12 @@ impl Suppressions {
         if let Some(at) = registers.lifted_at {
             self.record_lift(to, at, new_id()).await?;
         }
+        for (topic, choice) in &registers.topics.by_topic {
+            self.record_choice(to, topic, choice, new_id()).await?;
+        }
+        if let Some(others) = &registers.topics.others {
+            self.record_others_left(to, others, new_id()).await?;
+        }
         for SoftBounce { at, source, reason } in &entry.soft_bounces {
             let evidence = Evidence {
                 bounce_reason: *reason,

@@ -12,6 +12,7 @@
 //! | `manual_expires_at`, `lifted_at` | times in milliseconds |
 //! | `blocked_on` | the first block of each of the newest days with one: a number set of milliseconds |
 //! | `soft` | the newest soft bounces: a string set of `time#feedback id`, `#our id` if the mail is ours, `#reason` |
+//! | `topics` | the choices about topics: a string set of `topic#unsubscribed#time#source`, or `#resubscribed#` |
 //! | `unreadable` | is there if a part of the entry could not be moved to its pseudonym, because it could not be read |
 //!
 //! The condition of its update lets a register only move forward. Where two events have the same time, the greater
@@ -26,6 +27,7 @@ mod from_ses;
 mod newest;
 mod newly;
 mod soft;
+mod topics;
 mod unreadable;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -39,6 +41,7 @@ use uuid::Uuid;
 
 use self::newly::{since_name, since_text};
 use self::soft::soft_times;
+use self::topics::TOPICS;
 use self::unreadable::{UNREADABLE, report, unreadable};
 use crate::StoreError;
 use crate::dynamodb::batch;
@@ -52,11 +55,12 @@ pub use entries::EntriesPage;
 pub use from_ses::{AddedFromSes, TAKEN_AT_ONCE, TakenFromSes};
 pub use newest::{LOOKED_AT_MAX, NewestPage};
 pub use newly::Recorded;
+pub use topics::ChoiceRecorded;
 
 /// How many partitions the index `newest` is spread over.
 const SHARDS: u8 = 8;
 /// The attributes that a lookup reads.
-const REGISTERS: [&str; 12] = [
+const REGISTERS: [&str; 13] = [
     "address",
     "bounce_at",
     "complaint_at",
@@ -68,6 +72,7 @@ const REGISTERS: [&str; 12] = [
     "lifted_at",
     "blocked_on",
     "soft",
+    TOPICS,
     UNREADABLE,
 ];
 
@@ -399,6 +404,7 @@ fn registers(item: &Item) -> Registers {
         manual_at: register("manual_at"),
         manual_expires_at: register("manual_expires_at"),
         lifted_at: register("lifted_at"),
+        topics: topics::choices(item),
         unreadable: !unreadable(item).is_empty(),
     }
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::blocks::is_set_of_times;
 use super::soft::is_soft_bounce;
+use super::topics::{TOPICS, is_choice};
 use super::{REGISTERS, Suppressions, shard};
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};
@@ -34,6 +35,9 @@ pub(super) fn unreadable(item: &Item) -> Vec<&'static str> {
         "soft" => item["soft"]
             .as_ss()
             .is_ok_and(|bounces| bounces.iter().all(|bounce| is_soft_bounce(bounce))),
+        TOPICS => item[TOPICS]
+            .as_ss()
+            .is_ok_and(|choices| choices.iter().all(|choice| is_choice(choice))),
         "blocked_on" => is_set_of_times(&item["blocked_on"]),
         UNREADABLE => false,
         name => time_of(item, name).is_some(),

@@ -12,6 +12,7 @@
 //! | `gate#<region>` | `reconciliation` | `state` (JSON): the daily pass over SES's list; `revision`: its writes |
 //! | `report#<region>` | `latest` | `at`, `report`: the last report, as JSON |
 //! | `brake#<region>` | `<time>#<id>` | one change of the brake; see [`BrakeChanges`] |
+//! | `unsubscribe` | `secrets` | `secrets`: the secrets of unsubscribe links; see [`KnownUnsubscribeSecrets`] |
 //! | `mark#<day>` | `<kind>#<stream>#<hash>` | one bounce, complaint or block that counts; see [`Marks`] |
 //!
 //! The gate has `next_free_slot`, `slot_interval`, `left_all`, `left_bulk`, `granted`, `brake`, `account_read_at`,
@@ -21,8 +22,8 @@
 //! `message_id` and `tag` (a set of `name=value`) where the event names them.
 //!
 //! `next_free_slot`, `slot_interval` and `transactional_until` are microseconds, `account_read_at` and `at`
-//! milliseconds. All items have `expires_at`, except the gate, the override, the verified domains and those of the
-//! reconciliation.
+//! milliseconds. All items have `expires_at`, except the gate, the override, the verified domains, the secrets and
+//! those of the reconciliation.
 
 mod brake_changes;
 mod brake_override;
@@ -33,6 +34,7 @@ mod reconciliation;
 mod reports;
 mod samples;
 mod slots;
+mod unsubscribe;
 mod verified;
 
 use aws_sdk_dynamodb::Client;
@@ -48,6 +50,7 @@ pub use self::marks::{CountedMarks, MARK_KEPT_DAYS, MARKS_COUNTED_MAX, Marks, Ma
 pub use self::permits::{PermitError, Permits};
 pub use self::reconciliation::KeptReconciliation;
 pub use self::reports::NOT_A_REPORT;
+pub use self::unsubscribe::KnownUnsubscribeSecrets;
 pub use self::verified::VerifiedDomains;
 use crate::StoreError;
 use crate::dynamodb::condition::{Written, written};

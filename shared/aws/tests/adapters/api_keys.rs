@@ -21,6 +21,7 @@ fn record(key: &ApiKey) -> ApiKeyRecord {
         stream: Stream::Bulk,
         from_domains: vec!["example.com".to_owned(), "xn--bcher-kva.example".to_owned()],
         when_busy: WhenBusy::Refuse,
+        topic: None,
         created_at: at(0),
     }
 }

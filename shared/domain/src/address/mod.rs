@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use sha2::{Digest, Sha256};
 
-use crate::hex::hex;
+use crate::hex::{hex, unhex};
 
 pub use mailbox::Mailbox;
 
@@ -194,7 +194,24 @@ impl EmailAddress {
     /// list can test a guess against it, but cannot read the address from it.
     #[must_use]
     pub fn pseudonym(&self) -> Self {
-        let local = hex(&Sha256::digest(self.normalised.as_bytes()));
+        Self::of_pseudonym_hash(Sha256::digest(self.normalised.as_bytes()).into())
+    }
+
+    /// Returns the SHA-256 in the pseudonym of this address. A pseudonym has the hash of the address that it replaces.
+    #[must_use]
+    pub fn pseudonym_hash(&self) -> [u8; 32] {
+        let of_pseudonym = if self.is_pseudonym() {
+            unhex(&self.normalised[..self.at])
+        } else {
+            None
+        };
+        of_pseudonym.unwrap_or_else(|| Sha256::digest(self.normalised.as_bytes()).into())
+    }
+
+    /// Returns the pseudonym of the address with this [hash](Self::pseudonym_hash).
+    #[must_use]
+    pub fn of_pseudonym_hash(hash: [u8; 32]) -> Self {
+        let local = hex(&hash);
         let text = format!("{local}@{FORGOTTEN_DOMAIN}");
         Self {
             at: local.len(),

@@ -18,6 +18,7 @@ use crate::address::EmailAddress;
 use crate::hex::hex;
 use crate::queue::WhenBusy;
 use crate::stream::Stream;
+use crate::unsubscribe::Topic;
 
 pub use aws::id_of_access_key;
 pub use from_domain::{FromDomainError, from_domain};
@@ -153,6 +154,9 @@ pub struct ApiKeyRecord {
     /// version has the default.
     #[serde(default)]
     pub when_busy: WhenBusy,
+    /// The topic of all mail that is sent with the key, unless a mail names another. Only a key for bulk mail has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<Topic>,
     /// The time at which the key was made.
     pub created_at: Timestamp,
 }
@@ -200,6 +204,7 @@ impl fmt::Debug for ApiKeyRecord {
             stream,
             from_domains,
             when_busy,
+            topic,
             created_at,
         } = self;
         f.debug_struct("ApiKeyRecord")
@@ -210,6 +215,7 @@ impl fmt::Debug for ApiKeyRecord {
             .field("stream", stream)
             .field("from_domains", from_domains)
             .field("when_busy", when_busy)
+            .field("topic", topic)
             .field("created_at", created_at)
             .finish_non_exhaustive()
     }
@@ -229,6 +235,7 @@ mod tests {
             stream: Stream::Transactional,
             from_domains: Vec::new(),
             when_busy: WhenBusy::default(),
+            topic: None,
             created_at: Timestamp::UNIX_EPOCH,
         }
     }

@@ -89,6 +89,7 @@ impl FeedbackEvent {
                 email: address.to_owned(),
                 change: SuppressionChange::Added,
                 reason,
+                topic: None,
                 since,
                 source_id: message.map(email_id),
             }),

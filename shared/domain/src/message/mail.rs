@@ -8,6 +8,7 @@ use super::event_headers::event_headers;
 use super::raw::{ListManagement, RawEmail};
 use super::{Email, Tag, Tracking};
 use crate::address::{EmailAddress, Mailbox};
+use crate::unsubscribe::Topic;
 
 /// A mail to send.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct Mail {
     pub content: MailContent,
     /// The options of SES.
     pub options: SesOptions,
+    /// The topic, from which a recipient may have unsubscribed.
+    pub topic: Option<Topic>,
 }
 
 /// The content of a mail, in one of two forms.
@@ -142,6 +145,7 @@ impl From<Email> for Mail {
         Self {
             content: MailContent::Simple(Box::new(email)),
             options: SesOptions::default(),
+            topic: None,
         }
     }
 }
@@ -207,6 +211,7 @@ mod tests {
         Mail {
             content: MailContent::Raw(Box::new(RawEmail::new(message, envelope).unwrap())),
             options: SesOptions::default(),
+            topic: None,
         }
     }
 

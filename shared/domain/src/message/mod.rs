@@ -15,6 +15,7 @@ mod plain_text;
 pub mod raw;
 mod tag;
 mod tracking;
+mod unsubscribe;
 
 use std::collections::HashSet;
 
@@ -24,6 +25,7 @@ pub use header::{Header, WRITTEN_BY_SES};
 pub use mail::{HeaderLines, Mail, MailContent, SesOptions};
 pub use tag::Tag;
 pub use tracking::{InvalidTrackingEvents, NotTracked, Tracking, TrackingEvents};
+pub use unsubscribe::{UNSUBSCRIBE_FIELD, UNSUBSCRIBE_PLACEHOLDER, UnsubscribePlan, UnsubscribeWish};
 
 use crate::address::Mailbox;
 

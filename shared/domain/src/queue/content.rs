@@ -47,6 +47,7 @@ impl QueuedContent {
                 mail: Mail {
                     content,
                     options: self.mail.options.clone(),
+                    topic: self.mail.topic.clone(),
                 },
                 on_suppressed: self.on_suppressed,
             })),
@@ -242,6 +243,7 @@ mod tests {
                         RawEmail::new(RawMessage::read(mime).unwrap(), envelope).unwrap(),
                     )),
                     options: SesOptions::default(),
+                    topic: None,
                 },
                 on_suppressed: OnSuppressed::Skip,
             }

@@ -5,6 +5,9 @@
 //! interprets the registers when Okite is about to send. Expiry and lifting only compare times; they delete nothing.
 //!
 //! Soft bounces are a set of the newest times, which commutes as well. [`SoftBounceTiers`] interprets the set.
+//!
+//! The choices about topics are apart from the registers: they concern mail of their topic alone. [`TopicChoices`] has
+//! them.
 
 mod entry;
 mod reconciliation;
@@ -14,6 +17,7 @@ mod repeated_blocks;
 mod ses_list_entry;
 mod storm;
 mod tiers;
+mod topics;
 
 pub use entry::{RegisterEvidence, SoftBounce, SuppressionEntry, mail_of};
 pub use reconciliation::{
@@ -25,6 +29,7 @@ pub use repeated_blocks::{BLOCK_DAYS_ENOUGH, BLOCK_DAYS_KEPT, first_blocks_of_da
 pub use ses_list_entry::{ReconciliationStep, SesListEntry};
 pub use storm::{STORM_BLOCKS, STORM_ENOUGH, STORM_WINDOW, is_storm};
 pub use tiers::{InvalidTiers, SoftBounceTiers};
+pub use topics::{TOPICS_KEPT, TopicChoice, TopicChoices};
 
 /// The number of soft bounces that Okite keeps of an address: the newest. Without a limit, an address that rejects mail
 /// for months would fill its item.

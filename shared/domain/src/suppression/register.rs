@@ -15,6 +15,8 @@ pub enum SuppressionReason {
     Manual,
     /// The entry of the address, or a part of it, cannot be read. Its writer may have meant to suppress the address.
     Unreadable,
+    /// The recipient left the topic of the mail. Mail of another topic, or of none, is not suppressed.
+    Unsubscribed,
 }
 
 impl SuppressionReason {
@@ -25,7 +27,8 @@ impl SuppressionReason {
             Self::Bounce | Self::Blocked | Self::Soft => "bounce",
             Self::Complaint => "complaint",
             // An operator has to look at an entry that cannot be read.
-            Self::Manual | Self::Unreadable => "manual",
+            // The API of Resend has no fourth word, and a person has asked not to get the topic.
+            Self::Manual | Self::Unreadable | Self::Unsubscribed => "manual",
         }
     }
 
@@ -39,6 +42,7 @@ impl SuppressionReason {
             Self::Soft => "soft",
             Self::Manual => "manual",
             Self::Unreadable => "unreadable",
+            Self::Unsubscribed => "unsubscribed",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{Register, SoftBounceTiers, SuppressionReason, first_blocks_of_days, repeated_blocks};
+use super::{Register, SoftBounceTiers, SuppressionReason, TopicChoices, first_blocks_of_days, repeated_blocks};
 use crate::address::EmailAddress;
 use crate::stream::Stream;
 use crate::time::EARLIEST;
@@ -50,6 +50,8 @@ pub struct Registers {
     pub manual_expires_at: Option<Timestamp>,
     /// The latest time that the address was lifted. No earlier event counts.
     pub lifted_at: Option<Timestamp>,
+    /// The choices about topics. Lifting the address does not end them: the person has made them.
+    pub topics: TopicChoices,
     /// Whether a part of the entry cannot be read. Lifting the address removes that part.
     pub unreadable: bool,
 }
@@ -65,6 +67,8 @@ impl Registers {
             Register::Of(SuppressionReason::Soft) => self.soft.last().copied(),
             Register::Of(SuppressionReason::Manual) => self.manual_at,
             Register::Of(SuppressionReason::Unreadable) => self.unreadable.then_some(EARLIEST),
+            // The choices about topics have no one time.
+            Register::Of(SuppressionReason::Unsubscribed) => None,
             Register::BounceEcho => self.bounce_echo_at,
             Register::ComplaintEcho => self.complaint_echo_at,
         }
@@ -80,6 +84,7 @@ impl Registers {
         self.bounce_echo_at = self.bounce_echo_at.max(other.bounce_echo_at);
         self.complaint_echo_at = self.complaint_echo_at.max(other.complaint_echo_at);
         self.lifted_at = self.lifted_at.max(other.lifted_at);
+        self.topics = self.topics.joined(std::mem::take(&mut other.topics));
         self.unreadable |= other.unreadable;
         // The expiry belongs to its entry. Of two entries with the same time, the one that lasts longer counts.
         let end = |registers: &Self| registers.manual_expires_at.unwrap_or(Timestamp::MAX);
@@ -657,6 +662,7 @@ mod tests {
                 bounce_echo_at: bounce, complaint_echo_at: complaint,
                 soft: vec![at(0); 5], soft_of: Vec::new(),
                 manual_expires_at: None, lifted_at: Some(at(0)), unreadable: false,
+                topics: TopicChoices::default(),
             };
             prop_assert_eq!(reason(&registers, ANNA, later), None);
         }

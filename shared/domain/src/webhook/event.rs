@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{EventId, EventKind};
 use crate::record::Visit;
 use crate::suppression::SuppressionReason;
+use crate::unsubscribe::Topic;
 
 /// An event, as an application hears of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +130,8 @@ pub struct SuppressionEvent {
     pub change: SuppressionChange,
     /// The reason of the suppression, in Okite's words: `soft`.
     pub reason: SuppressionReason,
+    /// The topic that the person left or came back to. Without one, the change concerns all mail.
+    pub topic: Option<Topic>,
     /// The time since which the address is, or was, suppressed.
     pub since: Timestamp,
     /// The id of the mail that led to the suppression.

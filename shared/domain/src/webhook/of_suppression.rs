@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::unsubscribe::Topic;
+
 use super::{EventId, EventKind, EventSubject, SuppressionChange, SuppressionEvent, WebhookEvent};
 
 impl WebhookEvent {
@@ -19,6 +21,9 @@ impl WebhookEvent {
             &change.email,
             change.reason.as_str(),
         ];
+        // An event without a topic has the id that it had before there were topics.
+        let topic = change.topic.as_ref().map(Topic::as_str);
+        let identity: Vec<&str> = identity.into_iter().chain(topic).collect();
         Self {
             id: EventId::of(at, &identity),
             created_at: at,
@@ -40,6 +45,7 @@ mod tests {
             email: "anna@example.net".to_owned(),
             change: SuppressionChange::Added,
             reason: SuppressionReason::Bounce,
+            topic: None,
             since: at,
             source_id: None,
         };
@@ -63,6 +69,10 @@ mod tests {
             },
             SuppressionEvent {
                 reason: SuppressionReason::Complaint,
+                ..added.clone()
+            },
+            SuppressionEvent {
+                topic: Some(Topic::parse("news").unwrap()),
                 ..added.clone()
             },
             SuppressionEvent {

@@ -9,13 +9,14 @@ mod answer;
 mod input;
 
 use domain::address::EmailAddress;
+use domain::message::UNSUBSCRIBE_FIELD;
 use sending::{Deadlines, Ids, NotSent, Origin, Patience};
 
 use self::answer::{ItemOutcome, respond};
 use self::input::{Emails, ValidationMode, read};
 use super::idempotency_key::{self, Endpoint};
 use super::receipt;
-use super::submittable::{SubmitContext, Submittable};
+use super::submittable::{SubmitContext, Submittable, links};
 use crate::error::{AnswerContext, ApiError};
 use crate::request::Request;
 use crate::response::Response;
@@ -41,15 +42,19 @@ pub(crate) async fn create_batch(
     let api_key = deadlines.before_sending(authenticated).await??;
     let header = idempotency_key::header(request)?;
     let mode = ValidationMode::of(request)?;
+    let values = input::values(request)?;
+    let is_asked_for = values.iter().any(|email| email.get(UNSUBSCRIBE_FIELD).is_some());
+    let links = links(state, request, &api_key, is_asked_for, deadlines).await?;
     let context = SubmitContext {
         request,
         api_key: &api_key,
         tracking_events: state.sending.ses.tracking_events(),
         local_senders: state.local_senders,
+        links: links.as_ref(),
         now,
         has_key: header.is_some(),
     };
-    let Emails { each, hash } = read(input::values(request)?, mode, context)?;
+    let Emails { each, hash } = read(values, mode, context)?;
     let key = header
         .zip(hash)
         .map(|(header, hash)| Endpoint::Batch.key(&api_key, &header, hash));

@@ -5,7 +5,7 @@
 //! are ignored. Fields that Okite knows but does not support are rejected, so that no email goes out in a way that its
 //! caller did not mean.
 
-use domain::message::{Attachment, Email, EmailParts, Header, InvalidEmail};
+use domain::message::{Attachment, Email, EmailParts, Header, InvalidEmail, UNSUBSCRIBE_FIELD};
 
 use super::addresses::{mailboxes, optional_mailboxes, sender};
 use super::field::{Object, is_blank, optional_text, required, text};
@@ -24,7 +24,7 @@ const NOT_SUPPORTED: [(&str, &str); 2] = [
 ];
 
 /// The fields of an email that Okite knows.
-pub(super) const FIELDS: [&str; 18] = [
+pub(super) const FIELDS: [&str; 19] = [
     "from",
     "to",
     "cc",
@@ -43,6 +43,7 @@ pub(super) const FIELDS: [&str; 18] = [
     when_busy::FIELD,
     track::FIELD,
     times::DEADLINE,
+    UNSUBSCRIBE_FIELD,
 ];
 
 /// An email, and what its fields state about how it is to be sent.

@@ -11,6 +11,7 @@
 //! | `on_suppressed` | how the caller wants suppressed recipients handled |
 //! | `when_busy` | what the caller wants if there is no room |
 //! | `track` | the parts of the email that SES tracks |
+//! | `unsubscribe` | the unsubscribe link that the email is to have |
 //! | `times` | when the email is to be sent, and its deadline |
 
 mod addresses;
@@ -23,6 +24,7 @@ mod on_suppressed;
 mod spelling;
 mod times;
 mod track;
+mod unsubscribe;
 mod when_busy;
 mod wishes;
 
@@ -194,6 +196,7 @@ mod tests {
             "okite_deadline",
             "okite_when_busy",
             "okite_track",
+            "okite_unsubscribe",
             "template",
         ] {
             accepted(field, Value::Null);

@@ -1,12 +1,12 @@
 //! The fields of an email that state how it is to be sent.
 
 use domain::idempotency::RequestBody;
-use domain::message::{Email, InvalidEmail, Tracking};
+use domain::message::{Email, InvalidEmail, Tracking, UNSUBSCRIBE_FIELD, UnsubscribeWish};
 use domain::queue::WhenBusy;
 use domain::recipient::OnSuppressed;
 
 use super::field::{Object, optional_text};
-use super::{on_suppressed, times, track, when_busy};
+use super::{on_suppressed, times, track, unsubscribe, when_busy};
 
 /// The wishes in the fields of an email. `None` is a field that is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(in super::super) struct StatedWishes {
     pub(in super::super) when_busy: Option<WhenBusy>,
     /// The parts that SES is to track.
     pub(in super::super) track: Option<Tracking>,
+    /// The unsubscribe link that it is to have.
+    pub(in super::super) unsubscribe: Option<UnsubscribeWish>,
     /// When it is to be sent, as the caller wrote it.
     pub(super) scheduled_at: Option<String>,
     /// Its deadline, as the caller wrote it.
@@ -29,6 +31,7 @@ pub(super) fn fields(object: &mut Object) -> Result<StatedWishes, InvalidEmail> 
         on_suppressed: on_suppressed::field(object)?,
         when_busy: when_busy::field(object)?,
         track: track::field(object)?,
+        unsubscribe: unsubscribe::field(object)?,
         scheduled_at: optional_text(object, times::SCHEDULED_AT)?,
         deadline: optional_text(object, times::DEADLINE)?,
     })
@@ -39,6 +42,10 @@ impl StatedWishes {
     pub(in super::super) fn add_with(&self, email: &Email, body: &mut RequestBody) {
         body.add_wish(when_busy::FIELD, self.when_busy.map(WhenBusy::as_str));
         body.add_wish(track::FIELD, self.track.map(Tracking::as_str));
+        body.add_wish(
+            UNSUBSCRIBE_FIELD,
+            self.unsubscribe.as_ref().map(UnsubscribeWish::as_str),
+        );
         body.add_wish(times::SCHEDULED_AT, self.scheduled_at.as_deref());
         body.add_wish(times::DEADLINE, self.deadline.as_deref());
         body.add(email, self.on_suppressed);

@@ -22,6 +22,7 @@ use domain::message::raw::ListManagement;
 use domain::message::{Mail, MailContent, SesOptions, Tracking};
 use domain::queue::QueuedContent;
 use domain::recipient::OnSuppressed;
+use domain::unsubscribe::Topic;
 
 use mailbox::StoredMailbox;
 use raw::StoredRaw;
@@ -45,6 +46,9 @@ struct StoredForm {
     version: u32,
     on_suppressed: String,
     options: StoredOptions,
+    /// The topic, which most mails do not have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    topic: Option<Topic>,
     mail: StoredMail,
 }
 
@@ -76,6 +80,7 @@ pub(super) fn encode(content: &QueuedContent) -> Option<Vec<u8>> {
         version: VERSION,
         on_suppressed: content.on_suppressed.as_str().to_owned(),
         options: stored_options(&content.mail.options),
+        topic: content.mail.topic.clone(),
         mail: match &content.mail.content {
             MailContent::Simple(email) => StoredMail::Simple(StoredSimple::of(email)),
             MailContent::Raw(email) => StoredMail::Raw(StoredRaw::of(email)),
@@ -121,6 +126,7 @@ fn read(json: &[u8]) -> Option<QueuedContent> {
                 StoredMail::Raw(raw) => MailContent::Raw(Box::new(raw.read()?)),
             },
             options: options(stored.options)?,
+            topic: stored.topic,
         },
         on_suppressed: OnSuppressed::parse(&stored.on_suppressed)?,
     })
@@ -206,6 +212,19 @@ mod tests {
             let json = decompress_to_vec_with_limit(&bytes, CONTENT_MAX).unwrap();
             let json = String::from_utf8(json).unwrap();
             assert_eq!(json.contains("tracking"), opens || clicks, "{json}");
+        }
+    }
+
+    #[test]
+    fn the_topic_comes_back_and_an_older_content_has_none() {
+        for topic in [None, Some("news")] {
+            let topic = topic.map(|topic| Topic::parse(topic).unwrap());
+            let mut content = content(parts());
+            content.mail.topic.clone_from(&topic);
+            assert_eq!(read_back(&content).mail.topic, topic);
+            let bytes = encode(&content).unwrap();
+            let json = decompress_to_vec_with_limit(&bytes, CONTENT_MAX).unwrap();
+            assert_eq!(String::from_utf8(json).unwrap().contains("topic"), topic.is_some());
         }
     }
 

@@ -171,6 +171,7 @@ async fn the_headers_that_events_repeat_are_stored_if_there_are_any() {
     let raw = Mail {
         content: MailContent::Raw(Box::new(RawEmail::new(message, RawEnvelope::default()).unwrap())),
         options: SesOptions::default(),
+        topic: None,
     };
     for (mail, name, value) in [
         (simple, "X-Metadata", r#"{"name": "Zoë"}"#),

@@ -20,6 +20,7 @@ async fn a_raw_mail_goes_out_with_its_bytes_and_to_those_who_are_left() {
         ..RawEnvelope::default()
     };
     let raw = |envelope| Mail {
+        topic: None,
         content: MailContent::Raw(Box::new(
             RawEmail::new(RawMessage::read(mime.clone()).unwrap(), envelope).unwrap(),
         )),

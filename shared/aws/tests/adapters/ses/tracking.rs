@@ -19,6 +19,7 @@ fn mails(tracking: Tracking) -> [Mail; 2] {
     };
     let simple = mail(parts()).content;
     [simple, MailContent::Raw(Box::new(raw))].map(|content| Mail {
+        topic: None,
         content,
         options: options.clone(),
     })

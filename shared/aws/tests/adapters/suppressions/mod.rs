@@ -7,4 +7,5 @@ mod newest;
 mod newly;
 mod registers;
 mod soft;
+mod topics;
 mod unreadable;

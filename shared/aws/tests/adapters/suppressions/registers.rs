@@ -217,6 +217,7 @@ async fn all_registers_that_an_item_has_are_read() {
         // A feedback that came with two times counts once.
         soft: vec![at(7), at(8)],
         soft_of: Vec::new(),
+        topics: domain::suppression::TopicChoices::default(),
         unreadable: false,
     };
     assert_eq!(registers(&store.suppressions(), "anna@example.org").await, expected);

@@ -7,3 +7,4 @@ mod marks;
 mod permits;
 mod priority;
 mod reports;
+mod unsubscribe;

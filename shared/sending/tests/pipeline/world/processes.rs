@@ -125,6 +125,7 @@ impl World {
             stream: Stream::Transactional,
             when_busy: WhenBusy::default(),
             from_domains: Vec::new(),
+            topic: None,
             created_at: self.clock.now(),
         }
     }
