@@ -212,7 +212,10 @@ fn gives_each_function_the_variables_that_it_reads() {
     let links = [("UNSUBSCRIBE_BASE_URL", "")];
     let fronts = [&policy[..], &of_messages, &of_sending, &deadlines, &emitter, &links].concat();
     for (name, own) in [
-        ("send-api", [&fronts[..], &ports].concat()),
+        (
+            "send-api",
+            [&fronts[..], &ports, &[("UNSUBSCRIBE_SENDER_NAME", "")]].concat(),
+        ),
         ("ses-api", fronts),
         (
             "feedback",

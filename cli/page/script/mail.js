@@ -157,11 +157,13 @@ function checksPart(mail) {
   const finding = (each) => [chip(...GRAVITY[each.level]), each.message];
   const rowsOf = (list) => table(list.map((each) => finding(each)));
   const draw = ({ size: bytes, unsubscribe, links, images }) => {
+    const ours = unsubscribe.uris.find((uri) => /^http:\/\/127\.0\.0\.1:\d+\/unsubscribe\//.test(uri));
     const isBad = (link) => link.level === 'fault' || link.level === 'warning';
     const ordered = [...links.filter(isBad), ...links.filter((link) => !isBad(link))];
     return [
       make('h3', {}, 'Size'), table([[...finding(bytes), `HTML ${kilobytes(bytes.html_bytes)}, message ${kilobytes(bytes.message_bytes)}`]]),
       make('h3', {}, 'Unsubscribing'), rowsOf(unsubscribe.findings),
+      ours ? make('p', {}, make('a', { class: 'button', href: ours, target: '_blank', rel: 'noopener noreferrer' }, 'Open the unsubscribe page')) : null,
       make('p', { class: 'quiet small' }, unsubscribe.one_click ? 'The fields are those of RFC 8058: mailbox providers can offer one click.' : 'Mailbox providers cannot offer to unsubscribe with one click (RFC 8058).'),
       make('h3', {}, `Images, ${number(images.total)}`),
       images.findings.length ? rowsOf(images.findings) : make('p', { class: 'quiet' }, images.total ? 'Each has a text for people who do not see it.' : 'None.'),

@@ -3,7 +3,6 @@
 use aws::{Deliveries, DeliveryQueue, Messages, Suppressions, TrustError, Usage, Webhooks};
 use domain::address::LocalSenders;
 use domain::webhook::guard::UrlRules;
-use emitter::EmitterConfig;
 use front::{Clients, Front, LinkMaker};
 use sending::Sending;
 use suppression::Lifting;
@@ -26,6 +25,7 @@ pub struct SendApiState {
     pub(crate) deliveries: Deliveries,
     pub(crate) delivery_queue: DeliveryQueue,
     pub(crate) url_rules: UrlRules,
+    pub(crate) sender_name: Option<String>,
     pub(crate) links: LinkMaker,
 }
 
@@ -35,18 +35,19 @@ impl SendApiState {
     /// # Errors
     /// [`TrustError`] if the clients cannot set up TLS.
     pub async fn new(config: SendApiConfig) -> Result<Self, TrustError> {
-        let webhooks = config.front.emitter.clone();
-        Ok(Self::of(Front::start(config.front).await?, webhooks, config.url_rules))
+        let front = Front::start(config.front.clone()).await?;
+        Ok(Self::of(front, config))
     }
 
     /// Makes the state with the given clients.
     #[must_use]
     pub fn with_clients(config: SendApiConfig, clients: Clients) -> Self {
-        let webhooks = config.front.emitter.clone();
-        Self::of(Front::new(config.front, clients), webhooks, config.url_rules)
+        let front = Front::new(config.front.clone(), clients);
+        Self::of(front, config)
     }
 
-    fn of(front: Front, webhooks: EmitterConfig, url_rules: UrlRules) -> Self {
+    fn of(front: Front, config: SendApiConfig) -> Self {
+        let webhooks = config.front.emitter;
         let Clients { dynamodb, sqs, .. } = front.clients;
         Self {
             region: front.region,
@@ -61,7 +62,8 @@ impl SendApiState {
             webhooks: Webhooks::new(dynamodb.clone(), webhooks.webhooks_table),
             deliveries: Deliveries::new(dynamodb, webhooks.deliveries_table),
             delivery_queue: DeliveryQueue::new(sqs, webhooks.queue_url),
-            url_rules,
+            url_rules: config.url_rules,
+            sender_name: config.sender_name,
         }
     }
 }

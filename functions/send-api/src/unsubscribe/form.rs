@@ -3,7 +3,7 @@
 //! RFC 8058 allows both types of a form, `application/x-www-form-urlencoded` and `multipart/form-data`.
 
 /// The field of a mailbox provider, and of the page's button.
-const ONE_CLICK: (&str, &str) = ("List-Unsubscribe", "One-Click");
+pub(super) const ONE_CLICK: (&str, &str) = ("List-Unsubscribe", "One-Click");
 /// The field of the page's button to come back.
 pub(super) const COME_BACK: (&str, &str) = ("okite", "resubscribe");
 

@@ -16,7 +16,7 @@ use domain::unsubscribe::UnsubscribeToken;
 use sending::{Deadlines, Ids};
 
 use self::form::{FormChoice, choice};
-use self::page::{Language, UnsubscribePage, policy, render};
+use self::page::{Language, POLICY, UnsubscribePage, render};
 use crate::error::ApiError;
 use crate::request::Request;
 use crate::response::Response;
@@ -34,7 +34,7 @@ pub(crate) async fn show(state: &SendApiState, request: &Request, deadlines: &De
         Ok(None) => UnsubscribePage::WrongLink,
         Err(error) => unavailable(&error),
     };
-    answer(&page, request)
+    answer(state, &page, request)
 }
 
 /// `POST`: records the choice in the body.
@@ -51,7 +51,7 @@ pub(crate) async fn choose(
         Err(error) => Err(error),
     };
     let page = page.unwrap_or_else(|error| unavailable(&error));
-    answer(&page, request)
+    answer(state, &page, request)
 }
 
 async fn chosen(
@@ -123,12 +123,12 @@ fn unavailable(error: &ApiError) -> UnsubscribePage {
     UnsubscribePage::Unavailable
 }
 
-fn answer(page: &UnsubscribePage, request: &Request) -> Response {
+fn answer(state: &SendApiState, page: &UnsubscribePage, request: &Request) -> Response {
     let language = Language::of(request.header("accept-language").as_deref());
     let html = if request.method == http::Method::HEAD {
         String::new()
     } else {
-        render(page, language)
+        render(page, state.sender_name.as_deref(), language)
     };
-    Response::page(page.status(), html, &policy(), language.tag())
+    Response::page(page.status(), html, POLICY, language.tag())
 }

@@ -1,18 +1,42 @@
-//! The page of an unsubscribe link as HTML: no script, no file from anywhere, nothing that is kept.
+//! The page that a person sees who follows the unsubscribe link of a mail.
+//!
+//! | module | concept |
+//! |---|---|
+//! | `language` | the languages of the page, and the choice of one by `Accept-Language` |
+//! | `words` | the sentences, in each language |
+//! | `content` | what the page says and offers in each state |
+//! | `html` | writes HTML, and escapes names |
+//!
+//! The page has no script, no cookie and nothing from elsewhere: its policy forbids them. It has neither an address nor
+//! the token: a browser posts its form to the page's own URL. So the page of one address is like that of any other.
 
+mod content;
+mod html;
 mod language;
+#[cfg(test)]
+mod tests;
+mod words;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use domain::unsubscribe::Topic;
-use sha2::{Digest, Sha256};
 
+use content::Content;
+use html::{Html, Names};
 pub(super) use language::Language;
 
-use super::form::COME_BACK;
+/// The content security policy of the page. It allows the page's own style, by its hash, and its form.
+pub(super) const POLICY: &str = "default-src 'none'; style-src 'sha256-2PDe/HRNd5+3IPQgniHY+oYmfyoqysRSJnBxm0xY6LI='; form-action 'self'; \
+                                 base-uri 'none'; frame-ancestors 'none'";
 
-/// The style of the page. The policy names its hash, so no other style applies.
+/// The beginning of the page, from the language to the title.
+const HEAD: &str = "\">
+<head>
+<meta charset=\"utf-8\">
+<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
+<title>";
+/// The style. The policy has its hash.
 const STYLE: &str = include_str!("page.css");
+/// The room for a page, so that writing one allocates once.
+const CAPACITY: usize = 4 * 1024;
 
 /// What the page says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,122 +85,40 @@ impl UnsubscribePage {
     }
 }
 
-/// Returns the content security policy of the page.
-pub(super) fn policy() -> String {
-    let hash = STANDARD.encode(Sha256::digest(STYLE));
-    format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    )
-}
-
-/// Returns the page as HTML.
-pub(super) fn render(page: &UnsubscribePage, language: Language) -> String {
-    // A topic has letters, digits and hyphens alone, so nothing needs to be escaped.
-    let leave = "<form method=\"post\"><input type=\"hidden\" name=\"List-Unsubscribe\" value=\"One-Click\">\
-                 <button>Unsubscribe</button></form>";
-    let (name, value) = COME_BACK;
-    let come_back = format!(
-        "<form method=\"post\"><input type=\"hidden\" name=\"{name}\" value=\"{value}\">\
-         <button>Subscribe again</button></form>"
-    );
-    let (title, text, form) = match page {
-        UnsubscribePage::Ask { topic } | UnsubscribePage::WrongRequest { topic } => (
-            "Unsubscribe",
-            format!("Do you want to receive no more mail about <b>{topic}</b>?"),
-            leave,
-        ),
-        UnsubscribePage::Left { topic } => (
-            "You are unsubscribed",
-            format!("You will receive no more mail about <b>{topic}</b>. Mail that is on its way may still arrive."),
-            come_back.as_str(),
-        ),
-        UnsubscribePage::CameBack { topic } => (
-            "You are subscribed again",
-            format!("You will receive mail about <b>{topic}</b>."),
-            leave,
-        ),
-        UnsubscribePage::CannotComeBack { topic } => (
-            "You are still unsubscribed",
-            format!(
-                "You have unsubscribed from so many topics that <b>{topic}</b> cannot be added again here. Please ask \
-                 the sender."
-            ),
-            "",
-        ),
-        UnsubscribePage::WrongLink => (
-            "This link does not work",
-            "Open the link in the mail itself, or copy it in full.".to_owned(),
-            "",
-        ),
-        UnsubscribePage::Unavailable => (
-            "Please try again",
-            "Your choice could not be saved. Please try again in some minutes.".to_owned(),
-            "",
-        ),
+/// Returns the page as HTML. It names the sender of the mail, if the stack has a name for it.
+pub(super) fn render(page: &UnsubscribePage, sender: Option<&str>, language: Language) -> String {
+    let words = language.words();
+    let content = Content::of(page, words);
+    let names = Names {
+        topic: content.topic.map_or("", Topic::as_str),
+        sender,
+        around_sender: words.around_sender,
     };
-    format!(
-        "<!doctype html>\n<html lang=\"{lang}\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"robots\" content=\"noindex\">\n<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <main>\n<h1>{title}</h1>\n<p>{text}</p>\n{form}\n</main>\n</body>\n</html>\n",
-        lang = language.tag(),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn topic() -> Topic {
-        Topic::parse("news").unwrap()
+    let message = content.message;
+    let mut html = Html::with_capacity(CAPACITY);
+    html.raw("<!doctype html>\n<html lang=\"")
+        .raw(language.tag())
+        .raw(HEAD)
+        .sentence(message.heading, &names)
+        .raw("</title>\n<style>")
+        .raw(STYLE)
+        .raw("</style>\n</head>\n<body>\n<main>\n")
+        .raw("<svg viewBox=\"0 0 24 24\" aria-hidden=\"true\"><path d=\"")
+        .raw(content.icon)
+        .raw("\"/></svg>\n<h1>")
+        .sentence(message.heading, &names)
+        .raw("</h1>\n<p")
+        .raw(if content.is_result { " role=\"status\">" } else { ">" })
+        .sentence(message.lead, &names)
+        .raw("</p>\n");
+    if !message.note.is_empty() {
+        html.raw("<p class=\"quiet\">")
+            .sentence(message.note, &names)
+            .raw("</p>\n");
     }
-
-    fn pages() -> [UnsubscribePage; 7] {
-        [
-            UnsubscribePage::Ask { topic: topic() },
-            UnsubscribePage::Left { topic: topic() },
-            UnsubscribePage::CameBack { topic: topic() },
-            UnsubscribePage::CannotComeBack { topic: topic() },
-            UnsubscribePage::WrongRequest { topic: topic() },
-            UnsubscribePage::WrongLink,
-            UnsubscribePage::Unavailable,
-        ]
+    if let Some(form) = content.form {
+        form.write(&mut html);
     }
-
-    #[test]
-    fn no_page_has_a_script_or_more_than_one_button_or_asks_another_server() {
-        for page in pages() {
-            let html = render(&page, Language::English);
-            assert!(html.matches("<button>").count() <= 1, "{page:?}");
-            for forbidden in ["<script", "http://", "https://", "style=", "src=", "href="] {
-                assert!(!html.contains(forbidden), "{page:?}: {forbidden}");
-            }
-            assert!(html.contains("<html lang=\"en\">") && html.contains("<h1>"), "{page:?}");
-        }
-    }
-
-    #[test]
-    fn the_buttons_say_what_the_form_reads() {
-        use super::super::form::{FormChoice, choice};
-        for (page, expected) in [
-            (UnsubscribePage::Ask { topic: topic() }, FormChoice::Leave),
-            (UnsubscribePage::Left { topic: topic() }, FormChoice::ComeBack),
-            (UnsubscribePage::CameBack { topic: topic() }, FormChoice::Leave),
-        ] {
-            let html = render(&page, Language::English);
-            let between = |begin: &str| {
-                let (_, rest) = html.split_once(begin).unwrap();
-                rest.split_once('"').unwrap().0.to_owned()
-            };
-            let body = format!("{}={}", between("type=\"hidden\" name=\""), between("value=\""));
-            assert_eq!(choice(None, body.as_bytes()), Some(expected), "{page:?}");
-        }
-    }
-
-    #[test]
-    fn the_policy_allows_the_style_and_nothing_else() {
-        let policy = policy();
-        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
-        assert!(!policy.contains("unsafe"), "{policy}");
-    }
+    html.raw("</main>\n</body>\n</html>\n");
+    html.finish()
 }

@@ -74,6 +74,12 @@ fn of_uris(uris: &[String]) -> Vec<Finding> {
             "List-Unsubscribe has no URI in angle brackets. Write <https://…>, and more URIs with commas between them.",
         )];
     }
+    if uris.iter().any(|uri| is_local(uri)) {
+        return vec![Finding::new(
+            Level::Good,
+            "List-Unsubscribe has a link of this okite up. On AWS such a link begins with https.",
+        )];
+    }
     let of = |wanted: &'static [&'static str]| {
         uris.iter().filter(move |uri| {
             let scheme = link::scheme(uri).map(|(scheme, _)| scheme.to_ascii_lowercase());
@@ -104,6 +110,13 @@ fn of_uris(uris: &[String]) -> Vec<Finding> {
         findings.push(Finding::new(Level::Good, "List-Unsubscribe has an https URI."));
     }
     findings
+}
+
+/// Whether a URI is the unsubscribe link of an `okite up`.
+fn is_local(uri: &str) -> bool {
+    let port = uri.strip_prefix("http://127.0.0.1:").unwrap_or_default();
+    let path = port.trim_start_matches(|c: char| c.is_ascii_digit());
+    path.len() < port.len() && path.starts_with("/unsubscribe/")
 }
 
 fn of_post(post: Option<&str>) -> Finding {
@@ -149,6 +162,25 @@ fn fault(message: &str) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_of_okite_up_is_as_good_as_one_with_https() {
+        for (uri, is_good) in [
+            ("http://127.0.0.1:3000/unsubscribe/x", true),
+            ("http://127.0.0.1:3000/u/x", false),
+            ("http://127.0.0.1/unsubscribe/x", false),
+            ("http://127.0.0.1:3000@example.com/unsubscribe/x", false),
+            ("http://127.0.0.1.example.com:80/unsubscribe/x", false),
+            ("http://example.com/unsubscribe/x", false),
+        ] {
+            let list = format!("<{uri}>");
+            let headers = [
+                ("List-Unsubscribe", list.as_str()),
+                ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+            ];
+            assert_eq!(checked(&headers).one_click, is_good, "{uri}");
+        }
+    }
 
     fn checked(headers: &[(&str, &str)]) -> UnsubscribeCheck {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
