@@ -10,7 +10,7 @@ use super::schedule::called;
 
 /// An SNS topic of the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Topic {
+pub struct SnsTopic {
     /// Logical id of the resource: `EventTopic`.
     pub logical_id: String,
     /// ARN of the topic.
@@ -76,11 +76,11 @@ const EVENT_TYPES: [(&str, &str); 10] = [
 ];
 
 /// Reads a topic without its subscriptions.
-pub(super) fn topic(resource: &Resource<'_>, context: &StackContext) -> Result<Topic, TemplateError> {
+pub(super) fn topic(resource: &Resource<'_>, context: &StackContext) -> Result<SnsTopic, TemplateError> {
     resource
         .properties
         .only(&[], &["DisplayName", "KmsMasterKeyId", "Tags"])?;
-    Ok(Topic {
+    Ok(SnsTopic {
         logical_id: resource.logical_id.to_owned(),
         arn: names::reference(context, names::TOPIC, resource.logical_id),
         subscriptions: Vec::new(),
@@ -91,7 +91,7 @@ pub(super) fn topic(resource: &Resource<'_>, context: &StackContext) -> Result<T
 /// Adds a subscription to its topic.
 pub(super) fn subscribe(
     resource: &Resource<'_>,
-    topics: &mut [Topic],
+    topics: &mut [SnsTopic],
     functions: &[Function],
     queue_arns: &[String],
 ) -> Result<(), TemplateError> {
@@ -147,7 +147,7 @@ pub(super) fn configuration_set(
 pub(super) fn publish(
     resource: &Resource<'_>,
     configuration_sets: &mut [ConfigurationSet],
-    topics: &[Topic],
+    topics: &[SnsTopic],
 ) -> Result<(), TemplateError> {
     let properties = &resource.properties;
     properties.only(&["ConfigurationSetName", "EventDestination"], &[])?;
@@ -245,7 +245,7 @@ Resources:
         );
         assert_eq!(
             stack.topics,
-            [Topic {
+            [SnsTopic {
                 logical_id: "Events".to_owned(),
                 arn,
                 subscriptions: vec![Subscription {

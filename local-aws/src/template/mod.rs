@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 pub use self::alarm::{Alarm, WatchedMetric};
 pub use self::context::StackContext;
 pub use self::error::{TemplateError, TemplateFault};
-pub use self::events::{ConfigurationSet, EventDestination, Subscription, SubscriptionEndpoint, Topic};
+pub use self::events::{ConfigurationSet, EventDestination, SnsTopic, Subscription, SubscriptionEndpoint};
 pub use self::function::Function;
 pub use self::http_api::{HttpApi, HttpRoute, PathSegment, RouteKey};
 pub use self::metric_filter::{MetricFilter, MetricFilterTerm};
@@ -58,7 +58,7 @@ pub struct Stack {
     /// Schedules that invoke a function.
     pub schedules: Vec<Schedule>,
     /// SNS topics with their subscribers.
-    pub topics: Vec<Topic>,
+    pub topics: Vec<SnsTopic>,
     /// SQS queues.
     pub queues: Vec<Queue>,
     /// Event source mappings.

@@ -26,7 +26,7 @@ use crate::feed::{Feed, PublicationResult};
 use crate::middleware::Middleware;
 use crate::services::lambda::{Asynchronous, AsynchronousError, EventOutcome, InvokeError};
 use crate::services::sqs::Sqs;
-use crate::template::{Subscription, SubscriptionEndpoint, Topic};
+use crate::template::{SnsTopic, Subscription, SubscriptionEndpoint};
 
 pub use notifications::Notification;
 
@@ -78,7 +78,7 @@ impl Sns {
     /// Delivers the messages on `topics` to their subscribers, and keeps those on `operator_topic`.
     #[must_use]
     pub fn new(
-        topics: Vec<Topic>,
+        topics: Vec<SnsTopic>,
         operator_topic: Option<String>,
         asynchronous: Asynchronous,
         sqs: Arc<Sqs>,
@@ -86,7 +86,7 @@ impl Sns {
         clock: Clock,
         feed: Feed,
     ) -> Self {
-        let subscribed = |topic: Topic| {
+        let subscribed = |topic: SnsTopic| {
             let subscribed = |subscription| Subscriber {
                 arn: format!("{}:{}", topic.arn, new_id()),
                 subscription,
@@ -293,7 +293,7 @@ pub(super) mod tests {
             ..Queue::default()
         };
         let sqs = Sqs::open(vec![queue], None, clock.clone()).unwrap();
-        let topic = Topic {
+        let topic = SnsTopic {
             logical_id: "T".to_owned(),
             arn: TOPIC.to_owned(),
             subscriptions: vec![Subscription {
