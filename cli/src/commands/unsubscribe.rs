@@ -4,7 +4,7 @@ use aws::{StoreError, Usage};
 use clap::{Args, Subcommand};
 use domain::unsubscribe::{TooManySecrets, UnsubscribeSecret};
 
-use crate::execution::{CommandResult, block_on};
+use crate::execution::{CommandResult, Exit, block_on};
 use crate::output::note;
 use crate::plural::counted;
 use crate::target::{Target, TargetArguments, TargetError, USAGE};

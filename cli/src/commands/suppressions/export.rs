@@ -112,12 +112,12 @@ async fn export(
             .map_err(|error| list.error(&error))?;
         for entry in &page.entries {
             exported.in_part += u64::from(entry.registers.unreadable);
-            let lines = match topic {
+            let records = match topic {
                 None => lines_of(entry),
                 Some(topic) => line_of_topic(entry, topic).into_iter().collect(),
             };
-            exported.addresses += u64::from(topic.is_none() || !lines.is_empty());
-            for line in lines {
+            exported.addresses += u64::from(topic.is_none() || !records.is_empty());
+            for line in records {
                 exported.lines += 1;
                 lines.write(line).map_err(output_error)?;
             }
