@@ -1,7 +1,7 @@
 //! The operator's AWS configuration: the standard chain of credentials, and the configured region.
 //!
-//! Both are looked up before the first call, so that a command ends with the one thing that is missing, and not with the
-//! error of whatever it happened to call first.
+//! Both are looked up before the first call, so that a command ends with the one thing that is missing, and not with
+//! the error of whatever it happened to call first.
 
 use std::error::Error;
 use std::iter;

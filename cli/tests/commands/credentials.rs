@@ -1,5 +1,5 @@
-//! Commands for AWS where credentials, region or profile are missing, and options that name nothing there can be. None of
-//! them reaches AWS: the metadata service of EC2, the last place that is looked at, is a port of this machine that
+//! Commands for AWS where credentials, region or profile are missing, and options that name nothing there can be. None
+//! of them reaches AWS: the metadata service of EC2, the last place that is looked at, is a port of this machine that
 //! nobody listens on.
 
 use std::fs;

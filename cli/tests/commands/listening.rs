@@ -1,5 +1,5 @@
-//! `okite up --listen`: the addresses and the names by which it is reached. 127.0.0.2 is another address of this machine
-//! that no other machine reaches.
+//! `okite up --listen`: the addresses and the names by which it is reached. 127.0.0.2 is another address of this
+//! machine that no other machine reaches.
 
 use std::net::{SocketAddr, TcpStream};
 

@@ -22,8 +22,8 @@ const FAILED_AT_ONCE: usize = 100;
 
 impl EndpointWork<'_> {
     /// Attempts a delivery. `is_early` tells that it is a probe of a parked endpoint before the delivery is due, whose
-    /// failure does not count for the delivery. Returns `None` if the answer was late and another worker has the turn to
-    /// wait for it: the receiver may have the event, and gets it again with the same id.
+    /// failure does not count for the delivery. Returns `None` if the answer was late and another worker has the turn
+    /// to wait for it: the receiver may have the event, and gets it again with the same id.
     ///
     /// # Errors
     /// [`StoreError`] if the attempt may not have been recorded. The message comes again, and its receiver gets the

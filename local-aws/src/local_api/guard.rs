@@ -1,10 +1,10 @@
 //! Keeps other web sites away from `/_local/` and the page. Any site that a person has open in the same browser can
 //! reach a server on 127.0.0.1.
 //!
-//! A site whose name resolves to the address of this server (DNS rebinding) is recognized by the `Host` of its requests,
-//! which has to be one of [`Hosts`]. A site that calls across origins is recognized by `Origin` and `Sec-Fetch-Site`,
-//! which browsers add and scripts cannot change. Programs such as curl send neither and are served. `Origin` has to be
-//! the same as `Host`.
+//! A site whose name resolves to the address of this server (DNS rebinding) is recognized by the `Host` of its
+//! requests, which has to be one of [`Hosts`]. A site that calls across origins is recognized by `Origin` and
+//! `Sec-Fetch-Site`, which browsers add and scripts cannot change. Programs such as curl send neither and are served.
+//! `Origin` has to be the same as `Host`.
 
 use axum::Json;
 use axum::extract::{Request, State};

@@ -98,8 +98,8 @@ pub fn linked(
 
 /// Returns the URL of the API that received a request.
 ///
-/// The gateway names the host, and not the caller: it accepts requests for its own domains alone. `okite up` is the only
-/// API on loopback, and speaks no TLS.
+/// The gateway names the host, and not the caller: it accepts requests for its own domains alone. `okite up` is the
+/// only API on loopback, and speaks no TLS.
 #[must_use]
 pub fn api_url(context: &ApiGatewayV2httpRequestContext) -> String {
     let host = context.domain_name.as_deref().unwrap_or_default();

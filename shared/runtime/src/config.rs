@@ -170,8 +170,8 @@ pub fn webhook_url_rules(environment: &Environment<'_>) -> Result<UrlRules, Conf
     })
 }
 
-/// Reads whether senders like `webmaster@localhost` are accepted: `ALLOW_LOCAL_SENDERS`, which `okite up` sets. It stops
-/// init wherever AWS's services are not at 127.0.0.1, so a deployed function refuses them as SES does.
+/// Reads whether senders like `webmaster@localhost` are accepted: `ALLOW_LOCAL_SENDERS`, which `okite up` sets. It
+/// stops init wherever AWS's services are not at 127.0.0.1, so a deployed function refuses them as SES does.
 ///
 /// # Errors
 /// [`ConfigError`] names the variable if it is wrong.

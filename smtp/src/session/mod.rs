@@ -259,8 +259,8 @@ impl Session {
         Step::StartTls(Reply::new(220, "2.0.0", "Ready to start TLS"))
     }
 
-    /// Returns whether a key may be given: nobody between the client and the server can read it, or it protects nothing,
-    /// because mail is taken without one too.
+    /// Returns whether a key may be given: nobody between the client and the server can read it, or it protects
+    /// nothing, because mail is taken without one too.
     fn may_authenticate(&self) -> bool {
         self.is_secure || self.offer.is_local || self.offer.default_key.is_some()
     }

@@ -38,7 +38,8 @@ pub(crate) struct CreateCommand {
     /// Stream of all mail sent with the key
     #[arg(long, value_enum, default_value_t = StreamArgument::Transactional)]
     stream: StreamArgument,
-    /// Topic of all mail sent with the key, from which its readers can unsubscribe by one click; only with --stream bulk
+    /// Topic of all mail sent with the key, from which its readers can unsubscribe by one click; only with --stream
+    /// bulk
     #[arg(long)]
     topic: Option<Topic>,
     /// Domain that the key may send from, with its subdomains; may be repeated or separated by commas [default: any

@@ -29,9 +29,10 @@ const WRITES_AT_ONCE: usize = 32;
 /// Import addresses from CSV, or from SES's own suppression list
 ///
 /// The first line of the file names the columns. One must be `address` or `email`. Optional columns: `reason` (bounce,
-/// complaint, blocked, manual, soft or lifted; manual if empty; unsubscribed or resubscribed with a `topic`), `since` and `expires_at` (like 2026-01-31T12:00:00Z),
-/// `subtype`, `diagnostic`, `source` and `bounce_reason`. Column names and reasons of other mail services work too. A
-/// line that cannot be read is reported and skipped; the command then exits with 1. You may import a file again.
+/// complaint, blocked, manual, soft or lifted; manual if empty; unsubscribed or resubscribed with a `topic`), `since`
+/// and `expires_at` (like 2026-01-31T12:00:00Z), `subtype`, `diagnostic`, `source` and `bounce_reason`. Column names
+/// and reasons of other mail services work too. A line that cannot be read is reported and skipped; the command then
+/// exits with 1. You may import a file again.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

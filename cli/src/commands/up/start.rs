@@ -31,7 +31,8 @@ pub struct LocalOptions {
     pub listen: ListenOptions,
     /// The port of the HTTP API; 0 picks a free one.
     pub port: u16,
-    /// The port of the SMTP server; 0 picks a free one. If it is not given, 1025 is taken unless another program has it.
+    /// The port of the SMTP server; 0 picks a free one. If it is not given, 1025 is taken unless another program has
+    /// it.
     pub smtp_port: Option<u16>,
     /// The directory of the tables, mails and logs.
     pub data_dir: PathBuf,

@@ -1,7 +1,8 @@
 //! `/unsubscribe/{token}`: the public page of a link, and the one-click request of mailbox providers (RFC 8058).
 //!
 //! Neither has an API key or a cookie: the token proves that the caller has the mail. A `GET` changes nothing, because
-//! programs that look for malware open every link of a mail. A wrong token gets the same page whatever is wrong with it.
+//! programs that look for malware open every link of a mail. A wrong token gets the same page whatever is wrong with
+//! it.
 //!
 //! | module | concept |
 //! |---|---|

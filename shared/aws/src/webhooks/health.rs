@@ -13,8 +13,8 @@ const TRIES_MAX: usize = 6;
 
 impl Webhooks {
     /// Counts a failed attempt, and parks the endpoint if so many have failed in a row
-    /// ([`failures_to_park`](domain::webhook::failures_to_park)). `seen` is the health that the caller has read. Returns
-    /// the health then, or `None` if there is no such endpoint.
+    /// ([`failures_to_park`](domain::webhook::failures_to_park)). `seen` is the health that the caller has read.
+    /// Returns the health then, or `None` if there is no such endpoint.
     ///
     /// A write whose answer is lost may be counted twice.
     ///

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 /// The failures in a row that park an endpoint: its deliveries wait, except for one probe a minute.
 pub const FAILURES_TO_PARK: u32 = 20;
-/// The failures in a row that park an endpoint if the last of them is a time-out. An answer with a status costs a worker
-/// milliseconds, and a time-out 15 seconds.
+/// The failures in a row that park an endpoint if the last of them is a time-out. An answer with a status costs a
+/// worker milliseconds, and a time-out 15 seconds.
 pub const TIME_OUTS_TO_PARK: u32 = 3;
 /// How long an endpoint stays parked before it is disabled.
 pub const PARKED_MAX: SignedDuration = SignedDuration::from_hours(5 * 24);
