@@ -13,11 +13,12 @@ use uuid::Uuid;
 
 use crate::feedback::orders::World;
 
-const SAMPLES: [&str; 4] = [
+const SAMPLES: [&str; 5] = [
     include_str!("../../events/feedback/bounce-event.json"),
     include_str!("../../events/feedback/bounce-classic.json"),
     include_str!("../../events/feedback/complaint-event.json"),
     include_str!("../../events/feedback/complaint-classic.json"),
+    include_str!("../../events/feedback/subscription-event.json"),
 ];
 /// The account and the times of the samples are left as they are; all are received here.
 const RECEIVED: &str = "2126-06-01T00:00:00Z";

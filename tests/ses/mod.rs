@@ -9,3 +9,4 @@ mod permissions;
 mod raw;
 mod repeats;
 mod suppression_list;
+mod unsubscribe;

@@ -86,7 +86,7 @@ async fn a_person_leaves_a_topic_by_one_click_and_comes_back() {
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
     assert!(page.headers().get("ratelimit-limit").is_none());
     let page = page.text().await.unwrap();
-    assert!(page.contains("<b>news</b>") && page.matches("<button>").count() == 1 && !page.contains("anna"));
+    assert!(page.contains("“news”") && page.matches("<button").count() == 1 && !page.contains("anna"));
     let (status, head) = call(&okite, Method::HEAD, &path, "").await;
     assert_eq!((status, head.text().await.unwrap().as_str()), (200, ""));
     assert!(okite.registers(ANNA).await.topics.is_empty());
@@ -199,6 +199,31 @@ async fn a_wrong_link_or_body_changes_nothing_and_tells_nothing() {
         assert_eq!(call(&okite, method, &path, "").await.0, 405);
     }
     assert!(okite.registers(ANNA).await.topics.is_empty());
+}
+
+#[tokio::test]
+async fn a_choice_of_which_nobody_knows_whether_it_was_saved_says_so() {
+    let okite = okite_with_bulk_key().await;
+    sent_with(&okite, BULK_KEY, &mail(ANNA)).await;
+    let path = link(&okite).await;
+    okite
+        .fault(json!({"operation": "UpdateItem", "table": "SuppressionsTable", "for_ms": 600_000, "drop": "after"}))
+        .await;
+    for (language, words) in [
+        ("en", "we do not know whether your choice was saved"),
+        ("ja", "完了したかどうかを確認できませんでした"),
+        ("ko", "처리되었는지 확인할 수 없습니다"),
+    ] {
+        let request = okite.request(Method::POST, &path).header("accept-language", language);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let answer = request.body("List-Unsubscribe=One-Click").send().await.unwrap();
+        assert_eq!(answer.status(), 503);
+        let page = answer.text().await.unwrap();
+        assert!(page.contains(words), "{page}");
+        assert!(!page.contains("Nothing has been changed"), "{page}");
+    }
+    let news = Topic::parse("news").unwrap();
+    assert!(okite.registers(ANNA).await.topics.left(&news).is_some(), "it was saved");
 }
 
 #[tokio::test]

@@ -273,8 +273,16 @@ fn runs_the_report_and_the_pass_over_sess_list_every_five_minutes_and_the_sweep_
 
 #[test]
 fn brings_bounces_and_complaints_to_the_feedback_function() {
-    const WITHOUT: [&str; 4] = ["SEND", "REJECT", "BOUNCE", "COMPLAINT"];
-    const WITH: [&str; 6] = ["SEND", "REJECT", "BOUNCE", "COMPLAINT", "DELIVERY", "DELIVERY_DELAY"];
+    const WITHOUT: [&str; 5] = ["SEND", "REJECT", "BOUNCE", "COMPLAINT", "SUBSCRIPTION"];
+    const WITH: [&str; 7] = [
+        "SEND",
+        "REJECT",
+        "BOUNCE",
+        "COMPLAINT",
+        "DELIVERY",
+        "DELIVERY_DELAY",
+        "SUBSCRIPTION",
+    ];
     for (deliveries, event_types) in [("true", &WITH[..]), ("false", &WITHOUT)] {
         let stack = stack_with(&[("DeliveryEvents", deliveries)]);
         events_of(&stack.unwrap(), event_types);

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use aws::{Evidence, FunctionConfig, Marks, Messages, Recorded, StoreError, Suppressions, TrustError};
 use domain::feedback::{
-    self, Feedback, FeedbackClass, FeedbackEvent, Mark, MarkKind, RecipientFact, UnreadableFeedback,
+    self, Feedback, FeedbackClass, FeedbackEvent, Mark, MarkKind, RecipientFact, ReportedChoice, UnreadableFeedback,
 };
 use domain::retention::MessageRetention;
 use emitter::{Emitter, NotEmitted};
@@ -336,6 +336,15 @@ async fn apply(
     // A failed write does not stop the others; Lambda then retries the event. The marks and the record are not urgent,
     // so they come after the registers and reuse their connections.
     let written = future::join_all(writes).await;
+    let choose = |reported: &ReportedChoice| {
+        let (suppressions, reported, id) = (&state.suppressions, reported.clone(), new_id());
+        async move {
+            let ReportedChoice { address, topic, choice } = &reported;
+            let recorded = suppressions.record_choice(address, topic, choice, id).await?;
+            Ok::<_, StoreError>((reported, recorded))
+        }
+    };
+    let chosen = future::join_all(event.choices.iter().map(choose)).await;
     let marked = future::join_all(event.marks.iter().map(|mark| state.marks.put(mark))).await;
     let recorded = match &event.message {
         Some(message) => {
@@ -345,6 +354,7 @@ async fn apply(
         None => Ok(()),
     };
     let written: Vec<_> = written.into_iter().collect::<Result<_, _>>()?;
+    let chosen: Vec<_> = chosen.into_iter().collect::<Result<_, _>>()?;
     marked.into_iter().chain([recorded]).collect::<Result<(), _>>()?;
     if let Some(message) = &event.message
         && message.recipients.values().any(|recipient| recipient.forwarded)
@@ -366,6 +376,8 @@ async fn apply(
         Recorded::Suppressed { id } => event.suppression_added(fact, id.to_string()),
         Recorded::NothingNew => None,
     }));
+    let changed = chosen.iter().filter(|(_, recorded)| recorded.is_new);
+    events.extend(changed.map(|(reported, recorded)| event.topic_chosen(reported, recorded.id.to_string())));
     Box::pin(state.emitter.emit(&events, now)).await?;
     let reasons: BTreeSet<&str> = event
         .facts
@@ -377,6 +389,7 @@ async fn apply(
         ses.id = event.ses_message_id,
         recipients = event.facts.len(),
         suppressed,
+        choices = event.choices.len(),
         // A field without a value is left out.
         reasons = (!reasons.is_empty()).then(|| reasons.into_iter().collect::<Vec<_>>().join(",")),
         "an event was handled"

@@ -37,8 +37,8 @@ const NOT_OFFERED: [(&str, &str); 13] = [
     ),
     (
         "topics",
-        "This endpoint for topics does not exist. Keep in your application which topics each person wants, and send \
-         only these.",
+        "This endpoint for topics does not exist. Name the topic of each email in `okite_unsubscribe`, and Okite keeps \
+         who left it: see docs/UNSUBSCRIBE.md. GET /suppressions?topic=TOPIC lists these people.",
     ),
     (
         "templates",
@@ -103,6 +103,8 @@ mod tests {
             ("GET", "/audiences/78261eea/contacts", "audiences"),
             ("PATCH", "/contacts/anna%40example.org", "POST /suppressions"),
             ("POST", "/broadcasts/559ac32e/send", "--stream bulk"),
+            ("GET", "/topics/news", "`okite_unsubscribe`"),
+            ("POST", "/topics", "docs/UNSUBSCRIBE.md"),
             ("GET", "/emails/receiving", "only sends"),
             ("GET", "/emails/receiving/4ef9a417/attachments", "only sends"),
             ("GET", "/emails/4ef9a417/attachments/2a0c9ce0", "attachments"),

@@ -10,11 +10,12 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 
-const SAMPLES: [&str; 4] = [
+const SAMPLES: [&str; 5] = [
     include_str!("../../../events/feedback/bounce-event.json"),
     include_str!("../../../events/feedback/bounce-classic.json"),
     include_str!("../../../events/feedback/complaint-event.json"),
     include_str!("../../../events/feedback/complaint-classic.json"),
+    include_str!("../../../events/feedback/subscription-event.json"),
 ];
 
 /// The messages of SES in the samples.

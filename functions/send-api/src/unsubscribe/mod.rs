@@ -33,7 +33,7 @@ pub(crate) async fn show(state: &SendApiState, request: &Request, deadlines: &De
     let page = match read(state, deadlines, token).await {
         Ok(Some(token)) => UnsubscribePage::Ask { topic: token.topic },
         Ok(None) => UnsubscribePage::WrongLink,
-        Err(error) => unavailable(&error),
+        Err(error) => failed(&error, UnsubscribePage::Unavailable),
     };
     answer(state, &page, request)
 }
@@ -51,7 +51,7 @@ pub(crate) async fn choose(
         Ok(None) => Ok(UnsubscribePage::WrongLink),
         Err(error) => Err(error),
     };
-    let page = page.unwrap_or_else(|error| unavailable(&error));
+    let page = page.unwrap_or_else(|error| failed(&error, UnsubscribePage::Unavailable));
     answer(state, &page, request)
 }
 
@@ -91,7 +91,12 @@ async fn chosen(
         source: SOURCE.to_owned(),
     };
     let recorded = state.lifting.choose(&address, &topic, &wanted, ids.message);
-    let recorded = deadlines.before_answering(recorded).await??;
+    // Of a write without an answer, nobody knows whether it happened.
+    let recorded = match deadlines.before_answering(recorded).await {
+        Ok(Ok(recorded)) => recorded,
+        Ok(Err(error)) => return Ok(failed(&error.into(), UnsubscribePage::Unknown)),
+        Err(error) => return Ok(failed(&error.into(), UnsubscribePage::Unknown)),
+    };
     tracing::info!(
         suppression.id = %recorded.id,
         topic = topic.as_str(),
@@ -115,13 +120,14 @@ async fn read(state: &SendApiState, deadlines: &Deadlines, token: &str) -> Resul
     Ok(secrets.and_then(|secrets| UnsubscribeToken::read(token, &secrets)))
 }
 
-fn unavailable(error: &ApiError) -> UnsubscribePage {
+/// Logs an error, and returns the page that tells of it.
+fn failed(error: &ApiError, page: UnsubscribePage) -> UnsubscribePage {
     tracing::info!(
         status = error.status,
         name = error.name,
         "an unsubscribe link received an error"
     );
-    UnsubscribePage::Unavailable
+    page
 }
 
 fn answer(state: &SendApiState, page: &UnsubscribePage, request: &Request) -> Response {

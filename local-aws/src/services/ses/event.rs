@@ -42,9 +42,9 @@ pub(super) fn mail_with_tags(accepted: &Accepted) -> Value {
     Value::Object(mail)
 }
 
-/// Writes an event in the form of an identity's notifications. `Send` has none.
+/// Writes an event in the form of an identity's notifications. `Send` and `Subscription` have none.
 pub(super) fn notification(accepted: &Accepted, event: &MailEvent) -> Option<Value> {
-    if event.kind == MailEventKind::Send {
+    if matches!(event.kind, MailEventKind::Send | MailEventKind::Subscription) {
         return None;
     }
     let mut mail = mail(accepted);
@@ -91,6 +91,13 @@ fn record(type_member: &str, mail: Map<String, Value>, accepted: &Accepted, even
             "complaintFeedbackType": "abuse",
             "arrivalDate": time(at),
         }),
+        MailEventKind::Subscription => json!({
+            "contactList": "Readers",
+            "timestamp": time(at),
+            "source": "UnsubscribeHeader",
+            "newTopicPreferences": {"unsubscribeAll": true, "topicSubscriptionStatus": []},
+            "oldTopicPreferences": {"unsubscribeAll": false, "topicSubscriptionStatus": []},
+        }),
     };
     let mut record = Map::new();
     record.insert(type_member.to_owned(), json!(kind.name()));
@@ -106,6 +113,7 @@ impl Bounce {
             Self::AutoReply => ("Transient", "General"),
             Self::GloballySuppressed => ("Permanent", "Suppressed"),
             Self::OnAccountList => ("Permanent", "OnAccountSuppressionList"),
+            Self::Unsubscribed => ("Permanent", "UnsubscribedRecipient"),
         }
     }
 
@@ -122,6 +130,10 @@ impl Bounce {
                 "Amazon SES did not send the message to this address because it is on the \
                  suppression list for your account."
             }
+            Self::Unsubscribed => {
+                "Amazon SES did not send the message to this address because it is unsubscribed from the contact \
+                 list or the topic."
+            }
         };
         json!({
             "emailAddress": address,
@@ -134,7 +146,7 @@ impl Bounce {
     fn reporting_mta(self, region: &str) -> String {
         match self {
             Self::UnknownUser | Self::AutoReply => format!("dns; {}", mta(region)),
-            Self::GloballySuppressed | Self::OnAccountList => "dns; amazonses.com".to_owned(),
+            Self::GloballySuppressed | Self::OnAccountList | Self::Unsubscribed => "dns; amazonses.com".to_owned(),
         }
     }
 }
@@ -394,6 +406,19 @@ mod tests {
             })
         );
         assert_eq!(records[0]["mail"]["tags"]["ses:outgoing-ip"], json!([OUTGOING_IP]));
+    }
+
+    #[test]
+    fn a_person_unsubscribes_after_the_delivery_and_gets_no_mail_afterwards() {
+        let unsubscribe = records("unsubscribe@simulator.amazonses.com");
+        assert_eq!(unsubscribe[0]["eventType"], "Delivery");
+        assert_eq!(unsubscribe[1]["eventType"], "Subscription");
+        let subscription = &unsubscribe[1]["subscription"];
+        assert_eq!(subscription["newTopicPreferences"]["unsubscribeAll"], true);
+        assert_eq!(subscription["timestamp"], "2027-01-15T08:00:00.257Z");
+        let bounce = records("unsubscribed@simulator.amazonses.com");
+        assert_eq!((bounce.len(), &bounce[0]["eventType"]), (1, &json!("Bounce")));
+        assert_eq!(bounce[0]["bounce"]["bounceSubType"], "UnsubscribedRecipient");
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub(super) enum MailEventKind {
         /// Whether it only repeats an entry of the account's suppression list.
         on_account_list: bool,
     },
+    /// The recipient unsubscribed from every topic of the contact list.
+    Subscription,
 }
 
 /// The kinds of bounces that the simulator makes.
@@ -57,6 +59,7 @@ pub(super) enum Bounce {
     AutoReply,
     GloballySuppressed,
     OnAccountList,
+    Unsubscribed,
 }
 
 impl MailEventKind {
@@ -67,6 +70,7 @@ impl MailEventKind {
             Self::Delivery => "DELIVERY",
             Self::Bounce(_) => "BOUNCE",
             Self::Complaint { .. } => "COMPLAINT",
+            Self::Subscription => "SUBSCRIPTION",
         }
     }
 
@@ -77,6 +81,7 @@ impl MailEventKind {
             Self::Delivery => "Delivery",
             Self::Bounce(_) => "Bounce",
             Self::Complaint { .. } => "Complaint",
+            Self::Subscription => "Subscription",
         }
     }
 
@@ -86,7 +91,7 @@ impl MailEventKind {
             Self::Send => 20,
             Self::Delivery => 100,
             Self::Bounce(_) => 150,
-            Self::Complaint { .. } => 250,
+            Self::Complaint { .. } | Self::Subscription => 250,
         })
     }
 }
@@ -103,6 +108,8 @@ pub(super) fn events_of<'a>(outcomes: impl Iterator<Item = (&'a Mailbox, Recipie
                 MailEventKind::Complaint { on_account_list: false },
             ],
             RecipientOutcome::AutoReply => &[MailEventKind::Delivery, MailEventKind::Bounce(Bounce::AutoReply)],
+            RecipientOutcome::Unsubscribe => &[MailEventKind::Delivery, MailEventKind::Subscription],
+            RecipientOutcome::Unsubscribed => &[MailEventKind::Bounce(Bounce::Unsubscribed)],
             RecipientOutcome::GloballySuppressed => &[MailEventKind::Bounce(Bounce::GloballySuppressed)],
             RecipientOutcome::AccountSuppressed(SuppressionReason::Bounce) => {
                 &[MailEventKind::Bounce(Bounce::OnAccountList)]

@@ -2,6 +2,7 @@
 //!
 //! SES's own mailbox simulator answers for addresses at `simulator.amazonses.com`, in any case and with any `+label`. A
 //! mail to any other address is delivered: there is no bounce and no complaint unless the recipient asks for one.
+//! `unsubscribe` and `unsubscribed` are of this simulator alone: they behave as people of a contact list of SES.
 //! <https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html>
 
 use super::mailbox::Mailbox;
@@ -21,6 +22,10 @@ pub(super) enum RecipientOutcome {
     Complaint,
     /// The mail is delivered, and an out-of-office reply comes back to the return path.
     AutoReply,
+    /// The mail is delivered, and the recipient unsubscribes by the link of SES's list management.
+    Unsubscribe,
+    /// SES does not send the mail: the recipient unsubscribed from the contact list before.
+    Unsubscribed,
     /// SES does not send the mail: the address is on its global suppression list.
     GloballySuppressed,
     /// SES does not send the mail: the address is on the account's suppression list.
@@ -48,6 +53,8 @@ pub(super) fn outcome_of(name: &str) -> RecipientOutcome {
         "bounce" => RecipientOutcome::HardBounce,
         "complaint" => RecipientOutcome::Complaint,
         "ooto" => RecipientOutcome::AutoReply,
+        "unsubscribe" => RecipientOutcome::Unsubscribe,
+        "unsubscribed" => RecipientOutcome::Unsubscribed,
         // `blacklist` is the name it had at first.
         "suppressionlist" | "blacklist" => RecipientOutcome::GloballySuppressed,
         _ => RecipientOutcome::Delivered,
@@ -69,6 +76,8 @@ mod tests {
             ("bounce", RecipientOutcome::HardBounce),
             ("complaint", RecipientOutcome::Complaint),
             ("ooto", RecipientOutcome::AutoReply),
+            ("unsubscribe", RecipientOutcome::Unsubscribe),
+            ("unsubscribed", RecipientOutcome::Unsubscribed),
             ("suppressionlist", RecipientOutcome::GloballySuppressed),
             ("blacklist", RecipientOutcome::GloballySuppressed),
         ] {

@@ -22,7 +22,10 @@ pub use suppression_list::{ListError, ListedPage, Pace, SesSuppressionList, SesT
 use crate::error_code::error_code;
 use domain::account::{Account, EnforcementStatus};
 use domain::address::{EmailAddress, Mailbox};
-use domain::message::{Attachment, Disposition, Email, Mail, MailContent, SesOptions, Tracking, TrackingEvents};
+use domain::feedback::TOPIC_TAG;
+use domain::message::{
+    Attachment, Disposition, Email, Mail, MailContent, OWN_TAGS, SesOptions, TAGS_MAX, Tracking, TrackingEvents,
+};
 use domain::recipient::ResolvedRecipients;
 use domain::ses_error::{SesRefusal, classify};
 use domain::stream::Stream;
@@ -188,8 +191,13 @@ impl Ses {
             ("okite_attempt", outgoing.attempt.to_string()),
             ("okite_stream", outgoing.stream.as_str().to_owned()),
         ];
+        // SES's events about unsubscriptions name the topic by this tag. A mail with as many tags as callers may give
+        // has no room for it.
+        let has_room = mail.tags().len() < TAGS_MAX - OWN_TAGS;
+        let topic = mail.topic.as_ref().filter(|_| has_room);
+        let topic = topic.map(|topic| (TOPIC_TAG, topic.as_str().to_owned()));
         let tags = mail.tags().iter().map(|tag| (tag.name(), tag.value().to_owned()));
-        for (name, value) in own_tags.into_iter().chain(tags) {
+        for (name, value) in own_tags.into_iter().chain(topic).chain(tags) {
             request = request.email_tags(types::MessageTag::builder().name(name).value(value).build()?);
         }
         Ok(request)

@@ -17,6 +17,7 @@ pub(super) struct Json {
     pub(super) failure: Option<Value>,
     pub(super) open: Option<Value>,
     pub(super) click: Option<Value>,
+    pub(super) subscription: Option<Value>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -143,6 +144,7 @@ impl Json {
             failure: fields.value("failure"),
             open: fields.value("open"),
             click: fields.value("click"),
+            subscription: fields.value("subscription"),
         }
     }
 }

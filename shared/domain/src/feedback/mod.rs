@@ -10,6 +10,7 @@
 //! <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html>.
 
 mod address;
+mod choices;
 mod classify;
 mod engagement;
 mod event;
@@ -27,6 +28,7 @@ use serde_json::Value;
 use crate::address::EmailAddress;
 use crate::bounce::{Blame, BounceJudgement, BounceReason};
 
+pub use choices::{ReportedChoice, TOPIC_TAG};
 pub use classify::FeedbackClass;
 pub use explain::{ExplainedEvent, ExplainedRecipient, explain};
 pub use mark::{Mark, MarkKind, RecordedMark};
@@ -66,6 +68,8 @@ pub struct FeedbackEvent {
     pub sending_account: Option<String>,
     /// One fact for each recipient concerned; empty for types that concern none.
     pub facts: Vec<RecipientFact>,
+    /// The choices about topics that SES took; see [`ReportedChoice`].
+    pub choices: Vec<ReportedChoice>,
     /// The marks that count against the account.
     pub marks: Vec<Mark>,
     /// How many recipients ought to be suppressed and are not among the facts: their addresses cannot be read, or the
@@ -162,6 +166,7 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
         ses_message_id: mail.message_id.take(),
         sending_account: mail.sending_account_id.take(),
         facts: Vec::new(),
+        choices: Vec::new(),
         marks: Vec::new(),
         unreadable_recipients: 0,
         lists_nobody: false,
@@ -186,8 +191,15 @@ pub fn read(message: &str, received: Timestamp) -> Result<Feedback, UnreadableFe
             ];
             unlisted = event.add_complaint(complaint, at);
         }
+        "Subscription" => {
+            let subscription = json.subscription.as_ref();
+            let at = at(subscription.and_then(|subscription| subscription.get("timestamp")));
+            let source = event.feedback_id(None);
+            event.choices = choices::of_subscription(&mail, subscription, at, &source);
+        }
         _ => {}
     }
+    event.choices.extend(choices::of_facts(&mail, &event.facts));
     let is_about_recipients = matches!(event.kind.as_str(), "Bounce" | "Complaint");
     event.lists_nobody = is_about_recipients && event.facts.is_empty() && event.unreadable_recipients == 0;
     event.marks = match unlisted.filter(|_| event.lists_nobody) {

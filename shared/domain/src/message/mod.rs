@@ -36,8 +36,8 @@ const REPLY_TO_MAX: usize = 50;
 /// The most extra headers that `Content.Simple` accepts.
 pub const HEADERS_MAX: usize = 15;
 /// The most tags of a message, including Okite's own.
-const TAGS_MAX: usize = 50;
-/// The number of tags that Okite adds to every mail.
+pub const TAGS_MAX: usize = 50;
+/// The number of tags that Okite adds to every mail. A mail with a topic gets one more, if there is room.
 pub const OWN_TAGS: usize = 3;
 /// The longest subject, in characters: the longest line (RFC 5322, 2.1.1) without the name of the field. SES encodes
 /// and folds the subject by itself and documents no limit, so bytes do not count.

@@ -77,6 +77,7 @@ impl<'a> Content<'a> {
             }
             UnsubscribePage::WrongLink => (icon::BROKEN_LINK, &words.wrong_link, None),
             UnsubscribePage::Unavailable => (icon::CLOCK, &words.unavailable, main(words.try_again, None)),
+            UnsubscribePage::Unknown => (icon::CLOCK, &words.unknown, main(words.try_again, None)),
         };
         Self {
             topic: None,

@@ -68,8 +68,10 @@ pub(super) enum UnsubscribePage {
     },
     /// The link is wrong. The page does not say in which way.
     WrongLink,
-    /// A store is down. The person should try again.
+    /// A store is down, and nothing was written. The person should try again.
     Unavailable,
+    /// The choice may or may not have been recorded. The person should try again.
+    Unknown,
 }
 
 impl UnsubscribePage {
@@ -80,7 +82,7 @@ impl UnsubscribePage {
             Self::CannotComeBack { .. } => 409,
             Self::WrongRequest { .. } => 400,
             Self::WrongLink => 404,
-            Self::Unavailable => 503,
+            Self::Unavailable | Self::Unknown => 503,
         }
     }
 }

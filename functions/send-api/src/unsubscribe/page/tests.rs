@@ -9,7 +9,7 @@ use super::*;
 
 const LANGUAGES: [Language; 3] = [Language::English, Language::Japanese, Language::Korean];
 
-fn states(topic: &str) -> [UnsubscribePage; 7] {
+fn states(topic: &str) -> [UnsubscribePage; 8] {
     let topic = || Topic::parse(topic).unwrap();
     [
         UnsubscribePage::Ask { topic: topic() },
@@ -19,6 +19,7 @@ fn states(topic: &str) -> [UnsubscribePage; 7] {
         UnsubscribePage::CannotComeBack { topic: topic() },
         UnsubscribePage::WrongLink,
         UnsubscribePage::Unavailable,
+        UnsubscribePage::Unknown,
     ]
 }
 
@@ -116,7 +117,7 @@ fn a_page_has_at_most_one_button_and_it_posts_the_choice() {
                 " name=\"List-Unsubscribe\" value=\"One-Click\">",
             ),
             UnsubscribePage::Left { .. } => ("<form method=\"post\">", " name=\"okite\" value=\"resubscribe\">"),
-            UnsubscribePage::Unavailable => ("<form>", "<button>"),
+            UnsubscribePage::Unavailable | UnsubscribePage::Unknown => ("<form>", "<button>"),
             UnsubscribePage::CannotComeBack { .. } | UnsubscribePage::WrongLink => ("", ""),
         };
         let count = usize::from(!form.is_empty());
@@ -196,7 +197,7 @@ fn every_placeholder_is_known_and_stands_where_it_has_a_name() {
         let about = [&words.ask, &words.left, &words.came_back, &words.cannot_come_back];
         let named = about.map(|about| (&about.named, true));
         let unnamed = about.map(|about| (&about.unnamed, false));
-        let others = [(&words.wrong_link, false), (&words.unavailable, false)];
+        let others = [&words.wrong_link, &words.unavailable, &words.unknown].map(|message| (message, false));
         for (message, has_topic) in [&named[..], &unnamed[..], &others[..]].concat() {
             for sentence in [message.heading, message.lead, message.note] {
                 for name in placeholders(sentence) {

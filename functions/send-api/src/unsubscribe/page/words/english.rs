@@ -65,6 +65,11 @@ pub(super) static WORDS: Words = Words {
         lead: "We cannot handle your request right now. Nothing has been changed.",
         note: "",
     },
+    unknown: Message {
+        heading: "Please try again",
+        lead: "Something went wrong, and we do not know whether your choice was saved.",
+        note: "If it was, doing it again does no harm.",
+    },
     mistake: "Was this a mistake?",
     unsubscribe: "Unsubscribe",
     resubscribe: "Subscribe again",

@@ -65,6 +65,11 @@ pub(super) static WORDS: Words = Words {
         lead: "ただいまお手続きを受け付けることができません。設定は変更されていません。",
         note: "",
     },
+    unknown: Message {
+        heading: "もう一度お試しください",
+        lead: "お手続きが完了したかどうかを確認できませんでした。",
+        note: "すでに完了している場合も、もう一度操作していただいて問題ありません。",
+    },
     mistake: "誤って操作された場合は、元に戻すことができます。",
     unsubscribe: "配信を停止する",
     resubscribe: "配信を再開する",

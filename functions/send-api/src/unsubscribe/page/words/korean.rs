@@ -65,6 +65,11 @@ pub(super) static WORDS: Words = Words {
         lead: "지금은 요청을 처리할 수 없습니다. 변경된 내용은 없습니다.",
         note: "",
     },
+    unknown: Message {
+        heading: "다시 시도해 주십시오",
+        lead: "요청이 처리되었는지 확인할 수 없습니다.",
+        note: "이미 처리된 경우에도 다시 시도하셔도 됩니다.",
+    },
     mistake: "실수로 누르셨다면 되돌리실 수 있습니다.",
     unsubscribe: "수신 거부",
     resubscribe: "다시 구독",

@@ -20,6 +20,8 @@ pub(super) struct Words {
     pub(super) cannot_come_back: About,
     pub(super) wrong_link: Message,
     pub(super) unavailable: Message,
+    /// The message about a choice of which nobody knows whether it was recorded.
+    pub(super) unknown: Message,
     /// The sentence above the button that takes a choice back.
     pub(super) mistake: &'static str,
     /// The labels of the buttons.
