@@ -56,6 +56,8 @@ fn commands<'a>(id: &'a str, list: &'a str) -> Vec<Vec<&'a str>> {
         vec!["emails", "settle", id, "--sent"],
         vec!["emails", "cancel", id],
         vec!["emails", "reschedule", id, "in 0 seconds"],
+        vec!["unsubscribe", "rotate"],
+        vec!["unsubscribe", "rotate", "--json"],
         vec!["webhooks", "list"],
         vec!["webhooks", "list", "--json"],
         vec!["webhooks", "create", "https://8.8.8.8/", "--events", "email.sent"],

@@ -77,7 +77,7 @@ fn of_uris(uris: &[String]) -> Vec<Finding> {
     if uris.iter().any(|uri| is_local(uri)) {
         return vec![Finding::new(
             Level::Good,
-            "List-Unsubscribe has a link of this okite up. On AWS such a link begins with https.",
+            "List-Unsubscribe has a link to this machine. In production such a link has to begin with https.",
         )];
     }
     let of = |wanted: &'static [&'static str]| {
@@ -112,11 +112,11 @@ fn of_uris(uris: &[String]) -> Vec<Finding> {
     findings
 }
 
-/// Whether a URI is the unsubscribe link of an `okite up`.
+/// Whether a URI leads to a port of this machine, as the links of mail do that is sent here.
 fn is_local(uri: &str) -> bool {
     let port = uri.strip_prefix("http://127.0.0.1:").unwrap_or_default();
     let path = port.trim_start_matches(|c: char| c.is_ascii_digit());
-    path.len() < port.len() && path.starts_with("/unsubscribe/")
+    path.len() < port.len() && path.starts_with('/')
 }
 
 fn of_post(post: Option<&str>) -> Finding {
@@ -164,10 +164,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_of_okite_up_is_as_good_as_one_with_https() {
+    fn a_link_to_this_machine_is_as_good_as_one_with_https() {
         for (uri, is_good) in [
             ("http://127.0.0.1:3000/unsubscribe/x", true),
-            ("http://127.0.0.1:3000/u/x", false),
+            ("http://127.0.0.1:3000", false),
             ("http://127.0.0.1/unsubscribe/x", false),
             ("http://127.0.0.1:3000@example.com/unsubscribe/x", false),
             ("http://127.0.0.1.example.com:80/unsubscribe/x", false),

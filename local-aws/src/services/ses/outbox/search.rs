@@ -246,7 +246,7 @@ mod tests {
             from: "pinewood hello@example.com".to_owned(),
             to: "zoë lindqvist zoe@example.net\norders@example.org".to_owned(),
             subject: "your \"new\" order: 20-1187".to_owned(),
-            tags: vec!["kind:order".to_owned(), "okite_stream:bulk".to_owned()],
+            tags: vec!["kind:order".to_owned(), "stream:bulk".to_owned()],
             rest: "0100-id\nthank you, zoë".to_owned(),
         }
     }
@@ -275,7 +275,7 @@ mod tests {
             r#"subject:"your \"new\"""#,
             "tag:kind",
             "tag:kind:order",
-            "TAG:okite_stream:BULK",
+            "TAG:stream:BULK",
             "\"kind:order\"",
             "state:bounced is:unread has:attachment",
             "before:2026-11-29 after:2026-11-28",
