@@ -76,16 +76,16 @@ async fn a_simple_mail_of_a_key_with_a_topic_gets_the_link_and_a_raw_mail_stays_
     assert_eq!(click.send().await.unwrap().status(), 200);
 
     // Now neither goes. Mail of a key without a topic does.
-    let sent = okite.outbox().await.len();
+    let before = okite.outbox().await.len();
     send(NEWS, &simple()).await;
     for version in BOTH {
         Caller::of(NEWS).send(&okite, version, &Raw::new("Raw")).await;
     }
-    assert_eq!(okite.outbox().await.len(), sent);
+    assert_eq!(okite.outbox().await.len(), before);
     Caller::of(DOOR)
         .send(&okite, BOTH[0], &Raw::new("Receipt"))
         .await
         .message_id();
     assert_eq!(newest().await["subject"], "Receipt");
-    assert_eq!(okite.outbox().await.len(), sent + 1);
+    assert_eq!(okite.outbox().await.len(), before + 1);
 }
