@@ -4,8 +4,7 @@ use super::facts::Facts;
 use super::finding::{Finding, Level};
 use crate::plural::counted;
 
-const WHY: &str =
-    "Gmail, Yahoo and Outlook demand one-click unsubscribe of bulk senders, and people without it report spam";
+const WHY: &str = "Gmail and Yahoo demand one-click unsubscribe of bulk senders, and people without it report spam";
 
 /// Judges the keys for bulk mail.
 pub(super) fn judge(facts: &Facts) -> Vec<Finding> {

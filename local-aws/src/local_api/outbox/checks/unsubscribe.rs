@@ -36,7 +36,7 @@ pub(super) fn check(headers: &BTreeMap<String, String>) -> UnsubscribeCheck {
     match (list, post) {
         (None, None) => findings.push(Finding::new(
             Level::Note,
-            "The mail has no List-Unsubscribe. Gmail, Yahoo and Outlook require it of bulk mail. A receipt or a mail \
+            "The mail has no List-Unsubscribe. Gmail and Yahoo require it of bulk mail. A receipt or a mail \
              about a password needs none.",
         )),
         (None, Some(_)) => findings.push(fault(
