@@ -59,7 +59,7 @@ impl UnsubscribeCommand {
         block_on(async {
             let (secrets, target_name) = rotate(&target.into()).await?;
             match secrets {
-                1 => note!("{target_name} had no secret of unsubscribe links. It has one now."),
+                1 => note!("There was no secret of unsubscribe links in {target_name}. Now there is one."),
                 secrets => note!(
                     "New mail of {target_name} gets links under a new secret. Links under {} stay valid.",
                     counted(secrets - 1, "older secret", "older secrets")
