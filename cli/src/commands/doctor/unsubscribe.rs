@@ -4,7 +4,8 @@ use super::facts::Facts;
 use super::finding::{Finding, Level};
 use crate::plural::counted;
 
-const WHY: &str = "Gmail and Yahoo demand one-click unsubscribe of bulk senders, and people without it report spam";
+const WHY: &str = "Gmail demands one-click unsubscribe of bulk senders and Yahoo recommends it, and people who cannot \
+                   unsubscribe report spam";
 
 /// Judges the keys for bulk mail.
 pub(super) fn judge(facts: &Facts) -> Vec<Finding> {

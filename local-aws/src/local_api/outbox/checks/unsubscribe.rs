@@ -36,8 +36,8 @@ pub(super) fn check(headers: &BTreeMap<String, String>) -> UnsubscribeCheck {
     match (list, post) {
         (None, None) => findings.push(Finding::new(
             Level::Note,
-            "The mail has no List-Unsubscribe. Gmail and Yahoo require it of bulk mail. A receipt or a mail \
-             about a password needs none.",
+            "The mail has no List-Unsubscribe. Gmail and Yahoo require it of bulk mail, and Gmail with one click. \
+             Outlook recommends a link in the mail. A receipt or a mail about a password needs none.",
         )),
         (None, Some(_)) => findings.push(fault(
             "There is a List-Unsubscribe-Post without a List-Unsubscribe. Add List-Unsubscribe with an https URI.",
