@@ -3,9 +3,10 @@
 use aws::{StoreError, Usage};
 use clap::{Args, Subcommand};
 use domain::unsubscribe::{TooManySecrets, UnsubscribeSecret};
+use serde_json::json;
 
 use crate::execution::{CommandResult, Exit, block_on};
-use crate::output::note;
+use crate::output::{note, say};
 use crate::plural::counted;
 use crate::target::{Target, TargetArguments, TargetError, USAGE};
 
@@ -34,6 +35,9 @@ enum UnsubscribeAction {
 Example:
   okite unsubscribe rotate --stack okite")]
 struct RotateCommand {
+    /// Print the number of secrets as JSON
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     target: TargetArguments,
 }
@@ -55,10 +59,11 @@ enum UnsubscribeError {
 
 impl UnsubscribeCommand {
     pub(crate) fn run(self) -> CommandResult {
-        let UnsubscribeAction::Rotate(RotateCommand { target }) = self.action;
+        let UnsubscribeAction::Rotate(RotateCommand { json, target }) = self.action;
         block_on(async {
             let (secrets, target_name) = rotate(&target.into()).await?;
             match secrets {
+                secrets if json => say!("{:#}", json!({ "secrets": secrets }))?,
                 1 => note!("There was no secret of unsubscribe links in {target_name}. Now there is one."),
                 secrets => note!(
                     "New mail of {target_name} gets links under a new secret. Links under {} stay valid.",
