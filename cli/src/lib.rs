@@ -41,6 +41,7 @@ mod execution;
 mod exit;
 mod identity;
 mod local;
+mod number;
 mod output;
 mod page;
 mod plural;

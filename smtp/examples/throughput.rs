@@ -79,6 +79,7 @@ async fn start(api: SocketAddr) -> Result<SocketAddr, Failed> {
         limits: Limits::default(),
         tls: None,
         default_key: Some(ApiKey::parse("ok_1_secret")?),
+        http_url: None,
     });
     let door = Door {
         listener,

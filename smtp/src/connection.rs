@@ -64,6 +64,7 @@ pub(crate) async fn serve(stream: Box<dyn Stream>, client: Client, shared: &Shar
         starttls: shared.tls.is_some(),
         is_local: client.is_local,
         default_key: shared.default_key.clone(),
+        http_url: shared.http_url.clone(),
     };
     let mut connection = Connection {
         stream,

@@ -115,9 +115,7 @@ impl Delivery {
         }
         let suppressed: usize = self.accepted.iter().map(|accepted| accepted.suppressed).sum();
         if suppressed > 0 {
-            text.push(format!(
-                "; {suppressed} of {of} recipients are suppressed and get no mail"
-            ));
+            text.push(format!("; no mail to suppressed recipients: {suppressed} of {of}"));
         }
         if let Some((refusal, _)) = self.refused.first() {
             let failed: usize = self.refused.iter().map(|(_, recipients)| recipients).sum();

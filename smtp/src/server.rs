@@ -31,6 +31,8 @@ pub struct ServerSettings {
     pub tls: Option<Arc<TlsConfig>>,
     /// The key of clients that give none; nothing if each must give one.
     pub default_key: Option<ApiKey>,
+    /// The URL that a client of HTTP is told, if it is told one.
+    pub http_url: Option<String>,
 }
 
 /// A port on which a server listens.
@@ -50,13 +52,7 @@ impl Server {
     /// Makes a server.
     #[must_use]
     pub fn new(settings: ServerSettings) -> Self {
-        let ServerSettings {
-            api,
-            limits,
-            tls,
-            default_key,
-        } = settings;
-        Self(Arc::new(Shared::new(api, limits, tls, default_key)))
+        Self(Arc::new(Shared::new(settings)))
     }
 
     /// Accepts connections until [`Self::stop`], and returns when the last one has ended, or when the grace is over.

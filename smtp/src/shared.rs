@@ -11,6 +11,7 @@ use crate::api::Api;
 use crate::key_check::KeyChecks;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
+use crate::server::ServerSettings;
 use crate::slots::{Memory, Slots};
 
 /// The parts that all connections of a server share.
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Arc<TlsConfig>>,
     pub(crate) default_key: Option<ApiKey>,
+    pub(crate) http_url: Option<String>,
     pub(crate) keys: KeyChecks,
     pub(crate) memory: Arc<Memory>,
     pub(crate) metrics: Metrics,
@@ -32,12 +34,20 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(api: Api, limits: Limits, tls: Option<Arc<TlsConfig>>, default_key: Option<ApiKey>) -> Self {
+    pub(crate) fn new(settings: ServerSettings) -> Self {
+        let ServerSettings {
+            api,
+            limits,
+            tls,
+            default_key,
+            http_url,
+        } = settings;
         Self {
             api,
             limits,
             tls,
             default_key,
+            http_url,
             keys: KeyChecks::default(),
             memory: Arc::new(Memory::new(limits.memory_bytes)),
             metrics: Metrics::default(),

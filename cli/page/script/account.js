@@ -84,17 +84,17 @@ function drawAccount() {
   const now = pace();
   $('gauges').replaceChildren(
     gauge('Quota of 24 hours', isLimited ? `${number(used)} of ${number(limit)}` : `${number(used)}, no limit`, { share, kind: shareKind },
-      [left === null ? 'Recipients' : `${number(left)} recipients left`,
+      [left === null ? 'Recipients' : `${plural(left, 'recipient')} left`,
         isNumber(quota.by_us) && isNumber(quota.by_others) ? `${number(quota.by_us)} sent by Okite, ${number(quota.by_others)} by others` : null,
         isNumber(quota.per_hour) ? `${number(Math.round(quota.per_hour))} an hour` : null,
         isNumber(quota.exhausted_in_seconds) ? `Used up in ${duration(quota.exhausted_in_seconds)} at this pace` : null,
         quota.fell ? `It fell from ${number(quota.fell.from)} to ${number(quota.fell.to)}` : null]),
     gauge('Rate', `${number(account.max_send_rate)} a second`, { share: account.max_send_rate > 0 ? now / account.max_send_rate : 0, kind: now > account.max_send_rate * .95 ? 'warn' : 'good' },
-      [`${number(now)} recipients a second in the last 10 seconds`, report.rate?.fell ? `It fell from ${number(report.rate.fell.from)} to ${number(report.rate.fell.to)}` : null]),
+      [`${plural(now, 'recipient')} a second in the last 10 seconds`, report.rate?.fell ? `It fell from ${number(report.rate.fell.from)} to ${number(report.rate.fell.to)}` : null]),
     rateGauge('Bounces', 'hard bounce', report.rates?.bounce, report.headroom?.bounces, [0.05, 0.1]),
     rateGauge('Complaints', 'complaint', report.rates?.complaint, report.headroom?.complaints, [0.001, 0.005]));
   const list = (title, entries) => (Array.isArray(entries) && entries.length ? [make('div', { class: 'card' }, make('h3', {}, title),
-    make('ul', { class: 'plain-list' }, entries.map((each) => make('li', {}, each.level ? level(each.level) : null, each.level ? ' ' : '', String(each.message ?? each.code ?? '')))))] : []);
+    make('ul', { class: 'plain-list' }, entries.map((each) => make('li', {}, each.level ? level(each.level) : null, each.level ? ' ' : '', ...withCode(String(each.message ?? each.code ?? ''))))))] : []);
   $('reasons').replaceChildren(...list('Why', report.reasons), ...list('Advice', report.advice));
   $('reasons').classList.toggle('gauges', $('reasons').childElementCount > 0);
 }

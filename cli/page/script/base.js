@@ -21,6 +21,8 @@ function make(tag, properties = {}, ...children) {
 /** @type {() => any} */
 const focused = () => document.activeElement;
 const chip = (text, kind = '') => make('span', { class: `chip ${kind}` }, text);
+/** Returns a text in parts. Code is between backticks there, so it is every second part. */
+const withCode = (text) => text.split('`').map((words, index) => (index % 2 ? make('code', {}, words) : words));
 const number = (value) => new Intl.NumberFormat('en').format(value);
 const percent = (value) => `${new Intl.NumberFormat('en', { maximumFractionDigits: 2 }).format(value * 100)} %`;
 const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;

@@ -59,7 +59,9 @@ function drawMail(mail) {
     make('dl', { class: 'people', tabindex: 0, 'aria-label': 'Sender and recipients' },
       row('From', [mail.decoded.from]), row('To', mail.decoded.to), row('Cc', mail.decoded.cc), row('Bcc', mail.decoded.bcc),
       row('Reply-To', mail.decoded.reply_to), envelope(mail), make('dt', {}, 'Accepted'), make('dd', {}, time(mail.at, true))),
-    make('div', { class: 'chips' }, make('span', { id: 'fate' }, stateChip(mail.state)), stream ? chip(stream) : null, mail.raw ? chip('raw') : null, ...ownTags(mail).map((tag) => chip(`${tag.name}: ${tag.value}`))));
+    make('div', { class: 'chips' }, make('span', { id: 'fate' }, stateChip(mail.state)), mail.is_sender_verified ? null : chip('sender not verified', 'warn'), stream ? chip(stream) : null, mail.raw ? chip('raw') : null, ...ownTags(mail).map((tag) => chip(`${tag.name}: ${tag.value}`))));
+  if (!mail.is_sender_verified) head.append(make('p', { class: 'small quiet', id: 'unverified' },
+    `On AWS, SES refuses the sender ${mail.decoded.from.email} until it is verified: okite domains create, or --verify here.`));
   /** @type {any[]} */
   const parts = [
     mail.html !== null && ['HTML', () => htmlPart(mail), size(mail.html)],

@@ -61,7 +61,7 @@ async function loadMails() {
 }
 function searchNote(text) {
   $('search-note').hidden = text === '';
-  $('search-note').textContent = text && `${text[0].toUpperCase()}${text.slice(1)}.`;
+  $('search-note').replaceChildren(...(text ? withCode(`${text[0].toUpperCase()}${text.slice(1)}.`) : []));
   $('mail-search').setAttribute('aria-invalid', String(text !== ''));
 }
 /** Takes a page of the list. Whoever reads further below stays at the same mail when others come above it. */

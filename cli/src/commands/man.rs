@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory};
 
 use crate::Okite;
 use crate::execution::{CommandResult, Exit, Failure};
+use crate::output::cause;
 
 /// Write the manual pages to a directory
 ///
@@ -25,8 +26,9 @@ impl ManCommand {
     pub(crate) fn run(self) -> CommandResult {
         write_pages(&self.dir).map_err(|error| {
             Failure::new(format!(
-                "the manual pages could not be written to {}: {error}. Name a directory that can be written",
-                self.dir.display()
+                "the manual pages could not be written to {}: {}. Name a directory that can be written",
+                self.dir.display(),
+                cause(&error)
             ))
         })?;
         Ok(Exit::Success)

@@ -12,11 +12,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::execution::{CommandResult, Exit, Failure};
+use crate::number::number;
 use crate::output::note;
 use crate::stop_signal::stop_signal;
 
 /// The address that is listened on if no other is named.
 const DEFAULT_LISTEN: &str = "127.0.0.1:2587";
+/// The largest number for an option that bounds connections: more than a machine has ports.
+const CONNECTIONS_MAX: usize = 100_000;
 /// The option that names addresses for connections that are encrypted from the first byte.
 const TLS_OPTION: &str = "--listen-tls";
 
@@ -52,16 +55,17 @@ pub(crate) struct SmtpCommand {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9587")]
     metrics: SocketAddr,
     /// The most connections at once
-    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().connections)]
+    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().connections, value_parser = number(1, CONNECTIONS_MAX))]
     max_connections: usize,
     /// The most connections at once from one address
-    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().connections_per_client)]
+    #[arg(long, value_name = "NUMBER", default_value_t = Limits::default().connections_per_client,
+          value_parser = number(1, CONNECTIONS_MAX))]
     max_connections_per_client: usize,
     /// The most megabytes of mails in memory at once; clients with more are told to try again later
-    #[arg(long, value_name = "MEGABYTES", default_value_t = 256, value_parser = clap::value_parser!(u32).range(5..))]
+    #[arg(long, value_name = "MEGABYTES", default_value_t = 256, value_parser = number(5, u32::MAX))]
     max_memory: u32,
     /// Seconds that mails on their way have to end after the signal to stop
-    #[arg(long, value_name = "SECONDS", default_value_t = 25)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 25, value_parser = number(0, 86_400_u64))]
     stop_timeout: u64,
 }
 
@@ -90,6 +94,7 @@ impl SmtpCommand {
             limits,
             tls: certificate.as_ref().map(Certificate::config).transpose()?,
             default_key: None,
+            http_url: None,
         });
         let end = CancellationToken::new();
         tokio::spawn(health::serve(metrics, server.clone(), end.clone()));

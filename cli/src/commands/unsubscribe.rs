@@ -35,7 +35,7 @@ enum UnsubscribeAction {
 Example:
   okite unsubscribe rotate --stack okite")]
 struct RotateCommand {
-    /// Print a JSON object instead of lines
+    /// Print the number of secrets as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -62,12 +62,9 @@ impl UnsubscribeCommand {
         let UnsubscribeAction::Rotate(RotateCommand { json, target }) = self.action;
         block_on(async {
             let (secrets, target_name) = rotate(&target.into()).await?;
-            if json {
-                say!("{:#}", json!({ "secrets": secrets }))?;
-                return Ok(Exit::Success);
-            }
             match secrets {
-                1 => note!("{target_name} had no secret of unsubscribe links. It has one now."),
+                secrets if json => say!("{:#}", json!({ "secrets": secrets }))?,
+                1 => note!("There was no secret of unsubscribe links in {target_name}. Now there is one."),
                 secrets => note!(
                     "New mail of {target_name} gets links under a new secret. Links under {} stay valid.",
                     counted(secrets - 1, "older secret", "older secrets")

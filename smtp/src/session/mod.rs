@@ -38,6 +38,8 @@ pub struct Offer {
     pub is_local: bool,
     /// The key of clients that give none; nothing if each client must give one.
     pub default_key: Option<ApiKey>,
+    /// The URL that a client of HTTP is told; nothing in front of a stack, because strangers reach that server too.
+    pub http_url: Option<String>,
 }
 
 /// The next step of a [`Session`]'s caller.
@@ -222,11 +224,11 @@ impl Session {
             )),
             Command::Quit => Step::Close(Reply::new(221, "2.0.0", "Bye")),
             Command::NotOffered => self.wrong(Reply::new(502, "5.5.1", "The command is not offered here")),
-            Command::Http => Step::Close(Reply::new(
-                554,
-                "5.5.1",
-                "This port speaks SMTP. Send HTTP requests to the URL of Okite's API",
-            )),
+            Command::Http => {
+                let url = self.offer.http_url.as_deref().unwrap_or("the URL of Okite's API");
+                let text = format!("This port speaks SMTP. Send HTTP requests to {url}");
+                Step::Close(Reply::new(554, "5.5.1", text))
+            }
         }
     }
 

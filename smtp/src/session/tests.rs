@@ -17,6 +17,7 @@ fn local() -> Offer {
         starttls: false,
         is_local: true,
         default_key: Some(key()),
+        http_url: None,
     }
 }
 
@@ -355,9 +356,18 @@ fn a_request_of_http_ends_the_connection() {
     ] {
         converse(
             &mut Session::new(local(), false),
-            &[(line, "close: 554 5.5.1 This port speaks SMTP")],
+            &[(
+                line,
+                "close: 554 5.5.1 This port speaks SMTP. Send HTTP requests to the URL of Okite's API",
+            )],
         );
     }
+    let offer = Offer {
+        http_url: Some("http://127.0.0.1:3000".to_owned()),
+        ..local()
+    };
+    let told = "close: 554 5.5.1 This port speaks SMTP. Send HTTP requests to http://127.0.0.1:3000";
+    converse(&mut Session::new(offer, false), &[("GET / HTTP/1.1", told)]);
 }
 
 /// The rules of the protocol, in other words.
@@ -388,7 +398,7 @@ proptest! {
         has_default: bool,
     ) {
         let default_key = has_default.then(key);
-        let mut session = Session::new(Offer { bytes_max: 1_000, starttls, is_local, default_key }, false);
+        let mut session = Session::new(Offer { starttls, is_local, default_key, ..local() }, false);
         let mut model = Model::default();
         for command in commands {
             let line = match command {

@@ -57,7 +57,7 @@ async fn every_refusal_of_okite_has_an_answer() {
                 vec![("x-okite-id", "01".to_owned()), ("x-okite-suppressed", "1".to_owned())],
                 json!({"MessageId": "0100"}),
             ),
-            "250 2.0.0 Ok 0100, id at Okite 01; 1 of 2 recipients are suppressed and get no mail",
+            "250 2.0.0 Ok 0100, id at Okite 01; no mail to suppressed recipients: 1 of 2",
         ),
     ] {
         let api = FakeApi::start(move |_, _| answer.clone()).await;

@@ -210,6 +210,7 @@ pub(crate) fn settings(url: &str) -> ServerSettings {
         },
         tls: None,
         default_key: Some(ApiKey::parse(KEY).unwrap()),
+        http_url: None,
     }
 }
 

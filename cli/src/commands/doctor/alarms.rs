@@ -45,7 +45,10 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         findings.push(Finding::bad(CODE, Level::Warn, what, WHY_ALARMS, remedy).naming(names));
     }
     if findings.is_empty() {
-        let what = format!("all {} alarms exist, have an action and are quiet", alarms.len());
+        let what = match alarms.len() {
+            1 => "the alarm exists, has an action and is quiet".to_owned(),
+            all => format!("all {all} alarms exist, have an action and are quiet"),
+        };
         findings.push(Finding::ok(CODE, what, WHY_ALARMS));
     }
     findings

@@ -24,6 +24,7 @@ use jiff::civil::Date;
 
 use crate::date::{Day, parse_day};
 use crate::execution::{CommandResult, Exit, Failure, block_on};
+use crate::number::number;
 use crate::output::{self, OutputError, note, progress};
 use crate::plural::counted;
 use crate::target::{Target, TargetArguments, TargetError};
@@ -43,7 +44,7 @@ Examples:
   okite incident --since 60d --until 30d --format csv --output incident.csv --stack okite")]
 pub(crate) struct IncidentCommand {
     /// Number of days (1 to 90), ending with --until
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=90), conflicts_with = "since")]
+    #[arg(long, default_value_t = 30, value_parser = number(1_u16, 90), conflicts_with = "since")]
     days: u16,
     /// First day in UTC: a date such as 2026-01-31, or a number of days ago such as 14d
     #[arg(long, value_name = "DAY", value_parser = parse_day)]

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use crate::date::{Day, parse_day};
 use crate::execution::{CommandResult, Exit, Failure, block_on};
+use crate::number::number;
 use crate::output;
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments, TargetError, USAGE};
@@ -40,7 +41,7 @@ pub(crate) struct StatusCommand {
     json: bool,
     /// Recipients a day that you need; prints how many to send today and how to grow
     #[arg(long, value_name = "RECIPIENTS", requires = "by", conflicts_with = "json",
-          value_parser = clap::value_parser!(u32).range(1..))]
+          value_parser = number(1, u32::MAX))]
     need: Option<u32>,
     /// Day by which you need them: a date such as 2027-01-31, or a number of days from now such as 60d
     #[arg(long, value_name = "DAY", requires = "need", value_parser = parse_day)]

@@ -12,6 +12,7 @@ use clap::Args;
 use crate::execution::{CommandResult, Exit};
 use crate::identity::parse_identity;
 use crate::local::DEFAULT_DATA_DIR;
+use crate::number::number;
 use crate::output::{note, say};
 use crate::stop_signal::stop_signal;
 use crate::terminal::Colours;
@@ -35,10 +36,10 @@ Example:
   okite up --port 4000 --verify shop.example")]
 pub(crate) struct UpCommand {
     /// Port of the HTTP API and the page; 0 picks a free one
-    #[arg(long, default_value_t = DEFAULT_PORT)]
+    #[arg(long, default_value_t = DEFAULT_PORT, value_parser = number(0, u16::MAX))]
     port: u16,
     /// Port that takes mail by SMTP; 0 picks a free one [default: 1025, or none if it is taken]
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = number(0, u16::MAX))]
     smtp_port: Option<u16>,
     /// Directory of the tables, mails and logs; created if it does not exist
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA_DIR)]

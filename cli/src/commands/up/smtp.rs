@@ -64,6 +64,7 @@ impl LocalSmtp {
             },
             tls: None,
             default_key: Some(ApiKey::parse(LOCAL_API_KEY)?),
+            http_url: Some(url.to_owned()),
         });
         let serving = server.clone();
         let door = Door {

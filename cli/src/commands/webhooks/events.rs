@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::execution::{CommandResult, Exit, block_on};
+use crate::number::number;
 use crate::output::{self, note};
 use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
@@ -34,7 +35,7 @@ pub(crate) struct EventsCommand {
     /// Id of an event, as the header `webhook-id` has it
     event: Option<String>,
     /// The most events to list
-    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = number(1_u16, 1_000))]
     limit: u16,
     /// Print JSON
     #[arg(long)]

@@ -324,7 +324,7 @@ pub(crate) static PROBLEMS: [ProblemRow; 41] = [
         422,
         "validation_error",
         RetryWhen::Never,
-        "{count} of {all} recipients are suppressed ({reasons}) and `okite_on_suppressed` is `reject`, so nothing was sent. \
+        "Suppressed recipients: {count} of {all} ({reasons}). `okite_on_suppressed` is `reject`, so nothing was sent. \
          `recipients` lists them. Remove the suppressed recipients, or set `okite_on_suppressed` to `skip`.",
     ),
     row(

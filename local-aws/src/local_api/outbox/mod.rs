@@ -30,6 +30,8 @@ const HTML_POLICY: &str = "sandbox; default-src 'none'; img-src data:; style-src
 struct MailWithReferences<'a> {
     #[serde(flatten)]
     mail: MailDetail<'a>,
+    /// Whether SES lets the sender send now.
+    is_sender_verified: bool,
     #[serde(flatten)]
     outside: OutsideReferences,
 }
@@ -38,6 +40,7 @@ pub(super) async fn one(State(api): State<Arc<LocalApi>>, Path(id): Path<String>
     let entry = find(&api, &id)?;
     let detail = MailWithReferences {
         mail: MailDetail::new(&entry, api.ses.id_tag()),
+        is_sender_verified: api.ses.is_sender_verified(&entry.mail),
         outside: entry.mail.html.as_deref().map(html::outside).unwrap_or_default(),
     };
     Ok(axum::Json(detail).into_response())

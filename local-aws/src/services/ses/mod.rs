@@ -75,8 +75,10 @@ use self::account::Account;
 use self::configuration_set::ConfigurationSets;
 use self::identities::Identities;
 use self::kept::{AccountFile, KeptAccount, StartOptions};
+use self::mailbox::Mailbox;
 use self::outbox::Outbox;
 use self::outbox::state::MailNews;
+use self::person::Person;
 use self::suppression_list::SuppressionList;
 use self::visit::TrackedMail;
 use self::wire::SesWire;
@@ -203,6 +205,17 @@ impl Ses {
     /// Finds an accepted mail by SES's id of it or by its sender's.
     pub(crate) fn mail(&self, id: &str) -> Option<OutboxEntry> {
         self.state().outbox.find(id).cloned()
+    }
+
+    /// Returns whether SES lets all senders of a mail send now. An account that accepts any sender does not ask.
+    pub(crate) fn is_sender_verified(&self, mail: &OutboxMail) -> bool {
+        let state = self.state();
+        let envelope = mail.envelope.as_ref().map(|envelope| &envelope.from);
+        std::iter::once(&mail.from).chain(envelope).all(|sender| {
+            // The name may be decoded, and SES takes none that is.
+            let mailbox = Mailbox::parse(&Person::read(sender).email);
+            mailbox.is_ok_and(|mailbox| state.identities.authorizing(&mailbox).is_some())
+        })
     }
 
     /// Keeps what an event says about a mail of the outbox, in either form of an event of SES.

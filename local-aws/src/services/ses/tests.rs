@@ -499,4 +499,9 @@ fn any_sender_may_send_only_if_the_account_is_lenient() {
         };
         assert_eq!(mail["is_sender_verified"], is_verified, "{from}");
     }
+    let kept = lenient.ses.outbox();
+    let verified: Vec<bool> = kept.iter().map(|mail| lenient.ses.is_sender_verified(mail)).collect();
+    assert_eq!(verified, [false, true]);
+    lenient.ses.verify("localhost");
+    assert!(lenient.ses.is_sender_verified(&kept[0]), "it is what SES says now");
 }

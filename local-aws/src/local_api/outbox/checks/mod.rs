@@ -138,7 +138,7 @@ fn images(images: &[Image]) -> ImagesCheck {
     if !without_alt.is_empty() {
         findings.push(Finding::new(
             Level::Warning,
-            "An image without `alt` says nothing to people who do not see it. Describe it, or write alt=\"\" if it is \
+            "An image without a text says nothing to people who do not see it. Describe it in alt, or write alt=\"\" if it is \
              only decoration.",
         ));
     }

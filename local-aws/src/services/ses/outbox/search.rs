@@ -46,7 +46,7 @@ pub(crate) enum SearchError {
     UnknownFilter(String),
     #[error("the filter `{0}:` has no value: put one behind the colon, without a space")]
     NoValue(String),
-    #[error("`{0}:` has no value {value:?}; the values are {values}", value = .1, values = .2)]
+    #[error("`{0}:` has no value {value:?}; it takes {values}", value = .1, values = .2)]
     UnknownValue(&'static str, String, String),
     #[error("{1:?} in `{0}:` is no date: write a day, such as 2026-11-28, or a time, such as 2026-11-28T17:30:00Z")]
     WrongDate(&'static str, String),
@@ -313,10 +313,10 @@ mod tests {
             ("from: anna", "`from:` has no value"),
             (
                 "state:lost",
-                "`state:` has no value \"lost\"; the values are `sent`, `delivered`",
+                "`state:` has no value \"lost\"; it takes `sent`, `delivered`",
             ),
-            ("has:link", "the values are `attachment`"),
-            ("is:new", "the values are `read` and `unread`"),
+            ("has:link", "it takes `attachment`"),
+            ("is:new", "it takes `read` and `unread`"),
             ("before:yesterday", "\"yesterday\" in `before:` is no date"),
             ("before:2026-02-30", "is no date"),
             ("after:2026-11-28T10:00", "is no date"),
