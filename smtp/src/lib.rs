@@ -18,6 +18,7 @@
 //! | [`limits`] | the bounds of connections, bytes and times |
 //! | `slots` | the places for connections, and the memory for mails |
 //! | [`tls`] | the certificate, read again when its files change |
+//! | `settings` | the settings of a server |
 //! | `shared` | what all connections share |
 //! | `connection` | one connection: bytes, time and TLS around a session |
 //! | [`server`] | listeners and the graceful stop |
@@ -44,10 +45,12 @@ pub mod reply;
 mod sasl;
 pub mod server;
 pub mod session;
+mod settings;
 mod shared;
 mod slots;
 pub mod tls;
 
 pub use api::{Api, ApiUrl};
 pub use limits::Limits;
-pub use server::{Door, Server, ServerSettings};
+pub use server::{Door, Server};
+pub use settings::ServerSettings;

@@ -6,34 +6,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::api_key::ApiKey;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::rustls::ServerConfig as TlsConfig;
 use tokio_util::task::TaskTracker;
 
-use crate::api::Api;
 use crate::connection::{self, Client};
-use crate::limits::Limits;
+use crate::settings::ServerSettings;
 use crate::shared::Shared;
 use crate::slots::NoSlot;
 
 /// The pause after an error of accepting, such as running out of file descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
-
-/// The parts of a server.
-#[derive(Debug)]
-pub struct ServerSettings {
-    /// The client of Okite's API.
-    pub api: Api,
-    /// The bounds.
-    pub limits: Limits,
-    /// The TLS of encrypted connections; nothing if there is no certificate.
-    pub tls: Option<Arc<TlsConfig>>,
-    /// The key of clients that give none; nothing if each must give one.
-    pub default_key: Option<ApiKey>,
-    /// The URL that a client of HTTP is told, if it is told one.
-    pub http_url: Option<String>,
-}
 
 /// A port on which a server listens.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use crate::api::Api;
 use crate::key_check::KeyChecks;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::server::ServerSettings;
+use crate::settings::ServerSettings;
 use crate::slots::{Memory, Slots};
 
 /// The parts that all connections of a server share.
