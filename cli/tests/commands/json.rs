@@ -86,6 +86,7 @@ async fn every_object_has_the_documented_fields() {
                 "diagnostic",
                 "source",
                 "bounce_reason",
+                "topic",
             ]),
             row => documented(row),
         };

@@ -140,8 +140,8 @@ mod tests {
     #[test]
     fn a_refusal_names_the_option_that_allows_the_host() {
         for (host, words) in [
-            ("okite:3000", "okite is no name of this server"),
-            ("okite:3000", "`--allow-host okite`"),
+            ("mail:3000", "mail is no name of this server"),
+            ("mail:3000", "`--allow-host mail`"),
             ("<b>", "`--allow-host NAME`"),
             ("", "the header `Host` names no host"),
         ] {

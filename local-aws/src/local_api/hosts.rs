@@ -68,7 +68,7 @@ mod tests {
             "evil.example",
             "localhost.evil.example",
             "0.0.0.0x",
-            "okite.evil.example",
+            "mail.evil.example",
             "",
         ];
         // The address that is listened on, a name that is allowed besides, and what is allowed and refused then.
@@ -77,13 +77,13 @@ mod tests {
                 "127.0.0.1",
                 None,
                 &["127.0.0.1", "localhost", "[::1]"][..],
-                &["0.0.0.0", "192.168.1.5", "okite"][..],
+                &["0.0.0.0", "192.168.1.5", "mail"][..],
             ),
             (
                 "127.0.0.1",
-                Some("okite"),
-                &["127.0.0.1", "okite", "OKITE"],
-                &["okite2", "192.168.1.5"],
+                Some("mail"),
+                &["127.0.0.1", "mail", "MAIL"],
+                &["mail2", "192.168.1.5"],
             ),
             (
                 "192.168.1.5",
@@ -95,7 +95,7 @@ mod tests {
                 "0.0.0.0",
                 None,
                 &["192.168.1.5", "0.0.0.0", "[fe80::1]", "localhost"],
-                &["okite", "[okite]", "[1.2.3.4]"],
+                &["mail", "[mail]", "[1.2.3.4]"],
             ),
             (
                 "::",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use aws::PermitError;
 use domain::brake::Brake;
 use domain::pacing::GateSettings;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::permits::{SECOND, ask, bulk, numbers, permits, store_with};
@@ -17,13 +18,18 @@ struct Crowd {
     refused: usize,
 }
 
+/// Counts answers as they come.
+fn answers() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(0))
+}
+
 impl Crowd {
     /// Sends a hundred containers to the gate at once, each several times, with weights of 1 to 50 and clocks that are
-    /// up to 400 ms apart.
-    async fn rush(store: &Arc<Store>, asks: i64) -> Self {
+    /// up to 400 ms apart. Each answer adds a permit to `answered`.
+    async fn rush(store: &Arc<Store>, asks: i64, answered: &Arc<Semaphore>) -> Self {
         let mut callers = JoinSet::new();
         for caller in 0..100_i64 {
-            let permits = permits(store);
+            let (permits, answered) = (permits(store), Arc::clone(answered));
             let skew = caller * 37 % 9 * 100 - 400;
             callers.spawn(async move {
                 let mut taken = Vec::new();
@@ -32,6 +38,7 @@ impl Crowd {
                     let ask = if caller % 3 == 0 { bulk } else { ask };
                     let ask = ask(recipients, turn * 700 + skew);
                     taken.push((ask, permits.take(ask).await));
+                    answered.add_permits(1);
                 }
                 taken
             });
@@ -95,7 +102,7 @@ async fn a_hundred_callers_with_skewed_clocks_take_every_slot_once_and_no_second
         ceiling_bulk: 900_000,
     };
     let store = Arc::new(store_with(settings, Brake::None).await);
-    let mut crowd = Crowd::rush(&store, 3).await;
+    let mut crowd = Crowd::rush(&store, 3, &answers()).await;
     let granted = crowd.recipients();
     assert!(
         crowd.refused > 0 && granted > 1_000,
@@ -116,7 +123,7 @@ async fn a_hundred_callers_are_granted_the_quota_and_not_one_more() {
         ceiling_bulk: 1_200,
     };
     let store = Arc::new(store_with(settings, Brake::None).await);
-    let mut crowd = Crowd::rush(&store, 1).await;
+    let mut crowd = Crowd::rush(&store, 1, &answers()).await;
     crowd.no_slot_is_taken_twice();
     let granted = crowd.recipients();
     let [left, counted] = numbers(&store, ["left_all", "granted"]).await;
@@ -133,10 +140,13 @@ async fn reports_that_come_in_between_lose_nothing_and_grant_nothing() {
         ceiling_bulk: 900_000 + run,
     };
     let store = Arc::new(store_with(settings(0), Brake::None).await);
+    let answered = answers();
     let reporter = {
-        let store = Arc::clone(&store);
+        let (store, answered) = (Arc::clone(&store), Arc::clone(&answered));
         async move {
             for run in 1..=10 {
+                // A send gives up if the gate changes more often than it tries, so reports come among 200 answers.
+                answered.acquire_many(15).await.unwrap().forget();
                 store.usage().gate_state().await.unwrap();
                 store
                     .usage()
@@ -146,7 +156,7 @@ async fn reports_that_come_in_between_lose_nothing_and_grant_nothing() {
             }
         }
     };
-    let (mut crowd, ()) = tokio::join!(Crowd::rush(&store, 2), reporter);
+    let (mut crowd, ()) = tokio::join!(Crowd::rush(&store, 2, &answered), reporter);
     crowd.no_slot_is_taken_twice();
     let granted = crowd.recipients();
     assert!(granted > 0);
