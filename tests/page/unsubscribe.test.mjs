@@ -146,6 +146,21 @@ test('a mail is opened, its unsubscribe page is followed, and the next mail of t
     await recipient.getByRole('heading', { name: 'Unsubscribe from “weekly news”?' }).waitFor();
     await recipient.getByRole('button', { name: 'Unsubscribe' }).click();
     await recipient.getByRole('heading', { name: 'You have unsubscribed' }).waitFor();
+
+    await page.getByRole('tab', { name: 'Suppressions' }).click();
+    const topic = page.getByRole('searchbox', { name: 'Topic that people left' });
+    await topic.fill('Weekly News');
+    await topic.press('Enter');
+    await page.getByRole('heading', { name: 'Suppressed addresses' }).waitFor();
+    await topic.fill('weekly-news');
+    await topic.press('Enter');
+    await page.getByRole('heading', { name: 'Left the topic weekly-news' }).waitFor();
+    await page.getByRole('cell', { name: to, exact: true }).waitFor();
+    await page.getByRole('textbox', { name: 'Address' }).fill('desk@example.net');
+    await page.getByRole('button', { name: 'Unsubscribe' }).click();
+    await page.getByRole('button', { name: 'Lift desk@example.net' }).click();
+    await page.getByText('desk@example.net gets mail of the topic weekly-news again.').waitFor();
+    await page.getByRole('cell', { name: 'desk@example.net', exact: true }).waitFor({ state: 'detached' });
   } finally {
     await context.close();
   }
