@@ -8,8 +8,6 @@ use uuid::Uuid;
 use super::transaction;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
-/// The media type of requests and answers.
-pub(super) const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 /// The header with the checksum of the body, which some SDKs verify.
 const CHECKSUM: HeaderName = HeaderName::from_static("x-amz-crc32");
 
@@ -52,18 +50,14 @@ fn status(code: &str) -> StatusCode {
 }
 
 /// Writes an answer with the headers that DynamoDB sends.
-pub(super) fn answer(status: StatusCode, body: &Value) -> Response {
-    written(status, body.to_string())
-}
-
-/// Adds the headers that DynamoDB sends to the body of an answer.
 #[expect(
     clippy::disallowed_methods,
     reason = "the edge of the simulator, where its ids are made"
 )]
-pub(super) fn written(status: StatusCode, body: String) -> Response {
+pub(super) fn answer(status: StatusCode, body: &Value) -> Response {
+    let body = body.to_string();
     let checksum = HeaderValue::from(crc32fast::hash(body.as_bytes()));
-    let content_type = HeaderValue::from_static(CONTENT_TYPE);
+    let content_type = HeaderValue::from_static("application/x-amz-json-1.0");
     let mut response = (
         status,
         [(header::CONTENT_TYPE, content_type), (CHECKSUM, checksum)],

@@ -3,13 +3,11 @@
 //! | module | contents |
 //! |---|---|
 //! | `wire` | the requests on their way to the database |
-//! | `in_process` | the requests that need no HTTP server of the database |
 //! | `answer` | answers that do not come from the database |
 //! | `unprocessed` | the part of a batch that stays unprocessed |
 //! | `transaction` | the steps, tokens and cancellation reasons of transactions |
 
 mod answer;
-mod in_process;
 mod transaction;
 mod unprocessed;
 mod wire;
@@ -118,12 +116,7 @@ impl Dynamodb {
     pub async fn serve(self, listener: TcpListener, middleware: Middleware, stop: CancellationToken) -> io::Result<()> {
         let database = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", database.local_addr()?);
-        let router = middleware.router(Arc::new(DynamodbWire::new(
-            self.database.clone(),
-            url,
-            self.tables,
-            self.clock,
-        )));
+        let router = middleware.router(Arc::new(DynamodbWire::new(url, self.tables, self.clock)));
         let sweeper = tokio::spawn(sweep(self.database.clone(), stop.clone()));
         let (served, ()) = tokio::join!(
             dynoxide::server::serve_with_shutdown(database, self.database, stop.clone().cancelled_owned()),

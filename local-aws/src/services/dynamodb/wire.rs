@@ -10,7 +10,6 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use dynoxide::Database;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -18,7 +17,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::transaction::{Tokens, steps};
-use super::{answer, in_process, unprocessed};
+use super::{answer, unprocessed};
 use crate::catalogue::AwsService;
 use crate::clock::Clock;
 use crate::fault::cut;
@@ -35,9 +34,8 @@ pub(super) struct TableIdentity {
 
 /// The front of the database.
 pub(super) struct DynamodbWire {
-    database: Database,
     /// The URL that the database itself listens on: `http://127.0.0.1:…`.
-    url: String,
+    database: String,
     /// The tables, by their names.
     tables: BTreeMap<String, TableIdentity>,
     client: Client<HttpConnector, Body>,
@@ -46,10 +44,9 @@ pub(super) struct DynamodbWire {
 }
 
 impl DynamodbWire {
-    pub(super) fn new(database: Database, url: String, tables: BTreeMap<String, TableIdentity>, clock: Clock) -> Self {
+    pub(super) fn new(database: String, tables: BTreeMap<String, TableIdentity>, clock: Clock) -> Self {
         Self {
             database,
-            url,
             tables,
             client: Client::builder(TokioExecutor::new()).build_http(),
             tokens: Tokens::default(),
@@ -79,14 +76,9 @@ impl DynamodbWire {
         request
     }
 
-    async fn pass_on(&self, request: WireRequest) -> Response {
-        let operation = operation_name(&request.head).unwrap_or_default();
-        if let Some(answer) = in_process::carry_out(&self.database, &operation, &request) {
-            return answer;
-        }
-        let WireRequest { mut head, body } = request;
+    async fn pass_on(&self, WireRequest { mut head, body }: WireRequest) -> Response {
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-        let Ok(uri) = format!("{}{path}", self.url).parse::<Uri>() else {
+        let Ok(uri) = format!("{}{path}", self.database).parse::<Uri>() else {
             return StatusCode::BAD_REQUEST.into_response();
         };
         head.uri = uri;
@@ -221,12 +213,7 @@ mod tests {
                 },
             )
         };
-        let wire = DynamodbWire::new(
-            Database::memory().unwrap(),
-            String::new(),
-            ["A", "B"].map(table).into(),
-            Clock::default(),
-        );
+        let wire = DynamodbWire::new(String::new(), ["A", "B"].map(table).into(), Clock::default());
         let target = format!("DynamoDB_20120810.{name}");
         let (head, ()) = Request::post("/")
             .header("x-amz-target", target)
