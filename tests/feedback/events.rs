@@ -183,7 +183,6 @@ async fn an_event_that_does_not_blame_the_recipient_does_not_suppress() {
         bounce("Transient", "ContentRejected", named, 1),
         bounce("Undetermined", "Undetermined", named, 1),
         bounce("Undetermined", "Undetermined", &json!([]), 1),
-        bounce("Permanent", "UnsubscribedRecipient", named, 1),
         complaint(address, "not-spam", 1),
         complaint(address, "auth-failure", 1),
         json!({ "eventType": "Delivery", "mail": { "messageId": "m-1" }, "delivery": { "recipients": [address] } }),

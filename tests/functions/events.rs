@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use domain::suppression::Registers;
+use domain::unsubscribe::Topic;
 use serde_json::{Value, json};
 
 use crate::support::{Okite, assert_status, assert_suppressed, email, verdict};
@@ -152,6 +153,14 @@ exercises! {
 
     async fn a_complaint_of_event_publishing_suppresses_whom_it_names(okite, file = "feedback/complaint-event.json") {
         suppresses(&okite, file, "cross@example.net", "complaint").await;
+    }
+
+    async fn a_subscription_of_event_publishing_is_about_one_topic(okite, file = "feedback/subscription-event.json") {
+        let handled = call(&okite, file).await;
+        assert_eq!(handled, json!({ "events": 1, "set_up": 0, "suppressed": 0 }));
+        let registers = okite.registers("anna@example.net").await;
+        assert!(registers.topics.left(&Topic::parse("news").unwrap()).is_some());
+        assert_eq!((registers.bounce_at, registers.complaint_at), (None, None));
     }
 
     async fn an_event_of_ses_as_it_is_suppresses_whom_it_names(okite, file = "feedback/bounce-plain.json") {
