@@ -47,7 +47,7 @@ use uuid::Uuid;
 use crate::support::{CLOSED, KEY};
 
 /// How many histories there are where `PROPTEST_CASES` does not say.
-const HISTORIES: u32 = 150;
+const HISTORIES: u32 = 75;
 /// The time that an invocation has.
 const TIMEOUT: Duration = Duration::from_secs(29);
 

@@ -32,7 +32,7 @@ use crate::runner::run_histories;
 use crate::world::{Ended, SUPPRESSED, World};
 
 /// How many histories there are where `PROPTEST_CASES` does not say.
-const HISTORIES: u32 = 100;
+const HISTORIES: u32 = 50;
 /// How many keys a history has.
 const KEYS: usize = 2;
 /// How long a key is remembered at least, less the time that the requests of a history take.

@@ -40,7 +40,7 @@ use crate::working::Batch;
 use crate::world::World;
 
 /// How many histories there are where `PROPTEST_CASES` does not say.
-const HISTORIES: u32 = 100;
+const HISTORIES: u32 = 50;
 /// How many keys a history has.
 const KEYS: usize = 3;
 /// How long after a mail's last moment SES may take it: its call was begun before.
