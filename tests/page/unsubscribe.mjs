@@ -1,9 +1,9 @@
 // The pages behind an unsubscribe link, each as a person comes to it.
 
 const HEADING = {
-  en: { ask: 'Unsubscribe from “weekly news”?', left: 'You have unsubscribed', back: 'You are subscribed again', wrong: 'This link does not work', later: 'Please try again later' },
-  ja: { ask: '「weekly news」の配信を停止しますか？', left: '配信を停止しました', back: '配信を再開しました', wrong: 'このリンクはご利用になれません', later: 'しばらくしてからもう一度お試しください' },
-  ko: { ask: '‘weekly news’ 메일 수신을 거부하시겠습니까?', left: '수신 거부가 완료되었습니다', back: '다시 구독되었습니다', wrong: '사용할 수 없는 링크입니다', later: '잠시 후 다시 시도해 주십시오' },
+  en: { ask: 'Unsubscribe from “weekly news”?', left: 'You have unsubscribed', back: 'You are subscribed again', wrong: 'This link does not work', unknown: 'Please try again' },
+  ja: { ask: '「weekly news」の配信を停止しますか？', left: '配信を停止しました', back: '配信を再開しました', wrong: 'このリンクはご利用になれません', unknown: 'もう一度お試しください' },
+  ko: { ask: '‘weekly news’ 메일 수신을 거부하시겠습니까?', left: '수신 거부가 완료되었습니다', back: '다시 구독되었습니다', wrong: '사용할 수 없는 링크입니다', unknown: '다시 시도해 주십시오' },
 };
 
 /** What a browser in each language asks for. */
@@ -22,7 +22,7 @@ async function storeIsDown(okite) {
   return () => okite.call('DELETE', '/_local/faults');
 }
 
-/** Comes to every page in turn: `ask`, `left`, `back`, `wrong` and `later`. Calls `look` on each with its name. */
+/** Comes to every page in turn: `ask`, `left`, `back`, `unknown` and `wrong`. Calls `look` on each with its name. */
 export async function eachPage(okite, page, url, language, look) {
   const heading = (name) => page.getByRole('heading', { level: 1, name: HEADING[language][name], exact: true });
   const at = async (name) => {
@@ -38,7 +38,7 @@ export async function eachPage(okite, page, url, language, look) {
   const repaired = await storeIsDown(okite);
   try {
     await page.getByRole('button').click();
-    await at('later');
+    await at('unknown');
   } finally {
     await repaired();
   }
