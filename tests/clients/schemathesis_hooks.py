@@ -24,6 +24,18 @@ def has_at_most_fifty_recipients(email):
     return sum(len(field) if isinstance(field, list) else 1 for field in fields) <= 50
 
 
+def has_one_recipient_if_it_has_a_link(email):
+    """Each person needs an unsubscribe link of their own."""
+    fields = [email.get(name) or [] for name in ("to", "cc", "bcc")]
+    recipients = sum(len(field) if isinstance(field, list) else 1 for field in fields)
+    return email.get("okite_unsubscribe") is None or recipients == 1
+
+
+def says_nothing_else_of_a_topic(body):
+    """A person who left a topic has neither a reason, nor a note, nor an end."""
+    return body.get("topic") is None or not any(name in body for name in ("reason", "note", "expires_at"))
+
+
 def ends_in_the_future(body):
     expires_at = body.get("expires_at")
     return not isinstance(expires_at, str) or str(datetime.date.today().year) < expires_at[:4] < "2200"
@@ -68,10 +80,13 @@ def filter_case(_context, case):
     emails = emails_of(case.body)
     return (
         not ("after" in query and "before" in query)
+        and not ("topic" in query and "origin" in query)
         and not ("to" in query and asks_for_more_than_twenty(query))
         and not is_wrong_where_that_is_no_error(case)
         and is_within_thirty_days_of_acceptance(case)
         and all(writes_bytes_as_whole_numbers(email) for email in emails)
         and all(names_each_tag_once(email) and has_at_most_fifty_recipients(email) for email in emails)
+        and all(has_one_recipient_if_it_has_a_link(email) for email in emails)
+        and all(says_nothing_else_of_a_topic(body) for body in emails)
         and all(ends_in_the_future(body) and names_no_moment(body) for body in emails)
     )
