@@ -9,7 +9,7 @@ pub(crate) const USAGE_TABLE: &str = "okite-UsageTable-1A2B3C4D5E6F7";
 pub(crate) const API_KEYS_TABLE: &str = "okite-ApiKeysTable-1A2B3C4D5E6F7";
 
 /// The variables that the template sets, with values as a deployment gives them.
-const OF_THE_TEMPLATE: [(&str, &str); 31] = [
+const OF_THE_TEMPLATE: [(&str, &str); 33] = [
     ("SUPPRESSIONS_TABLE", "okite-SuppressionsTable-1A2B3C4D5E6F7"),
     ("MESSAGES_TABLE", "okite-MessagesTable-1A2B3C4D5E6F7"),
     ("USAGE_TABLE", USAGE_TABLE),
@@ -31,6 +31,8 @@ const OF_THE_TEMPLATE: [(&str, &str); 31] = [
     ),
     ("WEBHOOK_PORTS", "443"),
     ("TRACKING_EVENTS", "false"),
+    ("UNSUBSCRIBE_BASE_URL", ""),
+    ("UNSUBSCRIBE_SENDER_NAME", ""),
     ("TRANSACTIONAL_DEADLINE_HOURS", "24"),
     ("BULK_DEADLINE_HOURS", "72"),
     ("CONFIGURATION_SET", "ConfigurationSet-1A2B3C4D5E6F"),
