@@ -27,9 +27,9 @@ enum UnsubscribeAction {
 
 /// Make a new secret for unsubscribe links, and keep the old ones valid
 ///
-/// New mail gets links under the new secret within five minutes. Links in mail that was sent go on working, because a
-/// person may unsubscribe by a mail of years ago. Somebody who has read an old secret can therefore still make links
-/// under it: rotate the secret to limit who knows that of new mail. A stack keeps 16 secrets.
+/// Okite makes the links of new mail with the new secret within five minutes. Links in mail that was sent before stay
+/// valid, because a person may click the link of an old mail. A person who knows an old secret can still make links with
+/// it; the rotation protects the links of new mail only. A stack keeps 16 secrets.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:

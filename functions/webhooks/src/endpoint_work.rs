@@ -262,7 +262,8 @@ impl EndpointWork<'_> {
             .is_slow(&self.known.endpoint.id, self.invocation.now())
     }
 
-    /// Takes the turn to wait for slow endpoints, for the time of a request. Returns whether this worker may wait.
+    /// Takes the turn to wait for slow endpoints. The turn lasts as long as a request may take. Returns whether this
+    /// worker may wait.
     pub(crate) async fn may_wait(&self) -> bool {
         if self.progress().is_refused_turn {
             return false;

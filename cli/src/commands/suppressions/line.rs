@@ -387,28 +387,9 @@ mod tests {
     #[test]
     fn names_the_error_of_a_line_without_the_address() {
         let line = |values: [&str; 8]| {
-            let [
-                address,
-                reason,
-                since,
-                expires_at,
-                subtype,
-                diagnostic,
-                source,
-                bounce_reason,
-            ] = values;
-            let values = [
-                address,
-                reason,
-                since,
-                expires_at,
-                subtype,
-                diagnostic,
-                source,
-                bounce_reason,
-                "",
-            ];
-            read(HEADER, values).unwrap_err()
+            let mut with_topic = [""; 9];
+            with_topic[..8].copy_from_slice(&values);
+            read(HEADER, with_topic).unwrap_err()
         };
         let anna = "anna@example.org";
         for (values, expected) in [
