@@ -1,8 +1,7 @@
 //! The events for webhooks about changes of the list that a caller made.
 
 use domain::address::EmailAddress;
-use domain::suppression::{Suppression, SuppressionEntry, SuppressionReason, TopicChoice, mail_of};
-use domain::unsubscribe::Topic;
+use domain::suppression::{Suppression, SuppressionEntry, SuppressionReason, mail_of};
 use domain::webhook::{SuppressionChange, SuppressionEvent, WebhookEvent};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -22,25 +21,6 @@ pub fn added(id: Uuid, address: &EmailAddress, reason: SuppressionReason, at: Ti
         source_id: None,
     };
     WebhookEvent::of_suppression(change, at)
-}
-
-/// Makes the event that a person left a topic, or came back to it. `id` is that of the entry.
-#[must_use]
-pub fn chose(id: Uuid, address: &EmailAddress, topic: &Topic, choice: &TopicChoice) -> WebhookEvent {
-    let change = SuppressionEvent {
-        id: id.to_string(),
-        email: address.normalised().to_owned(),
-        change: if choice.is_unsubscribed {
-            SuppressionChange::Added
-        } else {
-            SuppressionChange::Removed
-        },
-        reason: SuppressionReason::Unsubscribed,
-        topic: Some(topic.clone()),
-        since: choice.at,
-        source_id: None,
-    };
-    WebhookEvent::of_suppression(change, choice.at)
 }
 
 /// Makes the event that a caller lifted a suppression at `at`.

@@ -20,11 +20,12 @@ use domain::suppression::{
     Register, RegisterEvidence, SoftBounceTiers, Suppression, SuppressionEntry, SuppressionReason, TopicChoice,
 };
 use domain::unsubscribe::Topic;
+use domain::webhook::WebhookEvent;
 use emitter::Emitter;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub use events::{added, chose, removed};
+pub use events::{added, removed};
 
 /// The state of a lifted address on SES's own list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +92,7 @@ impl Lifting {
         let recorded = self.suppressions.record_choice(address, topic, choice, new_id).await?;
         // Nobody could find a forgotten person by the hash in the pseudonym, which is the point of it.
         if recorded.is_new && !address.is_pseudonym() {
-            let event = chose(recorded.id, address, topic, choice);
+            let event = WebhookEvent::of_choice(recorded.id.to_string(), address, topic, choice, None);
             self.emitter.emit_or_log(&[event], choice.at).await;
         }
         Ok(recorded)

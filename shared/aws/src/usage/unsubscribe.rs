@@ -1,8 +1,8 @@
 //! The secrets under which the tokens of unsubscribe links are made.
 //!
 //! One item of a partition of its own, with the attribute `secrets`: a list, the newest first. It is not in the table
-//! of API keys, because whoever may write it there could write keys. The item has no `expires_at`: without its secrets,
-//! no link that was sent works any more.
+//! of API keys, because a function with the right to write it there could write keys too. The item has no `expires_at`,
+//! because no link in a sent mail works without the secrets.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

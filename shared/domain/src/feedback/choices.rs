@@ -12,9 +12,9 @@ use serde_json::Value;
 use super::event::Mail;
 use super::{FeedbackClass, FeedbackEvent, RecipientFact, address, message_event};
 use crate::address::EmailAddress;
-use crate::suppression::{SuppressionReason, TopicChoice};
+use crate::suppression::TopicChoice;
 use crate::unsubscribe::Topic;
-use crate::webhook::{SuppressionChange, SuppressionEvent, WebhookEvent};
+use crate::webhook::WebhookEvent;
 
 /// The tag that carries the topic of a mail.
 pub const TOPIC_TAG: &str = "okite_topic";
@@ -42,22 +42,10 @@ impl FeedbackEvent {
     pub fn topic_chosen(&self, reported: &ReportedChoice, id: String) -> WebhookEvent {
         let ReportedChoice { address, topic, choice } = reported;
         let okite_id = self.message.as_ref().and_then(|message| message.message_id);
-        let change = SuppressionEvent {
-            id,
-            email: address.normalised().to_owned(),
-            change: if choice.is_unsubscribed {
-                SuppressionChange::Added
-            } else {
-                SuppressionChange::Removed
-            },
-            reason: SuppressionReason::Unsubscribed,
-            topic: Some(topic.clone()),
-            since: choice.at,
-            source_id: okite_id
-                .map(|id| id.to_string())
-                .or_else(|| self.ses_message_id.clone()),
-        };
-        WebhookEvent::of_suppression(change, choice.at)
+        let source = okite_id
+            .map(|id| id.to_string())
+            .or_else(|| self.ses_message_id.clone());
+        WebhookEvent::of_choice(id, address, topic, choice, source)
     }
 }
 

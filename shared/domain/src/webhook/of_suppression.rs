@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::address::EmailAddress;
+use crate::suppression::{SuppressionReason, TopicChoice};
 use crate::unsubscribe::Topic;
 
 use super::{EventId, EventKind, EventSubject, SuppressionChange, SuppressionEvent, WebhookEvent};
@@ -30,12 +32,37 @@ impl WebhookEvent {
             subject: EventSubject::Suppression(change),
         }
     }
+
+    /// Makes the event that a person left a topic, or came back to it. `entry` is the id of the person's entry in the
+    /// suppression list, and `source_id` the mail that led to the choice.
+    #[must_use]
+    pub fn of_choice(
+        entry: String,
+        address: &EmailAddress,
+        topic: &Topic,
+        choice: &TopicChoice,
+        source_id: Option<String>,
+    ) -> Self {
+        let change = SuppressionEvent {
+            id: entry,
+            email: address.normalised().to_owned(),
+            change: if choice.is_unsubscribed {
+                SuppressionChange::Added
+            } else {
+                SuppressionChange::Removed
+            },
+            reason: SuppressionReason::Unsubscribed,
+            topic: Some(topic.clone()),
+            since: choice.at,
+            source_id,
+        };
+        Self::of_suppression(change, choice.at)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::suppression::SuppressionReason;
 
     #[test]
     fn each_change_has_an_id_of_its_own() {
