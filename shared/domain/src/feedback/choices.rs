@@ -135,6 +135,7 @@ mod tests {
     use super::super::{Feedback, read};
     use super::*;
     use crate::suppression::TopicChoices;
+    use crate::webhook::SuppressionChange;
 
     fn event(message: &Value) -> FeedbackEvent {
         let received = "2026-03-01T00:00:00Z".parse().unwrap();
