@@ -90,7 +90,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         stop: stop_front.clone(),
     };
     let cloudwatch = CloudWatch::new(ses.clone(), sqs.clone(), stack.alarms, clock.clone());
-    let gateway = Gateway::new(lambda.clone(), http_api, clock.clone(), middleware.metrics.clone());
+    let gateway = Gateway::new(&at.front.url, lambda.clone(), http_api, &clock, &middleware.metrics);
 
     let hosts = Hosts::new(settings.address, settings.allowed_hosts);
     let router = front_router(local_api, application.page, &gateway, hosts);

@@ -1,5 +1,6 @@
 //! Makes the unsubscribe links of a front's mail.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use aws::{KnownUnsubscribeSecrets, StoreError};
@@ -98,17 +99,13 @@ pub fn linked(
 
 /// Returns the URL of the API that received a request.
 ///
-/// The gateway names the host, and not the caller: it accepts requests for its own domains alone. `okite up` is the
-/// only API on loopback, and speaks no TLS.
+/// The gateway names the host, and not the caller: it accepts requests for its own domains alone. Only the API of an
+/// `okite up` has an IP address for a name, and it speaks no TLS.
 #[must_use]
 pub fn api_url(context: &ApiGatewayV2httpRequestContext) -> String {
     let host = context.domain_name.as_deref().unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let scheme = if matches!(name, "127.0.0.1" | "localhost") {
-        "http"
-    } else {
-        "https"
-    };
+    let is_address = host.parse::<SocketAddr>().is_ok();
+    let scheme = if is_address { "http" } else { "https" };
     match context.stage.as_deref() {
         None | Some("" | DEFAULT_STAGE) => format!("{scheme}://{host}"),
         Some(stage) => format!("{scheme}://{host}/{stage}"),
@@ -141,7 +138,8 @@ mod tests {
             ),
             ("mail.example.com", "v1", "https://mail.example.com/v1"),
             ("127.0.0.1:8787", "$default", "http://127.0.0.1:8787"),
-            ("localhost:8787", "$default", "http://localhost:8787"),
+            ("[::1]:8787", "$default", "http://[::1]:8787"),
+            ("192.168.1.5:80", "$default", "http://192.168.1.5:80"),
         ] {
             let mut context = ApiGatewayV2httpRequestContext::default();
             context.domain_name = Some(host.to_owned());

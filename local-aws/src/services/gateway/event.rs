@@ -22,14 +22,22 @@ pub(super) fn decoded_path(path: &str) -> String {
     decoded[..until].to_owned()
 }
 
-/// Writes the event of a request. `path` is decoded.
+/// Writes the event of a request to `api`. `domain` is the name of the API, whatever host the caller named. `path` is
+/// decoded.
 #[expect(
     clippy::disallowed_methods,
     reason = "the ids of requests are made here and nowhere else"
 )]
-pub(super) fn event(api: &str, found: &Match<'_>, path: &str, now: Timestamp, head: &Parts, body: &Bytes) -> Value {
+pub(super) fn event(
+    api: &str,
+    domain: &str,
+    found: &Match<'_>,
+    path: &str,
+    now: Timestamp,
+    head: &Parts,
+    body: &Bytes,
+) -> Value {
     let (body, is_base64_encoded) = encode(&head.headers, body);
-    let host = head.headers.get("host").map_or_else(String::new, text);
     let route_key = found.route.key.to_string();
     let mut event = json!({
         "version": "2.0",
@@ -40,8 +48,8 @@ pub(super) fn event(api: &str, found: &Match<'_>, path: &str, now: Timestamp, he
         "requestContext": {
             "accountId": ACCOUNT_ID,
             "apiId": api,
-            "domainName": host,
-            "domainPrefix": host.split('.').next().unwrap_or_default(),
+            "domainName": domain,
+            "domainPrefix": domain.split('.').next().unwrap_or_default(),
             "http": {
                 "method": head.method.as_str(),
                 "path": path,
@@ -112,6 +120,8 @@ mod tests {
     use super::super::testing::routes;
     use super::*;
 
+    const DOMAIN: &str = "127.0.0.1:3000";
+
     /// Writes the event of a request to an API with three routes.
     fn event_of(method: &str, uri: &str) -> Value {
         let table = routes(&[("$default", ""), ("POST", "/"), ("ANY", "/v2/email/{proxy+}")]);
@@ -119,7 +129,15 @@ mod tests {
         let (head, ()) = request.into_parts();
         let path = decoded_path(head.uri.path());
         let found = find(&table, method, &path).unwrap();
-        event("shop-Api", &found, &path, Timestamp::UNIX_EPOCH, &head, &Bytes::new())
+        event(
+            "shop-Api",
+            DOMAIN,
+            &found,
+            &path,
+            Timestamp::UNIX_EPOCH,
+            &head,
+            &Bytes::new(),
+        )
     }
 
     #[test]
@@ -140,6 +158,13 @@ mod tests {
             assert_eq!(event["requestContext"]["stage"], "$default");
             assert_eq!(event["pathParameters"], variables);
         }
+    }
+
+    #[test]
+    fn the_domain_is_that_of_the_api_and_not_the_host_of_the_caller() {
+        let event = event_of("GET", "http://evil.example/");
+        assert_eq!(event["requestContext"]["domainName"], DOMAIN);
+        assert_eq!(event["requestContext"]["domainPrefix"], "127");
     }
 
     #[test]

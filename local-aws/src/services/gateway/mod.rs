@@ -36,6 +36,7 @@ const BODY_MAX: usize = 10 * 1024 * 1024;
 /// An HTTP API in front of functions.
 #[derive(Debug)]
 pub struct Gateway {
+    domain: String,
     lambda: Arc<Lambda>,
     api: HttpApi,
     clock: Clock,
@@ -58,14 +59,15 @@ struct FunctionAnswer {
 }
 
 impl Gateway {
-    /// Routes every request of the API to its function, and counts the requests.
+    /// Routes every request of the API at `url` to its function, and counts the requests.
     #[must_use]
-    pub fn new(lambda: Arc<Lambda>, api: HttpApi, clock: Clock, metrics: ServiceMetrics) -> Arc<Self> {
+    pub fn new(url: &str, lambda: Arc<Lambda>, api: HttpApi, clock: &Clock, metrics: &ServiceMetrics) -> Arc<Self> {
         Arc::new(Self {
+            domain: url.trim_start_matches("http://").to_owned(),
             lambda,
             api,
-            clock,
-            metrics,
+            clock: clock.clone(),
+            metrics: metrics.clone(),
         })
     }
 
@@ -80,7 +82,8 @@ impl Gateway {
         let Some(found) = routing::find(&self.api.routes, head.method.as_str(), &path) else {
             return own(StatusCode::NOT_FOUND);
         };
-        let event = Bytes::from(event::event(&self.api.name, &found, &path, self.clock.now(), head, body).to_string());
+        let (api, domain, now) = (&self.api.name, &self.domain, self.clock.now());
+        let event = Bytes::from(event::event(api, domain, &found, &path, now, head, body).to_string());
         let function = &found.route.function;
         match self.lambda.invoke(function, event).await {
             Ok(answer) => response(&answer).unwrap_or_else(|| own(StatusCode::INTERNAL_SERVER_ERROR)),
