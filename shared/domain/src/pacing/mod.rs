@@ -26,6 +26,10 @@ mod priority;
 mod priority_model;
 #[cfg(test)]
 mod quota_model;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod scale_model;
 mod slots;
 #[cfg(test)]
 mod stuck_model;

@@ -46,7 +46,7 @@ pub(super) struct Table {
 
 impl Table {
     /// Carries out an attempt as the expressions do. A failed condition returns the gate.
-    fn write(&mut self, attempt: &GateWrite) -> Result<i64, Option<Gate>> {
+    pub(super) fn write(&mut self, attempt: &GateWrite) -> Result<i64, Option<Gate>> {
         let recipients = attempt.ask.recipients;
         let Some(gate) = &mut self.gate else {
             if attempt.branch != GateBranch::First {

@@ -15,6 +15,7 @@ use jiff::SignedDuration;
 
 use super::gate_settings::slot_interval;
 use super::model::{SECOND, Table, at, micros, policy};
+use super::random::Random;
 use crate::brake::Brake;
 use crate::pacing::{Gate, PermitRequest, RememberedGate, Throttled};
 use crate::stream::Stream;
@@ -65,26 +66,6 @@ struct Outcome {
 impl Outcome {
     fn used(&self) -> f64 {
         self.direct + self.transactional + self.bulk
-    }
-}
-
-/// A fixed sequence of numbers that look random, from 0 to 1.
-struct Random(u64);
-
-impl Random {
-    #[expect(clippy::cast_precision_loss, reason = "32 bits")]
-    fn next(&mut self) -> f64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as f64 / (1_u64 << 31) as f64
-    }
-
-    /// A time between two independent events.
-    #[expect(clippy::cast_possible_truncation, reason = "a few seconds")]
-    fn pause(&mut self, mean: f64) -> i64 {
-        (-mean * (1.0 - self.next()).max(1e-9).ln()) as i64
     }
 }
 
