@@ -132,6 +132,13 @@ fn has_tables_that_dynamodb_creates() {
 }
 
 #[test]
+fn a_table_that_begins_with_more_writes_is_the_same_table() {
+    let warm = stack_with(&[("WarmWrites", "20000")]).unwrap();
+    assert_eq!(warm.tables, stack().tables);
+    assert!(stack_with(&[("WarmWrites", "3999")]).is_err());
+}
+
+#[test]
 fn has_every_function_of_the_registry() {
     let functions = stack().functions;
     let names: Vec<_> = functions.iter().map(|function| function.name.as_str()).collect();

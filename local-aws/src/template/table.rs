@@ -41,6 +41,7 @@ pub(super) fn read(resource: &Resource<'_>, context: &StackContext) -> Result<Ta
             "PointInTimeRecoverySpecification",
             "SSESpecification",
             "Tags",
+            "WarmThroughput",
         ],
     )?;
     let billing = properties.required("BillingMode")?;

@@ -77,30 +77,35 @@ fn simulate((name, slots, next): Way, rate: f64, load: f64, patience: Duration) 
     outcome
 }
 
-/// Prints a table of all ways and rates.
-#[expect(clippy::print_stdout, reason = "the tables are what the simulation is for")]
-fn table(of: &str, outcomes: &[[Outcome; RATES.len()]], cell: impl Fn(&Outcome) -> String) {
-    println!(
-        "\n| {of} | {} |\n|---|---|---|---|---|",
-        RATES.map(|rate| format!("{rate}/s")).join(" | ")
-    );
+/// Makes a table of all ways and rates.
+fn table(of: &str, outcomes: &[[Outcome; RATES.len()]], cell: impl Fn(&Outcome) -> String) -> String {
+    let rates = RATES.map(|rate| format!("{rate}/s")).join(" | ");
+    let mut table = format!("\n| {of} | {rates} |\n|---|--:|--:|--:|--:|\n");
     for ((name, ..), outcomes) in WAYS.iter().zip(outcomes) {
-        println!("| {name} | {} |", outcomes.each_ref().map(&cell).join(" | "));
+        table += &format!("| {name} | {} |\n", outcomes.each_ref().map(&cell).join(" | "));
     }
+    table
+}
+
+/// Prints tables at once, so that the output of another test does not come between.
+#[expect(clippy::print_stdout, reason = "the tables are what the simulation is for")]
+fn print(tables: &str) {
+    println!("{tables}");
 }
 
 #[test]
 fn one_gate_is_enough_until_its_item_takes_no_more_writes() {
     let outcomes = WAYS.map(|way| RATES.map(|rate| simulate(way, rate, 0.9, PATIENCE)));
-    table("sent of the mails that came", &outcomes, |outcome| {
+    let sent = table("sent of the mails that came", &outcomes, |outcome| {
         format!("{:.0} %", outcome.sent * 100.0)
     });
-    table("wait until the mail leaves, p50 / p99", &outcomes, |outcome| {
+    let waits = table("wait until the mail leaves, p50 / p99", &outcomes, |outcome| {
         format!("{} / {} ms", outcome.p50, outcome.p99)
     });
-    table("writes a mail, those that failed", &outcomes, |outcome| {
+    let writes = table("writes a mail, those that failed", &outcomes, |outcome| {
         format!("{:.2}, {:.2}", outcome.writes, outcome.failed_writes)
     });
+    print(&[sent, waits, writes].concat());
     let of = |way: Way, rate: usize| outcomes[WAYS.iter().position(|other| *other == way).unwrap()][rate];
     for rate in [0, 1] {
         for way in [ONE_GATE, ONE_GATE_LAST] {
@@ -118,33 +123,35 @@ fn one_gate_is_enough_until_its_item_takes_no_more_writes() {
     }
 }
 
-/// Whoever waits for a slot occupies a process.
+/// A request that waits for its slot occupies a process.
 #[test]
-#[expect(clippy::print_stdout, reason = "the table is what the simulation is for")]
 fn a_shorter_wait_leaves_processes_to_others() {
-    println!("\n| rate | way | wait | sent of the rate | refused | throttled | no process | processes busy |");
-    println!("|---|---|---|---|---|---|---|---|");
+    let mut table = String::from(
+        "\n| rate | way | wait | sent of the rate | refused | throttled | no process | processes busy |\n|---|---|---|--:|--:|--:|--:|--:|\n",
+    );
     for rate in RATES {
         for way in [ONE_GATE, EIGHT_GATES] {
             for patience in [PATIENCE, PATIENCE / 20] {
                 let outcome = simulate(way, rate, 1.5, patience);
-                let percent = |share: f64| format!("{:.0} %", share * 100.0);
-                println!(
-                    "| {rate}/s | {} | {patience:?} | {} | {} | {} | {} | {} |",
-                    way.0,
-                    percent(outcome.used),
-                    percent(outcome.refused),
-                    percent(outcome.unavailable),
-                    percent(outcome.without_process),
-                    outcome.busy
+                let shares = [
+                    outcome.used,
+                    outcome.refused,
+                    outcome.unavailable,
+                    outcome.without_process,
+                ];
+                let shares = shares.map(|share| format!("{:.0} %", share * 100.0)).join(" | ");
+                table += &format!(
+                    "| {rate}/s | {} | {patience:?} | {shares} | {} |\n",
+                    way.0, outcome.busy
                 );
-                let waits_long = rate >= 1_000.0 && patience == PATIENCE && way == EIGHT_GATES;
+                let is_too_long = rate >= 1_000.0 && patience == PATIENCE && way == EIGHT_GATES;
                 assert_eq!(
                     outcome.without_process > 0.0,
-                    waits_long,
+                    is_too_long,
                     "{way:?} {patience:?} {outcome:?}"
                 );
             }
         }
     }
+    print(&table);
 }
