@@ -46,6 +46,14 @@ pub enum DataDirError {
         /// The name of one of these files.
         example: PathBuf,
     },
+    /// It, or a folder above it, is a file.
+    #[error("the data directory {} cannot be used, because {} is a file", .path.display(), .file.display())]
+    NotADirectory {
+        /// The directory.
+        path: PathBuf,
+        /// The file.
+        file: PathBuf,
+    },
     /// It cannot be created, read or written.
     #[error("the data directory {} cannot be used: {source}", .path.display())]
     Unusable {
@@ -54,6 +62,18 @@ pub enum DataDirError {
         /// The reason.
         source: io::Error,
     },
+}
+
+impl DataDirError {
+    /// Makes the error about a directory that the file system refuses.
+    fn unusable(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        let is_file = |path: &&Path| fs::metadata(path).is_ok_and(|found| !found.is_dir());
+        match path.ancestors().find(is_file).map(Path::to_owned) {
+            Some(file) => Self::NotADirectory { path, file },
+            None => Self::Unusable { path, source },
+        }
+    }
 }
 
 /// A data directory that this process owns until the value is dropped or the process ends.
@@ -68,13 +88,10 @@ impl DataDir {
     /// Creates the directory if it does not exist, locks it, and removes the `local.json` of an earlier run.
     ///
     /// # Errors
-    /// Returns a [`DataDirError`] if the directory has files of something else, if another process uses it, or if the
-    /// file system refuses.
+    /// Returns a [`DataDirError`] if the directory has files of something else or is a file, if another process uses it,
+    /// or if the file system refuses.
     pub fn take(path: &Path) -> Result<Self, DataDirError> {
-        let unusable = |source| DataDirError::Unusable {
-            path: path.to_owned(),
-            source,
-        };
+        let unusable = |source| DataDirError::unusable(path, source);
         if let Some(example) = foreign_file(path).map_err(unusable)? {
             let path = path.to_owned();
             return Err(DataDirError::Foreign { path, example });
@@ -291,10 +308,26 @@ mod tests {
     }
 
     #[test]
-    fn says_why_a_directory_cannot_be_used() {
+    fn names_the_file_that_is_in_the_way() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
-        fs::write(&file, "").unwrap();
-        assert!(matches!(DataDir::take(&file), Err(DataDirError::Unusable { .. })));
+        fs::write(&file, "mine").unwrap();
+        for path in [file.clone(), file.join("below")] {
+            let error = DataDir::take(&path).unwrap_err();
+            assert!(
+                matches!(&error, DataDirError::NotADirectory { file: named, .. } if *named == file),
+                "{error}"
+            );
+            assert!(error.to_string().ends_with("file is a file"), "{error}");
+        }
+        assert_eq!(fs::read_to_string(file).unwrap(), "mine");
+    }
+
+    #[test]
+    fn says_why_a_directory_cannot_be_used() {
+        let folder = tempfile::tempdir().unwrap();
+        // A name that no file system takes, whoever runs the test.
+        let error = DataDir::take(&folder.path().join("a".repeat(300))).unwrap_err();
+        assert!(matches!(error, DataDirError::Unusable { .. }), "{error}");
     }
 }

@@ -52,7 +52,7 @@ pub enum UpError {
     /// Another process uses the data directory.
     #[error("{0}. Stop the other `okite up`, or name another directory with --data-dir")]
     DataDirInUse(#[source] DataDirError),
-    /// The directory has files of something else.
+    /// The directory has files of something else, or is a file.
     #[error("{0}. Name an empty or a new directory with --data-dir")]
     ForeignDataDir(#[source] DataDirError),
     /// The data directory cannot be written.
@@ -302,7 +302,7 @@ fn smtp_port_taken(address: IpAddr, port: u16, error: &std::io::Error) -> UpErro
 fn data_dir_error(error: DataDirError) -> UpError {
     match error {
         DataDirError::InUse { .. } => UpError::DataDirInUse(error),
-        DataDirError::Foreign { .. } => UpError::ForeignDataDir(error),
+        DataDirError::Foreign { .. } | DataDirError::NotADirectory { .. } => UpError::ForeignDataDir(error),
         DataDirError::Unusable { .. } => UpError::DataDir(error),
     }
 }
