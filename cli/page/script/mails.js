@@ -52,7 +52,12 @@ async function loadMails() {
       const query = `summary=true&limit=${ROWS_ASKED}&skip=${first}&q=${encodeURIComponent(typed)}`;
       const answer = await fetch(`/_local/outbox?${query}`);
       const page = await answer.json();
-      if (answer.status === 400) { searchNote(page.message); continue; }
+      if (answer.status === 400) {
+        searchNote(page.message);
+        // The rows of the search before are no answer to this one.
+        takePage({ ...outbox, data: [], matching: 0 }, 0, typed);
+        continue;
+      }
       if (!answer.ok) throw new Error(page.message);
       searchNote('');
       takePage(page, first, typed);
@@ -166,7 +171,7 @@ function fillRow(node, place) {
 }
 function drawEmpty() {
   const empty = $('no-mails');
-  empty.hidden = outbox.matching > 0;
+  empty.hidden = outbox.matching > 0 || !$('search-note').hidden;
   const kind = outbox.total ? 'none' : 'first';
   if (empty.hidden || empty.dataset.kind === kind) return;
   empty.dataset.kind = kind;
