@@ -15,6 +15,11 @@ use crate::retry::retry_throttled;
 use crate::target::{Target, TargetArguments};
 use crate::terminal::{columns, printable};
 
+/// The place of the link in the row of an event.
+const LINK: usize = 5;
+/// The most characters of a link that are printed. `--json` prints all of it.
+const LINK_MAX: usize = 200;
+
 /// Show an email and what became of it for each recipient
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -114,13 +119,28 @@ fn text(record: &MessageRecord, email: &Value, now: Timestamp) -> String {
         ["RECIPIENT", "STATUS", "REASON", "SINCE"],
         recipients.into_iter().map(cells),
     ));
-    let events = rows("events", &["at", "type", "email", "subtype", "diagnostic"]);
+    let mut events = rows("events", &["at", "type", "email", "subtype", "diagnostic", "link"]);
+    events.iter_mut().for_each(|row| row[LINK] = shortened(&row[LINK]));
     if !events.is_empty() {
         text.push('\n');
-        let header = ["AT", "EVENT", "RECIPIENT", "SUBTYPE", "DIAGNOSTIC"];
-        text.push_str(&columns(header, events.into_iter().map(cells)));
+        let header = ["AT", "EVENT", "RECIPIENT", "SUBTYPE", "DIAGNOSTIC", "LINK"];
+        // Only clicks have a link.
+        text.push_str(&if events.iter().any(|row| !row[LINK].is_empty()) {
+            columns(header, events.into_iter().map(cells))
+        } else {
+            let header: [&str; LINK] = std::array::from_fn(|place| header[place]);
+            columns(header, events.into_iter().map(cells))
+        });
     }
     text
+}
+
+/// Returns the beginning of a link that is longer than a line or two.
+fn shortened(link: &str) -> String {
+    match link.char_indices().nth(LINK_MAX) {
+        Some((end, _)) => format!("{}…", &link[..end]),
+        None => link.to_owned(),
+    }
 }
 
 /// Returns what an email waits for.
@@ -141,4 +161,55 @@ fn cell(value: &Value) -> String {
 fn cells<const N: usize>(row: Vec<String>) -> [String; N] {
     let mut row = row.into_iter();
     std::array::from_fn(|_| row.next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::record::{Engagement, RecordedEvent, SenderState, Visit};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const AT: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn shown(kind: &str, link: Option<&str>) -> String {
+        let mut record = MessageRecord::new(Uuid::nil(), SenderState::Sending, AT);
+        record.ses_id = Some("ses-1".to_owned());
+        record.events = vec![RecordedEvent {
+            kind: kind.to_owned(),
+            at: AT,
+            recipient: Some("anna@example.net".to_owned()),
+            subtype: None,
+            diagnostic: None,
+            bounce_reason: None,
+            forwarded: false,
+            engagement: link.map(|link| Engagement {
+                visit: Visit {
+                    ip_address: None,
+                    user_agent: None,
+                },
+                link: Some(link.to_owned()),
+                link_tags: [].into(),
+            }),
+        }];
+        text(&record, &email_json(&record, "eu-west-1", AT), AT)
+    }
+
+    #[test]
+    fn a_click_has_its_link_without_control_characters_and_not_all_of_a_long_one() {
+        let text = shown("Click", Some("https://example.com/\u{1b}[31m"));
+        assert!(text.contains("DIAGNOSTIC  LINK\n"), "{text}");
+        assert!(text.contains("https://example.com/\u{fffd}[31m\n"), "{text}");
+        let text = shown("Click", Some(&format!("https://example.com/{}", "ä".repeat(2_000))));
+        assert!(
+            text.contains(&format!("https://example.com/{}…\n", "ä".repeat(180))),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn events_without_a_link_have_no_column_for_it() {
+        let text = shown("Delivery", None);
+        assert!(text.contains("DIAGNOSTIC\n") && !text.contains("LINK"), "{text}");
+    }
 }
