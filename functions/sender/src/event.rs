@@ -2,8 +2,8 @@
 
 use domain::queue::Hint;
 use domain::stream::Stream;
+use runtime::batch::{self, ReceivedMessage, ReceivedRecord};
 use sending::ReceivedHint;
-use serde::Deserialize;
 use serde_json::Value;
 
 /// The task that a call asks for.
@@ -28,66 +28,41 @@ pub(crate) struct Batch {
 #[error("the event is neither a batch of SQS nor a sweep of the schedule")]
 pub struct UnknownEvent;
 
-/// A record of SQS. Only the parts that are needed are read; every other part may be missing.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Record {
-    message_id: Option<String>,
-    body: Option<String>,
-    #[serde(default, rename = "eventSourceARN")]
-    event_source_arn: String,
-    #[serde(default)]
-    attributes: Attributes,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Attributes {
-    approximate_receive_count: Option<String>,
-}
-
 impl Task {
     /// Reads the task of an event. `stream_of` returns the stream of a queue by its ARN.
-    pub(crate) fn of(mut event: Value, stream_of: impl Fn(&str) -> Stream) -> Result<Self, UnknownEvent> {
+    pub(crate) fn of(event: Value, stream_of: impl Fn(&str) -> Stream) -> Result<Self, UnknownEvent> {
         if event["task"] == "sweep" {
             return Ok(Self::Sweep);
         }
-        match event.get_mut("Records").map(Value::take) {
-            Some(Value::Array(records)) if !records.is_empty() => Ok(Self::Work(Batch::of(records, stream_of))),
-            _ => Err(UnknownEvent),
-        }
+        let records = batch::received(event).ok_or(UnknownEvent)?;
+        Ok(Self::Work(Batch::of(records, stream_of)))
     }
 }
 
 impl Batch {
-    fn of(records: Vec<Value>, stream_of: impl Fn(&str) -> Stream) -> Self {
+    fn of(records: Vec<ReceivedRecord>, stream_of: impl Fn(&str) -> Stream) -> Self {
         let mut batch = Self::default();
         for record in records {
-            let id = record["messageId"].as_str().unwrap_or_default().to_owned();
-            match hint(record, &stream_of) {
-                Some(hint) => batch.hints.push(hint),
-                None => batch.malformed.push(id),
+            match record.and_then(|message| hint(message, &stream_of)) {
+                Ok(hint) => batch.hints.push(hint),
+                Err(id) => batch.malformed.push(id),
             }
         }
         batch
     }
 }
 
-/// Reads a record. Returns `None` if it holds no hint.
-fn hint(record: Value, stream_of: impl Fn(&str) -> Stream) -> Option<ReceivedHint> {
-    if record["eventSource"] != "aws:sqs" {
-        return None;
+/// Reads the hint in a message. Returns the id of a message that holds none.
+fn hint(message: ReceivedMessage, stream_of: impl Fn(&str) -> Stream) -> Result<ReceivedHint, String> {
+    match Hint::parse(&message.body) {
+        Ok(hint) => Ok(ReceivedHint {
+            message_id: message.id,
+            hint,
+            receive_count: message.receive_count,
+            stream: stream_of(&message.queue_arn),
+        }),
+        Err(_) => Err(message.id),
     }
-    let record: Record = serde_json::from_value(record).ok()?;
-    let count = record.attributes.approximate_receive_count;
-    Some(ReceivedHint {
-        message_id: record.message_id.filter(|id| !id.is_empty())?,
-        hint: Hint::parse(&record.body?).ok()?,
-        // A message without the count was received, if only now.
-        receive_count: count.and_then(|count| count.parse().ok()).unwrap_or(1),
-        stream: stream_of(&record.event_source_arn),
-    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The event that the function is called with: a batch of messages about deliveries, told apart by their endpoint.
 
 use domain::webhook::DeliveryMessage;
-use serde::Deserialize;
+use runtime::batch::{self, ReceivedMessage};
 use serde_json::Value;
 
 /// A batch of SQS.
@@ -29,41 +29,17 @@ pub(crate) struct ReceivedDelivery {
 #[error("the event is not a batch of SQS")]
 pub struct NotABatch;
 
-/// A record of SQS. Only the parts that are needed are read; every other part may be missing.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Record {
-    message_id: Option<String>,
-    body: Option<String>,
-    #[serde(default)]
-    attributes: Attributes,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Attributes {
-    approximate_receive_count: Option<String>,
-}
-
 impl Batch {
     /// Reads an event.
     ///
     /// # Errors
     /// [`NotABatch`] if it is no batch.
-    pub(crate) fn of(mut event: Value) -> Result<Self, NotABatch> {
-        let Some(Value::Array(records)) = event.get_mut("Records").map(Value::take) else {
-            return Err(NotABatch);
-        };
-        if records.is_empty() {
-            return Err(NotABatch);
-        }
+    pub(crate) fn of(event: Value) -> Result<Self, NotABatch> {
         let mut batch = Self::default();
-        for record in records {
-            let id = record["messageId"].as_str().unwrap_or_default().to_owned();
-            match received(record) {
-                Some(received) => batch.add(received),
-                None => batch.malformed.push(id),
+        for record in batch::received(event).ok_or(NotABatch)? {
+            match record.and_then(delivery) {
+                Ok(received) => batch.add(received),
+                Err(id) => batch.malformed.push(id),
             }
         }
         Ok(batch)
@@ -78,18 +54,16 @@ impl Batch {
     }
 }
 
-/// Reads a record. Returns `None` if it holds no message about a delivery.
-fn received(record: Value) -> Option<ReceivedDelivery> {
-    if record["eventSource"] != "aws:sqs" {
-        return None;
+/// Reads the message about a delivery. Returns the id of a message that is about none.
+fn delivery(received: ReceivedMessage) -> Result<ReceivedDelivery, String> {
+    match DeliveryMessage::read(&received.body) {
+        Ok(message) => Ok(ReceivedDelivery {
+            message_id: received.id,
+            message,
+            is_repeated: received.receive_count > 1,
+        }),
+        Err(_) => Err(received.id),
     }
-    let record: Record = serde_json::from_value(record).ok()?;
-    let count = record.attributes.approximate_receive_count;
-    Some(ReceivedDelivery {
-        message_id: record.message_id.filter(|id| !id.is_empty())?,
-        message: DeliveryMessage::read(&record.body?).ok()?,
-        is_repeated: count.is_some_and(|count| count != "1"),
-    })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! | [`function`] | the start of a function, and its loop |
 //! | [`environment`] | variables, each named when it is missing or wrong |
 //! | [`config`] | the parts that functions' configurations are composed of |
-//! | [`batch`] | the answer to a batch of a queue |
+//! | [`batch`] | the messages of a batch of a queue, and the answer |
 //! | [`telemetry`], [`metrics`] | the log, and the metrics in it |
 //! | [`clock`] | the time, and new ids |
 
