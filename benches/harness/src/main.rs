@@ -1,8 +1,8 @@
 //! Measures the cost of a function, from the start of its process to its thousandth mail.
 //!
 //! A function runs here as it does on Lambda: a process that fetches its events from the Runtime API and reaches
-//! DynamoDB and SES over TLS. All three are emulated in this process, on 127.0.0.1, and answer at once or after a
-//! chosen latency, so that only the function itself is measured.
+//! the services of AWS over TLS. All of them are emulated in this process, on loopback addresses, and answer at once or
+//! after a chosen latency, so that only the function itself is measured.
 //!
 //! | module | concept |
 //! |---|---|
