@@ -13,7 +13,7 @@
 //! | `http`, `server` | the part of HTTP/1.1 over TCP or TLS that the services need |
 //! | `callgrind`, `slow_clock`, `baseline` | instructions, and their limits |
 //! | `statistics`, `summary`, `package`, `machine` | figures |
-//! | `table`, `chart`, `document` | the presentation of the figures |
+//! | `headline`, `table`, `chart`, `document` | the presentation of the figures |
 //!
 //! Times depend on the machine and its load. Instructions do not, so only instructions are compared with a
 //! baseline.
@@ -28,6 +28,7 @@ mod count;
 mod document;
 mod dynamodb;
 mod environment;
+mod headline;
 mod http;
 mod link_check;
 mod machine;
