@@ -39,6 +39,7 @@ fn gives_each_function_its_time_and_memory() {
 #[test]
 fn gives_each_function_the_variables_that_it_reads() {
     let everywhere = [
+        ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=127"),
         ("LOG_LEVEL", "info"),
         ("SUPPRESSIONS_TABLE", "okite-SuppressionsTable"),
         ("USAGE_TABLE", "okite-UsageTable"),

@@ -1,9 +1,12 @@
-//! A certificate authority for the lifetime of this process, and the certificate of the services.
+//! A certificate authority for the lifetime of this process, and the certificates of the services.
 //!
 //! A handshake should cost a function as much as one with AWS. The chain therefore resembles Amazon's: a trusted root,
-//! an intermediate and the service's own certificate, all with RSA keys of 2048 bits. The service uses AES-128 with
-//! SHA-256. The file of trusted roots has as many further roots as Amazon's, so that reading it costs as much.
+//! an intermediate and the service's own certificate, all with RSA keys of 2048 bits. As with AWS, the services share
+//! the intermediate, and each has a key, a name and a certificate of its own: a function that remembers a chain cannot
+//! save the check of another service's. The services use AES-128 with SHA-256. The file of trusted roots has as many
+//! further roots as Amazon's, so that reading it costs as much.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -15,26 +18,24 @@ use rsa::pkcs8::EncodePrivateKey;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{self, cipher_suite::TLS13_AES_128_GCM_SHA256};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::NoServerSessionStorage;
 
 /// The number of roots that Amazon Trust Services has.
 const ROOTS: usize = 5;
 const KEY_BITS: usize = 2048;
 
-/// The trusted roots of the functions, and the TLS of the services.
-#[derive(Debug)]
+/// The trusted roots of the functions, and the authority that certifies the services.
 pub(crate) struct Certificates {
     /// The trusted roots, in PEM form.
     pub(crate) roots: String,
-    /// The TLS configuration of every service.
-    pub(crate) server: Arc<ServerConfig>,
+    intermediate: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Certificates {
-    /// Makes a new authority and a certificate for 127.0.0.1.
+    /// Makes a new authority.
     pub(crate) fn generate() -> Result<Self> {
-        let (root_key, leaf_key) = (rsa_key()?, rsa_key()?);
+        let root_key = rsa_key()?;
         let root = CertifiedIssuer::self_signed(authority("Bench Root CA 1")?, key_pair(&root_key)?)?;
         let mut roots = root.pem();
         for number in 2..=ROOTS {
@@ -42,10 +43,12 @@ impl Certificates {
             roots.push_str(&CertifiedIssuer::self_signed(other, key_pair(&root_key)?)?.pem());
         }
         let intermediate = CertifiedIssuer::signed_by(authority("Bench M01")?, key_pair(&rsa_key()?)?, &root)?;
-        let names = ["127.0.0.1".to_owned()];
-        let leaf = CertificateParams::new(names)?.signed_by(&key_pair(&leaf_key)?, &intermediate)?;
+        Ok(Self { roots, intermediate })
+    }
 
-        let key = PrivateKeyDer::from(leaf_key);
+    /// Makes a key and a certificate for the service at `address`, and returns the service's TLS configuration.
+    pub(crate) fn server(&self, address: Ipv4Addr) -> Result<Arc<ServerConfig>> {
+        let (chain, key) = self.certify(address)?;
         let provider = CryptoProvider {
             cipher_suites: vec![TLS13_AES_128_GCM_SHA256],
             ..ring::default_provider()
@@ -53,15 +56,19 @@ impl Certificates {
         let mut server = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(vec![leaf.der().clone(), intermediate.der().clone()], key)?;
-        // Every connection is a full handshake: each service of AWS has a name of its own, while ours share one, and
-        // a function would resume with one service what it began with the other.
+            .with_single_cert(chain, key)?;
+        // Every connection is a full handshake, as the first one to each service of AWS is.
         server.session_storage = Arc::new(NoServerSessionStorage {});
         server.send_tls13_tickets = 0;
-        Ok(Self {
-            roots,
-            server: Arc::new(server),
-        })
+        Ok(Arc::new(server))
+    }
+
+    /// Makes a key and a chain for a name of its own.
+    fn certify(&self, address: Ipv4Addr) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+        let key = rsa_key()?;
+        let leaf = CertificateParams::new([address.to_string()])?.signed_by(&key_pair(&key)?, &self.intermediate)?;
+        let chain = vec![leaf.der().clone(), self.intermediate.der().clone()];
+        Ok((chain, PrivateKeyDer::from(key)))
     }
 }
 
@@ -91,5 +98,14 @@ mod tests {
     fn makes_as_many_roots_as_amazon_has() {
         let certificates = Certificates::generate().unwrap();
         assert_eq!(certificates.roots.matches("BEGIN CERTIFICATE").count(), ROOTS);
+    }
+
+    #[test]
+    fn gives_each_service_a_key_and_a_leaf_of_its_own_by_one_intermediate() {
+        let certificates = Certificates::generate().unwrap();
+        let [one, other] = [2, 3].map(|number| certificates.certify(Ipv4Addr::new(127, 0, 0, number)).unwrap());
+        assert_ne!(one.0[0], other.0[0]);
+        assert_eq!(one.0[1], other.0[1]);
+        assert_ne!(one.1.secret_der(), other.1.secret_der());
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     /// Repetitions of every count; the least count applies, because variations only add instructions
     #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// Fail if a figure is more than 5 % above that of this file
+    /// Fail if a figure is more than 2 % above that of this file
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
     /// Write the figures into the file of --baseline and compare nothing

@@ -9,7 +9,7 @@ pub(crate) const USAGE_TABLE: &str = "okite-UsageTable-1A2B3C4D5E6F7";
 pub(crate) const API_KEYS_TABLE: &str = "okite-ApiKeysTable-1A2B3C4D5E6F7";
 
 /// The variables that the template sets, with values as a deployment gives them.
-const OF_THE_TEMPLATE: [(&str, &str); 33] = [
+const OF_THE_TEMPLATE: [(&str, &str); 34] = [
     ("SUPPRESSIONS_TABLE", "okite-SuppressionsTable-1A2B3C4D5E6F7"),
     ("MESSAGES_TABLE", "okite-MessagesTable-1A2B3C4D5E6F7"),
     ("USAGE_TABLE", USAGE_TABLE),
@@ -56,6 +56,8 @@ const OF_THE_TEMPLATE: [(&str, &str); 33] = [
     ("ALARM_TOPIC_ARN", ""),
     ("MESSAGE_RETENTION_DAYS", "30"),
     ("LOG_LEVEL", "info"),
+    // The C library reads it, and no function.
+    ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=127"),
 ];
 
 /// The length of the token of a role's credentials. The token is part of every signed request.
@@ -112,7 +114,10 @@ mod tests {
                 continue;
             }
             while let Some(entry) = lines.next_if(|entry| indent(entry) > indent(line)) {
-                names.extend(entry.split_once(':').map(|(name, _)| name.trim()));
+                let entry = entry.trim();
+                if !entry.starts_with('#') {
+                    names.extend(entry.split_once(':').map(|(name, _)| name));
+                }
             }
         }
         names

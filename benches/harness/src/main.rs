@@ -1,8 +1,8 @@
 //! Measures the cost of a function, from the start of its process to its thousandth mail.
 //!
 //! A function runs here as it does on Lambda: a process that fetches its events from the Runtime API and reaches
-//! DynamoDB and SES over TLS. All three are emulated in this process, on 127.0.0.1, and answer at once or after a
-//! chosen latency, so that only the function itself is measured.
+//! the services of AWS over TLS. All of them are emulated in this process, on loopback addresses, and answer at once or
+//! after a chosen latency, so that only the function itself is measured.
 //!
 //! | module | concept |
 //! |---|---|
@@ -13,7 +13,7 @@
 //! | `http`, `server` | the part of HTTP/1.1 over TCP or TLS that the services need |
 //! | `callgrind`, `slow_clock`, `baseline` | instructions, and their limits |
 //! | `statistics`, `summary`, `package`, `machine` | figures |
-//! | `table`, `chart`, `document` | the presentation of the figures |
+//! | `headline`, `table`, `chart`, `document` | the presentation of the figures |
 //!
 //! Times depend on the machine and its load. Instructions do not, so only instructions are compared with a
 //! baseline.
@@ -28,6 +28,7 @@ mod count;
 mod document;
 mod dynamodb;
 mod environment;
+mod headline;
 mod http;
 mod link_check;
 mod machine;

@@ -1,6 +1,7 @@
 //! One process of a function, from its start to its end.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -14,7 +15,7 @@ use crate::process::Process;
 use crate::runtime_api::{Ended, Pace, Session, Timeline, Watched};
 use crate::server::{Server, Traffic};
 use crate::subject::Subject;
-use crate::world::World;
+use crate::world::{SERVICES, World};
 
 /// The interval between two looks at a process that may end by itself.
 const LOOK: Duration = Duration::from_millis(50);
@@ -51,8 +52,8 @@ pub(crate) struct Finished {
     pub(crate) timeline: Timeline,
     /// The peak memory of the process, in bytes.
     pub(crate) peak_memory: u64,
-    /// The usage of DynamoDB and SES.
-    pub(crate) traffic: [Traffic; 2],
+    /// The usage of each service.
+    pub(crate) traffic: [Traffic; SERVICES],
 }
 
 /// Runs a function until it has answered every event.
@@ -68,7 +69,7 @@ pub(crate) fn run(subject: &Subject, plan: &Plan<'_>, world: &World) -> Result<F
 
 fn attempt(subject: &Subject, plan: &Plan<'_>, world: &World, log: &Path) -> Result<Finished> {
     let (session, end) = Session::new(subject.clone(), plan.pace);
-    let runtime_api = Server::start(Arc::<Session>::clone(&session), None)?;
+    let runtime_api = Server::start(Ipv4Addr::LOCALHOST, Arc::<Session>::clone(&session), None)?;
     let mut environment = environment::of(subject.job.name, &runtime_api.address().to_string(), world);
     let group = plan.quota.then(Group::create).transpose()?;
 
@@ -84,7 +85,7 @@ fn attempt(subject: &Subject, plan: &Plan<'_>, world: &World, log: &Path) -> Res
         }
         None => (subject.program.as_path(), Vec::new()),
     };
-    let [dynamodb, ses] = world.traffic();
+    let before = world.traffic();
     let mut process = session.begin(|| {
         let started = Instant::now();
         let process = Process::start(program, &arguments, environment, log)?;
@@ -112,13 +113,13 @@ fn attempt(subject: &Subject, plan: &Plan<'_>, world: &World, log: &Path) -> Res
         }
     }
     let peak_memory = process.peak_memory()?;
-    let [dynamodb_now, ses_now] = world.traffic();
+    let after = world.traffic();
     if plan.under.is_some() {
         process.terminate(END_MAX)?;
     }
     Ok(Finished {
         timeline: session.timeline(),
         peak_memory,
-        traffic: [dynamodb_now - dynamodb, ses_now - ses],
+        traffic: std::array::from_fn(|service| after[service] - before[service]),
     })
 }

@@ -1,4 +1,4 @@
-//! A listener on 127.0.0.1 that hands connections to a service, over TCP or TLS.
+//! A listener on a loopback address that hands connections to a service, over TCP or TLS.
 
 use std::fmt;
 use std::io;
@@ -53,9 +53,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens on a free port.
-    pub(crate) fn start(service: Arc<dyn Service>, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    /// Listens on a free port of `address`.
+    pub(crate) fn start(
+        address: Ipv4Addr,
+        service: Arc<dyn Service>,
+        tls: Option<Arc<ServerConfig>>,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind((address, 0))?;
         let address = listener.local_addr()?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -85,7 +89,7 @@ impl Server {
         })
     }
 
-    /// Returns the address of the service, as `127.0.0.1:port`.
+    /// Returns the address and the port of the service.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }

@@ -97,11 +97,12 @@ pub(crate) fn costs(summaries: &[Summary]) -> String {
     markdown(&head, &summaries.iter().map(row).collect::<Vec<_>>())
 }
 
+/// Writes a count in millions.
 #[expect(
     clippy::cast_precision_loss,
     reason = "instructions are counted in millions, not in 2^53"
 )]
-fn millions(count: u64) -> String {
+pub(crate) fn millions(count: u64) -> String {
     format!("{} M", short(count as f64 / 1e6))
 }
 

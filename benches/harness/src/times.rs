@@ -11,6 +11,7 @@ use crate::callgrind::Callgrind;
 use crate::cgroup::Group;
 use crate::chart;
 use crate::document;
+use crate::headline;
 use crate::machine;
 use crate::package;
 use crate::run::{self, Plan};
@@ -96,7 +97,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let chart = directory.join("performance.svg");
         std::fs::write(&chart, chart::draw(&summaries, is_ours))
             .with_context(|| format!("{} cannot be written", chart.display()))?;
-        document::update(&directory.join("PERFORMANCE.md"), &figures)?;
+        let document = directory.join("PERFORMANCE.md");
+        if let Some(lines) = headline::write(&summaries) {
+            document::update(&document, document::HEADLINE, &lines)?;
+        }
+        document::update(&document, document::FIGURES, &figures)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
 //! The environment of a measured function: DynamoDB, SES, CloudWatch, SQS, and the files of trusted roots.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::certificates::Certificates;
 use crate::cloudwatch::CloudWatch;
 use crate::dynamodb::Dynamodb;
+use crate::http::Service;
 use crate::server::{Server, Traffic};
 use crate::ses::Ses;
 use crate::sqs::Sqs;
@@ -30,6 +31,9 @@ pub(crate) struct Latency {
     #[arg(long, value_name = "MS", default_value_t = 0)]
     pub(crate) ses_ms: u64,
 }
+
+/// The number of services.
+pub(crate) const SERVICES: usize = 4;
 
 /// The running services, and a directory for the files of a measurement.
 #[derive(Debug)]
@@ -63,11 +67,16 @@ impl World {
             .unwrap_or_default();
         let system_roots = directory.path().join("system-roots.pem");
         fs::write(&system_roots, system + &certificates.roots)?;
+        // Each service has an address of its own, which its certificate names.
+        let start = |number, service: Arc<dyn Service>| -> Result<Server> {
+            let address = Ipv4Addr::new(127, 0, 0, number);
+            Ok(Server::start(address, service, Some(certificates.server(address)?))?)
+        };
         Ok(Self {
-            dynamodb: Server::start(Arc::new(dynamodb), Some(Arc::clone(&certificates.server)))?,
-            ses: Server::start(Arc::new(ses), Some(Arc::clone(&certificates.server)))?,
-            cloudwatch: Server::start(Arc::new(CloudWatch), Some(Arc::clone(&certificates.server)))?,
-            sqs: Server::start(Arc::new(Sqs), Some(certificates.server))?,
+            dynamodb: start(2, Arc::new(dynamodb))?,
+            ses: start(3, Arc::new(ses))?,
+            cloudwatch: start(4, Arc::new(CloudWatch))?,
+            sqs: start(5, Arc::new(Sqs))?,
             directory,
             roots,
             system_roots,
@@ -90,12 +99,12 @@ impl World {
         self.sqs.address()
     }
 
-    /// Returns the usage of DynamoDB and SES so far.
-    pub(crate) fn traffic(&self) -> [Traffic; 2] {
-        [self.dynamodb.traffic(), self.ses.traffic()]
+    /// Returns the usage of each service so far.
+    pub(crate) fn traffic(&self) -> [Traffic; SERVICES] {
+        [&self.dynamodb, &self.ses, &self.cloudwatch, &self.sqs].map(Server::traffic)
     }
 
-    /// The file of the roots that the services' certificate goes back to.
+    /// The file of the roots that the services' certificates go back to.
     pub(crate) fn roots(&self) -> &Path {
         &self.roots
     }
