@@ -7,11 +7,10 @@ use std::thread;
 use crate::subject::workspace;
 
 /// The crates whose versions have the most influence on the figures.
-const CRATES: [&str; 8] = [
+const CRATES: [&str; 7] = [
     "lambda_runtime",
     "aws-sdk-dynamodb",
     "aws-sdk-sesv2",
-    "aws-smithy-http-client",
     "hyper",
     "rustls",
     "ring",

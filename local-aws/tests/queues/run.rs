@@ -118,7 +118,7 @@ impl Run {
             .region(Region::new(REGION))
             .endpoint_url(&local.sqs_url)
             .credentials_provider(Credentials::new("caller", "local", None, None, "tests"))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .http_client(aws::http_client())
             .retry_config(RetryConfig::disabled())
             .build();
         Self {

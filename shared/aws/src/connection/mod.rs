@@ -1,6 +1,26 @@
 //! The connections to AWS: one HTTP client for every service, its certificates and its timeouts.
+//!
+//! | module | concept |
+//! |---|---|
+//! | `http_client` | the clients of a function and of the command line |
+//! | `connector` | answers the SDK's requests, each of which is written once |
+//! | `pool` | the idle connections |
+//! | `dial` | opens a connection |
+//! | `exchange` | a connection, and a request and its answer over it |
+//! | `stream` | the bytes of a connection |
+//! | `trust` | the certificate authorities |
+//! | `failure` | the reasons why a request has no answer |
 
+mod connector;
+mod dial;
+mod exchange;
+mod failure;
 mod http_client;
+mod pool;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod trust;
 
 use std::time::Duration;
 
@@ -9,8 +29,11 @@ use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProt
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
+#[cfg(feature = "ses")]
+pub(crate) use failure::NeverSent;
 pub(crate) use http_client::function_connector;
-pub use http_client::{TrustError, http_client, http_connector};
+pub use http_client::{http_client, http_connector};
+pub use trust::TrustError;
 
 use http_client::CONNECT_TIMEOUT;
 

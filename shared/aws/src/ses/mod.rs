@@ -19,6 +19,7 @@ use uuid::Uuid;
 pub use client::client;
 pub use suppression_list::{ListError, ListedPage, Pace, SesSuppressionList, SesText};
 
+use crate::connection::NeverSent;
 use crate::error_code::error_code;
 use domain::account::{Account, EnforcementStatus};
 use domain::address::{EmailAddress, Mailbox};
@@ -363,7 +364,7 @@ fn send_error(error: &SdkError<SendEmailError, HttpResponse>, sender: &EmailAddr
             _ => SendError::Ambiguous { code },
         },
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
-            Some(error) if never_connected(error) => SendError::Refused {
+            Some(error) if NeverSent::is_cause_of(error) => SendError::Refused {
                 refusal: SesRefusal::Unreachable,
                 code,
             },
@@ -384,12 +385,4 @@ fn answered(code: String, text: &str, status: u16, sender: &EmailAddress) -> Sen
         Some(refusal) => SendError::Refused { refusal, code },
         None => SendError::Ambiguous { code },
     }
-}
-
-/// Returns whether a request failed before there was a connection to write it to.
-fn never_connected(error: &(dyn Error + 'static)) -> bool {
-    let connecting = error
-        .downcast_ref::<hyper_util::client::legacy::Error>()
-        .is_some_and(hyper_util::client::legacy::Error::is_connect);
-    connecting || error.source().is_some_and(never_connected)
 }
