@@ -22,7 +22,7 @@ use crate::terminal::{columns, printable};
 Example:
   okite emails show 01980000-0000-7000-8000-000000000000 --stack okite")]
 pub(crate) struct ShowCommand {
-    /// Okite's id of the email, or Amazon SES's. The command may have to read the whole table of messages for the latter
+    /// Okite's id of the email, or Amazon SES's, for which the command may have to read the whole table of messages
     id: String,
     /// Print what GET /emails/{id} returns
     #[arg(long)]

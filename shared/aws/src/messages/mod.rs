@@ -33,9 +33,9 @@
 //! | `recipient_hash` | key of the index `by-recipient`, here if the mail has one recipient, else in each `to#<n>` |
 //! | `expires_at` | when DynamoDB may delete the item (seconds); every item of the table has it |
 //!
-//! The attributes of an event are listed in [`events`]. An event rewrites no row that has SES's id,
-//! so a mail to many recipients costs one small write for each event, and has no limit on their number. An event whose `mail` is not there is kept
-//! until it expires: nothing reads it.
+//! The attributes of an event are listed in [`events`]. An event rewrites no row that has SES's id, so a mail to many
+//! recipients costs one small write for each event, and has no limit on their number. An event whose `mail` is not
+//! there is kept until it expires: nothing reads it.
 //!
 //! An event without our tag comes from a classic notification. It may come before the sender has stored SES's id, so it
 //! cannot be written to the message itself. Reading a message reads both partitions.
