@@ -390,6 +390,14 @@ impl Okite {
         within(scan.consistent_read(true).send()).await.unwrap().items.unwrap()
     }
 
+    /// Takes SES's id out of the row of a message.
+    pub(crate) async fn unsettle(&self, id: &Value) {
+        let update = self.dynamodb.update_item().table_name(self.variable("MESSAGES_TABLE"));
+        let update = update.key("id", AttributeValue::S(id.as_str().unwrap().to_owned()));
+        let update = update.key("sk", AttributeValue::S("mail".to_owned()));
+        within(update.update_expression("REMOVE ses_id").send()).await.unwrap();
+    }
+
     /// The row of a message.
     pub(crate) async fn message(&self, id: &Value) -> Item {
         let key = [("id", id.as_str().unwrap()), ("sk", "mail")];

@@ -55,7 +55,11 @@ async fn row(okite: &Okite, address: &str) -> Option<Item> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_events_of_a_usual_mail_leave_no_line_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
-    let okite = Okite::start_with(|settings| settings.data_dir = Some(DataDir::take(folder.path()).unwrap())).await;
+    let okite = Okite::start_with(|settings| {
+        settings.data_dir = Some(DataDir::take(folder.path()).unwrap());
+        settings.environment.insert("LOG_LEVEL".to_owned(), "info".to_owned());
+    })
+    .await;
     okite.send(&email("success@simulator.amazonses.com")).await;
     okite.until_sends_are_handled().await;
     eventually("it is delivered", async || okite.handled("Delivery").await.len() == 1).await;
