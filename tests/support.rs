@@ -1,6 +1,6 @@
 //! An Okite of a test's own: AWS in this process, the functions in processes of their own, in memory and on free ports.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws::{ApiKeys, Suppressions};
@@ -344,6 +344,40 @@ impl Okite {
         rows
     }
 
+    /// Waits until the function has handled the event `Send` of every mail in the outbox.
+    pub(crate) async fn until_sends_are_handled(&self) {
+        eventually("all events have come", async || {
+            let mut handled = self.handled("Send").await;
+            let outbox = self.outbox().await;
+            outbox
+                .iter()
+                .all(|mail| handled.remove(mail["ses_message_id"].as_str().unwrap()))
+        })
+        .await;
+    }
+
+    /// SES's ids of the mails of which an event of a type was handled.
+    pub(crate) async fn handled(&self, kind: &str) -> BTreeSet<String> {
+        let mut stream = within(self.request(Method::GET, "/_local/events").send())
+            .await
+            .unwrap();
+        let (mut bytes, mut text) = (Vec::new(), String::new());
+        // The stream tells what was, and goes on.
+        while !text
+            .lines()
+            .any(|line| line.starts_with("event:") && line.ends_with("ready"))
+        {
+            bytes.extend(within(stream.chunk()).await.unwrap().unwrap());
+            text = String::from_utf8_lossy(&bytes).into_owned();
+        }
+        let entries = text.lines().filter_map(|line| line.strip_prefix("data:"));
+        let entries = entries.filter_map(|entry| serde_json::from_str::<Value>(entry).ok());
+        let of_kind = entries.filter(|entry| entry["event"]["eventType"] == kind && entry["state"] == "handled");
+        of_kind
+            .filter_map(|entry| Some(entry["event"]["mail"]["messageId"].as_str()?.to_owned()))
+            .collect()
+    }
+
     /// How many events of a type are on record.
     pub(crate) async fn count_events(&self, kind: &str) -> usize {
         let of_kind = |row: &&Item| row["sk"].as_s().unwrap().split('#').nth(2) == Some(kind);
@@ -354,6 +388,14 @@ impl Okite {
     pub(crate) async fn all_messages(&self) -> Vec<Item> {
         let scan = self.dynamodb.scan().table_name(self.variable("MESSAGES_TABLE"));
         within(scan.consistent_read(true).send()).await.unwrap().items.unwrap()
+    }
+
+    /// Takes SES's id out of the row of a message.
+    pub(crate) async fn unsettle(&self, id: &Value) {
+        let update = self.dynamodb.update_item().table_name(self.variable("MESSAGES_TABLE"));
+        let update = update.key("id", AttributeValue::S(id.as_str().unwrap().to_owned()));
+        let update = update.key("sk", AttributeValue::S("mail".to_owned()));
+        within(update.update_expression("REMOVE ses_id").send()).await.unwrap();
     }
 
     /// The row of a message.

@@ -6,11 +6,13 @@ use domain::address::EmailAddress;
 use domain::feedback::MarkKind;
 use domain::stream::Stream;
 use domain::suppression::Registers;
+use local_aws::data_dir::DataDir;
 use local_aws::services::lambda::InvokeError;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Item, Okite, assert_status, assert_suppressed, email, within};
+use crate::alarms::log_lines;
+use crate::support::{Answer, Item, Okite, assert_status, assert_suppressed, email, eventually, within};
 
 const BYSTANDER: &str = "bystander@example.net";
 
@@ -48,6 +50,24 @@ fn complaint(address: &str, kind: &str, second: u8) -> Value {
 
 async fn row(okite: &Okite, address: &str) -> Option<Item> {
     okite.item("SUPPRESSIONS_TABLE", &[("address", address)]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_events_of_a_usual_mail_leave_no_line_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let okite = Okite::start_with(|settings| {
+        settings.data_dir = Some(DataDir::take(folder.path()).unwrap());
+        settings.environment.insert("LOG_LEVEL".to_owned(), "info".to_owned());
+    })
+    .await;
+    okite.send(&email("success@simulator.amazonses.com")).await;
+    okite.until_sends_are_handled().await;
+    eventually("it is delivered", async || okite.handled("Delivery").await.len() == 1).await;
+    assert_eq!(okite.publish(&hard_bounce("gone@example.net", 1)).await, (1, 0));
+    let lines = log_lines(folder.path(), "feedback");
+    let handled = lines.iter().filter(|line| line["message"] == "an event was handled");
+    let kinds: Vec<_> = handled.map(|line| line["kind"].clone()).collect();
+    assert_eq!(kinds, ["Bounce"]);
 }
 
 #[tokio::test]

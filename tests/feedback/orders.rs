@@ -74,11 +74,18 @@ impl World {
         }
     }
 
-    /// Hands events over, and returns all that is in the tables then, which are empty again afterwards.
-    async fn after(&self, events: &[Value]) -> Vec<Item> {
+    /// Hands events over, and returns all that is in the tables then, which are empty again afterwards. The row of the
+    /// mail says that SES took it if it `is_settled`.
+    async fn after(&self, events: &[Value], is_settled: bool) -> Vec<Item> {
         let id = AttributeValue::S(MESSAGE.to_string());
         let row = self.dynamodb.put_item().table_name(&self.messages_table);
-        let row = row.item("id", id).item("sk", AttributeValue::S("mail".to_owned()));
+        let mut row = row.item("id", id).item("sk", AttributeValue::S("mail".to_owned()));
+        if is_settled {
+            let ses_id = AttributeValue::S("m-1".to_owned());
+            row = row
+                .item("ses_id", ses_id)
+                .item("sent_at", AttributeValue::N("7".to_owned()));
+        }
         row.send().await.unwrap();
         for (number, event) in events.iter().enumerate() {
             let records = json!({ "Records": [{ "Sns": { "Message": event.to_string() } }] });
@@ -175,12 +182,14 @@ fn event(what: usize, number: usize, hour: u8, who: bool) -> Value {
                                  "complainedRecipients": [{ "emailAddress": address }] });
             ("Complaint", "complaint", object)
         }
+        7 | 8 => ("Send", "send", json!({})),
         _ => {
             let recipient = json!({ "emailAddress": address, "status": "4.2.2" });
             ("Bounce", "bounce", bounce("Transient", recipient))
         }
     };
-    let mut event = if number.is_multiple_of(3) {
+    // No classic notification tells of a sending.
+    let mut event = if number.is_multiple_of(3) && kind != "Send" {
         json!({ "notificationType": kind, "mail": { "messageId": "m-1" } })
     } else {
         let tags = json!({ "okite_id": [MESSAGE.to_string()], "okite_stream": ["bulk"], "campaign": ["a", "b"] });
@@ -198,22 +207,30 @@ fn events_in_any_order_and_number_of_copies_end_in_the_same_tables() {
         .build()
         .unwrap();
     let world = runtime.block_on(World::start());
-    let events = proptest::collection::vec((0_usize..10, 0_u8..4, any::<bool>()), 1..10).prop_map(|events| {
+    let events = proptest::collection::vec((0_usize..12, 0_u8..4, any::<bool>()), 1..10).prop_map(|events| {
         let numbered = events.into_iter().enumerate();
         let events = numbered.map(|(number, (what, hour, who))| event(what, number, hour, who));
         events.collect::<Vec<_>>()
     });
     let histories = events.prop_flat_map(|events| {
         let copies: Vec<Value> = events.iter().chain(events.iter().step_by(2)).cloned().collect();
-        (Just(events), Just(copies).prop_shuffle())
+        (Just(events), Just(copies).prop_shuffle(), any::<bool>())
     });
     let mut runner = TestRunner::new(Proptest {
         cases: 40,
         failure_persistence: None,
         ..Proptest::default()
     });
-    let checked = runner.run(&histories, |(events, shuffled)| {
-        let (expected, found) = runtime.block_on(async { (world.after(&events).await, world.after(&shuffled).await) });
+    let checked = runner.run(&histories, |(events, shuffled, is_settled)| {
+        let ends = async {
+            (
+                world.after(&events, is_settled).await,
+                world.after(&shuffled, is_settled).await,
+            )
+        };
+        let (expected, found) = runtime.block_on(ends);
+        let is_send = |item: &Item| item.get("sk").is_some_and(|sk| format!("{sk:?}").contains("#Send#"));
+        prop_assert!(!(is_settled && found.iter().any(is_send)));
         for (found, expected) in found.iter().zip(&expected) {
             prop_assert_eq!(found, expected);
         }

@@ -420,10 +420,7 @@ async fn a_function_killed_at_any_call_with_a_key_sends_at_most_once() {
             let mut mail = email(GOOD);
             mail["subject"] = json!(key);
             // No event may be under way, whose write would take the fault.
-            eventually("all events have come", async || {
-                okite.count_events("Send").await == okite.outbox().await.len()
-            })
-            .await;
+            okite.until_sends_are_handled().await;
             okite.fault(fault.clone()).await;
             assert_died(&okite.post_keyed(&key, &mail).await);
             okite.assert_no_fault_is_left().await;

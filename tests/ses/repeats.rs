@@ -220,10 +220,7 @@ async fn an_sdk_whose_function_dies_at_any_call_sends_once_or_gets_an_error() {
         for moment in ["before", "after"] {
             let subject = format!("{operation} {table} {skip} {moment}");
             // No event may be under way, whose write would take the fault.
-            eventually("all events have come", async || {
-                okite.count_events("Send").await == okite.outbox().await.len()
-            })
-            .await;
+            okite.until_sends_are_handled().await;
             let fault = json!({ "operation": operation, "table": table, "skip": skip, "kill": moment });
             okite.fault(fault).await;
             let sent = sdk_mail(&okite.sdk(DOOR, 2), &subject).send().await;

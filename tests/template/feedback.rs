@@ -8,25 +8,33 @@ use super::{stack, stack_with};
 
 #[test]
 fn brings_bounces_and_complaints_to_the_feedback_function() {
-    const WITHOUT: [&str; 5] = ["SEND", "REJECT", "BOUNCE", "COMPLAINT", "SUBSCRIPTION"];
-    const WITH: [&str; 7] = [
-        "SEND",
-        "REJECT",
-        "BOUNCE",
-        "COMPLAINT",
-        "DELIVERY",
-        "DELIVERY_DELAY",
-        "SUBSCRIPTION",
+    const ALWAYS: &[&str] = &["REJECT", "BOUNCE", "COMPLAINT", "SUBSCRIPTION"];
+    const OPTIONAL: [(&str, &[&str]); 3] = [
+        ("SendEvents", &["SEND"]),
+        ("DeliveryEvents", &["DELIVERY", "DELIVERY_DELAY"]),
+        ("TrackingEvents", &["OPEN", "CLICK"]),
     ];
-    for (deliveries, event_types) in [("true", &WITH[..]), ("false", &WITHOUT)] {
-        let stack = stack_with(&[("DeliveryEvents", deliveries)]);
-        events_of(&stack.unwrap(), event_types);
-        let tracking = [("DeliveryEvents", deliveries), ("TrackingEvents", "true")];
-        events_of(
-            &stack_with(&tracking).unwrap(),
-            &[event_types, &["OPEN", "CLICK"]].concat(),
-        );
+    for choice in 0_u32..8 {
+        let chosen = |index: usize| choice >> index & 1 == 1;
+        let values = [0, 1, 2].map(|index| (OPTIONAL[index].0, if chosen(index) { "true" } else { "false" }));
+        let optional = (0..3)
+            .filter(|index| chosen(*index))
+            .flat_map(|index| OPTIONAL[index].1);
+        let event_types: Vec<&str> = ALWAYS.iter().chain(optional).copied().collect();
+        events_of(&stack_with(&values).unwrap(), &event_types);
     }
+    events_of(
+        &stack_with(&[]).unwrap(),
+        &[
+            "REJECT",
+            "BOUNCE",
+            "COMPLAINT",
+            "SUBSCRIPTION",
+            "SEND",
+            "DELIVERY",
+            "DELIVERY_DELAY",
+        ],
+    );
 }
 
 fn events_of(stack: &Stack, event_types: &[&str]) {

@@ -67,6 +67,10 @@ impl Dynamodb {
         Some(match operation {
             "GetItem" if table == API_KEYS_TABLE && input["Key"]["id"] == self.key["id"] => json!({ "Item": self.key }),
             "GetItem" if table == USAGE_TABLE => json!({ "Item": self.gate }),
+            // The mail of an event is settled, as almost every mail is.
+            "GetItem" if input["ProjectionExpression"] == "#ses_id, #sent_at" => {
+                json!({ "Item": { "ses_id": { "S": "0100" }, "sent_at": { "N": "0" } } })
+            }
             "BatchGetItem" => {
                 let asked = input["RequestItems"].as_object()?;
                 let none = asked.keys().map(|table| (table.clone(), json!([]))).collect();

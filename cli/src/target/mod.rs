@@ -189,6 +189,16 @@ impl Target {
         })
     }
 
+    /// Returns whether SES is to report each mail that it takes: the parameter of a stack, and else the default.
+    pub(crate) async fn reports_sends(&self) -> Result<bool, TargetError> {
+        let Self::Stack { name, region } = self else {
+            return Ok(true);
+        };
+        let config = operator::configuration(region.as_deref()).await?;
+        let value = stack_parameter(&config, name, "SendEvents").await?;
+        Ok(value.as_deref() != Some("false"))
+    }
+
     /// Returns the current time of the target. A test may have set the clock of an `okite up` forward.
     #[expect(clippy::disallowed_methods, reason = "the commands read the clock here")]
     pub(crate) fn now(&self) -> Timestamp {

@@ -72,7 +72,7 @@ async fn lists_the_emails_whose_outcome_is_unknown_and_no_others() {
     up.advance_seconds(3 * 3_600).await;
     assert_eq!(unknown(&data_dir, "2h").await, [] as [String; 0]);
     assert_eq!(unknown(&data_dir, "4h").await, [id.as_str()]);
-    // A delivery is proof enough, though it names no id of SES.
+    // A delivery is proof enough.
     let delivery = json!({
         "eventType": "Delivery", "mail": { "messageId": "m-7", "tags": { "okite_id": [id] } },
         "delivery": { "recipients": ["anna@example.net"] },
@@ -172,6 +172,33 @@ async fn shows_an_email_as_the_api_does() {
     ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
+}
+
+#[tokio::test]
+async fn an_email_that_waited_is_found_by_sess_id_in_the_whole_table() {
+    const SES_ID: &str = "0100019b0a1b2c3d-00000000-0000-0000-0000-000000000000-000000";
+    let (_folder, data_dir) = folder();
+    let up = Up::start(&data_dir, &[]).await;
+    for number in 0..3 {
+        up.send(&format!("person-{number}@example.net")).await;
+    }
+    let id = up.put_in_queue(ToWait::default()).await;
+    up.messages().accepted(id, SES_ID, up.now()).await.unwrap();
+    let output = emails(&["show", SES_ID, "--json"], &data_dir).await;
+    let errors = text(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(shown["id"], id.to_string());
+    for words in ["whole table", "read units", "USD"] {
+        assert!(errors.contains(words), "{words}: {errors}");
+    }
+    let output = emails(&["show", "0100019b0a1b2c3d-1"], &data_dir).await;
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        errors.contains("read units") && errors.contains("there is no email"),
+        "{errors}"
+    );
 }
 
 #[tokio::test]

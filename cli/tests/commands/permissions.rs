@@ -141,6 +141,12 @@ fn cases<'a>(list: &'a str, export: &'a str) -> Vec<Case<'a>> {
             Some("SuppressionsTable"),
             vec!["suppressions", "import", "--from-ses"],
         ),
+        (
+            "emails",
+            "dynamodb:Scan",
+            Some("MessagesTable"),
+            vec!["emails", "show", "0100019b0a1b2c3d-1"],
+        ),
         ("incident", "dynamodb:Query", Some("UsageTable"), vec!["incident"]),
         ("incident", "dynamodb:GetItem", Some("UsageTable"), vec!["incident"]),
         ("incident", "dynamodb:Scan", Some("SuppressionsTable"), vec!["incident"]),

@@ -42,6 +42,9 @@ use envelope::{Record, Source};
 /// The function's timeout in the template.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
+/// The types of events that most mails have.
+const ROUTINE: [&str; 4] = ["Send", "Delivery", "Open", "Click"];
+
 /// The clients and settings that the function keeps between invocations.
 #[derive(Debug)]
 pub struct State {
@@ -379,6 +382,18 @@ async fn apply(
     let changed = chosen.iter().filter(|(_, recorded)| recorded.is_new);
     events.extend(changed.map(|(reported, recorded)| event.topic_chosen(reported, recorded.id.to_string())));
     Box::pin(state.emitter.emit(&events, now)).await?;
+    log_handled(event, suppressed);
+    Ok(suppressed)
+}
+
+/// Logs that an event was handled. The events of a usual mail need nobody's attention, and their lines would cost more
+/// than half of all log lines.
+fn log_handled(event: &FeedbackEvent, suppressed: usize) {
+    const HANDLED: &str = "an event was handled";
+    if ROUTINE.contains(&event.kind.as_str()) {
+        tracing::debug!(kind = event.kind, ses.id = event.ses_message_id, "{HANDLED}");
+        return;
+    }
     let reasons: BTreeSet<&str> = event
         .facts
         .iter()
@@ -392,9 +407,8 @@ async fn apply(
         choices = event.choices.len(),
         // A field without a value is left out.
         reasons = (!reasons.is_empty()).then(|| reasons.into_iter().collect::<Vec<_>>().join(",")),
-        "an event was handled"
+        "{HANDLED}"
     );
-    Ok(suppressed)
 }
 
 /// Logs an error, which raises an alarm, when a domain rejects one mail after the other. The suppression of its

@@ -46,7 +46,7 @@ pub use function::FunctionConfig;
 pub use messages::{
     Accepted, Cancel, ClaimGrowth, Claimed, Claims, ContentSwitch, ENGAGEMENTS_READ_MAX, EVENTS_READ_MAX, Forgotten,
     LeftBecause, Messages, MessagesPage, Moved, NewAttempt, NewMessage, NewQueued, OpenMessages, Put, Reschedule,
-    Rescheduled, ScanPosition, WaitingMails,
+    Rescheduled, ScanPosition, SearchedPage, WaitingMails,
 };
 pub use newest_from::NewestFrom;
 pub use outbox::{CONTENT_MAX, ContentError, Counted, DueEntry, Outbox, StoredContent, Wakes};

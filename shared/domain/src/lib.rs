@@ -52,6 +52,7 @@ pub mod report;
 pub mod reputation;
 pub mod retention;
 pub mod ses_error;
+pub mod ses_id;
 pub mod settlement;
 pub mod stream;
 pub mod suppression;

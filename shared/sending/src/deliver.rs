@@ -90,7 +90,8 @@ impl Chunks<'_> {
         match called.await {
             Ok(ses_id) => {
                 // The mail is on its way: a record that cannot be written must not tell the caller otherwise.
-                settle(id, self.deadlines, self.sending.messages.accepted(id, &ses_id)).await;
+                let accepted = self.sending.messages.accepted(id, &ses_id, self.deadlines.now());
+                settle(id, self.deadlines, accepted).await;
                 Ok(ses_id)
             }
             Err(SendError::Refused { refusal, .. }) => Err(NotSent::refused(refusal)),

@@ -20,7 +20,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
             let what = "the configuration set of the stack does not exist";
             findings.push(Finding::bad(SET, Level::Fail, what, WHY_SET, "deploy the stack again"));
         }
-        Ok(Some(set)) => findings.extend([configuration_set(set), destination(set, &facts.feedback_topic)]),
+        Ok(Some(set)) => findings.extend([configuration_set(set), destination(set, facts)]),
     }
     findings.push(subscription(facts));
     findings
@@ -40,7 +40,7 @@ fn configuration_set(set: &ConfigurationSet) -> Finding {
     Finding::bad(CODE, Level::Fail, what, WHY_SENDING, remedy)
 }
 
-fn destination(set: &ConfigurationSet, topic: &str) -> Finding {
+fn destination(set: &ConfigurationSet, facts: &Facts) -> Finding {
     const CODE: &str = "feedback.event_destination";
     const REMEDY: &str =
         "undo manual changes of the configuration set, or deploy the stack again to restore its event destination";
@@ -48,6 +48,7 @@ fn destination(set: &ConfigurationSet, topic: &str) -> Finding {
         Ok(destinations) => destinations,
         Err(reason) => return Finding::not_checked(CODE, reason, WHY_EVENTS),
     };
+    let topic = facts.feedback_topic.as_str();
     let to_topic =
         |destination: &&EventDestination| destination.enabled && destination.topic_arn.as_deref() == Some(topic);
     let published = |event_type: &str| {
@@ -58,19 +59,32 @@ fn destination(set: &ConfigurationSet, topic: &str) -> Finding {
         let what = format!("no enabled event destination publishes to {topic}");
         return Finding::bad(CODE, Level::Fail, what, WHY_EVENTS, REMEDY);
     }
-    let lacks = |event_types: &[&'static str]| {
+    let lacks = |event_types: &[&str]| {
         let lacking: Vec<&str> = event_types.iter().copied().filter(|kind| !published(kind)).collect();
         (!lacking.is_empty()).then(|| format!("the event destination does not publish {}", lacking.join(", ")))
     };
     if let Some(what) = lacks(&["BOUNCE", "COMPLAINT"]) {
         return Finding::bad(CODE, Level::Fail, what, WHY_EVENTS, REMEDY);
     }
-    if let Some(what) = lacks(&["SEND", "REJECT"]) {
+    let wanted: &[&str] = if facts.reports_sends {
+        &["SEND", "REJECT"]
+    } else {
+        &["REJECT"]
+    };
+    if let Some(what) = lacks(wanted) {
         const WHY: &str =
             "SEND proves that SES took a mail whose answer was lost, and REJECT reports that SES found a virus";
         return Finding::bad(CODE, Level::Warn, what, WHY, REMEDY);
     }
-    Finding::ok(CODE, "SES publishes bounces and complaints to the topic", WHY_EVENTS)
+    let unknown = match (published("SEND"), published("DELIVERY")) {
+        (true, _) => "",
+        (false, true) => {
+            "; SendEvents is false, so an email with an unknown outcome stays so until it is delivered or bounces"
+        }
+        (false, false) => "; SendEvents and DeliveryEvents are false, so an email with an unknown outcome may stay so",
+    };
+    let what = format!("SES publishes bounces and complaints to the topic{unknown}");
+    Finding::ok(CODE, what, WHY_EVENTS)
 }
 
 fn subscription(facts: &Facts) -> Finding {

@@ -49,6 +49,7 @@ pub(super) async fn examine(options: &DiagnosisOptions) -> Result<Examined, Targ
         Target::Stack { .. } => Some(target.resolve(FEEDBACK_ENDPOINT).await?.name),
         Target::Local { .. } | Target::Resource { .. } => None,
     };
+    let reports_sends = target.reports_sends().await?;
     let is_local = matches!(target, Target::Local { .. });
     let stack = match target {
         Target::Stack { name, .. } | Target::Resource { name, .. } => name.as_str(),
@@ -70,6 +71,7 @@ pub(super) async fn examine(options: &DiagnosisOptions) -> Result<Examined, Targ
         region: set.config.region().map(ToString::to_string).unwrap_or_default(),
         account,
         configuration_set,
+        reports_sends,
         subscriptions: gather::subscriptions(&aws::sns(&topic.config), &topic.name).await,
         feedback_topic: topic.name,
         feedback_endpoint,

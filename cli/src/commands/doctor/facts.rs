@@ -11,6 +11,8 @@ pub(super) struct Facts {
     pub(super) account: Known<Account>,
     /// The configuration set of every mail; `None` if it does not exist.
     pub(super) configuration_set: Known<Option<ConfigurationSet>>,
+    /// Whether SES is to publish the event `SEND`, by the parameter `SendEvents`.
+    pub(super) reports_sends: bool,
     /// The ARN of the topic to which SES should publish events.
     pub(super) feedback_topic: String,
     /// The ARN of the function or queue that should receive the events; `None` if nobody says.

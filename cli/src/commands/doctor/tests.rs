@@ -49,6 +49,7 @@ fn healthy() -> Facts {
                 event_types: kinds.map(str::to_owned).to_vec(),
             }]),
         })),
+        reports_sends: true,
         feedback_topic: TOPIC.to_owned(),
         feedback_endpoint: Some(FUNCTION.to_owned()),
         subscriptions: Ok(Some(vec![Subscription {
@@ -98,6 +99,26 @@ fn healthy() -> Facts {
         }]),
         alarms_of_template: vec!["FeedbackGivenUpAlarm".to_owned()],
         bulk_keys: Ok(Vec::new()),
+    }
+}
+
+#[test]
+fn a_stack_without_send_events_is_healthy_and_told_what_that_means() {
+    let mut facts = healthy();
+    facts.reports_sends = false;
+    for (added, words) in [
+        (None, "SendEvents and DeliveryEvents are false"),
+        (Some("DELIVERY"), "until it is delivered or bounces"),
+    ] {
+        let set = facts.configuration_set.as_mut().unwrap().as_mut().unwrap();
+        let kinds = &mut set.destinations.as_mut().unwrap()[0].event_types;
+        kinds.retain(|kind| kind != "SEND");
+        kinds.extend(added.map(str::to_owned));
+        assert_eq!(problems(&facts), []);
+        let told = judge(&facts)
+            .into_iter()
+            .find(|finding| finding.code == "feedback.event_destination");
+        assert!(told.unwrap().what.contains(words), "{words}");
     }
 }
 
@@ -229,6 +250,10 @@ fn finds_a_gap_in_the_event_pipeline() {
     });
     one("feedback.event_destination", Level::Warn, |facts| {
         drop(destination(facts).event_types.remove(0));
+    });
+    one("feedback.event_destination", Level::Warn, |facts| {
+        facts.reports_sends = false;
+        destination(facts).event_types.retain(|kind| kind != "REJECT");
     });
     one("feedback.subscription", Level::Fail, |facts| {
         facts.subscriptions = Ok(None);

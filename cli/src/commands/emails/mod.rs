@@ -2,6 +2,7 @@
 
 mod cancel;
 mod reschedule;
+mod search;
 mod settle;
 mod show;
 mod unknown;

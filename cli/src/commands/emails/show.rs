@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use send_api::{EmailId, email_json, find_email};
 use serde_json::Value;
 
+use super::search::search;
 use super::{EmailsError, MessagesTable, state};
 use crate::execution::{CommandResult, Exit, block_on};
 use crate::output;
@@ -26,7 +27,7 @@ const LINK_MAX: usize = 200;
 Example:
   okite emails show 01980000-0000-7000-8000-000000000000 --stack okite")]
 pub(crate) struct ShowCommand {
-    /// Okite's id of the email, or Amazon SES's
+    /// Okite's id of the email, or Amazon SES's, for which the command may have to read the whole table of messages
     id: String,
     /// Print what GET /emails/{id} returns
     #[arg(long)]
@@ -58,13 +59,22 @@ impl ShowCommand {
 async fn find(id: &str, target: &Target) -> Result<(MessageRecord, String), EmailsError> {
     let email_id = EmailId::read(id).ok_or_else(|| EmailsError::Id(printable(id)))?;
     let table = MessagesTable::of(target).await?;
-    let found = retry_throttled(async || find_email(&table.messages, email_id).await).await;
-    let record = found.map_err(|error| table.error(&error))?;
+    let mut record = read(&table, email_id).await?;
+    if let (None, EmailId::Ses(ses_id)) = (&record, email_id)
+        && let Some(id) = search(&table, ses_id).await?
+    {
+        record = read(&table, EmailId::Ours(id)).await?;
+    }
     let record = record.ok_or_else(|| EmailsError::NotFound {
         id: id.to_owned(),
         target_name: table.resolved.target_name.clone(),
     })?;
     Ok((record, table.resolved.region()?))
+}
+
+async fn read(table: &MessagesTable, id: EmailId<'_>) -> Result<Option<MessageRecord>, EmailsError> {
+    let found = retry_throttled(async || find_email(&table.messages, id).await).await;
+    found.map_err(|error| table.error(&error))
 }
 
 /// Writes an email for a person. `email` is the same as JSON.

@@ -144,8 +144,8 @@ pub(crate) static PROBLEMS: [ProblemRow; 41] = [
         404,
         "not_found",
         RetryWhen::Never,
-        "No email has this id. Check the id. Okite keeps records for 30 days by default. It finds an email by Amazon SES's id \
-         only some seconds after the email was sent.",
+        "No email has this id. Check the id. Okite keeps records for 30 days by default. By Amazon SES's id it finds \
+         an email only if it was sent at once, and some seconds after; `okite emails show` finds others too.",
     ),
     row(
         Problem::SuppressionNotFound,

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -17,7 +18,7 @@ use super::{Messages, by_recipient, mail_key, row};
 use crate::StoreError;
 use crate::dynamodb::batch;
 use crate::dynamodb::condition::{Written, unless_overtaken, written};
-use crate::dynamodb::item::{Item, n, names, s, text_of, uuid_of};
+use crate::dynamodb::item::{Item, n, names, s, text_of, time, uuid_of};
 use domain::message::Mail;
 use domain::recipient::RecipientOutcome;
 use domain::record::SenderState;
@@ -139,34 +140,45 @@ impl Messages {
         })
     }
 
-    /// Records that SES took the message, with SES's id of it.
+    /// Records that SES took the message at `now`, with SES's id of it.
     ///
     /// # Errors
     /// [`StoreError`] if the id may not have been written, or the message has no row. The mail is sent all the same.
-    pub async fn accepted(&self, id: Uuid, ses_id: &str) -> Result<(), StoreError> {
-        self.set_ses_id(id, ses_id)
+    pub async fn accepted(&self, id: Uuid, ses_id: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.ses_id_update(id, ses_id)
+            .update_expression(
+                "SET #ses_id = if_not_exists(#ses_id, :ses_id), #sent_at = if_not_exists(#sent_at, :sent_at)",
+            )
+            .expression_attribute_names("#sent_at", "sent_at")
+            .expression_attribute_values(":sent_at", time(now))
+            .send()
             .await
             .map(drop)
             .map_err(StoreError::of("UpdateItem"))
     }
 
-    /// Writes SES's id of a message into its row, unless one is there. The condition keeps a write that comes after the
-    /// row was deleted from creating half a row.
+    /// Writes SES's id of a message into its row, unless one is there. The row does not say when SES took the mail: an
+    /// event says it.
     pub(super) async fn set_ses_id(
         &self,
         id: Uuid,
         ses_id: &str,
     ) -> Result<UpdateItemOutput, SdkError<UpdateItemError, HttpResponse>> {
+        self.ses_id_update(id, ses_id)
+            .update_expression("SET #ses_id = if_not_exists(#ses_id, :ses_id)")
+            .send()
+            .await
+    }
+
+    /// The condition keeps a write that comes after the row was deleted from creating half a row.
+    fn ses_id_update(&self, id: Uuid, ses_id: &str) -> UpdateItemFluentBuilder {
         self.client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(mail_key(id)))
-            .update_expression("SET #ses_id = if_not_exists(#ses_id, :ses_id)")
             .condition_expression("attribute_exists(#id)")
             .set_expression_attribute_names(names(["id", "ses_id"]))
             .expression_attribute_values(":ses_id", s(ses_id))
-            .send()
-            .await
     }
 
     /// Records that the gate or SES certainly refused this attempt. An id of SES and an operator's decision that are in

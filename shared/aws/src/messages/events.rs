@@ -14,6 +14,8 @@
 //! | `ip_address`, `user_agent` | the visitor, of a mail to one recipient alone |
 //! | `expires_at` | when DynamoDB may delete it (seconds) |
 //!
+//! The row of a message says that SES took it, so a `Send` is written only if the row does not say that or not when.
+//!
 //! The key of an event is made of the event alone, so that its copies overwrite one another. A `Delivery` to a
 //! recipient has a key that is made of the recipient alone: whether a mail was delivered to somebody is one `GetItem`.
 //!
@@ -28,14 +30,13 @@ use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Messages, by_recipient, key};
+use super::{Messages, by_recipient, key, mail_key};
 use crate::StoreError;
 use crate::dynamodb::condition::unless_overtaken;
 use crate::dynamodb::item::{Item, names, s, text_of, time, time_of, ttl};
 use domain::bounce::BounceReason;
 use domain::feedback::{EventRecipient, MessageEvent};
-use domain::record::RecordedEvent;
-use domain::record::{Engagement, Visit};
+use domain::record::{Engagement, RecordedEvent, SEND, Visit};
 
 /// The most events of a message that are read, without openings and clicks: the newest ones.
 pub const EVENTS_READ_MAX: usize = 200;
@@ -57,21 +58,53 @@ const DELIVERY_TYPE: &str = "Delivery";
 const WRITES_AT_ONCE: usize = 8;
 
 impl Messages {
-    /// Adds an event of SES to the message that it is about. An event of a type that proves sending also writes SES's
-    /// id into the row of the message ([`MessageEvent::names_ses_id`]), if the message has one. May be repeated and
-    /// reordered at will.
+    /// Adds an event of SES to the message that it is about. Any event proves that SES took the mail: it writes SES's
+    /// id into the row of the message, if there is a row and it has none. A `Send` of which the row says everything
+    /// writes nothing. May be repeated and reordered at will.
+    ///
+    /// The row is read first, because a read costs a tenth of a write and the sender has settled almost every mail.
     ///
     /// # Errors
     /// [`StoreError`] if part of it may not have been written. The rest is written all the same.
     pub async fn add_event(&self, event: &MessageEvent, expires_at: Timestamp) -> Result<(), StoreError> {
         // One after the other: nobody waits for them, and a second connection would cost more than the time.
-        let named = match event.message_id.filter(|_| event.names_ses_id()) {
+        let row = match event.message_id {
+            Some(id) => self.known_acceptance(id).await,
+            None => Acceptance::default(),
+        };
+        if event.kind == SEND && row.says_all_of(event) {
+            return Ok(());
+        }
+        let named = match event.message_id.filter(|_| row.ses_id.is_none()) {
             Some(id) => unless_overtaken(self.set_ses_id(id, &event.ses_id).await),
             None => Ok(()),
         };
         let writes = items(event, expires_at).into_iter().map(|item| self.put_event(item));
         let written: Vec<_> = stream::iter(writes).buffer_unordered(WRITES_AT_ONCE).collect().await;
         written.into_iter().chain([named]).collect()
+    }
+
+    /// Reads what the row of a message says of SES's acceptance. The read is not consistent: it costs half as much. A
+    /// row that was settled a moment ago may look unsettled, and a row keeps SES's id for good. A row that cannot be
+    /// read counts as unsettled, and the writes follow.
+    async fn known_acceptance(&self, id: Uuid) -> Acceptance {
+        let read = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(mail_key(id)))
+            .projection_expression("#ses_id, #sent_at")
+            .set_expression_attribute_names(names(["ses_id", "sent_at"]))
+            .send()
+            .await;
+        match read {
+            Ok(answer) => answer.item.as_ref().map(Acceptance::of).unwrap_or_default(),
+            Err(error) => {
+                let error = StoreError::of("GetItem")(error);
+                tracing::warn!(message.id = %id, code = error.code, "the row of an event's message could not be read");
+                Acceptance::default()
+            }
+        }
     }
 
     async fn put_event(&self, item: Item) -> Result<(), StoreError> {
@@ -152,6 +185,28 @@ impl Messages {
             .await
             .map_err(StoreError::of("Query"))?;
         Ok(answer.items().iter().find_map(recorded))
+    }
+}
+
+/// What the row of a message says of SES's acceptance.
+#[derive(Default)]
+struct Acceptance {
+    ses_id: Option<String>,
+    has_time: bool,
+}
+
+impl Acceptance {
+    fn of(row: &Item) -> Self {
+        Self {
+            ses_id: text_of(row, "ses_id").map(str::to_owned),
+            has_time: row.contains_key("sent_at"),
+        }
+    }
+
+    /// Returns whether an event `Send` of the message can be read from its row. An event of an earlier attempt names
+    /// another mail of SES.
+    fn says_all_of(&self, event: &MessageEvent) -> bool {
+        self.has_time && self.ses_id.as_ref() == Some(&event.ses_id)
     }
 }
 

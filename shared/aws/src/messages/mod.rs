@@ -22,7 +22,8 @@
 //! | `waits_for`, `failed` | why it waits after an attempt, and why it failed |
 //! | `rescheduled_at` | when it got the time that it has (milliseconds), if that is not the first one |
 //! | `ended_at` | when it failed, was called back, or had no recipient left (milliseconds), if it was ever queued |
-//! | `ses_id` | SES's id, once it is known: the mail was sent, whatever `state` says; key of the index `by-ses-id` |
+//! | `ses_id` | SES's id, once it is known: the mail was sent, whatever `state` says |
+//! | `sent_at` | when SES answered the sender that it took the mail (milliseconds); the event `Send` is read from it |
 //! | `settled_at` | when an operator wrote `state` (milliseconds); absent unless one did |
 //! | `from`, `to`, `cc`, `bcc`, `reply_to`, `subject`, `tags` | the mail as the caller gave it, without its bodies |
 //! | `event_headers` | the headers that events repeat, if the mail has any |
@@ -32,9 +33,9 @@
 //! | `recipient_hash` | key of the index `by-recipient`, here if the mail has one recipient, else in each `to#<n>` |
 //! | `expires_at` | when DynamoDB may delete the item (seconds); every item of the table has it |
 //!
-//! The attributes of an event are listed in [`events`]. An event never rewrites the row, so a mail to many recipients
-//! costs one small write for each event, and has no limit on their number. An event whose `mail` is not there is kept
-//! until it expires: nothing reads it.
+//! The attributes of an event are listed in [`events`]. An event rewrites no row that has SES's id, so a mail to many
+//! recipients costs one small write for each event, and has no limit on their number. An event whose `mail` is not
+//! there is kept until it expires: nothing reads it.
 //!
 //! An event without our tag comes from a classic notification. It may come before the sender has stored SES's id, so it
 //! cannot be written to the message itself. Reading a message reads both partitions.
@@ -50,6 +51,7 @@
 mod accept;
 mod attempts;
 mod by_recipient;
+mod by_ses_id;
 mod claims;
 mod events;
 mod forget;
@@ -70,6 +72,7 @@ use crate::dynamodb::item::{Item, s};
 
 pub use accept::{Accepted, NewQueued};
 pub use attempts::{NewMessage, Put};
+pub use by_ses_id::SearchedPage;
 pub use claims::{Claimed, Claims};
 pub use events::{ENGAGEMENTS_READ_MAX, EVENTS_READ_MAX};
 pub use forget::Forgotten;

@@ -9,7 +9,7 @@ use super::events::{delivery_key, newest_first, untagged};
 use super::{Messages, by_recipient, key, mail_key, row};
 use crate::StoreError;
 use crate::dynamodb::batch;
-use crate::dynamodb::item::{names, s, text_of, uuid_of};
+use crate::dynamodb::item::{text_of, uuid_of};
 use domain::address::EmailAddress;
 use domain::record::MessageRecord;
 
@@ -69,18 +69,16 @@ impl Messages {
         let (record, events) = tokio::try_join!(self.get(id), self.newest_events(&partition))?;
         let Some(mut record) = record else { return Ok(None) };
         record.events = events;
-        self.add_untagged(&mut record).await?;
+        self.add_other_events(&mut record).await?;
         Ok(Some(record))
     }
 
-    /// Adds the newest events without our tag, if SES's id of the message is known.
-    async fn add_untagged(&self, record: &mut MessageRecord) -> Result<(), StoreError> {
+    /// Adds the newest events without our tag and the event that the row makes, if SES's id of the message is known.
+    async fn add_other_events(&self, record: &mut MessageRecord) -> Result<(), StoreError> {
         if let Some(ses_id) = &record.ses_id {
-            let untagged = self.newest_events(&untagged(ses_id)).await?;
-            if !untagged.is_empty() {
-                record.events.extend(untagged);
-                newest_first(&mut record.events);
-            }
+            record.events.extend(self.newest_events(&untagged(ses_id)).await?);
+            record.add_sent_event();
+            newest_first(&mut record.events);
         }
         Ok(())
     }
@@ -96,7 +94,7 @@ impl Messages {
         stream::iter(records)
             .map(async |mut record| {
                 record.events = self.newest_events(&record.id.to_string()).await?;
-                self.add_untagged(&mut record).await?;
+                self.add_other_events(&mut record).await?;
                 Ok(record)
             })
             .buffered(READ_AT_ONCE)
@@ -132,25 +130,5 @@ impl Messages {
             }
         }
         Ok(delivered)
-    }
-
-    /// Finds our id of a message by SES's id of it. A message that was sent in the last seconds may be missing, because
-    /// the index is eventually consistent.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the index could not be read.
-    pub async fn id_of(&self, ses_id: &str) -> Result<Option<Uuid>, StoreError> {
-        let answer = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name("by-ses-id")
-            .key_condition_expression("#ses_id = :ses_id")
-            .set_expression_attribute_names(names(["ses_id"]))
-            .expression_attribute_values(":ses_id", s(ses_id))
-            .send()
-            .await
-            .map_err(StoreError::of("Query"))?;
-        Ok(answer.items().iter().find_map(|item| uuid_of(item, "id")))
     }
 }

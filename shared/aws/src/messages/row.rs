@@ -111,6 +111,7 @@ pub(super) fn record(row: &Item) -> Option<MessageRecord> {
         attempt_at: time_of(row, "attempt_at"),
         nonce: uuid_of(row, "nonce"),
         ses_id: text_of(row, "ses_id").map(str::to_owned),
+        sent_at: time_of(row, "sent_at"),
         settled_at: time_of(row, "settled_at"),
         created_at: time_of(row, "created_at")?,
         recipients: recipients

@@ -27,6 +27,17 @@ pub struct OpenMessages {
 #[derive(Clone, Debug)]
 pub struct ScanPosition(Item);
 
+impl ScanPosition {
+    /// The position after the item with this key.
+    pub(super) fn after(key: Item) -> Self {
+        Self(key)
+    }
+
+    pub(super) fn key(&self) -> Item {
+        self.0.clone()
+    }
+}
+
 impl Messages {
     /// Reads a page of the table, of at most 1 MB, the first one or that which follows `after`. Returns the messages
     /// whose last attempt began within a time and has no outcome.
@@ -43,7 +54,7 @@ impl Messages {
             .scan()
             .table_name(&self.table)
             .consistent_read(true)
-            .set_exclusive_start_key(after.map(|position| position.0.clone()))
+            .set_exclusive_start_key(after.map(ScanPosition::key))
             .filter_expression(
                 "#sk = :mail AND #state IN (:sending, :unknown) AND attribute_not_exists(#ses_id) AND \
                  #attempt_at BETWEEN :since AND :until",
@@ -59,7 +70,7 @@ impl Messages {
             .map_err(StoreError::of("Scan"))?;
         let mut page = OpenMessages {
             read: u64::try_from(answer.scanned_count()).unwrap_or(0),
-            next: answer.last_evaluated_key.clone().map(ScanPosition),
+            next: answer.last_evaluated_key.clone().map(ScanPosition::after),
             ..OpenMessages::default()
         };
         for item in answer.items() {

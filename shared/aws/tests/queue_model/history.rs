@@ -285,6 +285,7 @@ impl History {
             let write = Write::Accepted {
                 id: taken.id,
                 ses_id: taken.ses_id,
+                now: state.now,
             };
             state.apply(&write, "event");
         }

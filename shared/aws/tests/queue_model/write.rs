@@ -43,6 +43,7 @@ pub(crate) enum Write {
     Accepted {
         id: Uuid,
         ses_id: String,
+        now: Timestamp,
     },
     BeginAttempt {
         id: Uuid,

@@ -18,12 +18,6 @@ use crate::record::Engagement;
 /// The tag that carries our id of a message.
 const ID_TAG: &str = "okite_id";
 
-/// The types of event by which SES names its id of a mail that it took, in addition to what they report.
-///
-/// `Delivery` and `DeliveryDelay` prove as much. They are left out because a mail to many recipients has one of them
-/// for each, and every one would rewrite the record of the message.
-const NAMING_SES_ID: [&str; 5] = ["Send", "Bounce", "Complaint", "Reject", "Rendering Failure"];
-
 /// The longest id of SES's that becomes part of a key as it is; SES's ids have 60 characters.
 const FEEDBACK_ID_MAX: usize = 200;
 
@@ -62,14 +56,6 @@ pub struct EventRecipient {
     pub bounce_reason: Option<BounceReason>,
     /// Whether the mail was not sent to this address: an address that it was sent to forwarded it.
     pub forwarded: bool,
-}
-
-impl MessageEvent {
-    /// Returns whether the record of the message is to take SES's id from this event.
-    #[must_use]
-    pub fn names_ses_id(&self) -> bool {
-        NAMING_SES_ID.contains(&self.kind.as_str())
-    }
 }
 
 /// The contents of an event about its message, for every type.
@@ -255,7 +241,6 @@ mod tests {
             assert_eq!(told.at.to_string(), "2026-01-01T00:00:05Z", "{kind}");
             assert_eq!(told.kept_from.to_string(), "2026-01-01T00:00:00Z", "{kind}");
             assert_eq!(told.id, if kind == "Bounce" { "f-1" } else { "" }, "{kind}");
-            assert_eq!(told.names_ses_id(), kind == "Bounce", "{kind}");
         }
     }
 
@@ -263,10 +248,7 @@ mod tests {
     fn an_event_without_recipients_is_about_the_whole_mail() {
         for (kind, member) in [("Send", "send"), ("Reject", "reject"), ("Rendering Failure", "failure")] {
             let told = message(&event(kind, member, json!({}))).unwrap();
-            assert!(
-                told.id.is_empty() && told.recipients.is_empty() && told.names_ses_id(),
-                "{kind}"
-            );
+            assert!(told.id.is_empty() && told.recipients.is_empty(), "{kind}");
         }
     }
 
@@ -459,7 +441,7 @@ mod tests {
                 "{kind}"
             );
             assert_eq!(told.at.to_string(), "2026-01-01T00:00:05Z", "{kind}");
-            assert!(!told.names_ses_id() && told.id.len() == 32, "{kind}");
+            assert_eq!(told.id.len(), 32, "{kind}");
             let engagement = told.engagement.unwrap();
             assert_eq!(engagement.visit.ip_address.as_deref(), Some("192.0.2.1"), "{kind}");
             assert_eq!(engagement.link.is_some(), kind == "Click", "{kind}");

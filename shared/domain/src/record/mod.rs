@@ -23,12 +23,14 @@
 //! | `okite_state` | the state in Okite's own terms, with its reason |
 //! | `recipient_status` | the status of each recipient |
 //! | `recorded_mail` | a mail as its row holds it |
+//! | `sent_event` | SES's event `Send`, made from the row |
 
 mod engagement;
 mod okite_state;
 mod queued;
 mod recipient_status;
 mod recorded_mail;
+mod sent_event;
 
 use std::collections::BTreeSet;
 
@@ -44,6 +46,7 @@ pub use engagement::{Engagement, Visit};
 pub use okite_state::OkiteState;
 pub use queued::{FailedReason, QueuedMail, WaitsFor};
 pub use recorded_mail::RecordedMail;
+pub use sent_event::SEND;
 
 /// The state that the sender wrote last, or an operator after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,6 +172,8 @@ pub struct MessageRecord {
     pub failed: Option<FailedReason>,
     /// SES's id of the message, once it is known.
     pub ses_id: Option<String>,
+    /// The time at which SES answered the sender that it took the message; `None` if the sender did not write it.
+    pub sent_at: Option<Timestamp>,
     /// The time at which an operator wrote the state; `None` if the sender wrote it.
     pub settled_at: Option<Timestamp>,
     /// The time at which the first request for the message arrived.
@@ -283,6 +288,7 @@ impl MessageRecord {
             queued: None,
             failed: None,
             ses_id: None,
+            sent_at: None,
             settled_at: None,
             mail: RecordedMail::default(),
             recipients: Vec::new(),

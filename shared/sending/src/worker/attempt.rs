@@ -104,7 +104,8 @@ impl Run<'_> {
         };
         match sending.call_ses(outgoing, retry_until, nonce).await {
             Ok(ses_id) => {
-                if settle(id, self.deadlines, sending.messages.accepted(id, &ses_id)).await {
+                let accepted = sending.messages.accepted(id, &ses_id, self.deadlines.now());
+                if settle(id, self.deadlines, accepted).await {
                     self.end_sent(judged, due).await
                 } else {
                     HintEnd::DeliverAgain

@@ -1,5 +1,6 @@
 //! The table of messages.
 
+mod by_ses_id;
 mod claims;
 mod events;
 mod forget;

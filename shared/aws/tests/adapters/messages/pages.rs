@@ -75,7 +75,11 @@ async fn a_message_is_listed_once_whatever_is_written_to_it_later() {
         })
         .await
         .unwrap();
-    store.messages().accepted(ids[1], "0100-1").await.unwrap();
+    store
+        .messages()
+        .accepted(ids[1], "0100-1", crate::support::at(0))
+        .await
+        .unwrap();
     let listed = store.messages().newest(NewestFrom::Newest, 10).await.unwrap();
     assert_eq!(listed.ids, ids);
 }

@@ -240,7 +240,7 @@ async fn a_write_with_a_lost_answer_is_recognised() {
         .losing_an_answer()
         .await
         .messages()
-        .accepted(ID, SES_ID)
+        .accepted(ID, SES_ID, at(0))
         .await
         .unwrap();
     assert_eq!(text(&row(&store).await.unwrap(), "ses_id"), SES_ID);
@@ -294,34 +294,25 @@ async fn a_message_without_remaining_recipients_is_suppressed_and_has_no_attempt
 }
 
 #[tokio::test]
-async fn an_accepted_message_has_sess_id_and_can_be_found_by_it() {
+async fn an_accepted_message_has_sess_id_and_the_time_of_the_first_answer() {
     let store = sending().await;
-    assert_eq!(found_by(&store, SES_ID).await, [""; 0]);
-    store.messages().accepted(ID, SES_ID).await.unwrap();
-    assert_eq!(text(&row(&store).await.unwrap(), "ses_id"), SES_ID);
-    assert_eq!(found_by(&store, SES_ID).await, [ID.to_string()]);
-}
-
-/// The ids of the messages that the index finds by SES's id.
-async fn found_by(store: &Store, ses_id: &str) -> Vec<String> {
-    let answer = store
-        .client()
-        .query()
-        .table_name(store.table(TABLE))
-        .index_name("by-ses-id")
-        .key_condition_expression("ses_id = :ses_id")
-        .expression_attribute_values(":ses_id", s(ses_id))
-        .send()
-        .await
-        .unwrap();
-    answer.items().iter().map(|item| text(item, "id").to_owned()).collect()
+    for milliseconds in [5, 9] {
+        store.messages().accepted(ID, SES_ID, at(milliseconds)).await.unwrap();
+        let row = row(&store).await.unwrap();
+        assert_eq!(
+            (text(&row, "ses_id"), &row["sent_at"]),
+            (SES_ID, &n(at(5).as_millisecond()))
+        );
+        let record = store.messages().get(ID).await.unwrap().unwrap();
+        assert_eq!(record.sent_at, Some(at(5)));
+    }
 }
 
 #[tokio::test]
 async fn sess_id_is_written_once() {
     let store = sending().await;
     for ses_id in [SES_ID, SES_ID, "another"] {
-        store.messages().accepted(ID, ses_id).await.unwrap();
+        store.messages().accepted(ID, ses_id, at(0)).await.unwrap();
         assert_eq!(text(&row(&store).await.unwrap(), "ses_id"), SES_ID);
     }
 }
@@ -329,7 +320,7 @@ async fn sess_id_is_written_once() {
 #[tokio::test]
 async fn accepting_a_message_that_has_no_row_makes_no_ghost() {
     let store = Store::start().await;
-    let error = store.messages().accepted(ID, SES_ID).await.unwrap_err();
+    let error = store.messages().accepted(ID, SES_ID, at(0)).await.unwrap_err();
     assert_eq!(error.operation, "UpdateItem");
     assert_eq!(row(&store).await, None);
 }
@@ -366,7 +357,7 @@ async fn a_refusal_of_another_attempt_changes_nothing() {
 #[tokio::test]
 async fn a_message_that_ses_took_is_never_refused() {
     let store = sending().await;
-    store.messages().accepted(ID, SES_ID).await.unwrap();
+    store.messages().accepted(ID, SES_ID, at(0)).await.unwrap();
     let before = row(&store).await;
     store.messages().refused(&attempt(&any_mail())).await.unwrap();
     assert_eq!(row(&store).await, before);
@@ -376,7 +367,7 @@ async fn a_message_that_ses_took_is_never_refused() {
 async fn a_late_acceptance_beats_a_refusal() {
     let store = sending().await;
     store.messages().refused(&attempt(&any_mail())).await.unwrap();
-    store.messages().accepted(ID, SES_ID).await.unwrap();
+    store.messages().accepted(ID, SES_ID, at(0)).await.unwrap();
     assert_eq!(text(&row(&store).await.unwrap(), "ses_id"), SES_ID);
 }
 
@@ -405,7 +396,7 @@ async fn a_store_that_is_down_is_an_error_of_every_operation() {
     let message = new(&mail, &[]);
     let (put, accepted, refused) = tokio::join!(
         async { messages.put(&message).await.map(drop) },
-        messages.accepted(ID, SES_ID),
+        messages.accepted(ID, SES_ID, at(0)),
         messages.refused(&message)
     );
     for (failed, operation) in [(put, "PutItem"), (accepted, "UpdateItem"), (refused, "UpdateItem")] {
@@ -504,16 +495,6 @@ async fn a_refused_message_is_attempted_once_more_and_no_other_is() {
         (record.written, record.attempt, record.attempt_at),
         (SenderState::Sending, 2, Some(at(60_000)))
     );
-}
-
-#[tokio::test]
-async fn a_message_is_found_by_the_id_of_ses() {
-    let store = sending().await;
-    let messages = store.messages();
-    assert_eq!(messages.id_of(SES_ID).await.unwrap(), None);
-    messages.accepted(ID, SES_ID).await.unwrap();
-    assert_eq!(messages.id_of(SES_ID).await.unwrap(), Some(ID));
-    assert_eq!(messages.id_of("another").await.unwrap(), None);
 }
 
 #[tokio::test]

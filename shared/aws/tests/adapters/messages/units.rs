@@ -1,4 +1,4 @@
-//! What a message costs in write units, as DynamoDB would bill it.
+//! What a message costs in write and read units, as DynamoDB would bill it.
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use aws::{Messages, NewMessage};
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::operation::batch_write_item::{BatchWriteItemInput, BatchWriteItemOutput};
+use aws_sdk_dynamodb::operation::get_item::{GetItemInput, GetItemOutput};
 use aws_sdk_dynamodb::operation::put_item::{PutItemInput, PutItemOutput};
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemInput, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
@@ -14,16 +15,16 @@ use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeSerializationInterceptorContextMut, FinalizerInterceptorContextRef,
 };
-use domain::address::EmailAddress;
+use domain::address::{EmailAddress, Mailbox};
 use domain::feedback::MessageEvent;
-use domain::message::EmailParts;
+use domain::message::{EmailParts, Tag};
 use domain::recipient::{RecipientOutcome, RecipientStatus};
 
 use super::events::event;
-use super::rows::{ID, attempt};
+use super::rows::{ID, SES_ID, attempt, sending};
 use crate::support::{Store, at, mail, mailboxes, parts};
 
-/// Asks every write for the capacity that it consumes, and adds it up.
+/// Asks every write and every read of an item for the capacity that it consumes, and adds it up.
 #[derive(Clone, Debug, Default)]
 struct Meter(Arc<Mutex<Consumed>>);
 
@@ -31,6 +32,8 @@ struct Meter(Arc<Mutex<Consumed>>);
 struct Consumed {
     writes: u32,
     units: f64,
+    reads: u32,
+    read_units: f64,
 }
 
 impl Meter {
@@ -59,6 +62,8 @@ impl Intercept for Meter {
             update.return_consumed_capacity = total;
         } else if let Some(batch) = input.downcast_mut::<BatchWriteItemInput>() {
             batch.return_consumed_capacity = total;
+        } else if let Some(get) = input.downcast_mut::<GetItemInput>() {
+            get.return_consumed_capacity = total;
         }
         Ok(())
     }
@@ -72,6 +77,13 @@ impl Intercept for Meter {
         let Some(Ok(output)) = context.output_or_error() else {
             return Ok(());
         };
+        let units = |consumed: &ConsumedCapacity| consumed.capacity_units().unwrap();
+        if let Some(get) = output.downcast_ref::<GetItemOutput>() {
+            let mut sum = self.0.lock().unwrap();
+            sum.reads += 1;
+            sum.read_units += units(get.consumed_capacity().unwrap());
+            return Ok(());
+        }
         let consumed: Vec<&ConsumedCapacity> = if let Some(put) = output.downcast_ref::<PutItemOutput>() {
             put.consumed_capacity().into_iter().collect()
         } else if let Some(update) = output.downcast_ref::<UpdateItemOutput>() {
@@ -83,21 +95,96 @@ impl Intercept for Meter {
         };
         let mut sum = self.0.lock().unwrap();
         sum.writes += 1;
-        sum.units += consumed
-            .iter()
-            .map(|consumed| consumed.capacity_units().unwrap())
-            .sum::<f64>();
+        sum.units += consumed.into_iter().map(units).sum::<f64>();
         Ok(())
+    }
+}
+
+/// The table, through a client that counts.
+fn metered(store: &Store) -> (Messages, Meter) {
+    let meter = Meter::default();
+    let config = store.client().config().to_builder().interceptor(meter.clone());
+    let client = aws_sdk_dynamodb::Client::from_conf(config.build());
+    (Messages::new(client, store.table("MessagesTable")), meter)
+}
+
+const fn written(writes: u32, units: f64) -> Consumed {
+    Consumed {
+        writes,
+        units,
+        reads: 0,
+        read_units: 0.0,
+    }
+}
+
+/// A read of a row of up to 4 KB that is not consistent.
+const fn after_a_read(written: Consumed) -> Consumed {
+    Consumed {
+        reads: 1,
+        read_units: 0.5,
+        ..written
+    }
+}
+
+#[tokio::test]
+async fn a_usual_mail_costs_five_write_units_beside_its_permit() {
+    let store = Store::start().await;
+    let (messages, meter) = metered(&store);
+    let address = "anna.lindqvist-johansson@customers.example.org";
+    let tag = |name: &str, value: &str| Tag::new(name, value).unwrap();
+    let mail = mail(EmailParts {
+        from: Mailbox::parse("The Team of Example <notifications@mail.example.com>").unwrap(),
+        to: mailboxes(&[&format!("Anna Lindqvist-Johansson <{address}>")]),
+        reply_to: mailboxes(&["support@example.com"]),
+        subject: "Your order 1234-5678 was sent and will arrive on Wednesday".to_owned(),
+        tags: vec![tag("campaign", "order-sent"), tag("customer", "cus_0123456789")],
+        ..parts()
+    });
+    let outcomes = [RecipientOutcome {
+        address: EmailAddress::parse(address).unwrap(),
+        status: RecipientStatus::Accepted,
+    }];
+    let message = NewMessage {
+        outcomes: &outcomes,
+        key_id: "0123456789abcdef",
+        ..attempt(&mail)
+    };
+    messages.put(&message).await.unwrap();
+    // The row, and an entry of `by-recipient` and of `newest`.
+    assert_eq!(meter.take(), written(1, 3.0));
+    let ses_id = "0100019b0a1b2c3d-00000000-0000-0000-0000-000000000000-000000";
+    messages.accepted(ID, ses_id, at(0)).await.unwrap();
+    assert_eq!(meter.take(), written(1, 1.0));
+    let of_ses = |event: MessageEvent| MessageEvent {
+        ses_id: ses_id.to_owned(),
+        subtype: None,
+        ..event
+    };
+    messages
+        .add_event(&of_ses(event("Send", "", &[])), at(0))
+        .await
+        .unwrap();
+    assert_eq!(meter.take(), after_a_read(written(0, 0.0)));
+    let delivery = of_ses(event("Delivery", "", &[address]));
+    messages.add_event(&delivery, at(0)).await.unwrap();
+    assert_eq!(meter.take(), after_a_read(written(1, 1.0)));
+}
+
+#[tokio::test]
+async fn an_event_that_settles_a_mail_costs_the_row_once_more() {
+    let store = sending().await;
+    let (messages, meter) = metered(&store);
+    for (person, expected) in [("anna", written(2, 2.0)), ("carol", written(1, 1.0))] {
+        let delivery = event("Delivery", "", &[&format!("{person}@example.org")]);
+        messages.add_event(&delivery, at(0)).await.unwrap();
+        assert_eq!(meter.take(), after_a_read(expected), "{person}");
     }
 }
 
 #[tokio::test]
 async fn a_mail_to_50_people_costs_one_unit_for_each_delivery() {
     let store = Store::start().await;
-    let meter = Meter::default();
-    let config = store.client().config().to_builder().interceptor(meter.clone());
-    let client = aws_sdk_dynamodb::Client::from_conf(config.build());
-    let messages = Messages::new(client, store.table("MessagesTable"));
+    let (messages, meter) = metered(&store);
 
     let people: Vec<String> = (0..50)
         .map(|number| format!("person-{number:02}@example.org"))
@@ -119,7 +206,7 @@ async fn a_mail_to_50_people_costs_one_unit_for_each_delivery() {
         ..attempt(&mail)
     };
     messages.put(&message).await.unwrap();
-    messages.accepted(ID, "s-1").await.unwrap();
+    messages.accepted(ID, SES_ID, at(0)).await.unwrap();
     let sent = meter.take();
 
     messages.add_event(&event("Send", "", &[]), at(0)).await.unwrap();
@@ -132,11 +219,15 @@ async fn a_mail_to_50_people_costs_one_unit_for_each_delivery() {
         messages.add_event(&delivery, at(0)).await.unwrap();
     }
     let deliveries = meter.take();
-    let consumed = |writes, units| Consumed { writes, units };
     // The row and SES's id in it, 4 KB each time; 50 entries of the index, which are two units each; one entry of
-    // `newest` and one of `by-ses-id`.
-    assert_eq!(sent, consumed(4, 4.0 + 4.0 + 100.0 + 1.0 + 1.0));
-    // The event, and SES's id once more: the only event that rewrites the row.
-    assert_eq!(of_send, consumed(2, 1.0 + 4.0));
-    assert_eq!(deliveries, consumed(50, 50.0));
+    // `newest`.
+    assert_eq!(sent, written(4, 4.0 + 4.0 + 100.0 + 1.0));
+    // The row says it already.
+    assert_eq!(of_send, after_a_read(written(0, 0.0)));
+    let reads = Consumed {
+        reads: 50,
+        read_units: 25.0,
+        ..written(50, 50.0)
+    };
+    assert_eq!(deliveries, reads);
 }

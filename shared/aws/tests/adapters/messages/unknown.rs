@@ -55,7 +55,7 @@ async fn only_rows_without_an_outcome_are_found_and_only_those_of_the_time() {
         };
         assert_eq!(store.messages().put(&message).await.unwrap(), Put::Written);
         match n {
-            1 => store.messages().accepted(id(n), SES_ID).await.unwrap(),
+            1 => store.messages().accepted(id(n), SES_ID, at(0)).await.unwrap(),
             2 => store.messages().refused(&message).await.unwrap(),
             _ => {}
         }
@@ -135,7 +135,7 @@ async fn a_word_is_written_once_and_only_on_the_attempt_that_was_read() {
 async fn what_became_of_a_message_meanwhile_wins_over_an_operators_word() {
     let store = sending().await;
     let seen = store.messages().get(ID).await.unwrap().unwrap();
-    store.messages().accepted(ID, SES_ID).await.unwrap();
+    store.messages().accepted(ID, SES_ID, at(0)).await.unwrap();
     assert!(
         !store
             .messages()

@@ -111,7 +111,7 @@ async fn a_refused_row_that_ses_has_named_since_is_not_queued() {
     let messages = store.messages();
     messages.put(&waiting.message()).await.unwrap();
     messages.refused(&waiting.message()).await.unwrap();
-    messages.accepted(ID, "0100").await.unwrap();
+    messages.accepted(ID, "0100", at(0)).await.unwrap();
     let mut second = waiting.mail();
     second.message.attempt = 2;
     let accepted = messages.accept(&store.outbox(), &second).await.unwrap();

@@ -292,7 +292,7 @@ async fn an_attempt_without_an_answer_is_given_up_by_its_nonce_and_an_id_still_m
     );
     assert_eq!(state(&store).await, SenderState::Refused);
     set_in_row(&store, "state", s("unknown")).await;
-    messages.accepted(ID, "0100").await.unwrap();
+    messages.accepted(ID, "0100", at(0)).await.unwrap();
     assert_eq!(record(&store).await.okite_state(at(0)).0.as_str(), "sent");
     let store = sending().await;
     store.messages().requeue(ID, OURS, WaitsFor::Rate).await.unwrap();

@@ -170,8 +170,8 @@ impl Request {
         }
         let outcome = match self.world.call_ses(claimed.id, None).await {
             SesAnswer::Accepted(ses_id) => {
-                let id = claimed.id;
-                self.world.write(Write::Accepted { id, ses_id }).await;
+                let (id, now) = (claimed.id, self.world.now());
+                self.world.write(Write::Accepted { id, ses_id, now }).await;
                 return Outcome::Accepted;
             }
             SesAnswer::Ambiguous => return Outcome::Unknown,

@@ -227,7 +227,8 @@ impl Worker {
         let id = self.id();
         let refusal = match self.world.call_ses(id, Some(content)).await {
             SesAnswer::Accepted(ses_id) => {
-                return match self.world.write(Write::Accepted { id, ses_id }).await {
+                let now = self.world.now();
+                return match self.world.write(Write::Accepted { id, ses_id, now }).await {
                     Some(_) => self.end(&due.entry).await,
                     None => End::DeliverAgain,
                 };

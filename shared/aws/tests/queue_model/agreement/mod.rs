@@ -75,7 +75,7 @@ impl Engine {
                 put(messages.refused_without_row(&self.message(*attempt)).await.unwrap())
             }
             // A mail without a row is an error there, which says no more.
-            Write::Accepted { id, ses_id } => match messages.accepted(*id, ses_id).await {
+            Write::Accepted { id, ses_id, now } => match messages.accepted(*id, ses_id, *now).await {
                 Ok(()) => done,
                 Err(_) => Reply::Otherwise(None),
             },

@@ -164,6 +164,7 @@ impl Writes {
             9 => Write::Accepted {
                 id,
                 ses_id: nonce.to_string(),
+                now,
             },
             10..=13 => Write::BeginAttempt {
                 id,

@@ -177,12 +177,13 @@ impl Store {
                 Reply::Done
             }
             Write::RefusedWithoutRow(attempt) => self.refuse_without_row(*attempt),
-            Write::Accepted { id, ses_id } => {
+            Write::Accepted { id, ses_id, now } => {
                 if self.row(*id).is_none() {
                     return Reply::Otherwise(None);
                 }
                 self.change_if(true, *id, |row| {
                     row.ses_id.get_or_insert_with(|| ses_id.clone());
+                    row.sent_at.get_or_insert(*now);
                 });
                 Reply::Done
             }
