@@ -8,5 +8,5 @@ pub(crate) mod store_error;
 pub(crate) mod transaction;
 
 pub use client::client;
-pub(crate) use client::client_for_events;
+pub(crate) use client::{settings, settings_for_events};
 pub use store_error::StoreError;

@@ -10,8 +10,10 @@ use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use crate::connection::{TrustError, behavior_version, function_connector};
+use crate::signing::signed_client;
 
-/// The configuration of a function's clients, which share one connector and its pool of connections.
+/// The configuration of a function's clients, which share one connector and its pool of connections. They sign their calls
+/// themselves: see [`crate::signing`].
 #[derive(Clone, Debug)]
 pub struct FunctionConfig {
     sdk: SdkConfig,
@@ -49,48 +51,48 @@ impl FunctionConfig {
     /// Makes a DynamoDB client.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        crate::dynamodb(&self.sdk)
+        signed_client!(aws_sdk_dynamodb, &crate::dynamodb::settings(&self.sdk))
     }
 
     /// Makes a DynamoDB client with less patience, for events that come again if they fail.
     #[must_use]
     pub fn dynamodb_for_events(&self) -> aws_sdk_dynamodb::Client {
-        crate::dynamodb::client_for_events(&self.sdk)
+        signed_client!(aws_sdk_dynamodb, &crate::dynamodb::settings_for_events(&self.sdk))
     }
 
     /// Makes an SES client.
     #[cfg(feature = "ses")]
     #[must_use]
     pub fn sesv2(&self) -> aws_sdk_sesv2::Client {
-        crate::sesv2(&self.sdk)
+        signed_client!(aws_sdk_sesv2, &crate::ses::settings(&self.sdk))
     }
 
     /// Makes a CloudWatch client. Its connection opens with the first call.
     #[cfg(feature = "cloudwatch")]
     #[must_use]
     pub fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
-        crate::cloudwatch(&self.sdk)
+        signed_client!(aws_sdk_cloudwatch, &crate::cloudwatch::settings(&self.sdk))
     }
 
     /// Makes an SNS client. Its connection opens with the first call.
     #[cfg(feature = "sns")]
     #[must_use]
     pub fn sns(&self) -> aws_sdk_sns::Client {
-        crate::sns(&self.sdk)
+        signed_client!(aws_sdk_sns, &crate::sns::settings(&self.sdk))
     }
 
     /// Makes an SQS client. Its connection opens with the first call.
     #[cfg(feature = "sqs")]
     #[must_use]
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        crate::sqs(&self.sdk)
+        signed_client!(aws_sdk_sqs, &crate::sqs::settings(&self.sdk))
     }
 
     /// Makes an SQS client with the patience of the queue's worker. Its connection opens with the first call.
     #[cfg(feature = "sqs")]
     #[must_use]
     pub fn sqs_for_worker(&self) -> aws_sdk_sqs::Client {
-        crate::sqs_for_worker(&self.sdk)
+        signed_client!(aws_sdk_sqs, &crate::sqs::settings_for_worker(&self.sdk))
     }
 
     /// Opens a connection to DynamoDB.
