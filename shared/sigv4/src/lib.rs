@@ -1,4 +1,4 @@
-//! Signature Version 4 (SigV4): how a client of AWS proves that it knows a secret access key, without sending it.
+//! Signature Version 4 (`SigV4`): how a client of AWS proves that it knows a secret access key, without sending it.
 //!
 //! Both sides write the request in one spelling and hash it. The client signs that hash, the time and the scope with a
 //! key that it derives from its secret. The server does the same and compares. This crate has the rules that both sides

@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use crate::connection::{TrustError, behavior_version, function_connector};
+use crate::dynamodb::KeptEndpoint;
 use crate::signing::signed_client;
 
 /// The configuration of a function's clients, which share one connector and its pool of connections. They sign their calls
@@ -51,13 +52,13 @@ impl FunctionConfig {
     /// Makes a DynamoDB client.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        signed_client!(aws_sdk_dynamodb, &crate::dynamodb::settings(&self.sdk))
+        dynamodb(&crate::dynamodb::settings(&self.sdk))
     }
 
     /// Makes a DynamoDB client with less patience, for events that come again if they fail.
     #[must_use]
     pub fn dynamodb_for_events(&self) -> aws_sdk_dynamodb::Client {
-        signed_client!(aws_sdk_dynamodb, &crate::dynamodb::settings_for_events(&self.sdk))
+        dynamodb(&crate::dynamodb::settings_for_events(&self.sdk))
     }
 
     /// Makes an SES client.
@@ -107,6 +108,11 @@ impl FunctionConfig {
     }
 }
 
+/// Makes a DynamoDB client that signs its calls itself, and resolves its endpoint once.
+fn dynamodb(settings: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    signed_client!(aws_sdk_dynamodb, settings, endpoint_resolver = KeptEndpoint::default())
+}
+
 /// Returns whether a variable of the environment is `true`, as the SDKs of AWS read it.
 fn is_true(variable: &str) -> bool {
     std::env::var(variable).is_ok_and(|value| value.eq_ignore_ascii_case("true"))
@@ -130,5 +136,34 @@ impl LoadServiceConfig for ServiceEnvironment {
             "AWS_ENDPOINT_URL" => endpoint_override(&key.service_id().to_ascii_uppercase()),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checks the clients that the macro is given: the signer of Okite must be the last scheme of each.
+    macro_rules! check {
+        ($($client:expr),*) => {
+            $(
+                let schemes: Vec<_> = $client.config().auth_schemes().collect();
+                assert!(format!("{:?}", schemes.last()).contains("SigningScheme"), "{}", stringify!($client));
+            )*
+        };
+    }
+
+    #[test]
+    fn every_client_signs_its_calls_itself() {
+        let config = FunctionConfig::from_env("eu-west-1").unwrap();
+        check!(config.dynamodb(), config.dynamodb_for_events());
+        #[cfg(feature = "ses")]
+        check!(config.sesv2());
+        #[cfg(feature = "cloudwatch")]
+        check!(config.cloudwatch());
+        #[cfg(feature = "sns")]
+        check!(config.sns());
+        #[cfg(feature = "sqs")]
+        check!(config.sqs(), config.sqs_for_worker());
     }
 }

@@ -1,4 +1,4 @@
-//! The signatures of a function's calls (SigV4), by the rules of the crate `sigv4`.
+//! The signatures of a function's calls (`SigV4`), by the rules of the crate `sigv4`.
 //!
 //! The SDK's own signer derives the key of the day anew for each call, signs every header and copies the request several
 //! times: a quarter of the instructions of a mail. This one takes its place in the clients of functions. It signs what
@@ -35,13 +35,14 @@ use signer::Signer;
 use trim::Trim;
 
 /// Makes a client that signs its calls itself. The SDK has these types once for each service, with nothing in common
-/// between them.
+/// between them. What follows the settings is set as well.
 macro_rules! signed_client {
-    ($service:ident, $sdk:expr) => {{
+    ($service:ident, $sdk:expr $(, $setting:ident = $value:expr)?) => {{
         let sdk: &aws_config::SdkConfig = $sdk;
         let (scheme, interceptor) = $crate::signing::parts(sdk);
         let mut config = $service::config::Builder::from(sdk).push_auth_scheme(scheme);
         config.push_interceptor(interceptor);
+        $(let config = config.$setting($value);)?
         $service::Client::from_conf(config.build())
     }};
 }
