@@ -62,7 +62,7 @@ pub use sns::{Notifications, NotifyError, client as sns};
 #[cfg(feature = "sqs")]
 pub use sqs::{
     DeliveryNotQueued, DeliveryQueue, DepthUnknown, HINTS_AT_ONCE_MAX, HintNotSent, Hints, NewHint, QueuedDelivery,
-    client as sqs, client_for_worker as sqs_for_worker,
+    SqsClient, client as sqs, client_for_worker as sqs_for_worker,
 };
 pub use suppressions::{
     AddedFromSes, ChoiceRecorded, EntriesPage, Evidence, LOOKED_AT_MAX, NewestPage, Recorded, Suppressions,

@@ -20,8 +20,8 @@ pub struct CanonicalRequest<'a> {
     pub path: &'a str,
     /// The query string, of [`canonical_query`].
     pub query: &'a str,
-    /// The names of the signed headers in lower case, each with the value of [`canonical_value`]. A signer sorts them by
-    /// name.
+    /// The names of the signed headers in lower case, each with the value of [`canonical_value`]. A signer sorts them
+    /// by name.
     pub headers: &'a [(&'a str, Cow<'a, str>)],
     /// The SHA-256 of the body, in hexadecimal.
     pub body_hash: &'a str,
@@ -95,7 +95,11 @@ pub fn canonical_query(query: &str) -> String {
 /// Returns the value of a header, with white space at the ends removed and within it reduced to one space.
 #[must_use]
 pub fn canonical_value(value: &str) -> Cow<'_, str> {
-    if value.contains([' ', '\t']) {
+    // Without an early end, eight or more bytes are compared at once. The session token of a role has a kilobyte.
+    let has_space = value
+        .bytes()
+        .fold(false, |found, byte| found | matches!(byte, b' ' | b'\t'));
+    if has_space {
         value.split_ascii_whitespace().collect::<Vec<_>>().join(" ").into()
     } else {
         Cow::Borrowed(value)

@@ -1,7 +1,8 @@
 //! The endpoint of DynamoDB, resolved once and not for each table.
 //!
-//! The SDK keeps the endpoint of the last call, and the name of the table is among the parameters that must be the same.
-//! A mail calls four tables in turn, so each call would run all rules anew. They read the name only if it is an ARN.
+//! The SDK keeps the endpoint of the last call, and the name of the table is among the parameters that must be the
+//! same. The tables of a mail take turns, so each call would run all rules anew. They read the name only if it is an
+//! ARN.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -130,9 +131,11 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
-        fn resolves_as_the_sdk_does(calls in prop::collection::vec(some_params(), 1..6), tables in prop::collection::vec(a_name(), 3)) {
+        fn resolves_as_the_sdk_does(
+            calls in prop::collection::vec(some_params(), 1..6),
+            tables in prop::collection::vec(a_name(), 3),
+        ) {
             let ours = KeptEndpoint::default();
             // Each call comes again with other tables.
             let again = calls.iter().flat_map(|params| {

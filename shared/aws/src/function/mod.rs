@@ -12,9 +12,11 @@ use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use crate::connection::{TrustError, behavior_version, function_connector};
 use crate::dynamodb::KeptEndpoint;
 use crate::signing::signed_client;
+#[cfg(feature = "sqs")]
+use crate::sqs::SqsClient;
 
-/// The configuration of a function's clients, which share one connector and its pool of connections. They sign their calls
-/// themselves: see [`crate::signing`].
+/// The configuration of a function's clients, which share one connector and its pool of connections. They sign their
+/// calls themselves: see [`crate::signing`].
 #[derive(Clone, Debug)]
 pub struct FunctionConfig {
     sdk: SdkConfig,
@@ -82,18 +84,21 @@ impl FunctionConfig {
         signed_client!(aws_sdk_sns, &crate::sns::settings(&self.sdk))
     }
 
-    /// Makes an SQS client. Its connection opens with the first call.
+    /// Returns an SQS client that is made with its first call, and opens its connection then.
     #[cfg(feature = "sqs")]
     #[must_use]
-    pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        signed_client!(aws_sdk_sqs, &crate::sqs::settings(&self.sdk))
+    pub fn sqs(&self) -> SqsClient {
+        let sdk = self.sdk.clone();
+        SqsClient::later(move || signed_client!(aws_sdk_sqs, &crate::sqs::settings(&sdk)))
     }
 
-    /// Makes an SQS client with the patience of the queue's worker. Its connection opens with the first call.
+    /// Returns an SQS client with the patience of the queue's worker. It is made with its first call, and opens its
+    /// connection then.
     #[cfg(feature = "sqs")]
     #[must_use]
-    pub fn sqs_for_worker(&self) -> aws_sdk_sqs::Client {
-        signed_client!(aws_sdk_sqs, &crate::sqs::settings_for_worker(&self.sdk))
+    pub fn sqs_for_worker(&self) -> SqsClient {
+        let sdk = self.sdk.clone();
+        SqsClient::later(move || signed_client!(aws_sdk_sqs, &crate::sqs::settings_for_worker(&sdk)))
     }
 
     /// Opens a connection to DynamoDB.
@@ -164,6 +169,6 @@ mod tests {
         #[cfg(feature = "sns")]
         check!(config.sns());
         #[cfg(feature = "sqs")]
-        check!(config.sqs(), config.sqs_for_worker());
+        check!(config.sqs().get(), config.sqs_for_worker().get());
     }
 }

@@ -1,8 +1,8 @@
 //! The signatures of a function's calls (`SigV4`), by the rules of the crate `sigv4`.
 //!
-//! The SDK's own signer derives the key of the day anew for each call, signs every header and copies the request several
-//! times: a quarter of the instructions of a mail. This one takes its place in the clients of functions. It signs what
-//! the services need that Okite calls, and refuses anything else.
+//! The SDK's own signer derives the key of the day anew for each call, signs every header and copies the request
+//! several times: a quarter of the instructions of a mail. This one takes its place in the clients of functions. It
+//! signs what the services need that Okite calls, and refuses anything else.
 //!
 //! | module | concept |
 //! |---|---|

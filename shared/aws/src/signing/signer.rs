@@ -28,7 +28,7 @@ pub(super) enum CannotSign {
     /// The SDK does not say what to sign for.
     #[error("the SDK names no {0} to sign for: set the region, or update the SDK")]
     NoScope(&'static str),
-    /// The operation needs a presigned URL, a trailer, the hash of the body in a header, or paths that are encoded once.
+    /// The operation needs a presigned URL, a trailer, the hash of the body in a header, or a path encoded once.
     #[error("the operation asks for signing options that Okite's signer does not have: use the SDK's signer for it")]
     Options,
     /// The body is not in memory.

@@ -1,5 +1,5 @@
-//! The parts of the SDK that are switched off, because they tell AWS's statistics what nobody reads here. Each mail makes
-//! five calls, and each call would format and copy them.
+//! The parts of the SDK that are switched off: headers for AWS's statistics. Each mail makes five calls, and each call
+//! would format and copy them.
 //!
 //! | header of the SDK | instead |
 //! |---|---|

@@ -2,12 +2,14 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | `client` | the client, which a function makes with its first call |
 //! | `hints` | the queues of hints about mails that wait |
 //! | `deliveries` | the queue of deliveries to webhooks |
 //! | `batch` | messages that are sent in one call, and the outcome of each |
 //! | `depth` | how many messages a queue holds |
 
 mod batch;
+mod client;
 mod deliveries;
 mod depth;
 mod hints;
@@ -21,6 +23,7 @@ use aws_smithy_types::retry::RetryConfig;
 use crate::connection::{CallTimeouts, client_config};
 use domain::queue::HINT_DELAY_MAX;
 
+pub use client::SqsClient;
 pub use deliveries::{DeliveryNotQueued, DeliveryQueue, QueuedDelivery};
 pub use depth::DepthUnknown;
 pub use hints::{HINTS_AT_ONCE_MAX, HintNotSent, Hints, NewHint};
