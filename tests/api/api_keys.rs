@@ -35,7 +35,7 @@ impl<'a> Container<'a> {
         let clients = front::Clients {
             dynamodb: okite.dynamodb.clone(),
             ses: okite.ses(),
-            sqs: okite.sqs(),
+            sqs: okite.sqs().into(),
         };
         let state = send_api::SendApiState::with_clients(config, clients);
         Self { okite, state }

@@ -240,7 +240,7 @@ impl World {
         let clients = front::Clients {
             dynamodb: self.dynamodb.clone(),
             ses: self.ses.clone(),
-            sqs: self.sqs.clone(),
+            sqs: self.sqs.clone().into(),
         };
         let state = send_api::SendApiState::with_clients(self.config.clone(), clients);
         let mut headers = json!({ "authorization": format!("Bearer {KEY}") });

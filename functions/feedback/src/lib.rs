@@ -18,7 +18,7 @@ mod sns_event;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws::{Evidence, FunctionConfig, Marks, Messages, Recorded, StoreError, Suppressions, TrustError};
+use aws::{Evidence, FunctionConfig, Marks, Messages, Recorded, SqsClient, StoreError, Suppressions, TrustError};
 use domain::feedback::{
     self, Feedback, FeedbackClass, FeedbackEvent, Mark, MarkKind, RecipientFact, ReportedChoice, UnreadableFeedback,
 };
@@ -73,7 +73,7 @@ impl State {
 
     /// Makes the function with these clients: see [`aws::dynamodb`] and [`aws::sqs_for_worker`].
     #[must_use]
-    pub fn with_clients(config: Config, dynamodb: aws_sdk_dynamodb::Client, sqs: aws_sdk_sqs::Client) -> Self {
+    pub fn with_clients(config: Config, dynamodb: aws_sdk_dynamodb::Client, sqs: impl Into<SqsClient>) -> Self {
         Self {
             // arn:aws:sns:<region>:<account>:<name>
             account_id: config

@@ -29,8 +29,13 @@ const TIMEOUTS: CallTimeouts = CallTimeouts {
 /// Makes a CloudWatch client. The SDK's retries stay on, because every call only reads.
 #[must_use]
 pub fn client(config: &SdkConfig) -> Client {
+    Client::new(&settings(config))
+}
+
+/// Returns the configuration of the client.
+pub(crate) fn settings(config: &SdkConfig) -> SdkConfig {
     let retries = RetryConfig::standard().with_max_attempts(3);
-    Client::new(&client_config(config, retries, TIMEOUTS))
+    client_config(config, retries, TIMEOUTS)
 }
 
 /// CloudWatch could not be read; the call may succeed later.

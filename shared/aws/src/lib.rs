@@ -9,6 +9,7 @@
 //! | `connection` | what all clients share: the HTTP client and its certificates |
 //! | `newest_from` | where a page of a list by age begins |
 //! | `function` | the clients of a function, from its environment, and their warm-up during init |
+//! | `signing` | the signatures of a function's calls, and what the SDK need not do for them |
 //!
 //! An adapter takes and returns the types of `domain`. Its errors state what the caller must do. They carry the
 //! operation and AWS's error code for the log. They carry no text of AWS's, because those texts contain addresses.
@@ -28,6 +29,7 @@ mod newest_from;
 mod outbox;
 #[cfg(feature = "ses")]
 mod ses;
+mod signing;
 #[cfg(feature = "sns")]
 mod sns;
 #[cfg(feature = "sqs")]
@@ -60,7 +62,7 @@ pub use sns::{Notifications, NotifyError, client as sns};
 #[cfg(feature = "sqs")]
 pub use sqs::{
     DeliveryNotQueued, DeliveryQueue, DepthUnknown, HINTS_AT_ONCE_MAX, HintNotSent, Hints, NewHint, QueuedDelivery,
-    client as sqs, client_for_worker as sqs_for_worker,
+    SqsClient, client as sqs, client_for_worker as sqs_for_worker,
 };
 pub use suppressions::{
     AddedFromSes, ChoiceRecorded, EntriesPage, Evidence, LOOKED_AT_MAX, NewestPage, Recorded, Suppressions,

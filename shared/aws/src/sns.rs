@@ -22,8 +22,13 @@ const TIMEOUTS: CallTimeouts = CallTimeouts {
 /// Makes an SNS client. The SDK's retries stay on: a message that reaches operators twice is better than none.
 #[must_use]
 pub fn client(config: &SdkConfig) -> Client {
+    Client::new(&settings(config))
+}
+
+/// Returns the configuration of the client.
+pub(crate) fn settings(config: &SdkConfig) -> SdkConfig {
     let retries = RetryConfig::standard().with_max_attempts(3);
-    Client::new(&client_config(config, retries, TIMEOUTS))
+    client_config(config, retries, TIMEOUTS)
 }
 
 /// SNS did not take a message; the call may succeed later.

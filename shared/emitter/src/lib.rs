@@ -17,7 +17,9 @@ mod payload;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws::{Deliveries, DeliveryNotQueued, DeliveryQueue, KnownEndpoints, QueuedDelivery, StoreError, Webhooks};
+use aws::{
+    Deliveries, DeliveryNotQueued, DeliveryQueue, KnownEndpoints, QueuedDelivery, SqsClient, StoreError, Webhooks,
+};
 use domain::webhook::{Delivery, DeliveryMessage, Endpoint, WebhookEvent};
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -92,7 +94,7 @@ pub enum NotEmitted {
 impl Emitter {
     /// Makes an emitter with the given clients: see [`aws::dynamodb`], [`aws::sqs`] and [`aws::sqs_for_worker`].
     #[must_use]
-    pub fn new(config: EmitterConfig, dynamodb: &aws_sdk_dynamodb::Client, sqs: aws_sdk_sqs::Client) -> Self {
+    pub fn new(config: EmitterConfig, dynamodb: &aws_sdk_dynamodb::Client, sqs: impl Into<SqsClient>) -> Self {
         Self {
             region: config.region.into(),
             endpoints: Arc::new(KnownEndpoints::new(

@@ -10,8 +10,8 @@ mod unsubscribe;
 use std::time::Duration;
 
 use aws::{
-    ApiKeys, FunctionConfig, Hints, KnownUnsubscribeSecrets, Messages, Outbox, SesSuppressionList, Suppressions,
-    TrustError, Usage,
+    ApiKeys, FunctionConfig, Hints, KnownUnsubscribeSecrets, Messages, Outbox, SesSuppressionList, SqsClient,
+    Suppressions, TrustError, Usage,
 };
 use domain::address::LocalSenders;
 use emitter::Emitter;
@@ -33,7 +33,7 @@ pub struct Clients {
     /// For sending.
     pub ses: aws_sdk_sesv2::Client,
     /// For hints about mails that wait, and for events.
-    pub sqs: aws_sdk_sqs::Client,
+    pub sqs: SqsClient,
 }
 
 /// The parts of a front. Each front takes those that it needs.

@@ -1,8 +1,9 @@
 //! The header `authorization` of a signed request.
 
+use sigv4::ALGORITHM;
+
 use super::error::SignatureError;
 
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// The longest access key id. AWS's own have 16 to 128 characters.
 const ACCESS_KEY_ID_MAX: usize = 128;
 
@@ -63,11 +64,6 @@ impl Authorization {
             signature: signature.ok_or(SignatureError::Incomplete("Signature"))?.to_owned(),
         })
     }
-
-    /// Returns what the signature is valid for: day, region and service.
-    pub(super) fn scope(&self) -> String {
-        format!("{}/{}/{}/aws4_request", self.date, self.region, self.service)
-    }
 }
 
 #[cfg(test)]
@@ -86,7 +82,8 @@ mod tests {
         );
         let wanted = wanted.map_err(|error| error.to_string()).unwrap();
         assert_eq!(wanted.signed_headers, ["host", "x-amz-date"]);
-        assert_eq!(wanted.scope(), "20260131/eu-west-1/ses/aws4_request");
+        let scope = [wanted.date.as_str(), &wanted.region, &wanted.service];
+        assert_eq!(scope, ["20260131", "eu-west-1", "ses"]);
         for header in [
             "AWS4-HMAC-SHA256 Credential=ok_1/20260131/eu-west-1/ses/aws4_request,SignedHeaders=host;x-amz-date,Signature=ab",
             " AWS4-HMAC-SHA256   Signature=ab, SignedHeaders=host;x-amz-date,  Credential=ok_1/20260131/eu-west-1/ses/aws4_request ",

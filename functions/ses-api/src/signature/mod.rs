@@ -1,9 +1,10 @@
-//! Signature Version 4 (SigV4): how AWS's SDKs prove that they know a secret access key, without sending it.
+//! The check of signatures (`SigV4`), by which AWS's SDKs prove that they know a secret access key. The crate `sigv4` has
+//! the rules that a signer and this check share.
 //!
 //! | module | concept |
 //! |---|---|
 //! | `authorization` | the parts of the header `authorization` |
-//! | `canonical` | the one spelling of a request that both sides sign |
+//! | `canonical` | the spellings of a request that its client may have signed |
 //! | `error` | why a request is refused, in AWS's words |
 //!
 //! The check has two steps. [`Signature::read`] returns the access key id, whose secret the caller looks up;
@@ -13,7 +14,6 @@
 //! An HTTP API of API Gateway hands over the path decoded, so the client's spelling of it is lost. SDKs sign the
 //! encoding of the encoded path, and a client may send a path that needs no encoding. So the signature may hold over
 //! the path encoded once or twice. Paths with `%2F` or `%3F` cannot be verified: once decoded, they are other paths.
-//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
 
 mod authorization;
 mod canonical;
@@ -21,13 +21,11 @@ mod error;
 
 use std::fmt;
 
-use domain::hex::hex;
-use domain::hmac::hmac_sha256;
 use http::HeaderMap;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
+use sigv4::{SigningKey, sha256_hex};
 use subtle::ConstantTimeEq;
 
 pub use error::SignatureError;
@@ -91,7 +89,7 @@ impl Signature {
             return Err(SignatureError::OtherDate);
         }
         check_signed_headers(request.headers, &authorization)?;
-        let body_hash = hex(&Sha256::digest(request.body));
+        let body_hash = sha256_hex(request.body);
         if let Some(given) = value(request.headers, AMZ_CONTENT_SHA256) {
             check_body_hash(&given, &body_hash)?;
         }
@@ -120,22 +118,11 @@ impl Signature {
         secret: &str,
         now: Option<Timestamp>,
     ) -> Result<(), SignatureError> {
-        let scope = self.authorization.scope();
-        let key = [
-            self.authorization.date.as_str(),
-            &self.authorization.region,
-            SERVICE,
-            "aws4_request",
-        ]
-        .iter()
-        .fold(format!("AWS4{secret}").into_bytes(), |key, part| {
-            hmac_sha256(&key, part.as_bytes()).to_vec()
-        });
+        let Authorization { date, region, .. } = &self.authorization;
+        let key = SigningKey::derive(secret, date, region, SERVICE);
         let canonical = Canonical::new(request, &self.authorization.signed_headers, &self.body_hash);
-        let is_right = canonical.spellings().iter().any(|spelling| {
-            let hash = hex(&Sha256::digest(spelling.as_bytes()));
-            let text = format!("AWS4-HMAC-SHA256\n{}\n{scope}\n{hash}", self.time);
-            let expected = hex(&hmac_sha256(&key, text.as_bytes()));
+        let is_right = canonical.hashes().iter().any(|hash| {
+            let expected = key.sign(&self.time, hash);
             bool::from(expected.as_bytes().ct_eq(self.authorization.signature.as_bytes()))
         });
         if !is_right {

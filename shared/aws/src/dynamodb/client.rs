@@ -24,25 +24,30 @@ const TIMEOUTS_FOR_EVENTS: CallTimeouts = CallTimeouts {
 /// idempotent.
 #[must_use]
 pub fn client(config: &SdkConfig) -> Client {
+    Client::new(&settings(config))
+}
+
+/// Returns the configuration of the client.
+pub(crate) fn settings(config: &SdkConfig) -> SdkConfig {
     with(config, 3, TIMEOUTS)
 }
 
-/// Makes a DynamoDB client with less patience, for events that come again if they fail.
-#[must_use]
-pub(crate) fn client_for_events(config: &SdkConfig) -> Client {
+/// Returns the configuration of a client with less patience, for events that come again if they fail.
+pub(crate) fn settings_for_events(config: &SdkConfig) -> SdkConfig {
     with(config, 2, TIMEOUTS_FOR_EVENTS)
 }
 
-fn with(config: &SdkConfig, attempts: u32, timeouts: CallTimeouts) -> Client {
+fn with(config: &SdkConfig, attempts: u32, timeouts: CallTimeouts) -> SdkConfig {
     let retries = RetryConfig::standard()
         .with_max_attempts(attempts)
         .with_initial_backoff(Duration::from_millis(50));
-    Client::new(&client_config(config, retries, timeouts))
+    client_config(config, retries, timeouts)
 }
 
 #[cfg(test)]
 mod tests {
     use aws_config::Region;
+    use aws_smithy_types::timeout::TimeoutConfig;
 
     use super::*;
 
@@ -52,13 +57,8 @@ mod tests {
             .behavior_version(crate::behavior_version())
             .region(Region::new("us-east-1"))
             .build();
-        let operation = |client: Client| {
-            client
-                .config()
-                .timeout_config()
-                .and_then(aws_smithy_types::timeout::TimeoutConfig::operation_timeout)
-        };
-        assert_eq!(operation(client(&config)), Some(Duration::from_secs(6)));
-        assert_eq!(operation(client_for_events(&config)), Some(Duration::from_secs(2)));
+        let operation = |settings: SdkConfig| settings.timeout_config().and_then(TimeoutConfig::operation_timeout);
+        assert_eq!(operation(settings(&config)), Some(Duration::from_secs(6)));
+        assert_eq!(operation(settings_for_events(&config)), Some(Duration::from_secs(2)));
     }
 }

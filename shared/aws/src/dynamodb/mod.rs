@@ -3,10 +3,12 @@
 pub(crate) mod batch;
 mod client;
 pub(crate) mod condition;
+mod endpoint;
 pub(crate) mod item;
 pub(crate) mod store_error;
 pub(crate) mod transaction;
 
 pub use client::client;
-pub(crate) use client::client_for_events;
+pub(crate) use client::{settings, settings_for_events};
+pub(crate) use endpoint::KeptEndpoint;
 pub use store_error::StoreError;

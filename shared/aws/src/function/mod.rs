@@ -10,8 +10,13 @@ use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use crate::connection::{TrustError, behavior_version, function_connector};
+use crate::dynamodb::KeptEndpoint;
+use crate::signing::signed_client;
+#[cfg(feature = "sqs")]
+use crate::sqs::SqsClient;
 
-/// The configuration of a function's clients, which share one connector and its pool of connections.
+/// The configuration of a function's clients, which share one connector and its pool of connections. They sign their
+/// calls themselves: see [`crate::signing`].
 #[derive(Clone, Debug)]
 pub struct FunctionConfig {
     sdk: SdkConfig,
@@ -49,48 +54,51 @@ impl FunctionConfig {
     /// Makes a DynamoDB client.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        crate::dynamodb(&self.sdk)
+        dynamodb(&crate::dynamodb::settings(&self.sdk))
     }
 
     /// Makes a DynamoDB client with less patience, for events that come again if they fail.
     #[must_use]
     pub fn dynamodb_for_events(&self) -> aws_sdk_dynamodb::Client {
-        crate::dynamodb::client_for_events(&self.sdk)
+        dynamodb(&crate::dynamodb::settings_for_events(&self.sdk))
     }
 
     /// Makes an SES client.
     #[cfg(feature = "ses")]
     #[must_use]
     pub fn sesv2(&self) -> aws_sdk_sesv2::Client {
-        crate::sesv2(&self.sdk)
+        signed_client!(aws_sdk_sesv2, &crate::ses::settings(&self.sdk))
     }
 
     /// Makes a CloudWatch client. Its connection opens with the first call.
     #[cfg(feature = "cloudwatch")]
     #[must_use]
     pub fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
-        crate::cloudwatch(&self.sdk)
+        signed_client!(aws_sdk_cloudwatch, &crate::cloudwatch::settings(&self.sdk))
     }
 
     /// Makes an SNS client. Its connection opens with the first call.
     #[cfg(feature = "sns")]
     #[must_use]
     pub fn sns(&self) -> aws_sdk_sns::Client {
-        crate::sns(&self.sdk)
+        signed_client!(aws_sdk_sns, &crate::sns::settings(&self.sdk))
     }
 
-    /// Makes an SQS client. Its connection opens with the first call.
+    /// Returns an SQS client that is made with its first call, and opens its connection then.
     #[cfg(feature = "sqs")]
     #[must_use]
-    pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        crate::sqs(&self.sdk)
+    pub fn sqs(&self) -> SqsClient {
+        let sdk = self.sdk.clone();
+        SqsClient::later(move || signed_client!(aws_sdk_sqs, &crate::sqs::settings(&sdk)))
     }
 
-    /// Makes an SQS client with the patience of the queue's worker. Its connection opens with the first call.
+    /// Returns an SQS client with the patience of the queue's worker. It is made with its first call, and opens its
+    /// connection then.
     #[cfg(feature = "sqs")]
     #[must_use]
-    pub fn sqs_for_worker(&self) -> aws_sdk_sqs::Client {
-        crate::sqs_for_worker(&self.sdk)
+    pub fn sqs_for_worker(&self) -> SqsClient {
+        let sdk = self.sdk.clone();
+        SqsClient::later(move || signed_client!(aws_sdk_sqs, &crate::sqs::settings_for_worker(&sdk)))
     }
 
     /// Opens a connection to DynamoDB.
@@ -103,6 +111,11 @@ impl FunctionConfig {
     pub async fn open_sesv2(&self) {
         warm_up::open(&self.connector, warm_up::sesv2(&self.sdk).await).await;
     }
+}
+
+/// Makes a DynamoDB client that signs its calls itself, and resolves its endpoint once.
+fn dynamodb(settings: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    signed_client!(aws_sdk_dynamodb, settings, endpoint_resolver = KeptEndpoint::default())
 }
 
 /// Returns whether a variable of the environment is `true`, as the SDKs of AWS read it.
@@ -128,5 +141,34 @@ impl LoadServiceConfig for ServiceEnvironment {
             "AWS_ENDPOINT_URL" => endpoint_override(&key.service_id().to_ascii_uppercase()),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checks the clients that the macro is given: the signer of Okite must be the last scheme of each.
+    macro_rules! check {
+        ($($client:expr),*) => {
+            $(
+                let schemes: Vec<_> = $client.config().auth_schemes().collect();
+                assert!(format!("{:?}", schemes.last()).contains("SigningScheme"), "{}", stringify!($client));
+            )*
+        };
+    }
+
+    #[test]
+    fn every_client_signs_its_calls_itself() {
+        let config = FunctionConfig::from_env("eu-west-1").unwrap();
+        check!(config.dynamodb(), config.dynamodb_for_events());
+        #[cfg(feature = "ses")]
+        check!(config.sesv2());
+        #[cfg(feature = "cloudwatch")]
+        check!(config.cloudwatch());
+        #[cfg(feature = "sns")]
+        check!(config.sns());
+        #[cfg(feature = "sqs")]
+        check!(config.sqs().get(), config.sqs_for_worker().get());
     }
 }

@@ -16,5 +16,10 @@ const TIMEOUTS: CallTimeouts = CallTimeouts {
 /// a lost answer would be a second mail.
 #[must_use]
 pub fn client(config: &SdkConfig) -> Client {
-    Client::new(&client_config(config, RetryConfig::disabled(), TIMEOUTS))
+    Client::new(&settings(config))
+}
+
+/// Returns the configuration of the client.
+pub(crate) fn settings(config: &SdkConfig) -> SdkConfig {
+    client_config(config, RetryConfig::disabled(), TIMEOUTS)
 }

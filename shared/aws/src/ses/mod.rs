@@ -17,6 +17,7 @@ use aws_smithy_types::error::operation::BuildError;
 use uuid::Uuid;
 
 pub use client::client;
+pub(crate) use client::settings;
 pub use suppression_list::{ListError, ListedPage, Pace, SesSuppressionList, SesText};
 
 use crate::connection::NeverSent;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::BuildError;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use futures_util::{StreamExt, stream};
 
+use super::client::SqsClient;
 use super::{DepthUnknown, batch, depth, needs_operator, seconds};
 use domain::queue::QueueDepth;
 use domain::webhook::DeliveryMessage;
@@ -49,7 +49,7 @@ pub struct QueuedDelivery {
 /// The queue of deliveries.
 #[derive(Clone, Debug)]
 pub struct DeliveryQueue {
-    client: Client,
+    client: SqsClient,
     queue_url: String,
 }
 
@@ -60,8 +60,11 @@ impl DeliveryQueue {
     /// Sends to the queue with this URL, with the patience of the client: [`sqs`](crate::sqs()) or
     /// [`sqs_for_worker`](crate::sqs_for_worker).
     #[must_use]
-    pub fn new(client: Client, queue_url: String) -> Self {
-        Self { client, queue_url }
+    pub fn new(client: impl Into<SqsClient>, queue_url: String) -> Self {
+        Self {
+            client: client.into(),
+            queue_url,
+        }
     }
 
     /// Sends messages, in as many calls as they need. Returns the outcome of each, in their order: SQS may take some
@@ -87,7 +90,7 @@ impl DeliveryQueue {
             );
         }
         stream::iter(calls)
-            .map(|entries| batch::send(&self.client, &self.queue_url, entries))
+            .map(|entries| batch::send(self.client.get(), &self.queue_url, entries))
             .buffered(CALLS_AT_ONCE)
             .map(stream::iter)
             .flatten()
@@ -102,7 +105,7 @@ impl DeliveryQueue {
     /// # Errors
     /// [`DepthUnknown`] if there is no answer, or one without a figure. The queue must then count as full.
     pub async fn depth(&self) -> Result<QueueDepth, DepthUnknown> {
-        depth::of(&self.client, &self.queue_url).await
+        depth::of(self.client.get(), &self.queue_url).await
     }
 }
 

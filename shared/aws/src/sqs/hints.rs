@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 
+use super::client::SqsClient;
 use super::{DepthUnknown, batch, depth, needs_operator, seconds};
 use crate::error_code::error_code;
 use domain::queue::{Hint, QueueDepth};
@@ -49,15 +49,18 @@ pub struct NewHint {
 /// A queue of hints.
 #[derive(Clone, Debug)]
 pub struct Hints {
-    client: Client,
+    client: SqsClient,
     queue_url: String,
 }
 
 impl Hints {
     /// Sends to the queue with this URL.
     #[must_use]
-    pub fn new(client: Client, queue_url: String) -> Self {
-        Self { client, queue_url }
+    pub fn new(client: impl Into<SqsClient>, queue_url: String) -> Self {
+        Self {
+            client: client.into(),
+            queue_url,
+        }
     }
 
     /// Returns whether the queue has this ARN. Its URL ends with its name too.
@@ -78,6 +81,7 @@ impl Hints {
     pub async fn send(&self, hint: &Hint, key_id: &str, delay: Duration) -> Result<(), HintNotSent> {
         let sent = self
             .client
+            .get()
             .send_message()
             .queue_url(&self.queue_url)
             .message_body(hint.to_body())
@@ -94,7 +98,7 @@ impl Hints {
     /// each, in their order: SQS may take some and not the others.
     pub async fn send_all(&self, hints: &[NewHint]) -> Vec<Result<(), HintNotSent>> {
         let entries = hints.iter().enumerate().map(|(index, hint)| entry(index, hint));
-        let outcomes = batch::send(&self.client, &self.queue_url, entries.collect()).await;
+        let outcomes = batch::send(self.client.get(), &self.queue_url, entries.collect()).await;
         let outcome = |taken: Result<(), String>| taken.map_err(|code| HintNotSent { code });
         outcomes.into_iter().map(outcome).collect()
     }
@@ -105,7 +109,7 @@ impl Hints {
     /// # Errors
     /// [`DepthUnknown`] if there is no answer, or one without a figure. The queue must then count as full.
     pub async fn depth(&self) -> Result<QueueDepth, DepthUnknown> {
-        depth::of(&self.client, &self.queue_url).await
+        depth::of(self.client.get(), &self.queue_url).await
     }
 }
 

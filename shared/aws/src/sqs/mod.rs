@@ -2,12 +2,14 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | `client` | the client, which a function makes with its first call |
 //! | `hints` | the queues of hints about mails that wait |
 //! | `deliveries` | the queue of deliveries to webhooks |
 //! | `batch` | messages that are sent in one call, and the outcome of each |
 //! | `depth` | how many messages a queue holds |
 
 mod batch;
+mod client;
 mod deliveries;
 mod depth;
 mod hints;
@@ -21,6 +23,7 @@ use aws_smithy_types::retry::RetryConfig;
 use crate::connection::{CallTimeouts, client_config};
 use domain::queue::HINT_DELAY_MAX;
 
+pub use client::SqsClient;
 pub use deliveries::{DeliveryNotQueued, DeliveryQueue, QueuedDelivery};
 pub use depth::DepthUnknown;
 pub use hints::{HINTS_AT_ONCE_MAX, HintNotSent, Hints, NewHint};
@@ -40,16 +43,26 @@ const TIMEOUTS_OF_WORKER: CallTimeouts = CallTimeouts {
 /// Makes an SQS client that tries a call once, for at most 300 ms.
 #[must_use]
 pub fn client(config: &SdkConfig) -> Client {
-    Client::new(&client_config(config, RetryConfig::disabled(), TIMEOUTS))
+    Client::new(&settings(config))
+}
+
+/// Returns the configuration of a client that tries a call once.
+pub(crate) fn settings(config: &SdkConfig) -> SdkConfig {
+    client_config(config, RetryConfig::disabled(), TIMEOUTS)
 }
 
 /// Makes an SQS client with the patience of the queue's worker. A hint that is sent twice does no harm.
 #[must_use]
 pub fn client_for_worker(config: &SdkConfig) -> Client {
+    Client::new(&settings_for_worker(config))
+}
+
+/// Returns the configuration of the worker's client.
+pub(crate) fn settings_for_worker(config: &SdkConfig) -> SdkConfig {
     let retries = RetryConfig::standard()
         .with_max_attempts(3)
         .with_initial_backoff(Duration::from_millis(50));
-    Client::new(&client_config(config, retries, TIMEOUTS_OF_WORKER))
+    client_config(config, retries, TIMEOUTS_OF_WORKER)
 }
 
 /// Returns whether a call fails with this code until somebody mends the deployment.

@@ -1,0 +1,112 @@
+//! The part of the SDK that signs, and the reasons why it cannot.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_credential_types::Credentials;
+use aws_runtime::auth::{
+    PayloadSigningOverride, SigV4OperationSigningConfig, SigV4SessionTokenNameOverride, SigningOptions,
+};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::auth::{AuthSchemeEndpointConfig, Sign};
+use aws_smithy_runtime_api::client::identity::Identity;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_types::SigningName;
+use aws_types::region::SigningRegion;
+
+use super::day_key::{DayKey, SignedAt};
+use super::request;
+use super::server_clock::ServerClock;
+
+/// A request that is not sent, because nobody tested how to sign it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CannotSign {
+    /// The identity of the call is no secret access key.
+    #[error("the call has no credentials of AWS: give the function a role")]
+    NoCredentials,
+    /// The SDK does not say what to sign for.
+    #[error("the SDK names no {0} to sign for: set the region, or update the SDK")]
+    NoScope(&'static str),
+    /// The operation needs a presigned URL, a trailer, the hash of the body in a header, or a path encoded once.
+    #[error("the operation asks for signing options that Okite's signer does not have: use the SDK's signer for it")]
+    Options,
+    /// The body is not in memory.
+    #[error("the body is a stream, which Okite's signer does not sign: use the SDK's signer for it")]
+    Stream,
+    /// The URI is relative, or different services would read it differently.
+    #[error("the URI has no host, a user, a segment '.', '..' or '', or a plus in its query: encode these")]
+    Uri,
+    /// The header is repeated, cannot be sent, or is one that the signer sets.
+    #[error("the header '{0}' is repeated, unreadable, or set by the caller: leave it to the signer")]
+    Header(String),
+    /// The clock is outside the calendar.
+    #[error("the clock of this machine shows no time of the calendar: correct it")]
+    Time,
+}
+
+/// Signs the calls of one client, with the key of the day.
+#[derive(Debug)]
+pub(super) struct Signer {
+    clock: Arc<ServerClock>,
+    /// The key that was used last. A client calls one service in one region, so one is enough.
+    key: Mutex<Option<Arc<DayKey>>>,
+}
+
+impl Signer {
+    pub(super) fn new(clock: Arc<ServerClock>) -> Self {
+        Self {
+            clock,
+            key: Mutex::new(None),
+        }
+    }
+
+    fn key(&self, at: SignedAt, credentials: &Credentials, region: &str, service: &str) -> Arc<DayKey> {
+        let mut kept = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        match kept.as_ref() {
+            Some(key) if key.is_for(at, credentials, region, service) => Arc::clone(key),
+            _ => Arc::clone(kept.insert(Arc::new(DayKey::derive(at, credentials, region, service)))),
+        }
+    }
+}
+
+impl Sign for Signer {
+    fn sign_http_request(
+        &self,
+        request: &mut HttpRequest,
+        identity: &Identity,
+        endpoint: AuthSchemeEndpointConfig<'_>,
+        components: &RuntimeComponents,
+        config: &ConfigBag,
+    ) -> Result<(), BoxError> {
+        let credentials = identity.data::<Credentials>().ok_or(CannotSign::NoCredentials)?;
+        check_options(&endpoint, config)?;
+        // The endpoint's own scope first: that of a multi-region or a local endpoint is not the client's.
+        let of_endpoint = |name: &str| endpoint.get(name).and_then(|value| value.as_string());
+        let region = of_endpoint("signingRegion").or_else(|| config.load::<SigningRegion>().map(AsRef::as_ref));
+        let region = region.ok_or(CannotSign::NoScope("region"))?;
+        let service = of_endpoint("signingName").or_else(|| config.load::<SigningName>().map(AsRef::as_ref));
+        let service = service.ok_or(CannotSign::NoScope("service"))?;
+
+        let local = components.time_source().unwrap_or_default().now();
+        let at = SignedAt::new(self.clock.time(local)).ok_or(CannotSign::Time)?;
+        let key = self.key(at, credentials, region, service);
+        Ok(request::sign(request, &key, key.time(at), credentials.session_token())?)
+    }
+}
+
+/// Refuses what the services that Okite calls never ask for.
+fn check_options(endpoint: &AuthSchemeEndpointConfig<'_>, config: &ConfigBag) -> Result<(), CannotSign> {
+    let operation = config.load::<SigV4OperationSigningConfig>();
+    let is_usual = operation.is_some_and(|operation| operation.signing_options == SigningOptions::default());
+    let is_other = ["disableDoubleEncoding", "disableNormalizePath"]
+        .iter()
+        .any(|name| endpoint.get(name).is_some())
+        || config.load::<PayloadSigningOverride>().is_some()
+        || config.load::<SigV4SessionTokenNameOverride>().is_some();
+    if is_usual && !is_other {
+        Ok(())
+    } else {
+        Err(CannotSign::Options)
+    }
+}
