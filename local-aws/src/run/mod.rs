@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::calls::Calls;
+use crate::consumption::Consumption;
 use crate::data_dir::DataDir;
 use crate::fault::Faults;
 use crate::feed::{Feed, Happening};
@@ -56,6 +57,8 @@ pub struct LocalAws {
     pub faults: Faults,
     /// The counts that the services keep of their own requests.
     pub metrics: ServiceMetrics,
+    /// The consumption so far.
+    pub consumption: Consumption,
     feed: Feed,
     readiness_path: &'static str,
     data_dir: Option<DataDir>,

@@ -60,7 +60,9 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
     let lambda = Lambda::new(program, functions, url, clock.clone(), stop.child_token());
 
     let middleware = middleware(&clock, &lambda);
-    let dynamodb = Dynamodb::open(data_dir.map(DataDir::database).as_deref(), &stack.tables)?.with_clock(clock.clone());
+    let dynamodb = Dynamodb::open(data_dir.map(DataDir::database).as_deref(), &stack.tables)?
+        .with_clock(clock.clone())
+        .with_consumption(settings.counts_units.then(|| middleware.consumption.clone()));
     let (events, published) = mpsc::unbounded_channel();
     let ses = Ses::new(ses_settings, clock.clone(), events).map_err(StartError::Ses)?;
     let pipeline = EventPipelineSettings {
@@ -131,6 +133,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         calls: middleware.calls,
         faults: middleware.faults,
         metrics: middleware.metrics,
+        consumption: middleware.consumption,
         feed: ses.feed().clone(),
         readiness_path: application.readiness_path,
         data_dir: settings.data_dir,
@@ -168,6 +171,7 @@ fn middleware(clock: &Clock, lambda: &Lambda) -> Middleware {
         calls: Calls::default(),
         faults: Faults::new(clock.clone(), lambda.processes()),
         metrics: ServiceMetrics::new(clock.clone()),
+        consumption: lambda.consumption().clone(),
     }
 }
 
