@@ -40,7 +40,9 @@ pub struct Use {
     pub by: String,
     /// The unit.
     pub unit: Unit,
-    /// The thing: the logical id of a table or `table/index`, the name of a queue, a topic, a function or a service.
+    /// The operation of a service's API that it is for. It is empty for everything but calls and their units.
+    pub operation: String,
+    /// The thing: the logical id of a table or `table/index`, or the name of a queue, a topic, a function or a service.
     pub of: String,
 }
 
@@ -59,9 +61,15 @@ impl Consumption {
 
     /// Adds to what a function, or a service by itself, consumed.
     pub(crate) fn add(&self, by: Option<&str>, unit: Unit, of: &str, amount: f64) {
+        self.add_for(by, unit, ("", of), amount);
+    }
+
+    /// Adds to what a function consumed for an operation on a table or a service.
+    pub(crate) fn add_for(&self, by: Option<&str>, unit: Unit, (operation, of): (&str, &str), amount: f64) {
         let used = Use {
             by: by.unwrap_or_default().to_owned(),
             unit,
+            operation: operation.to_owned(),
             of: of.to_owned(),
         };
         *self
@@ -116,8 +124,13 @@ mod tests {
     use super::*;
 
     fn amount(consumption: &Consumption, by: &str, unit: Unit, of: &str) -> Option<f64> {
-        let (by, of) = (by.to_owned(), of.to_owned());
-        consumption.so_far().get(&Use { by, unit, of }).copied()
+        let used = Use {
+            by: by.to_owned(),
+            unit,
+            operation: String::new(),
+            of: of.to_owned(),
+        };
+        consumption.so_far().get(&used).copied()
     }
 
     #[test]

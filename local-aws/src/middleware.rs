@@ -210,7 +210,11 @@ async fn handle<S: WireService>(State(served): State<Arc<Served<S>>>, request: R
     }
     // The request is given away before the fault is applied.
     let function = caller(headers).map(str::to_owned);
-    consumption.add(function.as_deref(), Unit::Call, S::SERVICE.iam_prefix(), 1.0);
+    let on = match operation.tables.as_slice() {
+        [] => S::SERVICE.name().to_owned(),
+        tables => tables.join(" and "),
+    };
+    consumption.add_for(function.as_deref(), Unit::Call, (&operation.name, &on), 1.0);
     if let (AwsService::Sqs, [access]) = (S::SERVICE, operation.allowed_by.as_slice()) {
         consumption.queue_request(function.as_deref(), &access.resource, request.body.len());
     }

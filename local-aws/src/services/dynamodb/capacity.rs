@@ -33,6 +33,7 @@ const WRITES: [&str; 5] = [
 /// A request that was changed so that its answer tells what it consumed.
 pub(super) struct Question {
     unit: Unit,
+    operation: String,
     /// The request before the change.
     request: Value,
     caller: Option<String>,
@@ -59,6 +60,7 @@ impl Question {
         request.body = Bytes::from(asking.to_string());
         Some(Self {
             unit,
+            operation: operation.to_owned(),
             request: before,
             caller: caller.map(str::to_owned),
         })
@@ -84,7 +86,7 @@ impl Question {
         for (table, index, units) in consumed {
             let table = tables.get(&table).map_or(table.as_str(), |known| &known.logical_id);
             let of = index.map_or_else(|| table.to_owned(), |index| format!("{table}/{index}"));
-            consumption.add(self.caller.as_deref(), self.unit, &of, units);
+            consumption.add_for(self.caller.as_deref(), self.unit, (&self.operation, &of), units);
         }
         if let Some(fields) = answered.as_object_mut() {
             if self.request.get(CAPACITY).is_none() {
@@ -177,13 +179,14 @@ mod tests {
         async fn start() -> Self {
             let database = Database::memory().unwrap();
             let text = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
+            let key = |name: &str, kind: &str| json!({ "AttributeName": name, "KeyType": kind });
             let create = json!({
                 "TableName": "items", "BillingMode": "PAY_PER_REQUEST",
-                "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }, { "AttributeName": "sk", "KeyType": "RANGE" }],
+                "KeySchema": [key("id", "HASH"), key("sk", "RANGE")],
                 "AttributeDefinitions": [text("id"), text("sk"), text("key")],
                 "GlobalSecondaryIndexes": [{
                     "IndexName": "by-key", "Projection": { "ProjectionType": "KEYS_ONLY" },
-                    "KeySchema": [{ "AttributeName": "key", "KeyType": "HASH" }],
+                    "KeySchema": [key("key", "HASH")],
                 }],
             });
             database.create_table(serde_json::from_value(create).unwrap()).unwrap();
@@ -222,20 +225,15 @@ mod tests {
             let response = Arc::clone(&self.wire).carry_out(WireRequest { head, body }).await;
             let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
             let mut consumed = Vec::new();
-            for (Use { by, unit, of }, amount) in self.consumption.so_far() {
-                assert_eq!(by, "worker");
-                let used = amount
-                    - before
-                        .get(&Use {
-                            by,
-                            unit,
-                            of: of.clone(),
-                        })
-                        .copied()
-                        .unwrap_or_default();
-                let letter = if unit == Unit::WriteUnit { "W" } else { "R" };
-                if used > 0.0 {
-                    consumed.push(format!("{letter} {of} {used}"));
+            for (used, amount) in self.consumption.so_far() {
+                assert_eq!(used.by, "worker");
+                if used.operation != operation {
+                    continue;
+                }
+                let amount = amount - before.get(&used).copied().unwrap_or_default();
+                let letter = if used.unit == Unit::WriteUnit { "W" } else { "R" };
+                if amount > 0.0 {
+                    consumed.push(format!("{letter} {} {amount}", used.of));
                 }
             }
             (serde_json::from_slice(&body).unwrap(), consumed.join(", "))
@@ -283,7 +281,8 @@ mod tests {
             world.consumed("DeleteItem", json!({ "Key": key("b") })).await,
             "W Items 1, W Items/by-key 1"
         );
-        let writes = json!({ "items": [{ "PutRequest": { "Item": item("c", 10, None) } }, { "DeleteRequest": { "Key": key("a") } }] });
+        let put = json!({ "PutRequest": { "Item": item("c", 10, None) } });
+        let writes = json!({ "items": [put, { "DeleteRequest": { "Key": key("a") } }] });
         assert_eq!(
             world
                 .consumed("BatchWriteItem", json!({ "RequestItems": writes }))
@@ -352,8 +351,11 @@ mod tests {
     #[tokio::test]
     async fn a_transaction_costs_twice_in_its_table_and_once_in_an_index() {
         let world = World::start().await;
-        let put = json!({ "Put": { "TableName": "items", "Item": item("a", 1_500, Some("k")), "ConditionExpression": "attribute_not_exists(id)" } });
-        let check = json!({ "ConditionCheck": { "TableName": "items", "Key": key("b"), "ConditionExpression": "attribute_not_exists(id)" } });
+        let is_new = "attribute_not_exists(id)";
+        let item = item("a", 1_500, Some("k"));
+        let put = json!({ "Put": { "TableName": "items", "Item": item, "ConditionExpression": is_new } });
+        let check = json!({ "TableName": "items", "Key": key("b"), "ConditionExpression": is_new });
+        let check = json!({ "ConditionCheck": check });
         let transaction = json!({ "TransactItems": [put, check] });
         assert_eq!(
             world.consumed("TransactWriteItems", transaction.clone()).await,
