@@ -11,7 +11,7 @@ const CACHED: [&str; 2] = ["ApiKeysTable", "WebhooksTable"];
 /// The access key of a test's own clients.
 const TEST: &str = "test";
 /// The bytes that DynamoDB adds to each item and each entry of an index.
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.TTL.html>
+/// <https://aws.amazon.com/dynamodb/pricing/on-demand/>
 const OVERHEAD: i64 = 100;
 
 /// What one case consumed.
@@ -141,10 +141,20 @@ fn used(okite: &Okite) -> BTreeMap<Use, f64> {
     used
 }
 
+/// Returns how much a function used of a unit up to now.
+pub(super) fn used_by(okite: &Okite, function: &str, unit: Unit) -> f64 {
+    let used = used(okite).into_iter();
+    let of_function = used.filter(|(used, _)| used.by == function && used.unit == unit);
+    of_function.map(|(_, amount)| amount).sum()
+}
+
 /// Measures what `act` consumes, up to the moment at which `is_over` holds of the bill.
 pub(super) async fn measure(okite: &Okite, is_over: impl Fn(&Bill) -> bool, act: impl AsyncFnOnce()) -> Bill {
     let before = Meter::read(okite).await;
+    // The mail is settled before its events come, as on AWS.
+    okite.local.hold_events(true);
     act().await;
+    okite.local.hold_events(false);
     eventually("all of the case is counted", async || {
         let now = Meter {
             used: used(okite),

@@ -151,8 +151,10 @@ impl Prices {
 
     /// Returns the number of events that were delivered: each is a row that the function writes.
     fn deliveries(&self, bill: &Bill) -> f64 {
-        let written = |used: &Use| used.by == "webhooks" && used.of == "DeliveriesTable" && used.operation == "PutItem";
-        bill.sum(Unit::Call, written)
+        let is_write = |used: &Use| ["PutItem", "UpdateItem"].contains(&used.operation.as_str());
+        bill.sum(Unit::Call, |used| {
+            used.by == "webhooks" && used.of == "DeliveriesTable" && is_write(used)
+        })
     }
 }
 

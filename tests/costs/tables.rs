@@ -5,7 +5,7 @@ use std::fmt::Write;
 use local_aws::consumption::{Unit, Use};
 
 use super::bill::Bill;
-use super::cases::{Case, Cases};
+use super::cases::{Case, Cases, Parameter};
 use super::prices::{Line, Prices, as_float};
 
 const THOUSAND: f64 = 1e3;
@@ -88,7 +88,10 @@ pub(super) fn sentence(cases: &Cases, prices: &Prices) -> String {
 /// Writes each request of one mail, with its units.
 pub(super) fn requests(bill: &Bill) -> String {
     let mut table = "| function | request | times | write units | read units |\n|---|---|--:|---|---|\n".to_owned();
-    for (used, times) in bill.uses().filter(|(used, _)| used.unit == Unit::Call) {
+    let mut calls: Vec<_> = bill.uses().filter(|(used, _)| used.unit == Unit::Call).collect();
+    // The function that sends comes before those that hear of it.
+    calls.sort_by(|a, b| b.0.by.cmp(&a.0.by));
+    for (used, times) in calls {
         let [write, read] = [Unit::WriteUnit, Unit::ReadUnit].map(|unit| units(bill, used, unit));
         writeln!(
             table,
@@ -174,40 +177,53 @@ pub(super) fn case_costs(cases: &[Case], prices: &Prices) -> String {
 
 /// Writes what parameters save.
 pub(super) fn parameters(cases: &Cases, prices: &Prices) -> String {
-    let mut table =
-        "| parameter | Okite's requests, USD a million | saved | storage and backup, USD a million | saved |\n\
-                     |---|--:|--:|--:|--:|\n"
-            .to_owned();
-    let storage = |bill: &Bill| prices.storage(bill, MILLION).iter().map(|line| line.usd).sum::<f64>();
+    let mut table = "| parameter | effect | Okite's requests, USD a million | saved | storage and backup | saved |\n\
+                     |---|---|--:|--:|--:|--:|\n"
+        .to_owned();
+    let storage = |bill: &Bill| -> f64 { prices.storage(bill, MILLION).iter().map(|line| line.usd).sum() };
     let (requests_before, stored_before) = (prices.total(&cases.simple, MILLION), storage(&cases.simple));
-    let mut row = |name: &str, requests: f64, stored: f64| {
+    let mut row = |name: &str, effect: &str, requests: f64, stored: f64| {
         let (less, stored_less) = (requests_before - requests, stored_before - stored);
         writeln!(
             table,
-            "| {name} | {requests:.2} | {less:.2} | {stored:.2} | {stored_less:.2} |"
+            "| {name} | {effect} | {requests:.2} | {less:.2} | {stored:.2} | {stored_less:.2} |"
         )
         .unwrap();
     };
-    row("the defaults", requests_before, stored_before);
-    for (parameter, bill) in &cases.parameters {
+    row("the defaults", "", requests_before, stored_before);
+    for Parameter { name, effect, bill } in &cases.parameters {
         row(
-            &format!("`{parameter}=false`"),
+            &format!("`{name}=false`"),
+            effect,
             prices.total(bill, MILLION),
             storage(bill),
         );
     }
-    let logs = prices
-        .requests(&cases.simple, MILLION)
-        .into_iter()
-        .find(|line| line.what == "Logs");
-    row("`LogLevel=warn`", requests_before - logs.unwrap().usd, stored_before);
-    row("`MessageRetentionDays=7`", requests_before, stored_before * 7.0 / 30.0);
+    let lines = prices.requests(&cases.simple, MILLION);
+    let logs: f64 = lines
+        .iter()
+        .filter(|line| line.what == "Logs")
+        .map(|line| line.usd)
+        .sum();
+    row(
+        "`LogLevel=warn`",
+        "the log has no line about a mail",
+        requests_before - logs,
+        stored_before,
+    );
+    row(
+        "`MessageRetentionDays=7`",
+        "records are kept for a shorter time",
+        requests_before,
+        stored_before * 7.0 / 30.0,
+    );
     let events = cases.simple.by("feedback", Unit::Invocation);
-    // Ten events an invocation: each is sent, and each ten are received and deleted together.
+    // Each event is sent, and each ten are received and deleted together.
     let by_queue = events * 1.2 * prices.of("SQS, a million requests");
     let by_invocation = events * 0.9 * prices.of("Lambda, a million invocations");
     row(
-        "`FeedbackVia=sqs`, ten events at a time",
+        "`FeedbackVia=sqs`",
+        "a queue hands over ten events at a time",
         requests_before + by_queue - by_invocation,
         stored_before,
     );

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -114,7 +114,8 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         middleware.clone(),
         stop.clone(),
     ));
-    let events = tokio::spawn(deliver(published, Arc::clone(&ses), sns, stop_events.clone()));
+    let (hold_events, held) = watch::channel(false);
+    let events = tokio::spawn(deliver(published, Arc::clone(&ses), sns, held, stop_events.clone()));
     lambda.warm_up();
     for poller in pollers {
         tasks.spawn(poller.run(stop_events.clone()));
@@ -141,6 +142,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         lambda,
         stop_front,
         front,
+        hold_events,
         stop_events,
         events,
         stop,
