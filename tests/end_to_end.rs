@@ -9,6 +9,7 @@
 mod alarms;
 mod api;
 mod batch;
+mod costs;
 mod feedback;
 mod functions;
 #[path = "load/ledger_tests.rs"]

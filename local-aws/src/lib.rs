@@ -15,6 +15,7 @@
 //! | [`middleware`] | the one layer around every operation of every service |
 //! | [`catalogue`] | the names of all operations |
 //! | [`calls`] | the record of calls |
+//! | [`consumption`] | the record of what AWS bills |
 //! | [`service_metrics`] | the metrics that services publish of themselves |
 //! | [`fault`] | injected faults |
 //! | [`processes`] | the running processes of functions, which a fault may kill |
@@ -30,6 +31,7 @@ pub mod application;
 pub mod calls;
 pub mod catalogue;
 pub mod clock;
+pub mod consumption;
 pub mod data_dir;
 pub mod fault;
 pub mod feed;

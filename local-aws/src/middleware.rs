@@ -17,6 +17,7 @@ use bytes::Bytes;
 
 use crate::calls::{Calls, caller};
 use crate::catalogue::AwsService;
+use crate::consumption::{Consumption, Unit};
 use crate::fault::{Called, Effect, Faults, Moment};
 use crate::processes::environment_of;
 use crate::service_metrics::ServiceMetrics;
@@ -30,6 +31,8 @@ pub struct Middleware {
     pub faults: Faults,
     /// The counts that the services keep of their own requests.
     pub metrics: ServiceMetrics,
+    /// The consumption so far.
+    pub consumption: Consumption,
 }
 
 /// An operation that a caller asks a service for.
@@ -191,7 +194,12 @@ async fn handle<S: WireService>(State(served): State<Arc<Served<S>>>, request: R
     let Some(operation) = service.operation(&request) else {
         return service.carry_out(request).await;
     };
-    let Middleware { calls, faults, metrics } = &served.middleware;
+    let Middleware {
+        calls,
+        faults,
+        metrics,
+        consumption,
+    } = &served.middleware;
     let headers = &request.head.headers;
     let environment = environment_of(headers);
     if let (Some(key), [access]) = (&operation.leading_key, operation.allowed_by.as_slice()) {
@@ -202,6 +210,14 @@ async fn handle<S: WireService>(State(served): State<Arc<Served<S>>>, request: R
     }
     // The request is given away before the fault is applied.
     let function = caller(headers).map(str::to_owned);
+    let on = match operation.tables.as_slice() {
+        [] => S::SERVICE.name().to_owned(),
+        tables => tables.join(" and "),
+    };
+    consumption.add_for(function.as_deref(), Unit::Call, (&operation.name, &on), 1.0);
+    if let (AwsService::Sqs, [access]) = (S::SERVICE, operation.allowed_by.as_slice()) {
+        consumption.queue_request(function.as_deref(), &access.resource, request.body.len());
+    }
     let called = Called {
         operation: &operation.name,
         tables: &operation.tables,

@@ -2,7 +2,7 @@
 
 mod account;
 mod authentication;
-mod client;
+pub(crate) mod client;
 mod limits;
 mod outcomes;
 mod permissions;

@@ -11,7 +11,7 @@ use super::{context, stack, stack_with};
 const OPERATIONS: &str = include_str!("../../docs/OPERATIONS.md");
 
 /// Where the cost stands.
-const DEPLOY: &str = include_str!("../../docs/DEPLOY.md");
+const COSTS: &str = include_str!("../../docs/COSTS.md");
 
 /// What the quota reporter publishes, for itself as the dimension `FunctionName`.
 const OF_THE_REPORTER: [&str; 7] = [
@@ -351,6 +351,6 @@ fn the_document_counts_billed_requests() {
             OF_THE_SENDER.len()
         ),
     ] {
-        assert!(DEPLOY.contains(&counted), "docs/DEPLOY.md does not say `{counted}`");
+        assert!(COSTS.contains(&counted), "docs/COSTS.md does not say `{counted}`");
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::error::StartError;
@@ -83,18 +83,21 @@ impl EventPipeline {
     }
 }
 
-/// Publishes the events of SES, each at its time, until `stop` is cancelled. Then it delivers the events that are left,
-/// or puts them into their queues, and returns.
+/// Publishes the events of SES, each at its time and not while they are `held`, until `stop` is cancelled. Then it
+/// delivers the events that are left, or puts them into their queues, and returns.
 pub(super) async fn deliver(
     mut published: mpsc::UnboundedReceiver<PublishedEvent>,
     ses: Arc<Ses>,
     sns: Arc<Sns>,
+    held: watch::Receiver<bool>,
     stop: CancellationToken,
 ) {
     let deliver = |published: PublishedEvent| {
-        let (ses, task) = (Arc::clone(&ses), Arc::clone(&sns));
+        let (ses, task, mut held) = (Arc::clone(&ses), Arc::clone(&sns), held.clone());
         sns.publications.spawn(async move {
             tokio::time::sleep(published.after).await;
+            // Without a run that could hold them, they are not held.
+            let _ = held.wait_for(|held| !held).await;
             // Before the feed tells of it, so that the list of mails that is read then has it.
             ses.note(&published.event);
             let message = published.event.to_string();

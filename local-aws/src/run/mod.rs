@@ -12,12 +12,13 @@ use std::sync::Arc;
 
 use axum::http::{Request, StatusCode};
 use bytes::Bytes;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::calls::Calls;
+use crate::consumption::Consumption;
 use crate::data_dir::DataDir;
 use crate::fault::Faults;
 use crate::feed::{Feed, Happening};
@@ -56,6 +57,8 @@ pub struct LocalAws {
     pub faults: Faults,
     /// The counts that the services keep of their own requests.
     pub metrics: ServiceMetrics,
+    /// The consumption so far.
+    pub consumption: Consumption,
     feed: Feed,
     readiness_path: &'static str,
     data_dir: Option<DataDir>,
@@ -64,6 +67,8 @@ pub struct LocalAws {
     /// Stops the HTTP API.
     stop_front: CancellationToken,
     front: JoinHandle<()>,
+    /// Whether SES's events are held.
+    hold_events: watch::Sender<bool>,
     /// Stops the delivery of events.
     stop_events: CancellationToken,
     events: JoinHandle<()>,
@@ -113,6 +118,12 @@ impl LocalAws {
         self.feed.follow()
     }
 
+    /// Holds the events of SES, or lets them go on. On AWS they come after the answer to the sender, as a rule. Here
+    /// they may come before it if the machine is busy.
+    pub fn hold_events(&self, hold: bool) {
+        self.hold_events.send_replace(hold);
+    }
+
     /// Returns the data directory, if there is one.
     #[must_use]
     pub fn data_dir(&self) -> Option<&DataDir> {
@@ -130,6 +141,7 @@ impl LocalAws {
         self.faults.release().await;
         self.stop_front.cancel();
         let _ = self.front.await;
+        self.hold_events.send_replace(false);
         self.stop_events.cancel();
         let _ = self.events.await;
         self.lambda.stop().await;

@@ -42,6 +42,8 @@ pub struct RunSettings {
     /// Variables of every function that replace those it would get otherwise: the endpoint of a service that is down,
     /// say.
     pub environment: BTreeMap<String, String>,
+    /// Whether the read and write units of DynamoDB are counted, which takes time. Other consumption always is.
+    pub counts_units: bool,
     /// The time limit of an invocation of any function, if it differs from the template's.
     pub timeout: Option<Duration>,
 }
@@ -65,6 +67,7 @@ impl RunSettings {
             repeats_schedules: true,
             parameters: BTreeMap::new(),
             environment: BTreeMap::new(),
+            counts_units: false,
             timeout: None,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -60,7 +60,9 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
     let lambda = Lambda::new(program, functions, url, clock.clone(), stop.child_token());
 
     let middleware = middleware(&clock, &lambda);
-    let dynamodb = Dynamodb::open(data_dir.map(DataDir::database).as_deref(), &stack.tables)?.with_clock(clock.clone());
+    let dynamodb = Dynamodb::open(data_dir.map(DataDir::database).as_deref(), &stack.tables)?
+        .with_clock(clock.clone())
+        .with_consumption(settings.counts_units.then(|| middleware.consumption.clone()));
     let (events, published) = mpsc::unbounded_channel();
     let ses = Ses::new(ses_settings, clock.clone(), events).map_err(StartError::Ses)?;
     let pipeline = EventPipelineSettings {
@@ -112,7 +114,8 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         middleware.clone(),
         stop.clone(),
     ));
-    let events = tokio::spawn(deliver(published, Arc::clone(&ses), sns, stop_events.clone()));
+    let (hold_events, held) = watch::channel(false);
+    let events = tokio::spawn(deliver(published, Arc::clone(&ses), sns, held, stop_events.clone()));
     lambda.warm_up();
     for poller in pollers {
         tasks.spawn(poller.run(stop_events.clone()));
@@ -131,6 +134,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         calls: middleware.calls,
         faults: middleware.faults,
         metrics: middleware.metrics,
+        consumption: middleware.consumption,
         feed: ses.feed().clone(),
         readiness_path: application.readiness_path,
         data_dir: settings.data_dir,
@@ -138,6 +142,7 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
         lambda,
         stop_front,
         front,
+        hold_events,
         stop_events,
         events,
         stop,
@@ -168,6 +173,7 @@ fn middleware(clock: &Clock, lambda: &Lambda) -> Middleware {
         calls: Calls::default(),
         faults: Faults::new(clock.clone(), lambda.processes()),
         metrics: ServiceMetrics::new(clock.clone()),
+        consumption: lambda.consumption().clone(),
     }
 }
 

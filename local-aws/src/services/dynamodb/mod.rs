@@ -3,11 +3,13 @@
 //! | module | contents |
 //! |---|---|
 //! | `wire` | the requests on their way to the database |
+//! | `capacity` | the read and write units of requests |
 //! | `answer` | answers that do not come from the database |
 //! | `unprocessed` | the part of a batch that stays unprocessed |
 //! | `transaction` | the steps, tokens and cancellation reasons of transactions |
 
 mod answer;
+mod capacity;
 mod transaction;
 mod unprocessed;
 mod wire;
@@ -27,6 +29,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::consumption::Consumption;
 use crate::middleware::Middleware;
 use crate::server;
 use crate::template::Table;
@@ -63,6 +66,8 @@ pub struct Dynamodb {
     /// The tables, by their names.
     tables: BTreeMap<String, TableIdentity>,
     clock: Clock,
+    /// Gets the read and write units of all requests.
+    consumption: Option<Consumption>,
 }
 
 impl std::fmt::Debug for Dynamodb {
@@ -100,6 +105,7 @@ impl Dynamodb {
             database,
             tables: tables.iter().map(identity).collect(),
             clock: Clock::default(),
+            consumption: None,
         })
     }
 
@@ -109,6 +115,13 @@ impl Dynamodb {
         Self { clock, ..self }
     }
 
+    /// Counts the read and write units of all requests, if there is a record for them. Then each request and each
+    /// answer are read once more.
+    #[must_use]
+    pub fn with_consumption(self, consumption: Option<Consumption>) -> Self {
+        Self { consumption, ..self }
+    }
+
     /// Serves the wire protocol on `listener` until `stop` is cancelled, and sweeps expired items every minute.
     ///
     /// # Errors
@@ -116,7 +129,9 @@ impl Dynamodb {
     pub async fn serve(self, listener: TcpListener, middleware: Middleware, stop: CancellationToken) -> io::Result<()> {
         let database = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", database.local_addr()?);
-        let router = middleware.router(Arc::new(DynamodbWire::new(url, self.tables, self.clock)));
+        let router = middleware.router(Arc::new(
+            DynamodbWire::new(url, self.tables, self.clock).with_consumption(self.consumption),
+        ));
         let sweeper = tokio::spawn(sweep(self.database.clone(), stop.clone()));
         let (served, ()) = tokio::join!(
             dynoxide::server::serve_with_shutdown(database, self.database, stop.clone().cancelled_owned()),

@@ -16,10 +16,13 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::capacity::Question;
 use super::transaction::{Tokens, steps};
 use super::{answer, unprocessed};
+use crate::calls::caller;
 use crate::catalogue::AwsService;
 use crate::clock::Clock;
+use crate::consumption::Consumption;
 use crate::fault::cut;
 use crate::middleware::{Access, Operation, WireRequest, WireService};
 
@@ -41,6 +44,7 @@ pub(super) struct DynamodbWire {
     client: Client<HttpConnector, Body>,
     tokens: Tokens,
     clock: Clock,
+    consumption: Option<Consumption>,
 }
 
 impl DynamodbWire {
@@ -51,7 +55,13 @@ impl DynamodbWire {
             client: Client::builder(TokioExecutor::new()).build_http(),
             tokens: Tokens::default(),
             clock,
+            consumption: None,
         }
+    }
+
+    /// Counts the units of requests, if there is a record for them.
+    pub(super) fn with_consumption(self, consumption: Option<Consumption>) -> Self {
+        Self { consumption, ..self }
     }
 
     /// Gives the token of a transaction the name by which the database knows it.
@@ -76,7 +86,24 @@ impl DynamodbWire {
         request
     }
 
-    async fn pass_on(&self, WireRequest { mut head, body }: WireRequest) -> Response {
+    /// Passes a request on to the database, and counts what it consumes.
+    async fn pass_on(&self, mut request: WireRequest) -> Response {
+        let Some(consumption) = &self.consumption else {
+            return self.forward(request).await;
+        };
+        let operation = operation_name(&request.head).unwrap_or_default();
+        let caller = caller(&request.head.headers).map(str::to_owned);
+        let Some(question) = Question::ask(&operation, caller.as_deref(), &mut request) else {
+            return self.forward(request).await;
+        };
+        let response = self.forward(request).await;
+        question
+            .count(response, &self.tables, consumption)
+            .await
+            .unwrap_or_else(|_| cut())
+    }
+
+    async fn forward(&self, WireRequest { mut head, body }: WireRequest) -> Response {
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let Ok(uri) = format!("{}{path}", self.database).parse::<Uri>() else {
             return StatusCode::BAD_REQUEST.into_response();

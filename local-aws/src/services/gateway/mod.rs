@@ -101,7 +101,10 @@ async fn handle(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> 
     gateway.metrics.request(&gateway.api.name);
     let (head, body) = request.into_parts();
     match axum::body::to_bytes(body, BODY_MAX).await {
-        Ok(body) => gateway.call(&head, &body).await,
+        Ok(body) => {
+            gateway.lambda.consumption().http_request(&gateway.api.name, body.len());
+            gateway.call(&head, &body).await
+        }
         Err(_) => own(StatusCode::PAYLOAD_TOO_LARGE),
     }
 }

@@ -125,7 +125,10 @@ impl Asynchronous {
             });
         };
         tracing::warn!(function, tries, "an event goes to the queue for failures: {reason}");
-        let send = || self.sqs.send(queue_arn, self.failure(function, event, tries, &reason));
+        let failure = self.failure(function, event, tries, &reason);
+        let consumption = &self.middleware.consumption;
+        consumption.queue_request(Some(function), queue_arn, failure.len());
+        let send = || self.sqs.send(queue_arn, failure);
         let call = (AwsService::Sqs, "SendMessage");
         self.middleware
             .carry_out_for(Some(function), call, queue_arn, send)

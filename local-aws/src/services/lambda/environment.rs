@@ -36,7 +36,7 @@ pub(super) async fn run(
         };
         Ok(OpenOptions::new().create(true).append(true).open(file)?.into())
     };
-    let out = outputs.open(id, function.log_file.as_deref());
+    let out = outputs.open(id, &function.name, function.log_file.as_deref());
     let spawned = out.and_then(|out| Ok((out, errors()?))).and_then(|(out, err)| {
         let (path, arguments) = program.command(&function.name);
         let clock = (!ahead.is_zero()).then(|| (CLOCK_AHEAD, ahead.as_millis().to_string()));

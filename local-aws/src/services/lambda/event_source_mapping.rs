@@ -102,6 +102,11 @@ impl Poller {
                 return;
             }
         };
+        // Here each message is deleted by itself, and on AWS Lambda deletes ten at a time.
+        let deleted = messages.len().saturating_sub(failed.len()).div_ceil(RECEIVE_MAX);
+        for _ in 0..deleted {
+            self.consume(0);
+        }
         for message in messages {
             if failed.contains(&message.message_id.to_string()) {
                 continue;
@@ -170,7 +175,20 @@ impl Poller {
 
     async fn receive_now(&self, max: usize) -> io::Result<(Vec<Message>, Held)> {
         let receive = || self.sqs.receive_and_hold(&self.mapping.queue_arn, max);
-        self.act("ReceiveMessage", receive).await
+        let (messages, held) = self.act("ReceiveMessage", receive).await?;
+        if !messages.is_empty() {
+            self.consume(messages.iter().map(|message| message.body.len()).sum());
+        }
+        Ok((messages, held))
+    }
+
+    /// Counts a request of Lambda with messages of this size.
+    fn consume(&self, bytes: usize) {
+        let Mapping {
+            function, queue_arn, ..
+        } = &self.mapping;
+        let consumption = &self.middleware.consumption;
+        consumption.queue_request(Some(function), queue_arn, bytes);
     }
 
     /// Calls SQS with the role of the function, as Lambda does.

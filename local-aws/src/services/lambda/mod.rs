@@ -33,6 +33,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::consumption::{Consumption, Unit};
 use crate::processes::Processes;
 use crate::services::cloudwatch::PrintedMetrics;
 
@@ -98,6 +99,11 @@ impl Lambda {
         self.processes.clone()
     }
 
+    /// Returns the record of consumption, to which invocations and printed lines are added.
+    pub(crate) fn consumption(&self) -> &Consumption {
+        self.outputs.consumption()
+    }
+
     /// Returns the metrics that the functions printed.
     pub(crate) fn metrics(&self) -> &PrintedMetrics {
         self.outputs.metrics()
@@ -155,7 +161,10 @@ impl Lambda {
         let id = new_id();
         let (reply, answer) = oneshot::channel();
         self.enqueue(function, Invocation { id, event, reply });
-        let Ok(answer) = tokio::time::timeout(function.settings.timeout, answer).await else {
+        let answered = tokio::time::timeout(function.settings.timeout, answer).await;
+        let name = &function.settings.name;
+        self.consumption().add(Some(name), Unit::Invocation, name, 1.0);
+        let Ok(answer) = answered else {
             function.time_out(id);
             return Err(InvokeError::TimedOut);
         };

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::unix::pipe::Receiver;
 use uuid::Uuid;
 
+use crate::consumption::Consumption;
 use crate::services::cloudwatch::PrintedMetrics;
 
 /// The longest line that is kept back until its end arrives, in bytes.
@@ -22,12 +23,16 @@ const LINE_MAX: usize = 1024 * 1024;
 pub(super) struct Outputs {
     open: Arc<Mutex<HashMap<Uuid, Arc<Mutex<Output>>>>>,
     metrics: PrintedMetrics,
+    consumption: Consumption,
 }
 
 /// The output of one process.
 #[derive(Debug)]
 struct Output {
     pipe: PipeReader,
+    /// The name of the function.
+    function: String,
+    consumption: Consumption,
     /// The bytes of a line whose end has not arrived.
     begun: Vec<u8>,
     /// The log file. Without one, the output goes to our own.
@@ -40,9 +45,14 @@ impl Outputs {
         &self.metrics
     }
 
-    /// Makes the pipe of an environment and returns the end that its process writes to. The output goes to the file
+    /// Returns the record of what the functions printed.
+    pub(super) fn consumption(&self) -> &Consumption {
+        &self.consumption
+    }
+
+    /// Makes the pipe of an environment of a function and returns the end that its process writes to. The output goes to the file
     /// `log`, or to our own output.
-    pub(super) fn open(&self, environment: Uuid, log: Option<&Path>) -> io::Result<PipeWriter> {
+    pub(super) fn open(&self, environment: Uuid, function: &str, log: Option<&Path>) -> io::Result<PipeWriter> {
         let log = match log {
             Some(file) => Some(OpenOptions::new().create(true).append(true).open(file)?),
             None => None,
@@ -50,8 +60,13 @@ impl Outputs {
         let (pipe, end) = io::pipe()?;
         // It makes reads of the pipe non-blocking, for both readers.
         let readable = Receiver::from_owned_fd(pipe.try_clone()?.into())?;
-        let begun = Vec::new();
-        let output = Arc::new(Mutex::new(Output { pipe, begun, log }));
+        let output = Arc::new(Mutex::new(Output {
+            pipe,
+            function: function.to_owned(),
+            consumption: self.consumption.clone(),
+            begun: Vec::new(),
+            log,
+        }));
         self.lock().insert(environment, Arc::clone(&output));
         let metrics = self.metrics.clone();
         tokio::spawn(async move {
@@ -121,6 +136,10 @@ impl Output {
             None => 0,
         };
         let lines: Vec<u8> = self.begun.drain(..whole).collect();
+        if !lines.is_empty() {
+            // A line of metrics is ingested as any other.
+            self.consumption.printed(&self.function, &lines);
+        }
         let lines = lines.split_inclusive(|byte| *byte == b'\n');
         let ordinary: Vec<u8> = lines.filter(|line| !metrics.take(line)).flatten().copied().collect();
         let written = match &mut self.log {
@@ -148,7 +167,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         let outputs = Outputs::default();
-        let end = outputs.open(Uuid::nil(), Some(&log)).unwrap();
+        let end = outputs.open(Uuid::nil(), "worker", Some(&log)).unwrap();
         (end, outputs, move || {
             let _ = &folder;
             std::fs::read_to_string(&log).unwrap()

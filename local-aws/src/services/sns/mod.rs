@@ -124,6 +124,7 @@ impl Sns {
     /// Returns a [`PublishError`] if a subscriber neither handled it nor has it in a queue. The others got it
     /// nevertheless.
     pub async fn publish(&self, topic_arn: &str, message: &str) -> Result<EventOutcome, PublishError> {
+        self.middleware.consumption.publication(topic_arn, message.len());
         let publication = self.feed.publish(topic_arn, message, self.clock.now());
         let outcome = self.deliver_to_all(topic_arn, message).await;
         publication.ended(match &outcome {
@@ -203,6 +204,9 @@ impl Sns {
 
     /// Sends a message to a queue, by the queue's own policy and not by a function's role.
     async fn send(&self, queue_arn: &str, message: String) -> io::Result<()> {
+        self.middleware
+            .consumption
+            .queue_request(None, queue_arn, message.len());
         let send = || self.sqs.send(queue_arn, message);
         let call = (AwsService::Sqs, "SendMessage");
         self.middleware.carry_out_for(None, call, queue_arn, send).await
