@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
+use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 use domain::ses_id;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -95,9 +95,7 @@ impl Messages {
             .send()
             .await
             .map_err(StoreError::of("Scan"))?;
-        let consumed = answer
-            .consumed_capacity()
-            .and_then(|consumed| consumed.capacity_units());
+        let consumed = answer.consumed_capacity().and_then(ConsumedCapacity::capacity_units);
         Ok(SearchedPage {
             found: answer.items().iter().find_map(|item| uuid_of(item, "id")),
             units: consumed.unwrap_or_default(),
