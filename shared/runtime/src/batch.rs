@@ -110,13 +110,13 @@ mod tests {
         record
     }
 
-    fn message(queue_arn: &str, receive_count: u32) -> ReceivedRecord {
-        Ok(ReceivedMessage {
+    fn message(queue_arn: &str, receive_count: u32) -> ReceivedMessage {
+        ReceivedMessage {
             id: "1".to_owned(),
             body: "b".to_owned(),
             queue_arn: queue_arn.to_owned(),
             receive_count,
-        })
+        }
     }
 
     #[test]
@@ -126,11 +126,11 @@ mod tests {
             without("eventSourceARN", sqs("1")),
             without("attributes", sqs("1")),
         ];
-        let wanted = [message("q", 3), message("", 3), message("q", 1)];
+        let wanted = [message("q", 3), message("", 3), message("q", 1)].map(Ok);
         assert_eq!(received(json!({ "Records": records })).unwrap(), wanted);
         let mut odd = sqs("1");
         odd["attributes"] = json!({ "ApproximateReceiveCount": "often" });
-        assert_eq!(received(json!({ "Records": [odd] })).unwrap(), [message("q", 1)]);
+        assert_eq!(received(json!({ "Records": [odd] })).unwrap(), [Ok(message("q", 1))]);
     }
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
         let no_message = |id: &str| Err(id.to_owned());
         let wanted = [
             no_message("elsewhere"),
-            message("q", 3),
+            Ok(message("q", 3)),
             no_message("no-body"),
             no_message("odd"),
             no_message(""),

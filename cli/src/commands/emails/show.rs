@@ -130,7 +130,9 @@ fn text(record: &MessageRecord, email: &Value, now: Timestamp) -> String {
         recipients.into_iter().map(cells),
     ));
     let mut events = rows("events", &["at", "type", "email", "subtype", "diagnostic", "link"]);
-    events.iter_mut().for_each(|row| row[LINK] = shortened(&row[LINK]));
+    for row in &mut events {
+        row[LINK] = shortened(&row[LINK]);
+    }
     if !events.is_empty() {
         text.push('\n');
         let header = ["AT", "EVENT", "RECIPIENT", "SUBTYPE", "DIAGNOSTIC", "LINK"];

@@ -11,6 +11,7 @@ mod item;
 mod outcome;
 mod world;
 
+use std::iter;
 use std::time::Duration;
 
 use outcome::Outcome;
@@ -80,11 +81,12 @@ fn simulate((name, slots, next): Way, rate: f64, load: f64, patience: Duration) 
 /// Makes a table of all ways and rates.
 fn table(of: &str, outcomes: &[[Outcome; RATES.len()]], cell: impl Fn(&Outcome) -> String) -> String {
     let rates = RATES.map(|rate| format!("{rate}/s")).join(" | ");
-    let mut table = format!("\n| {of} | {rates} |\n|---|--:|--:|--:|--:|\n");
-    for ((name, ..), outcomes) in WAYS.iter().zip(outcomes) {
-        table += &format!("| {name} | {} |\n", outcomes.each_ref().map(&cell).join(" | "));
-    }
-    table
+    let rows = WAYS.iter().zip(outcomes).map(|((name, ..), outcomes)| {
+        let cells = outcomes.each_ref().map(&cell).join(" | ");
+        format!("| {name} | {cells} |\n")
+    });
+    let header = format!("\n| {of} | {rates} |\n|---|--:|--:|--:|--:|\n");
+    iter::once(header).chain(rows).collect()
 }
 
 /// Prints tables at once, so that the output of another test does not come between.
@@ -126,9 +128,9 @@ fn one_gate_is_enough_until_its_item_takes_no_more_writes() {
 /// A request that waits for its slot occupies a process.
 #[test]
 fn a_shorter_wait_leaves_processes_to_others() {
-    let mut table = String::from(
+    let mut rows = vec![String::from(
         "\n| rate | way | wait | sent of the rate | refused | throttled | no process | processes busy |\n|---|---|---|--:|--:|--:|--:|--:|\n",
-    );
+    )];
     for rate in RATES {
         for way in [ONE_GATE, EIGHT_GATES] {
             for patience in [PATIENCE, PATIENCE / 20] {
@@ -140,10 +142,8 @@ fn a_shorter_wait_leaves_processes_to_others() {
                     outcome.without_process,
                 ];
                 let shares = shares.map(|share| format!("{:.0} %", share * 100.0)).join(" | ");
-                table += &format!(
-                    "| {rate}/s | {} | {patience:?} | {shares} | {} |\n",
-                    way.0, outcome.busy
-                );
+                let (name, busy) = (way.0, outcome.busy);
+                rows.push(format!("| {rate}/s | {name} | {patience:?} | {shares} | {busy} |\n"));
                 let is_too_long = rate >= 1_000.0 && patience == PATIENCE && way == EIGHT_GATES;
                 assert_eq!(
                     outcome.without_process > 0.0,
@@ -153,5 +153,5 @@ fn a_shorter_wait_leaves_processes_to_others() {
             }
         }
     }
-    print(&table);
+    print(&rows.concat());
 }

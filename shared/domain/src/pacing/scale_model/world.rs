@@ -262,22 +262,19 @@ impl World {
             Written::Failed(found) => {
                 self.counts.write(now, false);
                 self.processes[process].known[gate] = Some((found.known(), attempt.ask.now));
-                match GateWrite::after(attempt.ask, &policy, &found) {
-                    Ok(next) => {
-                        self.processes[process].asking = Some(Asking {
-                            attempt: next,
-                            came,
-                            gate,
-                            calls: 1,
-                        });
-                        let there = self.between(DYNAMODB) / 2;
-                        self.at(answered + there, Event::Writes(process));
-                    }
-                    Err(_) => {
-                        self.counts.refused(came, self.mails());
-                        self.at(answered, Event::Free(process));
-                    }
-                }
+                let Ok(next) = GateWrite::after(attempt.ask, &policy, &found) else {
+                    self.counts.refused(came, self.mails());
+                    self.at(answered, Event::Free(process));
+                    return;
+                };
+                self.processes[process].asking = Some(Asking {
+                    attempt: next,
+                    came,
+                    gate,
+                    calls: 1,
+                });
+                let there = self.between(DYNAMODB) / 2;
+                self.at(answered + there, Event::Writes(process));
             }
             Written::Throttled if calls < CALLS_MAX => {
                 let asking = self.processes[process].asking.as_mut().unwrap();
