@@ -1,4 +1,4 @@
-//! The figures that a reader wants first: a cold start, a warm mail, memory and the package, as a list of three entries.
+//! The figures that a reader wants first, as a list: a cold start, a warm mail, memory and the package.
 
 use crate::summary::Summary;
 use crate::table::{millions, short};
@@ -38,8 +38,8 @@ pub(crate) fn write(summaries: &[Summary]) -> Option<String> {
             short(times(main).cold),
         ),
         format!(
-            "- **Each further mail**: {} ms of CPU{counted}. The answer takes {} ms {at} (median), where AWS answers at \
-             once.",
+            "- **Each further mail**: {} ms of CPU{counted}. The answer takes {} ms {at} (median), where AWS answers \
+             at once.",
             short(main.cpu_warm),
             short(times(main).warm_p50),
         ),
@@ -107,8 +107,8 @@ mod tests {
         let expected = [
             "- **Cold start**: `send-api` starts and answers its first mail in 7.25 ms at 128 MB. A first draft with \
              default features (`naive`) takes 500 ms.\n",
-            "- **Each further mail**: 0.75 ms of CPU, 1.80 M instructions. The answer takes 2.50 ms at 128 MB (median), \
-             where AWS answers at once.\n",
+            "- **Each further mail**: 0.75 ms of CPU, 1.80 M instructions. The answer takes 2.50 ms at 128 MB \
+             (median), where AWS answers at once.\n",
             "- **Memory and package**: 9.50 MB at its peak, and a zip of 2.90 MB.\n",
         ];
         assert_eq!(entries, expected.concat());
