@@ -166,7 +166,6 @@ mod tests {
     use super::super::wire::DynamodbWire;
     use super::*;
     use crate::clock::Clock;
-    use crate::consumption::Use;
     use crate::middleware::WireService;
 
     /// A database with one table, which has an index of keys alone.
