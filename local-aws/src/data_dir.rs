@@ -88,8 +88,8 @@ impl DataDir {
     /// Creates the directory if it does not exist, locks it, and removes the `local.json` of an earlier run.
     ///
     /// # Errors
-    /// Returns a [`DataDirError`] if the directory has files of something else or is a file, if another process uses it,
-    /// or if the file system refuses.
+    /// Returns a [`DataDirError`] if the directory has files of something else or is a file, if another process uses
+    /// it, or if the file system refuses.
     pub fn take(path: &Path) -> Result<Self, DataDirError> {
         let unusable = |source| DataDirError::unusable(path, source);
         if let Some(example) = foreign_file(path).map_err(unusable)? {

@@ -1,5 +1,5 @@
-//! The check of signatures (`SigV4`), by which AWS's SDKs prove that they know a secret access key. The crate `sigv4` has
-//! the rules that a signer and this check share.
+//! The check of signatures (`SigV4`), by which AWS's SDKs prove that they know a secret access key. The crate `sigv4`
+//! has the rules that a signer and this check share.
 //!
 //! | module | concept |
 //! |---|---|

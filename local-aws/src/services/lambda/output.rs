@@ -50,8 +50,8 @@ impl Outputs {
         &self.consumption
     }
 
-    /// Makes the pipe of an environment of a function and returns the end that its process writes to. The output goes to the file
-    /// `log`, or to our own output.
+    /// Makes the pipe of an environment of a function and returns the end that its process writes to. The output goes
+    /// to the file `log`, or to our own output.
     pub(super) fn open(&self, environment: Uuid, function: &str, log: Option<&Path>) -> io::Result<PipeWriter> {
         let log = match log {
             Some(file) => Some(OpenOptions::new().create(true).append(true).open(file)?),

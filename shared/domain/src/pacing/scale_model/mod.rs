@@ -1,7 +1,8 @@
-//! Simulates a thousand processes that ask the gate at once, at four sending rates, and prints what becomes of the mail.
+//! Simulates a thousand processes that ask the gate at once, at four sending rates, and prints what becomes of the
+//! mail.
 //!
-//! The permits are those of the model of the gate. Each write takes some milliseconds, and a unit of what DynamoDB takes
-//! for one item. Beside the gate as it is, leases of slots and several gates that share the rate are simulated.
+//! The permits are those of the model of the gate. Each write takes some milliseconds, and a unit of what DynamoDB
+//! takes for one item. Beside the gate as it is, leases of slots and several gates that share the rate are simulated.
 //!
 //! ```sh
 //! cargo test -p domain scale_model -- --nocapture
