@@ -96,24 +96,16 @@ pub(super) async fn start(settings: RunSettings) -> Result<LocalAws, StartError>
 
     let hosts = Hosts::new(settings.address, settings.allowed_hosts);
     let router = front_router(local_api, application.page, &gateway, hosts);
-    let front = tokio::spawn(serve_front(
-        at.front.socket,
-        router,
-        settings.smtp_port,
-        stop_front.clone(),
-    ));
+    let front = serve_front(at.front.socket, router, settings.smtp_port, stop_front.clone());
+    let front = tokio::spawn(front);
     let serve = |listener, router, idle| tasks.spawn(server::serve(listener, router, idle, stop.clone()));
     serve(at.ses.socket, ses.router(&middleware), Some(SES_IDLE));
     serve(at.sqs.socket, sqs.router(&middleware), None);
     serve(at.sns.socket, sns.router(), None);
     serve(at.cloudwatch.socket, cloudwatch.router(&middleware), None);
     serve(at.runtime.socket, lambda.router(), None);
-    tasks.spawn(serve_dynamodb(
-        dynamodb,
-        at.dynamodb.socket,
-        middleware.clone(),
-        stop.clone(),
-    ));
+    let dynamodb = serve_dynamodb(dynamodb, at.dynamodb.socket, middleware.clone(), stop.clone());
+    tasks.spawn(dynamodb);
     let (hold_events, held) = watch::channel(false);
     let events = tokio::spawn(deliver(published, Arc::clone(&ses), sns, held, stop_events.clone()));
     lambda.warm_up();
