@@ -142,20 +142,20 @@ impl Prices {
         };
         let cpu = self.of("ms of CPU of a request, on a whole core") * WHOLE_CORE_MB / memory_mb(function);
         let receiver = match function {
-            "webhooks" => self.deliveries(bill) * self.of("ms that the endpoint of a webhook takes") / 2.0,
+            "webhooks" => deliveries(bill) * self.of("ms that the endpoint of a webhook takes") / 2.0,
             _ => 0.0,
         };
         let invocations = bill.by(function, Unit::Invocation) * self.of("ms of an invocation beside its requests");
         invocations + waits + (others + to_ses) * cpu + receiver
     }
+}
 
-    /// Returns the number of events that were delivered: each is a row that the function writes.
-    fn deliveries(&self, bill: &Bill) -> f64 {
-        let is_write = |used: &Use| ["PutItem", "UpdateItem"].contains(&used.operation.as_str());
-        bill.sum(Unit::Call, |used| {
-            used.by == "webhooks" && used.of == "DeliveriesTable" && is_write(used)
-        })
-    }
+/// Returns the number of events that were delivered: each is a row that the function writes.
+fn deliveries(bill: &Bill) -> f64 {
+    let is_write = |used: &Use| ["PutItem", "UpdateItem"].contains(&used.operation.as_str());
+    bill.sum(Unit::Call, |used| {
+        used.by == "webhooks" && used.of == "DeliveriesTable" && is_write(used)
+    })
 }
 
 /// Returns the memory of a function in MB by the template.
