@@ -131,13 +131,14 @@ async fn exercise_webhooks(okite: &Okite) {
     let event = format!("{events}/{}", event.as_str().unwrap());
     ask(Method::POST, &format!("{event}/replay"), &Value::Null).await;
     ask(Method::GET, &format!("{event}/attempts"), &Value::Null).await;
-    // The sweep hands over what waits. Later it fails what waits for an endpoint that is disabled.
+    // The sweep fails what waits for an endpoint that is disabled.
     okite.advance(Duration::from_mins(1)).await;
     sweep(okite).await;
     ask(Method::PATCH, &path, &json!({ "status": "disabled" })).await;
     okite.advance(Duration::from_mins(1)).await;
     sweep(okite).await;
     ask(Method::DELETE, &path, &Value::Null).await;
+    hand_over_what_sqs_refused(okite, &ask).await;
     // A listener whose time is over is deleted by the sweep.
     Subscription::listen_until(okite, Timestamp::UNIX_EPOCH).await;
     okite.advance(Duration::from_mins(1)).await;
@@ -150,6 +151,26 @@ async fn exercise_webhooks(okite: &Okite) {
     let path = format!("/webhooks/{}", id.as_str().unwrap());
     eventually("the endpoint is disabled", async || {
         ask(Method::GET, &path, &Value::Null).await["status"] == "disabled"
+    })
+    .await;
+}
+
+/// Has the sweep hand over an event that SQS did not take. The endpoint is new: one that failed too often is parked, and
+/// the sweep hands over a probe for it without asking how full the queue is.
+async fn hand_over_what_sqs_refused(okite: &Okite, ask: &impl AsyncFn(Method, &str, &Value) -> Value) {
+    let webhook = json!({ "endpoint": "http://127.0.0.1:9/new", "events": ["suppression.added"] });
+    ask(Method::POST, "/webhooks", &webhook).await;
+    let asks = |call: &Call| {
+        call.function == "sender" && call.action == "sqs:GetQueueAttributes" && call.resource.ends_with("-WebhookQueue")
+    };
+    okite.advance(Duration::from_mins(1)).await;
+    Subscription::refuse_in_sqs(okite).await;
+    okite.suppress("not-taken-by-sqs@example.net").await;
+    okite.local(Method::DELETE, "faults", &Value::Null).await;
+    eventually("the sweep asks how full the queue is", async || {
+        okite.advance(Duration::from_mins(1)).await;
+        sweep(okite).await;
+        okite.local.calls.seen().iter().any(asks)
     })
     .await;
 }
